@@ -1,0 +1,35 @@
+# Facegate: `make` alone prints what there is.
+.DEFAULT_GOAL := help
+PYTHON_IN_VENV := .venv/bin/python
+ARGS ?=
+
+.PHONY: help setup run test check format bench clean
+
+help: ## What can be made
+	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+setup: ## The environment in .venv (the other targets do this first)
+	@scripts/setup.sh
+
+run: setup ## Broker, gateway, REST and a simulated camera on real pictures; ARGS="--for 30" ends by itself
+	@$(PYTHON_IN_VENV) -m device_sim.demo $(ARGS)
+
+test: setup ## The tests; ARGS goes to pytest
+	@$(PYTHON_IN_VENV) -m pytest $(ARGS)
+
+check: setup ## Formatting, lint and types: what CI asks for
+	@.venv/bin/ruff format --check
+	@.venv/bin/ruff check
+	@.venv/bin/mypy
+
+format: setup ## Formats the code and mends what ruff can
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+bench: setup ## What the gateway adds over the bare engine, as JSON
+	@$(PYTHON_IN_VENV) -m benchmarks.gateway --json
+
+clean: ## Removes the environment, the caches and the demo's data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache data/demo

@@ -1,0 +1,1 @@
+"""Each figure that the documentation quotes, one command each."""

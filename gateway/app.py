@@ -1,0 +1,140 @@
+"""The composition root: builds every part by keyword, starts and stops them in order."""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gateway import __version__
+from gateway.config import Settings
+from gateway.documents import SCHEMA
+from gateway.errors import StartError
+from gateway.health import Health
+from gateway.metrics import Metrics
+from gateway.mqtt.client import MqttDoor
+from gateway.people.decision import Decision
+from gateway.people.gallery import Gallery
+from gateway.people.known_faces import KnownFaces
+from gateway.people.sqlite import SqliteStore
+from gateway.rest.app import create_app
+from gateway.rest.server import RestServer
+from gateway.service import Service
+from gateway.vision.engine import recipe
+from gateway.vision.models import model_digests
+from gateway.workers.pool import Pool
+from gateway.workers.queue import FairQueue
+from gateway.workers.worker import Worker
+
+
+class Gateway:
+    """Building it takes the store and the REST port, starting it the rest. Both raise StartError."""
+
+    def __init__(self, settings: Settings) -> None:
+        info = _info(settings)
+        self.metrics = Metrics()
+        self.gallery = Gallery()
+        self.pool = Pool(
+            lambda: Worker(settings.engine, settings.limits.pixels),
+            FairQueue(settings.workers.queue, settings.workers.queue_per_camera, self.metrics),
+            self.metrics,
+            workers=settings.workers.count,
+            picture_s=settings.workers.picture_s,
+        )
+        self.service = Service(
+            look=self.pool.submit,
+            gallery=self.gallery,
+            decision=Decision(settings.decision.max_false_identification, settings.decision.max_false_match),
+            allowed=settings.operations_of,
+            metrics=self.metrics,
+            max_bytes=settings.limits.bytes,
+        )
+        self.store = SqliteStore(settings.data / "people.sqlite")
+        self.known_faces = KnownFaces(
+            settings.people.folder,
+            self.store,
+            self.gallery,
+            self.service.describe,
+            recipe=recipe(settings.engine),
+            rescan_s=settings.people.rescan_s,
+        )
+        self.mqtt = MqttDoor(
+            settings.mqtt,
+            settings.limits,
+            self.service.submit,
+            info,
+            self.metrics,
+            client_id=settings.mqtt.client_id or _installation(settings.data),
+        )
+        rest = create_app(self.service.submit, self.health, self.metrics, settings.limits)
+        self.rest = RestServer(rest, settings.rest, settings.limits)
+
+    def start(self) -> None:
+        self.rest.start()  # first, so that /readyz can tell how far the others are
+        self.pool.start()
+        self.mqtt.start()
+        self.known_faces.start()
+
+    def stop(self) -> None:
+        """The doors take no more, what runs is finished and answered, then the connections end."""
+        self.known_faces.stop()
+        self.mqtt.quiet()
+        self.pool.stop()
+        self.rest.stop()
+        self.mqtt.stop()
+        self.store.close()
+
+    def health(self) -> Health:
+        return Health(self.mqtt.connected, self.pool.ready, self.pool.size, self.known_faces.progress)
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Gateway]:
+    """A gateway from start to end, alone on its data folder. Raises StartError."""
+    with _locked(settings.data):
+        gateway = Gateway(settings)
+        try:
+            gateway.start()
+            yield gateway
+        finally:
+            gateway.stop()
+
+
+@contextmanager
+def _locked(data: Path) -> Iterator[None]:
+    """Two gateways on one store would throw each other off the broker, too: they share a client id."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (data / "lock").open("w")
+    except OSError as error:
+        raise StartError(f"The data folder {data} cannot be used: {error.strerror}.") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(f"Another gateway is at work on the data folder {data}.") from None
+        yield
+
+
+def _installation(data: Path) -> str:
+    """This installation's own client id, made once: a restart is then the same client to the broker."""
+    path = data / "client_id"
+    if not path.exists():
+        path.write_text(f"facegate-{secrets.token_hex(6)}")
+    return path.read_text().strip()
+
+
+def _info(settings: Settings) -> dict[str, Any]:
+    """What ``bridge/info`` tells. Raises StartError if a model is missing."""
+    limits = settings.limits
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "engine": settings.engine,
+        "operations": [operation.value for operation in settings.operations],
+        "limits": {"bytes": limits.bytes, "pixels": limits.pixels, "request_s": limits.request_s},
+        "models": model_digests(),
+    }

@@ -1,0 +1,74 @@
+"""The command ``facegate``."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+import yaml
+
+from gateway import __version__
+from gateway.config import load
+from gateway.errors import StartError
+
+CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The YAML file of settings; without it the defaults hold. FACEGATE_… variables override either.",
+)
+
+
+@click.group(help="Facegate: face recognition for cameras on MQTT, with a REST sidecar.")
+@click.version_option(__version__, prog_name="facegate")
+def main() -> None: ...
+
+
+@main.command()
+@CONFIG
+def run(config: Path | None) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C.
+
+    It ends with 0 when told to, and with 1 and one sentence if it cannot start.
+    """
+    from gateway.app import running  # loads both doors: not for --help
+
+    try:
+        settings = load(config)
+        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        signal.signal(signal.SIGTERM, _end)
+        signal.signal(signal.SIGINT, _end)
+        with running(settings):
+            threading.Event().wait()
+    except StartError as error:
+        _fail(error)
+
+
+@main.command("check-config")
+@CONFIG
+def check_config(config: Path | None) -> None:
+    """Print the settings as they are in effect, secrets hidden; refuse what is wrong by its path."""
+    try:
+        settings = load(config)
+    except StartError as error:
+        _fail(error)
+    click.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _end(_signal: int, _frame: object) -> None:
+    """Unwinds the main thread, wherever it is; what stops the parts must not be interrupted again."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(0)
+
+
+def _fail(error: StartError) -> None:
+    click.echo(f"facegate: {error}", err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

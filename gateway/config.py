@@ -1,0 +1,205 @@
+"""Settings: one frozen tree, read once at start from a YAML file and the environment.
+
+``FACEGATE_MQTT__HOST`` overrides ``mqtt.host``; lists and maps are given as JSON. Every setting is described in
+``config/gateway.yaml``, which a test holds to the defaults here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from gateway.errors import ConfigError
+from gateway.model import CAMERA, RESERVED_CAMERAS, EngineName, Operation
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Share = Annotated[float, Field(ge=1e-5, le=0.5)]
+
+PREFIX = "FACEGATE_"
+ALL_OPERATIONS = tuple(Operation)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TlsSettings(_Section):
+    enabled: bool = False
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+
+class MqttSettings(_Section):
+    host: str = Field(default="localhost", min_length=1)
+    port: Port = 1883
+    user: str | None = None
+    password: SecretStr | None = None
+    tls: TlsSettings = TlsSettings()
+    base: str = Field(default="facegate", pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,3}$")
+    client_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    keepalive_s: int = Field(default=30, ge=5, le=3600)
+    start_s: Seconds = 10
+    response_topics: tuple[str, ...] = ()
+    max_queued: int = Field(default=1000, ge=1)
+
+    @field_validator("response_topics")
+    @classmethod
+    def _prefixes(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
+        for topic in topics:
+            if not topic or topic.startswith(("$", "/")) or set(topic) & set("+#\0"):
+                raise ValueError(f"{topic!r} cannot be the beginning of a topic to publish on")
+        return topics
+
+
+class RestSettings(_Section):
+    host: str = "127.0.0.1"
+    port: Port = 5001
+    threads: int = Field(default=8, ge=1, le=128)
+
+
+class WorkerSettings(_Section):
+    processes: int = Field(default=0, ge=0, le=128)
+    picture_s: Seconds = 10
+    queue: int = Field(default=64, ge=1, le=10_000)
+    queue_per_camera: int = Field(default=16, ge=1, le=10_000)
+
+    @property
+    def count(self) -> int:
+        """One for each core that this process may use, unless set."""
+        if self.processes:
+            return self.processes
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class LimitSettings(_Section):
+    bytes: int = Field(default=10_000_000, ge=1_000)
+    pixels: int = Field(default=25_000_000, ge=10_000)
+    request_s: Seconds = 60
+
+    @property
+    def message_bytes(self) -> int:
+        """A whole message: two pictures in base64, and some room about them."""
+        return 3 * self.bytes
+
+
+class DecisionSettings(_Section):
+    max_false_identification: Share = 0.01
+    max_false_match: Share = 0.001
+
+
+class PeopleSettings(_Section):
+    folder: Path = Path("known_faces")
+    rescan_s: Seconds = 5
+
+
+class CameraSettings(_Section):
+    operations: tuple[Operation, ...] = ALL_OPERATIONS
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", allow_inf_nan=False
+    )
+
+    data: Path = Path("data")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    engine: EngineName = "dlib-hog"
+    mqtt: MqttSettings = MqttSettings()
+    rest: RestSettings = RestSettings()
+    workers: WorkerSettings = WorkerSettings()
+    limits: LimitSettings = LimitSettings()
+    decision: DecisionSettings = DecisionSettings()
+    people: PeopleSettings = PeopleSettings()
+    operations: tuple[Operation, ...] = ALL_OPERATIONS
+    cameras: Mapping[str, CameraSettings] = {}
+
+    @field_validator("cameras")
+    @classmethod
+    def _camera_names(cls, cameras: Mapping[str, CameraSettings]) -> Mapping[str, CameraSettings]:
+        for name in cameras:
+            if not CAMERA.fullmatch(name) or name in RESERVED_CAMERAS:
+                raise ValueError(f"{name!r} cannot be the name of a camera")
+        return cameras
+
+    def operations_of(self, camera: str) -> tuple[Operation, ...]:
+        """What this camera may ask for: its own setting, else the one for all."""
+        own = self.cameras.get(camera)
+        return own.operations if own else self.operations
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, whose content comes in as arguments."""
+        return env_settings, init_settings
+
+
+def load(path: Path | None = None) -> Settings:
+    """The file's settings with the environment's on top. Raises ConfigError naming the path of what is wrong."""
+    content = _read(path) if path else {}
+    unknown = list(_unknown_variables())
+    if unknown:
+        raise ConfigError(f"The environment sets what does not exist: {', '.join(unknown)}.")
+    try:
+        return Settings(**content)
+    except ValidationError as error:
+        raise ConfigError(_sentence(error, path)) from None
+    except SettingsError as error:
+        raise ConfigError(f"The environment cannot be used: {error} (lists and maps are given as JSON).") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigError(f"{path} must be a map of settings.")
+    return content
+
+
+def _unknown_variables() -> Iterator[str]:
+    """A mistyped variable would else be ignored in silence."""
+    for variable in os.environ:
+        if variable.upper().startswith(PREFIX) and not _exists(variable[len(PREFIX) :].lower().split("__")):
+            yield variable
+
+
+def _exists(keys: list[str]) -> bool:
+    fields = Settings.model_fields
+    for depth, key in enumerate(keys, 1):
+        if key not in fields:
+            return False
+        kind = fields[key].annotation
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return depth == len(keys)
+        fields = kind.model_fields
+    return True
+
+
+def _sentence(error: ValidationError, path: Path | None) -> str:
+    problems = []
+    for problem in error.errors(include_url=False, include_context=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        message = "no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+        problems.append(f"{key}: {message}")
+    return f"The configuration{f' ({path})' if path else ''} cannot be used: {'; '.join(problems)}."

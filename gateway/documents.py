@@ -1,0 +1,149 @@
+"""The JSON documents of the contract, the same on every door: reading what came in, writing what goes out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from gateway.errors import BadImage, BadRequest, Busy, GatewayError
+from gateway.health import Health
+from gateway.model import Box, Comparison, Detection, Face, Judgement, Origin, Recognition, Reply, Request, Timing
+
+SCHEMA = 1
+_DATA_URI = re.compile(r"data:[\w.+/-]*(;[\w=.+-]+)*;base64,", re.ASCII)
+
+Document = Mapping[str, Any]
+
+
+def read_json(data: bytes) -> Document:
+    """An object with each key once and finite numbers. Raises BadRequest."""
+    try:
+        document = json.loads(data, object_pairs_hook=_once, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:  # a number of a million digits is a ValueError too
+        raise BadRequest(f"the JSON cannot be read: {error}") from None
+    if not isinstance(document, dict):
+        raise BadRequest("the JSON must be an object")
+    return document
+
+
+def read_base64(text: str | bytes) -> bytes:
+    """Bare or as a data URI, with or without white space. Raises BadImage."""
+    if isinstance(text, bytes):
+        text = text.decode("ascii", "replace")
+    header = _DATA_URI.match(text)
+    body = "".join(text[header.end() if header else 0 :].split())
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadImage("the bytes are no JPEG, PNG or WebP picture, and no base64 of one") from None
+
+
+def write_reply(request: Request, reply: Reply) -> Document:
+    return {**_head(request.origin, request.operation.value), "status": "ok", **_body(reply)}
+
+
+def write_error(origin: Origin, operation: str, error: GatewayError) -> Document:
+    wait = {"retry_after": error.retry_after} if isinstance(error, Busy) else {}
+    return {**_head(origin, operation), "status": "error", "code": error.code, "error": str(error), **wait}
+
+
+def write_health(health: Health) -> Document:
+    faces = health.known_faces
+    return {
+        "schema": SCHEMA,
+        "status": "ready" if health.ready else "starting",
+        "broker": "connected" if health.broker else "connecting",
+        "workers": {"ready": health.workers_ready, "of": health.workers},
+        "known_faces": {"done": faces.done, "of": faces.of, "people": faces.people, "skipped": faces.skipped},
+    }
+
+
+def _head(origin: Origin, operation: str) -> Document:
+    head = {"schema": SCHEMA, "id": origin.id, "type": "face", "op": operation, "camera": origin.camera}
+    return {**head, "timestamp": round(origin.timestamp, 3), "request_id": origin.request_id}
+
+
+def _body(reply: Reply) -> Document:
+    match reply:
+        case Recognition():
+            return _recognition(reply)
+        case Comparison():
+            return _comparison(reply)
+        case Detection():
+            return {"faces": _faces(reply.faces), "image": asdict(reply.image), "timing_ms": _timing(reply.timing)}
+
+
+def _recognition(reply: Recognition) -> Document:
+    best = reply.best.judgement if reply.best else None
+    verdicts = [face.judgement.verdict for face in reply.faces if face.judgement]
+    return {
+        "name": best.person.name if best and best.person else None,
+        "person": best.person.slug if best and best.person else None,
+        "score": _score(best.score) if best else None,
+        "threshold": _score(reply.threshold),
+        "faces": _faces(reply.faces),
+        "counts": {"face": len(reply.faces), "match": verdicts.count("match"), "unknown": verdicts.count("unknown")},
+        "image": asdict(reply.image),
+        "timing_ms": _timing(reply.timing),
+        "dropped": reply.dropped,
+    }
+
+
+def _comparison(reply: Comparison) -> Document:
+    person = {"name": reply.person.name, "person": reply.person.slug} if reply.person else {}
+    result = {"match": reply.match, "score": _score(reply.score), "threshold": _score(reply.threshold)}
+    return {**person, **result, "faces": _faces(reply.faces), "timing_ms": _timing(reply.timing)}
+
+
+def _faces(faces: tuple[Face, ...]) -> list[Document]:
+    return [_face(face) for face in faces]
+
+
+def _face(face: Face) -> Document:
+    box = face.box
+    return {
+        **(_judgement(face.judgement) if face.judgement else {}),
+        "box": [box.left, box.top, box.right, box.bottom],
+        "quality": {"pixels": _pixels(box)},
+        **({"landmarks": face.landmarks} if face.landmarks is not None else {}),
+    }
+
+
+def _judgement(judgement: Judgement) -> Document:
+    person = judgement.person
+    return {
+        "name": person.name if person else None,
+        "person": person.slug if person else None,
+        "verdict": judgement.verdict,
+        "score": _score(judgement.score),
+        "similarity": None if judgement.similarity is None else round(judgement.similarity, 4),
+        "margin": None if judgement.margin is None else round(judgement.margin, 4),
+    }
+
+
+def _pixels(box: Box) -> int:
+    return min(box.right - box.left, box.bottom - box.top)
+
+
+def _score(score: float) -> float:
+    return round(score, 3)
+
+
+def _timing(timing: Timing) -> Document:
+    return {step: round(ms, 1) for step, ms in timing.items()}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")

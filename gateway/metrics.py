@@ -1,0 +1,46 @@
+"""Counters, readable and writable from any thread, and a stopwatch."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from typing import Literal, get_args
+
+Count = Literal[
+    "requests",  # asked for over either door, live frames included
+    "replies",  # answered without an error
+    "errors",  # answered with an error
+    "frames_dropped",  # live frames that a newer one replaced, or that found the queue full
+    "messages_ignored",  # MQTT messages nobody can be answered for: retained, or a topic with no camera in it
+    "callback_failures",  # faults of ours while handling an MQTT message; each is logged
+    "workers_replaced",  # worker processes that died or were killed
+]
+COUNTS: tuple[Count, ...] = get_args(Count)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
+
+    def count(self, name: Count, by: int = 1) -> None:
+        with self._lock:
+            self._counts[name] += by
+
+    def snapshot(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._counts)
+
+
+class Stopwatch:
+    """Milliseconds by step, in ``laps``, each from the end of the one before it."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = 1000 * (now - self._last)
+        self._last = now

@@ -1,0 +1,1 @@
+"""The MQTT door: messages in, replies out on the topics beside them."""

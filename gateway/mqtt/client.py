@@ -1,0 +1,122 @@
+"""The MQTT door: a message in, a reply out on the topic beside it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from gateway.config import LimitSettings, MqttSettings
+from gateway.errors import GatewayError
+from gateway.metrics import Metrics
+from gateway.model import Reply, Request
+from gateway.mqtt import wire
+from gateway.mqtt.connection import Connection, Publication, Received
+from gateway.mqtt.topics import Address, Topics
+
+log = logging.getLogger(__name__)
+
+
+class MqttDoor:
+    """``info``: what ``bridge/info`` tells about the gateway."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        limits: LimitSettings,
+        submit: Callable[[Request], Future[Reply]],
+        info: Mapping[str, Any],
+        metrics: Metrics,
+        *,
+        client_id: str,
+    ) -> None:
+        self._limits = limits
+        self._submit = submit
+        self._info = info
+        self._metrics = metrics
+        self._topics = Topics(settings.base, settings.response_topics)
+        self._connection = Connection(
+            settings,
+            client_id,
+            subscriptions=[(self._topics.requests, 1), (self._topics.frames, 0)],
+            greeting=self._greeting,
+            will=self._state("offline"),
+            on_message=self.message,
+            metrics=metrics,
+        )
+
+    @property
+    def connected(self) -> bool:
+        return self._connection.connected
+
+    def start(self) -> None:
+        """Returns when connected. Raises StartError."""
+        self._connection.start()
+
+    def quiet(self) -> None:
+        """Takes no more messages; replies still go out."""
+        self._connection.unsubscribe()
+
+    def stop(self) -> None:
+        self._connection.stop(self._state("offline"))
+
+    def message(self, received: Received) -> None:
+        """Reads it, hands it on, and returns at once; whatever is wrong with it is answered."""
+        address = None if received.retained else self._topics.read(received.topic)
+        if address is None:
+            self._metrics.count("messages_ignored")
+            log.info("ignored a message on %.200r", received.topic)
+            return
+        try:
+            address = self._topics.redirected(address, received.response_topic, received.correlation)
+            request = wire.read(address, received.payload, self._limits, received.properties, received.expiry)
+        except GatewayError as error:
+            self._metrics.count("errors")
+            self._fail(address, error)
+        else:
+            self._submit(request).add_done_callback(partial(self._answer, address, request))
+
+    def publish(self, address: Address, outbound: wire.Outbound, good_for: float) -> None:
+        """The JSON on the reply topic, and the verdict beside it where there is a topic for one."""
+        qos, expiry = 0 if address.live else 1, max(1, int(good_for))
+        if address.verdict_topic:
+            verdict = outbound.verdict.encode()
+            self._connection.publish(
+                Publication(address.verdict_topic, verdict, qos, content_type="text/plain", expiry=expiry)
+            )
+        self._connection.publish(
+            Publication(
+                address.reply_topic,
+                outbound.document,
+                qos,
+                content_type="application/json",
+                correlation=address.correlation,
+                expiry=expiry,
+            )
+        )
+
+    def _answer(self, address: Address, request: Request, reply: Future[Reply]) -> None:
+        if reply.cancelled():  # a newer frame came
+            return
+        error = reply.exception()
+        if error is None:
+            self.publish(address, wire.write(request, reply.result()), request.good_for - request.origin.age())
+        elif isinstance(error, GatewayError):
+            self._fail(address, error)
+        else:
+            log.error("a request failed", exc_info=error)
+            self._fail(address, GatewayError("a fault of the gateway; its log tells more"))
+
+    def _fail(self, address: Address, error: GatewayError) -> None:
+        log.info("%s to %s: %s", error.code, address.reply_topic, error)
+        self.publish(address, wire.write_failure(address, error), self._limits.request_s)
+
+    def _state(self, state: str) -> Publication:
+        return Publication(self._topics.state, json.dumps({"state": state}).encode(), qos=1, retain=True)
+
+    def _greeting(self) -> list[Publication]:
+        info = json.dumps(self._info).encode()
+        return [self._state("online"), Publication(self._topics.info, info, qos=1, retain=True)]

@@ -1,0 +1,106 @@
+"""Topics: where a message came in, and so where its answer goes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gateway.errors import BadRequest, Forbidden
+from gateway.model import CAMERA, REQUEST_ID, RESERVED_CAMERAS, Operation, Origin
+
+_OPERATION = re.compile(r"[a-z0-9_]{1,32}")
+_PUBLISHABLE = re.compile(r"[!\"$-*,-~]{1,256}")
+"""Printable ASCII without ``#`` and ``+``: paho accepts topics that a broker then refuses for ever."""
+MAX_CORRELATION = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """``operation``: the topic's word, which may be none of ours. ``fault``: what is wrong with the topic, if anything.
+
+    The verdict goes to ``verdict_topic`` where there is one. ``correlation`` is MQTT 5's Correlation Data.
+    """
+
+    origin: Origin
+    operation: str
+    reply_topic: str
+    verdict_topic: str | None = None
+    person: str | None = None
+    live: bool = False
+    correlation: bytes | None = None
+    fault: str | None = None
+
+
+class Topics:
+    """``response_topics``: beginnings of Response Topics that are allowed beside a camera's own."""
+
+    def __init__(self, base: str, response_topics: Sequence[str] = ()) -> None:
+        self._base = base
+        self._response_topics = tuple(response_topics)
+        self.frames = f"{base}/+/frame"
+        self.requests = f"{base}/+/request/#"
+        self.state = f"{base}/bridge/state"
+        self.info = f"{base}/bridge/info"
+
+    def read(self, topic: str) -> Address | None:
+        """None if nobody can be answered, since the level where the camera stands names none."""
+        camera, _, rest = topic.removeprefix(f"{self._base}/").partition("/")
+        kind, *levels = rest.split("/", 6)
+        if not CAMERA.fullmatch(camera):
+            return None
+        if kind == "frame" and not levels:
+            return self._frame(camera)
+        if kind == "request":
+            return self._request(camera, levels)
+        return None
+
+    def redirected(self, address: Address, response_topic: str | None, correlation: bytes | None) -> Address:
+        """With MQTT 5's Response Topic and Correlation Data.
+
+        Raises Forbidden for a topic that is not the camera's own: who may choose where we publish can make us
+        write where he may not, or ask ourselves for ever.
+        """
+        if correlation is not None and len(correlation) > MAX_CORRELATION:
+            raise BadRequest(f"Correlation Data may have {MAX_CORRELATION} bytes")
+        address = replace(address, correlation=correlation)
+        if response_topic is None:
+            return address
+        allowed = (f"{self._base}/{address.origin.camera}/response/", *self._response_topics)
+        if not (_PUBLISHABLE.fullmatch(response_topic) and response_topic.startswith(allowed)):
+            raise Forbidden(f"a Response Topic must begin with {allowed[0]}")
+        if response_topic.startswith(f"{self._base}/") and self.read(response_topic) is not None:
+            raise Forbidden("a Response Topic must not be one that the gateway listens to")
+        return replace(address, reply_topic=response_topic)
+
+    def _frame(self, camera: str) -> Address:
+        return Address(
+            Origin(camera=camera),
+            Operation.FACE_REC.value,
+            f"{self._base}/{camera}/result",
+            f"{self._base}/{camera}/verdict",
+            live=True,
+            fault="bridge is no camera" if camera in RESERVED_CAMERAS else None,
+        )
+
+    def _request(self, camera: str, levels: list[str]) -> Address:
+        """``levels``: what follows ``request``, which is op, op/id or op/id/person, if it is well-formed."""
+        root = f"{self._base}/{camera}"
+        if not levels or not _OPERATION.fullmatch(levels[0]):
+            return Address(Origin(camera=camera), "", f"{root}/response", fault="the topic names no operation")
+        operation, *rest = levels
+        reply_topic = f"{root}/response/{operation}"
+        if not rest:
+            return Address(Origin(camera=camera), operation, reply_topic)
+        request_id, *rest = rest
+        if not REQUEST_ID.fullmatch(request_id):
+            fault = "a request id is 1 to 36 of A-Z, a-z, 0-9, _ and -"
+            return Address(Origin(camera=camera), operation, reply_topic, fault=fault)
+        return Address(
+            Origin(camera=camera, request_id=request_id),
+            operation,
+            f"{reply_topic}/{request_id}",
+            f"{root}/verdict/{request_id}",
+            person=rest[0] if rest else None,
+            fault="the topic has too many levels" if len(rest) > 1 else None,
+        )

@@ -1,0 +1,142 @@
+"""The simple way in: ``known_faces/<person>/*.jpg``, imported at start and when the folder changes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gateway.errors import Busy, GatewayError
+from gateway.model import Descriptor
+from gateway.people.gallery import Gallery
+from gateway.people.store import Enrolled, PeopleStore
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+
+Snapshot = dict[Path, tuple[int, int]]
+"""Each picture's time of change in ns and its size in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``skipped``: pictures that cannot be used, each with the reason; ``finished``: once the first import is."""
+
+    done: int = 0
+    of: int = 0
+    people: int = 0
+    skipped: tuple[str, ...] = ()
+    finished: bool = False
+
+
+class KnownFaces:
+    """``describe`` gives the one descriptor of a picture, or raises what is wrong with it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        store: PeopleStore,
+        gallery: Gallery,
+        describe: Callable[[bytes], Descriptor],
+        *,
+        recipe: str,
+        rescan_s: float,
+    ) -> None:
+        self._folder = folder
+        self._store = store
+        self._gallery = gallery
+        self._describe = describe
+        self._recipe = recipe
+        self._rescan_s = rescan_s
+        self.progress = Progress()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="known-faces")
+
+    def start(self) -> None:
+        self._gallery.load(self._store.templates(self._recipe))  # whom we knew before, until the import is done
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        last: Snapshot | str | None = "not looked yet"
+        while not self._stopping.is_set():
+            try:
+                now = _snapshot(self._folder)
+                if now != last:
+                    self._change(now)
+                    last = now
+            except CancelledError:
+                return  # the gateway is going down
+            except Exception:  # a full disk, a fault of ours: recognition goes on with whom we know
+                log.exception("the known faces in %s cannot be imported", self._folder)
+            self._stopping.wait(self._rescan_s)
+
+    def _change(self, now: Snapshot | None) -> None:
+        if now is not None:
+            self._import(list(now))
+        else:  # not mounted yet, perhaps: no reason to forget everybody
+            log.warning("there is no folder %s: whoever was known stays known", self._folder)
+            self.progress = replace(self.progress, people=len(self._gallery.people), finished=True)
+
+    def _import(self, paths: list[Path]) -> None:
+        self.progress = Progress(of=len(paths), finished=self.progress.finished)
+        kept = set()
+        for path in paths:
+            if self._stopping.is_set():
+                raise CancelledError
+            try:
+                kept.add(self._enroll(path))
+            except (GatewayError, OSError) as error:
+                reason = f"{path.relative_to(self._folder)}: {error}"
+                log.warning("skipped the known face %s", reason)
+                self.progress = replace(self.progress, skipped=(*self.progress.skipped, reason))
+            self.progress = replace(self.progress, done=self.progress.done + 1)
+        self._store.retain(kept)
+        self._gallery.load(self._store.templates(self._recipe))
+        self.progress = replace(self.progress, people=len(self._gallery.people), finished=True)
+        log.info("%d people known by %d pictures in %s", len(self._gallery.people), len(kept), self._folder)
+
+    def _enroll(self, path: Path) -> tuple[str, str]:
+        """Its (name, digest). The descriptor is made once for a picture's bytes, wherever they lie."""
+        data = path.read_bytes()
+        name, digest = _name(path), hashlib.sha256(data).hexdigest()
+        descriptor = self._store.descriptor(digest, self._recipe)
+        if descriptor is None:
+            descriptor = self._described(data)
+        source = str(path.relative_to(self._folder))
+        self._store.add(Enrolled(name, source, digest, self._recipe, descriptor))
+        return name, digest
+
+    def _described(self, data: bytes) -> Descriptor:
+        while True:
+            try:
+                return self._describe(data)
+            except Busy as busy:
+                if self._stopping.wait(busy.retry_after):
+                    raise CancelledError from None
+
+
+def _name(path: Path) -> str:
+    """The folder's name, with spaces for underscores."""
+    return " ".join(path.parent.name.replace("_", " ").split())
+
+
+def _snapshot(folder: Path) -> Snapshot | None:
+    """None if there is no such folder."""
+    if not folder.is_dir():
+        return None
+    found: Snapshot = {}
+    for path in sorted(folder.glob("*/*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."):
+            status = path.stat()
+            found[path] = status.st_mtime_ns, status.st_size
+    return found

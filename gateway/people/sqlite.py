@@ -1,0 +1,137 @@
+"""The people store in SQLite: one file under the data folder."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from slugify import slugify
+
+from gateway.errors import StartError
+from gateway.model import Descriptor, Person
+from gateway.people.gallery import Template
+from gateway.people.store import Enrolled
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE people (
+    id INTEGER PRIMARY KEY,
+    slug TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    created REAL NOT NULL
+);
+CREATE TABLE pictures (
+    person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
+    digest TEXT NOT NULL,       -- SHA-256 of the picture, hex
+    source TEXT NOT NULL,
+    recipe TEXT NOT NULL,       -- how the descriptor was made
+    descriptor BLOB NOT NULL,   -- 128 float32, little-endian, of unit length
+    created REAL NOT NULL,
+    PRIMARY KEY (person, digest, recipe)
+);
+CREATE INDEX pictures_by_digest ON pictures (digest, recipe);
+"""
+_FLOAT32 = np.dtype("<f4")
+
+
+class SqliteStore:
+    """Safe to use from several threads. Raises StartError if the file cannot be used."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._prepare()
+        except sqlite3.Error as error:
+            raise StartError(
+                f"The people store {path} cannot be used ({error}): "
+                "put a backup in its place, or move it away and the known faces are read anew."
+            ) from None
+        path.chmod(0o600)  # what it holds is biometric
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def templates(self, recipe: str) -> list[Template]:
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT slug, name, descriptor FROM pictures JOIN people ON people.id = person"
+                " WHERE recipe = ? ORDER BY slug, digest",
+                (recipe,),
+            ).fetchall()
+        return [Template(Person(slug, name), _unpack(blob)) for slug, name, blob in rows]
+
+    def descriptor(self, digest: str, recipe: str) -> Descriptor | None:
+        with self._lock:
+            row = self._db.execute(
+                "SELECT descriptor FROM pictures WHERE digest = ? AND recipe = ?", (digest, recipe)
+            ).fetchone()
+        return _unpack(row[0]) if row else None
+
+    def add(self, picture: Enrolled) -> None:
+        with self._lock, self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO pictures (person, digest, source, recipe, descriptor, created)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    self._person(picture.name),
+                    picture.digest,
+                    picture.source,
+                    picture.recipe,
+                    picture.descriptor.astype(_FLOAT32).tobytes(),
+                    time.time(),
+                ),
+            )
+
+    def retain(self, pictures: Collection[tuple[str, str]]) -> None:
+        with self._lock, self._transaction():
+            known = self._db.execute("SELECT name, digest FROM pictures JOIN people ON people.id = person").fetchall()
+            self._db.executemany(
+                "DELETE FROM pictures WHERE person = (SELECT id FROM people WHERE name = ?) AND digest = ?",
+                [picture for picture in known if picture not in pictures],
+            )
+            self._db.execute("DELETE FROM people WHERE id NOT IN (SELECT person FROM pictures)")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+
+    def _prepare(self) -> None:
+        for pragma in ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON"):
+            self._db.execute(f"PRAGMA {pragma}")
+        (damage,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if damage != "ok" or version > SCHEMA_VERSION:
+            raise sqlite3.DatabaseError(damage if damage != "ok" else "it was written by a newer version")
+        if version == 0:
+            self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+    def _person(self, name: str) -> int:
+        row = self._db.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            row = self._db.execute(
+                "INSERT INTO people (slug, name, created) VALUES (?, ?, ?) RETURNING id",
+                (self._free_slug(name), name, time.time()),
+            ).fetchone()
+        return int(row[0])
+
+    def _free_slug(self, name: str) -> str:
+        """ASCII for names in any script; a name without letters gets one from its digest."""
+        stem = slugify(name, separator="_", max_length=48) or hashlib.sha256(name.encode()).hexdigest()[:8]
+        slug, n = stem, 2
+        while self._db.execute("SELECT 1 FROM people WHERE slug = ?", (slug,)).fetchone():
+            slug, n = f"{stem}_{n}", n + 1
+        return slug
+
+
+def _unpack(blob: bytes) -> Descriptor:
+    return np.frombuffer(blob, _FLOAT32).astype(np.float32)

@@ -1,0 +1,39 @@
+"""The seam to wherever people are kept: SQLite now, PostgreSQL for several gateways later."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.model import Descriptor
+from gateway.people.gallery import Template
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enrolled:
+    """One picture of one person as the store keeps it.
+
+    ``name``: the person's; ``source``: where the picture came from; ``digest``: SHA-256 of the picture, in hex;
+    ``recipe``: how the descriptor was made (vision.engine.recipe).
+    """
+
+    name: str
+    source: str
+    digest: str
+    recipe: str
+    descriptor: Descriptor
+
+
+class PeopleStore(Protocol):
+    def templates(self, recipe: str) -> list[Template]:
+        """Every known picture whose descriptor was made by that recipe."""
+
+    def descriptor(self, digest: str, recipe: str) -> Descriptor | None:
+        """The descriptor of a picture that was seen before, whoever it was of."""
+
+    def add(self, picture: Enrolled) -> None:
+        """Makes it known, and its person where that name is new. Adding it again changes nothing."""
+
+    def retain(self, pictures: Collection[tuple[str, str]]) -> None:
+        """Forgets every picture but these (name, digest), and the people who are left with none."""

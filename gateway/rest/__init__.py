@@ -1,0 +1,1 @@
+"""The REST door: the same operations, for those who would rather POST."""

@@ -1,0 +1,33 @@
+"""The upload forms that a browser gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} - Facegate</title>
+<style>
+  body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 3rem auto; padding: 0 1rem }}
+  form {{ display: grid; gap: 1rem }}
+  button {{ font: inherit; padding: .5rem 1rem; justify-self: start }}
+</style>
+<h1>{title}</h1>
+<p>{question}</p>
+<form method="post" enctype="multipart/form-data">
+{inputs}
+  <button>Ask</button>
+</form>
+</html>
+"""
+
+
+def upload_form(title: str, question: str, names: Sequence[str]) -> str:
+    """A page that posts files under these names to its own address."""
+    inputs = "\n".join(
+        f'  <label>Picture <input type="file" name="{name}" accept="image/jpeg,image/png,image/webp" required></label>'
+        for name in names
+    )
+    return _PAGE.format(title=title, question=question, inputs=inputs)

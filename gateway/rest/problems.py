@@ -1,0 +1,64 @@
+"""Errors over HTTP: RFC 9457 problem details, with the same ``code`` as on MQTT."""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from gateway.documents import SCHEMA
+from gateway.errors import Busy, GatewayError, TooLarge
+
+log = logging.getLogger(__name__)
+
+STATUS = {
+    "bad_request": HTTPStatus.BAD_REQUEST,
+    "bad_image": HTTPStatus.BAD_REQUEST,
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "no_face": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "multiple_faces": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "unknown_person": HTTPStatus.NOT_FOUND,
+    "busy": HTTPStatus.SERVICE_UNAVAILABLE,
+    "expired": HTTPStatus.GATEWAY_TIMEOUT,
+    "timeout": HTTPStatus.GATEWAY_TIMEOUT,
+    "forbidden": HTTPStatus.FORBIDDEN,
+    "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+def add_error_handlers(app: Flask) -> None:
+    app.register_error_handler(GatewayError, _ours)
+    app.register_error_handler(HTTPException, _flasks)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _ours(error: GatewayError) -> Response:
+    response = _problem(STATUS[error.code], error.code, str(error))
+    if isinstance(error, Busy):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _flasks(error: HTTPException) -> Response:
+    """What Flask refuses by itself: no such route, the wrong method, a body over the limit."""
+    status = HTTPStatus(error.code or 500)
+    code = TooLarge.code if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "bad_request"
+    response = _problem(status, code, error.description or status.phrase)
+    allow = dict(error.get_headers()).get("Allow")
+    if allow:
+        response.headers["Allow"] = allow
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("a request failed", exc_info=error)
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "a fault of the gateway; its log tells more")
+
+
+def _problem(status: HTTPStatus, code: str, detail: str) -> Response:
+    body = {"schema": SCHEMA, "type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
+    return Response(json.dumps({**body, "code": code}), status, mimetype="application/problem+json")

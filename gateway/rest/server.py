@@ -1,0 +1,47 @@
+"""Waitress under the Flask application."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from flask import Flask
+from waitress.server import create_server
+
+from gateway.config import LimitSettings, RestSettings
+from gateway.errors import StartError
+
+FLUSH_S = 0.2
+"""For the last answers to leave after the last thread has written them."""
+
+
+class RestServer:
+    """Listens from the moment it is made. Raises StartError if the port cannot be had."""
+
+    def __init__(self, app: Flask, settings: RestSettings, limits: LimitSettings) -> None:
+        try:
+            self._server = create_server(
+                app,
+                host=settings.host,
+                port=settings.port,
+                threads=settings.threads,
+                max_request_body_size=limits.message_bytes,
+                asyncore_use_poll=True,
+                clear_untrusted_proxy_headers=True,
+                ident="facegate",
+            )
+        except OSError as error:
+            raise StartError(
+                f"REST cannot listen on {settings.host}:{settings.port}: {error.strerror} (rest.host, rest.port)."
+            ) from None
+        self._thread = threading.Thread(target=self._server.run, name="rest", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Lets the requests that are being answered finish, for a few seconds."""
+        self._server.task_dispatcher.shutdown()
+        time.sleep(FLUSH_S)
+        self._server.close()
+        self._thread.join(timeout=1)

@@ -1,0 +1,1 @@
+"""A bounded, fair queue and the worker processes that serve it."""

@@ -1,0 +1,130 @@
+"""The worker processes, each with a thread that keeps it busy and replaces it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from gateway.errors import Expired, GatewayError, StartError
+from gateway.metrics import Metrics
+from gateway.workers.queue import FairQueue, Job, Report
+from gateway.workers.worker import Worker
+
+log = logging.getLogger(__name__)
+
+LOOK_AFTER_S = 1.0
+"""How often an idle worker is checked for being alive."""
+
+PAUSE_S = 5.0
+"""Before another try, where a replacement could not be started."""
+
+GRACE_S = 5.0
+"""What a running job is given to finish when the gateway goes down."""
+
+
+class Pool:
+    """``start_worker`` begins a process. A worker that dies or hangs costs the one request that it has."""
+
+    def __init__(
+        self,
+        start_worker: Callable[[], Worker],
+        queue: FairQueue,
+        metrics: Metrics,
+        *,
+        workers: int,
+        picture_s: float,
+    ) -> None:
+        self._start_worker = start_worker
+        self._queue = queue
+        self._metrics = metrics
+        self._count = workers
+        self._picture_s = picture_s
+        self._job_s = 0.2  # what a job takes, a moving average; at first about the stock engine's 480p
+        self._workers: list[Worker] = []
+        self._threads: list[threading.Thread] = []
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Returns when every worker is ready. Raises StartError if one can't be started."""
+        self._workers = [self._start_worker() for _ in range(self._count)]
+        try:
+            for worker in self._workers:
+                worker.wait()
+        except StartError:
+            for worker in self._workers:
+                worker.kill()
+            raise
+        self._threads = [threading.Thread(target=self._keep, args=(n,), name=f"keeper-{n}") for n in range(self._count)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Refuses what waits, lets running jobs finish for GRACE_S, then ends the processes."""
+        self._stopping.set()
+        self._queue.close()
+        end = time.monotonic() + GRACE_S
+        for thread in self._threads:
+            thread.join(max(end - time.monotonic(), 0))
+        for worker in self._workers:
+            worker.abort()
+        for thread in self._threads:
+            thread.join()
+        for worker in self._workers:
+            worker.kill()
+
+    def submit(self, job: Job) -> Future[Report]:
+        """Raises Busy if there is no room for it."""
+        self._queue.put(job, retry_after=math.ceil((len(self._queue) + 1) * self._job_s / self._count))
+        return job.future
+
+    @property
+    def ready(self) -> int:
+        """How many workers are alive."""
+        return sum(worker.alive for worker in self._workers)
+
+    @property
+    def size(self) -> int:
+        return self._count
+
+    def _keep(self, slot: int) -> None:
+        while not self._stopping.is_set():
+            job = self._queue.take(LOOK_AFTER_S)
+            try:
+                if not self._workers[slot].alive:
+                    self._replace(slot)
+            except StartError as error:
+                log.error("%s Trying again in %g s.", error, PAUSE_S)
+                if job is not None:
+                    job.future.set_exception(GatewayError("no worker process can be started"))
+                self._stopping.wait(PAUSE_S)
+            else:
+                if job is not None:
+                    self._serve(self._workers[slot], job)
+
+    def _replace(self, slot: int) -> None:
+        log.warning("worker %d died and is replaced", self._workers[slot].pid)
+        self._metrics.count("workers_replaced")
+        self._workers[slot].kill()
+        self._workers[slot] = self._start_worker()
+        self._workers[slot].wait()
+
+    def _serve(self, worker: Worker, job: Job) -> None:
+        started = time.monotonic()
+        if started > job.deadline:
+            job.future.set_exception(Expired("the request waited longer than it was good for"))
+            return
+        try:
+            seen = worker.ask(job.pictures, job.look, self._picture_s * len(job.pictures))
+        except GatewayError as error:
+            job.future.set_exception(error)
+        except Exception:  # a worker that answers with nonsense must not end its keeper
+            log.exception("worker %d answered with nonsense", worker.pid)
+            worker.kill()
+            job.future.set_exception(GatewayError("the worker process answered with nonsense"))
+        else:
+            self._job_s += 0.1 * (time.monotonic() - started - self._job_s)
+            job.future.set_result(Report(seen, 1000 * (started - job.queued), job.dropped))

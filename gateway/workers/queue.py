@@ -1,0 +1,120 @@
+"""What waits for a worker: bounded, a share for each camera, served in turn, of live frames only the newest."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from gateway.errors import Busy
+from gateway.metrics import Metrics
+from gateway.model import Look, Seen
+
+RESTART_S = 5
+"""Seconds in which a gateway that goes down may be back."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """What became of a job: a Seen for each picture, how long it waited, how many live frames it replaced."""
+
+    seen: tuple[Seen, ...]
+    queue_ms: float
+    dropped: int
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """Pictures for one worker, and the future that its report goes to.
+
+    ``lane``: whose it is; jobs of one lane are served in order, lanes in turn. A ``live`` job is one that a
+    newer job of its lane replaces: its future is then cancelled, and ``dropped`` counts on.
+    ``deadline``: on the clock of ``time.monotonic``.
+    """
+
+    pictures: tuple[bytes, ...]
+    look: Look
+    lane: str
+    deadline: float
+    live: bool = False
+    dropped: int = 0
+    queued: float = field(default_factory=time.monotonic)
+    future: Future[Report] = field(default_factory=Future)
+
+
+class FairQueue:
+    def __init__(self, size: int, share: int, metrics: Metrics) -> None:
+        self._size = size
+        self._share = share
+        self._metrics = metrics
+        self._lanes: OrderedDict[str, deque[Job]] = OrderedDict()
+        self._waiting = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def __len__(self) -> int:
+        return self._waiting
+
+    def put(self, job: Job, retry_after: int) -> None:
+        """Raises Busy, with ``retry_after``, if the queue or the lane's share of it is full."""
+        with self._changed:
+            replaced = self._replaced_by(job)
+            if replaced is None:
+                self._admit(job, retry_after)
+            self._changed.notify()
+        if replaced is not None:
+            self._metrics.count("frames_dropped")
+            replaced.future.cancel()  # runs callbacks: not under the lock
+
+    def take(self, timeout: float) -> Job | None:
+        """The next job, its future marked as running; None after ``timeout`` seconds or when closed and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._lanes or self._closed, timeout)
+            return self._pop() if self._lanes else None
+
+    def close(self) -> None:
+        """Lets nothing more in. Waiting requests get Busy, live frames are cancelled."""
+        with self._changed:
+            self._closed = True
+            left = [job for lane in self._lanes.values() for job in lane]
+            self._lanes.clear()
+            self._waiting = 0
+            self._changed.notify_all()
+        for job in left:
+            if job.live:
+                job.future.cancel()
+            else:
+                job.future.set_exception(Busy("the gateway is going down", RESTART_S))
+
+    def _replaced_by(self, job: Job) -> Job | None:
+        lane = self._lanes.get(job.lane)
+        if not job.live or not lane:
+            return None
+        replaced = lane[0]
+        job.dropped = replaced.dropped + 1
+        lane[0] = job
+        return replaced
+
+    def _admit(self, job: Job, retry_after: int) -> None:
+        if self._closed:
+            raise Busy("the gateway is going down", RESTART_S)
+        lane = self._lanes.get(job.lane, ())
+        if self._waiting >= self._size:
+            raise Busy(f"the queue is full ({self._size} waiting)", retry_after)
+        if len(lane) >= self._share:
+            raise Busy(f"{job.lane} has its share of the queue waiting ({self._share})", retry_after)
+        self._lanes.setdefault(job.lane, deque()).append(job)
+        self._waiting += 1
+
+    def _pop(self) -> Job:
+        name, lane = next(iter(self._lanes.items()))
+        job = lane.popleft()
+        self._waiting -= 1
+        if lane:
+            self._lanes.move_to_end(name)
+        else:
+            del self._lanes[name]
+        job.future.set_running_or_notify_cancel()
+        return job

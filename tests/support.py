@@ -1,0 +1,147 @@
+"""What the tests stand on: a real broker, an MQTT client that waits, and the project's pictures."""
+
+from __future__ import annotations
+
+import json
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+
+ROOT = Path(__file__).parent.parent
+FRAMES = ROOT / "device_sim" / "frames"
+KNOWN_FACES = ROOT / "known_faces"
+SHARED = ROOT.parent / "shared" / "data"
+MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+WAIT_S = 20
+
+
+def frame(name: str) -> bytes:
+    return (FRAMES / f"{name}.jpg").read_bytes()
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def wait_for(condition: Any, seconds: float = WAIT_S) -> None:
+    """Until it holds; fails the test if it never does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{condition} did not come true in {seconds} s"
+        time.sleep(0.02)
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as sock:
+        sock.settimeout(1)
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Broker:
+    """mosquitto with our own configuration, or amqtt (which has no MQTT 5) where that is not installed."""
+
+    def __init__(self, folder: Path, port: int | None = None, extra: str = "") -> None:
+        self.port = port or free_port()
+        self.mqtt5 = MOSQUITTO is not None
+        self._folder = folder
+        self._extra = extra
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "device_sim.broker", "--port", str(self.port)]
+        if MOSQUITTO:
+            config = self._folder / "mosquitto.conf"
+            config.write_text((ROOT / "config" / "mosquitto.conf").read_text() + self._extra)
+            command = [MOSQUITTO, "-c", str(config), *([] if self._extra else ["-p", str(self.port)])]
+        with (self._folder / "broker.log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log)
+        wait_for(lambda: accepts(self.port))
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def broker_running(folder: Path, port: int | None = None, extra: str = "") -> Iterator[Broker]:
+    """``extra``: more lines of mosquitto.conf, which then name the listener themselves."""
+    broker = Broker(folder, port, extra)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    topic: str
+    payload: bytes
+    retain: bool
+    properties: dict[str, Any]
+
+    @property
+    def json(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.payload)
+        return document
+
+
+class Client:
+    """A device: publishes, and waits for what comes on the topics it subscribed to."""
+
+    def __init__(self, port: int, protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311) -> None:
+        self._received: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._subscribed: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=protocol)
+        self._client.on_message = self._message
+        self._client.on_subscribe = lambda _client, _data, mid, _codes, _props: self._subscribed.put(mid)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def subscribe(self, *topics: str) -> Client:
+        self._client.subscribe([(topic, 1) for topic in topics])
+        self._subscribed.get(timeout=WAIT_S)
+        return self
+
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, properties: Properties | None = None
+    ) -> None:
+        self._client.publish(topic, payload, qos, retain, properties).wait_for_publish(WAIT_S)
+
+    def get(self, seconds: float = WAIT_S) -> Message:
+        """The next message. Raises queue.Empty if none comes."""
+        return self._received.get(timeout=seconds)
+
+    def nothing_comes(self, seconds: float = 1) -> bool:
+        try:
+            self.get(seconds)
+        except queue.Empty:
+            return True
+        return False
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        found = message.properties.json() if message.properties is not None else {}
+        self._received.put(Message(message.topic, bytes(message.payload), message.retain, found))
