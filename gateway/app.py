@@ -6,6 +6,7 @@ import fcntl
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from gateway.vision.engine import recipe
 from gateway.vision.models import model_digests
 from gateway.workers.pool import Pool
 from gateway.workers.queue import FairQueue
-from gateway.workers.worker import Worker
+from gateway.workers.worker import Worker, worker_command
 
 
 class Gateway:
@@ -38,7 +39,7 @@ class Gateway:
         self.metrics = Metrics()
         self.gallery = Gallery()
         self.pool = Pool(
-            lambda: Worker(settings.engine, settings.limits.pixels),
+            partial(Worker, worker_command(settings.engine, settings.limits.pixels)),
             FairQueue(settings.workers.queue, settings.workers.queue_per_camera, self.metrics),
             self.metrics,
             workers=settings.workers.count,

@@ -16,7 +16,11 @@ FLUSH_S = 0.2
 
 
 class RestServer:
-    """Listens from the moment it is made. Raises StartError if the port cannot be had."""
+    """Listens from the moment it is made. Raises StartError if the port cannot be had.
+
+    A body over the limit is refused by Flask, with a problem document; waitress reads up to twice the limit for
+    that, and cuts off what is larger still with a bare 413.
+    """
 
     def __init__(self, app: Flask, settings: RestSettings, limits: LimitSettings) -> None:
         try:
@@ -25,7 +29,7 @@ class RestServer:
                 host=settings.host,
                 port=settings.port,
                 threads=settings.threads,
-                max_request_body_size=limits.message_bytes,
+                max_request_body_size=2 * limits.message_bytes,
                 asyncore_use_poll=True,
                 clear_untrusted_proxy_headers=True,
                 ident="facegate",

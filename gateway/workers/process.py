@@ -1,4 +1,4 @@
-"""What runs in a worker process: ``python -m gateway.workers.process SOCKET ENGINE MAX_PIXELS``.
+"""What runs in a worker process: ``python -m gateway.workers.process ENGINE MAX_PIXELS SOCKET``.
 
 A program of its own rather than a fork or a pickled function: nothing is inherited but one socket, and neither
 door is ever loaded here.
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str]) -> None:
-    descriptor, name, max_pixels = arguments
+    name, max_pixels, descriptor = arguments
     channel = Channel(socket.socket(fileno=int(descriptor)))
     engine = open_engine(cast(EngineName, name))
     with contextlib.suppress(ConnectionError):  # the gateway is gone: so are we

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from gateway.errors import GatewayError, StartError, Timeout
 from gateway.model import EngineName, Look, Seen
@@ -26,15 +27,21 @@ def _environment() -> dict[str, str]:
     return {**kept, **_ONE_THREAD}
 
 
-class Worker:
-    """Starts the process; ``wait`` for it before the first ``ask``. Not to be shared between threads."""
+def worker_command(engine: EngineName, max_pixels: int) -> list[str]:
+    return [sys.executable, "-m", "gateway.workers.process", engine, str(max_pixels)]
 
-    def __init__(self, engine: EngineName, max_pixels: int) -> None:
+
+class Worker:
+    """Starts the process; ``wait`` for it before the first ``ask``. Not to be shared between threads.
+
+    ``command`` is given the number of its end of the socket as a last argument.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
         ours, theirs = socket.socketpair()
         with theirs:  # only the child may keep that end open, or its death would not be seen here
-            module = [sys.executable, "-m", "gateway.workers.process", str(theirs.fileno()), engine, str(max_pixels)]
             self._process = subprocess.Popen(
-                module,
+                [*command, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=_environment(),

@@ -1,0 +1,247 @@
+"""A real broker, real pictures, and a device that knows the written contract only."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+import cbor2
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from gateway.app import Gateway
+from tests.support import Broker, Client, frame
+
+
+def properties(**values: object) -> Properties:
+    found = Properties(PacketTypes.PUBLISH)
+    for name, value in values.items():
+        setattr(found, name, value)
+    return found
+
+
+def test_a_request_is_answered_on_the_topic_beside_it(client: Client) -> None:
+    client.subscribe("facegate/porch/response/#", "facegate/porch/verdict/#")
+    client.publish("facegate/porch/request/face_rec/42", frame("obama_1"))
+    answers = {message.topic: message for message in (client.get(), client.get())}
+    result = answers["facegate/porch/response/face_rec/42"].json
+    assert (result["status"], result["name"], result["person"]) == ("ok", "Barack Obama", "barack_obama")
+    assert (result["schema"], result["op"], result["camera"], result["request_id"]) == (1, "face_rec", "porch", "42")
+    assert result["score"] >= result["threshold"]
+    assert result["image"] == {"width": 853, "height": 480, "bytes": len(frame("obama_1"))}
+    verdict = answers["facegate/porch/verdict/42"].payload.decode()
+    assert verdict == f"match {result['score']:.2f} barack_obama"
+    assert not any(message.retain for message in answers.values())
+
+
+def test_a_request_without_an_id_has_no_verdict_topic(client: Client) -> None:
+    client.subscribe("facegate/noid/#")
+    client.publish("facegate/noid/request/face_rec", frame("stranger_1"))
+    messages = [client.get(), client.get()]
+    assert messages[0].topic == "facegate/noid/request/face_rec"
+    assert messages[1].topic == "facegate/noid/response/face_rec"
+    assert messages[1].json["name"] is None
+    assert messages[1].json["faces"][0]["verdict"] == "unknown"
+    assert client.nothing_comes()
+
+
+@pytest.mark.parametrize(
+    ("picture", "verdict"),
+    [("biden_1", "match"), ("hopper_1", "match"), ("stranger_2", "unknown"), ("empty_1", "no_face")],
+)
+def test_live_frames_are_answered_with_a_result_and_a_verdict(client: Client, picture: str, verdict: str) -> None:
+    client.subscribe("facegate/door/result", "facegate/door/verdict")
+    client.publish("facegate/door/frame", frame(picture), qos=0)
+    messages = {message.topic: message for message in (client.get(), client.get())}
+    assert messages["facegate/door/verdict"].payload.decode().split()[0] == verdict
+    assert messages["facegate/door/result"].json["dropped"] == 0
+
+
+def test_of_live_frames_the_newest_wins_and_the_dropped_are_counted(client: Client) -> None:
+    client.subscribe("facegate/stream/result")
+    for _ in range(20):
+        client.publish("facegate/stream/frame", frame("stranger_1"), qos=0)
+    client.publish("facegate/stream/frame", frame("obama_1"), qos=0)
+    results = [client.get().json]
+    while results[-1]["name"] is None:
+        results.append(client.get().json)
+    assert len(results) + sum(result["dropped"] for result in results) == 21
+    assert len(results) < 21
+
+
+def test_verify_by_topic_by_json_and_by_user_property(client: Client) -> None:
+    client.subscribe("facegate/porch/response/verify/#")
+    picture = base64.b64encode(frame("obama_1")).decode()
+    client.publish("facegate/porch/request/verify/v1/barack_obama", frame("obama_1"))
+    client.publish("facegate/porch/request/verify/v2", json.dumps({"image": picture, "person": "joe_biden"}).encode())
+    answers = {message.topic.rsplit("/", 1)[1]: message.json for message in (client.get(), client.get())}
+    assert (answers["v1"]["match"], answers["v1"]["person"]) == (True, "barack_obama")
+    assert (answers["v2"]["match"], answers["v2"]["person"]) == (False, "joe_biden")
+
+
+@pytest.mark.parametrize("kind", ["cbor", "json"])
+def test_face_match_of_two_pictures(client: Client, kind: str) -> None:
+    client.subscribe("facegate/porch/response/face_match/#", "facegate/porch/verdict/#")
+    one, two = frame("biden_1"), frame("biden_2")
+    payload = (
+        cbor2.dumps({"image1": one, "image2": two})
+        if kind == "cbor"
+        else json.dumps({f"image{n}": base64.b64encode(data).decode() for n, data in ((1, one), (2, two))}).encode()
+    )
+    client.publish(f"facegate/porch/request/face_match/{kind}", payload)
+    messages = {message.topic.split("/")[2]: message for message in (client.get(), client.get())}
+    assert messages["response"].json["match"] is True
+    assert len(messages["response"].json["faces"]) == 2
+    assert messages["verdict"].payload.startswith(b"same ")
+
+
+def test_detect_gives_boxes_and_landmarks_on_wish(client: Client) -> None:
+    client.subscribe("facegate/porch/response/detect/#")
+    picture = base64.b64encode(frame("obama_1")).decode()
+    client.publish("facegate/porch/request/detect/d1", json.dumps({"image": picture, "landmarks": True}).encode())
+    (face,) = client.get().json["faces"]
+    left, top, right, bottom = face["box"]
+    assert 0 <= left < right <= 853
+    assert 0 <= top < bottom <= 480
+    assert "verdict" not in face
+    assert sum(map(len, face["landmarks"].values())) == 72  # 68 points; the lips share four corners
+
+
+def test_hobby_firmware_may_send_base64(client: Client) -> None:
+    client.subscribe("facegate/porch/verdict/#")
+    client.publish(
+        "facegate/porch/request/face_rec/b64", b"data:image/jpeg;base64," + base64.b64encode(frame("obama_1"))
+    )
+    assert client.get().payload.startswith(b"match ")
+
+
+@pytest.mark.parametrize(
+    ("operation", "payload", "code"),
+    [
+        ("face_rec", b"this is a text file, not a picture", "bad_image"),
+        ("face_rec", b"", "bad_image"),
+        ("face_rec", frame("obama_1")[:20_000], "bad_image"),
+        ("face_rec", b"\xff\xd8\xff\xe0", "bad_image"),
+        ("dance", frame("obama_1"), "unsupported"),
+        ("face_rec", b'{"image": 3}', "bad_request"),
+        ("face_rec", b'{"image": "aGk=", "imaeg": 1}', "bad_request"),
+        ("face_match", frame("obama_1"), "bad_request"),
+        ("verify", frame("obama_1"), "bad_request"),
+        ("verify/x/no_such_person", frame("obama_1"), "unknown_person"),
+        ("verify/x/barack_obama", frame("empty_1"), "no_face"),
+        ("face_rec/x/y/z", frame("obama_1"), "bad_request"),
+        ("detect", b"\xff\xd8\xff" + b"\0" * 10_000_000, "too_large"),
+    ],
+)
+def test_bad_input_is_answered_with_its_code_and_the_next_is_served(
+    client: Client, operation: str, payload: bytes, code: str
+) -> None:
+    client.subscribe("facegate/bad/response/#")
+    client.publish(f"facegate/bad/request/{operation}", payload)
+    error = client.get().json
+    assert (error["status"], error["code"]) == ("error", code)
+    assert error["error"]
+    client.publish("facegate/bad/request/face_rec/next", frame("obama_1"))
+    assert client.get().json["name"] == "Barack Obama"
+
+
+def test_what_a_camera_may_ask_for_is_its_setting(client: Client) -> None:
+    client.subscribe("facegate/blind/verdict/+", "facegate/blind/result")
+    client.publish("facegate/blind/request/face_rec/1", frame("obama_1"))
+    assert client.get().payload == b"error forbidden"
+    client.publish("facegate/blind/request/detect/2", frame("obama_1"))
+    assert client.get().payload == b"faces 1"
+    client.publish("facegate/blind/frame", frame("obama_1"))
+    assert client.get().json["code"] == "forbidden"
+
+
+def test_retained_messages_are_not_requests(client: Client, gateway: Gateway, broker: Broker) -> None:
+    """A frame that stood retained since yesterday must not open a door today."""
+    client.subscribe("facegate/ghost/result")
+    client.publish("facegate/ghost/frame", frame("obama_1"), retain=True)
+    assert client.get().json["name"] == "Barack Obama"  # live, when it was sent
+    late = Client(broker.port).subscribe("facegate/ghost/frame")
+    assert late.get().retain
+    gateway.mqtt._connection._client.subscribe("facegate/+/frame")  # type: ignore[union-attr]  # as after a reconnect
+    assert client.nothing_comes()
+    late.publish("facegate/ghost/frame", b"", retain=True)
+    late.close()
+
+
+def test_the_bridge_tells_that_it_is_there_and_what_it_can(client: Client) -> None:
+    client.subscribe("facegate/bridge/state", "facegate/bridge/info")
+    told = {message.topic.rsplit("/", 1)[1]: message for message in (client.get(), client.get())}
+    assert all(message.retain for message in told.values())
+    assert told["state"].json == {"state": "online"}
+    info = told["info"].json
+    assert info["operations"] == ["face_rec", "face_match", "verify", "detect"]
+    assert info["limits"] == {"bytes": 10_000_000, "pixels": 25_000_000, "request_s": 60}
+    assert all(len(digest) == 64 for digest in info["models"].values())
+
+
+def test_the_bridge_has_no_operations_yet(client: Client) -> None:
+    client.subscribe("facegate/bridge/response/#")
+    client.publish("facegate/bridge/request/people/list", b"{}")
+    assert client.get().json["code"] == "unsupported"
+
+
+def test_response_topic_and_correlation_data(client5: Client) -> None:
+    client5.subscribe("facegate/porch/response/mine")
+    client5.publish(
+        "facegate/porch/request/face_rec",
+        frame("hopper_1"),
+        properties=properties(ResponseTopic="facegate/porch/response/mine", CorrelationData=b"\x01\x02"),
+    )
+    reply = client5.get()
+    assert reply.json["name"] == "Grace Hopper"
+    assert reply.properties["CorrelationData"] == "0102"
+    assert reply.properties["ContentType"] == "application/json"
+    assert 0 < reply.properties["MessageExpiryInterval"] <= 60
+
+
+def test_a_response_topic_of_the_allow_list(client5: Client) -> None:
+    client5.subscribe("answers/here")
+    client5.publish(
+        "facegate/porch/request/detect", frame("empty_1"), properties=properties(ResponseTopic="answers/here")
+    )
+    assert client5.get().json["faces"] == []
+
+
+@pytest.mark.parametrize(
+    "topic", ["facegate/garden/response/x", "facegate/garden/request/face_rec", "elsewhere", "facegate/bridge/state"]
+)
+def test_a_response_topic_elsewhere_is_refused(client5: Client, topic: str) -> None:
+    client5.subscribe("facegate/porch/response/#", topic)
+    client5.publish("facegate/porch/request/face_rec/r1", frame("obama_1"), properties=properties(ResponseTopic=topic))
+    while (message := client5.get()).retain:
+        pass  # bridge/state itself
+    assert (message.topic, message.json["code"]) == ("facegate/porch/response/face_rec/r1", "forbidden")
+    assert client5.nothing_comes()
+
+
+def test_a_person_by_user_property(client5: Client) -> None:
+    client5.subscribe("facegate/porch/response/verify/#")
+    client5.publish(
+        "facegate/porch/request/verify/u1",
+        frame("hopper_1"),
+        properties=properties(UserProperty=[("person", "grace_hopper"), ("firmware", "1.2")]),
+    )
+    assert client5.get().json["match"] is True
+
+
+def test_an_expired_request_is_not_executed(client5: Client) -> None:
+    """Twelve pictures before it keep both workers busy for longer than its one second."""
+    client5.subscribe("facegate/late/response/#")
+    for n in range(12):
+        client5.publish(f"facegate/late/request/face_rec/w{n}", frame("obama_1"))
+    client5.publish(
+        "facegate/late/request/face_rec/late", frame("obama_1"), properties=properties(MessageExpiryInterval=1)
+    )
+    answers = {}
+    end = time.monotonic() + 30
+    while "late" not in answers and time.monotonic() < end:
+        message = client5.get()
+        answers[message.topic.rsplit("/", 1)[1]] = message.json
+    assert answers["late"].get("code") == "expired"

@@ -1,0 +1,181 @@
+"""The seed project's interface over real HTTP, as its own clients use it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import PIL.Image
+import PIL.ImageDraw
+import pytest
+import requests
+
+from gateway.errors import wire_errors
+from gateway.rest.problems import STATUS
+from tests.support import frame
+
+WAIT_S = 60
+
+
+def recognise(url: str, picture: bytes, **parameters: str) -> requests.Response:
+    files = {"file": ("picture.jpg", picture, "image/jpeg")}
+    return requests.post(f"{url}/face_rec", files=files, params=parameters, timeout=WAIT_S)
+
+
+def match(url: str, one: bytes, two: bytes) -> requests.Response:
+    return requests.post(f"{url}/face_match", files={"file1": one, "file2": two}, timeout=WAIT_S)
+
+
+def test_face_match_of_the_same_person_and_of_two(rest_url: str) -> None:
+    assert match(rest_url, frame("obama_1"), frame("obama_2")).json() == {"match": True}
+    assert match(rest_url, frame("obama_1"), frame("biden_1")).json() == {"match": False}
+
+
+@pytest.mark.parametrize(
+    ("picture", "name"), [("obama_1", "Barack Obama"), ("biden_2", "Joe Biden"), ("stranger_1", "Unknown")]
+)
+def test_face_rec_by_form(rest_url: str, picture: str, name: str) -> None:
+    answer = recognise(rest_url, frame(picture))
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json() == {"name": name}
+
+
+def test_face_rec_by_json(rest_url: str) -> None:
+    body = {"file_format": "jpg", "image_data": base64.b64encode(frame("obama_1")).decode("ascii")}
+    assert requests.post(f"{rest_url}/face_rec", json=body, timeout=WAIT_S).json() == {"name": "Barack Obama"}
+
+
+def test_landmarks_are_good_to_draw(rest_url: str) -> None:
+    """The seed's client draws the returned landmark groups as lines onto the picture it sent."""
+    answer = recognise(rest_url, frame("obama_1"), facial_features="true", face_locations="true").json()
+    top, right, bottom, left = answer["face_locations"]
+    groups = answer["facial_features"]
+    assert {"chin", "left_eye", "right_eye", "nose_tip", "top_lip", "bottom_lip"} <= groups.keys()
+    with PIL.Image.open(io.BytesIO(frame("obama_1"))) as picture:
+        drawn = PIL.Image.new("L", picture.size)
+    pen = PIL.ImageDraw.Draw(drawn)
+    for points in groups.values():
+        pen.line([tuple(point) for point in points], fill=255, width=3)
+    assert drawn.getbbox() is not None
+    x1, y1, x2, y2 = drawn.getbbox() or (0, 0, 0, 0)
+    margin = (right - left) // 3
+    assert left - margin < x1 < x2 < right + margin
+    assert top - margin < y1 < y2 < bottom + margin
+
+
+@pytest.mark.parametrize("parameter", ["facial_features", "face_locations"])
+def test_landmarks_and_location_are_empty_unless_there_is_one_face(rest_url: str, parameter: str) -> None:
+    answer = recognise(rest_url, frame("empty_1"), **{parameter: "true"}).json()
+    assert answer["name"] == "Unknown"
+    assert not answer[parameter]
+
+
+@pytest.mark.parametrize(("path", "names"), [("face_rec", ["file"]), ("face_match", ["file1", "file2"])])
+def test_a_browser_gets_an_upload_form(rest_url: str, path: str, names: list[str]) -> None:
+    page = requests.get(f"{rest_url}/{path}", timeout=WAIT_S)
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert 'enctype="multipart/form-data"' in page.text
+    assert all(f'name="{name}"' in page.text for name in names)
+
+
+def problem(answer: requests.Response, status: int, code: str) -> None:
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert (answer.status_code, body["status"], body["code"]) == (status, status, code)
+    assert body["detail"]
+
+
+@pytest.mark.parametrize(
+    ("picture", "status", "code"),
+    [
+        (b"a text file", 400, "bad_image"),
+        (b"", 400, "bad_image"),
+        (frame("obama_1")[:20_000], 400, "bad_image"),
+        (b"\xff\xd8\xff" + bytes(10_000_000), 413, "too_large"),
+    ],
+)
+def test_bad_pictures_have_their_real_status(rest_url: str, picture: bytes, status: int, code: str) -> None:
+    problem(recognise(rest_url, picture), status, code)
+    assert recognise(rest_url, frame("obama_1")).json() == {"name": "Barack Obama"}
+
+
+def test_a_comparison_needs_one_face_in_each_picture(rest_url: str) -> None:
+    problem(match(rest_url, frame("obama_1"), frame("empty_1")), 422, "no_face")
+
+
+def test_a_body_over_the_limit_is_refused(rest_url: str) -> None:
+    problem(recognise(rest_url, bytes(30_000_001)), 413, "too_large")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"{", "bad_request"),
+        (b"[" * 100_000, "bad_request"),
+        (b"[]", "bad_request"),
+        (b'{"image_data": 3}', "bad_request"),
+        (b'{"image_data": "a", "image_data": "b"}', "bad_request"),
+        (b'{"image_data": "?"}', "bad_image"),
+        (b'{"image_data": ' + b"9" * 1_000_000 + b"}", "bad_request"),
+    ],
+)
+def test_bad_json(rest_url: str, body: bytes, code: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    problem(requests.post(f"{rest_url}/face_rec", body, headers=headers, timeout=WAIT_S), 400, code)
+
+
+def test_a_form_without_the_file(rest_url: str) -> None:
+    problem(requests.post(f"{rest_url}/face_rec", files={"other": b"x"}, timeout=WAIT_S), 400, "bad_request")
+
+
+def test_no_such_route_and_the_wrong_method(rest_url: str) -> None:
+    problem(requests.get(f"{rest_url}/nothing", timeout=WAIT_S), 404, "bad_request")
+    answer = requests.delete(f"{rest_url}/face_rec", timeout=WAIT_S)
+    problem(answer, 405, "bad_request")
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_many_at_once_are_not_mixed_up(rest_url: str) -> None:
+    wanted = {"obama_1": "Barack Obama", "biden_1": "Joe Biden", "hopper_1": "Grace Hopper", "stranger_1": "Unknown"}
+    with ThreadPoolExecutor(8) as executor:
+        asked = [*wanted] * 3
+        answers = list(executor.map(lambda name: recognise(rest_url, frame(name)).json()["name"], asked))
+    assert answers == [wanted[name] for name in asked]
+
+
+def test_health(rest_url: str) -> None:
+    live = requests.get(f"{rest_url}/healthz", timeout=WAIT_S)
+    assert (live.status_code, live.json()["status"]) == (200, "ok")
+    ready = requests.get(f"{rest_url}/readyz", timeout=WAIT_S)
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    assert ready.json()["known_faces"] == {"done": 4, "of": 4, "people": 3, "skipped": []}
+
+
+def test_a_client_that_sends_nothing_holds_up_nobody(rest_url: str) -> None:
+    port = int(rest_url.rsplit(":", 1)[1])
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
+    for sock in idle:
+        sock.sendall(b"POST /face_rec HTTP/1.1\r\nContent-Length: 100000\r\n\r\n")
+    assert recognise(rest_url, frame("obama_1")).json() == {"name": "Barack Obama"}
+    for sock in idle:
+        sock.close()
+
+
+def test_at_debug_a_request_is_logged_without_its_picture(rest_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "gateway.rest.requestlog")
+    headers = {"Authorization": "Bearer geheim", "X-Camera": "porch"}
+    files = {"file": ("picture.jpg", frame("obama_1"), "image/jpeg")}
+    requests.post(f"{rest_url}/face_rec?face_locations=true", files=files, headers=headers, timeout=WAIT_S)
+    assert "POST /face_rec?face_locations=true" in caplog.text
+    assert "X-Camera: porch" in caplog.text
+    assert "picture.jpg (image/jpeg)\n<image raw data>" in caplog.text
+    assert "geheim" not in caplog.text
+    assert len(caplog.text) < 5_000
+
+
+def test_every_error_code_has_its_status() -> None:
+    assert STATUS.keys() == wire_errors().keys()

@@ -1,0 +1,115 @@
+"""Imports point one way: a module may use only what stands in a layer above its own here, or in its own room."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+
+PACKAGE = ROOT / "gateway"
+
+LAYERS = [
+    {"__init__", "errors"},
+    {"model"},
+    {"config", "metrics"},
+    {"vision", "people"},
+    {"workers", "health"},
+    {"service", "documents"},
+    {"mqtt", "rest"},
+    {"app"},
+    {"cli"},
+    {"__main__"},
+]
+LEVEL = {room: n for n, layer in enumerate(LAYERS) for room in layer}
+
+ONLY_IN = {
+    "paho": {"mqtt/connection"},
+    "flask": {"rest/app", "rest/problems", "rest/requestlog", "rest/server", "rest/uploads"},
+    "werkzeug": {"rest/problems"},
+    "waitress": {"rest/server"},
+    "face_recognition": {"vision/stock"},
+    "PIL": {"vision/decode", "vision/stock"},
+    "sqlite3": {"people/sqlite"},
+    "pydantic": {"config"},
+    "pydantic_settings": {"config"},
+    "click": {"cli"},
+    "pickle": set(),
+    "multiprocessing": set(),
+    "urllib": set(),
+    "http.client": set(),
+}
+"""A foreign library is used, and its exceptions are turned into ours, in one place. No picture is ever fetched."""
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
+
+
+def room_of(path: Path) -> str:
+    return name_of(path).split("/")[0]
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            if node.module == "gateway":
+                yield from (f"gateway.{alias.name}" for alias in node.names)
+            else:
+                yield str(node.module)
+
+
+def test_every_module_has_its_layer() -> None:
+    assert {room_of(path) for path in MODULES} == set(LEVEL)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_one_way(path: Path) -> None:
+    own = room_of(path)
+    for used in imports(path):
+        if used.startswith("gateway."):
+            room = used.split(".")[1]
+            if room == "__version__":
+                continue
+            assert room == own or LEVEL[room] < LEVEL[own], f"{name_of(path)} imports {used}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_foreign_libraries_stay_in_their_room(path: Path) -> None:
+    for used in imports(path):
+        for library, allowed in ONLY_IN.items():
+            if used == library or used.startswith(f"{library}."):
+                assert name_of(path) in allowed, f"{name_of(path)} imports {used}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_nothing_happens_at_import(path: Path) -> None:
+    """No call at the top of a module makes a connection, an application or a settings object."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            assert path.name == "__main__.py", f"{name_of(path)}:{node.lineno} calls something at import"
+
+
+def test_the_simulator_never_imports_the_gateway() -> None:
+    for path in (ROOT / "device_sim").rglob("*.py"):
+        assert not [used for used in imports(path) if used.split(".")[0] == "gateway"], path
+
+
+def test_the_way_of_a_frame_names_what_exists() -> None:
+    """The README's line: ``room/module: name`` in the order in which a frame meets them."""
+    readme = (ROOT / "README.md").read_text()
+    section = readme.split("## The way of a frame")[1].split("##")[0]
+    steps = re.findall(r"`([a-z_]+(?:/[a-z_]+)?): ([a-z_]+)`", section)
+    assert len(steps) >= 10
+    for module, name in steps:
+        source = (PACKAGE / f"{module}.py").read_text()
+        assert re.search(rf"^\s*def {name}\(", source, re.MULTILINE), f"{module} has no {name}"

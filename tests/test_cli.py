@@ -1,0 +1,136 @@
+"""The command as people and supervisors start it: a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from gateway import __version__
+from tests.support import KNOWN_FACES, ROOT, Broker, free_port, wait_for
+
+FACEGATE = [sys.executable, "-m", "gateway"]
+
+
+def environment(data: Path, broker: Broker, rest_port: int) -> dict[str, str]:
+    return {
+        **os.environ,
+        "FACEGATE_DATA": str(data),
+        "FACEGATE_MQTT__HOST": "127.0.0.1",
+        "FACEGATE_MQTT__PORT": str(broker.port),
+        "FACEGATE_REST__PORT": str(rest_port),
+        "FACEGATE_PEOPLE__FOLDER": str(KNOWN_FACES),
+    }
+
+
+@contextmanager
+def facegate(env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    command = [*FACEGATE, "run", "--config", str(ROOT / "config" / "gateway.yaml")]
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def children(pid: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
+    return [int(child) for child in found.split()]
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly_and_leaves_no_process(tmp_path: Path, broker: Broker, number: int) -> None:
+    port = free_port()
+    with facegate(environment(tmp_path / "data", broker, port)) as process:
+        wait_for(lambda: is_ready(port), 60)
+        workers = children(process.pid)
+        assert workers
+        process.send_signal(number)
+        assert process.wait(20) == 0
+        wait_for(lambda: not any(map(alive, workers)))
+
+
+def test_its_workers_end_when_it_is_killed(tmp_path: Path, broker: Broker) -> None:
+    port = free_port()
+    with facegate(environment(tmp_path / "data", broker, port)) as process:
+        wait_for(lambda: is_ready(port), 60)
+        workers = children(process.pid)
+        process.kill()
+        process.wait()
+        wait_for(lambda: not any(map(alive, workers)))
+
+
+def refused(env: dict[str, str], *, code: int = 1) -> str:
+    """Its one sentence."""
+    with facegate(env) as process:
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == code
+    lines = [line for line in error.splitlines() if line.startswith("facegate: ")]
+    assert len(lines) == 1, error
+    assert "Traceback" not in error
+    return lines[0]
+
+
+def test_a_taken_rest_port_is_told(tmp_path: Path, broker: Broker) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        sentence = refused(environment(tmp_path / "data", broker, port))
+    assert sentence == (
+        f"facegate: REST cannot listen on 127.0.0.1:{port}: Address already in use (rest.host, rest.port)."
+    )
+
+
+def test_a_broker_that_is_not_there_is_told(tmp_path: Path) -> None:
+    env = environment(tmp_path / "data", Broker(tmp_path), free_port())
+    assert "No broker can be reached at 127.0.0.1:" in refused({**env, "FACEGATE_MQTT__START_S": "0.1"})
+
+
+def test_a_missing_model_is_told(tmp_path: Path, broker: Broker) -> None:
+    """A package of that name that has no files in it stands before the real one."""
+    (tmp_path / "face_recognition_models").mkdir()
+    (tmp_path / "face_recognition_models" / "__init__.py").touch()
+    env = {**environment(tmp_path / "data", broker, free_port()), "PYTHONPATH": str(tmp_path)}
+    assert "is missing: reinstall the package face_recognition_models." in refused(env)
+
+
+def test_a_second_gateway_on_the_same_data_leaves(tmp_path: Path, broker: Broker) -> None:
+    port = free_port()
+    with facegate(environment(tmp_path / "data", broker, port)) as first:
+        wait_for(lambda: is_ready(port), 60)
+        sentence = refused(environment(tmp_path / "data", broker, free_port()))
+        assert sentence == f"facegate: Another gateway is at work on the data folder {tmp_path / 'data'}."
+        assert first.poll() is None
+
+
+def test_a_data_folder_that_cannot_be_made_is_told(tmp_path: Path, broker: Broker) -> None:
+    (tmp_path / "file").touch()
+    assert "cannot be used" in refused(environment(tmp_path / "file" / "data", broker, free_port()))
+
+
+def test_a_wrong_setting_is_refused_by_its_path(tmp_path: Path, broker: Broker) -> None:
+    env = {**environment(tmp_path / "data", broker, free_port()), "FACEGATE_WORKERS__QUEUE": "many"}
+    assert "workers.queue: " in refused(env)
+
+
+def test_version() -> None:
+    told = subprocess.run([*FACEGATE, "--version"], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == f"facegate, version {__version__}"

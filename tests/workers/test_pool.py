@@ -1,0 +1,149 @@
+"""Real processes: most with the stock engine, and, where a hundred are killed, one that loads nothing."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import wait
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
+
+from gateway.errors import BadImage, Busy, Expired, GatewayError, StartError, Timeout
+from gateway.metrics import Metrics
+from gateway.model import Look
+from gateway.workers.pool import Pool
+from gateway.workers.queue import FairQueue, Job
+from gateway.workers.worker import Worker, worker_command
+from tests.support import frame, wait_for
+
+STOCK = worker_command("dlib-hog", 25_000_000)
+QUICK = [sys.executable, "-m", "tests.workers.quick_worker"]
+"""Answers the same way over the same socket, that no face is in the picture."""
+
+
+@contextmanager
+def running_pool(command: Sequence[str], *, workers: int = 2, picture_s: float = 30) -> Iterator[tuple[Pool, Metrics]]:
+    metrics = Metrics()
+    queue = FairQueue(size=1000, share=1000, metrics=metrics)
+    pool = Pool(partial(Worker, command), queue, metrics, workers=workers, picture_s=picture_s)
+    pool.start()
+    try:
+        yield pool, metrics
+    finally:
+        pool.stop()
+
+
+def job(picture: bytes, *, deadline: float = math.inf) -> Job:
+    return Job((picture,), Look(descriptors=False), lane="porch", deadline=deadline)
+
+
+def pids(pool: Pool) -> list[int]:
+    return [worker.pid for worker in pool._workers]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with running_pool(STOCK) as (pool, _):
+        yield pool
+
+
+def test_a_picture_is_looked_at(pool: Pool) -> None:
+    report = pool.submit(job(frame("obama_1"))).result(30)
+    assert len(report.seen[0].faces) == 1
+    assert report.queue_ms >= 0
+
+
+def test_what_is_wrong_with_a_picture_comes_back_as_its_error(pool: Pool) -> None:
+    with pytest.raises(BadImage):
+        pool.submit(job(b"no picture")).result(30)
+    assert pool.submit(job(frame("empty_1"))).result(30).seen[0].faces == ()
+
+
+def test_what_waited_too_long_is_not_looked_at(pool: Pool) -> None:
+    with pytest.raises(Expired):
+        pool.submit(job(frame("obama_1"), deadline=time.monotonic() - 1)).result(30)
+
+
+def test_a_worker_killed_under_load_costs_the_one_request_it_had() -> None:
+    with running_pool(STOCK) as (pool, metrics):
+        jobs = [job(frame("empty_1")) for _ in range(16)]
+        for each in jobs:
+            pool.submit(each)
+        wait_for(jobs[1].future.running)
+        os.kill(pids(pool)[0], signal.SIGKILL)
+        assert not wait([each.future for each in jobs], timeout=60).not_done
+        failed = [each.future.exception() for each in jobs if each.future.exception()]
+        assert [type(error) for error in failed] == [GatewayError]
+        assert metrics.snapshot()["workers_replaced"] == 1
+        assert pool.ready == 2
+
+
+def test_a_worker_killed_while_it_is_idle_costs_nothing() -> None:
+    with running_pool(QUICK, workers=1) as (pool, metrics):
+        os.kill(pids(pool)[0], signal.SIGKILL)
+        wait_for(lambda: metrics.snapshot()["workers_replaced"] == 1)
+        assert pool.submit(job(b"")).result(30).seen[0].faces == ()
+
+
+def test_a_hundred_kills_at_the_moment_of_hand_over_leave_nothing_stuck() -> None:
+    """The payload is larger than the socket's buffer, so the kill may fall before, into or after the hand-over."""
+    chance = random.Random(1)
+    lost = 0
+    with running_pool(QUICK) as (pool, metrics):
+        for _ in range(100):
+            wait_for(lambda: pool.ready > 0)
+            victim = chance.choice([worker.pid for worker in pool._workers if worker.alive])
+            jobs = [job(b"\0" * 1_000_000) for _ in range(3)]
+            for each in jobs:
+                pool.submit(each)
+            time.sleep(chance.uniform(0, 0.004))
+            os.kill(victim, signal.SIGKILL)
+            assert not wait([each.future for each in jobs], timeout=30).not_done
+            lost += sum(each.future.exception() is not None for each in jobs)
+        wait_for(lambda: pool.ready == 2 and metrics.snapshot()["workers_replaced"] == 100)
+        assert 0 < lost <= 100
+
+
+def test_a_worker_that_hangs_is_killed_and_replaced() -> None:
+    with running_pool(QUICK, workers=1, picture_s=0.5) as (pool, _):
+        hanging = pids(pool)[0]
+        os.kill(hanging, signal.SIGSTOP)
+        with pytest.raises(Timeout):
+            pool.submit(job(b"\0" * 1_000_000)).result(30)
+        assert pool.submit(job(b"")).result(30).seen[0].faces == ()
+        assert hanging not in pids(pool)
+
+
+def test_a_worker_that_answers_with_nonsense_is_replaced() -> None:
+    with running_pool(QUICK, workers=1) as (pool, metrics):
+        with pytest.raises(GatewayError, match="nonsense"):
+            pool.submit(job(b"answer with nonsense")).result(30)
+        assert pool.submit(job(b"")).result(30).seen[0].faces == ()
+        assert metrics.snapshot()["workers_replaced"] == 1
+
+
+def test_an_engine_that_cannot_be_loaded_is_told_at_start() -> None:
+    with pytest.raises(StartError, match="engine"), running_pool([sys.executable, "-c", "raise SystemExit(1)"]):
+        pass
+
+
+def test_stop_refuses_what_waits_and_ends_the_processes() -> None:
+    with running_pool(QUICK, workers=1) as (pool, _):
+        os.kill(pids(pool)[0], signal.SIGSTOP)
+        first, second = job(b""), job(b"")
+        pool.submit(first)
+        wait_for(first.future.running)
+        pool.submit(second)
+        processes = [worker._process for worker in pool._workers]
+    with pytest.raises(GatewayError, match="died"):
+        first.future.result(0)
+    with pytest.raises(Busy, match="going down"):
+        second.future.result(0)
+    assert all(process.poll() is not None for process in processes)
