@@ -25,7 +25,7 @@ from gateway.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-CONNACK_S = 10.0
+CONNACK_S = 5.0
 RETRY_S = 0.5
 RECONNECT_S = (1, 30)
 """Between two tries to come back: doubled from the first to the second."""
@@ -97,14 +97,17 @@ class Connection:
 
     def start(self) -> None:
         """Returns when connected. Raises StartError if no broker answers in time, or if it refuses us."""
+        told = "does not answer as an MQTT broker"
         for protocol in _PROTOCOLS[self._settings.protocol]:
             reason = self._connect(protocol)
-            if not reason.is_failure:
+            if reason is not None and not reason.is_failure:
                 return
             self.stop()
-            if reason.getName() != _WRONG_PROTOCOL:
+            if reason is not None:
+                told = f"refuses us: {reason.getName()} (mqtt.user, mqtt.password)"
+            if reason is not None and reason.getName() != _WRONG_PROTOCOL:
                 break
-        raise StartError(f"The broker at {self._where} refuses us: {reason.getName()} (mqtt.user, mqtt.password).")
+        raise StartError(f"The broker at {self._where} {told}.")
 
     def publish(self, publication: Publication) -> None:
         """Never waits. What has QoS 1 is kept until the broker has it, up to ``mqtt.max_queued`` messages."""
@@ -135,26 +138,29 @@ class Connection:
     def _where(self) -> str:
         return f"{self._settings.host}:{self._settings.port}"
 
-    def _connect(self, protocol: MQTTProtocolVersion) -> ReasonCode:
+    def _connect(self, protocol: MQTTProtocolVersion) -> ReasonCode | None:
+        """The broker's answer; None if there is none. Some hang up on MQTT 5 without a word, amqtt falls silent."""
         self._answer = Future()
         self._client = client = self._make(protocol)
+        self._open(client)
+        client.loop_start()
+        try:
+            return self._answer.result(CONNACK_S)
+        except FutureTimeout:
+            return None
+
+    def _open(self, client: paho.Client) -> None:
         end = time.monotonic() + self._settings.start_s
         while True:
             try:
                 client.connect(self._settings.host, self._settings.port, self._settings.keepalive_s)
-                break
+                return
             except (OSError, ValueError) as error:  # ValueError: a host that cannot be one
                 if time.monotonic() > end or isinstance(error, ssl.SSLCertVerificationError):
                     raise StartError(
                         f"No broker can be reached at {self._where}: {error} (mqtt.host, mqtt.port, mqtt.tls)."
                     ) from None
                 time.sleep(RETRY_S)
-        client.loop_start()
-        try:
-            return self._answer.result(CONNACK_S)
-        except FutureTimeout:
-            self.stop()
-            raise StartError(f"What listens at {self._where} does not answer as an MQTT broker.") from None
 
     def _make(self, protocol: MQTTProtocolVersion) -> paho.Client:
         client = paho.Client(CallbackAPIVersion.VERSION2, self._client_id, protocol=protocol)
@@ -181,11 +187,14 @@ class Connection:
             raise StartError(f"The files of mqtt.tls cannot be used: {error}.") from None
 
     def _connack(self, client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _: object) -> None:
-        if not self._answer.done():
-            self._answer.set_result(reason)
         if reason.is_failure:
             log.warning("the broker refuses us: %s", reason.getName())
-            return
+        else:
+            self._greet(client)
+        if not self._answer.done():
+            self._answer.set_result(reason)
+
+    def _greet(self, client: paho.Client) -> None:
         version = "5.0" if client.protocol == MQTTProtocolVersion.MQTTv5 else "3.1.1"
         log.info("connected to the broker at %s, MQTT %s", self._where, version)
         client.subscribe(_filters(client, self._subscriptions))

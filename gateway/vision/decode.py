@@ -15,12 +15,11 @@ from gateway.errors import BadImage, GatewayError, TooLarge, Unsupported
 Picture = NDArray[np.uint8]
 """Shape (height, width, 3), uint8, in the order red, green, blue; upright."""
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP")
-"""MPO is the JPEG with a second picture behind it that some phones write; the first one counts."""
+FORMATS = ("JPEG", "PNG", "WEBP")
 
 
 def decode(data: bytes, max_pixels: int) -> Picture:
-    """Alpha is ignored, grey and palette and CMYK become RGB, of an animation the first picture counts.
+    """Alpha is ignored, grey and palette and CMYK become RGB, of several pictures in one file the first counts.
 
     Raises BadImage, TooLarge (from the header, before memory is spent), Unsupported (more than 8 bits a channel).
     """

@@ -1,0 +1,36 @@
+"""The client that draws the returned landmarks onto the picture it sent."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import PIL.Image
+import PIL.ImageChops
+from click.testing import CliRunner
+
+from device_sim.draw import main
+from tests.support import FRAMES, frame, free_port
+
+
+def test_it_draws_into_the_face_and_names_it(rest_url: str, tmp_path: Path) -> None:
+    drawn = tmp_path / "drawn.png"
+    result = CliRunner().invoke(main, [str(FRAMES / "obama_1.jpg"), "--url", rest_url, "-o", str(drawn)])
+    assert result.output == f"Barack Obama: {drawn}\n"
+    with PIL.Image.open(io.BytesIO(frame("obama_1"))) as before, PIL.Image.open(drawn) as after:
+        left, top, right, bottom = PIL.ImageChops.difference(before.convert("RGB"), after).getbbox() or (0, 0, 0, 0)
+    assert 340 < left < right < 560
+    assert 100 < top < bottom < 310
+
+
+def test_it_says_so_where_no_gateway_answers() -> None:
+    result = CliRunner().invoke(main, [str(FRAMES / "obama_1.jpg"), "--url", f"http://127.0.0.1:{free_port()}"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: No gateway answers at http://127.0.0.1:")
+
+
+def test_it_gives_the_gateways_own_words(rest_url: str, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("a text file")
+    result = CliRunner().invoke(main, [str(tmp_path / "text.jpg"), "--url", rest_url])
+    assert result.exit_code == 1
+    assert "no JPEG, PNG or WebP picture" in result.output
