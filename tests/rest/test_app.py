@@ -82,6 +82,13 @@ def test_a_browser_gets_an_upload_form(rest_url: str, path: str, names: list[str
     assert all(f'name="{name}"' in page.text for name in names)
 
 
+def test_the_steps_are_told_as_server_timing(rest_url: str) -> None:
+    steps = recognise(rest_url, frame("obama_1")).headers["Server-Timing"]
+    assert [step.split(";")[0] for step in steps.split(", ")] == [
+        "queue", "decode", "detect", "embed", "match", "total",
+    ]  # fmt: skip
+
+
 def problem(answer: requests.Response, status: int, code: str) -> None:
     assert answer.headers["Content-Type"] == "application/problem+json"
     body = answer.json()

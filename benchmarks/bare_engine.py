@@ -1,0 +1,34 @@
+"""The engine by itself, in a process of its own: ``python -m benchmarks.bare_engine PICTURE``.
+
+Says ``ready``; for each line with a number of seconds on its standard input it looks at the picture over and over
+for so long, and prints the milliseconds of each look as a JSON list.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from gateway.model import Look
+from gateway.vision.engine import open_engine
+from gateway.vision.look import look
+
+
+def main() -> None:
+    picture = Path(sys.argv[1]).read_bytes()
+    engine = open_engine("dlib-hog")
+    look(picture, engine, Look(), 25_000_000)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        end = time.monotonic() + float(line)
+        taken = []
+        while (begun := time.monotonic()) < end:
+            look(picture, engine, Look(), 25_000_000)
+            taken.append(1000 * (time.monotonic() - begun))
+        print(json.dumps(taken), flush=True)
+
+
+if __name__ == "__main__":
+    main()

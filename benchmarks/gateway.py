@@ -1,0 +1,230 @@
+"""What the gateway adds over the bare engine: ``python -m benchmarks.gateway [--json]``.
+
+A broker and ``facegate run`` are started as they are in production, on free ports of this machine, and asked who is
+on one picture of 480 lines.
+
+Latency: one request at a time over MQTT and over REST in turn. What was added is the round trip less what the
+worker process says that decoding, detecting and embedding took in that very request.
+
+Throughput: for several rounds in turn, as many engine processes as there are workers look at the picture over and
+over, then as many requests as keep the workers busy go through the gateway over MQTT. The figures are medians over
+the rounds.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __package__ is None or __package__ == "":  # run as a file, whose folder has this very gateway.py in it
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
+from queue import SimpleQueue
+from typing import Any
+
+import click
+
+from device_sim.children import Child
+from device_sim.choose import choose, free_port, running
+from device_sim.inbox import Inbox
+from device_sim.link import Broker, Link
+from device_sim.readiness import wait_until_ready
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURE = ROOT / "device_sim" / "frames" / "obama_1.jpg"
+ENGINE_STEPS = ("decode", "detect", "embed")
+WAIT_S = 60
+
+
+class Mqtt:
+    """A device that asks over one connection; its requests may overlap."""
+
+    def __init__(self, broker: Broker, picture: bytes) -> None:
+        self._picture = picture
+        self._answers: SimpleQueue[tuple[str, bytes, float]] = SimpleQueue()
+        topics = [("facegate/bench/response/face_rec/+", 1)]
+        self.link = Link(broker, f"bench-{secrets.token_hex(4)}", filters=topics, receive=self._receive)
+
+    def ask(self) -> None:
+        topic = f"facegate/bench/request/face_rec/{secrets.token_hex(8)}"
+        if not self.link.publish(topic, self._picture, 1, None):
+            raise click.ClickException("The broker does not take the request.")
+
+    def answer(self) -> tuple[dict[str, Any], float]:
+        """The next result, and when it came."""
+        _, payload, at = self._answers.get(timeout=WAIT_S)
+        result: dict[str, Any] = json.loads(payload)
+        if result["status"] != "ok":
+            raise click.ClickException(f"The gateway answers {result['code']}: {result['error']}.")
+        return result, at
+
+    def added_ms(self) -> float:
+        begun = time.monotonic()
+        self.ask()
+        result, at = self.answer()
+        return 1000 * (at - begun) - sum(float(result["timing_ms"][step]) for step in ENGINE_STEPS)
+
+    def _receive(self, topic: str, payload: bytes, _correlation: bytes | None) -> None:
+        self._answers.put((topic, payload, time.monotonic()))
+
+
+class Rest:
+    """A client that keeps its connection, and posts the picture as a form."""
+
+    def __init__(self, port: int, picture: bytes) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=WAIT_S)
+        part = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="picture.jpg"\r\n\r\n'
+        self._body = part + picture + b"\r\n--edge--\r\n"
+
+    def added_ms(self) -> float:
+        begun = time.monotonic()
+        self._connection.request(
+            "POST", "/face_rec", self._body, {"Content-Type": "multipart/form-data; boundary=edge"}
+        )
+        response = self._connection.getresponse()
+        response.read()
+        total = 1000 * (time.monotonic() - begun)
+        timing = dict(step.split(";dur=") for step in response.headers["Server-Timing"].split(", "))
+        return total - sum(float(timing[step]) for step in ENGINE_STEPS)
+
+
+class BareEngines:
+    """As many engine processes as there are workers."""
+
+    def __init__(self, count: int) -> None:
+        command = [sys.executable, "-m", "benchmarks.bare_engine", str(PICTURE)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        self._processes = [
+            subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            for _ in range(count)
+        ]
+        for process in self._processes:
+            self._line(process)
+
+    def run(self, seconds: float) -> list[list[float]]:
+        """For each process the ms of each look."""
+        for process in self._processes:
+            assert process.stdin is not None
+            process.stdin.write(f"{seconds}\n")
+            process.stdin.flush()
+        return [json.loads(self._line(process)) for process in self._processes]
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.communicate()
+
+    def _line(self, process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        return process.stdout.readline()
+
+
+@contextmanager
+def production(workers: int) -> Iterator[tuple[Broker, int]]:
+    """A broker and a gateway, ready; gives the broker and the REST port."""
+    inbox, port, rest_port = Inbox(), free_port(), free_port()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="facegate-benchmark-")))
+        choice = choose("auto", port)
+        conf = ROOT / "config" / "mosquitto.conf"
+        stack.enter_context(running(choice, conf=conf, log=folder / "broker.log", inbox=inbox))
+        environment = {
+            "FACEGATE_DATA": str(folder / "data"),
+            "FACEGATE_MQTT__PORT": str(port),
+            "FACEGATE_REST__PORT": str(rest_port),
+            "FACEGATE_WORKERS__PROCESSES": str(workers),
+            "FACEGATE_PEOPLE__FOLDER": str(ROOT / "known_faces"),
+        }
+        command = [sys.executable, "-m", "gateway", "run", "--config", str(ROOT / "config" / "gateway.yaml")]
+        gateway = Child("The gateway", command, log=folder / "gateway.log", environment=environment, folder=ROOT)
+        wait_until_ready(rest_port, stack.enter_context(gateway), inbox, lambda _status: None)
+        yield choice.broker, rest_port
+
+
+def gateway_fps(mqtt: Mqtt, in_flight: int, seconds: float) -> float:
+    """Answers a second while so many requests are always under way."""
+    for _ in range(in_flight):
+        mqtt.ask()
+    mqtt.answer()
+    mqtt.ask()
+    begun = last = time.monotonic()
+    answered = 0
+    while last < begun + seconds:
+        _, last = mqtt.answer()
+        answered += 1
+        mqtt.ask()
+    for _ in range(in_flight):
+        mqtt.answer()
+    return answered / (last - begun)
+
+
+def engine_fps(runs: Sequence[Sequence[float]]) -> float:
+    return sum(1000 * len(run) / sum(run) for run in runs)
+
+
+def percentiles(added: Sequence[float]) -> dict[str, float]:
+    return {
+        "added_ms_p50": round(statistics.median(added), 2),
+        "added_ms_p95": round(statistics.quantiles(added, n=20)[-1], 2),
+    }
+
+
+def measure(requests: int, rounds: int, seconds: float, workers: int) -> dict[str, Any]:
+    picture = PICTURE.read_bytes()
+    with production(workers) as (broker, rest_port), ExitStack() as stack:
+        mqtt, rest = Mqtt(broker, picture), Rest(rest_port, picture)
+        stack.enter_context(mqtt.link)
+        for door in (mqtt, rest):
+            door.added_ms()  # connections and caches
+        added = [(mqtt.added_ms(), rest.added_ms()) for _ in range(requests)]
+        engines = BareEngines(workers)
+        stack.callback(engines.close)
+        pairs = []
+        for _ in range(rounds):
+            alone = engine_fps(engines.run(seconds))
+            pairs.append((gateway_fps(mqtt, 2 * workers, seconds), alone))
+    return {
+        "mqtt": percentiles([each for each, _ in added]),
+        "rest": percentiles([each for _, each in added]),
+        "throughput": {
+            "gateway_fps": round(statistics.median(through for through, _ in pairs), 2),
+            "engine_fps": round(statistics.median(alone for _, alone in pairs), 2),
+            "ratio": round(statistics.median(through / alone for through, alone in pairs), 3),
+        },
+        "workers": workers,
+        "requests": requests,
+        "rounds": rounds,
+    }
+
+
+@click.command(help=__doc__)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.option("--requests", default=50, show_default=True, help="Over each door, one at a time.")
+@click.option("--rounds", default=5, show_default=True, help="Of throughput, engine and gateway in turn.")
+@click.option("--seconds", default=6.0, show_default=True, help="Of each half of a round.")
+@click.option("--workers", default=os.cpu_count(), show_default="one a core", help="Worker processes.")
+def main(as_json: bool, requests: int, rounds: int, seconds: float, workers: int) -> None:
+    result = measure(requests, rounds, seconds, workers)
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    for door in ("mqtt", "rest"):
+        figures = result[door]
+        click.echo(f"{door}: adds {figures['added_ms_p50']} ms (median), {figures['added_ms_p95']} ms (p95) a request")
+    through = result["throughput"]
+    click.echo(f"{through['gateway_fps']} frames/s, the engine alone {through['engine_fps']}: ratio {through['ratio']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The documentation is held to the code: what exists is documented, and what is linked exists."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from click import Group
+from flask import Flask
+
+from gateway.cli import main
+from gateway.config import LimitSettings
+from gateway.errors import wire_errors
+from gateway.health import Health
+from gateway.metrics import COUNTS, Metrics
+from gateway.model import Operation
+from gateway.mqtt.topics import Topics
+from gateway.mqtt.wire import OPTIONS
+from gateway.people.known_faces import Progress
+from gateway.rest.app import create_app
+from gateway.rest.problems import STATUS
+from tests.support import ROOT
+
+README = (ROOT / "README.md").read_text()
+MQTT = (ROOT / "docs" / "mqtt.md").read_text()
+REST = (ROOT / "docs" / "rest.md").read_text()
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("known_faces/*.md"), *ROOT.glob("*/frames/*.md")]
+
+
+def application() -> Flask:
+    return create_app(lambda _: Future(), lambda: Health(True, 1, 1, Progress()), Metrics(), LimitSettings())
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) < 150
+
+
+@pytest.mark.parametrize("code", wire_errors())
+def test_every_error_code_is_documented(code: str) -> None:
+    assert f"`{code}`" in MQTT
+    assert re.search(rf"^\| {STATUS[code].value} \|.*`{code}`", REST, re.MULTILINE), code
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_every_operation_is_documented(operation: Operation) -> None:
+    assert f"| `{operation.value}` |" in MQTT
+    assert f"request/{operation.value}" in README
+
+
+@pytest.mark.parametrize("option", sorted(OPTIONS))
+def test_every_option_is_documented(option: str) -> None:
+    assert f"| `{option}` |" in MQTT
+
+
+def test_every_topic_is_documented() -> None:
+    topics = Topics("<base>")
+    for topic in (topics.state, topics.info, topics.frames.replace("+", "<camera>")):
+        assert f"`{topic}`" in MQTT
+    for topic in ("<base>/<camera>/request/<op>", "<base>/<camera>/request/<op>/<id>"):
+        filled = topic.replace("<base>", "facegate").replace("<camera>", "porch").replace("<op>", "detect")
+        address = Topics("facegate").read(filled.replace("<id>", "42"))
+        assert address is not None
+        assert address.fault is None
+        assert f"`{topic}`" in MQTT
+
+
+@pytest.mark.parametrize("rule", list(application().url_map.iter_rules()), ids=str)
+def test_every_route_is_documented(rule: object) -> None:
+    for method in getattr(rule, "methods", set()) - {"HEAD", "OPTIONS"}:
+        assert f"`{method} {rule}`" in REST
+        assert str(rule) in README
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_every_count_is_documented(count: str) -> None:
+    assert f"| `{count}` |" in REST
+
+
+def test_every_command_is_documented() -> None:
+    assert isinstance(main, Group)
+    install = (ROOT / "docs" / "install.md").read_text()
+    for name in main.commands:
+        assert f"facegate {name}" in install
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), f"{path.name} links to {target}"
