@@ -1,0 +1,40 @@
+"""``python -m device_sim.broker --port PORT``: the demo's broker where mosquitto is not installed.
+
+amqtt on loopback, for anybody, until SIGTERM or SIGINT. It speaks MQTT 3.1.1 only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import click
+from amqtt.broker import Broker
+
+ANYBODY = "amqtt.plugins.authentication.AnonymousAuthPlugin"
+
+
+async def serve(port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    broker = Broker(
+        {
+            "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+            "plugins": {ANYBODY: {"allow_anonymous": True}},
+        }
+    )
+    await broker.start()
+    await stop.wait()
+    await broker.shutdown()
+
+
+@click.command()
+@click.option("--port", default=1883, show_default=True, type=click.IntRange(1, 65535))
+def main(port: int) -> None:
+    """An MQTT 3.1.1 broker on 127.0.0.1, for anybody, until SIGTERM or Ctrl-C."""
+    asyncio.run(serve(port))
+
+
+if __name__ == "__main__":
+    main()

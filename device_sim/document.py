@@ -1,0 +1,83 @@
+"""The gateway's JSON, read as a device would: only what the contract promises, and nothing taken on trust."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from device_sim.model import Answer, Message, Shot
+
+SCHEMA = 1
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A result, response or error. ``size`` is the number of bytes of the picture that it is about."""
+
+    label: str
+    people: tuple[str, ...] = ()
+    score: float | None = None
+    code: str | None = None
+    dropped: int = 0
+    size: int | None = None
+
+    def about(self, shot: Shot | None, message: Message) -> Answer:
+        return Answer(
+            camera=message.camera,
+            picture=shot.picture.name if shot else None,
+            label=self.label,
+            people=self.people,
+            score=self.score,
+            ms=1000 * (message.at - shot.at) if shot else None,
+            code=self.code,
+            dropped=self.dropped,
+        )
+
+
+def read(payload: bytes) -> Document:
+    """What breaks the contract becomes a document with the code ``unreadable``, so that it is counted."""
+    try:
+        data = json.loads(payload)
+        if data["schema"] != SCHEMA:
+            raise ValueError("another schema")
+        return _error(data) if data["status"] == "error" else _result(data)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Document(label=UNREADABLE, code=UNREADABLE)
+
+
+def _error(data: dict[str, Any]) -> Document:
+    code = str(data["code"])
+    return Document(label=code, code=code, dropped=int(data.get("dropped", 0)))
+
+
+def _result(data: dict[str, Any]) -> Document:
+    faces = data["faces"]
+    score = data.get("score")
+    return Document(
+        label=_label(data, faces),
+        people=tuple(str(face["name"]) for face in faces if face.get("verdict") == "match"),
+        score=None if score is None else float(score),
+        dropped=int(data.get("dropped", 0)),
+        size=data.get("image", {}).get("bytes"),
+    )
+
+
+def _label(data: dict[str, Any], faces: Sequence[dict[str, Any]]) -> str:
+    if "match" in data:
+        return "same" if data["match"] else "different"
+    if data["op"] == "detect":
+        return f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
+    return ", ".join(_who(face) for face in faces) or "nobody"
+
+
+def _who(face: dict[str, Any]) -> str:
+    match face["verdict"]:
+        case "match":
+            return str(face["name"])
+        case "unknown":
+            return "stranger"
+        case verdict:
+            return str(verdict).replace("_", " ")

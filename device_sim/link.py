@@ -1,0 +1,176 @@
+"""One MQTT connection of a simulated device: the only module that knows paho."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from types import TracebackType
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from device_sim.errors import Refused, Unreachable
+
+# More than this many requests that the broker has not taken yet, and the next one is skipped.
+QUEUE = 200
+PROTOCOLS = {"3.1.1": paho.MQTTv311, "5": paho.MQTTv5}
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    host: str = "127.0.0.1"
+    port: int = 1883
+    user: str | None = None
+    password: str | None = None
+    protocol: str = "3.1.1"
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What MQTT 5 adds to a published request."""
+
+    topic: str | None
+    correlation: bytes
+    expiry: int | None
+
+
+Receive = Callable[[str, bytes, bytes | None], None]
+
+
+def ignore(_topic: str, _payload: bytes, _correlation: bytes | None) -> None:
+    pass
+
+
+class Link:
+    """Opens with every subscription acknowledged, so that no early reply is missed; reconnects by itself.
+
+    ``receive`` is called on paho's network thread with topic, payload and Correlation Data.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        client_id: str,
+        *,
+        filters: Sequence[tuple[str, int]] = (),
+        receive: Receive = ignore,
+        patience: float = 5,
+    ) -> None:
+        self._broker = broker
+        self._filters = list(filters)
+        self._receive = receive
+        self._patience = patience
+        self._greeting: SimpleQueue[str | None] = SimpleQueue()  # why not, or None once all is well
+        self._leaving: paho.MQTTMessageInfo | None = None
+        self._client = self._make_client(client_id)
+
+    def _make_client(self, client_id: str) -> paho.Client:
+        protocol = PROTOCOLS[self._broker.protocol]
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=protocol)
+        client.username_pw_set(self._broker.user, self._broker.password)
+        client.connect_timeout = self._patience
+        client.reconnect_delay_set(1, 5)
+        client.max_inflight_messages_set(QUEUE)
+        client.max_queued_messages_set(QUEUE)
+        client.on_socket_open = self._on_socket_open
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    def __enter__(self) -> Link:
+        """Raises Unreachable or Refused."""
+        try:
+            self._client.connect(self._broker.host, self._broker.port, keepalive=30)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise Unreachable(f"No broker can be reached at {self._broker}: {reason}.") from None
+        self._client.loop_start()
+        try:
+            refusal = self._greeting.get(timeout=self._patience)
+        except Empty:
+            refusal = f"What listens at {self._broker} does not answer as an MQTT broker does."
+        if refusal is not None:
+            self.close()
+            raise Refused(refusal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(self, topic: str, payload: bytes, qos: int, reply: Reply | None) -> bool:
+        """False when the message was not taken: no connection, or one that can't keep up.
+
+        A live frame must not queue behind its predecessor, which nothing would bound: paho queues QoS 0
+        without limit.
+        """
+        if not self._client.is_connected() or (self._leaving and not self._leaving.is_published()):
+            return False
+        info = self._client.publish(topic, payload, qos, properties=self._properties(reply))
+        if info.rc is not paho.MQTT_ERR_SUCCESS:
+            return False
+        self._leaving = info if qos == 0 else None
+        return True
+
+    def _properties(self, reply: Reply | None) -> Properties | None:
+        if reply is None or self._broker.protocol != "5":
+            return None
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.CorrelationData = reply.correlation
+        if reply.topic is not None:
+            properties.ResponseTopic = reply.topic
+        if reply.expiry is not None:
+            properties.MessageExpiryInterval = reply.expiry
+        return properties
+
+    def _on_socket_open(self, _client: paho.Client, _data: object, sock: paho.SocketLike) -> None:
+        # With Nagle's algorithm the end of a picture waits for an acknowledgement: 40 ms and more.
+        assert isinstance(sock, socket.socket)  # the other kind is for websockets
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _on_connect(
+        self, client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _properties: object
+    ) -> None:
+        self._leaving = None  # what was on its way when the last connection broke will never arrive
+        if reason.is_failure:
+            self._refuse(str(reason).lower())
+        elif self._filters:
+            client.subscribe(self._filters)
+        else:
+            self._greeting.put(None)
+
+    def _on_subscribe(
+        self, _client: paho.Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
+    ) -> None:
+        refused = [str(reason).lower() for reason in reasons if reason.is_failure]
+        if refused:
+            self._refuse(f"it refuses a subscription, {refused[0]}")
+        else:
+            self._greeting.put(None)
+
+    def _on_disconnect(
+        self, _client: paho.Client, _data: object, _flags: object, _reason: ReasonCode, _properties: object
+    ) -> None:
+        self._refuse("it closed the connection")
+
+    def _refuse(self, reason: str) -> None:
+        self._greeting.put(f"The broker at {self._broker} does not let us in: {reason}.")
+
+    def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        correlation = getattr(message.properties, "CorrelationData", None)
+        self._receive(message.topic, bytes(message.payload), correlation)

@@ -1,0 +1,27 @@
+"""The pictures that simulated cameras show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from device_sim.errors import SimError
+from device_sim.model import Picture
+
+SUFFIXES = {".jpg", ".jpeg"}
+FRAMES = Path(__file__).parent / "frames"
+
+
+def load(folder: Path) -> Sequence[Picture]:
+    """The JPEGs of a folder by name, all in memory so that reading files is no part of any timing.
+
+    Raises SimError when the folder cannot be read or holds none.
+    """
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+        pictures = [Picture(path.name, path.read_bytes()) for path in files]
+    except OSError as error:
+        raise SimError(f"Cannot read the pictures in {folder}: {error.strerror}.") from None
+    if not pictures:
+        raise SimError(f"No pictures (*.jpg) in {folder}.")
+    return pictures

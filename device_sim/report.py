@@ -1,0 +1,119 @@
+"""What a run comes to: one line for each answer, and a summary."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from device_sim.model import Answer, Event, Sent, Skipped, Verdict
+
+PERCENTILES = (50, 95, 99)
+
+
+def line(answer: Answer) -> str:
+    score = "" if answer.score is None else f"{answer.score:.2f}"
+    picture = answer.picture or "(late or not ours)"
+    text = f"{answer.camera:<8} {picture:<20} {answer.label:<28} {score:>4} {milliseconds(answer):>9}"
+    return text.rstrip()
+
+
+def milliseconds(answer: Answer) -> str:
+    return "" if answer.ms is None else f"{answer.ms:.1f} ms"
+
+
+def percentile(sorted_values: Sequence[float], percent: float) -> float:
+    """By nearest rank: the smallest value that at least so many percent do not exceed."""
+    return sorted_values[max(math.ceil(len(sorted_values) * percent / 100) - 1, 0)]
+
+
+class Tally:
+    """Counts events. The latencies are those of good answers only: an error is quick and proves nothing."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.skipped = 0
+        self.answered = 0
+        self.unmatched = 0
+        self.verdicts = 0
+        self.dropped = 0
+        self.errors: Counter[str] = Counter()
+        self.people: Counter[str] = Counter()
+        self._milliseconds: list[float] = []
+        self._start = time.monotonic()
+
+    def add(self, event: Event) -> None:
+        match event:
+            case Sent():
+                self.sent += 1
+            case Skipped():
+                self.skipped += 1
+            case Verdict():
+                self.verdicts += 1
+            case Answer():
+                self._add_answer(event)
+
+    def _add_answer(self, answer: Answer) -> None:
+        self.dropped += answer.dropped
+        if answer.ms is None:
+            self.unmatched += 1
+            return
+        self.answered += 1
+        self.people.update(answer.people)
+        if answer.code is None:
+            self._milliseconds.append(answer.ms)
+        else:
+            self.errors[answer.code] += 1
+
+    @property
+    def lost(self) -> int:
+        return max(self.sent - self.answered - self.dropped, 0)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    def latency(self) -> dict[str, float]:
+        """{"p50": …, "p95": …, "p99": …} in ms; empty without a single good answer."""
+        values = sorted(self._milliseconds)
+        return {f"p{percent}": round(percentile(values, percent), 1) for percent in PERCENTILES if values}
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "schema": 1,
+            "seconds": round(self.seconds, 2),
+            "sent": self.sent,
+            "answered": self.answered,
+            "lost": self.lost,
+            "dropped": self.dropped,
+            "skipped": self.skipped,
+            "unmatched": self.unmatched,
+            "verdicts": self.verdicts,
+            "errors": dict(self.errors),
+            "people": dict(self.people),
+            "latency_ms": self.latency(),
+        }
+
+    def summary(self) -> str:
+        lines = [
+            f"sent {self.sent}, answered {self.answered}, lost {self.lost}, dropped {self.dropped}, "
+            f"verdicts {self.verdicts}",
+            f"{self.seconds:.1f} s, {self.answered / self.seconds:.1f} answers/s",
+        ]
+        if self.skipped:
+            lines.append(f"skipped {self.skipped}: no connection, or it could not keep up")
+        if self.unmatched:
+            lines.append(f"unmatched {self.unmatched}: answers that came late, or to nothing that we sent")
+        if self.errors:
+            lines.append(f"errors: {counted(self.errors)}")
+        if self.people:
+            lines.append(f"people: {counted(self.people)}")
+        if latency := self.latency():
+            lines.append("round trip: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in latency.items()))
+        return "\n".join(lines)
+
+
+def counted(counter: Counter[str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in counter.most_common())

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from device_sim.document import read
+
+BIDEN = {"verdict": "match", "name": "Joe Biden", "person": "joe_biden"}
+STRANGER = {"verdict": "unknown", "name": None}
+
+
+def result(**changes: Any) -> bytes:
+    document = {"schema": 1, "status": "ok", "op": "face_rec", "name": None, "score": None, "faces": []}
+    return json.dumps(document | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("faces", "label"),
+    [
+        ([], "nobody"),
+        ([STRANGER], "stranger"),
+        ([BIDEN, STRANGER], "Joe Biden, stranger"),
+        ([{"verdict": "too_small"}], "too small"),
+    ],
+)
+def test_a_result_says_who_is_there(faces: list[Any], label: str) -> None:
+    assert read(result(faces=faces)).label == label
+
+
+def test_only_matched_faces_count_as_people() -> None:
+    assert read(result(faces=[BIDEN, STRANGER])).people == ("Joe Biden",)
+
+
+@pytest.mark.parametrize(("match", "label"), [(True, "same"), (False, "different")])
+def test_a_comparison_says_same_or_different(match: bool, label: str) -> None:
+    assert read(result(op="verify", match=match, faces=[BIDEN])).label == label
+
+
+def test_a_detection_counts_faces() -> None:
+    assert read(result(op="detect", faces=[{}, {}])).label == "2 faces"
+
+
+def test_an_error_keeps_its_code() -> None:
+    document = read(b'{"schema": 1, "status": "error", "code": "busy", "error": "try again"}')
+    assert (document.code, document.label) == ("busy", "busy")
+
+
+def test_score_size_and_dropped_are_read() -> None:
+    document = read(result(score=0.83, image={"bytes": 102795}, dropped=2))
+    assert (document.score, document.size, document.dropped) == (0.83, 102795, 2)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b"\xff\xfe",
+        b'{"schema": 2, "status": "ok"}',
+        b'{"schema": 1}',
+        b'{"schema": 1, "status": "error"}',
+        result(faces=None),
+        result(faces=[{"name": "a face without a verdict"}]),
+        result(score="high"),
+    ],
+)
+def test_what_breaks_the_contract_is_unreadable(payload: bytes) -> None:
+    assert read(payload).code == "unreadable"

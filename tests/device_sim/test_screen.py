@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from device_sim.model import Answer, Sent
+from device_sim.readiness import Status
+from device_sim.report import Tally
+from device_sim.screen import ROWS, Lines, Screen, Terminal
+
+READY = Status(ready=True)
+HALF = Status(workers=(1, 2))
+
+
+def answer(picture: str) -> Answer:
+    return Answer("sim-1", picture, "Joe Biden", ("Joe Biden",), 0.83, 40.0, None, 0)
+
+
+def watch(screen: Screen, pictures: int) -> None:
+    tally = Tally()
+    with screen.watching("Ctrl-C stops.") as show:
+        for number in range(pictures):
+            for event in (Sent("sim-1", "p"), answer(f"picture-{number}.jpg")):
+                tally.add(event)
+                show(event, tally)
+
+
+def test_lines_show_each_answer_and_each_change_once(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    with lines.starting() as show:
+        for status in (HALF, HALF, READY):
+            show(status)
+    watch(lines, 2)
+    out = capsys.readouterr().out.splitlines()
+    assert out[:3] == [
+        "Gateway: broker connecting, workers 1 of 2, known faces 0 of 0",
+        "Gateway: ready",
+        "Ctrl-C stops.",
+    ]
+    assert [text.split()[1] for text in out[3:]] == ["picture-0.jpg", "picture-1.jpg"]
+
+
+def test_the_table_ends_with_the_newest_answers_and_the_counts() -> None:
+    drawn = io.StringIO()
+    watch(Terminal(Console(file=drawn, force_terminal=True, width=100, height=40)), ROWS + 2)
+    final = drawn.getvalue().rpartition("time")[2]
+    assert "picture-1.jpg" not in final
+    assert f"picture-{ROWS + 1}.jpg" in final
+    assert f"answered {ROWS + 2}" in final
+
+
+def test_the_start_is_drawn() -> None:
+    drawn = io.StringIO()
+    with Terminal(Console(file=drawn, force_terminal=True, width=100)).starting() as show:
+        show(HALF)
+        show(READY)
+    assert "known faces" in drawn.getvalue()
+
+
+def test_what_is_said_is_printed_as_it_is() -> None:
+    drawn = io.StringIO()
+    Terminal(Console(file=drawn, width=200)).say("[not markup] /tmp/x.log")
+    assert drawn.getvalue() == "[not markup] /tmp/x.log\n"

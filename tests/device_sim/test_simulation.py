@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import repeat
+from pathlib import Path
+
+import pytest
+
+from device_sim.camera import Camera
+from device_sim.inbox import Inbox
+from device_sim.link import Broker
+from device_sim.model import Picture, Sent, Skipped
+from device_sim.simulation import Simulation
+from device_sim.stream import Stream
+from tests import support
+from tests.support import broker_running
+
+PICTURE = Picture("one.jpg", b"\xff\xd8\xff")
+
+
+def camera(name: str, broker: support.Broker, inbox: Inbox) -> Camera:
+    talk = Stream(repeat(PICTURE), timeout=0.2)
+    return Camera(name, talk, inbox.put, broker=Broker(port=broker.port), base="nobody")
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def simulation(broker: support.Broker, inbox: Inbox) -> Iterator[Simulation]:
+    """Two cameras, 25 pictures a second each, and nobody who answers."""
+    with camera("s-1", broker, inbox) as first, camera("s-2", broker, inbox) as second:
+        yield Simulation([first, second], inbox, rate=25, timeout=0.2)
+
+
+def test_cameras_take_turns_and_stop_at_their_count(simulation: Simulation) -> None:
+    assert [event.camera for event in simulation.events(count=3) if isinstance(event, Sent)] == ["s-1", "s-2"] * 3
+
+
+def test_the_rate_holds_however_long_the_pictures_take(simulation: Simulation) -> None:
+    start = time.monotonic()
+    for _ in simulation.events(count=20):
+        time.sleep(0.01)  # half of each 20 ms
+    assert time.monotonic() - start == pytest.approx(39 * 0.02 + 0.2, abs=0.15)
+
+
+def test_a_run_ends_by_time(simulation: Simulation) -> None:
+    assert len(list(simulation.events(seconds=0.4))) == pytest.approx(20, abs=1)
+
+
+def test_stop_ends_the_sending_then_the_waiting(simulation: Simulation, inbox: Inbox) -> None:
+    events = simulation.events()
+    next(events)
+    inbox.stop()
+    inbox.stop()
+    start = time.monotonic()
+    assert list(events) == []
+    assert time.monotonic() - start < 0.1
+    assert inbox.stopped
+
+
+def test_a_picture_without_a_connection_is_skipped(tmp_path: Path, inbox: Inbox) -> None:
+    with broker_running(tmp_path) as broker, camera("s-3", broker, inbox) as only:
+        events = Simulation([only], inbox, rate=50, timeout=0.2).events()
+        assert isinstance(next(events), Sent)
+        broker.stop()
+        assert any(isinstance(event, Skipped) for event, _ in zip(events, range(100), strict=False))

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from itertools import repeat
+
+from device_sim.model import Answer, Message, Outgoing, Picture, Verdict
+from device_sim.stream import Stream
+
+PICTURE = Picture("one.jpg", b"\xff\xd8 picture \xff\xd9")
+
+
+def stream_with(frames: int, *, timeout: float = 60) -> tuple[Stream, list[Outgoing]]:
+    """Frames are sent a second apart, the first at 0."""
+    stream, sent = Stream(repeat(PICTURE), timeout=timeout), []
+    for at in range(frames):
+        sent.append(stream.next())
+        stream.sent(sent[-1], at)
+    return stream, sent
+
+
+def result(stream: Stream, frame: Outgoing, *, at: float, dropped: int = 0) -> Answer:
+    size = {"bytes": len(frame.payload)}
+    document = {"schema": 1, "status": "ok", "op": "face_rec", "faces": [], "image": size, "dropped": dropped}
+    return read(stream, json.dumps(document).encode(), at)
+
+
+def read(stream: Stream, payload: bytes, at: float) -> Answer:
+    event = stream.read(Message("sim-1", "result", payload, None, at))
+    assert isinstance(event, Answer)
+    return event
+
+
+def test_outstanding_frames_differ_in_size_and_start_with_the_picture() -> None:
+    _, sent = stream_with(5)
+    assert len({len(frame.payload) for frame in sent}) == 5
+    assert all(frame.payload.rstrip(b"\0") == PICTURE.jpeg for frame in sent)
+
+
+def test_sizes_stay_apart_and_small_on_a_long_run_without_answers() -> None:
+    stream, sent = stream_with(1500, timeout=1500)
+    assert len({len(frame.payload) for frame in sent}) == 1500
+    assert len(stream.next().payload) <= len(PICTURE.jpeg) + 1500
+
+
+def test_latency_is_that_of_the_frame_answered_not_of_one_dropped_before_it() -> None:
+    stream, sent = stream_with(3)
+    answer = result(stream, sent[2], at=2.5, dropped=2)
+    assert (answer.picture, answer.ms) == ("one.jpg", 500)
+
+
+def test_results_may_come_out_of_turn() -> None:
+    stream, sent = stream_with(2)
+    assert [result(stream, sent[number], at=2).ms for number in (1, 0)] == [1000, 2000]
+
+
+def test_nothing_is_awaited_once_all_frames_are_answered_or_dropped() -> None:
+    stream, sent = stream_with(3)
+    result(stream, sent[0], at=3)
+    assert stream.waiting()
+    result(stream, sent[2], at=3, dropped=1)
+    assert not stream.waiting()
+
+
+def test_a_result_to_nothing_that_is_outstanding_has_no_latency() -> None:
+    stream, sent = stream_with(1)
+    result(stream, sent[0], at=1)
+    assert (result(stream, sent[0], at=1).picture, result(stream, sent[0], at=1).ms) == (None, None)
+
+
+def test_a_frame_unanswered_for_the_timeout_is_forgotten() -> None:
+    stream, sent = stream_with(8, timeout=5)
+    assert result(stream, sent[0], at=8).ms is None
+    assert result(stream, sent[3], at=8).ms == 5000
+
+
+def test_an_error_without_a_size_is_put_down_to_the_oldest_frame() -> None:
+    stream, _ = stream_with(2)
+    answer = read(stream, b'{"schema": 1, "status": "error", "code": "busy"}', at=2)
+    assert (answer.code, answer.ms) == ("busy", 2000)
+
+
+def test_the_verdict_is_plain_text() -> None:
+    stream, _ = stream_with(1)
+    event = stream.read(Message("sim-1", "verdict", b"match 0.83 joe_biden", None, 1))
+    assert event == Verdict("sim-1", "match 0.83 joe_biden")
