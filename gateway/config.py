@@ -21,7 +21,7 @@ from gateway.model import CAMERA, RESERVED_CAMERAS, EngineName, Operation
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Share = Annotated[float, Field(ge=1e-5, le=0.5)]
+Share = Annotated[float, Field(ge=1e-4, le=0.5)]
 
 PREFIX = "FACEGATE_"
 ALL_OPERATIONS = tuple(Operation)
@@ -83,7 +83,7 @@ class WorkerSettings(_Section):
 
 class LimitSettings(_Section):
     bytes: int = Field(default=10_000_000, ge=1_000)
-    pixels: int = Field(default=25_000_000, ge=10_000)
+    pixels: int = Field(default=25_000_000, ge=10_000, le=150_000_000)
     request_s: Seconds = 60
 
     @property
@@ -155,6 +155,9 @@ def load(path: Path | None = None) -> Settings:
     unknown = list(_unknown_variables())
     if unknown:
         raise ConfigError(f"The environment sets what does not exist: {', '.join(unknown)}.")
+    strange = ", ".join(sorted(content.keys() - Settings.model_fields.keys()))
+    if strange:  # some of them would be taken for arguments of pydantic-settings' own
+        raise ConfigError(f"The configuration ({path}) cannot be used: {strange}: no such setting.")
     try:
         return Settings(**content)
     except ValidationError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from gateway.health import Health
 from gateway.model import Box, Comparison, Detection, Face, Judgement, Origin, Recognition, Reply, Request, Timing
 
 SCHEMA = 1
-_DATA_URI = re.compile(r"data:[\w.+/-]*(;[\w=.+-]+)*;base64,", re.ASCII)
+_DATA_URI = re.compile(rb"data:[\w.+/-]*(;[\w=.+-]+)*;base64,")
 
 Document = Mapping[str, Any]
 
@@ -23,7 +24,7 @@ Document = Mapping[str, Any]
 def read_json(data: bytes) -> Document:
     """An object with each key once and finite numbers. Raises BadRequest."""
     try:
-        document = json.loads(data, object_pairs_hook=_once, parse_constant=_refuse)
+        document = json.loads(data, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:  # a number of a million digits is a ValueError too
         raise BadRequest(f"the JSON cannot be read: {error}") from None
     if not isinstance(document, dict):
@@ -33,12 +34,11 @@ def read_json(data: bytes) -> Document:
 
 def read_base64(text: str | bytes) -> bytes:
     """Bare or as a data URI, with or without white space. Raises BadImage."""
-    if isinstance(text, bytes):
-        text = text.decode("ascii", "replace")
-    header = _DATA_URI.match(text)
-    body = "".join(text[header.end() if header else 0 :].split())
+    data = text.encode("ascii", "replace") if isinstance(text, str) else text
+    data = data.translate(None, b" \t\r\n")
+    header = _DATA_URI.match(data)
     try:
-        return base64.b64decode(body, validate=True)
+        return base64.b64decode(data[header.end() if header else 0 :], validate=True)
     except (binascii.Error, ValueError):
         raise BadImage("the bytes are no JPEG, PNG or WebP picture, and no base64 of one") from None
 
@@ -143,6 +143,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key stands there twice")
     return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        _refuse(text)
+    return number
 
 
 def _refuse(constant: str) -> None:

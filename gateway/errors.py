@@ -70,6 +70,14 @@ class Busy(GatewayError):
         self.retry_after = retry_after
 
 
+RESTART_S = 5
+"""Seconds in which a gateway that goes down may be back."""
+
+
+def going_down() -> Busy:
+    return Busy("the gateway is going down", RESTART_S)
+
+
 class Expired(GatewayError):
     code = "expired"
 

@@ -11,7 +11,7 @@ Count = Literal[
     "requests",  # asked for over either door, live frames included
     "replies",  # answered without an error
     "errors",  # answered with an error
-    "frames_dropped",  # live frames that a newer one replaced, or that found the queue full
+    "frames_dropped",  # live frames that a newer one replaced
     "messages_ignored",  # MQTT messages nobody can be answered for: retained, or a topic with no camera in it
     "callback_failures",  # faults of ours while handling an MQTT message; each is logged
     "workers_replaced",  # worker processes that died or were killed

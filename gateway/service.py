@@ -57,7 +57,7 @@ class Service:
         try:
             self._check(request)
             reply = _then(self._look(_job(request)), partial(self._reply, request))
-        except GatewayError as error:
+        except Exception as error:
             reply = Future()
             reply.set_exception(error)
         reply.add_done_callback(self._count)
@@ -138,7 +138,7 @@ class Service:
 
 
 def _job(request: Request) -> Job:
-    lane = request.origin.camera or "rest"
+    lane = request.origin.camera or "over REST"  # no camera is called that
     return Job(
         request.pictures,
         Look(descriptors=request.operation is not Operation.DETECT, landmarks=request.landmarks),

@@ -45,9 +45,10 @@ class Topics:
 
     def read(self, topic: str) -> Address | None:
         """None if nobody can be answered, since the level where the camera stands names none."""
+        inside = topic.startswith(f"{self._base}/")
         camera, _, rest = topic.removeprefix(f"{self._base}/").partition("/")
         kind, *levels = rest.split("/", 6)
-        if not CAMERA.fullmatch(camera):
+        if not inside or not CAMERA.fullmatch(camera):
             return None
         if kind == "frame" and not levels:
             return self._frame(camera)
@@ -69,7 +70,7 @@ class Topics:
         allowed = (f"{self._base}/{address.origin.camera}/response/", *self._response_topics)
         if not (_PUBLISHABLE.fullmatch(response_topic) and response_topic.startswith(allowed)):
             raise Forbidden(f"a Response Topic must begin with {allowed[0]}")
-        if response_topic.startswith(f"{self._base}/") and self.read(response_topic) is not None:
+        if self.read(response_topic) is not None:
             raise Forbidden("a Response Topic must not be one that the gateway listens to")
         return replace(address, reply_topic=response_topic)
 

@@ -10,9 +10,12 @@ from typing import Any
 from gateway.config import LimitSettings
 from gateway.documents import write_error, write_reply
 from gateway.errors import BadRequest, Busy, GatewayError, NoFace, TooLarge, Unsupported
-from gateway.model import Comparison, Detection, Operation, Recognition, Reply, Request
+from gateway.model import RESERVED_CAMERAS, Comparison, Detection, Operation, Recognition, Reply, Request
 from gateway.mqtt.payload import read_fields, read_picture
 from gateway.mqtt.topics import Address
+
+IGNORED = frozenset({"schema", "camera"})
+"""The contract's own marks: a request may carry them, and it is the topic that says which camera it is."""
 
 OPTIONS = frozenset({"landmarks", "person"})
 """Fields beside the pictures; under MQTT 5 they may be user properties instead, where others are ignored."""
@@ -35,7 +38,7 @@ def read(
     operation = _operation(address)
     if len(payload) > limits.message_bytes:
         raise TooLarge(f"the payload has more than {limits.message_bytes} bytes")
-    fields = dict(read_fields(payload))
+    fields = {name: value for name, value in read_fields(payload).items() if name not in IGNORED}
     names = ("image1", "image2") if operation.pictures == 2 else ("image",)
     pictures = tuple(read_picture(fields.pop(name)) for name in names if name in fields)
     options = {name: value for name, value in properties.items() if name in OPTIONS} | fields
@@ -58,7 +61,7 @@ def write_failure(address: Address, error: GatewayError) -> Outbound:
 
 
 def _operation(address: Address) -> Operation:
-    if address.origin.camera == "bridge":
+    if address.origin.camera in RESERVED_CAMERAS:
         raise Unsupported("the bridge has no operations yet")
     try:
         return Operation(address.operation)
@@ -68,7 +71,7 @@ def _operation(address: Address) -> Operation:
 
 
 def _options(options: Mapping[str, Any], address: Address) -> dict[str, Any]:
-    unknown = ", ".join(sorted(str(name)[:64] for name in options.keys() - OPTIONS))
+    unknown = ", ".join(ascii(name)[:64] for name in sorted(options.keys() - OPTIONS)[:3])
     if unknown:
         raise BadRequest(f"there is no field {unknown} here")
     person = options.get("person", address.person)
@@ -79,9 +82,9 @@ def _options(options: Mapping[str, Any], address: Address) -> dict[str, Any]:
 
 def _flag(value: object) -> bool:
     """User properties are text, so that ``true`` may come as a word."""
-    if value in (True, "true"):
+    if value is True or value == "true":
         return True
-    if value in (False, "false"):
+    if value is False or value == "false":
         return False
     raise BadRequest("landmarks is true or false")
 

@@ -33,7 +33,7 @@ class Decision:
 
     def score(self, similarity: float) -> float:
         """0 to 1: min(1, -log10(FMR) / 6), with FMR the false match rate of two pictures at this similarity."""
-        return min(max(_decades(similarity) / FULL_SCORE, 0.0), 1.0)
+        return min(_decades(similarity) / FULL_SCORE, 1.0)
 
     def identification(self, templates: int) -> float:
         """The score from which a face is named, where it is compared with so many known pictures.
@@ -62,11 +62,12 @@ class Decision:
         return Judgement("match", best.person, score, best.similarity, margin)
 
     def _threshold(self, rate: float, templates: int) -> float:
+        """1 at the most: beyond one false match in a million nothing could be promised."""
         return min(-math.log10(rate / max(templates, 1)) / FULL_SCORE, 1.0)
 
 
 def _decades(similarity: float) -> float:
-    """-log10 of the false match rate, on straight lines through the curve; its ends go on as they are."""
+    """-log10 of the false match rate, on straight lines through the curve; the last goes on, the first ends level."""
     if similarity >= _SIMILARITIES[-1]:
         slope = (_DECADES[-1] - _DECADES[-2]) / (_SIMILARITIES[-1] - _SIMILARITIES[-2])
         return float(_DECADES[-1] + slope * (similarity - _SIMILARITIES[-1]))

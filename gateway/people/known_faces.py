@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway.errors import Busy, GatewayError
+from gateway.errors import BadRequest, Busy, GatewayError, MultipleFaces, NoFace
 from gateway.model import Descriptor
 from gateway.people.gallery import Gallery
 from gateway.people.store import Enrolled, PeopleStore
@@ -18,6 +19,9 @@ from gateway.people.store import Enrolled, PeopleStore
 log = logging.getLogger(__name__)
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+
+UNUSABLE = (BadRequest, NoFace, MultipleFaces)
+"""What says that a picture is of no use, and will not be tomorrow."""
 
 Snapshot = dict[Path, tuple[int, int]]
 """Each picture's time of change in ns and its size in bytes."""
@@ -88,22 +92,29 @@ class KnownFaces:
             self.progress = replace(self.progress, people=len(self._gallery.people), finished=True)
 
     def _import(self, paths: list[Path]) -> None:
-        self.progress = Progress(of=len(paths), finished=self.progress.finished)
+        self.progress = replace(self.progress, done=0, of=len(paths), skipped=())
+        before = self._store.sources()
         kept = set()
         for path in paths:
             if self._stopping.is_set():
                 raise CancelledError
             try:
                 kept.add(self._enroll(path))
-            except (GatewayError, OSError) as error:
-                reason = f"{path.relative_to(self._folder)}: {error}"
-                log.warning("skipped the known face %s", reason)
-                self.progress = replace(self.progress, skipped=(*self.progress.skipped, reason))
+            except UNUSABLE as error:
+                self._skip(path, error)
+            except (GatewayError, OSError) as error:  # says nothing of the picture: if it was known, it stays known
+                self._skip(path, error)
+                kept.update(before.get(self._source(path), set()))
             self.progress = replace(self.progress, done=self.progress.done + 1)
         self._store.retain(kept)
         self._gallery.load(self._store.templates(self._recipe))
         self.progress = replace(self.progress, people=len(self._gallery.people), finished=True)
         log.info("%d people known by %d pictures in %s", len(self._gallery.people), len(kept), self._folder)
+
+    def _skip(self, path: Path, error: Exception) -> None:
+        reason = f"{self._source(path)}: {error}"
+        log.warning("skipped the known face %s", reason)
+        self.progress = replace(self.progress, skipped=(*self.progress.skipped, reason))
 
     def _enroll(self, path: Path) -> tuple[str, str]:
         """Its (name, digest). The descriptor is made once for a picture's bytes, wherever they lie."""
@@ -112,9 +123,12 @@ class KnownFaces:
         descriptor = self._store.descriptor(digest, self._recipe)
         if descriptor is None:
             descriptor = self._described(data)
-        source = str(path.relative_to(self._folder))
-        self._store.add(Enrolled(name, source, digest, self._recipe, descriptor))
+        self._store.add(Enrolled(name, self._source(path), digest, self._recipe, descriptor))
         return name, digest
+
+    def _source(self, path: Path) -> str:
+        """Fit to be stored and shown, also where the file system's names are no text."""
+        return str(path.relative_to(self._folder)).encode(errors="backslashreplace").decode()
 
     def _described(self, data: bytes) -> Descriptor:
         while True:
@@ -126,8 +140,11 @@ class KnownFaces:
 
 
 def _name(path: Path) -> str:
-    """The folder's name, with spaces for underscores."""
-    return " ".join(path.parent.name.replace("_", " ").split())
+    """The folder's name, with spaces for underscores. Raises BadRequest if that is no name."""
+    name = " ".join(unicodedata.normalize("NFC", path.parent.name).replace("_", " ").split())
+    if not name or not name.isprintable():  # a name that is no text is not printable either
+        raise BadRequest("the folder's name is no person's name")
+    return name
 
 
 def _snapshot(folder: Path) -> Snapshot | None:

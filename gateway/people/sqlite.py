@@ -14,7 +14,7 @@ import numpy as np
 from slugify import slugify
 
 from gateway.errors import StartError
-from gateway.model import Descriptor, Person
+from gateway.model import PERSON, Descriptor, Person
 from gateway.people.gallery import Template
 from gateway.people.store import Enrolled
 
@@ -38,6 +38,7 @@ CREATE TABLE pictures (
 CREATE INDEX pictures_by_digest ON pictures (digest, recipe);
 """
 _FLOAT32 = np.dtype("<f4")
+DESCRIPTOR_BYTES = 128 * _FLOAT32.itemsize
 
 
 class SqliteStore:
@@ -46,14 +47,17 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         try:
+            path.touch(0o600)  # what it holds is biometric; SQLite gives its log the same mode
+            path.chmod(0o600)
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(path, error) from None
+        try:
             self._prepare()
-        except sqlite3.Error as error:
-            raise StartError(
-                f"The people store {path} cannot be used ({error}): "
-                "put a backup in its place, or move it away and the known faces are read anew."
-            ) from None
-        path.chmod(0o600)  # what it holds is biometric
+            self._check()
+        except (sqlite3.Error, ValueError) as error:  # ValueError: text that is no UTF-8
+            self._db.close()
+            raise _unusable(path, error) from None
 
     def close(self) -> None:
         with self._lock:
@@ -74,6 +78,16 @@ class SqliteStore:
                 "SELECT descriptor FROM pictures WHERE digest = ? AND recipe = ?", (digest, recipe)
             ).fetchone()
         return _unpack(row[0]) if row else None
+
+    def sources(self) -> dict[str, set[tuple[str, str]]]:
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT source, name, digest FROM pictures JOIN people ON people.id = person"
+            ).fetchall()
+        found: dict[str, set[tuple[str, str]]] = {}
+        for source, name, digest in rows:
+            found.setdefault(source, set()).add((name, digest))
+        return found
 
     def add(self, picture: Enrolled) -> None:
         with self._lock, self._transaction():
@@ -98,6 +112,8 @@ class SqliteStore:
                 [picture for picture in known if picture not in pictures],
             )
             self._db.execute("DELETE FROM people WHERE id NOT IN (SELECT person FROM pictures)")
+        with self._lock:  # or what was forgotten would stand in the log until the end
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -108,12 +124,19 @@ class SqliteStore:
     def _prepare(self) -> None:
         for pragma in ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON"):
             self._db.execute(f"PRAGMA {pragma}")
-        (damage,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        (damage,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if damage != "ok" or version > SCHEMA_VERSION:
-            raise sqlite3.DatabaseError(damage if damage != "ok" else "it was written by a newer version")
+            raise sqlite3.DatabaseError("it is damaged" if damage != "ok" else "it was written by a newer version")
         if version == 0:
             self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+    def _check(self) -> None:
+        """A descriptor with a flipped bit may be so long that everybody resembles it: SQLite itself sees no harm."""
+        rows = self._db.execute("SELECT slug, descriptor FROM pictures JOIN people ON people.id = person")
+        for slug, blob in rows:
+            if not PERSON.fullmatch(slug) or len(blob) != DESCRIPTOR_BYTES or not _is_unit(_unpack(blob)):
+                raise sqlite3.DatabaseError("a known picture in it is damaged")
 
     def _person(self, name: str) -> int:
         row = self._db.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
@@ -131,6 +154,17 @@ class SqliteStore:
         while self._db.execute("SELECT 1 FROM people WHERE slug = ?", (slug,)).fetchone():
             slug, n = f"{stem}_{n}", n + 1
         return slug
+
+
+def _unusable(path: Path, error: Exception) -> StartError:
+    return StartError(
+        f"The people store {path} cannot be used ({error}): "
+        "put a backup in its place, or move it away and the known faces are read anew."
+    )
+
+
+def _is_unit(descriptor: Descriptor) -> bool:
+    return bool(abs(np.linalg.norm(descriptor.astype(np.float64)) - 1) < 1e-3)
 
 
 def _unpack(blob: bytes) -> Descriptor:

@@ -32,6 +32,9 @@ class PeopleStore(Protocol):
     def descriptor(self, digest: str, recipe: str) -> Descriptor | None:
         """The descriptor of a picture that was seen before, whoever it was of."""
 
+    def sources(self) -> dict[str, set[tuple[str, str]]]:
+        """Where the known pictures came from, with the (name, digest) of what came from there."""
+
     def add(self, picture: Enrolled) -> None:
         """Makes it known, and its person where that name is new. Adding it again changes nothing."""
 

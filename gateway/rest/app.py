@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 
 from gateway.config import LimitSettings
 from gateway.documents import write_health
-from gateway.errors import Busy, Timeout
+from gateway.errors import Timeout, going_down
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.model import Comparison, Operation, Recognition, Reply, Request
@@ -44,7 +44,7 @@ def create_app(
         except FutureTimeout:
             raise Timeout("no answer in time") from None
         except CancelledError:
-            raise Busy("the gateway is going down", 5) from None
+            raise going_down() from None
         g.timing = reply.timing
         return reply
 

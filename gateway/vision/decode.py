@@ -26,12 +26,14 @@ def decode(data: bytes, max_pixels: int) -> Picture:
     if not data:
         raise BadImage("the picture is empty")
     try:
-        with warnings.catch_warnings(), PIL.Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check(image, max_pixels)
-            return np.asarray(PIL.ImageOps.exif_transpose(image).convert("RGB"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged EXIF, of palettes with alpha: the pixels are what counts
+            with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _check(image, max_pixels)
+                return np.asarray(PIL.ImageOps.exif_transpose(image).convert("RGB"))
     except GatewayError:
         raise
-    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
+    except PIL.Image.DecompressionBombError:
         raise TooLarge(f"the picture has more than {max_pixels} pixels") from None
     except PIL.UnidentifiedImageError:
         raise BadImage("the bytes are no JPEG, PNG or WebP picture") from None
@@ -42,5 +44,6 @@ def decode(data: bytes, max_pixels: int) -> Picture:
 def _check(image: PIL.Image.Image, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         raise TooLarge(f"the picture has {image.width} x {image.height} pixels, more than {max_pixels}")
-    if image.mode.startswith(("I", "F")):
+    # Pillow reads 16-bit grey as such, and of 16-bit colours keeps half: that shows in how it unpacks them alone.
+    if image.mode.startswith(("I", "F")) or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())):
         raise Unsupported("the picture has more than 8 bits a channel")

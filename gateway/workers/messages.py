@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gateway.errors import GatewayError, wire_errors
-from gateway.model import Box, Descriptor, FoundFace, Image, Look, Seen
+from gateway.model import Box, Descriptor, FoundFace, Image, Landmarks, Look, Seen
 
 
 def write_job(pictures: tuple[bytes, ...], look: Look) -> dict[str, Any]:
@@ -47,9 +47,14 @@ def _write_seen(seen: Seen) -> dict[str, Any]:
 
 def _read_seen(message: dict[str, Any]) -> Seen:
     faces = tuple(
-        FoundFace(Box(*box), _read_descriptor(descriptor), landmarks) for box, descriptor, landmarks in message["faces"]
+        FoundFace(Box(*box), _read_descriptor(descriptor), _read_landmarks(landmarks))
+        for box, descriptor, landmarks in message["faces"]
     )
     return Seen(Image(*message["image"]), faces, message["timing"])
+
+
+def _read_landmarks(groups: dict[str, list[list[int]]] | None) -> Landmarks | None:
+    return None if groups is None else {name: [(x, y) for x, y in points] for name, points in groups.items()}
 
 
 def _read_descriptor(data: bytes | None) -> Descriptor | None:

@@ -93,17 +93,22 @@ class Pool:
     def _keep(self, slot: int) -> None:
         while not self._stopping.is_set():
             job = self._queue.take(LOOK_AFTER_S)
-            try:
-                if not self._workers[slot].alive:
-                    self._replace(slot)
-            except StartError as error:
-                log.error("%s Trying again in %g s.", error, PAUSE_S)
-                if job is not None:
-                    job.future.set_exception(GatewayError("no worker process can be started"))
+            worker = self._living(slot)
+            if job is not None:
+                self._serve(worker, job)
+                self._queue.finished(job)
+            if worker is None:
                 self._stopping.wait(PAUSE_S)
-            else:
-                if job is not None:
-                    self._serve(self._workers[slot], job)
+
+    def _living(self, slot: int) -> Worker | None:
+        """The worker of that slot, replaced if it died; None if no other can be started."""
+        try:
+            if not self._workers[slot].alive:
+                self._replace(slot)
+        except (StartError, OSError) as error:  # OSError: no memory for another process
+            log.error("No worker can be started (%s). Trying again in %g s.", error, PAUSE_S)
+            return None
+        return self._workers[slot]
 
     def _replace(self, slot: int) -> None:
         log.warning("worker %d died and is replaced", self._workers[slot].pid)
@@ -112,8 +117,11 @@ class Pool:
         self._workers[slot] = self._start_worker()
         self._workers[slot].wait()
 
-    def _serve(self, worker: Worker, job: Job) -> None:
+    def _serve(self, worker: Worker | None, job: Job) -> None:
         started = time.monotonic()
+        if worker is None:
+            job.future.set_exception(GatewayError("no worker process can be started"))
+            return
         if started > job.deadline:
             job.future.set_exception(Expired("the request waited longer than it was good for"))
             return

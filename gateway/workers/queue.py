@@ -8,12 +8,9 @@ from collections import OrderedDict, deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from gateway.errors import Busy
+from gateway.errors import Busy, going_down
 from gateway.metrics import Metrics
 from gateway.model import Look, Seen
-
-RESTART_S = 5
-"""Seconds in which a gateway that goes down may be back."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +26,9 @@ class Report:
 class Job:
     """Pictures for one worker, and the future that its report goes to.
 
-    ``lane``: whose it is; jobs of one lane are served in order, lanes in turn. A ``live`` job is one that a
-    newer job of its lane replaces: its future is then cancelled, and ``dropped`` counts on.
+    ``lane``: whose it is; lanes are served in turn. A ``live`` job is a frame of a stream: a newer one of its lane
+    replaces it while it waits (its future is then cancelled, and ``dropped`` counts on), and only one of a lane is
+    in work at a time, so that results come in the order of the frames.
     ``deadline``: on the clock of ``time.monotonic``.
     """
 
@@ -50,6 +48,7 @@ class FairQueue:
         self._share = share
         self._metrics = metrics
         self._lanes: OrderedDict[str, deque[Job]] = OrderedDict()
+        self._in_work: set[str] = set()  # lanes of live frames
         self._waiting = 0
         self._closed = False
         self._changed = threading.Condition()
@@ -69,10 +68,20 @@ class FairQueue:
             replaced.future.cancel()  # runs callbacks: not under the lock
 
     def take(self, timeout: float) -> Job | None:
-        """The next job, its future marked as running; None after ``timeout`` seconds or when closed and empty."""
+        """The next job, its future marked as running; None after ``timeout`` seconds or when closed.
+
+        Whoever takes a job tells ``finished`` when its future is done.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._lanes or self._closed, timeout)
-            return self._pop() if self._lanes else None
+            self._changed.wait_for(lambda: self._next_lane() or self._closed, timeout)
+            name = self._next_lane()
+            return self._pop(name) if name else None
+
+    def finished(self, job: Job) -> None:
+        if job.live:
+            with self._changed:
+                self._in_work.discard(job.lane)
+                self._changed.notify()
 
     def close(self) -> None:
         """Lets nothing more in. Waiting requests get Busy, live frames are cancelled."""
@@ -86,7 +95,7 @@ class FairQueue:
             if job.live:
                 job.future.cancel()
             else:
-                job.future.set_exception(Busy("the gateway is going down", RESTART_S))
+                job.future.set_exception(going_down())
 
     def _replaced_by(self, job: Job) -> Job | None:
         lane = self._lanes.get(job.lane)
@@ -99,7 +108,7 @@ class FairQueue:
 
     def _admit(self, job: Job, retry_after: int) -> None:
         if self._closed:
-            raise Busy("the gateway is going down", RESTART_S)
+            raise going_down()
         lane = self._lanes.get(job.lane, ())
         if self._waiting >= self._size:
             raise Busy(f"the queue is full ({self._size} waiting)", retry_after)
@@ -108,13 +117,18 @@ class FairQueue:
         self._lanes.setdefault(job.lane, deque()).append(job)
         self._waiting += 1
 
-    def _pop(self) -> Job:
-        name, lane = next(iter(self._lanes.items()))
+    def _next_lane(self) -> str | None:
+        return next((name for name in self._lanes if name not in self._in_work), None)
+
+    def _pop(self, name: str) -> Job:
+        lane = self._lanes[name]
         job = lane.popleft()
         self._waiting -= 1
         if lane:
             self._lanes.move_to_end(name)
         else:
             del self._lanes[name]
+        if job.live:
+            self._in_work.add(name)
         job.future.set_running_or_notify_cancel()
         return job

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import cbor2
+import PIL.Image
+import pytest
+
+from gateway.errors import BadImage, BadRequest
+from gateway.mqtt.payload import read_fields, read_picture
+from tests.examples import encoded
+from tests.support import frame
+
+JPEG = b"\xff\xd8\xff\xe0 and so on"
+
+
+def picture(kind: str) -> bytes:
+    return encoded(PIL.Image.new("RGB", (8, 8)), kind)
+
+
+@pytest.mark.parametrize("data", [frame("obama_1"), picture("JPEG"), picture("PNG"), picture("WEBP")])
+def test_a_bare_picture_is_the_image(data: bytes) -> None:
+    assert read_fields(data) == {"image": data}
+
+
+@pytest.mark.parametrize("before", [b"", b"data:image/jpeg;base64,", b"\r\n"])
+def test_bare_base64_is_the_image(before: bytes) -> None:
+    assert read_fields(before + base64.b64encode(JPEG)) == {"image": JPEG}
+
+
+def test_the_fields_of_json_come_as_they_are() -> None:
+    assert read_fields(b'{"image": "/9j/", "landmarks": true}') == {"image": "/9j/", "landmarks": True}
+
+
+def test_the_fields_of_cbor_come_as_they_are() -> None:
+    fields = {"image1": JPEG, "image2": JPEG, "landmarks": True}
+    assert read_fields(cbor2.dumps(fields)) == fields
+
+
+@pytest.mark.parametrize("size", [0, 1, 23, 24, 255, 256])
+def test_a_cbor_map_of_any_size_is_one(size: int) -> None:
+    fields = {str(n): n for n in range(size)}
+    assert read_fields(cbor2.dumps(fields)) == fields
+
+
+def test_a_cbor_map_of_unknown_length_is_one() -> None:
+    assert read_fields(b"\xbf\x61a\x01\xff") == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        pytest.param(b"", BadImage, id="nothing"),
+        pytest.param(b"hello, this is a camera", BadImage, id="text"),
+        pytest.param(b"[1, 2]", BadImage, id="JSON array"),
+        pytest.param(b"GIF89a", BadImage, id="GIF"),
+        pytest.param(b"\xff\xd8", BadImage, id="two bytes of a JPEG"),
+        pytest.param(b"\0" * 100, BadImage, id="zeros"),
+        pytest.param(b'{"image": ', BadRequest, id="JSON cut off"),
+        pytest.param(b"\xa1\x65image\x44abc", BadRequest, id="CBOR cut off"),
+        pytest.param(b"\xa1\x61a\x5b\x7f" + b"\xff" * 7, BadRequest, id="CBOR claiming 9 EB"),
+        pytest.param(b"\xbb\x7f" + b"\xff" * 7, BadRequest, id="CBOR claiming as many fields"),
+        pytest.param(b"\xa1\x61a" * 100_000, BadRequest, id="deep CBOR"),
+        pytest.param(b"\xa1\x01\x02", BadRequest, id="CBOR key that is no text"),
+        pytest.param(b"\xa1\x62\xc3\x28\x01", BadRequest, id="CBOR key that is no UTF-8"),
+        pytest.param(b"\xa1\xa0\x01", BadRequest, id="CBOR key that is a map"),
+        pytest.param(b"\xa1\x61a\xc0\x61x", BadRequest, id="CBOR with a date that is none"),
+        pytest.param(b"\xa1\x61a\xd8\x23\x61(", BadRequest, id="CBOR with a bad regular expression"),
+        pytest.param(b"\xa1\x61a\xff", BadRequest, id="CBOR with a break out of place"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(data: bytes, error: type[BadRequest]) -> None:
+    with pytest.raises(BadRequest) as refused:
+        read_fields(data)
+    assert type(refused.value) is error
+
+
+@pytest.mark.parametrize(
+    "value", [JPEG, base64.b64encode(JPEG).decode(), "data:;base64," + base64.b64encode(JPEG).decode()]
+)
+def test_a_picture_is_bytes_or_text(value: object) -> None:
+    assert read_picture(value) == JPEG
+
+
+@pytest.mark.parametrize("value", [None, 1, 1.5, True, [JPEG], {"image": JPEG}])
+def test_a_picture_is_nothing_else(value: Any) -> None:
+    with pytest.raises(BadRequest, match="as bytes, or as base64"):
+        read_picture(value)

@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import Busy, MultipleFaces, NoFace
+from gateway.model import Descriptor
+from gateway.people.gallery import Gallery
+from gateway.people.known_faces import KnownFaces, Progress
+from gateway.people.sqlite import SqliteStore
+from gateway.people.store import Enrolled
+from tests.examples import descriptor
+from tests.support import wait_for
+
+RECIPE = "dlib"
+
+Describe = Callable[[bytes], Descriptor]
+
+
+def face_of(picture: bytes) -> Descriptor:
+    """Stands for vision: other bytes, other face."""
+    return descriptor(int.from_bytes(hashlib.sha256(picture).digest()[:4], "big"))
+
+
+class Eyes:
+    """Stands for vision, notes what it saw, and fails on some pictures, once for each error."""
+
+    def __init__(self, **errors: list[Exception]) -> None:
+        self.saw: list[str] = []
+        self._errors = errors
+
+    def __call__(self, picture: bytes) -> Descriptor:
+        self.saw.append(picture.decode())
+        if errors := self._errors.get(picture.decode()):
+            raise errors.pop(0)
+        return face_of(picture)
+
+
+class House:
+    """A folder of known faces, and the store and the gallery that they are imported into."""
+
+    def __init__(self, folder: Path, store: SqliteStore) -> None:
+        self.folder = folder
+        self.store = store
+        self.gallery = Gallery()
+
+    def put(self, path: str, picture: str) -> None:
+        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / path).write_text(picture)
+
+    def known_faces(self, describe: Describe, recipe: str = RECIPE) -> KnownFaces:
+        return KnownFaces(self.folder, self.store, self.gallery, describe, recipe=recipe, rescan_s=0.01)
+
+    @contextmanager
+    def watched(self, describe: Describe = face_of, recipe: str = RECIPE) -> Iterator[KnownFaces]:
+        """Once the first import is done."""
+        faces = self.known_faces(describe, recipe)
+        faces.start()
+        try:
+            wait_for(lambda: faces.progress.finished)
+            yield faces
+        finally:
+            faces.stop()
+
+    def imported(self, describe: Describe = face_of, recipe: str = RECIPE) -> Progress:
+        with self.watched(describe, recipe) as faces:
+            return faces.progress
+
+    @property
+    def people(self) -> list[str]:
+        return sorted(person.name for person in self.gallery.people)
+
+    @property
+    def stored(self) -> list[str]:
+        return sorted({template.person.name for template in self.store.templates(RECIPE)})
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """Alice and Bob live here, with two pictures and one."""
+    with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
+        house = House(tmp_path / "known_faces", store)
+        house.put("Alice/1.jpg", "alice1")
+        house.put("Alice/2.png", "alice2")
+        house.put("Bob_the_Builder/1.jpg", "bob1")
+        yield house
+
+
+def test_everybody_in_the_folder_becomes_known(house: House) -> None:
+    progress = house.imported()
+    assert house.people == house.stored == ["Alice", "Bob the Builder"]
+    assert house.gallery.templates == 3
+    assert progress == Progress(done=3, of=3, people=2, skipped=(), finished=True)
+
+
+def test_the_descriptor_is_that_of_the_picture(house: House) -> None:
+    house.imported()
+    assert house.gallery.of("bob_the_builder", face_of(b"bob1")).candidates[0].similarity == pytest.approx(1)
+
+
+@pytest.mark.parametrize("folder", ["Grace_Hopper", "Grace__Hopper_", "Grace Hopper"])
+def test_a_person_s_name_is_the_folder_s_with_spaces(house: House, folder: str) -> None:
+    house.put(f"{folder}/1.jpg", "grace1")
+    house.imported()
+    assert "Grace Hopper" in house.people
+
+
+@pytest.mark.parametrize(
+    "path", ["README.md", "stray.jpg", "Alice/notes.txt", "Alice/.hidden.jpg", "Alice/deeper/3.jpg", "Alice/.DS_Store"]
+)
+def test_what_is_no_picture_of_a_person_is_left_alone(house: House, path: str) -> None:
+    house.put(path, "something")
+    assert house.imported().of == 3
+
+
+@pytest.mark.parametrize("name", ["3.JPG", "3.jpeg", "3.webp"])
+def test_pictures_are_known_by_their_suffix(house: House, name: str) -> None:
+    house.put(f"Alice/{name}", "alice3")
+    assert house.imported().of == 4
+
+
+def test_a_picture_is_described_once_for_its_bytes(house: House) -> None:
+    house.imported()
+    house.put("Bob_the_Builder/2.jpg", "bob2")
+    house.put("Robert/1.jpg", "bob1")
+    eyes = Eyes()
+    house.imported(eyes)
+    assert eyes.saw == ["bob2"]
+    assert house.people == ["Alice", "Bob the Builder", "Robert"]
+
+
+def test_with_another_recipe_everything_is_described_anew(house: House) -> None:
+    house.imported()
+    eyes = Eyes()
+    house.imported(eyes, recipe="other")
+    assert sorted(eyes.saw) == ["alice1", "alice2", "bob1"]
+    assert house.gallery.templates == 3
+
+
+def test_whom_we_knew_before_is_known_before_the_import_is_done(house: House) -> None:
+    house.imported()
+    house.gallery.load([])
+    house.put("Carol/1.jpg", "carol1")
+    asked, answer = threading.Event(), threading.Event()
+
+    def describe(picture: bytes) -> Descriptor:
+        asked.set()
+        answer.wait()
+        return face_of(picture)
+
+    faces = house.known_faces(describe)
+    faces.start()
+    try:
+        assert asked.wait(20)
+        assert (house.people, faces.progress.finished) == (["Alice", "Bob the Builder"], False)
+    finally:
+        answer.set()
+        faces.stop()
+
+
+def test_a_new_person_is_noticed(house: House) -> None:
+    with house.watched():
+        house.put("Carol/1.jpg", "carol1")
+        wait_for(lambda: "Carol" in house.people)
+
+
+def test_a_changed_picture_is_described_anew(house: House) -> None:
+    with house.watched():
+        house.put("Bob_the_Builder/1.jpg", "bob in another light")
+        changed = face_of(b"bob in another light")
+        wait_for(lambda: house.gallery.of("bob_the_builder", changed).candidates[0].similarity > 0.99)
+        assert house.gallery.templates == 3
+
+
+def test_a_removed_picture_is_forgotten(house: House) -> None:
+    with house.watched():
+        (house.folder / "Alice/1.jpg").unlink()
+        wait_for(lambda: house.gallery.templates == 2)
+        assert house.people == ["Alice", "Bob the Builder"]
+
+
+def test_a_removed_person_is_forgotten(house: House) -> None:
+    with house.watched():
+        shutil.rmtree(house.folder / "Bob_the_Builder")
+        wait_for(lambda: house.people == house.stored == ["Alice"])
+
+
+def test_a_renamed_folder_is_another_person_without_another_look(house: House) -> None:
+    eyes = Eyes()
+    with house.watched(eyes):
+        (house.folder / "Alice").rename(house.folder / "Alicia")
+        wait_for(lambda: house.people == ["Alicia", "Bob the Builder"])
+    assert len(eyes.saw) == 3
+
+
+def test_a_missing_folder_keeps_everybody(house: House) -> None:
+    house.imported()
+    shutil.rmtree(house.folder)
+    progress = house.imported()
+    assert house.people == house.stored == ["Alice", "Bob the Builder"]
+    assert progress == Progress(people=2, finished=True)
+
+
+def test_a_folder_that_appears_later_is_imported(house: House) -> None:
+    away = house.folder.rename(house.folder.with_name("away"))
+    with house.watched():
+        assert house.people == []
+        away.rename(house.folder)
+        wait_for(lambda: house.people == ["Alice", "Bob the Builder"])
+
+
+def test_an_empty_folder_is_nobody(house: House) -> None:
+    shutil.rmtree(house.folder)
+    house.folder.mkdir()
+    assert house.imported() == Progress(finished=True)
+    assert house.people == []
+
+
+@pytest.mark.parametrize("error", [NoFace("there is no face"), MultipleFaces("there are 2 faces")])
+def test_a_picture_without_exactly_one_face_is_skipped_by_name(house: House, error: Exception) -> None:
+    progress = house.imported(Eyes(alice2=[error]))
+    assert progress == Progress(done=3, of=3, people=2, skipped=(f"Alice/2.png: {error}",), finished=True)
+    assert house.gallery.templates == 2
+
+
+def test_a_person_without_a_usable_picture_is_not_known(house: House) -> None:
+    house.imported(Eyes(bob1=[NoFace("there is no face")]))
+    assert house.people == house.stored == ["Alice"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are always text")
+def test_a_folder_whose_name_is_no_text_is_skipped_and_costs_nobody_else(house: House) -> None:
+    folder = os.path.join(os.fsencode(house.folder), b"Jos\xe9")  # noqa: PTH118  # pathlib takes no bytes
+    os.mkdir(folder)  # noqa: PTH102
+    with open(os.path.join(folder, b"1.jpg"), "wb") as file:  # noqa: PTH118, PTH123
+        file.write(b"jose1")
+    progress = house.imported()
+    assert house.people == ["Alice", "Bob the Builder"]
+    assert len(progress.skipped) == 1
+
+
+def test_busy_workers_are_asked_again(house: House) -> None:
+    eyes = Eyes(bob1=[Busy("full", 0), Busy("full", 0)])
+    assert house.imported(eyes).skipped == ()
+    assert eyes.saw.count("bob1") == 3
+    assert house.people == ["Alice", "Bob the Builder"]
+
+
+def test_stopping_while_the_workers_are_busy_forgets_nobody(house: House) -> None:
+    house.imported()
+    shutil.rmtree(house.folder / "Alice")
+    house.put("Bob_the_Builder/2.jpg", "bob2")
+    eyes = Eyes(bob2=[Busy("the gateway is going down", 3600)])
+    faces = house.known_faces(eyes)
+    faces.start()
+    wait_for(lambda: eyes.saw == ["bob2"])
+    faces.stop()
+    assert (eyes.saw, faces.progress.finished) == (["bob2"], False)
+    assert house.people == house.stored == ["Alice", "Bob the Builder"]
+
+
+def test_a_look_that_is_cancelled_ends_the_import_and_forgets_nobody(house: House) -> None:
+    """The workers cancel what they have when the gateway goes down."""
+    house.imported()
+    shutil.rmtree(house.folder / "Alice")
+    house.put("Bob_the_Builder/2.jpg", "bob2")
+    eyes = Eyes(bob2=[CancelledError()])
+    faces = house.known_faces(eyes)
+    faces.start()
+    wait_for(lambda: "known-faces" not in [thread.name for thread in threading.enumerate()])
+    assert (eyes.saw, faces.progress.finished) == (["bob2"], False)
+    assert house.people == house.stored == ["Alice", "Bob the Builder"]
+
+
+def test_stopping_what_never_started_is_nothing(house: House) -> None:
+    house.known_faces(face_of).stop()
+
+
+class FullDisk(SqliteStore):
+    full = False
+    refused = 0
+
+    def add(self, picture: Enrolled) -> None:
+        if self.full:
+            self.refused += 1
+            raise sqlite3.OperationalError("database or disk is full")
+        super().add(picture)
+
+
+def test_a_full_disk_forgets_nobody_and_is_tried_again(tmp_path: Path, house: House) -> None:
+    with closing(FullDisk(tmp_path / "full.sqlite")) as store:
+        house.store = store
+        with house.watched():
+            store.full = True
+            house.put("Carol/1.jpg", "carol1")
+            wait_for(lambda: store.refused >= 2)
+            assert house.people == ["Alice", "Bob the Builder"]
+            store.full = False
+            wait_for(lambda: house.people == ["Alice", "Bob the Builder", "Carol"])

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from gateway.cli import main
+from gateway.config import PREFIX, Settings, load
+from gateway.errors import ConfigError
+from gateway.model import Operation
+from tests.support import ROOT
+
+CONFIG = ROOT / "config" / "gateway.yaml"
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(content: str) -> Path:
+        path = tmp_path / "gateway.yaml"
+        path.write_text(content)
+        return path
+
+    return write
+
+
+def check_config(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["check-config", *arguments])
+
+
+def test_config_file_states_every_setting_at_its_default() -> None:
+    assert yaml.safe_load(CONFIG.read_text()) == Settings().model_dump(mode="json")
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    assert load() == load(CONFIG)
+
+
+def test_an_empty_file_means_the_defaults(write: Write) -> None:
+    assert load(write("# nothing yet\n")) == load()
+
+
+def test_a_file_changes_only_what_it_names(write: Write) -> None:
+    settings = load(write("mqtt: {port: 8883}"))
+    assert (settings.mqtt.port, settings.mqtt.host) == (8883, "localhost")
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        ("mqt: {}", "mqt"),
+        ("self: 1", "self"),
+        ("mqtt: {prt: 1883}", "mqtt.prt"),
+        ("mqtt: {port: 0}", "mqtt.port"),
+        ("mqtt: {port: many}", "mqtt.port"),
+        ("mqtt: {password: 12345}", "mqtt.password"),
+        ("mqtt: {base: a/+}", "mqtt.base"),
+        ("mqtt: {base: a/b/c/d/e}", "mqtt.base"),
+        ("mqtt: {client_id: a b}", "mqtt.client_id"),
+        ("mqtt: {tls: {enabled: perhaps}}", "mqtt.tls.enabled"),
+        ("mqtt: null", "mqtt"),
+        ("log_level: LOUD", "log_level"),
+        ("engine: magic", "engine"),
+        ("workers: {picture_s: .inf}", "workers.picture_s"),
+        ("workers: {picture_s: .nan}", "workers.picture_s"),
+        ("workers: {queue: 0}", "workers.queue"),
+        ("limits: {pixels: 1}", "limits.pixels"),
+        ("decision: {max_false_match: 0}", "decision.max_false_match"),
+        ("people: {rescan_s: -1}", "people.rescan_s"),
+        ("operations: [detect, fly]", "operations.1"),
+        ("cameras: {porch: {operations: [fly]}}", "cameras.porch.operations.0"),
+        ("cameras: {porch: {colour: red}}", "cameras.porch.colour"),
+        ("cameras: {the porch: {}}", "cameras"),
+        ("cameras: {bridge: {}}", "cameras"),
+    ],
+)
+def test_what_is_wrong_is_refused_by_its_path(write: Write, content: str, path: str) -> None:
+    with pytest.raises(ConfigError, match=rf"cannot be used: {path}: "):
+        load(write(content))
+
+
+@pytest.mark.parametrize("key", ["_env_file", "_env_prefix", "_cli_prog_name", "__pydantic_self__"])
+def test_a_key_that_pydantic_would_take_for_itself_is_no_setting(write: Write, key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        load(write(f"{key}: x"))
+
+
+@pytest.mark.parametrize("topic", ["", "$SYS/x", "/x", "x/#", "x/+/y", "x\0"])
+def test_a_response_topic_that_cannot_be_published_on_is_refused(write: Write, topic: str) -> None:
+    with pytest.raises(ConfigError, match=r"mqtt\.response_topics"):
+        load(write(json.dumps({"mqtt": {"response_topics": [topic]}})))
+
+
+@pytest.mark.parametrize("content", ["- mqtt", "mqtt", "1: 2", "x: [", "\tx: 1"])
+def test_what_is_no_map_of_settings_is_refused_by_its_file(write: Write, content: str) -> None:
+    with pytest.raises(ConfigError, match=r"gateway\.yaml"):
+        load(write(content))
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "binary.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"binary\.yaml is not YAML"):
+        load(path)
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read: No such file"):
+        load(tmp_path / "absent.yaml")
+
+
+def test_the_environment_wins_over_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEGATE_MQTT__HOST", "broker.local")
+    settings = load(write("mqtt: {host: other, port: 8883}"))
+    assert (settings.mqtt.host, settings.mqtt.port) == ("broker.local", 8883)
+
+
+def test_lists_and_maps_come_from_the_environment_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEGATE_OPERATIONS", '["detect"]')
+    monkeypatch.setenv("FACEGATE_CAMERAS", '{"porch": {"operations": ["verify"]}}')
+    settings = load()
+    assert settings.operations_of("yard") == (Operation.DETECT,)
+    assert settings.operations_of("porch") == (Operation.VERIFY,)
+
+
+@pytest.mark.parametrize(
+    "variable", ["FACEGATE_MQTT__HOTS", "FACEGATE_MQQT__HOST", "FACEGATE_DATA__X", "FACEGATE_", "facegate_prot"]
+)
+def test_a_mistyped_variable_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "x")
+    with pytest.raises(ConfigError, match=rf"does not exist: {variable}\."):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("variable", "key"),
+    [
+        ("FACEGATE_MQTT__PORT", r"mqtt\.port"),
+        ("FACEGATE_OPERATIONS", "operations"),
+        ("FACEGATE_MQTT__RESPONSE_TOPICS", "mqtt"),
+    ],
+)
+def test_a_wrong_value_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, key: str) -> None:
+    monkeypatch.setenv(variable, "x")
+    with pytest.raises(ConfigError, match=key):
+        load()
+
+
+def test_a_camera_may_ask_for_its_own_operations_else_for_those_of_all(write: Write) -> None:
+    settings = load(write("{operations: [face_rec, detect], cameras: {porch: {operations: []}, yard: {}}}"))
+    assert settings.operations_of("hall") == (Operation.FACE_REC, Operation.DETECT)
+    assert settings.operations_of("porch") == ()
+    assert settings.operations_of("yard") == tuple(Operation)
+
+
+def test_there_is_a_worker_for_each_core_unless_set(write: Write) -> None:
+    assert load().workers.count >= 1
+    assert load(write("workers: {processes: 3}")).workers.count == 3
+
+
+def test_a_message_has_room_for_two_pictures_in_base64() -> None:
+    limits = Settings().limits
+    assert limits.message_bytes > 2 * limits.bytes * 4 / 3
+
+
+def test_check_config_prints_what_is_in_effect(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEGATE_REST__PORT", "5002")
+    path = write("mqtt: {base: home/door}")
+    printed = check_config("--config", str(path))
+    assert printed.exit_code == 0
+    assert yaml.safe_load(printed.stdout) == load(path).model_dump(mode="json")
+
+
+def test_check_config_hides_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEGATE_MQTT__PASSWORD", "correct horse")
+    printed = check_config()
+    assert yaml.safe_load(printed.stdout)["mqtt"]["password"] == "*" * 10
+    assert "correct horse" not in printed.output
+
+
+def test_check_config_refuses_what_is_wrong_in_one_line(write: Write) -> None:
+    printed = check_config("--config", str(write("mqtt: {port: 0}")))
+    assert (printed.exit_code, printed.stdout) == (1, "")
+    assert printed.stderr.startswith("facegate: The configuration (")
+    assert printed.stderr.count("\n") == 1
+
+
+def test_a_refusal_does_not_repeat_the_password(write: Write) -> None:
+    """YAML reads these digits as a number, which is the likeliest mistake with a password."""
+    printed = check_config("--config", str(write("mqtt: {password: 20251984}")))
+    assert printed.exit_code == 1
+    assert "20251984" not in printed.output

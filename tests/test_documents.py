@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import base64
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from gateway.documents import read_base64, read_json, write_error, write_health, write_reply
+from gateway.errors import BadImage, BadRequest, Busy, GatewayError, NoFace
+from gateway.health import Health
+from gateway.model import (
+    Box,
+    Comparison,
+    Detection,
+    Face,
+    Image,
+    Judgement,
+    Operation,
+    Origin,
+    Person,
+    Recognition,
+    Reply,
+    Request,
+)
+from gateway.people.known_faces import Progress
+from tests.examples import ALICE
+
+OBAMA = Person("barack_obama", "Barack Obama")
+ORIGIN = Origin(camera="porch", request_id="42", id="1790000000.123-ab12cd", timestamp=1790000000.1234)
+HEAD = {
+    "schema": 1,
+    "id": "1790000000.123-ab12cd",
+    "type": "face",
+    "camera": "porch",
+    "timestamp": 1790000000.123,
+    "request_id": "42",
+}
+IMAGE = Image(853, 480, 102795)
+TIMING = {"queue": 1.23, "decode": 1.06, "detect": 31.0, "total": 37.44}
+TIMING_MS = {"queue": 1.2, "decode": 1.1, "detect": 31.0, "total": 37.4}
+KNOWN = Face(Box(412, 88, 530, 206), judgement=Judgement("match", OBAMA, 0.83333, 0.96234, 0.312345))
+STRANGER = Face(Box(10, 10, 50, 60), judgement=Judgement("unknown", None, 0.2, 0.8))
+PIXEL = b"\xff\xd8\xff\xe0 not quite a picture"
+
+
+def written(operation: Operation, reply: Reply) -> dict[str, Any]:
+    """As it looks after a way over the wire."""
+    person = "barack_obama" if operation is Operation.VERIFY else None
+    pictures = (b"x",) * operation.pictures
+    request = Request(operation=operation, pictures=pictures, good_for=60, origin=ORIGIN, person=person)
+    document: dict[str, Any] = json.loads(json.dumps(write_reply(request, reply), allow_nan=False))
+    return document
+
+
+def recognition(*faces: Face) -> dict[str, Any]:
+    reply = Recognition(faces=faces, image=IMAGE, threshold=0.5215, timing=TIMING, dropped=3)
+    return written(Operation.FACE_REC, reply)
+
+
+def test_a_result_is_the_contracts() -> None:
+    assert recognition(KNOWN) == {
+        **HEAD,
+        "op": "face_rec",
+        "status": "ok",
+        "name": "Barack Obama",
+        "person": "barack_obama",
+        "score": 0.833,
+        "threshold": 0.521,
+        "faces": [
+            {
+                "name": "Barack Obama",
+                "person": "barack_obama",
+                "verdict": "match",
+                "score": 0.833,
+                "similarity": 0.9623,
+                "margin": 0.3123,
+                "box": [412, 88, 530, 206],
+                "quality": {"pixels": 118},
+            }
+        ],
+        "counts": {"face": 1, "match": 1, "unknown": 0},
+        "image": {"width": 853, "height": 480, "bytes": 102795},
+        "timing_ms": TIMING_MS,
+        "dropped": 3,
+    }
+
+
+def test_a_result_names_the_best_match_and_counts_all() -> None:
+    document = recognition(STRANGER, KNOWN)
+    assert (document["name"], document["score"]) == ("Barack Obama", 0.833)
+    assert document["counts"] == {"face": 2, "match": 1, "unknown": 1}
+    assert [face["name"] for face in document["faces"]] == [None, "Barack Obama"]
+
+
+def test_a_stranger_has_no_name_but_a_score() -> None:
+    document = recognition(STRANGER)
+    assert (document["name"], document["person"], document["score"]) == (None, None, 0.2)
+
+
+def test_nobody_there_is_a_result_too() -> None:
+    document = recognition()
+    assert (document["status"], document["name"], document["score"], document["faces"]) == ("ok", None, None, [])
+
+
+def test_landmarks_stand_by_the_face_if_asked_for() -> None:
+    document = recognition(Face(KNOWN.box, {"chin": [(1, 2), (3, 4)]}, KNOWN.judgement))
+    assert document["faces"][0]["landmarks"] == {"chin": [[1, 2], [3, 4]]}
+
+
+def test_a_comparison_of_two_pictures_names_nobody() -> None:
+    faces = (Face(KNOWN.box), Face(STRANGER.box))
+    reply = Comparison(match=True, score=0.91, threshold=0.5, faces=faces, timing=TIMING)
+    assert written(Operation.FACE_MATCH, reply) == {
+        **HEAD,
+        "op": "face_match",
+        "status": "ok",
+        "match": True,
+        "score": 0.91,
+        "threshold": 0.5,
+        "faces": [
+            {"box": [412, 88, 530, 206], "quality": {"pixels": 118}},
+            {"box": [10, 10, 50, 60], "quality": {"pixels": 40}},
+        ],
+        "timing_ms": TIMING_MS,
+    }
+
+
+def test_a_verification_names_who_was_claimed_even_if_it_is_not_them() -> None:
+    reply = Comparison(match=False, score=0.1, threshold=0.5, faces=(), timing={}, person=ALICE)
+    document = written(Operation.VERIFY, reply)
+    assert (document["match"], document["person"], document["name"]) == (False, "alice", "Alice")
+
+
+def test_a_detection_has_faces_without_verdicts() -> None:
+    reply = Detection(faces=(Face(KNOWN.box),), image=IMAGE, timing=TIMING)
+    document = written(Operation.DETECT, reply)
+    assert document["faces"] == [{"box": [412, 88, 530, 206], "quality": {"pixels": 118}}]
+    assert document["image"] == {"width": 853, "height": 480, "bytes": 102795}
+
+
+def test_an_error_carries_its_code_and_sentence() -> None:
+    assert write_error(ORIGIN, "verify", NoFace("there is no face in the picture")) == {
+        **HEAD,
+        "op": "verify",
+        "status": "error",
+        "code": "no_face",
+        "error": "there is no face in the picture",
+    }
+
+
+def test_busy_says_when_to_try_again() -> None:
+    assert write_error(ORIGIN, "verify", Busy("the queue is full", 3))["retry_after"] == 3
+
+
+def test_a_fault_of_ours_is_internal() -> None:
+    assert write_error(ORIGIN, "verify", GatewayError("oh"))["code"] == "internal"
+
+
+@pytest.mark.parametrize(
+    ("broker", "workers", "finished", "status"),
+    [
+        (True, 1, True, "ready"),
+        (False, 2, True, "starting"),
+        (True, 0, True, "starting"),
+        (True, 2, False, "starting"),
+    ],
+)
+def test_ready_takes_broker_workers_and_known_faces(broker: bool, workers: int, finished: bool, status: str) -> None:
+    health = Health(broker, workers, 2, Progress(3, 4, 2, ("Bob/1.jpg: no face",), finished))
+    assert write_health(health) == {
+        "schema": 1,
+        "status": status,
+        "broker": "connected" if broker else "connecting",
+        "workers": {"ready": workers, "of": 2},
+        "known_faces": {"done": 3, "of": 4, "people": 2, "skipped": ("Bob/1.jpg: no face",)},
+    }
+
+
+def test_an_object_is_read() -> None:
+    assert read_json(b'{"image": "x", "landmarks": true}') == {"image": "x", "landmarks": True}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b'{"a":1', id="cut off"),
+        pytest.param(b'{"a":1} {}', id="two"),
+        pytest.param(b"[1]", id="array"),
+        pytest.param(b'"text"', id="text"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b'{"a":"\xff"}', id="not UTF-8"),
+        pytest.param(b'{"a":1,"a":2}', id="doubled key"),
+        pytest.param(b'{"a":{"b":1,"b":1}}', id="doubled key inside"),
+        pytest.param(b'{"a":NaN}', id="NaN"),
+        pytest.param(b'{"a":-Infinity}', id="-Infinity"),
+        pytest.param(b'{"a":1e999}', id="a number beyond all numbers"),
+        pytest.param(b'{"a":' + b"[" * 100_000, id="deep array"),
+        pytest.param(b'{"a":' * 100_000, id="deep object"),
+        pytest.param(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="deep and whole"),
+        pytest.param(b'{"a":' + b"9" * 10**6 + b"}", id="million digits"),
+    ],
+)
+def test_json_that_cannot_be_trusted_is_refused(data: bytes) -> None:
+    with pytest.raises(BadRequest, match="JSON"):
+        read_json(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "data:image/jpeg;base64,{}",
+        "data:;base64,{}",
+        "data:image/jpeg;charset=utf-8;base64,{}",
+        " {}\r\n",
+    ],
+)
+def test_base64_is_read_bare_or_as_a_data_uri(text: str) -> None:
+    body = base64.b64encode(PIXEL).decode()
+    assert read_base64(text.format(body)) == PIXEL
+    assert read_base64(text.format(body).encode()) == PIXEL
+
+
+def test_base64_may_be_wrapped_in_lines() -> None:
+    assert read_base64(base64.encodebytes(PIXEL * 20)) == PIXEL * 20
+
+
+@pytest.mark.parametrize("text", ["hello world!", "/9j", "/9j/\0", "/9j/é", "data:image/jpeg,/9j/", "data:x", "é"])
+def test_bad_base64_is_refused(text: str) -> None:
+    with pytest.raises(BadImage):
+        read_base64(text)
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"GIF89a", "/9j/é".encode()])
+def test_bytes_that_are_no_base64_are_refused(text: bytes) -> None:
+    with pytest.raises(BadImage):
+        read_base64(text)
+
+
+def test_white_space_in_base64_costs_no_multiple_of_its_memory() -> None:
+    text = "aa " * 100_000
+    tracemalloc.start()
+    try:
+        read_base64(text)
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * len(text)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from gateway.errors import BadRequest, MultipleFaces, NoFace
+from gateway.model import (
+    CAMERA,
+    PERSON,
+    REQUEST_ID,
+    Box,
+    Face,
+    Image,
+    Judgement,
+    Operation,
+    Origin,
+    Recognition,
+    Request,
+)
+from tests.examples import ALICE, BOB, descriptor, seen
+
+# The last one begins with a Cyrillic letter that looks like an a.
+HOSTILE = ["", "a b", "a/b", "a+", "#", "..", "a\n", "\0", "a\u202eb", "ä", "\u0430lice"]
+
+
+def recognition(*faces: Face) -> Recognition:
+    return Recognition(faces=faces, image=Image(640, 480, 1), threshold=0.5, timing={})
+
+
+def face(size: int, judgement: Judgement | None = None) -> Face:
+    return Face(Box(0, 0, size, size), judgement=judgement)
+
+
+@pytest.mark.parametrize("text", ["porch", "Cam_01-b", "a" * 64])
+def test_names_of_cameras(text: str) -> None:
+    assert CAMERA.fullmatch(text)
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "a" * 65])
+def test_no_names_of_cameras(text: str) -> None:
+    assert not CAMERA.fullmatch(text)
+
+
+@pytest.mark.parametrize("text", ["1", "550e8400-e29b-41d4-a716-446655440000"])
+def test_request_ids(text: str) -> None:
+    assert REQUEST_ID.fullmatch(text)
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "a" * 37])
+def test_no_request_ids(text: str) -> None:
+    assert not REQUEST_ID.fullmatch(text)
+
+
+@pytest.mark.parametrize("text", ["barack_obama", "7", "a" * 53])
+def test_ids_of_people(text: str) -> None:
+    assert PERSON.fullmatch(text)
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "Barack", "a-b", "a" * 54])
+def test_no_ids_of_people(text: str) -> None:
+    assert not PERSON.fullmatch(text)
+
+
+def test_the_longest_person_fits_the_verdict_of_a_small_device() -> None:
+    assert len(f"match 0.83 {'a' * 53}") == 64
+
+
+@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize("pictures", [0, 1, 2, 3])
+def test_a_request_has_as_many_pictures_as_its_operation_takes(operation: Operation, pictures: int) -> None:
+    person = "alice" if operation is Operation.VERIFY else None
+    if pictures == (2 if operation is Operation.FACE_MATCH else 1):
+        Request(operation=operation, pictures=(b"x",) * pictures, good_for=1, person=person)
+    else:
+        with pytest.raises(BadRequest, match=f"not {pictures}"):
+            Request(operation=operation, pictures=(b"x",) * pictures, good_for=1, person=person)
+
+
+def test_verify_needs_a_person() -> None:
+    with pytest.raises(BadRequest, match="needs a person"):
+        Request(operation=Operation.VERIFY, pictures=(b"x",), good_for=1)
+
+
+@pytest.mark.parametrize("operation", [Operation.FACE_REC, Operation.DETECT])
+def test_no_other_operation_takes_a_person(operation: Operation) -> None:
+    with pytest.raises(BadRequest, match="no other operation"):
+        Request(operation=operation, pictures=(b"x",), good_for=1, person="alice")
+
+
+@pytest.mark.parametrize("person", [*HOSTILE, "a" * 10_000])
+def test_a_hostile_person_is_refused(person: str) -> None:
+    with pytest.raises(BadRequest, match="1 to 53"):
+        Request(operation=Operation.VERIFY, pictures=(b"x",), good_for=1, person=person)
+
+
+def test_a_request_is_good_for_so_long_from_when_it_was_received() -> None:
+    request = Request(operation=Operation.DETECT, pictures=(b"x",), good_for=60, origin=Origin(received=1000.0))
+    assert request.deadline == 1060
+
+
+def test_an_origin_ages_from_when_it_was_received() -> None:
+    assert Origin(received=time.monotonic() - 5).age() >= 5
+
+
+def test_each_event_has_its_own_id_that_begins_with_the_time() -> None:
+    ids = [Origin().id for _ in range(20)]
+    assert len(set(ids)) == 20
+    assert all(re.fullmatch(r"\d{10}\.\d{3}-[0-9a-f]{6}", each) for each in ids)
+
+
+def test_the_area_of_a_box() -> None:
+    assert Box(left=10, top=20, right=13, bottom=24).area == 12
+
+
+def test_the_sole_face_is_given() -> None:
+    picture = seen(descriptor(1))
+    assert picture.sole_face() is picture.faces[0]
+
+
+def test_no_face_where_one_is_needed() -> None:
+    with pytest.raises(NoFace):
+        seen().sole_face()
+
+
+def test_two_faces_where_one_is_needed() -> None:
+    with pytest.raises(MultipleFaces, match="2 faces"):
+        seen(descriptor(1), descriptor(2)).sole_face()
+
+
+def test_the_best_match_is_best_whatever_the_faces_sizes() -> None:
+    good, better = face(20, Judgement("match", ALICE, 0.7)), face(10, Judgement("match", BOB, 0.9))
+    largest = face(300, Judgement("unknown", None, 0.95))
+    assert recognition(good, better, largest).best is better
+
+
+def test_where_nobody_matches_the_largest_face_is_best() -> None:
+    small = face(10, Judgement("unknown", None, 0.4))
+    large = face(20, Judgement("ambiguous", None, 0.1))
+    assert recognition(small, large).best is large
+
+
+def test_without_judgements_the_largest_face_is_best() -> None:
+    assert recognition(face(10), large := face(20)).best is large
+
+
+def test_without_faces_there_is_no_best() -> None:
+    assert recognition().best is None

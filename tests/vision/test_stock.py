@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.ImageFile
+import pytest
+
+from gateway.errors import BadImage
+from gateway.model import Box
+from gateway.vision.decode import Picture, decode
+from gateway.vision.engine import Engine, open_engine
+from tests.support import FRAMES, frame
+
+OURS = sorted(path.stem for path in FRAMES.glob("*.jpg"))
+SHARED = [
+    "barack_obama/obama_small.jpg",
+    "barack_obama/obama_partial_face.jpg",
+    "kit_harington/john2.jpeg",
+    "_several/kit_with_rose.jpg",
+    "_several/two_people.jpg",
+]
+
+
+@pytest.fixture(scope="module")
+def stock(engine: Engine) -> Any:
+    """The package itself; the engine imports it first, which keeps its warnings away."""
+    import face_recognition
+
+    return face_recognition
+
+
+@pytest.fixture(scope="module", params=[*OURS, *SHARED])
+def picture(request: pytest.FixtureRequest) -> Picture:
+    if request.param in OURS:
+        return decode(frame(request.param), 25_000_000)
+    shared: Path = request.getfixturevalue("shared")
+    return decode((shared / "portraits" / request.param).read_bytes(), 25_000_000)
+
+
+@pytest.fixture(scope="module")
+def boxes(engine: Engine, picture: Picture) -> list[Box]:
+    return engine.detect(picture)
+
+
+def css(boxes: list[Box]) -> list[tuple[int, int, int, int]]:
+    return [(box.top, box.right, box.bottom, box.left) for box in boxes]
+
+
+def test_boxes_are_face_recognitions(stock: Any, picture: Picture, boxes: list[Box]) -> None:
+    assert css(boxes) == stock.face_locations(picture)
+
+
+def test_boxes_lie_within_the_picture(picture: Picture, boxes: list[Box]) -> None:
+    height, width = picture.shape[:2]
+    assert all(0 <= box.left < box.right <= width and 0 <= box.top < box.bottom <= height for box in boxes)
+
+
+def test_descriptors_are_face_recognitions_at_unit_length(
+    stock: Any, engine: Engine, picture: Picture, boxes: list[Box]
+) -> None:
+    raw = stock.face_encodings(picture, css(boxes))
+    found = engine.embed(picture, boxes)
+    for ours, theirs in zip(found, raw, strict=True):
+        assert ours.shape == (128,)
+        assert ours.dtype == np.float32
+        np.testing.assert_allclose(ours, theirs / np.linalg.norm(theirs), rtol=0, atol=1e-6)
+
+
+def test_landmarks_are_face_recognitions(stock: Any, engine: Engine, picture: Picture, boxes: list[Box]) -> None:
+    assert engine.landmarks(picture, boxes) == stock.face_landmarks(picture, css(boxes))
+
+
+@pytest.mark.parametrize(("name", "faces"), [("obama_1", 1), ("stranger_2", 1), ("empty_1", 0)])
+def test_faces_are_found_where_there_are_some(engine: Engine, name: str, faces: int) -> None:
+    assert len(engine.detect(decode(frame(name), 25_000_000))) == faces
+
+
+def test_a_face_at_the_picture_s_edge_is_cut_off_there(engine: Engine) -> None:
+    picture = decode(frame("obama_1"), 25_000_000)[:, 430:]
+    (box,) = engine.detect(np.ascontiguousarray(picture))
+    assert box.left == 0
+
+
+def test_pictures_of_one_person_are_more_alike_than_those_of_two(engine: Engine) -> None:
+    obama, again, stranger = (
+        engine.embed(picture, engine.detect(picture))[0]
+        for picture in (decode(frame(name), 25_000_000) for name in ("obama_1", "obama_2", "stranger_1"))
+    )
+    assert obama @ again > 0.95
+    assert obama @ stranger < 0.9
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (3, 3), (1, 65_500)])
+def test_a_picture_too_small_for_a_face_has_none(engine: Engine, shape: tuple[int, int]) -> None:
+    assert engine.detect(np.zeros((*shape, 3), np.uint8)) == []
+
+
+def test_of_no_boxes_there_is_nothing_to_tell(engine: Engine) -> None:
+    """face_recognition must not look for faces itself then."""
+    picture = decode(frame("obama_1"), 25_000_000)
+    assert engine.embed(picture, []) == []
+    assert engine.landmarks(picture, []) == []
+
+
+def test_the_cnn_is_face_recognitions_too(stock: Any) -> None:
+    picture = np.ascontiguousarray(decode(frame("obama_1"), 25_000_000)[60:330, 330:600])
+    boxes = open_engine("dlib-cnn").detect(picture)
+    assert len(boxes) == 1
+    assert css(boxes) == stock.face_locations(picture, 0, "cnn")
+
+
+def test_a_truncated_jpeg_is_refused_although_face_recognition_would_allow_it(engine: Engine) -> None:
+    """Importing it sets Pillow's LOAD_TRUNCATED_IMAGES for the whole process."""
+    assert PIL.ImageFile.LOAD_TRUNCATED_IMAGES is False
+    data = frame("obama_1")
+    with pytest.raises(BadImage, match="truncated"):
+        decode(data[: len(data) // 2], 25_000_000)
