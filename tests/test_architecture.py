@@ -28,7 +28,7 @@ LAYERS = [
 LEVEL = {room: n for n, layer in enumerate(LAYERS) for room in layer}
 
 ONLY_IN = {
-    "paho": {"mqtt/connection"},
+    "paho": {"mqtt/connection", "mqtt/messages"},
     "flask": {"rest/app", "rest/problems", "rest/requestlog", "rest/server", "rest/uploads"},
     "werkzeug": {"rest/problems"},
     "waitress": {"rest/server"},

@@ -14,7 +14,8 @@ from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.model import Reply, Request
 from gateway.mqtt import wire
-from gateway.mqtt.connection import Connection, Publication, Received
+from gateway.mqtt.connection import Connection
+from gateway.mqtt.messages import Publication, Received
 from gateway.mqtt.topics import Address, Topics
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""The connection to the broker, under MQTT 5.0 or 3.1.1: the only user of paho."""
+"""The connection to the broker, under MQTT 5.0 or 3.1.1."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, field
 from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.config import MqttSettings
 from gateway.errors import StartError
 from gateway.metrics import Metrics
+from gateway.mqtt.messages import Publication, Received, properties_of, received
 
 log = logging.getLogger(__name__)
 
@@ -36,32 +34,6 @@ _PROTOCOLS = {
     "3.1.1": (MQTTProtocolVersion.MQTTv311,),
 }
 _WRONG_PROTOCOL = "Unsupported protocol version"
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message; the fields from ``response_topic`` on are MQTT 5's. ``expiry``: seconds that it is still good for."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-    response_topic: str | None = None
-    correlation: bytes | None = None
-    expiry: int | None = None
-    properties: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """A message to send. What stands below ``retain`` is dropped where the broker speaks 3.1.1."""
-
-    topic: str
-    payload: bytes
-    qos: int = 1
-    retain: bool = False
-    content_type: str | None = None
-    correlation: bytes | None = None
-    expiry: int | None = None
 
 
 class Connection:
@@ -114,7 +86,7 @@ class Connection:
         client = self._client
         if client is None:
             return
-        properties = _properties(publication) if client.protocol == MQTTProtocolVersion.MQTTv5 else None
+        properties = properties_of(publication) if client.protocol == MQTTProtocolVersion.MQTTv5 else None
         info = client.publish(
             publication.topic, publication.payload, publication.qos, publication.retain, properties=properties
         )
@@ -210,7 +182,7 @@ class Connection:
     def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         """Whatever happens stays here: an exception would end paho's thread, while ``is_connected`` still says yes."""
         try:
-            self._on_message(_received(message))
+            self._on_message(received(message))
         except Exception:
             self._metrics.count("callback_failures")
             log.exception("a message could not be handled")
@@ -226,28 +198,3 @@ def _filters(client: paho.Client, subscriptions: Sequence[tuple[str, int]]) -> A
         return list(subscriptions)
     dont_send = SubscribeOptions.RETAIN_DO_NOT_SEND
     return [(topic, SubscribeOptions(qos=qos, retainHandling=dont_send)) for topic, qos in subscriptions]
-
-
-def _received(message: paho.MQTTMessage) -> Received:
-    found = message.properties.json() if message.properties is not None else {}
-    correlation = found.get("CorrelationData")
-    return Received(
-        topic=message.topic,
-        payload=bytes(message.payload),
-        retained=message.retain,
-        response_topic=found.get("ResponseTopic"),
-        correlation=bytes.fromhex(correlation) if correlation is not None else None,
-        expiry=found.get("MessageExpiryInterval"),
-        properties=dict(found.get("UserProperty", ())),
-    )
-
-
-def _properties(publication: Publication) -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)
-    if publication.content_type is not None:
-        properties.ContentType = publication.content_type
-    if publication.correlation is not None:
-        properties.CorrelationData = publication.correlation
-    if publication.expiry is not None:
-        properties.MessageExpiryInterval = publication.expiry
-    return properties

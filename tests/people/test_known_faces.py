@@ -277,7 +277,7 @@ def test_a_look_that_is_cancelled_ends_the_import_and_forgets_nobody(house: Hous
     eyes = Eyes(bob2=[CancelledError()])
     faces = house.known_faces(eyes)
     faces.start()
-    wait_for(lambda: "known-faces" not in [thread.name for thread in threading.enumerate()])
+    wait_for(lambda: not faces._thread.is_alive())
     assert (eyes.saw, faces.progress.finished) == (["bob2"], False)
     assert house.people == house.stored == ["Alice", "Bob the Builder"]
 

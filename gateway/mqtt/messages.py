@@ -1,0 +1,62 @@
+"""Messages in and out, apart from paho's own types for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message; the fields from ``response_topic`` on are MQTT 5's. ``expiry``: seconds that it is still good for."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    response_topic: str | None = None
+    correlation: bytes | None = None
+    expiry: int | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A message to send. What stands below ``retain`` is dropped where the broker speaks 3.1.1."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    content_type: str | None = None
+    correlation: bytes | None = None
+    expiry: int | None = None
+
+
+def received(message: MQTTMessage) -> Received:
+    found = message.properties.json() if message.properties is not None else {}
+    correlation = found.get("CorrelationData")
+    return Received(
+        topic=message.topic,
+        payload=bytes(message.payload),
+        retained=message.retain,
+        response_topic=found.get("ResponseTopic"),
+        correlation=bytes.fromhex(correlation) if correlation is not None else None,
+        expiry=found.get("MessageExpiryInterval"),
+        properties=dict(found.get("UserProperty", ())),
+    )
+
+
+def properties_of(publication: Publication) -> Properties:
+    """What MQTT 5 carries beside the payload."""
+    properties = Properties(PacketTypes.PUBLISH)
+    if publication.content_type is not None:
+        properties.ContentType = publication.content_type
+    if publication.correlation is not None:
+        properties.CorrelationData = publication.correlation
+    if publication.expiry is not None:
+        properties.MessageExpiryInterval = publication.expiry
+    return properties
