@@ -39,7 +39,7 @@ class Gateway:
         self.metrics = Metrics()
         self.gallery = Gallery()
         self.pool = Pool(
-            partial(Worker, worker_command(settings.engine, settings.limits.pixels)),
+            partial(Worker, worker_command(settings.engine, settings.limits.pixels, settings.workers.picture_s)),
             FairQueue(settings.workers.queue, settings.workers.queue_per_camera, self.metrics),
             self.metrics,
             workers=settings.workers.count,
@@ -124,7 +124,9 @@ def _installation(data: Path) -> str:
     """This installation's own client id, made once: a restart is then the same client to the broker."""
     path = data / "client_id"
     if not path.exists():
-        path.write_text(f"facegate-{secrets.token_hex(6)}")
+        new = path.with_suffix(".new")
+        new.write_text(f"facegate-{secrets.token_hex(6)}")
+        new.replace(path)
     return path.read_text().strip()
 
 

@@ -34,13 +34,13 @@ def run(config: Path | None) -> None:
 
     It ends with 0 when told to, and with 1 and one sentence if it cannot start.
     """
-    from gateway.app import running  # loads both doors: not for --help
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
+    from gateway.app import running  # loads both doors: not for --help, and it takes a second
 
     try:
         settings = load(config)
         logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-        signal.signal(signal.SIGTERM, _end)
-        signal.signal(signal.SIGINT, _end)
         with running(settings):
             threading.Event().wait()
     except StartError as error:

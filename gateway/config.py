@@ -64,7 +64,7 @@ class MqttSettings(_Section):
 class RestSettings(_Section):
     host: str = "127.0.0.1"
     port: Port = 5001
-    threads: int = Field(default=8, ge=1, le=128)
+    threads: int = Field(default=32, ge=1, le=256)
 
 
 class WorkerSettings(_Section):
@@ -172,12 +172,18 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+        raise ConfigError(f"{path} is not YAML{_place(error)}.") from None
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ConfigError(f"{path} must be a map of settings.")
     return content
+
+
+def _place(error: Exception) -> str:
+    """What and where, without the line itself: a password may stand in it."""
+    mark = getattr(error, "problem_mark", None)
+    return f": {getattr(error, 'problem', '')}, line {mark.line + 1}, column {mark.column + 1}" if mark else ""
 
 
 def _unknown_variables() -> Iterator[str]:

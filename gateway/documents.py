@@ -16,13 +16,17 @@ from gateway.health import Health
 from gateway.model import Box, Comparison, Detection, Face, Judgement, Origin, Recognition, Reply, Request, Timing
 
 SCHEMA = 1
+MAX_PARTS = 64
+"""Brackets and commas in a request's JSON; base64 has none."""
 _DATA_URI = re.compile(rb"data:[\w.+/-]*(;[\w=.+-]+)*;base64,")
 
 Document = Mapping[str, Any]
 
 
 def read_json(data: bytes) -> Document:
-    """An object with each key once and finite numbers. Raises BadRequest."""
+    """An object of a few fields, each key once, with finite numbers. Raises BadRequest."""
+    if sum(map(data.count, (b"{", b"[", b","))) > MAX_PARTS:  # before it becomes a hundred times as large in memory
+        raise BadRequest(f"the JSON has more than {MAX_PARTS} parts")
     try:
         document = json.loads(data, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:  # a number of a million digits is a ValueError too
@@ -36,7 +40,7 @@ def read_base64(text: str | bytes) -> bytes:
     """Bare or as a data URI, with or without white space. Raises BadImage."""
     data = text.encode("ascii", "replace") if isinstance(text, str) else text
     data = data.translate(None, b" \t\r\n")
-    header = _DATA_URI.match(data)
+    header = _DATA_URI.match(data[:256])
     try:
         return base64.b64decode(data[header.end() if header else 0 :], validate=True)
     except (binascii.Error, ValueError):

@@ -24,6 +24,10 @@ from typing import ClassVar
 class GatewayError(Exception):
     code: ClassVar[str] = "internal"
 
+    def __str__(self) -> str:
+        """Cut, since it may quote what was sent: a broker throws out who publishes a packet over its limit."""
+        return super().__str__()[:500]
+
 
 class StartError(GatewayError):
     """Never on a wire: the command prints it and exits with 1."""

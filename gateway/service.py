@@ -68,6 +68,7 @@ class Service:
 
         Raises what is wrong with the picture, Busy, or CancelledError when the gateway goes down.
         """
+        self._check_size(picture)
         job = Job((picture,), Look(), lane="known faces", deadline=math.inf)
         return _descriptor(self._look(job).result().seen[0].sole_face())
 
@@ -118,10 +119,14 @@ class Service:
         camera = request.origin.camera
         if camera is not None and request.operation not in self._allowed(camera):
             raise Forbidden(f"the camera {camera} may not ask for {request.operation.value}")
-        if max(map(len, request.pictures)) > self._max_bytes:
-            raise TooLarge(f"the picture has more than {self._max_bytes} bytes")
+        for picture in request.pictures:
+            self._check_size(picture)
         if request.person is not None:
             self._gallery.person(request.person)
+
+    def _check_size(self, picture: bytes) -> None:
+        if len(picture) > self._max_bytes:
+            raise TooLarge(f"the picture has more than {self._max_bytes} bytes")
 
     def _reply(self, request: Request, report: Report) -> Reply:
         match request.operation:

@@ -33,7 +33,7 @@ ONLY_IN = {
     "werkzeug": {"rest/problems"},
     "waitress": {"rest/server"},
     "face_recognition": {"vision/stock"},
-    "PIL": {"vision/decode", "vision/stock"},
+    "PIL": {"vision/decode", "vision/look", "vision/stock"},
     "sqlite3": {"people/sqlite"},
     "pydantic": {"config"},
     "pydantic_settings": {"config"},

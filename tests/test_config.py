@@ -202,3 +202,9 @@ def test_a_refusal_does_not_repeat_the_password(write: Write) -> None:
     printed = check_config("--config", str(write("mqtt: {password: 20251984}")))
     assert printed.exit_code == 1
     assert "20251984" not in printed.output
+
+
+def test_a_line_that_is_no_yaml_is_not_shown_since_a_password_may_stand_in_it(write: Write) -> None:
+    with pytest.raises(ConfigError, match=r"is not YAML: .*line 3, column 1") as caught:
+        load(write('mqtt:\n  password: "geheim\n'))
+    assert "geheim" not in str(caught.value)

@@ -249,3 +249,15 @@ def test_white_space_in_base64_costs_no_multiple_of_its_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 6 * len(text)
+
+
+def test_json_of_many_parts_is_refused_before_it_is_read() -> None:
+    with pytest.raises(BadRequest, match="parts"):
+        read_json(b'{"a": [' + b"{}," * 100 + b"{}]}")
+
+
+def test_what_an_error_quotes_is_cut() -> None:
+    """mosquitto throws out who publishes a packet over its limit, and paho would send it again for ever."""
+    with pytest.raises(BadRequest) as caught:
+        read_json(b'{"a": 1e' + b"9" * 1_000_000 + b"}")
+    assert len(str(caught.value)) <= 500

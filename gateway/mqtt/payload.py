@@ -13,6 +13,16 @@ from gateway.errors import BadImage, BadRequest
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
 _CBOR_MAP = range(0xA0, 0xC0)
 """Major type 5 (RFC 8949, 3.1); no picture and no text begins with one of these."""
+_SHORT_CBOR_MAP = range(0xA0, 0xB8)
+"""Those of a stated length of up to 23 fields."""
+
+
+def _refuse_tag(*_: object) -> None:
+    raise ValueError("tags are not taken")
+
+
+_NO_TAGS = dict.fromkeys((*range(1100), 43000, 55799), _refuse_tag)
+"""All that cbor2 knows how to decode."""
 
 
 def read_fields(payload: bytes) -> Mapping[str, Any]:
@@ -32,9 +42,14 @@ def read_fields(payload: bytes) -> Mapping[str, Any]:
 
 
 def _read_cbor(payload: bytes) -> Mapping[str, Any]:
+    """A flat map of a few fields. Among CBOR's many tags are some that cost minutes to decode, so none is."""
+    if payload[0] not in _SHORT_CBOR_MAP:
+        raise BadRequest("the CBOR map must state its length, of up to 23 fields")
     try:
-        fields = cbor2.loads(payload)
-    except Exception as error:  # it also raises what the decoders of its many tags raise
+        fields = cbor2.loads(
+            payload, semantic_decoders=_NO_TAGS, max_depth=1, allow_indefinite=False, allow_duplicate_keys=False
+        )
+    except Exception as error:  # it raises much beside its own
         raise BadRequest(f"the CBOR cannot be read: {error}") from None
     if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):
         raise BadRequest("the CBOR must be a map with text keys")

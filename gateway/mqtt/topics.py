@@ -10,8 +10,12 @@ from gateway.errors import BadRequest, Forbidden
 from gateway.model import CAMERA, REQUEST_ID, RESERVED_CAMERAS, Operation, Origin
 
 _OPERATION = re.compile(r"[a-z0-9_]{1,32}")
-_PUBLISHABLE = re.compile(r"[!\"$-*,-~]{1,256}")
-"""Printable ASCII without ``#`` and ``+``: paho accepts topics that a broker then refuses for ever."""
+_PUBLISHABLE = re.compile(r"(?=(?:[^/]*/){0,31}[^/]*\Z)[!\"$-*,-~]{1,256}")
+"""Printable ASCII without ``#`` and ``+``, up to 32 levels.
+
+paho publishes anything. A broker throws out who publishes what it will not have (mosquitto: more than 200 levels), and
+paho, back again, sends the same message again, for ever.
+"""
 MAX_CORRELATION = 128
 
 

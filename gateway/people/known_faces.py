@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import threading
+import time
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -17,6 +19,9 @@ from gateway.people.gallery import Gallery
 from gateway.people.store import Enrolled, PeopleStore
 
 log = logging.getLogger(__name__)
+
+AGAIN_S = 60.0
+"""After which what went wrong through no fault of a picture (a worker that died, say) is tried again."""
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
@@ -58,6 +63,7 @@ class KnownFaces:
         self._recipe = recipe
         self._rescan_s = rescan_s
         self.progress = Progress()
+        self._again_at = math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="known-faces")
 
@@ -75,7 +81,8 @@ class KnownFaces:
         while not self._stopping.is_set():
             try:
                 now = _snapshot(self._folder)
-                if now != last:
+                if now != last or time.monotonic() > self._again_at:
+                    self._again_at = math.inf
                     self._change(now)
                     last = now
             except CancelledError:
@@ -104,6 +111,7 @@ class KnownFaces:
                 self._skip(path, error)
             except (GatewayError, OSError) as error:  # says nothing of the picture: if it was known, it stays known
                 self._skip(path, error)
+                self._again_at = time.monotonic() + AGAIN_S
                 kept.update(before.get(self._source(path), set()))
             self.progress = replace(self.progress, done=self.progress.done + 1)
         self._store.retain(kept)

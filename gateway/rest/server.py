@@ -31,6 +31,8 @@ class RestServer:
                 threads=settings.threads,
                 max_request_body_size=2 * limits.message_bytes,
                 asyncore_use_poll=True,
+                connection_limit=1000,
+                channel_timeout=30,  # s without a byte
                 clear_untrusted_proxy_headers=True,
                 ident="facegate",
             )

@@ -10,6 +10,8 @@ from gateway.errors import BadRequest
 
 def form_file(request: Request, name: str) -> bytes:
     """Raises BadRequest if no file was sent under that name."""
+    if request.mimetype != "multipart/form-data":  # werkzeug bounds no other kind of form
+        raise BadRequest("a picture is sent as a form (multipart/form-data) or as JSON")
     file = request.files.get(name)
     if file is None:
         raise BadRequest(f"the form has no file {name!r}")

@@ -1,4 +1,4 @@
-"""What runs in a worker process: ``python -m gateway.workers.process ENGINE MAX_PIXELS SOCKET``.
+"""What runs in a worker process: ``python -m gateway.workers.process ENGINE MAX_PIXELS PICTURE_S SOCKET``.
 
 A program of its own rather than a fork or a pickled function: nothing is inherited but one socket, and neither
 door is ever loaded here.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
+import signal
 import socket
 import sys
 from typing import cast
@@ -23,13 +25,22 @@ log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str]) -> None:
-    name, max_pixels, descriptor = arguments
+    name, max_pixels, picture_s, descriptor = arguments
     channel = Channel(socket.socket(fileno=int(descriptor)))
     engine = open_engine(cast(EngineName, name))
     with contextlib.suppress(ConnectionError):  # the gateway is gone: so are we
         channel.send("ready")
         while True:
-            channel.send(_answer(channel.receive(), engine, int(max_pixels)))
+            message = channel.receive()
+            _end_by_yourself_after(2 * float(picture_s) + 10)
+            channel.send(_answer(message, engine, int(max_pixels)))
+            signal.alarm(0)
+
+
+def _end_by_yourself_after(seconds: float) -> None:
+    """Long after the gateway would have ended us, if it still could: without Python, which a hung engine holds up."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(math.ceil(seconds))
 
 
 def _answer(message: dict[str, object], engine: Engine, max_pixels: int) -> dict[str, object]:

@@ -27,8 +27,8 @@ def _environment() -> dict[str, str]:
     return {**kept, **_ONE_THREAD}
 
 
-def worker_command(engine: EngineName, max_pixels: int) -> list[str]:
-    return [sys.executable, "-m", "gateway.workers.process", engine, str(max_pixels)]
+def worker_command(engine: EngineName, max_pixels: int, picture_s: float) -> list[str]:
+    return [sys.executable, "-m", "gateway.workers.process", engine, str(max_pixels), str(picture_s)]
 
 
 class Worker:

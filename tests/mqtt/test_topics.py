@@ -165,6 +165,7 @@ def test_a_camera_may_have_its_answer_anywhere_below_its_responses(topic: str) -
         pytest.param(f"{OWN}a b", id="space"),
         pytest.param(f"{OWN}\u202eabc", id="right-to-left mark"),
         pytest.param(f"{OWN}\ud800", id="half a character"),
+        pytest.param(OWN + "/" * 29, id="so many levels that a broker throws us out"),
         pytest.param(OWN + "x" * (257 - len(OWN)), id="long"),
         pytest.param(OWN + "x" * 3000, id="very long"),
     ],

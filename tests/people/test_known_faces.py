@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import Busy, MultipleFaces, NoFace
+from gateway.errors import Busy, GatewayError, MultipleFaces, NoFace, Timeout
 from gateway.model import Descriptor
+from gateway.people import known_faces
 from gateway.people.gallery import Gallery
 from gateway.people.known_faces import KnownFaces, Progress
 from gateway.people.sqlite import SqliteStore
@@ -236,6 +237,21 @@ def test_a_picture_without_exactly_one_face_is_skipped_by_name(house: House, err
 def test_a_person_without_a_usable_picture_is_not_known(house: House) -> None:
     house.imported(Eyes(bob1=[NoFace("there is no face")]))
     assert house.people == house.stored == ["Alice"]
+
+
+def test_what_failed_through_no_fault_of_the_picture_is_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_faces, "AGAIN_S", 0.01)
+    with house.watched(Eyes(bob1=[GatewayError("a worker died"), Timeout("slow")])) as faces:
+        wait_for(lambda: faces.progress.people == 2)
+        assert faces.progress.skipped == ()
+
+
+def test_who_was_known_stays_known_when_a_picture_fails_for_once(house: House) -> None:
+    house.imported()
+    with house.watched(Eyes(bob1=[Timeout("slow")] * 9), recipe="other"):
+        assert house.stored == ["Alice", "Bob the Builder"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are always text")

@@ -139,6 +139,10 @@ def test_a_form_without_the_file(rest_url: str) -> None:
     problem(requests.post(f"{rest_url}/face_rec", files={"other": b"x"}, timeout=WAIT_S), 400, "bad_request")
 
 
+def test_another_kind_of_form_is_refused_unread(rest_url: str) -> None:
+    problem(requests.post(f"{rest_url}/face_rec", data={"file": "x" * 100_000}, timeout=WAIT_S), 400, "bad_request")
+
+
 def test_no_such_route_and_the_wrong_method(rest_url: str) -> None:
     problem(requests.get(f"{rest_url}/nothing", timeout=WAIT_S), 404, "bad_request")
     answer = requests.delete(f"{rest_url}/face_rec", timeout=WAIT_S)
@@ -164,7 +168,7 @@ def test_health(rest_url: str) -> None:
 
 def test_a_client_that_sends_nothing_holds_up_nobody(rest_url: str) -> None:
     port = int(rest_url.rsplit(":", 1)[1])
-    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(150)]
     for sock in idle:
         sock.sendall(b"POST /face_rec HTTP/1.1\r\nContent-Length: 100000\r\n\r\n")
     assert recognise(rest_url, frame("obama_1")).json() == {"name": "Barack Obama"}

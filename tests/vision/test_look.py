@@ -44,6 +44,19 @@ def test_landmarks_are_68_points_in_groups_within_the_picture(engine: Engine) ->
     assert list(seen.timing) == ["decode", "detect", "landmarks"]
 
 
+def test_a_large_picture_is_shrunk_for_detection_alone(engine: Engine) -> None:
+    """A phone's 12 megapixels: the box is given in its own pixels, and the person is still the same."""
+    with PIL.Image.open(io.BytesIO(frame("obama_1"))) as small:
+        large = encoded(small.resize((4265, 2400)), "JPEG")
+    (before,) = look(frame("obama_1"), engine, Look(), MAX_PIXELS).faces
+    (after,) = look(large, engine, Look(), MAX_PIXELS).faces
+    assert abs(after.box.left / 5 - before.box.left) < 20
+    assert abs(after.box.bottom / 5 - before.box.bottom) < 20
+    assert before.descriptor is not None
+    assert after.descriptor is not None
+    assert before.descriptor @ after.descriptor > 0.97
+
+
 def test_a_picture_of_nobody_has_no_faces(engine: Engine) -> None:
     assert look(frame("empty_1"), engine, Look(landmarks=True), MAX_PIXELS).faces == ()
 

@@ -23,7 +23,7 @@ from gateway.workers.queue import FairQueue, Job
 from gateway.workers.worker import Worker, worker_command
 from tests.support import frame, wait_for
 
-STOCK = worker_command("dlib-hog", 25_000_000)
+STOCK = worker_command("dlib-hog", 25_000_000, 30)
 QUICK = [sys.executable, "-m", "tests.workers.quick_worker"]
 """Answers the same way over the same socket, that no face is in the picture."""
 
