@@ -54,7 +54,7 @@ class Options:
     def make_cameras(self, pictures: Sequence[Picture], broker: Broker, inbox: Inbox) -> list[Camera]:
         return [
             Camera(
-                f"sim-{number + 1}",
+                f"demo-{number + 1}",
                 Stream(rotation(pictures, number), timeout=TIMEOUT),
                 inbox.put,
                 broker=broker,

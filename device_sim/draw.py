@@ -62,8 +62,12 @@ def _box(pen: ImageDraw.ImageDraw, location: Sequence[int], name: str) -> None:
 def main(picture: Path, url: str, output: str) -> None:
     data = picture.read_bytes()
     answer = ask(url, data)
-    draw(data, answer).save(output, quality=88)
-    click.echo(f"{answer['name']}: {output}")
+    try:
+        draw(data, answer).save(output, quality=88)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{output} cannot be written: {error}.") from None
+    note = "" if answer["face_locations"] else " (nothing to draw: there is not exactly one face)"
+    click.echo(f"{answer['name']}: {output}{note}")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,20 +25,23 @@ from gateway.people.sqlite import SqliteStore
 from gateway.rest.app import create_app
 from gateway.rest.server import RestServer
 from gateway.service import Service
-from gateway.vision.engine import recipe
+from gateway.vision.engine import RECIPE
 from gateway.vision.models import model_digests
 from gateway.workers.pool import Pool
 from gateway.workers.queue import FairQueue
 from gateway.workers.worker import Worker, worker_command
 
+log = logging.getLogger(__name__)
+
 
 class Gateway:
-    """Building it takes the store and the REST port, starting it the rest. Both raise StartError."""
+    """Building it opens the store, starting it the rest. Both raise StartError."""
 
     def __init__(self, settings: Settings) -> None:
         info = _info(settings)
         self.metrics = Metrics()
-        self.gallery = Gallery()
+        self.store = SqliteStore(settings.data / "people.sqlite")
+        self.gallery = Gallery(self.store.templates(RECIPE))  # nobody known before is a stranger while we start
         self.pool = Pool(
             partial(Worker, worker_command(settings.engine, settings.limits.pixels, settings.workers.picture_s)),
             FairQueue(settings.workers.queue, settings.workers.queue_per_camera, self.metrics),
@@ -53,13 +57,12 @@ class Gateway:
             metrics=self.metrics,
             max_bytes=settings.limits.bytes,
         )
-        self.store = SqliteStore(settings.data / "people.sqlite")
         self.known_faces = KnownFaces(
             settings.people.folder,
             self.store,
             self.gallery,
             self.service.describe,
-            recipe=recipe(settings.engine),
+            recipe=RECIPE,
             rescan_s=settings.people.rescan_s,
         )
         self.mqtt = MqttDoor(
@@ -75,18 +78,20 @@ class Gateway:
 
     def start(self) -> None:
         self.rest.start()  # first, so that /readyz can tell how far the others are
-        self.pool.start()
         self.mqtt.start()
+        self.pool.start()
         self.known_faces.start()
+        log.info("ready to serve: MQTT, and REST on %s", self.rest.url)
 
     def stop(self) -> None:
-        """The doors take no more, what runs is finished and answered, then the connections end."""
-        self.known_faces.stop()
-        self.mqtt.quiet()
-        self.pool.stop()
-        self.rest.stop()
-        self.mqtt.stop()
-        self.store.close()
+        """From the last line up, whatever fails: the doors take no more, what runs is finished, connections end."""
+        with ExitStack() as stack:
+            stack.callback(self.store.close)
+            stack.callback(self.mqtt.stop)
+            stack.callback(self.rest.stop)
+            stack.callback(self.pool.stop)
+            stack.callback(self.mqtt.quiet)
+            stack.callback(self.known_faces.stop)
 
     def health(self) -> Health:
         return Health(self.mqtt.connected, self.pool.ready, self.pool.size, self.known_faces.progress)

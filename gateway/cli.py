@@ -9,11 +9,10 @@ import threading
 from pathlib import Path
 
 import click
-import yaml
 
 from gateway import __version__
-from gateway.config import load
-from gateway.errors import StartError
+
+# The rest is imported by the commands: it takes a second, in which a signal should already end us in order.
 
 CONFIG = click.option(
     "--config",
@@ -36,7 +35,9 @@ def run(config: Path | None) -> None:
     """
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
-    from gateway.app import running  # loads both doors: not for --help, and it takes a second
+    from gateway.app import running
+    from gateway.config import load
+    from gateway.errors import StartError
 
     try:
         settings = load(config)
@@ -51,6 +52,11 @@ def run(config: Path | None) -> None:
 @CONFIG
 def check_config(config: Path | None) -> None:
     """Print the settings as they are in effect, secrets hidden; refuse what is wrong by its path."""
+    import yaml
+
+    from gateway.config import load
+    from gateway.errors import StartError
+
     try:
         settings = load(config)
     except StartError as error:
@@ -65,7 +71,7 @@ def _end(_signal: int, _frame: object) -> None:
     sys.exit(0)
 
 
-def _fail(error: StartError) -> None:
+def _fail(error: Exception) -> None:
     click.echo(f"facegate: {error}", err=True)
     sys.exit(1)
 

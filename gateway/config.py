@@ -205,10 +205,18 @@ def _exists(keys: list[str]) -> bool:
     return True
 
 
+_IN_OUR_WORDS = {
+    "extra_forbidden": "no such setting",
+    "model_type": "it must be a map of settings",
+    "model_attributes_type": "it must be a map of settings",
+    "path_type": "it must be a path",
+}
+
+
 def _sentence(error: ValidationError, path: Path | None) -> str:
     problems = []
     for problem in error.errors(include_url=False, include_context=False):
         key = ".".join(str(part) for part in problem["loc"])
-        message = "no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+        message = _IN_OUR_WORDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
         problems.append(f"{key}: {message}")
     return f"The configuration{f' ({path})' if path else ''} cannot be used: {'; '.join(problems)}."

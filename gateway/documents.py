@@ -47,6 +47,11 @@ def read_base64(text: str | bytes) -> bytes:
         raise BadImage("the bytes are no JPEG, PNG or WebP picture, and no base64 of one") from None
 
 
+def dump(document: Document) -> bytes:
+    """JSON in UTF-8, as short as it gets."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
 def write_reply(request: Request, reply: Reply) -> Document:
     return {**_head(request.origin, request.operation.value), "status": "ok", **_body(reply)}
 
@@ -60,7 +65,7 @@ def write_health(health: Health) -> Document:
     faces = health.known_faces
     return {
         "schema": SCHEMA,
-        "status": "ready" if health.ready else "starting",
+        "status": "ready" if health.ready else "not_ready",
         "broker": "connected" if health.broker else "connecting",
         "workers": {"ready": health.workers_ready, "of": health.workers},
         "known_faces": {"done": faces.done, "of": faces.of, "people": faces.people, "skipped": faces.skipped},
@@ -84,10 +89,11 @@ def _body(reply: Reply) -> Document:
 
 def _recognition(reply: Recognition) -> Document:
     best = reply.best.judgement if reply.best else None
+    person = reply.person
     verdicts = [face.judgement.verdict for face in reply.faces if face.judgement]
     return {
-        "name": best.person.name if best and best.person else None,
-        "person": best.person.slug if best and best.person else None,
+        "name": person.name if person else None,
+        "person": person.slug if person else None,
         "score": _score(best.score) if best else None,
         "threshold": _score(reply.threshold),
         "faces": _faces(reply.faces),

@@ -9,7 +9,7 @@ from gateway.people.known_faces import Progress
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``ready``: send me work. ``workers_ready`` of ``workers`` are alive."""
+    """``ready``: send me work. ``workers_ready`` of ``workers`` are alive and loaded."""
 
     broker: bool
     workers_ready: int

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Literal, get_args
 
 Count = Literal[
-    "requests",  # asked for over either door, live frames included
+    "requests",  # well-formed requests over either door, live frames included
     "replies",  # answered without an error
     "errors",  # answered with an error
     "frames_dropped",  # live frames that a newer one replaced
@@ -24,9 +24,9 @@ class Metrics:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
 
-    def count(self, name: Count, by: int = 1) -> None:
+    def count(self, name: Count) -> None:
         with self._lock:
-            self._counts[name] += by
+            self._counts[name] += 1
 
     def snapshot(self) -> dict[str, int]:
         with self._lock:

@@ -207,6 +207,11 @@ class Recognition:
         """The best match; if nobody matches, the largest face; None without faces."""
         return max(self.faces, key=_prominence, default=None)
 
+    @property
+    def person(self) -> Person | None:
+        """Whom the best match is taken for."""
+        return self.best.judgement.person if self.best and self.best.judgement else None
+
 
 def _prominence(face: Face) -> tuple[bool, float]:
     matched = face.judgement is not None and face.judgement.verdict == "match"

@@ -30,10 +30,10 @@ LEVEL = {room: n for n, layer in enumerate(LAYERS) for room in layer}
 ONLY_IN = {
     "paho": {"mqtt/connection", "mqtt/messages"},
     "flask": {"rest/app", "rest/problems", "rest/requestlog", "rest/server", "rest/uploads"},
-    "werkzeug": {"rest/problems"},
+    "werkzeug": {"rest/app", "rest/problems"},
     "waitress": {"rest/server"},
     "face_recognition": {"vision/stock"},
-    "PIL": {"vision/decode", "vision/look", "vision/stock"},
+    "PIL": {"vision/decode", "vision/stock"},
     "sqlite3": {"people/sqlite"},
     "pydantic": {"config"},
     "pydantic_settings": {"config"},

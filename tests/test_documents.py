@@ -162,9 +162,9 @@ def test_a_fault_of_ours_is_internal() -> None:
     ("broker", "workers", "finished", "status"),
     [
         (True, 1, True, "ready"),
-        (False, 2, True, "starting"),
-        (True, 0, True, "starting"),
-        (True, 2, False, "starting"),
+        (False, 2, True, "not_ready"),
+        (True, 0, True, "not_ready"),
+        (True, 2, False, "not_ready"),
     ],
 )
 def test_ready_takes_broker_workers_and_known_faces(broker: bool, workers: int, finished: bool, status: str) -> None:

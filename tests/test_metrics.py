@@ -12,7 +12,8 @@ def test_every_counter_is_there_from_the_start() -> None:
 def test_counts_add_up() -> None:
     metrics = Metrics()
     metrics.count("requests")
-    metrics.count("requests", 2)
+    metrics.count("requests")
+    metrics.count("requests")
     assert metrics.snapshot() == {**dict.fromkeys(COUNTS, 0), "requests": 3}
 
 

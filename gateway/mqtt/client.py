@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -10,13 +9,14 @@ from functools import partial
 from typing import Any
 
 from gateway.config import LimitSettings, MqttSettings
+from gateway.documents import dump
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.model import Reply, Request
 from gateway.mqtt import wire
 from gateway.mqtt.connection import Connection
 from gateway.mqtt.messages import Publication, Received
-from gateway.mqtt.topics import Address, Topics
+from gateway.mqtt.topics import Address, Topics, correlated
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,8 @@ class MqttDoor:
             log.info("ignored a message on %.200r", received.topic)
             return
         try:
-            address = self._topics.redirected(address, received.response_topic, received.correlation)
+            address = correlated(address, received.correlation)  # first, for an error carries it too
+            address = self._topics.redirected(address, received.response_topic)
             request = wire.read(address, received.payload, self._limits, received.properties, received.expiry)
         except GatewayError as error:
             self._metrics.count("errors")
@@ -116,8 +117,7 @@ class MqttDoor:
         self.publish(address, wire.write_failure(address, error), self._limits.request_s)
 
     def _state(self, state: str) -> Publication:
-        return Publication(self._topics.state, json.dumps({"state": state}).encode(), qos=1, retain=True)
+        return Publication(self._topics.state, dump({"state": state}), qos=1, retain=True)
 
     def _greeting(self) -> list[Publication]:
-        info = json.dumps(self._info).encode()
-        return [self._state("online"), Publication(self._topics.info, info, qos=1, retain=True)]
+        return [self._state("online"), Publication(self._topics.info, dump(self._info), qos=1, retain=True)]

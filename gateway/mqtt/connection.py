@@ -122,6 +122,7 @@ class Connection:
             return None
 
     def _open(self, client: paho.Client) -> None:
+        log.info("looking for the broker at %s", self._where)
         end = time.monotonic() + self._settings.start_s
         while True:
             try:

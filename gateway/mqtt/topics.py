@@ -36,6 +36,13 @@ class Address:
     fault: str | None = None
 
 
+def correlated(address: Address, correlation: bytes | None) -> Address:
+    """With MQTT 5's Correlation Data. Raises BadRequest if it is too long."""
+    if correlation is not None and len(correlation) > MAX_CORRELATION:
+        raise BadRequest(f"Correlation Data may have {MAX_CORRELATION} bytes")
+    return replace(address, correlation=correlation)
+
+
 class Topics:
     """``response_topics``: beginnings of Response Topics that are allowed beside a camera's own."""
 
@@ -60,15 +67,12 @@ class Topics:
             return self._request(camera, levels)
         return None
 
-    def redirected(self, address: Address, response_topic: str | None, correlation: bytes | None) -> Address:
-        """With MQTT 5's Response Topic and Correlation Data.
+    def redirected(self, address: Address, response_topic: str | None) -> Address:
+        """With MQTT 5's Response Topic.
 
         Raises Forbidden for a topic that is not the camera's own: who may choose where we publish can make us
         write where he may not, or ask ourselves for ever.
         """
-        if correlation is not None and len(correlation) > MAX_CORRELATION:
-            raise BadRequest(f"Correlation Data may have {MAX_CORRELATION} bytes")
-        address = replace(address, correlation=correlation)
         if response_topic is None:
             return address
         allowed = (f"{self._base}/{address.origin.camera}/response/", *self._response_topics)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.config import LimitSettings
-from gateway.documents import write_error, write_reply
+from gateway.documents import dump, write_error, write_reply
 from gateway.errors import BadRequest, Busy, GatewayError, NoFace, TooLarge, Unsupported
 from gateway.model import RESERVED_CAMERAS, Comparison, Detection, Operation, Recognition, Reply, Request
 from gateway.mqtt.payload import read_fields, read_picture
@@ -53,11 +52,11 @@ def read(
 
 
 def write(request: Request, reply: Reply) -> Outbound:
-    return Outbound(_json(write_reply(request, reply)), _verdict(reply))
+    return Outbound(dump(write_reply(request, reply)), _verdict(reply))
 
 
 def write_failure(address: Address, error: GatewayError) -> Outbound:
-    return Outbound(_json(write_error(address.origin, address.operation, error)), _failure_verdict(error))
+    return Outbound(dump(write_error(address.origin, address.operation, error)), _failure_verdict(error))
 
 
 def _operation(address: Address) -> Operation:
@@ -110,7 +109,3 @@ def _failure_verdict(error: GatewayError) -> str:
     if isinstance(error, Busy):
         return f"busy {error.retry_after}"
     return error.code if isinstance(error, NoFace) else f"error {error.code}"
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -8,7 +8,7 @@ import math
 import threading
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +16,18 @@ from pathlib import Path
 from gateway.errors import BadRequest, Busy, GatewayError, MultipleFaces, NoFace
 from gateway.model import Descriptor
 from gateway.people.gallery import Gallery
-from gateway.people.store import Enrolled, PeopleStore
+from gateway.people.store import Enrolled, PeopleStore, Sources
 
 log = logging.getLogger(__name__)
 
 AGAIN_S = 60.0
 """After which what went wrong through no fault of a picture (a worker that died, say) is tried again."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+PUBLISH_S = 2.0
+"""How often the new ones become known while an import goes on."""
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic"})
+"""What is meant as a picture; those that cannot be read are skipped with that reason, not in silence."""
 
 UNUSABLE = (BadRequest, NoFace, MultipleFaces)
 """What says that a picture is of no use, and will not be tomorrow."""
@@ -64,11 +68,12 @@ class KnownFaces:
         self._rescan_s = rescan_s
         self.progress = Progress()
         self._again_at = math.inf
+        self._published = -math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="known-faces")
 
     def start(self) -> None:
-        self._gallery.load(self._store.templates(self._recipe))  # whom we knew before, until the import is done
+        self._publish()  # whom we knew before, until the import is done
         self._thread.start()
 
     def stop(self) -> None:
@@ -77,7 +82,7 @@ class KnownFaces:
             self._thread.join()
 
     def _watch(self) -> None:
-        last: Snapshot | str | None = "not looked yet"
+        last: object = object()  # like no snapshot
         while not self._stopping.is_set():
             try:
                 now = _snapshot(self._folder)
@@ -101,12 +106,13 @@ class KnownFaces:
     def _import(self, paths: list[Path]) -> None:
         self.progress = replace(self.progress, done=0, of=len(paths), skipped=())
         before = self._store.sources()
+        moved = self._forget_missing(before, {self._source(path) for path in paths})
         kept = set()
         for path in paths:
             if self._stopping.is_set():
                 raise CancelledError
             try:
-                kept.add(self._enroll(path))
+                kept.add(self._enroll(path, moved))
             except UNUSABLE as error:
                 self._skip(path, error)
             except (GatewayError, OSError) as error:  # says nothing of the picture: if it was known, it stays known
@@ -114,23 +120,41 @@ class KnownFaces:
                 self._again_at = time.monotonic() + AGAIN_S
                 kept.update(before.get(self._source(path), set()))
             self.progress = replace(self.progress, done=self.progress.done + 1)
+            if time.monotonic() > self._published + PUBLISH_S:
+                self._publish()
         self._store.retain(kept)
-        self._gallery.load(self._store.templates(self._recipe))
-        self.progress = replace(self.progress, people=len(self._gallery.people), finished=True)
+        self._publish()
+        self.progress = replace(self.progress, finished=True)
         log.info("%d people known by %d pictures in %s", len(self._gallery.people), len(kept), self._folder)
+
+    def _forget_missing(self, before: Sources, present: set[str]) -> dict[str, Descriptor]:
+        """At once, however long the import takes; gives their descriptors by digest, should they only have moved."""
+        stay = {picture for source in present for picture in before.get(source, ())}
+        gone = {digest for pictures in before.values() for _, digest in pictures - stay}
+        found = {digest: self._store.descriptor(digest, self._recipe) for digest in gone}
+        self._store.retain(stay)
+        self._publish()
+        return {digest: descriptor for digest, descriptor in found.items() if descriptor is not None}
+
+    def _publish(self) -> None:
+        self._gallery.load(self._store.templates(self._recipe))
+        self.progress = replace(self.progress, people=len(self._gallery.people))
+        self._published = time.monotonic()
 
     def _skip(self, path: Path, error: Exception) -> None:
         reason = f"{self._source(path)}: {error}"
         log.warning("skipped the known face %s", reason)
         self.progress = replace(self.progress, skipped=(*self.progress.skipped, reason))
 
-    def _enroll(self, path: Path) -> tuple[str, str]:
+    def _enroll(self, path: Path, moved: Mapping[str, Descriptor]) -> tuple[str, str]:
         """Its (name, digest). The descriptor is made once for a picture's bytes, wherever they lie."""
+        if path.parent == self._folder:
+            raise BadRequest("put it into a folder named after the person")
         data = path.read_bytes()
         name, digest = _name(path), hashlib.sha256(data).hexdigest()
         descriptor = self._store.descriptor(digest, self._recipe)
         if descriptor is None:
-            descriptor = self._described(data)
+            descriptor = moved[digest] if digest in moved else self._described(data)
         self._store.add(Enrolled(name, self._source(path), digest, self._recipe, descriptor))
         return name, digest
 
@@ -160,7 +184,7 @@ def _snapshot(folder: Path) -> Snapshot | None:
     if not folder.is_dir():
         return None
     found: Snapshot = {}
-    for path in sorted(folder.glob("*/*")):
+    for path in sorted((*folder.glob("*"), *folder.glob("*/*"))):
         if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."):
             status = path.stat()
             found[path] = status.st_mtime_ns, status.st_size

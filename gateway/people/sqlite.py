@@ -16,7 +16,7 @@ from slugify import slugify
 from gateway.errors import StartError
 from gateway.model import PERSON, Descriptor, Person
 from gateway.people.gallery import Template
-from gateway.people.store import Enrolled
+from gateway.people.store import Enrolled, Sources
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -79,12 +79,12 @@ class SqliteStore:
             ).fetchone()
         return _unpack(row[0]) if row else None
 
-    def sources(self) -> dict[str, set[tuple[str, str]]]:
+    def sources(self) -> Sources:
         with self._lock:
             rows = self._db.execute(
                 "SELECT source, name, digest FROM pictures JOIN people ON people.id = person"
             ).fetchall()
-        found: dict[str, set[tuple[str, str]]] = {}
+        found: Sources = {}
         for source, name, digest in rows:
             found.setdefault(source, set()).add((name, digest))
         return found

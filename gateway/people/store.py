@@ -15,7 +15,7 @@ class Enrolled:
     """One picture of one person as the store keeps it.
 
     ``name``: the person's; ``source``: where the picture came from; ``digest``: SHA-256 of the picture, in hex;
-    ``recipe``: how the descriptor was made (vision.engine.recipe).
+    ``recipe``: how the descriptor was made (vision.engine.RECIPE).
     """
 
     name: str
@@ -25,6 +25,10 @@ class Enrolled:
     descriptor: Descriptor
 
 
+Sources = dict[str, set[tuple[str, str]]]
+"""Where known pictures came from, with the (name, digest) of what came from there."""
+
+
 class PeopleStore(Protocol):
     def templates(self, recipe: str) -> list[Template]:
         """Every known picture whose descriptor was made by that recipe."""
@@ -32,8 +36,8 @@ class PeopleStore(Protocol):
     def descriptor(self, digest: str, recipe: str) -> Descriptor | None:
         """The descriptor of a picture that was seen before, whoever it was of."""
 
-    def sources(self) -> dict[str, set[tuple[str, str]]]:
-        """Where the known pictures came from, with the (name, digest) of what came from there."""
+    def sources(self) -> Sources:
+        """Of every known picture."""
 
     def add(self, picture: Enrolled) -> None:
         """Makes it known, and its person where that name is new. Adding it again changes nothing."""

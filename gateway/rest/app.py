@@ -8,10 +8,11 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from gateway.config import LimitSettings
-from gateway.documents import write_health
+from gateway.documents import SCHEMA, write_health
 from gateway.errors import Timeout, going_down
 from gateway.health import Health
 from gateway.metrics import Metrics
@@ -34,11 +35,12 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
     app.before_request(lambda: log_request(request))
     app.after_request(_tell_timing)
-    add_error_handlers(app)
+    add_error_handlers(app, metrics)
 
     def ask(operation: Operation, *pictures: bytes, landmarks: bool = False) -> Reply:
         """The reply, or the error that the handlers turn into a problem."""
         asked = Request(operation=operation, pictures=pictures, good_for=limits.request_s, landmarks=landmarks)
+        g.submitted = True
         try:
             reply = submit(asked).result(limits.request_s + SLACK_S)
         except FutureTimeout:
@@ -50,7 +52,7 @@ def create_app(
 
     @app.get("/face_rec")
     def face_rec_form() -> str:
-        return upload_form("Who is it?", "Send a picture; the answer is the name of who is on it.", ["file"])
+        return upload_form("Who is it?", "Send a picture; the answer is the name of who is on it.", {"file": "Picture"})
 
     @app.post("/face_rec")
     def face_rec() -> dict[str, Any]:
@@ -62,7 +64,11 @@ def create_app(
 
     @app.get("/face_match")
     def face_match_form() -> str:
-        return upload_form("The same person?", "Send two pictures with one face each.", ["file1", "file2"])
+        return upload_form(
+            "The same person?",
+            "Send two pictures with one face each.",
+            {"file1": "First picture", "file2": "Second picture"},
+        )
 
     @app.post("/face_match")
     def face_match() -> dict[str, Any]:
@@ -72,7 +78,11 @@ def create_app(
 
     @app.get("/healthz")
     def healthz() -> dict[str, Any]:
-        return {"status": "ok", "counts": metrics.snapshot()}
+        return {"schema": SCHEMA, "status": "ok", "counts": metrics.snapshot()}
+
+    @app.get("/")
+    def index() -> BaseResponse:
+        return redirect("/face_rec")
 
     @app.get("/readyz")
     def readyz() -> tuple[Any, HTTPStatus]:
@@ -91,8 +101,7 @@ def _tell_timing(response: Response) -> Response:
 
 def _seed_recognition(reply: Recognition, features: bool, locations: bool) -> dict[str, Any]:
     """The seed project's answer: landmarks and location are empty unless there is exactly one face."""
-    best = reply.best.judgement if reply.best else None
-    answer: dict[str, Any] = {"name": best.person.name if best and best.person else "Unknown"}
+    answer: dict[str, Any] = {"name": reply.person.name if reply.person else "Unknown"}
     only = reply.faces[0] if len(reply.faces) == 1 else None
     if features:
         answer["facial_features"] = only.landmarks if only else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -20,14 +20,15 @@ _PAGE = """<!doctype html>
 {inputs}
   <button>Ask</button>
 </form>
+<p><a href="/face_rec">Who is it?</a> · <a href="/face_match">The same person?</a></p>
 </html>
 """
 
 
-def upload_form(title: str, question: str, names: Sequence[str]) -> str:
-    """A page that posts files under these names to its own address."""
+def upload_form(title: str, question: str, fields: Mapping[str, str]) -> str:
+    """A page that posts files to its own address; ``fields`` gives each one's label by its name."""
     inputs = "\n".join(
-        f'  <label>Picture <input type="file" name="{name}" accept="image/jpeg,image/png,image/webp" required></label>'
-        for name in names
+        f'  <label>{label} <input type="file" name="{name}" accept="image/jpeg,image/png,image/webp" required></label>'
+        for name, label in fields.items()
     )
     return _PAGE.format(title=title, question=question, inputs=inputs)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from http import HTTPStatus
 
-from flask import Flask, Response
+from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from gateway.documents import SCHEMA
+from gateway.documents import SCHEMA, dump
 from gateway.errors import Busy, GatewayError, TooLarge
+from gateway.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+PROBLEM = "application/problem+json"
 STATUS = {
     "bad_request": HTTPStatus.BAD_REQUEST,
     "bad_image": HTTPStatus.BAD_REQUEST,
@@ -30,7 +31,14 @@ STATUS = {
 }
 
 
-def add_error_handlers(app: Flask) -> None:
+def add_error_handlers(app: Flask, metrics: Metrics) -> None:
+    @app.after_request
+    def count(response: Response) -> Response:
+        """What was submitted is counted by the service."""
+        if response.mimetype == PROBLEM and "submitted" not in g:
+            metrics.count("errors")
+        return response
+
     app.register_error_handler(GatewayError, _ours)
     app.register_error_handler(HTTPException, _flasks)
     app.register_error_handler(Exception, _unexpected)
@@ -61,4 +69,4 @@ def _unexpected(error: Exception) -> Response:
 
 def _problem(status: HTTPStatus, code: str, detail: str) -> Response:
     body = {"schema": SCHEMA, "type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
-    return Response(json.dumps({**body, "code": code}), status, mimetype="application/problem+json")
+    return Response(dump({**body, "code": code}), status, mimetype=PROBLEM)

@@ -6,7 +6,7 @@ import threading
 import time
 
 from flask import Flask
-from waitress.server import create_server
+from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from gateway.config import LimitSettings, RestSettings
 from gateway.errors import StartError
@@ -16,20 +16,30 @@ FLUSH_S = 0.2
 
 
 class RestServer:
-    """Listens from the moment it is made. Raises StartError if the port cannot be had.
-
-    A body over the limit is refused by Flask, with a problem document; waitress reads up to twice the limit for
+    """A body over the limit is refused by Flask, with a problem document; waitress reads up to twice the limit for
     that, and cuts off what is larger still with a bare 413.
     """
 
     def __init__(self, app: Flask, settings: RestSettings, limits: LimitSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._limits = limits
+        self._server: BaseWSGIServer | MultiSocketServer | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._settings.host}:{self._settings.port}"
+
+    def start(self) -> None:
+        """Listens from here on. Raises StartError if the port cannot be had."""
         try:
             self._server = create_server(
-                app,
-                host=settings.host,
-                port=settings.port,
-                threads=settings.threads,
-                max_request_body_size=2 * limits.message_bytes,
+                self._app,
+                host=self._settings.host,
+                port=self._settings.port,
+                threads=self._settings.threads,
+                max_request_body_size=2 * self._limits.message_bytes,
                 asyncore_use_poll=True,
                 connection_limit=1000,
                 channel_timeout=30,  # s without a byte
@@ -38,15 +48,16 @@ class RestServer:
             )
         except OSError as error:
             raise StartError(
-                f"REST cannot listen on {settings.host}:{settings.port}: {error.strerror} (rest.host, rest.port)."
+                f"REST cannot listen on {self._settings.host}:{self._settings.port}: {error.strerror}"
+                " (rest.host, rest.port)."
             ) from None
         self._thread = threading.Thread(target=self._server.run, name="rest", daemon=True)
-
-    def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
         """Lets the requests that are being answered finish, for a few seconds."""
+        if self._server is None or self._thread is None:
+            return
         self._server.task_dispatcher.shutdown()
         time.sleep(FLUSH_S)
         self._server.close()

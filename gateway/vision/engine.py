@@ -20,13 +20,12 @@ class Engine(Protocol):
         """The 68 points for each box, in their order."""
 
 
-def recipe(name: EngineName) -> str:
-    """How that engine makes descriptors: those of two recipes must never be compared.
+RECIPE = "dlib-resnet/5-point/1-chip"
+"""How descriptors are made: those of two recipes must never be compared.
 
-    Both stock engines differ in where they find faces only; of each they take one chip, aligned by five points,
-    as face_recognition.face_encodings does by default.
-    """
-    return "dlib-resnet/5-point/1-chip"
+The stock engines differ in where they find faces only; of each they take one chip, aligned by five points, as
+face_recognition.face_encodings does by default.
+"""
 
 
 def open_engine(name: EngineName) -> Engine:

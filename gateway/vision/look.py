@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-import PIL.Image
-
 from gateway.metrics import Stopwatch
 from gateway.model import Box, Descriptor, FoundFace, Image, Landmarks, Look, Seen
-from gateway.vision.decode import Picture, decode
+from gateway.vision.decode import Picture, decode, shrink
 from gateway.vision.engine import Engine
 
 DETECT_PIXELS = 4_000_000
@@ -42,8 +39,7 @@ def detect(picture: Picture, engine: Engine) -> list[Box]:
     factor = math.ceil(math.sqrt(width * height / DETECT_PIXELS))
     if factor <= 1:
         return engine.detect(picture)
-    small = np.asarray(PIL.Image.fromarray(picture).reduce(factor))
-    return [_enlarged(box, factor, width, height) for box in engine.detect(small)]
+    return [_enlarged(box, factor, width, height) for box in engine.detect(shrink(picture, factor))]
 
 
 def _enlarged(box: Box, factor: int, width: int, height: int) -> Box:

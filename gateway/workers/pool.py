@@ -50,6 +50,7 @@ class Pool:
 
     def start(self) -> None:
         """Returns when every worker is ready. Raises StartError if one can't be started."""
+        log.info("loading the engine in %d worker process(es)", self._count)
         self._workers = [self._start_worker() for _ in range(self._count)]
         try:
             for worker in self._workers:
@@ -83,8 +84,8 @@ class Pool:
 
     @property
     def ready(self) -> int:
-        """How many workers are alive."""
-        return sum(worker.alive for worker in self._workers)
+        """How many workers are alive and have the models loaded."""
+        return sum(worker.loaded and worker.alive for worker in self._workers)
 
     @property
     def size(self) -> int:

@@ -48,6 +48,7 @@ class Worker:
                 start_new_session=True,  # Ctrl-C in a terminal is for the gateway, which then ends its workers
             )
         self._channel = Channel(ours)
+        self.loaded = False
 
     @property
     def pid(self) -> int:
@@ -61,6 +62,7 @@ class Worker:
         """Until the models are loaded. Raises StartError if they can't be."""
         try:
             self._channel.receive(START_S)
+            self.loaded = True
         except (ConnectionError, TimeoutError):
             raise StartError("A worker process could not load the engine; its own words stand above.") from None
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import BadRequest, Forbidden
-from gateway.mqtt.topics import MAX_CORRELATION, Address, Topics
+from gateway.mqtt.topics import MAX_CORRELATION, Address, Topics, correlated
 
 TOPICS = Topics("facegate")
 OWN = "facegate/porch/response/"
@@ -16,7 +16,7 @@ def read(topic: str, topics: Topics = TOPICS) -> Address:
 
 
 def redirected(response_topic: str | None, correlation: bytes | None = None, topics: Topics = TOPICS) -> Address:
-    return topics.redirected(read("facegate/porch/request/face_rec/42"), response_topic, correlation)
+    return topics.redirected(correlated(read("facegate/porch/request/face_rec/42"), correlation), response_topic)
 
 
 def test_what_the_gateway_subscribes_to_and_says_of_itself() -> None:
@@ -132,7 +132,7 @@ def test_each_message_is_an_event_of_its_own() -> None:
 
 def test_without_a_response_topic_the_address_stays() -> None:
     address = read("facegate/porch/request/face_rec/42")
-    assert TOPICS.redirected(address, None, None) == address
+    assert TOPICS.redirected(correlated(address, None), None) == address
 
 
 @pytest.mark.parametrize("topic", [f"{OWN}mine", f"{OWN}a/b/c", OWN, f"{OWN}$x", OWN + "x" * (256 - len(OWN))])

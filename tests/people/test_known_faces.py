@@ -117,11 +117,30 @@ def test_a_person_s_name_is_the_folder_s_with_spaces(house: House, folder: str) 
 
 
 @pytest.mark.parametrize(
-    "path", ["README.md", "stray.jpg", "Alice/notes.txt", "Alice/.hidden.jpg", "Alice/deeper/3.jpg", "Alice/.DS_Store"]
+    "path", ["README.md", "Alice/notes.txt", "Alice/.hidden.jpg", "Alice/deeper/3.jpg", "Alice/.DS_Store"]
 )
 def test_what_is_no_picture_of_a_person_is_left_alone(house: House, path: str) -> None:
     house.put(path, "something")
     assert house.imported().of == 3
+
+
+def test_a_picture_beside_the_folders_is_reported(house: House) -> None:
+    house.put("stray.jpg", "stray")
+    assert house.imported().skipped == ("stray.jpg: put it into a folder named after the person",)
+
+
+def test_who_is_gone_is_forgotten_before_the_rest_is_read(house: House) -> None:
+    house.imported()
+    shutil.rmtree(house.folder / "Alice")
+    house.put("Bob_the_Builder/2.jpg", "bob2")
+    seen_by_then: list[list[str]] = []
+
+    def describe(picture: bytes) -> Descriptor:
+        seen_by_then.append(house.people)
+        return face_of(picture)
+
+    house.imported(describe)
+    assert seen_by_then == [["Bob the Builder"]]
 
 
 @pytest.mark.parametrize("name", ["3.JPG", "3.jpeg", "3.webp"])
@@ -275,7 +294,6 @@ def test_busy_workers_are_asked_again(house: House) -> None:
 
 def test_stopping_while_the_workers_are_busy_forgets_nobody(house: House) -> None:
     house.imported()
-    shutil.rmtree(house.folder / "Alice")
     house.put("Bob_the_Builder/2.jpg", "bob2")
     eyes = Eyes(bob2=[Busy("the gateway is going down", 3600)])
     faces = house.known_faces(eyes)
@@ -289,7 +307,6 @@ def test_stopping_while_the_workers_are_busy_forgets_nobody(house: House) -> Non
 def test_a_look_that_is_cancelled_ends_the_import_and_forgets_nobody(house: House) -> None:
     """The workers cancel what they have when the gateway goes down."""
     house.imported()
-    shutil.rmtree(house.folder / "Alice")
     house.put("Bob_the_Builder/2.jpg", "bob2")
     eyes = Eyes(bob2=[CancelledError()])
     faces = house.known_faces(eyes)
