@@ -33,6 +33,11 @@ def application() -> Flask:
     return create_app(lambda _: Future(), lambda: Health(True, 1, 1, Progress()), Metrics(), LimitSettings())
 
 
+def test_no_placeholder_is_left() -> None:
+    for path in PAGES:
+        assert not re.search(r"^[A-Z]{4,}$|TODO|FIXME", path.read_text(), re.MULTILINE), path
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) < 150
 
