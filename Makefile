@@ -13,7 +13,7 @@ help: ## What can be made
 setup: ## The environment in .venv (the other targets do this first)
 	@scripts/setup.sh
 
-run: setup ## Broker, gateway, REST and a simulated camera on real pictures; ARGS="--for 30" ends by itself
+run: setup ## Broker, gateway, REST and simulated cameras on real pictures; ARGS="--for 30" ends by itself
 	@$(PYTHON_IN_VENV) -m device_sim.demo $(ARGS)
 
 test: setup ## The tests; ARGS goes to pytest

@@ -41,7 +41,7 @@ class Gateway:
         info = _info(settings)
         self.metrics = Metrics()
         self.store = SqliteStore(settings.data / "people.sqlite")
-        self.gallery = Gallery(self.store.templates(RECIPE))  # nobody known before is a stranger while we start
+        self.gallery = Gallery()
         self.pool = Pool(
             partial(Worker, worker_command(settings.engine, settings.limits.pixels, settings.workers.picture_s)),
             FairQueue(settings.workers.queue, settings.workers.queue_per_camera, self.metrics),

@@ -48,7 +48,10 @@ class Progress:
 
 
 class KnownFaces:
-    """``describe`` gives the one descriptor of a picture, or raises what is wrong with it."""
+    """``describe`` gives the one descriptor of a picture, or raises what is wrong with it.
+
+    Whoever the store knows already is in the gallery from the beginning: nobody is a stranger while we start.
+    """
 
     def __init__(
         self,
@@ -71,9 +74,9 @@ class KnownFaces:
         self._published = -math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="known-faces")
+        self._publish()
 
     def start(self) -> None:
-        self._publish()  # whom we knew before, until the import is done
         self._thread.start()
 
     def stop(self) -> None:
