@@ -77,7 +77,7 @@ class Broker:
     def stop(self, number: int = signal.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait()
+            self._process.wait(WAIT_S)
             self._process = None
 
 
