@@ -29,7 +29,7 @@ def test_a_child_runs_until_we_leave(tmp_path: Path) -> None:
 
 
 def test_an_early_end_is_told_with_the_last_words(tmp_path: Path) -> None:
-    code = "import sys; print('fine'); sys.exit('the port is taken\\n')"
+    code = "import sys; print('fine', flush=True); sys.exit('the port is taken\\n')"
     with (
         pytest.raises(ChildEnded, match=r"It ended by itself\. the port is taken"),
         python(code, tmp_path / "log") as child,
