@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import queue
-import secrets
 import shutil
 import signal
 import socket
@@ -112,9 +111,7 @@ class Client:
     def __init__(self, port: int, protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311) -> None:
         self._received: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._subscribed: queue.SimpleQueue[int] = queue.SimpleQueue()
-        # Without an id of its own, amqtt gives a client what an earlier one left behind.
-        own_id = f"device-{secrets.token_hex(4)}"
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, own_id, protocol=protocol)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=protocol)
         self._client.on_message = self._message
         self._client.on_subscribe = lambda _client, _data, mid, _codes, _props: self._subscribed.put(mid)
         self._client.connect("127.0.0.1", port)

@@ -184,7 +184,9 @@ def test_the_bridge_tells_that_it_is_there_and_what_it_can(client: Client) -> No
 def test_the_bridge_has_no_operations_yet(client: Client) -> None:
     client.subscribe("facegate/bridge/response/#")
     client.publish("facegate/bridge/request/people/list", b"{}")
-    assert client.get().json["code"] == "unsupported"
+    while (message := client.get()).retain:
+        pass  # amqtt may send what an earlier client was to get
+    assert message.json["code"] == "unsupported"
 
 
 def test_response_topic_and_correlation_data(client5: Client) -> None:
