@@ -29,7 +29,7 @@ LEVEL = {room: n for n, layer in enumerate(LAYERS) for room in layer}
 
 ONLY_IN = {
     "paho": {"mqtt/connection", "mqtt/messages"},
-    "flask": {"rest/app", "rest/problems", "rest/requestlog", "rest/server", "rest/uploads"},
+    "flask": {"rest/app", "rest/problems", "rest/requestlog", "rest/seed", "rest/server", "rest/uploads"},
     "werkzeug": {"rest/app", "rest/problems"},
     "waitress": {"rest/server"},
     "face_recognition": {"vision/stock"},

@@ -1,0 +1,51 @@
+"""The seed project's routes, answered as it answered: ``/face_rec`` and ``/face_match``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, request
+
+from gateway.model import Comparison, Operation, Recognition, Reply
+from gateway.rest.pages import upload_form
+from gateway.rest.uploads import flag, form_file, json_picture
+
+
+def add_seed_routes(app: Flask, ask: Callable[[Operation, tuple[bytes, ...], bool], Reply]) -> None:
+    """``ask`` is given operation, pictures and whether landmarks are wanted; it waits, and raises what went wrong."""
+
+    @app.get("/face_rec")
+    def face_rec_form() -> str:
+        return upload_form("Who is it?", "Send a picture; the answer is the name of who is on it.", {"file": "Picture"})
+
+    @app.post("/face_rec")
+    def face_rec() -> dict[str, Any]:
+        features, locations = flag(request, "facial_features"), flag(request, "face_locations")
+        picture = json_picture(request) if request.is_json else form_file(request, "file")
+        reply = ask(Operation.FACE_REC, (picture,), features)
+        assert isinstance(reply, Recognition)
+        return _recognition(reply, features, locations)
+
+    @app.get("/face_match")
+    def face_match_form() -> str:
+        files = {"file1": "First picture", "file2": "Second picture"}
+        return upload_form("The same person?", "Send two pictures with one face each.", files)
+
+    @app.post("/face_match")
+    def face_match() -> dict[str, Any]:
+        pictures = form_file(request, "file1"), form_file(request, "file2")
+        reply = ask(Operation.FACE_MATCH, pictures, False)
+        assert isinstance(reply, Comparison)
+        return {"match": reply.match}
+
+
+def _recognition(reply: Recognition, features: bool, locations: bool) -> dict[str, Any]:
+    """Landmarks and location are empty unless there is exactly one face."""
+    answer: dict[str, Any] = {"name": reply.person.name if reply.person else "Unknown"}
+    only = reply.faces[0] if len(reply.faces) == 1 else None
+    if features:
+        answer["facial_features"] = only.landmarks if only else {}
+    if locations:
+        answer["face_locations"] = [only.box.top, only.box.right, only.box.bottom, only.box.left] if only else []
+    return answer
