@@ -30,7 +30,7 @@ async def serve(port: int) -> None:
     )
     await broker.start()
     await stop.wait()
-    # With a client still connected, amqtt's own way out never ends. It keeps nothing that could get lost.
+    # With a client still connected, amqtt's own way out was once seen not to end. It keeps nothing to lose.
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(broker.shutdown(), SHUTDOWN)
     os._exit(0)

@@ -104,7 +104,7 @@ class KnownFaces:
             self._import(list(now))
         else:  # not mounted yet, perhaps: no reason to forget everybody
             log.warning("there is no folder %s: whoever was known stays known", self._folder)
-            self.progress = replace(self.progress, people=len(self._gallery.people), finished=True)
+            self.progress = replace(self.progress, finished=True)
 
     def _import(self, paths: list[Path]) -> None:
         self.progress = replace(self.progress, done=0, of=len(paths), skipped=())

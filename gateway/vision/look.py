@@ -11,7 +11,7 @@ from gateway.vision.decode import Picture, decode, shrink
 from gateway.vision.engine import Engine
 
 DETECT_PIXELS = 4_000_000
-"""Larger pictures are shrunk for detection alone: the stock detectors take 0.8 s a megapixel, and more memory."""
+"""Larger pictures are shrunk for detection alone: the stock detector takes 0.7 s a megapixel and more, and memory."""
 
 
 def look(data: bytes, engine: Engine, wanted: Look, max_pixels: int) -> Seen:
