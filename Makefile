@@ -28,7 +28,8 @@ format: setup ## Formats the code and mends what ruff can
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-bench: setup ## What the gateway adds over the bare engine, as JSON
+bench: setup ## The engine against stock, and what the gateway adds to it, as JSON (a quarter of an hour)
+	@$(PYTHON_IN_VENV) -m benchmarks.engine --json
 	@$(PYTHON_IN_VENV) -m benchmarks.gateway --json
 
 clean: ## Removes the environment, the caches and the demo's data

@@ -1,66 +1,78 @@
-"""The impostor curve behind ``gateway/people/decision.py``: ``python -m benchmarks.calibration --pictures DIR``.
+"""The curve of impostors behind ``gateway/people/decision.py``: ``python -m benchmarks.calibration --pictures DIR``.
 
-DIR holds ``<Person>_<nnnn>.jpg`` (the names of LFW), one person in the middle of each. Every picture is described
-by the stock engine; of all pairs of different people the cosine at each false match rate is printed as JSON.
+DIR is as for ``benchmarks.accuracy``. Of all pairs of different people: the cosine that is reached at each false
+match rate, and the share of pairs of one person that stays below it. Pictures in which no face was found are left
+out. With our engine a descriptor as in a stream is compared with one as enrolled, unless told otherwise; with
+dlib-hog both are stock's one chip.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any, get_args
 
 import click
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
-from gateway.model import Descriptor, FoundFace, Look, Seen
-from gateway.vision.engine import open_engine
-from gateway.vision.look import look
+from benchmarks.accuracy import Floats, by_cosine, genuine_pairs, impostors, similarities, thresholds
+from benchmarks.faces import describe, labelled
+from gateway.model import Purpose
 
-RATES = (0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5)
+RATES = {"0.5": 2, "0.1": 10, "0.01": 100, "0.001": 1_000, "0.0001": 10_000, "0.00001": 100_000}
+"""False match rates as they are written, and one in how many pairs that is."""
 
-_engine = None  # one for each process of the executor
-
-
-def _load() -> None:
-    global _engine
-    _engine = open_engine("dlib-hog")
+PURPOSES = click.Choice(get_args(Purpose))
 
 
-def _describe(path: Path) -> Descriptor | None:
-    assert _engine is not None
-    seen = look(path.read_bytes(), _engine, Look(), max_pixels=25_000_000)
-    return min(seen.faces, key=lambda face: _off_centre(face, seen)).descriptor if seen.faces else None
+def measure(folder: Path, engine: str, probe: Purpose, template: Purpose) -> dict[str, Any]:
+    pictures = labelled(folder)
+    if not pictures:
+        raise click.ClickException(f"{folder} holds no pictures of people.")
+    names, people = np.unique([each.person for each in pictures], return_inverse=True)
+    described = describe([each.path for each in pictures], "facegate" if engine == "facegate" else "stock")
+    compared = by_cosine(getattr(described, probe), getattr(described, template), described.found)
+    alike = similarities(compared, genuine_pairs(people))
+    genuine, strangers = alike[np.isfinite(alike)], impostors(compared, people)
+    limits = zip(RATES, thresholds(strangers, RATES.values()), strict=True)
+    return {
+        "pictures": len(pictures),
+        "found": int(described.found.sum()),
+        "people": len(names),
+        "impostor_pairs": len(strangers),
+        "genuine_pairs": len(genuine),
+        "curve": {rate: None if limit is None else _point(limit, genuine) for rate, limit in limits},
+    }
 
 
-def _off_centre(face: FoundFace, seen: Seen) -> float:
-    x = (face.box.left + face.box.right - seen.image.width) / 2
-    y = (face.box.top + face.box.bottom - seen.image.height) / 2
-    return float(np.hypot(x, y))
+def _point(limit: float, genuine: Floats) -> dict[str, float]:
+    return {"similarity": round(limit, 4), "fnmr": round(float((genuine < limit).mean()), 4)}
 
 
 @click.command(help=__doc__)
-@click.option("--pictures", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
-def main(pictures: Path) -> None:
-    paths = sorted(pictures.glob("*_[0-9][0-9][0-9][0-9].jpg"))
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_load) as executor:
-        found = list(executor.map(_describe, paths, chunksize=16))
-    described = [
-        (path.stem[:-5], descriptor) for path, descriptor in zip(paths, found, strict=True) if descriptor is not None
-    ]
-    names = np.array([name for name, _ in described])
-    matrix = np.stack([descriptor for _, descriptor in described])
-    upper = np.triu_indices(len(names), 1)
-    different = (names[:, None] != names[None, :])[upper]
-    similarities = np.sort((matrix @ matrix.T)[upper][different])[::-1]
-    genuine = (matrix @ matrix.T)[upper][~different]
-    curve = {}
-    for rate in RATES:
-        threshold = float(similarities[int(rate * len(similarities))])
-        curve[str(rate)] = {"similarity": round(threshold, 4), "fnmr": round(float((genuine < threshold).mean()), 3)}
-    counts = {"pictures": len(paths), "found": len(names), "people": len(set(names.tolist()))}
-    print(json.dumps({**counts, "impostor_pairs": len(similarities), "genuine_pairs": len(genuine), "curve": curve}))
+@click.option(
+    "--pictures", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True,
+    help="The folder of photographs by person.",
+)  # fmt: skip
+@click.option("--engine", type=click.Choice(["facegate", "dlib-hog"]), default="facegate", show_default=True)
+@click.option("--probe", type=PURPOSES, default="stream", show_default=True, help="How our engine describes a face.")
+@click.option("--template", type=PURPOSES, default="enrolment", show_default=True, help="And that which is known.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+def main(pictures: Path, engine: str, probe: Purpose, template: Purpose, as_json: bool) -> None:
+    result = measure(pictures, engine, probe, template)
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    click.echo(
+        "{found} of {pictures} pictures, of {people} people: {genuine_pairs} pairs of one person, {impostor_pairs} "
+        "of two".format(**result)
+    )
+    table = Table("false match rate", "cosine", "pairs of one person missed")
+    for rate, point in result["curve"].items():
+        table.add_row(rate, *((f"{point['similarity']:.4f}", f"{100 * point['fnmr']:.2f} %") if point else ("?", "?")))
+    Console().print(table)
 
 
 if __name__ == "__main__":

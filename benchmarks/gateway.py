@@ -4,7 +4,7 @@ A broker and ``facegate run`` are started as they are in production, on free por
 on one picture of 480 lines.
 
 Latency: one request at a time over MQTT and over REST in turn. What was added is the round trip less what the
-worker process says that decoding, detecting and embedding took in that very request.
+worker process says that its steps took, from decoding to embedding, in that very request.
 
 Throughput: for several rounds in turn, as many engine processes as there are workers look at the picture over and
 over, then as many requests as keep the workers busy go through the gateway over MQTT. The figures are medians over
@@ -42,7 +42,7 @@ from device_sim.readiness import wait_until_ready
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "device_sim" / "frames" / "obama_1.jpg"
-ENGINE_STEPS = ("decode", "detect", "embed")
+ENGINE_STEPS = ("decode", "detect", "align", "embed", "details")
 WAIT_S = 60
 
 

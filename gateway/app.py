@@ -25,8 +25,10 @@ from gateway.people.sqlite import SqliteStore
 from gateway.rest.app import create_app
 from gateway.rest.server import RestServer
 from gateway.service import Service
-from gateway.vision.engine import RECIPE
-from gateway.vision.models import model_digests
+from gateway.vision.models import FILES, check_models
+from gateway.vision.options import RECIPES, EngineOptions
+from gateway.workers.converter import converted
+from gateway.workers.options import WorkerOptions
 from gateway.workers.pool import Pool
 from gateway.workers.queue import FairQueue
 from gateway.workers.worker import Worker, worker_command
@@ -38,12 +40,12 @@ class Gateway:
     """Building it opens the store, starting it the rest. Both raise StartError."""
 
     def __init__(self, settings: Settings) -> None:
-        info = _info(settings)
+        options = WorkerOptions(_engine(settings), settings.limits.pixels, settings.workers.picture_s)
         self.metrics = Metrics()
         self.store = SqliteStore(settings.data / "people.sqlite")
         self.gallery = Gallery()
         self.pool = Pool(
-            partial(Worker, worker_command(settings.engine, settings.limits.pixels, settings.workers.picture_s)),
+            partial(Worker, worker_command(options)),
             FairQueue(settings.workers.queue, settings.workers.queue_per_camera, self.metrics),
             self.metrics,
             workers=settings.workers.count,
@@ -54,22 +56,25 @@ class Gateway:
             gallery=self.gallery,
             decision=Decision(settings.decision.max_false_identification, settings.decision.max_false_match),
             allowed=settings.operations_of,
+            search=settings.search_of,
             metrics=self.metrics,
             max_bytes=settings.limits.bytes,
+            landmarks_68=settings.landmarks_68,
         )
         self.known_faces = KnownFaces(
             settings.people.folder,
             self.store,
             self.gallery,
             self.service.describe,
-            recipe=RECIPE,
+            self.service.describe_again,
+            recipe=RECIPES[settings.engine],
             rescan_s=settings.people.rescan_s,
         )
         self.mqtt = MqttDoor(
             settings.mqtt,
             settings.limits,
             self.service.submit,
-            info,
+            _info(settings),
             self.metrics,
             client_id=settings.mqtt.client_id or _installation(settings.data),
         )
@@ -135,8 +140,15 @@ def _installation(data: Path) -> str:
     return path.read_text().strip()
 
 
+def _engine(settings: Settings) -> EngineOptions:
+    """With its models checked, and converted if need be. Raises StartError."""
+    check_models(role for role in FILES if role != "landmarks_68" or settings.landmarks_68)
+    models = converted(settings.data) if settings.engine == "facegate" else None
+    return EngineOptions(settings.engine, models, settings.precision.detector, settings.precision.descriptor)
+
+
 def _info(settings: Settings) -> dict[str, Any]:
-    """What ``bridge/info`` tells. Raises StartError if a model is missing."""
+    """What ``bridge/info`` tells."""
     limits = settings.limits
     return {
         "schema": SCHEMA,
@@ -144,5 +156,5 @@ def _info(settings: Settings) -> dict[str, Any]:
         "engine": settings.engine,
         "operations": [operation.value for operation in settings.operations],
         "limits": {"bytes": limits.bytes, "pixels": limits.pixels, "request_s": limits.request_s},
-        "models": model_digests(),
+        "models": {role: digest for role, (_, digest) in FILES.items()},
     }

@@ -12,16 +12,27 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from gateway.errors import ConfigError
-from gateway.model import CAMERA, RESERVED_CAMERAS, EngineName, Operation
+from gateway.model import (
+    CAMERA,
+    RESERVED_CAMERAS,
+    DescriptorPrecision,
+    DetectorPrecision,
+    EngineName,
+    Operation,
+    Search,
+)
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Share = Annotated[float, Field(ge=1e-4, le=0.5)]
+Pixels = Annotated[int, Field(ge=20, le=10_000)]
+Coordinate = Annotated[float, Field(ge=0, le=1)]
+Corners = Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(min_length=3, max_length=64)]
 
 PREFIX = "FACEGATE_"
 ALL_OPERATIONS = tuple(Operation)
@@ -102,8 +113,29 @@ class PeopleSettings(_Section):
     rescan_s: Seconds = 5
 
 
+class DetectionSettings(_Section):
+    min_face: Pixels = 56
+    max_face: Pixels | None = None
+
+    @model_validator(mode="after")
+    def _some_between(self) -> DetectionSettings:
+        if self.max_face is not None and self.max_face < self.min_face:
+            raise ValueError("max_face is smaller than min_face")
+        return self
+
+
+class PrecisionSettings(_Section):
+    detector: DetectorPrecision = "auto"
+    descriptor: DescriptorPrecision = "auto"
+
+
 class CameraSettings(_Section):
-    operations: tuple[Operation, ...] = ALL_OPERATIONS
+    """What is None is as for all cameras."""
+
+    operations: tuple[Operation, ...] | None = None
+    detection: DetectionSettings | None = None
+    only: tuple[Corners, ...] = ()
+    never: tuple[Corners, ...] = ()
 
 
 class Settings(BaseSettings):
@@ -113,11 +145,14 @@ class Settings(BaseSettings):
 
     data: Path = Path("data")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    engine: EngineName = "dlib-hog"
+    engine: EngineName = "facegate"
+    landmarks_68: bool = True
     mqtt: MqttSettings = MqttSettings()
     rest: RestSettings = RestSettings()
     workers: WorkerSettings = WorkerSettings()
     limits: LimitSettings = LimitSettings()
+    detection: DetectionSettings = DetectionSettings()
+    precision: PrecisionSettings = PrecisionSettings()
     decision: DecisionSettings = DecisionSettings()
     people: PeopleSettings = PeopleSettings()
     operations: tuple[Operation, ...] = ALL_OPERATIONS
@@ -134,7 +169,13 @@ class Settings(BaseSettings):
     def operations_of(self, camera: str) -> tuple[Operation, ...]:
         """What this camera may ask for: its own setting, else the one for all."""
         own = self.cameras.get(camera)
-        return own.operations if own else self.operations
+        return self.operations if own is None or own.operations is None else own.operations
+
+    def search_of(self, camera: str | None) -> Search:
+        """Which faces are looked for in pictures of this camera, or of one over REST."""
+        own = self.cameras.get(camera or "", CameraSettings())
+        detection = own.detection or self.detection
+        return Search(detection.min_face, detection.max_face, own.only, own.never)
 
     @classmethod
     def settings_customise_sources(

@@ -13,7 +13,18 @@ from typing import Any
 
 from gateway.errors import BadImage, BadRequest, Busy, GatewayError
 from gateway.health import Health
-from gateway.model import Box, Comparison, Detection, Face, Judgement, Origin, Recognition, Reply, Request, Timing
+from gateway.model import (
+    Comparison,
+    Detection,
+    Face,
+    Judgement,
+    LandmarkCount,
+    Origin,
+    Recognition,
+    Reply,
+    Request,
+    Timing,
+)
 
 SCHEMA = 1
 MAX_PARTS = 64
@@ -45,6 +56,28 @@ def read_base64(text: str | bytes) -> bytes:
         return base64.b64decode(data[header.end() if header else 0 :], validate=True)
     except (binascii.Error, ValueError):
         raise BadImage("the bytes are no JPEG, PNG or WebP picture, and no base64 of one") from None
+
+
+_LANDMARKS: Mapping[object, LandmarkCount] = {"false": 0, "0": 0, "5": 5, "68": 68, "true": 68}
+_FLAGS = {"true": True, "false": False}
+
+
+def read_landmarks(value: object) -> LandmarkCount:
+    """How many points; true is 68. Options may come as text (MQTT 5's user properties). Raises BadRequest."""
+    if (count := _LANDMARKS.get(_word(value))) is None:
+        raise BadRequest("landmarks is true (68), 68, 5 or false")
+    return count
+
+
+def read_flag(name: str, value: object) -> bool:
+    """Raises BadRequest."""
+    if (flag := _FLAGS.get(_word(value))) is None:
+        raise BadRequest(f"{name} is true or false")
+    return flag
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | str) else ""
 
 
 def dump(document: Document) -> bytes:
@@ -84,7 +117,12 @@ def _body(reply: Reply) -> Document:
         case Comparison():
             return _comparison(reply)
         case Detection():
-            return {"faces": _faces(reply.faces), "image": asdict(reply.image), "timing_ms": _timing(reply.timing)}
+            return {
+                "faces": _faces(reply.faces),
+                "image": asdict(reply.image),
+                **_annotated(reply),
+                "timing_ms": _timing(reply.timing),
+            }
 
 
 def _recognition(reply: Recognition) -> Document:
@@ -99,6 +137,7 @@ def _recognition(reply: Recognition) -> Document:
         "faces": _faces(reply.faces),
         "counts": {"face": len(reply.faces), "match": verdicts.count("match"), "unknown": verdicts.count("unknown")},
         "image": asdict(reply.image),
+        **_annotated(reply),
         "timing_ms": _timing(reply.timing),
         "dropped": reply.dropped,
     }
@@ -110,6 +149,10 @@ def _comparison(reply: Comparison) -> Document:
     return {**person, **result, "faces": _faces(reply.faces), "timing_ms": _timing(reply.timing)}
 
 
+def _annotated(reply: Recognition | Detection) -> Document:
+    return {"annotated": base64.b64encode(reply.annotated).decode()} if reply.annotated is not None else {}
+
+
 def _faces(faces: tuple[Face, ...]) -> list[Document]:
     return [_face(face) for face in faces]
 
@@ -119,7 +162,7 @@ def _face(face: Face) -> Document:
     return {
         **(_judgement(face.judgement) if face.judgement else {}),
         "box": [box.left, box.top, box.right, box.bottom],
-        "quality": {"pixels": _pixels(box)},
+        **({"quality": asdict(face.quality)} if face.quality is not None else {}),
         **({"landmarks": face.landmarks} if face.landmarks is not None else {}),
     }
 
@@ -134,10 +177,6 @@ def _judgement(judgement: Judgement) -> Document:
         "similarity": None if judgement.similarity is None else round(judgement.similarity, 4),
         "margin": None if judgement.margin is None else round(judgement.margin, 4),
     }
-
-
-def _pixels(box: Box) -> int:
-    return min(box.right - box.left, box.bottom - box.top)
 
 
 def _score(score: float) -> float:

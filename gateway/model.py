@@ -24,7 +24,21 @@ Landmarks = Mapping[str, list[tuple[int, int]]]
 Timing = Mapping[str, float]
 """Milliseconds by step: ``decode``, ``detect``, ``embed``…"""
 
-EngineName = Literal["dlib-hog", "dlib-cnn"]
+Points = NDArray[np.float32]
+"""Shape (5, 2): x and y in pixels of the upright picture, in the order of dlib's 5-point model: outer and inner corner
+of the eye on our right, the same of that on our left, the base of the nose."""
+
+EngineName = Literal["facegate", "dlib-hog", "dlib-cnn"]
+
+DetectorPrecision = Literal["auto", "int8", "bf16", "f32"]
+DescriptorPrecision = Literal["auto", "bf16", "f32"]
+"""In what numbers a network computes; ``auto`` takes what the processor is fast at."""
+
+Purpose = Literal["stream", "enrolment"]
+"""What a descriptor is for: a stream's must be quick, those of known pictures are made once and with more care."""
+
+LandmarkCount = Literal[0, 5, 68]
+"""How many points of a face are asked for."""
 
 CAMERA = re.compile(r"[A-Za-z0-9_-]{1,64}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
@@ -59,6 +73,17 @@ class Box:
     def area(self) -> int:
         return (self.right - self.left) * (self.bottom - self.top)
 
+    def within(self, width: int, height: int) -> Box:
+        """What of it lies in a picture of that size; at least a pixel, at its edge."""
+        left, top = min(max(self.left, 0), width - 1), min(max(self.top, 0), height - 1)
+        return Box(left, top, max(min(self.right, width), left + 1), max(min(self.bottom, height), top + 1))
+
+    def times(self, factor: int) -> Box:
+        return Box(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor)
+
+    def moved(self, x: int, y: int) -> Box:
+        return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -69,30 +94,88 @@ class Image:
     bytes: int
 
 
+Polygon = tuple[tuple[float, float], ...]
+"""Corners (x, y) as shares of the picture's width and height, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which faces are looked for: from ``min_face`` to about ``max_face`` pixels, by the width of their box.
+
+    Where ``only`` names polygons the middle of a face must lie in one of them; in one of ``never`` it must not.
+    """
+
+    min_face: int = 56
+    max_face: int | None = None
+    only: tuple[Polygon, ...] = ()
+    never: tuple[Polygon, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What vision is to report of each face, beside its box."""
+    """Find the faces in a picture, and report of each what is asked for beside its box and quality."""
 
-    descriptors: bool = True
-    landmarks: bool = False
+    search: Search = Search()
+    descriptors: Purpose | None = "stream"
+    landmarks: LandmarkCount = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Describe a known face anew; the picture is that of its chips, kept from when it was enrolled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is drawn of a face: in another colour if it is ``known``."""
+
+    box: Box
+    label: str
+    known: bool
+    landmarks: Landmarks | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Draw faces into a picture."""
+
+    marks: tuple[Mark, ...]
+
+
+Task = Look | LookAgain | Draw
+"""What a worker process can do with a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How well a face can be seen: ``pixels`` across its box; the others are 0 to 1 (vision/quality.py)."""
+
+    pixels: int
+    brightness: float
+    sharpness: float
+    pose: float
+    inside: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundFace:
-    """A face before anybody has a name."""
+    """A face before anybody has a name. ``chips``: an image of it aligned, where it is to be enrolled."""
 
     box: Box
     descriptor: Descriptor | None = None
     landmarks: Landmarks | None = None
+    quality: Quality | None = None
+    chips: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """All that vision has to say of one picture."""
+    """All that vision has to say of one picture. ``drawn``: where that was asked for, a JPEG with the faces marked."""
 
     image: Image
     faces: tuple[FoundFace, ...]
     timing: Timing
+    drawn: bytes | None = None
 
     def sole_face(self) -> FoundFace:
         """For whoever needs exactly one. Raises NoFace or MultipleFaces."""
@@ -134,6 +217,7 @@ class Face:
     """A face in a reply; ``judgement`` is None where nobody asked who it is."""
 
     box: Box
+    quality: Quality | None = None
     landmarks: Landmarks | None = None
     judgement: Judgement | None = None
 
@@ -166,7 +250,8 @@ class Request:
     """One thing that somebody wants to know of one or two pictures.
 
     ``pictures``: encoded, as they came. ``good_for``: seconds after which an answer is of no more use.
-    ``live`` marks a frame of a stream, where the newest wins. Raises BadRequest if the parts do not fit together.
+    ``live`` marks a frame of a stream, where the newest wins; ``annotate`` asks for the picture with the faces drawn
+    in. Raises BadRequest if the parts do not fit together.
     """
 
     operation: Operation
@@ -174,7 +259,8 @@ class Request:
     good_for: float
     origin: Origin = field(default_factory=Origin)
     person: str | None = None
-    landmarks: bool = False
+    landmarks: LandmarkCount = 0
+    annotate: bool = False
     live: bool = False
 
     def __post_init__(self) -> None:
@@ -183,6 +269,8 @@ class Request:
             raise BadRequest(f"{self.operation.value} takes {wanted} picture(s), not {len(self.pictures)}")
         if (self.operation is Operation.VERIFY) != (self.person is not None):
             raise BadRequest("verify needs a person, and no other operation takes one")
+        if self.annotate and self.operation not in (Operation.FACE_REC, Operation.DETECT):
+            raise BadRequest("only face_rec and detect annotate a picture")
         if self.person is not None and not PERSON.fullmatch(self.person):
             raise BadRequest("a person's id is 1 to 53 of a-z, 0-9 and _")
 
@@ -194,12 +282,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognition:
-    """The answer to ``face_rec``. ``dropped``: frames of this camera that newer ones replaced since the last result."""
+    """The answer to ``face_rec``. ``dropped``: frames of this camera that newer ones replaced since the last result.
+
+    ``annotated``: where asked for, the picture as a JPEG with the faces drawn in.
+    """
 
     faces: tuple[Face, ...]
     image: Image
     threshold: float
     timing: Timing
+    annotated: bytes | None = None
     dropped: int = 0
 
     @property
@@ -237,6 +329,7 @@ class Detection:
     faces: tuple[Face, ...]
     image: Image
     timing: Timing
+    annotated: bytes | None = None
 
 
 Reply = Recognition | Comparison | Detection

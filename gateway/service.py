@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from gateway.errors import Forbidden, GatewayError, TooLarge
+from gateway.errors import Forbidden, GatewayError, TooLarge, Unsupported
 from gateway.metrics import Metrics, Stopwatch
 from gateway.model import (
     Comparison,
     Descriptor,
     Detection,
+    Draw,
     Face,
     FoundFace,
+    Judgement,
     Look,
+    LookAgain,
+    Mark,
     Operation,
+    Purpose,
     Recognition,
     Reply,
     Request,
+    Search,
     Timing,
 )
 from gateway.people.decision import Decision
@@ -30,9 +37,19 @@ from gateway.workers.queue import Job, Report
 T = TypeVar("T")
 U = TypeVar("U")
 
+PURPOSE: Mapping[Operation, Purpose | None] = {
+    Operation.FACE_REC: "stream",
+    Operation.FACE_MATCH: "enrolment",
+    Operation.VERIFY: "stream",
+    Operation.DETECT: None,
+}
+"""How descriptors are made for each operation, if at all: two pictures that are compared are worth the time."""
+
 
 class Service:
-    """``look`` hands a job to the worker processes; ``allowed`` tells what a camera may ask for."""
+    """``look`` hands a job to the worker processes; ``allowed`` tells what a camera may ask for, ``search`` which faces
+    are looked for in its pictures; ``landmarks_68`` whether so many may be asked for.
+    """
 
     def __init__(
         self,
@@ -40,14 +57,18 @@ class Service:
         gallery: Gallery,
         decision: Decision,
         allowed: Callable[[str], tuple[Operation, ...]],
+        search: Callable[[str | None], Search],
         metrics: Metrics,
         *,
         max_bytes: int,
+        landmarks_68: bool = True,
     ) -> None:
         self._look = look
         self._gallery = gallery
         self._decision = decision
         self._allowed = allowed
+        self._search = search
+        self._landmarks_68 = landmarks_68
         self._metrics = metrics
         self._max_bytes = max_bytes
 
@@ -56,28 +77,33 @@ class Service:
         self._metrics.count("requests")
         try:
             self._check(request)
-            reply = _then(self._look(_job(request)), partial(self._reply, request))
+            reply = _then(self._look(self._job(request)), partial(self._reply, request))
+            if request.annotate:
+                reply = _flat(_then(reply, partial(self._annotated, request)))
         except Exception as error:
             reply = Future()
             reply.set_exception(error)
         reply.add_done_callback(self._count)
         return reply
 
-    def describe(self, picture: bytes) -> Descriptor:
-        """The descriptor of the one face in a picture of somebody known; waits for it.
+    def describe(self, picture: bytes) -> FoundFace:
+        """The one face in a picture of somebody known, with descriptor and chips; waits for it.
 
         Raises what is wrong with the picture, Busy, or CancelledError when the gateway goes down.
         """
         self._check_size(picture)
-        job = Job((picture,), Look(), lane="known faces", deadline=math.inf)
-        return _descriptor(self._look(job).result().seen[0].sole_face())
+        return self._known(picture, Look(self._search(None), "enrolment"))
+
+    def describe_again(self, chips: bytes) -> FoundFace:
+        """The same of somebody whose chips were kept, where descriptors are made in another way by now."""
+        return self._known(chips, LookAgain())
 
     def recognise(self, request: Request, report: Report) -> Recognition:
         """Who is it? Each face against everybody known."""
         (seen,) = report.seen
         clock = Stopwatch()
         found = [(face, self._gallery.nearest(_descriptor(face))) for face in seen.faces]
-        faces = tuple(Face(face.box, face.landmarks, self._decision.identify(nearest)) for face, nearest in found)
+        faces = tuple(_face(face, self._decision.identify(nearest)) for face, nearest in found)
         clock.lap("match")
         return Recognition(
             faces=faces,
@@ -104,7 +130,7 @@ class Service:
             match=score >= threshold,
             score=score,
             threshold=threshold,
-            faces=tuple(Face(face.box, face.landmarks) for face in found),
+            faces=tuple(map(_face, found)),
             timing=_timing(request, report, clock.laps),
             person=person,
         )
@@ -112,10 +138,33 @@ class Service:
     def detect(self, request: Request, report: Report) -> Detection:
         """Where are the faces?"""
         (seen,) = report.seen
-        faces = tuple(Face(face.box, face.landmarks) for face in seen.faces)
+        faces = tuple(map(_face, seen.faces))
         return Detection(faces=faces, image=seen.image, timing=_timing(request, report, {}))
 
+    def _job(self, request: Request) -> Job:
+        camera = request.origin.camera
+        lane = camera or "over REST"  # no camera is called that
+        return Job(
+            request.pictures,
+            Look(self._search(camera), PURPOSE[request.operation], request.landmarks),
+            lane=f"{lane}/frame" if request.live else lane,
+            deadline=request.deadline,
+            live=request.live,
+        )
+
+    def _known(self, picture: bytes, task: Look | LookAgain) -> FoundFace:
+        job = Job((picture,), task, lane="known faces", deadline=math.inf)
+        return self._look(job).result().seen[0].sole_face()
+
+    def _annotated(self, request: Request, reply: Reply) -> Future[Reply]:
+        """The reply with the picture, into which a worker has drawn its faces."""
+        assert not isinstance(reply, Comparison)
+        job = Job(request.pictures, Draw(tuple(map(_mark, reply.faces))), lane="annotated", deadline=request.deadline)
+        return _then(self._look(job), lambda report: replace(reply, annotated=report.seen[0].drawn))
+
     def _check(self, request: Request) -> None:
+        if request.landmarks == 68 and not self._landmarks_68:
+            raise Unsupported("landmarks of 68 points are switched off here; there are 5")
         camera = request.origin.camera
         if camera is not None and request.operation not in self._allowed(camera):
             raise Forbidden(f"the camera {camera} may not ask for {request.operation.value}")
@@ -142,15 +191,15 @@ class Service:
             self._metrics.count("errors" if reply.exception() else "replies")
 
 
-def _job(request: Request) -> Job:
-    lane = request.origin.camera or "over REST"  # no camera is called that
-    return Job(
-        request.pictures,
-        Look(descriptors=request.operation is not Operation.DETECT, landmarks=request.landmarks),
-        lane=f"{lane}/frame" if request.live else lane,
-        deadline=request.deadline,
-        live=request.live,
-    )
+def _face(face: FoundFace, judgement: Judgement | None = None) -> Face:
+    return Face(face.box, face.quality, face.landmarks, judgement)
+
+
+def _mark(face: Face) -> Mark:
+    """Labelled with the name; faces that nobody asked about are not labelled."""
+    person = face.judgement.person if face.judgement else None
+    label = person.name if person else face.judgement.verdict if face.judgement else ""
+    return Mark(face.box, label, person is not None, face.landmarks)
 
 
 def _descriptor(face: FoundFace) -> Descriptor:
@@ -170,15 +219,29 @@ def _timing(request: Request, report: Report, laps: Timing) -> Timing:
 def _then(first: Future[T], function: Callable[[T], U]) -> Future[U]:
     """The future of ``function`` of its result; its exception and cancellation are passed on."""
     second: Future[U] = Future()
-
-    def pass_on(done: Future[T]) -> None:
-        if done.cancelled():
-            second.cancel()
-            return
-        try:
-            second.set_result(function(done.result()))
-        except Exception as error:  # into the future with it, whatever it is: the door answers
-            second.set_exception(error)
-
-    first.add_done_callback(pass_on)
+    first.add_done_callback(lambda done: _settle(second, done, function))
     return second
+
+
+def _flat(first: Future[Future[T]]) -> Future[T]:
+    """The future of what the future within that future will give."""
+    last: Future[T] = Future()
+
+    def unwrap(done: Future[Future[T]]) -> None:
+        if done.cancelled() or done.exception():
+            _settle(last, done, Future.result)
+        else:
+            done.result().add_done_callback(lambda inner: _settle(last, inner, lambda value: value))
+
+    first.add_done_callback(unwrap)
+    return last
+
+
+def _settle(future: Future[U], done: Future[T], function: Callable[[T], U]) -> None:
+    if done.cancelled():
+        future.cancel()
+        return
+    try:
+        future.set_result(function(done.result()))
+    except Exception as error:  # into the future with it, whatever it is: the door answers
+        future.set_exception(error)

@@ -25,10 +25,11 @@ done_mark=.venv/.facegate-$(cat pyproject.toml uv.lock | cksum | tr ' ' -)
 [ -e "$done_mark" ] && exit 0
 
 uv=$(sed -n '/^name = "uv"$/{n;s/^version = "\(.*\)"$/\1/p;}' uv.lock)
-echo "setup: installing the packages of uv.lock (about 150 MB the first time)"
+echo "setup: installing the packages of uv.lock (about 350 MB the first time)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv" ||
   fail "uv cannot be installed; is the Python package registry reachable?"
-UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --frozen || fail "the packages cannot be installed; see above"
+# Compiled at once: every worker process and every test that starts a program would else pay for it.
+UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --frozen --compile-bytecode || fail "the packages cannot be installed; see above"
 rm -f .venv/.facegate-*
 touch "$done_mark"
 echo "setup: done"

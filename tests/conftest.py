@@ -10,13 +10,13 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.app import Gateway, running
 from gateway.config import Settings
-from tests.support import KNOWN_FACES, SHARED, Broker, Client, broker_running, free_port, wait_for
+from tests.support import KNOWN_FACES, SHARED, Broker, Client, broker_running, free_port, furnished, wait_for
 
 
 def settings(data: Path, broker: Broker, **changes: object) -> Settings:
     """As from a file: ``changes`` are merged over what a test needs."""
     content: dict[str, object] = {
-        "data": data,
+        "data": furnished(data),
         "mqtt": {"host": "127.0.0.1", "port": broker.port},
         "rest": {"port": free_port()},
         "people": {"folder": KNOWN_FACES, "rescan_s": 0.2},
@@ -38,7 +38,13 @@ def gateway_settings(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -
     return settings(
         tmp_path_factory.mktemp("data"),
         broker,
-        cameras={"blind": {"operations": ["detect"]}},
+        cameras={
+            "blind": {"operations": ["detect"]},
+            "wall": {"never": [[[0, 0], [1, 0], [1, 1], [0, 1]]]},
+            "left": {"only": [[[0, 0], [0.3, 0], [0.3, 1], [0, 1]]]},
+            "middle": {"only": [[[0.3, 0], [0.8, 0], [0.8, 1], [0.3, 1]]]},
+            "far": {"detection": {"max_face": 120}},
+        },
         mqtt={"response_topics": ["answers/"]},
     )
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from gateway.model import Box, Descriptor, FoundFace, Image, Person, Seen
+from gateway.model import Box, Descriptor, FoundFace, Image, Person, Quality, Seen
 
 BOX = Box(10, 20, 110, 140)
+QUALITY = Quality(pixels=100, brightness=0.52, sharpness=0.81, pose=0.93, inside=1.0)
 ALICE, BOB, CAROL = Person("alice", "Alice"), Person("bob", "Bob"), Person("carol", "Carol")
 
 
@@ -35,7 +36,8 @@ def unit(vector: Any) -> Descriptor:
 def seen(*descriptors: Descriptor | None) -> Seen:
     """A picture with a face for each."""
     timing = {"decode": 1.0, "detect": 30.0, "embed": 3.0}
-    return Seen(Image(640, 480, 5000), tuple(FoundFace(BOX, each) for each in descriptors), timing)
+    faces = tuple(FoundFace(BOX, each, quality=QUALITY) for each in descriptors)
+    return Seen(Image(640, 480, 5000), faces, timing)
 
 
 def encoded(image: PIL.Image.Image, kind: str, **options: Any) -> bytes:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
 import queue
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
+
+from gateway.vision.converted import folder_for
+from gateway.workers.converter import converted
 
 ROOT = Path(__file__).parent.parent
 FRAMES = ROOT / "device_sim" / "frames"
@@ -46,6 +53,38 @@ def wait_for(condition: Any, seconds: float = WAIT_S) -> None:
     while not condition():
         assert time.monotonic() < end, f"{condition} did not come true in {seconds} s"
         time.sleep(0.02)
+
+
+@cache
+def models() -> Path:
+    """dlib's networks, converted once for all the tests."""
+    data = tempfile.mkdtemp(prefix="facegate-tests-")
+    atexit.register(shutil.rmtree, data, ignore_errors=True)
+    return converted(Path(data))
+
+
+def furnished(data: Path) -> Path:
+    """A data folder in which a gateway finds the networks converted."""
+    folder = folder_for(data)
+    if not folder.exists():
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir()
+        folder.symlink_to(models())
+    return data
+
+
+@contextmanager
+def halted(pids: Iterable[int]) -> Iterator[None]:
+    """Worker processes that stand still: each takes a job and does nothing with it until they go on."""
+    stopped = list(pids)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in stopped:
+            with suppress(ProcessLookupError):  # killed meanwhile
+                os.kill(pid, signal.SIGCONT)
 
 
 def accepts(port: int) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,8 +34,12 @@ ONLY_IN = {
     "flask": {"rest/app", "rest/problems", "rest/requestlog", "rest/seed", "rest/server", "rest/uploads"},
     "werkzeug": {"rest/app", "rest/problems"},
     "waitress": {"rest/server"},
+    "openvino": {"vision/ov"},
+    "simplejpeg": {"vision/decode"},
+    "cv2": {"vision/align", "vision/engine", "vision/pyramid"},
+    "dlib": {"vision/align"},
     "face_recognition": {"vision/stock"},
-    "PIL": {"vision/decode", "vision/stock"},
+    "PIL": {"vision/annotate", "vision/decode", "vision/stock"},
     "sqlite3": {"people/sqlite"},
     "pydantic": {"config"},
     "pydantic_settings": {"config"},
@@ -97,6 +103,26 @@ def test_nothing_happens_at_import(path: Path) -> None:
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             assert path.name == "__main__.py", f"{name_of(path)}:{node.lineno} calls something at import"
+
+
+PICTURES = {"PIL", "cv2", "dlib", "face_recognition", "openvino", "simplejpeg"}
+
+
+@pytest.mark.parametrize(
+    ("module", "never"),
+    [
+        pytest.param("gateway.app", PICTURES, id="the gateway never touches a picture"),
+        pytest.param("gateway.workers.process", {"flask", "paho", "sqlite3", "waitress"}, id="a worker has no door"),
+        pytest.param("gateway.vision.engine", {"openvino", "face_recognition"}, id="nobody pays for both engines"),
+    ],
+)
+def test_what_a_process_must_not_load_is_not_loaded(module: str, never: set[str]) -> None:
+    """However deep the imports go; what strangers send is decoded in the worker processes alone."""
+    code = f"import sys, {module}; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    loaded = set(told.split())
+    assert module in loaded
+    assert not loaded & never
 
 
 def test_the_simulator_never_imports_the_gateway() -> None:

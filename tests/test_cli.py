@@ -15,15 +15,18 @@ import pytest
 import requests
 
 from gateway import __version__
-from tests.support import KNOWN_FACES, ROOT, Broker, free_port, wait_for
+from gateway.vision.converted import DIGESTS, folder_for
+from gateway.vision.models import FILES, model_file
+from tests.support import KNOWN_FACES, ROOT, Broker, free_port, furnished, wait_for
 
 FACEGATE = [sys.executable, "-m", "gateway"]
 
 
-def environment(data: Path, broker: Broker, rest_port: int) -> dict[str, str]:
+def environment(data: Path, broker: Broker, rest_port: int, *, empty: bool = False) -> dict[str, str]:
+    """With the models converted in the data folder, unless that is to be ``empty``."""
     return {
         **os.environ,
-        "FACEGATE_DATA": str(data),
+        "FACEGATE_DATA": str(data if empty else furnished(data)),
         "FACEGATE_MQTT__HOST": "127.0.0.1",
         "FACEGATE_MQTT__PORT": str(broker.port),
         "FACEGATE_REST__PORT": str(rest_port),
@@ -48,6 +51,12 @@ def is_ready(port: int) -> bool:
         return False
 
 
+def wait_until_ready(process: subprocess.Popen[str], port: int) -> None:
+    """Fails with what it said, if it ends before."""
+    wait_for(lambda: process.poll() is not None or is_ready(port), 60)
+    assert process.poll() is None, process.communicate()[1]
+
+
 def children(pid: int) -> list[int]:
     lists = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for path in lists for child in path.read_text().split()]
@@ -61,7 +70,7 @@ def alive(pid: int) -> bool:
 def test_it_ends_cleanly_and_leaves_no_process(tmp_path: Path, broker: Broker, number: int) -> None:
     port = free_port()
     with facegate(environment(tmp_path / "data", broker, port)) as process:
-        wait_for(lambda: is_ready(port), 60)
+        wait_until_ready(process, port)
         workers = children(process.pid)
         assert workers
         process.send_signal(number)
@@ -72,11 +81,37 @@ def test_it_ends_cleanly_and_leaves_no_process(tmp_path: Path, broker: Broker, n
 def test_its_workers_end_when_it_is_killed(tmp_path: Path, broker: Broker) -> None:
     port = free_port()
     with facegate(environment(tmp_path / "data", broker, port)) as process:
-        wait_for(lambda: is_ready(port), 60)
+        wait_until_ready(process, port)
         workers = children(process.pid)
         process.kill()
         process.wait()
         wait_for(lambda: not any(map(alive, workers)))
+
+
+def test_the_first_start_converts_the_models_and_tells_so(tmp_path: Path, broker: Broker) -> None:
+    port, data = free_port(), tmp_path / "data"
+    for told in (3, 0):
+        with facegate(environment(data, broker, port, empty=True)) as process:
+            wait_until_ready(process, port)
+            process.terminate()
+            _, log = process.communicate(timeout=20)
+        assert log.count("converting dlib's models, once") == told
+    assert (folder_for(data) / DIGESTS).is_file()
+
+
+def test_without_the_68_landmarks_their_model_need_not_be_there(tmp_path: Path, broker: Broker) -> None:
+    """Its licence may be why: the others lie in a package of that name that stands before the real one."""
+    models = tmp_path / "face_recognition_models" / "models"
+    models.mkdir(parents=True)
+    (models.parent / "__init__.py").touch()
+    for role in FILES:
+        if role != "landmarks_68":
+            (models / FILES[role][0]).symlink_to(model_file(role))
+    port = free_port()
+    env = {**environment(tmp_path / "data", broker, port), "PYTHONPATH": str(tmp_path)}
+    assert f"The landmarks_68 model {models}" in refused(env)
+    with facegate({**env, "FACEGATE_LANDMARKS_68": "false"}) as process:
+        wait_until_ready(process, port)
 
 
 def refused(env: dict[str, str], *, code: int = 1) -> str:
@@ -115,7 +150,7 @@ def test_a_missing_model_is_told(tmp_path: Path, broker: Broker) -> None:
 def test_a_second_gateway_on_the_same_data_leaves(tmp_path: Path, broker: Broker) -> None:
     port = free_port()
     with facegate(environment(tmp_path / "data", broker, port)) as first:
-        wait_for(lambda: is_ready(port), 60)
+        wait_until_ready(first, port)
         sentence = refused(environment(tmp_path / "data", broker, free_port()))
         assert sentence == f"facegate: Another gateway is at work on the data folder {tmp_path / 'data'}."
         assert first.poll() is None
@@ -123,7 +158,7 @@ def test_a_second_gateway_on_the_same_data_leaves(tmp_path: Path, broker: Broker
 
 def test_a_data_folder_that_cannot_be_made_is_told(tmp_path: Path, broker: Broker) -> None:
     (tmp_path / "file").touch()
-    assert "cannot be used" in refused(environment(tmp_path / "file" / "data", broker, free_port()))
+    assert "cannot be used" in refused(environment(tmp_path / "file" / "data", broker, free_port(), empty=True))
 
 
 def test_a_wrong_setting_is_refused_by_its_path(tmp_path: Path, broker: Broker) -> None:

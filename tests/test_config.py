@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from click.testing import CliRunner, Result
 from gateway.cli import main
 from gateway.config import PREFIX, Settings, load
 from gateway.errors import ConfigError
-from gateway.model import Operation
+from gateway.model import EngineName, Operation, Search
 from tests.support import ROOT
 
 CONFIG = ROOT / "config" / "gateway.yaml"
@@ -73,6 +74,20 @@ def test_a_file_changes_only_what_it_names(write: Write) -> None:
         ("mqtt: null", "mqtt"),
         ("log_level: LOUD", "log_level"),
         ("engine: magic", "engine"),
+        ("engine: dlib", "engine"),
+        ("engine: Facegate", "engine"),
+        ("landmarks_68: perhaps", "landmarks_68"),
+        ("detection: {min_face: 5}", "detection.min_face"),
+        ("detection: {min_face: 10001}", "detection.min_face"),
+        ("detection: {min_face: 56.5}", "detection.min_face"),
+        ("detection: {min_face: null}", "detection.min_face"),
+        ("detection: {max_face: 19}", "detection.max_face"),
+        ("detection: {min_face: 100, max_face: 99}", "detection"),
+        ("detection: {max_face: 55}", "detection"),
+        ("detection: {smallest: 56}", "detection.smallest"),
+        ("precision: {detector: f16}", "precision.detector"),
+        ("precision: {descriptor: int8}", "precision.descriptor"),
+        ("precision: int8", "precision"),
         ("workers: {picture_s: .inf}", "workers.picture_s"),
         ("workers: {picture_s: .nan}", "workers.picture_s"),
         ("workers: {queue: 0}", "workers.queue"),
@@ -82,6 +97,15 @@ def test_a_file_changes_only_what_it_names(write: Write) -> None:
         ("operations: [detect, fly]", "operations.1"),
         ("cameras: {porch: {operations: [fly]}}", "cameras.porch.operations.0"),
         ("cameras: {porch: {colour: red}}", "cameras.porch.colour"),
+        ("cameras: {porch: {detection: {min_face: 5}}}", "cameras.porch.detection.min_face"),
+        ("cameras: {porch: {detection: {max_face: 55}}}", "cameras.porch.detection"),
+        ("cameras: {porch: {only: [[[0, 0], [1, 1]]]}}", "cameras.porch.only.0"),
+        ("cameras: {porch: {never: [[]]}}", "cameras.porch.never.0"),
+        ("cameras: {porch: {never: [[[0, 0], [1.2, 0], [1, 1]]]}}", "cameras.porch.never.0.1.0"),
+        ("cameras: {porch: {only: [[[0, 0], [1, -0.1], [1, 1]]]}}", "cameras.porch.only.0.1.1"),
+        ("cameras: {porch: {only: [[[0, 0], [1, .nan], [1, 1]]]}}", "cameras.porch.only.0.1.1"),
+        ("cameras: {porch: {only: [[[0, 0], [1, 0, 1], [1, 1]]]}}", "cameras.porch.only.0.1"),
+        ("cameras: {porch: {only: [[0, 0], [1, 0], [1, 1]]}}", "cameras.porch.only.0.0"),
         ("cameras: {the porch: {}}", "cameras"),
         ("cameras: {bridge: {}}", "cameras"),
     ],
@@ -89,6 +113,17 @@ def test_a_file_changes_only_what_it_names(write: Write) -> None:
 def test_what_is_wrong_is_refused_by_its_path(write: Write, content: str, path: str) -> None:
     with pytest.raises(ConfigError, match=rf"cannot be used: {path}: "):
         load(write(content))
+
+
+def test_a_polygon_with_more_corners_than_anybody_draws_is_refused(write: Write) -> None:
+    corners = [[n / 100, 0.5] for n in range(65)]
+    with pytest.raises(ConfigError, match=r"cameras\.porch\.only\.0: .* 64 items"):
+        load(write(json.dumps({"cameras": {"porch": {"only": [corners]}}})))
+
+
+@pytest.mark.parametrize("engine", get_args(EngineName))
+def test_every_engine_can_be_chosen(write: Write, engine: str) -> None:
+    assert load(write(f"engine: {engine}")).engine == engine
 
 
 @pytest.mark.parametrize("key", ["_env_file", "_env_prefix", "_cli_prog_name", "__pydantic_self__"])
@@ -135,8 +170,32 @@ def test_lists_and_maps_come_from_the_environment_as_json(monkeypatch: pytest.Mo
     assert settings.operations_of("porch") == (Operation.VERIFY,)
 
 
+def test_nested_settings_come_from_the_environment_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEGATE_LANDMARKS_68", "false")
+    monkeypatch.setenv("FACEGATE_DETECTION__MAX_FACE", "300")
+    monkeypatch.setenv("FACEGATE_PRECISION__DETECTOR", "f32")
+    settings = load()
+    assert settings.landmarks_68 is False
+    assert settings.search_of("porch") == Search(56, 300)
+    assert (settings.precision.detector, settings.precision.descriptor) == ("f32", "auto")
+
+
+def test_a_camera_s_regions_come_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEGATE_CAMERAS", '{"porch": {"never": [[[0, 0], [1, 0], [1, 0.5]]]}}')
+    assert load().search_of("porch").never == (((0, 0), (1, 0), (1, 0.5)),)
+
+
 @pytest.mark.parametrize(
-    "variable", ["FACEGATE_MQTT__HOTS", "FACEGATE_MQQT__HOST", "FACEGATE_DATA__X", "FACEGATE_", "facegate_prot"]
+    "variable",
+    [
+        "FACEGATE_MQTT__HOTS",
+        "FACEGATE_MQQT__HOST",
+        "FACEGATE_DATA__X",
+        "FACEGATE_DETECTION__MINFACE",
+        "FACEGATE_CAMERAS__PORCH__ONLY",
+        "FACEGATE_",
+        "facegate_prot",
+    ],
 )
 def test_a_mistyped_variable_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "x")
@@ -149,6 +208,8 @@ def test_a_mistyped_variable_is_refused_by_its_name(monkeypatch: pytest.MonkeyPa
     [
         ("FACEGATE_MQTT__PORT", r"mqtt\.port"),
         ("FACEGATE_OPERATIONS", "operations"),
+        ("FACEGATE_DETECTION__MIN_FACE", r"detection\.min_face"),
+        ("FACEGATE_PRECISION__DETECTOR", r"precision\.detector"),
         ("FACEGATE_MQTT__RESPONSE_TOPICS", "mqtt"),
     ],
 )
@@ -162,7 +223,36 @@ def test_a_camera_may_ask_for_its_own_operations_else_for_those_of_all(write: Wr
     settings = load(write("{operations: [face_rec, detect], cameras: {porch: {operations: []}, yard: {}}}"))
     assert settings.operations_of("hall") == (Operation.FACE_REC, Operation.DETECT)
     assert settings.operations_of("porch") == ()
-    assert settings.operations_of("yard") == tuple(Operation)
+    assert settings.operations_of("yard") == (Operation.FACE_REC, Operation.DETECT)
+
+
+def test_a_camera_that_sets_only_regions_may_ask_for_what_all_may(write: Write) -> None:
+    settings = load(write("{operations: [detect], cameras: {porch: {only: [[[0, 0], [1, 0], [1, 1]]]}}}"))
+    assert settings.operations_of("porch") == (Operation.DETECT,)
+
+
+def test_faces_are_looked_for_as_the_camera_s_own_settings_say_else_as_for_all(write: Write) -> None:
+    settings = load(
+        write(
+            "{detection: {min_face: 40, max_face: 400}, cameras: {"
+            "far: {detection: {min_face: 20, max_face: 50}}, "
+            "yard: {only: [[[0, 0.2], [0.6, 0.2], [0.6, 1]]], never: [[[0, 0], [1, 0], [1, 1]]]}}}"
+        )
+    )
+    assert settings.search_of("far") == Search(20, 50)
+    assert settings.search_of("yard") == Search(
+        40, 400, only=(((0, 0.2), (0.6, 0.2), (0.6, 1)),), never=(((0, 0), (1, 0), (1, 1)),)
+    )
+    assert settings.search_of("porch") == Search(40, 400)
+
+
+def test_pictures_over_rest_are_of_no_camera(write: Write) -> None:
+    settings = load(write("{detection: {min_face: 80}, cameras: {far: {detection: {min_face: 20}}}}"))
+    assert settings.search_of(None) == Search(80)
+
+
+def test_by_default_faces_are_looked_for_as_the_model_says() -> None:
+    assert Settings().search_of(None) == Settings().search_of("porch") == Search()
 
 
 def test_there_is_a_worker_for_each_core_unless_set(write: Write) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import Future
+from dataclasses import Field, fields
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,18 @@ from gateway.config import LimitSettings
 from gateway.errors import wire_errors
 from gateway.health import Health
 from gateway.metrics import COUNTS, Metrics
-from gateway.model import Operation
+from gateway.model import Operation, Quality
 from gateway.mqtt.topics import Topics
 from gateway.mqtt.wire import OPTIONS
 from gateway.people.known_faces import Progress
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
+from gateway.vision.models import FILES, Role
 from tests.support import ROOT
 
 README = (ROOT / "README.md").read_text()
 MQTT = (ROOT / "docs" / "mqtt.md").read_text()
+MODELS = (ROOT / "docs" / "models.md").read_text()
 REST = (ROOT / "docs" / "rest.md").read_text()
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("known_faces/*.md"), *ROOT.glob("*/frames/*.md")]
 
@@ -52,6 +55,17 @@ def test_every_error_code_is_documented(code: str) -> None:
 def test_every_operation_is_documented(operation: Operation) -> None:
     assert f"| `{operation.value}` |" in MQTT
     assert f"request/{operation.value}" in README
+
+
+@pytest.mark.parametrize("field", fields(Quality), ids=lambda field: field.name)
+def test_every_quality_is_documented(field: Field[object]) -> None:
+    assert f"`{field.name}`" in MQTT
+
+
+@pytest.mark.parametrize("role", FILES)
+def test_every_model_is_documented_with_its_digest(role: Role) -> None:
+    name, digest = FILES[role]
+    assert f"| `{name}` | `{digest}` |" in MODELS
 
 
 @pytest.mark.parametrize("option", sorted(OPTIONS))

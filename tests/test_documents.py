@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from gateway.documents import read_base64, read_json, write_error, write_health, write_reply
+from gateway.documents import (
+    read_base64,
+    read_flag,
+    read_json,
+    read_landmarks,
+    write_error,
+    write_health,
+    write_reply,
+)
 from gateway.errors import BadImage, BadRequest, Busy, GatewayError, NoFace
 from gateway.health import Health
 from gateway.model import (
@@ -20,6 +28,7 @@ from gateway.model import (
     Operation,
     Origin,
     Person,
+    Quality,
     Recognition,
     Reply,
     Request,
@@ -40,7 +49,9 @@ HEAD = {
 IMAGE = Image(853, 480, 102795)
 TIMING = {"queue": 1.23, "decode": 1.06, "detect": 31.0, "total": 37.44}
 TIMING_MS = {"queue": 1.2, "decode": 1.1, "detect": 31.0, "total": 37.4}
-KNOWN = Face(Box(412, 88, 530, 206), judgement=Judgement("match", OBAMA, 0.83333, 0.96234, 0.312345))
+QUALITY = Quality(pixels=118, brightness=0.52, sharpness=0.81, pose=0.93, inside=1.0)
+QUALITY_JSON = {"pixels": 118, "brightness": 0.52, "sharpness": 0.81, "pose": 0.93, "inside": 1.0}
+KNOWN = Face(Box(412, 88, 530, 206), QUALITY, judgement=Judgement("match", OBAMA, 0.83333, 0.96234, 0.312345))
 STRANGER = Face(Box(10, 10, 50, 60), judgement=Judgement("unknown", None, 0.2, 0.8))
 PIXEL = b"\xff\xd8\xff\xe0 not quite a picture"
 
@@ -77,7 +88,7 @@ def test_a_result_is_the_contracts() -> None:
                 "similarity": 0.9623,
                 "margin": 0.3123,
                 "box": [412, 88, 530, 206],
-                "quality": {"pixels": 118},
+                "quality": QUALITY_JSON,
             }
         ],
         "counts": {"face": 1, "match": 1, "unknown": 0},
@@ -105,12 +116,38 @@ def test_nobody_there_is_a_result_too() -> None:
 
 
 def test_landmarks_stand_by_the_face_if_asked_for() -> None:
-    document = recognition(Face(KNOWN.box, {"chin": [(1, 2), (3, 4)]}, KNOWN.judgement))
+    document = recognition(Face(KNOWN.box, QUALITY, {"chin": [(1, 2), (3, 4)]}, KNOWN.judgement))
     assert document["faces"][0]["landmarks"] == {"chin": [[1, 2], [3, 4]]}
 
 
+def test_each_face_has_its_own_quality() -> None:
+    other = Quality(pixels=40, brightness=0.1, sharpness=0.0, pose=0.25, inside=0.5)
+    document = recognition(KNOWN, Face(STRANGER.box, other))
+    assert [face["quality"] for face in document["faces"]] == [
+        QUALITY_JSON,
+        {"pixels": 40, "brightness": 0.1, "sharpness": 0.0, "pose": 0.25, "inside": 0.5},
+    ]
+
+
+def test_an_annotated_picture_stands_in_the_result_as_base64() -> None:
+    reply = Recognition(faces=(KNOWN,), image=IMAGE, threshold=0.5, timing=TIMING, annotated=PIXEL)
+    document = written(Operation.FACE_REC, reply)
+    assert base64.b64decode(document.pop("annotated"), validate=True) == PIXEL
+    assert document == {**recognition(KNOWN), "threshold": 0.5, "dropped": 0}
+
+
+def test_an_annotated_detection_has_its_picture_too() -> None:
+    reply = Detection(faces=(), image=IMAGE, timing=TIMING, annotated=PIXEL)
+    assert base64.b64decode(written(Operation.DETECT, reply)["annotated"], validate=True) == PIXEL
+
+
+def test_there_is_no_annotated_picture_unless_one_was_drawn() -> None:
+    assert "annotated" not in recognition(KNOWN)
+    assert "annotated" not in written(Operation.DETECT, Detection(faces=(), image=IMAGE, timing={}))
+
+
 def test_a_comparison_of_two_pictures_names_nobody() -> None:
-    faces = (Face(KNOWN.box), Face(STRANGER.box))
+    faces = (Face(KNOWN.box, QUALITY), Face(STRANGER.box))
     reply = Comparison(match=True, score=0.91, threshold=0.5, faces=faces, timing=TIMING)
     assert written(Operation.FACE_MATCH, reply) == {
         **HEAD,
@@ -120,8 +157,8 @@ def test_a_comparison_of_two_pictures_names_nobody() -> None:
         "score": 0.91,
         "threshold": 0.5,
         "faces": [
-            {"box": [412, 88, 530, 206], "quality": {"pixels": 118}},
-            {"box": [10, 10, 50, 60], "quality": {"pixels": 40}},
+            {"box": [412, 88, 530, 206], "quality": QUALITY_JSON},
+            {"box": [10, 10, 50, 60]},
         ],
         "timing_ms": TIMING_MS,
     }
@@ -134,9 +171,9 @@ def test_a_verification_names_who_was_claimed_even_if_it_is_not_them() -> None:
 
 
 def test_a_detection_has_faces_without_verdicts() -> None:
-    reply = Detection(faces=(Face(KNOWN.box),), image=IMAGE, timing=TIMING)
+    reply = Detection(faces=(Face(KNOWN.box, QUALITY),), image=IMAGE, timing=TIMING)
     document = written(Operation.DETECT, reply)
-    assert document["faces"] == [{"box": [412, 88, 530, 206], "quality": {"pixels": 118}}]
+    assert document["faces"] == [{"box": [412, 88, 530, 206], "quality": QUALITY_JSON}]
     assert document["image"] == {"width": 853, "height": 480, "bytes": 102795}
 
 
@@ -176,6 +213,34 @@ def test_ready_takes_broker_workers_and_known_faces(broker: bool, workers: int, 
         "workers": {"ready": workers, "of": 2},
         "known_faces": {"done": 3, "of": 4, "people": 2, "skipped": ("Bob/1.jpg: no face",)},
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [(True, 68), (68, 68), ("68", 68), ("true", 68), (5, 5), ("5", 5), (False, 0), (0, 0), ("false", 0), ("0", 0)],
+)
+def test_landmarks_are_so_many_or_a_yes_for_all(value: object, count: int) -> None:
+    assert read_landmarks(value) == count
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, 7, "7", 1, "1", -5, 1.0, 5.0, 68.0, "5.0", "05", " 5", "", "perhaps", "\uff15", b"5", [], [5], {}, 10**30],
+)
+def test_any_other_number_of_landmarks_is_refused(value: object) -> None:
+    with pytest.raises(BadRequest, match=r"^landmarks is true "):
+        read_landmarks(value)
+
+
+@pytest.mark.parametrize(("value", "flag"), [(True, True), ("true", True), (False, False), ("false", False)])
+def test_a_flag_is_true_or_false(value: object, flag: bool) -> None:
+    assert read_flag("annotate", value) is flag
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, 1.0, "1", "yes", "", b"true", [], [True], {}])
+def test_what_is_neither_true_nor_false_is_refused_by_its_name(value: object) -> None:
+    with pytest.raises(BadRequest, match=r"^annotate is true or false$"):
+        read_flag("annotate", value)
 
 
 def test_an_object_is_read() -> None:

@@ -110,8 +110,50 @@ def test_each_event_has_its_own_id_that_begins_with_the_time() -> None:
     assert all(re.fullmatch(r"\d{10}\.\d{3}-[0-9a-f]{6}", each) for each in ids)
 
 
+@pytest.mark.parametrize("operation", Operation)
+def test_only_where_faces_are_found_in_one_picture_can_it_be_annotated(operation: Operation) -> None:
+    person = "alice" if operation is Operation.VERIFY else None
+    pictures = (b"x",) * operation.pictures
+    if operation in (Operation.FACE_REC, Operation.DETECT):
+        assert Request(operation=operation, pictures=pictures, good_for=1, annotate=True).annotate
+    else:
+        with pytest.raises(BadRequest, match="only face_rec and detect annotate"):
+            Request(operation=operation, pictures=pictures, good_for=1, person=person, annotate=True)
+
+
+def test_nothing_is_drawn_and_no_landmarks_are_made_unless_asked_for() -> None:
+    request = Request(operation=Operation.DETECT, pictures=(b"x",), good_for=1)
+    assert (request.annotate, request.landmarks) == (False, 0)
+
+
 def test_the_area_of_a_box() -> None:
     assert Box(left=10, top=20, right=13, bottom=24).area == 12
+
+
+@pytest.mark.parametrize(
+    ("box", "inside"),
+    [
+        pytest.param(Box(1, 2, 30, 40), Box(1, 2, 30, 40), id="within"),
+        pytest.param(Box(0, 0, 100, 50), Box(0, 0, 100, 50), id="all of it"),
+        pytest.param(Box(-5, -7, 30, 40), Box(0, 0, 30, 40), id="over the left and the top"),
+        pytest.param(Box(90, 40, 130, 80), Box(90, 40, 100, 50), id="over the right and the bottom"),
+        pytest.param(Box(-10, -10, 900, 900), Box(0, 0, 100, 50), id="larger than the picture"),
+        pytest.param(Box(-40, 10, -10, 40), Box(0, 10, 1, 40), id="beyond the left"),
+        pytest.param(Box(100, 50, 140, 90), Box(99, 49, 100, 50), id="beyond the right and the bottom"),
+        pytest.param(Box(20, 20, 20, 20), Box(20, 20, 21, 21), id="empty"),
+    ],
+)
+def test_a_box_within_a_picture_has_at_least_a_pixel_of_it(box: Box, inside: Box) -> None:
+    assert box.within(100, 50) == inside
+    assert inside.area >= 1
+
+
+def test_a_box_found_in_a_part_is_moved_to_the_whole() -> None:
+    assert Box(1, 2, 30, 40).moved(100, -2) == Box(101, 0, 130, 38)
+
+
+def test_a_box_found_in_a_shrunk_picture_is_scaled() -> None:
+    assert Box(1, 2, 30, 40).times(3) == Box(3, 6, 90, 120)
 
 
 def test_the_sole_face_is_given() -> None:

@@ -1,49 +1,78 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.errors import Busy, Expired, Forbidden, GatewayError, MultipleFaces, NoFace, TooLarge, UnknownPerson
+from gateway.errors import (
+    Busy,
+    Expired,
+    Forbidden,
+    GatewayError,
+    MultipleFaces,
+    NoFace,
+    Timeout,
+    TooLarge,
+    UnknownPerson,
+    Unsupported,
+)
 from gateway.metrics import Metrics
 from gateway.model import (
     Box,
     Comparison,
     Detection,
+    Draw,
     FoundFace,
     Image,
+    LandmarkCount,
     Look,
+    LookAgain,
+    Mark,
     Operation,
     Origin,
+    Purpose,
     Recognition,
     Reply,
     Request,
+    Search,
     Seen,
 )
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery, Template
 from gateway.service import Service
 from gateway.workers.queue import Job, Report
-from tests.examples import ALICE, BOB, descriptor, near, seen
+from tests.examples import ALICE, BOB, BOX, QUALITY, descriptor, near, seen
 
 ALICES, BOBS, NOBODYS = descriptor(1), descriptor(2), descriptor(3)
 MAX_BYTES = 1000
 DECISION = Decision(max_false_identification=0.01, max_false_match=0.001)
+FAR = Search(20, 60, never=(((0, 0), (1, 0), (1, 0.5)),))
+DRAWN = b"\xff\xd8 a picture with boxes"
+
+Answer = Callable[[Future[Report]], None]
+
+
+def give_drawn(future: Future[Report]) -> None:
+    future.set_result(Report((Seen(Image(640, 480, 5000), (), {"annotate": 9.0}, DRAWN),), 1.0, 0))
 
 
 @dataclass
 class Workers:
-    """Answers every job at once: with ``seen``, or as ``answer`` tells it."""
+    """Answers every job at once: with ``seen``, or as ``answer`` tells it; to drawings as ``draw`` tells it."""
 
     seen: tuple[Seen, ...] = ()
-    answer: Callable[[Future[Report]], None] | None = None
+    answer: Answer | None = None
+    draw: Answer = give_drawn
     jobs: list[Job] = field(default_factory=list)
 
     def look(self, job: Job) -> Future[Report]:
         self.jobs.append(job)
-        if self.answer:
+        if isinstance(job.task, Draw):
+            self.draw(job.future)
+        elif self.answer:
             self.answer(job.future)
         else:
             job.future.set_result(Report(self.seen, queue_ms=7.0, dropped=2))
@@ -53,8 +82,10 @@ class Workers:
 class Desk:
     """A service that knows Alice and Bob, over ready workers."""
 
-    def __init__(self, *pictures: Seen, answer: Callable[[Future[Report]], None] | None = None) -> None:
-        self.workers = Workers(pictures, answer)
+    def __init__(
+        self, *pictures: Seen, answer: Answer | None = None, draw: Answer = give_drawn, landmarks_68: bool = True
+    ) -> None:
+        self.workers = Workers(pictures, answer, draw)
         self.metrics = Metrics()
         self.gallery = Gallery([Template(ALICE, ALICES), Template(BOB, BOBS)])
         self.service = Service(
@@ -62,8 +93,10 @@ class Desk:
             self.gallery,
             DECISION,
             lambda camera: (Operation.DETECT,) if camera == "blind" else tuple(Operation),
+            lambda camera: FAR if camera == "far" else Search(),
             self.metrics,
             max_bytes=MAX_BYTES,
+            landmarks_68=landmarks_68,
         )
 
     def ask(self, operation: Operation, **changes: object) -> Reply:
@@ -216,19 +249,170 @@ def test_detection_describes_nobody() -> None:
     reply = desk.ask(Operation.DETECT)
     assert isinstance(reply, Detection)
     assert [face.judgement for face in reply.faces] == [None, None]
-    assert desk.workers.jobs[0].look == Look(descriptors=False)
+    assert desk.workers.jobs[0].task == Look(descriptors=None)
 
 
-def test_landmarks_are_passed_on_if_asked_for() -> None:
+@pytest.mark.parametrize(
+    ("operation", "purpose"),
+    [
+        (Operation.FACE_REC, "stream"),
+        (Operation.VERIFY, "stream"),
+        (Operation.FACE_MATCH, "enrolment"),
+        (Operation.DETECT, None),
+    ],
+)
+def test_descriptors_are_made_as_carefully_as_the_operation_deserves(
+    operation: Operation, purpose: Purpose | None
+) -> None:
+    desk = Desk(*[seen(ALICES)] * operation.pictures)
+    desk.ask(operation)
+    assert [job.task for job in desk.workers.jobs] == [Look(descriptors=purpose)]
+
+
+def test_faces_are_looked_for_as_the_camera_s_settings_say() -> None:
+    desk = Desk(seen(ALICES))
+    for origin in (Origin(camera="far"), Origin(camera="porch"), Origin()):
+        desk.recognise(origin=origin)
+    assert [job.task for job in desk.workers.jobs] == [Look(FAR), Look(), Look()]
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_a_face_in_a_reply_has_the_quality_that_was_seen(operation: Operation) -> None:
+    reply = Desk(*[seen(ALICES)] * operation.pictures).ask(operation)
+    assert {face.quality for face in reply.faces} == {QUALITY}
+
+
+@pytest.mark.parametrize("count", [5, 68])
+def test_landmarks_are_passed_on_if_asked_for(count: LandmarkCount) -> None:
     points = {"chin": [(1, 2)]}
     picture = Seen(Image(1, 1, 1), (FoundFace(Box(0, 0, 1, 1), ALICES, points),), {})
     desk = Desk(picture)
-    assert desk.recognise(landmarks=True).faces[0].landmarks == points
-    assert desk.workers.jobs[0].look == Look(landmarks=True)
+    assert desk.recognise(landmarks=count).faces[0].landmarks == points
+    assert desk.workers.jobs[0].task == Look(landmarks=count)
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_where_68_landmarks_are_switched_off_they_are_refused_before_any_work(operation: Operation) -> None:
+    desk = Desk(landmarks_68=False)
+    with pytest.raises(Unsupported, match="68 points are switched off"):
+        desk.ask(operation, landmarks=68)
+    assert not desk.workers.jobs
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_where_68_landmarks_are_switched_off_five_are_still_there(count: LandmarkCount) -> None:
+    desk = Desk(seen(ALICES), landmarks_68=False)
+    desk.recognise(landmarks=count)
+    assert desk.workers.jobs[0].task == Look(landmarks=count)
 
 
 def cancel(future: Future[Report]) -> None:
     future.cancel()
+
+
+def fail(error: Exception) -> Answer:
+    return lambda future: future.set_exception(error)
+
+
+def test_who_was_recognised_is_drawn_into_the_picture_with_name_or_verdict() -> None:
+    desk = Desk(seen(near(BOBS, 0.99), NOBODYS))
+    reply = desk.recognise(annotate=True, pictures=(b"picture",), origin=Origin(received=1000.0))
+    assert reply.annotated == DRAWN
+    assert verdicts(reply) == [("match", "bob"), ("unknown", None)]
+    _, drawing = desk.workers.jobs
+    assert drawing.task == Draw((Mark(BOX, "Bob", known=True), Mark(BOX, "unknown", known=False)))
+    assert (drawing.pictures, drawing.deadline, drawing.live) == ((b"picture",), 1060, False)
+
+
+def test_a_face_like_two_people_is_drawn_as_ambiguous_and_not_as_known() -> None:
+    desk = Desk(seen(near(ALICES, 0.99)))
+    desk.gallery.load([Template(ALICE, ALICES), Template(BOB, near(ALICES, 0.99))])
+    desk.recognise(annotate=True)
+    assert desk.workers.jobs[1].task == Draw((Mark(BOX, "ambiguous", known=False),))
+
+
+def test_faces_that_nobody_asked_about_are_drawn_without_a_label() -> None:
+    desk = Desk(seen(None, None))
+    reply = desk.ask(Operation.DETECT, annotate=True)
+    assert isinstance(reply, Detection)
+    assert (reply.annotated, len(reply.faces)) == (DRAWN, 2)
+    assert desk.workers.jobs[1].task == Draw((Mark(BOX, "", known=False),) * 2)
+
+
+def test_landmarks_are_drawn_if_they_were_asked_for() -> None:
+    points = {"nose_tip": [(1, 2)]}
+    desk = Desk(Seen(Image(9, 9, 1), (FoundFace(BOX, None, points),), {}))
+    desk.ask(Operation.DETECT, annotate=True, landmarks=5)
+    assert desk.workers.jobs[1].task == Draw((Mark(BOX, "", known=False, landmarks=points),))
+
+
+def test_a_picture_of_nobody_comes_back_too() -> None:
+    desk = Desk(seen())
+    assert desk.recognise(annotate=True).annotated == DRAWN
+    assert desk.workers.jobs[1].task == Draw(())
+
+
+def test_nothing_is_drawn_unless_asked_for() -> None:
+    desk = Desk(seen(ALICES))
+    assert desk.recognise().annotated is None
+    assert len(desk.workers.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [Unsupported("too long for a JPEG"), Timeout("slow"), RuntimeError("a fault of ours")]
+)
+def test_a_drawing_that_fails_fails_the_request(error: Exception) -> None:
+    desk = Desk(seen(ALICES), draw=fail(error))
+    assert desk.service.submit(request(Operation.FACE_REC, annotate=True)).exception(timeout=0) is error
+    counts = desk.metrics.snapshot()
+    assert (counts["requests"], counts["replies"], counts["errors"]) == (1, 0, 1)
+
+
+def test_a_drawing_that_finds_the_queue_full_is_answered_busy() -> None:
+    def refuse(_future: Future[Report]) -> None:
+        raise busy
+
+    busy = Busy("full", 3)
+    desk = Desk(seen(ALICES), draw=refuse)
+    assert desk.service.submit(request(Operation.DETECT, annotate=True)).exception(timeout=0) is busy
+
+
+@pytest.mark.parametrize("error", [Expired("too late"), RuntimeError("a fault of ours")])
+def test_what_could_not_be_looked_at_is_not_drawn(error: Exception) -> None:
+    desk = Desk(answer=fail(error))
+    assert desk.service.submit(request(Operation.FACE_REC, annotate=True)).exception(timeout=0) is error
+    assert len(desk.workers.jobs) == 1
+
+
+def test_a_cancelled_drawing_cancels_the_reply() -> None:
+    desk = Desk(seen(ALICES), draw=cancel)
+    assert desk.service.submit(request(Operation.FACE_REC, annotate=True)).cancelled()
+    counts = desk.metrics.snapshot()
+    assert (counts["requests"], counts["replies"], counts["errors"]) == (1, 0, 0)
+
+
+def test_a_frame_that_a_newer_one_replaced_is_not_drawn() -> None:
+    desk = Desk(answer=cancel)
+    assert desk.service.submit(request(Operation.FACE_REC, annotate=True, live=True)).cancelled()
+    assert len(desk.workers.jobs) == 1
+
+
+def test_an_annotated_reply_is_counted_once() -> None:
+    desk = Desk(seen(ALICES))
+    desk.recognise(annotate=True)
+    counts = desk.metrics.snapshot()
+    assert (counts["requests"], counts["replies"], counts["errors"]) == (1, 1, 0)
+
+
+def test_a_reply_is_there_only_when_its_picture_is_drawn() -> None:
+    waiting: list[Future[Report]] = []
+    desk = Desk(seen(ALICES), draw=waiting.append)
+    reply = desk.service.submit(request(Operation.FACE_REC, annotate=True))
+    assert not reply.done()
+    give_drawn(waiting[0])
+    found = reply.result(timeout=0)
+    assert isinstance(found, Recognition)
+    assert found.annotated == DRAWN
 
 
 def lane(origin: Origin, live: bool = False) -> str:
@@ -288,10 +472,37 @@ def test_requests_and_replies_are_counted() -> None:
     assert (counts["requests"], counts["replies"], counts["errors"]) == (1, 1, 0)
 
 
-def test_a_picture_of_somebody_known_is_described() -> None:
+def test_a_picture_of_somebody_known_is_described_with_more_care() -> None:
+    picture = seen(ALICES)
+    desk = Desk(picture)
+    assert desk.service.describe(b"x") is picture.faces[0]
+    (job,) = desk.workers.jobs
+    assert (job.pictures, job.task, job.deadline) == ((b"x",), Look(descriptors="enrolment"), math.inf)
+
+
+def test_a_picture_of_somebody_known_may_be_no_larger_than_any_other() -> None:
     desk = Desk(seen(ALICES))
-    assert desk.service.describe(b"x") is ALICES
-    assert desk.workers.jobs[0].pictures == (b"x",)
+    with pytest.raises(TooLarge):
+        desk.service.describe(bytes(MAX_BYTES + 1))
+    assert not desk.workers.jobs
+
+
+def test_somebody_known_is_described_again_from_chips_whatever_pictures_are_limited_to() -> None:
+    picture = seen(ALICES)
+    desk = Desk(picture)
+    chips = bytes(MAX_BYTES + 1)
+    assert desk.service.describe_again(chips) is picture.faces[0]
+    (job,) = desk.workers.jobs
+    assert (job.pictures, job.task, job.deadline) == ((chips,), LookAgain(), math.inf)
+
+
+def test_known_faces_wait_in_a_lane_of_their_own_both_times() -> None:
+    desk = Desk(seen(ALICES))
+    desk.service.describe(b"x")
+    desk.service.describe_again(b"chips")
+    lanes = {job.lane for job in desk.workers.jobs}
+    assert len(lanes) == 1
+    assert lanes.isdisjoint({lane(Origin()), lane(Origin(camera="a")), lane(Origin(camera="a"), live=True)})
 
 
 @pytest.mark.parametrize(("picture", "error"), [(seen(), NoFace), (seen(ALICES, BOBS), MultipleFaces)])
@@ -303,3 +514,5 @@ def test_a_picture_of_somebody_known_has_one_face(picture: Seen, error: type[Exc
 def test_describing_ends_when_the_gateway_goes_down() -> None:
     with pytest.raises(CancelledError):
         Desk(answer=cancel).service.describe(b"x")
+    with pytest.raises(CancelledError):
+        Desk(answer=cancel).service.describe_again(b"x")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.config import LimitSettings
-from gateway.documents import dump, write_error, write_reply
+from gateway.documents import dump, read_flag, read_landmarks, write_error, write_reply
 from gateway.errors import BadRequest, Busy, GatewayError, NoFace, TooLarge, Unsupported
 from gateway.model import RESERVED_CAMERAS, Comparison, Detection, Operation, Recognition, Reply, Request
 from gateway.mqtt.payload import read_fields, read_picture
@@ -16,7 +16,7 @@ from gateway.mqtt.topics import Address
 IGNORED = frozenset({"schema", "camera"})
 """The contract's own marks: a request may carry them, and it is the topic that says which camera it is."""
 
-OPTIONS = frozenset({"landmarks", "person"})
+OPTIONS = frozenset({"annotate", "landmarks", "person"})
 """Fields beside the pictures; under MQTT 5 they may be user properties instead, where others are ignored."""
 
 
@@ -76,16 +76,11 @@ def _options(options: Mapping[str, Any], address: Address) -> dict[str, Any]:
     person = options.get("person", address.person)
     if person is not None and not isinstance(person, str):
         raise BadRequest("person is given as text")
-    return {"person": person, "landmarks": _flag(options.get("landmarks", False))}
-
-
-def _flag(value: object) -> bool:
-    """User properties are text, so that ``true`` may come as a word."""
-    if value is True or value == "true":
-        return True
-    if value is False or value == "false":
-        return False
-    raise BadRequest("landmarks is true or false")
+    return {
+        "person": person,
+        "landmarks": read_landmarks(options.get("landmarks", False)),
+        "annotate": read_flag("annotate", options.get("annotate", False)),
+    }
 
 
 def _verdict(reply: Reply) -> str:

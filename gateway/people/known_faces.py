@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.errors import BadRequest, Busy, GatewayError, MultipleFaces, NoFace
-from gateway.model import Descriptor
+from gateway.model import FoundFace
 from gateway.people.gallery import Gallery
-from gateway.people.store import Enrolled, PeopleStore, Sources
+from gateway.people.store import Described, Enrolled, PeopleStore, Sources
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Progress:
 
 
 class KnownFaces:
-    """``describe`` gives the one descriptor of a picture, or raises what is wrong with it.
+    """``describe`` gives the one face of a picture, or raises what is wrong with it; ``describe_again`` that of chips.
 
     Whoever the store knows already is in the gallery from the beginning: nobody is a stranger while we start.
     """
@@ -58,7 +58,8 @@ class KnownFaces:
         folder: Path,
         store: PeopleStore,
         gallery: Gallery,
-        describe: Callable[[bytes], Descriptor],
+        describe: Callable[[bytes], FoundFace],
+        describe_again: Callable[[bytes], FoundFace],
         *,
         recipe: str,
         rescan_s: float,
@@ -67,6 +68,7 @@ class KnownFaces:
         self._store = store
         self._gallery = gallery
         self._describe = describe
+        self._describe_again = describe_again
         self._recipe = recipe
         self._rescan_s = rescan_s
         self.progress = Progress()
@@ -86,8 +88,12 @@ class KnownFaces:
 
     def _watch(self) -> None:
         last: object = object()  # like no snapshot
+        renewed = False
         while not self._stopping.is_set():
             try:
+                if not renewed:
+                    self._renew()
+                    renewed = True
                 now = _snapshot(self._folder)
                 if now != last or time.monotonic() > self._again_at:
                     self._again_at = math.inf
@@ -105,6 +111,24 @@ class KnownFaces:
         else:  # not mounted yet, perhaps: no reason to forget everybody
             log.warning("there is no folder %s: whoever was known stays known", self._folder)
             self.progress = replace(self.progress, finished=True)
+
+    def _renew(self) -> None:
+        """Whoever was described by another recipe, anew from the chips that were kept."""
+        outdated = self._store.outdated(self._recipe)
+        if outdated:
+            log.info("descriptors are made in another way now: making %d again", len(outdated))
+        for picture in outdated:
+            if self._stopping.is_set():
+                raise CancelledError
+            assert picture.face.chips is not None
+            try:
+                face = self._described(self._describe_again, picture.face.chips)
+            except GatewayError as error:
+                log.warning("the descriptor of %s cannot be made again: %s", picture.source, error)
+            else:
+                self._store.add(replace(picture, recipe=self._recipe, face=face))
+        if outdated:
+            self._publish()
 
     def _import(self, paths: list[Path]) -> None:
         self.progress = replace(self.progress, done=0, of=len(paths), skipped=())
@@ -130,14 +154,14 @@ class KnownFaces:
         self.progress = replace(self.progress, finished=True)
         log.info("%d people known by %d pictures in %s", len(self._gallery.people), len(kept), self._folder)
 
-    def _forget_missing(self, before: Sources, present: set[str]) -> dict[str, Descriptor]:
-        """At once, however long the import takes; gives their descriptors by digest, should they only have moved."""
+    def _forget_missing(self, before: Sources, present: set[str]) -> dict[str, Described]:
+        """At once, however long the import takes; gives what was kept of them, by digest: they may only have moved."""
         stay = {picture for source in present for picture in before.get(source, ())}
         gone = {digest for pictures in before.values() for _, digest in pictures - stay}
-        found = {digest: self._store.descriptor(digest, self._recipe) for digest in gone}
+        found = {digest: self._store.described(digest, self._recipe) for digest in gone}
         self._store.retain(stay)
         self._publish()
-        return {digest: descriptor for digest, descriptor in found.items() if descriptor is not None}
+        return {digest: face for digest, face in found.items() if face is not None}
 
     def _publish(self) -> None:
         self._gallery.load(self._store.templates(self._recipe))
@@ -149,26 +173,28 @@ class KnownFaces:
         log.warning("skipped the known face %s", reason)
         self.progress = replace(self.progress, skipped=(*self.progress.skipped, reason))
 
-    def _enroll(self, path: Path, moved: Mapping[str, Descriptor]) -> tuple[str, str]:
-        """Its (name, digest). The descriptor is made once for a picture's bytes, wherever they lie."""
+    def _enroll(self, path: Path, moved: Mapping[str, Described]) -> tuple[str, str]:
+        """Its (name, digest). A face is described once for a picture's bytes, wherever they lie."""
         if path.parent == self._folder:
             raise BadRequest("put it into a folder named after the person")
         data = path.read_bytes()
         name, digest = _name(path), hashlib.sha256(data).hexdigest()
-        descriptor = self._store.descriptor(digest, self._recipe)
-        if descriptor is None:
-            descriptor = moved[digest] if digest in moved else self._described(data)
-        self._store.add(Enrolled(name, self._source(path), digest, self._recipe, descriptor))
+        face = self._store.described(digest, self._recipe)
+        if face is None:
+            face = moved[digest] if digest in moved else self._described(self._describe, data)
+        self._store.add(Enrolled(name, self._source(path), digest, self._recipe, face))
         return name, digest
 
     def _source(self, path: Path) -> str:
         """Fit to be stored and shown, also where the file system's names are no text."""
         return str(path.relative_to(self._folder)).encode(errors="backslashreplace").decode()
 
-    def _described(self, data: bytes) -> Descriptor:
+    def _described(self, describe: Callable[[bytes], FoundFace], data: bytes) -> Described:
         while True:
             try:
-                return self._describe(data)
+                face = describe(data)
+                assert face.descriptor is not None
+                return Described(face.descriptor, face.chips)
             except Busy as busy:
                 if self._stopping.wait(busy.retry_after):
                     raise CancelledError from None

@@ -16,9 +16,9 @@ from slugify import slugify
 from gateway.errors import StartError
 from gateway.model import PERSON, Descriptor, Person
 from gateway.people.gallery import Template
-from gateway.people.store import Enrolled, Sources
+from gateway.people.store import Described, Enrolled, Sources
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE people (
     id INTEGER PRIMARY KEY,
@@ -33,10 +33,29 @@ CREATE TABLE pictures (
     recipe TEXT NOT NULL,       -- how the descriptor was made
     descriptor BLOB NOT NULL,   -- 128 float32, little-endian, of unit length
     created REAL NOT NULL,
-    PRIMARY KEY (person, digest, recipe)
+    chips BLOB,                 -- a JPEG of the aligned face
+    PRIMARY KEY (person, digest)
 );
-CREATE INDEX pictures_by_digest ON pictures (digest, recipe);
+CREATE INDEX pictures_by_digest ON pictures (digest);
 """
+FROM_1 = """
+ALTER TABLE pictures RENAME TO before;
+DROP INDEX pictures_by_digest;
+CREATE TABLE pictures (
+    person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
+    digest TEXT NOT NULL,
+    source TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    descriptor BLOB NOT NULL,
+    created REAL NOT NULL,
+    chips BLOB,
+    PRIMARY KEY (person, digest)
+);
+INSERT OR REPLACE INTO pictures SELECT person, digest, source, recipe, descriptor, created, NULL FROM before;
+DROP TABLE before;
+CREATE INDEX pictures_by_digest ON pictures (digest);
+"""
+"""Version 1 kept no chips, and a row for each recipe."""
 _FLOAT32 = np.dtype("<f4")
 DESCRIPTOR_BYTES = 128 * _FLOAT32.itemsize
 
@@ -72,12 +91,12 @@ class SqliteStore:
             ).fetchall()
         return [Template(Person(slug, name), _unpack(blob)) for slug, name, blob in rows]
 
-    def descriptor(self, digest: str, recipe: str) -> Descriptor | None:
+    def described(self, digest: str, recipe: str) -> Described | None:
         with self._lock:
             row = self._db.execute(
-                "SELECT descriptor FROM pictures WHERE digest = ? AND recipe = ?", (digest, recipe)
+                "SELECT descriptor, chips FROM pictures WHERE digest = ? AND recipe = ?", (digest, recipe)
             ).fetchone()
-        return _unpack(row[0]) if row else None
+        return Described(_unpack(row[0]), row[1]) if row else None
 
     def sources(self) -> Sources:
         with self._lock:
@@ -89,18 +108,33 @@ class SqliteStore:
             found.setdefault(source, set()).add((name, digest))
         return found
 
+    def outdated(self, recipe: str) -> list[Enrolled]:
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT name, source, digest, recipe, descriptor, chips FROM pictures"
+                " JOIN people ON people.id = person WHERE recipe != ? AND chips IS NOT NULL",
+                (recipe,),
+            ).fetchall()
+        return [
+            Enrolled(name, source, digest, made, Described(_unpack(blob), chips))
+            for name, source, digest, made, blob, chips in rows
+        ]
+
     def add(self, picture: Enrolled) -> None:
         with self._lock, self._transaction():
             self._db.execute(
-                "INSERT OR IGNORE INTO pictures (person, digest, source, recipe, descriptor, created)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO pictures (person, digest, source, recipe, descriptor, created, chips)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET recipe = excluded.recipe, descriptor = excluded.descriptor, chips = excluded.chips"
+                " WHERE recipe != excluded.recipe",
                 (
                     self._person(picture.name),
                     picture.digest,
                     picture.source,
                     picture.recipe,
-                    picture.descriptor.astype(_FLOAT32).tobytes(),
+                    picture.face.descriptor.astype(_FLOAT32).tobytes(),
                     time.time(),
+                    picture.face.chips,
                 ),
             )
 
@@ -129,7 +163,12 @@ class SqliteStore:
         if damage != "ok" or version > SCHEMA_VERSION:
             raise sqlite3.DatabaseError("it is damaged" if damage != "ok" else "it was written by a newer version")
         if version == 0:
-            self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            self._write(SCHEMA)
+        elif version == 1:
+            self._write(FROM_1)
+
+    def _write(self, schema: str) -> None:
+        self._db.executescript(f"BEGIN; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
     def _check(self) -> None:
         """A descriptor with a flipped bit may be so long that everybody resembles it: SQLite itself sees no harm."""

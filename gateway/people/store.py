@@ -11,18 +11,28 @@ from gateway.people.gallery import Template
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """What is kept of a face. ``chips``: an image of it aligned, from which the descriptor can be made in another way;
+    None of those who were enrolled before chips were kept.
+    """
+
+    descriptor: Descriptor
+    chips: bytes | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Enrolled:
     """One picture of one person as the store keeps it.
 
     ``name``: the person's; ``source``: where the picture came from; ``digest``: SHA-256 of the picture, in hex;
-    ``recipe``: how the descriptor was made (vision.engine.RECIPE).
+    ``recipe``: how the descriptor was made (vision.options.RECIPES).
     """
 
     name: str
     source: str
     digest: str
     recipe: str
-    descriptor: Descriptor
+    face: Described
 
 
 Sources = dict[str, set[tuple[str, str]]]
@@ -33,14 +43,17 @@ class PeopleStore(Protocol):
     def templates(self, recipe: str) -> list[Template]:
         """Every known picture whose descriptor was made by that recipe."""
 
-    def descriptor(self, digest: str, recipe: str) -> Descriptor | None:
-        """The descriptor of a picture that was seen before, whoever it was of."""
+    def described(self, digest: str, recipe: str) -> Described | None:
+        """The face of a picture that was described by that recipe before, whoever it was of."""
 
     def sources(self) -> Sources:
         """Of every known picture."""
 
+    def outdated(self, recipe: str) -> list[Enrolled]:
+        """Every known picture whose descriptor was made by another recipe, and whose chips were kept."""
+
     def add(self, picture: Enrolled) -> None:
-        """Makes it known, and its person where that name is new. Adding it again changes nothing."""
+        """Makes it known, and its person where that name is new. Of another recipe, it replaces what was there."""
 
     def retain(self, pictures: Collection[tuple[str, str]]) -> None:
         """Forgets every picture but these (name, digest), and the people who are left with none."""

@@ -16,7 +16,7 @@ from gateway.documents import SCHEMA, write_health
 from gateway.errors import Timeout, going_down
 from gateway.health import Health
 from gateway.metrics import Metrics
-from gateway.model import Operation, Reply, Request
+from gateway.model import LandmarkCount, Operation, Reply, Request
 from gateway.rest.problems import add_error_handlers
 from gateway.rest.requestlog import log_request
 from gateway.rest.seed import add_seed_routes
@@ -36,9 +36,17 @@ def create_app(
     app.after_request(_tell_timing)
     add_error_handlers(app, metrics)
 
-    def ask(operation: Operation, pictures: tuple[bytes, ...], landmarks: bool) -> Reply:
+    def ask(
+        operation: Operation, pictures: tuple[bytes, ...], landmarks: LandmarkCount = 0, annotate: bool = False
+    ) -> Reply:
         """The reply, or the error that the handlers turn into a problem."""
-        asked = Request(operation=operation, pictures=pictures, good_for=limits.request_s, landmarks=landmarks)
+        asked = Request(
+            operation=operation,
+            pictures=pictures,
+            good_for=limits.request_s,
+            landmarks=landmarks,
+            annotate=annotate,
+        )
         g.submitted = True
         reply = _result(submit(asked), limits.request_s + SLACK_S)
         g.timing = reply.timing

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import base64
+from typing import Any, Protocol
 
 from flask import Flask, request
 
-from gateway.model import Comparison, Operation, Recognition, Reply
+from gateway.model import Comparison, LandmarkCount, Operation, Recognition, Reply
 from gateway.rest.pages import upload_form
 from gateway.rest.uploads import flag, form_file, json_picture
 
 
-def add_seed_routes(app: Flask, ask: Callable[[Operation, tuple[bytes, ...], bool], Reply]) -> None:
-    """``ask`` is given operation, pictures and whether landmarks are wanted; it waits, and raises what went wrong."""
+class Ask(Protocol):
+    """Waits for the reply, and raises what went wrong."""
+
+    def __call__(
+        self, operation: Operation, pictures: tuple[bytes, ...], landmarks: LandmarkCount = 0, annotate: bool = False
+    ) -> Reply: ...
+
+
+def add_seed_routes(app: Flask, ask: Ask) -> None:
 
     @app.get("/face_rec")
     def face_rec_form() -> str:
@@ -23,7 +30,7 @@ def add_seed_routes(app: Flask, ask: Callable[[Operation, tuple[bytes, ...], boo
     def face_rec() -> dict[str, Any]:
         features, locations = flag(request, "facial_features"), flag(request, "face_locations")
         picture = json_picture(request) if request.is_json else form_file(request, "file")
-        reply = ask(Operation.FACE_REC, (picture,), features)
+        reply = ask(Operation.FACE_REC, (picture,), 68 if features else 0, flag(request, "annotate"))
         assert isinstance(reply, Recognition)
         return _recognition(reply, features, locations)
 
@@ -35,17 +42,19 @@ def add_seed_routes(app: Flask, ask: Callable[[Operation, tuple[bytes, ...], boo
     @app.post("/face_match")
     def face_match() -> dict[str, Any]:
         pictures = form_file(request, "file1"), form_file(request, "file2")
-        reply = ask(Operation.FACE_MATCH, pictures, False)
+        reply = ask(Operation.FACE_MATCH, pictures)
         assert isinstance(reply, Comparison)
         return {"match": reply.match}
 
 
 def _recognition(reply: Recognition, features: bool, locations: bool) -> dict[str, Any]:
-    """Landmarks and location are empty unless there is exactly one face."""
+    """Landmarks and location are empty unless there is exactly one face. ``annotated`` the seed did not have."""
     answer: dict[str, Any] = {"name": reply.person.name if reply.person else "Unknown"}
     only = reply.faces[0] if len(reply.faces) == 1 else None
     if features:
         answer["facial_features"] = only.landmarks if only else {}
     if locations:
         answer["face_locations"] = [only.box.top, only.box.right, only.box.bottom, only.box.left] if only else []
+    if reply.annotated is not None:
+        answer["annotated"] = base64.b64encode(reply.annotated).decode()
     return answer

@@ -1,35 +1,52 @@
-"""The seam between the way of a frame and whatever finds and describes faces."""
+"""The seam between the way of a frame and what finds and describes faces: our own engine, or dlib's as it comes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.model import Box, Descriptor, EngineName, Landmarks
+import cv2
+
+from gateway.model import Box, Descriptor
+from gateway.vision.align import Aligner, Predictor68
 from gateway.vision.decode import Picture
+from gateway.vision.models import model_file
+from gateway.vision.options import EngineOptions
 
 
-class Engine(Protocol):
-    def detect(self, picture: Picture) -> list[Box]:
-        """The faces, each box within the picture."""
-
-    def embed(self, picture: Picture, boxes: Sequence[Box]) -> list[Descriptor]:
-        """A descriptor for each box, in their order."""
-
-    def landmarks(self, picture: Picture, boxes: Sequence[Box]) -> list[Landmarks]:
-        """The 68 points for each box, in their order."""
+class Detector(Protocol):
+    def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
+        """The faces; a box may reach beyond the picture."""
 
 
-RECIPE = "dlib-resnet/5-point/1-chip"
-"""How descriptors are made: those of two recipes must never be compared.
-
-The stock engines differ in where they find faces only; of each they take one chip, aligned by five points, as
-face_recognition.face_encodings does by default.
-"""
+class Embedder(Protocol):
+    def embed(self, faces: Sequence[Picture]) -> list[Descriptor]:
+        """A descriptor for each face, of which the chips are given, uint8 RGB, (1 or 3, 150, 150, 3)."""
 
 
-def open_engine(name: EngineName) -> Engine:
-    """Loads the models: about a second."""
-    from gateway.vision.stock import StockEngine  # only a worker process pays for loading dlib
+@dataclass(frozen=True, slots=True)
+class Engine:
+    detector: Detector
+    embedder: Embedder
+    aligner: Aligner
+    predictor_68: Predictor68
 
-    return StockEngine("cnn" if name == "dlib-cnn" else "hog")
+
+def open_engine(options: EngineOptions) -> Engine:
+    """Loads the models, but for that of 68 points. From then on this process has one thread for pictures."""
+    cv2.setNumThreads(1)  # there is a worker process for each core already
+    detector, embedder = _networks(options)
+    return Engine(detector, embedder, Aligner(model_file("landmarks_5")), Predictor68(model_file("landmarks_68")))
+
+
+def _networks(options: EngineOptions) -> tuple[Detector, Embedder]:
+    """Each imports its libraries only here: nobody pays for those of the other."""
+    if options.name == "facegate":
+        from gateway.vision.networks import open_detector, open_embedder
+
+        assert options.models is not None
+        return open_detector(options.models, options.detector), open_embedder(options.models, options.descriptor)
+    from gateway.vision.stock import StockDetector, StockEmbedder
+
+    return StockDetector("cnn" if options.name == "dlib-cnn" else "hog"), StockEmbedder()

@@ -1,17 +1,16 @@
-"""The middle of a frame's way: decode, detect, embed."""
+"""The middle of a frame's way: decode, detect, align, embed."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from gateway.metrics import Stopwatch
-from gateway.model import Box, Descriptor, FoundFace, Image, Landmarks, Look, Seen
-from gateway.vision.decode import Picture, decode, shrink
+from gateway.model import Box, Descriptor, FoundFace, Image, LandmarkCount, Landmarks, Look, Points, Seen
+from gateway.vision.align import CHIP, cut, groups_5, pack, unpack
+from gateway.vision.decode import Picture, decode
 from gateway.vision.engine import Engine
-
-DETECT_PIXELS = 4_000_000
-"""Larger pictures are shrunk for detection alone: the stock detector takes 0.7 s a megapixel and more, and memory."""
+from gateway.vision.quality import quality
+from gateway.vision.regions import search
 
 
 def look(data: bytes, engine: Engine, wanted: Look, max_pixels: int) -> Seen:
@@ -19,28 +18,44 @@ def look(data: bytes, engine: Engine, wanted: Look, max_pixels: int) -> Seen:
     clock = Stopwatch()
     picture = decode(data, max_pixels)
     clock.lap("decode")
-    boxes = detect(picture, engine)
+    boxes = search(picture, wanted.search, engine.detector)
     clock.lap("detect")
+    points = [engine.aligner.points(picture, box) for box in boxes]
+    chips = [cut(picture, each, wanted.descriptors or "stream") for each in points]
+    clock.lap("align")
     descriptors: Sequence[Descriptor | None] = [None] * len(boxes)
-    landmarks: Sequence[Landmarks | None] = [None] * len(boxes)
     if wanted.descriptors:
-        descriptors = engine.embed(picture, boxes)
+        descriptors = engine.embedder.embed(chips)
         clock.lap("embed")
-    if wanted.landmarks:
-        landmarks = engine.landmarks(picture, boxes)
-        clock.lap("landmarks")
     height, width = picture.shape[:2]
-    return Seen(Image(width, height, len(data)), tuple(map(FoundFace, boxes, descriptors, landmarks)), clock.laps)
+    faces = tuple(
+        FoundFace(
+            box.within(width, height),
+            descriptor,
+            _landmarks(picture, engine, wanted.landmarks, box, five),
+            quality(picture, box, five, aligned[len(aligned) // 2]),
+            pack(aligned) if wanted.descriptors == "enrolment" else None,
+        )
+        for box, descriptor, five, aligned in zip(boxes, descriptors, points, chips, strict=True)
+    )
+    clock.lap("details")
+    return Seen(Image(width, height, len(data)), faces, clock.laps)
 
 
-def detect(picture: Picture, engine: Engine) -> list[Box]:
-    """Boxes in pixels of ``picture``, whatever size the detector looked at."""
-    height, width = picture.shape[:2]
-    factor = math.ceil(math.sqrt(width * height / DETECT_PIXELS))
-    if factor <= 1:
-        return engine.detect(picture)
-    return [_enlarged(box, factor, width, height) for box in engine.detect(shrink(picture, factor))]
+def look_again(chips: bytes, engine: Engine) -> Seen:
+    """A new descriptor of a known face, from the chips that were kept. Raises BadImage."""
+    clock = Stopwatch()
+    (descriptor,) = engine.embedder.embed([unpack(chips)])
+    clock.lap("embed")
+    face = FoundFace(Box(0, 0, CHIP, CHIP), descriptor, chips=chips)
+    return Seen(Image(CHIP, CHIP, len(chips)), (face,), clock.laps)
 
 
-def _enlarged(box: Box, factor: int, width: int, height: int) -> Box:
-    return Box(box.left * factor, box.top * factor, min(box.right * factor, width), min(box.bottom * factor, height))
+def _landmarks(picture: Picture, engine: Engine, count: LandmarkCount, box: Box, points: Points) -> Landmarks | None:
+    match count:
+        case 0:
+            return None
+        case 5:
+            return groups_5(points)
+        case 68:
+            return engine.predictor_68.landmarks(picture, box)

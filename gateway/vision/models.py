@@ -7,31 +7,50 @@ import needs a setuptools of the right age and ends the process where that is mi
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from gateway.errors import StartError
 
-FILES = {
-    "detector": "mmod_human_face_detector.dat",
-    "landmarks_5": "shape_predictor_5_face_landmarks.dat",
-    "landmarks_68": "shape_predictor_68_face_landmarks.dat",
-    "descriptor": "dlib_face_recognition_resnet_model_v1.dat",
+Role = Literal["detector", "landmarks_5", "landmarks_68", "descriptor"]
+
+FILES: dict[Role, tuple[str, str]] = {
+    "detector": (
+        "mmod_human_face_detector.dat",
+        "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
+    ),
+    "landmarks_5": (
+        "shape_predictor_5_face_landmarks.dat",
+        "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+    ),
+    "landmarks_68": (
+        "shape_predictor_68_face_landmarks.dat",
+        "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+    ),
+    "descriptor": (
+        "dlib_face_recognition_resnet_model_v1.dat",
+        "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    ),
 }
+"""Each file's name and SHA-256 in face_recognition_models 0.3.0: docs/models.md tells where they come from."""
 
 
-def model_files() -> dict[str, Path]:
-    """Raises StartError if the package or one of its files is missing."""
+def model_file(role: Role) -> Path:
+    """Raises StartError if the package or the file is missing."""
     spec = find_spec("face_recognition_models")
     if spec is None or spec.origin is None:
         raise StartError("The models are missing: the package face_recognition_models is not installed (make setup).")
-    files = {role: Path(spec.origin).parent / "models" / name for role, name in FILES.items()}
-    for role, path in files.items():
-        if not path.is_file():
-            raise StartError(f"The {role} model {path} is missing: reinstall the package face_recognition_models.")
-    return files
+    path = Path(spec.origin).parent / "models" / FILES[role][0]
+    if not path.is_file():
+        raise StartError(f"The {role} model {path} is missing: reinstall the package face_recognition_models.")
+    return path
 
 
-def model_digests() -> dict[str, str]:
-    """SHA-256 of each model file, in hex, by its role."""
-    return {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in model_files().items()}
+def check_models(roles: Iterable[Role]) -> None:
+    """Raises StartError, naming the file, if one is missing or is not the published one, byte for byte."""
+    for role in roles:
+        path = model_file(role)
+        if hashlib.sha256(path.read_bytes()).hexdigest() != FILES[role][1]:
+            raise StartError(f"The {role} model {path} is damaged: reinstall the package face_recognition_models.")

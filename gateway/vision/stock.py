@@ -1,48 +1,53 @@
-"""The stock engine: dlib's models as the package face_recognition uses them."""
+"""The stock engine: dlib's models as the package face_recognition uses them, for reference and comparison."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+import PIL.Image
 import PIL.ImageFile
 
-from gateway.model import Box, Descriptor, Landmarks
+from gateway.model import Box, Descriptor
 from gateway.vision.decode import Picture
 
 with warnings.catch_warnings():
     # face_recognition_models asks pkg_resources for its files, which says that it is deprecated.
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
-    import face_recognition
+    from face_recognition import (
+        api as api,  # loads all of its models, that of 68 points too; benchmarks take it from here
+    )
 
 # Importing it tells Pillow, for the whole process, to take half a picture for a whole one.
 PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False
 
-_Css = tuple[int, int, int, int]
-"""face_recognition's order of a box: top, right, bottom, left."""
+
+DETECT_PIXELS = 4_000_000
+"""Larger pictures are shrunk to find the faces: HOG takes 0.7 s a megapixel and more, and memory."""
 
 
-class StockEngine:
+class StockDetector:
     def __init__(self, detector: Literal["hog", "cnn"]) -> None:
         self._detector = detector
 
-    def detect(self, picture: Picture) -> list[Box]:
-        """HOG looks at the picture twice enlarged (its smallest face then is 40 px), the CNN as it is (80 px)."""
-        upsample = 1 if self._detector == "hog" else 0
-        found: list[_Css] = face_recognition.face_locations(picture, upsample, self._detector)
-        return [Box(left, top, right, bottom) for top, right, bottom, left in found]
+    def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
+        """HOG looks at the picture twice enlarged (its smallest face then is 40 px), the CNN as it is (80 px).
 
-    def embed(self, picture: Picture, boxes: Sequence[Box]) -> list[Descriptor]:
-        """dlib's descriptors are not of unit length; ours are, so that a product of two is their cosine."""
-        found = face_recognition.face_encodings(picture, _css(boxes), 1, "small")
+        Within the picture, as face_recognition cuts its boxes. Of the sizes asked for it knows nothing.
+        """
+        height, width = picture.shape[:2]
+        factor = max(1, math.ceil(math.sqrt(width * height / DETECT_PIXELS)))
+        shrunk = picture if factor == 1 else np.asarray(PIL.Image.fromarray(picture).reduce(factor))
+        found = api.face_locations(shrunk, 1 if self._detector == "hog" else 0, self._detector)
+        boxes = (Box(left, top, right, bottom).times(factor) for top, right, bottom, left in found)
+        return [box.within(width, height) for box in boxes]
+
+
+class StockEmbedder:
+    def embed(self, faces: Sequence[Picture]) -> list[Descriptor]:
+        """Of the middle chip of each. dlib's descriptors are not of unit length; ours are, as a cosine needs them."""
+        found = [np.array(api.face_encoder.compute_face_descriptor(chips[len(chips) // 2])) for chips in faces]
         return [(raw / np.linalg.norm(raw)).astype(np.float32) for raw in found]
-
-    def landmarks(self, picture: Picture, boxes: Sequence[Box]) -> list[Landmarks]:
-        found: list[Landmarks] = face_recognition.face_landmarks(picture, _css(boxes), "large")
-        return found
-
-
-def _css(boxes: Sequence[Box]) -> list[_Css]:
-    return [(box.top, box.right, box.bottom, box.left) for box in boxes]

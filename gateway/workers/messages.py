@@ -8,15 +8,29 @@ from typing import Any
 import numpy as np
 
 from gateway.errors import GatewayError, wire_errors
-from gateway.model import Box, Descriptor, FoundFace, Image, Landmarks, Look, Seen
+from gateway.model import (
+    Box,
+    Descriptor,
+    Draw,
+    FoundFace,
+    Image,
+    Landmarks,
+    Look,
+    LookAgain,
+    Mark,
+    Quality,
+    Search,
+    Seen,
+    Task,
+)
 
 
-def write_job(pictures: tuple[bytes, ...], look: Look) -> dict[str, Any]:
-    return {"pictures": pictures, "look": asdict(look)}
+def write_job(pictures: tuple[bytes, ...], task: Task) -> dict[str, Any]:
+    return {"pictures": pictures, "task": type(task).__name__, **asdict(task)}
 
 
-def read_job(message: dict[str, Any]) -> tuple[tuple[bytes, ...], Look]:
-    return tuple(message["pictures"]), Look(**message["look"])
+def read_job(message: dict[str, Any]) -> tuple[tuple[bytes, ...], Task]:
+    return tuple(message.pop("pictures")), _read_task(message.pop("task"), message)
 
 
 def write_report(seen: list[Seen]) -> dict[str, Any]:
@@ -34,23 +48,58 @@ def read_report(message: dict[str, Any]) -> tuple[Seen, ...]:
     return tuple(_read_seen(each) for each in message["seen"])
 
 
+def _read_task(name: str, fields: dict[str, Any]) -> Task:
+    match name:
+        case "Look":
+            return Look(**fields | {"search": _read_search(fields["search"])})
+        case "LookAgain":
+            return LookAgain()
+        case "Draw":
+            return Draw(tuple(_read_mark(mark) for mark in fields["marks"]))
+    raise ValueError(f"there is no task {name}")
+
+
+def _read_search(search: dict[str, Any]) -> Search:
+    only, never = (_read_polygons(search.pop(name)) for name in ("only", "never"))
+    return Search(only=only, never=never, **search)
+
+
+def _read_polygons(polygons: list[list[list[float]]]) -> tuple[tuple[tuple[float, float], ...], ...]:
+    return tuple(tuple((x, y) for x, y in polygon) for polygon in polygons)
+
+
+def _read_mark(mark: dict[str, Any]) -> Mark:
+    return Mark(Box(**mark.pop("box")), landmarks=_read_landmarks(mark.pop("landmarks")), **mark)
+
+
 def _write_seen(seen: Seen) -> dict[str, Any]:
-    return {
-        "image": astuple(seen.image),
-        "timing": seen.timing,
-        "faces": [
-            (astuple(face.box), None if face.descriptor is None else face.descriptor.tobytes(), face.landmarks)
-            for face in seen.faces
-        ],
-    }
+    faces = [_write_face(face) for face in seen.faces]
+    return {"image": astuple(seen.image), "timing": seen.timing, "faces": faces, "drawn": seen.drawn}
 
 
 def _read_seen(message: dict[str, Any]) -> Seen:
-    faces = tuple(
-        FoundFace(Box(*box), _read_descriptor(descriptor), _read_landmarks(landmarks))
-        for box, descriptor, landmarks in message["faces"]
+    faces = tuple(_read_face(face) for face in message["faces"])
+    return Seen(Image(*message["image"]), faces, message["timing"], message["drawn"])
+
+
+def _write_face(face: FoundFace) -> dict[str, Any]:
+    return {
+        "box": astuple(face.box),
+        "descriptor": None if face.descriptor is None else face.descriptor.tobytes(),
+        "landmarks": face.landmarks,
+        "quality": None if face.quality is None else astuple(face.quality),
+        "chips": face.chips,
+    }
+
+
+def _read_face(face: dict[str, Any]) -> FoundFace:
+    return FoundFace(
+        Box(*face["box"]),
+        _read_descriptor(face["descriptor"]),
+        _read_landmarks(face["landmarks"]),
+        None if face["quality"] is None else Quality(*face["quality"]),
+        face["chips"],
     )
-    return Seen(Image(*message["image"]), faces, message["timing"])
 
 
 def _read_landmarks(groups: dict[str, list[list[int]]] | None) -> Landmarks | None:

@@ -43,7 +43,7 @@ class Pool:
         self._metrics = metrics
         self._count = workers
         self._picture_s = picture_s
-        self._job_s = 0.2  # what a job takes, a moving average; at first about the stock engine's 480p
+        self._job_s = 0.05  # what a job takes, a moving average
         self._workers: list[Worker] = []
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -127,7 +127,7 @@ class Pool:
             job.future.set_exception(Expired("the request waited longer than it was good for"))
             return
         try:
-            seen = worker.ask(job.pictures, job.look, self._picture_s * len(job.pictures))
+            seen = worker.ask(job.pictures, job.task, self._picture_s * len(job.pictures))
         except GatewayError as error:
             job.future.set_exception(error)
         except Exception:  # a worker that answers with nonsense must not end its keeper

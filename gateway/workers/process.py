@@ -1,4 +1,4 @@
-"""What runs in a worker process: ``python -m gateway.workers.process ENGINE MAX_PIXELS PICTURE_S SOCKET``.
+"""What runs in a worker process: ``python -m gateway.workers.process OPTIONS SOCKET``.
 
 A program of its own rather than a fork or a pickled function: nothing is inherited but one socket, and neither
 door is ever loaded here.
@@ -12,28 +12,28 @@ import math
 import signal
 import socket
 import sys
-from typing import cast
 
 from gateway.errors import GatewayError
-from gateway.model import EngineName
 from gateway.vision.engine import Engine, open_engine
-from gateway.vision.look import look
+from gateway.vision.work import work
 from gateway.workers.channel import Channel
 from gateway.workers.messages import read_job, write_failure, write_report
+from gateway.workers.options import WorkerOptions
 
 log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str]) -> None:
-    name, max_pixels, picture_s, descriptor = arguments
+    words, descriptor = arguments
+    options = WorkerOptions.read(words)
     channel = Channel(socket.socket(fileno=int(descriptor)))
-    engine = open_engine(cast(EngineName, name))
+    engine = open_engine(options.engine)
     with contextlib.suppress(ConnectionError):  # the gateway is gone: so are we
         channel.send("ready")
         while True:
             message = channel.receive()
-            _end_by_yourself_after(2 * float(picture_s) + 10)
-            channel.send(_answer(message, engine, int(max_pixels)))
+            _end_by_yourself_after(2 * options.picture_s + 10)
+            channel.send(_answer(message, engine, options.max_pixels))
             signal.alarm(0)
 
 
@@ -44,9 +44,9 @@ def _end_by_yourself_after(seconds: float) -> None:
 
 
 def _answer(message: dict[str, object], engine: Engine, max_pixels: int) -> dict[str, object]:
-    pictures, wanted = read_job(message)
+    pictures, task = read_job(message)
     try:
-        return write_report([look(picture, engine, wanted, max_pixels) for picture in pictures])
+        return write_report([work(picture, engine, task, max_pixels) for picture in pictures])
     except GatewayError as error:
         return write_failure(error)
     except Exception:  # the one broad boundary: a picture that upsets the engine must not end the worker

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gateway.errors import Busy, going_down
 from gateway.metrics import Metrics
-from gateway.model import Look, Seen
+from gateway.model import Seen, Task
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Job:
     """
 
     pictures: tuple[bytes, ...]
-    look: Look
+    task: Task
     lane: str
     deadline: float
     live: bool = False

@@ -10,12 +10,13 @@ import time
 from collections.abc import Sequence
 
 from gateway.errors import GatewayError, StartError, Timeout
-from gateway.model import EngineName, Look, Seen
+from gateway.model import Seen, Task
 from gateway.workers.channel import Channel
 from gateway.workers.messages import read_report, write_job
+from gateway.workers.options import WorkerOptions
 
 START_S = 60
-"""Loading the stock models takes about 2 s; a Raspberry Pi with a slow card is given much more."""
+"""Loading the models takes a second or two; a Raspberry Pi with a slow card is given much more."""
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """There is a process for each core already."""
@@ -27,8 +28,8 @@ def _environment() -> dict[str, str]:
     return {**kept, **_ONE_THREAD}
 
 
-def worker_command(engine: EngineName, max_pixels: int, picture_s: float) -> list[str]:
-    return [sys.executable, "-m", "gateway.workers.process", engine, str(max_pixels), str(picture_s)]
+def worker_command(options: WorkerOptions) -> list[str]:
+    return [sys.executable, "-m", "gateway.workers.process", options.write()]
 
 
 class Worker:
@@ -66,11 +67,11 @@ class Worker:
         except (ConnectionError, TimeoutError):
             raise StartError("A worker process could not load the engine; its own words stand above.") from None
 
-    def ask(self, pictures: tuple[bytes, ...], look: Look, timeout: float) -> tuple[Seen, ...]:
+    def ask(self, pictures: tuple[bytes, ...], task: Task, timeout: float) -> tuple[Seen, ...]:
         """Raises what the worker reports, Timeout, or GatewayError if it died. After the last two it is dead."""
         end = time.monotonic() + timeout
         try:
-            self._channel.send(write_job(pictures, look), timeout)
+            self._channel.send(write_job(pictures, task), timeout)
             message = self._channel.receive(max(end - time.monotonic(), 0))
         except TimeoutError:
             self.kill()

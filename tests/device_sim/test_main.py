@@ -32,7 +32,7 @@ def test_a_stream_gets_names_back(gateway: Gateway, broker: Broker) -> None:
 
 
 def test_a_stream_too_fast_for_the_gateway_is_accounted_for(gateway: Gateway, broker: Broker) -> None:
-    found = summary(simulate("--port", broker.port, "--name", "fast", "--rate", 30, "--seconds", 3, "--json"))
+    found = summary(simulate("--port", broker.port, "--name", "fast", "--rate", 300, "--seconds", 2, "--json"))
     assert found["dropped"] > 0
     assert found["sent"] == found["answered"] + found["dropped"]
     assert (found["lost"], found["unmatched"]) == (0, 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import PIL.Image
 import PIL.ImageChops
+import requests
 from click.testing import CliRunner
 
 from device_sim.draw import main
@@ -19,8 +20,11 @@ def test_it_draws_into_the_face_and_names_it(rest_url: str, tmp_path: Path) -> N
     assert result.output == f"Barack Obama: {drawn}\n"
     with PIL.Image.open(io.BytesIO(frame("obama_1"))) as before, PIL.Image.open(drawn) as after:
         left, top, right, bottom = PIL.ImageChops.difference(before.convert("RGB"), after).getbbox() or (0, 0, 0, 0)
-    assert 340 < left < right < 560
-    assert 100 < top < bottom < 310
+    asked = requests.post(f"{rest_url}/face_rec?face_locations=true", files={"file": frame("obama_1")}, timeout=60)
+    y1, x2, y2, x1 = asked.json()["face_locations"]
+    assert (top, right) == (y1, x2 + 1)  # the pixel on the edge is drawn, too
+    assert x1 - 20 < left <= x1  # a cheek may reach out of the box
+    assert y2 + 20 < bottom < y2 + 40  # beneath it stands the name
 
 
 def test_it_says_so_where_no_gateway_answers() -> None:

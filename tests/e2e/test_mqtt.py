@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import time
 
 import cbor2
+import PIL.Image
+import PIL.ImageChops
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gateway.app import Gateway
-from tests.support import Broker, Client, frame
+from tests.support import Broker, Client, frame, halted, wait_for
 
 
 def properties(**values: object) -> Properties:
@@ -31,6 +34,11 @@ def test_a_request_is_answered_on_the_topic_beside_it(client: Client) -> None:
     assert (result["schema"], result["op"], result["camera"], result["request_id"]) == (1, "face_rec", "porch", "42")
     assert result["score"] >= result["threshold"]
     assert result["image"] == {"width": 853, "height": 480, "bytes": len(frame("obama_1"))}
+    left, _, right, _ = result["faces"][0]["box"]
+    quality = result["faces"][0]["quality"]
+    assert quality.pop("pixels") == pytest.approx(right - left, abs=1)
+    assert all(0 < value <= 1 for value in quality.values())
+    assert quality.keys() == {"brightness", "sharpness", "pose", "inside"}
     verdict = answers["facegate/porch/verdict/42"].payload.decode()
     assert verdict == f"match {result['score']:.2f} barack_obama"
     assert not any(message.retain for message in answers.values())
@@ -59,11 +67,18 @@ def test_live_frames_are_answered_with_a_result_and_a_verdict(client: Client, pi
     assert messages["facegate/door/result"].json["dropped"] == 0
 
 
-def test_of_live_frames_the_newest_wins_and_the_dropped_are_counted(client: Client) -> None:
-    client.subscribe("facegate/stream/result")
-    for _ in range(20):
-        client.publish("facegate/stream/frame", frame("stranger_1"), qos=0)
-    client.publish("facegate/stream/frame", frame("obama_1"), qos=0)
+def workers_of(gateway: Gateway) -> list[int]:
+    return [worker.pid for worker in gateway.pool._workers]
+
+
+def test_of_live_frames_the_newest_wins_and_the_dropped_are_counted(client: Client, gateway: Gateway) -> None:
+    client.subscribe("facegate/stream/result", "facegate/stream/frame")
+    with halted(workers_of(gateway)):
+        for _ in range(20):
+            client.publish("facegate/stream/frame", frame("stranger_1"), qos=0)
+        client.publish("facegate/stream/frame", frame("obama_1"), qos=0)
+        while client.get().payload != frame("obama_1"):
+            pass
     results = [client.get().json]
     while results[-1]["name"] is None:
         results.append(client.get().json)
@@ -107,6 +122,78 @@ def test_detect_gives_boxes_and_landmarks_on_wish(client: Client) -> None:
     assert 0 <= top < bottom <= 480
     assert "verdict" not in face
     assert sum(map(len, face["landmarks"].values())) == 72  # 68 points; the lips share four corners
+
+
+def test_detect_gives_five_landmarks_on_wish(client: Client) -> None:
+    client.subscribe("facegate/porch/response/detect/#")
+    client.publish("facegate/porch/request/detect/d5", cbor2.dumps({"image": frame("obama_1"), "landmarks": 5}))
+    (face,) = client.get().json["faces"]
+    left, top, right, bottom = face["box"]
+    points = {name: len(group) for name, group in face["landmarks"].items()}
+    assert points == {"nose_tip": 1, "left_eye": 2, "right_eye": 2}
+    assert all(left < x < right and top < y < bottom for group in face["landmarks"].values() for x, y in group)
+
+
+def drawn_at(annotated: str, original: bytes) -> tuple[int, int, int, int]:
+    """What encloses all that differs clearly from the picture that was sent."""
+    with (
+        PIL.Image.open(io.BytesIO(base64.b64decode(annotated, validate=True))) as after,
+        PIL.Image.open(io.BytesIO(original)) as before,
+    ):
+        assert (after.format, after.size) == ("JPEG", before.size)
+        difference = PIL.ImageChops.difference(before.convert("RGB"), after.convert("RGB"))
+    return difference.convert("L").point(lambda value: 255 if value > 60 else 0).getbbox() or (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("operation", ["face_rec", "detect"])
+def test_an_annotated_picture_comes_with_the_result(client: Client, operation: str) -> None:
+    """Drawn into at the face: of who was recognised, the name lies beneath or above the box."""
+    client.subscribe("facegate/porch/response/#")
+    payload = cbor2.dumps({"image": frame("obama_1"), "annotate": True})
+    client.publish(f"facegate/porch/request/{operation}/a1", payload)
+    result = client.get().json
+    assert result["status"] == "ok"
+    left, top, right, bottom = drawn_at(result["annotated"], frame("obama_1"))
+    x1, y1, x2, y2 = result["faces"][0]["box"]
+    assert (left, right) == pytest.approx((x1, x2), abs=4)
+    label = 40 if operation == "face_rec" else 4
+    assert y1 - label <= top <= y1 + 4
+    assert y2 - 4 <= bottom <= y2 + label
+    assert (bottom - top > y2 - y1 + 10) == (operation == "face_rec")
+
+
+def test_a_picture_is_annotated_only_on_wish_and_where_faces_are_found(client: Client) -> None:
+    client.subscribe("facegate/porch/response/#")
+    client.publish("facegate/porch/request/face_rec/a2", frame("obama_1"))
+    assert "annotated" not in client.get().json
+    client.publish(
+        "facegate/porch/request/verify/a3/barack_obama", cbor2.dumps({"image": frame("obama_1"), "annotate": True})
+    )
+    assert client.get().json["code"] == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("camera", "verdict"),
+    [
+        pytest.param("wall", "no_face", id="never anywhere"),
+        pytest.param("left", "no_face", id="only where he is not"),
+        pytest.param("middle", "match", id="only where he is"),
+        pytest.param("far", "no_face", id="only smaller faces"),
+        pytest.param("porch", "match", id="as for all"),
+    ],
+)
+def test_a_camera_sees_faces_only_where_and_as_large_as_it_is_set(client: Client, camera: str, verdict: str) -> None:
+    client.subscribe(f"facegate/{camera}/verdict/#")
+    client.publish(f"facegate/{camera}/request/face_rec/s1", frame("obama_1"))
+    assert client.get().payload.decode().split()[0] == verdict
+
+
+def test_a_live_frame_with_a_face_where_none_counts_shows_nobody(client: Client) -> None:
+    client.subscribe("facegate/wall/result", "facegate/wall/verdict")
+    client.publish("facegate/wall/frame", frame("obama_1"), qos=0)
+    messages = {message.topic: message for message in (client.get(), client.get())}
+    assert messages["facegate/wall/verdict"].payload == b"no_face"
+    assert messages["facegate/wall/result"].json["faces"] == []
 
 
 def test_hobby_firmware_may_send_base64(client: Client) -> None:
@@ -176,6 +263,7 @@ def test_the_bridge_tells_that_it_is_there_and_what_it_can(client: Client) -> No
     assert all(message.retain for message in told.values())
     assert told["state"].json == {"state": "online"}
     info = told["info"].json
+    assert info["engine"] == "facegate"
     assert info["operations"] == ["face_rec", "face_match", "verify", "detect"]
     assert info["limits"] == {"bytes": 10_000_000, "pixels": 25_000_000, "request_s": 60}
     assert all(len(digest) == 64 for digest in info["models"].values())
@@ -233,17 +321,32 @@ def test_a_person_by_user_property(client5: Client) -> None:
     assert client5.get().json["match"] is True
 
 
-def test_an_expired_request_is_not_executed(client5: Client) -> None:
-    """Twelve pictures before it keep both workers busy for longer than its one second."""
-    client5.subscribe("facegate/late/response/#")
-    for n in range(12):
-        client5.publish(f"facegate/late/request/face_rec/w{n}", frame("obama_1"))
+def test_options_by_user_property(client5: Client) -> None:
+    """So that the payload of a device stays the picture as it is."""
+    client5.subscribe("facegate/porch/response/detect/#")
     client5.publish(
-        "facegate/late/request/face_rec/late", frame("obama_1"), properties=properties(MessageExpiryInterval=1)
+        "facegate/porch/request/detect/o1",
+        frame("hopper_1"),
+        properties=properties(UserProperty=[("landmarks", "5"), ("annotate", "true")]),
     )
-    answers = {}
-    end = time.monotonic() + 30
-    while "late" not in answers and time.monotonic() < end:
-        message = client5.get()
-        answers[message.topic.rsplit("/", 1)[1]] = message.json
-    assert answers["late"].get("code") == "expired"
+    result = client5.get().json
+    assert result["faces"][0]["landmarks"].keys() == {"nose_tip", "left_eye", "right_eye"}
+    assert base64.b64decode(result["annotated"]).startswith(b"\xff\xd8\xff")
+
+
+def test_an_expired_request_is_not_executed(client5: Client, gateway: Gateway) -> None:
+    """A picture before it keeps each worker busy for longer than its one second."""
+    client5.subscribe("facegate/late/response/#")
+    with halted(workers_of(gateway)):
+        for n in range(gateway.pool.size):
+            client5.publish(f"facegate/late/request/face_rec/w{n}", frame("obama_1"))
+        client5.publish(
+            "facegate/late/request/face_rec/late", frame("obama_1"), properties=properties(MessageExpiryInterval=1)
+        )
+        wait_for(lambda: len(gateway.pool._queue) == 1)
+        received = time.monotonic()
+        wait_for(lambda: time.monotonic() > received + 1)
+    messages = [client5.get() for _ in range(gateway.pool.size + 1)]
+    answers = {message.topic.rsplit("/", 1)[1]: message.json for message in messages}
+    assert answers.pop("late")["code"] == "expired"
+    assert {answer["name"] for answer in answers.values()} == {"Barack Obama"}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -37,7 +38,7 @@ from gateway.model import (
 )
 from gateway.mqtt import wire
 from gateway.mqtt.topics import Topics
-from tests.examples import ALICE, BOX
+from tests.examples import ALICE, BOX, QUALITY
 
 LIMITS = LimitSettings(bytes=1000, request_s=60)
 JPEG, OTHER = b"\xff\xd8\xff\xe0 one", b"\xff\xd8\xff\xe0 two"
@@ -59,7 +60,7 @@ def as_json(**fields: object) -> bytes:
 
 
 def recognition(*judgements: Judgement) -> Recognition:
-    faces = tuple(Face(BOX, judgement=judgement) for judgement in judgements)
+    faces = tuple(Face(BOX, QUALITY, judgement=judgement) for judgement in judgements)
     return Recognition(faces=faces, image=IMAGE, threshold=0.5, timing={"total": 37.4})
 
 
@@ -73,7 +74,8 @@ def test_a_frame_becomes_a_live_request() -> None:
 def test_a_topic_and_a_picture_are_enough(operation: Operation) -> None:
     request = read(f"request/{operation.value}/42")
     assert (request.operation, request.pictures, request.live) == (operation, (JPEG,), False)
-    assert (request.origin.camera, request.origin.request_id, request.landmarks) == ("porch", "42", False)
+    assert (request.origin.camera, request.origin.request_id) == ("porch", "42")
+    assert (request.landmarks, request.annotate) == (0, False)
 
 
 def test_verify_takes_the_person_of_the_topic() -> None:
@@ -103,19 +105,33 @@ def test_face_match_takes_two_pictures(payload: bytes) -> None:
 @pytest.mark.parametrize(
     ("payload", "properties"),
     [
-        (as_json(image=BASE64, landmarks=True), {}),
-        (cbor2.dumps({"image": JPEG, "landmarks": True}), {}),
-        (JPEG, {"landmarks": "true"}),
-        (as_json(image=BASE64, landmarks=True), {"landmarks": "false"}),
+        (as_json(image=BASE64, landmarks=True, annotate=True), {}),
+        (cbor2.dumps({"image": JPEG, "landmarks": True, "annotate": True}), {}),
+        (JPEG, {"landmarks": "true", "annotate": "true"}),
+        (as_json(image=BASE64, landmarks=True, annotate=True), {"landmarks": "5", "annotate": "false"}),
+        (as_json(image=BASE64, annotate=True), {"landmarks": "68"}),
     ],
 )
 def test_options_are_fields_or_user_properties(payload: bytes, properties: Mapping[str, str]) -> None:
-    assert read("request/detect", payload, properties).landmarks
+    request = read("request/detect", payload, properties)
+    assert (request.landmarks, request.annotate) == (68, True)
+
+
+@pytest.mark.parametrize(("value", "count"), [(True, 68), (68, 68), (5, 5), ("5", 5), (0, 0), (False, 0)])
+def test_landmarks_are_as_many_as_are_asked_for(value: object, count: int) -> None:
+    assert read("request/face_rec", as_json(image=BASE64, landmarks=value)).landmarks == count
+    assert read("request/face_rec", cbor2.dumps({"image": JPEG, "landmarks": value})).landmarks == count
+
+
+def test_a_live_frame_has_its_options_as_user_properties() -> None:
+    request = read("frame", JPEG, {"landmarks": "5", "annotate": "true"})
+    assert (request.live, request.landmarks, request.annotate) == (True, 5, True)
 
 
 @pytest.mark.parametrize("properties", [{"landmarks": "false"}, {"colour": "red"}, {"image": "x", "schema": "9"}])
 def test_user_properties_of_others_are_ignored(properties: Mapping[str, str]) -> None:
-    assert read("request/detect", JPEG, properties).landmarks is False
+    request = read("request/detect", JPEG, properties)
+    assert (request.landmarks, request.annotate) == (0, False)
 
 
 def test_a_document_may_carry_the_contract_s_schema() -> None:
@@ -139,11 +155,25 @@ def test_a_request_is_good_for_its_expiry_else_for_what_is_configured(expiry: fl
         pytest.param("request/detect", b"{}", {}, "takes 1 picture", id="no picture"),
         pytest.param("request/face_match", JPEG, {}, "takes 2 picture|no field .*image", id="one picture for two"),
         pytest.param("request/face_match", as_json(image1=BASE64), {}, "takes 2 picture", id="one of two pictures"),
-        pytest.param("request/detect", JPEG, {"landmarks": "perhaps"}, "true or false", id="undecided property"),
+        pytest.param("request/detect", JPEG, {"landmarks": "perhaps"}, "landmarks is true", id="undecided property"),
+        pytest.param("request/detect", JPEG, {"landmarks": "7"}, "landmarks is true", id="seven points"),
+        pytest.param("request/detect", as_json(image=BASE64, landmarks=7), {}, "landmarks is true", id="7 points"),
+        pytest.param("request/detect", as_json(image=BASE64, landmarks=1.0), {}, "landmarks is true", id="1.0 points"),
+        pytest.param("request/detect", as_json(image=BASE64, landmarks=None), {}, "landmarks is true", id="null"),
+        pytest.param("request/detect", as_json(image=BASE64, landmarks=[]), {}, "landmarks is true", id="list"),
+        pytest.param("request/detect", JPEG, {"annotate": "perhaps"}, "annotate is true or false", id="unsure"),
+        pytest.param("request/detect", as_json(image=BASE64, annotate=1), {}, "annotate is true or", id="1 for true"),
+        pytest.param("request/detect", as_json(image=BASE64, annotate=None), {}, "annotate is", id="null for false"),
         pytest.param(
-            "request/detect", as_json(image=BASE64, landmarks=None), {}, "true or false", id="undecided field"
+            "request/verify/42/bob", JPEG, {"annotate": "true"}, "only face_rec and detect", id="annotated verify"
         ),
-        pytest.param("request/detect", as_json(image=BASE64, landmarks=[]), {}, "true or false", id="list for a flag"),
+        pytest.param(
+            "request/face_match",
+            cbor2.dumps({"image1": JPEG, "image2": OTHER, "annotate": True}),
+            {},
+            "only face_rec and detect",
+            id="annotated face_match",
+        ),
         pytest.param("request/verify/42", JPEG, {}, "needs a person", id="nobody to verify"),
         pytest.param("request/verify/42", as_json(image=BASE64, person=7), {}, "as text", id="person that is a number"),
         pytest.param("request/verify/42/Al-Ice", JPEG, {}, "1 to 53", id="person that is no slug"),
@@ -281,7 +311,16 @@ def test_a_result_has_the_contract_s_fields() -> None:
     content = document(wire.write(REQUEST, recognition(MATCH)))
     assert set(content) == {*HEAD, *RESULT}
     assert set(content["faces"][0]) >= FACE
+    assert set(content["faces"][0]["quality"]) == {"pixels", "brightness", "sharpness", "pose", "inside"}
     assert (content["camera"], content["op"], content["status"]) == ("porch", "face_rec", "ok")
+
+
+def test_an_annotated_picture_is_base64_beside_the_rest() -> None:
+    outbound = wire.write(REQUEST, replace(recognition(MATCH), annotated=JPEG))
+    content = document(outbound)
+    assert set(content) == {*HEAD, *RESULT, "annotated"}
+    assert content["annotated"] == BASE64
+    assert outbound.verdict == "match 0.83 barack_obama"
 
 
 def test_an_error_has_the_contract_s_fields() -> None:

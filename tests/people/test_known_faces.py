@@ -13,24 +13,38 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import Busy, GatewayError, MultipleFaces, NoFace, Timeout
-from gateway.model import Descriptor
+from gateway.errors import BadImage, Busy, GatewayError, MultipleFaces, NoFace, Timeout
+from gateway.model import Descriptor, FoundFace
 from gateway.people import known_faces
 from gateway.people.gallery import Gallery
 from gateway.people.known_faces import KnownFaces, Progress
 from gateway.people.sqlite import SqliteStore
-from gateway.people.store import Enrolled
-from tests.examples import descriptor
+from gateway.people.store import Described, Enrolled
+from tests.examples import BOX, descriptor
 from tests.support import wait_for
 
 RECIPE = "dlib"
 
-Describe = Callable[[bytes], Descriptor]
+Describe = Callable[[bytes], FoundFace]
 
 
-def face_of(picture: bytes) -> Descriptor:
-    """Stands for vision: other bytes, other face."""
-    return descriptor(int.from_bytes(hashlib.sha256(picture).digest()[:4], "big"))
+def descriptor_of(data: bytes) -> Descriptor:
+    """Other bytes, other face."""
+    return descriptor(int.from_bytes(hashlib.sha256(data).digest()[:4], "big"))
+
+
+def chips_of(picture: str) -> bytes:
+    return f"chips of {picture}".encode()
+
+
+def face_of(picture: bytes) -> FoundFace:
+    """Stands for vision."""
+    return FoundFace(BOX, descriptor_of(picture), chips=chips_of(picture.decode()))
+
+
+def face_again(chips: bytes) -> FoundFace:
+    """The same from chips: another descriptor than that of the picture, as of another recipe."""
+    return FoundFace(BOX, descriptor_of(chips), chips=chips)
 
 
 class Eyes:
@@ -40,11 +54,16 @@ class Eyes:
         self.saw: list[str] = []
         self._errors = errors
 
-    def __call__(self, picture: bytes) -> Descriptor:
+    def __call__(self, picture: bytes) -> FoundFace:
         self.saw.append(picture.decode())
         if errors := self._errors.get(picture.decode()):
             raise errors.pop(0)
         return face_of(picture)
+
+    def again(self, chips: bytes) -> FoundFace:
+        """Of chips it notes and fails on the picture that they are of."""
+        self(chips.removeprefix(chips_of("")))
+        return face_again(chips)
 
 
 class House:
@@ -59,13 +78,17 @@ class House:
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / path).write_text(picture)
 
-    def known_faces(self, describe: Describe, recipe: str = RECIPE) -> KnownFaces:
-        return KnownFaces(self.folder, self.store, self.gallery, describe, recipe=recipe, rescan_s=0.01)
+    def known_faces(
+        self, describe: Describe, recipe: str = RECIPE, describe_again: Describe = face_again
+    ) -> KnownFaces:
+        return KnownFaces(self.folder, self.store, self.gallery, describe, describe_again, recipe=recipe, rescan_s=0.01)
 
     @contextmanager
-    def watched(self, describe: Describe = face_of, recipe: str = RECIPE) -> Iterator[KnownFaces]:
+    def watched(
+        self, describe: Describe = face_of, recipe: str = RECIPE, describe_again: Describe = face_again
+    ) -> Iterator[KnownFaces]:
         """Once the first import is done."""
-        faces = self.known_faces(describe, recipe)
+        faces = self.known_faces(describe, recipe, describe_again)
         faces.start()
         try:
             wait_for(lambda: faces.progress.finished)
@@ -73,9 +96,15 @@ class House:
         finally:
             faces.stop()
 
-    def imported(self, describe: Describe = face_of, recipe: str = RECIPE) -> Progress:
-        with self.watched(describe, recipe) as faces:
+    def imported(
+        self, describe: Describe = face_of, recipe: str = RECIPE, describe_again: Describe = face_again
+    ) -> Progress:
+        with self.watched(describe, recipe, describe_again) as faces:
             return faces.progress
+
+    def similarity(self, slug: str, found: Descriptor) -> float:
+        """Of their picture that is most like it."""
+        return self.gallery.of(slug, found).candidates[0].similarity
 
     @property
     def people(self) -> list[str]:
@@ -83,7 +112,14 @@ class House:
 
     @property
     def stored(self) -> list[str]:
-        return sorted({template.person.name for template in self.store.templates(RECIPE)})
+        """By whichever recipe."""
+        return sorted({name for pictures in self.store.sources().values() for name, _ in pictures})
+
+    def chips(self, picture: str, recipe: str = RECIPE) -> bytes | None:
+        """That were kept of it."""
+        face = self.store.described(hashlib.sha256(picture.encode()).hexdigest(), recipe)
+        assert face is not None
+        return face.chips
 
 
 @pytest.fixture
@@ -106,7 +142,14 @@ def test_everybody_in_the_folder_becomes_known(house: House) -> None:
 
 def test_the_descriptor_is_that_of_the_picture(house: House) -> None:
     house.imported()
-    assert house.gallery.of("bob_the_builder", face_of(b"bob1")).candidates[0].similarity == pytest.approx(1)
+    assert house.similarity("bob_the_builder", descriptor_of(b"bob1")) == pytest.approx(1)
+
+
+def test_the_chips_of_each_picture_are_kept(house: House) -> None:
+    house.imported()
+    assert [house.chips(picture) for picture in ("alice1", "alice2", "bob1")] == [
+        chips_of(picture) for picture in ("alice1", "alice2", "bob1")
+    ]
 
 
 @pytest.mark.parametrize("folder", ["Grace_Hopper", "Grace__Hopper_", "Grace Hopper"])
@@ -135,7 +178,7 @@ def test_who_is_gone_is_forgotten_before_the_rest_is_read(house: House) -> None:
     house.put("Bob_the_Builder/2.jpg", "bob2")
     seen_by_then: list[list[str]] = []
 
-    def describe(picture: bytes) -> Descriptor:
+    def describe(picture: bytes) -> FoundFace:
         seen_by_then.append(house.people)
         return face_of(picture)
 
@@ -159,12 +202,118 @@ def test_a_picture_is_described_once_for_its_bytes(house: House) -> None:
     assert house.people == ["Alice", "Bob the Builder", "Robert"]
 
 
-def test_with_another_recipe_everything_is_described_anew(house: House) -> None:
+EVERYBODY = ["alice1", "alice2", "bob1"]
+
+
+def test_with_another_recipe_everybody_is_described_anew_from_chips(house: House) -> None:
+    house.imported()
+    eyes, eyes_again = Eyes(), Eyes()
+    house.imported(eyes, "other", eyes_again.again)
+    assert (eyes.saw, sorted(eyes_again.saw)) == ([], EVERYBODY)
+    assert (house.people, house.gallery.templates) == (["Alice", "Bob the Builder"], 3)
+    assert house.similarity("bob_the_builder", descriptor_of(chips_of("bob1"))) == pytest.approx(1)
+
+
+def test_with_another_recipe_everybody_is_known_without_the_folder(house: House) -> None:
+    house.imported()
+    shutil.rmtree(house.folder)
+    eyes = Eyes()
+    assert house.imported(eyes, "other") == Progress(people=2, finished=True)
+    assert (house.people, house.gallery.templates, eyes.saw) == (["Alice", "Bob the Builder"], 3, [])
+
+
+def test_nobody_is_compared_by_a_descriptor_of_another_recipe(house: House) -> None:
+    """While they are made anew, those who are done are known and the others are not."""
+    house.imported()
+    shutil.rmtree(house.folder)
+    found: list[tuple[int, bool]] = []
+
+    def again(chips: bytes) -> FoundFace:
+        found.append((house.gallery.templates, faces.progress.finished))
+        return face_again(chips)
+
+    faces = house.known_faces(face_of, "other", again)
+    assert house.people == []
+    faces.start()
+    wait_for(lambda: faces.progress.finished)
+    faces.stop()
+    assert found == [(0, False)] * 3
+    for person, picture in [("alice", "alice1"), ("alice", "alice2"), ("bob_the_builder", "bob1")]:
+        assert house.similarity(person, descriptor_of(picture.encode())) < 0.5
+        assert house.similarity(person, descriptor_of(chips_of(picture))) == pytest.approx(1)
+
+
+def test_one_that_cannot_be_described_anew_is_logged_and_the_rest_are(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.imported()
+    shutil.rmtree(house.folder)
+    eyes = Eyes(bob1=[BadImage("the chips that were kept of a face are damaged")])
+    house.imported(recipe="other", describe_again=eyes.again)
+    assert sorted(eyes.saw) == EVERYBODY
+    assert (house.people, house.gallery.templates) == (["Alice"], 2)
+    assert house.stored == ["Alice", "Bob the Builder"]
+    assert "Bob_the_Builder/1.jpg cannot be made again: the chips that were kept of a face are damaged" in caplog.text
+
+
+def test_one_whose_chips_fail_is_described_from_the_picture(house: House) -> None:
+    house.imported()
+    eyes, eyes_again = Eyes(), Eyes(bob1=[Timeout("slow")])
+    assert house.imported(eyes, "other", eyes_again.again).skipped == ()
+    assert eyes.saw == ["bob1"]
+    assert (house.people, house.gallery.templates) == (["Alice", "Bob the Builder"], 3)
+
+
+def test_one_that_could_not_be_described_anew_is_tried_at_the_next_start(house: House) -> None:
+    house.imported()
+    shutil.rmtree(house.folder)
+    eyes = Eyes(bob1=[Timeout("slow")])
+    house.imported(recipe="other", describe_again=eyes.again)
+    house.imported(recipe="other", describe_again=eyes.again)
+    assert (eyes.saw.count("bob1"), eyes.saw.count("alice1")) == (2, 1)
+    assert house.people == ["Alice", "Bob the Builder"]
+
+
+def test_with_the_first_recipe_again_everybody_is_known_as_before(house: House) -> None:
+    house.imported()
+    shutil.rmtree(house.folder)
+    house.imported(recipe="other")
+    house.imported()
+    assert (house.people, house.gallery.templates) == (["Alice", "Bob the Builder"], 3)
+    assert house.chips("alice1") == chips_of("alice1")
+
+
+def test_with_the_same_recipe_nothing_is_described_anew(house: House) -> None:
     house.imported()
     eyes = Eyes()
-    house.imported(eyes, recipe="other")
-    assert sorted(eyes.saw) == ["alice1", "alice2", "bob1"]
-    assert house.gallery.templates == 3
+    house.imported(eyes, describe_again=eyes.again)
+    assert eyes.saw == []
+
+
+@pytest.fixture
+def without_chips(house: House) -> House:
+    """As a store of version 1 leaves it."""
+    for picture, name, source in [("alice1", "Alice", "Alice/1.jpg"), ("bob1", "Bob the Builder", "Bob/1.jpg")]:
+        digest = hashlib.sha256(picture.encode()).hexdigest()
+        found = Described(descriptor_of(picture.encode()), None)
+        house.store.add(Enrolled(name, source, digest, "before", found))
+    return house
+
+
+def test_who_has_no_chips_is_described_from_the_picture_and_has_some_from_then_on(without_chips: House) -> None:
+    eyes, eyes_again = Eyes(), Eyes()
+    without_chips.imported(eyes, describe_again=eyes_again.again)
+    assert (sorted(eyes.saw), eyes_again.saw) == (EVERYBODY, [])
+    assert without_chips.chips("alice1") == chips_of("alice1")
+    assert without_chips.people == without_chips.stored == ["Alice", "Bob the Builder"]
+
+
+def test_who_has_no_chips_waits_for_the_folder_and_is_not_forgotten(without_chips: House) -> None:
+    away = without_chips.folder.rename(without_chips.folder.with_name("away"))
+    with without_chips.watched():
+        assert (without_chips.people, without_chips.stored) == ([], ["Alice", "Bob the Builder"])
+        away.rename(without_chips.folder)
+        wait_for(lambda: without_chips.people == ["Alice", "Bob the Builder"])
 
 
 def test_whom_we_knew_before_is_known_before_the_import_is_done(house: House) -> None:
@@ -173,7 +322,7 @@ def test_whom_we_knew_before_is_known_before_the_import_is_done(house: House) ->
     house.put("Carol/1.jpg", "carol1")
     asked, answer = threading.Event(), threading.Event()
 
-    def describe(picture: bytes) -> Descriptor:
+    def describe(picture: bytes) -> FoundFace:
         asked.set()
         answer.wait()
         return face_of(picture)
@@ -197,9 +346,10 @@ def test_a_new_person_is_noticed(house: House) -> None:
 def test_a_changed_picture_is_described_anew(house: House) -> None:
     with house.watched():
         house.put("Bob_the_Builder/1.jpg", "bob in another light")
-        changed = face_of(b"bob in another light")
-        wait_for(lambda: house.gallery.of("bob_the_builder", changed).candidates[0].similarity > 0.99)
+        changed = descriptor_of(b"bob in another light")
+        wait_for(lambda: house.similarity("bob_the_builder", changed) > 0.99)
         assert house.gallery.templates == 3
+        assert house.chips("bob in another light") == chips_of("bob in another light")
 
 
 def test_a_removed_picture_is_forgotten(house: House) -> None:
@@ -222,6 +372,7 @@ def test_a_renamed_folder_is_another_person_without_another_look(house: House) -
     house.imported(eyes)
     assert house.people == ["Alicia", "Bob the Builder"]
     assert len(eyes.saw) == 3
+    assert house.chips("alice1") == chips_of("alice1")
 
 
 def test_a_missing_folder_keeps_everybody(house: House) -> None:
@@ -270,7 +421,9 @@ def test_what_failed_through_no_fault_of_the_picture_is_tried_again(
 
 def test_who_was_known_stays_known_when_a_picture_fails_for_once(house: House) -> None:
     house.imported()
-    with house.watched(Eyes(bob1=[Timeout("slow")] * 9), recipe="other"):
+    eyes = Eyes(bob1=[Timeout("slow")] * 9)
+    with house.watched(eyes, "other", eyes.again):
+        assert eyes.saw.count("bob1") == 2
         assert house.stored == ["Alice", "Bob the Builder"]
 
 
@@ -290,6 +443,38 @@ def test_busy_workers_are_asked_again(house: House) -> None:
     assert house.imported(eyes).skipped == ()
     assert eyes.saw.count("bob1") == 3
     assert house.people == ["Alice", "Bob the Builder"]
+
+
+def test_busy_workers_are_asked_again_for_who_is_described_anew(house: House) -> None:
+    house.imported()
+    eyes = Eyes(bob1=[Busy("full", 0), Busy("full", 0)])
+    house.imported(recipe="other", describe_again=eyes.again)
+    assert eyes.saw.count("bob1") == 3
+    assert house.people == ["Alice", "Bob the Builder"]
+
+
+def test_stopping_while_somebody_is_described_anew_forgets_nobody(house: House) -> None:
+    house.imported()
+    eyes = Eyes(alice1=[Busy("the gateway is going down", 3600)])
+    faces = house.known_faces(face_of, "other", eyes.again)
+    faces.start()
+    wait_for(lambda: "alice1" in eyes.saw)
+    faces.stop()
+    assert not faces.progress.finished
+    assert house.stored == ["Alice", "Bob the Builder"]
+    house.imported(recipe="other")
+    assert house.people == ["Alice", "Bob the Builder"]
+
+
+def test_describing_anew_that_is_cancelled_ends_in_order(house: House) -> None:
+    """The workers cancel what they have when the gateway goes down."""
+    house.imported()
+    eyes = Eyes(alice1=[CancelledError()])
+    faces = house.known_faces(face_of, "other", eyes.again)
+    faces.start()
+    wait_for(lambda: not faces._thread.is_alive())
+    assert (eyes.saw[-1], faces.progress.finished) == ("alice1", False)
+    assert house.stored == ["Alice", "Bob the Builder"]
 
 
 def test_stopping_while_the_workers_are_busy_forgets_nobody(house: House) -> None:
@@ -341,3 +526,20 @@ def test_a_full_disk_forgets_nobody_and_is_tried_again(tmp_path: Path, house: Ho
             assert house.people == ["Alice", "Bob the Builder"]
             store.full = False
             wait_for(lambda: house.people == ["Alice", "Bob the Builder", "Carol"])
+
+
+def test_a_full_disk_keeps_nobody_unknown_once_there_is_room(tmp_path: Path, house: House) -> None:
+    """Also where everybody has to be described anew."""
+    with closing(FullDisk(tmp_path / "full.sqlite")) as store:
+        house.store = store
+        house.imported()
+        store.full = True
+        faces = house.known_faces(face_of, "other")
+        faces.start()
+        try:
+            wait_for(lambda: store.refused >= 2)
+            assert house.stored == ["Alice", "Bob the Builder"]
+            store.full = False
+            wait_for(lambda: house.people == ["Alice", "Bob the Builder"])
+        finally:
+            faces.stop()

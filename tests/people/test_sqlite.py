@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ import pytest
 from gateway.errors import StartError
 from gateway.model import PERSON, Descriptor, Person
 from gateway.people.sqlite import SCHEMA_VERSION, SqliteStore
-from gateway.people.store import Enrolled
+from gateway.people.store import Described, Enrolled
 from tests.examples import descriptor
 
 RECIPE = "dlib"
+CHIPS = b"\xff\xd8 an aligned face"
 
 
 @pytest.fixture
@@ -36,12 +38,25 @@ def store(path: Path) -> Iterator[SqliteStore]:
         yield store
 
 
-def picture(name: str, digest: str = "d1", found: Descriptor | None = None, recipe: str = RECIPE) -> Enrolled:
-    return Enrolled(name, f"{name}/{digest}.jpg", digest, recipe, descriptor(1) if found is None else found)
+def picture(
+    name: str,
+    digest: str = "d1",
+    found: Descriptor | None = None,
+    recipe: str = RECIPE,
+    chips: bytes | None = CHIPS,
+) -> Enrolled:
+    face = Described(descriptor(1) if found is None else found, chips)
+    return Enrolled(name, f"{name}/{digest}.jpg", digest, recipe, face)
 
 
 def people(store: SqliteStore, recipe: str = RECIPE) -> list[Person]:
     return [template.person for template in store.templates(recipe)]
+
+
+def described(store: SqliteStore, digest: str = "d1", recipe: str = RECIPE) -> Described:
+    face = store.described(digest, recipe)
+    assert face is not None
+    return face
 
 
 def slug_of(store: SqliteStore, name: str) -> str:
@@ -60,28 +75,76 @@ def test_what_is_added_is_there_after_reopening(path: Path) -> None:
 
 def test_adding_the_same_picture_again_changes_nothing(store: SqliteStore) -> None:
     store.add(picture("Alice"))
-    store.add(picture("Alice", found=descriptor(2)))
+    store.add(picture("Alice", found=descriptor(2), chips=b"other chips"))
     (template,) = store.templates(RECIPE)
     assert (template.descriptor == descriptor(1)).all()
+    assert described(store).chips == CHIPS
 
 
-def test_descriptors_of_another_recipe_are_kept_apart(store: SqliteStore) -> None:
-    store.add(picture("Alice"))
-    store.add(picture("Alice", found=descriptor(2), recipe="other"))
-    assert people(store) == people(store, "other") == [Person("alice", "Alice")]
-    assert people(store, "third") == []
-    found = store.descriptor("d1", "other")
-    assert found is not None
-    assert (found == descriptor(2)).all()
+@pytest.mark.parametrize("chips", [CHIPS, None, pytest.param(bytes(range(256)) * 300, id="of any bytes")])
+def test_chips_are_there_after_reopening(path: Path, chips: bytes | None) -> None:
+    with opened(path) as store:
+        store.add(picture("Alice", chips=chips))
+    with opened(path) as store:
+        assert described(store).chips == chips
 
 
-def test_a_descriptor_is_found_by_the_picture_s_digest(store: SqliteStore) -> None:
+def test_a_picture_described_by_another_recipe_replaces_what_was_there(path: Path) -> None:
+    """Of a picture there is one descriptor: those of two recipes must never be compared."""
+    with opened(path) as store:
+        store.add(picture("Alice"))
+        store.add(picture("Alice", found=descriptor(2), recipe="other", chips=b"other chips"))
+    with opened(path) as store:
+        assert (people(store), people(store, "other")) == ([], [Person("alice", "Alice")])
+        assert store.described("d1", RECIPE) is None
+        assert (described(store, recipe="other").descriptor == descriptor(2)).all()
+        assert described(store, recipe="other").chips == b"other chips"
+        assert store.sources() == {"Alice/d1.jpg": {("Alice", "d1")}}
+
+
+def test_a_replaced_descriptor_is_gone_from_the_files_after_closing(path: Path) -> None:
+    with opened(path) as store:
+        store.add(picture("Alice"))
+        store.add(picture("Alice", found=descriptor(2), recipe="other"))
+    assert not any(descriptor(1).tobytes() in each.read_bytes() for each in path.parent.iterdir())
+
+
+def test_another_recipe_for_one_picture_leaves_the_others_as_they_are(store: SqliteStore) -> None:
     store.add(picture("Alice", "d1"))
-    found = store.descriptor("d1", RECIPE)
-    assert found is not None
-    assert (found == descriptor(1)).all()
-    assert store.descriptor("d2", RECIPE) is None
-    assert store.descriptor("d1", "other") is None
+    store.add(picture("Bob", "d1"))
+    store.add(picture("Alice", "d2"))
+    store.add(picture("Alice", "d1", recipe="other"))
+    assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob")]
+    assert people(store, "other") == [Person("alice", "Alice")]
+
+
+def test_outdated_is_what_another_recipe_made_and_has_its_chips(store: SqliteStore) -> None:
+    store.add(picture("Alice", "d1", descriptor(1), recipe="before"))
+    store.add(picture("Alice", "d2", recipe="before", chips=None))
+    store.add(picture("Bob", "d3", descriptor(3), recipe="long before", chips=b"bob's"))
+    store.add(picture("Carol", "d4"))
+    found = sorted(store.outdated(RECIPE), key=lambda each: each.digest)
+    assert [(each.name, each.source, each.digest, each.recipe) for each in found] == [
+        ("Alice", "Alice/d1.jpg", "d1", "before"),
+        ("Bob", "Bob/d3.jpg", "d3", "long before"),
+    ]
+    assert [each.face.chips for each in found] == [CHIPS, b"bob's"]
+    assert (found[1].face.descriptor == descriptor(3)).all()
+
+
+def test_what_was_made_again_is_outdated_no_more(store: SqliteStore) -> None:
+    store.add(picture("Alice"))
+    (outdated,) = store.outdated("new")
+    store.add(replace(outdated, recipe="new"))
+    assert store.outdated("new") == []
+    assert people(store, "new") == [Person("alice", "Alice")]
+
+
+def test_a_face_is_found_by_the_picture_s_digest(store: SqliteStore) -> None:
+    store.add(picture("Alice", "d1"))
+    assert (described(store, "d1").descriptor == descriptor(1)).all()
+    assert store.described("d2", RECIPE) is None
+    assert store.described("d1", "other") is None
 
 
 def test_one_picture_may_be_of_two_people(store: SqliteStore) -> None:
@@ -98,7 +161,7 @@ def test_retaining_forgets_the_other_pictures_and_people_left_without_any(path: 
         store.retain({("Alice", "d2")})
     with opened(path) as store:
         assert people(store) == [Person("alice", "Alice")]
-        assert store.descriptor("d3", RECIPE) is None
+        assert store.described("d3", RECIPE) is None
 
 
 def test_retaining_nothing_forgets_everybody(store: SqliteStore) -> None:
@@ -177,10 +240,12 @@ def test_only_the_owner_may_read_any_of_its_files(path: Path, store: SqliteStore
     assert set(modes.values()) == {0o600}
 
 
-def test_a_forgotten_descriptor_is_gone_from_the_files(path: Path, store: SqliteStore) -> None:
-    store.add(picture("Alice"))
+@pytest.mark.parametrize("chips", [CHIPS, pytest.param(CHIPS * 1000, id="over several pages")])
+def test_a_forgotten_face_is_gone_from_the_files(path: Path, store: SqliteStore, chips: bytes) -> None:
+    store.add(picture("Alice", chips=chips))
     store.retain([])
-    assert not any(descriptor(1).tobytes() in each.read_bytes() for each in path.parent.iterdir())
+    contents = [each.read_bytes() for each in path.parent.iterdir()]
+    assert not any(descriptor(1).tobytes() in content or CHIPS in content for content in contents)
 
 
 def test_a_forgotten_descriptor_is_gone_from_the_files_after_closing(path: Path) -> None:
@@ -249,11 +314,129 @@ def test_another_program_s_database_is_refused(path: Path) -> None:
     refused(path)
 
 
-def test_a_newer_schema_is_refused(path: Path, intact: bytes) -> None:
+@pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, 3, 99])
+def test_a_newer_schema_is_refused(path: Path, intact: bytes, version: int) -> None:
     with closing(sqlite3.connect(path)) as database:
-        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        database.execute(f"PRAGMA user_version = {version}")
     with pytest.raises(StartError, match="newer version"):
         SqliteStore(path)
+    assert version_of(path) == version
+
+
+VERSION_1 = """
+CREATE TABLE people (
+    id INTEGER PRIMARY KEY,
+    slug TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    created REAL NOT NULL
+);
+CREATE TABLE pictures (
+    person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
+    digest TEXT NOT NULL,       -- SHA-256 of the picture, hex
+    source TEXT NOT NULL,
+    recipe TEXT NOT NULL,       -- how the descriptor was made
+    descriptor BLOB NOT NULL,   -- 128 float32, little-endian, of unit length
+    created REAL NOT NULL,
+    PRIMARY KEY (person, digest, recipe)
+);
+CREATE INDEX pictures_by_digest ON pictures (digest, recipe);
+PRAGMA user_version = 1;
+"""
+"""As Facegate wrote it before chips were kept."""
+
+
+def version_of(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as database:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+@pytest.fixture
+def before(path: Path) -> Path:
+    """A store of version 1: Alice with two pictures, Bob with one, which two recipes described in turn."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript(VERSION_1)
+        database.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", [(1, "alice", "Alice", 1), (7, "bob", "Bob", 2)])
+        database.executemany(
+            "INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (1, "d1", "Alice/1.jpg", RECIPE, descriptor(1).tobytes(), 1.5),
+                (1, "d2", "Alice/2.jpg", RECIPE, descriptor(2).tobytes(), 1.6),
+                (7, "d3", "Bob/1.jpg", "long before", descriptor(9).tobytes(), 2.5),
+                (7, "d3", "Bob/1.jpg", RECIPE, descriptor(3).tobytes(), 3.5),
+            ],
+        )
+    return path
+
+
+def test_a_store_of_version_1_keeps_its_people_and_pictures(before: Path) -> None:
+    with opened(before) as store:
+        found = {digest: described(store, digest) for digest in ("d1", "d2", "d3")}
+        assert all((found[f"d{n}"].descriptor == descriptor(n)).all() for n in (1, 2, 3))
+        assert [face.chips for face in found.values()] == [None] * 3
+        assert people(store) == [Person("alice", "Alice")] * 2 + [Person("bob", "Bob")]
+        assert store.sources() == {
+            "Alice/1.jpg": {("Alice", "d1")},
+            "Alice/2.jpg": {("Alice", "d2")},
+            "Bob/1.jpg": {("Bob", "d3")},
+        }
+    assert version_of(before) == SCHEMA_VERSION == 2
+
+
+def test_of_two_descriptors_of_a_picture_in_version_1_the_newer_stays(before: Path) -> None:
+    with opened(before) as store:
+        assert people(store, "long before") == []
+        assert store.described("d3", "long before") is None
+
+
+def test_without_chips_nobody_of_version_1_can_be_described_anew(before: Path) -> None:
+    with opened(before) as store:
+        assert store.outdated("new") == []
+
+
+def test_a_store_of_version_1_is_changed_once(before: Path) -> None:
+    with opened(before) as store:
+        store.add(picture("Alice", "d1", descriptor(4), recipe="new"))
+        store.add(picture("Carol", "d5"))
+    with opened(before) as store:
+        assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob"), Person("carol", "Carol")]
+        assert people(store, "new") == [Person("alice", "Alice")]
+        assert described(store, "d1", "new").chips == CHIPS
+        store.retain([("Bob", "d3")])
+        assert people(store) == [Person("bob", "Bob")]
+
+
+def test_a_changed_store_is_made_as_a_new_one_is(before: Path, tmp_path: Path) -> None:
+    """Whatever stands in an old one, later changes start from the same tables."""
+
+    def tables(path: Path) -> set[tuple[object, ...]]:
+        with opened(path), closing(sqlite3.connect(path)) as database:
+            names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            columns = {(name, *row) for name in names for row in database.execute(f"PRAGMA table_info({name})")}
+            indexes = database.execute("SELECT tbl_name, name FROM sqlite_master WHERE type = 'index'")
+            return columns | set(indexes)
+
+    assert tables(before) == tables(tmp_path / "new.sqlite")
+
+
+def test_a_damaged_store_of_version_1_is_refused(before: Path) -> None:
+    with closing(sqlite3.connect(before)) as database, database:
+        database.execute("UPDATE pictures SET descriptor = ? WHERE digest = 'd2'", (bytes(512),))
+    refused(before)
+
+
+def test_a_store_of_version_1_that_cannot_be_changed_stays_as_it_was(before: Path) -> None:
+    """Something stands in the way; with it gone, the next start goes on from there."""
+    with closing(sqlite3.connect(before)) as database, database:
+        database.execute("CREATE TABLE before (x)")
+    refused(before)
+    assert version_of(before) == 1
+    with closing(sqlite3.connect(before)) as database, database:
+        assert database.execute("SELECT count(*) FROM pictures").fetchone() == (4,)
+        database.execute("DROP TABLE before")
+    with opened(before) as store:
+        assert len(people(store)) == 3
 
 
 def test_a_folder_in_its_place_is_refused(path: Path) -> None:

@@ -6,15 +6,24 @@ import base64
 import io
 import logging
 import socket
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import PIL.Image
 import PIL.ImageDraw
 import pytest
 import requests
 
+from gateway.config import LimitSettings, Settings
 from gateway.errors import wire_errors
+from gateway.health import Health
+from gateway.metrics import Metrics
+from gateway.people.decision import Decision
+from gateway.people.gallery import Gallery
+from gateway.people.known_faces import Progress
+from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
+from gateway.service import Service
+from gateway.workers.queue import Job, Report
 from tests.support import frame
 
 WAIT_S = 60
@@ -74,6 +83,28 @@ def test_landmarks_and_location_are_empty_unless_there_is_one_face(rest_url: str
     assert not answer[parameter]
 
 
+@pytest.mark.parametrize("picture", ["obama_1", "empty_1"])
+def test_the_annotated_picture_comes_as_base64(rest_url: str, picture: str) -> None:
+    answer = recognise(rest_url, frame(picture), annotate="true").json()
+    assert answer.keys() == {"name", "annotated"}
+    with PIL.Image.open(io.BytesIO(base64.b64decode(answer["annotated"], validate=True))) as annotated:
+        width, height = annotated.size
+        assert annotated.format == "JPEG"
+    with PIL.Image.open(io.BytesIO(frame(picture))) as sent:
+        assert sent.size == (width, height)
+
+
+def test_the_annotated_picture_of_json_comes_too(rest_url: str) -> None:
+    body = {"file_format": "jpg", "image_data": base64.b64encode(frame("obama_1")).decode("ascii")}
+    answer = requests.post(f"{rest_url}/face_rec?annotate=True", json=body, timeout=WAIT_S).json()
+    assert base64.b64decode(answer["annotated"]).startswith(b"\xff\xd8\xff")
+
+
+@pytest.mark.parametrize("value", ["false", "", "1"])
+def test_nothing_is_annotated_unless_asked_for(rest_url: str, value: str) -> None:
+    assert recognise(rest_url, frame("obama_1"), annotate=value).json() == {"name": "Barack Obama"}
+
+
 @pytest.mark.parametrize(("path", "names"), [("face_rec", ["file"]), ("face_match", ["file1", "file2"])])
 def test_a_browser_gets_an_upload_form(rest_url: str, path: str, names: list[str]) -> None:
     page = requests.get(f"{rest_url}/{path}", timeout=WAIT_S)
@@ -85,7 +116,7 @@ def test_a_browser_gets_an_upload_form(rest_url: str, path: str, names: list[str
 def test_the_steps_are_told_as_server_timing(rest_url: str) -> None:
     steps = recognise(rest_url, frame("obama_1")).headers["Server-Timing"]
     assert [step.split(";")[0] for step in steps.split(", ")] == [
-        "queue", "decode", "detect", "embed", "match", "total",
+        "queue", "decode", "detect", "align", "embed", "details", "match", "total",
     ]  # fmt: skip
 
 
@@ -186,6 +217,37 @@ def test_at_debug_a_request_is_logged_without_its_picture(rest_url: str, caplog:
     assert "picture.jpg (image/jpeg)\n<image raw data>" in caplog.text
     assert "geheim" not in caplog.text
     assert len(caplog.text) < 5_000
+
+
+@pytest.mark.parametrize(("parameter", "asked"), [("facial_features", False), ("face_locations", True)])
+def test_landmarks_that_are_switched_off_are_refused_as_a_problem(parameter: str, asked: bool) -> None:
+    """Without any work; whatever else is asked for is done."""
+    jobs: list[Job] = []
+
+    def look(job: Job) -> Future[Report]:
+        jobs.append(job)
+        future: Future[Report] = Future()
+        future.cancel()
+        return future
+
+    settings = Settings()
+    service = Service(
+        look,
+        Gallery(),
+        Decision(0.01, 0.001),
+        settings.operations_of,
+        settings.search_of,
+        Metrics(),
+        max_bytes=10_000_000,
+        landmarks_68=False,
+    )
+    app = create_app(service.submit, lambda: Health(True, 1, 1, Progress()), Metrics(), LimitSettings())
+    answer = app.test_client().post(f"/face_rec?{parameter}=true", data={"file": (io.BytesIO(frame("obama_1")), "x")})
+    assert (len(jobs), answer.mimetype) == (int(asked), "application/problem+json")
+    if not asked:
+        body = answer.get_json()
+        assert (answer.status_code, body["code"], body["status"]) == (415, "unsupported", 415)
+        assert "68 points are switched off" in body["detail"]
 
 
 def test_every_error_code_has_its_status() -> None:

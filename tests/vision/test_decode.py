@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 import io
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import PIL.Image
+import PIL.ImageFile
+import PIL.ImageOps
 import pytest
+import simplejpeg
 from PIL.Image import Transpose
 
 from gateway.errors import BadImage, TooLarge, Unsupported
-from gateway.vision.decode import Picture, decode
+from gateway.vision.decode import MAX_SCANS, Picture, decode
 from tests.examples import encoded, png
 from tests.support import FRAMES, frame
 
@@ -46,8 +53,43 @@ def noise() -> PIL.Image.Image:
     return PIL.Image.effect_noise((200, 200), 50).convert("RGB")
 
 
+def colourful(width: int = 203, height: int = 101) -> PIL.Image.Image:
+    """Noise, of a size that is no multiple of any block's."""
+    return PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
+
+
+JPEGS: dict[str, dict[str, Any]] = {
+    "4:4:4": {"subsampling": 0},
+    "4:2:2": {"subsampling": 1},
+    "4:2:0": {"subsampling": 2},
+    "RGB": {"keep_rgb": True},
+    "restarts": {"restart_marker_blocks": 3},
+    "progressive": {"progressive": True},
+}
+"""Pillow's options for each."""
+
+
+def jpeg_claiming(width: int, height: int) -> bytes:
+    """Its pixels are those of another picture, and few."""
+    data = encoded(plain(), "JPEG")
+    at = data.index(b"\xff\xc0") + 5
+    return data[:at] + struct.pack(">HH", height, width) + data[at + 4 :]
+
+
+def jpeg_of_scans(scans: int) -> bytes:
+    """The last pass of a progressive JPEG, again and again: 12 bytes each."""
+    data = encoded(PIL.Image.new("RGB", (200, 200), RED), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + (scans - data[:last].count(b"\xff\xda")) * data[last:-2] + data[-2:]
+
+
 def read(data: bytes) -> Picture:
     return decode(data, MAX_PIXELS)
+
+
+def read_by_pillow(data: bytes) -> Picture:
+    with PIL.Image.open(io.BytesIO(data)) as image:
+        return np.asarray(PIL.ImageOps.exif_transpose(image).convert("RGB"))
 
 
 @pytest.mark.parametrize("orientation", STORED)
@@ -61,6 +103,22 @@ def test_every_exif_orientation_gives_the_upright_picture(kind: str, orientation
     expected = np.asarray(quarters())
     assert picture.shape == expected.shape
     assert np.abs(picture.astype(int) - expected).max() <= 3
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [("JPEG", "L"), ("JPEG", "RGB"), ("JPEG", "CMYK"), ("PNG", "L"), ("PNG", "RGB"), ("PNG", "P"), ("WEBP", "RGB")],
+)
+def test_a_picture_is_turned_as_pillow_turns_it(kind: str, mode: str, orientation: int) -> None:
+    exif = PIL.Image.Exif()
+    exif[ORIENTATION] = orientation
+    data = encoded(colourful().convert(mode), kind, exif=exif)
+    picture = read(data)
+    assert (picture == read_by_pillow(data)).all()
+    assert picture.shape == ((203, 101, 3) if orientation >= 5 else (101, 203, 3))
+    assert picture.dtype == np.uint8
+    assert picture.flags.c_contiguous
 
 
 def test_an_orientation_that_does_not_exist_changes_nothing() -> None:
@@ -101,8 +159,31 @@ def test_webp_becomes_rgb(mode: str) -> None:
     assert (read(encoded(plain(mode), "WEBP", lossless=True)) == np.asarray(plain())).all()
 
 
-def test_progressive_jpeg_is_read() -> None:
-    assert read(encoded(noise(), "JPEG", progressive=True)).shape == (200, 200, 3)
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("options", JPEGS.values(), ids=JPEGS)
+def test_a_jpeg_has_the_pixels_that_pillow_reads(options: dict[str, Any], mode: str) -> None:
+    data = encoded(colourful().convert(mode), "JPEG", **options)
+    assert (read(data) == read_by_pillow(data)).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "MPO"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("options", JPEGS.values(), ids=JPEGS)
+def test_of_a_sound_jpeg_pillow_reads_the_header_alone(
+    options: dict[str, Any], mode: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the slower decoder."""
+    data = encoded(colourful().convert(mode), kind, **options)
+    monkeypatch.delattr(PIL.ImageFile.ImageFile, "load")
+    assert read(data).shape == (101, 203, 3)
+
+
+@pytest.mark.parametrize("sampling", [0x14, 0x42])
+def test_a_jpeg_of_rare_subsampling_is_read(sampling: int) -> None:
+    """simplejpeg has no name for the first and cannot decode the second."""
+    data = bytearray(encoded(colourful(), "JPEG"))
+    data[data.index(b"\xff\xc0") + 11] = sampling
+    assert (read(bytes(data)) == read_by_pillow(bytes(data))).all()
 
 
 def test_transparent_pixels_keep_their_colour() -> None:
@@ -140,10 +221,17 @@ def test_a_picture_may_be_a_line(size: tuple[int, int]) -> None:
     assert read(encoded(PIL.Image.new("RGB", size), "JPEG")).shape == (height, width, 3)
 
 
-@pytest.mark.parametrize("size", [(0, 5), (5, 0)])
-def test_a_picture_without_extent_is_refused(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("claiming", [png, jpeg_claiming])
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0), (0, 65_500)])
+def test_a_picture_without_extent_is_refused(size: tuple[int, int], claiming: Callable[[int, int], bytes]) -> None:
     with pytest.raises(BadImage):
-        read(png(*size))
+        read(claiming(*size))
+
+
+@pytest.mark.parametrize("size", [(65_535, 1), (1, 65_535)])
+def test_a_jpeg_larger_than_its_decoders_allow_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(BadImage):
+        read(jpeg_claiming(*size))
 
 
 @pytest.mark.parametrize("size", [(5_001, 5_000), (13_000, 13_000), (50_000, 50_000), (2**31 - 1, 2**31 - 1)])
@@ -151,6 +239,50 @@ def test_too_many_pixels_are_refused_from_the_header(size: tuple[int, int]) -> N
     """There is nothing behind it: decoding would fail with another error."""
     with pytest.raises(TooLarge, match="25000000"):
         read(png(*size))
+
+
+@pytest.mark.parametrize("size", [(5_001, 5_000), (13_000, 13_000), (65_500, 382), (382, 65_500), (65_535, 65_535)])
+def test_too_many_pixels_are_refused_from_the_header_of_a_jpeg(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(simplejpeg, "decode_jpeg")
+    monkeypatch.delattr(PIL.ImageFile.ImageFile, "load")
+    with pytest.raises(TooLarge, match="25000000"):
+        read(jpeg_claiming(*size))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_an_ordinary_progressive_jpeg_is_read(mode: str) -> None:
+    data = encoded(colourful().convert(mode), "JPEG", progressive=True)
+    assert (read(data) == read_by_pillow(data)).all()
+
+
+def test_a_jpeg_may_have_as_many_scans_as_allowed() -> None:
+    """As a pass is repeated the decoders grumble, and decode it nonetheless."""
+    data = jpeg_of_scans(MAX_SCANS)
+    assert (read(data) == read_by_pillow(data)).all()
+
+
+def test_a_jpeg_of_more_scans_is_refused_though_it_could_be_decoded() -> None:
+    data = jpeg_of_scans(MAX_SCANS + 1)
+    assert read_by_pillow(data).shape == (200, 200, 3)
+    with pytest.raises(BadImage, match="more than 100 scans"):
+        read(data)
+
+
+def test_scans_are_counted_before_any_is_decoded() -> None:
+    """Pillow would take more than twenty seconds for these."""
+    data = jpeg_of_scans(500_000)
+    start = time.perf_counter()
+    with pytest.raises(BadImage, match="more than 100 scans"):
+        read(data)
+    assert time.perf_counter() - start < 0.5
+
+
+def test_what_follows_a_picture_has_no_scans() -> None:
+    """As in the film of a motion photo, where these two bytes are as frequent as any."""
+    data = encoded(colourful(), "JPEG")
+    assert (read(data + 1000 * b"\xff\xda\x12\x34") == read_by_pillow(data)).all()
 
 
 def test_the_limit_itself_is_allowed() -> None:
@@ -166,6 +298,48 @@ def test_a_truncated_picture_is_refused(kind: str, share: float) -> None:
     data = encoded(noise(), kind)
     with pytest.raises(BadImage):
         read(data[: int(share * len(data))])
+
+
+@pytest.mark.parametrize("options", JPEGS.values(), ids=JPEGS)
+def test_a_jpeg_cut_off_anywhere_is_refused(options: dict[str, Any]) -> None:
+    """But for its end marker, at times: Pillow does not insist on it if all pixels are there."""
+    data = encoded(colourful(40, 24), "JPEG", **options)
+    for length in range(len(data) - 2):
+        with pytest.raises(BadImage):
+            read(data[:length])
+
+
+@pytest.mark.parametrize(
+    ("at", "extra"),
+    [
+        pytest.param(None, b"\n", id="a line's end behind it"),
+        pytest.param(None, bytes(10_000), id="padded with zeros"),
+        pytest.param(None, b"\xff\xd8\xff\xe0 the next frame", id="another's first bytes behind it"),
+        pytest.param(b"\xff\xd9", bytes(20), id="padding before its end"),
+        pytest.param(b"\xff\xd9", b"\xff\xff\xff", id="fill bytes before its end"),
+        pytest.param(b"\xff\xdb", b"junk", id="junk among its tables"),
+    ],
+)
+def test_a_jpeg_with_bytes_too_many_is_read(at: bytes | None, extra: bytes) -> None:
+    """As some cameras write them."""
+    data = encoded(colourful(), "JPEG")
+    position = len(data) if at is None else data.rindex(at)
+    assert (read(data[:position] + extra + data[position:]) == read_by_pillow(data)).all()
+
+
+@pytest.mark.parametrize("options", JPEGS.values(), ids=JPEGS)
+def test_a_damaged_jpeg_is_refused_or_read_as_by_pillow(options: dict[str, Any]) -> None:
+    data = encoded(colourful(40, 24), "JPEG", **options)
+    for position in range(0, len(data), 7):
+        damaged = bytearray(data)
+        damaged[position] ^= 1 << position % 8
+        try:
+            expected = read_by_pillow(bytes(damaged))
+        except Exception:  # whatever Pillow says of it
+            with pytest.raises(BadImage):
+                read(bytes(damaged))
+        else:
+            assert (read(bytes(damaged)) == expected).all(), position
 
 
 def test_a_truncated_progressive_jpeg_is_refused() -> None:

@@ -8,27 +8,15 @@ import PIL.ImageFile
 import pytest
 
 from gateway.errors import BadImage
-from gateway.model import Box
+from gateway.model import Box, Descriptor
+from gateway.vision.align import cut
 from gateway.vision.decode import Picture, decode
 from gateway.vision.engine import Engine, open_engine
+from gateway.vision.options import EngineOptions
 from tests.support import FRAMES, frame
 
 OURS = sorted(path.stem for path in FRAMES.glob("*.jpg"))
-SHARED = [
-    "barack_obama/obama_small.jpg",
-    "barack_obama/obama_partial_face.jpg",
-    "kit_harington/john2.jpeg",
-    "_several/kit_with_rose.jpg",
-    "_several/two_people.jpg",
-]
-
-
-@pytest.fixture(scope="module")
-def stock(engine: Engine) -> Any:
-    """The package itself; the engine imports it first, which keeps its warnings away."""
-    import face_recognition
-
-    return face_recognition
+SHARED = ["barack_obama/obama_small.jpg", "kit_harington/john2.jpeg", "_several/kit_with_rose.jpg"]
 
 
 @pytest.fixture(scope="module", params=[*OURS, *SHARED])
@@ -41,7 +29,15 @@ def picture(request: pytest.FixtureRequest) -> Picture:
 
 @pytest.fixture(scope="module")
 def boxes(engine: Engine, picture: Picture) -> list[Box]:
-    return engine.detect(picture)
+    return detected(engine, picture)
+
+
+def detected(engine: Engine, picture: Picture) -> list[Box]:
+    return engine.detector.detect(picture, 56, None)
+
+
+def described(engine: Engine, picture: Picture, boxes: list[Box]) -> list[Descriptor]:
+    return engine.embedder.embed([cut(picture, engine.aligner.points(picture, box), "stream") for box in boxes])
 
 
 def css(boxes: list[Box]) -> list[tuple[int, int, int, int]]:
@@ -61,31 +57,35 @@ def test_descriptors_are_face_recognitions_at_unit_length(
     stock: Any, engine: Engine, picture: Picture, boxes: list[Box]
 ) -> None:
     raw = stock.face_encodings(picture, css(boxes))
-    found = engine.embed(picture, boxes)
-    for ours, theirs in zip(found, raw, strict=True):
+    for ours, theirs in zip(described(engine, picture, boxes), raw, strict=True):
         assert ours.shape == (128,)
         assert ours.dtype == np.float32
         np.testing.assert_allclose(ours, theirs / np.linalg.norm(theirs), rtol=0, atol=1e-6)
 
 
-def test_landmarks_are_face_recognitions(stock: Any, engine: Engine, picture: Picture, boxes: list[Box]) -> None:
-    assert engine.landmarks(picture, boxes) == stock.face_landmarks(picture, css(boxes))
+def test_of_the_chips_of_a_known_picture_the_middle_one_counts(engine: Engine) -> None:
+    """As of a frame there is no other: what is compared is made alike."""
+    picture = decode(frame("obama_1"), 25_000_000)
+    (box,) = detected(engine, picture)
+    points = engine.aligner.points(picture, box)
+    one, three = engine.embedder.embed([cut(picture, points, "stream"), cut(picture, points, "enrolment")])
+    assert (one == three).all()
 
 
 @pytest.mark.parametrize(("name", "faces"), [("obama_1", 1), ("stranger_2", 1), ("empty_1", 0)])
 def test_faces_are_found_where_there_are_some(engine: Engine, name: str, faces: int) -> None:
-    assert len(engine.detect(decode(frame(name), 25_000_000))) == faces
+    assert len(detected(engine, decode(frame(name), 25_000_000))) == faces
 
 
 def test_a_face_at_the_picture_s_edge_is_cut_off_there(engine: Engine) -> None:
     picture = decode(frame("obama_1"), 25_000_000)[:, 430:]
-    (box,) = engine.detect(np.ascontiguousarray(picture))
+    (box,) = detected(engine, np.ascontiguousarray(picture))
     assert box.left == 0
 
 
 def test_pictures_of_one_person_are_more_alike_than_those_of_two(engine: Engine) -> None:
     obama, again, stranger = (
-        engine.embed(picture, engine.detect(picture))[0]
+        described(engine, picture, detected(engine, picture))[0]
         for picture in (decode(frame(name), 25_000_000) for name in ("obama_1", "obama_2", "stranger_1"))
     )
     assert obama @ again > 0.95
@@ -94,19 +94,16 @@ def test_pictures_of_one_person_are_more_alike_than_those_of_two(engine: Engine)
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (3, 3), (1, 65_500)])
 def test_a_picture_too_small_for_a_face_has_none(engine: Engine, shape: tuple[int, int]) -> None:
-    assert engine.detect(np.zeros((*shape, 3), np.uint8)) == []
+    assert detected(engine, np.zeros((*shape, 3), np.uint8)) == []
 
 
-def test_of_no_boxes_there_is_nothing_to_tell(engine: Engine) -> None:
-    """face_recognition must not look for faces itself then."""
-    picture = decode(frame("obama_1"), 25_000_000)
-    assert engine.embed(picture, []) == []
-    assert engine.landmarks(picture, []) == []
+def test_of_no_faces_there_is_nothing_to_tell(engine: Engine) -> None:
+    assert engine.embedder.embed([]) == []
 
 
 def test_the_cnn_is_face_recognitions_too(stock: Any) -> None:
     picture = np.ascontiguousarray(decode(frame("obama_1"), 25_000_000)[60:330, 330:600])
-    boxes = open_engine("dlib-cnn").detect(picture)
+    boxes = detected(open_engine(EngineOptions("dlib-cnn")), picture)
     assert len(boxes) == 1
     assert css(boxes) == stock.face_locations(picture, 0, "cnn")
 

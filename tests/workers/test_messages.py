@@ -7,9 +7,39 @@ import numpy as np
 import pytest
 
 from gateway.errors import BadImage, GatewayError, TooLarge, Unsupported
-from gateway.model import Box, FoundFace, Image, Look, Seen
+from gateway.model import (
+    Box,
+    Draw,
+    FoundFace,
+    Image,
+    Landmarks,
+    Look,
+    LookAgain,
+    Mark,
+    Polygon,
+    Quality,
+    Search,
+    Seen,
+    Task,
+)
 from gateway.workers.messages import read_job, read_report, write_failure, write_job, write_report
 from tests.examples import descriptor
+
+LANDMARKS: Landmarks = {"chin": [(1, 2), (3, 4)], "nose_tip": [(-5, 6)]}
+TRIANGLE: Polygon = ((0.0, 0.0), (1.0, 0.25), (0.5, 1.0))
+SQUARE: Polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+
+TASKS: list[Task] = [
+    Look(),
+    Look(descriptors=None),
+    Look(descriptors="enrolment", landmarks=5),
+    Look(landmarks=68),
+    Look(Search(min_face=33, max_face=400)),
+    Look(Search(only=(TRIANGLE, SQUARE), never=(SQUARE,)), landmarks=68),
+    LookAgain(),
+    Draw(()),
+    Draw((Mark(Box(-1, 2, 30, 40), "Änne", True), Mark(Box(0, 0, 1, 1), "", False, LANDMARKS))),
+]
 
 
 def carried(message: dict[str, Any]) -> dict[str, Any]:
@@ -18,34 +48,62 @@ def carried(message: dict[str, Any]) -> dict[str, Any]:
     return arrived
 
 
+def reported(*seen: Seen) -> tuple[Seen, ...]:
+    return read_report(carried(write_report([*seen])))
+
+
+def reported_face(face: FoundFace) -> FoundFace:
+    (seen,) = reported(Seen(Image(1, 1, 1), (face,), {}))
+    return seen.sole_face()
+
+
 @pytest.mark.parametrize("pictures", [(b"one",), (b"one", b"two"), (b"",)])
-@pytest.mark.parametrize("look", [Look(), Look(descriptors=False), Look(landmarks=True)])
-def test_a_job_arrives_as_it_was(pictures: tuple[bytes, ...], look: Look) -> None:
-    assert read_job(carried(write_job(pictures, look))) == (pictures, look)
+@pytest.mark.parametrize("task", TASKS, ids=repr)
+def test_a_job_arrives_as_it_was(pictures: tuple[bytes, ...], task: Task) -> None:
+    assert read_job(carried(write_job(pictures, task))) == (pictures, task)
+
+
+def test_a_task_that_arrived_is_as_good_as_the_one_sent() -> None:
+    """Its parts are tuples again: it can be compared, hashed and counted on not to change."""
+    _, task = read_job(carried(write_job((b"",), TASKS[5])))
+    assert hash(task) == hash(TASKS[5])
+
+
+@pytest.mark.parametrize("name", ["Fly", "", "Task", "look"])
+def test_an_unknown_task_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="there is no task"):
+        read_job({"pictures": [b""], "task": name})
 
 
 def test_a_report_arrives_as_it_was() -> None:
-    landmarks = {"chin": [(1, 2), (3, 4)]}
-    face = FoundFace(Box(1, 2, 30, 40), descriptor(1), landmarks)
-    sent = [Seen(Image(640, 480, 5000), (face,), {"decode": 1.5}), Seen(Image(1, 1, 1), (), {})]
-    first, second = read_report(carried(write_report(sent)))
-    assert (first.image, first.timing, first.faces[0].box) == (Image(640, 480, 5000), {"decode": 1.5}, face.box)
-    assert first.faces[0].descriptor is not None
-    assert first.faces[0].descriptor.dtype == np.float32
-    assert (first.faces[0].descriptor == descriptor(1)).all()
-    assert (second.image, second.faces) == (Image(1, 1, 1), ())
+    face = FoundFace(Box(1, 2, 30, 40), descriptor(1), LANDMARKS, Quality(29, 0.5, 0.25, 1.0, 0.75), b"chips")
+    other = Seen(Image(1, 1, 1), (), {}, b"drawn")
+    first, second = reported(Seen(Image(640, 480, 5000), (face, FoundFace(Box(5, 6, 7, 8))), {"decode": 1.5}), other)
+    assert (first.image, first.timing, first.drawn) == (Image(640, 480, 5000), {"decode": 1.5}, None)
+    assert [each.box for each in first.faces] == [face.box, Box(5, 6, 7, 8)]
+    assert (second.image, second.faces, second.timing, second.drawn) == (Image(1, 1, 1), (), {}, b"drawn")
+
+
+def test_a_descriptor_arrives_number_for_number() -> None:
+    found = reported_face(FoundFace(Box(1, 2, 30, 40), descriptor(1))).descriptor
+    assert found is not None
+    assert found.dtype == np.float32
+    assert (found == descriptor(1)).all()
 
 
 def test_landmarks_arrive_as_points() -> None:
-    face = FoundFace(Box(1, 2, 30, 40), None, {"chin": [(1, 2), (3, 4)]})
-    (seen,) = read_report(carried(write_report([Seen(Image(1, 1, 1), (face,), {})])))
-    assert seen.faces[0].landmarks == {"chin": [(1, 2), (3, 4)]}
+    assert reported_face(FoundFace(Box(1, 2, 30, 40), landmarks=LANDMARKS)).landmarks == LANDMARKS
+
+
+def test_the_quality_and_the_chips_arrive() -> None:
+    quality = Quality(pixels=120, brightness=0.52, sharpness=0.81, pose=0.93, inside=1.0)
+    face = reported_face(FoundFace(Box(1, 2, 30, 40), quality=quality, chips=b"\xff\xd8 chips"))
+    assert (face.quality, face.chips) == (quality, b"\xff\xd8 chips")
 
 
 def test_what_was_not_looked_for_stays_absent() -> None:
-    sent = Seen(Image(1, 1, 1), (FoundFace(Box(0, 0, 1, 1)),), {})
-    (seen,) = read_report(carried(write_report([sent])))
-    assert (seen.faces[0].descriptor, seen.faces[0].landmarks) == (None, None)
+    face = reported_face(FoundFace(Box(0, 0, 1, 1)))
+    assert (face.descriptor, face.landmarks, face.quality, face.chips) == (None, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +115,17 @@ def test_a_failure_arrives_as_the_error_that_it_was(error: GatewayError) -> None
     assert type(raised.value) is type(error)
 
 
-@pytest.mark.parametrize("message", [{}, {"code": "no such code", "message": "x"}, {"seen": [{}]}])
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"code": "no such code", "message": "x"},
+        {"seen": [{}]},
+        {"seen": [{"image": 3}]},
+        {"seen": [{"image": [1, 1, 1], "timing": {}, "faces": [{}], "drawn": None}]},
+        {"seen": [{"image": [1, 1, 1], "timing": {}, "faces": [{"box": [1, 2, 3]}], "drawn": None}]},
+    ],
+)
 def test_nonsense_is_not_taken_for_a_report(message: dict[str, Any]) -> None:
     """Its reader treats any exception but ours as a broken worker."""
     with pytest.raises((KeyError, TypeError)):

@@ -1,0 +1,169 @@
+"""How much faster than stock: ``python -m benchmarks.engine [--json]``.
+
+From the bytes of a JPEG to the names of who is on it, with 1,000 people known, one thread each. Stock is what most
+programs do with face_recognition: Pillow decodes, ``face_locations`` finds, ``face_encodings`` describes,
+``face_distance`` compares. Ours is the gateway's own way, with the recipe for streams. Both see the same smallest
+face: HOG enlarged once, face_recognition's default, sees 40 pixels; HOG and the CNN as they are see 80.
+
+The engines take turns, picture by picture, and the figures are medians over the rounds: machines are noisy, and what
+slows one down slows the others too. ``peak_share`` is how much of what one core can do in convolutions, measured in
+the same run with a large one, the two networks reach.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # read when numpy and dlib are loaded
+
+import io
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.engines import MAX_PIXELS, ROOT, engine
+from benchmarks.peak import peak_share
+from gateway.model import Look, Person, Search
+from gateway.people.decision import Decision
+from gateway.people.gallery import Gallery, Template
+from gateway.vision.engine import Engine
+from gateway.vision.look import look
+from gateway.vision.stock import api
+
+SIZES = {"240p": 240, "480p": 480, "720p": 720, "1080p": 1080}
+PEOPLE = 1000
+ENGINES = {
+    "stock_hog1": "face_recognition, HOG enlarged once (its default)",
+    "facegate_40px": "Facegate, from 40 px",
+    "stock_hog0": "face_recognition, HOG",
+    "facegate_80px": "Facegate, from 80 px",
+    "stock_cnn": "face_recognition, CNN",
+    "facegate_56px": "Facegate, from 56 px (default)",
+}
+
+Namer = Callable[[bytes], list[str]]
+
+
+def scaled(picture: bytes, height: int) -> bytes:
+    with PIL.Image.open(io.BytesIO(picture)) as image:
+        size = round(image.width * height / image.height), height
+        out = io.BytesIO()
+        image.convert("RGB").resize(size, PIL.Image.Resampling.LANCZOS).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def people() -> NDArray[np.float64]:
+    """Descriptors of nobody, as long as dlib's are."""
+    random = np.random.default_rng(0).normal(size=(PEOPLE, 128))
+    described: NDArray[np.float64] = 1.4 * random / np.linalg.norm(random, axis=1, keepdims=True)
+    return described
+
+
+def stock(upsample: int, model: str) -> Namer:
+    known = list(people())  # a list of arrays, as its documentation keeps them
+
+    def names(picture: bytes) -> list[str]:
+        image = np.array(PIL.Image.open(io.BytesIO(picture)).convert("RGB"))
+        found = []
+        for descriptor in api.face_encodings(image, api.face_locations(image, upsample, model)):
+            distances = api.face_distance(known, descriptor)
+            nearest = int(np.argmin(distances))
+            found.append(f"person {nearest}" if distances[nearest] <= 0.6 else "unknown")
+        return found
+
+    return names
+
+
+def facegate(ours: Engine, min_face: int) -> Namer:
+    vectors = people()
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    gallery = Gallery([Template(Person(f"p{n}", f"person {n}"), v.astype(np.float32)) for n, v in enumerate(vectors)])
+    decision = Decision(0.01, 0.001)
+
+    def names(picture: bytes) -> list[str]:
+        found = []
+        for face in look(picture, ours, Look(Search(min_face)), MAX_PIXELS).faces:
+            assert face.descriptor is not None
+            judgement = decision.identify(gallery.nearest(face.descriptor))
+            found.append(judgement.person.name if judgement.person else judgement.verdict)
+        return found
+
+    return names
+
+
+def taken_ms(names: Namer, picture: bytes) -> float:
+    begun = time.perf_counter()
+    names(picture)
+    return 1000 * (time.perf_counter() - begun)
+
+
+def measure(picture: bytes, rounds: int, cnn_rounds: int) -> dict[str, Any]:
+    ours = engine()
+    namers = {
+        "stock_hog1": stock(1, "hog"),
+        "facegate_40px": facegate(ours, 40),
+        "stock_hog0": stock(0, "hog"),
+        "facegate_80px": facegate(ours, 80),
+        "stock_cnn": stock(0, "cnn"),
+        "facegate_56px": facegate(ours, 56),
+    }
+    result: dict[str, Any] = {}
+    for size, height in SIZES.items():
+        data = scaled(picture, height)
+        faces = {name: len(names(data)) for name, names in namers.items()}  # and everything is warm
+        taken: dict[str, list[float]] = {name: [] for name in namers}
+        for number in track(range(rounds), size, console=Console(stderr=True), disable=not sys.stderr.isatty()):
+            for name, names in namers.items():
+                if name != "stock_cnn" or number < cnn_rounds:
+                    taken[name].append(taken_ms(names, data))
+        ms = {name: statistics.median(each) for name, each in taken.items()}
+        result[size] = {
+            **{f"{name}_ms": round(each, 2) for name, each in ms.items()},
+            "ratio_hog1": round(ms["stock_hog1"] / ms["facegate_40px"], 2),
+            "ratio_hog0": round(ms["stock_hog0"] / ms["facegate_80px"], 2),
+            "ratio_cnn": round(ms["stock_cnn"] / ms["facegate_80px"], 1),
+            "faces": faces,
+        }
+    result["peak_share"] = peak_share()
+    return result
+
+
+@click.command(help=__doc__)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.option("--rounds", default=15, show_default=True, help="In which the engines take turns.")
+@click.option("--cnn-rounds", default=3, show_default=True, help="Of them with the CNN, which takes seconds.")
+@click.option(
+    "--picture", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=ROOT / "device_sim" / "frames" / "obama_1.jpg", help="Scaled to all sizes.  [default: the demo's]",
+)  # fmt: skip
+def main(as_json: bool, rounds: int, cnn_rounds: int, picture: Path) -> None:
+    cv2.setNumThreads(1)
+    result = measure(picture.read_bytes(), rounds, cnn_rounds)
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    table = Table("ms a frame", *SIZES)
+    for name, title in ENGINES.items():
+        table.add_row(title, *(f"{result[size][f'{name}_ms']:.1f}" for size in SIZES))
+    table.add_section()
+    for ratio in ("ratio_hog1", "ratio_hog0", "ratio_cnn"):
+        table.add_row(ratio, *(str(result[size][ratio]) for size in SIZES))
+    Console().print(table)
+    click.echo(f"Share of the processor's peak: {result['peak_share']}")
+
+
+if __name__ == "__main__":
+    main()

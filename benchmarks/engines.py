@@ -1,0 +1,21 @@
+"""The engines as the gateway opens them, for measuring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.model import EngineName
+from gateway.vision.converted import convert, damaged, folder_for
+from gateway.vision.engine import Engine, open_engine
+from gateway.vision.options import EngineOptions
+
+ROOT = Path(__file__).resolve().parent.parent
+MAX_PIXELS = 25_000_000
+
+
+def engine(name: EngineName = "facegate") -> Engine:
+    """The networks of our own engine are converted first, where that was not done yet."""
+    folder = folder_for(ROOT / "data")
+    if name == "facegate" and damaged(folder):
+        convert(folder)
+    return open_engine(EngineOptions(name, folder))

@@ -1,0 +1,168 @@
+"""Photographs of people whose names are known, and what both engines make of the face in each."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks.engines import MAX_PIXELS, engine
+from gateway.config import WorkerSettings
+from gateway.errors import GatewayError
+from gateway.model import Descriptor, Look, Purpose
+from gateway.vision.engine import Engine
+from gateway.vision.look import look
+
+MOST = 6
+"""Pictures a person: otherwise the few people with a hundred would make nearly all of the pairs."""
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+NUMBERED = re.compile(r"(.+)_\d{4}")
+"""The names of LFW, for pictures of all people in one folder."""
+
+Name = Literal["stock", "facegate"]
+
+Vectors = NDArray[np.float32]
+"""Shape (n, 128)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    person: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """Of each picture the face nearest its middle, as of a stream and as to be enrolled; zeros where none was found.
+
+    Ours are of unit length, stock's as dlib makes them, and both the same.
+    """
+
+    found: NDArray[np.bool_]
+    stream: Vectors
+    enrolment: Vectors
+
+
+def labelled(folder: Path) -> list[Labelled]:
+    """At most six pictures a person, in the order of the names: ``<person>/*`` or ``<person>_<nnnn>.*``.
+
+    A folder that begins with ``_`` or ``.`` is nobody's.
+    """
+    paths = [path for path in (*folder.glob("*"), *folder.glob("[!_.]*/*")) if path.suffix.lower() in SUFFIXES]
+    named = sorted((person, path.name, path) for path in paths if (person := _person(path, folder)))
+    people = groupby(named, lambda each: each[0])
+    return [Labelled(person, path) for person, pictures in people for *_, path in list(pictures)[:MOST]]
+
+
+def describe(paths: Sequence[Path], name: Name) -> Described:
+    """On all cores, each picture by itself."""
+    work = _stock if name == "stock" else _facegate
+    if name == "facegate":
+        _engine()  # converts the models where that was not done yet, before all processes would at once
+    spawn = multiprocessing.get_context("spawn")  # the progress bar is a thread: no process to fork
+    with ProcessPoolExecutor(WorkerSettings().count, spawn) as executor:
+        results = executor.map(work, paths, chunksize=8)
+        shown = track(results, name, len(paths), console=Console(stderr=True), disable=not sys.stderr.isatty())
+        described = list(shown)
+    nothing = np.zeros(128, np.float32)
+    stream, enrolment = zip(*(each or (nothing, nothing) for each in described), strict=True)
+    return Described(np.array([each is not None for each in described]), np.stack(stream), np.stack(enrolment))
+
+
+def ms_per_face(paths: Sequence[Path]) -> dict[Name, float | None]:
+    """From the bytes of a picture to the descriptor, as of a stream; medians of pictures in which both find a face.
+
+    In this process, one picture at a time. The engines take turns: what slows one down slows the other too.
+    """
+    ways: dict[Name, Callable[[bytes], object]] = {"stock": _stock_sees, "facegate": _facegate_sees}
+    taken = []
+    for path in paths:
+        data = path.read_bytes()
+        for way in ways.values():
+            way(data)  # ours compiles its networks for each new size of picture
+        laps = [_lap_ms(way, data) for way in ways.values()]
+        if None not in laps:
+            taken.append(laps)
+    medians = np.median(np.array(taken, float), axis=0).round(2).tolist() if taken else [None, None]
+    return dict(zip(ways, medians, strict=True))
+
+
+def _person(path: Path, folder: Path) -> str | None:
+    if path.parent != folder:
+        return path.parent.name
+    numbered = NUMBERED.fullmatch(path.stem)
+    return numbered[1] if numbered else None
+
+
+def _lap_ms(way: Callable[[bytes], object], data: bytes) -> float | None:
+    begun = time.perf_counter()
+    found = way(data)
+    return None if found is None else 1000 * (time.perf_counter() - begun)
+
+
+def _stock(path: Path) -> tuple[Descriptor, Descriptor] | None:
+    descriptor = _stock_sees(path.read_bytes())
+    return None if descriptor is None else (descriptor, descriptor)
+
+
+def _facegate(path: Path) -> tuple[Descriptor, Descriptor] | None:
+    data = path.read_bytes()
+    stream, enrolment = _facegate_sees(data), _facegate_sees(data, "enrolment")
+    return None if stream is None or enrolment is None else (stream, enrolment)
+
+
+def _stock_sees(data: bytes) -> Descriptor | None:
+    """By the defaults of face_recognition."""
+    import gateway.vision.stock  # noqa: F401  # imports the package without its warnings
+
+    # isort: split
+    from face_recognition import api
+
+    try:
+        image = api.load_image_file(io.BytesIO(data))
+    except Exception as error:  # a decoder may raise nearly anything
+        click.echo(f"stock cannot read a picture: {error}", err=True)
+        return None
+    boxes = api.face_locations(image)
+    descriptors = api.face_encodings(image, boxes)
+    middles = [((left + right) / 2, (top + bottom) / 2) for top, right, bottom, left in boxes]
+    nearest = _nearest_middle(middles, image.shape[1], image.shape[0])
+    return None if nearest is None else descriptors[nearest].astype(np.float32)
+
+
+def _facegate_sees(data: bytes, purpose: Purpose = "stream") -> Descriptor | None:
+    try:
+        seen = look(data, _engine(), Look(descriptors=purpose), MAX_PIXELS)
+    except GatewayError as error:
+        click.echo(f"ours cannot read a picture: {error}", err=True)
+        return None
+    middles = [((face.box.left + face.box.right) / 2, (face.box.top + face.box.bottom) / 2) for face in seen.faces]
+    nearest = _nearest_middle(middles, seen.image.width, seen.image.height)
+    return None if nearest is None else seen.faces[nearest].descriptor
+
+
+def _nearest_middle(points: Sequence[tuple[float, float]], width: int, height: int) -> int | None:
+    distances = [float(np.hypot(x - width / 2, y - height / 2)) for x, y in points]
+    return distances.index(min(distances)) if distances else None
+
+
+@cache
+def _engine() -> Engine:
+    return engine()

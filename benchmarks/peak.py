@@ -1,0 +1,73 @@
+"""What one core can do in convolutions, and how much of it our two networks reach."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.engines import ROOT
+from gateway.vision.converted import folder_for
+from gateway.vision.graphs import BLOCK
+from gateway.vision.ov import op, openvino
+from gateway.vision.runtime import Graph, fast_float, has_fast_int8
+
+CANVAS = (896, 1088)
+CHIPS = 12
+DETECTOR_OPS = 2 * 3702
+"""A pixel of the canvas: multiplications and additions of dlib's own layers, not of the zeros that we add."""
+DESCRIPTOR_OPS = 2 * 270.9e6
+"""A chip."""
+CHANNELS, SIDE, DEPTH = 256, 64, 6
+CONVOLUTION_OPS = DEPTH * 2 * 9 * CHANNELS**2 * SIDE**2
+ROUNDS = 15
+
+
+def peak_share() -> dict[str, Any]:
+    """GOP/s of a large convolution, and the shares of it. The three are timed in turn."""
+    folder = folder_for(ROOT / "data")
+    detector_numbers = "int8" if has_fast_int8() else "f32"
+    find = Graph(folder / f"detector-{detector_numbers}.xml", fast_float())
+    describe = Graph(folder / "descriptor.xml", fast_float())
+    random = np.random.default_rng(0)
+    canvas = random.integers(0, 255, (1, CANVAS[0], CANVAS[1] // BLOCK, 3 * BLOCK), np.uint8)
+    chips = random.integers(0, 255, (CHIPS, 150, 150, 3), np.uint8)
+    tasks: dict[str, tuple[Callable[[], object], float]] = {
+        "int8": (_convolutions(quantised=True), CONVOLUTION_OPS),
+        fast_float(): (_convolutions(quantised=False), CONVOLUTION_OPS),
+        "detector": (lambda: find.run(canvas), DETECTOR_OPS * canvas.size / 3),
+        "descriptor": (lambda: describe.run(chips), DESCRIPTOR_OPS * CHIPS),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in range(ROUNDS):
+        for name, (task, _ops) in tasks.items():
+            begun = time.perf_counter()
+            task()
+            taken[name].append(time.perf_counter() - begun)
+    gops = {name: ops / statistics.median(taken[name]) / 1e9 for name, (_, ops) in tasks.items()}
+    return {
+        "detector": round(gops["detector"] / gops[detector_numbers], 3),
+        "descriptor": round(gops["descriptor"] / gops[fast_float()], 3),
+        "peak_gops": {name: round(gops[name]) for name in ("int8", fast_float())},
+        "precision": {"detector": detector_numbers, "descriptor": fast_float()},
+    }
+
+
+def _convolutions(*, quantised: bool) -> Callable[[], object]:
+    """DEPTH of 3 x 3 over CHANNELS, one after the other, so that getting in and out counts little."""
+    random = np.random.default_rng(0)
+    x = first = op.parameter([1, CHANNELS, SIDE, SIDE], np.float32)
+    zero, one, low, high = (op.constant(np.float32(limit)) for limit in (0, 1, -4, 4))
+    for _ in range(DEPTH):
+        weights = op.constant(random.normal(size=(CHANNELS, CHANNELS, 3, 3)).astype(np.float32))
+        if quantised:
+            x = op.fake_quantize(x, zero, one, zero, one, 256)
+            weights = op.fake_quantize(weights, low, high, low, high, 255)
+        x = op.relu(op.convolution(x, weights, [1, 1], [1, 1], [1, 1], [1, 1]))
+    options = {"INFERENCE_PRECISION_HINT": fast_float(), "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
+    request = openvino.Core().compile_model(openvino.Model([x], [first], "peak"), "CPU", options).create_infer_request()
+    values = random.random((1, CHANNELS, SIDE, SIDE), np.float32)
+    return lambda: request.infer({0: values}, share_inputs=True)

@@ -1,0 +1,74 @@
+"""dlib's networks, converted once and kept in the data folder: ``python -m gateway.vision.converted FOLDER``.
+
+The folder is named after the SHA-256 of the weights and the version of this converter, so that what another version
+made is never taken for ours. The gateway itself checks the files at every start; that needs no more than their
+digests, and keeps OpenVINO out of its process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gateway.vision.models import FILES, model_file
+
+VERSION = 1
+"""Of the graphs: to be raised with every change of graphs.py that matters."""
+
+DIGESTS = "digests.json"
+
+
+def folder_for(data: Path) -> Path:
+    """Where in the data folder they belong."""
+    made_of = f"{VERSION} {FILES['detector'][1]} {FILES['descriptor'][1]}"
+    return data / "models" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
+
+
+def damaged(folder: Path) -> list[str]:
+    """The names of converted files that are not what they were when they were written; empty if all is well."""
+    try:
+        digests = json.loads((folder / DIGESTS).read_text())
+        return [name for name, digest in digests.items() if _digest(folder / name) != digest]
+    except (OSError, ValueError, AttributeError):
+        return [DIGESTS]
+
+
+def convert(folder: Path) -> None:
+    """Reads dlib's files and writes the graphs, telling on standard error how far it is. Raises StartError, OSError."""
+
+    from gateway.vision.dlibfile import read_descriptor, read_detector
+    from gateway.vision.graphs import RANGES, descriptor_graph, detector_graph
+    from gateway.vision.ov import openvino
+
+    begun = time.monotonic()
+    new = folder.with_suffix(".new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    detector = read_detector(model_file("detector"))
+    graphs: dict[str, Callable[[], Any]] = {
+        "detector-int8": lambda: detector_graph(detector, RANGES),
+        "detector-f32": lambda: detector_graph(detector),
+        "descriptor": lambda: descriptor_graph(read_descriptor(model_file("descriptor"))),
+    }
+    for number, (name, graph) in enumerate(graphs.items(), 1):
+        print(f"converting dlib's models, once: {number} of {len(graphs)}, {name}", file=sys.stderr, flush=True)
+        openvino.save_model(graph(), new / f"{name}.xml", compress_to_fp16=False)
+    digests = {path.name: _digest(path) for path in sorted(new.iterdir())}
+    (new / DIGESTS).write_text(json.dumps(digests, indent=1))
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
+    print(f"converted in {time.monotonic() - begun:.1f} s: {folder}", file=sys.stderr, flush=True)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    convert(Path(sys.argv[1]))

@@ -1,0 +1,66 @@
+"""Finds faces: dlib's CNN detector over a packed pyramid."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from gateway.model import Box
+from gateway.vision.decode import Picture
+from gateway.vision.graphs import BLOCK
+from gateway.vision.pyramid import Plan, Rect, plan
+from gateway.vision.runtime import Graph
+
+THRESHOLD = 0.0
+"""Score from which a window is a face: dlib's own."""
+
+SAME_FACE = 0.3382761351109955
+"""Intersection over union above which the weaker of two windows goes: stands in the model file."""
+
+
+class CnnDetector:
+    """``graph``: from graphs.detector_graph. Not to be shared between threads."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def detect(self, picture: Picture, min_face: int, max_face: int | None = None) -> list[Box]:
+        """Squares, which may reach beyond the picture; the most certain first."""
+        return [Box(*(round(edge) for edge in rect)) for _, rect in self.find(picture, min_face, max_face)]
+
+    def find(self, picture: Picture, min_face: float, max_face: float | None = None) -> list[tuple[float, Rect]]:
+        """The same with scores, and to fractions of a pixel."""
+        layout = _plan(picture.shape[1], picture.shape[0], min_face, max_face)
+        found = []
+        for number, canvas in enumerate(layout.draw(picture)):
+            height, width = canvas.shape[:2]
+            scores = self._graph.run(canvas.reshape(1, height, width // BLOCK, 3 * BLOCK))
+            found += layout.boxes(number, scores[0, 0], THRESHOLD)
+        return suppress(found)
+
+
+def suppress(found: list[tuple[float, Rect]]) -> list[tuple[float, Rect]]:
+    """Of windows that lie on one another the one with the best score; in the order of their scores."""
+    kept: list[tuple[float, Rect]] = []
+    for score, rect in sorted(found, reverse=True):
+        if all(_overlap(rect, other) <= SAME_FACE for _, other in kept):
+            kept.append((score, rect))
+    return kept
+
+
+def _overlap(a: Rect, b: Rect) -> float:
+    """Intersection over union, with the pixels on both edges counted, as dlib does."""
+    width = min(a[2], b[2]) - max(a[0], b[0]) + 1
+    height = min(a[3], b[3]) - max(a[1], b[1]) + 1
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / (_area(a) + _area(b) - both)
+
+
+def _area(rect: Rect) -> float:
+    return (rect[2] - rect[0] + 1) * (rect[3] - rect[1] + 1)
+
+
+@lru_cache(maxsize=32)
+def _plan(width: int, height: int, min_face: float, max_face: float | None) -> Plan:
+    return plan(width, height, min_face, max_face)

@@ -1,0 +1,247 @@
+"""Reads dlib's serialised networks: the published ``.dat`` files, as layers in the order in which a picture meets them.
+
+The format (dlib 19.3 and later, ``dlib/serialize.h`` and ``dlib/dnn``): an integer is a control byte (the low four
+bits say how many bytes follow, 0x80 that it is negative) and its bytes, little end first; a float is an integer
+mantissa and an integer exponent of two; a tensor is a version, four dimensions and raw float32. A network is the
+loss, the versions of all layers from the last to the first, the input layer, then the details of all layers from the
+first to the last. Which layers there are is written in dlib's C++ types and not in the file: hence the plans here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.errors import StartError
+
+Array = NDArray[np.floating]
+Kind = Literal["con", "affine", "relu", "max_pool", "avg_pool", "fc", "tag", "skip", "add"]
+Step = tuple[Kind, int]
+"""A kind of layer; the number is that of the tag which ``tag`` sets, ``skip`` goes back to and ``add`` adds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """``weights``: of ``con`` (out, in, height, width), of ``affine`` the factors (channels,), of ``fc`` (in, out).
+
+    ``bias``: (out,). ``stride`` and ``padding`` are the same both ways; ``kernel`` 0 is the whole map.
+    """
+
+    kind: Kind
+    tag: int = 0
+    weights: Array = field(default_factory=lambda: np.empty(0, np.float32))
+    bias: Array = field(default_factory=lambda: np.empty(0, np.float32))
+    kernel: int = 0
+    stride: int = 1
+    padding: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """``mean``: of red, green, blue; a layer sees (x - mean) / 256. ``overlap``: from which IoU two boxes are one."""
+
+    mean: tuple[float, ...]
+    layers: tuple[Layer, ...]
+    overlap: float | None = None
+
+
+def read_detector(path: Path) -> Network:
+    """dlib's mmod face detector: three convolutions that halve, three that do not, one that scores."""
+    return _read(path, _steps("con affine relu " * 6 + "con"))
+
+
+def read_descriptor(path: Path) -> Network:
+    """dlib's ResNet of 29 layers: a chip of 150 x 150 becomes 128 numbers."""
+    block = "con affine relu con affine "
+    same = "tag:1 " + block + "add:1 relu "
+    down = "tag:1 " + block + "tag:2 skip:1 avg_pool add:2 relu "
+    body = same * 3 + down + same * 3 + down + same * 2 + down + same * 2 + down
+    return _read(path, _steps("con affine relu max_pool " + body + "avg_pool fc"))
+
+
+def _steps(plan: str) -> list[Step]:
+    steps: list[Step] = []
+    for word in plan.split():
+        kind, _, tag = word.partition(":")
+        steps.append((kind, int(tag or 0)))  # type: ignore[arg-type]
+    return steps
+
+
+def _read(path: Path, steps: Sequence[Step]) -> Network:
+    """Raises StartError, naming the file, if it is not what it should be."""
+    try:
+        return _network(_Reader(path.read_bytes()), steps)
+    except (OSError, ValueError, IndexError, OverflowError) as error:
+        raise StartError(f"The model {path} cannot be read ({error}): reinstall face_recognition_models.") from None
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        if count < 0 or self._at + count > len(self._data):
+            raise ValueError("it ends too early")
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def integer(self) -> int:
+        control = self.take(1)[0]
+        value = int.from_bytes(self.take(control & 0x0F), "little")
+        return -value if control & 0x80 else value
+
+    def integers(self, count: int) -> tuple[int, ...]:
+        return tuple(self.integer() for _ in range(count))
+
+    def real(self) -> float:
+        mantissa, exponent = self.integers(2)
+        if exponent >= 32000:  # infinities and NaN, of which these networks have none
+            raise ValueError("a number in it is not finite")
+        return math.ldexp(mantissa, exponent)
+
+    def reals(self, count: int) -> tuple[float, ...]:
+        return tuple(self.real() for _ in range(count))
+
+    def text(self) -> str:
+        return self.take(self.integer()).decode("latin-1")
+
+    def version(self, *known: str) -> str:
+        found = self.text()
+        if found not in known:
+            raise ValueError(f"it says {found!r} where {' or '.join(known)} should stand")
+        return found
+
+    def tensor(self) -> Array:
+        """All its numbers in one row."""
+        if self.integer() != 2:
+            raise ValueError("a tensor of an unknown version")
+        count = math.prod(self.integers(4))
+        return np.frombuffer(self.take(4 * count), "<f4").astype(np.float32)
+
+    def shape(self) -> tuple[int, ...]:
+        """Of a part of a tensor, which dlib calls an alias."""
+        if self.integer() != 1:
+            raise ValueError("an alias of an unknown version")
+        return self.integers(4)
+
+    def end(self) -> None:
+        if self._at != len(self._data):
+            raise ValueError("it goes on after its end")
+
+
+def _network(reader: _Reader, steps: Sequence[Step]) -> Network:
+    reader.integer()
+    overlap = _loss(reader)
+    versions = reader.integers(len(steps))[::-1]
+    mean = _input(reader)
+    layers = []
+    for position, (step, version) in enumerate(zip(steps, versions, strict=True)):
+        layers.append(_layer(reader, *step))
+        if step[0] not in ("tag", "skip"):
+            _training(reader, version, first=position == 0)
+    reader.end()
+    return Network(mean, tuple(layers), overlap)
+
+
+def _loss(reader: _Reader) -> float | None:
+    """Of the detector the IoU above which the weaker of two boxes goes; both windows are 80 x 80."""
+    if reader.version("loss_mmod_", "loss_metric_2") == "loss_metric_2":
+        reader.reals(2)  # margin and distance of the training
+        return None
+    if reader.integer() != 1:
+        raise ValueError("the detector's options are of an unknown version")
+    reader.integers(2)
+    reader.reals(3)  # what a false alarm and a miss cost in training, and from when a box was a hit
+    overlap, *_ignored = reader.reals(4)
+    return overlap
+
+
+def _input(reader: _Reader) -> tuple[float, ...]:
+    version = reader.version("input_rgb_image_sized", "input_rgb_image_pyramid", "input_rgb_image_pyramid2")
+    mean = reader.reals(3)
+    if version != "input_rgb_image_pyramid":
+        reader.integers(2)  # the chip's size; or the gaps between the pyramid's levels
+    return mean
+
+
+def _layer(reader: _Reader, kind: Kind, tag: int) -> Layer:
+    match kind:
+        case "tag" | "skip":
+            return Layer(kind, tag)
+        case "con":
+            return _convolution(reader)
+        case "affine":
+            return _affine(reader)
+        case "relu":
+            reader.version("relu_")
+            return Layer(kind)
+        case "add":
+            reader.version("add_prev_")
+            return Layer(kind, tag)
+        case "max_pool" | "avg_pool":
+            reader.version(f"{kind}_2")
+            kernel, _, stride, _, padding, _ = reader.integers(6)
+            return Layer(kind, kernel=kernel, stride=stride, padding=padding)
+        case "fc":
+            return _dense(reader)
+
+
+def _convolution(reader: _Reader) -> Layer:
+    reader.version("con_4")
+    numbers = reader.tensor()
+    _filters, kernel, _, stride, _, padding, _ = reader.integers(7)
+    shape, bias = reader.shape(), reader.shape()
+    reader.reals(4)  # rates of the training
+    count = math.prod(shape)
+    if len(numbers) != count + math.prod(bias):
+        raise ValueError("a convolution has too many or too few weights")
+    return Layer("con", 0, numbers[:count].reshape(shape), numbers[count:], kernel, stride, padding)
+
+
+def _affine(reader: _Reader) -> Layer:
+    """A factor and a shift for each channel; batch normalisation is brought to that form."""
+    version = reader.version("affine_", "bn_con2")
+    numbers = reader.tensor()
+    channels = math.prod(reader.shape())
+    reader.shape()
+    factor, shift = numbers[:channels], numbers[channels:]
+    if version == "affine_":
+        reader.integer()
+        return Layer("affine", 0, factor, shift)
+    reader.tensor()
+    reader.tensor()
+    mean, variance = reader.tensor(), reader.tensor()
+    reader.integers(2)
+    reader.reals(4)
+    factor = (factor / np.sqrt(variance + np.float32(reader.real()))).astype(np.float32)
+    return Layer("affine", 0, factor, shift - factor * mean)
+
+
+def _dense(reader: _Reader) -> Layer:
+    reader.version("fc_2")
+    outputs, inputs = reader.integers(2)
+    numbers = reader.tensor()
+    reader.shape(), reader.shape()
+    reader.integer()
+    reader.reals(4)
+    return Layer("fc", 0, numbers[: inputs * outputs].reshape(inputs, outputs))
+
+
+def _training(reader: _Reader, version: int, *, first: bool) -> None:
+    """What dlib's training leaves behind each layer: three flags, a gradient and the last output, all empty."""
+    reader.take(3)
+    reader.tensor()
+    reader.tensor()
+    if first:
+        reader.tensor()
+        if version >= 3:
+            reader.integer()
+    elif version == 2:
+        reader.tensor()

@@ -1,0 +1,48 @@
+"""Only here, never there: the part of a picture in which faces count."""
+
+from __future__ import annotations
+
+import math
+
+from gateway.model import Box, Polygon, Search
+from gateway.vision.decode import Picture
+from gateway.vision.engine import Detector
+
+MARGIN = 0.5
+"""Of the wanted part's larger side, looked at about it: a face with its middle at the border is seen whole, unless
+it is larger than that part."""
+
+
+def search(picture: Picture, wanted: Search, detector: Detector) -> list[Box]:
+    """The faces that ``wanted`` lets count. The detector sees no more of the picture than it must."""
+    height, width = picture.shape[:2]
+    seen = _about(wanted.only, width, height) if wanted.only else Box(0, 0, width, height)
+    part = picture[seen.top : seen.bottom, seen.left : seen.right]
+    found = [box.moved(seen.left, seen.top) for box in detector.detect(part, wanted.min_face, wanted.max_face)]
+    return [box for box in found if _counts(box, wanted, width, height)]
+
+
+def _about(polygons: tuple[Polygon, ...], width: int, height: int) -> Box:
+    """What encloses them all, with a margin, in pixels."""
+    x = [x * width for polygon in polygons for x, _ in polygon]
+    y = [y * height for polygon in polygons for _, y in polygon]
+    margin = MARGIN * max(max(x) - min(x), max(y) - min(y))
+    left, top, right, bottom = min(x) - margin, min(y) - margin, max(x) + margin, max(y) + margin
+    return Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)).within(width, height)
+
+
+def _counts(box: Box, wanted: Search, width: int, height: int) -> bool:
+    if wanted.max_face is not None and box.right - box.left > wanted.max_face:
+        return False
+    x, y = (box.left + box.right) / 2 / width, (box.top + box.bottom) / 2 / height
+    inside = not wanted.only or any(_within(polygon, x, y) for polygon in wanted.only)
+    return inside and not any(_within(polygon, x, y) for polygon in wanted.never)
+
+
+def _within(polygon: Polygon, x: float, y: float) -> bool:
+    """Whether a ray from the point to the right meets the polygon's edges an odd number of times."""
+    inside = False
+    for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
+            inside = not inside
+    return inside

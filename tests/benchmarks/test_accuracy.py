@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import PIL.Image
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import accuracy, calibration, faces
+from benchmarks.accuracy import (
+    by_cosine,
+    by_distance,
+    decided,
+    fewer,
+    figures,
+    genuine_pairs,
+    impostors,
+    interval,
+    read_pairs,
+    similarities,
+    thresholds,
+)
+from benchmarks.faces import Described, labelled
+
+STRANGERS = 2000
+
+
+def made(vectors: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.array(vectors, np.float32)
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+
+
+def test_pictures_of_a_person_lie_in_a_folder_or_have_the_names_of_lfw(tmp_path: Path) -> None:
+    touch(tmp_path, "bo/2.png", "bo/1.JPG", "bo/notes.txt", "al_b_0002.jpg", "al_b_0001.webp", "logo.png", "_no/1.jpg")
+    assert [(each.person, each.path.name) for each in labelled(tmp_path)] == [
+        ("al_b", "al_b_0001.webp"),
+        ("al_b", "al_b_0002.jpg"),
+        ("bo", "1.JPG"),
+        ("bo", "2.png"),
+    ]
+
+
+def test_of_a_person_six_pictures_count(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"bo_{n:04}.jpg" for n in range(9, 0, -1)), "al_0001.jpg")
+    assert [each.path.stem[-1] for each in labelled(tmp_path)] == [*"1", *"123456"]
+
+
+def test_pairs_are_all_within_a_person_and_all_across() -> None:
+    people = np.array([0, 0, 0, 1, 2, 2])
+    assert genuine_pairs(people).tolist() == [[0, 1], [0, 2], [1, 2], [4, 5]]
+    same = by_cosine(np.ones((6, 2), np.float32), np.ones((6, 2), np.float32), np.ones(6, bool))
+    assert len(impostors(same, people)) == 3 * 1 + 3 * 2 + 1 * 2
+
+
+def test_the_earlier_picture_is_enrolled() -> None:
+    angles = np.radians([0, 20, 50])
+    templates, probes = made([np.cos(angles), np.sin(angles)]).T, made([[1, 0], [0, 1], [1, 1]])
+    compared = by_cosine(probes, templates, np.ones(3, bool))
+    assert similarities(compared, np.array([[0, 1]])) == pytest.approx([0])
+    assert sorted(impostors(compared, np.array([0, 0, 1]))) == pytest.approx([np.cos(np.radians(a)) for a in (45, 25)])
+
+
+def test_stock_is_compared_by_distance() -> None:
+    compared = by_distance(made([[1, 1], [1, 1.6], [4, 5]]), np.ones(3, bool))
+    found = similarities(compared, np.array([[0, 1], [0, 2]]))
+    assert [compared.shown(float(each)) for each in found] == pytest.approx([0.6, 5], abs=1e-5)
+
+
+@pytest.mark.parametrize("block", [1, 7, 512])
+def test_impostors_are_the_same_in_blocks_of_any_size(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    people, found = np.sort(random.integers(0, 9, 40)), random.random(40) < 0.8
+    probes, templates = made(random.normal(size=(2, 40, 8)))
+    compared = by_cosine(probes, templates, found)
+    monkeypatch.setattr(accuracy, "BLOCK", block)
+    expected = [
+        compared.templates[a] @ compared.probes[b]
+        for a in range(40)
+        for b in range(a + 1, 40)
+        if people[a] != people[b] and found[a] and found[b]
+    ]
+    assert np.sort(impostors(compared, people)) == pytest.approx(np.sort(expected), abs=1e-6)
+
+
+def test_a_threshold_lets_its_share_of_impostors_pass() -> None:
+    alike = np.random.default_rng(0).permutation(np.arange(10_000, dtype=np.float32))
+    assert thresholds(alike, [2, 100, 1_000, 10_000]) == [5_000, 9_900, 9_990, None]
+    assert thresholds(np.arange(9, dtype=np.float32), [1]) == [None]
+
+
+def test_a_face_that_was_not_found_is_a_miss_for_whoever_did_not_find_it() -> None:
+    """200 people on a circle, the two pictures of each 0.3 steps apart: all match, where they were found."""
+    people = np.repeat(np.arange(200), 2)
+    angles = 2 * np.pi * (people + np.tile([0, 0.3], 200)) / 200
+    vectors = made([np.cos(angles), np.sin(angles)]).T
+    all_found, found = np.ones(400, bool), np.arange(400) >= 10
+    whole, partly = (figures(by_cosine(vectors, vectors, each), people) for each in (all_found, found))
+    assert (whole["found"], partly["found"]) == (400, 390)
+    assert whole["fnmr"] == {"0.01": 0, "0.001": 0, "0.0001": None, "0.00001": None}
+    assert partly["fnmr"] == {"0.01": 0.025, "0.001": 0.025, "0.0001": None, "0.00001": None}
+    low, high = partly["interval"]["0.01"]
+    assert 0 < low < 0.025 < high < 0.06
+    assert partly["interval"]["0.0001"] is partly["threshold"]["0.0001"] is None
+
+
+def test_the_interval_is_one_over_people() -> None:
+    """One person's hundred pairs are no more to go by than another's one."""
+    few = interval(np.array([True] * 100 + [False] * 100), np.repeat([0, 1], 100))
+    many = interval(np.array([True] * 100 + [False] * 100), np.arange(200))
+    assert few == [0, 1]
+    assert many == pytest.approx([0.43, 0.57], abs=0.02)
+
+
+def test_how_many_fewer_misses() -> None:
+    stock = {"0.01": 0.0, "0.001": 0.1, "0.0001": 0.2, "0.00001": None}
+    ours = {"0.01": 0.0, "0.001": 0.06, "0.0001": 0.25, "0.00001": None}
+    assert fewer(stock, ours) == {"0.01": None, "0.001": 0.4, "0.0001": -0.25, "0.00001": None}
+
+
+def test_pairs_are_read_with_paths_from_the_folder_on(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "bo/b.jpg")
+    (tmp_path / "pairs.csv").write_text("a.jpg,bo/b.jpg,0\n\n bo/b.jpg , a.jpg , 1 \n")
+    a, b = tmp_path / "a.jpg", tmp_path / "bo/b.jpg"
+    assert read_pairs(tmp_path / "pairs.csv", tmp_path) == [(a, b, False), (b, a, True)]
+
+
+def test_all_that_is_wrong_with_pairs_is_said_with_the_line(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "pairs.csv").write_text("a.jpg,a.jpg,1\na.jpg,1\na.jpg,a.jpg,yes\na.jpg,gone.jpg,0\n")
+    with pytest.raises(click.ClickException) as error:
+        read_pairs(tmp_path / "pairs.csv", tmp_path)
+    _, *lines = str(error.value).splitlines()
+    assert [line.split()[1].strip(":") for line in lines] == ["2", "3", "4"]
+    assert str(tmp_path / "gone.jpg") in lines[2]
+
+
+def test_a_file_without_pairs_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("\n")
+    with pytest.raises(click.ClickException, match="no pairs"):
+        read_pairs(tmp_path / "pairs.csv", tmp_path)
+
+
+def test_pairs_are_decided_by_the_defaults() -> None:
+    """Pictures 0 to 3 are at distances of .5, .7 and 1 from the first for stock, ours sees 0 and 1 as one person's."""
+    stock = by_distance(made([[0, 0], [0.5, 0], [0.7, 0], [1, 0]]), np.ones(4, bool))
+    vectors = made([[1, 0], [1, 0.1], [0, 1], [1, 0]])
+    ours = by_cosine(vectors, vectors, np.array([True, True, True, False]))
+    pairs, same = np.array([[0, 1], [0, 2], [0, 3], [1, 2]]), np.array([True, False, True, False])
+    assert decided({"stock": stock, "facegate": ours}, pairs, same) == {
+        "pairs": 4,
+        "same": 2,
+        "different": 2,
+        "stock": {"tpr": 0.5, "fmr": 0.5},
+        "facegate": {"tpr": 0.5, "fmr": 0},
+    }
+    assert decided({"stock": stock, "facegate": ours}, pairs[:1], same[:1])["stock"] == {"tpr": 1, "fmr": None}
+
+
+def test_a_folder_that_can_tell_nothing_is_an_error(tmp_path: Path) -> None:
+    touch(tmp_path, "al_0001.jpg", "bo_0001.jpg")
+    result = CliRunner().invoke(accuracy.main, ["--pictures", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "two people" in result.output
+
+
+@pytest.fixture
+def described(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder of 200 people, two pictures each, in which both engines see noisy copies of something."""
+    touch(tmp_path, *(f"person{n:03}_{m:04}.jpg" for n in range(200) for m in (1, 2)))
+    random = np.random.default_rng(0)
+    vectors = made(np.repeat(random.normal(size=(200, 128)), 2, axis=0) + random.normal(size=(400, 128)))
+    seen = Described(np.ones(400, bool), vectors, vectors)
+    for module in (accuracy, calibration):
+        monkeypatch.setattr(module, "describe", lambda paths, name: seen)
+    monkeypatch.setattr(accuracy, "ms_per_face", lambda paths: {"stock": 150.0, "facegate": 10.0})
+    return tmp_path
+
+
+def test_json_is_one_document_and_nothing_else(described: Path) -> None:
+    result = CliRunner().invoke(accuracy.main, ["--pictures", str(described), "--json"])
+    document = json.loads(result.stdout)
+    assert list(document) == [
+        "pictures", "people", "genuine_pairs", "impostor_pairs", "stock", "facegate", "fewer_misses",
+    ]  # fmt: skip
+    assert (document["pictures"], document["people"], document["genuine_pairs"]) == (400, 200, 200)
+    assert document["impostor_pairs"] == 400 * 399 // 2 - 200
+    for name in ("stock", "facegate"):
+        assert list(document[name]) == ["found", "fnmr", "interval", "threshold", "ms_per_face"]
+        assert list(document[name]["fnmr"]) == ["0.01", "0.001", "0.0001", "0.00001"]
+    assert "0.00001" in result.stderr
+    assert document["stock"]["fnmr"]["0.00001"] is None
+
+
+def test_without_json_it_is_a_table(described: Path) -> None:
+    result = CliRunner().invoke(accuracy.main, ["--pictures", str(described)])
+    assert result.exit_code == 0
+    assert "400 pictures of 200 people" in result.stdout
+    assert "ms a face" in result.stdout
+
+
+@pytest.mark.parametrize("engine", ["facegate", "dlib-hog"])
+def test_calibration_gives_the_curve(described: Path, engine: str) -> None:
+    result = CliRunner().invoke(
+        calibration.main, ["--pictures", str(described), "--engine", engine, "--json"], catch_exceptions=False
+    )
+    curve = json.loads(result.stdout)["curve"]
+    cosines = [point["similarity"] for point in curve.values() if point]
+    assert cosines == sorted(cosines)
+    assert cosines[0] == pytest.approx(0, abs=0.01)  # half of all strangers are nearer than at right angles
+    assert curve["0.5"]["fnmr"] == 0
+    assert curve["0.00001"] is None
+    assert CliRunner().invoke(calibration.main, ["--pictures", str(described)]).exit_code == 0
+
+
+def test_both_engines_see_real_people(shared: Path, tmp_path: Path) -> None:
+    """In real processes: two people with two pictures each, and one of nobody."""
+    for person in ("Abdoulaye_Wade", "Adam_Sandler"):
+        for number in (1, 2):
+            name = f"{person}_{number:04}.jpg"
+            (tmp_path / name).symlink_to(shared / "press" / name)
+    PIL.Image.new("RGB", (250, 250), "grey").save(tmp_path / "Adam_Sandler_0003.jpg")
+    (tmp_path / "pairs.csv").write_text(
+        "Abdoulaye_Wade_0001.jpg,Abdoulaye_Wade_0002.jpg,1\n"
+        "Abdoulaye_Wade_0001.jpg,Adam_Sandler_0001.jpg,0\n"
+        "Adam_Sandler_0001.jpg,Adam_Sandler_0003.jpg,1\n"
+    )
+    result = accuracy.measure(tmp_path, tmp_path / "pairs.csv")
+    assert (result["pictures"], result["genuine_pairs"], result["impostor_pairs"]) == (5, 4, 6)
+    for name in ("stock", "facegate"):
+        assert result[name]["found"] == 4
+        assert result[name]["ms_per_face"] > 0
+        assert result["pairs"][name] == {"tpr": 0.5, "fmr": 0}
+
+
+def test_what_is_no_picture_has_no_face(capsys: pytest.CaptureFixture[str]) -> None:
+    assert faces._stock_sees(b"no picture") is None
+    assert faces._facegate_sees(b"no picture") is None
+    assert capsys.readouterr().err.count("cannot read") == 2

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import detection
+from benchmarks.detection import PERTURBATIONS, PORTRAITS, Detector, Face, Sample, look, match, ratios, summary
+from gateway.model import Box
+from gateway.vision import detector as our_detector
+
+FACE = Face(160, 120, 80)
+HERE = Box(120, 80, 200, 160)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [HERE, HERE.moved(39, -39), Box(135, 95, 185, 145), Box(90, 50, 230, 190)],
+    ids=["the same", "middle within the face", "smaller", "larger"],
+)
+def test_a_detection_of_about_the_place_and_size_is_the_face(box: Box) -> None:
+    assert match([box], [FACE]) == 1
+
+
+@pytest.mark.parametrize(
+    "box",
+    [HERE.moved(41, 0), HERE.moved(0, -41), Box(141, 101, 179, 139), Box(79, 39, 241, 201)],
+    ids=["beside it", "above it", "less than half as large", "more than twice as large"],
+)
+def test_any_other_is_not(box: Box) -> None:
+    assert match([box], [FACE]) == 0
+
+
+def test_two_detections_of_a_face_are_one() -> None:
+    assert match([HERE, HERE.moved(5, 5)], [FACE]) == 1
+
+
+def test_a_detection_is_of_the_face_that_it_is_nearest_to() -> None:
+    beside = Face(195, 120, 80)
+    assert match([HERE.moved(30, 0)], [FACE, beside]) == 1
+    assert match([HERE.moved(30, 0), HERE], [FACE, beside]) == 2
+
+
+@pytest.mark.parametrize("kind", PERTURBATIONS)
+@pytest.mark.parametrize("mark", [(150, 80), (40, 200), (290, 30)])
+def test_what_is_in_a_picture_comes_to_lie_where_the_perturbation_says(kind: str, mark: tuple[int, int]) -> None:
+    picture = np.zeros((240, 320, 3), np.uint8)
+    cv2.circle(picture, mark, 6, (255, 255, 255), -1)
+    changed, way = PERTURBATIONS[kind](picture, FACE)
+    grey = changed.mean(axis=2)
+    rows, columns = np.nonzero(grey > 0.4 * np.median(grey) + 0.6 * grey.max())  # the masks are darker
+    there = way @ (mark[0] + 0.5, mark[1] + 0.5, 1)
+    assert (columns.mean() + 0.5, rows.mean() + 0.5) == pytest.approx(there, abs=0.5)
+
+
+def test_a_smaller_or_squeezed_face_is_of_another_size() -> None:
+    picture = np.zeros((240, 320, 3), np.uint8)
+    moved = {kind: FACE.moved(perturb(picture, FACE)[1]) for kind, perturb in PERTURBATIONS.items()}
+    assert moved["quarter size"].size == pytest.approx(20)
+    assert moved["narrow"].size == pytest.approx(80 * 0.6**0.5, rel=0.01)
+    assert moved["turned 60"].size == pytest.approx(80)
+
+
+def outcome_of(*detectors: Detector) -> dict[str, Any]:
+    """Of three samples with three faces in all."""
+    picture = np.zeros((240, 320, 3), np.uint8)
+    samples = [Sample("plain", picture, [FACE]), Sample("plain", picture, []), Sample("other", picture, [FACE, FACE])]
+    return summary(list(look(samples, detectors)), labelled=True)
+
+
+def test_each_detector_s_faces_are_counted() -> None:
+    hog, ours = Detector(40, "hog1", lambda _: []), Detector(40, "facegate", lambda _: [HERE, HERE])
+    result = outcome_of(hog, ours)
+    figures = result["40px"]
+    assert result["pictures"] == 3
+    assert result["labelled"] == 3
+    assert (figures["hog1"]["found"], figures["hog1"]["false"]) == (0, 0)
+    assert (figures["facegate"]["found"], figures["facegate"]["false"]) == (3, 3)
+    assert result["by_kind"] == {
+        "plain": {"pictures": 2, "40px": {"hog1": 0, "facegate": 1}},
+        "other": {"pictures": 1, "40px": {"hog1": 0, "facegate": 2}},
+    }
+
+
+def test_ratios_are_to_the_best_stock_detector_of_the_same_smallest_face() -> None:
+    clip = {
+        "40px": {"hog1": {"found": 10}, "cnn1": {"found": 20}, "facegate": {"found": 22}},
+        "80px": {"hog0": {"found": 5}, "cnn": {"found": 20}, "facegate": {"found": 15}},
+    }
+    assert ratios({"clip": clip}) == {"clip_40px": 1.1, "clip_40px_to_hog1": 2.2, "clip_80px": 0.75}
+
+
+def test_without_the_pictures_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detection, "detectors", lambda _cnn_enlarged: [])
+    monkeypatch.setattr(our_detector, "THRESHOLD", 0.0)  # which main sets
+    plain = CliRunner().invoke(detection.main, ["--pictures", str(tmp_path)])
+    assert plain.exit_code == 0
+    assert f"Not there: {tmp_path}" in plain.stdout
+    document = json.loads(CliRunner().invoke(detection.main, ["--json", "--pictures", str(tmp_path)]).stdout)
+    assert len(document["missing"]) == 3
+    assert document["floors"] == {}
+
+
+def test_all_the_portraits_that_have_a_box_are_there(shared: Path) -> None:
+    assert [file for file in PORTRAITS if not (shared / "portraits" / file).exists()] == []
+
+
+def test_labels_and_maps_agree_with_a_detector(shared: Path) -> None:
+    """Boxes as they would be from one that finds every face: all are matched, none is false."""
+    for samples in (detection.groups(shared / "groups"), islice(detection.perturbed(shared / "portraits"), 15)):
+        for sample in samples:
+            assert sample.faces is not None
+            assert match([around(face) for face in sample.faces], sample.faces) == len(sample.faces)
+
+
+def around(face: Face) -> Box:
+    half = face.size / 2
+    return Box(round(face.x - half), round(face.y - half), round(face.x + half), round(face.y + half))

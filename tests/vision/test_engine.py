@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gateway.model import Box
+from gateway.vision.align import Predictor68, cut
+from gateway.vision.decode import Picture, decode
+from gateway.vision.engine import Engine, open_engine
+from gateway.vision.options import RECIPES, EngineOptions
+from tests.support import ROOT, frame
+
+
+@pytest.fixture(scope="module", params=["facegate", "dlib-hog", "dlib-cnn"])
+def either(request: pytest.FixtureRequest, models: Path) -> Engine:
+    return open_engine(EngineOptions(request.param, models))
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Picture:
+    """Small: dlib's CNN takes seconds for a whole frame."""
+    return np.ascontiguousarray(decode(frame("obama_1"), 25_000_000)[60:330, 330:600])
+
+
+def test_every_engine_finds_points_out_and_describes_a_face(either: Engine, portrait: Picture) -> None:
+    (box,) = either.detector.detect(portrait, 56, None)
+    assert (box.left, box.top, box.right, box.bottom) == pytest.approx((56, 40, 221, 200), abs=30)
+    points = either.aligner.points(portrait, box)
+    assert (points > 0).all()
+    assert (points < 270).all()
+    for purpose, count in (("stream", 1), ("enrolment", 3)):
+        chips = cut(portrait, points, purpose)  # type: ignore[arg-type]
+        assert len(chips) == count
+        (descriptor,) = either.embedder.embed([chips])
+        assert descriptor.shape == (128,)
+        assert descriptor.dtype == np.float32
+        assert np.linalg.norm(descriptor) == pytest.approx(1, abs=1e-5)
+
+
+def test_every_engine_has_its_recipe() -> None:
+    """By which descriptors are kept apart that must not be compared."""
+    assert set(RECIPES) == {"facegate", "dlib-hog", "dlib-cnn"}
+    assert RECIPES["facegate"] != RECIPES["dlib-hog"] == RECIPES["dlib-cnn"]
+
+
+@pytest.mark.parametrize("precision", ["auto", "int8", "bf16", "f32"])
+def test_our_engine_opens_in_any_precision(models: Path, portrait: Picture, precision: str) -> None:
+    """Also on a processor that has not got it."""
+    rest = "f32" if precision == "int8" else precision
+    opened = open_engine(EngineOptions("facegate", models, precision, rest))  # type: ignore[arg-type]
+    (box,) = opened.detector.detect(portrait, 56, None)
+    assert len(opened.embedder.embed([cut(portrait, opened.aligner.points(portrait, box), "stream")])) == 1
+
+
+def test_the_68_point_model_is_loaded_when_it_is_first_asked_for(either: Engine, portrait: Picture) -> None:
+    """It takes 100 MB."""
+    predictor = either.predictor_68
+    assert isinstance(predictor, Predictor68)
+    assert predictor._predictor is None
+    landmarks = predictor.landmarks(portrait, Box(56, 40, 221, 200))
+    loaded = predictor._predictor
+    assert loaded is not None
+    assert predictor.landmarks(portrait, Box(56, 40, 221, 200)) == landmarks
+    assert predictor._predictor is loaded
+
+
+@pytest.mark.parametrize(
+    ("name", "absent"), [("facegate", {"face_recognition", "pkg_resources"}), ("dlib-hog", {"openvino"})]
+)
+def test_nobody_loads_what_only_the_other_engine_needs(models: Path, name: str, absent: set[str]) -> None:
+    code = (
+        "import sys, pathlib; from gateway.vision.engine import open_engine; "
+        "from gateway.vision.options import EngineOptions; "
+        f"open_engine(EngineOptions({name!r}, pathlib.Path({str(models)!r}))); print({absent} & {{*sys.modules}})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
