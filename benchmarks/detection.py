@@ -8,8 +8,8 @@ Three sets of photographs, none of which the project has with it:
 - clip: one camera take, not labelled: faces are counted, and what is none counts as one.
 
 Each picture is looked at by one detector after the other, on one thread. ms: the median of a picture, for detection
-alone. Ours looks twice, and the second counts: for each size of picture it first compiles its network (0.1 to 0.3 s),
-which a camera costs once.
+alone. Ours looks twice, and the second counts: its network is made ready for each size of picture that is new (0.1 s
+or so), which for a camera is once.
 """
 
 from __future__ import annotations
@@ -189,12 +189,12 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """``smallest``: the face that it is made or told to see, in pixels. ``compiles``: a network for each size."""
+    """``smallest``: the face that it is made or told to see, in pixels. ``prepares``: for each size of picture."""
 
     smallest: int
     name: str
     detect: Callable[[Picture], list[Box]]
-    compiles: bool = False
+    prepares: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +210,7 @@ class Outcome:
 
 
 def detectors(cnn_enlarged: bool) -> list[Detector]:
-    import gateway.vision.stock  # noqa: F401  # imports the package without its warnings
-
-    # isort: split
-    from face_recognition import api
+    from gateway.vision.stock import api  # loads its models
 
     ours = engine().detector
 
@@ -224,7 +221,7 @@ def detectors(cnn_enlarged: bool) -> list[Detector]:
         ]  # fmt: skip
 
     def facegate(smallest: int) -> Detector:
-        return Detector(smallest, "facegate", lambda picture: ours.detect(picture, smallest, None), compiles=True)
+        return Detector(smallest, "facegate", lambda picture: ours.detect(picture, smallest, None), prepares=True)
 
     return [
         Detector(40, "hog1", stock(1, "hog")),
@@ -306,7 +303,7 @@ SETS: Mapping[str, tuple[str, Callable[[Path], Iterator[Sample]]]] = {
 def look(samples: Iterable[Sample], competing: Sequence[Detector]) -> Iterator[Outcome]:
     for sample in samples:
         for detector in competing:
-            if detector.compiles:
+            if detector.prepares:
                 detector.detect(sample.picture)
             begun = time.perf_counter()
             detections = detector.detect(sample.picture)

@@ -18,9 +18,10 @@ from gateway.errors import StartError
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.mqtt.client import MqttDoor
-from gateway.people.decision import Decision
+from gateway.people.decision import CURVE, STOCK_CURVE, Decision
 from gateway.people.gallery import Gallery
 from gateway.people.known_faces import KnownFaces
+from gateway.people.similarity import Similarity, typical_faces
 from gateway.people.sqlite import SqliteStore
 from gateway.rest.app import create_app
 from gateway.rest.server import RestServer
@@ -43,7 +44,8 @@ class Gateway:
         options = WorkerOptions(_engine(settings), settings.limits.pixels, settings.workers.picture_s)
         self.metrics = Metrics()
         self.store = SqliteStore(settings.data / "people.sqlite")
-        self.gallery = Gallery()
+        ours = settings.engine == "facegate"
+        self.gallery = Gallery(similarity=Similarity(typical_faces() if ours else None))
         self.pool = Pool(
             partial(Worker, worker_command(options)),
             FairQueue(settings.workers.queue, settings.workers.queue_per_camera, self.metrics),
@@ -54,7 +56,11 @@ class Gateway:
         self.service = Service(
             look=self.pool.submit,
             gallery=self.gallery,
-            decision=Decision(settings.decision.max_false_identification, settings.decision.max_false_match),
+            decision=Decision(
+                settings.decision.max_false_identification,
+                settings.decision.max_false_match,
+                CURVE if ours else STOCK_CURVE,
+            ),
             allowed=settings.operations_of,
             search=settings.search_of,
             metrics=self.metrics,

@@ -133,7 +133,8 @@ class CameraSettings(_Section):
     """What is None is as for all cameras."""
 
     operations: tuple[Operation, ...] | None = None
-    detection: DetectionSettings | None = None
+    min_face: Pixels | None = None
+    max_face: Pixels | None = None
     only: tuple[Corners, ...] = ()
     never: tuple[Corners, ...] = ()
 
@@ -174,8 +175,9 @@ class Settings(BaseSettings):
     def search_of(self, camera: str | None) -> Search:
         """Which faces are looked for in pictures of this camera, or of one over REST."""
         own = self.cameras.get(camera or "", CameraSettings())
-        detection = own.detection or self.detection
-        return Search(detection.min_face, detection.max_face, own.only, own.never)
+        return Search(
+            own.min_face or self.detection.min_face, own.max_face or self.detection.max_face, own.only, own.never
+        )
 
     @classmethod
     def settings_customise_sources(

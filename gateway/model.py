@@ -118,6 +118,7 @@ class Look:
     search: Search = Search()
     descriptors: Purpose | None = "stream"
     landmarks: LandmarkCount = 0
+    chips: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,8 @@ class Service:
         Raises what is wrong with the picture, Busy, or CancelledError when the gateway goes down.
         """
         self._check_size(picture)
-        return self._known(picture, Look(self._search(None), "enrolment"))
+        search = Search(self._search(None).min_face)  # a known face may be as large as it likes
+        return self._known(picture, Look(search, "enrolment", chips=True))
 
     def describe_again(self, chips: bytes) -> FoundFace:
         """The same of somebody whose chips were kept, where descriptors are made in another way by now."""
@@ -119,7 +120,7 @@ class Service:
         clock = Stopwatch()
         if request.person is None:
             person, templates = None, 1
-            similarity = float(_descriptor(found[0]) @ _descriptor(found[1]))
+            similarity = self._gallery.compare(_descriptor(found[0]), _descriptor(found[1]))
         else:
             nearest = self._gallery.of(request.person, _descriptor(found[0]))
             (candidate,) = nearest.candidates
@@ -143,11 +144,10 @@ class Service:
 
     def _job(self, request: Request) -> Job:
         camera = request.origin.camera
-        lane = camera or "over REST"  # no camera is called that
         return Job(
             request.pictures,
             Look(self._search(camera), PURPOSE[request.operation], request.landmarks),
-            lane=f"{lane}/frame" if request.live else lane,
+            lane=_lane(request),
             deadline=request.deadline,
             live=request.live,
         )
@@ -159,8 +159,16 @@ class Service:
     def _annotated(self, request: Request, reply: Reply) -> Future[Reply]:
         """The reply with the picture, into which a worker has drawn its faces."""
         assert not isinstance(reply, Comparison)
-        job = Job(request.pictures, Draw(tuple(map(_mark, reply.faces))), lane="annotated", deadline=request.deadline)
-        return _then(self._look(job), lambda report: replace(reply, annotated=report.seen[0].drawn))
+        marks = Draw(tuple(map(_mark, reply.faces)))
+        job = Job(request.pictures, marks, lane=_lane(request), deadline=request.deadline)
+        return _then(self._look(job), partial(self._with_picture, request, reply))
+
+    def _with_picture(self, request: Request, reply: Recognition | Detection, report: Report) -> Reply:
+        (seen,) = report.seen
+        assert seen.drawn is not None
+        self._check_size(seen.drawn)  # or the broker might not take it
+        timing = {**reply.timing, "annotate": sum(seen.timing.values()), "total": 1000 * request.origin.age()}
+        return replace(reply, annotated=seen.drawn, timing=timing)
 
     def _check(self, request: Request) -> None:
         if request.landmarks == 68 and not self._landmarks_68:
@@ -200,6 +208,11 @@ def _mark(face: Face) -> Mark:
     person = face.judgement.person if face.judgement else None
     label = person.name if person else face.judgement.verdict if face.judgement else ""
     return Mark(face.box, label, person is not None, face.landmarks)
+
+
+def _lane(request: Request) -> str:
+    lane = request.origin.camera or "over REST"  # no camera is called that
+    return f"{lane}/frame" if request.live else lane
 
 
 def _descriptor(face: FoundFace) -> Descriptor:

@@ -97,8 +97,8 @@ def test_a_file_changes_only_what_it_names(write: Write) -> None:
         ("operations: [detect, fly]", "operations.1"),
         ("cameras: {porch: {operations: [fly]}}", "cameras.porch.operations.0"),
         ("cameras: {porch: {colour: red}}", "cameras.porch.colour"),
-        ("cameras: {porch: {detection: {min_face: 5}}}", "cameras.porch.detection.min_face"),
-        ("cameras: {porch: {detection: {max_face: 55}}}", "cameras.porch.detection"),
+        ("cameras: {porch: {min_face: 5}}", "cameras.porch.min_face"),
+        ("cameras: {porch: {max_face: 19}}", "cameras.porch.max_face"),
         ("cameras: {porch: {only: [[[0, 0], [1, 1]]]}}", "cameras.porch.only.0"),
         ("cameras: {porch: {never: [[]]}}", "cameras.porch.never.0"),
         ("cameras: {porch: {never: [[[0, 0], [1.2, 0], [1, 1]]]}}", "cameras.porch.never.0.1.0"),
@@ -235,11 +235,12 @@ def test_faces_are_looked_for_as_the_camera_s_own_settings_say_else_as_for_all(w
     settings = load(
         write(
             "{detection: {min_face: 40, max_face: 400}, cameras: {"
-            "far: {detection: {min_face: 20, max_face: 50}}, "
+            "far: {min_face: 20, max_face: 50}, near: {min_face: 90}, "
             "yard: {only: [[[0, 0.2], [0.6, 0.2], [0.6, 1]]], never: [[[0, 0], [1, 0], [1, 1]]]}}}"
         )
     )
     assert settings.search_of("far") == Search(20, 50)
+    assert settings.search_of("near") == Search(90, 400)
     assert settings.search_of("yard") == Search(
         40, 400, only=(((0, 0.2), (0.6, 0.2), (0.6, 1)),), never=(((0, 0), (1, 0), (1, 1)),)
     )
@@ -247,7 +248,7 @@ def test_faces_are_looked_for_as_the_camera_s_own_settings_say_else_as_for_all(w
 
 
 def test_pictures_over_rest_are_of_no_camera(write: Write) -> None:
-    settings = load(write("{detection: {min_face: 80}, cameras: {far: {detection: {min_face: 20}}}}"))
+    settings = load(write("{detection: {min_face: 80}, cameras: {far: {min_face: 20}}}"))
     assert settings.search_of(None) == Search(80)
 
 

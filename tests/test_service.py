@@ -477,7 +477,7 @@ def test_a_picture_of_somebody_known_is_described_with_more_care() -> None:
     desk = Desk(picture)
     assert desk.service.describe(b"x") is picture.faces[0]
     (job,) = desk.workers.jobs
-    assert (job.pictures, job.task, job.deadline) == ((b"x",), Look(descriptors="enrolment"), math.inf)
+    assert (job.pictures, job.task, job.deadline) == ((b"x",), Look(descriptors="enrolment", chips=True), math.inf)
 
 
 def test_a_picture_of_somebody_known_may_be_no_larger_than_any_other() -> None:

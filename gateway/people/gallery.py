@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gateway.errors import UnknownPerson
 from gateway.model import Descriptor, Person
+from gateway.people.similarity import Similarity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +23,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person with the cosine to their picture that is nearest to the probe."""
+    """A person with the similarity of their picture that is nearest to the probe (people/similarity.py)."""
 
     person: Person
     similarity: float
@@ -38,7 +39,7 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """``matrix``: float32, shape (templates, 128), of unit length; ``owners``: for each row the index of its person."""
+    """``matrix``: float32, (templates, 130), ready to be compared; ``owners``: for each row the index of its person."""
 
     people: tuple[Person, ...]
     matrix: NDArray[np.float32]
@@ -51,20 +52,23 @@ class _Rows:
         raise UnknownPerson(f"nobody with the id {slug!r} is known")
 
 
-def _rows(templates: Sequence[Template]) -> _Rows:
+def _rows(templates: Sequence[Template], similarity: Similarity) -> _Rows:
     people = tuple(dict.fromkeys(template.person for template in templates))
     index = {person: n for n, person in enumerate(people)}
     matrix = np.array([template.descriptor for template in templates], np.float32).reshape(-1, 128)
+    matrix = similarity.templates(matrix)
     return _Rows(people, matrix, np.array([index[template.person] for template in templates], np.intp))
 
 
 class Gallery:
-    def __init__(self, templates: Sequence[Template] = ()) -> None:
+    def __init__(self, templates: Sequence[Template] = (), similarity: Similarity | None = None) -> None:
+        """``similarity``: the plain cosine unless given."""
+        self._similarity = similarity or Similarity(None)
         self.load(templates)
 
     def load(self, templates: Sequence[Template]) -> None:
         """Replaces everybody by one assignment, so a search never sees half a change."""
-        self._rows = _rows(templates)
+        self._rows = _rows(templates, self._similarity)
 
     @property
     def people(self) -> tuple[Person, ...]:
@@ -82,7 +86,7 @@ class Gallery:
     def nearest(self, probe: Descriptor) -> Nearest:
         rows = self._rows
         best = np.full(len(rows.people), -np.inf, np.float32)
-        np.maximum.at(best, rows.owners, rows.matrix @ probe)
+        np.maximum.at(best, rows.owners, rows.matrix @ self._similarity.probes(probe[None])[0])
         order = np.argsort(-best)[:2]
         return Nearest(tuple(Candidate(rows.people[n], float(best[n])) for n in order), len(rows.matrix))
 
@@ -90,5 +94,9 @@ class Gallery:
         """As ``nearest``, with that person alone. Raises UnknownPerson."""
         rows = self._rows
         person = rows.person(slug)
-        similarities = rows.matrix[rows.owners == rows.people.index(person)] @ probe
+        similarities = rows.matrix[rows.owners == rows.people.index(person)] @ self._similarity.probes(probe[None])[0]
         return Nearest((Candidate(person, float(similarities.max())),), len(similarities))
+
+    def compare(self, one: Descriptor, other: Descriptor) -> float:
+        """The similarity of two faces, whoever they are."""
+        return self._similarity.of(one, other)

@@ -91,9 +91,7 @@ class KnownFaces:
         renewed = False
         while not self._stopping.is_set():
             try:
-                if not renewed:
-                    self._renew()
-                    renewed = True
+                renewed = renewed or self._renew()
                 now = _snapshot(self._folder)
                 if now != last or time.monotonic() > self._again_at:
                     self._again_at = math.inf
@@ -112,23 +110,27 @@ class KnownFaces:
             log.warning("there is no folder %s: whoever was known stays known", self._folder)
             self.progress = replace(self.progress, finished=True)
 
-    def _renew(self) -> None:
-        """Whoever was described by another recipe, anew from the chips that were kept."""
+    def _renew(self) -> bool:
+        """Whoever was described by another recipe, anew from the chips that were kept. Whether that is settled."""
         outdated = self._store.outdated(self._recipe)
         if outdated:
             log.info("descriptors are made in another way now: making %d again", len(outdated))
+        settled = True
         for picture in outdated:
             if self._stopping.is_set():
                 raise CancelledError
             assert picture.face.chips is not None
             try:
                 face = self._described(self._describe_again, picture.face.chips)
+                self._store.add(replace(picture, recipe=self._recipe, face=face))
             except GatewayError as error:
                 log.warning("the descriptor of %s cannot be made again: %s", picture.source, error)
-            else:
-                self._store.add(replace(picture, recipe=self._recipe, face=face))
+                settled = settled and isinstance(error, UNUSABLE)  # else it is tried again
+            if time.monotonic() > self._published + PUBLISH_S:
+                self._publish()
         if outdated:
             self._publish()
+        return settled
 
     def _import(self, paths: list[Path]) -> None:
         self.progress = replace(self.progress, done=0, of=len(paths), skipped=())

@@ -51,7 +51,8 @@ CREATE TABLE pictures (
     chips BLOB,
     PRIMARY KEY (person, digest)
 );
-INSERT OR REPLACE INTO pictures SELECT person, digest, source, recipe, descriptor, created, NULL FROM before;
+INSERT OR REPLACE INTO pictures
+    SELECT person, digest, source, recipe, descriptor, created, NULL FROM before ORDER BY created;
 DROP TABLE before;
 CREATE INDEX pictures_by_digest ON pictures (digest);
 """

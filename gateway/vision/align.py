@@ -12,6 +12,7 @@ import numpy as np
 from gateway.errors import BadImage
 from gateway.model import Box, Landmarks, Points, Purpose
 from gateway.vision.decode import Picture
+from gateway.vision.models import model_file
 
 CHIP = 150
 """Pixels, both ways: what dlib's descriptor network takes."""
@@ -55,7 +56,7 @@ def pack(chips: Picture) -> bytes:
 
 def unpack(data: bytes) -> Picture:
     """The chips again, a little changed by the compression. Raises BadImage."""
-    column = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    column = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
     if column is None or column.shape[1] != CHIP or column.shape[0] % CHIP:
         raise BadImage("the chips that were kept of a face are damaged")
     return column.reshape(-1, CHIP, CHIP, 3).astype(np.uint8, copy=False)
@@ -68,15 +69,14 @@ def groups_5(points: Points) -> Landmarks:
 
 
 class Predictor68:
-    """``model``: dlib's 68-point shape predictor, 100 MB: loaded when it is first asked for."""
+    """dlib's 68-point shape predictor, 100 MB: loaded when it is first asked for."""
 
-    def __init__(self, model: Path) -> None:
-        self._model = model
+    def __init__(self) -> None:
         self._predictor: dlib.shape_predictor | None = None
 
     def landmarks(self, picture: Picture, box: Box) -> Landmarks:
         if self._predictor is None:
-            self._predictor = dlib.shape_predictor(str(self._model))
+            self._predictor = dlib.shape_predictor(str(model_file("landmarks_68")))
         points = [(point.x, point.y) for point in self._predictor(picture, _rectangle(box)).parts()]
         return {name: [points[n] for n in numbers] for name, numbers in GROUPS_68.items()}
 

@@ -37,7 +37,7 @@ def open_engine(options: EngineOptions) -> Engine:
     """Loads the models, but for that of 68 points. From then on this process has one thread for pictures."""
     cv2.setNumThreads(1)  # there is a worker process for each core already
     detector, embedder = _networks(options)
-    return Engine(detector, embedder, Aligner(model_file("landmarks_5")), Predictor68(model_file("landmarks_68")))
+    return Engine(detector, embedder, Aligner(model_file("landmarks_5")), Predictor68())
 
 
 def _networks(options: EngineOptions) -> tuple[Detector, Embedder]:

@@ -34,7 +34,7 @@ def look(data: bytes, engine: Engine, wanted: Look, max_pixels: int) -> Seen:
             descriptor,
             _landmarks(picture, engine, wanted.landmarks, box, five),
             quality(picture, box, five, aligned[len(aligned) // 2]),
-            pack(aligned) if wanted.descriptors == "enrolment" else None,
+            pack(aligned) if wanted.chips else None,
         )
         for box, descriptor, five, aligned in zip(boxes, descriptors, points, chips, strict=True)
     )

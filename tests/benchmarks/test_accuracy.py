@@ -12,8 +12,10 @@ from click.testing import CliRunner
 
 from benchmarks import accuracy, calibration, faces
 from benchmarks.accuracy import (
-    by_cosine,
+    Bools,
+    Compared,
     by_distance,
+    by_similarity,
     decided,
     fewer,
     figures,
@@ -24,9 +26,16 @@ from benchmarks.accuracy import (
     similarities,
     thresholds,
 )
-from benchmarks.faces import Described, labelled
+from benchmarks.faces import Described, Vectors, labelled
+from gateway.people.similarity import Similarity
 
 STRANGERS = 2000
+
+
+def by_cosine(probes: Vectors, templates: Vectors, found: Bools) -> Compared:
+    """Of descriptors of any length."""
+    unit = [each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-9) for each in (probes, templates)]
+    return by_similarity(unit[0], unit[1], found, Similarity(None))
 
 
 def made(vectors: Any) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import dlib
@@ -9,11 +8,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from gateway.errors import BadImage
+from gateway.errors import BadImage, StartError
 from gateway.model import Box, Purpose
 from gateway.vision.align import CHIP, PADDINGS, Aligner, Predictor68, cut, groups_5, pack, unpack
 from gateway.vision.decode import Picture, decode
-from gateway.vision.models import model_file
+from gateway.vision.models import FILES, model_file
 from tests.examples import encoded
 from tests.support import frame
 
@@ -43,7 +42,7 @@ def predictor() -> dlib.shape_predictor:
 
 @pytest.fixture(scope="module")
 def predictor_68() -> Predictor68:
-    return Predictor68(model_file("landmarks_68"))
+    return Predictor68()
 
 
 def rectangle(box: Box) -> dlib.rectangle:
@@ -183,7 +182,8 @@ def test_points_are_told_in_whole_numbers() -> None:
     assert {type(number) for group in groups.values() for point in group for number in point} == {int}
 
 
-def test_the_68_point_model_is_not_opened_before_it_is_asked_for(tmp_path: Path) -> None:
-    lazy = Predictor68(tmp_path / "missing.dat")
-    with pytest.raises(RuntimeError, match=r"missing\.dat"):
+def test_the_68_point_model_is_not_opened_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    lazy = Predictor68()
+    monkeypatch.setitem(FILES, "landmarks_68", ("missing.dat", ""))
+    with pytest.raises(StartError, match=r"missing\.dat"):
         lazy.landmarks(decode(frame("obama_1"), 25_000_000), FACES["obama_1"])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -28,6 +28,7 @@ def obama() -> Picture:
     return decode(frame("obama_1"), 25_000_000)
 
 
+@cache
 def face(size: int) -> Picture:
     """A head and what is about it, twice the size of the face, which is in the middle."""
     part = decode(frame("obama_1"), 25_000_000)[14:342, 304:632]
@@ -187,7 +188,7 @@ def borders(width: int, height: int, min_face: float) -> list[int]:
     return [round((tile.top + OVERLAP / 2) / tile.scale[1]) for tile in tiles[1:]]
 
 
-@pytest.mark.parametrize("off", [0, 30, 60])
+@pytest.mark.parametrize("off", [0, 60])
 def test_in_a_crowd_each_face_is_found_once_at_the_border_of_two_strips_too(detector: CnnDetector, off: int) -> None:
     """One that is too large for a single canvas, and with too many faces for a closer look at a few of them."""
     (border,) = borders(1600, 1600, 54)
@@ -199,7 +200,7 @@ def test_in_a_crowd_each_face_is_found_once_at_the_border_of_two_strips_too(dete
         assert sum(middle(box) == pytest.approx(face[:2], abs=20) for box in boxes) == 1
 
 
-@pytest.mark.parametrize("off", [-20, 0, 20])
+@pytest.mark.parametrize("off", [-20, 20])
 def test_a_few_faces_in_a_large_picture_are_each_found_once(detector: CnnDetector, off: int) -> None:
     (border,) = borders(1600, 1600, 54)
     faces = [(300, border + off, 60), (800, 100, 60), (1400, 1500, 60)]

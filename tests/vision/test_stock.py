@@ -13,10 +13,10 @@ from gateway.vision.align import cut
 from gateway.vision.decode import Picture, decode
 from gateway.vision.engine import Engine, open_engine
 from gateway.vision.options import EngineOptions
-from tests.support import FRAMES, frame
+from tests.support import frame
 
-OURS = sorted(path.stem for path in FRAMES.glob("*.jpg"))
-SHARED = ["barack_obama/obama_small.jpg", "kit_harington/john2.jpeg", "_several/kit_with_rose.jpg"]
+OURS = ["obama_1", "stranger_2", "empty_1"]
+SHARED = ["barack_obama/obama_small.jpg", "kit_harington/john2.jpeg"]
 
 
 @pytest.fixture(scope="module", params=[*OURS, *SHARED])
@@ -72,24 +72,10 @@ def test_of_the_chips_of_a_known_picture_the_middle_one_counts(engine: Engine) -
     assert (one == three).all()
 
 
-@pytest.mark.parametrize(("name", "faces"), [("obama_1", 1), ("stranger_2", 1), ("empty_1", 0)])
-def test_faces_are_found_where_there_are_some(engine: Engine, name: str, faces: int) -> None:
-    assert len(detected(engine, decode(frame(name), 25_000_000))) == faces
-
-
 def test_a_face_at_the_picture_s_edge_is_cut_off_there(engine: Engine) -> None:
     picture = decode(frame("obama_1"), 25_000_000)[:, 430:]
     (box,) = detected(engine, np.ascontiguousarray(picture))
     assert box.left == 0
-
-
-def test_pictures_of_one_person_are_more_alike_than_those_of_two(engine: Engine) -> None:
-    obama, again, stranger = (
-        described(engine, picture, detected(engine, picture))[0]
-        for picture in (decode(frame(name), 25_000_000) for name in ("obama_1", "obama_2", "stranger_1"))
-    )
-    assert obama @ again > 0.95
-    assert obama @ stranger < 0.9
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (3, 3), (1, 65_500)])

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gateway.people.gallery import Gallery, Template
+from gateway.people.similarity import WEIGHT, Similarity, typical_faces
+from tests.examples import ALICE, BOB, descriptor, near
+
+ALICES, BOBS = descriptor(1), descriptor(2)
+
+
+def test_without_typical_faces_it_is_the_cosine() -> None:
+    plain = Similarity(None)
+    assert plain.of(ALICES, BOBS) == pytest.approx(float(ALICES @ BOBS), abs=1e-6)
+    assert plain.of(ALICES, ALICES) == pytest.approx(1, abs=1e-6)
+
+
+def test_faces_that_resemble_everybody_count_for_less() -> None:
+    """Two faces as near to each other as two more, but in the middle of a crowd."""
+    crowd = Similarity(ALICES[None])
+    other = near(ALICES, 0.9)
+    lonely = near(BOBS, 0.9)
+    assert crowd.of(ALICES, other) < crowd.of(BOBS, lonely)
+    assert crowd.of(ALICES, other) == pytest.approx(0.9 + WEIGHT * (1 - 0.9), abs=1e-5)
+
+
+def test_it_does_not_matter_which_of_two_faces_comes_first() -> None:
+    crowd = Similarity(typical_faces())
+    assert crowd.of(ALICES, BOBS) == pytest.approx(crowd.of(BOBS, ALICES), abs=1e-6)
+
+
+def test_a_gallery_compares_so_too() -> None:
+    crowd = Similarity(typical_faces())
+    gallery = Gallery([Template(ALICE, ALICES), Template(BOB, BOBS)], crowd)
+    probe = near(ALICES, 0.95)
+    best = gallery.nearest(probe).candidates[0]
+    assert best.person == ALICE
+    assert best.similarity == pytest.approx(crowd.of(probe, ALICES), abs=1e-5)
+    assert gallery.compare(probe, BOBS) == pytest.approx(crowd.of(probe, BOBS), abs=1e-5)
+    assert gallery.of("alice", probe).candidates[0].similarity == pytest.approx(best.similarity, abs=1e-5)
+
+
+def test_a_gallery_of_nobody_finds_nobody() -> None:
+    assert Gallery((), Similarity(typical_faces())).nearest(ALICES).candidates == ()
+
+
+def test_the_typical_faces_are_descriptors_of_unit_length() -> None:
+    faces = typical_faces()
+    assert faces.dtype == np.float32
+    assert faces.shape[1] == 128
+    assert 24 <= len(faces) <= 32
+    assert np.linalg.norm(faces, axis=1) == pytest.approx(np.ones(len(faces)), abs=1e-5)
