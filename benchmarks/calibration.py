@@ -72,7 +72,11 @@ def measure(folder: Path, engine: str, probe: Purpose, template: Purpose, write:
     genuine, strangers = [], []
     for half in (0, 1):
         own, others = np.flatnonzero(people % 2 == half), np.flatnonzero(people % 2 != half)
-        faces = typical(one_each(part(described, others), people[others])) if engine == "facegate" else np.empty(0)
+        faces = (
+            typical(one_each(part(described, others), people[others]))
+            if engine == "facegate"
+            else np.empty((0, 128), np.float32)
+        )
         judged = part(described, own)
         ways = getattr(judged, probe), getattr(judged, template)
         compared = by_similarity(*ways, judged.found, Similarity(faces if len(faces) else None))
