@@ -146,6 +146,13 @@ def test_a_face_cut_off_at_the_edge_reaches_beyond_the_picture(detector: CnnDete
     assert box.left < 0
 
 
+def test_a_face_hardly_to_be_seen_is_found(detector: CnnDetector) -> None:
+    """Dark and blurred. dlib's own threshold is 0."""
+    picture = (cv2.GaussianBlur(face(100), (0, 0), 4) * 0.3).astype(np.uint8)
+    ((score, _),) = detector.find(picture, 90)
+    assert 0.1 < score < 0.55
+
+
 def test_a_picture_of_nobody_has_no_faces(detector: CnnDetector) -> None:
     assert detector.detect(decode(frame("empty_1"), 25_000_000), 56) == []
 

@@ -122,6 +122,18 @@ def test_a_tensor_that_claims_too_much_is_refused_before_memory_is_spent(file: P
     refused(read_detector, file, head + b"\x01\x05con_4" + integer(2) + dimensions + tail, "ends too early")
 
 
+def test_a_tensor_of_another_version_is_refused(file: Path) -> None:
+    refused(read_detector, file, DETECTOR.replace(b"con_4\x01\x02", b"con_4\x01\x03", 1), "unknown version")
+
+
+@pytest.mark.parametrize("exponent", [20_000, 31_999, 32_000, 1 << 119])
+def test_a_number_larger_than_any_is_refused(file: Path, exponent: int) -> None:
+    """32,000 and more are how dlib writes infinities and what is no number."""
+    sixteenth = b"\x01\x10\x81\x04"
+    assert sixteenth in DETECTOR[:30]
+    refused(read_detector, file, DETECTOR.replace(sixteenth, b"\x01\x10" + integer(exponent), 1))
+
+
 @pytest.mark.parametrize("claims", [1 << 16, 1 << 60, 1 << 119])
 def test_a_text_that_claims_too_much_is_refused(file: Path, claims: int) -> None:
     at = DETECTOR.index(b"\x01\x0aloss_mmod_")

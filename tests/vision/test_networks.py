@@ -10,7 +10,7 @@ from gateway.vision.align import Aligner, cut
 from gateway.vision.decode import Picture, decode
 from gateway.vision.models import model_file
 from gateway.vision.networks import MAX_BATCH, CnnEmbedder, open_detector, open_embedder
-from gateway.vision.runtime import Graph
+from gateway.vision.runtime import Graph, has_fast_int8
 from tests.support import frame
 
 
@@ -85,3 +85,9 @@ def test_two_pictures_of_one_person_are_more_alike_than_those_of_two(
 def test_a_detector_of_any_precision_finds_a_face(models: Path, precision: DetectorPrecision) -> None:
     (box,) = open_detector(models, precision).detect(decode(frame("obama_1"), 25_000_000)[40:340, 320:620], 80)
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((66, 56, 231, 220), abs=30)
+
+
+def test_by_itself_a_detector_computes_in_what_the_processor_is_fast_at(models: Path) -> None:
+    found = open_detector(models, "auto").find(decode(frame("obama_1"), 25_000_000), 80)
+    fast = open_detector(models, "int8" if has_fast_int8() else "f32").find(decode(frame("obama_1"), 25_000_000), 80)
+    assert found == fast

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
+import cv2
 import dlib
 import numpy as np
 import pytest
@@ -189,6 +190,19 @@ def test_the_detector_finds_what_dlib_finds(
         edges = face.rect.left(), face.rect.top(), face.rect.right(), face.rect.bottom()
         assert score == pytest.approx(face.confidence, abs=1e-4)
         assert rect == pytest.approx(edges, abs=1)
+
+
+def test_on_a_level_that_both_pyramids_have_faces_are_at_the_same_place(
+    dlib_cnn: dlib.cnn_face_detection_model_v1, models: Path
+) -> None:
+    """The picture's own size: that is dlib's first, and ours where the smallest face is as large as the window."""
+    part = read(FRAMES / "obama_1.jpg")[40:320, 320:620]
+    picture = cv2.resize(part, (120, 112), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    (face,) = dlib_cnn(picture, 0)
+    ((score, rect),) = open_detector(models, "f32").find(picture, 80, 80)
+    assert face.rect.width() == 80
+    assert score == pytest.approx(face.confidence, abs=0.05)  # what lies beside it on the canvas is in it, too
+    assert rect == pytest.approx((face.rect.left(), face.rect.top(), face.rect.right(), face.rect.bottom()), abs=0.6)
 
 
 @pytest.fixture(scope="module")

@@ -144,7 +144,19 @@ def test_strips_share_what_a_face_needs(width: int, height: int, min_face: float
     strips = [tile for tile in layout.tiles if tile.level == 0]
     assert len(strips) > 1
     for upper, lower in itertools.pairwise(strips):
-        assert upper.top + upper.height - lower.top >= OVERLAP
+        assert upper.top + upper.height - lower.top >= max(OVERLAP, 2 * WINDOW)
+
+
+def test_a_window_that_the_next_strip_sees_better_is_left_to_it() -> None:
+    layout = plan(3000, 3000, 40)
+    for number, tile in enumerate(layout.tiles):
+        if tile.level == 0:
+            scores = (layout.owners[tile.canvas] == number).astype(np.float32)
+            middles = [(top + bottom) / 2 for _, (_, top, _, bottom) in layout.boxes(tile.canvas, scores, 0.5)]
+            rows = (np.array(middles) + 0.5) * tile.scale[1] - 0.5 - tile.top
+            assert rows.min() >= (tile.top and OVERLAP / 2)
+            assert rows.max() < (OVERLAP / 2 if tile.top else np.inf) + tile.height
+            assert tile.top + tile.height == 3162 or rows.max() < tile.height - OVERLAP / 2
 
 
 @pytest.mark.xfail(strict=True, reason="pyramid._strips: the last strip begins higher than those before leave off")

@@ -34,6 +34,7 @@ TASKS: list[Task] = [
     Look(descriptors=None),
     Look(descriptors="enrolment", landmarks=5),
     Look(landmarks=68),
+    Look(descriptors="enrolment", chips=True),
     Look(Search(min_face=33, max_face=400)),
     Look(Search(only=(TRIANGLE, SQUARE), never=(SQUARE,)), landmarks=68),
     LookAgain(),
