@@ -43,7 +43,7 @@ def gateway_settings(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -
             "wall": {"never": [[[0, 0], [1, 0], [1, 1], [0, 1]]]},
             "left": {"only": [[[0, 0], [0.3, 0], [0.3, 1], [0, 1]]]},
             "middle": {"only": [[[0.3, 0], [0.8, 0], [0.8, 1], [0.3, 1]]]},
-            "far": {"detection": {"max_face": 120}},
+            "far": {"max_face": 120},
         },
         mqtt={"response_topics": ["answers/"]},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from functools import lru_cache
 
 from gateway.model import Box
@@ -17,11 +18,16 @@ SAME_FACE = 0.3382761351109955
 """Intersection over union above which the weaker of two windows goes: stands in the model file."""
 
 
+KEPT = 4
+"""Sizes of pictures whose canvases are kept, up to 60 MB each (1920 x 1080, from 40 pixels)."""
+
+
 class CnnDetector:
     """``graph``: from graphs.detector_graph. Not to be shared between threads."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._canvases: OrderedDict[Plan, list[Picture]] = OrderedDict()
 
     def detect(self, picture: Picture, min_face: int, max_face: int | None = None) -> list[Box]:
         """Squares, which may reach beyond the picture; the most certain first."""
@@ -31,11 +37,19 @@ class CnnDetector:
         """The same with scores, and to fractions of a pixel."""
         layout = _plan(picture.shape[1], picture.shape[0], min_face, max_face)
         found = []
-        for number, canvas in enumerate(layout.draw(picture)):
+        for number, canvas in enumerate(layout.draw(picture, self._kept(layout))):
             height, width = canvas.shape[:2]
             scores = self._graph.run(canvas.reshape(1, height, width // BLOCK, 3 * BLOCK))
             found += layout.boxes(number, scores[0, 0], THRESHOLD)
         return suppress(found)
+
+    def _kept(self, layout: Plan) -> list[Picture]:
+        """The canvases of the last picture of that size: fresh memory costs more than drawing on it."""
+        canvases = self._canvases.pop(layout, None) or layout.blank()
+        self._canvases[layout] = canvases
+        if len(self._canvases) > KEPT:
+            self._canvases.popitem(last=False)
+        return canvases
 
 
 def suppress(found: list[tuple[float, Rect]]) -> list[tuple[float, Rect]]:

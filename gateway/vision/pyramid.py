@@ -80,11 +80,13 @@ class Plan:
     canvases: tuple[tuple[int, int], ...]
     owners: tuple[NDArray[np.intp], ...]
 
-    def draw(self, picture: Picture) -> list[Picture]:
-        """The canvases, with the picture on them at every size."""
-        drawn = [np.empty((height, width, 3), np.uint8) for width, height in self.canvases]
-        for canvas in drawn:
-            canvas[:] = GREY
+    def blank(self) -> list[Picture]:
+        """The canvases, with nothing on them."""
+        return [np.full((height, width, 3), GREY, np.uint8) for width, height in self.canvases]
+
+    def draw(self, picture: Picture, canvases: list[Picture] | None = None) -> list[Picture]:
+        """The canvases, with the picture on them at every size: those given, or new ones."""
+        drawn = canvases or self.blank()
         level, number = picture, -1
         for tile in self.tiles:
             canvas = drawn[tile.canvas]

