@@ -22,6 +22,7 @@ VERSION = 1
 """Of the graphs: to be raised with every change of graphs.py that matters."""
 
 DIGESTS = "digests.json"
+GRAPHS = ("detector-int8", "detector-f32", "descriptor")
 
 
 def folder_for(data: Path) -> Path:
@@ -33,10 +34,12 @@ def folder_for(data: Path) -> Path:
 def damaged(folder: Path) -> list[str]:
     """The names of converted files that are not what they were when they were written; empty if all is well."""
     try:
-        digests = json.loads((folder / DIGESTS).read_text())
-        return [name for name, digest in digests.items() if _digest(folder / name) != digest]
-    except (OSError, ValueError, AttributeError):
+        digests = dict(json.loads((folder / DIGESTS).read_text()))
+    except (OSError, ValueError, TypeError):
         return [DIGESTS]
+    if digests.keys() != {f"{graph}.{kind}" for graph in GRAPHS for kind in ("bin", "xml")}:
+        return [DIGESTS]
+    return [name for name, digest in digests.items() if not _is(folder / name, digest)]
 
 
 def convert(folder: Path) -> None:
@@ -64,6 +67,13 @@ def convert(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
     print(f"converted in {time.monotonic() - begun:.1f} s: {folder}", file=sys.stderr, flush=True)
+
+
+def _is(path: Path, digest: object) -> bool:
+    try:
+        return _digest(path) == digest
+    except OSError:
+        return False
 
 
 def _digest(path: Path) -> str:

@@ -163,11 +163,10 @@ def _strips(level: int, size: tuple[int, int], scale: tuple[float, float]) -> It
         return
     count = math.ceil((height - OVERLAP) / (room - OVERLAP))
     each = math.ceil((height - OVERLAP) / count) + OVERLAP
-    for n in range(count):
-        top = min(n * (each - OVERLAP), height - each)
-        upper = -math.inf if n == 0 else OVERLAP / 2
-        lower = math.inf if n == count - 1 else each - OVERLAP / 2
-        yield Tile(level, scale, width, each, top, upper, lower)
+    tops = [min(n * (each - OVERLAP), height - each) for n in range(count)]
+    ends = [-math.inf, *(top + each - OVERLAP / 2 for top in tops[:-1]), math.inf]  # where one leaves off for the next
+    for top, upper, lower in zip(tops, ends, ends[1:], strict=False):
+        yield Tile(level, scale, width, each, top, upper - top, lower - top)
 
 
 def _group(groups: list[list[Tile]], tile: Tile) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from gateway.model import Box, Polygon, Search
 from gateway.vision.decode import Picture
 from gateway.vision.engine import Detector
@@ -17,7 +19,7 @@ def search(picture: Picture, wanted: Search, detector: Detector) -> list[Box]:
     """The faces that ``wanted`` lets count. The detector sees no more of the picture than it must."""
     height, width = picture.shape[:2]
     seen = _about(wanted.only, width, height) if wanted.only else Box(0, 0, width, height)
-    part = picture[seen.top : seen.bottom, seen.left : seen.right]
+    part = np.ascontiguousarray(picture[seen.top : seen.bottom, seen.left : seen.right])
     found = [box.moved(seen.left, seen.top) for box in detector.detect(part, wanted.min_face, wanted.max_face)]
     return [box for box in found if _counts(box, wanted, width, height)]
 

@@ -159,7 +159,6 @@ def test_a_window_that_the_next_strip_sees_better_is_left_to_it() -> None:
             assert tile.top + tile.height == 3162 or rows.max() < tile.height - OVERLAP / 2
 
 
-@pytest.mark.xfail(strict=True, reason="pyramid._strips: the last strip begins higher than those before leave off")
 @pytest.mark.parametrize(("width", "height", "min_face"), LARGE)
 def test_every_centre_counts_in_exactly_one_strip(width: int, height: int, min_face: float) -> None:
     """With a window's half and more of the picture about it, but at the picture's own edge."""

@@ -193,14 +193,19 @@ def test_a_face_elsewhere_does_not_count(facegate: Engine) -> None:
     assert search(picture, Search(only=(((0, 0), (0.3, 0), (0.3, 1), (0, 1)),)), facegate.detector) == []
 
 
-@pytest.mark.xfail(reason="regions.search shows dlib a part that lies in the memory of the whole, which it misreads")
-def test_dlib_is_shown_a_part_that_it_can_read(engine: Engine) -> None:
-    """Of a view that is not contiguous HOG finds at times a face and at times none."""
-    picture = decode(frame("obama_1"), 25_000_000)
-    for left in range(150, 265, 3):
-        share = (left / picture.shape[1] + 0.5) / 1.5
-        only: Polygon = ((share, 0.2), (1, 0.2), (1, 0.5), (share, 0.5))
-        assert len(search(picture, Search(only=(only,)), engine.detector)) == 1, left
+def test_dlib_is_shown_a_part_in_memory_of_its_own(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a view of the whole HOG finds at times a face and at times none: 7 of 144 looks went wrong, of a copy none."""
+    from gateway.vision import stock
+
+    shown: list[bool] = []
+
+    def face_locations(picture: Picture, *_: object) -> list[tuple[int, int, int, int]]:
+        shown.append(picture.flags.c_contiguous)
+        return []
+
+    monkeypatch.setattr(stock.api, "face_locations", face_locations)
+    search(decode(frame("obama_1"), 25_000_000), Search(only=(((0.6, 0.2), (0.9, 0.2), (0.9, 0.5)),)), engine.detector)
+    assert shown == [True]
 
 
 def test_no_face_is_larger_than_the_largest(facegate: Engine) -> None:

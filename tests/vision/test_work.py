@@ -23,7 +23,7 @@ def either(request: pytest.FixtureRequest) -> Engine:
 
 
 def test_a_face_is_looked_at_drawn_and_looked_at_again(either: Engine) -> None:
-    seen = work(frame("obama_1"), either, Look(descriptors="enrolment", landmarks=5), MAX_PIXELS)
+    seen = work(frame("obama_1"), either, Look(descriptors="enrolment", landmarks=5, chips=True), MAX_PIXELS)
     face = seen.sole_face()
     drawn = work(frame("obama_1"), either, Draw((Mark(face.box, "Obama", True, face.landmarks),)), MAX_PIXELS)
     assert drawn.drawn

@@ -77,7 +77,7 @@ def test_a_picture_is_looked_at(pool: Pool) -> None:
 
 
 def test_a_known_face_is_described_and_from_its_chips_described_again(pool: Pool) -> None:
-    first = the_face(pool, frame("obama_1"), Look(descriptors="enrolment"))
+    first = the_face(pool, frame("obama_1"), Look(descriptors="enrolment", chips=True))
     assert first.descriptor is not None
     assert first.chips is not None
     again = the_face(pool, first.chips, LookAgain())
