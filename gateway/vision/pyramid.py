@@ -35,6 +35,9 @@ GREY = (123, 117, 104)
 MAX_CANVAS = 4_000_000
 """Pixels. Larger ones take more memory, and longer: 6.5 ms a megapixel up to here, 8 to 12 from 6 to 16 (measured)."""
 
+MAX_WIDTH = 2048
+"""Of a canvas, in pixels. OpenVINO takes two to three times as long for every third of the widths above (measured)."""
+
 LARGEST_LEVEL = 10_000_000
 """Pixels, enough for faces of 40 in a picture of 1920 x 1080. In larger pictures the smallest face grows with them."""
 
@@ -52,17 +55,17 @@ STRIDE, FIRST = 8, 14
 class Tile:
     """A strip of one level, and where it lies.
 
-    ``top``, ``height``: the strip's rows of the level, which is ``scale`` (x, y) times as large as the picture.
-    ``upper``, ``lower``: the rows of the strip in which a face's centre counts; beyond, the next strip sees it better.
+    ``left``, ``width``: the strip's columns of the level, which is ``scale`` (x, y) times as large as the picture.
+    ``first``, ``end``: the columns of the strip in which a face's centre counts; beyond, the next strip sees it better.
     """
 
     level: int
     scale: tuple[float, float]
     width: int
     height: int
-    top: int = 0
-    upper: float = -math.inf
-    lower: float = math.inf
+    left: int = 0
+    first: float = -math.inf
+    end: float = math.inf
     canvas: int = 0
     x: int = 0
     y: int = 0
@@ -92,14 +95,14 @@ class Plan:
             canvas = drawn[tile.canvas]
             part = canvas[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
             if tile.level == number:
-                part[:] = level[tile.top : tile.top + tile.height]
+                part[:] = level[:, tile.left : tile.left + tile.width]
                 continue
             number, whole = tile.level, self.levels[tile.level]
-            if tile.height == whole[1]:
+            if tile.width == whole[0]:
                 level = resize(level, whole, into=part)
             else:
                 level = resize(level, whole)
-                part[:] = level[tile.top : tile.top + tile.height]
+                part[:] = level[:, tile.left : tile.left + tile.width]
         return drawn
 
     def boxes(self, canvas: int, scores: NDArray[np.float32], threshold: float) -> list[tuple[float, Rect]]:
@@ -108,8 +111,8 @@ class Plan:
         for row, column in np.argwhere(scores > threshold).tolist():
             tile = self.tiles[self.owners[canvas][row, column]]
             x, y = STRIDE * column + FIRST - tile.x, STRIDE * row + FIRST - tile.y
-            if tile.upper <= y < tile.lower:
-                found.append((float(scores[row, column]), _window(tile, x, y + tile.top)))
+            if tile.first <= x < tile.end:
+                found.append((float(scores[row, column]), _window(tile, x + tile.left, y)))
         return found
 
 
@@ -138,7 +141,7 @@ def plan(width: int, height: int, min_face: float, max_face: float | None = None
         packed, canvas = _pack(number, group)
         tiles += packed
         canvases.append(canvas)
-    tiles.sort(key=lambda tile: (tile.level, tile.top))  # each level is made of the one before
+    tiles.sort(key=lambda tile: (tile.level, tile.left))  # each level is made of the one before
     owners = tuple(_owners(tiles, number, canvas) for number, canvas in enumerate(canvases))
     return Plan(tuple(levels), tuple(tiles), tuple(canvases), owners)
 
@@ -155,18 +158,19 @@ def _levels(width: int, height: int, min_face: float, max_face: float | None) ->
 
 
 def _strips(level: int, size: tuple[int, int], scale: tuple[float, float]) -> Iterator[Tile]:
-    """One, unless the level is larger than a canvas may be."""
+    """One, unless the level is wider or larger than a canvas may be."""
     width, height = size
-    room = max(MAX_CANVAS // (width + 2 * EDGE + STEP) - 2 * EDGE - STEP, 2 * OVERLAP)
-    if height <= room:
+    room = min(MAX_WIDTH, MAX_CANVAS // (height + 2 * EDGE + STEP)) - 2 * EDGE
+    room = max(room - STEP, 2 * OVERLAP)
+    if width <= room:
         yield Tile(level, scale, width, height)
         return
-    count = math.ceil((height - OVERLAP) / (room - OVERLAP))
-    each = math.ceil((height - OVERLAP) / count) + OVERLAP
-    tops = [min(n * (each - OVERLAP), height - each) for n in range(count)]
-    ends = [-math.inf, *(top + each - OVERLAP / 2 for top in tops[:-1]), math.inf]  # where one leaves off for the next
-    for top, upper, lower in zip(tops, ends, ends[1:], strict=False):
-        yield Tile(level, scale, width, each, top, upper - top, lower - top)
+    count = math.ceil((width - OVERLAP) / (room - OVERLAP))
+    each = math.ceil((width - OVERLAP) / count) + OVERLAP
+    lefts = [min(n * (each - OVERLAP), width - each) for n in range(count)]
+    ends = [-math.inf, *(left + each - OVERLAP / 2 for left in lefts[:-1]), math.inf]  # where the next one takes over
+    for left, first, end in zip(lefts, ends, ends[1:], strict=False):
+        yield Tile(level, scale, each, height, left, first - left, end - left)
 
 
 def _group(groups: list[list[Tile]], tile: Tile) -> None:
@@ -183,10 +187,10 @@ def _area(tile: Tile) -> int:
 
 
 def _pack(canvas: int, tiles: Sequence[Tile]) -> tuple[list[Tile], tuple[int, int]]:
-    """Their places on the smallest of the canvases tried, of all widths from the widest tile's to twice that."""
+    """Their places on the smallest of the canvases tried, of widths from the widest tile's to twice that."""
     tiles = sorted(tiles, key=lambda tile: -tile.height)
-    widest = max(tile.width for tile in tiles) + 2 * EDGE
-    widths = range(_up(widest), 2 * _up(widest) + STEP, STEP * math.ceil(widest / STEP / 16))
+    least = _up(max(tile.width for tile in tiles) + 2 * EDGE)
+    widths = range(least, min(2 * least, MAX_WIDTH) + 1, STEP * math.ceil(least / STEP / 16))
     tried = [(width, *_places(tiles, width)) for width in widths]
     width, places, height = min(tried, key=lambda each: each[0] * each[2])
     placed = [replace(tile, canvas=canvas, x=x, y=y) for tile, (x, y) in zip(tiles, places, strict=True)]

@@ -189,18 +189,18 @@ def test_the_picture_stays_as_it_was(detector: CnnDetector, obama: Picture) -> N
 
 
 def borders(width: int, height: int, min_face: float) -> list[int]:
-    """The rows of the picture in which two strips of its largest level meet."""
+    """The columns of the picture in which two strips of its largest level meet."""
     layout = plan(width, height, min_face)
     tiles = [tile for tile in layout.tiles if tile.level == 0]
-    return [round((tile.top + OVERLAP / 2) / tile.scale[1]) for tile in tiles[1:]]
+    return [round((tile.left + OVERLAP / 2) / tile.scale[0]) for tile in tiles[1:]]
 
 
 @pytest.mark.parametrize("off", [0, 60])
 def test_in_a_crowd_each_face_is_found_once_at_the_border_of_two_strips_too(detector: CnnDetector, off: int) -> None:
     """One that is too large for a single canvas, and with too many faces for a closer look at a few of them."""
     (border,) = borders(1600, 1600, 54)
-    rows = [y for y in range(border + off - 1200, 1541, 120) if y >= 60]
-    faces = [(x, y, 60) for x in range(60, 1541, 120) for y in rows]
+    columns = [x for x in range(border + off - 1200, 1541, 120) if x >= 60]
+    faces = [(x, y, 60) for x in columns for y in range(60, 1541, 120)]
     boxes = detector.detect(pasted(1600, 1600, *faces), 54)
     assert len(boxes) == len(faces) > 140
     for face in faces:
@@ -210,7 +210,7 @@ def test_in_a_crowd_each_face_is_found_once_at_the_border_of_two_strips_too(dete
 @pytest.mark.parametrize("off", [-20, 20])
 def test_a_few_faces_in_a_large_picture_are_each_found_once(detector: CnnDetector, off: int) -> None:
     (border,) = borders(1600, 1600, 54)
-    faces = [(300, border + off, 60), (800, 100, 60), (1400, 1500, 60)]
+    faces = [(100, 800, 60), (border + off, 300, 60), (1500, 1400, 60)]
     boxes = detector.detect(pasted(1600, 1600, *faces), 54)
     assert sorted(middle(box) for box in boxes) == [pytest.approx(face[:2], abs=20) for face in faces]
 

@@ -14,6 +14,7 @@ from gateway.vision.pyramid import (
     GREY,
     LARGEST_LEVEL,
     MAX_CANVAS,
+    MAX_WIDTH,
     OVERLAP,
     RATIO,
     SMALLEST_SIDE,
@@ -46,7 +47,7 @@ SIZES = [
 ]
 """Width, height and smallest face."""
 
-LARGE = [(5000, 5000, 130), (3000, 3000, 40), (1001, 4003, 47), (300, 40_000, 60), (4096, 2160, 77), (2311, 3713, 67)]
+LARGE = [(5000, 5000, 130), (3000, 3000, 40), (4003, 1001, 47), (40_000, 300, 60), (4096, 2160, 77), (2311, 3713, 67)]
 """Whose first level is cut into strips."""
 
 
@@ -88,19 +89,20 @@ def test_levels_go_from_the_smallest_face_to_one_as_large_as_the_picture(
     assert len(layout.levels) == 1 or min(width, height) * scale / RATIO >= SMALLEST_SIDE
 
 
-def test_every_row_of_a_level_is_in_a_tile(planned: tuple[int, int, float, Plan]) -> None:
+def test_every_column_of_a_level_is_in_a_tile(planned: tuple[int, int, float, Plan]) -> None:
     layout = planned[3]
     for number, (width, height) in enumerate(layout.levels):
         tiles = [tile for tile in layout.tiles if tile.level == number]
-        assert all(tile.width == width for tile in tiles)
-        assert {row for tile in tiles for row in range(tile.top, tile.top + tile.height)} == set(range(height))
+        assert all(tile.height == height for tile in tiles)
+        assert {x for tile in tiles for x in range(tile.left, tile.left + tile.width)} == set(range(width))
 
 
 def test_canvases_are_whole_steps_and_hardly_larger_than_allowed(planned: tuple[int, int, float, Plan]) -> None:
-    """A strip is no lower than two overlaps, however wide, and a canvas never quite full."""
+    """A strip is no narrower than two overlaps, however high, and a canvas never quite full."""
     for width, height in planned[3].canvases:
         assert width % STEP == height % STEP == 0
-        assert width * height < 1.2 * MAX_CANVAS or height <= 2 * OVERLAP + 2 * EDGE + STEP
+        assert width <= MAX_WIDTH
+        assert width * height < 1.2 * MAX_CANVAS or width <= 2 * OVERLAP + 2 * EDGE + STEP
 
 
 def test_a_camera_s_picture_needs_one_canvas() -> None:
@@ -143,8 +145,8 @@ def test_strips_share_what_a_face_needs(width: int, height: int, min_face: float
     layout = plan(width, height, min_face)
     strips = [tile for tile in layout.tiles if tile.level == 0]
     assert len(strips) > 1
-    for upper, lower in itertools.pairwise(strips):
-        assert upper.top + upper.height - lower.top >= max(OVERLAP, 2 * WINDOW)
+    for one, after in itertools.pairwise(strips):
+        assert one.left + one.width - after.left >= max(OVERLAP, 2 * WINDOW)
 
 
 def test_a_window_that_the_next_strip_sees_better_is_left_to_it() -> None:
@@ -152,11 +154,11 @@ def test_a_window_that_the_next_strip_sees_better_is_left_to_it() -> None:
     for number, tile in enumerate(layout.tiles):
         if tile.level == 0:
             scores = (layout.owners[tile.canvas] == number).astype(np.float32)
-            middles = [(top + bottom) / 2 for _, (_, top, _, bottom) in layout.boxes(tile.canvas, scores, 0.5)]
-            rows = (np.array(middles) + 0.5) * tile.scale[1] - 0.5 - tile.top
-            assert rows.min() >= (tile.top and OVERLAP / 2)
-            assert rows.max() < (OVERLAP / 2 if tile.top else np.inf) + tile.height
-            assert tile.top + tile.height == 3162 or rows.max() < tile.height - OVERLAP / 2
+            middles = [(left + right) / 2 for _, (left, _, right, _) in layout.boxes(tile.canvas, scores, 0.5)]
+            columns = (np.array(middles) + 0.5) * tile.scale[0] - 0.5 - tile.left
+            assert columns.min() >= (tile.left and OVERLAP / 2)
+            assert columns.max() < (OVERLAP / 2 if tile.left else np.inf) + tile.width
+            assert tile.left + tile.width == 3162 or columns.max() < tile.width - OVERLAP / 2
 
 
 @pytest.mark.parametrize(("width", "height", "min_face"), LARGE)
@@ -164,10 +166,10 @@ def test_every_centre_counts_in_exactly_one_strip(width: int, height: int, min_f
     """With a window's half and more of the picture about it, but at the picture's own edge."""
     layout = plan(width, height, min_face)
     strips = [tile for tile in layout.tiles if tile.level == 0]
-    for row in np.arange(-20, layout.levels[0][1] + 20, 0.5).tolist():
-        (owner,) = [tile for tile in strips if tile.upper <= row - tile.top < tile.lower]
-        assert owner.top == 0 or row - owner.top >= OVERLAP / 2
-        assert owner is strips[-1] or owner.top + owner.height - row >= OVERLAP / 2
+    for column in np.arange(-20, layout.levels[0][0] + 20, 0.5).tolist():
+        (owner,) = [tile for tile in strips if tile.first <= column - tile.left < tile.end]
+        assert owner.left == 0 or column - owner.left >= OVERLAP / 2
+        assert owner is strips[-1] or owner.left + owner.width - column >= OVERLAP / 2
 
 
 def test_a_place_belongs_to_the_tile_that_it_lies_on_or_is_nearest_to(planned: tuple[int, int, float, Plan]) -> None:
@@ -243,9 +245,9 @@ def test_what_is_drawn_is_mapped_back_to_where_it_was(width: int, height: int, m
         drawn = layout.draw(picture)
         seen = set()
         for tile in layout.tiles:
-            upper, lower = np.array([top, top + side]) * tile.scale[1] - tile.top
-            counts = tile.upper + STRIDE <= (upper + lower) / 2 < tile.lower - STRIDE
-            if upper < 0 or lower > tile.height + 0.01 or not counts:
+            start, end = np.array([left, left + side]) * tile.scale[0] - tile.left
+            counts = tile.first + STRIDE <= (start + end) / 2 < tile.end - STRIDE
+            if start < 0 or end > tile.width + 0.01 or not counts:
                 continue  # it is on another strip
             seen.add(tile.level)
             part = drawn[tile.canvas][tile.y : tile.y + tile.height, tile.x : tile.x + tile.width, 0]
