@@ -189,7 +189,7 @@ def decided(sides: Mapping[Name, Compared], pairs: Indices, same: Bools) -> dict
     return {"pairs": len(same), "same": int(same.sum()), "different": int((~same).sum())} | shares
 
 
-def measure(folder: Path, file: Path | None) -> dict[str, Any]:
+def measure(folder: Path, file: Path | None, plain: bool = False) -> dict[str, Any]:
     pictures = labelled(folder)
     names, people = np.unique([each.person for each in pictures], return_inverse=True)
     genuine = len(genuine_pairs(people))
@@ -200,7 +200,7 @@ def measure(folder: Path, file: Path | None) -> dict[str, Any]:
     paths = list(dict.fromkeys([*(each.path for each in pictures), *named]))
     ms = ms_per_face(paths[: len(pictures) : math.ceil(len(pictures) / TIMED)])
     stock, ours = describe(paths, "stock"), describe(paths, "facegate")
-    similarity = Similarity(typical_faces())
+    similarity = Similarity(None if plain else typical_faces())
     sides: dict[Name, Compared] = {
         "stock": by_distance(stock.stream, stock.found),
         "facegate": by_similarity(ours.stream, ours.enrolment, ours.found, similarity),
@@ -254,9 +254,10 @@ def _percent(share: float | None, interval: list[float] | None = None) -> str:
 @click.option(
     "--pairs", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Pairs to decide by the defaults."
 )
+@click.option("--plain", is_flag=True, help="Ours by the plain cosine, without the typical faces.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
-def main(pictures: Path, pairs: Path | None, as_json: bool) -> None:
-    result = measure(pictures, pairs)
+def main(pictures: Path, pairs: Path | None, plain: bool, as_json: bool) -> None:
+    result = measure(pictures, pairs, plain)
     scarce = [rate for rate, share in result["facegate"]["fnmr"].items() if share is None]
     if scarce:
         click.echo(f"Nothing is said of {', '.join(scarce)}: that is fewer than {FEWEST} of the pairs.", err=True)

@@ -61,6 +61,8 @@ def part(described: Described, chosen: Indices) -> Described:
 
 
 def measure(folder: Path, engine: str, probe: Purpose, template: Purpose, write: bool) -> dict[str, Any]:
+    if write and engine != "facegate":
+        raise click.ClickException("only our own engine has typical faces to write.")
     pictures = labelled(folder)
     if not pictures:
         raise click.ClickException(f"{folder} holds no pictures of people.")
@@ -84,7 +86,10 @@ def measure(folder: Path, engine: str, probe: Purpose, template: Purpose, write:
         genuine.append(alike[np.isfinite(alike)])
         strangers.append(impostors(compared, people[own]))
     if write:
-        np.save(TYPICAL, typical(one_each(described, people)).astype(np.float32))
+        faces = typical(one_each(described, people)).astype(np.float32)
+        if not len(faces):
+            raise click.ClickException(f"{folder} shows too few people for typical faces.")
+        np.save(TYPICAL, faces)
     same, different = np.concatenate(genuine), np.concatenate(strangers)
     limits = zip(RATES, thresholds(different, RATES.values()), strict=True)
     return {

@@ -39,6 +39,7 @@ from benchmarks.peak import peak_share
 from gateway.model import Look, Person, Search
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery, Template
+from gateway.people.similarity import Similarity, typical_faces
 from gateway.vision.engine import Engine
 from gateway.vision.look import look
 from gateway.vision.stock import api
@@ -90,7 +91,8 @@ def stock(upsample: int, model: str) -> Namer:
 def facegate(ours: Engine, min_face: int) -> Namer:
     vectors = people()
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    gallery = Gallery([Template(Person(f"p{n}", f"person {n}"), v.astype(np.float32)) for n, v in enumerate(vectors)])
+    templates = [Template(Person(f"p{n}", f"person {n}"), v.astype(np.float32)) for n, v in enumerate(vectors)]
+    gallery = Gallery(templates, Similarity(typical_faces()))
     decision = Decision(0.01, 0.001)
 
     def names(picture: bytes) -> list[str]:

@@ -7,8 +7,9 @@ Latency: one request at a time over MQTT and over REST in turn. What was added i
 worker process says that its steps took, from decoding to embedding, in that very request.
 
 Throughput: for several rounds in turn, as many engine processes as there are workers look at the picture over and
-over, then as many requests as keep the workers busy go through the gateway over MQTT. The figures are medians over
-the rounds.
+over, then as many requests as keep the workers busy go through the gateway over MQTT; then the same with one engine
+process, and with a second gateway that has one worker. ``scaling`` is what the workers together do of what one does,
+in the gateway and bare. The figures are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from queue import SimpleQueue
 from typing import Any
@@ -169,6 +171,33 @@ def gateway_fps(mqtt: Mqtt, in_flight: int, seconds: float) -> float:
     return answered / (last - begun)
 
 
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A gateway and as many bare engine processes as it has workers."""
+
+    workers: int
+    mqtt: Mqtt
+    rest: Rest
+    engines: BareEngines
+
+    def round(self, seconds: float) -> tuple[float, float]:
+        """Frames a second: the gateway's, and the engines' own."""
+        alone = engine_fps(self.engines.run(seconds))
+        return gateway_fps(self.mqtt, 2 * self.workers, seconds), alone
+
+
+@contextmanager
+def bench(workers: int) -> Iterator[Bench]:
+    picture = PICTURE.read_bytes()
+    with production(workers) as (broker, rest_port):
+        mqtt, engines = Mqtt(broker, picture), BareEngines(workers)
+        try:
+            with mqtt.link:
+                yield Bench(workers, mqtt, Rest(rest_port, picture), engines)
+        finally:
+            engines.close()
+
+
 def engine_fps(runs: Sequence[Sequence[float]]) -> float:
     return sum(1000 * len(run) / sum(run) for run in runs)
 
@@ -181,19 +210,13 @@ def percentiles(added: Sequence[float]) -> dict[str, float]:
 
 
 def measure(requests: int, rounds: int, seconds: float, workers: int) -> dict[str, Any]:
-    picture = PICTURE.read_bytes()
-    with production(workers) as (broker, rest_port), ExitStack() as stack:
-        mqtt, rest = Mqtt(broker, picture), Rest(rest_port, picture)
-        stack.enter_context(mqtt.link)
+    with bench(workers) as all_workers, bench(1) as one_worker:
+        mqtt, rest = all_workers.mqtt, all_workers.rest
         for door in (mqtt, rest):
             door.added_ms()  # connections and caches
         added = [(mqtt.added_ms(), rest.added_ms()) for _ in range(requests)]
-        engines = BareEngines(workers)
-        stack.callback(engines.close)
-        pairs = []
-        for _ in range(rounds):
-            alone = engine_fps(engines.run(seconds))
-            pairs.append((gateway_fps(mqtt, 2 * workers, seconds), alone))
+        taken = [(all_workers.round(seconds), one_worker.round(seconds)) for _ in range(rounds)]
+    pairs = [pair for pair, _ in taken]
     return {
         "mqtt": percentiles([each for each, _ in added]),
         "rest": percentiles([each for _, each in added]),
@@ -201,6 +224,10 @@ def measure(requests: int, rounds: int, seconds: float, workers: int) -> dict[st
             "gateway_fps": round(statistics.median(through for through, _ in pairs), 2),
             "engine_fps": round(statistics.median(alone for _, alone in pairs), 2),
             "ratio": round(statistics.median(through / alone for through, alone in pairs), 3),
+        },
+        "scaling": {
+            "gateway": round(statistics.median(many[0] / one[0] for many, one in taken), 3),
+            "engine": round(statistics.median(many[1] / one[1] for many, one in taken), 3),
         },
         "workers": workers,
         "requests": requests,
@@ -223,6 +250,8 @@ def main(as_json: bool, requests: int, rounds: int, seconds: float, workers: int
         figures = result[door]
         click.echo(f"{door}: adds {figures['added_ms_p50']} ms (median), {figures['added_ms_p95']} ms (p95) a request")
     through = result["throughput"]
+    scaling = result["scaling"]
+    click.echo(f"{workers} workers against one: {scaling['gateway']} times, bare engines {scaling['engine']} times")
     click.echo(f"{through['gateway_fps']} frames/s, the engine alone {through['engine_fps']}: ratio {through['ratio']}")
 
 

@@ -124,7 +124,8 @@ def running(settings: Settings) -> Iterator[Gateway]:
 def _locked(data: Path) -> Iterator[None]:
     """Two gateways on one store would throw each other off the broker, too: they share a client id."""
     try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True)
+        data.chmod(0o700)
         lock = (data / "lock").open("w")
     except OSError as error:
         raise StartError(f"The data folder {data} cannot be used: {error.strerror}.") from None
@@ -148,8 +149,9 @@ def _installation(data: Path) -> str:
 
 def _engine(settings: Settings) -> EngineOptions:
     """With its models checked, and converted if need be. Raises StartError."""
-    check_models(role for role in FILES if role != "landmarks_68" or settings.landmarks_68)
-    models = converted(settings.data) if settings.engine == "facegate" else None
+    ours = settings.engine == "facegate"  # the package face_recognition loads all models when it is imported
+    check_models(role for role in FILES if role != "landmarks_68" or settings.landmarks_68 or not ours)
+    models = converted(settings.data) if ours else None
     return EngineOptions(settings.engine, models, settings.precision.detector, settings.precision.descriptor)
 
 

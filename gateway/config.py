@@ -167,6 +167,16 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} cannot be the name of a camera")
         return cameras
 
+    @model_validator(mode="after")
+    def _cameras_see(self) -> Settings:
+        for name in self.cameras:
+            search = self.search_of(name)
+            if search.max_face is not None and search.max_face < search.min_face:
+                raise ValueError(
+                    f"cameras.{name}: max_face ({search.max_face}) is smaller than min_face ({search.min_face})"
+                )
+        return self
+
     def operations_of(self, camera: str) -> tuple[Operation, ...]:
         """What this camera may ask for: its own setting, else the one for all."""
         own = self.cameras.get(camera)

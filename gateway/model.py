@@ -113,12 +113,16 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Find the faces in a picture, and report of each what is asked for beside its box and quality."""
+    """Find the faces in a picture, and report of each what is asked for beside its box and quality.
+
+    ``sole``: whoever asks needs exactly one face; of more nothing but their boxes is reported.
+    """
 
     search: Search = Search()
     descriptors: Purpose | None = "stream"
     landmarks: LandmarkCount = 0
     chips: bool = False
+    sole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

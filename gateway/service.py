@@ -45,6 +45,9 @@ PURPOSE: Mapping[Operation, Purpose | None] = {
 }
 """How descriptors are made for each operation, if at all: two pictures that are compared are worth the time."""
 
+COMPARISONS = frozenset({Operation.FACE_MATCH, Operation.VERIFY})
+"""They take pictures of one face each."""
+
 
 class Service:
     """``look`` hands a job to the worker processes; ``allowed`` tells what a camera may ask for, ``search`` which faces
@@ -93,7 +96,7 @@ class Service:
         """
         self._check_size(picture)
         search = Search(self._search(None).min_face)  # a known face may be as large as it likes
-        return self._known(picture, Look(search, "enrolment", chips=True))
+        return self._known(picture, Look(search, "enrolment", chips=True, sole=True))
 
     def describe_again(self, chips: bytes) -> FoundFace:
         """The same of somebody whose chips were kept, where descriptors are made in another way by now."""
@@ -143,10 +146,10 @@ class Service:
         return Detection(faces=faces, image=seen.image, timing=_timing(request, report, {}))
 
     def _job(self, request: Request) -> Job:
-        camera = request.origin.camera
+        camera, purpose = request.origin.camera, PURPOSE[request.operation]
         return Job(
             request.pictures,
-            Look(self._search(camera), PURPOSE[request.operation], request.landmarks),
+            Look(self._search(camera), purpose, request.landmarks, sole=request.operation in COMPARISONS),
             lane=_lane(request),
             deadline=request.deadline,
             live=request.live,

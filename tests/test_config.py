@@ -247,6 +247,12 @@ def test_faces_are_looked_for_as_the_camera_s_own_settings_say_else_as_for_all(w
     assert settings.search_of("porch") == Search(40, 400)
 
 
+def test_a_camera_that_could_see_nobody_is_refused(write: Write) -> None:
+    path = write("cameras: {porch: {max_face: 50}}")
+    with pytest.raises(ConfigError, match=r"cameras\.porch: max_face \(50\) is smaller than min_face \(56\)"):
+        load(path)
+
+
 def test_pictures_over_rest_are_of_no_camera(write: Write) -> None:
     settings = load(write("{detection: {min_face: 80}, cameras: {far: {min_face: 20}}}"))
     assert settings.search_of(None) == Search(80)

@@ -266,7 +266,8 @@ def test_descriptors_are_made_as_carefully_as_the_operation_deserves(
 ) -> None:
     desk = Desk(*[seen(ALICES)] * operation.pictures)
     desk.ask(operation)
-    assert [job.task for job in desk.workers.jobs] == [Look(descriptors=purpose)]
+    sole = operation in (Operation.VERIFY, Operation.FACE_MATCH)
+    assert [job.task for job in desk.workers.jobs] == [Look(descriptors=purpose, sole=sole)]
 
 
 def test_faces_are_looked_for_as_the_camera_s_settings_say() -> None:
@@ -477,7 +478,11 @@ def test_a_picture_of_somebody_known_is_described_with_more_care() -> None:
     desk = Desk(picture)
     assert desk.service.describe(b"x") is picture.faces[0]
     (job,) = desk.workers.jobs
-    assert (job.pictures, job.task, job.deadline) == ((b"x",), Look(descriptors="enrolment", chips=True), math.inf)
+    assert (job.pictures, job.task, job.deadline) == (
+        (b"x",),
+        Look(descriptors="enrolment", chips=True, sole=True),
+        math.inf,
+    )
 
 
 def test_a_picture_of_somebody_known_may_be_no_larger_than_any_other() -> None:

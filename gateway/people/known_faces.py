@@ -50,7 +50,8 @@ class Progress:
 class KnownFaces:
     """``describe`` gives the one face of a picture, or raises what is wrong with it; ``describe_again`` that of chips.
 
-    Whoever the store knows already is in the gallery from the beginning: nobody is a stranger while we start.
+    Whoever the store knows already is in the gallery from the beginning: nobody is a stranger while we start, unless
+    the engine was changed and descriptors are made anew. /readyz says when that is done.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ Vectors = NDArray[np.float32]
 """Shape (n, 128) for descriptors of unit length, (n, 130) for those that are ready to be compared."""
 
 TYPICAL = Path(__file__).with_name("typical.npy")
-"""float32, (about 50, 128), of unit length. ``python -m benchmarks.calibration --write`` made it."""
+"""float32, (32, 128), of unit length. ``python -m benchmarks.calibration --write`` made it."""
 
 WEIGHT = 0.25
 

@@ -18,8 +18,8 @@ SAME_FACE = 0.3382761351109955
 """Intersection over union above which the weaker of two windows goes: stands in the model file."""
 
 
-KEPT = 4
-"""Sizes of pictures whose canvases are kept, up to 60 MB each (1920 x 1080, from 40 pixels)."""
+KEPT_BYTES = 80_000_000
+"""Of canvases for the last sizes of pictures. One of 1920 x 1080 takes 30 MB from 56 pixels, and 60 from 40."""
 
 
 class CnnDetector:
@@ -47,9 +47,13 @@ class CnnDetector:
         """The canvases of the last picture of that size: fresh memory costs more than drawing on it."""
         canvases = self._canvases.pop(layout, None) or layout.blank()
         self._canvases[layout] = canvases
-        if len(self._canvases) > KEPT:
+        while len(self._canvases) > 1 and sum(map(_bytes, self._canvases.values())) > KEPT_BYTES:
             self._canvases.popitem(last=False)
         return canvases
+
+
+def _bytes(canvases: list[Picture]) -> int:
+    return sum(canvas.nbytes for canvas in canvases)
 
 
 def suppress(found: list[tuple[float, Rect]]) -> list[tuple[float, Rect]]:

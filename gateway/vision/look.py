@@ -20,6 +20,10 @@ def look(data: bytes, engine: Engine, wanted: Look, max_pixels: int) -> Seen:
     clock.lap("decode")
     boxes = search(picture, wanted.search, engine.detector)
     clock.lap("detect")
+    height, width = picture.shape[:2]
+    image = Image(width, height, len(data))
+    if wanted.sole and len(boxes) > 1:  # a collage of a thousand is not worth describing
+        return Seen(image, tuple(FoundFace(box.within(width, height)) for box in boxes), clock.laps)
     points = [engine.aligner.points(picture, box) for box in boxes]
     chips = [cut(picture, each, wanted.descriptors or "stream") for each in points]
     clock.lap("align")
@@ -27,7 +31,6 @@ def look(data: bytes, engine: Engine, wanted: Look, max_pixels: int) -> Seen:
     if wanted.descriptors:
         descriptors = engine.embedder.embed(chips)
         clock.lap("embed")
-    height, width = picture.shape[:2]
     faces = tuple(
         FoundFace(
             box.within(width, height),
@@ -39,7 +42,7 @@ def look(data: bytes, engine: Engine, wanted: Look, max_pixels: int) -> Seen:
         for box, descriptor, five, aligned in zip(boxes, descriptors, points, chips, strict=True)
     )
     clock.lap("details")
-    return Seen(Image(width, height, len(data)), faces, clock.laps)
+    return Seen(image, faces, clock.laps)
 
 
 def look_again(chips: bytes, engine: Engine) -> Seen:

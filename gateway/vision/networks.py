@@ -24,8 +24,11 @@ class CnnEmbedder:
         """The mean over the chips of a face and their mirrors, of unit length."""
         if not faces:
             return []
-        chips = np.concatenate([part for face in faces for part in (face, face[:, :, ::-1])])
-        raw = np.concatenate([self._graph.run(chips[n : n + MAX_BATCH]) for n in range(0, len(chips), MAX_BATCH)])
+        at_once = max(1, MAX_BATCH // (2 * len(faces[0])))
+        return [each for n in range(0, len(faces), at_once) for each in self._embed(faces[n : n + at_once])]
+
+    def _embed(self, faces: Sequence[Picture]) -> list[Descriptor]:
+        raw = self._graph.run(np.concatenate([part for face in faces for part in (face, face[:, :, ::-1])]))
         ends = np.cumsum([2 * len(face) for face in faces])[:-1]
         means = [each.mean(axis=0) for each in np.split(raw, ends)]
         return [mean / np.linalg.norm(mean) for mean in means]

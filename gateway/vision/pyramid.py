@@ -147,14 +147,13 @@ def plan(width: int, height: int, min_face: float, max_face: float | None = None
 
 
 def _levels(width: int, height: int, min_face: float, max_face: float | None) -> Iterator[tuple[int, int]]:
+    """None for a picture that is too narrow for the smallest face."""
     scale = WINDOW / min_face
-    while True:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        yield size
-        scale *= RATIO
-        too_large = max_face is not None and WINDOW / scale * RATIO >= max_face
-        if too_large or min(width, height) * scale < SMALLEST_SIDE:
+    while min(width, height) * scale >= SMALLEST_SIDE:
+        yield round(width * scale), round(height * scale)
+        if max_face is not None and WINDOW / scale >= max_face:
             return
+        scale *= RATIO
 
 
 def _strips(level: int, size: tuple[int, int], scale: tuple[float, float]) -> Iterator[Tile]:
@@ -217,12 +216,13 @@ def _up(pixels: int) -> int:
 def _owners(tiles: Sequence[Tile], canvas: int, size: tuple[int, int]) -> NDArray[np.intp]:
     columns = STRIDE * np.arange(size[0] // STRIDE) + FIRST
     rows = STRIDE * np.arange(size[1] // STRIDE)[:, None] + FIRST
+    here = np.array([number for number, tile in enumerate(tiles) if tile.canvas == canvas])
     distances = []
-    for tile in tiles:
+    for tile in (tiles[number] for number in here):
         x = np.maximum(np.maximum(tile.x - columns, columns - (tile.x + tile.width - 1)), 0)
         y = np.maximum(np.maximum(tile.y - rows, rows - (tile.y + tile.height - 1)), 0)
-        distances.append(x * x + y * y if tile.canvas == canvas else np.full((len(rows), len(columns)), np.inf))
-    owners: NDArray[np.intp] = np.argmin(distances, axis=0)
+        distances.append(x * x + y * y)
+    owners: NDArray[np.intp] = here[np.argmin(distances, axis=0)]
     return owners
 
 

@@ -98,12 +98,13 @@ class FairQueue:
                 job.future.set_exception(going_down())
 
     def _replaced_by(self, job: Job) -> Job | None:
-        lane = self._lanes.get(job.lane)
-        if not job.live or not lane:
+        lane = self._lanes.get(job.lane, ())
+        place = next((n for n, waiting in enumerate(lane) if waiting.live), None)
+        if not job.live or place is None:
             return None
-        replaced = lane[0]
+        replaced = self._lanes[job.lane][place]
         job.dropped = replaced.dropped + 1
-        lane[0] = job
+        self._lanes[job.lane][place] = job
         return replaced
 
     def _admit(self, job: Job, retry_after: int) -> None:

@@ -88,6 +88,16 @@ def again_alike(engine: Engine, data: bytes) -> None:
     assert list(seen.timing) == ["embed"]
 
 
+def test_who_needs_one_face_is_spared_the_description_of_many(either: Engine) -> None:
+    """A collage of a thousand faces would take gigabytes, and be refused in the end."""
+    two = np.hstack([decode(PORTRAIT, MAX_PIXELS)] * 2)
+    data = encoded(PIL.Image.fromarray(two), "PNG")
+    for sole in (True, False):
+        faces = look(data, either, Look(descriptors="enrolment", sole=sole), MAX_PIXELS).faces
+        assert len(faces) == 2
+        assert all((face.descriptor is None) == sole for face in faces)
+
+
 @pytest.mark.parametrize("data", [b"", b"no chips", PORTRAIT])
 def test_what_are_no_chips_is_not_looked_at_again(facegate: Engine, data: bytes) -> None:
     with pytest.raises(BadImage):

@@ -38,11 +38,11 @@ SIZES = [
     (5000, 5000, 40),
     (6000, 4000, 40),
     (2500, 10_000, 20),
-    (1, 1, 56),
-    (1, 5000, 40),
-    (5000, 1, 40),
-    (20, 65_500, 40),
-    (65_500, 20, 40),
+    (34, 34, 56),
+    (24, 5000, 40),
+    (5000, 24, 40),
+    (40, 65_500, 40),
+    (65_500, 40, 40),
     (65_500, 380, 40),
 ]
 """Width, height and smallest face."""
@@ -270,13 +270,27 @@ def mapped_back(layout: Plan, tile: Tile, at: NDArray[np.float64]) -> NDArray[np
     return middle
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (65_500, 20), (20, 65_500), (2, 3), (6000, 4000)])
+@pytest.mark.parametrize("size", [(24, 24), (24, 5000), (5000, 24), (65_500, 40), (40, 65_500), (6000, 4000)])
 def test_pictures_of_any_shape_are_drawn(size: tuple[int, int]) -> None:
     width, height = size
     layout = plan(width, height, 40)
     for drawn, (across, down) in zip(layout.draw(np.zeros((height, width, 3), np.uint8)), layout.canvases, strict=True):
         assert drawn.shape == (down, across, 3)
         assert (drawn == 0).any()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (23, 23), (1, 25_000_000), (25_000_000, 1), (20, 1_250_000)])
+def test_in_a_picture_narrower_than_any_face_nothing_is_looked_for(size: tuple[int, int]) -> None:
+    """A PNG of 9 kB, one pixel high and millions wide, once made canvases of hundreds of megapixels."""
+    layout = plan(*size, 40)
+    assert (layout.levels, layout.tiles, layout.canvases) == ((), (), ())
+
+
+@pytest.mark.parametrize("size", [(520_000, 48), (48, 520_000), (5000, 5000), (1_000_000, 25)])
+def test_no_picture_of_the_largest_size_takes_much_more_memory_than_a_square_one(size: tuple[int, int]) -> None:
+    """Whatever its shape: of 25 megapixels, the default limit."""
+    canvases = plan(*size, 20).canvases
+    assert sum(width * height for width, height in canvases) < 4 * LARGEST_LEVEL
 
 
 def test_a_window_scores_more_than_the_threshold_to_be_a_box() -> None:

@@ -145,6 +145,16 @@ def test_a_newer_frame_keeps_the_place_in_the_queue(queue: FairQueue) -> None:
     assert queue.take(NOW) is newer
 
 
+def test_a_newer_frame_replaces_no_other_job_of_its_lane(queue: FairQueue) -> None:
+    """A camera that has its frames annotated once got no answer, when it was faster than the workers."""
+    frame, drawing, newer = job(live=True), job(), job(live=True)
+    put(queue, drawing, frame, newer)
+    assert not drawing.future.cancelled()
+    assert frame.future.cancelled()
+    assert queue.take(NOW) is drawing
+    assert queue.take(NOW) is newer
+
+
 def test_a_newer_frame_replaces_even_where_the_queue_is_full(queue: FairQueue) -> None:
     put(queue, job("a", live=True), *(job(lane) for lane in "bbccd"))
     put(queue, newer := job("a", live=True))
