@@ -1,41 +1,99 @@
-"""The curve of impostors behind ``gateway/people/decision.py``: ``python -m benchmarks.calibration --pictures DIR``.
+"""The curves behind the gateway's decisions: ``python -m benchmarks.calibration --pictures DIR [--write]``.
 
-DIR is as for ``benchmarks.accuracy``. Of all pairs of different people: the similarity that is reached at each false
-match rate, and the share of pairs of one person that stays below it. Pictures in which no face was found are left out.
-With our engine a descriptor as in a stream is compared with one as enrolled, unless told otherwise; with dlib-hog both
-are stock's one chip, and the similarity is the plain cosine.
+DIR is as for ``benchmarks.accuracy``. Pictures in which no face was found are left out. A person is the mean of one to
+five pictures, as enrolled; a probe that of one or three others, as in a stream. Of all pairs of different people: the
+similarity that is reached at each false match rate, as far as ten pairs reach it, with an interval from resampling the
+people (not the pairs: those of one person are not independent); and the share of pairs of one person that stays below.
+With dlib-hog both are stock's one chip, and the similarity is the plain cosine.
 
 Ours also takes into account how much either face resembles the typical ones (``gateway/people/similarity.py``). These
 are the means of clusters of people, one picture of each, found by spherical k-means; clusters of few people are left
 out, so that nobody's descriptor is among them. The people are split in halves, and each half is judged by the typical
-faces of the other. With ``--write`` those of all people replace the gateway's.
+faces of the other. With ``--write`` those of all people replace the gateway's, and the curves theirs
+(``gateway/people/curves.json``).
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.accuracy import Floats, Indices, by_similarity, genuine_pairs, impostors, similarities, thresholds
+from benchmarks.accuracy import Floats, Indices
 from benchmarks.faces import Described, Vectors, describe, labelled
-from gateway.model import Purpose
+from gateway.people.curves import FILE
+from gateway.people.gallery import MOST_PICTURES
 from gateway.people.similarity import TYPICAL, Similarity
 
-RATES = {"0.5": 2, "0.1": 10, "0.01": 100, "0.001": 1_000, "0.0001": 10_000, "0.00001": 100_000}
-"""False match rates as they are written, and one in how many pairs that is."""
+RATES = (0.5, 0.1, 0.01, 0.001, 1e-4, 1e-5)
+
+FEWEST_PAIRS = 10
+"""Above a threshold, for it to be more than chance."""
+
+PROBES = (1, 3)
+SUBSETS = 4
+"""Of a person's pictures at most, each another template: the same few faces again and again would say little more."""
+
+RESAMPLES = 100
+TAIL = 0.02
+"""Of the pairs, the most similar, among which resampling looks for the thresholds of the lower rates."""
 
 CLUSTERS = 32
 FEWEST = 5
 """People in a cluster, for its mean to be a typical face rather than somebody's."""
 
 ROUNDS = 20
-PURPOSES = click.Choice(get_args(Purpose))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Means:
+    """Means of a few pictures each: of whom, and which (indices, (n, k))."""
+
+    vectors: Vectors
+    people: Indices
+    of: Indices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Half:
+    """Similarities, (probes, templates), of people who were judged by the others' typical faces."""
+
+    similarities: Vectors
+    probes: Means
+    templates: Means
+
+    def different(self) -> Indices:
+        different: Indices = self.probes.people[:, None] != self.templates.people[None]
+        return different
+
+    def same(self) -> Floats:
+        """Of probes that are not among the template's own pictures."""
+        shared = (self.probes.of[:, None, :, None] == self.templates.of[None, :, None, :]).any(axis=(2, 3))
+        same: Floats = self.similarities[~self.different() & ~shared].astype(float)
+        return same
+
+
+def means(vectors: Vectors, people: Indices, count: int, random: np.random.Generator) -> Means:
+    """Of so many pictures of each person who has them."""
+    chosen = []
+    for person in np.unique(people):
+        own = np.flatnonzero(people == person)
+        if count == 1:
+            chosen += own[:, None].tolist()
+        elif len(own) >= count:
+            subsets = min(SUBSETS, math.comb(len(own), count))
+            chosen += [random.choice(own, count, replace=False).tolist() for _ in range(subsets)]
+    of = np.array(chosen, np.intp).reshape(-1, count)
+    sums = vectors[of].sum(axis=1)
+    return Means(sums / np.linalg.norm(sums, axis=1, keepdims=True), people[of[:, 0]], of)
 
 
 def typical(faces: Vectors) -> Vectors:
@@ -50,60 +108,127 @@ def typical(faces: Vectors) -> Vectors:
     return means[people >= FEWEST]
 
 
-def one_each(described: Described, people: Indices) -> Vectors:
-    """The first picture of each person in which a face was found, as enrolled."""
-    _, first = np.unique(people[described.found], return_index=True)
-    return described.enrolment[described.found][first]
+def one_each(vectors: Vectors, people: Indices) -> Vectors:
+    """The first picture of each person."""
+    _, first = np.unique(people, return_index=True)
+    return vectors[first]
 
 
-def part(described: Described, chosen: Indices) -> Described:
-    return Described(described.found[chosen], described.stream[chosen], described.enrolment[chosen])
-
-
-def measure(folder: Path, engine: str, probe: Purpose, template: Purpose, write: bool) -> dict[str, Any]:
-    if write and engine != "facegate":
-        raise click.ClickException("only our own engine has typical faces to write.")
-    pictures = labelled(folder)
-    if not pictures:
-        raise click.ClickException(f"{folder} holds no pictures of people.")
-    names, people = np.unique([each.person for each in pictures], return_inverse=True)
-    described = describe([each.path for each in pictures], "facegate" if engine == "facegate" else "stock")
-    if engine == "dlib-hog":
-        lengths = np.maximum(np.linalg.norm(described.stream, axis=1, keepdims=True), 1e-9)
-        described = Described(described.found, described.stream / lengths, described.enrolment / lengths)
-    genuine, strangers = [], []
+def halves(described: Described, people: Indices, ours: bool, pictures: int, probes: int) -> Iterator[Half]:
+    random = np.random.default_rng(0)
+    side = random.permutation(people.max() + 1)[people] % 2
     for half in (0, 1):
-        own, others = np.flatnonzero(people % 2 == half), np.flatnonzero(people % 2 != half)
-        faces = (
-            typical(one_each(part(described, others), people[others]))
-            if engine == "facegate"
-            else np.empty((0, 128), np.float32)
-        )
-        judged = part(described, own)
-        ways = getattr(judged, probe), getattr(judged, template)
-        compared = by_similarity(*ways, judged.found, Similarity(faces if len(faces) else None))
-        alike = similarities(compared, genuine_pairs(people[own]))
-        genuine.append(alike[np.isfinite(alike)])
-        strangers.append(impostors(compared, people[own]))
-    if write:
-        faces = typical(one_each(described, people)).astype(np.float32)
-        if not len(faces):
-            raise click.ClickException(f"{folder} shows too few people for typical faces.")
-        np.save(TYPICAL, faces)
-    same, different = np.concatenate(genuine), np.concatenate(strangers)
-    limits = zip(RATES, thresholds(different, RATES.values()), strict=True)
+        own, others = side == half, side != half
+        faces = typical(one_each(described.enrolment[others], people[others])) if ours else None
+        similarity = Similarity(faces if faces is not None and len(faces) else None)
+        seen = means(described.stream[own], people[own], probes, random)
+        known = means(described.enrolment[own], people[own], pictures, random)
+        yield Half(similarity.probes(seen.vectors) @ similarity.templates(known.vectors).T, seen, known)
+
+
+def curve(sides: list[Half]) -> dict[str, Any]:
+    different = np.concatenate([half.similarities[half.different()] for half in sides]).astype(float)
+    same = np.concatenate([half.same() for half in sides])
+    rates = [rate for rate in RATES if rate * len(different) >= FEWEST_PAIRS]
+    found = np.quantile(different, [1 - rate for rate in rates])
+    low, high = interval(sides, rates, found)
     return {
-        "pictures": len(pictures),
-        "found": int(described.found.sum()),
-        "people": len(names),
-        "impostor_pairs": len(different),
-        "genuine_pairs": len(same),
-        "curve": {rate: None if limit is None else _point(limit, same) for rate, limit in limits},
+        "similarity": found.round(4).tolist(),
+        "decades": [round(-math.log10(rate), 3) for rate in rates],
+        "low": low.round(4).tolist(),
+        "high": high.round(4).tolist(),
+        "missed": [round(float((same < limit).mean()), 4) if len(same) else None for limit in found],
+        "pairs": len(different),
+        "people": len(np.unique(np.concatenate([half.templates.people for half in sides]))),
     }
 
 
-def _point(limit: float, genuine: Floats) -> dict[str, float]:
-    return {"similarity": round(limit, 4), "fnmr": round(float((genuine < limit).mean()), 4)}
+def interval(sides: list[Half], rates: list[float], found: Floats) -> tuple[Floats, Floats]:
+    """95 of 100 resamples lie between; the thresholds of high rates are taken as they are, being certain enough."""
+    random = np.random.default_rng(0)
+    cut = min(np.quantile(half.similarities, 1 - TAIL) for half in sides)
+    tails = []
+    for half in sides:
+        row, column = np.nonzero((half.similarities >= cut) & half.different())
+        tails.append((half.similarities[row, column], half.probes.people[row], half.templates.people[column]))
+    similarities, one, other = (np.concatenate(each) for each in zip(*tails, strict=True))
+    order = np.argsort(-similarities)
+    count = 1 + max(int(each.people.max()) for half in sides for each in (half.probes, half.templates))
+    limits = []
+    for _ in range(RESAMPLES):
+        weight = np.bincount(random.integers(0, count, count), minlength=count).astype(float)
+        total = sum(_weight(half, weight) for half in sides)
+        reached = np.cumsum((weight[one] * weight[other])[order]) / total
+        places = np.minimum(np.searchsorted(reached, rates), len(order) - 1)
+        limits.append(np.where(np.array(rates) < TAIL / 2, similarities[order][places], found))
+    low, high = np.quantile(limits, [0.025, 0.975], axis=0)
+    return low, high
+
+
+def _weight(half: Half, weight: Floats) -> float:
+    """Of all pairs of different people."""
+    rows, columns = weight[half.probes.people], weight[half.templates.people]
+    return float(rows @ half.different() @ columns)
+
+
+def measure(folder: Path, engine: str) -> dict[str, Any]:
+    pictures = labelled(folder)
+    if not pictures:
+        raise click.ClickException(f"{folder} holds no pictures of people.")
+    ours = engine == "facegate"
+    everything = describe([each.path for each in pictures], "facegate" if ours else "stock")
+    found = everything.found
+    described = Described(found[found], unit(everything.stream[found]), unit(everything.enrolment[found]))
+    names, people = np.unique(
+        [each.person for each, seen in zip(pictures, found, strict=True) if seen], return_inverse=True
+    )
+    curves: dict[str, dict[str, Any]] = {}
+    for number in range(1, MOST_PICTURES + 1):
+        curves[str(number)] = {}
+        for probes in PROBES:
+            sides = list(halves(described, people, ours, number, probes))
+            curves[str(number)][str(probes)] = curve(sides)
+    return {
+        "pictures": int(found.sum()),
+        "people": len(names),
+        "curves": rising(curves),
+        "typical": typical(one_each(described.enrolment, people)) if ours else None,
+    }
+
+
+def rising(curves: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """A mean of more pictures resembles everybody more: where chance says otherwise, the curve of fewer counts."""
+    result = {key: dict(each) for key, each in curves.items()}
+    for probes in map(str, PROBES):
+        least: list[float] = []
+        for key in result:
+            points = dict(result[key][probes])
+            least += [-1.0] * (len(points["similarity"]) - len(least))
+            points["similarity"] = [max(pair) for pair in zip(points["similarity"], least, strict=False)]
+            least[: len(points["similarity"])] = points["similarity"]
+            result[key][probes] = points
+    return result
+
+
+def unit(vectors: Vectors) -> Vectors:
+    lengths: Vectors = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return vectors / lengths
+
+
+def write(result: Mapping[str, Any], engine: str) -> None:
+    faces = result["typical"]
+    if engine == "facegate" and not len(faces):
+        raise click.ClickException("that shows too few people for typical faces.")
+    table = json.loads(FILE.read_text()) if FILE.exists() else {"measured": {}, "curves": {}}
+    name = "facegate" if engine == "facegate" else "stock"
+    table["measured"][name] = (
+        f"python -m benchmarks.calibration --engine {engine} on {result['pictures']} press photographs of "
+        f"{result['people']} people (LFW, grey, 250 x 250, at most six of a person)"
+    )
+    table["curves"][name] = result["curves"]
+    FILE.write_text(json.dumps(table, indent=1) + "\n")
+    if engine == "facegate":
+        np.save(TYPICAL, faces.astype(np.float32))
 
 
 @click.command(help=__doc__)
@@ -112,20 +237,26 @@ def _point(limit: float, genuine: Floats) -> dict[str, float]:
     help="The folder of photographs by person.",
 )  # fmt: skip
 @click.option("--engine", type=click.Choice(["facegate", "dlib-hog"]), default="facegate", show_default=True)
-@click.option("--probe", type=PURPOSES, default="stream", show_default=True, help="How our engine describes a face.")
-@click.option("--template", type=PURPOSES, default="enrolment", show_default=True, help="And that which is known.")
-@click.option("--write", is_flag=True, help="Replace the gateway's typical faces.")
+@click.option("--write", "writes", is_flag=True, help="Replace the gateway's curves, and its typical faces.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
-def main(pictures: Path, engine: str, probe: Purpose, template: Purpose, write: bool, as_json: bool) -> None:
-    result = measure(pictures, engine, probe, template, write)
+def main(pictures: Path, engine: str, writes: bool, as_json: bool) -> None:
+    result = measure(pictures, engine)
+    if writes:
+        write(result, engine)
+    shown = {name: value for name, value in result.items() if name != "typical"}
     if as_json:
-        click.echo(json.dumps(result))
+        click.echo(json.dumps(shown))
         return
-    table = Table("false match rate", "similarity", "same person missed")
-    for rate, point in result["curve"].items():
-        table.add_row(rate, *(["-", "-"] if point is None else [str(point["similarity"]), f"{point['fnmr']:.1%}"]))
+    table = Table("pictures", "probes", "false match rate", "similarity", "95 of 100", "same person missed", "pairs")
+    for number, by_probes in shown["curves"].items():
+        for probes, points in by_probes.items():
+            rows = zip(*(points[name] for name in ("decades", "similarity", "low", "high", "missed")), strict=True)
+            for decades, similarity, low, high, missed in rows:
+                share = "-" if missed is None else f"{missed:.1%}"
+                cells = (f"{10**-decades:.2g}", f"{similarity:.4f}", f"{low:.4f} to {high:.4f}", share)
+                table.add_row(number, probes, *cells, f"{points['pairs']:,}")
     Console().print(table)
-    click.echo(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in result.items() if name != "curve"))
+    click.echo(f"{shown['pictures']} pictures of {shown['people']} people")
 
 
 if __name__ == "__main__":

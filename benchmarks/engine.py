@@ -36,10 +36,13 @@ from rich.table import Table
 
 from benchmarks.engines import MAX_PIXELS, ROOT, engine
 from benchmarks.peak import peak_share
-from gateway.model import Look, Person, Search
+from benchmarks.rolls import roll
+from gateway.model import Look, Search
+from gateway.people.curves import measured
 from gateway.people.decision import Decision
-from gateway.people.gallery import Gallery, Template
+from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
+from gateway.people.store import Changes
 from gateway.vision.engine import Engine
 from gateway.vision.look import look
 from gateway.vision.stock import api
@@ -91,15 +94,16 @@ def stock(upsample: int, model: str) -> Namer:
 def facegate(ours: Engine, min_face: int) -> Namer:
     vectors = people()
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    templates = [Template(Person(f"p{n}", f"person {n}"), v.astype(np.float32)) for n, v in enumerate(vectors)]
-    gallery = Gallery(templates, Similarity(typical_faces()))
-    decision = Decision(0.01, 0.001)
+    gallery = Gallery(Similarity(typical_faces()))
+    gallery.apply(Changes(1, roll(vectors.astype(np.float32)), ()))
+    decision = Decision(0.01, 0.001, measured("facegate"))
+    limits = decision.limits(len(gallery))
 
     def names(picture: bytes) -> list[str]:
         found = []
         for face in look(picture, ours, Look(Search(min_face)), MAX_PIXELS).faces:
             assert face.descriptor is not None
-            judgement = decision.identify(gallery.nearest(face.descriptor))
+            judgement = decision.identify(gallery.nearest(face.descriptor, limits))
             found.append(judgement.person.name if judgement.person else judgement.verdict)
         return found
 

@@ -6,23 +6,23 @@ import fcntl
 import logging
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway import __version__
+from gateway.administration import Administration
 from gateway.config import Settings
+from gateway.describer import Describer
 from gateway.documents import SCHEMA
 from gateway.errors import StartError
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.mqtt.client import MqttDoor
-from gateway.people.decision import CURVE, STOCK_CURVE, Decision
-from gateway.people.gallery import Gallery
 from gateway.people.known_faces import KnownFaces
-from gateway.people.similarity import Similarity, typical_faces
-from gateway.people.sqlite import SqliteStore
+from gateway.people.opening import open_known, open_unknowns
 from gateway.rest.app import create_app
 from gateway.rest.server import RestServer
 from gateway.service import Service
@@ -41,67 +41,76 @@ class Gateway:
     """Building it opens the store, starting it the rest. Both raise StartError."""
 
     def __init__(self, settings: Settings) -> None:
-        options = WorkerOptions(_engine(settings), settings.limits.pixels, settings.workers.picture_s)
+        engine = engine_options(settings)
         self.metrics = Metrics()
-        self.store = SqliteStore(settings.data / "people.sqlite")
-        ours = settings.engine == "facegate"
-        self.gallery = Gallery(similarity=Similarity(typical_faces() if ours else None))
-        self.pool = Pool(
-            partial(Worker, worker_command(options)),
-            FairQueue(settings.workers.queue, settings.workers.queue_per_camera, self.metrics),
-            self.metrics,
-            workers=settings.workers.count,
-            picture_s=settings.workers.picture_s,
+        self.known = open_known(settings, RECIPES[settings.engine])
+        self.pool = open_pool(settings, engine, self.metrics, workers=settings.workers.count)
+        self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
+        describer = Describer(self.pool.submit, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
+        self.known_faces = KnownFaces(
+            settings.people.folder,
+            self.known.registry,
+            describer.picture,
+            describer.again,
+            rescan_s=settings.people.rescan_s,
         )
+        self.unknowns = open_unknowns(settings, self.known, describer.part)
         self.service = Service(
             look=self.pool.submit,
-            gallery=self.gallery,
-            decision=Decision(
-                settings.decision.max_false_identification,
-                settings.decision.max_false_match,
-                CURVE if ours else STOCK_CURVE,
-            ),
+            gallery=self.known.gallery,
+            decision=self.known.decision,
+            enrol=self.known.registry.enrol,
+            changes=self.changes,
             allowed=settings.operations_of,
             search=settings.search_of,
             metrics=self.metrics,
+            on_stranger=self.unknowns.saw,
             max_bytes=settings.limits.bytes,
             landmarks_68=settings.landmarks_68,
         )
-        self.known_faces = KnownFaces(
-            settings.people.folder,
-            self.store,
-            self.gallery,
-            self.service.describe,
-            self.service.describe_again,
-            recipe=RECIPES[settings.engine],
-            rescan_s=settings.people.rescan_s,
+        administration = Administration(
+            self.known.registry, self.unknowns, describer, self.changes, self.reads, self.health
         )
         self.mqtt = MqttDoor(
             settings.mqtt,
             settings.limits,
             self.service.submit,
+            administration.submit,
             _info(settings),
             self.metrics,
             client_id=settings.mqtt.client_id or _installation(settings.data),
         )
-        rest = create_app(self.service.submit, self.health, self.metrics, settings.limits)
+        rest = create_app(
+            self.service.submit,
+            administration.submit,
+            self.health,
+            self.metrics,
+            settings.limits,
+            hosts=(settings.rest.host, *settings.rest.hosts),
+        )
         self.rest = RestServer(rest, settings.rest, settings.limits)
 
     def start(self) -> None:
         self.rest.start()  # first, so that /readyz can tell how far the others are
         self.mqtt.start()
         self.pool.start()
+        self.known.registry.start()
+        self.unknowns.start()
         self.known_faces.start()
         log.info("ready to serve: MQTT, and REST on %s", self.rest.url)
 
     def stop(self) -> None:
         """From the last line up, whatever fails: the doors take no more, what runs is finished, connections end."""
         with ExitStack() as stack:
-            stack.callback(self.store.close)
+            stack.callback(self.known.store.close)
+            stack.callback(self.known.registry.stop)
             stack.callback(self.mqtt.stop)
             stack.callback(self.rest.stop)
+            stack.callback(self.reads.shutdown, cancel_futures=True)
+            stack.callback(self.changes.shutdown, cancel_futures=True)
             stack.callback(self.pool.stop)
             stack.callback(self.mqtt.quiet)
+            stack.callback(self.unknowns.stop)
             stack.callback(self.known_faces.stop)
 
     def health(self) -> Health:
@@ -111,7 +120,7 @@ class Gateway:
 @contextmanager
 def running(settings: Settings) -> Iterator[Gateway]:
     """A gateway from start to end, alone on its data folder. Raises StartError."""
-    with _locked(settings.data):
+    with locked(settings.data):
         gateway = Gateway(settings)
         try:
             gateway.start()
@@ -121,7 +130,7 @@ def running(settings: Settings) -> Iterator[Gateway]:
 
 
 @contextmanager
-def _locked(data: Path) -> Iterator[None]:
+def locked(data: Path) -> Iterator[None]:
     """Two gateways on one store would throw each other off the broker, too: they share a client id."""
     try:
         data.mkdir(parents=True, exist_ok=True)
@@ -147,12 +156,19 @@ def _installation(data: Path) -> str:
     return path.read_text().strip()
 
 
-def _engine(settings: Settings) -> EngineOptions:
+def engine_options(settings: Settings) -> EngineOptions:
     """With its models checked, and converted if need be. Raises StartError."""
     ours = settings.engine == "facegate"  # the package face_recognition loads all models when it is imported
     check_models(role for role in FILES if role != "landmarks_68" or settings.landmarks_68 or not ours)
     models = converted(settings.data) if ours else None
     return EngineOptions(settings.engine, models, settings.precision.detector, settings.precision.descriptor)
+
+
+def open_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, workers: int) -> Pool:
+    options = WorkerOptions(engine, settings.limits.pixels, settings.workers.picture_s)
+    queue = FairQueue(settings.workers.queue, settings.workers.queue_per_camera, metrics)
+    start = partial(Worker, worker_command(options))
+    return Pool(start, queue, metrics, workers=workers, picture_s=settings.workers.picture_s)
 
 
 def _info(settings: Settings) -> dict[str, Any]:

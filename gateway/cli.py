@@ -14,6 +14,8 @@ from gateway import __version__
 
 # The rest is imported by the commands: it takes a second, in which a signal should already end us in order.
 
+COMMANDS = ("backup", "calibrate", "people", "restore", "unknowns")
+
 CONFIG = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -21,7 +23,21 @@ CONFIG = click.option(
 )
 
 
-@click.group(help="Facegate: face recognition for cameras on MQTT, with a REST sidecar.")
+class _Commands(click.Group):
+    """With those of gateway/commands.py, which are loaded when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *COMMANDS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            from gateway import commands
+
+            return next(each for each in commands.COMMANDS if each.name == cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands, help="Facegate: face recognition for cameras on MQTT, with a REST sidecar.")
 @click.version_option(__version__, prog_name="facegate")
 def main() -> None: ...
 

@@ -30,12 +30,14 @@ from gateway.model import (
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Share = Annotated[float, Field(ge=1e-4, le=0.5)]
+Days = Annotated[float, Field(gt=0, le=36_500)]
 Pixels = Annotated[int, Field(ge=20, le=10_000)]
 Coordinate = Annotated[float, Field(ge=0, le=1)]
 Corners = Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(min_length=3, max_length=64)]
 
 PREFIX = "FACEGATE_"
-ALL_OPERATIONS = tuple(Operation)
+READING = tuple(operation for operation in Operation if operation is not Operation.ENROLL)
+"""What changes nobody: a camera on the network is not trusted with more unless it is said."""
 
 
 class _Section(BaseModel):
@@ -74,6 +76,7 @@ class MqttSettings(_Section):
 
 class RestSettings(_Section):
     host: str = "127.0.0.1"
+    hosts: tuple[str, ...] = ()
     port: Port = 5001
     threads: int = Field(default=32, ge=1, le=256)
 
@@ -106,11 +109,30 @@ class LimitSettings(_Section):
 class DecisionSettings(_Section):
     max_false_identification: Share = 0.01
     max_false_match: Share = 0.001
+    fixed_identification: Coordinate | None = None
+    fixed_verification: Coordinate | None = None
+
+
+class QualitySettings(_Section):
+    pixels: int = Field(default=36, ge=0, le=10_000)
+    brightness: Coordinate = 0.06
+    sharpness: Coordinate = 0.1
+    pose: Coordinate = 0.05
+    inside: Coordinate = 0.6
 
 
 class PeopleSettings(_Section):
     folder: Path = Path("known_faces")
     rescan_s: Seconds = 5
+    keep: Literal["nothing", "chips", "pictures"] = "chips"
+    keep_days: Days | None = None
+    key: SecretStr | None = None
+    key_file: Path | None = None
+
+
+class UnknownSettings(_Section):
+    most: int = Field(default=200, ge=0, le=5_000)
+    keep_days: Days = 14
 
 
 class DetectionSettings(_Section):
@@ -155,8 +177,10 @@ class Settings(BaseSettings):
     detection: DetectionSettings = DetectionSettings()
     precision: PrecisionSettings = PrecisionSettings()
     decision: DecisionSettings = DecisionSettings()
+    quality: QualitySettings = QualitySettings()
     people: PeopleSettings = PeopleSettings()
-    operations: tuple[Operation, ...] = ALL_OPERATIONS
+    unknowns: UnknownSettings = UnknownSettings()
+    operations: tuple[Operation, ...] = READING
     cameras: Mapping[str, CameraSettings] = {}
 
     @field_validator("cameras")

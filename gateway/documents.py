@@ -16,6 +16,7 @@ from gateway.health import Health
 from gateway.model import (
     Comparison,
     Detection,
+    Enrolment,
     Face,
     Judgement,
     LandmarkCount,
@@ -116,6 +117,8 @@ def _body(reply: Reply) -> Document:
             return _recognition(reply)
         case Comparison():
             return _comparison(reply)
+        case Enrolment():
+            return {**write_enrolment(reply), "timing_ms": _timing(reply.timing)}
         case Detection():
             return {
                 "faces": _faces(reply.faces),
@@ -123,6 +126,11 @@ def _body(reply: Reply) -> Document:
                 **_annotated(reply),
                 "timing_ms": _timing(reply.timing),
             }
+
+
+def write_enrolment(reply: Enrolment) -> Document:
+    person = reply.person
+    return {"person": person.slug, "name": person.name, "pictures": reply.pictures, "warnings": list(reply.warnings)}
 
 
 def _recognition(reply: Recognition) -> Document:

@@ -9,7 +9,8 @@ GatewayError            internal        a fault of ours, or the death of a worke
  │  └ Unsupported       unsupported     no such operation or kind of picture
  ├ NoFace               no_face         a comparison needs a face and there is none
  ├ MultipleFaces        multiple_faces  a comparison needs one face and there are more
- ├ UnknownPerson        unknown_person  nobody of that id is known
+ ├ UnknownPerson        unknown_person  nobody of that id is known, with a name or without; or no such picture of them
+ ├ Conflict             conflict        it cannot be, beside what is there already
  ├ Busy                 busy            the queue is full; carries the seconds to wait
  ├ Expired              expired         the request waited longer than it was good for
  ├ Timeout              timeout         the picture took longer than it may
@@ -63,6 +64,10 @@ class MultipleFaces(GatewayError):
 
 class UnknownPerson(GatewayError):
     code = "unknown_person"
+
+
+class Conflict(GatewayError):
+    code = "conflict"
 
 
 class Busy(GatewayError):

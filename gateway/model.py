@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -44,6 +45,10 @@ CAMERA = re.compile(r"[A-Za-z0-9_-]{1,64}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 PERSON = re.compile(r"[a-z0-9_]{1,53}")
 """Short enough for "match 0.83 <person>" to fit the 64 bytes that a small device reads."""
+MOST_AT_ONCE = 10
+"""Pictures of one request to enrol."""
+MAX_NAME = 100
+"""Characters."""
 RESERVED_CAMERAS = frozenset({"bridge"})
 
 
@@ -54,10 +59,14 @@ class Operation(str, Enum):
     FACE_MATCH = "face_match"
     VERIFY = "verify"
     DETECT = "detect"
+    ENROLL = "enroll"
 
     @property
-    def pictures(self) -> int:
-        return 2 if self is Operation.FACE_MATCH else 1
+    def pictures(self) -> range:
+        """Of how many it can be asked."""
+        if self is Operation.ENROLL:
+            return range(1, MOST_AT_ONCE + 1)
+        return range(2, 3) if self is Operation.FACE_MATCH else range(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,12 @@ class Box:
 
     def moved(self, x: int, y: int) -> Box:
         return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
+
+    def share_of(self, image: Image) -> Polygon:
+        """Its corners, as shares of the picture's width and height."""
+        left, right = (max(0.0, min(x / image.width, 1.0)) for x in (self.left, self.right))
+        top, bottom = (max(0.0, min(y / image.height, 1.0)) for y in (self.top, self.bottom))
+        return (left, top), (right, top), (right, bottom), (left, bottom)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +177,17 @@ class Quality:
     inside: float
 
 
+@dataclass(frozen=True, slots=True)
+class QualityLimits:
+    """What a face must have for anybody to be named by it; in units of Quality."""
+
+    pixels: int = 36
+    brightness: float = 0.06
+    sharpness: float = 0.1
+    pose: float = 0.05
+    inside: float = 0.6
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundFace:
     """A face before anybody has a name. ``chips``: an image of it aligned, where it is to be enrolled."""
@@ -199,15 +225,18 @@ class Person:
     name: str
 
 
-Verdict = Literal["match", "unknown", "ambiguous"]
+Unfit = Literal["too_small", "too_dark", "blurred", "turned", "cut_off"]
+"""Why a face is not judged at all."""
+
+Verdict = Literal["match", "unknown", "ambiguous", "too_small", "too_dark", "blurred", "turned", "cut_off"]
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """Who a face is taken for. ``person`` is set for ``match`` alone.
 
-    ``score`` is 0 to 1 by the false match rate (people/decision.py), ``similarity`` the cosine to the
-    nearest known picture, ``margin`` how far the next person is below it; None where nobody is known.
+    ``score`` is 0 to 1 by the false match rate (people/decision.py), ``similarity`` that to the mean of the person's
+    pictures (people/similarity.py), ``margin`` how far the next person is below it; None where nobody is known.
     """
 
     verdict: Verdict
@@ -225,6 +254,16 @@ class Face:
     quality: Quality | None = None
     landmarks: Landmarks | None = None
     judgement: Judgement | None = None
+
+
+def checked_name(text: object) -> str:
+    """A person's name as it is kept: in Unicode's composed form, with single spaces. Raises BadRequest."""
+    if not isinstance(text, str):
+        raise BadRequest("a name is given as text")
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if not name or len(name) > MAX_NAME or not name.isprintable():  # a name that is no text is not printable either
+        raise BadRequest(f"a name is 1 to {MAX_NAME} printable characters")
+    return name
 
 
 def _event_id() -> str:
@@ -245,6 +284,11 @@ class Origin:
     timestamp: float = field(default_factory=time.time)
     received: float = field(default_factory=time.monotonic)
 
+    @property
+    def door(self) -> str:
+        """By which way it came in."""
+        return f"mqtt:{self.camera}" if self.camera else "rest"
+
     def age(self) -> float:
         """Seconds since it was received."""
         return time.monotonic() - self.received
@@ -252,9 +296,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One thing that somebody wants to know of one or two pictures.
+    """One thing that somebody wants to know of some pictures, or of them to be known.
 
-    ``pictures``: encoded, as they came. ``good_for``: seconds after which an answer is of no more use.
+    ``pictures``: encoded, as they came. ``person``: the id of who is verified, or gets another picture; ``name`` that
+    of somebody to be enrolled, new or not. ``good_for``: seconds after which an answer is of no more use.
     ``live`` marks a frame of a stream, where the newest wins; ``annotate`` asks for the picture with the faces drawn
     in. Raises BadRequest if the parts do not fit together.
     """
@@ -264,16 +309,21 @@ class Request:
     good_for: float
     origin: Origin = field(default_factory=Origin)
     person: str | None = None
+    name: str | None = None
     landmarks: LandmarkCount = 0
     annotate: bool = False
     live: bool = False
 
     def __post_init__(self) -> None:
         wanted = self.operation.pictures
-        if len(self.pictures) != wanted:
-            raise BadRequest(f"{self.operation.value} takes {wanted} picture(s), not {len(self.pictures)}")
-        if (self.operation is Operation.VERIFY) != (self.person is not None):
-            raise BadRequest("verify needs a person, and no other operation takes one")
+        if len(self.pictures) not in wanted:
+            count = wanted[0] if len(wanted) == 1 else f"{wanted[0]} to {wanted[-1]}"
+            raise BadRequest(f"{self.operation.value} takes {count} picture(s), not {len(self.pictures)}")
+        if self.operation is Operation.ENROLL:
+            if (self.person is None) == (self.name is None):
+                raise BadRequest("enroll needs a name, or the id of a person who is known")
+        elif (self.operation is Operation.VERIFY) != (self.person is not None) or self.name is not None:
+            raise BadRequest("verify needs a person, and no other operation but enroll takes one")
         if self.annotate and self.operation not in (Operation.FACE_REC, Operation.DETECT):
             raise BadRequest("only face_rec and detect annotate a picture")
         if self.person is not None and not PERSON.fullmatch(self.person):
@@ -337,4 +387,14 @@ class Detection:
     annotated: bytes | None = None
 
 
-Reply = Recognition | Comparison | Detection
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """The answer to ``enroll``: ``pictures`` that the person is known by now, and what is not quite right with them."""
+
+    person: Person
+    pictures: int
+    warnings: tuple[str, ...]
+    timing: Timing
+
+
+Reply = Recognition | Comparison | Detection | Enrolment

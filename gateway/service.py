@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Protocol
 
 from gateway.errors import Forbidden, GatewayError, TooLarge, Unsupported
+from gateway.futures import flat, then
 from gateway.metrics import Metrics, Stopwatch
 from gateway.model import (
     Comparison,
     Descriptor,
     Detection,
     Draw,
+    Enrolment,
     Face,
     FoundFace,
+    Image,
     Judgement,
     Look,
-    LookAgain,
     Mark,
     Operation,
     Purpose,
@@ -28,30 +29,41 @@ from gateway.model import (
     Reply,
     Request,
     Search,
+    Seen,
     Timing,
 )
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
+from gateway.people.registry import Sitting
+from gateway.people.store import Entry
 from gateway.workers.queue import Job, Report
-
-T = TypeVar("T")
-U = TypeVar("U")
 
 PURPOSE: Mapping[Operation, Purpose | None] = {
     Operation.FACE_REC: "stream",
     Operation.FACE_MATCH: "enrolment",
     Operation.VERIFY: "stream",
     Operation.DETECT: None,
+    Operation.ENROLL: "enrolment",
 }
 """How descriptors are made for each operation, if at all: two pictures that are compared are worth the time."""
 
-COMPARISONS = frozenset({Operation.FACE_MATCH, Operation.VERIFY})
+
+class Enrol(Protocol):
+    """Makes faces known as somebody's (people/registry.py)."""
+
+    def __call__(
+        self, name: str | None, sittings: Sequence[Sitting], door: str, *, person: str | None, new: bool
+    ) -> tuple[Entry, tuple[str, ...]]: ...
+
+
+SOLE = frozenset({Operation.FACE_MATCH, Operation.VERIFY, Operation.ENROLL})
 """They take pictures of one face each."""
 
 
 class Service:
     """``look`` hands a job to the worker processes; ``allowed`` tells what a camera may ask for, ``search`` which faces
-    are looked for in its pictures; ``landmarks_68`` whether so many may be asked for.
+    are looked for in its pictures; ``landmarks_68`` whether so many may be asked for. ``changes`` runs what changes who
+    is known, off the way of a frame; ``on_stranger`` is told of each face that nobody knows.
     """
 
     def __init__(
@@ -59,20 +71,26 @@ class Service:
         look: Callable[[Job], Future[Report]],
         gallery: Gallery,
         decision: Decision,
+        enrol: Enrol,
+        changes: Executor,
         allowed: Callable[[str], tuple[Operation, ...]],
         search: Callable[[str | None], Search],
         metrics: Metrics,
         *,
+        on_stranger: Callable[[FoundFace, bytes, Image, str], None],
         max_bytes: int,
         landmarks_68: bool = True,
     ) -> None:
         self._look = look
         self._gallery = gallery
         self._decision = decision
+        self._enrol = enrol
+        self._changes = changes
         self._allowed = allowed
         self._search = search
         self._landmarks_68 = landmarks_68
         self._metrics = metrics
+        self._on_stranger = on_stranger
         self._max_bytes = max_bytes
 
     def submit(self, request: Request) -> Future[Reply]:
@@ -80,39 +98,33 @@ class Service:
         self._metrics.count("requests")
         try:
             self._check(request)
-            reply = _then(self._look(self._job(request)), partial(self._reply, request))
+            report = self._look(self._job(request))
+            if request.operation is Operation.ENROLL:
+                reply = flat(then(report, lambda seen: self._changes.submit(self._reply, request, seen)))
+            else:
+                reply = then(report, partial(self._reply, request))
             if request.annotate:
-                reply = _flat(_then(reply, partial(self._annotated, request)))
+                reply = flat(then(reply, partial(self._annotated, request)))
         except Exception as error:
             reply = Future()
             reply.set_exception(error)
         reply.add_done_callback(self._count)
         return reply
 
-    def describe(self, picture: bytes) -> FoundFace:
-        """The one face in a picture of somebody known, with descriptor and chips; waits for it.
-
-        Raises what is wrong with the picture, Busy, or CancelledError when the gateway goes down.
-        """
-        self._check_size(picture)
-        search = Search(self._search(None).min_face)  # a known face may be as large as it likes
-        return self._known(picture, Look(search, "enrolment", chips=True, sole=True))
-
-    def describe_again(self, chips: bytes) -> FoundFace:
-        """The same of somebody whose chips were kept, where descriptors are made in another way by now."""
-        return self._known(chips, LookAgain())
-
     def recognise(self, request: Request, report: Report) -> Recognition:
         """Who is it? Each face against everybody known."""
         (seen,) = report.seen
         clock = Stopwatch()
-        found = [(face, self._gallery.nearest(_descriptor(face))) for face in seen.faces]
-        faces = tuple(_face(face, self._decision.identify(nearest)) for face, nearest in found)
+        people = len(self._gallery)
+        limits = self._decision.limits(people)
+        found = [(face, self._gallery.nearest(_descriptor(face), limits)) for face in seen.faces]
+        faces = tuple(_face(face, self._decision.identify(nearest, face.quality)) for face, nearest in found)
         clock.lap("match")
+        self._tell_strangers(request, seen, faces)
         return Recognition(
             faces=faces,
             image=seen.image,
-            threshold=self._decision.identification(self._gallery.templates),
+            threshold=self._decision.identification(people),
             timing=_timing(request, report, clock.laps),
             dropped=report.dropped,
         )
@@ -122,14 +134,13 @@ class Service:
         found = [seen.sole_face() for seen in report.seen]
         clock = Stopwatch()
         if request.person is None:
-            person, templates = None, 1
+            person, pictures = None, 1
             similarity = self._gallery.compare(_descriptor(found[0]), _descriptor(found[1]))
         else:
-            nearest = self._gallery.of(request.person, _descriptor(found[0]))
-            (candidate,) = nearest.candidates
-            person, similarity, templates = candidate.person, candidate.similarity, nearest.templates
+            candidate = self._gallery.of(request.person, _descriptor(found[0]))
+            person, similarity, pictures = candidate.person, candidate.similarity, candidate.pictures
         clock.lap("match")
-        score, threshold = self._decision.score(similarity), self._decision.verification(templates)
+        score, threshold = self._decision.score(similarity, pictures), self._decision.verification()
         return Comparison(
             match=score >= threshold,
             score=score,
@@ -145,26 +156,43 @@ class Service:
         faces = tuple(map(_face, seen.faces))
         return Detection(faces=faces, image=seen.image, timing=_timing(request, report, {}))
 
+    def enrol(self, request: Request, report: Report) -> Enrolment:
+        """Makes the one face of each picture known."""
+        faces = [seen.sole_face() for seen in report.seen]
+        sittings = [Sitting(picture, face) for picture, face in zip(request.pictures, faces, strict=True)]
+        door = request.origin.door
+        entry, warnings = self._enrol(request.name, sittings, door, person=request.person, new=True)
+        return Enrolment(
+            person=entry.person, pictures=entry.known_by, warnings=warnings, timing=_timing(request, report, {})
+        )
+
+    def _tell_strangers(self, request: Request, seen: Seen, faces: tuple[Face, ...]) -> None:
+        for found, face in zip(seen.faces, faces, strict=True):
+            if face.judgement and face.judgement.verdict == "unknown":
+                self._on_stranger(found, request.pictures[0], seen.image, request.origin.camera or "rest")
+
     def _job(self, request: Request) -> Job:
         camera, purpose = request.origin.camera, PURPOSE[request.operation]
         return Job(
             request.pictures,
-            Look(self._search(camera), purpose, request.landmarks, sole=request.operation in COMPARISONS),
+            Look(
+                self._search(camera),
+                purpose,
+                request.landmarks,
+                chips=request.operation is Operation.ENROLL,
+                sole=request.operation in SOLE,
+            ),
             lane=_lane(request),
             deadline=request.deadline,
             live=request.live,
         )
 
-    def _known(self, picture: bytes, task: Look | LookAgain) -> FoundFace:
-        job = Job((picture,), task, lane="known faces", deadline=math.inf)
-        return self._look(job).result().seen[0].sole_face()
-
     def _annotated(self, request: Request, reply: Reply) -> Future[Reply]:
         """The reply with the picture, into which a worker has drawn its faces."""
-        assert not isinstance(reply, Comparison)
+        assert isinstance(reply, Recognition | Detection)
         marks = Draw(tuple(map(_mark, reply.faces)))
         job = Job(request.pictures, marks, lane=_lane(request), deadline=request.deadline)
-        return _then(self._look(job), partial(self._with_picture, request, reply))
+        return then(self._look(job), partial(self._with_picture, request, reply))
 
     def _with_picture(self, request: Request, reply: Recognition | Detection, report: Report) -> Reply:
         (seen,) = report.seen
@@ -181,7 +209,7 @@ class Service:
             raise Forbidden(f"the camera {camera} may not ask for {request.operation.value}")
         for picture in request.pictures:
             self._check_size(picture)
-        if request.person is not None:
+        if request.operation is Operation.VERIFY and request.person is not None:
             self._gallery.person(request.person)
 
     def _check_size(self, picture: bytes) -> None:
@@ -196,6 +224,8 @@ class Service:
                 return self.compare(request, report)
             case Operation.DETECT:
                 return self.detect(request, report)
+            case Operation.ENROLL:
+                return self.enrol(request, report)
 
     def _count(self, reply: Future[Reply]) -> None:
         if not reply.cancelled():
@@ -230,34 +260,3 @@ def _timing(request: Request, report: Report, laps: Timing) -> Timing:
         for step, ms in seen.timing.items():
             steps[step] = steps.get(step, 0) + ms
     return {**steps, **laps, "total": 1000 * request.origin.age()}
-
-
-def _then(first: Future[T], function: Callable[[T], U]) -> Future[U]:
-    """The future of ``function`` of its result; its exception and cancellation are passed on."""
-    second: Future[U] = Future()
-    first.add_done_callback(lambda done: _settle(second, done, function))
-    return second
-
-
-def _flat(first: Future[Future[T]]) -> Future[T]:
-    """The future of what the future within that future will give."""
-    last: Future[T] = Future()
-
-    def unwrap(done: Future[Future[T]]) -> None:
-        if done.cancelled() or done.exception():
-            _settle(last, done, Future.result)
-        else:
-            done.result().add_done_callback(lambda inner: _settle(last, inner, lambda value: value))
-
-    first.add_done_callback(unwrap)
-    return last
-
-
-def _settle(future: Future[U], done: Future[T], function: Callable[[T], U]) -> None:
-    if done.cancelled():
-        future.cancel()
-        return
-    try:
-        future.set_result(function(done.result()))
-    except Exception as error:  # into the future with it, whatever it is: the door answers
-        future.set_exception(error)

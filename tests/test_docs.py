@@ -8,9 +8,10 @@ from dataclasses import Field, fields
 from pathlib import Path
 
 import pytest
-from click import Group
+from click import Context, Group
 from flask import Flask
 
+from gateway.administration import ACTIONS
 from gateway.cli import main
 from gateway.config import LimitSettings
 from gateway.errors import wire_errors
@@ -28,12 +29,15 @@ from tests.support import ROOT
 README = (ROOT / "README.md").read_text()
 MQTT = (ROOT / "docs" / "mqtt.md").read_text()
 MODELS = (ROOT / "docs" / "models.md").read_text()
+PEOPLE = (ROOT / "docs" / "people.md").read_text()
 REST = (ROOT / "docs" / "rest.md").read_text()
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("known_faces/*.md"), *ROOT.glob("*/frames/*.md")]
 
 
 def application() -> Flask:
-    return create_app(lambda _: Future(), lambda: Health(True, 1, 1, Progress()), Metrics(), LimitSettings())
+    return create_app(
+        lambda _: Future(), lambda *_: Future(), lambda: Health(True, 1, 1, Progress()), Metrics(), LimitSettings()
+    )
 
 
 def test_no_placeholder_is_left() -> None:
@@ -88,8 +92,18 @@ def test_every_topic_is_documented() -> None:
 @pytest.mark.parametrize("rule", list(application().url_map.iter_rules()), ids=str)
 def test_every_route_is_documented(rule: object) -> None:
     for method in getattr(rule, "methods", set()) - {"HEAD", "OPTIONS"}:
-        assert f"`{method} {rule}`" in REST
-        assert str(rule) in README
+        if str(rule).startswith("/api/v1/"):
+            assert f"`{method} {rule}`" in PEOPLE
+        else:
+            assert f"`{method} {rule}`" in REST
+            assert str(rule) in README
+
+
+@pytest.mark.parametrize("operation", ACTIONS)
+def test_every_action_is_documented_with_its_fields(operation: str) -> None:
+    (row,) = re.findall(rf"^\| `{operation}` \|(.*?)\|", PEOPLE, re.MULTILINE)
+    fields = {*ACTIONS[operation].needs, *ACTIONS[operation].takes}
+    assert set(re.findall(r"`(\w+)`", row)) == fields
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -100,7 +114,7 @@ def test_every_count_is_documented(count: str) -> None:
 def test_every_command_is_documented() -> None:
     assert isinstance(main, Group)
     install = (ROOT / "docs" / "install.md").read_text()
-    for name in main.commands:
+    for name in main.list_commands(Context(main)):
         assert f"facegate {name}" in install
 
 

@@ -59,7 +59,7 @@ PIXEL = b"\xff\xd8\xff\xe0 not quite a picture"
 def written(operation: Operation, reply: Reply) -> dict[str, Any]:
     """As it looks after a way over the wire."""
     person = "barack_obama" if operation is Operation.VERIFY else None
-    pictures = (b"x",) * operation.pictures
+    pictures = (b"x",) * (2 if operation is Operation.FACE_MATCH else 1)
     request = Request(operation=operation, pictures=pictures, good_for=60, origin=ORIGIN, person=person)
     document: dict[str, Any] = json.loads(json.dumps(write_reply(request, reply), allow_nan=False))
     return document

@@ -18,6 +18,7 @@ from gateway.model import (
     Origin,
     Recognition,
     Request,
+    checked_name,
 )
 from tests.examples import ALICE, BOB, descriptor, seen
 
@@ -68,10 +69,11 @@ def test_the_longest_person_fits_the_verdict_of_a_small_device() -> None:
 
 
 @pytest.mark.parametrize("operation", Operation)
-@pytest.mark.parametrize("pictures", [0, 1, 2, 3])
+@pytest.mark.parametrize("pictures", [0, 1, 2, 3, 10, 11])
 def test_a_request_has_as_many_pictures_as_its_operation_takes(operation: Operation, pictures: int) -> None:
-    person = "alice" if operation is Operation.VERIFY else None
-    if pictures == (2 if operation is Operation.FACE_MATCH else 1):
+    person = "alice" if operation in (Operation.VERIFY, Operation.ENROLL) else None
+    takes = {Operation.FACE_MATCH: [2], Operation.ENROLL: range(1, 11)}.get(operation, [1])
+    if pictures in takes:
         Request(operation=operation, pictures=(b"x",) * pictures, good_for=1, person=person)
     else:
         with pytest.raises(BadRequest, match=f"not {pictures}"):
@@ -112,8 +114,8 @@ def test_each_event_has_its_own_id_that_begins_with_the_time() -> None:
 
 @pytest.mark.parametrize("operation", Operation)
 def test_only_where_faces_are_found_in_one_picture_can_it_be_annotated(operation: Operation) -> None:
-    person = "alice" if operation is Operation.VERIFY else None
-    pictures = (b"x",) * operation.pictures
+    person = "alice" if operation in (Operation.VERIFY, Operation.ENROLL) else None
+    pictures = (b"x",) * (2 if operation is Operation.FACE_MATCH else 1)
     if operation in (Operation.FACE_REC, Operation.DETECT):
         assert Request(operation=operation, pictures=pictures, good_for=1, annotate=True).annotate
     else:
@@ -189,3 +191,28 @@ def test_without_judgements_the_largest_face_is_best() -> None:
 
 def test_without_faces_there_is_no_best() -> None:
     assert recognition().best is None
+
+
+@pytest.mark.parametrize("changes", [{}, {"person": "alice", "name": "Alice"}])
+def test_enroll_needs_a_person_or_a_name_and_not_both(changes: dict[str, str]) -> None:
+    with pytest.raises(BadRequest, match="enroll needs a name, or the id"):
+        Request(operation=Operation.ENROLL, pictures=(b"x",), good_for=1, **changes)  # type: ignore[arg-type]
+
+
+def test_no_other_operation_takes_a_name() -> None:
+    with pytest.raises(BadRequest, match="no other operation but enroll"):
+        Request(operation=Operation.FACE_REC, pictures=(b"x",), good_for=1, name="Alice")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(" Ada\t Lovelace ", "Ada Lovelace"), ("Jose\u0301", "José"), ("Пётр", "Пётр"), ("王芳", "王芳"), ("😀", "😀")],
+)
+def test_a_name_is_free_text_in_one_form(given: str, kept: str) -> None:
+    assert checked_name(given) == kept
+
+
+@pytest.mark.parametrize("given", ["", "  ", "a" * 101, "a\0b", "a\u202eb", "a\ud800", None, 3, b"Ada"])
+def test_what_cannot_be_shown_is_no_name(given: object) -> None:
+    with pytest.raises(BadRequest):
+        checked_name(given)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
+import numpy as np
 import pytest
 
+from gateway.config import READING
 from gateway.errors import (
     Busy,
     Expired,
@@ -23,16 +25,18 @@ from gateway.metrics import Metrics
 from gateway.model import (
     Box,
     Comparison,
+    Descriptor,
     Detection,
     Draw,
+    Enrolment,
     FoundFace,
     Image,
     LandmarkCount,
     Look,
-    LookAgain,
     Mark,
     Operation,
     Origin,
+    Person,
     Purpose,
     Recognition,
     Reply,
@@ -40,19 +44,23 @@ from gateway.model import (
     Search,
     Seen,
 )
+from gateway.people.curves import measured
 from gateway.people.decision import Decision
-from gateway.people.gallery import Gallery, Template
+from gateway.people.gallery import Gallery
+from gateway.people.registry import Sitting
+from gateway.people.store import Changes, Entry, Roll
 from gateway.service import Service
 from gateway.workers.queue import Job, Report
-from tests.examples import ALICE, BOB, BOX, QUALITY, descriptor, near, seen
+from tests.examples import ALICE, BOB, BOX, CAROL, QUALITY, descriptor, near, seen
 
 ALICES, BOBS, NOBODYS = descriptor(1), descriptor(2), descriptor(3)
 MAX_BYTES = 1000
-DECISION = Decision(max_false_identification=0.01, max_false_match=0.001)
+DECISION = Decision(0.01, 0.001, measured("facegate"))
 FAR = Search(20, 60, never=(((0, 0), (1, 0), (1, 0.5)),))
 DRAWN = b"\xff\xd8 a picture with boxes"
 
 Answer = Callable[[Future[Report]], None]
+T = TypeVar("T")
 
 
 def give_drawn(future: Future[Report]) -> None:
@@ -79,6 +87,16 @@ class Workers:
         return job.future
 
 
+class AtOnce(Executor):
+    def submit(self, fn: Callable[..., T], /, *args: object, **kwargs: object) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 class Desk:
     """A service that knows Alice and Bob, over ready workers."""
 
@@ -87,17 +105,39 @@ class Desk:
     ) -> None:
         self.workers = Workers(pictures, answer, draw)
         self.metrics = Metrics()
-        self.gallery = Gallery([Template(ALICE, ALICES), Template(BOB, BOBS)])
+        self.gallery = Gallery()
+        self.knows((ALICE, ALICES), (BOB, BOBS))
+        self.enrolled: list[tuple[str, list[bytes], str]] = []
+        self.strangers: list[tuple[FoundFace, bytes, Image, str]] = []
         self.service = Service(
             self.workers.look,
             self.gallery,
             DECISION,
+            self.enrol,
+            AtOnce(),
             lambda camera: (Operation.DETECT,) if camera == "blind" else tuple(Operation),
             lambda camera: FAR if camera == "far" else Search(),
             self.metrics,
+            on_stranger=lambda *stranger: self.strangers.append(stranger),
             max_bytes=MAX_BYTES,
             landmarks_68=landmarks_68,
         )
+
+    def knows(self, *people: tuple[Person, Descriptor], pictures: int = 1) -> None:
+        """Nobody but these from now on, each by so many pictures."""
+        keys = np.arange(len(people)) + 1
+        faces = np.array([face for _, face in people], np.float32).reshape(-1, 128)
+        counts = np.full(len(people), pictures)
+        nobody = np.empty((0, 128), np.float32), np.empty(0, np.int64)
+        roll = Roll(keys, [person for person, _ in people], faces, counts, *nobody)
+        self.gallery.apply(Changes(1, roll, [1, 2, 3]))
+
+    def enrol(
+        self, name: str | None, sittings: Sequence[Sitting], door: str, *, person: str | None, new: bool
+    ) -> tuple[Entry, tuple[str, ...]]:
+        assert new
+        self.enrolled.append((name or person or "", [sitting.picture for sitting in sittings], door))
+        return Entry(CAROL, 1.0, ()), ("too few",)
 
     def ask(self, operation: Operation, **changes: object) -> Reply:
         return self.service.submit(request(operation, **changes)).result(timeout=0)
@@ -115,7 +155,8 @@ class Desk:
 
 def request(operation: Operation, **changes: object) -> Request:
     person = "alice" if operation is Operation.VERIFY else None
-    content: dict[str, object] = {"pictures": (b"x",) * operation.pictures, "good_for": 60, "person": person}
+    pictures = (b"x",) * (2 if operation is Operation.FACE_MATCH else 1)
+    content: dict[str, object] = {"pictures": pictures, "good_for": 60, "person": person}
     return Request(operation=operation, **{**content, **changes})  # type: ignore[arg-type]  # tests know what they pass
 
 
@@ -159,7 +200,7 @@ def test_an_unknown_person_is_refused_before_any_work() -> None:
 
 def test_a_person_forgotten_meanwhile_does_not_match() -> None:
     def forget(future: Future[Report]) -> None:
-        desk.gallery.load([])
+        desk.knows()
         future.set_result(Report((seen(ALICES),), 0, 0))
 
     desk = Desk(answer=forget)
@@ -174,13 +215,13 @@ def test_each_face_is_recognised_on_its_own() -> None:
 
 def test_a_face_like_two_people_is_ambiguous() -> None:
     desk = Desk(seen(near(ALICES, 0.99)))
-    desk.gallery.load([Template(ALICE, ALICES), Template(BOB, near(ALICES, 0.99))])
+    desk.knows((ALICE, ALICES), (BOB, near(ALICES, 0.99)))
     assert verdicts(desk.recognise()) == [("ambiguous", None)]
 
 
 def test_everybody_is_unknown_to_an_empty_gallery() -> None:
     desk = Desk(seen(ALICES))
-    desk.gallery.load([])
+    desk.knows()
     assert verdicts(desk.recognise()) == [("unknown", None)]
 
 
@@ -196,17 +237,17 @@ def test_a_recognition_tells_about_the_picture_and_the_way_it_went() -> None:
 def test_two_pictures_of_one_person_or_of_two(cosine: float, same: bool) -> None:
     reply = Desk(seen(NOBODYS), seen(near(NOBODYS, cosine))).compare(Operation.FACE_MATCH)
     assert (reply.match, reply.person, len(reply.faces)) == (same, None, 2)
-    assert reply.threshold == DECISION.verification(1)
+    assert reply.threshold == DECISION.verification()
     assert reply.match == (reply.score >= reply.threshold)
 
 
 @pytest.mark.parametrize(("cosine", "same"), [(0.99, True), (0.9, False)])
 def test_somebody_is_who_they_claim_to_be_or_not(cosine: float, same: bool) -> None:
     desk = Desk(seen(near(ALICES, cosine)))
-    desk.gallery.load([Template(ALICE, ALICES), Template(ALICE, NOBODYS), Template(BOB, BOBS)])
+    desk.knows((ALICE, ALICES), (BOB, BOBS))
     reply = desk.compare(Operation.VERIFY)
     assert (reply.match, reply.person) == (same, ALICE)
-    assert reply.threshold == DECISION.verification(2)
+    assert reply.threshold == DECISION.verification()
 
 
 def test_being_somebody_else_who_is_known_verifies_nothing() -> None:
@@ -264,7 +305,7 @@ def test_detection_describes_nobody() -> None:
 def test_descriptors_are_made_as_carefully_as_the_operation_deserves(
     operation: Operation, purpose: Purpose | None
 ) -> None:
-    desk = Desk(*[seen(ALICES)] * operation.pictures)
+    desk = Desk(*[seen(ALICES)] * (2 if operation is Operation.FACE_MATCH else 1))
     desk.ask(operation)
     sole = operation in (Operation.VERIFY, Operation.FACE_MATCH)
     assert [job.task for job in desk.workers.jobs] == [Look(descriptors=purpose, sole=sole)]
@@ -277,9 +318,10 @@ def test_faces_are_looked_for_as_the_camera_s_settings_say() -> None:
     assert [job.task for job in desk.workers.jobs] == [Look(FAR), Look(), Look()]
 
 
-@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize("operation", READING)
 def test_a_face_in_a_reply_has_the_quality_that_was_seen(operation: Operation) -> None:
-    reply = Desk(*[seen(ALICES)] * operation.pictures).ask(operation)
+    reply = Desk(*[seen(ALICES)] * (2 if operation is Operation.FACE_MATCH else 1)).ask(operation)
+    assert not isinstance(reply, Enrolment)
     assert {face.quality for face in reply.faces} == {QUALITY}
 
 
@@ -292,7 +334,7 @@ def test_landmarks_are_passed_on_if_asked_for(count: LandmarkCount) -> None:
     assert desk.workers.jobs[0].task == Look(landmarks=count)
 
 
-@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize("operation", READING)
 def test_where_68_landmarks_are_switched_off_they_are_refused_before_any_work(operation: Operation) -> None:
     desk = Desk(landmarks_68=False)
     with pytest.raises(Unsupported, match="68 points are switched off"):
@@ -327,7 +369,7 @@ def test_who_was_recognised_is_drawn_into_the_picture_with_name_or_verdict() -> 
 
 def test_a_face_like_two_people_is_drawn_as_ambiguous_and_not_as_known() -> None:
     desk = Desk(seen(near(ALICES, 0.99)))
-    desk.gallery.load([Template(ALICE, ALICES), Template(BOB, near(ALICES, 0.99))])
+    desk.knows((ALICE, ALICES), (BOB, near(ALICES, 0.99)))
     desk.recognise(annotate=True)
     assert desk.workers.jobs[1].task == Draw((Mark(BOX, "ambiguous", known=False),))
 
@@ -473,51 +515,33 @@ def test_requests_and_replies_are_counted() -> None:
     assert (counts["requests"], counts["replies"], counts["errors"]) == (1, 1, 0)
 
 
-def test_a_picture_of_somebody_known_is_described_with_more_care() -> None:
-    picture = seen(ALICES)
-    desk = Desk(picture)
-    assert desk.service.describe(b"x") is picture.faces[0]
-    (job,) = desk.workers.jobs
-    assert (job.pictures, job.task, job.deadline) == (
-        (b"x",),
-        Look(descriptors="enrolment", chips=True, sole=True),
-        math.inf,
-    )
+def test_a_face_that_is_seen_too_badly_is_not_named_and_the_verdict_says_why() -> None:
+    dark = FoundFace(BOX, ALICES, quality=replace(QUALITY, brightness=0.01))
+    desk = Desk(replace(seen(ALICES), faces=(dark,)))
+    assert verdicts(desk.recognise()) == [("too_dark", None)]
+    assert desk.strangers == []
 
 
-def test_a_picture_of_somebody_known_may_be_no_larger_than_any_other() -> None:
-    desk = Desk(seen(ALICES))
-    with pytest.raises(TooLarge):
-        desk.service.describe(bytes(MAX_BYTES + 1))
-    assert not desk.workers.jobs
+def test_of_each_face_that_nobody_knows_is_told_and_of_no_other() -> None:
+    desk = Desk(seen(ALICES, NOBODYS))
+    desk.recognise(origin=Origin(camera="porch"))
+    ((face, picture, image, camera),) = desk.strangers
+    assert face.descriptor is NOBODYS
+    assert (picture, image.width, camera) == (b"x", 640, "porch")
 
 
-def test_somebody_known_is_described_again_from_chips_whatever_pictures_are_limited_to() -> None:
-    picture = seen(ALICES)
-    desk = Desk(picture)
-    chips = bytes(MAX_BYTES + 1)
-    assert desk.service.describe_again(chips) is picture.faces[0]
-    (job,) = desk.workers.jobs
-    assert (job.pictures, job.task, job.deadline) == ((chips,), LookAgain(), math.inf)
+@pytest.mark.parametrize("changes", [{"name": "Carol"}, {"person": "carol"}])
+def test_who_is_enrolled_is_told_with_warnings(changes: dict[str, object]) -> None:
+    desk = Desk(seen(NOBODYS), seen(NOBODYS))
+    reply = desk.ask(Operation.ENROLL, pictures=(b"1", b"2"), origin=Origin(camera="porch"), **changes)
+    assert isinstance(reply, Enrolment)
+    assert (reply.person, reply.pictures, reply.warnings) == (CAROL, 0, ("too few",))
+    assert desk.enrolled == [(*changes.values(), [b"1", b"2"], "mqtt:porch")]
+    assert [job.task for job in desk.workers.jobs] == [Look(descriptors="enrolment", chips=True, sole=True)]
 
 
-def test_known_faces_wait_in_a_lane_of_their_own_both_times() -> None:
-    desk = Desk(seen(ALICES))
-    desk.service.describe(b"x")
-    desk.service.describe_again(b"chips")
-    lanes = {job.lane for job in desk.workers.jobs}
-    assert len(lanes) == 1
-    assert lanes.isdisjoint({lane(Origin()), lane(Origin(camera="a")), lane(Origin(camera="a"), live=True)})
-
-
-@pytest.mark.parametrize(("picture", "error"), [(seen(), NoFace), (seen(ALICES, BOBS), MultipleFaces)])
-def test_a_picture_of_somebody_known_has_one_face(picture: Seen, error: type[Exception]) -> None:
-    with pytest.raises(error):
-        Desk(picture).service.describe(b"x")
-
-
-def test_describing_ends_when_the_gateway_goes_down() -> None:
-    with pytest.raises(CancelledError):
-        Desk(answer=cancel).service.describe(b"x")
-    with pytest.raises(CancelledError):
-        Desk(answer=cancel).service.describe_again(b"x")
+def test_a_picture_of_two_enrols_nobody() -> None:
+    desk = Desk(seen(ALICES, BOBS))
+    with pytest.raises(MultipleFaces):
+        desk.ask(Operation.ENROLL, name="Carol")
+    assert desk.enrolled == []

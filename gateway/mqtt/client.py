@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from functools import partial
 from typing import Any
 
+from gateway.administration import changes
 from gateway.config import LimitSettings, MqttSettings
-from gateway.documents import dump
-from gateway.errors import GatewayError
+from gateway.documents import Document, dump
+from gateway.errors import BadRequest, GatewayError, TooLarge, going_down
 from gateway.metrics import Metrics
-from gateway.model import Reply, Request
+from gateway.model import RESERVED_CAMERAS, Reply, Request
 from gateway.mqtt import wire
 from gateway.mqtt.connection import Connection
 from gateway.mqtt.messages import Publication, Received
@@ -29,6 +30,7 @@ class MqttDoor:
         settings: MqttSettings,
         limits: LimitSettings,
         submit: Callable[[Request], Future[Reply]],
+        administer: Callable[[str, Mapping[str, Any], str, float], Future[Document]],
         info: Mapping[str, Any],
         metrics: Metrics,
         *,
@@ -36,6 +38,7 @@ class MqttDoor:
     ) -> None:
         self._limits = limits
         self._submit = submit
+        self._administer = administer
         self._info = info
         self._metrics = metrics
         self._topics = Topics(settings.base, settings.response_topics)
@@ -71,6 +74,9 @@ class MqttDoor:
             self._metrics.count("messages_ignored")
             log.info("ignored a message on %.200r", received.topic)
             return
+        if address.origin.camera in RESERVED_CAMERAS and not address.live:
+            self.command(address, received)
+            return
         try:
             address = correlated(address, received.correlation)  # first, for an error carries it too
             address = self._topics.redirected(address, received.response_topic)
@@ -80,6 +86,38 @@ class MqttDoor:
             self._fail(address, error)
         else:
             self._submit(request).add_done_callback(partial(self._answer, address, request))
+
+    def command(self, address: Address, received: Received) -> None:
+        """What an administrator asks the bridge for."""
+        transaction = None
+        try:
+            address = correlated(address, received.correlation)
+            address = self._topics.redirected(address, received.response_topic)
+            fields, transaction = wire.read_command(address, received.payload, self._limits)
+            if transaction is None and changes(address.operation):
+                raise BadRequest(f"{address.operation} needs a transaction, by which its answer is known again")
+        except GatewayError as error:
+            self._metrics.count("errors")
+            self._refuse(address, transaction, error)
+        else:
+            good_for = self._limits.request_s if received.expiry is None else received.expiry
+            done = self._administer(address.operation, fields, "mqtt:bridge", good_for)
+            done.add_done_callback(partial(self._tell, address, transaction))
+
+    def _tell(self, address: Address, transaction: str | None, done: Future[Document]) -> None:
+        error = going_down() if done.cancelled() else done.exception()
+        if error is not None:
+            self._refuse(address, transaction, _ours(error))
+            return
+        outbound = wire.write_done(done.result(), transaction)
+        if len(outbound.document) > self._limits.message_bytes:  # the broker would throw us out, again and again
+            self._refuse(address, transaction, TooLarge("the answer is too large for MQTT: ask over REST"))
+        else:
+            self.publish(address, outbound, self._limits.request_s)
+
+    def _refuse(self, address: Address, transaction: str | None, error: GatewayError) -> None:
+        log.info("%s to %s: %s", error.code, address.reply_topic, error)
+        self.publish(address, wire.write_refusal(error, transaction), self._limits.request_s)
 
     def publish(self, address: Address, outbound: wire.Outbound, good_for: float) -> None:
         """The JSON on the reply topic, and the verdict beside it where there is a topic for one."""
@@ -106,11 +144,8 @@ class MqttDoor:
         error = reply.exception()
         if error is None:
             self.publish(address, wire.write(request, reply.result()), request.good_for - request.origin.age())
-        elif isinstance(error, GatewayError):
-            self._fail(address, error)
         else:
-            log.error("a request failed", exc_info=error)
-            self._fail(address, GatewayError("a fault of the gateway; its log tells more"))
+            self._fail(address, _ours(error))
 
     def _fail(self, address: Address, error: GatewayError) -> None:
         log.info("%s to %s: %s", error.code, address.reply_topic, error)
@@ -121,3 +156,12 @@ class MqttDoor:
 
     def _greeting(self) -> list[Publication]:
         return [self._state("online"), Publication(self._topics.info, dump(self._info), qos=1, retain=True)]
+
+
+def _ours(error: BaseException) -> GatewayError:
+    if isinstance(error, GatewayError):
+        return error
+    if isinstance(error, CancelledError):
+        return going_down()
+    log.error("a request failed", exc_info=error)
+    return GatewayError("a fault of the gateway; its log tells more")

@@ -10,6 +10,7 @@ from gateway.errors import BadRequest, Forbidden
 from gateway.model import CAMERA, REQUEST_ID, RESERVED_CAMERAS, Operation, Origin
 
 _OPERATION = re.compile(r"[a-z0-9_]{1,32}")
+_COMMAND = re.compile(r"[a-z_]{1,32}(/[a-z_]{1,32})?")
 _PUBLISHABLE = re.compile(r"(?=(?:[^/]*/){0,31}[^/]*\Z)[!\"$-*,-~]{1,256}")
 """Printable ASCII without ``#`` and ``+``, up to 32 levels.
 
@@ -41,6 +42,14 @@ def correlated(address: Address, correlation: bytes | None) -> Address:
     if correlation is not None and len(correlation) > MAX_CORRELATION:
         raise BadRequest(f"Correlation Data may have {MAX_CORRELATION} bytes")
     return replace(address, correlation=correlation)
+
+
+def _command(root: str, levels: list[str]) -> Address:
+    """What an administrator asks the bridge for: the operation may be of two words."""
+    operation = "/".join(levels)
+    if not _COMMAND.fullmatch(operation):
+        return Address(Origin(camera="bridge"), "", f"{root}/response", fault="the topic names no operation")
+    return Address(Origin(camera="bridge"), operation, f"{root}/response/{operation}")
 
 
 class Topics:
@@ -95,6 +104,8 @@ class Topics:
     def _request(self, camera: str, levels: list[str]) -> Address:
         """``levels``: what follows ``request``, which is op, op/id or op/id/person, if it is well-formed."""
         root = f"{self._base}/{camera}"
+        if camera in RESERVED_CAMERAS:
+            return _command(root, levels)
         if not levels or not _OPERATION.fullmatch(levels[0]):
             return Address(Origin(camera=camera), "", f"{root}/response", fault="the topic names no operation")
         operation, *rest = levels

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.config import LimitSettings
-from gateway.documents import dump, read_flag, read_landmarks, write_error, write_reply
+from gateway.documents import SCHEMA, Document, dump, read_flag, read_landmarks, write_error, write_reply
 from gateway.errors import BadRequest, Busy, GatewayError, NoFace, TooLarge, Unsupported
-from gateway.model import RESERVED_CAMERAS, Comparison, Detection, Operation, Recognition, Reply, Request
+from gateway.model import (
+    REQUEST_ID,
+    Comparison,
+    Detection,
+    Enrolment,
+    Operation,
+    Recognition,
+    Reply,
+    Request,
+    checked_name,
+)
 from gateway.mqtt.payload import read_fields, read_picture
 from gateway.mqtt.topics import Address
 
 IGNORED = frozenset({"schema", "camera"})
 """The contract's own marks: a request may carry them, and it is the topic that says which camera it is."""
 
-OPTIONS = frozenset({"annotate", "landmarks", "person"})
+OPTIONS = frozenset({"annotate", "landmarks", "name", "person"})
 """Fields beside the pictures; under MQTT 5 they may be user properties instead, where others are ignored."""
+
+
+_IMAGE = re.compile(r"image\d{0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +52,7 @@ def read(
     if len(payload) > limits.message_bytes:
         raise TooLarge(f"the payload has more than {limits.message_bytes} bytes")
     fields = {name: value for name, value in read_fields(payload).items() if name not in IGNORED}
-    names = ("image1", "image2") if operation.pictures == 2 else ("image",)
-    pictures = tuple(read_picture(fields.pop(name)) for name in names if name in fields)
+    pictures = _pictures(operation, fields)
     options = {name: value for name, value in properties.items() if name in OPTIONS} | fields
     return Request(
         operation=operation,
@@ -51,6 +64,35 @@ def read(
     )
 
 
+def read_command(address: Address, payload: bytes, limits: LimitSettings) -> tuple[dict[str, Any], str | None]:
+    """What the bridge is asked for: the fields, and the transaction by which the answer is known again."""
+    if address.fault:
+        raise BadRequest(address.fault)
+    if len(payload) > limits.message_bytes:
+        raise TooLarge(f"the payload has more than {limits.message_bytes} bytes")
+    fields = {name: value for name, value in read_fields(payload or b"{}").items() if name not in IGNORED}
+    transaction = fields.pop("transaction", None)
+    if transaction is not None and (not isinstance(transaction, str) or not REQUEST_ID.fullmatch(transaction)):
+        raise BadRequest("a transaction is 1 to 36 of A-Z, a-z, 0-9, _ and -")
+    if images := _all_pictures(fields):
+        fields["images"] = images
+    return fields, transaction
+
+
+def write_done(document: Document, transaction: str | None) -> Outbound:
+    return Outbound(dump({"schema": SCHEMA, "data": document, "status": "ok", **_echo(transaction)}), "ok")
+
+
+def write_refusal(error: GatewayError, transaction: str | None) -> Outbound:
+    wait = {"retry_after": error.retry_after} if isinstance(error, Busy) else {}
+    refusal = {"schema": SCHEMA, "data": {}, "status": "error", "error": str(error), "code": error.code}
+    return Outbound(dump({**refusal, **wait, **_echo(transaction)}), _failure_verdict(error))
+
+
+def _echo(transaction: str | None) -> dict[str, str]:
+    return {} if transaction is None else {"transaction": transaction}
+
+
 def write(request: Request, reply: Reply) -> Outbound:
     return Outbound(dump(write_reply(request, reply)), _verdict(reply))
 
@@ -60,8 +102,6 @@ def write_failure(address: Address, error: GatewayError) -> Outbound:
 
 
 def _operation(address: Address) -> Operation:
-    if address.origin.camera in RESERVED_CAMERAS:
-        raise Unsupported("the bridge has no operations yet")
     try:
         return Operation(address.operation)
     except ValueError:
@@ -69,15 +109,34 @@ def _operation(address: Address) -> Operation:
         raise Unsupported(f"there is no operation {address.operation}; there are {known}") from None
 
 
+def _pictures(operation: Operation, fields: dict[str, Any]) -> tuple[bytes, ...]:
+    """Takes them out of the fields."""
+    if operation is Operation.ENROLL:
+        return _all_pictures(fields)
+    names = ("image1", "image2") if operation is Operation.FACE_MATCH else ("image",)
+    return tuple(read_picture(fields.pop(name)) for name in names if name in fields)
+
+
+def _all_pictures(fields: dict[str, Any]) -> tuple[bytes, ...]:
+    """``image``, ``image1`` and so on (CBOR is flat), and those of ``images`` (JSON). Takes them out of the fields."""
+    several = fields.pop("images", [])
+    if not isinstance(several, list):
+        raise BadRequest("images is a list of pictures")
+    names = [name for name in fields if _IMAGE.fullmatch(name)]
+    return tuple(map(read_picture, [*(fields.pop(name) for name in names), *several]))
+
+
 def _options(options: Mapping[str, Any], address: Address) -> dict[str, Any]:
     unknown = ", ".join(ascii(name)[:64] for name in sorted(options.keys() - OPTIONS)[:3])
     if unknown:
         raise BadRequest(f"there is no field {unknown} here")
-    person = options.get("person", address.person)
+    name = options.get("name")
+    person = options.get("person", None if name else address.person)
     if person is not None and not isinstance(person, str):
         raise BadRequest("person is given as text")
     return {
         "person": person,
+        "name": None if name is None else checked_name(name),
         "landmarks": read_landmarks(options.get("landmarks", False)),
         "annotate": read_flag("annotate", options.get("annotate", False)),
     }
@@ -89,6 +148,8 @@ def _verdict(reply: Reply) -> str:
             return _recognition_verdict(reply)
         case Comparison():
             return f"{'same' if reply.match else 'different'} {reply.score:.2f}"
+        case Enrolment():
+            return f"enrolled {reply.person.slug}"
         case Detection():
             return f"faces {len(reply.faces)}" if reply.faces else "no_face"
 

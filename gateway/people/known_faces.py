@@ -7,16 +7,16 @@ import logging
 import math
 import threading
 import time
-import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.errors import BadRequest, Busy, GatewayError, MultipleFaces, NoFace
-from gateway.model import FoundFace
-from gateway.people.gallery import Gallery
-from gateway.people.store import Described, Enrolled, PeopleStore, Sources
+from gateway.model import Box, FoundFace, checked_name
+from gateway.people.registry import Registry, Sitting
+from gateway.people.store import KNOWN_FACES, Described, Picture
 
 log = logging.getLogger(__name__)
 
@@ -57,27 +57,25 @@ class KnownFaces:
     def __init__(
         self,
         folder: Path,
-        store: PeopleStore,
-        gallery: Gallery,
+        registry: Registry,
         describe: Callable[[bytes], FoundFace],
         describe_again: Callable[[bytes], FoundFace],
         *,
-        recipe: str,
         rescan_s: float,
     ) -> None:
         self._folder = folder
-        self._store = store
-        self._gallery = gallery
+        self._registry = registry
+        self._store = registry.store
         self._describe = describe
         self._describe_again = describe_again
-        self._recipe = recipe
         self._rescan_s = rescan_s
-        self.progress = Progress()
+        self.progress = Progress(people=len(registry.gallery))
         self._again_at = math.inf
         self._published = -math.inf
         self._stopping = threading.Event()
+        self._renewed = -1  # the store's revision at that time
+        registry.digests_in_folders = self._digests
         self._thread = threading.Thread(target=self._watch, name="known-faces")
-        self._publish()
 
     def start(self) -> None:
         self._thread.start()
@@ -89,10 +87,10 @@ class KnownFaces:
 
     def _watch(self) -> None:
         last: object = object()  # like no snapshot
-        renewed = False
         while not self._stopping.is_set():
             try:
-                renewed = renewed or self._renew()
+                if self._store.revision() != self._renewed:
+                    self._renew()
                 now = _snapshot(self._folder)
                 if now != last or time.monotonic() > self._again_at:
                     self._again_at = math.inf
@@ -111,64 +109,67 @@ class KnownFaces:
             log.warning("there is no folder %s: whoever was known stays known", self._folder)
             self.progress = replace(self.progress, finished=True)
 
-    def _renew(self) -> bool:
-        """Whoever was described by another recipe, anew from the chips that were kept. Whether that is settled."""
-        outdated = self._store.outdated(self._recipe)
+    def _renew(self) -> None:
+        """Whoever was described by another recipe, anew from the chips that were kept: after a start, or an import."""
+        outdated = self._store.outdated(self._registry.recipe)
         if outdated:
             log.info("descriptors are made in another way now: making %d again", len(outdated))
         settled = True
-        for picture in outdated:
-            if self._stopping.is_set():
-                raise CancelledError
-            assert picture.face.chips is not None
+        for digest in outdated:
             try:
-                face = self._described(self._describe_again, picture.face.chips)
-                self._store.add(replace(picture, recipe=self._recipe, face=face))
+                chips = self._store.chips(digest)
+                if chips is not None:  # else they were removed meanwhile
+                    face = self._patiently(self._describe_again, chips)
+                    assert face.descriptor is not None
+                    self._store.renew(digest, self._registry.recipe, face.descriptor)
             except GatewayError as error:
-                log.warning("the descriptor of %s cannot be made again: %s", picture.source, error)
+                log.warning("the descriptor of picture %.16s cannot be made again: %s", digest, error)
                 settled = settled and isinstance(error, UNUSABLE)  # else it is tried again
-            if time.monotonic() > self._published + PUBLISH_S:
-                self._publish()
-        if outdated:
-            self._publish()
-        return settled
+            self._publish_now_and_then()
+        self._publish()
+        if settled:
+            self._renewed = self._store.revision()
 
     def _import(self, paths: list[Path]) -> None:
         self.progress = replace(self.progress, done=0, of=len(paths), skipped=())
-        before = self._store.sources()
-        moved = self._forget_missing(before, {self._source(path) for path in paths})
-        kept = set()
+        known = self._store.from_folder(self._registry.recipe)
+        present = {self._source(path) for path in paths}
+        fresh = {_digest(path) for path in paths if self._source(path) not in known}
+        before = self._store.from_folder()
+        moved = self._forget({source: digest for source, digest in before.items() if digest not in fresh}, present)
         for path in paths:
-            if self._stopping.is_set():
-                raise CancelledError
             try:
-                kept.add(self._enroll(path, moved))
+                self._enrol(path, known.get(self._source(path)), moved)
             except UNUSABLE as error:
                 self._skip(path, error)
             except (GatewayError, OSError) as error:  # says nothing of the picture: if it was known, it stays known
                 self._skip(path, error)
                 self._again_at = time.monotonic() + AGAIN_S
-                kept.update(before.get(self._source(path), set()))
             self.progress = replace(self.progress, done=self.progress.done + 1)
-            if time.monotonic() > self._published + PUBLISH_S:
-                self._publish()
-        self._store.retain(kept)
-        self._publish()
+            self._publish_now_and_then()
+        self._forget(self._store.from_folder(), present)  # who moved to another folder
         self.progress = replace(self.progress, finished=True)
-        log.info("%d people known by %d pictures in %s", len(self._gallery.people), len(kept), self._folder)
+        log.info("%d people known, %d pictures in %s", len(self._registry.gallery), len(paths), self._folder)
 
-    def _forget_missing(self, before: Sources, present: set[str]) -> dict[str, Described]:
-        """At once, however long the import takes; gives what was kept of them, by digest: they may only have moved."""
-        stay = {picture for source in present for picture in before.get(source, ())}
-        gone = {digest for pictures in before.values() for _, digest in pictures - stay}
-        found = {digest: self._store.described(digest, self._recipe) for digest in gone}
-        self._store.retain(stay)
+    def _forget(self, known: Mapping[str, str], present: set[str]) -> dict[str, Described]:
+        """Pictures that are not in the folder any more, at once, however long the import takes; gives what was kept of
+        them, by digest: they may only have moved.
+        """
+        gone = {source: digest for source, digest in known.items() if source not in present}
+        found = {digest: self._store.described(digest, self._registry.recipe) for digest in gone.values()}
+        self._store.forget(gone)
         self._publish()
         return {digest: face for digest, face in found.items() if face is not None}
 
+    def _publish_now_and_then(self) -> None:
+        if self._stopping.is_set():
+            raise CancelledError
+        if time.monotonic() > self._published + PUBLISH_S:
+            self._publish()
+
     def _publish(self) -> None:
-        self._gallery.load(self._store.templates(self._recipe))
-        self.progress = replace(self.progress, people=len(self._gallery.people))
+        self._registry.follow()
+        self.progress = replace(self.progress, people=len(self._registry.gallery))
         self._published = time.monotonic()
 
     def _skip(self, path: Path, error: Exception) -> None:
@@ -176,39 +177,63 @@ class KnownFaces:
         log.warning("skipped the known face %s", reason)
         self.progress = replace(self.progress, skipped=(*self.progress.skipped, reason))
 
-    def _enroll(self, path: Path, moved: Mapping[str, Described]) -> tuple[str, str]:
-        """Its (name, digest). A face is described once for a picture's bytes, wherever they lie."""
+    def _enrol(self, path: Path, before: str | None, moved: Mapping[str, Described]) -> None:
+        """``before``: the digest of what lay there the last time."""
         if path.parent == self._folder:
             raise BadRequest("put it into a folder named after the person")
-        data = path.read_bytes()
-        name, digest = _name(path), hashlib.sha256(data).hexdigest()
-        face = self._store.described(digest, self._recipe)
-        if face is None:
-            face = moved[digest] if digest in moved else self._described(self._describe, data)
-        self._store.add(Enrolled(name, self._source(path), digest, self._recipe, face))
-        return name, digest
+        data, source = path.read_bytes(), self._source(path)
+        digest = hashlib.sha256(data).hexdigest()
+        if digest == before:
+            return
+        try:
+            if self._store.buried(digest):
+                raise BadRequest("it was removed: enrol it by another way if it is to come back")
+            name = checked_name(path.parent.name.replace("_", " "))
+            known = moved.get(digest) or self._store.described(digest, self._registry.recipe)  # for its bytes, once
+            picture = self._picture(data, known, source)
+        except UNUSABLE:
+            if before is not None:
+                self._store.forget([source])
+            raise
+        if before is not None:
+            self._store.forget([source])
+        self._store.enrol_from_folder(name, picture)
+
+    def _picture(self, data: bytes, known: Described | None, source: str) -> Picture:
+        if known is not None:
+            face = FoundFace(Box(0, 0, 1, 1), known.descriptor, chips=known.chips)
+        else:
+            face = self._patiently(self._describe, data)
+            self._registry.check(face, "it")
+        return self._registry.kept(Sitting(data, face), source)
 
     def _source(self, path: Path) -> str:
         """Fit to be stored and shown, also where the file system's names are no text."""
-        return str(path.relative_to(self._folder)).encode(errors="backslashreplace").decode()
+        return KNOWN_FACES + str(path.relative_to(self._folder)).encode(errors="backslashreplace").decode()
 
-    def _described(self, describe: Callable[[bytes], FoundFace], data: bytes) -> Described:
+    def _digests(self, folders: Collection[str]) -> set[str]:
+        """Of all pictures in the folders of somebody who is removed, imported or not yet."""
+        found = set()
+        for path in _snapshot(self._folder) or {}:
+            with suppress(OSError, BadRequest):
+                if path.parent != self._folder and checked_name(path.parent.name.replace("_", " ")) in folders:
+                    found.add(hashlib.sha256(path.read_bytes()).hexdigest())
+        return found
+
+    def _patiently(self, describe: Callable[[bytes], FoundFace], data: bytes) -> FoundFace:
         while True:
             try:
-                face = describe(data)
-                assert face.descriptor is not None
-                return Described(face.descriptor, face.chips)
+                return describe(data)
             except Busy as busy:
                 if self._stopping.wait(busy.retry_after):
                     raise CancelledError from None
 
 
-def _name(path: Path) -> str:
-    """The folder's name, with spaces for underscores. Raises BadRequest if that is no name."""
-    name = " ".join(unicodedata.normalize("NFC", path.parent.name).replace("_", " ").split())
-    if not name or not name.isprintable():  # a name that is no text is not printable either
-        raise BadRequest("the folder's name is no person's name")
-    return name
+def _digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def _snapshot(folder: Path) -> Snapshot | None:

@@ -18,7 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
-"""Shape (n, 128) for descriptors of unit length, (n, 130) for those that are ready to be compared."""
+"""Shape (n, 128) for descriptors of unit length, (n, COLUMNS) for those that are ready to be compared."""
+
+COLUMNS = 132
+"""128, two for what resemblance to the typical faces adds, and two of nothing: a row of whole 16 bytes is compared a
+sixth faster (measured).
+"""
 
 TYPICAL = Path(__file__).with_name("typical.npy")
 """float32, (32, 128), of unit length. ``python -m benchmarks.calibration --write`` made it."""
@@ -33,16 +38,21 @@ class Similarity:
         self._typical = typical
 
     def probes(self, descriptors: Vectors) -> Vectors:
-        """(n, 130), for faces that are looked up: their product with templates is the similarity."""
-        return np.column_stack([descriptors, self._bonus(descriptors), np.ones(len(descriptors), np.float32)])
+        """(n, COLUMNS), for faces that are looked up: their product with templates is the similarity."""
+        return self._columns(descriptors, self._bonus(descriptors), 1)
 
     def templates(self, descriptors: Vectors) -> Vectors:
-        """(n, 130), for known faces."""
-        return np.column_stack([descriptors, np.ones(len(descriptors), np.float32), self._bonus(descriptors)])
+        """(n, COLUMNS), for known faces."""
+        return self._columns(descriptors, 1, self._bonus(descriptors))
 
     def of(self, one: Vectors, other: Vectors) -> float:
         """Of two descriptors, (128,) each."""
         return float((self.probes(one[None]) @ self.templates(other[None]).T).item())
+
+    def _columns(self, descriptors: Vectors, one: Vectors | int, other: Vectors | int) -> Vectors:
+        columns = np.zeros((len(descriptors), COLUMNS), np.float32)
+        columns[:, :128], columns[:, 128], columns[:, 129] = descriptors, one, other
+        return columns
 
     def _bonus(self, descriptors: Vectors) -> Vectors:
         if self._typical is None or not len(descriptors):

@@ -2,210 +2,347 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
+import logging
 import sqlite3
-import threading
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from slugify import slugify
+from numpy.typing import NDArray
 
-from gateway.errors import StartError
-from gateway.model import PERSON, Descriptor, Person
-from gateway.people.gallery import Template
-from gateway.people.store import Described, Enrolled, Sources
+from gateway.errors import Conflict, GatewayError, UnknownPerson
+from gateway.model import Descriptor, Person
+from gateway.people.cipher import Cipher
+from gateway.people.database import Database, unusable
+from gateway.people.rows import Rows
+from gateway.people.statements import PICTURE_ID, changed, drop, drop_if_empty, entry, key, named, nobody, note, touched
+from gateway.people.store import (
+    KNOWN_FACES,
+    AuditLine,
+    Changes,
+    Described,
+    Entry,
+    Picture,
+    Portable,
+)
 
-SCHEMA_VERSION = 2
-SCHEMA = """
-CREATE TABLE people (
-    id INTEGER PRIMARY KEY,
-    slug TEXT NOT NULL UNIQUE,
-    name TEXT NOT NULL UNIQUE,
-    created REAL NOT NULL
-);
-CREATE TABLE pictures (
-    person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
-    digest TEXT NOT NULL,       -- SHA-256 of the picture, hex
-    source TEXT NOT NULL,
-    recipe TEXT NOT NULL,       -- how the descriptor was made
-    descriptor BLOB NOT NULL,   -- 128 float32, little-endian, of unit length
-    created REAL NOT NULL,
-    chips BLOB,                 -- a JPEG of the aligned face
-    PRIMARY KEY (person, digest)
-);
-CREATE INDEX pictures_by_digest ON pictures (digest);
-"""
-FROM_1 = """
-ALTER TABLE pictures RENAME TO before;
-DROP INDEX pictures_by_digest;
-CREATE TABLE pictures (
-    person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
-    digest TEXT NOT NULL,
-    source TEXT NOT NULL,
-    recipe TEXT NOT NULL,
-    descriptor BLOB NOT NULL,
-    created REAL NOT NULL,
-    chips BLOB,
-    PRIMARY KEY (person, digest)
-);
-INSERT OR REPLACE INTO pictures
-    SELECT person, digest, source, recipe, descriptor, created, NULL FROM before ORDER BY created;
-DROP TABLE before;
-CREATE INDEX pictures_by_digest ON pictures (digest);
-"""
-"""Version 1 kept no chips, and a row for each recipe."""
-_FLOAT32 = np.dtype("<f4")
-DESCRIPTOR_BYTES = 128 * _FLOAT32.itemsize
+log = logging.getLogger(__name__)
+
+_ENTRIES = (
+    "SELECT slug, name, p.created, digest, source, q.created, counter FROM {people} p"
+    " LEFT JOIN pictures q ON q.person = p.id {where} ORDER BY slug, q.created, digest"
+)
 
 
 class SqliteStore:
-    """Safe to use from several threads. Raises StartError if the file cannot be used."""
+    """A PeopleStore. Safe to use from several threads and processes. Raises StartError if the file cannot be used."""
 
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, path: Path, cipher: Cipher | None = None, *, seals: bool = True) -> None:
+        """``seals``: with a key that is given for the first time; else the store is refused then."""
+        self.database = Database(path)
+        self.rows = Rows(cipher or Cipher(None))
         try:
-            path.touch(0o600)  # what it holds is biometric; SQLite gives its log the same mode
-            path.chmod(0o600)
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise _unusable(path, error) from None
-        try:
-            self._prepare()
-            self._check()
-        except (sqlite3.Error, ValueError) as error:  # ValueError: text that is no UTF-8
-            self._db.close()
-            raise _unusable(path, error) from None
+            if self.rows.check(self.database, seals):
+                log.warning("%s is sealed from now on; backups that were made before are not: delete them", path)
+            ((self._secret,),) = self.database.rows("SELECT value FROM meta WHERE key = 'secret'")
+        except (ValueError, GatewayError) as error:
+            self.database.close()
+            raise unusable(path, error) from None
 
     def close(self) -> None:
-        with self._lock:
-            self._db.close()
+        self.database.close()
 
-    def templates(self, recipe: str) -> list[Template]:
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT slug, name, descriptor FROM pictures JOIN people ON people.id = person"
-                " WHERE recipe = ? ORDER BY slug, digest",
-                (recipe,),
+    def revision(self) -> int:
+        ((revision,),) = self.database.rows("SELECT value FROM meta WHERE key = 'revision'")
+        return int(revision)
+
+    def changes(self, since: int, recipe: str, most: int = 50_000) -> Changes:
+        with self.database.reading() as db:
+            (end,) = db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()
+            changed = db.execute(
+                "SELECT id, revision FROM people WHERE revision > ? ORDER BY revision LIMIT ?", (since, most)
             ).fetchall()
-        return [Template(Person(slug, name), _unpack(blob)) for slug, name, blob in rows]
+            revision = changed[-1][1] if len(changed) == most else end
+            try:
+                roll = self.rows.roll(db, since, revision, recipe)
+            except ValueError as error:
+                raise unusable(self.database.path, error) from None
+            gone = [key for (key,) in db.execute("SELECT person FROM gone WHERE revision > ?", (since,))]
+        here = set(roll.keys.tolist())  # who is left without a picture of this recipe is as good as gone
+        return Changes(revision, roll, [*gone, *(key for key, _ in changed if key not in here)])
+
+    def entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[Entry]:
+        people = "(SELECT * FROM people WHERE slug > ? AND instr(lower(name), lower(?)) ORDER BY slug LIMIT ?)"
+        rows = self.database.rows(_ENTRIES.format(people=people, where=""), (after, containing, limit))
+        return [entry(list(each)) for _, each in groupby(rows, lambda row: row[0])]
+
+    def entry(self, slug: str) -> Entry:
+        rows = self.database.rows(_ENTRIES.format(people="people", where="WHERE slug = ?"), (slug,))
+        if not rows:
+            raise nobody(slug)
+        return entry(rows)
+
+    def named(self, name: str) -> Person | None:
+        row = self.database.row("SELECT slug, name FROM people WHERE name = ?", (name,))
+        return Person(*row) if row else None
+
+    def enrol(self, who: str | Person, pictures: Iterable[Picture], door: str) -> Entry:
+        with self.database.transaction() as db:
+            person = key(db, who.slug) if isinstance(who, Person) else named(db, who)
+            added = sum(self._add(db, person, picture, time.time()) for picture in pictures)
+            if not db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone():
+                raise Conflict("that is the only picture that they are known by: remove them instead")
+            changed(db, person)
+            note(db, door, "add", person, added)
+            (slug,) = db.execute("SELECT slug FROM people WHERE id = ?", (person,)).fetchone()
+        return self.entry(slug)
+
+    def renew(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
+        with self.database.transaction() as db:
+            sealed = self.rows.descriptor_sealed(descriptor, digest)
+            db.execute("UPDATE pictures SET recipe = ?, descriptor = ? WHERE digest = ?", (recipe, sealed, digest))
+            for (person,) in db.execute("SELECT person FROM pictures WHERE digest = ?", (digest,)).fetchall():
+                touched(db, person)
+
+    def rename(self, slug: str, name: str, door: str) -> Entry:
+        with self.database.transaction() as db:
+            person = key(db, slug)
+            if db.execute("SELECT 1 FROM people WHERE name = ? AND id != ?", (name, person)).fetchone():
+                raise Conflict(f"somebody else is called {name!r}: merge them, if they are one")
+            db.execute("UPDATE people SET name = ? WHERE id = ?", (name, person))
+            touched(db, person)
+            note(db, door, "rename", person, 0)
+        return self.entry(slug)
+
+    def merge(self, slug: str, into: str, door: str) -> Entry:
+        with self.database.transaction() as db:
+            one, other = key(db, slug), key(db, into)
+            if one == other:
+                raise Conflict("that is one person already")
+            db.execute(
+                "DELETE FROM pictures WHERE counter AND person IN (?1, ?2) AND digest IN"
+                " (SELECT digest FROM pictures WHERE person IN (?1, ?2) AND NOT counter)",
+                (one, other),
+            )
+            moved = db.execute("UPDATE OR IGNORE pictures SET person = ? WHERE person = ?", (other, one)).rowcount
+            db.execute("UPDATE folders SET person = ? WHERE person = ?", (other, one))
+            note(db, door, "merge", one, moved)
+            drop(db, one)
+            changed(db, other)
+            note(db, door, "merged", other, moved)
+        self.database.scrub()
+        return self.entry(into)
+
+    def remove_picture(self, slug: str, picture: str, door: str) -> Entry | None:
+        with self.database.transaction() as db:
+            person = key(db, slug)
+            row = db.execute(
+                "SELECT digest FROM pictures WHERE person = ? AND substr(digest, 1, ?) = ?",
+                (person, PICTURE_ID, picture),
+            ).fetchone()
+            if row is None:
+                raise UnknownPerson(f"{slug} has no picture {picture}")
+            self._bury(db, [row[0]], erased=False)
+            db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, row[0]))
+            note(db, door, "remove_picture", person, 1)
+            left = drop_if_empty(db, person)
+        self.database.scrub()
+        return self.entry(slug) if left else None
+
+    def remove(self, slug: str, door: str, *, erase: bool = False, also: Collection[str] = ()) -> Person:
+        with self.database.transaction() as db:
+            person = key(db, slug)
+            (name,) = db.execute("SELECT name FROM people WHERE id = ?", (person,)).fetchone()
+            digests = [each for (each,) in db.execute("SELECT digest FROM pictures WHERE person = ?", (person,))]
+            self._bury(db, [*digests, *also], erased=erase)
+            if erase:
+                self._forget_counters(db, person)
+            pictures = db.execute("DELETE FROM pictures WHERE person = ?", (person,)).rowcount
+            note(db, door, "erase" if erase else "remove", person, pictures)
+            drop(db, person)
+        self.database.scrub()
+        return Person(slug, name)
+
+    def folders(self, slug: str) -> list[str]:
+        rows = self.database.rows(
+            "SELECT f.name FROM folders f JOIN people p ON p.id = f.person WHERE slug = ?", (slug,)
+        )
+        return [name for (name,) in rows]
+
+    def counters(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
+        rows = self.database.rows(
+            "SELECT slug, digest, descriptor FROM pictures JOIN people p ON p.id = person WHERE counter AND recipe = ?",
+            (recipe,),
+        )
+        return [(slug, digest[:PICTURE_ID], self.rows.descriptor(blob, digest)) for slug, digest, blob in rows]
+
+    def outdated(self, recipe: str) -> list[str]:
+        rows = self.database.rows(
+            "SELECT DISTINCT digest FROM pictures WHERE recipe != ? AND chips IS NOT NULL", (recipe,)
+        )
+        return [digest for (digest,) in rows]
+
+    def chips(self, digest: str) -> bytes | None:
+        row = self.database.row("SELECT chips FROM pictures WHERE digest = ? AND chips IS NOT NULL", (digest,))
+        return self.rows.opened(row[0], f"chips of {digest}") if row else None
 
     def described(self, digest: str, recipe: str) -> Described | None:
-        with self._lock:
-            row = self._db.execute(
-                "SELECT descriptor, chips FROM pictures WHERE digest = ? AND recipe = ?", (digest, recipe)
-            ).fetchone()
-        return Described(_unpack(row[0]), row[1]) if row else None
+        row = self.database.row(
+            "SELECT descriptor, chips FROM pictures WHERE digest = ? AND recipe = ?", (digest, recipe)
+        )
+        return self.rows.described(row, digest)
 
-    def sources(self) -> Sources:
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT source, name, digest FROM pictures JOIN people ON people.id = person"
-            ).fetchall()
-        found: Sources = {}
-        for source, name, digest in rows:
-            found.setdefault(source, set()).add((name, digest))
-        return found
+    def from_folder(self, recipe: str | None = None) -> dict[str, str]:
+        rows = self.database.rows(
+            "SELECT source, digest FROM pictures WHERE substr(source, 1, ?) = ? AND recipe = coalesce(?, recipe)",
+            (len(KNOWN_FACES), KNOWN_FACES, recipe),
+        )
+        return dict(rows)
 
-    def outdated(self, recipe: str) -> list[Enrolled]:
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT name, source, digest, recipe, descriptor, chips FROM pictures"
-                " JOIN people ON people.id = person WHERE recipe != ? AND chips IS NOT NULL",
-                (recipe,),
-            ).fetchall()
-        return [
-            Enrolled(name, source, digest, made, Described(_unpack(blob), chips))
-            for name, source, digest, made, blob, chips in rows
-        ]
+    def enrol_from_folder(self, folder: str, picture: Picture) -> None:
+        with self.database.transaction() as db:
+            if db.execute("SELECT 1 FROM tombstones WHERE digest = ?", (self._keyed(picture.digest),)).fetchone():
+                raise Conflict("it was removed meanwhile")
+            row = db.execute("SELECT person FROM folders WHERE name = ?", (folder,)).fetchone()
+            person = row[0] if row else named(db, folder)
+            db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (folder, person))
+            if self._add(db, person, picture, time.time()):
+                note(db, "known_faces", "add", person, 1)
+            changed(db, person)
 
-    def add(self, picture: Enrolled) -> None:
-        with self._lock, self._transaction():
-            self._db.execute(
-                "INSERT INTO pictures (person, digest, source, recipe, descriptor, created, chips)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-                " SET recipe = excluded.recipe, descriptor = excluded.descriptor, chips = excluded.chips"
-                " WHERE recipe != excluded.recipe",
-                (
-                    self._person(picture.name),
-                    picture.digest,
-                    picture.source,
-                    picture.recipe,
-                    picture.face.descriptor.astype(_FLOAT32).tobytes(),
-                    time.time(),
-                    picture.face.chips,
-                ),
+    def forget(self, sources: Collection[str]) -> None:
+        if not sources:
+            return
+        with self.database.transaction() as db:
+            for source in sources:
+                for (person,) in db.execute("SELECT person FROM pictures WHERE source = ?", (source,)).fetchall():
+                    db.execute("DELETE FROM pictures WHERE person = ? AND source = ?", (person, source))
+                    note(db, "known_faces", "remove_picture", person, 1)
+                    drop_if_empty(db, person)
+        self.database.scrub()
+
+    def buried(self, digest: str) -> bool:
+        return self.database.row("SELECT 1 FROM tombstones WHERE digest = ?", (self._keyed(digest),)) is not None
+
+    def export(self, slug: str | None = None) -> Iterator[Portable]:
+        slugs = [slug] if slug is not None else [row[0] for row in self.database.rows("SELECT slug FROM people")]
+        for each in slugs:
+            person = self.entry(each).person
+            rows = self.database.rows(
+                "SELECT digest, source, recipe, descriptor, chips, original, counter, q.created FROM pictures q"
+                " JOIN people p ON p.id = person WHERE slug = ? ORDER BY q.created, digest",
+                (each,),
+            )
+            yield Portable(person, [self.rows.picture(row) for row in rows], [row[7] for row in rows])
+
+    def adopt(self, people: Iterable[Portable], door: str) -> int:
+        added = 0
+        with self.database.transaction() as db:
+            for each in people:
+                if all(picture.counter for picture in each.pictures):
+                    continue
+                person = named(db, each.person.name)
+                dated = zip(each.pictures, each.added, strict=True)
+                new = sum(self._add(db, person, _elsewhere(picture), moment) for picture, moment in dated)
+                changed(db, person)
+                note(db, door, "import", person, new)
+                added += new
+        return added
+
+    def unchanged_since(self, moment: float) -> list[str]:
+        return [slug for (slug,) in self.database.rows("SELECT slug FROM people WHERE changed < ?", (moment,))]
+
+    def faces(self, recipe: str) -> tuple[list[Person], NDArray[np.float32]]:
+        rows = self.database.rows(
+            "SELECT slug, name, digest, descriptor FROM pictures JOIN people p ON p.id = person"
+            " WHERE recipe = ? AND NOT counter ORDER BY slug, digest",
+            (recipe,),
+        )
+        faces = self.rows.descriptors([row[3] for row in rows], [row[2] for row in rows])
+        return [Person(slug, name) for slug, name, *_ in rows], faces
+
+    def audit(self, limit: int) -> list[AuditLine]:
+        rows = self.database.rows(
+            "SELECT at, door, action, person, pictures FROM audit ORDER BY id DESC LIMIT ?", (limit,)
+        )
+        return [AuditLine(*row) for row in rows]
+
+    def _add(self, db: sqlite3.Connection, person: int, picture: Picture, moment: float) -> int:
+        """How many were added: one, or none that was not there."""
+        descriptor, chips, original = self.rows.packed(picture)
+        db.execute("DELETE FROM tombstones WHERE digest = ?", (self._keyed(picture.digest),))
+        return db.execute(
+            "INSERT INTO pictures (person, digest, source, recipe, descriptor, chips, original, created, counter)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET source = excluded.source,"
+            " recipe = excluded.recipe, descriptor = excluded.descriptor, chips = excluded.chips,"
+            " counter = excluded.counter"
+            " WHERE source != excluded.source OR recipe != excluded.recipe OR counter != excluded.counter",
+            (
+                person,
+                picture.digest,
+                picture.source,
+                picture.recipe,
+                descriptor,
+                chips,
+                original,
+                moment,
+                picture.counter,
+            ),
+        ).rowcount
+
+    def erased(self) -> list[bytes]:
+        """What tells the pictures of those who were erased, to whoever has them."""
+        return [digest for (digest,) in self.database.rows("SELECT digest FROM tombstones WHERE erased")]
+
+    def secret(self) -> bytes:
+        return bytes(self._secret)
+
+    def stay_erased(self, tombstones: Iterable[bytes], secret: bytes) -> None:
+        """In a backup that was made before: whoever was erased since is erased here too."""
+        with self.database.transaction() as db:
+            self._secret = secret
+            db.execute("UPDATE meta SET value = ? WHERE key = 'secret'", (secret,))
+            db.executemany("INSERT OR REPLACE INTO tombstones VALUES (?, 1)", ((each,) for each in tombstones))
+            buried = {each for (each,) in db.execute("SELECT digest FROM tombstones WHERE erased")}
+            rows = db.execute("SELECT person, digest, counter FROM pictures").fetchall()
+            for person, digest, counter in rows:
+                if self._keyed(digest) in buried and counter:
+                    db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, digest))
+                elif self._keyed(digest) in buried:
+                    db.execute("DELETE FROM pictures WHERE person = ?", (person,))
+            for person in {row[0] for row in rows}:
+                if not db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone():
+                    drop(db, person)
+        self.database.scrub()
+
+    def _forget_counters(self, db: sqlite3.Connection, person: int) -> None:
+        """Pictures of theirs that are kept of those whom they were taken for."""
+        for other, digest in db.execute(
+            "SELECT person, digest FROM pictures WHERE counter AND person != ?1 AND digest IN"
+            " (SELECT digest FROM pictures WHERE person = ?1 AND NOT counter)",
+            (person,),
+        ).fetchall():
+            db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (other, digest))
+            touched(db, other)
+
+    def _bury(self, db: sqlite3.Connection, digests: Iterable[str], *, erased: bool) -> None:
+        for digest in digests:
+            db.execute(
+                "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO UPDATE SET erased = max(erased, excluded.erased)",
+                (self._keyed(digest), erased),
             )
 
-    def retain(self, pictures: Collection[tuple[str, str]]) -> None:
-        with self._lock, self._transaction():
-            known = self._db.execute("SELECT name, digest FROM pictures JOIN people ON people.id = person").fetchall()
-            self._db.executemany(
-                "DELETE FROM pictures WHERE person = (SELECT id FROM people WHERE name = ?) AND digest = ?",
-                [picture for picture in known if picture not in pictures],
-            )
-            self._db.execute("DELETE FROM people WHERE id NOT IN (SELECT person FROM pictures)")
-        with self._lock:  # or what was forgotten would stand in the log until the end
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-
-    def _prepare(self) -> None:
-        for pragma in ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON"):
-            self._db.execute(f"PRAGMA {pragma}")
-        (damage,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if damage != "ok" or version > SCHEMA_VERSION:
-            raise sqlite3.DatabaseError("it is damaged" if damage != "ok" else "it was written by a newer version")
-        if version == 0:
-            self._write(SCHEMA)
-        elif version == 1:
-            self._write(FROM_1)
-
-    def _write(self, schema: str) -> None:
-        self._db.executescript(f"BEGIN; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-
-    def _check(self) -> None:
-        """A descriptor with a flipped bit may be so long that everybody resembles it: SQLite itself sees no harm."""
-        rows = self._db.execute("SELECT slug, descriptor FROM pictures JOIN people ON people.id = person")
-        for slug, blob in rows:
-            if not PERSON.fullmatch(slug) or len(blob) != DESCRIPTOR_BYTES or not _is_unit(_unpack(blob)):
-                raise sqlite3.DatabaseError("a known picture in it is damaged")
-
-    def _person(self, name: str) -> int:
-        row = self._db.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
-        if row is None:
-            row = self._db.execute(
-                "INSERT INTO people (slug, name, created) VALUES (?, ?, ?) RETURNING id",
-                (self._free_slug(name), name, time.time()),
-            ).fetchone()
-        return int(row[0])
-
-    def _free_slug(self, name: str) -> str:
-        """ASCII for names in any script; a name without letters gets one from its digest."""
-        stem = slugify(name, separator="_", max_length=48) or hashlib.sha256(name.encode()).hexdigest()[:8]
-        slug, n = stem, 2
-        while self._db.execute("SELECT 1 FROM people WHERE slug = ?", (slug,)).fetchone():
-            slug, n = f"{stem}_{n}", n + 1
-        return slug
+    def _keyed(self, digest: str) -> bytes:
+        """Tells nothing of the picture to whoever has not got the store."""
+        return hmac.digest(self._secret, digest.encode(), "sha256")
 
 
-def _unusable(path: Path, error: Exception) -> StartError:
-    return StartError(
-        f"The people store {path} cannot be used ({error}): "
-        "put a backup in its place, or move it away and the known faces are read anew."
-    )
-
-
-def _is_unit(descriptor: Descriptor) -> bool:
-    return bool(abs(np.linalg.norm(descriptor.astype(np.float64)) - 1) < 1e-3)
-
-
-def _unpack(blob: bytes) -> Descriptor:
-    return np.frombuffer(blob, _FLOAT32).astype(np.float32)
+def _elsewhere(picture: Picture) -> Picture:
+    """From another machine's folder: this one's has no say in it."""
+    if not picture.source.startswith(KNOWN_FACES):
+        return picture
+    return replace(picture, source=f"import:{picture.source}")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.model import Descriptor
-from gateway.people.gallery import Template
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.model import Descriptor, Person
+
+KNOWN_FACES = "known_faces/"
+"""How the source of a picture from the folder begins."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,39 +26,178 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Enrolled:
-    """One picture of one person as the store keeps it.
+class Picture:
+    """One picture of a person as the store keeps it.
 
-    ``name``: the person's; ``source``: where the picture came from; ``digest``: SHA-256 of the picture, in hex;
-    ``recipe``: how the descriptor was made (vision.options.RECIPES).
+    ``digest``: SHA-256 of the picture, in hex; ``source``: where it came from; ``recipe``: how the descriptor was made
+    (vision.options.RECIPES); ``original``: the picture itself, where it is kept; ``counter``: it shows somebody who was
+    wrongly taken for this person.
     """
 
-    name: str
-    source: str
     digest: str
+    source: str
     recipe: str
     face: Described
+    original: bytes | None = None
+    counter: bool = False
 
 
-Sources = dict[str, set[tuple[str, str]]]
-"""Where known pictures came from, with the (name, digest) of what came from there."""
+@dataclass(frozen=True, slots=True)
+class PictureEntry:
+    """``id``: the first 16 digits of the digest; ``added``: seconds since 1970."""
+
+    id: str
+    source: str
+    added: float
+    counter: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A person as people read of them."""
+
+    person: Person
+    added: float
+    pictures: tuple[PictureEntry, ...]
+
+    @property
+    def known_by(self) -> int:
+        """Pictures that show them."""
+        return sum(not picture.counter for picture in self.pictures)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Roll:
+    """People as the gallery wants them, in columns of one length.
+
+    ``keys``: int64, the store's own numbers; ``descriptors``: (n, 128), the mean of each person's pictures, of unit
+    length; ``pictures``: how many these are. ``counters``: (m, 128), faces wrongly taken for those in ``counter_keys``.
+    """
+
+    keys: NDArray[np.int64]
+    people: Sequence[Person]
+    descriptors: NDArray[np.float32]
+    pictures: NDArray[np.int64]
+    counters: NDArray[np.float32]
+    counter_keys: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """Up to ``revision``: who is new or not what they were, and the keys of those who are gone."""
+
+    revision: int
+    roll: Roll
+    gone: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """``person``: a random name for them, which tells nothing; ``door``: by which this was done."""
+
+    at: float
+    door: str
+    action: str
+    person: str
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portable:
+    """A person with all that is kept of them, as archives hold it. ``added``: of each picture, seconds since 1970."""
+
+    person: Person
+    pictures: Sequence[Picture]
+    added: Sequence[float]
 
 
 class PeopleStore(Protocol):
-    def templates(self, recipe: str) -> list[Template]:
-        """Every known picture whose descriptor was made by that recipe."""
+    """What changes something is done in whole or not at all, is on the disk when it returns, and stands in the audit.
+
+    ``door`` says by which way it was asked for. All raise UnknownPerson for a slug that nobody has, and GatewayError if
+    the store fails.
+    """
+
+    def revision(self) -> int:
+        """Grows with every change, whichever process made it."""
+
+    def changes(self, since: int, recipe: str, most: int = 50_000) -> Changes:
+        """Of descriptors made by that recipe, after that revision; after 0, everybody. Of more than ``most`` people the
+        first: whoever wants the rest asks again, from the revision that this is up to.
+        """
+
+    def entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[Entry]:
+        """By slug, from the one after that; of those whose name contains the text."""
+
+    def entry(self, slug: str) -> Entry:
+        """One person's."""
+
+    def named(self, name: str) -> Person | None:
+        """Who has this name."""
+
+    def enrol(self, who: str | Person, pictures: Iterable[Picture], door: str) -> Entry:
+        """Adds pictures to a person; a name that nobody has makes a new one. Pictures that they have already stay.
+
+        Raises Conflict if no picture would be left that shows them.
+        """
+
+    def renew(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
+        """The descriptor of a picture, made by another recipe."""
+
+    def rename(self, slug: str, name: str, door: str) -> Entry:
+        """Raises Conflict if somebody else has that name."""
+
+    def merge(self, slug: str, into: str, door: str) -> Entry:
+        """Both are one from now on, under the second's name and slug."""
+
+    def remove_picture(self, slug: str, picture: str, door: str) -> Entry | None:
+        """By its id. With the last one that shows them the person goes, and there is None. Raises UnknownPerson if they
+        have none of that id.
+        """
+
+    def remove(self, slug: str, door: str, *, erase: bool = False, also: Collection[str] = ()) -> Person:
+        """The person and everything of them. Neither their pictures in known_faces/ will bring them back, nor others
+        with the digests ``also``.
+        """
+
+    def folders(self, slug: str) -> list[str]:
+        """The folders in known_faces/ that are theirs, by the names they would have as a person."""
+
+    def counters(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
+        """Every counter-example: the slug of whom it is kept, its id, its descriptor."""
+
+    def outdated(self, recipe: str) -> list[str]:
+        """The digest of every picture whose descriptor was made by another recipe, where chips were kept."""
+
+    def chips(self, digest: str) -> bytes | None:
+        """What was kept of a picture."""
 
     def described(self, digest: str, recipe: str) -> Described | None:
         """The face of a picture that was described by that recipe before, whoever it was of."""
 
-    def sources(self) -> Sources:
-        """Of every known picture."""
+    def from_folder(self, recipe: str | None = None) -> dict[str, str]:
+        """Source and digest of every picture that came from known_faces/, or of those described by that recipe."""
 
-    def outdated(self, recipe: str) -> list[Enrolled]:
-        """Every known picture whose descriptor was made by another recipe, and whose chips were kept."""
+    def enrol_from_folder(self, folder: str, picture: Picture) -> None:
+        """Adds a picture to the person whose folder has that name. Raises Conflict if it was removed meanwhile."""
 
-    def add(self, picture: Enrolled) -> None:
-        """Makes it known, and its person where that name is new. Of another recipe, it replaces what was there."""
+    def forget(self, sources: Collection[str]) -> None:
+        """The pictures that came from there, and the people who are left with none."""
 
-    def retain(self, pictures: Collection[tuple[str, str]]) -> None:
-        """Forgets every picture but these (name, digest), and the people who are left with none."""
+    def buried(self, digest: str) -> bool:
+        """Whether this picture was removed, and must not come back from the folder."""
+
+    def export(self, slug: str | None = None) -> Iterator[Portable]:
+        """One person, or everybody."""
+
+    def adopt(self, people: Iterable[Portable], door: str) -> int:
+        """Adds people from an archive, those of one name to whoever has it; how many pictures were new."""
+
+    def unchanged_since(self, moment: float) -> list[str]:
+        """The slugs of those whose pictures are all older, in seconds since 1970."""
+
+    def faces(self, recipe: str) -> tuple[list[Person], NDArray[np.float32]]:
+        """Every picture that shows somebody, by itself: whom, and the descriptors, (n, 128)."""
+
+    def audit(self, limit: int) -> list[AuditLine]:
+        """The newest first."""

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from gateway.config import LimitSettings
-from gateway.documents import SCHEMA, write_health
+from gateway.documents import SCHEMA, Document, write_health
 from gateway.errors import Timeout, going_down
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.model import LandmarkCount, Operation, Reply, Request
+from gateway.rest.people import add_people_routes
 from gateway.rest.problems import add_error_handlers
 from gateway.rest.requestlog import log_request
 from gateway.rest.seed import add_seed_routes
+
+T = TypeVar("T")
 
 SLACK_S = 30
 """Beyond what a request is good for: in that time the worker that has it is done with it, or dead."""
 
 
 def create_app(
-    submit: Callable[[Request], Future[Reply]], health: Callable[[], Health], metrics: Metrics, limits: LimitSettings
+    submit: Callable[[Request], Future[Reply]],
+    administer: Callable[[str, Mapping[str, Any], str, float], Future[Document]],
+    health: Callable[[], Health],
+    metrics: Metrics,
+    limits: LimitSettings,
+    *,
+    hosts: Sequence[str] = (),
 ) -> Flask:
+    """``hosts``: the names by which this machine is asked for, beside ``localhost`` and addresses."""
     app = Flask("gateway.rest", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.message_bytes
     app.config["MAX_FORM_PARTS"] = 16
@@ -52,7 +62,12 @@ def create_app(
         g.timing = reply.timing
         return reply
 
+    def do(operation: str, fields: Mapping[str, Any]) -> Document:
+        document = _result(administer(operation, fields, "rest", limits.request_s), limits.request_s + SLACK_S)
+        return {"schema": SCHEMA, **document}
+
     add_seed_routes(app, ask)
+    add_people_routes(app, do, hosts)
     _add_health_routes(app, health, metrics)
     return app
 
@@ -72,7 +87,7 @@ def _add_health_routes(app: Flask, health: Callable[[], Health], metrics: Metric
         return write_health(now), HTTPStatus.OK if now.ready else HTTPStatus.SERVICE_UNAVAILABLE
 
 
-def _result(reply: Future[Reply], seconds: float) -> Reply:
+def _result(reply: Future[T], seconds: float) -> T:
     try:
         return reply.result(seconds)
     except FutureTimeout:

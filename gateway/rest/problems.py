@@ -23,6 +23,7 @@ STATUS = {
     "no_face": HTTPStatus.UNPROCESSABLE_ENTITY,
     "multiple_faces": HTTPStatus.UNPROCESSABLE_ENTITY,
     "unknown_person": HTTPStatus.NOT_FOUND,
+    "conflict": HTTPStatus.CONFLICT,
     "busy": HTTPStatus.SERVICE_UNAVAILABLE,
     "expired": HTTPStatus.GATEWAY_TIMEOUT,
     "timeout": HTTPStatus.GATEWAY_TIMEOUT,

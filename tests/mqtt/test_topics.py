@@ -58,8 +58,16 @@ def test_an_operation_that_is_none_of_ours_has_a_reply_topic_all_the_same() -> N
 
 
 def test_the_bridge_is_answered_as_the_cameras_are() -> None:
-    address = read("facegate/bridge/request/health/42")
-    assert address.reply_topic == "facegate/bridge/response/health/42"
+    for operation in ("health", "people/add"):
+        address = read(f"facegate/bridge/request/{operation}")
+        assert (address.operation, address.reply_topic) == (operation, f"facegate/bridge/response/{operation}")
+        assert (address.fault, address.verdict_topic) == (None, None)
+
+
+@pytest.mark.parametrize("operation", ["", "people/", "/add", "people/add/more", "People/add", "people/add/42", "ä"])
+def test_what_is_no_operation_of_the_bridge_is_answered_beside_it(operation: str) -> None:
+    address = read(f"facegate/bridge/request/{operation}")
+    assert (address.fault, address.reply_topic) == ("the topic names no operation", "facegate/bridge/response")
 
 
 def test_the_bridge_sends_no_frames() -> None:

@@ -26,6 +26,7 @@ from gateway.model import (
     Box,
     Comparison,
     Detection,
+    Enrolment,
     Face,
     Image,
     Judgement,
@@ -199,11 +200,60 @@ def test_an_unknown_operation_is_told_the_known_ones() -> None:
         read("request/fly/42")
 
 
-def test_the_bridge_is_no_camera_to_recognise_for() -> None:
-    address = Topics("facegate").read("facegate/bridge/request/face_rec/42")
+def command(payload: bytes, operation: str = "people/add") -> tuple[dict[str, Any], str | None]:
+    address = Topics("facegate").read(f"facegate/bridge/request/{operation}")
     assert address is not None
-    with pytest.raises(Unsupported):
-        wire.read(address, JPEG, LIMITS, {}, None)
+    return wire.read_command(address, payload, LIMITS)
+
+
+def test_the_bridge_reads_fields_and_the_transaction() -> None:
+    assert command(b'{"name":"Ada","transaction":"42"}') == ({"name": "Ada"}, "42")
+    assert command(cbor2.dumps({"image1": JPEG, "image2": JPEG, "person": "ada"})) == (
+        {"person": "ada", "images": (JPEG, JPEG)},
+        None,
+    )
+    assert command(JPEG) == ({"images": (JPEG,)}, None)
+    assert command(b"") == ({}, None)
+
+
+@pytest.mark.parametrize("transaction", ["", "a" * 37, "a b", 7, ["a"]])
+def test_a_transaction_is_short_and_plain(transaction: object) -> None:
+    with pytest.raises(BadRequest, match="a transaction is"):
+        command(json.dumps({"transaction": transaction}).encode())
+
+
+def test_the_bridge_reads_no_more_than_its_limit_and_no_topic_without_an_operation() -> None:
+    with pytest.raises(TooLarge):
+        command(b"{" + bytes(LIMITS.message_bytes))
+    with pytest.raises(BadRequest, match="no operation"):
+        command(b"{}", "people/add/42")
+
+
+def test_the_bridge_answers_with_the_transaction() -> None:
+    done = wire.write_done({"person": "ada"}, "42")
+    answer = {"schema": 1, "data": {"person": "ada"}, "status": "ok", "transaction": "42"}
+    assert json.loads(done.document) == answer
+    refused = wire.write_refusal(Busy("full", 3), None)
+    wanted = {"schema": 1, "data": {}, "status": "error", "error": "full", "code": "busy", "retry_after": 3}
+    assert json.loads(refused.document) == wanted
+
+
+def test_somebody_is_enrolled_by_a_name_or_by_the_topic_s_person() -> None:
+    by_topic = read("request/enroll/42/ada", JPEG)
+    assert (by_topic.person, by_topic.name, by_topic.pictures) == ("ada", None, (JPEG,))
+    several = cbor2.dumps({"name": "Ada Lovelace", "image1": JPEG, "image2": JPEG})
+    by_name = read("request/enroll/42/ada", several)
+    assert (by_name.person, by_name.name, by_name.pictures) == (None, "Ada Lovelace", (JPEG, JPEG))
+    with pytest.raises(BadRequest, match="list of pictures"):
+        read("request/enroll/42/ada", json.dumps({"images": "x"}).encode())
+
+
+def test_the_verdict_tells_who_was_enrolled() -> None:
+    enrolled = Enrolment(person=Person("ada", "Ada"), pictures=2, warnings=("few",), timing={})
+    out = wire.write(read("request/enroll/42/ada", JPEG), enrolled)
+    assert out.verdict == "enrolled ada"
+    document = json.loads(out.document)
+    assert (document["person"], document["pictures"], document["warnings"]) == ("ada", 2, ["few"])
 
 
 def test_a_payload_over_the_limit_is_refused_before_it_is_read() -> None:

@@ -1,84 +1,126 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from gateway.model import Judgement, Person
-from gateway.people.decision import CURVE, Decision
-from gateway.people.gallery import Candidate, Nearest
-from tests.examples import ALICE, BOB
+from gateway.model import Judgement, Person, Quality, QualityLimits
+from gateway.people.curves import Curve, Curves, measured
+from gateway.people.decision import Decision
+from gateway.people.gallery import MOST_PICTURES, Candidate, Nearest
+from tests.examples import ALICE, BOB, QUALITY
 
-DECISION = Decision(max_false_identification=0.01, max_false_match=0.001)
-
-
-def nearest(*similarities: float, templates: int = 10) -> Nearest:
-    people = [ALICE, BOB]
-    return Nearest(tuple(map(Candidate, people, similarities)), templates)
+CURVES = measured("facegate")
+DECISION = Decision(0.01, 0.001, CURVES)
 
 
-def similarity_at(score: float) -> float:
+def nearest(*similarities: float, people: int = 10, pictures: int = 1) -> Nearest:
+    candidates = [Candidate(person, each, pictures) for person, each in zip((ALICE, BOB), similarities, strict=False)]
+    return Nearest(tuple(candidates), people)
+
+
+def similarity_at(score: float, pictures: int = 1) -> float:
     """The lowest similarity on a fine grid that reaches this score."""
-    return float(next(each for each in np.linspace(0.8, 1, 20_001) if DECISION.score(each) >= score))
+    return float(next(each for each in np.linspace(0.8, 1.2, 40_001) if DECISION.score(each, pictures) >= score))
 
 
-@pytest.mark.parametrize(("similarity", "decades"), CURVE)
-def test_the_score_at_the_curve_s_points_is_a_sixth_of_its_decades(similarity: float, decades: float) -> None:
-    assert DECISION.score(similarity) == pytest.approx(decades / 6)
+@pytest.mark.parametrize("pictures", range(1, MOST_PICTURES + 1))
+def test_the_score_at_a_curve_s_points_is_a_sixth_of_its_decades(pictures: int) -> None:
+    curve = CURVES.of(pictures)
+    for similarity, decades in zip(curve.similarities, curve.decades, strict=True):
+        assert DECISION.score(similarity, pictures) == pytest.approx(decades / 6)
 
 
-def test_the_score_never_falls_as_the_similarity_rises() -> None:
-    scores = [DECISION.score(similarity) for similarity in np.linspace(-1, 1, 2001)]
+@pytest.mark.parametrize("pictures", range(1, MOST_PICTURES + 1))
+def test_the_score_never_falls_as_the_similarity_rises(pictures: int) -> None:
+    scores = [DECISION.score(similarity, pictures) for similarity in np.linspace(-1, 1.5, 2001)]
     assert scores == sorted(scores)
     assert 0 <= scores[0] < 0.1
     assert scores[-1] == 1
 
 
 def test_the_score_rises_all_the_way_from_the_curve_s_first_point_to_one() -> None:
-    between = np.linspace(CURVE[0][0], similarity_at(1) - 1e-3, 200)
+    between = np.linspace(CURVES.of(1).similarities[0], similarity_at(1) - 1e-3, 200)
     assert (np.diff([DECISION.score(similarity) for similarity in between]) > 0).all()
 
 
 def test_beyond_the_curve_the_line_is_drawn_on() -> None:
-    (before, low), (last, high) = CURVE[-2:]
-    step = 0.002
-    assert 6 * DECISION.score(last + step) == pytest.approx(high + step * (high - low) / (last - before))
+    curve = Curve(np.array([0.5, 0.7, 0.8]), np.array([1.0, 2.0, 3.0]))
+    assert 6 * Decision(0.01, 0.001, Curves((curve,))).score(0.85) == pytest.approx(3.5)
+
+
+def test_the_same_similarity_to_the_mean_of_more_pictures_says_less() -> None:
+    assert DECISION.score(0.96, 2) < DECISION.score(0.96, 1)
 
 
 def test_the_score_does_not_hang_on_what_the_user_set() -> None:
-    assert Decision(0.5, 0.5).score(0.93) == DECISION.score(0.93)
+    assert Decision(0.5, 0.5, CURVES).score(0.93) == DECISION.score(0.93)
+    fixed = Decision(0.5, 0.5, CURVES, fixed_identification=0.1, fixed_verification=0.2)
+    assert fixed.score(0.93) == DECISION.score(0.93)
 
 
-@pytest.mark.parametrize("templates", [1, 10, 1000])
-def test_the_threshold_keeps_the_rate_however_many_are_compared(templates: int) -> None:
+@pytest.mark.parametrize("people", [1, 10, 1000])
+def test_the_threshold_keeps_the_rate_however_many_are_known(people: int) -> None:
     """By Boole's inequality: so many comparisons, each at the false match rate of the threshold."""
-    identification = 10 ** (-6 * DECISION.identification(templates))
-    verification = 10 ** (-6 * DECISION.verification(templates))
-    assert identification * templates == pytest.approx(0.01)
-    assert verification * templates == pytest.approx(0.001)
+    identification = 10 ** (-6 * DECISION.identification(people))
+    assert identification * people == pytest.approx(0.01)
 
 
-def test_more_templates_ask_for_more_resemblance() -> None:
-    thresholds = [DECISION.identification(templates) for templates in (1, 2, 10, 100, 10_000)]
+def test_a_claim_is_one_comparison() -> None:
+    assert 10 ** (-6 * DECISION.verification()) == pytest.approx(0.001)
+
+
+def test_more_people_ask_for_more_resemblance() -> None:
+    thresholds = [DECISION.identification(people) for people in (1, 2, 10, 100, 10_000)]
     assert thresholds == sorted(set(thresholds))
 
 
 def test_a_stricter_user_gets_a_higher_threshold() -> None:
-    assert Decision(0.001, 0.001).identification(10) > DECISION.identification(10)
-    assert Decision(0.01, 0.0001).verification(1) > DECISION.verification(1)
+    assert Decision(0.001, 0.001, CURVES).identification(10) > DECISION.identification(10)
+    assert Decision(0.01, 0.0001, CURVES).verification() > DECISION.verification()
 
 
-def test_without_templates_there_is_a_threshold_all_the_same() -> None:
+def test_with_nobody_known_there_is_a_threshold_all_the_same() -> None:
     assert DECISION.identification(0) == DECISION.identification(1) == pytest.approx(-math.log10(0.01) / 6)
 
 
-def test_a_threshold_is_a_score() -> None:
-    assert Decision(1e-5, 1e-5).identification(10**6) == 1
+def test_a_fixed_threshold_does_not_hang_on_how_many_are_known() -> None:
+    fixed = Decision(0.01, 0.001, CURVES, fixed_identification=0.55, fixed_verification=0.45)
+    assert fixed.identification(1) == fixed.identification(10**6) == 0.55
+    assert fixed.verification() == 0.45
+
+
+def test_among_too_many_people_one_in_a_million_is_not_enough() -> None:
+    """A score of 1 passes for everything beyond, so that the decision is by decades."""
+    strict = Decision(1e-5, 1e-5, CURVES)
+    assert strict.identification(10**6) > 1
+    barely = similarity_at(1) + 1e-4
+    assert strict.score(barely) == 1
+    assert strict.identify(nearest(barely, people=10**6)).verdict == "unknown"
+    assert strict.identify(nearest(CURVES.of(1).similarity(11.1), people=10**6)).verdict == "match"
+
+
+def test_the_promise_holds_for_as_many_people_as_were_measured() -> None:
+    """With 10,000 pairs of strangers measured and one mistake in 100 allowed these are 100 people."""
+    flat = Curve(np.array([0.5, 0.9]), np.array([1.0, 4.0]))
+    assert Decision(0.01, 0.001, Curves((flat,))).holds_for() == 100
+
+
+@pytest.mark.parametrize("people", [1, 10, 1000, 10**5])
+def test_the_limits_are_where_each_number_of_pictures_reaches_the_threshold(people: int) -> None:
+    """They rule out nobody who passes, and let nobody pass who does not."""
+    limits = DECISION.limits(people)
+    assert limits[0] == np.inf
+    assert len(limits) == MOST_PICTURES + 1
+    for pictures, limit in enumerate(limits[1:].tolist(), 1):
+        assert DECISION.identify(nearest(limit + 1e-4, people=people, pictures=pictures)).verdict == "match"
+        assert DECISION.identify(nearest(limit - 1e-4, people=people, pictures=pictures)).verdict == "unknown"
 
 
 def test_nobody_known_is_unknown() -> None:
-    assert DECISION.identify(nearest()) == Judgement("unknown")
+    assert DECISION.identify(nearest(people=0)) == Judgement("unknown")
 
 
 @pytest.mark.parametrize(
@@ -101,8 +143,8 @@ def test_one_who_passes_matches_and_two_are_ambiguous(
 
 @pytest.mark.parametrize("similarities", [(0.99, 0.5), (0.5, 0.4), (0.99, 0.98)])
 def test_a_judgement_tells_what_it_rests_on(similarities: tuple[float, float]) -> None:
-    judgement = DECISION.identify(nearest(*similarities))
-    assert judgement.score == DECISION.score(similarities[0])
+    judgement = DECISION.identify(nearest(*similarities, pictures=3))
+    assert judgement.score == DECISION.score(similarities[0], 3)
     assert judgement.similarity == similarities[0]
     assert judgement.margin == pytest.approx(similarities[0] - similarities[1])
 
@@ -119,4 +161,36 @@ def test_the_threshold_itself_passes() -> None:
 
 def test_what_matches_among_few_may_be_unknown_among_many() -> None:
     passing = similarity_at(DECISION.identification(10))
-    assert DECISION.identify(nearest(passing, templates=1000)).verdict == "unknown"
+    assert DECISION.identify(nearest(passing, people=1000)).verdict == "unknown"
+
+
+def test_what_matches_one_picture_may_not_match_the_mean_of_two() -> None:
+    passing = similarity_at(DECISION.identification(10))
+    assert DECISION.identify(nearest(passing, pictures=2)).verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        (replace(QUALITY, pixels=20), "too_small"),
+        (replace(QUALITY, inside=0.3), "cut_off"),
+        (replace(QUALITY, brightness=0.01), "too_dark"),
+        (replace(QUALITY, sharpness=0.01), "blurred"),
+        (replace(QUALITY, pose=0.01), "turned"),
+    ],
+)
+def test_a_face_that_is_seen_too_badly_is_nobody_s(seen: Quality, reason: str) -> None:
+    assert DECISION.unfit(seen) == reason
+    assert DECISION.identify(nearest(0.99), seen) == Judgement(reason)
+
+
+def test_the_limits_of_quality_themselves_pass() -> None:
+    limits = QualityLimits()
+    just = Quality(limits.pixels, limits.brightness, limits.sharpness, limits.pose, limits.inside)
+    assert DECISION.unfit(just) is None
+    assert DECISION.identify(nearest(0.99), just).verdict == "match"
+    assert Decision(0.01, 0.001, CURVES, QualityLimits(pixels=limits.pixels + 1)).unfit(just) == "too_small"
+
+
+def test_a_face_of_which_nothing_is_known_is_fit() -> None:
+    assert DECISION.unfit(None) is None

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.people.gallery import Gallery, Template
 from gateway.people.similarity import WEIGHT, Similarity, typical_faces
 from tests.examples import ALICE, BOB, descriptor, near
+from tests.people.known import LEVEL, gallery_of
 
 ALICES, BOBS = descriptor(1), descriptor(2)
 
@@ -32,17 +32,24 @@ def test_it_does_not_matter_which_of_two_faces_comes_first() -> None:
 
 def test_a_gallery_compares_so_too() -> None:
     crowd = Similarity(typical_faces())
-    gallery = Gallery([Template(ALICE, ALICES), Template(BOB, BOBS)], crowd)
+    gallery = gallery_of({ALICE: [ALICES], BOB: [BOBS]}, crowd)
     probe = near(ALICES, 0.95)
-    best = gallery.nearest(probe).candidates[0]
+    best = gallery.nearest(probe, LEVEL).candidates[0]
     assert best.person == ALICE
     assert best.similarity == pytest.approx(crowd.of(probe, ALICES), abs=1e-5)
     assert gallery.compare(probe, BOBS) == pytest.approx(crowd.of(probe, BOBS), abs=1e-5)
-    assert gallery.of("alice", probe).candidates[0].similarity == pytest.approx(best.similarity, abs=1e-5)
+    assert gallery.of("alice", probe).similarity == pytest.approx(best.similarity, abs=1e-5)
 
 
 def test_a_gallery_of_nobody_finds_nobody() -> None:
-    assert Gallery((), Similarity(typical_faces())).nearest(ALICES).candidates == ()
+    assert gallery_of({}, Similarity(typical_faces())).nearest(ALICES, LEVEL).candidates == ()
+
+
+def test_many_faces_are_compared_with_one_as_each_by_itself() -> None:
+    crowd = Similarity(typical_faces())
+    faces = np.array([ALICES, BOBS, near(ALICES, 0.9)])
+    alike = gallery_of({}, crowd).similarities(ALICES, faces)
+    assert alike == pytest.approx([crowd.of(ALICES, each) for each in faces], abs=1e-5)
 
 
 def test_the_typical_faces_are_descriptors_of_unit_length() -> None:

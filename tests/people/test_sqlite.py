@@ -2,20 +2,23 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gateway.errors import StartError
+from gateway.errors import Conflict, GatewayError, StartError, UnknownPerson
 from gateway.model import PERSON, Descriptor, Person
-from gateway.people.sqlite import SCHEMA_VERSION, SqliteStore
-from gateway.people.store import Described, Enrolled
-from tests.examples import descriptor
+from gateway.people import schema
+from gateway.people.cipher import Cipher
+from gateway.people.sqlite import SqliteStore
+from gateway.people.store import Described, Entry, Picture
+from tests.examples import descriptor, unit
+from tests.people.known import KEY, OTHER_KEY, files_with
 
 RECIPE = "dlib"
 CHIPS = b"\xff\xd8 an aligned face"
@@ -27,8 +30,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[SqliteStore]:
-    with closing(SqliteStore(path)) as store:
+def opened(path: Path, key: bytes | None = None) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(path, Cipher(key))) as store:
         yield store
 
 
@@ -39,18 +42,24 @@ def store(path: Path) -> Iterator[SqliteStore]:
 
 
 def picture(
-    name: str,
     digest: str = "d1",
     found: Descriptor | None = None,
     recipe: str = RECIPE,
     chips: bytes | None = CHIPS,
-) -> Enrolled:
+    *,
+    source: str = "rest",
+    counter: bool = False,
+) -> Picture:
     face = Described(descriptor(1) if found is None else found, chips)
-    return Enrolled(name, f"{name}/{digest}.jpg", digest, recipe, face)
+    return Picture(digest, source, recipe, face, None, counter)
+
+
+def enrol(store: SqliteStore, name: str, *pictures: Picture) -> Entry:
+    return store.enrol(store.named(name) or name, pictures or [picture()], "rest")
 
 
 def people(store: SqliteStore, recipe: str = RECIPE) -> list[Person]:
-    return [template.person for template in store.templates(recipe)]
+    return sorted(store.changes(0, recipe).roll.people, key=lambda person: person.slug)
 
 
 def described(store: SqliteStore, digest: str = "d1", recipe: str = RECIPE) -> Described:
@@ -60,135 +69,187 @@ def described(store: SqliteStore, digest: str = "d1", recipe: str = RECIPE) -> D
 
 
 def slug_of(store: SqliteStore, name: str) -> str:
-    return next(person.slug for person in people(store) if person.name == name)
+    person = store.named(name)
+    assert person is not None
+    return person.slug
 
 
-def test_what_is_added_is_there_after_reopening(path: Path) -> None:
+def test_what_is_enrolled_is_there_after_reopening(path: Path) -> None:
     with opened(path) as store:
-        store.add(picture("Grace Hopper", found=descriptor(5)))
+        enrol(store, "Grace Hopper", picture(found=descriptor(5)))
     with opened(path) as store:
-        (template,) = store.templates(RECIPE)
-    assert template.person == Person("grace_hopper", "Grace Hopper")
-    assert template.descriptor.dtype == np.float32
-    assert (template.descriptor == descriptor(5)).all()
+        roll = store.changes(0, RECIPE).roll
+    assert roll.people == [Person("grace_hopper", "Grace Hopper")]
+    assert roll.descriptors.dtype == np.float32
+    assert roll.descriptors[0] == pytest.approx(descriptor(5), abs=1e-6)
+    assert roll.pictures.tolist() == [1]
 
 
-def test_adding_the_same_picture_again_changes_nothing(store: SqliteStore) -> None:
-    store.add(picture("Alice"))
-    store.add(picture("Alice", found=descriptor(2), chips=b"other chips"))
-    (template,) = store.templates(RECIPE)
-    assert (template.descriptor == descriptor(1)).all()
+def test_a_person_is_the_mean_of_their_pictures(store: SqliteStore) -> None:
+    enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2)), picture("d3", descriptor(3)))
+    enrol(store, "Bob", picture("d4", descriptor(4)))
+    roll = store.changes(0, RECIPE).roll
+    assert [person.slug for person in roll.people] == ["alice", "bob"]
+    assert roll.descriptors[0] == pytest.approx(unit(descriptor(1) + descriptor(2) + descriptor(3)), abs=1e-6)
+    assert roll.descriptors[1] == pytest.approx(descriptor(4), abs=1e-6)
+    assert roll.pictures.tolist() == [3, 1]
+
+
+def test_counter_examples_are_no_part_of_the_mean(store: SqliteStore) -> None:
+    enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2), counter=True))
+    enrol(store, "Bob", picture("d3", descriptor(3)))
+    roll = store.changes(0, RECIPE).roll
+    assert roll.descriptors[0] == pytest.approx(descriptor(1), abs=1e-6)
+    assert (roll.counters == descriptor(2)).all()
+    assert roll.counter_keys.tolist() == [roll.keys.tolist()[0]]
+    assert (roll.pictures.tolist(), store.entry("alice").known_by) == ([1, 1], 1)
+    faces = store.faces(RECIPE)
+    assert [person.slug for person in faces[0]] == ["alice", "bob"]
+    assert (faces[1] == [descriptor(1), descriptor(3)]).all()
+
+
+def test_a_picture_that_was_enrolled_by_mistake_becomes_a_counter_example(store: SqliteStore) -> None:
+    enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2)))
+    enrol(store, "Alice", picture("d2", descriptor(2), counter=True))
+    roll = store.changes(0, RECIPE).roll
+    assert (roll.pictures.tolist(), len(roll.counters)) == ([1], 1)
+
+
+def test_enrolling_the_same_picture_again_changes_nothing_of_it(store: SqliteStore) -> None:
+    enrol(store, "Alice")
+    enrol(store, "Alice", picture(found=descriptor(2), chips=b"other chips"))
+    assert len(store.entry("alice").pictures) == 1
+    assert (described(store).descriptor == descriptor(1)).all()
     assert described(store).chips == CHIPS
 
 
+@pytest.mark.parametrize("key", [None, KEY])
 @pytest.mark.parametrize("chips", [CHIPS, None, pytest.param(bytes(range(256)) * 300, id="of any bytes")])
-def test_chips_are_there_after_reopening(path: Path, chips: bytes | None) -> None:
-    with opened(path) as store:
-        store.add(picture("Alice", chips=chips))
-    with opened(path) as store:
-        assert described(store).chips == chips
+def test_chips_are_there_after_reopening(path: Path, chips: bytes | None, key: bytes | None) -> None:
+    with opened(path, key) as store:
+        enrol(store, "Alice", picture(chips=chips))
+    with opened(path, key) as store:
+        assert described(store).chips == store.chips("d1") == chips
 
 
 def test_a_picture_described_by_another_recipe_replaces_what_was_there(path: Path) -> None:
     """Of a picture there is one descriptor: those of two recipes must never be compared."""
     with opened(path) as store:
-        store.add(picture("Alice"))
-        store.add(picture("Alice", found=descriptor(2), recipe="other", chips=b"other chips"))
+        enrol(store, "Alice")
+        enrol(store, "Alice", picture(found=descriptor(2), recipe="other", chips=b"other chips"))
     with opened(path) as store:
         assert (people(store), people(store, "other")) == ([], [Person("alice", "Alice")])
         assert store.described("d1", RECIPE) is None
         assert (described(store, recipe="other").descriptor == descriptor(2)).all()
         assert described(store, recipe="other").chips == b"other chips"
-        assert store.sources() == {"Alice/d1.jpg": {("Alice", "d1")}}
+        assert len(store.entry("alice").pictures) == 1
 
 
 def test_a_replaced_descriptor_is_gone_from_the_files_after_closing(path: Path) -> None:
     with opened(path) as store:
-        store.add(picture("Alice"))
-        store.add(picture("Alice", found=descriptor(2), recipe="other"))
-    assert not any(descriptor(1).tobytes() in each.read_bytes() for each in path.parent.iterdir())
+        enrol(store, "Alice")
+        enrol(store, "Alice", picture(found=descriptor(2), recipe="other"))
+    assert files_with(path.parent, descriptor(1).tobytes()) == set()
+    assert files_with(path.parent, descriptor(2).tobytes()) == {path.name}
 
 
 def test_another_recipe_for_one_picture_leaves_the_others_as_they_are(store: SqliteStore) -> None:
-    store.add(picture("Alice", "d1"))
-    store.add(picture("Bob", "d1"))
-    store.add(picture("Alice", "d2"))
-    store.add(picture("Alice", "d1", recipe="other"))
+    enrol(store, "Alice", picture("d1"), picture("d2"))
+    enrol(store, "Bob", picture("d1"))
+    enrol(store, "Alice", picture("d1", recipe="other"))
     assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob")]
     assert people(store, "other") == [Person("alice", "Alice")]
 
 
 def test_outdated_is_what_another_recipe_made_and_has_its_chips(store: SqliteStore) -> None:
-    store.add(picture("Alice", "d1", descriptor(1), recipe="before"))
-    store.add(picture("Alice", "d2", recipe="before", chips=None))
-    store.add(picture("Bob", "d3", descriptor(3), recipe="long before", chips=b"bob's"))
-    store.add(picture("Carol", "d4"))
-    found = sorted(store.outdated(RECIPE), key=lambda each: each.digest)
-    assert [(each.name, each.source, each.digest, each.recipe) for each in found] == [
-        ("Alice", "Alice/d1.jpg", "d1", "before"),
-        ("Bob", "Bob/d3.jpg", "d3", "long before"),
-    ]
-    assert [each.face.chips for each in found] == [CHIPS, b"bob's"]
-    assert (found[1].face.descriptor == descriptor(3)).all()
+    enrol(store, "Alice", picture("d1", recipe="before"), picture("d2", recipe="before", chips=None))
+    enrol(store, "Bob", picture("d3", descriptor(3), recipe="long before", chips=b"bob's"))
+    enrol(store, "Carol", picture("d4"))
+    assert sorted(store.outdated(RECIPE)) == ["d1", "d3"]
+    assert [store.chips(digest) for digest in ("d1", "d2", "d3", "d9")] == [CHIPS, None, b"bob's", None]
 
 
-def test_what_was_made_again_is_outdated_no_more(store: SqliteStore) -> None:
-    store.add(picture("Alice"))
-    (outdated,) = store.outdated("new")
-    store.add(replace(outdated, recipe="new"))
+def test_what_was_made_again_is_outdated_no_more_and_seen_by_others(store: SqliteStore) -> None:
+    enrol(store, "Alice")
+    before = store.revision()
+    store.renew("d1", "new", descriptor(2))
     assert store.outdated("new") == []
-    assert people(store, "new") == [Person("alice", "Alice")]
+    changes = store.changes(before, "new")
+    assert changes.roll.people == [Person("alice", "Alice")]
+    assert (changes.roll.descriptors[0] == pytest.approx(descriptor(2), abs=1e-6), changes.gone) == (True, [])
+    assert store.chips("d1") == CHIPS
 
 
 def test_a_face_is_found_by_the_picture_s_digest(store: SqliteStore) -> None:
-    store.add(picture("Alice", "d1"))
+    enrol(store, "Alice")
     assert (described(store, "d1").descriptor == descriptor(1)).all()
     assert store.described("d2", RECIPE) is None
     assert store.described("d1", "other") is None
 
 
 def test_one_picture_may_be_of_two_people(store: SqliteStore) -> None:
-    store.add(picture("Alice"))
-    store.add(picture("Bob"))
-    store.retain([("Alice", "d1")])
+    enrol(store, "Alice")
+    enrol(store, "Bob")
+    store.remove("bob", "rest")
     assert people(store) == [Person("alice", "Alice")]
+    assert (described(store).descriptor == descriptor(1)).all()
 
 
-def test_retaining_forgets_the_other_pictures_and_people_left_without_any(path: Path) -> None:
+def test_forgetting_a_source_forgets_its_pictures_and_people_left_without_any(path: Path) -> None:
     with opened(path) as store:
-        for name, digest in [("Alice", "d1"), ("Alice", "d2"), ("Bob", "d3")]:
-            store.add(picture(name, digest))
-        store.retain({("Alice", "d2")})
+        for n, name in enumerate(["Alice", "Alice", "Bob"]):
+            store.enrol_from_folder(name, picture(f"d{n}", source=f"known_faces/{name}/{n}.jpg"))
+        store.forget(["known_faces/Alice/0.jpg", "known_faces/Bob/2.jpg", "known_faces/Nobody/1.jpg"])
     with opened(path) as store:
         assert people(store) == [Person("alice", "Alice")]
-        assert store.described("d3", RECIPE) is None
+        assert store.from_folder(RECIPE) == {"known_faces/Alice/1.jpg": "d1"}
+        assert store.described("d2", RECIPE) is None
 
 
-def test_retaining_nothing_forgets_everybody(store: SqliteStore) -> None:
-    store.add(picture("Alice"))
-    store.retain([])
-    assert store.templates(RECIPE) == []
+def test_only_what_came_from_the_folder_counts_as_of_the_folder(store: SqliteStore) -> None:
+    enrol(store, "Alice", picture("d1"), picture("d2", source="mqtt:known_faces"))
+    store.enrol_from_folder("Alice", picture("d3", source="known_faces/Alice/1.jpg"))
+    store.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/2.jpg", recipe="other"))
+    assert store.from_folder(RECIPE) == {"known_faces/Alice/1.jpg": "d3"}
+    assert [person.name for person in people(store)] == ["Alice"]
+
+
+def test_a_folder_stays_whose_it_is_whatever_they_are_called(store: SqliteStore) -> None:
+    store.enrol_from_folder("Alice", picture("d1", source="known_faces/Alice/1.jpg"))
+    store.rename("alice", "Alice Smith", "rest")
+    store.enrol_from_folder("Alice", picture("d2", source="known_faces/Alice/2.jpg"))
+    assert [entry.person for entry in store.entries()] == [Person("alice", "Alice Smith")]
+    enrol(store, "Bob", picture("d3"))
+    store.merge("alice", "bob", "rest")
+    store.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/3.jpg"))
+    assert [(entry.person.slug, entry.known_by) for entry in store.entries()] == [("bob", 4)]
+
+
+def test_forgetting_nothing_forgets_nobody(store: SqliteStore) -> None:
+    enrol(store, "Alice")
+    store.forget([])
+    assert people(store) == [Person("alice", "Alice")]
 
 
 def test_a_name_keeps_its_slug(path: Path) -> None:
     with opened(path) as store:
-        store.add(picture("José", "d1"))
-        store.add(picture("Jose", "d2"))
+        enrol(store, "José", picture("d1"))
+        enrol(store, "Jose", picture("d2"))
     with opened(path) as store:
-        store.add(picture("José", "d3"))
-        store.add(picture("Jose", "d4"))
+        enrol(store, "José", picture("d3"))
+        enrol(store, "Jose", picture("d4"))
         assert {(person.name, person.slug) for person in people(store)} == {("José", "jose"), ("Jose", "jose_2")}
 
 
 def test_names_with_one_slug_get_different_ones(store: SqliteStore) -> None:
     for name in ("Jo Bo", "jo bo", "Jó-Bő"):
-        store.add(picture(name))
+        enrol(store, name)
     assert [slug_of(store, name) for name in ("Jo Bo", "jo bo", "Jó-Bő")] == ["jo_bo", "jo_bo_2", "jo_bo_3"]
 
 
 def test_long_names_that_begin_alike_get_different_slugs(store: SqliteStore) -> None:
     for n in range(11):
-        store.add(picture("a" * 100 + str(n)))
+        enrol(store, "a" * 100 + str(n))
     slugs = {person.slug for person in people(store)}
     assert len(slugs) == 11
     assert all(PERSON.fullmatch(slug) for slug in slugs)
@@ -213,28 +274,189 @@ def test_long_names_that_begin_alike_get_different_slugs(store: SqliteStore) -> 
     ],
 )
 def test_a_name_in_any_script_is_stored_as_it_is_and_gets_a_slug(store: SqliteStore, name: str) -> None:
-    store.add(picture(name))
+    enrol(store, name)
     (person,) = people(store)
     assert person.name == name
     assert PERSON.fullmatch(person.slug)
 
 
 def test_two_names_without_letters_get_different_slugs(store: SqliteStore) -> None:
-    store.add(picture("😀"))
-    store.add(picture("🎈"))
+    enrol(store, "😀")
+    enrol(store, "🎈")
     assert slug_of(store, "😀") != slug_of(store, "🎈")
 
 
-def test_several_threads_may_add_at_once(store: SqliteStore) -> None:
+def test_a_person_has_an_entry_with_every_picture(store: SqliteStore) -> None:
+    before = time.time()
+    enrol(store, "Alice", picture("a" * 64), picture("b" * 64, source="mqtt:door", counter=True))
+    entry = store.entry("alice")
+    assert entry.person == Person("alice", "Alice")
+    assert [(each.id, each.source, each.counter) for each in entry.pictures] == [
+        ("a" * 16, "rest", False),
+        ("b" * 16, "mqtt:door", True),
+    ]
+    assert before <= entry.added <= entry.pictures[0].added <= time.time()
+
+
+def test_entries_come_by_id_and_page_by_page(store: SqliteStore) -> None:
+    for name in ("Carol", "Alice", "Bob", "Albert", "Dora"):
+        enrol(store, name, picture(f"d1{name}"), picture(f"d2{name}"))
+
+    def slugs(entries: list[Entry]) -> list[str]:
+        assert all(len(entry.pictures) == 2 for entry in entries)
+        return [entry.person.slug for entry in entries]
+
+    assert slugs(store.entries()) == ["albert", "alice", "bob", "carol", "dora"]
+    assert slugs(store.entries(limit=2)) == ["albert", "alice"]
+    assert slugs(store.entries(after="alice", limit=2)) == ["bob", "carol"]
+    assert slugs(store.entries(containing="AL")) == ["albert", "alice"]
+    assert store.entries(containing="%") == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda store: store.entry("bob"),
+        lambda store: store.enrol(Person("bob", "Bob"), [picture()], "rest"),
+        lambda store: store.rename("bob", "Rob", "rest"),
+        lambda store: store.merge("bob", "alice", "rest"),
+        lambda store: store.merge("alice", "bob", "rest"),
+        lambda store: store.remove("bob", "rest"),
+        lambda store: store.remove_picture("bob", "d1", "rest"),
+        lambda store: store.remove_picture("alice", "d9", "rest"),
+        lambda store: list(store.export("bob")),
+    ],
+)
+def test_nobody_s_id_is_refused_and_changes_nothing(store: SqliteStore, change: object) -> None:
+    assert callable(change)
+    enrol(store, "Alice")
+    before = (store.revision(), store.entries(), len(store.audit(100)))
+    with pytest.raises(UnknownPerson):
+        change(store)
+    assert (store.revision(), store.entries(), len(store.audit(100))) == before
+
+
+def test_a_name_that_somebody_has_is_refused(store: SqliteStore) -> None:
+    enrol(store, "Alice")
+    enrol(store, "Bob", picture("d2"))
+    with pytest.raises(Conflict, match="merge"):
+        store.rename("bob", "Alice", "rest")
+    assert store.named("Bob") == Person("bob", "Bob")
+    assert store.rename("bob", "Bob", "rest").person == Person("bob", "Bob")
+
+
+def test_nobody_is_merged_with_themselves(store: SqliteStore) -> None:
+    enrol(store, "Alice")
+    with pytest.raises(Conflict):
+        store.merge("alice", "alice", "rest")
+    assert people(store) == [Person("alice", "Alice")]
+
+
+def test_changes_are_told_since_a_revision(store: SqliteStore) -> None:
+    assert store.revision() == 0
+    enrol(store, "Alice", picture("d1", descriptor(1)))
+    enrol(store, "Bob", picture("d2", descriptor(2)))
+    seen = store.changes(0, RECIPE)
+    assert seen.revision == store.revision() > 0
+    enrol(store, "Carol", picture("d3", descriptor(3)))
+    store.rename("bob", "Rob", "rest")
+    store.remove("alice", "rest")
+    changes = store.changes(seen.revision, RECIPE)
+    assert changes.roll.people == [Person("bob", "Rob"), Person("carol", "Carol")]
+    assert changes.gone == [seen.roll.keys.tolist()[seen.roll.people.index(Person("alice", "Alice"))]]
+    after = store.changes(changes.revision, RECIPE)
+    assert (after.revision, len(after.roll.keys), list(after.gone)) == (changes.revision, 0, [])
+
+
+def test_who_is_left_without_a_picture_of_the_recipe_is_as_good_as_gone(store: SqliteStore) -> None:
+    enrol(store, "Alice")
+    (key,) = store.changes(0, RECIPE).roll.keys.tolist()
+    seen = store.revision()
+    store.renew("d1", "other", descriptor(2))
+    assert store.changes(seen, RECIPE).gone == [key]
+
+
+def test_many_changes_are_told_a_part_at_a_time(store: SqliteStore) -> None:
+    for n in range(7):
+        enrol(store, f"P{n}", picture(f"d{n}", descriptor(n)))
+    store.rename("p1", "P One", "rest")
+    store.remove("p4", "rest")
+    told: list[str] = []
+    since, parts = 0, 0
+    while since != store.revision():
+        changes = store.changes(since, RECIPE, 2)
+        assert since < changes.revision
+        assert len(changes.roll.keys) <= 2
+        told += [person.name for person in changes.roll.people]
+        since, parts = changes.revision, parts + 1
+    assert sorted(told) == ["P One", "P0", "P2", "P3", "P5", "P6"]
+    assert parts == 4
+
+
+def test_a_key_is_never_given_twice(store: SqliteStore) -> None:
+    """Other processes know people by it."""
+    enrol(store, "Alice")
+    (key,) = store.changes(0, RECIPE).roll.keys.tolist()
+    store.remove("alice", "rest")
+    enrol(store, "Bob")
+    assert store.changes(0, RECIPE).roll.keys.tolist() != [key]
+
+
+def test_every_change_stands_in_the_audit_without_a_name(store: SqliteStore) -> None:
+    enrol(store, "Alice", picture("d1"), picture("d2"), picture("d5"))
+    store.enrol("Bob", [picture("d3")], "mqtt:door")
+    store.rename("bob", "Rob", "rest")
+    store.remove_picture("alice", "d2", "rest")
+    store.merge("bob", "alice", "rest")
+    store.remove("alice", "cli", erase=True)
+    lines = store.audit(100)
+    assert [(line.door, line.action, line.pictures) for line in reversed(lines)] == [
+        ("rest", "add", 3),
+        ("mqtt:door", "add", 1),
+        ("rest", "rename", 0),
+        ("rest", "remove_picture", 1),
+        ("rest", "merge", 1),
+        ("rest", "merged", 1),
+        ("cli", "erase", 3),
+    ]
+    assert [line.at for line in lines] == sorted((line.at for line in lines), reverse=True)
+    assert {line.person for line in lines} & {"alice", "Alice", "bob", "Bob", "Rob"} == set()
+    assert len({line.person for line in lines}) == 2
+    assert len(store.audit(3)) == 3
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET door = 'nobody'"])
+def test_the_audit_is_only_added_to(store: SqliteStore, statement: str) -> None:
+    enrol(store, "Alice")
+    with pytest.raises(sqlite3.IntegrityError, match="only added to"), store.database._db:
+        store.database._db.execute(statement)
+
+
+def test_a_removed_picture_is_buried_until_it_is_enrolled_again(store: SqliteStore) -> None:
+    enrol(store, "Alice", picture("d1"), picture("d2"))
+    store.remove_picture("alice", "d1", "rest")
+    assert (store.buried("d1"), store.buried("d2")) == (True, False)
+    enrol(store, "Alice", picture("d1"))
+    assert not store.buried("d1")
+
+
+def test_people_are_unchanged_since_their_last_picture(store: SqliteStore) -> None:
+    enrol(store, "Alice")
+    assert store.unchanged_since(time.time() - 60) == []
+    assert store.unchanged_since(time.time() + 60) == ["alice"]
+
+
+def test_several_threads_may_enrol_at_once(store: SqliteStore) -> None:
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda n: store.add(picture(f"P{n % 10}", f"d{n}")), range(100)))
-    assert len(store.templates(RECIPE)) == 100
-    assert len(set(people(store))) == 10
+        list(threads.map(lambda n: store.enrol(f"P{n % 10}", [picture(f"d{n}")], "rest"), range(100)))
+    roll = store.changes(0, RECIPE).roll
+    assert roll.pictures.tolist() == [10] * 10
+    assert len(set(roll.people)) == 10
 
 
 def test_only_the_owner_may_read_any_of_its_files(path: Path, store: SqliteStore) -> None:
     """What is written lies in the write-ahead log first."""
-    store.add(picture("Alice"))
+    enrol(store, "Alice")
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
     assert path.name in modes
     assert set(modes.values()) == {0o600}
@@ -242,20 +464,41 @@ def test_only_the_owner_may_read_any_of_its_files(path: Path, store: SqliteStore
 
 @pytest.mark.parametrize("chips", [CHIPS, pytest.param(CHIPS * 1000, id="over several pages")])
 def test_a_forgotten_face_is_gone_from_the_files(path: Path, store: SqliteStore, chips: bytes) -> None:
-    store.add(picture("Alice", chips=chips))
-    store.retain([])
-    contents = [each.read_bytes() for each in path.parent.iterdir()]
-    assert not any(descriptor(1).tobytes() in content or CHIPS in content for content in contents)
+    store.enrol_from_folder("Alice", picture(chips=chips, source="known_faces/Alice/1.jpg"))
+    store.forget(["known_faces/Alice/1.jpg"])
+    assert files_with(path.parent, descriptor(1).tobytes(), CHIPS, b"Alice", b"alice") == set()
+
+
+def test_of_many_people_those_who_are_removed_are_gone_from_the_files(path: Path) -> None:
+    """Whatever pages they shared with others."""
+    with opened(path) as store:
+        for n in range(120):
+            enrol(store, f"Person <{n:03}>", picture(f"d{n}", descriptor(n), chips=b"chips <%03d>" % n * (n % 50)))
+        for n in range(0, 120, 2):
+            store.remove(f"person_{n:03}", "rest", erase=True)
+    for n in range(120):
+        there = files_with(
+            path.parent, descriptor(n).tobytes(), b"Person <%03d>" % n, b"person_%03d" % n, b"chips <%03d>" % n
+        )
+        assert there == (set() if n % 2 == 0 else {path.name}), n
 
 
 def test_a_forgotten_descriptor_is_gone_from_the_files_after_closing(path: Path) -> None:
     with opened(path) as store:
-        store.add(picture("Alice"))
-        store.add(picture("Bob", "d2", descriptor(2)))
-        store.retain([("Bob", "d2")])
-    contents = [each.read_bytes() for each in path.parent.iterdir()]
-    assert any(descriptor(2).tobytes() in content for content in contents)
-    assert not any(descriptor(1).tobytes() in content for content in contents)
+        enrol(store, "Alice")
+        enrol(store, "Bob", picture("d2", descriptor(2)))
+        store.remove("alice", "rest")
+    assert files_with(path.parent, descriptor(2).tobytes()) == {path.name}
+    assert files_with(path.parent, descriptor(1).tobytes()) == set()
+
+
+def test_a_former_name_is_gone_from_the_files(path: Path) -> None:
+    with opened(path) as store:
+        for n in range(30):
+            enrol(store, f"Somebody {n}", picture(f"d{n}"))
+            store.rename(f"somebody_{n}", f"Anybody {n}", "rest")
+    assert files_with(path.parent, b"Somebody") == set()
+    assert files_with(path.parent, b"Anybody 29") == {path.name}
 
 
 @pytest.fixture
@@ -263,14 +506,14 @@ def intact(path: Path) -> bytes:
     """The file of a store with twenty people."""
     with opened(path) as store:
         for n in range(20):
-            store.add(picture(f"Person {n}", f"d{n}", descriptor(n)))
+            enrol(store, f"Person {n}", picture(f"d{n}", descriptor(n)))
     return path.read_bytes()
 
 
 def refused(path: Path) -> None:
     """By its name, when it is opened or first read."""
     with pytest.raises(StartError, match=r"(?s)people\.sqlite cannot be used .* backup"), opened(path) as store:
-        store.templates(RECIPE)
+        store.changes(0, RECIPE)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.9])
@@ -283,7 +526,7 @@ def test_a_truncated_file_is_refused(path: Path, intact: bytes, share: float) ->
     "where",
     [
         pytest.param(b"SQLite format 3", id="header"),
-        pytest.param(b"descriptor BLOB", id="schema"),
+        pytest.param(b"descriptor BLOB NOT NULL,   -- 128", id="schema"),
         pytest.param(b"person_7", id="slug"),
         pytest.param(descriptor(7).tobytes(), id="descriptor"),
     ],
@@ -308,13 +551,15 @@ def test_a_file_that_is_no_database_is_refused(path: Path, content: bytes) -> No
     assert path.read_bytes() == content
 
 
-def test_another_program_s_database_is_refused(path: Path) -> None:
+@pytest.mark.parametrize("version", [0, schema.VERSION])
+def test_another_program_s_database_is_refused(path: Path, version: int) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE people (x)")
+        database.execute(f"PRAGMA user_version = {version}")
     refused(path)
 
 
-@pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, 3, 99])
+@pytest.mark.parametrize("version", [schema.VERSION + 1, 4, 99])
 def test_a_newer_schema_is_refused(path: Path, intact: bytes, version: int) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute(f"PRAGMA user_version = {version}")
@@ -344,6 +589,28 @@ PRAGMA user_version = 1;
 """
 """As Facegate wrote it before chips were kept."""
 
+VERSION_2 = """
+CREATE TABLE people (
+    id INTEGER PRIMARY KEY,
+    slug TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    created REAL NOT NULL
+);
+CREATE TABLE pictures (
+    person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
+    digest TEXT NOT NULL,       -- SHA-256 of the picture, hex
+    source TEXT NOT NULL,
+    recipe TEXT NOT NULL,       -- how the descriptor was made
+    descriptor BLOB NOT NULL,   -- 128 float32, little-endian, of unit length
+    created REAL NOT NULL,
+    chips BLOB,                 -- a JPEG of the aligned face
+    PRIMARY KEY (person, digest)
+);
+CREATE INDEX pictures_by_digest ON pictures (digest);
+PRAGMA user_version = 2;
+"""
+"""As Facegate wrote it while known_faces/ was the only way in."""
+
 
 def version_of(path: Path) -> int:
     with closing(sqlite3.connect(path)) as database:
@@ -351,59 +618,114 @@ def version_of(path: Path) -> int:
     return int(version)
 
 
-@pytest.fixture
-def before(path: Path) -> Path:
-    """A store of version 1: Alice with two pictures, Bob with one, which two recipes described in turn."""
+def written_before(path: Path, version: int) -> Path:
+    """Alice with two pictures, Bob with one, which two recipes described in turn."""
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("PRAGMA journal_mode = WAL")
-        database.executescript(VERSION_1)
+        database.executescript(VERSION_1 if version == 1 else VERSION_2)
         database.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", [(1, "alice", "Alice", 1), (7, "bob", "Bob", 2)])
-        database.executemany(
-            "INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (1, "d1", "Alice/1.jpg", RECIPE, descriptor(1).tobytes(), 1.5),
-                (1, "d2", "Alice/2.jpg", RECIPE, descriptor(2).tobytes(), 1.6),
-                (7, "d3", "Bob/1.jpg", "long before", descriptor(9).tobytes(), 2.5),
-                (7, "d3", "Bob/1.jpg", RECIPE, descriptor(3).tobytes(), 3.5),
-            ],
-        )
+        rows: list[tuple[object, ...]] = [
+            (1, "d1", "Alice/1.jpg", RECIPE, descriptor(1).tobytes(), 1.5),
+            (1, "d2", "Alice/2.jpg", RECIPE, descriptor(2).tobytes(), 1.6),
+            (7, "d3", "Bob/1.jpg", RECIPE, descriptor(3).tobytes(), 3.5),
+        ]
+        if version == 1:
+            rows.insert(2, (7, "d3", "Bob/1.jpg", "long before", descriptor(9).tobytes(), 2.5))
+        else:
+            rows = [(*row, CHIPS) for row in rows]
+        database.executemany(f"INSERT INTO pictures VALUES ({', '.join('?' * len(rows[0]))})", rows)  # noqa: S608
     return path
 
 
-def test_a_store_of_version_1_keeps_its_people_and_pictures(before: Path) -> None:
+@pytest.fixture(params=[1, 2])
+def before(path: Path, request: pytest.FixtureRequest) -> Path:
+    return written_before(path, request.param)
+
+
+def backups_of(path: Path) -> list[Path]:
+    return list((path.parent / "backups").glob("*"))
+
+
+def test_an_older_store_keeps_its_people_and_pictures(before: Path) -> None:
+    kept = None if version_of(before) == 1 else CHIPS
     with opened(before) as store:
         found = {digest: described(store, digest) for digest in ("d1", "d2", "d3")}
         assert all((found[f"d{n}"].descriptor == descriptor(n)).all() for n in (1, 2, 3))
-        assert [face.chips for face in found.values()] == [None] * 3
-        assert people(store) == [Person("alice", "Alice")] * 2 + [Person("bob", "Bob")]
-        assert store.sources() == {
-            "Alice/1.jpg": {("Alice", "d1")},
-            "Alice/2.jpg": {("Alice", "d2")},
-            "Bob/1.jpg": {("Bob", "d3")},
+        assert [face.chips for face in found.values()] == [kept] * 3
+        assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob")]
+        assert store.from_folder(RECIPE) == {
+            "known_faces/Alice/1.jpg": "d1",
+            "known_faces/Alice/2.jpg": "d2",
+            "known_faces/Bob/1.jpg": "d3",
         }
-    assert version_of(before) == SCHEMA_VERSION == 2
+        assert [each.added for each in store.entry("alice").pictures] == [1.5, 1.6]
+    assert version_of(before) == schema.VERSION == 3
 
 
-def test_of_two_descriptors_of_a_picture_in_version_1_the_newer_stays(before: Path) -> None:
+def test_an_older_store_is_backed_up_before(before: Path) -> None:
+    version = version_of(before)
+    with opened(before):
+        (backup,) = backups_of(before)
+    assert backup.name.startswith("before-version-3-")
+    assert (version_of(backup), backup.stat().st_mode & 0o777) == (version, 0o600)
+    with closing(sqlite3.connect(backup)) as database:
+        rows = database.execute("SELECT person, digest, source, descriptor FROM pictures ORDER BY digest").fetchall()
+    assert len(rows) == (4 if version == 1 else 3)
+    assert (1, "d1", "Alice/1.jpg", descriptor(1).tobytes()) in rows
+    with opened(before):
+        assert backups_of(before) == [backup]
+
+
+def test_a_new_store_is_not_backed_up(path: Path) -> None:
+    with opened(path), opened(path):
+        assert backups_of(path) == []
+
+
+def test_the_folders_of_an_older_store_stay_whose_they_are(before: Path) -> None:
     with opened(before) as store:
+        store.rename("alice", "Alice Smith", "rest")
+        store.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/4.jpg"))
+        assert people(store) == [Person("alice", "Alice Smith"), Person("bob", "Bob")]
+
+
+def test_others_are_told_of_everybody_in_an_older_store(before: Path) -> None:
+    with opened(before) as store:
+        assert store.revision() > 0
+        assert len(store.changes(0, RECIPE).roll.people) == 2
+
+
+def test_people_of_an_older_store_are_as_old_as_their_newest_picture(before: Path) -> None:
+    """Else those of whom there is a new picture would be erased by people.keep_days."""
+    with opened(before) as store:
+        assert sorted(store.unchanged_since(2.2)) == ["alice"]
+
+
+def test_of_two_descriptors_of_a_picture_in_version_1_the_newer_stays(path: Path) -> None:
+    with opened(written_before(path, 1)) as store:
         assert people(store, "long before") == []
         assert store.described("d3", "long before") is None
 
 
-def test_without_chips_nobody_of_version_1_can_be_described_anew(before: Path) -> None:
-    with opened(before) as store:
+def test_without_chips_nobody_of_version_1_can_be_described_anew(path: Path) -> None:
+    with opened(written_before(path, 1)) as store:
         assert store.outdated("new") == []
 
 
-def test_a_store_of_version_1_is_changed_once(before: Path) -> None:
+def test_with_chips_everybody_of_version_2_can_be_described_anew(path: Path) -> None:
+    with opened(written_before(path, 2)) as store:
+        assert sorted(store.outdated("new")) == ["d1", "d2", "d3"]
+
+
+def test_an_older_store_is_changed_once(before: Path) -> None:
     with opened(before) as store:
-        store.add(picture("Alice", "d1", descriptor(4), recipe="new"))
-        store.add(picture("Carol", "d5"))
+        enrol(store, "Alice", picture("d1", descriptor(4), recipe="new"))
+        enrol(store, "Carol", picture("d5"))
     with opened(before) as store:
         assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob"), Person("carol", "Carol")]
         assert people(store, "new") == [Person("alice", "Alice")]
         assert described(store, "d1", "new").chips == CHIPS
-        store.retain([("Bob", "d3")])
+        store.remove("alice", "rest")
+        store.remove("carol", "rest")
         assert people(store) == [Person("bob", "Bob")]
 
 
@@ -414,29 +736,45 @@ def test_a_changed_store_is_made_as_a_new_one_is(before: Path, tmp_path: Path) -
         with opened(path), closing(sqlite3.connect(path)) as database:
             names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             columns = {(name, *row) for name in names for row in database.execute(f"PRAGMA table_info({name})")}
-            indexes = database.execute("SELECT tbl_name, name FROM sqlite_master WHERE type = 'index'")
-            return columns | set(indexes)
+            keys = {(name, *row) for name in names for row in database.execute(f"PRAGMA foreign_key_list({name})")}
+            rest = database.execute("SELECT tbl_name, name, sql FROM sqlite_master WHERE type != 'table'")
+            return columns | keys | set(rest)
 
     assert tables(before) == tables(tmp_path / "new.sqlite")
 
 
-def test_a_damaged_store_of_version_1_is_refused(before: Path) -> None:
+def test_pictures_of_an_older_store_go_with_their_person(before: Path) -> None:
+    with opened(before) as store:
+        store.remove("alice", "rest", erase=True)
+    assert files_with(before.parent, descriptor(1).tobytes()) == {backup.name for backup in backups_of(before)}
+
+
+def test_a_damaged_older_store_is_refused(before: Path) -> None:
     with closing(sqlite3.connect(before)) as database, database:
         database.execute("UPDATE pictures SET descriptor = ? WHERE digest = 'd2'", (bytes(512),))
     refused(before)
 
 
-def test_a_store_of_version_1_that_cannot_be_changed_stays_as_it_was(before: Path) -> None:
+def test_an_older_store_that_cannot_be_changed_stays_as_it_was(before: Path) -> None:
     """Something stands in the way; with it gone, the next start goes on from there."""
+    version = version_of(before)
     with closing(sqlite3.connect(before)) as database, database:
-        database.execute("CREATE TABLE before (x)")
+        database.execute("CREATE TABLE folders (x)")
+        (count,) = database.execute("SELECT count(*) FROM pictures").fetchone()
     refused(before)
-    assert version_of(before) == 1
+    assert version_of(before) == version
     with closing(sqlite3.connect(before)) as database, database:
-        assert database.execute("SELECT count(*) FROM pictures").fetchone() == (4,)
-        database.execute("DROP TABLE before")
+        assert database.execute("SELECT count(*) FROM pictures").fetchone() == (count,)
+        database.execute("DROP TABLE folders")
     with opened(before) as store:
-        assert len(people(store)) == 3
+        assert len(people(store)) == 2
+
+
+def test_an_older_store_that_cannot_be_backed_up_is_refused_and_stays_as_it_was(before: Path) -> None:
+    version = version_of(before)
+    (before.parent / "backups").write_text("no folder")
+    refused(before)
+    assert version_of(before) == version
 
 
 def test_a_folder_in_its_place_is_refused(path: Path) -> None:
@@ -446,3 +784,77 @@ def test_a_folder_in_its_place_is_refused(path: Path) -> None:
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "absent" / "people.sqlite")
+
+
+def sealed_file(path: Path) -> None:
+    with opened(path, KEY) as store:
+        enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2), counter=True))
+        store.enrol("Bob", [Picture("d3", "rest", RECIPE, Described(descriptor(3), CHIPS), b"a whole picture")], "rest")
+
+
+def test_what_is_sealed_is_read_with_the_key_and_stands_in_no_file(path: Path) -> None:
+    sealed_file(path)
+    faces = [descriptor(n).tobytes() for n in (1, 2, 3)]
+    assert files_with(path.parent, CHIPS, b"a whole picture", KEY, *faces) == set()
+    with opened(path, KEY) as store:
+        assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob")]
+        assert (store.faces(RECIPE)[1] == [descriptor(1), descriptor(3)]).all()
+        (alice, bob) = store.export()
+        assert [each.counter for each in alice.pictures] == [False, True]
+        assert (bob.pictures[0].face.chips, bob.pictures[0].original) == (CHIPS, b"a whole picture")
+
+
+@pytest.mark.parametrize(("key", "reason"), [(None, "people.key is not given"), (OTHER_KEY, "does not open|another")])
+def test_what_is_sealed_is_refused_without_its_key_and_stays_as_it_is(
+    path: Path, key: bytes | None, reason: str
+) -> None:
+    sealed_file(path)
+    with pytest.raises(StartError, match=rf"people\.sqlite cannot be used .*({reason})"):
+        SqliteStore(path, Cipher(key))
+    with opened(path, KEY) as store:
+        assert len(people(store)) == 2
+
+
+@pytest.mark.parametrize("count", [1, 80])
+def test_a_plain_store_is_sealed_wholly_when_a_key_is_first_given(path: Path, count: int) -> None:
+    with opened(path) as store:
+        for n in range(count):
+            whole = Picture(f"d{n}", "rest", RECIPE, Described(descriptor(n), CHIPS * (n + 1)), b"a whole picture" * n)
+            store.enrol(f"P{n}", [whole], "rest")
+    assert files_with(path.parent, descriptor(0).tobytes()) == {path.name}
+    with opened(path, KEY) as store:
+        assert len(people(store)) == count
+    faces = [descriptor(n).tobytes() for n in range(count)]
+    assert files_with(path.parent, CHIPS, b"a whole picture", *faces) == set()
+    with opened(path, KEY) as store:
+        assert all((described(store, f"d{n}").descriptor == descriptor(n)).all() for n in range(count))
+        assert store.chips("d0") == CHIPS
+
+
+def test_an_older_store_is_sealed_when_a_key_is_given(before: Path) -> None:
+    with opened(before, KEY) as store:
+        assert (described(store, "d3").descriptor == descriptor(3)).all()
+    faces = [descriptor(n).tobytes() for n in (1, 2, 3)]
+    assert before.name not in files_with(before.parent, CHIPS, *faces)
+
+
+@pytest.mark.parametrize("column", ["descriptor", "chips"])
+def test_what_is_sealed_does_not_open_in_another_row(path: Path, column: str) -> None:
+    sealed_file(path)
+    with closing(sqlite3.connect(path)) as database, database:
+        ((other,),) = database.execute(f"SELECT {column} FROM pictures WHERE digest = 'd3'")  # noqa: S608
+        database.execute(f"UPDATE pictures SET {column} = ? WHERE digest = 'd1'", (other,))  # noqa: S608
+    with opened(path, KEY) as store:
+        assert (described(store, "d3").descriptor == descriptor(3)).all()
+        with pytest.raises((ValueError, GatewayError), match="does not open with this key"):
+            store.described("d1", RECIPE)
+
+
+def test_somebody_else_s_sealed_descriptor_is_refused(path: Path) -> None:
+    sealed_file(path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "UPDATE pictures SET descriptor = (SELECT descriptor FROM pictures WHERE digest = 'd3') WHERE digest = 'd1'"
+        )
+    with pytest.raises(StartError, match=r"people\.sqlite cannot be used"), opened(path, KEY) as store:
+        store.changes(0, RECIPE)

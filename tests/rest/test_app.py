@@ -7,6 +7,7 @@ import io
 import logging
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import PIL.Image
 import PIL.ImageDraw
@@ -17,6 +18,7 @@ from gateway.config import LimitSettings, Settings
 from gateway.errors import wire_errors
 from gateway.health import Health
 from gateway.metrics import Metrics
+from gateway.people.curves import measured
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.known_faces import Progress
@@ -219,6 +221,10 @@ def test_at_debug_a_request_is_logged_without_its_picture(rest_url: str, caplog:
     assert len(caplog.text) < 5_000
 
 
+def _nobody(*_: object, **__: object) -> Any:
+    raise AssertionError
+
+
 @pytest.mark.parametrize(("parameter", "asked"), [("facial_features", False), ("face_locations", True)])
 def test_landmarks_that_are_switched_off_are_refused_as_a_problem(parameter: str, asked: bool) -> None:
     """Without any work; whatever else is asked for is done."""
@@ -234,14 +240,17 @@ def test_landmarks_that_are_switched_off_are_refused_as_a_problem(parameter: str
     service = Service(
         look,
         Gallery(),
-        Decision(0.01, 0.001),
+        Decision(0.01, 0.001, measured("facegate")),
+        _nobody,
+        ThreadPoolExecutor(1),
         settings.operations_of,
         settings.search_of,
         Metrics(),
+        on_stranger=_nobody,
         max_bytes=10_000_000,
         landmarks_68=False,
     )
-    app = create_app(service.submit, lambda: Health(True, 1, 1, Progress()), Metrics(), LimitSettings())
+    app = create_app(service.submit, _nobody, lambda: Health(True, 1, 1, Progress()), Metrics(), LimitSettings())
     answer = app.test_client().post(f"/face_rec?{parameter}=true", data={"file": (io.BytesIO(frame("obama_1")), "x")})
     assert (len(jobs), answer.mimetype) == (int(asked), "application/problem+json")
     if not asked:

@@ -1,0 +1,300 @@
+"""What can be done about people, the same by every door: read from fields, answered by a document."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import asdict, dataclass
+from functools import partial
+from threading import BoundedSemaphore
+from typing import Any
+
+from gateway.describer import Describer
+from gateway.documents import Document, read_base64, write_enrolment, write_health
+from gateway.errors import BadRequest, Busy, Expired, Unsupported, going_down
+from gateway.health import Health
+from gateway.model import MOST_AT_ONCE, PERSON, Enrolment, checked_name
+from gateway.people.archive import read_archive, write_archive
+from gateway.people.calibrate import calibrate
+from gateway.people.groups import Group
+from gateway.people.registry import Registry, Sitting
+from gateway.people.statements import PICTURE_ID
+from gateway.people.store import Entry
+from gateway.people.unknowns import Unknowns
+
+Fields = Mapping[str, Any]
+
+MOST_LISTED = 1000
+
+WAITING = 32
+"""Operations at most, each with up to ten pictures."""
+
+RETRY_S = 5
+_PICTURE = re.compile(rf"[0-9a-f]{{{PICTURE_ID}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """``needs``, ``takes``: names of fields, each read as READERS says; ``changes``: whether it changes something."""
+
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    changes: bool = True
+
+
+ACTIONS: Mapping[str, Action] = {
+    "people/list": Action(takes=("after", "search", "limit"), changes=False),
+    "people/show": Action(("person",), changes=False),
+    "people/add": Action(("images",), ("person", "name")),
+    "people/not_them": Action(("person", "images")),
+    "people/rename": Action(("person", "name")),
+    "people/merge": Action(("person", "into")),
+    "people/remove": Action(("person",)),
+    "people/remove_picture": Action(("person", "picture")),
+    "people/erase": Action(("person",)),
+    "people/export": Action(takes=("person",), changes=False),
+    "people/import": Action(("archive",)),
+    "people/audit": Action(takes=("limit",), changes=False),
+    "unknowns/list": Action(takes=("limit",), changes=False),
+    "unknowns/show": Action(("unknown",), changes=False),
+    "unknowns/name": Action(("unknown",), ("person", "name")),
+    "unknowns/forget": Action(("unknown",)),
+    "calibrate": Action(takes=("plot",), changes=False),
+    "health": Action(changes=False),
+}
+"""By the words of both wires."""
+
+
+class Administration:
+    """``changes``: one thread, in which whatever changes something is done in turn; what only reads has its own."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        unknowns: Unknowns,
+        describer: Describer,
+        changes: Executor,
+        reads: Executor,
+        health: Callable[[], Health],
+    ) -> None:
+        self._registry = registry
+        self._unknowns = unknowns
+        self._describer = describer
+        self._changes = changes
+        self._reads = reads
+        self._waiting = BoundedSemaphore(WAITING)
+        self._health_now = health
+
+    def submit(self, operation: str, fields: Fields, door: str, good_for: float = math.inf) -> Future[Document]:
+        """Never raises: what goes wrong is the future's exception. After ``good_for`` seconds it is not begun."""
+        try:
+            read = read_fields(operation, fields)
+            do: Callable[..., Document] = getattr(self, "_" + operation.replace("/", "_"))
+            if not self._waiting.acquire(blocking=False):
+                raise Busy(f"{WAITING} operations are waiting", RETRY_S)
+        except Exception as error:
+            failed: Future[Document] = Future()
+            failed.set_exception(error)
+            return failed
+        executor = self._changes if ACTIONS[operation].changes else self._reads
+        try:
+            done = executor.submit(_in_time, time.monotonic() + good_for, partial(do, door, **read))
+        except RuntimeError:  # it was shut down
+            done = Future()
+            done.set_exception(going_down())
+        done.add_done_callback(lambda _: self._waiting.release())
+        return done
+
+    def _people_list(self, _door: str, after: str = "", search: str = "", limit: int = 100) -> Document:
+        entries = self._registry.store.entries(after=after, containing=search, limit=limit + 1)
+        following = entries[limit - 1].person.slug if len(entries) > limit else None
+        people = [write_entry(entry) for entry in entries[:limit]]
+        return {"people": people, "known": len(self._registry.gallery), "next": following}
+
+    def _people_show(self, _door: str, person: str) -> Document:
+        return write_entry(self._registry.store.entry(person))
+
+    def _people_add(
+        self, door: str, images: tuple[bytes, ...], person: str | None = None, name: str | None = None
+    ) -> Document:
+        _either(person, name)
+        return _enrolled(self._registry.enrol(name, self._sittings(images), door, person=person))
+
+    def _people_not_them(self, door: str, person: str, images: tuple[bytes, ...]) -> Document:
+        return write_entry(self._registry.not_them(person, self._sittings(images), door))
+
+    def _people_rename(self, door: str, person: str, name: str) -> Document:
+        return write_entry(self._registry.rename(person, name, door))
+
+    def _people_merge(self, door: str, person: str, into: str) -> Document:
+        return write_entry(self._registry.merge(person, into, door))
+
+    def _people_remove(self, door: str, person: str) -> Document:
+        return {"person": self._registry.remove(person, door).slug}
+
+    def _people_remove_picture(self, door: str, person: str, picture: str) -> Document:
+        entry = self._registry.remove_picture(person, picture, door)
+        return write_entry(entry) if entry else {"person": person, "pictures": []}
+
+    def _people_erase(self, door: str, person: str) -> Document:
+        return {"person": self._registry.erase(person, door).slug}
+
+    def _people_export(self, _door: str, person: str | None = None) -> Document:
+        archive = write_archive(self._registry.store.export(person))
+        return {"archive": base64.b64encode(archive).decode()}
+
+    def _people_import(self, door: str, archive: bytes) -> Document:
+        people = read_archive(archive)
+        lost = sum(p.recipe != self._registry.recipe and not p.face.chips for each in people for p in each.pictures)
+        warnings = [f"{lost} pictures were described by another engine and have no chips: they are of no use"]
+        added = self._registry.adopt(people, door)
+        return {"people": len(people), "pictures": added, "warnings": warnings if lost else []}
+
+    def _people_audit(self, _door: str, limit: int = 100) -> Document:
+        return {"audit": [asdict(line) for line in self._registry.store.audit(limit)]}
+
+    def _unknowns_list(self, _door: str, limit: int = 100) -> Document:
+        return {"unknowns": [write_group(group) for group in self._unknowns.list()[:limit]]}
+
+    def _unknowns_show(self, _door: str, unknown: int) -> Document:
+        group = self._unknowns.group(unknown)
+        crops = [base64.b64encode(face.chips).decode() for _, face in group.faces if face.chips]
+        return {**write_group(group), "crops": crops}
+
+    def _unknowns_name(self, door: str, unknown: int, person: str | None = None, name: str | None = None) -> Document:
+        _either(person, name)
+        return _enrolled(self._unknowns.name(unknown, name, door, person=person))
+
+    def _unknowns_forget(self, _door: str, unknown: int) -> Document:
+        self._unknowns.forget(unknown)
+        return {"unknown": unknown}
+
+    def _calibrate(self, _door: str, plot: bool = False) -> Document:
+        return calibrate(self._registry, plot=plot)
+
+    def _health(self, _door: str) -> Document:
+        return write_health(self._health_now())
+
+    def _sittings(self, images: tuple[bytes, ...]) -> list[Sitting]:
+        return [Sitting(image, self._describer.picture(image)) for image in images]
+
+
+def read_fields(operation: str, fields: Fields) -> dict[str, Any]:
+    """As the operation wants them. Raises Unsupported, or BadRequest."""
+    if (action := ACTIONS.get(operation)) is None:
+        raise Unsupported(f"there is no operation {operation[:64]}; there are {', '.join(ACTIONS)}")
+    known = {*action.needs, *action.takes}
+    given = {name: value for name, value in fields.items() if value is not None}
+    if unknown := sorted(ascii(name)[:64] for name in given.keys() - known):
+        raise BadRequest(f"there is no field {', '.join(unknown[:3])} for {operation}")
+    if missing := [name for name in action.needs if name not in given]:
+        raise BadRequest(f"{operation} needs {' and '.join(missing)}")
+    return {name: READERS[name](name, value) for name, value in given.items()}
+
+
+def _in_time(deadline: float, do: Callable[[], Document]) -> Document:
+    if time.monotonic() > deadline:
+        raise Expired("it waited longer than it was good for")
+    return do()
+
+
+def changes(operation: str) -> bool:
+    return operation in ACTIONS and ACTIONS[operation].changes
+
+
+def write_entry(entry: Entry) -> Document:
+    person = entry.person
+    pictures = [asdict(picture) for picture in entry.pictures]
+    return {"person": person.slug, "name": person.name, "added": entry.added, "pictures": pictures}
+
+
+def _enrolled(enrolled: tuple[Entry, tuple[str, ...]]) -> Document:
+    entry, warnings = enrolled
+    return write_enrolment(Enrolment(person=entry.person, pictures=entry.known_by, warnings=warnings, timing={}))
+
+
+def write_group(group: Group) -> Document:
+    return {
+        "unknown": group.id,
+        "first": group.first,
+        "last": group.last,
+        "seen": group.seen,
+        "cameras": group.cameras,
+        "pictures": len(group.faces),
+    }
+
+
+def _either(person: str | None, name: str | None) -> None:
+    if (person is None) == (name is None):
+        raise BadRequest("give a name, or the id of a person who is known")
+
+
+def _slug(name: str, value: object) -> str:
+    if not isinstance(value, str) or not PERSON.fullmatch(value):
+        raise BadRequest(f"{name} is a person's id: 1 to 53 of a-z, 0-9 and _")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > 200 or not value.isprintable():
+        raise BadRequest(f"{name} is a text of up to 200 printable characters")
+    return value
+
+
+def _picture_id(name: str, value: object) -> str:
+    if not isinstance(value, str) or not _PICTURE.fullmatch(value):
+        raise BadRequest(f"{name} is a picture's id: {PICTURE_ID} of 0-9 and a-f")
+    return value
+
+
+def _number(name: str, value: object) -> int:
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
+        raise BadRequest(f"{name} is a whole number, 1 or more")
+    return int(text)
+
+
+def _limit(name: str, value: object) -> int:
+    return min(_number(name, value), MOST_LISTED)
+
+
+def _flag(name: str, value: object) -> bool:
+    if str(value).lower() not in ("true", "false"):
+        raise BadRequest(f"{name} is true or false")
+    return str(value).lower() == "true"
+
+
+def _bytes(name: str, value: object) -> bytes:
+    """As they are (CBOR, forms), or in base64 (JSON)."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return read_base64(value)
+    raise BadRequest(f"{name} is given in base64")
+
+
+def _images(name: str, value: object) -> tuple[bytes, ...]:
+    several = value if isinstance(value, list | tuple) else [value]
+    if not 1 <= len(several) <= MOST_AT_ONCE:
+        raise BadRequest(f"{name} is a list of 1 to {MOST_AT_ONCE} pictures")
+    return tuple(_bytes(name, each) for each in several)
+
+
+READERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "person": _slug,
+    "into": _slug,
+    "after": _text,
+    "search": _text,
+    "name": lambda _, value: checked_name(value),
+    "picture": _picture_id,
+    "unknown": _number,
+    "limit": _limit,
+    "plot": _flag,
+    "images": _images,
+    "archive": _bytes,
+}
+"""How each field is read."""

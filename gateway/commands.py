@@ -1,0 +1,349 @@
+"""``facegate people``, ``unknowns``, ``calibrate``, ``backup``, ``restore``: what the doors offer, from a shell.
+
+They work on the store itself, whether a gateway runs on it or not; one that does sees the change within a second.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from gateway.administration import Administration
+from gateway.app import engine_options, locked, open_pool
+from gateway.config import Settings, load
+from gateway.describer import Describer
+from gateway.documents import Document
+from gateway.errors import GatewayError
+from gateway.health import Health
+from gateway.metrics import Metrics
+from gateway.people.backups import restore as put_back
+from gateway.people.known_faces import SUFFIXES, Progress
+from gateway.people.opening import cipher, known, open_unknowns, store_path
+from gateway.vision.options import RECIPES
+
+CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The YAML file of settings; without it the defaults hold. FACEGATE_… variables override either.",
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the document, as the other doors give it.")
+
+Do = Callable[..., Document]
+"""An operation with its fields; waits for the document."""
+
+
+@contextmanager
+def desk(config: Path | None, *, describes: bool = False) -> Iterator[Do]:
+    """``describes``: faces, for which a worker process is started. What goes wrong ends the command with a sentence."""
+    try:
+        settings = load(config)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            opened = stack.enter_context(known(settings, RECIPES[settings.engine]))
+            changes = stack.enter_context(ThreadPoolExecutor(1))
+            describer = _describer(settings, stack if describes else None)
+            unknowns = open_unknowns(settings, opened, describer.part, tidies=False)
+            administration = Administration(opened.registry, unknowns, describer, changes, changes, _health)
+            yield lambda operation, **fields: administration.submit(operation, fields, "cli").result()
+    except GatewayError as error:
+        click.echo(f"facegate: {error}", err=True)
+        sys.exit(1)
+
+
+def _describer(settings: Settings, stack: ExitStack | None) -> Describer:
+    if stack is None:
+        return Describer(_no_worker, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
+    pool = open_pool(settings, engine_options(settings), Metrics(), workers=1)
+    pool.start()
+    stack.callback(pool.stop)
+    return Describer(pool.submit, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
+
+
+def _no_worker(_job: object) -> Any:
+    raise GatewayError("this command describes no faces")
+
+
+def _health() -> Health:
+    return Health(False, 0, 0, Progress())
+
+
+@click.group(help="Who is known: add, list, rename, merge, remove, erase, export, import.")
+def people() -> None: ...
+
+
+@people.command("add")
+@CONFIG
+@click.option("--name", help="Of whom the pictures are; else each lies in a folder named after its person.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+def add(config: Path | None, name: str | None, paths: tuple[Path, ...]) -> None:
+    """Enrol pictures, or folders of them, with one face each."""
+    pictures = sorted({each for path in paths for each in _pictures(path)})
+    if not pictures:
+        raise click.ClickException("there are no pictures in that")
+    failed = 0
+    with desk(config, describes=True) as do:
+        for path in track(pictures, "enrolling", console=Console(stderr=True), disable=not sys.stderr.isatty()):
+            whose = name or path.resolve().parent.name.replace("_", " ")
+            try:
+                done = do("people/add", name=whose, images=[path.read_bytes()])
+            except (GatewayError, OSError) as error:
+                failed += 1
+                click.echo(f"{path}: {error}", err=True)
+            else:
+                warnings = "".join(f"\n  {warning}" for warning in done["warnings"])
+                click.echo(f"{path}: {done['name']} ({done['person']}), known by {done['pictures']}{warnings}")
+    if failed:
+        click.echo(f"{failed} of {len(pictures)} pictures were not enrolled", err=True)
+        sys.exit(1)
+
+
+@people.command("list")
+@CONFIG
+@AS_JSON
+@click.option("--search", default="", help="Only those whose name contains this.")
+def list_people(config: Path | None, as_json: bool, search: str) -> None:
+    """Everybody who is known."""
+    with desk(config) as do:
+        found: list[Document] = []
+        after: str | None = ""
+        while after is not None:
+            page = do("people/list", after=after, search=search, limit=1000)
+            found += page["people"]
+            after = page["next"]
+    if as_json:
+        click.echo(json.dumps({"people": found}, ensure_ascii=False))
+        return
+    table = Table("id", "name", "pictures", "not them", "since")
+    for each in found:
+        against = sum(picture["counter"] for picture in each["pictures"])
+        shown = len(each["pictures"]) - against
+        table.add_row(each["person"], each["name"], str(shown), str(against or ""), _day(each["added"]))
+    Console().print(table)
+
+
+@people.command("show")
+@CONFIG
+@click.argument("person")
+def show(config: Path | None, person: str) -> None:
+    """One person with their pictures, as JSON."""
+    with desk(config) as do:
+        click.echo(json.dumps(do("people/show", person=person), ensure_ascii=False, indent=1))
+
+
+@people.command("rename")
+@CONFIG
+@click.argument("person")
+@click.argument("name")
+def rename(config: Path | None, person: str, name: str) -> None:
+    """Give the person with that id another name. The id stays."""
+    with desk(config) as do:
+        click.echo(f"{person} is called {do('people/rename', person=person, name=name)['name']} now")
+
+
+@people.command("merge")
+@CONFIG
+@click.argument("person")
+@click.argument("into")
+def merge(config: Path | None, person: str, into: str) -> None:
+    """Make two people one, who keeps the second's name and id."""
+    with desk(config) as do:
+        done = do("people/merge", person=person, into=into)
+        click.echo(f"{done['name']} ({into}) is known by {len(done['pictures'])} pictures now")
+
+
+@people.command("not-them")
+@CONFIG
+@click.argument("person")
+@click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def not_them(config: Path | None, person: str, picture: Path) -> None:
+    """Say that a picture was wrongly taken for that person: whoever resembles it as much is not them."""
+    with desk(config, describes=True) as do:
+        do("people/not_them", person=person, images=[picture.read_bytes()])
+        click.echo(f"whoever resembles that is not taken for {person} any more")
+
+
+@people.command("remove")
+@CONFIG
+@click.argument("person")
+@click.option("--picture", help="Only the picture with this id.")
+def remove(config: Path | None, person: str, picture: str | None) -> None:
+    """Forget a person, or one picture. Backups still have them; see erase."""
+    with desk(config) as do:
+        if picture:
+            do("people/remove_picture", person=person, picture=picture)
+        else:
+            do("people/remove", person=person)
+        click.echo(f"removed {f'picture {picture} of ' if picture else ''}{person}")
+
+
+@people.command("erase")
+@CONFIG
+@click.argument("person")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(config: Path | None, person: str, yes: bool) -> None:
+    """Forget a person everywhere in the data folder: store, backups, unknown faces that may be theirs."""
+    if not yes:
+        click.confirm(f"Erase {person} for good?", abort=True)
+    with desk(config) as do:
+        do("people/erase", person=person)
+        click.echo(f"erased {person}; pictures in known_faces/, exports and backups elsewhere are yours to delete")
+
+
+@people.command("export")
+@CONFIG
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--person", help="Only the person with this id.")
+def export(config: Path | None, file: Path, person: str | None) -> None:
+    """Write everybody, or one person, into an archive. It is not encrypted."""
+    with desk(config) as do:
+        archive = base64.b64decode(do("people/export", **({"person": person} if person else {}))["archive"])
+        file.touch(0o600)
+        file.write_bytes(archive)
+        click.echo(f"{file}: {len(archive):,} bytes")
+
+
+@people.command("import")
+@CONFIG
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_people(config: Path | None, file: Path) -> None:
+    """Add people from an archive; those of one name become one."""
+    with desk(config) as do:
+        done = do("people/import", archive=file.read_bytes())
+        click.echo(f"{done['people']} people, {done['pictures']} pictures that were new")
+
+
+@people.command("audit")
+@CONFIG
+@click.option("--limit", default=100, show_default=True)
+def audit(config: Path | None, limit: int) -> None:
+    """Who was added, changed, erased, when and by which door; people by a random number that says nothing."""
+    table = Table("when", "door", "what", "person", "pictures")
+    with desk(config) as do:
+        for line in do("people/audit", limit=limit)["audit"]:
+            moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["at"]))
+            table.add_row(moment, line["door"], line["action"], line["person"], str(line["pictures"]))
+    Console().print(table)
+
+
+@click.group(help="Faces that nobody knows: list, name, forget.")
+def unknowns() -> None: ...
+
+
+@unknowns.command("list")
+@CONFIG
+@AS_JSON
+def list_unknowns(config: Path | None, as_json: bool) -> None:
+    """Who was seen, last first."""
+    with desk(config) as do:
+        found = do("unknowns/list", limit=1000)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    table = Table("unknown", "seen", "first", "last", "cameras")
+    for each in found["unknowns"]:
+        cameras = ", ".join(each["cameras"])
+        table.add_row(str(each["unknown"]), str(each["seen"]), _day(each["first"]), _day(each["last"]), cameras)
+    Console().print(table)
+
+
+@unknowns.command("name")
+@CONFIG
+@click.argument("unknown", type=int)
+@click.argument("name")
+def name_unknown(config: Path | None, unknown: int, name: str) -> None:
+    """Enrol them under that name, new or not."""
+    with desk(config) as do:
+        done = do("unknowns/name", unknown=unknown, name=name)
+        click.echo(f"{done['name']} ({done['person']}) is known by {done['pictures']} pictures")
+
+
+@unknowns.command("forget")
+@CONFIG
+@click.argument("unknown", type=int)
+def forget_unknown(config: Path | None, unknown: int) -> None:
+    """Delete what is kept of them."""
+    with desk(config) as do:
+        do("unknowns/forget", unknown=unknown)
+        click.echo(f"forgot unknown {unknown}")
+
+
+@click.command()
+@CONFIG
+@AS_JSON
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write a picture of it (PNG).")
+def calibrate(config: Path | None, as_json: bool, plot: Path | None) -> None:
+    """How well your own people can be told apart, by their own pictures."""
+    with desk(config) as do:
+        found = dict(do("calibrate", plot=plot is not None))
+    if plot:
+        plot.write_bytes(base64.b64decode(found.pop("plot")))
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    table = Table("one comparison of different people in", "scores at least")
+    for row in found["curve"]:
+        table.add_row(f"{1 / row['rate']:,.0f}", f"{row['score']:.3f}")
+    if found["curve"]:
+        Console().print(table)
+    click.echo("{people} people, {pictures} pictures; a face is named from a score of {threshold}".format(**found))
+    if found["closest"]:
+        one, other = found["closest"]["people"]
+        doubt = ": are they one person?" if found["closest"]["one_person"] else ""
+        click.echo(f"the closest two are {one} and {other}, at {found['closest']['score']}{doubt}")
+    click.echo(found["refused"] or f"proposed: decision.fixed_identification: {found['proposed_threshold']}")
+
+
+@click.command()
+@CONFIG
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+def backup(config: Path | None, file: Path | None) -> None:
+    """Copy the people store, whole and consistent, into data/backups or to FILE, while a gateway runs or not."""
+    try:
+        settings = load(config)
+        with known(settings, RECIPES[settings.engine]) as opened:
+            path = opened.backups.make(opened.store.database, file)
+    except GatewayError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{path}: {path.stat().st_size:,} bytes, {len(opened.gallery)} people")
+
+
+@click.command()
+@CONFIG
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(config: Path | None, file: Path) -> None:
+    """Put a backup in the store's place; what was there is kept. Whoever was erased since does not come back.
+
+    No gateway may be running on the data folder.
+    """
+    try:
+        settings = load(config)
+        with locked(settings.data):
+            before = put_back(file, store_path(settings), cipher(settings))
+    except GatewayError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"restored from {file}" + (f"; what was there is {before}" if before else ""))
+
+
+COMMANDS = (people, unknowns, calibrate, backup, restore)
+
+
+def _pictures(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return [each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file()]
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))

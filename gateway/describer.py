@@ -1,0 +1,44 @@
+"""Faces to be known, described by the worker processes for whoever can wait."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from gateway.errors import TooLarge
+from gateway.model import FoundFace, Look, LookAgain, Polygon, Search
+from gateway.workers.queue import Job, Report
+
+LANE = "known faces"
+"""No camera is called that: they have a share of the queue for themselves."""
+
+
+class Describer:
+    """``look`` hands a job to the worker processes. A known face may be as large as it likes, not so small.
+
+    All wait, and raise what is wrong with the picture, Busy, or CancelledError when the gateway goes down.
+    """
+
+    def __init__(self, look: Callable[[Job], Future[Report]], *, min_face: int, max_bytes: int) -> None:
+        self._look = look
+        self._min_face = min_face
+        self._max_bytes = max_bytes
+
+    def picture(self, picture: bytes) -> FoundFace:
+        """The one face in a picture, with descriptor and chips."""
+        if len(picture) > self._max_bytes:
+            raise TooLarge(f"the picture has more than {self._max_bytes} bytes")
+        return self._sole(picture, Look(Search(self._min_face), "enrolment", chips=True, sole=True))
+
+    def part(self, picture: bytes, place: Polygon) -> FoundFace:
+        """The same of the one face in a part of a picture."""
+        return self._sole(picture, Look(Search(self._min_face, only=(place,)), "enrolment", chips=True, sole=True))
+
+    def again(self, chips: bytes) -> FoundFace:
+        """The same of somebody whose chips were kept, where descriptors are made in another way by now."""
+        return self._sole(chips, LookAgain())
+
+    def _sole(self, picture: bytes, task: Look | LookAgain) -> FoundFace:
+        job = Job((picture,), task, lane=LANE, deadline=math.inf)
+        return self._look(job).result().seen[0].sole_face()

@@ -1,0 +1,143 @@
+"""How well the people who are known can be told apart, by their own pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.errors import Unsupported
+from gateway.model import Person
+from gateway.people.registry import Registry
+
+RULE_OF_THREE = 3
+"""With n comparisons of which none went wrong the true rate is below 3/n, in 95 of 100 cases."""
+
+LIKELY_MISTAKE = 0.5
+"""Score of two people's pictures from which it is worth a look whether they are one."""
+
+MOST_COMPARISONS = 5_000_000
+"""A minute's work."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparisons:
+    """Scores. ``same``: of each picture with the mean of the person's others; ``different``: with each other person.
+
+    ``closest``: the two people with the highest of these.
+    """
+
+    same: Floats
+    different: Floats
+    closest: tuple[Person, Person] | None
+
+
+def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
+    """The document of ``calibrate``. With too little data ``proposed_threshold`` is None, and ``refused`` says why.
+
+    Raises Unsupported for too many people.
+    """
+    people, faces = registry.store.faces(registry.recipe)
+    names = list(dict.fromkeys(people))
+    if len(names) * len(people) > MOST_COMPARISONS:
+        raise Unsupported(f"calibrate compares all pictures with everybody, up to {MOST_COMPARISONS:,} times")
+    found = compare(registry, people, faces, names)
+    decision = registry.decision
+    threshold = decision.identification(len(names))
+    wanted = 10 ** (-6 * threshold)
+    needed = RULE_OF_THREE / wanted
+    refused = None
+    if len(found.different) < needed:
+        refused = (
+            f"{len(found.different)} comparisons of different people say nothing of one mistake in {1 / wanted:,.0f}: "
+            f"it takes {needed:,.0f}. The measured curves that come along are used instead."
+        )
+    closest = found.closest
+    return {
+        "people": len(names),
+        "pictures": len(people),
+        "same": len(found.same),
+        "different": len(found.different),
+        "threshold": round(threshold, 3),
+        "missed": None if not len(found.same) else round(float((found.same < threshold).mean()), 4),
+        "mistaken": None if not len(found.different) else round(float((found.different >= threshold).mean()), 6),
+        "closest": None
+        if closest is None
+        else {
+            "people": [each.slug for each in closest],
+            "score": round(float(found.different.max()), 3),
+            "one_person": bool(found.different.max() >= LIKELY_MISTAKE),
+        },
+        "curve": _table(found.different),
+        "proposed_threshold": None if refused else round(float(np.quantile(found.different, 1 - wanted)), 3),
+        "refused": refused,
+        **({"plot": base64.b64encode(draw(found, threshold)).decode()} if plot else {}),
+    }
+
+
+def compare(registry: Registry, people: list[Person], faces: NDArray[np.float32], names: list[Person]) -> Comparisons:
+    place = {person: n for n, person in enumerate(names)}
+    owners = np.array([place[person] for person in people], np.intp)
+    sums = np.zeros((len(names), 128), np.float32)
+    np.add.at(sums, owners, faces)
+    counts = np.bincount(owners, minlength=len(names))
+    same, different, closest, highest = [], [], None, -np.inf
+    for face, owner in zip(faces, owners.tolist(), strict=True):
+        scores = _scores(registry, face, sums, counts)
+        others = np.delete(scores, owner)
+        different.append(others)
+        if len(others) and others.max() > highest:
+            highest = float(others.max())
+            nearest = int(np.argmax(np.where(np.arange(len(names)) == owner, -np.inf, scores)))
+            closest = names[owner], names[nearest]
+        if counts[owner] > 1:
+            rest = (sums[owner] - face)[None]
+            same.append(float(_scores(registry, face, rest, counts[[owner]] - 1)[0]))
+    flat = np.concatenate(different) if different else np.empty(0)
+    return Comparisons(np.array(same), flat, closest)
+
+
+def _scores(
+    registry: Registry, face: NDArray[np.float32], sums: NDArray[np.float32], counts: NDArray[np.intp]
+) -> Floats:
+    means = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    alike = registry.gallery.similarities(face, means)
+    pairs = zip(alike.tolist(), counts.tolist(), strict=True)
+    return np.array([registry.decision.score(each, pictures) for each, pictures in pairs])
+
+
+def _table(different: Floats) -> list[Mapping[str, float]]:
+    """The score that one in ten, a hundred … comparisons reaches, as far as there are ten of them."""
+    rates = [rate for rate in (0.1, 0.01, 0.001, 1e-4, 1e-5) if rate * len(different) >= 10]
+    return [{"rate": rate, "score": round(float(np.quantile(different, 1 - rate)), 3)} for rate in rates]
+
+
+def draw(found: Comparisons, threshold: float) -> bytes:
+    """A PNG of both distributions. Raises Unsupported where matplotlib is not installed."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise Unsupported("there is no plot without matplotlib: pip install facegate[plot]") from None
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    bins = np.linspace(0, 1, 51).tolist()
+    for scores, label, colour in (
+        (found.different, f"different people ({len(found.different)})", "tab:red"),
+        (found.same, f"the same person ({len(found.same)})", "tab:green"),
+    ):
+        if len(scores):
+            axes.hist(scores, bins, weights=np.full(len(scores), 1 / len(scores)), alpha=0.6, label=label, color=colour)
+    axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.2f}")
+    axes.set(xlabel="score", ylabel="share of the comparisons", title="Your people, each picture with everybody else")
+    axes.set_yscale("log")
+    axes.legend()
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=120)
+    return out.getvalue()

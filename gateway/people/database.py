@@ -1,0 +1,152 @@
+"""One SQLite file: opened safely, checked, brought up to date, copied."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import GatewayError, StartError
+from gateway.people import schema
+
+WAIT_S = 10
+"""For another process that is writing."""
+
+Row = tuple[Any, ...]
+
+
+class Database:
+    """Safe to use from several threads, and by several processes on one file. Raises StartError if it is unusable.
+
+    ``backups``: where the file is copied to before it is brought to a new version; made if need be.
+    """
+
+    def __init__(self, path: Path, backups: Path | None = None) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        try:
+            path.touch(0o600)  # what it holds is biometric; SQLite gives its log the same mode
+            path.chmod(0o600)
+            self._db = sqlite3.connect(path, timeout=WAIT_S, check_same_thread=False, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise unusable(path, error) from None
+        try:
+            self._prepare(backups or path.parent / "backups")
+        except (sqlite3.Error, OSError, ValueError, GatewayError) as error:  # ValueError: text that is no UTF-8
+            self._db.close()
+            raise unusable(path, error) from None
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        """All that a query finds. Raises GatewayError."""
+        with self._lock, _translated():
+            return self._db.execute(sql, values).fetchall()
+
+    def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
+        with self._lock, _translated():
+            found: Row | None = self._db.execute(sql, values).fetchone()
+            return found
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing, on the disk when it ends. Raises GatewayError."""
+        with self._lock, _translated(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield self._db
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Several queries that see one state of things; others may write meanwhile. Raises GatewayError."""
+        with self._lock, _translated(), self._db:
+            self._db.execute("BEGIN")
+            yield self._db
+
+    def scrub(self) -> None:
+        """Nothing that was deleted is left in the file or its log. Other readers may delay the log's end."""
+        with self._lock, suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def copy(self, to: Path, *, without: str | None = None, source: sqlite3.Connection | None = None) -> None:
+        """A consistent copy, whoever is writing; there in whole or not at all. Raises GatewayError.
+
+        ``without``: a table of which nothing is copied.
+        """
+        new = to.with_name(f"{to.name}.new")
+        with self._lock, _translated():
+            new.unlink(missing_ok=True)
+            new.touch(0o600)
+            with closing(sqlite3.connect(new)) as target:
+                (source or self._db).backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")  # one file, not three
+                if without:
+                    target.execute("PRAGMA foreign_keys = ON")
+                    target.execute(f"DELETE FROM {without}")  # noqa: S608 (ours)
+                    target.commit()
+                    target.execute("VACUUM")
+        new.replace(to)
+
+    def _prepare(self, backups: Path) -> None:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+            self._db.execute(f"PRAGMA {pragma}")
+        (damage,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if damage != "ok":
+            raise sqlite3.DatabaseError("it is damaged")
+        version = self._version()
+        if version > schema.VERSION:
+            raise sqlite3.DatabaseError("it was written by a newer version")
+        if version < schema.VERSION:
+            self._update(backups)
+
+    def _version(self) -> int:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def _update(self, backups: Path) -> None:
+        self._db.execute("PRAGMA foreign_keys = OFF")  # or dropping a table would empty what refers to it
+        self._db.execute("PRAGMA legacy_alter_table = ON")
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            version = self._version()
+            if 0 < version < schema.VERSION:
+                backups.mkdir(mode=0o700, exist_ok=True)
+                to = backups / f"before-version-{schema.VERSION}-{time.strftime('%Y%m%d-%H%M%S')}.sqlite"
+                with closing(sqlite3.connect(self.path)) as source:  # what writes, as we do, cannot be copied from
+                    self.copy(to, source=source)
+            # another process, which opened it just now, may have been first
+            for statement in _statements(schema.STEPS.get(version, "")):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
+        self._db.execute("PRAGMA legacy_alter_table = OFF")
+        self._db.execute("PRAGMA foreign_keys = ON")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one: sqlite3's own way to run a script would end the transaction that it is to be part of."""
+    statement = ""
+    for line in script.splitlines():
+        statement += f"{line}\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise GatewayError(f"the people store: {error}") from error
+
+
+def unusable(path: Path, error: Exception) -> StartError:
+    return StartError(
+        f"The people store {path} cannot be used ({error}): put a backup in its place (facegate restore), "
+        "or move it away and the known faces are read anew."
+    )

@@ -1,0 +1,93 @@
+"""Opens what is known as the settings say: for the gateway, and for the commands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.config import Settings
+from gateway.errors import StartError
+from gateway.model import FoundFace, Polygon, QualityLimits
+from gateway.people.backups import Backups
+from gateway.people.cipher import Cipher, read_key
+from gateway.people.curves import measured
+from gateway.people.decision import Decision
+from gateway.people.gallery import Gallery
+from gateway.people.groups import Groups
+from gateway.people.registry import Registry
+from gateway.people.similarity import Similarity, typical_faces
+from gateway.people.sqlite import SqliteStore
+from gateway.people.unknowns import Unknowns
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The store, who is in it, and how they are told apart."""
+
+    store: SqliteStore
+    gallery: Gallery
+    decision: Decision
+    registry: Registry
+    backups: Backups
+
+
+def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
+    """``recipe``: of the engine's descriptors; ``seals``: with a key that is given for the first time.
+
+    Raises StartError.
+    """
+    ours = settings.engine == "facegate"
+    store = SqliteStore(store_path(settings), cipher(settings), seals=seals)
+    gallery = Gallery(Similarity(typical_faces() if ours else None))
+    decision = Decision(
+        settings.decision.max_false_identification,
+        settings.decision.max_false_match,
+        measured("facegate" if ours else "stock"),
+        QualityLimits(**settings.quality.model_dump()),
+        fixed_identification=settings.decision.fixed_identification,
+        fixed_verification=settings.decision.fixed_verification,
+    )
+    backups = Backups(settings.data / "backups")
+    people = settings.people
+    registry = Registry(store, gallery, decision, backups, recipe=recipe, keep=people.keep, keep_days=people.keep_days)
+    return Known(store, gallery, decision, registry, backups)
+
+
+def open_unknowns(
+    settings: Settings, known: Known, describe: Callable[[bytes, Polygon], FoundFace], *, tidies: bool = True
+) -> Unknowns:
+    return Unknowns(
+        Groups(known.store.database, known.store.rows, known.registry.recipe),
+        known.gallery,
+        known.decision,
+        known.registry,
+        describe,
+        most=settings.unknowns.most,
+        keep_days=settings.unknowns.keep_days,
+        tidies=tidies,
+    )
+
+
+@contextmanager
+def known(settings: Settings, recipe: str) -> Iterator[Known]:
+    """For a command, beside which a gateway may run."""
+    opened = open_known(settings, recipe, seals=False)
+    with closing(opened.store):
+        yield opened
+
+
+def store_path(settings: Settings) -> Path:
+    return settings.data / "people.sqlite"
+
+
+def cipher(settings: Settings) -> Cipher:
+    """By the key in the settings, or in the file that they name. Raises StartError."""
+    people = settings.people
+    if people.key_file is not None:
+        try:
+            return Cipher(read_key(people.key_file.read_text(encoding="ascii")))
+        except (OSError, UnicodeDecodeError) as error:
+            raise StartError(f"The key file {people.key_file} cannot be read: {error}.") from None
+    return Cipher(read_key(people.key.get_secret_value() if people.key else None))

@@ -1,0 +1,259 @@
+"""Who is known, changed and followed: the store, and the gallery that every search sees, kept as one."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+from gateway.errors import BadImage, GatewayError, UnknownPerson
+from gateway.model import FoundFace, Person, checked_name
+from gateway.people.backups import Backups
+from gateway.people.decision import Decision
+from gateway.people.gallery import Gallery
+from gateway.people.store import Described, Entry, PeopleStore, Picture, Portable
+
+log = logging.getLogger(__name__)
+
+FOLLOW_S = 0.5
+"""How often to look whether another process changed the store: within a second the change holds here too."""
+
+EXPIRE_S = 60.0
+"""How often to look for people who may not be kept any longer."""
+
+ENOUGH = 3
+"""Pictures, with which a person is hardly ever missed (docs/benchmarks.md)."""
+
+Keep = Literal["nothing", "chips", "pictures"]
+"""What of a picture is kept beside its descriptor."""
+
+HINTS = {
+    "too_small": "come closer, or crop the picture less",
+    "too_dark": "more light in the face",
+    "blurred": "hold still, or use a sharper picture",
+    "turned": "look at the camera",
+    "cut_off": "the whole face must be in the picture",
+}
+"""What to do about a face that is not seen well enough."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sitting:
+    """A picture to be enrolled, with the one face in it."""
+
+    picture: bytes
+    face: FoundFace
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.picture).hexdigest()
+
+
+class Registry:
+    """Every change of who is known goes through here, whatever the door, and holds for every search when it returns.
+
+    ``recipe``: how descriptors are made; ``keep``: what is kept of pictures.
+    """
+
+    def __init__(
+        self,
+        store: PeopleStore,
+        gallery: Gallery,
+        decision: Decision,
+        backups: Backups,
+        *,
+        recipe: str,
+        keep: Keep = "chips",
+        keep_days: float | None = None,
+    ) -> None:
+        self.store = store
+        self.gallery = gallery
+        self.recipe = recipe
+        self.decision = decision
+        self._backups = backups
+        self._keep = keep
+        self._keep_days = keep_days
+        self.before_removal: Callable[[str], None] = lambda _slug: None
+        """Told of the id of whoever is going to go, while they still can be compared."""
+        self.digests_in_folders: Callable[[Collection[str]], Collection[str]] = lambda _folders: ()
+        """What lies in folders of known_faces/ by these names, imported or not."""
+        self._revision = 0
+        self._following = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="people")
+        self.follow()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def follow(self) -> None:
+        """Brings the gallery to where the store is, whoever changed it."""
+        with self._following:
+            while self.store.revision() != self._revision:
+                changes = self.store.changes(self._revision, self.recipe)
+                self.gallery.apply(changes)
+                self._revision = changes.revision
+
+    def enrol(
+        self, name: str | None, sittings: Sequence[Sitting], door: str, *, person: str | None = None, new: bool = False
+    ) -> tuple[Entry, tuple[str, ...]]:
+        """By a name, which nobody need have yet, or by the id of a person; an unknown id makes a ``new`` person of that
+        name, if it may.
+
+        Gives the person, and what is not quite right. Raises BadImage for a face that is not seen well enough, before
+        anything is changed, and UnknownPerson.
+        """
+        who = self._named(name) if name is not None else self._with_id(person or "", new)
+        for number, sitting in enumerate(sittings, 1):
+            self.check(sitting.face, f"picture {number}" if len(sittings) > 1 else "the picture")
+        warnings = self._doubts(who, [sitting.face for sitting in sittings])
+        entry = self.store.enrol(who, [self.kept(each, door) for each in sittings], door)
+        self.follow()
+        if entry.known_by < ENOUGH:
+            warnings.append(f"known by {entry.known_by}: with {ENOUGH} pictures hardly anybody is missed")
+        return entry, tuple(warnings)
+
+    def not_them(self, slug: str, sittings: Sequence[Sitting], door: str) -> Entry:
+        """Whoever resembles these faces as much as they resemble that person is not taken for them any more.
+
+        Raises Conflict if no other picture of that person would be left.
+        """
+        person = self.store.entry(slug).person
+        entry = self.store.enrol(person, [self.kept(each, door, counter=True) for each in sittings], door)
+        self.follow()
+        return entry
+
+    def rename(self, slug: str, name: str, door: str) -> Entry:
+        entry = self.store.rename(slug, checked_name(name), door)
+        self.follow()
+        return entry
+
+    def merge(self, slug: str, into: str, door: str) -> Entry:
+        entry = self.store.merge(slug, into, door)
+        self.follow()
+        return entry
+
+    def remove_picture(self, slug: str, picture: str, door: str) -> Entry | None:
+        entry = self.store.remove_picture(slug, picture, door)
+        self.follow()
+        return entry
+
+    def remove(self, slug: str, door: str) -> Person:
+        """From here on nobody is taken for them. Backups still know them."""
+        self.before_removal(slug)
+        person = self.store.remove(slug, door, also=self.digests_in_folders(self.store.folders(slug)))
+        self.follow()
+        return person
+
+    def erase(self, slug: str, door: str) -> Person:
+        """As ``remove``, and out of every backup in the data folder; what is left is that somebody was erased.
+
+        Backups first: whoever asks again, since we were killed in between, still finds the person. Who was removed
+        before is still erased from them. Raises UnknownPerson, and GatewayError if a backup cannot be rewritten now.
+        """
+        with self._backups.locked():
+            try:
+                entry = self.store.entry(slug)
+            except UnknownPerson:
+                if not self._backups.erase(slug, ()):
+                    raise
+                return Person(slug, slug)
+            self.before_removal(slug)
+            self._drop_counters_like(slug, door)
+            self._backups.erase(slug, [each.id for each in entry.pictures if not each.counter])
+            also = self.digests_in_folders(self.store.folders(slug))
+            person = self.store.remove(slug, door, erase=True, also=also)
+        self.follow()
+        return person
+
+    def adopt(self, people: Iterable[Portable], door: str) -> int:
+        """From an archive; how many pictures were new."""
+        added = self.store.adopt(people, door)
+        self.follow()
+        return added
+
+    def kept(self, sitting: Sitting, door: str, *, counter: bool = False) -> Picture:
+        """What of it is kept."""
+        face = sitting.face
+        assert face.descriptor is not None
+        described = Described(face.descriptor, face.chips if self._keep != "nothing" else None)
+        original = sitting.picture if self._keep == "pictures" else None
+        return Picture(sitting.digest, door, self.recipe, described, original, counter)
+
+    def _named(self, name: str) -> str | Person:
+        return self.store.named(checked_name(name)) or checked_name(name)
+
+    def _with_id(self, slug: str, new: bool) -> str | Person:
+        try:
+            return self.store.entry(slug).person
+        except UnknownPerson:
+            if not new:
+                raise
+            return self._named(slug.replace("_", " "))
+
+    def _drop_counters_like(self, slug: str, door: str) -> None:
+        """Pictures that may be of that person, kept of somebody whom they were wrongly taken for."""
+        if slug not in self.gallery:
+            return
+        for other, picture, descriptor in self.store.counters(self.recipe):
+            found = self.gallery.of(slug, descriptor)
+            alike = self.decision.score(found.similarity, found.pictures) >= self.decision.verification()
+            if other != slug and alike:
+                self.store.remove_picture(other, picture, door)
+
+    def check(self, face: FoundFace, which: str) -> None:
+        """Raises BadImage for a face that is not seen well enough to know anybody by."""
+        reason = self.decision.unfit(face.quality)
+        if reason is not None:
+            raise BadImage(f"{which} is of no use, since the face is {reason.replace('_', ' ')}: {HINTS[reason]}")
+
+    def _doubts(self, person: str | Person, faces: Sequence[FoundFace]) -> list[str]:
+        """What speaks against these being pictures of one person, who is this one."""
+        doubts = []
+        verification = self.decision.verification()
+        descriptors = [face.descriptor for face in faces if face.descriptor is not None]
+        for one, other in combinations(descriptors, 2):
+            if self.decision.score(self.gallery.compare(one, other)) < verification:
+                doubts.append("these pictures do not look like one person")
+                break
+        limits = self.decision.limits(len(self.gallery))
+        for descriptor in descriptors:
+            found = self.decision.identify(self.gallery.nearest(descriptor, limits))
+            if found.person and (not isinstance(person, Person) or found.person.slug != person.slug):
+                doubts.append(f"this face is known as {found.person.name} ({found.person.slug}) already")
+                break
+        if isinstance(person, Person) and person.slug in self.gallery:
+            alike = [self.gallery.of(person.slug, descriptor) for descriptor in descriptors]
+            if any(self.decision.score(each.similarity, each.pictures) < verification for each in alike):
+                doubts.append(f"this does not look like the pictures of {person.name} that are known")
+        return doubts
+
+    def _watch(self) -> None:
+        expired = -math.inf
+        while not self._stopping.wait(FOLLOW_S):
+            try:
+                self.follow()
+                if time.monotonic() > expired + EXPIRE_S:
+                    expired = time.monotonic()
+                    self._expire()
+            except GatewayError:
+                log.exception("the people store cannot be followed")
+
+    def _expire(self) -> None:
+        """Erases those whose pictures are all older than they may be kept."""
+        if self._keep_days is None:
+            return
+        for slug in self.store.unchanged_since(time.time() - 86_400 * self._keep_days):
+            self.erase(slug, "retention")
+            log.info("somebody was erased: nothing new of them for %g days", self._keep_days)

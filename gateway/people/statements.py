@@ -1,0 +1,103 @@
+"""The single steps of which the store's changes are made, each within a transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Sequence
+
+from slugify import slugify
+
+from gateway.errors import UnknownPerson
+from gateway.model import Person
+from gateway.people.database import Row
+from gateway.people.store import Entry, PictureEntry
+
+PICTURE_ID = 16
+"""Digits of the digest."""
+
+REMEMBERED = 100_000
+"""Revisions, for which other processes can still be told who is gone."""
+
+
+def nobody(slug: str) -> UnknownPerson:
+    return UnknownPerson(f"nobody with the id {slug!r} is known")
+
+
+def entry(rows: Sequence[Row]) -> Entry:
+    """Of (slug, name, created, digest, source, created, counter), one for each picture."""
+    slug, name, added, *_ = rows[0]
+    pictures = [PictureEntry(row[3][:PICTURE_ID], row[4], row[5], bool(row[6])) for row in rows if row[3]]
+    return Entry(Person(slug, name), added, tuple(pictures))
+
+
+def key(db: sqlite3.Connection, slug: str) -> int:
+    """Raises UnknownPerson."""
+    row = db.execute("SELECT id FROM people WHERE slug = ?", (slug,)).fetchone()
+    if row is None:
+        raise nobody(slug)
+    return int(row[0])
+
+
+def named(db: sqlite3.Connection, name: str) -> int:
+    """The key of whoever has that name, from now on if nobody had."""
+    row = db.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        row = db.execute(
+            "INSERT INTO people (slug, name, created, changed, revision) VALUES (?, ?, ?, 0, 0) RETURNING id",
+            (_free_slug(db, name), name, time.time()),
+        ).fetchone()
+    return int(row[0])
+
+
+def touched(db: sqlite3.Connection, person: int) -> None:
+    """Something of them is not what it was; other processes see it by the revision."""
+    db.execute("UPDATE people SET revision = ? WHERE id = ?", (_next(db), person))
+
+
+def changed(db: sqlite3.Connection, person: int) -> None:
+    """A picture came or went."""
+    touched(db, person)
+    db.execute("UPDATE people SET changed = ? WHERE id = ?", (time.time(), person))
+
+
+def drop(db: sqlite3.Connection, person: int) -> None:
+    revision = _next(db)
+    db.execute("DELETE FROM people WHERE id = ?", (person,))
+    db.execute("INSERT INTO gone VALUES (?, ?)", (person, revision))
+    db.execute("DELETE FROM gone WHERE revision < ?", (revision - REMEMBERED,))
+
+
+def drop_if_empty(db: sqlite3.Connection, person: int) -> bool:
+    """Whether a picture that shows them is left, and so they stay."""
+    left = db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone() is not None
+    if left:
+        changed(db, person)
+    else:
+        drop(db, person)
+    return left
+
+
+def note(db: sqlite3.Connection, door: str, action: str, person: int, pictures: int) -> None:
+    """A line in the audit."""
+    db.execute(
+        "INSERT INTO audit (at, door, action, person, pictures) SELECT ?, ?, ?, uid, ? FROM people WHERE id = ?",
+        (time.time(), door, action, pictures, person),
+    )
+
+
+def _next(db: sqlite3.Connection) -> int:
+    (revision,) = db.execute(
+        "UPDATE meta SET value = value + 1 WHERE key = 'revision' RETURNING CAST(value AS INTEGER)"
+    ).fetchone()
+    return int(revision)
+
+
+def _free_slug(db: sqlite3.Connection, name: str) -> str:
+    """ASCII for names in any script; a name without letters gets one from its digest."""
+    stem = slugify(name, separator="_", max_length=48) or hashlib.sha256(name.encode()).hexdigest()[:8]
+    slug, n = stem, 2
+    while db.execute("SELECT 1 FROM people WHERE slug = ?", (slug,)).fetchone():
+        slug, n = f"{stem}_{n}", n + 1
+    return slug

@@ -1,0 +1,252 @@
+"""Faces that nobody knows, grouped across frames and cameras, until somebody gives them a name or they expire."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from queue import Empty, Full, Queue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.errors import GatewayError, UnknownPerson
+from gateway.model import Box, FoundFace, Image, Polygon, Quality
+from gateway.people.decision import Decision
+from gateway.people.gallery import Gallery
+from gateway.people.groups import Group, Groups
+from gateway.people.registry import Registry, Sitting
+from gateway.people.store import Described, Entry
+
+log = logging.getLogger(__name__)
+
+WAITING = 32
+"""Faces at most; more are not looked at: they come again with the next frame."""
+
+FACES = 5
+"""Kept of a group, each of another moment."""
+
+APART_S = 5.0
+"""Seconds between two faces that are kept: those of one moment are nearly the same picture."""
+
+SAVE_S = 5.0
+"""How often it is written down who was seen."""
+
+SAME_PERSON = 4 / 6
+"""The score from which a face joins a group: at a false match rate of one in 10,000."""
+
+AGAIN_S = 60.0
+"""After which somebody who comes back is counted once more."""
+
+LEAST_PIXELS = 60
+"""Across a face, for it to begin a group: smaller ones cannot be told apart well enough."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stranger:
+    """A face that was seen, where in which picture, and by which camera."""
+
+    face: FoundFace
+    picture: bytes
+    place: Polygon
+    camera: str
+    moment: float
+
+
+class Unknowns:
+    """``describe`` gives the face in a part of a picture, as it is described to be enrolled.
+
+    In a thread of its own: recognition never waits for it. With ``most`` groups 0 nothing is kept.
+    ``tidies``: deletes what is not to be kept, or was described by another recipe; a command does not.
+    """
+
+    def __init__(
+        self,
+        groups: Groups,
+        gallery: Gallery,
+        decision: Decision,
+        registry: Registry,
+        describe: Callable[[bytes, Polygon], FoundFace],
+        *,
+        most: int,
+        keep_days: float,
+        tidies: bool = True,
+    ) -> None:
+        self._store = groups
+        self._gallery = gallery
+        self._decision = decision
+        self._registry = registry
+        self._describe = describe
+        self._most = most
+        self._keep_s = 86_400 * keep_days
+        self._strangers: Queue[Stranger | None] = Queue(WAITING)
+        self._lock = threading.RLock()
+        self._groups: dict[int, Group] = {}
+        self._kept_at: dict[int, float] = {}
+        self._unsaved: set[int] = set()
+        if tidies:
+            groups.forget_others() if most else groups.forget_all()
+        if most:
+            self._groups = {group.id: group for group in groups.load()}
+        registry.before_removal = self.forget_like
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="unknowns")
+
+    def start(self) -> None:
+        if self._most:
+            self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def saw(self, face: FoundFace, picture: bytes, image: Image, camera: str) -> None:
+        """Returns at once. ``image``: how large the picture is."""
+        if self._most:
+            stranger = Stranger(face, picture, face.box.share_of(image), camera, time.time())
+            with suppress(Full):
+                self._strangers.put_nowait(stranger)
+
+    def list(self) -> list[Group]:
+        """Who was seen last first."""
+        with self._lock:
+            return sorted(self._groups.values(), key=lambda group: -group.last)
+
+    def group(self, key: int) -> Group:
+        """Raises UnknownPerson."""
+        with self._lock:
+            if (group := self._groups.get(key)) is None:
+                raise UnknownPerson(f"there is no unknown {key}")
+            return group
+
+    def forget(self, key: int) -> None:
+        """Raises UnknownPerson."""
+        with self._lock:
+            self._store.forget([self.group(key).id])
+            del self._groups[key]
+
+    def name(
+        self, key: int, name: str | None, door: str, *, person: str | None = None
+    ) -> tuple[Entry, tuple[str, ...]]:
+        """Enrols the group's faces as that person's, who may be new. Raises UnknownPerson."""
+        with self._lock:
+            faces = [face for _, face in self.group(key).faces]
+            if key not in self._store.ids():  # another process was first
+                raise UnknownPerson(f"there is no unknown {key}")
+            sittings = [Sitting(face.chips, _found(face)) for face in faces if face.chips]
+            enrolled = self._registry.enrol(name, sittings, door, person=person)
+            self.forget(key)
+            return enrolled
+
+    def forget_like(self, slug: str) -> None:
+        """Groups that may be of that person, who is to be erased."""
+        with self._lock:
+            if slug not in self._gallery:
+                return
+            for group in list(self._groups.values()):
+                found = self._gallery.of(slug, group.mean())
+                if self._decision.score(found.similarity, found.pictures) >= self._decision.verification():
+                    self.forget(group.id)
+
+    def _watch(self) -> None:
+        saved = time.monotonic()
+        while not self._stopping.is_set():
+            try:
+                stranger = self._strangers.get(timeout=1)
+                if stranger is not None:
+                    self._saw(stranger)
+            except Empty:
+                pass
+            except CancelledError:
+                return  # the gateway is going down
+            except GatewayError as error:  # the picture is no use, or the queue is full: they come again
+                log.debug("a stranger was not looked at: %s", error)
+            except Exception:
+                log.exception("unknown faces cannot be kept")
+            if time.monotonic() > saved + SAVE_S:
+                saved = time.monotonic()
+                self._tidy()
+        self._tidy()
+
+    def _saw(self, stranger: Stranger) -> None:
+        assert stranger.face.descriptor is not None
+        with self._lock:
+            group = self._nearest(stranger.face)
+            if group is not None:
+                group.seen += stranger.moment > group.last + AGAIN_S
+                group.last = stranger.moment
+                if stranger.camera not in group.cameras:
+                    group.cameras.append(stranger.camera)
+                self._unsaved.add(group.id)
+        quality = stranger.face.quality
+        if quality is None or quality.pixels < LEAST_PIXELS:
+            return
+        if group is None or self._wants(group, quality, stranger.moment):
+            face = self._describe(stranger.picture, stranger.place)
+            self._keep(group, face, quality, stranger)
+
+    def _nearest(self, face: FoundFace) -> Group | None:
+        assert face.descriptor is not None
+        best: tuple[float, Group | None] = (SAME_PERSON, None)
+        for group in self._groups.values():
+            alike = self._gallery.compare(face.descriptor, group.mean())
+            best = max(best, (self._decision.score(alike, len(group.faces)), group), key=lambda each: each[0])
+        return best[1]
+
+    def _wants(self, group: Group, quality: Quality, moment: float) -> bool:
+        if moment < self._kept_at.get(group.id, 0) + APART_S:
+            return False
+        return len(group.faces) < FACES or _worth(quality) > 1.2 * group.faces[-1][0]
+
+    def _keep(self, group: Group | None, face: FoundFace, quality: Quality, stranger: Stranger) -> None:
+        assert face.descriptor is not None
+        described, worth = Described(face.descriptor, face.chips), _worth(quality)
+        with self._lock:
+            if group is None:
+                group = self._store.add(stranger.camera, stranger.moment, worth, described)
+                self._groups[group.id] = group
+            elif group.id in self._groups:  # not forgotten meanwhile
+                self._store.keep(group, worth, described, FACES)
+            self._kept_at[group.id] = stranger.moment
+
+    def _tidy(self) -> None:
+        """Writes down who was seen; forgets who was not for long, and of too many those who were longest not."""
+        with self._lock, _logged():
+            limits = self._decision.limits(len(self._gallery))
+            stay = [group for group in self.list() if group.last > time.time() - self._keep_s][: self._most]
+            known = {group.id for group in stay if self._known(group, limits)}
+            here = self._store.ids()  # another process may have named or forgotten some
+            gone = self._groups.keys() - {group.id for group in stay if group.id in here} | known
+            if gone & here:
+                self._store.forget(sorted(gone & here))
+            for key in gone:
+                del self._groups[key]
+                self._kept_at.pop(key, None)
+            self._store.save([self._groups[key] for key in self._unsaved & self._groups.keys()])
+            self._unsaved.clear()
+
+    def _known(self, group: Group, limits: NDArray[np.float32]) -> bool:
+        """Enrolled by another way meanwhile."""
+        return self._decision.identify(self._gallery.nearest(group.mean(), limits)).verdict == "match"
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    try:
+        yield
+    except GatewayError:
+        log.exception("it cannot be written down who was seen")
+
+
+def _worth(quality: Quality) -> float:
+    """How well a face can be seen, in one number."""
+    return min(quality.pixels, 200) / 200 * quality.sharpness * (0.2 + quality.pose) * quality.inside
+
+
+def _found(face: Described) -> FoundFace:
+    return FoundFace(Box(0, 0, 1, 1), face.descriptor, chips=face.chips)

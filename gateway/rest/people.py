@@ -1,0 +1,97 @@
+"""``/api/v1``: what can be done about people, by the same words as on MQTT."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from flask import Flask, Response, request
+
+from gateway.documents import Document, read_json
+from gateway.errors import BadRequest, Forbidden
+
+ROUTES: tuple[tuple[str, str, str], ...] = (
+    ("GET", "/api/v1/people", "people/list"),
+    ("POST", "/api/v1/people", "people/add"),
+    ("GET", "/api/v1/people/export", "people/export"),
+    ("POST", "/api/v1/people/import", "people/import"),
+    ("GET", "/api/v1/people/<person>", "people/show"),
+    ("POST", "/api/v1/people/<person>/pictures", "people/add"),
+    ("PATCH", "/api/v1/people/<person>", "people/rename"),
+    ("DELETE", "/api/v1/people/<person>", "people/remove"),
+    ("POST", "/api/v1/people/<person>/erase", "people/erase"),
+    ("POST", "/api/v1/people/<person>/merge", "people/merge"),
+    ("POST", "/api/v1/people/<person>/not_them", "people/not_them"),
+    ("GET", "/api/v1/people/<person>/export", "people/export"),
+    ("DELETE", "/api/v1/people/<person>/pictures/<picture>", "people/remove_picture"),
+    ("GET", "/api/v1/audit", "people/audit"),
+    ("GET", "/api/v1/unknowns", "unknowns/list"),
+    ("GET", "/api/v1/unknowns/<unknown>", "unknowns/show"),
+    ("POST", "/api/v1/unknowns/<unknown>/name", "unknowns/name"),
+    ("DELETE", "/api/v1/unknowns/<unknown>", "unknowns/forget"),
+    ("GET", "/api/v1/calibration", "calibrate"),
+)
+"""Method, path and the operation that it is; names in the path are fields."""
+
+FILES: Mapping[str, tuple[str, str, str]] = {
+    "people/export": ("archive", "application/zip", "people.zip"),
+}
+"""What is sent as a file: which field of the document, its type, and under which name."""
+
+Do = Callable[[str, Mapping[str, Any]], Document]
+"""Waits for the document, and raises what went wrong."""
+
+
+def add_people_routes(app: Flask, do: Do, hosts: Sequence[str]) -> None:
+    for method, path, operation in ROUTES:
+        app.add_url_rule(path, f"{method} {path}", _view(do, operation, hosts), methods=[method])
+
+
+def _view(do: Do, operation: str, hosts: Sequence[str]) -> Callable[..., Any]:
+    def view(**path: str) -> Any:
+        _check_origin(hosts)
+        document = do(operation, {**_fields(), **path})
+        if operation not in FILES:
+            return document
+        field, kind, name = FILES[operation]
+        headers = {"Content-Disposition": f"attachment; filename={name}"}
+        return Response(base64.b64decode(document[field]), mimetype=kind, headers=headers)
+
+    return view
+
+
+def _fields() -> dict[str, Any]:
+    """Of the query, the JSON and the form; files under ``images`` are as many as there are. Raises BadRequest."""
+    fields: dict[str, Any] = dict(request.args.items())
+    if request.is_json:
+        fields |= read_json(request.get_data())
+    elif request.mimetype == "multipart/form-data":
+        fields |= dict(request.form.items())
+        fields |= {name: [file.read() for file in request.files.getlist(name)] for name in request.files}
+        if "archive" in request.files:
+            fields["archive"] = fields["archive"][0]
+    elif request.content_length:
+        raise BadRequest("what is asked for is sent as a form (multipart/form-data) or as JSON")
+    return fields
+
+
+def _check_origin(hosts: Sequence[str]) -> None:
+    """A page of somebody else's that a user has open may neither ask for that, nor by a name of its own that it lets
+    point here (DNS rebinding). Raises Forbidden.
+    """
+    host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
+    if host not in ("localhost", *hosts) and not _is_address(host.strip("[]")):
+        raise Forbidden(f"this gateway is not called {host[:100]!r} (rest.hosts)")
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.split("//")[-1] != request.host:
+        raise Forbidden("a page of another site may not ask for that")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

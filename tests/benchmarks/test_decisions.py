@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import decisions
+from benchmarks.accuracy import Bools, Floats, Indices
+from benchmarks.decisions import (
+    Draw,
+    Folder,
+    Judged,
+    Outcome,
+    Tally,
+    at_most,
+    by_ours,
+    by_stock,
+    compare,
+    compared,
+    draw,
+    possible,
+    sizes,
+    split,
+)
+from benchmarks.faces import Described, Vectors
+from gateway.model import Person
+from gateway.people.curves import measured
+from gateway.people.decision import Decision
+from gateway.people.gallery import Gallery
+from gateway.people.similarity import Similarity, typical_faces
+from gateway.people.store import Changes, Roll
+
+
+def unit(vectors: Any) -> Vectors:
+    each = np.array(vectors, np.float32)
+    made: Vectors = each / np.linalg.norm(each, axis=1, keepdims=True)
+    return made
+
+
+def folder_of(people: Any, vectors: Vectors, found: Bools | None = None, ours: Bools | None = None) -> Folder:
+    """Both engines see the same, if they find a face."""
+    everywhere = np.ones(len(vectors), bool)
+    sides = (Described(everywhere if each is None else each, vectors, vectors) for each in (found, ours))
+    return Folder(np.array(people), *sides)
+
+
+def crowd(people: int, pictures: int, noise: float = 0.3) -> Folder:
+    """Strangers to each other, whose pictures differ a little."""
+    random = np.random.default_rng(0)
+    middles = np.repeat(unit(random.normal(size=(people, 128))), pictures, axis=0)
+    own = np.repeat(np.arange(people), pictures)
+    return folder_of(own, unit(middles + noise * unit(random.normal(size=middles.shape))))
+
+
+def decision(target: float = 0.01) -> Decision:
+    return Decision(target, 0.001, measured("facegate"))
+
+
+def zeros(*shape: int) -> Floats:
+    return np.zeros(shape, np.float32)
+
+
+def indices(*each: Any) -> Indices:
+    return np.array(each, np.intp)
+
+
+def outcomes(folder: Folder, *draws: Draw, target: float = 0.01) -> tuple[Outcome, Outcome]:
+    """By stock's tolerance, and by our policy."""
+    judged = Judged(folder, draws, [0] * len(draws))
+    return judged.by_tolerance(), judged.by_policy(decision(target))
+
+
+def test_who_looks_like_somebody_known_is_named() -> None:
+    """Persons 0 and 1 are known, by pictures 0 and 2; 2 looks like 0, and 3 like nobody."""
+    random = np.random.default_rng(0)
+    faces = unit(random.normal(size=(3, 128)))
+    folder = folder_of([0, 0, 1, 2, 3], faces[[0, 0, 1, 0, 2]])
+    twin, other = (Draw(indices([0], [2]), indices(1), indices(each)) for each in (3, 4))
+    for outcome in outcomes(folder, twin):
+        assert outcome.shares() == {"fpir": 1, "fnir": 0}
+        assert outcome.mistakes.tolist() == [[0, 2, 0]]
+    for outcome in outcomes(folder, other):
+        assert outcome.shares() == {"fpir": 0, "fnir": 0}
+    for outcome in outcomes(folder, twin, other):
+        assert outcome.fpir.share() == 0.5
+
+
+def test_with_a_limit_that_nobody_reaches_everybody_known_is_missed() -> None:
+    folder = crowd(12, 3, noise=0.9)
+    drawn = Draw(indices([0], [3], [6]), indices(1, 2, 4, 5, 7, 8), indices(9, 12))
+    _, within_reach = outcomes(folder, drawn, target=0.5)
+    _, beyond = outcomes(folder, drawn, target=1e-30)
+    assert (within_reach.fnir.share(), beyond.fnir.share()) == (0, 1)
+    assert beyond.fpir.share() == beyond.another.share() == 0
+
+
+def test_a_known_person_who_is_taken_for_another_is_missed_and_counted() -> None:
+    """Of person 0 picture 1 shows who is in picture 2, enrolled as person 1."""
+    faces = unit(np.random.default_rng(0).normal(size=(3, 128)))
+    folder = folder_of([0, 0, 1, 1, 2], faces[[0, 1, 1, 1, 2]])
+    for outcome in outcomes(folder, Draw(indices([0], [2]), indices(1, 3), indices(4))):
+        assert (outcome.fnir.share(), outcome.another.share()) == (0.5, 0.5)
+        assert outcome.fpir.share() == 0
+
+
+def test_ours_names_nobody_where_two_people_pass() -> None:
+    faces = unit(np.random.default_rng(0).normal(size=(2, 128)))
+    folder = folder_of([0, 0, 1, 2], faces[[0, 0, 0, 1]])
+    stock, ours = outcomes(folder, Draw(indices([0], [2]), indices(1), indices(3)))
+    assert ours.shares() == {"fpir": 0, "fnir": 1}
+    assert ours.another.share() == 0
+    assert stock.fnir.share() == 0
+
+
+def test_where_no_face_is_found_nobody_is_named() -> None:
+    faces = unit(np.random.default_rng(0).normal(size=(1, 128)))
+    found = np.array([True, False, False, True])
+    folder = folder_of([0, 0, 1, 1], faces[[0, 0, 0, 0]], found)
+    stock, ours = outcomes(folder, Draw(indices([0]), indices(1), indices(2)))
+    assert stock.shares() == {"fpir": 0, "fnir": 1}
+    assert ours.shares() == {"fpir": 1, "fnir": 0}
+    assert [each.tolist() for each in folder.enrollable()] == [[0], [3]]
+
+
+def test_stock_takes_the_nearest_picture_and_ours_the_mean() -> None:
+    """Person 0 is known by two pictures at right angles: the probe is the one, and far from their mean."""
+    one, other, third = np.eye(128, dtype=np.float32)[[3, 4, 5]]
+    folder = folder_of([0, 0, 0, 1, 1, 2], np.stack([one, other, one, third, third, -third]))
+    drawn = Draw(indices([0, 1], [3, 4]), indices(2), indices(5))
+    (stock,), (ours,) = by_stock(folder, [drawn]), by_ours(folder, [drawn])
+    assert stock.best[0] == pytest.approx(0, abs=1e-6)
+    mean = unit([one + other])[0]
+    assert ours.best[0] == pytest.approx(Similarity(typical_faces()).of(one, mean), abs=1e-6)
+
+
+@pytest.mark.parametrize("pictures", [1, 3])
+def test_the_policy_is_the_gateways(pictures: int) -> None:
+    """The same verdicts as of its gallery and its decision, one by one; enough of each kind, with everybody a twin."""
+    folder = folder_of(np.repeat(np.arange(60), 5), crowd(30, 10, noise=0.8).ours.stream)
+    drawn = draw(folder, np.arange(60), folder.enrollable(), 30, pictures, np.random.default_rng(0))
+    policy = decision(0.9)
+    sums = folder.ours.enrolment[drawn.enrolled].sum(axis=1)
+    owners = folder.people[drawn.enrolled[:, 0]]
+    people = [Person(f"p{owner}", str(owner)) for owner in owners.tolist()]
+    counts, nobody = np.full(30, pictures), (np.empty((0, 128), np.float32), np.empty(0, np.int64))
+    gallery = Gallery(Similarity(typical_faces()))
+    gallery.apply(Changes(1, Roll(np.arange(30), people, unit(sums), counts, *nobody), ()))
+    judgements = [
+        policy.identify(gallery.nearest(folder.ours.stream[probe], policy.limits(30)))
+        for probe in (*drawn.known.tolist(), *drawn.strangers.tolist())
+    ]
+    (answers,) = by_ours(folder, [drawn])
+    named = answers.named(float(policy.limits(30)[pictures]), ambiguous=True)
+    verdicts = [each.verdict for each in judgements]
+    assert named.tolist() == [verdict == "match" for verdict in verdicts]
+    assert all(verdicts.count(verdict) >= 3 for verdict in ("match", "unknown", "ambiguous"))
+    names = [each.person.name for each in judgements if each.person]
+    assert answers.person[named].tolist() == [int(name) for name in names]
+
+
+def test_a_limit_lets_no_more_than_its_share_pass() -> None:
+    best = np.random.default_rng(0).permutation(np.arange(1_000, dtype=np.float32))
+    limit = at_most(best, 0.01)
+    assert (best >= limit).sum() == 10
+    same = np.zeros(1_000, np.float32)
+    assert (same >= at_most(same, 0.01)).sum() == 0
+    unseen = np.full(1_000, -np.inf, np.float32)
+    assert (unseen >= at_most(unseen, 0.01)).sum() == 0
+
+
+def test_each_half_is_judged_by_the_distance_that_the_other_needs() -> None:
+    """Strangers of the first draw are twins of who is known, those of the second nobody's."""
+    faces = unit(np.random.default_rng(0).normal(size=(4, 128)))
+    folder = folder_of([0, 0, 1, 2, 2, 3], faces[[0, 0, 0, 1, 1, 2]])
+    draws = [Draw(indices([0]), indices(1), indices(2)), Draw(indices([3]), indices(4), indices(5))]
+    outcome = Judged(folder, draws, [0, 1]).at_target()
+    assert outcome.fpir.happened[:, [1, 3]].tolist() == [[1, 0], [0, 0]]  # by what sufficed for the others
+    assert outcome.fnir.happened[:, [0, 2]].tolist() == [[0, 0], [0, 1]]  # nearer than twins nobody can be
+
+
+def test_galleries_are_drawn_of_people_with_enough_pictures() -> None:
+    people = np.repeat(np.arange(40), np.tile([1, 2, 3, 5], 10))
+    found = np.ones(len(people), bool)
+    found[people == 3] = False
+    folder = folder_of(people, unit(np.random.default_rng(0).normal(size=(len(people), 128))), found)
+    half = np.arange(0, 40)
+    drawn = draw(folder, half, folder.enrollable(), 15, 3, np.random.default_rng(0))
+    owners = people[drawn.enrolled]
+    assert drawn.enrolled.shape == (15, 3)
+    assert (owners == owners[:, :1]).all()
+    assert len(np.unique(owners[:, 0])) == 15
+    assert not (set(owners[:, 0].tolist()) & {3, *range(0, 40, 4), *range(1, 40, 4)})
+    assert not set(drawn.known.tolist()) & set(drawn.enrolled.ravel().tolist())
+    assert set(people[drawn.known].tolist()) == {each for each in owners[:, 0].tolist() if each % 4 == 3}
+    assert people[drawn.strangers].tolist() == sorted(set(range(40)) - set(owners[:, 0].tolist()))
+
+
+def test_people_are_split_evenly_by_how_many_pictures_there_are() -> None:
+    people = np.repeat(np.arange(40), np.tile([1, 2, 3, 5], 10))
+    halves = split(folder_of(people, np.ones((len(people), 128), np.float32)))
+    assert sorted(np.concatenate(halves).tolist()) == list(range(40))
+    for half in halves:
+        assert np.bincount(np.bincount(people)[half])[[1, 2, 3, 5]].tolist() == [5] * 4
+
+
+def test_what_the_pictures_do_not_allow_becomes_the_most_that_they_do() -> None:
+    assert sizes((10, 100, 500), 83) == [10, 83]
+    assert sizes((10, 100, 500), 100) == [10, 100]
+    assert sizes((10, 100, 500), 0) == []
+    enrollable = [np.arange(3)] * 20 + [np.arange(1)] * 10
+    assert possible(np.arange(30), enrollable, 3) == 18
+    assert possible(np.arange(30), enrollable, 1) == 20
+
+
+def test_a_tally_is_over_pictures_and_its_worst_over_people() -> None:
+    """Three people in front of twenty galleries: one is always named, one never, one was hardly there."""
+    seen, happened = zeros(20, 3), zeros(20, 3)
+    seen[:, :2] = happened[:, 0] = 1
+    seen[0, 2] = happened[0, 2] = 1
+    tally = Tally(happened, seen)
+    assert tally.share() == pytest.approx(21 / 41, abs=1e-5)
+    assert tally.spread() == [0.5, pytest.approx(0.508, abs=0.001)]
+    assert tally.worst() == 1
+    assert Tally(happened[:, 1:], seen[:, 1:]).worst() == 0
+    assert Tally(happened[:3], seen[:3]).worst() is None
+    low, high = tally.interval()
+    assert (low, high) == (0, 1)  # two people are few, however many the galleries
+
+
+def test_many_galleries_of_the_same_people_are_no_more_certain() -> None:
+    """One of ten known people is who all mistakes are about: drawn anew they may be in it thrice, or not at all."""
+    galleries, people = 50, 200
+    members, seen = zeros(galleries, people), zeros(galleries, people)
+    members[:, :10], seen[:, 10:] = 1, 1
+    mistakes = np.array([(gallery, 10 + person, 0) for gallery in range(galleries) for person in range(0, 190, 10)])
+    happened = zeros(galleries, people)
+    happened[mistakes[:, 0], mistakes[:, 1]] = 1
+    fpir = Tally(happened, seen)
+    low, high = Outcome(fpir, fpir, fpir, mistakes, members).fpir_interval()
+    narrow = fpir.interval()
+    assert fpir.share() == 0.1
+    assert 0.03 < narrow[0] < 0.1 < narrow[1] < 0.17
+    assert low == 0
+    assert high > 0.25
+
+
+def test_people_who_are_easily_told_apart_are(capsys: pytest.CaptureFixture[str]) -> None:
+    result = compare(crowd(60, 4, noise=0.1), decision(), 10, (10, 500))
+    assert [(each["gallery"], each["pictures"]) for each in result] == [(10, 1), (20, 1), (10, 3), (20, 3)]
+    for each in result:
+        assert each["galleries"] == 10
+        assert each["stock"] == {"fpir": 0, "fnir": 0}
+        assert each["facegate"]["fpir"] == each["facegate"]["fnir"] == each["facegate"]["known_as_another"] == 0
+        assert each["facegate"]["fpir_interval"] == each["facegate"]["fnir_interval"] == [0, 0]
+    assert capsys.readouterr().err.count("500 people") == 2
+
+
+def test_everybody_alike_is_nobody_for_us_and_anybody_for_stock() -> None:
+    people = np.repeat(np.arange(60), 2)
+    folder = folder_of(people, unit(np.ones((120, 128))))
+    drawn = draw(folder, np.arange(60), folder.enrollable(), 20, 1, np.random.default_rng(0))
+    result = compared(folder, decision(), [(0, drawn), (1, drawn)])
+    assert result["stock"] == {"fpir": 1, "fnir": 0.95}
+    assert result["stock_at_target"] == {"fpir": 0, "fnir": 1}
+    assert (result["facegate"]["fpir"], result["facegate"]["fnir"]) == (0, 1)
+
+
+def test_too_few_people_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(click.ClickException, match="too few people"):
+        compare(crowd(12, 2), decision(), 10)
+    result = CliRunner().invoke(decisions.main, ["--pictures", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "no pictures" in result.output
+
+
+@pytest.fixture
+def described(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    folder = crowd(80, 2)
+    for person in range(80):
+        for number in (1, 2):
+            (tmp_path / f"person{person:03}_{number:04}.jpg").touch()
+    monkeypatch.setattr(decisions, "describe", lambda paths, name: folder.ours)
+    return tmp_path
+
+
+def test_json_is_one_document_and_nothing_else(described: Path) -> None:
+    result = CliRunner().invoke(decisions.main, ["--pictures", str(described), "--galleries", "20", "--json"])
+    document = json.loads(result.stdout)
+    assert [(each["gallery"], each["pictures"]) for each in document] == [(10, 1), (30, 1)]
+    for each in document:
+        assert list(each) == ["gallery", "pictures", "galleries", "stock", "stock_at_target", "facegate"]
+        assert list(each["stock"]) == list(each["stock_at_target"]) == ["fpir", "fnir"]
+        assert list(each["facegate"]) == [
+            "fpir", "fnir", "target_fpir", "fpir_interval", "fnir_interval", "known_as_another", "fpir_galleries",
+            "worst_stranger",
+        ]  # fmt: skip
+    assert "with 3 pictures each" in result.stderr
+
+
+def test_without_json_it_is_a_table(described: Path) -> None:
+    result = CliRunner().invoke(decisions.main, ["--pictures", str(described), "--galleries", "2"])
+    assert result.exit_code == 0
+    assert "missed" in result.stdout

@@ -1,0 +1,118 @@
+"""What tests of known people build on: a data folder with all that is in it, sittings, and a search of its files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gateway.model import Descriptor, FoundFace, Person, Quality
+from gateway.people.backups import Backups
+from gateway.people.cipher import Cipher
+from gateway.people.curves import Curve, Curves
+from gateway.people.decision import Decision
+from gateway.people.gallery import MOST_PICTURES, Gallery, Nearest
+from gateway.people.registry import Keep, Registry, Sitting
+from gateway.people.similarity import Similarity
+from gateway.people.sqlite import SqliteStore
+from gateway.people.store import Changes, Roll
+from tests.examples import BOX, QUALITY, unit
+
+RECIPE = "dlib"
+KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
+
+CURVES = Curves((Curve(np.array([0.5, 1.0]), np.array([1.0, 6.0])),))
+"""A similarity of 0.5 or less is that of one stranger in ten, one of 0.6 that of one in a hundred, and so on."""
+
+DECISION = Decision(0.01, 0.001, CURVES)
+"""Names from a similarity of 0.6 with one person known, 0.7 with ten; verifies from 0.7."""
+
+LEVEL = np.array([np.inf, *[0.0] * MOST_PICTURES], np.float32)
+"""Limits, the same for any number of pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A data folder, opened as the gateway opens it."""
+
+    data: Path
+    store: SqliteStore
+    gallery: Gallery
+    registry: Registry
+    backups: Backups
+
+    def nearest(self, probe: Descriptor) -> Nearest:
+        return self.gallery.nearest(probe, DECISION.limits(len(self.gallery)))
+
+    def who(self, probe: Descriptor) -> str | None:
+        """The id of whom a face is taken for."""
+        person = DECISION.identify(self.nearest(probe)).person
+        return person.slug if person else None
+
+
+@contextmanager
+def home(
+    data: Path, key: bytes | None = None, *, recipe: str = RECIPE, keep: Keep = "chips", keep_days: float | None = None
+) -> Iterator[Home]:
+    with closing(SqliteStore(data / "people.sqlite", Cipher(key))) as store:
+        gallery, backups = Gallery(), Backups(data / "backups")
+        registry = Registry(store, gallery, DECISION, backups, recipe=recipe, keep=keep, keep_days=keep_days)
+        yield Home(data, store, gallery, registry, backups)
+
+
+def chips_of(picture: str) -> bytes:
+    return f"chips of {picture}".encode()
+
+
+def sitting(picture: str, descriptor: Descriptor, quality: Quality | None = QUALITY) -> Sitting:
+    face = FoundFace(BOX, descriptor, quality=quality, chips=chips_of(picture))
+    return Sitting(picture.encode(), face)
+
+
+def picture_id(picture: str) -> str:
+    return digest_of(picture)[:16]
+
+
+def digest_of(picture: str) -> str:
+    return hashlib.sha256(picture.encode()).hexdigest()
+
+
+def files_with(folder: Path, *contents: bytes) -> set[str]:
+    """The names of all files below the folder that hold any of these."""
+    return {
+        path.name
+        for path in folder.rglob("*")
+        if path.is_file() and any(content in path.read_bytes() for content in contents)
+    }
+
+
+def changes(
+    pictures: Mapping[Person, Sequence[Descriptor]],
+    *,
+    keys: Mapping[Person, int] | None = None,
+    counters: Mapping[Person, Sequence[Descriptor]] | None = None,
+    gone: Sequence[int] = (),
+) -> Changes:
+    """As a store tells of these people; their keys are the lengths of their ids unless given."""
+    key = keys or {person: len(person.slug) for person in pictures}
+    against = [(key[person], each) for person, faces in (counters or {}).items() for each in faces]
+    means = [unit(np.sum(faces, axis=0)) for faces in pictures.values()]
+    roll = Roll(
+        np.array([key[person] for person in pictures], np.int64),
+        list(pictures),
+        np.array(means, np.float32).reshape(-1, 128),
+        np.array([len(faces) for faces in pictures.values()], np.int64),
+        np.array([each for _, each in against], np.float32).reshape(-1, 128),
+        np.array([owner for owner, _ in against], np.int64),
+    )
+    return Changes(1, roll, gone)
+
+
+def gallery_of(pictures: Mapping[Person, Sequence[Descriptor]], similarity: Similarity | None = None) -> Gallery:
+    gallery = Gallery(similarity)
+    gallery.apply(changes(pictures))
+    return gallery

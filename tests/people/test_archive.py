@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gateway.errors import BadRequest
+from gateway.model import Person
+from gateway.people import archive
+from gateway.people.archive import read_archive, write_archive
+from gateway.people.sqlite import SqliteStore
+from gateway.people.store import Described, Picture, Portable
+from tests.examples import descriptor
+from tests.people.known import KEY, RECIPE, Home, digest_of, files_with, home, sitting
+
+ALICE, BOB = descriptor(1), descriptor(2)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Home]:
+    """Alice is known by two pictures and a counter-example, Bob by one."""
+    with home(tmp_path, keep="pictures") as here:
+        here.registry.enrol("Alice Süß", [sitting("alice1", ALICE), sitting("alice2", descriptor(3))], "rest")
+        here.registry.not_them("alice_suss", [sitting("carol1", descriptor(4))], "rest")
+        here.registry.enrol("Bob", [sitting("bob1", BOB)], "mqtt:door")
+        yield here
+
+
+def exported(here: Home) -> bytes:
+    return write_archive(here.store.export())
+
+
+def comparable(people: list[Portable]) -> object:
+    return {
+        each.person: [
+            (
+                picture.digest,
+                picture.source,
+                picture.recipe,
+                picture.face.descriptor.tobytes(),
+                picture.face.chips,
+                picture.original,
+                picture.counter,
+                added,
+            )
+            for picture, added in zip(each.pictures, each.added, strict=True)
+        ]
+        for each in people
+    }
+
+
+def test_what_is_written_is_read(here: Home) -> None:
+    people = list(here.store.export())
+    assert comparable(read_archive(write_archive(people))) == comparable(people)
+    assert sorted(len(each.pictures) for each in people) == [1, 3]
+    assert read_archive(write_archive([])) == []
+
+
+def test_one_person_may_be_written_alone(here: Home) -> None:
+    (bob,) = read_archive(write_archive(here.store.export("bob")))
+    assert (bob.person, bob.pictures[0].source) == (Person("bob", "Bob"), "mqtt:door")
+
+
+def test_whoever_comes_from_an_archive_is_known(tmp_path: Path, here: Home) -> None:
+    (tmp_path / "other").mkdir()
+    with home(tmp_path / "other") as other:
+        assert other.registry.adopt(read_archive(exported(here)), "rest") == 4
+        assert (other.who(BOB), other.gallery.person("alice_suss").name) == ("bob", "Alice Süß")
+        assert comparable(list(other.store.export())) == comparable(list(here.store.export()))
+        assert other.who(descriptor(4)) is None
+        assert [line.action for line in other.store.audit(9)] == ["import", "import"]
+
+
+def test_a_sealed_store_writes_what_any_other_reads(tmp_path: Path, here: Home) -> None:
+    for name, key in (("sealed", KEY), ("plain", None)):
+        (tmp_path / name).mkdir()
+        with home(tmp_path / name, key) as other:
+            other.registry.adopt(read_archive(exported(here)), "rest")
+            assert comparable(read_archive(exported(other))) == comparable(list(here.store.export()))
+    assert files_with(tmp_path / "sealed", BOB.tobytes()) == set()
+
+
+def test_people_of_one_name_are_one(here: Home) -> None:
+    here_too = Picture(digest_of("bob2"), "rest", RECIPE, Described(BOB, None))
+    again = next(each for each in here.store.export() if each.person.slug == "bob").pictures[0]
+    bob = Portable(Person("another_id", "Bob"), [again, here_too], [5.0, 6.0])
+    assert here.registry.adopt([bob], "rest") == 1
+    entry = here.store.entry("bob")
+    assert (entry.known_by, entry.pictures[0].added) == (2, 6.0)
+    assert len(here.gallery) == 2
+
+
+def test_an_id_that_somebody_else_has_is_not_taken(here: Home) -> None:
+    robert = Portable(
+        Person("bob", "Robert"), [Picture(digest_of("x"), "rest", RECIPE, Described(descriptor(7), None))], [5.0]
+    )
+    here.registry.adopt([robert], "rest")
+    assert (here.who(BOB), here.gallery.person("bob").name) == ("bob", "Bob")
+    assert here.who(descriptor(7)) not in (None, "bob")
+
+
+def test_nobody_is_adopted_where_one_of_them_fails(here: Home) -> None:
+    revision = here.store.revision()
+    good = Portable(Person("c", "Carol"), [Picture("d1", "rest", RECIPE, Described(BOB, None))], [1.0])
+    with pytest.raises(ValueError, match="zip"):
+        here.registry.adopt([good, Portable(Person("d", "Dora"), good.pictures, [])], "rest")
+    assert (here.store.named("Carol"), here.store.revision()) == (None, revision)
+
+
+def test_who_was_removed_comes_back_by_an_archive(here: Home) -> None:
+    people = read_archive(exported(here))
+    here.registry.erase("bob", "rest")
+    here.registry.adopt(people, "rest")
+    assert here.who(BOB) == "bob"
+    assert not here.store.buried(digest_of("bob1"))
+
+
+def changed(data: bytes, change: Any) -> bytes:
+    """With a change made to the index."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as before, zipfile.ZipFile(out, "w") as after:
+        for name in before.namelist():
+            content = before.read(name)
+            if name == archive.INDEX:
+                index = json.loads(content)
+                change(index)
+                content = json.dumps(index).encode()
+            after.writestr(name, content)
+    return out.getvalue()
+
+
+def first_picture(**fields: object) -> Any:
+    return lambda index: index["people"][0]["pictures"][0].update(fields)
+
+
+def first_person(**fields: object) -> Any:
+    return lambda index: index["people"][0].update(fields)
+
+
+def coded(descriptor: Any, kind: str = "<f4") -> str:
+    return base64.b64encode(np.asarray(descriptor, kind).tobytes()).decode()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda index: index.update(facegate=2), id="newer version"),
+        pytest.param(lambda index: index.pop("facegate"), id="no version"),
+        pytest.param(lambda index: index.pop("people"), id="no people"),
+        pytest.param(lambda index: index.update(people=None), id="people none"),
+        pytest.param(lambda index: index.update(people=["alice"]), id="people text"),
+        pytest.param(first_person(person="../alice"), id="bad id"),
+        pytest.param(first_person(person=7), id="id a number"),
+        pytest.param(first_person(name=""), id="no name"),
+        pytest.param(first_person(name="x" * 101), id="long name"),
+        pytest.param(first_person(name="a\0b"), id="unprintable name"),
+        pytest.param(first_person(name="\ud800"), id="name no text"),
+        pytest.param(first_person(name=["Alice"]), id="name a list"),
+        pytest.param(first_picture(digest="abc"), id="short digest"),
+        pytest.param(first_picture(digest="../" + "a" * 61), id="digest a path"),
+        pytest.param(first_picture(digest=None), id="no digest"),
+        pytest.param(first_picture(source="x" * 1001), id="long source"),
+        pytest.param(first_picture(source="\ud800"), id="source no text"),
+        pytest.param(first_picture(recipe="x" * 65), id="long recipe"),
+        pytest.param(first_picture(recipe="\ud800"), id="recipe no text"),
+        pytest.param(first_picture(descriptor="no base64!"), id="descriptor text"),
+        pytest.param(first_picture(descriptor=coded(ALICE[:127])), id="short descriptor"),
+        pytest.param(first_picture(descriptor=coded(ALICE * 2)), id="long descriptor"),
+        pytest.param(first_picture(descriptor=coded(np.full(128, np.nan))), id="descriptor nan"),
+        pytest.param(first_picture(descriptor=coded(ALICE, "<f8")), id="descriptor of doubles"),
+        pytest.param(first_picture(descriptor=base64.b64encode(b"xyz").decode()), id="descriptor of 3 bytes"),
+        pytest.param(first_picture(descriptor=None), id="no descriptor"),
+        pytest.param(first_picture(added="yesterday"), id="added text"),
+        pytest.param(first_picture(added=float("nan")), id="added nan"),
+        pytest.param(first_picture(added=float("inf")), id="added infinite"),
+        pytest.param(first_picture(added=10**400), id="added huge"),
+        pytest.param(lambda index: index["people"][0]["pictures"][0].pop("added"), id="no added"),
+    ],
+)
+def test_a_malformed_index_is_refused(here: Home, change: Any) -> None:
+    with pytest.raises(BadRequest):
+        read_archive(changed(exported(here), change))
+
+
+def test_a_harmless_change_of_the_index_is_none(here: Home) -> None:
+    """So that the test before refuses for the change that it makes."""
+    people = read_archive(changed(exported(here), first_person(name="Alicia")))
+    assert "Alicia" in [each.person.name for each in people]
+
+
+def zipped(*files: tuple[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as target:
+        for name, content in files:
+            target.writestr(name, content)
+    return out.getvalue()
+
+
+def flipped(data: bytes, place: int, mask: int = 0xFF) -> bytes:
+    changed = bytearray(data)
+    changed[place] ^= mask
+    return bytes(changed)
+
+
+INDEX = b'{"facegate": 1, "people": []}' + b" " * 500
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"no zip", id="no zip"),
+        pytest.param(zipped(), id="no files"),
+        pytest.param(zipped(("chips/x", b"x")), id="no index"),
+        pytest.param(zipped((archive.INDEX, b"{")), id="no json"),
+        pytest.param(zipped((archive.INDEX, b"[]")), id="a list"),
+        pytest.param(zipped((archive.INDEX, b"\xff\xfe\xff")), id="no utf-8"),
+        pytest.param(zipped((archive.INDEX, b"[" * 200_000)), id="deep"),
+        pytest.param(zipped((archive.INDEX, INDEX))[:-30], id="cut off"),
+        pytest.param(flipped(zipped((archive.INDEX, INDEX)), 60), id="flipped"),
+        *(
+            pytest.param(zipped((archive.INDEX, INDEX), method=method), id=f"compressed {method}")
+            for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2)
+        ),
+        pytest.param(
+            zipped((archive.INDEX, INDEX)).replace(b"\x14\x00\x00\x00", b"\x14\x00\x01\x00"), id="claims a password"
+        ),
+    ],
+)
+def test_what_is_no_archive_of_people_is_refused(data: bytes) -> None:
+    with pytest.raises(BadRequest, match="that is no archive of people"):
+        read_archive(data)
+
+
+def test_a_plain_archive_like_those_is_read() -> None:
+    assert read_archive(zipped((archive.INDEX, INDEX))) == []
+
+
+def test_the_version_is_told(here: Home) -> None:
+    with pytest.raises(BadRequest, match="version 2, and it takes 1"):
+        read_archive(changed(exported(here), lambda index: index.update(facegate=2)))
+
+
+def test_an_archive_whose_files_share_their_bytes_is_refused() -> None:
+    """Each entry of the directory claims the whole archive for itself."""
+    data = zipped((archive.INDEX, INDEX), ("chips/x", bytes(1000)), ("chips/y", bytes(1000)))
+    directory = data.index(b"PK\x01\x02")
+    sizes = (1000).to_bytes(4, "little") * 2
+    bomb = data[:directory] + data[directory:].replace(sizes, (2000).to_bytes(4, "little") * 2)
+    assert bomb != data
+    with pytest.raises(BadRequest, match="overlap"):
+        read_archive(bomb)
+
+
+def test_a_person_without_pictures_does_not_become_somebody(tmp_path: Path) -> None:
+    empty = zipped((archive.INDEX, b'{"facegate": 1, "people": [{"person": "a", "name": "A", "pictures": []}]}'))
+    with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
+        try:
+            store.adopt(read_archive(empty), "rest")
+        except BadRequest:
+            return
+        assert store.entries() == []

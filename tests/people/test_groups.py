@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gateway.errors import UnknownPerson
+from gateway.people.cipher import Cipher
+from gateway.people.groups import Group, Groups
+from gateway.people.sqlite import SqliteStore
+from gateway.people.store import Described
+from tests.examples import descriptor, near, unit
+from tests.people.known import KEY, RECIPE, files_with
+
+SOMEBODY, OTHER = descriptor(1), descriptor(2)
+
+
+@pytest.fixture(params=[None, KEY], ids=["plain", "sealed"])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(tmp_path / "people.sqlite", Cipher(request.param))) as store:
+        yield store
+
+
+def groups(store: SqliteStore, recipe: str = RECIPE) -> Groups:
+    return Groups(store.database, store.rows, recipe)
+
+
+def face(n: int) -> Described:
+    return Described(near(SOMEBODY, 0.95, n), b"chips of face %d" % n)
+
+
+def comparable(group: Group) -> object:
+    faces = [(worth, each.descriptor.tobytes(), each.chips) for worth, each in group.faces]
+    return group.id, group.first, group.last, group.seen, group.cameras, faces
+
+
+def test_a_group_is_there_after_a_start(store: SqliteStore) -> None:
+    group = groups(store).add("door", 100.0, 0.5, face(1))
+    groups(store).keep(group, 0.9, face(2))
+    groups(store).keep(group, 0.7, face(3))
+    group.last, group.seen, group.cameras = 200.0, 2, ["door", "yard"]
+    groups(store).save([group])
+    other = groups(store).add("yard", 300.0, 0.4, Described(OTHER, b"another's"))
+    loaded = groups(store).load()
+    assert [comparable(each) for each in loaded] == [comparable(group), comparable(other)]
+    assert [worth for worth, _ in loaded[0].faces] == [0.9, 0.7, 0.5]
+    assert groups(store).ids() == {group.id, other.id}
+
+
+def test_of_a_group_the_best_faces_are_kept(store: SqliteStore) -> None:
+    group = groups(store).add("door", 100.0, 0.3, face(0))
+    for n, worth in enumerate([0.5, 0.1, 0.9, 0.7], 1):
+        groups(store).keep(group, worth, face(n), most=3)
+    assert [worth for worth, _ in group.faces] == [0.9, 0.7, 0.5]
+    assert [worth for worth, _ in groups(store).load()[0].faces] == [0.9, 0.7, 0.5]
+
+
+def test_what_a_group_looks_like_is_the_mean_of_its_faces(store: SqliteStore) -> None:
+    group = groups(store).add("door", 100.0, 0.3, face(0))
+    groups(store).keep(group, 0.4, face(1))
+    assert group.mean() == pytest.approx(unit(face(0).descriptor + face(1).descriptor), abs=1e-6)
+    assert group.mean().dtype == np.float32
+
+
+def test_groups_of_another_recipe_are_not_loaded_and_can_be_forgotten(tmp_path: Path, store: SqliteStore) -> None:
+    groups(store, "before").add("door", 100.0, 0.5, face(1))
+    kept = groups(store).add("door", 100.0, 0.5, face(2))
+    assert [group.id for group in groups(store).load()] == [kept.id]
+    assert len(groups(store).ids()) == 2
+    groups(store).forget_others()
+    assert groups(store).ids() == {kept.id}
+    assert store.database.rows("SELECT unknown FROM unknown_faces") == [(kept.id,)]
+
+
+def test_a_forgotten_group_is_gone_from_the_files(tmp_path: Path, store: SqliteStore) -> None:
+    group = groups(store).add("the front door", 100.0, 0.5, face(1))
+    kept = groups(store).add("yard", 100.0, 0.5, face(2))
+    assert files_with(tmp_path, b"the front door")
+    groups(store).forget([group.id])
+    assert groups(store).ids() == {kept.id}
+    assert files_with(tmp_path, b"the front door", b"chips of face 1", face(1).descriptor.tobytes()) == set()
+
+
+def test_forgetting_one_that_is_not_there_is_refused_and_forgets_none(store: SqliteStore) -> None:
+    group = groups(store).add("door", 100.0, 0.5, face(1))
+    with pytest.raises(UnknownPerson, match="no unknown 999"):
+        groups(store).forget([group.id, 999])
+    assert groups(store).ids() == {group.id}
+
+
+def test_all_are_forgotten_at_once(tmp_path: Path, store: SqliteStore) -> None:
+    for n in range(3):
+        groups(store).add("door", 100.0, 0.5, face(n))
+    groups(store).forget_all()
+    assert (groups(store).load(), groups(store).ids()) == ([], set())
+    assert files_with(tmp_path, *(b"chips of face %d" % n for n in range(3))) == set()
+
+
+def test_a_number_is_never_given_twice(store: SqliteStore) -> None:
+    group = groups(store).add("door", 100.0, 0.5, face(1))
+    groups(store).forget([group.id])
+    assert groups(store).add("door", 100.0, 0.5, face(1)).id != group.id
+
+
+def test_a_sealed_face_stands_in_no_file(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "people.sqlite", Cipher(KEY))) as store:
+        groups(store).add("door", 100.0, 0.5, face(1))
+        assert files_with(tmp_path, b"chips of face 1", face(1).descriptor.tobytes()) == set()
+
+
+def test_plain_groups_are_deleted_when_a_key_is_first_given(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
+        groups(store).add("door", 100.0, 0.5, face(1))
+    assert files_with(tmp_path, b"chips of face 1")
+    with closing(SqliteStore(tmp_path / "people.sqlite", Cipher(KEY))) as store:
+        assert groups(store).load() == []
+    assert files_with(tmp_path, b"chips of face 1", face(1).descriptor.tobytes()) == set()

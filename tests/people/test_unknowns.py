@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import BadImage, GatewayError, UnknownPerson
+from gateway.model import Descriptor, FoundFace, Image, Polygon, Quality
+from gateway.people import unknowns as module
+from gateway.people.groups import Groups
+from gateway.people.unknowns import AGAIN_S, APART_S, FACES, LEAST_PIXELS, Stranger, Unknowns
+from tests.examples import BOX, QUALITY, descriptor, near
+from tests.people.known import DECISION, RECIPE, Home, chips_of, files_with, home, sitting
+from tests.support import wait_for
+
+SOMEBODY, OTHER = descriptor(1), descriptor(2)
+NOW = time.time()
+DAY = 86_400
+IMAGE = Image(640, 480, 5000)
+
+
+class Eyes:
+    """Stands for vision: what a picture shows is written down when it is taken."""
+
+    def __init__(self) -> None:
+        self.faces: dict[bytes, Descriptor] = {}
+        self.saw: list[tuple[bytes, Polygon]] = []
+        self.errors: list[Exception] = []
+
+    def __call__(self, picture: bytes, place: Polygon) -> FoundFace:
+        self.saw.append((picture, place))
+        if self.errors:
+            raise self.errors.pop(0)
+        return FoundFace(BOX, self.faces[picture], chips=chips_of(picture.decode()))
+
+
+class Street:
+    """What cameras see, and what is kept of it."""
+
+    def __init__(self, here: Home, *, most: int = 100, keep_days: float = 7) -> None:
+        self.eyes = Eyes()
+        self.here = here
+        self.groups = Groups(here.store.database, here.store.rows, RECIPE)
+        self.unknowns = Unknowns(
+            self.groups, here.gallery, DECISION, here.registry, self.eyes, most=most, keep_days=keep_days
+        )
+        self._pictures = 0
+
+    def taken(self, face: Descriptor) -> bytes:
+        self._pictures += 1
+        picture = f"picture {self._pictures}".encode()
+        self.eyes.faces[picture] = face
+        return picture
+
+    def passes(
+        self, face: Descriptor, camera: str = "door", moment: float = NOW, quality: Quality | None = QUALITY
+    ) -> None:
+        found = FoundFace(BOX, face, quality=quality)
+        self.unknowns._saw(Stranger(found, self.taken(face), BOX.share_of(IMAGE), camera, moment))
+
+    def tidied(self) -> list[int]:
+        self.unknowns._tidy()
+        return [group.id for group in self.unknowns.list()]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Home]:
+    with home(tmp_path) as here:
+        yield here
+
+
+@pytest.fixture
+def street(here: Home) -> Street:
+    return Street(here)
+
+
+def views(face: Descriptor, count: int) -> list[Descriptor]:
+    return [near(face, 0.97, seed) for seed in range(count)]
+
+
+def test_faces_of_one_stranger_from_two_cameras_are_one_group(street: Street) -> None:
+    for n, view in enumerate(views(SOMEBODY, 4)):
+        street.passes(view, ["door", "yard"][n % 2], NOW + 10 * n)
+    street.passes(OTHER, "door", NOW + 1)
+    somebody, other = street.unknowns.list()
+    assert (somebody.cameras, other.cameras) == (["door", "yard"], ["door"])
+    assert (somebody.first, somebody.last) == (NOW, NOW + 30)
+    assert (len(somebody.faces), len(other.faces)) == (4, 1)
+    assert somebody.faces[0][1].chips is not None
+    assert somebody.faces[0][1].chips.startswith(chips_of("picture"))
+
+
+def test_who_comes_back_is_counted_again_only_after_a_while(street: Street) -> None:
+    moments = [NOW, NOW + AGAIN_S - 1, NOW + 2 * AGAIN_S - 2, NOW + 3 * AGAIN_S, NOW + 10 * AGAIN_S]
+    counts = []
+    for moment in moments:
+        street.passes(SOMEBODY, moment=moment)
+        counts.append(street.unknowns.list()[0].seen)
+    assert counts == [1, 1, 1, 2, 3]
+
+
+@pytest.mark.parametrize("quality", [None, replace(QUALITY, pixels=LEAST_PIXELS - 1)])
+def test_small_faces_begin_no_group_but_are_counted(street: Street, quality: Quality | None) -> None:
+    street.passes(SOMEBODY, quality=quality)
+    assert (street.unknowns.list(), street.eyes.saw) == ([], [])
+    street.passes(SOMEBODY, quality=replace(QUALITY, pixels=LEAST_PIXELS))
+    street.passes(SOMEBODY, "yard", NOW + 100, quality)
+    (group,) = street.unknowns.list()
+    assert (group.seen, group.cameras, len(group.faces)) == (2, ["door", "yard"], 1)
+
+
+def test_of_one_moment_one_face_is_kept(street: Street) -> None:
+    for n in range(10):
+        street.passes(SOMEBODY, moment=NOW + n * APART_S / 4)
+    assert len(street.unknowns.list()[0].faces) == 3
+
+
+def test_a_few_faces_are_kept_and_much_better_ones_take_their_place(street: Street) -> None:
+    poor = replace(QUALITY, sharpness=0.4)
+    for n in range(FACES + 3):
+        street.passes(SOMEBODY, moment=NOW + 10 * n, quality=poor)
+    (group,) = street.unknowns.list()
+    assert (len(group.faces), len(street.eyes.saw)) == (FACES, FACES)
+    street.passes(SOMEBODY, moment=NOW + 1000, quality=QUALITY)
+    assert (len(group.faces), len(street.eyes.saw)) == (FACES, FACES + 1)
+    assert group.faces[0][0] > 1.2 * group.faces[1][0]
+
+
+def test_groups_are_listed_by_who_was_seen_last(street: Street) -> None:
+    for n, face in enumerate([SOMEBODY, OTHER, SOMEBODY]):
+        street.passes(face, moment=NOW + n)
+    first, second = street.unknowns.list()
+    assert (first.last, second.last) == (NOW + 2, NOW + 1)
+    assert street.unknowns.group(second.id) is second
+    with pytest.raises(UnknownPerson):
+        street.unknowns.group(999)
+
+
+def test_of_too_many_those_who_were_longest_not_seen_go(here: Home) -> None:
+    street = Street(here, most=3)
+    for n in range(6):
+        street.passes(descriptor(10 + n), moment=NOW - n)
+    newest = [group.id for group in street.unknowns.list()][:3]
+    assert street.tidied() == newest
+    assert street.groups.ids() == set(newest)
+
+
+def test_who_was_not_seen_for_long_is_forgotten(tmp_path: Path, here: Home) -> None:
+    street = Street(here, keep_days=7)
+    street.passes(SOMEBODY, moment=time.time() - 7 * DAY - 60)
+    street.passes(OTHER, moment=time.time() - 7 * DAY + 60)
+    (kept,) = street.tidied()
+    assert street.groups.ids() == {kept}
+    assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
+    assert files_with(tmp_path, OTHER.tobytes())
+
+
+def test_who_was_seen_is_written_down_when_it_is_tidied(here: Home, street: Street) -> None:
+    street.passes(SOMEBODY)
+    street.passes(SOMEBODY, "yard", NOW + 100)
+    street.tidied()
+    (group,) = Street(here).unknowns.list()
+    assert (group.first, group.last, group.seen, group.cameras) == (NOW, NOW + 100, 2, ["door", "yard"])
+
+
+def test_who_comes_back_after_a_start_joins_their_group(here: Home, street: Street) -> None:
+    street.passes(SOMEBODY)
+    street.tidied()
+    later = Street(here)
+    later.passes(near(SOMEBODY, 0.95), moment=NOW + 1000)
+    (group,) = later.unknowns.list()
+    assert (group.seen, len(group.faces)) == (2, 2)
+
+
+def test_a_stranger_with_a_name_is_enrolled_and_no_stranger_any_more(here: Home, street: Street) -> None:
+    for n, view in enumerate(views(SOMEBODY, 3)):
+        street.passes(view, moment=NOW + 10 * n)
+    street.passes(OTHER)
+    somebody = street.unknowns.list()[0]
+    entry, warnings = street.unknowns.name(somebody.id, "Grace Hopper", "rest")
+    assert (entry.person.slug, entry.known_by, warnings) == ("grace_hopper", 3, ())
+    assert here.who(SOMEBODY) == "grace_hopper"
+    assert [group.id for group in street.unknowns.list()] == list(street.groups.ids()) != [somebody.id]
+    assert all(here.store.chips(digest) for (digest,) in here.store.database.rows("SELECT digest FROM pictures"))
+
+
+def test_a_stranger_may_turn_out_to_be_somebody_known(here: Home, street: Street) -> None:
+    here.registry.enrol("Alice", [sitting("a", near(SOMEBODY, 0.55))], "rest")
+    street.passes(SOMEBODY)
+    (group,) = street.unknowns.list()
+    entry, _ = street.unknowns.name(group.id, None, "rest", person="alice")
+    assert entry.known_by == 2
+    assert here.who(SOMEBODY) == "alice"
+
+
+def test_naming_as_nobody_keeps_the_group(street: Street) -> None:
+    street.passes(SOMEBODY)
+    (group,) = street.unknowns.list()
+    with pytest.raises(UnknownPerson):
+        street.unknowns.name(group.id, None, "rest", person="nobody")
+    with pytest.raises(UnknownPerson):
+        street.unknowns.name(999, "Alice", "rest")
+    assert street.tidied() == [group.id]
+
+
+def test_a_group_is_forgotten_when_told_to(tmp_path: Path, street: Street) -> None:
+    street.passes(SOMEBODY)
+    (group,) = street.unknowns.list()
+    street.unknowns.forget(group.id)
+    assert (street.unknowns.list(), street.groups.ids()) == ([], set())
+    assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
+    with pytest.raises(UnknownPerson):
+        street.unknowns.forget(group.id)
+
+
+def test_with_no_groups_wanted_all_are_deleted_and_none_begins(tmp_path: Path, here: Home, street: Street) -> None:
+    street.passes(SOMEBODY)
+    street.tidied()
+    nobody = Street(here, most=0)
+    assert (nobody.unknowns.list(), nobody.groups.ids()) == ([], set())
+    assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
+    with running(nobody.unknowns):
+        nobody.unknowns.saw(FoundFace(BOX, SOMEBODY, quality=QUALITY), nobody.taken(SOMEBODY), IMAGE, "door")
+        time.sleep(0.1)
+    assert (nobody.unknowns.list(), nobody.eyes.saw) == ([], [])
+
+
+def test_groups_that_look_like_somebody_to_be_erased_are_forgotten(here: Home, street: Street) -> None:
+    here.registry.enrol("Alice", [sitting("a", near(SOMEBODY, 0.75))], "rest")
+    street.passes(SOMEBODY)
+    street.passes(OTHER)
+    street.unknowns.forget_like("alice")
+    (kept,) = street.unknowns.list()
+    assert kept.faces[0][1].descriptor @ OTHER == pytest.approx(1, abs=1e-5)
+    assert street.groups.ids() == {kept.id}
+
+
+def test_groups_can_be_forgotten_for_somebody_of_another_recipe(here: Home, street: Street) -> None:
+    """Who is in the store and not in the gallery: else they could not be erased."""
+    here.registry.enrol("Alice", [sitting("a", OTHER)], "rest")
+    (digest,) = (each.digest for each in next(here.store.export()).pictures)
+    here.store.renew(digest, "long before", OTHER)
+    here.registry.follow()
+    street.passes(SOMEBODY)
+    street.unknowns.forget_like("alice")
+    assert len(street.unknowns.list()) == 1
+
+
+def test_who_is_enrolled_by_another_way_is_no_stranger_any_more(here: Home, street: Street) -> None:
+    street.passes(SOMEBODY)
+    street.passes(OTHER)
+    here.registry.enrol("Alice", [sitting("a", SOMEBODY)], "rest")
+    (kept,) = street.tidied()
+    assert street.groups.ids() == {kept}
+
+
+def test_what_another_process_named_is_noticed(tmp_path: Path, street: Street) -> None:
+    street.passes(SOMEBODY)
+    street.passes(OTHER, moment=NOW - 1)
+    street.tidied()
+    somebody, other = street.unknowns.list()
+    with home(tmp_path) as elsewhere:
+        Street(elsewhere).unknowns.name(somebody.id, "Alice", "cli")
+        Street(elsewhere).unknowns.forget(other.id)
+    assert street.tidied() == []
+    street.passes(OTHER)
+    assert len(street.tidied()) == 1
+
+
+def test_what_another_process_named_is_not_named_again(tmp_path: Path, here: Home, street: Street) -> None:
+    """Before it was noticed: nobody is enrolled twice."""
+    street.passes(SOMEBODY)
+    (group,) = street.unknowns.list()
+    with home(tmp_path) as elsewhere:
+        Street(elsewhere).unknowns.name(group.id, "Alice", "cli")
+    with pytest.raises(UnknownPerson):
+        street.unknowns.name(group.id, "Bob", "rest")
+    assert [entry.person.name for entry in here.store.entries()] == ["Alice"]
+
+
+@contextmanager
+def running(unknowns: Unknowns) -> Iterator[None]:
+    unknowns.start()
+    try:
+        yield
+    finally:
+        unknowns.stop()
+
+
+def sent(street: Street, face: Descriptor, camera: str = "door") -> bytes:
+    picture = street.taken(face)
+    street.unknowns.saw(FoundFace(BOX, face, quality=QUALITY), picture, IMAGE, camera)
+    return picture
+
+
+def test_strangers_are_looked_at_beside_everything_else(here: Home, street: Street) -> None:
+    with running(street.unknowns):
+        before = time.time()
+        picture = sent(street, SOMEBODY)
+        wait_for(street.unknowns.list)
+        sent(street, near(SOMEBODY, 0.95), "yard")
+        wait_for(lambda: street.unknowns.list()[0].cameras == ["door", "yard"])
+    assert street.eyes.saw == [(picture, BOX.share_of(IMAGE))]
+    (group,) = Street(here).unknowns.list()
+    assert group.cameras == ["door", "yard"]
+    assert before <= group.first <= group.last <= time.time()
+
+
+def test_more_strangers_than_can_wait_are_left_out(street: Street) -> None:
+    began = time.monotonic()
+    for n in range(3 * module.WAITING):
+        sent(street, descriptor(100 + n))
+    assert time.monotonic() < began + 5
+    with running(street.unknowns):
+        wait_for(lambda: len(street.unknowns.list()) == module.WAITING)
+    assert len(street.eyes.saw) == module.WAITING
+
+
+@pytest.mark.parametrize("error", [BadImage("damaged"), GatewayError("a worker died"), ZeroDivisionError()])
+def test_a_stranger_who_cannot_be_described_keeps_nobody_else_out(street: Street, error: Exception) -> None:
+    street.eyes.errors = [error]
+    with running(street.unknowns):
+        sent(street, SOMEBODY)
+        sent(street, OTHER)
+        wait_for(lambda: len(street.unknowns.list()) == 1)
+        sent(street, SOMEBODY)
+        wait_for(lambda: len(street.unknowns.list()) == 2)
+
+
+def test_a_store_that_fails_for_once_does_not_end_it(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SAVE_S", 0.01)
+    works: Callable[[], set[int]] = street.groups.ids
+    failed: list[bool] = []
+
+    def fails() -> set[int]:
+        failed.append(True)
+        raise GatewayError("the people store: database is locked")
+
+    monkeypatch.setattr(street.groups, "ids", fails)
+    with running(street.unknowns):
+        sent(street, SOMEBODY)
+        wait_for(lambda: failed)
+        monkeypatch.setattr(street.groups, "ids", works)
+        sent(street, OTHER)
+        wait_for(lambda: len(street.unknowns.list()) == 2, 5)
+
+
+def test_stopping_what_never_started_is_nothing(street: Street) -> None:
+    street.unknowns.stop()

@@ -1,0 +1,134 @@
+"""The commands beside ``run``, on a store of their own; enrolling by command is in tests/e2e/test_people.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli import main
+from gateway.people.sqlite import SqliteStore
+from gateway.people.store import Described, Picture
+from gateway.vision.options import RECIPES
+from tests.examples import descriptor
+
+Facegate = Callable[..., Result]
+
+
+def picture(number: int) -> Picture:
+    return Picture(f"{number:064x}", "test", RECIPES["facegate"], Described(descriptor(number), b"chips"))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Ada with two pictures, and Grace with one."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with closing(SqliteStore(folder / "people.sqlite")) as store:
+        store.enrol("Ada Lovelace", [picture(1), picture(2)], "test")
+        store.enrol("Grace", [picture(3)], "test")
+    return folder
+
+
+@pytest.fixture
+def facegate(data: Path) -> Facegate:
+    def run(*words: str, code: int = 0) -> Result:
+        done = CliRunner().invoke(main, words, env={"FACEGATE_DATA": str(data)})
+        assert done.exit_code == code, done.output
+        return done
+
+    return run
+
+
+def names(facegate: Facegate) -> list[str]:
+    return [each["name"] for each in json.loads(facegate("people", "list", "--json").stdout)["people"]]
+
+
+def test_everybody_is_listed(facegate: Facegate) -> None:
+    assert names(facegate) == ["Ada Lovelace", "Grace"]
+    assert "Ada Lovelace" in facegate("people", "list").stdout
+    found = json.loads(facegate("people", "list", "--json", "--search", "LOVE").stdout)["people"]
+    assert [(each["person"], len(each["pictures"])) for each in found] == [("ada_lovelace", 2)]
+
+
+def test_people_are_renamed_merged_and_removed(facegate: Facegate) -> None:
+    facegate("people", "rename", "ada_lovelace", "Ада")
+    assert names(facegate) == ["Ада", "Grace"]
+    assert "Grace (grace) is known by 3 pictures" in facegate("people", "merge", "ada_lovelace", "grace").stdout
+    facegate("people", "remove", "grace", "--picture", f"{1:064x}"[:16])  # they all begin alike
+    facegate("people", "remove", "grace")
+    assert names(facegate) == []
+
+
+def test_erasing_asks_first(facegate: Facegate) -> None:
+    assert "Erase grace for good?" in facegate("people", "erase", "grace", code=1).output
+    assert len(names(facegate)) == 2
+    facegate("people", "erase", "--yes", "grace")
+    assert names(facegate) == ["Ada Lovelace"]
+
+
+def test_what_goes_wrong_is_one_sentence_and_code_1(facegate: Facegate) -> None:
+    for words in (("rename", "nobody", "X"), ("merge", "grace", "grace"), ("remove", "nobody"), ("show", "../x")):
+        done = facegate("people", *words, code=1)
+        assert done.stderr.startswith("facegate: ")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_people_are_carried_elsewhere(facegate: Facegate, tmp_path: Path) -> None:
+    file = tmp_path / "people.zip"
+    facegate("people", "export", str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    facegate("people", "remove", "ada_lovelace")
+    assert "2 people, 2 pictures that were new" in facegate("people", "import", str(file)).stdout
+    assert names(facegate) == ["Ada Lovelace", "Grace"]
+
+
+def test_a_backup_brings_back_who_was_removed_and_not_who_was_erased(facegate: Facegate, tmp_path: Path) -> None:
+    file = tmp_path / "backup.sqlite"
+    assert "2 people" in facegate("backup", str(file)).stdout
+    facegate("people", "remove", "ada_lovelace")
+    facegate("people", "erase", "--yes", "grace")
+    assert "what was there is" in facegate("restore", str(file)).stdout
+    assert names(facegate) == ["Ada Lovelace"]
+
+
+def test_no_backup_is_restored_under_a_gateway(facegate: Facegate, data: Path, tmp_path: Path) -> None:
+    from gateway.app import locked
+
+    facegate("backup", str(tmp_path / "backup.sqlite"))
+    with locked(data):
+        assert "Another gateway is at work" in facegate("restore", str(tmp_path / "backup.sqlite"), code=1).output
+
+
+def test_the_audit_names_nobody(facegate: Facegate) -> None:
+    facegate("people", "erase", "--yes", "grace")
+    told = facegate("people", "audit").stdout
+    assert "erase" in told
+    assert "Grace" not in told
+    assert "grace" not in told
+
+
+def test_with_few_people_calibrate_says_so_and_draws_all_the_same(facegate: Facegate, tmp_path: Path) -> None:
+    file = tmp_path / "plot.png"
+    told = facegate("calibrate", "--plot", str(file)).stdout
+    assert "2 people, 3 pictures" in told
+    assert "it takes" in told
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_nobody_is_unknown_yet(facegate: Facegate) -> None:
+    assert json.loads(facegate("unknowns", "list", "--json").stdout)["unknowns"] == []
+    assert "there is no unknown 3" in facegate("unknowns", "forget", "3", code=1).stderr
+
+
+def test_a_folder_without_pictures_enrols_nobody(facegate: Facegate, tmp_path: Path) -> None:
+    assert "no pictures" in facegate("people", "add", str(tmp_path), code=1).output
+
+
+@pytest.mark.parametrize("command", ["people", "unknowns", "calibrate", "backup", "restore"])
+def test_every_command_helps(facegate: Facegate, command: str) -> None:
+    assert "Usage" in facegate(command, "--help").output
