@@ -186,8 +186,9 @@ def measure(folder: Path, engine: str) -> dict[str, Any]:
     for number in range(1, MOST_PICTURES + 1):
         curves[str(number)] = {}
         for probes in PROBES:
-            sides = list(halves(described, people, ours, number, probes))
-            curves[str(number)][str(probes)] = curve(sides)
+            sides = [half for half in halves(described, people, ours, number, probes) if half.different().any()]
+            if sides:  # somebody has so many pictures
+                curves[str(number)][str(probes)] = curve(sides)
     return {
         "pictures": int(found.sum()),
         "people": len(names),
@@ -201,7 +202,7 @@ def rising(curves: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     result = {key: dict(each) for key, each in curves.items()}
     for probes in map(str, PROBES):
         least: list[float] = []
-        for key in result:
+        for key in [key for key, each in result.items() if probes in each]:
             points = dict(result[key][probes])
             least += [-1.0] * (len(points["similarity"]) - len(least))
             points["similarity"] = [max(pair) for pair in zip(points["similarity"], least, strict=False)]
@@ -217,6 +218,8 @@ def unit(vectors: Vectors) -> Vectors:
 
 def write(result: Mapping[str, Any], engine: str) -> None:
     faces = result["typical"]
+    if not all(len(each) == len(PROBES) for each in result["curves"].values()):
+        raise click.ClickException("that shows too few people with many pictures for the curves.")
     if engine == "facegate" and not len(faces):
         raise click.ClickException("that shows too few people for typical faces.")
     table = json.loads(FILE.read_text()) if FILE.exists() else {"measured": {}, "curves": {}}

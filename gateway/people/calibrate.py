@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gateway.errors import Unsupported
 from gateway.model import Person
+from gateway.people.decision import FULL_SCORE
 from gateway.people.registry import Registry
 
 RULE_OF_THREE = 3
@@ -119,25 +120,39 @@ def _table(different: Floats) -> list[Mapping[str, float]]:
     return [{"rate": rate, "score": round(float(np.quantile(different, 1 - rate)), 3)} for rate in rates]
 
 
+def _at_least(measured: Floats, scores: Floats) -> Floats:
+    """Which share of them is at least as high as each score."""
+    return 1 - np.searchsorted(np.sort(measured), scores, "left") / len(measured)
+
+
+def _below(measured: Floats, scores: Floats) -> Floats:
+    return np.searchsorted(np.sort(measured), scores, "left") / len(measured)
+
+
 def draw(found: Comparisons, threshold: float) -> bytes:
-    """A PNG of both distributions. Raises Unsupported where matplotlib is not installed."""
+    """A PNG of both curves. Raises Unsupported where matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise Unsupported("there is no plot without matplotlib: pip install facegate[plot]") from None
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
-    bins = np.linspace(0, 1, 51).tolist()
-    for scores, label, colour in (
-        (found.different, f"different people ({len(found.different)})", "tab:red"),
-        (found.same, f"the same person ({len(found.same)})", "tab:green"),
+    scores = np.linspace(0, 1, 501)
+    axes.plot(
+        scores, 10 ** (-FULL_SCORE * scores), color="grey", linestyle=":", label="different people, as measured for all"
+    )
+    for measured, share, label, colour in (
+        (found.different, _at_least, "different people, mistaken", "tab:red"),
+        (found.same, _below, "the same person, missed", "tab:green"),
     ):
-        if len(scores):
-            axes.hist(scores, bins, weights=np.full(len(scores), 1 / len(scores)), alpha=0.6, label=label, color=colour)
-    axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.2f}")
-    axes.set(xlabel="score", ylabel="share of the comparisons", title="Your people, each picture with everybody else")
+        if len(measured):
+            lines = share(measured, scores)
+            axes.step(scores, np.where(lines > 0, lines, np.nan), color=colour, label=f"{label} ({len(measured)})")
+    axes.axvline(threshold, color="black", linestyle="--", label=f"named from here: {threshold:.2f}")
+    axes.set(xlabel="score from which a face is named", ylabel="share of the comparisons")
+    axes.set_title("Your people, each picture with everybody else")
     axes.set_yscale("log")
-    axes.legend()
+    axes.legend(loc="lower left")
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=120)
     return out.getvalue()

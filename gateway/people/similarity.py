@@ -50,8 +50,9 @@ class Similarity:
         return float((self.probes(one[None]) @ self.templates(other[None]).T).item())
 
     def _columns(self, descriptors: Vectors, one: Vectors | int, other: Vectors | int) -> Vectors:
-        columns = np.zeros((len(descriptors), COLUMNS), np.float32)
-        columns[:, :128], columns[:, 128], columns[:, 129] = descriptors, one, other
+        length = descriptors.shape[1]
+        columns = np.zeros((len(descriptors), length + COLUMNS - 128), np.float32)
+        columns[:, :length], columns[:, length], columns[:, length + 1] = descriptors, one, other
         return columns
 
     def _bonus(self, descriptors: Vectors) -> Vectors:

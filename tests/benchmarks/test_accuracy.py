@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from benchmarks.accuracy import (
     thresholds,
 )
 from benchmarks.faces import Described, Vectors, labelled
+from gateway.people.curves import FILE
 from gateway.people.similarity import Similarity
 
 STRANGERS = 2000
@@ -221,14 +223,26 @@ def test_calibration_gives_the_curve(described: Path, engine: str) -> None:
     result = CliRunner().invoke(
         calibration.main, ["--pictures", str(described), "--engine", engine, "--json"], catch_exceptions=False
     )
-    curve = json.loads(result.stdout)["curve"]
-    cosines = [point["similarity"] for point in curve.values() if point]
-    assert cosines == sorted(cosines)
+    curves = json.loads(result.stdout)["curves"]
+    assert [list(curves[number]) for number in "12345"] == [["1"], ["1"], [], [], []]  # they have two pictures
+    for number in "12":
+        points = curves[number]["1"]
+        assert points["decades"][-1] <= math.log10(points["pairs"] / 10) < points["decades"][-1] + 1
+        for name in ("similarity", "decades"):
+            assert points[name] == sorted(points[name])
+        assert all(low <= high for low, high in zip(points["low"], points["high"], strict=True))
+    missed = curves["1"]["1"]["missed"]
+    assert missed[0] == 0
+    assert missed == sorted(missed)
+    assert set(curves["2"]["1"]["missed"]) == {None}  # nobody has a third picture
     if engine == "dlib-hog":
-        assert cosines[0] == pytest.approx(0, abs=0.01)  # half of all strangers are nearer than at right angles
-    assert curve["0.5"]["fnmr"] == 0
-    assert curve["0.00001"] is None
-    assert CliRunner().invoke(calibration.main, ["--pictures", str(described)]).exit_code == 0
+        half = curves["1"]["1"]["similarity"][0]
+        assert half == pytest.approx(0, abs=0.01)  # half of all strangers are nearer than at right angles
+    before = FILE.read_bytes()
+    refused = CliRunner().invoke(calibration.main, ["--pictures", str(described), "--engine", engine, "--write"])
+    assert refused.exit_code == 1
+    assert "too few people" in refused.output
+    assert FILE.read_bytes() == before
 
 
 def test_both_engines_see_real_people(shared: Path, tmp_path: Path) -> None:
