@@ -269,12 +269,15 @@ def test_the_bridge_tells_that_it_is_there_and_what_it_can(client: Client) -> No
     assert all(len(digest) == 64 for digest in info["models"].values())
 
 
-def test_the_bridge_has_no_operations_yet(client: Client) -> None:
-    client.subscribe("facegate/bridge/response/#")
+def test_the_bridge_tells_who_is_known(client: Client) -> None:
+    """Without a transaction, since nothing is changed. More in test_people.py."""
+    client.subscribe("facegate/bridge/response/people/list")
     client.publish("facegate/bridge/request/people/list", b"{}")
     while (message := client.get()).retain:
         pass  # amqtt may send what an earlier client was to get
-    assert message.json["code"] == "unsupported"
+    assert message.json["status"] == "ok"
+    known = [each["person"] for each in message.json["data"]["people"]]
+    assert known == ["barack_obama", "grace_hopper", "joe_biden"]
 
 
 def test_response_topic_and_correlation_data(client5: Client) -> None:
