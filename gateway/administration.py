@@ -162,7 +162,7 @@ class Administration:
 
     def _unknowns_show(self, _door: str, unknown: int) -> Document:
         group = self._unknowns.group(unknown)
-        crops = [base64.b64encode(face.chips).decode() for _, face in group.faces if face.chips]
+        crops = [base64.b64encode(face.crop).decode() for _, face in group.faces if face.crop]
         return {**write_group(group), "crops": crops}
 
     def _unknowns_name(self, door: str, unknown: int, person: str | None = None, name: str | None = None) -> Document:

@@ -190,13 +190,16 @@ class QualityLimits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundFace:
-    """A face before anybody has a name. ``chips``: an image of it aligned, where it is to be enrolled."""
+    """A face before anybody has a name. Where it is to be enrolled two JPEGs: ``chips``, aligned in several ways, and
+    ``crop``, for people to look at.
+    """
 
     box: Box
     descriptor: Descriptor | None = None
     landmarks: Landmarks | None = None
     quality: Quality | None = None
     chips: bytes | None = None
+    crop: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

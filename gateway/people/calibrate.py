@@ -67,6 +67,7 @@ def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
         "same": len(found.same),
         "different": len(found.different),
         "threshold": round(threshold, 3),
+        "measured_for": registry.decision.holds_for(),
         "missed": None if not len(found.same) else round(float((found.same < threshold).mean()), 4),
         "mistaken": None if not len(found.different) else round(float((found.different >= threshold).mean()), 6),
         "closest": None

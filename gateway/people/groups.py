@@ -51,12 +51,12 @@ class Groups:
                 (self._recipe,),
             )
         }
-        for key, descriptor, chips, worth in self._database.rows(
-            "SELECT unknown, descriptor, chips, worth FROM unknown_faces WHERE recipe = ? ORDER BY worth DESC",
+        for key, descriptor, chips, crop, worth in self._database.rows(
+            "SELECT unknown, descriptor, chips, crop, worth FROM unknown_faces WHERE recipe = ? ORDER BY worth DESC",
             (self._recipe,),
         ):
-            opened = self._rows.opened(chips, f"unknown {key}")
-            described = Described(self._rows.descriptor(descriptor, f"unknown {key}"), opened)
+            images = (self._rows.opened(image, f"unknown {key}") for image in (chips, crop))
+            described = Described(self._rows.descriptor(descriptor, f"unknown {key}"), *images)
             groups[key].faces.append((worth, described))
         return list(groups.values())
 
@@ -89,10 +89,11 @@ class Groups:
             db.execute("DELETE FROM unknown_faces WHERE unknown = ?", (group.id,))
             for each_worth, each in group.faces:
                 sealed = self._rows.descriptor_sealed(each.descriptor, f"unknown {group.id}")
-                chips = self._rows.sealed(each.chips, f"unknown {group.id}")
+                chips, crop = (self._rows.sealed(image, f"unknown {group.id}") for image in (each.chips, each.crop))
                 db.execute(
-                    "INSERT INTO unknown_faces (unknown, recipe, descriptor, chips, worth) VALUES (?, ?, ?, ?, ?)",
-                    (group.id, self._recipe, sealed, chips, each_worth),
+                    "INSERT INTO unknown_faces (unknown, recipe, descriptor, chips, crop, worth)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (group.id, self._recipe, sealed, chips, crop, each_worth),
                 )
 
     def save(self, groups: Sequence[Group]) -> None:

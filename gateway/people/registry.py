@@ -84,6 +84,7 @@ class Registry:
         self.digests_in_folders: Callable[[Collection[str]], Collection[str]] = lambda _folders: ()
         """What lies in folders of known_faces/ by these names, imported or not."""
         self._revision = 0
+        self._warned = False
         self._following = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="people")
@@ -104,6 +105,17 @@ class Registry:
                 changes = self.store.changes(self._revision, self.recipe)
                 self.gallery.apply(changes)
                 self._revision = changes.revision
+                self._warn_once()
+
+    def _warn_once(self) -> None:
+        """What was measured is not enough for so many people at that rate: the line is drawn on, on the safe side."""
+        if self.decision.holds_for() < len(self.gallery) and not self._warned:
+            self._warned = True
+            log.warning(
+                "%d people are known; the curves were measured for %d at that rate of false names: more will be missed",
+                len(self.gallery),
+                self.decision.holds_for(),
+            )
 
     def enrol(
         self, name: str | None, sittings: Sequence[Sitting], door: str, *, person: str | None = None, new: bool = False

@@ -61,6 +61,7 @@ CREATE TABLE unknown_faces (
     recipe TEXT NOT NULL,
     descriptor BLOB NOT NULL,   -- sealed
     chips BLOB NOT NULL,        -- sealed
+    crop BLOB,                  -- sealed
     worth REAL NOT NULL         -- how well the face can be seen
 );
 INSERT INTO meta VALUES ('revision', 0), ('secret', randomblob(32));

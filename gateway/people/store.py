@@ -18,11 +18,12 @@ KNOWN_FACES = "known_faces/"
 @dataclass(frozen=True, slots=True, eq=False)
 class Described:
     """What is kept of a face. ``chips``: an image of it aligned, from which the descriptor can be made in another way;
-    None of those who were enrolled before chips were kept.
+    None of those who were enrolled before chips were kept. ``crop``: one to look at, of those whom nobody knows.
     """
 
     descriptor: Descriptor
     chips: bytes | None
+    crop: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

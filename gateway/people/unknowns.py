@@ -205,7 +205,7 @@ class Unknowns:
 
     def _keep(self, group: Group | None, face: FoundFace, quality: Quality, stranger: Stranger) -> None:
         assert face.descriptor is not None
-        described, worth = Described(face.descriptor, face.chips), _worth(quality)
+        described, worth = Described(face.descriptor, face.chips, face.crop), _worth(quality)
         with self._lock:
             if group is None:
                 group = self._store.add(stranger.camera, stranger.moment, worth, described)

@@ -29,6 +29,7 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", "/api/v1/audit", "people/audit"),
     ("GET", "/api/v1/unknowns", "unknowns/list"),
     ("GET", "/api/v1/unknowns/<unknown>", "unknowns/show"),
+    ("GET", "/api/v1/unknowns/<unknown>/crop", "unknowns/show"),
     ("POST", "/api/v1/unknowns/<unknown>/name", "unknowns/name"),
     ("DELETE", "/api/v1/unknowns/<unknown>", "unknowns/forget"),
     ("GET", "/api/v1/calibration", "calibrate"),
@@ -36,9 +37,11 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
 """Method, path and the operation that it is; names in the path are fields."""
 
 FILES: Mapping[str, tuple[str, str, str]] = {
-    "people/export": ("archive", "application/zip", "people.zip"),
+    "/api/v1/people/export": ("archive", "application/zip", "people.zip"),
+    "/api/v1/people/<person>/export": ("archive", "application/zip", "person.zip"),
+    "/api/v1/unknowns/<unknown>/crop": ("crops", "image/jpeg", "crop.jpg"),
 }
-"""What is sent as a file: which field of the document, its type, and under which name."""
+"""What is sent as a file: which field of the document (of a list the first), its type, and under which name."""
 
 Do = Callable[[str, Mapping[str, Any]], Document]
 """Waits for the document, and raises what went wrong."""
@@ -46,18 +49,20 @@ Do = Callable[[str, Mapping[str, Any]], Document]
 
 def add_people_routes(app: Flask, do: Do, hosts: Sequence[str]) -> None:
     for method, path, operation in ROUTES:
-        app.add_url_rule(path, f"{method} {path}", _view(do, operation, hosts), methods=[method])
+        app.add_url_rule(path, f"{method} {path}", _view(do, path, operation, hosts), methods=[method])
 
 
-def _view(do: Do, operation: str, hosts: Sequence[str]) -> Callable[..., Any]:
+def _view(do: Do, rule: str, operation: str, hosts: Sequence[str]) -> Callable[..., Any]:
     def view(**path: str) -> Any:
         _check_origin(hosts)
         document = do(operation, {**_fields(), **path})
-        if operation not in FILES:
+        if rule not in FILES:
             return document
-        field, kind, name = FILES[operation]
-        headers = {"Content-Disposition": f"attachment; filename={name}"}
-        return Response(base64.b64decode(document[field]), mimetype=kind, headers=headers)
+        field, kind, name = FILES[rule]
+        content = document[field]
+        headers = {"Content-Disposition": f"inline; filename={name}", "X-Content-Type-Options": "nosniff"}
+        first = content if isinstance(content, str) else content[0]
+        return Response(base64.b64decode(first), mimetype=kind, headers=headers)
 
     return view
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gateway.metrics import Stopwatch
 from gateway.model import Box, Descriptor, FoundFace, Image, LandmarkCount, Landmarks, Look, Points, Seen
-from gateway.vision.align import CHIP, cut, groups_5, pack, unpack
+from gateway.vision.align import CHIP, crop, cut, groups_5, pack, unpack
 from gateway.vision.decode import Picture, decode
 from gateway.vision.engine import Engine
 from gateway.vision.quality import quality
@@ -38,6 +38,7 @@ def look(data: bytes, engine: Engine, wanted: Look, max_pixels: int) -> Seen:
             _landmarks(picture, engine, wanted.landmarks, box, five),
             quality(picture, box, five, aligned[len(aligned) // 2]),
             pack(aligned) if wanted.chips else None,
+            crop(picture, box) if wanted.chips else None,
         )
         for box, descriptor, five, aligned in zip(boxes, descriptors, points, chips, strict=True)
     )

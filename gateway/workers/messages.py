@@ -89,6 +89,7 @@ def _write_face(face: FoundFace) -> dict[str, Any]:
         "landmarks": face.landmarks,
         "quality": None if face.quality is None else astuple(face.quality),
         "chips": face.chips,
+        "crop": face.crop,
     }
 
 
@@ -99,6 +100,7 @@ def _read_face(face: dict[str, Any]) -> FoundFace:
         _read_landmarks(face["landmarks"]),
         None if face["quality"] is None else Quality(*face["quality"]),
         face["chips"],
+        face["crop"],
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import cbor2
 import numpy as np
+import PIL.Image
 import pytest
 import requests
 
@@ -210,6 +211,10 @@ def test_a_stranger_is_grouped_and_named(house: House) -> None:
     (group,) = house.done("unknowns/list")["unknowns"]
     (crop, *_) = house.done("unknowns/show", unknown=group["unknown"])["crops"]
     assert base64.b64decode(crop).startswith(b"\xff\xd8\xff")
+    shown = requests.get(f"{house.url}/api/v1/unknowns/{group['unknown']}/crop", timeout=30)
+    assert (shown.headers["Content-Type"], shown.content) == ("image/jpeg", base64.b64decode(crop))
+    with PIL.Image.open(io.BytesIO(shown.content)) as image:
+        assert 150 < min(image.size) <= max(image.size) <= 256
     assert house.done("unknowns/name", unknown=group["unknown"], name="The postman")["person"] == "the_postman"
     assert house.done("unknowns/list") == {"unknowns": []}
     assert house.who("obama_2") == "The postman"

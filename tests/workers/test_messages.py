@@ -98,8 +98,8 @@ def test_landmarks_arrive_as_points() -> None:
 
 def test_the_quality_and_the_chips_arrive() -> None:
     quality = Quality(pixels=120, brightness=0.52, sharpness=0.81, pose=0.93, inside=1.0)
-    face = reported_face(FoundFace(Box(1, 2, 30, 40), quality=quality, chips=b"\xff\xd8 chips"))
-    assert (face.quality, face.chips) == (quality, b"\xff\xd8 chips")
+    face = reported_face(FoundFace(Box(1, 2, 30, 40), quality=quality, chips=b"\xff\xd8 chips", crop=b"\xff\xd8 crop"))
+    assert (face.quality, face.chips, face.crop) == (quality, b"\xff\xd8 chips", b"\xff\xd8 crop")
 
 
 def test_what_was_not_looked_for_stays_absent() -> None:
