@@ -25,7 +25,9 @@ import requests
 from gateway.app import Gateway, running
 from gateway.config import Settings
 from gateway.people.sqlite import SqliteStore
+from gateway.people.store import Described, Picture
 from tests.conftest import settings
+from tests.examples import descriptor
 from tests.support import KNOWN_FACES, ROOT, Broker, Client, frame, wait_for
 
 
@@ -335,3 +337,17 @@ def test_no_enrolment_that_was_answered_is_lost_to_kill_9_and_none_is_half_there
     assert {f"Person {each}" for each in answered} <= known.keys()
     assert {len(entry.pictures) for entry in known.values()} == {2}
     assert len(answered) >= 100
+
+
+def test_what_is_too_large_for_the_broker_is_not_sent(tmp_path: Path, broker: Broker) -> None:
+    """It would throw us out, and paho would send the same again, for ever."""
+    wanted = house_settings(tmp_path, broker, limits={"bytes": 20_000})
+    client = Client(broker.port)
+    with running(wanted) as gateway:
+        face = Described(descriptor(1), bytes(80_000))
+        gateway.known.store.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], "test")
+        house = House(gateway, client, wanted.data, wanted.people.folder, wanted.mqtt.base, "")
+        answer = house.do("people/export")
+        assert (answer["code"], answer["data"]) == ("too_large", {})
+        assert house.done("people/list")["people"][0]["person"] == "ada"
+    client.close()
