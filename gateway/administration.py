@@ -34,6 +34,7 @@ WAITING = 32
 """Operations at most, each with up to ten pictures."""
 
 RETRY_S = 5
+_IMAGE = re.compile(r"image\d{0,2}")
 _PICTURE = re.compile(rf"[0-9a-f]{{{PICTURE_ID}}}")
 
 
@@ -188,12 +189,22 @@ def read_fields(operation: str, fields: Fields) -> dict[str, Any]:
     if (action := ACTIONS.get(operation)) is None:
         raise Unsupported(f"there is no operation {operation[:64]}; there are {', '.join(ACTIONS)}")
     known = {*action.needs, *action.takes}
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = _gathered({name: value for name, value in fields.items() if value is not None})
     if unknown := sorted(ascii(name)[:64] for name in given.keys() - known):
         raise BadRequest(f"there is no field {', '.join(unknown[:3])} for {operation}")
     if missing := [name for name in action.needs if name not in given]:
         raise BadRequest(f"{operation} needs {' and '.join(missing)}")
     return {name: READERS[name](name, value) for name, value in given.items()}
+
+
+def _gathered(fields: Fields) -> dict[str, Any]:
+    """With ``image``, ``image1`` and so on (CBOR is flat, a single picture needs no list) among the ``images``."""
+    single = [value for name, value in fields.items() if _IMAGE.fullmatch(name)]
+    gathered = {name: value for name, value in fields.items() if not _IMAGE.fullmatch(name)}
+    if single:
+        lists = [value if isinstance(value, list) else [value] for value in (*single, gathered.get("images", []))]
+        gathered["images"] = [each for several in lists for each in several]
+    return gathered
 
 
 def _in_time(deadline: float, do: Callable[[], Document]) -> Document:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.administration import ACTIONS, WAITING, Administration
+from gateway.administration import ACTIONS, WAITING, Administration, read_fields
 from gateway.describer import Describer
 from gateway.documents import Document
 from gateway.errors import BadRequest, Busy, Expired, UnknownPerson, Unsupported
@@ -93,6 +93,19 @@ def test_people_are_listed_page_by_page(desk: Desk) -> None:
 def test_what_is_malformed_is_refused(desk: Desk, operation: str, fields: dict[str, Any], error: type) -> None:
     with pytest.raises(error):
         desk.do(operation, **fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"images": [b"1", b"2"]},
+        {"image": b"1", "images": [b"2"]},
+        {"image1": b"1", "image2": b"2"},
+        {"image": [b"1", b"2"]},
+    ],
+)
+def test_pictures_come_one_by_one_or_as_a_list(fields: dict[str, Any]) -> None:
+    assert read_fields("people/add", {"name": "Ada", **fields}) == {"name": "Ada", "images": (b"1", b"2")}
 
 
 def test_a_field_that_is_null_is_not_there(desk: Desk) -> None:

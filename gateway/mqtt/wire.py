@@ -74,8 +74,6 @@ def read_command(address: Address, payload: bytes, limits: LimitSettings) -> tup
     transaction = fields.pop("transaction", None)
     if transaction is not None and (not isinstance(transaction, str) or not REQUEST_ID.fullmatch(transaction)):
         raise BadRequest("a transaction is 1 to 36 of A-Z, a-z, 0-9, _ and -")
-    if images := _all_pictures(fields):
-        fields["images"] = images
     return fields, transaction
 
 
