@@ -8,8 +8,9 @@ their name: nobody's, another's, or no face was found.
 Three ways to decide are asked about the same pictures. Stock as everybody uses it takes the nearest picture's person,
 up to a distance of 0.6. Stock at our target has the distance instead at which one stranger in a hundred is named, who
 were other people: the folder's are split in halves, galleries are drawn within them, and each half is judged by the
-distance that the other half needs. Ours is the gateway's default: limits from the measured curves and from how many
-people are known, for the mean of a person's pictures, and nobody is named where two people pass.
+distance that the other half needs. Galleries too large for a half are drawn from all, and judge themselves. Ours is the
+gateway's default: limits from the measured curves and from how many people are known, for the mean of a person's
+pictures, and nobody is named where two people pass.
 
 Where DIR is what the curves were measured on (``gateway/people/curves.json`` says so), ours knows these people already
 as far as such curves can: galleries were not drawn for them, and each half was judged by the others' typical faces.
@@ -189,9 +190,9 @@ class Judged:
         return self.outcome(self.stock, [-(TOLERANCE**2)] * len(self._draws), ambiguous=False)
 
     def at_target(self) -> Outcome:
-        """By the distance that the other half needs."""
-        needed = [self._needed(half) for half in (0, 1)]
-        return self.outcome(self.stock, [needed[1 - half] for half in self._halves], ambiguous=False)
+        """By the distance that the other half needs; the same people, where galleries are drawn from all."""
+        needed = [self._needed(half) for half in sorted(set(self._halves))]
+        return self.outcome(self.stock, [needed[half - 1] for half in self._halves], ambiguous=False)
 
     def by_policy(self, decision: Decision) -> Outcome:
         """As Decision.identify, for whom everybody in a gallery is known by as many pictures."""
@@ -266,22 +267,24 @@ def by_ours(folder: Folder, draws: Iterable[Draw]) -> Iterator[Answers]:
 def compare(folder: Folder, decision: Decision, galleries: int, wanted: Iterable[int] = SIZES) -> list[dict[str, Any]]:
     """``galleries``: of each size that are drawn."""
     halves, enrollable = split(folder), folder.enrollable()
+    everybody = [np.sort(np.concatenate(halves))]
     plan = []
     for pictures in PICTURES:
-        most = min(possible(half, enrollable, pictures) for half in halves)
-        plan += [(size, pictures) for size in sizes(wanted, most)]
+        by_half = min(possible(half, enrollable, pictures) for half in halves)
+        most = possible(everybody[0], enrollable, pictures)
+        plan += [(size, pictures, halves if size <= by_half else everybody) for size in sizes(wanted, most)]
         if lacking := [size for size in wanted if size > most]:
             click.echo(
                 f"Galleries of {' and '.join(map(str, lacking))} people with {pictures} pictures each cannot be drawn: "
-                f"a half of these people is enough for {max(most, 0)}.",
+                f"these people are enough for {max(most, 0)}.",
                 err=True,
             )
     if not plan:
         raise click.ClickException("there are too few people for any gallery and strangers before it.")
     console = Console(stderr=True)
     return [
-        compared(folder, decision, _drawn_galleries(folder, halves, enrollable, size, pictures, galleries))
-        for size, pictures in track(plan, "galleries", console=console, disable=not sys.stderr.isatty())
+        compared(folder, decision, _drawn_galleries(folder, parts, enrollable, size, pictures, galleries))
+        for size, pictures, parts in track(plan, "galleries", console=console, disable=not sys.stderr.isatty())
     ]
 
 
@@ -296,6 +299,7 @@ def compared(folder: Folder, decision: Decision, draws: Sequence[tuple[int, Draw
         "galleries": len(draws),
         "stock": judged.by_tolerance().shares(),
         "stock_at_target": judged.at_target().shares(),
+        "stock_calibrated_on": "other people" if len({half for half, _ in draws}) > 1 else "the same people",
         "facegate": {
             **ours.shares(),
             "target_fpir": TARGET,
@@ -321,9 +325,10 @@ def measure(pictures: Path, galleries: int) -> list[dict[str, Any]]:
 def _drawn_galleries(
     folder: Folder, halves: Sequence[Indices], enrollable: Sequence[Indices], size: int, pictures: int, galleries: int
 ) -> list[tuple[int, Draw]]:
-    """From the halves in turn."""
+    """From the halves in turn, or from all where a half is not enough."""
     random = np.random.default_rng([size, pictures])
-    return [(n % 2, draw(folder, halves[n % 2], enrollable, size, pictures, random)) for n in range(galleries)]
+    parts = [n % len(halves) for n in range(galleries)]
+    return [(part, draw(folder, halves[part], enrollable, size, pictures, random)) for part in parts]
 
 
 def _answers(folder: Folder, drawn: Draw, found: Bools, alike: Floats) -> Answers:

@@ -251,7 +251,9 @@ def test_many_galleries_of_the_same_people_are_no_more_certain() -> None:
 
 def test_people_who_are_easily_told_apart_are(capsys: pytest.CaptureFixture[str]) -> None:
     result = compare(crowd(60, 4, noise=0.1), decision(), 10, (10, 500))
-    assert [(each["gallery"], each["pictures"]) for each in result] == [(10, 1), (20, 1), (10, 3), (20, 3)]
+    assert [(each["gallery"], each["pictures"]) for each in result] == [(10, 1), (50, 1), (10, 3), (50, 3)]
+    calibrated = [each["stock_calibrated_on"] for each in result]
+    assert calibrated == ["other people", "the same people"] * 2  # 50 are more than a half has
     for each in result:
         assert each["galleries"] == 10
         assert each["stock"] == {"fpir": 0, "fnir": 0}
@@ -272,7 +274,7 @@ def test_everybody_alike_is_nobody_for_us_and_anybody_for_stock() -> None:
 
 def test_too_few_people_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match="too few people"):
-        compare(crowd(12, 2), decision(), 10)
+        compare(crowd(10, 2), decision(), 10)
     result = CliRunner().invoke(decisions.main, ["--pictures", str(tmp_path)])
     assert result.exit_code == 1
     assert "no pictures" in result.output
@@ -291,9 +293,11 @@ def described(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_json_is_one_document_and_nothing_else(described: Path) -> None:
     result = CliRunner().invoke(decisions.main, ["--pictures", str(described), "--galleries", "20", "--json"])
     document = json.loads(result.stdout)
-    assert [(each["gallery"], each["pictures"]) for each in document] == [(10, 1), (30, 1)]
+    assert [(each["gallery"], each["pictures"]) for each in document] == [(10, 1), (70, 1)]
     for each in document:
-        assert list(each) == ["gallery", "pictures", "galleries", "stock", "stock_at_target", "facegate"]
+        assert list(each) == [
+            "gallery", "pictures", "galleries", "stock", "stock_at_target", "stock_calibrated_on", "facegate",
+        ]  # fmt: skip
         assert list(each["stock"]) == list(each["stock_at_target"]) == ["fpir", "fnir"]
         assert list(each["facegate"]) == [
             "fpir", "fnir", "target_fpir", "fpir_interval", "fnir_interval", "known_as_another", "fpir_galleries",
