@@ -14,7 +14,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from gateway.describer import Describer
-from gateway.documents import Document, read_base64, write_enrolment, write_health
+from gateway.documents import Document, read_base64, read_flag, write_enrolment, write_health
 from gateway.errors import BadRequest, Busy, Expired, Unsupported, going_down
 from gateway.health import Health
 from gateway.model import MOST_AT_ONCE, PERSON, Enrolment, checked_name
@@ -273,12 +273,6 @@ def _limit(name: str, value: object) -> int:
     return min(_number(name, value), MOST_LISTED)
 
 
-def _flag(name: str, value: object) -> bool:
-    if str(value).lower() not in ("true", "false"):
-        raise BadRequest(f"{name} is true or false")
-    return str(value).lower() == "true"
-
-
 def _bytes(name: str, value: object) -> bytes:
     """As they are (CBOR, forms), or in base64 (JSON)."""
     if isinstance(value, bytes):
@@ -304,7 +298,7 @@ READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "picture": _picture_id,
     "unknown": _number,
     "limit": _limit,
-    "plot": _flag,
+    "plot": read_flag,
     "images": _images,
     "archive": _bytes,
 }

@@ -11,16 +11,11 @@ from pathlib import Path
 import click
 
 from gateway import __version__
+from gateway.clioptions import CONFIG
 
 # The rest is imported by the commands: it takes a second, in which a signal should already end us in order.
 
 COMMANDS = ("backup", "calibrate", "people", "restore", "unknowns")
-
-CONFIG = click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The YAML file of settings; without it the defaults hold. FACEGATE_… variables override either.",
-)
 
 
 class _Commands(click.Group):

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from gateway.administration import Administration
 from gateway.app import engine_options, locked, open_pool
+from gateway.clioptions import CONFIG
 from gateway.config import Settings, load
 from gateway.describer import Describer
 from gateway.documents import Document
@@ -33,11 +34,6 @@ from gateway.people.known_faces import SUFFIXES, Progress
 from gateway.people.opening import cipher, known, open_unknowns, store_path
 from gateway.vision.options import RECIPES
 
-CONFIG = click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The YAML file of settings; without it the defaults hold. FACEGATE_… variables override either.",
-)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the document, as the other doors give it.")
 
 Do = Callable[..., Document]
