@@ -11,13 +11,13 @@ from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass
 from functools import partial
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.describer import Describer
 from gateway.documents import Document, read_base64, read_flag, write_enrolment, write_health
-from gateway.errors import BadRequest, Busy, Expired, Unsupported, going_down
+from gateway.errors import BadRequest, Busy, Conflict, Expired, Unsupported, going_down
 from gateway.health import Health
-from gateway.model import MOST_AT_ONCE, PERSON, Enrolment, checked_name
+from gateway.model import MOST_AT_ONCE, PERSON, Effect, Enrolment, checked_name
 from gateway.people.archive import read_archive, write_archive
 from gateway.people.calibrate import calibrate
 from gateway.people.groups import Group
@@ -70,6 +70,29 @@ ACTIONS: Mapping[str, Action] = {
 """By the words of both wires."""
 
 
+class Administer(Protocol):
+    """Administration.submit, as the doors know it."""
+
+    def __call__(
+        self, operation: str, fields: Fields, door: str, good_for: float = ..., effect: Effect | None = ...
+    ) -> Future[Document]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who asks: by which door. ``once`` does what changes something, if it has not been done before."""
+
+    door: str
+    once: Callable[[Callable[[], Document]], Document | None]
+
+    def change(self, change: Callable[[], Document], gone: Document | None = None) -> Document:
+        """``gone``: what is answered again about somebody who went. Raises Conflict if there is no such thing."""
+        document = self.once(change) or gone
+        if document is None:
+            raise Conflict("that was done, and whom it was about is not known any more")
+        return document
+
+
 class Administration:
     """``changes``: one thread, in which whatever changes something is done in turn; what only reads has its own."""
 
@@ -90,8 +113,13 @@ class Administration:
         self._waiting = BoundedSemaphore(WAITING)
         self._health_now = health
 
-    def submit(self, operation: str, fields: Fields, door: str, good_for: float = math.inf) -> Future[Document]:
-        """Never raises: what goes wrong is the future's exception. After ``good_for`` seconds it is not begun."""
+    def submit(
+        self, operation: str, fields: Fields, door: str, good_for: float = math.inf, effect: Effect | None = None
+    ) -> Future[Document]:
+        """Never raises: what goes wrong is the future's exception. After ``good_for`` seconds it is not begun.
+
+        ``effect``: by what it is known again, if it changes something and may be asked for again.
+        """
         try:
             read = read_fields(operation, fields)
             do: Callable[..., Document] = getattr(self, "_" + operation.replace("/", "_"))
@@ -102,82 +130,98 @@ class Administration:
             failed.set_exception(error)
             return failed
         executor = self._changes if ACTIONS[operation].changes else self._reads
+        by = By(door, partial(self._registry.once, effect))
         try:
-            done = executor.submit(_in_time, time.monotonic() + good_for, partial(do, door, **read))
+            done = executor.submit(_in_time, time.monotonic() + good_for, partial(do, by, **read))
         except RuntimeError:  # it was shut down
             done = Future()
             done.set_exception(going_down())
         done.add_done_callback(lambda _: self._waiting.release())
         return done
 
-    def _people_list(self, _door: str, after: str = "", search: str = "", limit: int = 100) -> Document:
+    def _people_list(self, _by: By, after: str = "", search: str = "", limit: int = 100) -> Document:
         entries = self._registry.store.entries(after=after, containing=search, limit=limit + 1)
         following = entries[limit - 1].person.slug if len(entries) > limit else None
         people = [write_entry(entry) for entry in entries[:limit]]
         return {"people": people, "known": len(self._registry.gallery), "next": following}
 
-    def _people_show(self, _door: str, person: str) -> Document:
+    def _people_show(self, _by: By, person: str) -> Document:
         return write_entry(self._registry.store.entry(person))
 
     def _people_add(
-        self, door: str, images: tuple[bytes, ...], person: str | None = None, name: str | None = None
+        self, by: By, images: tuple[bytes, ...], person: str | None = None, name: str | None = None
     ) -> Document:
         _either(person, name)
-        return _enrolled(self._registry.enrol(name, self._sittings(images), door, person=person))
+        sittings = self._sittings(images)
+        return by.change(lambda: _enrolled(self._registry.enrol(name, sittings, by.door, person=person)))
 
-    def _people_not_them(self, door: str, person: str, images: tuple[bytes, ...]) -> Document:
-        return write_entry(self._registry.not_them(person, self._sittings(images), door))
+    def _people_not_them(self, by: By, person: str, images: tuple[bytes, ...]) -> Document:
+        sittings = self._sittings(images)
+        return by.change(lambda: write_entry(self._registry.not_them(person, sittings, by.door)))
 
-    def _people_rename(self, door: str, person: str, name: str) -> Document:
-        return write_entry(self._registry.rename(person, name, door))
+    def _people_rename(self, by: By, person: str, name: str) -> Document:
+        return by.change(lambda: write_entry(self._registry.rename(person, name, by.door)))
 
-    def _people_merge(self, door: str, person: str, into: str) -> Document:
-        return write_entry(self._registry.merge(person, into, door))
+    def _people_merge(self, by: By, person: str, into: str) -> Document:
+        return by.change(lambda: write_entry(self._registry.merge(person, into, by.door)))
 
-    def _people_remove(self, door: str, person: str) -> Document:
-        return {"person": self._registry.remove(person, door).slug}
+    def _people_remove(self, by: By, person: str) -> Document:
+        return by.change(lambda: {"person": self._registry.remove(person, by.door).slug}, {"person": person})
 
-    def _people_remove_picture(self, door: str, person: str, picture: str) -> Document:
-        entry = self._registry.remove_picture(person, picture, door)
-        return write_entry(entry) if entry else {"person": person, "pictures": []}
+    def _people_remove_picture(self, by: By, person: str, picture: str) -> Document:
+        nobody: Document = {"person": person, "pictures": []}
 
-    def _people_erase(self, door: str, person: str) -> Document:
-        return {"person": self._registry.erase(person, door).slug}
+        def remove() -> Document:
+            entry = self._registry.remove_picture(person, picture, by.door)
+            return write_entry(entry) if entry else nobody
 
-    def _people_export(self, _door: str, person: str | None = None) -> Document:
+        return by.change(remove, nobody)
+
+    def _people_erase(self, by: By, person: str) -> Document:
+        with self._registry.erasing():
+            return by.change(lambda: {"person": self._registry.erase(person, by.door).slug}, {"person": person})
+
+    def _people_export(self, _by: By, person: str | None = None) -> Document:
         archive = write_archive(self._registry.store.export(person))
         return {"archive": base64.b64encode(archive).decode()}
 
-    def _people_import(self, door: str, archive: bytes) -> Document:
+    def _people_import(self, by: By, archive: bytes) -> Document:
         people = read_archive(archive)
         lost = sum(p.recipe != self._registry.recipe and not p.face.chips for each in people for p in each.pictures)
         warnings = [f"{lost} pictures were described by another engine and have no chips: they are of no use"]
-        added = self._registry.adopt(people, door)
-        return {"people": len(people), "pictures": added, "warnings": warnings if lost else []}
 
-    def _people_audit(self, _door: str, limit: int = 100) -> Document:
+        def adopt() -> Document:
+            added = self._registry.adopt(people, by.door)
+            return {"people": len(people), "pictures": added, "warnings": warnings if lost else []}
+
+        return by.change(adopt)
+
+    def _people_audit(self, _by: By, limit: int = 100) -> Document:
         return {"audit": [asdict(line) for line in self._registry.store.audit(limit)]}
 
-    def _unknowns_list(self, _door: str, limit: int = 100) -> Document:
+    def _unknowns_list(self, _by: By, limit: int = 100) -> Document:
         return {"unknowns": [write_group(group) for group in self._unknowns.list()[:limit]]}
 
-    def _unknowns_show(self, _door: str, unknown: int) -> Document:
+    def _unknowns_show(self, _by: By, unknown: int) -> Document:
         group = self._unknowns.group(unknown)
         crops = [base64.b64encode(face.crop).decode() for _, face in group.faces if face.crop]
         return {**write_group(group), "crops": crops}
 
-    def _unknowns_name(self, door: str, unknown: int, person: str | None = None, name: str | None = None) -> Document:
+    def _unknowns_name(self, by: By, unknown: int, person: str | None = None, name: str | None = None) -> Document:
         _either(person, name)
-        return _enrolled(self._unknowns.name(unknown, name, door, person=person))
+        return by.change(lambda: _enrolled(self._unknowns.name(unknown, name, by.door, person=person)))
 
-    def _unknowns_forget(self, _door: str, unknown: int) -> Document:
-        self._unknowns.forget(unknown)
-        return {"unknown": unknown}
+    def _unknowns_forget(self, by: By, unknown: int) -> Document:
+        def forget() -> Document:
+            self._unknowns.forget(unknown)
+            return {"unknown": unknown}
 
-    def _calibrate(self, _door: str, plot: bool = False) -> Document:
+        return by.change(forget)
+
+    def _calibrate(self, _by: By, plot: bool = False) -> Document:
         return calibrate(self._registry, plot=plot)
 
-    def _health(self, _door: str) -> Document:
+    def _health(self, _by: By) -> Document:
         return write_health(self._health_now())
 
     def _sittings(self, images: tuple[bytes, ...]) -> list[Sitting]:
@@ -225,7 +269,7 @@ def write_entry(entry: Entry) -> Document:
 
 def _enrolled(enrolled: tuple[Entry, tuple[str, ...]]) -> Document:
     entry, warnings = enrolled
-    return write_enrolment(Enrolment(person=entry.person, pictures=entry.known_by, warnings=warnings, timing={}))
+    return write_enrolment(Enrolment(person=entry.person, pictures=entry.known_by, warnings=warnings))
 
 
 def write_group(group: Group) -> Document:

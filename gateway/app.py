@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import logging
 import secrets
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from gateway import __version__
@@ -17,15 +20,16 @@ from gateway.administration import Administration
 from gateway.config import Settings
 from gateway.describer import Describer
 from gateway.documents import SCHEMA
-from gateway.errors import StartError
+from gateway.errors import GatewayError, StartError
 from gateway.health import Health
 from gateway.metrics import Metrics
-from gateway.mqtt.client import MqttDoor
+from gateway.mqtt.client import Identity, MqttDoor
 from gateway.people.known_faces import KnownFaces
 from gateway.people.opening import open_known, open_unknowns
 from gateway.rest.app import create_app
 from gateway.rest.server import RestServer
 from gateway.service import Service
+from gateway.supervisor import Supervisor
 from gateway.vision.models import FILES, check_models
 from gateway.vision.options import RECIPES, EngineOptions
 from gateway.workers.converter import converted
@@ -43,6 +47,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         engine = engine_options(settings)
         self.metrics = Metrics()
+        self._fatal: SimpleQueue[GatewayError] = SimpleQueue()
         self.known = open_known(settings, RECIPES[settings.engine])
         self.pool = open_pool(settings, engine, self.metrics, workers=settings.workers.count)
         self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
@@ -59,7 +64,7 @@ class Gateway:
             look=self.pool.submit,
             gallery=self.known.gallery,
             decision=self.known.decision,
-            enrol=self.known.registry.enrol,
+            people=self.known.registry,
             changes=self.changes,
             allowed=settings.operations_of,
             search=settings.search_of,
@@ -74,11 +79,16 @@ class Gateway:
         self.mqtt = MqttDoor(
             settings.mqtt,
             settings.limits,
+            settings.uploads,
+            settings.data,
             self.service.submit,
             administration.submit,
+            self.health,
             _info(settings),
             self.metrics,
-            client_id=settings.mqtt.client_id or _installation(settings.data),
+            identity=_identity(settings),
+            window=settings.workers.queue,
+            on_fatal=self._fatal.put,
         )
         rest = create_app(
             self.service.submit,
@@ -89,15 +99,21 @@ class Gateway:
             hosts=(settings.rest.host, *settings.rest.hosts),
         )
         self.rest = RestServer(rest, settings.rest, settings.limits)
+        self.supervisor = Supervisor(self.health)
 
     def start(self) -> None:
         self.rest.start()  # first, so that /readyz can tell how far the others are
-        self.mqtt.start()
+        self.supervisor.start()
         self.pool.start()
         self.known.registry.start()
         self.unknowns.start()
+        self.mqtt.start()  # when all is there to answer what waits at the broker
         self.known_faces.start()
         log.info("ready to serve: MQTT, and REST on %s", self.rest.url)
+
+    def run(self) -> None:
+        """Until a signal ends it, or something that no other try would mend. Raises GatewayError then."""
+        raise self._fatal.get()
 
     def stop(self) -> None:
         """From the last line up, whatever fails: the doors take no more, what runs is finished, connections end."""
@@ -110,11 +126,19 @@ class Gateway:
             stack.callback(self.changes.shutdown, cancel_futures=True)
             stack.callback(self.pool.stop)
             stack.callback(self.mqtt.quiet)
+            stack.callback(self.supervisor.stop)
             stack.callback(self.unknowns.stop)
             stack.callback(self.known_faces.stop)
 
     def health(self) -> Health:
-        return Health(self.mqtt.connected, self.pool.ready, self.pool.size, self.known_faces.progress)
+        return Health(
+            mqtt=self.mqtt.health,
+            workers_ready=self.pool.ready,
+            workers=self.pool.size,
+            workers_kept=self.pool.kept,
+            store=self.known.registry.writable,
+            known_faces=self.known_faces.progress,
+        )
 
 
 @contextmanager
@@ -144,6 +168,14 @@ def locked(data: Path) -> Iterator[None]:
         except OSError:
             raise StartError(f"Another gateway is at work on the data folder {data}.") from None
         yield
+
+
+def _identity(settings: Settings) -> Identity:
+    """The instance is this data folder on this machine, of which a copy is another one."""
+    own = _installation(settings.data)
+    machine = Path("/etc/machine-id")
+    where = f"{own} {settings.data.absolute()} {machine.read_text() if machine.exists() else socket.gethostname()}"
+    return Identity(settings.mqtt.client_id or own, hashlib.sha256(where.encode()).hexdigest()[:12])
 
 
 def _installation(data: Path) -> str:

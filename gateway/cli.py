@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import threading
 from pathlib import Path
 
 import click
 
 from gateway import __version__
 from gateway.clioptions import CONFIG
+from gateway.errors import GatewayError
 
 # The rest is imported by the commands: it takes a second, in which a signal should already end us in order.
 
@@ -42,20 +42,20 @@ def main() -> None: ...
 def run(config: Path | None) -> None:
     """Run the gateway until SIGTERM or Ctrl-C.
 
-    It ends with 0 when told to, and with 1 and one sentence if it cannot start.
+    It ends with 0 when told to. If it cannot start, or go on, it says why in one sentence and ends with 78 where a
+    person has to mend something, with 75 or 70 where another try may help (sysexits.h).
     """
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     from gateway.app import running
     from gateway.config import load
-    from gateway.errors import StartError
 
     try:
         settings = load(config)
         logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-        with running(settings):
-            threading.Event().wait()
-    except StartError as error:
+        with running(settings) as gateway:
+            gateway.run()
+    except GatewayError as error:
         _fail(error)
 
 
@@ -66,11 +66,10 @@ def check_config(config: Path | None) -> None:
     import yaml
 
     from gateway.config import load
-    from gateway.errors import StartError
 
     try:
         settings = load(config)
-    except StartError as error:
+    except GatewayError as error:
         _fail(error)
     click.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
 
@@ -82,9 +81,9 @@ def _end(_signal: int, _frame: object) -> None:
     sys.exit(0)
 
 
-def _fail(error: Exception) -> None:
+def _fail(error: GatewayError) -> None:
     click.echo(f"facegate: {error}", err=True)
-    sys.exit(1)
+    sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

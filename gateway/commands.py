@@ -27,7 +27,7 @@ from gateway.config import Settings, load
 from gateway.describer import Describer
 from gateway.documents import Document
 from gateway.errors import GatewayError
-from gateway.health import Health
+from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.people.backups import restore as put_back
 from gateway.people.known_faces import SUFFIXES, Progress
@@ -72,7 +72,7 @@ def _no_worker(_job: object) -> Any:
 
 
 def _health() -> Health:
-    return Health(False, 0, 0, Progress())
+    return Health(MqttHealth(False, False, False), 0, 0, workers_kept=False, store=True, known_faces=Progress())
 
 
 @click.group(help="Who is known: add, list, rename, merge, remove, erase, export, import.")

@@ -61,7 +61,7 @@ class MqttSettings(_Section):
     client_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     keepalive_s: int = Field(default=30, ge=5, le=3600)
-    start_s: Seconds = 10
+    answer_s: Seconds = 10
     response_topics: tuple[str, ...] = ()
     max_queued: int = Field(default=1000, ge=1)
 
@@ -93,6 +93,14 @@ class WorkerSettings(_Section):
         if self.processes:
             return self.processes
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class UploadSettings(_Section):
+    pieces: int = Field(default=256, ge=2, le=9_999)
+    per_camera: int = Field(default=2, ge=1, le=100)
+    bytes: int = Field(default=100_000_000, ge=100_000)
+    idle_s: Seconds = 5
+    keep_s: Seconds = 60
 
 
 class LimitSettings(_Section):
@@ -174,6 +182,7 @@ class Settings(BaseSettings):
     rest: RestSettings = RestSettings()
     workers: WorkerSettings = WorkerSettings()
     limits: LimitSettings = LimitSettings()
+    uploads: UploadSettings = UploadSettings()
     detection: DetectionSettings = DetectionSettings()
     precision: PrecisionSettings = PrecisionSettings()
     decision: DecisionSettings = DecisionSettings()

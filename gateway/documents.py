@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from gateway.errors import BadImage, BadRequest, Busy, GatewayError
+from gateway.errors import BadImage, BadRequest, Busy, GatewayError, Incomplete
 from gateway.health import Health
 from gateway.model import (
     Comparison,
@@ -21,6 +21,7 @@ from gateway.model import (
     Judgement,
     LandmarkCount,
     Origin,
+    Person,
     Recognition,
     Reply,
     Request,
@@ -91,8 +92,18 @@ def write_reply(request: Request, reply: Reply) -> Document:
 
 
 def write_error(origin: Origin, operation: str, error: GatewayError) -> Document:
-    wait = {"retry_after": error.retry_after} if isinstance(error, Busy) else {}
-    return {**_head(origin, operation), "status": "error", "code": error.code, "error": str(error), **wait}
+    return {**_head(origin, operation), "status": "error", "code": error.code, "error": str(error), **details(error)}
+
+
+def details(error: GatewayError) -> Document:
+    """What some errors tell beside their code."""
+    match error:
+        case Busy():
+            return {"retry_after": error.retry_after}
+        case Incomplete():
+            return {"missing": error.missing}
+        case _:
+            return {}
 
 
 def write_health(health: Health) -> Document:
@@ -100,8 +111,11 @@ def write_health(health: Health) -> Document:
     return {
         "schema": SCHEMA,
         "status": "ready" if health.ready else "not_ready",
-        "broker": "connected" if health.broker else "connecting",
+        "live": health.live,
+        "broker": "connected" if health.mqtt.connected else "connecting",
+        "canary": "back" if health.mqtt.canary else "missing",
         "workers": {"ready": health.workers_ready, "of": health.workers},
+        "store": "writable" if health.store else "read_only",
         "known_faces": {"done": faces.done, "of": faces.of, "people": faces.people, "skipped": faces.skipped},
     }
 
@@ -131,6 +145,12 @@ def _body(reply: Reply) -> Document:
 def write_enrolment(reply: Enrolment) -> Document:
     person = reply.person
     return {"person": person.slug, "name": person.name, "pictures": reply.pictures, "warnings": list(reply.warnings)}
+
+
+def read_enrolment(document: Document) -> Enrolment:
+    """What ``write_enrolment`` wrote."""
+    person = Person(document["person"], document["name"])
+    return Enrolment(person, document["pictures"], tuple(document["warnings"]))
 
 
 def _recognition(reply: Recognition) -> Document:

@@ -1,11 +1,13 @@
 """Everything that can go wrong, named once; each class carries its code on both wires.
 
 GatewayError            internal        a fault of ours, or the death of a worker
- ├ StartError           -               the gateway cannot start; the message says what to do
- │  └ ConfigError       -               the configuration cannot be used
+ ├ StartError           -               the gateway cannot start, or go on; the message says what to do
+ │  ├ ConfigError       -               the configuration cannot be used
+ │  └ Unavailable       -               something is not to be had now, and may be later
  ├ BadRequest           bad_request     the sender's message is malformed
  │  ├ BadImage          bad_image       the bytes are no readable picture
  │  ├ TooLarge          too_large       more bytes or pixels than allowed
+ │  ├ Incomplete        incomplete      pieces of an upload did not come; carries which
  │  └ Unsupported       unsupported     no such operation or kind of picture
  ├ NoFace               no_face         a comparison needs a face and there is none
  ├ MultipleFaces        multiple_faces  a comparison needs one face and there are more
@@ -19,11 +21,16 @@ GatewayError            internal        a fault of ours, or the death of a worke
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import ClassVar
 
 
 class GatewayError(Exception):
+    """``exit_code``: where it ends the gateway, by sysexits.h: what of these a supervisor should try again."""
+
     code: ClassVar[str] = "internal"
+    exit_code: ClassVar[int] = os.EX_SOFTWARE
 
     def __str__(self) -> str:
         """Cut, since it may quote what was sent: a broker throws out who publishes a packet over its limit."""
@@ -31,7 +38,15 @@ class GatewayError(Exception):
 
 
 class StartError(GatewayError):
-    """Never on a wire: the command prints it and exits with 1."""
+    """Never on a wire: the command prints it and exits. It takes a person to mend it, and no other try."""
+
+    exit_code = os.EX_CONFIG
+
+
+class Unavailable(StartError):
+    """Another try may help."""
+
+    exit_code = os.EX_TEMPFAIL
 
 
 class ConfigError(StartError):
@@ -52,6 +67,15 @@ class TooLarge(BadRequest):
 
 class Unsupported(BadRequest):
     code = "unsupported"
+
+
+class Incomplete(BadRequest):
+    code = "incomplete"
+
+    def __init__(self, message: str, missing: Sequence[int]) -> None:
+        """``missing``: the pieces, from 0."""
+        super().__init__(message)
+        self.missing = list(missing)
 
 
 class NoFace(GatewayError):
@@ -97,6 +121,10 @@ class Timeout(GatewayError):
 
 class Forbidden(GatewayError):
     code = "forbidden"
+
+
+PASSING = frozenset({"busy", "timeout", "internal"})
+"""Codes of answers that say nothing of what was asked: ask again."""
 
 
 def wire_errors() -> dict[str, type[GatewayError]]:

@@ -8,14 +8,34 @@ from gateway.people.known_faces import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """``ready``: send me work. ``workers_ready`` of ``workers`` are alive and loaded."""
+class MqttHealth:
+    """``alive``: its threads are at work, connected or not; ``canary``: a message to ourselves went round lately."""
 
-    broker: bool
+    alive: bool
+    connected: bool
+    canary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """``workers_ready`` of ``workers`` are alive and loaded; ``workers_kept``: whoever replaces them is at work;
+    ``store``: it would let a change in.
+    """
+
+    mqtt: MqttHealth
     workers_ready: int
     workers: int
+    workers_kept: bool
+    store: bool
     known_faces: Progress
 
     @property
+    def live(self) -> bool:
+        """Restart me if not. A broker that is away is no reason."""
+        return self.mqtt.alive and self.workers_kept
+
+    @property
     def ready(self) -> bool:
-        return self.broker and self.workers_ready > 0 and self.known_faces.finished
+        """Send me work."""
+        mqtt = self.mqtt.connected and self.mqtt.canary
+        return self.live and mqtt and self.workers_ready > 0 and self.store and self.known_faces.finished

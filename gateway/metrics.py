@@ -12,6 +12,13 @@ Count = Literal[
     "replies",  # answered without an error
     "errors",  # answered with an error
     "frames_dropped",  # live frames that a newer one replaced
+    "results_dropped",  # results of live frames that the broker took too slowly
+    "replies_lost",  # over mqtt.max_queued
+    "replies_refused",  # by the broker, with a reason code
+    "requests_given_up",  # whose answer broke every connection
+    "requests_expired_unseen",  # waited at the broker, for how long nobody knows, while we were away for too long
+    "connections_lost",  # to the broker, of the two
+    "sessions_lost",  # the broker did not know us any more when we came back
     "messages_ignored",  # MQTT messages nobody can be answered for: retained, or a topic with no camera in it
     "callback_failures",  # faults of ours while handling an MQTT message; each is logged
     "workers_replaced",  # worker processes that died or were killed

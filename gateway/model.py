@@ -269,6 +269,19 @@ def checked_name(text: object) -> str:
     return name
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """By what a change is known again, so that it happens once, however often it is asked for.
+
+    ``key``: who asks, and by which id; ``digest``: of what is asked for; ``deadline``: on the clock of
+    ``time.monotonic``, after which it must not happen any more.
+    """
+
+    key: str
+    digest: bytes
+    deadline: float
+
+
 def _event_id() -> str:
     return f"{time.time():.3f}-{secrets.token_hex(3)}"
 
@@ -304,7 +317,8 @@ class Request:
     ``pictures``: encoded, as they came. ``person``: the id of who is verified, or gets another picture; ``name`` that
     of somebody to be enrolled, new or not. ``good_for``: seconds after which an answer is of no more use.
     ``live`` marks a frame of a stream, where the newest wins; ``annotate`` asks for the picture with the faces drawn
-    in. Raises BadRequest if the parts do not fit together.
+    in; ``effect``: by what it is known again, if it changes something. Raises BadRequest if the parts do
+    not fit together.
     """
 
     operation: Operation
@@ -316,6 +330,7 @@ class Request:
     landmarks: LandmarkCount = 0
     annotate: bool = False
     live: bool = False
+    effect: Effect | None = None
 
     def __post_init__(self) -> None:
         wanted = self.operation.pictures
@@ -390,14 +405,14 @@ class Detection:
     annotated: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Enrolment:
     """The answer to ``enroll``: ``pictures`` that the person is known by now, and what is not quite right with them."""
 
     person: Person
     pictures: int
     warnings: tuple[str, ...]
-    timing: Timing
+    timing: Timing = field(default_factory=dict)
 
 
 Reply = Recognition | Comparison | Detection | Enrolment

@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from gateway.errors import Forbidden, GatewayError, TooLarge, Unsupported
+from gateway.documents import Document, read_enrolment, write_enrolment
+from gateway.errors import Conflict, Forbidden, GatewayError, TooLarge, Unsupported
 from gateway.futures import flat, then
 from gateway.metrics import Metrics, Stopwatch
 from gateway.model import (
@@ -16,6 +17,7 @@ from gateway.model import (
     Descriptor,
     Detection,
     Draw,
+    Effect,
     Enrolment,
     Face,
     FoundFace,
@@ -48,12 +50,14 @@ PURPOSE: Mapping[Operation, Purpose | None] = {
 """How descriptors are made for each operation, if at all: two pictures that are compared are worth the time."""
 
 
-class Enrol(Protocol):
-    """Makes faces known as somebody's (people/registry.py)."""
+class People(Protocol):
+    """Makes faces known as somebody's, and that once (people/registry.py)."""
 
-    def __call__(
-        self, name: str | None, sittings: Sequence[Sitting], door: str, *, person: str | None, new: bool
+    def enrol(
+        self, name: str | None, sittings: Sequence[Sitting], door: str, *, person: str | None = None, new: bool = False
     ) -> tuple[Entry, tuple[str, ...]]: ...
+
+    def once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None: ...
 
 
 SOLE = frozenset({Operation.FACE_MATCH, Operation.VERIFY, Operation.ENROLL})
@@ -71,7 +75,7 @@ class Service:
         look: Callable[[Job], Future[Report]],
         gallery: Gallery,
         decision: Decision,
-        enrol: Enrol,
+        people: People,
         changes: Executor,
         allowed: Callable[[str], tuple[Operation, ...]],
         search: Callable[[str | None], Search],
@@ -84,7 +88,7 @@ class Service:
         self._look = look
         self._gallery = gallery
         self._decision = decision
-        self._enrol = enrol
+        self._people = people
         self._changes = changes
         self._allowed = allowed
         self._search = search
@@ -160,11 +164,16 @@ class Service:
         """Makes the one face of each picture known."""
         faces = [seen.sole_face() for seen in report.seen]
         sittings = [Sitting(picture, face) for picture, face in zip(request.pictures, faces, strict=True)]
-        door = request.origin.door
-        entry, warnings = self._enrol(request.name, sittings, door, person=request.person, new=True)
-        return Enrolment(
-            person=entry.person, pictures=entry.known_by, warnings=warnings, timing=_timing(request, report, {})
-        )
+
+        def change() -> Document:
+            by = request.origin.door
+            entry, warnings = self._people.enrol(request.name, sittings, by, person=request.person, new=True)
+            return write_enrolment(Enrolment(entry.person, entry.known_by, warnings))
+
+        done = self._people.once(request.effect, change)
+        if done is None:
+            raise Conflict("that was done, and whom it was about is not known any more")
+        return replace(read_enrolment(done), timing=_timing(request, report, {}))
 
     def _tell_strangers(self, request: Request, seen: Seen, faces: tuple[Face, ...]) -> None:
         for found, face in zip(seen.faces, faces, strict=True):

@@ -13,7 +13,7 @@ from gateway.administration import ACTIONS, WAITING, Administration, read_fields
 from gateway.describer import Describer
 from gateway.documents import Document
 from gateway.errors import BadRequest, Busy, Expired, UnknownPerson, Unsupported
-from gateway.health import Health
+from gateway.health import Health, MqttHealth
 from gateway.people.groups import Groups
 from gateway.people.known_faces import Progress
 from gateway.people.unknowns import Unknowns
@@ -28,7 +28,7 @@ class Desk:
         describer = Describer(_refused, min_face=56, max_bytes=1000)
         groups = Groups(here.store.database, here.store.rows, RECIPE)
         unknowns = Unknowns(groups, here.gallery, DECISION, here.registry, describer.part, most=9, keep_days=1)
-        health = Health(True, 1, 1, Progress())
+        health = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())
         self.office = Administration(here.registry, unknowns, describer, self.changes, self.reads, lambda: health)
 
     def do(self, operation: str, **fields: Any) -> Document:

@@ -15,7 +15,7 @@ from gateway.administration import ACTIONS
 from gateway.cli import main
 from gateway.config import LimitSettings
 from gateway.errors import wire_errors
-from gateway.health import Health
+from gateway.health import Health, MqttHealth
 from gateway.metrics import COUNTS, Metrics
 from gateway.model import Operation, Quality
 from gateway.mqtt.topics import Topics
@@ -34,9 +34,16 @@ REST = (ROOT / "docs" / "rest.md").read_text()
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("known_faces/*.md"), *ROOT.glob("*/frames/*.md")]
 
 
+HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())
+
+
 def application() -> Flask:
     return create_app(
-        lambda _: Future(), lambda *_: Future(), lambda: Health(True, 1, 1, Progress()), Metrics(), LimitSettings()
+        lambda _: Future(),
+        lambda *_: Future(),
+        lambda: HEALTH,
+        Metrics(),
+        LimitSettings(),
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import tracemalloc
 from typing import Any
@@ -17,7 +18,7 @@ from gateway.documents import (
     write_reply,
 )
 from gateway.errors import BadImage, BadRequest, Busy, GatewayError, NoFace
-from gateway.health import Health
+from gateway.health import Health, MqttHealth
 from gateway.model import (
     Box,
     Comparison,
@@ -196,23 +197,41 @@ def test_a_fault_of_ours_is_internal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("broker", "workers", "finished", "status"),
+    ("changes", "ready", "live", "told"),
     [
-        (True, 1, True, "ready"),
-        (False, 2, True, "not_ready"),
-        (True, 0, True, "not_ready"),
-        (True, 2, False, "not_ready"),
+        ({}, True, True, {}),
+        ({"mqtt": MqttHealth(True, False, False)}, False, True, {"broker": "connecting", "canary": "missing"}),
+        ({"mqtt": MqttHealth(True, True, False)}, False, True, {"canary": "missing"}),
+        ({"mqtt": MqttHealth(False, True, True)}, False, False, {}),
+        ({"workers_ready": 0}, False, True, {"workers": {"ready": 0, "of": 2}}),
+        ({"workers_kept": False}, False, False, {}),
+        ({"store": False}, False, True, {"store": "read_only"}),
     ],
 )
-def test_ready_takes_broker_workers_and_known_faces(broker: bool, workers: int, finished: bool, status: str) -> None:
-    health = Health(broker, workers, 2, Progress(3, 4, 2, ("Bob/1.jpg: no face",), finished))
+def test_live_and_ready_are_views_of_one_object(
+    changes: dict[str, Any], ready: bool, live: bool, told: dict[str, Any]
+) -> None:
+    """A broker that is away is no reason to be restarted."""
+    progress = Progress(3, 4, 2, ("Bob/1.jpg: no face",), True)
+    health = Health(MqttHealth(True, True, True), 1, 2, workers_kept=True, store=True, known_faces=progress)
+    health = dataclasses.replace(health, **changes)
+    assert (health.ready, health.live) == (ready, live)
     assert write_health(health) == {
         "schema": 1,
-        "status": status,
-        "broker": "connected" if broker else "connecting",
-        "workers": {"ready": workers, "of": 2},
+        "status": "ready" if ready else "not_ready",
+        "live": live,
+        "broker": "connected",
+        "canary": "back",
+        "store": "writable",
+        "workers": {"ready": 1, "of": 2},
         "known_faces": {"done": 3, "of": 4, "people": 2, "skipped": ("Bob/1.jpg: no face",)},
+        **told,
     }
+
+
+def test_known_faces_that_are_still_read_make_unready() -> None:
+    mqtt = MqttHealth(True, True, True)
+    assert not Health(mqtt, 1, 1, workers_kept=True, store=True, known_faces=Progress(1, 2)).ready
 
 
 @pytest.mark.parametrize(

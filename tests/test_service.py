@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gateway.config import READING
+from gateway.documents import Document
 from gateway.errors import (
     Busy,
     Expired,
@@ -28,6 +29,7 @@ from gateway.model import (
     Descriptor,
     Detection,
     Draw,
+    Effect,
     Enrolment,
     FoundFace,
     Image,
@@ -113,7 +115,7 @@ class Desk:
             self.workers.look,
             self.gallery,
             DECISION,
-            self.enrol,
+            self,
             AtOnce(),
             lambda camera: (Operation.DETECT,) if camera == "blind" else tuple(Operation),
             lambda camera: FAR if camera == "far" else Search(),
@@ -133,11 +135,14 @@ class Desk:
         self.gallery.apply(Changes(1, roll, [1, 2, 3]))
 
     def enrol(
-        self, name: str | None, sittings: Sequence[Sitting], door: str, *, person: str | None, new: bool
+        self, name: str | None, sittings: Sequence[Sitting], door: str, *, person: str | None = None, new: bool = False
     ) -> tuple[Entry, tuple[str, ...]]:
         assert new
         self.enrolled.append((name or person or "", [sitting.picture for sitting in sittings], door))
         return Entry(CAROL, 1.0, ()), ("too few",)
+
+    def once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
+        return change()
 
     def ask(self, operation: Operation, **changes: object) -> Reply:
         return self.service.submit(request(operation, **changes)).result(timeout=0)

@@ -1,161 +1,315 @@
-"""The MQTT door: a message in, a reply out on the topic beside it."""
+"""The MQTT door: a message in, a reply out on the topic beside it, and only then is the message acknowledged."""
 
 from __future__ import annotations
 
 import logging
+import secrets
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from gateway.administration import changes
-from gateway.config import LimitSettings, MqttSettings
-from gateway.documents import Document, dump
-from gateway.errors import BadRequest, GatewayError, TooLarge, going_down
+from gateway.administration import Administer
+from gateway.config import LimitSettings, MqttSettings, UploadSettings
+from gateway.errors import BadRequest, Busy, Expired, GatewayError, Timeout, going_down
+from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.model import RESERVED_CAMERAS, Reply, Request
 from gateway.mqtt import wire
+from gateway.mqtt.absence import Absence
+from gateway.mqtt.answers import Answers
+from gateway.mqtt.breaker import Breaker
+from gateway.mqtt.bridge import Bridge
+from gateway.mqtt.canary import Canary
 from gateway.mqtt.connection import Connection
-from gateway.mqtt.messages import Publication, Received
+from gateway.mqtt.ledger import Delivery
+from gateway.mqtt.link import Kind, Link
+from gateway.mqtt.lookout import Lookout
+from gateway.mqtt.messages import Publication
+from gateway.mqtt.presence import Presence
+from gateway.mqtt.retained import RetainedTopics
+from gateway.mqtt.spool import Spool
 from gateway.mqtt.topics import Address, Topics, correlated
 
 log = logging.getLogger(__name__)
 
+STUCK_S = 10.0
+"""Beyond ``mqtt.answer_s``: by then a request is acknowledged, or it will not be on this connection any more."""
+
+STUCK_TIMES = 3
+"""Connections in a row that got stuck: then it is not the connection."""
+
+RESULTS = 100
+"""Results of live frames on their way at most; a broker that is slower gets only some of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """``client_id``: this installation's own; ``instance``: tells it from one that was given the same by mistake."""
+
+    client_id: str
+    instance: str
+
 
 class MqttDoor:
-    """``info``: what ``bridge/info`` tells about the gateway."""
+    """``info``: what ``bridge/info`` tells; ``window``: requests at once. ``on_fatal`` is told what ends the gateway.
+
+    Requests have a connection whose session outlasts it, frames of streams another: they cannot fill the first one.
+    """
 
     def __init__(
         self,
         settings: MqttSettings,
         limits: LimitSettings,
+        uploads: UploadSettings,
+        data: Path,
         submit: Callable[[Request], Future[Reply]],
-        administer: Callable[[str, Mapping[str, Any], str, float], Future[Document]],
+        administer: Administer,
+        health: Callable[[], Health],
         info: Mapping[str, Any],
         metrics: Metrics,
         *,
-        client_id: str,
+        identity: Identity,
+        window: int,
+        on_fatal: Callable[[GatewayError], None],
     ) -> None:
+        self._settings = settings
         self._limits = limits
         self._submit = submit
-        self._administer = administer
-        self._info = info
         self._metrics = metrics
-        self._topics = Topics(settings.base, settings.response_topics)
-        self._connection = Connection(
-            settings,
-            client_id,
-            subscriptions=[(self._topics.requests, 1), (self._topics.frames, 0)],
-            greeting=self._greeting,
-            will=self._state("offline"),
-            on_message=self.message,
-            metrics=metrics,
+        self._identity = identity
+        self._window = window
+        self._on_fatal = on_fatal
+        self._topics = topics = Topics(settings.base, settings.response_topics)
+        info = {**info, "instance": identity.instance}
+        self._presence = Presence(topics, RetainedTopics(data / "retained.json"), info, health, metrics)
+        self._absence = Absence(data / "alive")
+        self._canary = Canary(topics.canary(identity.instance))
+        self._lookout = Lookout(topics, identity.instance)
+        self._spool = Spool(data / "uploads", uploads, limits.message_bytes, topics.read)
+        self._answers = Answers()
+        self._breaker = Breaker()
+        self._bridge = Bridge(limits, administer, self.answer, _ours, metrics)
+        self._away = 0.0
+        self._stuck = 0
+        self._open = True
+        connection = partial(Connection, settings, metrics=metrics, on_fatal=on_fatal)
+        self._live = connection(
+            self._for_frames, on_up=lambda _: None, on_message=self.frame, on_tick=self._presence.tell_health
+        )
+        self._requests = connection(
+            self._for_requests, on_up=self._begin, on_message=self.message, on_tick=self._tick, on_down=self._end
         )
 
     @property
     def connected(self) -> bool:
-        return self._connection.connected
+        return self._requests.connected and self._live.connected
+
+    @property
+    def health(self) -> MqttHealth:
+        return MqttHealth(self._live.alive and self._requests.alive, self.connected, self._canary.fresh)
 
     def start(self) -> None:
-        """Returns when connected. Raises StartError."""
-        self._connection.start()
+        """Returns when connected, or when no broker can be reached: it is waited for. Raises StartError."""
+        self._live.start()  # first: it tells how much the broker takes at once
+        self._lookout.look(self._live)
+        self._requests.start()
 
     def quiet(self) -> None:
-        """Takes no more messages; replies still go out."""
-        self._connection.unsubscribe()
+        """Takes no more messages; replies still go out. What is not acknowledged comes again at the next start."""
+        self._open = False
 
     def stop(self) -> None:
-        self._connection.stop(self._state("offline"))
+        self._live.stop()
+        self._requests.stop(self._presence.state("offline"))
 
-    def message(self, received: Received) -> None:
+    def frame(self, delivery: Delivery[Link]) -> None:
+        """A frame of a stream: if anything becomes of it, the next one comes."""
+        received = delivery.received
+        if received.topic.endswith("/frame"):
+            if (address := self._address(delivery)) is not None and self._open:
+                self._ask(delivery, address, received.payload)
+        else:
+            self._lookout.message(received.topic, received.payload)
+
+    def message(self, delivery: Delivery[Link]) -> None:
         """Reads it, hands it on, and returns at once; whatever is wrong with it is answered."""
+        received = delivery.received
+        if received.topic == self._canary.topic:
+            self._canary.back(received.payload)
+            self._requests.answer(delivery)
+        elif (address := self._address(delivery)) is None:
+            self._requests.answer(delivery)
+        elif self._breaker.trips(received):
+            self._give_up(delivery, address)
+        elif self._open and address.piece is not None:
+            self._piece(delivery, address)
+        elif self._open:
+            self._ask(delivery, address, received.payload)
+
+    def answer(
+        self,
+        delivery: Delivery[Link],
+        address: Address,
+        outbound: wire.Outbound,
+        good_for: float,
+        error: GatewayError | None = None,
+    ) -> None:
+        """Publishes the verdict where there is a topic for one, and the JSON; never retained.
+
+        What cannot be done since the gateway goes down is not told: it is done when it comes again at the next start.
+        """
+        if error is not None:
+            if isinstance(error, Busy) and delivery.mid and not self._open:
+                return
+            log.info("%s to %s: %s", error.code, address.reply_topic, error)
+        by = self._live if address.live else self._requests
+        qos, expiry = 0 if address.live else 1, max(1, int(good_for))
+        reply = partial(Publication, qos=qos, expiry=expiry)
+        document = reply(
+            address.reply_topic,
+            outbound.document,
+            content_type="application/json",
+            correlation=address.correlation,
+        )
+        if address.verdict_topic is None:
+            by.answer(delivery, document)
+        else:
+            verdict = outbound.verdict.encode()
+            by.answer(delivery, reply(address.verdict_topic, verdict, content_type="text/plain"), document)
+
+    def _address(self, delivery: Delivery[Link]) -> Address | None:
+        received = delivery.received
         address = None if received.retained else self._topics.read(received.topic)
         if address is None:
             self._metrics.count("messages_ignored")
             log.info("ignored a message on %.200r", received.topic)
-            return
-        if address.origin.camera in RESERVED_CAMERAS and not address.live:
-            self.command(address, received)
-            return
+        return address
+
+    def _ask(self, delivery: Delivery[Link], address: Address, payload: bytes) -> None:
+        received = delivery.received
         try:
             address = correlated(address, received.correlation)  # first, for an error carries it too
             address = self._topics.redirected(address, received.response_topic)
-            request = wire.read(address, received.payload, self._limits, received.properties, received.expiry)
+            if address.origin.camera in RESERVED_CAMERAS and not address.live:
+                self._bridge.command(delivery, address, lambda: min(self._good_for(delivery), self._settings.answer_s))
+                return
+            good_for = self._good_for(delivery)
+            within = min(good_for, self._settings.answer_s)
+            request = wire.read(address, payload, self._limits, received.properties, within)
+            reply = self._reply(request, address, payload, received.properties)
         except GatewayError as error:
             self._metrics.count("errors")
-            self._fail(address, error)
-        else:
-            self._submit(request).add_done_callback(partial(self._answer, address, request))
-
-    def command(self, address: Address, received: Received) -> None:
-        """What an administrator asks the bridge for."""
-        transaction = None
-        try:
-            address = correlated(address, received.correlation)
-            address = self._topics.redirected(address, received.response_topic)
-            fields, transaction = wire.read_command(address, received.payload, self._limits)
-            if transaction is None and changes(address.operation):
-                raise BadRequest(f"{address.operation} needs a transaction, by which its answer is known again")
-        except GatewayError as error:
-            self._metrics.count("errors")
-            self._refuse(address, transaction, error)
-        else:
-            good_for = self._limits.request_s if received.expiry is None else received.expiry
-            done = self._administer(address.operation, fields, "mqtt:bridge", good_for)
-            done.add_done_callback(partial(self._tell, address, transaction))
-
-    def _tell(self, address: Address, transaction: str | None, done: Future[Document]) -> None:
-        error = going_down() if done.cancelled() else done.exception()
-        if error is not None:
-            self._refuse(address, transaction, _ours(error))
+            self._fail(delivery, address, error)
             return
-        outbound = wire.write_done(done.result(), transaction)
-        if len(outbound.document) > self._limits.message_bytes:  # the broker would throw us out, again and again
-            self._refuse(address, transaction, TooLarge("the answer is too large for MQTT: ask over REST"))
+        if request.effect is None:
+            delivery.give_up = partial(self._fail, delivery, address, Timeout("it could not be answered in time"))
+        reply.add_done_callback(partial(self._settle, delivery, address, request, good_for))
+
+    def _reply(
+        self, request: Request, address: Address, payload: bytes, properties: Mapping[str, str]
+    ) -> Future[Reply]:
+        if address.key is None or request.effect is not None:  # an effect is known again by the store
+            return self._submit(request)
+        digest = wire.digest(address, payload, properties)
+        return self._answers.ask(address.key, digest, lambda: self._submit(request))
+
+    def _good_for(self, delivery: Delivery[Link]) -> float:
+        """Seconds. What waited at the broker while we were away may be as old as that. Raises Expired."""
+        if delivery.received.expiry is not None:  # MQTT 5: the broker has taken off how long it held it
+            return delivery.received.expiry
+        waited = self._away if delivery.mid and delivery.link.resumed and not self._canary.caught_up else 0.0
+        if waited >= self._limits.request_s:
+            self._metrics.count("requests_expired_unseen")
+            raise Expired(f"it may have waited for {waited:.0f} s while the gateway was away: ask again")
+        return self._limits.request_s - waited
+
+    def _settle(
+        self, delivery: Delivery[Link], address: Address, request: Request, good_for: float, reply: Future[Reply]
+    ) -> None:
+        error = going_down() if reply.cancelled() else reply.exception()
+        if request.live and reply.cancelled():  # a newer frame came
+            return
+        if request.live and self._live.ledger.out > RESULTS:
+            self._metrics.count("results_dropped")
+        elif error is None:
+            left = good_for - (time.monotonic() - delivery.at)
+            self.answer(delivery, address, wire.write(request, reply.result()), left)
         else:
-            self.publish(address, outbound, self._limits.request_s)
+            self._fail(delivery, address, _ours(error))
 
-    def _refuse(self, address: Address, transaction: str | None, error: GatewayError) -> None:
-        log.info("%s to %s: %s", error.code, address.reply_topic, error)
-        self.publish(address, wire.write_refusal(error, transaction), self._limits.request_s)
+    def _fail(self, delivery: Delivery[Link], address: Address, error: GatewayError) -> None:
+        self.answer(delivery, address, wire.write_failure(address, error), self._limits.request_s, error)
 
-    def publish(self, address: Address, outbound: wire.Outbound, good_for: float) -> None:
-        """The JSON on the reply topic, and the verdict beside it where there is a topic for one."""
-        qos, expiry = 0 if address.live else 1, max(1, int(good_for))
-        if address.verdict_topic:
-            verdict = outbound.verdict.encode()
-            self._connection.publish(
-                Publication(address.verdict_topic, verdict, qos, content_type="text/plain", expiry=expiry)
-            )
-        self._connection.publish(
-            Publication(
-                address.reply_topic,
-                outbound.document,
-                qos,
-                content_type="application/json",
-                correlation=address.correlation,
-                expiry=expiry,
-            )
+    def _give_up(self, delivery: Delivery[Link], address: Address) -> None:
+        self._metrics.count("requests_given_up")
+        log.error("the broker hung up on the answer to %.200r, again and again", delivery.received.topic)
+        if self._breaker.spent:
+            self._requests.answer(delivery)
+        else:
+            self._fail(delivery, address, GatewayError("the broker does not take the answer"))
+
+    def _piece(self, delivery: Delivery[Link], address: Address) -> None:
+        try:
+            if address.fault:
+                raise BadRequest(address.fault)
+            whole = self._spool.add(delivery, address)
+        except GatewayError as error:
+            self._metrics.count("errors")
+            self._fail(delivery, address, error)
+            return
+        if whole is None:
+            self._requests.answer(delivery)
+        else:
+            self._ask(delivery, address, whole)
+
+    def _for_frames(self) -> Kind:
+        return Kind(f"{self._identity.client_id}-live-{secrets.token_hex(3)}", [(self._topics.frames, 0)])
+
+    def _for_requests(self) -> Kind:
+        """With a window of what the broker lets us answer: two replies a request."""
+        most = self._live.receive_maximum
+        return Kind(
+            self._identity.client_id,
+            [(self._topics.requests, 1), (self._topics.pieces, 1), (self._canary.topic, 1)],
+            lasts=True,
+            inflight=most,
+            window=max(1, min(self._window, most // 2)),
+            will=self._presence.state("offline"),
         )
 
-    def _answer(self, address: Address, request: Request, reply: Future[Reply]) -> None:
-        if reply.cancelled():  # a newer frame came
-            return
-        error = reply.exception()
-        if error is None:
-            self.publish(address, wire.write(request, reply.result()), request.good_for - request.origin.age())
-        else:
-            self._fail(address, _ours(error))
+    def _begin(self, link: Link) -> None:
+        self._away = self._absence.seconds()
+        self._canary.begin(link)
+        self._presence.begin(link)
 
-    def _fail(self, address: Address, error: GatewayError) -> None:
-        log.info("%s to %s: %s", error.code, address.reply_topic, error)
-        self.publish(address, wire.write_failure(address, error), self._limits.request_s)
+    def _tick(self, link: Link) -> None:
+        self._absence.here()
+        self._canary.tick(link)
+        for address, error in self._spool.due():
+            self._fail(Delivery(link=link), address, error)
+        now, ledger = time.monotonic(), self._requests.ledger
+        for delivery in ledger.unanswered(now - self._settings.answer_s):
+            assert delivery.give_up is not None
+            delivery.give_up()
+        oldest = ledger.oldest()
+        if oldest is None:
+            self._stuck = 0
+        elif oldest < now - self._settings.answer_s - STUCK_S:
+            self._get_unstuck(len(ledger))
 
-    def _state(self, state: str) -> Publication:
-        return Publication(self._topics.state, dump({"state": state}), qos=1, retain=True)
+    def _get_unstuck(self, waiting: int) -> None:
+        self._stuck += 1
+        log.error("%d requests could not be acknowledged: connecting anew", waiting)
+        if self._stuck >= STUCK_TIMES:
+            self._on_fatal(GatewayError("Requests cannot be acknowledged, whatever the connection."))
+        self._requests.again()
 
-    def _greeting(self) -> list[Publication]:
-        return [self._state("online"), Publication(self._topics.info, dump(self._info), qos=1, retain=True)]
+    def _end(self) -> None:
+        self._breaker.ended(self._requests.ledger.unconfirmed())
 
 
 def _ours(error: BaseException) -> GatewayError:

@@ -1,32 +1,35 @@
-"""The connection to the broker, under MQTT 5.0 or 3.1.1."""
+"""A connection to the broker that comes back by itself, under MQTT 5.0 or 3.1.1."""
 
 from __future__ import annotations
 
 import logging
-import socket
+import random
 import ssl
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any
+from functools import partial
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
+from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.config import MqttSettings
-from gateway.errors import StartError
+from gateway.errors import GatewayError, StartError
 from gateway.metrics import Metrics
-from gateway.mqtt.messages import Publication, Received, properties_of, received
+from gateway.mqtt.ledger import Delivery, Ledger
+from gateway.mqtt.link import CONNECT_S, LEAST_MAXIMUM, Kind, Link
+from gateway.mqtt.messages import Publication
 
 log = logging.getLogger(__name__)
 
-CONNACK_S = 5.0
-RETRY_S = 0.5
-RECONNECT_S = (1, 30)
-"""Between two tries to come back: doubled from the first to the second."""
+RETRY_S = (0.5, 6.0)
+"""Between two tries to come back: doubled from the first to the second, and each a random part shorter, so that not
+everybody comes at once."""
+
+TICK_S = 0.5
+SHORT_S = 3.0
+SHORT_ONES = 5
+"""So many connections in a row that were closed so soon: somebody else has our client id. Of two who have, it is the
+first that is thrown out, with no word of why (mosquitto 2.0)."""
 
 _PROTOCOLS = {
     "auto": (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311),
@@ -37,165 +40,183 @@ _WRONG_PROTOCOL = "Unsupported protocol version"
 
 
 class Connection:
-    """``on_message`` is called in paho's thread, which it must not hold up.
+    """``kind`` is asked for each time that a link is made; ``on_tick`` is called twice a second while one stands.
 
-    ``greeting`` is published whenever the connection stands, ``will`` by the broker when it breaks.
+    ``on_fatal`` is told what only a person can mend.
     """
 
     def __init__(
         self,
         settings: MqttSettings,
-        client_id: str,
-        subscriptions: Sequence[tuple[str, int]],
-        greeting: Callable[[], Sequence[Publication]],
-        will: Publication,
-        on_message: Callable[[Received], None],
+        kind: Callable[[], Kind],
         metrics: Metrics,
+        *,
+        on_up: Callable[[Link], None],
+        on_message: Callable[[Delivery[Link]], None],
+        on_tick: Callable[[Link], None] = lambda _link: None,
+        on_down: Callable[[], None] = lambda: None,
+        on_fatal: Callable[[GatewayError], None] = lambda _error: None,
     ) -> None:
         self._settings = settings
-        self._client_id = client_id
-        self._subscriptions = subscriptions
-        self._greeting = greeting
-        self._will = will
-        self._on_message = on_message
-        self._client: paho.Client | None = None
+        self._kind = kind
+        self._on_tick = on_tick
+        self._on_down = on_down
+        self._on_fatal = on_fatal
+        self._protocols = list(_PROTOCOLS[settings.protocol])
         self._metrics = metrics
-        self._answer: Future[ReasonCode] = Future()
-        self._connected = False
+        self.ledger: Ledger[Link] = Ledger()
+        self._make = partial(Link, ledger=self.ledger, metrics=metrics, on_up=on_up, on_message=on_message)
+        self._link: Link | None = None
+        self._first: StartError | None = None
+        self._tried = threading.Event()
+        self._stopping = threading.Event()
+        self._ticked = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="mqtt")
 
     @property
     def connected(self) -> bool:
-        return self._connected
+        return self._link is not None and self._link.up
+
+    @property
+    def receive_maximum(self) -> int:
+        """Messages that the broker takes at once, if it said so."""
+        return self._link.receive_maximum if self._link is not None else LEAST_MAXIMUM
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread that keeps it does: it need not be connected."""
+        return self._thread.is_alive() and time.monotonic() < self._ticked + 4 * CONNECT_S
 
     def start(self) -> None:
-        """Returns when connected. Raises StartError if no broker answers in time, or if it refuses us."""
-        told = "does not answer as an MQTT broker"
-        for protocol in _PROTOCOLS[self._settings.protocol]:
-            reason = self._connect(protocol)
-            if reason is not None and not reason.is_failure:
-                return
-            self.stop()
-            if reason is not None:
-                told = f"refuses us: {reason.getName()} (mqtt.user, mqtt.password)"
-            if reason is not None and reason.getName() != _WRONG_PROTOCOL:
-                break
-        raise StartError(f"The broker at {self._where} {told}.")
+        """Returns when connected, or when no broker can be reached: it is waited for. Raises StartError if one refuses
+        us, since waiting would not help.
+        """
+        self._thread.start()
+        self._tried.wait()
+        if self._first is not None:
+            raise self._first
 
     def publish(self, publication: Publication) -> None:
-        """Never waits. What has QoS 1 is kept until the broker has it, up to ``mqtt.max_queued`` messages."""
-        client = self._client
-        if client is None:
-            return
-        properties = properties_of(publication) if client.protocol == MQTTProtocolVersion.MQTTv5 else None
-        info = client.publish(
-            publication.topic, publication.payload, publication.qos, publication.retain, properties=properties
-        )
-        if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-            log.error("a reply was lost: mqtt.max_queued (%d) messages wait already", self._settings.max_queued)
+        """Never waits; without a connection nothing is published."""
+        if self._link is not None:
+            self._link.publish(publication)
 
-    def unsubscribe(self) -> None:
-        if self._client is not None and self._connected:
-            self._client.unsubscribe([topic for topic, _ in self._subscriptions])
+    def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool = False) -> None:
+        if self._link is not None:
+            self._link.subscribe(filters, retained=retained)
+
+    def unsubscribe(self, topics: Sequence[str]) -> None:
+        if self._link is not None:
+            self._link.unsubscribe(topics)
+
+    def answer(self, delivery: Delivery[Link], *replies: Publication) -> None:
+        """The first answer counts. Without a connection the broker delivers what it is to again."""
+        link = self.ledger.answer(delivery, replies)
+        if link is not None:
+            for reply in replies:
+                link.publish(reply, delivery)
+
+    def again(self) -> None:
+        """Begins a new connection: with this one something is wrong."""
+        if self._link is not None and not self._link.abort():
+            self._on_fatal(GatewayError("the connection's thread does not end"))
 
     def stop(self, farewell: Publication | None = None) -> None:
-        if self._client is None:
-            return
-        if farewell is not None and self._connected:
-            self.publish(farewell)
-        self._client.disconnect()  # paho sends what is queued before it
-        self._client.loop_stop()
-        self._client = None
+        self._stopping.set()
+        link = self._link
+        if link is not None:
+            if farewell is not None:
+                link.publish(farewell)
+            link.close()
+        if self._thread.is_alive():
+            self._thread.join()
 
     @property
     def _where(self) -> str:
         return f"{self._settings.host}:{self._settings.port}"
 
-    def _connect(self, protocol: MQTTProtocolVersion) -> ReasonCode | None:
-        """The broker's answer; None if there is none. Some hang up on MQTT 5 without a word, amqtt falls silent."""
-        self._answer = Future()
-        self._client = client = self._make(protocol)
-        self._open(client)
-        client.loop_start()
+    def _run(self) -> None:
+        pause, short = RETRY_S[0], 0
+        while not self._stopping.is_set():
+            self._ticked = time.monotonic()
+            stood = self._one()
+            lasted = stood is not None and stood > SHORT_S
+            pause = RETRY_S[0] if lasted else min(2 * pause, RETRY_S[1])
+            short = 0 if stood is None or lasted else short + 1
+            if short == SHORT_ONES and not self._stopping.is_set():
+                self._on_fatal(
+                    StartError(
+                        f"The broker at {self._where} closes the connection again and again. Most likely another client"
+                        f" has our client id, {self._kind().client_id} (mqtt.client_id)."
+                    )
+                )
+            self._stopping.wait(pause * random.uniform(0.5, 1))
+
+    def _one(self) -> float | None:
+        """One connection, until it ends: for how long it stood, None if it never did."""
+        protocol = self._protocols[0]
         try:
-            return self._answer.result(CONNACK_S)
-        except FutureTimeout:
+            link = self._make(self._settings, protocol, self._kind())
+            self._link = link
+            heard = link.open()
+        except (OSError, ValueError) as error:  # ValueError: a host that cannot be one
+            self._unreachable(error)
             return None
+        except StartError as error:
+            self._refused(error)
+            return None
+        if not link.up:
+            self._turned_away(link, heard)
+            return None
+        self._protocols = [protocol]
+        return self._keep(link)
 
-    def _open(self, client: paho.Client) -> None:
-        log.info("looking for the broker at %s", self._where)
-        end = time.monotonic() + self._settings.start_s
-        while True:
+    def _keep(self, link: Link) -> float:
+        log.info("connected to the broker at %s, MQTT %s", self._where, link.version)
+        began = time.monotonic()
+        self._tried.set()
+        while not link.ended(TICK_S):
+            self._ticked = time.monotonic()
             try:
-                client.connect(self._settings.host, self._settings.port, self._settings.keepalive_s)
-                return
-            except (OSError, ValueError) as error:  # ValueError: a host that cannot be one
-                if time.monotonic() > end or isinstance(error, ssl.SSLCertVerificationError):
-                    raise StartError(
-                        f"No broker can be reached at {self._where}: {error} (mqtt.host, mqtt.port, mqtt.tls)."
-                    ) from None
-                time.sleep(RETRY_S)
+                self._on_tick(link)
+            except Exception:
+                self._metrics.count("callback_failures")
+                log.exception("what is due now and then failed")
+        link.abort()
+        if not self._stopping.is_set():
+            log.warning("the connection to the broker is lost (%s); trying again", link.reason)
+            self._metrics.count("connections_lost")
+        self._on_down()
+        return time.monotonic() - began
 
-    def _make(self, protocol: MQTTProtocolVersion) -> paho.Client:
-        client = paho.Client(CallbackAPIVersion.VERSION2, self._client_id, protocol=protocol)
-        client.max_queued_messages_set(self._settings.max_queued)
-        client.reconnect_delay_set(*RECONNECT_S)
-        client.will_set(self._will.topic, self._will.payload, self._will.qos, self._will.retain)
-        if self._settings.user is not None:
-            password = self._settings.password
-            client.username_pw_set(self._settings.user, password.get_secret_value() if password else None)
-        if self._settings.tls.enabled:
-            self._use_tls(client)
-        client.on_socket_open = _no_delay
-        client.on_connect = self._connack
-        client.on_disconnect = self._lost
-        client.on_message = self._message
-        return client
+    def _unreachable(self, error: Exception) -> None:
+        told = f"No broker can be reached at {self._where}: {error} (mqtt.host, mqtt.port, mqtt.tls)."
+        if isinstance(error, ssl.SSLCertVerificationError):
+            self._refused(StartError(told))
+        elif not self._tried.is_set():
+            log.warning("%s It is waited for.", told)
+        self._tried.set()
 
-    def _use_tls(self, client: paho.Client) -> None:
-        tls = self._settings.tls
-        try:
-            ca, cert, key = (str(path) if path else None for path in (tls.ca, tls.cert, tls.key))
-            client.tls_set(ca, cert, key)
-        except (OSError, ValueError) as error:
-            raise StartError(f"The files of mqtt.tls cannot be used: {error}.") from None
+    def _turned_away(self, link: Link, heard: bool) -> None:
+        """Some hang up on MQTT 5 without a word, amqtt falls silent: then it is tried with 3.1.1."""
+        link.abort()
+        if len(self._protocols) > 1 and (not heard or link.refusal == _WRONG_PROTOCOL):
+            self._protocols.append(self._protocols.pop(0))
+            if self._protocols[0] == MQTTProtocolVersion.MQTTv311:
+                return  # at once
+        told = (
+            f"refuses us: {link.refusal} (mqtt.user, mqtt.password)" if heard else "does not answer as an MQTT broker"
+        )
+        error = StartError(f"The broker at {self._where} {told}.")
+        if heard:
+            self._refused(error)
+        elif not self._tried.is_set():
+            log.warning("%s", error)
+        self._tried.set()
 
-    def _connack(self, client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _: object) -> None:
-        if reason.is_failure:
-            log.warning("the broker refuses us: %s", reason.getName())
-        else:
-            self._greet(client)
-        if not self._answer.done():
-            self._answer.set_result(reason)
-
-    def _greet(self, client: paho.Client) -> None:
-        version = "5.0" if client.protocol == MQTTProtocolVersion.MQTTv5 else "3.1.1"
-        log.info("connected to the broker at %s, MQTT %s", self._where, version)
-        client.subscribe(_filters(client, self._subscriptions))
-        self._connected = True
-        for publication in self._greeting():
-            self.publish(publication)
-
-    def _lost(self, _client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _: object) -> None:
-        if self._connected and reason.is_failure:
-            log.warning("the connection to the broker is lost (%s); trying again", reason.getName())
-        self._connected = False
-
-    def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        """Whatever happens stays here: an exception would end paho's thread, while ``is_connected`` still says yes."""
-        try:
-            self._on_message(received(message))
-        except Exception:
-            self._metrics.count("callback_failures")
-            log.exception("a message could not be handled")
-
-
-def _no_delay(_client: paho.Client, _data: object, sock: Any) -> None:
-    """Nagle's algorithm would hold each reply back for 40 ms."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _filters(client: paho.Client, subscriptions: Sequence[tuple[str, int]]) -> Any:
-    if client.protocol != MQTTProtocolVersion.MQTTv5:
-        return list(subscriptions)
-    dont_send = SubscribeOptions.RETAIN_DO_NOT_SEND
-    return [(topic, SubscribeOptions(qos=qos, retainHandling=dont_send)) for topic, qos in subscriptions]
+    def _refused(self, error: StartError) -> None:
+        log.warning("%s", error)
+        if not self._tried.is_set():
+            self._first = error
+            self._stopping.set()
+        self._tried.set()

@@ -9,14 +9,21 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+SESSION_S = 86_400
+"""For so long the broker keeps what was asked while we are away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message; the fields from ``response_topic`` on are MQTT 5's. ``expiry``: seconds that it is still good for."""
+    """A message; the fields from ``response_topic`` on are MQTT 5's. ``expiry``: seconds that it is still good for.
+
+    ``qos``: that by which it came; at 0 nobody will deliver it again.
+    """
 
     topic: str
     payload: bytes
     retained: bool
+    qos: int = 0
     response_topic: str | None = None
     correlation: bytes | None = None
     expiry: int | None = None
@@ -43,6 +50,7 @@ def received(message: MQTTMessage) -> Received:
         topic=message.topic,
         payload=bytes(message.payload),
         retained=message.retain,
+        qos=message.qos,
         response_topic=found.get("ResponseTopic"),
         correlation=bytes.fromhex(correlation) if correlation is not None else None,
         expiry=found.get("MessageExpiryInterval"),
@@ -59,4 +67,14 @@ def properties_of(publication: Publication) -> Properties:
         properties.CorrelationData = publication.correlation
     if publication.expiry is not None:
         properties.MessageExpiryInterval = publication.expiry
+    return properties
+
+
+def connect_properties(lasts: bool, window: int | None) -> Properties:
+    """``lasts``: the session outlives its connection; ``window``: deliveries that we take at once."""
+    properties = Properties(PacketTypes.CONNECT)
+    if lasts:
+        properties.SessionExpiryInterval = SESSION_S
+    if window is not None:
+        properties.ReceiveMaximum = window
     return properties

@@ -10,6 +10,7 @@ from gateway.errors import BadRequest, Forbidden
 from gateway.model import CAMERA, REQUEST_ID, RESERVED_CAMERAS, Operation, Origin
 
 _OPERATION = re.compile(r"[a-z0-9_]{1,32}")
+_NUMBER = re.compile(r"[0-9]{1,4}")
 _COMMAND = re.compile(r"[a-z_]{1,32}(/[a-z_]{1,32})?")
 _PUBLISHABLE = re.compile(r"(?=(?:[^/]*/){0,31}[^/]*\Z)[!\"$-*,-~]{1,256}")
 """Printable ASCII without ``#`` and ``+``, up to 32 levels.
@@ -24,7 +25,8 @@ MAX_CORRELATION = 128
 class Address:
     """``operation``: the topic's word, which may be none of ours. ``fault``: what is wrong with the topic, if anything.
 
-    The verdict goes to ``verdict_topic`` where there is one. ``correlation`` is MQTT 5's Correlation Data.
+    The verdict goes to ``verdict_topic`` where there is one. ``correlation`` is MQTT 5's Correlation Data. ``piece``:
+    its number, from 0, and of how many, where it is one of an upload.
     """
 
     origin: Origin
@@ -35,6 +37,13 @@ class Address:
     live: bool = False
     correlation: bytes | None = None
     fault: str | None = None
+    piece: tuple[int, int] | None = None
+
+    @property
+    def key(self) -> str | None:
+        """By which the request is known again."""
+        request_id = self.origin.request_id
+        return None if request_id is None else f"{self.origin.camera}/{request_id}"
 
 
 def correlated(address: Address, correlation: bytes | None) -> Address:
@@ -60,20 +69,28 @@ class Topics:
         self._response_topics = tuple(response_topics)
         self.frames = f"{base}/+/frame"
         self.requests = f"{base}/+/request/#"
+        self.pieces = f"{base}/+/part/#"
         self.state = f"{base}/bridge/state"
         self.info = f"{base}/bridge/info"
+        self.health = f"{base}/bridge/health"
+        self.canaries = f"{base}/bridge/canary/"
+
+    def canary(self, instance: str) -> str:
+        return f"{self.canaries}{instance}"
 
     def read(self, topic: str) -> Address | None:
         """None if nobody can be answered, since the level where the camera stands names none."""
         inside = topic.startswith(f"{self._base}/")
         camera, _, rest = topic.removeprefix(f"{self._base}/").partition("/")
-        kind, *levels = rest.split("/", 6)
+        kind, *levels = rest.split("/", 7)
         if not inside or not CAMERA.fullmatch(camera):
             return None
         if kind == "frame" and not levels:
             return self._frame(camera)
         if kind == "request":
             return self._request(camera, levels)
+        if kind == "part":
+            return self._piece(camera, levels)
         return None
 
     def redirected(self, address: Address, response_topic: str | None) -> Address:
@@ -100,6 +117,20 @@ class Topics:
             live=True,
             fault="bridge is no camera" if camera in RESERVED_CAMERAS else None,
         )
+
+    def _piece(self, camera: str, levels: list[str]) -> Address:
+        """``levels``: number, of how many, then as a request that needs an id."""
+        numbers, rest = levels[:2], levels[2:]
+        if camera in RESERVED_CAMERAS or len(numbers) < 2 or not all(map(_NUMBER.fullmatch, numbers)):
+            fault = "pieces go to part/<number from 0>/<of how many>/<operation>/<id>"
+            return Address(Origin(camera=camera), "", f"{self._base}/{camera}/response", fault=fault)
+        address = self._request(camera, rest)
+        number, of = map(int, numbers)
+        if address.fault is None and address.key is None:
+            address = replace(address, fault="pieces need the id of the request that they make")
+        elif address.fault is None and number >= of:
+            address = replace(address, fault=f"there is no piece {number} of {of}: the first one is 0")
+        return replace(address, piece=(number, of))
 
     def _request(self, camera: str, levels: list[str]) -> Address:
         """``levels``: what follows ``request``, which is op, op/id or op/id/person, if it is well-formed."""

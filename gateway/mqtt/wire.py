@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.config import LimitSettings
-from gateway.documents import SCHEMA, Document, dump, read_flag, read_landmarks, write_error, write_reply
+from gateway.documents import SCHEMA, Document, details, dump, read_flag, read_landmarks, write_error, write_reply
 from gateway.errors import BadRequest, Busy, GatewayError, NoFace, TooLarge, Unsupported
 from gateway.model import (
     REQUEST_ID,
     Comparison,
     Detection,
+    Effect,
     Enrolment,
     Operation,
     Recognition,
@@ -43,9 +45,9 @@ class Outbound:
 
 
 def read(
-    address: Address, payload: bytes, limits: LimitSettings, properties: Mapping[str, str], expiry: float | None
+    address: Address, payload: bytes, limits: LimitSettings, properties: Mapping[str, str], good_for: float
 ) -> Request:
-    """``properties``: MQTT 5's user properties; ``expiry``: its Message Expiry in s. Raises BadRequest."""
+    """``properties``: MQTT 5's user properties; ``good_for``: seconds in which to answer. Raises BadRequest."""
     if address.fault:
         raise BadRequest(address.fault)
     operation = _operation(address)
@@ -57,24 +59,41 @@ def read(
     return Request(
         operation=operation,
         pictures=pictures,
-        good_for=limits.request_s if expiry is None else expiry,
+        good_for=good_for,
         origin=address.origin,
         live=address.live,
+        effect=_effect(address, payload, properties, good_for) if operation is Operation.ENROLL else None,
         **_options(options, address),
     )
 
 
-def read_command(address: Address, payload: bytes, limits: LimitSettings) -> tuple[dict[str, Any], str | None]:
-    """What the bridge is asked for: the fields, and the transaction by which the answer is known again."""
+def _effect(address: Address, payload: bytes, properties: Mapping[str, str], good_for: float) -> Effect:
+    if address.key is None:
+        raise BadRequest(f"{address.operation} needs an id, by which it is done once: request/{address.operation}/<id>")
+    return Effect(address.key, digest(address, payload, properties), address.origin.received + good_for)
+
+
+def digest(address: Address, payload: bytes, properties: Mapping[str, str]) -> bytes:
+    """Of all that was asked."""
+    head = f"{address.operation}/{address.person}/{sorted(properties.items())}/"
+    return hashlib.sha256(head.encode(errors="surrogatepass") + payload).digest()
+
+
+def read_transaction(fields: dict[str, Any]) -> str | None:
+    """By which the answer is known again; taken out of the fields. Raises BadRequest."""
+    transaction = fields.pop("transaction", None)
+    if transaction is not None and (not isinstance(transaction, str) or not REQUEST_ID.fullmatch(transaction)):
+        raise BadRequest("a transaction is 1 to 36 of A-Z, a-z, 0-9, _ and -")
+    return transaction
+
+
+def read_command(address: Address, payload: bytes, limits: LimitSettings) -> dict[str, Any]:
+    """The fields of what the bridge is asked for. Raises BadRequest."""
     if address.fault:
         raise BadRequest(address.fault)
     if len(payload) > limits.message_bytes:
         raise TooLarge(f"the payload has more than {limits.message_bytes} bytes")
-    fields = {name: value for name, value in read_fields(payload or b"{}").items() if name not in IGNORED}
-    transaction = fields.pop("transaction", None)
-    if transaction is not None and (not isinstance(transaction, str) or not REQUEST_ID.fullmatch(transaction)):
-        raise BadRequest("a transaction is 1 to 36 of A-Z, a-z, 0-9, _ and -")
-    return fields, transaction
+    return {name: value for name, value in read_fields(payload or b"{}").items() if name not in IGNORED}
 
 
 def write_done(document: Document, transaction: str | None) -> Outbound:
@@ -82,9 +101,8 @@ def write_done(document: Document, transaction: str | None) -> Outbound:
 
 
 def write_refusal(error: GatewayError, transaction: str | None) -> Outbound:
-    wait = {"retry_after": error.retry_after} if isinstance(error, Busy) else {}
     refusal = {"schema": SCHEMA, "data": {}, "status": "error", "error": str(error), "code": error.code}
-    return Outbound(dump({**refusal, **wait, **_echo(transaction)}), _failure_verdict(error))
+    return Outbound(dump({**refusal, **details(error), **_echo(transaction)}), _failure_verdict(error))
 
 
 def _echo(transaction: str | None) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from gateway.errors import GatewayError, StartError
@@ -29,6 +30,8 @@ _WHO_SHOWS = {
 class Backups:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._mine = threading.RLock()
+        self._depth = 0
 
     def make(self, database: Database, to: Path | None = None) -> Path:
         """A copy of the store as it is now, without those whom nobody knows. Raises GatewayError."""
@@ -37,16 +40,22 @@ class Backups:
             path = to or self._folder / f"{stem}.sqlite"
             while to is None and path.exists():
                 path, n = self._folder / f"{stem}-{n}.sqlite", n + 1
-            database.copy(path, without="unknowns")
+            database.copy(path, without=("unknowns", "effects"))
         return path
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One at a time, of all processes: no backup is made while somebody is erased."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self._folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        """One at a time, of all processes: no backup is made while somebody is erased. Held within another one."""
+        with self._mine, ExitStack() as stack:
+            if not self._depth:
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                lock = stack.enter_context((self._folder / "lock").open("w"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
 
     def erase(self, slug: str, pictures: Collection[str]) -> bool:
         """Out of every backup in the folder, whatever its version and its name. Whether there was anything of them.
@@ -77,6 +86,8 @@ def _erase(path: Path, slug: str, pictures: Collection[str]) -> bool:
                 db.execute(_WHO_SHOWS[_has_counters(db)], (each,))
                 db.execute("DELETE FROM pictures WHERE substr(digest, 1, 16) = ?", (each,))
             found = db.total_changes > before
+            if _has(db, "effects"):
+                db.execute("DELETE FROM effects")
             db.execute("VACUUM")
     except sqlite3.OperationalError as error:  # busy, or a full disk
         raise GatewayError(f"{path} still has them, try again: {error}") from None
@@ -85,6 +96,10 @@ def _erase(path: Path, slug: str, pictures: Collection[str]) -> bool:
         path.unlink()
         return False
     return found
+
+
+def _has(db: sqlite3.Connection, table: str) -> bool:
+    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone() is not None
 
 
 def _has_counters(db: sqlite3.Connection) -> bool:

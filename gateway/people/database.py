@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 import time
@@ -16,6 +17,9 @@ from gateway.people import schema
 WAIT_S = 10
 """For another process that is writing."""
 
+LEAST_FREE = 5_000_000
+"""Bytes of the disk: with less no change is sure to fit."""
+
 Row = tuple[Any, ...]
 
 
@@ -28,6 +32,8 @@ class Database:
     def __init__(self, path: Path, backups: Path | None = None) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._depth = 0  # of transactions within transactions
+        self._to_scrub = False
         try:
             path.touch(0o600)  # what it holds is biometric; SQLite gives its log the same mode
             path.chmod(0o600)
@@ -56,27 +62,58 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing, on the disk when it ends. Raises GatewayError."""
-        with self._lock, _translated(), self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        """All of it or nothing, on the disk when it ends; within another one a part of that. Raises GatewayError."""
+        with self._lock, _translated(), self._begun("BEGIN IMMEDIATE"):
             yield self._db
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Several queries that see one state of things; others may write meanwhile. Raises GatewayError."""
-        with self._lock, _translated(), self._db:
-            self._db.execute("BEGIN")
+        with self._lock, _translated(), self._begun("BEGIN"):
             yield self._db
 
-    def scrub(self) -> None:
-        """Nothing that was deleted is left in the file or its log. Other readers may delay the log's end."""
-        with self._lock, suppress(sqlite3.OperationalError):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    @property
+    def changing(self) -> bool:
+        """Whether this thread is within a transaction; what another thread has begun is waited for."""
+        with self._lock:
+            return self._depth > 0
 
-    def copy(self, to: Path, *, without: str | None = None, source: sqlite3.Connection | None = None) -> None:
+    def scrub(self) -> None:
+        """Nothing that was deleted is left in the file or its log, at the latest when the transaction ends that this is
+        a part of. Other readers may delay the log's end.
+        """
+        with self._lock, suppress(sqlite3.OperationalError):
+            self._to_scrub = self._depth > 0
+            if not self._to_scrub:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def writable(self) -> bool:
+        """Whether a change would be let in now. Nothing is written: flash wears out."""
+        try:
+            with self.transaction():
+                return shutil.disk_usage(self.path.parent).free > LEAST_FREE
+        except (GatewayError, OSError):
+            return False
+
+    @contextmanager
+    def _begun(self, begin: str) -> Iterator[None]:
+        if self._depth:
+            yield
+            return
+        with self._db:
+            self._db.execute(begin)
+            self._depth = 1
+            try:
+                yield
+            finally:
+                self._depth = 0
+        if self._to_scrub:
+            self.scrub()
+
+    def copy(self, to: Path, *, without: Sequence[str] = (), source: sqlite3.Connection | None = None) -> None:
         """A consistent copy, whoever is writing; there in whole or not at all. Raises GatewayError.
 
-        ``without``: a table of which nothing is copied.
+        ``without``: tables of which nothing is copied.
         """
         new = to.with_name(f"{to.name}.new")
         with self._lock, _translated():
@@ -87,7 +124,8 @@ class Database:
                 target.execute("PRAGMA journal_mode = DELETE")  # one file, not three
                 if without:
                     target.execute("PRAGMA foreign_keys = ON")
-                    target.execute(f"DELETE FROM {without}")  # noqa: S608 (ours)
+                    for table in without:
+                        target.execute(f"DELETE FROM {table}")  # noqa: S608 (ours)
                     target.commit()
                     target.execute("VACUUM")
         new.replace(to)

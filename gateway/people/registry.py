@@ -7,17 +7,18 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
 from gateway.errors import BadImage, GatewayError, UnknownPerson
-from gateway.model import FoundFace, Person, checked_name
+from gateway.model import Effect, FoundFace, Person, checked_name
 from gateway.people.backups import Backups
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
-from gateway.people.store import Described, Entry, PeopleStore, Picture, Portable
+from gateway.people.store import Described, Document, Entry, PeopleStore, Picture, Portable
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,13 @@ FOLLOW_S = 0.5
 """How often to look whether another process changed the store: within a second the change holds here too."""
 
 EXPIRE_S = 60.0
-"""How often to look for people who may not be kept any longer."""
+"""How often to look for people, and effects, that may not be kept any longer."""
+
+EFFECTS_S = 2 * 86_400
+"""For so long it is known what was done by which id: twice what a broker keeps for a gateway that is away."""
+
+WRITABLE_S = 10.0
+"""How often to look whether the store would let a change in."""
 
 ENOUGH = 3
 """Pictures, with which a person is hardly ever missed (docs/benchmarks.md)."""
@@ -79,16 +86,31 @@ class Registry:
         self._backups = backups
         self._keep = keep
         self._keep_days = keep_days
+        self.beside: AbstractContextManager[object] = nullcontext()
+        """What else is locked while people change, reentrant: the groups of unknown faces change with them."""
         self.before_removal: Callable[[str], None] = lambda _slug: None
         """Told of the id of whoever is going to go, while they still can be compared."""
         self.digests_in_folders: Callable[[Collection[str]], Collection[str]] = lambda _folders: ()
         """What lies in folders of known_faces/ by these names, imported or not."""
+        self.writable = True
+        """Whether the store would let a change in, as it was some seconds ago."""
         self._revision = 0
         self._warned = False
         self._following = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="people")
         self.follow()
+
+    def once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
+        """What ``change`` answers, done once for each effect, however often it is asked for; None if that was about
+        somebody who went since, or by it. Raises what ``change`` raises, Conflict and Timeout (PeopleStore.once).
+        """
+        if effect is None:
+            return change()
+        with self.beside:  # always before the store, by whichever thread
+            document = self.store.once(effect, change)
+        self.follow()
+        return document
 
     def start(self) -> None:
         self._thread.start()
@@ -99,7 +121,9 @@ class Registry:
             self._thread.join()
 
     def follow(self) -> None:
-        """Brings the gallery to where the store is, whoever changed it."""
+        """Brings the gallery to where the store is, whoever changed it; within ``once``, when that has ended."""
+        if self.store.changing():
+            return
         with self._following:
             while self.store.revision() != self._revision:
                 changes = self.store.changes(self._revision, self.recipe)
@@ -174,7 +198,7 @@ class Registry:
         Backups first: whoever asks again, since we were killed in between, still finds the person. Who was removed
         before is still erased from them. Raises UnknownPerson, and GatewayError if a backup cannot be rewritten now.
         """
-        with self._backups.locked():
+        with self.erasing():
             try:
                 entry = self.store.entry(slug)
             except UnknownPerson:
@@ -188,6 +212,12 @@ class Registry:
             person = self.store.remove(slug, door, erase=True, also=also)
         self.follow()
         return person
+
+    @contextmanager
+    def erasing(self) -> Iterator[None]:
+        """Around ``once``, where somebody is erased in it: no backup is made meanwhile."""
+        with self.beside, self._backups.locked():
+            yield
 
     def adopt(self, people: Iterable[Portable], door: str) -> int:
         """From an archive; how many pictures were new."""
@@ -252,10 +282,12 @@ class Registry:
         return doubts
 
     def _watch(self) -> None:
-        expired = -math.inf
+        expired = looked = -math.inf
         while not self._stopping.wait(FOLLOW_S):
             try:
                 self.follow()
+                if time.monotonic() > looked + WRITABLE_S:
+                    looked, self.writable = time.monotonic(), self.store.writable()
                 if time.monotonic() > expired + EXPIRE_S:
                     expired = time.monotonic()
                     self._expire()
@@ -264,6 +296,7 @@ class Registry:
 
     def _expire(self) -> None:
         """Erases those whose pictures are all older than they may be kept."""
+        self.store.forget_effects(time.time() - EFFECTS_S)
         if self._keep_days is None:
             return
         for slug in self.store.unchanged_since(time.time() - 86_400 * self._keep_days):

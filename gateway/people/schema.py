@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
+_EFFECTS = """
+CREATE TABLE effects (          -- what was done, so that whoever asks again is answered again, and it is done once
+    key TEXT PRIMARY KEY,       -- who asked, and by which id
+    digest BLOB NOT NULL,       -- of what was asked for, keyed
+    person TEXT,                -- the slug of whom it was about
+    reply TEXT,                 -- JSON; NULL when that person was erased
+    at REAL NOT NULL
+);
+CREATE INDEX effects_by_age ON effects (at);
+"""
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE people (
@@ -83,7 +93,8 @@ UPDATE meta SET value = (SELECT coalesce(max(id), 0) FROM people) WHERE key = 'r
 DROP TABLE pictures_before;
 DROP TABLE people_before;
 """
-_FROM_2 = _ASIDE + _TABLES + _OVER
+_NEW = _TABLES + _EFFECTS
+_FROM_2 = _ASIDE + _NEW + _OVER
 
 _FROM_1 = """
 ALTER TABLE pictures ADD COLUMN chips BLOB;
@@ -91,5 +102,5 @@ DELETE FROM pictures WHERE rowid NOT IN (SELECT max(rowid) FROM pictures GROUP B
 """
 """Version 1 kept no chips, and a row for each recipe."""
 
-STEPS = {0: _TABLES, 1: _FROM_1 + _FROM_2, 2: _FROM_2}
+STEPS = {0: _NEW, 1: _FROM_1 + _FROM_2, 2: _FROM_2, 3: _EFFECTS}
 """What brings a file of each version to today's; 0 is an empty one."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import json
 import logging
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -14,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.errors import Conflict, GatewayError, UnknownPerson
-from gateway.model import Descriptor, Person
+from gateway.errors import Conflict, GatewayError, Timeout, UnknownPerson
+from gateway.model import Descriptor, Effect, Person
 from gateway.people.cipher import Cipher
 from gateway.people.database import Database, unusable
 from gateway.people.rows import Rows
@@ -25,6 +26,7 @@ from gateway.people.store import (
     AuditLine,
     Changes,
     Described,
+    Document,
     Entry,
     Picture,
     Portable,
@@ -55,6 +57,32 @@ class SqliteStore:
 
     def close(self) -> None:
         self.database.close()
+
+    def once(self, effect: Effect, change: Callable[[], Document]) -> Document | None:
+        digest = hmac.digest(self._secret, effect.digest, "sha256")
+        with self.database.transaction() as db:
+            done = db.execute("SELECT digest, reply FROM effects WHERE key = ?", (effect.key,)).fetchone()
+            if done is not None and done[0] != digest:
+                raise Conflict(f"something else was asked for as {effect.key}: every request needs an id of its own")
+            if done is not None:
+                return None if done[1] is None else dict(json.loads(done[1]))
+            document = _in_time(effect, change)
+            person, reply = document.get("person"), json.dumps(document, ensure_ascii=False)
+            here = person and db.execute("SELECT 1 FROM people WHERE slug = ?", (person,)).fetchone()
+            known = (person, reply) if here or not person else (None, None)  # whoever went leaves no name
+            db.execute("INSERT INTO effects VALUES (?, ?, ?, ?, ?)", (effect.key, digest, *known, time.time()))
+        return document
+
+    def changing(self) -> bool:
+        return self.database.changing
+
+    def forget_effects(self, before: float) -> None:
+        if self.database.row("SELECT 1 FROM effects WHERE at < ?", (before,)):
+            with self.database.transaction() as db:
+                db.execute("DELETE FROM effects WHERE at < ?", (before,))
+
+    def writable(self) -> bool:
+        return self.database.writable()
 
     def revision(self) -> int:
         ((revision,),) = self.database.rows("SELECT value FROM meta WHERE key = 'revision'")
@@ -131,6 +159,7 @@ class SqliteStore:
             moved = db.execute("UPDATE OR IGNORE pictures SET person = ? WHERE person = ?", (other, one)).rowcount
             db.execute("UPDATE folders SET person = ? WHERE person = ?", (other, one))
             note(db, door, "merge", one, moved)
+            db.execute("UPDATE effects SET person = ? WHERE person = ?", (into, slug))
             drop(db, one)
             changed(db, other)
             note(db, door, "merged", other, moved)
@@ -339,6 +368,14 @@ class SqliteStore:
     def _keyed(self, digest: str) -> bytes:
         """Tells nothing of the picture to whoever has not got the store."""
         return hmac.digest(self._secret, digest.encode(), "sha256")
+
+
+def _in_time(effect: Effect, change: Callable[[], Document]) -> Document:
+    """Raises Timeout, and whatever was changed is undone."""
+    document = change() if time.monotonic() < effect.deadline else {}
+    if time.monotonic() > effect.deadline:
+        raise Timeout("it took longer than it may: nothing was changed")
+    return document
 
 
 def _elsewhere(picture: Picture) -> Picture:

@@ -63,7 +63,12 @@ def changed(db: sqlite3.Connection, person: int) -> None:
 
 
 def drop(db: sqlite3.Connection, person: int) -> None:
+    """With every answer that names them."""
     revision = _next(db)
+    db.execute(
+        "UPDATE effects SET person = NULL, reply = NULL WHERE person = (SELECT slug FROM people WHERE id = ?)",
+        (person,),
+    )
     db.execute("DELETE FROM people WHERE id = ?", (person,))
     db.execute("INSERT INTO gone VALUES (?, ?)", (person, revision))
     db.execute("DELETE FROM gone WHERE revision < ?", (revision - REMEMBERED,))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.model import Descriptor, Person
+from gateway.model import Descriptor, Effect, Person
 
 KNOWN_FACES = "known_faces/"
 """How the source of a picture from the folder begins."""
@@ -112,12 +112,32 @@ class Portable:
     added: Sequence[float]
 
 
+Document = Mapping[str, Any]
+"""What is answered, as JSON has it."""
+
+
 class PeopleStore(Protocol):
     """What changes something is done in whole or not at all, is on the disk when it returns, and stands in the audit.
 
     ``door`` says by which way it was asked for. All raise UnknownPerson for a slug that nobody has, and GatewayError if
     the store fails.
     """
+
+    def once(self, effect: Effect, change: Callable[[], Document]) -> Document | None:
+        """What ``change`` answers, or has answered before; None if that was about somebody who went since, or by it.
+
+        What it changes by the methods here, and its answer, are on the disk together or not at all. Raises Conflict if
+        something else was asked for by that key, and Timeout if it is too late.
+        """
+
+    def changing(self) -> bool:
+        """Whether this thread is within ``once``."""
+
+    def forget_effects(self, before: float) -> None:
+        """Those of longer ago, in seconds since 1970."""
+
+    def writable(self) -> bool:
+        """Whether a change would be let in now."""
 
     def revision(self) -> int:
         """Grows with every change, whichever process made it."""

@@ -92,7 +92,7 @@ class Unknowns:
             groups.forget_others() if most else groups.forget_all()
         if most:
             self._groups = {group.id: group for group in groups.load()}
-        registry.before_removal = self.forget_like
+        registry.before_removal, registry.beside = self.forget_like, self._lock
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="unknowns")
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from flask import Flask, Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from gateway.administration import Administer
 from gateway.config import LimitSettings
 from gateway.documents import SCHEMA, Document, write_health
 from gateway.errors import Timeout, going_down
@@ -30,7 +31,7 @@ SLACK_S = 30
 
 def create_app(
     submit: Callable[[Request], Future[Reply]],
-    administer: Callable[[str, Mapping[str, Any], str, float], Future[Document]],
+    administer: Administer,
     health: Callable[[], Health],
     metrics: Metrics,
     limits: LimitSettings,
@@ -78,8 +79,10 @@ def _add_health_routes(app: Flask, health: Callable[[], Health], metrics: Metric
         return redirect("/face_rec")
 
     @app.get("/healthz")
-    def healthz() -> dict[str, Any]:
-        return {"schema": SCHEMA, "status": "ok", "counts": metrics.snapshot()}
+    def healthz() -> tuple[Any, HTTPStatus]:
+        live = health().live
+        status = {"schema": SCHEMA, "status": "ok" if live else "stuck", "counts": metrics.snapshot()}
+        return status, HTTPStatus.OK if live else HTTPStatus.SERVICE_UNAVAILABLE
 
     @app.get("/readyz")
     def readyz() -> tuple[Any, HTTPStatus]:

@@ -9,7 +9,7 @@ from flask import Flask
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from gateway.config import LimitSettings, RestSettings
-from gateway.errors import StartError
+from gateway.errors import Unavailable
 
 FLUSH_S = 0.2
 """For the last answers to leave after the last thread has written them."""
@@ -32,7 +32,7 @@ class RestServer:
         return f"http://{self._settings.host}:{self._settings.port}"
 
     def start(self) -> None:
-        """Listens from here on. Raises StartError if the port cannot be had."""
+        """Listens from here on. Raises Unavailable if the port cannot be had."""
         try:
             self._server = create_server(
                 self._app,
@@ -47,7 +47,7 @@ class RestServer:
                 ident="facegate",
             )
         except OSError as error:
-            raise StartError(
+            raise Unavailable(
                 f"REST cannot listen on {self._settings.host}:{self._settings.port}: {error.strerror}"
                 " (rest.host, rest.port)."
             ) from None

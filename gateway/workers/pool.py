@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from gateway.errors import Expired, GatewayError, StartError
+from gateway.errors import Busy, Expired, GatewayError, StartError
 from gateway.metrics import Metrics
 from gateway.workers.queue import FairQueue, Job, Report
 from gateway.workers.worker import Worker
@@ -78,14 +78,23 @@ class Pool:
             worker.kill()
 
     def submit(self, job: Job) -> Future[Report]:
-        """Raises Busy if there is no room for it."""
-        self._queue.put(job, retry_after=math.ceil((len(self._queue) + 1) * self._job_s / self._count))
+        """Raises Busy if there is no room for it, or none before its deadline."""
+        wait = (len(self._queue) + 1) * self._job_s / self._count
+        retry_after = math.ceil(wait)
+        if not job.live and time.monotonic() + wait > job.deadline:
+            raise Busy(f"about {wait:.0f} s of work are waiting", retry_after)
+        self._queue.put(job, retry_after)
         return job.future
 
     @property
     def ready(self) -> int:
         """How many workers are alive and have the models loaded."""
         return sum(worker.loaded and worker.alive for worker in self._workers)
+
+    @property
+    def kept(self) -> bool:
+        """Whether every worker has its keeper, once they were started."""
+        return all(thread.is_alive() for thread in self._threads)
 
     @property
     def size(self) -> int:

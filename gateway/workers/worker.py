@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from gateway.errors import GatewayError, StartError, Timeout
+from gateway.errors import GatewayError, Timeout, Unavailable
 from gateway.model import Seen, Task
 from gateway.workers.channel import Channel
 from gateway.workers.messages import read_report, write_job
@@ -60,12 +60,12 @@ class Worker:
         return self._process.poll() is None
 
     def wait(self) -> None:
-        """Until the models are loaded. Raises StartError if they can't be."""
+        """Until the models are loaded. Raises Unavailable if they can't be."""
         try:
             self._channel.receive(START_S)
             self.loaded = True
         except (ConnectionError, TimeoutError):
-            raise StartError("A worker process could not load the engine; its own words stand above.") from None
+            raise Unavailable("A worker process could not load the engine; its own words stand above.") from None
 
     def ask(self, pictures: tuple[bytes, ...], task: Task, timeout: float) -> tuple[Seen, ...]:
         """Raises what the worker reports, Timeout, or GatewayError if it died. After the last two it is dead."""

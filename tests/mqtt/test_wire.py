@@ -49,11 +49,11 @@ REQUEST = Request(operation=Operation.FACE_REC, pictures=(JPEG,), good_for=60, o
 
 
 def read(
-    topic: str, payload: bytes = JPEG, properties: Mapping[str, str] | None = None, expiry: float | None = None
+    topic: str, payload: bytes = JPEG, properties: Mapping[str, str] | None = None, good_for: float = 60
 ) -> Request:
     address = Topics("facegate").read(f"facegate/porch/{topic}")
     assert address is not None
-    return wire.read(address, payload, LIMITS, properties or {}, expiry)
+    return wire.read(address, payload, LIMITS, properties or {}, good_for)
 
 
 def as_json(**fields: object) -> bytes:
@@ -139,11 +139,6 @@ def test_a_document_may_carry_the_contract_s_schema() -> None:
     assert read("request/detect", as_json(schema=1, image=BASE64)).pictures == (JPEG,)
 
 
-@pytest.mark.parametrize(("expiry", "good_for"), [(None, 60), (5, 5), (0, 0)])
-def test_a_request_is_good_for_its_expiry_else_for_what_is_configured(expiry: float | None, good_for: float) -> None:
-    assert read("request/detect", expiry=expiry).good_for == good_for
-
-
 @pytest.mark.parametrize(
     ("topic", "payload", "properties", "message"),
     [
@@ -203,7 +198,8 @@ def test_an_unknown_operation_is_told_the_known_ones() -> None:
 def command(payload: bytes, operation: str = "people/add") -> tuple[dict[str, Any], str | None]:
     address = Topics("facegate").read(f"facegate/bridge/request/{operation}")
     assert address is not None
-    return wire.read_command(address, payload, LIMITS)
+    fields = wire.read_command(address, payload, LIMITS)
+    return fields, wire.read_transaction(fields)
 
 
 def test_the_bridge_reads_fields_and_the_transaction() -> None:
@@ -283,7 +279,7 @@ def test_every_malformed_payload_can_be_answered(payload: bytes) -> None:
     address = Topics("facegate").read("facegate/porch/request/detect/42")
     assert address is not None
     with pytest.raises(BadRequest) as refused:
-        wire.read(address, payload, LIMITS, {}, None)
+        wire.read(address, payload, LIMITS, {}, 60)
     outbound = wire.write_failure(address, refused.value)
     assert json.loads(outbound.document)["code"] == refused.value.code
     assert len(outbound.document) < 1000

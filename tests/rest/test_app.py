@@ -16,7 +16,7 @@ import requests
 
 from gateway.config import LimitSettings, Settings
 from gateway.errors import wire_errors
-from gateway.health import Health
+from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
@@ -225,6 +225,13 @@ def _nobody(*_: object, **__: object) -> Any:
     raise AssertionError
 
 
+HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())
+
+
+class _Nobody:
+    enrol = once = staticmethod(_nobody)
+
+
 @pytest.mark.parametrize(("parameter", "asked"), [("facial_features", False), ("face_locations", True)])
 def test_landmarks_that_are_switched_off_are_refused_as_a_problem(parameter: str, asked: bool) -> None:
     """Without any work; whatever else is asked for is done."""
@@ -241,7 +248,7 @@ def test_landmarks_that_are_switched_off_are_refused_as_a_problem(parameter: str
         look,
         Gallery(),
         Decision(0.01, 0.001, measured("facegate")),
-        _nobody,
+        _Nobody(),
         ThreadPoolExecutor(1),
         settings.operations_of,
         settings.search_of,
@@ -250,7 +257,13 @@ def test_landmarks_that_are_switched_off_are_refused_as_a_problem(parameter: str
         max_bytes=10_000_000,
         landmarks_68=False,
     )
-    app = create_app(service.submit, _nobody, lambda: Health(True, 1, 1, Progress()), Metrics(), LimitSettings())
+    app = create_app(
+        service.submit,
+        _nobody,
+        lambda: HEALTH,
+        Metrics(),
+        LimitSettings(),
+    )
     answer = app.test_client().post(f"/face_rec?{parameter}=true", data={"file": (io.BytesIO(frame("obama_1")), "x")})
     assert (len(jobs), answer.mimetype) == (int(asked), "application/problem+json")
     if not asked:

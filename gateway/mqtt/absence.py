@@ -1,0 +1,50 @@
+"""For how long nobody took what the broker has for us, so that nothing is answered that was asked too long ago."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from pathlib import Path
+
+EVERY_S = 30.0
+"""How often it is written down that we are here: a line that often does not wear out a memory card."""
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Absence:
+    """Told by the machine's monotonic clock, which runs on while the gateway does not; after a restart of the machine
+    nobody knows how long it was. The clock on the wall may jump by a day.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._here = self._last_time()
+        self._written = -math.inf
+
+    def here(self) -> None:
+        """The connection stands."""
+        self._here = time.monotonic()
+        if self._here > self._written + EVERY_S:
+            self._written = self._here
+            with contextlib.suppress(OSError):  # a full disk: then we seem to have been away for longer
+                self._path.write_text(f"{_boot()} {self._here:.0f}\n")
+
+    def seconds(self) -> float:
+        """At most so long ago the connection stood for the last time; inf where that is not known."""
+        return time.monotonic() - self._here
+
+    def _last_time(self) -> float:
+        with contextlib.suppress(OSError, ValueError):
+            boot, moment = self._path.read_text().split()
+            if boot == _boot() and float(moment) <= time.monotonic():
+                return float(moment)
+        return -math.inf
+
+
+def _boot() -> str:
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:
+        return "unknown"

@@ -1,0 +1,71 @@
+"""Whoever asks the same again gets the same answer, and costs nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from gateway.errors import PASSING, Conflict, GatewayError
+from gateway.model import Detection, Recognition, Reply
+
+MOST = 1000
+KEPT_S = 60.0
+"""As long as a request is good for. What changes something is known for longer, in the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    digest: bytes
+    reply: Future[Reply]
+    at: float = field(default_factory=time.monotonic)
+
+
+class Answers:
+    """In memory: what only asks can be computed again, and writing it down would wear out a memory card."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked: OrderedDict[str, _Asked] = OrderedDict()
+
+    def ask(self, key: str, digest: bytes, submit: Callable[[], Future[Reply]]) -> Future[Reply]:
+        """The reply to what was asked by that key, which may be under way. Raises Conflict if that was another."""
+        with self._lock:
+            self._forget()
+            known = self._asked.get(key)
+        if known is not None:
+            if known.digest != digest:
+                raise Conflict(f"something else was asked for as {key}: every request needs an id of its own")
+            return known.reply
+        reply = submit()
+        with self._lock:
+            self._asked[key] = _Asked(digest, reply)
+        reply.add_done_callback(lambda done: self._drop(key) if _passing(done) else None)
+        return reply
+
+    def _forget(self) -> None:
+        """The oldest, where they are answered."""
+        long_ago = time.monotonic() - KEPT_S
+        while self._asked:
+            oldest = next(iter(self._asked.values()))
+            if not oldest.reply.done() or (oldest.at > long_ago and len(self._asked) < MOST):
+                return
+            self._asked.popitem(last=False)
+
+    def _drop(self, key: str) -> None:
+        with self._lock:
+            self._asked.pop(key, None)
+
+
+def _passing(reply: Future[Reply]) -> bool:
+    """What says nothing of what was asked, or is so large that it is rather computed again."""
+    if reply.cancelled():
+        return True
+    error = reply.exception()
+    if error is not None:
+        return not isinstance(error, GatewayError) or error.code in PASSING
+    result = reply.result()
+    return isinstance(result, Recognition | Detection) and result.annotated is not None

@@ -1,0 +1,88 @@
+"""What an administrator asks the bridge for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Protocol
+
+from gateway.administration import Administer, changes
+from gateway.config import LimitSettings
+from gateway.documents import Document
+from gateway.errors import BadRequest, GatewayError, Timeout, TooLarge, going_down
+from gateway.metrics import Metrics
+from gateway.model import Effect
+from gateway.mqtt import wire
+from gateway.mqtt.ledger import Delivery
+from gateway.mqtt.link import Link
+from gateway.mqtt.topics import Address
+
+
+class Answer(Protocol):
+    """With the error, if it is one: some are not told (MqttDoor.answer)."""
+
+    def __call__(
+        self,
+        delivery: Delivery[Link],
+        address: Address,
+        outbound: wire.Outbound,
+        good_for: float,
+        error: GatewayError | None = None,
+    ) -> None: ...
+
+
+class Bridge:
+    """``ours`` makes an error of ours of whatever went wrong."""
+
+    def __init__(
+        self,
+        limits: LimitSettings,
+        administer: Administer,
+        answer: Answer,
+        ours: Callable[[BaseException], GatewayError],
+        metrics: Metrics,
+    ) -> None:
+        self._limits = limits
+        self._administer = administer
+        self._answer = answer
+        self._ours = ours
+        self._metrics = metrics
+
+    def command(self, delivery: Delivery[Link], address: Address, good_for: Callable[[], float]) -> None:
+        """``address`` with what the message says of where its answer goes; ``good_for`` raises Expired."""
+        transaction, effect = None, None
+        try:
+            fields = wire.read_command(address, delivery.received.payload, self._limits)
+            transaction = wire.read_transaction(fields)
+            seconds = good_for()
+            if changes(address.operation):
+                if transaction is None:
+                    raise BadRequest(f"{address.operation} needs a transaction, by which its answer is known again")
+                digest = wire.digest(address, delivery.received.payload, {})
+                effect = Effect(f"bridge/{transaction}", digest, delivery.at + seconds)
+        except GatewayError as error:
+            self._metrics.count("errors")
+            self._refuse(delivery, address, transaction, error)
+            return
+        if effect is None:
+            slow = Timeout("it takes longer than MQTT waits for (mqtt.answer_s): ask over REST")
+            delivery.give_up = partial(self._refuse, delivery, address, transaction, slow)
+        done = self._administer(address.operation, fields, "mqtt:bridge", seconds, effect)
+        done.add_done_callback(partial(self._tell, delivery, address, transaction))
+
+    def _tell(
+        self, delivery: Delivery[Link], address: Address, transaction: str | None, done: Future[Document]
+    ) -> None:
+        error = going_down() if done.cancelled() else done.exception()
+        if error is not None:
+            self._refuse(delivery, address, transaction, self._ours(error))
+            return
+        outbound = wire.write_done(done.result(), transaction)
+        if len(outbound.document) > self._limits.message_bytes:  # the broker would throw us out, again and again
+            self._refuse(delivery, address, transaction, TooLarge("the answer is too large for MQTT: ask over REST"))
+        else:
+            self._answer(delivery, address, outbound, self._limits.request_s)
+
+    def _refuse(self, delivery: Delivery[Link], address: Address, transaction: str | None, error: GatewayError) -> None:
+        self._answer(delivery, address, wire.write_refusal(error, transaction), self._limits.request_s, error)

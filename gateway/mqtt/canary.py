@@ -1,0 +1,54 @@
+"""A message to ourselves, round the broker: only what comes back proves that requests would come in."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from gateway.mqtt.link import Link
+from gateway.mqtt.messages import Publication
+
+EVERY_S = 10.0
+FRESH_S = 30.0
+"""So long ago at most the last one may have come back."""
+
+
+class Canary:
+    """At QoS 1, and so in line with the requests: when the first of a link is back, all that waited there is in."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self._sent = -math.inf
+        self._number = self._first = 0
+        self._back = -math.inf
+        self.caught_up = False
+        """Whether what comes now was not asked before this link stood."""
+
+    def begin(self, link: Link) -> None:
+        self.caught_up = False
+        self._first = self._number + 1
+        self._fly(link)
+
+    def tick(self, link: Link) -> None:
+        if time.monotonic() > self._sent + EVERY_S:
+            self._fly(link)
+
+    def back(self, payload: bytes) -> None:
+        """An older one may come late, out of a session that was resumed."""
+        if payload.isdigit() and self._first <= int(payload[:18]) <= self._number:
+            self._back = time.monotonic()
+            self.caught_up = True
+
+    @property
+    def age(self) -> float:
+        """Seconds since one came back."""
+        return time.monotonic() - self._back
+
+    @property
+    def fresh(self) -> bool:
+        return self.age < FRESH_S
+
+    def _fly(self, link: Link) -> None:
+        self._number += 1
+        self._sent = time.monotonic()
+        link.publish(Publication(self.topic, str(self._number).encode(), qos=1, expiry=int(FRESH_S)))

@@ -1,0 +1,260 @@
+"""A connection to the broker while it stands: a client of paho's that is used once, and never comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from gateway.config import MqttSettings
+from gateway.errors import StartError
+from gateway.metrics import Metrics
+from gateway.mqtt.ledger import Delivery, Ledger
+from gateway.mqtt.messages import Publication, connect_properties, properties_of, received
+
+log = logging.getLogger(__name__)
+
+CONNECT_S = 5.0
+END_S = 5.0
+"""For paho's thread to end, when its connection has."""
+
+MAX_INFLIGHT = 200
+"""Messages on their way to the broker at once, where it allows so many."""
+
+NO_MAXIMUM = 65_535
+"""What a broker allows that says nothing (MQTT 5.0, 3.2.2.3.3)."""
+
+LEAST_MAXIMUM = 10
+"""What the one that we know of allows which allows least (HiveMQ), as long as this one has not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a connection is for. ``lasts``: its session outlives it; ``inflight``: messages that may be on their way to
+    the broker at once; ``window``: to us, under MQTT 5.
+    """
+
+    client_id: str
+    filters: Sequence[tuple[str, int]]
+    lasts: bool = False
+    inflight: int = LEAST_MAXIMUM
+    window: int | None = None
+    will: Publication | None = None
+
+
+class _Client(paho.Client):
+    """Tells when its thread ends, for whatever reason: ``is_connected`` goes on saying yes."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.ended = threading.Event()
+
+    def loop_forever(self, *arguments: Any, **options: Any) -> MQTTErrorCode:
+        try:
+            return super().loop_forever(*arguments, **options)
+        except Exception:
+            log.exception("the connection's thread failed")
+            return MQTTErrorCode.MQTT_ERR_UNKNOWN
+        finally:
+            self.ended.set()
+
+
+class Link:
+    """``on_up`` and ``on_message`` are called in paho's thread, which they must not hold up. What they raise is logged
+    and counted, and stays here.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        protocol: MQTTProtocolVersion,
+        kind: Kind,
+        ledger: Ledger[Link],
+        metrics: Metrics,
+        on_up: Callable[[Link], None],
+        on_message: Callable[[Delivery[Link]], None],
+    ) -> None:
+        self._settings = settings
+        self._kind = kind
+        self._ledger = ledger
+        self._metrics = metrics
+        self._on_up = on_up
+        self._on_message = on_message
+        self._client = self._make(protocol)
+        self.up = False
+        self.resumed = False
+        self.receive_maximum = LEAST_MAXIMUM
+        self.refusal: str | None = None
+        """Why the broker does not let us in."""
+        self.reason = "no answer"
+        """Why it ended."""
+        self._heard = threading.Event()
+
+    @property
+    def version(self) -> str:
+        return "5.0" if self.five else "3.1.1"
+
+    @property
+    def five(self) -> bool:
+        return self._client.protocol == MQTTProtocolVersion.MQTTv5
+
+    def open(self) -> bool:
+        """Returns when the broker has answered, and whether it has, in CONNECT_S. Raises OSError and ValueError."""
+        options: dict[str, Any] = {}
+        if self.five:
+            options["clean_start"] = not self._kind.lasts
+            options["properties"] = connect_properties(self._kind.lasts, self._kind.window)
+        settings = self._settings
+        self._client.connect(settings.host, settings.port, settings.keepalive_s, **options)
+        self._client.loop_start()
+        self._heard.wait(CONNECT_S)
+        return self.up or self.refusal is not None
+
+    def ended(self, seconds: float) -> bool:
+        """Waits for so long for its end."""
+        return self._client.ended.wait(seconds)
+
+    def publish(self, publication: Publication, delivery: Delivery[Link] | None = None) -> None:
+        """Never waits. ``delivery``: what it answers."""
+        if not self.up:
+            return
+        properties = properties_of(publication) if self.five else None
+        info = self._client.publish(
+            publication.topic, publication.payload, publication.qos, publication.retain, properties=properties
+        )
+        if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            self._metrics.count("replies_lost")
+            log.error("a reply was lost: mqtt.max_queued (%d) messages wait already", self._settings.max_queued)
+        else:  # without a connection it is queued all the same, never to be published again by us
+            self._ledger.sent(self, info.mid, delivery)
+
+    def acknowledge(self, mid: int) -> None:
+        self._client.ack(mid, 1)
+
+    def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool = False) -> None:
+        """``retained``: with what the broker holds on these topics."""
+        if not self.five:
+            self._client.subscribe(list(filters))
+            return
+        handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if retained else SubscribeOptions.RETAIN_DO_NOT_SEND
+        self._client.subscribe([(topic, SubscribeOptions(qos=qos, retainHandling=handling)) for topic, qos in filters])
+
+    def unsubscribe(self, topics: Sequence[str]) -> None:
+        self._client.unsubscribe(list(topics))
+
+    def close(self) -> None:
+        """In order: what is queued goes out before it."""
+        self._client.disconnect()
+        self._client.ended.wait(END_S)
+        self.abort()
+
+    def abort(self) -> bool:
+        """At once; the broker then publishes the last will. False if paho's thread does not end."""
+        self.up = False
+        sock = self._client.socket()
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                cast(socket.socket, sock).shutdown(socket.SHUT_RDWR)
+        ended = self._client.ended.wait(END_S)
+        if ended:
+            self._client.loop_stop()
+        return ended
+
+    def _make(self, protocol: MQTTProtocolVersion) -> _Client:
+        clean = None if protocol == MQTTProtocolVersion.MQTTv5 else not self._kind.lasts
+        client = _Client(
+            CallbackAPIVersion.VERSION2,
+            self._kind.client_id,
+            clean_session=clean,
+            protocol=protocol,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = CONNECT_S
+        client.max_queued_messages_set(self._settings.max_queued)
+        client.max_inflight_messages_set(min(self._kind.inflight, MAX_INFLIGHT))
+        if self._kind.will is not None:
+            will = self._kind.will
+            client.will_set(will.topic, will.payload, will.qos, will.retain)
+        if self._settings.user is not None:
+            password = self._settings.password
+            client.username_pw_set(self._settings.user, password.get_secret_value() if password else None)
+        if self._settings.tls.enabled:
+            self._use_tls(client)
+        client.on_socket_open = _no_delay
+        client.on_connect = self._connack
+        client.on_disconnect = self._lost
+        client.on_message = self._message
+        client.on_publish = self._published
+        client.on_subscribe = self._subscribed
+        return client
+
+    def _use_tls(self, client: paho.Client) -> None:
+        tls = self._settings.tls
+        try:
+            ca, cert, key = (str(path) if path else None for path in (tls.ca, tls.cert, tls.key))
+            client.tls_set(ca, cert, key)
+        except (OSError, ValueError) as error:
+            raise StartError(f"The files of mqtt.tls cannot be used: {error}.") from None
+
+    def _connack(self, _client: paho.Client, _data: object, flags: Any, reason: ReasonCode, properties: Any) -> None:
+        if reason.is_failure:
+            self.refusal = reason.getName()
+        else:
+            with self._contained("the connection could not be made use of"):
+                self._begin(flags.session_present, getattr(properties, "ReceiveMaximum", NO_MAXIMUM))
+        self._heard.set()
+
+    def _begin(self, resumed: bool, receive_maximum: int) -> None:
+        self.resumed, self.receive_maximum = resumed, receive_maximum
+        self.up = True
+        for orphan in self._ledger.begin(self, resumed=resumed):
+            for reply in orphan.replies or ():
+                self.publish(reply)
+        self.subscribe(self._kind.filters)
+        self._on_up(self)
+
+    def _lost(self, _client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _: object) -> None:
+        self.up = False
+        self.reason = reason.getName()
+        self._heard.set()
+
+    def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        with self._contained("a message could not be handled"):
+            delivery = Delivery(received=received(message), link=self, mid=message.mid if message.qos else 0)
+            self._ledger.arrived(delivery)
+            self._on_message(delivery)
+
+    def _published(self, _client: paho.Client, _data: object, mid: int, reason: ReasonCode, _: object) -> None:
+        """Under paho's lock. A reason that says no is final: the same message would be refused again."""
+        if reason.is_failure:
+            self._metrics.count("replies_refused")
+            log.warning("the broker refuses a message of ours: %s", reason.getName())
+        self._ledger.confirmed(self, mid)
+
+    def _subscribed(self, _client: paho.Client, _data: object, _mid: int, reasons: Any, _: object) -> None:
+        if any(reason.is_failure for reason in reasons):
+            log.error("the broker refuses a subscription: nothing will come in by it (its ACL)")
+
+    @contextlib.contextmanager
+    def _contained(self, what: str) -> Iterator[None]:
+        """An exception would end paho's thread."""
+        try:
+            yield
+        except Exception:
+            self._metrics.count("callback_failures")
+            log.exception(what)
+
+
+def _no_delay(_client: paho.Client, _data: object, sock: Any) -> None:
+    """Nagle's algorithm would hold each reply back for 40 ms."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
