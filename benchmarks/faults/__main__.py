@@ -14,13 +14,15 @@ import random
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from benchmarks.faults.crashes import crashes
+from benchmarks.faults.flood import flood
+from benchmarks.faults.network import network
+from benchmarks.faults.overload import overload
 from benchmarks.faults.processes import PROC
 from device_sim.choose import mosquitto
 from device_sim.errors import SimError
@@ -34,21 +36,25 @@ MUST_BE_ZERO = ("lost", "duplicate_effects", "differing_replies", "missing_effec
 @click.option("--no-repeats", is_flag=True, help="Each request is sent once.")
 @click.option("--no-broker-kills", is_flag=True, help="The broker is only ever restarted in order.")
 @click.option("--long", is_flag=True, help="Until the gateway was killed 300 times and the broker 100 times.")
-@click.option("--network", is_flag=True, help="Nothing is killed; the network fails.")
-@click.option("--flood", is_flag=True, help="One camera asks 300 times a second: what the others feel.")
-@click.option("--overload", is_flag=True, help="Five times what it can do: is all answered, and is it still as fast?")
+@click.option("--network", "mode", flag_value="network", help="Nothing is killed; the network fails.")
+@click.option("--flood", "mode", flag_value="flood", help="One camera asks 300 times a second: what the others feel.")
+@click.option(
+    "--overload",
+    "mode",
+    flag_value="overload",
+    help="Five times what it can do: is all answered, and is it still as fast?",
+)
 @click.option("--seed", type=int, help="Of all that is random.")
 @click.option("--workers", default=2, show_default=True, help="Worker processes.")
 @click.option("--history", type=click.File("w"), help="A file for all that was seen, as JSON lines.")
 @click.option("--rounds", default=3, show_default=True, help="Of --flood and --overload.")
-def main(as_json: bool, network: bool, flood: bool, overload: bool, **options: Any) -> None:
+def main(as_json: bool, mode: str | None, seed: int | None, **options: Any) -> None:
     check_machine()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # in order, so that nothing is left running
-    options["seed"] = random.randrange(2**32) if options["seed"] is None else options["seed"]
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="facegate-faults-")))
+    options["seed"] = random.randrange(2**32) if seed is None else seed
+    with tempfile.TemporaryDirectory(prefix="facegate-faults-") as folder:
         try:
-            result = run(folder, network=network, flood=flood, overload=overload, **options)
+            result = MODES[mode](Path(folder), options)
         except (SimError, TimeoutError, OSError) as error:
             click.echo(f"It can't be run: {error}", err=True)
             sys.exit(2)
@@ -56,33 +62,40 @@ def main(as_json: bool, network: bool, flood: bool, overload: bool, **options: A
     sys.exit(0 if passed(result) else 1)
 
 
-def run(folder: Path, *, network: bool, flood: bool, overload: bool, **options: Any) -> dict[str, Any]:
-    return killed(folder, **options)
-
-
-def killed(
-    folder: Path,
-    *,
-    seconds: float,
-    no_repeats: bool,
-    no_broker_kills: bool,
-    long: bool,
-    workers: int,
-    seed: int,
-    history: TextIO | None,
-    rounds: int,
-) -> dict[str, Any]:
+def measure_kills(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
     return crashes(
         folder,
         say,
-        seconds=seconds,
-        repeats=not no_repeats,
-        broker_kills=not no_broker_kills,
-        long=long,
-        workers=workers,
-        seed=seed,
-        out=history,
+        seconds=options["seconds"],
+        repeats=not options["no_repeats"],
+        broker_kills=not options["no_broker_kills"],
+        long=options["long"],
+        workers=options["workers"],
+        seed=options["seed"],
+        out=options["history"],
     )
+
+
+def measure_network(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+    return network(
+        folder,
+        say,
+        seconds=options["seconds"],
+        workers=options["workers"],
+        seed=options["seed"],
+        out=options["history"],
+    )
+
+
+def measure_flood(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+    return flood(folder, say, rounds=options["rounds"], workers=options["workers"])
+
+
+def measure_overload(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+    return overload(folder, say, rounds=options["rounds"], workers=options["workers"])
+
+
+MODES = {None: measure_kills, "network": measure_network, "flood": measure_flood, "overload": measure_overload}
 
 
 def passed(result: dict[str, Any]) -> bool:

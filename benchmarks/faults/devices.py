@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -26,6 +28,16 @@ WINDOW = 1000
 """Messages that paho may have on their way or waiting; a flood is not held back by its own client."""
 
 Receive = Callable[[Answer], None]
+
+
+@dataclass(slots=True)
+class Receipt:
+    """``taken``: whether the broker has acknowledged the message.
+
+    paho's own word on it raises for what was published without a connection, though that is sent later.
+    """
+
+    taken: bool = False
 
 
 class Device:
@@ -53,6 +65,9 @@ class Device:
         self._subscribed = False
         self.refused = 0
         """Messages that the broker acknowledged with a reason of failure."""
+        self._receipts: dict[int, Receipt] = {}
+        self._early: set[int] = set()
+        self._lock = threading.Lock()
         self._client = self._make(window)
 
     def __enter__(self) -> Device:
@@ -79,12 +94,19 @@ class Device:
     def connected(self) -> bool:
         return self._client.is_connected()
 
-    def publish(self, topic: str, payload: bytes) -> paho.MQTTMessageInfo:
+    def publish(self, topic: str, payload: bytes) -> Receipt:
         """QoS 1. Without a connection paho keeps it and sends it later."""
-        info = self._client.publish(topic, payload, 1)
+        info = self._client.publish(topic, payload, 1)  # without our lock, for its callbacks run under paho's
         if info.rc is MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-            raise BufferError(f"{self.name} has {WINDOW} messages waiting")
-        return info
+            raise OSError(f"{self.name} has too many messages waiting")
+        receipt = Receipt()
+        with self._lock:
+            if info.mid in self._early:
+                self._early.discard(info.mid)
+                receipt.taken = True
+            else:
+                self._receipts[info.mid] = receipt
+        return receipt
 
     def _topics(self) -> Sequence[str]:
         answers, verdicts = f"{BASE}/{self.name}/response/#", f"{BASE}/{self.name}/verdict/+"
@@ -114,8 +136,14 @@ class Device:
     def _on_subscribe(self, _client: object, _data: object, _mid: int, codes: list[ReasonCode], _: object) -> None:
         self._subscribed = not any(code.is_failure for code in codes)
 
-    def _on_publish(self, _client: object, _data: object, _mid: int, reason: ReasonCode, _: object) -> None:
+    def _on_publish(self, _client: object, _data: object, mid: int, reason: ReasonCode, _: object) -> None:
         self.refused += reason.is_failure
+        with self._lock:
+            receipt = self._receipts.pop(mid, None)
+            if receipt is None:
+                self._early.add(mid)  # acknowledged before publish() returned
+            else:
+                receipt.taken = True
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         answer = read(message.topic, bytes(message.payload), time.monotonic())

@@ -9,9 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-import paho.mqtt.client as paho
-
-from benchmarks.faults.devices import Device
+from benchmarks.faults.devices import Device, Receipt
 from benchmarks.faults.history import Answer, History, Key, Sent
 from benchmarks.faults.load import BRIDGE, Load, Request
 
@@ -21,17 +19,19 @@ PATIENCE_S = 10.0
 """One that doesn't asks the next question after this; the answer to the last may still come."""
 FIRST_REPEAT_S, LAST_REPEAT_S = 2.0, 10.0
 """Without an answer: doubled from the first to the last, with jitter."""
+BRIDGE_REST_S = 1.0
+"""An administrator is not in such a hurry as a camera."""
 TICK_S = 0.05
 
 
 @dataclass(slots=True)
 class Open:
-    """A request that still wants an answer. ``info``: paho's word on the last time that it was published."""
+    """A request that still wants an answer. ``receipt``: of the last time that it was published."""
 
     device: Device
     request: Request
     begun: float
-    info: paho.MQTTMessageInfo
+    receipt: Receipt
     pause: float = FIRST_REPEAT_S
     again: float = 0.0
     waited_for: bool = True
@@ -39,15 +39,27 @@ class Open:
 
 
 class Fleet:
-    """``port``: where the devices find the broker. Not to be shared between threads."""
+    """``port``: where the devices find the broker; ``rest``: what each camera lets pass from one question to the next.
+
+    Not to be shared between threads.
+    """
 
     def __init__(
-        self, port: int, load: Load, history: History, rng: random.Random, *, cameras: int, repeats: bool
+        self,
+        port: int,
+        load: Load,
+        history: History,
+        rng: random.Random,
+        *,
+        cameras: int,
+        repeats: bool,
+        rest: float = 0.0,
     ) -> None:
         self._load = load
         self._history = history
         self._rng = rng
         self._repeats = repeats
+        self._rest = rest
         self._inbox: SimpleQueue[Answer] = SimpleQueue()
         self._open: dict[Key, Open] = {}
         self._busy: set[str] = set()
@@ -100,10 +112,9 @@ class Fleet:
         now = time.monotonic()
         self._history.sent(Sent(request.key, request.op, request.digest, [now], request.token))
         self._busy.add(device.name)
-        info = device.publish(request.topic, request.payload)
-        self._open[request.key] = Open(device, request, now, info, again=now + self._jittered(FIRST_REPEAT_S))
-        if bridge:  # an administrator is not in such a hurry
-            self._rests[device.name] = now + 1
+        receipt = device.publish(request.topic, request.payload)
+        self._open[request.key] = Open(device, request, now, receipt, again=now + self._jittered(FIRST_REPEAT_S))
+        self._rests[device.name] = now + (BRIDGE_REST_S if bridge else self._rest)
 
     def _step(self) -> None:
         try:
@@ -126,9 +137,9 @@ class Fleet:
 
     def _repeat(self, each: Open, now: float) -> None:
         """Not before the broker took the last one: until then paho sends that again whenever it is back."""
-        if not (each.device.connected and each.info.is_published()):
+        if not (each.device.connected and each.receipt.taken):
             return
-        each.info = each.device.publish(each.request.topic, each.request.payload)
+        each.receipt = each.device.publish(each.request.topic, each.request.payload)
         self._history.repeated(each.request.key, now)
         each.pause = min(2 * each.pause, LAST_REPEAT_S)
         each.again = now + self._jittered(each.pause)
@@ -145,9 +156,8 @@ class Fleet:
         del self._open[answer.key]
         self._note_ack(each)
         self._let_go(each)
-        if answer.code == "ok" and each.request.op == "people/add":
-            assert each.request.token is not None
-            self._load.added.append(each.request.token)
+        if answer.code == "ok":
+            self._load.succeeded(each.request)
 
     def _let_go(self, each: Open) -> None:
         if each.waited_for:
@@ -155,7 +165,7 @@ class Fleet:
             self._busy.discard(each.device.name)
 
     def _note_ack(self, each: Open) -> None:
-        if each.info.is_published():
+        if each.receipt.taken:
             self._history.acked(each.request.key)
 
     def _jittered(self, seconds: float) -> float:

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 Key = tuple[str, str]
 """Camera (or ``bridge``) and request id (or transaction)."""
 
-EFFECTS = frozenset({"enroll", "people/add", "people/rename"})
+EFFECTS = frozenset({"enroll", "people/add", "people/rename", "people/remove"})
 """Operations of the load that change something."""
 
 PASSING = frozenset({"busy", "timeout", "internal", "incomplete"})
@@ -139,6 +139,12 @@ class History:
         with self._lock:
             self.faults.append(fault)
             self._write("broke", fault)
+
+    def forget(self, key: Key) -> None:
+        """Of a run that lasts for days."""
+        with self._lock:
+            self.requests.pop(key, None)
+            self.answers.pop(key, None)
 
     def count(self, what: str) -> int:
         """How many faults there were whose name begins so."""

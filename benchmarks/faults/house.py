@@ -100,6 +100,13 @@ class House:
         self._history.broke("gateway and workers" if family else "gateway")
         self.gateway.kill(family=family)
 
+    def kill_worker(self, rng: random.Random) -> None:
+        workers = self.gateway.children()
+        if workers:
+            self._history.broke("worker")
+            pid = rng.choice(sorted(workers))
+            end({pid: workers[pid]})
+
     def kill_broker(self) -> None:
         self._history.broke("broker kill")
         self.broker.kill()

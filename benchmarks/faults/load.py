@@ -48,15 +48,28 @@ def stamped(picture: bytes, text: str) -> bytes:
 
 
 class Load:
-    """Draws requests. ``enroll``: the share of those of cameras that enrol somebody."""
+    """Draws requests. ``enroll``, ``bad``: the shares of those of cameras that enrol somebody, or are no good picture.
 
-    def __init__(self, rng: random.Random, *, enroll: float = 0.1, frames: Path = FRAMES) -> None:
+    ``forget``: whoever was added is removed again some time, so that a long run does not fill the store.
+    """
+
+    def __init__(
+        self,
+        rng: random.Random,
+        *,
+        enroll: float = 0.1,
+        bad: float = 0.0,
+        forget: bool = False,
+        frames: Path = FRAMES,
+    ) -> None:
         self._rng = rng
         self._enroll = enroll
+        self._bad = bad
+        self._forget = forget
         self._pictures = [picture.jpeg for picture in load(frames)]
         self._faces = [(frames / name).read_bytes() for name in ONE_FACE]
-        self.added: list[str] = []
-        """Tokens of whom the bridge added and nobody has renamed yet."""
+        self._added: list[str] = []
+        self._renamed: list[str] = []
 
     def of_camera(self, camera: str) -> Request:
         request_id = self._token()
@@ -64,16 +77,31 @@ class Load:
             body = stamped(self._rng.choice(self._faces), request_id)
             return _request(camera, request_id, "enroll", body, token=request_id)
         op = "face_rec" if self._rng.random() < 0.6 else "detect"
-        return _request(camera, request_id, op, stamped(self._rng.choice(self._pictures), request_id))
+        body = stamped(self._rng.choice(self._pictures), request_id)
+        if self._rng.random() < self._bad:
+            body = body[: self._rng.randrange(1, len(body) // 2)]
+        return _request(camera, request_id, op, body)
 
     def of_bridge(self) -> Request:
-        """Adds somebody, and renames them once that is answered."""
+        """Adds somebody, renames them once that is answered, and removes them if they are to be forgotten."""
         transaction = self._token()
-        if self.added:
-            token = self.added.pop()
+        if self._renamed:
+            token = self._renamed.pop()
+            return _command(transaction, "people/remove", token, {"person": slug(token)})
+        if self._added:
+            token = self._added.pop()
             return _command(transaction, "people/rename", token, {"person": slug(token), "name": f"Renamed {token}"})
         image = base64.b64encode(stamped(self._rng.choice(self._faces), transaction)).decode()
         return _command(transaction, "people/add", transaction, {"name": f"Bench {transaction}", "images": [image]})
+
+    def succeeded(self, request: Request) -> None:
+        """What can be done next to whom it enrolled or renamed."""
+        if request.token is None:
+            return
+        if request.op == "people/add" or (self._forget and request.op == "enroll"):
+            self._added.append(request.token)
+        if request.op == "people/rename" and self._forget:
+            self._renamed.append(request.token)
 
     def _token(self) -> str:
         return f"{self._rng.getrandbits(64):016x}"

@@ -142,3 +142,9 @@ def _stat(pid: int) -> list[str]:
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def age(process: Usage) -> float:
+    """Seconds since it was started."""
+    up = float((PROC / "uptime").read_text().split()[0])
+    return up - process.started / os.sysconf("SC_CLK_TCK")

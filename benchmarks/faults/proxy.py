@@ -30,8 +30,9 @@ class Pair:
             with contextlib.suppress(OSError):
                 if reset:
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                end.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads it
-            end.close()
+                else:
+                    end.shutdown(socket.SHUT_RDWR)
+            end.close()  # in fact when the threads that read it look up again, POLL_S from now
 
 
 class Proxy:
@@ -98,6 +99,8 @@ class Proxy:
         with self._lock:
             listener, self._listener = self._listener, None
         if listener is not None:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)  # else it goes on until the thread in ``accept`` looks up
             listener.close()
         self._drop(reset=reset)
 
@@ -132,28 +135,40 @@ class Proxy:
             client.close()
             return
         for end in (client, server):
-            end.settimeout(None)
+            end.settimeout(POLL_S)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         pair = Pair(client, server)
         with self._lock:
             self._pairs.append(pair)
+        if self._listener is None:  # cut while we let it in
+            self._forget(pair)
+            return
         for source, sink in ((client, server), (server, client)):
             threading.Thread(target=self._carry, args=(pair, source, sink), daemon=True).start()
 
     def _carry(self, pair: Pair, source: socket.socket, sink: socket.socket) -> None:
         """One way of a connection; when that ends so does the other way of it."""
         try:
-            while data := source.recv(self._portion()):
+            while data := _receive(source):
                 self._flowing.wait()
                 if pair.dead.is_set():
                     return  # both ends stay open
-                sink.sendall(data)
-                if self._rate is not None:
-                    time.sleep(len(data) / self._rate)
+                self._send(sink, data)
         except OSError:
             pass
         if not self._hidden(pair):
             self._forget(pair)
+
+    def _send(self, sink: socket.socket, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rate = self._rate
+            portion = rest if rate is None else rest[: max(1, int(rate / TICKS))]
+            if rate is not None:
+                time.sleep(len(portion) / rate)
+            self._flowing.wait()
+            with contextlib.suppress(TimeoutError):
+                rest = rest[sink.send(portion) :]
 
     def _hidden(self, pair: Pair) -> bool:
         """Neither side hears that the other has gone while nothing gets through."""
@@ -166,6 +181,9 @@ class Proxy:
                 self._pairs.remove(pair)
         pair.close(reset=False)
 
-    def _portion(self) -> int:
-        rate = self._rate
-        return CHUNK if rate is None else max(1, min(CHUNK, int(rate / TICKS)))
+
+def _receive(source: socket.socket) -> bytes:
+    """Nothing at the end. Raises OSError once it is closed."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            return source.recv(CHUNK)
