@@ -47,7 +47,7 @@ def flood(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, Any
         "rounds": done,
         "workers": workers,
         "rss_mb_max": round(rss, 1),
-        "passed": ratio <= LIMIT and unanswered == 0,
+        "in_limits": ratio <= LIMIT and unanswered == 0,
     }
 
 

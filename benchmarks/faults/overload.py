@@ -40,7 +40,7 @@ def overload(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, 
         "rounds": done,
         "workers": workers,
         "rss_mb_max": round(rss, 1),
-        "passed": share >= LIMIT and totals["unanswered"] == 0,
+        "in_limits": share >= LIMIT and totals["unanswered"] == 0,
     }
 
 

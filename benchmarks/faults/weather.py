@@ -101,7 +101,7 @@ def verdict(outages: list[Outage], growth_mb: float, cases: list[dict[str, Any]]
         "rss_growth_mb": round(growth_mb, 1),
         "rss_growth_limit_mb": GROWTH_MB,
         "cases": cases,
-        "passed": good,
+        "in_limits": good,
     }
 
 
