@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 import sys
 import tempfile
 import threading
@@ -26,6 +25,7 @@ from benchmarks.faults.__main__ import check_machine
 from benchmarks.faults.checker import differs, is_lost
 from benchmarks.faults.figures import percentile
 from benchmarks.faults.fleet import DEADLINE_S, Fleet
+from benchmarks.faults.guard import guard
 from benchmarks.faults.history import Answer, History
 from benchmarks.faults.house import ROOT, House
 from benchmarks.faults.kills import every
@@ -63,13 +63,13 @@ class Watch:
         if not usages:
             return
         gateway, *workers = usages
-        settled = [each.rss_mb for each in workers if age(each) >= self.young_s]
+        settled = {str(each.pid): round(each.rss_mb, 2) for each in workers if age(each) >= self.young_s}
         waited = self._waited()
         self.samples.append(
             Sample(
                 at=round(now - self.begun, 1),
                 rss_mb=round(gateway.rss_mb, 2),
-                worker_mb=round(sum(settled) / len(settled), 2) if settled else None,
+                workers_mb=settled,
                 threads=gateway.threads,
                 fds=gateway.fds,
                 p50=_ms(percentile(waited, 50)),
@@ -196,7 +196,7 @@ def _ms(seconds: float | None) -> float | None:
 @click.option("--seed", default=1, show_default=True, help="Of all that is random.")
 def main(minutes: float, out: Path, as_json: bool, workers: int, seed: int) -> None:
     check_machine()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # in order, so that nothing is left running
+    guard()
     try:
         with tempfile.TemporaryDirectory(prefix="facegate-soak-") as folder:
             result = soak(Path(folder), minutes, workers, seed, lambda text: click.echo(text, err=True))

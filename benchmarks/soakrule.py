@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,14 @@ SLOWER = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``at``: seconds since the beginning; ``worker_mb``: the mean of workers that are no longer new.
+    """``at``: seconds since the beginning; ``workers_mb``: by pid, of workers that are no longer new.
 
     Latencies in ms, None where nothing was answered since the last sample.
     """
 
     at: float
     rss_mb: float
-    worker_mb: float | None
+    workers_mb: Mapping[str, float]
     threads: int
     fds: int
     p50: float | None
@@ -45,8 +45,8 @@ def verdict(samples: Sequence[Sample], *, lost: int) -> dict[str, Any]:
     half, quarter = judged[len(judged) // 2 :], max(1, len(judged) // 4)
     first, last = judged[:quarter], judged[-quarter:]
     rules = {
-        "gateway_growth_mb_a_day": _growth(half, lambda each: each.rss_mb),
-        "worker_growth_mb_a_day": _growth(half, lambda each: each.worker_mb),
+        "gateway_growth_mb_a_day": _growth([{"gateway": each.rss_mb} for each in half], half),
+        "worker_growth_mb_a_day": _growth([each.workers_mb for each in half], half),
         "more_fds": _rule(max(s.fds for s in last) - max(s.fds for s in first), MORE_FDS),
         "more_threads": _rule(max(s.threads for s in last) - max(s.threads for s in first), MORE_THREADS),
         "p95_ratio": _slower(first, last),
@@ -59,14 +59,20 @@ def _rule(figure: float, limit: float) -> dict[str, Any]:
     return {"figure": figure, "limit": limit, "kept": figure <= limit}
 
 
-def _growth(half: Sequence[Sample], memory: Callable[[Sample], float | None]) -> dict[str, Any]:
-    """Memory that was not seen often enough to say anything has not grown."""
-    points = [(each.at, value) for each in half if (value := memory(each)) is not None]
-    if len(points) < 3:
+def _growth(memory: Sequence[Mapping[str, float]], half: Sequence[Sample]) -> dict[str, Any]:
+    """Of each process by itself, the slopes weighed by how long it was seen: one that is replaced by a smaller or a
+    larger one has not shrunk or grown. Of processes that were not seen twice nothing is said.
+    """
+    moments = [(name, each.at, value) for each, row in zip(half, memory, strict=True) for name, value in row.items()]
+    above = below = 0.0
+    for process in {name for name, _, _ in moments}:
+        at, values = np.array([(t, value) for name, t, value in moments if name == process]).T
+        above += float(((at - at.mean()) * (values - values.mean())).sum())
+        below += float(((at - at.mean()) ** 2).sum())
+    if not below:
         return {"figure": None, "limit": GROWTH_MB, "kept": True}
-    at, values = np.array(points).T
-    slope = float(np.polyfit(at - at[0], values, 1)[0])
-    within = slope * float(at[-1] - at[0])
+    slope = above / below
+    within = slope * (half[-1].at - half[0].at)
     return {
         "figure": round(slope * DAY_S, 1),
         "within_half_mb": round(within, 2),
@@ -91,7 +97,13 @@ def plot(samples: Sequence[Sample], faults: Sequence[tuple[float, str]], path: P
         return False
     minutes = [each.at / 60 for each in samples]
     curves: list[tuple[str, dict[str, list[float | None]]]] = [
-        ("memory, MB", {"gateway": [s.rss_mb for s in samples], "a worker": [s.worker_mb for s in samples]}),
+        (
+            "memory, MB",
+            {
+                "gateway": [s.rss_mb for s in samples],
+                "the largest worker": [max(s.workers_mb.values(), default=None) for s in samples],
+            },
+        ),
         ("latency, ms", {"median": [s.p50 for s in samples], "95th percentile": [s.p95 for s in samples]}),
         ("count", {"threads": [s.threads for s in samples], "file descriptors": [s.fds for s in samples]}),
     ]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +21,7 @@ import click
 
 from benchmarks.faults.crashes import crashes
 from benchmarks.faults.flood import flood
+from benchmarks.faults.guard import guard
 from benchmarks.faults.network import network
 from benchmarks.faults.overload import overload
 from benchmarks.faults.processes import PROC
@@ -51,7 +51,7 @@ MUST_BE_ZERO = ("lost", "duplicate_effects", "differing_replies", "missing_effec
 @click.option("--rounds", default=3, show_default=True, help="Of --flood and --overload.")
 def main(as_json: bool, mode: str | None, seed: int | None, **options: Any) -> None:
     check_machine()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # in order, so that nothing is left running
+    guard()
     options["seed"] = random.randrange(2**32) if seed is None else seed
     with tempfile.TemporaryDirectory(prefix="facegate-faults-") as folder:
         try:

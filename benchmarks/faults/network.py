@@ -49,7 +49,7 @@ def network(folder: Path, say: Say, *, seconds: float, workers: int, seed: int, 
             proxies = {"gateway": before_gateway, "devices": before_devices}
             weather = Weather(proxies, probe, history, random.Random(seed + 2))
             cases = _meanwhile(
-                fleet, say, history, lambda over: weather.run(seconds, over), lambda: named_cases(house, proxies, probe)
+                fleet, say, history, lambda: weather.run(seconds), lambda: named_cases(house, proxies, probe)
             )
             took = time.monotonic() - begun
             house.wait_ready(DRAIN_S)
@@ -75,29 +75,23 @@ def _meanwhile(
     fleet: Fleet,
     say: Say,
     history: History,
-    weather: Callable[[threading.Event], None],
+    weather: Callable[[], None],
     cases: Callable[[], list[dict[str, Any]]],
 ) -> list[dict[str, Any]]:
     """The devices go on asking, in this thread, while things are broken in another."""
     over, found, due = threading.Event(), list[dict[str, Any]](), every(SAY_S)
 
     def work() -> None:
-        begun = threading.Event()
-        weather(begun)
-        try:
-            found.extend(cases())
-        finally:
-            over.set()
+        weather()
+        found.extend(cases())
+        over.set()
 
     def ended() -> bool:
         if due():
             say(f"{len(history.requests)} requests; broken: {history.faults_by_name()}")
         return over.is_set()
 
-    thread = threading.Thread(target=work, name="weather")
-    thread.start()
-    try:
-        fleet.run(ended)
-    finally:
-        thread.join()
+    # A daemon: who interrupts us does not wait for the end of an outage.
+    threading.Thread(target=work, name="weather", daemon=True).start()
+    fleet.run(ended)
     return found

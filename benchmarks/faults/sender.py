@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from queue import Empty, SimpleQueue
 
 from benchmarks.faults.devices import Device
+from benchmarks.faults.guard import guard
 from benchmarks.faults.history import Answer
 from benchmarks.faults.house import ROOT
 from benchmarks.faults.load import BASE, pictures_of, stamped
@@ -168,4 +169,5 @@ def send(task: Task) -> Tally:
 
 
 if __name__ == "__main__":
+    guard()
     print(json.dumps(asdict(Sender(Task(**json.load(sys.stdin))).run())))

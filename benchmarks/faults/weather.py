@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import statistics
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ AWAY_S = (1.0, 20.0)
 LONG_S = 45.0
 """One fault is that long, where there is time for it: longer than any keepalive and back-off."""
 PAUSE_S = (2.0, 5.0)
+DEVICES = 0.2
+"""The share of faults between devices and broker."""
 SLOW = (20_000, 200_000)
 LASTING = {"cut", "stall", "slow"}
 """Faults that go on until they are mended; the others happen in a moment."""
@@ -52,23 +53,21 @@ class Weather:
         self._rng = rng
         self.outages: list[Outage] = []
 
-    def run(self, seconds: float, over: threading.Event) -> None:
-        """Begins no fault after that; sets ``over`` when the last one is over."""
+    def run(self, seconds: float) -> None:
+        """Begins no fault after that; returns when the last one is over."""
         end = time.monotonic() + seconds
         kinds: list[str] = []
-        try:
-            while time.monotonic() < end:
-                kinds = kinds or self._rng.sample([*_BREAK], len(_BREAK))  # each of them in turn, shuffled
-                longest = seconds >= 4 * LONG_S and len(self.outages) == 2
-                self.outages.append(self._outage(kinds.pop(), longest=longest))
-                time.sleep(self._rng.uniform(*PAUSE_S))
-        finally:
-            over.set()
+        while time.monotonic() < end:
+            kinds = kinds or self._rng.sample([*_BREAK], len(_BREAK))  # each of them in turn, shuffled
+            if seconds >= 4 * LONG_S and len(self.outages) == 2:
+                self.outages.append(self._outage("cut", LONG_S, "gateway"))
+            else:
+                where = "devices" if self._rng.random() < DEVICES else "gateway"
+                self.outages.append(self._outage(kinds.pop(), self._rng.uniform(*AWAY_S), where))
+            time.sleep(self._rng.uniform(*PAUSE_S))
 
-    def _outage(self, kind: str, *, longest: bool) -> Outage:
-        where = "devices" if self._rng.random() < 0.2 and not longest else "gateway"
+    def _outage(self, kind: str, lasts: float, where: str) -> Outage:
         proxy = self._proxies[where]
-        lasts = LONG_S if longest else self._rng.uniform(*AWAY_S)
         self._history.broke(f"{kind} at the {where}")
         _BREAK[kind](proxy, self._rng)
         lasted = lasts if kind in LASTING else 0.0
