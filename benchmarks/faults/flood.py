@@ -39,8 +39,9 @@ def flood(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, Any
     return {
         "ratio": round(ratio, 3),
         "ratio_limit": LIMIT,
-        "undisturbed_p95_ms": statistics.median(each["undisturbed_p95_ms"] for each in done),
-        "flooded_p95_ms": statistics.median(each["flooded_p95_ms"] for each in done),
+        "undisturbed_p95_ms": round(statistics.median(each["undisturbed_p95_ms"] for each in done), 1),
+        "flooded_p95_ms": round(statistics.median(each["flooded_p95_ms"] for each in done), 1),
+        "flooder_cores": statistics.median(each["flooder_cores"] for each in done),
         "quiet_unanswered": unanswered,
         "quiet_refused": sum(each["quiet_refused"] for each in done),
         "flood": dict(floods),
@@ -64,6 +65,7 @@ def one_round(port: int) -> dict[str, Any]:
         "flooded_p95_ms": in_ms(meanwhile),
         "quiet_unanswered": alone.sent + beside.sent - alone.answered - beside.answered,
         "quiet_refused": alone.refused + beside.refused,
+        "flooder_cores": flooded.cores,
         "flood": counts(flooded),
     }
 

@@ -43,7 +43,8 @@ class Task:
 class Tally:
     """``by_code``: requests by the code of their first answer; ``latencies``: of those answered ``ok``, in seconds.
 
-    ``ok_in_time``: how many of these came while the asking went on, which took ``took`` seconds.
+    ``ok_in_time``: how many of these came while the asking went on, which took ``took`` seconds; ``cores``: the
+    sender's own processor time for each second of that, which the gateway did not have.
     """
 
     sent: int = 0
@@ -51,6 +52,7 @@ class Tally:
     latencies: list[float] = field(default_factory=list)
     ok_in_time: int = 0
     took: float = 0.0
+    cores: float = 0.0
 
     @property
     def accepted(self) -> int:
@@ -88,12 +90,14 @@ class Sender:
             for device in self._devices:
                 stack.enter_context(device)
             begun = time.monotonic()
+            busy = time.process_time()
             self._tally.took = self._task.seconds
             if self._task.rate:
                 self._at_a_rate(begun)
             else:
                 self._always_under_way(begun)
             self._tally.ok_in_time = self._codes["ok"]
+            self._tally.cores = round((time.process_time() - busy) / self._task.seconds, 3)
             self._wait()
         self._tally.by_code = dict(self._codes)
         return self._tally
