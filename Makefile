@@ -3,7 +3,7 @@
 PYTHON_IN_VENV := .venv/bin/python
 ARGS ?=
 
-.PHONY: help setup run test check format bench clean
+.PHONY: help setup run test check format bench faults soak clean
 
 help: ## What can be made
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -31,6 +31,12 @@ format: setup ## Formats the code and mends what ruff can
 bench: setup ## The engine against stock, and what the gateway adds to it, as JSON (a quarter of an hour)
 	@$(PYTHON_IN_VENV) -m benchmarks.engine --json
 	@$(PYTHON_IN_VENV) -m benchmarks.gateway --json
+
+faults: setup ## Kills gateway and broker under load for five minutes; ARGS="--long", "--network", "--flood", "--overload"
+	@$(PYTHON_IN_VENV) -m benchmarks.faults $(ARGS)
+
+soak: setup ## An hour at half capacity: memory, threads, latency into data/soak; ARGS="--minutes 60"
+	@$(PYTHON_IN_VENV) -m benchmarks.soak $(ARGS)
 
 clean: ## Removes the environment, the caches and the demo's data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache data/demo

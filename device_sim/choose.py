@@ -92,21 +92,22 @@ def _wait(broker: Broker, child: Child, inbox: Inbox) -> None:
 
 
 def _installed(port: int) -> tuple[str, str]:
-    if _mosquitto():
+    if mosquitto():
         return "mosquitto", ""
     if importlib.util.find_spec("amqtt"):
         return "amqtt", ", since mosquitto is not installed"
     raise SimError(f"No broker runs on port {port}, and neither mosquitto nor amqtt is installed to start one.")
 
 
-def _mosquitto() -> str | None:
+def mosquitto() -> str | None:
+    """Where it is installed, if it is."""
     return next((found for path in MOSQUITTO_PATHS if (found := shutil.which(path))), None)
 
 
 def _command(kind: str, conf: Path, port: int) -> list[str]:
     if kind == "amqtt":
         return [sys.executable, "-m", "device_sim.broker", "--port", str(port)]
-    mosquitto = _mosquitto()
-    if mosquitto is None:
+    program = mosquitto()
+    if program is None:
         raise SimError("mosquitto is not installed.")
-    return [mosquitto, "-c", str(conf.resolve()), "-p", str(port)]
+    return [program, "-c", str(conf.resolve()), "-p", str(port)]

@@ -137,8 +137,9 @@ def test_what_a_process_must_not_load_is_not_loaded(module: str, never: set[str]
     assert not loaded & never
 
 
-def test_the_simulator_never_imports_the_gateway() -> None:
-    for path in (ROOT / "device_sim").rglob("*.py"):
+def test_the_simulator_and_the_fault_bench_never_import_the_gateway() -> None:
+    bench = [*(ROOT / "benchmarks" / "faults").rglob("*.py"), *(ROOT / "benchmarks").glob("soak*.py")]
+    for path in [*(ROOT / "device_sim").rglob("*.py"), *bench]:
         assert not [used for used in imports(path) if used.split(".")[0] == "gateway"], path
 
 

@@ -1,0 +1,125 @@
+"""What the devices ask. No two requests are the same, so what is done twice can be told from what was asked twice."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.faults.history import Key
+from device_sim.pictures import FRAMES, load
+
+BASE = "facegate"
+BRIDGE = "bridge"
+ONE_FACE = ("obama_1.jpg", "biden_1.jpg", "hopper_1.jpg")
+"""Pictures that somebody can be enrolled by."""
+COMMENT = b"\xff\xfe"
+"""The marker of a comment in a JPEG (ITU-T T.81, B.2.4.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``token``: of whom it enrols or renames."""
+
+    camera: str
+    id: str
+    op: str
+    topic: str
+    payload: bytes
+    token: str | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.camera, self.id
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.payload).hexdigest()[:16]
+
+
+def stamped(picture: bytes, text: str) -> bytes:
+    """The same picture with other bytes: a comment right after the start of image."""
+    said = text.encode()
+    return picture[:2] + COMMENT + (2 + len(said)).to_bytes(2, "big") + said + picture[2:]
+
+
+class Load:
+    """Draws requests. ``enroll``, ``bad``: the shares of those of cameras that enrol somebody, or are no good picture.
+
+    ``forget``: whoever was added is removed again some time, so that a long run does not fill the store.
+    """
+
+    def __init__(
+        self,
+        rng: random.Random,
+        *,
+        enroll: float = 0.1,
+        bad: float = 0.0,
+        forget: bool = False,
+        frames: Path = FRAMES,
+    ) -> None:
+        self._rng = rng
+        self._enroll = enroll
+        self._bad = bad
+        self._forget = forget
+        self._pictures = [picture.jpeg for picture in load(frames)]
+        self._faces = [(frames / name).read_bytes() for name in ONE_FACE]
+        self._added: list[str] = []
+        self._renamed: list[str] = []
+
+    def of_camera(self, camera: str) -> Request:
+        request_id = self._token()
+        if self._rng.random() < self._enroll:
+            body = stamped(self._rng.choice(self._faces), request_id)
+            return _request(camera, request_id, "enroll", body, token=request_id)
+        op = "face_rec" if self._rng.random() < 0.6 else "detect"
+        body = stamped(self._rng.choice(self._pictures), request_id)
+        if self._rng.random() < self._bad:
+            body = body[: self._rng.randrange(1, len(body) // 2)]
+        return _request(camera, request_id, op, body)
+
+    def of_bridge(self) -> Request:
+        """Adds somebody, renames them once that is answered, and removes them if they are to be forgotten."""
+        transaction = self._token()
+        if self._renamed:
+            token = self._renamed.pop()
+            return _command(transaction, "people/remove", token, {"person": slug(token)})
+        if self._added:
+            token = self._added.pop()
+            return _command(transaction, "people/rename", token, {"person": slug(token), "name": f"Renamed {token}"})
+        image = base64.b64encode(stamped(self._rng.choice(self._faces), transaction)).decode()
+        return _command(transaction, "people/add", transaction, {"name": f"Bench {transaction}", "images": [image]})
+
+    def succeeded(self, request: Request) -> None:
+        """What can be done next to whom it enrolled or renamed."""
+        if request.token is None:
+            return
+        if request.op == "people/add" or (self._forget and request.op == "enroll"):
+            self._added.append(request.token)
+        if request.op == "people/rename" and self._forget:
+            self._renamed.append(request.token)
+
+    def _token(self) -> str:
+        return f"{self._rng.getrandbits(64):016x}"
+
+
+def slug(token: str) -> str:
+    return f"bench_{token}"
+
+
+def pictures_of(frames: Path = FRAMES) -> Sequence[bytes]:
+    return [picture.jpeg for picture in load(frames)]
+
+
+def _request(camera: str, request_id: str, op: str, body: bytes, token: str | None = None) -> Request:
+    person = f"/{slug(token)}" if token else ""
+    return Request(camera, request_id, op, f"{BASE}/{camera}/request/{op}/{request_id}{person}", body, token)
+
+
+def _command(transaction: str, op: str, token: str, fields: dict[str, object]) -> Request:
+    body = json.dumps({**fields, "transaction": transaction}).encode()
+    return Request(BRIDGE, transaction, op, f"{BASE}/{BRIDGE}/request/{op}", body, token)

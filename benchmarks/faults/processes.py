@@ -1,0 +1,150 @@
+"""Child processes that may be killed and started again, and what Linux tells about them in /proc."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+GRACE_S = 15.0
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Of one process. ``started`` tells it from a later one of the same pid."""
+
+    pid: int
+    started: int
+    rss_mb: float
+    threads: int
+    fds: int
+
+
+class Process:
+    """In a session of its own, so that Ctrl-C reaches only us. All that it prints is added to the file ``log``."""
+
+    def __init__(
+        self, command: Sequence[str], *, log: Path, folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._command = list(command)
+        self._log = log
+        self._folder = folder
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._family: dict[int, int] = {}
+
+    @property
+    def pid(self) -> int | None:
+        """None while it does not run."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                cwd=self._folder,
+                start_new_session=True,
+            )
+
+    def kill(self, *, family: bool = False) -> None:
+        """At once, without a chance to clean up; with its children, or leaving these to themselves."""
+        process = self._process  # another thread may start the next one while we wait for this
+        if process is None or self.pid is None:
+            return
+        children = self.children()
+        process.kill()
+        if family:
+            end(children)
+        process.wait()
+
+    def stop(self) -> None:
+        """In order, as a supervisor does it."""
+        process = self._process
+        if process is None or self.pid is None:
+            return
+        self.children()
+        process.terminate()
+        try:
+            process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self.kill(family=True)
+
+    def signal(self, number: int) -> None:
+        if self._process is not None and self.pid is not None:
+            self._process.send_signal(number)
+
+    def children(self) -> dict[int, int]:
+        """Its descendants, by pid the moment of their start. Remembers them for ``left_over``."""
+        found = descendants(self.pid) if self.pid is not None else {}
+        self._family |= found
+        return found
+
+    def left_over(self) -> dict[int, int]:
+        """Descendants of any of its lives that still run though it does not."""
+        return {pid: began for pid, began in self._family.items() if started(pid) == began}
+
+
+def end(pids: Mapping[int, int]) -> None:
+    """Those processes and no others that got their number since."""
+    for pid, began in pids.items():
+        if started(pid) == began:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid: int) -> dict[int, int]:
+    """Pids and the moments of their start, in clock ticks since the machine's."""
+    children: dict[int, list[int]] = {}
+    for folder in PROC.iterdir():
+        if folder.name.isdigit() and (fields := _stat(int(folder.name))):
+            children.setdefault(int(fields[1]), []).append(int(folder.name))
+    found, todo = {}, children.get(pid, [])
+    while todo:
+        child = todo.pop()
+        began = started(child)
+        if began is not None:
+            found[child] = began
+            todo = [*todo, *children.get(child, [])]
+    return found
+
+
+def started(pid: int) -> int | None:
+    """None where there is no such process, or only its exit code is left."""
+    fields = _stat(pid)
+    return int(fields[19]) if fields and fields[0] != "Z" else None
+
+
+def usage(pid: int) -> Usage | None:
+    """None where it is gone."""
+    fields = _stat(pid)
+    try:
+        fds = len(list((PROC / str(pid) / "fd").iterdir()))
+    except OSError:
+        return None
+    if not fields:
+        return None
+    return Usage(pid, int(fields[19]), int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6, int(fields[17]), fds)
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat from the state on, for the name before it may hold anything (proc(5))."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def age(process: Usage) -> float:
+    """Seconds since it was started."""
+    up = float((PROC / "uptime").read_text().split()[0])
+    return up - process.started / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,177 @@
+"""Cameras in a process of their own, so that what they do does not slow down whoever measures.
+
+``python -m benchmarks.faults.sender`` with one JSON document on stdin (a Task); prints one on stdout (a Tally).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from queue import Empty, SimpleQueue
+
+from benchmarks.faults.devices import Device
+from benchmarks.faults.guard import guard
+from benchmarks.faults.history import Answer
+from benchmarks.faults.house import ROOT
+from benchmarks.faults.load import BASE, pictures_of, stamped
+
+WINDOW = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """``rate``: requests a second from all cameras together, whatever becomes of them (an open loop); or
+    ``outstanding``: always so many under way (a closed one). ``wait``: seconds for the last answers.
+    """
+
+    port: int
+    cameras: list[str]
+    seconds: float
+    rate: float = 0.0
+    outstanding: int = 0
+    wait: float = 30.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """``by_code``: requests by the code of their first answer; ``latencies``: of those answered ``ok``, in seconds.
+
+    ``ok_in_time``: how many of these came while the asking went on, which took ``took`` seconds; ``cores``: the
+    sender's own processor time for each second of that, which the gateway did not have.
+    """
+
+    sent: int = 0
+    by_code: dict[str, int] = field(default_factory=dict)
+    latencies: list[float] = field(default_factory=list)
+    ok_in_time: int = 0
+    took: float = 0.0
+    cores: float = 0.0
+
+    @property
+    def accepted(self) -> int:
+        return self.by_code.get("ok", 0)
+
+    @property
+    def answered(self) -> int:
+        return sum(self.by_code.values())
+
+    @property
+    def refused(self) -> int:
+        """Told so, by any error."""
+        return self.answered - self.accepted
+
+    @property
+    def accepted_per_s(self) -> float:
+        return self.ok_in_time / self.took
+
+
+class Sender:
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._inbox: SimpleQueue[Answer] = SimpleQueue()
+        self._devices = [
+            Device(name, task.port, self._inbox.put, protocol=("3.1.1", "5")[n % 2], window=WINDOW)
+            for n, name in enumerate(task.cameras)
+        ]
+        self._pictures = itertools.cycle(pictures_of())
+        self._asked: dict[tuple[str, str], float] = {}
+        self._codes: Counter[str] = Counter()
+        self._tally = Tally()
+
+    def run(self) -> Tally:
+        with ExitStack() as stack:
+            for device in self._devices:
+                stack.enter_context(device)
+            begun = time.monotonic()
+            busy = time.process_time()
+            self._tally.took = self._task.seconds
+            if self._task.rate:
+                self._at_a_rate(begun)
+            else:
+                self._always_under_way(begun)
+            self._tally.ok_in_time = self._codes["ok"]
+            self._tally.cores = round((time.process_time() - busy) / self._task.seconds, 3)
+            self._wait()
+        self._tally.by_code = dict(self._codes)
+        return self._tally
+
+    def _at_a_rate(self, begun: float) -> None:
+        cameras = itertools.cycle(self._devices)
+        while (passed := time.monotonic() - begun) < self._task.seconds:
+            if self._tally.sent < passed * self._task.rate:
+                self._ask(next(cameras))
+                self._take(0.0)
+            else:
+                self._take((self._tally.sent + 1) / self._task.rate - passed)
+
+    def _always_under_way(self, begun: float) -> None:
+        cameras = itertools.cycle(self._devices)
+        while time.monotonic() < begun + self._task.seconds:
+            while len(self._asked) < self._task.outstanding:
+                self._ask(next(cameras))
+            self._take(0.1)
+
+    def _wait(self) -> None:
+        end = time.monotonic() + self._task.wait
+        while self._asked and time.monotonic() < end:
+            self._take(0.1)
+
+    def _ask(self, device: Device) -> None:
+        request_id = secrets.token_hex(8)
+        self._asked[device.name, request_id] = time.monotonic()
+        topic = f"{BASE}/{device.name}/request/face_rec/{request_id}"
+        device.publish(topic, stamped(next(self._pictures), request_id))
+        self._tally.sent += 1
+
+    def _take(self, seconds: float) -> None:
+        """What has come, or what comes next within so many seconds."""
+        try:
+            self._note(self._inbox.get(timeout=max(seconds, 0.0)) if seconds > 0 else self._inbox.get_nowait())
+            while True:
+                self._note(self._inbox.get_nowait())
+        except Empty:
+            pass
+
+    def _note(self, answer: Answer) -> None:
+        if answer.document is None or (asked := self._asked.pop(answer.key, None)) is None:
+            return
+        self._codes[answer.code] += 1
+        if answer.code == "ok":
+            self._tally.latencies.append(answer.at - asked)
+
+
+class Sending:
+    """A sender at work in its own process."""
+
+    def __init__(self, task: Task) -> None:
+        command = [sys.executable, "-m", "benchmarks.faults.sender"]
+        self._task = task
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(asdict(task)))
+        self._process.stdin.close()
+
+    def tally(self) -> Tally:
+        """When it has ended. Raises OSError if it failed."""
+        assert self._process.stdout is not None
+        said = self._process.stdout.read()
+        self._process.stdout.close()
+        if self._process.wait() != 0:
+            raise OSError(f"the process that sends ended with {self._process.returncode}")
+        return Tally(**json.loads(said))
+
+
+def send(task: Task) -> Tally:
+    return Sending(task).tally()
+
+
+if __name__ == "__main__":
+    guard()
+    print(json.dumps(asdict(Sender(Task(**json.load(sys.stdin))).run())))

@@ -1,0 +1,102 @@
+"""The bench itself, for some seconds, against the gateway as it is."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.faults import __main__ as bench
+from benchmarks.faults.checker import check
+from benchmarks.faults.fleet import Fleet
+from benchmarks.faults.history import History
+from benchmarks.faults.house import House
+from benchmarks.faults.load import Load
+from benchmarks.faults.processes import Process, end, started
+from benchmarks.faults.store import Auditor
+from benchmarks.faults.weather import Outage, verdict
+from tests.support import MOSQUITTO, furnished, wait_for
+
+SLEEPER = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '60'], start_new_session=True)"]
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+def test_a_kill_is_survived_by_repeating_and_what_was_done_is_found(tmp_path: Path) -> None:
+    rng, history = random.Random(1), History()
+    settings = {"FACEGATE_DATA": str(furnished(tmp_path / "data"))}
+    house = House(tmp_path, history, rng, workers=1, settings=settings)
+    fleet = Fleet(house.port, Load(rng, enroll=0.3), history, rng, cameras=3, repeats=True)
+    with house, fleet, Auditor(house, history) as auditor:
+        begun = time.monotonic()
+        fleet.run(lambda: time.monotonic() > begun + 1)
+        house.kill_gateway(family=True)
+        fleet.run(lambda: house.status("/readyz") == 200)
+        fleet.drain(30)
+        auditor.last_look()
+    finding = check(history, repeats=True)
+    assert finding.lost == []
+    assert finding.missing == []
+    assert history.count("gateway") == 1
+    assert any(effect.action == "add" and effect.door.startswith("mqtt") for effect in history.effects)
+    assert any(slug.startswith("bench_") for slug in history.people)
+    assert house.gateway.pid is None
+    assert house.gateway.left_over() == {}
+
+
+@pytest.mark.parametrize("family", [True, False])
+def test_a_process_is_killed_with_its_children_or_alone(tmp_path: Path, family: bool) -> None:
+    process = Process(SLEEPER, log=tmp_path / "log", folder=tmp_path)
+    process.start()
+    wait_for(process.children)
+    children = process.children()
+    process.kill(family=family)
+    assert process.pid is None
+    if family:
+        wait_for(lambda: not process.left_over())
+        return
+    assert process.left_over() == children
+    end(children)
+    wait_for(lambda: all(started(pid) is None for pid in children))
+
+
+def test_nobody_who_only_has_the_number_is_killed(tmp_path: Path) -> None:
+    other = subprocess.Popen(["sleep", "60"])
+    began = started(other.pid)
+    assert began is not None
+    end({other.pid: began - 1})
+    time.sleep(0.1)
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+
+
+def test_without_a_broker_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "mosquitto", lambda: None)
+    result = CliRunner().invoke(bench.main, ["--json"])
+    assert result.exit_code == 2
+    assert "mosquitto is not installed" in result.stderr
+
+
+@pytest.mark.parametrize("name", bench.MUST_BE_ZERO)
+def test_anything_that_is_not_zero_fails(name: str) -> None:
+    good = dict.fromkeys(bench.MUST_BE_ZERO, 0)
+    assert bench.passed(good)
+    assert not bench.passed({**good, name: 1})
+    assert not bench.passed({**good, "in_limits": False})
+
+
+def test_an_outage_has_its_limit() -> None:
+    def judged(*outages: Outage, growth: float = 1.0, case: bool = True) -> bool:
+        return bool(verdict(list(outages), growth, [{"case": "x", "passed": case}])["in_limits"])
+
+    fine, forgotten = Outage("cut", "gateway", 5.0, 3.0), Outage("half_open", "gateway", 0.0, 14.0)
+    assert judged(fine, forgotten)
+    assert not judged(fine, Outage("cut", "gateway", 5.0, 14.0))
+    assert not judged(fine, Outage("cut", "gateway", 5.0, None))
+    assert not judged(fine, growth=100.0)
+    assert not judged(fine, case=False)

@@ -1,0 +1,203 @@
+"""Histories made by hand: those that keep the promise, and those that must be found out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.faults.checker import check, told_anew
+from benchmarks.faults.devices import read
+from benchmarks.faults.figures import figures, percentile
+from benchmarks.faults.history import Answer, Effect, History, Key, Sent
+
+READ, ENROLMENT, ADDITION, RENAMING = ("cam0", "r1"), ("cam0", "e1"), ("bridge", "a1"), ("bridge", "n1")
+
+
+def ok(key: Key, at: float = 1.0, **fields: Any) -> Answer:
+    changing = {"id": f"{at}", "timestamp": at, "timing_ms": {"total": at}}
+    return Answer(key, at, document={"status": "ok", "request_id": key[1], **changing, **fields})
+
+
+def error(key: Key, code: str, at: float = 1.0, **fields: Any) -> Answer:
+    return Answer(key, at, document={"status": "error", "code": code, "request_id": key[1], **fields})
+
+
+def history(*answers: Answer, acked: bool = True) -> History:
+    """One request of each kind, of which these are the answers; the store holds what was done."""
+    made = History(people={"bench_e1": "bench e1", "bench_a1": "Renamed a1", "barack_obama": "Barack Obama"})
+    for key, op, token in (
+        (READ, "face_rec", None),
+        (ENROLMENT, "enroll", "e1"),
+        (ADDITION, "people/add", "a1"),
+        (RENAMING, "people/rename", "a1"),
+    ):
+        made.sent(Sent(key, op, "digest", [0.0], token, acked))
+    for answer in answers:
+        assert made.answered(answer)
+    made.done({added("p1"), added("p2"), Effect(2.0, "mqtt:bridge", "rename", "p2", 0)})
+    return made
+
+
+def added(person: str, at: float = 1.0, door: str = "mqtt:cam0") -> Effect:
+    return Effect(at, door, "add", person, 1)
+
+
+ALL = (
+    ok(READ, name="Barack Obama", faces=[{"box": [1, 2, 3, 4], "score": 0.9}], counts={"face": 1, "match": 1}),
+    ok(ENROLMENT, person="bench_e1", pictures=1),
+    ok(ADDITION, data={"person": "bench_a1"}),
+    ok(RENAMING, data={"name": "Renamed a1"}),
+)
+
+
+def test_everything_answered_once_keeps_the_promise() -> None:
+    finding = check(history(*ALL), repeats=True)
+    assert finding.kept
+    assert (finding.lost, finding.duplicates, finding.differing, finding.missing) == ([], [], [], [])
+
+
+def test_the_same_answer_twice_keeps_it_too() -> None:
+    again = [Answer(each.key, 9.0, {**(each.document or {}), "id": "x", "timestamp": 9.0}) for each in ALL]
+    assert check(history(*ALL, *again), repeats=True).kept
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+def test_what_is_not_answered_is_lost(repeats: bool) -> None:
+    assert check(history(*ALL[1:]), repeats=repeats).lost == [READ]
+
+
+@pytest.mark.parametrize("code", ["busy", "timeout", "internal", "incomplete"])
+def test_a_passing_answer_is_enough_only_for_who_does_not_repeat(code: str) -> None:
+    made = history(error(READ, code), *ALL[1:])
+    assert check(made, repeats=False).kept
+    assert check(made, repeats=True).lost == [READ]
+
+
+@pytest.mark.parametrize("code", ["expired", "bad_image", "no_face", "conflict"])
+def test_every_other_answer_is_final(code: str) -> None:
+    assert check(history(error(READ, code), *ALL[1:]), repeats=True).kept
+
+
+def test_what_the_broker_never_took_is_owed_to_nobody_who_does_not_repeat() -> None:
+    assert check(history(acked=False), repeats=False).lost == []
+    assert len(check(history(acked=False), repeats=True).lost) == 4
+
+
+def test_a_second_addition_of_one_person_is_a_duplicate() -> None:
+    made = history(*ALL)
+    made.done({added("p1", at=7.0), added("p1", at=8.0)})
+    assert check(made, repeats=True).duplicates == ["add p1", "add p1"]
+
+
+def test_two_renamings_of_one_person_are_a_duplicate() -> None:
+    made = history(*ALL)
+    made.done({Effect(9.0, "mqtt:bridge", "rename", "p2", 0)})
+    assert check(made, repeats=True).duplicates == ["rename p2"]
+
+
+def test_two_people_of_one_request_are_a_duplicate() -> None:
+    made = history(*ALL)
+    made.people["bench_e1_2"] = "bench e1"
+    assert check(made, repeats=True).duplicates == ["two people e1"]
+
+
+def test_people_of_the_folder_may_have_many_pictures() -> None:
+    made = history(*ALL)
+    made.done({added("p9", 1.0, "folder"), added("p9", 2.0, "folder")})
+    assert check(made, repeats=True).kept
+
+
+@pytest.mark.parametrize("other", [{"person": "bench_e1_2"}, {"pictures": 2}, {"warnings": ["this face is known"]}])
+def test_two_answers_to_one_effect_must_agree(other: dict[str, Any]) -> None:
+    second = Answer(ENROLMENT, 2.0, {**(ALL[1].document or {}), **other})
+    assert check(history(*ALL, second), repeats=True).differing == [ENROLMENT]
+
+
+@pytest.mark.parametrize("code", ["conflict", "expired", "unknown_person"])
+def test_an_effect_that_was_done_is_not_refused_later(code: str) -> None:
+    assert check(history(*ALL, error(ENROLMENT, code, 2.0)), repeats=True).differing == [ENROLMENT]
+
+
+def test_verdict_texts_of_an_effect_must_agree() -> None:
+    texts = [Answer(ENROLMENT, 1.0, verdict=f"enrolled bench_e1{end}") for end in ("", "_2")]
+    assert check(history(*ALL, texts[0], texts[0]), repeats=True).kept
+    assert check(history(*ALL, *texts), repeats=True).differing == [ENROLMENT]
+
+
+def test_a_read_may_know_more_people_later_but_sees_the_same_picture() -> None:
+    known = {"name": "bench e1", "faces": [{"box": [1, 2, 3, 4], "score": 0.5}], "counts": {"face": 1, "match": 0}}
+    made = history(*ALL, ok(READ, 2.0, **known))
+    assert check(made, repeats=True).kept
+    assert told_anew(made) == 1
+    moved = {**known, "faces": [{"box": [9, 2, 3, 4], "score": 0.5}]}
+    assert check(history(*ALL, ok(READ, 2.0, **moved)), repeats=True).differing == [READ]
+
+
+def test_a_late_copy_of_a_read_may_have_expired_but_not_failed() -> None:
+    assert check(history(*ALL, error(READ, "expired", 80.0)), repeats=True).kept
+    assert check(history(*ALL, error(READ, "bad_image", 2.0)), repeats=True).differing == [READ]
+
+
+def test_what_was_reported_done_must_be_there() -> None:
+    made = history(*ALL)
+    made.people = {"bench_a1": "Bench a1"}
+    assert set(check(made, repeats=True).missing) == {ENROLMENT, RENAMING}
+    assert not check(made, repeats=True).kept
+
+
+def test_an_answer_that_nobody_asked_for_is_counted() -> None:
+    made = History()
+    assert not made.answered(ok(READ))
+    assert made.strays == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "final", "after"),
+    [
+        ("match 0.83 barack_obama", "ok", True, 0),
+        ("no_face", "ok", True, 0),
+        ("busy 3", "busy", False, 3),
+        ("error timeout", "timeout", False, 0),
+        ("error conflict", "conflict", True, 0),
+    ],
+)
+def test_a_verdict_text_tells_what_the_document_does(text: str, code: str, final: bool, after: float) -> None:
+    answer = read("facegate/cam0/verdict/r1", text.encode(), 1.0)
+    assert answer is not None
+    assert answer.key == READ
+    assert (answer.code, answer.final, answer.retry_after) == (code, final, after)
+
+
+def test_documents_are_known_by_id_or_transaction_and_nonsense_is_no_answer() -> None:
+    camera = read("facegate/cam0/response/face_rec/r1", b'{"request_id":"r1","status":"ok"}', 1.0)
+    bridge = read("facegate/bridge/response/people/add", b'{"transaction":"a1","status":"ok"}', 1.0)
+    assert camera is not None
+    assert bridge is not None
+    assert (camera.key, bridge.key) == (READ, ADDITION)
+    for nonsense in (b"", b"[]", b"{}", b"\xff"):
+        assert read("facegate/cam0/response/face_rec/r1", nonsense, 1.0) is None
+
+
+def test_the_figures_are_of_the_history() -> None:
+    made = history(error(READ, "busy", 0.5), *ALL[1:])
+    made.repeated(READ, 2.0)
+    made.broke("gateway")
+    made.broke("gateway and workers")
+    made.broke("broker kill")
+    told = figures(made, check(made, repeats=True), deadline=60)
+    assert {name: told[name] for name in ("requests", "lost", "gateway_kills", "broker_kills", "answered_busy")} == {
+        "requests": 4,
+        "lost": 1,
+        "gateway_kills": 2,
+        "broker_kills": 1,
+        "answered_busy": 1,
+    }
+    assert told["repeats"] == 1
+    assert told["latency_ms"]["p50"] == 1000
+
+
+def test_percentiles_of_little() -> None:
+    assert percentile([], 95) is None
+    assert percentile([3.0], 95) == 3.0
+    assert percentile([float(n) for n in range(101)], 95) == 95
