@@ -170,6 +170,7 @@ class Link:
         self, client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _properties: object
     ) -> None:
         self._leaving = None  # what was on its way when the last connection broke will never arrive
+        self._subscribed = False
         if reason.is_failure:
             self._refuse(str(reason).lower())
         elif self._filters:

@@ -56,7 +56,7 @@ def test_an_answer_to_nothing_we_sent_is_none() -> None:
 
 
 def test_the_json_summary_holds_every_count() -> None:
-    again = [Repeated("sim-1", "a.jpg"), Duplicate("sim-1"), CONTRADICTION]
+    again: list[Event] = [Repeated("sim-1", "a.jpg"), Duplicate("sim-1"), CONTRADICTION]
     tally = tally_of(Sent("sim-1", "a.jpg"), Skipped("sim-1"), Verdict("sim-1", "unknown"), answer(), *again)
     document = tally.as_dict()
     assert document.pop("seconds") >= 0
@@ -88,8 +88,8 @@ def test_the_summary_names_trouble_only_where_there_is_some() -> None:
 
 def test_repeats_and_duplicates_leave_lost_alone() -> None:
     """Two were sent, one is answered twice: the other one is lost."""
-    two = [Sent("sim-1", "a.jpg")] * 2
-    tally = tally_of(*two, Repeated("sim-1", "a.jpg"), answer(), Duplicate("sim-1"))
+    sent = Sent("sim-1", "a.jpg")
+    tally = tally_of(sent, sent, Repeated("sim-1", "a.jpg"), answer(), Duplicate("sim-1"))
     assert (tally.sent, tally.answered, tally.lost) == (2, 1, 1)
 
 
