@@ -14,6 +14,8 @@ from device_sim.model import Event
 BACKLOG = 1.0
 # Seconds between looks at what is due again or too late.
 UPKEEP = 0.05
+# Seconds for what comes right behind the last answer: its verdict, or the same once more.
+LINGER = 0.2
 
 
 class Simulation:
@@ -73,5 +75,6 @@ class Simulation:
         end = time.monotonic() + self._timeout
         while any(camera.waiting() for camera in self._cameras) and time.monotonic() < end:
             yield from self._receive(until=min(end, time.monotonic() + 0.05))
+        yield from self._receive(until=min(end, time.monotonic() + LINGER))
         self._next_upkeep = 0
         yield from self._keep_up()
