@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from device_sim.inbox import Inbox
 from device_sim.link import PROTOCOLS, Broker
 from device_sim.model import Answer, Picture
 from device_sim.pictures import FRAMES, load
+from device_sim.repeat import Repeating
 from device_sim.report import Tally, line
-from device_sim.request import OPERATIONS, Requests
+from device_sim.request import OF_A_PERSON, OPERATIONS, Requests
 from device_sim.simulation import Simulation
 from device_sim.stream import Stream
 
@@ -47,12 +49,15 @@ class Options:
     frames: Path
     qos: int | None
     timeout: float
+    repeat: bool
+    repeat_after: float
+    parts: int | None
     quiet: bool
     as_json: bool
 
     def __post_init__(self) -> None:
-        if self.op == "verify" and not self.person:
-            raise click.UsageError("--op verify needs --person: whom the picture should show.")
+        if self.op in OF_A_PERSON and not self.person:
+            raise click.UsageError(f"--op {self.op} needs --person: whom the picture should show.")
 
     def make_cameras(self, inbox: Inbox) -> list[Camera]:
         pictures = load(self.frames)
@@ -65,6 +70,7 @@ class Options:
                 broker=broker,
                 base=self.base,
                 qos=self.qos,
+                parts=self.parts if self.mode == "request" else None,
             )
             for number in range(self.cameras)
         ]
@@ -76,9 +82,10 @@ class Options:
         return Requests(
             turning,
             op=self.op,
-            person=self.person if self.op == "verify" else None,
+            person=self.person if self.op in OF_A_PERSON else None,
             timeout=self.timeout,
             by_correlation=self.protocol == "5",
+            repeating=Repeating(after=self.repeat_after) if self.repeat else None,
         )
 
 
@@ -101,7 +108,7 @@ class Options:
     help="stream: live frames, the newest wins. request: every picture gets its own reply.",
 )
 @click.option("--op", default="face_rec", type=click.Choice(OPERATIONS), help="What to request.")
-@click.option("--person", help="Whom --op verify expects, as a slug such as barack_obama.")
+@click.option("--person", help="Whom --op verify expects and --op enroll names, as a slug such as barack_obama.")
 @click.option(
     "--frames",
     default=FRAMES,
@@ -111,6 +118,17 @@ class Options:
 )
 @click.option("--qos", type=click.IntRange(0, 2), help="Default: 0 for a stream, 1 for requests.")
 @click.option("--timeout", default=15.0, type=POSITIVE, help="Seconds after which a picture counts as lost.")
+@click.option("--repeat/--no-repeat", default=True, help="Ask again with the same id until answered, or ask once.")
+@click.option(
+    "--repeat-after",
+    default=2.5,
+    type=POSITIVE,
+    metavar="SECONDS",
+    help="First repeat; each later pause is twice as long.",
+)
+@click.option(
+    "--parts", type=click.IntRange(min=1), metavar="BYTES", help="Requests in pieces of at most so many bytes."
+)
 @click.option("--quiet", is_flag=True, help="Print no line for each answer.")
 @click.option("--json", "as_json", is_flag=True, help="Summary as JSON; the answers go to standard error.")
 def main(**options: Any) -> None:
@@ -119,17 +137,22 @@ def main(**options: Any) -> None:
     Every option can also be given in the environment: DEVICE_SIM_PORT and so on. Ctrl-C ends the sending and
     prints the summary.
 
+    Every answer is held against what was sent and against earlier ones to the same request. If anything
+    contradicts, the summary names it, and the exit code is 1.
+
     In a stream no id ties a result to its frame, but a result says how many bytes its picture had. So each
     frame is padded to a size of its own, and the time shown is that from sending a frame to receiving its
     result, however many others were dropped between.
     """
     try:
-        run(Options(**options))
+        tally = run(Options(**options))
     except SimError as error:
         raise click.ClickException(str(error)) from None
+    if tally.contradictions:
+        sys.exit(1)
 
 
-def run(options: Options) -> None:
+def run(options: Options) -> Tally:
     inbox = Inbox()
     cameras = options.make_cameras(inbox)
     with ExitStack() as stack:
@@ -144,6 +167,7 @@ def run(options: Options) -> None:
             if isinstance(event, Answer) and not options.quiet:
                 click.echo(line(event), err=options.as_json)
     click.echo(json.dumps(tally.as_dict()) if options.as_json else tally.summary())
+    return tally
 
 
 if __name__ == "__main__":

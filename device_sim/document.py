@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from device_sim.model import Answer, Message, Shot
+from device_sim.verdict import first_word
 
 SCHEMA = 1
 UNREADABLE = "unreadable"
@@ -15,7 +16,12 @@ UNREADABLE = "unreadable"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A result, response or error. ``size`` is the number of bytes of the picture that it is about."""
+    """A result, response or error.
+
+    ``size``: of the picture that it is about, in bytes. ``retry_after``: what ``busy`` said, in seconds.
+    ``missing``: the pieces that ``incomplete`` lists. ``word``: what the verdict text beside it begins with.
+    ``data``: all of it.
+    """
 
     label: str
     people: tuple[str, ...] = ()
@@ -23,6 +29,10 @@ class Document:
     code: str | None = None
     dropped: int = 0
     size: int | None = None
+    retry_after: float | None = None
+    missing: tuple[int, ...] = ()
+    word: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def about(self, shot: Shot | None, message: Message) -> Answer:
         return Answer(
@@ -50,11 +60,20 @@ def read(payload: bytes) -> Document:
 
 def _error(data: dict[str, Any]) -> Document:
     code = str(data["code"])
-    return Document(label=code, code=code, dropped=int(data.get("dropped", 0)))
+    wait = data.get("retry_after")
+    return Document(
+        label=code,
+        code=code,
+        dropped=int(data.get("dropped", 0)),
+        retry_after=None if wait is None else float(wait),
+        missing=tuple(int(piece) for piece in data.get("missing", ())),
+        word=first_word(data),
+        data=data,
+    )
 
 
 def _result(data: dict[str, Any]) -> Document:
-    faces = data["faces"]
+    faces = () if data["op"] == "enroll" else data["faces"]
     score = data.get("score")
     return Document(
         label=_label(data, faces),
@@ -62,12 +81,16 @@ def _result(data: dict[str, Any]) -> Document:
         score=None if score is None else float(score),
         dropped=int(data.get("dropped", 0)),
         size=data.get("image", {}).get("bytes"),
+        word=first_word(data),
+        data=data,
     )
 
 
 def _label(data: dict[str, Any], faces: Sequence[dict[str, Any]]) -> str:
     if "match" in data:
         return "same" if data["match"] else "different"
+    if data["op"] == "enroll":
+        return f"enrolled {data['name']}"
     if data["op"] == "detect":
         return f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
     return ", ".join(_who(face) for face in faces) or "nobody"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -18,6 +20,13 @@ from device_sim.errors import Refused, Unreachable
 
 # More than this many requests that the broker has not taken yet, and the next one is skipped.
 QUEUE = 200
+# Seconds before the first attempt to come back and at most between two, each drawn anew from its range: cameras
+# that lost the same broker must not all come back at one moment.
+FIRST_WAIT = (0.5, 1.5)
+LONGEST_WAIT = (4.0, 8.0)
+# Seconds for the broker to take our last word.
+GOODBYE = 1.0
+ONLINE, OFFLINE = b"online", b"offline"
 PROTOCOLS = {"3.1.1": paho.MQTTv311, "5": paho.MQTTv5}
 
 
@@ -52,7 +61,8 @@ def ignore(_topic: str, _payload: bytes, _correlation: bytes | None) -> None:
 class Link:
     """Opens with every subscription acknowledged, so that no early reply is missed; reconnects by itself.
 
-    ``receive`` is called on paho's network thread with topic, payload and Correlation Data.
+    ``receive`` is called on paho's network thread with topic, payload and Correlation Data. On the topic ``status``
+    stands, retained, whether the device is online; the broker says offline for one that is gone (last will).
     """
 
     def __init__(
@@ -62,11 +72,14 @@ class Link:
         *,
         filters: Sequence[tuple[str, int]] = (),
         receive: Receive = ignore,
+        status: str | None = None,
         patience: float = 5,
     ) -> None:
         self._broker = broker
         self._filters = list(filters)
         self._receive = receive
+        self._status = status
+        self._subscribed = False
         self._patience = patience
         self._greeting: SimpleQueue[str | None] = SimpleQueue()  # why not, or None once all is well
         self._leaving: paho.MQTTMessageInfo | None = None
@@ -77,7 +90,8 @@ class Link:
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=protocol)
         client.username_pw_set(self._broker.user, self._broker.password)
         client.connect_timeout = self._patience
-        client.reconnect_delay_set(1, 5)
+        if self._status is not None:
+            client.will_set(self._status, OFFLINE, qos=1, retain=True)
         client.max_inflight_messages_set(QUEUE)
         client.max_queued_messages_set(QUEUE)
         client.on_socket_open = self._on_socket_open
@@ -109,7 +123,15 @@ class Link:
     ) -> None:
         self.close()
 
+    @property
+    def ready(self) -> bool:
+        """Connected, with every subscription acknowledged."""
+        return self._subscribed and self._client.is_connected()
+
     def close(self) -> None:
+        if self._status is not None and self.ready:
+            with suppress(RuntimeError, ValueError):  # the connection broke, or the queue is full: the will says it
+                self._client.publish(self._status, OFFLINE, 1, retain=True).wait_for_publish(GOODBYE)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -119,10 +141,11 @@ class Link:
         A live frame must not queue behind its predecessor, which nothing would bound: paho queues QoS 0
         without limit.
         """
-        if not self._client.is_connected() or (self._leaving and not self._leaving.is_published()):
+        if not self.ready or (self._leaving and not self._leaving.is_published()):
             return False
         info = self._client.publish(topic, payload, qos, properties=self._properties(reply))
-        if info.rc is not paho.MQTT_ERR_SUCCESS:
+        # Without a connection paho keeps what has QoS 1 and 2, and sends it after the next CONNACK.
+        if info.rc is not paho.MQTT_ERR_SUCCESS and (qos == 0 or info.rc is not paho.MQTT_ERR_NO_CONN):
             return False
         self._leaving = info if qos == 0 else None
         return True
@@ -147,25 +170,35 @@ class Link:
         self, client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _properties: object
     ) -> None:
         self._leaving = None  # what was on its way when the last connection broke will never arrive
+        self._subscribed = False
         if reason.is_failure:
             self._refuse(str(reason).lower())
         elif self._filters:
             client.subscribe(self._filters)
         else:
-            self._greeting.put(None)
+            self._open(client)
 
     def _on_subscribe(
-        self, _client: paho.Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
+        self, client: paho.Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
         refused = [str(reason).lower() for reason in reasons if reason.is_failure]
         if refused:
             self._refuse(f"it refuses a subscription, {refused[0]}")
         else:
-            self._greeting.put(None)
+            self._open(client)
+
+    def _open(self, client: paho.Client) -> None:
+        self._subscribed = True
+        if self._status is not None:
+            client.publish(self._status, ONLINE, 1, retain=True)
+        self._greeting.put(None)
 
     def _on_disconnect(
-        self, _client: paho.Client, _data: object, _flags: object, _reason: ReasonCode, _properties: object
+        self, client: paho.Client, _data: object, _flags: object, _reason: ReasonCode, _properties: object
     ) -> None:
+        self._subscribed = False
+        # paho doubles the first up to the second; its annotation says int, yet any number will do.
+        client.reconnect_delay_set(random.uniform(*FIRST_WAIT), random.uniform(*LONGEST_WAIT))  # type: ignore[arg-type]
         self._refuse("it closed the connection")
 
     def _refuse(self, reason: str) -> None:

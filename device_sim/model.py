@@ -15,15 +15,25 @@ class Picture:
 class Outgoing:
     """A message for the gateway; topics are what stands below ``<base>/<camera>/``.
 
-    ``key`` is what its camera knows it by. The last two travel with MQTT 5 only; ``expiry`` is in seconds.
+    ``key`` is what its camera knows it by. ``missing``: the pieces to send, none for all. The last two travel with
+    MQTT 5 only; ``expiry`` is in seconds.
     """
 
     topic: str
     payload: bytes
     key: str
     picture: Picture
+    missing: tuple[int, ...] = ()
     response_topic: str | None = None
     expiry: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One publication: all of an Outgoing, or a piece of it."""
+
+    topic: str
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,14 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """A request went out once more."""
+
+    camera: str
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A result, response or error. ``picture`` and ``ms`` are None where it fits nothing outstanding."""
 
@@ -73,6 +91,22 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A further answer to what is answered already."""
+
+    camera: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """What the gateway said does not fit what was sent, or what it said before."""
+
+    camera: str
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The plain text beside an answer, for devices that read no JSON."""
 
@@ -80,4 +114,4 @@ class Verdict:
     text: str
 
 
-Event = Sent | Skipped | Answer | Verdict
+Event = Sent | Skipped | Repeated | Answer | Duplicate | Contradiction | Verdict

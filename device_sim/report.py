@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from device_sim.model import Answer, Event, Sent, Skipped, Verdict
+from device_sim.model import Answer, Contradiction, Duplicate, Event, Repeated, Sent, Skipped, Verdict
 
 PERCENTILES = (50, 95, 99)
+# So many contradictions are told in words; all are counted.
+TOLD = 20
 
 
 def line(answer: Answer) -> str:
@@ -35,6 +37,10 @@ class Tally:
     def __init__(self) -> None:
         self.sent = 0
         self.skipped = 0
+        self.repeated = 0
+        self.duplicates = 0
+        self.contradictions = 0
+        self.contradicted: list[str] = []
         self.answered = 0
         self.unmatched = 0
         self.verdicts = 0
@@ -50,6 +56,12 @@ class Tally:
                 self.sent += 1
             case Skipped():
                 self.skipped += 1
+            case Repeated():
+                self.repeated += 1
+            case Duplicate():
+                self.duplicates += 1
+            case Contradiction():
+                self._add_contradiction(event)
             case Verdict():
                 self.verdicts += 1
             case Answer():
@@ -66,6 +78,11 @@ class Tally:
             self._milliseconds.append(answer.ms)
         else:
             self.errors[answer.code] += 1
+
+    def _add_contradiction(self, event: Contradiction) -> None:
+        self.contradictions += 1
+        if len(self.contradicted) < TOLD:
+            self.contradicted.append(f"{event.camera} {event.key}: {event.text}")
 
     @property
     def lost(self) -> int:
@@ -89,6 +106,10 @@ class Tally:
             "lost": self.lost,
             "dropped": self.dropped,
             "skipped": self.skipped,
+            "repeated": self.repeated,
+            "duplicates": self.duplicates,
+            "contradictions": self.contradictions,
+            "contradicted": self.contradicted,
             "unmatched": self.unmatched,
             "verdicts": self.verdicts,
             "errors": dict(self.errors),
@@ -104,6 +125,11 @@ class Tally:
         ]
         if self.skipped:
             lines.append(f"skipped {self.skipped}: no connection, or it could not keep up")
+        if self.repeated or self.duplicates:
+            lines.append(f"repeated {self.repeated}, duplicates {self.duplicates}: further answers that agree")
+        if self.contradictions:
+            lines.append(f"contradictions {self.contradictions}: answers that do not fit, or not each other")
+            lines += [f"  {text}" for text in self.contradicted]
         if self.unmatched:
             lines.append(f"unmatched {self.unmatched}: answers that came late, or to nothing that we sent")
         if self.errors:

@@ -1,4 +1,4 @@
-"""A camera that asks: each picture is a request with an id, and its response is known by that id.
+"""A camera that asks: each picture is a request with an id, asked again with the same id until it is answered.
 
 Under MQTT 3.1.1 the id stands in the response's topic. Under MQTT 5 the camera names a Response Topic of its
 own, and the id comes back as Correlation Data. In both a response to another id, or one that is later than
@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 import cbor2
 
 from device_sim import document
-from device_sim.model import Event, Message, Outgoing, Picture, Shot, Verdict
+from device_sim.ledger import Ledger
+from device_sim.model import Event, Message, Outgoing, Picture
+from device_sim.repeat import Repeating
 
-OPERATIONS = ("face_rec", "detect", "verify", "face_match")
+OPERATIONS = ("face_rec", "detect", "verify", "face_match", "enroll")
+# Those for which the topic ends with a person.
+OF_A_PERSON = ("verify", "enroll")
 
 
 class Requests:
+    """``repeating``: None to ask only once and to take every answer for final."""
+
     filters = ("response/#", "verdict/+")
     default_qos = 1
 
@@ -32,6 +38,7 @@ class Requests:
         person: str | None,
         timeout: float,
         by_correlation: bool,
+        repeating: Repeating | None = None,
     ) -> None:
         self._pictures = pictures
         self._op = op
@@ -41,7 +48,7 @@ class Requests:
         # Random, so that no reply to an earlier run, or to another camera of this name, is taken for ours.
         self._boot = secrets.token_hex(4)
         self._numbers = count(1)
-        self._outstanding: dict[str, Shot] = {}
+        self._ledger = Ledger(op, timeout=timeout, repeating=repeating)
 
     def next(self) -> Outgoing:
         picture = next(self._pictures)
@@ -52,30 +59,42 @@ class Requests:
             payload=self._payload(picture),
             key=key,
             picture=picture,
-            response_topic=f"response/to/{self._boot}" if self._by_correlation else None,
+            response_topic=self._response_topic(key) if self._by_correlation else None,
             # Nobody waits for it after that.
             expiry=math.ceil(self._timeout),
         )
 
     def sent(self, outgoing: Outgoing, at: float) -> None:
-        expired = [key for key, shot in self._outstanding.items() if shot.at < at - self._timeout]
-        for key in expired:
-            del self._outstanding[key]
-        self._outstanding[outgoing.key] = Shot(outgoing.picture, at)
+        """For the first time or again."""
+        self._ledger.sent(outgoing, at)
+
+    def due(self, at: float) -> Sequence[Outgoing]:
+        """What to send again now."""
+        return self._ledger.due(at)
+
+    def give_up(self, at: float) -> Sequence[Event]:
+        """Forgets what nobody waits for any more."""
+        return self._ledger.give_up(at)
 
     def waiting(self) -> bool:
-        return bool(self._outstanding)
+        return self._ledger.waiting()
 
-    def read(self, message: Message) -> Event:
+    def read(self, message: Message) -> Sequence[Event]:
         if message.topic.startswith("verdict/"):
-            return Verdict(message.camera, message.payload.decode(errors="replace"))
-        shot = self._outstanding.pop(self._key(message), None)
-        return document.read(message.payload).about(shot, message)
+            text = message.payload.decode(errors="replace")
+            return self._ledger.verdict(message.topic.removeprefix("verdict/"), text, message)
+        return self._ledger.answer(self._key(message), document.read(message.payload), message)
 
-    def _key(self, message: Message) -> str:
+    def _key(self, message: Message) -> str | None:
+        """None where the topic is not the one on which that request is answered."""
         if self._by_correlation:
-            return (message.correlation or b"").decode(errors="replace")
-        return message.topic.rpartition("/")[2]
+            key = (message.correlation or b"").decode(errors="replace")
+        else:
+            key = message.topic.rpartition("/")[2]
+        return key if message.topic == self._response_topic(key) else None
+
+    def _response_topic(self, key: str) -> str:
+        return f"response/to/{self._boot}" if self._by_correlation else f"response/{self._op}/{key}"
 
     def _payload(self, picture: Picture) -> bytes:
         if self._op != "face_match":

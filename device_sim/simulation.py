@@ -12,6 +12,10 @@ from device_sim.model import Event
 
 # A schedule that fell behind by more than this (a laptop that slept) is not made up for in a burst.
 BACKLOG = 1.0
+# Seconds between looks at what is due again or too late.
+UPKEEP = 0.05
+# Seconds for what comes right behind the last answer: its verdict, or the same once more.
+LINGER = 0.2
 
 
 class Simulation:
@@ -26,6 +30,7 @@ class Simulation:
         self._inbox = inbox
         self._period = 1 / (rate * len(cameras))
         self._timeout = timeout
+        self._next_upkeep = 0.0
 
     def events(self, *, count: int | None = None, seconds: float | None = None) -> Iterator[Event]:
         """``count`` pictures from each camera, or as many as fit in so many seconds, or until stopped.
@@ -51,12 +56,25 @@ class Simulation:
 
     def _receive(self, until: float) -> Iterator[Event]:
         """At least one message where there is any, so that a run behind its schedule still reads."""
-        while (message := self._inbox.get(until - time.monotonic())) is not None:
-            yield self._by_name[message.camera].read(message)
+        while True:
+            yield from self._keep_up()
+            message = self._inbox.get(min(until, self._next_upkeep) - time.monotonic())
+            if message is not None:
+                yield from self._by_name[message.camera].read(message)
             if time.monotonic() >= until:
                 return
+
+    def _keep_up(self) -> Iterator[Event]:
+        now = time.monotonic()
+        if now >= self._next_upkeep:
+            self._next_upkeep = now + UPKEEP
+            for camera in self._cameras:
+                yield from camera.upkeep()
 
     def _wait_for_the_rest(self) -> Iterator[Event]:
         end = time.monotonic() + self._timeout
         while any(camera.waiting() for camera in self._cameras) and time.monotonic() < end:
             yield from self._receive(until=min(end, time.monotonic() + 0.05))
+        yield from self._receive(until=min(end, time.monotonic() + LINGER))
+        self._next_upkeep = 0
+        yield from self._keep_up()

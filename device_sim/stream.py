@@ -8,12 +8,13 @@ or lost on the way, and when two workers answer one camera's frames out of turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 from device_sim import document
 from device_sim.document import Document
-from device_sim.model import Event, Message, Outgoing, Picture, Shot, Verdict
+from device_sim.model import Contradiction, Event, Message, Outgoing, Picture, Shot, Verdict
+from device_sim.record import misfits
 
 # So many frames later at the earliest a size comes again, so that a very late result still fits nothing.
 PADDING = 1000
@@ -48,12 +49,21 @@ class Stream:
         """Whether a frame was neither answered nor reported as dropped."""
         return self._unaccounted > 0
 
-    def read(self, message: Message) -> Event:
+    def due(self, _at: float) -> Sequence[Outgoing]:
+        """Nothing: a frame is never sent again, the next one is newer."""
+        return ()
+
+    def give_up(self, _at: float) -> Sequence[Event]:
+        return ()
+
+    def read(self, message: Message) -> Sequence[Event]:
         if message.topic == "verdict":
-            return Verdict(message.camera, message.payload.decode(errors="replace"))
+            return [Verdict(message.camera, message.payload.decode(errors="replace"))]
         said = document.read(message.payload)
         self._unaccounted -= 1 + said.dropped
-        return said.about(self._answered_by(said), message)
+        wrong = misfits({"camera": message.camera, "op": "face_rec"}, said)
+        complaints = [Contradiction(message.camera, "frame", text) for text in wrong]
+        return [said.about(self._answered_by(said), message), *complaints]
 
     def _answered_by(self, said: Document) -> Shot | None:
         """An error may not know a size: it is put down to the oldest frame."""

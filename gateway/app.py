@@ -87,7 +87,6 @@ class Gateway:
             _info(settings),
             self.metrics,
             identity=_identity(settings),
-            window=settings.workers.queue,
             on_fatal=self._fatal.put,
         )
         rest = create_app(

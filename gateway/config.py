@@ -62,6 +62,7 @@ class MqttSettings(_Section):
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     keepalive_s: int = Field(default=30, ge=5, le=3600)
     answer_s: Seconds = 10
+    window: int = Field(default=200, ge=1, le=1000)
     response_topics: tuple[str, ...] = ()
     max_queued: int = Field(default=1000, ge=1)
 
@@ -84,8 +85,8 @@ class RestSettings(_Section):
 class WorkerSettings(_Section):
     processes: int = Field(default=0, ge=0, le=128)
     picture_s: Seconds = 10
-    queue: int = Field(default=64, ge=1, le=10_000)
-    queue_per_camera: int = Field(default=16, ge=1, le=10_000)
+    queue: int = Field(default=24, ge=1, le=10_000)
+    queue_per_camera: int = Field(default=4, ge=1, le=10_000)
 
     @property
     def count(self) -> int:

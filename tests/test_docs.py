@@ -31,7 +31,13 @@ MQTT = (ROOT / "docs" / "mqtt.md").read_text()
 MODELS = (ROOT / "docs" / "models.md").read_text()
 PEOPLE = (ROOT / "docs" / "people.md").read_text()
 REST = (ROOT / "docs" / "rest.md").read_text()
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("known_faces/*.md"), *ROOT.glob("*/frames/*.md")]
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").glob("*.md"),
+    *ROOT.glob("known_faces/*.md"),
+    *ROOT.glob("*/frames/*.md"),
+    *ROOT.glob("*/clients/*.md"),
+]
 
 
 HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())

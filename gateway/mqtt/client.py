@@ -55,7 +55,7 @@ class Identity:
 
 
 class MqttDoor:
-    """``info``: what ``bridge/info`` tells; ``window``: requests at once. ``on_fatal`` is told what ends the gateway.
+    """``info``: what ``bridge/info`` tells. ``on_fatal`` is told what ends the gateway.
 
     Requests have a connection whose session outlasts it, frames of streams another: they cannot fill the first one.
     """
@@ -73,7 +73,6 @@ class MqttDoor:
         metrics: Metrics,
         *,
         identity: Identity,
-        window: int,
         on_fatal: Callable[[GatewayError], None],
     ) -> None:
         self._settings = settings
@@ -81,7 +80,6 @@ class MqttDoor:
         self._submit = submit
         self._metrics = metrics
         self._identity = identity
-        self._window = window
         self._on_fatal = on_fatal
         self._topics = topics = Topics(settings.base, settings.response_topics)
         info = {**info, "instance": identity.instance}
@@ -277,7 +275,7 @@ class MqttDoor:
             [(self._topics.requests, 1), (self._topics.pieces, 1), (self._canary.topic, 1)],
             lasts=True,
             inflight=most,
-            window=max(1, min(self._window, most // 2)),
+            window=max(1, min(self._settings.window, most // 2)),
             will=self._presence.state("offline"),
         )
 

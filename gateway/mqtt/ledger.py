@@ -84,6 +84,7 @@ class Ledger(Generic[L]):
             if delivery.replies is not None:
                 return None
             delivery.replies, delivery.owed = replies, len(replies)
+            delivery.received = replace(delivery.received, payload=b"", size=len(delivery.received.payload))
             self._acknowledge()
             return delivery.link
 

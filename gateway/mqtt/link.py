@@ -27,7 +27,7 @@ CONNECT_S = 5.0
 END_S = 5.0
 """For paho's thread to end, when its connection has."""
 
-MAX_INFLIGHT = 200
+MAX_INFLIGHT = 400
 """Messages on their way to the broker at once, where it allows so many."""
 
 NO_MAXIMUM = 65_535

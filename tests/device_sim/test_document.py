@@ -7,8 +7,8 @@ import pytest
 
 from device_sim.document import read
 
-BIDEN = {"verdict": "match", "name": "Joe Biden", "person": "joe_biden"}
-STRANGER = {"verdict": "unknown", "name": None}
+BIDEN = {"verdict": "match", "name": "Joe Biden", "person": "joe_biden", "box": [0, 0, 9, 9]}
+STRANGER = {"verdict": "unknown", "name": None, "box": [0, 0, 9, 9]}
 
 
 def result(**changes: Any) -> bytes:
@@ -22,7 +22,7 @@ def result(**changes: Any) -> bytes:
         ([], "nobody"),
         ([STRANGER], "stranger"),
         ([BIDEN, STRANGER], "Joe Biden, stranger"),
-        ([{"verdict": "too_small"}], "too small"),
+        ([{"verdict": "too_small", "box": [0, 0, 9, 9]}], "too small"),
     ],
 )
 def test_a_result_says_who_is_there(faces: list[Any], label: str) -> None:
@@ -47,6 +47,16 @@ def test_an_error_keeps_its_code() -> None:
     assert (document.code, document.label) == ("busy", "busy")
 
 
+def test_busy_says_when_to_ask_again_and_incomplete_what_is_missing() -> None:
+    assert read(result(status="error", code="busy", retry_after=3)).retry_after == 3
+    assert read(result(status="error", code="incomplete", missing=[1, 4])).missing == (1, 4)
+
+
+def test_an_enrolment_has_no_faces() -> None:
+    document = read(b'{"schema": 1, "status": "ok", "op": "enroll", "person": "joe_biden", "name": "Joe Biden"}')
+    assert (document.code, document.label) == (None, "enrolled Joe Biden")
+
+
 def test_score_size_and_dropped_are_read() -> None:
     document = read(result(score=0.83, image={"bytes": 102795}, dropped=2))
     assert (document.score, document.size, document.dropped) == (0.83, 102795, 2)
@@ -65,6 +75,8 @@ def test_score_size_and_dropped_are_read() -> None:
         result(faces=None),
         result(faces=[{"name": "a face without a verdict"}]),
         result(score="high"),
+        result(status="error", code="busy", retry_after="soon"),
+        result(status="error", code="incomplete", missing="all"),
     ],
 )
 def test_what_breaks_the_contract_is_unreadable(payload: bytes) -> None:

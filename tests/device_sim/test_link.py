@@ -13,9 +13,18 @@ from device_sim.link import Broker, Link, Reply
 from tests import support
 from tests.support import broker_running, free_port
 
+needs_mosquitto = pytest.mark.skipif(support.MOSQUITTO is None, reason="mosquitto is not installed")
+
 
 def at(broker: support.Broker, protocol: str = "3.1.1") -> Broker:
     return Broker(port=broker.port, protocol=protocol)
+
+
+def cut(link: Link) -> None:
+    """As a network does that goes away: nobody says goodbye."""
+    sock = link._client.socket()
+    assert isinstance(sock, socket.socket)
+    sock.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -64,6 +73,49 @@ def test_without_a_connection_nothing_is_taken(tmp_path: Path) -> None:
         assert link.publish("t", b"", 1, None)
         broker.stop()
         support.wait_for(lambda: not link.publish("t", b"", 0, None))
+
+
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+def test_the_status_is_online_then_offline_whether_it_leaves_or_is_lost(broker: support.Broker, protocol: str) -> None:
+    if protocol == "5" and not broker.mqtt5:
+        pytest.skip("amqtt has MQTT 3.1.1 only")
+    topic = f"{protocol}/status"
+    watcher = support.Client(broker.port).subscribe(topic)
+    with Link(at(broker, protocol), "h", status=topic):
+        assert watcher.get().payload == b"online"
+    assert watcher.get().payload == b"offline"
+    with Link(at(broker, protocol), "h", status=topic) as link:
+        assert watcher.get().payload == b"online"
+        cut(link)
+        assert [watcher.get().payload for _ in range(2)] == [b"offline", b"online"]
+    assert watcher.get().payload == b"offline"
+    watcher.close()
+    late = support.Client(broker.port).subscribe(topic)
+    assert late.get().retain
+    late.close()
+
+
+@needs_mosquitto
+def test_a_broker_that_forbids_the_status_still_lets_the_camera_in(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "acl").write_text("topic readwrite t\n")
+    with (
+        broker_running(
+            tmp_path, port, f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\nacl_file {tmp_path}/acl\n"
+        ) as broker,
+        Link(at(broker, "5"), "i", filters=[("t", 1)], status="s/i") as link,
+    ):
+        assert link.publish("t", b"", 1, None)
+
+
+def test_two_links_do_not_come_back_at_one_moment(broker: support.Broker) -> None:
+    delays = set()
+    for name in ("j", "k"):
+        with Link(at(broker), name) as link:
+            cut(link)
+            support.wait_for(lambda link=link: link._client._reconnect_min_delay != 1)
+            delays.add((link._client._reconnect_min_delay, link._client._reconnect_max_delay))
+    assert len(delays) == 2
 
 
 def test_a_link_comes_back_with_the_broker(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from device_sim.model import Answer, Event, Sent, Skipped, Verdict
-from device_sim.report import Tally, line, percentile
+from device_sim.model import Answer, Contradiction, Duplicate, Event, Repeated, Sent, Skipped, Verdict
+from device_sim.report import TOLD, Tally, line, percentile
+
+CONTRADICTION = Contradiction("sim-1", "a-1", "camera is 'b', and 'sim-1' was sent")
 
 
 def answer(**changes: Any) -> Answer:
@@ -54,7 +56,8 @@ def test_an_answer_to_nothing_we_sent_is_none() -> None:
 
 
 def test_the_json_summary_holds_every_count() -> None:
-    tally = tally_of(Sent("sim-1", "a.jpg"), Skipped("sim-1"), Verdict("sim-1", "unknown"), answer())
+    again: list[Event] = [Repeated("sim-1", "a.jpg"), Duplicate("sim-1"), CONTRADICTION]
+    tally = tally_of(Sent("sim-1", "a.jpg"), Skipped("sim-1"), Verdict("sim-1", "unknown"), answer(), *again)
     document = tally.as_dict()
     assert document.pop("seconds") >= 0
     assert document == {
@@ -64,6 +67,10 @@ def test_the_json_summary_holds_every_count() -> None:
         "lost": 0,
         "dropped": 0,
         "skipped": 1,
+        "repeated": 1,
+        "duplicates": 1,
+        "contradictions": 1,
+        "contradicted": ["sim-1 a-1: camera is 'b', and 'sim-1' was sent"],
         "unmatched": 0,
         "verdicts": 1,
         "errors": {},
@@ -74,7 +81,21 @@ def test_the_json_summary_holds_every_count() -> None:
 
 def test_the_summary_names_trouble_only_where_there_is_some() -> None:
     assert "errors" not in tally_of(answer()).summary()
+    assert "contradictions" not in tally_of(answer()).summary()
+    assert "  sim-1 a-1: camera is 'b'" in tally_of(CONTRADICTION).summary()
     assert "errors: busy 2" in tally_of(*[answer(code="busy")] * 2).summary()
+
+
+def test_repeats_and_duplicates_leave_lost_alone() -> None:
+    """Two were sent, one is answered twice: the other one is lost."""
+    sent = Sent("sim-1", "a.jpg")
+    tally = tally_of(sent, sent, Repeated("sim-1", "a.jpg"), answer(), Duplicate("sim-1"))
+    assert (tally.sent, tally.answered, tally.lost) == (2, 1, 1)
+
+
+def test_all_contradictions_are_counted_and_the_first_are_told() -> None:
+    tally = tally_of(*[CONTRADICTION] * (TOLD + 5))
+    assert (tally.contradictions, len(tally.contradicted)) == (TOLD + 5, TOLD)
 
 
 def test_a_line_has_camera_picture_people_score_and_time() -> None:

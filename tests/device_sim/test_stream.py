@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 from itertools import repeat
 
-from device_sim.model import Answer, Message, Outgoing, Picture, Verdict
+import pytest
+
+from device_sim.model import Answer, Contradiction, Message, Outgoing, Picture, Verdict
 from device_sim.stream import Stream
 
 PICTURE = Picture("one.jpg", b"\xff\xd8 picture \xff\xd9")
@@ -25,7 +27,7 @@ def result(stream: Stream, frame: Outgoing, *, at: float, dropped: int = 0) -> A
 
 
 def read(stream: Stream, payload: bytes, at: float) -> Answer:
-    event = stream.read(Message("sim-1", "result", payload, None, at))
+    (event,) = stream.read(Message("sim-1", "result", payload, None, at))
     assert isinstance(event, Answer)
     return event
 
@@ -81,5 +83,14 @@ def test_an_error_without_a_size_is_put_down_to_the_oldest_frame() -> None:
 
 def test_the_verdict_is_plain_text() -> None:
     stream, _ = stream_with(1)
-    event = stream.read(Message("sim-1", "verdict", b"match 0.83 joe_biden", None, 1))
+    (event,) = stream.read(Message("sim-1", "verdict", b"match 0.83 joe_biden", None, 1))
     assert event == Verdict("sim-1", "match 0.83 joe_biden")
+
+
+@pytest.mark.parametrize("field", ["camera", "op"])
+def test_a_result_about_another_camera_or_operation_contradicts(field: str) -> None:
+    stream, _ = stream_with(1)
+    document = {"schema": 1, "status": "ok", "op": "face_rec", "camera": "sim-1", "faces": [], field: "detect"}
+    _, event = stream.read(Message("sim-1", "result", json.dumps(document).encode(), None, 1))
+    assert isinstance(event, Contradiction)
+    assert event.text.startswith(f"{field} is 'detect'")

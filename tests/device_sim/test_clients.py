@@ -1,0 +1,238 @@
+"""The scripts that people copy, as they are: against a stand-in that is difficult, and against the gateway."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.app import Gateway
+from tests.device_sim.standin import BUSY, INTERNAL, MATCH, Asked, Said, standing_in
+from tests.support import ROOT, Broker, Client, broker_running, frame, free_port
+
+CLIENTS = ROOT / "device_sim" / "clients"
+PICTURE = ROOT / "device_sim" / "frames" / "obama_1.jpg"
+STAND_INS = Path(__file__).parent / "micropython"
+# Cameras of a base topic of their own, which the gateway of the other tests does not follow.
+BASE = "copied"
+
+
+class Script:
+    """A copy in which the constants are changed, as a maker does it."""
+
+    def __init__(self, folder: Path, port: int, base: str = BASE, **changes: str) -> None:
+        text = (CLIENTS / "camera_paho.py").read_text()
+        changes = {'"127.0.0.1", 1883': f'"127.0.0.1", {port}', "facegate/": f"{base}/", **changes}
+        for old, new in changes.items():
+            assert old in text
+            text = text.replace(old, new)
+        self._path = folder / "camera.py"
+        self._path.write_text(text)
+
+    def start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", self._path, PICTURE],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self) -> tuple[int, str, str]:
+        """Exit code and what it printed."""
+        process = self.start()
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out.strip(), err.strip()
+
+
+FASTER = {"30, 2.5, 10 ": "20, 0.3, 1 "}
+AT_ONCE = {"30, 2.5, 10 ": "1, 0.3, 1 "}
+
+
+def test_paho_with_the_gateway(gateway: Gateway, broker: Broker, tmp_path: Path) -> None:
+    code, out, err = Script(tmp_path, broker.port, "facegate").run()
+    assert (code, err) == (0, "")
+    assert out.startswith("match ")
+    assert out.endswith(" barack_obama")
+
+
+def test_paho_asks_again_with_the_same_id_until_there_is_a_verdict(broker: Broker, tmp_path: Path) -> None:
+    answers: list[list[Said]] = [[], [BUSY], [INTERNAL], [MATCH]]
+    with standing_in(broker, lambda asked: answers[asked.again], BASE) as gateway:
+        assert Script(tmp_path, broker.port, **FASTER).run() == (0, "match 1 joe", "")
+    assert {(asked.topic, asked.payload) for asked in gateway.asked} == {(gateway.asked[0].topic, frame("obama_1"))}
+    times = [asked.at for asked in gateway.asked]
+    assert times[2] - times[1] >= 1  # busy 1
+
+
+def test_paho_takes_no_verdict_of_another_run_for_its_own(broker: Broker, tmp_path: Path) -> None:
+    with standing_in(broker, lambda _: [], BASE):
+        script = Script(tmp_path, broker.port, **AT_ONCE)
+        first, (code, out, _) = script.run(), script.run()
+    assert (code, out) == first[:2] == (1, "No verdict came in time.")
+
+
+def test_paho_says_online_and_offline(broker: Broker, tmp_path: Path) -> None:
+    watcher = Client(broker.port).subscribe(f"{BASE}/status-camera/status")
+    script = Script(tmp_path, broker.port, **{'"porch"': '"status-camera"'})
+    with standing_in(broker, lambda asked: [MATCH] if asked.again else [], BASE):
+        process = script.start()
+        assert watcher.get().payload == b"online"
+        process.send_signal(signal.SIGKILL)  # the last will
+        process.communicate()
+        assert watcher.get().payload == b"offline"
+        assert script.run()[1] == "match 1 joe"
+    assert [watcher.get().payload for _ in range(2)] == [b"online", b"offline"]
+    watcher.close()
+
+
+def test_paho_waits_for_a_broker_and_outlives_its_restart(tmp_path: Path) -> None:
+    """Nobody listens when it starts; what it asked first is not answered before the broker was away."""
+    port, process = free_port(), None
+    away = threading.Event()
+    script = Script(tmp_path, port, **FASTER)
+    process = script.start()
+    with broker_running(tmp_path, port) as own:
+
+        def restart() -> None:
+            own.stop()
+            own.start()
+            away.set()
+
+        def answering(asked: Asked) -> list[Said]:
+            if asked.again == 0:
+                threading.Thread(target=restart).start()
+            return [MATCH] if away.is_set() else []
+
+        with standing_in(own, answering, BASE):
+            assert process.communicate(timeout=60)[0] == "match 1 joe\n"
+
+
+def test_paho_says_when_the_broker_refuses_it(tmp_path: Path) -> None:
+    port = free_port()
+    with broker_running(tmp_path, port, f"\nlistener {port} 127.0.0.1\nallow_anonymous false\n") as own:
+        if not own.mqtt5:
+            pytest.skip("amqtt lets everybody in here")
+        code, _, err = Script(tmp_path, port, **AT_ONCE).run()
+    assert code == 1
+    assert err.startswith("The broker refuses us: Not authorized")
+
+
+@pytest.fixture
+def board(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The script of the ESP32-CAM, loaded here among stand-ins for what MicroPython has and CPython has not."""
+    monkeypatch.syspath_prepend(STAND_INS)
+    for name, value in {
+        "ticks_ms": lambda: int(time.monotonic() * 1000),
+        "ticks_diff": lambda later, earlier: later - earlier,
+        "ticks_add": lambda ticks, more: ticks + more,
+        "sleep_ms": lambda ms: time.sleep(ms / 1000),
+    }.items():
+        monkeypatch.setattr(time, name, value, raising=False)
+    spec = importlib.util.spec_from_file_location("camera_micropython", CLIENTS / "camera_micropython.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    camera = f"board{random.randrange(10**6)}"
+    changed: dict[str, object] = {"HOST": "127.0.0.1", "PORT": broker.port, "CAMERA": camera.encode()}
+    changed |= {"TOPIC": f"{BASE}/{camera}".encode(), "EVERY": 10, "FIRST_PAUSE": 300, "LONGEST_PAUSE": 1000}
+    for constant, setting in changed.items():
+        setattr(module, constant, setting)
+    yield module
+    for used in ("camera", "machine", "umqtt", "umqtt.simple"):
+        sys.modules.pop(used, None)
+
+
+@pytest.fixture
+def device(board: Any) -> Iterator[Any]:
+    device = board.Device()
+    yield device
+    device.hang_up()
+
+
+def test_micropython_with_the_gateway(gateway: Gateway, board: Any, device: Any) -> None:
+    board.TOPIC = b"facegate/board"
+    assert device.ask(1, frame("obama_1")).startswith(b"match ")
+    assert device.ask(2, frame("empty_1")) == b"no_face"
+
+
+def test_micropython_asks_again_with_the_same_id_until_there_is_a_verdict(broker: Broker, device: Any) -> None:
+    answers: list[list[Said]] = [[], [BUSY], [INTERNAL], [MATCH]]
+    with standing_in(broker, lambda asked: answers[asked.again], BASE) as gateway:
+        assert device.ask(1, b"\xff\xd8\xff") == b"match 1 joe"
+    assert len({(asked.topic, asked.payload) for asked in gateway.asked}) == 1
+    assert gateway.asked[2].at - gateway.asked[1].at >= 1  # busy 1
+
+
+def test_micropython_subscribes_to_verdicts_only(broker: Broker, device: Any) -> None:
+    heard: list[bytes] = []
+    own = device.heard
+
+    def listen(topic: bytes, text: bytes) -> None:
+        heard.append(topic)
+        own(topic, text)
+
+    device.heard = listen
+    with standing_in(broker, lambda _: [MATCH], BASE):
+        device.ask(1, b"\xff\xd8\xff")
+    assert [topic.split(b"/")[2] for topic in heard] == [b"verdict"]
+
+
+def test_micropython_gives_up_in_time(board: Any, device: Any) -> None:
+    board.DEADLINE = 700
+    assert device.ask(1, b"\xff\xd8\xff") == b""
+
+
+def test_micropython_wraps_the_packet_id(broker: Broker, device: Any) -> None:
+    """All on one connection: the broker was never sent packet id 0, for which it would have hung up."""
+    with standing_in(broker, lambda _: [MATCH], BASE):
+        assert device.ask(0, b"\xff\xd8\xff") == b"match 1 joe"
+        connection, connection.pid = device.client, 65_532
+        for number in range(1, 8):
+            assert device.ask(number, b"\xff\xd8\xff") == b"match 1 joe"
+    assert device.client is connection
+    assert connection.pid == 4
+
+
+def test_without_the_wrap_the_broker_hangs_up(broker: Broker, device: Any) -> None:
+    """What the line in the script is for."""
+    device.connect()
+    device.client.pid = 65_534
+    device.client.publish(b"t", b"", False, 1)
+    with pytest.raises(OSError):  # noqa: PT011 - umqtt says no more than that
+        device.client.publish(b"t", b"", False, 1)
+
+
+def test_micropython_comes_back_after_a_restart_of_the_broker(board: Any, device: Any, tmp_path: Path) -> None:
+    with broker_running(tmp_path) as own, standing_in(own, lambda _: [MATCH], BASE):
+        board.PORT = own.port
+        assert device.ask(1, b"\xff\xd8\xff") == b"match 1 joe"
+        own.stop()
+        own.start()
+        assert device.ask(2, b"\xff\xd8\xff") == b"match 1 joe"
+
+
+def test_micropython_shows_one_picture_after_another(
+    broker: Broker, board: Any, device: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board.Device = lambda: device
+    watcher = Client(broker.port).subscribe(os.fsdecode(board.TOPIC) + "/status")
+    board.camera.pictures += [b"\xff\xd8\xff1", b"\xff\xd8\xff2"]
+    with standing_in(broker, lambda _: [MATCH], BASE) as gateway, pytest.raises(board.camera.Unplugged):
+        board.main()
+    assert capsys.readouterr().out == "match 1 joe\n" * 2
+    assert [asked.payload for asked in gateway.asked] == [b"\xff\xd8\xff1", b"\xff\xd8\xff2"]
+    assert len({asked.topic for asked in gateway.asked}) == 2
+    assert watcher.get().payload == b"online"
+    assert board.machine.WDT.fed > 0
+    watcher.close()
