@@ -19,7 +19,7 @@ KEPT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    digest: bytes
+    asked: int
     reply: Future[Reply]
     at: float = field(default_factory=time.monotonic)
 
@@ -31,18 +31,18 @@ class Answers:
         self._lock = threading.Lock()
         self._asked: OrderedDict[str, _Asked] = OrderedDict()
 
-    def ask(self, key: str, digest: bytes, submit: Callable[[], Future[Reply]]) -> Future[Reply]:
-        """The reply to what was asked by that key, which may be under way. Raises Conflict if that was another."""
+    def ask(self, key: str, asked: int, submit: Callable[[], Future[Reply]]) -> Future[Reply]:
+        """The reply to what was asked by that key, and may be under way. ``asked``: a hash. Raises Conflict if they differ."""
         with self._lock:
             self._forget()
             known = self._asked.get(key)
         if known is not None:
-            if known.digest != digest:
+            if known.asked != asked:
                 raise Conflict(f"something else was asked for as {key}: every request needs an id of its own")
             return known.reply
         reply = submit()
         with self._lock:
-            self._asked[key] = _Asked(digest, reply)
+            self._asked[key] = _Asked(asked, reply)
         reply.add_done_callback(lambda done: self._drop(key) if _passing(done) else None)
         return reply
 

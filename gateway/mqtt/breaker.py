@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.mqtt.ledger import Delivery
+from gateway.mqtt.ledger import HEAD, Delivery
 from gateway.mqtt.link import Link
 from gateway.mqtt.messages import Received
 
@@ -32,4 +32,4 @@ class Breaker:
 
 
 def _print(received: Received) -> int:
-    return hash((received.topic, received.payload))
+    return hash((received.topic, received.payload[:HEAD]))

@@ -163,7 +163,7 @@ class MqttDoor:
         if error is not None:
             if isinstance(error, Busy) and delivery.mid and not self._open:
                 return
-            log.info("%s to %s: %s", error.code, address.reply_topic, error)
+            log.log(_level(error), "%s to %s: %s", error.code, address.reply_topic, error)
         by = self._live if address.live else self._requests
         qos, expiry = 0 if address.live else 1, max(1, int(good_for))
         reply = partial(Publication, qos=qos, expiry=expiry)
@@ -212,8 +212,8 @@ class MqttDoor:
     ) -> Future[Reply]:
         if address.key is None or request.effect is not None:  # an effect is known again by the store
             return self._submit(request)
-        digest = wire.digest(address, payload, properties)
-        return self._answers.ask(address.key, digest, lambda: self._submit(request))
+        asked = hash((address.operation, address.person, tuple(properties.items()), payload))
+        return self._answers.ask(address.key, asked, lambda: self._submit(request))
 
     def _good_for(self, delivery: Delivery[Link]) -> float:
         """Seconds. What waited at the broker while we were away may be as old as that. Raises Expired."""
@@ -231,7 +231,7 @@ class MqttDoor:
         error = going_down() if reply.cancelled() else reply.exception()
         if request.live and reply.cancelled():  # a newer frame came
             return
-        if request.live and self._live.ledger.out > RESULTS:
+        if request.live and self._live.waiting > RESULTS:
             self._metrics.count("results_dropped")
         elif error is None:
             left = good_for - (time.monotonic() - delivery.at)
@@ -308,6 +308,11 @@ class MqttDoor:
 
     def _end(self) -> None:
         self._breaker.ended(self._requests.ledger.unconfirmed())
+
+
+def _level(error: GatewayError) -> int:
+    """Many are refused when one is, and to write that down would make it worse."""
+    return logging.DEBUG if isinstance(error, Busy) else logging.INFO
 
 
 def _ours(error: BaseException) -> GatewayError:

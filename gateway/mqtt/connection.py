@@ -96,6 +96,11 @@ class Connection:
         if self._first is not None:
             raise self._first
 
+    @property
+    def waiting(self) -> int:
+        """Messages that the broker has not said it has."""
+        return self._link.waiting if self._link is not None else 0
+
     def publish(self, publication: Publication) -> None:
         """Never waits; without a connection nothing is published."""
         if self._link is not None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from gateway.mqtt.messages import Publication, Received
@@ -17,6 +17,9 @@ class Acknowledges(Protocol):
 
     def acknowledge(self, mid: int) -> None: ...
 
+
+HEAD = 256
+"""Bytes of a message that are kept when it is answered, until it can be acknowledged in its turn."""
 
 NOTHING = Received("", b"", retained=False)
 
@@ -84,7 +87,7 @@ class Ledger(Generic[L]):
             if delivery.replies is not None:
                 return None
             delivery.replies, delivery.owed = replies, len(replies)
-            delivery.received = replace(delivery.received, payload=b"", size=len(delivery.received.payload))
+            delivery.received = replace(delivery.received, payload=delivery.received.payload[:HEAD])  # memory
             self._acknowledge()
             return delivery.link
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -29,6 +30,9 @@ END_S = 5.0
 
 MAX_INFLIGHT = 400
 """Messages on their way to the broker at once, where it allows so many."""
+
+THREADS = 4
+"""That may publish at the same moment, each by what was on its way just before."""
 
 NO_MAXIMUM = 65_535
 """What a broker allows that says nothing (MQTT 5.0, 3.2.2.3.3)."""
@@ -90,6 +94,8 @@ class Link:
         self._on_up = on_up
         self._on_message = on_message
         self._client = self._make(protocol)
+        self._queue: deque[tuple[Publication, Delivery[Link] | None]] = deque()
+        self._inflight = max(1, min(kind.inflight, MAX_INFLIGHT) - THREADS)
         self.up = False
         self.resumed = False
         self.receive_maximum = LEAST_MAXIMUM
@@ -119,23 +125,39 @@ class Link:
         self._heard.wait(CONNECT_S)
         return self.up or self.refusal is not None
 
+    @property
+    def waiting(self) -> int:
+        """Messages that the broker has not said it has."""
+        return len(self._queue) + self._ledger.out
+
     def ended(self, seconds: float) -> bool:
         """Waits for so long for its end."""
         return self._client.ended.wait(seconds)
 
     def publish(self, publication: Publication, delivery: Delivery[Link] | None = None) -> None:
-        """Never waits. ``delivery``: what it answers."""
+        """Never waits. ``delivery``: what it answers. Replies to what the broker waits for are as many as it delivers;
+        others are bounded by us.
+        """
         if not self.up:
             return
+        if (delivery is None or not delivery.mid) and self.waiting >= self._settings.max_queued:
+            self._metrics.count("replies_lost")
+            return
+        self._queue.append((publication, delivery))
+        self._pump()
+
+    def _pump(self) -> None:
+        """As much as the broker takes at once. Whoever is second here finds nothing left to do."""
+        while self._queue and self._ledger.out < self._inflight:
+            with contextlib.suppress(IndexError):
+                self._send(*self._queue.popleft())
+
+    def _send(self, publication: Publication, delivery: Delivery[Link] | None) -> None:
         properties = properties_of(publication) if self.five else None
         info = self._client.publish(
             publication.topic, publication.payload, publication.qos, publication.retain, properties=properties
         )
-        if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-            self._metrics.count("replies_lost")
-            log.error("a reply was lost: mqtt.max_queued (%d) messages wait already", self._settings.max_queued)
-        else:  # without a connection it is queued all the same, never to be published again by us
-            self._ledger.sent(self, info.mid, delivery)
+        self._ledger.sent(self, info.mid, delivery)  # whatever paho returns: it is queued, never to be published again
 
     def acknowledge(self, mid: int) -> None:
         self._client.ack(mid, 1)
@@ -180,8 +202,7 @@ class Link:
             manual_ack=True,
         )
         client.connect_timeout = CONNECT_S
-        client.max_queued_messages_set(self._settings.max_queued)
-        client.max_inflight_messages_set(min(self._kind.inflight, MAX_INFLIGHT))
+        client.max_inflight_messages_set(0)  # we count ourselves: paho looks through all of them at every PUBACK
         if self._kind.will is not None:
             will = self._kind.will
             client.will_set(will.topic, will.payload, will.qos, will.retain)
@@ -240,6 +261,7 @@ class Link:
             self._metrics.count("replies_refused")
             log.warning("the broker refuses a message of ours: %s", reason.getName())
         self._ledger.confirmed(self, mid)
+        self._pump()
 
     def _subscribed(self, _client: paho.Client, _data: object, _mid: int, reasons: Any, _: object) -> None:
         if any(reason.is_failure for reason in reasons):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
@@ -60,13 +61,19 @@ def received(message: MQTTMessage) -> Received:
 
 def properties_of(publication: Publication) -> Properties:
     """What MQTT 5 carries beside the payload."""
+    return _properties(publication.content_type, publication.correlation, publication.expiry)
+
+
+@lru_cache(maxsize=256)
+def _properties(content_type: str | None, correlation: bytes | None, expiry: int | None) -> Properties:
+    """Kept, since paho takes longer to make them than to send the message."""
     properties = Properties(PacketTypes.PUBLISH)
-    if publication.content_type is not None:
-        properties.ContentType = publication.content_type
-    if publication.correlation is not None:
-        properties.CorrelationData = publication.correlation
-    if publication.expiry is not None:
-        properties.MessageExpiryInterval = publication.expiry
+    if content_type is not None:
+        properties.ContentType = content_type
+    if correlation is not None:
+        properties.CorrelationData = correlation
+    if expiry is not None:
+        properties.MessageExpiryInterval = expiry
     return properties
 
 

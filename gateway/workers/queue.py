@@ -42,6 +42,10 @@ class Job:
     future: Future[Report] = field(default_factory=Future)
 
 
+STREAMS = 1000
+"""Live frames that wait at most, one of a camera; requests are bounded by a setting."""
+
+
 class FairQueue:
     def __init__(self, size: int, share: int, metrics: Metrics) -> None:
         self._size = size
@@ -49,12 +53,12 @@ class FairQueue:
         self._metrics = metrics
         self._lanes: OrderedDict[str, deque[Job]] = OrderedDict()
         self._in_work: set[str] = set()  # lanes of live frames
-        self._waiting = 0
+        self._waiting = [0, 0]  # requests, and frames of streams
         self._closed = False
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
-        return self._waiting
+        return sum(self._waiting)
 
     def put(self, job: Job, retry_after: int) -> None:
         """Raises Busy, with ``retry_after``, if the queue or the lane's share of it is full."""
@@ -89,7 +93,7 @@ class FairQueue:
             self._closed = True
             left = [job for lane in self._lanes.values() for job in lane]
             self._lanes.clear()
-            self._waiting = 0
+            self._waiting = [0, 0]
             self._changed.notify_all()
         for job in left:
             if job.live:
@@ -111,12 +115,13 @@ class FairQueue:
         if self._closed:
             raise going_down()
         lane = self._lanes.get(job.lane, ())
-        if self._waiting >= self._size:
-            raise Busy(f"the queue is full ({self._size} waiting)", retry_after)
+        size = STREAMS if job.live else self._size
+        if self._waiting[job.live] >= size:
+            raise Busy(f"the queue is full ({size} waiting)", retry_after)
         if len(lane) >= self._share:
             raise Busy(f"{job.lane} has its share of the queue waiting ({self._share})", retry_after)
         self._lanes.setdefault(job.lane, deque()).append(job)
-        self._waiting += 1
+        self._waiting[job.live] += 1
 
     def _next_lane(self) -> str | None:
         return next((name for name in self._lanes if name not in self._in_work), None)
@@ -124,7 +129,7 @@ class FairQueue:
     def _pop(self, name: str) -> Job:
         lane = self._lanes[name]
         job = lane.popleft()
-        self._waiting -= 1
+        self._waiting[job.live] -= 1
         if lane:
             self._lanes.move_to_end(name)
         else:
