@@ -194,6 +194,7 @@ class Service:
             lane=_lane(request),
             deadline=request.deadline,
             live=request.live,
+            shared=camera is not None,  # REST's callers wait for their answers, and are as many as it has threads
         )
 
     def _annotated(self, request: Request, reply: Reply) -> Future[Reply]:

@@ -23,7 +23,7 @@ LAYERS = [
     {"workers", "health"},
     {"futures", "describer", "documents"},
     {"service", "administration"},
-    {"mqtt", "rest"},
+    {"mqtt", "rest", "supervisor"},
     {"app", "clioptions"},
     {"commands"},
     {"cli"},
@@ -32,7 +32,7 @@ LAYERS = [
 LEVEL = {room: n for n, layer in enumerate(LAYERS) for room in layer}
 
 ONLY_IN = {
-    "paho": {"mqtt/connection", "mqtt/messages"},
+    "paho": {"mqtt/connection", "mqtt/link", "mqtt/messages"},
     "flask": {
         "rest/app",
         "rest/people",

@@ -289,7 +289,7 @@ def test_check_config_hides_the_password(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_check_config_refuses_what_is_wrong_in_one_line(write: Write) -> None:
     printed = check_config("--config", str(write("mqtt: {port: 0}")))
-    assert (printed.exit_code, printed.stdout) == (1, "")
+    assert (printed.exit_code, printed.stdout) == (os.EX_CONFIG, "")
     assert printed.stderr.startswith("facegate: The configuration (")
     assert printed.stderr.count("\n") == 1
 
@@ -297,7 +297,7 @@ def test_check_config_refuses_what_is_wrong_in_one_line(write: Write) -> None:
 def test_a_refusal_does_not_repeat_the_password(write: Write) -> None:
     """YAML reads these digits as a number, which is the likeliest mistake with a password."""
     printed = check_config("--config", str(write("mqtt: {password: 20251984}")))
-    assert printed.exit_code == 1
+    assert printed.exit_code == os.EX_CONFIG
     assert "20251984" not in printed.output
 
 

@@ -32,7 +32,7 @@ class Answers:
         self._asked: OrderedDict[str, _Asked] = OrderedDict()
 
     def ask(self, key: str, asked: int, submit: Callable[[], Future[Reply]]) -> Future[Reply]:
-        """The reply to what was asked by that key, and may be under way. ``asked``: a hash. Raises Conflict if they differ."""
+        """The reply to what was asked by that key; ``asked``: a hash of it. Raises Conflict if that is another."""
         with self._lock:
             self._forget()
             known = self._asked.get(key)

@@ -18,6 +18,7 @@ PROBLEM = "application/problem+json"
 STATUS = {
     "bad_request": HTTPStatus.BAD_REQUEST,
     "bad_image": HTTPStatus.BAD_REQUEST,
+    "incomplete": HTTPStatus.BAD_REQUEST,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "no_face": HTTPStatus.UNPROCESSABLE_ENTITY,

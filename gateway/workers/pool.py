@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from gateway.errors import Busy, Expired, GatewayError, StartError
+from gateway.errors import Busy, Expired, GatewayError, StartError, Timeout
 from gateway.metrics import Metrics
+from gateway.workers.deadly import DeadlyPictures
 from gateway.workers.queue import FairQueue, Job, Report
 from gateway.workers.worker import Worker
 
@@ -44,6 +45,7 @@ class Pool:
         self._count = workers
         self._picture_s = picture_s
         self._job_s = 0.05  # what a job takes, a moving average
+        self._deadly = DeadlyPictures()
         self._workers: list[Worker] = []
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -81,7 +83,7 @@ class Pool:
         """Raises Busy if there is no room for it, or none before its deadline."""
         wait = (len(self._queue) + 1) * self._job_s / self._count
         retry_after = math.ceil(wait)
-        if not job.live and time.monotonic() + wait > job.deadline:
+        if not job.live and time.monotonic() < job.deadline < time.monotonic() + wait:
             raise Busy(f"about {wait:.0f} s of work are waiting", retry_after)
         self._queue.put(job, retry_after)
         return job.future
@@ -136,8 +138,11 @@ class Pool:
             job.future.set_exception(Expired("the request waited longer than it was good for"))
             return
         try:
+            self._deadly.check(job.pictures)
             seen = worker.ask(job.pictures, job.task, self._picture_s * len(job.pictures))
         except GatewayError as error:
+            if not worker.alive and not isinstance(error, Timeout) and not self._stopping.is_set():
+                self._deadly.died(job.pictures)
             job.future.set_exception(error)
         except Exception:  # a worker that answers with nonsense must not end its keeper
             log.exception("worker %d answered with nonsense", worker.pid)

@@ -152,7 +152,7 @@ def test_a_copy_leaves_out_what_it_is_told_to(path: Path, database: Database) ->
             (descriptor(1).tobytes(), b"an unknown face" * 1000),
         )
     copy = path.with_name("copy.sqlite")
-    database.copy(copy, without="unknowns")
+    database.copy(copy, without=("unknowns",))
     traces = (descriptor(1).tobytes(), b"an unknown face", b"the door")
     assert copy.name not in files_with(path.parent, *traces)
     assert database.rows("SELECT seen FROM unknowns") == [(1,)]
@@ -207,7 +207,7 @@ def test_a_backup_that_cannot_be_written_before_a_change_is_an_error_at_start(
 ) -> None:
     written_before(path, 2)
     monkeypatch.setattr("time.strftime", lambda _: "now")
-    (path.parent / "backups" / "before-version-3-now.sqlite.new").mkdir(parents=True)
+    (path.parent / "backups" / "before-version-4-now.sqlite.new").mkdir(parents=True)
     with pytest.raises(StartError, match=r"people\.sqlite cannot be used"):
         Database(path)
     assert version_of(path) == 2

@@ -152,7 +152,7 @@ def test_a_hundred_kills_at_the_moment_of_hand_over_leave_nothing_stuck() -> Non
         for _ in range(100):
             wait_for(lambda: pool.ready > 0)
             victim = chance.choice([worker for worker in pool._workers if worker.alive])
-            jobs = [job(b"\0" * 1_000_000) for _ in range(3)]
+            jobs = [job(os.urandom(8) + b"\0" * 1_000_000) for _ in range(3)]  # of one picture two deaths are enough
             for each in jobs:
                 pool.submit(each)
             time.sleep(chance.uniform(0, 0.004))

@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import Busy
 from gateway.metrics import Metrics
 from gateway.model import Look
-from gateway.workers.queue import FairQueue, Job, Report
+from gateway.workers.queue import STREAMS, FairQueue, Job, Report
 from tests.support import wait_for
 
 NOW = 0.0
@@ -161,8 +161,15 @@ def test_a_newer_frame_replaces_even_where_the_queue_is_full(queue: FairQueue) -
     assert newer in list(taken(queue))
 
 
-def test_a_frame_that_finds_the_queue_full_is_refused_rather_than_dropped(queue: FairQueue, metrics: Metrics) -> None:
+def test_requests_take_no_room_from_streams(queue: FairQueue) -> None:
     put(queue, *(job(lane) for lane in "aabbcc"))
+    with pytest.raises(Busy, match="queue is full"):
+        put(queue, job("d"))
+    put(queue, job("d", live=True))
+
+
+def test_a_frame_that_finds_no_room_is_refused_rather_than_dropped(queue: FairQueue, metrics: Metrics) -> None:
+    put(queue, *(job(f"camera {n}", live=True) for n in range(STREAMS)))
     with pytest.raises(Busy, match="queue is full"):
         put(queue, job("d", live=True))
     assert metrics.snapshot()["frames_dropped"] == 0
