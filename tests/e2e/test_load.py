@@ -37,7 +37,7 @@ def test_over_its_share_a_camera_is_told_when_to_try_again(tmp_path: Path, broke
 
 
 def test_a_killed_worker_costs_one_request_and_the_rest_are_served(tmp_path: Path, broker: Broker) -> None:
-    two = {"processes": 2}
+    two = {"processes": 2, "queue_per_camera": 16}
     with running(settings(tmp_path / "data", broker, mqtt={"base": "kill"}, workers=two)) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
         client = Client(broker.port).subscribe("kill/porch/response/#")
@@ -56,7 +56,8 @@ def test_a_killed_worker_costs_one_request_and_the_rest_are_served(tmp_path: Pat
 
 def test_one_camera_does_not_keep_the_others_waiting(tmp_path: Path, broker: Broker) -> None:
     """The quiet camera's one request is answered among the first of the busy camera's twelve."""
-    with running(settings(tmp_path / "data", broker, mqtt={"base": "fair"}, workers={"processes": 1})) as gateway:
+    one = {"processes": 1, "queue_per_camera": 16}
+    with running(settings(tmp_path / "data", broker, mqtt={"base": "fair"}, workers=one)) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
         client = Client(broker.port).subscribe("fair/+/response/#")
         with halted(workers_of(gateway)):

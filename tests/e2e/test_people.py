@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -44,10 +45,11 @@ class House:
         """Over the bridge; the whole answer."""
         self.client.subscribe(f"{self.base}/bridge/response/{operation}")
         images = {f"image{n}": image for n, image in enumerate(fields.pop("images", ()))}
-        payload = cbor2.dumps({"transaction": "t1", **images, **fields})
+        transaction = secrets.token_hex(4)
+        payload = cbor2.dumps({"transaction": transaction, **images, **fields})
         self.client.publish(f"{self.base}/bridge/request/{operation}", payload)
         answer: dict[str, Any] = self.client.get().json
-        assert (answer["schema"], answer["transaction"]) == (1, "t1")
+        assert (answer["schema"], answer["transaction"]) == (1, transaction)
         return answer
 
     def done(self, operation: str, **fields: Any) -> dict[str, Any]:
