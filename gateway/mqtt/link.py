@@ -61,6 +61,7 @@ class _Client(paho.Client):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.ended = threading.Event()
+        self.ended.set()  # until it begins
 
     def loop_forever(self, *arguments: Any, **options: Any) -> MQTTErrorCode:
         try:
@@ -121,6 +122,7 @@ class Link:
             options["properties"] = connect_properties(self._kind.lasts, self._kind.window)
         settings = self._settings
         self._client.connect(settings.host, settings.port, settings.keepalive_s, **options)
+        self._client.ended.clear()
         self._client.loop_start()
         self._heard.wait(CONNECT_S)
         return self.up or self.refusal is not None
