@@ -223,7 +223,7 @@ def test_no_answer_names_who_went_by_another_door(here: Home, go: Callable[[Home
 
 @pytest.mark.xfail(strict=True, reason="a warning kept in the answer to somebody else's enrolment names them")
 def test_no_answer_to_others_names_who_was_erased(here: Home) -> None:
-    """The warning that a face is known as Alice (alice) already stood in the answer to the enrolment of somebody else."""
+    """That a face is known as Alice (alice) already stood in the answer to the enrolment of somebody else."""
     Change(here)()
 
     def twin() -> Document:
@@ -251,9 +251,7 @@ def test_answers_follow_who_was_merged_and_go_with_them(here: Home) -> None:
     assert files_with(here.data, b"Alice", b"alice", b"Bob", b"bob") == set()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="SqliteStore.merge hands the answers on as they are; they go when that person does"
-)
+@pytest.mark.xfail(strict=True, reason="SqliteStore.merge hands answers on as they are, names and all")
 def test_no_answer_names_who_was_merged_into_another(here: Home) -> None:
     here.registry.once(effect(), Change(here))
     Change(here, "Bob")()
@@ -404,7 +402,7 @@ def street(here: Home) -> Street:
 
 @pytest.mark.xfail(
     strict=True,
-    reason="Unknowns.forget drops the group from memory at once, and nothing brings it back when it is undone",
+    reason="Unknowns.forget drops the group from memory; undone, nothing brings it back",
 )
 def test_naming_a_group_too_late_leaves_the_group(here: Home, street: Street) -> None:
     """`timeout` says: ask again. Whoever did was told that there is no such group."""
