@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -25,7 +26,10 @@ from tests.conftest import settings
 from tests.e2e.test_mqtt import properties, workers_of
 from tests.support import MOSQUITTO, Broker, Client, Message, broker_running, frame, free_port, halted, wait_for
 
-pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
+pytestmark = [
+    pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # see `collected`
+]
 
 ANSWER_S = 3.0
 
@@ -60,6 +64,13 @@ def answer(client: Client, seconds: float = 20) -> dict[str, Any]:
 def said(reply: dict[str, Any]) -> dict[str, Any]:
     """Without what tells one message from another."""
     return {name: value for name, value in reply.items() if name not in {"id", "timestamp"}}
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Connections that ended leave sockets to be collected (tests/mqtt/test_link.py): here, and in no other test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
