@@ -1,0 +1,38 @@
+"""A connection that was never opened, for what only wants to know which one it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from gateway.config import MqttSettings
+from gateway.metrics import Metrics
+from gateway.mqtt.ledger import Delivery, Ledger
+from gateway.mqtt.link import Kind, Link
+from gateway.mqtt.messages import Publication
+
+
+class Offline(Link):
+    """Writes down what it is to publish."""
+
+    def __init__(self) -> None:
+        kind = Kind("offline", [])
+        ledger: Ledger[Link] = Ledger()
+        super().__init__(
+            MqttSettings(),
+            MQTTProtocolVersion.MQTTv5,
+            kind,
+            ledger,
+            Metrics(),
+            on_up=lambda _link: None,
+            on_message=lambda _delivery: None,
+        )
+        self.published: list[Publication] = []
+        self.subscribed: list[str] = []
+
+    def publish(self, publication: Publication, delivery: Delivery[Link] | None = None) -> None:
+        self.published.append(publication)
+
+    def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool = False) -> None:
+        self.subscribed += [topic for topic, _ in filters]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.mqtt.breaker import STRIKES, Breaker
+from gateway.mqtt.ledger import HEAD, Delivery
+from gateway.mqtt.link import Link
+from gateway.mqtt.messages import Received
+from tests.mqtt.offline import Offline
+
+
+def answered(topic: str = "facegate/porch/request/face_rec/1", payload: bytes = b"picture") -> Delivery[Link]:
+    """As the ledger keeps it, with the beginning of its payload."""
+    return Delivery(received=Received(topic, payload[:HEAD], retained=False, qos=1), link=Offline(), mid=1)
+
+
+def asked(payload: bytes = b"picture", topic: str = "facegate/porch/request/face_rec/1") -> Received:
+    return Received(topic, payload, retained=False, qos=1)
+
+
+def test_an_answer_that_ends_every_connection_is_given_up() -> None:
+    """A broker threw out who published it, the request came again with the next connection, and so for ever."""
+    breaker = Breaker()
+    for n in range(STRIKES):
+        assert not breaker.trips(asked()), n
+        breaker.ended(answered())
+    assert breaker.trips(asked())
+    assert not breaker.spent
+
+
+def test_only_that_one_is() -> None:
+    breaker = Breaker()
+    for _ in range(STRIKES):
+        breaker.ended(answered())
+    assert not breaker.trips(asked(b"another picture"))
+    assert not breaker.trips(asked(topic="facegate/yard/request/face_rec/1"))
+
+
+@pytest.mark.parametrize("between", [None, answered(payload=b"another picture")])
+def test_connections_that_end_with_something_else_speak_for_it(between: Delivery[Link] | None) -> None:
+    breaker = Breaker()
+    for each in (answered(), answered(), between, answered(), answered()):
+        breaker.ended(each)
+    assert not breaker.trips(asked())
+    breaker.ended(answered())
+    assert breaker.trips(asked())
+
+
+def test_connections_that_end_with_nothing_under_way_are_no_strikes() -> None:
+    breaker = Breaker()
+    for _ in range(3 * STRIKES):
+        breaker.ended(None)
+    assert not breaker.trips(asked())
+    assert not breaker.trips(Received("", b"", retained=False))
+    assert not breaker.spent
+
+
+def test_when_a_short_answer_is_not_taken_either_there_is_none() -> None:
+    breaker = Breaker()
+    for _ in range(STRIKES + 1):
+        breaker.ended(answered())
+    assert breaker.trips(asked())
+    assert breaker.spent
+
+
+def test_a_large_one_is_known_again_by_its_beginning() -> None:
+    """The ledger keeps only that of what is answered."""
+    breaker, payload = Breaker(), bytes(range(256)) * 1000
+    for _ in range(STRIKES):
+        breaker.ended(answered(payload=payload))
+    assert breaker.trips(asked(payload))

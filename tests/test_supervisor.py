@@ -1,0 +1,134 @@
+"""What systemd hears of us, by a socket as it has one."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from gateway import supervisor as module
+from gateway.health import Health, MqttHealth
+from gateway.people.known_faces import Progress
+from gateway.supervisor import Supervisor
+
+READY = Health(MqttHealth(True, True, True), 1, 1, workers_kept=True, store=True, known_faces=Progress(finished=True))
+AWAY = replace(READY, mqtt=MqttHealth(True, False, False))
+DEAD = replace(READY, mqtt=MqttHealth(False, True, True))
+
+
+@dataclass
+class Systemd:
+    socket: socket.socket
+
+    def hears(self) -> list[str]:
+        """The next message, by lines."""
+        return self.socket.recv(4096).decode().split("\n")
+
+    def hears_nothing(self, seconds: float = 0.2) -> bool:
+        self.socket.settimeout(seconds)
+        try:
+            self.socket.recv(4096)
+        except TimeoutError:
+            return True
+        return False
+
+
+@pytest.fixture(params=["path", "abstract"])
+def systemd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd]:
+    if request.param == "abstract" and sys.platform != "linux":
+        pytest.skip("abstract sockets are Linux's own")
+    address = str(tmp_path / "notify") if request.param == "path" else f"@facegate-{secrets.token_hex(6)}"
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    monkeypatch.setattr(module, "LOOK_S", 0.02)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind("\0" + address[1:] if address.startswith("@") else address)
+        sock.settimeout(5)
+        yield Systemd(sock)
+
+
+class Patient:
+    """Whose health is told; it may change."""
+
+    def __init__(self, health: Health) -> None:
+        self.health = health
+        self.supervisor = Supervisor(lambda: self.health)
+
+
+@pytest.fixture
+def patient() -> Iterator[Patient]:
+    patient = Patient(READY)
+    yield patient
+    patient.supervisor.stop()
+
+
+def test_ready_alive_and_at_its_end_stopping(systemd: Systemd, patient: Patient) -> None:
+    patient.supervisor.start()
+    assert systemd.hears() == ["WATCHDOG=1", "READY=1", "STATUS=ready"]
+    patient.supervisor.stop()
+    told = [systemd.hears()]
+    while told[-1] != ["STOPPING=1"]:
+        told.append(systemd.hears())
+    assert systemd.hears_nothing()
+
+
+def test_without_a_broker_it_is_alive_and_not_ready(systemd: Systemd, patient: Patient) -> None:
+    """Restarted again and again since the broker was away, the gateway recognised nobody over REST either."""
+    patient.health = AWAY
+    patient.supervisor.start()
+    for _ in range(3):
+        assert systemd.hears() == ["WATCHDOG=1", "STATUS=not ready: no broker"]
+    patient.health = READY
+    while "READY=1" not in systemd.hears():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("health", "status"),
+    [
+        (replace(READY, mqtt=MqttHealth(True, True, False)), "not ready: the broker does not pass messages on"),
+        (replace(READY, workers_ready=0), "not ready: no worker"),
+        (replace(READY, store=False), "not ready: the store takes no change"),
+        (replace(READY, known_faces=Progress()), "not ready: known faces are read"),
+        (replace(AWAY, workers_ready=0), "not ready: no broker, no worker"),
+    ],
+)
+def test_the_status_says_what_is_missing(systemd: Systemd, patient: Patient, health: Health, status: str) -> None:
+    patient.health = health
+    patient.supervisor.start()
+    assert systemd.hears() == ["WATCHDOG=1", f"STATUS={status}"]
+
+
+@pytest.mark.parametrize("health", [DEAD, replace(READY, workers_kept=False)])
+def test_who_is_not_alive_is_not_reported_to_be(systemd: Systemd, patient: Patient, health: Health) -> None:
+    """The watchdog of a gateway whose connection had no thread any more was fed for ever."""
+    patient.health = health
+    patient.supervisor.start()
+    for _ in range(3):
+        assert systemd.hears() == ["STATUS=not ready: a thread does not answer"]
+
+
+def test_without_systemd_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    supervisor = Supervisor(lambda: READY)
+    supervisor.start()
+    assert not supervisor._thread.is_alive()
+    supervisor.stop()
+
+
+def test_a_systemd_that_does_not_listen_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    supervisor = Supervisor(lambda: READY)
+    supervisor.start()
+    time.sleep(0.1)
+    assert supervisor._thread.is_alive()
+    supervisor.stop()
+    assert "systemd cannot be told how we are" in caplog.text
