@@ -107,7 +107,9 @@ class Broker:
         command = [sys.executable, "-m", "device_sim.broker", "--port", str(self.port)]
         if MOSQUITTO:
             config = self._folder / "mosquitto.conf"
-            config.write_text((ROOT / "config" / "mosquitto.conf").read_text() + self._extra)
+            # or mosquitto becomes another user, who cannot save its sessions here
+            own = "" if os.geteuid() or "user root" in self._extra else "\nuser root\n"
+            config.write_text((ROOT / "config" / "mosquitto.conf").read_text() + own + self._extra)
             command = [MOSQUITTO, "-c", str(config), *([] if self._extra else ["-p", str(self.port)])]
         with (self._folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log)

@@ -29,7 +29,7 @@ class Absence:
         if self._here > self._written + EVERY_S:
             self._written = self._here
             with contextlib.suppress(OSError):  # a full disk: then we seem to have been away for longer
-                self._path.write_text(f"{_boot()} {self._here:.0f}\n")
+                self._path.write_text(f"{_boot()} {self._here:.3f}\n")
 
     def seconds(self) -> float:
         """At most so long ago the connection stood for the last time; inf where that is not known."""
@@ -38,7 +38,7 @@ class Absence:
     def _last_time(self) -> float:
         with contextlib.suppress(OSError, ValueError):
             boot, moment = self._path.read_text().split()
-            if boot == _boot() and float(moment) <= time.monotonic():
+            if boot == _boot() and float(moment) <= time.monotonic() + 0.001:  # as it was rounded
                 return float(moment)
         return -math.inf
 

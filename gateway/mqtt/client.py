@@ -138,6 +138,7 @@ class MqttDoor:
         received = delivery.received
         if received.topic == self._canary.topic:
             self._canary.back(received.payload)
+            self._here()
             self._requests.answer(delivery)
         elif (address := self._address(delivery)) is None:
             self._requests.answer(delivery)
@@ -285,7 +286,7 @@ class MqttDoor:
         self._presence.begin(link)
 
     def _tick(self, link: Link) -> None:
-        self._absence.here()
+        self._here()
         self._canary.tick(link)
         for address, error in self._spool.due():
             self._fail(Delivery(link=link), address, error)
@@ -298,6 +299,11 @@ class MqttDoor:
             self._stuck = 0
         elif oldest < now - self._settings.answer_s - STUCK_S:
             self._get_unstuck(len(ledger))
+
+    def _here(self) -> None:
+        """Not before all that waited has come: if the connection ends before that, the rest is as old as it was."""
+        if self._canary.caught_up:
+            self._absence.here()
 
     def _get_unstuck(self, waiting: int) -> None:
         self._stuck += 1

@@ -191,6 +191,7 @@ class Link:
         ended = self._client.ended.wait(END_S)
         if ended:
             self._client.loop_stop()
+            self._client._reset_sockets()  # or the pair by which threads wake each other waits to be collected
         return ended
 
     def _make(self, protocol: MQTTProtocolVersion) -> _Client:

@@ -17,7 +17,8 @@ class RetainedTopics:
         self._path = path
         self._topics: set[str] = set()
         with contextlib.suppress(OSError, ValueError):
-            self._topics = {topic for topic in json.loads(path.read_text()) if isinstance(topic, str)}
+            topics = json.loads(path.read_text())
+            self._topics = {topic for topic in topics if isinstance(topic, str)} if isinstance(topics, list) else set()
 
     def add(self, *topics: str) -> None:
         self._keep(self._topics | set(topics))
@@ -33,6 +34,7 @@ class RetainedTopics:
         if topics == self._topics:
             return
         self._topics = topics
-        new = self._path.with_suffix(".new")
-        new.write_text(json.dumps(sorted(topics)))
-        new.replace(self._path)
+        with contextlib.suppress(OSError):  # on a full disk the next run has less to clear, and this one goes on
+            new = self._path.with_suffix(".new")
+            new.write_text(json.dumps(sorted(topics)))
+            new.replace(self._path)

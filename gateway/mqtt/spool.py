@@ -14,6 +14,7 @@ from gateway.config import UploadSettings
 from gateway.errors import Busy, Conflict, GatewayError, Incomplete, TooLarge
 from gateway.mqtt.ledger import Delivery
 from gateway.mqtt.link import Link
+from gateway.mqtt.messages import Received
 from gateway.mqtt.topics import Address
 
 RETRY_S = 10
@@ -73,17 +74,19 @@ class Spool:
         assert address.key is not None
         assert address.piece is not None
         with self._lock:
-            upload = self._uploads.get(address.key) or self._begin(delivery.received.topic, address)
+            upload = self._uploads.get(address.key) or self._begin(address)
             before = upload.address
             if (before.operation, before.person, upload.of) != (address.operation, address.person, address.piece[1]):
                 raise Conflict(f"pieces of something else came as {address.key}: every upload needs an id of its own")
             if address.piece[0] not in upload.sizes:
-                self._keep(upload, address.piece[0], delivery.received.payload)
+                self._keep(upload, delivery.received, address.piece[0])
+            self._uploads[address.key] = upload  # no sooner: what is refused takes nobody's place
             upload.address = address
             if upload.missing:
                 return None
             upload.whole = delivery
-            return upload.read()
+            with _kept():
+                return upload.read()
 
     def due(self) -> list[tuple[Address, Incomplete]]:
         """Uploads that nothing was added to for a while, each told once. Those that are answered, or too old, go."""
@@ -98,7 +101,7 @@ class Spool:
                     shutil.rmtree(upload.folder, ignore_errors=True)
         return told
 
-    def _begin(self, topic: str, address: Address) -> Upload:
+    def _begin(self, address: Address) -> Upload:
         assert address.key is not None
         assert address.piece is not None
         if address.piece[1] > self._settings.pieces:
@@ -106,20 +109,19 @@ class Spool:
         camera = f"{address.origin.camera}/"
         if sum(key.startswith(camera) for key in self._uploads) >= self._settings.per_camera:
             raise Busy(f"{self._settings.per_camera} uploads of this camera are under way", RETRY_S)
-        upload = Upload(address, self._folder / address.key)
-        with _kept():
-            upload.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (upload.folder / "topic").write_text(topic)
-        self._uploads[address.key] = upload
-        return upload
+        return Upload(address, self._folder / address.key)
 
-    def _keep(self, upload: Upload, number: int, piece: bytes) -> None:
+    def _keep(self, upload: Upload, received: Received, number: int) -> None:
+        piece = received.payload
         if upload.size + len(piece) > self._max_bytes:
             raise TooLarge(f"the whole has more than {self._max_bytes} bytes")
         if sum(each.size for each in self._uploads.values()) + len(piece) > self._settings.bytes:
             raise Busy(f"uploads of {self._settings.bytes} bytes are under way", RETRY_S)
         path = upload.folder / str(number)
         with _kept():
+            if not upload.sizes:
+                upload.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                (upload.folder / "topic").write_text(received.topic)
             new = path.with_suffix(".new")
             new.write_bytes(piece)
             new.replace(path)

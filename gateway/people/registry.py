@@ -88,6 +88,8 @@ class Registry:
         self._keep_days = keep_days
         self.beside: AbstractContextManager[object] = nullcontext()
         """What else is locked while people change, reentrant: the groups of unknown faces change with them."""
+        self.undone: Callable[[], None] = lambda: None
+        """Told when a change was begun and is not going to be."""
         self.before_removal: Callable[[str], None] = lambda _slug: None
         """Told of the id of whoever is going to go, while they still can be compared."""
         self.digests_in_folders: Callable[[Collection[str]], Collection[str]] = lambda _folders: ()
@@ -108,7 +110,11 @@ class Registry:
         if effect is None:
             return change()
         with self.beside:  # always before the store, by whichever thread
-            document = self.store.once(effect, change)
+            try:
+                document = self.store.once(effect, change)
+            except Exception:
+                self.undone()
+                raise
         self.follow()
         return document
 

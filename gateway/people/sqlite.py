@@ -159,7 +159,6 @@ class SqliteStore:
             moved = db.execute("UPDATE OR IGNORE pictures SET person = ? WHERE person = ?", (other, one)).rowcount
             db.execute("UPDATE folders SET person = ? WHERE person = ?", (other, one))
             note(db, door, "merge", one, moved)
-            db.execute("UPDATE effects SET person = ? WHERE person = ?", (into, slug))
             drop(db, one)
             changed(db, other)
             note(db, door, "merged", other, moved)

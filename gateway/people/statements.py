@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -63,11 +64,12 @@ def changed(db: sqlite3.Connection, person: int) -> None:
 
 
 def drop(db: sqlite3.Connection, person: int) -> None:
-    """With every answer that names them."""
+    """With every answer that names them, be it in a warning to somebody else."""
     revision = _next(db)
+    slug, name = db.execute("SELECT slug, name FROM people WHERE id = ?", (person,)).fetchone()
     db.execute(
-        "UPDATE effects SET person = NULL, reply = NULL WHERE person = (SELECT slug FROM people WHERE id = ?)",
-        (person,),
+        "UPDATE effects SET person = NULL, reply = NULL WHERE person = ?1 OR instr(reply, ?1) OR instr(reply, ?2)",
+        (slug, json.dumps(name, ensure_ascii=False)[1:-1]),
     )
     db.execute("DELETE FROM people WHERE id = ?", (person,))
     db.execute("INSERT INTO gone VALUES (?, ?)", (person, revision))

@@ -90,9 +90,8 @@ class Unknowns:
         self._unsaved: set[int] = set()
         if tidies:
             groups.forget_others() if most else groups.forget_all()
-        if most:
-            self._groups = {group.id: group for group in groups.load()}
-        registry.before_removal, registry.beside = self.forget_like, self._lock
+        self._load()
+        registry.before_removal, registry.beside, registry.undone = self.forget_like, self._lock, self._load
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="unknowns")
 
@@ -152,6 +151,12 @@ class Unknowns:
                 found = self._gallery.of(slug, group.mean())
                 if self._decision.score(found.similarity, found.pictures) >= self._decision.verification():
                     self.forget(group.id)
+
+    def _load(self) -> None:
+        """As they are in the store; what was seen in the last seconds may be lost."""
+        with self._lock:
+            self._groups = {group.id: group for group in self._store.load()} if self._most else {}
+            self._unsaved.clear()
 
     def _watch(self) -> None:
         saved = time.monotonic()

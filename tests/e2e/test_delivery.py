@@ -324,7 +324,6 @@ def test_a_broker_that_is_restarted_in_order_loses_nothing_that_waits(tmp_path: 
             device.close()
 
 
-@pytest.mark.xfail(strict=True, reason="Absence.here is told at the ticks only, the first of them TICK_S after CONNACK")
 def test_a_connection_that_ends_before_its_first_tick_was_one(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,7 +334,6 @@ def test_a_connection_that_ends_before_its_first_tick_was_one(
         assert gateway.mqtt._absence.seconds() < 60
 
 
-@pytest.mark.xfail(strict=True, reason="MqttDoor._tick tells Absence.here though the canary is not back")
 def test_who_has_not_caught_up_was_not_there(tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that ends in the middle of what waited: by the next one, the rest of it would seem to be of now."""
     monkeypatch.setattr(canary.Canary, "back", lambda _self, _payload: None)

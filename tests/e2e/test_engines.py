@@ -14,7 +14,7 @@ from tests.support import Broker, Client, frame, wait_for
 
 def who(broker: Broker, base: str, picture: str) -> str | None:
     client = Client(broker.port).subscribe(f"{base}/porch/response/#")
-    client.publish(f"{base}/porch/request/face_rec/1", frame(picture))
+    client.publish(f"{base}/porch/request/face_rec/{picture}", frame(picture))
     result = client.get(60).json
     client.close()
     assert result["status"] == "ok"

@@ -76,7 +76,6 @@ def test_a_machine_that_does_not_name_its_boots(path: Path, monkeypatch: pytest.
     assert Absence(path).seconds() < 2
 
 
-@pytest.mark.xfail(strict=True, reason="Absence.here rounds up to half a second into the future, which is not trusted")
 def test_who_is_back_at_once_was_not_away(path: Path) -> None:
     """Killed and started within half a second, everything that waited was answered `expired`."""
     while not 0.5 < time.monotonic() % 1 < 0.8:

@@ -48,7 +48,6 @@ def test_a_broker_that_is_away_costs_no_open_files(uncollected: None) -> None:
     assert open_files() <= before
 
 
-@pytest.mark.xfail(strict=True, reason="Link.abort leaves paho's pair of sockets to be collected")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_connection_that_ended_holds_no_open_files(broker: Broker, uncollected: None) -> None:
     """paho closes what it wakes its thread by only when the client is collected, which is in a cycle: that may last."""

@@ -252,7 +252,6 @@ def test_a_disk_that_takes_no_piece_is_a_gateway_error_and_it_may_come_again(tab
     assert table.add(1, 2) == WHOLE
 
 
-@pytest.mark.xfail(strict=True, reason="Spool.add: Upload.read stands outside _kept, so an OSError goes out as it is")
 def test_a_disk_that_gives_a_piece_no_more_is_a_gateway_error(table: Table) -> None:
     """Raised as it was, nobody answered: the request was stuck, the connection was begun anew, and then the gateway
     ended.
@@ -263,7 +262,6 @@ def test_a_disk_that_gives_a_piece_no_more_is_a_gateway_error(table: Table) -> N
         table.add(1, 2)
 
 
-@pytest.mark.xfail(strict=True, reason="Spool._begin enters an upload before its first piece is kept, for keep_s")
 def test_a_first_piece_that_is_refused_takes_no_place_of_its_camera(tmp_path: Path) -> None:
     table = Table(tmp_path / "uploads", per_camera=1)
     with pytest.raises(TooLarge):
