@@ -194,7 +194,7 @@ class Service:
             lane=_lane(request),
             deadline=request.deadline,
             live=request.live,
-            shared=camera is not None,  # REST's callers wait for their answers, and are as many as it has threads
+            shared=camera is not None,  # over REST come many, by one lane
         )
 
     def _annotated(self, request: Request, reply: Reply) -> Future[Reply]:

@@ -84,7 +84,9 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread that keeps it does: it need not be connected."""
+        """Whether the thread that keeps it ticks: it need not be connected."""
+        if self._thread.ident is None:
+            return True  # not begun yet
         return self._thread.is_alive() and time.monotonic() < self._ticked + 4 * CONNECT_S
 
     def start(self) -> None:

@@ -29,7 +29,7 @@ class Job:
     ``lane``: whose it is; lanes are served in turn. A ``live`` job is a frame of a stream: a newer one of its lane
     replaces it while it waits (its future is then cancelled, and ``dropped`` counts on), and only one of a lane is
     in work at a time, so that results come in the order of the frames.
-    ``shared``: its lane may have only a share of the queue. ``deadline``: on the clock of ``time.monotonic``.
+    ``shared``: its lane has a camera's share of the queue; else it may have half. ``deadline``: on the clock of ``time.monotonic``.
     """
 
     pictures: tuple[bytes, ...]
@@ -119,8 +119,9 @@ class FairQueue:
         size = STREAMS if job.live else self._size
         if self._waiting[job.live] >= size:
             raise Busy(f"the queue is full ({size} waiting)", retry_after)
-        if job.shared and len(lane) >= self._share:
-            raise Busy(f"{job.lane} has its share of the queue waiting ({self._share})", retry_after)
+        share = self._share if job.shared else max(self._share, self._size // 2)
+        if len(lane) >= share:
+            raise Busy(f"{job.lane} has its share of the queue waiting ({share})", retry_after)
         self._lanes.setdefault(job.lane, deque()).append(job)
         self._waiting[job.live] += 1
 

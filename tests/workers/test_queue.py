@@ -263,3 +263,17 @@ def test_nothing_is_lost_or_doubled_between_many_threads(metrics: Metrics) -> No
         found = [each for taker in takers for each in taker.result(30)]
     assert {id(each) for each in found} == {id(each) for each in jobs}
     assert len(found) == 500
+
+
+def test_a_lane_of_many_askers_may_have_half_the_queue(metrics: Metrics) -> None:
+    """All that comes over REST is one lane."""
+    queue = FairQueue(8, 2, metrics)
+    for _ in range(4):
+        each = job("over REST")
+        each.shared = False
+        put(queue, each)
+    last = job("over REST")
+    last.shared = False
+    with pytest.raises(Busy, match=r"its share of the queue waiting \(4\)"):
+        put(queue, last)
+    put(queue, job("porch"))
