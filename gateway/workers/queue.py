@@ -29,7 +29,8 @@ class Job:
     ``lane``: whose it is; lanes are served in turn. A ``live`` job is a frame of a stream: a newer one of its lane
     replaces it while it waits (its future is then cancelled, and ``dropped`` counts on), and only one of a lane is
     in work at a time, so that results come in the order of the frames.
-    ``shared``: its lane has a camera's share of the queue; else it may have half. ``deadline``: on the clock of ``time.monotonic``.
+    ``shared``: its lane has a camera's share of the queue; else it may have half. ``deadline``: on the clock of
+    ``time.monotonic``.
     """
 
     pictures: tuple[bytes, ...]
