@@ -205,5 +205,7 @@ class Link:
         self._greeting.put(f"The broker at {self._broker} does not let us in: {reason}.")
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        if not any(paho.topic_matches_sub(wanted, message.topic) for wanted, _ in self._filters):
+            return  # amqtt 0.12 gives what is retained to whoever connects, asked for or not
         correlation = getattr(message.properties, "CorrelationData", None)
         self._receive(message.topic, bytes(message.payload), correlation)
