@@ -29,6 +29,7 @@ def environment(data: Path, broker: Broker, rest_port: int, *, empty: bool = Fal
         "FACEGATE_DATA": str(data if empty else furnished(data)),
         "FACEGATE_MQTT__HOST": "127.0.0.1",
         "FACEGATE_MQTT__PORT": str(broker.port),
+        "FACEGATE_MQTT__BASE": f"cli-{rest_port}",  # a second gateway on one base leaves
         "FACEGATE_REST__PORT": str(rest_port),
         "FACEGATE_PEOPLE__FOLDER": str(KNOWN_FACES),
     }

@@ -156,13 +156,17 @@ class Link:
 
     def _send(self, publication: Publication, delivery: Delivery[Link] | None) -> None:
         properties = properties_of(publication) if self.five else None
-        info = self._client.publish(
-            publication.topic, publication.payload, publication.qos, publication.retain, properties=properties
-        )
+        try:
+            info = self._client.publish(
+                publication.topic, publication.payload, publication.qos, publication.retain, properties=properties
+            )
+        except OSError:  # it has just ended
+            return
         self._ledger.sent(self, info.mid, delivery)  # whatever paho returns: it is queued, never to be published again
 
     def acknowledge(self, mid: int) -> None:
-        self._client.ack(mid, 1)
+        with contextlib.suppress(OSError):  # it has just ended
+            self._client.ack(mid, 1)
 
     def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool = False) -> None:
         """``retained``: with what the broker holds on these topics."""
@@ -177,7 +181,8 @@ class Link:
 
     def close(self) -> None:
         """In order: what is queued goes out before it."""
-        self._client.disconnect()
+        with contextlib.suppress(OSError):  # it has just ended by itself
+            self._client.disconnect()
         self._client.ended.wait(END_S)
         self.abort()
 
