@@ -61,9 +61,9 @@ class Bridge:
                     raise BadRequest(f"{address.operation} needs a transaction, by which its answer is known again")
                 digest = wire.digest(address, delivery.received.payload, {})
                 effect = Effect(f"bridge/{transaction}", digest, delivery.at + seconds)
-        except GatewayError as error:
+        except Exception as error:
             self._metrics.count("errors")
-            self._refuse(delivery, address, transaction, error)
+            self._refuse(delivery, address, transaction, self._ours(error))
             return
         if effect is None:
             slow = Timeout("it takes longer than MQTT waits for (mqtt.answer_s): ask over REST")

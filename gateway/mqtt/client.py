@@ -200,9 +200,9 @@ class MqttDoor:
             within = min(good_for, self._settings.answer_s)
             request = wire.read(address, payload, self._limits, received.properties, within)
             reply = self._reply(request, address, payload, received.properties)
-        except GatewayError as error:
+        except Exception as error:  # whatever it is: what is not answered is delivered again, for ever
             self._metrics.count("errors")
-            self._fail(delivery, address, error)
+            self._fail(delivery, address, _ours(error))
             return
         if request.effect is None:
             delivery.give_up = partial(self._fail, delivery, address, Timeout("it could not be answered in time"))
@@ -256,9 +256,9 @@ class MqttDoor:
             if address.fault:
                 raise BadRequest(address.fault)
             whole = self._spool.add(delivery, address)
-        except GatewayError as error:
+        except Exception as error:
             self._metrics.count("errors")
-            self._fail(delivery, address, error)
+            self._fail(delivery, address, _ours(error))
             return
         if whole is None:
             self._requests.answer(delivery)

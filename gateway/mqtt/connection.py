@@ -66,6 +66,8 @@ class Connection:
         self._metrics = metrics
         self.ledger: Ledger[Link] = Ledger()
         self._make = partial(Link, ledger=self.ledger, metrics=metrics, on_up=on_up, on_message=on_message)
+        self.receive_maximum = LEAST_MAXIMUM
+        """Messages that the broker takes at once, as it said when it was there last."""
         self._link: Link | None = None
         self._first: StartError | None = None
         self._tried = threading.Event()
@@ -76,11 +78,6 @@ class Connection:
     @property
     def connected(self) -> bool:
         return self._link is not None and self._link.up
-
-    @property
-    def receive_maximum(self) -> int:
-        """Messages that the broker takes at once, if it said so."""
-        return self._link.receive_maximum if self._link is not None else LEAST_MAXIMUM
 
     @property
     def alive(self) -> bool:
@@ -102,11 +99,6 @@ class Connection:
     def waiting(self) -> int:
         """Messages that the broker has not said it has."""
         return self._link.waiting if self._link is not None else 0
-
-    def publish(self, publication: Publication) -> None:
-        """Never waits; without a connection nothing is published."""
-        if self._link is not None:
-            self._link.publish(publication)
 
     def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool = False) -> None:
         if self._link is not None:
@@ -175,7 +167,7 @@ class Connection:
         if not link.up:
             self._turned_away(link, heard)
             return None
-        self._protocols = [protocol]
+        self._protocols, self.receive_maximum = [protocol], link.receive_maximum
         return self._keep(link)
 
     def _keep(self, link: Link) -> float:
@@ -210,7 +202,7 @@ class Connection:
         if len(self._protocols) > 1 and (not heard or link.refusal == _WRONG_PROTOCOL):
             self._protocols.append(self._protocols.pop(0))
             if self._protocols[0] == MQTTProtocolVersion.MQTTv311:
-                return  # at once
+                return  # the next try is that one
         told = (
             f"refuses us: {link.refusal} (mqtt.user, mqtt.password)" if heard else "does not answer as an MQTT broker"
         )

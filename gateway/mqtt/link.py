@@ -258,10 +258,13 @@ class Link:
         self._heard.set()
 
     def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        with self._contained("a message could not be handled"):
+        with self._contained("a message could not be read"):
             delivery = Delivery(received=received(message), link=self, mid=message.mid if message.qos else 0)
             self._ledger.arrived(delivery)
-            self._on_message(delivery)
+            with self._contained("a message could not be handled"):
+                self._on_message(delivery)
+                return
+            self._ledger.answer(delivery, ())  # or it would be delivered again, and fail again, for ever
 
     def _published(self, _client: paho.Client, _data: object, mid: int, reason: ReasonCode, _: object) -> None:
         """Under paho's lock. A reason that says no is final: the same message would be refused again."""

@@ -39,35 +39,35 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """What a search sees.
+    """What a search sees. The matrix and the list go on growing behind it, the rest is its own.
 
-    ``matrix``: float32, (rows, COLUMNS), ready to be compared; ``pictures``: of each row's person, 0 where nobody is
-    (any more). ``counters``: (m, COLUMNS), faces wrongly taken for ``accused``.
+    ``matrix``: float32, (rows and spare ones, COLUMNS), ready to be compared; ``pictures``: uint8, (rows,), of each
+    row's person, 0 where nobody is any more. ``counters``: (m, COLUMNS), faces wrongly taken for ``accused``.
+    ``retired``: how many rows have been retired since the start.
     """
 
     matrix: NDArray[np.float32]
-    pictures: NDArray[np.uint8]
     people: list[Person]
+    pictures: NDArray[np.uint8]
     accused: list[int]
     counters: NDArray[np.float32]
+    retired: int
 
     def nearest(self, compared: NDArray[np.float32], limits: NDArray[np.float32]) -> list[Candidate]:
         """The best two who are not ruled out."""
-        rows = len(self.people)
+        rows = len(self.pictures)
         similarities = self.matrix[:rows] @ compared
         for row, alike in zip(self.accused, self.counters @ compared, strict=True):
             if alike >= similarities[row]:
                 similarities[row] = -np.inf
-        surplus = similarities - limits.take(self.pictures[:rows])
+        surplus = similarities - limits.take(self.pictures)
         found: list[Candidate] = []
-        for _ in range(min(3, rows)):
+        for _ in range(min(2, rows)):
             row = int(surplus.argmax())
-            best = self._candidate(row, similarities[row])
-            twice = any(best.person.slug == each.person.slug for each in found)  # who is just being changed
-            if surplus[row] > -np.inf and not twice:
-                found.append(best)
+            if surplus[row] > -np.inf:
+                found.append(self._candidate(row, similarities[row]))
             surplus[row] = -np.inf
-        return found[:2]
+        return found
 
     def candidate(self, row: int, compared: NDArray[np.float32]) -> Candidate:
         similarity = self.matrix[row] @ compared
@@ -79,7 +79,10 @@ class _Rows:
 
 
 class Gallery:
-    """Searched by many threads while one at a time changes it: rows are added and retired, never written anew."""
+    """Searched by many threads while one at a time changes it: rows are added and retired, never written anew.
+
+    A search takes no lock: it sees the rows as they stood when it began, and begins again if one was retired meanwhile.
+    """
 
     def __init__(self, similarity: Similarity | None = None) -> None:
         """``similarity``: the plain cosine unless given."""
@@ -88,7 +91,8 @@ class Gallery:
         self._row_of: dict[str, int] = {}
         self._slugs: dict[int, str] = {}  # by the store's key
         self._accused: dict[str, NDArray[np.float32]] = {}  # by slug their counter-examples
-        self._rows = _Rows(*self._room(0), [], [], np.empty((0, COLUMNS), np.float32))
+        nobody = np.empty((0, COLUMNS), np.float32)
+        self._rows = _Rows(self._room(0), [], np.empty(0, np.uint8), [], nobody, retired=0)
 
     def __contains__(self, slug: str) -> bool:
         return slug in self._row_of
@@ -108,8 +112,9 @@ class Gallery:
         """
         compared = self._similarity.probes(probe[None])[0]
         while True:
-            found = self._rows.nearest(compared, limits)
-            if all(each.person.slug in self._row_of for each in found):  # nobody went while we searched
+            rows = self._rows
+            found = rows.nearest(compared, limits)
+            if self._rows.retired == rows.retired:
                 return Nearest(tuple(found), len(self))
 
     def of(self, slug: str, probe: Descriptor) -> Candidate:
@@ -129,54 +134,45 @@ class Gallery:
     def apply(self, changes: Changes) -> None:
         """From then on nobody who is gone is found, not even by a search that had begun."""
         with self._changing:
-            for key in changes.gone:
-                self._retire(self._forget(key))
-            self._add(changes.roll)
+            gone = [self._row_of.pop(self._slugs.pop(key)) for key in changes.gone if key in self._slugs]
+            rows, more = self._rows, len(changes.roll.keys)
+            if len(rows.pictures) + more > len(rows.matrix):
+                rows, gone = self._moved(more), []
+            self._rows = now = self._with(changes.roll, rows, gone)
+            now.matrix[np.flatnonzero(now.pictures == 0)] = 0  # nothing of them stays; searches see it, and begin again
 
     def _row(self, slug: str) -> int:
         if (row := self._row_of.get(slug)) is None:
             raise UnknownPerson(f"nobody with the id {slug!r} is known")
         return row
 
-    def _forget(self, key: int) -> int | None:
-        """Nobody has that key any more; gives the row that was theirs."""
-        slug = self._slugs.pop(key, None)
-        return None if slug is None else self._row_of.pop(slug)
-
-    def _retire(self, row: int | None) -> None:
-        if row is not None:
-            self._rows.pictures[row] = 0  # its limit is infinite
-            self._rows.matrix[row] = 0
-
-    def _add(self, roll: Roll) -> None:
-        rows, first = self._rows, len(self._rows.people)
-        matrix, pictures, people = rows.matrix, rows.pictures, rows.people
-        if first + len(roll.keys) > len(matrix):
-            matrix, pictures, people = self._moved(len(roll.keys))
-            first = len(people)
-        end = first + len(roll.keys)
-        matrix[first:end] = self._similarity.templates(roll.descriptors)
-        people.extend(roll.people)  # they count from when they have pictures
-        before = [self._row_of[self._slugs[key]] for key in roll.keys.tolist() if key in self._slugs]
-        self._slugs.update(zip(roll.keys.tolist(), (person.slug for person in roll.people), strict=True))
+    def _with(self, roll: Roll, rows: _Rows, gone: list[int]) -> _Rows:
+        """With those on the roll, and without the rows that they had before and those that are ``gone``."""
+        keys = roll.keys.tolist()
+        first, end = len(rows.pictures), len(rows.pictures) + len(keys)
+        rows.matrix[first:end] = self._similarity.templates(roll.descriptors)
+        rows.people.extend(roll.people)
+        retired = gone + [self._row_of[self._slugs[key]] for key in keys if key in self._slugs]
+        self._slugs.update(zip(keys, (person.slug for person in roll.people), strict=True))
         self._row_of.update((person.slug, row) for row, person in enumerate(roll.people, first))
-        self._rows = _Rows(matrix, pictures, people, *self._accusations(roll))
-        pictures[first:end] = np.minimum(roll.pictures, MOST_PICTURES)
-        for row in before:  # only now: nobody is a stranger while they change
-            self._retire(row)
+        pictures = np.append(rows.pictures, np.minimum(roll.pictures, MOST_PICTURES).astype(np.uint8))
+        pictures[retired] = 0  # their limit is infinite
+        accused, counters = self._accusations(roll)
+        return _Rows(rows.matrix, rows.people, pictures, accused, counters, rows.retired + len(retired))
 
-    def _moved(self, more: int) -> tuple[NDArray[np.float32], NDArray[np.uint8], list[Person]]:
-        """Everybody who is here, in larger arrays. Searches under way go on in the old ones."""
+    def _moved(self, more: int) -> _Rows:
+        """Everybody who is here, in larger arrays."""
         rows, here = self._rows, list(self._row_of.items())
-        matrix, pictures = self._room(len(here) + more)
+        matrix = self._room(len(here) + more)
         old = np.array([row for _, row in here], np.intp)
-        matrix[: len(old)], pictures[: len(old)] = rows.matrix[old], rows.pictures[old]
+        matrix[: len(old)] = rows.matrix[old]
         self._row_of = {slug: row for row, (slug, _) in enumerate(here)}
-        return matrix, pictures, [rows.people[row] for row in old.tolist()]
+        people = [rows.people[row] for row in old.tolist()]
+        nobody = np.empty((0, COLUMNS), np.float32)
+        return _Rows(matrix, people, rows.pictures[old], [], nobody, rows.retired + 1)
 
-    def _room(self, rows: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        wanted = int(rows * SPARE) + 16
-        return np.zeros((wanted, COLUMNS), np.float32), np.zeros(wanted, np.uint8)
+    def _room(self, rows: int) -> NDArray[np.float32]:
+        return np.zeros((int(rows * SPARE) + 16, COLUMNS), np.float32)
 
     def _accusations(self, roll: Roll) -> tuple[list[int], NDArray[np.float32]]:
         """The rows that there are counter-examples against, and these."""

@@ -80,9 +80,9 @@ class Pool:
             worker.kill()
 
     def submit(self, job: Job) -> Future[Report]:
-        """Raises Busy if there is no room for it, or none before its deadline."""
-        wait = (len(self._queue) + 1) * self._job_s / self._count
-        retry_after = math.ceil(wait)
+        """Raises Busy if there is no room for it, or none before its deadline as long as the others are to take."""
+        wait = len(self._queue) * self._job_s / self._count
+        retry_after = math.ceil(wait + self._job_s)
         if not job.live and time.monotonic() < job.deadline < time.monotonic() + wait:
             raise Busy(f"about {wait:.0f} s of work are waiting", retry_after)
         self._queue.put(job, retry_after)

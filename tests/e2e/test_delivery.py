@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import random
@@ -26,10 +25,7 @@ from tests.conftest import settings
 from tests.e2e.test_mqtt import properties, workers_of
 from tests.support import MOSQUITTO, Broker, Client, Message, broker_running, frame, free_port, halted, wait_for
 
-pytestmark = [
-    pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # see `collected`
-]
+pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
 
 ANSWER_S = 3.0
 
@@ -64,13 +60,6 @@ def answer(client: Client, seconds: float = 20) -> dict[str, Any]:
 def said(reply: dict[str, Any]) -> dict[str, Any]:
     """Without what tells one message from another."""
     return {name: value for name, value in reply.items() if name not in {"id", "timestamp"}}
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Connections that ended leave sockets to be collected (tests/mqtt/test_link.py): here, and in no other test."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture
@@ -198,6 +187,19 @@ def test_an_enrolment_needs_an_id(site: Site, phone: Client) -> None:
     assert site.gateway.known.store.named("Nobody") is None
 
 
+def test_a_fault_of_ours_is_answered_and_not_delivered_for_ever(
+    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left unacknowledged it came again with every connection, failed again, and ended the gateway in the end."""
+    monkeypatch.setattr(site.gateway.mqtt, "_submit", lambda _: 1 / 0)
+    phone.publish("facegate/porch/request/face_rec/fault", frame("obama_1"))
+    assert answer(phone)["code"] == "internal"
+    monkeypatch.undo()
+    wait_for(lambda: len(site.gateway.mqtt._requests.ledger) == 0)
+    phone.publish("facegate/porch/request/face_rec/sound", frame("obama_1"))
+    assert answer(phone)["status"] == "ok"
+
+
 def test_an_enrolment_is_done_once_also_across_a_restart(tmp_path: Path, own: Broker, device: Client) -> None:
     """The reply was lost with the gateway, and the repeat was a second enrolment."""
     config = lone(tmp_path / "data", own, cameras={"porch": {"operations": ["enroll"]}})
@@ -263,7 +265,8 @@ def test_what_takes_too_long_is_told_so_and_the_next_are_served(site: Site, phon
         assert time.monotonic() - began == pytest.approx(ANSWER_S, abs=1.5)
         wait_for(lambda: len(site.gateway.mqtt._requests.ledger) == 0, 2)
     phone.publish("facegate/porch/request/detect/next", frame("obama_1"))
-    assert answers(phone)["next"]["status"] == "ok"
+    following = answers(phone)["next"]
+    assert following["status"] == "ok"
     phone.publish("facegate/porch/request/detect/slow", frame("obama_1"))
     assert answer(phone)["status"] == "ok"  # `timeout` is no answer to keep
 

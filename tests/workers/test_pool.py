@@ -200,3 +200,14 @@ def test_stop_refuses_what_waits_and_ends_the_processes() -> None:
     with pytest.raises(Busy, match="going down"):
         second.future.result(0)
     assert all(process.poll() is not None for process in processes)
+
+
+def test_after_one_that_took_long_the_next_is_still_let_in() -> None:
+    """Who is refused takes no time, so that the gateway never learned that the others are quick again."""
+    with running_pool(QUICK, workers=1) as (pool, _):
+        with halted(pids(pool)):
+            slow = pool.submit(job(b"1"))
+            time.sleep(2)
+        slow.result(30)
+        assert pool._job_s > 0.1
+        pool.submit(job(b"2", deadline=time.monotonic() + 0.1)).result(30)
