@@ -82,6 +82,7 @@ class Gateway:
             settings.uploads,
             settings.data,
             self.service.submit,
+            self.pool.check_room,
             administration.submit,
             self.health,
             _info(settings),

@@ -62,7 +62,7 @@ class MqttSettings(_Section):
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     keepalive_s: int = Field(default=30, ge=5, le=3600)
     answer_s: Seconds = 10
-    window: int = Field(default=200, ge=1, le=1000)
+    window: int = Field(default=1000, ge=1, le=10_000)
     response_topics: tuple[str, ...] = ()
     max_queued: int = Field(default=1000, ge=1)
 

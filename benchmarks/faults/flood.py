@@ -5,17 +5,20 @@ from __future__ import annotations
 import random
 import statistics
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.crashes import Say
+from benchmarks.faults.cores import Cores, apart
+from benchmarks.faults.crashes import PER_WORKER, Say
 from benchmarks.faults.figures import in_ms, percentile
 from benchmarks.faults.history import History
 from benchmarks.faults.house import House
 from benchmarks.faults.sender import Sending, Tally, Task, send
 
 CAMERAS = [f"quiet{n}" for n in range(10)]
-QUIET_RATE = 10.0
+QUIET = 0.4
+"""The share of what can be done that the others ask for, all together."""
 FLOOD_RATE = 300.0
 SECONDS = 20.0
 LIMIT = 2.0
@@ -25,10 +28,12 @@ LIMIT = 2.0
 def flood(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, Any]:
     """Raises SimError, or OSError."""
     done = []
-    with House(folder, History(), random.Random(0), workers=workers) as house:
-        send(Task(house.port, CAMERAS, 3, rate=QUIET_RATE))  # connections and caches
+    cores = apart()
+    workers = cores.workers(workers)
+    with House(folder, History(), random.Random(0), workers=workers, cores=cores.house) as house:
+        send(Task(house.port, CAMERAS, 3, outstanding=workers, cores=cores.senders))  # connections and caches
         for n in range(rounds):
-            done.append(one_round(house.port))
+            done.append(one_round(house.port, workers, cores))
             say(f"round {n + 1}: {done[-1]['ratio']} times")
         rss = house.rss_mb_max
     ratio = statistics.median(each["ratio"] for each in done)
@@ -47,20 +52,23 @@ def flood(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, Any
         "flood": dict(floods),
         "rounds": done,
         "workers": workers,
+        "cores": asdict(cores),
         "rss_mb_max": round(rss, 1),
         "in_limits": ratio <= LIMIT and unanswered == 0,
     }
 
 
-def one_round(port: int) -> dict[str, Any]:
-    quiet = Task(port, CAMERAS, SECONDS, rate=QUIET_RATE)
+def one_round(port: int, workers: int, cores: Cores) -> dict[str, Any]:
+    peak = send(Task(port, CAMERAS, SECONDS / 2, outstanding=PER_WORKER * workers, cores=cores.senders)).accepted_per_s
+    quiet = Task(port, CAMERAS, SECONDS, rate=QUIET * peak, cores=cores.senders)
     alone = send(quiet)
-    flooding = Sending(Task(port, ["flooder"], SECONDS, rate=FLOOD_RATE))
+    flooding = Sending(Task(port, ["flooder"], SECONDS, rate=FLOOD_RATE, cores=cores.senders))
     beside = send(quiet)
     flooded = flooding.tally()
     before, meanwhile = p95(alone), p95(beside)
     return {
         "ratio": round(meanwhile / before, 3),
+        "quiet_per_s": round(quiet.rate, 2),
         "undisturbed_p95_ms": in_ms(before),
         "flooded_p95_ms": in_ms(meanwhile),
         "quiet_unanswered": alone.sent + beside.sent - alone.answered - beside.answered,

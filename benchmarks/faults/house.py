@@ -8,7 +8,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ OPERATIONS = '["face_rec","face_match","verify","detect","enroll"]'
 
 
 class House:
-    """``way_in``: the port by which the gateway finds the broker, where a proxy stands between them.
+    """``way_in``: the port by which the gateway finds the broker, where a proxy stands between them. ``cores``: the
+    only ones that broker and gateway run on, if any are named.
 
     One thread of ours starts again what ended; whoever breaks something only ends it.
     """
@@ -43,6 +44,7 @@ class House:
         settings: Mapping[str, str] | None = None,
         port: int | None = None,
         way_in: int | None = None,
+        cores: Collection[int] = (),
     ) -> None:
         self.port, self.rest_port = port or free_port(), free_port()
         self._history = history
@@ -51,6 +53,7 @@ class House:
         self.exits = 0
         """How often the gateway ended by itself."""
         self._told = False
+        self._cores = cores
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="house")
         self.broker = self._make_broker(folder / "broker")
@@ -65,7 +68,7 @@ class House:
             **(settings or {}),
         }
         command = [sys.executable, "-m", "gateway", "run"]
-        self.gateway = Process(command, log=folder / "gateway.log", folder=ROOT, environment=environment)
+        self.gateway = Process(command, log=folder / "gateway.log", folder=ROOT, environment=environment, cores=cores)
         self._log = folder / "gateway.log"
 
     def __enter__(self) -> House:
@@ -172,7 +175,8 @@ class House:
         own = "\nuser root\n" if os.geteuid() == 0 else ""
         conf = folder / "mosquitto.conf"
         conf.write_text((ROOT / "config" / "mosquitto.conf").read_text() + own)
-        return Process([program, "-c", str(conf), "-p", str(self.port)], log=folder / "broker.log", folder=folder)
+        command = [program, "-c", str(conf), "-p", str(self.port)]
+        return Process(command, log=folder / "broker.log", folder=folder, cores=self._cores)
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().split("\n") if self._log.exists() else [""]

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +29,19 @@ class Process:
     """In a session of its own, so that Ctrl-C reaches only us. All that it prints is added to the file ``log``."""
 
     def __init__(
-        self, command: Sequence[str], *, log: Path, folder: Path, environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        cores: Collection[int] = (),
     ) -> None:
+        """``cores``: the only ones that it and its children run on, if any are named."""
         self._command = list(command)
         self._log = log
         self._folder = folder
+        self._cores = cores
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._family: dict[int, int] = {}
@@ -55,6 +63,8 @@ class Process:
                 cwd=self._folder,
                 start_new_session=True,
             )
+        if self._cores:
+            os.sched_setaffinity(self._process.pid, self._cores)
 
     def kill(self, *, family: bool = False) -> None:
         """At once, without a chance to clean up; with its children, or leaving these to themselves."""

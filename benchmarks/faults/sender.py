@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -28,7 +29,8 @@ WINDOW = 10_000
 @dataclass(frozen=True, slots=True)
 class Task:
     """``rate``: requests a second from all cameras together, whatever becomes of them (an open loop); or
-    ``outstanding``: always so many under way (a closed one). ``wait``: seconds for the last answers.
+    ``outstanding``: always so many under way (a closed one). ``wait``: seconds for the last answers. ``cores``: the
+    only ones that the sender runs on, if any are named.
     """
 
     port: int
@@ -37,6 +39,7 @@ class Task:
     rate: float = 0.0
     outstanding: int = 0
     wait: float = 30.0
+    cores: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -174,4 +177,7 @@ def send(task: Task) -> Tally:
 
 if __name__ == "__main__":
     guard()
-    print(json.dumps(asdict(Sender(Task(**json.load(sys.stdin))).run())))
+    task = Task(**json.load(sys.stdin))
+    if task.cores:
+        os.sched_setaffinity(0, task.cores)
+    print(json.dumps(asdict(Sender(task).run())))

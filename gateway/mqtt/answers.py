@@ -46,6 +46,10 @@ class Answers:
         reply.add_done_callback(lambda done: self._drop(key) if _passing(done) else None)
         return reply
 
+    def __contains__(self, key: str | None) -> bool:
+        """Whether that was asked already."""
+        return key in self._asked
+
     def _forget(self) -> None:
         """The oldest, where they are answered."""
         long_ago = time.monotonic() - KEPT_S

@@ -55,7 +55,8 @@ class Identity:
 
 
 class MqttDoor:
-    """``info``: what ``bridge/info`` tells. ``on_fatal`` is told what ends the gateway.
+    """``check_room``: raises Busy if nothing more may wait of a camera. ``info``: what ``bridge/info`` tells.
+    ``on_fatal`` is told what ends the gateway.
 
     Requests have a connection whose session outlasts it, frames of streams another: they cannot fill the first one.
     """
@@ -67,6 +68,7 @@ class MqttDoor:
         uploads: UploadSettings,
         data: Path,
         submit: Callable[[Request], Future[Reply]],
+        check_room: Callable[[str], None],
         administer: Administer,
         health: Callable[[], Health],
         info: Mapping[str, Any],
@@ -78,6 +80,7 @@ class MqttDoor:
         self._settings = settings
         self._limits = limits
         self._submit = submit
+        self._check_room = check_room
         self._metrics = metrics
         self._identity = identity
         self._on_fatal = on_fatal
@@ -197,6 +200,8 @@ class MqttDoor:
                 self._bridge.command(delivery, address, lambda: min(self._good_for(delivery), self._settings.answer_s))
                 return
             good_for = self._good_for(delivery)
+            if not address.live and address.key not in self._answers:
+                self._check_room(str(address.origin.camera))  # before it is read, for a flood costs less then
             within = min(good_for, self._settings.answer_s)
             request = wire.read(address, payload, self._limits, received.properties, within)
             reply = self._reply(request, address, payload, received.properties)

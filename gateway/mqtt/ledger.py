@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from gateway.mqtt.messages import Publication, Received
@@ -87,7 +87,7 @@ class Ledger(Generic[L]):
             if delivery.replies is not None:
                 return None
             delivery.replies, delivery.owed = replies, len(replies)
-            delivery.received = replace(delivery.received, payload=delivery.received.payload[:HEAD])  # memory
+            delivery.received = delivery.received.head(HEAD)  # memory
             self._acknowledge()
             return delivery.link
 

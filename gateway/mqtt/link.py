@@ -28,7 +28,7 @@ CONNECT_S = 5.0
 END_S = 5.0
 """For paho's thread to end, when its connection has."""
 
-MAX_INFLIGHT = 400
+MAX_INFLIGHT = 2000
 """Messages on their way to the broker at once, where it allows so many."""
 
 THREADS = 4

@@ -81,12 +81,15 @@ class Pool:
 
     def submit(self, job: Job) -> Future[Report]:
         """Raises Busy if there is no room for it, or none before its deadline as long as the others are to take."""
-        wait = len(self._queue) * self._job_s / self._count
-        retry_after = math.ceil(wait + self._job_s)
-        if not job.live and time.monotonic() < job.deadline < time.monotonic() + wait:
-            raise Busy(f"about {wait:.0f} s of work are waiting", retry_after)
-        self._queue.put(job, retry_after)
+        wait, now = self._wait(), time.monotonic()
+        if not job.live and now < job.deadline < now + wait:
+            raise Busy(f"about {wait:.0f} s of work are waiting", self._retry_after())
+        self._queue.put(job, self._retry_after())
         return job.future
+
+    def check_room(self, lane: str) -> None:
+        """Raises Busy if ``submit`` would, for a camera's request: before that is read, for that costs more."""
+        self._queue.check_room(lane, self._retry_after())
 
     @property
     def ready(self) -> int:
@@ -101,6 +104,13 @@ class Pool:
     @property
     def size(self) -> int:
         return self._count
+
+    def _wait(self) -> float:
+        """Seconds, for a worker to be free for one more."""
+        return len(self._queue) * self._job_s / self._count
+
+    def _retry_after(self) -> int:
+        return math.ceil(self._wait() + self._job_s)
 
     def _keep(self, slot: int) -> None:
         while not self._stopping.is_set():

@@ -55,7 +55,7 @@ def test_a_killed_worker_costs_one_request_and_the_rest_are_served(tmp_path: Pat
 
 
 def test_one_camera_does_not_keep_the_others_waiting(tmp_path: Path, broker: Broker) -> None:
-    """The quiet camera's one request is answered among the first of the busy camera's twelve."""
+    """The quiet camera's one request is answered next, before the rest of the busy camera's twelve."""
     one = {"processes": 1, "queue_per_camera": 16}
     with running(settings(tmp_path / "data", broker, mqtt={"base": "fair"}, workers=one)) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
@@ -67,4 +67,4 @@ def test_one_camera_does_not_keep_the_others_waiting(tmp_path: Path, broker: Bro
             wait_for(lambda: len(gateway.pool._queue) == 12)
         cameras = [client.get().json["camera"] for _ in range(13)]
         client.close()
-    assert cameras.index("quiet") <= 2
+    assert cameras.index("quiet") == 1  # the first was in work already

@@ -62,11 +62,32 @@ def test_lanes_are_served_in_turn(queue: FairQueue) -> None:
     assert lanes(queue) == ["a", "b", "c", "a", "b", "a"]
 
 
-def test_a_lane_that_was_empty_waits_for_one_turn_of_the_others(queue: FairQueue) -> None:
+def test_a_lane_that_was_empty_goes_before_one_that_was_just_served(queue: FairQueue) -> None:
     put(queue, job("a"), job("a"), job("b"))
     queue.take(NOW)
     put(queue, job("c"))
-    assert lanes(queue) == ["b", "a", "c"]
+    assert lanes(queue) == ["b", "c", "a"]
+
+
+def test_whoever_asks_now_and_then_does_not_wait_for_whoever_always_does(queue: FairQueue) -> None:
+    """Behind a camera that floods, the others waited for one of its turns each time."""
+    put(queue, job("quiet"), job("flood"))
+    assert lanes(queue) == ["quiet", "flood"]
+    put(queue, job("flood"), job("flood"), job("quiet"))
+    assert lanes(queue) == ["quiet", "flood", "flood"]
+
+
+def test_names_that_are_always_new_keep_nobody_waiting_for_ever(queue: FairQueue) -> None:
+    put(queue, job("steady"))
+    assert lanes(queue) == ["steady"]
+    put(queue, job("steady"))
+    served = []
+    for n in range(20):
+        put(queue, job(f"new{n}"))
+        next_one = queue.take(NOW)
+        assert next_one is not None
+        served.append(next_one.lane)
+    assert served.index("steady") == 6  # as many as the queue has places
 
 
 def test_an_empty_queue_gives_nothing_after_the_timeout(queue: FairQueue) -> None:
@@ -277,3 +298,16 @@ def test_a_lane_of_many_askers_may_have_half_the_queue(metrics: Metrics) -> None
     with pytest.raises(Busy, match=r"its share of the queue waiting \(4\)"):
         put(queue, last)
     put(queue, job("porch"))
+
+
+def test_whether_there_is_room_is_told_before_a_job_is_made(queue: FairQueue) -> None:
+    put(queue, job("a"), job("a"), job("a"))
+    queue.check_room("b", 4)
+    with pytest.raises(Busy, match="a has its share"):
+        queue.check_room("a", 4)
+    put(queue, job("b"), job("b"), job("c"))
+    with pytest.raises(Busy, match="queue is full"):
+        queue.check_room("d", 4)
+    queue.close()
+    with pytest.raises(Busy, match="going down"):
+        queue.check_room("a", 4)
