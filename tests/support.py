@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -53,6 +53,11 @@ def wait_for(condition: Any, seconds: float = WAIT_S) -> None:
     while not condition():
         assert time.monotonic() < end, f"{condition} did not come true in {seconds} s"
         time.sleep(0.02)
+
+
+def in_a_quiet_moment(holds: Callable[[], bool], tries: int = 5) -> bool:
+    """Whether it does in any of some tries: what is about time fails now and then on a machine that is busy."""
+    return any(holds() for _ in range(tries))
 
 
 @cache

