@@ -109,7 +109,8 @@ class Gateway:
         self.unknowns.start()
         self.mqtt.start()  # when all is there to answer what waits at the broker
         self.known_faces.start()
-        log.info("ready to serve: MQTT, and REST on %s", self.rest.url)
+        when = "MQTT" if self.mqtt.connected else "MQTT when the broker is there"
+        log.info("ready to serve: %s, and REST on %s", when, self.rest.url)
 
     def run(self) -> None:
         """Until a signal ends it, or something that no other try would mend. Raises GatewayError then."""
