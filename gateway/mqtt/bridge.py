@@ -11,6 +11,7 @@ from gateway.administration import Administer, changes
 from gateway.config import LimitSettings
 from gateway.documents import Document
 from gateway.errors import BadRequest, GatewayError, Timeout, TooLarge, going_down
+from gateway.futures import then
 from gateway.metrics import Metrics
 from gateway.model import Effect
 from gateway.mqtt import wire
@@ -69,20 +70,23 @@ class Bridge:
             slow = Timeout("it takes longer than MQTT waits for (mqtt.answer_s): ask over REST")
             delivery.give_up = partial(self._refuse, delivery, address, transaction, slow)
         done = self._administer(address.operation, fields, "mqtt:bridge", seconds, effect)
-        done.add_done_callback(partial(self._tell, delivery, address, transaction))
+        written = then(done, partial(self._write, transaction))
+        written.add_done_callback(partial(self._tell, delivery, address, transaction))
+
+    def _write(self, transaction: str | None, document: Document) -> wire.Outbound:
+        outbound = wire.write_done(document, transaction)
+        if len(outbound.document) > self._limits.message_bytes:  # the broker would throw us out, again and again
+            raise TooLarge("the answer is too large for MQTT: ask over REST")
+        return outbound
 
     def _tell(
-        self, delivery: Delivery[Link], address: Address, transaction: str | None, done: Future[Document]
+        self, delivery: Delivery[Link], address: Address, transaction: str | None, written: Future[wire.Outbound]
     ) -> None:
-        error = going_down() if done.cancelled() else done.exception()
-        if error is not None:
-            self._refuse(delivery, address, transaction, self._ours(error))
-            return
-        outbound = wire.write_done(done.result(), transaction)
-        if len(outbound.document) > self._limits.message_bytes:  # the broker would throw us out, again and again
-            self._refuse(delivery, address, transaction, TooLarge("the answer is too large for MQTT: ask over REST"))
+        error = going_down() if written.cancelled() else written.exception()
+        if error is None:
+            self._answer(delivery, address, written.result(), self._limits.request_s)
         else:
-            self._answer(delivery, address, outbound, self._limits.request_s)
+            self._refuse(delivery, address, transaction, self._ours(error))
 
     def _refuse(self, delivery: Delivery[Link], address: Address, transaction: str | None, error: GatewayError) -> None:
         self._answer(delivery, address, wire.write_refusal(error, transaction), self._limits.request_s, error)

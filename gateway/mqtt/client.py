@@ -15,6 +15,7 @@ from typing import Any
 from gateway.administration import Administer
 from gateway.config import LimitSettings, MqttSettings, UploadSettings
 from gateway.errors import BadRequest, Busy, Expired, GatewayError, Timeout, going_down
+from gateway.futures import then
 from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.model import RESERVED_CAMERAS, Reply, Request
@@ -211,7 +212,8 @@ class MqttDoor:
             return
         if request.effect is None:
             delivery.give_up = partial(self._fail, delivery, address, Timeout("it could not be answered in time"))
-        reply.add_done_callback(partial(self._settle, delivery, address, request, good_for))
+        written = then(reply, partial(wire.write, request))
+        written.add_done_callback(partial(self._settle, delivery, address, good_for))
 
     def _reply(
         self, request: Request, address: Address, payload: bytes, properties: Mapping[str, str]
@@ -232,16 +234,16 @@ class MqttDoor:
         return self._limits.request_s - waited
 
     def _settle(
-        self, delivery: Delivery[Link], address: Address, request: Request, good_for: float, reply: Future[Reply]
+        self, delivery: Delivery[Link], address: Address, good_for: float, written: Future[wire.Outbound]
     ) -> None:
-        error = going_down() if reply.cancelled() else reply.exception()
-        if request.live and reply.cancelled():  # a newer frame came
+        error = going_down() if written.cancelled() else written.exception()
+        if address.live and written.cancelled():  # a newer frame came
             return
-        if request.live and self._live.waiting > RESULTS:
+        if address.live and self._live.waiting > RESULTS:
             self._metrics.count("results_dropped")
         elif error is None:
             left = good_for - (time.monotonic() - delivery.at)
-            self.answer(delivery, address, wire.write(request, reply.result()), left)
+            self.answer(delivery, address, written.result(), left)
         else:
             self._fail(delivery, address, _ours(error))
 

@@ -20,7 +20,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from gateway.app import Gateway, running
 from gateway.config import Settings
 from gateway.errors import StartError
-from gateway.mqtt import canary, connection
+from gateway.mqtt import canary, connection, wire
 from tests.conftest import settings
 from tests.e2e.test_mqtt import properties, workers_of
 from tests.support import MOSQUITTO, Broker, Client, Message, broker_running, frame, free_port, halted, wait_for
@@ -198,6 +198,20 @@ def test_a_fault_of_ours_is_answered_and_not_delivered_for_ever(
     wait_for(lambda: len(site.gateway.mqtt._requests.ledger) == 0)
     phone.publish("facegate/porch/request/face_rec/sound", frame("obama_1"))
     assert answer(phone)["status"] == "ok"
+
+
+def test_an_answer_that_cannot_be_written_is_an_error_at_once(
+    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of something that changes nobody it was a timeout; of an enrolment nothing, until the gateway gave itself up."""
+    for function in ("write", "write_done"):
+        monkeypatch.setattr(wire, function, lambda *_: 1 / 0)
+    phone.publish("facegate/porch/request/face_rec/unwritable", frame("obama_1"))
+    assert answer(phone)["code"] == "internal"
+    phone.subscribe("facegate/bridge/response/#")
+    phone.publish("facegate/bridge/request/people/list", b"")
+    assert phone.get().json["code"] == "internal"
+    wait_for(lambda: len(site.gateway.mqtt._requests.ledger) == 0)
 
 
 def test_an_enrolment_is_done_once_also_across_a_restart(tmp_path: Path, own: Broker, device: Client) -> None:
