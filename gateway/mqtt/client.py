@@ -30,18 +30,13 @@ from gateway.mqtt.ledger import Delivery
 from gateway.mqtt.link import Kind, Link
 from gateway.mqtt.lookout import Lookout
 from gateway.mqtt.messages import Publication
+from gateway.mqtt.overdue import Overdue
 from gateway.mqtt.presence import Presence
 from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.spool import Spool
 from gateway.mqtt.topics import Address, Topics, correlated
 
 log = logging.getLogger(__name__)
-
-STUCK_S = 10.0
-"""Beyond ``mqtt.answer_s``: by then a request is acknowledged, or it will not be on this connection any more."""
-
-STUCK_TIMES = 3
-"""Connections in a row that got stuck: then it is not the connection."""
 
 RESULTS = 100
 """Results of live frames on their way at most; a broker that is slower gets only some of them."""
@@ -84,7 +79,6 @@ class MqttDoor:
         self._check_room = check_room
         self._metrics = metrics
         self._identity = identity
-        self._on_fatal = on_fatal
         self._topics = topics = Topics(settings.base, settings.response_topics)
         info = {**info, "instance": identity.instance}
         self._presence = Presence(topics, RetainedTopics(data / "retained.json"), info, health, metrics)
@@ -96,7 +90,6 @@ class MqttDoor:
         self._breaker = Breaker()
         self._bridge = Bridge(limits, administer, self.answer, _ours, metrics)
         self._away = 0.0
-        self._stuck = 0
         self._open = True
         connection = partial(Connection, settings, metrics=metrics, on_fatal=on_fatal)
         self._live = connection(
@@ -105,6 +98,7 @@ class MqttDoor:
         self._requests = connection(
             self._for_requests, on_up=self._begin, on_message=self.message, on_tick=self._tick, on_down=self._end
         )
+        self._overdue = Overdue(self._requests.ledger, settings.answer_s, self._requests.again, on_fatal)
 
     @property
     def connected(self) -> bool:
@@ -297,27 +291,12 @@ class MqttDoor:
         self._canary.tick(link)
         for address, error in self._spool.due():
             self._fail(Delivery(link=link), address, error)
-        now, ledger = time.monotonic(), self._requests.ledger
-        for delivery in ledger.unanswered(now - self._settings.answer_s):
-            assert delivery.give_up is not None
-            delivery.give_up()
-        oldest = ledger.oldest()
-        if oldest is None:
-            self._stuck = 0
-        elif oldest < now - self._settings.answer_s - STUCK_S:
-            self._get_unstuck(len(ledger))
+        self._overdue.tick()
 
     def _here(self) -> None:
         """Not before all that waited has come: if the connection ends before that, the rest is as old as it was."""
         if self._canary.caught_up:
             self._absence.here()
-
-    def _get_unstuck(self, waiting: int) -> None:
-        self._stuck += 1
-        log.error("%d requests could not be acknowledged: connecting anew", waiting)
-        if self._stuck >= STUCK_TIMES:
-            self._on_fatal(GatewayError("Requests cannot be acknowledged, whatever the connection."))
-        self._requests.again()
 
     def _end(self) -> None:
         self._breaker.ended(self._requests.ledger.unconfirmed())

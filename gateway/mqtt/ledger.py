@@ -61,6 +61,8 @@ class Ledger(Generic[L]):
         self._deliveries: deque[Delivery[L]] = deque()
         self._out: dict[int, Delivery[L] | None] = {}
         self._early: set[int] = set()
+        self.acknowledged = 0
+        """Deliveries, since the start."""
 
     def begin(self, link: L, *, resumed: bool) -> list[Delivery[L]]:
         """A new link stands; on it goes what is given here. What the broker ``resumed`` it delivers again, so that it
@@ -144,3 +146,4 @@ class Ledger(Generic[L]):
         while self._deliveries and self._deliveries[0].settled:
             first = self._deliveries.popleft()
             first.link.acknowledge(first.mid)
+            self.acknowledged += 1
