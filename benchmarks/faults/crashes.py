@@ -15,14 +15,13 @@ from benchmarks.faults.history import History
 from benchmarks.faults.house import House
 from benchmarks.faults.kills import Kills, every
 from benchmarks.faults.load import Load
+from benchmarks.faults.rounds import PER_WORKER
 from benchmarks.faults.store import Auditor
 
 DRAIN_S = 60.0
 CALM_S = 3.0
 """At the beginning, so that there is something to lose when the first kill comes."""
 LONG = {"gateway": 300, "broker kill": 100}
-PER_WORKER = 3
-"""Requests under way for each worker."""
 SAY_S = 30.0
 
 Say = Callable[[str], None]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import statistics
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.cores import Cores, apart
-from benchmarks.faults.crashes import PER_WORKER, Say
+from benchmarks.faults.crashes import Say
 from benchmarks.faults.figures import in_ms, percentile
-from benchmarks.faults.history import History
-from benchmarks.faults.house import House
-from benchmarks.faults.sender import Sending, Tally, Task, send
+from benchmarks.faults.rounds import Ground, in_rounds
+from benchmarks.faults.sender import Sending, Tally, send
 
 CAMERAS = [f"quiet{n}" for n in range(10)]
 QUIET = 0.4
@@ -27,15 +23,11 @@ LIMIT = 2.0
 
 def flood(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, Any]:
     """Raises SimError, or OSError."""
-    done = []
-    cores = apart()
-    workers = cores.workers(workers)
-    with House(folder, History(), random.Random(0), workers=workers, cores=cores.house) as house:
-        send(Task(house.port, CAMERAS, 3, outstanding=workers, cores=cores.senders))  # connections and caches
-        for n in range(rounds):
-            done.append(one_round(house.port, workers, cores))
-            say(f"round {n + 1}: {done[-1]['ratio']} times")
-        rss = house.rss_mb_max
+
+    def tell(one: dict[str, Any]) -> None:
+        say(f"{one['ratio']} times")
+
+    done, setting = in_rounds(folder, one_round, tell, cameras=CAMERAS, rounds=rounds, workers=workers)
     ratio = statistics.median(each["ratio"] for each in done)
     floods: Counter[str] = Counter()
     for each in done:
@@ -50,19 +42,16 @@ def flood(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, Any
         "quiet_unanswered": unanswered,
         "quiet_refused": sum(each["quiet_refused"] for each in done),
         "flood": dict(floods),
-        "rounds": done,
-        "workers": workers,
-        "cores": asdict(cores),
-        "rss_mb_max": round(rss, 1),
+        **setting,
         "in_limits": ratio <= LIMIT and unanswered == 0,
     }
 
 
-def one_round(port: int, workers: int, cores: Cores) -> dict[str, Any]:
-    peak = send(Task(port, CAMERAS, SECONDS / 2, outstanding=PER_WORKER * workers, cores=cores.senders)).accepted_per_s
-    quiet = Task(port, CAMERAS, SECONDS, rate=QUIET * peak, cores=cores.senders)
+def one_round(ground: Ground) -> dict[str, Any]:
+    peak = send(ground.task(CAMERAS, SECONDS / 2)).accepted_per_s
+    quiet = ground.task(CAMERAS, SECONDS, rate=QUIET * peak)
     alone = send(quiet)
-    flooding = Sending(Task(port, ["flooder"], SECONDS, rate=FLOOD_RATE, cores=cores.senders))
+    flooding = Sending(ground.task(["flooder"], SECONDS, rate=FLOOD_RATE))
     beside = send(quiet)
     flooded = flooding.tally()
     before, meanwhile = p95(alone), p95(beside)

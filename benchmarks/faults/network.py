@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.faults.checker import check
-from benchmarks.faults.crashes import DRAIN_S, PER_WORKER, SAY_S, Say
+from benchmarks.faults.crashes import DRAIN_S, SAY_S, Say
 from benchmarks.faults.figures import figures
 from benchmarks.faults.fleet import DEADLINE_S, Fleet
 from benchmarks.faults.history import History
@@ -20,6 +20,7 @@ from benchmarks.faults.load import Load
 from benchmarks.faults.named import KEEPALIVE_S, named_cases
 from benchmarks.faults.probe import Probe
 from benchmarks.faults.proxy import Proxy
+from benchmarks.faults.rounds import PER_WORKER
 from benchmarks.faults.store import Auditor
 from benchmarks.faults.weather import Weather, verdict
 from device_sim.choose import free_port

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import statistics
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.cores import Cores, apart
-from benchmarks.faults.crashes import PER_WORKER, Say
+from benchmarks.faults.crashes import Say
 from benchmarks.faults.flood import counts
-from benchmarks.faults.history import History
-from benchmarks.faults.house import House
-from benchmarks.faults.sender import Task, send
+from benchmarks.faults.rounds import Ground, in_rounds
+from benchmarks.faults.sender import send
 
 CAMERAS = [f"many{n}" for n in range(20)]
 TIMES = 5.0
@@ -24,15 +20,11 @@ LIMIT = 0.9
 
 def overload(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, Any]:
     """Raises SimError, or OSError."""
-    done = []
-    cores = apart()
-    workers = cores.workers(workers)
-    with House(folder, History(), random.Random(0), workers=workers, cores=cores.house) as house:
-        send(Task(house.port, CAMERAS, 3, outstanding=workers, cores=cores.senders))  # connections and caches
-        for n in range(rounds):
-            done.append(one_round(house.port, workers, cores))
-            say(f"round {n + 1}: {done[-1]['share']} of the peak, {done[-1]['unanswered']} unanswered")
-        rss = house.rss_mb_max
+
+    def tell(one: dict[str, Any]) -> None:
+        say(f"{one['share']} of the peak, {one['unanswered']} unanswered")
+
+    done, setting = in_rounds(folder, one_round, tell, cameras=CAMERAS, rounds=rounds, workers=workers)
     share = statistics.median(each["share"] for each in done)
     totals = {name: sum(each[name] for each in done) for name in ("sent", "accepted", "refused", "unanswered")}
     return {
@@ -42,20 +34,16 @@ def overload(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, 
         "sender_cores": statistics.median(each["sender_cores"] for each in done),
         "share": round(share, 3),
         "share_limit": LIMIT,
-        "rounds": done,
-        "workers": workers,
-        "cores": asdict(cores),
-        "rss_mb_max": round(rss, 1),
+        **setting,
         "in_limits": share >= LIMIT and totals["unanswered"] == 0,
     }
 
 
-def one_round(port: int, workers: int, cores: Cores) -> dict[str, Any]:
+def one_round(ground: Ground) -> dict[str, Any]:
     """The peak before and after it, for machines are not equally fast all the time."""
-    closed = Task(port, CAMERAS, SECONDS / 2, outstanding=PER_WORKER * workers, cores=cores.senders)
-    before = send(closed).accepted_per_s
-    over = send(Task(port, CAMERAS, SECONDS, rate=TIMES * before, cores=cores.senders))
-    peak = (before + send(closed).accepted_per_s) / 2
+    before = send(ground.task(CAMERAS, SECONDS / 2)).accepted_per_s
+    over = send(ground.task(CAMERAS, SECONDS, rate=TIMES * before))
+    peak = (before + send(ground.task(CAMERAS, SECONDS / 2)).accepted_per_s) / 2
     return {
         **counts(over),
         "by_code": over.by_code,
