@@ -30,8 +30,8 @@ Fields = Mapping[str, Any]
 
 MOST_LISTED = 1000
 
-WAITING = 32
-"""Operations at most, each with up to ten pictures."""
+WAITING = 16
+"""Operations at most, each with up to ten pictures: half of the threads of REST, so that /healthz is answered."""
 
 RETRY_S = 5
 _IMAGE = re.compile(r"image\d{0,2}")

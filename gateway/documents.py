@@ -24,11 +24,13 @@ from gateway.model import (
     Person,
     Recognition,
     Reply,
-    Request,
     Timing,
 )
 
 SCHEMA = 1
+MOST_TOLD = 100
+"""Entries of a list that may be of any length: of pictures that are skipped, of pieces that are missing."""
+
 MAX_PARTS = 64
 """Brackets and commas in a request's JSON; base64 has none."""
 _DATA_URI = re.compile(rb"data:[\w.+/-]*(;[\w=.+-]+)*;base64,")
@@ -87,8 +89,8 @@ def dump(document: Document) -> bytes:
     return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def write_reply(request: Request, reply: Reply) -> Document:
-    return {**_head(request.origin, request.operation.value), "status": "ok", **_body(reply)}
+def write_reply(origin: Origin, operation: str, reply: Reply) -> Document:
+    return {**_head(origin, operation), "status": "ok", **_body(reply)}
 
 
 def write_error(origin: Origin, operation: str, error: GatewayError) -> Document:
@@ -116,7 +118,12 @@ def write_health(health: Health) -> Document:
         "canary": "back" if health.mqtt.canary else "missing",
         "workers": {"ready": health.workers_ready, "of": health.workers},
         "store": "writable" if health.store else "read_only",
-        "known_faces": {"done": faces.done, "of": faces.of, "people": faces.people, "skipped": faces.skipped},
+        "known_faces": {
+            "done": faces.done,
+            "of": faces.of,
+            "people": faces.people,
+            "skipped": faces.skipped[:MOST_TOLD],  # all of them are in the log
+        },
     }
 
 

@@ -3,6 +3,7 @@
 GatewayError            internal        a fault of ours, or the death of a worker
  ├ StartError           -               the gateway cannot start, or go on; the message says what to do
  │  ├ ConfigError       -               the configuration cannot be used
+ │  ├ AnotherGateway    -               one is at work in our place already
  │  └ Unavailable       -               something is not to be had now, and may be later
  ├ BadRequest           bad_request     the sender's message is malformed
  │  ├ BadImage          bad_image       the bytes are no readable picture
@@ -41,6 +42,10 @@ class StartError(GatewayError):
     """Never on a wire: the command prints it and exits. It takes a person to mend it, and no other try."""
 
     exit_code = os.EX_CONFIG
+
+
+class AnotherGateway(StartError):
+    """Everything would be answered twice."""
 
 
 class Unavailable(StartError):
@@ -123,7 +128,7 @@ class Forbidden(GatewayError):
     code = "forbidden"
 
 
-PASSING = frozenset({"busy", "timeout", "internal"})
+PASSING = frozenset({"busy", "timeout", "internal", "expired"})
 """Codes of answers that say nothing of what was asked: ask again."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 import time
 import unicodedata
 from collections.abc import Mapping
@@ -280,6 +281,11 @@ class Effect:
     key: str
     digest: bytes
     deadline: float
+    _decided: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
+
+    def decide(self) -> bool:
+        """True for whoever comes first: who lets it happen, or who gives it up and says so. It is never both."""
+        return self._decided.acquire(blocking=False)
 
 
 def _event_id() -> str:

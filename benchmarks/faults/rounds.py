@@ -45,7 +45,10 @@ def in_rounds(
     rounds: int,
     workers: int,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """What each gave, and what was the same for all: no more workers than cores for them. Raises SimError, or OSError."""
+    """What each gave, and what was the same for all. There are no more workers than cores for them.
+
+    Raises SimError, or OSError.
+    """
     *house_cores, last = sorted(os.sched_getaffinity(0))
     senders = [last] if house_cores else []
     workers = min(workers, len(house_cores)) if house_cores else workers

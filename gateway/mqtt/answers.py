@@ -7,7 +7,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from gateway.errors import PASSING, Conflict, GatewayError
 from gateway.model import Detection, Recognition, Reply
@@ -43,12 +44,8 @@ class Answers:
         reply = submit()
         with self._lock:
             self._asked[key] = _Asked(asked, reply)
-        reply.add_done_callback(lambda done: self._drop(key) if _passing(done) else None)
+        reply.add_done_callback(partial(self._done, key))
         return reply
-
-    def __contains__(self, key: str | None) -> bool:
-        """Whether that was asked already."""
-        return key in self._asked
 
     def _forget(self) -> None:
         """The oldest, where they are answered."""
@@ -59,9 +56,23 @@ class Answers:
                 return
             self._asked.popitem(last=False)
 
-    def _drop(self, key: str) -> None:
+    def _done(self, key: str, reply: Future[Reply]) -> None:
         with self._lock:
-            self._asked.pop(key, None)
+            known = self._asked.pop(key, None)
+            if known is not None and not _passing(reply):
+                self._asked[key] = replace(known, reply=_bare(reply))
+
+
+def _bare(reply: Future[Reply]) -> Future[Reply]:
+    """The answer and nothing else: a future keeps its callbacks, and they the pictures that were asked about."""
+    bare: Future[Reply] = Future()
+    error = reply.exception()
+    if error is None:
+        bare.set_result(reply.result())
+    else:
+        error.__context__ = error.__cause__ = error.__traceback__ = None
+        bare.set_exception(error)
+    return bare
 
 
 def _passing(reply: Future[Reply]) -> bool:

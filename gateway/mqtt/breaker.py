@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from gateway.mqtt.ledger import HEAD, Delivery
 from gateway.mqtt.link import Link
 from gateway.mqtt.messages import Received
@@ -11,6 +13,10 @@ STRIKES = 3
 have; delivered again, it would be answered again, for ever."""
 
 
+SOON_S = 20.0
+"""After which the end of a connection is not put down to an answer: found by the keepalive it comes later."""
+
+
 class Breaker:
     def __init__(self) -> None:
         self._suspect: int | None = None
@@ -18,7 +24,8 @@ class Breaker:
 
     def ended(self, unconfirmed: Delivery[Link] | None) -> None:
         """A connection did, and this answer was the oldest under way."""
-        suspect = None if unconfirmed is None else _print(unconfirmed.received)
+        recent = unconfirmed is not None and time.monotonic() < unconfirmed.at + SOON_S
+        suspect = _print(unconfirmed.received) if unconfirmed is not None and recent else None
         self._strikes = self._strikes + 1 if suspect is not None and suspect == self._suspect else 1
         self._suspect = suspect
 

@@ -9,14 +9,14 @@ from typing import Protocol
 
 from gateway.administration import Administer, changes
 from gateway.config import LimitSettings
-from gateway.documents import Document
-from gateway.errors import BadRequest, GatewayError, Timeout, TooLarge, going_down
+from gateway.errors import BadRequest, GatewayError, Timeout, going_down
 from gateway.futures import then
 from gateway.metrics import Metrics
 from gateway.model import Effect
 from gateway.mqtt import wire
 from gateway.mqtt.ledger import Delivery
 from gateway.mqtt.link import Link
+from gateway.mqtt.overdue import unless_done
 from gateway.mqtt.topics import Address
 
 
@@ -41,12 +41,14 @@ class Bridge:
         limits: LimitSettings,
         administer: Administer,
         answer: Answer,
+        small_enough: Callable[[wire.Outbound], wire.Outbound],
         ours: Callable[[BaseException], GatewayError],
         metrics: Metrics,
     ) -> None:
         self._limits = limits
         self._administer = administer
         self._answer = answer
+        self._small_enough = small_enough
         self._ours = ours
         self._metrics = metrics
 
@@ -66,18 +68,11 @@ class Bridge:
             self._metrics.count("errors")
             self._refuse(delivery, address, transaction, self._ours(error))
             return
-        if effect is None:
-            slow = Timeout("it takes longer than MQTT waits for (mqtt.answer_s): ask over REST")
-            delivery.give_up = partial(self._refuse, delivery, address, transaction, slow)
+        slow = Timeout("it takes longer than MQTT waits for (mqtt.answer_s): ask over REST")
+        delivery.give_up = unless_done(effect, partial(self._refuse, delivery, address, transaction, slow))
         done = self._administer(address.operation, fields, "mqtt:bridge", seconds, effect)
-        written = then(done, partial(self._write, transaction))
+        written = then(done, lambda document: self._small_enough(wire.write_done(document, transaction)))
         written.add_done_callback(partial(self._tell, delivery, address, transaction))
-
-    def _write(self, transaction: str | None, document: Document) -> wire.Outbound:
-        outbound = wire.write_done(document, transaction)
-        if len(outbound.document) > self._limits.message_bytes:  # the broker would throw us out, again and again
-            raise TooLarge("the answer is too large for MQTT: ask over REST")
-        return outbound
 
     def _tell(
         self, delivery: Delivery[Link], address: Address, transaction: str | None, written: Future[wire.Outbound]

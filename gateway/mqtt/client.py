@@ -14,11 +14,11 @@ from typing import Any
 
 from gateway.administration import Administer
 from gateway.config import LimitSettings, MqttSettings, UploadSettings
-from gateway.errors import BadRequest, Busy, Expired, GatewayError, Timeout, going_down
+from gateway.errors import BadRequest, Busy, Expired, GatewayError, Timeout, TooLarge, going_down
 from gateway.futures import then
 from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
-from gateway.model import RESERVED_CAMERAS, Reply, Request
+from gateway.model import RESERVED_CAMERAS, Operation, Reply, Request
 from gateway.mqtt import wire
 from gateway.mqtt.absence import Absence
 from gateway.mqtt.answers import Answers
@@ -30,13 +30,16 @@ from gateway.mqtt.ledger import Delivery
 from gateway.mqtt.link import Kind, Link
 from gateway.mqtt.lookout import Lookout
 from gateway.mqtt.messages import Publication
-from gateway.mqtt.overdue import Overdue
+from gateway.mqtt.overdue import Overdue, unless_done
 from gateway.mqtt.presence import Presence
 from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.spool import Spool
 from gateway.mqtt.topics import Address, Topics, correlated
 
 log = logging.getLogger(__name__)
+
+HEADER = 1024
+"""Bytes of a message beside its payload at most: topic, properties, lengths."""
 
 RESULTS = 100
 """Results of live frames on their way at most; a broker that is slower gets only some of them."""
@@ -88,8 +91,9 @@ class MqttDoor:
         self._spool = Spool(data / "uploads", uploads, limits.message_bytes, topics.read)
         self._answers = Answers()
         self._breaker = Breaker()
-        self._bridge = Bridge(limits, administer, self.answer, _ours, metrics)
+        self._bridge = Bridge(limits, administer, self.answer, self._small_enough, _ours, metrics)
         self._away = 0.0
+        self._alone = False
         self._open = True
         connection = partial(Connection, settings, metrics=metrics, on_fatal=on_fatal)
         self._live = connection(
@@ -110,8 +114,7 @@ class MqttDoor:
 
     def start(self) -> None:
         """Returns when connected, or when no broker can be reached: it is waited for. Raises StartError."""
-        self._live.start()  # first: it tells how much the broker takes at once
-        self._lookout.look(self._live)
+        self._live.start()  # first: it looks whether we are alone, and how much the broker takes at once
         self._requests.start()
 
     def quiet(self) -> None:
@@ -195,27 +198,39 @@ class MqttDoor:
                 self._bridge.command(delivery, address, lambda: min(self._good_for(delivery), self._settings.answer_s))
                 return
             good_for = self._good_for(delivery)
-            if not address.live and address.key not in self._answers:
-                self._check_room(str(address.origin.camera))  # before it is read, for a flood costs less then
-            within = min(good_for, self._settings.answer_s)
-            request = wire.read(address, payload, self._limits, received.properties, within)
-            reply = self._reply(request, address, payload, received.properties)
+            reply = self._reply(delivery, address, payload, good_for)
         except Exception as error:  # whatever it is: what is not answered is delivered again, for ever
             self._metrics.count("errors")
             self._fail(delivery, address, _ours(error))
             return
-        if request.effect is None:
-            delivery.give_up = partial(self._fail, delivery, address, Timeout("it could not be answered in time"))
-        written = then(reply, partial(wire.write, request))
+        written = then(reply, lambda done: self._small_enough(wire.write(address, done)))
         written.add_done_callback(partial(self._settle, delivery, address, good_for))
 
-    def _reply(
-        self, request: Request, address: Address, payload: bytes, properties: Mapping[str, str]
-    ) -> Future[Reply]:
-        if address.key is None or request.effect is not None:  # an effect is known again by the store
+    def _reply(self, delivery: Delivery[Link], address: Address, payload: bytes, good_for: float) -> Future[Reply]:
+        """To what was asked by that id before, or is asked now. Raises GatewayError."""
+        too_late = partial(self._fail, delivery, address, Timeout("it could not be answered in time"))
+        delivery.give_up = too_late
+        properties = delivery.received.properties
+
+        def submit() -> Future[Reply]:
+            if not address.live:
+                self._check_room(str(address.origin.camera))  # before it is read, for a flood costs less then
+            within = min(good_for, self._settings.answer_s)
+            request = wire.read(address, payload, self._limits, properties, within)
+            delivery.give_up = unless_done(request.effect, too_late)
             return self._submit(request)
+
+        if address.key is None or address.operation == Operation.ENROLL.value:  # the store knows that again
+            return submit()
         asked = hash((address.operation, address.person, tuple(properties.items()), payload))
-        return self._answers.ask(address.key, asked, lambda: self._submit(request))
+        return self._answers.ask(address.key, asked, submit)
+
+    def _small_enough(self, outbound: wire.Outbound) -> wire.Outbound:
+        """Raises TooLarge: a broker would hang up on us, again and again."""
+        most = min(self._limits.message_bytes, self._requests.packet_bytes - HEADER)
+        if len(outbound.document) > most:
+            raise TooLarge(f"the answer has more than {most} bytes, which is too large for MQTT: ask over REST")
+        return outbound
 
     def _good_for(self, delivery: Delivery[Link]) -> float:
         """Seconds. What waited at the broker while we were away may be as old as that. Raises Expired."""
@@ -235,6 +250,8 @@ class MqttDoor:
             return
         if address.live and self._live.waiting > RESULTS:
             self._metrics.count("results_dropped")
+        elif isinstance(error, Expired) and good_for > self._settings.answer_s:  # not by its own fault: ask again
+            self._fail(delivery, address, Timeout("it could not be answered in time"))
         elif error is None:
             left = good_for - (time.monotonic() - delivery.at)
             self.answer(delivery, address, written.result(), left)
@@ -270,7 +287,9 @@ class MqttDoor:
         return Kind(f"{self._identity.client_id}-live-{secrets.token_hex(3)}", [(self._topics.frames, 0)])
 
     def _for_requests(self) -> Kind:
-        """With a window of what the broker lets us answer: two replies a request."""
+        """With a window of what the broker lets us answer: two replies a request. Raises AnotherGateway."""
+        if not self._alone:
+            self._look_out()
         most = self._live.receive_maximum
         return Kind(
             self._identity.client_id,
@@ -280,6 +299,12 @@ class MqttDoor:
             window=max(1, min(self._settings.window, most // 2)),
             will=self._presence.state("offline"),
         )
+
+    def _look_out(self) -> None:
+        if not self._live.connected:
+            raise ConnectionError("the connection for frames does not stand yet")
+        self._lookout.look(self._live)
+        self._alone = True
 
     def _begin(self, link: Link) -> None:
         self._away = self._absence.seconds()

@@ -13,10 +13,10 @@ from functools import partial
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.config import MqttSettings
-from gateway.errors import GatewayError, StartError
+from gateway.errors import AnotherGateway, GatewayError, StartError
 from gateway.metrics import Metrics
 from gateway.mqtt.ledger import Delivery, Ledger
-from gateway.mqtt.link import CONNECT_S, LEAST_MAXIMUM, Kind, Link
+from gateway.mqtt.link import CONNECT_S, LEAST_MAXIMUM, NO_BYTES, Kind, Link
 from gateway.mqtt.messages import Publication
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ _PROTOCOLS = {
     "3.1.1": (MQTTProtocolVersion.MQTTv311,),
 }
 _WRONG_PROTOCOL = "Unsupported protocol version"
+_FOR_NOW = frozenset({"Server unavailable", "Server busy", "Quota exceeded", "Connection rate exceeded"})
+"""Refusals that pass without anybody doing something (MQTT 5.0, 3.2.2.2)."""
 
 
 class Connection:
@@ -68,6 +70,8 @@ class Connection:
         self._make = partial(Link, ledger=self.ledger, metrics=metrics, on_up=on_up, on_message=on_message)
         self.receive_maximum = LEAST_MAXIMUM
         """Messages that the broker takes at once, as it said when it was there last."""
+        self.packet_bytes = NO_BYTES
+        """Of the largest packet that it takes."""
         self._link: Link | None = None
         self._first: StartError | None = None
         self._tried = threading.Event()
@@ -158,6 +162,9 @@ class Connection:
             link = self._make(self._settings, protocol, self._kind())
             self._link = link
             heard = link.open()
+        except AnotherGateway as error:
+            self._another(error)
+            return None
         except (OSError, ValueError) as error:  # ValueError: a host that cannot be one
             self._unreachable(error)
             return None
@@ -167,7 +174,11 @@ class Connection:
         if not link.up:
             self._turned_away(link, heard)
             return None
-        self._protocols, self.receive_maximum = [protocol], link.receive_maximum
+        self._protocols = [protocol]
+        self.receive_maximum, self.packet_bytes = link.receive_maximum, link.packet_bytes
+        if self._stopping.is_set():  # whoever stops us found nothing to close yet
+            link.close()
+            return None
         return self._keep(link)
 
     def _keep(self, link: Link) -> float:
@@ -207,11 +218,19 @@ class Connection:
             f"refuses us: {link.refusal} (mqtt.user, mqtt.password)" if heard else "does not answer as an MQTT broker"
         )
         error = StartError(f"The broker at {self._where} {told}.")
-        if heard:
+        if heard and link.refusal not in _FOR_NOW:
             self._refused(error)
         elif not self._tried.is_set():
             log.warning("%s", error)
         self._tried.set()
+
+    def _another(self, error: AnotherGateway) -> None:
+        """Also when it is seen later only, since no broker was there at the start."""
+        if self._tried.is_set():
+            self._on_fatal(error)
+            self._stopping.set()
+        else:
+            self._refused(error)
 
     def _refused(self, error: StartError) -> None:
         log.warning("%s", error)

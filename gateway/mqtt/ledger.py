@@ -31,7 +31,7 @@ class Delivery(Generic[L]):
     """A message that has to be answered. ``mid``: the broker's number for it on that link; 0: it waits for nothing.
 
     ``replies``: what answers it, from when it is answered; ``owed``: how many of these the broker does not have yet.
-    ``give_up`` answers it if nothing else does in time; None: it may have an effect, and that alone answers it.
+    ``give_up`` answers it if nothing else does in time.
     """
 
     received: Received = NOTHING
@@ -89,7 +89,6 @@ class Ledger(Generic[L]):
             if delivery.replies is not None:
                 return None
             delivery.replies, delivery.owed = replies, len(replies)
-            delivery.received = delivery.received.head(HEAD)  # memory
             self._acknowledge()
             return delivery.link
 

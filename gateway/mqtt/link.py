@@ -19,7 +19,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from gateway.config import MqttSettings
 from gateway.errors import StartError
 from gateway.metrics import Metrics
-from gateway.mqtt.ledger import Delivery, Ledger
+from gateway.mqtt.ledger import HEAD, Delivery, Ledger
 from gateway.mqtt.messages import Publication, connect_properties, properties_of, received
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,11 @@ END_S = 5.0
 MAX_INFLIGHT = 2000
 """Messages on their way to the broker at once, where it allows so many."""
 
-THREADS = 4
-"""That may publish at the same moment, each by what was on its way just before."""
-
 NO_MAXIMUM = 65_535
 """What a broker allows that says nothing (MQTT 5.0, 3.2.2.3.3)."""
+
+NO_BYTES = 268_435_455
+"""What no packet surpasses (MQTT 5.0, 1.5.5 and 2.1.4), where the broker sets no limit."""
 
 LEAST_MAXIMUM = 10
 """What the one that we know of allows which allows least (HiveMQ), as long as this one has not said."""
@@ -96,10 +96,12 @@ class Link:
         self._on_message = on_message
         self._client = self._make(protocol)
         self._queue: deque[tuple[Publication, Delivery[Link] | None]] = deque()
-        self._inflight = max(1, min(kind.inflight, MAX_INFLIGHT) - THREADS)
+        self._inflight = min(kind.inflight, MAX_INFLIGHT)
+        self._pumping = threading.Lock()
         self.up = False
         self.resumed = False
         self.receive_maximum = LEAST_MAXIMUM
+        self.packet_bytes = NO_BYTES
         self.refusal: str | None = None
         """Why the broker does not let us in."""
         self.reason = "no answer"
@@ -138,21 +140,26 @@ class Link:
 
     def publish(self, publication: Publication, delivery: Delivery[Link] | None = None) -> None:
         """Never waits. ``delivery``: what it answers. Replies to what the broker waits for are as many as it delivers;
-        others are bounded by us.
+        those to others are bounded by us.
         """
         if not self.up:
             return
-        if (delivery is None or not delivery.mid) and self.waiting >= self._settings.max_queued:
+        if delivery is not None and not delivery.mid and self.waiting >= self._settings.max_queued:
             self._metrics.count("replies_lost")
             return
         self._queue.append((publication, delivery))
         self._pump()
 
     def _pump(self) -> None:
-        """As much as the broker takes at once. Whoever is second here finds nothing left to do."""
-        while self._queue and self._ledger.out < self._inflight:
-            with contextlib.suppress(IndexError):
-                self._send(*self._queue.popleft())
+        """As much as the broker takes at once, by one thread at a time: who comes second leaves it to the first, who
+        looks again before it goes.
+        """
+        while self._queue and self._ledger.out < self._inflight and self._pumping.acquire(blocking=False):
+            try:
+                while self._queue and self._ledger.out < self._inflight:
+                    self._send(*self._queue.popleft())
+            finally:
+                self._pumping.release()
 
     def _send(self, publication: Publication, delivery: Delivery[Link] | None) -> None:
         properties = properties_of(publication) if self.five else None
@@ -240,6 +247,7 @@ class Link:
             self.refusal = reason.getName()
         else:
             with self._contained("the connection could not be made use of"):
+                self.packet_bytes = getattr(properties, "MaximumPacketSize", NO_BYTES)
                 self._begin(flags.session_present, getattr(properties, "ReceiveMaximum", NO_MAXIMUM))
         self._heard.set()
 
@@ -258,13 +266,16 @@ class Link:
         self._heard.set()
 
     def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        with self._contained("a message could not be read"):
+        with self._contained("a message could not be handled"):
             delivery = Delivery(received=received(message), link=self, mid=message.mid if message.qos else 0)
             self._ledger.arrived(delivery)
-            with self._contained("a message could not be handled"):
+            try:
                 self._on_message(delivery)
-                return
-            self._ledger.answer(delivery, ())  # or it would be delivered again, and fail again, for ever
+            except Exception:
+                self._ledger.answer(delivery, ())  # or it would be delivered again, and fail again, for ever
+                raise
+            finally:
+                delivery.received = delivery.received.head(HEAD)  # many wait in a window, and pictures are large
 
     def _published(self, _client: paho.Client, _data: object, mid: int, reason: ReasonCode, _: object) -> None:
         """Under paho's lock. A reason that says no is final: the same message would be refused again."""

@@ -7,7 +7,7 @@ import json
 import threading
 from typing import Any
 
-from gateway.errors import StartError
+from gateway.errors import AnotherGateway
 from gateway.mqtt.canary import EVERY_S
 from gateway.mqtt.connection import Connection
 from gateway.mqtt.topics import Topics
@@ -34,7 +34,7 @@ class Lookout:
             self._told[topic] = json.loads(payload)
 
     def look(self, connection: Connection) -> None:
-        """Raises StartError if there is one."""
+        """Raises AnotherGateway if there is one."""
         watched = [self._topics.info, self._topics.state, f"{self._topics.canaries}+"]
         connection.subscribe([(topic, 0) for topic in watched], retained=True)
         try:
@@ -42,7 +42,7 @@ class Lookout:
                 return
         finally:
             connection.unsubscribe(watched)
-        raise StartError(
+        raise AnotherGateway(
             f"Another gateway is at work on {self._topics.state.removesuffix('/bridge/state')}/… at this broker"
             f" (instance {self._other() or 'unknown'}): everything would be answered twice. Stop it, or give this one a"
             " base of its own (mqtt.base)."

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from gateway.errors import GatewayError
+from gateway.model import Effect
 from gateway.mqtt.ledger import Ledger
 from gateway.mqtt.link import Link
 
@@ -17,6 +18,11 @@ STUCK_S = 10.0
 
 STUCK_TIMES = 3
 """Connections that got stuck, and nothing was acknowledged between: then it is not the connection."""
+
+
+def unless_done(effect: Effect | None, give_up: Callable[[], None]) -> Callable[[], None]:
+    """What was given up does not happen any more, and what is happening is not given up."""
+    return lambda: give_up() if effect is None or effect.decide() else None
 
 
 class Overdue:

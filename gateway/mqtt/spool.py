@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.config import UploadSettings
+from gateway.documents import MOST_TOLD
 from gateway.errors import Busy, Conflict, GatewayError, Incomplete, TooLarge
 from gateway.mqtt.ledger import Delivery
 from gateway.mqtt.link import Link
@@ -18,8 +19,6 @@ from gateway.mqtt.messages import Received
 from gateway.mqtt.topics import Address
 
 RETRY_S = 10
-MOST_TOLD = 100
-"""Numbers of missing pieces in one answer."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +48,10 @@ class Upload:
     def size(self) -> int:
         return sum(self.sizes.values())
 
+    def awaited(self, link: Link) -> bool:
+        """Whether the answer to the whole is to come on that link."""
+        return self.whole is not None and self.whole.link is link and not self.whole.settled
+
     def read(self) -> bytes:
         return b"".join((self.folder / str(number)).read_bytes() for number in range(self.of))
 
@@ -70,7 +73,9 @@ class Spool:
             self._find(path.parent, read_topic(path.read_text()))
 
     def add(self, delivery: Delivery[Link], address: Address) -> bytes | None:
-        """The whole, if it is one by now; every further copy of a piece gives it again. Raises GatewayError."""
+        """The whole, if it is one by now; a further copy of a piece gives it again, if that has been answered or cannot
+        be any more. Raises GatewayError.
+        """
         assert address.key is not None
         assert address.piece is not None
         with self._lock:
@@ -82,7 +87,7 @@ class Spool:
                 self._keep(upload, delivery.received, address.piece[0])
             self._uploads[address.key] = upload  # no sooner: what is refused takes nobody's place
             upload.address = address
-            if upload.missing:
+            if upload.missing or upload.awaited(delivery.link):
                 return None
             upload.whole = delivery
             with _kept():

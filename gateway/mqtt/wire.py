@@ -109,8 +109,8 @@ def _echo(transaction: str | None) -> dict[str, str]:
     return {} if transaction is None else {"transaction": transaction}
 
 
-def write(request: Request, reply: Reply) -> Outbound:
-    return Outbound(dump(write_reply(request, reply)), _verdict(reply))
+def write(address: Address, reply: Reply) -> Outbound:
+    return Outbound(dump(write_reply(address.origin, address.operation, reply)), _verdict(reply))
 
 
 def write_failure(address: Address, error: GatewayError) -> Outbound:

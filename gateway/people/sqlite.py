@@ -372,7 +372,7 @@ class SqliteStore:
 def _in_time(effect: Effect, change: Callable[[], Document]) -> Document:
     """Raises Timeout, and whatever was changed is undone."""
     document = change() if time.monotonic() < effect.deadline else {}
-    if time.monotonic() > effect.deadline:
+    if time.monotonic() > effect.deadline or not effect.decide():
         raise Timeout("it took longer than it may: nothing was changed")
     return document
 

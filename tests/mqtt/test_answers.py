@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from concurrent.futures import Future
+from functools import partial
 
 import pytest
 
@@ -146,3 +149,32 @@ def test_replies_come_from_other_threads_meanwhile(work: Work) -> None:
     thread.join()
     answers.ask("door/0", 7, work)
     assert len(answers._asked) == 1
+
+
+def _look(_picture: object, _reply: Future[Reply]) -> None:
+    """What a door does with it when it is answered."""
+
+
+class Picture:
+    """Large, and to be forgotten."""
+
+
+@pytest.mark.parametrize("outcome", [DIFFERENT, NoFace("no face")])
+def test_what_is_kept_holds_nothing_of_what_was_asked(work: Work, outcome: Reply | NoFace) -> None:
+    """A future keeps its callbacks, and with them the pictures: a thousand of these for a minute."""
+    answers, picture = Answers(), Picture()
+    gone = weakref.ref(picture)
+    answers.ask("door/1", 1, work).add_done_callback(partial(_look, picture))
+    settle(work.futures.pop(), outcome)
+    del picture
+    gc.collect()
+    assert gone() is None
+    kept = answers.ask("door/1", 1, work)
+    assert (kept.exception() or kept.result()) is outcome
+
+
+def settle(reply: Future[Reply], outcome: Reply | NoFace) -> None:
+    if isinstance(outcome, NoFace):
+        reply.set_exception(outcome)
+    else:
+        reply.set_result(outcome)

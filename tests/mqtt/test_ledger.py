@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from gateway.mqtt.ledger import HEAD, Delivery, Ledger
+from gateway.mqtt.ledger import Delivery, Ledger
 from gateway.mqtt.messages import Publication, Received
 
 REPLY = Publication("facegate/porch/response/face_rec/1", b"{}")
@@ -232,15 +232,6 @@ def test_the_oldest_answer_that_the_broker_does_not_have_is_unconfirmed(ledger: 
     ledger.confirmed(wire, 12)
     assert ledger.unconfirmed() is second
     assert waiting.replies is None
-
-
-def test_of_what_is_answered_little_is_kept(ledger: Ledger[Wire], wire: Wire) -> None:
-    """A window of 200 pictures that wait for the first of them is gigabytes."""
-    arrived(ledger, wire, 1)
-    delivery = arrived(ledger, wire, 2, bytes(10 * HEAD))
-    ledger.answer(delivery, [REPLY])
-    assert delivery.received.payload == bytes(HEAD)
-    assert delivery.received.topic == "t/2"
 
 
 def test_many_threads_at_once_acknowledge_each_once_and_in_order(ledger: Ledger[Wire], wire: Wire) -> None:

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.config import MqttSettings
 from gateway.metrics import Metrics
-from gateway.mqtt.ledger import Ledger
+from gateway.mqtt.ledger import HEAD, Delivery, Ledger
 from gateway.mqtt.link import Kind, Link
 from tests.support import Broker, free_port
 
@@ -23,7 +24,7 @@ def uncollected() -> Iterator[None]:
     gc.collect()
 
 
-def a_link(port: int) -> Link:
+def a_link(port: int, on_message: Callable[[Delivery[Link]], None] = lambda _delivery: None) -> Link:
     ledger: Ledger[Link] = Ledger()
     return Link(
         MqttSettings(host="127.0.0.1", port=port),
@@ -32,7 +33,7 @@ def a_link(port: int) -> Link:
         ledger,
         Metrics(),
         on_up=lambda _link: None,
-        on_message=lambda _delivery: None,
+        on_message=on_message,
     )
 
 
@@ -57,3 +58,16 @@ def test_a_connection_that_ended_holds_no_open_files(broker: Broker, uncollected
         assert link.open()
         assert link.abort()
     assert open_files() <= before
+
+
+def test_of_what_was_handled_little_is_kept() -> None:
+    """A window of a thousand pictures that wait for the first of them is gigabytes."""
+    handled: list[tuple[Delivery[Link], int]] = []
+    link = a_link(free_port(), lambda delivery: handled.append((delivery, len(delivery.received.payload))))
+    message = MQTTMessage(7, b"facegate/porch/request/face_rec")
+    message.payload, message.qos = bytes(10 * HEAD), 1
+    link._message(link._client, None, message)
+    ((delivery, size),) = handled
+    assert size == 10 * HEAD
+    assert delivery.received.payload == bytes(HEAD)
+    assert (delivery.mid, delivery.received.topic) == (7, "facegate/porch/request/face_rec")

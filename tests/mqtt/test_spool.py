@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from gateway.config import UploadSettings
+from gateway.documents import MOST_TOLD
 from gateway.errors import Busy, Conflict, GatewayError, TooLarge
 from gateway.mqtt.ledger import Delivery
 from gateway.mqtt.link import Link
 from gateway.mqtt.messages import Received
-from gateway.mqtt.spool import MOST_TOLD, RETRY_S, Spool
+from gateway.mqtt.spool import RETRY_S, Spool
 from gateway.mqtt.topics import Topics
 from tests.mqtt.offline import Offline
 
@@ -81,7 +82,18 @@ def test_a_piece_that_comes_twice_counts_once(table: Table) -> None:
 def test_every_further_copy_of_a_piece_gives_the_whole_again(table: Table) -> None:
     """The answer was lost with the connection, and the device repeats: without it, it would be told nothing."""
     table.add(0, 2)
-    assert [table.add(number, 2) for number in (1, 1, 0)] == [WHOLE] * 3
+    assert table.add(1, 2) == WHOLE
+    table.link = Offline()
+    assert table.add(1, 2) == WHOLE
+    assert table.last is not None
+    table.last.replies = []
+    assert table.add(0, 2) == WHOLE
+
+
+def test_a_copy_of_a_piece_costs_nothing_while_the_answer_is_to_come(table: Table) -> None:
+    """One byte made us read the whole again, and hold it until the first was answered."""
+    table.add(0, 2)
+    assert [table.add(number, 2) for number in (1, 1, 0)] == [WHOLE, None, None]
 
 
 def test_a_single_piece_is_a_whole(table: Table) -> None:

@@ -38,22 +38,26 @@ from gateway.model import (
     Request,
 )
 from gateway.mqtt import wire
-from gateway.mqtt.topics import Topics
+from gateway.mqtt.topics import Address, Topics
 from tests.examples import ALICE, BOX, QUALITY
 
 LIMITS = LimitSettings(bytes=1000, request_s=60)
 JPEG, OTHER = b"\xff\xd8\xff\xe0 one", b"\xff\xd8\xff\xe0 two"
 BASE64 = base64.b64encode(JPEG).decode()
 IMAGE = Image(640, 480, 5000)
-REQUEST = Request(operation=Operation.FACE_REC, pictures=(JPEG,), good_for=60, origin=Origin(camera="porch"))
+ADDRESS = Address(Origin(camera="porch"), "face_rec", "facegate/porch/response/face_rec")
 
 
 def read(
     topic: str, payload: bytes = JPEG, properties: Mapping[str, str] | None = None, good_for: float = 60
 ) -> Request:
+    return wire.read(address_of(topic), payload, LIMITS, properties or {}, good_for)
+
+
+def address_of(topic: str) -> Address:
     address = Topics("facegate").read(f"facegate/porch/{topic}")
     assert address is not None
-    return wire.read(address, payload, LIMITS, properties or {}, good_for)
+    return address
 
 
 def as_json(**fields: object) -> bytes:
@@ -244,7 +248,7 @@ def test_somebody_is_enrolled_by_a_name_or_by_the_topic_s_person() -> None:
 
 def test_the_verdict_tells_who_was_enrolled() -> None:
     enrolled = Enrolment(person=Person("ada", "Ada"), pictures=2, warnings=("few",), timing={})
-    out = wire.write(read("request/enroll/42/ada", JPEG), enrolled)
+    out = wire.write(address_of("request/enroll/42/ada"), enrolled)
     assert out.verdict == "enrolled ada"
     document = json.loads(out.document)
     assert (document["person"], document["pictures"], document["warnings"]) == ("ada", 2, ["few"])
@@ -314,7 +318,7 @@ def comparison(match: bool, score: float, person: Person | None = None) -> Compa
     ],
 )
 def test_the_verdict_of_a_reply(reply: Reply, verdict: str) -> None:
-    written = wire.write(REQUEST, reply).verdict
+    written = wire.write(ADDRESS, reply).verdict
     assert written == verdict
     assert len(written.encode("ascii")) <= 64
 
@@ -352,7 +356,7 @@ def document(outbound: wire.Outbound) -> dict[str, Any]:
 
 
 def test_a_result_has_the_contract_s_fields() -> None:
-    content = document(wire.write(REQUEST, recognition(MATCH)))
+    content = document(wire.write(ADDRESS, recognition(MATCH)))
     assert set(content) == {*HEAD, *RESULT}
     assert set(content["faces"][0]) >= FACE
     assert set(content["faces"][0]["quality"]) == {"pixels", "brightness", "sharpness", "pose", "inside"}
@@ -360,7 +364,7 @@ def test_a_result_has_the_contract_s_fields() -> None:
 
 
 def test_an_annotated_picture_is_base64_beside_the_rest() -> None:
-    outbound = wire.write(REQUEST, replace(recognition(MATCH), annotated=JPEG))
+    outbound = wire.write(ADDRESS, replace(recognition(MATCH), annotated=JPEG))
     content = document(outbound)
     assert set(content) == {*HEAD, *RESULT, "annotated"}
     assert content["annotated"] == BASE64
@@ -377,7 +381,7 @@ def test_an_error_has_the_contract_s_fields() -> None:
 
 def test_a_document_is_compact_utf_8() -> None:
     """Every byte counts on a small device."""
-    outbound = wire.write(REQUEST, recognition(Judgement("match", Person("zhanna", "Жанна"), 0.9)))
+    outbound = wire.write(ADDRESS, recognition(Judgement("match", Person("zhanna", "Жанна"), 0.9)))
     assert "Жанна".encode() in outbound.document
     assert b": " not in outbound.document
     assert b", " not in outbound.document
