@@ -40,6 +40,14 @@ def seen(*descriptors: Descriptor | None) -> Seen:
     return Seen(Image(640, 480, 5000), faces, timing)
 
 
+def noise(side: int) -> PIL.Image.Image:
+    """In few colours: a PNG of it is small, and the JPEG that is drawn from it is not."""
+    pixels = np.random.default_rng(0).integers(0, 4, side * side, np.uint8)
+    image = PIL.Image.frombytes("P", (side, side), pixels.data)
+    image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
+    return image
+
+
 def encoded(image: PIL.Image.Image, kind: str, **options: Any) -> bytes:
     """``kind`` and ``options`` as in Pillow's ``save``."""
     buffer = io.BytesIO()

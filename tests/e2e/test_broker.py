@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cbor2
-import numpy as np
-import PIL.Image
 import pytest
 import trustme
 
 from gateway.app import running
 from gateway.errors import StartError
 from tests.conftest import settings
-from tests.examples import encoded
+from tests.examples import encoded, noise
 from tests.support import MOSQUITTO, Broker, Client, broker_running, frame, free_port, wait_for
 
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt has no such thing")
@@ -71,13 +69,8 @@ def test_a_broker_that_is_not_there_yet_is_waited_for(tmp_path: Path, caplog: py
 
 @needs_mosquitto
 def test_no_annotated_picture_is_too_large_for_the_broker(tmp_path: Path, own: Broker) -> None:
-    """mosquitto throws out who publishes a packet over its limit, and paho would send it again for ever.
-
-    Of noise in few colours a PNG is small, and the JPEG of the same size that is drawn from it is not.
-    """
-    noise = PIL.Image.frombytes("P", (4000, 4000), np.random.default_rng(0).integers(0, 4, 16_000_000, np.uint8).data)
-    noise.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
-    payload = cbor2.dumps({"image": encoded(noise, "PNG", bits=2), "annotate": True})
+    """mosquitto throws out who publishes a packet over its limit, and paho would send it again for ever."""
+    payload = cbor2.dumps({"image": encoded(noise(4000), "PNG", bits=2), "annotate": True})
     with running(settings(tmp_path / "data", own, workers={"processes": 1})) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
         client = Client(own.port).subscribe("facegate/porch/verdict/+")

@@ -19,10 +19,11 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.app import Gateway, running
 from gateway.config import Settings
-from gateway.errors import StartError
+from gateway.errors import AnotherGateway, StartError
 from gateway.mqtt import canary, connection, wire
 from tests.conftest import settings
 from tests.e2e.test_mqtt import properties, workers_of
+from tests.examples import encoded, noise
 from tests.support import MOSQUITTO, Broker, Client, Message, broker_running, frame, free_port, halted, wait_for
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
@@ -401,6 +402,39 @@ def test_two_gateways_on_one_data_folder_or_one_base(
         with running(lone(tmp_path / "two", own, mqtt={"base": "elsewhere"})) as other:
             assert other.mqtt.connected
             assert gateway.mqtt.connected
+
+
+def test_another_gateway_is_seen_also_when_the_broker_comes_later(
+    tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut both were there before the broker: nobody looked any more, and all was answered twice."""
+    monkeypatch.setattr(canary, "EVERY_S", 0.2)
+    with running(lone(tmp_path / "one", own)) as gateway:
+        ready(gateway)
+        own.stop()
+        with running(lone(tmp_path / "two", own)) as other:
+            own.start()
+            error = other._fatal.get(timeout=30)
+            assert isinstance(error, AnotherGateway)
+            assert error.exit_code == os.EX_CONFIG
+            assert not other.mqtt._requests.connected
+        ready(gateway)
+
+
+def test_an_answer_larger_than_the_broker_takes_is_an_error(tmp_path: Path) -> None:
+    """The broker hung up, again and again, and the gateway left: it took that for another with its client id."""
+    port = free_port()
+    limited = f"\nlistener {port} 127.0.0.1\nallow_anonymous true\nmax_packet_size 60000\n"
+    with broker_running(tmp_path, port, limited) as small, running(lone(tmp_path / "data", small)) as gateway:
+        ready(gateway)
+        client = Client(port).subscribe("facegate/+/response/#")
+        asked = cbor2.dumps({"image": encoded(noise(400), "PNG", bits=2), "annotate": True})
+        client.publish("facegate/porch/request/detect/drawn", asked)
+        assert answer(client)["code"] == "too_large"
+        client.publish("facegate/porch/request/detect/next", frame("biden_1"))
+        assert answer(client)["status"] == "ok"
+        assert gateway.metrics.snapshot()["connections_lost"] == 0
+        client.close()
 
 
 def test_one_that_is_dead_keeps_nobody_from_its_place(

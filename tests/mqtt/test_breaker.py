@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.mqtt.breaker import STRIKES, Breaker
+from gateway.mqtt.breaker import SOON_S, STRIKES, Breaker
 from gateway.mqtt.ledger import HEAD, Delivery
 from gateway.mqtt.link import Link
 from gateway.mqtt.messages import Received
@@ -69,3 +69,13 @@ def test_a_large_one_is_known_again_by_its_beginning() -> None:
     for _ in range(STRIKES):
         breaker.ended(answered(payload=payload))
     assert breaker.trips(asked(payload))
+
+
+def test_what_ended_long_after_an_answer_is_not_put_down_to_it() -> None:
+    """The network was cut three times, weeks apart: from then on that camera's requests got errors."""
+    breaker = Breaker()
+    for _ in range(2 * STRIKES):
+        old = answered()
+        old.at -= SOON_S
+        breaker.ended(old)
+    assert not breaker.trips(asked())

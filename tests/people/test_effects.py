@@ -462,3 +462,20 @@ def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(here:
     wait_for(lambda: not any(thread.is_alive() for thread in threads), 10)
     assert failures == []
     assert min(rounds) > 3
+
+
+def test_what_was_given_up_does_not_happen(here: Home) -> None:
+    """The device was told `timeout`, and was enrolled a moment later by a store that had been busy."""
+    given_up, change = effect(), Change(here)
+    assert given_up.decide()
+    with pytest.raises(Timeout):
+        here.registry.once(given_up, change)
+    assert here.store.named("Alice") is None
+    assert here.registry.once(effect(), change) is not None  # asked again
+
+
+def test_what_is_happening_is_not_given_up(here: Home) -> None:
+    one = effect()
+    change = Change(here)
+    assert here.registry.once(one, change) is not None
+    assert not one.decide()
