@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,7 +85,13 @@ class Site:
     data: Path
 
     def requests(self) -> int:
-        return self.gateway.metrics.snapshot()["requests"]
+        return self.count("requests")
+
+    def count(self, name: str) -> int:
+        return self.gateway.metrics.snapshot()[name]
+
+    def owes_nothing(self) -> bool:
+        return len(self.gateway.mqtt._requests.ledger) == 0
 
 
 @pytest.fixture(scope="module")
@@ -102,11 +109,12 @@ def phone(site: Site) -> Iterator[Client]:
     client.close()
 
 
+@pytest.mark.parametrize("protocol", ["auto", "3.1.1"])
 def test_what_was_asked_while_the_gateway_was_away_is_answered_when_it_is_back(
-    tmp_path: Path, own: Broker, device: Client
+    tmp_path: Path, own: Broker, device: Client, protocol: str
 ) -> None:
     """With a clean session the broker threw it away."""
-    config = lone(tmp_path / "data", own)
+    config = lone(tmp_path / "data", own, mqtt={"protocol": protocol})
     with running(config) as gateway:
         ready(gateway)
     for camera in ("porch", "yard"):
@@ -164,6 +172,18 @@ def test_repeats_while_it_is_under_way_are_all_answered_by_one_computation(site:
     replies = [answer(phone) for _ in range(3)]
     assert said(replies[0]) == said(replies[1]) == said(replies[2])
     assert site.requests() == before + 1
+
+
+def test_an_answer_is_good_for_no_longer_than_its_request(site: Site) -> None:
+    """Whoever was away for a minute was told of a face by an answer to what had long expired."""
+    five = Client(site.broker.port, MQTTProtocolVersion.MQTTv5)
+    five.subscribe("facegate/+/response/#", "facegate/+/verdict/#")
+    expires = properties(MessageExpiryInterval=20)
+    five.publish("facegate/porch/request/detect/short", frame("obama_1"), properties=expires)
+    told = {message.topic: message.properties["MessageExpiryInterval"] for message in (five.get(), five.get())}
+    assert told.keys() == {"facegate/porch/response/detect/short", "facegate/porch/verdict/short"}
+    assert all(0 < each <= 20 for each in told.values())
+    five.close()
 
 
 def test_another_body_by_the_same_id_is_a_conflict(site: Site, phone: Client) -> None:
@@ -236,6 +256,7 @@ def test_a_picture_in_pieces_says_what_is_missing_and_then_is_answered(site: Sit
         phone.publish(f"facegate/porch/part/{n}/6/detect/big", piece)
     told = answer(phone)
     assert (told["code"], told["missing"]) == ("incomplete", [4])
+    wait_for(site.owes_nothing)  # or pieces of many cameras fill the window, and nobody's last one ever comes
     phone.publish(f"facegate/porch/part/{late[0]}/6/detect/big", late[1])
     whole = answer(phone)
     assert (whole["status"], len(whole["faces"])) == ("ok", 1)
@@ -243,17 +264,6 @@ def test_a_picture_in_pieces_says_what_is_missing_and_then_is_answered(site: Sit
     wait_for(lambda: not list((site.data / "uploads").glob("*/big")))
     phone.publish("facegate/porch/request/detect/big", frame("obama_1"))  # in whole it is the same request
     assert said(answer(phone)) == said(whole)
-
-
-def test_pieces_of_more_cameras_than_the_window_is_wide_all_become_whole(site: Site, phone: Client) -> None:
-    """Kept unacknowledged until the picture is whole, they filled the window: nobody's last piece ever came."""
-    parts = pieces(frame("obama_1"), 40)
-    cameras = [f"cam{n}" for n in range(12)]
-    for n, piece in parts:
-        for camera in cameras:
-            phone.publish(f"facegate/{camera}/part/{n}/40/detect/{camera}", piece)
-    found = answers(phone, len(cameras))
-    assert {each["status"] for each in found.values()} == {"ok"}
 
 
 def test_what_takes_too_long_is_told_so_and_the_next_are_served(site: Site, phone: Client) -> None:
@@ -297,6 +307,153 @@ def test_nothing_is_retained_but_state_and_info(site: Site, phone: Client) -> No
     assert len(kept) == 2
     later.close()
     health.close()
+
+
+def test_results_that_the_broker_takes_too_slowly_are_dropped_and_counted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They piled up, each a picture's worth of JSON, and came when nobody stood there any more."""
+    screen = Client(site.broker.port).subscribe("facegate/hall/result")
+    before = site.count("results_dropped")
+    with monkeypatch.context() as slow:
+        slow.setattr("gateway.mqtt.client.RESULTS", -1)
+        screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)
+        wait_for(lambda: site.count("results_dropped") == before + 1)
+        assert screen.nothing_comes(0.3)
+    screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)
+    assert screen.get().json["status"] == "ok"
+    assert site.count("results_dropped") == before + 1
+    screen.close()
+
+
+@pytest.mark.parametrize(("takes", "window"), [(1, 1), (10, 5), (20, 10), (65_535, 1000)])
+def test_no_more_is_let_in_than_the_broker_lets_us_answer(
+    site: Site, monkeypatch: pytest.MonkeyPatch, takes: int, window: int
+) -> None:
+    """Two replies to each request."""
+    assert site.gateway.mqtt._live.receive_maximum == 2000  # config/mosquitto.conf
+    monkeypatch.setattr(site.gateway.mqtt._live, "receive_maximum", takes)
+    kind = site.gateway.mqtt._for_requests()
+    assert (kind.lasts, kind.inflight, kind.window) == (True, takes, window)
+    assert {qos for _, qos in kind.filters} == {1}
+
+
+def test_for_streams_nothing_is_kept(site: Site) -> None:
+    """Frames of an hour ago would come before those of now."""
+    kinds = [site.gateway.mqtt._for_frames() for _ in range(3)]
+    assert [(kind.lasts, [qos for _, qos in kind.filters]) for kind in kinds] == [(False, [0])] * 3
+    names = {kind.client_id for kind in kinds}
+    assert len(names) == 3
+    assert site.gateway.mqtt._for_requests().client_id not in names
+
+
+def fails(*_arguments: object) -> Any:
+    raise RuntimeError("a fault of ours")
+
+
+@pytest.fixture
+def quick_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "RETRY_S", (0.1, 0.2))
+
+
+def test_a_request_whose_connection_dies_of_a_fault_is_answered_over_the_next(
+    site: Site, phone: Client, quick_back: None
+) -> None:
+    """paho's thread was gone, `is_connected` went on saying yes, and nothing came in any more."""
+    before, link = site.count("connections_lost"), site.gateway.mqtt._requests._link
+    assert link is not None
+    link._client._handle_publish = fails  # type: ignore[method-assign]
+    phone.publish("facegate/porch/request/detect/deadly", frame("obama_1"))
+    assert answers(phone)["deadly"]["status"] == "ok"
+    assert site.count("connections_lost") == before + 1
+    assert site.gateway.mqtt._requests._link is not link
+    wait_for(site.owes_nothing)
+
+
+def test_a_stream_whose_connection_dies_of_a_fault_goes_on_over_the_next(site: Site, quick_back: None) -> None:
+    screen = Client(site.broker.port).subscribe("facegate/hall/result")
+    before, link = site.count("connections_lost"), site.gateway.mqtt._live._link
+    assert link is not None
+    link._client._handle_publish = fails  # type: ignore[method-assign]
+
+    def shown() -> bool:
+        screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)
+        return not screen.nothing_comes(0.5)
+
+    wait_for(shown)
+    assert site.count("connections_lost") == before + 1
+    assert site.gateway.mqtt._live._link is not link
+    screen.close()
+
+
+@pytest.mark.parametrize("name", ["_requests", "_live"])
+def test_without_the_thread_that_keeps_a_connection_it_is_not_live(
+    site: Site, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    ended = threading.Thread(target=lambda: None)
+    ended.start()
+    ended.join()
+    assert site.gateway.health().live
+    monkeypatch.setattr(getattr(site.gateway.mqtt, name), "_thread", ended)
+    assert not site.gateway.health().live
+
+
+def test_connected_is_not_ready_while_nothing_comes_round_the_broker(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for(lambda: site.gateway.health().ready)
+    monkeypatch.setattr(canary, "FRESH_S", 0.0)
+    health = site.gateway.health()
+    assert (health.live, health.mqtt.connected, health.ready) == (True, True, False)
+
+
+def test_a_fault_in_a_message_is_contained(
+    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ended paho's thread, and the message came again with the next connection, and ended that."""
+    failures, lost = site.count("callback_failures"), site.count("connections_lost")
+    with monkeypatch.context() as broken:
+        broken.setattr(site.gateway.mqtt._topics, "read", fails)
+        phone.publish("facegate/porch/request/detect/unread", frame("obama_1"))
+        wait_for(lambda: site.count("callback_failures") > failures)
+        wait_for(site.owes_nothing)
+    assert "a message could not be handled" in caplog.text
+    phone.publish("facegate/porch/request/detect/read", frame("obama_1"))
+    assert answers(phone)["read"]["status"] == "ok"
+    assert site.count("connections_lost") == lost
+
+
+def test_a_fault_in_what_is_due_now_and_then_is_contained(
+    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ended the thread that keeps the connection, which nobody made anew from then on."""
+    failures, lost = site.count("callback_failures"), site.count("connections_lost")
+    with monkeypatch.context() as broken:
+        broken.setattr(site.gateway.mqtt._spool, "due", fails)
+        wait_for(lambda: site.count("callback_failures") > failures + 1)
+        phone.publish("facegate/porch/request/detect/meanwhile", frame("obama_1"))
+        assert answers(phone)["meanwhile"]["status"] == "ok"
+        wait_for(site.owes_nothing)
+    assert "what is due now and then failed" in caplog.text
+    assert site.gateway.health().live
+    assert site.count("connections_lost") == lost
+
+
+def test_a_fault_in_a_greeting_is_contained(
+    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, quick_back: None
+) -> None:
+    """No connection was ever made use of again."""
+    failures = site.count("callback_failures")
+    with monkeypatch.context() as broken:
+        broken.setattr(site.gateway.mqtt._presence, "begin", fails)
+        site.gateway.mqtt._requests.again()
+        wait_for(lambda: site.count("callback_failures") > failures)
+        phone.publish("facegate/porch/request/detect/unheard", frame("obama_1"))
+        assert answers(phone)["unheard"]["status"] == "ok"
+        wait_for(site.owes_nothing)
+    assert "the connection could not be made use of" in caplog.text
+    site.gateway.mqtt._requests.again()  # it says `online` now
+    wait_for(lambda: site.gateway.mqtt.connected)
 
 
 @pytest.mark.parametrize("keeps", [True, False])
