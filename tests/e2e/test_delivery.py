@@ -6,9 +6,9 @@ import json
 import os
 import random
 import signal
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,12 +94,17 @@ class Site:
         return len(self.gateway.mqtt._requests.ledger) == 0
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
+@contextmanager
+def site_running(folder: Path) -> Iterator[Site]:
     quick = {"mqtt": {"answer_s": ANSWER_S}, "uploads": {"idle_s": 0.5}}
     with broker_running(folder) as broker, running(lone(folder / "data", broker, **quick)) as gateway:
         yield Site(ready(gateway), broker, folder / "data")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_running(tmp_path_factory.mktemp("site")) as site:
+        yield site
 
 
 @pytest.fixture
@@ -324,136 +329,6 @@ def test_results_that_the_broker_takes_too_slowly_are_dropped_and_counted(
     assert screen.get().json["status"] == "ok"
     assert site.count("results_dropped") == before + 1
     screen.close()
-
-
-@pytest.mark.parametrize(("takes", "window"), [(1, 1), (10, 5), (20, 10), (65_535, 1000)])
-def test_no_more_is_let_in_than_the_broker_lets_us_answer(
-    site: Site, monkeypatch: pytest.MonkeyPatch, takes: int, window: int
-) -> None:
-    """Two replies to each request."""
-    assert site.gateway.mqtt._live.receive_maximum == 2000  # config/mosquitto.conf
-    monkeypatch.setattr(site.gateway.mqtt._live, "receive_maximum", takes)
-    kind = site.gateway.mqtt._for_requests()
-    assert (kind.lasts, kind.inflight, kind.window) == (True, takes, window)
-    assert {qos for _, qos in kind.filters} == {1}
-
-
-def test_for_streams_nothing_is_kept(site: Site) -> None:
-    """Frames of an hour ago would come before those of now."""
-    kinds = [site.gateway.mqtt._for_frames() for _ in range(3)]
-    assert [(kind.lasts, [qos for _, qos in kind.filters]) for kind in kinds] == [(False, [0])] * 3
-    names = {kind.client_id for kind in kinds}
-    assert len(names) == 3
-    assert site.gateway.mqtt._for_requests().client_id not in names
-
-
-def fails(*_arguments: object) -> Any:
-    raise RuntimeError("a fault of ours")
-
-
-@pytest.fixture
-def quick_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "RETRY_S", (0.1, 0.2))
-
-
-def test_a_request_whose_connection_dies_of_a_fault_is_answered_over_the_next(
-    site: Site, phone: Client, quick_back: None
-) -> None:
-    """paho's thread was gone, `is_connected` went on saying yes, and nothing came in any more."""
-    before, link = site.count("connections_lost"), site.gateway.mqtt._requests._link
-    assert link is not None
-    link._client._handle_publish = fails  # type: ignore[method-assign]
-    phone.publish("facegate/porch/request/detect/deadly", frame("obama_1"))
-    assert answers(phone)["deadly"]["status"] == "ok"
-    assert site.count("connections_lost") == before + 1
-    assert site.gateway.mqtt._requests._link is not link
-    wait_for(site.owes_nothing)
-
-
-def test_a_stream_whose_connection_dies_of_a_fault_goes_on_over_the_next(site: Site, quick_back: None) -> None:
-    screen = Client(site.broker.port).subscribe("facegate/hall/result")
-    before, link = site.count("connections_lost"), site.gateway.mqtt._live._link
-    assert link is not None
-    link._client._handle_publish = fails  # type: ignore[method-assign]
-
-    def shown() -> bool:
-        screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)
-        return not screen.nothing_comes(0.5)
-
-    wait_for(shown)
-    assert site.count("connections_lost") == before + 1
-    assert site.gateway.mqtt._live._link is not link
-    screen.close()
-
-
-@pytest.mark.parametrize("name", ["_requests", "_live"])
-def test_without_the_thread_that_keeps_a_connection_it_is_not_live(
-    site: Site, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    ended = threading.Thread(target=lambda: None)
-    ended.start()
-    ended.join()
-    assert site.gateway.health().live
-    monkeypatch.setattr(getattr(site.gateway.mqtt, name), "_thread", ended)
-    assert not site.gateway.health().live
-
-
-def test_connected_is_not_ready_while_nothing_comes_round_the_broker(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wait_for(lambda: site.gateway.health().ready)
-    monkeypatch.setattr(canary, "FRESH_S", 0.0)
-    health = site.gateway.health()
-    assert (health.live, health.mqtt.connected, health.ready) == (True, True, False)
-
-
-def test_a_fault_in_a_message_is_contained(
-    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It ended paho's thread, and the message came again with the next connection, and ended that."""
-    failures, lost = site.count("callback_failures"), site.count("connections_lost")
-    with monkeypatch.context() as broken:
-        broken.setattr(site.gateway.mqtt._topics, "read", fails)
-        phone.publish("facegate/porch/request/detect/unread", frame("obama_1"))
-        wait_for(lambda: site.count("callback_failures") > failures)
-        wait_for(site.owes_nothing)
-    assert "a message could not be handled" in caplog.text
-    phone.publish("facegate/porch/request/detect/read", frame("obama_1"))
-    assert answers(phone)["read"]["status"] == "ok"
-    assert site.count("connections_lost") == lost
-
-
-def test_a_fault_in_what_is_due_now_and_then_is_contained(
-    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It ended the thread that keeps the connection, which nobody made anew from then on."""
-    failures, lost = site.count("callback_failures"), site.count("connections_lost")
-    with monkeypatch.context() as broken:
-        broken.setattr(site.gateway.mqtt._spool, "due", fails)
-        wait_for(lambda: site.count("callback_failures") > failures + 1)
-        phone.publish("facegate/porch/request/detect/meanwhile", frame("obama_1"))
-        assert answers(phone)["meanwhile"]["status"] == "ok"
-        wait_for(site.owes_nothing)
-    assert "what is due now and then failed" in caplog.text
-    assert site.gateway.health().live
-    assert site.count("connections_lost") == lost
-
-
-def test_a_fault_in_a_greeting_is_contained(
-    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, quick_back: None
-) -> None:
-    """No connection was ever made use of again."""
-    failures = site.count("callback_failures")
-    with monkeypatch.context() as broken:
-        broken.setattr(site.gateway.mqtt._presence, "begin", fails)
-        site.gateway.mqtt._requests.again()
-        wait_for(lambda: site.count("callback_failures") > failures)
-        phone.publish("facegate/porch/request/detect/unheard", frame("obama_1"))
-        assert answers(phone)["unheard"]["status"] == "ok"
-        wait_for(site.owes_nothing)
-    assert "the connection could not be made use of" in caplog.text
-    site.gateway.mqtt._requests.again()  # it says `online` now
-    wait_for(lambda: site.gateway.mqtt.connected)
 
 
 @pytest.mark.parametrize("keeps", [True, False])
