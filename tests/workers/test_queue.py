@@ -189,6 +189,13 @@ def test_requests_take_no_room_from_streams(queue: FairQueue) -> None:
     put(queue, job("d", live=True))
 
 
+def test_streams_take_no_room_from_requests(queue: FairQueue) -> None:
+    """Ten cameras that stream were a full queue, and no request got in."""
+    put(queue, *(job(f"camera {n}", live=True) for n in range(10)))
+    put(queue, job("porch"))
+    assert "porch" in lanes(queue)
+
+
 def test_a_frame_that_finds_no_room_is_refused_rather_than_dropped(queue: FairQueue, metrics: Metrics) -> None:
     put(queue, *(job(f"camera {n}", live=True) for n in range(STREAMS)))
     with pytest.raises(Busy, match="queue is full"):

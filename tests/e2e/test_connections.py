@@ -1,0 +1,286 @@
+"""What becomes of connections: they get stuck, die of a fault, are refused an answer, or taken by somebody else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from gateway.app import running
+from gateway.errors import StartError
+from gateway.mqtt import canary, connection
+from gateway.people.store import Described, Picture
+from tests.e2e.test_delivery import Site, answer, answers, lone, ready, said, site_running
+from tests.examples import descriptor
+from tests.support import MOSQUITTO, Broker, Client, broker_running, frame, free_port, wait_for
+
+pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_running(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def phone(site: Site) -> Iterator[Client]:
+    client = Client(site.broker.port).subscribe("facegate/+/response/#")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Broker]:
+    with broker_running(tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture
+def quick_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "RETRY_S", (0.1, 0.2))
+
+
+def fails(*_arguments: object) -> Any:
+    raise RuntimeError("a fault of ours")
+
+
+@pytest.mark.parametrize(("takes", "window"), [(1, 1), (10, 5), (20, 10), (65_535, 1000)])
+def test_no_more_is_let_in_than_the_broker_lets_us_answer(
+    site: Site, monkeypatch: pytest.MonkeyPatch, takes: int, window: int
+) -> None:
+    """Two replies to each request."""
+    assert site.gateway.mqtt._live.receive_maximum == 2000  # config/mosquitto.conf
+    monkeypatch.setattr(site.gateway.mqtt._live, "receive_maximum", takes)
+    kind = site.gateway.mqtt._for_requests()
+    assert (kind.lasts, kind.inflight, kind.window) == (True, takes, window)
+    assert {qos for _, qos in kind.filters} == {1}
+
+
+def test_for_streams_nothing_is_kept(site: Site) -> None:
+    """Frames of an hour ago would come before those of now."""
+    kinds = [site.gateway.mqtt._for_frames() for _ in range(3)]
+    assert [(kind.lasts, [qos for _, qos in kind.filters]) for kind in kinds] == [(False, [0])] * 3
+    names = {kind.client_id for kind in kinds}
+    assert len(names) == 3
+    assert site.gateway.mqtt._for_requests().client_id not in names
+
+
+def test_a_request_whose_connection_dies_of_a_fault_is_answered_over_the_next(
+    site: Site, phone: Client, quick_back: None
+) -> None:
+    """paho's thread was gone, `is_connected` went on saying yes, and nothing came in any more."""
+    before, link = site.count("connections_lost"), site.gateway.mqtt._requests._link
+    assert link is not None
+    link._client._handle_publish = fails  # type: ignore[method-assign]
+    phone.publish("facegate/porch/request/detect/deadly", frame("obama_1"))
+    assert answers(phone)["deadly"]["status"] == "ok"
+    assert site.count("connections_lost") > before
+    assert site.gateway.mqtt._requests._link is not link
+    wait_for(site.owes_nothing)
+
+
+def test_a_stream_whose_connection_dies_of_a_fault_goes_on_over_the_next(site: Site, quick_back: None) -> None:
+    screen = Client(site.broker.port).subscribe("facegate/hall/result")
+    before, link = site.count("connections_lost"), site.gateway.mqtt._live._link
+    assert link is not None
+    link._client._handle_publish = fails  # type: ignore[method-assign]
+
+    def shown() -> bool:
+        screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)
+        return not screen.nothing_comes(0.5)
+
+    wait_for(shown)
+    assert site.count("connections_lost") > before
+    assert site.gateway.mqtt._live._link is not link
+    screen.close()
+
+
+@pytest.mark.parametrize("name", ["_requests", "_live"])
+def test_without_the_thread_that_keeps_a_connection_it_is_not_live(
+    site: Site, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    ended = threading.Thread(target=lambda: None)
+    ended.start()
+    ended.join()
+    assert site.gateway.health().live
+    monkeypatch.setattr(getattr(site.gateway.mqtt, name), "_thread", ended)
+    assert not site.gateway.health().live
+
+
+def test_connected_is_not_ready_while_nothing_comes_round_the_broker(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for(lambda: site.gateway.health().ready)
+    monkeypatch.setattr(canary, "FRESH_S", 0.0)
+    health = site.gateway.health()
+    assert (health.live, health.mqtt.connected, health.ready) == (True, True, False)
+
+
+def test_a_fault_in_a_message_is_contained(
+    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ended paho's thread, and the message came again with the next connection, and ended that."""
+    failures, lost = site.count("callback_failures"), site.count("connections_lost")
+    with monkeypatch.context() as broken:
+        broken.setattr(site.gateway.mqtt._topics, "read", fails)
+        phone.publish("facegate/porch/request/detect/unread", frame("obama_1"))
+        wait_for(lambda: site.count("callback_failures") > failures)
+        wait_for(site.owes_nothing)
+    assert "a message could not be handled" in caplog.text
+    phone.publish("facegate/porch/request/detect/read", frame("obama_1"))
+    assert answers(phone)["read"]["status"] == "ok"
+    assert site.count("connections_lost") == lost
+
+
+def test_a_fault_in_what_is_due_now_and_then_is_contained(
+    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ended the thread that keeps the connection, which nobody made anew from then on."""
+    failures, lost = site.count("callback_failures"), site.count("connections_lost")
+    with monkeypatch.context() as broken:
+        broken.setattr(site.gateway.mqtt._spool, "due", fails)
+        wait_for(lambda: site.count("callback_failures") > failures + 1)
+        phone.publish("facegate/porch/request/detect/meanwhile", frame("obama_1"))
+        assert answers(phone)["meanwhile"]["status"] == "ok"
+        wait_for(site.owes_nothing)
+    assert "what is due now and then failed" in caplog.text
+    assert site.gateway.health().live
+    assert site.count("connections_lost") == lost
+
+
+def test_a_fault_in_a_greeting_is_contained(
+    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, quick_back: None
+) -> None:
+    """No connection was ever made use of again."""
+    failures = site.count("callback_failures")
+    with monkeypatch.context() as broken:
+        broken.setattr(site.gateway.mqtt._presence, "begin", fails)
+        site.gateway.mqtt._requests.again()
+        wait_for(lambda: site.count("callback_failures") > failures)
+        phone.publish("facegate/porch/request/detect/unheard", frame("obama_1"))
+        assert answers(phone)["unheard"]["status"] == "ok"
+        wait_for(site.owes_nothing)
+    assert "the connection could not be made use of" in caplog.text
+    site.gateway.mqtt._requests.again()  # it says `online` now
+    wait_for(lambda: site.gateway.mqtt.connected)
+
+
+def test_a_broker_that_never_acknowledges_is_connected_to_anew(
+    tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
+) -> None:
+    """Nothing more was acknowledged, nor delivered, for as long as that connection stood."""
+    monkeypatch.setattr("gateway.mqtt.overdue.STUCK_S", 0.5)
+    with running(lone(tmp_path / "data", own, mqtt={"answer_s": 1})) as gateway:
+        ledger = ready(gateway).mqtt._requests.ledger
+        device = Client(own.port).subscribe("facegate/+/response/#")
+        with monkeypatch.context() as deaf:
+            deaf.setattr(ledger, "confirmed", lambda *_: None)
+            device.publish("facegate/porch/request/detect/held", frame("obama_1"))
+            first = answer(device)
+            wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] >= 1)
+        again = answer(device)
+        assert first["status"] == "ok"
+        assert said(first) == said(again)
+        wait_for(lambda: len(ledger) == 0)
+        assert gateway._fatal.empty()
+        device.close()
+
+
+def test_one_that_acknowledges_on_no_connection_ends_the_gateway(
+    tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
+) -> None:
+    """By then it is most likely us."""
+    monkeypatch.setattr("gateway.mqtt.overdue.STUCK_S", 0.5)
+    with running(lone(tmp_path / "data", own, mqtt={"answer_s": 0.5})) as gateway:
+        monkeypatch.setattr(ready(gateway).mqtt._requests.ledger, "confirmed", lambda *_: None)
+        device = Client(own.port)
+        device.publish("facegate/porch/request/detect/held", frame("obama_1"))
+        fatal = gateway._fatal.get(timeout=30)
+        assert not isinstance(fatal, StartError)
+        assert fatal.exit_code == 70
+        assert "cannot be acknowledged" in str(fatal)
+        assert gateway.metrics.snapshot()["connections_lost"] >= 2
+        device.close()
+
+
+def test_an_answer_that_the_broker_does_not_let_us_publish_holds_up_nothing(tmp_path: Path) -> None:
+    """It says so in its PUBACK (MQTT 5), and would say so again for ever."""
+    port, acl = free_port(), tmp_path / "acl"
+    acl.write_text(
+        "topic readwrite facegate/bridge/#\ntopic readwrite facegate/+/request/#\n"
+        "topic readwrite facegate/+/verdict/#\ntopic read facegate/+/part/#\ntopic read facegate/+/frame\n"
+    )
+    extra = f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\nacl_file {acl}\n"
+    with broker_running(tmp_path, port, extra) as broker, running(lone(tmp_path / "data", broker)) as gateway:
+        ledger = ready(gateway).mqtt._requests.ledger
+        device = Client(port).subscribe("facegate/+/verdict/#")
+        for n in (1, 2):
+            device.publish(f"facegate/porch/request/detect/d{n}", frame("obama_1"))
+            verdict = device.get()
+            assert (verdict.topic, verdict.payload) == (f"facegate/porch/verdict/d{n}", b"faces 1")
+            wait_for(lambda: len(ledger) == 0)
+            assert gateway.metrics.snapshot()["replies_refused"] == n
+        assert gateway.metrics.snapshot()["connections_lost"] == 0
+        device.close()
+
+
+def test_an_answer_that_the_broker_hangs_up_on_is_given_up(tmp_path: Path, quick_back: None) -> None:
+    """The request came again with every connection, was answered again, and nobody else was. MQTT 3.1.1 has no way to
+    tell how large a packet may be.
+    """
+    port, three = free_port(), {"protocol": "3.1.1"}
+    extra = f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\nmax_packet_size 50000\n"
+    with (
+        broker_running(tmp_path, port, extra) as broker,
+        running(lone(tmp_path / "data", broker, mqtt=three)) as gateway,
+    ):
+        face = Described(descriptor(1), bytes(80_000))
+        ready(gateway).known.store.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], "test")
+        client = Client(port).subscribe("facegate/bridge/response/#")
+        client.publish("facegate/bridge/request/people/export", b'{"transaction": "large"}')
+        given_up = client.get().json
+        assert (given_up["status"], given_up["code"]) == ("error", "internal")
+        assert gateway.metrics.snapshot()["requests_given_up"] >= 1
+        assert gateway.metrics.snapshot()["connections_lost"] >= 3
+        client.publish("facegate/bridge/request/people/list", b'{"transaction": "small"}')
+        assert answer(client)["data"]["people"][0]["person"] == "ada"
+        wait_for(lambda: len(gateway.mqtt._requests.ledger) == 0)
+        assert gateway._fatal.empty()
+        client.close()
+
+
+def test_who_is_thrown_off_again_and_again_ends_and_says_why(
+    tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
+) -> None:
+    """Two of one client id threw each other off the broker for ever, and each was there for half of what was asked."""
+    monkeypatch.setattr(connection, "SHORT_ONES", 2)
+    with running(lone(tmp_path / "data", own, mqtt={"client_id": "twin"})) as gateway:
+        twin = paho.Client(CallbackAPIVersion.VERSION2, "twin")
+        twin.reconnect_delay_set(1, 1)
+        twin.connect("127.0.0.1", own.port)
+        twin.loop_start()
+        fatal = gateway._fatal.get(timeout=30)
+        twin.disconnect()
+        twin.loop_stop()
+        assert isinstance(fatal, StartError)
+        assert fatal.exit_code == 78
+        assert "twin (mqtt.client_id)" in str(fatal)
+
+
+def test_a_second_gateway_of_the_same_client_id_is_refused_before_it_takes_the_place(
+    tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canary, "EVERY_S", 0.2)
+    twin = {"mqtt": {"client_id": "twin"}}
+    with running(lone(tmp_path / "one", own, **twin)) as gateway:
+        ready(gateway)
+        with pytest.raises(StartError, match="Another gateway"), running(lone(tmp_path / "two", own, **twin)):
+            pass
+        assert gateway.health().ready
+        assert gateway.metrics.snapshot()["connections_lost"] == 0
