@@ -271,6 +271,36 @@ def test_what_takes_too_long_is_told_so_and_the_next_are_served(site: Site, phon
     assert answer(phone)["status"] == "ok"  # `timeout` is no answer to keep
 
 
+@pytest.mark.parametrize("days", [1, -1])
+def test_a_clock_that_jumps_a_day_changes_nothing(
+    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """A machine without a battery learns what day it is when the network comes: what waited was then a day old, and
+    with a clock that went back nothing was ever too late.
+    """
+    parts, lost = pieces(frame("obama_1"), 2), site.gateway.metrics.snapshot()["connections_lost"]
+    five, now = Client(site.broker.port, MQTTProtocolVersion.MQTTv5), time.time
+    with halted(workers_of(site.gateway)):
+        phone.publish(f"facegate/porch/request/detect/before{days}", frame("obama_1"))
+        good = properties(MessageExpiryInterval=60)
+        five.publish(f"facegate/yard/request/detect/five{days}", frame("obama_1"), properties=good)
+        phone.publish(f"facegate/hall/part/0/2/detect/pieces{days}", parts[0][1])
+        wait_for(lambda: len(site.gateway.mqtt._requests.ledger) == 3)
+        monkeypatch.setattr(time, "time", lambda: now() + 86_400 * days)
+        assert answers(phone)[f"pieces{days}"]["code"] == "incomplete"
+    found = answers(phone, 2)
+    assert {name: each["status"] for name, each in found.items()} == {f"before{days}": "ok", f"five{days}": "ok"}
+    before = site.requests()
+    phone.publish(f"facegate/porch/request/detect/before{days}", frame("obama_1"))
+    assert said(answer(phone)) == said(found[f"before{days}"])
+    assert site.requests() == before
+    phone.publish(f"facegate/hall/part/1/2/detect/pieces{days}", parts[1][1])
+    assert answer(phone)["status"] == "ok"
+    assert site.gateway.health().ready
+    assert site.gateway.metrics.snapshot()["connections_lost"] == lost
+    five.close()
+
+
 def test_nothing_is_retained_but_state_and_info(site: Site, phone: Client) -> None:
     """Last week's face on the screen of whoever subscribes today."""
     health = Client(site.broker.port).subscribe("facegate/bridge/health")
