@@ -287,6 +287,7 @@ def test_a_clock_that_jumps_a_day_changes_nothing(
         phone.publish(f"facegate/hall/part/0/2/detect/pieces{days}", parts[0][1])
         wait_for(lambda: len(site.gateway.mqtt._requests.ledger) == 3)
         monkeypatch.setattr(time, "time", lambda: now() + 86_400 * days)
+        assert site.gateway.health().ready
         assert answers(phone)[f"pieces{days}"]["code"] == "incomplete"
     found = answers(phone, 2)
     assert {name: each["status"] for name, each in found.items()} == {f"before{days}": "ok", f"five{days}": "ok"}
@@ -296,6 +297,9 @@ def test_a_clock_that_jumps_a_day_changes_nothing(
     assert site.requests() == before
     phone.publish(f"facegate/hall/part/1/2/detect/pieces{days}", parts[1][1])
     assert answer(phone)["status"] == "ok"
+    flown = site.gateway.mqtt._canary._number
+    monkeypatch.setattr(canary, "EVERY_S", 0.0)
+    wait_for(lambda: site.gateway.mqtt._canary._number > flown)
     assert site.gateway.health().ready
     assert site.gateway.metrics.snapshot()["connections_lost"] == lost
     five.close()
