@@ -361,6 +361,39 @@ def test_a_broker_that_is_restarted_in_order_loses_nothing_that_waits(tmp_path: 
             device.close()
 
 
+def test_what_a_full_queue_of_the_broker_lost_is_answered_to_who_repeats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of what is promised: mosquitto acknowledges like any other what it throws away."""
+    monkeypatch.setattr(canary, "EVERY_S", 0.2)  # the first one may be thrown away too
+    port, names = free_port(), [f"cam{n}" for n in range(10)]
+    extra = (
+        f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
+        "max_queued_messages 3\nmax_inflight_messages 3\n"
+    )
+    with broker_running(tmp_path, port, extra) as broker:
+        config = lone(tmp_path / "data", broker)
+        with running(config) as gateway:
+            ready(gateway)
+            wait_for((tmp_path / "data" / "alive").exists)
+        device = Client(port).subscribe("facegate/+/response/#")
+        for name in names:
+            device.publish(f"facegate/{name}/request/detect/{name}", frame("obama_1"))
+        with running(config) as gateway:
+            wait_for(lambda: gateway.mqtt._canary.caught_up and len(gateway.mqtt._requests.ledger) == 0)
+            device.publish("facegate/last/request/detect/last", frame("obama_1"))
+            found = answers(device)
+            while "last" not in found:
+                found |= answers(device)
+            missing = [name for name in names if name not in found]
+            assert 0 < len(missing) < len(names)
+            for name in missing:
+                device.publish(f"facegate/{name}/request/detect/{name}", frame("obama_1"))
+                found |= answers(device)
+        assert {name: each["status"] for name, each in found.items()} == dict.fromkeys([*names, "last"], "ok")
+        device.close()
+
+
 def test_a_connection_that_ends_before_its_first_tick_was_one(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
