@@ -154,12 +154,19 @@ class Message:
 class Client:
     """A device: publishes, and waits for what comes on the topics it subscribed to."""
 
-    def __init__(self, port: int, protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311) -> None:
+    def __init__(
+        self,
+        port: int,
+        protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
+        login: tuple[str, str] | None = None,
+    ) -> None:
         self._received: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._subscribed: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=protocol)
         self._client.on_message = self._message
         self._client.on_subscribe = lambda _client, _data, mid, _codes, _props: self._subscribed.put(mid)
+        if login is not None:
+            self._client.username_pw_set(*login)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 

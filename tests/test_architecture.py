@@ -117,6 +117,12 @@ def test_nothing_happens_at_import(path: Path) -> None:
             assert path.name == "__main__.py", f"{name_of(path)}:{node.lineno} calls something at import"
 
 
+def test_nothing_waits_for_the_broker_to_take_a_message() -> None:
+    """In paho's thread it would wait for itself, and in any other for as long as the broker is away."""
+    for path in MODULES:
+        assert "wait_for_publish" not in path.read_text(), name_of(path)
+
+
 PICTURES = {"PIL", "cv2", "dlib", "face_recognition", "openvino", "simplejpeg"}
 
 

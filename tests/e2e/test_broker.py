@@ -34,7 +34,7 @@ def test_the_gateway_comes_back_when_the_broker_does(tmp_path: Path, own: Broker
         wait_for(lambda: not gateway.mqtt.connected)
         assert not gateway.health().ready
         own.start()
-        wait_for(lambda: gateway.health().ready)
+        wait_for(lambda: gateway.health().ready, 5)
         client = Client(own.port).subscribe("facegate/porch/response/#", "facegate/bridge/state")
         while client.get().json != {"state": "online"}:
             pass

@@ -301,6 +301,40 @@ def test_what_takes_too_long_is_told_so_and_the_next_are_served(site: Site, phon
     assert answer(phone)["status"] == "ok"  # `timeout` is no answer to keep
 
 
+@pytest.mark.parametrize("days", [1, -1])
+def test_a_clock_that_jumps_a_day_changes_nothing(
+    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """A machine without a battery learns what day it is when the network comes: what waited was then a day old, and
+    with a clock that went back nothing was ever too late.
+    """
+    parts, lost = pieces(frame("obama_1"), 2), site.gateway.metrics.snapshot()["connections_lost"]
+    five, now = Client(site.broker.port, MQTTProtocolVersion.MQTTv5), time.time
+    with halted(workers_of(site.gateway)):
+        phone.publish(f"facegate/porch/request/detect/before{days}", frame("obama_1"))
+        good = properties(MessageExpiryInterval=60)
+        five.publish(f"facegate/yard/request/detect/five{days}", frame("obama_1"), properties=good)
+        phone.publish(f"facegate/hall/part/0/2/detect/pieces{days}", parts[0][1])
+        wait_for(lambda: len(site.gateway.mqtt._requests.ledger) == 3)
+        monkeypatch.setattr(time, "time", lambda: now() + 86_400 * days)
+        assert site.gateway.health().ready
+        assert answers(phone)[f"pieces{days}"]["code"] == "incomplete"
+    found = answers(phone, 2)
+    assert {name: each["status"] for name, each in found.items()} == {f"before{days}": "ok", f"five{days}": "ok"}
+    before = site.requests()
+    phone.publish(f"facegate/porch/request/detect/before{days}", frame("obama_1"))
+    assert said(answer(phone)) == said(found[f"before{days}"])
+    assert site.requests() == before
+    phone.publish(f"facegate/hall/part/1/2/detect/pieces{days}", parts[1][1])
+    assert answer(phone)["status"] == "ok"
+    flown = site.gateway.mqtt._canary._number
+    monkeypatch.setattr(canary, "EVERY_S", 0.0)
+    wait_for(lambda: site.gateway.mqtt._canary._number > flown)
+    assert site.gateway.health().ready
+    assert site.gateway.metrics.snapshot()["connections_lost"] == lost
+    five.close()
+
+
 def test_nothing_is_retained_but_state_and_info(site: Site, phone: Client) -> None:
     """Last week's face on the screen of whoever subscribes today."""
     health = Client(site.broker.port).subscribe("facegate/bridge/health")
@@ -372,6 +406,36 @@ def test_a_broker_that_is_restarted_in_order_loses_nothing_that_waits(tmp_path: 
             assert gateway.metrics.snapshot()["sessions_lost"] == (0 if keeps else 1)
             wait_for(lambda: len(gateway.mqtt._requests.ledger) == 0)
             device.close()
+
+
+def test_what_a_full_queue_of_the_broker_lost_is_answered_to_who_repeats(tmp_path: Path) -> None:
+    """The limit of what is promised: mosquitto acknowledges like any other what it throws away."""
+    port, names = free_port(), [f"cam{n}" for n in range(10)]
+    extra = (
+        f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
+        "max_queued_messages 3\nmax_inflight_messages 3\n"
+    )
+    with broker_running(tmp_path, port, extra) as broker:
+        config = lone(tmp_path / "data", broker)
+        with running(config) as gateway:
+            ready(gateway)
+            wait_for((tmp_path / "data" / "alive").exists)
+        device = Client(port).subscribe("facegate/+/response/#")
+        for name in names:
+            device.publish(f"facegate/{name}/request/detect/{name}", frame("obama_1"))
+        with running(config) as gateway:
+            wait_for(lambda: gateway.mqtt._canary.caught_up and len(gateway.mqtt._requests.ledger) == 0)
+            device.publish("facegate/last/request/detect/last", frame("obama_1"))
+            found = answers(device)
+            while "last" not in found:
+                found |= answers(device)
+            missing = [name for name in names if name not in found]
+            assert 0 < len(missing) < len(names)
+            for name in missing:
+                device.publish(f"facegate/{name}/request/detect/{name}", frame("obama_1"))
+                found |= answers(device)
+        assert {name: each["status"] for name, each in found.items()} == dict.fromkeys([*names, "last"], "ok")
+        device.close()
 
 
 def test_a_connection_that_ends_before_its_first_tick_was_one(

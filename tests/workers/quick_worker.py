@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sys
 
@@ -16,6 +17,8 @@ if __name__ == "__main__":
         channel.send("ready")
         while True:
             pictures, _ = read_job(channel.receive())
+            if pictures[0] == b"die":
+                os._exit(1)
             if pictures[0] == b"answer with nonsense":
                 channel.send({"seen": [{"image": 3}]})
             else:

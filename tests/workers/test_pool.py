@@ -164,6 +164,19 @@ def test_a_hundred_kills_at_the_moment_of_hand_over_leave_nothing_stuck() -> Non
         assert 0 < lost <= 100
 
 
+def test_a_picture_that_two_workers_died_of_is_refused_and_costs_no_third() -> None:
+    """Who repeated it as long as there was no answer killed every worker, one after the other."""
+    with running_pool(QUICK, workers=1) as (pool, metrics):
+        for _ in range(2):
+            with pytest.raises(GatewayError, match="died") as died:
+                pool.submit(job(b"die")).result(30)
+            assert died.value.code == "internal"
+        with pytest.raises(BadImage, match="2 worker processes died"):
+            pool.submit(job(b"die")).result(30)
+        assert pool.submit(job(b"another")).result(30).seen[0].faces == ()
+        assert metrics.snapshot()["workers_replaced"] == 2
+
+
 def test_a_worker_that_hangs_is_killed_and_replaced() -> None:
     with running_pool(QUICK, workers=1, picture_s=0.5) as (pool, _):
         hanging = pids(pool)[0]

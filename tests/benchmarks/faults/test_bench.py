@@ -40,6 +40,8 @@ def test_a_kill_is_survived_by_repeating_and_what_was_done_is_found(tmp_path: Pa
         auditor.last_look()
     finding = check(history, repeats=True)
     assert finding.lost == []
+    assert finding.duplicates == []
+    assert finding.differing == []
     assert finding.missing == []
     assert history.count("gateway") == 1
     assert any(effect.action == "add" and effect.door.startswith("mqtt") for effect in history.effects)
