@@ -254,10 +254,11 @@ class Link:
     def _begin(self, resumed: bool, receive_maximum: int) -> None:
         self.resumed, self.receive_maximum = resumed, receive_maximum
         self.up = True
-        for orphan in self._ledger.begin(self, resumed=resumed):
+        orphans = self._ledger.begin(self, resumed=resumed)
+        self.subscribe(self._kind.filters)  # first: whatever fails below, messages come
+        for orphan in orphans:
             for reply in orphan.replies or ():
                 self.publish(reply)
-        self.subscribe(self._kind.filters)
         self._on_up(self)
 
     def _lost(self, _client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _: object) -> None:

@@ -306,7 +306,8 @@ from pathlib import Path
 import numpy as np
 from gateway.people.sqlite import SqliteStore
 from gateway.people.store import Described, Picture
-store, number = SqliteStore(Path(sys.argv[1])), int(sys.argv[2])
+number = int(sys.stdin.readline())
+store = SqliteStore(Path(sys.argv[1]))
 face = Described(np.full(128, 128**-0.5, np.float32), b"an aligned face")
 while True:
     pictures = [Picture(f"{2 * number + n:064x}", "test", "recipe", face) for n in (0, 1)]
@@ -321,18 +322,27 @@ def test_no_enrolment_that_was_answered_is_lost_to_kill_9_and_none_is_half_there
     path, number, answered = tmp_path / "people.sqlite", 0, set()
     SqliteStore(path).close()
     pause = np.random.default_rng(0)
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", ENROL_FOR_EVER, str(path)]
+        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    following = start()
     for _ in range(100):
-        command = [sys.executable, "-c", ENROL_FOR_EVER, str(path), str(number)]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        answered.add(int(process.stdout.readline()))
-        killer = threading.Timer(float(pause.uniform(0, 0.03)), process.send_signal, [signal.SIGKILL])
-        killer.start()
-        answered.update(int(line) for line in process.stdout.read().split("\n")[:-1])
-        process.wait()
-        killer.join()
-        process.stdout.close()
+        process, following = following, start()  # which takes its time to import what it needs, and then waits
+        with process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(f"{number}\n")
+            process.stdin.flush()
+            answered.add(int(process.stdout.readline()))
+            killer = threading.Timer(float(pause.uniform(0, 0.03)), process.send_signal, [signal.SIGKILL])
+            killer.start()
+            answered.update(int(line) for line in process.stdout.read().split("\n")[:-1])
+            killer.join()
         number = max(answered) + 1000
+    with following:
+        following.kill()
     store = SqliteStore(path)
     known = {entry.person.name: entry for entry in store.entries(limit=1_000_000)}
     store.close()
