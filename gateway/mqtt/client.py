@@ -114,7 +114,7 @@ class MqttDoor:
 
     def start(self) -> None:
         """Returns when connected, or when no broker can be reached: it is waited for. Raises StartError."""
-        self._live.start()  # first: it looks whether we are alone, and how much the broker takes at once
+        self._live.start()  # first: the other one has to know whether we are alone, and how much the broker takes
         self._requests.start()
 
     def quiet(self) -> None:
