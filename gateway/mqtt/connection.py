@@ -178,6 +178,7 @@ class Connection:
         self.receive_maximum, self.packet_bytes = link.receive_maximum, link.packet_bytes
         if self._stopping.is_set():  # whoever stops us found nothing to close yet
             link.close()
+            self._tried.set()
             return None
         return self._keep(link)
 

@@ -75,7 +75,8 @@ def test_it_can_be_stopped_while_it_connects(broker: Broker, monkeypatch: pytest
         return really(link)
 
     monkeypatch.setattr(Link, "open", slowly)
-    threading.Thread(target=connection.start).start()
+    starting = threading.Thread(target=connection.start)
+    starting.start()
     assert opening.wait(10)
     stopping = threading.Thread(target=connection.stop)
     stopping.start()
@@ -83,7 +84,9 @@ def test_it_can_be_stopped_while_it_connects(broker: Broker, monkeypatch: pytest
     stopping.join(0.3)
     go.set()
     stopping.join(20)
+    starting.join(20)
     assert not stopping.is_alive()
+    assert not starting.is_alive()
 
 
 class Clock(threading.Event):
