@@ -129,7 +129,7 @@ class Forbidden(GatewayError):
 
 
 PASSING = frozenset({"busy", "timeout", "internal", "expired"})
-"""Codes of answers that say nothing of what was asked: ask again."""
+"""Codes of answers that say nothing of what was asked: none is kept, and who asks again by that id is answered anew."""
 
 
 def wire_errors() -> dict[str, type[GatewayError]]:

@@ -19,7 +19,7 @@ class Acknowledges(Protocol):
 
 
 HEAD = 256
-"""Bytes of a message that are kept when it is answered, until it can be acknowledged in its turn."""
+"""Bytes of a message that are kept once it was handled, until it can be acknowledged in its turn."""
 
 NOTHING = Received("", b"", retained=False)
 
