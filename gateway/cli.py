@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from gateway import __version__
+from gateway.allocator import share_one_arena
 from gateway.clioptions import CONFIG
 from gateway.errors import GatewayError
 
@@ -47,6 +48,7 @@ def run(config: Path | None) -> None:
     """
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
+    share_one_arena()
     from gateway.app import running
     from gateway.config import load
 

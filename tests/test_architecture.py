@@ -16,7 +16,7 @@ from tests.support import ROOT
 PACKAGE = ROOT / "gateway"
 
 LAYERS = [
-    {"__init__", "errors"},
+    {"__init__", "allocator", "errors"},
     {"model"},
     {"config", "metrics"},
     {"vision", "people"},

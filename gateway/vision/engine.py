@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
 
+from gateway.allocator import keep_what_is_freed
 from gateway.model import Box, Descriptor
 from gateway.vision.align import Aligner, Predictor68
 from gateway.vision.decode import Picture
 from gateway.vision.models import model_file
 from gateway.vision.options import EngineOptions
-
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""Of glibc's malloc.h."""
 
 
 class Detector(Protocol):
@@ -41,19 +37,9 @@ class Engine:
 def open_engine(options: EngineOptions) -> Engine:
     """Loads the models, but for that of 68 points. From then on this process is made for pictures."""
     cv2.setNumThreads(1)  # there is a worker process for each core already
-    _keep_memory()
+    keep_what_is_freed()
     detector, embedder = _networks(options)
     return Engine(detector, embedder, Aligner(model_file("landmarks_5")), Predictor68())
-
-
-def _keep_memory() -> None:
-    """Each picture takes tens of megabytes, and so does the next: glibc would give them back to the system in between,
-    and getting them anew took longer than half of the work (measured on a virtual machine). Other libcs are left alone.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_MAX, 0)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _networks(options: EngineOptions) -> tuple[Detector, Embedder]:
