@@ -74,6 +74,7 @@ class Connection:
         """Of the largest packet that it takes."""
         self._link: Link | None = None
         self._first: StartError | None = None
+        self._farewell: Publication | None = None
         self._tried = threading.Event()
         self._stopping = threading.Event()
         self._ticked = time.monotonic()
@@ -125,14 +126,18 @@ class Connection:
             self._on_fatal(GatewayError("the connection's thread does not end"))
 
     def stop(self, farewell: Publication | None = None) -> None:
+        """``farewell``: the last message on whatever link stands then, or has just been made."""
+        self._farewell = farewell
         self._stopping.set()
-        link = self._link
-        if link is not None:
-            if farewell is not None:
-                link.publish(farewell)
-            link.close()
+        if self._link is not None:
+            self._part(self._link)
         if self._thread.is_alive():
             self._thread.join()
+
+    def _part(self, link: Link) -> None:
+        if self._farewell is not None:
+            link.publish(self._farewell)
+        link.close()
 
     @property
     def _where(self) -> str:
@@ -177,7 +182,7 @@ class Connection:
         self._protocols = [protocol]
         self.receive_maximum, self.packet_bytes = link.receive_maximum, link.packet_bytes
         if self._stopping.is_set():  # whoever stops us found nothing to close yet
-            link.close()
+            self._part(link)
             self._tried.set()
             return None
         return self._keep(link)

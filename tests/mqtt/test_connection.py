@@ -14,13 +14,22 @@ from gateway.errors import StartError
 from gateway.metrics import Metrics
 from gateway.mqtt.connection import RETRY_S, Connection
 from gateway.mqtt.link import Kind, Link
-from tests.support import Broker, wait_for
+from gateway.mqtt.messages import Publication
+from tests.support import Broker, Client, wait_for
+
+
+def state(text: str) -> Publication:
+    return Publication("parting/state", text.encode(), retain=True)
 
 
 def a_connection(port: int) -> Connection:
     settings = MqttSettings(host="127.0.0.1", port=port, protocol="3.1.1")
     return Connection(
-        settings, lambda: Kind("test", []), Metrics(), on_up=lambda _link: None, on_message=lambda _delivery: None
+        settings,
+        lambda: Kind("test", []),
+        Metrics(),
+        on_up=lambda link: link.publish(state("online")),
+        on_message=lambda _delivery: None,
     )
 
 
@@ -65,7 +74,9 @@ def test_a_broker_that_does_not_let_us_in_is_an_error() -> None:
 
 
 def test_it_can_be_stopped_while_it_connects(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There was nothing to close yet, and then it stood for ever, with the command that waited for its end."""
+    """There was nothing to close yet, and then it stood for ever, with the command that waited for its end; and what it
+    had published when it came up stood on the broker, where the next gateway took it for another one.
+    """
     opening, go, connection = threading.Event(), threading.Event(), a_connection(broker.port)
     really = Link.open
 
@@ -78,7 +89,7 @@ def test_it_can_be_stopped_while_it_connects(broker: Broker, monkeypatch: pytest
     starting = threading.Thread(target=connection.start)
     starting.start()
     assert opening.wait(10)
-    stopping = threading.Thread(target=connection.stop)
+    stopping = threading.Thread(target=connection.stop, args=[state("offline")])
     stopping.start()
     wait_for(connection._stopping.is_set)
     stopping.join(0.3)
@@ -87,6 +98,9 @@ def test_it_can_be_stopped_while_it_connects(broker: Broker, monkeypatch: pytest
     starting.join(20)
     assert not stopping.is_alive()
     assert not starting.is_alive()
+    late = Client(broker.port).subscribe("parting/state")
+    assert late.get().payload == b"offline"
+    late.close()
 
 
 class Clock(threading.Event):
