@@ -31,7 +31,7 @@ Fields = Mapping[str, Any]
 MOST_LISTED = 1000
 
 WAITING = 16
-"""Operations at most, each with up to ten pictures: half of the threads of REST, so that /healthz is answered."""
+"""Operations at most, each with up to ten pictures, and over REST each with a thread (rest.threads)."""
 
 RETRY_S = 5
 _IMAGE = re.compile(r"image\d{0,2}")

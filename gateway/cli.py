@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 from pathlib import Path
@@ -51,10 +50,11 @@ def run(config: Path | None) -> None:
     share_one_arena()
     from gateway.app import running
     from gateway.config import load
+    from gateway.logs import configure
 
     try:
         settings = load(config)
-        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        configure(settings.log_level)
         with running(settings) as gateway:
             gateway.run()
     except GatewayError as error:

@@ -79,7 +79,7 @@ class RestSettings(_Section):
     host: str = "127.0.0.1"
     hosts: tuple[str, ...] = ()
     port: Port = 5001
-    threads: int = Field(default=32, ge=1, le=256)
+    threads: int = Field(default=48, ge=1, le=256)
 
 
 class WorkerSettings(_Section):

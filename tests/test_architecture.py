@@ -16,7 +16,7 @@ from tests.support import ROOT
 PACKAGE = ROOT / "gateway"
 
 LAYERS = [
-    {"__init__", "allocator", "errors"},
+    {"__init__", "allocator", "errors", "logs"},
     {"model"},
     {"config", "metrics"},
     {"vision", "people"},

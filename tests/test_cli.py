@@ -91,8 +91,8 @@ def test_its_workers_end_when_it_is_killed(tmp_path: Path, broker: Broker) -> No
 
 
 ARENA = 64 * 2**20
-"""What glibc reserves for a further arena, at a multiple of it: a part that is used and one that is not yet (HEAP_MAX_SIZE
-of its malloc/arena.c)."""
+"""What glibc reserves for a further arena, at a multiple of it: a part that is used and one that is not yet
+(HEAP_MAX_SIZE of its malloc/arena.c)."""
 
 
 def arenas(pid: int) -> int:

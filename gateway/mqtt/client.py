@@ -25,7 +25,7 @@ from gateway.mqtt.answers import Answers
 from gateway.mqtt.breaker import Breaker
 from gateway.mqtt.bridge import Bridge
 from gateway.mqtt.canary import Canary
-from gateway.mqtt.connection import Connection
+from gateway.mqtt.connection import Connection, NotYet
 from gateway.mqtt.ledger import Delivery
 from gateway.mqtt.link import Kind, Link
 from gateway.mqtt.lookout import Lookout
@@ -287,7 +287,7 @@ class MqttDoor:
         return Kind(f"{self._identity.client_id}-live-{secrets.token_hex(3)}", [(self._topics.frames, 0)])
 
     def _for_requests(self) -> Kind:
-        """With a window of what the broker lets us answer: two replies a request. Raises AnotherGateway."""
+        """With a window of what the broker lets us answer: two replies a request. Raises AnotherGateway, NotYet."""
         if not self._alone:
             self._look_out()
         most = self._live.receive_maximum
@@ -302,7 +302,7 @@ class MqttDoor:
 
     def _look_out(self) -> None:
         if not self._live.connected:
-            raise ConnectionError("the connection for frames does not stand yet")
+            raise NotYet
         self._lookout.look(self._live)
         self._alone = True
 

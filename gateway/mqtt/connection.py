@@ -41,8 +41,13 @@ _FOR_NOW = frozenset({"Server unavailable", "Server busy", "Quota exceeded", "Co
 """Refusals that pass without anybody doing something (MQTT 5.0, 3.2.2.2)."""
 
 
+class NotYet(Exception):
+    """It is too early to connect: something else that it needs, and that is waited for, is not there."""
+
+
 class Connection:
-    """``kind`` is asked for each time that a link is made; ``on_tick`` is called twice a second while one stands.
+    """``kind`` is asked for each time that a link is made, and may raise NotYet; ``on_tick`` is called twice a second
+    while one stands.
 
     ``on_fatal`` is told what only a person can mend.
     """
@@ -167,6 +172,9 @@ class Connection:
             link = self._make(self._settings, protocol, self._kind())
             self._link = link
             heard = link.open()
+        except NotYet:
+            self._tried.set()
+            return None
         except AnotherGateway as error:
             self._another(error)
             return None
@@ -179,7 +187,8 @@ class Connection:
         if not link.up:
             self._turned_away(link, heard)
             return None
-        self._protocols = [protocol]
+        # Whoever was silent under MQTT 5 may just have been slow: next time it is asked for that again.
+        self._protocols = [protocol] if link.five else sorted(self._protocols, reverse=True)
         self.receive_maximum, self.packet_bytes = link.receive_maximum, link.packet_bytes
         if self._stopping.is_set():  # whoever stops us found nothing to close yet
             self._part(link)
@@ -216,10 +225,13 @@ class Connection:
     def _turned_away(self, link: Link, heard: bool) -> None:
         """Some hang up on MQTT 5 without a word, amqtt falls silent: then it is tried with 3.1.1."""
         link.abort()
-        if len(self._protocols) > 1 and (not heard or link.refusal == _WRONG_PROTOCOL):
-            self._protocols.append(self._protocols.pop(0))
-            if self._protocols[0] == MQTTProtocolVersion.MQTTv311:
-                return  # the next try is that one
+        wrong = link.refusal == _WRONG_PROTOCOL
+        if len(self._protocols) > 1 and (wrong or not heard):
+            tried = self._protocols.pop(0)
+            if not wrong:
+                self._protocols.append(tried)
+            if tried == MQTTProtocolVersion.MQTTv5:
+                return  # the next try is the other one
         told = (
             f"refuses us: {link.refusal} (mqtt.user, mqtt.password)" if heard else "does not answer as an MQTT broker"
         )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from typing import Literal
 
 import pytest
 
 from gateway.config import MqttSettings
 from gateway.errors import StartError
 from gateway.metrics import Metrics
+from gateway.mqtt import connection as connection_module
+from gateway.mqtt import link as link_module
 from gateway.mqtt.connection import RETRY_S, Connection
 from gateway.mqtt.link import Kind, Link
 from gateway.mqtt.messages import Publication
@@ -22,20 +25,25 @@ def state(text: str) -> Publication:
     return Publication("parting/state", text.encode(), retain=True)
 
 
-def a_connection(port: int) -> Connection:
-    settings = MqttSettings(host="127.0.0.1", port=port, protocol="3.1.1")
+def a_connection(port: int, protocol: Literal["auto", "3.1.1"] = "3.1.1") -> Connection:
+    settings = MqttSettings(host="127.0.0.1", port=port, protocol=protocol)
     return Connection(
         settings,
-        lambda: Kind("test", []),
+        lambda: Kind("test", [("parting/nothing", 1)]),
         Metrics(),
         on_up=lambda link: link.publish(state("online")),
         on_message=lambda _delivery: None,
     )
 
 
+def refusing(code: int) -> AbstractContextManager[tuple[int, list[bytes]]]:
+    """A broker that answers each CONNECT with that return code (MQTT 3.1.1, 3.2.2.3)."""
+    return answering(lambda _connects: bytes((0x20, 2, 0, code)))
+
+
 @contextmanager
-def refusing(code: int) -> Iterator[tuple[int, list[bytes]]]:
-    """A broker that answers each CONNECT with that return code (MQTT 3.1.1, 3.2.2.3): its port, and what it heard."""
+def answering(answer: Callable[[list[bytes]], bytes]) -> Iterator[tuple[int, list[bytes]]]:
+    """A broker that gives that answer to a CONNECT, by all it has heard, and hangs up: its port, and what it heard."""
     heard: list[bytes] = []
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
 
@@ -47,7 +55,8 @@ def refusing(code: int) -> Iterator[tuple[int, list[bytes]]]:
                     return
                 with connection:
                     heard.append(connection.recv(1000))
-                    connection.sendall(bytes((0x20, 2, 0, code)))
+                    connection.sendall(answer(heard))
+                    connection.recv(1000)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -71,6 +80,24 @@ def test_a_broker_that_does_not_let_us_in_is_an_error() -> None:
         with pytest.raises(StartError, match=r"mqtt\.user"):
             connection.start()
         connection.stop()
+
+
+@pytest.mark.parametrize(("to_five", "asked"), [(b"", [5, 4, 5, 4]), (bytes((0x20, 2, 0, 1)), [5, 4, 4, 4])])
+def test_whoever_was_silent_once_is_asked_for_mqtt_5_again(
+    to_five: bytes, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that was slow while the house booted left the gateway with 3.1.1 until its next restart."""
+    monkeypatch.setattr(link_module, "CONNECT_S", 0.3)
+    monkeypatch.setattr(connection_module, "RETRY_S", (0.1, 0.1))
+    version = len(bytes((0x10, 0, 0, 4))) + len(b"MQTT")
+    with answering(lambda heard: to_five if heard[-1][version] == 5 else bytes((0x20, 2, 0, 0))) as (port, heard):
+        connection = a_connection(port, "auto")
+        starting = threading.Thread(target=connection.start)
+        starting.start()
+        wait_for(lambda: len(heard) >= len(asked), 20)
+        connection.stop()
+        starting.join()
+    assert [connect[version] for connect in heard[: len(asked)]] == asked
 
 
 def test_it_can_be_stopped_while_it_connects(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
