@@ -134,6 +134,7 @@ class Link:
                 self._client.publish(self._status, OFFLINE, 1, retain=True).wait_for_publish(GOODBYE)
         self._client.disconnect()
         self._client.loop_stop()
+        self._client._reset_sockets()  # or the pair by which its threads wake each other waits to be collected
 
     def publish(self, topic: str, payload: bytes, qos: int, reply: Reply | None) -> bool:
         """False when the message was not taken: no connection, or one that can't keep up.

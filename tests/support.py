@@ -194,6 +194,7 @@ class Client:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._client._reset_sockets()  # or the pair by which its threads wake each other waits to be collected
 
     def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         found = message.properties.json() if message.properties is not None else {}

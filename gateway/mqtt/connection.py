@@ -205,8 +205,8 @@ class Connection:
             try:
                 self._on_tick(link)
             except Exception:
-                self._metrics.count("callback_failures")
                 log.exception("what is due now and then failed")
+                self._metrics.count("callback_failures")
         link.abort()
         if not self._stopping.is_set():
             log.warning("the connection to the broker is lost (%s); trying again", link.reason)

@@ -296,8 +296,8 @@ class Link:
         try:
             yield
         except Exception:
-            self._metrics.count("callback_failures")
             log.exception(what)
+            self._metrics.count("callback_failures")
 
 
 def _no_delay(_client: paho.Client, _data: object, sock: Any) -> None:

@@ -71,6 +71,7 @@ class StandIn:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._client._reset_sockets()  # or the pair by which its threads wake each other waits to be collected
 
     def _connected(self, client: paho.Client, *_: object) -> None:
         client.subscribe([(f"{self._base}/+/request/#", 1), (f"{self._base}/+/part/#", 1)])

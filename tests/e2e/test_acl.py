@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.app import Gateway, running
-from tests.e2e.test_delivery import lone, pieces, ready
+from tests.e2e.sites import lone, pieces, ready
 from tests.support import MOSQUITTO, ROOT, Broker, Client, Message, broker_running, frame, free_port
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt has no such thing")

@@ -20,12 +20,6 @@ from tests.support import MOSQUITTO, Broker, Client, broker_running, frame, free
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt has no such thing")
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Broker]:
-    with broker_running(tmp_path) as broker:
-        yield broker
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_the_gateway_comes_back_when_the_broker_does(tmp_path: Path, own: Broker, number: int) -> None:
     with running(settings(tmp_path / "data", own, workers={"processes": 1})) as gateway:

@@ -14,7 +14,7 @@ import requests
 
 from gateway.app import running
 from gateway.people import database, registry
-from tests.e2e.test_delivery import ANSWER_S, Site, answer, lone, ready, said
+from tests.e2e.sites import ANSWER_S, Site, answer, lone, ready, said
 from tests.e2e.test_mqtt import workers_of
 from tests.support import MOSQUITTO, Client, broker_running, frame, halted, wait_for
 
@@ -27,13 +27,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     some = {"mqtt": {"answer_s": ANSWER_S}, "cameras": {"desk": {"operations": ["enroll"]}}}
     with broker_running(folder) as broker, running(lone(folder / "data", broker, **some)) as gateway:
         yield Site(ready(gateway), broker, folder / "data")
-
-
-@pytest.fixture
-def phone(site: Site) -> Iterator[Client]:
-    client = Client(site.broker.port).subscribe("facegate/+/response/#")
-    yield client
-    client.close()
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,11 @@ from gateway.app import running
 from gateway.errors import StartError
 from gateway.mqtt import canary, connection
 from gateway.people.store import Described, Picture
-from tests.e2e.test_delivery import Site, answer, answers, lone, ready, said, site_running
+from tests.e2e.sites import Site, answer, answers, lone, ready, said
 from tests.examples import descriptor
 from tests.support import MOSQUITTO, Broker, Client, broker_running, frame, free_port, wait_for
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site_running(tmp_path_factory.mktemp("site")) as site:
-        yield site
-
-
-@pytest.fixture
-def phone(site: Site) -> Iterator[Client]:
-    client = Client(site.broker.port).subscribe("facegate/+/response/#")
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Broker]:
-    with broker_running(tmp_path) as broker:
-        yield broker
 
 
 @pytest.fixture

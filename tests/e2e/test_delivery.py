@@ -7,112 +7,22 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cbor2
 import pytest
 import requests
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from gateway.app import Gateway, running
-from gateway.config import Settings
+from gateway.app import running
 from gateway.errors import AnotherGateway, StartError
 from gateway.mqtt import canary, connection, wire
-from tests.conftest import settings
+from tests.e2e.sites import ANSWER_S, Site, answer, answers, lone, pieces, ready, said
 from tests.e2e.test_mqtt import properties, workers_of
 from tests.examples import encoded, noise
 from tests.support import MOSQUITTO, Broker, Client, Message, broker_running, frame, free_port, halted, wait_for
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
-
-ANSWER_S = 3.0
-
-
-def lone(data: Path, broker: Broker, **changes: object) -> Settings:
-    """A small gateway that knows nobody."""
-    nobody = data.parent / "nobody"
-    nobody.mkdir(parents=True, exist_ok=True)
-    return settings(data, broker, workers={"processes": 1}, people={"folder": nobody}, **changes)
-
-
-def ready(gateway: Gateway) -> Gateway:
-    wait_for(lambda: gateway.health().ready, 60)
-    return gateway
-
-
-def answers(client: Client, count: int = 1, seconds: float = 20) -> dict[str, dict[str, Any]]:
-    """The next responses, by the last level of their topics; verdicts and all else are passed over."""
-    found: dict[str, dict[str, Any]] = {}
-    while len(found) < count:
-        message = client.get(seconds)
-        if "/response/" in message.topic:
-            found[message.topic.rsplit("/", 1)[1]] = message.json
-    return found
-
-
-def answer(client: Client, seconds: float = 20) -> dict[str, Any]:
-    (found,) = answers(client, seconds=seconds).values()
-    return found
-
-
-def said(reply: dict[str, Any]) -> dict[str, Any]:
-    """Without what tells one message from another."""
-    return {name: value for name, value in reply.items() if name not in {"id", "timestamp"}}
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Broker]:
-    with broker_running(tmp_path) as broker:
-        yield broker
-
-
-@pytest.fixture
-def device(own: Broker) -> Iterator[Client]:
-    client = Client(own.port).subscribe("facegate/+/response/#")
-    yield client
-    client.close()
-
-
-@dataclass(frozen=True)
-class Site:
-    """A gateway that several tests share, since they break nothing."""
-
-    gateway: Gateway
-    broker: Broker
-    data: Path
-
-    def requests(self) -> int:
-        return self.count("requests")
-
-    def count(self, name: str) -> int:
-        return self.gateway.metrics.snapshot()[name]
-
-    def owes_nothing(self) -> bool:
-        return len(self.gateway.mqtt._requests.ledger) == 0
-
-
-@contextmanager
-def site_running(folder: Path) -> Iterator[Site]:
-    quick = {"mqtt": {"answer_s": ANSWER_S}, "uploads": {"idle_s": 0.5}}
-    with broker_running(folder) as broker, running(lone(folder / "data", broker, **quick)) as gateway:
-        yield Site(ready(gateway), broker, folder / "data")
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site_running(tmp_path_factory.mktemp("site")) as site:
-        yield site
-
-
-@pytest.fixture
-def phone(site: Site) -> Iterator[Client]:
-    client = Client(site.broker.port).subscribe("facegate/+/response/#", "facegate/+/verdict/#")
-    yield client
-    client.close()
 
 
 @pytest.mark.parametrize("protocol", ["auto", "3.1.1"])
@@ -261,11 +171,6 @@ def test_an_enrolment_is_done_once_also_across_a_restart(tmp_path: Path, own: Br
     told = [(each["person"], each["name"], each["pictures"], each.get("warnings")) for each in replies]
     assert told == [told[0]] * 4
     assert told[0][:3] == ("barack_obama", "Barack Obama", 1)
-
-
-def pieces(picture: bytes, count: int) -> list[tuple[int, bytes]]:
-    size = -(-len(picture) // count)
-    return [(n, picture[n * size : (n + 1) * size]) for n in range(count)]
 
 
 def test_a_picture_in_pieces_says_what_is_missing_and_then_is_answered(site: Site, phone: Client) -> None:
