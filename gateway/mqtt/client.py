@@ -87,13 +87,12 @@ class MqttDoor:
         self._presence = Presence(topics, RetainedTopics(data / "retained.json"), info, health, metrics)
         self._absence = Absence(data / "alive")
         self._canary = Canary(topics.canary(identity.instance))
-        self._lookout = Lookout(topics, identity.instance)
+        self._lookout = Lookout(topics, identity.instance, on_fatal)
         self._spool = Spool(data / "uploads", uploads, limits.message_bytes, topics.read)
         self._answers = Answers()
         self._breaker = Breaker()
         self._bridge = Bridge(limits, administer, self.answer, self._small_enough, _ours, metrics)
         self._away = 0.0
-        self._alone = False
         self._open = True
         connection = partial(Connection, settings, metrics=metrics, on_fatal=on_fatal)
         self._live = connection(
@@ -284,12 +283,15 @@ class MqttDoor:
             self._ask(delivery, address, whole)
 
     def _for_frames(self) -> Kind:
-        return Kind(f"{self._identity.client_id}-live-{secrets.token_hex(3)}", [(self._topics.frames, 0)])
+        client_id = f"{self._identity.client_id}-live-{secrets.token_hex(3)}"
+        return Kind(client_id, [(self._topics.frames, 0), (self._lookout.canaries, 0)])
 
     def _for_requests(self) -> Kind:
         """With a window of what the broker lets us answer: two replies a request. Raises AnotherGateway, NotYet."""
-        if not self._alone:
-            self._look_out()
+        if not self._lookout.alone:
+            if not self._live.connected:
+                raise NotYet
+            self._lookout.look(self._live)
         most = self._live.receive_maximum
         return Kind(
             self._identity.client_id,
@@ -299,12 +301,6 @@ class MqttDoor:
             window=max(1, min(self._settings.window, most // 2)),
             will=self._presence.state("offline"),
         )
-
-    def _look_out(self) -> None:
-        if not self._live.connected:
-            raise NotYet
-        self._lookout.look(self._live)
-        self._alone = True
 
     def _begin(self, link: Link) -> None:
         self._away = self._absence.seconds()

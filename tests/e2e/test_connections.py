@@ -45,7 +45,7 @@ def test_no_more_is_let_in_than_the_broker_lets_us_answer(
 def test_for_streams_nothing_is_kept(site: Site) -> None:
     """Frames of an hour ago would come before those of now."""
     kinds = [site.gateway.mqtt._for_frames() for _ in range(3)]
-    assert [(kind.lasts, [qos for _, qos in kind.filters]) for kind in kinds] == [(False, [0])] * 3
+    assert [(kind.lasts, [qos for _, qos in kind.filters]) for kind in kinds] == [(False, [0, 0])] * 3
     names = {kind.client_id for kind in kinds}
     assert len(names) == 3
     assert site.gateway.mqtt._for_requests().client_id not in names
