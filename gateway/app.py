@@ -210,6 +210,7 @@ def _info(settings: Settings) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "version": __version__,
+        "host": socket.gethostname(),
         "engine": settings.engine,
         "operations": [operation.value for operation in settings.operations],
         "limits": {"bytes": limits.bytes, "pixels": limits.pixels, "request_s": limits.request_s},

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 MOST, WITHIN_S = 20, 60.0
+
+BY_STRANGERS = ("gateway.mqtt", "gateway.rest", "waitress")
+"""Who logs what anybody outside can make them, as often as they like."""
 
 
 def configure(level: str) -> None:
@@ -19,26 +24,28 @@ def configure(level: str) -> None:
 
 
 class Sparing(logging.Filter):
-    """Of what one line of the code tells, so many records within a while; the first one after it says how many it left
-    out. Each is counted all the same, in the metrics.
+    """Of what one line of the code tells, so many records within a while, of each ``kind`` if they name one as an extra
+    (one of a few: each is remembered); the first one after it says how many were left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self._clock = clock
         self._lock = threading.Lock()
-        self._told: dict[tuple[str, int], tuple[float, int]] = {}
-        """By the place in the code: when the while began, and how many there were since."""
+        self._told: dict[tuple[str, int, str], tuple[float, int]] = {}
+        """When the while began, and how many there were since."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        place = record.pathname, record.lineno
+        if not record.name.startswith(BY_STRANGERS):
+            return True
+        place, now, left_out = (record.pathname, record.lineno, getattr(record, "kind", "")), self._clock(), 0
         with self._lock:
-            began, count = self._told.get(place, (record.created, 0))
-            left_out = 0
-            if record.created > began + WITHIN_S:
-                began, count, left_out = record.created, 0, max(0, count - MOST)
+            began, count = self._told.get(place, (now, 0))
+            if now > began + WITHIN_S:
+                began, count, left_out = now, 0, max(0, count - MOST)
             self._told[place] = began, count + 1
         if left_out:
             record.msg = f"{record.msg} (and {left_out} more like this one before it)"
         elif count + 1 == MOST:
-            record.msg = f"{record.msg} (more like this one are left out for a while)"
+            record.msg = f"{record.msg} (if there are more like this one within a minute, they are left out)"
         return count < MOST

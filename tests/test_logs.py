@@ -1,4 +1,4 @@
-"""A log that a camera out of order cannot fill."""
+"""A log that no camera out of order can fill, and that keeps nothing else back."""
 
 from __future__ import annotations
 
@@ -9,15 +9,23 @@ import pytest
 
 from gateway.logs import MOST, WITHIN_S, Sparing
 
+MORE = " (if there are more like this one within a minute, they are left out)"
+
 
 class Kept(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
-        self.addFilter(Sparing())
+        self.addFilter(Sparing(lambda: self.now))
+        self.now = 1000.0
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
+
+    def tell(self, line: int, text: str, *args: object, name: str = "gateway.mqtt.client", kind: str = "") -> None:
+        record = logging.LogRecord(name, logging.INFO, __file__, line, text, args, None)
+        record.kind = kind
+        self.handle(record)
 
 
 @pytest.fixture
@@ -27,29 +35,32 @@ def kept() -> Iterator[Kept]:
     kept.close()
 
 
-def told(kept: Kept, line: int, text: str, *args: object, at: float = 0.0) -> None:
-    record = logging.LogRecord("test", logging.INFO, __file__, line, text, args, None)
-    record.created = at
-    kept.handle(record)
-
-
 def test_one_place_tells_so_much_and_says_that_there_was_more(kept: Kept) -> None:
     for n in range(300):
-        told(kept, 1, "%s to %s", "bad_image", n, at=n / 300)
-    assert kept.lines[: MOST - 1] == [f"bad_image to {n}" for n in range(MOST - 1)]
-    assert kept.lines[MOST - 1 :] == [f"bad_image to {MOST - 1} (more like this one are left out for a while)"]
-    told(kept, 1, "%s to %s", "bad_image", "last", at=WITHIN_S + 1)
+        kept.tell(1, "%s to %s", "bad_image", n)
+    assert kept.lines == [*(f"bad_image to {n}" for n in range(MOST - 1)), f"bad_image to {MOST - 1}{MORE}"]
+    kept.now += WITHIN_S + 1
+    kept.tell(1, "%s to %s", "bad_image", "last")
     assert kept.lines[MOST:] == [f"bad_image to last (and {300 - MOST} more like this one before it)"]
 
 
-def test_other_places_are_heard_all_the_same(kept: Kept) -> None:
-    for n in range(300):
-        told(kept, 1, "bad", at=n / 300)
-    told(kept, 2, "the broker is gone")
-    assert kept.lines[-1] == "the broker is gone"
+def test_other_places_and_kinds_are_heard_all_the_same(kept: Kept) -> None:
+    for _ in range(300):
+        kept.tell(1, "bad", kind="bad_request")
+    kept.tell(2, "the broker is gone")
+    kept.tell(1, "internal", kind="internal")
+    assert kept.lines[MOST:] == ["the broker is gone", "internal"]
 
 
 def test_what_is_told_now_and_then_is_never_left_out(kept: Kept) -> None:
-    for n in range(300):
-        told(kept, 1, "connected", at=n * WITHIN_S / 10)
+    for _ in range(300):
+        kept.now += WITHIN_S / 10
+        kept.tell(1, "connected")
     assert kept.lines == ["connected"] * 300
+
+
+def test_what_no_stranger_can_ask_for_is_told_whole(kept: Kept) -> None:
+    """All the files of a folder that cannot be used, say, which stand nowhere else."""
+    for n in range(300):
+        kept.tell(1, "%s is skipped", n, name="gateway.people.known_faces")
+    assert kept.lines == [f"{n} is skipped" for n in range(300)]

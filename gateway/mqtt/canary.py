@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import time
+from typing import NamedTuple
 
 from gateway.mqtt.link import Link
 from gateway.mqtt.messages import Publication
@@ -12,12 +14,31 @@ EVERY_S = 10.0
 FRESH_S = 30.0
 """So long ago at most the last one may have come back."""
 
+_FLIGHT = re.compile(rb"([0-9]{1,18}) ([0-9]{1,18})")
+
+
+class Flight(NamedTuple):
+    """``up_s``: for how many seconds its gateway had been there."""
+
+    number: int
+    up_s: int
+
+    def write(self) -> bytes:
+        return b"%d %d" % self
+
+
+def read(payload: bytes) -> Flight | None:
+    """None of what is no canary: anybody may publish there."""
+    found = _FLIGHT.fullmatch(payload)
+    return Flight(int(found[1]), int(found[2])) if found else None
+
 
 class Canary:
     """At QoS 1, and so in line with the requests: when the first of a link is back, all that waited there is in."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
+        self._since: float | None = None
         self._sent = -math.inf
         self._number = self._first = 0
         self._back = -math.inf
@@ -35,7 +56,8 @@ class Canary:
 
     def back(self, payload: bytes) -> None:
         """An older one may come late, out of a session that was resumed."""
-        if payload.isdigit() and self._first <= int(payload[:18]) <= self._number:
+        flight = read(payload)
+        if flight is not None and self._first <= flight.number <= self._number:
             self._back = time.monotonic()
             self.caught_up = True
 
@@ -48,7 +70,14 @@ class Canary:
     def fresh(self) -> bool:
         return self.age < FRESH_S
 
+    @property
+    def up_s(self) -> int:
+        """Whole seconds since the first one flew."""
+        return 0 if self._since is None else int(time.monotonic() - self._since)
+
     def _fly(self, link: Link) -> None:
         self._number += 1
         self._sent = time.monotonic()
-        link.publish(Publication(self.topic, str(self._number).encode(), qos=1, expiry=int(FRESH_S)))
+        self._since = self._since or self._sent
+        flight = Flight(self._number, self.up_s)
+        link.publish(Publication(self.topic, flight.write(), qos=1, expiry=int(FRESH_S)))

@@ -87,7 +87,7 @@ class MqttDoor:
         self._presence = Presence(topics, RetainedTopics(data / "retained.json"), info, health, metrics)
         self._absence = Absence(data / "alive")
         self._canary = Canary(topics.canary(identity.instance))
-        self._lookout = Lookout(topics, identity.instance, on_fatal)
+        self._lookout = Lookout(topics, identity.instance, self._canary, on_fatal)
         self._spool = Spool(data / "uploads", uploads, limits.message_bytes, topics.read)
         self._answers = Answers()
         self._breaker = Breaker()
@@ -121,8 +121,10 @@ class MqttDoor:
         self._open = False
 
     def stop(self) -> None:
+        """Whoever was displaced by another gateway says no farewell, which would be taken for that one's."""
+        self._lookout.stop()
         self._live.stop()
-        self._requests.stop(self._presence.state("offline"))
+        self._requests.stop(None if self._lookout.displaced else self._presence.state("offline"))
 
     def frame(self, delivery: Delivery[Link]) -> None:
         """A frame of a stream: if anything becomes of it, the next one comes."""
@@ -131,7 +133,7 @@ class MqttDoor:
             if (address := self._address(delivery)) is not None and self._open:
                 self._ask(delivery, address, received.payload)
         else:
-            self._lookout.message(received.topic, received.payload)
+            self._lookout.message(received)
 
     def message(self, delivery: Delivery[Link]) -> None:
         """Reads it, hands it on, and returns at once; whatever is wrong with it is answered."""
@@ -164,7 +166,7 @@ class MqttDoor:
         if error is not None:
             if isinstance(error, Busy) and delivery.mid and not self._open:
                 return
-            log.log(_level(error), "%s to %s: %s", error.code, address.reply_topic, error)
+            log.log(_level(error), "%s to %s: %s", error.code, address.reply_topic, error, extra={"kind": error.code})
         by = self._live if address.live else self._requests
         qos, expiry = 0 if address.live else 1, max(1, int(good_for))
         reply = partial(Publication, qos=qos, expiry=expiry)
@@ -310,6 +312,9 @@ class MqttDoor:
     def _tick(self, link: Link) -> None:
         self._here()
         self._canary.tick(link)
+        if self._lookout.disputed:
+            self._lookout.disputed = False
+            self._presence.greet(link)
         for address, error in self._spool.due():
             self._fail(Delivery(link=link), address, error)
         self._overdue.tick()

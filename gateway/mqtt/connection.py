@@ -37,6 +37,9 @@ _PROTOCOLS = {
     "3.1.1": (MQTTProtocolVersion.MQTTv311,),
 }
 _WRONG_PROTOCOL = "Unsupported protocol version"
+SILENCES = 2
+"""After so many under MQTT 5 it is not asked for that any more; the first may have been that of a slow start."""
+
 _FOR_NOW = frozenset({"Server unavailable", "Server busy", "Quota exceeded", "Connection rate exceeded"})
 """Refusals that pass without anybody doing something (MQTT 5.0, 3.2.2.2)."""
 
@@ -70,6 +73,7 @@ class Connection:
         self._on_down = on_down
         self._on_fatal = on_fatal
         self._protocols = list(_PROTOCOLS[settings.protocol])
+        self._silences = 0
         self._metrics = metrics
         self.ledger: Ledger[Link] = Ledger()
         self._make = partial(Link, ledger=self.ledger, metrics=metrics, on_up=on_up, on_message=on_message)
@@ -169,9 +173,11 @@ class Connection:
         """One connection, until it ends: for how long it stood, None if it never did."""
         protocol = self._protocols[0]
         try:
-            link = self._make(self._settings, protocol, self._kind())
-            self._link = link
-            heard = link.open()
+            kind = self._kind()
+            if self._stopping.is_set():  # meanwhile, for that may take its time
+                raise NotYet
+            self._link = link = self._make(self._settings, protocol, kind)
+            link.open()
         except NotYet:
             self._tried.set()
             return None
@@ -185,10 +191,10 @@ class Connection:
             self._refused(error)
             return None
         if not link.up:
-            self._turned_away(link, heard)
+            self._turned_away(link)
             return None
-        # Whoever was silent under MQTT 5 may just have been slow: next time it is asked for that again.
-        self._protocols = [protocol] if link.five else sorted(self._protocols, reverse=True)
+        # With 3.1.1, what is left of the others is asked for first again the next time.
+        self._protocols = [protocol] if link.five else [each for each in _PROTOCOLS["auto"] if each in self._protocols]
         self.receive_maximum, self.packet_bytes = link.receive_maximum, link.packet_bytes
         if self._stopping.is_set():  # whoever stops us found nothing to close yet
             self._part(link)
@@ -222,21 +228,23 @@ class Connection:
             log.warning("%s It is waited for.", told)
         self._tried.set()
 
-    def _turned_away(self, link: Link, heard: bool) -> None:
+    def _turned_away(self, link: Link) -> None:
         """Some hang up on MQTT 5 without a word, amqtt falls silent: then it is tried with 3.1.1."""
         link.abort()
-        wrong = link.refusal == _WRONG_PROTOCOL
-        if len(self._protocols) > 1 and (wrong or not heard):
+        if self._stopping.is_set():
+            self._tried.set()
+            return
+        silent = link.refusal is None
+        if len(self._protocols) > 1 and (silent or link.refusal == _WRONG_PROTOCOL):
             tried = self._protocols.pop(0)
-            if not wrong:
+            self._silences += silent
+            if silent and self._silences < SILENCES:
                 self._protocols.append(tried)
             if tried == MQTTProtocolVersion.MQTTv5:
                 return  # the next try is the other one
-        told = (
-            f"refuses us: {link.refusal} (mqtt.user, mqtt.password)" if heard else "does not answer as an MQTT broker"
-        )
-        error = StartError(f"The broker at {self._where} {told}.")
-        if heard and link.refusal not in _FOR_NOW:
+        no = "does not answer as an MQTT broker" if silent else f"refuses us: {link.refusal} (mqtt.user, mqtt.password)"
+        error = StartError(f"The broker at {self._where} {no}.")
+        if not silent and link.refusal not in _FOR_NOW:
             self._refused(error)
         elif not self._tried.is_set():
             log.warning("%s", error)

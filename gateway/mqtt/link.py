@@ -116,8 +116,8 @@ class Link:
     def five(self) -> bool:
         return self._client.protocol == MQTTProtocolVersion.MQTTv5
 
-    def open(self) -> bool:
-        """Returns when the broker has answered, and whether it has, in CONNECT_S. Raises OSError and ValueError."""
+    def open(self) -> None:
+        """Returns when the broker has answered, or has not in CONNECT_S. Raises OSError and ValueError."""
         options: dict[str, Any] = {}
         if self.five:
             options["clean_start"] = not self._kind.lasts
@@ -127,7 +127,6 @@ class Link:
         self._client.ended.clear()
         self._client.loop_start()
         self._heard.wait(CONNECT_S)
-        return self.up or self.refusal is not None
 
     @property
     def waiting(self) -> int:

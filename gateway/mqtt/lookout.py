@@ -4,74 +4,107 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from gateway.errors import AnotherGateway
-from gateway.mqtt.canary import EVERY_S
-from gateway.mqtt.connection import Connection
+from gateway.errors import AnotherGateway, GatewayError, Unavailable
+from gateway.mqtt.canary import EVERY_S, Canary, read
+from gateway.mqtt.connection import Connection, NotYet
+from gateway.mqtt.messages import Received
 from gateway.mqtt.topics import Topics
+
+log = logging.getLogger(__name__)
 
 RETAINED_S = 0.5
 """For what is retained to come."""
+
+TIE_S = 5
+"""Who is not there for so much longer than another came at the same time."""
+
+_INSTANCE = re.compile(r"[0-9a-f]{12}")
 
 
 class Lookout:
     """Who stands in ``bridge/info`` as online may be long dead: the broker was restarted and told no last will. Whoever
     lives is seen by its canary, for which ``message`` has to be told of ``canaries``.
 
-    Two that come at once, or of which one was cut off while the other came, see each other later: then one of them
-    goes, and ``on_another`` is told.
+    Two that come at once, or of which one was cut off while the other came, see each other later: then whoever was
+    there first stays, and for the other one ``on_another`` ends it.
     """
 
-    def __init__(self, topics: Topics, instance: str, on_another: Callable[[AnotherGateway], None]) -> None:
+    def __init__(
+        self, topics: Topics, instance: str, canary: Canary, on_another: Callable[[GatewayError], None]
+    ) -> None:
         self.canaries = f"{topics.canaries}+"
         self._topics = topics
         self._instance = instance
+        self._canary = canary
         self._on_another = on_another
         self._told: dict[str, Any] = {}
-        self._canary = threading.Event()
+        self._seen = threading.Event()
+        self._seen_last = ""
+        self._stopping = False
         self.alone = False
         """Whether it was looked, and nobody was there."""
+        self.displaced = False
+        """Whether we are the one that has to go."""
+        self.disputed = False
+        """Whether another one, which goes, has told that it is here in our place; for who says it anew to take back."""
 
-    def message(self, topic: str, payload: bytes) -> None:
-        if topic.startswith(self._topics.canaries):
-            self._seen(topic.removeprefix(self._topics.canaries))
-        else:
+    def stop(self) -> None:
+        """Ends ``look``."""
+        self._stopping = True
+        self._seen.set()
+
+    def message(self, received: Received) -> None:
+        if not received.topic.startswith(self._topics.canaries):
             with contextlib.suppress(ValueError):
-                self._told[topic] = json.loads(payload)
+                self._told[received.topic] = json.loads(received.payload)
+            return
+        instance, flight = received.topic.removeprefix(self._topics.canaries), read(received.payload)
+        if flight and _INSTANCE.fullmatch(instance) and instance != self._instance and not received.retained:
+            self._seen_last = instance
+            self._seen.set()
+            if self.alone:
+                self._met(instance, flight.up_s - self._canary.up_s)
 
     def look(self, connection: Connection) -> None:
-        """Raises AnotherGateway if there is one."""
+        """Raises AnotherGateway if there is one, NotYet if that cannot be said."""
         watched = [self._topics.info, self._topics.state]
+        self._seen.clear()
         connection.subscribe([(topic, 0) for topic in watched], retained=True)
-        try:
-            if not self._canary.wait(RETAINED_S) and not (self._another_online() and self._canary.wait(1.5 * EVERY_S)):
-                self.alone = True
-                return
-        finally:
-            connection.unsubscribe(watched)
-        raise self._another(self._other() or "unknown")
+        if not self._stopping:
+            seen = self._seen.wait(RETAINED_S) or (self._another_online() and self._seen.wait(1.5 * EVERY_S))
+        connection.unsubscribe(watched)
+        if self._stopping or not connection.connected:
+            raise NotYet
+        if seen:
+            raise AnotherGateway(self._another(self._seen_last))
+        self.alone = True
 
-    def _seen(self, instance: str) -> None:
-        if instance != self._instance:
-            self._canary.set()
-            if self.alone and instance < self._instance:  # else it is that one that goes
-                self._on_another(self._another(instance))
+    def _met(self, instance: str, ahead_s: int) -> None:
+        """Of the two, each comes to the same end: the one says that it goes where the other says that it stays."""
+        was_first = ahead_s > TIE_S or (ahead_s >= -TIE_S and instance < self._instance)
+        if not was_first:
+            self.disputed = True
+            log.warning("%s We were here first, and stay.", self._another(instance))
+        elif not self.displaced:
+            self.displaced = True
+            self._on_another(Unavailable(self._another(instance)))
 
-    def _another(self, instance: str) -> AnotherGateway:
-        return AnotherGateway(
+    def _another(self, instance: str) -> str:
+        info = self._told.get(self._topics.info)
+        host = f" on {info.get('host')}" if isinstance(info, dict) and info.get("instance") == instance else ""
+        return (
             f"Another gateway is at work on {self._topics.state.removesuffix('/bridge/state')}/… at this broker"
-            f" (instance {instance}): everything would be answered twice. Stop it, or give this one a base of its own"
-            " (mqtt.base)."
+            f" (instance {instance}{host}): everything would be answered twice. Stop one of them, or give it a base of"
+            " its own (mqtt.base)."
         )
 
     def _another_online(self) -> bool:
-        state = self._told.get(self._topics.state)
+        state, info = self._told.get(self._topics.state), self._told.get(self._topics.info)
         online = isinstance(state, dict) and state.get("state") == "online"
-        return online and self._other() not in (None, self._instance)
-
-    def _other(self) -> str | None:
-        info = self._told.get(self._topics.info)
-        return info.get("instance") if isinstance(info, dict) else None
+        return online and isinstance(info, dict) and info.get("instance") not in (None, self._instance)

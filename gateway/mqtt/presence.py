@@ -48,6 +48,9 @@ class Presence:
         for topic in self._retained.left_behind(now):
             link.publish(Publication(topic, b"", qos=1, retain=True))
             self._retained.cleared(topic)
+        self.greet(link)
+
+    def greet(self, link: Link) -> None:
         link.publish(self.state("online"))
         link.publish(Publication(self._topics.info, dump(self._info), qos=1, retain=True))
 

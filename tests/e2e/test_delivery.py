@@ -16,8 +16,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.app import running
 from gateway.errors import AnotherGateway, StartError
-from gateway.mqtt import canary, connection, wire
-from gateway.mqtt.lookout import Lookout
+from gateway.mqtt import canary, connection, lookout, wire
 from tests.e2e.sites import ANSWER_S, Site, answer, answers, lone, pieces, ready, said
 from tests.e2e.test_mqtt import properties, workers_of
 from tests.examples import encoded, noise
@@ -423,17 +422,27 @@ def test_another_gateway_is_seen_also_when_the_broker_comes_later(
         ready(gateway)
 
 
-def test_of_two_that_came_at_once_one_goes(tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both had looked before the other was there, or while it was cut off, and all was answered twice ever after."""
+def test_of_two_that_could_not_see_each_other_the_later_one_goes_and_leaves_no_trace(
+    tmp_path: Path, own: Broker, device: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One was cut off while the other looked, and all was answered twice ever after."""
     monkeypatch.setattr(canary, "EVERY_S", 0.2)
-    monkeypatch.setattr(Lookout, "look", lambda lookout, _connection: setattr(lookout, "alone", True))
-    with running(lone(tmp_path / "one", own)) as one, running(lone(tmp_path / "two", own)) as two:
-        first, last = sorted([one, two], key=lambda each: each.mqtt._identity.instance)
-        error = last._fatal.get(timeout=20)
-        assert isinstance(error, AnotherGateway)
-        assert first.mqtt._identity.instance in str(error)
-        assert first._fatal.empty()
-        ready(first)
+    monkeypatch.setattr(lookout, "TIE_S", 0)
+    monkeypatch.setattr(lookout.Lookout, "look", lambda itself, _connection: setattr(itself, "alone", True))
+    with running(lone(tmp_path / "one", own)) as one:
+        first = one.mqtt._identity.instance
+        with running(lone(tmp_path / "two", own)) as two:
+            error = two._fatal.get(timeout=20)
+            assert first in str(error)
+            assert error.exit_code == os.EX_TEMPFAIL  # a supervisor starts it again, and then it looks
+        assert one._fatal.empty()
+        ready(one)
+        late = Client(own.port).subscribe("facegate/bridge/state")
+        assert late.get().json == {"state": "online"}
+        late.subscribe("facegate/bridge/info")
+        while late.get().json.get("instance") != first:
+            pass
+        late.close()
 
 
 def test_an_answer_larger_than_the_broker_takes_is_an_error(tmp_path: Path) -> None:

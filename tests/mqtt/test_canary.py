@@ -64,7 +64,25 @@ def test_it_flies_now_and_then(link: Offline) -> None:
     assert len(flown(link)) == 1
 
 
-@pytest.mark.parametrize("payload", [b"", b"-1", b"0", b"2", b"1.0", b"one", b"\xff", b" 1", b"9" * 5000, b"\xd9\xa1"])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"-1",
+        b"0",
+        b"2",
+        b"1.0",
+        b"one",
+        b"\xff",
+        b" 1",
+        b"1",
+        b"1 ",
+        b"1 1 1",
+        b"0 0",
+        b"1 " + b"9" * 5000,
+        b"9" * 5000 + b" 1",
+    ],
+)
 def test_what_anybody_may_publish_there_is_no_canary(link: Offline, payload: bytes) -> None:
     """A number of 5,000 digits is a ValueError to int, which would have been one in paho's thread."""
     canary = Canary(TOPIC)
@@ -76,7 +94,7 @@ def test_what_anybody_may_publish_there_is_no_canary(link: Offline, payload: byt
 def test_one_that_is_not_back_for_long_is_not_fresh(link: Offline, monkeypatch: pytest.MonkeyPatch) -> None:
     canary = Canary(TOPIC)
     canary.begin(link)
-    canary.back(b"1")
+    canary.back(b"1 0")
     monkeypatch.setattr(module, "FRESH_S", 0.0)
     assert not canary.fresh
     assert canary.caught_up

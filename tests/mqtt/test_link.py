@@ -120,7 +120,8 @@ def test_a_connection_that_ended_holds_no_open_files(broker: Broker, uncollected
     before = open_files()
     for _ in range(10):
         link = a_link(broker.port)
-        assert link.open()
+        link.open()
+        assert link.up
         assert link.abort()
     assert open_files() <= before
 
@@ -141,7 +142,8 @@ def test_of_what_was_handled_little_is_kept() -> None:
 def test_a_small_reply_does_not_wait_for_the_one_before_it(broker: Broker) -> None:
     """Nagle's algorithm held each back for 40 ms."""
     link = a_link(broker.port)
-    assert link.open()
+    link.open()
+    assert link.up
     sock = cast(socket.socket, link._client.socket())
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert link.abort()
