@@ -101,6 +101,8 @@ class Unknowns:
 
     def stop(self) -> None:
         self._stopping.set()
+        with suppress(Full):
+            self._strangers.put_nowait(None)  # or it would be waited for
         if self._thread.is_alive():
             self._thread.join()
 
