@@ -18,10 +18,10 @@ _FLIGHT = re.compile(rb"([0-9]{1,18}) ([0-9]{1,18})")
 
 
 class Flight(NamedTuple):
-    """``up_s``: for how many seconds its gateway had been there."""
+    """``up_ms``: for how long its gateway had been there."""
 
     number: int
-    up_s: int
+    up_ms: int
 
     def write(self) -> bytes:
         return b"%d %d" % self
@@ -71,13 +71,13 @@ class Canary:
         return self.age < FRESH_S
 
     @property
-    def up_s(self) -> int:
-        """Whole seconds since the first one flew."""
-        return 0 if self._since is None else int(time.monotonic() - self._since)
+    def up_ms(self) -> int:
+        """Since the first one flew."""
+        return 0 if self._since is None else int(1000 * (time.monotonic() - self._since))
 
     def _fly(self, link: Link) -> None:
         self._number += 1
         self._sent = time.monotonic()
         self._since = self._since or self._sent
-        flight = Flight(self._number, self.up_s)
+        flight = Flight(self._number, self.up_ms)
         link.publish(Publication(self.topic, flight.write(), qos=1, expiry=int(FRESH_S)))

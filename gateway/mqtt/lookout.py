@@ -21,8 +21,10 @@ log = logging.getLogger(__name__)
 RETAINED_S = 0.5
 """For what is retained to come."""
 
-TIE_S = 5
-"""Who is not there for so much longer than another came at the same time."""
+TIE_MS = 1000
+"""Who is not there for so much longer than another came at the same time: then it is the names that decide. However late
+canaries come, never do both go: each seems younger by that to the other.
+"""
 
 _INSTANCE = re.compile(r"[0-9a-f]{12}")
 
@@ -69,7 +71,7 @@ class Lookout:
             self._seen_last = instance
             self._seen.set()
             if self.alone:
-                self._met(instance, flight.up_s - self._canary.up_s)
+                self._met(instance, flight.up_ms - self._canary.up_ms)
 
     def look(self, connection: Connection) -> None:
         """Raises AnotherGateway if there is one, NotYet if that cannot be said."""
@@ -85,9 +87,9 @@ class Lookout:
             raise AnotherGateway(self._another(self._seen_last))
         self.alone = True
 
-    def _met(self, instance: str, ahead_s: int) -> None:
+    def _met(self, instance: str, ahead_ms: int) -> None:
         """Of the two, each comes to the same end: the one says that it goes where the other says that it stays."""
-        was_first = ahead_s > TIE_S or (ahead_s >= -TIE_S and instance < self._instance)
+        was_first = ahead_ms > TIE_MS or (ahead_ms >= -TIE_MS and instance < self._instance)
         if not was_first:
             self.disputed = True
             log.warning("%s We were here first, and stay.", self._another(instance))

@@ -13,18 +13,18 @@ from gateway.errors import AnotherGateway, GatewayError, Unavailable
 from gateway.mqtt import lookout as module
 from gateway.mqtt.canary import Canary, Flight
 from gateway.mqtt.connection import NotYet
-from gateway.mqtt.lookout import TIE_S, Lookout
+from gateway.mqtt.lookout import TIE_MS, Lookout
 from gateway.mqtt.messages import Received
 from gateway.mqtt.topics import Topics
 
 OWN, LOWER, HIGHER = "888888888888", "777777777777", "999999999999"
-UP_S = 1000
+UP_MS = 1_000_000
 
 
 class Here(Canary):
     @property
-    def up_s(self) -> int:
-        return UP_S
+    def up_ms(self) -> int:
+        return UP_MS
 
 
 class Standing:
@@ -46,8 +46,8 @@ class Post:
     def __post_init__(self) -> None:
         self.lookout = Lookout(Topics("home"), OWN, Here("home/bridge/canary/" + OWN), self.ended.append)
 
-    def sees(self, instance: str, up_s: int = UP_S, *, payload: bytes | None = None, retained: bool = False) -> None:
-        flight = Flight(1, up_s).write() if payload is None else payload
+    def sees(self, instance: str, up_ms: int = UP_MS, *, payload: bytes | None = None, retained: bool = False) -> None:
+        flight = Flight(1, up_ms).write() if payload is None else payload
         self.lookout.message(Received(f"home/bridge/canary/{instance}", flight, retained=retained))
 
     def is_told(self, topic: str, document: dict[str, str]) -> None:
@@ -60,22 +60,22 @@ def post() -> Post:
 
 
 @pytest.mark.parametrize(
-    ("instance", "ahead_s", "goes"),
+    ("instance", "ahead_ms", "goes"),
     [
-        (LOWER, TIE_S + 1, True),
-        (HIGHER, TIE_S + 1, True),
-        (LOWER, -TIE_S - 1, False),
-        (HIGHER, -TIE_S - 1, False),
-        (LOWER, TIE_S, True),
-        (HIGHER, TIE_S, False),
-        (LOWER, -TIE_S, True),
-        (HIGHER, -TIE_S, False),
+        (LOWER, TIE_MS + 1, True),
+        (HIGHER, TIE_MS + 1, True),
+        (LOWER, -TIE_MS - 1, False),
+        (HIGHER, -TIE_MS - 1, False),
+        (LOWER, TIE_MS, True),
+        (HIGHER, TIE_MS, False),
+        (LOWER, -TIE_MS, True),
+        (HIGHER, -TIE_MS, False),
     ],
 )
-def test_who_was_there_first_stays_and_only_one_goes(post: Post, instance: str, ahead_s: int, goes: bool) -> None:
+def test_who_was_there_first_stays_and_only_one_goes(post: Post, instance: str, ahead_ms: int, goes: bool) -> None:
     post.lookout.alone = True
     for _ in range(3):
-        post.sees(instance, UP_S + ahead_s)
+        post.sees(instance, UP_MS + ahead_ms)
     assert [type(each) for each in post.ended] == [Unavailable] * goes
     assert (post.lookout.displaced, post.lookout.disputed) == (goes, not goes)
 
@@ -83,7 +83,7 @@ def test_who_was_there_first_stays_and_only_one_goes(post: Post, instance: str, 
 @pytest.mark.parametrize("instance", ["", "0", "x" * 12, "0" * 13, "0" * 60_000, "000000000000\n", OWN])
 def test_a_name_that_no_gateway_has_says_nothing(post: Post, instance: str) -> None:
     post.lookout.alone = True
-    post.sees(instance, 9 * UP_S)
+    post.sees(instance, 9 * UP_MS)
     assert post.ended == []
 
 
@@ -97,10 +97,10 @@ def test_what_is_no_canary_says_nothing(post: Post, payload: bytes) -> None:
 def test_what_is_retained_says_nothing(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """One such message refused every start, until a person found it."""
     monkeypatch.setattr(module, "RETAINED_S", 0.05)
-    post.sees(LOWER, 9 * UP_S, retained=True)
+    post.sees(LOWER, 9 * UP_MS, retained=True)
     post.lookout.look(Standing())  # type: ignore[arg-type]
     assert post.lookout.alone
-    post.sees(LOWER, 9 * UP_S, retained=True)
+    post.sees(LOWER, 9 * UP_MS, retained=True)
     assert post.ended == []
 
 
