@@ -22,8 +22,8 @@ RETAINED_S = 0.5
 """For what is retained to come."""
 
 TIE_MS = 1000
-"""Who is not there for so much longer than another came at the same time: then it is the names that decide. However late
-canaries come, never do both go: each seems younger by that to the other.
+"""Who is not there for so much longer than another came at the same time: then it is the names that decide. However
+late canaries come, never do both go: each seems younger by that to the other.
 """
 
 _INSTANCE = re.compile(r"[0-9a-f]{12}")
