@@ -190,7 +190,7 @@ class Connection:
         except StartError as error:
             self._refused(error)
             return None
-        if not link.up:
+        if not link.accepted:
             self._turned_away(link)
             return None
         # With 3.1.1, what is left of the others is asked for first again the next time.
@@ -237,10 +237,10 @@ class Connection:
         silent = link.refusal is None
         if len(self._protocols) > 1 and (silent or link.refusal == _WRONG_PROTOCOL):
             tried = self._protocols.pop(0)
-            self._silences += silent
-            if silent and self._silences < SILENCES:
+            self._silences += silent and link.five
+            if not link.five or (silent and self._silences < SILENCES):
                 self._protocols.append(tried)
-            if tried == MQTTProtocolVersion.MQTTv5:
+            if link.five:
                 return  # the next try is the other one
         no = "does not answer as an MQTT broker" if silent else f"refuses us: {link.refusal} (mqtt.user, mqtt.password)"
         error = StartError(f"The broker at {self._where} {no}.")

@@ -99,6 +99,8 @@ class Link:
         self._inflight = min(kind.inflight, MAX_INFLIGHT)
         self._pumping = threading.Lock()
         self.up = False
+        self.accepted = False
+        """Whether it ever was up."""
         self.resumed = False
         self.receive_maximum = LEAST_MAXIMUM
         self.packet_bytes = NO_BYTES
@@ -252,7 +254,7 @@ class Link:
 
     def _begin(self, resumed: bool, receive_maximum: int) -> None:
         self.resumed, self.receive_maximum = resumed, receive_maximum
-        self.up = True
+        self.up = self.accepted = True
         orphans = self._ledger.begin(self, resumed=resumed)
         self.subscribe(self._kind.filters)  # first: whatever fails below, messages come
         for orphan in orphans:

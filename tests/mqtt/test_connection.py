@@ -55,8 +55,10 @@ def answering(answer: Callable[[list[bytes]], bytes]) -> Iterator[tuple[int, lis
                     return
                 with connection:
                     heard.append(connection.recv(1000))
-                    connection.sendall(answer(heard))
-                    connection.recv(1000)
+                    if said := answer(heard):
+                        connection.sendall(said)
+                    else:
+                        connection.recv(1000)  # silent, until we leave
 
         thread = threading.Thread(target=serve)
         thread.start()
