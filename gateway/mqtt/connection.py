@@ -37,9 +37,6 @@ _PROTOCOLS = {
     "3.1.1": (MQTTProtocolVersion.MQTTv311,),
 }
 _WRONG_PROTOCOL = "Unsupported protocol version"
-SILENCES = 2
-"""After so many under MQTT 5 it is not asked for that any more; the first may have been that of a slow start."""
-
 _FOR_NOW = frozenset({"Server unavailable", "Server busy", "Quota exceeded", "Connection rate exceeded"})
 """Refusals that pass without anybody doing something (MQTT 5.0, 3.2.2.2)."""
 
@@ -73,7 +70,6 @@ class Connection:
         self._on_down = on_down
         self._on_fatal = on_fatal
         self._protocols = list(_PROTOCOLS[settings.protocol])
-        self._silences = 0
         self._metrics = metrics
         self.ledger: Ledger[Link] = Ledger()
         self._make = partial(Link, ledger=self.ledger, metrics=metrics, on_up=on_up, on_message=on_message)
@@ -193,8 +189,7 @@ class Connection:
         if not link.accepted:
             self._turned_away(link)
             return None
-        # With 3.1.1, what is left of the others is asked for first again the next time.
-        self._protocols = [protocol] if link.five else [each for each in _PROTOCOLS["auto"] if each in self._protocols]
+        self._protocols = [protocol]
         self.receive_maximum, self.packet_bytes = link.receive_maximum, link.packet_bytes
         if self._stopping.is_set():  # whoever stops us found nothing to close yet
             self._part(link)
@@ -236,10 +231,7 @@ class Connection:
             return
         silent = link.refusal is None
         if len(self._protocols) > 1 and (silent or link.refusal == _WRONG_PROTOCOL):
-            tried = self._protocols.pop(0)
-            self._silences += silent and link.five
-            if not link.five or (silent and self._silences < SILENCES):
-                self._protocols.append(tried)
+            self._protocols.append(self._protocols.pop(0))
             if link.five:
                 return  # the next try is the other one
         no = "does not answer as an MQTT broker" if silent else f"refuses us: {link.refusal} (mqtt.user, mqtt.password)"
