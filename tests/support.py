@@ -160,6 +160,7 @@ class Client:
         protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
         login: tuple[str, str] | None = None,
     ) -> None:
+        self._filters: list[str] = []
         self._received: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._subscribed: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=protocol)
@@ -171,6 +172,7 @@ class Client:
         self._client.loop_start()
 
     def subscribe(self, *topics: str) -> Client:
+        self._filters += topics
         self._client.subscribe([(topic, 1) for topic in topics])
         self._subscribed.get(timeout=WAIT_S)
         return self
@@ -197,5 +199,7 @@ class Client:
         self._client._reset_sockets()  # or the pair by which its threads wake each other waits to be collected
 
     def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        if not any(paho.topic_matches_sub(wanted, message.topic) for wanted in self._filters):
+            return  # amqtt sends what is retained to who never asked for it
         found = message.properties.json() if message.properties is not None else {}
         self._received.put(Message(message.topic, bytes(message.payload), message.retain, found))
