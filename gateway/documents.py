@@ -31,6 +31,8 @@ SCHEMA = 1
 MOST_TOLD = 100
 """Entries of a list that may be of any length: of pictures that are skipped, of pieces that are missing."""
 
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 MAX_PARTS = 64
 """Brackets and commas in a request's JSON; base64 has none."""
 _DATA_URI = re.compile(rb"data:[\w.+/-]*(;[\w=.+-]+)*;base64,")
@@ -86,7 +88,7 @@ def _word(value: object) -> str:
 
 def dump(document: Document) -> bytes:
     """JSON in UTF-8, as short as it gets."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _JSON.encode(document).encode()
 
 
 def write_reply(origin: Origin, operation: str, reply: Reply) -> Document:

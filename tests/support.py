@@ -143,6 +143,7 @@ class Message:
     topic: str
     payload: bytes
     retain: bool
+    qos: int
     properties: dict[str, Any]
 
     @property
@@ -202,4 +203,4 @@ class Client:
         if not any(paho.topic_matches_sub(wanted, message.topic) for wanted in self._filters):
             return  # amqtt sends what is retained to who never asked for it
         found = message.properties.json() if message.properties is not None else {}
-        self._received.put(Message(message.topic, bytes(message.payload), message.retain, found))
+        self._received.put(Message(message.topic, bytes(message.payload), message.retain, message.qos, found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -32,18 +32,21 @@ class Answers:
         self._lock = threading.Lock()
         self._asked: OrderedDict[str, _Asked] = OrderedDict()
 
-    def ask(self, key: str, asked: int, submit: Callable[[], Future[Reply]]) -> Future[Reply]:
-        """The reply to what was asked by that key; ``asked``: a hash of it. Raises Conflict if that is another."""
+    def ask(self, key: str, asked: Hashable, submit: Callable[[], Future[Reply]]) -> Future[Reply]:
+        """The reply to what was asked by that key. Raises Conflict if that was something else.
+
+        It is hashed when it has to be, and not kept: most of it is a picture.
+        """
         with self._lock:
             self._forget()
             known = self._asked.get(key)
         if known is not None:
-            if known.asked != asked:
+            if known.asked != hash(asked):
                 raise Conflict(f"something else was asked for as {key}: every request needs an id of its own")
             return known.reply
         reply = submit()
         with self._lock:
-            self._asked[key] = _Asked(asked, reply)
+            self._asked[key] = _Asked(hash(asked), reply)
         reply.add_done_callback(partial(self._done, key))
         return reply
 

@@ -162,13 +162,15 @@ class MqttDoor:
         """Publishes the verdict where there is a topic for one, and the JSON; never retained.
 
         What cannot be done since the gateway goes down is not told: it is done when it comes again at the next start.
+        That we are busy is told at QoS 0: it is true for now only, and costs half as much, when there is no time.
         """
+        busy = isinstance(error, Busy)
         if error is not None:
-            if isinstance(error, Busy) and delivery.mid and not self._open:
+            if busy and delivery.mid and not self._open:
                 return
             log.log(_level(error), "%s to %s: %s", error.code, address.reply_topic, error, extra={"kind": error.code})
         by = self._live if address.live else self._requests
-        qos, expiry = 0 if address.live else 1, max(1, int(good_for))
+        qos, expiry = 0 if address.live or busy else 1, max(1, int(good_for))
         reply = partial(Publication, qos=qos, expiry=expiry)
         document = reply(
             address.reply_topic,
@@ -223,7 +225,7 @@ class MqttDoor:
 
         if address.key is None or address.operation == Operation.ENROLL.value:  # the store knows that again
             return submit()
-        asked = hash((address.operation, address.person, tuple(properties.items()), payload))
+        asked = (address.operation, address.person, tuple(properties.items()), payload)
         return self._answers.ask(address.key, asked, submit)
 
     def _small_enough(self, outbound: wire.Outbound) -> wire.Outbound:

@@ -9,6 +9,18 @@ from functools import lru_cache
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+_TABLES = vars(Properties(PacketTypes.PUBLISH))
+
+
+def _share_tables(properties: Properties, packet_type: int) -> None:
+    """paho 2.2 makes the same tables anew for every packet of MQTT 5, which takes longer than to read or write it."""
+    vars(properties).update(_TABLES, packetType=packet_type)
+
+
+Properties.__init__ = _share_tables  # type: ignore[method-assign]
+ReasonCode.names = dict(ReasonCode.names)  # each of them copies it, and a plain one is copied faster
 
 SESSION_S = 86_400
 """For so long the broker keeps what was asked while we are away."""

@@ -48,7 +48,9 @@ class Address:
 
 def correlated(address: Address, correlation: bytes | None) -> Address:
     """With MQTT 5's Correlation Data. Raises BadRequest if it is too long."""
-    if correlation is not None and len(correlation) > MAX_CORRELATION:
+    if correlation is None:
+        return address
+    if len(correlation) > MAX_CORRELATION:
         raise BadRequest(f"Correlation Data may have {MAX_CORRELATION} bytes")
     return replace(address, correlation=correlation)
 

@@ -57,12 +57,14 @@ class StandIn:
         self.asked: list[Asked] = []
         self._answering = answering
         self._base = base
+        self._filters = (f"{base}/+/request/#", f"{base}/+/part/#")
         protocol = MQTTProtocolVersion.MQTTv5 if broker.mqtt5 else MQTTProtocolVersion.MQTTv311
         self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=protocol)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = self._connected
         self._client.on_subscribe = self._subscribed
-        self._client.on_message = self._message
+        for asked in self._filters:  # alone: amqtt also sends what is retained elsewhere
+            self._client.message_callback_add(asked, self._message)
         self._ready = False
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
@@ -74,7 +76,7 @@ class StandIn:
         self._client._reset_sockets()  # or the pair by which its threads wake each other waits to be collected
 
     def _connected(self, client: paho.Client, *_: object) -> None:
-        client.subscribe([(f"{self._base}/+/request/#", 1), (f"{self._base}/+/part/#", 1)])
+        client.subscribe([(asked, 1) for asked in self._filters])
 
     def _subscribed(self, *_: object) -> None:
         self._ready = True

@@ -18,7 +18,7 @@ import pytest
 
 from gateway.app import Gateway
 from tests.device_sim.standin import BUSY, INTERNAL, MATCH, Asked, Said, standing_in
-from tests.support import ROOT, Broker, Client, broker_running, frame, free_port
+from tests.support import MOSQUITTO, ROOT, Broker, Client, broker_running, frame, free_port
 
 CLIENTS = ROOT / "device_sim" / "clients"
 PICTURE = ROOT / "device_sim" / "frames" / "obama_1.jpg"
@@ -185,7 +185,8 @@ def test_micropython_subscribes_to_verdicts_only(broker: Broker, device: Any) ->
     device.heard = listen
     with standing_in(broker, lambda _: [MATCH], BASE):
         device.ask(1, b"\xff\xd8\xff")
-    assert [topic.split(b"/")[2] for topic in heard] == [b"verdict"]
+    ours = [topic.split(b"/") for topic in heard if topic.startswith(BASE.encode())]  # amqtt adds what is retained
+    assert [levels[2] for levels in ours] == [b"verdict"]
 
 
 def test_micropython_gives_up_in_time(board: Any, device: Any) -> None:
@@ -204,6 +205,7 @@ def test_micropython_wraps_the_packet_id(broker: Broker, device: Any) -> None:
     assert 4 <= connection.pid < 20  # more where a slow machine made it repeat
 
 
+@pytest.mark.skipif(MOSQUITTO is None, reason="amqtt says nothing to it")
 def test_without_the_wrap_the_broker_hangs_up(broker: Broker, device: Any) -> None:
     """What the line in the script is for."""
     device.connect()

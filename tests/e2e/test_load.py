@@ -17,7 +17,9 @@ def workers_of(gateway: Gateway) -> list[int]:
 
 
 def test_over_its_share_a_camera_is_told_when_to_try_again(tmp_path: Path, broker: Broker) -> None:
-    """Everything that was asked is answered: with a result, or with busy and the seconds to wait."""
+    """Everything that was asked is answered: with a result, or with busy and the seconds to wait, which is not kept for
+    who is away.
+    """
     one = {"processes": 1, "queue": 8, "queue_per_camera": 4}
     with running(settings(tmp_path / "data", broker, workers=one, mqtt={"base": "flood"})) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
@@ -34,6 +36,7 @@ def test_over_its_share_a_camera_is_told_when_to_try_again(tmp_path: Path, broke
     assert codes == {"ok": 5, "busy": 5}  # one in work, four waiting
     assert all(document["retry_after"] >= 1 for document in documents if document.get("code") == "busy")
     assert verdicts == {"match", "busy"}
+    assert {(b"busy" in message.payload, message.qos) for message in messages} == {(True, 0), (False, 1)}
 
 
 def test_a_killed_worker_costs_one_request_and_the_rest_are_served(tmp_path: Path, broker: Broker) -> None:
