@@ -48,7 +48,7 @@ MUST_BE_ZERO = ("lost", "duplicate_effects", "differing_replies", "missing_effec
 @click.option("--seed", type=int, help="Of all that is random.")
 @click.option("--workers", default=2, show_default=True, help="Worker processes.")
 @click.option("--history", type=click.File("w"), help="A file for all that was seen, as JSON lines.")
-@click.option("--rounds", default=3, show_default=True, help="Of --flood and --overload.")
+@click.option("--rounds", default=12, show_default=True, help="Of --flood and --overload.")
 def main(as_json: bool, mode: str | None, seed: int | None, **options: Any) -> None:
     check_machine()
     guard()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +13,7 @@ from benchmarks.faults.sender import send
 
 CAMERAS = [f"many{n}" for n in range(20)]
 TIMES = 5.0
-TURNS = 4
-OVER_S, PEAK_S = 8.0, 4.0
+SECONDS = 8.0
 LIMIT = 0.9
 """The least share of the peak that must still be done."""
 
@@ -30,7 +26,7 @@ def overload(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, 
 
     done, setting = in_rounds(folder, one_round, tell, cameras=CAMERAS, rounds=rounds, workers=workers)
     share = statistics.median(each["share"] for each in done)
-    totals = added(done)
+    totals = {name: sum(each[name] for each in done) for name in ("sent", "accepted", "refused", "unanswered")}
     return {
         **totals,
         "peak_per_s": round(statistics.median(each["peak_per_s"] for each in done), 2),
@@ -43,25 +39,17 @@ def overload(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, 
     }
 
 
-def added(each: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    return {name: sum(one[name] for one in each) for name in ("sent", "accepted", "refused", "unanswered")}
-
-
 def one_round(ground: Ground) -> dict[str, Any]:
-    """The peak before and after each overload, in short turns: machines are not equally fast from one to the next."""
-    peaks = [send(ground.task(CAMERAS, PEAK_S)).accepted_per_s]
-    overs = []
-    for _ in range(TURNS):
-        overs.append(send(ground.task(CAMERAS, OVER_S, rate=TIMES * peaks[-1])))
-        peaks.append(send(ground.task(CAMERAS, PEAK_S)).accepted_per_s)
-    peak = statistics.mean(map(statistics.mean, pairwise(peaks)))  # the first and the last stand beside one turn only
-    accepted = statistics.mean(over.accepted_per_s for over in overs)
+    """The peak before and after it, for machines are not equally fast all the time."""
+    before = send(ground.task(CAMERAS, SECONDS / 2)).accepted_per_s
+    over = send(ground.task(CAMERAS, SECONDS, rate=TIMES * before))
+    peak = (before + send(ground.task(CAMERAS, SECONDS / 2)).accepted_per_s) / 2
     return {
-        **added([counts(over) for over in overs]),
-        "by_code": sum((Counter(over.by_code) for over in overs), Counter()),
-        "offered_per_s": round(sum(over.sent for over in overs) / (TURNS * OVER_S), 1),
-        "sender_cores": statistics.median(over.cores for over in overs),
+        **counts(over),
+        "by_code": over.by_code,
+        "offered_per_s": round(over.sent / over.took, 1),
+        "sender_cores": over.cores,
         "peak_per_s": round(peak, 2),
-        "accepted_per_s": round(accepted, 2),
-        "share": round(accepted / peak, 3),
+        "accepted_per_s": round(over.accepted_per_s, 2),
+        "share": round(over.accepted_per_s / peak, 3),
     }

@@ -7,12 +7,12 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from gateway.errors import AnotherGateway, GatewayError, Unavailable
 from gateway.mqtt.canary import EVERY_S, Canary, read
-from gateway.mqtt.connection import Connection, NotYet
+from gateway.mqtt.connection import NotYet
 from gateway.mqtt.messages import Received
 from gateway.mqtt.topics import Topics
 
@@ -27,6 +27,17 @@ late canaries come, never do both go: each seems younger by that to the other.
 """
 
 _INSTANCE = re.compile(r"[0-9a-f]{12}")
+
+
+class Subscribes(Protocol):
+    """A connection that comes back by itself."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool) -> None: ...
+
+    def unsubscribe(self, topics: Sequence[str]) -> None: ...
 
 
 class Lookout:
@@ -73,7 +84,7 @@ class Lookout:
             if self.alone:
                 self._met(instance, flight.up_ms - self._canary.up_ms)
 
-    def look(self, connection: Connection) -> None:
+    def look(self, connection: Subscribes) -> None:
         """Raises AnotherGateway if there is one, NotYet if that cannot be said."""
         watched = [self._topics.info, self._topics.state]
         self._seen.clear()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
-from paho.mqtt.client import MQTTMessage
+from paho.mqtt.exception import MalformedPacket, MQTTException
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.properties import Properties, VariableByteIntegers
 from paho.mqtt.reasoncodes import ReasonCode
 
 _TABLES = vars(Properties(PacketTypes.PUBLISH))
@@ -60,18 +62,48 @@ class Publication:
     expiry: int | None = None
 
 
-def received(message: MQTTMessage) -> Received:
-    properties = message.properties  # None under 3.1.1
-    return Received(
-        topic=message.topic,
-        payload=bytes(message.payload),
-        retained=message.retain,
-        qos=message.qos,
-        response_topic=getattr(properties, "ResponseTopic", None),
-        correlation=getattr(properties, "CorrelationData", None),
-        expiry=getattr(properties, "MessageExpiryInterval", None),
-        properties=dict(getattr(properties, "UserProperty", ())),
+def read_message(first: int, packet: bytes | bytearray, *, five: bool) -> tuple[int, Received]:
+    """A PUBLISH (MQTT 5.0, 3.3), and its id, which is 0 at QoS 0. ``first``: the first byte of its fixed header;
+    ``packet``: what follows that header. Raises MalformedPacket.
+    """
+    topic_end = 2 + int.from_bytes(packet[:2], "big")
+    qos, end = first >> 1 & 0b11, topic_end
+    try:
+        topic = packet[2:topic_end].decode(errors="replace")  # nobody's; to be acknowledged all the same
+        mid = 0
+        if qos:
+            end += 2
+            mid = int.from_bytes(packet[topic_end:end], "big")
+        told: Mapping[str, Any] = {}
+        if five:
+            size, told = _read_properties(packet, end)
+            end += size
+    except (struct.error, LookupError, ValueError, MQTTException) as error:
+        raise MalformedPacket(str(error)) from error
+    if qos > 1 or end > len(packet):
+        raise MalformedPacket("no message that was asked for")
+    with memoryview(packet) as whole:
+        payload = bytes(whole[end:])
+    return mid, Received(
+        topic=topic,
+        payload=payload,
+        retained=bool(first & 1),
+        qos=qos,
+        response_topic=told.get("ResponseTopic"),
+        correlation=told.get("CorrelationData"),
+        expiry=told.get("MessageExpiryInterval"),
+        properties=dict(told.get("UserProperty", ())),
     )
+
+
+def _read_properties(packet: bytes | bytearray, start: int) -> tuple[int, Mapping[str, Any]]:
+    """Their size with that of their length, and they themselves by their names without spaces."""
+    length, size = VariableByteIntegers.decode(packet[start : start + 4])
+    if not length:
+        return size, {}
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.unpack(bytes(packet[start : start + size + length]))
+    return size + length, vars(properties)
 
 
 def properties_of(publication: Publication) -> Properties:

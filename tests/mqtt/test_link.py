@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
@@ -130,9 +129,7 @@ def test_of_what_was_handled_little_is_kept() -> None:
     """A window of a thousand pictures that wait for the first of them is gigabytes."""
     handled: list[tuple[Delivery[Link], int]] = []
     link = a_link(free_port(), on_message=lambda delivery: handled.append((delivery, len(delivery.received.payload))))
-    message = MQTTMessage(7, b"facegate/porch/request/face_rec")
-    message.payload, message.qos = bytes(10 * HEAD), 1
-    link._message(link._client, None, message)
+    link._message(7, Received("facegate/porch/request/face_rec", bytes(10 * HEAD), retained=False, qos=1))
     ((delivery, size),) = handled
     assert size == 10 * HEAD
     assert delivery.received.payload == bytes(HEAD)

@@ -28,7 +28,7 @@ class Here(Canary):
 
 
 class Standing:
-    """A connection, as the lookout knows it."""
+    """A connection."""
 
     connected = True
 
@@ -98,7 +98,7 @@ def test_what_is_retained_says_nothing(post: Post, monkeypatch: pytest.MonkeyPat
     """One such message refused every start, until a person found it."""
     monkeypatch.setattr(module, "RETAINED_S", 0.05)
     post.sees(LOWER, 9 * UP_MS, retained=True)
-    post.lookout.look(Standing())  # type: ignore[arg-type]
+    post.lookout.look(Standing())
     assert post.lookout.alone
     post.sees(LOWER, 9 * UP_MS, retained=True)
     assert post.ended == []
@@ -110,7 +110,7 @@ def while_looking(post: Post, happens: list[str]) -> Exception | None:
 
     def look() -> None:
         try:
-            post.lookout.look(standing)  # type: ignore[arg-type]
+            post.lookout.look(standing)
         except (AnotherGateway, NotYet) as error:
             caught.append(error)
 
