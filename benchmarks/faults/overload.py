@@ -25,12 +25,13 @@ def overload(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, 
         say(f"{one['share']} of the peak, {one['unanswered']} unanswered")
 
     done, setting = in_rounds(folder, one_round, tell, cameras=CAMERAS, rounds=rounds, workers=workers)
-    share = statistics.median(each["share"] for each in done)
+    peak, accepted = (statistics.mean(each[name] for each in done) for name in ("peak_per_s", "accepted_per_s"))
+    share = accepted / peak  # of all rounds together: in one of them the machine may change its speed by half
     totals = {name: sum(each[name] for each in done) for name in ("sent", "accepted", "refused", "unanswered")}
     return {
         **totals,
-        "peak_per_s": round(statistics.median(each["peak_per_s"] for each in done), 2),
-        "accepted_per_s": round(statistics.median(each["accepted_per_s"] for each in done), 2),
+        "peak_per_s": round(peak, 2),
+        "accepted_per_s": round(accepted, 2),
         "sender_cores": statistics.median(each["sender_cores"] for each in done),
         "share": round(share, 3),
         "share_limit": LIMIT,

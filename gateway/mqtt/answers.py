@@ -35,7 +35,7 @@ class Answers:
     def ask(self, key: str, asked: Hashable, submit: Callable[[], Future[Reply]]) -> Future[Reply]:
         """The reply to what was asked by that key. Raises Conflict if that was something else.
 
-        It is hashed when it has to be, and not kept: most of it is a picture.
+        What was asked is hashed only where it has to be, and only the hash is kept: most of it is a picture.
         """
         with self._lock:
             self._forget()
@@ -45,8 +45,9 @@ class Answers:
                 raise Conflict(f"something else was asked for as {key}: every request needs an id of its own")
             return known.reply
         reply = submit()
+        now = _Asked(hash(asked), reply)
         with self._lock:
-            self._asked[key] = _Asked(hash(asked), reply)
+            self._asked[key] = now
         reply.add_done_callback(partial(self._done, key))
         return reply
 

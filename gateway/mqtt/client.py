@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,8 @@ class MqttDoor:
         """Publishes the verdict where there is a topic for one, and the JSON; never retained.
 
         What cannot be done since the gateway goes down is not told: it is done when it comes again at the next start.
-        That we are busy is told at QoS 0: it is true for now only, and costs half as much, when there is no time.
+        That we are busy is told at QoS 0: it is true for now only, and costs less, when there is no time; but not where
+        the camera chose the topic, which the broker may not like: the breaker knows of what it acknowledges alone.
         """
         busy = isinstance(error, Busy)
         if error is not None:
@@ -170,7 +171,7 @@ class MqttDoor:
                 return
             log.log(_level(error), "%s to %s: %s", error.code, address.reply_topic, error, extra={"kind": error.code})
         by = self._live if address.live else self._requests
-        qos, expiry = 0 if address.live or busy else 1, max(1, int(good_for))
+        qos, expiry = 0 if address.live or (busy and not address.chosen) else 1, max(1, int(good_for))
         reply = partial(Publication, qos=qos, expiry=expiry)
         document = reply(
             address.reply_topic,
@@ -190,6 +191,8 @@ class MqttDoor:
         if address is None:
             self._metrics.count("messages_ignored")
             log.info("ignored a message on %.200r", received.topic)
+        elif received.fault is not None:
+            return replace(address, fault=received.fault)
         return address
 
     def _ask(self, delivery: Delivery[Link], address: Address, payload: bytes) -> None:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -57,7 +58,8 @@ class Kind:
 
 class _Client(paho.Client):
     """Tells when its thread ends, for whatever reason: ``is_connected`` goes on saying yes. And reads messages by
-    itself: paho takes much longer, with eight copies of the picture, which is felt where a flood of them is refused.
+    itself: paho takes much longer, with eight copies of the picture, which is felt where a flood of them is refused;
+    and ends the connection for what a camera may write (a byte order mark in a property).
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -69,8 +71,20 @@ class _Client(paho.Client):
 
     def _handle_publish(self) -> MQTTErrorCode:
         five = self.protocol == MQTTProtocolVersion.MQTTv5
-        self.on_received(*read_message(self._in_packet["command"], self._in_packet["packet"], five=five))
+        try:
+            mid, received = read_message(self._in_packet["command"], self._in_packet["packet"], five=five)
+        except MalformedPacket as error:
+            log.error("the broker sends %s", error)
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        self.on_received(mid, received)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def cut(self) -> None:
+        """Nothing more goes out; the broker then publishes the last will."""
+        sock = self.socket()
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                cast(socket.socket, sock).shutdown(socket.SHUT_RDWR)
 
     def loop_forever(self, *arguments: Any, **options: Any) -> MQTTErrorCode:
         try:
@@ -79,6 +93,7 @@ class _Client(paho.Client):
             log.exception("the connection's thread failed")
             return MQTTErrorCode.MQTT_ERR_UNKNOWN
         finally:
+            self.cut()  # or whoever publishes would write, and be called back under the locks that they hold
             self.ended.set()
 
 
@@ -204,12 +219,9 @@ class Link:
         self.abort()
 
     def abort(self) -> bool:
-        """At once; the broker then publishes the last will. False if paho's thread does not end."""
+        """At once. False if paho's thread does not end."""
         self.up = False
-        sock = self._client.socket()
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                cast(socket.socket, sock).shutdown(socket.SHUT_RDWR)
+        self._client.cut()
         ended = self._client.ended.wait(END_S)
         if ended:
             self._client.loop_stop()

@@ -23,10 +23,11 @@ MAX_CORRELATION = 128
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``operation``: the topic's word, which may be none of ours. ``fault``: what is wrong with the topic, if anything.
+    """``operation``: the topic's word, which may be none of ours. ``fault``: what is wrong with what came, if anything.
 
-    The verdict goes to ``verdict_topic`` where there is one. ``correlation`` is MQTT 5's Correlation Data. ``piece``:
-    its number, from 0, and of how many, where it is one of an upload.
+    The verdict goes to ``verdict_topic`` where there is one. ``chosen``: the camera said where the reply goes.
+    ``correlation`` is MQTT 5's Correlation Data. ``piece``: its number, from 0, and of how many, where it is one of an
+    upload.
     """
 
     origin: Origin
@@ -35,6 +36,7 @@ class Address:
     verdict_topic: str | None = None
     person: str | None = None
     live: bool = False
+    chosen: bool = False
     correlation: bytes | None = None
     fault: str | None = None
     piece: tuple[int, int] | None = None
@@ -108,7 +110,7 @@ class Topics:
             raise Forbidden(f"a Response Topic must begin with {allowed[0]}")
         if self.read(response_topic) is not None:
             raise Forbidden("a Response Topic must not be one that the gateway listens to")
-        return replace(address, reply_topic=response_topic)
+        return replace(address, reply_topic=response_topic, chosen=True)
 
     def _frame(self, camera: str) -> Address:
         return Address(

@@ -7,9 +7,14 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+import pytest
+from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
 from gateway.app import Gateway, running
 from tests.conftest import settings
-from tests.support import Broker, Client, frame, halted, wait_for
+from tests.support import MOSQUITTO, Broker, Client, frame, halted, wait_for
 
 
 def workers_of(gateway: Gateway) -> list[int]:
@@ -37,6 +42,23 @@ def test_over_its_share_a_camera_is_told_when_to_try_again(tmp_path: Path, broke
     assert all(document["retry_after"] >= 1 for document in documents if document.get("code") == "busy")
     assert verdicts == {"match", "busy"}
     assert {(b"busy" in message.payload, message.qos) for message in messages} == {(True, 0), (False, 1)}
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="MQTT 5 needs mosquitto, which is not installed")
+def test_busy_on_a_topic_that_a_camera_chose_is_acknowledged(tmp_path: Path, broker: Broker) -> None:
+    """A broker may hang up on such a topic: only by what is acknowledged it is known which answer it was."""
+    one = {"processes": 1, "queue": 1, "queue_per_camera": 1}
+    with running(settings(tmp_path / "data", broker, workers=one, mqtt={"base": "chosen"})) as gateway:
+        wait_for(lambda: gateway.health().ready, 60)
+        client = Client(broker.port, MQTTProtocolVersion.MQTTv5).subscribe("chosen/porch/response/mine")
+        mine = Properties(PacketTypes.PUBLISH)
+        mine.ResponseTopic = "chosen/porch/response/mine"
+        with halted(workers_of(gateway)):
+            for _ in range(3):
+                client.publish("chosen/porch/request/face_rec", frame("obama_1"), properties=mine)
+            busy = client.get()
+        client.close()
+    assert (busy.json["code"], busy.qos) == ("busy", 1)
 
 
 def test_a_killed_worker_costs_one_request_and_the_rest_are_served(tmp_path: Path, broker: Broker) -> None:

@@ -314,6 +314,24 @@ def test_a_response_topic_elsewhere_is_refused(client5: Client, topic: str) -> N
     assert client5.nothing_comes()
 
 
+def test_a_byte_order_mark_in_a_property_ends_nothing(client5: Client) -> None:
+    """paho hangs up on it. The broker gave it to the gateway again on each connection, until that left."""
+    client5.subscribe("facegate/porch/response/detect/#")
+    for name in ("b1", "b2"):
+        marked = properties(UserProperty=[("firmware", "\N{ZERO WIDTH NO-BREAK SPACE}")])
+        client5.publish(f"facegate/porch/request/detect/{name}", frame("empty_1"), properties=marked)
+    assert [client5.get().json["status"] for _ in range(2)] == ["ok", "ok"]
+
+
+def test_too_many_properties_are_refused(client5: Client) -> None:
+    client5.subscribe("facegate/porch/response/#")
+    many = properties(UserProperty=[("a", "b")] * 1000)
+    client5.publish("facegate/porch/request/detect/p1", frame("empty_1"), properties=many)
+    refusal = client5.get()
+    assert (refusal.topic, refusal.json["code"]) == ("facegate/porch/response/detect/p1", "bad_request")
+    assert "bytes of properties" in refusal.json["error"]
+
+
 def test_a_person_by_user_property(client5: Client) -> None:
     client5.subscribe("facegate/porch/response/verify/#")
     client5.publish(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Literal
 
 import pytest
@@ -53,12 +53,13 @@ def answering(answer: Callable[[list[bytes]], bytes]) -> Iterator[tuple[int, lis
                     connection, _ = server.accept()
                 except OSError:
                     return
-                with connection:
+                with connection, suppress(OSError):  # we may leave at any moment
                     heard.append(connection.recv(1000))
                     if said := answer(heard):
                         connection.sendall(said)
-                    else:
-                        connection.recv(1000)  # silent, until we leave
+                        connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(1000):  # silent, until we leave
+                        pass
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -74,6 +75,17 @@ def test_a_broker_that_has_no_time_is_waited_for() -> None:
         connection.start()
         wait_for(lambda: len(heard) > 1)
         connection.stop()
+
+
+def test_a_broker_that_sends_what_is_no_message_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    """And it is written down; paho tells nobody."""
+    broken = b"\x32\x03\x00\x09d"  # the topic should have nine bytes
+    with answering(lambda _connects: b"\x20\x02\x00\x00" + broken) as (port, heard):
+        connection = a_connection(port)
+        connection.start()
+        wait_for(lambda: len(heard) > 1)
+        connection.stop()
+    assert "the broker sends a message that ends too soon" in caplog.text
 
 
 def test_a_broker_that_does_not_let_us_in_is_an_error() -> None:
