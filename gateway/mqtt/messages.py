@@ -75,18 +75,13 @@ def read_message(first: int, packet: bytes | bytearray, *, five: bool) -> tuple[
         raise MalformedPacket(f"a message at QoS {qos}, which was not asked for")
     topic = reader.text()
     mid = reader.number(2) if qos else 0
-    told = _read_properties(reader) if five else _NOTHING
+    told = _read_properties(reader) if five else {}
     return mid, Received(topic, reader.rest(), retained=bool(first & 1), qos=qos, **told)
-
-
-_NOTHING: Mapping[str, Any] = {}
 
 
 def _read_properties(reader: _Reader) -> Mapping[str, Any]:
     """Those that Received has (MQTT 5.0, 2.2.2.2). In one pass: paho's time grows with the square of their number."""
     properties = _Reader(reader.take(reader.variable()))
-    if not properties:
-        return _NOTHING
     if len(properties) > MAX_PROPERTIES:
         return {"fault": f"the message has more than {MAX_PROPERTIES} bytes of properties"}
     told: dict[str, Any] = {}
