@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.model import EngineName
-from gateway.vision.converted import convert, damaged, folder_for
+from gateway.vision.converted import convert, folder_for
 from gateway.vision.engine import Engine, open_engine
 from gateway.vision.options import EngineOptions
 
@@ -16,6 +16,6 @@ MAX_PIXELS = 25_000_000
 def engine(name: EngineName = "facegate") -> Engine:
     """The networks of our own engine are converted first, where that was not done yet."""
     folder = folder_for(ROOT / "data")
-    if name == "facegate" and damaged(folder):
+    if name == "facegate":
         convert(folder)
     return open_engine(EngineOptions(name, folder))

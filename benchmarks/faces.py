@@ -74,8 +74,6 @@ def labelled(folder: Path) -> list[Labelled]:
 def describe(paths: Sequence[Path], name: Name) -> Described:
     """On all cores, each picture by itself."""
     work = _stock if name == "stock" else _facegate
-    if name == "facegate":
-        _engine()  # converts the models where that was not done yet, before all processes would at once
     spawn = multiprocessing.get_context("spawn")  # the progress bar is a thread: no process to fork
     with ProcessPoolExecutor(WorkerSettings().count, spawn) as executor:
         results = executor.map(work, paths, chunksize=8)

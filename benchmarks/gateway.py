@@ -36,13 +36,13 @@ from typing import Any
 
 import click
 
+from benchmarks.engines import ROOT
 from device_sim.children import Child
 from device_sim.choose import choose, free_port, running
 from device_sim.inbox import Inbox
 from device_sim.link import Broker, Link
 from device_sim.readiness import wait_until_ready
 
-ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "device_sim" / "frames" / "obama_1.jpg"
 ENGINE_STEPS = ("decode", "detect", "align", "embed", "details")
 WAIT_S = 60
@@ -129,7 +129,10 @@ class BareEngines:
 
     def _line(self, process: subprocess.Popen[str]) -> str:
         assert process.stdout is not None
-        return process.stdout.readline()
+        line = process.stdout.readline()
+        if not line:
+            raise click.ClickException("An engine process has ended; the reason stands above.")
+        return line
 
 
 @contextmanager

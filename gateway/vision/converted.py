@@ -7,6 +7,7 @@ digests, and keeps OpenVINO out of its process.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -43,8 +44,18 @@ def damaged(folder: Path) -> list[str]:
 
 
 def convert(folder: Path) -> None:
-    """Reads dlib's files and writes the graphs, telling on standard error how far it is. Raises StartError, OSError."""
+    """Reads dlib's files and writes the graphs, unless they are there and sound; tells on standard error how far it is.
 
+    One process at a time: a command may be used beside the gateway's first start. Raises StartError, OSError.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if damaged(folder):
+            _convert(folder)
+
+
+def _convert(folder: Path) -> None:
     from gateway.vision.dlibfile import read_descriptor, read_detector
     from gateway.vision.graphs import RANGES, descriptor_graph, detector_graph
     from gateway.vision.ov import openvino
@@ -52,7 +63,7 @@ def convert(folder: Path) -> None:
     begun = time.monotonic()
     new = folder.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
+    new.mkdir()
     detector = read_detector(model_file("detector"))
     graphs: dict[str, Callable[[], Any]] = {
         "detector-int8": lambda: detector_graph(detector, RANGES),

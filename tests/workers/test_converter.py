@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -87,6 +88,17 @@ def test_what_an_interrupted_conversion_left_is_no_hindrance(tmp_path: Path) -> 
     (left / "descriptor.xml").write_bytes(b"half")
     assert damaged(converted(tmp_path)) == []
     assert not left.exists()
+
+
+def test_of_two_processes_at_once_one_converts(tmp_path: Path) -> None:
+    """As of a command beside the gateway's first start. They wrote into one folder, and both failed."""
+    folder = folder_for(tmp_path)
+    command = [sys.executable, "-m", "gateway.vision.converted", str(folder)]
+    two = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate(timeout=120)[1] for process in two]
+    assert [process.returncode for process in two] == [0, 0], told
+    assert sum("1 of 3" in text for text in told) == 1
+    assert damaged(folder) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
