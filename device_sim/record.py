@@ -87,4 +87,4 @@ class Record:
 
     def _not_done(self, passing: bool, expired: bool) -> bool:
         """A repeat that was not executed says nothing of the answer that we have."""
-        return passing or (expired and self._op not in CHANGES)
+        return passing and not (expired and self._op in CHANGES)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 # Not the last word: the same id may be asked again. Every other answer is final.
-PASSING = frozenset({"busy", "timeout", "internal", "incomplete"})
+PASSING = frozenset({"busy", "timeout", "internal", "incomplete", "expired"})
 # A gateway that says "busy 0", or "incomplete" at once, must not be asked in a tight loop.
 SHORTEST = 0.1
 

@@ -17,7 +17,7 @@ CAMERA = b"porch"
 TOPIC = b"facegate/" + CAMERA
 BOOT = binascii.hexlify(os.urandom(4))  # no id of an earlier boot comes again
 EVERY, DEADLINE, FIRST_PAUSE, LONGEST_PAUSE = 5000, 30000, 2500, 10000  # ms
-PASSING = (b"error timeout", b"error internal")  # not the last word: these are asked again
+PASSING = (b"error timeout", b"error internal", b"error expired")  # not the last word: these are asked again
 
 
 class Device:

@@ -14,8 +14,8 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Absence:
-    """Told by the machine's monotonic clock, which runs on while the gateway does not; after a restart of the machine
-    nobody knows how long it was. The clock on the wall may jump by a day.
+    """Told by the machine's own clock, which runs on while the gateway does not, and while the machine sleeps; after a
+    restart of the machine nobody knows how long it was. The clock on the wall may jump by a day.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,7 +25,7 @@ class Absence:
 
     def here(self) -> None:
         """The connection stands."""
-        self._here = time.monotonic()
+        self._here = _now()
         if self._here > self._written + EVERY_S:
             self._written = self._here
             with contextlib.suppress(OSError):  # a full disk: then we seem to have been away for longer
@@ -33,14 +33,19 @@ class Absence:
 
     def seconds(self) -> float:
         """At most so long ago the connection stood for the last time; inf where that is not known."""
-        return time.monotonic() - self._here
+        return _now() - self._here
 
     def _last_time(self) -> float:
         with contextlib.suppress(OSError, ValueError):
             boot, moment = self._path.read_text().split()
-            if boot == _boot() and float(moment) <= time.monotonic() + 0.001:  # as it was rounded
+            if boot == _boot() and float(moment) <= _now() + 0.001:  # as it was rounded
                 return float(moment)
         return -math.inf
+
+
+def _now() -> float:
+    """Linux' own clock of that kind; ``time.monotonic`` stands still while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def _boot() -> str:

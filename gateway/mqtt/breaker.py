@@ -22,20 +22,20 @@ class Breaker:
         self._suspect: int | None = None
         self._strikes = 0
 
-    def ended(self, unconfirmed: Delivery[Link] | None) -> None:
-        """A connection did, and this answer was the oldest under way."""
+    def ended(self, unconfirmed: Delivery[Link] | None) -> bool:
+        """A connection did, and this answer was the oldest under way: whether it may be put down to that."""
         recent = unconfirmed is not None and time.monotonic() < unconfirmed.at + SOON_S
         suspect = _print(unconfirmed.received) if unconfirmed is not None and recent else None
         self._strikes = self._strikes + 1 if suspect is not None and suspect == self._suspect else 1
         self._suspect = suspect
+        return suspect is not None
 
     def trips(self, received: Received) -> bool:
         return self._strikes >= STRIKES and _print(received) == self._suspect
 
-    @property
-    def spent(self) -> bool:
+    def spent(self, received: Received) -> bool:
         """Not even a short answer was taken."""
-        return self._strikes > STRIKES
+        return self._strikes > STRIKES and self.trips(received)
 
 
 def _print(received: Received) -> int:

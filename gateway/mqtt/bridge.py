@@ -53,7 +53,7 @@ class Bridge:
         self._metrics = metrics
 
     def command(self, delivery: Delivery[Link], address: Address, good_for: Callable[[], float]) -> None:
-        """``address`` with what the message says of where its answer goes; ``good_for`` raises Expired."""
+        """``address`` with what the message says of where its answer goes; ``good_for`` raises GatewayError."""
         transaction, effect = None, None
         try:
             fields = wire.read_command(address, delivery.received.payload, self._limits)

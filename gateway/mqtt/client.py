@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -91,6 +92,7 @@ class MqttDoor:
         self._spool = Spool(data / "uploads", uploads, limits.message_bytes, topics.read)
         self._answers = Answers()
         self._breaker = Breaker()
+        self._largest = 2 * limits.message_bytes  # up to that it is answered that it is too large
         self._bridge = Bridge(limits, administer, self.answer, self._small_enough, _ours, metrics)
         self._away = 0.0
         self._open = True
@@ -142,10 +144,8 @@ class MqttDoor:
             self._canary.back(received.payload)
             self._here()
             self._requests.answer(delivery)
-        elif (address := self._address(delivery)) is None:
+        elif (address := self._address(delivery)) is None or self._breaker.spent(received):
             self._requests.answer(delivery)
-        elif self._breaker.trips(received):
-            self._give_up(delivery, address)
         elif self._open and address.piece is not None:
             self._piece(delivery, address)
         elif self._open:
@@ -199,7 +199,8 @@ class MqttDoor:
         received = delivery.received
         try:
             address = correlated(address, received.correlation)  # first, for an error carries it too
-            address = self._topics.redirected(address, received.response_topic)
+            if not self._breaker.trips(received):  # it may be that very topic for which the broker hangs up
+                address = self._topics.redirected(address, received.response_topic)
             if address.origin.camera in RESERVED_CAMERAS and not address.live:
                 self._bridge.command(delivery, address, lambda: min(self._good_for(delivery), self._settings.answer_s))
                 return
@@ -239,13 +240,20 @@ class MqttDoor:
         return outbound
 
     def _good_for(self, delivery: Delivery[Link]) -> float:
-        """Seconds. What waited at the broker while we were away may be as old as that. Raises Expired."""
+        """Seconds. What waited at the broker while we were away may be as old as that. Raises Expired, and GatewayError
+        where the answer is what ends every connection.
+        """
+        if self._breaker.trips(delivery.received):
+            self._metrics.count("requests_given_up")
+            log.error("the broker hung up on the answer to %.200r, again and again", delivery.received.topic)
+            raise GatewayError("the broker does not take the answer")
         if delivery.received.expiry is not None:  # MQTT 5: the broker has taken off how long it held it
             return delivery.received.expiry
         waited = self._away if delivery.mid and delivery.link.resumed and not self._canary.caught_up else 0.0
         if waited >= self._limits.request_s:
             self._metrics.count("requests_expired_unseen")
-            raise Expired(f"it may have waited for {waited:.0f} s while the gateway was away: ask again")
+            for_long = f"{waited:.0f} s" if math.isfinite(waited) else "nobody knows how long"
+            raise Expired(f"it may have waited for {for_long} while the gateway was away: ask again")
         return self._limits.request_s - waited
 
     def _settle(
@@ -267,14 +275,6 @@ class MqttDoor:
     def _fail(self, delivery: Delivery[Link], address: Address, error: GatewayError) -> None:
         self.answer(delivery, address, wire.write_failure(address, error), self._limits.request_s, error)
 
-    def _give_up(self, delivery: Delivery[Link], address: Address) -> None:
-        self._metrics.count("requests_given_up")
-        log.error("the broker hung up on the answer to %.200r, again and again", delivery.received.topic)
-        if self._breaker.spent:
-            self._requests.answer(delivery)
-        else:
-            self._fail(delivery, address, GatewayError("the broker does not take the answer"))
-
     def _piece(self, delivery: Delivery[Link], address: Address) -> None:
         try:
             if address.fault:
@@ -291,7 +291,7 @@ class MqttDoor:
 
     def _for_frames(self) -> Kind:
         client_id = f"{self._identity.client_id}-live-{secrets.token_hex(3)}"
-        return Kind(client_id, [(self._topics.frames, 0), (self._lookout.canaries, 0)])
+        return Kind(client_id, [(self._topics.frames, 0), (self._lookout.canaries, 0)], largest=self._largest)
 
     def _for_requests(self) -> Kind:
         """With a window of what the broker lets us answer: two replies a request. Raises AnotherGateway, NotYet."""
@@ -306,17 +306,20 @@ class MqttDoor:
             lasts=True,
             inflight=most,
             window=max(1, min(self._settings.window, most // 2)),
+            largest=self._largest,
             will=self._presence.state("offline"),
         )
 
     def _begin(self, link: Link) -> None:
         self._away = self._absence.seconds()
-        self._canary.begin(link)
         self._presence.begin(link)
+        self._canary.begin(link)
 
     def _tick(self, link: Link) -> None:
         self._here()
         self._canary.tick(link)
+        if self._canary.caught_up:  # the broker has what was said before that flew
+            self._presence.cleared()
         if self._lookout.disputed:
             self._lookout.disputed = False
             self._presence.greet(link)
@@ -329,8 +332,8 @@ class MqttDoor:
         if self._canary.caught_up:
             self._absence.here()
 
-    def _end(self) -> None:
-        self._breaker.ended(self._requests.ledger.unconfirmed())
+    def _end(self) -> bool:
+        return self._breaker.ended(self._requests.ledger.unconfirmed())
 
 
 def _level(error: GatewayError) -> int:

@@ -47,7 +47,7 @@ class NotYet(Exception):
 
 class Connection:
     """``kind`` is asked for each time that a link is made, and may raise NotYet; ``on_tick`` is called twice a second
-    while one stands.
+    while one stands; ``on_down`` tells whether it is known why it ended.
 
     ``on_fatal`` is told what only a person can mend.
     """
@@ -61,7 +61,7 @@ class Connection:
         on_up: Callable[[Link], None],
         on_message: Callable[[Delivery[Link]], None],
         on_tick: Callable[[Link], None] = lambda _link: None,
-        on_down: Callable[[], None] = lambda: None,
+        on_down: Callable[[], bool] = lambda: False,
         on_fatal: Callable[[GatewayError], None] = lambda _error: None,
     ) -> None:
         self._settings = settings
@@ -70,6 +70,8 @@ class Connection:
         self._on_down = on_down
         self._on_fatal = on_fatal
         self._protocols = list(_PROTOCOLS[settings.protocol])
+        self._without_five = False
+        """Whether MQTT 5 was refused, or met with silence. A broker that only hung up may have been about to start."""
         self._metrics = metrics
         self.ledger: Ledger[Link] = Ledger()
         self._make = partial(Link, ledger=self.ledger, metrics=metrics, on_up=on_up, on_message=on_message)
@@ -166,7 +168,7 @@ class Connection:
             self._stopping.wait(pause * random.uniform(0.5, 1))
 
     def _one(self) -> float | None:
-        """One connection, until it ends: for how long it stood, None if it never did."""
+        """One connection, until it ends: for how long it stood; None if it never did, or it is known why it ended."""
         protocol = self._protocols[0]
         try:
             kind = self._kind()
@@ -189,7 +191,10 @@ class Connection:
         if not link.accepted:
             self._turned_away(link)
             return None
-        self._protocols = [protocol]
+        if link.five or self._without_five:
+            self._protocols = [protocol]
+        else:
+            self._protocols.sort(reverse=True)  # MQTT 5 is asked for first again
         self.receive_maximum, self.packet_bytes = link.receive_maximum, link.packet_bytes
         if self._stopping.is_set():  # whoever stops us found nothing to close yet
             self._part(link)
@@ -197,7 +202,7 @@ class Connection:
             return None
         return self._keep(link)
 
-    def _keep(self, link: Link) -> float:
+    def _keep(self, link: Link) -> float | None:
         log.info("connected to the broker at %s, MQTT %s", self._where, link.version)
         began = time.monotonic()
         self._tried.set()
@@ -212,8 +217,8 @@ class Connection:
         if not self._stopping.is_set():
             log.warning("the connection to the broker is lost (%s); trying again", link.reason)
             self._metrics.count("connections_lost")
-        self._on_down()
-        return time.monotonic() - began
+        explained = self._on_down()
+        return None if explained else time.monotonic() - began
 
     def _unreachable(self, error: Exception) -> None:
         told = f"No broker can be reached at {self._where}: {error} (mqtt.host, mqtt.port, mqtt.tls)."
@@ -225,11 +230,13 @@ class Connection:
 
     def _turned_away(self, link: Link) -> None:
         """Some hang up on MQTT 5 without a word, amqtt falls silent: then it is tried with 3.1.1."""
+        silent = link.refusal is None
+        if link.five:
+            self._without_five = not silent or not link.heard
         link.abort()
         if self._stopping.is_set():
             self._tried.set()
             return
-        silent = link.refusal is None
         if len(self._protocols) > 1 and (silent or link.refusal == _WRONG_PROTOCOL):
             self._protocols.append(self._protocols.pop(0))
             if link.five:

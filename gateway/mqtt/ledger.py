@@ -59,6 +59,7 @@ class Ledger(Generic[L]):
         self._lock = threading.Lock()
         self._link: L | None = None
         self._deliveries: deque[Delivery[L]] = deque()
+        self._orphans: dict[Delivery[L], None] = {}  # in the order in which they came; not settled yet
         self._out: dict[int, Delivery[L] | None] = {}
         self._early: set[int] = set()
         self.acknowledged = 0
@@ -66,17 +67,19 @@ class Ledger(Generic[L]):
 
     def begin(self, link: L, *, resumed: bool) -> list[Delivery[L]]:
         """A new link stands; on it goes what is given here. What the broker ``resumed`` it delivers again, so that it
-        is forgotten here; what it did not it has forgotten itself, and the answers to that are owed all the same.
+        is forgotten here; what it did not it has forgotten itself, and the answers to that are owed all the same, on
+        however many links.
         """
         with self._lock:
-            orphans = [] if resumed else [each for each in self._deliveries if not each.settled]
-            for each in orphans:
-                each.link, each.mid = link, 0
+            if not resumed:
+                self._orphans.update((each, None) for each in self._deliveries if not each.settled)
+            for each in self._orphans:
+                each.link, each.mid, each.owed = link, 0, len(each.replies or ())
             self._link = link
             self._deliveries.clear()
             self._out.clear()
             self._early.clear()
-            return [each for each in orphans if each.replies is not None]
+            return [each for each in self._orphans if each.replies is not None]
 
     def arrived(self, delivery: Delivery[L]) -> None:
         with self._lock:
@@ -89,7 +92,7 @@ class Ledger(Generic[L]):
             if delivery.replies is not None:
                 return None
             delivery.replies, delivery.owed = replies, len(replies)
-            self._acknowledge()
+            self._settle(delivery)
             return delivery.link
 
     def sent(self, link: L, mid: int, delivery: Delivery[L] | None) -> None:
@@ -139,9 +142,11 @@ class Ledger(Generic[L]):
     def _confirm(self, delivery: Delivery[L] | None) -> None:
         if delivery is not None:
             delivery.owed -= 1
-            self._acknowledge()
+            self._settle(delivery)
 
-    def _acknowledge(self) -> None:
+    def _settle(self, delivery: Delivery[L]) -> None:
+        if delivery.settled:
+            self._orphans.pop(delivery, None)
         while self._deliveries and self._deliveries[0].settled:
             first = self._deliveries.popleft()
             first.link.acknowledge(first.mid)

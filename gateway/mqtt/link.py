@@ -45,7 +45,8 @@ LEAST_MAXIMUM = 10
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a connection is for. ``lasts``: its session outlives it; ``inflight``: messages that may be on their way to
-    the broker at once; ``window``: to us, under MQTT 5.
+    the broker at once; ``window``: to us, under MQTT 5; ``largest``: bytes of what we take, under MQTT 5: the broker
+    keeps more than that to itself.
     """
 
     client_id: str
@@ -53,6 +54,7 @@ class Kind:
     lasts: bool = False
     inflight: int = LEAST_MAXIMUM
     window: int | None = None
+    largest: int | None = None
     will: Publication | None = None
 
 
@@ -135,6 +137,11 @@ class Link:
         self._heard = threading.Event()
 
     @property
+    def heard(self) -> bool:
+        """Whether it said anything, if only that it hangs up."""
+        return self._heard.is_set()
+
+    @property
     def version(self) -> str:
         return "5.0" if self.five else "3.1.1"
 
@@ -147,7 +154,7 @@ class Link:
         options: dict[str, Any] = {}
         if self.five:
             options["clean_start"] = not self._kind.lasts
-            options["properties"] = connect_properties(self._kind.lasts, self._kind.window)
+            options["properties"] = connect_properties(self._kind.lasts, self._kind.window, self._kind.largest)
         settings = self._settings
         self._client.connect(settings.host, settings.port, settings.keepalive_s, **options)
         self._client.ended.clear()
@@ -280,7 +287,7 @@ class Link:
         self.subscribe(self._kind.filters)  # first: whatever fails below, messages come
         for orphan in orphans:
             for reply in orphan.replies or ():
-                self.publish(reply)
+                self.publish(reply, orphan)
         self._on_up(self)
 
     def _lost(self, _client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _: object) -> None:

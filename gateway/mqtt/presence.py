@@ -35,6 +35,7 @@ class Presence:
         self._health = health
         self._metrics = metrics
         self._been_here = False
+        self._clearing: list[str] = []
         self._told: Document = {}
         self._told_at = 0.0
 
@@ -45,10 +46,15 @@ class Presence:
         self._been_here = True
         now = (self._topics.state, self._topics.info)
         self._retained.add(*now)
-        for topic in self._retained.left_behind(now):
+        self._clearing = self._retained.left_behind(now)
+        for topic in self._clearing:
             link.publish(Publication(topic, b"", qos=1, retain=True))
-            self._retained.cleared(topic)
         self.greet(link)
+
+    def cleared(self) -> None:
+        """The broker has what was said at the beginning of this connection."""
+        while self._clearing:
+            self._retained.cleared(self._clearing.pop())
 
     def greet(self, link: Link) -> None:
         link.publish(self.state("online"))

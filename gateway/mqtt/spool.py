@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,8 +89,10 @@ class Spool:
             if upload.missing or upload.awaited(delivery.link):
                 return None
             upload.whole = delivery
-            with _kept():
+            try:
                 return upload.read()
+            except OSError as error:
+                raise _not_kept(error) from None
 
     def due(self) -> list[tuple[Address, Incomplete]]:
         """Uploads that nothing was added to for a while, each told once. Those that are answered, or too old, go."""
@@ -122,16 +123,23 @@ class Spool:
             raise TooLarge(f"the whole has more than {self._max_bytes} bytes")
         if sum(each.size for each in self._uploads.values()) + len(piece) > self._settings.bytes:
             raise Busy(f"uploads of {self._settings.bytes} bytes are under way", RETRY_S)
-        path = upload.folder / str(number)
-        with _kept():
-            if not upload.sizes:
-                upload.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                (upload.folder / "topic").write_text(received.topic)
-            new = path.with_suffix(".new")
-            new.write_bytes(piece)
-            new.replace(path)
+        try:
+            self._write(upload, received, number)
+        except OSError as error:
+            if not upload.sizes:  # nobody knows of it yet, or would delete it
+                shutil.rmtree(upload.folder, ignore_errors=True)
+            raise _not_kept(error) from None
         upload.sizes[number] = len(piece)
         upload.last, upload.told = time.monotonic(), False
+
+    def _write(self, upload: Upload, received: Received, number: int) -> None:
+        if not upload.sizes:
+            upload.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (upload.folder / "topic").write_text(received.topic)
+        path = upload.folder / str(number)
+        new = path.with_suffix(".new")
+        new.write_bytes(received.payload)
+        new.replace(path)
 
     def _find(self, folder: Path, address: Address | None) -> None:
         """What an earlier run has left, for as long again."""
@@ -147,9 +155,5 @@ def _incomplete(upload: Upload) -> Incomplete:
     return Incomplete(f"{len(missing)} of {upload.of} pieces are missing", missing[:MOST_TOLD])
 
 
-@contextmanager
-def _kept() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise GatewayError(f"the piece cannot be kept: {error.strerror}") from None
+def _not_kept(error: OSError) -> GatewayError:
+    return GatewayError(f"the piece cannot be kept: {error.strerror}")

@@ -35,9 +35,22 @@ def test_while_the_connection_stands_nobody_is_missed(path: Path) -> None:
 )
 def test_what_cannot_be_trusted_is_an_absence_without_end(path: Path, content: str) -> None:
     """After a restart of the machine its clock begins anew: a request of yesterday looked as if it were of now."""
-    now = time.monotonic()
+    now = module._now()
     path.write_text(content.format(boot=module._boot(), now=now, future=now + 100))
     assert Absence(path).seconds() == math.inf
+
+
+def test_a_machine_that_slept_was_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux' monotonic clock stands still meanwhile: what was asked hours ago looked as if it were of now."""
+    absence = Absence(path)
+    absence.here()
+    awake = time.clock_gettime
+
+    def since_boot(clock: int) -> float:
+        return awake(clock) + (3600 if clock == time.CLOCK_BOOTTIME else 0)
+
+    monkeypatch.setattr(time, "clock_gettime", since_boot)
+    assert absence.seconds() == pytest.approx(3600, abs=2)
 
 
 def test_a_file_that_is_no_text_is_an_absence_without_end(path: Path) -> None:
@@ -78,7 +91,7 @@ def test_a_machine_that_does_not_name_its_boots(path: Path, monkeypatch: pytest.
 
 def test_who_is_back_at_once_was_not_away(path: Path) -> None:
     """Killed and started within half a second, everything that waited was answered `expired`."""
-    while not 0.5 < time.monotonic() % 1 < 0.8:
+    while not 0.5 < module._now() % 1 < 0.8:
         time.sleep(0.01)
     Absence(path).here()
     assert Absence(path).seconds() < 2

@@ -23,9 +23,9 @@ def test_an_answer_that_ends_every_connection_is_given_up() -> None:
     breaker = Breaker()
     for n in range(STRIKES):
         assert not breaker.trips(asked()), n
-        breaker.ended(answered())
+        assert breaker.ended(answered())
     assert breaker.trips(asked())
-    assert not breaker.spent
+    assert not breaker.spent(asked())
 
 
 def test_only_that_one_is() -> None:
@@ -49,10 +49,10 @@ def test_connections_that_end_with_something_else_speak_for_it(between: Delivery
 def test_connections_that_end_with_nothing_under_way_are_no_strikes() -> None:
     breaker = Breaker()
     for _ in range(3 * STRIKES):
-        breaker.ended(None)
+        assert not breaker.ended(None)
     assert not breaker.trips(asked())
     assert not breaker.trips(Received("", b"", retained=False))
-    assert not breaker.spent
+    assert not breaker.spent(asked())
 
 
 def test_when_a_short_answer_is_not_taken_either_there_is_none() -> None:
@@ -60,7 +60,7 @@ def test_when_a_short_answer_is_not_taken_either_there_is_none() -> None:
     for _ in range(STRIKES + 1):
         breaker.ended(answered())
     assert breaker.trips(asked())
-    assert breaker.spent
+    assert breaker.spent(asked())
 
 
 def test_a_large_one_is_known_again_by_its_beginning() -> None:

@@ -183,13 +183,19 @@ def test_what_a_new_session_will_not_deliver_again_is_answered_on_it(ledger: Led
 
 
 def test_an_answer_that_is_owed_outlives_several_links(ledger: Ledger[Wire], wire: Wire) -> None:
+    """The broker was killed twice: the answer went to the second connection, which did not stand any more."""
     delivery = arrived(ledger, wire, 7)
     second, third = Wire(), Wire()
     ledger.begin(second, resumed=False)
     ledger.begin(third, resumed=False)
-    link = ledger.answer(delivery, [REPLY])
-    assert link is not wire
-    assert wire.acknowledged == second.acknowledged == third.acknowledged == []
+    assert ledger.answer(delivery, [REPLY]) is third
+    ledger.sent(third, 1, delivery)
+    fourth = Wire()
+    assert ledger.begin(fourth, resumed=True) == [delivery]
+    ledger.sent(fourth, 1, delivery)
+    ledger.confirmed(fourth, 1)
+    assert ledger.begin(Wire(), resumed=False) == []
+    assert wire.acknowledged == second.acknowledged == third.acknowledged == fourth.acknowledged == []
 
 
 def test_the_first_answer_counts(ledger: Ledger[Wire], wire: Wire) -> None:

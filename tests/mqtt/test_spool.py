@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import time
 from pathlib import Path
@@ -261,6 +263,23 @@ def test_a_disk_that_takes_no_piece_is_a_gateway_error_and_it_may_come_again(tab
     with pytest.raises(GatewayError, match="cannot be kept"):
         table.add(1, 2)
     (table.folder / "porch" / "1" / "1.new").rmdir()
+    assert table.add(1, 2) == WHOLE
+
+
+def test_of_a_first_piece_that_cannot_be_kept_nothing_is_left(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk took its topic and a part of it, which nobody counted, and nobody deleted."""
+
+    def full(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        with pytest.raises(GatewayError, match="No space left"):
+            table.add(0, 2)
+    assert not (table.folder / "porch" / "1").exists()
+    table.add(0, 2)
     assert table.add(1, 2) == WHOLE
 
 

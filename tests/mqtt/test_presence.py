@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.metrics import Metrics
+from gateway.mqtt.presence import Presence
+from gateway.mqtt.retained import RetainedTopics
+from gateway.mqtt.topics import Topics
+from tests.mqtt.offline import Offline
+
+OLD = "home/bridge/state"
+TOPICS = Topics("facegate")
+NOW = (TOPICS.state, TOPICS.info)
+
+
+def left(path: Path) -> list[str]:
+    """What the next run would clear."""
+    return RetainedTopics(path).left_behind(NOW)
+
+
+def test_what_is_cleared_is_forgotten_once_the_broker_has_it(tmp_path: Path) -> None:
+    """Forgotten as it was sent: where the connection ended just then, it said `online` for ever."""
+    path = tmp_path / "retained.json"
+    RetainedTopics(path).add(OLD)
+    presence = Presence(TOPICS, RetainedTopics(path), {}, lambda: pytest.fail("nobody asked for the health"), Metrics())
+    presence.begin(Offline())
+    assert left(path) == [OLD]
+    presence.begin(Offline())
+    presence.cleared()
+    assert left(path) == []
+    presence.cleared()
