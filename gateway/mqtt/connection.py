@@ -16,7 +16,7 @@ from gateway.config import MqttSettings
 from gateway.errors import AnotherGateway, GatewayError, StartError
 from gateway.metrics import Metrics
 from gateway.mqtt.ledger import Delivery, Ledger
-from gateway.mqtt.link import CONNECT_S, LEAST_MAXIMUM, NO_BYTES, Kind, Link
+from gateway.mqtt.link import LEAST_MAXIMUM, NO_BYTES, Kind, Link
 from gateway.mqtt.messages import Publication
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,9 @@ RETRY_S = (0.5, 6.0)
 everybody comes at once."""
 
 TICK_S = 0.5
+STUCK_S = 60.0
+"""Without a tick. To look up the broker's name in vain takes half a minute (resolv.conf(5): three servers, twice)."""
+
 SHORT_S = 3.0
 SHORT_ONES = 5
 """So many connections in a row that were closed so soon: somebody else has our client id. Of two who have, it is the
@@ -96,7 +99,7 @@ class Connection:
         """Whether the thread that keeps it ticks: it need not be connected."""
         if self._thread.ident is None:
             return True  # not begun yet
-        return self._thread.is_alive() and time.monotonic() < self._ticked + 4 * CONNECT_S
+        return self._thread.is_alive() and time.monotonic() < self._ticked + STUCK_S
 
     def start(self) -> None:
         """Returns when connected, or when no broker can be reached: it is waited for. Raises StartError if one refuses

@@ -107,7 +107,7 @@ class Topics:
             return address
         allowed = (f"{self._base}/{address.origin.camera}/response/", *self._response_topics)
         if not (_PUBLISHABLE.fullmatch(response_topic) and response_topic.startswith(allowed)):
-            raise Forbidden(f"a Response Topic must begin with {allowed[0]}")
+            raise Forbidden(f"a Response Topic must begin with {allowed[0]}, and be ASCII of up to 32 levels")
         if self.read(response_topic) is not None:
             raise Forbidden("a Response Topic must not be one that the gateway listens to")
         return replace(address, reply_topic=response_topic, chosen=True)
