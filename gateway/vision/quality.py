@@ -29,6 +29,9 @@ FINE, COARSE = 1.0, 3.0
 """Gaussian blurs whose outcomes are compared, by their sigma in pixels of the chip, as all that follow."""
 SHARP, BLURRED = 1.2, 4.7
 """The blur for sharpness 1 and that for 0. Of portraits it was found to be 1.4 (0.4 to 2.2), blurred by 4 more 4.6."""
+FLAT = 1e-6
+"""Mean squares of gradients below are float32's rounding, which differs between processors and was found to be 1e-10
+at most; one pixel that differs by one level makes 9e-6."""
 
 FRONTAL_DROP = 0.77
 """How much lower than the eyes the nose is, in distances between the eyes: the median, and that of dlib's places."""
@@ -95,7 +98,7 @@ def _sharpness(luma: NDArray[np.float32], real: NDArray[np.bool_]) -> float:
     """
     seen = _COARSE @ real.astype(np.float32) @ _COARSE.T > 0.999  # an edge of the picture is no edge of the face
     fine, coarse = (_energy(each @ luma @ each.T, seen) for each in (_FINE, _COARSE))
-    if fine <= coarse:
+    if fine <= max(coarse, FLAT):
         return 0.0
     blur = math.sqrt(max(0.0, COARSE**2 * coarse - FINE**2 * fine) / (fine - coarse))
     return min(1.0, max(0.0, (BLURRED - blur) / (BLURRED - SHARP)))
