@@ -22,6 +22,8 @@ DRAIN_S = 60.0
 CALM_S = 3.0
 """At the beginning, so that there is something to lose when the first kill comes."""
 LONG = {"gateway": 300, "broker kill": 100}
+KILL_EVERY_S = 12.0
+"""25 kills of the gateway in 300 s, at least: of fewer, nothing would follow."""
 SAY_S = 30.0
 
 Say = Callable[[str], None]
@@ -57,6 +59,7 @@ def crashes(
     told = figures(history, check(history, repeats=repeats), deadline=DEADLINE_S)
     return {
         **told,
+        "in_limits": told["gateway_kills"] >= int(took / KILL_EVERY_S),
         "gateway_exits": house.exits,
         "refused_by_broker": fleet.refused,
         "seconds": round(took, 1),

@@ -23,11 +23,14 @@ RETRY_S = 10
 @dataclass(slots=True, eq=False)
 class Upload:
     """``sizes``: bytes of the pieces that are here, by number. ``last``: when a new one came; ``told``: that it is
-    incomplete. ``whole``: the piece that made it whole, and is answered for all of them.
+    incomplete. ``whole``: the piece that made it whole, and is answered for all of them. ``late``: the same has been
+    answered; this is the rest of a repetition that the answer came amid, which nobody waits for, and gives way to
+    others. Or it becomes whole: the answer was lost.
     """
 
     address: Address
     folder: Path
+    late: bool
     sizes: dict[int, int] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     last: float = field(default_factory=time.monotonic)
@@ -51,6 +54,10 @@ class Upload:
         """Whether the answer to the whole is to come on that link."""
         return self.whole is not None and self.whole.link is link and not self.whole.settled
 
+    @property
+    def answered(self) -> bool:
+        return self.whole is not None and self.whole.settled
+
     def read(self) -> bytes:
         return b"".join((self.folder / str(number)).read_bytes() for number in range(self.of))
 
@@ -68,6 +75,8 @@ class Spool:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._uploads: dict[str, Upload] = {}
+        self._answered: dict[str, float] = {}
+        """When they were, of the last keep_s."""
         for path in folder.glob("*/*/topic"):
             self._find(path.parent, read_topic(path.read_text()))
 
@@ -98,13 +107,16 @@ class Spool:
         """Uploads that nothing was added to for a while, each told once. Those that are answered, or too old, go."""
         now, told = time.monotonic(), []
         with self._lock:
+            self._answered = {key: at for key, at in self._answered.items() if now <= at + self._settings.keep_s}
             for key, upload in list(self._uploads.items()):
                 if upload.missing and not upload.told and now > upload.last + self._settings.idle_s:
                     upload.told = True
-                    told.append((upload.address, _incomplete(upload)))
-                if now > upload.began + self._settings.keep_s or (upload.whole and upload.whole.settled):
-                    del self._uploads[key]
-                    shutil.rmtree(upload.folder, ignore_errors=True)
+                    if not upload.late:
+                        told.append((upload.address, _incomplete(upload)))
+                if upload.answered:
+                    self._answered[key] = now
+                if upload.answered or now > upload.began + self._settings.keep_s:
+                    self._drop(key)
         return told
 
     def _begin(self, address: Address) -> Upload:
@@ -112,10 +124,13 @@ class Spool:
         assert address.piece is not None
         if address.piece[1] > self._settings.pieces:
             raise TooLarge(f"an upload may have {self._settings.pieces} pieces")
-        camera = f"{address.origin.camera}/"
-        if sum(key.startswith(camera) for key in self._uploads) >= self._settings.per_camera:
-            raise Busy(f"{self._settings.per_camera} uploads of this camera are under way", RETRY_S)
-        return Upload(address, self._folder / address.key)
+        of_camera = [key for key in self._uploads if key.startswith(f"{address.origin.camera}/")]
+        if len(of_camera) >= self._settings.per_camera:
+            late = next((key for key in of_camera if self._uploads[key].late), None)
+            if late is None:
+                raise Busy(f"{self._settings.per_camera} uploads of this camera are under way", RETRY_S)
+            self._drop(late)
+        return Upload(address, self._folder / address.key, late=address.key in self._answered)
 
     def _keep(self, upload: Upload, received: Received, number: int) -> None:
         piece = received.payload
@@ -141,13 +156,16 @@ class Spool:
         new.write_bytes(received.payload)
         new.replace(path)
 
+    def _drop(self, key: str) -> None:
+        shutil.rmtree(self._uploads.pop(key).folder, ignore_errors=True)
+
     def _find(self, folder: Path, address: Address | None) -> None:
         """What an earlier run has left, for as long again."""
         if address is None or address.key is None or address.piece is None:  # the settings have changed
             shutil.rmtree(folder, ignore_errors=True)
             return
         sizes = {int(path.name): path.stat().st_size for path in folder.iterdir() if path.name.isdigit()}
-        self._uploads[address.key] = Upload(address, folder, sizes)
+        self._uploads[address.key] = Upload(address, folder, late=False, sizes=sizes)
 
 
 def _incomplete(upload: Upload) -> Incomplete:

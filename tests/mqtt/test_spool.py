@@ -243,6 +243,34 @@ def test_it_is_dropped_when_it_is_answered(table: Table) -> None:
     assert table.files == []
 
 
+def answered(table: Table, request: str) -> None:
+    assert table.add(0, 2, f"face_rec/{request}") is None
+    assert table.add(1, 2, f"face_rec/{request}") == WHOLE
+    assert table.last is not None
+    table.last.replies = []
+    table.spool.due()
+
+
+def test_the_rest_of_a_repetition_that_the_answer_came_amid_is_in_nobody_s_way(tmp_path: Path) -> None:
+    """It was told to be incomplete, after its answer; and of two such the camera was kept out for a minute."""
+    table = Table(tmp_path / "uploads", idle_s=0.05, per_camera=2)
+    for request in "ab":
+        answered(table, request)
+        assert table.add(1, 2, f"face_rec/{request}") is None
+    time.sleep(0.1)
+    assert table.missing() == []
+    assert [table.add(0, 2, f"face_rec/{request}") for request in "cd"] == [None, None]
+    assert table.files == ["porch/c/0", "porch/c/topic", "porch/d/0", "porch/d/topic"]
+    with pytest.raises(Busy):
+        table.add(1, 2, "face_rec/a")
+
+
+def test_who_repeats_after_the_answer_since_it_was_lost_gets_it_again(table: Table) -> None:
+    answered(table, "a")
+    assert table.add(0, 2, "face_rec/a") is None
+    assert table.add(1, 2, "face_rec/a") == WHOLE
+
+
 def test_it_is_dropped_when_it_is_too_old(tmp_path: Path) -> None:
     """Whoever breaks off and begins anew with another id would never be let in again."""
     table = Table(tmp_path / "uploads", idle_s=10, keep_s=0.1, per_camera=1)
