@@ -24,6 +24,8 @@ GROWTH_MB = 64.0
 """By how much the gateway's memory may have grown at most, at any moment."""
 GIVE_UP_S = 90.0
 
+HALF_OPEN_TIMES = 4
+"""The gateway's pings come at any moment, and what is under way differs."""
 STOPPED_S = 20.0
 UNREADY_S = HALF_OPEN_S + 1
 """After this the gateway must have noticed that its broker stands still."""
@@ -34,7 +36,7 @@ SLOW_RATE = 50_000
 def named_cases(house: House, proxies: dict[str, Proxy], probe: Probe) -> list[dict[str, Any]]:
     return [
         broker_stopped(house, probe),
-        half_open(proxies["gateway"], probe),
+        half_open(house, proxies["gateway"], probe),
         slow_link(proxies["gateway"], probe),
     ]
 
@@ -71,12 +73,15 @@ def broker_stopped(house: House, probe: Probe) -> dict[str, Any]:
     }
 
 
-def half_open(proxy: Proxy, probe: Probe) -> dict[str, Any]:
-    """The connection is dead and nobody is told, as when a router forgets it."""
-    proxy.half_open()
-    back = probe.until_served(GIVE_UP_S)
-    in_time = back is not None and back <= HALF_OPEN_S
-    return {"case": "half-open connection", "back_in_service_s": _rounded(back), "passed": in_time}
+def half_open(house: House, proxy: Proxy, probe: Probe) -> dict[str, Any]:
+    """The connection is dead and nobody is told, as when a router forgets it. Raises SimError."""
+    backs = []
+    for _ in range(HALF_OPEN_TIMES):
+        house.wait_ready(GIVE_UP_S)
+        proxy.half_open()
+        backs.append(probe.until_served(GIVE_UP_S))
+    in_time = all(back is not None and back <= HALF_OPEN_S for back in backs)
+    return {"case": "half-open connection", "back_in_service_s": [_rounded(back) for back in backs], "passed": in_time}
 
 
 def slow_link(proxy: Proxy, probe: Probe) -> dict[str, Any]:

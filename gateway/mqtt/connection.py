@@ -50,7 +50,7 @@ class NotYet(Exception):
 
 class Connection:
     """``kind`` is asked for each time that a link is made, and may raise NotYet; ``on_tick`` is called twice a second
-    while one stands; ``on_down`` tells whether it is known why it ended.
+    while one stands; ``on_down``, when one that stood has ended, tells whether it is known why.
 
     ``on_fatal`` is told what only a person can mend.
     """
@@ -159,8 +159,9 @@ class Connection:
             self._ticked = time.monotonic()
             stood = self._one()
             lasted = stood is not None and stood > SHORT_S
+            explained = stood is not None and self._on_down()
             pause = RETRY_S[0] if lasted else min(2 * pause, RETRY_S[1])
-            short = 0 if stood is None or lasted else short + 1
+            short = 0 if stood is None or lasted or explained else short + 1
             if short == SHORT_ONES and not self._stopping.is_set():
                 self._on_fatal(
                     StartError(
@@ -171,7 +172,7 @@ class Connection:
             self._stopping.wait(pause * random.uniform(0.5, 1))
 
     def _one(self) -> float | None:
-        """One connection, until it ends: for how long it stood; None if it never did, or it is known why it ended."""
+        """One connection, until it ends: for how long it stood; None if it never did."""
         protocol = self._protocols[0]
         try:
             kind = self._kind()
@@ -205,7 +206,7 @@ class Connection:
             return None
         return self._keep(link)
 
-    def _keep(self, link: Link) -> float | None:
+    def _keep(self, link: Link) -> float:
         log.info("connected to the broker at %s, MQTT %s", self._where, link.version)
         began = time.monotonic()
         self._tried.set()
@@ -220,8 +221,7 @@ class Connection:
         if not self._stopping.is_set():
             log.warning("the connection to the broker is lost (%s); trying again", link.reason)
             self._metrics.count("connections_lost")
-        explained = self._on_down()
-        return None if explained else time.monotonic() - began
+        return time.monotonic() - began
 
     def _unreachable(self, error: Exception) -> None:
         told = f"No broker can be reached at {self._where}: {error} (mqtt.host, mqtt.port, mqtt.tls)."

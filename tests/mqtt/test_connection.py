@@ -164,9 +164,10 @@ class Clock(threading.Event):
         return self.is_set()
 
 
-def pauses(monkeypatch: pytest.MonkeyPatch, stood: Sequence[float | None]) -> list[float]:
-    """After tries that each stood for so many seconds, or never did."""
+def pauses(monkeypatch: pytest.MonkeyPatch, stood: Sequence[float | None], *, explained: bool = False) -> list[float]:
+    """After tries that each stood for so many seconds, or never did. ``explained``: it is known why they ended."""
     connection = a_connection(1883)
+    monkeypatch.setattr(connection, "_on_down", lambda: explained)
     clock, left = Clock(), list(stood)
 
     def one() -> float | None:
@@ -190,8 +191,10 @@ def test_between_tries_the_pauses_grow_and_are_no_two_gateways_same(monkeypatch:
     assert len(set(shares)) > 1
 
 
-def test_after_a_connection_that_stood_the_pauses_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = pauses(monkeypatch, [None, None, None, 100.0, None, None])
+@pytest.mark.parametrize("explained", [False, True])
+def test_after_a_connection_that_stood_the_pauses_begin_anew(explained: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an answer under way, which may be why it ended, they went on from an earlier outage: five seconds more."""
+    found = pauses(monkeypatch, [None, None, None, 100.0, None, None], explained=explained)
     most = [1, 2, 4, RETRY_S[0], 1, 2]
     assert all(each / 2 <= pause <= each for pause, each in zip(found, most, strict=True)), found
 
