@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -79,20 +80,22 @@ def _meanwhile(
     weather: Callable[[], None],
     cases: Callable[[], list[dict[str, Any]]],
 ) -> list[dict[str, Any]]:
-    """The devices go on asking, in this thread, while things are broken in another."""
-    over, found, due = threading.Event(), list[dict[str, Any]](), every(SAY_S)
+    """The devices go on asking, in this thread, while things are broken in another. Raises what that one does."""
+    outcome, due = Future[list[dict[str, Any]]](), every(SAY_S)
 
     def work() -> None:
-        weather()
-        found.extend(cases())
-        over.set()
+        try:
+            weather()
+            outcome.set_result(cases())
+        except Exception as error:
+            outcome.set_exception(error)
 
     def ended() -> bool:
         if due():
             say(f"{len(history.requests)} requests; broken: {history.faults_by_name()}")
-        return over.is_set()
+        return outcome.done()
 
     # A daemon: who interrupts us does not wait for the end of an outage.
     threading.Thread(target=work, name="weather", daemon=True).start()
     fleet.run(ended)
-    return found
+    return outcome.result()
