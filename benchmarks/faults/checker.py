@@ -86,11 +86,11 @@ def missing(history: History) -> list[Key]:
 
 
 def differs(request: Sent, history: History) -> bool:
-    """Whether two final answers contradict each other."""
-    finals = [answer for answer in history.answers.get(request.key, []) if answer.final]
-    if request.op not in EFFECTS:
-        # A copy that came too late says nothing against the answer that was given in time.
-        finals = [answer for answer in finals if answer.code != "expired"]
+    """Whether two final answers contradict each other, or what was done is then said to have come too late."""
+    answers = history.answers.get(request.key, [])
+    finals = [answer for answer in answers if answer.final]
+    if request.op in EFFECTS and finals:
+        finals += [answer for answer in answers if answer.code == "expired" and answer.at > finals[0].at]
     documents = [_comparable(answer, request.op) for answer in finals if answer.document is not None]
     verdicts = [answer.verdict for answer in finals if answer.verdict is not None and request.op in EFFECTS]
     codes = {answer.code for answer in finals}

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TextIO
 
+from device_sim.repeat import PASSING
+
 Key = tuple[str, str]
 """Camera (or ``bridge``) and request id (or transaction)."""
 
 EFFECTS = frozenset({"enroll", "people/add", "people/rename", "people/remove"})
 """Operations of the load that change something."""
-
-PASSING = frozenset({"busy", "timeout", "internal", "incomplete"})
-"""Codes after which the same request is asked again. Every other answer is final."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from gateway.mqtt.ledger import HEAD, Delivery
@@ -17,21 +18,29 @@ SOON_S = 20.0
 """After which the end of a connection is not put down to an answer: found by the keepalive it comes later."""
 
 
+LAPSE_S = 60.0
+"""After which an end speaks for nothing any more. A camera's requests without an id begin alike, and count as one."""
+
+
 class Breaker:
     def __init__(self) -> None:
         self._suspect: int | None = None
         self._strikes = 0
+        self._last = -math.inf
 
     def ended(self, unconfirmed: Delivery[Link] | None) -> bool:
         """A connection did, and this answer was the oldest under way: whether it may be put down to that."""
-        recent = unconfirmed is not None and time.monotonic() < unconfirmed.at + SOON_S
+        now = time.monotonic()
+        recent = unconfirmed is not None and now < unconfirmed.at + SOON_S
         suspect = _print(unconfirmed.received) if unconfirmed is not None and recent else None
-        self._strikes = self._strikes + 1 if suspect is not None and suspect == self._suspect else 1
-        self._suspect = suspect
+        again = suspect is not None and suspect == self._suspect and now < self._last + LAPSE_S
+        self._strikes = self._strikes + 1 if again else 1
+        self._suspect, self._last = suspect, now
         return suspect is not None
 
     def trips(self, received: Received) -> bool:
-        return self._strikes >= STRIKES and _print(received) == self._suspect
+        recent = time.monotonic() < self._last + LAPSE_S
+        return recent and self._strikes >= STRIKES and _print(received) == self._suspect
 
     def spent(self, received: Received) -> bool:
         """Not even a short answer was taken."""

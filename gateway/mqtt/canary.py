@@ -13,6 +13,8 @@ from gateway.mqtt.messages import Publication
 EVERY_S = 10.0
 FRESH_S = 30.0
 """So long ago at most the last one may have come back."""
+LOST_S = 120.0
+"""After which nothing comes in any more, whatever the connection looks like."""
 
 _FLIGHT = re.compile(rb"([0-9]{1,18}) ([0-9]{1,18})")
 
@@ -69,6 +71,11 @@ class Canary:
     @property
     def fresh(self) -> bool:
         return self.age < FRESH_S
+
+    @property
+    def lost(self) -> bool:
+        """Not where none of this link ever came: an ACL that forbids them would have us connect for ever."""
+        return self.caught_up and self.age > LOST_S
 
     @property
     def up_ms(self) -> int:

@@ -92,7 +92,6 @@ class MqttDoor:
         self._spool = Spool(data / "uploads", uploads, limits.message_bytes, topics.read)
         self._answers = Answers()
         self._breaker = Breaker()
-        self._largest = 2 * limits.message_bytes  # up to that it is answered that it is too large
         self._bridge = Bridge(limits, administer, self.answer, self._small_enough, _ours, metrics)
         self._away = 0.0
         self._open = True
@@ -142,7 +141,8 @@ class MqttDoor:
         received = delivery.received
         if received.topic == self._canary.topic:
             self._canary.back(received.payload)
-            self._here()
+            if self._canary.caught_up:  # if it ends before that, the rest of what waited is as old as it was
+                self._absence.here()
             self._requests.answer(delivery)
         elif (address := self._address(delivery)) is None or self._breaker.spent(received):
             self._requests.answer(delivery)
@@ -291,7 +291,7 @@ class MqttDoor:
 
     def _for_frames(self) -> Kind:
         client_id = f"{self._identity.client_id}-live-{secrets.token_hex(3)}"
-        return Kind(client_id, [(self._topics.frames, 0), (self._lookout.canaries, 0)], largest=self._largest)
+        return Kind(client_id, [(self._topics.frames, 0), (self._lookout.canaries, 0)])
 
     def _for_requests(self) -> Kind:
         """With a window of what the broker lets us answer: two replies a request. Raises AnotherGateway, NotYet."""
@@ -306,7 +306,6 @@ class MqttDoor:
             lasts=True,
             inflight=most,
             window=max(1, min(self._settings.window, most // 2)),
-            largest=self._largest,
             will=self._presence.state("offline"),
         )
 
@@ -316,21 +315,18 @@ class MqttDoor:
         self._canary.begin(link)
 
     def _tick(self, link: Link) -> None:
-        self._here()
         self._canary.tick(link)
         if self._canary.caught_up:  # the broker has what was said before that flew
             self._presence.cleared()
+        if self._canary.lost:
+            log.warning("nothing comes in any more, though the connection stands; connecting anew")
+            self._requests.again()
         if self._lookout.disputed:
             self._lookout.disputed = False
             self._presence.greet(link)
         for address, error in self._spool.due():
             self._fail(Delivery(link=link), address, error)
         self._overdue.tick()
-
-    def _here(self) -> None:
-        """Not before all that waited has come: if the connection ends before that, the rest is as old as it was."""
-        if self._canary.caught_up:
-            self._absence.here()
 
     def _end(self) -> bool:
         return self._breaker.ended(self._requests.ledger.unconfirmed())

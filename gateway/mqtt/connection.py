@@ -74,7 +74,10 @@ class Connection:
         self._on_fatal = on_fatal
         self._protocols = list(_PROTOCOLS[settings.protocol])
         self._without_five = False
-        """Whether MQTT 5 was refused, or met with silence. A broker that only hung up may have been about to start."""
+        """Whether MQTT 5 was refused, or met with silence twice. A broker that only hung up may have been about to
+        start, one that was silent once may have stood still just then.
+        """
+        self._silent = False
         self._metrics = metrics
         self.ledger: Ledger[Link] = Ledger()
         self._make = partial(Link, ledger=self.ledger, metrics=metrics, on_up=on_up, on_message=on_message)
@@ -161,7 +164,7 @@ class Connection:
             lasted = stood is not None and stood > SHORT_S
             explained = stood is not None and self._on_down()
             pause = RETRY_S[0] if lasted else min(2 * pause, RETRY_S[1])
-            short = 0 if stood is None or lasted or explained else short + 1
+            short = 0 if stood is None or lasted else short + (not explained)
             if short == SHORT_ONES and not self._stopping.is_set():
                 self._on_fatal(
                     StartError(
@@ -235,7 +238,8 @@ class Connection:
         """Some hang up on MQTT 5 without a word, amqtt falls silent: then it is tried with 3.1.1."""
         silent = link.refusal is None
         if link.five:
-            self._without_five = not silent or not link.heard
+            self._without_five = not silent or (not link.heard and self._silent)
+            self._silent = not link.heard
         link.abort()
         if self._stopping.is_set():
             self._tried.set()

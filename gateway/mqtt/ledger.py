@@ -21,6 +21,11 @@ class Acknowledges(Protocol):
 HEAD = 256
 """Bytes of a message that are kept once it was handled, until it can be acknowledged in its turn."""
 
+LINKS = 3
+"""On so many further links an answer is owed that was lost with its own: one for which the broker hangs up would end
+them all (of connection.SHORT_ONES in a row the gateway ends).
+"""
+
 NOTHING = Received("", b"", retained=False)
 
 L = TypeVar("L", bound=Acknowledges)
@@ -31,7 +36,7 @@ class Delivery(Generic[L]):
     """A message that has to be answered. ``mid``: the broker's number for it on that link; 0: it waits for nothing.
 
     ``replies``: what answers it, from when it is answered; ``owed``: how many of these the broker does not have yet.
-    ``give_up`` answers it if nothing else does in time.
+    ``give_up`` answers it if nothing else does in time. ``links``: those on which the answer was owed, beyond its own.
     """
 
     received: Received = NOTHING
@@ -40,11 +45,19 @@ class Delivery(Generic[L]):
     at: float = field(default_factory=time.monotonic)
     replies: Sequence[Publication] | None = None
     owed: int = 0
+    links: int = 0
     give_up: Callable[[], None] | None = None
 
     @property
     def settled(self) -> bool:
         return self.replies is not None and self.owed == 0
+
+    def worthwhile(self, now: float) -> bool:
+        """Whether somebody may still wait for the answer: one that comes hours late opens a door to nobody."""
+        if self.replies is None:
+            return True
+        until = (self.at + reply.expiry for reply in self.replies if reply.expiry is not None)
+        return self.links < LINKS and all(now < each for each in until)
 
 
 class Ledger(Generic[L]):
@@ -67,14 +80,17 @@ class Ledger(Generic[L]):
 
     def begin(self, link: L, *, resumed: bool) -> list[Delivery[L]]:
         """A new link stands; on it goes what is given here. What the broker ``resumed`` it delivers again, so that it
-        is forgotten here; what it did not it has forgotten itself, and the answers to that are owed all the same, on
-        however many links.
+        is forgotten here; what it did not it has forgotten itself, and the answers to that are owed all the same, as
+        long as they are worthwhile.
         """
+        now = time.monotonic()
         with self._lock:
             if not resumed:
                 self._orphans.update((each, None) for each in self._deliveries if not each.settled)
+            self._orphans = {each: None for each in self._orphans if each.worthwhile(now)}
             for each in self._orphans:
                 each.link, each.mid, each.owed = link, 0, len(each.replies or ())
+                each.links += each.replies is not None
             self._link = link
             self._deliveries.clear()
             self._out.clear()

@@ -45,8 +45,10 @@ LEAST_MAXIMUM = 10
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a connection is for. ``lasts``: its session outlives it; ``inflight``: messages that may be on their way to
-    the broker at once; ``window``: to us, under MQTT 5; ``largest``: bytes of what we take, under MQTT 5: the broker
-    keeps more than that to itself.
+    the broker at once; ``window``: to us, under MQTT 5.
+
+    How large a packet may be the broker is not told: mosquitto (2.0) keeps a larger one to itself, and its place in the
+    window taken, until nothing comes in any more.
     """
 
     client_id: str
@@ -54,7 +56,6 @@ class Kind:
     lasts: bool = False
     inflight: int = LEAST_MAXIMUM
     window: int | None = None
-    largest: int | None = None
     will: Publication | None = None
 
 
@@ -154,7 +155,7 @@ class Link:
         options: dict[str, Any] = {}
         if self.five:
             options["clean_start"] = not self._kind.lasts
-            options["properties"] = connect_properties(self._kind.lasts, self._kind.window, self._kind.largest)
+            options["properties"] = connect_properties(self._kind.lasts, self._kind.window)
         settings = self._settings
         self._client.connect(settings.host, settings.port, settings.keepalive_s, **options)
         self._client.ended.clear()

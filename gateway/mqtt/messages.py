@@ -173,15 +173,11 @@ def _properties(content_type: str | None, correlation: bytes | None, expiry: int
     return properties
 
 
-def connect_properties(lasts: bool, window: int | None, largest: int | None) -> Properties:
-    """``lasts``: the session outlives its connection; ``window``: deliveries that we take at once; ``largest``: bytes
-    of a packet that we take.
-    """
+def connect_properties(lasts: bool, window: int | None) -> Properties:
+    """``lasts``: the session outlives its connection; ``window``: deliveries that we take at once."""
     properties = Properties(PacketTypes.CONNECT)
     if lasts:
         properties.SessionExpiryInterval = SESSION_S
     if window is not None:
         properties.ReceiveMaximum = window
-    if largest is not None:
-        properties.MaximumPacketSize = largest
     return properties

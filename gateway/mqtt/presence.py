@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,8 +15,16 @@ from gateway.mqtt.messages import Publication
 from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.topics import Topics
 
+log = logging.getLogger(__name__)
+
 HEALTH_S = 30.0
 """How often the health is told, beside whenever it changes."""
+
+
+VAIN = 3
+"""Connections in a row that ended before they could be cleared: this may be why, where the broker hangs up on what its
+ACL forbids (MQTT 3.1.1, 3.3.5; of connection.SHORT_ONES in a row the gateway ends).
+"""
 
 
 class Presence:
@@ -36,6 +45,7 @@ class Presence:
         self._metrics = metrics
         self._been_here = False
         self._clearing: list[str] = []
+        self._vain = 0
         self._told: Document = {}
         self._told_at = 0.0
 
@@ -46,6 +56,10 @@ class Presence:
         self._been_here = True
         now = (self._topics.state, self._topics.info)
         self._retained.add(*now)
+        self._vain += bool(self._clearing)
+        if self._vain == VAIN:
+            log.warning("what stands on %s may not be cleared, it seems", self._clearing)
+            self.cleared()
         self._clearing = self._retained.left_behind(now)
         for topic in self._clearing:
             link.publish(Publication(topic, b"", qos=1, retain=True))
@@ -55,6 +69,7 @@ class Presence:
         """The broker has what was said at the beginning of this connection."""
         while self._clearing:
             self._retained.cleared(self._clearing.pop())
+        self._vain = 0
 
     def greet(self, link: Link) -> None:
         link.publish(self.state("online"))

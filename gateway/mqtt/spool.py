@@ -25,7 +25,7 @@ class Upload:
     """``sizes``: bytes of the pieces that are here, by number. ``last``: when a new one came; ``told``: that it is
     incomplete. ``whole``: the piece that made it whole, and is answered for all of them. ``late``: the same has been
     answered; this is the rest of a repetition that the answer came amid, which nobody waits for, and gives way to
-    others. Or it becomes whole: the answer was lost.
+    others when it is ``told`` (nobody is). Or it becomes whole: the answer was lost, or not the last word.
     """
 
     address: Address
@@ -126,7 +126,7 @@ class Spool:
             raise TooLarge(f"an upload may have {self._settings.pieces} pieces")
         of_camera = [key for key in self._uploads if key.startswith(f"{address.origin.camera}/")]
         if len(of_camera) >= self._settings.per_camera:
-            late = next((key for key in of_camera if self._uploads[key].late), None)
+            late = next((key for key in of_camera if self._uploads[key].late and self._uploads[key].told), None)
             if late is None:
                 raise Busy(f"{self._settings.per_camera} uploads of this camera are under way", RETRY_S)
             self._drop(late)

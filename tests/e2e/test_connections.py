@@ -243,17 +243,43 @@ def test_answers_that_the_broker_hangs_up_on_are_given_up(tmp_path: Path, quick_
         client.close()
 
 
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 @pytest.mark.skipif(MOSQUITTO is None, reason="amqtt has no MQTT 5")
-def test_what_could_fill_the_memory_is_not_taken(tmp_path: Path, own: Broker) -> None:
-    """A broker without max_packet_size delivers 256 MB; who died of that died of it again at each start."""
-    with running(lone(tmp_path / "data", own, limits={"bytes": 100_000})) as gateway:
+def test_messages_that_are_too_large_are_answered_so_and_nobody_else_is_held_up(
+    protocol: str, tmp_path: Path, own: Broker
+) -> None:
+    """With a Maximum Packet Size mosquitto kept them to itself, and their places in our window taken: after ten of them
+    nothing came in any more.
+    """
+    config = lone(tmp_path / "data", own, mqtt={"protocol": protocol}, limits={"bytes": 100_000})
+    with running(config) as gateway:
         ready(gateway)
         client = Client(own.port).subscribe("facegate/porch/response/#")
-        client.publish("facegate/porch/request/detect/enormous", bytes(700_000))
-        client.publish("facegate/porch/request/detect/large", bytes(500_000))
-        told = answer(client)
-        assert (told["request_id"], told["code"]) == ("large", "too_large")
+        for n in range(25):
+            client.publish(f"facegate/porch/request/detect/{n}", bytes(700_000))
+            told = answer(client)
+            assert (told["request_id"], told["code"]) == (str(n), "too_large")
+        client.publish("facegate/porch/request/detect/next", frame("obama_1"))
+        assert answer(client)["status"] == "ok"
         assert gateway.metrics.snapshot()["connections_lost"] == 0
+        client.close()
+
+
+def test_where_nothing_comes_in_any_more_it_connects_anew(
+    tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
+) -> None:
+    """The connection stood, its pings were answered, and the gateway was unready for ever."""
+    monkeypatch.setattr(canary, "EVERY_S", 0.2)
+    monkeypatch.setattr(canary, "LOST_S", 1.0)
+    with running(lone(tmp_path / "data", own)) as gateway:
+        ready(gateway)
+        requests = gateway.mqtt._requests
+        requests.unsubscribe([topic for topic, _ in gateway.mqtt._for_requests().filters])
+        wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] == 1)
+        wait_for(lambda: requests.connected and gateway.mqtt._canary.age < canary.LOST_S / 2)
+        client = Client(own.port).subscribe("facegate/porch/response/#")
+        client.publish("facegate/porch/request/detect/1", frame("obama_1"))
+        assert answer(client)["status"] == "ok"
         client.close()
 
 

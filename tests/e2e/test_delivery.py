@@ -362,6 +362,14 @@ def test_who_has_not_caught_up_was_not_there(tmp_path: Path, own: Broker, monkey
         assert gateway.mqtt._absence.seconds() > 60
 
 
+def test_that_a_connection_stands_is_no_presence(tmp_path: Path, own: Broker) -> None:
+    """Of a machine that slept for hours it stood for another half second: what had waited was answered as of now."""
+    with running(lone(tmp_path / "data", own)) as gateway:
+        wait_for(lambda: gateway.mqtt._canary.caught_up)
+        time.sleep(1.5)
+        assert gateway.mqtt._absence.seconds() > 1
+
+
 def test_a_broker_that_stands_still_makes_it_unready_and_nothing_else(tmp_path: Path, own: Broker) -> None:
     """The connection is not closed, so that nothing tells of it; recognition over REST has no part in it."""
     config = lone(tmp_path / "data", own, mqtt={"keepalive_s": 5})

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.mqtt import breaker as module
 from gateway.mqtt.breaker import SOON_S, STRIKES, Breaker
 from gateway.mqtt.ledger import HEAD, Delivery
 from gateway.mqtt.link import Link
@@ -69,6 +70,21 @@ def test_a_large_one_is_known_again_by_its_beginning() -> None:
     for _ in range(STRIKES):
         breaker.ended(answered(payload=payload))
     assert breaker.trips(asked(payload))
+
+
+def test_it_lapses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera's requests without an id begin alike, and a connection may stand for weeks: none was answered."""
+    breaker = Breaker()
+    for _ in range(STRIKES + 1):
+        breaker.ended(answered())
+    assert breaker.spent(asked())
+    monkeypatch.setattr(module, "LAPSE_S", 0.0)
+    assert not breaker.trips(asked())
+    assert not breaker.spent(asked())
+    for _ in range(STRIKES):
+        breaker.ended(answered())  # each long after the last
+    monkeypatch.setattr(module, "LAPSE_S", 60.0)
+    assert not breaker.trips(asked())
 
 
 def test_what_ended_long_after_an_answer_is_not_put_down_to_it() -> None:

@@ -7,10 +7,12 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
-from gateway.mqtt.ledger import Delivery, Ledger
+from gateway.mqtt.connection import SHORT_ONES
+from gateway.mqtt.ledger import LINKS, Delivery, Ledger
 from gateway.mqtt.messages import Publication, Received
 
 REPLY = Publication("facegate/porch/response/face_rec/1", b"{}")
@@ -196,6 +198,22 @@ def test_an_answer_that_is_owed_outlives_several_links(ledger: Ledger[Wire], wir
     ledger.confirmed(fourth, 1)
     assert ledger.begin(Wire(), resumed=False) == []
     assert wire.acknowledged == second.acknowledged == third.acknowledged == fourth.acknowledged == []
+
+
+def test_an_answer_that_ends_every_connection_is_owed_on_a_few_only(ledger: Ledger[Wire], wire: Wire) -> None:
+    """The broker hung up on it, of a session that it had not kept: five times, and the gateway ended for good."""
+    ledger.answer(arrived(ledger, wire, 7), [REPLY])
+    assert [len(ledger.begin(Wire(), resumed=False)) for _ in range(LINKS + 1)] == [1] * LINKS + [0]
+    assert LINKS < SHORT_ONES
+
+
+def test_an_answer_is_not_owed_for_longer_than_it_is_good_for(ledger: Ledger[Wire], wire: Wire) -> None:
+    """The broker was away for hours: who came home in the morning opened the door at noon."""
+    old, new = arrived(ledger, wire, 7), arrived(ledger, wire, 8)
+    for each in (old, new):
+        ledger.answer(each, [replace(REPLY, expiry=60)])
+    old.at -= 61
+    assert ledger.begin(Wire(), resumed=False) == [new]
 
 
 def test_the_first_answer_counts(ledger: Ledger[Wire], wire: Wire) -> None:

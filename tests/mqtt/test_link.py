@@ -230,9 +230,9 @@ def test_the_brokers_word_may_come_by_another_thread_before_publish_ends() -> No
 
 
 def test_only_a_session_that_lasts_asks_to_be_kept() -> None:
-    lasting = {"SessionExpiryInterval": 86_400, "ReceiveMaximum": 5, "MaximumPacketSize": 9}
-    assert connect_properties(True, 5, 9).json() == lasting
-    assert connect_properties(False, None, None).json() == {}
+    lasting = {"SessionExpiryInterval": 86_400, "ReceiveMaximum": 5}
+    assert connect_properties(True, 5).json() == lasting
+    assert connect_properties(False, None).json() == {}
 
 
 def test_threads_that_answer_at_the_same_moment_send_no_more_than_the_broker_takes() -> None:

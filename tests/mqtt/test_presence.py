@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway.metrics import Metrics
-from gateway.mqtt.presence import Presence
+from gateway.mqtt.connection import SHORT_ONES
+from gateway.mqtt.presence import VAIN, Presence
 from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.topics import Topics
 from tests.mqtt.offline import Offline
@@ -31,3 +32,16 @@ def test_what_is_cleared_is_forgotten_once_the_broker_has_it(tmp_path: Path) -> 
     presence.cleared()
     assert left(path) == []
     presence.cleared()
+
+
+def test_what_ends_every_connection_is_left_standing(tmp_path: Path) -> None:
+    """Where the broker hangs up on what its ACL forbids, the gateway ended, and so at each start."""
+    path = tmp_path / "retained.json"
+    RetainedTopics(path).add(OLD)
+    presence = Presence(TOPICS, RetainedTopics(path), {}, lambda: pytest.fail("nobody asked for the health"), Metrics())
+    for _ in range(VAIN):
+        presence.begin(Offline())
+        assert left(path) == [OLD]
+    presence.begin(Offline())
+    assert left(path) == []
+    assert VAIN < SHORT_ONES

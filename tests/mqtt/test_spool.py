@@ -265,6 +265,17 @@ def test_the_rest_of_a_repetition_that_the_answer_came_amid_is_in_nobody_s_way(t
         table.add(1, 2, "face_rec/a")
 
 
+def test_repetitions_do_not_throw_each_other_out(tmp_path: Path) -> None:
+    """Of three that had been told `busy` none became whole ever, and nobody was told why."""
+    table = Table(tmp_path / "uploads", idle_s=10, per_camera=2)
+    for request in "abc":
+        answered(table, request)
+    assert [table.add(0, 2, f"face_rec/{request}") for request in "ab"] == [None, None]
+    with pytest.raises(Busy):
+        table.add(0, 2, "face_rec/c")
+    assert [table.add(1, 2, f"face_rec/{request}") for request in "ab"] == [WHOLE, WHOLE]
+
+
 def test_who_repeats_after_the_answer_since_it_was_lost_gets_it_again(table: Table) -> None:
     answered(table, "a")
     assert table.add(0, 2, "face_rec/a") is None

@@ -67,14 +67,14 @@ def test_what_is_not_answered_is_lost(repeats: bool) -> None:
     assert check(history(*ALL[1:]), repeats=repeats).lost == [READ]
 
 
-@pytest.mark.parametrize("code", ["busy", "timeout", "internal", "incomplete"])
+@pytest.mark.parametrize("code", ["busy", "timeout", "internal", "incomplete", "expired"])
 def test_a_passing_answer_is_enough_only_for_who_does_not_repeat(code: str) -> None:
     made = history(error(READ, code), *ALL[1:])
     assert check(made, repeats=False).kept
     assert check(made, repeats=True).lost == [READ]
 
 
-@pytest.mark.parametrize("code", ["expired", "bad_image", "no_face", "conflict"])
+@pytest.mark.parametrize("code", ["bad_image", "no_face", "conflict"])
 def test_every_other_answer_is_final(code: str) -> None:
     assert check(history(error(READ, code), *ALL[1:]), repeats=True).kept
 
@@ -117,6 +117,10 @@ def test_two_answers_to_one_effect_must_agree(other: dict[str, Any]) -> None:
 @pytest.mark.parametrize("code", ["conflict", "expired", "unknown_person"])
 def test_an_effect_that_was_done_is_not_refused_later(code: str) -> None:
     assert check(history(*ALL, error(ENROLMENT, code, 2.0)), repeats=True).differing == [ENROLMENT]
+
+
+def test_what_came_too_late_is_done_when_it_is_asked_again() -> None:
+    assert check(history(*ALL[:1], error(ENROLMENT, "expired", 0.5), *ALL[1:]), repeats=True).kept
 
 
 def test_verdict_texts_of_an_effect_must_agree() -> None:
