@@ -60,7 +60,7 @@ class MqttSettings(_Section):
     base: str = Field(default="facegate", pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,3}$")
     client_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
-    keepalive_s: int = Field(default=30, ge=5, le=3600)
+    keepalive_s: int = Field(default=20, ge=5, le=3600)
     answer_s: Seconds = 10
     window: int = Field(default=1000, ge=1, le=10_000)
     response_topics: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import secrets
 import time
 from typing import NamedTuple
 
@@ -13,8 +14,6 @@ from gateway.mqtt.messages import Publication
 EVERY_S = 10.0
 FRESH_S = 30.0
 """So long ago at most the last one may have come back."""
-LOST_S = 120.0
-"""After which nothing comes in any more, whatever the connection looks like."""
 
 _FLIGHT = re.compile(rb"([0-9]{1,18}) ([0-9]{1,18})")
 
@@ -42,7 +41,7 @@ class Canary:
         self.topic = topic
         self._since: float | None = None
         self._sent = -math.inf
-        self._number = self._first = 0
+        self._number = self._first = secrets.randbelow(10**12)  # one of an earlier run may come late
         self._back = -math.inf
         self.caught_up = False
         """Whether what comes now was not asked before this link stood."""
@@ -71,11 +70,6 @@ class Canary:
     @property
     def fresh(self) -> bool:
         return self.age < FRESH_S
-
-    @property
-    def lost(self) -> bool:
-        """Not where none of this link ever came: an ACL that forbids them would have us connect for ever."""
-        return self.caught_up and self.age > LOST_S
 
     @property
     def up_ms(self) -> int:

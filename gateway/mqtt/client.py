@@ -46,6 +46,12 @@ RESULTS = 100
 """Results of live frames on their way at most; a broker that is slower gets only some of them."""
 
 
+SILENT_S = 300.0
+"""Without a message, canaries included, after which nothing comes in any more, whatever the connection looks like. The
+largest one takes less, by a slow link.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """``client_id``: this installation's own; ``instance``: tells it from one that was given the same by mistake."""
@@ -94,6 +100,7 @@ class MqttDoor:
         self._breaker = Breaker()
         self._bridge = Bridge(limits, administer, self.answer, self._small_enough, _ours, metrics)
         self._away = 0.0
+        self._heard = -math.inf
         self._open = True
         connection = partial(Connection, settings, metrics=metrics, on_fatal=on_fatal)
         self._live = connection(
@@ -139,6 +146,7 @@ class MqttDoor:
     def message(self, delivery: Delivery[Link]) -> None:
         """Reads it, hands it on, and returns at once; whatever is wrong with it is answered."""
         received = delivery.received
+        self._heard = time.monotonic()
         if received.topic == self._canary.topic:
             self._canary.back(received.payload)
             if self._canary.caught_up:  # if it ends before that, the rest of what waited is as old as it was
@@ -318,9 +326,10 @@ class MqttDoor:
         self._canary.tick(link)
         if self._canary.caught_up:  # the broker has what was said before that flew
             self._presence.cleared()
-        if self._canary.lost:
+        if self._canary.caught_up and time.monotonic() > self._heard + SILENT_S:
             log.warning("nothing comes in any more, though the connection stands; connecting anew")
             self._requests.again()
+            return
         if self._lookout.disputed:
             self._lookout.disputed = False
             self._presence.greet(link)

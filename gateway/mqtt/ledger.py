@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -35,7 +36,7 @@ L = TypeVar("L", bound=Acknowledges)
 class Delivery(Generic[L]):
     """A message that has to be answered. ``mid``: the broker's number for it on that link; 0: it waits for nothing.
 
-    ``replies``: what answers it, from when it is answered; ``owed``: how many of these the broker does not have yet.
+    ``replies``: what answers it, and ``answered`` when; ``owed``: how many of these the broker does not have yet.
     ``give_up`` answers it if nothing else does in time. ``links``: those on which the answer was owed, beyond its own.
     """
 
@@ -44,6 +45,7 @@ class Delivery(Generic[L]):
     mid: int = 0
     at: float = field(default_factory=time.monotonic)
     replies: Sequence[Publication] | None = None
+    answered: float = 0.0
     owed: int = 0
     links: int = 0
     give_up: Callable[[], None] | None = None
@@ -56,8 +58,8 @@ class Delivery(Generic[L]):
         """Whether somebody may still wait for the answer: one that comes hours late opens a door to nobody."""
         if self.replies is None:
             return True
-        until = (self.at + reply.expiry for reply in self.replies if reply.expiry is not None)
-        return self.links < LINKS and all(now < each for each in until)
+        good_for = min((reply.expiry for reply in self.replies if reply.expiry is not None), default=math.inf)
+        return self.links < LINKS and now < self.answered + good_for
 
 
 class Ledger(Generic[L]):
@@ -107,7 +109,7 @@ class Ledger(Generic[L]):
         with self._lock:
             if delivery.replies is not None:
                 return None
-            delivery.replies, delivery.owed = replies, len(replies)
+            delivery.replies, delivery.owed, delivery.answered = replies, len(replies), time.monotonic()
             self._settle(delivery)
             return delivery.link
 

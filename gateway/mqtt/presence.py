@@ -57,10 +57,9 @@ class Presence:
         now = (self._topics.state, self._topics.info)
         self._retained.add(*now)
         self._vain += bool(self._clearing)
-        if self._vain == VAIN:
+        if self._clearing and self._vain == VAIN:
             log.warning("what stands on %s may not be cleared, it seems", self._clearing)
-            self.cleared()
-        self._clearing = self._retained.left_behind(now)
+        self._clearing = self._retained.left_behind(now) if self._vain < VAIN else []
         for topic in self._clearing:
             link.publish(Publication(topic, b"", qos=1, retain=True))
         self.greet(link)

@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from gateway.app import running
 from gateway.errors import StartError
 from gateway.mqtt import canary, connection
+from gateway.mqtt import client as client_module
 from gateway.people.store import Described, Picture
 from tests.e2e.sites import Site, answer, answers, lone, ready, said
 from tests.examples import descriptor
@@ -270,13 +271,13 @@ def test_where_nothing_comes_in_any_more_it_connects_anew(
 ) -> None:
     """The connection stood, its pings were answered, and the gateway was unready for ever."""
     monkeypatch.setattr(canary, "EVERY_S", 0.2)
-    monkeypatch.setattr(canary, "LOST_S", 1.0)
+    monkeypatch.setattr(client_module, "SILENT_S", 1.0)
     with running(lone(tmp_path / "data", own)) as gateway:
         ready(gateway)
         requests = gateway.mqtt._requests
         requests.unsubscribe([topic for topic, _ in gateway.mqtt._for_requests().filters])
         wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] == 1)
-        wait_for(lambda: requests.connected and gateway.mqtt._canary.age < canary.LOST_S / 2)
+        wait_for(lambda: requests.connected and gateway.mqtt._canary.age < 0.5)
         client = Client(own.port).subscribe("facegate/porch/response/#")
         client.publish("facegate/porch/request/detect/1", frame("obama_1"))
         assert answer(client)["status"] == "ok"

@@ -45,6 +45,15 @@ def test_one_of_an_earlier_link_says_nothing_of_this_one(link: Offline) -> None:
     assert (canary.fresh, canary.caught_up) == (True, True)
 
 
+def test_one_of_an_earlier_run_says_nothing_of_this_one(link: Offline) -> None:
+    """Both numbered from 1, and under 3.1.1 the first one waited with the requests of that time."""
+    earlier, canary = Canary(TOPIC), Canary(TOPIC)
+    earlier.begin(link)
+    canary.begin(link)
+    canary.back(flown(link)[0])
+    assert not canary.caught_up
+
+
 def test_any_of_this_link_will_do(link: Offline, monkeypatch: pytest.MonkeyPatch) -> None:
     canary = Canary(TOPIC)
     canary.begin(link)
@@ -68,33 +77,34 @@ def test_it_flies_now_and_then(link: Offline) -> None:
     "payload",
     [
         b"",
-        b"-1",
+        b"-N 0",
         b"0",
-        b"2",
-        b"1.0",
+        b"N.0 0",
         b"one",
         b"\xff",
-        b" 1",
-        b"1",
-        b"1 ",
-        b"1 1 1",
+        b" N",
+        b"N",
+        b"N ",
+        b"N 1 1",
         b"0 0",
-        b"1 " + b"9" * 5000,
-        b"9" * 5000 + b" 1",
+        b"1N 0",
+        b"N " + b"9" * 5000,
+        b"9" * 5000 + b" N",
     ],
 )
 def test_what_anybody_may_publish_there_is_no_canary(link: Offline, payload: bytes) -> None:
-    """A number of 5,000 digits is a ValueError to int, which would have been one in paho's thread."""
+    """A number of 5,000 digits is a ValueError to int, which would have been one in paho's thread. N: the right one."""
     canary = Canary(TOPIC)
     canary.begin(link)
-    canary.back(payload)
+    number, _, _ = flown(link)[0].partition(b" ")
+    canary.back(payload.replace(b"N", number))
     assert (canary.fresh, canary.caught_up) == (False, False)
 
 
 def test_one_that_is_not_back_for_long_is_not_fresh(link: Offline, monkeypatch: pytest.MonkeyPatch) -> None:
     canary = Canary(TOPIC)
     canary.begin(link)
-    canary.back(b"1 0")
+    canary.back(flown(link)[0])
     monkeypatch.setattr(module, "FRESH_S", 0.0)
     assert not canary.fresh
     assert canary.caught_up

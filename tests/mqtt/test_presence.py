@@ -39,9 +39,13 @@ def test_what_ends_every_connection_is_left_standing(tmp_path: Path) -> None:
     path = tmp_path / "retained.json"
     RetainedTopics(path).add(OLD)
     presence = Presence(TOPICS, RetainedTopics(path), {}, lambda: pytest.fail("nobody asked for the health"), Metrics())
-    for _ in range(VAIN):
-        presence.begin(Offline())
-        assert left(path) == [OLD]
-    presence.begin(Offline())
-    assert left(path) == []
+    sent = []
+    for _ in range(VAIN + 2):
+        link = Offline()
+        presence.begin(link)
+        sent.append(OLD in [each.topic for each in link.published])
+    assert sent == [True] * VAIN + [False] * 2
     assert VAIN < SHORT_ONES
+    presence.cleared()  # that one stood
+    presence.begin(link := Offline())
+    assert OLD in [each.topic for each in link.published]
