@@ -17,7 +17,6 @@ have; delivered again, it would be answered again, for ever."""
 SOON_S = 20.0
 """After which the end of a connection is not put down to an answer: found by the keepalive it comes later."""
 
-
 LAPSE_S = 600.0
 """After which an end speaks for nothing any more. A camera's requests without an id begin alike, and count as one; but
 each lapse lets a broken one end three connections again.

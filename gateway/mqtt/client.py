@@ -45,7 +45,6 @@ HEADER = 1024
 RESULTS = 100
 """Results of live frames on their way at most; a broker that is slower gets only some of them."""
 
-
 SILENT_S = 300.0
 """Without a message, canaries included, after which nothing comes in any more, whatever the connection looks like. The
 largest one takes less, by a slow link.
@@ -100,7 +99,7 @@ class MqttDoor:
         self._breaker = Breaker()
         self._bridge = Bridge(limits, administer, self.answer, self._small_enough, _ours, metrics)
         self._away = 0.0
-        self._heard = -math.inf
+        self._heard = -math.inf  # when the last message came by the connection for requests
         self._open = True
         connection = partial(Connection, settings, metrics=metrics, on_fatal=on_fatal)
         self._live = connection(
@@ -326,10 +325,10 @@ class MqttDoor:
         self._canary.tick(link)
         if self._canary.caught_up:  # the broker has what was said before that flew
             self._presence.cleared()
-        if self._canary.caught_up and time.monotonic() > self._heard + SILENT_S:
-            log.warning("nothing comes in any more, though the connection stands; connecting anew")
-            self._requests.again()
-            return
+            if time.monotonic() > self._heard + SILENT_S:
+                log.warning("nothing comes in any more, though the connection stands; connecting anew")
+                self._requests.again()
+                return
         if self._lookout.disputed:
             self._lookout.disputed = False
             self._presence.greet(link)

@@ -78,6 +78,7 @@ class Connection:
         start, one that was silent once may have stood still just then.
         """
         self._silent = False
+        """Whether it was met with silence when it was asked for last."""
         self._metrics = metrics
         self.ledger: Ledger[Link] = Ledger()
         self._make = partial(Link, ledger=self.ledger, metrics=metrics, on_up=on_up, on_message=on_message)

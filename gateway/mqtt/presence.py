@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 HEALTH_S = 30.0
 """How often the health is told, beside whenever it changes."""
 
-
 VAIN = 3
 """Connections in a row that ended before they could be cleared: this may be why, where the broker hangs up on what its
 ACL forbids (MQTT 3.1.1, 3.3.5; of connection.SHORT_ONES in a row the gateway ends).
