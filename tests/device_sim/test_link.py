@@ -21,7 +21,10 @@ def at(broker: support.Broker, protocol: str = "3.1.1") -> Broker:
 
 
 def cut(link: Link) -> None:
-    """As a network does that goes away: nobody says goodbye."""
+    """As a network does that goes away: nobody says goodbye. Not before the broker has acknowledged all of it, or paho
+    says the rest again on the next connection.
+    """
+    support.wait_for(lambda: not link._client._out_messages)
     sock = link._client.socket()
     assert isinstance(sock, socket.socket)
     sock.shutdown(socket.SHUT_RDWR)
