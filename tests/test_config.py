@@ -267,6 +267,11 @@ def test_there_is_a_worker_for_each_core_unless_set(write: Write) -> None:
     assert load(write("workers: {processes: 3}")).workers.count == 3
 
 
+def test_by_default_a_dead_connection_is_noticed_before_what_waited_expires() -> None:
+    settings = Settings()
+    assert 2 * settings.mqtt.keepalive_s + 15 < settings.limits.request_s  # as config/gateway.yaml explains it
+
+
 def test_a_message_has_room_for_two_pictures_in_base64() -> None:
     limits = Settings().limits
     assert limits.message_bytes > 2 * limits.bytes * 4 / 3

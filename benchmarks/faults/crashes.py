@@ -59,7 +59,7 @@ def crashes(
     told = figures(history, check(history, repeats=repeats), deadline=DEADLINE_S)
     return {
         **told,
-        "in_limits": told["gateway_kills"] >= int(took / KILL_EVERY_S),
+        "in_limits": enough(told["gateway_kills"], took),
         "gateway_exits": house.exits,
         "refused_by_broker": fleet.refused,
         "seconds": round(took, 1),
@@ -69,6 +69,10 @@ def crashes(
         "protocol": "3.1.1 and 5",
         "seed": seed,
     }
+
+
+def enough(kills: int, seconds: float) -> bool:
+    return kills >= int(seconds / KILL_EVERY_S)
 
 
 def _until(end: float, history: History, say: Say, *, long: bool, broker_kills: bool) -> Callable[[], bool]:

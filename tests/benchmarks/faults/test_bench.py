@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from benchmarks.faults import __main__ as bench
 from benchmarks.faults.checker import check
+from benchmarks.faults.crashes import enough
 from benchmarks.faults.fleet import Fleet
 from benchmarks.faults.history import History
 from benchmarks.faults.house import House
@@ -90,6 +91,12 @@ def test_anything_that_is_not_zero_fails(name: str) -> None:
     assert bench.passed(good)
     assert not bench.passed({**good, name: 1})
     assert not bench.passed({**good, "in_limits": False})
+
+
+def test_too_few_kills_prove_nothing() -> None:
+    assert enough(25, 300.0)
+    assert not enough(24, 300.0)
+    assert not enough(0, 13.0)
 
 
 def test_an_outage_has_its_limit() -> None:
