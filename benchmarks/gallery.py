@@ -185,11 +185,15 @@ def measure(people: int, rounds: int) -> dict[str, Any]:
         "people": people,
         "stock_ms": round(stock_ms, 3),
         "facegate_ms": round(facegate_ms, 3),
-        "ratio": round(stock_ms / facegate_ms, 1),
+        "ratio": _three_digits(stock_ms / facegate_ms),
         "rss_mb": round(begun["rss_mb"]),
-        "import_per_s": round(import_per_s),
+        "import_per_s": _three_digits(import_per_s),
         "start_s": round(begun["start_s"], 3),
     }
+
+
+def _three_digits(value: float) -> float:
+    return float(f"{value:.3g}")
 
 
 def _unit(random: np.random.Generator, count: int) -> Vectors:

@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 
+TELL_S = 1.0
+"""For systemd to take a message. It holds up nobody else, but the gateway's end waits for it."""
+
 
 class Supervisor:
     """Ready when the gateway first is; alive for as long as it says so: else systemd restarts it."""
@@ -21,6 +24,7 @@ class Supervisor:
     def __init__(self, health: Callable[[], Health]) -> None:
         self._health = health
         self._address = os.environ.get("NOTIFY_SOCKET", "")
+        self._heard = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="supervisor")
 
@@ -49,10 +53,14 @@ class Supervisor:
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(TELL_S)
                 sock.connect(address)
                 sock.sendall("\n".join(lines).encode())
+                self._heard = True
         except OSError as error:
-            log.warning("systemd cannot be told how we are: %s", error)
+            if self._heard:
+                log.warning("systemd cannot be told how we are: %s", error)
+            self._heard = False
 
 
 def _status(health: Health) -> str:

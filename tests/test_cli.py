@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.faults.processes import started
 from gateway import __version__
 from gateway.vision.converted import DIGESTS, folder_for
 from gateway.vision.models import FILES, model_file
@@ -49,7 +50,7 @@ def facegate(env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 def is_ready(port: int) -> bool:
     try:
         return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
-    except requests.ConnectionError:
+    except requests.RequestException:  # not there yet, or too busy to answer
         return False
 
 
@@ -65,7 +66,7 @@ def children(pid: int) -> list[int]:
 
 
 def alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+    return started(pid) is not None  # or a zombie where nobody reaps orphans
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import queue
 import secrets
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,40 +19,62 @@ from gateway import supervisor as module
 from gateway.health import Health, MqttHealth
 from gateway.people.known_faces import Progress
 from gateway.supervisor import Supervisor
+from tests.support import wait_for
 
 READY = Health(MqttHealth(True, True, True), 1, 1, workers_kept=True, store=True, known_faces=Progress(finished=True))
 AWAY = replace(READY, mqtt=MqttHealth(True, False, False))
 DEAD = replace(READY, mqtt=MqttHealth(False, True, True))
 
 
-@dataclass
 class Systemd:
-    socket: socket.socket
+    """Takes every message at once, as systemd does: its queue has room for few."""
 
-    def hears(self) -> list[str]:
-        """The next message, by lines."""
-        return self.socket.recv(4096).decode().split("\n")
+    def __init__(self, sock: socket.socket) -> None:
+        sock.settimeout(0.05)
+        self._socket = sock
+        self._messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
+
+    def hears(self, seconds: float = 20) -> list[str]:
+        """The next message, by lines. Raises queue.Empty if none comes."""
+        return self._messages.get(timeout=seconds).decode().split("\n")
 
     def hears_nothing(self, seconds: float = 0.2) -> bool:
-        self.socket.settimeout(seconds)
         try:
-            self.socket.recv(4096)
-        except TimeoutError:
+            self.hears(seconds)
+        except queue.Empty:
             return True
         return False
 
+    def close(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _listen(self) -> None:
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                self._messages.put(self._socket.recv(4096))
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.02)
+
 
 @pytest.fixture(params=["path", "abstract"])
-def systemd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd]:
+def systemd(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, brisk: None
+) -> Iterator[Systemd]:
     if request.param == "abstract" and sys.platform != "linux":
         pytest.skip("abstract sockets are Linux's own")
     address = str(tmp_path / "notify") if request.param == "path" else f"@facegate-{secrets.token_hex(6)}"
     monkeypatch.setenv("NOTIFY_SOCKET", address)
-    monkeypatch.setattr(module, "LOOK_S", 0.02)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind("\0" + address[1:] if address.startswith("@") else address)
-        sock.settimeout(5)
-        yield Systemd(sock)
+        with closing(Systemd(sock)) as systemd:
+            yield systemd
 
 
 class Patient:
@@ -121,14 +146,29 @@ def test_without_systemd_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     supervisor.stop()
 
 
-def test_a_systemd_that_does_not_listen_stops_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_systemd_that_is_not_there_stops_nobody_and_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, brisk: None
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
-    monkeypatch.setattr(module, "LOOK_S", 0.01)
     supervisor = Supervisor(lambda: READY)
     supervisor.start()
+    wait_for(lambda: "cannot be told" in caplog.text)
     time.sleep(0.1)
     assert supervisor._thread.is_alive()
     supervisor.stop()
-    assert "systemd cannot be told how we are" in caplog.text
+    assert caplog.text.count("systemd cannot be told how we are") == 1
+
+
+def test_a_systemd_that_stands_still_holds_up_the_end_for_moments_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, brisk: None
+) -> None:
+    """The gateway did not end, since one message more than its queue had room for waited for ever."""
+    monkeypatch.setattr(module, "TELL_S", 0.1)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "notify"))
+        supervisor = Supervisor(lambda: READY)
+        supervisor.start()
+        wait_for(lambda: "cannot be told" in caplog.text)
+        supervisor.stop()
+    assert not supervisor._thread.is_alive()

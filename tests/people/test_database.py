@@ -105,18 +105,20 @@ def test_a_writer_does_not_wait_for_ever(path: Path, database: Database, monkeyp
 
 def test_a_copy_is_whole_while_another_connection_writes(path: Path, database: Database) -> None:
     """Each transaction adds two: a copy has both or neither."""
-    done = threading.Event()
+    begun, done = threading.Event(), threading.Event()
 
     def write() -> None:
         with closing(Database(path)) as other:
             n = 0
             while not done.is_set():
                 put(other, f"{n}a", f"{n}b")
+                begun.set()
                 n += 1
 
     writing = threading.Thread(target=write)
     writing.start()
     try:
+        assert begun.wait(60)
         counts = []
         for n in range(10):
             copy = path.with_name(f"copy{n}")
@@ -206,7 +208,7 @@ def test_a_backup_that_cannot_be_written_before_a_change_is_an_error_at_start(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written_before(path, 2)
-    monkeypatch.setattr("time.strftime", lambda _: "now")
+    monkeypatch.setattr("time.strftime", lambda *_: "now")
     (path.parent / "backups" / "before-version-4-now.sqlite.new").mkdir(parents=True)
     with pytest.raises(StartError, match=r"people\.sqlite cannot be used"):
         Database(path)

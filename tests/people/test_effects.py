@@ -38,6 +38,12 @@ def effect(key: str = "door/1", digest: bytes = b"enrol alice", seconds: float =
     return Effect(key, digest, time.monotonic() + seconds)
 
 
+def outlast(effect: Effect) -> None:
+    """Returns when it must not happen any more."""
+    while time.monotonic() <= effect.deadline:
+        time.sleep(0.01)
+
+
 class Change:
     """Enrols somebody, and counts how often."""
 
@@ -115,9 +121,10 @@ def test_what_is_too_late_is_not_begun(here: Home) -> None:
 
 def test_what_was_too_late_when_it_ended_was_not_done(here: Home) -> None:
     """The device was told `timeout`; the person was enrolled all the same, and known from the next frame on."""
-    change = Change(here, then=lambda: time.sleep(0.1))
+    late = effect(seconds=0.5)
+    change = Change(here, then=lambda: outlast(late))
     with pytest.raises(Timeout, match="nothing was changed"):
-        here.registry.once(effect(seconds=0.05), change)
+        here.registry.once(late, change)
     here.registry.follow()
     assert (change.runs, state(here)) == (1, NOTHING)
     assert here.registry.once(effect(), Change(here)) is not None
@@ -284,14 +291,18 @@ def test_what_was_deleted_is_gone_from_the_files_when_the_effect_ends(here: Home
 
 def test_an_erasure_that_comes_too_late_leaves_them_as_they_were(here: Home) -> None:
     Change(here)()
+    late, erased = effect(seconds=0.5), False
 
     def erase() -> Document:
+        nonlocal erased
         go_erase(here)
-        time.sleep(0.1)
+        erased = True
+        outlast(late)
         return {"person": "alice"}
 
     with pytest.raises(Timeout), here.registry.erasing():
-        here.registry.once(effect(seconds=0.05), erase)
+        here.registry.once(late, erase)
+    assert erased
     here.registry.follow()
     assert state(here)[0] == ["alice"]
     assert here.who(ALICE) == "alice"
@@ -402,14 +413,18 @@ def test_naming_a_group_too_late_leaves_the_group(here: Home, street: Street) ->
     """`timeout` says: ask again. Whoever did was told that there is no such group."""
     street.passes(ALICE)
     (group,) = street.unknowns.list()
+    late, named = effect(seconds=0.5), False
 
     def name() -> Document:
+        nonlocal named
         street.unknowns.name(group.id, "Alice", "rest")
-        time.sleep(0.1)
+        named = True
+        outlast(late)
         return {"person": "alice"}
 
     with pytest.raises(Timeout):
-        here.registry.once(effect(seconds=0.05), name)
+        here.registry.once(late, name)
+    assert named
     assert street.groups.ids() == {group.id}
     assert [each.id for each in street.unknowns.list()] == [group.id]
     entry, _ = street.unknowns.name(group.id, "Alice", "rest")
@@ -436,7 +451,7 @@ def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(here:
 
     def loop(number: int, do: Callable[[int], object]) -> None:
         try:
-            while time.monotonic() < end:
+            while not failures and (time.monotonic() < end or min(rounds) <= 3):
                 do(rounds[number])
                 rounds[number] += 1
         except BaseException as error:
@@ -459,9 +474,8 @@ def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(here:
     ]
     for thread in threads:
         thread.start()
-    wait_for(lambda: not any(thread.is_alive() for thread in threads), 10)
+    wait_for(lambda: not any(thread.is_alive() for thread in threads), 60)
     assert failures == []
-    assert min(rounds) > 3
 
 
 def test_what_was_given_up_does_not_happen(here: Home) -> None:

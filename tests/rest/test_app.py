@@ -26,7 +26,7 @@ from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
 from gateway.service import Service
 from gateway.workers.queue import Job, Report
-from tests.support import frame
+from tests.support import frame, wait_for
 
 WAIT_S = 60
 
@@ -194,6 +194,7 @@ def test_many_at_once_are_not_mixed_up(rest_url: str) -> None:
 def test_health(rest_url: str) -> None:
     live = requests.get(f"{rest_url}/healthz", timeout=WAIT_S)
     assert (live.status_code, live.json()["status"]) == (200, "ok")
+    wait_for(lambda: requests.get(f"{rest_url}/readyz", timeout=WAIT_S).status_code == 200)  # after any stall
     ready = requests.get(f"{rest_url}/readyz", timeout=WAIT_S)
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert ready.json()["known_faces"] == {"done": 4, "of": 4, "people": 3, "skipped": []}

@@ -175,9 +175,9 @@ def test_odd_landmarks_do_no_harm(landmarks: Landmarks) -> None:
     ],
 )
 def test_a_box_partly_outside_is_drawn_as_far_as_it_is_seen(box: Box) -> None:
-    start = time.monotonic()
+    start = time.thread_time()
     assert changed(grey(), Mark(box, "Ann", True, FIVE)).any()
-    assert time.monotonic() - start < 2
+    assert time.thread_time() - start < 2
 
 
 def test_the_side_that_is_outside_is_not_drawn() -> None:

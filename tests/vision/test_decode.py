@@ -273,10 +273,10 @@ def test_a_jpeg_of_more_scans_is_refused_though_it_could_be_decoded() -> None:
 def test_scans_are_counted_before_any_is_decoded() -> None:
     """Pillow would take more than twenty seconds for these."""
     data = jpeg_of_scans(500_000)
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(BadImage, match="more than 100 scans"):
         read(data)
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_what_follows_a_picture_has_no_scans() -> None:

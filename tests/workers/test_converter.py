@@ -11,6 +11,7 @@ import pytest
 
 from gateway.errors import StartError
 from gateway.vision.converted import damaged, folder_for
+from gateway.workers import converter
 from gateway.workers.converter import converted
 from tests import support
 
@@ -40,6 +41,11 @@ def inode(folder: Path) -> int:
     return folder.stat().st_ino
 
 
+def of_the_converter(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """The gateway of other tests logs too."""
+    return [record for record in caplog.records if record.name == converter.__name__]
+
+
 def test_models_are_converted_once_and_it_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = converted(tmp_path / "data")
     assert folder == folder_for(tmp_path / "data")
@@ -64,7 +70,7 @@ def test_a_damaged_file_is_made_again_with_a_warning(data: Path, caplog: pytest.
     with caplog.at_level(logging.WARNING):
         folder = converted(data)
     assert damaged(folder) == []
-    (record,) = caplog.records
+    (record,) = of_the_converter(caplog)
     assert record.levelname == "WARNING"
     assert str(folder) in record.getMessage()
     assert "descriptor.bin" in record.getMessage()
@@ -74,12 +80,12 @@ def test_a_damaged_file_is_made_again_with_a_warning(data: Path, caplog: pytest.
 def test_a_missing_file_is_made_again(data: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder_for(data) / "detector-int8.xml").unlink()
     assert damaged(converted(data)) == []
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert [record.levelname for record in of_the_converter(caplog)] == ["WARNING"]
 
 
 def test_of_models_converted_first_there_is_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     converted(tmp_path)
-    assert caplog.records == []
+    assert of_the_converter(caplog) == []
 
 
 def test_what_an_interrupted_conversion_left_is_no_hindrance(tmp_path: Path) -> None:

@@ -133,8 +133,7 @@ def test_a_worker_killed_under_load_costs_the_one_request_it_had() -> None:
         assert not wait([each.future for each in jobs], timeout=60).not_done
         failed = [each.future.exception() for each in jobs if each.future.exception()]
         assert [type(error) for error in failed] == [GatewayError]
-        assert metrics.snapshot()["workers_replaced"] == 1
-        assert pool.ready == 2
+        wait_for(lambda: metrics.snapshot()["workers_replaced"] == 1 and pool.ready == 2)
 
 
 def test_a_worker_killed_while_it_is_idle_costs_nothing() -> None:
@@ -183,6 +182,7 @@ def test_a_worker_that_hangs_is_killed_and_replaced() -> None:
         os.kill(hanging, signal.SIGSTOP)
         with pytest.raises(Timeout):
             pool.submit(job(b"\0" * 1_000_000)).result(30)
+        pool._picture_s = 30
         assert pool.submit(job(b"")).result(30).seen[0].faces == ()
         assert hanging not in pids(pool)
 
@@ -223,4 +223,5 @@ def test_after_one_that_took_long_the_next_is_still_let_in() -> None:
             time.sleep(2)
         slow.result(30)
         assert pool._job_s > 0.1
-        pool.submit(job(b"2", deadline=time.monotonic() + 0.1)).result(30)
+        pool._job_s = 60.0  # as if they took that long
+        pool.submit(job(b"2", deadline=time.monotonic() + 30)).result(30)

