@@ -28,6 +28,11 @@ class Inbox:
         self._queue: SimpleQueue[Message | None] = SimpleQueue()
         self.stopped = False
 
+    @property
+    def waiting(self) -> int:
+        """Messages that have come and were not read yet."""
+        return self._queue.qsize()
+
     def put(self, message: Message) -> None:
         self._queue.put(message)
 

@@ -142,7 +142,8 @@ class Link:
         A live frame must not queue behind its predecessor, which nothing would bound: paho queues QoS 0
         without limit.
         """
-        if not self.ready or (self._leaving and not self._leaving.is_published()):
+        leaving = self._leaving  # at any moment the network thread may forget it
+        if not self.ready or (leaving and not leaving.is_published()):
             return False
         info = self._client.publish(topic, payload, qos, properties=self._properties(reply))
         # Without a connection paho keeps what has QoS 1 and 2, and sends it after the next CONNACK.

@@ -58,16 +58,22 @@ class Simulation:
         """At least one message where there is any, so that a run behind its schedule still reads."""
         while True:
             yield from self._keep_up()
-            message = self._inbox.get(min(until, self._next_upkeep) - time.monotonic())
-            if message is not None:
-                yield from self._by_name[message.camera].read(message)
+            yield from self._read(min(until, self._next_upkeep) - time.monotonic())
             if time.monotonic() >= until:
                 return
+
+    def _read(self, seconds: float) -> Iterator[Event]:
+        """One message, if there is one within that time."""
+        message = self._inbox.get(seconds)
+        if message is not None:
+            yield from self._by_name[message.camera].read(message)
 
     def _keep_up(self) -> Iterator[Event]:
         now = time.monotonic()
         if now >= self._next_upkeep:
             self._next_upkeep = now + UPKEEP
+            for _ in range(self._inbox.waiting):  # or what has been answered would be asked again
+                yield from self._read(0)
             for camera in self._cameras:
                 yield from camera.upkeep()
 

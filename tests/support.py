@@ -6,6 +6,7 @@ import atexit
 import json
 import os
 import queue
+import random
 import shutil
 import signal
 import socket
@@ -40,11 +41,18 @@ def frame(name: str) -> bytes:
     return (FRAMES / f"{name}.jpg").read_bytes()
 
 
+_PORTS = iter(random.sample(range(10_000, 32_000), 22_000))
+
+
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """None comes twice, and none is of those that the kernel gives to whoever connects (ip(7): from 32768): so it is
+    free still when it is used.
+    """
+    for port in _PORTS:
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 def wait_for(condition: Any, seconds: float = WAIT_S) -> None:

@@ -54,11 +54,11 @@ class Device:
             try:
                 if self.client is None:
                     self.connect()
-                if time.ticks_diff(time.ticks_ms(), due) >= 0:
+                self.client.check_msg()
+                if not self.verdict and time.ticks_diff(time.ticks_ms(), due) >= 0:
                     self.publish(b"/request/face_rec/" + self.request, picture)
                     due = time.ticks_add(time.ticks_ms(), random.randint(pause * 4 // 5, pause * 6 // 5))
                     pause = min(2 * pause, LONGEST_PAUSE)
-                self.client.check_msg()
             except (OSError, IndexError, AssertionError, MQTTException):  # umqtt's ways to say it is cut off
                 self.hang_up()
                 time.sleep_ms(random.randint(500, 3000))

@@ -57,7 +57,7 @@ client.loop_start()  # connects, and from now on comes back by itself
 
 verdict, due, pause, end = "", 0.0, FIRST_PAUSE, time.monotonic() + DEADLINE
 while not verdict and time.monotonic() < end:
-    if ready.is_set() and time.monotonic() >= due:
+    if ready.is_set() and time.monotonic() >= due and verdicts.empty():
         client.publish(f"{TOPIC}/request/face_rec/{request}", picture, 1)
         due = time.monotonic() + pause * random.uniform(0.8, 1.2)
         pause = min(2 * pause, LONGEST_PAUSE)

@@ -69,7 +69,8 @@ class Canary:
 
     @property
     def fresh(self) -> bool:
-        return self.age < FRESH_S
+        """By this link: an earlier one's subscriptions may be gone with it."""
+        return self.caught_up and self.age < FRESH_S
 
     @property
     def up_ms(self) -> int:

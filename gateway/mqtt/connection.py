@@ -161,7 +161,12 @@ class Connection:
         pause, short = RETRY_S[0], 0
         while not self._stopping.is_set():
             self._ticked = time.monotonic()
-            stood = self._one()
+            try:
+                stood = self._one()
+            except NotYet:  # nothing was asked of the broker, which need not be spared
+                self._tried.set()
+                self._stopping.wait(RETRY_S[0])
+                continue
             lasted = stood is not None and stood > SHORT_S
             explained = stood is not None and self._on_down()
             pause = RETRY_S[0] if lasted else min(2 * pause, RETRY_S[1])
@@ -176,7 +181,7 @@ class Connection:
             self._stopping.wait(pause * random.uniform(0.5, 1))
 
     def _one(self) -> float | None:
-        """One connection, until it ends: for how long it stood; None if it never did."""
+        """One connection, until it ends: for how long it stood; None if it never did. Raises NotYet."""
         protocol = self._protocols[0]
         try:
             kind = self._kind()
@@ -184,9 +189,6 @@ class Connection:
                 raise NotYet
             self._link = link = self._make(self._settings, protocol, kind)
             link.open()
-        except NotYet:
-            self._tried.set()
-            return None
         except AnotherGateway as error:
             self._another(error)
             return None

@@ -17,7 +17,7 @@ from device_sim.inbox import Inbox, Stop
 from device_sim.readiness import Status, ask, read, wait_until_ready
 from gateway.app import Gateway
 from gateway.config import Settings
-from tests.support import free_port
+from tests.support import free_port, wait_for
 
 STARTING = {
     "schema": 1,
@@ -89,7 +89,7 @@ def test_a_gateway_that_ends_early_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_waiting_is_bounded_and_says_how_far_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "STARTING", 0.3)
+    monkeypatch.setattr(readiness, "STARTING", 2)
     with answering(STARTING) as port, child(tmp_path) as gateway, pytest.raises(SimError, match="workers 1 of 2"):
         wait_until_ready(port, gateway, Inbox(), lambda _status: None)
 
@@ -102,4 +102,4 @@ def test_waiting_can_be_stopped(tmp_path: Path) -> None:
 
 
 def test_the_gateway_answers_as_we_read_it(gateway: Gateway, gateway_settings: Settings) -> None:
-    assert ask(gateway_settings.rest.port) == Status(ready=True, broker="connected")
+    wait_for(lambda: ask(gateway_settings.rest.port) == Status(ready=True, broker="connected"))

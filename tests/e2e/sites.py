@@ -13,7 +13,7 @@ from gateway.config import Settings
 from tests.conftest import settings
 from tests.support import Broker, Client, broker_running, wait_for
 
-ANSWER_S = 3.0
+ANSWER_S = 5.0
 
 
 def lone(data: Path, broker: Broker, **changes: object) -> Settings:
@@ -26,6 +26,15 @@ def lone(data: Path, broker: Broker, **changes: object) -> Settings:
 def ready(gateway: Gateway) -> Gateway:
     wait_for(lambda: gateway.health().ready, 60)
     return gateway
+
+
+def workers_of(gateway: Gateway) -> list[int]:
+    return [worker.pid for worker in gateway.pool._workers]
+
+
+def jobs_taken(gateway: Gateway) -> int:
+    """By workers, so far."""
+    return gateway.pool._queue._turn
 
 
 def answers(client: Client, count: int = 1, seconds: float = 20) -> dict[str, dict[str, Any]]:

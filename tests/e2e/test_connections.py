@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.app import running
 from gateway.errors import StartError
-from gateway.mqtt import canary, connection
+from gateway.mqtt import canary, connection, lookout
 from gateway.mqtt import client as client_module
 from gateway.people.store import Described, Picture
 from tests.e2e.sites import Site, answer, answers, lone, ready, said
@@ -158,7 +158,7 @@ def test_a_broker_that_never_acknowledges_is_connected_to_anew(
 ) -> None:
     """Nothing more was acknowledged, nor delivered, for as long as that connection stood."""
     monkeypatch.setattr("gateway.mqtt.overdue.STUCK_S", 0.5)
-    with running(lone(tmp_path / "data", own, mqtt={"answer_s": 1})) as gateway:
+    with running(lone(tmp_path / "data", own, mqtt={"answer_s": 5})) as gateway:
         ledger = ready(gateway).mqtt._requests.ledger
         device = Client(own.port).subscribe("facegate/+/response/#")
         with monkeypatch.context() as deaf:
@@ -271,13 +271,14 @@ def test_where_nothing_comes_in_any_more_it_connects_anew(
 ) -> None:
     """The connection stood, its pings were answered, and the gateway was unready for ever."""
     monkeypatch.setattr(canary, "EVERY_S", 0.2)
-    monkeypatch.setattr(client_module, "SILENT_S", 1.0)
     with running(lone(tmp_path / "data", own)) as gateway:
         ready(gateway)
-        requests = gateway.mqtt._requests
-        requests.unsubscribe([topic for topic, _ in gateway.mqtt._for_requests().filters])
-        wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] == 1)
-        wait_for(lambda: requests.connected and gateway.mqtt._canary.age < 0.5)
+        requests, lost = gateway.mqtt._requests, gateway.metrics.snapshot()["connections_lost"]
+        with monkeypatch.context() as impatient:
+            impatient.setattr(client_module, "SILENT_S", 1.0)
+            requests.unsubscribe([topic for topic, _ in gateway.mqtt._for_requests().filters])
+            wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] > lost)
+        ready(gateway)
         client = Client(own.port).subscribe("facegate/porch/response/#")
         client.publish("facegate/porch/request/detect/1", frame("obama_1"))
         assert answer(client)["status"] == "ok"
@@ -309,6 +310,7 @@ def test_a_second_gateway_of_the_same_client_id_is_refused_before_it_takes_the_p
     twin = {"mqtt": {"client_id": "twin"}}
     with running(lone(tmp_path / "one", own, **twin)) as gateway:
         ready(gateway)
+        monkeypatch.setattr(lookout, "RETAINED_S", 10)  # it ends with the first canary
         with pytest.raises(StartError, match="Another gateway"), running(lone(tmp_path / "two", own, **twin)):
             pass
         assert gateway.health().ready

@@ -14,11 +14,11 @@ import pytest
 import requests
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from gateway.app import running
+from gateway.app import Gateway, running
 from gateway.errors import AnotherGateway, StartError, Unavailable
 from gateway.mqtt import canary, connection, lookout, wire
-from tests.e2e.sites import ANSWER_S, Site, answer, answers, lone, pieces, ready, said
-from tests.e2e.test_mqtt import properties, workers_of
+from tests.e2e.sites import ANSWER_S, Site, answer, answers, lone, pieces, ready, said, workers_of
+from tests.e2e.test_mqtt import properties
 from tests.examples import encoded, noise
 from tests.support import MOSQUITTO, Broker, Client, Message, broker_running, frame, free_port, halted, wait_for
 
@@ -179,8 +179,8 @@ def test_a_picture_in_pieces_says_what_is_missing_and_then_is_answered(site: Sit
     random.Random(1).shuffle(parts)
     for n, piece in [*parts, parts[0]]:
         phone.publish(f"facegate/porch/part/{n}/6/detect/big", piece)
-    told = answer(phone)
-    assert (told["code"], told["missing"]) == ("incomplete", [4])
+    while (told := answer(phone)).get("missing") != [4]:  # more of them, where a piece came late
+        assert told["code"] == "incomplete"
     wait_for(site.owes_nothing)  # or pieces of many cameras fill the window, and nobody's last one ever comes
     phone.publish(f"facegate/porch/part/{late[0]}/6/detect/big", late[1])
     whole = answer(phone)
@@ -197,8 +197,8 @@ def test_what_takes_too_long_is_told_so_and_the_next_are_served(site: Site, phon
         began = time.monotonic()
         phone.publish("facegate/porch/request/detect/slow", frame("obama_1"))
         assert answer(phone)["code"] == "timeout"
-        assert time.monotonic() - began == pytest.approx(ANSWER_S, abs=1.5)
-        wait_for(lambda: len(site.gateway.mqtt._requests.ledger) == 0, 2)
+        assert ANSWER_S - 0.1 <= time.monotonic() - began < site.gateway.pool._picture_s
+        wait_for(site.owes_nothing, 5)
     phone.publish("facegate/porch/request/detect/next", frame("obama_1"))
     following = answers(phone)["next"]
     assert following["status"] == "ok"
@@ -220,7 +220,7 @@ def test_a_clock_that_jumps_a_day_changes_nothing(
         good = properties(MessageExpiryInterval=60)
         five.publish(f"facegate/yard/request/detect/five{days}", frame("obama_1"), properties=good)
         phone.publish(f"facegate/hall/part/0/2/detect/pieces{days}", parts[0][1])
-        wait_for(lambda: len(site.gateway.mqtt._requests.ledger) == 3)
+        wait_for(lambda: owed(site.gateway) == {f"{what}{days}" for what in ("before", "five", "pieces")})
         monkeypatch.setattr(time, "time", lambda: now() + 86_400 * days)
         assert site.gateway.health().ready
         assert answers(phone)[f"pieces{days}"]["code"] == "incomplete"
@@ -285,19 +285,29 @@ def test_results_that_the_broker_takes_too_slowly_are_dropped_and_counted(
     screen.close()
 
 
+def owed(gateway: Gateway) -> set[str]:
+    """The ids of what was asked and is not acknowledged. The canary, which may come at any moment, is no request."""
+    deliveries = list(gateway.mqtt._requests.ledger._deliveries)
+    return {each.received.topic.rsplit("/", 1)[1] for each in deliveries} - {gateway.mqtt._identity.instance}
+
+
 @pytest.mark.parametrize("keeps", [True, False])
-def test_a_broker_that_is_restarted_in_order_loses_nothing_that_waits(tmp_path: Path, keeps: bool) -> None:
+def test_a_broker_that_is_restarted_in_order_loses_nothing_that_waits(
+    tmp_path: Path, keeps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a broker kept it delivers again; what one that does not keep sessions forgot is answered all the same."""
+    monkeypatch.setattr(connection, "RETRY_S", (0.1, 0.2))
     port, names = free_port(), [f"cam{n}" for n in range(6)]
     extra = f"\nuser root\npersistence {str(keeps).lower()}\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
     with broker_running(tmp_path, port, extra) as broker:
         config = lone(tmp_path / "data", broker, mqtt={"answer_s": 30})
         with running(config) as gateway, halted(workers_of(ready(gateway))):
+            gateway.pool._picture_s = 60
             wait_for(lambda: gateway.mqtt._absence.seconds() < 60)
             device = Client(port)
             for name in names:
                 device.publish(f"facegate/{name}/request/detect/{name}", frame("obama_1"))
-            wait_for(lambda: len(gateway.mqtt._requests.ledger) >= len(names))
+            wait_for(lambda: owed(gateway) == {*names})
             device.close()
             broker.stop(signal.SIGTERM)
             wait_for(lambda: not gateway.mqtt.connected)
@@ -347,10 +357,9 @@ def test_a_connection_that_ends_before_its_first_tick_was_one(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What came by it a moment ago, and comes again by the next one, is answered `expired`: waited for inf s."""
-    monkeypatch.setattr(connection, "TICK_S", 3.0)
+    monkeypatch.setattr(connection, "TICK_S", 30.0)
     with running(lone(tmp_path / "data", own)) as gateway:
-        wait_for(lambda: gateway.mqtt._canary.caught_up)
-        assert gateway.mqtt._absence.seconds() < 60
+        wait_for(lambda: gateway.mqtt._absence.seconds() < 60)
 
 
 def test_who_has_not_caught_up_was_not_there(tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,7 +388,7 @@ def test_a_broker_that_stands_still_makes_it_unready_and_nothing_else(tmp_path: 
         process = own._process
         assert process is not None
         with halted([process.pid]):
-            wait_for(lambda: not gateway.health().ready, 15)
+            wait_for(lambda: not gateway.health().ready, 30)
             assert requests.get(f"{url}/readyz", timeout=5).status_code == 503
             assert requests.get(f"{url}/healthz", timeout=5).status_code == 200
             found = requests.post(f"{url}/face_rec", files={"file": frame("obama_1")}, timeout=10)
@@ -401,8 +410,10 @@ def test_two_gateways_on_one_data_folder_or_one_base(
         with pytest.raises(StartError, match="at work on the data folder"), running(lone(tmp_path / "one", own)):
             pass
         instance = gateway.mqtt._identity.instance
+        monkeypatch.setattr(lookout, "RETAINED_S", 10)  # it ends with the first canary
         with pytest.raises(StartError, match=f"instance {instance}"), running(lone(tmp_path / "two", own)):
             pass
+        monkeypatch.setattr(lookout, "RETAINED_S", 0.5)
         assert gateway.health().ready
         assert gateway.metrics.snapshot()["connections_lost"] == 0
         client = Client(own.port).subscribe("facegate/bridge/state")

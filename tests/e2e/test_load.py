@@ -12,13 +12,10 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.app import Gateway, running
+from gateway.app import running
 from tests.conftest import settings
+from tests.e2e.sites import jobs_taken, workers_of
 from tests.support import MOSQUITTO, Broker, Client, frame, halted, wait_for
-
-
-def workers_of(gateway: Gateway) -> list[int]:
-    return [worker.pid for worker in gateway.pool._workers]
 
 
 def test_over_its_share_a_camera_is_told_when_to_try_again(tmp_path: Path, broker: Broker) -> None:
@@ -29,8 +26,11 @@ def test_over_its_share_a_camera_is_told_when_to_try_again(tmp_path: Path, broke
     with running(settings(tmp_path / "data", broker, workers=one, mqtt={"base": "flood"})) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
         client = Client(broker.port).subscribe("flood/porch/response/#", "flood/porch/verdict/+")
+        before = jobs_taken(gateway)
         with halted(workers_of(gateway)):
-            for n in range(10):
+            client.publish("flood/porch/request/face_rec/0", frame("obama_1"))
+            wait_for(lambda: jobs_taken(gateway) == before + 1)
+            for n in range(1, 10):
                 client.publish(f"flood/porch/request/face_rec/{n}", frame("obama_1"))
             messages = [client.get() for _ in range(10)]  # those that are refused are told at once
         messages += [client.get() for _ in range(10)]
@@ -66,13 +66,14 @@ def test_a_killed_worker_costs_one_request_and_the_rest_are_served(tmp_path: Pat
     with running(settings(tmp_path / "data", broker, mqtt={"base": "kill"}, workers=two)) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
         client = Client(broker.port).subscribe("kill/porch/response/#")
-        victim = workers_of(gateway)[0]
-        with halted([victim]):
+        before = jobs_taken(gateway)
+        victim, other = workers_of(gateway)
+        with halted([victim]), halted([other]):
             for n in range(12):
                 client.publish(f"kill/porch/request/face_rec/{n}", frame("obama_1"))
-            messages = [client.get() for _ in range(3)]  # from the other one
+            wait_for(lambda: jobs_taken(gateway) == before + 2 and len(gateway.pool._queue) == 10)
             os.kill(victim, signal.SIGKILL)
-        messages += [client.get() for _ in range(9)]
+        messages = [client.get() for _ in range(12)]
         codes = Counter(message.json.get("code", "ok") for message in messages)
         client.close()
         assert codes == {"ok": 11, "internal": 1}
@@ -85,11 +86,12 @@ def test_one_camera_does_not_keep_the_others_waiting(tmp_path: Path, broker: Bro
     with running(settings(tmp_path / "data", broker, mqtt={"base": "fair"}, workers=one)) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
         client = Client(broker.port).subscribe("fair/+/response/#")
+        before = jobs_taken(gateway)
         with halted(workers_of(gateway)):
             for n in range(12):
                 client.publish(f"fair/busy/request/face_rec/{n}", frame("obama_1"))
             client.publish("fair/quiet/request/face_rec/1", frame("obama_1"))
-            wait_for(lambda: len(gateway.pool._queue) == 12)
+            wait_for(lambda: jobs_taken(gateway) == before + 1 and len(gateway.pool._queue) == 12)
         cameras = [client.get().json["camera"] for _ in range(13)]
         client.close()
     assert cameras.index("quiet") == 1  # the first was in work already

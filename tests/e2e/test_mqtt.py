@@ -15,6 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gateway.app import Gateway
+from tests.e2e.sites import jobs_taken, workers_of
 from tests.support import Broker, Client, frame, halted, wait_for
 
 
@@ -65,10 +66,6 @@ def test_live_frames_are_answered_with_a_result_and_a_verdict(client: Client, pi
     messages = {message.topic: message for message in (client.get(), client.get())}
     assert messages["facegate/door/verdict"].payload.decode().split()[0] == verdict
     assert messages["facegate/door/result"].json["dropped"] == 0
-
-
-def workers_of(gateway: Gateway) -> list[int]:
-    return [worker.pid for worker in gateway.pool._workers]
 
 
 def test_of_live_frames_the_newest_wins_and_the_dropped_are_counted(client: Client, gateway: Gateway) -> None:
@@ -359,8 +356,10 @@ def test_an_expired_request_is_not_executed(client5: Client, gateway: Gateway) -
     """A picture before it keeps each worker busy for longer than its one second."""
     client5.subscribe("facegate/late/response/#")
     with halted(workers_of(gateway)):
+        before = jobs_taken(gateway)
         for n in range(gateway.pool.size):
             client5.publish(f"facegate/late/request/face_rec/w{n}", frame("obama_1"))
+        wait_for(lambda: jobs_taken(gateway) == before + gateway.pool.size)
         client5.publish(
             "facegate/late/request/face_rec/late", frame("obama_1"), properties=properties(MessageExpiryInterval=1)
         )

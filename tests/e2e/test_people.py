@@ -293,11 +293,11 @@ def test_the_command_line_changes_a_gateway_that_runs(house: House) -> None:
 
     picture = str(ROOT / "device_sim" / "frames" / "obama_1.jpg")
     assert "Ada Lovelace (ada_lovelace), known by 1" in facegate("people", "add", "--name", "Ada Lovelace", picture)
-    wait_for(lambda: house.who("obama_2") == "Ada Lovelace", 2)
+    wait_for(lambda: house.who("obama_2") == "Ada Lovelace")
     assert json.loads(facegate("people", "list", "--json"))["people"][0]["name"] == "Ada Lovelace"
     assert "1 people" in facegate("backup")
     facegate("people", "erase", "--yes", "ada_lovelace")
-    wait_for(lambda: house.who("obama_2") is None, 2)
+    wait_for(lambda: house.who("obama_2") is None)
 
 
 ENROL_FOR_EVER = """
@@ -358,6 +358,7 @@ def test_what_is_too_large_for_the_broker_is_not_sent(tmp_path: Path, broker: Br
     with running(wanted) as gateway:
         face = Described(descriptor(1), bytes(80_000))
         gateway.known.store.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], "test")
+        wait_for(lambda: gateway.health().ready, 60)
         house = House(gateway, client, wanted.data, wanted.people.folder, wanted.mqtt.base, "")
         answer = house.do("people/export")
         assert (answer["code"], answer["data"]) == ("too_large", {})

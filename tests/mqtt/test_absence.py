@@ -26,7 +26,7 @@ def test_while_the_connection_stands_nobody_is_missed(path: Path) -> None:
     absence = Absence(path)
     assert absence.seconds() == math.inf
     absence.here()
-    assert absence.seconds() < 1
+    assert absence.seconds() < 20
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_full_disk_stops_nobody(path: Path) -> None:
     path.mkdir()
     absence = Absence(path)
     absence.here()
-    assert absence.seconds() < 1
+    assert absence.seconds() < 20
 
 
 def test_a_machine_that_does_not_name_its_boots(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

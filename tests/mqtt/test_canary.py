@@ -30,7 +30,7 @@ def test_it_flies_at_once_and_is_fresh_when_it_is_back(link: Offline) -> None:
     assert (canary.fresh, canary.caught_up) == (False, False)
     canary.back(sent.payload)
     assert (canary.fresh, canary.caught_up) == (True, True)
-    assert canary.age < 1
+    assert canary.age < 20
 
 
 def test_one_of_an_earlier_link_says_nothing_of_this_one(link: Offline) -> None:
@@ -43,6 +43,17 @@ def test_one_of_an_earlier_link_says_nothing_of_this_one(link: Offline) -> None:
     assert (canary.fresh, canary.caught_up) == (False, False)
     canary.back(new)
     assert (canary.fresh, canary.caught_up) == (True, True)
+
+
+def test_what_came_back_by_an_earlier_link_says_nothing_of_this_one(link: Offline) -> None:
+    """With the session the subscriptions were lost, and for a moment the gateway was ready without any."""
+    canary = Canary(TOPIC)
+    canary.begin(link)
+    canary.back(flown(link)[0])
+    canary.begin(link)
+    assert (canary.fresh, canary.caught_up) == (False, False)
+    canary.back(flown(link)[1])
+    assert canary.fresh
 
 
 def test_one_of_an_earlier_run_says_nothing_of_this_one(link: Offline) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from gateway.errors import StartError
 from gateway.metrics import Metrics
 from gateway.mqtt import connection as connection_module
 from gateway.mqtt import link as link_module
-from gateway.mqtt.connection import RETRY_S, Connection
+from gateway.mqtt.connection import RETRY_S, Connection, NotYet
 from gateway.mqtt.link import Kind, Link
 from gateway.mqtt.messages import Publication
 from tests.support import MOSQUITTO, Broker, Client, wait_for
@@ -25,15 +26,28 @@ def state(text: str) -> Publication:
     return Publication("parting/state", text.encode(), retain=True)
 
 
+_MADE: list[Connection] = []
+
+
+@pytest.fixture(autouse=True)
+def stopped() -> Iterator[None]:
+    """Also where a test fails: the thread of one that goes on would keep pytest from ending."""
+    yield
+    while _MADE:
+        _MADE.pop().stop()
+
+
 def a_connection(port: int, protocol: Literal["auto", "3.1.1"] = "3.1.1") -> Connection:
     settings = MqttSettings(host="127.0.0.1", port=port, protocol=protocol)
-    return Connection(
+    connection = Connection(
         settings,
         lambda: Kind("test", [("parting/nothing", 1)]),
         Metrics(),
         on_up=lambda link: link.publish(state("online")),
         on_message=lambda _delivery: None,
     )
+    _MADE.append(connection)
+    return connection
 
 
 def refusing(code: int) -> AbstractContextManager[tuple[int, list[bytes]]]:
@@ -90,6 +104,24 @@ def test_a_broker_that_sends_what_is_no_message_is_left(caplog: pytest.LogCaptur
     assert "the broker sends a message that ends too soon" in caplog.text
 
 
+def test_what_is_waited_for_here_is_no_reason_to_spare_the_broker(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection for requests waits for the other one, and came back seconds later than need be."""
+    monkeypatch.setattr(connection_module, "RETRY_S", (0.05, 60.0))
+    connection, asked = a_connection(broker.port), itertools.count()
+
+    def kind() -> Kind:
+        if next(asked) < 12:
+            raise NotYet
+        return Kind("test", [])
+
+    monkeypatch.setattr(connection, "_kind", kind)
+    connection.start()
+    wait_for(lambda: connection.connected)
+    connection.stop()
+
+
 def test_a_broker_that_does_not_let_us_in_is_an_error() -> None:
     with refusing(5) as (port, _):  # not authorized
         connection = a_connection(port)
@@ -107,7 +139,7 @@ def test_whoever_does_not_speak_mqtt_5_is_not_asked_for_it_for_ever(
     """Each time that it was silent to it cost five seconds. Who hangs up may be the proxy of a broker that is about to
     start, and who is silent once a machine that stood still: it left the gateway with 3.1.1 until its next restart.
     """
-    monkeypatch.setattr(link_module, "CONNECT_S", 0.3)
+    monkeypatch.setattr(link_module, "CONNECT_S", 1.5)
     monkeypatch.setattr(connection_module, "RETRY_S", (0.1, 0.1))
     version = len(bytes((0x10, 0, 0, 4))) + len(b"MQTT")
     with answering(lambda heard: to_five if heard[-1][version] == 5 else bytes((0x20, 2, 0, 0))) as (port, heard):

@@ -110,7 +110,7 @@ def test_a_broker_that_is_away_costs_no_open_files(uncollected: None) -> None:
     for _ in range(10):
         with pytest.raises(OSError, match="refused"):
             a_link(port).open()
-    assert open_files() <= before
+    wait_for(lambda: open_files() <= before)  # other tests' gateway opens some for a moment now and then
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -122,7 +122,7 @@ def test_a_connection_that_ended_holds_no_open_files(broker: Broker, uncollected
         link.open()
         assert link.up
         assert link.abort()
-    assert open_files() <= before
+    wait_for(lambda: open_files() <= before)
 
 
 def test_of_what_was_handled_little_is_kept() -> None:
