@@ -86,7 +86,7 @@ def test_in_8_bits_are_all_convolutions_but_the_last(detector: Network) -> None:
 
 
 def test_8_bits_change_the_scores_a_little(detector: Network, canvas: Floats) -> None:
-    """Here emulated in 32 bits: how much what is rounded matters, whatever the processor."""
+    """How much what is rounded matters."""
     (exact,), (rounded,) = (outputs(detector_graph(detector, ranges), canvas) for ranges in (None, RANGES))
     assert 0 < np.abs(exact - rounded).max() < 0.1
 
