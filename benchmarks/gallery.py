@@ -193,7 +193,9 @@ def measure(people: int, rounds: int) -> dict[str, Any]:
 
 
 def _three_digits(value: float) -> float:
-    return float(f"{value:.3g}")
+    """Not so many after the point: on a slow machine that may be nothing but zeros."""
+    rounded = float(f"{value:.3g}")
+    return int(rounded) if rounded.is_integer() else rounded
 
 
 def _unit(random: np.random.Generator, count: int) -> Vectors:

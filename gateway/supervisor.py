@@ -24,7 +24,7 @@ class Supervisor:
     def __init__(self, health: Callable[[], Health]) -> None:
         self._health = health
         self._address = os.environ.get("NOTIFY_SOCKET", "")
-        self._heard = True
+        self._told = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="supervisor")
 
@@ -56,11 +56,11 @@ class Supervisor:
                 sock.settimeout(TELL_S)
                 sock.connect(address)
                 sock.sendall("\n".join(lines).encode())
-                self._heard = True
+                self._told = True
         except OSError as error:
-            if self._heard:
+            if self._told:
                 log.warning("systemd cannot be told how we are: %s", error)
-            self._heard = False
+            self._told = False
 
 
 def _status(health: Health) -> str:
@@ -68,7 +68,7 @@ def _status(health: Health) -> str:
         return "ready"
     missing = [
         *([] if health.mqtt.connected else ["no broker"]),
-        *([] if health.mqtt.canary or not health.mqtt.connected else ["the broker does not pass messages on"]),
+        *([] if health.mqtt.canary or not health.mqtt.connected else ["our own message is not back from the broker"]),
         *([] if health.workers_ready else ["no worker"]),
         *([] if health.store else ["the store takes no change"]),
         *([] if health.known_faces.finished else ["known faces are read"]),

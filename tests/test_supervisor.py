@@ -19,7 +19,7 @@ from gateway import supervisor as module
 from gateway.health import Health, MqttHealth
 from gateway.people.known_faces import Progress
 from gateway.supervisor import Supervisor
-from tests.support import wait_for
+from tests.support import WAIT_S, wait_for
 
 READY = Health(MqttHealth(True, True, True), 1, 1, workers_kept=True, store=True, known_faces=Progress(finished=True))
 AWAY = replace(READY, mqtt=MqttHealth(True, False, False))
@@ -109,14 +109,13 @@ def test_without_a_broker_it_is_alive_and_not_ready(systemd: Systemd, patient: P
     for _ in range(3):
         assert systemd.hears() == ["WATCHDOG=1", "STATUS=not ready: no broker"]
     patient.health = READY
-    while "READY=1" not in systemd.hears():
-        pass
+    wait_for(lambda: "READY=1" in systemd.hears())
 
 
 @pytest.mark.parametrize(
     ("health", "status"),
     [
-        (replace(READY, mqtt=MqttHealth(True, True, False)), "not ready: the broker does not pass messages on"),
+        (replace(READY, mqtt=MqttHealth(True, True, False)), "not ready: our own message is not back from the broker"),
         (replace(READY, workers_ready=0), "not ready: no worker"),
         (replace(READY, store=False), "not ready: the store takes no change"),
         (replace(READY, known_faces=Progress()), "not ready: known faces are read"),
@@ -159,6 +158,15 @@ def test_a_systemd_that_is_not_there_stops_nobody_and_is_told_of_once(
     assert caplog.text.count("systemd cannot be told how we are") == 1
 
 
+def fill(address: str) -> None:
+    """With as many messages as wait there at once."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, suppress(BlockingIOError):
+        sock.setblocking(False)
+        sock.connect(address)
+        while True:
+            sock.send(b"")
+
+
 def test_a_systemd_that_stands_still_holds_up_the_end_for_moments_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, brisk: None
 ) -> None:
@@ -167,8 +175,16 @@ def test_a_systemd_that_stands_still_holds_up_the_end_for_moments_only(
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "notify"))
+        fill(str(tmp_path / "notify"))
         supervisor = Supervisor(lambda: READY)
         supervisor.start()
-        wait_for(lambda: "cannot be told" in caplog.text)
-        supervisor.stop()
-    assert not supervisor._thread.is_alive()
+        try:
+            wait_for(lambda: "cannot be told" in caplog.text)
+        finally:
+            stopping = threading.Thread(target=supervisor.stop, daemon=True)
+            stopping.start()
+            stopping.join(WAIT_S)
+            stood_still = stopping.is_alive()
+            while stood_still and supervisor._thread.is_alive():
+                sock.recv(4096)  # or pytest would not end
+    assert not stood_still

@@ -47,9 +47,12 @@ class Canary:
         """Whether what comes now was not asked before this link stood."""
 
     def begin(self, link: Link) -> None:
-        self.caught_up = False
         self._first = self._number + 1
         self._fly(link)
+
+    def end(self) -> None:
+        """Of a link: what came back by it says nothing of the next one, whose subscriptions may be gone."""
+        self.caught_up = False
 
     def tick(self, link: Link) -> None:
         if time.monotonic() > self._sent + EVERY_S:
@@ -69,7 +72,6 @@ class Canary:
 
     @property
     def fresh(self) -> bool:
-        """By this link: an earlier one's subscriptions may be gone with it."""
         return self.caught_up and self.age < FRESH_S
 
     @property

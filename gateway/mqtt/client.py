@@ -337,6 +337,7 @@ class MqttDoor:
         self._overdue.tick()
 
     def _end(self) -> bool:
+        self._canary.end()
         return self._breaker.ended(self._requests.ledger.unconfirmed())
 
 

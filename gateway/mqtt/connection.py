@@ -163,7 +163,7 @@ class Connection:
             self._ticked = time.monotonic()
             try:
                 stood = self._one()
-            except NotYet:  # nothing was asked of the broker, which need not be spared
+            except NotYet:  # no connection was asked for: nobody has to be spared
                 self._tried.set()
                 self._stopping.wait(RETRY_S[0])
                 continue

@@ -5,8 +5,8 @@ does the mean that is taken from the picture. The detector's first convolution t
 channels and makes two of its outputs at once, since three channels leave most of a matrix unit idle. Its last, of
 9 x 9, is made of one along the rows into nine sums and one down the columns over them: a quarter of the work.
 
-With ``ranges`` the detector computes in 8 bits: weights in SPARE times the range of each filter's, and what goes into
-each convolution from 0 to the number given, as ``benchmarks/ranges.py`` measured it.
+With ``ranges`` the detector computes in 8 bits: weights from minus to plus SPARE times the largest of
+each filter, and what goes into each convolution from 0 to the number given, as ``benchmarks/ranges.py`` measured it.
 """
 
 from __future__ import annotations
@@ -175,8 +175,8 @@ def _convolved(x: Node, filter_: _Filter, limit: float | None = None) -> Node:
     if limit is not None:
         zero, top = _constant(0.0), _constant(limit)
         x = op.fake_quantize(x, zero, top, zero, top, 256)
-        largest = SPARE * np.abs(filter_.weights).max(axis=(1, 2, 3), keepdims=True)
-        high, low = _constant(np.where(largest > 0, largest, 1)), _constant(-np.where(largest > 0, largest, 1))
+        reach = SPARE * np.abs(filter_.weights).max(axis=(1, 2, 3), keepdims=True)
+        high, low = _constant(np.where(reach > 0, reach, 1)), _constant(-np.where(reach > 0, reach, 1))
         weights = op.fake_quantize(weights, low, high, low, high, 255)
     padding = list(filter_.padding)
     x = op.convolution(x, weights, list(filter_.stride), padding, padding, [1, 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import random
 import signal
@@ -176,9 +177,11 @@ def test_micropython_with_the_gateway(gateway: Gateway, board: Any, device: Any)
 
 
 def test_micropython_asks_again_with_the_same_id_until_there_is_a_verdict(broker: Broker, device: Any) -> None:
+    numbers = itertools.count(1)
+
     def waits_while_busy() -> bool:
         with standing_in(broker, reluctant, BASE) as gateway:
-            assert device.ask(1, b"\xff\xd8\xff") == b"match 1 joe"
+            assert device.ask(next(numbers), b"\xff\xd8\xff") == b"match 1 joe"
         assert len({(asked.topic, asked.payload) for asked in gateway.asked}) == 1
         return gateway.asked[2].at - gateway.asked[1].at >= 1
 

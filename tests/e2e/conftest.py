@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.mqtt import connection
 from tests.e2e.sites import Site, site_running
 from tests.support import Broker, Client, broker_running
 
@@ -22,6 +23,12 @@ def device(own: Broker) -> Iterator[Client]:
     client = Client(own.port).subscribe("facegate/+/response/#")
     yield client
     client.close()
+
+
+@pytest.fixture
+def quick_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gateways try again at once where a connection was lost."""
+    monkeypatch.setattr(connection, "RETRY_S", (0.1, 0.2))
 
 
 @pytest.fixture(scope="module")

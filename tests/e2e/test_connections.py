@@ -23,11 +23,6 @@ from tests.support import MOSQUITTO, Broker, Client, broker_running, frame, free
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
 
 
-@pytest.fixture
-def quick_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "RETRY_S", (0.1, 0.2))
-
-
 def fails(*_arguments: object) -> Any:
     raise RuntimeError("a fault of ours")
 

@@ -293,10 +293,9 @@ def owed(gateway: Gateway) -> set[str]:
 
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_broker_that_is_restarted_in_order_loses_nothing_that_waits(
-    tmp_path: Path, keeps: bool, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, keeps: bool, quick_back: None
 ) -> None:
     """What a broker kept it delivers again; what one that does not keep sessions forgot is answered all the same."""
-    monkeypatch.setattr(connection, "RETRY_S", (0.1, 0.2))
     port, names = free_port(), [f"cam{n}" for n in range(6)]
     extra = f"\nuser root\npersistence {str(keeps).lower()}\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
     with broker_running(tmp_path, port, extra) as broker:

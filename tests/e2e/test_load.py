@@ -68,7 +68,7 @@ def test_a_killed_worker_costs_one_request_and_the_rest_are_served(tmp_path: Pat
         client = Client(broker.port).subscribe("kill/porch/response/#")
         before = jobs_taken(gateway)
         victim, other = workers_of(gateway)
-        with halted([victim]), halted([other]):
+        with halted([victim, other]):
             for n in range(12):
                 client.publish(f"kill/porch/request/face_rec/{n}", frame("obama_1"))
             wait_for(lambda: jobs_taken(gateway) == before + 2 and len(gateway.pool._queue) == 10)

@@ -50,8 +50,11 @@ def test_what_came_back_by_an_earlier_link_says_nothing_of_this_one(link: Offlin
     canary = Canary(TOPIC)
     canary.begin(link)
     canary.back(flown(link)[0])
-    canary.begin(link)
+    canary.end()
     assert (canary.fresh, canary.caught_up) == (False, False)
+    canary.begin(link)
+    canary.back(flown(link)[0])
+    assert not canary.fresh
     canary.back(flown(link)[1])
     assert canary.fresh
 

@@ -79,8 +79,10 @@ def answering(answer: Callable[[list[bytes]], bytes | None]) -> Iterator[tuple[i
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield server.getsockname()[1], heard
-        server.shutdown(socket.SHUT_RDWR)
+        try:
+            yield server.getsockname()[1], heard
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
     thread.join()
 
 

@@ -85,6 +85,15 @@ def test_in_8_bits_are_all_convolutions_but_the_last(detector: Network) -> None:
     assert last.input_value(1).get_node().get_type_name() == "Constant"
 
 
+def test_two_products_in_8_bits_go_into_16(detector: Network) -> None:
+    """Some processors add two of them there, and cut off what does not fit."""
+    *quantised, _ = convolutions(detector_graph(detector, RANGES))
+    for node in quantised:
+        weights, low, high = (node.input_value(1).get_node().input_value(n).get_node().data for n in range(3))
+        assert (low == -high).all()
+        assert 2 * 255 * np.abs(np.round(127 * weights / high)).max() < 2**15
+
+
 def test_8_bits_change_the_scores_a_little(detector: Network, canvas: Floats) -> None:
     """How much what is rounded matters."""
     (exact,), (rounded,) = (outputs(detector_graph(detector, ranges), canvas) for ranges in (None, RANGES))

@@ -279,7 +279,7 @@ def test_bfloat16_moves_descriptors_a_little(
 
 
 @pytest.mark.parametrize("path", [*OWN, *OTHERS], ids=name_of)
-@pytest.mark.parametrize(("precision", "sure", "unsure"), [("bf16", 0.02, 0.02), ("int8", 0.06, 0.15)])
+@pytest.mark.parametrize(("precision", "sure", "unsure"), [("bf16", 0.02, 0.02), ("int8", 0.04, 0.12)])
 def test_fewer_bits_find_the_same_faces(
     found: Callable[[str, Path], Found], path: Path, precision: str, sure: float, unsure: float
 ) -> None:
@@ -318,7 +318,7 @@ np.save(out, np.concatenate(scores))
 def scores_with(instructions: str, models: Path, out: Path) -> Floats:
     """All that the detector computes in 8 bits, by a process that has no more than these."""
     command: list[str | Path] = [sys.executable, "-c", SCORES, models / "detector-int8.xml", out, *OWN]
-    subprocess.run(command, env={**os.environ, "ONEDNN_MAX_CPU_ISA": instructions}, cwd=ROOT, check=True)
+    subprocess.run(command, env={**os.environ, "ONEDNN_MAX_CPU_ISA": instructions}, cwd=ROOT, check=True, timeout=300)
     scores: Floats = np.load(out)
     return scores
 
@@ -326,9 +326,10 @@ def scores_with(instructions: str, models: Path, out: Path) -> Floats:
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="this is about instructions of x86-64")
 def test_8_bits_are_the_same_with_and_without_instructions_for_them(models: Path, tmp_path: Path) -> None:
     """Without VNNI sums were cut off at 16 bits, and faces were not found; on a processor of five years ago."""
-    plain, best = (scores_with(each, models, tmp_path / f"{each}.npy") for each in ("AVX2", "ALL"))
-    assert len(plain) > 10_000
-    np.testing.assert_allclose(plain, best, rtol=0, atol=1e-3)
+    best, *others = (scores_with(each, models, tmp_path / f"{each}.npy") for each in ("ALL", "AVX512_CORE", "AVX2"))
+    assert len(best) > 10_000
+    for scores in others:
+        np.testing.assert_allclose(scores, best, rtol=0, atol=1e-3)
 
 
 def same(a: tuple[float, Rect], b: tuple[float, Rect]) -> bool:

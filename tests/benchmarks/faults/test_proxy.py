@@ -147,7 +147,7 @@ def test_a_slow_link_takes_its_time(proxy: Proxy) -> None:
         proxy.slow(20_000)
         begun = time.monotonic()
         says(sock, bytes(10_000))
-        assert time.monotonic() - begun > 0.4
+        assert 0.4 < time.monotonic() - begun < 15
         proxy.mend()
         begun = time.monotonic()
         says(sock, bytes(400_000))
