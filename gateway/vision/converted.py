@@ -77,9 +77,6 @@ def _convert(folder: Path) -> None:
     (new / DIGESTS).write_text(json.dumps(digests, indent=1))
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
-    for old in folder.parent.iterdir():
-        if old.is_dir() and old != folder:  # of another version
-            shutil.rmtree(old, ignore_errors=True)
     print(f"converted in {time.monotonic() - begun:.1f} s: {folder}", file=sys.stderr, flush=True)
 
 

@@ -5,8 +5,8 @@ does the mean that is taken from the picture. The detector's first convolution t
 channels and makes two of its outputs at once, since three channels leave most of a matrix unit idle. Its last, of
 9 x 9, is made of one along the rows into nine sums and one down the columns over them: a quarter of the work.
 
-With ``ranges`` the detector computes in 8 bits: weights from minus to plus SPARE times the largest of
-each filter, and what goes into each convolution from 0 to the number given, as ``benchmarks/ranges.py`` measured it.
+With ``ranges`` the detector computes in 8 bits: weights from minus to plus SPARE times the largest of each filter, and
+what goes into each convolution from 0 to the number given, as ``benchmarks/ranges.py`` measured it.
 """
 
 from __future__ import annotations
