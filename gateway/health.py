@@ -9,8 +9,8 @@ from gateway.people.known_faces import Progress
 
 @dataclass(frozen=True, slots=True)
 class MqttHealth:
-    """``alive``: its threads are at work, connected or not; ``canary``: a message to ourselves came round lately, by the
-    connection that stands.
+    """``alive``: its threads are at work, connected or not; ``canary``: a message to ourselves came round lately, by
+    the connection that stands.
     """
 
     alive: bool
