@@ -34,7 +34,11 @@ MUST_BE_ZERO = ("lost", "duplicate_effects", "differing_replies", "missing_effec
 @click.command(help=__doc__)
 @click.option("--seconds", default=300.0, show_default=True, help="How long things are broken.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
-@click.option("--no-repeats", is_flag=True, help="Each request is sent once.")
+@click.option(
+    "--no-repeats",
+    is_flag=True,
+    help="Each request is sent once. A killed broker loses what it has not yet written: add --no-broker-kills.",
+)
 @click.option("--no-broker-kills", is_flag=True, help="The broker is only ever restarted in order.")
 @click.option("--long", is_flag=True, help="Until the gateway was killed 300 times and the broker 100 times.")
 @click.option("--network", "mode", flag_value="network", help="Nothing is killed; the network fails.")
