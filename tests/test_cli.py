@@ -86,6 +86,7 @@ def test_its_workers_end_when_it_is_killed(tmp_path: Path, broker: Broker) -> No
     with facegate(environment(tmp_path / "data", broker, port)) as process:
         wait_until_ready(process, port)
         workers = children(process.pid)
+        assert workers
         process.kill()
         process.wait()
         wait_for(lambda: not any(map(alive, workers)))
