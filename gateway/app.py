@@ -139,7 +139,12 @@ class Gateway:
             workers_kept=self.pool.kept,
             store=self.known.registry.writable,
             known_faces=self.known_faces.progress,
+            warnings=self._warnings(),
         )
+
+    def _warnings(self) -> tuple[str, ...]:
+        """Sentences about what works but needs a person's attention, from each part that may have some."""
+        return ()
 
 
 @contextmanager

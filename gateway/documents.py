@@ -126,6 +126,7 @@ def write_health(health: Health) -> Document:
             "people": faces.people,
             "skipped": faces.skipped[:MOST_TOLD],  # all of them are in the log
         },
+        "warnings": health.warnings[:MOST_TOLD],
     }
 
 

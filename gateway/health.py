@@ -21,7 +21,7 @@ class MqttHealth:
 @dataclass(frozen=True, slots=True)
 class Health:
     """``workers_ready`` of ``workers`` are alive and loaded; ``workers_kept``: whoever replaces them is at work;
-    ``store``: it would let a change in.
+    ``store``: it would let a change in. ``warnings``: sentences about what works but needs a person's attention.
     """
 
     mqtt: MqttHealth
@@ -30,6 +30,7 @@ class Health:
     workers_kept: bool
     store: bool
     known_faces: Progress
+    warnings: tuple[str, ...] = ()
 
     @property
     def live(self) -> bool:

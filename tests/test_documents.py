@@ -215,7 +215,8 @@ def test_live_and_ready_are_views_of_one_object(
 ) -> None:
     """A broker that is away is no reason to be restarted."""
     progress = Progress(3, 4, 2, ("Bob/1.jpg: no face",), True)
-    health = Health(MqttHealth(True, True, True), 1, 2, workers_kept=True, store=True, known_faces=progress)
+    warning = "the backups cannot be rewritten"
+    health = Health(MqttHealth(True, True, True), 1, 2, True, True, known_faces=progress, warnings=(warning,))
     health = dataclasses.replace(health, **changes)
     assert (health.ready, health.live) == (ready, live)
     assert write_health(health) == {
@@ -227,6 +228,7 @@ def test_live_and_ready_are_views_of_one_object(
         "store": "writable",
         "workers": {"ready": 1, "of": 2},
         "known_faces": {"done": 3, "of": 4, "people": 2, "skipped": ("Bob/1.jpg: no face",)},
+        "warnings": (warning,),
         **told,
     }
 
