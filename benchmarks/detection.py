@@ -37,7 +37,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.engines import MAX_PIXELS, ROOT, engine
+from benchmarks.engines import LIMITS, ROOT, engine
 from gateway.model import Box, Search
 from gateway.vision import detector as our_detector
 from gateway.vision.decode import Picture, decode
@@ -289,7 +289,7 @@ def clip(folder: Path) -> Iterator[Sample]:
 
 
 def _load(path: Path) -> Picture:
-    return decode(path.read_bytes(), MAX_PIXELS)
+    return decode(path.read_bytes(), LIMITS)
 
 
 SETS: Mapping[str, tuple[str, Callable[[Path], Iterator[Sample]]]] = {

@@ -34,7 +34,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.engines import MAX_PIXELS, ROOT, engine
+from benchmarks.engines import LIMITS, ROOT, engine
 from benchmarks.peak import peak_share
 from benchmarks.rolls import roll
 from gateway.model import Look, Search
@@ -101,7 +101,7 @@ def facegate(ours: Engine, min_face: int) -> Namer:
 
     def names(picture: bytes) -> list[str]:
         found = []
-        for face in look(picture, ours, Look(Search(min_face)), MAX_PIXELS).faces:
+        for face in look(picture, ours, Look(Search(min_face)), LIMITS).faces:
             assert face.descriptor is not None
             judgement = decision.identify(gallery.nearest(face.descriptor, limits))
             found.append(judgement.person.name if judgement.person else judgement.verdict)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.model import EngineName
+from gateway.model import EngineName, PictureLimits
 from gateway.vision.converted import convert, folder_for
 from gateway.vision.engine import Engine, open_engine
 from gateway.vision.options import EngineOptions
 
 ROOT = Path(__file__).resolve().parent.parent
-MAX_PIXELS = 25_000_000
+LIMITS = PictureLimits()
 
 
 def engine(name: EngineName = "facegate") -> Engine:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.engines import MAX_PIXELS, engine
+from benchmarks.engines import LIMITS, engine
 from gateway.config import WorkerSettings
 from gateway.errors import GatewayError
 from gateway.model import Descriptor, Look, Purpose
@@ -147,7 +147,7 @@ def _stock_sees(data: bytes) -> Descriptor | None:
 
 def _facegate_sees(data: bytes, purpose: Purpose = "stream") -> Descriptor | None:
     try:
-        seen = look(data, _engine(), Look(descriptors=purpose), MAX_PIXELS)
+        seen = look(data, _engine(), Look(descriptors=purpose), LIMITS)
     except GatewayError as error:
         click.echo(f"ours cannot read a picture: {error}", err=True)
         return None

@@ -15,6 +15,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.model import PictureLimits
 from gateway.vision.decode import Picture, decode
 from gateway.vision.dlibfile import read_detector
 from gateway.vision.graphs import BLOCK, detector_graph
@@ -38,7 +39,7 @@ def variants(picture: Picture) -> Iterator[Picture]:
 
 def canvases(paths: list[Path]) -> Iterator[NDArray[np.float32]]:
     for path in paths:
-        for picture in variants(decode(path.read_bytes(), 25_000_000)):
+        for picture in variants(decode(path.read_bytes(), PictureLimits())):
             for min_face in MIN_FACES:
                 for canvas in plan(picture.shape[1], picture.shape[0], min_face).draw(picture):
                     yield canvas.astype(np.float32).reshape(1, canvas.shape[0], -1, 3 * BLOCK)

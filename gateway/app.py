@@ -203,7 +203,7 @@ def engine_options(settings: Settings) -> EngineOptions:
 
 
 def open_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, workers: int) -> Pool:
-    options = WorkerOptions(engine, settings.limits.pixels, settings.workers.picture_s)
+    options = WorkerOptions(engine, settings.limits.picture, settings.workers.picture_s)
     queue = FairQueue(settings.workers.queue, settings.workers.queue_per_camera, metrics)
     start = partial(Worker, worker_command(options))
     return Pool(start, queue, metrics, workers=workers, picture_s=settings.workers.picture_s)
@@ -218,6 +218,6 @@ def _info(settings: Settings) -> dict[str, Any]:
         "host": socket.gethostname(),
         "engine": settings.engine,
         "operations": [operation.value for operation in settings.operations],
-        "limits": {"bytes": limits.bytes, "pixels": limits.pixels, "request_s": limits.request_s},
+        "limits": {"bytes": limits.bytes, "pixels": limits.pixels, "side": limits.side, "request_s": limits.request_s},
         "models": {role: digest for role, (_, digest) in FILES.items()},
     }

@@ -24,6 +24,7 @@ from gateway.model import (
     DetectorPrecision,
     EngineName,
     Operation,
+    PictureLimits,
     Search,
 )
 
@@ -107,7 +108,12 @@ class UploadSettings(_Section):
 class LimitSettings(_Section):
     bytes: int = Field(default=10_000_000, ge=1_000)
     pixels: int = Field(default=25_000_000, ge=10_000, le=150_000_000)
+    side: int = Field(default=16_384, ge=100, le=65_535)
     request_s: Seconds = 60
+
+    @property
+    def picture(self) -> PictureLimits:
+        return PictureLimits(self.pixels, self.side)
 
     @property
     def message_bytes(self) -> int:

@@ -53,6 +53,14 @@ MAX_NAME = 100
 RESERVED_CAMERAS = frozenset({"bridge"})
 
 
+@dataclass(frozen=True, slots=True)
+class PictureLimits:
+    """The largest picture that is decoded: ``pixels`` in all, ``side`` the pixels of its longer side."""
+
+    pixels: int = 25_000_000
+    side: int = 16_384
+
+
 class Operation(str, Enum):
     """What can be asked for; the values are the words of both wires."""
 

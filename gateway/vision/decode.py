@@ -15,6 +15,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from gateway.errors import BadImage, GatewayError, TooLarge, Unsupported
+from gateway.model import PictureLimits
 
 Picture = NDArray[np.uint8]
 """Shape (height, width, 3), uint8, in the order red, green, blue; upright."""
@@ -28,7 +29,7 @@ _SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 """The marker, its length and its number of colours: the marker alone turns up in films that phones append."""
 
 
-def decode(data: bytes, max_pixels: int) -> Picture:
+def decode(data: bytes, limits: PictureLimits) -> Picture:
     """Alpha is ignored, grey and palette and CMYK become RGB, of several pictures in one file the first counts.
 
     Raises BadImage, TooLarge, Unsupported (more than 8 bits a channel); whatever has limits is checked before
@@ -40,21 +41,24 @@ def decode(data: bytes, max_pixels: int) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged EXIF, of palettes with alpha: the pixels are what counts
             with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                _check(image, data, max_pixels)
+                _check(image, data, limits)
                 return _upright(_pixels(image, data), image.getexif().get(PIL.ExifTags.Base.Orientation))
     except GatewayError:
         raise
     except PIL.Image.DecompressionBombError:
-        raise TooLarge(f"the picture has more than {max_pixels} pixels") from None
+        raise TooLarge(f"the picture has more than {limits.pixels} pixels") from None
     except PIL.UnidentifiedImageError:
         raise BadImage("the bytes are no JPEG, PNG or WebP picture") from None
     except Exception as error:  # a decoder fed with arbitrary bytes may raise nearly anything
         raise BadImage(f"the picture cannot be decoded: {error}") from error
 
 
-def _check(image: PIL.Image.Image, data: bytes, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        raise TooLarge(f"the picture has {image.width} x {image.height} pixels, more than {max_pixels}")
+def _check(image: PIL.Image.Image, data: bytes, limits: PictureLimits) -> None:
+    size = f"{image.width} x {image.height} pixels"
+    if image.width * image.height > limits.pixels:
+        raise TooLarge(f"the picture has {size}, more than {limits.pixels}: send it smaller")
+    if max(image.size) > limits.side:
+        raise TooLarge(f"the picture has {size}: a side may have up to {limits.side}: send it smaller")
     # Pillow reads 16-bit grey as such, and of 16-bit colours keeps half: that shows in how it unpacks them alone.
     if image.mode.startswith(("I", "F")) or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())):
         raise Unsupported("the picture has more than 8 bits a channel")

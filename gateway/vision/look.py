@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.metrics import Stopwatch
-from gateway.model import Box, Descriptor, FoundFace, Image, LandmarkCount, Landmarks, Look, Points, Seen
+from gateway.model import Box, Descriptor, FoundFace, Image, LandmarkCount, Landmarks, Look, PictureLimits, Points, Seen
 from gateway.vision.align import CHIP, crop, cut, groups_5, pack, unpack
 from gateway.vision.decode import Picture, decode
 from gateway.vision.engine import Engine
@@ -13,10 +13,10 @@ from gateway.vision.quality import quality
 from gateway.vision.regions import search
 
 
-def look(data: bytes, engine: Engine, wanted: Look, max_pixels: int) -> Seen:
+def look(data: bytes, engine: Engine, wanted: Look, limits: PictureLimits) -> Seen:
     """Raises BadImage, TooLarge or Unsupported if ``data`` is no picture that can be looked at."""
     clock = Stopwatch()
-    picture = decode(data, max_pixels)
+    picture = decode(data, limits)
     clock.lap("decode")
     boxes = search(picture, wanted.search, engine.detector)
     clock.lap("detect")

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from gateway.model import PictureLimits
 from gateway.vision.options import EngineOptions
 
 
@@ -14,7 +15,7 @@ class WorkerOptions:
     """``picture_s``: the seconds that a picture may take."""
 
     engine: EngineOptions
-    max_pixels: int
+    limits: PictureLimits
     picture_s: float
 
     def write(self) -> str:
@@ -24,4 +25,6 @@ class WorkerOptions:
     def read(cls, words: str) -> WorkerOptions:
         fields = json.loads(words)
         engine = fields.pop("engine")
-        return cls(engine=EngineOptions(**engine | {"models": engine["models"] and Path(engine["models"])}), **fields)
+        limits = PictureLimits(**fields.pop("limits"))
+        models = engine["models"] and Path(engine["models"])
+        return cls(EngineOptions(**engine | {"models": models}), limits, **fields)

@@ -14,6 +14,7 @@ import socket
 import sys
 
 from gateway.errors import GatewayError
+from gateway.model import PictureLimits
 from gateway.vision.engine import Engine, open_engine
 from gateway.vision.work import work
 from gateway.workers.channel import Channel
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> None:
         while True:
             message = channel.receive()
             _end_by_yourself_after(2 * options.picture_s + 10)
-            channel.send(_answer(message, engine, options.max_pixels))
+            channel.send(_answer(message, engine, options.limits))
             signal.alarm(0)
 
 
@@ -43,10 +44,10 @@ def _end_by_yourself_after(seconds: float) -> None:
     signal.alarm(math.ceil(seconds))
 
 
-def _answer(message: dict[str, object], engine: Engine, max_pixels: int) -> dict[str, object]:
+def _answer(message: dict[str, object], engine: Engine, limits: PictureLimits) -> dict[str, object]:
     pictures, task = read_job(message)
     try:
-        return write_report([work(picture, engine, task, max_pixels) for picture in pictures])
+        return write_report([work(picture, engine, task, limits) for picture in pictures])
     except GatewayError as error:
         return write_failure(error)
     except Exception:  # the one broad boundary: a picture that upsets the engine must not end the worker

@@ -262,7 +262,7 @@ def test_the_bridge_tells_that_it_is_there_and_what_it_can(client: Client) -> No
     info = told["info"].json
     assert info["engine"] == "facegate"
     assert info["operations"] == ["face_rec", "face_match", "verify", "detect"]
-    assert info["limits"] == {"bytes": 10_000_000, "pixels": 25_000_000, "request_s": 60}
+    assert info["limits"] == {"bytes": 10_000_000, "pixels": 25_000_000, "side": 16_384, "request_s": 60}
     assert all(len(digest) == 64 for digest in info["models"].values())
 
 

@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from gateway.errors import BadImage, StartError
-from gateway.model import Box, Purpose
+from gateway.model import Box, PictureLimits, Purpose
 from gateway.vision.align import CHIP, PADDINGS, Aligner, Predictor68, cut, groups_5, pack, unpack
 from gateway.vision.decode import Picture, decode
 from gateway.vision.models import FILES, model_file
@@ -27,7 +27,7 @@ FACES = {
 
 @pytest.fixture(scope="module", params=FACES)
 def face(request: pytest.FixtureRequest) -> tuple[Picture, Box]:
-    return decode(frame(request.param), 25_000_000), FACES[request.param]
+    return decode(frame(request.param), PictureLimits()), FACES[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_more_padding_shows_more(aligner: Aligner, face: tuple[Picture, Box]) ->
 @pytest.mark.parametrize("box", [Box(-40, -40, 90, 90), Box(800, 400, 900, 500), Box(2000, 2000, 2100, 2100)])
 def test_a_face_out_of_the_picture_has_chips_all_the_same(aligner: Aligner, box: Box) -> None:
     """Black where nothing is."""
-    picture = decode(frame("obama_1"), 25_000_000)
+    picture = decode(frame("obama_1"), PictureLimits())
     chips = cut(picture, aligner.points(picture, box), "enrolment")
     assert chips.shape == (3, 150, 150, 3)
     assert (chips == 0).any()
@@ -104,7 +104,7 @@ def test_a_face_out_of_the_picture_has_chips_all_the_same(aligner: Aligner, box:
 def test_points_far_away_are_exact(aligner: Aligner) -> None:
     """They are kept as single precision, which has room for the widest picture."""
     picture = np.zeros((200, 65_500, 3), np.uint8)
-    picture[20:184, 65_300:65_465] = decode(frame("obama_1"), 25_000_000)[96:260, 386:551]
+    picture[20:184, 65_300:65_465] = decode(frame("obama_1"), PictureLimits())[96:260, 386:551]
     box = Box(65_300, 20, 65_465, 184)
     points = aligner.points(picture, box)
     near = aligner.points(np.ascontiguousarray(picture[:, 65_000:]), box.moved(-65_000, 0))
@@ -190,4 +190,4 @@ def test_the_68_point_model_is_not_opened_before_it_is_asked_for(monkeypatch: py
     lazy = Predictor68()
     monkeypatch.setitem(FILES, "landmarks_68", ("missing.dat", ""))
     with pytest.raises(StartError, match=r"missing\.dat"):
-        lazy.landmarks(decode(frame("obama_1"), 25_000_000), FACES["obama_1"])
+        lazy.landmarks(decode(frame("obama_1"), PictureLimits()), FACES["obama_1"])

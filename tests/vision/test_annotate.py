@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gateway.errors import Unsupported
-from gateway.model import Box, Landmarks, Mark
+from gateway.model import Box, Landmarks, Mark, PictureLimits
 from gateway.vision.annotate import KNOWN, MIN_TEXT, UNKNOWN, annotate, legible
 from gateway.vision.decode import Picture, decode
 from gateway.vision.models import model_file
@@ -85,12 +85,12 @@ def test_the_picture_that_was_given_stays_as_it_is() -> None:
 
 
 def test_without_marks_the_picture_is_only_encoded() -> None:
-    picture = decode(frame("obama_1"), 25_000_000)
+    picture = decode(frame("obama_1"), PictureLimits())
     assert np.abs(drawn(picture).astype(int) - picture).mean() < 4
 
 
 def test_a_crop_that_is_not_contiguous_is_drawn_too() -> None:
-    picture = decode(frame("obama_1"), 25_000_000)[:, ::-1][10:300:2, 5:400]
+    picture = decode(frame("obama_1"), PictureLimits())[:, ::-1][10:300:2, 5:400]
     assert changed(picture, Mark(BOX, "Ann", True)).any()
 
 
@@ -151,7 +151,7 @@ def test_a_line_leads_through_a_group_and_not_to_the_next() -> None:
 
 
 def test_the_68_points_of_a_face_are_drawn() -> None:
-    picture = decode(frame("obama_1"), 25_000_000)
+    picture = decode(frame("obama_1"), PictureLimits())
     predictor = dlib.shape_predictor(str(model_file("landmarks_68")))
     points = [(point.x, point.y) for point in predictor(picture, dlib.rectangle(390, 116, 545, 270)).parts()]
     shown = changed(picture, Mark(Box(390, 116, 545, 270), "", True, {"chin": points[:17], "others": points[17:]}))

@@ -15,11 +15,12 @@ import simplejpeg
 from PIL.Image import Transpose
 
 from gateway.errors import BadImage, TooLarge, Unsupported
+from gateway.model import PictureLimits
 from gateway.vision.decode import MAX_SCANS, Picture, decode
 from tests.examples import encoded, png
 from tests.support import FRAMES, frame
 
-MAX_PIXELS = 25_000_000
+LIMITS = PictureLimits()
 ORIENTATION = 0x0112
 STORED = {
     1: None,
@@ -84,7 +85,7 @@ def jpeg_of_scans(scans: int) -> bytes:
 
 
 def read(data: bytes) -> Picture:
-    return decode(data, MAX_PIXELS)
+    return decode(data, LIMITS)
 
 
 def read_by_pillow(data: bytes) -> Picture:
@@ -215,7 +216,7 @@ def test_more_than_8_bits_a_channel_are_unsupported(color_type: int, channels: i
         read(png(2, 2, depth=16, color_type=color_type, rows=rows))
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (1, 65_500), (65_500, 1)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (1, 16_384), (16_384, 1)])
 def test_a_picture_may_be_a_line(size: tuple[int, int]) -> None:
     width, height = size
     assert read(encoded(PIL.Image.new("RGB", size), "JPEG")).shape == (height, width, 3)
@@ -231,7 +232,7 @@ def test_a_picture_without_extent_is_refused(size: tuple[int, int], claiming: Ca
 @pytest.mark.parametrize("size", [(65_535, 1), (1, 65_535)])
 def test_a_jpeg_larger_than_its_decoders_allow_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(BadImage):
-        read(jpeg_claiming(*size))
+        decode(jpeg_claiming(*size), PictureLimits(side=65_535))
 
 
 @pytest.mark.parametrize("size", [(5_001, 5_000), (13_000, 13_000), (50_000, 50_000), (2**31 - 1, 2**31 - 1)])
@@ -287,9 +288,26 @@ def test_what_follows_a_picture_has_no_scans() -> None:
 
 def test_the_limit_itself_is_allowed() -> None:
     picture = encoded(PIL.Image.new("RGB", (100, 100)), "PNG")
-    assert decode(picture, 10_000).shape == (100, 100, 3)
+    assert decode(picture, PictureLimits(10_000)).shape == (100, 100, 3)
     with pytest.raises(TooLarge, match="100 x 100 pixels, more than 9999"):
-        decode(picture, 9_999)
+        decode(picture, PictureLimits(9_999))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("size", [(101, 5), (5, 101)])
+def test_a_side_may_be_as_long_as_the_limit_says(size: tuple[int, int], kind: str) -> None:
+    picture = encoded(PIL.Image.new("RGB", size), kind)
+    assert decode(picture, PictureLimits(side=101)).shape == (size[1], size[0], 3)
+    with pytest.raises(TooLarge, match=f"{size[0]} x {size[1]} pixels: a side may have up to 100"):
+        decode(picture, PictureLimits(side=100))
+
+
+@pytest.mark.parametrize("claiming", [png, jpeg_claiming])
+@pytest.mark.parametrize("size", [(1, 16_385), (16_385, 1), (1, 65_500), (65_500, 1)])
+def test_a_long_line_is_refused_from_its_header(size: tuple[int, int], claiming: Callable[[int, int], bytes]) -> None:
+    """Regression: a PNG of 1 x 25,000,000 pixels took a worker to 991 MB."""
+    with pytest.raises(TooLarge, match="up to 16384"):
+        read(claiming(*size))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gateway.model import Box
+from gateway.model import Box, PictureLimits
 from gateway.vision.decode import Picture, decode
 from gateway.vision.detector import SAME_FACE, CnnDetector, suppress
 from gateway.vision.networks import open_detector
@@ -25,13 +25,13 @@ def detector(models: Path) -> CnnDetector:
 
 @pytest.fixture(scope="module")
 def obama() -> Picture:
-    return decode(frame("obama_1"), 25_000_000)
+    return decode(frame("obama_1"), PictureLimits())
 
 
 @cache
 def face(size: int) -> Picture:
     """A head and what is about it, twice the size of the face, which is in the middle."""
-    part = decode(frame("obama_1"), 25_000_000)[14:342, 304:632]
+    part = decode(frame("obama_1"), PictureLimits())[14:342, 304:632]
     return cv2.resize(part, (2 * size, 2 * size), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
@@ -117,7 +117,7 @@ def test_the_most_certain_comes_first(detector: CnnDetector) -> None:
 @pytest.mark.parametrize("min_face", [40, 56, 80, 120])
 def test_a_face_is_found_whatever_the_smallest(detector: CnnDetector, name: str, min_face: int) -> None:
     """On the first look, or on a closer one."""
-    assert len(detector.detect(decode(frame(name), 25_000_000), min_face)) == 1
+    assert len(detector.detect(decode(frame(name), PictureLimits()), min_face)) == 1
 
 
 @pytest.mark.parametrize("min_face", [40, 56, 80, 110])
@@ -154,7 +154,7 @@ def test_a_face_hardly_to_be_seen_is_found(detector: CnnDetector) -> None:
 
 
 def test_a_picture_of_nobody_has_no_faces(detector: CnnDetector) -> None:
-    assert detector.detect(decode(frame("empty_1"), 25_000_000), 56) == []
+    assert detector.detect(decode(frame("empty_1"), PictureLimits()), 56) == []
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_noise_is_no_face(detector: CnnDetector) -> None:
 def test_the_same_picture_has_always_the_same_faces(detector: CnnDetector, models: Path, obama: Picture) -> None:
     """Whatever was looked at before, and in a process of its own."""
     first = detector.find(obama, 56)
-    detector.find(decode(frame("biden_1"), 25_000_000), 56)
+    detector.find(decode(frame("biden_1"), PictureLimits()), 56)
     assert detector.find(obama, 56) == first
     assert open_detector(models, "int8").find(obama, 56) == first
 

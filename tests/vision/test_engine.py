@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gateway.model import PictureLimits
 from gateway.vision.align import cut
 from gateway.vision.decode import Picture, decode
 from gateway.vision.engine import Engine, open_engine
@@ -22,7 +23,7 @@ def either(request: pytest.FixtureRequest, models: Path) -> Engine:
 @pytest.fixture(scope="module")
 def portrait() -> Picture:
     """Small: dlib's CNN takes seconds for a whole frame."""
-    return np.ascontiguousarray(decode(frame("obama_1"), 25_000_000)[60:330, 330:600])
+    return np.ascontiguousarray(decode(frame("obama_1"), PictureLimits())[60:330, 330:600])
 
 
 def test_every_engine_finds_points_out_and_describes_a_face(either: Engine, portrait: Picture) -> None:

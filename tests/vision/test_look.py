@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from gateway.errors import BadImage, TooLarge
-from gateway.model import Box, FoundFace, Image, Look, Search
+from gateway.model import Box, FoundFace, Image, Look, PictureLimits, Search
 from gateway.vision.align import unpack
 from gateway.vision.decode import decode
 from gateway.vision.engine import Engine, open_engine
@@ -17,7 +17,7 @@ from gateway.vision.options import EngineOptions
 from tests.examples import encoded
 from tests.support import frame
 
-MAX_PIXELS = 25_000_000
+LIMITS = PictureLimits()
 
 
 def part(left: int, top: int, right: int, bottom: int) -> bytes:
@@ -37,12 +37,12 @@ def either(request: pytest.FixtureRequest) -> Engine:
 
 
 def sole(data: bytes, engine: Engine, wanted: Look) -> FoundFace:
-    return look(data, engine, wanted, MAX_PIXELS).sole_face()
+    return look(data, engine, wanted, LIMITS).sole_face()
 
 
 def test_a_face_is_found_and_described(either: Engine) -> None:
     data = PORTRAIT
-    seen = look(data, either, Look(), MAX_PIXELS)
+    seen = look(data, either, Look(), LIMITS)
     (face,) = seen.faces
     assert seen.image == Image(320, 290, len(data))
     assert face.descriptor is not None
@@ -54,7 +54,7 @@ def test_a_face_is_found_and_described(either: Engine) -> None:
 
 
 def test_only_what_is_wanted_is_made(either: Engine) -> None:
-    seen = look(PORTRAIT, either, Look(descriptors=None), MAX_PIXELS)
+    seen = look(PORTRAIT, either, Look(descriptors=None), LIMITS)
     assert [(face.descriptor, face.landmarks, face.chips) for face in seen.faces] == [(None, None, None)]
     assert list(seen.timing) == ["decode", "detect", "align", "details"]
 
@@ -90,10 +90,10 @@ def again_alike(engine: Engine, data: bytes) -> None:
 
 def test_who_needs_one_face_is_spared_the_description_of_many(either: Engine) -> None:
     """A collage of a thousand faces would take gigabytes, and be refused in the end."""
-    two = np.hstack([decode(PORTRAIT, MAX_PIXELS)] * 2)
+    two = np.hstack([decode(PORTRAIT, LIMITS)] * 2)
     data = encoded(PIL.Image.fromarray(two), "PNG")
     for sole in (True, False):
-        faces = look(data, either, Look(descriptors="enrolment", sole=sole), MAX_PIXELS).faces
+        faces = look(data, either, Look(descriptors="enrolment", sole=sole), LIMITS).faces
         assert len(faces) == 2
         assert all((face.descriptor is None) == sole for face in faces)
 
@@ -139,13 +139,13 @@ def test_the_68_point_model_is_loaded_for_68_points_alone(models: Path) -> None:
     """And then once: it takes 100 MB, and a second."""
     engine = open_engine(EngineOptions("facegate", models))
     for wanted in (Look(), Look(landmarks=5), Look(descriptors="enrolment", landmarks=5)):
-        look(PORTRAIT, engine, wanted, MAX_PIXELS)
-    look(frame("empty_1"), engine, Look(landmarks=68), MAX_PIXELS)
+        look(PORTRAIT, engine, wanted, LIMITS)
+    look(frame("empty_1"), engine, Look(landmarks=68), LIMITS)
     assert engine.predictor_68._predictor is None
-    look(PORTRAIT, engine, Look(landmarks=68), MAX_PIXELS)
+    look(PORTRAIT, engine, Look(landmarks=68), LIMITS)
     loaded = engine.predictor_68._predictor
     assert loaded is not None
-    look(PORTRAIT, engine, Look(landmarks=68), MAX_PIXELS)
+    look(PORTRAIT, engine, Look(landmarks=68), LIMITS)
     assert engine.predictor_68._predictor is loaded
 
 
@@ -155,7 +155,7 @@ def test_the_68_point_model_is_loaded_for_68_points_alone(models: Path) -> None:
 def test_boxes_lie_within_the_picture_also_of_faces_that_do_not(
     facegate: Engine, edges: tuple[int, int, int, int]
 ) -> None:
-    seen = look(part(*edges), facegate, Look(landmarks=5), MAX_PIXELS)
+    seen = look(part(*edges), facegate, Look(landmarks=5), LIMITS)
     assert seen.faces
     for face in seen.faces:
         assert face.box.within(seen.image.width, seen.image.height) == face.box
@@ -165,10 +165,10 @@ def test_boxes_lie_within_the_picture_also_of_faces_that_do_not(
 
 def test_only_faces_that_count_are_described(facegate: Engine) -> None:
     left = (((0, 0), (0.2, 0), (0.2, 1), (0, 1)),)
-    assert look(PORTRAIT, facegate, Look(Search(only=left)), MAX_PIXELS).faces == ()
-    assert len(look(PORTRAIT, facegate, Look(Search(never=left)), MAX_PIXELS).faces) == 1
-    assert look(PORTRAIT, facegate, Look(Search(min_face=300)), MAX_PIXELS).faces == ()
-    assert look(PORTRAIT, facegate, Look(Search(max_face=60)), MAX_PIXELS).faces == ()
+    assert look(PORTRAIT, facegate, Look(Search(only=left)), LIMITS).faces == ()
+    assert len(look(PORTRAIT, facegate, Look(Search(never=left)), LIMITS).faces) == 1
+    assert look(PORTRAIT, facegate, Look(Search(min_face=300)), LIMITS).faces == ()
+    assert look(PORTRAIT, facegate, Look(Search(max_face=60)), LIMITS).faces == ()
 
 
 def test_a_large_picture_is_the_same_person(either: Engine) -> None:
@@ -187,7 +187,7 @@ def test_a_large_picture_is_the_same_person(either: Engine) -> None:
 
 def test_a_picture_of_nobody_has_no_faces(either: Engine) -> None:
     for wanted in (Look(landmarks=68), Look(descriptors="enrolment"), Look(descriptors=None)):
-        assert look(part(0, 0, 300, 300), either, wanted, MAX_PIXELS).faces == ()
+        assert look(part(0, 0, 300, 300), either, wanted, LIMITS).faces == ()
 
 
 def test_a_picture_stored_lying_is_seen_upright(either: Engine) -> None:
@@ -196,8 +196,8 @@ def test_a_picture_stored_lying_is_seen_upright(either: Engine) -> None:
         exif = PIL.Image.Exif()
         exif[0x0112] = 6
         lying = encoded(image.transpose(PIL.Image.Transpose.ROTATE_90), "PNG", exif=exif)
-    upright = either.detector.detect(decode(PORTRAIT, MAX_PIXELS), 56, None)
-    seen = look(lying, either, Look(descriptors=None), MAX_PIXELS)
+    upright = either.detector.detect(decode(PORTRAIT, LIMITS), 56, None)
+    seen = look(lying, either, Look(descriptors=None), LIMITS)
     assert seen.image == Image(320, 290, len(lying))
     assert [face.box for face in seen.faces] == upright
 
@@ -205,12 +205,14 @@ def test_a_picture_stored_lying_is_seen_upright(either: Engine) -> None:
 def test_grey_is_good_enough_for_a_face(either: Engine) -> None:
     with PIL.Image.open(io.BytesIO(PORTRAIT)) as image:
         grey = encoded(image.convert("L"), "JPEG")
-    assert len(look(grey, either, Look(descriptors=None), MAX_PIXELS).faces) == 1
+    assert len(look(grey, either, Look(descriptors=None), LIMITS).faces) == 1
 
 
-@pytest.mark.parametrize(("data", "pixels", "error"), [(b"", MAX_PIXELS, BadImage), (frame("obama_1"), 1000, TooLarge)])
+@pytest.mark.parametrize(
+    ("data", "limits", "error"), [(b"", LIMITS, BadImage), (frame("obama_1"), PictureLimits(1000), TooLarge)]
+)
 def test_what_cannot_be_looked_at_is_refused(
-    facegate: Engine, data: bytes, pixels: int, error: type[Exception]
+    facegate: Engine, data: bytes, limits: PictureLimits, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        look(data, facegate, Look(), pixels)
+        look(data, facegate, Look(), limits)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gateway.model import DetectorPrecision
+from gateway.model import DetectorPrecision, PictureLimits
 from gateway.vision.align import Aligner, cut
 from gateway.vision.decode import Picture, decode
 from gateway.vision.models import model_file
@@ -25,7 +25,7 @@ def faces(models: Path) -> list[Picture]:
     detector, aligner = open_detector(models, "f32"), Aligner(model_file("landmarks_5"))
     found = []
     for name in ("obama_1", "obama_2", "stranger_1"):
-        picture = decode(frame(name), 25_000_000)
+        picture = decode(frame(name), PictureLimits())
         (box,) = detector.detect(picture, 80)
         found.append(cut(picture, aligner.points(picture, box), "enrolment"))
     return found
@@ -83,11 +83,13 @@ def test_two_pictures_of_one_person_are_more_alike_than_those_of_two(
 
 @pytest.mark.parametrize("precision", ["auto", "int8", "bf16", "f32"])
 def test_a_detector_of_any_precision_finds_a_face(models: Path, precision: DetectorPrecision) -> None:
-    (box,) = open_detector(models, precision).detect(decode(frame("obama_1"), 25_000_000)[40:340, 320:620], 80)
+    (box,) = open_detector(models, precision).detect(decode(frame("obama_1"), PictureLimits())[40:340, 320:620], 80)
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((66, 56, 231, 220), abs=30)
 
 
 def test_by_itself_a_detector_computes_in_what_the_processor_is_fast_at(models: Path) -> None:
-    found = open_detector(models, "auto").find(decode(frame("obama_1"), 25_000_000), 80)
-    fast = open_detector(models, "int8" if has_fast_int8() else "f32").find(decode(frame("obama_1"), 25_000_000), 80)
+    found = open_detector(models, "auto").find(decode(frame("obama_1"), PictureLimits()), 80)
+    fast = open_detector(models, "int8" if has_fast_int8() else "f32").find(
+        decode(frame("obama_1"), PictureLimits()), 80
+    )
     assert found == fast

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gateway.model import Box, DetectorPrecision
+from gateway.model import Box, DetectorPrecision, PictureLimits
 from gateway.vision.align import Aligner, cut
 from gateway.vision.decode import Picture, decode
 from gateway.vision.detector import suppress
@@ -73,7 +73,7 @@ SURE, FAINT = 0.9, 0.3
 def read(path: Path) -> Picture:
     if SHARED in path.parents and not SHARED.is_dir():
         pytest.skip(f"{path.name} is not here: {SHARED.name} beside the project is absent")
-    return decode(path.read_bytes(), 25_000_000)
+    return decode(path.read_bytes(), PictureLimits())
 
 
 def name_of(path: object) -> str:
@@ -308,7 +308,7 @@ from gateway.vision.runtime import Graph
 
 graph, out, scores = Graph(Path(sys.argv[1]), "f32"), sys.argv[2], []
 for path in sys.argv[3:]:
-    picture = decode(Path(path).read_bytes(), 25_000_000)
+    picture = decode(Path(path).read_bytes(), PictureLimits())
     for canvas in plan(picture.shape[1], picture.shape[0], 80).draw(picture):
         scores.append(graph.run(canvas.reshape(1, canvas.shape[0], -1, 3 * BLOCK)).ravel())
 np.save(out, np.concatenate(scores))

@@ -15,7 +15,7 @@ import PIL.ImageFilter
 import pytest
 from numpy.typing import NDArray
 
-from gateway.model import Box, Points, Quality
+from gateway.model import Box, PictureLimits, Points, Quality
 from gateway.vision.decode import Picture, decode
 from gateway.vision.models import model_file
 from gateway.vision.quality import quality
@@ -33,7 +33,7 @@ def predictor() -> Any:
 
 @cache
 def read(path: Path) -> Picture:
-    return decode(path.read_bytes(), 25_000_000)
+    return decode(path.read_bytes(), PictureLimits())
 
 
 @cache

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gateway.model import Box, Polygon, Search
+from gateway.model import Box, PictureLimits, Polygon, Search
 from gateway.vision.decode import Picture, decode
 from gateway.vision.engine import Engine
 from gateway.vision.regions import MARGIN, _within, search
@@ -176,7 +176,7 @@ def test_boxes_are_those_of_the_whole_picture() -> None:
 )
 def test_a_face_is_found_in_a_part_as_in_the_whole(facegate: Engine, only: Polygon) -> None:
     """On levels of other sizes, so that it may be framed a little otherwise."""
-    picture = decode(frame("obama_1"), 25_000_000)
+    picture = decode(frame("obama_1"), PictureLimits())
     (whole,) = search(picture, Search(), facegate.detector)
     (part,) = search(picture, Search(only=(only,)), facegate.detector)
     for edge in ("left", "top", "right", "bottom"):
@@ -187,7 +187,7 @@ RIGHT: Polygon = ((0.5, 0), (1, 0), (1, 1), (0.5, 1))
 
 
 def test_a_face_elsewhere_does_not_count(facegate: Engine) -> None:
-    picture = decode(frame("obama_1"), 25_000_000)
+    picture = decode(frame("obama_1"), PictureLimits())
     assert len(search(picture, Search(only=(RIGHT,)), facegate.detector)) == 1
     assert search(picture, Search(never=(RIGHT,)), facegate.detector) == []
     assert search(picture, Search(only=(((0, 0), (0.3, 0), (0.3, 1), (0, 1)),)), facegate.detector) == []
@@ -204,13 +204,15 @@ def test_dlib_is_shown_a_part_in_memory_of_its_own(engine: Engine, monkeypatch: 
         return []
 
     monkeypatch.setattr(stock.api, "face_locations", face_locations)
-    search(decode(frame("obama_1"), 25_000_000), Search(only=(((0.6, 0.2), (0.9, 0.2), (0.9, 0.5)),)), engine.detector)
+    search(
+        decode(frame("obama_1"), PictureLimits()), Search(only=(((0.6, 0.2), (0.9, 0.2), (0.9, 0.5)),)), engine.detector
+    )
     assert shown == [True]
 
 
 def test_no_face_is_larger_than_the_largest(facegate: Engine) -> None:
     """By its box: the detector may frame it a little smaller where it does not look for larger ones."""
-    picture = decode(frame("obama_1"), 25_000_000)
+    picture = decode(frame("obama_1"), PictureLimits())
     (box,) = search(picture, Search(), facegate.detector)
     side = box.right - box.left
     assert len(search(picture, Search(max_face=side), facegate.detector)) == 1

@@ -8,7 +8,7 @@ import PIL.ImageFile
 import pytest
 
 from gateway.errors import BadImage
-from gateway.model import Box, Descriptor
+from gateway.model import Box, Descriptor, PictureLimits
 from gateway.vision.align import cut
 from gateway.vision.decode import Picture, decode
 from gateway.vision.engine import Engine, open_engine
@@ -22,9 +22,9 @@ SHARED = ["barack_obama/obama_small.jpg", "kit_harington/john2.jpeg"]
 @pytest.fixture(scope="module", params=[*OURS, *SHARED])
 def picture(request: pytest.FixtureRequest) -> Picture:
     if request.param in OURS:
-        return decode(frame(request.param), 25_000_000)
+        return decode(frame(request.param), PictureLimits())
     shared: Path = request.getfixturevalue("shared")
-    return decode((shared / "portraits" / request.param).read_bytes(), 25_000_000)
+    return decode((shared / "portraits" / request.param).read_bytes(), PictureLimits())
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_descriptors_are_face_recognitions_at_unit_length(
 
 def test_of_the_chips_of_a_known_picture_the_middle_one_counts(engine: Engine) -> None:
     """As of a frame there is no other: what is compared is made alike."""
-    picture = decode(frame("obama_1"), 25_000_000)
+    picture = decode(frame("obama_1"), PictureLimits())
     (box,) = detected(engine, picture)
     points = engine.aligner.points(picture, box)
     one, three = engine.embedder.embed([cut(picture, points, "stream"), cut(picture, points, "enrolment")])
@@ -73,7 +73,7 @@ def test_of_the_chips_of_a_known_picture_the_middle_one_counts(engine: Engine) -
 
 
 def test_a_face_at_the_picture_s_edge_is_cut_off_there(engine: Engine) -> None:
-    picture = decode(frame("obama_1"), 25_000_000)[:, 430:]
+    picture = decode(frame("obama_1"), PictureLimits())[:, 430:]
     (box,) = detected(engine, np.ascontiguousarray(picture))
     assert box.left == 0
 
@@ -88,7 +88,7 @@ def test_of_no_faces_there_is_nothing_to_tell(engine: Engine) -> None:
 
 
 def test_the_cnn_is_face_recognitions_too(stock: Any) -> None:
-    picture = np.ascontiguousarray(decode(frame("obama_1"), 25_000_000)[60:330, 330:600])
+    picture = np.ascontiguousarray(decode(frame("obama_1"), PictureLimits())[60:330, 330:600])
     boxes = detected(open_engine(EngineOptions("dlib-cnn")), picture)
     assert len(boxes) == 1
     assert css(boxes) == stock.face_locations(picture, 0, "cnn")
@@ -99,4 +99,4 @@ def test_a_truncated_jpeg_is_refused_although_face_recognition_would_allow_it(en
     assert PIL.ImageFile.LOAD_TRUNCATED_IMAGES is False
     data = frame("obama_1")
     with pytest.raises(BadImage, match="truncated"):
-        decode(data[: len(data) // 2], 25_000_000)
+        decode(data[: len(data) // 2], PictureLimits())

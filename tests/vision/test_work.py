@@ -7,12 +7,12 @@ import PIL.Image
 import pytest
 
 from gateway.errors import BadImage, TooLarge
-from gateway.model import Box, Draw, Image, Look, LookAgain, Mark
+from gateway.model import Box, Draw, Image, Look, LookAgain, Mark, PictureLimits
 from gateway.vision.engine import Engine
 from gateway.vision.work import work
 from tests.support import frame
 
-MAX_PIXELS = 25_000_000
+LIMITS = PictureLimits()
 
 
 @pytest.fixture(scope="module", params=["facegate", "engine"])
@@ -23,12 +23,12 @@ def either(request: pytest.FixtureRequest) -> Engine:
 
 
 def test_a_face_is_looked_at_drawn_and_looked_at_again(either: Engine) -> None:
-    seen = work(frame("obama_1"), either, Look(descriptors="enrolment", landmarks=5, chips=True), MAX_PIXELS)
+    seen = work(frame("obama_1"), either, Look(descriptors="enrolment", landmarks=5, chips=True), LIMITS)
     face = seen.sole_face()
-    drawn = work(frame("obama_1"), either, Draw((Mark(face.box, "Obama", True, face.landmarks),)), MAX_PIXELS)
+    drawn = work(frame("obama_1"), either, Draw((Mark(face.box, "Obama", True, face.landmarks),)), LIMITS)
     assert drawn.drawn
     assert face.chips
-    again = work(face.chips, either, LookAgain(), MAX_PIXELS).sole_face()
+    again = work(face.chips, either, LookAgain(), LIMITS).sole_face()
     assert face.descriptor is not None
     assert again.descriptor is not None
     assert face.descriptor @ again.descriptor > 0.999
@@ -37,7 +37,7 @@ def test_a_face_is_looked_at_drawn_and_looked_at_again(either: Engine) -> None:
 def test_a_drawing_is_a_jpeg_of_the_picture_with_its_marks(facegate: Engine) -> None:
     data = frame("obama_1")
     box = Box(386, 96, 551, 260)
-    plain, marked = (work(data, facegate, Draw(marks), MAX_PIXELS) for marks in ((), (Mark(box, "Obama", True),)))
+    plain, marked = (work(data, facegate, Draw(marks), LIMITS) for marks in ((), (Mark(box, "Obama", True),)))
     assert marked.image == Image(853, 480, len(data))
     assert marked.faces == ()
     assert list(marked.timing) == ["annotate"]
@@ -58,10 +58,10 @@ def read(data: bytes | None) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
 @pytest.mark.parametrize("task", [Look(), LookAgain(), Draw(())])
 def test_what_is_no_picture_is_refused_whatever_is_to_be_done(facegate: Engine, task: Look | LookAgain | Draw) -> None:
     with pytest.raises(BadImage):
-        work(b"no picture", facegate, task, MAX_PIXELS)
+        work(b"no picture", facegate, task, LIMITS)
 
 
 @pytest.mark.parametrize("task", [Look(), Draw(())])
 def test_what_is_too_large_is_refused(facegate: Engine, task: Look | Draw) -> None:
     with pytest.raises(TooLarge):
-        work(frame("obama_1"), facegate, task, 1000)
+        work(frame("obama_1"), facegate, task, PictureLimits(1000))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.model import PictureLimits
 from gateway.vision.options import EngineOptions
 from gateway.workers.options import WorkerOptions
 
@@ -18,18 +19,18 @@ from gateway.workers.options import WorkerOptions
         EngineOptions("dlib-cnn", None, "bf16", "bf16"),
     ],
 )
-@pytest.mark.parametrize(("pixels", "seconds"), [(25_000_000, 30.0), (1, 0.5)])
-def test_options_arrive_as_they_were(engine: EngineOptions, pixels: int, seconds: float) -> None:
-    options = WorkerOptions(engine, pixels, seconds)
+@pytest.mark.parametrize(("limits", "seconds"), [(PictureLimits(), 30.0), (PictureLimits(1, 2), 0.5)])
+def test_options_arrive_as_they_were(engine: EngineOptions, limits: PictureLimits, seconds: float) -> None:
+    options = WorkerOptions(engine, limits, seconds)
     assert WorkerOptions.read(options.write()) == options
 
 
 def test_they_are_one_argument_on_a_command_line() -> None:
-    words = WorkerOptions(EngineOptions("facegate", Path("models")), 1000, 30).write()
+    words = WorkerOptions(EngineOptions("facegate", Path("models")), PictureLimits(1000, 200), 30).write()
     assert "\0" not in words
     assert json.loads(words) == {
         "engine": {"name": "facegate", "models": "models", "detector": "auto", "descriptor": "auto"},
-        "max_pixels": 1000,
+        "limits": {"pixels": 1000, "side": 200},
         "picture_s": 30,
     }
 

@@ -19,7 +19,7 @@ import pytest
 
 from gateway.errors import BadImage, Busy, Expired, GatewayError, StartError, Timeout
 from gateway.metrics import Metrics
-from gateway.model import Box, Draw, FoundFace, LandmarkCount, Look, LookAgain, Mark, Task
+from gateway.model import Box, Draw, FoundFace, LandmarkCount, Look, LookAgain, Mark, PictureLimits, Task
 from gateway.vision.options import EngineOptions
 from gateway.workers.options import WorkerOptions
 from gateway.workers.pool import Pool
@@ -44,7 +44,7 @@ def running_pool(command: Sequence[str], *, workers: int = 2, picture_s: float =
 
 
 def our_engine() -> list[str]:
-    return worker_command(WorkerOptions(EngineOptions("facegate", models()), 25_000_000, 30))
+    return worker_command(WorkerOptions(EngineOptions("facegate", models()), PictureLimits(), 30))
 
 
 FIND = Look(descriptors=None)
