@@ -27,6 +27,7 @@ from gateway.mqtt.client import Identity, MqttDoor
 from gateway.people.known_faces import KnownFaces
 from gateway.people.opening import open_known, open_unknowns
 from gateway.rest.app import create_app
+from gateway.rest.cross_site import machine_names
 from gateway.rest.server import RestServer
 from gateway.service import Service
 from gateway.supervisor import Supervisor
@@ -96,7 +97,7 @@ class Gateway:
             self.health,
             self.metrics,
             settings.limits,
-            hosts=(settings.rest.host, *settings.rest.hosts),
+            hosts=(settings.rest.host, *settings.rest.hosts, *machine_names()),
         )
         self.rest = RestServer(rest, settings.rest, settings.limits)
         self.supervisor = Supervisor(self.health)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,6 +36,9 @@ Days = Annotated[float, Field(gt=0, le=36_500)]
 Pixels = Annotated[int, Field(ge=20, le=10_000)]
 Coordinate = Annotated[float, Field(ge=0, le=1)]
 Corners = Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(min_length=3, max_length=64)]
+
+HOST_NAME = re.compile(r"[^\s:/@?#*,\[\]]+|\[?[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]?")
+"""A name or an IP address, without scheme and port."""
 
 PREFIX = "FACEGATE_"
 READING = tuple(operation for operation in Operation if operation is not Operation.ENROLL)
@@ -81,6 +85,14 @@ class RestSettings(_Section):
     hosts: tuple[str, ...] = ()
     port: Port = 5001
     threads: int = Field(default=48, ge=1, le=256)
+
+    @field_validator("hosts")
+    @classmethod
+    def _host_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not HOST_NAME.fullmatch(host):
+                raise ValueError(f"{host!r} is not a host name: write the name alone, as pi.local")
+        return hosts
 
 
 class WorkerSettings(_Section):

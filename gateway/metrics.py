@@ -20,6 +20,7 @@ Count = Literal[
     "connections_lost",  # to the broker, of the two
     "sessions_lost",  # the broker did not know us any more when we came back
     "messages_ignored",  # MQTT messages nobody can be answered for: retained, or a topic with no camera in it
+    "cross_site_refused",  # REST requests that may come from a page of another site
     "callback_failures",  # faults of ours while handling an MQTT message; each is logged
     "workers_replaced",  # worker processes that died or were killed
 ]

@@ -14,10 +14,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from gateway.administration import Administer
 from gateway.config import LimitSettings
 from gateway.documents import SCHEMA, Document, write_health
-from gateway.errors import Timeout, going_down
+from gateway.errors import Forbidden, Timeout, going_down
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.model import LandmarkCount, Operation, Reply, Request
+from gateway.rest.cross_site import CrossSiteCheck
 from gateway.rest.people import add_people_routes
 from gateway.rest.problems import add_error_handlers
 from gateway.rest.requestlog import log_request
@@ -43,6 +44,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = limits.message_bytes
     app.config["MAX_FORM_PARTS"] = 16
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
+    _add_cross_site_check(app, CrossSiteCheck(hosts), metrics)
     app.before_request(lambda: log_request(request))
     app.after_request(_tell_timing)
     add_error_handlers(app, metrics)
@@ -68,9 +70,21 @@ def create_app(
         return {"schema": SCHEMA, **document}
 
     add_seed_routes(app, ask)
-    add_people_routes(app, do, hosts)
+    add_people_routes(app, do)
     _add_health_routes(app, health, metrics)
     return app
+
+
+def _add_cross_site_check(app: Flask, cross_site: CrossSiteCheck, metrics: Metrics) -> None:
+    """Check every request, those for unknown paths too, before anything reads its body."""
+
+    @app.before_request
+    def check() -> None:
+        try:
+            cross_site.check(request.method, request.path, dict(request.headers))
+        except Forbidden:
+            metrics.count("cross_site_refused")
+            raise
 
 
 def _add_health_routes(app: Flask, health: Callable[[], Health], metrics: Metrics) -> None:

@@ -1,0 +1,130 @@
+"""The check that refuses requests which a page of another site makes a browser send.
+
+Browsers name the sender in headers that no page can change. Programs that are no browsers send none of these headers,
+and are served by their ``Host`` alone.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from gateway.errors import Forbidden
+
+FORM_PATHS = frozenset({"/", "/face_rec", "/face_match"})
+"""Pages that a link of any site may open."""
+
+DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
+
+MAX_QUOTED = 100
+"""Characters of a header that an error message repeats."""
+
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%[\w.~-]+)?\]|[^\s:@/?#,\\\[\]]+)(?::([0-9]{0,5}))?")
+
+_URL = re.compile(r"(https?)://([^/?#]*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The host and the port of a URL or of a ``Host`` header; ``name`` in lower case, an IPv6 address unbracketed."""
+
+    name: str
+    port: int | None
+
+
+def read_authority(text: str) -> Authority | None:
+    """Return None for a text that is no host with an optional port."""
+    found = _AUTHORITY.fullmatch(text)
+    if found is None:
+        return None
+    name, port = found.groups()
+    return Authority(host_name(name), int(port) if port else None)
+
+
+def host_name(text: str) -> str:
+    """Return a host as headers give it: in lower case and punycode, without brackets and without the final dot."""
+    name = text.strip("[]").lower().removesuffix(".")
+    try:
+        return name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        return name
+
+
+def machine_names() -> tuple[str, ...]:
+    """Return the names by which a household asks for this machine: ``pi``, ``pi.local``, and the full name if set."""
+    full = socket.gethostname()
+    short = full.split(".", 1)[0]
+    return (full, short, f"{short}.local")
+
+
+class CrossSiteCheck:
+    """``hosts``: the names by which this gateway is asked for, beside ``localhost`` and IP addresses."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self._hosts = frozenset({"localhost", *map(host_name, hosts)})
+
+    def check(self, method: str, path: str, headers: Mapping[str, str]) -> None:
+        """Raise Forbidden if the request may come from a page of another site."""
+        host = self._checked_host(headers.get("Host", ""))
+        if _opens_form(method, path, headers):
+            return
+        site = headers.get("Sec-Fetch-Site", "")
+        if site not in ("", "same-origin", "none"):
+            raise Forbidden(f"a page of another site sent this request (Sec-Fetch-Site: {site[:MAX_QUOTED]})")
+        if headers.get("Origin"):
+            _check_sender("Origin", headers["Origin"], host)
+        elif headers.get("Referer") and not site:
+            # Over plain HTTP to another machine browsers send no Sec-Fetch-Site, and with <img> no Origin either.
+            _check_sender("Referer", headers["Referer"], host)
+
+    def _checked_host(self, header: str) -> Authority | None:
+        """Return None where no ``Host`` came: health checks over HTTP/1.0 send none, and every browser sends one.
+
+        A page can point a name of its own to this machine (DNS rebinding); then ``Host`` carries that name.
+        """
+        if not header:
+            return None
+        host = read_authority(header)
+        if host is None:
+            raise Forbidden(f"the Host header {header[:MAX_QUOTED]!r} is not a host name with an optional port")
+        if host.name not in self._hosts and not _is_address(host.name):
+            raise Forbidden(f"host {host.name[:MAX_QUOTED]!r} is not allowed: add it to rest.hosts")
+        return host
+
+
+def _opens_form(method: str, path: str, headers: Mapping[str, str]) -> bool:
+    """Whether a link, a bookmark or an address that was typed opens one of the forms."""
+    # A browser sends both Sec-Fetch headers or none, and no Origin when a link is followed.
+    sends_mode = headers.get("Sec-Fetch-Site") or headers.get("Sec-Fetch-Mode")
+    navigates = not sends_mode or headers.get("Sec-Fetch-Mode") == "navigate"
+    return method == "GET" and path in FORM_PATHS and navigates and not headers.get("Origin")
+
+
+def _check_sender(header: str, url: str, host: Authority | None) -> None:
+    """Raise Forbidden unless ``url`` has the host and the port that the request was sent to."""
+    if not _is_same_origin(url, host):
+        raise Forbidden(
+            f"{header} {url[:MAX_QUOTED]!r} is not a page of this gateway: only its own pages may send requests from a"
+            " browser (a proxy must pass the Host header on)"
+        )
+
+
+def _is_same_origin(url: str, host: Authority | None) -> bool:
+    found = _URL.match(url)
+    if found is None or host is None:
+        return False
+    sender = read_authority(found[2])
+    # The scheme is not compared: a proxy in front may speak TLS.
+    port = DEFAULT_PORTS[found[1].lower()]
+    return sender is not None and (sender.name, sender.port or port) == (host.name, host.port or port)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
