@@ -140,24 +140,30 @@ class Connection:
             self._on_fatal(GatewayError("the connection's thread does not end"))
 
     def stop(self, farewell: Publication | None = None) -> None:
-        """``farewell``: the last message on whatever link stands then, or has just been made."""
+        """End the connection; ``farewell`` is its last message, if there is a link that said anything.
+
+        Only the connection's own thread opens, uses and closes links. A stop that closed a link from another thread
+        could come between its CONNACK and its first messages, which then were the last ones: `online` for ever.
+        """
         self._farewell = farewell
         self._stopping.set()
-        if self._link is not None:
-            self._part(self._link)
+        if (link := self._link) is not None:
+            link.interrupt()
         if self._thread.is_alive():
             self._thread.join()
-
-    def _part(self, link: Link) -> None:
-        if self._farewell is not None:
-            link.publish(self._farewell)
-        link.close()
 
     @property
     def _where(self) -> str:
         return f"{self._settings.host}:{self._settings.port}"
 
     def _run(self) -> None:
+        try:
+            self._connect_until_stopped()
+        finally:
+            # ``start`` waits for it, also where the stop came first.
+            self._tried.set()
+
+    def _connect_until_stopped(self) -> None:
         pause, short = RETRY_S[0], 0
         while not self._stopping.is_set():
             self._ticked = time.monotonic()
@@ -206,25 +212,24 @@ class Connection:
         else:
             self._protocols.sort(reverse=True)  # MQTT 5 is asked for first again
         self.receive_maximum, self.packet_bytes = link.receive_maximum, link.packet_bytes
-        if self._stopping.is_set():  # whoever stops us found nothing to close yet
-            self._part(link)
-            self._tried.set()
-            return None
         return self._keep(link)
 
     def _keep(self, link: Link) -> float:
         log.info("connected to the broker at %s, MQTT %s", self._where, link.version)
         began = time.monotonic()
         self._tried.set()
-        while not link.ended(TICK_S):
+        # In this order: a stop that did not see this link yet, and so cannot interrupt it, is seen here.
+        while not self._stopping.is_set() and not link.wait(TICK_S):
             self._ticked = time.monotonic()
             try:
                 self._on_tick(link)
             except Exception:
                 log.exception("what is due now and then failed")
                 self._metrics.count("callback_failures")
-        link.abort()
-        if not self._stopping.is_set():
+        if self._stopping.is_set():
+            link.close(self._farewell)
+        else:
+            link.abort()
             log.warning("the connection to the broker is lost (%s); trying again", link.reason)
             self._metrics.count("connections_lost")
         return time.monotonic() - began

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ log = logging.getLogger(__name__)
 CONNECT_S = 5.0
 END_S = 5.0
 """For paho's thread to end, when its connection has."""
+
+FAREWELL_S = 2.0
+"""For the broker to acknowledge the last message, before the connection is cut."""
+POLL_S = 0.01
 
 MAX_INFLIGHT = 2000
 """Messages on their way to the broker at once, where it allows so many."""
@@ -69,6 +74,8 @@ class _Client(paho.Client):
         super().__init__(*arguments, **options)
         self.ended = threading.Event()
         self.ended.set()  # until it begins
+        self.woken = threading.Event()
+        """Set when the thread ends, and when somebody interrupts the wait for its end."""
         self.on_received: Callable[[int, Received], None] = lambda _mid, _received: None
         """Called with each message and its id, which is 0 at QoS 0."""
 
@@ -98,6 +105,7 @@ class _Client(paho.Client):
         finally:
             self.cut()  # or whoever publishes would write, and be called back under the locks that they hold
             self.ended.set()
+            self.woken.set()
 
 
 class Link:
@@ -167,9 +175,14 @@ class Link:
         """Messages that the broker has not said it has."""
         return len(self._queue) + self._ledger.out
 
-    def ended(self, seconds: float) -> bool:
-        """Waits for so long for its end."""
-        return self._client.ended.wait(seconds)
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end of the connection, or for ``interrupt``. Return whether the connection has ended."""
+        self._client.woken.wait(seconds)
+        return self._client.ended.is_set()
+
+    def interrupt(self) -> None:
+        """End ``wait``."""
+        self._client.woken.set()
 
     def publish(self, publication: Publication, delivery: Delivery[Link] | None = None) -> None:
         """Never waits. ``delivery``: what it answers. Replies to what the broker waits for are as many as it delivers;
@@ -219,12 +232,26 @@ class Link:
     def unsubscribe(self, topics: Sequence[str]) -> None:
         self._client.unsubscribe(list(topics))
 
-    def close(self) -> None:
-        """In order: what is queued goes out before it."""
-        with contextlib.suppress(OSError):  # it has just ended by itself
-            self._client.disconnect()
-        self._client.ended.wait(END_S)
+    def close(self, farewell: Publication | None = None) -> None:
+        """End the connection in order, after its last message.
+
+        A DISCONNECT withdraws the last will. So where the broker does not acknowledge the farewell (its window may be
+        full of replies), the connection is cut instead, and the last will says the same.
+        """
+        if farewell is None or not self.up or self._say_last(farewell):
+            with contextlib.suppress(OSError):  # it has just ended by itself
+                self._client.disconnect()
+            self._client.ended.wait(END_S)
         self.abort()
+
+    def _say_last(self, farewell: Publication) -> bool:
+        """Publish it and wait. Return whether the broker has it."""
+        delivery: Delivery[Link] = Delivery(link=self, replies=[farewell], owed=1)
+        self.publish(farewell, delivery)
+        deadline = time.monotonic() + FAREWELL_S
+        while not delivery.settled and time.monotonic() < deadline and not self._client.ended.wait(POLL_S):
+            pass
+        return delivery.settled
 
     def abort(self) -> bool:
         """At once. False if paho's thread does not end."""

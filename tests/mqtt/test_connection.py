@@ -7,8 +7,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from typing import Literal
+from typing import Any, Literal
 
+import paho.mqtt.client as paho
 import pytest
 
 from gateway.config import MqttSettings
@@ -22,8 +23,8 @@ from gateway.mqtt.messages import Publication
 from tests.support import MOSQUITTO, Broker, Client, wait_for
 
 
-def state(text: str) -> Publication:
-    return Publication("parting/state", text.encode(), retain=True)
+def state(text: str, topic: str = "parting/state") -> Publication:
+    return Publication(topic, text.encode(), retain=True)
 
 
 _MADE: list[Connection] = []
@@ -37,13 +38,18 @@ def stopped() -> Iterator[None]:
         _MADE.pop().stop()
 
 
-def a_connection(port: int, protocol: Literal["auto", "3.1.1"] = "3.1.1") -> Connection:
+def a_connection(
+    port: int,
+    protocol: Literal["auto", "3.1.1"] = "3.1.1",
+    topic: str = "parting/state",
+    will: Publication | None = None,
+) -> Connection:
     settings = MqttSettings(host="127.0.0.1", port=port, protocol=protocol)
     connection = Connection(
         settings,
-        lambda: Kind("test", [("parting/nothing", 1)]),
+        lambda: Kind("test", [("parting/nothing", 1)], will=will),
         Metrics(),
-        on_up=lambda link: link.publish(state("online")),
+        on_up=lambda link: link.publish(state("online", topic)),
         on_message=lambda _delivery: None,
     )
     _MADE.append(connection)
@@ -154,35 +160,114 @@ def test_whoever_does_not_speak_mqtt_5_is_not_asked_for_it_for_ever(
     assert [connect[version] for connect in heard[: len(asked)]] == asked
 
 
+Moment = Callable[[pytest.MonkeyPatch, Callable[[], None]], None]
+"""Arranges that something happens at that moment of connecting."""
+
+
+def before(owner: type, name: str) -> Moment:
+    """Just before that method is called for the first time."""
+
+    def arrange(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], None]) -> None:
+        really, first = getattr(owner, name), iter([happen])
+
+        def method(*arguments: Any, **options: Any) -> Any:
+            next(first, lambda: None)()
+            return really(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, method)
+
+    return arrange
+
+
+def after(owner: type, name: str) -> Moment:
+    """Just after that method was called for the first time."""
+
+    def arrange(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], None]) -> None:
+        really, first = getattr(owner, name), iter([happen])
+
+        def method(*arguments: Any, **options: Any) -> Any:
+            result = really(*arguments, **options)
+            next(first, lambda: None)()
+            return result
+
+        monkeypatch.setattr(owner, name, method)
+
+    return arrange
+
+
+MOMENTS = {
+    "before it opens the link": before(Link, "open"),
+    "before it sends CONNECT": before(paho.Client, "_send_connect"),
+    "before it can read CONNACK": before(paho.Client, "loop_start"),
+    "at CONNACK": before(Link, "_connack"),
+    "before it subscribes": before(Link, "subscribe"),
+    "before it says online": before(Link, "publish"),
+    "after it said online": after(Link, "publish"),
+    "after its greeting": after(Link, "_connack"),
+    "after it opened the link": after(Link, "open"),
+    "when it is kept": before(Link, "wait"),
+}
+
+
 @pytest.mark.skipif(MOSQUITTO is None, reason="amqtt loses what it is sent right before a farewell")
-def test_it_can_be_stopped_while_it_connects(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There was nothing to close yet, and then it stood for ever, with the command that waited for its end; and what it
-    had published when it came up stood on the broker, where the next gateway took it for another one.
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_stop_at_any_moment_leaves_nobody_online(broker: Broker, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """Regression: a stop between CONNACK and the first messages closed the link, but `online` was its last message."""
+    topic = f"parting/{list(MOMENTS).index(moment)}"
+    connection, stopping = a_connection(broker.port, topic=topic), []
+
+    def stop() -> None:
+        thread = threading.Thread(target=connection.stop, args=[state("offline", topic)])
+        stopping.append(thread)
+        thread.start()
+        # For the stop to do what it can do at this moment, before connecting goes on.
+        thread.join(0.2)
+
+    with monkeypatch.context() as patched:
+        MOMENTS[moment](patched, stop)
+        starting = threading.Thread(target=connection.start)
+        starting.start()
+        starting.join(20)
+        assert not starting.is_alive()
+        wait_for(lambda: stopping)
+        stopping[0].join(20)
+        assert not stopping[0].is_alive()
+    late = Client(broker.port).subscribe(topic, f"{topic}/end")
+    late.publish(f"{topic}/end", b"end")
+    found = [late.get().payload]
+    while found[-1] != b"end":
+        found.append(late.get().payload)
+    assert found in ([b"end"], [b"offline", b"end"])
+    late.close()
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="amqtt loses what it is sent right before a farewell")
+def test_stop_with_a_full_window_leaves_the_last_word_to_the_will(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: the farewell waited behind replies that the broker had not acknowledged, and then DISCONNECT
+    withdrew the last will: `online` stood for ever.
     """
-    opening, go, connection = threading.Event(), threading.Event(), a_connection(broker.port)
-    really = Link.open
-
-    def slowly(link: Link) -> None:
-        opening.set()
-        assert go.wait(10)
-        really(link)
-
-    monkeypatch.setattr(Link, "open", slowly)
-    starting = threading.Thread(target=connection.start)
-    starting.start()
-    assert opening.wait(10)
-    stopping = threading.Thread(target=connection.stop, args=[state("offline")])
-    stopping.start()
-    wait_for(connection._stopping.is_set)
-    stopping.join(0.3)
-    go.set()
-    stopping.join(20)
-    starting.join(20)
-    assert not stopping.is_alive()
-    assert not starting.is_alive()
-    late = Client(broker.port).subscribe("parting/state")
+    monkeypatch.setattr(link_module, "FAREWELL_S", 0.1)
+    connection = a_connection(broker.port, topic="parting/full", will=state("offline", "parting/full"))
+    connection.start()
+    wait_for(lambda: connection.waiting == 0)
+    link = connection._link
+    assert link is not None
+    monkeypatch.setattr(link, "_inflight", 0)
+    late = Client(broker.port).subscribe("parting/full")
+    assert late.get().payload == b"online"
+    connection.stop(state("offline", "parting/full"))
     assert late.get().payload == b"offline"
     late.close()
+
+
+def test_stop_before_the_first_try_ends_the_start() -> None:
+    """Regression: the start waited for a first try that never came."""
+    connection = a_connection(1883)
+    connection._stopping.set()
+    connection.start()
+    connection.stop()
 
 
 class Clock(threading.Event):
