@@ -80,9 +80,13 @@ class Administer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who asks: by which door. ``once`` does what changes something, if it has not been done before."""
+    """Who asks: by which door. ``once`` does what changes something, if it has not been done before.
+
+    ``deadline``: on the clock of ``time.monotonic``; no picture is begun after that.
+    """
 
     door: str
+    deadline: float
     once: Callable[[Callable[[], Document]], Document | None]
 
     def change(self, change: Callable[[], Document], gone: Document | None = None) -> Document:
@@ -130,9 +134,10 @@ class Administration:
             failed.set_exception(error)
             return failed
         executor = self._changes if ACTIONS[operation].changes else self._reads
-        by = By(door, partial(self._registry.once, effect))
+        deadline = time.monotonic() + good_for
+        by = By(door, deadline, partial(self._registry.once, effect))
         try:
-            done = executor.submit(_in_time, time.monotonic() + good_for, partial(do, by, **read))
+            done = executor.submit(_in_time, deadline, partial(do, by, **read))
         except RuntimeError:  # it was shut down
             done = Future()
             done.set_exception(going_down())
@@ -152,11 +157,11 @@ class Administration:
         self, by: By, images: tuple[bytes, ...], person: str | None = None, name: str | None = None
     ) -> Document:
         _either(person, name)
-        sittings = self._sittings(images)
+        sittings = self._sittings(by, images)
         return by.change(lambda: _enrolled(self._registry.enrol(name, sittings, by.door, person=person)))
 
     def _people_not_them(self, by: By, person: str, images: tuple[bytes, ...]) -> Document:
-        sittings = self._sittings(images)
+        sittings = self._sittings(by, images)
         return by.change(lambda: write_entry(self._registry.not_them(person, sittings, by.door)))
 
     def _people_rename(self, by: By, person: str, name: str) -> Document:
@@ -224,8 +229,16 @@ class Administration:
     def _health(self, _by: By) -> Document:
         return write_health(self._health_now())
 
-    def _sittings(self, images: tuple[bytes, ...]) -> list[Sitting]:
-        return [Sitting(image, self._describer.picture(image)) for image in images]
+    def _sittings(self, by: By, images: tuple[bytes, ...]) -> list[Sitting]:
+        """One after the other, so that a slow machine may not be done in time. Raises Expired then."""
+        sittings: list[Sitting] = []
+        for image in images:
+            if time.monotonic() > by.deadline:
+                raise Expired(
+                    f"only {len(sittings)} of {len(images)} pictures were analysed in time: send fewer at once"
+                )
+            sittings.append(Sitting(image, self._describer.picture(image)))
+        return sittings
 
 
 def read_fields(operation: str, fields: Fields) -> dict[str, Any]:

@@ -204,7 +204,7 @@ def engine_options(settings: Settings) -> EngineOptions:
 
 
 def open_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, workers: int) -> Pool:
-    options = WorkerOptions(engine, settings.limits.picture, settings.workers.picture_s)
+    options = WorkerOptions(engine, settings.limits.picture)
     queue = FairQueue(settings.workers.queue, settings.workers.queue_per_camera, metrics)
     start = partial(Worker, worker_command(options))
     return Pool(start, queue, metrics, workers=workers, picture_s=settings.workers.picture_s)

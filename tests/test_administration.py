@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from gateway.describer import Describer
 from gateway.documents import Document
 from gateway.errors import BadRequest, Busy, Expired, UnknownPerson, Unsupported
 from gateway.health import Health, MqttHealth
+from gateway.model import FoundFace
 from gateway.people.groups import Groups
 from gateway.people.known_faces import Progress
 from gateway.people.unknowns import Unknowns
@@ -149,3 +151,22 @@ def test_a_gateway_that_goes_down_says_so(desk: Desk) -> None:
     desk.changes.shutdown()
     with pytest.raises(Busy, match="going down"):
         desk.do("people/remove", person="bob")
+
+
+def test_an_enrolment_that_runs_out_of_time_says_so_and_changes_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: over REST `timeout` was reported, and the enrolment still happened after it."""
+
+    def slow(self: Describer, _picture: bytes) -> FoundFace:
+        deadline = time.monotonic() + 0.2
+        while time.monotonic() <= deadline:
+            time.sleep(0.01)
+        return sitting("Cora", descriptor(3)).face
+
+    monkeypatch.setattr(Describer, "picture", slow)
+    enrolment = desk.office.submit("people/add", {"name": "Cora", "images": [b"1", b"2", b"3"]}, "rest", 0.1)
+    with pytest.raises(Expired):
+        enrolment.result(10)
+    with pytest.raises(UnknownPerson):
+        desk.do("people/show", person="cora")

@@ -222,8 +222,8 @@ class MqttDoor:
 
     def _reply(self, delivery: Delivery[Link], address: Address, payload: bytes, good_for: float) -> Future[Reply]:
         """To what was asked by that id before, or is asked now. Raises GatewayError."""
-        too_late = partial(self._fail, delivery, address, Timeout("it could not be answered in time"))
-        delivery.give_up = too_late
+        give_up = partial(self._fail, delivery, address)
+        delivery.give_up = partial(give_up, _too_late())
         properties = delivery.received.properties
 
         def submit() -> Future[Reply]:
@@ -231,7 +231,7 @@ class MqttDoor:
                 self._check_room(str(address.origin.camera))  # before it is read, for a flood costs less then
             within = min(good_for, self._settings.answer_s)
             request = wire.read(address, payload, self._limits, properties, within)
-            delivery.give_up = unless_done(request.effect, too_late)
+            delivery.give_up = unless_done(request.effect, partial(give_up, _too_late(len(request.pictures))))
             return self._submit(request)
 
         if address.key is None or address.operation == Operation.ENROLL.value:  # the store knows that again
@@ -272,7 +272,7 @@ class MqttDoor:
         if address.live and self._live.waiting > RESULTS:
             self._metrics.count("results_dropped")
         elif isinstance(error, Expired) and good_for > self._settings.answer_s:  # not by its own fault: ask again
-            self._fail(delivery, address, Timeout("it could not be answered in time"))
+            self._fail(delivery, address, Timeout(str(error)))
         elif error is None:
             left = good_for - (time.monotonic() - delivery.at)
             self.answer(delivery, address, written.result(), left)
@@ -339,6 +339,12 @@ class MqttDoor:
     def _end(self) -> bool:
         self._canary.end()
         return self._breaker.ended(self._requests.ledger.unconfirmed())
+
+
+def _too_late(pictures: int = 1) -> Timeout:
+    """What helps a slow machine: several pictures of one request are analysed one after the other."""
+    advice = f": send the {pictures} pictures in several requests, or raise mqtt.answer_s" if pictures > 1 else ""
+    return Timeout(f"the request was not answered within mqtt.answer_s{advice}")
 
 
 def _level(error: GatewayError) -> int:

@@ -25,27 +25,30 @@ from gateway.model import (
 )
 
 
-def write_job(pictures: tuple[bytes, ...], task: Task) -> dict[str, Any]:
-    return {"pictures": pictures, "task": type(task).__name__, **asdict(task)}
+def write_job(picture: bytes, task: Task, limit_s: float) -> dict[str, Any]:
+    """``limit_s``: after which the gateway ends the worker process."""
+    return {"picture": picture, "limit_s": limit_s, "task": type(task).__name__, **asdict(task)}
 
 
-def read_job(message: dict[str, Any]) -> tuple[tuple[bytes, ...], Task]:
-    return tuple(message.pop("pictures")), _read_task(message.pop("task"), message)
+def read_job(message: dict[str, Any]) -> tuple[bytes, Task, float]:
+    """The picture, what to do with it, and ``limit_s``."""
+    picture, limit_s = message.pop("picture"), message.pop("limit_s")
+    return picture, _read_task(message.pop("task"), message), limit_s
 
 
-def write_report(seen: list[Seen]) -> dict[str, Any]:
-    return {"seen": [_write_seen(each) for each in seen]}
+def write_report(seen: Seen) -> dict[str, Any]:
+    return {"seen": _write_seen(seen)}
 
 
 def write_failure(error: GatewayError) -> dict[str, Any]:
     return {"code": error.code, "message": str(error)}
 
 
-def read_report(message: dict[str, Any]) -> tuple[Seen, ...]:
+def read_report(message: dict[str, Any]) -> Seen:
     """Raises the error that the worker reported."""
     if "seen" not in message:
         raise wire_errors()[message["code"]](message["message"])
-    return tuple(_read_seen(each) for each in message["seen"])
+    return _read_seen(message["seen"])
 
 
 def _read_task(name: str, fields: dict[str, Any]) -> Task:

@@ -12,11 +12,8 @@ from gateway.vision.options import EngineOptions
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """``picture_s``: the seconds that a picture may take."""
-
     engine: EngineOptions
     limits: PictureLimits
-    picture_s: float
 
     def write(self) -> str:
         return json.dumps(asdict(self), default=str)

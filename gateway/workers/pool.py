@@ -11,7 +11,8 @@ from concurrent.futures import Future
 
 from gateway.errors import Busy, Expired, GatewayError, StartError, Timeout
 from gateway.metrics import Metrics
-from gateway.workers.deadly import DeadlyPictures
+from gateway.model import Seen
+from gateway.workers.crash_guard import CrashGuard
 from gateway.workers.queue import FairQueue, Job, Report
 from gateway.workers.worker import Worker
 
@@ -45,7 +46,7 @@ class Pool:
         self._count = workers
         self._picture_s = picture_s
         self._job_s = 0.05  # what a job takes, a moving average
-        self._deadly = DeadlyPictures()
+        self._guard = CrashGuard(picture_s)
         self._workers: list[Worker] = []
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -145,14 +146,12 @@ class Pool:
             job.future.set_exception(GatewayError("no worker process can be started"))
             return
         if started > job.deadline:
-            job.future.set_exception(Expired("the request waited longer than it was good for"))
+            job.future.set_exception(Expired("the request expired while it waited in the queue"))
             return
         try:
-            self._deadly.check(job.pictures)
-            seen = worker.ask(job.pictures, job.task, self._picture_s * len(job.pictures))
+            self._guard.check(job.pictures)
+            seen = tuple(self._analyse(worker, job, n) for n in range(len(job.pictures)))
         except GatewayError as error:
-            if not worker.alive and not isinstance(error, Timeout) and not self._stopping.is_set():
-                self._deadly.died(job.pictures)
             job.future.set_exception(error)
         except Exception:  # a worker that answers with nonsense must not end its keeper
             log.exception("worker %d answered with nonsense", worker.pid)
@@ -161,3 +160,19 @@ class Pool:
         else:
             self._job_s += 0.1 * (time.monotonic() - started - self._job_s)
             job.future.set_result(Report(seen, 1000 * (started - job.queued), job.dropped))
+
+    def _analyse(self, worker: Worker, job: Job, n: int) -> Seen:
+        """One picture at a time, each with its own limit: of ten, only the one that is to blame is recorded."""
+        if n and time.monotonic() > job.deadline:
+            count = len(job.pictures)
+            raise Expired(f"only {n} of {count} pictures were analysed in time: send fewer in one request")
+        picture = job.pictures[n]
+        try:
+            return worker.ask(picture, job.task, self._picture_s)
+        except Timeout:
+            self._guard.record_timeout(picture)
+            raise
+        except GatewayError:
+            if worker.crashed:
+                self._guard.record_crash(picture)
+            raise

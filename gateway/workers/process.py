@@ -14,7 +14,7 @@ import socket
 import sys
 
 from gateway.errors import GatewayError
-from gateway.model import PictureLimits
+from gateway.model import PictureLimits, Task
 from gateway.vision.engine import Engine, open_engine
 from gateway.vision.work import work
 from gateway.workers.channel import Channel
@@ -29,12 +29,12 @@ def main(arguments: list[str]) -> None:
     options = WorkerOptions.read(words)
     channel = Channel(socket.socket(fileno=int(descriptor)))
     engine = open_engine(options.engine)
-    with contextlib.suppress(ConnectionError):  # the gateway is gone: so are we
+    with contextlib.closing(channel), contextlib.suppress(ConnectionError):  # the gateway is gone: so are we
         channel.send("ready")
         while True:
-            message = channel.receive()
-            _end_by_yourself_after(2 * options.picture_s + 10)
-            channel.send(_answer(message, engine, options.limits))
+            picture, task, limit_s = read_job(channel.receive())
+            _end_by_yourself_after(2 * limit_s + 10)
+            channel.send(_answer(picture, task, engine, options.limits))
             signal.alarm(0)
 
 
@@ -44,10 +44,9 @@ def _end_by_yourself_after(seconds: float) -> None:
     signal.alarm(math.ceil(seconds))
 
 
-def _answer(message: dict[str, object], engine: Engine, limits: PictureLimits) -> dict[str, object]:
-    pictures, task = read_job(message)
+def _answer(picture: bytes, task: Task, engine: Engine, limits: PictureLimits) -> dict[str, object]:
     try:
-        return write_report([work(picture, engine, task, limits) for picture in pictures])
+        return write_report(work(picture, engine, task, limits))
     except GatewayError as error:
         return write_failure(error)
     except Exception:  # the one broad boundary: a picture that upsets the engine must not end the worker

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from gateway.errors import GatewayError, Timeout, Unavailable
 from gateway.model import Seen, Task
@@ -17,6 +19,12 @@ from gateway.workers.options import WorkerOptions
 
 START_S = 60
 """Loading the models takes a second or two; a Raspberry Pi with a slow card is given much more."""
+
+EXIT_S = 5.0
+"""For a process that closed its socket to be gone, so that its exit code tells why."""
+
+_TOLD_TO_END = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGALRM})
+"""Exit codes of a process that somebody, or its own alarm, ended: the picture that it had is no reason."""
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """There is a process for each core already."""
@@ -49,6 +57,7 @@ class Worker:
                 start_new_session=True,  # Ctrl-C in a terminal is for the gateway, which then ends its workers
             )
         self._channel = Channel(ours)
+        self._ended_by_us = False
         self.loaded = False
 
     @property
@@ -59,6 +68,12 @@ class Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def crashed(self) -> bool:
+        """The process ended by itself, or by a signal such as the system sends to one that fails."""
+        code = self._process.poll()
+        return code is not None and not self._ended_by_us and code not in _TOLD_TO_END
+
     def wait(self) -> None:
         """Until the models are loaded. Raises Unavailable if they can't be."""
         try:
@@ -67,25 +82,31 @@ class Worker:
         except (ConnectionError, TimeoutError):
             raise Unavailable("A worker process could not load the engine; its own words stand above.") from None
 
-    def ask(self, pictures: tuple[bytes, ...], task: Task, timeout: float) -> tuple[Seen, ...]:
-        """Raises what the worker reports, Timeout, or GatewayError if it died. After the last two it is dead."""
-        end = time.monotonic() + timeout
+    def ask(self, picture: bytes, task: Task, limit_s: float) -> Seen:
+        """Raises the error that the worker reports, Timeout, or GatewayError if it died. After these two it is dead."""
+        end = time.monotonic() + limit_s
         try:
-            self._channel.send(write_job(pictures, task), timeout)
+            self._channel.send(write_job(picture, task, limit_s), limit_s)
             message = self._channel.receive(max(end - time.monotonic(), 0))
         except TimeoutError:
             self.kill()
-            raise Timeout(f"the picture took longer than {timeout:g} s") from None
+            raise Timeout(f"the picture took longer than {limit_s:g} s (workers.picture_s)") from None
         except ConnectionError:
-            self.kill()
+            self._await_exit()
             raise GatewayError("the worker process died while it had this picture") from None
         return read_report(message)
 
     def abort(self) -> None:
-        """Ends the process; may be called while another thread is in ``ask``, which then raises."""
+        """End the process; may be called while another thread is in ``ask``, which then raises."""
+        self._ended_by_us = self._ended_by_us or self.alive
         self._process.kill()
 
     def kill(self) -> None:
-        self._process.kill()
+        self.abort()
         self._process.wait()
         self._channel.close()
+
+    def _await_exit(self) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(EXIT_S)
+        self.kill()

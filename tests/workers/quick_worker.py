@@ -1,4 +1,8 @@
-"""A worker process without an engine: for tests in which many are killed, and that are not about pictures."""
+"""A worker process without an engine, for tests about processes and their jobs.
+
+A picture is an order: ``die``, ``hang``, ``answer with nonsense``, or ``signal N``, which the process sends to itself.
+Any other one is answered with no face, and with the job's limit as a timing.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,30 @@ import contextlib
 import os
 import socket
 import sys
+import time
 
 from gateway.model import Image, Seen
 from gateway.workers.channel import Channel
 from gateway.workers.messages import read_job, write_report
+
+
+def obey(channel: Channel, picture: bytes, limit_s: float) -> None:
+    if picture == b"die":
+        os._exit(1)
+    elif picture == b"hang":
+        time.sleep(3600)
+    elif picture == b"answer with nonsense":
+        channel.send({"seen": {"image": 3}})
+    elif picture.startswith(b"signal "):
+        os.kill(os.getpid(), int(picture.split()[1]))
+    else:
+        channel.send(write_report(Seen(Image(1, 1, len(picture)), (), {"limit_s": limit_s})))
+
 
 if __name__ == "__main__":
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     with contextlib.suppress(ConnectionError):
         channel.send("ready")
         while True:
-            pictures, _ = read_job(channel.receive())
-            if pictures[0] == b"die":
-                os._exit(1)
-            if pictures[0] == b"answer with nonsense":
-                channel.send({"seen": [{"image": 3}]})
-            else:
-                channel.send(write_report([Seen(Image(1, 1, len(picture)), (), {}) for picture in pictures]))
+            picture, _, limit_s = read_job(channel.receive())
+            obey(channel, picture, limit_s)

@@ -19,19 +19,18 @@ from gateway.workers.options import WorkerOptions
         EngineOptions("dlib-cnn", None, "bf16", "bf16"),
     ],
 )
-@pytest.mark.parametrize(("limits", "seconds"), [(PictureLimits(), 30.0), (PictureLimits(1, 2), 0.5)])
-def test_options_arrive_as_they_were(engine: EngineOptions, limits: PictureLimits, seconds: float) -> None:
-    options = WorkerOptions(engine, limits, seconds)
+@pytest.mark.parametrize("limits", [PictureLimits(), PictureLimits(1, 2)])
+def test_options_arrive_as_they_were(engine: EngineOptions, limits: PictureLimits) -> None:
+    options = WorkerOptions(engine, limits)
     assert WorkerOptions.read(options.write()) == options
 
 
 def test_they_are_one_argument_on_a_command_line() -> None:
-    words = WorkerOptions(EngineOptions("facegate", Path("models")), PictureLimits(1000, 200), 30).write()
+    words = WorkerOptions(EngineOptions("facegate", Path("models")), PictureLimits(1000, 200)).write()
     assert "\0" not in words
     assert json.loads(words) == {
         "engine": {"name": "facegate", "models": "models", "detector": "auto", "descriptor": "auto"},
         "limits": {"pixels": 1000, "side": 200},
-        "picture_s": 30,
     }
 
 

@@ -44,7 +44,7 @@ def running_pool(command: Sequence[str], *, workers: int = 2, picture_s: float =
 
 
 def our_engine() -> list[str]:
-    return worker_command(WorkerOptions(EngineOptions("facegate", models()), PictureLimits(), 30))
+    return worker_command(WorkerOptions(EngineOptions("facegate", models()), PictureLimits()))
 
 
 FIND = Look(descriptors=None)
@@ -170,7 +170,7 @@ def test_a_picture_that_two_workers_died_of_is_refused_and_costs_no_third() -> N
             with pytest.raises(GatewayError, match="died") as died:
                 pool.submit(job(b"die")).result(30)
             assert died.value.code == "internal"
-        with pytest.raises(BadImage, match="2 worker processes died"):
+        with pytest.raises(BadImage, match="2 worker processes crashed"):
             pool.submit(job(b"die")).result(30)
         assert pool.submit(job(b"another")).result(30).seen[0].faces == ()
         assert metrics.snapshot()["workers_replaced"] == 2
@@ -185,6 +185,57 @@ def test_a_worker_that_hangs_is_killed_and_replaced() -> None:
         pool._picture_s = 30
         assert pool.submit(job(b"")).result(30).seen[0].faces == ()
         assert hanging not in pids(pool)
+
+
+def test_a_picture_that_timed_out_twice_is_refused_and_costs_no_third_worker() -> None:
+    with running_pool(QUICK, workers=1, picture_s=0.5) as (pool, metrics):
+        for _ in range(2):
+            with pytest.raises(Timeout, match=r"longer than 0.5 s \(workers.picture_s\)"):
+                pool.submit(job(b"hang")).result(30)
+        with pytest.raises(BadImage, match="took longer than"):
+            pool.submit(job(b"hang")).result(30)
+        pool._picture_s = 30
+        assert pool.submit(job(b"another")).result(30).seen[0].faces == ()
+        assert metrics.snapshot()["workers_replaced"] == 2
+
+
+def test_of_several_pictures_only_the_slow_one_is_refused_later() -> None:
+    """Regression: every picture of an enrolment that took too long was refused afterwards, the good ones too."""
+    with running_pool(QUICK, workers=1, picture_s=0.5) as (pool, _):
+        for _ in range(2):
+            with pytest.raises(Timeout):
+                pool.submit(Job((b"good", b"hang", b"later"), FIND, lane="porch", deadline=math.inf)).result(30)
+        pool._picture_s = 30
+        for picture in (b"good", b"later"):
+            assert pool.submit(job(picture)).result(30).seen[0].faces == ()
+
+
+def test_each_picture_of_a_job_has_the_whole_limit() -> None:
+    with running_pool(QUICK, workers=1, picture_s=30) as (pool, _):
+        pictures = tuple(str(n).encode() for n in range(10))
+        report = pool.submit(Job(pictures, FIND, lane="porch", deadline=math.inf)).result(30)
+    assert [seen.timing["limit_s"] for seen in report.seen] == [30] * 10
+
+
+def test_a_job_whose_deadline_passes_between_its_pictures_is_not_finished() -> None:
+    with running_pool(QUICK, workers=1) as (pool, _):
+        with halted(pids(pool)):
+            deadline = time.monotonic() + 0.5
+            late = pool.submit(Job((b"1", b"2", b"3"), FIND, lane="porch", deadline=deadline))
+            wait_for(lambda: late.running() and time.monotonic() > deadline)
+        with pytest.raises(Expired, match=r"only 1 of 3 pictures.*send fewer"):
+            late.result(30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGALRM, signal.SIGTERM])
+def test_a_worker_that_was_told_to_end_is_no_crash_of_its_picture(number: signal.Signals) -> None:
+    """Regression: good pictures were refused after the worker's own alarm had rung."""
+    picture = b"signal %d" % number
+    with running_pool(QUICK, workers=1) as (pool, _):
+        for _ in range(3):
+            with pytest.raises(GatewayError, match="died") as died:
+                pool.submit(job(picture)).result(30)
+            assert died.value.code == "internal"
 
 
 def test_a_worker_that_answers_with_nonsense_is_replaced() -> None:
