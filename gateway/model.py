@@ -6,7 +6,6 @@ import re
 import secrets
 import threading
 import time
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.errors import BadRequest, MultipleFaces, NoFace
+from gateway.names import MAX_ID
+from gateway.names import checked_name as checked_name
 
 Descriptor = NDArray[np.float32]
 """Shape (128,), float32, of unit length, so that a dot product is the cosine."""
@@ -44,12 +45,9 @@ LandmarkCount = Literal[0, 5, 68]
 
 CAMERA = re.compile(r"[A-Za-z0-9_-]{1,64}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
-PERSON = re.compile(r"[a-z0-9_]{1,53}")
-"""Short enough for "match 0.83 <person>" to fit the 64 bytes that a small device reads."""
+PERSON = re.compile(rf"[a-z0-9_]{{1,{MAX_ID}}}")
 MOST_AT_ONCE = 10
 """Pictures of one request to enrol."""
-MAX_NAME = 100
-"""Characters."""
 RESERVED_CAMERAS = frozenset({"bridge"})
 
 
@@ -266,16 +264,6 @@ class Face:
     quality: Quality | None = None
     landmarks: Landmarks | None = None
     judgement: Judgement | None = None
-
-
-def checked_name(text: object) -> str:
-    """A person's name as it is kept: in Unicode's composed form, with single spaces. Raises BadRequest."""
-    if not isinstance(text, str):
-        raise BadRequest("a name is given as text")
-    name = " ".join(unicodedata.normalize("NFC", text).split())
-    if not name or len(name) > MAX_NAME or not name.isprintable():  # a name that is no text is not printable either
-        raise BadRequest(f"a name is 1 to {MAX_NAME} printable characters")
-    return name
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ PACKAGE = ROOT / "gateway"
 
 LAYERS = [
     {"__init__", "allocator", "errors", "logs"},
+    {"names"},
     {"model"},
     {"config", "metrics"},
     {"vision", "people"},

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import GatewayError, StartError
+from gateway.names import name_key
 from gateway.people import schema
 
 WAIT_S = 10
@@ -38,6 +39,7 @@ class Database:
             path.touch(0o600)  # what it holds is biometric; SQLite gives its log the same mode
             path.chmod(0o600)
             self._db = sqlite3.connect(path, timeout=WAIT_S, check_same_thread=False, isolation_level=None)
+            self._db.create_function("name_key", 1, name_key, deterministic=True)
         except (OSError, sqlite3.Error) as error:
             raise unusable(path, error) from None
         try:
@@ -138,7 +140,7 @@ class Database:
             raise sqlite3.DatabaseError("it is damaged")
         version = self._version()
         if version > schema.VERSION:
-            raise sqlite3.DatabaseError("it was written by a newer version")
+            raise WholeStoreError("it was written by a newer version: use that version of Facegate, or a newer one")
         if version < schema.VERSION:
             self._update(backups)
 
@@ -183,8 +185,27 @@ def _translated() -> Iterator[None]:
         raise GatewayError(f"the people store: {error}") from error
 
 
+class WholeStoreError(ValueError):
+    """The store is refused though nothing in it is damaged. The message says what to do."""
+
+
+_NOT_THE_STORE = ("locked", "readonly", "read-only", "unable to open", "full", "I/O", "ermission")
+"""Words in messages about a disk or a permission, which say nothing against the store itself."""
+
+
 def unusable(path: Path, error: Exception) -> StartError:
-    return StartError(
-        f"The people store {path} cannot be used ({error}): put a backup in its place (facegate restore), "
-        "or move it away and the known faces are read anew."
+    return StartError(f"The people store {path} cannot be used ({error}){_advice(error)}")
+
+
+def _advice(error: Exception) -> str:
+    """Only a damaged store may be replaced: whoever moves a whole one away loses everybody in it."""
+    if isinstance(error, WholeStoreError):
+        return ". Leave the store where it is: nothing in it is damaged."
+    if isinstance(error, OSError) or any(word in str(error) for word in _NOT_THE_STORE):
+        return (
+            ": look at the disk, and at who may read and write the data folder. The store needs no backup in its place."
+        )
+    return (
+        ": put a backup in its place (facegate restore). Without a backup move it away: known_faces/ is then read"
+        " again, and everybody who was enrolled in another way is lost."
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gateway.model import PERSON, Descriptor, Person
 from gateway.people.cipher import Cipher
-from gateway.people.database import Database, Row
+from gateway.people.database import Database, Row, WholeStoreError
 from gateway.people.store import Described, Picture, Roll
 
 _FLOAT32 = np.dtype("<f4")
@@ -84,17 +84,30 @@ class Rows:
         seal = database.row("SELECT value FROM meta WHERE key = 'seal'")
         if seal is None and self._cipher.sealing:
             if not seals and database.row("SELECT 1 FROM people"):
-                raise ValueError("it is not sealed yet, and people.key is given: start the gateway with it once")
+                raise WholeStoreError(
+                    "it is not encrypted yet, and people.key is given: start the gateway with that key once"
+                )
             self._seal_all(database)
         elif seal is not None and not self._cipher.sealing:
-            raise ValueError("it is sealed, and people.key is not given")
-        elif seal is not None and self._cipher.open(seal[0], "seal") != SEALS:
-            raise ValueError("it is sealed with another key")
+            raise WholeStoreError(
+                "it is encrypted, and people.key is not given: set it, or people.key_file, to the key of before"
+            )
+        elif seal is not None and not self._opens(seal[0]):
+            raise WholeStoreError(
+                "it is encrypted with another key: set people.key, or people.key_file, to the key of before"
+            )
         database.row("SELECT person, digest, source, recipe, descriptor, chips, original, counter FROM pictures")
         for (slug,) in database.rows("SELECT slug FROM people NOT INDEXED"):
             if not PERSON.fullmatch(slug):
                 raise ValueError("a person in it is damaged")
         return seal is None and self._cipher.sealing
+
+    def _opens(self, seal: bytes) -> bool:
+        """Whether the key is the one that the store was encrypted with."""
+        try:
+            return self._cipher.open(seal, "seal") == SEALS
+        except ValueError:
+            return False
 
     def roll(self, db: sqlite3.Connection, since: int, to: int, recipe: str) -> Roll:
         """Everybody who last changed after one revision, and not after the other."""

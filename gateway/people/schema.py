@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 
 _EFFECTS = """
 CREATE TABLE effects (          -- what was done, so that whoever asks again is answered again, and it is done once
@@ -93,8 +93,15 @@ UPDATE meta SET value = (SELECT coalesce(max(id), 0) FROM people) WHERE key = 'r
 DROP TABLE pictures_before;
 DROP TABLE people_before;
 """
-_NEW = _TABLES + _EFFECTS
-_FROM_2 = _ASIDE + _NEW + _OVER
+_NAME_KEYS = """
+ALTER TABLE people ADD COLUMN name_key TEXT NOT NULL DEFAULT '';   -- names.name_key of the name
+CREATE INDEX people_by_name_key ON people (name_key);
+UPDATE people SET name_key = name_key(name);
+"""
+"""Not unique: an older store may hold one person under two spellings of a name."""
+
+_NEW = _TABLES + _EFFECTS + _NAME_KEYS
+_FROM_2 = _ASIDE + _TABLES + _EFFECTS + _OVER + _NAME_KEYS
 
 _FROM_1 = """
 ALTER TABLE pictures ADD COLUMN chips BLOB;
@@ -102,5 +109,5 @@ DELETE FROM pictures WHERE rowid NOT IN (SELECT max(rowid) FROM pictures GROUP B
 """
 """Version 1 kept no chips, and a row for each recipe."""
 
-STEPS = {0: _NEW, 1: _FROM_1 + _FROM_2, 2: _FROM_2, 3: _EFFECTS}
+STEPS = {0: _NEW, 1: _FROM_1 + _FROM_2, 2: _FROM_2, 3: _EFFECTS + _NAME_KEYS, 4: _NAME_KEYS}
 """What brings a file of each version to today's; 0 is an empty one."""

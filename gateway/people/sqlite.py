@@ -15,12 +15,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.errors import Conflict, GatewayError, Timeout, UnknownPerson
+from gateway.errors import BadRequest, Conflict, GatewayError, Timeout, UnknownPerson
 from gateway.model import Descriptor, Effect, Person
+from gateway.names import MAX_ID, check_new_name, name_key
 from gateway.people.cipher import Cipher
 from gateway.people.database import Database, unusable
 from gateway.people.rows import Rows
-from gateway.people.statements import PICTURE_ID, changed, drop, drop_if_empty, entry, key, named, nobody, note, touched
+from gateway.people.statements import (
+    PICTURE_ID,
+    changed,
+    drop,
+    drop_if_empty,
+    entry,
+    free_slug,
+    get_or_create_person,
+    key,
+    nobody,
+    note,
+    person_named,
+    touched,
+)
 from gateway.people.store import (
     KNOWN_FACES,
     AuditLine,
@@ -48,6 +62,7 @@ class SqliteStore:
         self.database = Database(path)
         self.rows = Rows(cipher or Cipher(None))
         try:
+            self._shorten_ids()
             if self.rows.check(self.database, seals):
                 log.warning("%s is sealed from now on; backups that were made before are not: delete them", path)
             ((self._secret,),) = self.database.rows("SELECT value FROM meta WHERE key = 'secret'")
@@ -115,12 +130,13 @@ class SqliteStore:
         return entry(rows)
 
     def named(self, name: str) -> Person | None:
-        row = self.database.row("SELECT slug, name FROM people WHERE name = ?", (name,))
-        return Person(*row) if row else None
+        with self.database.reading() as db:
+            row = person_named(db, name)
+        return Person(row[1], row[2]) if row else None
 
     def enrol(self, who: str | Person, pictures: Iterable[Picture], door: str) -> Entry:
         with self.database.transaction() as db:
-            person = key(db, who.slug) if isinstance(who, Person) else named(db, who)
+            person = key(db, who.slug) if isinstance(who, Person) else get_or_create_person(db, who)
             added = sum(self._add(db, person, picture, time.time()) for picture in pictures)
             if not db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone():
                 raise Conflict("that is the only picture that they are known by: remove them instead")
@@ -139,9 +155,16 @@ class SqliteStore:
     def rename(self, slug: str, name: str, door: str) -> Entry:
         with self.database.transaction() as db:
             person = key(db, slug)
-            if db.execute("SELECT 1 FROM people WHERE name = ? AND id != ?", (name, person)).fetchone():
-                raise Conflict(f"somebody else is called {name!r}: merge them, if they are one")
-            db.execute("UPDATE people SET name = ? WHERE id = ?", (name, person))
+            other = db.execute(
+                "SELECT slug, name FROM people WHERE name_key = ? AND id != ?", (name_key(name), person)
+            ).fetchone()
+            if other is not None:
+                raise Conflict(
+                    f"another person is called {other[1]!r} ({other[0]}) already: choose another name, or merge them if"
+                    f" they are one person (facegate people merge {slug} {other[0]})"
+                )
+            check_new_name(name)
+            db.execute("UPDATE people SET name = ?, name_key = ? WHERE id = ?", (name, name_key(name), person))
             touched(db, person)
             note(db, door, "rename", person, 0)
         return self.entry(slug)
@@ -169,12 +192,14 @@ class SqliteStore:
         with self.database.transaction() as db:
             person = key(db, slug)
             row = db.execute(
-                "SELECT digest FROM pictures WHERE person = ? AND substr(digest, 1, ?) = ?",
+                "SELECT digest, counter FROM pictures WHERE person = ? AND substr(digest, 1, ?) = ?",
                 (person, PICTURE_ID, picture),
             ).fetchone()
             if row is None:
                 raise UnknownPerson(f"{slug} has no picture {picture}")
-            self._bury(db, [row[0]], erased=False)
+            # A counter-example shows somebody else, whose picture it stays.
+            if not row[1]:
+                self._bury(db, [row[0]], erased=False)
             db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, row[0]))
             note(db, door, "remove_picture", person, 1)
             left = drop_if_empty(db, person)
@@ -185,8 +210,13 @@ class SqliteStore:
         with self.database.transaction() as db:
             person = key(db, slug)
             (name,) = db.execute("SELECT name FROM people WHERE id = ?", (person,)).fetchone()
-            digests = [each for (each,) in db.execute("SELECT digest FROM pictures WHERE person = ?", (person,))]
-            self._bury(db, [*digests, *also], erased=erase)
+            digests = db.execute("SELECT digest, counter FROM pictures WHERE person = ?", (person,)).fetchall()
+            # Counter-examples show other people, who may enrol these pictures as their own. Only this person's folders
+            # must not bring them back, with the person.
+            others = {digest for digest, counter in digests if counter}
+            self._bury(db, {digest for digest, _ in digests}.union(also) - others, erased=erase)
+            folders = db.execute("SELECT name FROM folders WHERE person = ?", (person,)).fetchall()
+            self._bury(db, {_in_folder(name, each) for (name,) in folders for each in others}, erased=False)
             if erase:
                 self._forget_counters(db, person)
             pictures = db.execute("DELETE FROM pictures WHERE person = ?", (person,)).rowcount
@@ -233,10 +263,12 @@ class SqliteStore:
 
     def enrol_from_folder(self, folder: str, picture: Picture) -> None:
         with self.database.transaction() as db:
-            if db.execute("SELECT 1 FROM tombstones WHERE digest = ?", (self._keyed(picture.digest),)).fetchone():
+            if self.buried(picture.digest):
                 raise Conflict("it was removed meanwhile")
+            if self.buried(_in_folder(folder, picture.digest)):
+                raise BadRequest("it was a counter-example for the person of this folder, who was removed")
             row = db.execute("SELECT person FROM folders WHERE name = ?", (folder,)).fetchone()
-            person = row[0] if row else named(db, folder)
+            person = row[0] if row else get_or_create_person(db, folder)
             db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (folder, person))
             if self._add(db, person, picture, time.time()):
                 note(db, "known_faces", "add", person, 1)
@@ -273,7 +305,7 @@ class SqliteStore:
             for each in people:
                 if all(picture.counter for picture in each.pictures):
                     continue
-                person = named(db, each.person.name)
+                person = get_or_create_person(db, each.person.name)
                 dated = zip(each.pictures, each.added, strict=True)
                 new = sum(self._add(db, person, _elsewhere(picture), moment) for picture, moment in dated)
                 changed(db, person)
@@ -347,6 +379,17 @@ class SqliteStore:
                     drop(db, person)
         self.database.scrub()
 
+    def _shorten_ids(self) -> None:
+        """Give a new id to each person whose id is too long: version 4 made such ids for 10,000 names of one stem."""
+        with self.database.reading() as db:
+            too_long = db.execute("SELECT id, name FROM people WHERE length(slug) > ?", (MAX_ID,)).fetchall()
+        if not too_long:
+            return
+        with self.database.transaction() as db:
+            for person, name in too_long:
+                db.execute("UPDATE people SET slug = ? WHERE id = ?", (free_slug(db, name), person))
+                touched(db, person)
+
     def _forget_counters(self, db: sqlite3.Connection, person: int) -> None:
         """Pictures of theirs that are kept of those whom they were taken for."""
         for other, digest in db.execute(
@@ -367,6 +410,11 @@ class SqliteStore:
     def _keyed(self, digest: str) -> bytes:
         """Tells nothing of the picture to whoever has not got the store."""
         return hmac.digest(self._secret, digest.encode(), "sha256")
+
+
+def _in_folder(folder: str, digest: str) -> str:
+    """What is buried where a picture must not come back from one folder alone."""
+    return f"{folder}/{digest}"
 
 
 def _in_time(effect: Effect, change: Callable[[], Document]) -> Document:

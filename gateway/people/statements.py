@@ -6,17 +6,21 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from slugify import slugify
 
 from gateway.errors import UnknownPerson
 from gateway.model import Person
+from gateway.names import MAX_ID, RESERVED_IDS, check_new_name, name_key
 from gateway.people.database import Row
 from gateway.people.store import Entry, PictureEntry
 
 PICTURE_ID = 16
 """Digits of the digest."""
+
+MAX_STEM = 48
+"""Characters of an id before its number."""
 
 REMEMBERED = 100_000
 """Revisions, for which other processes can still be told who is gone."""
@@ -41,14 +45,24 @@ def key(db: sqlite3.Connection, slug: str) -> int:
     return int(row[0])
 
 
-def named(db: sqlite3.Connection, name: str) -> int:
-    """The key of whoever has that name, from now on if nobody had."""
-    row = db.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
-    if row is None:
-        row = db.execute(
-            "INSERT INTO people (slug, name, created, changed, revision) VALUES (?, ?, ?, 0, 0) RETURNING id",
-            (_free_slug(db, name), name, time.time()),
-        ).fetchone()
+def person_named(db: sqlite3.Connection, name: str) -> Row | None:
+    """Return (key, slug, name) of the person with that name, in this spelling or else in another one (name_key)."""
+    row: Row | None = db.execute(
+        "SELECT id, slug, name FROM people WHERE name_key = ? ORDER BY name = ? DESC, id LIMIT 1",
+        (name_key(name), name),
+    ).fetchone()
+    return row
+
+
+def get_or_create_person(db: sqlite3.Connection, name: str) -> int:
+    """Return the key of the person with that name. Raises BadRequest for a name that a new person must not get."""
+    if (row := person_named(db, name)) is not None:
+        return int(row[0])
+    check_new_name(name)
+    row = db.execute(
+        "INSERT INTO people (slug, name, name_key, created, changed, revision) VALUES (?, ?, ?, ?, 0, 0) RETURNING id",
+        (free_slug(db, name), name, name_key(name), time.time()),
+    ).fetchone()
     return int(row[0])
 
 
@@ -101,10 +115,29 @@ def _next(db: sqlite3.Connection) -> int:
     return int(revision)
 
 
-def _free_slug(db: sqlite3.Connection, name: str) -> str:
-    """ASCII for names in any script; a name without letters gets one from its digest."""
-    stem = slugify(name, separator="_", max_length=48) or hashlib.sha256(name.encode()).hexdigest()[:8]
-    slug, n = stem, 2
-    while db.execute("SELECT 1 FROM people WHERE slug = ?", (slug,)).fetchone():
-        slug, n = f"{stem}_{n}", n + 1
-    return slug
+def free_slug(db: sqlite3.Connection, name: str) -> str:
+    """Return an id in ASCII for a name in any script; a name without letters gets one from its digest."""
+    stem = slugify(name, separator="_", max_length=MAX_STEM) or hashlib.sha256(name.encode()).hexdigest()[:8]
+    if stem not in RESERVED_IDS and not _is_taken(db, stem):
+        return stem
+    return _numbered(stem, _free_number(lambda number: _is_taken(db, _numbered(stem, number))))
+
+
+def _free_number(is_taken: Callable[[int], bool]) -> int:
+    """Return a free number from 2 on, the next one where those before are taken, after a logarithm of questions."""
+    taken, free = 1, 2
+    while is_taken(free):
+        taken, free = free, 2 * free
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        taken, free = (middle, free) if is_taken(middle) else (taken, middle)
+    return free
+
+
+def _numbered(stem: str, number: int) -> str:
+    suffix = f"_{number}"
+    return stem[: MAX_ID - len(suffix)].rstrip("_") + suffix
+
+
+def _is_taken(db: sqlite3.Connection, slug: str) -> bool:
+    return db.execute("SELECT 1 FROM people WHERE slug = ?", (slug,)).fetchone() is not None

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gateway.errors import Conflict, GatewayError, StartError, UnknownPerson
+from gateway.errors import BadRequest, Conflict, GatewayError, StartError, UnknownPerson
 from gateway.model import PERSON, Descriptor, Person
-from gateway.people import schema
+from gateway.people import schema, statements
 from gateway.people.cipher import Cipher
 from gateway.people.sqlite import SqliteStore
+from gateway.people.statements import MAX_STEM
 from gateway.people.store import Described, Entry, Picture
 from tests.examples import descriptor, unit
 from tests.people.known import KEY, OTHER_KEY, files_with
@@ -233,18 +234,98 @@ def test_forgetting_nothing_forgets_nobody(store: SqliteStore) -> None:
 
 def test_a_name_keeps_its_slug(path: Path) -> None:
     with opened(path) as store:
-        enrol(store, "José", picture("d1"))
-        enrol(store, "Jose", picture("d2"))
+        enrol(store, "José Núñez", picture("d1"))
+        enrol(store, "Zoë", picture("d2"))
     with opened(path) as store:
-        enrol(store, "José", picture("d3"))
-        enrol(store, "Jose", picture("d4"))
-        assert {(person.name, person.slug) for person in people(store)} == {("José", "jose"), ("Jose", "jose_2")}
+        enrol(store, "José Núñez", picture("d3"))
+        enrol(store, "Zoë", picture("d4"))
+        assert {(person.name, person.slug) for person in people(store)} == {
+            ("José Núñez", "jose_nunez"),
+            ("Zoë", "zoe"),
+        }
+
+
+def test_spellings_of_one_name_are_one_person(store: SqliteStore) -> None:
+    """Regression: a difference in case, accents or spacing made another person, and then neither was named."""
+    for n, name in enumerate(["Jo Bo", "jo bo", "Jó-Bő", "JO_BO", "\uff2a\uff4f\u3000\uff22\uff4f"]):
+        store.enrol(name, [picture(f"d{n}")], "rest")
+        store.enrol_from_folder(name, picture(f"f{n}", source=f"known_faces/{n}/1.jpg"))
+    (entry,) = store.entries()
+    assert (entry.person, entry.known_by) == (Person("jo_bo", "Jo Bo"), 10)
 
 
 def test_names_with_one_slug_get_different_ones(store: SqliteStore) -> None:
-    for name in ("Jo Bo", "jo bo", "Jó-Bő"):
+    names = ("Jo Bo", "Jo, Bo", "Jo. Bo", "Jo; Bo")
+    for name in names:
         enrol(store, name)
-    assert [slug_of(store, name) for name in ("Jo Bo", "jo bo", "Jó-Bő")] == ["jo_bo", "jo_bo_2", "jo_bo_3"]
+    assert [slug_of(store, name) for name in names] == ["jo_bo", "jo_bo_2", "jo_bo_3", "jo_bo_4"]
+
+
+def test_numbered_slugs_are_found_quickly_and_stay_short(store: SqliteStore) -> None:
+    """Regression: each new name asked for every number before, and at 10,000 the slug was too long to be opened."""
+    stem = "a" * 48
+    with store.database.transaction() as db:
+        taken = [stem, *(f"{stem}_{n}" for n in range(2, 10_000)), *(f"{stem[:47]}_{n}" for n in range(10_000, 12_000))]
+        values = [(slug, f"name {n}") for n, slug in enumerate(taken)]
+        db.executemany("INSERT INTO people (slug, name, created, changed, revision) VALUES (?, ?, 0, 0, 0)", values)
+    asked: list[str] = []
+    store.database._db.set_trace_callback(asked.append)
+    enrol(store, "a" * 60)
+    store.database._db.set_trace_callback(None)
+    assert slug_of(store, "a" * 60) == f"{stem[:47]}_12000"
+    assert sum("WHERE slug =" in statement for statement in asked) < 40
+
+
+@pytest.mark.parametrize("digits", range(1, 7))
+def test_an_id_is_never_too_long_whatever_its_number(digits: int) -> None:
+    assert PERSON.fullmatch(statements._numbered("a" * MAX_STEM, 10**digits - 1))
+
+
+def test_an_id_that_an_older_version_made_too_long_is_replaced(path: Path) -> None:
+    """Regression: the store was refused at the next start."""
+    with opened(path) as store:
+        enrol(store, "Alice")
+        enrol(store, "Bob", picture("d2"))
+        with store.database.transaction() as db:
+            db.execute("UPDATE people SET slug = ? WHERE slug = 'alice'", ("a" * 48 + "_10000",))
+    with opened(path) as store:
+        assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob")]
+
+
+@pytest.mark.parametrize("name", ["Export", "import", "EXPORT", "Éxport", "Nobody!"])
+def test_a_reserved_id_goes_to_nobody(store: SqliteStore, name: str) -> None:
+    enrol(store, name)
+    assert slug_of(store, name).endswith("_2")
+
+
+NOBODY = ["Unknown", "unknown", "UNKNOWN", " Ünknown", "Unknown_Person", "nobody", "No-one", "None"]
+
+
+@pytest.mark.parametrize("name", NOBODY)
+def test_the_words_for_nobody_are_no_name_of_a_new_person(store: SqliteStore, name: str) -> None:
+    enrol(store, "Alice")
+    with pytest.raises(BadRequest, match="choose another name"):
+        enrol(store, name)
+    with pytest.raises(BadRequest, match="choose another name"):
+        store.enrol_from_folder(name, picture("d2", source="known_faces/Unknown/1.jpg"))
+    with pytest.raises(BadRequest, match="choose another name"):
+        store.rename("alice", name, "rest")
+    assert people(store) == [Person("alice", "Alice")]
+
+
+def test_a_person_who_has_such_a_name_already_keeps_it(store: SqliteStore) -> None:
+    enrol(store, "Alice")
+    with store.database.transaction() as db:
+        db.execute("UPDATE people SET name = 'Unknown', name_key = 'unknown'")
+    assert store.enrol("unknown", [picture("d2")], "rest").person == Person("alice", "Unknown")
+
+
+def test_a_name_that_differs_only_in_spelling_is_refused_with_what_to_do(store: SqliteStore) -> None:
+    enrol(store, "Alice Smith")
+    enrol(store, "Bob", picture("d2"))
+    with pytest.raises(Conflict, match="facegate people merge bob alice_smith"):
+        store.rename("bob", "alice_SMITH", "rest")
+    assert store.rename("alice_smith", "ALICE SMITH", "rest").person.name == "ALICE SMITH"
 
 
 def test_long_names_that_begin_alike_get_different_slugs(store: SqliteStore) -> None:
@@ -438,6 +519,29 @@ def test_a_removed_picture_is_buried_until_it_is_enrolled_again(store: SqliteSto
     assert (store.buried("d1"), store.buried("d2")) == (True, False)
     enrol(store, "Alice", picture("d1"))
     assert not store.buried("d1")
+
+
+def test_a_counter_example_stays_free_for_the_person_whom_it_shows(store: SqliteStore) -> None:
+    """Regression: it was buried with the person who was wrongly named, and its real owner could not enrol it."""
+    counters = [picture(f"{n}" * 16, counter=True) for n in (2, 3, 4)]
+    enrol(store, "Alice", picture("1" * 16), *counters)
+    store.remove_picture("alice", "2" * 16, "rest")
+    store.remove("alice", "rest", erase=True, also=["3" * 16, "5" * 16])
+    assert [digest for digest in "12345" if store.buried(digest * 16)] == ["1", "5"]
+    store.enrol_from_folder("Bob", picture("3" * 16, source="known_faces/Bob/3.jpg"))
+    store.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
+    assert store.entry("bob").known_by == 2
+
+
+def test_a_counter_example_does_not_bring_a_removed_person_back_from_their_folder(store: SqliteStore) -> None:
+    for n in (1, 2):
+        store.enrol_from_folder("Alice", picture(f"d{n}", source=f"known_faces/Alice/{n}.jpg"))
+    enrol(store, "Alice", picture("d2", counter=True))
+    store.remove("alice", "rest", also=["d1", "d2"])
+    with pytest.raises(BadRequest, match="counter-example"):
+        store.enrol_from_folder("Alice", picture("d2", source="known_faces/Alice/2.jpg"))
+    store.enrol_from_folder("Bob", picture("d2", source="known_faces/Bob/2.jpg"))
+    assert people(store) == [Person("bob", "Bob")]
 
 
 def test_people_are_unchanged_since_their_last_picture(store: SqliteStore) -> None:
@@ -659,14 +763,26 @@ def test_an_older_store_keeps_its_people_and_pictures(before: Path) -> None:
             "known_faces/Bob/1.jpg": "d3",
         }
         assert [each.added for each in store.entry("alice").pictures] == [1.5, 1.6]
-    assert version_of(before) == schema.VERSION == 4
+    assert version_of(before) == schema.VERSION == 5
+
+
+def test_two_spellings_of_one_name_in_an_older_store_stay_two_people(before: Path) -> None:
+    with closing(sqlite3.connect(before)) as database, database:
+        database.execute("UPDATE people SET name = 'ALICE', slug = 'alice_2' WHERE slug = 'bob'")
+    with opened(before) as store:
+        assert people(store) == [Person("alice", "Alice"), Person("alice_2", "ALICE")]
+        assert (slug_of(store, "ALICE"), slug_of(store, "Alice"), slug_of(store, "alice")) == (
+            "alice_2",
+            "alice",
+            "alice",
+        )
 
 
 def test_an_older_store_is_backed_up_before(before: Path) -> None:
     version = version_of(before)
     with opened(before):
         (backup,) = backups_of(before)
-    assert backup.name.startswith("before-version-4-")
+    assert backup.name.startswith("before-version-5-")
     assert (version_of(backup), backup.stat().st_mode & 0o777) == (version, 0o600)
     with closing(sqlite3.connect(backup)) as database:
         rows = database.execute("SELECT person, digest, source, descriptor FROM pictures ORDER BY digest").fetchall()
@@ -809,8 +925,10 @@ def test_what_is_sealed_is_refused_without_its_key_and_stays_as_it_is(
     path: Path, key: bytes | None, reason: str
 ) -> None:
     sealed_file(path)
-    with pytest.raises(StartError, match=rf"people\.sqlite cannot be used .*({reason})"):
+    with pytest.raises(StartError, match=rf"people\.sqlite cannot be used .*({reason})") as refused:
         SqliteStore(path, Cipher(key))
+    assert "Leave the store where it is" in str(refused.value)
+    assert not any(advice in str(refused.value) for advice in ("restore", "move it away", "backup"))
     with opened(path, KEY) as store:
         assert len(people(store)) == 2
 

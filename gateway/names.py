@@ -1,0 +1,83 @@
+"""The names of people: which texts are accepted, and which names mean the same person."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from gateway.errors import BadRequest
+
+MAX_NAME = 100
+"""Characters of a name."""
+
+MAX_ID = 53
+"""Characters of a person's id: "match 0.83 <person>" then fits the 64 bytes that a small device reads."""
+
+NOBODY_KEYS = frozenset({"unknown", "unknown person", "unknown face", "nobody", "no one", "none"})
+"""Keys of the names that the gateway, or a program that shows its answers, uses for a face that nobody knows."""
+
+RESERVED_IDS = frozenset({"export", "import", "unknown", "nobody", "none"})
+"""Ids that no new person gets: paths of the REST interface (a test compares them), and words for nobody."""
+
+_UNDECODED = re.compile("[\ufffd\ud800-\udfff]")
+"""The replacement character and lone surrogates: decoders leave them where the bytes were not UTF-8."""
+
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc")
+"""Characters that Python calls printable, and that show nothing."""
+
+_ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f]")
+"""Combining marks of Latin, Greek and Cyrillic, and variation selectors. The marks of other scripts are vowels or
+change the consonant (か and が), so that they belong to the name.
+"""
+
+_PLAIN_LETTERS = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ŧ": "t", "þ": "th", "\u0131": "i"}
+)
+"""Letters that Unicode does not decompose, as they are written on a keyboard without them."""
+
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bb\u02bc\u0060\u00b4", "'"))
+
+
+def checked_name(text: object) -> str:
+    """Return a person's name as it is kept: in Unicode's composed form, with single spaces. Raises BadRequest."""
+    if not isinstance(text, str):
+        raise BadRequest(f"a name must be a text, not {type(text).__name__}")
+    if undecoded := _UNDECODED.search(text):
+        raise BadRequest(f"the name is not UTF-8: character {undecoded.start() + 1} could not be decoded")
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if not name or len(name) > MAX_NAME or not name.isprintable() or _INVISIBLE & set(name):
+        raise BadRequest(f"a name is 1 to {MAX_NAME} printable characters")
+    if not any(_is_sign(character) for character in name):
+        raise BadRequest(f"a name is more than punctuation: {name!a} has no letter, digit or symbol")
+    return name
+
+
+def check_new_name(name: str) -> None:
+    """Raise BadRequest for a name that a new person must not get."""
+    if means_nobody(name):
+        raise BadRequest(f"{name!r} is the word for a face that nobody knows: choose another name")
+
+
+def means_nobody(name: str) -> bool:
+    return name_key(name) in NOBODY_KEYS
+
+
+def name_key(name: str) -> str:
+    """Return what two names of one person share: case, accents, separators and Unicode look-alikes are levelled.
+
+    "Eileen Collins", "eileen_collins" and "EILEEN-Cóllins" have one key.
+    """
+    folded = unicodedata.normalize("NFKC", name.translate(_APOSTROPHES)).casefold().translate(_PLAIN_LETTERS)
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded))
+    spaced = "".join(" " if _is_separator(character) else character for character in plain)
+    return unicodedata.normalize("NFKC", " ".join(spaced.split())) or name
+
+
+def _is_separator(character: str) -> bool:
+    """Spaces, dashes of all kinds and the underscore, which stands for a space in ids and in names of folders."""
+    return character == "_" or unicodedata.category(character) in ("Pd", "Zs", "Cc") or character == "\u2212"
+
+
+def _is_sign(character: str) -> bool:
+    """A letter, a number or a symbol such as an emoji."""
+    return unicodedata.category(character)[0] in "LN" or unicodedata.category(character) == "So"
