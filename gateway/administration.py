@@ -186,8 +186,8 @@ class Administration:
         with self._registry.erasing():
             return by.change(lambda: {"person": self._registry.erase(person, by.door).slug}, {"person": person})
 
-    def _people_export(self, _by: By, person: str | None = None) -> Document:
-        archive = write_archive(self._registry.store.export(person))
+    def _people_export(self, by: By, person: str | None = None) -> Document:
+        archive = write_archive(self._registry.export(person, by.door))
         return {"archive": base64.b64encode(archive).decode()}
 
     def _people_import(self, by: By, archive: bytes) -> Document:

@@ -24,6 +24,7 @@ from gateway.errors import GatewayError, StartError
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.mqtt.client import Identity, MqttDoor
+from gateway.ownership import check_owner, keep_owner, one_owner
 from gateway.people.known_faces import KnownFaces
 from gateway.people.opening import open_known, open_unknowns
 from gateway.rest.app import create_app
@@ -145,13 +146,13 @@ class Gateway:
 
     def _warnings(self) -> tuple[str, ...]:
         """Sentences about what works but needs a person's attention, from each part that may have some."""
-        return ()
+        return (*self.known.backups.warnings, *self.known.audit.warnings)
 
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Gateway]:
     """A gateway from start to end, alone on its data folder. Raises StartError."""
-    with locked(settings.data):
+    with locked(settings.data), one_owner(settings.data):
         gateway = Gateway(settings)
         try:
             gateway.start()
@@ -163,12 +164,14 @@ def running(settings: Settings) -> Iterator[Gateway]:
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
     """Two gateways on one store would throw each other off the broker, too: they share a client id."""
+    check_owner(data)
     try:
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
         lock = (data / "lock").open("w")
+        keep_owner(data / "lock")
     except OSError as error:
-        raise StartError(f"The data folder {data} cannot be used: {error.strerror}.") from None
+        raise StartError(f"The data folder {data} cannot be used: {error}.") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

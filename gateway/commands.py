@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -29,9 +30,10 @@ from gateway.documents import Document
 from gateway.errors import GatewayError
 from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
+from gateway.ownership import one_owner, user_name
 from gateway.people.backups import restore as put_back
 from gateway.people.known_faces import SUFFIXES, Progress
-from gateway.people.opening import cipher, known, open_unknowns, store_path
+from gateway.people.opening import cipher, known, open_audit, open_unknowns, store_path
 from gateway.vision.options import RECIPES
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the document, as the other doors give it.")
@@ -46,7 +48,7 @@ def desk(config: Path | None, *, describes: bool = False) -> Iterator[Do]:
     try:
         settings = load(config)
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with ExitStack() as stack:
+        with one_owner(settings.data), ExitStack() as stack:
             opened = stack.enter_context(known(settings, RECIPES[settings.engine]))
             changes = stack.enter_context(ThreadPoolExecutor(1))
             describer = _describer(settings, stack if describes else None)
@@ -225,11 +227,11 @@ def import_people(config: Path | None, file: Path) -> None:
 @click.option("--limit", default=100, show_default=True)
 def audit(config: Path | None, limit: int) -> None:
     """Who was added, changed, erased, when and by which door; people by a random number that says nothing."""
-    table = Table("when", "door", "what", "person", "pictures")
+    table = Table("when", "door", "what", "person", "pictures", "detail")
     with desk(config) as do:
         for line in do("people/audit", limit=limit)["audit"]:
             moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["at"]))
-            table.add_row(moment, line["door"], line["action"], line["person"], str(line["pictures"]))
+            table.add_row(moment, line["door"], line["action"], line["person"], str(line["pictures"]), line["detail"])
     Console().print(table)
 
 
@@ -308,8 +310,12 @@ def backup(config: Path | None, file: Path | None) -> None:
     """Copy the people store, whole and consistent, into data/backups or to FILE, while a gateway runs or not."""
     try:
         settings = load(config)
-        with known(settings, RECIPES[settings.engine]) as opened:
-            path = opened.backups.make(opened.store.database, file)
+        with one_owner(settings.data), known(settings, RECIPES[settings.engine]) as opened, opened.backups.locked():
+            path = file or opened.backups.free_path()
+            # before it is made: the audit may name a backup that failed, but never miss one
+            opened.store.record("cli", "backup", detail=f"{path.name}, by {user_name(os.getuid())}")
+            opened.store.move_audit()
+            opened.backups.make(opened.store.database, path)
     except GatewayError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{path}: {path.stat().st_size:,} bytes, {len(opened.gallery)} people")
@@ -325,8 +331,9 @@ def restore(config: Path | None, file: Path) -> None:
     """
     try:
         settings = load(config)
-        with locked(settings.data):
-            before = put_back(file, store_path(settings), cipher(settings))
+        with locked(settings.data), one_owner(settings.data):
+            user = user_name(os.getuid())
+            before = put_back(file, store_path(settings), cipher(settings), open_audit(settings), user)
     except GatewayError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"restored from {file}" + (f"; what was there is {before}" if before else ""))

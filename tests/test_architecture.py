@@ -17,7 +17,7 @@ PACKAGE = ROOT / "gateway"
 
 LAYERS = [
     {"__init__", "allocator", "errors", "logs"},
-    {"names"},
+    {"names", "ownership"},
     {"model"},
     {"config", "metrics"},
     {"vision", "people"},
@@ -51,7 +51,14 @@ ONLY_IN = {
     "dlib": {"vision/align"},
     "face_recognition": {"vision/stock"},
     "PIL": {"vision/annotate", "vision/decode", "vision/stock"},
-    "sqlite3": {"people/backups", "people/database", "people/rows", "people/sqlite", "people/statements"},
+    "sqlite3": {
+        "people/audit",
+        "people/backups",
+        "people/database",
+        "people/rows",
+        "people/sqlite",
+        "people/statements",
+    },
     "cryptography": {"people/cipher"},
     "matplotlib": {"people/calibrate"},
     "pydantic": {"config"},

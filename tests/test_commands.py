@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import main
+from gateway.ownership import user_name
+from gateway.people.audit import FILE, AuditLog
 from gateway.people.sqlite import SqliteStore
 from gateway.people.store import Described, Picture
 from gateway.vision.options import RECIPES
@@ -110,6 +113,23 @@ def test_the_audit_names_nobody(facegate: Facegate) -> None:
     assert "erase" in told
     assert "Grace" not in told
     assert "grace" not in told
+
+
+def test_exports_backups_and_restores_stand_in_the_audit(facegate: Facegate, data: Path, tmp_path: Path) -> None:
+    """Regression: none of them did, and the restore took the audit back to where it was at the backup."""
+    facegate("backup", str(tmp_path / "mine.sqlite"))
+    facegate("people", "export", str(tmp_path / "all.zip"))
+    facegate("people", "export", "--person", "grace", str(tmp_path / "grace.zip"))
+    facegate("people", "erase", "--yes", "grace")
+    facegate("restore", str(tmp_path / "mine.sqlite"))
+    user = user_name(os.getuid())
+    restore, erase, one, everybody, backup = AuditLog(data / FILE).lines(5)
+    assert (backup.door, backup.action, backup.detail) == ("cli", "backup", f"mine.sqlite, by {user}")
+    assert [(line.action, line.person) for line in (everybody, one)] == [("export", ""), ("export", erase.person)]
+    assert erase.action == "erase"
+    assert restore.action == "restore"
+    assert restore.detail.startswith(f"mine.sqlite, by {user}; the store before it is people-")
+    assert "restore" in facegate("people", "audit").stdout
 
 
 def test_with_few_people_calibrate_says_so_and_draws_all_the_same(facegate: Facegate, tmp_path: Path) -> None:

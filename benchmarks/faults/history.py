@@ -74,6 +74,7 @@ class Effect:
     action: str
     person: str
     pictures: int
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

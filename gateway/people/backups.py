@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import math
+import os
 import sqlite3
 import threading
 import time
@@ -12,6 +14,8 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from gateway.errors import GatewayError, StartError
+from gateway.ownership import give_back, keep_owner, user_name
+from gateway.people.audit import AuditLog
 from gateway.people.cipher import Cipher
 from gateway.people.database import WAIT_S, Database
 from gateway.people.sqlite import SqliteStore
@@ -27,35 +31,101 @@ _WHO_SHOWS = {
 """Whoever is shown by a picture, of whatever name; by whether there are counter-examples in that version."""
 
 
+LOOK_S = 60.0
+"""How often to look whether each backup could be rewritten."""
+
+LOCK = "lock"
+
+STORE = "people.sqlite"
+"""The store's name in the data folder."""
+
+
 class Backups:
+    """The backups in one folder, which lies in the data folder."""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._mine = threading.RLock()
         self._depth = 0
+        self._looked = -math.inf
+        self._warnings: tuple[str, ...] = ()
 
     def make(self, database: Database, to: Path | None = None) -> Path:
         """A copy of the store as it is now, without those whom nobody knows. Raises GatewayError."""
         with self.locked():
-            stem, n = f"people-{time.strftime('%Y%m%d-%H%M%S')}", 2
-            path = to or self._folder / f"{stem}.sqlite"
-            while to is None and path.exists():
-                path, n = self._folder / f"{stem}-{n}.sqlite", n + 1
-            database.copy(path, without=("unknowns", "effects"))
+            path = to or self.free_path()
+            database.copy(path, without=("unknowns", "effects", "outbox"))
         return path
+
+    def free_path(self) -> Path:
+        """Where the next backup belongs, which is named after the time."""
+        stem, n = f"people-{time.strftime('%Y%m%d-%H%M%S')}", 2
+        path = self._folder / f"{stem}.sqlite"
+        while path.exists():
+            path, n = self._folder / f"{stem}-{n}.sqlite", n + 1
+        return path
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what would make an erasure fail; looked for again every LOOK_S seconds."""
+        if time.monotonic() > self._looked + LOOK_S:
+            self._looked = time.monotonic()
+            before, self._warnings = self._warnings, self._look()
+            for warning in self._warnings if self._warnings != before else ():
+                log.warning("%s", warning)
+        return self._warnings
+
+    def _look(self) -> tuple[str, ...]:
+        if not (obstacles := self._obstacles()):
+            return ()
+        more = f" (and {len(obstacles) - 1} more)" if len(obstacles) > 1 else ""
+        return (f"nobody can be erased: {self._cannot_rewrite(obstacles[0])}{more}: {self._mend()}",)
+
+    def _obstacles(self) -> list[Path]:
+        """The folder, or the files in it, that this process can't rewrite. Without backups there are none."""
+        if not self._folder.exists():
+            return []
+        if not self._folder.is_dir() or not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
+            return [self._folder]
+        files = [path for path in sorted(self._folder.iterdir()) if path.is_file()]
+        return [path for path in files if not os.access(path, os.R_OK | os.W_OK)]
+
+    def _cannot_rewrite(self, path: Path) -> str:
+        return f"{path} cannot be rewritten by this process, which runs as the user {user_name(os.geteuid())}"
+
+    def _mend(self) -> str:
+        """What makes an obstacle go away: of a file in the folder's place no change of owner does."""
+        if self._folder.exists() and not self._folder.is_dir():
+            return f"move {self._folder} away, where a folder should be"
+        return f"run `{give_back(self._folder, self._folder.parent)}`"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One at a time, of all processes: no backup is made while somebody is erased. Held within another one."""
+        """One at a time, of all processes: no backup is made while somebody is erased. Held within another one.
+
+        Raises GatewayError if the folder can't be used.
+        """
         with self._mine, ExitStack() as stack:
             if not self._depth:
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                lock = stack.enter_context((self._folder / "lock").open("w"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                stack.enter_context(self._lock_file())
             self._depth += 1
             try:
                 yield
             finally:
                 self._depth -= 1
+
+    @contextmanager
+    def _lock_file(self) -> Iterator[None]:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            keep_owner(self._folder)
+            lock = (self._folder / LOCK).open("w")
+            keep_owner(self._folder / LOCK)
+        except OSError as error:
+            raise GatewayError(f"the backups in {self._folder} cannot be used ({error}): {self._mend()}") from None
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def erase(self, slug: str, pictures: Collection[str]) -> bool:
         """Out of every backup in the folder, whatever its version and its name. Whether there was anything of them.
@@ -63,13 +133,26 @@ class Backups:
         What cannot be read any more, or was never finished, is deleted. Raises GatewayError if one is busy or the disk
         is full: then it is to be tried again.
         """
+        if obstacles := self._obstacles():
+            raise GatewayError(
+                f"nothing was erased: {obstacles[0]} cannot be rewritten: {self._mend()}, and erase again"
+            )
+        try:
+            return self._erase_from_all(slug, pictures)
+        except OSError as error:
+            raise GatewayError(f"not everything was erased: {error}; erase again") from None
+
+    def _erase_from_all(self, slug: str, pictures: Collection[str]) -> bool:
         found = False
         for path in self._folder.iterdir():
+            if not path.is_file() or path.name == LOCK:
+                continue
             if path.suffix == ".new":
                 path.unlink()
-            elif path.is_file() and path.name != "lock":
+            else:
                 found = _erase(path, slug, pictures) or found
-        for path in (*self._folder.parent.glob("*.damaged-*"), *self._folder.parent.glob("*.restored*")):
+        data = self._folder.parent
+        for path in (*data.glob(f"{STORE}.damaged-*"), *data.glob(f"{STORE}.restored*")):
             log.warning("%s, which was left behind, is deleted: somebody was to be erased", path)
             path.unlink()
         return found
@@ -106,17 +189,18 @@ def _has_counters(db: sqlite3.Connection) -> bool:
     return any(row[1] == "counter" for row in db.execute("PRAGMA table_info(pictures)"))
 
 
-def restore(backup: Path, path: Path, cipher: Cipher) -> Path | None:
+def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditLog, user: str) -> Path | None:
     """Puts a backup in the store's place, once it is known to be whole; gives where the store was moved to, if any.
 
-    Whoever was erased since, by the store as it is, does not come back. Nobody else may be using the store. Raises
-    StartError.
+    Whoever was erased since, by the store as it is, does not come back. The audit is not replaced: a line in it says
+    that ``user`` restored this backup. Nobody else may be using the store. Raises StartError.
     """
     new = path.with_name(f"{path.name}.restored")
     try:
         _copy(backup, new)
         with closing(SqliteStore(new, cipher)) as restored:
-            before = _set_aside(path, restored, cipher) if path.exists() else None
+            before = _set_aside(path, restored, cipher, audit) if path.exists() else None
+            restored.record("cli", "restore", detail=_restored(backup, before, user))
             restored.database.scrub()
     except (GatewayError, sqlite3.Error, OSError) as error:
         _delete(new)
@@ -125,7 +209,14 @@ def restore(backup: Path, path: Path, cipher: Cipher) -> Path | None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     new.replace(path)
     _delete(new)
+    with closing(Database(path)) as database:
+        audit.collect(database)
     return before
+
+
+def _restored(backup: Path, before: Path | None, user: str) -> str:
+    """The detail in the audit: names of files without their folders, which may name somebody."""
+    return f"{backup.name}, by {user}" + (f"; the store before it is {before.name}" if before else "")
 
 
 def _copy(backup: Path, to: Path) -> None:
@@ -140,10 +231,10 @@ def _copy(backup: Path, to: Path) -> None:
         source.backup(target)
 
 
-def _set_aside(path: Path, restored: SqliteStore, cipher: Cipher) -> Path:
+def _set_aside(path: Path, restored: SqliteStore, cipher: Cipher, audit: AuditLog) -> Path:
     """A copy of the store as it was; who was erased in it is erased in the restored one."""
     try:
-        with closing(SqliteStore(path, cipher)) as store:
+        with closing(SqliteStore(path, cipher, audit=audit)) as store:
             restored.stay_erased(store.erased(), store.secret())
             return Backups(path.parent / "backups").make(store.database)
     except StartError:  # the reason to restore, perhaps

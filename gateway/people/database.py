@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.errors import GatewayError, StartError
 from gateway.names import name_key
+from gateway.ownership import keep_owner
 from gateway.people import schema
 
 WAIT_S = 10
@@ -35,9 +36,12 @@ class Database:
         self._lock = threading.RLock()
         self._depth = 0  # of transactions within transactions
         self._to_scrub = False
+        self.copied_to: Path | None = None
+        """The backup that was made before the file was brought to a new version."""
         try:
             path.touch(0o600)  # what it holds is biometric; SQLite gives its log the same mode
             path.chmod(0o600)
+            keep_owner(path)  # SQLite gives its log the same owner
             self._db = sqlite3.connect(path, timeout=WAIT_S, check_same_thread=False, isolation_level=None)
             self._db.create_function("name_key", 1, name_key, deterministic=True)
         except (OSError, sqlite3.Error) as error:
@@ -130,6 +134,7 @@ class Database:
                         target.execute(f"DELETE FROM {table}")  # noqa: S608 (ours)
                     target.commit()
                     target.execute("VACUUM")
+            keep_owner(new)
         new.replace(to)
 
     def _prepare(self, backups: Path) -> None:
@@ -156,9 +161,11 @@ class Database:
             version = self._version()
             if 0 < version < schema.VERSION:
                 backups.mkdir(mode=0o700, exist_ok=True)
+                keep_owner(backups)
                 to = backups / f"before-version-{schema.VERSION}-{time.strftime('%Y%m%d-%H%M%S')}.sqlite"
                 with closing(sqlite3.connect(self.path)) as source:  # what writes, as we do, cannot be copied from
                     self.copy(to, source=source)
+                self.copied_to = to
             # another process, which opened it just now, may have been first
             for statement in _statements(schema.STEPS.get(version, "")):
                 self._db.execute(statement)

@@ -10,7 +10,8 @@ from pathlib import Path
 from gateway.config import Settings
 from gateway.errors import StartError
 from gateway.model import FoundFace, Polygon, QualityLimits
-from gateway.people.backups import Backups
+from gateway.people.audit import FILE, AuditLog
+from gateway.people.backups import STORE, Backups
 from gateway.people.cipher import Cipher, read_key
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
@@ -31,6 +32,7 @@ class Known:
     decision: Decision
     registry: Registry
     backups: Backups
+    audit: AuditLog
 
 
 def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
@@ -39,7 +41,8 @@ def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
     Raises StartError.
     """
     ours = settings.engine == "facegate"
-    store = SqliteStore(store_path(settings), cipher(settings), seals=seals)
+    audit = open_audit(settings)
+    store = SqliteStore(store_path(settings), cipher(settings), seals=seals, audit=audit)
     gallery = Gallery(Similarity(typical_faces() if ours else None))
     decision = Decision(
         settings.decision.max_false_identification,
@@ -52,7 +55,7 @@ def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
     backups = Backups(settings.data / "backups")
     people = settings.people
     registry = Registry(store, gallery, decision, backups, recipe=recipe, keep=people.keep, keep_days=people.keep_days)
-    return Known(store, gallery, decision, registry, backups)
+    return Known(store, gallery, decision, registry, backups, audit)
 
 
 def open_unknowns(
@@ -79,7 +82,11 @@ def known(settings: Settings, recipe: str) -> Iterator[Known]:
 
 
 def store_path(settings: Settings) -> Path:
-    return settings.data / "people.sqlite"
+    return settings.data / STORE
+
+
+def open_audit(settings: Settings) -> AuditLog:
+    return AuditLog(settings.data / FILE)
 
 
 def cipher(settings: Settings) -> Cipher:

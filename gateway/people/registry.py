@@ -130,6 +130,7 @@ class Registry:
         """Brings the gallery to where the store is, whoever changed it; within ``once``, when that has ended."""
         if self.store.changing():
             return
+        self.store.move_audit()
         with self._following:
             while self.store.revision() != self._revision:
                 changes = self.store.changes(self._revision, self.recipe)
@@ -224,6 +225,12 @@ class Registry:
         """Around ``once``, where somebody is erased in it: no backup is made meanwhile."""
         with self.beside, self._backups.locked():
             yield
+
+    def export(self, slug: str | None, door: str) -> Iterator[Portable]:
+        """One person, or everybody, with a line in the audit before the first is given. Raises UnknownPerson."""
+        self.store.record(door, "export", slug=slug)
+        self.follow()
+        return self.store.export(slug)
 
     def adopt(self, people: Iterable[Portable], door: str) -> int:
         """From an archive; how many pictures were new."""

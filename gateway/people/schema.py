@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 5
+VERSION = 6
 
 _EFFECTS = """
 CREATE TABLE effects (          -- what was done, so that whoever asks again is answered again, and it is done once
@@ -13,6 +13,17 @@ CREATE TABLE effects (          -- what was done, so that whoever asks again is 
     at REAL NOT NULL
 );
 CREATE INDEX effects_by_age ON effects (at);
+"""
+_OUTBOX = """
+CREATE TABLE outbox (           -- lines for the audit, which is another file: written with the change, moved after it
+    uid TEXT PRIMARY KEY,       -- of the line: a line that is moved twice stands in the audit once
+    at REAL NOT NULL,
+    door TEXT NOT NULL,
+    action TEXT NOT NULL,
+    person TEXT NOT NULL,       -- the uid of the person, or nothing where it is about nobody or everybody
+    pictures INTEGER NOT NULL,
+    detail TEXT NOT NULL        -- which backup, and who made or restored it
+);
 """
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
@@ -48,16 +59,6 @@ CREATE TABLE tombstones (       -- pictures that must not come back by themselve
     digest BLOB PRIMARY KEY,    -- of the digest, keyed
     erased INTEGER NOT NULL     -- 1: from a backup neither
 );
-CREATE TABLE audit (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    at REAL NOT NULL,
-    door TEXT NOT NULL,
-    action TEXT NOT NULL,
-    person TEXT NOT NULL,       -- the uid
-    pictures INTEGER NOT NULL
-);
-CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END;
-CREATE TRIGGER audit_lasts BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END;
 CREATE TABLE unknowns (         -- people without a name
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     first REAL NOT NULL,
@@ -100,8 +101,8 @@ UPDATE people SET name_key = name_key(name);
 """
 """Not unique: an older store may hold one person under two spellings of a name."""
 
-_NEW = _TABLES + _EFFECTS + _NAME_KEYS
-_FROM_2 = _ASIDE + _TABLES + _EFFECTS + _OVER + _NAME_KEYS
+_NEW = _TABLES + _EFFECTS + _NAME_KEYS + _OUTBOX
+_FROM_2 = _ASIDE + _TABLES + _EFFECTS + _OVER + _NAME_KEYS + _OUTBOX
 
 _FROM_1 = """
 ALTER TABLE pictures ADD COLUMN chips BLOB;
@@ -109,5 +110,20 @@ DELETE FROM pictures WHERE rowid NOT IN (SELECT max(rowid) FROM pictures GROUP B
 """
 """Version 1 kept no chips, and a row for each recipe."""
 
-STEPS = {0: _NEW, 1: _FROM_1 + _FROM_2, 2: _FROM_2, 3: _EFFECTS + _NAME_KEYS, 4: _NAME_KEYS}
+_OUT_OF_THE_STORE = """
+INSERT INTO outbox (uid, at, door, action, person, pictures, detail)
+    SELECT printf('%d-%s-%.6f', id, person, at), at, door, action, person, pictures, '' FROM audit ORDER BY id;
+DROP TABLE audit;
+"""
+_FROM_5 = _OUTBOX + _OUT_OF_THE_STORE
+"""Version 5 kept the audit in this file. A line's uid follows from the line: another copy of the store has the same."""
+
+STEPS = {
+    0: _NEW,
+    1: _FROM_1 + _FROM_2,
+    2: _FROM_2,
+    3: _EFFECTS + _NAME_KEYS + _FROM_5,
+    4: _NAME_KEYS + _FROM_5,
+    5: _FROM_5,
+}
 """What brings a file of each version to today's; 0 is an empty one."""

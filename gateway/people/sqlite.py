@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from gateway.errors import BadRequest, Conflict, GatewayError, Timeout, UnknownPerson
 from gateway.model import Descriptor, Effect, Person
 from gateway.names import MAX_ID, check_new_name, name_key
+from gateway.people.audit import AuditLog
 from gateway.people.cipher import Cipher
 from gateway.people.database import Database, unusable
 from gateway.people.rows import Rows
 from gateway.people.statements import (
     PICTURE_ID,
+    append_audit,
     changed,
     drop,
     drop_if_empty,
@@ -57,10 +59,16 @@ _ENTRIES = (
 class SqliteStore:
     """A PeopleStore. Safe to use from several threads and processes. Raises StartError if the file cannot be used."""
 
-    def __init__(self, path: Path, cipher: Cipher | None = None, *, seals: bool = True) -> None:
-        """``seals``: with a key that is given for the first time; else the store is refused then."""
+    def __init__(
+        self, path: Path, cipher: Cipher | None = None, *, seals: bool = True, audit: AuditLog | None = None
+    ) -> None:
+        """``seals``: with a key that is given for the first time; else the store is refused then.
+
+        Without an ``audit`` its lines wait in the file.
+        """
         self.database = Database(path)
         self.rows = Rows(cipher or Cipher(None))
+        self._audit = audit
         try:
             self._shorten_ids()
             if self.rows.check(self.database, seals):
@@ -69,6 +77,9 @@ class SqliteStore:
         except (ValueError, GatewayError) as error:
             self.database.close()
             raise unusable(path, error) from None
+        if self.database.copied_to is not None:
+            self.record("upgrade", "backup", detail=self.database.copied_to.name)
+        self.move_audit()
 
     def close(self) -> None:
         self.database.close()
@@ -325,9 +336,23 @@ class SqliteStore:
         faces = self.rows.descriptors([row[3] for row in rows], [row[2] for row in rows])
         return [Person(slug, name) for slug, name, *_ in rows], faces
 
+    def record(self, door: str, action: str, *, slug: str | None = None, pictures: int = 0, detail: str = "") -> None:
+        with self.database.transaction() as db:
+            if slug is None:
+                append_audit(db, door, action, pictures=pictures, detail=detail)
+            else:
+                note(db, door, action, key(db, slug), pictures)
+
+    def move_audit(self) -> None:
+        if self._audit is not None:
+            self._audit.collect(self.database)
+
     def audit(self, limit: int) -> list[AuditLine]:
+        self.move_audit()
+        if self._audit is not None:
+            return self._audit.lines(limit)
         rows = self.database.rows(
-            "SELECT at, door, action, person, pictures FROM audit ORDER BY id DESC LIMIT ?", (limit,)
+            "SELECT at, door, action, person, pictures, detail FROM outbox ORDER BY rowid DESC LIMIT ?", (limit,)
         )
         return [AuditLine(*row) for row in rows]
 

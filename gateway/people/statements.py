@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -101,10 +102,19 @@ def drop_if_empty(db: sqlite3.Connection, person: int) -> bool:
 
 
 def note(db: sqlite3.Connection, door: str, action: str, person: int, pictures: int) -> None:
-    """A line in the audit."""
+    """Add a line about a person to the audit's outbox."""
+    (uid,) = db.execute("SELECT uid FROM people WHERE id = ?", (person,)).fetchone()
+    append_audit(db, door, action, uid, pictures)
+
+
+def append_audit(
+    db: sqlite3.Connection, door: str, action: str, uid: str = "", pictures: int = 0, detail: str = ""
+) -> None:
+    """Add a line to the audit's outbox; ``uid``: the random id of a person, empty for nobody or everybody."""
+    line = secrets.token_hex(16)
     db.execute(
-        "INSERT INTO audit (at, door, action, person, pictures) SELECT ?, ?, ?, uid, ? FROM people WHERE id = ?",
-        (time.time(), door, action, pictures, person),
+        "INSERT INTO outbox (uid, at, door, action, person, pictures, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (line, time.time(), door, action, uid, pictures, detail),
     )
 
 

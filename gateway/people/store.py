@@ -94,13 +94,16 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """``person``: a random name for them, which tells nothing; ``door``: by which this was done."""
+    """``person``: a random name for them, which tells nothing; ``door``: by which this was done. ``detail``: the backup
+    that was made or restored, and the user who did it.
+    """
 
     at: float
     door: str
     action: str
     person: str
     pictures: int
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,6 +222,12 @@ class PeopleStore(Protocol):
 
     def faces(self, recipe: str) -> tuple[list[Person], NDArray[np.float32]]:
         """Every picture that shows somebody, by itself: whom, and the descriptors, (n, 128)."""
+
+    def record(self, door: str, action: str, *, slug: str | None = None, pictures: int = 0, detail: str = "") -> None:
+        """Add a line to the audit about something that changes nobody: an export of one person or of all, a backup."""
+
+    def move_audit(self) -> None:
+        """Move the lines that wait into the audit. The changes themselves do not wait for it."""
 
     def audit(self, limit: int) -> list[AuditLine]:
         """The newest first."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gateway.model import Descriptor, FoundFace, Person, Quality
+from gateway.people.audit import FILE, AuditLog
 from gateway.people.backups import Backups
 from gateway.people.cipher import Cipher
 from gateway.people.curves import Curve, Curves
@@ -58,7 +59,8 @@ class Home:
 def home(
     data: Path, key: bytes | None = None, *, recipe: str = RECIPE, keep: Keep = "chips", keep_days: float | None = None
 ) -> Iterator[Home]:
-    with closing(SqliteStore(data / "people.sqlite", Cipher(key))) as store:
+    audit = AuditLog(data / FILE)
+    with closing(SqliteStore(data / "people.sqlite", Cipher(key), audit=audit)) as store:
         gallery, backups = Gallery(), Backups(data / "backups")
         registry = Registry(store, gallery, DECISION, backups, recipe=recipe, keep=keep, keep_days=keep_days)
         yield Home(data, store, gallery, registry, backups)

@@ -506,13 +506,6 @@ def test_every_change_stands_in_the_audit_without_a_name(store: SqliteStore) -> 
     assert len(store.audit(3)) == 3
 
 
-@pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET door = 'nobody'"])
-def test_the_audit_is_only_added_to(store: SqliteStore, statement: str) -> None:
-    enrol(store, "Alice")
-    with pytest.raises(sqlite3.IntegrityError, match="only added to"), store.database._db:
-        store.database._db.execute(statement)
-
-
 def test_a_removed_picture_is_buried_until_it_is_enrolled_again(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1"), picture("d2"))
     store.remove_picture("alice", "d1", "rest")
@@ -763,7 +756,7 @@ def test_an_older_store_keeps_its_people_and_pictures(before: Path) -> None:
             "known_faces/Bob/1.jpg": "d3",
         }
         assert [each.added for each in store.entry("alice").pictures] == [1.5, 1.6]
-    assert version_of(before) == schema.VERSION == 5
+    assert version_of(before) == schema.VERSION == 6
 
 
 def test_two_spellings_of_one_name_in_an_older_store_stay_two_people(before: Path) -> None:
@@ -782,7 +775,7 @@ def test_an_older_store_is_backed_up_before(before: Path) -> None:
     version = version_of(before)
     with opened(before):
         (backup,) = backups_of(before)
-    assert backup.name.startswith("before-version-5-")
+    assert backup.name.startswith("before-version-6-")
     assert (version_of(backup), backup.stat().st_mode & 0o777) == (version, 0o600)
     with closing(sqlite3.connect(backup)) as database:
         rows = database.execute("SELECT person, digest, source, descriptor FROM pictures ORDER BY digest").fetchall()
