@@ -36,6 +36,7 @@ ONLY_IN = {
     "paho": {"mqtt/connection", "mqtt/link", "mqtt/messages"},
     "flask": {
         "rest/app",
+        "rest/body",
         "rest/people",
         "rest/problems",
         "rest/requestlog",

@@ -42,7 +42,6 @@ def create_app(
     """``hosts``: the names by which this machine is asked for, beside ``localhost`` and addresses."""
     app = Flask("gateway.rest", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.message_bytes
-    app.config["MAX_FORM_PARTS"] = 16
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
     _add_cross_site_check(app, CrossSiteCheck(hosts), metrics)
     app.before_request(lambda: log_request(request))

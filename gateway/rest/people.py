@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, Response, request
 
-from gateway.documents import Document, read_json
+from gateway.documents import Document
 from gateway.errors import BadRequest
+from gateway.rest.body import Form, read_body
+from gateway.rest.forms import Part
+from gateway.rest.uploads import decoded_picture
 
 ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", "/api/v1/people", "people/list"),
@@ -42,6 +46,12 @@ FILES: Mapping[str, tuple[str, str, str]] = {
 }
 """What is sent as a file: which field of the document (of a list the first), its type, and under which name."""
 
+BARE_BODIES = {"people/add": "images", "people/not_them": "images", "people/import": "archive"}
+"""The field that a body without any name is."""
+
+BINARY = re.compile(r"archive|images?|image\d{1,2}")
+"""Fields of a form that are not text, or base64."""
+
 Do = Callable[[str, Mapping[str, Any]], Document]
 """Waits for the document, and raises what went wrong."""
 
@@ -53,7 +63,7 @@ def add_people_routes(app: Flask, do: Do) -> None:
 
 def _view(do: Do, rule: str, operation: str) -> Callable[..., Any]:
     def view(**path: str) -> Any:
-        document = do(operation, {**_fields(), **path})
+        document = do(operation, {**_fields(operation), **path})
         if rule not in FILES:
             return document
         field, kind, name = FILES[rule]
@@ -65,16 +75,39 @@ def _view(do: Do, rule: str, operation: str) -> Callable[..., Any]:
     return view
 
 
-def _fields() -> dict[str, Any]:
-    """Of the query, the JSON and the form; files under ``images`` are as many as there are. Raises BadRequest."""
+def _fields(operation: str) -> dict[str, Any]:
+    """Return the fields of the query, and of the form or the JSON. Raises BadRequest or TooLarge."""
     fields: dict[str, Any] = dict(request.args.items())
-    if request.is_json:
-        fields |= read_json(request.get_data())
-    elif request.mimetype == "multipart/form-data":
-        fields |= dict(request.form.items())
-        fields |= {name: [file.read() for file in request.files.getlist(name)] for name in request.files}
-        if "archive" in request.files:
-            fields["archive"] = fields["archive"][0]
-    elif request.content_length:
-        raise BadRequest("what is asked for is sent as a form (multipart/form-data) or as JSON")
-    return fields
+    body = read_body(request)
+    if isinstance(body, Mapping):
+        return {**fields, **body}
+    if not isinstance(body, bytes):
+        return {**fields, **_form_fields(body)}
+    return {**fields, **_bare_fields(operation, body)} if body else fields
+
+
+def _bare_fields(operation: str, body: bytes) -> dict[str, Any]:
+    """Return the bare picture or archive as the field that the operation needs. Raises BadRequest."""
+    field = BARE_BODIES.get(operation)
+    if field is None:
+        raise BadRequest("the body must be a form (multipart/form-data) or a JSON object")
+    return {field: body if field == "archive" else [decoded_picture(body)]}
+
+
+def _form_fields(form: Form) -> dict[str, Any]:
+    """Return a text for each name that came once, and a list for pictures and for names that came several times."""
+    values: dict[str, list[str | bytes]] = {}
+    for part in form:
+        values.setdefault(part.name, []).append(_value(part))
+    return {name: several if _is_list(name, several) else several[0] for name, several in values.items()}
+
+
+def _is_list(name: str, values: list[str | bytes]) -> bool:
+    return len(values) > 1 or (isinstance(values[0], bytes) and name != "archive")
+
+
+def _value(part: Part) -> str | bytes:
+    """Return a text, or the bytes of a file. Clients that send no ``filename`` are understood by the field's name."""
+    if part.is_file or (BINARY.fullmatch(part.name) and not part.content.isascii()):
+        return part.content
+    return part.text()

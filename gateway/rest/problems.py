@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from gateway.documents import SCHEMA, dump
@@ -57,11 +57,17 @@ def _flasks(error: HTTPException) -> Response:
     """What Flask refuses by itself: no such route, the wrong method, a body over the limit."""
     status = HTTPStatus(error.code or 500)
     code = TooLarge.code if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "bad_request"
-    response = _problem(status, code, error.description or status.phrase)
+    response = _problem(status, code, _too_large() if code == TooLarge.code else error.description or status.phrase)
     allow = dict(error.get_headers()).get("Allow")
     if allow:
         response.headers["Allow"] = allow
     return response
+
+
+def _too_large() -> str:
+    """Return what came and the limit, which create_app has made of ``limits.bytes``."""
+    came, most = request.content_length or 0, current_app.config["MAX_CONTENT_LENGTH"]
+    return f"the body has {came} bytes, and at most {most} are taken (three times limits.bytes)"
 
 
 def _unexpected(error: Exception) -> Response:

@@ -6,6 +6,10 @@ import logging
 
 from flask import Request
 
+from gateway.errors import GatewayError
+from gateway.rest.body import boundary_of
+from gateway.rest.forms import read_form
+
 log = logging.getLogger(__name__)
 
 PICTURE = "<image raw data>"
@@ -24,8 +28,13 @@ def _shown(name: str, value: str) -> str:
 
 
 def _body(request: Request) -> str:
-    """Only what is no picture is shown: of a form the names, of JSON nothing but that there is some."""
-    if request.mimetype == "multipart/form-data":
-        parts = [f"{name}: {file.filename} ({file.mimetype})\n{PICTURE}" for name, file in request.files.items()]
-        return "\n".join(parts)
-    return PICTURE if request.content_length else ""
+    """Return the names of a form's parts; nothing of a picture and nothing of JSON is logged."""
+    # The body stays cached, so that the route can read it again.
+    body = request.get_data(cache=True)
+    if request.mimetype != "multipart/form-data":
+        return PICTURE if body else ""
+    try:
+        parts = read_form(body, boundary_of(request))
+    except GatewayError as error:
+        return f"<a form that cannot be read: {error}>"
+    return "\n".join(f"{part.name}: {part.filename} ({part.kind})\n{PICTURE}" for part in parts)

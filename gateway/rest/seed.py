@@ -9,7 +9,7 @@ from flask import Flask, request
 
 from gateway.model import Comparison, LandmarkCount, Operation, Recognition, Reply
 from gateway.rest.pages import upload_form
-from gateway.rest.uploads import flag, form_file, json_picture
+from gateway.rest.uploads import flag, read_pictures
 
 
 class Ask(Protocol):
@@ -29,8 +29,8 @@ def add_seed_routes(app: Flask, ask: Ask) -> None:
     @app.post("/face_rec")
     def face_rec() -> dict[str, Any]:
         features, locations = flag(request, "facial_features"), flag(request, "face_locations")
-        picture = json_picture(request) if request.is_json else form_file(request, "file")
-        reply = ask(Operation.FACE_REC, (picture,), 68 if features else 0, flag(request, "annotate"))
+        pictures = read_pictures(request, ("file",))
+        reply = ask(Operation.FACE_REC, pictures, 68 if features else 0, flag(request, "annotate"))
         assert isinstance(reply, Recognition)
         return _recognition(reply, features, locations)
 
@@ -41,8 +41,7 @@ def add_seed_routes(app: Flask, ask: Ask) -> None:
 
     @app.post("/face_match")
     def face_match() -> dict[str, Any]:
-        pictures = form_file(request, "file1"), form_file(request, "file2")
-        reply = ask(Operation.FACE_MATCH, pictures)
+        reply = ask(Operation.FACE_MATCH, read_pictures(request, ("file1", "file2")))
         assert isinstance(reply, Comparison)
         return {"match": reply.match}
 

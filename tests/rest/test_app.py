@@ -172,7 +172,7 @@ def test_a_form_without_the_file(rest_url: str) -> None:
     problem(requests.post(f"{rest_url}/face_rec", files={"other": b"x"}, timeout=WAIT_S), 400, "bad_request")
 
 
-def test_another_kind_of_form_is_refused_unread(rest_url: str) -> None:
+def test_url_encoded_form_is_refused(rest_url: str) -> None:
     problem(requests.post(f"{rest_url}/face_rec", data={"file": "x" * 100_000}, timeout=WAIT_S), 400, "bad_request")
 
 

@@ -1,0 +1,401 @@
+"""Forms as clients send them, good and broken, and the bodies without any form."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from gateway.config import LimitSettings
+from gateway.documents import Document
+from gateway.errors import BadRequest, NoFace, TooLarge
+from gateway.health import Health, MqttHealth
+from gateway.metrics import Metrics
+from gateway.model import Effect, Reply, Request
+from gateway.people.known_faces import Progress
+from gateway.rest.app import create_app
+from gateway.rest.forms import MAX_PARTS, read_form
+from tests.support import frame
+
+PICTURE = frame("obama_1")
+OTHER = frame("biden_1")
+BASE64 = base64.b64encode(PICTURE).decode()
+FORM_TYPE = "multipart/form-data; boundary=facegateXcases"
+
+
+def form(*parts: tuple[str, bytes], boundary: str = "facegateXcases", end: str = "--\r\n", line: str = "\r\n") -> bytes:
+    """Each part is its headers and its content."""
+    mark = f"--{boundary}".encode()
+    crlf = line.encode()
+    written = [mark + crlf + headers.encode("latin-1") + crlf * 2 + content + crlf for headers, content in parts]
+    return b"".join(written) + mark + end.encode()
+
+
+def disposition(rest: str) -> str:
+    return f"Content-Disposition: form-data; {rest}"
+
+
+FILE = (disposition('name="file"; filename="a.jpg"') + "\r\nContent-Type: image/jpeg", PICTURE)
+
+
+class Asked:
+    """The application with a service that stores the pictures of each request, and finds no face in any."""
+
+    def __init__(self) -> None:
+        self.pictures: list[tuple[bytes, ...]] = []
+        self.fields: list[dict[str, Any]] = []
+        health = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())
+        app = create_app(self._submit, self._administer, lambda: health, Metrics(), LimitSettings(bytes=200_000))
+        self.client: FlaskClient = app.test_client()
+
+    def _submit(self, request: Request) -> Future[Reply]:
+        self.pictures.append(request.pictures)
+        future: Future[Reply] = Future()
+        future.set_exception(NoFace("no face"))
+        return future
+
+    def _administer(
+        self, operation: str, fields: Document, door: str, good_for: float = 0, effect: Effect | None = None
+    ) -> Future[Document]:
+        self.fields.append(dict(fields))
+        future: Future[Document] = Future()
+        future.set_result({})
+        return future
+
+    def refused(self, answer: TestResponse, status: int = 400, code: str = "bad_request") -> str:
+        """Return the detail of the problem."""
+        body = answer.get_json()
+        assert (answer.status_code, body["code"], self.pictures, self.fields) == (status, code, [], [])
+        detail: str = body["detail"]
+        return detail
+
+
+@pytest.fixture
+def asked() -> Asked:
+    return Asked()
+
+
+def post(asked: Asked, body: bytes, content_type: str | None = FORM_TYPE, path: str = "/face_rec") -> TestResponse:
+    return asked.client.post(path, data=body, content_type=content_type)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        disposition('name="file"; filename="a.jpg"') + "\r\nContent-Type: image/jpeg",
+        disposition('name="file"') + "\r\nContent-Type: image/jpeg",
+        disposition('name="file"'),
+        disposition('name="file"; filename="b\xfcro.jpg"'),
+        disposition("name=\"file\"; filename*=UTF-8''b%C3%BCro.jpg"),
+        disposition('name="file"; filename=""'),
+        disposition('filename="C:\\a;name=x.jpg"; name="file"'),
+        disposition('filename="a\\"; name=\\"x.jpg"; NAME="file"'),
+        disposition("name=file; filename=a.jpg"),
+        disposition("name=file ;filename=a.jpg"),
+        'content-disposition:form-data;name="file"',
+        'Content-Disposition: form-data;\r\n name="file"',
+        'Content-Type: image/jpeg\r\nContent-Length: 5\r\nContent-Disposition: form-data; name="file"',
+    ],
+)
+def test_form_is_read_as_clients_write_it(asked: Asked, headers: str) -> None:
+    post(asked, form((headers, PICTURE)))
+    assert asked.pictures == [(PICTURE,)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        form(FILE, end="--"),
+        form(FILE, end=""),
+        form(FILE, end="-"),
+        form(FILE, end="\r\n"),
+        form(FILE, end="--\r\nan epilogue"),
+        form(FILE, line="\n"),
+        b"a preamble\r\n" + form(FILE),
+        b"\r\n" + form(FILE),
+        form(FILE).replace(b"\r\n--facegateXcases--", b"--facegateXcases--"),
+        form(FILE).replace(b"facegateXcases\r\n", b"facegateXcases \t\r\n"),
+        form((disposition('name="note"'), b"hello"), FILE, (disposition('name="empty"'), b"")),
+        form((FILE[0], PICTURE)).replace(b"\r\nContent-Type", b"\r\nX-Long: " + b"x" * 7_000 + b"\r\nContent-Type"),
+    ],
+)
+def test_line_breaks_and_ends_that_clients_send_are_read(asked: Asked, body: bytes) -> None:
+    post(asked, body)
+    assert asked.pictures == [(PICTURE,)]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "multipart/form-data",
+        'multipart/form-data; boundary="facegateXcases"',
+        "Multipart/Form-Data; charset=utf-8; Boundary=facegateXcases",
+        "multipart/mixed; boundary=facegateXcases",
+        "application/octet-stream",
+        None,
+    ],
+)
+def test_boundary_is_found_however_the_type_is_stated(asked: Asked, content_type: str | None) -> None:
+    post(asked, form(FILE), content_type)
+    assert asked.pictures == [(PICTURE,)]
+
+
+def test_boundary_with_characters_that_need_quotes_is_taken_without(asked: Asked) -> None:
+    boundary = "----=_Part(1)?=/:1.2"
+    post(asked, form(FILE, boundary=boundary), f"multipart/form-data; boundary={boundary}")
+    assert asked.pictures == [(PICTURE,)]
+
+
+def test_content_that_resembles_the_boundary_is_content() -> None:
+    content = b"\r\n--facegateXcases2\r\n--facegateXcase\r\n --facegateXcases\r\n\r\n\n\r"
+    (part,) = read_form(form((FILE[0], content)), "facegateXcases")
+    assert part.content == content
+
+
+CUT_OFF = [form(FILE)[:-20], form(FILE)[:5_000], form(FILE)[:100], form(FILE, FILE)[: len(form(FILE)) + 50]]
+
+
+def test_broken_forms_are_told_apart(asked: Asked) -> None:
+    wrong_boundary = asked.refused(post(asked, form(FILE), "multipart/form-data; boundary=another"))
+    no_boundary = asked.refused(post(asked, b"not a form", "multipart/form-data"))
+    cut_off = {asked.refused(post(asked, body))[:20] for body in CUT_OFF}
+    no_name = asked.refused(post(asked, form(("Content-Type: image/jpeg", PICTURE))))
+    no_blank_line = asked.refused(
+        post(asked, form((FILE[0], PICTURE)).replace(b"\r\n\r\n", b"\r\n", 1)[:400] + b"\r\n--facegateXcases--")
+    )
+    assert "boundary 'another'" in wrong_boundary
+    assert "begins with '--facegateXcases" in wrong_boundary
+    assert "has no boundary" in no_boundary
+    assert cut_off == {"the form is cut off "}
+    assert "part 1 of the form has no name" in no_name
+    assert "part 1 of the form has no blank line" in no_blank_line
+
+
+def test_cut_off_form_names_its_length_and_its_missing_end(asked: Asked) -> None:
+    detail = asked.refused(post(asked, CUT_OFF[1]))
+    assert "in part 1, after 5000 bytes" in detail
+    assert "'--facegateXcases--' is missing" in detail
+
+
+@pytest.mark.parametrize("name", ["image", "picture", "photo", "upload", "media", "f\xfcr", "file[]", "FILE"])
+def test_field_of_another_name_is_named_in_the_message(asked: Asked, name: str) -> None:
+    detail = asked.refused(post(asked, form((disposition(f'name="{name}"; filename="a.jpg"'), PICTURE))))
+    assert detail == f"the form has no file 'file': it has {name!r}"
+
+
+def test_form_without_parts_says_so(asked: Asked) -> None:
+    assert asked.refused(post(asked, b"--facegateXcases--\r\n")) == "the form has no file 'file': it has no fields"
+
+
+def test_empty_file_is_named(asked: Asked) -> None:
+    """A browser sends this where no file was chosen."""
+    detail = asked.refused(post(asked, form((disposition('name="file"; filename=""'), b""))), 400, "bad_image")
+    assert "the file 'file' of the form is empty" in detail
+
+
+def test_several_files_of_one_name_are_refused(asked: Asked) -> None:
+    assert "2 files 'file'" in asked.refused(post(asked, form(FILE, FILE)))
+
+
+def test_too_many_parts_are_refused() -> None:
+    part = (disposition('name="a"'), b"")
+    assert len(read_form(form(*[part] * MAX_PARTS), "facegateXcases")) == MAX_PARTS
+    for count in (MAX_PARTS + 1, 10_000):
+        with pytest.raises(TooLarge, match=f"more than {MAX_PARTS} parts"):
+            read_form(form(*[part] * count), "facegateXcases")
+
+
+@pytest.mark.parametrize("headers", ["x" * 100_000, 'a;b="\\' * 20_000, ";" * 100_000, " " * 100_000, "\r\n" * 2])
+def test_hostile_headers_of_a_part_are_refused(headers: str) -> None:
+    with pytest.raises(BadRequest):
+        read_form(form((disposition(headers), b"")), "facegateXcases")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "image/jpeg", "image/jpg", "application/octet-stream", "application/x-www-form-urlencoded", "text/plain",
+        "application/json", "multipart/form-data", "binary/octet-stream", "nonsense", None,
+    ],
+)  # fmt: skip
+def test_bare_picture_is_taken_with_any_type(asked: Asked, content_type: str | None) -> None:
+    post(asked, PICTURE, content_type)
+    assert asked.pictures == [(PICTURE,)]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_bare_picture_of_another_kind_is_taken(asked: Asked, kind: str) -> None:
+    written = io.BytesIO()
+    PIL.Image.new("RGB", (64, 64)).save(written, kind)
+    post(asked, written.getvalue(), "application/x-www-form-urlencoded")
+    assert asked.pictures == [(written.getvalue(),)]
+
+
+@pytest.mark.parametrize("text", [BASE64, f"data:image/jpeg;base64,{BASE64}"])
+@pytest.mark.parametrize("content_type", ["text/plain", None, "application/x-www-form-urlencoded"])
+def test_bare_base64_is_taken(asked: Asked, text: str, content_type: str | None) -> None:
+    post(asked, text.encode(), content_type)
+    assert asked.pictures == [(PICTURE,)]
+
+
+def test_base64_in_a_form_is_taken(asked: Asked) -> None:
+    """``canvas.toDataURL()`` in a field."""
+    post(asked, form((disposition('name="file"'), f"data:image/jpeg;base64,{BASE64}".encode())))
+    assert asked.pictures == [(PICTURE,)]
+
+
+def test_bytes_that_are_no_text_are_left_to_the_decoder(asked: Asked) -> None:
+    """The decoder names the kind, as HEIC."""
+    heic = b"\0\0\0\x18ftypheic\xff" + bytes(100)
+    post(asked, heic, "image/heic")
+    assert asked.pictures == [(heic,)]
+
+
+def test_empty_body_says_what_to_send(asked: Asked) -> None:
+    for content_type in ("image/jpeg", "application/json", None):
+        assert "the body is empty" in asked.refused(post(asked, b"", content_type))
+
+
+def test_url_encoded_form_says_what_to_send(asked: Asked) -> None:
+    body = b"image_data=" + BASE64.encode()
+    detail = asked.refused(post(asked, body, "application/x-www-form-urlencoded"))
+    assert "multipart/form-data" in detail
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8", "text/json",
+        "text/plain", "application/x-www-form-urlencoded", "application/vnd.api+json", "application/octet-stream", None,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("begin", [b"", b"\xef\xbb\xbf", b"\r\n "])
+def test_json_is_read_with_any_type(asked: Asked, content_type: str | None, begin: bytes) -> None:
+    post(asked, begin + json.dumps({"file_format": "jpg", "image_data": BASE64}).encode(), content_type)
+    assert asked.pictures == [(PICTURE,)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"image": BASE64},
+        {"image_data": BASE64, "battery": 71, "position": {"x": [1, 2]}, "file_format": "bmp"},
+        {"image_data": f"data:image/jpeg;base64,{BASE64}", "file_format": None},
+    ],
+)
+def test_json_of_devices_is_read(asked: Asked, fields: dict[str, Any]) -> None:
+    """MQTT's name of the picture, and fields that mean nothing here."""
+    asked.client.post("/face_rec", json=fields)
+    assert asked.pictures == [(PICTURE,)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"img": BASE64, "file_format": "jpg"}, "no 'image_data' (or image): it has 'img', 'file_format'"),
+        ({}, "it has no fields"),
+        ({"image": BASE64, "image_data": BASE64}, "image_data and image: send one"),
+        ({"image_data": [BASE64]}, "image_data must be a picture in base64, and not a list"),
+        ({str(n): n for n in range(30)}, "and 25 more"),
+    ],
+)
+def test_json_without_one_picture_says_what_came(asked: Asked, fields: dict[str, Any], words: str) -> None:
+    assert words in asked.refused(asked.client.post("/face_rec", json=fields))
+
+
+@pytest.mark.parametrize("names", [("image1", "image2"), ("file1", "file2"), ("image_data1", "image_data2")])
+def test_two_pictures_in_json_are_compared(asked: Asked, names: Sequence[str]) -> None:
+    texts = (BASE64, base64.b64encode(OTHER).decode())
+    asked.client.post("/face_match", json=dict(zip(names, texts, strict=True)))
+    assert asked.pictures == [(PICTURE, OTHER)]
+
+
+def test_two_pictures_in_a_form_without_filenames_are_compared(asked: Asked) -> None:
+    post(
+        asked,
+        form((disposition("name=file2"), OTHER), (disposition("name=file1"), PICTURE)),
+        path="/face_match",
+    )
+    assert asked.pictures == [(PICTURE, OTHER)]
+
+
+def test_comparison_of_one_picture_says_what_is_missing(asked: Asked) -> None:
+    assert "2 are needed" in asked.refused(post(asked, PICTURE, "image/jpeg", "/face_match"))
+    assert "no 'image2'" in asked.refused(asked.client.post("/face_match", json={"image1": BASE64}))
+    one = form((disposition('name="file1"; filename="a"'), PICTURE), (disposition('name="second"'), OTHER))
+    assert "no file 'file2': it has 'file1', 'second'" in asked.refused(post(asked, one, path="/face_match"))
+
+
+def add(asked: Asked, *parts: tuple[str, bytes]) -> TestResponse:
+    return post(asked, form(*parts), path="/api/v1/people")
+
+
+IMAGES = (disposition('name="images"; filename="a.jpg"'), PICTURE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("", "Jürgen".encode()),
+        ("\r\nContent-Type: text/plain; charset=utf-8", "Jürgen".encode()),
+        ("\r\nContent-Type: text/plain; charset=ISO-8859-1", "Jürgen".encode("latin-1")),
+    ],
+)
+def test_name_in_a_form_is_read_in_its_character_set(asked: Asked, kind: str, name: bytes) -> None:
+    add(asked, (disposition('name="name"') + kind, name), IMAGES)
+    assert asked.fields == [{"name": "Jürgen", "images": [PICTURE]}]
+
+
+@pytest.mark.parametrize("name", [b"J\xfcrgen", b"\xff\xfeJ\0", b"\xed\xa0\x80"])
+def test_name_that_is_not_utf8_is_refused(asked: Asked, name: bytes) -> None:
+    """Regression: it was stored as ``J\ufffdrgen``."""
+    assert "the name is not UTF-8" in asked.refused(add(asked, (disposition('name="name"'), name), IMAGES))
+
+
+def test_pictures_without_filename_are_enrolled(asked: Asked) -> None:
+    name = (disposition('name="name"'), b"Ada")
+    add(asked, name, (disposition('name="images"'), PICTURE), (disposition("name=images"), BASE64.encode()))
+    assert asked.fields == [{"name": "Ada", "images": [PICTURE, BASE64]}]
+
+
+def test_bare_picture_and_archive_are_taken_where_one_is_expected(asked: Asked) -> None:
+    post(asked, PICTURE, "image/jpeg", "/api/v1/people?name=Ada")
+    post(asked, b"PK\3\4\xff", "application/zip", "/api/v1/people/import")
+    assert asked.fields == [{"name": "Ada", "images": [PICTURE]}, {"archive": b"PK\3\4\xff"}]
+
+
+def test_bare_picture_is_refused_where_none_is_expected(asked: Asked) -> None:
+    assert "must be a form" in asked.refused(post(asked, PICTURE, "image/jpeg", "/api/v1/people/ada/merge"))
+
+
+def test_body_over_the_limit_says_both_and_the_setting(asked: Asked) -> None:
+    detail = asked.refused(post(asked, bytes(600_001)), 413, "too_large")
+    assert "600001 bytes" in detail
+    assert "600000" in detail
+    assert "limits.bytes" in detail
+
+
+@pytest.mark.parametrize("name", ["form_no_filename.bin", "form_latin1_filename.bin"])
+def test_shared_form_is_read(asked: Asked, shared: Path, name: str) -> None:
+    post(asked, (shared / "cases" / name).read_bytes())
+    ((picture,),) = asked.pictures
+    assert picture.startswith(b"\xff\xd8\xff")
+    assert picture.rstrip(b"\0").endswith(b"\xff\xd9")
+
+
+def test_shared_form_with_another_field_is_refused_by_its_name(asked: Asked, shared: Path) -> None:
+    assert "'image'" in asked.refused(post(asked, (shared / "cases" / "form_field_image.bin").read_bytes()))
+
+
+def test_shared_form_with_a_latin1_name_is_refused(asked: Asked, shared: Path) -> None:
+    body = (shared / "cases" / "form_latin1_name.bin").read_bytes()
+    assert "not UTF-8" in asked.refused(post(asked, body, path="/api/v1/people"))
