@@ -60,6 +60,7 @@ class Gateway:
             describer.picture,
             describer.again,
             rescan_s=settings.people.rescan_s,
+            max_bytes=settings.limits.bytes,
         )
         self.unknowns = open_unknowns(settings, self.known, describer.part)
         self.service = Service(
@@ -146,7 +147,7 @@ class Gateway:
 
     def _warnings(self) -> tuple[str, ...]:
         """Sentences about what works but needs a person's attention, from each part that may have some."""
-        return (*self.known.backups.warnings, *self.known.audit.warnings)
+        return (*self.known.backups.warnings, *self.known.audit.warnings, *self.known_faces.warnings)
 
 
 @contextmanager

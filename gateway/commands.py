@@ -32,8 +32,10 @@ from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.ownership import one_owner, user_name
 from gateway.people.backups import restore as put_back
-from gateway.people.known_faces import SUFFIXES, Progress
+from gateway.people.folder_scan import PICTURE_SUFFIXES as SUFFIXES
+from gateway.people.known_faces import Progress, removals
 from gateway.people.opening import cipher, known, open_audit, open_unknowns, store_path
+from gateway.people.removal_guard import confirm_removal
 from gateway.vision.options import RECIPES
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the document, as the other doors give it.")
@@ -233,6 +235,33 @@ def audit(config: Path | None, limit: int) -> None:
             moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["at"]))
             table.add_row(moment, line["door"], line["action"], line["person"], str(line["pictures"]), line["detail"])
     Console().print(table)
+
+
+@people.command("confirm-removal")
+@CONFIG
+@click.option("--show", is_flag=True, help="Only print who would be removed.")
+def confirm_removal_of_people(config: Path | None, show: bool) -> None:
+    """Remove the people whose pictures are gone from known_faces/, where the gateway waits for that word.
+
+    It waits when the folder is missing, unreadable or empty, or when more than half of the people would go at once. A
+    gateway that runs removes them within seconds, one that does not when it is started within an hour.
+    """
+    try:
+        settings = load(config)
+        with one_owner(settings.data), known(settings, RECIPES[settings.engine]) as opened:
+            waiting = removals(opened.store, settings.people.folder)
+            for person in opened.store.people_by_key(waiting):
+                click.echo(f"{person.name} ({person.slug})")
+            if waiting and not show:
+                detail = f"{len(waiting)} people, by {user_name(os.getuid())}"
+                opened.store.record("cli", "confirm_removal", detail=detail)
+                confirm_removal(opened.store, waiting)
+    except GatewayError as error:
+        raise click.ClickException(str(error)) from None
+    if not waiting:
+        click.echo("nobody waits to be removed")
+    elif not show:
+        click.echo(f"confirmed: the pictures of {len(waiting)} people that are gone from the folder may be forgotten")
 
 
 @click.group(help="Faces that nobody knows: list, name, forget.")

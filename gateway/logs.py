@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -15,10 +16,50 @@ BY_STRANGERS = ("gateway.mqtt", "gateway.rest", "waitress")
 """Who logs what anybody outside can make them, as often as they like."""
 
 
+def escape(text: str) -> str:
+    """Return the text in one line of printable characters: others as ``\\n``, ``\\x1b`` or ``\\u2028``.
+
+    Surrogates, which file names that are no text have, are escaped too: they cannot be written anywhere.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def escape_name(name: str) -> str:
+    """Return a file's name in printable characters, a different one for each name: backslashes are doubled."""
+    return escape(name.replace("\\", "\\\\"))
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+class OneLine(logging.Formatter):
+    """Writes each record in one line, and lines of a traceback after it indented: no text that a client sends, and no
+    file's name, can look like a record of its own.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return escape(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return _indented(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802
+        return _indented(super().formatStack(stack_info))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {escape(line)}" for line in text.splitlines())
+
+
 def configure(level: str) -> None:
     """To the standard error, which a supervisor keeps; at the level DEBUG all of it."""
-    logging.basicConfig(level=level, format=FORMAT)
+    logging.basicConfig(level=level)
     root = logging.getLogger()
+    for handler in root.handlers:
+        handler.setFormatter(OneLine(FORMAT))
     for handler in root.handlers if root.level > logging.DEBUG else ():
         handler.addFilter(Sparing())
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from gateway.cli import main
 from gateway.ownership import user_name
 from gateway.people.audit import FILE, AuditLog
+from gateway.people.removal_guard import CONFIRMED, RemovalGuard
 from gateway.people.sqlite import SqliteStore
 from gateway.people.store import Described, Picture
 from gateway.vision.options import RECIPES
@@ -143,6 +145,21 @@ def test_with_few_people_calibrate_says_so_and_draws_all_the_same(facegate: Face
 def test_nobody_is_unknown_yet(facegate: Facegate) -> None:
     assert json.loads(facegate("unknowns", "list", "--json").stdout)["unknowns"] == []
     assert "there is no unknown 3" in facegate("unknowns", "forget", "3", code=1).stderr
+
+
+def test_a_removal_is_confirmed_for_the_people_whose_pictures_are_gone(
+    facegate: Facegate, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FACEGATE_PEOPLE__FOLDER", str(tmp_path / "known_faces"))
+    assert "nobody waits" in facegate("people", "confirm-removal").stdout
+    with closing(SqliteStore(data / "people.sqlite")) as store:
+        store.enrol_from_folder("Carol", replace(picture(4), source="known_faces/Carol/1.jpg"))
+        assert "Carol (carol)" in facegate("people", "confirm-removal", "--show").stdout
+        assert store.read_note(CONFIRMED) is None
+        assert "the pictures of 1 people" in facegate("people", "confirm-removal").stdout
+        guard, loss = RemovalGuard(store), store.loss(["known_faces/Carol/1.jpg"])
+        assert guard.allows(loss, suspicious=True)
+    assert names(facegate) == ["Ada Lovelace", "Carol", "Grace"]  # it is the gateway that removes them
 
 
 def test_a_folder_without_pictures_enrols_nobody(facegate: Facegate, tmp_path: Path) -> None:

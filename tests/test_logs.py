@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from gateway.logs import MOST, WITHIN_S, Sparing
+from gateway.logs import FORMAT, MOST, WITHIN_S, OneLine, Sparing, escape
 
 MORE = " (if there are more like this one within a minute, they are left out)"
 
@@ -64,3 +65,36 @@ def test_what_no_stranger_can_ask_for_is_told_whole(kept: Kept) -> None:
     for n in range(300):
         kept.tell(1, "%s is skipped", n, name="gateway.people.known_faces")
     assert kept.lines == [f"{n} is skipped" for n in range(300)]
+
+
+FORGERIES = [
+    "1.jpg\n2026-01-01 00:00:00,000 ERROR   gateway: forged",
+    "1.jpg\r\x1b[2Kforged",
+    "1.jpg\u2028forged\u2029\x85",
+    "1.jpg\udcff",
+    "\u202efdp.exe",
+]
+
+
+@pytest.mark.parametrize("text", FORGERIES)
+def test_no_text_in_a_record_begins_a_line(text: str) -> None:
+    record = logging.LogRecord("gateway", logging.INFO, __file__, 1, "skipped %s", (text,), None)
+    line = OneLine(FORMAT).format(record)
+    assert line.isprintable()
+    assert line.endswith(f"skipped {escape(text)}")
+
+
+@pytest.mark.parametrize("text", FORGERIES)
+def test_no_text_in_an_exception_looks_like_a_record(text: str) -> None:
+    try:
+        raise ValueError(text)
+    except ValueError:
+        record = logging.LogRecord("gateway", logging.ERROR, __file__, 1, "failed", (), sys.exc_info())
+    first, *others = OneLine(FORMAT).format(record).split("\n")
+    assert first.endswith("gateway: failed")
+    assert all(line.startswith("  ") and line.isprintable() for line in others)
+
+
+def test_ordinary_text_is_logged_as_it_is() -> None:
+    assert escape("José 山田 Ада O'Neil \\ 😀") == "José 山田 Ада O'Neil \\ 😀"
+    assert escape("a\tb\nc") == "a\\tb\\nc"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.errors import BadRequest, Busy, GatewayError, MultipleFaces, NoFace
+from gateway.logs import escape
 from gateway.model import Box, FoundFace, checked_name
+from gateway.people.folder_files import PictureFile, PictureReader, reason_of
+from gateway.people.folder_scan import FolderScan, FolderScanner
 from gateway.people.registry import Registry, Sitting
-from gateway.people.store import KNOWN_FACES, Described, Picture
+from gateway.people.removal_guard import RemovalGuard, held_removal
+from gateway.people.store import KNOWN_FACES, PeopleStore, Picture
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +29,20 @@ AGAIN_S = 60.0
 PUBLISH_S = 2.0
 """How often the new ones become known while an import goes on."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic"})
-"""What is meant as a picture; those that cannot be read are skipped with that reason, not in silence."""
+SETTLE_S = 1.0
+"""Between two looks at a folder from which files vanish. A removal is judged when it is over, by its whole size."""
+
+MAX_SETTLE_LOOKS = 60
+"""After so many the folder is taken as it is: something in it is renamed all the time."""
+
+SCAN_SHARE = 20
+"""The pause after a scan is at least so many times its duration: scans use at most 5 % of one core."""
 
 UNUSABLE = (BadRequest, NoFace, MultipleFaces)
 """What says that a picture is of no use, and will not be tomorrow."""
 
-Snapshot = dict[Path, tuple[int, int]]
-"""Each picture's time of change in ns and its size in bytes."""
+OTHER_CONTENT = (NoFace, MultipleFaces)
+"""What says that a picture was decoded, and shows something else than a person. A damaged one says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +71,17 @@ class KnownFaces:
         describe_again: Callable[[bytes], FoundFace],
         *,
         rescan_s: float,
+        max_bytes: int,
     ) -> None:
+        """``max_bytes``: of a picture; larger files are not read."""
         self._folder = folder
+        self._scanner = FolderScanner(folder)
+        self._scan = FolderScan("missing", {}, {})
+        self._reader = PictureReader(max_bytes)
+        self._guard = RemovalGuard(registry.store)
+        self._unusable: dict[str, GatewayError] = {}  # by digest: no worker gets such a picture twice
+        self._skipped_before: frozenset[str] = frozenset()
+        self._warned = ""
         self._registry = registry
         self._store = registry.store
         self._describe = describe
@@ -85,29 +103,45 @@ class KnownFaces:
         if self._thread.is_alive():
             self._thread.join()
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences for whoever looks after the gateway: the folder needs a person."""
+        return tuple(each for each in (self._held_warning(), self._unread_warning()) if each)
+
     def _watch(self) -> None:
-        last: object = object()  # like no snapshot
+        last: FolderScan | None = None
         while not self._stopping.is_set():
+            began, pause = time.monotonic(), self._rescan_s
             try:
                 if self._store.revision() != self._renewed:
                     self._renew()
-                now = _snapshot(self._folder)
-                if now != last or time.monotonic() > self._again_at:
+                began = time.monotonic()
+                scan = self._scanner.scan()
+                pause = max(pause, SCAN_SHARE * (time.monotonic() - began))
+                scan = self._settled(scan, last)
+                if scan != last or time.monotonic() > self._again_at or self._guard.is_confirmed:
                     self._again_at = math.inf
-                    self._change(now)
-                    last = now
+                    self._import(scan)
+                    last = scan
             except CancelledError:
                 return  # the gateway is going down
             except Exception:  # a full disk, a fault of ours: recognition goes on with whom we know
                 log.exception("the known faces in %s cannot be imported", self._folder)
-            self._stopping.wait(self._rescan_s)
+            self._stopping.wait(pause)
 
-    def _change(self, now: Snapshot | None) -> None:
-        if now is not None:
-            self._import(list(now))
-        else:  # not mounted yet, perhaps: no reason to forget everybody
-            log.warning("there is no folder %s: whoever was known stays known", self._folder)
-            self.progress = replace(self.progress, finished=True)
+    def _settled(self, scan: FolderScan, last: FolderScan | None) -> FolderScan:
+        """Return the folder as it is once no more files vanish from it: a mount does not end, and no folder is deleted,
+        in one moment.
+        """
+        for _ in range(MAX_SETTLE_LOOKS):
+            if last is None or last.pictures.keys() <= scan.pictures.keys():
+                break
+            if self._stopping.wait(min(SETTLE_S, self._rescan_s)):
+                raise CancelledError
+            before, scan = scan, self._scanner.scan()
+            if scan == before:
+                break
+        return scan
 
     def _renew(self) -> None:
         """Whoever was described by another recipe, anew from the chips that were kept: after a start, or an import."""
@@ -130,36 +164,105 @@ class KnownFaces:
         if settled:
             self._renewed = self._store.revision()
 
-    def _import(self, paths: list[Path]) -> None:
-        self.progress = replace(self.progress, done=0, of=len(paths), skipped=())
-        known = self._store.from_folder(self._registry.recipe)
-        present = {self._source(path) for path in paths}
-        fresh = {_digest(path) for path in paths if self._source(path) not in known}
-        before = self._store.from_folder()
-        moved = self._forget({source: digest for source, digest in before.items() if digest not in fresh}, present)
-        for path in paths:
+    def _import(self, scan: FolderScan) -> None:
+        self._scan = scan
+        skipped = tuple(KNOWN_FACES + each for each in scan.skipped)
+        self.progress = replace(self.progress, done=0, of=len(scan.pictures), skipped=skipped)
+        gone = self._gone(scan)
+        held = not self._forget(gone)
+        useless = self._enrol_all(scan)
+        self._forget_moved(scan)
+        gone = (gone | useless) & self._store.from_folder().keys()
+        if not gone or (not held and self._forget(gone)):
+            self._guard.release()
+        self._reader.keep_only(scan.pictures.values())
+        self._unusable = {digest: self._unusable[digest] for digest in self._unusable.keys() & self._reader.digests}
+        self._publish()
+        self._report_skipped()
+        self.progress = replace(self.progress, finished=True)
+        log.info("%d people known, %d pictures in %s", len(self._registry.gallery), len(scan.pictures), self._folder)
+
+    def _enrol_all(self, scan: FolderScan) -> set[str]:
+        """Return the sources of known pictures in whose place there is something else now."""
+        useless = set()
+        before, known = self._store.from_folder(), self._store.from_folder(self._registry.recipe)
+        for path, file in scan.pictures.items():
+            source = KNOWN_FACES + path
             try:
-                self._enrol(path, known.get(self._source(path)), moved)
+                self._enrol(source, file, before.get(source), known.get(source))
             except UNUSABLE as error:
-                self._skip(path, error)
-            except (GatewayError, OSError) as error:  # says nothing of the picture: if it was known, it stays known
-                self._skip(path, error)
+                self._skip(source, str(error))
+                if isinstance(error, OTHER_CONTENT) and self._reader.digest(file) != before.get(source):
+                    useless.add(source)
+            except OSError as error:
+                self._skip(source, reason_of(error))
+                self._again_at = time.monotonic() + AGAIN_S
+            except GatewayError as error:  # says nothing of the picture: if it was known, it stays known
+                self._skip(source, str(error))
                 self._again_at = time.monotonic() + AGAIN_S
             self.progress = replace(self.progress, done=self.progress.done + 1)
             self._publish_now_and_then()
-        self._forget(self._store.from_folder(), present)  # who moved to another folder
-        self.progress = replace(self.progress, finished=True)
-        log.info("%d people known, %d pictures in %s", len(self._registry.gallery), len(paths), self._folder)
+        return useless
 
-    def _forget(self, known: Mapping[str, str], present: set[str]) -> dict[str, Described]:
-        """Pictures that are not in the folder any more, at once, however long the import takes; gives what was kept of
-        them, by digest: they may only have moved.
-        """
-        gone = {source: digest for source, digest in known.items() if source not in present}
-        found = {digest: self._store.described(digest, self._registry.recipe) for digest in gone.values()}
-        self._store.forget(gone)
+    def _gone(self, scan: FolderScan) -> set[str]:
+        """Return the sources of known pictures that are not in the folder any more, at no other place either."""
+        lost = lost_pictures(self._store, scan)
+        here = self._digests_of(scan.pictures.values()) if lost else frozenset()
+        return {source for source, digest in lost.items() if digest not in here}
+
+    def _forget(self, sources: Collection[str]) -> bool:
+        """Forget pictures, unless that has to be confirmed first; return whether it was done."""
+        if not sources:
+            return True
+        if not self._guard.allows(self._store.loss(sources), suspicious=self._scan.condition != "present"):
+            self._log_once(self._held_warning())
+            return False
+        self._store.forget(sources)
         self._publish()
-        return {digest: face for digest, face in found.items() if face is not None}
+        return True
+
+    def _forget_moved(self, scan: FolderScan) -> None:
+        """Forget pictures at the places where they were, once they are known from where they are now."""
+        known = self._store.from_folder()
+        here = {digest for source, digest in known.items() if source.removeprefix(KNOWN_FACES) in scan.pictures}
+        self._store.forget({source for source, digest in lost_pictures(self._store, scan).items() if digest in here})
+
+    def _held_warning(self) -> str:
+        held = self._guard.held
+        if held is None:
+            return ""
+        return (
+            f"{self._state()}: {len(held.affected)} of {held.total} people from it are kept although their pictures are"
+            " not there. Put the pictures back, or run 'facegate people confirm-removal' to remove these people"
+        )
+
+    def _state(self) -> str:
+        folder = escape(str(self._folder))
+        match self._scan.condition:
+            case "missing":
+                return f"the folder {folder} does not exist"
+            case "empty":
+                return f"the folder {folder} has no pictures of people in it"
+            case "unreadable":
+                return f"the folder {folder} cannot be used: {self._scan.problem}"
+            case _:
+                return f"the pictures of more than half of the people in {folder} are gone"
+
+    def _unread_warning(self) -> str:
+        if self._scan.condition == "unreadable":
+            return self._state() if self._guard.held is None else ""
+        if not self._scan.complete:
+            return f"the folder {escape(str(self._folder))} has too many files: {self._scan.skipped[-1]}"
+        if not self._scan.unread:
+            return ""
+        path, reason = next(iter(self._scan.unread.items()))
+        more = f", and {len(self._scan.unread) - 1} more" if len(self._scan.unread) > 1 else ""
+        return f"{KNOWN_FACES}{path} was not read{more}: {reason}. People who are known from there stay known"
+
+    def _log_once(self, warning: str) -> None:
+        if warning and warning != self._warned:
+            log.warning("%s", warning)
+        self._warned = warning
 
     def _publish_now_and_then(self) -> None:
         if self._stopping.is_set():
@@ -172,52 +275,63 @@ class KnownFaces:
         self.progress = replace(self.progress, people=len(self._registry.gallery))
         self._published = time.monotonic()
 
-    def _skip(self, path: Path, error: Exception) -> None:
-        reason = f"{self._source(path)}: {error}"
-        log.warning("skipped the known face %s", reason)
-        self.progress = replace(self.progress, skipped=(*self.progress.skipped, reason))
+    def _skip(self, source: str, reason: str) -> None:
+        self.progress = replace(self.progress, skipped=(*self.progress.skipped, escape(f"{source}: {reason}")))
 
-    def _enrol(self, path: Path, before: str | None, moved: Mapping[str, Described]) -> None:
-        """``before``: the digest of what lay there the last time."""
-        if path.parent == self._folder:
+    def _report_skipped(self) -> None:
+        """Log what was not skipped the last time."""
+        skipped = self.progress.skipped
+        for each in skipped:
+            if each not in self._skipped_before:
+                log.warning("skipped in the known faces: %s", each)
+        self._skipped_before = frozenset(skipped)
+        self._log_once(" ".join(self.warnings))
+
+    def _enrol(self, source: str, file: PictureFile, before: str | None, known: str | None) -> None:
+        """``before``: the digest of the picture that lay there the last time; ``known``: the same, if it was described
+        by today's recipe.
+        """
+        if file.person is None:
             raise BadRequest("put it into a folder named after the person")
-        data, source = path.read_bytes(), self._source(path)
-        digest = hashlib.sha256(data).hexdigest()
-        if digest == before:
+        digest = self._reader.digest(file)
+        if digest == known:
             return
-        try:
-            if self._store.buried(digest):
-                raise BadRequest("it was removed: enrol it by another way if it is to come back")
-            name = checked_name(path.parent.name.replace("_", " "))
-            known = moved.get(digest) or self._store.described(digest, self._registry.recipe)  # for its bytes, once
-            picture = self._picture(data, known, source)
-        except UNUSABLE:
-            if before is not None:
-                self._store.forget([source])
-            raise
-        if before is not None:
-            self._store.forget([source])
-        self._store.enrol_from_folder(name, picture)
+        if self._store.buried(digest):
+            raise BadRequest("it was removed: enrol it by another way if it is to come back")
+        name = name_of_folder(file.person)
+        replaces = before if before != digest else None
+        self._store.enrol_from_folder(name, self._picture(file, digest, source), replaces=replaces)
 
-    def _picture(self, data: bytes, known: Described | None, source: str) -> Picture:
+    def _picture(self, file: PictureFile, digest: str, source: str) -> Picture:
+        known = self._store.described(digest, self._registry.recipe)
+        data = self._reader.read(file)
         if known is not None:
             face = FoundFace(Box(0, 0, 1, 1), known.descriptor, chips=known.chips)
         else:
-            face = self._patiently(self._describe, data)
-            self._registry.check(face, "it")
+            face = self._described(data, digest)
         return self._registry.kept(Sitting(data, face), source)
 
-    def _source(self, path: Path) -> str:
-        """Fit to be stored and shown, also where the file system's names are no text."""
-        return KNOWN_FACES + str(path.relative_to(self._folder)).encode(errors="backslashreplace").decode()
+    def _described(self, data: bytes, digest: str) -> FoundFace:
+        if digest in self._unusable:
+            raise self._unusable[digest].with_traceback(None)
+        try:
+            face = self._patiently(self._describe, data)
+            self._registry.check(face, "it")
+        except UNUSABLE as error:
+            self._unusable[digest] = error
+            raise
+        return face
 
     def _digests(self, folders: Collection[str]) -> set[str]:
-        """Of all pictures in the folders of somebody who is removed, imported or not yet."""
+        """Return those of all pictures in the folders of somebody who is removed, imported or not yet."""
+        return self._digests_of(file for file in self._scanner.scan().pictures.values() if _is_in(file, folders))
+
+    def _digests_of(self, files: Iterable[PictureFile]) -> set[str]:
+        """Return those of all files that can be read."""
         found = set()
-        for path in _snapshot(self._folder) or {}:
+        for file in files:
             with suppress(OSError, BadRequest):
-                if path.parent != self._folder and checked_name(path.parent.name.replace("_", " ")) in folders:
-                    found.add(hashlib.sha256(path.read_bytes()).hexdigest())
+                found.add(self._reader.digest(file))
         return found
 
     def _patiently(self, describe: Callable[[bytes], FoundFace], data: bytes) -> FoundFace:
@@ -229,20 +343,24 @@ class KnownFaces:
                     raise CancelledError from None
 
 
-def _digest(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
+def lost_pictures(store: PeopleStore, scan: FolderScan) -> dict[str, str]:
+    """Return source and digest of pictures that do not lie where they did. What cannot be read is not lost."""
+    known = store.from_folder()
+    return {source: digest for source, digest in known.items() if not scan.may_hold(source.removeprefix(KNOWN_FACES))}
 
 
-def _snapshot(folder: Path) -> Snapshot | None:
-    """None if there is no such folder."""
-    if not folder.is_dir():
-        return None
-    found: Snapshot = {}
-    for path in sorted((*folder.glob("*"), *folder.glob("*/*"))):
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."):
-            status = path.stat()
-            found[path] = status.st_mtime_ns, status.st_size
-    return found
+def removals(store: PeopleStore, folder: Path) -> frozenset[int]:
+    """Return the keys of the people whose removal waits for a confirmation, or would wait at the next scan."""
+    held = held_removal(store)
+    return held or store.loss(lost_pictures(store, FolderScanner(folder).scan())).affected
+
+
+def name_of_folder(folder: str) -> str:
+    """Return the name of the person whose pictures lie in a folder of that name. Raises BadRequest."""
+    return checked_name(folder.replace("_", " "))
+
+
+def _is_in(file: PictureFile, folders: Collection[str]) -> bool:
+    with suppress(BadRequest):
+        return file.person is not None and name_of_folder(file.person) in folders
+    return False

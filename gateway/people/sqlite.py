@@ -20,7 +20,8 @@ from gateway.model import Descriptor, Effect, Person
 from gateway.names import MAX_ID, check_new_name, name_key
 from gateway.people.audit import AuditLog
 from gateway.people.cipher import Cipher
-from gateway.people.database import Database, unusable
+from gateway.people.database import Database, Row, unusable
+from gateway.people.removal_guard import Loss
 from gateway.people.rows import Rows
 from gateway.people.statements import (
     PICTURE_ID,
@@ -272,7 +273,7 @@ class SqliteStore:
         )
         return dict(rows)
 
-    def enrol_from_folder(self, folder: str, picture: Picture) -> None:
+    def enrol_from_folder(self, folder: str, picture: Picture, *, replaces: str | None = None) -> None:
         with self.database.transaction() as db:
             if self.buried(picture.digest):
                 raise Conflict("it was removed meanwhile")
@@ -284,16 +285,46 @@ class SqliteStore:
             if self._add(db, person, picture, time.time()):
                 note(db, "known_faces", "add", person, 1)
             changed(db, person)
+            if replaces is not None:
+                # after the new one, so that somebody whose only picture is replaced stays who they are
+                rows = db.execute(
+                    "SELECT person, digest FROM pictures WHERE digest = ? AND source = ?", (replaces, picture.source)
+                )
+                _forget_each(db, rows.fetchall())
+        if replaces is not None:
+            self.database.scrub()
+
+    def loss(self, sources: Collection[str]) -> Loss:
+        gone = set(sources)
+        rows = self.database.rows("SELECT person, source FROM pictures WHERE NOT counter")
+        from_folder = {person for person, source in rows if source.startswith(KNOWN_FACES)}
+        affected = {person for person, source in rows if source in gone}
+        left = {person for person, source in rows if source not in gone}
+        return Loss(frozenset(affected), frozenset(affected - left), len(from_folder))
+
+    def people_by_key(self, keys: Collection[int]) -> list[Person]:
+        wanted = set(keys)
+        rows = self.database.rows("SELECT id, slug, name FROM people ORDER BY slug")
+        return [Person(slug, name) for key, slug, name in rows if key in wanted]
+
+    def read_note(self, name: str) -> str | None:
+        row = self.database.row("SELECT value FROM meta WHERE key = ?", (name,))
+        return str(row[0]) if row else None
+
+    def write_note(self, name: str, value: str | None) -> None:
+        with self.database.transaction() as db:
+            db.execute("DELETE FROM meta WHERE key = ?", (name,))
+            if value is not None:
+                db.execute("INSERT INTO meta VALUES (?, ?)", (name, value))
 
     def forget(self, sources: Collection[str]) -> None:
         if not sources:
             return
+        wanted = set(sources)
         with self.database.transaction() as db:
-            for source in sources:
-                for (person,) in db.execute("SELECT person FROM pictures WHERE source = ?", (source,)).fetchall():
-                    db.execute("DELETE FROM pictures WHERE person = ? AND source = ?", (person, source))
-                    note(db, "known_faces", "remove_picture", person, 1)
-                    drop_if_empty(db, person)
+            # one pass over all pictures, not one for each source
+            rows = db.execute("SELECT person, digest, source FROM pictures").fetchall()
+            _forget_each(db, [row[:2] for row in rows if row[2] in wanted])
         self.database.scrub()
 
     def buried(self, digest: str) -> bool:
@@ -448,6 +479,14 @@ def _in_time(effect: Effect, change: Callable[[], Document]) -> Document:
     if time.monotonic() > effect.deadline or not effect.decide():
         raise Timeout("it took longer than it may: nothing was changed")
     return document
+
+
+def _forget_each(db: sqlite3.Connection, pictures: Iterable[Row]) -> None:
+    """Forget pictures from the folder, each by person and digest, and the people who are left with none."""
+    for person, digest in pictures:
+        db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, digest))
+        note(db, "known_faces", "remove_picture", person, 1)
+        drop_if_empty(db, person)
 
 
 def _elsewhere(picture: Picture) -> Picture:

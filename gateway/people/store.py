@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.model import Descriptor, Effect, Person
+from gateway.people.removal_guard import Loss
 
 KNOWN_FACES = "known_faces/"
 """How the source of a picture from the folder begins."""
@@ -202,8 +203,22 @@ class PeopleStore(Protocol):
     def from_folder(self, recipe: str | None = None) -> dict[str, str]:
         """Source and digest of every picture that came from known_faces/, or of those described by that recipe."""
 
-    def enrol_from_folder(self, folder: str, picture: Picture) -> None:
-        """Adds a picture to the person whose folder has that name. Raises Conflict if it was removed meanwhile."""
+    def enrol_from_folder(self, folder: str, picture: Picture, *, replaces: str | None = None) -> None:
+        """Add a picture to the person whose folder has that name, in place of the one from the same source whose digest
+        is ``replaces``. Raises Conflict if it was removed meanwhile.
+        """
+
+    def loss(self, sources: Collection[str]) -> Loss:
+        """Return who would lose pictures if those from these sources were forgotten."""
+
+    def people_by_key(self, keys: Collection[int]) -> list[Person]:
+        """Return the people with these keys who are still there, by slug."""
+
+    def read_note(self, name: str) -> str | None:
+        """Return a note by which processes on this store talk to each other."""
+
+    def write_note(self, name: str, value: str | None) -> None:
+        """Write a note; None removes it."""
 
     def forget(self, sources: Collection[str]) -> None:
         """The pictures that came from there, and the people who are left with none."""

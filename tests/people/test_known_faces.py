@@ -18,8 +18,9 @@ from gateway.model import Descriptor, FoundFace
 from gateway.people import known_faces
 from gateway.people.backups import Backups
 from gateway.people.gallery import Gallery
-from gateway.people.known_faces import KnownFaces, Progress
+from gateway.people.known_faces import KnownFaces, Progress, removals
 from gateway.people.registry import Registry
+from gateway.people.removal_guard import confirm_removal
 from gateway.people.sqlite import SqliteStore
 from gateway.people.store import Described, Picture
 from tests.examples import BOX, QUALITY, descriptor
@@ -85,7 +86,7 @@ class House:
     def known_faces(
         self, describe: Describe, recipe: str = RECIPE, describe_again: Describe = face_again
     ) -> KnownFaces:
-        return KnownFaces(self.folder, self.opened(recipe), describe, describe_again, rescan_s=0.01)
+        return KnownFaces(self.folder, self.opened(recipe), describe, describe_again, rescan_s=0.01, max_bytes=10_000)
 
     @contextmanager
     def watched(
@@ -128,6 +129,10 @@ class House:
     @property
     def sources(self) -> list[str]:
         return sorted(picture.source for entry in self.store.entries() for picture in entry.pictures)
+
+    def confirm(self) -> None:
+        """As ``facegate people confirm-removal`` does."""
+        confirm_removal(self.store, removals(self.store, self.folder))
 
     def chips(self, picture: str, recipe: str = RECIPE) -> bytes | None:
         """That were kept of it."""
@@ -175,7 +180,7 @@ def test_a_person_s_name_is_the_folder_s_with_spaces(house: House, folder: str) 
 
 
 @pytest.mark.parametrize(
-    "path", ["README.md", "Alice/notes.txt", "Alice/.hidden.jpg", "Alice/deeper/3.jpg", "Alice/.DS_Store"]
+    "path", ["README.md", "Alice/notes.txt", "Alice/.hidden.jpg", "Alice/@eaDir/1.jpg/S.jpg", "Alice/.DS_Store"]
 )
 def test_what_is_no_picture_of_a_person_is_left_alone(house: House, path: str) -> None:
     house.put(path, "something")
@@ -528,9 +533,9 @@ class FullDisk(SqliteStore):
     full = False
     refused = 0
 
-    def enrol_from_folder(self, folder: str, picture: Picture) -> None:
+    def enrol_from_folder(self, folder: str, picture: Picture, *, replaces: str | None = None) -> None:
         self._room()
-        super().enrol_from_folder(folder, picture)
+        super().enrol_from_folder(folder, picture, replaces=replaces)
 
     def renew(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
         self._room()
@@ -580,6 +585,7 @@ def test_who_was_enrolled_by_another_way_stays_without_the_folder(house: House) 
     house.registry.enrol("Alice", [sitting("alice9", descriptor(4))], "rest")
     shutil.rmtree(house.folder)
     house.folder.mkdir()
+    house.confirm()
     house.imported()
     assert house.people == house.stored == ["Alice", "Carol"]
     assert house.sources == ["rest", "rest"]

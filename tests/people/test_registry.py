@@ -392,7 +392,7 @@ def test_who_was_erased_is_not_imported_again(tmp_path: Path, here: Home) -> Non
         saw.append(picture)
         return FoundFace(BOX, ALICE, chips=b"")
 
-    faces = KnownFaces(folder, here.registry, describe, describe, rescan_s=0.01)
+    faces = KnownFaces(folder, here.registry, describe, describe, rescan_s=0.01, max_bytes=10_000)
     faces.start()
     wait_for(lambda: faces.progress.finished)
     faces.stop()

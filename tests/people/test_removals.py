@@ -1,0 +1,298 @@
+"""Pictures that vanish from known_faces/: who is removed, who stays until somebody confirms it, and what is said."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.errors import BadImage
+from gateway.people import removal_guard
+from gateway.people.removal_guard import Loss, RemovalGuard, confirm_removal, held_removal
+from tests.people.known import digest_of, sitting
+from tests.people.test_known_faces import Eyes, House, descriptor_of, house
+from tests.support import wait_for
+
+__all__ = ["house"]
+
+EVERYBODY = ["Alice", "Bob the Builder", "Carol", "Dan"]
+
+
+@pytest.fixture
+def four(house: House) -> House:
+    """Four people; Bob was renamed to Robert, and Alice has a counter-example."""
+    house.put("Carol/1.jpg", "carol1")
+    house.put("Dan/1.jpg", "dan1")
+    house.imported()
+    house.registry.not_them("alice", [sitting("stranger", descriptor_of(b"stranger"))], "rest")
+    house.registry.rename("bob_the_builder", "Robert", "rest")
+    return house
+
+
+RENAMED = ["Alice", "Carol", "Dan", "Robert"]
+
+
+def empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def emptied_subfolders(folder: Path) -> None:
+    for each in folder.iterdir():
+        empty(each)
+
+
+def a_file_in_its_place(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_text("not a folder")
+
+
+def a_link_to_nowhere(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.symlink_to(folder.with_name("not mounted"))
+
+
+def a_link_to_itself(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.symlink_to(folder)
+
+
+def more_than_half(folder: Path) -> None:
+    for each in ("Alice", "Bob_the_Builder", "Dan"):
+        shutil.rmtree(folder / each)
+
+
+FAULTS: list[Callable[[Path], Any]] = [
+    empty,
+    emptied_subfolders,
+    shutil.rmtree,
+    a_file_in_its_place,
+    a_link_to_nowhere,
+    a_link_to_itself,
+    more_than_half,
+]
+
+
+@pytest.mark.parametrize("break_folder", FAULTS)
+def test_everybody_stays_when_the_folder_is_broken(four: House, break_folder: Callable[[Path], Any]) -> None:
+    away = Path(shutil.copytree(four.folder, four.folder.with_name("away")))
+    with four.watched() as faces:
+        break_folder(four.folder)
+        wait_for(lambda: any("people confirm-removal" in each for each in faces.warnings))
+        assert four.people == four.stored == RENAMED
+        assert len(four.store.counters("dlib")) == 1
+        remove(four.folder)
+        away.rename(four.folder)
+        wait_for(lambda: not faces.warnings)
+        assert (four.people, held_removal(four.store)) == (RENAMED, frozenset())
+
+
+@pytest.mark.parametrize("break_folder", FAULTS)
+def test_a_broken_folder_is_found_at_a_start_too(four: House, break_folder: Callable[[Path], Any]) -> None:
+    break_folder(four.folder)
+    with four.watched() as faces:
+        assert faces.warnings
+        assert four.people == four.stored == RENAMED
+
+
+@pytest.mark.parametrize("break_folder", FAULTS)
+def test_a_confirmed_removal_is_done(four: House, break_folder: Callable[[Path], Any]) -> None:
+    with four.watched() as faces:
+        break_folder(four.folder)
+        wait_for(lambda: any("people confirm-removal" in each for each in faces.warnings))
+        four.confirm()
+        left = ["Carol"] if break_folder is more_than_half else []
+        wait_for(lambda: four.people == four.stored == left)
+        wait_for(lambda: not any("confirm-removal" in each for each in faces.warnings))
+
+
+def remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def test_each_fault_has_a_sentence_of_its_own(house: House) -> None:
+    house.imported()
+    said = []
+    for break_folder in (empty, shutil.rmtree, a_file_in_its_place):
+        remove(house.folder)
+        for path, picture in (("Alice/1.jpg", "alice1"), ("Alice/2.png", "alice2"), ("Bob_the_Builder/1.jpg", "bob1")):
+            house.put(path, picture)
+        break_folder(house.folder)
+        with house.watched() as faces:
+            said.append(faces.warnings[0])
+    assert ["has no pictures" in said[0], "does not exist" in said[1], "cannot be used" in said[2]] == [True] * 3
+
+
+def test_half_of_the_people_may_go_at_once(four: House) -> None:
+    with four.watched() as faces:
+        shutil.rmtree(four.folder / "Alice")
+        shutil.rmtree(four.folder / "Dan")
+        wait_for(lambda: four.people == four.stored == ["Carol", "Robert"])
+        assert faces.warnings == ()
+
+
+def test_the_only_person_stays_until_it_is_confirmed(house: House) -> None:
+    shutil.rmtree(house.folder / "Bob_the_Builder")
+    house.imported()
+    shutil.rmtree(house.folder / "Alice")
+    house.imported()
+    assert house.stored == ["Alice"]
+    house.confirm()
+    house.imported()
+    assert house.stored == []
+
+
+def test_a_removal_in_slices_is_judged_as_one(four: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``rm -r`` of a large folder takes longer than one look at it."""
+    with four.watched() as faces:
+        scan = faces._scanner.scan
+        left = ["Alice", "Bob_the_Builder", "Carol", "Dan"]
+
+        def scan_while_it_goes() -> Any:
+            if left:
+                shutil.rmtree(four.folder / left.pop())
+            return scan()
+
+        monkeypatch.setattr(faces._scanner, "scan", scan_while_it_goes)
+        wait_for(lambda: faces.warnings)
+        assert four.stored == RENAMED
+
+
+def test_somebody_with_another_picture_does_not_count_as_removed(four: House) -> None:
+    for person in ("alice", "carol", "dan"):
+        picture = f"{person} at the door"
+        four.registry.enrol(None, [sitting(picture, descriptor_of(picture.encode()))], "rest", person=person)
+    more_than_half(four.folder)
+    four.imported()
+    assert four.stored == ["Alice", "Carol", "Dan"]
+
+
+def test_new_people_are_imported_while_a_removal_is_held_back(four: House) -> None:
+    more_than_half(four.folder)
+    four.put("Eve/1.jpg", "eve1")
+    four.imported()
+    assert four.stored == ["Alice", "Carol", "Dan", "Eve", "Robert"]
+
+
+def test_everybody_may_be_renamed_at_once(house: House) -> None:
+    house.imported()
+    (house.folder / "Alice").rename(house.folder / "Alicia")
+    (house.folder / "Bob_the_Builder").rename(house.folder / "Robert")
+    with house.watched() as faces:
+        assert faces.warnings == ()
+        assert house.stored == ["Alicia", "Robert"]
+
+
+class Unreadable:
+    """Stands for an operating system that refuses to list a folder or to open a file: the tests may run as root."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, error: OSError) -> None:
+        self._patch, self._name, self._error = monkeypatch, name, error
+        for function in ("scandir", "open"):
+            self._refuse(function, getattr(os, function))
+
+    def _refuse(self, function: str, real: Callable[..., Any]) -> None:
+        def refuse(path: Any, *more: Any, **named: Any) -> Any:
+            if isinstance(path, str | os.PathLike) and os.fspath(path).endswith(self._name):
+                raise self._error
+            return real(path, *more, **named)
+
+        self._patch.setattr(os, function, refuse)
+
+
+ERRORS = [PermissionError(13, "Permission denied"), OSError(5, "Input/output error"), OSError(116, "Stale file handle")]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.strerror)
+@pytest.mark.parametrize("name", ["known_faces", "Bob_the_Builder"])
+def test_an_unreadable_folder_removes_nobody(
+    four: House, monkeypatch: pytest.MonkeyPatch, name: str, error: OSError
+) -> None:
+    with monkeypatch.context() as patch:
+        Unreadable(patch, name, error)
+        with four.watched() as faces:
+            assert str(error.strerror) in faces.warnings[0]
+            assert four.people == four.stored == RENAMED
+    with four.watched() as faces:
+        assert faces.warnings == ()
+
+
+def test_an_unreadable_file_removes_nobody(four: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    four.put("Bob_the_Builder/1.jpg", "bob in another light")
+    with monkeypatch.context() as patch:
+        Unreadable(patch, "Bob_the_Builder/1.jpg", ERRORS[1])
+        assert four.imported().skipped == ("known_faces/Bob_the_Builder/1.jpg: cannot be read (Input/output error)",)
+    assert four.stored == RENAMED
+
+
+@pytest.mark.parametrize("link", ["Bob_the_Builder", "Bob_the_Builder/1.jpg"])
+def test_a_link_to_nowhere_removes_nobody(four: House, link: str) -> None:
+    remove(four.folder / link)
+    (four.folder / link).symlink_to("/not/mounted")
+    with four.watched() as faces:
+        assert "Bob_the_Builder" in faces.warnings[0]
+        assert four.stored == RENAMED
+
+
+def test_a_damaged_picture_does_not_remove_a_person(four: House) -> None:
+    """A full disk, or a copy that is not complete yet, leaves files that cannot be decoded."""
+    four.put("Bob_the_Builder/1.jpg", "half")
+    progress = four.imported(Eyes(half=[BadImage("the picture ends too early")]))
+    assert progress.skipped == ("known_faces/Bob_the_Builder/1.jpg: the picture ends too early",)
+    assert four.stored == RENAMED
+
+
+def test_a_person_whose_only_picture_is_replaced_stays_who_they_are(four: House) -> None:
+    four.put("Bob_the_Builder/1.jpg", "bob in another light")
+    four.imported()
+    assert four.stored == RENAMED
+    assert four.similarity("bob_the_builder", descriptor_of(b"bob in another light")) > 0.99
+    assert four.store.described(digest_of("bob1"), "dlib") is None
+
+
+class Memory:
+    """Stands for the store's notes."""
+
+    def __init__(self) -> None:
+        self.notes: dict[str, str] = {}
+
+    def read_note(self, name: str) -> str | None:
+        return self.notes.get(name)
+
+    def write_note(self, name: str, value: str | None) -> None:
+        self.notes.pop(name, None)
+        if value is not None:
+            self.notes[name] = value
+
+
+def loss(removed: int, total: int) -> Loss:
+    people = frozenset(range(removed))
+    return Loss(people, people, total)
+
+
+@pytest.mark.parametrize(("removed", "total", "allowed"), [(1, 1, False), (1, 2, True), (2, 3, False), (50, 100, True)])
+def test_more_than_half_is_held_back(removed: int, total: int, allowed: bool) -> None:
+    assert RemovalGuard(Memory()).allows(loss(removed, total), suspicious=False) is allowed
+    assert not RemovalGuard(Memory()).allows(loss(removed, total), suspicious=True)
+
+
+def test_a_confirmation_holds_for_its_people_and_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Memory()
+    guard = RemovalGuard(memory)
+    assert not guard.allows(loss(3, 4), suspicious=False)
+    confirm_removal(memory, held_removal(memory))
+    assert guard.is_confirmed
+    assert guard.allows(loss(3, 4), suspicious=False)
+    assert not guard.allows(loss(4, 4), suspicious=False)
+    monkeypatch.setattr(removal_guard, "CONFIRMATION_S", -1.0)
+    confirm_removal(memory, held_removal(memory))
+    assert not guard.allows(loss(3, 4), suspicious=False)
+    guard.release()
+    assert (memory.notes, guard.held) == ({}, None)
