@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from gateway.errors import TooLarge
-from gateway.model import FoundFace, Look, LookAgain, Polygon, Search
+from gateway.model import FoundFace, Look, LookAgain, Polygon, Search, check_size
 from gateway.workers.queue import Job, Report
 
 LANE = "known faces"
@@ -27,8 +26,7 @@ class Describer:
 
     def picture(self, picture: bytes) -> FoundFace:
         """The one face in a picture, with descriptor and chips."""
-        if len(picture) > self._max_bytes:
-            raise TooLarge(f"the picture has more than {self._max_bytes} bytes")
+        check_size(picture, self._max_bytes)
         return self._sole(picture, Look(Search(self._min_face), "enrolment", chips=True, sole=True))
 
     def part(self, picture: bytes, place: Polygon) -> FoundFace:

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.errors import BadRequest, MultipleFaces, NoFace
+from gateway.errors import BadRequest, MultipleFaces, NoFace, TooLarge
 from gateway.names import MAX_ID
 from gateway.names import checked_name as checked_name
 
@@ -264,6 +264,12 @@ class Face:
     quality: Quality | None = None
     landmarks: Landmarks | None = None
     judgement: Judgement | None = None
+
+
+def check_size(picture: bytes, max_bytes: int) -> None:
+    """Raise TooLarge for an encoded picture over ``limits.bytes``."""
+    if len(picture) > max_bytes:
+        raise TooLarge(f"the picture has {len(picture)} bytes, and at most {max_bytes} are taken (limits.bytes)")
 
 
 @dataclass(frozen=True, slots=True)

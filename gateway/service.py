@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from gateway.documents import Document, read_enrolment, write_enrolment
-from gateway.errors import Conflict, Forbidden, GatewayError, TooLarge, Unsupported
+from gateway.errors import Conflict, Forbidden, GatewayError, Unsupported
 from gateway.futures import flat, then
 from gateway.metrics import Metrics, Stopwatch
 from gateway.model import (
@@ -33,6 +33,7 @@ from gateway.model import (
     Search,
     Seen,
     Timing,
+    check_size,
 )
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
@@ -207,24 +208,20 @@ class Service:
     def _with_picture(self, request: Request, reply: Recognition | Detection, report: Report) -> Reply:
         (seen,) = report.seen
         assert seen.drawn is not None
-        self._check_size(seen.drawn)  # or the broker might not take it
+        check_size(seen.drawn, self._max_bytes)  # or the broker might not take it
         timing = {**reply.timing, "annotate": sum(seen.timing.values()), "total": 1000 * request.origin.age()}
         return replace(reply, annotated=seen.drawn, timing=timing)
 
     def _check(self, request: Request) -> None:
         if request.landmarks == 68 and not self._landmarks_68:
-            raise Unsupported("landmarks of 68 points are switched off here; there are 5")
+            raise Unsupported("landmarks of 68 points are switched off (landmarks_68): ask for 5")
         camera = request.origin.camera
         if camera is not None and request.operation not in self._allowed(camera):
             raise Forbidden(f"the camera {camera} may not ask for {request.operation.value}")
         for picture in request.pictures:
-            self._check_size(picture)
+            check_size(picture, self._max_bytes)
         if request.operation is Operation.VERIFY and request.person is not None:
             self._gallery.person(request.person)
-
-    def _check_size(self, picture: bytes) -> None:
-        if len(picture) > self._max_bytes:
-            raise TooLarge(f"the picture has more than {self._max_bytes} bytes")
 
     def _reply(self, request: Request, report: Report) -> Reply:
         match request.operation:

@@ -187,7 +187,7 @@ def test_a_camera_gets_what_it_may_ask_for() -> None:
 )
 def test_a_picture_over_the_limit_is_refused_before_any_work(operation: Operation, pictures: tuple[int, ...]) -> None:
     desk = Desk()
-    with pytest.raises(TooLarge, match="1000 bytes"):
+    with pytest.raises(TooLarge, match=r"at most 1000 are taken \(limits\.bytes\)"):
         desk.ask(operation, pictures=tuple(map(bytes, pictures)))
     assert not desk.workers.jobs
 
