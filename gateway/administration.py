@@ -165,10 +165,12 @@ class Administration:
         return by.change(lambda: write_entry(self._registry.not_them(person, sittings, by.door)))
 
     def _people_rename(self, by: By, person: str, name: str) -> Document:
-        return by.change(lambda: write_entry(self._registry.rename(person, name, by.door)))
+        document = by.change(lambda: write_entry(self._registry.rename(person, name, by.door)))
+        return {**document, "warnings": self._registry.doubts_about(person)}
 
     def _people_merge(self, by: By, person: str, into: str) -> Document:
-        return by.change(lambda: write_entry(self._registry.merge(person, into, by.door)))
+        document = by.change(lambda: write_entry(self._registry.merge(person, into, by.door)))
+        return {**document, "warnings": self._registry.doubts_about(into)}
 
     def _people_remove(self, by: By, person: str) -> Document:
         return by.change(lambda: {"person": self._registry.remove(person, by.door).slug}, {"person": person})

@@ -147,7 +147,12 @@ class Gateway:
 
     def _warnings(self) -> tuple[str, ...]:
         """Sentences about what works but needs a person's attention, from each part that may have some."""
-        return (*self.known.backups.warnings, *self.known.audit.warnings, *self.known_faces.warnings)
+        return (
+            *self.known.registry.warnings,
+            *self.known.backups.warnings,
+            *self.known.audit.warnings,
+            *self.known_faces.warnings,
+        )
 
 
 @contextmanager

@@ -214,7 +214,21 @@ def _judgement(judgement: Judgement) -> Document:
         "score": _score(judgement.score),
         "similarity": None if judgement.similarity is None else round(judgement.similarity, 4),
         "margin": None if judgement.margin is None else round(judgement.margin, 4),
+        **({"candidates": write_candidates(judgement)} if judgement.candidates else {}),
     }
+
+
+def write_candidates(judgement: Judgement) -> list[Document]:
+    """The people among whom an ambiguous face cannot be told, the best first."""
+    return [
+        {
+            "name": each.person.name,
+            "person": each.person.slug,
+            "score": _score(each.score),
+            "similarity": round(each.similarity, 4),
+        }
+        for each in judgement.candidates
+    ]
 
 
 def _score(score: float) -> float:

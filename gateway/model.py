@@ -242,8 +242,18 @@ Verdict = Literal["match", "unknown", "ambiguous", "too_small", "too_dark", "blu
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """A person whom a face resembles; ``score`` and ``similarity`` as in Judgement."""
+
+    person: Person
+    score: float
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
-    """Who a face is taken for. ``person`` is set for ``match`` alone.
+    """Who a face is taken for. ``person`` is set for ``match`` alone, ``candidates`` for ``ambiguous`` alone: the
+    people who pass, the best first.
 
     ``score`` is 0 to 1 by the false match rate (people/decision.py), ``similarity`` that to the mean of the person's
     pictures (people/similarity.py), ``margin`` how far the next person is below it; None where nobody is known.
@@ -254,6 +264,7 @@ class Judgement:
     score: float = 0.0
     similarity: float | None = None
     margin: float | None = None
+    candidates: tuple[Likeness, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

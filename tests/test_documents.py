@@ -26,6 +26,7 @@ from gateway.model import (
     Face,
     Image,
     Judgement,
+    Likeness,
     Operation,
     Origin,
     Person,
@@ -99,6 +100,18 @@ def test_a_result_is_the_contracts() -> None:
         "timing_ms": TIMING_MS,
         "dropped": 3,
     }
+
+
+def test_an_ambiguous_face_names_its_candidates() -> None:
+    candidates = (Likeness(OBAMA, 0.91234, 0.98765), Likeness(Person("barry", "Barry"), 1.0, 0.97))
+    judgement = Judgement("ambiguous", None, 0.91234, 0.98765, 0.01, candidates)
+    document = recognition(Face(Box(0, 0, 9, 9), judgement=judgement))
+    (face,) = document["faces"]
+    assert (document["name"], face["name"], face["verdict"]) == (None, None, "ambiguous")
+    assert face["candidates"] == [
+        {"name": "Barack Obama", "person": "barack_obama", "score": 0.912, "similarity": 0.9877},
+        {"name": "Barry", "person": "barry", "score": 1.0, "similarity": 0.97},
+    ]
 
 
 def test_a_result_names_the_best_match_and_counts_all() -> None:

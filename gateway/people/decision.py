@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.model import Judgement, Quality, QualityLimits, Verdict
+from gateway.model import Judgement, Likeness, Quality, QualityLimits, Verdict
 from gateway.people.curves import Curves
 from gateway.people.gallery import MOST_PICTURES, Candidate, Nearest
 
@@ -88,7 +88,7 @@ class Decision:
         return "turned" if quality.pose < limits.pose else None
 
     def identify(self, nearest: Nearest, quality: Quality | None = None) -> Judgement:
-        """``match`` if the best person passes, ``ambiguous`` if the next one does too, else ``unknown``; or what keeps
+        """``match`` if one person passes, ``ambiguous`` if more do, else ``unknown``; or what keeps
         the face from being judged at all.
         """
         if (reason := self.unfit(quality)) is not None:
@@ -98,11 +98,20 @@ class Decision:
         best, *others = nearest.candidates
         score = self.score(best.similarity, best.pictures)
         margin = best.similarity - others[0].similarity if others else None
-        if not self._passes(best, nearest.people):
+        passing = self.passing(nearest)
+        if not passing:
             return Judgement("unknown", None, score, best.similarity, margin)
-        if others and self._passes(others[0], nearest.people):
-            return Judgement("ambiguous", None, score, best.similarity, margin)
+        if len(passing) > 1:
+            return Judgement("ambiguous", None, score, best.similarity, margin, tuple(map(self._likeness, passing)))
         return Judgement("match", best.person, score, best.similarity, margin)
+
+    def passing(self, nearest: Nearest) -> list[Candidate]:
+        """The people whom the face may show, the best first; nobody if it is nobody's in the gallery."""
+        return [candidate for candidate in nearest.candidates if self._passes(candidate, nearest.people)]
+
+    def _likeness(self, candidate: Candidate) -> Likeness:
+        score = self.score(candidate.similarity, candidate.pictures)
+        return Likeness(candidate.person, score, candidate.similarity)
 
     def _passes(self, candidate: Candidate, people: int) -> bool:
         """By decades, which unlike scores go on beyond one in a million."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from gateway.people.store import Changes, Roll
 
 MOST_PICTURES = 5
 """Of a person, that the curves tell apart."""
+
+MAX_CANDIDATES = 5
+"""People whom one face may show: more than two are of use only to whoever cleans up doubles."""
 
 SPARE = 1.5
 """Of the rows that are needed so many are taken, so that adding somebody does not copy everybody each time."""
@@ -31,7 +35,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The one or two people of whom a probe is most likely a picture, best first, of so many people."""
+    """The two people of whom a probe is most likely a picture, best first, of so many people; after them everybody else
+    who reaches their limit, up to MAX_CANDIDATES.
+    """
 
     candidates: tuple[Candidate, ...]
     people: int
@@ -54,7 +60,7 @@ class _Rows:
     retired: int
 
     def nearest(self, compared: NDArray[np.float32], limits: NDArray[np.float32]) -> list[Candidate]:
-        """The best two who are not ruled out."""
+        """Those who are not ruled out, as Nearest wants them."""
         rows = len(self.pictures)
         similarities = self.matrix[:rows] @ compared
         for row, alike in zip(self.accused, self.counters @ compared, strict=True):
@@ -62,10 +68,12 @@ class _Rows:
                 similarities[row] = -np.inf
         surplus = similarities - limits.take(self.pictures)
         found: list[Candidate] = []
-        for _ in range(min(2, rows)):
+        for place in range(min(MAX_CANDIDATES, rows)):
             row = int(surplus.argmax())
-            if surplus[row] > -np.inf:
-                found.append(self._candidate(row, similarities[row]))
+            # The best two tell the margin, whether they pass or not.
+            if surplus[row] == -np.inf or (place >= 2 and surplus[row] < 0):
+                break
+            found.append(self._candidate(row, similarities[row]))
             surplus[row] = -np.inf
         return found
 
@@ -130,6 +138,41 @@ class Gallery:
         """Of one face and each of some descriptors, (n, 128)."""
         alike: NDArray[np.float32] = self._similarity.templates(templates) @ self._similarity.probes(face[None])[0]
         return alike
+
+    def slugs(self) -> list[str]:
+        return list(self._row_of)
+
+    def pictures(self, slug: str) -> int:
+        """How many pictures they are known by, up to MOST_PICTURES. Raises UnknownPerson."""
+        with self._changing:
+            return int(self._rows.pictures[self._row(slug)])
+
+    def lookalikes(self, slugs: Sequence[str], limits: NDArray[np.float32]) -> set[tuple[str, str]]:
+        """Pairs of ids, each in order: of these people and everybody, those of whom one passes for the other.
+
+        ``limits`` as in ``nearest``. Whoever is told apart by a counter-example is no such pair.
+        """
+        with self._changing:
+            rows = self._rows
+            own = np.array([self._row_of[slug] for slug in slugs if slug in self._row_of], np.intp)
+            known = len(rows.pictures)
+            matrix = rows.matrix[:known]
+            similarities = self._similarity.as_probes(matrix[own]) @ matrix.T
+            for accused, counter in zip(rows.accused, self._similarity.as_probes(rows.counters), strict=True):
+                alike = matrix @ counter
+                similarities[own == accused] = np.where(
+                    alike >= similarities[own == accused], -np.inf, similarities[own == accused]
+                )
+                similarities[:, accused] = np.where(
+                    alike[own] >= similarities[:, accused], -np.inf, similarities[:, accused]
+                )
+            limit = limits.take(rows.pictures)
+            # A row without pictures is of nobody any more, and everybody resembles themselves.
+            similarities[:, rows.pictures == 0] = -np.inf
+            similarities[np.arange(len(own)), own] = -np.inf
+            found = np.argwhere(similarities >= np.minimum(limit, limit[own][:, None]))
+            ids = [(rows.people[own[one]].slug, rows.people[other].slug) for one, other in found.tolist()]
+        return {(min(pair), max(pair)) for pair in ids}
 
     def apply(self, changes: Changes) -> None:
         """From then on nobody who is gone is found, not even by a search that had begun."""

@@ -17,7 +17,8 @@ from gateway.errors import BadImage, GatewayError, UnknownPerson
 from gateway.model import Effect, FoundFace, Person, checked_name
 from gateway.people.backups import Backups
 from gateway.people.decision import Decision
-from gateway.people.gallery import Gallery
+from gateway.people.doubts import Doubts, double_sentence
+from gateway.people.gallery import MAX_CANDIDATES, Gallery
 from gateway.people.store import Described, Document, Entry, PeopleStore, Picture, Portable
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,10 @@ class Registry:
         """Told of the id of whoever is going to go, while they still can be compared."""
         self.digests_in_folders: Callable[[Collection[str]], Collection[str]] = lambda _folders: ()
         """What lies in folders of known_faces/ by these names, imported or not."""
+        self.warnings: tuple[str, ...] = ()
+        """Sentences about people that need a person's attention, as of the last change."""
+        self._name_warnings: list[str] = []
+        self.doubts = Doubts(gallery, decision, lambda slug: store.faces(recipe, slug)[1])
         self.writable = True
         """Whether the store would let a change in, as it was some seconds ago."""
         self._revision = 0
@@ -135,8 +140,12 @@ class Registry:
             while self.store.revision() != self._revision:
                 changes = self.store.changes(self._revision, self.recipe)
                 self.gallery.apply(changes)
+                self.doubts.mark_changed(person.slug for person in changes.roll.people)
                 self._revision = changes.revision
                 self._warn_once()
+                self._name_warnings = self.store.name_warnings()
+            self.doubts.look()
+            self.warnings = (*self.doubts.warnings, *self._name_warnings)
 
     def _warn_once(self) -> None:
         """What was measured is not enough for so many people at that rate: the line is drawn on, on the safe side."""
@@ -160,8 +169,13 @@ class Registry:
         who = self._named(name) if name is not None else self._with_id(person or "", new)
         for number, sitting in enumerate(sittings, 1):
             self.check(sitting.face, f"picture {number}" if len(sittings) > 1 else "the picture")
-        warnings = self._doubts(who, [sitting.face for sitting in sittings])
+        faces = [sitting.face for sitting in sittings]
+        warnings, doubles = self._doubts(who, faces), self._doubles(who, faces)
         entry = self.store.enrol(who, [self.kept(each, door) for each in sittings], door)
+        for double in doubles:
+            known = f"this face is known as {double.name} ({double.slug}) already"
+            warnings.append(double_sentence(known, entry.person, double))
+            log.warning("%s (%s) was enrolled: %s", entry.person.name, entry.person.slug, warnings[-1])
         self.follow()
         if entry.known_by < ENOUGH:
             warnings.append(f"known by {entry.known_by}: with {ENOUGH} pictures hardly anybody is missed")
@@ -282,17 +296,27 @@ class Registry:
             if self.decision.score(self.gallery.compare(one, other)) < verification:
                 doubts.append("these pictures do not look like one person")
                 break
-        limits = self.decision.limits(len(self.gallery))
-        for descriptor in descriptors:
-            found = self.decision.identify(self.gallery.nearest(descriptor, limits))
-            if found.person and (not isinstance(person, Person) or found.person.slug != person.slug):
-                doubts.append(f"this face is known as {found.person.name} ({found.person.slug}) already")
-                break
         if isinstance(person, Person) and person.slug in self.gallery:
             alike = [self.gallery.of(person.slug, descriptor) for descriptor in descriptors]
             if any(self.decision.score(each.similarity, each.pictures) < verification for each in alike):
                 doubts.append(f"this does not look like the pictures of {person.name} that are known")
         return doubts
+
+    def doubts_about(self, slug: str) -> list[str]:
+        """Sentences about one person, as of the last change."""
+        with self._following:
+            return self.doubts.about(slug)
+
+    def _doubles(self, person: str | Person, faces: Sequence[FoundFace]) -> list[Person]:
+        """Other people for whom one of these faces passes."""
+        own = person.slug if isinstance(person, Person) else None
+        limits = self.decision.limits(len(self.gallery))
+        found: dict[Person, None] = {}
+        for face in faces:
+            if face.descriptor is not None:
+                passing = self.decision.passing(self.gallery.nearest(face.descriptor, limits))
+                found |= dict.fromkeys(candidate.person for candidate in passing if candidate.person.slug != own)
+        return list(found)[:MAX_CANDIDATES]
 
     def _watch(self) -> None:
         expired = looked = -math.inf

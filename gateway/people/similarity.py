@@ -45,6 +45,12 @@ class Similarity:
         """(n, COLUMNS), for known faces."""
         return self._columns(descriptors, 1, self._bonus(descriptors))
 
+    def as_probes(self, templates: Vectors) -> Vectors:
+        """The same faces as ``probes`` gives them, of what ``templates`` gave."""
+        probes: Vectors = templates.copy()
+        probes[:, [128, 129]] = templates[:, [129, 128]]
+        return probes
+
     def of(self, one: Vectors, other: Vectors) -> float:
         """Of two descriptors, (128,) each."""
         return float((self.probes(one[None]) @ self.templates(other[None]).T).item())

@@ -21,6 +21,7 @@ from gateway.names import MAX_ID, check_new_name, name_key
 from gateway.people.audit import AuditLog
 from gateway.people.cipher import Cipher
 from gateway.people.database import Database, Row, unusable
+from gateway.people.name_warnings import name_warnings
 from gateway.people.removal_guard import Loss
 from gateway.people.rows import Rows
 from gateway.people.statements import (
@@ -54,6 +55,10 @@ log = logging.getLogger(__name__)
 _ENTRIES = (
     "SELECT slug, name, p.created, digest, source, q.created, counter FROM {people} p"
     " LEFT JOIN pictures q ON q.person = p.id {where} ORDER BY slug, q.created, digest"
+)
+_FACES = (
+    "SELECT slug, name, digest, descriptor FROM people p JOIN pictures ON person = p.id"
+    " WHERE recipe = ? AND NOT counter {person} ORDER BY slug, digest"
 )
 
 
@@ -358,12 +363,9 @@ class SqliteStore:
     def unchanged_since(self, moment: float) -> list[str]:
         return [slug for (slug,) in self.database.rows("SELECT slug FROM people WHERE changed < ?", (moment,))]
 
-    def faces(self, recipe: str) -> tuple[list[Person], NDArray[np.float32]]:
-        rows = self.database.rows(
-            "SELECT slug, name, digest, descriptor FROM pictures JOIN people p ON p.id = person"
-            " WHERE recipe = ? AND NOT counter ORDER BY slug, digest",
-            (recipe,),
-        )
+    def faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
+        sql = _FACES.format(person="AND slug = ?" if slug else "")
+        rows = self.database.rows(sql, (recipe, slug) if slug else (recipe,))
         faces = self.rows.descriptors([row[3] for row in rows], [row[2] for row in rows])
         return [Person(slug, name) for slug, name, *_ in rows], faces
 
@@ -377,6 +379,9 @@ class SqliteStore:
     def move_audit(self) -> None:
         if self._audit is not None:
             self._audit.collect(self.database)
+
+    def name_warnings(self) -> list[str]:
+        return name_warnings(self.database)
 
     def audit(self, limit: int) -> list[AuditLine]:
         self.move_audit()

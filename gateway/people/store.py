@@ -235,8 +235,11 @@ class PeopleStore(Protocol):
     def unchanged_since(self, moment: float) -> list[str]:
         """The slugs of those whose pictures are all older, in seconds since 1970."""
 
-    def faces(self, recipe: str) -> tuple[list[Person], NDArray[np.float32]]:
-        """Every picture that shows somebody, by itself: whom, and the descriptors, (n, 128)."""
+    def faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
+        """Every picture that shows somebody, or that person: the person, and the descriptors, (n, 128)."""
+
+    def name_warnings(self) -> list[str]:
+        """Sentences about names and ids that older versions let in, and that are refused now."""
 
     def record(self, door: str, action: str, *, slug: str | None = None, pictures: int = 0, detail: str = "") -> None:
         """Add a line to the audit about something that changes nobody: an export of one person or of all, a backup."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from flask import Flask, request
 
+from gateway.documents import write_candidates
 from gateway.model import Comparison, LandmarkCount, Operation, Recognition, Reply
 from gateway.rest.pages import upload_form
 from gateway.rest.uploads import flag, read_pictures
@@ -47,8 +48,13 @@ def add_seed_routes(app: Flask, ask: Ask) -> None:
 
 
 def _recognition(reply: Recognition, features: bool, locations: bool) -> dict[str, Any]:
-    """Landmarks and location are empty unless there is exactly one face. ``annotated`` the seed did not have."""
+    """Landmarks and location are empty unless there is exactly one face. The seed project had neither ``annotated`` nor
+    ``candidates``: the people among whom an ambiguous face cannot be told.
+    """
     answer: dict[str, Any] = {"name": reply.person.name if reply.person else "Unknown"}
+    judgement = reply.best.judgement if reply.best else None
+    if judgement is not None and judgement.candidates:
+        answer["candidates"] = write_candidates(judgement)
     only = reply.faces[0] if len(reply.faces) == 1 else None
     if features:
         answer["facial_features"] = only.landmarks if only else {}

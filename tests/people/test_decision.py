@@ -141,6 +141,14 @@ def test_one_who_passes_matches_and_two_are_ambiguous(
     assert (judgement.verdict, judgement.person) == (verdict, person)
 
 
+def test_ambiguous_names_everybody_who_passes() -> None:
+    judgement = DECISION.identify(nearest(0.99, 0.98))
+    assert [(each.person, each.similarity) for each in judgement.candidates] == [(ALICE, 0.99), (BOB, 0.98)]
+    assert [each.score for each in judgement.candidates] == [DECISION.score(0.99), DECISION.score(0.98)]
+    assert DECISION.identify(nearest(0.99, 0.5)).candidates == ()
+    assert DECISION.identify(nearest(0.5, 0.4)).candidates == ()
+
+
 @pytest.mark.parametrize("similarities", [(0.99, 0.5), (0.5, 0.4), (0.99, 0.98)])
 def test_a_judgement_tells_what_it_rests_on(similarities: tuple[float, float]) -> None:
     judgement = DECISION.identify(nearest(*similarities, pictures=3))

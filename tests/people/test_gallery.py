@@ -33,10 +33,33 @@ def crowd(count: int, first: int = 0) -> list[tuple[Person, Descriptor]]:
 
 
 def test_the_two_most_alike_come_best_first() -> None:
-    nearest = gallery_of({ALICE: at(0.5), BOB: at(0.9), CAROL: at(0.7)}).nearest(PROBE, LEVEL)
+    nearest = gallery_of({ALICE: at(-0.5), BOB: at(0.9), CAROL: at(0.7)}).nearest(PROBE, LEVEL)
     assert people(nearest) == ["bob", "carol"]
     assert similarities(nearest) == pytest.approx([0.9, 0.7], abs=1e-5)
     assert nearest.people == 3
+
+
+def test_everybody_who_reaches_their_limit_is_a_candidate_up_to_five() -> None:
+    crowd_of = {Person(f"p{n}", f"P {n}"): at(0.9 - n / 100, n) for n in range(8)}
+    level = (LEVEL + 0.865).astype(np.float32)
+    assert people(gallery_of(crowd_of).nearest(PROBE, level)) == ["p0", "p1", "p2", "p3"]
+    assert people(gallery_of(crowd_of).nearest(PROBE, LEVEL)) == ["p0", "p1", "p2", "p3", "p4"]
+    assert people(gallery_of(crowd_of).nearest(PROBE, LEVEL + 1)) == ["p0", "p1"]
+
+
+def test_lookalikes_pass_for_each_other_by_the_lower_limit_of_the_two() -> None:
+    limits = np.array([np.inf, 0.9, 0.7, 0.7, 0.7, 0.7], np.float32)
+    one, two, three, four = (Person(f"p{n}", f"P {n}") for n in range(4))
+    gallery = gallery_of({one: [PROBE], two: at(0.8), three: at(0.95, 3), four: [*at(0.85, 4), *at(0.85, 4)]})
+    assert gallery.lookalikes(["p0"], limits) == {("p0", "p2"), ("p0", "p3")}
+    assert gallery.lookalikes(["nobody"], limits) == set()
+
+
+def test_whoever_is_gone_is_no_lookalike() -> None:
+    gallery = gallery_of({ALICE: [PROBE], BOB: [PROBE]})
+    assert gallery.lookalikes(gallery.slugs(), LEVEL) == {("alice", "bob")}
+    gallery.apply(changes({}, gone=[len("bob")]))
+    assert gallery.lookalikes(["alice", "bob"], LEVEL - 10) == set()
 
 
 def test_a_person_is_compared_by_the_mean_of_their_pictures() -> None:

@@ -117,11 +117,129 @@ def test_few_pictures_are_warned_of(here: Home) -> None:
     assert enrol(here, "Alice", "c") == ()
 
 
-def test_a_face_that_is_known_as_somebody_else_is_warned_of(here: Home) -> None:
+def test_a_face_that_is_known_as_somebody_else_is_warned_of(here: Home, caplog: pytest.LogCaptureFixture) -> None:
     enrol(here, "Alice", "a", "b", "c")
     _, warnings = here.registry.enrol("Carol", [sitting(f"c{n}", near(ALICE, 0.95, n)) for n in range(3)], "rest")
-    assert warnings == ("this face is known as Alice (alice) already",)
+    (double,) = warnings
+    assert double == (
+        "this face is known as Alice (alice) already: if they are one person, run facegate people merge carol alice"
+    )
+    assert double in caplog.text
     assert entries(here) == {"alice": 3, "carol": 3}
+
+
+def test_a_third_double_is_warned_of_with_everybody_who_passes(here: Home) -> None:
+    """Regression: from the third double on nobody won, and so nobody was told."""
+    for name in ("Alice", "Alicia", "Ally", "Al"):
+        _, warnings = here.registry.enrol(name, [sitting(f"{name}{n}", near(ALICE, 0.95, n)) for n in range(3)], "rest")
+    commands = sorted(warning.split("run ")[1] for warning in warnings)
+    assert commands == [f"facegate people merge al {other}" for other in ("alice", "alicia", "ally")]
+
+
+def warned(here: Home, *pictures: str) -> tuple[str, ...]:
+    """The warnings once Alice is known under two names."""
+    enrol(here, "Alice", "a", "b", "c")
+    here.registry.enrol("Ali", [sitting(picture, near(ALICE, 0.95, 7)) for picture in pictures or ["d"]], "rest")
+    return here.registry.warnings
+
+
+def test_two_who_look_like_one_are_reported_until_they_are_merged(here: Home) -> None:
+    (sentence,) = warned(here)
+    assert "Ali (ali) and Alice (alice) look like one person" in sentence
+    assert sentence.endswith("run facegate people merge ali alice")
+    here.registry.rename("ali", "Alison", "rest")
+    assert "Alison (ali) and Alice (alice)" in here.registry.warnings[0]
+    here.registry.merge("ali", "alice", "rest")
+    assert here.registry.warnings == ()
+
+
+def test_two_who_look_like_one_are_reported_after_a_start(tmp_path: Path, here: Home) -> None:
+    warned(here)
+    with home(tmp_path) as again:
+        assert len(again.registry.warnings) == 1
+        assert again.registry.warnings == here.registry.warnings
+
+
+def test_two_who_look_like_one_are_reported_until_one_is_removed(here: Home) -> None:
+    assert warned(here)
+    here.registry.remove("ali", "rest")
+    assert here.registry.warnings == ()
+
+
+@pytest.mark.parametrize(("accused", "shown"), [("alice", "d"), ("ali", "a")])
+def test_two_who_are_told_apart_by_a_counter_example_are_not_reported(here: Home, accused: str, shown: str) -> None:
+    """Twins, say."""
+    enrol(here, "Alice", "a")
+    here.registry.enrol("Ali", [sitting("d", near(ALICE, 0.8, 7))], "rest")
+    assert here.registry.warnings
+    face = {"a": near(ALICE, 0.95, 0), "d": near(ALICE, 0.8, 7)}[shown]
+    here.registry.not_them(accused, [sitting(f"{shown} again", face)], "rest")
+    assert here.registry.warnings == ()
+
+
+def test_doubles_from_the_folder_are_reported_and_logged(here: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """Regression: no doubt was ever raised by the folder's import."""
+    for folder in ("Alice", "Carol"):
+        for n in range(2):
+            face = Described(near(ALICE, 0.95, n), None)
+            picture = Picture(digest_of(f"{folder}{n}"), f"known_faces/{folder}/{n}.jpg", RECIPE, face)
+            here.store.enrol_from_folder(folder, picture)
+    here.registry.follow()
+    (sentence,) = here.registry.warnings
+    assert "facegate people merge carol alice" in sentence
+    assert caplog.text.count(sentence) == 1
+    here.registry.follow()
+    assert caplog.text.count(sentence) == 1
+
+
+def test_two_people_in_one_folder_are_reported(here: Home) -> None:
+    for n, face in enumerate([ALICE, near(ALICE, 0.95), BOB]):
+        picture = Picture(digest_of(f"{n}"), f"known_faces/Team/{n}.jpg", RECIPE, Described(face, None))
+        here.store.enrol_from_folder("Team", picture)
+    here.registry.follow()
+    (sentence,) = here.registry.warnings
+    assert "the pictures of Team (team) do not look like one person" in sentence
+    here.registry.remove_picture("team", digest_of("2")[:16], "rest")
+    assert here.registry.warnings == ()
+
+
+def test_doubles_of_a_large_gallery_are_found_block_by_block(here: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.people.doubts.CELLS_PER_BLOCK", 60)
+    monkeypatch.setattr("gateway.people.doubts.SMALL_GALLERY", 5)
+    for n in range(20):
+        picture = Picture(f"d{n}", "rest", RECIPE, Described(near(descriptor(n // 2), 0.98, n), None))
+        here.store.enrol(f"Person {n}", [picture], "rest")
+    looks = 0
+    while len(here.registry.doubts._pairs) < 10 and looks < 10:
+        here.registry.follow()
+        looks += 1
+    assert looks > 1
+    assert len(here.registry.warnings) == 10
+
+
+def test_of_many_doubles_the_first_are_reported(here: Home) -> None:
+    for n in range(60):
+        picture = Picture(f"d{n}", "rest", RECIPE, Described(near(descriptor(n // 2), 0.98, n), None))
+        here.store.enrol(f"Person {n}", [picture], "rest")
+    here.registry.follow()
+    assert len(here.registry.warnings) == 21
+    assert here.registry.warnings[-1] == "… and 10 more like the last one"
+
+
+def test_names_that_older_versions_let_in_are_reported(here: Home) -> None:
+    for n, name in enumerate(["Ann Lee", "Dora", "Eve", "Fay", "Gus"]):
+        here.registry.enrol(name, [sitting(name, descriptor(10 + n))], "rest")
+    with here.store.database.transaction() as db:
+        db.execute("UPDATE people SET name = 'ANN LEE', name_key = 'ann lee', revision = revision WHERE slug = 'dora'")
+        db.execute("UPDATE people SET name = 'Unknown', name_key = 'unknown' WHERE slug = 'eve'")
+        db.execute("UPDATE people SET slug = 'export' WHERE slug = 'fay'")
+        db.execute("UPDATE people SET name = 'G' || char(65533) WHERE slug = 'gus'")
+    here.registry.enrol("Bob", [sitting("b", BOB)], "rest")
+    spelled, nobody, reserved, undecoded = here.registry.warnings
+    assert "facegate people merge dora ann_lee" in spelled
+    assert "'Unknown' of eve is the word for nobody" in nobody
+    assert "the id 'export' of 'Fay'" in reserved
+    assert "not UTF-8: run facegate people rename gus" in undecoded
 
 
 def test_pictures_unlike_each_other_are_warned_of(here: Home) -> None:
@@ -166,7 +284,7 @@ def test_somebody_renamed_is_found_by_the_new_name_with_the_same_id(here: Home) 
 def test_a_name_that_somebody_else_has_is_refused(here: Home) -> None:
     enrol(here, "Alice")
     enrol(here, "Bob")
-    with pytest.raises(Conflict, match="merge them"):
+    with pytest.raises(Conflict, match=r"merge them if .* \(facegate people merge bob alice\)"):
         here.registry.rename("bob", "Alice", "rest")
     assert here.gallery.person("bob").name == "Bob"
 

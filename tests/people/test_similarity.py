@@ -58,3 +58,9 @@ def test_the_typical_faces_are_descriptors_of_unit_length() -> None:
     assert faces.shape[1] == 128
     assert 24 <= len(faces) <= 32
     assert np.linalg.norm(faces, axis=1) == pytest.approx(np.ones(len(faces)), abs=1e-5)
+
+
+def test_templates_become_the_probes_of_the_same_faces() -> None:
+    faces = np.stack([descriptor(1), descriptor(2)])
+    similarity = Similarity(typical_faces())
+    assert (similarity.as_probes(similarity.templates(faces)) == similarity.probes(faces)).all()

@@ -1,0 +1,159 @@
+"""Doubts about the people in the gallery: two who look like one, and one whose pictures do not look like one person.
+
+They are looked for when people change, a block at a time, so that a large gallery delays no change for long.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+import numpy as np
+
+from gateway.model import Descriptor, Person
+from gateway.people.decision import Decision
+from gateway.people.gallery import Gallery
+from gateway.people.similarity import Vectors
+
+log = logging.getLogger(__name__)
+
+CELLS_PER_BLOCK = 2_000_000
+"""Similarities of one block, in float32 8 MB: 0.08 s on one core, so that 20,000 people take 200 blocks (measured)."""
+
+MAX_PEOPLE_PER_BLOCK = 500
+"""Whose pictures are read for one block."""
+
+SMALL_GALLERY = 500
+"""Up to so many people all pairs are compared again when somebody comes or goes, since every limit changes then."""
+
+MAX_PAIRS = 1_000
+"""Pairs that are remembered."""
+
+MAX_WARNINGS = 20
+"""Doubts of each kind that are reported at a time: each is cured by a person."""
+
+MIXED_SCORE = 2 / 6
+"""The score below which a picture does not look like the others of its person: at a false match rate of 1 in 100.
+Less than 2 % of pictures that do show the person lie below (docs/benchmarks.md).
+"""
+
+Pair = tuple[str, str]
+"""The ids of two people, in order."""
+
+
+def double_sentence(name: str, one: Person, other: Person) -> str:
+    """``name``: how the sentence begins. It shows the command that makes ``one`` a part of ``other``."""
+    return f"{name}: if they are one person, run facegate people merge {one.slug} {other.slug}"
+
+
+class Doubts:
+    """``pictures_of`` gives the descriptors of a person's pictures, (n, 128). To be used by one thread at a time."""
+
+    def __init__(self, gallery: Gallery, decision: Decision, pictures_of: Callable[[str], Vectors]) -> None:
+        self._gallery = gallery
+        self._decision = decision
+        self._pictures_of = pictures_of
+        self._unread: dict[str, None] = {}
+        self._uncompared: dict[str, None] = {}
+        self._people = 0
+        self._pairs: dict[Pair, None] = {}
+        self._mixed: dict[str, None] = {}
+        self._logged: set[str] = set()
+        self._stale = False
+        self.warnings: tuple[str, ...] = ()
+        """Sentences about what was found so far and still holds."""
+
+    def mark_changed(self, slugs: Iterable[str]) -> None:
+        """Have these people looked at: they are new, or not what they were. Others may have gone."""
+        self._stale = True
+        changed = dict.fromkeys(slugs)
+        self._unread |= changed
+        self._uncompared |= changed
+        if len(self._gallery) != self._people:
+            self._people = len(self._gallery)
+            small = self._people <= SMALL_GALLERY
+            # In a large gallery one person more or less hardly moves the limits: the pairs that are known suffice.
+            self._uncompared |= dict.fromkeys(
+                self._gallery.slugs() if small else (slug for pair in self._pairs for slug in pair)
+            )
+
+    def look(self) -> None:
+        """Look at the next block of those who changed, and bring ``warnings`` up to date."""
+        if not self._stale:
+            return
+        self._compare(_taken(self._uncompared, max(1, CELLS_PER_BLOCK // max(self._people, 1))))
+        self._read(_taken(self._unread, MAX_PEOPLE_PER_BLOCK))
+        self._pairs = {pair: None for pair in self._pairs if all(slug in self._gallery for slug in pair)}
+        self._mixed = {slug: None for slug in self._mixed if slug in self._gallery}
+        self.warnings = (
+            *_first(map(self._pair_sentence, self._pairs)),
+            *_first(map(self._mixed_sentence, self._mixed)),
+        )
+        self._log_new()
+        self._stale = bool(self._uncompared or self._unread)
+
+    def about(self, slug: str) -> list[str]:
+        """The sentences about one person."""
+        pairs = [self._pair_sentence(pair) for pair in self._pairs if slug in pair]
+        return [*pairs[:MAX_WARNINGS], *([self._mixed_sentence(slug)] if slug in self._mixed else [])]
+
+    def _compare(self, slugs: list[str]) -> None:
+        if not slugs:
+            return
+        compared = set(slugs)
+        self._pairs = {pair: None for pair in self._pairs if not compared & set(pair)}
+        for pair in self._gallery.lookalikes(slugs, self._decision.limits(self._people)):
+            if len(self._pairs) < MAX_PAIRS:
+                self._pairs[pair] = None
+
+    def _read(self, slugs: list[str]) -> None:
+        for slug in slugs:
+            self._mixed.pop(slug, None)
+            if self._is_mixed(self._pictures_of(slug)):
+                self._mixed[slug] = None
+
+    def _is_mixed(self, pictures: Vectors) -> bool:
+        """Whether one of the pictures does not look like the mean of the others."""
+        total = pictures.sum(axis=0)
+        return len(pictures) > 1 and any(self._is_unlike(each, total - each, len(pictures) - 1) for each in pictures)
+
+    def _is_unlike(self, picture: Descriptor, others: Descriptor, count: int) -> bool:
+        length = float(np.linalg.norm(others))
+        similarity = self._gallery.compare(picture, (others / max(length, 1e-6)).astype(np.float32))
+        return self._decision.score(similarity, count) < MIXED_SCORE
+
+    def _pair_sentence(self, pair: Pair) -> str:
+        """The one with more pictures stays, else the one whose id is first."""
+        one, other = sorted(pair, key=lambda slug: (self._gallery.pictures(slug), slug == pair[0]))
+        fewer, more = self._gallery.person(one), self._gallery.person(other)
+        names = f"{fewer.name} ({fewer.slug}) and {more.name} ({more.slug})"
+        return double_sentence(f"{names} look like one person, and then neither is named", fewer, more)
+
+    def _mixed_sentence(self, slug: str) -> str:
+        person = self._gallery.person(slug)
+        return (
+            f"the pictures of {person.name} ({slug}) do not look like one person: list them with facegate people show"
+            f" {slug}, and remove those of somebody else"
+        )
+
+    def _log_new(self) -> None:
+        """Log each sentence once, as long as it holds."""
+        for sentence in self.warnings:
+            if sentence not in self._logged:
+                log.warning("%s", sentence)
+        self._logged = set(self.warnings)
+
+
+def _taken(queue: dict[str, None], count: int) -> list[str]:
+    """Take the first so many out of the queue."""
+    some = list(islice(queue, count))
+    for slug in some:
+        del queue[slug]
+    return some
+
+
+def _first(sentences: Iterable[str]) -> list[str]:
+    found = list(sentences)
+    more = len(found) - MAX_WARNINGS
+    return found[:MAX_WARNINGS] + ([f"… and {more} more like the last one"] if more > 0 else [])
