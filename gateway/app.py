@@ -26,7 +26,7 @@ from gateway.metrics import Metrics
 from gateway.mqtt.client import Identity, MqttDoor
 from gateway.ownership import check_owner, keep_owner, one_owner
 from gateway.people.known_faces import KnownFaces
-from gateway.people.opening import open_known, open_unknowns
+from gateway.people.opening import has_store, open_known, open_unknowns, store_path
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import machine_names
 from gateway.rest.server import RestServer
@@ -50,6 +50,8 @@ class Gateway:
         engine = engine_options(settings)
         self.metrics = Metrics()
         self._fatal: SimpleQueue[GatewayError] = SimpleQueue()
+        if not has_store(settings):
+            log.info("there is no people store yet: a new one is made at %s", store_path(settings).absolute())
         self.known = open_known(settings, RECIPES[settings.engine])
         self.pool = open_pool(settings, engine, self.metrics, workers=settings.workers.count)
         self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from gateway import __version__
 from gateway.allocator import share_one_arena
 from gateway.clioptions import CONFIG
 from gateway.errors import GatewayError
+
+log = logging.getLogger(__name__)
 
 # The rest is imported by the commands: it takes a second, in which a signal should already end us in order.
 
@@ -49,13 +52,14 @@ def run(config: Path | None) -> None:
     signal.signal(signal.SIGINT, _end)
     share_one_arena()
     from gateway.app import running
-    from gateway.config import load
+    from gateway.configfile import load_found
     from gateway.logs import configure
 
     try:
-        settings = load(config)
-        configure(settings.log_level)
-        with running(settings) as gateway:
+        found = load_found(config)
+        configure(found.settings.log_level)
+        log.info("configuration: %s", found.source)
+        with running(found.settings) as gateway:
             gateway.run()
     except GatewayError as error:
         _fail(error)
@@ -67,12 +71,14 @@ def check_config(config: Path | None) -> None:
     """Print the settings as they are in effect, secrets hidden; refuse what is wrong by its path."""
     import yaml
 
-    from gateway.config import load
+    from gateway.configfile import load_found
 
     try:
-        settings = load(config)
+        found = load_found(config)
     except GatewayError as error:
         _fail(error)
+    click.echo(f"facegate: configuration: {found.source}", err=True)
+    settings = found.settings
     click.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
 
 

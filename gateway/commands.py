@@ -23,8 +23,9 @@ from rich.table import Table
 
 from gateway.administration import Administration
 from gateway.app import engine_options, locked, open_pool
-from gateway.clioptions import CONFIG
-from gateway.config import Settings, load
+from gateway.clioptions import CONFIG, NEW
+from gateway.clistore import find_settings, settings_of_store
+from gateway.config import Settings
 from gateway.describer import Describer
 from gateway.documents import Document
 from gateway.errors import GatewayError
@@ -45,12 +46,12 @@ Do = Callable[..., Document]
 
 
 @contextmanager
-def desk(config: Path | None, *, describes: bool = False) -> Iterator[Do]:
-    """``describes``: faces, for which a worker process is started. What goes wrong ends the command with a sentence."""
+def desk(config: Path | None, *, describes: bool = False, new: bool = False) -> Iterator[Do]:
+    """``describes``: faces, for which a worker process is started; ``new``: a store may be made where there is none.
+    What goes wrong ends the command with a sentence.
+    """
     try:
-        settings = load(config)
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with one_owner(settings.data), ExitStack() as stack:
+        with settings_of_store(config, new=new) as settings, ExitStack() as stack:
             opened = stack.enter_context(known(settings, RECIPES[settings.engine]))
             changes = stack.enter_context(ThreadPoolExecutor(1))
             describer = _describer(settings, stack if describes else None)
@@ -87,13 +88,14 @@ def people() -> None: ...
 @CONFIG
 @click.option("--name", help="Of whom the pictures are; else each lies in a folder named after its person.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-def add(config: Path | None, name: str | None, paths: tuple[Path, ...]) -> None:
+@NEW
+def add(config: Path | None, name: str | None, paths: tuple[Path, ...], new: bool) -> None:
     """Enrol pictures, or folders of them, with one face each."""
     pictures = sorted({each for path in paths for each in _pictures(path)})
     if not pictures:
         raise click.ClickException("there are no pictures in that")
     failed = 0
-    with desk(config, describes=True) as do:
+    with desk(config, describes=True, new=new) as do:
         for path in track(pictures, "enrolling", console=Console(stderr=True), disable=not sys.stderr.isatty()):
             whose = name or path.resolve().parent.name.replace("_", " ")
             try:
@@ -217,9 +219,10 @@ def export(config: Path | None, file: Path, person: str | None) -> None:
 @people.command("import")
 @CONFIG
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_people(config: Path | None, file: Path) -> None:
+@NEW
+def import_people(config: Path | None, file: Path, new: bool) -> None:
     """Add people from an archive; those of one name become one."""
-    with desk(config) as do:
+    with desk(config, new=new) as do:
         done = do("people/import", archive=file.read_bytes())
         click.echo(f"{done['people']} people, {done['pictures']} pictures that were new")
 
@@ -247,8 +250,7 @@ def confirm_removal_of_people(config: Path | None, show: bool) -> None:
     gateway that runs removes them within seconds, one that does not when it is started within an hour.
     """
     try:
-        settings = load(config)
-        with one_owner(settings.data), known(settings, RECIPES[settings.engine]) as opened:
+        with settings_of_store(config) as settings, known(settings, RECIPES[settings.engine]) as opened:
             waiting = removals(opened.store, settings.people.folder)
             for person in opened.store.people_by_key(waiting):
                 click.echo(f"{person.name} ({person.slug})")
@@ -338,8 +340,11 @@ def calibrate(config: Path | None, as_json: bool, plot: Path | None) -> None:
 def backup(config: Path | None, file: Path | None) -> None:
     """Copy the people store, whole and consistent, into data/backups or to FILE, while a gateway runs or not."""
     try:
-        settings = load(config)
-        with one_owner(settings.data), known(settings, RECIPES[settings.engine]) as opened, opened.backups.locked():
+        with (
+            settings_of_store(config) as settings,
+            known(settings, RECIPES[settings.engine]) as opened,
+            opened.backups.locked(),
+        ):
             path = file or opened.backups.free_path()
             # before it is made: the audit may name a backup that failed, but never miss one
             opened.store.record("cli", "backup", detail=f"{path.name}, by {user_name(os.getuid())}")
@@ -359,7 +364,7 @@ def restore(config: Path | None, file: Path) -> None:
     No gateway may be running on the data folder.
     """
     try:
-        settings = load(config)
+        settings = find_settings(config)
         with locked(settings.data), one_owner(settings.data):
             user = user_name(os.getuid())
             before = put_back(file, store_path(settings), cipher(settings), open_audit(settings), user)

@@ -41,6 +41,9 @@ HOST_NAME = re.compile(r"[^\s:/@?#*,\[\]]+|\[?[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-
 """A name or an IP address, without scheme and port."""
 
 PREFIX = "FACEGATE_"
+CONFIG_VARIABLE = "FACEGATE_CONFIG"
+"""Names the configuration file, and is no setting."""
+
 READING = tuple(operation for operation in Operation if operation is not Operation.ENROLL)
 """What changes nobody: a camera on the network is not trusted with more unless it is said."""
 
@@ -254,9 +257,14 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
-def load(path: Path | None = None) -> Settings:
-    """The file's settings with the environment's on top. Raises ConfigError naming the path of what is wrong."""
+def load(path: Path | None = None, *, data: Path | None = None) -> Settings:
+    """The file's settings with the environment's on top. Raises ConfigError naming the path of what is wrong.
+
+    ``data``: goes before the file's own setting, and after FACEGATE_DATA.
+    """
     content = _read(path) if path else {}
+    if data is not None:
+        content["data"] = str(data)
     unknown = list(_unknown_variables())
     if unknown:
         raise ConfigError(f"The environment sets what does not exist: {', '.join(unknown)}.")
@@ -294,6 +302,8 @@ def _place(error: Exception) -> str:
 def _unknown_variables() -> Iterator[str]:
     """A mistyped variable would else be ignored in silence."""
     for variable in os.environ:
+        if variable == CONFIG_VARIABLE:
+            continue
         if variable.upper().startswith(PREFIX) and not _exists(variable[len(PREFIX) :].lower().split("__")):
             yield variable
 

@@ -79,8 +79,9 @@ def test_erasing_asks_first(facegate: Facegate) -> None:
 def test_what_goes_wrong_is_one_sentence_and_code_1(facegate: Facegate) -> None:
     for words in (("rename", "nobody", "X"), ("merge", "grace", "grace"), ("remove", "nobody"), ("show", "../x")):
         done = facegate("people", *words, code=1)
-        assert done.stderr.startswith("facegate: ")
-        assert len(done.stderr.splitlines()) == 1
+        store, sentence = done.stderr.splitlines()
+        assert store.startswith("facegate: configuration: ")
+        assert sentence.startswith("facegate: ")
 
 
 def test_people_are_carried_elsewhere(facegate: Facegate, tmp_path: Path) -> None:
@@ -164,6 +165,69 @@ def test_a_removal_is_confirmed_for_the_people_whose_pictures_are_gone(
 
 def test_a_folder_without_pictures_enrols_nobody(facegate: Facegate, tmp_path: Path) -> None:
     assert "no pictures" in facegate("people", "add", str(tmp_path), code=1).output
+
+
+def test_a_command_says_which_configuration_and_store_it_uses(
+    facegate: Facegate, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data)
+    done = facegate("people", "list", "--json")
+    assert done.stderr == (
+        f"facegate: configuration: none, the defaults hold; people store: {data / 'people.sqlite'}\n"
+    )
+    assert set(json.loads(done.stdout)) == {"people"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("people", "list"),
+        ("people", "show", "ada"),
+        ("people", "rename", "ada", "Grace"),
+        ("people", "erase", "--yes", "ada"),
+        ("people", "audit"),
+        ("people", "export", "all.zip"),
+        ("people", "import", "known.zip"),
+        ("people", "add", "ada.jpg"),
+        ("unknowns", "list"),
+        ("calibrate",),
+        ("backup",),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("empty_file", [False, True])
+def test_without_a_store_a_command_refuses_and_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], empty_file: bool
+) -> None:
+    """Regression: it made a store in the current folder, and reported success."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("known.zip", "ada.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    if empty_file:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "people.sqlite").touch()
+    before = sorted(tmp_path.rglob("*"))
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 1
+    assert f"There is no people store at {tmp_path / 'data' / 'people.sqlite'}. Name the" in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_people_are_imported_into_a_new_store_on_request(facegate: Facegate, data: Path, tmp_path: Path) -> None:
+    facegate("people", "export", str(tmp_path / "all.zip"))
+    other = {"FACEGATE_DATA": str(tmp_path / "other" / "data")}
+    done = CliRunner().invoke(main, ["people", "import", "--new", str(tmp_path / "all.zip")], env=other)
+    assert done.exit_code == 0, done.output
+    assert f"a new people store is made at {tmp_path}/other/data/people.sqlite" in done.stderr
+    assert (tmp_path / "other" / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_new_store_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    env = {"FACEGATE_DATA": str(tmp_path / "file")}
+    done = CliRunner().invoke(main, ["people", "import", "--new", str(tmp_path / "file")], env=env)
+    assert done.exit_code == 1
+    assert "cannot be made" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["people", "unknowns", "calibrate", "backup", "restore"])

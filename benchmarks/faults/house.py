@@ -67,7 +67,8 @@ class House:
             "FACEGATE_OPERATIONS": OPERATIONS,
             **(settings or {}),
         }
-        command = [sys.executable, "-m", "gateway", "run"]
+        # an empty configuration: the defaults, whatever stands in config/gateway.yaml
+        command = [sys.executable, "-m", "gateway", "run", "--config", os.devnull]
         self.gateway = Process(command, log=folder / "gateway.log", folder=ROOT, environment=environment, cores=cores)
         self._log = folder / "gateway.log"
 

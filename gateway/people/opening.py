@@ -85,6 +85,12 @@ def store_path(settings: Settings) -> Path:
     return settings.data / STORE
 
 
+def has_store(settings: Settings) -> bool:
+    """Whether there is a people store. An empty file is none: a new store would be made in it."""
+    path = store_path(settings)
+    return path.exists() and path.stat().st_size > 0
+
+
 def open_audit(settings: Settings) -> AuditLog:
     return AuditLog(settings.data / FILE)
 
