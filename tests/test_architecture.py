@@ -45,7 +45,7 @@ ONLY_IN = {
         "rest/server",
         "rest/uploads",
     },
-    "werkzeug": {"rest/app", "rest/problems"},
+    "werkzeug": {"rest/app", "rest/forms", "rest/problems"},
     "waitress": {"rest/server"},
     "openvino": {"vision/ov"},
     "simplejpeg": {"vision/decode"},

@@ -1,15 +1,19 @@
 """Forms (multipart/form-data, RFC 7578), read as bytes.
 
-Werkzeug decodes a part that has no ``filename`` as text, which destroys a picture, and replaces the bytes of a name
-that is not UTF-8. Small devices leave out ``filename``, and old clients send Latin-1.
+Flask's own ``request.form`` decodes a part that has no ``filename`` as text, which destroys a picture, and replaces the
+bytes of a name that is not UTF-8. Small devices leave out ``filename``, and old clients send Latin-1. The decoder of
+Werkzeug, on which Flask stands, gives the bytes as they came.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, islice, pairwise
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import Data, Field, File, MultipartDecoder, State
 
 from gateway.errors import BadRequest, TooLarge
 
@@ -22,8 +26,6 @@ MAX_QUOTED_BYTES = 40
 """Bytes of a form that an error message repeats."""
 
 _FIRST_LINE = re.compile(rb"--([^\r\n]{1,%d})\r?\n" % MAX_BOUNDARY_BYTES)
-_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-_PARAMETER = re.compile(r';\s*([\w*-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s]*)')
 _CHARSET = re.compile(r"charset\s*=\s*\"?(iso-8859-1|latin-?1|windows-1252)\b", re.IGNORECASE)
 
 
@@ -49,13 +51,19 @@ class Part:
             raise BadRequest(f"the {self.name} is not UTF-8: it came as {_quoted(self.content)}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class BoundaryLine:
-    """``begin``: of the line break before the line; ``end``: after the boundary; ``closes``: whether the form ends."""
+class _Decoder(MultipartDecoder):
+    """Werkzeug's decoder, for headers of at most MAX_HEADER_BYTES, which need not be UTF-8: browsers of old send file
+    names in Latin-1.
+    """
 
-    begin: int
-    end: int
-    closes: bool
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        if len(data) > MAX_HEADER_BYTES:
+            raise BadRequest(f"a part of the form has more than {MAX_HEADER_BYTES} bytes of headers")
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            data = data.decode("latin-1").encode()
+        return super()._parse_headers(data)
 
 
 def looks_like_form(body: bytes) -> bool:
@@ -69,90 +77,71 @@ def read_form(body: bytes, boundary: str | None) -> Sequence[Part]:
 
     Raises BadRequest for a form that is malformed or cut off, and TooLarge for too many parts.
     """
-    mark = _mark(body, boundary)
-    lines = list(islice(_boundary_lines(body, mark), MAX_PARTS + 2))
-    if not lines:
-        raise BadRequest(
-            f"the boundary {_quoted(mark[2:])} of the Content-Type does not occur in the form, which begins with"
-            f" {_quoted(body)}: send the boundary that the form uses"
-        )
-    if len(lines) > MAX_PARTS + 1:
-        raise TooLarge(f"the form has more than {MAX_PARTS} parts")
-    last = lines[-1]
-    # Some clients end a form by the line that separates its parts.
-    if not last.closes and body[last.end :].strip():
-        raise BadRequest(
-            f"the form is cut off in part {len(lines)}, after {len(body)} bytes: its last line {_quoted(mark + b'--')}"
-            " is missing (a Content-Length that is too small, or a connection that broke)"
-        )
-    return [
-        _part(number, body[line.end : following.begin]) for number, (line, following) in enumerate(pairwise(lines), 1)
-    ]
+    decoder = _Decoder(_boundary(body, boundary), max_parts=MAX_PARTS)
+    decoder.receive_data(body)
+    decoder.receive_data(None)
+    parts: list[Part] = []
+    head: Field | File | None = None
+    content = b""
+    try:
+        while not _is_at_end(decoder):
+            event = decoder.next_event()
+            if isinstance(event, Field | File):
+                head, content = event, b""
+            elif isinstance(event, Data) and head is not None:
+                content += event.data
+                if not event.more_data:
+                    parts.append(_part(head, content))
+    except RequestEntityTooLarge:
+        raise TooLarge(f"the form has more than {MAX_PARTS} parts") from None
+    except ValueError:
+        raise _malformed(decoder, body, len(parts) + 1) from None
+    return parts
 
 
-def _mark(body: bytes, boundary: str | None) -> bytes:
-    """Return the boundary with the two dashes that precede it in the body."""
+def _is_at_end(decoder: MultipartDecoder) -> bool:
+    """Some clients end a form with the line that separates its parts: nothing follows it then."""
+    return decoder.state in (State.EPILOGUE, State.COMPLETE) or (
+        decoder.state == State.PART and not decoder.buffer.strip()
+    )
+
+
+def _boundary(body: bytes, boundary: str | None) -> bytes:
     if boundary:
-        return b"--" + boundary.encode("latin-1", "replace")
+        return boundary.encode("latin-1", "replace")
     first = _FIRST_LINE.match(body)
     if first is None:
         raise BadRequest(
             "the Content-Type multipart/form-data has no boundary, and the form does not begin with one: let your HTTP"
             " library set the Content-Type"
         )
-    return b"--" + first[1].rstrip()
+    return first[1].rstrip()
 
 
-def _boundary_lines(body: bytes, mark: bytes) -> Iterator[BoundaryLine]:
-    """Yield the lines with the boundary, up to the one that closes the form.
-
-    A pattern that begins with fixed bytes is searched for much faster than one that begins with an optional CR.
-    """
-    pattern = re.escape(mark) + rb"(--|[ \t]*(?=\r?\n)|[ \t]*-?\Z)"
-    at_start = re.compile(pattern).match(body)
-    found = at_start
-    for found in chain([at_start] if at_start else [], re.compile(b"\n" + pattern).finditer(body)):
-        begin = found.start()
-        line = BoundaryLine(begin - (body[begin - 1 : begin] == b"\r"), found.end(), found[1] == b"--")
-        yield line
-        if line.closes:
-            return
-    # Some firmware sends no line break before the closing line.
-    end = len(body.rstrip(b"\r\n"))
-    if found is not None and body.endswith(mark + b"--", 0, end):
-        yield BoundaryLine(end - len(mark) - 2, end, True)
+def _part(head: Field | File, content: bytes) -> Part:
+    if not head.name:
+        raise ValueError("no name")
+    filename = head.filename if isinstance(head, File) else None
+    return Part(head.name, filename, head.headers.get("Content-Type", ""), content)
 
 
-def _part(number: int, content: bytes) -> Part:
-    blank = _BLANK_LINE.search(content, 0, MAX_HEADER_BYTES)
-    if blank is None:
-        raise BadRequest(f"part {number} of the form has no blank line after its headers")
-    headers = _headers(content[: blank.start()])
-    disposition = headers.get("content-disposition", "")
-    parameters = {name.lower(): _unquoted(value) for name, value in _PARAMETER.findall(disposition)}
-    if not parameters.get("name"):
-        raise BadRequest(f'part {number} of the form has no name: send Content-Disposition: form-data; name="file"')
-    filename = parameters.get("filename", parameters.get("filename*"))
-    return Part(parameters["name"], filename, headers.get("content-type", ""), content[blank.end() :])
-
-
-def _headers(lines: bytes) -> dict[str, str]:
-    """Return the values by the names in lower case; a line that begins with a space continues the line before."""
-    text = re.sub(r"\r?\n[ \t]+", " ", _decoded(lines))
-    named = (line.partition(":") for line in text.splitlines())
-    return {name.strip().lower(): value.strip() for name, _, value in named}
-
-
-def _decoded(text: bytes) -> str:
-    """Return UTF-8 as it was meant, and anything else as Latin-1, which takes every byte."""
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        return text.decode("latin-1")
-
-
-def _unquoted(value: str) -> str:
-    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+def _malformed(decoder: MultipartDecoder, body: bytes, number: int) -> BadRequest:
+    """Tell why a form cannot be read. ``number``: of the part in which that showed, from 1."""
+    closing_line = b"--" + decoder.boundary + b"--"
+    if decoder.state == State.PREAMBLE:
+        return BadRequest(
+            f"the boundary {_quoted(decoder.boundary)} of the Content-Type does not occur in the form, which begins"
+            f" with {_quoted(body)}: send the boundary that the form uses"
+        )
+    if closing_line not in body:
+        return BadRequest(
+            f"the form is cut off in part {number}, after {len(body)} bytes: its last line {_quoted(closing_line)} is"
+            " missing (a Content-Length that is too small, or a connection that broke)"
+        )
+    return BadRequest(
+        f"part {number} of the form has no header Content-Disposition with a name, or no blank line after its headers:"
+        ' send Content-Disposition: form-data; name="file"'
+    )
 
 
 def _quoted(text: bytes) -> str:
