@@ -154,6 +154,7 @@ class Gateway:
             *self.known.backups.warnings,
             *self.known.audit.warnings,
             *self.known_faces.warnings,
+            *self.mqtt.warnings,
         )
 
 

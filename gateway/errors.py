@@ -3,8 +3,8 @@
 GatewayError            internal        a fault of ours, or the death of a worker
  ├ StartError           -               the gateway cannot start, or go on; the message says what to do
  │  ├ ConfigError       -               the configuration cannot be used
- │  ├ AnotherGateway    -               one is at work in our place already
  │  └ Unavailable       -               something is not to be had now, and may be later
+ │     └ AnotherGateway -               another gateway is running on the same base of the same broker
  ├ BadRequest           bad_request     the sender's message is malformed
  │  ├ BadImage          bad_image       the bytes are no readable picture
  │  ├ TooLarge          too_large       more bytes or pixels than allowed
@@ -44,14 +44,14 @@ class StartError(GatewayError):
     exit_code = os.EX_CONFIG
 
 
-class AnotherGateway(StartError):
-    """Everything would be answered twice."""
-
-
 class Unavailable(StartError):
     """Another try may help."""
 
     exit_code = os.EX_TEMPFAIL
+
+
+class AnotherGateway(Unavailable):
+    """Everything would be answered twice. When the other one ends, another try helps."""
 
 
 class ConfigError(StartError):

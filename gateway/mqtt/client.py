@@ -87,13 +87,14 @@ class MqttDoor:
         self._submit = submit
         self._check_room = check_room
         self._metrics = metrics
+        self._on_fatal = on_fatal
         self._identity = identity
         self._topics = topics = Topics(settings.base, settings.response_topics)
         info = {**info, "instance": identity.instance}
         self._presence = Presence(topics, RetainedTopics(data / "retained.json"), info, health, metrics)
         self._absence = Absence(data / "alive")
         self._canary = Canary(topics.canary(identity.instance))
-        self._lookout = Lookout(topics, identity.instance, self._canary, on_fatal)
+        self._lookout = Lookout(topics, identity.instance, self._canary, self._say, self._leave)
         self._spool = Spool(data / "uploads", uploads, limits.message_bytes, topics.read)
         self._answers = Answers()
         self._breaker = Breaker()
@@ -103,7 +104,7 @@ class MqttDoor:
         self._open = True
         connection = partial(Connection, settings, metrics=metrics, on_fatal=on_fatal)
         self._live = connection(
-            self._for_frames, on_up=lambda _: None, on_message=self.frame, on_tick=self._presence.tell_health
+            self._for_frames, on_up=self._subscribe_frames, on_message=self.frame, on_tick=self._tell_health
         )
         self._requests = connection(
             self._for_requests, on_up=self._begin, on_message=self.message, on_tick=self._tick, on_down=self._end
@@ -117,6 +118,11 @@ class MqttDoor:
     @property
     def health(self) -> MqttHealth:
         return MqttHealth(self._live.alive and self._requests.alive, self.connected, self._canary.fresh)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what works but needs a person's attention."""
+        return self._lookout.warnings
 
     def start(self) -> None:
         """Returns when connected, or when no broker can be reached: it is waited for. Raises StartError."""
@@ -297,15 +303,22 @@ class MqttDoor:
             self._ask(delivery, address, whole)
 
     def _for_frames(self) -> Kind:
+        """First only to see other gateways. Frames are subscribed to by a gateway that knows that it is alone."""
         client_id = f"{self._identity.client_id}-live-{secrets.token_hex(3)}"
-        return Kind(client_id, [(self._topics.frames, 0), (self._lookout.canaries, 0)])
+        return Kind(client_id, [(self._lookout.canaries, 0)])
+
+    def _subscribe_frames(self, link: Link) -> None:
+        """Called for each new link, and for the one that stands when the look ends: so whichever comes last does it."""
+        if self._lookout.alone:
+            link.subscribe([(self._topics.frames, 0)])
 
     def _for_requests(self) -> Kind:
         """With a window of what the broker lets us answer: two replies a request. Raises AnotherGateway, NotYet."""
         if not self._lookout.alone:
-            if not self._live.connected:
+            if (link := self._live.link) is None or not link.up:
                 raise NotYet
-            self._lookout.look(self._live)
+            self._lookout.look(link)
+            self._subscribe_frames(self._live.link or link)
         most = self._live.receive_maximum
         return Kind(
             self._identity.client_id,
@@ -315,6 +328,20 @@ class MqttDoor:
             window=max(1, min(self._settings.window, most // 2)),
             will=self._presence.state("offline"),
         )
+
+    def _say(self, publication: Publication) -> None:
+        """To other gateways, on the connection that hears them."""
+        if (link := self._live.link) is not None:
+            link.publish(publication)
+
+    def _leave(self, error: GatewayError) -> None:
+        """Another gateway was here first: it answers from now on."""
+        self.quiet()
+        self._on_fatal(error)
+
+    def _tell_health(self, link: Link) -> None:
+        if self._lookout.alone:
+            self._presence.tell_health(link)
 
     def _begin(self, link: Link) -> None:
         self._away = self._absence.seconds()

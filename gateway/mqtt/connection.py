@@ -7,7 +7,7 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -95,6 +95,11 @@ class Connection:
         self._thread = threading.Thread(target=self._run, name="mqtt")
 
     @property
+    def link(self) -> Link | None:
+        """The newest one, which may not stand yet, or any more."""
+        return self._link
+
+    @property
     def connected(self) -> bool:
         return self._link is not None and self._link.up
 
@@ -118,14 +123,6 @@ class Connection:
     def waiting(self) -> int:
         """Messages that the broker has not said it has."""
         return self._link.waiting if self._link is not None else 0
-
-    def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool = False) -> None:
-        if self._link is not None:
-            self._link.subscribe(filters, retained=retained)
-
-    def unsubscribe(self, topics: Sequence[str]) -> None:
-        if self._link is not None:
-            self._link.unsubscribe(topics)
 
     def answer(self, delivery: Delivery[Link], *replies: Publication) -> None:
         """The first answer counts. Without a connection the broker delivers what it is to again."""
@@ -248,10 +245,12 @@ class Connection:
         if link.five:
             self._without_five = not silent or (not link.heard and self._silent)
             self._silent = not link.heard
-        link.abort()
         if self._stopping.is_set():
-            self._tried.set()
+            # In order, for the broker may have let us in: cut off, it would publish the last will in a place where
+            # another gateway may be online.
+            link.close(self._farewell)
             return
+        link.abort()
         if len(self._protocols) > 1 and (silent or link.refusal == _WRONG_PROTOCOL):
             self._protocols.append(self._protocols.pop(0))
             if link.five:

@@ -30,8 +30,8 @@ CONNECT_S = 5.0
 END_S = 5.0
 """For paho's thread to end, when its connection has."""
 
-FAREWELL_S = 2.0
-"""For the broker to acknowledge the last message, before the connection is cut."""
+DRAIN_S = 2.0
+"""For the broker to acknowledge the last messages, before the connection ends."""
 POLL_S = 0.01
 
 MAX_INFLIGHT = 2000
@@ -134,6 +134,8 @@ class Link:
         self._inflight = min(kind.inflight, MAX_INFLIGHT)
         self._pumping = threading.Lock()
         self.up = False
+        self._closing = False
+        """Whether nothing but the farewell goes out any more."""
         self.accepted = False
         """Whether it ever was up."""
         self.resumed = False
@@ -188,11 +190,14 @@ class Link:
         """Never waits. ``delivery``: what it answers. Replies to what the broker waits for are as many as it delivers;
         those to others are bounded by us.
         """
-        if not self.up:
+        if not self.up or self._closing:
             return
         if delivery is not None and not delivery.mid and self.waiting >= self._settings.max_queued:
             self._metrics.count("replies_lost")
             return
+        self._enqueue(publication, delivery)
+
+    def _enqueue(self, publication: Publication, delivery: Delivery[Link] | None) -> None:
         self._queue.append((publication, delivery))
         self._pump()
 
@@ -233,25 +238,35 @@ class Link:
         self._client.unsubscribe(list(topics))
 
     def close(self, farewell: Publication | None = None) -> None:
-        """End the connection in order, after its last message.
+        """End the connection in order: when the broker has what was published, and then the last message.
 
         A DISCONNECT withdraws the last will. So where the broker does not acknowledge the farewell (its window may be
-        full of replies), the connection is cut instead, and the last will says the same.
+        full of replies), the connection is cut instead, and the last will says the same. The other way round a broker
+        that still acknowledges something on a socket that is closed already takes this for a lost connection
+        (mosquitto 2.0), and publishes the will of a gateway that wanted to leave without a word.
         """
-        if farewell is None or not self.up or self._say_last(farewell):
+        # First, for a late CONNACK may begin to make use of the link in this moment.
+        self._closing = True
+        if farewell is not None and self.up:
+            self._enqueue(farewell, None)
+        if not self.up or self._drain() or farewell is None:
             with contextlib.suppress(OSError):  # it has just ended by itself
                 self._client.disconnect()
             self._client.ended.wait(END_S)
         self.abort()
 
-    def _say_last(self, farewell: Publication) -> bool:
-        """Publish it and wait. Return whether the broker has it."""
-        delivery: Delivery[Link] = Delivery(link=self, replies=[farewell], owed=1)
-        self.publish(farewell, delivery)
-        deadline = time.monotonic() + FAREWELL_S
-        while not delivery.settled and time.monotonic() < deadline and not self._client.ended.wait(POLL_S):
+    def _drain(self) -> bool:
+        """Wait until the broker has acknowledged all that was published. Return whether it has."""
+        deadline = time.monotonic() + DRAIN_S
+        while not self._drained() and time.monotonic() < deadline and not self._client.ended.wait(POLL_S):
             pass
-        return delivery.settled
+        return self._drained()
+
+    def _drained(self) -> bool:
+        self._pump()
+        # Between the queue and the ledger a message is seen by nobody but its sender, who holds this lock.
+        with self._pumping:
+            return self.waiting == 0
 
     def abort(self) -> bool:
         """At once. False if paho's thread does not end."""

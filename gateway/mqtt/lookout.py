@@ -1,4 +1,4 @@
-"""Whether another gateway is at work here: looked for before we take its place by mistake, and ever after."""
+"""The search for another gateway on the same base: before this one serves, and for as long as it runs."""
 
 from __future__ import annotations
 
@@ -7,33 +7,45 @@ import json
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from gateway.errors import AnotherGateway, GatewayError, Unavailable
+from gateway.errors import AnotherGateway, GatewayError
 from gateway.mqtt.canary import EVERY_S, Canary, read
+from gateway.mqtt.challenge import Answer, Challenge, RateLimit, new_challenge, read_answer, read_challenge
 from gateway.mqtt.connection import NotYet
-from gateway.mqtt.messages import Received
+from gateway.mqtt.messages import Publication, Received
 from gateway.mqtt.topics import Topics
 
 log = logging.getLogger(__name__)
 
-RETAINED_S = 0.5
-"""For what is retained to come."""
+BACK_S = 0.5
+BACK_TRIES = 10
+"""For our own challenge to come back from the broker, and how often it is sent. Before that, silence proves nothing."""
+
+SILENCE_S = 0.5
+"""Without an answer, after our challenge came back. Another gateway has got it by then, and answers immediately."""
+
+CHALLENGE_INTERVAL_S = 1.0
+CHALLENGE_VALID_S = 20.0
+"""Longer than the longest look: 1.5 canaries, while another gateway is marked as online."""
+
+MAX_ANSWERS_PER_S = 20
+"""To challenges: anybody may publish them."""
 
 TIE_MS = 1000
-"""Who is not there for so much longer than another came at the same time: then it is the names that decide. However
-late canaries come, never do both go: each seems younger by that to the other.
+"""Up to this difference between the ages of two gateways their names decide. Messages may be late, and each gateway
+seems younger by that to the other: so never do both go.
 """
 
 _INSTANCE = re.compile(r"[0-9a-f]{12}")
 
 
-class Subscribes(Protocol):
-    """A connection that comes back by itself."""
+class Watched(Protocol):
+    """A link to the broker; ``up`` never becomes true again once it ended."""
 
-    @property
-    def connected(self) -> bool: ...
+    up: bool
 
     def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool) -> None: ...
 
@@ -41,72 +53,173 @@ class Subscribes(Protocol):
 
 
 class Lookout:
-    """Who stands in ``bridge/info`` as online may be long dead: the broker was restarted and told no last will. Whoever
-    lives is seen by its canary, for which ``message`` has to be told of ``canaries``.
+    """Finds other gateways. ``message`` gets the messages on ``canaries`` and on the topics of ``look``.
 
-    Two that come at once, or of which one was cut off while the other came, see each other later: then whoever was
-    there first stays, and for the other one ``on_another`` ends it.
+    A retained `online` does not prove that another gateway is running: after a broker restart its last will may be
+    missing. A running gateway is recognised by its answer to a challenge (gateway/mqtt/challenge.py).
+
+    Two gateways that could not see each other at their starts meet later, by their canaries. Then the one that was
+    there first stays, and ``on_another`` ends the other one. Of two that start at the same time one gives way.
     """
 
     def __init__(
-        self, topics: Topics, instance: str, canary: Canary, on_another: Callable[[GatewayError], None]
+        self,
+        topics: Topics,
+        instance: str,
+        canary: Canary,
+        publish: Callable[[Publication], None],
+        on_another: Callable[[GatewayError], None],
     ) -> None:
         self.canaries = f"{topics.canaries}+"
         self._topics = topics
         self._instance = instance
         self._canary = canary
+        self._publish = publish
         self._on_another = on_another
         self._told: dict[str, Any] = {}
-        self._seen = threading.Event()
-        self._seen_last = ""
+        self._challenge = new_challenge()
+        self._challenged_at = 0.0
+        self._challenges = RateLimit(1, CHALLENGE_INTERVAL_S)
+        self._answers = RateLimit(MAX_ANSWERS_PER_S, 1.0)
+        self._back = threading.Event()
+        """Set when our challenge came back from the broker, and at a stop."""
+        self._answered = threading.Event()
+        """Set when another gateway answered, and at a stop."""
+        self._another_instance = ""
+        self._lock = threading.Lock()
+        self._gives_way = False
         self._stopping = False
         self.alone = False
-        """Whether it was looked, and nobody was there."""
+        """Whether a look found nobody. Only then may this gateway serve."""
         self.displaced = False
-        """Whether we are the one that has to go."""
+        """Whether this gateway has to go."""
         self.disputed = False
-        """Whether another one, which goes, has told that it is here in our place; for who says it anew to take back."""
+        """Whether another gateway, which has to go, published its own state over ours. The reader takes that back."""
+        self.unheard = False
+        """Whether our own challenge did not come back at the last look."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        if not self.unheard:
+            return ()
+        topic = self._topics.canary(self._instance)
+        return (
+            f"The gateway serves nobody on MQTT: what it publishes on {topic} does not come back from the broker, so it"
+            " cannot see whether another gateway is running. Let its login read and write this topic (docs/mqtt.md).",
+        )
 
     def stop(self) -> None:
-        """Ends ``look``."""
+        """End ``look``."""
         self._stopping = True
-        self._seen.set()
+        self._back.set()
+        self._answered.set()
 
     def message(self, received: Received) -> None:
         if not received.topic.startswith(self._topics.canaries):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 self._told[received.topic] = json.loads(received.payload)
             return
-        instance, flight = received.topic.removeprefix(self._topics.canaries), read(received.payload)
-        if flight and _INSTANCE.fullmatch(instance) and instance != self._instance and not received.retained:
-            self._seen_last = instance
-            self._seen.set()
-            if self.alone:
-                self._met(instance, flight.up_ms - self._canary.up_ms)
+        instance = received.topic.removeprefix(self._topics.canaries)
+        if received.retained or not _INSTANCE.fullmatch(instance):
+            return
+        if instance == self._instance:
+            if read_challenge(received.payload) == self._challenge:
+                self._back.set()
+        elif challenge := read_challenge(received.payload):
+            self._reply(instance, challenge)
+        elif answer := read_answer(received.payload):
+            self._take(instance, answer)
+        elif read(received.payload):
+            self._ask()
 
-    def look(self, connection: Subscribes) -> None:
-        """Raises AnotherGateway if there is one, NotYet if that cannot be said."""
+    def look(self, link: Watched) -> None:
+        """Raise AnotherGateway if there is one, NotYet if that cannot be said."""
         watched = [self._topics.info, self._topics.state]
-        self._seen.clear()
-        connection.subscribe([(topic, 0) for topic in watched], retained=True)
-        if not self._stopping:
-            seen = self._seen.wait(RETAINED_S) or (self._another_online() and self._seen.wait(1.5 * EVERY_S))
-        connection.unsubscribe(watched)
-        if self._stopping or not connection.connected:
+        self._told, self._gives_way = {}, False
+        self._back.clear()
+        self._answered.clear()
+        # After the events were cleared, or a stop in this moment would be missed.
+        if self._stopping:
             raise NotYet
-        if seen:
-            raise AnotherGateway(self._another(self._seen_last))
-        self.alone = True
+        link.subscribe([(topic, 0) for topic in watched], retained=True)
+        self._renew_challenge()
+        back = self._hears_itself()
+        answered = back and self._wait_for_answer()
+        link.unsubscribe(watched)
+        if self._stopping or not link.up:
+            raise NotYet
+        self._report(unheard=not back)
+        if answered:
+            raise AnotherGateway(self._another(self._another_instance))
+        with self._lock:
+            self.alone = back and not self._gives_way
+        if not self.alone:
+            raise NotYet
 
-    def _met(self, instance: str, ahead_ms: int) -> None:
-        """Of the two, each comes to the same end: the one says that it goes where the other says that it stays."""
+    def _hears_itself(self) -> bool:
+        """Send our challenge until it comes back. The first one may overtake the subscription of a new link."""
+        for _ in range(BACK_TRIES):
+            self._say(self._challenge)
+            if self._back.wait(BACK_S):
+                return True
+        return False
+
+    def _wait_for_answer(self) -> bool:
+        if self._answered.wait(SILENCE_S):
+            return True
+        # It may be busy, or about to connect again: long enough for its next canary, which we challenge again.
+        return self._another_online() and self._answered.wait(1.5 * EVERY_S)
+
+    def _ask(self) -> None:
+        """Challenge all gateways that hear us."""
+        if self._challenges.allows():
+            self._renew_challenge()
+            self._say(self._challenge)
+
+    def _renew_challenge(self) -> None:
+        self._challenge, self._challenged_at = new_challenge(), time.monotonic()
+
+    def _reply(self, instance: str, challenge: Challenge) -> None:
+        """Answer, if we serve. Of two that are both looking the one with the lower name goes first."""
+        if not self._answers.allows():
+            return
+        with self._lock:
+            alone, lower = self.alone, self._instance < instance
+            self._gives_way |= not alone and not lower
+        if alone:
+            self._say(Answer(challenge.nonce, self._canary.up_ms))
+            self._ask()
+        elif lower:
+            # Also where it began to look after our challenge was published.
+            self._say(self._challenge)
+
+    def _take(self, instance: str, answer: Answer) -> None:
+        valid = time.monotonic() < self._challenged_at + CHALLENGE_VALID_S
+        if not valid or answer.nonce != self._challenge.nonce:
+            return
+        self._another_instance = instance
+        self._answered.set()
+        if self.alone:
+            self._meet(instance, answer.up_ms - self._canary.up_ms)
+
+    def _meet(self, instance: str, ahead_ms: int) -> None:
+        """Both gateways come to the same result, so exactly one of the two goes."""
         was_first = ahead_ms > TIE_MS or (ahead_ms >= -TIE_MS and instance < self._instance)
         if not was_first:
             self.disputed = True
-            log.warning("%s We were here first, and stay.", self._another(instance))
+            log.warning("%s This one was here first, and stays.", self._another(instance))
         elif not self.displaced:
             self.displaced = True
-            self._on_another(Unavailable(self._another(instance)))
+            self._on_another(AnotherGateway(self._another(instance)))
+
+    def _say(self, message: Challenge | Answer) -> None:
+        self._publish(Publication(self._topics.canary(self._instance), message.write(), qos=0))
+
+    def _report(self, *, unheard: bool) -> None:
+        """Log it once."""
+        before, self.unheard = self.unheard, unheard
+        if unheard and not before:
+            log.warning("%s", self.warnings[0])
 
     def _another(self, instance: str) -> str:
         info = self._told.get(self._topics.info)

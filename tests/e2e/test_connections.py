@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.app import running
 from gateway.errors import StartError
-from gateway.mqtt import canary, connection, lookout
+from gateway.mqtt import canary, connection
 from gateway.mqtt import client as client_module
 from gateway.people.store import Described, Picture
 from tests.e2e.sites import Site, answer, answers, lone, ready, said
@@ -42,7 +42,7 @@ def test_no_more_is_let_in_than_the_broker_lets_us_answer(
 def test_for_streams_nothing_is_kept(site: Site) -> None:
     """Frames of an hour ago would come before those of now."""
     kinds = [site.gateway.mqtt._for_frames() for _ in range(3)]
-    assert [(kind.lasts, [qos for _, qos in kind.filters]) for kind in kinds] == [(False, [0, 0])] * 3
+    assert [(kind.lasts, [qos for _, qos in kind.filters]) for kind in kinds] == [(False, [0])] * 3
     names = {kind.client_id for kind in kinds}
     assert len(names) == 3
     assert site.gateway.mqtt._for_requests().client_id not in names
@@ -271,7 +271,8 @@ def test_where_nothing_comes_in_any_more_it_connects_anew(
         requests, lost = gateway.mqtt._requests, gateway.metrics.snapshot()["connections_lost"]
         with monkeypatch.context() as impatient:
             impatient.setattr(client_module, "SILENT_S", 1.0)
-            requests.unsubscribe([topic for topic, _ in gateway.mqtt._for_requests().filters])
+            assert requests.link is not None
+            requests.link.unsubscribe([topic for topic, _ in gateway.mqtt._for_requests().filters])
             wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] > lost)
         ready(gateway)
         client = Client(own.port).subscribe("facegate/porch/response/#")
@@ -305,7 +306,6 @@ def test_a_second_gateway_of_the_same_client_id_is_refused_before_it_takes_the_p
     twin = {"mqtt": {"client_id": "twin"}}
     with running(lone(tmp_path / "one", own, **twin)) as gateway:
         ready(gateway)
-        monkeypatch.setattr(lookout, "RETAINED_S", 10)  # it ends with the first canary
         with pytest.raises(StartError, match="Another gateway"), running(lone(tmp_path / "two", own, **twin)):
             pass
         assert gateway.health().ready

@@ -17,6 +17,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from gateway.app import Gateway, running
 from gateway.errors import AnotherGateway, StartError, Unavailable
 from gateway.mqtt import canary, connection, lookout, wire
+from gateway.mqtt.link import Link
 from tests.e2e.sites import ANSWER_S, Site, answer, answers, lone, pieces, ready, said, workers_of
 from tests.e2e.test_mqtt import properties
 from tests.examples import encoded, noise
@@ -409,10 +410,8 @@ def test_two_gateways_on_one_data_folder_or_one_base(
         with pytest.raises(StartError, match="at work on the data folder"), running(lone(tmp_path / "one", own)):
             pass
         instance = gateway.mqtt._identity.instance
-        monkeypatch.setattr(lookout, "RETAINED_S", 10)  # it ends with the first canary
         with pytest.raises(StartError, match=f"instance {instance}"), running(lone(tmp_path / "two", own)):
             pass
-        monkeypatch.setattr(lookout, "RETAINED_S", 0.5)
         assert gateway.health().ready
         assert gateway.metrics.snapshot()["connections_lost"] == 0
         client = Client(own.port).subscribe("facegate/bridge/state")
@@ -510,3 +509,45 @@ def test_what_another_base_left_standing_is_cleared(tmp_path: Path, own: Broker)
         client = Client(own.port).subscribe("home/#")
         assert client.nothing_comes(0.5)
         client.close()
+
+
+def test_second_gateway_answers_no_frame_before_it_leaves(tmp_path: Path, own: Broker) -> None:
+    """Regression: it subscribed to frames when it connected, and named everybody a stranger until it left."""
+    with running(lone(tmp_path / "one", own)) as gateway:
+        ready(gateway)
+        second = lone(tmp_path / "two", own)
+        seen: list[str] = []
+        with pytest.MonkeyPatch.context() as patched:
+            subscribed = Link.subscribe
+
+            def subscribe(link: Link, filters: list[tuple[str, int]], *, retained: bool = False) -> None:
+                seen.extend(topic for topic, _ in filters)
+                subscribed(link, filters, retained=retained)
+
+            patched.setattr(Link, "subscribe", subscribe)
+            with pytest.raises(AnotherGateway) as left, running(second):
+                pass
+        assert left.value.exit_code == os.EX_TEMPFAIL
+        assert sorted(seen) == ["facegate/bridge/canary/+", "facegate/bridge/info", "facegate/bridge/state"]
+        screen = Client(own.port).subscribe("facegate/hall/result")
+        screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)
+        assert screen.get().json["status"] == "ok"
+        assert screen.nothing_comes(0.5)
+        screen.close()
+
+
+def test_forged_canary_ends_no_gateway(tmp_path: Path, own: Broker) -> None:
+    """Regression: one message of anybody on an open broker ended the gateway, and systemd did not start it again."""
+    with running(lone(tmp_path / "data", own)) as gateway:
+        ready(gateway)
+        forger = Client(own.port).subscribe("facegate/bridge/canary/+")
+        for retain in (False, True):
+            forger.publish("facegate/bridge/canary/0123456789ab", b"1 999999999", retain=retain)
+        while b"challenge" not in forger.get().payload:
+            pass
+        forger.publish("facegate/bridge/canary/0123456789ab", b"answer 0123456789abcdef 999999999")
+        forger.publish("facegate/porch/request/detect/1", frame("obama_1"))
+        forger.subscribe("facegate/porch/response/#")
+        assert gateway._fatal.empty()
+        assert gateway.health().ready
+        forger.close()

@@ -248,7 +248,8 @@ def test_retained_messages_are_not_requests(client: Client, gateway: Gateway, br
     assert client.get().json["name"] == "Barack Obama"  # live, when it was sent
     late = Client(broker.port).subscribe("facegate/ghost/frame")
     assert late.get().retain
-    gateway.mqtt._live.subscribe([("facegate/+/frame", 0)], retained=True)  # as after a reconnect
+    assert gateway.mqtt._live.link is not None
+    gateway.mqtt._live.link.subscribe([("facegate/+/frame", 0)], retained=True)  # as after a reconnect
     assert client.nothing_comes()
     late.publish("facegate/ghost/frame", b"", retain=True)
     late.close()

@@ -248,7 +248,7 @@ def test_stop_with_a_full_window_leaves_the_last_word_to_the_will(
     """Regression: the farewell waited behind replies that the broker had not acknowledged, and then DISCONNECT
     withdrew the last will: `online` stood for ever.
     """
-    monkeypatch.setattr(link_module, "FAREWELL_S", 0.1)
+    monkeypatch.setattr(link_module, "DRAIN_S", 0.1)
     connection = a_connection(broker.port, topic="parting/full", will=state("offline", "parting/full"))
     connection.start()
     wait_for(lambda: connection.waiting == 0)

@@ -1,64 +1,108 @@
-"""Who stays of two gateways, and who can say that there is another."""
+"""Which of two gateways stays, and which messages prove that there is another one."""
 
 from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.errors import AnotherGateway, GatewayError, Unavailable
+from gateway.errors import AnotherGateway, GatewayError
 from gateway.mqtt import lookout as module
 from gateway.mqtt.canary import Canary, Flight
+from gateway.mqtt.challenge import Answer, Challenge, RateLimit, read_answer, read_challenge
 from gateway.mqtt.connection import NotYet
 from gateway.mqtt.lookout import TIE_MS, Lookout
-from gateway.mqtt.messages import Received
+from gateway.mqtt.messages import Publication, Received
 from gateway.mqtt.topics import Topics
 
 OWN, LOWER, HIGHER = "888888888888", "777777777777", "999999999999"
 UP_MS = 1_000_000
 
 
-class Here(Canary):
+class StandingCanary(Canary):
+    def __init__(self, topic: str, up_ms: int) -> None:
+        super().__init__(topic)
+        self._up_ms = up_ms
+
     @property
     def up_ms(self) -> int:
-        return UP_MS
+        return self._up_ms
 
 
-class Standing:
-    """A connection."""
-
-    connected = True
+class Bus:
+    """A broker between gateways. A topic in ``deaf`` comes back to nobody."""
 
     def __init__(self) -> None:
-        self.asked = threading.Event()
+        self.gateways: list[Neighbour] = []
+        self.published: list[Publication] = []
+        self.deaf: set[str] = set()
 
-    def subscribe(self, filters: object, *, retained: bool) -> None:
-        self.asked.set()
-
-    def unsubscribe(self, topics: object) -> None:
-        pass
+    def publish(self, publication: Publication) -> None:
+        self.published.append(publication)
+        if publication.topic not in self.deaf:
+            for each in self.gateways:
+                each.lookout.message(Received(publication.topic, publication.payload, retained=False))
 
 
 @dataclass
-class Post:
+class Neighbour:
+    """A gateway on the bus, and its link to it."""
+
+    bus: Bus
+    instance: str = OWN
+    up_ms: int = UP_MS
+    serving: bool = False
     ended: list[GatewayError] = field(default_factory=list)
+    up: bool = True
 
     def __post_init__(self) -> None:
-        self.lookout = Lookout(Topics("home"), OWN, Here("home/bridge/canary/" + OWN), self.ended.append)
+        self.asked = threading.Event()
+        canary = StandingCanary(f"home/bridge/canary/{self.instance}", self.up_ms)
+        self.lookout = Lookout(Topics("home"), self.instance, canary, self.bus.publish, self.ended.append)
+        self.lookout.alone = self.serving
+        self.bus.gateways.append(self)
 
-    def sees(self, instance: str, up_ms: int = UP_MS, *, payload: bytes | None = None, retained: bool = False) -> None:
-        flight = Flight(1, up_ms).write() if payload is None else payload
-        self.lookout.message(Received(f"home/bridge/canary/{instance}", flight, retained=retained))
+    def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool) -> None:
+        self.asked.set()
+
+    def unsubscribe(self, topics: Sequence[str]) -> None:
+        pass
+
+    def flies(self) -> None:
+        """Its canary."""
+        self.bus.publish(Publication(f"home/bridge/canary/{self.instance}", Flight(1, self.up_ms).write()))
+
+    def sees(self, instance: str, payload: bytes, *, retained: bool = False) -> None:
+        self.lookout.message(Received(f"home/bridge/canary/{instance}", payload, retained=retained))
 
     def is_told(self, topic: str, document: dict[str, str]) -> None:
         self.lookout.message(Received(f"home/bridge/{topic}", json.dumps(document).encode(), retained=True))
 
+    def said(self) -> list[bytes]:
+        return [each.payload for each in self.bus.published if each.topic.endswith(self.instance)]
+
 
 @pytest.fixture
-def post() -> Post:
-    return Post()
+def bus() -> Bus:
+    return Bus()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that lasts milliseconds, since on this bus an answer is there before ``publish`` returns."""
+    monkeypatch.setattr(module, "SILENCE_S", 0.01)
+    monkeypatch.setattr(module, "BACK_S", 0.01)
+    monkeypatch.setattr(module, "EVERY_S", 0.01)
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor() as threads:
+        yield threads
 
 
 @pytest.mark.parametrize(
@@ -74,87 +118,184 @@ def post() -> Post:
         (HIGHER, -TIE_MS, False),
     ],
 )
-def test_who_was_there_first_stays_and_only_one_goes(post: Post, instance: str, ahead_ms: int, goes: bool) -> None:
-    post.lookout.alone = True
+def test_of_two_gateways_that_meet_the_first_stays_and_exactly_one_goes(
+    bus: Bus, instance: str, ahead_ms: int, goes: bool
+) -> None:
+    one = Neighbour(bus, serving=True)
+    other = Neighbour(bus, instance, UP_MS + ahead_ms, serving=True)
     for _ in range(3):
-        post.sees(instance, UP_MS + ahead_ms)
-    assert [type(each) for each in post.ended] == [Unavailable] * goes
-    assert (post.lookout.displaced, post.lookout.disputed) == (goes, not goes)
+        other.flies()
+    assert [type(each) for each in one.ended] == [AnotherGateway] * goes
+    assert [type(each) for each in other.ended] == [AnotherGateway] * (not goes)
+    assert (one.lookout.displaced, one.lookout.disputed) == (goes, not goes)
+    assert (other.lookout.displaced, other.lookout.disputed) == (not goes, goes)
+
+
+def test_gateway_that_leaves_for_another_may_be_started_again(bus: Bus) -> None:
+    """Regression: code 78, after which systemd starts it no more: one forged message ended the service for good."""
+    Neighbour(bus, HIGHER, serving=True)
+    one = Neighbour(bus)
+    with pytest.raises(AnotherGateway) as left:
+        one.lookout.look(one)
+    assert left.value.exit_code == 75
+
+
+FORGED = [Flight(1, 9 * UP_MS).write(), Challenge(b"0" * 16).write(), Answer(b"0" * 16, 9 * UP_MS).write()]
+
+
+@pytest.mark.parametrize("payload", FORGED)
+@pytest.mark.parametrize("retained", [False, True])
+def test_forged_message_ends_no_gateway_and_refuses_no_start(bus: Bus, payload: bytes, retained: bool) -> None:
+    """Regression: one canary of a gateway that does not exist ended the gateway, and then refused its start."""
+    one = Neighbour(bus)
+    one.sees(HIGHER, payload, retained=retained)
+    one.lookout.look(one)
+    assert one.lookout.alone
+    for _ in range(3):
+        one.sees(HIGHER, payload, retained=retained)
+    assert (one.ended, one.lookout.displaced, one.lookout.disputed) == ([], False, False)
+
+
+def test_replayed_answer_ends_no_gateway(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Neighbour(bus, serving=True)
+    one.sees(HIGHER, Flight(1, UP_MS).write())
+    (challenge,) = filter(None, map(read_challenge, one.said()))
+    answer = Answer(challenge.nonce, 9 * UP_MS).write()
+    monkeypatch.setattr(module, "CHALLENGE_VALID_S", 0.0)
+    one.sees(HIGHER, answer)
+    assert one.ended == []
+    monkeypatch.setattr(module, "CHALLENGE_VALID_S", 20.0)
+    one.lookout._renew_challenge()
+    one.sees(HIGHER, answer)
+    assert one.ended == []
+
+
+def test_answer_to_the_challenge_ends_the_younger_gateway(bus: Bus) -> None:
+    one = Neighbour(bus, serving=True)
+    one.sees(HIGHER, Flight(1, UP_MS).write())
+    (challenge,) = filter(None, map(read_challenge, one.said()))
+    one.sees(HIGHER, Answer(challenge.nonce, 9 * UP_MS).write())
+    assert [error.exit_code for error in one.ended] == [75]
 
 
 @pytest.mark.parametrize("instance", ["", "0", "x" * 12, "0" * 13, "0" * 60_000, "000000000000\n", OWN])
-def test_a_name_that_no_gateway_has_says_nothing(post: Post, instance: str) -> None:
-    post.lookout.alone = True
-    post.sees(instance, 9 * UP_MS)
-    assert post.ended == []
+def test_name_that_no_gateway_has_gets_no_reaction(bus: Bus, instance: str) -> None:
+    one = Neighbour(bus, serving=True)
+    for payload in FORGED:
+        one.sees(instance, payload)
+    assert bus.published == []
 
 
-@pytest.mark.parametrize("payload", [b"", b"x", b"1", b"1 -1", b"1 1 1", b"1 " + b"9" * 5000, b"\xff"])
-def test_what_is_no_canary_says_nothing(post: Post, payload: bytes) -> None:
-    post.lookout.alone = True
-    post.sees(LOWER, payload=payload)
-    assert post.ended == []
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"x", b"1", b"1 -1", b"1 1 1", b"1 " + b"9" * 5000, b"\xff", b"challenge ", b"challenge 0", b"answer"],
+)
+def test_message_that_is_none_of_a_gateway_gets_no_reaction(bus: Bus, payload: bytes) -> None:
+    one = Neighbour(bus, serving=True)
+    one.sees(LOWER, payload)
+    assert bus.published == []
 
 
-def test_what_is_retained_says_nothing(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One such message refused every start, until a person found it."""
-    monkeypatch.setattr(module, "RETAINED_S", 0.05)
-    post.sees(LOWER, 9 * UP_MS, retained=True)
-    post.lookout.look(Standing())
-    assert post.lookout.alone
-    post.sees(LOWER, 9 * UP_MS, retained=True)
-    assert post.ended == []
+def test_flood_of_forged_messages_gets_bounded_replies(bus: Bus) -> None:
+    one = Neighbour(bus, serving=True)
+    for _ in range(1000):
+        for payload in FORGED:
+            one.sees(LOWER, payload)
+    assert len(bus.published) < 200  # 20 answers and a challenge a second
 
 
-def while_looking(post: Post, happens: list[str]) -> Exception | None:
-    """What ``look`` raises where that happens meanwhile, and another stands as online."""
-    caught: list[Exception] = []
-
-    def look() -> None:
-        try:
-            post.lookout.look(standing)
-        except (AnotherGateway, NotYet) as error:
-            caught.append(error)
-
-    standing = Standing()
-    looking = threading.Thread(target=look)
-    looking.start()
-    assert standing.asked.wait(20)
-    post.is_told("state", {"state": "online"})
-    post.is_told("info", {"instance": LOWER, "host": "attic"})
-    for each in happens:
-        if each == "canary":
-            post.sees(LOWER)
-        elif each == "stop":
-            post.lookout.stop()
-        else:
-            standing.connected = False
-    looking.join(20)
-    assert not looking.is_alive()
-    return caught[0] if caught else None
+def test_challenge_and_answer_are_read_as_they_are_written() -> None:
+    challenge, answer = Challenge(b"0123456789abcdef"), Answer(b"0123456789abcdef", 12)
+    assert (read_challenge(challenge.write()), read_answer(challenge.write())) == (challenge, None)
+    assert (read_challenge(answer.write()), read_answer(answer.write())) == (None, answer)
 
 
-def test_the_one_that_is_there_is_named(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETAINED_S", 20)  # ends with the canary
-    error = while_looking(post, ["canary"])
+def test_rate_limit_lets_further_events_pass_after_a_while() -> None:
+    limit = RateLimit(2, 1000.0)
+    assert [limit.allows() for _ in range(4)] == [True, True, False, False]
+    assert [RateLimit(1, 0.0).allows() for _ in range(2)] == [True, True]
+
+
+def test_look_finds_the_gateway_that_is_there_and_names_it(
+    bus: Bus, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BACK_TRIES", 10_000)
+    there, one = Neighbour(bus, LOWER), Neighbour(bus)
+    bus.deaf.add(f"home/bridge/canary/{OWN}")
+    looking = threads.submit(one.lookout.look, one)
+    assert one.asked.wait(20)
+    one.is_told("state", {"state": "online"})
+    one.is_told("info", {"instance": LOWER, "host": "attic"})
+    there.lookout.alone = True
+    bus.deaf.clear()
+    error = looking.exception(20)
     assert isinstance(error, AnotherGateway)
     assert f"instance {LOWER} on attic" in str(error)
-    assert not post.lookout.alone
+    assert not one.lookout.alone
 
 
-def test_one_that_only_stands_there_is_dead(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "EVERY_S", 0.5)
-    assert while_looking(post, []) is None
-    assert post.lookout.alone
+def test_retained_online_of_a_dead_gateway_refuses_no_start(bus: Bus, threads: ThreadPoolExecutor) -> None:
+    one = Neighbour(bus)
+    looking = threads.submit(one.lookout.look, one)
+    assert one.asked.wait(20)
+    one.is_told("state", {"state": "online"})
+    one.is_told("info", {"instance": LOWER, "host": "attic"})
+    assert looking.exception(20) is None
+    assert one.lookout.alone
 
 
-def test_who_is_stopped_or_cut_off_while_it_looks_has_seen_nothing(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It took the place of the one that was there for a moment, and the stop took 14 s."""
-    monkeypatch.setattr(module, "RETAINED_S", 60)
-    assert isinstance(while_looking(post, ["stop"]), NotYet)
-    assert not post.lookout.alone
-    monkeypatch.setattr(module, "RETAINED_S", 0.5)
-    monkeypatch.setattr(module, "EVERY_S", 0.5)
-    other = Post()
-    assert isinstance(while_looking(other, ["cut"]), NotYet)
+def test_gateway_that_does_not_hear_itself_does_not_take_silence_for_a_proof(bus: Bus) -> None:
+    """A broker that stands still for a moment: half a second of silence said that nobody was there."""
+    one = Neighbour(bus)
+    bus.deaf.add(f"home/bridge/canary/{OWN}")
+    for _ in range(2):
+        with pytest.raises(NotYet):
+            one.lookout.look(one)
+    (warning,) = one.lookout.warnings
+    assert f"home/bridge/canary/{OWN}" in warning
+    bus.deaf.clear()
+    one.lookout.look(one)
+    assert (one.lookout.alone, one.lookout.warnings) == (True, ())
+
+
+def both_look(bus: Bus, threads: ThreadPoolExecutor) -> tuple[list[Neighbour], list[Future[None]]]:
+    """Two that start in the same moment: each has published its challenge before the other hears any."""
+    two = [Neighbour(bus, instance, 0) for instance in (LOWER, HIGHER)]
+    topics = {f"home/bridge/canary/{each.instance}" for each in two}
+    bus.deaf |= topics
+    looks = [threads.submit(each.lookout.look, each) for each in two]
+    assert all(each.asked.wait(20) for each in two)
+    bus.deaf -= topics
+    return two, looks
+
+
+def test_of_two_gateways_that_start_at_the_same_time_one_waits(
+    bus: Bus, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SILENCE_S", 0.3)
+    monkeypatch.setattr(module, "BACK_S", 0.1)
+    monkeypatch.setattr(module, "BACK_TRIES", 100)
+    (lower, higher), looks = both_look(bus, threads)
+    assert looks[0].exception(20) is None
+    assert isinstance(looks[1].exception(20), NotYet | AnotherGateway)
+    assert (lower.lookout.alone, higher.lookout.alone) == (True, False)
+    with pytest.raises(AnotherGateway):
+        higher.lookout.look(higher)
+
+
+def test_stop_or_a_cut_during_the_look_proves_nothing(
+    bus: Bus, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: it took the place of the one that was there for a moment, and the stop took 14 s."""
+    monkeypatch.setattr(module, "SILENCE_S", 60)
+    one = Neighbour(bus)
+    looking = threads.submit(one.lookout.look, one)
+    assert one.asked.wait(20)
+    one.lookout.stop()
+    assert isinstance(looking.exception(20), NotYet)
+    monkeypatch.setattr(module, "SILENCE_S", 0.01)
+    other = Neighbour(bus, HIGHER, up=False)
+    with pytest.raises(NotYet):
+        other.lookout.look(other)
+    assert not one.lookout.alone
     assert not other.lookout.alone
