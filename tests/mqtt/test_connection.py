@@ -218,8 +218,8 @@ def test_stop_at_any_moment_leaves_nobody_online(broker: Broker, monkeypatch: py
 
     def stop() -> None:
         thread = threading.Thread(target=connection.stop, args=[state("offline", topic)])
-        stopping.append(thread)
         thread.start()
+        stopping.append(thread)
         # For the stop to do what it can do at this moment, before connecting goes on.
         thread.join(0.2)
 
