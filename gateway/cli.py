@@ -54,9 +54,11 @@ def run(config: Path | None) -> None:
     from gateway.app import running
     from gateway.configfile import load_found
     from gateway.logs import configure
+    from gateway.tlsfiles import check_files
 
     try:
         found = load_found(config)
+        check_files(found.settings)
         configure(found.settings.log_level)
         log.info("configuration: %s", found.source)
         with running(found.settings) as gateway:
@@ -72,9 +74,11 @@ def check_config(config: Path | None) -> None:
     import yaml
 
     from gateway.configfile import load_found
+    from gateway.tlsfiles import check_files
 
     try:
         found = load_found(config)
+        check_files(found.settings)
     except GatewayError as error:
         _fail(error)
     click.echo(f"facegate: configuration: {found.source}", err=True)

@@ -6,15 +6,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from gateway.errors import ConfigError
@@ -28,6 +38,7 @@ from gateway.model import (
     PictureLimits,
     Search,
 )
+from gateway.yamlfile import read_yaml
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -36,6 +47,25 @@ Days = Annotated[float, Field(gt=0, le=36_500)]
 Pixels = Annotated[int, Field(ge=20, le=10_000)]
 Coordinate = Annotated[float, Field(ge=0, le=1)]
 Corners = Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(min_length=3, max_length=64)]
+
+
+def _home_path(value: object) -> object:
+    """``~`` is the home folder, which a shell would make of it. Raise ValueError for what names no file."""
+    if not isinstance(value, str):
+        return value
+    if not value or "\0" in value:
+        raise ValueError("it names no file or folder")
+    if not value.startswith("~"):
+        return value
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError(
+            f"{value.split('/')[0]} is the home folder of no user: write ./~ for a folder of that name"
+        ) from None
+
+
+File = Annotated[Path, BeforeValidator(_home_path)]
 
 HOST_NAME = re.compile(r"[^\s:/@?#*,\[\]]+|\[?[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]?")
 """A name or an IP address, without scheme and port."""
@@ -54,9 +84,21 @@ class _Section(BaseModel):
 
 class TlsSettings(_Section):
     enabled: bool = False
-    ca: Path | None = None
-    cert: Path | None = None
-    key: Path | None = None
+    ca: File | None = None
+    cert: File | None = None
+    key: File | None = None
+
+    @model_validator(mode="after")
+    def _no_plain_text(self) -> TlsSettings:
+        given = [name for name in ("ca", "cert", "key") if getattr(self, name) is not None]
+        if given and not self.enabled:
+            raise ValueError(
+                f"{' and '.join(given)} given, but TLS is not enabled, and the password would be sent in plain text:"
+                " set mqtt.tls.enabled to true, or take them out"
+            )
+        if self.key is not None and self.cert is None:
+            raise ValueError("key is given without the cert that it belongs to")
+        return self
 
 
 class MqttSettings(_Section):
@@ -152,12 +194,12 @@ class QualitySettings(_Section):
 
 
 class PeopleSettings(_Section):
-    folder: Path = Path("known_faces")
+    folder: File = Path("known_faces")
     rescan_s: Seconds = 5
     keep: Literal["nothing", "chips", "pictures"] = "chips"
     keep_days: Days | None = None
     key: SecretStr | None = None
-    key_file: Path | None = None
+    key_file: File | None = None
 
 
 class UnknownSettings(_Section):
@@ -196,7 +238,7 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", allow_inf_nan=False
     )
 
-    data: Path = Path("data")
+    data: File = Path("data")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     engine: EngineName = "facegate"
     landmarks_68: bool = True
@@ -254,7 +296,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file, whose content comes in as arguments."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
 
 def load(path: Path | None = None, *, data: Path | None = None) -> Settings:
@@ -262,9 +304,10 @@ def load(path: Path | None = None, *, data: Path | None = None) -> Settings:
 
     ``data``: goes before the file's own setting, and after FACEGATE_DATA.
     """
-    content = _read(path) if path else {}
+    content = read_yaml(path) if path else {}
     if data is not None:
         content["data"] = str(data)
+    _check_cases()
     unknown = list(_unknown_variables())
     if unknown:
         raise ConfigError(f"The environment sets what does not exist: {', '.join(unknown)}.")
@@ -276,27 +319,35 @@ def load(path: Path | None = None, *, data: Path | None = None) -> Settings:
     except ValidationError as error:
         raise ConfigError(_sentence(error, path)) from None
     except SettingsError as error:
-        raise ConfigError(f"The environment cannot be used: {error} (lists and maps are given as JSON).") from None
+        why = f": {error.__cause__}" if isinstance(error.__cause__, ValueError) else ""
+        raise ConfigError(f"The environment cannot be used: {error}{why} (lists and maps are given as JSON).") from None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML{_place(error)}.") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ConfigError(f"{path} must be a map of settings.")
-    return content
+class _Environment(EnvSettingsSource):
+    """The environment's variables, with JSON that is read strictly."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Raise ValueError for what is no JSON, for a key that stands twice, and for levels without end."""
+        try:
+            return json.loads(value, object_pairs_hook=_without_doubles)
+        except RecursionError:
+            raise ValueError("it has too many levels within each other") from None
 
 
-def _place(error: Exception) -> str:
-    """What and where, without the line itself: a password may stand in it."""
-    mark = getattr(error, "problem_mark", None)
-    return f": {getattr(error, 'problem', '')}, line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        doubled = next(key for n, (key, _) in enumerate(pairs) if key in dict(pairs[:n]))
+        raise ValueError(f"{doubled} stands twice, and the second would replace the first")
+    return found
+
+
+def _check_cases() -> None:
+    """Raise ConfigError for two variables that are one setting: their case makes no difference."""
+    found: dict[str, str] = {}
+    for variable in os.environ:
+        if variable.upper().startswith(PREFIX) and (other := found.setdefault(variable.upper(), variable)) != variable:
+            raise ConfigError(f"The environment sets {other} and {variable}, which are one setting: unset one of them.")
 
 
 def _unknown_variables() -> Iterator[str]:
@@ -324,7 +375,8 @@ _IN_OUR_WORDS = {
     "extra_forbidden": "no such setting",
     "model_type": "it must be a map of settings",
     "model_attributes_type": "it must be a map of settings",
-    "path_type": "it must be a path",
+    "path_type": "it must be a path (a lone ~ is empty in YAML: write ~/folder)",
+    "string_type": "it must be text: put quotes around it",
 }
 
 

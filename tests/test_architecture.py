@@ -17,10 +17,10 @@ PACKAGE = ROOT / "gateway"
 
 LAYERS = [
     {"__init__", "allocator", "errors", "logs"},
-    {"names", "ownership"},
+    {"names", "ownership", "yamlfile"},
     {"model"},
     {"config", "metrics"},
-    {"configfile"},
+    {"configfile", "tlsfiles"},
     {"vision", "people"},
     {"workers", "health"},
     {"futures", "describer", "documents"},

@@ -151,6 +151,217 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         load(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "name", "lines"),
+    [
+        ("mqtt:\n  user: cam\nrest:\n  port: 5105\nmqtt:\n  keepalive_s: 30\n", "mqtt", (1, 5)),
+        ("mqtt:\n  host: a\n  tls: {enabled: true}\n  host: b\n", "mqtt.host", (2, 4)),
+        ("cameras:\n  porch: {}\n  'porch': {min_face: 80}\n", "cameras.porch", (2, 3)),
+        ("{mqtt: {host: a},\n rest: {}, mqtt: {}}", "mqtt", (1, 2)),
+        (
+            "cameras:\n  a: {operations: [detect]}\n  b:\n    min_face: 60\n    min_face: 80",
+            "cameras.b.min_face",
+            (4, 5),
+        ),
+    ],
+)
+def test_what_stands_twice_is_refused_with_both_lines(
+    write: Write, content: str, name: str, lines: tuple[int, int]
+) -> None:
+    """Regression: the second one replaced the first without a word."""
+    with pytest.raises(ConfigError, match=rf": {name} stands twice, in line {lines[0]} and in line {lines[1]},"):
+        load(write(content))
+
+
+def test_anchors_and_merged_maps_are_read(write: Write) -> None:
+    content = (
+        "cameras:\n  porch: &near {min_face: 90, max_face: 400}\n  yard: {<<: *near, max_face: 500}\n  hall: *near\n"
+    )
+    settings = load(write(content))
+    assert settings.search_of("yard") == Search(90, 500)
+    assert settings.search_of("hall") == settings.search_of("porch") == Search(90, 400)
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("on", "true or false"),
+        ("off", "true or false"),
+        ("yes", "true or false"),
+        ("No", "true or false"),
+        ("12", "a number"),
+        ("007", "a number"),
+        ("1e3", None),
+        ("1.5", "a number"),
+        ("2024-01-31", "a date"),
+        ("null", "nothing"),
+        ("~", "nothing"),
+    ],
+)
+def test_a_name_that_yaml_takes_for_something_else_is_to_be_quoted(write: Write, word: str, kind: str | None) -> None:
+    if kind is None:
+        assert word in load(write(f"cameras:\n  {word}: {{}}")).cameras
+        return
+    with pytest.raises(ConfigError, match=rf"cameras\.{word}: YAML reads {word} in line 2 as {kind}: .*\"{word}\""):
+        load(write(f"cameras:\n  {word}: {{min_face: 80}}"))
+
+
+def test_quoted_names_of_that_kind_are_cameras(write: Write) -> None:
+    assert set(load(write("cameras: {'on': {}, \"off\": {}, '12': {}}")).cameras) == {"on", "off", "12"}
+
+
+def test_a_list_as_a_name_is_refused_by_its_line(write: Write) -> None:
+    with pytest.raises(ConfigError, match="line 2 has a list or a map where the name of a setting should be"):
+        load(write("mqtt: {}\n? [a, b]\n: 1"))
+
+
+BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+MERGED_BOMB = "a: &a {x: 1}\n" + "".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 9)}]}}\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param("cameras: " + "[" * 10_000 + "]" * 10_000, "more than 50 levels .*in line 1", id="lists"),
+        pytest.param("[" * 10_000, "more than 50 levels", id="lists without an end"),
+        pytest.param("{a: " * 10_000, "more than 50 levels", id="maps"),
+        pytest.param("\n".join(" " * n + "- " for n in range(700)), "more than 50 levels", id="indented lists"),
+        pytest.param(BOMB, "stand for more than 100,000 values", id="aliases of aliases"),
+        pytest.param(MERGED_BOMB, "stand for more than 100,000 values", id="merged maps of merged maps"),
+        pytest.param("a: &a [*a]", "the anchor in line 1 holds itself", id="a list in itself"),
+        pytest.param("a: &a {b: *a}", "the anchor in line 1 holds itself", id="a map in itself"),
+        pytest.param("x: " + "y" * 1_000_001, "larger than 1,000,000 bytes", id="a large file"),
+        pytest.param("data: 2024-13-45", "a value in it cannot be read", id="a 13th month"),
+        pytest.param("rest: {port: " + "9" * 5000 + "}", "a value in it cannot be read", id="5,000 digits"),
+        pytest.param("landmarks_68: !!bool x", "a value in it cannot be read", id="a wrong tag"),
+        pytest.param("data: !!timestamp x", "a value in it cannot be read", id="no time"),
+        pytest.param("data: !!python/object:os.system x", "could not determine a constructor", id="an object"),
+        pytest.param("data: a\n---\ndata: b", "found another document.*line 2", id="two documents"),
+        pytest.param("mqtt:\n\thost: a", "indent with spaces, line 2, column 1", id="a tab"),
+        pytest.param("data: a\0b", r"does not allow \(U\+0000\)", id="NUL"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_sentence(write: Write, content: str, message: str) -> None:
+    """Regression: deep levels ended in a traceback and exit code 1, which systemd repeats for ever."""
+    path = write(content)
+    with pytest.raises(ConfigError, match=rf"gateway\.yaml.*{message}"):
+        load(path)
+    assert check_config("--config", str(path)).exit_code == os.EX_CONFIG
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("mqtt:\n  user: Jürgen\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"latin\.yaml is not YAML: line 2 is not UTF-8\. Save"):
+        load(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_windows_editors_put_before_the_text_is_no_fault(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "windows.yaml"
+    path.write_bytes("mqtt:\r\n  user: Jürgen\r\n".encode(encoding))
+    assert load(path).mqtt.user == "Jürgen"
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: it became a folder of that name."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    tls = "tls: {enabled: true, ca: ~/ca, cert: ~/cert, key: ~/key}"
+    settings = load(write(f"{{data: ~/facegate, people: {{folder: ~/faces, key_file: ~/k}}, mqtt: {{{tls}}}}}"))
+    found = settings.mqtt.tls
+    paths = (settings.data, settings.people.folder, settings.people.key_file, found.ca, found.cert, found.key)
+    assert paths == tuple(tmp_path / name for name in ("facegate", "faces", "k", "ca", "cert", "key"))
+    monkeypatch.setenv("FACEGATE_DATA", "~/elsewhere")
+    monkeypatch.setenv("FACEGATE_PEOPLE", '{"folder": "~"}')
+    settings = load()
+    assert (settings.data, settings.people.folder) == (tmp_path / "elsewhere", tmp_path)
+    monkeypatch.delenv("FACEGATE_PEOPLE")
+    assert load(write("people: {folder: ./~}")).people.folder == Path("~")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("data: ~nobody-of-that-name/x", "data: ~nobody-of-that-name is the home folder of no user"),
+        ("data: ''", "data: it names no file or folder"),
+        ("data: ~", "data: it must be a path .*~/folder"),
+        ('data: "a\\0b"', "data: it names no file or folder"),
+    ],
+)
+def test_a_path_that_names_nothing_is_refused(write: Write, content: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(write(content))
+
+
+@pytest.mark.parametrize("file", ["ca", "cert", "key"])
+@pytest.mark.parametrize("enabled", ["", "enabled: false, "])
+def test_a_file_for_tls_without_tls_is_refused(write: Write, file: str, enabled: str) -> None:
+    """Regression: the password was sent in plain text, although the CA showed what was meant."""
+    done = check_config("--config", str(write(f"mqtt: {{password: x, tls: {{{enabled}{file}: /etc/ca.pem}}}}")))
+    assert (done.exit_code, done.stdout) == (os.EX_CONFIG, "")
+    assert f"mqtt.tls: {file} given, but TLS is not enabled" in done.stderr
+    assert "plain text" in done.stderr
+
+
+def test_tls_may_be_enabled_by_the_environment(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEGATE_MQTT__TLS__ENABLED", "true")
+    assert load(write("mqtt: {tls: {ca: /etc/ca.pem}}")).mqtt.tls.enabled
+
+
+def test_a_key_without_its_certificate_is_refused(write: Write) -> None:
+    with pytest.raises(ConfigError, match=r"mqtt\.tls: key is given without the cert"):
+        load(write("mqtt: {tls: {enabled: true, key: /etc/key.pem}}"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "content"),
+    [
+        ("mqtt.tls.ca", "mqtt: {tls: {enabled: true, ca: FILE}}"),
+        ("mqtt.tls.cert", "mqtt: {tls: {enabled: true, cert: FILE}}"),
+        ("people.key_file", "people: {key_file: FILE}"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [("absent", "No such file"), ("folder", "Is a directory"), ("empty", "is empty"), ("text", "cannot be used")],
+)
+def test_a_file_that_a_setting_names_is_looked_at(
+    write: Write, tmp_path: Path, setting: str, content: str, made: str, reason: str
+) -> None:
+    file = tmp_path / "a file"
+    if made == "folder":
+        file.mkdir()
+    elif made != "absent":
+        file.write_text("" if made == "empty" else "no certificate")
+    done = check_config("--config", str(write(content.replace("FILE", f"'{file}'"))))
+    if (setting, made) == ("people.key_file", "text"):
+        return  # the key is read when the store is opened
+    assert (done.exit_code, done.stdout) == (os.EX_CONFIG, "")
+    assert done.stderr.startswith(f"facegate: {setting}: {file} ")
+    assert reason in done.stderr
+
+
+def test_json_of_the_environment_is_read_as_strictly(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, message in (('{"a": {}, "a": {}}', "a stands twice"), ("[" * 100_000, "too many levels")):
+        monkeypatch.setenv("FACEGATE_CAMERAS", value)
+        with pytest.raises(ConfigError, match=rf"cameras.*{message}"):
+            load()
+
+
+def test_two_variables_for_one_setting_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEGATE_DATA", "a")
+    monkeypatch.setenv("facegate_data", "b")
+    with pytest.raises(ConfigError, match="which are one setting"):
+        load()
+
+
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read: No such file"):
         load(tmp_path / "absent.yaml")
@@ -310,3 +521,25 @@ def test_a_line_that_is_no_yaml_is_not_shown_since_a_password_may_stand_in_it(wr
     with pytest.raises(ConfigError, match=r"is not YAML: .*line 3, column 1") as caught:
         load(write('mqtt:\n  password: "geheim\n'))
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("config_two_mqtt_sections", "mqtt stands twice, in line 1 and in line 6"),
+        ("config_camera_on", 'cameras.on: YAML reads on in line 2 as true or false: put quotes around it, "on"'),
+        ("config_ca_without_enabled", "mqtt.tls: ca given, but TLS is not enabled"),
+    ],
+)
+def test_the_shared_cases_are_refused(shared: Path, name: str, message: str) -> None:
+    done = check_config("--config", str(shared / "cases" / f"{name}.yaml"))
+    assert (done.exit_code, done.stdout) == (os.EX_CONFIG, "")
+    assert message in done.stderr
+
+
+def test_the_shared_case_of_a_tilde_is_the_home_folder(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = CliRunner().invoke(main, ["people", "list", "--config", str(shared / "cases" / "config_tilde.yaml")])
+    assert f"people store: {tmp_path}/facegate/people.sqlite" in done.stderr

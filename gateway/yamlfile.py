@@ -1,0 +1,164 @@
+"""One YAML file, read strictly: nothing in it is dropped, taken for something else, or larger than it looks."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gateway.errors import ConfigError
+
+MAX_BYTES = 1_000_000
+"""A hundred times config/gateway.yaml, which states every setting with its comment."""
+
+MAX_DEPTH = 50
+"""Levels within levels; the settings have eight."""
+
+MAX_NODES = 100_000
+"""Values in all, each counted as often as an alias (*) repeats it."""
+
+_TAG = "tag:yaml.org,2002:"
+_TEXT, _MERGE = f"{_TAG}str", f"{_TAG}merge"
+_READ_AS = {
+    f"{_TAG}bool": "true or false",
+    f"{_TAG}int": "a number",
+    f"{_TAG}float": "a number",
+    f"{_TAG}null": "nothing",
+    f"{_TAG}timestamp": "a date",
+}
+"""What YAML 1.1 takes an unquoted word for."""
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the map in the file, empty for an empty file. Raise ConfigError, which never shows a line of the file:
+    a password may stand in it.
+    """
+    text = _read_text(path)
+    try:
+        _check_depth(text, path)
+        loader = yaml.SafeLoader(text)
+        try:
+            root = loader.get_single_node()
+            if root is not None:
+                _Checker(path).count(root)
+            content = None if root is None else loader.construct_document(root)
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML{_place(error)}.") from None
+    # a value that does not fit its tag or its looks: a 13th month, a number of 5,000 digits
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not YAML: a value in it cannot be read ({type(error).__name__}).") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must be a map of settings, as `mqtt:` in a line of its own.")
+    return content
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path} is larger than {MAX_BYTES:,} bytes: that is no configuration.")
+    utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if utf_16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path} is not YAML: line {line} is not UTF-8. Save the file as UTF-8.") from None
+
+
+def _check_depth(text: str, path: Path) -> None:
+    """Raise ConfigError for levels without end, before anything that goes through them level by level."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            place = f", in line {event.start_mark.line + 1}" if event.start_mark is not None else ""
+            raise ConfigError(f"{path} has more than {MAX_DEPTH} levels within each other{place}.")
+
+
+class _Checker:
+    """Counts the values, and checks the names of all settings on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sizes: dict[int, int] = {}
+        self._unfinished: set[int] = set()
+
+    def count(self, node: yaml.Node, place: str = "") -> int:
+        """Return how many values the node holds where every alias is written out. Raise ConfigError."""
+        if id(node) in self._unfinished:
+            raise self._error(f"the anchor in line {_line(node)} holds itself")
+        if id(node) not in self._sizes:
+            self._unfinished.add(id(node))
+            self._sizes[id(node)] = 1 + self._count_inside(node, place)
+            self._unfinished.remove(id(node))
+        if self._sizes[id(node)] > MAX_NODES:
+            raise self._error(f"its aliases (*) stand for more than {MAX_NODES:,} values, in line {_line(node)}")
+        return self._sizes[id(node)]
+
+    def _count_inside(self, node: yaml.Node, place: str) -> int:
+        if isinstance(node, yaml.SequenceNode):
+            return sum(self.count(each, place) for each in node.value)
+        if isinstance(node, yaml.MappingNode):
+            names = self._names(node, place)
+            return sum(self.count(value, name) for name, (_, value) in zip(names, node.value, strict=True))
+        return 0
+
+    def _names(self, node: yaml.MappingNode, place: str) -> list[str]:
+        """The names in a map, each with its path."""
+        lines: dict[str, int] = {}
+        names = []
+        for key, _ in node.value:
+            # several maps may be merged (<<) into one
+            if key.tag == _MERGE:
+                names.append(place)
+                continue
+            name = self._name(key, place)
+            if name in lines:
+                raise self._error(
+                    f"{name} stands twice, in line {lines[name]} and in line {_line(key)}, and the second would replace"
+                    " the first: put what belongs to it into one place"
+                )
+            lines[name] = _line(key)
+            names.append(name)
+        return names
+
+    def _name(self, key: yaml.Node, place: str) -> str:
+        if not isinstance(key, yaml.ScalarNode):
+            raise self._error(f"line {_line(key)} has a list or a map where the name of a setting should be")
+        name = f"{place}.{key.value}" if place else str(key.value)
+        if key.tag != _TEXT:
+            kind = _READ_AS.get(key.tag, "something else")
+            raise self._error(
+                f'{name}: YAML reads {key.value} in line {_line(key)} as {kind}: put quotes around it, "{key.value}"'
+            )
+        return name
+
+    def _error(self, problem: str) -> ConfigError:
+        return ConfigError(f"The configuration ({self._path}) cannot be used: {problem}.")
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _place(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.reader.ReaderError):
+        return f": it holds a character that YAML does not allow (U+{int(error.character):04X})"
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return ""
+    problem = str(getattr(error, "problem", ""))
+    hint = ": indent with spaces" if "'\\t'" in problem else ""
+    return f": {problem}{hint}, line {mark.line + 1}, column {mark.column + 1}"
