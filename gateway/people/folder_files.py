@@ -41,16 +41,23 @@ class PictureReader:
         self._last: tuple[str, FileStamp, bytes] | None = None
         self.bytes_read = 0
 
-    def remember(self, path: str, stamp: FileStamp, digest: str) -> None:
-        self._digests[path] = stamp, digest
+    def remember(self, file: PictureFile, digest: str) -> None:
+        """Take the digest of a file as known until the file changes."""
+        self._digests[file.path] = file.stamp, digest
+
+    def known_digest(self, file: PictureFile) -> str | None:
+        """Return the digest of a file if it is known, without reading the file."""
+        known = self._digests.get(file.path)
+        return known[1] if known is not None and known[0] == file.stamp else None
 
     def digest(self, file: PictureFile) -> str:
         """Return the SHA-256 of a file, in hex."""
-        known = self._digests.get(file.path)
-        if known is None or known[0] != file.stamp:
+        known = self.known_digest(file)
+        if known is None:
             self.read(file)
-            known = self._digests[file.path]
-        return known[1]
+            # of what was read, whether or not that changed since the scan
+            known = self._digests[file.path][1]
+        return known
 
     def read(self, file: PictureFile) -> bytes:
         """Return a file's content."""
@@ -61,7 +68,7 @@ class PictureReader:
         self._last = last = None
         data, stamp = read_bounded(file.path, self._max_bytes)
         self.bytes_read += len(data)
-        self.remember(file.path, stamp, hashlib.sha256(data).hexdigest())
+        self._digests[file.path] = stamp, hashlib.sha256(data).hexdigest()
         self._last = file.path, stamp, data
         return data
 
@@ -96,6 +103,11 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         os.close(descriptor)
         raise OSError("neither a file nor a folder")
     return os.fdopen(descriptor, "rb")
+
+
+def stamp_text(stamp: FileStamp) -> str:
+    """Return a stamp as the store keeps it."""
+    return " ".join(map(str, stamp))
 
 
 def stamp_of(status: os.stat_result) -> FileStamp:

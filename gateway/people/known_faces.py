@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway.errors import BadRequest, Busy, GatewayError, MultipleFaces, NoFace
 from gateway.logs import escape
 from gateway.model import Box, FoundFace, checked_name
-from gateway.people.folder_files import PictureFile, PictureReader, reason_of
+from gateway.people.folder_files import PictureFile, PictureReader, reason_of, stamp_text
 from gateway.people.folder_scan import FolderScan, FolderScanner
 from gateway.people.registry import Registry, Sitting
 from gateway.people.removal_guard import RemovalGuard, held_removal
@@ -80,6 +80,7 @@ class KnownFaces:
         self._reader = PictureReader(max_bytes)
         self._guard = RemovalGuard(registry.store)
         self._unusable: dict[str, GatewayError] = {}  # by digest: no worker gets such a picture twice
+        self._skipped: list[str] = []
         self._skipped_before: frozenset[str] = frozenset()
         self._warned = ""
         self._registry = registry
@@ -166,8 +167,10 @@ class KnownFaces:
 
     def _import(self, scan: FolderScan) -> None:
         self._scan = scan
-        skipped = tuple(KNOWN_FACES + each for each in scan.skipped)
-        self.progress = replace(self.progress, done=0, of=len(scan.pictures), skipped=skipped)
+        self._skipped = [KNOWN_FACES + each for each in scan.skipped]
+        self.progress = replace(self.progress, done=0, of=len(scan.pictures), skipped=tuple(self._skipped))
+        stamps = self._store.stamps()
+        self._remember_digests(scan, stamps)
         gone = self._gone(scan)
         held = not self._forget(gone)
         useless = self._enrol_all(scan)
@@ -175,12 +178,31 @@ class KnownFaces:
         gone = (gone | useless) & self._store.from_folder().keys()
         if not gone or (not held and self._forget(gone)):
             self._guard.release()
+        self._write_stamps(scan, stamps)
         self._reader.keep_only(scan.pictures.values())
         self._unusable = {digest: self._unusable[digest] for digest in self._unusable.keys() & self._reader.digests}
         self._publish()
         self._report_skipped()
         self.progress = replace(self.progress, finished=True)
         log.info("%d people known, %d pictures in %s", len(self._registry.gallery), len(scan.pictures), self._folder)
+
+    def _remember_digests(self, scan: FolderScan, stamps: Mapping[str, tuple[str, str]]) -> None:
+        """Read no file that is the same as before the gateway was stopped."""
+        for path, file in scan.pictures.items():
+            digest, stamp = stamps.get(KNOWN_FACES + path, ("", ""))
+            if stamp == stamp_text(file.stamp):
+                self._reader.remember(file, digest)
+
+    def _write_stamps(self, scan: FolderScan, stamps: Mapping[str, tuple[str, str]]) -> None:
+        new = {}
+        known = self._store.from_folder()
+        for path, file in scan.pictures.items():
+            source, digest = KNOWN_FACES + path, self._reader.known_digest(file)
+            stamped = digest or "", stamp_text(file.stamp)
+            if digest is not None and known.get(source) == digest and stamps.get(source) != stamped:
+                new[source] = stamped
+        if new:
+            self._store.write_stamps(new)
 
     def _enrol_all(self, scan: FolderScan) -> set[str]:
         """Return the sources of known pictures in whose place there is something else now."""
@@ -272,19 +294,18 @@ class KnownFaces:
 
     def _publish(self) -> None:
         self._registry.follow()
-        self.progress = replace(self.progress, people=len(self._registry.gallery))
+        self.progress = replace(self.progress, people=len(self._registry.gallery), skipped=tuple(self._skipped))
         self._published = time.monotonic()
 
     def _skip(self, source: str, reason: str) -> None:
-        self.progress = replace(self.progress, skipped=(*self.progress.skipped, escape(f"{source}: {reason}")))
+        self._skipped.append(escape(f"{source}: {reason}"))
 
     def _report_skipped(self) -> None:
         """Log what was not skipped the last time."""
-        skipped = self.progress.skipped
-        for each in skipped:
+        for each in self._skipped:
             if each not in self._skipped_before:
                 log.warning("skipped in the known faces: %s", each)
-        self._skipped_before = frozenset(skipped)
+        self._skipped_before = frozenset(self._skipped)
         self._log_once(" ".join(self.warnings))
 
     def _enrol(self, source: str, file: PictureFile, before: str | None, known: str | None) -> None:
@@ -296,6 +317,8 @@ class KnownFaces:
         digest = self._reader.digest(file)
         if digest == known:
             return
+        if digest in self._unusable:
+            raise self._unusable[digest].with_traceback(None)
         if self._store.buried(digest):
             raise BadRequest("it was removed: enrol it by another way if it is to come back")
         name = name_of_folder(file.person)
@@ -312,8 +335,6 @@ class KnownFaces:
         return self._registry.kept(Sitting(data, face), source)
 
     def _described(self, data: bytes, digest: str) -> FoundFace:
-        if digest in self._unusable:
-            raise self._unusable[digest].with_traceback(None)
         try:
             face = self._patiently(self._describe, data)
             self._registry.check(face, "it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 6
+VERSION = 7
 
 _EFFECTS = """
 CREATE TABLE effects (          -- what was done, so that whoever asks again is answered again, and it is done once
@@ -101,8 +101,12 @@ UPDATE people SET name_key = name_key(name);
 """
 """Not unique: an older store may hold one person under two spellings of a name."""
 
-_NEW = _TABLES + _EFFECTS + _NAME_KEYS + _OUTBOX
-_FROM_2 = _ASIDE + _TABLES + _EFFECTS + _OVER + _NAME_KEYS + _OUTBOX
+_STAMPS = """
+ALTER TABLE pictures ADD COLUMN stamp TEXT;   -- of the file in known_faces/ (folder_files.FileStamp), as it was read
+"""
+
+_NEW = _TABLES + _EFFECTS + _NAME_KEYS + _OUTBOX + _STAMPS
+_FROM_2 = _ASIDE + _TABLES + _EFFECTS + _OVER + _NAME_KEYS + _OUTBOX + _STAMPS
 
 _FROM_1 = """
 ALTER TABLE pictures ADD COLUMN chips BLOB;
@@ -115,7 +119,7 @@ INSERT INTO outbox (uid, at, door, action, person, pictures, detail)
     SELECT printf('%d-%s-%.6f', id, person, at), at, door, action, person, pictures, '' FROM audit ORDER BY id;
 DROP TABLE audit;
 """
-_FROM_5 = _OUTBOX + _OUT_OF_THE_STORE
+_FROM_5 = _OUTBOX + _OUT_OF_THE_STORE + _STAMPS
 """Version 5 kept the audit in this file. A line's uid follows from the line: another copy of the store has the same."""
 
 STEPS = {
@@ -125,5 +129,6 @@ STEPS = {
     3: _EFFECTS + _NAME_KEYS + _FROM_5,
     4: _NAME_KEYS + _FROM_5,
     5: _FROM_5,
+    6: _STAMPS,
 }
 """What brings a file of each version to today's; 0 is an empty one."""

@@ -7,7 +7,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -298,6 +298,20 @@ class SqliteStore:
                 _forget_each(db, rows.fetchall())
         if replaces is not None:
             self.database.scrub()
+
+    def stamps(self) -> dict[str, tuple[str, str]]:
+        rows = self.database.rows(
+            "SELECT source, digest, stamp FROM pictures WHERE stamp IS NOT NULL AND substr(source, 1, ?) = ?",
+            (len(KNOWN_FACES), KNOWN_FACES),
+        )
+        return {source: (digest, stamp) for source, digest, stamp in rows}
+
+    def write_stamps(self, stamps: Mapping[str, tuple[str, str]]) -> None:
+        with self.database.transaction() as db:
+            db.executemany(
+                "UPDATE pictures SET stamp = ? WHERE digest = ? AND source = ?",
+                [(stamp, digest, source) for source, (digest, stamp) in stamps.items()],
+            )
 
     def loss(self, sources: Collection[str]) -> Loss:
         gone = set(sources)

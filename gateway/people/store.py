@@ -208,6 +208,12 @@ class PeopleStore(Protocol):
         is ``replaces``. Raises Conflict if it was removed meanwhile.
         """
 
+    def stamps(self) -> dict[str, tuple[str, str]]:
+        """Return by source the digest of each picture from the folder, and the stamp of its file when it was read."""
+
+    def write_stamps(self, stamps: Mapping[str, tuple[str, str]]) -> None:
+        """Write the stamps of pictures' files, given as ``stamps`` returns them."""
+
     def loss(self, sources: Collection[str]) -> Loss:
         """Return who would lose pictures if those from these sources were forgotten."""
 

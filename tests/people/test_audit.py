@@ -143,6 +143,7 @@ def test_a_backup_takes_no_line_of_the_audit_with_it(tmp_path: Path) -> None:
 
 VERSION_5 = """
 DROP TABLE outbox;
+ALTER TABLE pictures DROP COLUMN stamp;
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at REAL NOT NULL,

@@ -209,7 +209,7 @@ def test_a_backup_that_cannot_be_written_before_a_change_is_an_error_at_start(
 ) -> None:
     written_before(path, 2)
     monkeypatch.setattr("time.strftime", lambda *_: "now")
-    (path.parent / "backups" / "before-version-6-now.sqlite.new").mkdir(parents=True)
+    (path.parent / "backups" / f"before-version-{schema.VERSION}-now.sqlite.new").mkdir(parents=True)
     with pytest.raises(StartError, match=r"people\.sqlite cannot be used"):
         Database(path)
     assert version_of(path) == 2

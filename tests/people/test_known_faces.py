@@ -15,8 +15,9 @@ import pytest
 
 from gateway.errors import BadImage, Busy, GatewayError, MultipleFaces, NoFace, Timeout
 from gateway.model import Descriptor, FoundFace
-from gateway.people import known_faces
+from gateway.people import folder_files, known_faces
 from gateway.people.backups import Backups
+from gateway.people.folder_files import FileStamp, read_bounded
 from gateway.people.gallery import Gallery
 from gateway.people.known_faces import KnownFaces, Progress, removals
 from gateway.people.registry import Registry
@@ -699,3 +700,85 @@ def test_a_registry_follows_an_import(house: House) -> None:
     house.imported()
     registry.follow()
     assert len(other) == 2
+
+
+def reads(house: House, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths of all files that are read from now on."""
+    read: list[str] = []
+
+    def count(path: str, max_bytes: int) -> tuple[bytes, FileStamp]:
+        read.append(os.path.relpath(path, house.folder))
+        return read_bounded(path, max_bytes)
+
+    monkeypatch.setattr(folder_files, "read_bounded", count)
+    return read
+
+
+def test_one_more_picture_is_all_that_is_read(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: 60 pictures of 5 MB were read again for each new one."""
+    read = reads(house, monkeypatch)
+    with house.watched():
+        assert len(read) == 3
+        house.put("Carol/1.jpg", "carol1")
+        wait_for(lambda: "Carol" in house.people)
+    assert read[3:] == ["Carol/1.jpg"]
+
+
+def test_nothing_is_read_again_at_a_restart(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.imported()
+    read = reads(house, monkeypatch)
+    house.put("Alice/2.png", "alice in another light")
+    house.imported()
+    house.imported()
+    assert read == ["Alice/2.png"]
+    assert house.similarity("alice", descriptor_of(b"alice in another light")) > 0.6
+
+
+def test_a_touched_file_is_read_once_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.imported()
+    read = reads(house, monkeypatch)
+    os.utime(house.folder / "Alice/1.jpg", ns=(1, 1))
+    house.imported()
+    house.imported()
+    assert read == ["Alice/1.jpg"]
+
+
+def test_a_picture_that_cannot_be_used_is_described_once(house: House) -> None:
+    """Regression: 30,000 useless files cost 36 s for each new one."""
+    eyes = Eyes(bob1=[NoFace("there is no face in the picture")] * 9)
+    with house.watched(eyes) as faces:
+        house.put("Carol/1.jpg", "carol1")
+        wait_for(lambda: "Carol" in house.people)
+        wait_for(lambda: faces.progress.skipped)
+        assert faces.progress.skipped == ("known_faces/Bob_the_Builder/1.jpg: there is no face in the picture",)
+    assert eyes.saw.count("bob1") == 1
+
+
+def test_what_is_skipped_is_logged_once(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.put("Alice/notes.txt", "text")
+    with house.watched(Eyes(bob1=[NoFace("no face")] * 9)):
+        house.put("Carol/1.jpg", "carol1")
+        wait_for(lambda: "Carol" in house.people)
+    assert caplog.text.count("notes.txt") == caplog.text.count("Bob_the_Builder/1.jpg: no face") == 1
+
+
+def test_a_file_over_the_limit_is_skipped_with_the_reason(house: House) -> None:
+    with (house.folder / "Alice/3.jpg").open("wb") as file:
+        file.truncate(2_500_000_000)
+    (skipped,) = house.imported().skipped
+    assert skipped == "known_faces/Alice/3.jpg: it has 2500000000 bytes, more than limits.bytes (10000)"
+
+
+def test_a_line_break_in_a_name_begins_no_line(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.put("Alice/x\nWARNING forged.jpg", "x")
+    (skipped,) = house.imported(Eyes(x=[NoFace("no face")])).skipped
+    assert skipped == "known_faces/Alice/x\\nWARNING forged.jpg: no face"
+    assert not any(
+        record.getMessage().startswith("WARNING") or "\n" in record.getMessage() for record in caplog.records
+    )
+
+
+def test_deeper_pictures_and_other_suffixes_are_the_person_s(house: House) -> None:
+    house.put("Alice/2024/May/3.jfif", "alice3")
+    house.imported()
+    assert house.pictures == 4

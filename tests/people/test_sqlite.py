@@ -756,7 +756,7 @@ def test_an_older_store_keeps_its_people_and_pictures(before: Path) -> None:
             "known_faces/Bob/1.jpg": "d3",
         }
         assert [each.added for each in store.entry("alice").pictures] == [1.5, 1.6]
-    assert version_of(before) == schema.VERSION == 6
+    assert version_of(before) == schema.VERSION == 7
 
 
 def test_two_spellings_of_one_name_in_an_older_store_stay_two_people(before: Path) -> None:
@@ -775,7 +775,7 @@ def test_an_older_store_is_backed_up_before(before: Path) -> None:
     version = version_of(before)
     with opened(before):
         (backup,) = backups_of(before)
-    assert backup.name.startswith("before-version-6-")
+    assert backup.name.startswith(f"before-version-{schema.VERSION}-")
     assert (version_of(backup), backup.stat().st_mode & 0o777) == (version, 0o600)
     with closing(sqlite3.connect(backup)) as database:
         rows = database.execute("SELECT person, digest, source, descriptor FROM pictures ORDER BY digest").fetchall()
