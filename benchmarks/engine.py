@@ -36,7 +36,7 @@ from rich.table import Table
 
 from benchmarks.engines import LIMITS, ROOT, engine
 from benchmarks.peak import peak_share
-from benchmarks.rolls import roll
+from benchmarks.snapshots import roll
 from gateway.model import Look, Search
 from gateway.people.curves import measured
 from gateway.people.decision import Decision

@@ -55,7 +55,12 @@ class Gateway:
         self.known = open_known(settings, RECIPES[settings.engine])
         self.pool = open_pool(settings, engine, self.metrics, workers=settings.workers.count)
         self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
-        describer = Describer(self.pool.submit, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
+        describer = Describer(
+            self.pool.submit,
+            min_face=settings.detection.min_face,
+            max_bytes=settings.limits.bytes,
+            rotation=settings.rotation_of,
+        )
         self.known_faces = KnownFaces(
             settings.people.folder,
             self.known.registry,

@@ -36,6 +36,7 @@ from gateway.model import (
     EngineName,
     Operation,
     PictureLimits,
+    Rotation,
     Search,
 )
 from gateway.yamlfile import read_yaml
@@ -231,6 +232,7 @@ class CameraSettings(_Section):
     max_face: Pixels | None = None
     only: tuple[Corners, ...] = ()
     never: tuple[Corners, ...] = ()
+    rotate: Rotation = 0
 
 
 class Settings(BaseSettings):
@@ -283,8 +285,16 @@ class Settings(BaseSettings):
         """Which faces are looked for in pictures of this camera, or of one over REST."""
         own = self.cameras.get(camera or "", CameraSettings())
         return Search(
-            own.min_face or self.detection.min_face, own.max_face or self.detection.max_face, own.only, own.never
+            own.min_face or self.detection.min_face,
+            own.max_face or self.detection.max_face,
+            own.only,
+            own.never,
+            own.rotate,
         )
+
+    def rotation_of(self, camera: str) -> Rotation:
+        """By how much pictures of this camera are turned before anything else."""
+        return self.search_of(camera).rotate
 
     @classmethod
     def settings_customise_sources(

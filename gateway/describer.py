@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from gateway.model import FoundFace, Look, LookAgain, Polygon, Search, check_size
+from gateway.model import FoundFace, Look, LookAgain, Polygon, Rotation, Search, check_size
 from gateway.workers.queue import Job, Report
 
 LANE = "known faces"
@@ -19,8 +19,17 @@ class Describer:
     All wait, and raise what is wrong with the picture, Busy, or CancelledError when the gateway goes down.
     """
 
-    def __init__(self, look: Callable[[Job], Future[Report]], *, min_face: int, max_bytes: int) -> None:
+    def __init__(
+        self,
+        look: Callable[[Job], Future[Report]],
+        *,
+        min_face: int,
+        max_bytes: int,
+        rotation: Callable[[str], Rotation] = lambda _camera: 0,
+    ) -> None:
+        """``rotation``: by how much pictures of a camera are turned."""
         self._look = look
+        self._rotation = rotation
         self._min_face = min_face
         self._max_bytes = max_bytes
 
@@ -29,9 +38,10 @@ class Describer:
         check_size(picture, self._max_bytes)
         return self._sole(picture, Look(Search(self._min_face), "enrolment", chips=True, sole=True))
 
-    def part(self, picture: bytes, place: Polygon) -> FoundFace:
-        """The same of the one face in a part of a picture."""
-        return self._sole(picture, Look(Search(self._min_face, only=(place,)), "enrolment", chips=True, sole=True))
+    def part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
+        """The same of the one face in a part of a camera's picture. ``place``: in the turned picture."""
+        search = Search(self._min_face, only=(place,), rotate=self._rotation(camera))
+        return self._sole(picture, Look(search, "enrolment", chips=True, sole=True))
 
     def again(self, chips: bytes) -> FoundFace:
         """The same of somebody whose chips were kept, where descriptors are made in another way by now."""

@@ -43,6 +43,9 @@ Purpose = Literal["stream", "enrolment"]
 LandmarkCount = Literal[0, 5, 68]
 """How many points of a face are asked for."""
 
+Rotation = Literal[0, 90, 180, 270]
+"""Degrees clockwise."""
+
 CAMERA = re.compile(r"[A-Za-z0-9_-]{1,64}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 PERSON = re.compile(rf"[a-z0-9_]{{1,{MAX_ID}}}")
@@ -125,12 +128,14 @@ class Search:
     """Which faces are looked for: from ``min_face`` to about ``max_face`` pixels, by the width of their box.
 
     Where ``only`` names polygons the middle of a face must lie in one of them; in one of ``never`` it must not.
+    ``rotate``: degrees clockwise by which the picture is turned before anything else.
     """
 
     min_face: int = 56
     max_face: int | None = None
     only: tuple[Polygon, ...] = ()
     never: tuple[Polygon, ...] = ()
+    rotate: Rotation = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +169,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Draw faces into a picture."""
+    """Draw faces into a picture, after it was turned by so many degrees."""
 
     marks: tuple[Mark, ...]
+    rotate: Rotation = 0
 
 
 Task = Look | LookAgain | Draw
@@ -198,7 +204,7 @@ class QualityLimits:
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundFace:
     """A face before anybody has a name. Where it is to be enrolled two JPEGs: ``chips``, aligned in several ways, and
-    ``crop``, for people to look at.
+    ``crop``, for people to look at. A face that cannot be turned upright has no descriptor, whatever was asked for.
     """
 
     box: Box

@@ -8,8 +8,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gateway.documents import Document, read_enrolment, write_enrolment
-from gateway.errors import Conflict, Forbidden, GatewayError, Unsupported
+from gateway.errors import BadImage, Conflict, Forbidden, Unsupported
 from gateway.futures import flat, then
 from gateway.metrics import Metrics, Stopwatch
 from gateway.model import (
@@ -122,8 +125,7 @@ class Service:
         clock = Stopwatch()
         people = len(self._gallery)
         limits = self._decision.limits(people)
-        found = [(face, self._gallery.nearest(_descriptor(face), limits)) for face in seen.faces]
-        faces = tuple(_face(face, self._decision.identify(nearest, face.quality)) for face, nearest in found)
+        faces = tuple(_face(face, self._judge(face, limits)) for face in seen.faces)
         clock.lap("match")
         self._tell_strangers(request, seen, faces)
         return Recognition(
@@ -133,6 +135,11 @@ class Service:
             timing=_timing(request, report, clock.laps),
             dropped=report.dropped,
         )
+
+    def _judge(self, face: FoundFace, limits: NDArray[np.float32]) -> Judgement:
+        if face.descriptor is None:
+            return Judgement("turned")
+        return self._decision.identify(self._gallery.nearest(face.descriptor, limits), face.quality)
 
     def compare(self, request: Request, report: Report) -> Comparison:
         """Are these two the same person? Or, with one picture: is it this person?"""
@@ -201,7 +208,7 @@ class Service:
     def _annotated(self, request: Request, reply: Reply) -> Future[Reply]:
         """The reply with the picture, into which a worker has drawn its faces."""
         assert isinstance(reply, Recognition | Detection)
-        marks = Draw(tuple(map(_mark, reply.faces)))
+        marks = Draw(tuple(map(_mark, reply.faces)), self._search(request.origin.camera).rotate)
         job = Job(request.pictures, marks, lane=_lane(request), deadline=request.deadline)
         return then(self._look(job), partial(self._with_picture, request, reply))
 
@@ -257,7 +264,7 @@ def _lane(request: Request) -> str:
 
 def _descriptor(face: FoundFace) -> Descriptor:
     if face.descriptor is None:
-        raise GatewayError("the worker gave no descriptor")
+        raise BadImage("the face lies on its side or is turned away: use a picture of the upright face from the front")
     return face.descriptor
 
 

@@ -458,6 +458,18 @@ def test_faces_are_looked_for_as_the_camera_s_own_settings_say_else_as_for_all(w
     assert settings.search_of("porch") == Search(40, 400)
 
 
+def test_pictures_of_a_camera_that_hangs_turned_are_turned(write: Write) -> None:
+    settings = load(write("cameras: {hall: {rotate: 270}, porch: {min_face: 40}}"))
+    assert settings.search_of("hall") == Search(rotate=270)
+    assert [settings.rotation_of(camera) for camera in ("hall", "porch", "yard")] == [270, 0, 0]
+
+
+@pytest.mark.parametrize("degrees", ["45", "-90", "360", "left", "true"])
+def test_a_rotation_that_is_no_quarter_turn_is_refused(write: Write, degrees: str) -> None:
+    with pytest.raises(ConfigError, match=r"cameras\.hall\.rotate: .*0, 90, 180 or 270"):
+        load(write(f"cameras: {{hall: {{rotate: {degrees}}}}}"))
+
+
 def test_a_camera_that_could_see_nobody_is_refused(write: Write) -> None:
     path = write("cameras: {porch: {max_face: 50}}")
     with pytest.raises(ConfigError, match=r"cameras\.porch: max_face \(50\) is smaller than min_face \(56\)"):

@@ -26,7 +26,12 @@ class Desk:
     def __init__(self, *pictures: Seen, answer: Callable[[Future[Report]], None] | None = None) -> None:
         self.jobs: list[Job] = []
         self._answer = answer or (lambda future: future.set_result(Report(pictures, 1.0, 0)))
-        self.describer = Describer(self.look, min_face=56, max_bytes=MAX_BYTES)
+        self.describer = Describer(
+            self.look,
+            min_face=56,
+            max_bytes=MAX_BYTES,
+            rotation=lambda camera: 90 if camera == "sideways" else 0,
+        )
 
     def look(self, job: Job) -> Future[Report]:
         self.jobs.append(job)
@@ -86,5 +91,13 @@ def test_describing_ends_when_the_gateway_goes_down() -> None:
 def test_a_face_in_a_part_of_a_picture_is_looked_for_there_alone() -> None:
     picture, place = seen(ALICES), ((0.1, 0.1), (0.5, 0.1), (0.5, 0.6))
     desk = Desk(picture)
-    assert desk.describer.part(b"x", place) is picture.faces[0]
+    assert desk.describer.part(b"x", place, "porch") is picture.faces[0]
     assert desk.jobs[0].task == Look(Search(56, only=(place,)), "enrolment", chips=True, sole=True)
+
+
+def test_a_face_in_a_part_of_a_turned_camera_s_picture_is_looked_for_in_the_turned_picture() -> None:
+    place = ((0.1, 0.1), (0.5, 0.1), (0.5, 0.6))
+    desk = Desk(seen(ALICES))
+    desk.describer.part(b"x", place, "sideways")
+    search = Search(56, only=(place,), rotate=90)
+    assert desk.jobs[0].task == Look(search, "enrolment", chips=True, sole=True)

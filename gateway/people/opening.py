@@ -59,7 +59,7 @@ def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
 
 
 def open_unknowns(
-    settings: Settings, known: Known, describe: Callable[[bytes, Polygon], FoundFace], *, tidies: bool = True
+    settings: Settings, known: Known, describe: Callable[[bytes, Polygon, str], FoundFace], *, tidies: bool = True
 ) -> Unknowns:
     return Unknowns(
         Groups(known.store.database, known.store.rows, known.registry.recipe),

@@ -45,7 +45,7 @@ HINTS = {
     "too_small": "come closer, or crop the picture less",
     "too_dark": "more light in the face",
     "blurred": "hold still, or use a sharper picture",
-    "turned": "look at the camera",
+    "turned": "look at the camera, with the head upright",
     "cut_off": "the whole face must be in the picture",
 }
 """What to do about a face that is not seen well enough."""
@@ -253,9 +253,10 @@ class Registry:
         return added
 
     def kept(self, sitting: Sitting, door: str, *, counter: bool = False) -> Picture:
-        """What of it is kept."""
+        """What of it is kept. Raises BadImage for a face that could not be turned upright."""
         face = sitting.face
-        assert face.descriptor is not None
+        if face.descriptor is None:
+            raise BadImage(f"the face in the picture is turned: {HINTS['turned']}")
         described = Described(face.descriptor, face.chips if self._keep != "nothing" else None)
         original = sitting.picture if self._keep == "pictures" else None
         return Picture(sitting.digest, door, self.recipe, described, original, counter)
@@ -283,7 +284,7 @@ class Registry:
 
     def check(self, face: FoundFace, which: str) -> None:
         """Raises BadImage for a face that is not seen well enough to know anybody by."""
-        reason = self.decision.unfit(face.quality)
+        reason = "turned" if face.descriptor is None else self.decision.unfit(face.quality)
         if reason is not None:
             raise BadImage(f"{which} is of no use, since the face is {reason.replace('_', ' ')}: {HINTS[reason]}")
 

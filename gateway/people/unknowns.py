@@ -58,7 +58,7 @@ class Stranger:
 
 
 class Unknowns:
-    """``describe`` gives the face in a part of a picture, as it is described to be enrolled.
+    """``describe`` gives the face in a part of a camera's picture, as it is described to be enrolled.
 
     In a thread of its own: recognition never waits for it. With ``most`` groups 0 nothing is kept.
     ``tidies``: deletes what is not to be kept, or was described by another recipe; a command does not.
@@ -70,7 +70,7 @@ class Unknowns:
         gallery: Gallery,
         decision: Decision,
         registry: Registry,
-        describe: Callable[[bytes, Polygon], FoundFace],
+        describe: Callable[[bytes, Polygon, str], FoundFace],
         *,
         most: int,
         keep_days: float,
@@ -194,7 +194,8 @@ class Unknowns:
         if quality is None or quality.pixels < LEAST_PIXELS:
             return
         if group is None or self._wants(group, quality, stranger.moment):
-            face = self._describe(stranger.picture, stranger.place)
+            face = self._describe(stranger.picture, stranger.place, stranger.camera)
+            self._registry.check(face, "the picture")  # or it could not be named later
             self._keep(group, face, quality, stranger)
 
     def _nearest(self, face: FoundFace) -> Group | None:

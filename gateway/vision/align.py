@@ -37,8 +37,7 @@ class Aligner:
         self._predictor = dlib.shape_predictor(str(model))
 
     def points(self, picture: Picture, box: Box) -> Points:
-        parts = self._predictor(picture, _rectangle(box)).parts()
-        return np.array([(point.x, point.y) for point in parts], np.float32)
+        return _points(self._predictor, picture, box)
 
 
 def cut(picture: Picture, points: Points, purpose: Purpose) -> Picture:
@@ -46,9 +45,15 @@ def cut(picture: Picture, points: Points, purpose: Purpose) -> Picture:
 
     Cut by dlib from the full picture, so that they are the same, pixel for pixel, as those of face_recognition.
     """
-    parts = [dlib.point(int(x), int(y)) for x, y in points]
-    shape = dlib.full_object_detection(dlib.rectangle(), parts)
-    return np.stack([dlib.get_face_chip(picture, shape, CHIP, padding) for padding in PADDINGS[purpose]])
+    return np.stack([cut_one(picture, points, CHIP, padding) for padding in PADDINGS[purpose]])
+
+
+def cut_one(picture: Picture, points: Points, side: int, padding: float) -> Picture:
+    """One chip, uint8, (side, side, 3)."""
+    # dlib cuts by the points alone, so the rectangle stays empty.
+    shape = dlib.full_object_detection(dlib.rectangle(), [dlib.point(int(x), int(y)) for x, y in points])
+    chip: Picture = dlib.get_face_chip(picture, shape, side, padding)
+    return chip
 
 
 def pack(chips: Picture) -> bytes:
@@ -57,12 +62,12 @@ def pack(chips: Picture) -> bytes:
     return cv2.imencode(".jpg", column, JPEG)[1].tobytes()
 
 
-def crop(picture: Picture, box: Box) -> bytes:
-    """A JPEG of the face with a quarter about it, of CROP pixels at most."""
+def crop(picture: Picture, box: Box, turns: int = 0) -> bytes:
+    """A JPEG of the face with a quarter about it, of CROP pixels at most, after quarter turns anticlockwise."""
     width, height = box.right - box.left, box.bottom - box.top
     around = Box(box.left - width // 4, box.top - height // 4, box.right + width // 4, box.bottom + height // 4)
     part = around.within(picture.shape[1], picture.shape[0])
-    seen = picture[part.top : part.bottom, part.left : part.right, ::-1]
+    seen = np.rot90(picture[part.top : part.bottom, part.left : part.right, ::-1], turns)
     scale = min(1.0, CROP / max(seen.shape[:2]))
     size = max(1, round(seen.shape[1] * scale)), max(1, round(seen.shape[0] * scale))
     return cv2.imencode(".jpg", cv2.resize(seen, size, interpolation=cv2.INTER_AREA), JPEG)[1].tobytes()
@@ -88,11 +93,11 @@ class Predictor68:
     def __init__(self) -> None:
         self._predictor: dlib.shape_predictor | None = None
 
-    def landmarks(self, picture: Picture, box: Box) -> Landmarks:
+    def points(self, picture: Picture, box: Box) -> Points:
+        """Shape (68, 2): x and y in pixels of the picture."""
         if self._predictor is None:
             self._predictor = dlib.shape_predictor(str(model_file("landmarks_68")))
-        points = [(point.x, point.y) for point in self._predictor(picture, _rectangle(box)).parts()]
-        return {name: [points[n] for n in numbers] for name, numbers in GROUPS_68.items()}
+        return _points(self._predictor, picture, box)
 
 
 GROUPS_68: Mapping[str, tuple[int, ...]] = {
@@ -109,5 +114,12 @@ GROUPS_68: Mapping[str, tuple[int, ...]] = {
 """The names and the points of ``face_recognition.face_landmarks``; each lip is a closed curve."""
 
 
-def _rectangle(box: Box) -> dlib.rectangle:
-    return dlib.rectangle(box.left, box.top, box.right, box.bottom)
+def groups_68(points: Points) -> Landmarks:
+    """By face_recognition's names."""
+    found = [(int(x), int(y)) for x, y in points]
+    return {name: [found[n] for n in numbers] for name, numbers in GROUPS_68.items()}
+
+
+def _points(predictor: dlib.shape_predictor, picture: Picture, box: Box) -> Points:
+    parts = predictor(picture, dlib.rectangle(box.left, box.top, box.right, box.bottom)).parts()
+    return np.array([(point.x, point.y) for point in parts], np.float32)

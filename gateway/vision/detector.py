@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import lru_cache
+
+import numpy as np
 
 from gateway.model import Box
 from gateway.vision.decode import Picture
 from gateway.vision.graphs import BLOCK
-from gateway.vision.pyramid import Plan, Rect, plan
+from gateway.vision.pyramid import FIRST, STRIDE, Plan, Rect, plan
 from gateway.vision.runtime import Graph
 
 THRESHOLD = 0.0
@@ -43,6 +47,15 @@ class CnnDetector:
             found += layout.boxes(number, scores[0, 0], THRESHOLD)
         return suppress(found)
 
+    def certainty(self, tiles: Sequence[Picture]) -> list[float]:
+        """The best score near the middle of each tile (vision/upright.py), about 1 for a face that fills its window."""
+        side = tiles[0].shape[0]
+        canvas = np.concatenate(tiles)
+        scores = self._graph.run(canvas.reshape(1, len(canvas), side // BLOCK, 3 * BLOCK))[0, 0]
+        middle = _places(side / 2)
+        rows = (_places(side * (number + 0.5)) for number in range(len(tiles)))
+        return [float(scores[row, middle].max()) for row in rows]
+
     def _kept(self, layout: Plan) -> list[Picture]:
         """The canvases of the last picture of that size: fresh memory costs more than drawing on it."""
         canvases = self._canvases.pop(layout, None) or layout.blank()
@@ -50,6 +63,12 @@ class CnnDetector:
         while len(self._canvases) > 1 and sum(map(_bytes, self._canvases.values())) > KEPT_BYTES:
             self._canvases.popitem(last=False)
         return canvases
+
+
+def _places(pixel: float) -> slice:
+    """The places of the score map whose windows have their middle within about a place of that pixel."""
+    place = (pixel - FIRST) / STRIDE
+    return slice(math.floor(place - 1), math.ceil(place + 1) + 1)
 
 
 def _bytes(canvases: list[Picture]) -> int:

@@ -14,11 +14,16 @@ from gateway.vision.align import Aligner, Predictor68
 from gateway.vision.decode import Picture
 from gateway.vision.models import model_file
 from gateway.vision.options import EngineOptions
+from gateway.vision.upright import Judge
 
 
-class Detector(Protocol):
+class Finder(Protocol):
     def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
         """The faces; a box may reach beyond the picture."""
+
+
+class Detector(Finder, Judge, Protocol):
+    """Finds faces, and judges whether a face is upright."""
 
 
 class Embedder(Protocol):

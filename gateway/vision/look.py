@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.metrics import Stopwatch
 from gateway.model import Box, Descriptor, FoundFace, Image, LandmarkCount, Landmarks, Look, PictureLimits, Points, Seen
-from gateway.vision.align import CHIP, crop, cut, groups_5, pack, unpack
+from gateway.vision.align import CHIP, crop, cut, groups_5, groups_68, pack, unpack
 from gateway.vision.decode import Picture, decode
 from gateway.vision.engine import Engine
 from gateway.vision.quality import quality
 from gateway.vision.regions import search
+from gateway.vision.upright import Alignment, align, rotate, turned_part
 
 
 def look(data: bytes, engine: Engine, wanted: Look, limits: PictureLimits) -> Seen:
     """Raises BadImage, TooLarge or Unsupported if ``data`` is no picture that can be looked at."""
     clock = Stopwatch()
-    picture = decode(data, limits)
+    picture = rotate(decode(data, limits), wanted.search.rotate)
     clock.lap("decode")
     boxes = search(picture, wanted.search, engine.detector)
     clock.lap("detect")
@@ -24,23 +26,15 @@ def look(data: bytes, engine: Engine, wanted: Look, limits: PictureLimits) -> Se
     image = Image(width, height, len(data))
     if wanted.sole and len(boxes) > 1:  # a collage of a thousand is not worth describing
         return Seen(image, tuple(FoundFace(box.within(width, height)) for box in boxes), clock.laps)
-    points = [engine.aligner.points(picture, box) for box in boxes]
-    chips = [cut(picture, each, wanted.descriptors or "stream") for each in points]
+    alignments = [align(picture, box, engine.aligner, engine.detector) for box in boxes]
+    chips = [cut(picture, each.points, wanted.descriptors or "stream") for each in alignments]
     clock.lap("align")
     descriptors: Sequence[Descriptor | None] = [None] * len(boxes)
     if wanted.descriptors:
         descriptors = engine.embedder.embed(chips)
         clock.lap("embed")
     faces = tuple(
-        FoundFace(
-            box.within(width, height),
-            descriptor,
-            _landmarks(picture, engine, wanted.landmarks, box, five),
-            quality(picture, box, five, aligned[len(aligned) // 2]),
-            pack(aligned) if wanted.chips else None,
-            crop(picture, box) if wanted.chips else None,
-        )
-        for box, descriptor, five, aligned in zip(boxes, descriptors, points, chips, strict=True)
+        _face(picture, engine, wanted, *parts) for parts in zip(boxes, alignments, chips, descriptors, strict=True)
     )
     clock.lap("details")
     return Seen(image, faces, clock.laps)
@@ -55,11 +49,38 @@ def look_again(chips: bytes, engine: Engine) -> Seen:
     return Seen(Image(CHIP, CHIP, len(chips)), (face,), clock.laps)
 
 
-def _landmarks(picture: Picture, engine: Engine, count: LandmarkCount, box: Box, points: Points) -> Landmarks | None:
+def _face(
+    picture: Picture, engine: Engine, wanted: Look, box: Box, found: Alignment, chips: Picture, about: Descriptor | None
+) -> FoundFace:
+    """A face that no turn makes upright has neither descriptor nor landmarks, and a pose of 0."""
+    seen = quality(picture, box, found.points, chips[len(chips) // 2])
+    clipped = box.within(picture.shape[1], picture.shape[0])
+    if not found.upright:
+        return FoundFace(clipped, quality=replace(seen, pose=0.0))
+    return FoundFace(
+        clipped,
+        about,
+        _landmarks(picture, engine, wanted.landmarks, box, found),
+        seen,
+        pack(chips) if wanted.chips else None,
+        crop(picture, box, found.turns) if wanted.chips else None,
+    )
+
+
+def _landmarks(
+    picture: Picture, engine: Engine, count: LandmarkCount, box: Box, alignment: Alignment
+) -> Landmarks | None:
     match count:
         case 0:
             return None
         case 5:
-            return groups_5(points)
+            return groups_5(alignment.points)
         case 68:
-            return engine.predictor_68.landmarks(picture, box)
+            return groups_68(_points_68(picture, engine, box, alignment.turns))
+
+
+def _points_68(picture: Picture, engine: Engine, box: Box, turns: int) -> Points:
+    if not turns:
+        return engine.predictor_68.points(picture, box)
+    part = turned_part(picture, box, turns)
+    return part.points_in_picture(engine.predictor_68.points(part.of(picture), part.box(box)))

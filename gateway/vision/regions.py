@@ -8,14 +8,14 @@ import numpy as np
 
 from gateway.model import Box, Polygon, Search
 from gateway.vision.decode import Picture
-from gateway.vision.engine import Detector
+from gateway.vision.engine import Finder
 
 MARGIN = 0.5
 """Of the wanted part's larger side, looked at about it: a face with its middle at the border is seen whole, unless
 it is larger than that part."""
 
 
-def search(picture: Picture, wanted: Search, detector: Detector) -> list[Box]:
+def search(picture: Picture, wanted: Search, detector: Finder) -> list[Box]:
     """The faces that ``wanted`` lets count. The detector sees no more of the picture than it must."""
     height, width = picture.shape[:2]
     seen = _about(wanted.only, width, height) if wanted.only else Box(0, 0, width, height)

@@ -8,6 +8,7 @@ from gateway.vision.annotate import annotate
 from gateway.vision.decode import decode
 from gateway.vision.engine import Engine
 from gateway.vision.look import look, look_again
+from gateway.vision.upright import rotate
 
 
 def work(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> Seen:
@@ -23,7 +24,7 @@ def work(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> Seen
 
 def _draw(data: bytes, task: Draw, limits: PictureLimits) -> Seen:
     clock = Stopwatch()
-    picture = decode(data, limits)
+    picture = rotate(decode(data, limits), task.rotate)
     drawn = annotate(picture, task.marks)
     clock.lap("annotate")
     height, width = picture.shape[:2]

@@ -58,7 +58,7 @@ def _read_task(name: str, fields: dict[str, Any]) -> Task:
         case "LookAgain":
             return LookAgain()
         case "Draw":
-            return Draw(tuple(_read_mark(mark) for mark in fields["marks"]))
+            return Draw(tuple(_read_mark(mark) for mark in fields["marks"]), fields["rotate"])
     raise ValueError(f"there is no task {name}")
 
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from benchmarks import gallery as benchmark
 from benchmarks.gallery import RECIPE, Vectors, batches, check, faces, fill, lap_ms, opened, started
-from benchmarks.rolls import roll
+from benchmarks.snapshots import roll
 from gateway.model import Person
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces

@@ -14,7 +14,7 @@ from gateway.errors import BadImage, BadRequest, Conflict, GatewayError, Unknown
 from gateway.model import FoundFace, Person, Quality
 from gateway.people import registry as module
 from gateway.people.known_faces import KnownFaces
-from gateway.people.registry import HINTS, Registry
+from gateway.people.registry import HINTS, Registry, Sitting
 from gateway.people.store import Described, Picture
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.known import KEY, RECIPE, Home, chips_of, digest_of, files_with, home, picture_id, sitting
@@ -272,6 +272,16 @@ def test_a_face_that_is_seen_too_badly_is_refused_with_what_to_do(here: Home, qu
     with pytest.raises(BadImage, match=r"^the picture is of no use"):
         here.registry.enrol("alice", [sitting("b", ALICE, quality)], "rest")
     assert (entries(here), here.store.revision(), len(here.store.audit(10))) == ({"alice": 1}, *before)
+
+
+def test_a_face_that_could_not_be_turned_upright_is_neither_enrolled_nor_a_counter_example(here: Home) -> None:
+    enrol(here, "alice")
+    lying = Sitting(b"lying", FoundFace(BOX, quality=QUALITY))
+    with pytest.raises(BadImage, match="turned: look at the camera, with the head upright"):
+        here.registry.enrol("Bob", [lying], "rest")
+    with pytest.raises(BadImage, match="turned"):
+        here.registry.not_them("alice", [lying], "rest")
+    assert entries(here) == {"alice": 1}
 
 
 def test_somebody_renamed_is_found_by_the_new_name_with_the_same_id(here: Home) -> None:

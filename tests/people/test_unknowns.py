@@ -30,11 +30,14 @@ class Eyes:
         self.faces: dict[bytes, Descriptor] = {}
         self.saw: list[tuple[bytes, Polygon]] = []
         self.errors: list[Exception] = []
+        self.lying: set[bytes] = set()
 
-    def __call__(self, picture: bytes, place: Polygon) -> FoundFace:
+    def __call__(self, picture: bytes, place: Polygon, _camera: str) -> FoundFace:
         self.saw.append((picture, place))
         if self.errors:
             raise self.errors.pop(0)
+        if picture in self.lying:
+            return FoundFace(BOX)
         return FoundFace(BOX, self.faces[picture], chips=chips_of(picture.decode()))
 
 
@@ -354,3 +357,10 @@ def test_a_store_that_fails_for_once_does_not_end_it(street: Street, monkeypatch
 
 def test_stopping_what_never_started_is_nothing(street: Street) -> None:
     street.unknowns.stop()
+
+
+def test_a_stranger_who_cannot_be_turned_upright_begins_no_group(street: Street) -> None:
+    street.eyes.lying.add(b"picture 1")
+    with pytest.raises(BadImage, match="turned"):
+        street.passes(SOMEBODY)
+    assert street.unknowns.list() == []

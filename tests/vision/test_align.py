@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import BadImage, StartError
 from gateway.model import Box, PictureLimits, Purpose
-from gateway.vision.align import CHIP, PADDINGS, Aligner, Predictor68, cut, groups_5, pack, unpack
+from gateway.vision.align import CHIP, PADDINGS, Aligner, Predictor68, cut, groups_5, groups_68, pack, unpack
 from gateway.vision.decode import Picture, decode
 from gateway.vision.models import FILES, model_file
 from tests.examples import encoded
@@ -176,7 +176,7 @@ def test_the_68_points_have_face_recognition_s_names(
     stock: Any, predictor_68: Predictor68, face: tuple[Picture, Box]
 ) -> None:
     picture, box = face
-    assert [predictor_68.landmarks(picture, box)] == stock.face_landmarks(picture, [css(box)], "large")
+    assert [groups_68(predictor_68.points(picture, box))] == stock.face_landmarks(picture, [css(box)], "large")
 
 
 def test_points_are_told_in_whole_numbers() -> None:
@@ -190,4 +190,4 @@ def test_the_68_point_model_is_not_opened_before_it_is_asked_for(monkeypatch: py
     lazy = Predictor68()
     monkeypatch.setitem(FILES, "landmarks_68", ("missing.dat", ""))
     with pytest.raises(StartError, match=r"missing\.dat"):
-        lazy.landmarks(decode(frame("obama_1"), PictureLimits()), FACES["obama_1"])
+        lazy.points(decode(frame("obama_1"), PictureLimits()), FACES["obama_1"])

@@ -48,6 +48,13 @@ def test_a_drawing_is_a_jpeg_of_the_picture_with_its_marks(facegate: Engine) -> 
     assert not changed[:80].any()
 
 
+def test_a_drawing_is_of_the_turned_picture_where_the_camera_hangs_turned(facegate: Engine) -> None:
+    seen = work(frame("obama_1"), facegate, Draw((), rotate=90), LIMITS)
+    assert (seen.image.width, seen.image.height) == (480, 853)
+    upright = read(work(frame("obama_1"), facegate, Draw(()), LIMITS).drawn)
+    assert np.abs(read(seen.drawn) - np.rot90(upright, -1)).mean() < 2
+
+
 def read(data: bytes | None) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     assert data is not None
     with PIL.Image.open(io.BytesIO(data)) as image:

@@ -38,7 +38,9 @@ TASKS: list[Task] = [
     Look(Search(min_face=33, max_face=400)),
     Look(Search(only=(TRIANGLE, SQUARE), never=(SQUARE,)), landmarks=68),
     LookAgain(),
+    Look(Search(rotate=270)),
     Draw(()),
+    Draw((), rotate=90),
     Draw((Mark(Box(-1, 2, 30, 40), "Änne", True), Mark(Box(0, 0, 1, 1), "", False, LANDMARKS))),
 ]
 
