@@ -39,6 +39,7 @@ from gateway.model import Descriptor, Person
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
+from gateway.people.limits import PeopleLimits
 from gateway.people.similarity import WEIGHT, Similarity, typical_faces
 from gateway.people.sqlite import SqliteStore
 from gateway.people.store import Described, Picture, Portable
@@ -84,7 +85,7 @@ def faces(people: int) -> Vectors:
 def fill(path: Path, people: int) -> float:
     """People a second that a store in a new file takes."""
     begun = time.perf_counter()
-    with closing(SqliteStore(path)) as store:
+    with closing(SqliteStore(path, limits=PeopleLimits(people=people))) as store:
         shown = _shown(batches(people), f"{people} people imported", -(-people // BATCH))
         for number, descriptors in enumerate(shown):
             store.adopt(_portables(descriptors, number * BATCH), "import")

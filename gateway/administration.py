@@ -6,7 +6,7 @@ import base64
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from gateway.people.calibrate import calibrate
 from gateway.people.groups import Group
 from gateway.people.registry import Registry, Sitting
 from gateway.people.statements import PICTURE_ID
-from gateway.people.store import Entry
+from gateway.people.store import Entry, Portable
 from gateway.people.unknowns import Unknowns
 
 Fields = Mapping[str, Any]
@@ -58,7 +58,7 @@ ACTIONS: Mapping[str, Action] = {
     "people/remove_picture": Action(("person", "picture")),
     "people/erase": Action(("person",)),
     "people/export": Action(takes=("person",), changes=False),
-    "people/import": Action(("archive",)),
+    "people/import": Action(("archive",), ("merge",)),
     "people/audit": Action(takes=("limit",), changes=False),
     "unknowns/list": Action(takes=("limit",), changes=False),
     "unknowns/show": Action(("unknown",), changes=False),
@@ -192,16 +192,22 @@ class Administration:
         archive = write_archive(self._registry.export(person, by.door))
         return {"archive": base64.b64encode(archive).decode()}
 
-    def _people_import(self, by: By, archive: bytes) -> Document:
-        people = read_archive(archive)
+    def _people_import(self, by: By, archive: bytes, merge: bool = False) -> Document:
+        people = read_archive(archive, self._registry.limits)
         lost = sum(p.recipe != self._registry.recipe and not p.face.chips for each in people for p in each.pictures)
         warnings = [f"{lost} pictures were described by another engine and have no chips: they are of no use"]
 
         def adopt() -> Document:
-            added = self._registry.adopt(people, by.door)
+            added = self._registry.adopt(people, by.door, merge=merge)
             return {"people": len(people), "pictures": added, "warnings": warnings if lost else []}
 
-        return by.change(adopt)
+        document = by.change(adopt)
+        return {**document, "warnings": [*document["warnings"], *self._doubts_about(people)]}
+
+    def _doubts_about(self, people: Sequence[Portable]) -> list[str]:
+        """Of so many as a message is likely to name; the log and /readyz have the others."""
+        found = [self._registry.store.named(each.person.name) for each in people[:MOST_LISTED]]
+        return self._registry.doubts_about(*(person.slug for person in found if person))
 
     def _people_audit(self, _by: By, limit: int = 100) -> Document:
         return {"audit": [asdict(line) for line in self._registry.store.audit(limit)]}
@@ -358,6 +364,7 @@ READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "unknown": _number,
     "limit": _limit,
     "plot": read_flag,
+    "merge": read_flag,
     "images": _images,
     "archive": _bytes,
 }

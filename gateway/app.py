@@ -140,6 +140,7 @@ class Gateway:
             stack.callback(self.supervisor.stop)
             stack.callback(self.unknowns.stop)
             stack.callback(self.known_faces.stop)
+            stack.callback(self.known.registry.interrupt)
 
     def health(self) -> Health:
         return Health(

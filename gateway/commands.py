@@ -220,11 +220,13 @@ def export(config: Path | None, file: Path, person: str | None) -> None:
 @CONFIG
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @NEW
-def import_people(config: Path | None, file: Path, new: bool) -> None:
-    """Add people from an archive; those of one name become one."""
+@click.option("--merge", is_flag=True, help="Add pictures to people of the same names who are known already.")
+def import_people(config: Path | None, file: Path, merge: bool, new: bool) -> None:
+    """Add people from an archive. What is known already stays as it is."""
     with desk(config, new=new) as do:
-        done = do("people/import", archive=file.read_bytes())
-        click.echo(f"{done['people']} people, {done['pictures']} pictures that were new")
+        done = do("people/import", archive=file.read_bytes(), merge=merge)
+        warnings = "".join(f"\n  {warning}" for warning in done["warnings"])
+        click.echo(f"{done['people']} people, {done['pictures']} pictures that were new{warnings}")
 
 
 @people.command("audit")

@@ -197,6 +197,9 @@ class QualitySettings(_Section):
 class PeopleSettings(_Section):
     folder: File = Path("known_faces")
     rescan_s: Seconds = 5
+    most: int = Field(default=20_000, ge=1, le=1_000_000)
+    pictures_per_person: int = Field(default=100, ge=1, le=10_000)
+    enrolments_per_hour: int = Field(default=600, ge=1, le=1_000_000)
     keep: Literal["nothing", "chips", "pictures"] = "chips"
     keep_days: Days | None = None
     key: SecretStr | None = None

@@ -13,7 +13,7 @@ import pytest
 from gateway.administration import ACTIONS, WAITING, Administration, read_fields
 from gateway.describer import Describer
 from gateway.documents import Document
-from gateway.errors import BadRequest, Busy, Expired, UnknownPerson, Unsupported
+from gateway.errors import BadRequest, Busy, Conflict, Expired, UnknownPerson, Unsupported
 from gateway.health import Health, MqttHealth
 from gateway.model import FoundFace
 from gateway.people.groups import Groups
@@ -119,6 +119,30 @@ def test_an_archive_goes_out_and_comes_in(desk: Desk) -> None:
     desk.do("people/remove", person="bob")
     assert desk.do("people/import", archive=archive) == {"people": 1, "pictures": 1, "warnings": []}
     assert desk.do("people/import", archive=base64.b64decode(archive))["pictures"] == 0
+
+
+@pytest.mark.parametrize("merge", [True, "true"])
+def test_new_pictures_of_somebody_known_are_imported_where_they_are_merged(desk: Desk, merge: object) -> None:
+    archive = desk.do("people/export", person="alice")["archive"]
+    desk.do("people/rename", person="alice", name="Al")
+    desk.do("people/rename", person="bob", name="ALICE")
+    for fields in ({}, {"merge": "false"}):
+        with pytest.raises(Conflict, match=r"ALICE \(bob\)"):
+            desk.do("people/import", archive=archive, **fields)
+    assert desk.do("people/import", archive=archive, merge=merge)["pictures"] == 1
+    assert len(desk.do("people/show", person="bob")["pictures"]) == 2
+
+
+def test_an_import_names_people_who_look_like_one(desk: Desk) -> None:
+    archive = desk.do("people/export", person="bob")["archive"]
+    desk.do("people/rename", person="bob", name="Rob")
+    done = desk.do("people/import", archive=archive)
+    assert done["pictures"] == 1
+    assert "facegate people merge bob_2 bob" in done["warnings"][0]
+    assert desk.do("people/rename", person="bob", name="Robert")["warnings"] == [
+        done["warnings"][0].replace("Rob ", "Robert ")
+    ]
+    assert desk.do("people/merge", person="bob_2", into="bob")["warnings"] == []
 
 
 def test_too_many_that_wait_are_told_to_come_again(desk: Desk) -> None:

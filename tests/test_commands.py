@@ -91,6 +91,11 @@ def test_people_are_carried_elsewhere(facegate: Facegate, tmp_path: Path) -> Non
     facegate("people", "remove", "ada_lovelace")
     assert "2 people, 2 pictures that were new" in facegate("people", "import", str(file)).stdout
     assert names(facegate) == ["Ada Lovelace", "Grace"]
+    assert "2 people, 0 pictures that were new" in facegate("people", "import", str(file)).stdout
+    facegate("people", "remove", "ada_lovelace")
+    facegate("people", "rename", "grace", "Ada LOVELACE")
+    assert "facegate people import --merge" in facegate("people", "import", str(file), code=1).stderr
+    assert "2 people, 3 pictures that were new" in facegate("people", "import", "--merge", str(file)).stdout
 
 
 def test_a_backup_brings_back_who_was_removed_and_not_who_was_erased(facegate: Facegate, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import json
 import math
 import re
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -16,10 +16,15 @@ import numpy as np
 
 from gateway.errors import BadRequest
 from gateway.model import PERSON, Descriptor, Person, checked_name
+from gateway.people.limits import PeopleLimits
 from gateway.people.store import Described, Picture, Portable
 
 VERSION = 1
 INDEX = "people.json"
+
+REUSE = 3
+"""Bytes that are stored for each byte of the archive, at most: few pictures are of two people."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -32,8 +37,9 @@ def write_archive(people: Iterable[Portable]) -> bytes:
     return out.getvalue()
 
 
-def read_archive(data: bytes) -> list[Portable]:
-    """Raises BadRequest, with what is wrong, before anything is taken from it."""
+def read_archive(data: bytes, limits: PeopleLimits | None = None) -> list[Portable]:
+    """Raises BadRequest, with what is wrong, before anything is taken from it; TooLarge if it holds too much."""
+    limits = limits or PeopleLimits()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             files = archive.infolist()
@@ -41,11 +47,10 @@ def read_archive(data: bytes) -> list[Portable]:
                 raise ValueError("it is compressed")
             if sum(file.file_size for file in files) > len(data):
                 raise ValueError("its files overlap")
-            index = json.loads(archive.read(INDEX))
-            if index["facegate"] != VERSION:
-                raise BadRequest(f"the archive has version {index['facegate']!r}, and it takes {VERSION}")
-            read = cache(archive.read)
-            return [_person(archive, read, each) for each in index["people"]]
+            people = _index(archive.read(INDEX))
+            limits.check_people(len(people))
+            read = _Files(archive, REUSE * len(data))
+            return [_person(read, each, limits) for each in people]
     except (
         zipfile.BadZipFile,
         KeyError,
@@ -57,6 +62,43 @@ def read_archive(data: bytes) -> list[Portable]:
         EOFError,
     ) as error:
         raise BadRequest(f"that is no archive of people: {error}") from None
+
+
+def _index(data: bytes) -> list[dict[str, Any]]:
+    """The people of the index. Raises ValueError, and what reading a dictionary raises."""
+    # A picture's entry has eight of these in 900 bytes. Brackets alone become a hundred times as large in memory.
+    if sum(map(data.count, (b"{", b"[", b","))) > 1000 + len(data) // 25:
+        raise ValueError("its index has more parts than people need")
+    index = json.loads(data)
+    if index["facegate"] != VERSION:
+        raise BadRequest(f"the archive has version {index['facegate']!r}, and it takes {VERSION}")
+    people: list[dict[str, Any]] = index["people"]
+    if not isinstance(people, list):
+        raise ValueError("its people are no list")
+    return people
+
+
+class _Files:
+    """The files of an archive, each of which pictures may share: a counter-example of one person may show another.
+
+    Together they give at most ``budget`` bytes, since each picture is stored by itself.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, budget: int) -> None:
+        self._archive = archive
+        self._names = set(archive.namelist())
+        self._read = cache(archive.read)
+        self._budget = budget
+
+    def __call__(self, name: str) -> bytes | None:
+        """None if there is no such file. Raises ValueError if the budget is used up."""
+        if name not in self._names:
+            return None
+        content = self._read(name)
+        self._budget -= len(content)
+        if self._budget < 0:
+            raise ValueError("too many of its pictures share one file")
+        return content
 
 
 def _described(archive: zipfile.ZipFile, each: Portable) -> dict[str, Any]:
@@ -79,22 +121,26 @@ def _described(archive: zipfile.ZipFile, each: Portable) -> dict[str, Any]:
     return {"person": each.person.slug, "name": each.person.name, "pictures": pictures}
 
 
-def _person(archive: zipfile.ZipFile, read: Callable[[str], bytes], index: dict[str, Any]) -> Portable:
+def _person(read: _Files, index: dict[str, Any], limits: PeopleLimits) -> Portable:
     if not isinstance(index["person"], str) or not PERSON.fullmatch(index["person"]):
         raise ValueError("a person's id is damaged")
-    pictures = [_picture(archive, read, each) for each in index["pictures"]]
+    name = checked_name(index["name"])
+    limits.check_pictures(name, len(index["pictures"]))
+    pictures = [_picture(read, each) for each in index["pictures"]]
+    if len({picture.digest for picture in pictures}) != len(pictures):
+        raise ValueError("a person has the same picture twice")
     added = [float(each["added"]) for each in index["pictures"]]
     if not all(map(math.isfinite, added)):
         raise ValueError("when a picture was added is no moment")
-    return Portable(Person(index["person"], checked_name(index["name"])), pictures, added)
+    return Portable(Person(index["person"], name), pictures, added)
 
 
-def _picture(archive: zipfile.ZipFile, read: Callable[[str], bytes], index: dict[str, Any]) -> Picture:
+def _picture(read: _Files, index: dict[str, Any]) -> Picture:
     digest, source, recipe = (str(index[field]) for field in ("digest", "source", "recipe"))
     if not _DIGEST.fullmatch(digest) or not _text(source, 1000) or not _text(recipe, 64):
         raise ValueError("a picture's mark is damaged")
-    face = Described(_descriptor(index["descriptor"]), _file(archive, read, f"chips/{digest}"))
-    return Picture(digest, source, recipe, face, _file(archive, read, f"originals/{digest}"), index["counter"] is True)
+    face = Described(_descriptor(index["descriptor"]), read(f"chips/{digest}"))
+    return Picture(digest, source, recipe, face, read(f"originals/{digest}"), index["counter"] is True)
 
 
 def _descriptor(text: str) -> Descriptor:
@@ -102,10 +148,6 @@ def _descriptor(text: str) -> Descriptor:
     if found.shape != (128,) or not abs(float(np.square(found).sum()) - 1) < 2e-3:
         raise ValueError("a descriptor is damaged")
     return found
-
-
-def _file(archive: zipfile.ZipFile, read: Callable[[str], bytes], name: str) -> bytes | None:
-    return read(name) if name in archive.NameToInfo else None
 
 
 def _text(text: str, most: int) -> bool:

@@ -17,6 +17,7 @@ from gateway.people.curves import measured
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.groups import Groups
+from gateway.people.limits import PeopleLimits
 from gateway.people.registry import Registry
 from gateway.people.similarity import Similarity, typical_faces
 from gateway.people.sqlite import SqliteStore
@@ -42,7 +43,9 @@ def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
     """
     ours = settings.engine == "facegate"
     audit = open_audit(settings)
-    store = SqliteStore(store_path(settings), cipher(settings), seals=seals, audit=audit)
+    people = settings.people
+    limits = PeopleLimits(people.most, people.pictures_per_person, people.enrolments_per_hour)
+    store = SqliteStore(store_path(settings), cipher(settings), seals=seals, audit=audit, limits=limits)
     gallery = Gallery(Similarity(typical_faces() if ours else None))
     decision = Decision(
         settings.decision.max_false_identification,
@@ -53,8 +56,16 @@ def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
         fixed_verification=settings.decision.fixed_verification,
     )
     backups = Backups(settings.data / "backups")
-    people = settings.people
-    registry = Registry(store, gallery, decision, backups, recipe=recipe, keep=people.keep, keep_days=people.keep_days)
+    registry = Registry(
+        store,
+        gallery,
+        decision,
+        backups,
+        recipe=recipe,
+        keep=people.keep,
+        keep_days=people.keep_days,
+        limits=limits,
+    )
     return Known(store, gallery, decision, registry, backups, audit)
 
 

@@ -7,18 +7,19 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from gateway.errors import BadImage, GatewayError, UnknownPerson
+from gateway.errors import BadImage, GatewayError, UnknownPerson, going_down
 from gateway.model import Effect, FoundFace, Person, checked_name
 from gateway.people.backups import Backups
 from gateway.people.decision import Decision
-from gateway.people.doubts import Doubts, double_sentence
+from gateway.people.doubts import MAX_WARNINGS, Doubts, double_sentence
 from gateway.people.gallery import MAX_CANDIDATES, Gallery
+from gateway.people.limits import HourlyLimit, PeopleLimits
 from gateway.people.store import Described, Document, Entry, PeopleStore, Picture, Portable
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ WRITABLE_S = 10.0
 
 ENOUGH = 3
 """Pictures, with which a person is hardly ever missed (docs/benchmarks.md)."""
+
+UNLIMITED_DOORS = frozenset({"cli"})
+"""Who may write the data folder needs no limit on how often."""
 
 Keep = Literal["nothing", "chips", "pictures"]
 """What of a picture is kept beside its descriptor."""
@@ -79,6 +83,7 @@ class Registry:
         recipe: str,
         keep: Keep = "chips",
         keep_days: float | None = None,
+        limits: PeopleLimits | None = None,
     ) -> None:
         self.store = store
         self.gallery = gallery
@@ -87,6 +92,8 @@ class Registry:
         self._backups = backups
         self._keep = keep
         self._keep_days = keep_days
+        self.limits = limits or PeopleLimits()
+        self._enrolments = HourlyLimit(self.limits.enrolments_per_hour, "enrolments", "people.enrolments_per_hour")
         self.beside: AbstractContextManager[object] = nullcontext()
         """What else is locked while people change, reentrant: the groups of unknown faces change with them."""
         self.undone: Callable[[], None] = lambda: None
@@ -104,7 +111,7 @@ class Registry:
         self._revision = 0
         self._warned = False
         self._following = threading.Lock()
-        self._stopping = threading.Event()
+        self._stopping, self._interrupted = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._watch, name="people")
         self.follow()
 
@@ -125,6 +132,10 @@ class Registry:
 
     def start(self) -> None:
         self._thread.start()
+
+    def interrupt(self) -> None:
+        """End an import that is under way, undone: a stop need not wait for it."""
+        self._interrupted.set()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -166,12 +177,16 @@ class Registry:
         Gives the person, and what is not quite right. Raises BadImage for a face that is not seen well enough, before
         anything is changed, and UnknownPerson.
         """
+        if door not in UNLIMITED_DOORS:
+            self._enrolments.check()
         who = self._named(name) if name is not None else self._with_id(person or "", new)
         for number, sitting in enumerate(sittings, 1):
             self.check(sitting.face, f"picture {number}" if len(sittings) > 1 else "the picture")
         faces = [sitting.face for sitting in sittings]
         warnings, doubles = self._doubts(who, faces), self._doubles(who, faces)
         entry = self.store.enrol(who, [self.kept(each, door) for each in sittings], door)
+        if door not in UNLIMITED_DOORS:
+            self._enrolments.count()
         for double in doubles:
             known = f"this face is known as {double.name} ({double.slug}) already"
             warnings.append(double_sentence(known, entry.person, double))
@@ -246,11 +261,17 @@ class Registry:
         self.follow()
         return self.store.export(slug)
 
-    def adopt(self, people: Iterable[Portable], door: str) -> int:
-        """From an archive; how many pictures were new."""
-        added = self.store.adopt(people, door)
+    def adopt(self, people: Sequence[Portable], door: str, *, merge: bool = False) -> int:
+        """From an archive; how many pictures were new. Raises Conflict, unless they are to ``merge``, for new pictures
+        of people who are known, and Busy once the gateway is stopping: then nothing was taken from it.
+        """
+        added = self.store.adopt(people, door, merge=merge, go_on=self._check_interrupted)
         self.follow()
         return added
+
+    def _check_interrupted(self) -> None:
+        if self._interrupted.is_set():
+            raise going_down()
 
     def kept(self, sitting: Sitting, door: str, *, counter: bool = False) -> Picture:
         """What of it is kept. Raises BadImage for a face that could not be turned upright."""
@@ -303,10 +324,10 @@ class Registry:
                 doubts.append(f"this does not look like the pictures of {person.name} that are known")
         return doubts
 
-    def doubts_about(self, slug: str) -> list[str]:
-        """Sentences about one person, as of the last change."""
+    def doubts_about(self, *slugs: str) -> list[str]:
+        """Sentences about these people, as of the last change: each once, and not all of very many."""
         with self._following:
-            return self.doubts.about(slug)
+            return list(dict.fromkeys(each for slug in slugs for each in self.doubts.about(slug)))[:MAX_WARNINGS]
 
     def _doubles(self, person: str | Person, faces: Sequence[FoundFace]) -> list[Person]:
         """Other people for whom one of these faces passes."""

@@ -21,6 +21,7 @@ from gateway.names import MAX_ID, check_new_name, name_key
 from gateway.people.audit import AuditLog
 from gateway.people.cipher import Cipher
 from gateway.people.database import Database, Row, unusable
+from gateway.people.limits import PeopleLimits, not_merged_error
 from gateway.people.name_warnings import name_warnings
 from gateway.people.removal_guard import Loss
 from gateway.people.rows import Rows
@@ -28,6 +29,8 @@ from gateway.people.statements import (
     PICTURE_ID,
     append_audit,
     changed,
+    count_people,
+    digests,
     drop,
     drop_if_empty,
     entry,
@@ -66,7 +69,13 @@ class SqliteStore:
     """A PeopleStore. Safe to use from several threads and processes. Raises StartError if the file cannot be used."""
 
     def __init__(
-        self, path: Path, cipher: Cipher | None = None, *, seals: bool = True, audit: AuditLog | None = None
+        self,
+        path: Path,
+        cipher: Cipher | None = None,
+        *,
+        seals: bool = True,
+        audit: AuditLog | None = None,
+        limits: PeopleLimits | None = None,
     ) -> None:
         """``seals``: with a key that is given for the first time; else the store is refused then.
 
@@ -75,6 +84,7 @@ class SqliteStore:
         self.database = Database(path)
         self.rows = Rows(cipher or Cipher(None))
         self._audit = audit
+        self._limits = limits or PeopleLimits()
         try:
             self._shorten_ids()
             if self.rows.check(self.database, seals):
@@ -153,8 +163,9 @@ class SqliteStore:
 
     def enrol(self, who: str | Person, pictures: Iterable[Picture], door: str) -> Entry:
         with self.database.transaction() as db:
-            person = key(db, who.slug) if isinstance(who, Person) else get_or_create_person(db, who)
-            added = sum(self._add(db, person, picture, time.time()) for picture in pictures)
+            person = key(db, who.slug) if isinstance(who, Person) else self._person(db, who)
+            if added := sum(self._add(db, person, picture, time.time()) for picture in pictures):
+                self._check_pictures(db, person)
             if not db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone():
                 raise Conflict("that is the only picture that they are known by: remove them instead")
             changed(db, person)
@@ -285,9 +296,10 @@ class SqliteStore:
             if self.buried(_in_folder(folder, picture.digest)):
                 raise BadRequest("it was a counter-example for the person of this folder, who was removed")
             row = db.execute("SELECT person FROM folders WHERE name = ?", (folder,)).fetchone()
-            person = row[0] if row else get_or_create_person(db, folder)
+            person = row[0] if row else self._person(db, folder)
             db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (folder, person))
             if self._add(db, person, picture, time.time()):
+                self._check_pictures(db, person)
                 note(db, "known_faces", "add", person, 1)
             changed(db, person)
             if replaces is not None:
@@ -360,19 +372,57 @@ class SqliteStore:
             )
             yield Portable(person, [self.rows.picture(row) for row in rows], [row[7] for row in rows])
 
-    def adopt(self, people: Iterable[Portable], door: str) -> int:
-        added = 0
+    def adopt(
+        self, people: Iterable[Portable], door: str, *, merge: bool = False, go_on: Callable[[], None] = lambda: None
+    ) -> int:
+        shown = [each for each in people if not all(picture.counter for picture in each.pictures)]
         with self.database.transaction() as db:
-            for each in people:
-                if all(picture.counter for picture in each.pictures):
-                    continue
-                person = get_or_create_person(db, each.person.name)
-                dated = zip(each.pictures, each.added, strict=True)
-                new = sum(self._add(db, person, _elsewhere(picture), moment) for picture, moment in dated)
-                changed(db, person)
-                note(db, door, "import", person, new)
-                added += new
+            if not merge and (known := [person for each in shown if (person := self._person_with_less(db, each))]):
+                raise not_merged_error(known)
+            added, before = 0, count_people(db)
+            for each in shown:
+                go_on()
+                added += self._adopt(db, each, door)
+            self._check_people(db, before)
         return added
+
+    def _person_with_less(self, db: sqlite3.Connection, each: Portable) -> Person | None:
+        """The person of that name who is known, if the archive has pictures that are not known of them."""
+        row = person_named(db, each.person.name)
+        if row is None or {picture.digest for picture in each.pictures} <= digests(db, row[0]):
+            return None
+        return Person(row[1], row[2])
+
+    def _adopt(self, db: sqlite3.Connection, each: Portable, door: str) -> int:
+        """How many pictures were new. What is known stays as it is, whatever the archive says of it."""
+        person = get_or_create_person(db, each.person.name)
+        known = digests(db, person)
+        new = [
+            self._add(db, person, _elsewhere(picture), moment)
+            for picture, moment in zip(each.pictures, each.added, strict=True)
+            if picture.digest not in known
+        ]
+        if new:
+            self._check_pictures(db, person)
+            changed(db, person)
+            note(db, door, "import", person, len(new))
+        return len(new)
+
+    def _person(self, db: sqlite3.Connection, name: str) -> int:
+        """The key of the person of that name, new if nobody has it and there is room for somebody new."""
+        before = count_people(db)
+        person = get_or_create_person(db, name)
+        self._check_people(db, before)
+        return person
+
+    def _check_people(self, db: sqlite3.Connection, before: int) -> None:
+        """An older store may have too many people already: it is only not to grow."""
+        if (count := count_people(db)) > before:
+            self._limits.check_people(count)
+
+    def _check_pictures(self, db: sqlite3.Connection, person: int) -> None:
+        (name,) = db.execute("SELECT name FROM people WHERE id = ?", (person,)).fetchone()
+        self._limits.check_pictures(name, len(digests(db, person)))
 
     def unchanged_since(self, moment: float) -> list[str]:
         return [slug for (slug,) in self.database.rows("SELECT slug FROM people WHERE changed < ?", (moment,))]

@@ -67,6 +67,16 @@ def get_or_create_person(db: sqlite3.Connection, name: str) -> int:
     return int(row[0])
 
 
+def count_people(db: sqlite3.Connection) -> int:
+    (count,) = db.execute("SELECT count(*) FROM people").fetchone()
+    return int(count)
+
+
+def digests(db: sqlite3.Connection, person: int) -> set[str]:
+    """Of all their pictures, counter-examples too."""
+    return {digest for (digest,) in db.execute("SELECT digest FROM pictures WHERE person = ?", (person,))}
+
+
 def touched(db: sqlite3.Connection, person: int) -> None:
     """Something of them is not what it was; other processes see it by the revision."""
     db.execute("UPDATE people SET revision = ? WHERE id = ?", (_next(db), person))

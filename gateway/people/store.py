@@ -235,8 +235,14 @@ class PeopleStore(Protocol):
     def export(self, slug: str | None = None) -> Iterator[Portable]:
         """One person, or everybody."""
 
-    def adopt(self, people: Iterable[Portable], door: str) -> int:
-        """Adds people from an archive, those of one name to whoever has it; how many pictures were new."""
+    def adopt(
+        self, people: Iterable[Portable], door: str, *, merge: bool = False, go_on: Callable[[], None] = ...
+    ) -> int:
+        """Adds people from an archive, those of one name to whoever has it; how many pictures were new.
+
+        Raises Conflict, naming them, if it has new pictures of people who are known, unless they are to ``merge``.
+        ``go_on`` is called before each person, and ends it all by raising.
+        """
 
     def unchanged_since(self, moment: float) -> list[str]:
         """The slugs of those whose pictures are all older, in seconds since 1970."""

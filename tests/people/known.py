@@ -17,6 +17,7 @@ from gateway.people.cipher import Cipher
 from gateway.people.curves import Curve, Curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import MOST_PICTURES, Gallery, Nearest
+from gateway.people.limits import PeopleLimits
 from gateway.people.registry import Keep, Registry, Sitting
 from gateway.people.similarity import Similarity
 from gateway.people.sqlite import SqliteStore
@@ -57,12 +58,27 @@ class Home:
 
 @contextmanager
 def home(
-    data: Path, key: bytes | None = None, *, recipe: str = RECIPE, keep: Keep = "chips", keep_days: float | None = None
+    data: Path,
+    key: bytes | None = None,
+    *,
+    recipe: str = RECIPE,
+    keep: Keep = "chips",
+    keep_days: float | None = None,
+    limits: PeopleLimits | None = None,
 ) -> Iterator[Home]:
     audit = AuditLog(data / FILE)
-    with closing(SqliteStore(data / "people.sqlite", Cipher(key), audit=audit)) as store:
+    with closing(SqliteStore(data / "people.sqlite", Cipher(key), audit=audit, limits=limits)) as store:
         gallery, backups = Gallery(), Backups(data / "backups")
-        registry = Registry(store, gallery, DECISION, backups, recipe=recipe, keep=keep, keep_days=keep_days)
+        registry = Registry(
+            store,
+            gallery,
+            DECISION,
+            backups,
+            recipe=recipe,
+            keep=keep,
+            keep_days=keep_days,
+            limits=limits,
+        )
         yield Home(data, store, gallery, registry, backups)
 
 

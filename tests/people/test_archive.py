@@ -6,19 +6,21 @@ import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, Busy, Conflict, TooLarge
 from gateway.model import Person
 from gateway.people import archive
 from gateway.people.archive import read_archive, write_archive
+from gateway.people.limits import PeopleLimits
 from gateway.people.sqlite import SqliteStore
 from gateway.people.store import Described, Picture, Portable
-from tests.examples import descriptor
+from tests.examples import descriptor, near
 from tests.people.known import KEY, RECIPE, Home, digest_of, files_with, home, sitting
 
 ALICE, BOB = descriptor(1), descriptor(2)
@@ -88,14 +90,114 @@ def test_a_sealed_store_writes_what_any_other_reads(tmp_path: Path, here: Home) 
     assert files_with(tmp_path / "sealed", BOB.tobytes()) == set()
 
 
-def test_people_of_one_name_are_one(here: Home) -> None:
-    here_too = Picture(digest_of("bob2"), "rest", RECIPE, Described(BOB, None))
+def more_of_bob(here: Home, name: str = "Bob") -> Portable:
+    """What is known of Bob, and a picture that is not."""
     again = next(each for each in here.store.export() if each.person.slug == "bob").pictures[0]
-    bob = Portable(Person("another_id", "Bob"), [again, here_too], [5.0, 6.0])
-    assert here.registry.adopt([bob], "rest") == 1
+    new = Picture(digest_of("bob2"), "rest", RECIPE, Described(near(BOB, 0.9), None))
+    return Portable(Person("another_id", name), [again, new], [5.0, 6.0])
+
+
+def test_people_of_one_name_are_one_where_they_are_merged(here: Home) -> None:
+    assert here.registry.adopt([more_of_bob(here)], "rest", merge=True) == 1
     entry = here.store.entry("bob")
     assert (entry.known_by, entry.pictures[0].added) == (2, 6.0)
     assert len(here.gallery) == 2
+
+
+@pytest.mark.parametrize("name", ["Bob", "BOB", " bob"])
+def test_new_pictures_of_somebody_known_are_not_taken_unless_they_are_merged(here: Home, name: str) -> None:
+    """Regression: an archive could put descriptors under the name of anybody."""
+    dora = Portable(Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, Described(ALICE, None))], [1.0])
+    with pytest.raises(Conflict, match=r"Bob \(bob\); import it with merge: true \(facegate people import --merge\)"):
+        here.registry.adopt([dora, more_of_bob(here, name)], "rest")
+    assert (here.store.named("Dora"), here.store.entry("bob").known_by) == (None, 1)
+
+
+def test_what_is_known_stays_as_it_is_whatever_an_archive_says_of_it(here: Home) -> None:
+    before = comparable(list(here.store.export()))
+    (bob,) = (each for each in here.store.export() if each.person.slug == "bob")
+    forged = replace(bob.pictures[0], face=Described(ALICE, None), recipe="other", source="rest")
+    for merge in (False, True):
+        assert here.registry.adopt([Portable(bob.person, [forged], [9.0])], "rest", merge=merge) == 0
+    assert comparable(list(here.store.export())) == before
+
+
+def test_ones_own_archive_has_nothing_new_and_leaves_the_folder_its_pictures(here: Home) -> None:
+    """Regression: pictures from the folder counted as new, and the folder lost them."""
+    source = "known_faces/Carol/1.jpg"
+    here.store.enrol_from_folder("Carol", Picture(digest_of("c"), source, RECIPE, Described(descriptor(7), None)))
+    revision = here.store.revision()
+    assert here.registry.adopt(read_archive(exported(here)), "rest") == 0
+    assert (here.store.from_folder(), here.store.revision()) == ({source: digest_of("c")}, revision)
+
+
+def test_an_import_ends_undone_when_the_gateway_stops(here: Home) -> None:
+    here.registry.interrupt()
+    dora = Portable(Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, Described(ALICE, None))], [1.0])
+    with pytest.raises(Busy):
+        here.registry.adopt([dora], "rest")
+    assert here.store.named("Dora") is None
+
+
+def test_many_names_with_one_stem_are_imported_with_ids_that_can_be_opened(tmp_path: Path) -> None:
+    name = "a" * 50
+    people = [
+        Portable(Person("a", f"{name} {n}"), [Picture(f"{n:064}", "rest", RECIPE, Described(ALICE, None))], [1.0])
+        for n in range(300)
+    ]
+    with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
+        asked: list[str] = []
+        store.database._db.set_trace_callback(asked.append)
+        assert store.adopt(people, "rest") == 300
+        store.database._db.set_trace_callback(None)
+    assert sum("WHERE slug =" in statement for statement in asked) < 300 * 20
+    SqliteStore(tmp_path / "people.sqlite").close()
+
+
+def copies(data: bytes, people: int, pictures: int = 1) -> bytes:
+    """The archive's first person again and again, with the same files; each picture may have a digest of its own."""
+
+    def change(index: Any) -> None:
+        (first, *_) = index["people"]
+        entry = first["pictures"][0]
+        own = [{**entry, "digest": digest_of(f"{n}")} for n in range(pictures - 1)]
+        index["people"] = [{**first, "name": f"P {n}", "pictures": [entry, *own]} for n in range(people)]
+
+    return changed(data, change)
+
+
+def test_pictures_that_share_one_file_do_not_grow_without_limit(here: Home) -> None:
+    """Regression: 9 MB became 2.6 GB on the disk, since each reference was stored as a picture by itself."""
+    index = json.loads(zipfile.ZipFile(io.BytesIO(exported(here))).read(archive.INDEX))
+    index["people"] = [each for each in index["people"] if each["name"] == "Bob"]
+    files = (f"chips/{digest_of('bob1')}", bytes(100_000))
+    small = zipped((archive.INDEX, json.dumps(index).encode()), files)
+    assert len(read_archive(copies(small, 2))) == 2
+    with pytest.raises(BadRequest, match="share one file"):
+        read_archive(copies(small, 50))
+
+
+@pytest.mark.parametrize(
+    ("people", "pictures", "limit"),
+    [(4, 1, "4 people are more than the 3 that people.most allows"), (1, 6, "the 5 that people.pictures_per_person")],
+)
+def test_an_archive_may_hold_as_many_as_the_settings_allow(here: Home, people: int, pictures: int, limit: str) -> None:
+    limits = PeopleLimits(people=3, pictures_per_person=5)
+    assert len(read_archive(copies(exported(here), 3, 5), limits)) == 3
+    with pytest.raises(TooLarge, match=limit):
+        read_archive(copies(exported(here), people, pictures), limits)
+
+
+def test_an_archive_with_a_picture_twice_of_one_person_is_refused(here: Home) -> None:
+    twice = changed(exported(here), lambda index: index["people"][0]["pictures"].extend(index["people"][0]["pictures"]))
+    with pytest.raises(BadRequest, match="same picture twice"):
+        read_archive(twice)
+
+
+def test_an_index_of_brackets_is_refused_before_it_is_read() -> None:
+    """In memory it would be a hundred times as large."""
+    with pytest.raises(BadRequest, match="more parts"):
+        read_archive(zipped((archive.INDEX, b"[" + b"[]," * 100_000 + b"[]]")))
 
 
 def test_an_id_that_somebody_else_has_is_not_taken(here: Home) -> None:
