@@ -159,6 +159,7 @@ class Gateway:
             *self.known.registry.warnings,
             *self.known.backups.warnings,
             *self.known.audit.warnings,
+            *self.unknowns.warnings,
             *self.known_faces.warnings,
             *self.mqtt.warnings,
         )

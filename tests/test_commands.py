@@ -235,6 +235,26 @@ def test_a_new_store_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None
     assert "cannot be made" in done.stderr
 
 
+def test_a_folder_in_place_of_a_file_of_the_data_folder_is_one_sentence(
+    facegate: Facegate, data: Path, tmp_path: Path
+) -> None:
+    facegate("backup", str(tmp_path / "backup.sqlite"))
+    (data / "lock").unlink(missing_ok=True)
+    for name, words in (
+        ("lock", ("restore", str(tmp_path / "backup.sqlite"))),
+        ("backups/lock", ("people", "erase", "--yes", "grace")),
+        ("people.sqlite", ("people", "list")),
+    ):
+        path = data / name
+        path.unlink(missing_ok=True)
+        path.mkdir(mode=0o755)
+        done = facegate(*words, code=1)
+        assert "Is a directory" in done.output
+        assert str(path) in done.output
+        assert path.stat().st_mode & 0o777 == 0o755
+        path.rmdir()
+
+
 @pytest.mark.parametrize("command", ["people", "unknowns", "calibrate", "backup", "restore"])
 def test_every_command_helps(facegate: Facegate, command: str) -> None:
     assert "Usage" in facegate(command, "--help").output

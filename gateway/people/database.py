@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import sqlite3
 import threading
@@ -39,6 +41,9 @@ class Database:
         self.copied_to: Path | None = None
         """The backup that was made before the file was brought to a new version."""
         try:
+            # Docker makes a folder of a file that is not there; its mode must stay
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             path.touch(0o600)  # what it holds is biometric; SQLite gives its log the same mode
             path.chmod(0o600)
             keep_owner(path)  # SQLite gives its log the same owner

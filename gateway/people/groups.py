@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,9 +13,25 @@ import numpy as np
 
 from gateway.errors import UnknownPerson
 from gateway.model import Descriptor
-from gateway.people.database import Database
+from gateway.people.database import Database, Row
 from gateway.people.rows import Rows
 from gateway.people.store import Described
+
+log = logging.getLogger(__name__)
+
+
+# SQLite keeps a value of any type in a column: numbers are looked at, and text is read as bytes. Bytes that are not
+# UTF-8 in a single row would else fail the whole query.
+_GROUPS = """
+SELECT id, CASE WHEN typeof(first) = 'real' THEN first END, CASE WHEN typeof(last) = 'real' THEN last END,
+    CASE WHEN typeof(seen) = 'integer' THEN seen END, CAST(cameras AS BLOB)
+FROM unknowns WHERE id IN (SELECT unknown FROM unknown_faces WHERE recipe = ?) ORDER BY id
+"""
+_FACES = """
+SELECT unknown, CAST(descriptor AS BLOB), CAST(chips AS BLOB), CAST(crop AS BLOB),
+    CASE WHEN typeof(worth) = 'real' THEN worth END
+FROM unknown_faces WHERE recipe = ? ORDER BY worth DESC
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,32 +56,67 @@ class Group:
 
 
 class Groups:
+    """``damaged``: the ids of the groups that could not be read at the last ``load``. They stay in the file until they
+    are forgotten, or expire as the others do.
+    """
+
     def __init__(self, database: Database, rows: Rows, recipe: str) -> None:
         self._database = database
         self._rows = rows
         self._recipe = recipe
+        self.damaged: frozenset[int] = frozenset()
 
     def load(self) -> list[Group]:
-        """All of this recipe."""
-        groups = {
-            key: Group(key, first, last, seen, json.loads(cameras))
-            for key, first, last, seen, cameras in self._database.rows(
-                "SELECT * FROM unknowns WHERE id IN (SELECT unknown FROM unknown_faces WHERE recipe = ?) ORDER BY id",
-                (self._recipe,),
-            )
-        }
-        for key, descriptor, chips, crop, worth in self._database.rows(
-            "SELECT unknown, descriptor, chips, crop, worth FROM unknown_faces WHERE recipe = ? ORDER BY worth DESC",
-            (self._recipe,),
-        ):
-            images = (self._rows.opened(image, f"unknown {key}") for image in (chips, crop))
-            described = Described(self._rows.descriptor(descriptor, f"unknown {key}"), *images)
-            groups[key].faces.append((worth, described))
-        return list(groups.values())
+        """All of this recipe that can be read. Raise GatewayError if the store fails."""
+        faces: dict[object, list[Row]] = {}
+        for unknown, *face in self._database.rows(_FACES, (self._recipe,)):
+            faces.setdefault(unknown, []).append(tuple(face))
+        groups, damaged = [], set()
+        for row in self._database.rows(_GROUPS, (self._recipe,)):
+            try:
+                groups.append(self._read(row, faces.get(row[0], [])))
+            except (ValueError, TypeError, RecursionError) as error:
+                log.warning("the unknown %d is damaged (%s), and is left out", row[0], error)
+                damaged.add(int(row[0]))
+        self.damaged = frozenset(damaged)
+        return groups
+
+    def _read(self, row: Row, faces: Sequence[Row]) -> Group:
+        """Raise ValueError, TypeError or RecursionError for a damaged one."""
+        key, first, last, seen, cameras = row
+        names = json.loads(bytes(cameras))
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("its cameras are no list of names")
+        if None in (first, last, seen) or not faces or not math.isfinite(first + last):
+            raise ValueError("a number in it is none, or it has no face")
+        return Group(key, first, last, seen, names, [self._read_face(key, face) for face in faces])
+
+    def _read_face(self, key: int, face: Row) -> tuple[float, Described]:
+        descriptor, chips, crop, worth = face
+        if worth is None:
+            raise ValueError("a number in it is none")
+        place = f"unknown {key}"
+        opened = [self._rows.opened(image, place) for image in (chips, crop)]
+        return worth, Described(self._rows.descriptor(descriptor, place), *opened)
+
+    def forget_damaged(self, before: float) -> None:
+        """Delete the damaged groups that were last seen before that moment.
+
+        A group whose last moment can't be read counts as seen now: it expires all the same.
+        """
+        with self._database.transaction() as db:
+            for key in self.damaged:
+                db.execute("DELETE FROM unknowns WHERE id = ? AND last < ?", (key, before))
+                db.execute(
+                    "UPDATE unknowns SET last = ? WHERE id = ? AND typeof(last) != 'real'",
+                    (time.time(), key),
+                )
+        self.damaged &= self.ids()
 
     def forget_others(self) -> None:
-        """Of another recipe: they come again."""
+        """Of another recipe: they come again. Faces of no group would never expire."""
         with self._database.transaction() as db:
+            db.execute("DELETE FROM unknown_faces WHERE unknown NOT IN (SELECT id FROM unknowns)")
             db.execute(
                 "DELETE FROM unknowns WHERE id NOT IN (SELECT unknown FROM unknown_faces WHERE recipe = ?)",
                 (self._recipe,),
@@ -110,9 +164,11 @@ class Groups:
             for key in groups:
                 if not db.execute("DELETE FROM unknowns WHERE id = ?", (key,)).rowcount:
                     raise UnknownPerson(f"there is no unknown {key}")
+        self.damaged -= set(groups)
         self._database.scrub()
 
     def forget_all(self) -> None:
         with self._database.transaction() as db:
             db.execute("DELETE FROM unknowns")
+        self.damaged = frozenset()
         self._database.scrub()

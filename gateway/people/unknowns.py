@@ -42,6 +42,9 @@ SAME_PERSON = 4 / 6
 AGAIN_S = 60.0
 """After which somebody who comes back is counted once more."""
 
+MAX_NAMED = 10
+"""Ids in one warning."""
+
 LEAST_PIXELS = 60
 """Across a face, for it to begin a group: smaller ones cannot be told apart well enough."""
 
@@ -125,9 +128,24 @@ class Unknowns:
                 raise UnknownPerson(f"there is no unknown {key}")
             return group
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence about groups that can't be read."""
+        damaged = sorted(self._store.damaged)
+        if not damaged:
+            return ()
+        ids = ", ".join(map(str, damaged[:MAX_NAMED])) + (", ..." if len(damaged) > MAX_NAMED else "")
+        return (
+            f"{len(damaged)} groups of unknown faces are damaged and left out ({ids}): delete them with"
+            " `facegate unknowns forget ID`, or they expire as the others do",
+        )
+
     def forget(self, key: int) -> None:
         """Raises UnknownPerson."""
         with self._lock:
+            if key in self._store.damaged:
+                self._store.forget([key])
+                return
             self._store.forget([self.group(key).id])
             del self._groups[key]
 
@@ -145,8 +163,11 @@ class Unknowns:
             return enrolled
 
     def forget_like(self, slug: str) -> None:
-        """Groups that may be of that person, who is to be erased."""
+        """Groups that may be of that person, who is to be erased. Of a damaged group nobody can say whose it is."""
         with self._lock:
+            for key in self._store.damaged & self._store.ids():
+                log.warning("the damaged unknown %d is deleted: somebody was to be erased", key)
+                self.forget(key)
             if slug not in self._gallery:
                 return
             for group in list(self._groups.values()):
@@ -225,6 +246,8 @@ class Unknowns:
     def _tidy(self) -> None:
         """Writes down who was seen; forgets who was not for long, and of too many those who were longest not."""
         with self._lock, _logged():
+            if self._store.damaged:
+                self._store.forget_damaged(time.time() - self._keep_s)
             limits = self._decision.limits(len(self._gallery))
             stay = [group for group in self.list() if group.last > time.time() - self._keep_s][: self._most]
             known = {group.id for group in stay if self._known(group, limits)}

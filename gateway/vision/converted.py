@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gateway.errors import GatewayError
 from gateway.vision.models import FILES, model_file
 
 VERSION = 2
@@ -36,7 +37,7 @@ def damaged(folder: Path) -> list[str]:
     """The names of converted files that are not what they were when they were written; empty if all is well."""
     try:
         digests = dict(json.loads((folder / DIGESTS).read_text()))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return [DIGESTS]
     if digests.keys() != {f"{graph}.{kind}" for graph in GRAPHS for kind in ("bin", "xml")}:
         return [DIGESTS]
@@ -62,7 +63,7 @@ def _convert(folder: Path) -> None:
 
     begun = time.monotonic()
     new = folder.with_suffix(".new")
-    shutil.rmtree(new, ignore_errors=True)
+    _clear(new)
     new.mkdir()
     detector = read_detector(model_file("detector"))
     graphs: dict[str, Callable[[], Any]] = {
@@ -75,9 +76,17 @@ def _convert(folder: Path) -> None:
         openvino.save_model(graph(), new / f"{name}.xml", compress_to_fp16=False)
     digests = {path.name: _digest(path) for path in sorted(new.iterdir())}
     (new / DIGESTS).write_text(json.dumps(digests, indent=1))
-    shutil.rmtree(folder, ignore_errors=True)
+    _clear(folder)
     new.rename(folder)
     print(f"converted in {time.monotonic() - begun:.1f} s: {folder}", file=sys.stderr, flush=True)
+
+
+def _clear(path: Path) -> None:
+    """Remove what stands in the place of a folder: the models are made again from dlib's. Raises OSError."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
 
 
 def _is(path: Path, digest: object) -> bool:
@@ -91,5 +100,13 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def main() -> None:
+    """Convert into the folder that the command line names; exit with a sentence if that is not possible."""
+    try:
+        convert(Path(sys.argv[1]))
+    except (GatewayError, OSError) as error:
+        sys.exit(f"the models cannot be converted: {error}")
+
+
 if __name__ == "__main__":
-    convert(Path(sys.argv[1]))
+    main()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -118,3 +119,70 @@ def test_plain_groups_are_deleted_when_a_key_is_first_given(tmp_path: Path) -> N
     with closing(SqliteStore(tmp_path / "people.sqlite", Cipher(KEY))) as store:
         assert groups(store).load() == []
     assert files_with(tmp_path, b"chips of face 1", face(1).descriptor.tobytes()) == set()
+
+
+DAMAGE = [
+    pytest.param("UPDATE unknowns SET cameras = '{'", id="no JSON"),
+    pytest.param("UPDATE unknowns SET cameras = '7'", id="no list"),
+    pytest.param("UPDATE unknowns SET cameras = '[7]'", id="no names"),
+    pytest.param("UPDATE unknowns SET cameras = replace(hex(zeroblob(50000)), '0', '[')", id="deep JSON"),
+    pytest.param("UPDATE unknowns SET cameras = CAST(x'fffe00' AS TEXT)", id="no UTF-8"),
+    pytest.param("UPDATE unknowns SET first = 'x'", id="first is no number"),
+    pytest.param("UPDATE unknowns SET first = 9e999", id="first is infinite"),
+    pytest.param("UPDATE unknowns SET last = CAST(x'ff' AS TEXT)", id="last is no text"),
+    pytest.param("UPDATE unknowns SET seen = x'00'", id="seen is no number"),
+    pytest.param("UPDATE unknown_faces SET descriptor = x'00'", id="a short descriptor"),
+    pytest.param("UPDATE unknown_faces SET descriptor = zeroblob(512)", id="no unit length"),
+    pytest.param("UPDATE unknown_faces SET descriptor = 'x'", id="a text for a descriptor"),
+    pytest.param("UPDATE unknown_faces SET worth = 'x'", id="worth is no number"),
+]
+
+
+@pytest.mark.parametrize("statement", DAMAGE)
+def test_a_damaged_group_is_left_out_and_the_others_are_loaded(
+    store: SqliteStore, statement: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: it ended the gateway with a traceback, at every start."""
+    damaged = groups(store).add("door", 100.0, 0.5, face(1))
+    with store.database.transaction() as db:
+        db.execute(statement)
+    whole = groups(store).add("yard", 300.0, 0.4, Described(OTHER, b"another's"))
+    there = groups(store)
+    assert [comparable(each) for each in there.load()] == [comparable(whole)]
+    assert there.damaged == {damaged.id}
+    assert f"the unknown {damaged.id} is damaged" in caplog.text
+    assert there.ids() == {damaged.id, whole.id}
+
+
+def test_sealed_faces_that_do_not_open_are_damaged(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "people.sqlite", Cipher(KEY))) as store:
+        groups(store).add("door", 100.0, 0.5, face(1))
+        with store.database.transaction() as db:
+            db.execute("UPDATE unknown_faces SET chips = x'00'")
+        assert groups(store).load() == []
+
+
+@pytest.mark.parametrize("last", [100.0, "x"])
+def test_damaged_groups_expire_also_where_their_time_cannot_be_read(
+    tmp_path: Path, store: SqliteStore, last: object
+) -> None:
+    groups(store).add("door", 100.0, 0.5, face(1))
+    with store.database.transaction() as db:
+        db.execute("UPDATE unknowns SET cameras = '{', last = ?", (last,))
+    there = groups(store)
+    there.load()
+    there.forget_damaged(before=99.0)
+    assert len(there.damaged) == 1
+    there.forget_damaged(before=time.time() + 1)
+    store.database.scrub()
+    assert (there.damaged, there.ids()) == (frozenset(), set())
+    assert files_with(tmp_path, b"chips of face 1") == set()
+
+
+def test_faces_of_no_group_are_left_out_and_deleted(store: SqliteStore) -> None:
+    lost, kept = (groups(store).add("door", 100.0, 0.5, face(n)) for n in (1, 2))
+    store.database._db.execute("PRAGMA foreign_keys = OFF")
+    store.database._db.execute("DELETE FROM unknowns WHERE id = ?", (lost.id,))
+    assert [each.id for each in groups(store).load()] == [kept.id]
+    groups(store).forget_others()
+    assert store.database.rows("SELECT unknown FROM unknown_faces") == [(kept.id,)]

@@ -242,6 +242,40 @@ def test_groups_that_look_like_somebody_to_be_erased_are_forgotten(here: Home, s
     assert street.groups.ids() == {kept.id}
 
 
+def damage(here: Home) -> Street:
+    """What a start makes of it."""
+    with here.store.database.transaction() as db:
+        db.execute("UPDATE unknowns SET cameras = '{'")
+    return Street(here)
+
+
+def test_a_damaged_group_is_a_warning_until_it_is_forgotten(here: Home, street: Street) -> None:
+    street.passes(SOMEBODY)
+    (key,) = [group.id for group in street.unknowns.list()]
+    street = damage(here)
+    (warning,) = street.unknowns.warnings
+    assert f"left out ({key})" in warning
+    street.unknowns.forget(key)
+    assert (street.unknowns.warnings, street.groups.ids()) == ((), set())
+
+
+def test_a_damaged_group_expires_as_the_others(here: Home, street: Street) -> None:
+    street.passes(SOMEBODY, moment=NOW - 8 * DAY)
+    street = damage(here)
+    assert street.tidied() == []
+    assert (street.unknowns.warnings, street.groups.ids()) == ((), set())
+
+
+def test_an_erasure_deletes_damaged_groups_too(tmp_path: Path, here: Home, street: Street) -> None:
+    """Nobody can say whose faces they are."""
+    here.registry.enrol("Alice", [sitting("alice1", SOMEBODY)], "rest")
+    street.passes(OTHER)
+    street = damage(here)
+    here.registry.erase("alice", "rest")
+    assert street.groups.ids() == set()
+    assert files_with(tmp_path, OTHER.tobytes()) == set()
+
+
 def test_groups_can_be_forgotten_for_somebody_of_another_recipe(here: Home, street: Street) -> None:
     """Who is in the store and not in the gallery: else they could not be erased."""
     here.registry.enrol("Alice", [sitting("a", OTHER)], "rest")

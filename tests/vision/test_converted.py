@@ -107,7 +107,8 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "7", "null", '"x"', '["descriptor.bin"]', '{"a": 1}', '{"\\u0000": ""}', "\x00", "[" * 900]
+    "text",
+    ["", "{", "[]", "7", "null", '"x"', '["descriptor.bin"]', '{"a": 1}', '{"\\u0000": ""}', "\x00", "[" * 100_000],
 )
 def test_digests_that_are_none_are_noticed(folder: Path, text: str) -> None:
     (folder / DIGESTS).write_text(text)
@@ -155,6 +156,30 @@ def test_what_an_interrupted_conversion_left_does_no_harm(tmp_path: Path, models
     convert(folder)
     assert sound(folder, models)
     assert not left.exists()
+
+
+def test_files_and_links_in_the_place_of_folders_are_replaced(tmp_path: Path, models: Path) -> None:
+    """Regression: what was not a folder stayed, and no start could convert the models."""
+    folder = folder_for(tmp_path)
+    folder.parent.mkdir()
+    folder.write_text("a file")
+    folder.with_suffix(".new").symlink_to(models)
+    convert(folder)
+    assert sound(folder, models)
+    assert models.is_dir()
+
+
+@pytest.mark.parametrize("name", ["", "lock"])
+def test_what_cannot_be_replaced_is_one_sentence(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file instead of the folder of all models, a folder instead of their lock."""
+    folder = folder_for(tmp_path)
+    if name:
+        (folder.parent / name).mkdir(parents=True)
+    else:
+        folder.parent.touch()
+    monkeypatch.setattr("sys.argv", ["converted", str(folder)])
+    with pytest.raises(SystemExit, match=rf"the models cannot be converted: .*{folder.parent / name}"):
+        converted.main()
 
 
 def test_the_folder_goes_by_the_weights_and_the_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
