@@ -17,23 +17,23 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from gateway.administration import Administration
 from gateway.app import engine_options, locked, open_pool
 from gateway.clioptions import CONFIG, NEW
+from gateway.clioutput import print_table, progress, refusals_by_reason
 from gateway.clistore import find_settings, settings_of_store
 from gateway.config import Settings
 from gateway.describer import Describer
 from gateway.documents import Document
 from gateway.errors import GatewayError
 from gateway.health import Health, MqttHealth
+from gateway.logs import escape
 from gateway.metrics import Metrics
 from gateway.ownership import one_owner, user_name
 from gateway.people.backups import restore as put_back
-from gateway.people.folder_scan import PICTURE_SUFFIXES as SUFFIXES
+from gateway.people.folder_files import read_bounded, reason_of
+from gateway.people.folder_names import GivenPicture, Refusal, given_pictures
 from gateway.people.known_faces import Progress, removals
 from gateway.people.opening import cipher, known, open_audit, open_unknowns, store_path
 from gateway.people.removal_guard import confirm_removal
@@ -50,17 +50,30 @@ def desk(config: Path | None, *, describes: bool = False, new: bool = False) -> 
     """``describes``: faces, for which a worker process is started; ``new``: a store may be made where there is none.
     What goes wrong ends the command with a sentence.
     """
+    with settings_or_exit(config, new=new) as settings, operations(settings, describes=describes) as do:
+        yield do
+
+
+@contextmanager
+def settings_or_exit(config: Path | None, *, new: bool = False) -> Iterator[Settings]:
+    """As ``settings_of_store``. An error ends the command with a sentence."""
     try:
-        with settings_of_store(config, new=new) as settings, ExitStack() as stack:
-            opened = stack.enter_context(known(settings, RECIPES[settings.engine]))
-            changes = stack.enter_context(ThreadPoolExecutor(1))
-            describer = _describer(settings, stack if describes else None)
-            unknowns = open_unknowns(settings, opened, describer.part, tidies=False)
-            administration = Administration(opened.registry, unknowns, describer, changes, changes, _health)
-            yield lambda operation, **fields: administration.submit(operation, fields, "cli").result()
+        with settings_of_store(config, new=new) as settings:
+            yield settings
     except GatewayError as error:
         click.echo(f"facegate: {error}", err=True)
         sys.exit(1)
+
+
+@contextmanager
+def operations(settings: Settings, *, describes: bool) -> Iterator[Do]:
+    with ExitStack() as stack:
+        opened = stack.enter_context(known(settings, RECIPES[settings.engine]))
+        changes = stack.enter_context(ThreadPoolExecutor(1))
+        describer = _describer(settings, stack if describes else None)
+        unknowns = open_unknowns(settings, opened, describer.part, tidies=False)
+        administration = Administration(opened.registry, unknowns, describer, changes, changes, _health)
+        yield lambda operation, **fields: administration.submit(operation, fields, "cli").result()
 
 
 def _describer(settings: Settings, stack: ExitStack | None) -> Describer:
@@ -86,29 +99,45 @@ def people() -> None: ...
 
 @people.command("add")
 @CONFIG
-@click.option("--name", help="Of whom the pictures are; else each lies in a folder named after its person.")
+@click.option("--name", help="The person on all the pictures. Without it each folder in a folder that is given is one.")
+@click.option("--name-by-file", "by_file", is_flag=True, help="Pictures in no person's folder are named by their file.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @NEW
-def add(config: Path | None, name: str | None, paths: tuple[Path, ...], new: bool) -> None:
+def add(config: Path | None, name: str | None, by_file: bool, paths: tuple[Path, ...], new: bool) -> None:
     """Enrol pictures, or folders of them, with one face each."""
-    pictures = sorted({each for path in paths for each in _pictures(path)})
-    if not pictures:
+    pictures, refusals, notes = given_pictures(paths, name, by_file=by_file)
+    for note in notes:
+        click.echo(f"left out: {note}", err=True)
+    if not pictures and not refusals:
         raise click.ClickException("there are no pictures in that")
-    failed = 0
-    with desk(config, describes=True, new=new) as do:
-        for path in track(pictures, "enrolling", console=Console(stderr=True), disable=not sys.stderr.isatty()):
-            whose = name or path.resolve().parent.name.replace("_", " ")
+    given = len(pictures) + len(refusals)
+    with settings_or_exit(config, new=new) as settings:
+        if pictures:
+            with operations(settings, describes=True) as do:
+                refusals += _enrol(pictures, do, settings.limits.bytes)
+    if refusals:
+        click.echo(f"{len(refusals)} of {given} pictures were not enrolled:", err=True)
+        for line in refusals_by_reason(refusals):
+            click.echo(line, err=True)
+        sys.exit(1)
+
+
+def _enrol(pictures: list[GivenPicture], do: Do, max_bytes: int) -> list[Refusal]:
+    refusals = []
+    with progress("enrolling", len(pictures)) as (lines, steps):
+        for picture, _ in zip(pictures, steps, strict=True):
+            shown = escape(str(picture.given))
             try:
-                done = do("people/add", name=whose, images=[path.read_bytes()])
+                data, _ = read_bounded(picture.path, max_bytes)
+                done = do("people/add", name=picture.name, images=[data])
             except (GatewayError, OSError) as error:
-                failed += 1
-                click.echo(f"{path}: {error}", err=True)
+                reason = reason_of(error) if isinstance(error, OSError) else str(error)
+                refusals.append((picture.given, reason))
+                lines.print(f"{shown}: {reason}", err=True)
             else:
                 warnings = "".join(f"\n  {warning}" for warning in done["warnings"])
-                click.echo(f"{path}: {done['name']} ({done['person']}), known by {done['pictures']}{warnings}")
-    if failed:
-        click.echo(f"{failed} of {len(pictures)} pictures were not enrolled", err=True)
-        sys.exit(1)
+                lines.print(f"{shown}: {done['name']} ({done['person']}), known by {done['pictures']}{warnings}")
+    return refusals
 
 
 @people.command("list")
@@ -127,12 +156,12 @@ def list_people(config: Path | None, as_json: bool, search: str) -> None:
     if as_json:
         click.echo(json.dumps({"people": found}, ensure_ascii=False))
         return
-    table = Table("id", "name", "pictures", "not them", "since")
+    rows = []
     for each in found:
         against = sum(picture["counter"] for picture in each["pictures"])
         shown = len(each["pictures"]) - against
-        table.add_row(each["person"], each["name"], str(shown), str(against or ""), _day(each["added"]))
-    Console().print(table)
+        rows.append((each["person"], each["name"], str(shown), str(against or ""), _day(each["added"])))
+    print_table(("id", "name", "pictures", "not them", "since"), rows)
 
 
 @people.command("show")
@@ -234,12 +263,12 @@ def import_people(config: Path | None, file: Path, merge: bool, new: bool) -> No
 @click.option("--limit", default=100, show_default=True)
 def audit(config: Path | None, limit: int) -> None:
     """Who was added, changed, erased, when and by which door; people by a random number that says nothing."""
-    table = Table("when", "door", "what", "person", "pictures", "detail")
+    rows = []
     with desk(config) as do:
         for line in do("people/audit", limit=limit)["audit"]:
             moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["at"]))
-            table.add_row(moment, line["door"], line["action"], line["person"], str(line["pictures"]), line["detail"])
-    Console().print(table)
+            rows.append((moment, line["door"], line["action"], line["person"], str(line["pictures"]), line["detail"]))
+    print_table(("when", "door", "what", "person", "pictures", "detail"), rows)
 
 
 @people.command("confirm-removal")
@@ -282,11 +311,11 @@ def list_unknowns(config: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    table = Table("unknown", "seen", "first", "last", "cameras")
+    rows = []
     for each in found["unknowns"]:
         cameras = ", ".join(each["cameras"])
-        table.add_row(str(each["unknown"]), str(each["seen"]), _day(each["first"]), _day(each["last"]), cameras)
-    Console().print(table)
+        rows.append((str(each["unknown"]), str(each["seen"]), _day(each["first"]), _day(each["last"]), cameras))
+    print_table(("unknown", "seen", "first", "last", "cameras"), rows)
 
 
 @unknowns.command("name")
@@ -323,11 +352,9 @@ def calibrate(config: Path | None, as_json: bool, plot: Path | None) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    table = Table("one comparison of different people in", "scores at least")
-    for row in found["curve"]:
-        table.add_row(f"{1 / row['rate']:,.0f}", f"{row['score']:.3f}")
     if found["curve"]:
-        Console().print(table)
+        rows = [(f"{1 / row['rate']:,.0f}", f"{row['score']:.3f}") for row in found["curve"]]
+        print_table(("one comparison of different people in", "scores at least"), rows)
     click.echo("{people} people, {pictures} pictures; a face is named from a score of {threshold}".format(**found))
     if found["closest"]:
         one, other = found["closest"]["people"]
@@ -376,12 +403,6 @@ def restore(config: Path | None, file: Path) -> None:
 
 
 COMMANDS = (people, unknowns, calibrate, backup, restore)
-
-
-def _pictures(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    return [each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file()]
 
 
 def _day(moment: float) -> str:

@@ -255,6 +255,31 @@ def test_a_folder_in_place_of_a_file_of_the_data_folder_is_one_sentence(
         path.rmdir()
 
 
+@pytest.mark.parametrize("given", ["photo.jpg", "Barack_Obama", "."])
+def test_a_picture_without_a_name_is_refused_with_what_to_do(
+    facegate: Facegate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str
+) -> None:
+    """Regression: the name of the current folder, or of the one that was given, was enrolled."""
+    folder = tmp_path / "family"
+    (folder / "Barack_Obama").mkdir(parents=True)
+    (folder / "Barack_Obama/1.jpg").write_bytes(b"picture")
+    (folder / "photo.jpg").write_bytes(b"picture")
+    monkeypatch.chdir(folder if given != "." else folder / "Barack_Obama")
+    done = facegate("people", "add", given, code=1)
+    assert "1 of 1 pictures were not enrolled" in done.stderr
+    assert "--name-by-file" in done.stderr
+    assert names(facegate) == ["Ada Lovelace", "Grace"]
+
+
+def test_ids_are_not_cut_off_in_a_pipe(facegate: Facegate, data: Path) -> None:
+    name = "Wolfeschlegelsteinhausenbergerdorff " * 2
+    with closing(SqliteStore(data / "people.sqlite")) as store:
+        slug = store.enrol(name.strip(), [picture(5)], "test").person.slug
+    lines = facegate("people", "list").stdout.splitlines()
+    assert lines[0].split("\t") == ["id", "name", "pictures", "not them", "since"]
+    assert [slug, name.strip(), "1", ""] in [line.split("\t")[:4] for line in lines]
+
+
 @pytest.mark.parametrize("command", ["people", "unknowns", "calibrate", "backup", "restore"])
 def test_every_command_helps(facegate: Facegate, command: str) -> None:
     assert "Usage" in facegate(command, "--help").output

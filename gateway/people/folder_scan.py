@@ -94,10 +94,14 @@ class LinkOut(OSError):
 
 
 class FolderScanner:
-    """Scans one folder again and again. A file without a picture's suffix is opened once, until it changes."""
+    """Scans one folder again and again. A file without a picture's suffix is opened once, until it changes.
 
-    def __init__(self, folder: Path, *, max_entries: int = MAX_ENTRIES) -> None:
+    ``person``: of whom all pictures in the folder are; without it each folder in it is a person.
+    """
+
+    def __init__(self, folder: Path, *, person: str | None = None, max_entries: int = MAX_ENTRIES) -> None:
         self._folder = folder
+        self._person = person
         self._max_entries = max_entries
         self._sniffed: dict[str, tuple[FileStamp, bool]] = {}
 
@@ -105,7 +109,7 @@ class FolderScanner:
         """Return what the folder holds now. Never raises OSError."""
         walk = _Walk(self._folder, self._max_entries, self._sniffed)
         try:
-            walk.walk()
+            walk.walk(self._person)
         except (FileNotFoundError, NotADirectoryError) as error:
             condition: Condition = "unreadable" if os.path.lexists(self._folder) else "missing"
             return FolderScan(condition, {}, {}, problem=reason_of(error))
@@ -129,10 +133,10 @@ class _Walk:
         self._unread: dict[str, str] = {}
         self._skipped: dict[str, list[str]] = {}
 
-    def walk(self) -> None:
+    def walk(self, person: str | None) -> None:
         """Raises OSError if the folder itself cannot be listed."""
         for entry in self._entries(self._root):
-            self._look(entry, "", None, (self._real_root,))
+            self._look(entry, "", person, (self._real_root,))
 
     def result(self) -> FolderScan:
         complete = self._left >= 0

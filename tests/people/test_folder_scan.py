@@ -33,8 +33,8 @@ def put(path: Path, content: bytes = JPEG) -> Path:
     return path
 
 
-def scan(folder: Path, **bounds: int) -> FolderScan:
-    return FolderScanner(folder, **bounds).scan()
+def scan(folder: Path, max_entries: int = folder_scan.MAX_ENTRIES) -> FolderScan:
+    return FolderScanner(folder, max_entries=max_entries).scan()
 
 
 def people(found: FolderScan) -> set[str | None]:
