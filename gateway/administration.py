@@ -14,7 +14,7 @@ from threading import BoundedSemaphore
 from typing import Any, Protocol
 
 from gateway.describer import Describer
-from gateway.documents import Document, read_base64, read_flag, write_enrolment, write_health
+from gateway.documents import Document, read_flag, write_enrolment, write_health
 from gateway.errors import BadRequest, Busy, Conflict, Expired, Unsupported, going_down
 from gateway.health import Health
 from gateway.model import MOST_AT_ONCE, PERSON, Effect, Enrolment, checked_name
@@ -25,6 +25,7 @@ from gateway.people.registry import Registry, Sitting
 from gateway.people.statements import PICTURE_ID
 from gateway.people.store import Entry, Portable
 from gateway.people.unknowns import Unknowns
+from gateway.textual import read_base64
 
 Fields = Mapping[str, Any]
 

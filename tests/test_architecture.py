@@ -17,7 +17,7 @@ PACKAGE = ROOT / "gateway"
 
 LAYERS = [
     {"__init__", "allocator", "errors", "logs"},
-    {"names", "ownership", "yamlfile"},
+    {"names", "ownership", "textual", "yamlfile"},
     {"model"},
     {"config", "metrics"},
     {"configfile", "tlsfiles"},

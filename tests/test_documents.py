@@ -3,13 +3,11 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import tracemalloc
 from typing import Any
 
 import pytest
 
 from gateway.documents import (
-    read_base64,
     read_flag,
     read_json,
     read_landmarks,
@@ -17,7 +15,7 @@ from gateway.documents import (
     write_health,
     write_reply,
 )
-from gateway.errors import BadImage, BadRequest, Busy, GatewayError, NoFace
+from gateway.errors import BadRequest, Busy, GatewayError, NoFace
 from gateway.health import Health, MqttHealth
 from gateway.model import (
     Box,
@@ -309,52 +307,19 @@ def test_json_that_cannot_be_trusted_is_refused(data: bytes) -> None:
         read_json(data)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{}",
-        "data:image/jpeg;base64,{}",
-        "data:;base64,{}",
-        "data:image/jpeg;charset=utf-8;base64,{}",
-        " {}\r\n",
-    ],
-)
-def test_base64_is_read_bare_or_as_a_data_uri(text: str) -> None:
-    body = base64.b64encode(PIXEL).decode()
-    assert read_base64(text.format(body)) == PIXEL
-    assert read_base64(text.format(body).encode()) == PIXEL
-
-
-def test_base64_may_be_wrapped_in_lines() -> None:
-    assert read_base64(base64.encodebytes(PIXEL * 20)) == PIXEL * 20
-
-
-@pytest.mark.parametrize("text", ["hello world!", "/9j", "/9j/\0", "/9j/é", "data:image/jpeg,/9j/", "data:x", "é"])
-def test_bad_base64_is_refused(text: str) -> None:
-    with pytest.raises(BadImage):
-        read_base64(text)
-
-
-@pytest.mark.parametrize("text", [b"\xff\xfe", b"GIF89a", "/9j/é".encode()])
-def test_bytes_that_are_no_base64_are_refused(text: bytes) -> None:
-    with pytest.raises(BadImage):
-        read_base64(text)
-
-
-def test_white_space_in_base64_costs_no_multiple_of_its_memory() -> None:
-    text = "aa " * 100_000
-    tracemalloc.start()
-    try:
-        read_base64(text)
-        _now, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 6 * len(text)
-
-
 def test_json_of_many_parts_is_refused_before_it_is_read() -> None:
     with pytest.raises(BadRequest, match="parts"):
-        read_json(b'{"a": [' + b"{}," * 100 + b"{}]}")
+        read_json(b'{"a": [' + b"{}," * 1000 + b"{}]}")
+
+
+def test_json_of_a_camera_that_sends_its_own_state_is_read() -> None:
+    state = {f"sensor{n}": {"value": n, "unit": "mV"} for n in range(100)}
+    assert read_json(json.dumps({"state": state}).encode()) == {"state": state}
+
+
+@pytest.mark.parametrize("around", [b"\xef\xbb\xbf%b", b"\n%b", b" \r\n%b\r\n", b"%b\0", b"\xef\xbb\xbf\r\n%b\0\0"])
+def test_json_is_read_whatever_stands_around_it(around: bytes) -> None:
+    assert read_json(around % b'{"a": "\xc3\xa4"}') == {"a": "ä"}
 
 
 def test_what_an_error_quotes_is_cut() -> None:

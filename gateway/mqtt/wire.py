@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,17 +22,15 @@ from gateway.model import (
     Request,
     checked_name,
 )
-from gateway.mqtt.payload import read_fields, read_picture
+from gateway.mqtt.payload import read_fields
+from gateway.mqtt.pictures import take_pictures
 from gateway.mqtt.topics import Address
 
-IGNORED = frozenset({"schema", "camera"})
-"""The contract's own marks: a request may carry them, and it is the topic that says which camera it is."""
+IGNORED = frozenset({"schema", "camera", "file_format"})
+"""Marks of the contract and of REST. The topic says which camera it is, and its first bytes the format of a picture."""
 
 OPTIONS = frozenset({"annotate", "landmarks", "name", "person"})
-"""Fields beside the pictures; under MQTT 5 they may be user properties instead, where others are ignored."""
-
-
-_IMAGE = re.compile(r"image\d{0,2}")
+"""Fields beside the pictures; under MQTT 5 they may be user properties instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ def read(
     if len(payload) > limits.message_bytes:
         raise TooLarge(f"the payload has more than {limits.message_bytes} bytes")
     fields = {name: value for name, value in read_fields(payload).items() if name not in IGNORED}
-    pictures = _pictures(operation, fields)
+    pictures = take_pictures(fields)
     options = {name: value for name, value in properties.items() if name in OPTIONS} | fields
     return Request(
         operation=operation,
@@ -63,7 +60,7 @@ def read(
         origin=address.origin,
         live=address.live,
         effect=_effect(address, payload, properties, good_for) if operation is Operation.ENROLL else None,
-        **_options(options, address),
+        **_options(operation, options, address),
     )
 
 
@@ -125,31 +122,18 @@ def _operation(address: Address) -> Operation:
         raise Unsupported(f"there is no operation {address.operation}; there are {known}") from None
 
 
-def _pictures(operation: Operation, fields: dict[str, Any]) -> tuple[bytes, ...]:
-    """Takes them out of the fields."""
-    if operation is Operation.ENROLL:
-        return _all_pictures(fields)
-    names = ("image1", "image2") if operation is Operation.FACE_MATCH else ("image",)
-    return tuple(read_picture(fields.pop(name)) for name in names if name in fields)
-
-
-def _all_pictures(fields: dict[str, Any]) -> tuple[bytes, ...]:
-    """``image``, ``image1`` and so on (CBOR is flat), and those of ``images`` (JSON). Takes them out of the fields."""
-    several = fields.pop("images", [])
-    if not isinstance(several, list):
-        raise BadRequest("images is a list of pictures")
-    names = [name for name in fields if _IMAGE.fullmatch(name)]
-    return tuple(map(read_picture, [*(fields.pop(name) for name in names), *several]))
-
-
-def _options(options: Mapping[str, Any], address: Address) -> dict[str, Any]:
-    unknown = ", ".join(ascii(name)[:64] for name in sorted(options.keys() - OPTIONS)[:3])
-    if unknown:
-        raise BadRequest(f"there is no field {unknown} here")
-    name = options.get("name")
-    person = options.get("person", None if name else address.person)
+def _options(operation: Operation, options: Mapping[str, Any], address: Address) -> dict[str, Any]:
+    """Those that the operation takes. Other fields of a camera are its own affair, but not where it changes somebody:
+    a mistyped name would be lost.
+    """
+    if operation is Operation.ENROLL and (unknown := sorted(options.keys() - OPTIONS)):
+        raise BadRequest(f"unknown field: {', '.join(ascii(name)[:64] for name in unknown[:3])}")
+    name = options.get("name") if operation is Operation.ENROLL else None
+    person = options.get("person") if operation in (Operation.ENROLL, Operation.VERIFY) else None
+    if person is None and name is None:
+        person = address.person
     if person is not None and not isinstance(person, str):
-        raise BadRequest("person is given as text")
+        raise BadRequest(f"person is given as text, and not as {type(person).__name__}")
     return {
         "person": person,
         "name": None if name is None else checked_name(name),

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from flask import Request
 
-from gateway.documents import Document, read_base64
+from gateway.documents import Document
 from gateway.errors import BadImage, BadRequest
 from gateway.rest.body import BYTE_ORDER_MARK, Form, read_body
+from gateway.textual import read_base64
 
 MAX_NAMES = 5
 """Names of fields that an error message repeats, each cut to MAX_NAME_LENGTH."""

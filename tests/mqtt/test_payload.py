@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -38,18 +39,27 @@ def test_the_fields_of_cbor_come_as_they_are() -> None:
     assert read_fields(cbor2.dumps(fields)) == fields
 
 
-@pytest.mark.parametrize("size", [0, 1, 23])
+@pytest.mark.parametrize("size", [0, 1, 23, 24, 300])
 def test_a_cbor_map_of_a_few_fields(size: int) -> None:
     fields = {str(n): n for n in range(size)}
     assert read_fields(cbor2.dumps(fields)) == fields
 
 
+def test_cbor_may_have_other_fields_that_are_not_flat() -> None:
+    fields = {"image": JPEG, "battery": {"volts": 3.7, "cells": [1, 2, {"n": -1}]}, "on": True, "left": None}
+    assert read_fields(cbor2.dumps(fields)) == fields
+    assert read_fields(b"\xd9\xd9\xf7" + cbor2.dumps(fields)) == fields
+
+
 @pytest.mark.parametrize(
     "payload",
     [
-        pytest.param(cbor2.dumps({str(n): n for n in range(24)}), id="many fields"),
+        pytest.param(cbor2.dumps({str(n): n for n in range(500)}), id="many fields"),
+        pytest.param(cbor2.dumps({"a": list(range(1000))}), id="many values"),
+        pytest.param(cbor2.dumps({"a": [[[[[[[[[]]]]]]]]]}), id="deep"),
+        pytest.param(b"\xa1\x61a" * 999 + b"\x01", id="very deep"),
+        pytest.param(b"\xa1\x61a\x9b\x7f" + b"\xff" * 7, id="an array that claims 9 EB"),
         pytest.param(b"\xbf\x61a\x01\xff", id="unknown length"),
-        pytest.param(cbor2.dumps({"a": [1]}), id="not flat"),
         pytest.param(cbor2.dumps({"a": cbor2.CBORTag(35, "(a+)+b")}), id="a regular expression"),
         pytest.param(b"\xa1\x61a\xc4\x82\x01\xc2\x41\x01", id="a decimal, which may cost minutes"),
         pytest.param(b"\xa1\xc2\x41\x01\x01", id="a large number as key"),
@@ -67,8 +77,9 @@ def test_other_cbor_is_refused(payload: bytes) -> None:
         pytest.param(b"", BadImage, id="nothing"),
         pytest.param(b"hello, this is a camera", BadImage, id="text"),
         pytest.param(b"[1, 2]", BadImage, id="JSON array"),
-        pytest.param(b"GIF89a", BadImage, id="GIF"),
-        pytest.param(b"\xff\xd8", BadImage, id="two bytes of a JPEG"),
+        pytest.param(b"GIF89a", BadImage, id="six letters of a GIF"),
+        pytest.param(b"camera", BadImage, id="a word that may be base64"),
+        pytest.param(b'"', BadImage, id="JSON string cut off"),
         pytest.param(b"\0" * 100, BadImage, id="zeros"),
         pytest.param(b'{"image": ', BadRequest, id="JSON cut off"),
         pytest.param(b"\xa1\x65image\x44abc", BadRequest, id="CBOR cut off"),
@@ -87,6 +98,31 @@ def test_what_cannot_be_read_is_refused(data: bytes, error: type[BadRequest]) ->
     with pytest.raises(BadRequest) as refused:
         read_fields(data)
     assert type(refused.value) is error
+
+
+@pytest.mark.parametrize("begin", [b"GIF89a\x01\x00\xf7", b"\0\0\0\x1cftypheic\xe2", b"\xff\xd8", b"\r\n" + JPEG])
+def test_bytes_that_are_no_text_are_left_to_the_decoder(begin: bytes) -> None:
+    """It can name the formats that are not taken."""
+    assert read_fields(begin) == {"image": begin}
+
+
+def test_text_that_is_no_picture_is_named() -> None:
+    """Regression: the error did not say what came."""
+    with pytest.raises(BadImage) as refused:
+        read_fields(b"the camera's IP address is 192.168.1.7")
+    assert str(refused.value) == (
+        "expected a JPEG, PNG or WebP picture, or base64 of one, but the text begins with"
+        ' "the camera\'s IP ": base64 has no "\'"'
+    )
+
+
+@pytest.mark.parametrize("name", ["base64url.txt", "base64_unpadded.txt"])
+def test_text_of_the_shared_cases_is_a_picture(shared: Path, name: str) -> None:
+    assert read_fields((shared / "cases" / name).read_bytes())["image"].startswith(b"\xff\xd8\xff")
+
+
+def test_json_of_the_shared_cases_is_read(shared: Path) -> None:
+    assert "image" in read_fields((shared / "cases" / "json_bom.json").read_bytes())
 
 
 @pytest.mark.parametrize(
