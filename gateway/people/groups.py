@@ -33,11 +33,15 @@ SELECT unknown, CAST(descriptor AS BLOB), CAST(chips AS BLOB), CAST(crop AS BLOB
 FROM unknown_faces WHERE recipe = ? ORDER BY worth DESC
 """
 
+MAX_CAMERAS = 20
+"""Names of cameras that are kept of a group: whoever can invent names would let the list grow for ever."""
+
 
 @dataclass(slots=True, eq=False)
 class Group:
     """Faces of somebody whom nobody knows. ``first``, ``last``: seconds since 1970.
 
+    ``cameras``: the newest by which they were seen, the last one at the end.
     ``faces``: the few that are kept, the best seen first; ``recipe``: how their descriptors were made.
     """
 
@@ -47,6 +51,14 @@ class Group:
     seen: int
     cameras: list[str]
     faces: list[tuple[float, Described]] = field(default_factory=list)
+
+    @property
+    def source(self) -> str:
+        """The camera that saw them last."""
+        return self.cameras[-1] if self.cameras else ""
+
+    def mark_seen_by(self, camera: str) -> None:
+        self.cameras = [*(each for each in self.cameras if each != camera), camera][-MAX_CAMERAS:]
 
     def mean(self) -> Descriptor:
         """Of unit length."""
@@ -89,7 +101,7 @@ class Groups:
             raise ValueError("its cameras are no list of names")
         if None in (first, last, seen) or not faces or not math.isfinite(first + last):
             raise ValueError("a number in it is none, or it has no face")
-        return Group(key, first, last, seen, names, [self._read_face(key, face) for face in faces])
+        return Group(key, first, last, seen, names[-MAX_CAMERAS:], [self._read_face(key, face) for face in faces])
 
     def _read_face(self, key: int, face: Row) -> tuple[float, Described]:
         descriptor, chips, crop, worth = face

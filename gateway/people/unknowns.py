@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -208,8 +208,7 @@ class Unknowns:
             if group is not None:
                 group.seen += stranger.moment > group.last + AGAIN_S
                 group.last = stranger.moment
-                if stranger.camera not in group.cameras:
-                    group.cameras.append(stranger.camera)
+                group.mark_seen_by(stranger.camera)
                 self._unsaved.add(group.id)
         quality = stranger.face.quality
         if quality is None or quality.pixels < LEAST_PIXELS:
@@ -244,12 +243,13 @@ class Unknowns:
             self._kept_at[group.id] = stranger.moment
 
     def _tidy(self) -> None:
-        """Writes down who was seen; forgets who was not for long, and of too many those who were longest not."""
+        """Writes down who was seen; forgets who was not for long, and of too many those beyond a fair share."""
         with self._lock, _logged():
             if self._store.damaged:
                 self._store.forget_damaged(time.time() - self._keep_s)
             limits = self._decision.limits(len(self._gallery))
-            stay = [group for group in self.list() if group.last > time.time() - self._keep_s][: self._most]
+            recent = [group for group in self.list() if group.last > time.time() - self._keep_s]
+            stay = fair_share(recent, self._most)
             known = {group.id for group in stay if self._known(group, limits)}
             here = self._store.ids()  # another process may have named or forgotten some
             gone = self._groups.keys() - {group.id for group in stay if group.id in here} | known
@@ -264,6 +264,20 @@ class Unknowns:
     def _known(self, group: Group, limits: NDArray[np.float32]) -> bool:
         """Enrolled by another way meanwhile."""
         return self._decision.identify(self._gallery.nearest(group.mean(), limits)).verdict == "match"
+
+
+def fair_share(groups: Sequence[Group], most: int) -> list[Group]:
+    """Those that stay of too many: the camera with the most groups loses the one that was longest not seen.
+
+    So no camera can push out the groups of the others. ``groups``: who was seen last first.
+    """
+    by_camera: dict[str, list[Group]] = {}
+    for group in groups:
+        by_camera.setdefault(group.source, []).append(group)
+    for _ in range(len(groups) - most):
+        fullest = max(by_camera.values(), key=lambda each: (len(each), -each[-1].last))
+        fullest.pop()
+    return [group for each in by_camera.values() for group in each]
 
 
 @contextmanager

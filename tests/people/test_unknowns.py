@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import pytest
 from gateway.errors import BadImage, GatewayError, UnknownPerson
 from gateway.model import Descriptor, FoundFace, Image, Polygon, Quality
 from gateway.people import unknowns as module
-from gateway.people.groups import Groups
+from gateway.people.groups import MAX_CAMERAS, Groups
 from gateway.people.unknowns import AGAIN_S, APART_S, FACES, LEAST_PIXELS, Stranger, Unknowns
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.known import DECISION, RECIPE, Home, chips_of, files_with, home, sitting
@@ -150,6 +151,39 @@ def test_of_too_many_those_who_were_longest_not_seen_go(here: Home) -> None:
     newest = [group.id for group in street.unknowns.list()][:3]
     assert street.tidied() == newest
     assert street.groups.ids() == set(newest)
+
+
+def test_one_camera_pushes_out_no_group_of_another(here: Home) -> None:
+    """Regression: a camera, or a page, that saw many strangers pushed out the groups of all others."""
+    street = Street(here, most=6)
+    for n in range(2):
+        street.passes(descriptor(10 + n), "door", NOW - 1000 - n)
+        street.passes(descriptor(20 + n), "yard", NOW - 2000 - n)
+    quiet = {group.id for group in street.unknowns.list()}
+    for n in range(20):
+        street.passes(descriptor(100 + n), "rest", NOW + n)
+    stay = street.tidied()
+    assert quiet < set(stay)
+    assert [street.unknowns.group(key).last for key in stay[:2]] == [NOW + 19, NOW + 18]
+    assert (len(stay), street.groups.ids()) == (6, set(stay))
+
+
+def test_the_newest_cameras_of_a_group_are_kept(here: Home, street: Street) -> None:
+    """Regression: the list grew by every camera name that anybody invented."""
+    for n in range(MAX_CAMERAS + 10):
+        street.passes(SOMEBODY, f"camera{n}", NOW + n)
+    street.passes(SOMEBODY, "camera15", NOW + 100)
+    street.tidied()
+    (group,) = street.unknowns.list()
+    expected = [f"camera{n}" for n in range(10, MAX_CAMERAS + 10) if n != 15] + ["camera15"]
+    assert group.cameras == Street(here).unknowns.list()[0].cameras == expected
+
+
+def test_an_older_store_gives_the_newest_cameras_only(here: Home, street: Street) -> None:
+    street.passes(SOMEBODY)
+    with here.store.database.transaction() as db:
+        db.execute("UPDATE unknowns SET cameras = ?", (json.dumps([f"c{n}" for n in range(5000)]),))
+    assert Street(here).unknowns.list()[0].cameras == [f"c{n}" for n in range(5000 - MAX_CAMERAS, 5000)]
 
 
 def test_who_was_not_seen_for_long_is_forgotten(tmp_path: Path, here: Home) -> None:
