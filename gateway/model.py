@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.errors import BadRequest, MultipleFaces, NoFace, TooLarge
+from gateway.errors import BadImage, BadRequest, MultipleFaces, NoFace, TooLarge
 from gateway.names import MAX_ID
 from gateway.names import checked_name as checked_name
 
@@ -60,6 +60,16 @@ class PictureLimits:
 
     pixels: int = 25_000_000
     side: int = 16_384
+
+    def check(self, width: int, height: int) -> None:
+        """Raises BadImage if the picture shows nothing, TooLarge if it is larger than allowed."""
+        size = f"{width} x {height} pixels"
+        if not width or not height:
+            raise BadImage(f"the picture has {size}: it shows nothing")
+        if width * height > self.pixels:
+            raise TooLarge(f"the picture has {size}, more than {self.pixels} (limits.pixels): send it smaller")
+        if max(width, height) > self.side:
+            raise TooLarge(f"the picture has {size}: a side may have up to {self.side} (limits.side): send it smaller")
 
 
 class Operation(str, Enum):

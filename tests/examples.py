@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,48 @@ def encoded(image: PIL.Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def jpeg_segment(marker: int, body: bytes) -> bytes:
+    return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
+
+
+Scans = Sequence[tuple[Sequence[int], int, int, int, int]]
+"""Each of some components (0, 1, 2), of the coefficients from a first to a last one, and of their bits high to low."""
+
+
+def grey_jpeg(width: int, height: int, sampling: Sequence[int] = (0x11, 0x11, 0x11), scans: Scans = ()) -> bytes:
+    """A JPEG in the middle of all greys, made by hand: each block of a scan is one bit, or two with all coefficients.
+
+    ``sampling``: of each component, across in the high and down in the low four bits. It is progressive if a scan has
+    not all coefficients.
+    """
+    scans = scans or [(range(len(sampling)), 0, 63, 0, 0)]
+    progressive = any((first, last) != (0, 63) for _, first, last, *_ in scans)
+    sizes = [(each >> 4, each & 15) for each in sampling]
+    most_across, most_down = max(each[0] for each in sizes), max(each[1] for each in sizes)
+
+    def blocks(components: Sequence[int]) -> int:
+        if len(components) == 1 < len(sampling):
+            across, down = sizes[components[0]]
+            return -(-width * across // (8 * most_across)) * -(-height * down // (8 * most_down))
+        mcus = -(-width // (8 * most_across)) * -(-height // (8 * most_down))
+        return mcus * sum(sizes[each][0] * sizes[each][1] for each in components)
+
+    def scan(components: Sequence[int], first: int, last: int, high: int, low: int) -> bytes:
+        ids = b"".join(bytes((each + 1, 0)) for each in components)
+        bits = blocks(components) * (1 if progressive else 2)
+        coded = bytes(bits // 8) + bytes([0xFF >> bits % 8] if bits % 8 else [])
+        return jpeg_segment(0xDA, bytes([len(components)]) + ids + bytes((first, last, high << 4 | low))) + coded
+
+    size = struct.pack(">BHHB", 8, height, width, len(sampling))
+    frame = size + b"".join(bytes((n + 1, each, 0)) for n, each in enumerate(sampling))
+    # One code of one bit, 0: a difference of nothing, or the end of a block.
+    table = bytes((1, *15 * [0], 0))
+    head = jpeg_segment(0xDB, b"\0" + 64 * b"\1") + jpeg_segment(0xC2 if progressive else 0xC0, frame)
+    tables = jpeg_segment(0xC4, b"\0" + table) + jpeg_segment(0xC4, b"\x10" + table)
+    coded = b"".join(scan(*each) for each in scans)
+    return b"\xff\xd8" + head + tables + coded + b"\xff\xd9"
 
 
 def png(width: int, height: int, *, depth: int = 8, color_type: int = 2, rows: bytes = b"") -> bytes:

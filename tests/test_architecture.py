@@ -18,7 +18,7 @@ PACKAGE = ROOT / "gateway"
 LAYERS = [
     {"__init__", "allocator", "errors", "logs"},
     {"names", "ownership", "textual", "yamlfile"},
-    {"model"},
+    {"formats", "model"},
     {"config", "metrics"},
     {"configfile", "tlsfiles"},
     {"vision", "people"},
@@ -48,7 +48,7 @@ ONLY_IN = {
     "werkzeug": {"rest/app", "rest/forms", "rest/problems"},
     "waitress": {"rest/server"},
     "openvino": {"vision/ov"},
-    "simplejpeg": {"vision/decode"},
+    "simplejpeg": {"vision/jpeg_pixels"},
     "cv2": {"vision/align", "vision/engine", "vision/pyramid"},
     "dlib": {"vision/align"},
     "face_recognition": {"vision/stock"},

@@ -7,10 +7,9 @@ from typing import Any
 
 from gateway.documents import read_json
 from gateway.errors import BadImage, BadRequest
+from gateway.formats import is_file
 from gateway.mqtt import cbor
 from gateway.textual import read_base64, trim, unexpected
-
-_PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
 
 MIN_PICTURE_BYTES = 64
 """No picture in any format is smaller; a PNG of one pixel has 67 bytes."""
@@ -24,7 +23,7 @@ def read_fields(payload: bytes) -> Mapping[str, Any]:
     """
     if not payload:
         raise BadImage("the payload is empty")
-    if payload.startswith(_PICTURES):
+    if is_file(payload):
         return {"image": payload}
     if cbor.is_map(payload):
         return cbor.read_map(payload)
@@ -37,7 +36,7 @@ def read_fields(payload: bytes) -> Mapping[str, Any]:
 def _read_text(text: bytes) -> bytes:
     """Of a word each letter may be base64, too."""
     picture = read_base64(text)
-    if len(picture) < MIN_PICTURE_BYTES and not picture.startswith(_PICTURES):
+    if len(picture) < MIN_PICTURE_BYTES and not is_file(picture):
         raise BadImage(unexpected(text))
     return picture
 

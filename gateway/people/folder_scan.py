@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Literal
 
+from gateway.formats import is_picture
 from gateway.logs import escape_name
 from gateway.people.folder_files import SNIFFED_BYTES, FileStamp, PictureFile, open_regular, reason_of, stamp_of
 
@@ -221,21 +222,12 @@ class _Walk:
         before = self._sniffed_before.get(path)
         if before is None or before[0] != stamp:
             with open_regular(real) as file:
-                before = stamp, looks_like_picture(file.read(SNIFFED_BYTES))
+                before = stamp, is_picture(file.read(SNIFFED_BYTES))
         self.sniffed[path] = before
         return before[1]
 
     def _skip(self, path: str, reason: str) -> None:
         self._skipped.setdefault(reason, []).append(path)
-
-
-def looks_like_picture(head: bytes) -> bool:
-    """Return whether a file's first bytes are those of a kind of picture, be it one that is not supported."""
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")):
-        return True
-    if head[:4] == b"RIFF":
-        return head[8:12] == b"WEBP"
-    return head[4:8] == b"ftyp" and head[8:12] in {b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"}
 
 
 def _sentence(paths: list[str], reason: str) -> str:

@@ -9,11 +9,11 @@ from flask import Request
 
 from gateway.documents import Document, read_json
 from gateway.errors import BadRequest
+from gateway.formats import is_file
 from gateway.rest.forms import Part, looks_like_form, read_form
 
 Form = Sequence[Part]
 
-PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _URL_ENCODED = re.compile(rb"[\w.~%+\[\]-]{1,100}=.")
@@ -24,7 +24,7 @@ _BOUNDARY = re.compile(r"\bboundary\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGN
 def read_body(request: Request) -> Form | Document | bytes:
     """Return the parts of a form, the fields of JSON, or the bare picture. Raises BadRequest or TooLarge."""
     body: bytes = request.get_data(cache=False)
-    if not body or body.startswith(PICTURES):
+    if not body or is_file(body):
         return body
     if request.mimetype.startswith("multipart/") or looks_like_form(body):
         return read_form(body, boundary_of(request))

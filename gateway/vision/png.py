@@ -1,0 +1,117 @@
+"""The chunks of a PNG file, read within bounds before a decoder sees the file (PNG specification, third edition)."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.errors import BadImage, Unsupported
+from gateway.model import PictureLimits
+
+MAX_CHUNKS = 20_000
+"""Enough for 10 MB in chunks of 512 bytes; libpng makes chunks of 8 kB."""
+
+MAX_TEXT_BYTES = 1_000_000
+"""Of a compressed text that may hold the orientation: it can grow a thousandfold."""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_XMP = b"XML:com.adobe.xmp\0"
+_RAW_EXIF = b"Raw profile type exif\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Png:
+    """A PNG file. ``exif`` is TIFF, ``xmp`` XML; both may be empty, and damaged.
+
+    ``clean`` is the same picture in a file of four chunks, without its alpha where that is not among the pixels.
+    """
+
+    exif: bytes
+    xmp: bytes
+    clean: bytes
+
+
+def damaged(reason: str) -> BadImage:
+    return BadImage(f"the PNG is damaged: {reason}; send the picture again, whole")
+
+
+def read_png(data: bytes, limits: PictureLimits) -> Png:
+    """Raises BadImage, TooLarge and Unsupported. Takes time in proportion to the bytes, whatever they are."""
+    header = palette = exif = xmp = b""
+    pixels: list[memoryview] = []
+    for kind, body in _chunks(data):
+        if kind == b"IHDR" and not header:
+            header = _check_header(bytes(body), limits)
+        elif kind == b"PLTE":
+            palette = bytes(body)
+        elif kind == b"IDAT":
+            pixels.append(body)
+        elif kind == b"eXIf":
+            exif = exif or bytes(body)
+        elif kind == b"iTXt" and body[: len(_XMP)] == _XMP:
+            xmp = xmp or _international_text(bytes(body[len(_XMP) :]))
+        elif kind in (b"tEXt", b"zTXt") and body[: len(_RAW_EXIF)] == _RAW_EXIF:
+            exif = exif or _raw_profile(bytes(body[len(_RAW_EXIF) :]), compressed=kind == b"zTXt")
+    if not header or not pixels:
+        raise damaged("it ends within its header")
+    parts = [(b"IHDR", header), (b"PLTE", palette), (b"IDAT", b"".join(pixels)), (b"IEND", b"")]
+    clean = b"".join(_chunk(kind, body) for kind, body in parts if body or kind == b"IEND")
+    return Png(exif, xmp, _SIGNATURE + clean)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Each with its kind. They end with the picture, or where the file is cut off. Raises BadImage."""
+    view = memoryview(data)
+    at = len(_SIGNATURE)
+    for _ in range(MAX_CHUNKS):
+        if at + 12 > len(data):
+            return
+        kind = data[at + 4 : at + 8]
+        end = at + 8 + int.from_bytes(data[at : at + 4], "big")
+        if kind == b"IEND" or end + 4 > len(data):
+            return
+        if kind in (b"IHDR", b"PLTE", b"IDAT") and zlib.crc32(view[at + 4 : end]) != int.from_bytes(
+            view[end : end + 4], "big"
+        ):
+            raise damaged(f"the checksum of a chunk {kind.decode()} is wrong")
+        yield kind, view[at + 8 : end]
+        at = end + 4
+    raise BadImage(f"the PNG has more than {MAX_CHUNKS} chunks: save it without its metadata")
+
+
+def _check_header(body: bytes, limits: PictureLimits) -> bytes:
+    if len(body) != 13:
+        raise damaged("its size cannot be read")
+    width, height, depth = struct.unpack_from(">IIB", body)
+    if depth > 8:
+        raise Unsupported(f"the PNG has {depth} bits a channel: save it with 8 bits a channel")
+    limits.check(width, height)
+    return body
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(body, zlib.crc32(kind)).to_bytes(4, "big")
+
+
+def _international_text(body: bytes) -> bytes:
+    """What follows the keyword: whether it is compressed, the method, two more texts, and the text itself."""
+    text = body[2:].split(b"\0", 2)[-1]
+    return _inflate(text) if body[:1] == b"\1" else text
+
+
+def _raw_profile(body: bytes, *, compressed: bool) -> bytes:
+    """EXIF as ImageMagick writes it: a name, a length, and hexadecimal digits, in lines."""
+    text = _inflate(body[1:]) if compressed else body[:MAX_TEXT_BYTES]
+    try:
+        return bytes.fromhex(b"".join(text.split(b"\n")[3:]).decode("ascii"))
+    except ValueError:
+        return b""
+
+
+def _inflate(data: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(data, MAX_TEXT_BYTES)
+    except zlib.error:
+        return b""

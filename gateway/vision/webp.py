@@ -1,0 +1,67 @@
+"""The chunks of a WebP file, read within bounds before a decoder sees the file (RFC 9649)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.errors import BadImage
+from gateway.model import PictureLimits
+
+MAX_CHUNKS = 20_000
+"""An animation has a chunk for each of its pictures."""
+
+_FIRST_CHUNK = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Webp:
+    """A WebP file. ``exif`` is TIFF, ``xmp`` XML; both may be empty, and damaged."""
+
+    exif: bytes
+    xmp: bytes
+
+
+def damaged(reason: str) -> BadImage:
+    return BadImage(f"the WebP is damaged: {reason}; send the picture again, whole")
+
+
+def read_webp(data: bytes, limits: PictureLimits) -> Webp:
+    """Raises BadImage and TooLarge. Takes time in proportion to the bytes, whatever they are."""
+    sized = False
+    found = {b"EXIF": b"", b"XMP ": b""}
+    for kind, body in _chunks(data):
+        if not sized:
+            limits.check(*_size(kind, bytes(body[:10])))
+            sized = True
+        if found.get(kind) == b"":
+            found[kind] = bytes(body)
+    if not sized:
+        raise damaged("it ends within its header")
+    return Webp(found[b"EXIF"], found[b"XMP "])
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Each with its kind; the last may be cut off."""
+    view = memoryview(data)
+    at = _FIRST_CHUNK
+    for _ in range(MAX_CHUNKS):
+        if at + 8 > len(data):
+            return
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        yield data[at : at + 4], view[at + 8 : at + 8 + length]
+        # A chunk of odd length is followed by a byte that is no part of it.
+        at += 8 + length + length % 2
+    raise BadImage(f"the WebP has more than {MAX_CHUNKS} chunks: save it without its metadata")
+
+
+def _size(kind: bytes, head: bytes) -> tuple[int, int]:
+    """Width and height, from the first ten bytes of the first chunk: lossy, lossless, or either with more chunks."""
+    if len(head) == 10 and kind == b"VP8 ":
+        return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
+    if len(head) >= 5 and kind == b"VP8L":
+        bits = int.from_bytes(head[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if len(head) == 10 and kind == b"VP8X":
+        return int.from_bytes(head[4:7], "little") + 1, int.from_bytes(head[7:10], "little") + 1
+    raise damaged("its size cannot be read")
