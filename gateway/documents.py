@@ -134,6 +134,7 @@ def _body(reply: Reply) -> Document:
         case Detection():
             return {
                 "faces": _faces(reply.faces),
+                "counts": {"face": len(reply.faces), **_left_out(reply)},
                 "image": asdict(reply.image),
                 **_annotated(reply),
                 "timing_ms": _timing(reply.timing),
@@ -161,7 +162,12 @@ def _recognition(reply: Recognition) -> Document:
         "score": _score(best.score) if best else None,
         "threshold": _score(reply.threshold),
         "faces": _faces(reply.faces),
-        "counts": {"face": len(reply.faces), "match": verdicts.count("match"), "unknown": verdicts.count("unknown")},
+        "counts": {
+            "face": len(reply.faces),
+            "match": verdicts.count("match"),
+            "unknown": verdicts.count("unknown"),
+            **_left_out(reply),
+        },
         "image": asdict(reply.image),
         **_annotated(reply),
         "timing_ms": _timing(reply.timing),
@@ -173,6 +179,10 @@ def _comparison(reply: Comparison) -> Document:
     person = {"name": reply.person.name, "person": reply.person.slug} if reply.person else {}
     result = {"match": reply.match, "score": _score(reply.score), "threshold": _score(reply.threshold)}
     return {**person, **result, "faces": _faces(reply.faces), "timing_ms": _timing(reply.timing)}
+
+
+def _left_out(reply: Recognition | Detection) -> Document:
+    return {"left_out": reply.left_out} if reply.left_out else {}
 
 
 def _annotated(reply: Recognition | Detection) -> Document:

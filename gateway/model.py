@@ -227,19 +227,22 @@ class FoundFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """All that vision has to say of one picture. ``drawn``: where that was asked for, a JPEG with the faces marked."""
+    """All that vision has to say of one picture. ``drawn``: where that was asked for, a JPEG with the faces marked.
+    ``left_out``: smaller faces than those in ``faces``, which are not described since there are too many.
+    """
 
     image: Image
     faces: tuple[FoundFace, ...]
     timing: Timing
     drawn: bytes | None = None
+    left_out: int = 0
 
     def sole_face(self) -> FoundFace:
         """For whoever needs exactly one. Raises NoFace or MultipleFaces."""
         if not self.faces:
             raise NoFace("there is no face in the picture")
         if len(self.faces) > 1:
-            raise MultipleFaces(f"there are {len(self.faces)} faces in the picture, and it takes one")
+            raise MultipleFaces(f"there are {len(self.faces) + self.left_out} faces in the picture, and it takes one")
         return self.faces[0]
 
 
@@ -392,7 +395,8 @@ class Request:
 class Recognition:
     """The answer to ``face_rec``. ``dropped``: frames of this camera that newer ones replaced since the last result.
 
-    ``annotated``: where asked for, the picture as a JPEG with the faces drawn in.
+    ``annotated``: where asked for, the picture as a JPEG with the faces drawn in. ``left_out``: how many smaller faces
+    are not in ``faces``, since the picture has too many.
     """
 
     faces: tuple[Face, ...]
@@ -401,6 +405,7 @@ class Recognition:
     timing: Timing
     annotated: bytes | None = None
     dropped: int = 0
+    left_out: int = 0
 
     @property
     def best(self) -> Face | None:
@@ -432,12 +437,13 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
-    """The answer to ``detect``."""
+    """The answer to ``detect``. ``left_out`` as in Recognition."""
 
     faces: tuple[Face, ...]
     image: Image
     timing: Timing
     annotated: bytes | None = None
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,7 @@ class Service:
             threshold=self._decision.identification(people),
             timing=_timing(request, report, clock.laps),
             dropped=report.dropped,
+            left_out=seen.left_out,
         )
 
     def _judge(self, face: FoundFace, limits: NDArray[np.float32]) -> Judgement:
@@ -166,7 +167,8 @@ class Service:
         """Where are the faces?"""
         (seen,) = report.seen
         faces = tuple(map(_face, seen.faces))
-        return Detection(faces=faces, image=seen.image, timing=_timing(request, report, {}))
+        timing = _timing(request, report, {})
+        return Detection(faces=faces, image=seen.image, timing=timing, left_out=seen.left_out)
 
     def enrol(self, request: Request, report: Report) -> Enrolment:
         """Makes the one face of each picture known."""

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -184,6 +184,15 @@ def test_a_verification_names_who_was_claimed_even_if_it_is_not_them() -> None:
     assert (document["match"], document["person"], document["name"]) == (False, "alice", "Alice")
 
 
+def test_a_result_counts_the_faces_that_were_left_out() -> None:
+    reply = Recognition(faces=(KNOWN,), image=IMAGE, threshold=0.5, timing=TIMING, left_out=452)
+    counts = {"face": 1, "match": 1, "unknown": 0, "left_out": 452}
+    assert written(Operation.FACE_REC, reply)["counts"] == counts
+    found = Detection(faces=(Face(KNOWN.box),), image=IMAGE, timing=TIMING, left_out=452)
+    assert written(Operation.DETECT, found)["counts"] == {"face": 1, "left_out": 452}
+    assert written(Operation.DETECT, replace(found, left_out=0))["counts"] == {"face": 1}
+
+
 def test_a_detection_has_faces_without_verdicts() -> None:
     reply = Detection(faces=(Face(KNOWN.box, QUALITY),), image=IMAGE, timing=TIMING)
     document = written(Operation.DETECT, reply)
@@ -228,7 +237,7 @@ def test_live_and_ready_are_views_of_one_object(
     progress = Progress(3, 4, 2, ("Bob/1.jpg: no face",), True)
     warning = "the backups cannot be rewritten"
     health = Health(MqttHealth(True, True, True), 1, 2, True, True, known_faces=progress, warnings=(warning,))
-    health = dataclasses.replace(health, **changes)
+    health = replace(health, **changes)
     assert (health.ready, health.live) == (ready, live)
     assert write_health(health) == {
         "schema": 1,

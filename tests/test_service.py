@@ -224,6 +224,18 @@ def test_a_face_like_two_people_is_ambiguous() -> None:
     assert verdicts(desk.recognise()) == [("ambiguous", None)]
 
 
+@pytest.mark.parametrize("operation", [Operation.FACE_REC, Operation.DETECT])
+def test_faces_that_were_left_out_are_reported(operation: Operation) -> None:
+    reply = Desk(replace(seen(ALICES), left_out=452)).ask(operation)
+    assert isinstance(reply, Recognition | Detection)
+    assert (len(reply.faces), reply.left_out) == (1, 452)
+
+
+def test_faces_that_were_left_out_count_where_one_face_is_needed() -> None:
+    with pytest.raises(MultipleFaces, match="there are 454 faces"):
+        Desk(replace(seen(ALICES, BOBS), left_out=452)).ask(Operation.VERIFY)
+
+
 def lying() -> Seen:
     """A face that could not be turned upright, and so was not described."""
     return Seen(Image(640, 480, 5000), (FoundFace(BOX, quality=replace(QUALITY, pose=0.0)),), {})

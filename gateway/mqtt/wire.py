@@ -151,7 +151,7 @@ def _verdict(reply: Reply) -> str:
         case Enrolment():
             return f"enrolled {reply.person.slug}"
         case Detection():
-            return f"faces {len(reply.faces)}" if reply.faces else "no_face"
+            return f"faces {len(reply.faces) + reply.left_out}" if reply.faces else "no_face"
 
 
 def _recognition_verdict(reply: Recognition) -> str:

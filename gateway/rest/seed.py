@@ -49,7 +49,8 @@ def add_seed_routes(app: Flask, ask: Ask) -> None:
 
 def _recognition(reply: Recognition, features: bool, locations: bool) -> dict[str, Any]:
     """Landmarks and location are empty unless there is exactly one face. The seed project had neither ``annotated`` nor
-    ``candidates``: the people among whom an ambiguous face cannot be told.
+    ``candidates`` (the people among whom an ambiguous face cannot be told) nor ``left_out`` (the number of smaller
+    faces that are not described).
     """
     answer: dict[str, Any] = {"name": reply.person.name if reply.person else "Unknown"}
     judgement = reply.best.judgement if reply.best else None
@@ -60,6 +61,8 @@ def _recognition(reply: Recognition, features: bool, locations: bool) -> dict[st
         answer["facial_features"] = only.landmarks if only else {}
     if locations:
         answer["face_locations"] = [only.box.top, only.box.right, only.box.bottom, only.box.left] if only else []
+    if reply.left_out:
+        answer["left_out"] = reply.left_out
     if reply.annotated is not None:
         answer["annotated"] = base64.b64encode(reply.annotated).decode()
     return answer

@@ -77,12 +77,13 @@ def _read_mark(mark: dict[str, Any]) -> Mark:
 
 def _write_seen(seen: Seen) -> dict[str, Any]:
     faces = [_write_face(face) for face in seen.faces]
-    return {"image": astuple(seen.image), "timing": seen.timing, "faces": faces, "drawn": seen.drawn}
+    rest = {"timing": seen.timing, "drawn": seen.drawn, "left_out": seen.left_out}
+    return {"image": astuple(seen.image), "faces": faces, **rest}
 
 
 def _read_seen(message: dict[str, Any]) -> Seen:
     faces = tuple(_read_face(face) for face in message["faces"])
-    return Seen(Image(*message["image"]), faces, message["timing"], message["drawn"])
+    return Seen(Image(*message["image"]), faces, message["timing"], message["drawn"], message["left_out"])
 
 
 def _write_face(face: FoundFace) -> dict[str, Any]:

@@ -26,3 +26,8 @@ def test_face_rec_names_the_candidates_of_an_ambiguous_face() -> None:
 def test_face_rec_names_no_candidates_where_somebody_matches_or_nobody_passes() -> None:
     assert answer(Judgement("match", ALICE, 0.9), AMBIGUOUS) == {"name": "Alice"}
     assert answer(Judgement("unknown", None, 0.2)) == answer() == {"name": "Unknown"}
+
+
+def test_face_rec_reports_faces_that_were_left_out() -> None:
+    reply = Recognition(faces=(), image=Image(640, 480, 5000), threshold=0.4, timing={}, left_out=452)
+    assert _recognition(reply, features=False, locations=False) == {"name": "Unknown", "left_out": 452}

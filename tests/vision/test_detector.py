@@ -11,7 +11,7 @@ from gateway.model import Box, PictureLimits
 from gateway.vision.decode import Picture, decode
 from gateway.vision.detector import SAME_FACE, CnnDetector, suppress
 from gateway.vision.networks import open_detector
-from gateway.vision.pyramid import OVERLAP, plan
+from gateway.vision.pyramid import OVERLAP, Rect, plan
 from tests.support import frame
 
 OBAMA = Box(386, 96, 551, 260)
@@ -70,6 +70,42 @@ def test_from_dlib_s_overlap_two_are_one(shift: int, kept: int) -> None:
     assert (80 - shift) / (80 + shift) == pytest.approx(SAME_FACE, abs=0.008)
     found = [(1.0, (0.0, 0.0, 79.0, 79.0)), (0.9, (float(shift), 0.0, shift + 79.0, 79.0))]
     assert len(suppress(found)) == kept
+
+
+def one_by_one(found: list[tuple[float, Rect]]) -> list[tuple[float, Rect]]:
+    """The rule in so many words: a window is kept unless it overlaps with one that is kept already."""
+
+    def area(rect: Rect) -> float:
+        return (rect[2] - rect[0] + 1) * (rect[3] - rect[1] + 1)
+
+    def overlap(a: Rect, b: Rect) -> float:
+        width, height = min(a[2], b[2]) - max(a[0], b[0]) + 1, min(a[3], b[3]) - max(a[1], b[1]) + 1
+        if width <= 0 or height <= 0:
+            return 0.0
+        return width * height / (area(a) + area(b) - width * height)
+
+    kept: list[tuple[float, Rect]] = []
+    for score, rect in sorted(found, reverse=True):
+        if all(overlap(rect, other) <= SAME_FACE for _, other in kept):
+            kept.append((score, rect))
+    return kept
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 10, 300])
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_are_suppressed_exactly_as_one_by_one(count: int, seed: int) -> None:
+    """With ties of scores, equal windows, and windows that touch."""
+    random = np.random.default_rng(seed)
+    found: list[tuple[float, Rect]] = []
+    for score, x, y, side in zip(
+        random.integers(0, 40, count) / 40,
+        random.integers(0, 60, count) * 8 + random.choice([0.0, 0.3], count),
+        random.integers(0, 60, count) * 8,
+        random.choice([79.0, 94.8, 113.76], count),
+        strict=True,
+    ):
+        found.append((float(score), (float(x), float(y), float(x + side), float(y + side))))
+    assert suppress(found) == one_by_one(found)
 
 
 def test_a_window_that_was_suppressed_suppresses_none() -> None:

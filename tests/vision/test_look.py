@@ -9,10 +9,11 @@ import pytest
 
 from gateway.errors import BadImage, TooLarge
 from gateway.model import Box, FoundFace, Image, Look, PictureLimits, Search
+from gateway.vision import look as module
 from gateway.vision.align import unpack
 from gateway.vision.decode import decode
 from gateway.vision.engine import Engine, open_engine
-from gateway.vision.look import look, look_again
+from gateway.vision.look import largest, look, look_again
 from gateway.vision.options import EngineOptions
 from tests.examples import encoded
 from tests.support import frame
@@ -96,6 +97,29 @@ def test_who_needs_one_face_is_spared_the_description_of_many(either: Engine) ->
         faces = look(data, either, Look(descriptors="enrolment", sole=sole), LIMITS).faces
         assert len(faces) == 2
         assert all((face.descriptor is None) == sole for face in faces)
+
+
+def test_the_largest_boxes_are_chosen_in_the_order_in_which_they_came() -> None:
+    boxes = [Box(0, 0, side, side) for side in (3, 9, 5, 9, 1, 7)]
+    assert largest(boxes, 3) == [boxes[1], boxes[3], boxes[5]]
+    assert largest(boxes, 1) == [boxes[1]]
+    assert largest(boxes, 9) == boxes
+    assert largest([], 3) == []
+
+
+@pytest.mark.parametrize("wanted", [Look(descriptors=None), Look(sole=True)])
+def test_of_too_many_faces_the_largest_are_described_and_the_others_are_counted(
+    either: Engine, wanted: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: a picture with 484 faces took a worker longer than its time limit."""
+    monkeypatch.setattr(module, "MAX_FACES", 2)
+    portrait = decode(PORTRAIT, LIMITS)
+    smaller = np.full_like(portrait, 128)
+    smaller[:174, :192] = np.asarray(PIL.Image.fromarray(portrait).resize((192, 174)))
+    data = encoded(PIL.Image.fromarray(np.hstack([portrait, smaller, portrait])), "PNG")
+    seen = look(data, either, wanted, LIMITS)
+    assert (len(seen.faces), seen.left_out) == (2, 1)
+    assert not any(320 <= face.box.left < 640 for face in seen.faces)
 
 
 @pytest.mark.parametrize("data", [b"", b"no chips", PORTRAIT])

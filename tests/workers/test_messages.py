@@ -77,6 +77,10 @@ def test_an_unknown_task_is_refused(name: str) -> None:
         read_job({"picture": b"", "limit_s": 1, "task": name})
 
 
+def test_the_number_of_faces_left_out_arrives() -> None:
+    assert reported(Seen(Image(640, 480, 5000), (), {}, left_out=452)).left_out == 452
+
+
 def test_a_report_arrives_as_it_was() -> None:
     face = FoundFace(Box(1, 2, 30, 40), descriptor(1), LANDMARKS, Quality(29, 0.5, 0.25, 1.0, 0.75), b"chips")
     first = reported(Seen(Image(640, 480, 5000), (face, FoundFace(Box(5, 6, 7, 8))), {"decode": 1.5}))
