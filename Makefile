@@ -2,8 +2,10 @@
 .DEFAULT_GOAL := help
 PYTHON_IN_VENV := .venv/bin/python
 ARGS ?=
+# A file's tests stay in one process, in the order of tests/conftest.py.
+IN_PROCESSES := -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help setup run test check format bench faults soak clean
+.PHONY: help setup run test quick check format bench faults soak clean
 
 help: ## What can be made
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -16,8 +18,11 @@ setup: ## The environment in .venv (the other targets do this first)
 run: setup ## Broker, gateway, REST and simulated cameras on real pictures; ARGS="--for 30" ends by itself
 	@$(PYTHON_IN_VENV) -m device_sim.demo $(ARGS)
 
-test: setup ## The tests; ARGS goes to pytest
-	@$(PYTHON_IN_VENV) -m pytest $(ARGS)
+test: setup ## All tests, in two processes; ARGS goes to pytest, as ARGS="tests/people -x"
+	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) $(ARGS)
+
+quick: setup ## The tests that need no broker, no workers and no networks: under a minute
+	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) -m "not slow" $(ARGS)
 
 check: setup ## Formatting, lint and types: what CI asks for
 	@.venv/bin/ruff format --check

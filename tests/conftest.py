@@ -10,7 +10,51 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.app import Gateway, running
 from gateway.config import Settings
-from tests.support import KNOWN_FACES, SHARED, Broker, Client, broker_running, free_port, furnished, wait_for
+from tests.support import (
+    KNOWN_FACES,
+    SHARED,
+    Broker,
+    Client,
+    broker_running,
+    free_port,
+    furnished,
+    models_folder,
+    wait_for,
+)
+
+TESTS = Path(__file__).parent
+SLOW_PLACES = (
+    "benchmarks/",
+    "device_sim/",
+    "e2e/",
+    "mqtt/test_connection.py",
+    "test_cli.py",
+    "test_ownership.py",
+    "vision/",
+    "workers/test_converter.py",
+    "workers/test_pool.py",
+)
+"""Tests that start brokers, gateways or workers, or load the networks; so does every test that asks for a broker."""
+
+
+def pytest_configure() -> None:
+    # Before pytest-xdist starts its processes, which inherit the folder.
+    models_folder()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make quick` leaves out, and put it first: two processes then end at about the same time."""
+    for item in items:
+        if _is_slow(item):
+            item.add_marker("slow")
+    slow_files = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow_files)
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    place = item.path.relative_to(TESTS).as_posix()
+    return place.startswith(SLOW_PLACES) or "broker" in getattr(item, "fixturenames", ())
 
 
 def settings(data: Path, broker: Broker, **changes: object) -> Settings:

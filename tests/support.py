@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import os
 import queue
@@ -41,7 +42,12 @@ def frame(name: str) -> bytes:
     return (FRAMES / f"{name}.jpg").read_bytes()
 
 
-_PORTS = iter(random.sample(range(10_000, 32_000), 22_000))
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+"""pytest-xdist runs the tests in several processes; each takes ports of its own."""
+
+_MINE = range(10_000 + _PROCESS, 32_000, _PROCESSES)
+_PORTS = iter(random.sample(_MINE, len(_MINE)))
 
 
 def free_port() -> int:
@@ -68,12 +74,25 @@ def in_a_quiet_moment(holds: Callable[[], bool], tries: int = 5) -> bool:
     return any(holds() for _ in range(tries))
 
 
+MODELS_VARIABLE = "TESTS_MODELS_FOLDER"
+
+
+def models_folder() -> Path:
+    """Return the folder for the converted networks. The process that asks first makes it, hands it on to the
+    processes that it starts (pytest-xdist), and removes it in the end.
+    """
+    if MODELS_VARIABLE not in os.environ:
+        os.environ[MODELS_VARIABLE] = folder = tempfile.mkdtemp(prefix="facegate-tests-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(os.environ[MODELS_VARIABLE])
+
+
 @cache
 def models() -> Path:
     """dlib's networks, converted once for all the tests."""
-    data = tempfile.mkdtemp(prefix="facegate-tests-")
-    atexit.register(shutil.rmtree, data, ignore_errors=True)
-    return converted(Path(data))
+    with (models_folder() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return converted(models_folder())
 
 
 def furnished(data: Path) -> Path:

@@ -34,6 +34,8 @@ def environment(data: Path, broker: Broker, rest_port: int, *, empty: bool = Fal
         "FACEGATE_MQTT__BASE": f"cli-{rest_port}",  # a second gateway on one base leaves
         "FACEGATE_REST__PORT": str(rest_port),
         "FACEGATE_PEOPLE__FOLDER": str(KNOWN_FACES),
+        # Each worker takes a second or two of CPU time to load its networks.
+        "FACEGATE_WORKERS__PROCESSES": "1",
     }
 
 

@@ -301,6 +301,7 @@ SCORES = """
 import sys
 from pathlib import Path
 import numpy as np
+from gateway.model import PictureLimits
 from gateway.vision.decode import decode
 from gateway.vision.graphs import BLOCK
 from gateway.vision.pyramid import plan
