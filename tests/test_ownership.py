@@ -99,10 +99,16 @@ def test_a_restore_by_root_leaves_no_file_of_root(data: Path) -> None:
 
 
 @as_root
-def test_a_backup_of_another_user_is_reported_before_and_named_at_the_erasure(data: Path) -> None:
+@pytest.mark.parametrize(
+    ("owner", "mode", "command"), [(0, 0o600, "sudo chown -R nobody:"), (NOBODY, 0o400, "chmod -R u+rwX")]
+)
+def test_a_backup_that_cannot_be_rewritten_is_reported_before_and_named_at_the_erasure(
+    data: Path, owner: int, mode: int, command: str
+) -> None:
     assert facegate(data, "backup", user=NOBODY).returncode == 0
     (backup,) = (data / "backups").glob("*.sqlite")
-    os.chown(backup, 0, 0)
+    os.chown(backup, owner, owner)
+    backup.chmod(mode)
     code = """
 from pathlib import Path
 backups = gateway.people.backups.Backups(Path(sys.argv[1]))
@@ -110,13 +116,12 @@ print(*backups.warnings)
 backups.erase('ada', ())
 """
     done = run_as(NOBODY, code, data, str(data / "backups"))
-    mend = f"run `sudo chown -R nobody: {data / 'backups'}`"
-    assert (
-        done.stdout == f"nobody can be erased: {backup} cannot be rewritten by this process, which runs as the user"
-        f" nobody: {mend}\n"
+    problem = (
+        f"{backup} cannot be rewritten by this process, which runs as the user nobody:"
+        f" run `{command} {data / 'backups'}`"
     )
-    assert f"nothing was erased: {backup} cannot be rewritten" in done.stderr
-    assert mend in done.stderr
+    assert done.stdout == f"nobody can be erased: {problem}\n"
+    assert f"nothing was erased: {problem}, and erase again" in done.stderr
     with closing(SqliteStore(data / "people.sqlite")) as store:
         assert [entry.person.slug for entry in store.entries()] == ["ada", "grace"]
 

@@ -79,7 +79,7 @@ class Backups:
         if not (obstacles := self._obstacles()):
             return ()
         more = f" (and {len(obstacles) - 1} more)" if len(obstacles) > 1 else ""
-        return (f"nobody can be erased: {self._cannot_rewrite(obstacles[0])}{more}: {self._mend()}",)
+        return (f"nobody can be erased: {self._cannot_rewrite(obstacles[0])}{more}: {self._mend(obstacles[0])}",)
 
     def _obstacles(self) -> list[Path]:
         """The folder, or the files in it, that this process can't rewrite. Without backups there are none."""
@@ -93,10 +93,14 @@ class Backups:
     def _cannot_rewrite(self, path: Path) -> str:
         return f"{path} cannot be rewritten by this process, which runs as the user {user_name(os.geteuid())}"
 
-    def _mend(self) -> str:
-        """What makes an obstacle go away: of a file in the folder's place no change of owner does."""
+    def _mend(self, obstacle: Path) -> str:
+        """What makes an obstacle go away."""
         if self._folder.exists() and not self._folder.is_dir():
             return f"move {self._folder} away, where a folder should be"
+        if os.statvfs(self._folder).f_flag & os.ST_RDONLY:
+            return "its disk is mounted read-only"
+        if obstacle.stat().st_uid == os.geteuid():
+            return f"run `chmod -R u+rwX {self._folder}`"
         return f"run `{give_back(self._folder, self._folder.parent)}`"
 
     @contextmanager
@@ -122,7 +126,8 @@ class Backups:
             lock = (self._folder / LOCK).open("w")
             keep_owner(self._folder / LOCK)
         except OSError as error:
-            raise GatewayError(f"the backups in {self._folder} cannot be used ({error}): {self._mend()}") from None
+            mend = next((self._mend(path) for path in self._obstacles()), "look at the folder and its disk")
+            raise GatewayError(f"the backups in {self._folder} cannot be used ({error}): {mend}") from None
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -134,8 +139,9 @@ class Backups:
         is full: then it is to be tried again.
         """
         if obstacles := self._obstacles():
+            first = obstacles[0]
             raise GatewayError(
-                f"nothing was erased: {obstacles[0]} cannot be rewritten: {self._mend()}, and erase again"
+                f"nothing was erased: {self._cannot_rewrite(first)}: {self._mend(first)}, and erase again"
             )
         try:
             return self._erase_from_all(slug, pictures)

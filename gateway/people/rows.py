@@ -51,6 +51,8 @@ class Rows:
 
         A flipped bit may make it so long that everybody resembles it, and SQLite itself sees no harm.
         """
+        if not all(isinstance(blob, bytes) for blob in blobs):
+            raise ValueError("a known picture in it is damaged")
         if self._cipher.sealing:
             blobs = [
                 self._cipher.open(blob, f"descriptor of {each}") for blob, each in zip(blobs, digests, strict=True)
@@ -98,7 +100,7 @@ class Rows:
             )
         database.row("SELECT person, digest, source, recipe, descriptor, chips, original, counter FROM pictures")
         for (slug,) in database.rows("SELECT slug FROM people NOT INDEXED"):
-            if not PERSON.fullmatch(slug):
+            if not isinstance(slug, str) or not PERSON.fullmatch(slug):
                 raise ValueError("a person in it is damaged")
         return seal is None and self._cipher.sealing
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,8 +90,9 @@ class SqliteStore:
             self._shorten_ids()
             if self.rows.check(self.database, seals):
                 log.warning("%s is sealed from now on; backups that were made before are not: delete them", path)
-            ((self._secret,),) = self.database.rows("SELECT value FROM meta WHERE key = 'secret'")
-        except (ValueError, GatewayError) as error:
+            self._secret = bytes(self._meta("secret", bytes))
+            self.revision()
+        except (ValueError, TypeError, GatewayError) as error:
             self.database.close()
             raise unusable(path, error) from None
         if self.database.copied_to is not None:
@@ -107,7 +109,7 @@ class SqliteStore:
             if done is not None and done[0] != digest:
                 raise Conflict(f"something else was asked for as {effect.key}: every request needs an id of its own")
             if done is not None:
-                return None if done[1] is None else dict(json.loads(done[1]))
+                return _read_reply(effect, done[1])
             document = _in_time(effect, change)
             person, reply = document.get("person"), json.dumps(document, ensure_ascii=False)
             here = person and db.execute("SELECT 1 FROM people WHERE slug = ?", (person,)).fetchone()
@@ -127,8 +129,14 @@ class SqliteStore:
         return self.database.writable()
 
     def revision(self) -> int:
-        ((revision,),) = self.database.rows("SELECT value FROM meta WHERE key = 'revision'")
-        return int(revision)
+        return int(self._meta("revision", int))
+
+    def _meta(self, key: str, kind: type) -> Any:
+        """Raise ValueError, with a message for a person, if it is not there or of another kind."""
+        row = self.database.row("SELECT value FROM meta WHERE key = ?", (key,))
+        if row is None or not isinstance(row[0], kind):
+            raise ValueError(f"it is damaged: its {key} is missing or not what it was")
+        return row[0]
 
     def changes(self, since: int, recipe: str, most: int = 50_000) -> Changes:
         with self.database.reading() as db:
@@ -540,6 +548,15 @@ class SqliteStore:
 def _in_folder(folder: str, digest: str) -> str:
     """What is buried where a picture must not come back from one folder alone."""
     return f"{folder}/{digest}"
+
+
+def _read_reply(effect: Effect, reply: str | None) -> Document | None:
+    """Of somebody who is gone, and of a damaged reply, it is only known that the request was done."""
+    try:
+        return None if reply is None else dict(json.loads(reply))
+    except (ValueError, TypeError, RecursionError):
+        log.warning("the stored reply to %s is damaged: the request was done, and is not done again", effect.key)
+        return None
 
 
 def _in_time(effect: Effect, change: Callable[[], Document]) -> Document:

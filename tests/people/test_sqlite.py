@@ -656,6 +656,36 @@ def test_another_program_s_database_is_refused(path: Path, version: int) -> None
     refused(path)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM meta WHERE key = 'revision'",
+        "DELETE FROM meta WHERE key = 'secret'",
+        "UPDATE meta SET value = 'x' WHERE key = 'revision'",
+        "UPDATE meta SET value = 9e999 WHERE key = 'revision'",
+        "UPDATE meta SET value = 7 WHERE key = 'secret'",
+        "UPDATE people SET slug = x'ff00' WHERE id = 7",
+        "UPDATE people SET slug = '' WHERE id = 7",
+    ],
+)
+def test_a_damaged_value_is_refused_in_one_sentence(path: Path, intact: bytes, statement: str) -> None:
+    """Regression: it was a traceback, and exit code 1."""
+    path.write_bytes(intact)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(statement)
+    refused(path)
+
+
+@pytest.mark.parametrize("value", [7, "x", b"x"])
+def test_a_damaged_descriptor_is_refused_in_one_sentence(path: Path, value: object) -> None:
+    with opened(path) as store:
+        enrol(store, "Alice")
+        with store.database.transaction() as db:
+            db.execute("UPDATE pictures SET descriptor = ?", (value,))
+        with pytest.raises(StartError, match="a known picture in it is damaged"):
+            store.changes(0, RECIPE)
+
+
 @pytest.mark.parametrize("version", [schema.VERSION + 1, 99])
 def test_a_newer_schema_is_refused(path: Path, intact: bytes, version: int) -> None:
     with closing(sqlite3.connect(path)) as database:
