@@ -233,8 +233,9 @@ class SqliteStore:
             ).fetchone()
             if row is None:
                 raise UnknownPerson(f"{slug} has no picture {picture}")
-            # A counter-example shows somebody else, whose picture it stays.
-            if not row[1]:
+            if row[1]:
+                self._bury_in_folders(db, person, [row[0]])
+            else:
                 self._bury(db, [row[0]], erased=False)
             db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, row[0]))
             note(db, door, "remove_picture", person, 1)
@@ -247,12 +248,9 @@ class SqliteStore:
             person = key(db, slug)
             (name,) = db.execute("SELECT name FROM people WHERE id = ?", (person,)).fetchone()
             digests = db.execute("SELECT digest, counter FROM pictures WHERE person = ?", (person,)).fetchall()
-            # Counter-examples show other people, who may enrol these pictures as their own. Only this person's folders
-            # must not bring them back, with the person.
             others = {digest for digest, counter in digests if counter}
             self._bury(db, {digest for digest, _ in digests}.union(also) - others, erased=erase)
-            folders = db.execute("SELECT name FROM folders WHERE person = ?", (person,)).fetchall()
-            self._bury(db, {_in_folder(name, each) for (name,) in folders for each in others}, erased=False)
+            self._bury_in_folders(db, person, others)
             if erase:
                 self._forget_counters(db, person)
             pictures = db.execute("DELETE FROM pictures WHERE person = ?", (person,)).rowcount
@@ -302,7 +300,7 @@ class SqliteStore:
             if self.buried(picture.digest):
                 raise Conflict("it was removed meanwhile")
             if self.buried(_in_folder(folder, picture.digest)):
-                raise BadRequest("it was a counter-example for the person of this folder, who was removed")
+                raise BadRequest("it was a counter-example for the person of this folder")
             row = db.execute("SELECT person FROM folders WHERE name = ?", (folder,)).fetchone()
             person = row[0] if row else self._person(db, folder)
             db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (folder, person))
@@ -539,6 +537,13 @@ class SqliteStore:
                 "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO UPDATE SET erased = max(erased, excluded.erased)",
                 (self._keyed(digest), erased),
             )
+
+    def _bury_in_folders(self, db: sqlite3.Connection, person: int, counters: Iterable[str]) -> None:
+        """Counter-examples show other people, who may enrol them as their own: only the folders of the person against
+        whom they were kept must not bring them back.
+        """
+        folders = db.execute("SELECT name FROM folders WHERE person = ?", (person,)).fetchall()
+        self._bury(db, {_in_folder(name, each) for (name,) in folders for each in counters}, erased=False)
 
     def _keyed(self, digest: str) -> bytes:
         """Tells nothing of the picture to whoever has not got the store."""

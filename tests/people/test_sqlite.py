@@ -526,6 +526,18 @@ def test_a_counter_example_stays_free_for_the_person_whom_it_shows(store: Sqlite
     assert store.entry("bob").known_by == 2
 
 
+def test_a_counter_example_that_is_removed_is_not_imported_as_a_picture_of_that_person(store: SqliteStore) -> None:
+    """It lies in their folder still, and shows somebody who was erased, say."""
+    for n in "12":
+        store.enrol_from_folder("Alice", picture(n * 16, source=f"known_faces/Alice/{n}.jpg"))
+    enrol(store, "Alice", picture("2" * 16, counter=True))
+    store.remove_picture("alice", "2" * 16, "rest")
+    with pytest.raises(BadRequest, match="counter-example"):
+        store.enrol_from_folder("Alice", picture("2" * 16, source="known_faces/Alice/2.jpg"))
+    store.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
+    assert [entry.known_by for entry in store.entries()] == [1, 1]
+
+
 def test_a_counter_example_does_not_bring_a_removed_person_back_from_their_folder(store: SqliteStore) -> None:
     for n in (1, 2):
         store.enrol_from_folder("Alice", picture(f"d{n}", source=f"known_faces/Alice/{n}.jpg"))
