@@ -323,6 +323,9 @@ class KnownFaces:
             raise BadRequest("it was removed: enrol it by another way if it is to come back")
         name = name_of_folder(file.person)
         replaces = before if before != digest else None
+        if replaces is None:
+            # before the picture is described, which costs much more
+            self._store.check_room(name, digest)
         self._store.enrol_from_folder(name, self._picture(file, digest, source), replaces=replaces)
 
     def _picture(self, file: PictureFile, digest: str, source: str) -> Picture:

@@ -305,7 +305,6 @@ class SqliteStore:
             person = row[0] if row else self._person(db, folder)
             db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (folder, person))
             if self._add(db, person, picture, time.time()):
-                self._check_pictures(db, person)
                 note(db, "known_faces", "add", person, 1)
             changed(db, person)
             if replaces is not None:
@@ -314,8 +313,18 @@ class SqliteStore:
                     "SELECT person, digest FROM pictures WHERE digest = ? AND source = ?", (replaces, picture.source)
                 )
                 _forget_each(db, rows.fetchall())
+            self._check_pictures(db, person)
         if replaces is not None:
             self.database.scrub()
+
+    def check_room(self, folder: str, digest: str) -> None:
+        with self.database.reading() as db:
+            row = db.execute("SELECT person FROM folders WHERE name = ?", (folder,)).fetchone()
+            row = row or person_named(db, folder)
+            if row is None:
+                self._limits.check_people(count_people(db) + 1)
+            elif digest not in (known := digests(db, row[0])):
+                self._limits.check_pictures(folder, len(known) + 1)
 
     def stamps(self) -> dict[str, tuple[str, str]]:
         rows = self.database.rows(

@@ -208,6 +208,9 @@ class PeopleStore(Protocol):
         is ``replaces``. Raises Conflict if it was removed meanwhile.
         """
 
+    def check_room(self, folder: str, digest: str) -> None:
+        """Raise TooLarge if one more picture of the person of that folder would be too many, or one more person."""
+
     def stamps(self) -> dict[str, tuple[str, str]]:
         """Return by source the digest of each picture from the folder, and the stamp of its file when it was read."""
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -298,6 +299,23 @@ def test_the_command_line_changes_a_gateway_that_runs(house: House) -> None:
     assert "1 people" in facegate("backup")
     facegate("people", "erase", "--yes", "ada_lovelace")
     wait_for(lambda: house.who("obama_2") is None)
+
+
+def test_an_empty_folder_warns_and_removes_nobody_until_it_is_confirmed(house: House) -> None:
+    """Regression: people were deleted within seconds, while /readyz said ready and nothing else."""
+    picture = house.folder / "Barack_Obama" / "1.jpg"
+    picture.parent.mkdir()
+    picture.write_bytes(frame("obama_2"))
+    wait_for(lambda: house.people() == ["barack_obama"])
+    shutil.rmtree(picture.parent)
+    wait_for(lambda: requests.get(f"{house.url}/readyz", timeout=30).json()["warnings"])
+    assert house.people() == ["barack_obama"]
+    environment = {**os.environ, "FACEGATE_DATA": str(house.data), "FACEGATE_PEOPLE__FOLDER": str(house.folder)}
+    command = [sys.executable, "-m", "gateway", "people", "confirm-removal"]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert "Barack Obama (barack_obama)" in done.stdout
+    wait_for(lambda: house.people() == [])
+    wait_for(lambda: not requests.get(f"{house.url}/readyz", timeout=30).json()["warnings"])
 
 
 ENROL_FOR_EVER = """

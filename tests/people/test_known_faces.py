@@ -20,6 +20,7 @@ from gateway.people.backups import Backups
 from gateway.people.folder_files import FileStamp, read_bounded
 from gateway.people.gallery import Gallery
 from gateway.people.known_faces import KnownFaces, Progress, removals
+from gateway.people.limits import PeopleLimits
 from gateway.people.registry import Registry
 from gateway.people.removal_guard import confirm_removal
 from gateway.people.sqlite import SqliteStore
@@ -782,3 +783,16 @@ def test_deeper_pictures_and_other_suffixes_are_the_person_s(house: House) -> No
     house.put("Alice/2024/May/3.jfif", "alice3")
     house.imported()
     assert house.pictures == 4
+
+
+def test_a_picture_that_there_is_no_room_for_is_not_described(tmp_path: Path, house: House) -> None:
+    eyes = Eyes()
+    with closing(SqliteStore(tmp_path / "small.sqlite", limits=PeopleLimits(people=1, pictures_per_person=1))) as store:
+        house.store = store
+        first, second = house.imported(eyes).skipped
+        assert first.startswith("known_faces/Alice/2.png: Alice would have 2 pictures")
+        assert second.startswith("known_faces/Bob_the_Builder/1.jpg: 2 people are more than the 1")
+        assert eyes.saw == ["alice1"]
+        house.put("Alice/1.jpg", "alice in another light")
+        house.imported()
+        assert house.similarity("alice", descriptor_of(b"alice in another light")) > 0.99
