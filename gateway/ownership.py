@@ -52,7 +52,7 @@ def hand_over(data: Path) -> None:
         return
     owner = data.stat()
     try:
-        for _, folders, files, folder in os.fwalk(data):
+        for _, folders, files, folder in os.fwalk(data.resolve()):
             for name in (*folders, *files):
                 _give(name, owner, folder)
     except OSError as error:

@@ -163,6 +163,15 @@ def test_links_and_files_with_several_names_are_not_given_away(data: Path, tmp_p
 
 
 @as_root
+def test_a_data_folder_behind_a_link_is_handed_over(data: Path) -> None:
+    (data / "of root").touch()
+    link = data.parent / "link"
+    link.symlink_to(data)
+    hand_over(link)
+    assert owners(data) == {NOBODY}
+
+
+@as_root
 def test_a_new_file_gets_the_owner_of_its_folder(data: Path) -> None:
     path = data / "new"
     path.touch()

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import GatewayError
@@ -62,20 +62,23 @@ class AuditLog:
         self._lock = threading.Lock()
         self._problem = ""
         with self._lock:
-            if path.is_file():
+            if path.exists():
                 self._check()
 
     def collect(self, store: Database) -> None:
-        """Move the lines that wait in the people store into the audit. Raise GatewayError if the store fails.
+        """Move the lines that wait in the people store into the audit. Raise GatewayError if the store can't be read.
 
-        Within a transaction nothing is moved: its lines may still be undone.
+        Within a transaction nothing is moved: its lines may still be undone. The changes are done whatever happens
+        here, so that a full disk must not make them look failed.
         """
         oldest = "SELECT uid, at, door, action, person, pictures, detail FROM outbox ORDER BY rowid LIMIT ?"
         while not store.changing and (waiting := store.rows(oldest, (LINES_AT_ONCE,))):
-            if not self._append(waiting):
+            if not self._append(waiting) or not _delete(store, waiting):
                 return
-            with store.transaction() as db:
-                db.executemany("DELETE FROM outbox WHERE uid = ?", [(uid,) for uid, *_ in waiting])
+        if self._problem:
+            # another process may have moved the lines since, so that no insert tells that the problem is gone
+            with self._lock:
+                self._check()
 
     def lines(self, limit: int) -> list[AuditLine]:
         """Return the newest lines, the newest first. Raise GatewayError if the audit can't be read."""
@@ -143,18 +146,28 @@ class AuditLog:
             yield db
 
     def _check(self) -> None:
-        before = self._path.stat().st_ino
+        """Look for damage and other problems; a file that is not there is made."""
+        before = self._inode()
         try:
             with self._opened() as db:
                 (damage,) = db.execute("PRAGMA quick_check(1)").fetchone()
                 if damage != "ok":
                     raise sqlite3.DatabaseError(damage)
+            self._problem = ""
         except (sqlite3.Error, OSError) as error:
             # another process may have been first: its new file is not damaged
-            if _is_damage(error) and self._path.stat().st_ino == before:
-                self._set_aside(error)
-            else:
+            if not _is_damage(error) or self._inode() != before:
                 self._report(error)
+                return
+            try:
+                self._set_aside(error)
+            except OSError as failed:
+                self._report(failed)
+
+    def _inode(self) -> int | None:
+        with suppress(OSError):
+            return self._path.stat().st_ino
+        return None
 
     def _set_aside(self, error: Exception) -> None:
         """Keep the damaged file under another name. Raise OSError."""
@@ -170,6 +183,17 @@ class AuditLog:
         if problem != self._problem:
             log.error("%s", problem)
         self._problem = problem
+
+
+def _delete(store: Database, moved: Sequence[Row]) -> bool:
+    """Return whether the lines are out of the outbox. If they stay, the next move finds them in the audit."""
+    try:
+        with store.transaction() as db:
+            db.executemany("DELETE FROM outbox WHERE uid = ?", [(uid,) for uid, *_ in moved])
+    except GatewayError as error:
+        log.warning("lines of the audit stay in the outbox for now: %s", error)
+        return False
+    return True
 
 
 def _is_damage(error: Exception) -> bool:

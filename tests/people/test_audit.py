@@ -91,6 +91,17 @@ def test_a_crash_within_the_move_doubles_no_line(tmp_path: Path) -> None:
         assert (in_file(tmp_path), waiting(here)) == (["add", "add"], 0)
 
 
+def test_a_change_is_done_where_the_outbox_cannot_be_emptied(here: Home) -> None:
+    """As on a disk that became full: the lines are in the audit, and come out of the outbox at the next move."""
+    db = here.store.database._db
+    db.execute("CREATE TEMP TRIGGER full BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
+    assert here.registry.rename("alice", "Bob", "rest").person.name == "Bob"
+    assert (in_file(here.data), waiting(here)) == (["add", "rename"], 1)
+    db.execute("DROP TRIGGER full")
+    here.registry.follow()
+    assert (in_file(here.data), waiting(here)) == (["add", "rename"], 0)
+
+
 def test_many_lines_are_moved_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.people.audit.LINES_AT_ONCE", 2)
     with opened(tmp_path / "people.sqlite") as store:
@@ -227,7 +238,7 @@ def test_lines_wait_while_the_audit_cannot_be_used(tmp_path: Path, caplog: pytes
         enrol(store, "Bob", picture("d2"))
         store.move_audit()
         store.move_audit()
-        assert caplog.text.count("cannot be written") == 1
+        assert caplog.text.count("audit.sqlite cannot be written") == 1
         (warning,) = audit.warnings
         assert str(tmp_path / FILE) in warning
         with pytest.raises(GatewayError, match=r"the audit .*audit\.sqlite cannot be read"):
@@ -235,6 +246,23 @@ def test_lines_wait_while_the_audit_cannot_be_used(tmp_path: Path, caplog: pytes
         (tmp_path / FILE).rmdir()
         assert [line.action for line in store.audit(9)] == ["add", "add"]
         assert audit.warnings == ()
+
+
+def test_a_problem_is_a_warning_as_long_as_it_lasts(tmp_path: Path) -> None:
+    """Also where no line waits, and where another process moved the lines."""
+    (tmp_path / FILE).mkdir()
+    audit = AuditLog(tmp_path / FILE)
+    with closing(SqliteStore(tmp_path / "people.sqlite", audit=audit)) as store:
+        store.move_audit()
+        assert len(audit.warnings) == 1
+        enrol(store, "Alice")
+        store.move_audit()
+        assert len(audit.warnings) == 1
+        (tmp_path / FILE).rmdir()
+        with home(tmp_path):
+            assert in_file(tmp_path) == ["add"]
+        store.move_audit()
+        assert not audit.warnings
 
 
 def test_an_audit_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
