@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 from gateway.errors import BadImage
 from gateway.formats import JPEG, PNG, WEBP, find_picture
 from gateway.model import PictureLimits
-from gateway.vision.jpeg import read_jpeg
+from gateway.vision.jpeg import END, read_jpeg
 from gateway.vision.jpeg_pixels import jpeg_pixels
+from gateway.vision.jpeg_scans import damaged
 from gateway.vision.orientation import read_orientation
 from gateway.vision.png import read_png
 from gateway.vision.webp import read_webp
 
 Picture = NDArray[np.uint8]
 """Shape (height, width, 3), uint8, in the order red, green, blue; upright."""
+
+PROBE = bytes(range(1, 65))
+"""Bytes that make pixels where pixels are missing."""
 
 
 def decode(data: bytes, limits: PictureLimits) -> Picture:
@@ -40,10 +44,19 @@ def _decode_jpeg(data: bytes, limits: PictureLimits) -> Picture:
     cmyk = jpeg.frame.colours == 4
     pixels = jpeg_pixels(jpeg.clean, "CMYK" if cmyk else "RGB")
     if pixels is None:
-        pixels = _decode_with_pillow(jpeg.clean, JPEG)
+        pixels = _decode_rare_jpeg(jpeg.clean)
     elif cmyk:
         pixels = _from_cmyk(pixels)
     return _upright(pixels, read_orientation(jpeg.exif, jpeg.xmp))
+
+
+def _decode_rare_jpeg(clean: bytes) -> Picture:
+    """Pillow reports no damage. But bytes behind a whole picture change nothing, bytes behind a part become pixels."""
+    pixels = _decode_with_pillow(clean, JPEG)
+    probed = _decode_with_pillow(clean.removesuffix(END) + PROBE + END, JPEG)
+    if not np.array_equal(pixels, probed):
+        raise damaged("premature end of data segment")
+    return pixels
 
 
 def _decode_png(data: bytes, limits: PictureLimits) -> Picture:

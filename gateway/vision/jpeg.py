@@ -199,5 +199,6 @@ class _Reader:
 
 
 def _transform(adobe: int, components: int) -> int:
-    """The colours as libjpeg takes them where it does not know the code: YCbCr, or YCCK of four components."""
-    return adobe if adobe <= 2 else 2 if components == 4 else 1
+    """The colours: 0 as they are, 1 YCbCr, 2 YCCK, which has four. libjpeg takes an unknown code for the latter two."""
+    converted = 2 if components == 4 else 1
+    return adobe if adobe == 0 else converted

@@ -86,6 +86,15 @@ def jpeg_of_scans(scans: int) -> bytes:
     return data[:last] + (scans - data[:last].count(b"\xff\xda")) * data[last:-2] + data[-2:]
 
 
+def sloping_jpeg(width: int, height: int, sampling: int) -> bytes:
+    """Each block is a little brighter than the one before, in four bits: a length, a sign, the end."""
+    data = grey_jpeg(width, height, (sampling, 0x11, 0x11))
+    table, sloping = bytes((0, 1, *15 * [0], 0)), bytes((0, 1, 1, *14 * [0], 0, 1))
+    assert table in data
+    head = data[: data.index(b"\xff\xda") + 14].replace(b"\0\x14" + table, b"\0\x15" + sloping)
+    return head + (2 * (len(data) - 2 - len(head) + 1)) * b"\xaa" + data[-2:]
+
+
 def read(data: bytes) -> Picture:
     return decode(data, LIMITS)
 
@@ -184,7 +193,13 @@ def test_of_a_sound_jpeg_pillow_reads_the_header_alone(
 @pytest.mark.parametrize("sampling", [0x14, 0x24, 0x31, 0x42])
 def test_a_jpeg_of_rare_subsampling_is_read(sampling: int) -> None:
     """simplejpeg refuses all but the first."""
-    assert (read(grey_jpeg(203, 101, (sampling, 0x11, 0x11))) == np.full((101, 203, 3), 128)).all()
+    data = sloping_jpeg(203, 101, sampling)
+    assert (read(data) == read_by_pillow(data)).all()
+    assert (read(data[:-2]) == read_by_pillow(data)).all()
+    assert len(np.unique(read(data))) > 10
+    for tail in (b"", b"\xff\xd9"):
+        with pytest.raises(BadImage, match="the JPEG is damaged: premature end"):
+            read(data[:-30] + tail)
 
 
 def test_transparent_pixels_keep_their_colour() -> None:

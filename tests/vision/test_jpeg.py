@@ -174,6 +174,18 @@ def test_a_header_with_a_quirk_does_not_hide_damage(at: int, old: bytes, new: by
         read(odd[:40_000] + EOI)
 
 
+@pytest.mark.parametrize("code", [0, 1, 2, 7])
+@pytest.mark.parametrize("mode", ["RGB", "CMYK"])
+def test_colours_of_an_unknown_kind_are_no_damage(mode: str, code: int) -> None:
+    """libjpeg warns of them, and decodes the picture as Pillow shows it."""
+    with PIL.Image.open(io.BytesIO(frame("biden_1"))) as image:
+        data = encoded(image.convert(mode), "JPEG")
+    adobe = jpeg_segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([code]))
+    odd = data[:2] + adobe + data[data.index(b"\xff\xdb") :]
+    with PIL.Image.open(io.BytesIO(odd)) as image:
+        assert (read(odd) == np.asarray(image.convert("RGB"))).all()
+
+
 def test_a_clean_jpeg_has_what_makes_pixels_alone() -> None:
     picture = PIL.Image.new("RGB", (32, 16), (200, 100, 50))
     data = encoded(picture, "JPEG", comment=b"a comment", icc_profile=bytes(1000), exif=b"Exif\0\0MM\0*")
