@@ -38,6 +38,7 @@ from gateway.workers.converter import converted
 from gateway.workers.options import WorkerOptions
 from gateway.workers.pool import Pool
 from gateway.workers.queue import FairQueue
+from gateway.workers.room import Room
 from gateway.workers.worker import Worker, worker_command
 
 log = logging.getLogger(__name__)
@@ -224,7 +225,8 @@ def engine_options(settings: Settings) -> EngineOptions:
 
 def open_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, workers: int) -> Pool:
     options = WorkerOptions(engine, settings.limits.picture)
-    queue = FairQueue(settings.workers.queue, settings.workers.queue_per_camera, metrics)
+    room = Room(settings.workers.queue, settings.workers.queue_per_camera, settings.workers.queue_bytes)
+    queue = FairQueue(room, metrics, workers=workers)
     start = partial(Worker, worker_command(options))
     return Pool(start, queue, metrics, workers=workers, picture_s=settings.workers.picture_s)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from gateway.model import FoundFace, Look, LookAgain, Polygon, Rotation, Search, check_size
-from gateway.workers.queue import Job, Report
+from gateway.workers.job import Job, Report
 
 LANE = "known faces"
 """No camera is called that: they have a share of the queue for themselves."""

@@ -11,7 +11,7 @@ Count = Literal[
     "requests",  # well-formed requests over either door, live frames included
     "replies",  # answered without an error
     "errors",  # answered with an error
-    "frames_dropped",  # live frames that a newer one replaced
+    "frames_dropped",  # live frames that a newer one replaced, or that did not fit in workers.queue_bytes
     "results_dropped",  # results of live frames that the broker took too slowly
     "replies_lost",  # over mqtt.max_queued
     "replies_refused",  # by the broker, with a reason code

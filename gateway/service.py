@@ -42,7 +42,7 @@ from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.registry import Sitting
 from gateway.people.store import Entry
-from gateway.workers.queue import Job, Report
+from gateway.workers.job import Job, Report
 
 PURPOSE: Mapping[Operation, Purpose | None] = {
     Operation.FACE_REC: "stream",
@@ -211,7 +211,8 @@ class Service:
         """The reply with the picture, into which a worker has drawn its faces."""
         assert isinstance(reply, Recognition | Detection)
         marks = Draw(tuple(map(_mark, reply.faces)), self._search(request.origin.camera).rotate)
-        job = Job(request.pictures, marks, lane=_lane(request), deadline=request.deadline)
+        shared = request.origin.camera is not None
+        job = Job(request.pictures, marks, lane=_lane(request), deadline=request.deadline, shared=shared)
         return then(self._look(job), partial(self._with_picture, request, reply))
 
     def _with_picture(self, request: Request, reply: Recognition | Detection, report: Report) -> Reply:
@@ -260,8 +261,7 @@ def _mark(face: Face) -> Mark:
 
 
 def _lane(request: Request) -> str:
-    lane = request.origin.camera or "over REST"  # no camera is called that
-    return f"{lane}/frame" if request.live else lane
+    return request.origin.camera or "over REST"  # no camera is called that
 
 
 def _descriptor(face: FoundFace) -> Descriptor:

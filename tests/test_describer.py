@@ -9,7 +9,7 @@ import pytest
 from gateway.describer import LANE, Describer
 from gateway.errors import MultipleFaces, NoFace, TooLarge
 from gateway.model import CAMERA, Look, LookAgain, Search, Seen
-from gateway.workers.queue import Job, Report
+from gateway.workers.job import Job, Report
 from tests.examples import descriptor, seen
 
 ALICES, BOBS = descriptor(1), descriptor(2)

@@ -52,7 +52,7 @@ from gateway.people.gallery import Gallery
 from gateway.people.registry import Sitting
 from gateway.people.store import Changes, Entry, Roll
 from gateway.service import Service
-from gateway.workers.queue import Job, Report
+from gateway.workers.job import Job, Report
 from tests.examples import ALICE, BOB, BOX, CAROL, QUALITY, descriptor, near, seen
 
 ALICES, BOBS, NOBODYS = descriptor(1), descriptor(2), descriptor(3)
@@ -514,9 +514,13 @@ def lane(origin: Origin, live: bool = False) -> str:
     return desk.workers.jobs[0].lane
 
 
-def test_cameras_frames_and_rest_wait_in_lanes_of_their_own() -> None:
-    lanes = [lane(Origin()), lane(Origin(camera="a")), lane(Origin(camera="a"), live=True), lane(Origin(camera="b"))]
-    assert len(set(lanes)) == 4
+def test_each_camera_and_rest_have_a_lane_of_their_own() -> None:
+    assert len({lane(Origin()), lane(Origin(camera="a")), lane(Origin(camera="b"))}) == 3
+
+
+def test_frames_and_requests_of_a_camera_share_its_lane() -> None:
+    """The camera is charged for both."""
+    assert lane(Origin(camera="a"), live=True) == lane(Origin(camera="a"))
 
 
 def test_a_camera_of_that_name_does_not_share_the_lane_of_rest() -> None:

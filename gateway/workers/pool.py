@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from gateway.errors import Busy, Expired, GatewayError, StartError, Timeout
+from gateway.errors import Expired, GatewayError, StartError, Timeout
 from gateway.metrics import Metrics
 from gateway.model import Seen
 from gateway.workers.crash_guard import CrashGuard
-from gateway.workers.queue import FairQueue, Job, Report
+from gateway.workers.job import Job, Report
+from gateway.workers.queue import FairQueue
 from gateway.workers.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,6 @@ class Pool:
         self._metrics = metrics
         self._count = workers
         self._picture_s = picture_s
-        self._job_s = 0.05  # what a job takes, a moving average
         self._guard = CrashGuard(picture_s)
         self._workers: list[Worker] = []
         self._threads: list[threading.Thread] = []
@@ -81,16 +80,13 @@ class Pool:
             worker.kill()
 
     def submit(self, job: Job) -> Future[Report]:
-        """Raises Busy if there is no room for it, or none before its deadline as long as the others are to take."""
-        wait, now = self._wait(), time.monotonic()
-        if not job.live and now < job.deadline < now + wait:
-            raise Busy(f"about {wait:.0f} s of work are waiting", self._retry_after())
-        self._queue.put(job, self._retry_after())
+        """Raises Busy if there is no room for it."""
+        self._queue.put(job)
         return job.future
 
-    def check_room(self, lane: str) -> None:
+    def check_room(self, camera: str) -> None:
         """Raises Busy if ``submit`` would, for a camera's request: before that is read, for that costs more."""
-        self._queue.check_room(lane, self._retry_after())
+        self._queue.check_room(camera)
 
     @property
     def ready(self) -> int:
@@ -106,19 +102,14 @@ class Pool:
     def size(self) -> int:
         return self._count
 
-    def _wait(self) -> float:
-        """Seconds, for a worker to be free for one more."""
-        return len(self._queue) * self._job_s / self._count
-
-    def _retry_after(self) -> int:
-        return math.ceil(self._wait() + self._job_s)
-
     def _keep(self, slot: int) -> None:
         while not self._stopping.is_set():
             job = self._queue.take(LOOK_AFTER_S)
             worker = self._living(slot)
             if job is not None:
                 self._serve(worker, job)
+                if worker is not None and not self._stopping.is_set():
+                    self._living(slot)  # a worker that the job cost is replaced in the time that its lane is charged
                 self._queue.finished(job)
             if worker is None:
                 self._stopping.wait(PAUSE_S)
@@ -158,7 +149,6 @@ class Pool:
             worker.kill()
             job.future.set_exception(GatewayError("the worker process answered with nonsense"))
         else:
-            self._job_s += 0.1 * (time.monotonic() - started - self._job_s)
             job.future.set_result(Report(seen, 1000 * (started - job.queued), job.dropped))
 
     def _analyse(self, worker: Worker, job: Job, n: int) -> Seen:

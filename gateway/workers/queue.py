@@ -1,122 +1,107 @@
-"""What waits for a worker: bounded, a share for each camera, served in turn, of live frames only the newest."""
+"""The jobs that wait for a worker process, and the order in which they are served: fair by worker time."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections import OrderedDict, deque
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from gateway.errors import Busy, going_down
 from gateway.metrics import Metrics
-from gateway.model import Seen, Task
+from gateway.workers.job import Job
+from gateway.workers.lane import Lane
+from gateway.workers.room import MAX_STREAMS, NoRoom, Room
 
+TOLERANCE_S = 0.1
+"""Lanes that are ahead of their share of worker time by no more than this, about a job, are served in turn."""
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Report:
-    """What became of a job: a Seen for each picture, how long it waited, how many live frames it replaced."""
+MAX_RETRY_S = 60
 
-    seen: tuple[Seen, ...]
-    queue_ms: float
-    dropped: int
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """Pictures for one worker, and the future that its report goes to.
-
-    ``lane``: whose it is; lanes are served in turn. A ``live`` job is a frame of a stream: a newer one of its lane
-    replaces it while it waits (its future is then cancelled, and ``dropped`` counts on), and only one of a lane is
-    in work at a time, so that results come in the order of the frames.
-    ``shared``: its lane has a camera's share of the queue; else it may have half. ``deadline``: on the clock of
-    ``time.monotonic``.
-    """
-
-    pictures: tuple[bytes, ...]
-    task: Task
-    lane: str
-    deadline: float
-    live: bool = False
-    shared: bool = True
-    dropped: int = 0
-    queued: float = field(default_factory=time.monotonic)
-    future: Future[Report] = field(default_factory=Future)
-
-
-STREAMS = 1000
-"""Live frames that wait at most, one of a camera; requests are bounded by a setting."""
-
-
-@dataclass(eq=False, slots=True)
-class _Lane:
-    """``turn``: when it was served last, as far as that counts."""
-
-    turn: int
-    jobs: deque[Job] = field(default_factory=deque)
+MAX_LANES = 2000
+"""Lanes that are remembered, so that their account stays when nothing of them waits."""
 
 
 class FairQueue:
-    """Next is the lane that was served least recently: whoever asks now and then does not wait for whoever always does.
+    """Each lane (a camera) is charged the worker seconds that its jobs take.
 
-    What is further back than so many turns as the queue has places counts as that far back: with names that are always
-    new, nobody can keep the others waiting for ever.
+    The fair clock tells how many seconds each lane could have used so far, had all active lanes shared the workers
+    equally. Next is a lane that is not ahead of this clock: of several the one that was served least recently, so that
+    a camera that asks now and then does not wait for one that always does. A camera with expensive pictures is ahead,
+    and waits until the clock has caught up.
+
+    Nothing can be saved up: a lane that was idle begins at the clock. Nobody waits for ever: the clock goes on with all
+    work, and a lane counts as served at least as many turns ago as requests may wait, so that names that are always new
+    do not come first for longer than that.
+
+    A request that finds no room takes that of the newest one of the fullest lane, if that is fuller than its own; of
+    live frames only the newest of a camera waits (room.py). ``clock``: as ``time.monotonic``.
     """
 
-    def __init__(self, size: int, share: int, metrics: Metrics) -> None:
-        self._size = size
-        self._share = share
+    def __init__(
+        self, room: Room, metrics: Metrics, *, workers: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._room = room
         self._metrics = metrics
-        self._lanes: dict[str, _Lane] = {}  # in which something waits
+        self._workers = workers
+        self._clock = clock
+        self._lanes: OrderedDict[str, Lane] = OrderedDict()  # the one that was used last is the last
+        self._waiting: dict[str, Lane] = {}  # those in which a job waits
         self._turn = 0
-        self._turns: OrderedDict[str, int] = OrderedDict()  # by lane its last one, where that still counts
-        self._in_work: set[str] = set()  # lanes of live frames
-        self._waiting = [0, 0]  # requests, and frames of streams
+        self._fair_s = 0.0
         self._closed = False
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
-        return sum(self._waiting)
-
-    def check_room(self, lane: str, retry_after: int) -> None:
-        """Raises Busy if ``put`` would, for a camera's request."""
         with self._changed:
-            self._check(lane, live=False, shared=True, retry_after=retry_after)
+            return sum(1 for lane in self._waiting.values() for _ in lane.waiting)
 
-    def put(self, job: Job, retry_after: int) -> None:
-        """Raises Busy, with ``retry_after``, if the queue or the lane's share of it is full."""
+    def check_room(self, name: str) -> None:
+        """Raises Busy if ``put`` would, for a small request of that camera."""
+        with self._changed, self._busy(lane := self._lanes.get(name) or Lane(name, shared=True)):
+            self._check_open()
+            self._room.check_share(lane)
+            self._room.yielding(self._waiting.values(), lane)
+
+    def put(self, job: Job) -> None:
+        """Raises Busy if there is no room for it, or, for a request, no worker before its deadline."""
         with self._changed:
-            replaced = self._replaced_by(job)
-            if replaced is None:
-                self._admit(job, retry_after)
+            self._check_open()
+            lane = self._lane(job)
+            displaced = self._put_frame(lane, job) if job.live else self._put_request(lane, job)
+            self._forget_lanes()
+            retry_after = {each: self._retry_after(self._lanes[each.lane]) for each in displaced}
             self._changed.notify()
-        if replaced is not None:
-            self._metrics.count("frames_dropped")
-            replaced.future.cancel()  # runs callbacks: not under the lock
+        for each in displaced:  # outside of the lock, for this runs callbacks
+            self._refuse(each, retry_after[each])
 
     def take(self, timeout: float) -> Job | None:
         """The next job, its future marked as running; None after ``timeout`` seconds or when closed.
 
-        Whoever takes a job tells ``finished`` when its future is done.
+        The caller calls ``finished`` as soon as the worker is free again.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._next_lane() or self._closed, timeout)
-            name = self._next_lane()
-            return self._pop(name) if name else None
+            lane = self._next_lane()
+            return None if lane is None else self._begin(lane)
 
     def finished(self, job: Job) -> None:
-        if job.live:
-            with self._changed:
-                self._in_work.discard(job.lane)
-                self._changed.notify()
+        """Charge the job's lane for the time since the job was taken."""
+        with self._changed:
+            seconds = self._clock() - job.began
+            active = sum(not lane.idle for lane in self._lanes.values())
+            self._fair_s += seconds / active
+            self._lanes[job.lane].finish(job, seconds)
+            self._changed.notify()
 
     def close(self) -> None:
-        """Lets nothing more in. Waiting requests get Busy, live frames are cancelled."""
+        """Let nothing more in. Waiting requests get Busy, live frames are cancelled."""
         with self._changed:
             self._closed = True
-            left = [job for lane in self._lanes.values() for job in lane.jobs]
-            self._lanes.clear()
-            self._waiting = [0, 0]
+            left = [job for lane in self._waiting.values() for job in lane.waiting]
+            self._waiting.clear()
             self._changed.notify_all()
         for job in left:
             if job.live:
@@ -124,54 +109,91 @@ class FairQueue:
             else:
                 job.future.set_exception(going_down())
 
-    def _replaced_by(self, job: Job) -> Job | None:
-        jobs = self._jobs(job.lane)
-        place = next((n for n, waiting in enumerate(jobs) if waiting.live), None)
-        if not job.live or place is None:
-            return None
-        replaced = jobs[place]
-        job.dropped = replaced.dropped + 1
-        jobs[place] = job
-        return replaced
-
-    def _check(self, lane: str, *, live: bool, shared: bool, retry_after: int) -> None:
+    def _check_open(self) -> None:
         if self._closed:
             raise going_down()
-        size = STREAMS if live else self._size
-        if self._waiting[live] >= size:
-            raise Busy(f"the queue is full ({size} waiting)", retry_after)
-        share = self._share if shared else max(self._share, self._size // 2)
-        if len(self._jobs(lane)) >= share:
-            raise Busy(f"{lane} has its share of the queue waiting ({share})", retry_after)
 
-    def _admit(self, job: Job, retry_after: int) -> None:
-        self._check(job.lane, live=job.live, shared=job.shared, retry_after=retry_after)
-        self._lanes.setdefault(job.lane, _Lane(self._last_turn(job.lane))).jobs.append(job)
-        self._waiting[job.live] += 1
+    @contextmanager
+    def _busy(self, lane: Lane) -> Iterator[None]:
+        try:
+            yield
+        except NoRoom as full:
+            raise Busy(str(full), self._retry_after(lane)) from None
 
-    def _jobs(self, name: str) -> deque[Job]:
-        lane = self._lanes.get(name)
-        return deque() if lane is None else lane.jobs
+    def _put_request(self, lane: Lane, job: Job) -> list[Job]:
+        with self._busy(lane):
+            self._room.check_share(lane, job.bytes)
+            self._check_deadline(lane, job)
+            displaced = self._room.make_room(self._waiting.values(), lane, job.bytes)
+        self._wait_in(lane)
+        lane.requests.append(job)
+        self._remove_if_empty(*(self._lanes[each.lane] for each in displaced))
+        return displaced
 
-    def _last_turn(self, name: str) -> int:
-        return max(self._turns.get(name, 0), self._turn - self._size)
+    def _put_frame(self, lane: Lane, job: Job) -> list[Job]:
+        if lane.frame is None and sum(each.frame is not None for each in self._waiting.values()) >= MAX_STREAMS:
+            raise Busy(f"the queue is full ({MAX_STREAMS} live frames waiting)", self._retry_after(lane))
+        replaced = lane.drop_frame()
+        self._wait_in(lane)
+        lane.frame = job
+        displaced = self._room.drop_frames(self._waiting.values())
+        self._remove_if_empty(*(self._lanes[each.lane] for each in displaced))
+        return displaced if replaced is None else [replaced, *displaced]
 
-    def _next_lane(self) -> str | None:
-        free = [name for name in self._lanes if name not in self._in_work]
-        return min(free, key=lambda name: self._lanes[name].turn, default=None)
+    def _lane(self, job: Job) -> Lane:
+        lane = self._lanes.setdefault(job.lane, Lane(job.lane, job.shared))
+        self._lanes.move_to_end(job.lane)
+        return lane
 
-    def _pop(self, name: str) -> Job:
-        lane = self._lanes[name]
-        job = lane.jobs.popleft()
-        self._waiting[job.live] -= 1
+    def _wait_in(self, lane: Lane) -> None:
+        if lane.name not in self._waiting:
+            lane.turn = max(lane.turn, self._turn - self._room.requests)
+            self._waiting[lane.name] = lane
+
+    def _remove_if_empty(self, *lanes: Lane) -> None:
+        for lane in lanes:
+            if not any(lane.waiting):
+                self._waiting.pop(lane.name, None)
+
+    def _next_lane(self) -> Lane | None:
+        lanes = [lane for lane in self._waiting.values() if lane.can_begin(self._workers)]
+        return min(lanes, key=self._order, default=None)
+
+    def _order(self, lane: Lane) -> tuple[float, int]:
+        return max(lane.due_s - self._fair_s - TOLERANCE_S, 0.0), lane.turn
+
+    def _begin(self, lane: Lane) -> Job:
+        job = lane.begin(self._clock(), self._fair_s)
         self._turn += 1
-        lane.turn = self._turns[name] = self._turn
-        self._turns.move_to_end(name)
-        if len(self._turns) > self._size:
-            self._turns.popitem(last=False)
-        if not lane.jobs:
-            del self._lanes[name]
-        if job.live:
-            self._in_work.add(name)
+        lane.turn = self._turn
+        self._remove_if_empty(lane)
         job.future.set_running_or_notify_cancel()
         return job
+
+    def _check_deadline(self, lane: Lane, job: Job) -> None:
+        wait = self._wait_s(lane.work_s)
+        if self._clock() < job.deadline < self._clock() + wait:
+            raise NoRoom(f"about {wait:.0f} s of work of {lane.name} are waiting")
+
+    def _wait_s(self, own_s: float) -> float:
+        """For a lane with so many seconds of work waiting: the others do not use more than their share meanwhile."""
+        all_s = sum(lane.work_s for lane in self._waiting.values())
+        return min(max(all_s, own_s), own_s * max(len(self._waiting), 1)) / self._workers
+
+    def _retry_after(self, lane: Lane) -> int:
+        return min(max(math.ceil(self._wait_s(lane.work_s + lane.job_s)), 1), MAX_RETRY_S)
+
+    def _refuse(self, job: Job, retry_after: int) -> None:
+        if job.live:
+            self._metrics.count("frames_dropped")
+            job.future.cancel()
+        else:
+            job.future.set_exception(Busy(f"the queue is full, and {job.lane} has most waiting", retry_after))
+
+    def _forget_lanes(self) -> None:
+        """Bounded, or names that are always new would fill the memory."""
+        while len(self._lanes) > MAX_LANES:
+            idle = next((name for name, lane in self._lanes.items() if lane.idle), None)
+            if idle is None:
+                return
+            del self._lanes[idle]

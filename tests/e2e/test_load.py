@@ -65,12 +65,12 @@ def test_a_killed_worker_costs_one_request_and_the_rest_are_served(tmp_path: Pat
     two = {"processes": 2, "queue_per_camera": 16}
     with running(settings(tmp_path / "data", broker, mqtt={"base": "kill"}, workers=two)) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
-        client = Client(broker.port).subscribe("kill/porch/response/#")
+        client = Client(broker.port).subscribe("kill/+/response/#")
         before = jobs_taken(gateway)
         victim, other = workers_of(gateway)
         with halted([victim, other]):
             for n in range(12):
-                client.publish(f"kill/porch/request/face_rec/{n}", frame("obama_1"))
+                client.publish(f"kill/camera{n % 2}/request/face_rec/{n}", frame("obama_1"))
             wait_for(lambda: jobs_taken(gateway) == before + 2 and len(gateway.pool._queue) == 10)
             os.kill(victim, signal.SIGKILL)
         messages = [client.get() for _ in range(12)]

@@ -355,11 +355,11 @@ def test_options_by_user_property(client5: Client) -> None:
 
 def test_an_expired_request_is_not_executed(client5: Client, gateway: Gateway) -> None:
     """A picture before it keeps each worker busy for longer than its one second."""
-    client5.subscribe("facegate/late/response/#")
+    client5.subscribe("facegate/+/response/#")
     with halted(workers_of(gateway)):
         before = jobs_taken(gateway)
         for n in range(gateway.pool.size):
-            client5.publish(f"facegate/late/request/face_rec/w{n}", frame("obama_1"))
+            client5.publish(f"facegate/early{n}/request/face_rec/w{n}", frame("obama_1"))
         wait_for(lambda: jobs_taken(gateway) == before + gateway.pool.size)
         client5.publish(
             "facegate/late/request/face_rec/late", frame("obama_1"), properties=properties(MessageExpiryInterval=1)

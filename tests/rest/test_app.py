@@ -25,7 +25,7 @@ from gateway.people.known_faces import Progress
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
 from gateway.service import Service
-from gateway.workers.queue import Job, Report
+from gateway.workers.job import Job, Report
 from tests.support import frame, wait_for
 
 WAIT_S = 60

@@ -1,0 +1,46 @@
+"""Work for a worker process, and the report that comes back."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from gateway.model import Seen, Task
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """The result of a job: a Seen for each picture, how long the job waited, how many live frames were dropped."""
+
+    seen: tuple[Seen, ...]
+    queue_ms: float
+    dropped: int
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """Pictures for one worker, and the future that gets the report.
+
+    ``lane``: the camera, or another source, to which the job's worker time is charged. A ``live`` job is a frame of a
+    stream: a newer frame of the same lane replaces it while it waits. Its future is then cancelled, and ``dropped`` of
+    the next frame that is taken counts it. ``shared``: the lane has a camera's share of the queue, otherwise half of
+    the queue. ``deadline``, ``queued``, ``began``: on the clock of ``time.monotonic``. ``charged_s``: the worker
+    seconds that were charged in advance.
+    """
+
+    pictures: tuple[bytes, ...]
+    task: Task
+    lane: str
+    deadline: float
+    live: bool = False
+    shared: bool = True
+    dropped: int = 0
+    queued: float = field(default_factory=time.monotonic)
+    began: float = 0.0
+    charged_s: float = 0.0
+    future: Future[Report] = field(default_factory=Future)
+
+    @property
+    def bytes(self) -> int:
+        return sum(map(len, self.pictures))
