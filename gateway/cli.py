@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from gateway import __version__
-from gateway.allocator import share_one_arena
+from gateway.allocator import give_back_large_blocks, share_one_arena
 from gateway.clioptions import CONFIG
 from gateway.errors import GatewayError
 
@@ -51,6 +51,7 @@ def run(config: Path | None) -> None:
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     share_one_arena()
+    give_back_large_blocks()
     from gateway.app import running
     from gateway.configfile import load_found
     from gateway.logs import configure
