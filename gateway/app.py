@@ -228,7 +228,8 @@ def open_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, wo
     room = Room(settings.workers.queue, settings.workers.queue_per_camera, settings.workers.queue_bytes)
     queue = FairQueue(room, metrics, workers=workers)
     start = partial(Worker, worker_command(options))
-    return Pool(start, queue, metrics, workers=workers, picture_s=settings.workers.picture_s)
+    limits = settings.workers
+    return Pool(start, queue, metrics, workers=workers, picture_s=limits.picture_s, growth_bytes=limits.growth_bytes)
 
 
 def _info(settings: Settings) -> dict[str, Any]:

@@ -147,6 +147,7 @@ class WorkerSettings(_Section):
     queue: int = Field(default=24, ge=1, le=10_000)
     queue_per_camera: int = Field(default=4, ge=1, le=10_000)
     queue_bytes: int = Field(default=64_000_000, ge=1_000_000)
+    growth_bytes: int = Field(default=400_000_000, ge=100_000_000)
 
     @property
     def count(self) -> int:

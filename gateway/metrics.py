@@ -23,6 +23,7 @@ Count = Literal[
     "cross_site_refused",  # REST requests that may come from a page of another site
     "callback_failures",  # faults of ours while handling an MQTT message; each is logged
     "workers_replaced",  # worker processes that died or were killed
+    "workers_renewed",  # idle worker processes that were replaced because they had grown
 ]
 COUNTS: tuple[Count, ...] = get_args(Count)
 

@@ -24,12 +24,18 @@ LOOK_AFTER_S = 1.0
 PAUSE_S = 5.0
 """Before another try, where a replacement could not be started."""
 
+RENEW_AFTER_S = 60.0
+"""The least age of a worker that is replaced for its size: where large pictures are usual it would never end."""
+
 GRACE_S = 5.0
 """What a running job is given to finish when the gateway goes down."""
 
 
 class Pool:
-    """``start_worker`` begins a process. A worker that dies or hangs costs the one request that it has."""
+    """``start_worker`` begins a process. A worker that dies or hangs costs the one request that it has.
+
+    ``growth_bytes``: an idle worker that took more than this since its start is replaced.
+    """
 
     def __init__(
         self,
@@ -39,12 +45,15 @@ class Pool:
         *,
         workers: int,
         picture_s: float,
+        growth_bytes: int,
     ) -> None:
         self._start_worker = start_worker
         self._queue = queue
         self._metrics = metrics
         self._count = workers
         self._picture_s = picture_s
+        self._growth_bytes = growth_bytes
+        self._renewal = threading.Lock()
         self._guard = CrashGuard(picture_s)
         self._workers: list[Worker] = []
         self._threads: list[threading.Thread] = []
@@ -111,6 +120,8 @@ class Pool:
                 if worker is not None and not self._stopping.is_set():
                     self._living(slot)  # a worker that the job cost is replaced in the time that its lane is charged
                 self._queue.finished(job)
+            elif worker is not None and not self._stopping.is_set():
+                self._renew_if_grown(slot)
             if worker is None:
                 self._stopping.wait(PAUSE_S)
 
@@ -130,6 +141,35 @@ class Pool:
         self._workers[slot].kill()
         self._workers[slot] = self._start_worker()
         self._workers[slot].wait()
+
+    def _renew_if_grown(self, slot: int) -> None:
+        """A picture of many pixels leaves a worker large for good. One at a time, so that the others go on serving."""
+        worker = self._workers[slot]
+        grown = worker.growth_bytes > self._growth_bytes and time.monotonic() > worker.started + RENEW_AFTER_S
+        if grown and self._renewal.acquire(blocking=False):
+            try:
+                self._renew(slot)
+            finally:
+                self._renewal.release()
+
+    def _renew(self, slot: int) -> None:
+        """The new worker is there before the old one goes: if it cannot be started, the old one still works."""
+        old = self._workers[slot]
+        log.info("worker %d took %d MB since its start and is replaced", old.pid, old.growth_bytes // 1_000_000)
+        try:
+            new = self._start_worker()
+        except OSError as error:
+            log.warning("The worker is not replaced: no other one can be started (%s).", error)
+            return
+        try:
+            new.wait()
+        except StartError as error:
+            new.kill()
+            log.warning("The worker is not replaced: %s", error)
+            return
+        self._workers[slot] = new
+        old.kill()
+        self._metrics.count("workers_renewed")
 
     def _serve(self, worker: Worker | None, job: Job) -> None:
         started = time.monotonic()

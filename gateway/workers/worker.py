@@ -14,6 +14,7 @@ from contextlib import suppress
 from gateway.errors import GatewayError, Timeout, Unavailable
 from gateway.model import Seen, Task
 from gateway.workers.channel import Channel
+from gateway.workers.memory import resident_bytes
 from gateway.workers.messages import read_report, write_job
 from gateway.workers.options import WorkerOptions
 
@@ -58,7 +59,9 @@ class Worker:
             )
         self._channel = Channel(ours)
         self._ended_by_us = False
+        self._bytes_at_start = 0
         self.loaded = False
+        self.started = time.monotonic()
 
     @property
     def pid(self) -> int:
@@ -67,6 +70,11 @@ class Worker:
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def growth_bytes(self) -> int:
+        """Memory that the process took since its models were loaded; 0 where the system does not tell."""
+        return max((resident_bytes(self.pid) or 0) - self._bytes_at_start, 0)
 
     @property
     def crashed(self) -> bool:
@@ -78,6 +86,7 @@ class Worker:
         """Until the models are loaded. Raises Unavailable if they can't be."""
         try:
             self._channel.receive(START_S)
+            self._bytes_at_start = resident_bytes(self.pid) or 0
             self.loaded = True
         except (ConnectionError, TimeoutError):
             raise Unavailable("A worker process could not load the engine; its own words stand above.") from None

@@ -1,7 +1,8 @@
 """A worker process without an engine, for tests about processes and their jobs.
 
-A picture is an order: ``die``, ``hang``, ``answer with nonsense``, or ``signal N``, which the process sends to itself.
-Any other one is answered with no face, and with the job's limit as a timing.
+A picture is an order: ``die``, ``hang``, ``answer with nonsense``, ``signal N``, which the process sends to itself, or
+``grow N`` bytes, which it holds. Any other one is answered with no face, and with the job's limit as a timing. With
+``grow N`` on the command line the process is large from its start.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from gateway.model import Image, Seen
 from gateway.workers.channel import Channel
 from gateway.workers.messages import read_job, write_report
 
+_HELD: list[bytes] = []
+
+
+def grow(order: bytes) -> None:
+    _HELD.append(b"x" * int(order.split()[1]))
+
 
 def obey(channel: Channel, picture: bytes, limit_s: float) -> None:
     if picture == b"die":
@@ -27,11 +34,16 @@ def obey(channel: Channel, picture: bytes, limit_s: float) -> None:
     elif picture.startswith(b"signal "):
         os.kill(os.getpid(), int(picture.split()[1]))
     else:
+        if picture.startswith(b"grow "):
+            grow(picture)
         channel.send(write_report(Seen(Image(1, 1, len(picture)), (), {"limit_s": limit_s})))
 
 
 if __name__ == "__main__":
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    *large, descriptor = sys.argv[1:]
+    for order in large:
+        grow(order.encode())
+    channel = Channel(socket.socket(fileno=int(descriptor)))
     with contextlib.suppress(ConnectionError):
         channel.send("ready")
         while True:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import wait
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import PIL.Image
 import pytest
@@ -35,10 +36,14 @@ QUICK = [sys.executable, "-m", "tests.workers.quick_worker"]
 
 
 @contextmanager
-def running_pool(command: Sequence[str], *, workers: int = 2, picture_s: float = 30) -> Iterator[tuple[Pool, Metrics]]:
+def running_pool(
+    command: Sequence[str], *, workers: int = 2, picture_s: float = 30, growth_bytes: int = 10**12
+) -> Iterator[tuple[Pool, Metrics]]:
     metrics = Metrics()
     queue = FairQueue(Room(1000, 1000, bytes=1_000_000_000), metrics, workers=workers)
-    pool = Pool(partial(Worker, command), queue, metrics, workers=workers, picture_s=picture_s)
+    pool = Pool(
+        partial(Worker, command), queue, metrics, workers=workers, picture_s=picture_s, growth_bytes=growth_bytes
+    )
     pool.start()
     try:
         yield pool, metrics
@@ -277,3 +282,50 @@ def test_stop_refuses_what_waits_and_ends_the_processes() -> None:
     with pytest.raises(Busy, match="going down"):
         second.future.result(0)
     assert all(process.poll() is not None for process in processes)
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell memory sizes")
+GROW = b"grow 60000000"
+
+
+@needs_proc
+def test_a_worker_that_grew_is_replaced_when_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: one picture of 25 megapixels left a worker at 991 MB for good."""
+    monkeypatch.setattr(pool_module, "LOOK_AFTER_S", 0.05)
+    monkeypatch.setattr(pool_module, "RENEW_AFTER_S", 0.0)
+    with running_pool(QUICK, workers=1, growth_bytes=50_000_000) as (pool, metrics):
+        (large,) = pids(pool)
+        waiting = [pool.submit(job(picture)) for picture in (GROW, b"1", b"2")]
+        assert [future.result(30).seen[0].faces for future in waiting] == [(), (), ()]
+        wait_for(lambda: metrics.snapshot()["workers_renewed"] == 1)
+        assert large not in pids(pool)
+        assert pool.ready == 1
+        assert pool.submit(job(b"3")).result(30).seen[0].faces == ()
+        assert metrics.snapshot()["workers_replaced"] == 0
+
+
+@needs_proc
+def test_a_young_worker_is_not_replaced_for_its_size() -> None:
+    """Where large pictures are usual, workers would do nothing but load the engine."""
+    with running_pool(QUICK, workers=1, growth_bytes=50_000_000) as (pool, metrics):
+        before = pids(pool)
+        pool.submit(job(GROW)).result(30)
+        assert pool._workers[0].growth_bytes > 50_000_000
+        pool._renew_if_grown(0)
+        assert (pids(pool), metrics.snapshot()["workers_renewed"]) == (before, 0)
+
+
+@needs_proc
+def test_a_worker_that_is_large_from_its_start_has_not_grown() -> None:
+    with running_pool([*QUICK, GROW.decode()], workers=1) as (pool, _):
+        assert pool._workers[0].growth_bytes < 50_000_000
+
+
+@needs_proc
+def test_a_large_worker_goes_on_if_no_other_one_can_be_started() -> None:
+    with running_pool(QUICK, workers=1) as (pool, metrics):
+        before = pids(pool)
+        pool._start_worker = partial(Worker, [sys.executable, "-c", "raise SystemExit(1)"])
+        pool._renew(0)
+        assert (pids(pool), metrics.snapshot()["workers_renewed"]) == (before, 0)
+        assert pool.submit(job(b"1")).result(30).seen[0].faces == ()
