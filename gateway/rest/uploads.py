@@ -8,6 +8,7 @@ from flask import Request
 
 from gateway.documents import Document
 from gateway.errors import BadImage, BadRequest
+from gateway.formats import is_file
 from gateway.rest.body import BYTE_ORDER_MARK, Form, read_body
 from gateway.textual import read_base64
 
@@ -34,8 +35,13 @@ def read_pictures(request: Request, names: Sequence[str]) -> tuple[bytes, ...]:
 
 
 def decoded_picture(data: bytes) -> bytes:
-    """Return a picture as it came, or decoded where it is text: base64 or a data URI. Raises BadImage."""
-    return read_base64(data) if data.removeprefix(BYTE_ORDER_MARK).isascii() else data
+    """Return a picture as it came, or decoded where it is text: base64 or a data URI. Raises BadImage.
+
+    Files of other kinds are left to the decoder of pictures, which names them in its error.
+    """
+    text = data.removeprefix(BYTE_ORDER_MARK)
+    is_markup = text.lstrip().startswith(b"<")
+    return read_base64(data) if text.isascii() and not is_markup and not is_file(data) else data
 
 
 def flag(request: Request, name: str) -> bool:

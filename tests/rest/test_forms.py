@@ -242,10 +242,35 @@ def test_bare_picture_of_another_kind_is_taken(asked: Asked, kind: str) -> None:
     assert asked.pictures == [(written.getvalue(),)]
 
 
-@pytest.mark.parametrize("text", [BASE64, f"data:image/jpeg;base64,{BASE64}"])
+URL_SAFE = base64.urlsafe_b64encode(PICTURE).decode()
+DIALECTS = [
+    BASE64,
+    f"data:image/jpeg;base64,{BASE64}",
+    URL_SAFE,
+    URL_SAFE.rstrip("="),
+    BASE64.rstrip("="),
+    f"\n{BASE64}\r\n",
+    f"{BASE64}\0",
+    f'"{BASE64}"',
+]
+"""Base64 as devices send it."""
+
+
+@pytest.mark.parametrize("text", DIALECTS)
+def test_base64_in_json_is_read_in_every_dialect(asked: Asked, text: str) -> None:
+    asked.client.post("/face_rec", json={"image_data": text})
+    assert asked.pictures == [(PICTURE,)]
+
+
+@pytest.mark.parametrize("text", [*DIALECTS, f"\ufeff{BASE64}"])
 @pytest.mark.parametrize("content_type", ["text/plain", None, "application/x-www-form-urlencoded"])
 def test_bare_base64_is_taken(asked: Asked, text: str, content_type: str | None) -> None:
     post(asked, text.encode(), content_type)
+    assert asked.pictures == [(PICTURE,)]
+
+
+def test_json_string_of_base64_is_taken(asked: Asked) -> None:
+    asked.client.post("/face_rec", json=BASE64)
     assert asked.pictures == [(PICTURE,)]
 
 
@@ -260,6 +285,16 @@ def test_bytes_that_are_no_text_are_left_to_the_decoder(asked: Asked) -> None:
     heic = b"\0\0\0\x18ftypheic\xff" + bytes(100)
     post(asked, heic, "image/heic")
     assert asked.pictures == [(heic,)]
+
+
+@pytest.mark.parametrize(
+    "text", [b"<!doctype html><html>", b"\n<svg></svg>", b"%PDF-1.7 all of it is ASCII", b"P3 1 1 255 0 0 0"]
+)
+def test_files_that_are_text_are_left_to_the_decoder(asked: Asked, text: bytes) -> None:
+    """The decoder says that a web page came, and not that the base64 is wrong."""
+    post(asked, form((FILE[0], text)))
+    post(asked, text, "text/html")
+    assert asked.pictures == [(text,), (text,)]
 
 
 def test_empty_body_says_what_to_send(asked: Asked) -> None:
