@@ -112,10 +112,5 @@ def is_picture(data: bytes) -> bool:
     return bool(_ANY_PICTURE.match(data[:MAX_LEAD_BYTES]))
 
 
-def holds_picture(data: bytes) -> bool:
-    """Whether a picture that is read begins near the first byte."""
-    return bool(_PICTURE.search(data, 0, MAX_LEAD_BYTES))
-
-
 def _kind(found: re.Match[bytes] | None, signatures: tuple[Signature, ...]) -> str:
     return signatures[found.lastindex - 1].kind if found and found.lastindex else ""

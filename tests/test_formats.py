@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from gateway.errors import BadImage, Unsupported
-from gateway.formats import find_picture, holds_picture, is_file, is_picture
+from gateway.formats import find_picture, is_file, is_picture
 from gateway.model import PictureLimits
 from gateway.vision.decode import decode
 from tests.examples import encoded
@@ -125,7 +125,6 @@ def test_a_picture_far_behind_is_not_searched_for() -> None:
 @pytest.mark.parametrize("data", [b"", b"{}", b"/9j/4AAQSkZJRg==", b"data:image/jpeg;base64,/9j/", b'"/9j/"', b"\0"])
 def test_text_about_a_picture_is_no_file(data: bytes) -> None:
     assert not is_file(data)
-    assert not holds_picture(data)
 
 
 def test_films_and_documents_are_no_pictures() -> None:

@@ -16,6 +16,7 @@ from paho.mqtt.properties import Properties
 
 from gateway.app import Gateway
 from tests.e2e.sites import jobs_taken, workers_of
+from tests.examples import png
 from tests.support import Broker, Client, frame, halted, wait_for
 
 
@@ -207,7 +208,10 @@ def test_hobby_firmware_may_send_base64(client: Client) -> None:
         ("face_rec", b"this is a text file, not a picture", "bad_image"),
         ("face_rec", b"", "bad_image"),
         ("face_rec", frame("obama_1")[:20_000], "bad_image"),
+        ("face_rec", frame("obama_1")[:20_000] + b"\xff\xd9", "bad_image"),
         ("face_rec", b"\xff\xd8\xff\xe0", "bad_image"),
+        ("face_rec", b"\0\0\0\x20ftypheic" + bytes(100), "unsupported"),
+        ("face_rec", png(1, 25_000_000), "too_large"),
         ("dance", frame("obama_1"), "unsupported"),
         ("face_rec", b'{"image": 3}', "bad_request"),
         ("face_rec", b'{"image": "aGk=", "imaeg": 1}', "bad_request"),
@@ -227,7 +231,8 @@ def test_bad_input_is_answered_with_its_code_and_the_next_is_served(
     error = client.get().json
     assert (error["status"], error["code"]) == ("error", code)
     assert error["error"]
-    client.publish("facegate/bad/request/face_rec/next", frame("obama_1"))
+    # Behind the line end of a part of an MJPEG stream, and without its end marker.
+    client.publish("facegate/bad/request/face_rec/next", b"\r\n" + frame("obama_1")[:-2])
     assert client.get().json["name"] == "Barack Obama"
 
 

@@ -135,6 +135,8 @@ def problem(answer: requests.Response, status: int, code: str) -> None:
         (b"a text file", 400, "bad_image"),
         (b"", 400, "bad_image"),
         (frame("obama_1")[:20_000], 400, "bad_image"),
+        (frame("obama_1")[:20_000] + b"\xff\xd9", 400, "bad_image"),
+        (b"\0\0\0\x20ftypheic" + bytes(100), 415, "unsupported"),
         (b"\xff\xd8\xff" + bytes(10_000_000), 413, "too_large"),
     ],
 )
