@@ -203,7 +203,13 @@ def test_backups_that_can_be_rewritten_are_no_warning(data: Path) -> None:
     assert Backups(data / "backups").warnings == ()
 
 
-def test_a_file_in_place_of_the_backups_is_a_warning(data: Path) -> None:
+def test_a_file_in_place_of_the_backups_is_a_warning_and_logged_once(
+    data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (data / "backups").touch()
-    (warning,) = Backups(data / "backups").warnings
+    backups = Backups(data / "backups")
+    for _ in range(2):
+        backups.look()
+    (warning,) = backups.warnings
     assert str(data / "backups") in warning
+    assert caplog.text.count(warning) == 1

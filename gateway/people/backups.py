@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import GatewayError, StartError
@@ -67,15 +67,23 @@ class Backups:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences about what would make an erasure fail; looked for again every LOOK_S seconds."""
+        """Sentences about what would make an erasure fail, at most LOOK_S seconds old."""
         if time.monotonic() > self._looked + LOOK_S:
-            self._looked = time.monotonic()
-            before, self._warnings = self._warnings, self._look()
-            for warning in self._warnings if self._warnings != before else ():
-                log.warning("%s", warning)
+            self.look()
         return self._warnings
 
-    def _look(self) -> tuple[str, ...]:
+    def look(self) -> None:
+        """Look whether each backup can be rewritten, and log what is new."""
+        self._looked = time.monotonic()
+        before = self._warnings
+        # a backup may be deleted while it is looked at: then the next look tells
+        with suppress(OSError):
+            self._warnings = self._find_warnings()
+        if self._warnings != before:
+            for warning in self._warnings:
+                log.warning("%s", warning)
+
+    def _find_warnings(self) -> tuple[str, ...]:
         if not (obstacles := self._obstacles()):
             return ()
         more = f" (and {len(obstacles) - 1} more)" if len(obstacles) > 1 else ""
