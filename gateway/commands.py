@@ -33,8 +33,9 @@ from gateway.metrics import Metrics
 from gateway.ownership import one_owner, user_name
 from gateway.people.backups import restore as put_back
 from gateway.people.folder_files import read_bounded, reason_of
+from gateway.people.folder_losses import waiting_removals
 from gateway.people.folder_names import GivenPicture, Refusal, given_pictures
-from gateway.people.known_faces import Progress, removals
+from gateway.people.known_faces import Progress
 from gateway.people.opening import cipher, known, open_audit, open_unknowns, store_path
 from gateway.people.removal_guard import confirm_removal
 from gateway.vision.options import RECIPES
@@ -282,7 +283,7 @@ def confirm_removal_of_people(config: Path | None, show: bool) -> None:
     """
     try:
         with settings_of_store(config) as settings, known(settings, RECIPES[settings.engine]) as opened:
-            waiting = removals(opened.store, settings.people.folder)
+            waiting = waiting_removals(opened.store, settings.people.folder)
             for person in opened.store.people_by_key(waiting):
                 click.echo(f"{person.name} ({person.slug})")
             if waiting and not show:

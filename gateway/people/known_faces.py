@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,11 +15,14 @@ from pathlib import Path
 from gateway.errors import BadRequest, Busy, GatewayError, MultipleFaces, NoFace
 from gateway.logs import escape
 from gateway.model import Box, FoundFace, checked_name
-from gateway.people.folder_files import PictureFile, PictureReader, reason_of, stamp_text
+from gateway.people.folder_files import PictureFile, PictureReader, reason_of
+from gateway.people.folder_losses import lost_pictures, moved_pictures
+from gateway.people.folder_report import folder_warnings
 from gateway.people.folder_scan import FolderScan, FolderScanner
+from gateway.people.folder_stamps import new_stamps, remember_digests
 from gateway.people.registry import Registry, Sitting
-from gateway.people.removal_guard import RemovalGuard, held_removal
-from gateway.people.store import KNOWN_FACES, PeopleStore, Picture
+from gateway.people.removal_guard import RemovalGuard
+from gateway.people.store import KNOWN_FACES, Picture
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +85,7 @@ class KnownFaces:
         self._unusable: dict[str, GatewayError] = {}  # by digest: no worker gets such a picture twice
         self._skipped: list[str] = []
         self._skipped_before: frozenset[str] = frozenset()
-        self._warned = ""
+        self._warned: tuple[str, ...] = ()
         self._registry = registry
         self._store = registry.store
         self._describe = describe
@@ -107,12 +110,12 @@ class KnownFaces:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences for whoever looks after the gateway: the folder needs a person."""
-        return tuple(each for each in (self._held_warning(), self._unread_warning()) if each)
+        return folder_warnings(self._folder, self._scan, self._guard.held)
 
     def _watch(self) -> None:
         last: FolderScan | None = None
         while not self._stopping.is_set():
-            began, pause = time.monotonic(), self._rescan_s
+            pause = self._rescan_s
             try:
                 if self._store.revision() != self._renewed:
                     self._renew()
@@ -170,39 +173,22 @@ class KnownFaces:
         self._skipped = [KNOWN_FACES + each for each in scan.skipped]
         self.progress = replace(self.progress, done=0, of=len(scan.pictures), skipped=tuple(self._skipped))
         stamps = self._store.stamps()
-        self._remember_digests(scan, stamps)
+        remember_digests(self._reader, scan, stamps)
         gone = self._gone(scan)
         held = not self._forget(gone)
         useless = self._enrol_all(scan)
-        self._forget_moved(scan)
+        self._store.forget(moved_pictures(self._store, scan))
         gone = (gone | useless) & self._store.from_folder().keys()
         if not gone or (not held and self._forget(gone)):
             self._guard.release()
-        self._write_stamps(scan, stamps)
+        if new := new_stamps(self._reader, scan, stamps, self._store.from_folder()):
+            self._store.write_stamps(new)
         self._reader.keep_only(scan.pictures.values())
         self._unusable = {digest: self._unusable[digest] for digest in self._unusable.keys() & self._reader.digests}
         self._publish()
         self._report_skipped()
         self.progress = replace(self.progress, finished=True)
         log.info("%d people known, %d pictures in %s", len(self._registry.gallery), len(scan.pictures), self._folder)
-
-    def _remember_digests(self, scan: FolderScan, stamps: Mapping[str, tuple[str, str]]) -> None:
-        """Read no file that is the same as before the gateway was stopped."""
-        for path, file in scan.pictures.items():
-            digest, stamp = stamps.get(KNOWN_FACES + path, ("", ""))
-            if stamp == stamp_text(file.stamp):
-                self._reader.remember(file, digest)
-
-    def _write_stamps(self, scan: FolderScan, stamps: Mapping[str, tuple[str, str]]) -> None:
-        new = {}
-        known = self._store.from_folder()
-        for path, file in scan.pictures.items():
-            source, digest = KNOWN_FACES + path, self._reader.known_digest(file)
-            stamped = digest or "", stamp_text(file.stamp)
-            if digest is not None and known.get(source) == digest and stamps.get(source) != stamped:
-                new[source] = stamped
-        if new:
-            self._store.write_stamps(new)
 
     def _enrol_all(self, scan: FolderScan) -> set[str]:
         """Return the sources of known pictures in whose place there is something else now."""
@@ -237,54 +223,19 @@ class KnownFaces:
         if not sources:
             return True
         if not self._guard.allows(self._store.loss(sources), suspicious=self._scan.condition != "present"):
-            self._log_once(self._held_warning())
+            self._log_once()
             return False
         self._store.forget(sources)
         self._publish()
         return True
 
-    def _forget_moved(self, scan: FolderScan) -> None:
-        """Forget pictures at the places where they were, once they are known from where they are now."""
-        known = self._store.from_folder()
-        here = {digest for source, digest in known.items() if source.removeprefix(KNOWN_FACES) in scan.pictures}
-        self._store.forget({source for source, digest in lost_pictures(self._store, scan).items() if digest in here})
-
-    def _held_warning(self) -> str:
-        held = self._guard.held
-        if held is None:
-            return ""
-        return (
-            f"{self._state()}: {len(held.affected)} of {held.total} people from it are kept although their pictures are"
-            " not there. Put the pictures back, or run 'facegate people confirm-removal' to remove these people"
-        )
-
-    def _state(self) -> str:
-        folder = escape(str(self._folder))
-        match self._scan.condition:
-            case "missing":
-                return f"the folder {folder} does not exist"
-            case "empty":
-                return f"the folder {folder} has no pictures of people in it"
-            case "unreadable":
-                return f"the folder {folder} cannot be used: {self._scan.problem}"
-            case _:
-                return f"the pictures of more than half of the people in {folder} are gone"
-
-    def _unread_warning(self) -> str:
-        if self._scan.condition == "unreadable":
-            return self._state() if self._guard.held is None else ""
-        if not self._scan.complete:
-            return f"the folder {escape(str(self._folder))} has too many files: {self._scan.skipped[-1]}"
-        if not self._scan.unread:
-            return ""
-        path, reason = next(iter(self._scan.unread.items()))
-        more = f", and {len(self._scan.unread) - 1} more" if len(self._scan.unread) > 1 else ""
-        return f"{KNOWN_FACES}{path} was not read{more}: {reason}. People who are known from there stay known"
-
-    def _log_once(self, warning: str) -> None:
-        if warning and warning != self._warned:
-            log.warning("%s", warning)
-        self._warned = warning
+    def _log_once(self) -> None:
+        """Log the warnings that were not there before."""
+        warnings = self.warnings
+        for each in warnings:
+            if each not in self._warned:
+                log.warning("%s", each)
+        self._warned = warnings
 
     def _publish_now_and_then(self) -> None:
         if self._stopping.is_set():
@@ -306,7 +257,7 @@ class KnownFaces:
             if each not in self._skipped_before:
                 log.warning("skipped in the known faces: %s", each)
         self._skipped_before = frozenset(self._skipped)
-        self._log_once(" ".join(self.warnings))
+        self._log_once()
 
     def _enrol(self, source: str, file: PictureFile, before: str | None, known: str | None) -> None:
         """``before``: the digest of the picture that lay there the last time; ``known``: the same, if it was described
@@ -365,18 +316,6 @@ class KnownFaces:
             except Busy as busy:
                 if self._stopping.wait(busy.retry_after):
                     raise CancelledError from None
-
-
-def lost_pictures(store: PeopleStore, scan: FolderScan) -> dict[str, str]:
-    """Return source and digest of pictures that do not lie where they did. What cannot be read is not lost."""
-    known = store.from_folder()
-    return {source: digest for source, digest in known.items() if not scan.may_hold(source.removeprefix(KNOWN_FACES))}
-
-
-def removals(store: PeopleStore, folder: Path) -> frozenset[int]:
-    """Return the keys of the people whose removal waits for a confirmation, or would wait at the next scan."""
-    held = held_removal(store)
-    return held or store.loss(lost_pictures(store, FolderScanner(folder).scan())).affected
 
 
 def name_of_folder(folder: str) -> str:

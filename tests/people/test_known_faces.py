@@ -18,8 +18,9 @@ from gateway.model import Descriptor, FoundFace
 from gateway.people import folder_files, known_faces
 from gateway.people.backups import Backups
 from gateway.people.folder_files import FileStamp, read_bounded
+from gateway.people.folder_losses import waiting_removals
 from gateway.people.gallery import Gallery
-from gateway.people.known_faces import KnownFaces, Progress, removals
+from gateway.people.known_faces import KnownFaces, Progress
 from gateway.people.limits import PeopleLimits
 from gateway.people.registry import Registry
 from gateway.people.removal_guard import confirm_removal
@@ -134,7 +135,7 @@ class House:
 
     def confirm(self) -> None:
         """As ``facegate people confirm-removal`` does."""
-        confirm_removal(self.store, removals(self.store, self.folder))
+        confirm_removal(self.store, waiting_removals(self.store, self.folder))
 
     def chips(self, picture: str, recipe: str = RECIPE) -> bytes | None:
         """That were kept of it."""
