@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import logging
-import secrets
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +21,8 @@ from gateway.documents import SCHEMA
 from gateway.errors import GatewayError, StartError
 from gateway.health import Health
 from gateway.metrics import Metrics
-from gateway.mqtt.client import Identity, MqttDoor
+from gateway.mqtt.client import MqttDoor
+from gateway.mqtt.identity import load_identity
 from gateway.ownership import check_owner, keep_owner, one_owner
 from gateway.people.known_faces import KnownFaces
 from gateway.people.opening import has_store, open_known, open_unknowns, store_path
@@ -98,7 +97,7 @@ class Gateway:
             self.health,
             _info(settings),
             self.metrics,
-            identity=_identity(settings),
+            identity=load_identity(settings.data, settings.mqtt.client_id),
             on_fatal=self._fatal.put,
         )
         rest = create_app(
@@ -196,24 +195,6 @@ def locked(data: Path) -> Iterator[None]:
         except OSError:
             raise StartError(f"Another gateway is at work on the data folder {data}.") from None
         yield
-
-
-def _identity(settings: Settings) -> Identity:
-    """The instance is this data folder on this machine, of which a copy is another one."""
-    own = _installation(settings.data)
-    machine = Path("/etc/machine-id")
-    where = f"{own} {settings.data.absolute()} {machine.read_text() if machine.exists() else socket.gethostname()}"
-    return Identity(settings.mqtt.client_id or own, hashlib.sha256(where.encode()).hexdigest()[:12])
-
-
-def _installation(data: Path) -> str:
-    """This installation's own client id, made once: a restart is then the same client to the broker."""
-    path = data / "client_id"
-    if not path.exists():
-        new = path.with_suffix(".new")
-        new.write_text(f"facegate-{secrets.token_hex(6)}")
-        new.replace(path)
-    return path.read_text().strip()
 
 
 def engine_options(settings: Settings) -> EngineOptions:

@@ -160,6 +160,7 @@ class WorkerSettings(_Section):
 class UploadSettings(_Section):
     pieces: int = Field(default=256, ge=2, le=9_999)
     per_camera: int = Field(default=2, ge=1, le=100)
+    at_once: int = Field(default=64, ge=1, le=1000)
     bytes: int = Field(default=100_000_000, ge=100_000)
     idle_s: Seconds = 5
     keep_s: Seconds = 60

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "gateway"
 
 LAYERS = [
     {"__init__", "allocator", "errors", "logs"},
-    {"names", "ownership", "textual", "yamlfile"},
+    {"names", "ownership", "smallfile", "textual", "yamlfile"},
     {"formats", "model"},
     {"config", "metrics"},
     {"configfile", "tlsfiles"},

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import time
 from pathlib import Path
+
+from gateway.smallfile import read_kept, replace_text
 
 EVERY_S = 20.0
 """How often it is written down that we are here: a line that often does not wear out a memory card."""
 
+MAX_BYTES = 256
+
+_LINE = re.compile(r"(\S+) ([0-9]+(?:\.[0-9]+)?)\n?")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -19,8 +25,12 @@ class Absence:
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises StartError."""
         self._path = path
-        self._here = self._last_time()
+        loss = "requests that waited at the broker, for how long is not known now, get the error expired"
+        kept = read_kept(path, _parse, max_bytes=MAX_BYTES, loss=loss)
+        self.warnings = kept.warnings
+        self._here = -math.inf if kept.value is None else kept.value
         self._written = -math.inf
 
     def here(self) -> None:
@@ -29,18 +39,20 @@ class Absence:
         if self._here > self._written + EVERY_S:
             self._written = self._here
             with contextlib.suppress(OSError):  # a full disk: then we seem to have been away for longer
-                self._path.write_text(f"{_boot()} {self._here:.3f}\n")
+                replace_text(self._path, f"{_boot()} {self._here:.3f}\n")
 
     def seconds(self) -> float:
         """At most so long ago the connection stood for the last time; inf where that is not known."""
         return _now() - self._here
 
-    def _last_time(self) -> float:
-        with contextlib.suppress(OSError, ValueError):
-            boot, moment = self._path.read_text().split()
-            if boot == _boot() and float(moment) <= _now() + 0.001:  # as it was rounded
-                return float(moment)
-        return -math.inf
+
+def _parse(text: str) -> float:
+    """Return the last time of this boot. Raises ValueError for anything that ``here`` does not write."""
+    if not (found := _LINE.fullmatch(text)):
+        raise ValueError("it does not hold a boot and a time")
+    boot, moment = found[1], float(found[2])
+    # The time may be rounded up.
+    return moment if boot == _boot() and moment <= _now() + 0.001 else -math.inf
 
 
 def _now() -> float:

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from gateway.mqtt.breaker import Breaker
 from gateway.mqtt.bridge import Bridge
 from gateway.mqtt.canary import Canary
 from gateway.mqtt.connection import Connection, NotYet
+from gateway.mqtt.identity import Identity
 from gateway.mqtt.ledger import Delivery
 from gateway.mqtt.link import Kind, Link
 from gateway.mqtt.lookout import Lookout
@@ -49,14 +50,6 @@ SILENT_S = 300.0
 """Without a message, canaries included, after which nothing comes in any more, whatever the connection looks like. The
 largest one takes less, by a slow link.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """``client_id``: this installation's own; ``instance``: tells it from one that was given the same by mistake."""
-
-    client_id: str
-    instance: str
 
 
 class MqttDoor:
@@ -91,7 +84,8 @@ class MqttDoor:
         self._identity = identity
         self._topics = topics = Topics(settings.base, settings.response_topics)
         info = {**info, "instance": identity.instance}
-        self._presence = Presence(topics, RetainedTopics(data / "retained.json"), info, health, metrics)
+        self._retained = RetainedTopics(data / "retained.json")
+        self._presence = Presence(topics, self._retained, info, health, metrics)
         self._absence = Absence(data / "alive")
         self._canary = Canary(topics.canary(identity.instance))
         self._lookout = Lookout(topics, identity.instance, self._canary, self._say, self._leave)
@@ -122,7 +116,8 @@ class MqttDoor:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about what works but needs a person's attention."""
-        return self._lookout.warnings
+        kept = (*self._identity.warnings, *self._retained.warnings, *self._absence.warnings, *self._spool.warnings)
+        return (*self._lookout.warnings, *kept)
 
     def start(self) -> None:
         """Returns when connected, or when no broker can be reached: it is waited for. Raises StartError."""

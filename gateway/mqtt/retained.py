@@ -1,4 +1,4 @@
-"""Which retained messages stand on the broker by our doing, so that none outlives its truth."""
+"""Which retained messages the gateway has published, so that none outlives its truth."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
+from gateway.mqtt.topics import PUBLISHABLE
+from gateway.smallfile import read_kept, replace_text
+
+MAX_BYTES = 1_000_000
+
 
 class RetainedTopics:
     """Kept in a file, and written down before anything is published: after a kill -9, or with another ``mqtt.base``,
     the next run finds what this one left standing. The last will speaks for one topic only.
+
+    Raises StartError.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._topics: set[str] = set()
-        with contextlib.suppress(OSError, ValueError):
-            topics = json.loads(path.read_text())
-            self._topics = {topic for topic in topics if isinstance(topic, str)} if isinstance(topics, list) else set()
+        loss = "what an earlier run left standing on other topics is not cleared (mqtt.base)"
+        kept = read_kept(path, _parse, max_bytes=MAX_BYTES, loss=loss)
+        self.warnings = kept.warnings
+        self._topics = kept.value or set()
 
     def add(self, *topics: str) -> None:
         self._keep(self._topics | set(topics))
@@ -35,6 +42,18 @@ class RetainedTopics:
             return
         self._topics = topics
         with contextlib.suppress(OSError):  # on a full disk the next run has less to clear, and this one goes on
-            new = self._path.with_suffix(".new")
-            new.write_text(json.dumps(sorted(topics)))
-            new.replace(self._path)
+            replace_text(self._path, json.dumps(sorted(topics)))
+
+
+def _parse(text: str) -> set[str]:
+    """Raise ValueError unless all are topics: the broker hangs up on a client that publishes anything else."""
+    try:
+        topics = json.loads(text)
+    except ValueError:
+        raise ValueError("it is not JSON") from None
+    if not isinstance(topics, list):
+        raise ValueError("it is not a list of topics")
+    for topic in topics:
+        if not isinstance(topic, str) or not PUBLISHABLE.fullmatch(topic):
+            raise ValueError("something in it is not a topic")
+    return set(topics)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,9 +15,17 @@ from gateway.errors import Busy, Conflict, GatewayError, Incomplete, TooLarge
 from gateway.mqtt.ledger import Delivery
 from gateway.mqtt.link import Link
 from gateway.mqtt.messages import Received
+from gateway.mqtt.spoolfiles import SpoolReader, read_whole, remove_upload, write_piece
 from gateway.mqtt.topics import Address
 
+log = logging.getLogger(__name__)
+
 RETRY_S = 10
+
+BLOCK_BYTES = 4096
+"""What the smallest file takes on the disk, and what it counts in the budget: empty pieces are not free."""
+UPLOAD_BYTES = 2 * BLOCK_BYTES
+"""Of an upload's own: its folder, and the file with its topic."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +44,13 @@ class Upload:
     last: float = field(default_factory=time.monotonic)
     told: bool = False
     whole: Delivery[Link] | None = None
+    size: int = field(init=False)
+    cost: int = field(init=False)
+    """Bytes on the disk, in whole blocks."""
+
+    def __post_init__(self) -> None:
+        self.size = sum(self.sizes.values())
+        self.cost = UPLOAD_BYTES + sum(map(cost_of, self.sizes.values()))
 
     @property
     def of(self) -> int:
@@ -43,12 +58,12 @@ class Upload:
         return self.address.piece[1]
 
     @property
-    def missing(self) -> list[int]:
-        return [number for number in range(self.of) if number not in self.sizes]
+    def complete(self) -> bool:
+        return len(self.sizes) == self.of
 
     @property
-    def size(self) -> int:
-        return sum(self.sizes.values())
+    def missing(self) -> list[int]:
+        return [number for number in range(self.of) if number not in self.sizes]
 
     def awaited(self, link: Link) -> bool:
         """Whether the answer to the whole is to come on that link."""
@@ -58,13 +73,24 @@ class Upload:
     def answered(self) -> bool:
         return self.whole is not None and self.whole.settled
 
-    def read(self) -> bytes:
-        return b"".join((self.folder / str(number)).read_bytes() for number in range(self.of))
+    def count(self, number: int, size: int) -> None:
+        """A new piece is on the disk."""
+        self.sizes[number] = size
+        self.size += size
+        self.cost += cost_of(size)
+        self.last, self.told = time.monotonic(), False
+
+
+def cost_of(size: int) -> int:
+    """Return the bytes that a file of that size takes, in whole blocks."""
+    return max(1, -(-size // BLOCK_BYTES)) * BLOCK_BYTES
 
 
 class Spool:
     """Safe to use from any thread. A piece is acknowledged to its broker once it is here, since the window would
     fill with pieces otherwise, and no picture ever be whole; so they must outlive us. ``max_bytes``: of a whole.
+
+    ``warnings``: sentences about what an earlier run left and this one cannot read. Raises StartError.
     """
 
     def __init__(
@@ -77,8 +103,13 @@ class Spool:
         self._uploads: dict[str, Upload] = {}
         self._answered: dict[str, float] = {}
         """When they were, of the last keep_s."""
-        for path in folder.glob("*/*/topic"):
-            self._find(path.parent, read_topic(path.read_text()))
+        reader = SpoolReader(folder, read_topic)
+        for address, path, sizes in reader.read():
+            # For as long again: the gateway may have been away.
+            self._uploads[f"{path.parent.name}/{path.name}"] = Upload(address, path, late=False, sizes=sizes)
+        self.warnings = reader.warnings
+        for warning in self.warnings:
+            log.warning("%s", warning)
 
     def add(self, delivery: Delivery[Link], address: Address) -> bytes | None:
         """The whole, if it is one by now; a further copy of a piece gives it again, if that has been answered or cannot
@@ -95,11 +126,11 @@ class Spool:
                 self._keep(upload, delivery.received, address.piece[0])
             self._uploads[address.key] = upload  # no sooner: what is refused takes nobody's place
             upload.address = address
-            if upload.missing or upload.awaited(delivery.link):
+            if not upload.complete or upload.awaited(delivery.link):
                 return None
             upload.whole = delivery
             try:
-                return upload.read()
+                return read_whole(upload.folder, upload.of)
             except OSError as error:
                 raise _not_kept(error) from None
 
@@ -109,7 +140,7 @@ class Spool:
         with self._lock:
             self._answered = {key: at for key, at in self._answered.items() if now <= at + self._settings.keep_s}
             for key, upload in list(self._uploads.items()):
-                if upload.missing and not upload.told and now > upload.last + self._settings.idle_s:
+                if not upload.complete and not upload.told and now > upload.last + self._settings.idle_s:
                     upload.told = True
                     if not upload.late:
                         told.append((upload.address, _incomplete(upload)))
@@ -136,36 +167,32 @@ class Spool:
         piece = received.payload
         if upload.size + len(piece) > self._max_bytes:
             raise TooLarge(f"the whole has more than {self._max_bytes} bytes")
-        if sum(each.size for each in self._uploads.values()) + len(piece) > self._settings.bytes:
-            raise Busy(f"uploads of {self._settings.bytes} bytes are under way", RETRY_S)
+        self._make_room(upload, cost_of(len(piece)))
         try:
-            self._write(upload, received, number)
+            write_piece(upload.folder, received.topic, number, piece)
         except OSError as error:
             if not upload.sizes:  # nobody knows of it yet, or would delete it
-                shutil.rmtree(upload.folder, ignore_errors=True)
+                remove_upload(upload.folder)
             raise _not_kept(error) from None
-        upload.sizes[number] = len(piece)
-        upload.last, upload.told = time.monotonic(), False
+        upload.count(number, len(piece))
 
-    def _write(self, upload: Upload, received: Received, number: int) -> None:
-        if not upload.sizes:
-            upload.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (upload.folder / "topic").write_text(received.topic)
-        path = upload.folder / str(number)
-        new = path.with_suffix(".new")
-        new.write_bytes(received.payload)
-        new.replace(path)
+    def _make_room(self, upload: Upload, cost: int) -> None:
+        """For one more piece. An upload that nothing was added to for a while gives way. Raises Busy."""
+        settings, others = self._settings, {key: each for key, each in self._uploads.items() if each is not upload}
+        count, total = len(others) + 1, upload.cost + cost + sum(each.cost for each in others.values())
+        idle = sorted((each.last, key) for key, each in others.items() if each.told)
+        while count > settings.at_once or total > settings.bytes:
+            if not idle:
+                many = (
+                    f"{settings.at_once} uploads" if count > settings.at_once else f"uploads of {settings.bytes} bytes"
+                )
+                raise Busy(f"{many} are under way", RETRY_S)
+            _, key = idle.pop(0)
+            count, total = count - 1, total - others[key].cost
+            self._drop(key)
 
     def _drop(self, key: str) -> None:
-        shutil.rmtree(self._uploads.pop(key).folder, ignore_errors=True)
-
-    def _find(self, folder: Path, address: Address | None) -> None:
-        """What an earlier run has left, for as long again."""
-        if address is None or address.key is None or address.piece is None:  # the settings have changed
-            shutil.rmtree(folder, ignore_errors=True)
-            return
-        sizes = {int(path.name): path.stat().st_size for path in folder.iterdir() if path.name.isdigit()}
-        self._uploads[address.key] = Upload(address, folder, late=False, sizes=sizes)
+        remove_upload(self._uploads.pop(key).folder)
 
 
 def _incomplete(upload: Upload) -> Incomplete:

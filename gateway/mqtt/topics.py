@@ -12,7 +12,7 @@ from gateway.model import CAMERA, REQUEST_ID, RESERVED_CAMERAS, Operation, Origi
 _OPERATION = re.compile(r"[a-z0-9_]{1,32}")
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _COMMAND = re.compile(r"[a-z_]{1,32}(/[a-z_]{1,32})?")
-_PUBLISHABLE = re.compile(r"(?=(?:[^/]*/){0,31}[^/]*\Z)[!\"$-*,-~]{1,256}")
+PUBLISHABLE = re.compile(r"(?=(?:[^/]*/){0,31}[^/]*\Z)[!\"$-*,-~]{1,256}")
 """Printable ASCII without ``#`` and ``+``, up to 32 levels.
 
 paho publishes anything. A broker throws out who publishes what it will not have (mosquitto: more than 200 levels), and
@@ -106,7 +106,7 @@ class Topics:
         if response_topic is None:
             return address
         allowed = (f"{self._base}/{address.origin.camera}/response/", *self._response_topics)
-        if not (_PUBLISHABLE.fullmatch(response_topic) and response_topic.startswith(allowed)):
+        if not (PUBLISHABLE.fullmatch(response_topic) and response_topic.startswith(allowed)):
             raise Forbidden(f"a Response Topic must begin with {allowed[0]}, and be ASCII of up to 32 levels")
         if self.read(response_topic) is not None:
             raise Forbidden("a Response Topic must not be one that the gateway listens to")
