@@ -7,15 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import Empty, Full, Queue
+from queue import Empty
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.errors import GatewayError, UnknownPerson
 from gateway.model import Box, FoundFace, Image, Polygon, Quality
+from gateway.people.bounded_queue import BoundedQueue
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.groups import Group, Groups
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 WAITING = 32
 """Faces at most; more are not looked at: they come again with the next frame."""
+
+MAX_WAITING_BYTES = 32_000_000
+"""Of their pictures, which may have 10 MB each: several faces of one picture count it several times."""
 
 FACES = 5
 """Kept of a group, each of another moment."""
@@ -86,7 +90,7 @@ class Unknowns:
         self._describe = describe
         self._most = most
         self._keep_s = 86_400 * keep_days
-        self._strangers: Queue[Stranger | None] = Queue(WAITING)
+        self._strangers: BoundedQueue[Stranger | None] = BoundedQueue(WAITING, MAX_WAITING_BYTES)
         self._lock = threading.RLock()
         self._groups: dict[int, Group] = {}
         self._kept_at: dict[int, float] = {}
@@ -104,8 +108,7 @@ class Unknowns:
 
     def stop(self) -> None:
         self._stopping.set()
-        with suppress(Full):
-            self._strangers.put_nowait(None)  # or it would be waited for
+        self._strangers.offer(None, 0)  # or it would be waited for
         if self._thread.is_alive():
             self._thread.join()
 
@@ -113,8 +116,7 @@ class Unknowns:
         """Returns at once. ``image``: how large the picture is."""
         if self._most:
             stranger = Stranger(face, picture, face.box.share_of(image), camera, time.time())
-            with suppress(Full):
-                self._strangers.put_nowait(stranger)
+            self._strangers.offer(stranger, len(picture))
 
     def list(self) -> list[Group]:
         """Who was seen last first."""

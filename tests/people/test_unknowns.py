@@ -394,6 +394,17 @@ def test_more_strangers_than_can_wait_are_left_out(street: Street) -> None:
     assert len(street.eyes.saw) == module.WAITING
 
 
+def test_no_more_bytes_of_strangers_wait_than_their_limit(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: 32 pictures of 10 MB each could wait."""
+    monkeypatch.setattr(module, "MAX_WAITING_BYTES", 25)
+    street = Street(street.here)
+    for n in range(9):
+        sent(street, descriptor(100 + n))  # of 9 bytes
+    with running(street.unknowns):
+        wait_for(lambda: len(street.unknowns.list()) == 2)
+    assert len(street.eyes.saw) == 2
+
+
 @pytest.mark.parametrize("error", [BadImage("damaged"), GatewayError("a worker died"), ZeroDivisionError()])
 def test_a_stranger_who_cannot_be_described_keeps_nobody_else_out(street: Street, error: Exception) -> None:
     street.eyes.errors = [error]
