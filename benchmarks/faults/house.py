@@ -64,6 +64,8 @@ class House:
             "FACEGATE_REST__PORT": str(self.rest_port),
             "FACEGATE_WORKERS__PROCESSES": str(workers),
             "FACEGATE_PEOPLE__FOLDER": str(ROOT / "known_faces"),
+            # more of them than any camera should ask for
+            "FACEGATE_PEOPLE__ENROLMENTS_PER_HOUR": "1000000",
             "FACEGATE_OPERATIONS": OPERATIONS,
             **(settings or {}),
         }

@@ -6,8 +6,9 @@ They are looked for when people change, a block at a time, so that a large galle
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -38,6 +39,7 @@ MIXED_SCORE = 2 / 6
 people with three or four press photographs none had such a picture; with one of somebody else all had (measured).
 """
 
+T = TypeVar("T")
 Pair = tuple[str, str]
 """The ids of two people, in order."""
 
@@ -59,6 +61,7 @@ class Doubts:
         self._people = 0
         self._pairs: dict[Pair, None] = {}
         self._mixed: dict[str, None] = {}
+        self._ages: dict[str, int] = {}
         self._logged: set[str] = set()
         self._stale = False
         self.warnings: tuple[str, ...] = ()
@@ -86,10 +89,8 @@ class Doubts:
         self._read(_taken(self._unread, MAX_PEOPLE_PER_BLOCK))
         self._pairs = {pair: None for pair in self._pairs if all(slug in self._gallery for slug in pair)}
         self._mixed = {slug: None for slug in self._mixed if slug in self._gallery}
-        self.warnings = (
-            *_first(map(self._pair_sentence, self._pairs)),
-            *_first(map(self._mixed_sentence, self._mixed)),
-        )
+        self._ages = self._gallery.by_age() if self._pairs else {}
+        self.warnings = (*_first(self._pairs, self._pair_sentence), *_first(self._mixed, self._mixed_sentence))
         self._log_new()
         self._stale = bool(self._uncompared or self._unread)
 
@@ -124,11 +125,10 @@ class Doubts:
         return self._decision.score(similarity, count) < MIXED_SCORE
 
     def _pair_sentence(self, pair: Pair) -> str:
-        """The one with more pictures stays, else the one whose id is first."""
-        one, other = sorted(pair, key=lambda slug: (self._gallery.pictures(slug), slug == pair[0]))
-        fewer, more = self._gallery.person(one), self._gallery.person(other)
-        names = f"{fewer.name} ({fewer.slug}) and {more.name} ({more.slug})"
-        return double_sentence(f"{names} look like one person, and then neither is named", fewer, more)
+        """The one who was created first stays."""
+        older, newer = (self._gallery.person(slug) for slug in sorted(pair, key=lambda slug: self._ages.get(slug, 0)))
+        names = f"{newer.name} ({newer.slug}) and {older.name} ({older.slug})"
+        return double_sentence(f"{names} look like one person, and then neither is named", newer, older)
 
     def _mixed_sentence(self, slug: str) -> str:
         person = self._gallery.person(slug)
@@ -153,7 +153,8 @@ def _taken(queue: dict[str, None], count: int) -> list[str]:
     return some
 
 
-def _first(sentences: Iterable[str]) -> list[str]:
-    found = list(sentences)
+def _first(found: Collection[T], sentence: Callable[[T], str]) -> list[str]:
+    """The sentences of the first MAX_WARNINGS, and how many more there are."""
     more = len(found) - MAX_WARNINGS
-    return found[:MAX_WARNINGS] + ([f"… and {more} more like the last one"] if more > 0 else [])
+    rest = [f"… and {more} more like the last one"] if more > 0 else []
+    return [*map(sentence, islice(found, MAX_WARNINGS)), *rest]

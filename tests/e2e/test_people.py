@@ -108,7 +108,10 @@ def test_a_life_over_the_bridge(house: House) -> None:
     assert house.done("people/rename", person="jose_nandu", name="Barack Obama")["person"] == "jose_nandu"
     assert house.who("obama_2") == "Barack Obama"
     warned = house.done("people/add", name="Another", images=[frame("obama_2")])["warnings"]
-    assert warned[0] == "this face is known as Barack Obama (jose_nandu) already"
+    assert warned[0] == (
+        "this face is known as Barack Obama (jose_nandu) already: if they are one person, run"
+        " facegate people merge another jose_nandu"
+    )
     assert len(house.done("people/merge", person="another", into="jose_nandu")["pictures"]) == 2
     assert house.people() == ["jose_nandu"]
     (first, _) = house.done("people/show", person="jose_nandu")["pictures"]
