@@ -41,11 +41,10 @@ def decode(data: bytes, limits: PictureLimits) -> Picture:
 
 def _decode_jpeg(data: bytes, limits: PictureLimits) -> Picture:
     jpeg = read_jpeg(data, limits)
-    cmyk = jpeg.frame.colours == 4
-    pixels = jpeg_pixels(jpeg.clean, "CMYK" if cmyk else "RGB")
+    pixels = jpeg_pixels(jpeg)
     if pixels is None:
         pixels = _decode_rare_jpeg(jpeg.clean)
-    elif cmyk:
+    elif jpeg.frame.colours == 4:
         pixels = _from_cmyk(pixels)
     return _upright(pixels, read_orientation(jpeg.exif, jpeg.xmp))
 

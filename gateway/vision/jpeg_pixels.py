@@ -13,8 +13,8 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from gateway.formats import is_text
-from gateway.vision.jpeg import END
-from gateway.vision.jpeg_scans import damaged
+from gateway.vision.jpeg import END, Jpeg
+from gateway.vision.jpeg_scans import Frame, damaged
 
 Pixels = NDArray[np.uint8]
 
@@ -28,58 +28,46 @@ AT_END = "d9"
 _STRAY_BYTES = re.compile(r"(\d+) extraneous bytes before marker 0x(..)")
 
 
-def jpeg_pixels(clean: bytes, colours: str) -> Pixels | None:
-    """Shape (height, width, 3 or 4). ``clean``: as in ``Jpeg``; ``colours``: "RGB", or "CMYK" if the file has these.
+def jpeg_pixels(jpeg: Jpeg) -> Pixels | None:
+    """Shape (height, width, 3), or 4 for CMYK. None if the decoder does not know how the colours are sampled.
 
-    None if the decoder does not know how the colours are sampled. Raises BadImage.
+    Raises BadImage.
     """
-    try:
-        return _decode(clean, colours)
-    except ValueError as error:
-        warning = str(error)
+    pixels, warning = _decode(jpeg.clean, jpeg.frame)
     if "subsampling" in warning:
         return None
-    if (found := _STRAY_BYTES.search(warning)) is None:
-        raise _damaged(warning)
-    count = int(found[1])
-    if found[2] == AT_END:
-        return _decode_without_tail(clean, count, colours)
-    if count > MAX_STRAY_BYTES:
-        raise _damaged(warning)
-    return _decode(clean, colours, strict=False)
-
-
-def _decode(clean: bytes, colours: str, *, strict: bool = True) -> Pixels:
-    """``strict``: with a ValueError for a warning."""
-    pixels: Pixels = simplejpeg.decode_jpeg(clean, colours, strict=strict)
+    count, marker = _stray_bytes(warning)
+    if marker == AT_END:
+        # Other warnings may have followed; and zeros in place of pixels leave some of them over.
+        pixels, warning = _decode(_without_tail(jpeg.clean, count), jpeg.frame)
+        count, _ = _stray_bytes(warning)
+    if warning and not 0 < count <= MAX_STRAY_BYTES:
+        raise damaged(warning.removeprefix("Corrupt JPEG data: "))
     return pixels
 
 
-def _decode_without_tail(clean: bytes, count: int, colours: str) -> Pixels:
-    """The tail is harmless if the picture is whole without it. Zeros are not: they count as pixels, too."""
+def _decode(clean: bytes, frame: Frame) -> tuple[Pixels, str]:
+    """The pixels, and the decoder's first warning. A warning does not end it: the pixels are all there."""
+    colours, channels = ("CMYK", 4) if frame.colours == 4 else ("RGB", 3)
+    pixels = np.empty((frame.height, frame.width, channels), np.uint8)
+    try:
+        simplejpeg.decode_jpeg(clean, colours, buffer=pixels)
+    except ValueError as error:
+        return pixels, str(error)
+    return pixels, ""
+
+
+def _stray_bytes(warning: str) -> tuple[int, str]:
+    """How many there are, and the marker behind them; 0 if the warning is another."""
+    found = _STRAY_BYTES.search(warning)
+    return (int(found[1]), found[2]) if found else (0, "")
+
+
+def _without_tail(clean: bytes, count: int) -> bytes:
+    """The file without padding, text, or a few bytes before its end marker. Raises BadImage for other bytes there."""
     coded, tail = clean[: -len(END)], clean[-len(END) - count : -len(END)]
     if tail.count(tail[0]) == count:
-        whole = coded.rstrip(tail[:1])
-        tries = [coded[: len(whole) + spare] for spare in range(SPARE_BYTES + 1)]
-    elif count <= MAX_STRAY_BYTES or is_text(tail):
-        tries = [coded[:-count]]
-    else:
-        tries = []
-    for each in tries:
-        if (pixels := _decode_but_for_stray_bytes(each + END, colours)) is not None:
-            return pixels
-    raise damaged(f"{count} bytes of its end do not belong to it")
-
-
-def _decode_but_for_stray_bytes(clean: bytes, colours: str) -> Pixels | None:
-    try:
-        return _decode(clean, colours)
-    except ValueError as error:
-        found = _STRAY_BYTES.search(str(error))
-    if found and found[2] == AT_END and int(found[1]) <= MAX_STRAY_BYTES:
-        return _decode(clean, colours, strict=False)
-    return None
-
-
-def _damaged(warning: str) -> Exception:
-    return damaged(warning.removeprefix("Corrupt JPEG data: "))
+        return coded.rstrip(tail[:1]) + tail[:SPARE_BYTES] + END
+    if count <= MAX_STRAY_BYTES or is_text(tail):
+        return coded[:-count] + END
+    raise damaged(f"{count} bytes before its end do not belong to it")
