@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -83,6 +83,9 @@ class KnownFaces:
         self._reader = PictureReader(max_bytes)
         self._guard = RemovalGuard(registry.store)
         self._unusable: dict[str, GatewayError] = {}  # by digest: no worker gets such a picture twice
+        self._copies: set[tuple[str | None, str]] = (
+            set()
+        )  # folder and digest of pictures that are known: a copy adds none
         self._skipped: list[str] = []
         self._skipped_before: frozenset[str] = frozenset()
         self._warned: tuple[str, ...] = ()
@@ -194,6 +197,7 @@ class KnownFaces:
         """Return the sources of known pictures in whose place there is something else now."""
         useless = set()
         before, known = self._store.from_folder(), self._store.from_folder(self._registry.recipe)
+        self._copies = self._known_places(known, scan)
         for path, file in scan.pictures.items():
             source = KNOWN_FACES + path
             try:
@@ -211,6 +215,16 @@ class KnownFaces:
             self.progress = replace(self.progress, done=self.progress.done + 1)
             self._publish_now_and_then()
         return useless
+
+    def _known_places(self, known: Mapping[str, str], scan: FolderScan) -> set[tuple[str | None, str]]:
+        """Return the person's folder and the digest of each picture that is known from where it lies now."""
+        found = set()
+        for source, digest in known.items():
+            file = scan.pictures.get(source.removeprefix(KNOWN_FACES))
+            # what lies there may be another picture by now
+            if file is not None and self._digests_of([file]) == {digest}:
+                found.add((file.person, digest))
+        return found
 
     def _gone(self, scan: FolderScan) -> set[str]:
         """Return the sources of known pictures that are not in the folder any more, at no other place either."""
@@ -266,7 +280,7 @@ class KnownFaces:
         if file.person is None:
             raise BadRequest("put it into a folder named after the person")
         digest = self._reader.digest(file)
-        if digest == known:
+        if digest == known or (before is None and (file.person, digest) in self._copies):
             return
         if digest in self._unusable:
             raise self._unusable[digest].with_traceback(None)
@@ -278,6 +292,7 @@ class KnownFaces:
             # before the picture is described, which costs much more
             self._store.check_room(name, digest)
         self._store.enrol_from_folder(name, self._picture(file, digest, source), replaces=replaces)
+        self._copies.add((file.person, digest))
 
     def _picture(self, file: PictureFile, digest: str, source: str) -> Picture:
         known = self._store.described(digest, self._registry.recipe)

@@ -797,3 +797,26 @@ def test_a_picture_that_there_is_no_room_for_is_not_described(tmp_path: Path, ho
         house.put("Alice/1.jpg", "alice in another light")
         house.imported()
         assert house.similarity("alice", descriptor_of(b"alice in another light")) > 0.99
+
+
+def test_a_copy_of_a_picture_is_enrolled_once(house: House) -> None:
+    """Regression: each import added it again, with a line in the audit, and put off the end of people.keep_days."""
+    house.put("Alice/copy.jpg", "alice1")
+    house.imported()
+    revision, lines = house.store.revision(), len(house.store.audit(99))
+    house.put("Alice/notes.txt", "text")
+    house.imported()
+    assert (house.store.revision(), len(house.store.audit(99))) == (revision, lines)
+    house.put("Alice/2.png", "alice1")
+    house.imported()
+    assert (house.people, house.pictures) == (["Alice", "Bob the Builder"], 2)
+
+
+@pytest.mark.parametrize("moved_to", ["0.jpg", "3.jpg"])
+def test_a_picture_that_makes_room_for_another_is_known_from_both_places(house: House, moved_to: str) -> None:
+    house.imported()
+    (house.folder / "Alice/1.jpg").rename(house.folder / "Alice" / moved_to)
+    house.put("Alice/1.jpg", "alice in another light")
+    house.imported()
+    assert house.pictures == 4
+    assert sorted(house.sources)[:3] == [f"known_faces/Alice/{n}" for n in sorted([moved_to, "1.jpg", "2.png"])]
