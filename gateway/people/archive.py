@@ -124,7 +124,7 @@ def _described(archive: zipfile.ZipFile, each: Portable) -> dict[str, Any]:
 def _person(read: _Files, index: dict[str, Any], limits: PeopleLimits) -> Portable:
     if not isinstance(index["person"], str) or not PERSON.fullmatch(index["person"]):
         raise ValueError("a person's id is damaged")
-    name = checked_name(index["name"])
+    name = _name(index)
     limits.check_pictures(name, len(index["pictures"]))
     pictures = [_picture(read, each) for each in index["pictures"]]
     if len({picture.digest for picture in pictures}) != len(pictures):
@@ -133,6 +133,13 @@ def _person(read: _Files, index: dict[str, Any], limits: PeopleLimits) -> Portab
     if not all(map(math.isfinite, added)):
         raise ValueError("when a picture was added is no moment")
     return Portable(Person(index["person"], name), pictures, added)
+
+
+def _name(index: dict[str, Any]) -> str:
+    try:
+        return checked_name(index["name"])
+    except BadRequest as error:
+        raise BadRequest(f"the person {index['person']} in the archive: {error}") from None
 
 
 def _picture(read: _Files, index: dict[str, Any]) -> Picture:

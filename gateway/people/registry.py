@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from gateway.errors import BadImage, GatewayError, UnknownPerson, going_down
+from gateway.errors import BadImage, UnknownPerson, going_down
 from gateway.model import Effect, FoundFace, Person, checked_name
 from gateway.people.backups import Backups
 from gateway.people.decision import Decision
@@ -350,7 +350,7 @@ class Registry:
                 if time.monotonic() > expired + EXPIRE_S:
                     expired = time.monotonic()
                     self._expire()
-            except GatewayError:
+            except Exception:  # a bug in the gateway too must not end the following
                 log.exception("the people store cannot be followed")
 
     def _expire(self) -> None:

@@ -292,6 +292,16 @@ def test_a_malformed_index_is_refused(here: Home, change: Any) -> None:
         read_archive(changed(exported(here), change))
 
 
+def test_a_name_that_is_refused_is_told_with_its_person(here: Home) -> None:
+    with pytest.raises(BadRequest, match=r"the person (bob|alice_suss) in the archive: the name is not UTF-8"):
+        read_archive(changed(exported(here), first_person(name="J\ufffdrgen")))
+
+
+def test_an_archive_names_nobody_unknown(here: Home) -> None:
+    with pytest.raises(BadRequest, match="choose another name"):
+        here.registry.adopt(read_archive(changed(exported(here), first_person(name="UNKNOWN"))), "rest")
+
+
 def test_a_harmless_change_of_the_index_is_none(here: Home) -> None:
     """So that the test before refuses for the change that it makes."""
     people = read_archive(changed(exported(here), first_person(name="Alicia")))

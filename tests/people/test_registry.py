@@ -400,14 +400,15 @@ def test_another_process_s_changes_hold_within_a_second(tmp_path: Path, here: Ho
         wait_for(lambda: len(other.gallery) == 0)
 
 
+@pytest.mark.parametrize("error", [GatewayError("the people store: disk I/O error"), ValueError("damaged")])
 def test_a_store_that_fails_is_followed_again_once_it_does_not(
-    here: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    here: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     monkeypatch.setattr(module, "FOLLOW_S", 0.01)
     revision = here.store.revision
 
     def failing() -> int:
-        raise GatewayError("the people store: disk I/O error")
+        raise error
 
     monkeypatch.setattr(here.store, "revision", failing)
     with started(here.registry):
