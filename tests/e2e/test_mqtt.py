@@ -214,7 +214,7 @@ def test_hobby_firmware_may_send_base64(client: Client) -> None:
         ("face_rec", png(1, 25_000_000), "too_large"),
         ("dance", frame("obama_1"), "unsupported"),
         ("face_rec", b'{"image": 3}', "bad_request"),
-        ("face_rec", b'{"image": "aGk=", "imaeg": 1}', "bad_request"),
+        ("face_rec", b'{"image": "aGk=", "imaeg": 1}', "bad_image"),
         ("face_match", frame("obama_1"), "bad_request"),
         ("verify", frame("obama_1"), "bad_request"),
         ("verify/x/no_such_person", frame("obama_1"), "unknown_person"),
