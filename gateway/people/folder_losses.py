@@ -25,4 +25,9 @@ def moved_pictures(store: PeopleStore, scan: FolderScan) -> set[str]:
 def waiting_removals(store: PeopleStore, folder: Path) -> frozenset[int]:
     """Return the keys of the people whose removal waits for a confirmation, or would wait at the next scan."""
     held = held_removal(store)
-    return held or store.loss(lost_pictures(store, FolderScanner(folder).scan())).affected
+    scan = FolderScanner(folder).scan()
+    if held and scan.condition in {"missing", "unreadable"}:
+        # perhaps only for this command, which may run elsewhere: the gateway knows better
+        return held
+    # more than the gateway saw, if files were still being deleted at its last scan
+    return held | store.loss(lost_pictures(store, scan)).affected

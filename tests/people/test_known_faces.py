@@ -83,8 +83,11 @@ class House:
         return self.registry
 
     def put(self, path: str, picture: str) -> None:
+        """In one step: a scan of the folder never finds half of it."""
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.folder / path).write_text(picture)
+        new = (self.folder / path).with_name(".new")
+        new.write_text(picture)
+        new.replace(self.folder / path)
 
     def known_faces(
         self, describe: Describe, recipe: str = RECIPE, describe_again: Describe = face_again
