@@ -190,11 +190,21 @@ class DecisionSettings(_Section):
 
 
 class QualitySettings(_Section):
-    pixels: int = Field(default=36, ge=0, le=10_000)
+    pixels: int = Field(default=50, ge=0, le=10_000)
     brightness: Coordinate = 0.06
     sharpness: Coordinate = 0.1
     pose: Coordinate = 0.05
     inside: Coordinate = 0.6
+    clean: Coordinate = 0.0
+
+
+class EnrolmentSettings(QualitySettings):
+    """What a picture must have to be enrolled."""
+
+    pixels: int = Field(default=60, ge=0, le=10_000)
+    brightness: Coordinate = 0.12
+    sharpness: Coordinate = 0.55
+    clean: Coordinate = 0.56
 
 
 class PeopleSettings(_Section):
@@ -259,6 +269,7 @@ class Settings(BaseSettings):
     precision: PrecisionSettings = PrecisionSettings()
     decision: DecisionSettings = DecisionSettings()
     quality: QualitySettings = QualitySettings()
+    enrolment: EnrolmentSettings = EnrolmentSettings()
     people: PeopleSettings = PeopleSettings()
     unknowns: UnknownSettings = UnknownSettings()
     operations: tuple[Operation, ...] = READING

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from gateway.cli import main
 from gateway.config import PREFIX, Settings, load
 from gateway.errors import ConfigError
-from gateway.model import EngineName, Operation, Search
+from gateway.model import ENROLMENT_LIMITS, EngineName, Operation, QualityLimits, Search
 from tests.support import ROOT
 
 CONFIG = ROOT / "config" / "gateway.yaml"
@@ -555,3 +555,8 @@ def test_the_shared_case_of_a_tilde_is_the_home_folder(
     monkeypatch.setenv("HOME", str(tmp_path))
     done = CliRunner().invoke(main, ["people", "list", "--config", str(shared / "cases" / "config_tilde.yaml")])
     assert f"people store: {tmp_path}/facegate/people.sqlite" in done.stderr
+
+
+def test_the_limits_of_quality_are_by_default_those_of_the_model() -> None:
+    assert QualityLimits(**Settings().quality.model_dump()) == QualityLimits()
+    assert QualityLimits(**Settings().enrolment.model_dump()) == ENROLMENT_LIMITS

@@ -7,16 +7,41 @@ similarity follows from the measured curves and from how many people are known.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.model import Judgement, Likeness, Quality, QualityLimits, Verdict
+from gateway.model import ENROLMENT_LIMITS, Judgement, Likeness, Quality, QualityLimits, Unfit
 from gateway.people.curves import Curves
 from gateway.people.gallery import MOST_PICTURES, Candidate, Nearest
 
 FULL_SCORE = 6.0
 """Decades of the false match rate at which the score is 1: one false match in a million comparisons."""
+
+MEASURES: Mapping[str, Unfit] = {
+    "pixels": "too_small",
+    "inside": "cut_off",
+    "brightness": "too_dark",
+    "sharpness": "blurred",
+    "clean": "compressed",
+    "pose": "turned",
+}
+"""The fields of Quality in the order in which they are judged, and the reason where one is below its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Why a face is not seen well enough: the field of Quality, what was found, and the least that is needed."""
+
+    reason: Unfit
+    measure: str
+    found: float
+    needed: float
+
+    def __str__(self) -> str:
+        return f"{self.measure} {self.found:g}, at least {self.needed:g} is needed"
 
 
 class Decision:
@@ -28,6 +53,7 @@ class Decision:
         max_false_match: float,
         curves: Curves,
         quality: QualityLimits | None = None,
+        enrolment: QualityLimits = ENROLMENT_LIMITS,
         *,
         fixed_identification: float | None = None,
         fixed_verification: float | None = None,
@@ -36,6 +62,7 @@ class Decision:
         self._max_false_match = max_false_match
         self._curves = curves
         self._quality = quality or QualityLimits()
+        self._enrolment = enrolment
         self._fixed_identification = fixed_identification
         self._fixed_verification = fixed_verification
         self._limits: tuple[int, NDArray[np.float32]] | None = None  # the last
@@ -72,20 +99,14 @@ class Decision:
         self._limits = people, limits
         return limits
 
-    def unfit(self, quality: Quality | None) -> Verdict | None:
+    def unfit(self, quality: Quality | None) -> Unfit | None:
         """Why nobody should be named by a face that is seen so badly; None if it is seen well enough."""
-        limits = self._quality
-        if quality is None:
-            return None
-        if quality.pixels < limits.pixels:
-            return "too_small"
-        if quality.inside < limits.inside:
-            return "cut_off"
-        if quality.brightness < limits.brightness:
-            return "too_dark"
-        if quality.sharpness < limits.sharpness:
-            return "blurred"
-        return "turned" if quality.pose < limits.pose else None
+        shortfall = _shortfall(quality, self._quality)
+        return shortfall.reason if shortfall else None
+
+    def enrolment_shortfall(self, quality: Quality | None) -> Shortfall | None:
+        """What keeps a face from being enrolled. A face that nobody is named by is not enrolled either."""
+        return _shortfall(quality, self._enrolment) or _shortfall(quality, self._quality)
 
     def identify(self, nearest: Nearest, quality: Quality | None = None) -> Judgement:
         """``match`` if one person passes, ``ambiguous`` if more do, else ``unknown``; or what keeps
@@ -117,6 +138,15 @@ class Decision:
         """By decades, which unlike scores go on beyond one in a million."""
         decades = self._curves.of(candidate.pictures).at(candidate.similarity)
         return decades >= FULL_SCORE * self.identification(people)
+
+
+def _shortfall(quality: Quality | None, limits: QualityLimits) -> Shortfall | None:
+    """None if the face is seen well enough, or nothing is known about that."""
+    for measure, reason in MEASURES.items() if quality else ():
+        found, needed = getattr(quality, measure), getattr(limits, measure)
+        if found < needed:
+            return Shortfall(reason, measure, found, needed)
+    return None
 
 
 def _score(rate: float) -> float:

@@ -52,6 +52,7 @@ def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
         settings.decision.max_false_match,
         measured("facegate" if ours else "stock"),
         QualityLimits(**settings.quality.model_dump()),
+        QualityLimits(**settings.enrolment.model_dump()),
         fixed_identification=settings.decision.fixed_identification,
         fixed_verification=settings.decision.fixed_verification,
     )

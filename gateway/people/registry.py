@@ -51,6 +51,7 @@ HINTS = {
     "blurred": "hold still, or use a sharper picture",
     "turned": "look at the camera, with the head upright",
     "cut_off": "the whole face must be in the picture",
+    "compressed": "use the original picture, not one that was compressed to send it",
 }
 """What to do about a face that is not seen well enough."""
 
@@ -305,9 +306,11 @@ class Registry:
 
     def check(self, face: FoundFace, which: str) -> None:
         """Raises BadImage for a face that is not seen well enough to know anybody by."""
-        reason = "turned" if face.descriptor is None else self.decision.unfit(face.quality)
-        if reason is not None:
-            raise BadImage(f"{which} is of no use, since the face is {reason.replace('_', ' ')}: {HINTS[reason]}")
+        if face.descriptor is None:
+            raise BadImage(f"{which} is of no use, since the face is turned: {HINTS['turned']}")
+        if (shortfall := self.decision.enrolment_shortfall(face.quality)) is not None:
+            reason = f"{shortfall.reason.replace('_', ' ')} ({shortfall})"
+            raise BadImage(f"{which} is of no use, since the face is {reason}: {HINTS[shortfall.reason]}")
 
     def _doubts(self, person: str | Person, faces: Sequence[FoundFace]) -> list[str]:
         """What speaks against these being pictures of one person, who is this one."""

@@ -192,6 +192,31 @@ def test_a_face_that_is_seen_too_badly_is_nobody_s(seen: Quality, reason: str) -
     assert DECISION.identify(nearest(0.99), seen) == Judgement(reason)
 
 
+@pytest.mark.parametrize(
+    ("seen", "reason", "words"),
+    [
+        (replace(QUALITY, pixels=59), "too_small", "pixels 59, at least 60 is needed"),
+        (replace(QUALITY, brightness=0.11), "too_dark", "brightness 0.11, at least 0.12 is needed"),
+        (replace(QUALITY, sharpness=0.54), "blurred", "sharpness 0.54, at least 0.55 is needed"),
+        (replace(QUALITY, clean=0.55), "compressed", "clean 0.55, at least 0.56 is needed"),
+    ],
+)
+def test_enrolment_asks_for_more_than_recognition(seen: Quality, reason: str, words: str) -> None:
+    assert DECISION.unfit(seen) is None
+    shortfall = DECISION.enrolment_shortfall(seen)
+    assert shortfall is not None
+    assert (shortfall.reason, str(shortfall)) == (reason, words)
+
+
+def test_a_face_that_nobody_is_named_by_is_not_enrolled_whatever_enrolment_asks_for() -> None:
+    strict = Decision(0.01, 0.001, CURVES, QualityLimits(pixels=200), QualityLimits(pixels=0))
+    shortfall = strict.enrolment_shortfall(QUALITY)
+    assert shortfall is not None
+    assert shortfall.reason == "too_small"
+    assert DECISION.enrolment_shortfall(QUALITY) is None
+    assert DECISION.enrolment_shortfall(None) is None
+
+
 def test_the_limits_of_quality_themselves_pass() -> None:
     limits = QualityLimits()
     just = Quality(limits.pixels, limits.brightness, limits.sharpness, limits.pose, limits.inside)

@@ -662,7 +662,8 @@ def test_a_face_that_is_seen_too_badly_is_skipped_with_what_to_do(house: House) 
         return replace(face_of(picture), quality=quality)
 
     assert house.imported(describe).skipped == (
-        "known_faces/Alice/2.png: it is of no use, since the face is blurred: hold still, or use a sharper picture",
+        "known_faces/Alice/2.png: it is of no use, since the face is blurred "
+        "(sharpness 0, at least 0.55 is needed): hold still, or use a sharper picture",
     )
     assert (house.people, house.pictures) == (["Alice", "Bob the Builder"], 2)
 

@@ -262,6 +262,7 @@ def test_a_picture_unlike_those_that_are_known_is_warned_of(here: Home) -> None:
         (replace(QUALITY, brightness=0.0), "too_dark"),
         (replace(QUALITY, sharpness=0.0), "blurred"),
         (replace(QUALITY, pose=0.0), "turned"),
+        (replace(QUALITY, clean=0.3), "compressed"),
     ],
 )
 def test_a_face_that_is_seen_too_badly_is_refused_with_what_to_do(here: Home, quality: Quality, reason: str) -> None:

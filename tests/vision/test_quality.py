@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from collections.abc import Callable
@@ -16,6 +17,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gateway.model import Box, PictureLimits, Points, Quality
+from gateway.people.curves import measured
+from gateway.people.decision import Decision
 from gateway.vision.decode import Picture, decode
 from gateway.vision.models import model_file
 from gateway.vision.quality import quality
@@ -312,3 +315,82 @@ def test_the_numbers_are_plain_and_have_two_decimals() -> None:
     found = changed(PICTURES[0], lambda image: image)
     assert type(found.pixels) is int
     assert all(type(value) is float and value == round(value, 2) for value in astuple(found)[1:])
+
+
+def jpeg(quality: int) -> Callable[[PIL.Image.Image], PIL.Image.Image]:
+    def compress(image: PIL.Image.Image) -> PIL.Image.Image:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality)
+        return PIL.Image.open(buffer)
+
+    return compress
+
+
+def motion(pixels: int) -> Callable[[PIL.Image.Image], PIL.Image.Image]:
+    """The picture as a camera takes it that moves across by so many pixels."""
+
+    def smear(image: PIL.Image.Image) -> PIL.Image.Image:
+        moved = [np.roll(np.asarray(image, float), shift, axis=1) for shift in range(pixels)]
+        return PIL.Image.fromarray(np.mean(moved, axis=0).astype(np.uint8))
+
+    return smear
+
+
+@every_picture
+def test_a_face_is_less_clean_the_more_it_is_compressed(path: Path) -> None:
+    clean = [changed(path, jpeg(quality)).clean for quality in (95, 15, 8, 5)]
+    assert clean[0] > 0.7
+    assert falling(clean)
+    assert clean[2] < 0.56
+
+
+@pytest.mark.parametrize("cut", [(0, 0), (3, 5), (1, 7)], ids=str)
+def test_compression_is_seen_wherever_the_picture_was_cut_later(cut: tuple[int, int]) -> None:
+    path = FRAMES / "obama_1.jpg"
+    box, points = face(path)
+    picture = np.asarray(jpeg(8)(PIL.Image.fromarray(read(path))))[cut[1] :, cut[0] :]
+    assert judged(picture, box.moved(-cut[0], -cut[1]), points - np.array(cut, np.float32)).clean < 0.56
+
+
+@pytest.mark.parametrize("side", [1, 8, 16, 17, 40])
+def test_tiny_faces_and_faces_out_of_sight_have_no_traces_of_compression_or_few(side: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
+    for box in (Box(0, 0, side, side), Box(-side, -side, 0, 0), Box(58, 58, 58 + side, 58 + side)):
+        assert 0.4 < judged(picture, box, face(FRAMES / "obama_1.jpg")[1]).clean <= 1
+
+
+@every_picture
+def test_a_face_blurred_by_motion_is_not_sharp(path: Path) -> None:
+    """Regression: motion in one direction hardly counted, and a person enrolled from such a picture drew strangers."""
+    box, _ = face(path)
+    before = changed(path, lambda image: image).sharpness
+    assert changed(path, motion(round(0.2 * (box.right - box.left)))).sharpness < before - 0.2
+
+
+DECISION = Decision(0.01, 0.001, measured("facegate"))
+
+
+@every_picture
+def test_the_project_s_own_faces_can_be_enrolled(path: Path) -> None:
+    assert DECISION.enrolment_shortfall(changed(path, lambda image: image)) is None
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PICTURES if "hopper" in path.stem or "obama_1" in path.stem], ids=str
+)
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda image: image.point(lambda v: v * 0.15), "too_dark"),
+        (lambda image: image.filter(PIL.ImageFilter.GaussianBlur(6)), "blurred"),
+        (jpeg(5), "compressed"),
+        (jpeg(8), "compressed"),
+    ],
+)
+def test_a_face_is_not_enrolled_from_a_picture_that_draws_strangers(
+    path: Path, change: Callable[[PIL.Image.Image], PIL.Image.Image], reason: str
+) -> None:
+    """Regression: a person enrolled from such a picture was taken for strangers."""
+    shortfall = DECISION.enrolment_shortfall(changed(path, change))
+    assert shortfall is not None
+    assert shortfall.reason == reason
