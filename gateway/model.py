@@ -46,7 +46,8 @@ LandmarkCount = Literal[0, 5, 68]
 Rotation = Literal[0, 90, 180, 270]
 """Degrees clockwise."""
 
-CAMERA = re.compile(r"[A-Za-z0-9_-]{1,64}")
+MAX_CAMERA_LENGTH = 64
+CAMERA = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_CAMERA_LENGTH}}}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 PERSON = re.compile(rf"[a-z0-9_]{{1,{MAX_ID}}}")
 MOST_AT_ONCE = 10

@@ -28,6 +28,7 @@ from gateway.mqtt.bridge import Bridge
 from gateway.mqtt.canary import Canary
 from gateway.mqtt.connection import Connection, NotYet
 from gateway.mqtt.identity import Identity
+from gateway.mqtt.ignored import IgnoredMessages
 from gateway.mqtt.ledger import Delivery
 from gateway.mqtt.link import Kind, Link
 from gateway.mqtt.lookout import Lookout
@@ -90,6 +91,7 @@ class MqttDoor:
         self._canary = Canary(topics.canary(identity.instance))
         self._lookout = Lookout(topics, identity.instance, self._canary, self._say, self._leave)
         self._spool = Spool(data / "uploads", uploads, limits.message_bytes, topics.read)
+        self._ignored = IgnoredMessages(settings.base)
         self._answers = Answers()
         self._breaker = Breaker()
         self._bridge = Bridge(limits, administer, self.answer, self._small_enough, _ours, metrics)
@@ -117,7 +119,7 @@ class MqttDoor:
     def warnings(self) -> tuple[str, ...]:
         """Sentences about what works but needs a person's attention."""
         kept = (*self._identity.warnings, *self._retained.warnings, *self._absence.warnings, *self._spool.warnings)
-        return (*self._lookout.warnings, *kept)
+        return (*self._lookout.warnings, *kept, *self._ignored.warnings)
 
     def start(self) -> None:
         """Returns when connected, or when no broker can be reached: it is waited for. Raises StartError."""
@@ -194,14 +196,20 @@ class MqttDoor:
             by.answer(delivery, reply(address.verdict_topic, verdict, content_type="text/plain"), document)
 
     def _address(self, delivery: Delivery[Link]) -> Address | None:
+        """Return None for a message that nobody can be answered for."""
         received = delivery.received
-        address = None if received.retained else self._topics.read(received.topic)
+        if received.retained:
+            self._metrics.count("messages_ignored")
+            self._ignored.report_retained(received.topic)
+            return None
+        address = self._topics.read(received.topic)
         if address is None:
             self._metrics.count("messages_ignored")
-            log.info("ignored a message on %.200r", received.topic)
-        elif received.fault is not None:
-            return replace(address, fault=received.fault)
-        return address
+            self._ignored.report_name(received.topic)
+            return None
+        if address.live and address.origin.camera in RESERVED_CAMERAS:
+            self._ignored.report_name(received.topic)
+        return address if received.fault is None else replace(address, fault=received.fault)
 
     def _ask(self, delivery: Delivery[Link], address: Address, payload: bytes) -> None:
         received = delivery.received

@@ -214,7 +214,8 @@ def test_hobby_firmware_may_send_base64(client: Client) -> None:
         ("face_rec", png(1, 25_000_000), "too_large"),
         ("dance", frame("obama_1"), "unsupported"),
         ("face_rec", b'{"image": 3}', "bad_request"),
-        ("face_rec", b'{"image": "aGk=", "imaeg": 1}', "bad_image"),
+        ("face_rec", b'{"image": "aGk=", "battery": 1}', "bad_image"),
+        ("enroll/e/bob", b'{"image": "aGk=", "imaeg": 1}', "bad_request"),
         ("face_match", frame("obama_1"), "bad_request"),
         ("verify", frame("obama_1"), "bad_request"),
         ("verify/x/no_such_person", frame("obama_1"), "unknown_person"),
@@ -256,8 +257,18 @@ def test_retained_messages_are_not_requests(client: Client, gateway: Gateway, br
     assert gateway.mqtt._live.link is not None
     gateway.mqtt._live.link.subscribe([("facegate/+/frame", 0)], retained=True)  # as after a reconnect
     assert client.nothing_comes()
+    assert any("retained message on facegate/ghost/frame" in each for each in gateway.health().warnings)
     late.publish("facegate/ghost/frame", b"", retain=True)
     late.close()
+
+
+def test_camera_whose_name_is_refused_is_reported(client: Client, gateway: Gateway) -> None:
+    """Regression: nothing but a line at INFO, the same as for a retained message."""
+    client.subscribe("facegate/bridge/health")
+    client.publish("facegate/Küche/frame", frame("obama_1"), qos=0)
+    while not any("facegate/Küche/… are ignored: the name" in each for each in client.get().json["warnings"]):
+        pass
+    assert any("Küche" in each for each in gateway.health().warnings)
 
 
 def test_the_bridge_tells_that_it_is_there_and_what_it_can(client: Client) -> None:
