@@ -40,7 +40,7 @@ def test_a_request_is_answered_on_the_topic_beside_it(client: Client) -> None:
     quality = result["faces"][0]["quality"]
     assert quality.pop("pixels") == pytest.approx(right - left, abs=1)
     assert all(0 < value <= 1 for value in quality.values())
-    assert quality.keys() == {"brightness", "sharpness", "pose", "inside"}
+    assert quality.keys() == {"brightness", "sharpness", "pose", "inside", "clean"}
     verdict = answers["facegate/porch/verdict/42"].payload.decode()
     assert verdict == f"match {result['score']:.2f} barack_obama"
     assert not any(message.retain for message in answers.values())

@@ -377,7 +377,7 @@ def test_a_result_has_the_contract_s_fields() -> None:
     content = document(wire.write(ADDRESS, recognition(MATCH)))
     assert set(content) == {*HEAD, *RESULT}
     assert set(content["faces"][0]) >= FACE
-    assert set(content["faces"][0]["quality"]) == {"pixels", "brightness", "sharpness", "pose", "inside"}
+    assert set(content["faces"][0]["quality"]) == {"pixels", "brightness", "sharpness", "pose", "inside", "clean"}
     assert (content["camera"], content["op"], content["status"]) == ("porch", "face_rec", "ok")
 
 
