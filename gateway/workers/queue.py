@@ -71,8 +71,8 @@ class FairQueue:
             self._check_open()
             lane = self._lane(job)
             displaced = self._put_frame(lane, job) if job.live else self._put_request(lane, job)
-            self._forget_lanes()
             retry_after = {each: self._retry_after(self._lanes[each.lane]) for each in displaced}
+            self._forget_lanes()
             self._changed.notify()
         for each in displaced:  # outside of the lock, for this runs callbacks
             self._refuse(each, retry_after[each])
@@ -141,11 +141,12 @@ class FairQueue:
         return displaced if replaced is None else [replaced, *displaced]
 
     def _lane(self, job: Job) -> Lane:
-        lane = self._lanes.setdefault(job.lane, Lane(job.lane, job.shared))
-        self._lanes.move_to_end(job.lane)
-        return lane
+        return self._lanes.get(job.lane) or Lane(job.lane, job.shared)
 
     def _wait_in(self, lane: Lane) -> None:
+        """Only a lane that is let in is remembered, or refused names that are always new would fill the memory."""
+        self._lanes[lane.name] = lane
+        self._lanes.move_to_end(lane.name)
         if lane.name not in self._waiting:
             lane.turn = max(lane.turn, self._turn - self._room.requests)
             self._waiting[lane.name] = lane

@@ -555,3 +555,19 @@ def test_only_so_many_lanes_are_remembered(queue: FairQueue, clock: Clock, monke
         put(queue, job(str(n)))
         work(queue, clock, 0.1)
     assert len(queue._lanes) <= 3
+
+
+def test_a_lane_that_is_refused_is_not_remembered(queue: FairQueue) -> None:
+    put(queue, *(job(lane) for lane in "abcdef"))
+    for n in range(20):
+        with pytest.raises(Busy):
+            put(queue, job(f"new{n}"))
+    assert len(queue._lanes) == 6
+
+
+def test_a_lane_that_lost_its_only_request_may_be_forgotten(queue: FairQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_module, "MAX_LANES", 2)
+    put(queue, job("a", size=450), large := job("b", size=500))
+    put(queue, job("c", size=100))
+    assert isinstance(large.future.exception(timeout=0), Busy)
+    assert queue._lanes.keys() == {"a", "c"}
