@@ -10,6 +10,9 @@ from gateway.errors import BadRequest
 MAX_NAME = 100
 """Characters of a name."""
 
+MAX_RECEIVED_NAME = 4 * MAX_NAME
+"""Characters of a name as it arrives: Unicode takes a letter apart into four at most, and spaces may be doubled."""
+
 MAX_ID = 53
 """Characters of a person's id: "match 0.83 <person>" then fits the 64 bytes that a small device reads."""
 
@@ -42,6 +45,9 @@ def checked_name(text: object) -> str:
     """Return a person's name as it is kept: in Unicode's composed form, with single spaces. Raises BadRequest."""
     if not isinstance(text, str):
         raise BadRequest(f"a name must be a text, not {type(text).__name__}")
+    # Normalisation comes later: it takes quadratic time for combining marks, 20 s for 160 kB.
+    if len(text) > MAX_RECEIVED_NAME:
+        raise BadRequest(f"a name is 1 to {MAX_NAME} printable characters, not {len(text)}")
     if undecoded := _UNDECODED.search(text):
         raise BadRequest(f"the name is not UTF-8: character {undecoded.start() + 1} could not be decoded")
     name = " ".join(unicodedata.normalize("NFC", text).split())

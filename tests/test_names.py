@@ -1,12 +1,25 @@
 # ruff: noqa: RUF001 (look-alike letters are what is tested)
 from __future__ import annotations
 
+import base64
+import io
+import unicodedata
+import zipfile
+from collections.abc import Callable
+
 import pytest
 
+from gateway.administration import read_fields
+from gateway.config import LimitSettings
+from gateway.documents import dump
 from gateway.errors import BadRequest
 from gateway.model import PERSON
-from gateway.names import MAX_ID, RESERVED_IDS, check_new_name, checked_name, means_nobody, name_key
+from gateway.mqtt.topics import Topics
+from gateway.mqtt.wire import read
+from gateway.names import MAX_ID, MAX_NAME, RESERVED_IDS, check_new_name, checked_name, means_nobody, name_key
+from gateway.people.archive import read_archive
 from gateway.rest.people import ROUTES
+from tests.support import frame
 
 
 @pytest.mark.parametrize(
@@ -56,6 +69,56 @@ def test_different_names_have_different_keys(one: str, other: str) -> None:
 @pytest.mark.parametrize("name", ["...", "___", "\u202e", "\ud800", "", "x" * 10_000])
 def test_any_text_has_a_key(name: str) -> None:
     assert isinstance(name_key(name), str)
+
+
+LONG_NAMES = ["a" + "\u0300\u0327" * 500_000, "a" * 401, "Anna" + " " * 397]
+"""The first one would take hours to normalise."""
+
+
+@pytest.mark.parametrize("name", LONG_NAMES, ids=["marks", "letters", "spaces"])
+@pytest.mark.parametrize(
+    "read",
+    [
+        checked_name,
+        lambda name: read_fields("people/rename", {"person": "anna", "name": name}),
+        lambda name: read_fields("people/add", {"images": b"", "name": name}),
+        lambda name: read_fields("unknowns/name", {"unknown": 1, "name": name}),
+        lambda name: _read_enrolment(name, {}),
+        lambda name: _read_enrolment(None, {"name": name}),
+        lambda name: read_archive(_archive(name)),
+    ],
+    ids=["name", "rename", "add", "stranger", "MQTT", "MQTT 5 property", "archive"],
+)
+def test_long_name_is_refused_before_it_is_normalised(
+    read: Callable[[str], object], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: a name of 160 kB stopped the whole gateway for 20 s."""
+    monkeypatch.setattr("gateway.names.unicodedata", None)
+    with pytest.raises(BadRequest, match=f"a name is 1 to 100 printable characters, not {len(name)}"):
+        read(name)
+
+
+def _read_enrolment(name: str | None, properties: dict[str, str]) -> object:
+    address = Topics("facegate").read("facegate/porch/request/enroll/1")
+    assert address is not None
+    picture = {"image": base64.b64encode(frame("obama_1")).decode()}
+    payload = dump(picture if name is None else {**picture, "name": name})
+    return read(address, payload, LimitSettings(), properties, 60.0)
+
+
+def _archive(name: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(
+            "people.json", dump({"facegate": 1, "people": [{"person": "a", "name": name, "pictures": []}]})
+        )
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("letter", ["\u1f82", "\u1ed8", "각", "\u0390"])
+def test_longest_name_is_accepted_with_its_letters_taken_apart(letter: str) -> None:
+    name = letter * MAX_NAME
+    assert checked_name(unicodedata.normalize("NFD", name)) == name
 
 
 LATIN_1 = "Jürgen".encode("latin-1")
