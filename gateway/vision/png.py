@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.errors import BadImage, Unsupported
@@ -13,12 +13,14 @@ from gateway.model import PictureLimits
 MAX_CHUNKS = 20_000
 """Enough for 10 MB in chunks of 512 bytes; libpng makes chunks of 8 kB."""
 
-MAX_TEXT_BYTES = 1_000_000
-"""Of a compressed text that may hold the orientation: it can grow a thousandfold."""
+MAX_TEXT_BYTES = 150_000
+"""Of a compressed text that may hold the orientation: it can grow a thousandfold. EXIF has up to 64 kB in a JPEG, and a
+text has it in hexadecimal digits."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_XMP = b"XML:com.adobe.xmp\0"
 _RAW_EXIF = b"Raw profile type exif\0"
+_METADATA = {b"eXIf": b"", b"iTXt": b"XML:com.adobe.xmp\0", b"tEXt": _RAW_EXIF, b"zTXt": _RAW_EXIF}
+"""The kinds of chunks that may hold the orientation, and the keyword with which such a chunk begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,10 @@ def damaged(reason: str) -> BadImage:
 
 def read_png(data: bytes, limits: PictureLimits) -> Png:
     """Raises BadImage, TooLarge and Unsupported. Takes time in proportion to the bytes, whatever they are."""
-    header = palette = exif = xmp = b""
+    header = palette = b""
     pixels: list[memoryview] = []
+    # Of each kind the first one: it is read once all chunks are known, however many there are.
+    metadata = dict.fromkeys(_METADATA, memoryview(b""))
     for kind, body in _chunks(data):
         if kind == b"IHDR" and not header:
             header = _check_header(bytes(body), limits)
@@ -48,17 +52,13 @@ def read_png(data: bytes, limits: PictureLimits) -> Png:
             palette = bytes(body)
         elif kind == b"IDAT":
             pixels.append(body)
-        elif kind == b"eXIf":
-            exif = exif or bytes(body)
-        elif kind == b"iTXt" and body[: len(_XMP)] == _XMP:
-            xmp = xmp or _international_text(bytes(body[len(_XMP) :]))
-        elif kind in (b"tEXt", b"zTXt") and body[: len(_RAW_EXIF)] == _RAW_EXIF:
-            exif = exif or _raw_profile(bytes(body[len(_RAW_EXIF) :]), compressed=kind == b"zTXt")
+        elif kind in metadata and not metadata[kind] and body[: len(_METADATA[kind])] == _METADATA[kind]:
+            metadata[kind] = body[len(_METADATA[kind]) :]
     if not header or not pixels:
         raise damaged("it ends within its header")
     parts = [(b"IHDR", header), (b"PLTE", palette), (b"IDAT", b"".join(pixels)), (b"IEND", b"")]
     clean = b"".join(_chunk(kind, body) for kind, body in parts if body or kind == b"IEND")
-    return Png(exif, xmp, _SIGNATURE + clean)
+    return Png(_exif(metadata), _international_text(bytes(metadata[b"iTXt"])), _SIGNATURE + clean)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
@@ -95,17 +95,23 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(body, zlib.crc32(kind)).to_bytes(4, "big")
 
 
+def _exif(metadata: Mapping[bytes, memoryview]) -> bytes:
+    text = bytes(metadata[b"tEXt"][:MAX_TEXT_BYTES])
+    return bytes(metadata[b"eXIf"]) or _raw_profile(text) or _raw_profile(_inflate(bytes(metadata[b"zTXt"][1:])))
+
+
 def _international_text(body: bytes) -> bytes:
     """What follows the keyword: whether it is compressed, the method, two more texts, and the text itself."""
     text = body[2:].split(b"\0", 2)[-1]
     return _inflate(text) if body[:1] == b"\1" else text
 
 
-def _raw_profile(body: bytes, *, compressed: bool) -> bytes:
+def _raw_profile(text: bytes) -> bytes:
     """EXIF as ImageMagick writes it: a name, a length, and hexadecimal digits, in lines."""
-    text = _inflate(body[1:]) if compressed else body[:MAX_TEXT_BYTES]
+    digits = b"".join(text.split(b"\n", 3)[3:]).replace(b"\n", b"")
     try:
-        return bytes.fromhex(b"".join(text.split(b"\n")[3:]).decode("ascii"))
+        # A text that was cut at its limit may end with half a byte.
+        return bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
     except ValueError:
         return b""
 

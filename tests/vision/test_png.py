@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 
 from gateway.errors import BadImage
 from gateway.model import PictureLimits
+from gateway.vision import png
 from gateway.vision.decode import Picture, decode
-from gateway.vision.png import MAX_CHUNKS, read_png
+from gateway.vision.png import MAX_CHUNKS, MAX_TEXT_BYTES, _inflate, read_png
 from tests.examples import encoded
 
 LIMITS = PictureLimits()
@@ -76,6 +78,53 @@ def test_text_that_grows_costs_neither_time_nor_the_picture(kind: bytes) -> None
     bomb = zlib.compress(bytes(20_000_000), 9)
     body = b"XML:com.adobe.xmp\0\1\0\0\0" + bomb if kind == b"iTXt" else b"k\0\0" + bomb
     assert (read(HEAD + chunk(kind, body) + TAIL) == PIXELS).all()
+
+
+def raw_exif(text: bytes) -> bytes:
+    return chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(text))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        pytest.param(raw_exif(b"\n" * 1_000_000), id="line ends"),
+        pytest.param(raw_exif(b"\nexif\n 0\n" + b"\n0" * 500_000), id="digits"),
+        pytest.param(raw_exif(b"\nexif\n 0\n" + b"x" * 1_000_000), id="letters"),
+        pytest.param(
+            chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(140_000))[:-4] + b"\xff" * 4),
+            id="damaged",
+        ),
+        pytest.param(chunk(b"tEXt", b"Raw profile type exif\0" + b"\n" * 1_000_000), id="text"),
+        pytest.param(
+            chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(bytes(140_000))[:-4] + b"\xff" * 4),
+            id="damaged XMP",
+        ),
+    ],
+)
+def test_text_that_yields_nothing_is_read_once(extra: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: 28 chunks, 29 kB in all, held a worker for 5 s, since each was inflated and split into lines."""
+    inflated: list[int] = []
+
+    def inflate(data: bytes) -> bytes:
+        text = _inflate(data)
+        inflated.append(len(text))
+        return text
+
+    monkeypatch.setattr(png, "_inflate", inflate)
+    data = HEAD + 5 * extra + TAIL
+    tracemalloc.start()
+    read_png(data, LIMITS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(inflated) <= 2
+    assert sum(inflated) <= MAX_TEXT_BYTES
+    assert peak < 2_000_000
+
+
+def test_orientation_is_found_in_a_long_profile() -> None:
+    digits = (EXIF + bytes(200_000)).hex().encode()
+    lines = b"\n".join(digits[at : at + 71] for at in range(0, len(digits), 71))
+    assert (read(HEAD + raw_exif(b"\nexif\n 200026\n" + lines) + TAIL) == TURNED).all()
 
 
 def test_exif_whose_tags_share_a_long_value_costs_nothing() -> None:
