@@ -25,6 +25,9 @@ INDEX = "people.json"
 REUSE = 3
 """Bytes that are stored for each byte of the archive, at most: few pictures are of two people."""
 
+MAX_CHIPS_BYTES = 200_000
+"""Bytes of the chips of a face: three of pure noise have 168 kB, those of a face 40 kB."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -146,7 +149,12 @@ def _picture(read: _Files, index: dict[str, Any]) -> Picture:
     digest, source, recipe = (str(index[field]) for field in ("digest", "source", "recipe"))
     if not _DIGEST.fullmatch(digest) or not _text(source, 1000) or not _text(recipe, 64):
         raise ValueError("a picture's mark is damaged")
-    face = Described(_descriptor(index["descriptor"]), read(f"chips/{digest}"))
+    chips = read(f"chips/{digest}")
+    if chips and len(chips) > MAX_CHIPS_BYTES:
+        raise ValueError(
+            f"the chips of a face have at most {MAX_CHIPS_BYTES} bytes, and chips/{digest} has {len(chips)}"
+        )
+    face = Described(_descriptor(index["descriptor"]), chips)
     return Picture(digest, source, recipe, face, read(f"originals/{digest}"), index["counter"] is True)
 
 

@@ -9,9 +9,9 @@ import cv2
 import dlib
 import numpy as np
 
-from gateway.errors import BadImage
-from gateway.model import Box, Landmarks, Points, Purpose
-from gateway.vision.decode import Picture
+from gateway.errors import BadImage, GatewayError
+from gateway.model import Box, Landmarks, PictureLimits, Points, Purpose
+from gateway.vision.decode import Picture, decode
 from gateway.vision.models import model_file
 
 CHIP = 150
@@ -22,6 +22,9 @@ PADDINGS: Mapping[Purpose, tuple[float, ...]] = {"stream": (0.25,), "enrolment":
 
 Stock takes .25; the descriptors of all three together tell people apart better (benchmarks/accuracy.py).
 """
+
+MAX_CHIPS = max(map(len, PADDINGS.values()))
+"""Chips of a face."""
 
 CROP = 256
 """Pixels across a face that people look at."""
@@ -74,11 +77,18 @@ def crop(picture: Picture, box: Box, turns: int = 0) -> bytes:
 
 
 def unpack(data: bytes) -> Picture:
-    """The chips again, a little changed by the compression. Raises BadImage."""
-    column = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
-    if column is None or column.shape[1] != CHIP or column.shape[0] % CHIP:
-        raise BadImage("the chips that were kept of a face are damaged")
-    return column.reshape(-1, CHIP, CHIP, 3).astype(np.uint8, copy=False)
+    """The chips again, uint8, (1 to MAX_CHIPS, 150, 150, 3), a little changed by the compression. Raises BadImage.
+
+    An archive of people may have anything in place of chips: its size is checked before its pixels are decoded.
+    """
+    try:
+        column = decode(data, PictureLimits(pixels=MAX_CHIPS * CHIP**2))
+    except GatewayError as error:
+        raise BadImage(f"the chips that were kept of a face are damaged: {error}") from None
+    if column.shape[1] != CHIP or column.shape[0] % CHIP:
+        size = f"{column.shape[1]} x {column.shape[0]} pixels"
+        raise BadImage(f"the chips that were kept of a face are damaged: {size} are no column of {CHIP} x {CHIP}")
+    return column.reshape(-1, CHIP, CHIP, 3)
 
 
 def groups_5(points: Points) -> Landmarks:

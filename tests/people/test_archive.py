@@ -16,7 +16,7 @@ import pytest
 from gateway.errors import BadRequest, Busy, Conflict, TooLarge
 from gateway.model import Person
 from gateway.people import archive
-from gateway.people.archive import read_archive, write_archive
+from gateway.people.archive import MAX_CHIPS_BYTES, read_archive, write_archive
 from gateway.people.limits import PeopleLimits
 from gateway.people.sqlite import SqliteStore
 from gateway.people.store import Described, Picture, Portable
@@ -175,6 +175,15 @@ def test_pictures_that_share_one_file_do_not_grow_without_limit(here: Home) -> N
     assert len(read_archive(copies(small, 2))) == 2
     with pytest.raises(BadRequest, match="share one file"):
         read_archive(copies(small, 50))
+
+
+def test_archive_whose_chips_are_too_large_is_refused(here: Home) -> None:
+    index = json.loads(zipfile.ZipFile(io.BytesIO(exported(here))).read(archive.INDEX))
+    index["people"] = [each for each in index["people"] if each["name"] == "Bob"]
+    content, name = json.dumps(index).encode(), f"chips/{digest_of('bob1')}"
+    assert read_archive(zipped((archive.INDEX, content), (name, bytes(MAX_CHIPS_BYTES))))
+    with pytest.raises(BadRequest, match=f"at most {MAX_CHIPS_BYTES} bytes, and {name} has {MAX_CHIPS_BYTES + 1}"):
+        read_archive(zipped((archive.INDEX, content), (name, bytes(MAX_CHIPS_BYTES + 1))))
 
 
 @pytest.mark.parametrize(

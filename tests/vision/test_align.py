@@ -10,7 +10,8 @@ import pytest
 
 from gateway.errors import BadImage, StartError
 from gateway.model import Box, PictureLimits, Purpose
-from gateway.vision.align import CHIP, PADDINGS, Aligner, Predictor68, cut, groups_5, groups_68, pack, unpack
+from gateway.people.archive import MAX_CHIPS_BYTES
+from gateway.vision.align import CHIP, MAX_CHIPS, PADDINGS, Aligner, Predictor68, cut, groups_5, groups_68, pack, unpack
 from gateway.vision.decode import Picture, decode
 from gateway.vision.models import FILES, model_file
 from tests.examples import encoded
@@ -122,6 +123,11 @@ def test_packed_chips_come_back_nearly_as_they_were(
     assert np.abs(again.astype(int) - chips).mean() < 2
 
 
+def test_chips_of_any_pixels_may_be_carried_in_an_archive() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (MAX_CHIPS, CHIP, CHIP, 3), np.uint8)
+    assert len(pack(noise)) < MAX_CHIPS_BYTES
+
+
 def test_packed_chips_are_a_jpeg_that_anybody_can_open(aligner: Aligner, face: tuple[Picture, Box]) -> None:
     """With red where red was."""
     chips = cut(face[0], aligner.points(*face), "enrolment")
@@ -152,6 +158,15 @@ def test_chips_that_are_packed_again_stay_what_they_are(aligner: Aligner, face: 
 )
 def test_what_are_no_chips_is_refused(data: bytes) -> None:
     with pytest.raises(BadImage, match="chips"):
+        unpack(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("size", [(5_000, 5_000), (CHIP, 100 * CHIP), (CHIP, 4 * CHIP)])
+def test_size_of_chips_is_checked_before_they_are_decoded(size: tuple[int, int], kind: str) -> None:
+    """Regression: a PNG of 419 kB in an archive of people took 4 s and 888 MB."""
+    data = encoded(PIL.Image.new("L", size), kind)
+    with pytest.raises(BadImage, match=f"chips .* damaged: the picture has {size[0]} x {size[1]} pixels"):
         unpack(data)
 
 
