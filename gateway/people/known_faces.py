@@ -10,13 +10,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gateway.errors import BadRequest, Busy, GatewayError, MultipleFaces, NoFace
 from gateway.logs import escape
-from gateway.model import Box, FoundFace, checked_name
+from gateway.model import Box, FoundFace
 from gateway.people.folder_files import PictureFile, PictureReader, reason_of
 from gateway.people.folder_losses import lost_pictures, moved_pictures
+from gateway.people.folder_pictures import name_of_folder, pictures_in_folders
 from gateway.people.folder_report import folder_warnings
 from gateway.people.folder_scan import FolderScan, FolderScanner
 from gateway.people.folder_stamps import new_stamps, remember_digests
@@ -99,7 +101,7 @@ class KnownFaces:
         self._published = -math.inf
         self._stopping = threading.Event()
         self._renewed = -1  # the store's revision at that time
-        registry.digests_in_folders = self._digests
+        registry.in_folders = partial(pictures_in_folders, folder, max_bytes)
         self._thread = threading.Thread(target=self._watch, name="known-faces")
 
     def start(self) -> None:
@@ -284,9 +286,8 @@ class KnownFaces:
             return
         if digest in self._unusable:
             raise self._unusable[digest].with_traceback(None)
-        if self._store.buried(digest):
-            raise BadRequest("it was removed: enrol it by another way if it is to come back")
         name = name_of_folder(file.person)
+        self._store.check_not_removed(name, digest)
         replaces = before if before != digest else None
         if replaces is None:
             # before the picture is described, which costs much more
@@ -312,10 +313,6 @@ class KnownFaces:
             raise
         return face
 
-    def _digests(self, folders: Collection[str]) -> set[str]:
-        """Return those of all pictures in the folders of somebody who is removed, imported or not yet."""
-        return self._digests_of(file for file in self._scanner.scan().pictures.values() if _is_in(file, folders))
-
     def _digests_of(self, files: Iterable[PictureFile]) -> set[str]:
         """Return those of all files that can be read."""
         found = set()
@@ -331,14 +328,3 @@ class KnownFaces:
             except Busy as busy:
                 if self._stopping.wait(busy.retry_after):
                     raise CancelledError from None
-
-
-def name_of_folder(folder: str) -> str:
-    """Return the name of the person whose pictures lie in a folder of that name. Raises BadRequest."""
-    return checked_name(folder.replace("_", " "))
-
-
-def _is_in(file: PictureFile, folders: Collection[str]) -> bool:
-    with suppress(BadRequest):
-        return file.person is not None and name_of_folder(file.person) in folders
-    return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gateway.config import Settings
@@ -15,6 +16,7 @@ from gateway.people.backups import STORE, Backups
 from gateway.people.cipher import Cipher, read_key
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
+from gateway.people.folder_pictures import pictures_in_folders
 from gateway.people.gallery import Gallery
 from gateway.people.groups import Groups
 from gateway.people.limits import PeopleLimits
@@ -89,6 +91,7 @@ def open_unknowns(
 def known(settings: Settings, recipe: str) -> Iterator[Known]:
     """For a command, beside which a gateway may run."""
     opened = open_known(settings, recipe, seals=False)
+    opened.registry.in_folders = partial(pictures_in_folders, settings.people.folder, settings.limits.bytes)
     with closing(opened.store):
         yield opened
 

@@ -18,9 +18,11 @@ from gateway.model import Effect, FoundFace, Person, checked_name
 from gateway.people.backups import Backups
 from gateway.people.decision import Decision
 from gateway.people.doubts import MAX_WARNINGS, Doubts, double_sentence
+from gateway.people.folder_pictures import UNSEEN, FolderPictures
 from gateway.people.gallery import MAX_CANDIDATES, Gallery
 from gateway.people.limits import HourlyLimit, PeopleLimits
-from gateway.people.store import Described, Document, Entry, PeopleStore, Picture, Portable
+from gateway.people.statements import PICTURE_ID
+from gateway.people.store import KNOWN_FACES, Described, Document, Entry, PeopleStore, Picture, Portable
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +103,8 @@ class Registry:
         """Told when a change was begun and is not going to be."""
         self.before_removal: Callable[[str], None] = lambda _slug: None
         """Told of the id of whoever is going to go, while they still can be compared."""
-        self.digests_in_folders: Callable[[Collection[str]], Collection[str]] = lambda _folders: ()
-        """What lies in folders of known_faces/ by these names, imported or not."""
+        self.in_folders: Callable[[Collection[str]], FolderPictures] = lambda _names: UNSEEN
+        """Looks for the pictures in folders of known_faces/ by these names, imported or not."""
         self.warnings: tuple[str, ...] = ()
         """Sentences about people that need a person's attention, as of the last change."""
         self._name_warnings: list[str] = []
@@ -225,7 +227,7 @@ class Registry:
     def remove(self, slug: str, door: str) -> Person:
         """From here on nobody is taken for them. Backups still know them."""
         self.before_removal(slug)
-        person = self.store.remove(slug, door, also=self.digests_in_folders(self.store.folders(slug)))
+        person = self._remove(slug, door, erase=False)
         self.follow()
         return person
 
@@ -245,10 +247,19 @@ class Registry:
             self.before_removal(slug)
             self._drop_counters_like(slug, door)
             self._backups.erase(slug, [each.id for each in entry.pictures if not each.counter])
-            also = self.digests_in_folders(self.store.folders(slug))
-            person = self.store.remove(slug, door, erase=True, also=also)
+            person = self._remove(slug, door, erase=True)
         self.follow()
         return person
+
+    def _remove(self, slug: str, door: str, *, erase: bool) -> Person:
+        """Remove a person. Where not all pictures in their folders can be read now, these folders are closed."""
+        entry = self.store.entry(slug)
+        found = self.in_folders({entry.person.name, *self.store.folders(slug)})
+        seen = {digest[:PICTURE_ID] for digest in found.digests}
+        # pictures that are not where they came from: the folder may be back tomorrow, with others beside them
+        missing = any(each.source.startswith(KNOWN_FACES) and each.id not in seen for each in entry.pictures)
+        closes_folders = missing or not found.complete
+        return self.store.remove(slug, door, erase=erase, also=found.digests, closes_folders=closes_folders)
 
     @contextmanager
     def erasing(self) -> Iterator[None]:

@@ -53,6 +53,7 @@ from gateway.people.store import (
     Picture,
     Portable,
 )
+from gateway.people.tombstones import Tombstones, closed_folder, picture_in_folder
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ class SqliteStore:
             if self.rows.check(self.database, seals):
                 log.warning("%s is sealed from now on; backups that were made before are not: delete them", path)
             self._secret = bytes(self._meta("secret", bytes))
+            self._tombstones = Tombstones(self.database, self._secret)
             self.revision()
         except (ValueError, TypeError, GatewayError) as error:
             self.database.close()
@@ -172,6 +174,7 @@ class SqliteStore:
     def enrol(self, who: str | Person, pictures: Iterable[Picture], door: str) -> Entry:
         with self.database.transaction() as db:
             person = key(db, who.slug) if isinstance(who, Person) else self._person(db, who)
+            self._tombstones.lift(closed_folder(who.name if isinstance(who, Person) else who))
             if added := sum(self._add(db, person, picture, time.time()) for picture in pictures):
                 self._check_pictures(db, person)
             if not db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone():
@@ -200,6 +203,7 @@ class SqliteStore:
                     f" they are one person (facegate people merge {slug} {other[0]})"
                 )
             check_new_name(name)
+            self._tombstones.lift(closed_folder(name))
             db.execute("UPDATE people SET name = ?, name_key = ? WHERE id = ?", (name, name_key(name), person))
             touched(db, person)
             note(db, door, "rename", person, 0)
@@ -236,21 +240,26 @@ class SqliteStore:
             if row[1]:
                 self._bury_in_folders(db, person, [row[0]])
             else:
-                self._bury(db, [row[0]], erased=False)
+                self._tombstones.bury([row[0]], erased=False)
             db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, row[0]))
             note(db, door, "remove_picture", person, 1)
             left = drop_if_empty(db, person)
         self.database.scrub()
         return self.entry(slug) if left else None
 
-    def remove(self, slug: str, door: str, *, erase: bool = False, also: Collection[str] = ()) -> Person:
+    def remove(
+        self, slug: str, door: str, *, erase: bool = False, also: Collection[str] = (), closes_folders: bool = False
+    ) -> Person:
         with self.database.transaction() as db:
             person = key(db, slug)
             (name,) = db.execute("SELECT name FROM people WHERE id = ?", (person,)).fetchone()
             digests = db.execute("SELECT digest, counter FROM pictures WHERE person = ?", (person,)).fetchall()
             others = {digest for digest, counter in digests if counter}
-            self._bury(db, {digest for digest, _ in digests}.union(also) - others, erased=erase)
+            self._tombstones.bury({digest for digest, _ in digests}.union(also) - others, erased=erase)
             self._bury_in_folders(db, person, others)
+            if closes_folders:
+                closed = {closed_folder(each) for each in (name, *_folders(db, person))}
+                self._tombstones.bury(closed, erased=erase)
             if erase:
                 self._forget_counters(db, person)
             pictures = db.execute("DELETE FROM pictures WHERE person = ?", (person,)).rowcount
@@ -297,10 +306,7 @@ class SqliteStore:
 
     def enrol_from_folder(self, folder: str, picture: Picture, *, replaces: str | None = None) -> None:
         with self.database.transaction() as db:
-            if self.buried(picture.digest):
-                raise Conflict("it was removed meanwhile")
-            if self.buried(_in_folder(folder, picture.digest)):
-                raise BadRequest("it was a counter-example for the person of this folder")
+            self.check_not_removed(folder, picture.digest)
             row = db.execute("SELECT person FROM folders WHERE name = ?", (folder,)).fetchone()
             person = row[0] if row else self._person(db, folder)
             db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (folder, person))
@@ -374,7 +380,18 @@ class SqliteStore:
         self.database.scrub()
 
     def buried(self, digest: str) -> bool:
-        return self.database.row("SELECT 1 FROM tombstones WHERE digest = ?", (self._keyed(digest),)) is not None
+        return self._tombstones.has(digest)
+
+    def check_not_removed(self, folder: str, digest: str) -> None:
+        if self._tombstones.has(digest):
+            raise BadRequest("it was removed: enrol it by another way if it is to come back")
+        if self._tombstones.has(closed_folder(folder)):
+            raise BadRequest(
+                "the person of this folder was removed while not all pictures in the folder could be read: rename the"
+                " folder or enrol the person by another way to use the pictures, or delete the folder"
+            )
+        if self._tombstones.has(picture_in_folder(folder, digest)):
+            raise BadRequest("it was a counter-example for the person of this folder")
 
     def export(self, slug: str | None = None) -> Iterator[Portable]:
         slugs = [slug] if slug is not None else [row[0] for row in self.database.rows("SELECT slug FROM people")]
@@ -411,6 +428,7 @@ class SqliteStore:
     def _adopt(self, db: sqlite3.Connection, each: Portable, door: str) -> int:
         """How many pictures were new. What is known stays as it is, whatever the archive says of it."""
         person = get_or_create_person(db, each.person.name)
+        self._tombstones.lift(closed_folder(each.person.name))
         known = digests(db, person)
         new = [
             self._add(db, person, _elsewhere(picture), moment)
@@ -474,7 +492,7 @@ class SqliteStore:
     def _add(self, db: sqlite3.Connection, person: int, picture: Picture, moment: float) -> int:
         """How many were added: one, or none that was not there."""
         descriptor, chips, original = self.rows.packed(picture)
-        db.execute("DELETE FROM tombstones WHERE digest = ?", (self._keyed(picture.digest),))
+        self._tombstones.lift(picture.digest)
         return db.execute(
             "INSERT INTO pictures (person, digest, source, recipe, descriptor, chips, original, created, counter)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET source = excluded.source,"
@@ -504,15 +522,15 @@ class SqliteStore:
     def stay_erased(self, tombstones: Iterable[bytes], secret: bytes) -> None:
         """In a backup that was made before: whoever was erased since is erased here too."""
         with self.database.transaction() as db:
-            self._secret = secret
+            self._secret, self._tombstones = secret, Tombstones(self.database, secret)
             db.execute("UPDATE meta SET value = ? WHERE key = 'secret'", (secret,))
             db.executemany("INSERT OR REPLACE INTO tombstones VALUES (?, 1)", ((each,) for each in tombstones))
             buried = {each for (each,) in db.execute("SELECT digest FROM tombstones WHERE erased")}
             rows = db.execute("SELECT person, digest, counter FROM pictures").fetchall()
             for person, digest, counter in rows:
-                if self._keyed(digest) in buried and counter:
+                if self._tombstones.keyed(digest) in buried and counter:
                     db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, digest))
-                elif self._keyed(digest) in buried:
+                elif self._tombstones.keyed(digest) in buried:
                     db.execute("DELETE FROM pictures WHERE person = ?", (person,))
             for person in {row[0] for row in rows}:
                 if not db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone():
@@ -540,28 +558,16 @@ class SqliteStore:
             db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (other, digest))
             touched(db, other)
 
-    def _bury(self, db: sqlite3.Connection, digests: Iterable[str], *, erased: bool) -> None:
-        for digest in digests:
-            db.execute(
-                "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO UPDATE SET erased = max(erased, excluded.erased)",
-                (self._keyed(digest), erased),
-            )
-
     def _bury_in_folders(self, db: sqlite3.Connection, person: int, counters: Iterable[str]) -> None:
         """Counter-examples show other people, who may enrol them as their own: only the folders of the person against
         whom they were kept must not bring them back.
         """
-        folders = db.execute("SELECT name FROM folders WHERE person = ?", (person,)).fetchall()
-        self._bury(db, {_in_folder(name, each) for (name,) in folders for each in counters}, erased=False)
-
-    def _keyed(self, digest: str) -> bytes:
-        """Tells nothing of the picture to whoever has not got the store."""
-        return hmac.digest(self._secret, digest.encode(), "sha256")
+        marks = {picture_in_folder(folder, each) for folder in _folders(db, person) for each in counters}
+        self._tombstones.bury(marks, erased=False)
 
 
-def _in_folder(folder: str, digest: str) -> str:
-    """What is buried where a picture must not come back from one folder alone."""
-    return f"{folder}/{digest}"
+def _folders(db: sqlite3.Connection, person: int) -> list[str]:
+    return [name for (name,) in db.execute("SELECT name FROM folders WHERE person = ?", (person,))]
 
 
 def _read_reply(effect: Effect, reply: str | None) -> Document | None:

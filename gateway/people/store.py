@@ -180,9 +180,14 @@ class PeopleStore(Protocol):
         have none of that id.
         """
 
-    def remove(self, slug: str, door: str, *, erase: bool = False, also: Collection[str] = ()) -> Person:
+    def remove(
+        self, slug: str, door: str, *, erase: bool = False, also: Collection[str] = (), closes_folders: bool = False
+    ) -> Person:
         """The person and everything of them. Neither their pictures in known_faces/ will bring them back, nor others
         with the digests ``also``.
+
+        ``closes_folders``: nor any picture in a folder of theirs, or of their name, until somebody of that name is
+        enrolled or renamed by another way.
         """
 
     def folders(self, slug: str) -> list[str]:
@@ -205,7 +210,7 @@ class PeopleStore(Protocol):
 
     def enrol_from_folder(self, folder: str, picture: Picture, *, replaces: str | None = None) -> None:
         """Add a picture to the person whose folder has that name, in place of the one from the same source whose digest
-        is ``replaces``. Raises Conflict if it was removed meanwhile.
+        is ``replaces``. Raises as ``check_not_removed`` does.
         """
 
     def check_room(self, folder: str, digest: str) -> None:
@@ -234,6 +239,9 @@ class PeopleStore(Protocol):
 
     def buried(self, digest: str) -> bool:
         """Whether this picture was removed, and must not come back from the folder."""
+
+    def check_not_removed(self, folder: str, digest: str) -> None:
+        """Raise BadRequest if this picture must not come back from the folder of that name."""
 
     def export(self, slug: str | None = None) -> Iterator[Portable]:
         """One person, or everybody."""
