@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Literal
 
 from gateway.model import CAMERA, MAX_CAMERA_LENGTH, RESERVED_CAMERAS
@@ -18,8 +19,8 @@ MAX_CAMERAS = 100
 MAX_WARNINGS = 10
 SHOWN_S = 3600.0
 """For which a warning stands after the last such message."""
-MAX_SHOWN = 80
-"""Characters of a name."""
+MAX_SHOWN = 100
+"""Characters of a topic."""
 
 Kind = Literal["name", "retained"]
 
@@ -36,20 +37,10 @@ class IgnoredMessages:
 
     def report_name(self, topic: str) -> None:
         """``topic``: one that names no camera."""
-        camera = self._camera(topic)
-        self._report(
-            ("name", camera),
-            f"Messages on {self._base}/{_shown(camera)}/… are ignored: the name of the camera {_fault(camera)}. It may"
-            f" have 1 to {MAX_CAMERA_LENGTH} characters out of A-Z, a-z, 0-9, _ and -. Change the topic in the camera.",
-        )
+        self._report("name", topic, self._name_sentence)
 
     def report_retained(self, topic: str) -> None:
-        camera = self._camera(topic)
-        self._report(
-            ("retained", camera),
-            f"A retained message on {_shown(topic)} is ignored: it may be of yesterday. Let the camera publish without"
-            " the retain flag, and delete the message at the broker (mosquitto_pub -r -n -t TOPIC).",
-        )
+        self._report("retained", topic, self._retained_sentence)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -61,22 +52,43 @@ class IgnoredMessages:
         others = (f"{more} more cameras are ignored: see the log.",) if more > 0 else ()
         return (*found[:MAX_WARNINGS], *others)
 
-    def _camera(self, topic: str) -> str:
-        return topic.removeprefix(f"{self._base}/").partition("/")[0]
-
-    def _report(self, key: tuple[Kind, str], sentence: str) -> None:
+    def _report(self, kind: Kind, topic: str, sentence: Callable[[str], str]) -> None:
+        """Anybody may send many such messages, with 64 kB of topic: a sentence is made for the first one only."""
         now = time.monotonic()
+        key = kind, self._camera(topic)
         with self._lock:
-            known = key in self._seen
-            if not known and len(self._seen) >= MAX_CAMERAS:
+            if key in self._seen:
+                self._seen[key] = now, self._seen[key][1]
+                return
+            if len(self._seen) >= MAX_CAMERAS:
                 self._seen = {each: seen for each, seen in self._seen.items() if seen[0] > now - SHOWN_S}
-            if not known and len(self._seen) >= MAX_CAMERAS:
-                sentence, full, self._full = f"More than {MAX_CAMERAS} cameras are ignored.", self._full, True
-                known = full
+            if len(self._seen) < MAX_CAMERAS:
+                text = sentence(topic)
+                self._seen[key] = now, text
+            elif not self._full:
+                text = f"More than {MAX_CAMERAS} cameras are ignored."
+                self._full = True
             else:
-                self._seen[key] = now, sentence
-        if not known:
-            log.warning("%s", sentence)
+                return
+        log.warning("%s", text)
+
+    def _camera(self, topic: str) -> str:
+        """As much of the name as shows whether it is too long."""
+        return topic.removeprefix(f"{self._base}/").partition("/")[0][: MAX_CAMERA_LENGTH + 1]
+
+    def _name_sentence(self, topic: str) -> str:
+        camera = self._camera(topic)
+        return (
+            f"Messages on {_quoted(f'{self._base}/{camera}/…')} are ignored: the name of the camera {_fault(camera)}."
+            f" It may have 1 to {MAX_CAMERA_LENGTH} characters out of A-Z, a-z, 0-9, _ and -. Change the topic in the"
+            " camera."
+        )
+
+    def _retained_sentence(self, topic: str) -> str:
+        return (
+            f"A retained message on {_quoted(topic)} is ignored: it may be of yesterday. Let the camera publish without"
+            " the retain flag, and delete the message at the broker (mosquitto_pub -r -n -t TOPIC)."
+        )
 
 
 def _fault(camera: str) -> str:
@@ -85,12 +97,11 @@ def _fault(camera: str) -> str:
     if camera in RESERVED_CAMERAS:
         return "is reserved for the gateway"
     if CAMERA.fullmatch(camera[:MAX_CAMERA_LENGTH]):
-        return f"has {len(camera)} characters"
+        return f"has more than {MAX_CAMERA_LENGTH} characters"
     strange = dict.fromkeys(each for each in camera if not CAMERA.fullmatch(each))
     return f"has {', '.join(map(repr, list(strange)[:3]))}"
 
 
-def _shown(text: str) -> str:
-    """Without what does not print: quotes only where there is something to escape."""
-    short = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
-    return short if short.isprintable() else repr(short)
+def _quoted(topic: str) -> str:
+    """In quotes, so that a name cannot be read as a part of the sentence around it."""
+    return repr(topic if len(topic) <= MAX_SHOWN else f"{topic[:MAX_SHOWN]}…")

