@@ -14,10 +14,13 @@ from gateway.errors import Unavailable
 FLUSH_S = 0.2
 """For the last answers to leave after the last thread has written them."""
 
+MAX_HEADER_BYTES = 65_536
+"""Bytes of a request's first line and headers. Browsers and proxies send a few thousand."""
+
 
 class RestServer:
     """A body over the limit is refused by Flask, with a problem document; waitress reads up to twice the limit for
-    that, and cuts off what is larger still with a bare 413.
+    that, and cuts off what is larger still with a bare 413, and headers over their limit with a bare 431.
     """
 
     def __init__(self, app: Flask, settings: RestSettings, limits: LimitSettings) -> None:
@@ -40,6 +43,7 @@ class RestServer:
                 port=self._settings.port,
                 threads=self._settings.threads,
                 max_request_body_size=2 * self._limits.message_bytes,
+                max_request_header_size=MAX_HEADER_BYTES,
                 asyncore_use_poll=True,
                 connection_limit=1000,
                 channel_timeout=30,  # s without a byte
