@@ -165,6 +165,14 @@ def test_referer_counts_where_a_browser_sends_nothing_else() -> None:
     assert allowed(OWN, {"Host": HOST, "Referer": f"http://{HOST}/face_rec"}, "GET", "/api/v1/calibration")
 
 
+def test_address_that_a_person_types_is_served_over_plain_http() -> None:
+    """The limit that docs/rest.md describes: a page that leaves out the Referer sends the same headers."""
+    browser = {"Host": HOST, "User-Agent": "Mozilla/5.0 (X11; Linux x86_64)", "Accept": "text/html"}
+    assert allowed(OWN, browser, "GET", "/api/v1/people")
+    for method in ("POST", "PATCH", "DELETE"):
+        assert not allowed(OWN, {**browser, "Origin": "null"}, method, "/api/v1/people/ada")
+
+
 def client_and_metrics() -> tuple[FlaskClient, Metrics]:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a refused request was submitted")
