@@ -28,9 +28,13 @@ from typing import ClassVar
 
 
 class GatewayError(Exception):
-    """``exit_code``: where it ends the gateway, by sysexits.h: what of these a supervisor should try again."""
+    """``exit_code``: where it ends the gateway, by sysexits.h: what of these a supervisor should try again.
+
+    ``temporary``: the same picture may be accepted later, though the code says that it is of no use.
+    """
 
     code: ClassVar[str] = "internal"
+    temporary: ClassVar[bool] = False
     exit_code: ClassVar[int] = os.EX_SOFTWARE
 
     def __str__(self) -> str:
@@ -138,7 +142,8 @@ def wire_errors() -> dict[str, type[GatewayError]]:
     classes: list[type[GatewayError]] = [GatewayError]
     while classes:
         cls = classes.pop()
-        if not issubclass(cls, StartError):
+        # a class without a code of its own is a kind of its parent, which carries the code
+        if not issubclass(cls, StartError) and "code" in vars(cls):
             found[cls.code] = cls
             classes += cls.__subclasses__()
     return found

@@ -44,7 +44,7 @@ SCAN_SHARE = 20
 """The pause after a scan is at least so many times its duration: scans use at most 5 % of one core."""
 
 UNUSABLE = (BadRequest, NoFace, MultipleFaces)
-"""What says that a picture is of no use, and will not be tomorrow."""
+"""What says that a picture is of no use, and will not be tomorrow, unless the error is temporary."""
 
 OTHER_CONTENT = (NoFace, MultipleFaces)
 """What says that a picture was decoded, and shows something else than a person. A damaged one says nothing."""
@@ -167,7 +167,7 @@ class KnownFaces:
                     self._store.renew(digest, self._registry.recipe, face.descriptor)
             except GatewayError as error:
                 log.warning("the descriptor of picture %.16s cannot be made again: %s", digest, error)
-                settled = settled and isinstance(error, UNUSABLE)  # else it is tried again
+                settled = settled and _is_final(error)  # else it is tried again
             self._publish_now_and_then()
         self._publish()
         if settled:
@@ -204,16 +204,15 @@ class KnownFaces:
             source = KNOWN_FACES + path
             try:
                 self._enrol(source, file, before.get(source), known.get(source))
-            except UNUSABLE as error:
-                self._skip(source, str(error))
-                if isinstance(error, OTHER_CONTENT) and self._reader.digest(file) != before.get(source):
-                    useless.add(source)
             except OSError as error:
                 self._skip(source, reason_of(error))
                 self._again_at = time.monotonic() + AGAIN_S
-            except GatewayError as error:  # says nothing of the picture: if it was known, it stays known
+            except GatewayError as error:
                 self._skip(source, str(error))
-                self._again_at = time.monotonic() + AGAIN_S
+                if not _is_final(error):  # it says nothing of the picture: if it was known, it stays known
+                    self._again_at = time.monotonic() + AGAIN_S
+                elif isinstance(error, OTHER_CONTENT) and self._reader.digest(file) != before.get(source):
+                    useless.add(source)
             self.progress = replace(self.progress, done=self.progress.done + 1)
             self._publish_now_and_then()
         return useless
@@ -308,8 +307,9 @@ class KnownFaces:
         try:
             face = self._patiently(self._describe, data)
             self._registry.check(face, "it")
-        except UNUSABLE as error:
-            self._unusable[digest] = error
+        except GatewayError as error:
+            if _is_final(error):
+                self._unusable[digest] = error
             raise
         return face
 
@@ -328,3 +328,8 @@ class KnownFaces:
             except Busy as busy:
                 if self._stopping.wait(busy.retry_after):
                     raise CancelledError from None
+
+
+def _is_final(error: GatewayError) -> bool:
+    """Return whether the same picture will fail in the same way tomorrow."""
+    return isinstance(error, UNUSABLE) and not error.temporary

@@ -20,6 +20,12 @@ FORGET_S = 3600.0
 """After which a picture has another try: a good picture that met a machine without time is not refused for ever."""
 
 
+class RefusedForNow(BadImage):
+    """The picture is not analysed now. It may be a good one that met a busy machine, so it is not judged for ever."""
+
+    temporary = True
+
+
 @dataclass(slots=True)
 class _Strikes:
     crashes: int = 0
@@ -50,7 +56,7 @@ class CrashGuard:
             self._strike(picture).timeouts += 1
 
     def check(self, pictures: Sequence[bytes]) -> None:
-        """Raises BadImage for a picture that cost MAX_STRIKES processes in the same way."""
+        """Raises RefusedForNow for a picture that cost MAX_STRIKES processes in the same way."""
         if not self._strikes:  # the usual case: no picture has to be hashed
             return
         for picture in pictures:
@@ -58,11 +64,11 @@ class CrashGuard:
                 self._forget_old()
                 known = self._strikes.get(_digest(picture), _Strikes())
             if known.crashes >= MAX_STRIKES:
-                raise BadImage(
+                raise RefusedForNow(
                     f"{known.crashes} worker processes crashed on this picture: the same picture is refused for an hour"
                 )
             if known.timeouts >= MAX_STRIKES:
-                raise BadImage(
+                raise RefusedForNow(
                     f"this picture took longer than {self._limit_s:g} s (workers.picture_s) {known.timeouts} times: the"
                     " same picture is refused for an hour; send a smaller one"
                 )

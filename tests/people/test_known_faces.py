@@ -26,6 +26,7 @@ from gateway.people.registry import Registry
 from gateway.people.removal_guard import confirm_removal
 from gateway.people.sqlite import SqliteStore
 from gateway.people.store import Described, Picture
+from gateway.workers.crash_guard import FORGET_S, CrashGuard
 from tests.examples import BOX, QUALITY, descriptor
 from tests.people.known import DECISION, RECIPE, chips_of, digest_of, sitting
 from tests.support import wait_for
@@ -758,6 +759,29 @@ def test_a_picture_that_cannot_be_used_is_described_once(house: House) -> None:
         wait_for(lambda: faces.progress.skipped)
         assert faces.progress.skipped == ("known_faces/Bob_the_Builder/1.jpg: there is no face in the picture",)
     assert eyes.saw.count("bob1") == 1
+
+
+def test_a_picture_that_the_crash_guard_refuses_is_tried_again_after_its_hour(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: a good picture that met a busy machine was refused until the next restart."""
+    monkeypatch.setattr(known_faces, "AGAIN_S", 0.01)
+    moments, slow = [0.0], [True]
+    guard = CrashGuard(10, lambda: moments[0])
+
+    def describe(picture: bytes) -> FoundFace:
+        guard.check([picture])
+        if picture == b"bob1" and slow:
+            guard.record_timeout(picture)
+            raise Timeout("the picture took longer than 10 s")
+        return face_of(picture)
+
+    with house.watched(describe) as faces:
+        wait_for(lambda: "refused for an hour" in "".join(faces.progress.skipped))
+        slow.clear()
+        moments[0] = FORGET_S + 1
+        wait_for(lambda: "Bob the Builder" in house.people)
+        wait_for(lambda: not faces.progress.skipped)
 
 
 def test_what_is_skipped_is_logged_once(house: House, caplog: pytest.LogCaptureFixture) -> None:

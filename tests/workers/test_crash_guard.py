@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gateway.errors import BadImage
+from gateway.errors import BadImage, wire_errors
 from gateway.workers import crash_guard
 from gateway.workers.crash_guard import FORGET_S, CrashGuard
 
@@ -48,6 +48,15 @@ def test_two_timeouts_refuse_the_picture_and_the_message_says_so(guard: CrashGua
         guard.record_timeout(b"slow")
     with pytest.raises(BadImage, match=r"took longer than 10 s \(workers.picture_s\) 2 times.*smaller"):
         guard.check([b"slow"])
+
+
+def test_a_refusal_has_the_code_of_a_bad_picture_and_is_temporary(guard: CrashGuard) -> None:
+    for _ in range(2):
+        guard.record_crash(b"one")
+    with pytest.raises(BadImage) as caught:
+        guard.check([b"one"])
+    assert (caught.value.code, caught.value.temporary, BadImage.temporary) == ("bad_image", True, False)
+    assert wire_errors()["bad_image"] is BadImage
 
 
 def test_a_refused_picture_has_another_try_after_an_hour(guard: CrashGuard, clock: Clock) -> None:
