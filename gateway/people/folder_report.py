@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gateway.logs import escape
-from gateway.people.folder_scan import FolderScan
+from gateway.people.folder_scan import FolderScan, sentence
 from gateway.people.removal_guard import Loss
 from gateway.people.store import KNOWN_FACES
 
+Hides = Callable[[str], bool]
+"""Whether a path, relative to the folder, is not shown: it is named after somebody who was removed."""
 
-def folder_warnings(folder: Path, scan: FolderScan, held: Loss | None) -> tuple[str, ...]:
+
+def hidden_sentence(count: int, reason: str) -> str:
+    """For so many files that are not used for one reason, and whose paths are not shown."""
+    files = "1 file" if count == 1 else f"{count} files"
+    return f"{files} of people who were removed {'is' if count == 1 else 'are'} not used: {reason}"
+
+
+def skipped_sentences(unused: Mapping[str, Sequence[str]], hides: Hides) -> list[str]:
+    """Return a sentence for each reason that files are not used for. ``unused``: by reason, paths in the folder."""
+    found = []
+    for reason, paths in unused.items():
+        shown = [path for path in paths if not hides(path)]
+        if shown:
+            found.append(KNOWN_FACES + sentence(shown, reason))
+        if len(paths) > len(shown):
+            found.append(hidden_sentence(len(paths) - len(shown), reason))
+    return found
+
+
+def folder_warnings(folder: Path, scan: FolderScan, held: Loss | None, hides: Hides) -> tuple[str, ...]:
     """Return a sentence for a removal that is held back, and one for what was not read."""
-    unread = _unread(folder, scan)
+    unread = _unread(folder, scan, hides)
     if held is None:
         return (unread,) if unread else ()
     first = (
@@ -35,13 +57,15 @@ def _state(folder: Path, scan: FolderScan) -> str:
             return f"the pictures of more than half of the people in {shown} are gone"
 
 
-def _unread(folder: Path, scan: FolderScan) -> str:
+def _unread(folder: Path, scan: FolderScan, hides: Hides) -> str:
     if scan.condition == "unreadable":
         return _state(folder, scan)
     if not scan.complete:
         return f"the folder {escape(str(folder))} has too many files: {scan.skipped[-1]}"
     if not scan.unread:
         return ""
-    path, reason = next(iter(scan.unread.items()))
+    path, reason = min(scan.unread.items(), key=lambda each: hides(each[0]))
+    if hides(path):
+        return hidden_sentence(len(scan.unread), reason)
     more = f", and {len(scan.unread) - 1} more" if len(scan.unread) > 1 else ""
     return f"{KNOWN_FACES}{path} was not read{more}: {reason}. People who are known from there stay known"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import Literal
@@ -61,16 +61,21 @@ class FolderScan:
     """Everything that a folder held at one moment. Paths are relative to the folder, and printable.
 
     ``pictures``: by path; ``unread``: files and folders that were not read, which says nothing of the pictures in them,
-    each with the reason; ``skipped``: a sentence for each reason that files are not used for, beginning with a path;
+    each with the reason; ``unused``: by reason, the paths of all files that are not used;
     ``complete``: no bound ended the scan; ``problem``: of a folder that is unreadable, why.
     """
 
     condition: Condition
     pictures: dict[str, PictureFile]
     unread: dict[str, str]
-    skipped: tuple[str, ...] = ()
+    unused: Mapping[str, Sequence[str]] = field(default_factory=dict)
     complete: bool = True
     problem: str = ""
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """A sentence for each reason that files are not used for, beginning with a path."""
+        return tuple(sentence(paths, reason) for reason, paths in self.unused.items())
 
     def may_hold(self, path: str) -> bool:
         """Return whether a picture may lie at this path, also where that could not be seen."""
@@ -145,12 +150,11 @@ class _Walk:
             self._skip(path, reason)
         if not complete:
             self._skip("", f"it has more than {self._max_entries} files and folders: the others were not looked at")
-        skipped = [_sentence(paths, reason) for reason, paths in self._skipped.items()]
         condition: Condition = "present" if any(file.person for file in self._pictures.values()) else "empty"
         problem = ""
         if condition == "empty" and self._unread:
             condition, problem = "unreadable", next(iter(self._unread.values()))
-        return FolderScan(condition, self._pictures, self._unread, tuple(skipped), complete, problem)
+        return FolderScan(condition, self._pictures, self._unread, self._skipped, complete, problem)
 
     def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
         """In order of their names, at most as many as the scan may still look at."""
@@ -230,7 +234,7 @@ class _Walk:
         self._skipped.setdefault(reason, []).append(path)
 
 
-def _sentence(paths: list[str], reason: str) -> str:
+def sentence(paths: Sequence[str], reason: str) -> str:
     """For all paths that are skipped for one reason."""
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     return f"{paths[0]}{more}: {reason}"

@@ -6,12 +6,13 @@ import logging
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+from functools import cache, partial
+from pathlib import Path, PurePath
 
 from gateway.errors import BadRequest, Busy, GatewayError, MultipleFaces, NoFace
 from gateway.logs import escape
@@ -19,7 +20,7 @@ from gateway.model import Box, FoundFace
 from gateway.people.folder_files import PictureFile, PictureReader, reason_of
 from gateway.people.folder_losses import lost_pictures, moved_pictures
 from gateway.people.folder_pictures import name_of_folder, pictures_in_folders
-from gateway.people.folder_report import folder_warnings
+from gateway.people.folder_report import Hides, folder_warnings, hidden_sentence, skipped_sentences
 from gateway.people.folder_scan import FolderScan, FolderScanner
 from gateway.people.folder_stamps import new_stamps, remember_digests
 from gateway.people.registry import Registry, Sitting
@@ -89,6 +90,9 @@ class KnownFaces:
             set()
         )  # folder and digest of pictures that are known: a copy adds none
         self._skipped: list[str] = []
+        self._hidden: Counter[str] = Counter()  # by reason: files of people who were removed
+        self._hides: Hides = self._is_of_removed
+        self._removals = registry.removals
         self._skipped_before: frozenset[str] = frozenset()
         self._warned: tuple[str, ...] = ()
         self._registry = registry
@@ -115,7 +119,7 @@ class KnownFaces:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences for whoever looks after the gateway: the folder needs a person."""
-        return folder_warnings(self._folder, self._scan, self._guard.held)
+        return folder_warnings(self._folder, self._scan, self._guard.held, self._is_of_removed)
 
     def _watch(self) -> None:
         last: FolderScan | None = None
@@ -128,8 +132,8 @@ class KnownFaces:
                 scan = self._scanner.scan()
                 pause = max(pause, SCAN_SHARE * (time.monotonic() - began))
                 scan = self._settled(scan, last)
-                if scan != last or time.monotonic() > self._again_at or self._guard.is_confirmed:
-                    self._again_at = math.inf
+                if scan != last or self._is_due():
+                    self._again_at, self._removals = math.inf, self._registry.removals
                     self._import(scan)
                     last = scan
             except CancelledError:
@@ -137,6 +141,13 @@ class KnownFaces:
             except Exception:  # a full disk, a fault of ours: recognition goes on with whom we know
                 log.exception("the known faces in %s cannot be imported", self._folder)
             self._stopping.wait(pause)
+
+    def _is_due(self) -> bool:
+        """Return whether an import is due though the folder is as it was. After a removal its report must not name the
+        removed person any more.
+        """
+        removed = self._registry.removals != self._removals
+        return removed or time.monotonic() > self._again_at or self._guard.is_confirmed
 
     def _settled(self, scan: FolderScan, last: FolderScan | None) -> FolderScan:
         """Return the folder as it is once no more files vanish from it: a mount does not end, and no folder is deleted,
@@ -175,7 +186,9 @@ class KnownFaces:
 
     def _import(self, scan: FolderScan) -> None:
         self._scan = scan
-        self._skipped = [KNOWN_FACES + each for each in scan.skipped]
+        self._hides = cache(self._is_of_removed)
+        self._hidden.clear()
+        self._skipped = skipped_sentences(scan.unused, self._hides)
         self.progress = replace(self.progress, done=0, of=len(scan.pictures), skipped=tuple(self._skipped))
         stamps = self._store.stamps()
         remember_digests(self._reader, scan, stamps)
@@ -190,6 +203,7 @@ class KnownFaces:
             self._store.write_stamps(new)
         self._reader.keep_only(scan.pictures.values())
         self._unusable = {digest: self._unusable[digest] for digest in self._unusable.keys() & self._reader.digests}
+        self._skipped += [hidden_sentence(count, reason) for reason, count in self._hidden.items()]
         self._publish()
         self._report_skipped()
         self.progress = replace(self.progress, finished=True)
@@ -264,7 +278,19 @@ class KnownFaces:
         self._published = time.monotonic()
 
     def _skip(self, source: str, reason: str) -> None:
-        self._skipped.append(escape(f"{source}: {reason}"))
+        if self._hides(source.removeprefix(KNOWN_FACES)):
+            self._hidden[reason] += 1
+        else:
+            self._skipped.append(escape(f"{source}: {reason}"))
+
+    def _is_of_removed(self, path: str) -> bool:
+        """Return whether a path in the folder is named after somebody who was removed."""
+        first, *deeper = path.split("/")
+        for name in {first, first if deeper else PurePath(first).stem}:
+            with suppress(BadRequest):
+                if self._store.is_removed(name_of_folder(name)):
+                    return True
+        return False
 
     def _report_skipped(self) -> None:
         """Log what was not skipped the last time."""

@@ -111,6 +111,8 @@ class Registry:
         self.doubts = Doubts(gallery, decision, lambda slug: store.faces(recipe, slug)[1])
         self.writable = True
         """Whether the store would let a change in, as it was some seconds ago."""
+        self.removals = 0
+        """Grows when people are found to be removed, by whichever process."""
         self._revision = 0
         self._warned = False
         self._following = threading.Lock()
@@ -155,6 +157,7 @@ class Registry:
                 changes = self.store.changes(self._revision, self.recipe)
                 self.gallery.apply(changes)
                 self.doubts.mark_changed(person.slug for person in changes.roll.people)
+                self.removals += bool(changes.gone)
                 self._revision = changes.revision
                 self._warn_once()
                 self._name_warnings = self.store.name_warnings()

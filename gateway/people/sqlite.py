@@ -53,7 +53,7 @@ from gateway.people.store import (
     Picture,
     Portable,
 )
-from gateway.people.tombstones import Tombstones, closed_folder, picture_in_folder
+from gateway.people.tombstones import Tombstones, closed_folder, picture_in_folder, removed_name
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class SqliteStore:
     def enrol(self, who: str | Person, pictures: Iterable[Picture], door: str) -> Entry:
         with self.database.transaction() as db:
             person = key(db, who.slug) if isinstance(who, Person) else self._person(db, who)
-            self._tombstones.lift(closed_folder(who.name if isinstance(who, Person) else who))
+            self._lift_from_name(who.name if isinstance(who, Person) else who)
             if added := sum(self._add(db, person, picture, time.time()) for picture in pictures):
                 self._check_pictures(db, person)
             if not db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone():
@@ -203,7 +203,7 @@ class SqliteStore:
                     f" they are one person (facegate people merge {slug} {other[0]})"
                 )
             check_new_name(name)
-            self._tombstones.lift(closed_folder(name))
+            self._lift_from_name(name)
             db.execute("UPDATE people SET name = ?, name_key = ? WHERE id = ?", (name, name_key(name), person))
             touched(db, person)
             note(db, door, "rename", person, 0)
@@ -257,9 +257,10 @@ class SqliteStore:
             others = {digest for digest, counter in digests if counter}
             self._tombstones.bury({digest for digest, _ in digests}.union(also) - others, erased=erase)
             self._bury_in_folders(db, person, others)
+            names = (name, *_folders(db, person))
+            self._tombstones.bury(map(removed_name, names), erased=erase)
             if closes_folders:
-                closed = {closed_folder(each) for each in (name, *_folders(db, person))}
-                self._tombstones.bury(closed, erased=erase)
+                self._tombstones.bury(map(closed_folder, names), erased=erase)
             if erase:
                 self._forget_counters(db, person)
             pictures = db.execute("DELETE FROM pictures WHERE person = ?", (person,)).rowcount
@@ -307,6 +308,7 @@ class SqliteStore:
     def enrol_from_folder(self, folder: str, picture: Picture, *, replaces: str | None = None) -> None:
         with self.database.transaction() as db:
             self.check_not_removed(folder, picture.digest)
+            self._tombstones.lift(removed_name(folder))
             row = db.execute("SELECT person FROM folders WHERE name = ?", (folder,)).fetchone()
             person = row[0] if row else self._person(db, folder)
             db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (folder, person))
@@ -382,6 +384,14 @@ class SqliteStore:
     def buried(self, digest: str) -> bool:
         return self._tombstones.has(digest)
 
+    def is_removed(self, name: str) -> bool:
+        return self._tombstones.has(removed_name(name))
+
+    def _lift_from_name(self, name: str) -> None:
+        """Somebody of that name is known again, by another way than the folder."""
+        self._tombstones.lift(closed_folder(name))
+        self._tombstones.lift(removed_name(name))
+
     def check_not_removed(self, folder: str, digest: str) -> None:
         if self._tombstones.has(digest):
             raise BadRequest("it was removed: enrol it by another way if it is to come back")
@@ -428,7 +438,7 @@ class SqliteStore:
     def _adopt(self, db: sqlite3.Connection, each: Portable, door: str) -> int:
         """How many pictures were new. What is known stays as it is, whatever the archive says of it."""
         person = get_or_create_person(db, each.person.name)
-        self._tombstones.lift(closed_folder(each.person.name))
+        self._lift_from_name(each.person.name)
         known = digests(db, person)
         new = [
             self._add(db, person, _elsewhere(picture), moment)

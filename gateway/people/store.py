@@ -240,6 +240,9 @@ class PeopleStore(Protocol):
     def buried(self, digest: str) -> bool:
         """Whether this picture was removed, and must not come back from the folder."""
 
+    def is_removed(self, name: str) -> bool:
+        """Return whether somebody of that name was removed, and nobody of that name was enrolled since."""
+
     def check_not_removed(self, folder: str, digest: str) -> None:
         """Raise BadRequest if this picture must not come back from the folder of that name."""
 

@@ -46,3 +46,8 @@ def picture_in_folder(folder: str, digest: str) -> str:
 def closed_folder(name: str) -> str:
     """Return the mark of the folders of that name, in any spelling, from which no picture must come back."""
     return f"/{name_key(name)}"
+
+
+def removed_name(name: str) -> str:
+    """Return the mark of the name, in any spelling, of somebody who was removed."""
+    return f"//{name_key(name)}"

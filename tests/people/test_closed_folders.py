@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import NoFace
 from gateway.model import Person
 from gateway.people import folder_scan
 from gateway.people.folder_pictures import pictures_in_folders
 from gateway.people.sqlite import SqliteStore
 from tests.people.known import digest_of, sitting
-from tests.people.test_known_faces import House, descriptor_of, house
+from tests.people.test_known_faces import Eyes, House, descriptor_of, house
+from tests.support import wait_for
 
 __all__ = ["house"]
 
@@ -183,3 +185,36 @@ def test_pictures_are_found_in_folders_of_these_names_alone(house: House) -> Non
     found = pictures_in_folders(house.folder, 10_000, ["Alice"])
     assert found.digests == {digest_of(each) for each in ("alice1", "alice2", "alice3")}
     assert found.complete
+
+
+def test_nothing_that_is_shown_names_somebody_who_was_removed(
+    house: House, remove: Callable[[], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: the folder's name stayed on /readyz, beside each picture that was not read again."""
+    house.put("Alice/notes.txt", "text")
+    house.put("Alice/3.jpg", "no face")
+    house.put("Alice.jpg", "stray")
+    (house.folder / "Alice/4.jpg").symlink_to("nowhere")
+    house.put("Bob_the_Builder/notes.txt", "text")
+
+    def shown() -> str:
+        return " ".join((*faces.progress.skipped, *faces.warnings))
+
+    errors: dict[str, list[Exception]] = {"no face": [NoFace("no face")] * 9}
+    with house.watched(Eyes(**errors)) as faces:
+        assert all(f"Alice/{name}" in shown() for name in ("notes.txt", "3.jpg", "4.jpg"))
+        remove()
+        wait_for(lambda: "alice" not in shown().lower())
+        assert "2 files of people who were removed are not used: it was removed" in shown()
+        assert "known_faces/Bob_the_Builder/notes.txt" in shown()
+    caplog.clear()
+    assert "alice" not in str(house.imported()).lower() + caplog.text.lower()
+
+
+def test_somebody_who_is_enrolled_again_is_shown_again(house: House, remove: Callable[[], None]) -> None:
+    house.imported()
+    house.put("Alice/notes.txt", "text")
+    remove()
+    assert "Alice" not in str(house.imported().skipped)
+    enrol(house)
+    assert "known_faces/Alice/notes.txt" in str(house.imported().skipped)
