@@ -2,11 +2,11 @@
 
 A canary alone proves nothing: anybody can publish one, or publish an old one again. So a gateway that sees another's
 canary publishes a challenge on its own canary topic: a random number. Only a gateway that runs at that moment answers
-with the same number.
+with the same number. A gateway that does not serve yet answers with a claim, which says that it is about to serve.
 
-This protects against stray, retained, replayed and single forged messages. It does not protect against a program that
-reads and publishes on every topic of an open broker: such a program can imitate a whole gateway, answers included.
-Only logins and an ACL on the broker protect against that (docs/mqtt.md).
+This protects against stray, retained, replayed and forged messages, however many somebody publishes. It does not
+protect against a program that reads and publishes on every topic of an open broker: such a program can imitate a whole
+gateway, answers included. Only logins and an ACL on the broker protect against that (docs/mqtt.md).
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import NamedTuple
 
 _CHALLENGE = re.compile(rb"challenge ([0-9a-f]{16})")
 _ANSWER = re.compile(rb"answer ([0-9a-f]{16}) ([0-9]{1,18})")
+_CLAIM = re.compile(rb"claim ([0-9a-f]{16})")
 
 
 class Challenge(NamedTuple):
@@ -38,6 +39,15 @@ class Answer(NamedTuple):
         return b"answer %b %d" % self
 
 
+class Claim(NamedTuple):
+    """The answer of a gateway that is looking for others too, and begins to serve before the one that asked."""
+
+    nonce: bytes
+
+    def write(self) -> bytes:
+        return b"claim %b" % self
+
+
 def new_challenge() -> Challenge:
     return Challenge(secrets.token_hex(8).encode())
 
@@ -54,6 +64,12 @@ def read_answer(payload: bytes) -> Answer | None:
     return Answer(found[1], int(found[2])) if found else None
 
 
+def read_claim(payload: bytes) -> Claim | None:
+    """Return None for any other message."""
+    found = _CLAIM.fullmatch(payload)
+    return Claim(found[1]) if found else None
+
+
 class RateLimit:
     """At most ``most`` events within ``seconds``."""
 
@@ -68,3 +84,24 @@ class RateLimit:
             return False
         self._times.append(now)
         return True
+
+
+class RateLimitByName:
+    """At most ``most`` events of each name, and of ``names`` names, within a second: no name uses up the others'."""
+
+    def __init__(self, most: int, names: int) -> None:
+        self._most = most
+        self._names = names
+        self._counts: Counter[str] = Counter()
+        self._ends = 0.0
+
+    def allows(self, name: str) -> bool:
+        """Return whether one more of the name may happen now, and count it."""
+        now = time.monotonic()
+        if now >= self._ends:
+            self._counts.clear()
+            self._ends = now + 1.0
+        if name not in self._counts and len(self._counts) == self._names:
+            return False
+        self._counts[name] += 1
+        return self._counts[name] <= self._most

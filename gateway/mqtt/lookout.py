@@ -8,12 +8,22 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from gateway.errors import AnotherGateway, GatewayError
 from gateway.mqtt.canary import EVERY_S, Canary, read
-from gateway.mqtt.challenge import Answer, Challenge, RateLimit, new_challenge, read_answer, read_challenge
+from gateway.mqtt.challenge import (
+    Answer,
+    Challenge,
+    Claim,
+    RateLimit,
+    RateLimitByName,
+    new_challenge,
+    read_answer,
+    read_challenge,
+    read_claim,
+)
 from gateway.mqtt.connection import NotYet
 from gateway.mqtt.messages import Publication, Received
 from gateway.mqtt.topics import Topics
@@ -31,8 +41,13 @@ CHALLENGE_INTERVAL_S = 1.0
 CHALLENGE_VALID_S = 20.0
 """Longer than the longest look: 1.5 canaries, while another gateway is marked as online."""
 
-MAX_ANSWERS_PER_S = 20
-"""To challenges: anybody may publish them."""
+MAX_ANSWERS_PER_S = 5
+"""To the challenges of one instance. A gateway publishes two or three a second."""
+MAX_INSTANCES_PER_S = 100
+"""Instances that get answers: anybody may publish challenges, under any name."""
+
+MAX_CLAIMED_LOOKS = 3
+"""Looks in a row that end since another gateway is about to serve. One is usual where two start together."""
 
 TIE_MS = 1000
 """Up to this difference between the ages of two gateways their names decide. Messages may be late, and each gateway
@@ -80,14 +95,18 @@ class Lookout:
         self._challenge = new_challenge()
         self._challenged_at = 0.0
         self._challenges = RateLimit(1, CHALLENGE_INTERVAL_S)
-        self._answers = RateLimit(MAX_ANSWERS_PER_S, 1.0)
+        self._answers = RateLimitByName(MAX_ANSWERS_PER_S, MAX_INSTANCES_PER_S)
         self._back = threading.Event()
         """Set when our challenge came back from the broker, and at a stop."""
         self._answered = threading.Event()
         """Set when another gateway answered, and at a stop."""
         self._another_instance = ""
         self._lock = threading.Lock()
-        self._gives_way = False
+        self._claimed_by = ""
+        """The instance that is about to serve, before this one."""
+        self._claimed_looks = 0
+        self._unanswered: Challenge | None = None
+        """The last challenge of a gateway that may be about to serve."""
         self._stopping = False
         self.alone = False
         """Whether a look found nobody. Only then may this gateway serve."""
@@ -95,18 +114,8 @@ class Lookout:
         """Whether this gateway has to go."""
         self.disputed = False
         """Whether another gateway, which has to go, published its own state over ours. The reader takes that back."""
-        self.unheard = False
-        """Whether our own challenge did not come back at the last look."""
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        if not self.unheard:
-            return ()
-        topic = self._topics.canary(self._instance)
-        return (
-            f"The gateway serves nobody on MQTT: what it publishes on {topic} does not come back from the broker, so it"
-            " cannot see whether another gateway is running. Let its login read and write this topic (docs/mqtt.md).",
-        )
+        self.warnings: tuple[str, ...] = ()
+        """Sentences about why the last look found no result."""
 
     def stop(self) -> None:
         """End ``look``."""
@@ -126,16 +135,19 @@ class Lookout:
             if read_challenge(received.payload) == self._challenge:
                 self._back.set()
         elif challenge := read_challenge(received.payload):
-            self._reply(instance, challenge)
+            if self._answers.allows(instance):
+                self._reply(instance, challenge)
         elif answer := read_answer(received.payload):
             self._take(instance, answer)
+        elif claim := read_claim(received.payload):
+            self._give_way(instance, claim)
         elif read(received.payload):
             self._ask()
 
     def look(self, link: Watched) -> None:
         """Raise AnotherGateway if there is one, NotYet if that cannot be said."""
         watched = [self._topics.info, self._topics.state]
-        self._told, self._gives_way = {}, False
+        self._told, self._claimed_by, self._unanswered = {}, "", None
         self._back.clear()
         self._answered.clear()
         # After the events were cleared, or a stop in this moment would be missed.
@@ -148,13 +160,16 @@ class Lookout:
         link.unsubscribe(watched)
         if self._stopping or not link.up:
             raise NotYet
-        self._report(unheard=not back)
+        self._report(heard=back)
         if answered:
             raise AnotherGateway(self._another(self._another_instance))
         with self._lock:
-            self.alone = back and not self._gives_way
+            self.alone = back and not self._claimed_by
         if not self.alone:
             raise NotYet
+        if self._unanswered:
+            # It came too late for a claim to come back.
+            self._say(Answer(self._unanswered.nonce, self._canary.up_ms))
 
     def _hears_itself(self) -> bool:
         """Send our challenge until it comes back. The first one may overtake the subscription of a new link."""
@@ -181,21 +196,32 @@ class Lookout:
 
     def _reply(self, instance: str, challenge: Challenge) -> None:
         """Answer, if we serve. Of two that are both looking the one with the lower name goes first."""
-        if not self._answers.allows():
-            return
+        lower = self._instance < instance
         with self._lock:
-            alone, lower = self.alone, self._instance < instance
-            self._gives_way |= not alone and not lower
+            alone = self.alone
+            if not alone and not lower:
+                self._unanswered = challenge
         if alone:
             self._say(Answer(challenge.nonce, self._canary.up_ms))
             self._ask()
         elif lower:
-            # Also where it began to look after our challenge was published.
+            self._say(Claim(challenge.nonce))
+        else:
+            # It may have begun to look after our challenge was published. Its claim shows that it runs.
             self._say(self._challenge)
 
+    def _give_way(self, instance: str, claim: Claim) -> None:
+        """To a gateway that claims to serve first, if it runs: anybody may publish challenges without end."""
+        with self._lock:
+            if not self.alone and instance < self._instance and self._is_ours(claim.nonce):
+                self._claimed_by = instance
+
+    def _is_ours(self, nonce: bytes) -> bool:
+        """Whether that is the number of our challenge, which only a gateway that runs can know."""
+        return nonce == self._challenge.nonce and time.monotonic() < self._challenged_at + CHALLENGE_VALID_S
+
     def _take(self, instance: str, answer: Answer) -> None:
-        valid = time.monotonic() < self._challenged_at + CHALLENGE_VALID_S
-        if not valid or answer.nonce != self._challenge.nonce:
+        if not self._is_ours(answer.nonce):
             return
         self._another_instance = instance
         self._answered.set()
@@ -212,14 +238,31 @@ class Lookout:
             self.displaced = True
             self._on_another(AnotherGateway(self._another(instance)))
 
-    def _say(self, message: Challenge | Answer) -> None:
+    def _say(self, message: Challenge | Answer | Claim) -> None:
         self._publish(Publication(self._topics.canary(self._instance), message.write(), qos=0))
 
-    def _report(self, *, unheard: bool) -> None:
-        """Log it once."""
-        before, self.unheard = self.unheard, unheard
-        if unheard and not before:
-            log.warning("%s", self.warnings[0])
+    def _report(self, *, heard: bool) -> None:
+        """Log each warning once. ``heard``: whether our own challenge came back."""
+        self._claimed_looks = self._claimed_looks + 1 if self._claimed_by else 0
+        before, self.warnings = self.warnings, tuple(self._faults(heard))
+        for warning in self.warnings:
+            if warning not in before:
+                log.warning("%s", warning)
+
+    def _faults(self, heard: bool) -> Iterator[str]:
+        if not heard:
+            topic = self._topics.canary(self._instance)
+            yield (
+                f"The gateway serves nobody on MQTT: what it publishes on {topic} does not come back from the broker,"
+                " so it cannot see whether another gateway is running. Let its login read and write this topic"
+                " (docs/mqtt.md)."
+            )
+        if self._claimed_looks >= MAX_CLAIMED_LOOKS:
+            yield (
+                f"The gateway serves nobody on MQTT: another gateway (instance {self._claimed_by}) says again and again"
+                " that it is about to serve, and does not. Stop that one. If there is none, let no other login write"
+                f" {self._topics.canaries}# (docs/mqtt.md)."
+            )
 
     def _another(self, instance: str) -> str:
         info = self._told.get(self._topics.info)

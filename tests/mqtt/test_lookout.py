@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,9 +14,18 @@ import pytest
 from gateway.errors import AnotherGateway, GatewayError
 from gateway.mqtt import lookout as module
 from gateway.mqtt.canary import Canary, Flight
-from gateway.mqtt.challenge import Answer, Challenge, RateLimit, read_answer, read_challenge
+from gateway.mqtt.challenge import (
+    Answer,
+    Challenge,
+    Claim,
+    RateLimit,
+    RateLimitByName,
+    read_answer,
+    read_challenge,
+    read_claim,
+)
 from gateway.mqtt.connection import NotYet
-from gateway.mqtt.lookout import TIE_MS, Lookout
+from gateway.mqtt.lookout import MAX_CLAIMED_LOOKS, TIE_MS, Lookout
 from gateway.mqtt.messages import Publication, Received
 from gateway.mqtt.topics import Topics
 
@@ -140,7 +150,12 @@ def test_gateway_that_leaves_for_another_may_be_started_again(bus: Bus) -> None:
     assert left.value.exit_code == 75
 
 
-FORGED = [Flight(1, 9 * UP_MS).write(), Challenge(b"0" * 16).write(), Answer(b"0" * 16, 9 * UP_MS).write()]
+FORGED = [
+    Flight(1, 9 * UP_MS).write(),
+    Challenge(b"0" * 16).write(),
+    Answer(b"0" * 16, 9 * UP_MS).write(),
+    Claim(b"0" * 16).write(),
+]
 
 
 @pytest.mark.parametrize("payload", FORGED)
@@ -201,13 +216,85 @@ def test_flood_of_forged_messages_gets_bounded_replies(bus: Bus) -> None:
     for _ in range(1000):
         for payload in FORGED:
             one.sees(LOWER, payload)
-    assert len(bus.published) < 200  # 20 answers and a challenge a second
+    assert len(bus.published) < 200  # 5 answers and a challenge a second
+
+
+def forged(number: int) -> Challenge:
+    return Challenge(b"%016x" % number)
+
+
+def test_flood_of_challenges_leaves_the_answers_to_other_gateways(bus: Bus) -> None:
+    """Regression: 20 challenges a second used up all answers, and a second gateway began to serve beside the first."""
+    one = Neighbour(bus, serving=True)
+    for number in range(1000):
+        one.sees(f"{number % 10:012x}", forged(number).write())
+    one.sees(HIGHER, forged(1000).write())
+    assert one.said()[-1] == Answer(forged(1000).nonce, UP_MS).write()
+
+
+class UnderAttack(Neighbour):
+    """A gateway whose look meets challenges of a gateway that does not run, at its begin and at its end."""
+
+    def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool) -> None:
+        self.sees("000000000000", forged(1).write())
+        self.sees("000000000000", Claim(b"0" * 16).write())
+
+    def unsubscribe(self, topics: Sequence[str]) -> None:
+        self.sees("000000000000", forged(2).write())
+
+
+def test_program_that_only_publishes_keeps_no_gateway_from_serving(bus: Bus) -> None:
+    """Regression: each look ended without a result, and nobody learned why."""
+    one = UnderAttack(bus)
+    one.lookout.look(one)
+    assert (one.lookout.alone, one.lookout.warnings) == (True, ())
+
+
+def test_challenge_at_the_end_of_a_look_is_answered_when_it_has_ended(bus: Bus) -> None:
+    one = UnderAttack(bus)
+    one.lookout.look(one)
+    assert one.said()[-1] == Answer(forged(2).nonce, UP_MS).write()
+
+
+def test_gateway_gives_way_to_a_lower_one_that_runs_and_warns_if_it_never_serves(
+    bus: Bus, caplog: pytest.LogCaptureFixture
+) -> None:
+    there, one = Neighbour(bus, LOWER), Neighbour(bus)
+    for looks in range(1, 6):
+        with pytest.raises(NotYet):
+            one.lookout.look(one)
+        assert len(one.lookout.warnings) == len(caplog.records) == (looks >= MAX_CLAIMED_LOOKS)
+    assert f"instance {LOWER}" in one.lookout.warnings[0]
+    assert "let no other login write home/bridge/canary/#" in one.lookout.warnings[0]
+    bus.gateways.remove(there)
+    one.lookout.look(one)
+    assert (one.lookout.alone, one.lookout.warnings) == (True, ())
+
+
+def test_gateway_gives_way_to_no_higher_one(bus: Bus) -> None:
+    Neighbour(bus, HIGHER)
+    one = Neighbour(bus)
+    one.lookout.look(one)
+    assert one.lookout.alone
+
+
+def test_limit_by_name_bounds_each_name_and_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    limit = RateLimitByName(2, 3)
+    assert [limit.allows(name) for name in "aaabcd"] == [True, True, False, True, True, False]
+    now += 1.0
+    assert limit.allows("d")
+    assert limit.allows("a")
 
 
 def test_challenge_and_answer_are_read_as_they_are_written() -> None:
     challenge, answer = Challenge(b"0123456789abcdef"), Answer(b"0123456789abcdef", 12)
     assert (read_challenge(challenge.write()), read_answer(challenge.write())) == (challenge, None)
     assert (read_challenge(answer.write()), read_answer(answer.write())) == (None, answer)
+    claim = Claim(b"0123456789abcdef")
+    assert (read_claim(claim.write()), read_answer(claim.write()), read_challenge(claim.write())) == (claim, None, None)
+    assert (read_claim(challenge.write()), read_claim(answer.write())) == (None, None)
 
 
 def test_rate_limit_lets_further_events_pass_after_a_while() -> None:
