@@ -13,6 +13,12 @@ from gateway.model import Person
 
 HOUR_S = 3_600
 
+CALLERS = 4
+"""So many callers find room beside each other: each may use that part of a limit."""
+
+MIN_SHARE = 5
+"""Of a small limit a caller may use at least so much: the pictures of one person."""
+
 MAX_NAMED = 5
 """People that one message names."""
 
@@ -21,7 +27,8 @@ MAX_NAMED = 5
 class PeopleLimits:
     """The settings people.most, people.pictures_per_person and people.enrolments_per_hour.
 
-    The last one counts the requests of cameras, MQTT and REST together, not the folder and the command line.
+    The last one counts the requests of cameras, MQTT and REST together that change something, not the folder and the
+    command line.
     """
 
     people: int = 20_000
@@ -43,25 +50,40 @@ class PeopleLimits:
 
 
 class HourlyLimit:
-    """A limit on how often something happens within an hour. To be used by one thread at a time."""
+    """A limit on how often something happens within an hour, of which one caller may use a share. To be used by one
+    thread at a time.
+    """
 
     def __init__(self, limit: int, what: str, setting: str) -> None:
         """``what``: a plural for the message, which names the ``setting`` too."""
         self._limit = limit
+        self._share = min(limit, max(MIN_SHARE, limit // CALLERS))
         self._what = what
         self._setting = setting
-        self._moments: deque[float] = deque(maxlen=limit)
+        self._counted: deque[tuple[float, str]] = deque(maxlen=limit)
 
-    def check(self) -> None:
-        """Raise Busy if it happened too often within the last hour."""
-        now = time.monotonic()
-        if len(self._moments) == self._limit and self._moments[0] > now - HOUR_S:
+    def check(self, caller: str = "") -> None:
+        """Raise Busy if it happened too often within the last hour, by this caller or by all of them."""
+        recent = [each for each in self._counted if each[0] > time.monotonic() - HOUR_S]
+        if len(recent) == self._limit:
             message = f"there were {self._limit} {self._what} within an hour, and {self._setting} allows no more"
-            raise Busy(message, math.ceil(self._moments[0] + HOUR_S - now))
+            raise Busy(message, _seconds_until_past(recent[0][0]))
+        own = [moment for moment, each in recent if each == caller]
+        if len(own) >= self._share:
+            raise Busy(
+                f"{caller} alone had {len(own)} {self._what} within an hour, and may not have more of the {self._limit}"
+                f" that {self._setting} allows to all",
+                _seconds_until_past(own[-self._share]),
+            )
 
-    def count(self) -> None:
+    def count(self, caller: str = "") -> None:
         """Count one that happened."""
-        self._moments.append(time.monotonic())
+        self._counted.append((time.monotonic(), caller))
+
+
+def _seconds_until_past(moment: float) -> int:
+    """Return in how many seconds a moment will be an hour ago."""
+    return math.ceil(moment + HOUR_S - time.monotonic())
 
 
 def not_merged_error(people: Sequence[Person]) -> Conflict:

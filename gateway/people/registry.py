@@ -183,16 +183,13 @@ class Registry:
         Gives the person, and what is not quite right. Raises BadImage for a face that is not seen well enough, before
         anything is changed, and UnknownPerson.
         """
-        if door not in UNLIMITED_DOORS:
-            self._enrolments.check()
+        self._check_enrolments(door)
         who = self._named(name) if name is not None else self._with_id(person or "", new)
         for number, sitting in enumerate(sittings, 1):
             self.check(sitting.face, f"picture {number}" if len(sittings) > 1 else "the picture")
         faces = [sitting.face for sitting in sittings]
         warnings, doubles = self._doubts(who, faces), self._doubles(who, faces)
-        entry = self.store.enrol(who, [self.kept(each, door) for each in sittings], door)
-        if door not in UNLIMITED_DOORS:
-            self._enrolments.count()
+        entry = self._add(who, [self.kept(each, door) for each in sittings], door)
         for double in doubles:
             known = f"this face is known as {double.name} ({double.slug}) already"
             warnings.append(double_sentence(known, entry.person, double))
@@ -207,9 +204,23 @@ class Registry:
 
         Raises Conflict if no other picture of that person would be left.
         """
+        self._check_enrolments(door)
         person = self.store.entry(slug).person
-        entry = self.store.enrol(person, [self.kept(each, door, counter=True) for each in sittings], door)
+        entry = self._add(person, [self.kept(each, door, counter=True) for each in sittings], door)
         self.follow()
+        return entry
+
+    def _check_enrolments(self, door: str) -> None:
+        """Raise Busy if there were too many within the last hour."""
+        if door not in UNLIMITED_DOORS:
+            self._enrolments.check(door)
+
+    def _add(self, who: str | Person, pictures: Sequence[Picture], door: str) -> Entry:
+        """Add pictures to a person. It counts as an enrolment if that changes their pictures."""
+        before = self.store.entry(who.slug).pictures if isinstance(who, Person) else ()
+        entry = self.store.enrol(who, pictures, door)
+        if door not in UNLIMITED_DOORS and entry.pictures != before:
+            self._enrolments.count(door)
         return entry
 
     def rename(self, slug: str, name: str, door: str) -> Entry:

@@ -102,3 +102,39 @@ def test_an_hourly_limit_forgets_what_is_longer_ago(monkeypatch: pytest.MonkeyPa
     assert busy.value.retry_after == 100
     now = 3600.0
     limit.check()
+
+
+def test_one_caller_leaves_room_for_the_others(tmp_path: Path) -> None:
+    """Regression: one camera used up the enrolments of everybody for an hour."""
+    with home(tmp_path, limits=PeopleLimits(enrolments_per_hour=8)) as here:
+        for n in range(3):
+            here.registry.enrol("Alice", [sitting(f"a{n}", near(ALICE, 0.95, n))], "mqtt:door")
+        for n in range(2):
+            here.registry.not_them("alice", [sitting(f"b{n}", near(BOB, 0.95, n))], "mqtt:door")
+        refused = pytest.raises(Busy, match=r"mqtt:door alone had 5 enrolments within an hour, .* the 8 that people\.")
+        with refused as busy:
+            here.registry.enrol("Alice", [sitting("a9", ALICE)], "mqtt:door")
+        assert 3590 <= busy.value.retry_after <= 3600
+        with refused:
+            here.registry.not_them("alice", [sitting("b9", BOB)], "mqtt:door")
+        here.registry.enrol("Bob", [sitting("bob", BOB)], "mqtt:yard")
+        here.registry.enrol("Bob", [sitting("bob2", BOB)], "rest")
+
+
+def test_a_request_that_adds_no_picture_is_not_counted(here: Home) -> None:
+    for _ in range(9):
+        here.registry.enrol("Alice", [sitting("a", ALICE)], "mqtt")
+        here.registry.not_them("alice", [sitting("b", BOB)], "mqtt")
+    here.registry.enrol("Bob", [sitting("b", BOB)], "rest")
+
+
+@pytest.mark.parametrize(("limit", "share"), [(1, 1), (4, 4), (8, 5), (20, 5), (600, 150)])
+def test_the_share_of_one_caller(limit: int, share: int) -> None:
+    hourly = HourlyLimit(limit, "things", "setting")
+    for _ in range(share):
+        hourly.check("one")
+        hourly.count("one")
+    with pytest.raises(Busy):
+        hourly.check("one")
+    if share < limit:
+        hourly.check("another")
