@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from queue import Empty
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+SOURCES = 4
+"""So many sources find room beside each other: the items of one may take that part of the places and of the bytes."""
 
 
 class BoundedQueue(Generic[T]):
@@ -16,18 +20,19 @@ class BoundedQueue(Generic[T]):
     def __init__(self, max_items: int, max_bytes: int) -> None:
         self._max_items = max_items
         self._max_bytes = max_bytes
-        self._items: deque[tuple[T, int]] = deque()
-        self._bytes = 0
+        self._items: deque[tuple[T, int, str | None]] = deque()
         self._changed = threading.Condition()
 
-    def offer(self, item: T, size: int) -> bool:
-        """Return False, and leave the item out, if there is no room for it."""
+    def offer(self, item: T, size: int, source: str | None = None) -> bool:
+        """Return False, and leave the item out, if there is no room for it, or its ``source`` has used its share."""
         with self._changed:
-            full = len(self._items) >= self._max_items or self._bytes + size > self._max_bytes
-            if self._items and full:
+            sizes = [each for _, each, _ in self._items]
+            own = [each for _, each, other in self._items if source is not None and other == source]
+            if not _fits(sizes, size, self._max_items, self._max_bytes):
                 return False
-            self._items.append((item, size))
-            self._bytes += size
+            if not _fits(own, size, self._max_items // SOURCES, self._max_bytes // SOURCES):
+                return False
+            self._items.append((item, size, source))
             self._changed.notify()
             return True
 
@@ -36,6 +41,9 @@ class BoundedQueue(Generic[T]):
         with self._changed:
             if not self._changed.wait_for(lambda: self._items, timeout):
                 raise Empty
-            item, size = self._items.popleft()
-            self._bytes -= size
-            return item
+            return self._items.popleft()[0]
+
+
+def _fits(sizes: Sequence[int], size: int, max_items: int, max_bytes: int) -> bool:
+    """Return whether one more item fits beside those of the ``sizes``. One item alone always fits."""
+    return not sizes or (len(sizes) < max_items and sum(sizes) + size <= max_bytes)

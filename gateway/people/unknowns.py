@@ -26,7 +26,7 @@ from gateway.people.store import Described, Entry
 log = logging.getLogger(__name__)
 
 WAITING = 32
-"""Faces at most; more are not looked at: they come again with the next frame."""
+"""Faces at most, a quarter of them from one camera. More are not looked at: they come again with the next frame."""
 
 MAX_WAITING_BYTES = 32_000_000
 """Of their pictures, which may have 10 MB each: several faces of one picture count it several times."""
@@ -116,7 +116,7 @@ class Unknowns:
         """Returns at once. ``image``: how large the picture is."""
         if self._most:
             stranger = Stranger(face, picture, face.box.share_of(image), camera, time.time())
-            self._strangers.offer(stranger, len(picture))
+            self._strangers.offer(stranger, len(picture), camera)
 
     def list(self) -> list[Group]:
         """Who was seen last first."""

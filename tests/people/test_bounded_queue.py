@@ -45,3 +45,21 @@ def test_a_waiting_reader_gets_the_next_item(queue: BoundedQueue[str]) -> None:
     queue.offer("a", 1)
     reader.join(20)
     assert found == ["a"]
+
+
+def test_one_source_leaves_room_for_the_others() -> None:
+    """Regression: the strangers before one camera shut out those before all others."""
+    queue: BoundedQueue[str] = BoundedQueue(max_items=32, max_bytes=3200)
+    assert [queue.offer("a", 1, "porch") for _ in range(9)] == [True] * 8 + [False]
+    for camera in ("door", "yard", "gate"):
+        assert all(queue.offer("b", 1, camera) for _ in range(8))
+    assert not queue.offer("c", 1, "another")
+    queue.get(0)
+    assert queue.offer("d", 1, "porch")
+
+
+def test_one_source_leaves_bytes_for_the_others() -> None:
+    queue: BoundedQueue[str] = BoundedQueue(max_items=32, max_bytes=400)
+    assert queue.offer("larger than a share", 150, "porch")
+    assert not queue.offer("a", 1, "porch")
+    assert [queue.offer("b", 50, "door") for _ in range(3)] == [True, True, False]

@@ -387,7 +387,7 @@ def test_strangers_are_looked_at_beside_everything_else(
 def test_more_strangers_than_can_wait_are_left_out(street: Street) -> None:
     began = time.monotonic()
     for n in range(3 * module.WAITING):
-        sent(street, descriptor(100 + n))
+        sent(street, descriptor(100 + n), f"camera{n % 4}")
     assert time.monotonic() < began + 20
     with running(street.unknowns):
         wait_for(lambda: len(street.unknowns.list()) == module.WAITING)
@@ -399,10 +399,19 @@ def test_no_more_bytes_of_strangers_wait_than_their_limit(street: Street, monkey
     monkeypatch.setattr(module, "MAX_WAITING_BYTES", 25)
     street = Street(street.here)
     for n in range(9):
-        sent(street, descriptor(100 + n))  # of 9 bytes
+        sent(street, descriptor(100 + n), f"camera{n}")  # of 9 bytes
     with running(street.unknowns):
         wait_for(lambda: len(street.unknowns.list()) == 2)
     assert len(street.eyes.saw) == 2
+
+
+def test_the_strangers_of_one_camera_leave_room_for_another(street: Street) -> None:
+    for n in range(2 * module.WAITING):
+        sent(street, descriptor(100 + n), "porch")
+    sent(street, SOMEBODY, "yard")
+    with running(street.unknowns):
+        wait_for(lambda: any(group.cameras == ["yard"] for group in street.unknowns.list()))
+    assert len(street.eyes.saw) == module.WAITING // 4 + 1
 
 
 @pytest.mark.parametrize("error", [BadImage("damaged"), GatewayError("a worker died"), ZeroDivisionError()])
