@@ -23,7 +23,7 @@ from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.mqtt.client import MqttDoor
 from gateway.mqtt.identity import load_identity
-from gateway.ownership import check_owner, keep_owner, one_owner
+from gateway.ownership import become_owner, open_lock
 from gateway.people.known_faces import KnownFaces
 from gateway.people.opening import has_store, open_known, open_unknowns, store_path
 from gateway.rest.app import create_app
@@ -169,7 +169,7 @@ class Gateway:
 @contextmanager
 def running(settings: Settings) -> Iterator[Gateway]:
     """A gateway from start to end, alone on its data folder. Raises StartError."""
-    with locked(settings.data), one_owner(settings.data):
+    with locked(settings.data):
         gateway = Gateway(settings)
         try:
             gateway.start()
@@ -180,13 +180,14 @@ def running(settings: Settings) -> Iterator[Gateway]:
 
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
-    """Two gateways on one store would throw each other off the broker, too: they share a client id."""
-    check_owner(data)
+    """Two gateways on one store would throw each other off the broker, too: they share a client id. Root becomes the
+    owner of the folder. Raises StartError.
+    """
+    become_owner(data)
     try:
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
-        lock = (data / "lock").open("w")
-        keep_owner(data / "lock")
+        lock = open_lock(data / "lock")
     except OSError as error:
         raise StartError(f"The data folder {data} cannot be used: {error}.") from None
     with lock:

@@ -55,12 +55,15 @@ def run(config: Path | None) -> None:
     from gateway.app import running
     from gateway.configfile import load_found
     from gateway.logs import configure
+    from gateway.ownership import become_owner
     from gateway.tlsfiles import check_files
 
     try:
         found = load_found(config)
-        check_files(found.settings)
         configure(found.settings.log_level)
+        # the configuration may be root's own, every other file is the owner's
+        become_owner(found.settings.data)
+        check_files(found.settings)
         log.info("configuration: %s", found.source)
         with running(found.settings) as gateway:
             gateway.run()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -11,20 +9,19 @@ import click
 from gateway.config import Settings
 from gateway.configfile import load_found
 from gateway.errors import StartError
-from gateway.ownership import check_owner, one_owner
+from gateway.ownership import become_owner
 from gateway.people.opening import has_store, store_path
 
 
-@contextmanager
-def settings_of_store(config: Path | None, *, new: bool = False) -> Iterator[Settings]:
-    """Find the settings of a store, whose files keep one owner whoever runs the command. Raise StartError.
+def settings_of_store(config: Path | None, *, new: bool = False) -> Settings:
+    """Find the settings of a store, and become its owner if root runs the command. Raise StartError.
 
     ``new``: make the folder of a store where there is none.
     """
     settings = find_settings(config)
+    become_owner(settings.data)
     _check_store(settings, new)
-    with one_owner(settings.data):
-        yield settings
+    return settings
 
 
 def find_settings(config: Path | None) -> Settings:
@@ -37,7 +34,6 @@ def find_settings(config: Path | None) -> Settings:
 
 def _check_store(settings: Settings, new: bool) -> None:
     """Raise StartError unless there is a people store, or a ``new`` one may be made."""
-    check_owner(settings.data)
     if has_store(settings):
         return
     path = store_path(settings).absolute()

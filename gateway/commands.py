@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ from gateway.errors import GatewayError
 from gateway.health import Health, MqttHealth
 from gateway.logs import escape
 from gateway.metrics import Metrics
-from gateway.ownership import one_owner, user_name
+from gateway.ownership import refused_to, run_by
 from gateway.people.backups import restore as put_back
 from gateway.people.folder_files import read_bounded, reason_of
 from gateway.people.folder_losses import waiting_removals
@@ -59,8 +58,7 @@ def desk(config: Path | None, *, describes: bool = False, new: bool = False) -> 
 def settings_or_exit(config: Path | None, *, new: bool = False) -> Iterator[Settings]:
     """As ``settings_of_store``. An error ends the command with a sentence."""
     try:
-        with settings_of_store(config, new=new) as settings:
-            yield settings
+        yield settings_of_store(config, new=new)
     except GatewayError as error:
         click.echo(f"facegate: {error}", err=True)
         sys.exit(1)
@@ -75,6 +73,15 @@ def operations(settings: Settings, *, describes: bool) -> Iterator[Do]:
         unknowns = open_unknowns(settings, opened, describer.part, tidies=False)
         administration = Administration(opened.registry, unknowns, describer, changes, changes, _health)
         yield lambda operation, **fields: administration.submit(operation, fields, "cli").result()
+
+
+@contextmanager
+def named_file(path: Path) -> Iterator[None]:
+    """Turn an error of a file that the user named into a sentence. Raise GatewayError."""
+    try:
+        yield
+    except OSError as error:
+        raise GatewayError(f"{path} cannot be used: {error.strerror or error}{refused_to(error)}") from None
 
 
 def _describer(settings: Settings, stack: ExitStack | None) -> Describer:
@@ -132,7 +139,7 @@ def _enrol(pictures: list[GivenPicture], do: Do, max_bytes: int) -> list[Refusal
                 data, _ = read_bounded(picture.path, max_bytes)
                 done = do("people/add", name=picture.name, images=[data])
             except (GatewayError, OSError) as error:
-                reason = reason_of(error) if isinstance(error, OSError) else str(error)
+                reason = reason_of(error) + refused_to(error) if isinstance(error, OSError) else str(error)
                 refusals.append((picture.given, reason))
                 lines.print(f"{shown}: {reason}", err=True)
             else:
@@ -202,7 +209,9 @@ def merge(config: Path | None, person: str, into: str) -> None:
 def not_them(config: Path | None, person: str, picture: Path) -> None:
     """Say that a picture was wrongly taken for that person: whoever resembles it as much is not them."""
     with desk(config, describes=True) as do:
-        do("people/not_them", person=person, images=[picture.read_bytes()])
+        with named_file(picture):
+            image = picture.read_bytes()
+        do("people/not_them", person=person, images=[image])
         click.echo(f"whoever resembles that is not taken for {person} any more")
 
 
@@ -241,8 +250,9 @@ def export(config: Path | None, file: Path, person: str | None) -> None:
     """Write everybody, or one person, into an archive. It is not encrypted."""
     with desk(config) as do:
         archive = base64.b64decode(do("people/export", **({"person": person} if person else {}))["archive"])
-        file.touch(0o600)
-        file.write_bytes(archive)
+        with named_file(file):
+            file.touch(0o600)
+            file.write_bytes(archive)
         click.echo(f"{file}: {len(archive):,} bytes")
 
 
@@ -254,7 +264,9 @@ def export(config: Path | None, file: Path, person: str | None) -> None:
 def import_people(config: Path | None, file: Path, merge: bool, new: bool) -> None:
     """Add people from an archive. What is known already stays as it is."""
     with desk(config, new=new) as do:
-        done = do("people/import", archive=file.read_bytes(), merge=merge)
+        with named_file(file):
+            archive = file.read_bytes()
+        done = do("people/import", archive=archive, merge=merge)
         warnings = "".join(f"\n  {warning}" for warning in done["warnings"])
         click.echo(f"{done['people']} people, {done['pictures']} pictures that were new{warnings}")
 
@@ -282,12 +294,13 @@ def confirm_removal_of_people(config: Path | None, show: bool) -> None:
     gateway that runs removes them within seconds, one that does not when it is started within an hour.
     """
     try:
-        with settings_of_store(config) as settings, known(settings, RECIPES[settings.engine]) as opened:
+        settings = settings_of_store(config)
+        with known(settings, RECIPES[settings.engine]) as opened:
             waiting = waiting_removals(opened.store, settings.people.folder)
             for person in opened.store.people_by_key(waiting):
                 click.echo(f"{person.name} ({person.slug})")
             if waiting and not show:
-                detail = f"{len(waiting)} people, by {user_name(os.getuid())}"
+                detail = f"{len(waiting)} people, by {run_by()}"
                 opened.store.record("cli", "confirm_removal", detail=detail)
                 confirm_removal(opened.store, waiting)
     except GatewayError as error:
@@ -348,8 +361,9 @@ def calibrate(config: Path | None, as_json: bool, plot: Path | None) -> None:
     """How well your own people can be told apart, by their own pictures."""
     with desk(config) as do:
         found = dict(do("calibrate", plot=plot is not None))
-    if plot:
-        plot.write_bytes(base64.b64decode(found.pop("plot")))
+        if plot:
+            with named_file(plot):
+                plot.write_bytes(base64.b64decode(found.pop("plot")))
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -370,14 +384,11 @@ def calibrate(config: Path | None, as_json: bool, plot: Path | None) -> None:
 def backup(config: Path | None, file: Path | None) -> None:
     """Copy the people store, whole and consistent, into data/backups or to FILE, while a gateway runs or not."""
     try:
-        with (
-            settings_of_store(config) as settings,
-            known(settings, RECIPES[settings.engine]) as opened,
-            opened.backups.locked(),
-        ):
+        settings = settings_of_store(config)
+        with known(settings, RECIPES[settings.engine]) as opened, opened.backups.locked():
             path = file or opened.backups.free_path()
             # before it is made: the audit may name a backup that failed, but never miss one
-            opened.store.record("cli", "backup", detail=f"{path.name}, by {user_name(os.getuid())}")
+            opened.store.record("cli", "backup", detail=f"{path.name}, by {run_by()}")
             opened.store.move_audit()
             opened.backups.make(opened.store.database, path)
     except GatewayError as error:
@@ -395,9 +406,8 @@ def restore(config: Path | None, file: Path) -> None:
     """
     try:
         settings = find_settings(config)
-        with locked(settings.data), one_owner(settings.data):
-            user = user_name(os.getuid())
-            before = put_back(file, store_path(settings), cipher(settings), open_audit(settings), user)
+        with locked(settings.data):
+            before = put_back(file, store_path(settings), cipher(settings), open_audit(settings), run_by())
     except GatewayError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"restored from {file}" + (f"; what was there is {before}" if before else ""))

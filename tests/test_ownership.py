@@ -1,4 +1,4 @@
-"""What root does beside a gateway that runs as its own user; the tests that need root are skipped without it."""
+"""Commands of root on the data folder of another user; the tests that need root are skipped without it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StartError
-from gateway.ownership import check_owner, hand_over, keep_owner, one_owner
+from gateway.ownership import become_owner, open_lock
 from gateway.people.audit import FILE, AuditLog
 from gateway.people.backups import Backups
 from gateway.people.sqlite import SqliteStore
@@ -146,55 +146,222 @@ def test_another_user_is_told_whose_the_data_folder_is(data: Path) -> None:
 
 
 @as_root
-def test_links_and_files_with_several_names_are_not_given_away(data: Path, tmp_path: Path) -> None:
-    """The owner of the folder could otherwise make root give away any file."""
-    (tmp_path / "secret").touch()
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "secret").touch()
-    (data / "link").symlink_to(tmp_path / "secret")
-    (data / "folder").symlink_to(tmp_path / "folder")
-    outside = data.parent / "outside"
-    outside.touch()
-    os.link(outside, data / "second name")
-    hand_over(data)
-    untouched = (tmp_path / "secret", tmp_path / "folder", tmp_path / "folder" / "secret", outside)
-    assert {path.stat().st_uid for path in untouched} == {0}
-    assert (data / "link").lstat().st_uid == NOBODY
+def test_root_becomes_the_owner_for_good(data: Path) -> None:
+    code = """
+from pathlib import Path
+import pwd
+from gateway.ownership import become_owner, run_by
+become_owner(Path(sys.argv[1]))
+groups = os.getgrouplist('nobody', pwd.getpwnam('nobody').pw_gid)
+assert os.getresuid() == (65534,) * 3, os.getresuid()
+assert os.getresgid() == (pwd.getpwnam('nobody').pw_gid,) * 3, os.getresgid()
+assert set(os.getgroups()) == set(groups), os.getgroups()
+assert run_by() == 'root'
+become_owner(Path(sys.argv[1]))
+try:
+    os.setuid(0)
+except PermissionError:
+    print('for good')
+"""
+    done = run_as(0, code, data, str(data))
+    assert done.stdout == "for good\n", done.stderr
 
 
 @as_root
-def test_a_data_folder_behind_a_link_is_handed_over(data: Path) -> None:
-    (data / "of root").touch()
-    link = data.parent / "link"
-    link.symlink_to(data)
-    hand_over(link)
+def test_an_owner_whom_the_system_does_not_know_has_the_group_of_the_folder(data: Path) -> None:
+    os.chown(data, 54321, 54322)
+    code = """
+from pathlib import Path
+from gateway.ownership import become_owner
+become_owner(Path(sys.argv[1]))
+print(os.getresuid(), os.getresgid(), os.getgroups())
+"""
+    done = run_as(0, code, data, str(data))
+    assert done.stdout == f"{(54321,) * 3} {(54322,) * 3} []\n", done.stderr
+
+
+@as_root
+@pytest.mark.parametrize("call", ["setgroups", "setuid"])
+def test_a_root_that_may_not_become_the_owner_is_refused(data: Path, call: str) -> None:
+    """As in a container without the capability SETUID."""
+    code = f"""
+from pathlib import Path
+from gateway.errors import StartError
+from gateway.ownership import become_owner
+def refuse(*_):
+    raise PermissionError(1, 'Operation not permitted')
+os.{call} = refuse
+try:
+    become_owner(Path(sys.argv[1]))
+except StartError as error:
+    print(error)
+"""
+    os.chown(data, 54321 if call == "setgroups" else NOBODY, NOBODY)
+    done = run_as(0, code, data, str(data))
+    assert "cannot become that user (Operation not permitted): run it as `sudo -u '" in done.stdout, done.stderr
+
+
+@as_root
+def test_the_audit_names_root_as_the_one_who_made_a_backup(data: Path) -> None:
+    assert facegate(data, "backup", user=0).returncode == 0
+    assert AuditLog(data / FILE).lines(1)[0].detail.endswith(".sqlite, by root")
+
+
+@pytest.fixture
+def outside(data: Path) -> dict[Path, tuple[int, int, bytes]]:
+    """Files and a folder of root beside the data folder, with what must not change."""
+    folder = data.parent / "outside"
+    folder.mkdir(mode=0o700)
+    paths = [folder, folder / "passwd", folder / "lock", folder / "README.txt"]
+    for path in paths[1:]:
+        path.write_bytes(b"important")
+        path.chmod(0o644)
+    return {path: state(path) for path in paths}
+
+
+def state(path: Path) -> tuple[int, int, bytes]:
+    found = path.stat()
+    return found.st_uid, found.st_mode, path.read_bytes() if path.is_file() else b""
+
+
+BACKUP = ("backup",)
+ERASE = ("people", "erase", "--yes", "ada")
+RESTORE = ("restore", "/etc/hostname")
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("link", "target", "words"),
+    [
+        ("backups", "", ERASE),
+        ("backups", "absent", ERASE),
+        ("backups/lock", "passwd", BACKUP),
+        ("lock", "passwd", RESTORE),
+        ("people.sqlite", "passwd", BACKUP),
+        ("audit.sqlite", "passwd", BACKUP),
+        ("audit.sqlite", "absent", BACKUP),
+        ("backups/people-20260101-000000.sqlite", "passwd", ERASE),
+    ],
+)
+def test_a_link_in_the_data_folder_leads_root_nowhere(
+    data: Path, outside: dict[Path, tuple[int, int, bytes]], link: str, target: str, words: tuple[str, ...]
+) -> None:
+    """Regression: the link's target was emptied, deleted, made or given another mode by root."""
+    (folder, *_) = outside
+    path = data / link
+    path.parent.mkdir(exist_ok=True)
+    os.chown(path.parent, NOBODY, NOBODY)
+    path.unlink(missing_ok=True)
+    path.symlink_to(folder / target)
+    os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    done = facegate(data, *words, user=0)
+    assert "Traceback" not in done.stderr
+    assert {path: state(path) for path in outside} == outside
+    assert set(folder.iterdir()) == set(outside) - {folder}
+
+
+@as_root
+def test_a_second_name_of_a_file_of_root_stays_root_s(data: Path, outside: dict[Path, tuple[int, int, bytes]]) -> None:
+    (_, passwd, *_) = outside
+    os.link(passwd, data / "second name")
+    assert facegate(data, "backup", user=0).returncode == 0
+    assert {path: state(path) for path in outside} == outside
+
+
+@as_root
+def test_files_of_root_in_the_folder_stay_root_s(data: Path) -> None:
+    """Regression: the owner could move a file of root into the folder, and root gave it to the owner."""
+    (data / "of root").touch(mode=0o600)
+    assert facegate(data, "backup", user=0).returncode == 0
+    assert (data / "of root").stat().st_uid == 0
+
+
+@as_root
+@pytest.mark.parametrize("link", [False, True])
+def test_a_data_folder_may_lie_behind_a_link_of_root_or_of_its_owner(data: Path, link: bool) -> None:
+    path = data.parent / "link"
+    path.symlink_to(data)
+    os.chown(path, NOBODY if link else 0, 0, follow_symlinks=False)
+    assert facegate(path, "backup", user=0).returncode == 0
     assert owners(data) == {NOBODY}
 
 
 @as_root
-def test_a_new_file_gets_the_owner_of_its_folder(data: Path) -> None:
-    path = data / "new"
-    path.touch()
-    keep_owner(path)
-    assert (path.stat().st_uid, path.stat().st_gid) == (NOBODY, NOBODY)
+def test_a_third_user_s_link_to_a_data_folder_is_refused(data: Path) -> None:
+    path = data.parent / "link"
+    path.symlink_to(data)
+    os.chown(path, NOBODY - 1, 0, follow_symlinks=False)
+    refused = facegate(path, "backup", user=0)
+    assert refused.returncode == 1
+    assert "is a link of the user" in refused.stderr
+    assert not (data / "backups").exists()
 
 
-def test_everything_is_handed_over_at_the_end_too(data: Path) -> None:
-    with one_owner(data):
-        (data / "folder").mkdir()
-        (data / "folder" / "file").touch()
-    assert owners(data) == {data.stat().st_uid}
+@as_root
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("backup", "{}/new.sqlite"), "written: Permission denied as the user nobody"),
+        (("restore", "{}/passwd"), "Permission denied: '{}/passwd' as the user nobody"),
+        (("people", "export", "{}/new.zip"), "Permission denied as the user nobody"),
+        (("people", "import", "{}/passwd"), "Permission denied as the user nobody"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_a_named_file_that_is_closed_to_the_owner_is_refused_with_what_to_do(
+    data: Path, outside: dict[Path, tuple[int, int, bytes]], words: tuple[str, ...], says: str
+) -> None:
+    (folder, *_) = outside
+    done = facegate(data, *(word.format(folder) for word in words), user=0)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert says.format(folder) in done.stderr
+    assert "use a folder that this user may read and write" in done.stderr
+    assert {path: state(path) for path in outside} == outside
+
+
+@as_root
+def test_a_folder_above_the_data_folder_that_is_closed_to_the_owner_is_named(data: Path) -> None:
+    data.parent.chmod(0o700)
+    done = facegate(data, "people", "list", user=0)
+    assert done.returncode == 1
+    assert f"The data folder {data} cannot be used as the user nobody" in done.stderr
+
+
+@as_root
+def test_a_gateway_that_root_starts_works_as_the_owner(data: Path) -> None:
+    code = """
+from pathlib import Path
+from gateway.app import locked
+with locked(Path(sys.argv[1])):
+    print(os.getresuid())
+"""
+    done = run_as(0, code, data, str(data))
+    assert done.stdout == f"{(NOBODY,) * 3}\n", done.stderr
+    assert owners(data) == {NOBODY}
+
+
+def test_a_lock_is_not_emptied_and_not_a_link(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("important")
+    with open_lock(tmp_path / "lock"):
+        assert (tmp_path / "lock").read_text() == "important"
+    (tmp_path / "link").symlink_to(tmp_path / "lock")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
+    for name in ("link", "nowhere"):
+        with pytest.raises(OSError, match="symbolic links"):
+            open_lock(tmp_path / name)
+    assert not (tmp_path / "absent").exists()
 
 
 def test_a_data_folder_that_is_not_there_yet_belongs_to_nobody(tmp_path: Path) -> None:
-    check_owner(tmp_path / "absent")
-    hand_over(tmp_path / "absent")
+    become_owner(tmp_path / "absent")
+    assert not (tmp_path / "absent").exists()
 
 
 def test_a_data_folder_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StartError, match="Not a directory"):
-        check_owner(tmp_path / "file" / "data")
+        become_owner(tmp_path / "file" / "data")
 
 
 def test_backups_that_can_be_rewritten_are_no_warning(data: Path) -> None:

@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import GatewayError, StartError
-from gateway.ownership import give_back, keep_owner, user_name
+from gateway.ownership import give_back, open_lock, refused_to, user_name
 from gateway.people.audit import AuditLog
 from gateway.people.cipher import Cipher
 from gateway.people.database import WAIT_S, Database
@@ -91,11 +91,11 @@ class Backups:
 
     def _obstacles(self) -> list[Path]:
         """The folder, or the files in it, that this process can't rewrite. Without backups there are none."""
-        if not self._folder.exists():
+        if not os.path.lexists(self._folder):
             return []
-        if not self._folder.is_dir() or not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
+        if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
             return [self._folder]
-        files = [path for path in sorted(self._folder.iterdir()) if path.is_file()]
+        files = [path for path in sorted(self._folder.iterdir()) if os.path.isfile(path)]  # noqa: PTH113
         return [path for path in files if not os.access(path, os.R_OK | os.W_OK)]
 
     def _cannot_rewrite(self, path: Path) -> str:
@@ -103,7 +103,8 @@ class Backups:
 
     def _mend(self, obstacle: Path) -> str:
         """What makes an obstacle go away."""
-        if self._folder.exists() and not self._folder.is_dir():
+        # a link into a folder that is closed to us is no folder either
+        if not os.path.isdir(self._folder):  # noqa: PTH112
             return f"move {self._folder} away, where a folder should be"
         if os.statvfs(self._folder).f_flag & os.ST_RDONLY:
             return "its disk is mounted read-only"
@@ -130,9 +131,7 @@ class Backups:
     def _lock_file(self) -> Iterator[None]:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            keep_owner(self._folder)
-            lock = (self._folder / LOCK).open("w")
-            keep_owner(self._folder / LOCK)
+            lock = open_lock(self._folder / LOCK)
         except OSError as error:
             mend = next((self._mend(path) for path in self._obstacles()), "look at the folder and its disk")
             raise GatewayError(f"the backups in {self._folder} cannot be used ({error}): {mend}") from None
@@ -159,7 +158,7 @@ class Backups:
     def _erase_from_all(self, slug: str, pictures: Collection[str]) -> bool:
         found = False
         for path in self._folder.iterdir():
-            if not path.is_file() or path.name == LOCK:
+            if not os.path.isfile(path) or path.name == LOCK:  # noqa: PTH113
                 continue
             if path.suffix == ".new":
                 path.unlink()
@@ -218,7 +217,7 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditLog, user: str
             restored.database.scrub()
     except (GatewayError, sqlite3.Error, OSError) as error:
         _delete(new)
-        raise StartError(f"The backup {backup} was not restored: {error}") from None
+        raise StartError(f"The backup {backup} was not restored: {error}{refused_to(error)}") from None
     for suffix in ("-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     new.replace(path)
@@ -236,8 +235,10 @@ def _restored(backup: Path, before: Path | None, user: str) -> str:
 def _copy(backup: Path, to: Path) -> None:
     if not backup.is_file():
         raise FileNotFoundError(f"there is no file {backup}")
-    if not backup.stat().st_size:
-        raise StartError("it is empty")
+    # SQLite would not say that it may not be read
+    with backup.open("rb") as file:
+        if not file.read(1):
+            raise StartError("it is empty")
     _delete(to)
     to.touch(0o600)
     there = f"{backup.absolute().as_uri()}?mode=ro"

@@ -15,7 +15,7 @@ from typing import Any
 
 from gateway.errors import GatewayError, StartError
 from gateway.names import name_key
-from gateway.ownership import keep_owner
+from gateway.ownership import refused_to
 from gateway.people import schema
 
 WAIT_S = 10
@@ -46,7 +46,6 @@ class Database:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             path.touch(0o600)  # what it holds is biometric; SQLite gives its log the same mode
             path.chmod(0o600)
-            keep_owner(path)  # SQLite gives its log the same owner
             self._db = sqlite3.connect(path, timeout=WAIT_S, check_same_thread=False, isolation_level=None)
             self._db.create_function("name_key", 1, name_key, deterministic=True)
         except (OSError, sqlite3.Error) as error:
@@ -128,8 +127,9 @@ class Database:
         """
         new = to.with_name(f"{to.name}.new")
         with self._lock, _translated():
-            new.unlink(missing_ok=True)
-            new.touch(0o600)
+            with _written(to):
+                new.unlink(missing_ok=True)
+                new.touch(0o600)
             with closing(sqlite3.connect(new)) as target:
                 (source or self._db).backup(target)
                 target.execute("PRAGMA journal_mode = DELETE")  # one file, not three
@@ -139,8 +139,8 @@ class Database:
                         target.execute(f"DELETE FROM {table}")  # noqa: S608 (ours)
                     target.commit()
                     target.execute("VACUUM")
-            keep_owner(new)
-        new.replace(to)
+        with _written(to):
+            new.replace(to)
 
     def _prepare(self, backups: Path) -> None:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
@@ -166,7 +166,6 @@ class Database:
             version = self._version()
             if 0 < version < schema.VERSION:
                 backups.mkdir(mode=0o700, exist_ok=True)
-                keep_owner(backups)
                 to = backups / f"before-version-{schema.VERSION}-{time.strftime('%Y%m%d-%H%M%S')}.sqlite"
                 with closing(sqlite3.connect(self.path)) as source:  # what writes, as we do, cannot be copied from
                     self.copy(to, source=source)
@@ -195,6 +194,15 @@ def _translated() -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise GatewayError(f"the people store: {error}") from error
+
+
+@contextmanager
+def _written(to: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = f"{error.strerror}{refused_to(error)}"
+        raise GatewayError(f"the copy {to} of the people store cannot be written: {reason}") from error
 
 
 class WholeStoreError(ValueError):

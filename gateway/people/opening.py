@@ -11,10 +11,12 @@ from pathlib import Path
 from gateway.config import Settings
 from gateway.errors import StartError
 from gateway.model import FoundFace, Polygon, QualityLimits
+from gateway.ownership import refused_to
 from gateway.people.audit import FILE, AuditLog
 from gateway.people.backups import STORE, Backups
 from gateway.people.cipher import Cipher, read_key
 from gateway.people.curves import measured
+from gateway.people.database import unusable
 from gateway.people.decision import Decision
 from gateway.people.folder_pictures import pictures_in_folders
 from gateway.people.gallery import Gallery
@@ -101,9 +103,14 @@ def store_path(settings: Settings) -> Path:
 
 
 def has_store(settings: Settings) -> bool:
-    """Whether there is a people store. An empty file is none: a new store would be made in it."""
+    """Whether there is a people store. An empty file is none: a new store would be made in it. Raises StartError."""
     path = store_path(settings)
-    return path.exists() and path.stat().st_size > 0
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise unusable(path, error) from None
 
 
 def open_audit(settings: Settings) -> AuditLog:
@@ -117,5 +124,5 @@ def cipher(settings: Settings) -> Cipher:
         try:
             return Cipher(read_key(people.key_file.read_text(encoding="ascii")))
         except (OSError, UnicodeDecodeError) as error:
-            raise StartError(f"The key file {people.key_file} cannot be read: {error}.") from None
+            raise StartError(f"The key file {people.key_file} cannot be read: {error}{refused_to(error)}.") from None
     return Cipher(read_key(people.key.get_secret_value() if people.key else None))
