@@ -187,7 +187,9 @@ class Administration:
 
     def _people_erase(self, by: By, person: str) -> Document:
         with self._registry.erasing():
-            return by.change(lambda: {"person": self._registry.erase(person, by.door).slug}, {"person": person})
+            erased = by.change(lambda: {"person": self._registry.erase(person, by.door).slug}, {"person": person})
+            left_alone = self._registry.left_alone()
+        return {**erased, **({"warnings": list(left_alone)} if left_alone else {})}
 
     def _people_export(self, by: By, person: str | None = None) -> Document:
         archive = write_archive(self._registry.export(person, by.door))

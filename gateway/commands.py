@@ -238,7 +238,8 @@ def erase(config: Path | None, person: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Erase {person} for good?", abort=True)
     with desk(config) as do:
-        do("people/erase", person=person)
+        for warning in do("people/erase", person=person).get("warnings", ()):
+            click.echo(warning, err=True)
         click.echo(f"erased {person}; pictures in known_faces/, exports and backups elsewhere are yours to delete")
 
 
@@ -388,7 +389,7 @@ def backup(config: Path | None, file: Path | None) -> None:
         with known(settings, RECIPES[settings.engine]) as opened, opened.backups.locked():
             path = file or opened.backups.free_path()
             # before it is made: the audit may name a backup that failed, but never miss one
-            opened.store.record("cli", "backup", detail=f"{path.name}, by {run_by()}")
+            opened.store.record("cli", "backup", detail=f"{opened.backups.audit_name(path)}, by {run_by()}")
             opened.store.move_audit()
             opened.backups.make(opened.store.database, path)
     except GatewayError as error:

@@ -55,6 +55,7 @@ ONLY_IN = {
     "PIL": {"vision/annotate", "vision/decode", "vision/stock"},
     "sqlite3": {
         "people/audit",
+        "people/backup_files",
         "people/backups",
         "people/database",
         "people/rows",

@@ -132,12 +132,20 @@ def test_exports_backups_and_restores_stand_in_the_audit(facegate: Facegate, dat
     facegate("restore", str(tmp_path / "mine.sqlite"))
     user = user_name(os.getuid())
     restore, erase, one, everybody, backup = AuditLog(data / FILE).lines(5)
-    assert (backup.door, backup.action, backup.detail) == ("cli", "backup", f"mine.sqlite, by {user}")
+    assert (backup.door, backup.action, backup.detail) == ("cli", "backup", f"a file outside data/backups, by {user}")
     assert [(line.action, line.person) for line in (everybody, one)] == [("export", ""), ("export", erase.person)]
     assert erase.action == "erase"
     assert restore.action == "restore"
-    assert restore.detail.startswith(f"mine.sqlite, by {user}; the store before it is people-")
+    assert restore.detail.startswith(f"a file outside data/backups, by {user}; the store before it is people-")
     assert "restore" in facegate("people", "audit").stdout
+
+
+def test_an_erasure_says_what_it_did_not_look_into(facegate: Facegate, data: Path) -> None:
+    (data / "backups").mkdir()
+    archive = data / "backups" / "people.tar.gz"
+    archive.write_bytes(b"an archive")
+    assert f"not looked into: {archive} (it is no SQLite file)" in facegate("people", "erase", "--yes", "grace").stderr
+    assert archive.exists()
 
 
 def test_with_few_people_calibrate_says_so_and_draws_all_the_same(facegate: Facegate, tmp_path: Path) -> None:

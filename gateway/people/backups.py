@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import math
-import os
 import sqlite3
 import threading
 import time
@@ -14,27 +13,19 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import GatewayError, StartError
-from gateway.ownership import give_back, open_lock, refused_to, user_name
+from gateway.ownership import open_lock, refused_to
 from gateway.people.audit import AuditLog
+from gateway.people.backup_files import delete, is_ours
+from gateway.people.backup_folder import LOCK, erase_from_all, find_warnings, left_alone, obstacles
 from gateway.people.cipher import Cipher
-from gateway.people.database import WAIT_S, Database
+from gateway.people.database import Database
 from gateway.people.sqlite import SqliteStore
 
 log = logging.getLogger(__name__)
 
 
-_WHO_SHOWS = {
-    False: "DELETE FROM people WHERE id IN (SELECT person FROM pictures WHERE substr(digest, 1, 16) = ?)",
-    True: "DELETE FROM people WHERE id IN"
-    " (SELECT person FROM pictures WHERE substr(digest, 1, 16) = ? AND NOT counter)",
-}
-"""Whoever is shown by a picture, of whatever name; by whether there are counter-examples in that version."""
-
-
 LOOK_S = 60.0
 """How often to look whether each backup could be rewritten."""
-
-LOCK = "lock"
 
 STORE = "people.sqlite"
 """The store's name in the data folder."""
@@ -78,39 +69,10 @@ class Backups:
         before = self._warnings
         # a backup may be deleted while it is looked at: then the next look tells
         with suppress(OSError):
-            self._warnings = self._find_warnings()
+            self._warnings = find_warnings(self._folder)
         if self._warnings != before:
             for warning in self._warnings:
                 log.warning("%s", warning)
-
-    def _find_warnings(self) -> tuple[str, ...]:
-        if not (obstacles := self._obstacles()):
-            return ()
-        more = f" (and {len(obstacles) - 1} more)" if len(obstacles) > 1 else ""
-        return (f"nobody can be erased: {self._cannot_rewrite(obstacles[0])}{more}: {self._mend(obstacles[0])}",)
-
-    def _obstacles(self) -> list[Path]:
-        """The folder, or the files in it, that this process can't rewrite. Without backups there are none."""
-        if not os.path.lexists(self._folder):
-            return []
-        if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
-            return [self._folder]
-        files = [path for path in sorted(self._folder.iterdir()) if os.path.isfile(path)]  # noqa: PTH113
-        return [path for path in files if not os.access(path, os.R_OK | os.W_OK)]
-
-    def _cannot_rewrite(self, path: Path) -> str:
-        return f"{path} cannot be rewritten by this process, which runs as the user {user_name(os.geteuid())}"
-
-    def _mend(self, obstacle: Path) -> str:
-        """What makes an obstacle go away."""
-        # a link into a folder that is closed to us is no folder either
-        if not os.path.isdir(self._folder):  # noqa: PTH112
-            return f"move {self._folder} away, where a folder should be"
-        if os.statvfs(self._folder).f_flag & os.ST_RDONLY:
-            return "its disk is mounted read-only"
-        if obstacle.stat().st_uid == os.geteuid():
-            return f"run `chmod -R u+rwX {self._folder}`"
-        return f"run `{give_back(self._folder, self._folder.parent)}`"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -133,7 +95,7 @@ class Backups:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = open_lock(self._folder / LOCK)
         except OSError as error:
-            mend = next((self._mend(path) for path in self._obstacles()), "look at the folder and its disk")
+            mend = next(iter(obstacles(self._folder)), "look at the folder and its disk")
             raise GatewayError(f"the backups in {self._folder} cannot be used ({error}): {mend}") from None
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -142,64 +104,36 @@ class Backups:
     def erase(self, slug: str, pictures: Collection[str]) -> bool:
         """Out of every backup in the folder, whatever its version and its name. Whether there was anything of them.
 
-        What cannot be read any more, or was never finished, is deleted. Raises GatewayError if one is busy or the disk
-        is full: then it is to be tried again.
+        As ``erase_from_all``. Raises GatewayError if one is busy or the disk is full: then it is to be tried again.
         """
-        if obstacles := self._obstacles():
-            first = obstacles[0]
-            raise GatewayError(
-                f"nothing was erased: {self._cannot_rewrite(first)}: {self._mend(first)}, and erase again"
-            )
+        if found := obstacles(self._folder):
+            raise GatewayError(f"nothing was erased: {found[0]}, and erase again")
         try:
-            return self._erase_from_all(slug, pictures)
+            erased = erase_from_all(self._folder, slug, pictures)
+            self._erase_beside_the_store()
         except OSError as error:
             raise GatewayError(f"not everything was erased: {error}; erase again") from None
+        return erased
 
-    def _erase_from_all(self, slug: str, pictures: Collection[str]) -> bool:
-        found = False
-        for path in self._folder.iterdir():
-            if not os.path.isfile(path) or path.name == LOCK:  # noqa: PTH113
-                continue
-            if path.suffix == ".new":
-                path.unlink()
-            else:
-                found = _erase(path, slug, pictures) or found
+    def audit_name(self, path: Path) -> str:
+        """The name of a backup for the audit, which is never erased: a name that somebody chose may be a person's."""
+        if is_ours(path.name):
+            return path.name
+        inside = path.absolute().parent.resolve() == self._folder.resolve()
+        return "a file of another name in data/backups" if inside else "a file outside data/backups"
+
+    def left_alone(self) -> tuple[str, ...]:
+        """Sentences about what an erasure does not look into, though it may hold people."""
+        # a file may be deleted while it is looked at: then nothing is to be said
+        with suppress(OSError):
+            return left_alone(self._folder)
+        return ()
+
+    def _erase_beside_the_store(self) -> None:
         data = self._folder.parent
         for path in (*data.glob(f"{STORE}.damaged-*"), *data.glob(f"{STORE}.restored*")):
             log.warning("%s, which was left behind, is deleted: somebody was to be erased", path)
             path.unlink()
-        return found
-
-
-def _erase(path: Path, slug: str, pictures: Collection[str]) -> bool:
-    try:
-        with closing(sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)) as db:
-            db.execute("PRAGMA foreign_keys = ON")  # with their pictures
-            db.execute("PRAGMA secure_delete = ON")
-            before = db.total_changes
-            db.execute("DELETE FROM people WHERE slug = ?", (slug,))
-            for each in pictures:
-                db.execute(_WHO_SHOWS[_has_counters(db)], (each,))
-                db.execute("DELETE FROM pictures WHERE substr(digest, 1, 16) = ?", (each,))
-            found = db.total_changes > before
-            if _has(db, "effects"):
-                db.execute("DELETE FROM effects")
-            db.execute("VACUUM")
-    except sqlite3.OperationalError as error:  # busy, or a full disk
-        raise GatewayError(f"{path} still has them, try again: {error}") from None
-    except sqlite3.DatabaseError as error:
-        log.warning("the backup %s cannot be read (%s), and is deleted: somebody was to be erased", path, error)
-        path.unlink()
-        return False
-    return found
-
-
-def _has(db: sqlite3.Connection, table: str) -> bool:
-    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone() is not None
-
-
-def _has_counters(db: sqlite3.Connection) -> bool:
-    return any(row[1] == "counter" for row in db.execute("PRAGMA table_info(pictures)"))
 
 
 def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditLog, user: str) -> Path | None:
@@ -208,28 +142,28 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditLog, user: str
     Whoever was erased since, by the store as it is, does not come back. The audit is not replaced: a line in it says
     that ``user`` restored this backup. Nobody else may be using the store. Raises StartError.
     """
-    new = path.with_name(f"{path.name}.restored")
+    new, backups = path.with_name(f"{path.name}.restored"), Backups(path.parent / "backups")
     try:
         _copy(backup, new)
         with closing(SqliteStore(new, cipher)) as restored:
             before = _set_aside(path, restored, cipher, audit) if path.exists() else None
-            restored.record("cli", "restore", detail=_restored(backup, before, user))
+            restored.record("cli", "restore", detail=_restored(backups.audit_name(backup), before, user))
             restored.database.scrub()
     except (GatewayError, sqlite3.Error, OSError) as error:
-        _delete(new)
+        delete(new)
         raise StartError(f"The backup {backup} was not restored: {error}{refused_to(error)}") from None
     for suffix in ("-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     new.replace(path)
-    _delete(new)
+    delete(new)
     with closing(Database(path)) as database:
         audit.collect(database)
     return before
 
 
-def _restored(backup: Path, before: Path | None, user: str) -> str:
-    """The detail in the audit: names of files without their folders, which may name somebody."""
-    return f"{backup.name}, by {user}" + (f"; the store before it is {before.name}" if before else "")
+def _restored(name: str, before: Path | None, user: str) -> str:
+    """The detail in the audit. ``name``: see ``audit_name``."""
+    return f"{name}, by {user}" + (f"; the store before it is {before.name}" if before else "")
 
 
 def _copy(backup: Path, to: Path) -> None:
@@ -239,7 +173,7 @@ def _copy(backup: Path, to: Path) -> None:
     with backup.open("rb") as file:
         if not file.read(1):
             raise StartError("it is empty")
-    _delete(to)
+    delete(to)
     to.touch(0o600)
     there = f"{backup.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(there, uri=True)) as source, closing(sqlite3.connect(to)) as target:
@@ -257,9 +191,3 @@ def _set_aside(path: Path, restored: SqliteStore, cipher: Cipher, audit: AuditLo
         log.warning("the store cannot be read, and is kept as %s: who was erased since may be back", aside)
         path.replace(aside)
         return aside
-
-
-def _delete(path: Path) -> None:
-    """With what SQLite keeps beside it."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)

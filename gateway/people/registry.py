@@ -275,6 +275,10 @@ class Registry:
         closes_folders = missing or not found.complete
         return self.store.remove(slug, door, erase=erase, also=found.digests, closes_folders=closes_folders)
 
+    def left_alone(self) -> tuple[str, ...]:
+        """Sentences about files beside the backups that an erasure does not look into."""
+        return self._backups.left_alone()
+
     @contextmanager
     def erasing(self) -> Iterator[None]:
         """Around ``once``, where somebody is erased in it: no backup is made meanwhile."""

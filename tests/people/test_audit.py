@@ -139,7 +139,10 @@ def test_a_restore_rolls_the_audit_not_back_and_stands_in_it(here: Home, tmp_pat
     assert in_file(here.data) == ["add", "rename", "restore"]
     with home(here.data) as again:
         line = again.store.audit(1)[0]
-        assert (line.door, line.detail) == ("cli", f"mine.sqlite, by ada; the store before it is {before.name}")
+        assert (line.door, line.detail) == (
+            "cli",
+            f"a file outside data/backups, by ada; the store before it is {before.name}",
+        )
         again.registry.remove("alice", "rest")
     assert in_file(here.data) == ["add", "rename", "restore", "remove"]
 

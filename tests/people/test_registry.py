@@ -643,7 +643,7 @@ def test_who_was_removed_is_still_erased_from_backups(here: Home) -> None:
 
 
 def test_a_backup_that_is_busy_is_kept_and_the_person_with_it(here: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.people.backups.WAIT_S", 0.1)
+    monkeypatch.setattr("gateway.people.backup_files.WAIT_S", 0.1)
     here.registry.enrol("Alice", [sitting("a", ALICE)], "rest")
     backup = here.backups.make(here.store.database)
     with closing(sqlite3.connect(backup)) as other:
