@@ -55,18 +55,21 @@ class PictureReader:
         known = self.known_digest(file)
         if known is None:
             self.read(file)
-            # of what was read, whether or not that changed since the scan
             known = self._digests[file.path][1]
         return known
 
     def read(self, file: PictureFile) -> bytes:
-        """Return a file's content."""
+        """Return a file's content. Raises OSError also for another file than the scan found: a folder above may be a
+        link by now, and show any file on the machine.
+        """
         last = self._last
         if last is not None and last[:2] == (file.path, file.stamp):
             return last[2]
         # freed before the next one is read: at most one is in memory
         self._last = last = None
         data, stamp = read_bounded(file.path, self._max_bytes)
+        if stamp != file.stamp:
+            raise OSError("it changed while it was read")
         self.bytes_read += len(data)
         self._digests[file.path] = stamp, hashlib.sha256(data).hexdigest()
         self._last = file.path, stamp, data

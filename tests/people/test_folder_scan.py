@@ -238,3 +238,30 @@ def test_folders_as_people_have_them(shared: Path, tmp_path: Path, case: str, ex
         pytest.skip("the shared cases are not here")
     subprocess.run(["sh", script, KNOWN_FACES.parent, tmp_path], check=True)
     assert people(scan(tmp_path / case)) == expected
+
+
+@pytest.mark.parametrize("swapped", ["Ada", "Ada/1.jpg"])
+def test_a_file_outside_is_not_read_through_a_folder_that_was_swapped_for_a_link(tmp_path: Path, swapped: str) -> None:
+    """Regression: between the scan and the reading a link could show any file that the gateway may read."""
+    folder, outside = tmp_path / "known_faces", tmp_path / "outside"
+    for path in (folder / "Ada/1.jpg", outside / "1.jpg"):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"content")
+    (file,) = FolderScanner(folder).scan().pictures.values()
+    (folder / swapped).rename(tmp_path / "away")
+    (folder / swapped).symlink_to(outside if swapped == "Ada" else outside / "1.jpg")
+    reader = PictureReader(100)
+    with pytest.raises(OSError, match=r"changed while it was read|symbolic links"):
+        reader.read(file)
+    assert reader.digests == set()
+
+
+def test_a_picture_that_changed_since_the_scan_is_read_after_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / "Ada").mkdir()
+    (tmp_path / "Ada/1.jpg").write_bytes(b"before")
+    scanner, reader = FolderScanner(tmp_path), PictureReader(100)
+    (file,) = scanner.scan().pictures.values()
+    (tmp_path / "Ada/1.jpg").write_bytes(b"other content")
+    with pytest.raises(OSError, match="it changed while it was read"):
+        reader.read(file)
+    assert reader.read(*scanner.scan().pictures.values()) == b"other content"
