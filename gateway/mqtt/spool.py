@@ -103,13 +103,16 @@ class Spool:
         self._uploads: dict[str, Upload] = {}
         self._answered: dict[str, float] = {}
         """When they were, of the last keep_s."""
-        reader = SpoolReader(folder, read_topic)
-        for address, path, sizes in reader.read():
+        self._reader = SpoolReader(folder, read_topic)
+        for address, path, sizes in self._reader.read():
             # For as long again: the gateway may have been away.
             self._uploads[f"{path.parent.name}/{path.name}"] = Upload(address, path, late=False, sizes=sizes)
-        self.warnings = reader.warnings
         for warning in self.warnings:
             log.warning("%s", warning)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._reader.warnings
 
     def add(self, delivery: Delivery[Link], address: Address) -> bytes | None:
         """The whole, if it is one by now; a further copy of a piece gives it again, if that has been answered or cannot

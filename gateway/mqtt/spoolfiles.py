@@ -94,8 +94,8 @@ class SpoolReader:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Complete when ``read`` has ended."""
-        if self._aside is None:
+        """Complete when ``read`` has ended. None any more when the entries are deleted, by a person or an erasure."""
+        if self._aside is None or not self._aside.exists():
             return ()
         names = ", ".join(self._damaged[:MAX_NAMED]) + (", …" if len(self._damaged) > MAX_NAMED else "")
         return (

@@ -21,6 +21,7 @@ from gateway.people.decision import Decision
 from gateway.people.folder_pictures import pictures_in_folders
 from gateway.people.gallery import Gallery
 from gateway.people.groups import Groups
+from gateway.people.leftovers import delete_damaged_uploads
 from gateway.people.limits import PeopleLimits
 from gateway.people.registry import Registry
 from gateway.people.similarity import Similarity, typical_faces
@@ -71,6 +72,7 @@ def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
         keep_days=people.keep_days,
         limits=limits,
     )
+    registry.delete_leftovers = partial(delete_damaged_uploads, settings.data)
     return Known(store, gallery, decision, registry, backups, audit)
 
 

@@ -111,6 +111,8 @@ class Registry:
         self.doubts = Doubts(gallery, decision, lambda slug: store.faces(recipe, slug)[1])
         self.writable = True
         """Whether the store would let a change in, as it was some seconds ago."""
+        self.delete_leftovers: Callable[[], None] = lambda: None
+        """Deletes other files that may show somebody who is erased."""
         self.removals = 0
         """Grows when people are found to be removed, by whichever process."""
         self._revision = 0
@@ -257,10 +259,12 @@ class Registry:
             except UnknownPerson:
                 if not self._backups.erase(slug, ()):
                     raise
+                self.delete_leftovers()
                 return Person(slug, slug)
             self.before_removal(slug)
             self._drop_counters_like(slug, door)
             self._backups.erase(slug, [each.id for each in entry.pictures if not each.counter])
+            self.delete_leftovers()
             person = self._remove(slug, door, erase=True)
         self.follow()
         return person

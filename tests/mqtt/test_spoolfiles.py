@@ -13,6 +13,7 @@ from gateway.errors import StartError
 from gateway.mqtt.spool import Spool
 from gateway.mqtt.spoolfiles import write_piece
 from gateway.mqtt.topics import Topics
+from gateway.people.leftovers import delete_damaged_uploads
 
 TOPIC = "facegate/porch/part/0/3/face_rec/1"
 
@@ -102,6 +103,15 @@ def test_many_damaged_entries_are_one_warning_of_bounded_length(root: Path) -> N
     (warning,) = spool(root).warnings
     assert warning.startswith("300 damaged entries")
     assert len(warning) < 1000
+
+
+def test_the_warning_ends_when_the_damaged_entries_are_deleted(root: Path) -> None:
+    """The names that it uses are those that an erasure looks for."""
+    (root / "junk").write_bytes(b"")
+    found = spool(root)
+    assert found.warnings
+    delete_damaged_uploads(root.parent)
+    assert found.warnings == ()
 
 
 def test_file_in_place_of_the_folder_is_set_aside(tmp_path: Path) -> None:
