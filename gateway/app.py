@@ -23,7 +23,7 @@ from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.mqtt.client import MqttDoor
 from gateway.mqtt.identity import load_identity
-from gateway.ownership import become_owner, open_lock
+from gateway.ownership import become_owner, check_program, open_lock
 from gateway.people.known_faces import KnownFaces
 from gateway.people.opening import has_store, open_known, open_unknowns, store_path
 from gateway.rest.app import create_app
@@ -200,6 +200,7 @@ def locked(data: Path) -> Iterator[None]:
 
 def engine_options(settings: Settings) -> EngineOptions:
     """With its models checked, and converted if need be. Raises StartError."""
+    check_program()
     ours = settings.engine == "facegate"  # the package face_recognition loads all models when it is imported
     check_models(role for role in FILES if role != "landmarks_68" or settings.landmarks_68 or not ours)
     models = converted(settings.data) if ours else None

@@ -10,6 +10,7 @@ import logging
 import os
 import pwd
 import stat
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -65,6 +66,17 @@ def refused_to(error: Exception) -> str:
     user = user_name(os.geteuid())
     owner = ", who owns the data folder and whom root became" if _started_by else ""
     return f" as the user {user}{owner}: use a folder that this user may read and write"
+
+
+def check_program() -> None:
+    """Raise StartError if this process may not start Python again, which its worker processes need."""
+    # it was there when root started it
+    if _started_by and not os.access(sys.executable, os.X_OK):
+        user = user_name(os.geteuid())
+        raise StartError(
+            f"{sys.executable} may not be run by the user {user}, who owns the data folder and whom root became:"
+            f" install Facegate where {user} can read it, for example in /opt/facegate."
+        )
 
 
 def open_lock(path: Path) -> BinaryIO:

@@ -321,6 +321,23 @@ def test_a_named_file_that_is_closed_to_the_owner_is_refused_with_what_to_do(
 
 
 @as_root
+def test_an_installation_that_is_closed_to_the_owner_is_named(
+    data: Path, outside: dict[Path, tuple[int, int, bytes]]
+) -> None:
+    """Regression: the command ended with a traceback when it started a worker process."""
+    (folder, *_) = outside
+    code = """
+sys.executable = sys.argv[2]
+gateway.cli.main(['people', 'add', '--name', 'Eve', sys.argv[1]])
+"""
+    (data / "eve.jpg").write_bytes(b"a picture")
+    done = run_as(0, code, data, str(data / "eve.jpg"), str(folder / "python"))
+    assert done.returncode == 1
+    assert f"{folder}/python may not be run by the user nobody" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@as_root
 def test_a_folder_above_the_data_folder_that_is_closed_to_the_owner_is_named(data: Path) -> None:
     data.parent.chmod(0o700)
     done = facegate(data, "people", "list", user=0)
