@@ -1,4 +1,4 @@
-"""Doubts about the people in the gallery: two who look like one, and one whose pictures do not look like one person.
+"""Doubts about the people in the gallery: several who look like one, one whose pictures do not look like one person.
 
 They are looked for when people change, a block at a time, so that a large gallery delays no change for long.
 """
@@ -12,9 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from gateway.model import Descriptor, Person
+from gateway.model import Descriptor
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
+from gateway.people.lookalikes import Group, Pair, connect, merge_sentence, name_all
 from gateway.people.similarity import Vectors
 
 log = logging.getLogger(__name__)
@@ -40,28 +41,27 @@ people with three or four press photographs none had such a picture; with one of
 """
 
 T = TypeVar("T")
-Pair = tuple[str, str]
-"""The ids of two people, in order."""
-
-
-def double_sentence(name: str, one: Person, other: Person) -> str:
-    """``name``: how the sentence begins. It shows the command that makes ``one`` a part of ``other``."""
-    return f"{name}: if they are one person, run facegate people merge {one.slug} {other.slug}"
 
 
 class Doubts:
-    """``pictures_of`` gives the descriptors of a person's pictures, (n, 128). To be used by one thread at a time."""
+    """``pictures_of`` gives the descriptors of a person's pictures, (n, 128). To be used by one thread at a time.
 
-    def __init__(self, gallery: Gallery, decision: Decision, pictures_of: Callable[[str], Vectors]) -> None:
+    ``logs``: doubts that are new, which a command leaves to the gateway.
+    """
+
+    def __init__(
+        self, gallery: Gallery, decision: Decision, pictures_of: Callable[[str], Vectors], *, logs: bool = True
+    ) -> None:
         self._gallery = gallery
         self._decision = decision
         self._pictures_of = pictures_of
+        self._logs = logs
         self._unread: dict[str, None] = {}
         self._uncompared: dict[str, None] = {}
         self._people = 0
         self._pairs: dict[Pair, None] = {}
         self._mixed: dict[str, None] = {}
-        self._ages: dict[str, int] = {}
+        self._groups: list[Group] = []
         self._logged: set[str] = set()
         self._stale = False
         self.warnings: tuple[str, ...] = ()
@@ -88,23 +88,25 @@ class Doubts:
         self._compare(_taken(self._uncompared, max(1, CELLS_PER_BLOCK // max(self._people, 1))))
         self._read(_taken(self._unread, MAX_PEOPLE_PER_BLOCK))
         self._pairs = {pair: None for pair in self._pairs if all(slug in self._gallery for slug in pair)}
-        self._mixed = {slug: None for slug in self._mixed if slug in self._gallery}
-        self._ages = self._gallery.by_age() if self._pairs else {}
-        self.warnings = (*_first(self._pairs, self._pair_sentence), *_first(self._mixed, self._mixed_sentence))
-        self._log_new()
+        ages = self._gallery.by_age() if self._pairs or self._mixed else {}
+        self._mixed = dict.fromkeys(sorted(self._mixed.keys() & ages.keys(), key=ages.__getitem__))
+        self._groups = connect(self._pairs, ages)
+        self.warnings = (*_first(self._groups, self._group_sentence), *_first(self._mixed, self._mixed_sentence))
+        if self._logs:
+            self._log_new()
         self._stale = bool(self._uncompared or self._unread)
 
     def about(self, slug: str) -> list[str]:
         """The sentences about one person."""
-        pairs = [self._pair_sentence(pair) for pair in self._pairs if slug in pair]
-        return [*pairs[:MAX_WARNINGS], *([self._mixed_sentence(slug)] if slug in self._mixed else [])]
+        groups = [self._group_sentence(group) for group in self._groups if slug in group]
+        return [*groups, *([self._mixed_sentence(slug)] if slug in self._mixed else [])]
 
     def _compare(self, slugs: list[str]) -> None:
         if not slugs:
             return
         compared = set(slugs)
         self._pairs = {pair: None for pair in self._pairs if not compared & set(pair)}
-        for pair in self._gallery.lookalikes(slugs, self._decision.limits(self._people)):
+        for pair in sorted(self._gallery.lookalikes(slugs, self._decision.limits(self._people))):
             if len(self._pairs) < MAX_PAIRS:
                 self._pairs[pair] = None
 
@@ -124,11 +126,9 @@ class Doubts:
         similarity = self._gallery.compare(picture, (others / max(length, 1e-6)).astype(np.float32))
         return self._decision.score(similarity, count) < MIXED_SCORE
 
-    def _pair_sentence(self, pair: Pair) -> str:
-        """The one who was created first stays."""
-        older, newer = (self._gallery.person(slug) for slug in sorted(pair, key=lambda slug: self._ages.get(slug, 0)))
-        names = f"{newer.name} ({newer.slug}) and {older.name} ({older.slug})"
-        return double_sentence(f"{names} look like one person, and then neither is named", newer, older)
+    def _group_sentence(self, group: Group) -> str:
+        people = [self._gallery.person(slug) for slug in group]
+        return merge_sentence(f"{name_all(people)} look like one person, so that none of them is named", people)
 
     def _mixed_sentence(self, slug: str) -> str:
         person = self._gallery.person(slug)
@@ -156,5 +156,5 @@ def _taken(queue: dict[str, None], count: int) -> list[str]:
 def _first(found: Collection[T], sentence: Callable[[T], str]) -> list[str]:
     """The sentences of the first MAX_WARNINGS, and how many more there are."""
     more = len(found) - MAX_WARNINGS
-    rest = [f"… and {more} more like the last one"] if more > 0 else []
+    rest = [f"… and {more} more such warnings"] if more > 0 else []
     return [*map(sentence, islice(found, MAX_WARNINGS)), *rest]

@@ -41,8 +41,9 @@ class Known:
     audit: AuditLog
 
 
-def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
-    """``recipe``: of the engine's descriptors; ``seals``: with a key that is given for the first time.
+def open_known(settings: Settings, recipe: str, *, for_command: bool = False) -> Known:
+    """``recipe``: of the engine's descriptors. A command leaves to the gateway what only one should do: it neither
+    seals the store with a key that is given for the first time, nor logs doubts about people.
 
     Raises StartError.
     """
@@ -50,7 +51,7 @@ def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
     audit = open_audit(settings)
     people = settings.people
     limits = PeopleLimits(people.most, people.pictures_per_person, people.enrolments_per_hour)
-    store = SqliteStore(store_path(settings), cipher(settings), seals=seals, audit=audit, limits=limits)
+    store = SqliteStore(store_path(settings), cipher(settings), seals=not for_command, audit=audit, limits=limits)
     gallery = Gallery(Similarity(typical_faces() if ours else None))
     decision = Decision(
         settings.decision.max_false_identification,
@@ -71,6 +72,7 @@ def open_known(settings: Settings, recipe: str, *, seals: bool = True) -> Known:
         keep=people.keep,
         keep_days=people.keep_days,
         limits=limits,
+        logs_doubts=not for_command,
     )
     registry.delete_leftovers = partial(delete_damaged_uploads, settings.data)
     return Known(store, gallery, decision, registry, backups, audit)
@@ -94,7 +96,7 @@ def open_unknowns(
 @contextmanager
 def known(settings: Settings, recipe: str) -> Iterator[Known]:
     """For a command, beside which a gateway may run."""
-    opened = open_known(settings, recipe, seals=False)
+    opened = open_known(settings, recipe, for_command=True)
     opened.registry.in_folders = partial(pictures_in_folders, settings.people.folder, settings.limits.bytes)
     with closing(opened.store):
         yield opened
