@@ -291,8 +291,9 @@ def audit(config: Path | None, limit: int) -> None:
 def confirm_removal_of_people(config: Path | None, show: bool) -> None:
     """Remove the people whose pictures are gone from known_faces/, where the gateway waits for that word.
 
-    It waits when the folder is missing, unreadable or empty, or when more than half of the people would go at once. A
-    gateway that runs removes them within seconds, one that does not when it is started within an hour.
+    It waits when the folder is missing, unreadable or empty, or when more than half of the people would be removed
+    within ten minutes. A gateway that runs removes them within seconds, one that does not when it is started within an
+    hour.
     """
     try:
         settings = settings_of_store(config)

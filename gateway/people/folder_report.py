@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.logs import escape
 from gateway.people.folder_scan import FolderScan, sentence
+from gateway.people.recent_removals import WINDOW_S
 from gateway.people.removal_guard import Loss
 from gateway.people.store import KNOWN_FACES
 
@@ -54,7 +55,8 @@ def _state(folder: Path, scan: FolderScan) -> str:
         case "unreadable":
             return f"the folder {shown} cannot be used: {scan.problem}"
         case _:
-            return f"the pictures of more than half of the people in {shown} are gone"
+            minutes = round(WINDOW_S / 60)
+            return f"the pictures of more than half of the people in {shown} were removed within {minutes} minutes"
 
 
 def _unread(folder: Path, scan: FolderScan, hides: Hides) -> str:

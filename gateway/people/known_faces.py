@@ -23,8 +23,9 @@ from gateway.people.folder_pictures import name_of_folder, pictures_in_folders
 from gateway.people.folder_report import Hides, folder_warnings, hidden_sentence, skipped_sentences
 from gateway.people.folder_scan import FolderScan, FolderScanner
 from gateway.people.folder_stamps import new_stamps, remember_digests
+from gateway.people.recent_removals import RecentRemovals
 from gateway.people.registry import Registry, Sitting
-from gateway.people.removal_guard import RemovalGuard
+from gateway.people.removal_guard import Loss, RemovalGuard
 from gateway.people.store import KNOWN_FACES, Picture
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class KnownFaces:
         self._scan = FolderScan("missing", {}, {})
         self._reader = PictureReader(max_bytes)
         self._guard = RemovalGuard(registry.store)
+        self._recent = RecentRemovals(lambda slug: slug in registry.gallery)
         self._unusable: dict[str, GatewayError] = {}  # by digest: no worker gets such a picture twice
         self._copies: set[tuple[str | None, str]] = (
             set()
@@ -195,7 +197,8 @@ class KnownFaces:
         gone = self._gone(scan)
         held = not self._forget(gone)
         useless = self._enrol_all(scan)
-        self._store.forget(moved_pictures(self._store, scan))
+        if moved := moved_pictures(self._store, scan):
+            self._remove(moved, self._store.loss(moved))
         gone = (gone | useless) & self._store.from_folder().keys()
         if not gone or (not held and self._forget(gone)):
             self._guard.release()
@@ -251,12 +254,26 @@ class KnownFaces:
         """Forget pictures, unless that has to be confirmed first; return whether it was done."""
         if not sources:
             return True
-        if not self._guard.allows(self._store.loss(sources), suspicious=self._scan.condition != "present"):
+        loss = self._store.loss(sources)
+        suspicious = self._scan.condition != "present"
+        if not self._guard.allows(loss, suspicious=suspicious, recent=self._recent.count()):
             self._log_once()
             return False
-        self._store.forget(sources)
+        confirmed = self._guard.is_confirmed_for(loss)
+        removed = self._remove(sources, loss)
+        # a person is at work who knows what is removed
+        if not confirmed:
+            self._recent.add(removed)
         self._publish()
         return True
+
+    def _remove(self, sources: Collection[str], loss: Loss) -> list[str]:
+        """Forget pictures, log each person who is left with none, and return the ids of these people."""
+        people = self._store.people_by_key(loss.removed)
+        self._store.forget(sources)
+        for person in people:
+            log.warning("removed %s (%s): no picture is left in the folder %s", person.name, person.slug, self._folder)
+        return [person.slug for person in people]
 
     def _log_once(self) -> None:
         """Log the warnings that were not there before."""

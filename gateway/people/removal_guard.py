@@ -41,13 +41,13 @@ class RemovalGuard:
         self._notes = notes
         self._held: Loss | None = None
 
-    def allows(self, loss: Loss, *, suspicious: bool) -> bool:
+    def allows(self, loss: Loss, *, suspicious: bool, recent: int = 0) -> bool:
         """Return whether these people may lose their pictures, else hold that back.
 
-        ``suspicious``: something is wrong with the folder itself, so that not even one of them may.
+        ``suspicious``: something is wrong with the folder itself, so that not even one of them may; ``recent``: how
+        many people the folder removed a short time ago.
         """
-        many = 2 * len(loss.removed) > loss.total
-        if not (suspicious or many) or loss.affected <= self._confirmed():
+        if self.is_confirmed_for(loss) or not (suspicious or _is_many(loss, recent) or self._still_waits(loss)):
             return True
         held = json.dumps(sorted(loss.affected))
         if self._notes.read_note(HELD) != held:
@@ -69,11 +69,28 @@ class RemovalGuard:
     @property
     def is_confirmed(self) -> bool:
         """Whether what is held back was confirmed meanwhile."""
-        return self._held is not None and self._held.affected <= self._confirmed()
+        return self._held is not None and self.is_confirmed_for(self._held)
+
+    def is_confirmed_for(self, loss: Loss) -> bool:
+        """Return whether the removal of all these people was confirmed."""
+        return loss.affected <= self._confirmed()
+
+    def _still_waits(self, loss: Loss) -> bool:
+        """Return whether a removal was held back, perhaps before a restart, and none of its pictures is back.
+
+        Time alone must not remove these people: without this rule they would go as soon as ``recent`` falls.
+        """
+        held = held_removal(self._notes)
+        return bool(held) and held <= loss.affected
 
     def _confirmed(self) -> frozenset[int]:
         note = json.loads(self._notes.read_note(CONFIRMED) or "{}")
         return frozenset(note["people"]) if note.get("until", 0) > time.time() else frozenset()
+
+
+def _is_many(loss: Loss, recent: int) -> bool:
+    """Return whether more than half of the people are removed whom the folder had before the recent removals."""
+    return bool(loss.removed) and 2 * (len(loss.removed) + recent) > loss.total + recent
 
 
 def held_removal(notes: Notes) -> frozenset[int]:

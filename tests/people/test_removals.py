@@ -12,6 +12,7 @@ import pytest
 
 from gateway.errors import BadImage
 from gateway.people import removal_guard
+from gateway.people.recent_removals import WINDOW_S, RecentRemovals
 from gateway.people.removal_guard import Loss, RemovalGuard, confirm_removal, held_removal
 from tests.people.known import digest_of, sitting
 from tests.people.test_known_faces import Eyes, House, descriptor_of, house
@@ -178,6 +179,50 @@ def test_a_removal_in_slices_is_judged_as_one(four: House, monkeypatch: pytest.M
         assert four.stored == RENAMED
 
 
+def test_slow_removal_of_one_folder_after_another_is_judged_as_one(
+    four: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: five of six people were removed in 18 seconds, and nobody was warned."""
+    with four.watched() as faces:
+        for folder, left in (("Alice", 3), ("Bob_the_Builder", 2)):
+            shutil.rmtree(four.folder / folder)
+            wait_for(lambda left=left: len(four.stored) == left)
+        shutil.rmtree(four.folder / "Carol")
+        wait_for(lambda: any("1 of 2 people" in each for each in faces.warnings))
+        assert four.stored == ["Carol", "Dan"]
+        four.confirm()
+        wait_for(lambda: four.stored == ["Dan"])
+    assert four.stored == ["Dan"]
+    removed = [each for each in caplog.messages if each.startswith("removed ")]
+    assert [each.split(":")[0] for each in removed] == [
+        "removed Alice (alice)",
+        "removed Robert (bob_the_builder)",
+        "removed Carol (carol)",
+    ]
+    assert {each.levelname for each in caplog.records if each.getMessage() in removed} == {"WARNING"}
+
+
+def test_a_person_who_comes_back_is_no_recent_removal(four: House) -> None:
+    with four.watched() as faces:
+        for _ in range(3):
+            shutil.rmtree(four.folder / "Alice")
+            wait_for(lambda: four.people == ["Carol", "Dan", "Robert"])
+            four.put("Alice/1.jpg", "alice1")
+            wait_for(lambda: four.people == RENAMED)
+        assert faces.warnings == ()
+
+
+def test_recent_removals_end_with_their_window() -> None:
+    now = 0.0
+    recent = RecentRemovals({"back"}.__contains__, lambda: now)
+    recent.add(["alice", "back"])
+    now = WINDOW_S - 1
+    recent.add(["bob"])
+    assert recent.count() == 2
+    now = WINDOW_S + 1
+    assert recent.count() == 1
+
+
 def test_somebody_with_another_picture_does_not_count_as_removed(four: House) -> None:
     for person in ("alice", "carol", "dan"):
         picture = f"{person} at the door"
@@ -294,6 +339,19 @@ def loss(removed: int, total: int) -> Loss:
 def test_more_than_half_is_held_back(removed: int, total: int, allowed: bool) -> None:
     assert RemovalGuard(Memory()).allows(loss(removed, total), suspicious=False) is allowed
     assert not RemovalGuard(Memory()).allows(loss(removed, total), suspicious=True)
+
+
+@pytest.mark.parametrize(
+    ("removed", "total", "recent", "allowed"), [(1, 5, 1, True), (1, 4, 2, True), (1, 3, 3, False), (0, 1, 9, True)]
+)
+def test_recent_removals_count_as_removed_now(removed: int, total: int, recent: int, allowed: bool) -> None:
+    assert RemovalGuard(Memory()).allows(loss(removed, total), suspicious=False, recent=recent) is allowed
+
+
+def test_a_removal_that_was_held_back_waits_when_the_recent_removals_are_over_and_after_a_restart() -> None:
+    memory = Memory()
+    for recent in (3, 0):
+        assert not RemovalGuard(memory).allows(loss(1, 3), suspicious=False, recent=recent)
 
 
 def test_a_confirmation_holds_for_its_people_and_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
