@@ -249,12 +249,12 @@ class Seen:
     drawn: bytes | None = None
     left_out: int = 0
 
-    def sole_face(self) -> FoundFace:
-        """For whoever needs exactly one. Raises NoFace or MultipleFaces."""
+    def sole_face(self, which: str = "the picture") -> FoundFace:
+        """Return the only face. Raises NoFace or MultipleFaces, whose messages call the picture ``which``."""
         if not self.faces:
-            raise NoFace("there is no face in the picture")
+            raise NoFace(f"there is no face in {which}")
         if len(self.faces) > 1:
-            raise MultipleFaces(f"there are {len(self.faces) + self.left_out} faces in the picture, and it takes one")
+            raise MultipleFaces(f"there are {len(self.faces) + self.left_out} faces in {which}, and it takes one")
         return self.faces[0]
 
 

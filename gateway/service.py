@@ -40,7 +40,7 @@ from gateway.model import (
 )
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
-from gateway.people.registry import Sitting
+from gateway.people.registry import HINTS, Sitting
 from gateway.people.store import Entry
 from gateway.workers.job import Job, Report
 
@@ -139,18 +139,18 @@ class Service:
 
     def _judge(self, face: FoundFace, limits: NDArray[np.float32]) -> Judgement:
         if face.descriptor is None:
-            return Judgement("turned")
+            return Judgement(self._decision.not_described(face.quality))
         return self._decision.identify(self._gallery.nearest(face.descriptor, limits), face.quality)
 
     def compare(self, request: Request, report: Report) -> Comparison:
         """Are these two the same person? Or, with one picture: is it this person?"""
-        found = [seen.sole_face() for seen in report.seen]
+        found = _sole_faces(report)
         clock = Stopwatch()
         if request.person is None:
             person, pictures = None, 1
-            similarity = self._gallery.compare(_descriptor(found[0]), _descriptor(found[1]))
+            similarity = self._gallery.compare(self._descriptor(found[0]), self._descriptor(found[1]))
         else:
-            candidate = self._gallery.of(request.person, _descriptor(found[0]))
+            candidate = self._gallery.of(request.person, self._descriptor(found[0]))
             person, similarity, pictures = candidate.person, candidate.similarity, candidate.pictures
         clock.lap("match")
         score, threshold = self._decision.score(similarity, pictures), self._decision.verification()
@@ -172,7 +172,7 @@ class Service:
 
     def enrol(self, request: Request, report: Report) -> Enrolment:
         """Makes the one face of each picture known."""
-        faces = [seen.sole_face() for seen in report.seen]
+        faces = _sole_faces(report)
         sittings = [Sitting(picture, face) for picture, face in zip(request.pictures, faces, strict=True)]
 
         def change() -> Document:
@@ -189,6 +189,12 @@ class Service:
         for found, face in zip(seen.faces, faces, strict=True):
             if face.judgement and face.judgement.verdict == "unknown":
                 self._on_stranger(found, request.pictures[0], seen.image, request.origin.camera or "rest")
+
+    def _descriptor(self, face: FoundFace) -> Descriptor:
+        if face.descriptor is None:
+            reason = self._decision.not_described(face.quality)
+            raise BadImage(f"the face cannot be compared, since it is {reason.replace('_', ' ')}: {HINTS[reason]}")
+        return face.descriptor
 
     def _job(self, request: Request) -> Job:
         camera, purpose = request.origin.camera, PURPOSE[request.operation]
@@ -264,10 +270,11 @@ def _lane(request: Request) -> str:
     return request.origin.camera or "over REST"  # no camera is called that
 
 
-def _descriptor(face: FoundFace) -> Descriptor:
-    if face.descriptor is None:
-        raise BadImage("the face lies on its side or is turned away: use a picture of the upright face from the front")
-    return face.descriptor
+def _sole_faces(report: Report) -> list[FoundFace]:
+    """Return the one face of each picture. Raises NoFace or MultipleFaces, which say in which of several pictures."""
+    if len(report.seen) == 1:
+        return [report.seen[0].sole_face()]
+    return [seen.sole_face(f"picture {number}") for number, seen in enumerate(report.seen, 1)]
 
 
 def _timing(request: Request, report: Report, laps: Timing) -> Timing:

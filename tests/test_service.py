@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -236,9 +236,34 @@ def test_faces_that_were_left_out_count_where_one_face_is_needed() -> None:
         Desk(replace(seen(ALICES, BOBS), left_out=452)).ask(Operation.VERIFY)
 
 
-def lying() -> Seen:
+def lying(**seen_badly: Any) -> Seen:
     """A face that could not be turned upright, and so was not described."""
-    return Seen(Image(640, 480, 5000), (FoundFace(BOX, quality=replace(QUALITY, pose=0.0)),), {})
+    return Seen(Image(640, 480, 5000), (FoundFace(BOX, quality=replace(QUALITY, pose=0.0, **seen_badly)),), {})
+
+
+SEEN_BADLY = [
+    ({"brightness": 0.03}, "too_dark"),
+    ({"pixels": 5}, "too_small"),
+    ({"sharpness": 0.0}, "blurred"),
+    ({"inside": 0.1}, "cut_off"),
+]
+
+
+@pytest.mark.parametrize(("quality", "verdict"), SEEN_BADLY)
+def test_face_that_is_seen_too_badly_to_be_turned_upright_gets_that_verdict(
+    quality: dict[str, float], verdict: str
+) -> None:
+    """Regression: a very dark face was called turned, with the advice to look at the camera."""
+    assert verdicts(Desk(lying(**quality)).recognise()) == [(verdict, None)]
+    with pytest.raises(BadImage, match=f"cannot be compared, since it is {verdict.replace('_', ' ')}: "):
+        Desk(lying(**quality)).ask(Operation.VERIFY)
+
+
+def test_comparison_names_the_picture_without_a_face() -> None:
+    with pytest.raises(NoFace, match="no face in picture 2"):
+        Desk(seen(ALICES), seen()).ask(Operation.FACE_MATCH)
+    with pytest.raises(MultipleFaces, match="2 faces in picture 1"):
+        Desk(seen(ALICES, BOBS), seen(ALICES)).ask(Operation.FACE_MATCH)
 
 
 def test_a_face_that_cannot_be_turned_upright_is_turned_and_no_stranger_to_remember() -> None:
@@ -256,7 +281,7 @@ def test_a_face_that_cannot_be_turned_upright_is_turned_and_no_stranger_to_remem
     ],
 )
 def test_a_face_that_cannot_be_turned_upright_is_not_compared(operation: Operation, pictures: list[Seen]) -> None:
-    with pytest.raises(BadImage, match="lies on its side"):
+    with pytest.raises(BadImage, match="it is turned: look at the camera"):
         Desk(*pictures).ask(operation)
 
 

@@ -104,6 +104,12 @@ class Decision:
         shortfall = _shortfall(quality, self._quality)
         return shortfall.reason if shortfall else None
 
+    def not_described(self, quality: Quality | None) -> Unfit:
+        """Return why a face has no descriptor. No direction of a face that is very dark or small is surely upright, so
+        such a reason comes before ``turned``.
+        """
+        return self.unfit(quality) or "turned"
+
     def enrolment_shortfall(self, quality: Quality | None) -> Shortfall | None:
         """What keeps a face from being enrolled. A face that nobody is named by is not enrolled either."""
         return _shortfall(quality, self._enrolment) or _shortfall(quality, self._quality)

@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import combinations
@@ -48,7 +48,7 @@ UNLIMITED_DOORS = frozenset({"cli"})
 Keep = Literal["nothing", "chips", "pictures"]
 """What of a picture is kept beside its descriptor."""
 
-HINTS = {
+HINTS: Mapping[str, str] = {
     "too_small": "come closer, or crop the picture less",
     "too_dark": "more light in the face",
     "blurred": "hold still, or use a sharper picture",
@@ -314,7 +314,8 @@ class Registry:
         """What of it is kept. Raises BadImage for a face that could not be turned upright."""
         face = sitting.face
         if face.descriptor is None:
-            raise BadImage(f"the face in the picture is turned: {HINTS['turned']}")
+            reason = self.decision.not_described(face.quality)
+            raise BadImage(f"the face in the picture is {reason.replace('_', ' ')}: {HINTS[reason]}")
         described = Described(face.descriptor, face.chips if self._keep != "nothing" else None)
         original = sitting.picture if self._keep == "pictures" else None
         return Picture(sitting.digest, door, self.recipe, described, original, counter)
@@ -342,11 +343,11 @@ class Registry:
 
     def check(self, face: FoundFace, which: str) -> None:
         """Raises BadImage for a face that is not seen well enough to know anybody by."""
-        if face.descriptor is None:
-            raise BadImage(f"{which} is of no use, since the face is turned: {HINTS['turned']}")
         if (shortfall := self.decision.enrolment_shortfall(face.quality)) is not None:
             reason = f"{shortfall.reason.replace('_', ' ')} ({shortfall})"
             raise BadImage(f"{which} is of no use, since the face is {reason}: {HINTS[shortfall.reason]}")
+        if face.descriptor is None:
+            raise BadImage(f"{which} is of no use, since the face is turned: {HINTS['turned']}")
 
     def _doubts(self, person: str | Person, faces: Sequence[FoundFace]) -> list[str]:
         """What speaks against these being pictures of one person, who is this one."""

@@ -323,6 +323,15 @@ def test_a_face_that_could_not_be_turned_upright_is_neither_enrolled_nor_a_count
     assert entries(here) == {"alice": 1}
 
 
+def test_dark_face_that_was_not_described_is_refused_as_dark(here: Home) -> None:
+    enrol(here, "alice")
+    dark = Sitting(b"dark", FoundFace(BOX, quality=replace(QUALITY, brightness=0.03, pose=0.0)))
+    with pytest.raises(BadImage, match=r"too dark .*: more light in the face"):
+        here.registry.enrol("Bob", [dark], "rest")
+    with pytest.raises(BadImage, match="too dark: more light in the face"):
+        here.registry.not_them("alice", [dark], "rest")
+
+
 def test_somebody_renamed_is_found_by_the_new_name_with_the_same_id(here: Home) -> None:
     enrol(here, "Alice")
     assert here.registry.rename("alice", " Alice   Smith", "rest").person == Person("alice", "Alice Smith")
