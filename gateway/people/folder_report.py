@@ -42,7 +42,7 @@ def folder_warnings(folder: Path, scan: FolderScan, held: Loss | None, hides: Hi
         f"{_state(folder, scan)}: {len(held.affected)} of {held.total} people from it are kept although their pictures"
         " are not there. Put the pictures back, or run 'facegate people confirm-removal' to remove these people"
     )
-    return (first, unread) if unread and scan.condition != "unreadable" else (first,)
+    return (first, unread) if unread and scan.condition not in ("missing", "unreadable") else (first,)
 
 
 def _state(folder: Path, scan: FolderScan) -> str:
@@ -60,8 +60,8 @@ def _state(folder: Path, scan: FolderScan) -> str:
 
 
 def _unread(folder: Path, scan: FolderScan, hides: Hides) -> str:
-    if scan.condition == "unreadable":
-        return _state(folder, scan)
+    if scan.condition in ("missing", "unreadable"):
+        return f"{_state(folder, scan)}: nobody is imported from it. Put it there, or correct people.folder"
     if not scan.complete:
         return f"the folder {escape(str(folder))} has too many files: {scan.skipped[-1]}"
     if not scan.unread:

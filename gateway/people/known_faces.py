@@ -83,7 +83,8 @@ class KnownFaces:
         """``max_bytes``: of a picture; larger files are not read."""
         self._folder = folder
         self._scanner = FolderScanner(folder)
-        self._scan = FolderScan("missing", {}, {})
+        # of a folder that was not looked at yet nobody is warned
+        self._scan = FolderScan("empty", {}, {})
         self._reader = PictureReader(max_bytes)
         self._guard = RemovalGuard(registry.store)
         self._recent = RecentRemovals(lambda slug: slug in registry.gallery)

@@ -15,7 +15,7 @@ from gateway.people import removal_guard
 from gateway.people.recent_removals import WINDOW_S, RecentRemovals
 from gateway.people.removal_guard import Loss, RemovalGuard, confirm_removal, held_removal
 from tests.people.known import digest_of, sitting
-from tests.people.test_known_faces import Eyes, House, descriptor_of, house
+from tests.people.test_known_faces import Eyes, House, descriptor_of, face_of, house
 from tests.support import wait_for
 
 __all__ = ["house"]
@@ -142,6 +142,26 @@ def test_each_fault_has_a_sentence_of_its_own(house: House) -> None:
         with house.watched() as faces:
             said.append(faces.warnings[0])
     assert ["has no pictures" in said[0], "does not exist" in said[1], "cannot be used" in said[2]] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("break_folder", "fault"),
+    [
+        (shutil.rmtree, "does not exist"),
+        (a_file_in_its_place, "cannot be used"),
+        (a_link_to_nowhere, "cannot be used"),
+        (empty, ""),
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_reported_when_nobody_is_known(
+    house: House, break_folder: Callable[[Path], Any], fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: a wrong people.folder at the first start looked healthy, and every face was unknown."""
+    break_folder(house.folder)
+    assert house.known_faces(face_of).warnings == ()
+    with house.watched() as faces:
+        assert [fault in each for each in faces.warnings] == ([True] if fault else [])
+        assert list(faces.warnings) == [each.message for each in caplog.records if each.levelname == "WARNING"]
 
 
 def test_half_of_the_people_may_go_at_once(four: House) -> None:
