@@ -26,7 +26,7 @@ def read_body(request: Request) -> Form | Document | bytes:
     body: bytes = request.get_data(cache=False)
     if not body or is_file(body):
         return body
-    if request.mimetype.startswith("multipart/") or looks_like_form(body):
+    if _claims_form(request) or looks_like_form(body):
         return read_form(body, boundary_of(request))
     if _is_json(request, body):
         return read_json(body)
@@ -42,6 +42,11 @@ def boundary_of(request: Request) -> str | None:
     """Return the boundary as the Content-Type states it, also with characters that would need quotes."""
     found = _BOUNDARY.search(request.content_type or "")
     return (found[1] or found[2]) if found else None
+
+
+def _claims_form(request: Request) -> bool:
+    """An MJPEG stream (multipart/x-mixed-replace) has parts, too, and is no form."""
+    return request.mimetype.startswith("multipart/") and request.mimetype != "multipart/x-mixed-replace"
 
 
 def _is_json(request: Request, body: bytes) -> bool:

@@ -22,10 +22,17 @@ MAX_BOUNDARY_BYTES = 200
 """RFC 2046 allows 70; some clients send more."""
 MAX_HEADER_BYTES = 8_192
 """Of one part."""
+MAX_HEADERS = 16
+"""Of the first part, before its Content-Disposition."""
 MAX_QUOTED_BYTES = 40
 """Bytes of a form that an error message repeats."""
 
 _FIRST_LINE = re.compile(rb"--([^\r\n]{1,%d})\r?\n" % MAX_BOUNDARY_BYTES)
+_BEGIN = re.compile(
+    rb"--[^\r\n]{1,%d}\r?\n(?:[^\r\n]{1,%d}\r?\n){0,%d}?content-disposition:"
+    % (MAX_BOUNDARY_BYTES, MAX_HEADER_BYTES, MAX_HEADERS),
+    re.IGNORECASE,
+)
 _CHARSET = re.compile(r"charset\s*=\s*\"?(iso-8859-1|latin-?1|windows-1252)\b", re.IGNORECASE)
 
 
@@ -67,9 +74,11 @@ class _Decoder(MultipartDecoder):
 
 
 def looks_like_form(body: bytes) -> bool:
-    """Whether a body of any Content-Type begins as a form does."""
-    first = _FIRST_LINE.match(body)
-    return first is not None and body[first.end() : first.end() + 8].lower() == b"content-"
+    """Whether a body of any Content-Type begins as a form does: its first part has a Content-Disposition.
+
+    A part of an MJPEG stream has none: such a body is a picture.
+    """
+    return _BEGIN.match(body) is not None
 
 
 def read_form(body: bytes, boundary: str | None) -> Sequence[Part]:

@@ -234,6 +234,27 @@ def test_bare_picture_is_taken_with_any_type(asked: Asked, content_type: str | N
     assert asked.pictures == [(PICTURE,)]
 
 
+@pytest.mark.parametrize("line", ["\r\n", "\n"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["image/jpeg", "application/octet-stream", "multipart/x-mixed-replace; boundary=frame", None],
+)
+def test_picture_behind_the_header_of_an_mjpeg_part_is_no_form(
+    asked: Asked, content_type: str | None, line: str
+) -> None:
+    """Regression: it was refused as a form that is cut off."""
+    header = line.join(["--frame", "Content-Type: image/jpeg", f"Content-Length: {len(PICTURE)}", "", ""])
+    body = header.encode() + PICTURE
+    post(asked, body, content_type)
+    assert asked.pictures == [(body,)]
+
+
+def test_form_whose_disposition_is_not_the_first_header_is_read_without_a_type(asked: Asked) -> None:
+    headers = 'Content-Type: image/jpeg\r\nX-Device: cam\r\ncontent-disposition: form-data; name="file"'
+    post(asked, form((headers, PICTURE)), None)
+    assert asked.pictures == [(PICTURE,)]
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_bare_picture_of_another_kind_is_taken(asked: Asked, kind: str) -> None:
     written = io.BytesIO()
