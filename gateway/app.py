@@ -194,7 +194,7 @@ def locked(data: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StartError(f"Another gateway is at work on the data folder {data}.") from None
+            raise StartError(f"A gateway is at work on the data folder {data}: stop it first.") from None
         yield
 
 

@@ -19,6 +19,7 @@ import click
 
 from gateway.administration import Administration
 from gateway.app import engine_options, locked, open_pool
+from gateway.clifiles import OutputFile, check_outside, read_named, write_named
 from gateway.clioptions import CONFIG, NEW
 from gateway.clioutput import print_table, progress, refusals_by_reason
 from gateway.clistore import find_settings, settings_of_store
@@ -57,8 +58,14 @@ def desk(config: Path | None, *, describes: bool = False, new: bool = False) -> 
 @contextmanager
 def settings_or_exit(config: Path | None, *, new: bool = False) -> Iterator[Settings]:
     """As ``settings_of_store``. An error ends the command with a sentence."""
-    try:
+    with ending_in_a_sentence():
         yield settings_of_store(config, new=new)
+
+
+@contextmanager
+def ending_in_a_sentence() -> Iterator[None]:
+    try:
+        yield
     except GatewayError as error:
         click.echo(f"facegate: {error}", err=True)
         sys.exit(1)
@@ -73,15 +80,6 @@ def operations(settings: Settings, *, describes: bool) -> Iterator[Do]:
         unknowns = open_unknowns(settings, opened, describer.part, tidies=False)
         administration = Administration(opened.registry, unknowns, describer, changes, changes, _health)
         yield lambda operation, **fields: administration.submit(operation, fields, "cli").result()
-
-
-@contextmanager
-def named_file(path: Path) -> Iterator[None]:
-    """Turn an error of a file that the user named into a sentence. Raise GatewayError."""
-    try:
-        yield
-    except OSError as error:
-        raise GatewayError(f"{path} cannot be used: {error.strerror or error}{refused_to(error)}") from None
 
 
 def _describer(settings: Settings, stack: ExitStack | None) -> Describer:
@@ -209,9 +207,7 @@ def merge(config: Path | None, person: str, into: str) -> None:
 def not_them(config: Path | None, person: str, picture: Path) -> None:
     """Say that a picture was wrongly taken for that person: whoever resembles it as much is not them."""
     with desk(config, describes=True) as do:
-        with named_file(picture):
-            image = picture.read_bytes()
-        do("people/not_them", person=person, images=[image])
+        do("people/not_them", person=person, images=[read_named(picture)])
         click.echo(f"whoever resembles that is not taken for {person} any more")
 
 
@@ -245,16 +241,17 @@ def erase(config: Path | None, person: str, yes: bool) -> None:
 
 @people.command("export")
 @CONFIG
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=OutputFile())
 @click.option("--person", help="Only the person with this id.")
 def export(config: Path | None, file: Path, person: str | None) -> None:
     """Write everybody, or one person, into an archive. It is not encrypted."""
-    with desk(config) as do:
-        archive = base64.b64decode(do("people/export", **({"person": person} if person else {}))["archive"])
-        with named_file(file):
-            file.touch(0o600)
-            file.write_bytes(archive)
-        click.echo(f"{file}: {len(archive):,} bytes")
+    with settings_or_exit(config) as settings:
+        check_outside(file, settings.data)
+        with operations(settings, describes=False) as do:
+            archive = base64.b64decode(do("people/export", **({"person": person} if person else {}))["archive"])
+        replaced = _replaced(file)
+        write_named(file, archive)
+        click.echo(f"{file}: {len(archive):,} bytes{replaced}")
 
 
 @people.command("import")
@@ -265,9 +262,7 @@ def export(config: Path | None, file: Path, person: str | None) -> None:
 def import_people(config: Path | None, file: Path, merge: bool, new: bool) -> None:
     """Add people from an archive. What is known already stays as it is."""
     with desk(config, new=new) as do:
-        with named_file(file):
-            archive = file.read_bytes()
-        done = do("people/import", archive=archive, merge=merge)
+        done = do("people/import", archive=read_named(file), merge=merge)
         warnings = "".join(f"\n  {warning}" for warning in done["warnings"])
         click.echo(f"{done['people']} people, {done['pictures']} pictures that were new{warnings}")
 
@@ -295,22 +290,18 @@ def confirm_removal_of_people(config: Path | None, show: bool) -> None:
     within ten minutes. A gateway that runs removes them within seconds, one that does not when it is started within an
     hour.
     """
-    try:
-        settings = settings_of_store(config)
-        with known(settings, RECIPES[settings.engine]) as opened:
-            waiting = waiting_removals(opened.store, settings.people.folder)
-            for person in opened.store.people_by_key(waiting):
-                click.echo(f"{person.name} ({person.slug})")
-            if waiting and not show:
-                detail = f"{len(waiting)} people, by {run_by()}"
-                opened.store.record("cli", "confirm_removal", detail=detail)
-                confirm_removal(opened.store, waiting)
-    except GatewayError as error:
-        raise click.ClickException(str(error)) from None
+    with settings_or_exit(config) as settings, known(settings, RECIPES[settings.engine]) as opened:
+        waiting = waiting_removals(opened.store, settings.people.folder)
+        for person in opened.store.people_by_key(waiting):
+            click.echo(f"{person.name} ({person.slug})")
+        if waiting and not show:
+            detail = f"{len(waiting)} people, by {run_by()}"
+            opened.store.record("cli", "confirm_removal", detail=detail)
+            confirm_removal(opened.store, waiting)
     if not waiting:
-        click.echo("nobody waits to be removed")
+        click.echo("there is nothing to confirm")
     elif not show:
-        click.echo(f"confirmed: the pictures of {len(waiting)} people that are gone from the folder may be forgotten")
+        click.echo(f"confirmed: a gateway that runs forgets the pictures of {len(waiting)} people within seconds")
 
 
 @click.group(help="Faces that nobody knows: list, name, forget.")
@@ -358,14 +349,16 @@ def forget_unknown(config: Path | None, unknown: int) -> None:
 @click.command()
 @CONFIG
 @AS_JSON
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write a picture of it (PNG).")
+@click.option("--plot", type=OutputFile(), help="Write a picture of it (PNG).")
 def calibrate(config: Path | None, as_json: bool, plot: Path | None) -> None:
     """How well your own people can be told apart, by their own pictures."""
-    with desk(config) as do:
-        found = dict(do("calibrate", plot=plot is not None))
+    with settings_or_exit(config) as settings:
         if plot:
-            with named_file(plot):
-                plot.write_bytes(base64.b64decode(found.pop("plot")))
+            check_outside(plot, settings.data)
+        with operations(settings, describes=False) as do:
+            found = dict(do("calibrate", plot=plot is not None))
+        if plot:
+            write_named(plot, base64.b64decode(found.pop("plot")))
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -382,20 +375,20 @@ def calibrate(config: Path | None, as_json: bool, plot: Path | None) -> None:
 
 @click.command()
 @CONFIG
-@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=OutputFile())
 def backup(config: Path | None, file: Path | None) -> None:
     """Copy the people store, whole and consistent, into data/backups or to FILE, while a gateway runs or not."""
-    try:
-        settings = settings_of_store(config)
+    with settings_or_exit(config) as settings:
+        if file:
+            check_outside(file, settings.data)
         with known(settings, RECIPES[settings.engine]) as opened, opened.backups.locked():
             path = file or opened.backups.free_path()
+            replaced = _replaced(path)
             # before it is made: the audit may name a backup that failed, but never miss one
             opened.store.record("cli", "backup", detail=f"{opened.backups.audit_name(path)}, by {run_by()}")
             opened.store.move_audit()
             opened.backups.make(opened.store.database, path)
-    except GatewayError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(f"{path}: {path.stat().st_size:,} bytes, {len(opened.gallery)} people")
+            click.echo(f"{path}: {path.stat().st_size:,} bytes, {len(opened.gallery)} people{replaced}")
 
 
 @click.command()
@@ -406,16 +399,18 @@ def restore(config: Path | None, file: Path) -> None:
 
     No gateway may be running on the data folder.
     """
-    try:
+    with ending_in_a_sentence():
         settings = find_settings(config)
         with locked(settings.data):
             before = put_back(file, store_path(settings), cipher(settings), open_audit(settings), run_by())
-    except GatewayError as error:
-        raise click.ClickException(str(error)) from None
     click.echo(f"restored from {file}" + (f"; what was there is {before}" if before else ""))
 
 
 COMMANDS = (people, unknowns, calibrate, backup, restore)
+
+
+def _replaced(file: Path) -> str:
+    return ", in place of the file that was there" if file.exists() else ""
 
 
 def _day(moment: float) -> str:

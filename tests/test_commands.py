@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -13,6 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import main
+from gateway.clifiles import write_named
+from gateway.errors import GatewayError
 from gateway.ownership import user_name
 from gateway.people.audit import FILE, AuditLog
 from gateway.people.removal_guard import CONFIRMED, RemovalGuard
@@ -112,7 +115,10 @@ def test_no_backup_is_restored_under_a_gateway(facegate: Facegate, data: Path, t
 
     facegate("backup", str(tmp_path / "backup.sqlite"))
     with locked(data):
-        assert "Another gateway is at work" in facegate("restore", str(tmp_path / "backup.sqlite"), code=1).output
+        assert (
+            "A gateway is at work on the data folder"
+            in facegate("restore", str(tmp_path / "backup.sqlite"), code=1).output
+        )
 
 
 def test_the_audit_names_nobody(facegate: Facegate) -> None:
@@ -156,6 +162,60 @@ def test_with_few_people_calibrate_says_so_and_draws_all_the_same(facegate: Face
     assert file.read_bytes().startswith(b"\x89PNG")
 
 
+COMMANDS_THAT_WRITE = [("people", "export"), ("calibrate", "--plot"), ("backup",)]
+
+
+@pytest.mark.parametrize("words", COMMANDS_THAT_WRITE, ids=" ".join)
+def test_command_writes_nothing_but_regular_files(facegate: Facegate, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Regression: a backup replaced the device /dev/full, and a folder's name became a file."""
+    pipe, link, folder = tmp_path / "pipe", tmp_path / "link", tmp_path / "folder"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        assert "it is not a regular file" in facegate(*words, str(path), code=2).stderr
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert "names a folder" in facegate(*words, f"{folder}/", code=2).stderr
+    assert not folder.exists()
+    assert f"there is no folder {folder}: make it first" in facegate(*words, str(folder / "x"), code=2).stderr
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".new")]
+
+
+@pytest.mark.parametrize("words", COMMANDS_THAT_WRITE, ids=" ".join)
+def test_command_replaces_a_regular_file_where_a_link_points(
+    facegate: Facegate, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    target, link = tmp_path / "there" / "target", tmp_path / "link"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    target.write_bytes(b"old")
+    told = facegate(*words, str(link)).stdout
+    assert link.is_symlink()
+    assert target.read_bytes() != b"old"
+    assert [path.name for path in target.parent.iterdir()] == ["target"]
+    assert ("in place of the file that was there" in told) == ("calibrate" not in words)
+
+
+@pytest.mark.parametrize("words", COMMANDS_THAT_WRITE, ids=" ".join)
+def test_command_does_not_write_over_the_store(facegate: Facegate, data: Path, words: tuple[str, ...]) -> None:
+    assert "name a file in" in facegate(*words, str(data / "people.sqlite"), code=1).stderr
+    assert names(facegate) == ["Ada Lovelace", "Grace"]
+
+
+def test_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: a full disk left half an archive in the place of the old one."""
+
+    def full(_new: Path, _to: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = tmp_path / "all.zip"
+    file.write_bytes(b"old")
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(GatewayError, match=f"{file} cannot be used: No space left on device"):
+        write_named(file, b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
 def test_nobody_is_unknown_yet(facegate: Facegate) -> None:
     assert json.loads(facegate("unknowns", "list", "--json").stdout)["unknowns"] == []
     assert "there is no unknown 3" in facegate("unknowns", "forget", "3", code=1).stderr
@@ -165,7 +225,7 @@ def test_a_removal_is_confirmed_for_the_people_whose_pictures_are_gone(
     facegate: Facegate, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FACEGATE_PEOPLE__FOLDER", str(tmp_path / "known_faces"))
-    assert "nobody waits" in facegate("people", "confirm-removal").stdout
+    assert "there is nothing to confirm" in facegate("people", "confirm-removal").stdout
     with closing(SqliteStore(data / "people.sqlite")) as store:
         store.enrol_from_folder("Carol", replace(picture(4), source="known_faces/Carol/1.jpg"))
         assert "Carol (carol)" in facegate("people", "confirm-removal", "--show").stdout
