@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.people.folder_scan import FolderScan, FolderScanner
+from gateway.people.machine_names import is_camera_file_name
 
 WHOSE = (
     'whose picture it is was not said: give --name "First Last", or --name-by-file if the file is named after the'
     " person, or put it into a folder named after the person, and give the folder around that"
+)
+CAMERA_NAME = (
+    "the file was named by a camera, a phone or an app, and not after a person: rename the file, or give"
+    ' --name "First Last"'
 )
 _NUMBER = re.compile(r"[\s_.-]*(\(\d+\)|\d+)$")
 
@@ -51,7 +56,9 @@ def given_pictures(
             found = [(path, os.path.realpath(path), name)]
         for given, real, person in found:
             whose = name or (person.replace("_", " ") if person else name_of_file(given) if by_file else None)
-            if whose:
+            if by_file and not (name or person) and is_camera_file_name(given.stem):
+                refused[given] = CAMERA_NAME
+            elif whose:
                 pictures[given] = GivenPicture(given, real, whose)
             else:
                 refused[given] = WHOSE

@@ -13,6 +13,7 @@ from typing import Literal
 from gateway.formats import is_picture
 from gateway.logs import escape_name
 from gateway.people.folder_files import SNIFFED_BYTES, FileStamp, PictureFile, open_regular, reason_of, stamp_of
+from gateway.people.machine_names import is_collection_name
 
 MAX_ENTRIES = 100_000
 """Files and folders that one scan looks at: five pictures each of 10,000 people, and as much again of other files."""
@@ -43,15 +44,12 @@ SYSTEM_FOLDERS = frozenset(
 )
 """In lower case."""
 
-COLLECTION_NAMES = frozenset(
-    {"faces", "images", "known", "known faces", "known people", "people", "photos", "pictures", "unknown pictures"}
-    | {"pictures of people i know", "unknown", "unknown faces", "unknown people"}
-)
-"""Folders that hold pictures of several people, in lower case and with spaces: the first ones that come to mind, and
-those in the documentation of the command face_recognition."""
-
 DOCUMENTS = frozenset({"readme", "readme.md", "readme.txt", "license", "license.txt"})
 """Files about the pictures, in lower case: nobody expects a face in them, so they are not reported."""
+
+COLLECTION = (
+    "the name of a collection, not of a person: each person needs a folder of their own here, named after the person"
+)
 
 Condition = Literal["present", "empty", "missing", "unreadable"]
 
@@ -88,11 +86,6 @@ class FolderScan:
 def is_system_name(name: str) -> bool:
     """Return whether a file or folder belongs to the system, and so to no person."""
     return name.startswith(SYSTEM_PREFIXES) or name.lower() in SYSTEM_FILES | SYSTEM_FOLDERS
-
-
-def is_collection_name(name: str) -> bool:
-    """Return whether a folder's name says that several people are in it."""
-    return " ".join(name.lower().replace("_", " ").replace("-", " ").split()) in COLLECTION_NAMES
 
 
 class LinkOut(OSError):
@@ -196,7 +189,7 @@ class _Walk:
 
     def _look_into(self, name: str, path: str, real: str, person: str | None, parents: tuple[str, ...]) -> None:
         if person is None and is_collection_name(name):
-            self._skip(path, "the name of a collection, not of a person: each person needs a folder of their own here")
+            self._skip(path, COLLECTION)
             return
         resolved = os.path.realpath(real)
         if resolved in parents or len(parents) > MAX_DEPTH:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.people.folder_names import WHOSE, given_pictures, name_of_file
+from gateway.people.folder_names import CAMERA_NAME, WHOSE, given_pictures, name_of_file
 
 
 @pytest.fixture
@@ -56,6 +56,20 @@ def test_pictures_may_be_named_by_their_files(album: Path) -> None:
     assert given(album, by_file=True)[0]["Joe Biden.jpg"] == "Joe Biden"
     assert given(album / "Joe Biden.jpg", by_file=True) == ({"Joe Biden.jpg": "Joe Biden"}, [])
     assert given(album, by_file=True)[0]["2.jpg"] == "Ada Lovelace"
+
+
+def test_a_file_that_a_camera_named_is_refused(album: Path) -> None:
+    """Regression: ``img1.jpg`` and ``img2.jpg``, two people, became one person "img"."""
+    for name in ("img1.jpg", "img2.jpg", "2024-05-01 12.30.11.jpg"):
+        (album / name).write_bytes(b"picture")
+    pictures, refused, _ = given_pictures([album / "img1.jpg", album], None, by_file=True)
+    assert {each.name for each in pictures} == {"Ada Lovelace", "Grace", "Joe Biden"}
+    assert [(path.name, reason) for path, reason in refused] == [
+        ("2024-05-01 12.30.11.jpg", CAMERA_NAME),
+        ("img1.jpg", CAMERA_NAME),
+        ("img2.jpg", CAMERA_NAME),
+    ]
+    assert given(album / "img1.jpg", name="Ada", by_file=True)[0] == {"img1.jpg": "Ada"}
 
 
 def test_a_folder_of_photos_may_be_those_of_one_person(album: Path) -> None:

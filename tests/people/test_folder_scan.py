@@ -99,7 +99,9 @@ def test_folders_within_folders_end_somewhere(folder: Path) -> None:
     assert "deeper than" in found.skipped[0]
 
 
-@pytest.mark.parametrize("name", ["known_people", "Known People", "known-faces", "unknown_pictures", "photos"])
+@pytest.mark.parametrize(
+    "name", ["known_people", "Known People", "known-faces", "unknown_pictures", "photos", "100APPLE", "2024"]
+)
 def test_a_collection_is_no_person(folder: Path, name: str) -> None:
     put(folder / name / "Barack Obama.jpg")
     put(folder / name / "Joe Biden.jpg")
