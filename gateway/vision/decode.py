@@ -17,6 +17,7 @@ from gateway.vision.jpeg_pixels import jpeg_pixels
 from gateway.vision.jpeg_scans import damaged
 from gateway.vision.orientation import read_orientation
 from gateway.vision.png import read_png
+from gateway.vision.webp import damaged as damaged_webp
 from gateway.vision.webp import read_webp
 
 Picture = NDArray[np.uint8]
@@ -64,8 +65,13 @@ def _decode_png(data: bytes, limits: PictureLimits) -> Picture:
 
 
 def _decode_webp(data: bytes, limits: PictureLimits) -> Picture:
+    # A WebP has no checksum. But the last bytes of a whole one are needed. Where other bytes led the decoder astray, it
+    # misses bytes, or has the whole picture before it comes to the last ones.
     webp = read_webp(data, limits)
-    return _upright(_decode_with_pillow(data, WEBP), read_orientation(webp.exif, webp.xmp))
+    pixels = _decode_with_pillow(data, WEBP)
+    if _is_readable(webp.shortened, WEBP):
+        raise damaged_webp("the picture ends before its data")
+    return _upright(pixels, read_orientation(webp.exif, webp.xmp))
 
 
 def _decode_with_pillow(data: bytes, kind: str) -> Picture:
@@ -78,6 +84,14 @@ def _decode_with_pillow(data: bytes, kind: str) -> Picture:
     # A decoder that is fed with arbitrary bytes may raise nearly anything.
     except Exception as error:
         raise BadImage(f"the {kind} is damaged: {error}; send the picture again, whole") from error
+
+
+def _is_readable(data: bytes, kind: str) -> bool:
+    try:
+        _decode_with_pillow(data, kind)
+    except BadImage:
+        return False
+    return True
 
 
 def _from_cmyk(pixels: NDArray[np.uint8]) -> Picture:

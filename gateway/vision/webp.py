@@ -11,15 +11,23 @@ from gateway.model import PictureLimits
 MAX_CHUNKS = 20_000
 """An animation has a chunk for each of its pictures."""
 
+UNREAD_BYTES = 16
+"""Bytes at the end of a whole picture of which a decoder needs at least one: libwebp's encoder adds up to 3 others."""
+
 _FIRST_CHUNK = 12
+_ANIMATION_HEADER_BYTES = 16
+_IMAGES = (b"VP8 ", b"VP8L")
 
 
 @dataclass(frozen=True, slots=True)
 class Webp:
-    """A WebP file. ``exif`` is TIFF, ``xmp`` XML; both may be empty, and damaged."""
+    """A WebP file. ``exif`` is TIFF, ``xmp`` XML; both may be empty, and damaged. ``shortened``: a file of the first
+    image alone, without its last bytes.
+    """
 
     exif: bytes
     xmp: bytes
+    shortened: bytes
 
 
 def damaged(reason: str) -> BadImage:
@@ -30,26 +38,39 @@ def read_webp(data: bytes, limits: PictureLimits) -> Webp:
     """Raises BadImage and TooLarge. Takes time in proportion to the bytes, whatever they are."""
     sized = False
     found = {b"EXIF": b"", b"XMP ": b""}
+    shortened = b""
     for kind, body in _chunks(data):
         if not sized:
             limits.check(*_size(kind, bytes(body[:10])))
             sized = True
         if found.get(kind) == b"":
             found[kind] = bytes(body)
+        shortened = shortened or _shortened(kind, body)
     if not sized:
         raise damaged("it ends within its header")
-    return Webp(found[b"EXIF"], found[b"XMP "])
+    return Webp(found[b"EXIF"], found[b"XMP "], shortened)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+def _shortened(kind: bytes, body: memoryview) -> bytes:
+    """Return the image of a chunk as a file of its own without its last bytes; nothing for a chunk of another kind."""
+    if kind == b"ANMF":
+        inner = _chunks(body, _ANIMATION_HEADER_BYTES)
+        return next((found for each in inner if (found := _shortened(*each))), b"")
+    if kind not in _IMAGES:
+        return b""
+    kept = bytes(body[: -min(UNREAD_BYTES, len(body) // 2)])
+    chunk = kind + len(kept).to_bytes(4, "little") + kept + bytes(len(kept) % 2)
+    return b"RIFF" + (len(chunk) + 4).to_bytes(4, "little") + b"WEBP" + chunk
+
+
+def _chunks(data: bytes | memoryview, at: int = _FIRST_CHUNK) -> Iterator[tuple[bytes, memoryview]]:
     """Each with its kind; the last may be cut off."""
     view = memoryview(data)
-    at = _FIRST_CHUNK
     for _ in range(MAX_CHUNKS):
         if at + 8 > len(data):
             return
         length = int.from_bytes(data[at + 4 : at + 8], "little")
-        yield data[at : at + 4], view[at + 8 : at + 8 + length]
+        yield bytes(view[at : at + 4]), view[at + 8 : at + 8 + length]
         # A chunk of odd length is followed by a byte that is no part of it.
         at += 8 + length + length % 2
     raise BadImage(f"the WebP has more than {MAX_CHUNKS} chunks: save it without its metadata")
