@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.people.folder_scan import FolderScan, FolderScanner
+from gateway.people.folder_scan import FolderScan, FolderScanner, sentence
 from gateway.people.machine_names import is_camera_file_name
 
 WHOSE = (
@@ -49,7 +49,10 @@ def given_pictures(
     for path in paths:
         if path.is_dir():
             scan = FolderScanner(path, person=name).scan()
-            notes += [f"{path}{os.sep}{each}" for each in scan.skipped]
+            notes += [
+                sentence([f"{path}{os.sep}{each}" for each in skipped], reason)
+                for reason, skipped in scan.unused.items()
+            ]
             found: Iterable[tuple[Path, str, str | None]] = _in_folder(path, scan)
             refused |= {path / each: reason for each, reason in _unread(scan)}
         else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gateway.logs import escape
-from gateway.people.folder_scan import FolderScan, sentence
+from gateway.people.folder_scan import FolderScan, named, sentence
 from gateway.people.recent_removals import WINDOW_S
 from gateway.people.removal_guard import Loss
 from gateway.people.store import KNOWN_FACES
@@ -27,7 +27,7 @@ def skipped_sentences(unused: Mapping[str, Sequence[str]], hides: Hides) -> list
     for reason, paths in unused.items():
         shown = [path for path in paths if not hides(path)]
         if shown:
-            found.append(KNOWN_FACES + sentence(shown, reason))
+            found.append(sentence([KNOWN_FACES + path for path in shown], reason))
         if len(paths) > len(shown):
             found.append(hidden_sentence(len(paths) - len(shown), reason))
     return found
@@ -66,8 +66,9 @@ def _unread(folder: Path, scan: FolderScan, hides: Hides) -> str:
         return f"the folder {escape(str(folder))} has too many files: {scan.skipped[-1]}"
     if not scan.unread:
         return ""
-    path, reason = min(scan.unread.items(), key=lambda each: hides(each[0]))
-    if hides(path):
-        return hidden_sentence(len(scan.unread), reason)
-    more = f", and {len(scan.unread) - 1} more" if len(scan.unread) > 1 else ""
-    return f"{KNOWN_FACES}{path} was not read{more}: {reason}. People who are known from there stay known"
+    shown = [path for path in scan.unread if not hides(path)]
+    if not shown:
+        return hidden_sentence(len(scan.unread), next(iter(scan.unread.values())))
+    was = "was" if len(shown) == 1 else "were"
+    paths, reason = named([KNOWN_FACES + path for path in shown]), scan.unread[shown[0]]
+    return f"{paths} {was} not read: {reason}. People who are known from there stay known"

@@ -21,6 +21,9 @@ MAX_ENTRIES = 100_000
 MAX_DEPTH = 16
 """Folders within folders."""
 
+MAX_NAMED_PATHS = 5
+"""Paths that a sentence about several files names."""
+
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 )
@@ -229,5 +232,10 @@ class _Walk:
 
 def sentence(paths: Sequence[str], reason: str) -> str:
     """For all paths that are skipped for one reason."""
-    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"{paths[0]}{more}: {reason}"
+    return f"{named(paths)}: {reason}"
+
+
+def named(paths: Sequence[str]) -> str:
+    """Return the first paths, and how many more there are."""
+    shown = ", ".join(paths[:MAX_NAMED_PATHS])
+    return f"{shown} and {len(paths) - MAX_NAMED_PATHS} more" if len(paths) > MAX_NAMED_PATHS else shown

@@ -82,9 +82,16 @@ def test_other_files_are_reported_once_for_each_kind(folder: Path) -> None:
     put(folder / "Joe_Biden/visit.mp4", b"\0\0\0\x18ftypisom")
     put(folder / "README.md", b"text")
     assert scan(folder).skipped == (
-        "Joe_Biden/00.txt and 29 more: .txt: not a picture, by its first bytes",
+        ", ".join(f"Joe_Biden/{n:02}.txt" for n in range(5)) + " and 25 more: .txt: not a picture, by its first bytes",
         "Joe_Biden/visit.mp4: .mp4: not a picture, by its first bytes",
     )
+
+
+def test_up_to_five_paths_are_named(folder: Path) -> None:
+    """Regression: "Unknown and 3 more" did not say which folders to rename."""
+    for name in ("DCIM", "Unknown", "images", "people", "photos"):
+        put(folder / name / "1.jpg")
+    assert scan(folder).skipped[0].startswith("DCIM, Unknown, images, people, photos: the name of a collection")
 
 
 def test_deeper_folders_belong_to_the_person(folder: Path) -> None:
@@ -135,7 +142,7 @@ def test_a_link_that_leads_out_is_not_followed(folder: Path, target: str) -> Non
     (folder / "Ada").symlink_to(folder.parent / target)
     found = scan(folder)
     assert list(found.pictures) == ["Joe_Biden/1.jpg"]
-    assert "Ada and 1 more: a link that leads out of the folder" in found.skipped[0]
+    assert "Ada, Joe_Biden/2.jpg: a link that leads out of the folder" in found.skipped[0]
     assert found.may_hold("Ada/1.jpg")  # who was known from there is not removed for that
 
 
@@ -155,7 +162,7 @@ def test_a_pipe_or_socket_is_never_opened(folder: Path, name: str) -> None:
         listening.bind(str(folder / f"{name}s"))
     found = scan(folder)
     assert list(found.pictures) == ["Joe_Biden/1.jpg"]
-    assert found.skipped == (f"{name} and 1 more: neither a file nor a folder",)
+    assert found.skipped == (f"{name}, {name}s: neither a file nor a folder",)
 
 
 def test_a_file_that_became_a_pipe_or_a_link_after_the_scan_is_not_read(folder: Path) -> None:

@@ -319,6 +319,15 @@ def test_a_link_to_nowhere_removes_nobody(four: House, link: str) -> None:
         assert four.stored == RENAMED
 
 
+def test_each_folder_that_was_not_read_is_named(four: House) -> None:
+    for folder in ("Alice", "Bob_the_Builder"):
+        remove(four.folder / folder)
+        (four.folder / folder).symlink_to("/not/mounted")
+    with four.watched() as faces:
+        assert faces.warnings[0].startswith("known_faces/Alice, known_faces/Bob_the_Builder were not read: ")
+        assert "known_faces/Alice, known_faces/Bob_the_Builder: " in faces.progress.skipped[0]
+
+
 def test_a_damaged_picture_does_not_remove_a_person(four: House) -> None:
     """A full disk, or a copy that is not complete yet, leaves files that cannot be decoded."""
     four.put("Bob_the_Builder/1.jpg", "half")
