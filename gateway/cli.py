@@ -53,17 +53,17 @@ def run(config: Path | None) -> None:
     share_one_arena()
     give_back_large_blocks()
     from gateway.app import running
+    from gateway.checks import check_settings
     from gateway.configfile import load_found
     from gateway.logs import configure
     from gateway.ownership import become_owner
-    from gateway.tlsfiles import check_files
 
     try:
         found = load_found(config)
         configure(found.settings.log_level)
         # the configuration may be root's own, every other file is the owner's
         become_owner(found.settings.data)
-        check_files(found.settings)
+        check_settings(found.settings)
         log.info("configuration: %s", found.source)
         with running(found.settings) as gateway:
             gateway.run()
@@ -77,12 +77,12 @@ def check_config(config: Path | None) -> None:
     """Print the settings as they are in effect, secrets hidden; refuse what is wrong by its path."""
     import yaml
 
+    from gateway.checks import check_settings
     from gateway.configfile import load_found
-    from gateway.tlsfiles import check_files
 
     try:
         found = load_found(config)
-        check_files(found.settings)
+        check_settings(found.settings)
     except GatewayError as error:
         _fail(error)
     click.echo(f"facegate: configuration: {found.source}", err=True)

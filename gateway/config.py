@@ -24,12 +24,14 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from gateway.errors import ConfigError
 from gateway.model import (
     CAMERA,
+    MAX_CAMERA_LENGTH,
     RESERVED_CAMERAS,
     DescriptorPrecision,
     DetectorPrecision,
@@ -94,7 +96,7 @@ class TlsSettings(_Section):
         given = [name for name in ("ca", "cert", "key") if getattr(self, name) is not None]
         if given and not self.enabled:
             raise ValueError(
-                f"{' and '.join(given)} given, but TLS is not enabled, and the password would be sent in plain text:"
+                f"{' and '.join(given)} given, but TLS is not enabled, and all would be sent in plain text:"
                 " set mqtt.tls.enabled to true, or take them out"
             )
         if self.key is not None and self.cert is None:
@@ -116,6 +118,14 @@ class MqttSettings(_Section):
     window: int = Field(default=1000, ge=1, le=10_000)
     response_topics: tuple[str, ...] = ()
     max_queued: int = Field(default=1000, ge=1)
+
+    @field_validator("host")
+    @classmethod
+    def _host_alone(cls, host: str) -> str:
+        # the zone of a link-local address, as in fe80::1%eth0
+        if host.startswith("[") or not HOST_NAME.fullmatch(host.partition("%")[0]):
+            raise ValueError(f"{host!r} is not a host name: write the host name alone; the port is mqtt.port")
+        return host
 
     @field_validator("response_topics")
     @classmethod
@@ -280,7 +290,10 @@ class Settings(BaseSettings):
     def _camera_names(cls, cameras: Mapping[str, CameraSettings]) -> Mapping[str, CameraSettings]:
         for name in cameras:
             if not CAMERA.fullmatch(name) or name in RESERVED_CAMERAS:
-                raise ValueError(f"{name!r} cannot be the name of a camera")
+                raise ValueError(
+                    f"{name!r} cannot be the name of a camera:"
+                    f" it is 1 to {MAX_CAMERA_LENGTH} of A-Z a-z 0-9 _ -, and not bridge"
+                )
         return cameras
 
     @model_validator(mode="after")
@@ -404,13 +417,34 @@ _IN_OUR_WORDS = {
     "model_attributes_type": "it must be a map of settings",
     "path_type": "it must be a path (a lone ~ is empty in YAML: write ~/folder)",
     "string_type": "it must be text: put quotes around it",
+    "tuple_type": "it must be a list, as [a, b]",
+    "dict_type": "it must be a map, name: value",
+    "mapping_type": "it must be a map, name: value",
+    "too_short": "it has {actual_length} entries, and needs at least {min_length}",
+    "too_long": "it has more than {max_length} entries",
+    "string_too_short": "it is empty",
 }
+"""By pydantic's type of a problem, with the names of its context in braces."""
+
+_PATTERNS = {
+    "mqtt.base": "it must be one to four levels of A-Z a-z 0-9 _ -, with / between them, as site/facegate",
+    "mqtt.client_id": "it must be 1 to 64 of A-Z a-z 0-9 _ -",
+}
+
+
+def _message(key: str, problem: ErrorDetails) -> str:
+    if problem["type"] == "string_pattern_mismatch" and key in _PATTERNS:
+        return _PATTERNS[key]
+    if problem["type"].startswith("model_") and problem["input"] is None:
+        return "nothing stands below it: take the line out"
+    if words := _IN_OUR_WORDS.get(problem["type"]):
+        return words.format(**problem.get("ctx", {}))
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _sentence(error: ValidationError, path: Path | None) -> str:
     problems = []
-    for problem in error.errors(include_url=False, include_context=False):
+    for problem in error.errors(include_url=False):
         key = ".".join(str(part) for part in problem["loc"])
-        message = _IN_OUR_WORDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
-        problems.append(f"{key}: {message}")
+        problems.append(f"{key}: {_message(key, problem)}")
     return f"The configuration{f' ({path})' if path else ''} cannot be used: {'; '.join(problems)}."

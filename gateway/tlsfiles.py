@@ -43,5 +43,6 @@ def _check_certificates(tls: TlsSettings) -> None:
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise ConfigError(
-            f"{setting}: {path} cannot be used ({reason}): it must be PEM, and a key unencrypted and the certificate's."
+            f"{setting}: {path} cannot be used ({reason}):"
+            " it must be PEM; the key must be unencrypted and belong to the certificate."
         ) from None

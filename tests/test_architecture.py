@@ -26,7 +26,7 @@ LAYERS = [
     {"futures", "describer", "documents"},
     {"service", "administration"},
     {"mqtt", "rest", "supervisor"},
-    {"app", "clifiles", "clioptions", "clioutput", "clistore"},
+    {"app", "checks", "clifiles", "clioptions", "clioutput", "clistore"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -117,7 +117,7 @@ def test_what_is_wrong_is_refused_by_its_path(write: Write, content: str, path: 
 
 def test_a_polygon_with_more_corners_than_anybody_draws_is_refused(write: Write) -> None:
     corners = [[n / 100, 0.5] for n in range(65)]
-    with pytest.raises(ConfigError, match=r"cameras\.porch\.only\.0: .* 64 items"):
+    with pytest.raises(ConfigError, match=r"cameras\.porch\.only\.0: .* 64 entries"):
         load(write(json.dumps({"cameras": {"porch": {"only": [corners]}}})))
 
 
@@ -341,11 +341,59 @@ def test_a_file_that_a_setting_names_is_looked_at(
     elif made != "absent":
         file.write_text("" if made == "empty" else "no certificate")
     done = check_config("--config", str(write(content.replace("FILE", f"'{file}'"))))
-    if (setting, made) == ("people.key_file", "text"):
-        return  # the key is read when the store is opened
     assert (done.exit_code, done.stdout) == (os.EX_CONFIG, "")
     assert done.stderr.startswith(f"facegate: {setting}: {file} ")
     assert reason in done.stderr
+
+
+REFUSED_SETTINGS = [
+    pytest.param("people: {key: abc}", "people.key must be 32 bytes in base64", id="key"),
+    pytest.param("data: FILE", "data: FILE cannot be used: FILE is not a folder", id="file as data"),
+    pytest.param("data: FILE/below/it", "data: FILE/below/it cannot be used: FILE is not a folder", id="below a file"),
+    pytest.param("mqtt:\n  # host: a\n", "mqtt: nothing stands below it: take the line out", id="no settings"),
+    pytest.param("rest: {hosts: a}", "rest.hosts: it must be a list, as [a, b]", id="no list"),
+    pytest.param("cameras: [a]", "cameras: it must be a map, name: value", id="no map"),
+    pytest.param("cameras: {a: {only: [[]]}}", "it has 0 entries, and needs at least 3", id="no corners"),
+    pytest.param("cameras: {front door: {}}", "it is 1 to 64 of A-Z a-z 0-9 _ -", id="camera"),
+    pytest.param("mqtt: {base: a b}", "mqtt.base: it must be one to four levels of A-Z", id="base"),
+    pytest.param("mqtt: {client_id: a b}", "mqtt.client_id: it must be 1 to 64 of A-Z", id="client id"),
+    *(
+        pytest.param(f"mqtt: {{host: '{host}'}}", "write the host name alone; the port is mqtt.port", id=host)
+        for host in (
+            "mqtt://localhost",
+            "mqtt://localhost:1883",
+            "localhost:1883",
+            "10.0.0.1:1883",
+            "[::1]",
+            "a b",
+            "a/",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), REFUSED_SETTINGS)
+def test_check_config_refuses_settings_that_run_cannot_use(
+    write: Write, tmp_path: Path, content: str, message: str
+) -> None:
+    """Regression: it accepted them, and run refused them or waited for ever for a broker."""
+    file = tmp_path / "file"
+    file.touch()
+    done = check_config("--config", str(write(content.replace("FILE", str(file)))))
+    assert (done.exit_code, done.stdout) == (os.EX_CONFIG, "")
+    assert message.replace("FILE", str(file)) in done.stderr
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "pi.local", "10.0.0.1", "::1", "fe80::1%eth0", "my_broker", "bücher.example"]
+)
+def test_every_kind_of_host_is_a_host(write: Write, host: str) -> None:
+    assert load(write(f"mqtt: {{host: '{host}'}}")).mqtt.host == host
+
+
+def test_check_config_makes_no_data_folder(write: Write, tmp_path: Path) -> None:
+    assert check_config("--config", str(write(f"data: {tmp_path}/new/data"))).exit_code == 0
+    assert not (tmp_path / "new").exists()
 
 
 def test_json_of_the_environment_is_read_as_strictly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,8 +40,8 @@ class Cipher:
             raise ValueError("what is sealed does not open with this key") from None
 
 
-def read_key(text: str | None) -> bytes | None:
-    """32 bytes in base64, as ``openssl rand -base64 32`` prints them. Raises StartError."""
+def read_key(text: str | None, subject: str = "people.key") -> bytes | None:
+    """32 bytes in base64, as ``openssl rand -base64 32`` prints them. Raises StartError about ``subject``."""
     if text is None:
         return None
     try:
@@ -49,5 +49,5 @@ def read_key(text: str | None) -> bytes | None:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != KEY_BYTES:
-        raise StartError("people.key must be 32 bytes in base64, as `openssl rand -base64 32` prints them.")
+        raise StartError(f"{subject} must be 32 bytes in base64, as `openssl rand -base64 32` prints them.")
     return key

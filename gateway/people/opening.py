@@ -126,7 +126,8 @@ def cipher(settings: Settings) -> Cipher:
     people = settings.people
     if people.key_file is not None:
         try:
-            return Cipher(read_key(people.key_file.read_text(encoding="ascii")))
+            text = people.key_file.read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
             raise StartError(f"The key file {people.key_file} cannot be read: {error}{refused_to(error)}.") from None
+        return Cipher(read_key(text, f"people.key_file: {people.key_file} cannot be used: it"))
     return Cipher(read_key(people.key.get_secret_value() if people.key else None))
