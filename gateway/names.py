@@ -47,14 +47,18 @@ def checked_name(text: object) -> str:
         raise BadRequest(f"a name must be a text, not {type(text).__name__}")
     # Normalisation comes later: it takes quadratic time for combining marks, 20 s for 160 kB.
     if len(text) > MAX_RECEIVED_NAME:
-        raise BadRequest(f"a name is 1 to {MAX_NAME} printable characters, not {len(text)}")
+        raise BadRequest(f"the name has {len(text)} characters: at most {MAX_NAME} are allowed")
     if undecoded := _UNDECODED.search(text):
         raise BadRequest(f"the name is not UTF-8: character {undecoded.start() + 1} could not be decoded")
     name = " ".join(unicodedata.normalize("NFC", text).split())
-    if not name or len(name) > MAX_NAME or not name.isprintable() or _INVISIBLE & set(name):
-        raise BadRequest(f"a name is 1 to {MAX_NAME} printable characters")
+    if not name:
+        raise BadRequest("the name is empty: it needs a letter, digit or symbol")
+    if len(name) > MAX_NAME:
+        raise BadRequest(f"the name has {len(name)} characters: at most {MAX_NAME} are allowed")
+    if hidden := [each for each in name if not each.isprintable() or each in _INVISIBLE]:
+        raise BadRequest(f"the name {name!a} has a character that shows nothing ({hidden[0]!a}): leave it out")
     if not any(_is_sign(character) for character in name):
-        raise BadRequest(f"a name is more than punctuation: {name!a} has no letter, digit or symbol")
+        raise BadRequest(f"the name {name!a} is only punctuation: it needs a letter, digit or symbol")
     return name
 
 

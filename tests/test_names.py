@@ -94,7 +94,7 @@ def test_long_name_is_refused_before_it_is_normalised(
 ) -> None:
     """Regression: a name of 160 kB stopped the whole gateway for 20 s."""
     monkeypatch.setattr("gateway.names.unicodedata", None)
-    with pytest.raises(BadRequest, match=f"a name is 1 to 100 printable characters, not {len(name)}"):
+    with pytest.raises(BadRequest, match=f"the name has {len(name)} characters: at most 100 are allowed"):
         read(name)
 
 
@@ -156,7 +156,7 @@ def test_a_name_that_was_not_utf_8_is_refused_with_that_reason(name: str) -> Non
     ],
 )
 def test_a_name_that_shows_no_person_is_refused(name: str) -> None:
-    with pytest.raises(BadRequest, match="a name is"):
+    with pytest.raises(BadRequest, match=r"the name (is empty|has \d+ char|.* has a char|.* is only punct)"):
         checked_name(name)
 
 
@@ -188,3 +188,19 @@ def test_every_fixed_path_of_people_over_rest_is_a_reserved_id() -> None:
 
 def test_an_id_fits_the_verdict_of_a_small_device() -> None:
     assert len(b"match 0.83 ") + MAX_ID <= 64
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        (" ", "the name is empty"),
+        ("___", "is only punctuation"),
+        ("n" * 101, "the name has 101 characters: at most 100"),
+        ("Ada\u200bL", r"a character that shows nothing \('\\u200b'\)"),
+        ("Ada\u3164", r"a character that shows nothing \('\\u3164'\)"),
+    ],
+)
+def test_each_fault_of_a_name_has_its_own_sentence(name: str, fault: str) -> None:
+    """Regression: all of them got "a name is 1 to 100 printable characters"."""
+    with pytest.raises(BadRequest, match=fault):
+        checked_name(name)

@@ -57,8 +57,9 @@ def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
     refused = None
     if len(found.different) < needed:
         refused = (
-            f"{len(found.different)} comparisons of different people say nothing of one mistake in {1 / wanted:,.0f}: "
-            f"it takes {needed:,.0f}. The measured curves that come along are used instead."
+            "too few pictures to propose a threshold of your own: one mistake in "
+            f"{1 / wanted:,.0f} takes {needed:,.0f} comparisons of different people, and there are "
+            f"{len(found.different)}. The built-in curves are used instead"
         )
     closest = found.closest
     return {

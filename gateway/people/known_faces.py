@@ -211,7 +211,7 @@ class KnownFaces:
         self._publish()
         self._report_skipped()
         self.progress = replace(self.progress, finished=True)
-        log.info("%d people known, %d pictures in %s", len(self._registry.gallery), len(scan.pictures), self._folder)
+        log.info("people known: %d; pictures in %s: %d", len(self._registry.gallery), self._folder, len(scan.pictures))
 
     def _enrol_all(self, scan: FolderScan) -> set[str]:
         """Return the sources of known pictures in whose place there is something else now."""

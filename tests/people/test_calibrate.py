@@ -45,7 +45,7 @@ def test_with_nobody_known_there_is_nothing_to_say(here: Home) -> None:
     found = calibrate(here.registry)
     assert (found["people"], found["pictures"], found["same"], found["different"]) == (0, 0, 0, 0)
     assert found["missed"] is found["mistaken"] is found["closest"] is found["proposed_threshold"] is None
-    assert "it takes 300" in found["refused"]
+    assert "takes 300 comparisons" in found["refused"]
 
 
 def test_one_person_is_compared_with_themselves_alone(here: Home) -> None:
@@ -60,8 +60,9 @@ def test_too_little_data_is_refused_with_the_reason(here: Home) -> None:
     populated(here, 3)
     found = calibrate(here.registry)
     assert found["proposed_threshold"] is None
-    assert found["refused"].startswith(
-        "12 comparisons of different people say nothing of one mistake in 300: it takes 900."
+    assert found["refused"] == (
+        "too few pictures to propose a threshold of your own: one mistake in 300 takes 900 comparisons of different"
+        " people, and there are 12. The built-in curves are used instead"
     )
     assert (found["people"], found["pictures"], found["same"], found["different"]) == (3, 6, 6, 12)
     assert found["threshold"] == pytest.approx(here.registry.decision.identification(3), abs=1e-3)
