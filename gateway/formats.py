@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from gateway.errors import BadImage, Unsupported
+from gateway.textual import shown
 
 JPEG, PNG, WEBP = "JPEG", "PNG", "WebP"
 READ = "no JPEG, PNG or WebP picture"
@@ -86,7 +87,7 @@ def find_picture(data: bytes) -> Found:
     if WEB_PAGE.match(head):
         raise BadImage(f"the bytes are a web page (HTML), {READ}: check the address that the picture is fetched from")
     if is_text(head):
-        raise BadImage(f"the bytes are text, {READ}: they begin with {data[:20]!r}")
+        raise BadImage(f"the bytes are text, {READ}: they begin with {shown(data)}")
     raise BadImage(f"the bytes are {READ}: they begin with {data[:8].hex(' ')}")
 
 

@@ -7,6 +7,7 @@ import codecs
 import contextlib
 import json
 import re
+from collections.abc import Mapping
 
 from gateway.errors import BadImage
 
@@ -22,6 +23,22 @@ _STANDARD = bytes.maketrans(b"-_", b"+/")
 _ESCAPED = {b"%2B": b"+", b"%2b": b"+", b"%2F": b"/", b"%2f": b"/", b"%3D": b"=", b"%3d": b"="}
 """Of a data URI as browsers write it into forms."""
 _FOREIGN = re.compile(rb"[^A-Za-z0-9+/]")
+
+HEAD_BYTES = 4_096
+"""In which base64 of a picture has a ``+`` or two: one character of 64 is one."""
+_NO_LOST_PLUS = re.compile(rb"[-+_\t\r\n\v\f]")
+_KINDS: Mapping[type, str] = {
+    int: "a number",
+    float: "a number",
+    str: "text",
+    bytes: "bytes",
+    list: "a list",
+    dict: "an object",
+}
+_HEX = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
+MIN_CHARACTERS = 128
+"""Base64 of a picture is longer, and has letters beyond those of hexadecimal within so many."""
+MIN_HEX_DIGITS = 5
 
 SHOWN_BYTES = 16
 """Bytes of a payload that an error message repeats."""
@@ -43,16 +60,48 @@ def read_base64(text: str | bytes) -> bytes:
     data = _unquoted(whole)
     if header := _DATA_URI.match(data[:256]):
         data = data[header.end() :]
+    elif data[:5].lower() == b"data:":
+        raise BadImage("the data URI is not in base64: it must begin like data:image/jpeg;base64,")
+    spaced = data[:HEAD_BYTES]
     for escaped, byte in _ESCAPED.items():
         data = data.replace(escaped, byte)
     data = data.translate(_STANDARD, _AROUND).rstrip(b"=")
     if not data:
-        raise BadImage("the picture is empty")
-    if foreign := _FOREIGN.search(data):
-        raise BadImage(f"{unexpected(whole)}: base64 has no {shown(foreign[0])}")
-    if len(data) % 4 == 1:
-        raise BadImage(f"the base64 is cut off: {len(data)} characters are not a whole number of bytes")
+        raise BadImage(
+            "the picture is empty" if not text else "the picture is empty: white space and NULs are all it has"
+        )
+    _check_base64(data, spaced, whole)
     return base64.b64decode(data + b"=" * (-len(data) % 4))
+
+
+def _check_base64(data: bytes, spaced: bytes, whole: bytes) -> None:
+    """Raise BadImage. ``spaced``: the beginning of ``data`` with its white space; ``whole``: the text as it came."""
+    if foreign := _FOREIGN.search(data):
+        rule = "base64 has '=' only at its end" if foreign[0] == b"=" else f"base64 has no {shown(foreign[0])}"
+        raise BadImage(f"{unexpected(whole)}: {rule}")
+    if _has_lost_plus(spaced):
+        raise BadImage("the base64 has spaces in place of '+': form encoding (x-www-form-urlencoded) needs %2B for '+'")
+    if len(set(data[:MIN_CHARACTERS])) >= MIN_HEX_DIGITS and _HEX.fullmatch(data):
+        raise BadImage("the text is hexadecimal: send the picture's bytes, or base64 of them")
+    if len(data) % 4 == 1:
+        begin = unexpected(whole) if len(data) < MIN_CHARACTERS else "the base64 is cut off"
+        raise BadImage(f"{begin}: {len(data)} characters of base64 are not a whole number of bytes")
+
+
+def _has_lost_plus(head: bytes) -> bool:
+    """Whether pieces of different lengths stand between spaces, without a ``+``. Wrapped lines have one length."""
+    *pieces, _ = head.split(b" ")
+    lengths = {len(each) for each in pieces if each}
+    return len(lengths) > 1 and not _NO_LOST_PLUS.search(head)
+
+
+def json_kind(value: object) -> str:
+    """Return what a value of JSON or CBOR is, in words for an error message."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    return _KINDS.get(type(value), type(value).__name__)
 
 
 def unexpected(text: bytes) -> str:

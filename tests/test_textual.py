@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import tracemalloc
 
 import pytest
 
 from gateway.errors import BadImage
-from gateway.textual import read_base64, shown, trim
+from gateway.textual import json_kind, read_base64, shown, trim
 
 PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4 + b"\xff\xd9"
 """All characters of both alphabets are in its base64; one byte short of a multiple of three."""
@@ -83,8 +84,42 @@ def test_text_without_content_is_refused(data: bytes) -> None:
 
 
 def test_text_that_is_cut_off_is_named() -> None:
-    with pytest.raises(BadImage, match="the base64 is cut off: 5 characters"):
-        read_base64("/9j/4")
+    with pytest.raises(BadImage, match="the base64 is cut off: 1365 characters"):
+        read_base64(TEXT[:1365])
+
+
+def test_word_is_not_called_base64_that_is_cut_off() -> None:
+    with pytest.raises(BadImage, match=r"expected a JPEG.* the text begins with 'hello'"):
+        read_base64("hello")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("/9j/ 4A AQSk ZJRgABAQAAAQ==", r"spaces in place of '\+'"),
+        ("ffd8ffe0" * 20, "the text is hexadecimal"),
+        ("-----BEGIN IMAGE-----\n/9j/4A==\n-----END IMAGE-----", "base64 has"),
+        ("/9j/4A==/9j/", "'=' only at its end"),
+        ("data:image/jpeg,%FF%D8", "the data URI is not in base64"),
+        ("\0" * 1000, "white space and NULs are all it has"),
+    ],
+)
+def test_message_names_what_is_wrong_with_the_text(text: str, words: str) -> None:
+    with pytest.raises(BadImage, match=words):
+        read_base64(text)
+
+
+@pytest.mark.parametrize("wrapped", [" ".join(re.findall(".{1,76}", TEXT)), TEXT + " ", TEXT.replace("A", "A \n ", 9)])
+def test_base64_wrapped_by_spaces_is_read(wrapped: str) -> None:
+    assert read_base64(wrapped) == PICTURE
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "null"), (True, "true or false"), (1.5, "a number"), ([], "a list"), ({}, "an object"), ("", "text")],
+)
+def test_kinds_of_values_are_named_as_in_json(value: object, words: str) -> None:
+    assert json_kind(value) == words
 
 
 def test_white_space_in_base64_costs_no_multiple_of_its_memory() -> None:

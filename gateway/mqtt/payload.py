@@ -9,7 +9,7 @@ from gateway.documents import read_json
 from gateway.errors import BadImage, BadRequest
 from gateway.formats import is_file
 from gateway.mqtt import cbor
-from gateway.textual import read_base64, trim, unexpected
+from gateway.textual import json_kind, read_base64, trim, unexpected
 
 MIN_PICTURE_BYTES = 64
 """No picture in any format is smaller; a PNG of one pixel has 67 bytes."""
@@ -30,7 +30,8 @@ def read_fields(payload: bytes) -> Mapping[str, Any]:
     text = trim(payload)
     if text.startswith(b"{"):
         return read_json(text)
-    return {"image": _read_text(text) if text.isascii() else payload}
+    is_base64 = text.isascii() and not text.startswith(b"<")
+    return {"image": _read_text(text) if is_base64 else payload}
 
 
 def _read_text(text: bytes) -> bytes:
@@ -47,4 +48,4 @@ def read_picture(value: object) -> bytes:
         return value
     if isinstance(value, str):
         return read_base64(value)
-    raise BadRequest(f"a picture is given as bytes, or as base64, and not as {type(value).__name__}")
+    raise BadRequest(f"a picture is given as bytes, or as base64, and not as {json_kind(value)}")

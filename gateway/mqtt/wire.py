@@ -25,6 +25,7 @@ from gateway.model import (
 from gateway.mqtt.payload import read_fields
 from gateway.mqtt.pictures import take_pictures
 from gateway.mqtt.topics import Address
+from gateway.textual import json_kind
 
 IGNORED = frozenset({"schema", "camera", "file_format"})
 """Marks of the contract and of REST. The topic says which camera it is, and its first bytes the format of a picture."""
@@ -133,7 +134,7 @@ def _options(operation: Operation, options: Mapping[str, Any], address: Address)
     if person is None and name is None:
         person = address.person
     if person is not None and not isinstance(person, str):
-        raise BadRequest(f"person is given as text, and not as {type(person).__name__}")
+        raise BadRequest(f"person is given as text, and not as {json_kind(person)}")
     return {
         "person": person,
         "name": None if name is None else checked_name(name),

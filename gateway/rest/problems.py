@@ -14,6 +14,8 @@ from gateway.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+MAX_PATH_LENGTH = 100
+"""Characters of a path that an error message repeats."""
 PROBLEM = "application/problem+json"
 STATUS = {
     "bad_request": HTTPStatus.BAD_REQUEST,
@@ -57,11 +59,24 @@ def _flasks(error: HTTPException) -> Response:
     """What Flask refuses by itself: no such route, the wrong method, a body over the limit."""
     status = HTTPStatus(error.code or 500)
     code = TooLarge.code if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "bad_request"
-    response = _problem(status, code, _too_large() if code == TooLarge.code else error.description or status.phrase)
     allow = dict(error.get_headers()).get("Allow")
+    response = _problem(status, code, _detail(status, allow) or error.description or status.phrase)
     if allow:
         response.headers["Allow"] = allow
     return response
+
+
+def _detail(status: HTTPStatus, allow: str | None) -> str | None:
+    path = request.path[:MAX_PATH_LENGTH]
+    match status:
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return _too_large()
+        case HTTPStatus.NOT_FOUND:
+            return f"there is no path {path!r} here: docs/rest.md and docs/people.md list all paths"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return f"{path} takes {allow}, not {request.method}"
+        case _:
+            return None
 
 
 def _too_large() -> str:

@@ -10,7 +10,7 @@ from gateway.documents import Document
 from gateway.errors import BadImage, BadRequest
 from gateway.formats import is_file
 from gateway.rest.body import BYTE_ORDER_MARK, Form, read_body
-from gateway.textual import read_base64
+from gateway.textual import json_kind, read_base64
 
 MAX_NAMES = 5
 """Names of fields that an error message repeats, each cut to MAX_NAME_LENGTH."""
@@ -52,7 +52,7 @@ def flag(request: Request, name: str) -> bool:
 def _bare_picture(body: bytes, names: Sequence[str]) -> bytes:
     wanted = " and ".join(names)
     if not body:
-        raise BadRequest(f"the body is empty: send a form (multipart/form-data) with {wanted}, or JSON")
+        raise BadImage(f"the body is empty: send a form (multipart/form-data) with {wanted}, or JSON")
     if len(names) > 1:
         raise BadRequest(f"the body is one picture, and {len(names)} are needed: send them as {wanted} of a form")
     return decoded_picture(body)
@@ -79,7 +79,7 @@ def _json_picture(document: Document, names: Sequence[str]) -> bytes:
         raise BadRequest(f"the JSON has {' and '.join(found)}: send one")
     text = document[found[0]]
     if not isinstance(text, str):
-        raise BadRequest(f"{found[0]} must be a picture in base64, and not a {type(text).__name__}")
+        raise BadRequest(f"{found[0]} must be a picture in base64, and not {json_kind(text)}")
     return read_base64(text)
 
 

@@ -150,3 +150,8 @@ def test_a_picture_is_bytes_or_text(value: object) -> None:
 def test_a_picture_is_nothing_else(value: Any) -> None:
     with pytest.raises(BadRequest, match="as bytes, or as base64"):
         read_picture(value)
+
+
+def test_web_page_is_left_to_the_decoder_that_names_it() -> None:
+    page = b"<!DOCTYPE html><html><body>Not Found</body></html>"
+    assert read_fields(page) == {"image": page}

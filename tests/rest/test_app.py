@@ -179,10 +179,14 @@ def test_url_encoded_form_is_refused(rest_url: str) -> None:
 
 
 def test_no_such_route_and_the_wrong_method(rest_url: str) -> None:
-    problem(requests.get(f"{rest_url}/nothing", timeout=WAIT_S), 404, "bad_request")
+    missing = requests.get(f"{rest_url}/nothing", timeout=WAIT_S)
+    problem(missing, 404, "bad_request")
+    assert "there is no path '/nothing' here" in missing.json()["detail"]
     answer = requests.delete(f"{rest_url}/face_rec", timeout=WAIT_S)
     problem(answer, 405, "bad_request")
     assert "POST" in answer.headers["Allow"]
+    assert answer.json()["detail"].startswith("/face_rec takes ")
+    assert "POST" in answer.json()["detail"]
 
 
 def test_many_at_once_are_not_mixed_up(rest_url: str) -> None:

@@ -320,7 +320,7 @@ def test_files_that_are_text_are_left_to_the_decoder(asked: Asked, text: bytes) 
 
 def test_empty_body_says_what_to_send(asked: Asked) -> None:
     for content_type in ("image/jpeg", "application/json", None):
-        assert "the body is empty" in asked.refused(post(asked, b"", content_type))
+        assert "the body is empty" in asked.refused(post(asked, b"", content_type), code="bad_image")
 
 
 def test_url_encoded_form_says_what_to_send(asked: Asked) -> None:
@@ -362,6 +362,7 @@ def test_json_of_devices_is_read(asked: Asked, fields: dict[str, Any]) -> None:
         ({"img": BASE64, "file_format": "jpg"}, "no 'image_data' (or image): it has 'img', 'file_format'"),
         ({}, "it has no fields"),
         ({"image": BASE64, "image_data": BASE64}, "image_data and image: send one"),
+        ({"image_data": None}, "image_data must be a picture in base64, and not null"),
         ({"image_data": [BASE64]}, "image_data must be a picture in base64, and not a list"),
         ({str(n): n for n in range(30)}, "and 25 more"),
     ],
