@@ -174,8 +174,12 @@ def running(settings: Settings) -> Iterator[Gateway]:
         try:
             gateway.start()
             yield gateway
+        except SystemExit:
+            log.info("a signal ends the gateway: it finishes the pictures that its workers have")
+            raise
         finally:
             gateway.stop()
+            log.info("the gateway has stopped")
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def run(config: Path | None) -> None:
         _fail(error)
 
 
-@main.command("check-config")
+@main.command("check-config", short_help="Check the settings, and print them.")
 @CONFIG
 def check_config(config: Path | None) -> None:
     """Print the settings as they are in effect, secrets hidden; refuse what is wrong by its path."""

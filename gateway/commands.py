@@ -99,7 +99,10 @@ def _health() -> Health:
     return Health(MqttHealth(False, False, False), 0, 0, workers_kept=False, store=True, known_faces=Progress())
 
 
-@click.group(help="Who is known: add, list, rename, merge, remove, erase, export, import.")
+@click.group(
+    help="Who is known: add, list, rename, merge, remove, erase, export, import.",
+    short_help="Who is known: add, list, rename, erase, and more.",
+)
 def people() -> None: ...
 
 
@@ -122,7 +125,7 @@ def add(config: Path | None, name: str | None, by_file: bool, paths: tuple[Path,
             with operations(settings, describes=True) as do:
                 refusals += _enrol(pictures, do, settings.limits.bytes)
     if refusals:
-        click.echo(f"{len(refusals)} of {given} pictures were not enrolled:", err=True)
+        click.echo(f"not enrolled: {len(refusals)} of {given}", err=True)
         for line in refusals_by_reason(refusals):
             click.echo(line, err=True)
         sys.exit(1)
@@ -346,7 +349,7 @@ def forget_unknown(config: Path | None, unknown: int) -> None:
         click.echo(f"forgot unknown {unknown}")
 
 
-@click.command()
+@click.command(short_help="How well your own people can be told apart.")
 @CONFIG
 @AS_JSON
 @click.option("--plot", type=OutputFile(), help="Write a picture of it (PNG).")
@@ -373,7 +376,7 @@ def calibrate(config: Path | None, as_json: bool, plot: Path | None) -> None:
     click.echo(found["refused"] or f"proposed: decision.fixed_identification: {found['proposed_threshold']}")
 
 
-@click.command()
+@click.command(short_help="Copy the people store into a file.")
 @CONFIG
 @click.argument("file", required=False, type=OutputFile())
 def backup(config: Path | None, file: Path | None) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config import CONFIG_VARIABLE, Settings, load
+from gateway.errors import ConfigError
 
 BESIDE = Path("config/gateway.yaml")
 """In the folder in which facegate is started, as in the project itself."""
@@ -39,7 +40,10 @@ def load_found(given: Path | None) -> Found:
 
 def _load(path: Path, why: str, data: Path | None = None) -> Found:
     path = path.expanduser()
-    return Found(load(path, data=data), f"{path}{why}")
+    try:
+        return Found(load(path, data=data), f"{path}{why}")
+    except ConfigError as error:
+        raise ConfigError(f"{error}{why}") from None
 
 
 def _is_there(path: Path) -> bool:

@@ -79,7 +79,10 @@ def test_it_ends_cleanly_and_leaves_no_process(tmp_path: Path, broker: Broker, n
         workers = children(process.pid)
         assert workers
         process.send_signal(number)
-        assert process.wait(20) == 0
+        _, log = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert log.rstrip().endswith("the gateway has stopped")
+        assert "a signal ends the gateway" in log
         wait_for(lambda: not any(map(alive, workers)))
 
 

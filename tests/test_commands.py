@@ -158,7 +158,7 @@ def test_with_few_people_calibrate_says_so_and_draws_all_the_same(facegate: Face
     file = tmp_path / "plot.png"
     told = facegate("calibrate", "--plot", str(file)).stdout
     assert "2 people, 3 pictures" in told
-    assert "it takes" in told
+    assert "too few pictures to propose a threshold" in told
     assert file.read_bytes().startswith(b"\x89PNG")
 
 
@@ -334,7 +334,7 @@ def test_a_picture_without_a_name_is_refused_with_what_to_do(
     (folder / "photo.jpg").write_bytes(b"picture")
     monkeypatch.chdir(folder if given != "." else folder / "Barack_Obama")
     done = facegate("people", "add", given, code=1)
-    assert "1 of 1 pictures were not enrolled" in done.stderr
+    assert "not enrolled: 1 of 1" in done.stderr
     assert "--name-by-file" in done.stderr
     assert names(facegate) == ["Ada Lovelace", "Grace"]
 
@@ -346,6 +346,10 @@ def test_ids_are_not_cut_off_in_a_pipe(facegate: Facegate, data: Path) -> None:
     lines = facegate("people", "list").stdout.splitlines()
     assert lines[0].split("\t") == ["id", "name", "pictures", "not them", "since"]
     assert [slug, name.strip(), "1", ""] in [line.split("\t")[:4] for line in lines]
+
+
+def test_list_of_commands_is_not_cut_off(facegate: Facegate) -> None:
+    assert "..." not in facegate("--help").output.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("command", ["people", "unknowns", "calibrate", "backup", "restore"])

@@ -72,7 +72,7 @@ def test_the_environment_s_data_folder_goes_before_that_of_the_unit(
 def test_a_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not silently another one."""
     monkeypatch.setenv("FACEGATE_CONFIG", "absent.yaml")
-    with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read"):
+    with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read.*FACEGATE_CONFIG"):
         load_found(None)
 
 
