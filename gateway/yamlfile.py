@@ -160,5 +160,7 @@ def _place(error: yaml.YAMLError) -> str:
     if mark is None:
         return ""
     problem = str(getattr(error, "problem", ""))
-    hint = ": indent with spaces" if "'\\t'" in problem else ""
+    hint = ""
+    if "cannot start any token" in problem:
+        hint = ": indent with spaces" if "'\\t'" in problem else ": put quotes around the value"
     return f": {problem}{hint}, line {mark.line + 1}, column {mark.column + 1}"

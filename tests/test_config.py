@@ -243,6 +243,8 @@ MERGED_BOMB = "a: &a {x: 1}\n" + "".join(
         pytest.param("data: !!python/object:os.system x", "could not determine a constructor", id="an object"),
         pytest.param("data: a\n---\ndata: b", "found another document.*line 2", id="two documents"),
         pytest.param("mqtt:\n\thost: a", "indent with spaces, line 2, column 1", id="a tab"),
+        pytest.param("mqtt: {user: %a}", "put quotes around the value, line 1, column 14", id="a sign"),
+        pytest.param("mqtt:\n  user: @a", "put quotes around the value, line 2", id="another sign"),
         pytest.param("data: a\0b", r"does not allow \(U\+0000\)", id="NUL"),
     ],
 )
