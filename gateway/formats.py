@@ -5,6 +5,7 @@ Light: the gateway itself needs this, and it loads no library that decodes pictu
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import NamedTuple
 
@@ -86,7 +87,7 @@ def find_picture(data: bytes) -> Found:
         return _behind_a_lead(data, found)
     if WEB_PAGE.match(head):
         raise BadImage(f"the bytes are a web page (HTML), {READ}: check the address that the picture is fetched from")
-    if is_text(head):
+    if is_text(head) or _is_utf8_text(head):
         raise BadImage(f"the bytes are text, {READ}: they begin with {shown(data)}")
     raise BadImage(f"the bytes are {READ}: they begin with {data[:8].hex(' ')}")
 
@@ -101,6 +102,15 @@ def _behind_a_lead(data: bytes, found: re.Match[bytes]) -> Found:
 
 def is_text(data: bytes) -> bool:
     return not data.translate(None, _TEXT)
+
+
+def _is_utf8_text(head: bytes) -> bool:
+    """Whether a beginning, which may end within a character, is text of any script without control characters."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return all(each.isprintable() or each.isspace() for each in text)
 
 
 def is_file(data: bytes) -> bool:

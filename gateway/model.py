@@ -391,7 +391,7 @@ class Request:
             if (self.person is None) == (self.name is None):
                 raise BadRequest("enroll needs a name, or the id of a person who is known")
         elif (self.operation is Operation.VERIFY) != (self.person is not None) or self.name is not None:
-            raise BadRequest("verify needs a person, and no other operation but enroll takes one")
+            raise BadRequest("verify needs a person (…/request/verify/<id>/<person>); only enroll and verify take one")
         if self.annotate and self.operation not in (Operation.FACE_REC, Operation.DETECT):
             raise BadRequest("only face_rec and detect annotate a picture")
         if self.person is not None and not PERSON.fullmatch(self.person):

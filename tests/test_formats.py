@@ -84,6 +84,7 @@ def test_other_kinds_of_files_are_named(data: bytes, kind: str) -> None:
         pytest.param(b"hello", "are text, no JPEG, PNG or WebP picture.*hello", id="text"),
         pytest.param(b"<!DOCTYPE html><html>404", "a web page .* check the address", id="web page"),
         pytest.param(b" \n<HTML><body>", "a web page", id="web page in capitals"),
+        pytest.param("Fotos für Jürgen".encode() * 99, "the bytes are text, .* 46 6f 74 6f", id="UTF-8 text"),
         pytest.param(bytes(range(256)), "they begin with 00 01 02", id="bytes"),
         pytest.param(sound(), "they begin with 52 49 46 46", id="another RIFF"),
     ],

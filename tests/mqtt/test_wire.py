@@ -198,7 +198,9 @@ def test_a_document_may_carry_the_contract_s_schema() -> None:
         pytest.param("request/verify/42/\u202eecila", JPEG, {}, "1 to 53", id="person from right to left"),
         pytest.param(f"request/verify/42/{'a' * 3000}", JPEG, {}, "1 to 53", id="long person"),
         pytest.param("request/verify/42/", JPEG, {}, "1 to 53", id="empty person"),
-        pytest.param("request/detect/42/alice", JPEG, {}, "no other operation", id="person where none belongs"),
+        pytest.param(
+            "request/detect/42/alice", JPEG, {}, "only enroll and verify take one", id="person where none belongs"
+        ),
         pytest.param("request/detect/a b", JPEG, {}, "request id", id="bad id"),
         pytest.param("request", JPEG, {}, "no operation", id="no operation"),
         pytest.param("request/detect/1/a/b", JPEG, {}, "too many levels", id="too many levels"),
