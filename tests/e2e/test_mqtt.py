@@ -266,7 +266,7 @@ def test_camera_whose_name_is_refused_is_reported(client: Client, gateway: Gatew
     """Regression: nothing but a line at INFO, the same as for a retained message."""
     client.subscribe("facegate/bridge/health")
     client.publish("facegate/Küche/frame", frame("obama_1"), qos=0)
-    while not any("facegate/Küche/… are ignored: the name" in each for each in client.get().json["warnings"]):
+    while not any("'facegate/Küche/…' are ignored: the name" in each for each in client.get().json["warnings"]):
         pass
     assert any("Küche" in each for each in gateway.health().warnings)
 
