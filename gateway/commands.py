@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -413,7 +414,8 @@ COMMANDS = (people, unknowns, calibrate, backup, restore)
 
 
 def _replaced(file: Path) -> str:
-    return ", in place of the file that was there" if file.exists() else ""
+    # Path.exists raises where the folder is closed to this user; the write that follows says so.
+    return ", in place of the file that was there" if os.path.exists(file) else ""  # noqa: PTH110
 
 
 def _day(moment: float) -> str:
