@@ -1,4 +1,4 @@
-"""What ``run`` refuses before it opens anything, and ``check-config`` refuses too."""
+"""The faults that ``run`` refuses before it opens anything, and ``check-config`` refuses too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands print: tables that lose nothing in a pipe, and lines beside a progress bar."""
+"""The output of commands: tables that lose nothing in a pipe, and lines beside a progress bar."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ class QualitySettings(_Section):
 
 
 class EnrolmentSettings(QualitySettings):
-    """What a picture must have to be enrolled."""
+    """The quality that a picture must have to be enrolled."""
 
     pixels: int = Field(default=60, ge=0, le=10_000)
     brightness: Coordinate = 0.12

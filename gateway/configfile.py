@@ -13,7 +13,7 @@ BESIDE = Path("config/gateway.yaml")
 """In the folder in which facegate is started, as in the project itself."""
 
 UNIT, UNIT_DATA = Path("/etc/facegate/gateway.yaml"), Path("/var/lib/facegate")
-"""What the systemd unit runs with, by its command line and its environment (config/facegate.service)."""
+"""The settings that the systemd unit runs with, by its command line and its environment (config/facegate.service)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ OTHERS = (
 WEB_PAGE = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 _TEXT = bytes((0x00, 0x09, 0x0A, 0x0D, *range(0x20, 0x7F), 0xEF, 0xBB, 0xBF))
-"""What may stand before a picture: printable ASCII, white space, NUL, and the byte order mark of UTF-8."""
+"""The bytes that may stand before a picture: printable ASCII, white space, NUL, and the byte order mark of UTF-8."""
 
 
 def _one_of(signatures: tuple[Signature, ...]) -> re.Pattern[bytes]:
@@ -114,12 +114,12 @@ def _is_utf8_text(head: bytes) -> bool:
 
 
 def is_file(data: bytes) -> bool:
-    """Whether the bytes begin as a file of a kind in the table does, be it one that is not read."""
+    """Return whether the bytes begin as a file of a kind in the table does, be it one that is not read."""
     return bool(_PICTURE.match(data) or _OTHER.match(data[:MAX_LEAD_BYTES]))
 
 
 def is_picture(data: bytes) -> bool:
-    """Whether the bytes begin as a picture does, be it of a kind that is not read."""
+    """Return whether the bytes begin as a picture does, be it of a kind that is not read."""
     return bool(_ANY_PICTURE.match(data[:MAX_LEAD_BYTES]))
 
 

@@ -204,7 +204,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class QualityLimits:
-    """What a face must have for anybody to be named by it; in units of Quality.
+    """The quality that a face must have for anybody to be named by it; in units of Quality.
 
     ``pixels``: of smaller faces 1.5 to 2.4 % of strangers are named where 1 % is promised.
     """
@@ -218,7 +218,7 @@ class QualityLimits:
 
 
 ENROLMENT_LIMITS = QualityLimits(pixels=60, brightness=0.12, sharpness=0.55, clean=0.56)
-"""What a face must have to be enrolled. Faces beyond these limits resemble the faces of strangers on pictures that are
+"""The quality of a face to be enrolled. Faces beyond these limits resemble the faces of strangers on pictures that are
 as bad (docs/benchmarks.md); of 222 good photographs one was refused by them.
 """
 

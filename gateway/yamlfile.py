@@ -28,7 +28,7 @@ _READ_AS = {
     f"{_TAG}null": "nothing",
     f"{_TAG}timestamp": "a date",
 }
-"""What YAML 1.1 takes an unquoted word for."""
+"""The kinds of value that YAML 1.1 takes an unquoted word for."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What ``make setup`` says where the machine's Python won't do, in a folder and on a PATH of its own."""
+"""The advice of ``make setup`` where the machine's Python won't do, in a folder and on a PATH of its own."""
 
 from __future__ import annotations
 

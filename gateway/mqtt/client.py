@@ -372,7 +372,7 @@ class MqttDoor:
 
 
 def _too_late(pictures: int = 1) -> Timeout:
-    """What helps a slow machine: several pictures of one request are analysed one after the other."""
+    """Say how to help a slow machine: several pictures of one request are analysed one after the other."""
     advice = f": send the {pictures} pictures in several requests, or raise mqtt.answer_s" if pictures > 1 else ""
     return Timeout(f"the request was not answered within mqtt.answer_s{advice}")
 

@@ -135,7 +135,7 @@ class Link:
         self._pumping = threading.Lock()
         self.up = False
         self._closing = False
-        """Whether nothing but the farewell goes out any more."""
+        """Return whether nothing but the farewell goes out any more."""
         self.accepted = False
         """Whether it ever was up."""
         self.resumed = False

@@ -109,9 +109,9 @@ class Lookout:
         """The last challenge of a gateway that may be about to serve."""
         self._stopping = False
         self.alone = False
-        """Whether a look found nobody. Only then may this gateway serve."""
+        """Return whether a look found nobody. Only then may this gateway serve."""
         self.displaced = False
-        """Whether this gateway has to go."""
+        """Return whether this gateway has to go."""
         self.disputed = False
         """Whether another gateway, which has to go, published its own state over ours. The reader takes that back."""
         self.warnings: tuple[str, ...] = ()
@@ -217,7 +217,7 @@ class Lookout:
                 self._claimed_by = instance
 
     def _is_ours(self, nonce: bytes) -> bool:
-        """Whether that is the number of our challenge, which only a gateway that runs can know."""
+        """Return whether that is the number of our challenge, which only a gateway that runs can know."""
         return nonce == self._challenge.nonce and time.monotonic() < self._challenged_at + CHALLENGE_VALID_S
 
     def _take(self, instance: str, answer: Answer) -> None:

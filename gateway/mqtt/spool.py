@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 RETRY_S = 10
 
 BLOCK_BYTES = 4096
-"""What the smallest file takes on the disk, and what it counts in the budget: empty pieces are not free."""
+"""The bytes that the smallest file takes on the disk, and what it counts in the budget: empty pieces are not free."""
 UPLOAD_BYTES = 2 * BLOCK_BYTES
 """Of an upload's own: its folder, and the file with its topic."""
 

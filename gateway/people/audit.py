@@ -196,5 +196,5 @@ def _delete(store: Database, moved: Sequence[Row]) -> bool:
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether the file's content is wrong. A full disk, a lock or a permission is an error of another class."""
+    """Return whether the file's content is wrong. A full disk, a lock or a permission is an error of another class."""
     return type(error) is sqlite3.DatabaseError

@@ -14,7 +14,7 @@ from gateway.people.database import WAIT_S
 _OURS = re.compile(r"(people-\d{8}-\d{6}(-\d+)?|before-version-\d+-\d{8}-\d{6})\.sqlite")
 _UNFINISHED = ".sqlite.new"
 _SIDECARS = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a file, which it reads, writes and removes with that file."""
+"""The files that SQLite keeps beside a file, which it reads, writes and removes with that file."""
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100

@@ -111,7 +111,7 @@ class Decision:
         return self.unfit(quality) or "turned"
 
     def enrolment_shortfall(self, quality: Quality | None) -> Shortfall | None:
-        """What keeps a face from being enrolled. A face that nobody is named by is not enrolled either."""
+        """The reason not to enrol a face. A face that nobody is named by is not enrolled either."""
         return _shortfall(quality, self._enrolment) or _shortfall(quality, self._quality)
 
     def identify(self, nearest: Nearest, quality: Quality | None = None) -> Judgement:

@@ -117,7 +117,7 @@ class Doubts:
                 self._mixed[slug] = None
 
     def _is_mixed(self, pictures: Vectors) -> bool:
-        """Whether one of the pictures does not look like the mean of the others."""
+        """Return whether one of the pictures does not look like the mean of the others."""
         total = pictures.sum(axis=0)
         return len(pictures) > 1 and any(self._is_unlike(each, total - each, len(pictures) - 1) for each in pictures)
 

@@ -41,7 +41,7 @@ def pictures_in_folders(folder: Path, max_bytes: int, names: Collection[str]) ->
 
 
 def _is_whole(scan: FolderScan, keys: Collection[str]) -> bool:
-    """Whether everything in these folders was seen. An empty folder may be a mount that is missing."""
+    """Return whether everything in these folders was seen. An empty folder may be a mount that is missing."""
     unread = {path.split("/")[0].replace("\\\\", "\\") for path in scan.unread}
     return scan.condition == "present" and scan.complete and not any(_is_one_of(each, keys) for each in unread)
 

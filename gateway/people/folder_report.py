@@ -1,4 +1,4 @@
-"""What the log and /readyz say of a folder of known people that needs somebody's attention."""
+"""The sentences of the log and /readyz about a folder of known people that needs somebody's attention."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.people.removal_guard import Loss
 from gateway.people.store import KNOWN_FACES
 
 Hides = Callable[[str], bool]
-"""Whether a path, relative to the folder, is not shown: it is named after somebody who was removed."""
+"""Return whether a path, relative to the folder, is not shown: it is named after somebody who was removed."""
 
 
 def hidden_sentence(count: int, reason: str) -> str:

@@ -46,10 +46,10 @@ SCAN_SHARE = 20
 """The pause after a scan is at least so many times its duration: scans use at most 5 % of one core."""
 
 UNUSABLE = (BadRequest, NoFace, MultipleFaces)
-"""What says that a picture is of no use, and will not be tomorrow, unless the error is temporary."""
+"""Errors which say that a picture is of no use, and will not be tomorrow, unless the error is temporary."""
 
 OTHER_CONTENT = (NoFace, MultipleFaces)
-"""What says that a picture was decoded, and shows something else than a person. A damaged one says nothing."""
+"""Errors which say that a picture was decoded, and shows something else than a person. A damaged one says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

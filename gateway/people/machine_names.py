@@ -40,7 +40,7 @@ COLLECTIONS = _keys(
 """Names of folders that hold pictures of several people, as ``name_key`` returns them."""
 
 _COPY = re.compile(r"\s*(\(\d+\)|\d+|\(?(copy|kopie|copie)( \d+)?\)?)$")
-"""What a file manager puts behind a name that is there already, and a person behind the second album."""
+"""The ending that a file manager puts behind a name that is there already, and a person behind the second album."""
 
 _DATE = r"(19|20)\d\d(?!\d)|(19|20)\d\d[01]\d[0-3]\d(?!\d)"
 """A year, or a date without separators. A longer number may be somebody's number in a company."""

@@ -43,7 +43,7 @@ ENOUGH = 3
 """Pictures, with which a person is hardly ever missed (docs/benchmarks.md)."""
 
 UNLIMITED_DOORS = frozenset({"cli"})
-"""Who may write the data folder needs no limit on how often."""
+"""A person who may write the data folder needs no limit on how often."""
 
 Keep = Literal["nothing", "chips", "pictures"]
 """What of a picture is kept beside its descriptor."""
@@ -311,7 +311,7 @@ class Registry:
             raise going_down()
 
     def kept(self, sitting: Sitting, door: str, *, counter: bool = False) -> Picture:
-        """What of it is kept. Raises BadImage for a face that could not be turned upright."""
+        """Return the parts of a picture that are kept. Raises BadImage for a face that could not be turned upright."""
         face = sitting.face
         if face.descriptor is None:
             reason = self.decision.not_described(face.quality)

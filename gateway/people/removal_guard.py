@@ -68,7 +68,7 @@ class RemovalGuard:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether what is held back was confirmed meanwhile."""
+        """Return whether what is held back was confirmed meanwhile."""
         return self._held is not None and self.is_confirmed_for(self._held)
 
     def is_confirmed_for(self, loss: Loss) -> bool:

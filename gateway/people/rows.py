@@ -105,7 +105,7 @@ class Rows:
         return seal is None and self._cipher.sealing
 
     def _opens(self, seal: bytes) -> bool:
-        """Whether the key is the one that the store was encrypted with."""
+        """Return whether the key is the one that the store was encrypted with."""
         try:
             return self._cipher.open(seal, "seal") == SEALS
         except ValueError:

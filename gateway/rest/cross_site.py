@@ -102,7 +102,7 @@ class CrossSiteCheck:
 
 
 def _opens_form(method: str, path: str, headers: Mapping[str, str]) -> bool:
-    """Whether a link, a bookmark or an address that was typed opens one of the forms."""
+    """Return whether a link, a bookmark or an address that was typed opens one of the forms."""
     # A browser sends both Sec-Fetch headers or none, and no Origin when a link is followed.
     sends_mode = headers.get("Sec-Fetch-Site") or headers.get("Sec-Fetch-Mode")
     navigates = not sends_mode or headers.get("Sec-Fetch-Mode") == "navigate"

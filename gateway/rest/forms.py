@@ -47,7 +47,7 @@ class Part:
 
     @property
     def is_file(self) -> bool:
-        """Whether the part says that it is no text."""
+        """Return whether the part says that it is no text."""
         return self.filename is not None or not (self.kind or "text/").lower().startswith("text/")
 
     def text(self) -> str:
@@ -74,7 +74,7 @@ class _Decoder(MultipartDecoder):
 
 
 def looks_like_form(body: bytes) -> bool:
-    """Whether a body of any Content-Type begins as a form does: its first part has a Content-Disposition.
+    """Return whether a body of any Content-Type begins as a form does: its first part has a Content-Disposition.
 
     A part of an MJPEG stream has none: such a body is a picture.
     """

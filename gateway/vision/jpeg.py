@@ -110,7 +110,7 @@ def _end_of_scan(data: bytes, at: int) -> int:
 
 
 class _Reader:
-    """What has been read so far."""
+    """The part of a JPEG that has been read so far."""
 
     def __init__(self, limits: PictureLimits) -> None:
         self._limits = limits

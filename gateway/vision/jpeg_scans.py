@@ -22,7 +22,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the header says of the picture: ``colours`` is their number, and ``shares`` the samples for each pixel that
+    """The picture by its header: ``colours`` is their number, and ``shares`` the samples for each pixel that
     each of them has, by the id of its component.
     """
 

@@ -101,7 +101,7 @@ def _exif(metadata: Mapping[bytes, memoryview]) -> bytes:
 
 
 def _international_text(body: bytes) -> bytes:
-    """What follows the keyword: whether it is compressed, the method, two more texts, and the text itself."""
+    """Read the text behind the keyword: whether it is compressed, the method, two more texts, and the text itself."""
     text = body[2:].split(b"\0", 2)[-1]
     return _inflate(text) if body[:1] == b"\1" else text
 

@@ -58,7 +58,7 @@ class Lane:
         return sum(job.bytes for job in self.requests)
 
     def can_begin(self, workers: int) -> bool:
-        """Whether a job waits that may be begun now.
+        """Return whether a job waits that may be begun now.
 
         One lane leaves one of several workers to the others: its next job may take long. Only a lane whose jobs have
         been quick lately may use them all, so that a gateway with one camera or over REST alone is not slowed down. Of

@@ -43,7 +43,7 @@ class Room:
             raise NoRoom(f"{lane.name} has its share of the queue's memory waiting (workers.queue_bytes)")
 
     def fullness(self, lane: Lane, more: int = 0, more_bytes: int = 0) -> float:
-        """What waits of the lane, as a part of its share."""
+        """The jobs of the lane that wait, as a part of its share."""
         count, size = len(lane.requests) + more, lane.bytes + more_bytes
         return max(count / self.share(lane), size / self.share_bytes(lane))
 

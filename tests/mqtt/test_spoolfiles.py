@@ -1,4 +1,4 @@
-"""What an earlier run, a dying disk or a stranger left in the folder of uploads."""
+"""Files that an earlier run, a dying disk or a stranger left in the folder of uploads."""
 
 from __future__ import annotations
 

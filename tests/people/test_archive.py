@@ -91,7 +91,7 @@ def test_a_sealed_store_writes_what_any_other_reads(tmp_path: Path, here: Home) 
 
 
 def more_of_bob(here: Home, name: str = "Bob") -> Portable:
-    """What is known of Bob, and a picture that is not."""
+    """A picture that is known of Bob, and a picture that is not."""
     again = next(each for each in here.store.export() if each.person.slug == "bob").pictures[0]
     new = Picture(digest_of("bob2"), "rest", RECIPE, Described(near(BOB, 0.9), None))
     return Portable(Person("another_id", name), [again, new], [5.0, 6.0])

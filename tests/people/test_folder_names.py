@@ -22,7 +22,7 @@ def album(tmp_path: Path) -> Path:
 
 
 def given(*paths: Path, name: str | None = None, by_file: bool = False) -> tuple[dict[str, str], list[str]]:
-    """Who is on each picture, and the pictures that are refused."""
+    """Return the person on each picture, and the pictures that are refused."""
     pictures, refused, _ = given_pictures(paths, name, by_file=by_file)
     return {picture.given.name: picture.name for picture in pictures}, [path.name for path, _ in refused]
 

@@ -1,4 +1,4 @@
-"""What counts as a picture of a person in a folder, by the one rule for known_faces/ and ``people add``."""
+"""The files that count as a picture of a person in a folder, by the one rule for known_faces/ and ``people add``."""
 
 from __future__ import annotations
 

@@ -277,7 +277,7 @@ def test_groups_that_look_like_somebody_to_be_erased_are_forgotten(here: Home, s
 
 
 def damage(here: Home) -> Street:
-    """What a start makes of it."""
+    """The groups as a start reads them."""
     with here.store.database.transaction() as db:
         db.execute("UPDATE unknowns SET cameras = '{'")
     return Street(here)

@@ -60,7 +60,7 @@ def described(data: bytes, engine: Engine) -> FoundFace | None:
 
 
 def same(one: FoundFace, other: FoundFace) -> bool:
-    """What face_match would answer at its defaults."""
+    """The answer of face_match at its defaults."""
     assert one.descriptor is not None
     assert other.descriptor is not None
     return DECISION.score(SIMILARITY.of(one.descriptor, other.descriptor)) >= DECISION.verification()
