@@ -12,20 +12,20 @@ import time
 from pathlib import Path
 
 from benchmarks.engines import LIMITS, engine
-from gateway.model import Look
-from gateway.vision.look import look
+from gateway.model import AnalyseTask
+from gateway.vision.analyse import look
 
 
 def main() -> None:
     picture = Path(sys.argv[1]).read_bytes()
     ours = engine()
-    look(picture, ours, Look(), LIMITS)
+    look(picture, ours, AnalyseTask(), LIMITS)
     print("ready", flush=True)
     for line in sys.stdin:
         end = time.monotonic() + float(line)
         taken = []
         while (begun := time.monotonic()) < end:
-            look(picture, ours, Look(), LIMITS)
+            look(picture, ours, AnalyseTask(), LIMITS)
             taken.append(1000 * (time.monotonic() - begun))
         print(json.dumps(taken), flush=True)
 

@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.accuracy import Floats, Indices
-from benchmarks.faces import Described, Vectors, describe, labelled
+from benchmarks.faces import StoredFace, Vectors, describe, labelled
 from gateway.people.curves import FILE
 from gateway.people.gallery import MOST_PICTURES
 from gateway.people.similarity import TYPICAL, Similarity
@@ -114,7 +114,7 @@ def one_each(vectors: Vectors, people: Indices) -> Vectors:
     return vectors[first]
 
 
-def halves(described: Described, people: Indices, ours: bool, pictures: int, probes: int) -> Iterator[Half]:
+def halves(described: StoredFace, people: Indices, ours: bool, pictures: int, probes: int) -> Iterator[Half]:
     random = np.random.default_rng(0)
     side = random.permutation(people.max() + 1)[people] % 2
     for half in (0, 1):
@@ -178,7 +178,7 @@ def measure(folder: Path, engine: str) -> dict[str, Any]:
     ours = engine == "facegate"
     everything = describe([each.path for each in pictures], "facegate" if ours else "stock")
     found = everything.found
-    described = Described(found[found], unit(everything.stream[found]), unit(everything.enrolment[found]))
+    described = StoredFace(found[found], unit(everything.stream[found]), unit(everything.enrolment[found]))
     names, people = np.unique(
         [each.person for each, seen in zip(pictures, found, strict=True) if seen], return_inverse=True
     )

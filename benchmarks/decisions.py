@@ -39,7 +39,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.accuracy import TOLERANCE, Bools, Floats, Indices, by_distance
-from benchmarks.faces import Described, describe, labelled
+from benchmarks.faces import StoredFace, describe, labelled
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
 from gateway.people.similarity import Similarity, typical_faces
@@ -63,8 +63,8 @@ class Folder:
     """n pictures: whose they are, ascending from 0, and what both engines saw in them."""
 
     people: Indices
-    stock: Described
-    ours: Described
+    stock: StoredFace
+    ours: StoredFace
 
     def enrollable(self) -> list[Indices]:
         """Of each person the pictures in which both engines find a face: somebody is there and would take another."""
@@ -73,7 +73,7 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Draw:
+class DrawTask:
     """A gallery: the pictures of those who are known, (people, pictures), and the pictures of who comes to the door."""
 
     enrolled: Indices
@@ -155,7 +155,7 @@ class Outcome:
 class Judged:
     """What the two engines say to the same draws, of which each belongs to one half of the people."""
 
-    def __init__(self, folder: Folder, draws: Sequence[Draw], halves: Sequence[int]) -> None:
+    def __init__(self, folder: Folder, draws: Sequence[DrawTask], halves: Sequence[int]) -> None:
         self._people = folder.people
         self._draws = draws
         self._halves = halves
@@ -234,17 +234,17 @@ def sizes(wanted: Iterable[int], most: int) -> list[int]:
 
 def draw(
     folder: Folder, half: Indices, enrollable: Sequence[Indices], size: int, pictures: int, random: np.random.Generator
-) -> Draw:
+) -> DrawTask:
     eligible = [person for person in half.tolist() if len(enrollable[person]) >= pictures]
     chosen = random.choice(eligible, size, replace=False)
     enrolled = np.stack([random.choice(enrollable[person], pictures, replace=False) for person in chosen.tolist()])
     known = np.setdiff1d(np.flatnonzero(np.isin(folder.people, chosen)), enrolled)
     strangers = np.setdiff1d(half, chosen)
     first, count = np.searchsorted(folder.people, strangers), np.bincount(folder.people)[strangers]
-    return Draw(enrolled, known, first + (random.random(len(strangers)) * count).astype(np.intp))
+    return DrawTask(enrolled, known, first + (random.random(len(strangers)) * count).astype(np.intp))
 
 
-def by_stock(folder: Folder, draws: Iterable[Draw]) -> Iterator[Answers]:
+def by_stock(folder: Folder, draws: Iterable[DrawTask]) -> Iterator[Answers]:
     """The nearest of all enrolled pictures; alike is the distance's square, negative."""
     compared = by_distance(folder.stock.stream, folder.stock.found)
     for each in draws:
@@ -253,7 +253,7 @@ def by_stock(folder: Folder, draws: Iterable[Draw]) -> Iterator[Answers]:
         yield _answers(folder, each, folder.stock.found, alike.reshape(-1, *each.enrolled.shape).max(axis=2))
 
 
-def by_ours(folder: Folder, draws: Iterable[Draw]) -> Iterator[Answers]:
+def by_ours(folder: Folder, draws: Iterable[DrawTask]) -> Iterator[Answers]:
     """As in the gateway's gallery: the mean of the pictures, and how crowded it is about either face."""
     similarity = Similarity(typical_faces())
     probes = similarity.probes(folder.ours.stream)
@@ -288,7 +288,7 @@ def compare(folder: Folder, decision: Decision, galleries: int, wanted: Iterable
     ]
 
 
-def compared(folder: Folder, decision: Decision, draws: Sequence[tuple[int, Draw]]) -> dict[str, Any]:
+def compared(folder: Folder, decision: Decision, draws: Sequence[tuple[int, DrawTask]]) -> dict[str, Any]:
     """``draws``: of the same size, each with its half."""
     judged = Judged(folder, [each for _, each in draws], [half for half, _ in draws])
     ours = judged.by_policy(decision)
@@ -324,14 +324,14 @@ def measure(pictures: Path, galleries: int) -> list[dict[str, Any]]:
 
 def _drawn_galleries(
     folder: Folder, halves: Sequence[Indices], enrollable: Sequence[Indices], size: int, pictures: int, galleries: int
-) -> list[tuple[int, Draw]]:
+) -> list[tuple[int, DrawTask]]:
     """From the halves in turn, or from all where a half is not enough."""
     random = np.random.default_rng([size, pictures])
     parts = [n % len(halves) for n in range(galleries)]
     return [(part, draw(folder, halves[part], enrollable, size, pictures, random)) for part in parts]
 
 
-def _answers(folder: Folder, drawn: Draw, found: Bools, alike: Floats) -> Answers:
+def _answers(folder: Folder, drawn: DrawTask, found: Bools, alike: Floats) -> Answers:
     """``alike``: of the known, then of the strangers, to each person in the gallery."""
     probes = np.concatenate([drawn.known, drawn.strangers])
     alike = np.where(found[probes][:, None], alike, -np.inf).astype(np.float32)

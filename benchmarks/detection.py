@@ -39,8 +39,8 @@ from rich.table import Table
 
 from benchmarks.engines import LIMITS, ROOT, engine
 from gateway.model import Box, Search
-from gateway.vision import detector as our_detector
-from gateway.vision.decode import Picture, decode
+from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engines import detector as our_detector
 
 SIDE = 640
 """Pixels of the longer side to which portraits are scaled."""
@@ -210,7 +210,7 @@ class Outcome:
 
 
 def detectors(cnn_enlarged: bool) -> list[Detector]:
-    from gateway.vision.stock import api  # loads its models
+    from gateway.vision.engines.stock import api  # loads its models
 
     ours = engine().detector
 

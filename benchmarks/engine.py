@@ -37,15 +37,15 @@ from rich.table import Table
 from benchmarks.engines import LIMITS, ROOT, engine
 from benchmarks.peak import peak_share
 from benchmarks.snapshots import roll
-from gateway.model import Look, Search
+from gateway.model import AnalyseTask, Search
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.people.store import Changes
+from gateway.store.protocols import Changes
+from gateway.vision.analyse import look
 from gateway.vision.engine import Engine
-from gateway.vision.look import look
-from gateway.vision.stock import api
+from gateway.vision.engines.stock import api
 
 SIZES = {"240p": 240, "480p": 480, "720p": 720, "1080p": 1080}
 PEOPLE = 1000
@@ -101,7 +101,7 @@ def facegate(ours: Engine, min_face: int) -> Namer:
 
     def names(picture: bytes) -> list[str]:
         found = []
-        for face in look(picture, ours, Look(Search(min_face)), LIMITS).faces:
+        for face in look(picture, ours, AnalyseTask(Search(min_face)), LIMITS).faces:
             assert face.descriptor is not None
             judgement = decision.identify(gallery.nearest(face.descriptor, limits))
             found.append(judgement.person.name if judgement.person else judgement.verdict)

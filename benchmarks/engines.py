@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.model import EngineName, PictureLimits
-from gateway.vision.converted import convert, folder_for
 from gateway.vision.engine import Engine, open_engine
-from gateway.vision.options import EngineOptions
+from gateway.vision.engines.conversion import convert, folder_for
+from gateway.vision.engines.options import EngineOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = PictureLimits()

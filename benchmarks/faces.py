@@ -24,9 +24,9 @@ from rich.progress import track
 from benchmarks.engines import LIMITS, engine
 from gateway.config import WorkerSettings
 from gateway.errors import GatewayError
-from gateway.model import Descriptor, Look, Purpose
+from gateway.model import AnalyseTask, Descriptor, Purpose
+from gateway.vision.analyse import look
 from gateway.vision.engine import Engine
-from gateway.vision.look import look
 
 MOST = 6
 """Pictures a person: otherwise the few people with a hundred would make nearly all of the pairs."""
@@ -49,7 +49,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Described:
+class StoredFace:
     """Of each picture the face nearest its middle, as of a stream and as to be enrolled; zeros where none was found.
 
     Ours are of unit length, stock's as dlib makes them, and both the same.
@@ -71,7 +71,7 @@ def labelled(folder: Path) -> list[Labelled]:
     return [Labelled(person, path) for person, pictures in people for *_, path in list(pictures)[:MOST]]
 
 
-def describe(paths: Sequence[Path], name: Name) -> Described:
+def describe(paths: Sequence[Path], name: Name) -> StoredFace:
     """On all cores, each picture by itself."""
     work = _stock if name == "stock" else _facegate
     spawn = multiprocessing.get_context("spawn")  # the progress bar is a thread: no process to fork
@@ -81,7 +81,7 @@ def describe(paths: Sequence[Path], name: Name) -> Described:
         described = list(shown)
     nothing = np.zeros(128, np.float32)
     stream, enrolment = zip(*(each or (nothing, nothing) for each in described), strict=True)
-    return Described(np.array([each is not None for each in described]), np.stack(stream), np.stack(enrolment))
+    return StoredFace(np.array([each is not None for each in described]), np.stack(stream), np.stack(enrolment))
 
 
 def ms_per_face(paths: Sequence[Path]) -> dict[Name, float | None]:
@@ -128,7 +128,7 @@ def _facegate(path: Path) -> tuple[Descriptor, Descriptor] | None:
 
 def _stock_sees(data: bytes) -> Descriptor | None:
     """By the defaults of face_recognition."""
-    import gateway.vision.stock  # noqa: F401  # imports the package without its warnings
+    import gateway.vision.engines.stock  # noqa: F401  # imports the package without its warnings
 
     # isort: split
     from face_recognition import api
@@ -147,7 +147,7 @@ def _stock_sees(data: bytes) -> Descriptor | None:
 
 def _facegate_sees(data: bytes, purpose: Purpose = "stream") -> Descriptor | None:
     try:
-        seen = look(data, _engine(), Look(descriptors=purpose), LIMITS)
+        seen = look(data, _engine(), AnalyseTask(descriptors=purpose), LIMITS)
     except GatewayError as error:
         click.echo(f"ours cannot read a picture: {error}", err=True)
         return None

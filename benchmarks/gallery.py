@@ -39,10 +39,10 @@ from gateway.model import Descriptor, Person
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
-from gateway.people.limits import PeopleLimits
 from gateway.people.similarity import WEIGHT, Similarity, typical_faces
-from gateway.people.sqlite import SqliteStore
-from gateway.people.store import Described, Picture, Portable
+from gateway.store.limits import PeopleLimits
+from gateway.store.protocols import ExportedPerson, Picture, StoredFace
+from gateway.store.sqlite.people import SqliteStore
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = (1_000, 100_000, 1_000_000)
@@ -138,7 +138,7 @@ def check(gallery: Gallery, people: int, probes: Vectors) -> None:
 
 
 def stock(people: int) -> Search:
-    from gateway.vision.stock import api  # half a second, and 100 MB of models: not where memory is measured
+    from gateway.vision.engines.stock import api  # half a second, and 100 MB of models: not where memory is measured
 
     known = np.empty((people, 128))
     for number, descriptors in enumerate(batches(people)):
@@ -205,11 +205,11 @@ def _unit(random: np.random.Generator, count: int) -> Vectors:
     return unit
 
 
-def _portables(descriptors: Vectors, first: int) -> Iterator[Portable]:
+def _portables(descriptors: Vectors, first: int) -> Iterator[ExportedPerson]:
     for number, descriptor in enumerate(descriptors, first):
         digest = hashlib.sha256(str(number).encode()).hexdigest()
-        picture = Picture(digest, "import", RECIPE, Described(descriptor, None))
-        yield Portable(Person("", f"Person {number}"), [picture], [time.time()])
+        picture = Picture(digest, "import", RECIPE, StoredFace(descriptor, None))
+        yield ExportedPerson(Person("", f"Person {number}"), [picture], [time.time()])
 
 
 def _alike(known: NDArray[np.float64], probes: Vectors, typical: NDArray[np.float64]) -> NDArray[np.float64]:

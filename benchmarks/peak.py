@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.engines import ROOT
-from gateway.vision.converted import folder_for
-from gateway.vision.graphs import BLOCK
-from gateway.vision.ov import op, openvino
-from gateway.vision.runtime import Graph, fast_float, has_fast_int8
+from gateway.vision.engines.conversion import folder_for
+from gateway.vision.engines.graphs import BLOCK
+from gateway.vision.engines.openvino_import import op, openvino
+from gateway.vision.engines.runtime import Graph, fast_float, has_fast_int8
 
 CANVAS = (896, 1088)
 CHIPS = 12

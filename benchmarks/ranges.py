@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.model import PictureLimits
-from gateway.vision.decode import Picture, decode
-from gateway.vision.dlibfile import read_detector
-from gateway.vision.graphs import BLOCK, detector_graph
-from gateway.vision.models import model_file
-from gateway.vision.ov import openvino
-from gateway.vision.pyramid import plan
+from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engines.dlib_weights import read_detector
+from gateway.vision.engines.graphs import BLOCK, detector_graph
+from gateway.vision.engines.model_files import model_file
+from gateway.vision.engines.openvino_import import openvino
+from gateway.vision.engines.pyramid import plan
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN = (ROOT / "device_sim" / "frames", ROOT / "known_faces")

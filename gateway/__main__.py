@@ -1,5 +1,5 @@
 """``python -m gateway`` is the command ``facegate``."""
 
-from gateway.cli import main
+from gateway.cli.main import main
 
 main(prog_name="facegate")

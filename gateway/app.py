@@ -14,30 +14,30 @@ from queue import SimpleQueue
 from typing import Any
 
 from gateway import __version__
-from gateway.administration import Administration
 from gateway.config import Settings
-from gateway.describer import Describer
-from gateway.documents import SCHEMA
+from gateway.contract.documents import SCHEMA
 from gateway.errors import GatewayError, StartError
+from gateway.files.ownership import become_owner, check_program, open_lock
 from gateway.health import Health
 from gateway.metrics import Metrics
-from gateway.mqtt.client import MqttDoor
-from gateway.mqtt.identity import load_identity
-from gateway.ownership import become_owner, check_program, open_lock
-from gateway.people.known_faces import KnownFaces
-from gateway.people.opening import has_store, open_known, open_unknowns, store_path
+from gateway.mqtt.interface import MqttInterface
+from gateway.mqtt.transport.identity import load_identity
+from gateway.people.folder.importer import KnownFaces
+from gateway.people.wiring import has_store, open_people, open_unknowns, store_path
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import machine_names
 from gateway.rest.server import RestServer
-from gateway.service import Service
-from gateway.supervisor import Supervisor
-from gateway.vision.models import FILES, check_models
-from gateway.vision.options import RECIPES, EngineOptions
-from gateway.workers.converter import converted
+from gateway.service.administration import Administration
+from gateway.service.enrolment_vision import Describer
+from gateway.service.recognition import Service
+from gateway.systemd import Supervisor
+from gateway.vision.engines.model_files import FILES, check_models
+from gateway.vision.engines.options import RECIPES, EngineOptions
+from gateway.workers.conversion import converted
 from gateway.workers.options import WorkerOptions
 from gateway.workers.pool import Pool
 from gateway.workers.queue import FairQueue
-from gateway.workers.room import Room
+from gateway.workers.queue_limits import Room
 from gateway.workers.worker import Worker, worker_command
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Gateway:
         self._fatal: SimpleQueue[GatewayError] = SimpleQueue()
         if not has_store(settings):
             log.info("there is no people store yet: a new one is made at %s", store_path(settings).absolute())
-        self.known = open_known(settings, RECIPES[settings.engine])
+        self.known = open_people(settings, RECIPES[settings.engine])
         self.pool = open_pool(settings, engine, self.metrics, workers=settings.workers.count)
         self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
         describer = Describer(
@@ -86,7 +86,7 @@ class Gateway:
         administration = Administration(
             self.known.registry, self.unknowns, describer, self.changes, self.reads, self.health
         )
-        self.mqtt = MqttDoor(
+        self.mqtt = MqttInterface(
             settings.mqtt,
             settings.limits,
             settings.uploads,

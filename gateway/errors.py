@@ -116,7 +116,7 @@ RESTART_S = 5
 """Seconds in which a gateway that goes down may be back."""
 
 
-def going_down() -> Busy:
+def shutting_down_error() -> Busy:
     return Busy("the gateway is going down", RESTART_S)
 
 
@@ -132,7 +132,7 @@ class Forbidden(GatewayError):
     code = "forbidden"
 
 
-PASSING = frozenset({"busy", "timeout", "internal", "expired"})
+TEMPORARY_CODES = frozenset({"busy", "timeout", "internal", "expired"})
 """Codes of answers that say nothing of what was asked: none is kept, and who asks again by that id is answered anew."""
 
 

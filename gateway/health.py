@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.people.known_faces import Progress
+from gateway.people.folder.importer import Progress
 
 
 @dataclass(frozen=True, slots=True)

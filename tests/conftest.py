@@ -27,11 +27,11 @@ SLOW_PLACES = (
     "benchmarks/",
     "device_sim/",
     "e2e/",
-    "mqtt/test_connection.py",
-    "test_cli.py",
-    "test_ownership.py",
+    "mqtt/transport/test_reconnector.py",
+    "cli/test_main.py",
+    "files/test_ownership.py",
     "vision/",
-    "workers/test_converter.py",
+    "workers/test_conversion.py",
     "workers/test_pool.py",
 )
 """Tests that start brokers, gateways or workers, or load the networks; so does every test that asks for a broker."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from gateway.model import Box, Descriptor, FoundFace, Image, Person, Quality, Seen
+from gateway.model import Analysis, Box, Descriptor, FoundFace, Image, Person, Quality
 
 BOX = Box(10, 20, 110, 140)
 QUALITY = Quality(pixels=100, brightness=0.52, sharpness=0.81, pose=0.93, inside=1.0)
@@ -34,11 +34,11 @@ def unit(vector: Any) -> Descriptor:
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
-def seen(*descriptors: Descriptor | None) -> Seen:
+def seen(*descriptors: Descriptor | None) -> Analysis:
     """A picture with a face for each."""
     timing = {"decode": 1.0, "detect": 30.0, "embed": 3.0}
     faces = tuple(FoundFace(BOX, each, quality=QUALITY) for each in descriptors)
-    return Seen(Image(640, 480, 5000), faces, timing)
+    return Analysis(Image(640, 480, 5000), faces, timing)
 
 
 def noise(side: int) -> PIL.Image.Image:

@@ -26,8 +26,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
-from gateway.vision.converted import folder_for
-from gateway.workers.converter import converted
+from gateway.vision.engines.conversion import folder_for
+from gateway.workers.conversion import converted
 
 ROOT = Path(__file__).parent.parent
 FRAMES = ROOT / "device_sim" / "frames"

@@ -11,19 +11,19 @@ import pytest
 from click import Context, Group
 from flask import Flask
 
-from gateway.administration import ACTIONS
-from gateway.cli import main
+from gateway.cli.main import main
 from gateway.config import LimitSettings
 from gateway.errors import wire_errors
 from gateway.health import Health, MqttHealth
 from gateway.metrics import COUNTS, Metrics
 from gateway.model import Operation, Quality
-from gateway.mqtt.topics import Topics
-from gateway.mqtt.wire import OPTIONS
-from gateway.people.known_faces import Progress
+from gateway.mqtt.codec.topics import Topics
+from gateway.mqtt.codec.wire import OPTIONS
+from gateway.people.folder.importer import Progress
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
-from gateway.vision.models import FILES, Role
+from gateway.service.administration import ACTIONS
+from gateway.vision.engines.model_files import FILES, Role
 from tests.support import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -23,7 +23,7 @@ class Kept(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
 
-    def tell(self, line: int, text: str, *args: object, name: str = "gateway.mqtt.client", kind: str = "") -> None:
+    def tell(self, line: int, text: str, *args: object, name: str = "gateway.mqtt.interface", kind: str = "") -> None:
         record = logging.LogRecord(name, logging.INFO, __file__, line, text, args, None)
         record.kind = kind
         self.handle(record)
@@ -63,7 +63,7 @@ def test_what_is_told_now_and_then_is_never_left_out(kept: Kept) -> None:
 def test_what_no_stranger_can_ask_for_is_told_whole(kept: Kept) -> None:
     """All the files of a folder that cannot be used, say, which stand nowhere else."""
     for n in range(300):
-        kept.tell(1, "%s is skipped", n, name="gateway.people.known_faces")
+        kept.tell(1, "%s is skipped", n, name="gateway.people.folder.importer")
     assert kept.lines == [f"{n} is skipped" for n in range(300)]
 
 

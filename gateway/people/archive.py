@@ -16,8 +16,8 @@ import numpy as np
 
 from gateway.errors import BadRequest
 from gateway.model import PERSON, Descriptor, Person, checked_name
-from gateway.people.limits import PeopleLimits
-from gateway.people.store import Described, Picture, Portable
+from gateway.store.limits import PeopleLimits
+from gateway.store.protocols import ExportedPerson, Picture, StoredFace
 
 VERSION = 1
 INDEX = "people.json"
@@ -31,7 +31,7 @@ MAX_CHIPS_BYTES = 200_000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def write_archive(people: Iterable[Portable]) -> bytes:
+def write_archive(people: Iterable[ExportedPerson]) -> bytes:
     """Descriptors, chips and, where they were kept, pictures. It is not encrypted, whatever the store is."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # JPEG and noise do not get smaller
@@ -40,7 +40,7 @@ def write_archive(people: Iterable[Portable]) -> bytes:
     return out.getvalue()
 
 
-def read_archive(data: bytes, limits: PeopleLimits | None = None) -> list[Portable]:
+def read_archive(data: bytes, limits: PeopleLimits | None = None) -> list[ExportedPerson]:
     """Raises BadRequest, with what is wrong, before anything is taken from it; TooLarge if it holds too much."""
     limits = limits or PeopleLimits()
     try:
@@ -104,7 +104,7 @@ class _Files:
         return content
 
 
-def _described(archive: zipfile.ZipFile, each: Portable) -> dict[str, Any]:
+def _described(archive: zipfile.ZipFile, each: ExportedPerson) -> dict[str, Any]:
     pictures = []
     for picture, added in zip(each.pictures, each.added, strict=True):
         for folder, content in (("chips", picture.face.chips), ("originals", picture.original)):
@@ -124,7 +124,7 @@ def _described(archive: zipfile.ZipFile, each: Portable) -> dict[str, Any]:
     return {"person": each.person.slug, "name": each.person.name, "pictures": pictures}
 
 
-def _person(read: _Files, index: dict[str, Any], limits: PeopleLimits) -> Portable:
+def _person(read: _Files, index: dict[str, Any], limits: PeopleLimits) -> ExportedPerson:
     if not isinstance(index["person"], str) or not PERSON.fullmatch(index["person"]):
         raise ValueError("a person's id is damaged")
     name = _name(index)
@@ -135,7 +135,7 @@ def _person(read: _Files, index: dict[str, Any], limits: PeopleLimits) -> Portab
     added = [float(each["added"]) for each in index["pictures"]]
     if not all(map(math.isfinite, added)):
         raise ValueError("when a picture was added is no moment")
-    return Portable(Person(index["person"], name), pictures, added)
+    return ExportedPerson(Person(index["person"], name), pictures, added)
 
 
 def _name(index: dict[str, Any]) -> str:
@@ -154,7 +154,7 @@ def _picture(read: _Files, index: dict[str, Any]) -> Picture:
         raise ValueError(
             f"the chips of a face have at most {MAX_CHIPS_BYTES} bytes, and chips/{digest} has {len(chips)}"
         )
-    face = Described(_descriptor(index["descriptor"]), chips)
+    face = StoredFace(_descriptor(index["descriptor"]), chips)
     return Picture(digest, source, recipe, face, read(f"originals/{digest}"), index["counter"] is True)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gateway.errors import UnknownPerson
 from gateway.model import Descriptor, Person
 from gateway.people.similarity import COLUMNS, Similarity
-from gateway.people.store import Changes, Roll
+from gateway.store.protocols import Changes, GallerySnapshot
 
 MOST_PICTURES = 5
 """Of a person, that the curves tell apart."""
@@ -99,8 +99,8 @@ class Gallery:
         self._row_of: dict[str, int] = {}
         self._slugs: dict[int, str] = {}  # by the store's key
         self._accused: dict[str, NDArray[np.float32]] = {}  # by slug their counter-examples
-        nobody = np.empty((0, COLUMNS), np.float32)
-        self._rows = _Rows(self._room(0), [], np.empty(0, np.uint8), [], nobody, retired=0)
+        unknown_person_error = np.empty((0, COLUMNS), np.float32)
+        self._rows = _Rows(self._room(0), [], np.empty(0, np.uint8), [], unknown_person_error, retired=0)
 
     def __contains__(self, slug: str) -> bool:
         return slug in self._row_of
@@ -189,7 +189,7 @@ class Gallery:
             raise UnknownPerson(f"nobody with the id {slug!r} is known")
         return row
 
-    def _with(self, roll: Roll, rows: _Rows, gone: list[int]) -> _Rows:
+    def _with(self, roll: GallerySnapshot, rows: _Rows, gone: list[int]) -> _Rows:
         """With those on the roll, and without the rows that they had before and those that are ``gone``."""
         keys = roll.keys.tolist()
         first, end = len(rows.pictures), len(rows.pictures) + len(keys)
@@ -211,13 +211,13 @@ class Gallery:
         matrix[: len(old)] = rows.matrix[old]
         self._row_of = {slug: row for row, (slug, _) in enumerate(here)}
         people = [rows.people[row] for row in old.tolist()]
-        nobody = np.empty((0, COLUMNS), np.float32)
-        return _Rows(matrix, people, rows.pictures[old], [], nobody, rows.retired + 1)
+        unknown_person_error = np.empty((0, COLUMNS), np.float32)
+        return _Rows(matrix, people, rows.pictures[old], [], unknown_person_error, rows.retired + 1)
 
     def _room(self, rows: int) -> NDArray[np.float32]:
         return np.zeros((int(rows * SPARE) + 16, COLUMNS), np.float32)
 
-    def _accusations(self, roll: Roll) -> tuple[list[int], NDArray[np.float32]]:
+    def _accusations(self, roll: GallerySnapshot) -> tuple[list[int], NDArray[np.float32]]:
         """The rows that there are counter-examples against, and these."""
         owners = [self._slugs.get(key) for key in roll.counter_keys.tolist()]
         changed = {person.slug for person in roll.people} if self._accused else ()

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from gateway.errors import BadImage, UnknownPerson, going_down
+from gateway.errors import BadImage, UnknownPerson, shutting_down_error
 from gateway.model import Effect, FoundFace, Person, checked_name
-from gateway.people.backups import Backups
 from gateway.people.decision import Decision
 from gateway.people.doubts import MAX_WARNINGS, Doubts
-from gateway.people.folder_pictures import UNSEEN, FolderPictures
+from gateway.people.folder.pictures import UNSEEN, FolderPictures
 from gateway.people.gallery import MAX_CANDIDATES, Gallery
-from gateway.people.limits import HourlyLimit, PeopleLimits
 from gateway.people.lookalikes import merge_sentence, name_all
-from gateway.people.statements import PICTURE_ID
-from gateway.people.store import KNOWN_FACES, Described, Document, Entry, PeopleStore, Picture, Portable
+from gateway.store.limits import HourlyLimit, PeopleLimits
+from gateway.store.protocols import KNOWN_FACES, Document, ExportedPerson, PeopleStore, PersonEntry, Picture, StoredFace
+from gateway.store.sqlite.backups import Backups
+from gateway.store.sqlite.writes import PICTURE_ID
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ HINTS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sitting:
+class EnrolmentSample:
     """A picture to be enrolled, with the one face in it."""
 
     picture: bytes
@@ -179,8 +179,14 @@ class Registry:
             )
 
     def enrol(
-        self, name: str | None, sittings: Sequence[Sitting], door: str, *, person: str | None = None, new: bool = False
-    ) -> tuple[Entry, tuple[str, ...]]:
+        self,
+        name: str | None,
+        sittings: Sequence[EnrolmentSample],
+        door: str,
+        *,
+        person: str | None = None,
+        new: bool = False,
+    ) -> tuple[PersonEntry, tuple[str, ...]]:
         """By a name, which nobody need have yet, or by the id of a person; an unknown id makes a ``new`` person of that
         name, if it may.
 
@@ -204,7 +210,7 @@ class Registry:
             )
         return entry, tuple(warnings)
 
-    def not_them(self, slug: str, sittings: Sequence[Sitting], door: str) -> Entry:
+    def not_them(self, slug: str, sittings: Sequence[EnrolmentSample], door: str) -> PersonEntry:
         """Whoever resembles these faces as much as they resemble that person is not taken for them any more.
 
         Raises Conflict if no other picture of that person would be left.
@@ -220,7 +226,7 @@ class Registry:
         if door not in UNLIMITED_DOORS:
             self._enrolments.check(door)
 
-    def _add(self, who: str | Person, pictures: Sequence[Picture], door: str) -> Entry:
+    def _add(self, who: str | Person, pictures: Sequence[Picture], door: str) -> PersonEntry:
         """Add pictures to a person. It counts as an enrolment if that changes their pictures."""
         before = self.store.entry(who.slug).pictures if isinstance(who, Person) else ()
         entry = self.store.enrol(who, pictures, door)
@@ -228,17 +234,17 @@ class Registry:
             self._enrolments.count(door)
         return entry
 
-    def rename(self, slug: str, name: str, door: str) -> Entry:
+    def rename(self, slug: str, name: str, door: str) -> PersonEntry:
         entry = self.store.rename(slug, checked_name(name), door)
         self.follow()
         return entry
 
-    def merge(self, slug: str, into: str, door: str) -> Entry:
+    def merge(self, slug: str, into: str, door: str) -> PersonEntry:
         entry = self.store.merge(slug, into, door)
         self.follow()
         return entry
 
-    def remove_picture(self, slug: str, picture: str, door: str) -> Entry | None:
+    def remove_picture(self, slug: str, picture: str, door: str) -> PersonEntry | None:
         entry = self.store.remove_picture(slug, picture, door)
         self.follow()
         return entry
@@ -292,13 +298,13 @@ class Registry:
         with self.beside, self._backups.locked():
             yield
 
-    def export(self, slug: str | None, door: str) -> Iterator[Portable]:
+    def export(self, slug: str | None, door: str) -> Iterator[ExportedPerson]:
         """One person, or everybody, with a line in the audit before the first is given. Raises UnknownPerson."""
         self.store.record(door, "export", slug=slug)
         self.follow()
         return self.store.export(slug)
 
-    def adopt(self, people: Sequence[Portable], door: str, *, merge: bool = False) -> int:
+    def adopt(self, people: Sequence[ExportedPerson], door: str, *, merge: bool = False) -> int:
         """From an archive; how many pictures were new. Raises Conflict, unless they are to ``merge``, for new pictures
         of people who are known, and Busy once the gateway is stopping: then nothing was taken from it.
         """
@@ -308,15 +314,15 @@ class Registry:
 
     def _check_interrupted(self) -> None:
         if self._interrupted.is_set():
-            raise going_down()
+            raise shutting_down_error()
 
-    def kept(self, sitting: Sitting, door: str, *, counter: bool = False) -> Picture:
+    def kept(self, sitting: EnrolmentSample, door: str, *, counter: bool = False) -> Picture:
         """Return the parts of a picture that are kept. Raises BadImage for a face that could not be turned upright."""
         face = sitting.face
         if face.descriptor is None:
             reason = self.decision.not_described(face.quality)
             raise BadImage(f"the face in the picture is {reason.replace('_', ' ')}: {HINTS[reason]}")
-        described = Described(face.descriptor, face.chips if self._keep != "nothing" else None)
+        described = StoredFace(face.descriptor, face.chips if self._keep != "nothing" else None)
         original = sitting.picture if self._keep == "pictures" else None
         return Picture(sitting.digest, door, self.recipe, described, original, counter)
 

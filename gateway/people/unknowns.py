@@ -19,9 +19,9 @@ from gateway.model import Box, FoundFace, Image, Polygon, Quality
 from gateway.people.bounded_queue import BoundedQueue
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
-from gateway.people.groups import Group, Groups
-from gateway.people.registry import Registry, Sitting
-from gateway.people.store import Described, Entry
+from gateway.people.registry import EnrolmentSample, Registry
+from gateway.store.protocols import PersonEntry, StoredFace
+from gateway.store.sqlite.unknown_groups import Group, Groups
 
 log = logging.getLogger(__name__)
 
@@ -153,13 +153,13 @@ class Unknowns:
 
     def name(
         self, key: int, name: str | None, door: str, *, person: str | None = None
-    ) -> tuple[Entry, tuple[str, ...]]:
+    ) -> tuple[PersonEntry, tuple[str, ...]]:
         """Enrols the group's faces as that person's, who may be new. Raises UnknownPerson."""
         with self._lock:
             faces = [face for _, face in self.group(key).faces]
             if key not in self._store.ids():  # another process was first
                 raise UnknownPerson(f"there is no unknown {key}")
-            sittings = [Sitting(face.chips, _found(face)) for face in faces if face.chips]
+            sittings = [EnrolmentSample(face.chips, _found(face)) for face in faces if face.chips]
             enrolled = self._registry.enrol(name, sittings, door, person=person)
             self.forget(key)
             return enrolled
@@ -235,7 +235,7 @@ class Unknowns:
 
     def _keep(self, group: Group | None, face: FoundFace, quality: Quality, stranger: Stranger) -> None:
         assert face.descriptor is not None
-        described, worth = Described(face.descriptor, face.chips, face.crop), _worth(quality)
+        described, worth = StoredFace(face.descriptor, face.chips, face.crop), _worth(quality)
         with self._lock:
             if group is None:
                 group = self._store.add(stranger.camera, stranger.moment, worth, described)
@@ -295,5 +295,5 @@ def _worth(quality: Quality) -> float:
     return min(quality.pixels, 200) / 200 * quality.sharpness * (0.2 + quality.pose) * quality.inside
 
 
-def _found(face: Described) -> FoundFace:
+def _found(face: StoredFace) -> FoundFace:
     return FoundFace(Box(0, 0, 1, 1), face.descriptor, chips=face.chips)

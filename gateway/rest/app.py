@@ -11,18 +11,18 @@ from typing import Any, TypeVar
 from flask import Flask, Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from gateway.administration import Administer
 from gateway.config import LimitSettings
-from gateway.documents import SCHEMA, Document, write_health
-from gateway.errors import Forbidden, Timeout, going_down
+from gateway.contract.documents import SCHEMA, Document, write_health
+from gateway.errors import Forbidden, Timeout, shutting_down_error
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.model import LandmarkCount, Operation, Reply, Request
 from gateway.rest.cross_site import CrossSiteCheck
-from gateway.rest.people import add_people_routes
+from gateway.rest.face_rec_api import add_seed_routes
+from gateway.rest.people_api import add_people_routes
 from gateway.rest.problems import add_error_handlers
-from gateway.rest.requestlog import log_request
-from gateway.rest.seed import add_seed_routes
+from gateway.rest.request_log import log_request
+from gateway.service.administration import Administer
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ def _result(reply: Future[T], seconds: float) -> T:
     except FutureTimeout:
         raise Timeout("no answer in time") from None
     except CancelledError:
-        raise going_down() from None
+        raise shutting_down_error() from None
 
 
 def _tell_timing(response: Response) -> Response:

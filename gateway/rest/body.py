@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from flask import Request
 
-from gateway.documents import Document, read_json
+from gateway.contract.documents import Document, read_json
 from gateway.errors import BadRequest
-from gateway.formats import is_file
+from gateway.formats.file_kinds import is_file
 from gateway.rest.forms import Part, looks_like_form, read_form
 
 Form = Sequence[Part]

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
-from gateway.documents import SCHEMA, dump
+from gateway.contract.documents import SCHEMA, dump
 from gateway.errors import Busy, GatewayError, TooLarge
 from gateway.metrics import Metrics
 

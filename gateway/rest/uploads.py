@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from flask import Request
 
-from gateway.documents import Document
+from gateway.contract.documents import Document
 from gateway.errors import BadImage, BadRequest
-from gateway.formats import is_file
+from gateway.formats.file_kinds import is_file
+from gateway.formats.text_encodings import json_kind, read_base64
 from gateway.rest.body import BYTE_ORDER_MARK, Form, read_body
-from gateway.textual import json_kind, read_base64
 
 MAX_NAMES = 5
 """Names of fields that an error message repeats, each cut to MAX_NAME_LENGTH."""

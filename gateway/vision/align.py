@@ -11,8 +11,8 @@ import numpy as np
 
 from gateway.errors import BadImage, GatewayError
 from gateway.model import Box, Landmarks, PictureLimits, Points, Purpose
-from gateway.vision.decode import Picture, decode
-from gateway.vision.models import model_file
+from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engines.model_files import model_file
 
 CHIP = 150
 """Pixels, both ways: what dlib's descriptor network takes."""

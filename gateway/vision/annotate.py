@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from slugify import slugify
 
 from gateway.errors import Unsupported
-from gateway.model import Box, Mark
-from gateway.vision.decode import Picture
+from gateway.model import Box, FaceMark
+from gateway.vision.decoding.decode import Picture
 
 KNOWN, UNKNOWN = (52, 199, 89), (255, 179, 0)
 INK, PAPER = (0, 0, 0), (255, 255, 255)
@@ -34,7 +34,7 @@ MIN_TEXT = 12
 Line = Sequence[tuple[int, int]]
 
 
-def annotate(picture: Picture, marks: Sequence[Mark]) -> bytes:
+def annotate(picture: Picture, marks: Sequence[FaceMark]) -> bytes:
     """A JPEG of the same size. Boxes and landmarks may reach out of the picture, and labels be any text.
 
     Labels come last, so that no line crosses them; of a face out of sight nothing is drawn. Raises Unsupported if the
@@ -81,13 +81,13 @@ class _Sheet:
         self._image.save(buffer, "JPEG", quality=85, subsampling=0)
         return buffer.getvalue()
 
-    def outline(self, mark: Mark) -> None:
+    def outline(self, mark: FaceMark) -> None:
         line = max(1, round(self._side / 400))
         box = _common(mark.box, self.frame(line))  # Pillow would walk all along a side that is out of sight
         self._pen.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), outline=_colour(mark), width=line)
         self._taken.append(box)
 
-    def landmarks(self, mark: Mark) -> None:
+    def landmarks(self, mark: FaceMark) -> None:
         """A line through each group, the eyes closed; as thick as suits the face, and as near to it as a chin is."""
         lines = [[*line, *line[:1]] if name.endswith("_eye") else line for name, line in (mark.landmarks or {}).items()]
         box, side = mark.box, mark.box.right - mark.box.left
@@ -97,7 +97,7 @@ class _Sheet:
             strokes = _strokes(lines, max(0.75, min(side, self._side) / 150), area)
             self._image.paste(PAPER, (area.left, area.top), strokes)
 
-    def label(self, mark: Mark) -> None:
+    def label(self, mark: FaceMark) -> None:
         """Beneath the box or above it, where it covers less. None where the picture is too small for it."""
         size = min(self._side / 40, max(self._side / 70, (mark.box.right - mark.box.left) / 7))
         font = ImageFont.load_default(max(MIN_TEXT, round(size)))
@@ -140,7 +140,7 @@ def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     return text[:fitting].rstrip() + "…" if fitting else ""
 
 
-def _colour(mark: Mark) -> tuple[int, int, int]:
+def _colour(mark: FaceMark) -> tuple[int, int, int]:
     return KNOWN if mark.known else UNKNOWN
 
 

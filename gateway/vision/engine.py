@@ -11,9 +11,9 @@ import cv2
 from gateway.allocator import keep_what_is_freed
 from gateway.model import Box, Descriptor
 from gateway.vision.align import Aligner, Predictor68
-from gateway.vision.decode import Picture
-from gateway.vision.models import model_file
-from gateway.vision.options import EngineOptions
+from gateway.vision.decoding.decode import Picture
+from gateway.vision.engines.model_files import model_file
+from gateway.vision.engines.options import EngineOptions
 from gateway.vision.upright import Judge
 
 
@@ -50,10 +50,10 @@ def open_engine(options: EngineOptions) -> Engine:
 def _networks(options: EngineOptions) -> tuple[Detector, Embedder]:
     """Each imports its libraries only here: nobody pays for those of the other."""
     if options.name == "facegate":
-        from gateway.vision.networks import open_detector, open_embedder
+        from gateway.vision.engines.networks import open_detector, open_embedder
 
         assert options.models is not None
         return open_detector(options.models, options.detector), open_embedder(options.models, options.descriptor)
-    from gateway.vision.stock import StockDetector, StockEmbedder
+    from gateway.vision.engines.stock import StockDetector, StockEmbedder
 
     return StockDetector("cnn" if options.name == "dlib-cnn" else "hog"), StockEmbedder()

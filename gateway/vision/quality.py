@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.model import Box, Points, Quality
-from gateway.vision.decode import Picture
+from gateway.vision.decoding.decode import Picture
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """ITU-R BT.601."""

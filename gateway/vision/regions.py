@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from gateway.model import Box, Polygon, Search
-from gateway.vision.decode import Picture
+from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import Finder
 
 MARGIN = 0.5

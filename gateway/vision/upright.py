@@ -18,7 +18,7 @@ import numpy as np
 
 from gateway.model import Box, Points, Rotation
 from gateway.vision.align import Aligner, cut_one
-from gateway.vision.decode import Picture
+from gateway.vision.decoding.decode import Picture
 
 SHIFTS = ((0.12, 0.0), (-0.12, 0.0), (0.0, -0.12))
 """Across and down, as shares of the box's side. Three predictions take 1.6 ms."""

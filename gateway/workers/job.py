@@ -6,14 +6,14 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from gateway.model import Seen, Task
+from gateway.model import Analysis, Task
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
     """The result of a job: a Seen for each picture, how long the job waited, how many live frames were dropped."""
 
-    seen: tuple[Seen, ...]
+    seen: tuple[Analysis, ...]
     queue_ms: float
     dropped: int
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gateway.model import PictureLimits
-from gateway.vision.options import EngineOptions
+from gateway.vision.engines.options import EngineOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 
 from gateway.errors import Expired, GatewayError, StartError, Timeout
 from gateway.metrics import Metrics
-from gateway.model import Seen
+from gateway.model import Analysis
 from gateway.workers.crash_guard import CrashGuard
 from gateway.workers.job import Job, Report
 from gateway.workers.queue import FairQueue
@@ -191,7 +191,7 @@ class Pool:
         else:
             job.future.set_result(Report(seen, 1000 * (started - job.queued), job.dropped))
 
-    def _analyse(self, worker: Worker, job: Job, n: int) -> Seen:
+    def _analyse(self, worker: Worker, job: Job, n: int) -> Analysis:
         """One picture at a time, each with its own limit: of ten, only the one that is to blame is recorded."""
         if n and time.monotonic() > job.deadline:
             count = len(job.pictures)

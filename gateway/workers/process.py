@@ -16,10 +16,10 @@ import sys
 from gateway.errors import GatewayError
 from gateway.model import PictureLimits, Task
 from gateway.vision.engine import Engine, open_engine
-from gateway.vision.work import work
+from gateway.vision.tasks import work
 from gateway.workers.channel import Channel
-from gateway.workers.messages import read_job, write_failure, write_report
 from gateway.workers.options import WorkerOptions
+from gateway.workers.protocol import read_job, write_failure, write_report
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gateway.errors import Busy, going_down
+from gateway.errors import Busy, shutting_down_error
 from gateway.metrics import Metrics
 from gateway.workers.job import Job
 from gateway.workers.lane import Lane
-from gateway.workers.room import MAX_STREAMS, NoRoom, Room
+from gateway.workers.queue_limits import MAX_STREAMS, NoRoom, Room
 
 TOLERANCE_S = 0.1
 """Lanes that are ahead of their share of worker time by no more than this, about a job, are served in turn."""
@@ -107,11 +107,11 @@ class FairQueue:
             if job.live:
                 job.future.cancel()
             else:
-                job.future.set_exception(going_down())
+                job.future.set_exception(shutting_down_error())
 
     def _check_open(self) -> None:
         if self._closed:
-            raise going_down()
+            raise shutting_down_error()
 
     @contextmanager
     def _busy(self, lane: Lane) -> Iterator[None]:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from gateway.errors import GatewayError, Timeout, Unavailable
-from gateway.model import Seen, Task
+from gateway.model import Analysis, Task
 from gateway.workers.channel import Channel
-from gateway.workers.memory import resident_bytes
-from gateway.workers.messages import read_report, write_job
 from gateway.workers.options import WorkerOptions
+from gateway.workers.process_memory import resident_bytes
+from gateway.workers.protocol import read_report, write_job
 
 START_S = 60
 """Loading the models takes a second or two; a Raspberry Pi with a slow card is given much more."""
@@ -91,7 +91,7 @@ class Worker:
         except (ConnectionError, TimeoutError):
             raise Unavailable("A worker process could not load the engine; its own words stand above.") from None
 
-    def ask(self, picture: bytes, task: Task, limit_s: float) -> Seen:
+    def ask(self, picture: bytes, task: Task, limit_s: float) -> Analysis:
         """Raises the error that the worker reports, Timeout, or GatewayError if it died. After these two it is dead."""
         end = time.monotonic() + limit_s
         try:

@@ -27,7 +27,7 @@ from benchmarks.accuracy import (
     similarities,
     thresholds,
 )
-from benchmarks.faces import Described, Vectors, labelled
+from benchmarks.faces import StoredFace, Vectors, labelled
 from gateway.people.curves import FILE
 from gateway.people.similarity import Similarity
 
@@ -189,7 +189,7 @@ def described(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     touch(tmp_path, *(f"person{n:03}_{m:04}.jpg" for n in range(200) for m in (1, 2)))
     random = np.random.default_rng(0)
     vectors = made(np.repeat(random.normal(size=(200, 128)), 2, axis=0) + random.normal(size=(400, 128)))
-    seen = Described(np.ones(400, bool), vectors, vectors)
+    seen = StoredFace(np.ones(400, bool), vectors, vectors)
     for module in (accuracy, calibration):
         monkeypatch.setattr(module, "describe", lambda paths, name: seen)
     monkeypatch.setattr(accuracy, "ms_per_face", lambda paths: {"stock": 150.0, "facegate": 10.0})

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from benchmarks import decisions
 from benchmarks.accuracy import Bools, Floats, Indices
 from benchmarks.decisions import (
-    Draw,
+    DrawTask,
     Folder,
     Judged,
     Outcome,
@@ -27,13 +27,13 @@ from benchmarks.decisions import (
     sizes,
     split,
 )
-from benchmarks.faces import Described, Vectors
+from benchmarks.faces import StoredFace, Vectors
 from gateway.model import Person
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.people.store import Changes, Roll
+from gateway.store.protocols import Changes, GallerySnapshot
 
 
 def unit(vectors: Any) -> Vectors:
@@ -45,7 +45,7 @@ def unit(vectors: Any) -> Vectors:
 def folder_of(people: Any, vectors: Vectors, found: Bools | None = None, ours: Bools | None = None) -> Folder:
     """Both engines see the same, if they find a face."""
     everywhere = np.ones(len(vectors), bool)
-    sides = (Described(everywhere if each is None else each, vectors, vectors) for each in (found, ours))
+    sides = (StoredFace(everywhere if each is None else each, vectors, vectors) for each in (found, ours))
     return Folder(np.array(people), *sides)
 
 
@@ -69,7 +69,7 @@ def indices(*each: Any) -> Indices:
     return np.array(each, np.intp)
 
 
-def outcomes(folder: Folder, *draws: Draw, target: float = 0.01) -> tuple[Outcome, Outcome]:
+def outcomes(folder: Folder, *draws: DrawTask, target: float = 0.01) -> tuple[Outcome, Outcome]:
     """By stock's tolerance, and by our policy."""
     judged = Judged(folder, draws, [0] * len(draws))
     return judged.by_tolerance(), judged.by_policy(decision(target))
@@ -80,7 +80,7 @@ def test_who_looks_like_somebody_known_is_named() -> None:
     random = np.random.default_rng(0)
     faces = unit(random.normal(size=(3, 128)))
     folder = folder_of([0, 0, 1, 2, 3], faces[[0, 0, 1, 0, 2]])
-    twin, other = (Draw(indices([0], [2]), indices(1), indices(each)) for each in (3, 4))
+    twin, other = (DrawTask(indices([0], [2]), indices(1), indices(each)) for each in (3, 4))
     for outcome in outcomes(folder, twin):
         assert outcome.shares() == {"fpir": 1, "fnir": 0}
         assert outcome.mistakes.tolist() == [[0, 2, 0]]
@@ -92,7 +92,7 @@ def test_who_looks_like_somebody_known_is_named() -> None:
 
 def test_with_a_limit_that_nobody_reaches_everybody_known_is_missed() -> None:
     folder = crowd(12, 3, noise=0.9)
-    drawn = Draw(indices([0], [3], [6]), indices(1, 2, 4, 5, 7, 8), indices(9, 12))
+    drawn = DrawTask(indices([0], [3], [6]), indices(1, 2, 4, 5, 7, 8), indices(9, 12))
     _, within_reach = outcomes(folder, drawn, target=0.5)
     _, beyond = outcomes(folder, drawn, target=1e-30)
     assert (within_reach.fnir.share(), beyond.fnir.share()) == (0, 1)
@@ -103,7 +103,7 @@ def test_a_known_person_who_is_taken_for_another_is_missed_and_counted() -> None
     """Of person 0 picture 1 shows who is in picture 2, enrolled as person 1."""
     faces = unit(np.random.default_rng(0).normal(size=(3, 128)))
     folder = folder_of([0, 0, 1, 1, 2], faces[[0, 1, 1, 1, 2]])
-    for outcome in outcomes(folder, Draw(indices([0], [2]), indices(1, 3), indices(4))):
+    for outcome in outcomes(folder, DrawTask(indices([0], [2]), indices(1, 3), indices(4))):
         assert (outcome.fnir.share(), outcome.another.share()) == (0.5, 0.5)
         assert outcome.fpir.share() == 0
 
@@ -111,7 +111,7 @@ def test_a_known_person_who_is_taken_for_another_is_missed_and_counted() -> None
 def test_ours_names_nobody_where_two_people_pass() -> None:
     faces = unit(np.random.default_rng(0).normal(size=(2, 128)))
     folder = folder_of([0, 0, 1, 2], faces[[0, 0, 0, 1]])
-    stock, ours = outcomes(folder, Draw(indices([0], [2]), indices(1), indices(3)))
+    stock, ours = outcomes(folder, DrawTask(indices([0], [2]), indices(1), indices(3)))
     assert ours.shares() == {"fpir": 0, "fnir": 1}
     assert ours.another.share() == 0
     assert stock.fnir.share() == 0
@@ -121,7 +121,7 @@ def test_where_no_face_is_found_nobody_is_named() -> None:
     faces = unit(np.random.default_rng(0).normal(size=(1, 128)))
     found = np.array([True, False, False, True])
     folder = folder_of([0, 0, 1, 1], faces[[0, 0, 0, 0]], found)
-    stock, ours = outcomes(folder, Draw(indices([0]), indices(1), indices(2)))
+    stock, ours = outcomes(folder, DrawTask(indices([0]), indices(1), indices(2)))
     assert stock.shares() == {"fpir": 0, "fnir": 1}
     assert ours.shares() == {"fpir": 1, "fnir": 0}
     assert [each.tolist() for each in folder.enrollable()] == [[0], [3]]
@@ -131,7 +131,7 @@ def test_stock_takes_the_nearest_picture_and_ours_the_mean() -> None:
     """Person 0 is known by two pictures at right angles: the probe is the one, and far from their mean."""
     one, other, third = np.eye(128, dtype=np.float32)[[3, 4, 5]]
     folder = folder_of([0, 0, 0, 1, 1, 2], np.stack([one, other, one, third, third, -third]))
-    drawn = Draw(indices([0, 1], [3, 4]), indices(2), indices(5))
+    drawn = DrawTask(indices([0, 1], [3, 4]), indices(2), indices(5))
     (stock,), (ours,) = by_stock(folder, [drawn]), by_ours(folder, [drawn])
     assert stock.best[0] == pytest.approx(0, abs=1e-6)
     mean = unit([one + other])[0]
@@ -149,7 +149,7 @@ def test_the_policy_is_the_gateways(pictures: int) -> None:
     people = [Person(f"p{owner}", str(owner)) for owner in owners.tolist()]
     counts, nobody = np.full(30, pictures), (np.empty((0, 128), np.float32), np.empty(0, np.int64))
     gallery = Gallery(Similarity(typical_faces()))
-    gallery.apply(Changes(1, Roll(np.arange(30), people, unit(sums), counts, *nobody), ()))
+    gallery.apply(Changes(1, GallerySnapshot(np.arange(30), people, unit(sums), counts, *nobody), ()))
     judgements = [
         policy.identify(gallery.nearest(folder.ours.stream[probe], policy.limits(30)))
         for probe in (*drawn.known.tolist(), *drawn.strangers.tolist())
@@ -177,7 +177,7 @@ def test_each_half_is_judged_by_the_distance_that_the_other_needs() -> None:
     """Strangers of the first draw are twins of who is known, those of the second nobody's."""
     faces = unit(np.random.default_rng(0).normal(size=(4, 128)))
     folder = folder_of([0, 0, 1, 2, 2, 3], faces[[0, 0, 0, 1, 1, 2]])
-    draws = [Draw(indices([0]), indices(1), indices(2)), Draw(indices([3]), indices(4), indices(5))]
+    draws = [DrawTask(indices([0]), indices(1), indices(2)), DrawTask(indices([3]), indices(4), indices(5))]
     outcome = Judged(folder, draws, [0, 1]).at_target()
     assert outcome.fpir.happened[:, [1, 3]].tolist() == [[1, 0], [0, 0]]  # by what sufficed for the others
     assert outcome.fnir.happened[:, [0, 2]].tolist() == [[0, 0], [0, 1]]  # nearer than twins nobody can be

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from benchmarks import detection
 from benchmarks.detection import PERTURBATIONS, PORTRAITS, Detector, Face, Sample, look, match, ratios, summary
 from gateway.model import Box
-from gateway.vision import detector as our_detector
+from gateway.vision.engines import detector as our_detector
 
 FACE = Face(160, 120, 80)
 HERE = Box(120, 80, 200, 160)

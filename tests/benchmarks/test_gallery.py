@@ -18,8 +18,8 @@ from benchmarks.snapshots import roll
 from gateway.model import Person
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.people.sqlite import SqliteStore
-from gateway.people.store import Changes, Portable
+from gateway.store.protocols import Changes, ExportedPerson
+from gateway.store.sqlite.people import SqliteStore
 
 PEOPLE = 1_300
 
@@ -96,7 +96,7 @@ def test_people_are_not_held_in_memory_while_they_are_imported(monkeypatch: pyte
             events.append("made")
             yield batch
 
-    def adopted(store: SqliteStore, people: Iterator[Portable], door: str) -> int:
+    def adopted(store: SqliteStore, people: Iterator[ExportedPerson], door: str) -> int:
         events.append("imported")
         return adopt(store, people, door)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.mqtt import connection
+from gateway.mqtt.transport import reconnector as connection
 from tests.e2e.sites import Site, site_running
 from tests.support import Broker, Client, broker_running
 

@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from gateway.app import running
-from gateway.people import database, registry
+from gateway.people import registry
+from gateway.store.sqlite import database
 from tests.e2e.sites import ANSWER_S, Site, answer, jobs_taken, lone, ready, said, workers_of
 from tests.support import MOSQUITTO, Client, broker_running, frame, halted, wait_for
 

@@ -13,9 +13,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.app import running
 from gateway.errors import StartError
-from gateway.mqtt import canary, connection
-from gateway.mqtt import client as client_module
-from gateway.people.store import Described, Picture
+from gateway.mqtt import interface as client_module
+from gateway.mqtt.delivery import loopback as canary
+from gateway.mqtt.transport import reconnector as connection
+from gateway.store.protocols import Picture, StoredFace
 from tests.e2e.sites import Site, answer, answers, lone, ready, said
 from tests.examples import descriptor
 from tests.support import MOSQUITTO, Broker, Client, broker_running, frame, free_port, wait_for
@@ -152,7 +153,7 @@ def test_a_broker_that_never_acknowledges_is_connected_to_anew(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
 ) -> None:
     """Nothing more was acknowledged, nor delivered, for as long as that connection stood."""
-    monkeypatch.setattr("gateway.mqtt.overdue.STUCK_S", 0.5)
+    monkeypatch.setattr("gateway.mqtt.delivery.watchdog.STUCK_S", 0.5)
     with running(lone(tmp_path / "data", own, mqtt={"answer_s": 5})) as gateway:
         ledger = ready(gateway).mqtt._requests.ledger
         device = Client(own.port).subscribe("facegate/+/response/#")
@@ -173,7 +174,7 @@ def test_one_that_acknowledges_on_no_connection_ends_the_gateway(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
 ) -> None:
     """By then it is most likely us."""
-    monkeypatch.setattr("gateway.mqtt.overdue.STUCK_S", 0.5)
+    monkeypatch.setattr("gateway.mqtt.delivery.watchdog.STUCK_S", 0.5)
     with running(lone(tmp_path / "data", own, mqtt={"answer_s": 0.5})) as gateway:
         monkeypatch.setattr(ready(gateway).mqtt._requests.ledger, "confirmed", lambda *_: None)
         device = Client(own.port)
@@ -218,7 +219,7 @@ def test_answers_that_the_broker_hangs_up_on_are_given_up(tmp_path: Path, quick_
         broker_running(tmp_path, port, extra) as broker,
         running(lone(tmp_path / "data", broker, mqtt=three)) as gateway,
     ):
-        face = Described(descriptor(1), bytes(80_000))
+        face = StoredFace(descriptor(1), bytes(80_000))
         ready(gateway).known.store.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], "test")
         client = Client(port).subscribe("facegate/bridge/response/#")
         for transaction in ("large", "larger"):

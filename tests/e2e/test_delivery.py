@@ -16,8 +16,11 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.app import Gateway, running
 from gateway.errors import AnotherGateway, StartError, Unavailable
-from gateway.mqtt import canary, connection, lookout, wire
-from gateway.mqtt.link import Link
+from gateway.mqtt.bridge import duplicate_detector as lookout
+from gateway.mqtt.codec import wire
+from gateway.mqtt.delivery import loopback as canary
+from gateway.mqtt.transport import reconnector as connection
+from gateway.mqtt.transport.session import Link
 from tests.e2e.sites import ANSWER_S, Site, answer, answers, lone, pieces, ready, said, workers_of
 from tests.e2e.test_mqtt import properties
 from tests.examples import encoded, noise
@@ -276,7 +279,7 @@ def test_results_that_the_broker_takes_too_slowly_are_dropped_and_counted(
     screen = Client(site.broker.port).subscribe("facegate/hall/result")
     before = site.count("results_dropped")
     with monkeypatch.context() as slow:
-        slow.setattr("gateway.mqtt.client.RESULTS", -1)
+        slow.setattr("gateway.mqtt.interface.RESULTS", -1)
         screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)
         wait_for(lambda: site.count("results_dropped") == before + 1)
         assert screen.nothing_comes(0.3)
@@ -482,7 +485,7 @@ def test_one_that_is_dead_keeps_nobody_from_its_place(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stands as online where the broker was killed before it could tell its last will."""
-    monkeypatch.setattr("gateway.mqtt.lookout.EVERY_S", 0.3)
+    monkeypatch.setattr("gateway.mqtt.bridge.duplicate_detector.EVERY_S", 0.3)
     client = Client(own.port)
     client.publish("facegate/bridge/state", b'{"state": "online"}', retain=True)
     client.publish("facegate/bridge/info", b'{"instance": "0123456789ab"}', retain=True)

@@ -26,8 +26,8 @@ import requests
 
 from gateway.app import Gateway, running
 from gateway.config import Settings
-from gateway.people.sqlite import SqliteStore
-from gateway.people.store import Described, Picture
+from gateway.store.protocols import Picture, StoredFace
+from gateway.store.sqlite.people import SqliteStore
 from tests.conftest import settings
 from tests.examples import descriptor
 from tests.support import KNOWN_FACES, ROOT, Broker, Client, frame, wait_for
@@ -325,8 +325,8 @@ ENROL_FOR_EVER = """
 import sys
 from pathlib import Path
 import numpy as np
-from gateway.people.sqlite import SqliteStore
-from gateway.people.store import Described, Picture
+from gateway.store.sqlite.people import SqliteStore
+from gateway.store.protocols import Described, Picture
 number = int(sys.stdin.readline())
 store = SqliteStore(Path(sys.argv[1]))
 face = Described(np.full(128, 128**-0.5, np.float32), b"an aligned face")
@@ -377,7 +377,7 @@ def test_what_is_too_large_for_the_broker_is_not_sent(tmp_path: Path, broker: Br
     wanted = house_settings(tmp_path, broker, limits={"bytes": 20_000})
     client = Client(broker.port)
     with running(wanted) as gateway:
-        face = Described(descriptor(1), bytes(80_000))
+        face = StoredFace(descriptor(1), bytes(80_000))
         gateway.known.store.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], "test")
         wait_for(lambda: gateway.health().ready, 60)
         house = House(gateway, client, wanted.data, wanted.people.folder, wanted.mqtt.base, "")

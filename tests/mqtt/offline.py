@@ -8,9 +8,9 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.config import MqttSettings
 from gateway.metrics import Metrics
-from gateway.mqtt.ledger import Delivery, Ledger
-from gateway.mqtt.link import Kind, Link
-from gateway.mqtt.messages import Publication
+from gateway.mqtt.transport.ledger import Delivery, Ledger
+from gateway.mqtt.transport.packets import Publication
+from gateway.mqtt.transport.session import Kind, Link
 
 
 class Offline(Link):

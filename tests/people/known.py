@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from gateway.model import Descriptor, FoundFace, Person, Quality
-from gateway.people.audit import FILE, AuditLog
-from gateway.people.backups import Backups
-from gateway.people.cipher import Cipher
 from gateway.people.curves import Curve, Curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import MOST_PICTURES, Gallery, Nearest
-from gateway.people.limits import PeopleLimits
-from gateway.people.registry import Keep, Registry, Sitting
+from gateway.people.registry import EnrolmentSample, Keep, Registry
 from gateway.people.similarity import Similarity
-from gateway.people.sqlite import SqliteStore
-from gateway.people.store import Changes, Roll
+from gateway.store.cipher import Cipher
+from gateway.store.limits import PeopleLimits
+from gateway.store.protocols import Changes, GallerySnapshot
+from gateway.store.sqlite.audit import FILE, AuditLog
+from gateway.store.sqlite.backups import Backups
+from gateway.store.sqlite.people import SqliteStore
 from tests.examples import BOX, QUALITY, unit
 
 RECIPE = "dlib"
@@ -86,9 +86,9 @@ def chips_of(picture: str) -> bytes:
     return f"chips of {picture}".encode()
 
 
-def sitting(picture: str, descriptor: Descriptor, quality: Quality | None = QUALITY) -> Sitting:
+def sitting(picture: str, descriptor: Descriptor, quality: Quality | None = QUALITY) -> EnrolmentSample:
     face = FoundFace(BOX, descriptor, quality=quality, chips=chips_of(picture))
-    return Sitting(picture.encode(), face)
+    return EnrolmentSample(picture.encode(), face)
 
 
 def picture_id(picture: str) -> str:
@@ -119,7 +119,7 @@ def changes(
     key = keys or {person: len(person.slug) for person in pictures}
     against = [(key[person], each) for person, faces in (counters or {}).items() for each in faces]
     means = [unit(np.sum(faces, axis=0)) for faces in pictures.values()]
-    roll = Roll(
+    roll = GallerySnapshot(
         np.array([key[person] for person in pictures], np.int64),
         list(pictures),
         np.array(means, np.float32).reshape(-1, 128),

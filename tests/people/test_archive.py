@@ -17,9 +17,9 @@ from gateway.errors import BadRequest, Busy, Conflict, TooLarge
 from gateway.model import Person
 from gateway.people import archive
 from gateway.people.archive import MAX_CHIPS_BYTES, read_archive, write_archive
-from gateway.people.limits import PeopleLimits
-from gateway.people.sqlite import SqliteStore
-from gateway.people.store import Described, Picture, Portable
+from gateway.store.limits import PeopleLimits
+from gateway.store.protocols import ExportedPerson, Picture, StoredFace
+from gateway.store.sqlite.people import SqliteStore
 from tests.examples import descriptor, near
 from tests.people.known import KEY, RECIPE, Home, digest_of, files_with, home, sitting
 
@@ -40,7 +40,7 @@ def exported(here: Home) -> bytes:
     return write_archive(here.store.export())
 
 
-def comparable(people: list[Portable]) -> object:
+def comparable(people: list[ExportedPerson]) -> object:
     return {
         each.person: [
             (
@@ -90,11 +90,11 @@ def test_a_sealed_store_writes_what_any_other_reads(tmp_path: Path, here: Home) 
     assert files_with(tmp_path / "sealed", BOB.tobytes()) == set()
 
 
-def more_of_bob(here: Home, name: str = "Bob") -> Portable:
+def more_of_bob(here: Home, name: str = "Bob") -> ExportedPerson:
     """A picture that is known of Bob, and a picture that is not."""
     again = next(each for each in here.store.export() if each.person.slug == "bob").pictures[0]
-    new = Picture(digest_of("bob2"), "rest", RECIPE, Described(near(BOB, 0.9), None))
-    return Portable(Person("another_id", name), [again, new], [5.0, 6.0])
+    new = Picture(digest_of("bob2"), "rest", RECIPE, StoredFace(near(BOB, 0.9), None))
+    return ExportedPerson(Person("another_id", name), [again, new], [5.0, 6.0])
 
 
 def test_people_of_one_name_are_one_where_they_are_merged(here: Home) -> None:
@@ -107,7 +107,9 @@ def test_people_of_one_name_are_one_where_they_are_merged(here: Home) -> None:
 @pytest.mark.parametrize("name", ["Bob", "BOB", " bob"])
 def test_new_pictures_of_somebody_known_are_not_taken_unless_they_are_merged(here: Home, name: str) -> None:
     """Regression: an archive could put descriptors under the name of anybody."""
-    dora = Portable(Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, Described(ALICE, None))], [1.0])
+    dora = ExportedPerson(
+        Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, StoredFace(ALICE, None))], [1.0]
+    )
     with pytest.raises(Conflict, match=r"Bob \(bob\); import it with merge: true \(facegate people import --merge\)"):
         here.registry.adopt([dora, more_of_bob(here, name)], "rest")
     assert (here.store.named("Dora"), here.store.entry("bob").known_by) == (None, 1)
@@ -116,16 +118,16 @@ def test_new_pictures_of_somebody_known_are_not_taken_unless_they_are_merged(her
 def test_what_is_known_stays_as_it_is_whatever_an_archive_says_of_it(here: Home) -> None:
     before = comparable(list(here.store.export()))
     (bob,) = (each for each in here.store.export() if each.person.slug == "bob")
-    forged = replace(bob.pictures[0], face=Described(ALICE, None), recipe="other", source="rest")
+    forged = replace(bob.pictures[0], face=StoredFace(ALICE, None), recipe="other", source="rest")
     for merge in (False, True):
-        assert here.registry.adopt([Portable(bob.person, [forged], [9.0])], "rest", merge=merge) == 0
+        assert here.registry.adopt([ExportedPerson(bob.person, [forged], [9.0])], "rest", merge=merge) == 0
     assert comparable(list(here.store.export())) == before
 
 
 def test_ones_own_archive_has_nothing_new_and_leaves_the_folder_its_pictures(here: Home) -> None:
     """Regression: pictures from the folder counted as new, and the folder lost them."""
     source = "known_faces/Carol/1.jpg"
-    here.store.enrol_from_folder("Carol", Picture(digest_of("c"), source, RECIPE, Described(descriptor(7), None)))
+    here.store.enrol_from_folder("Carol", Picture(digest_of("c"), source, RECIPE, StoredFace(descriptor(7), None)))
     revision = here.store.revision()
     assert here.registry.adopt(read_archive(exported(here)), "rest") == 0
     assert (here.store.from_folder(), here.store.revision()) == ({source: digest_of("c")}, revision)
@@ -133,7 +135,9 @@ def test_ones_own_archive_has_nothing_new_and_leaves_the_folder_its_pictures(her
 
 def test_an_import_ends_undone_when_the_gateway_stops(here: Home) -> None:
     here.registry.interrupt()
-    dora = Portable(Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, Described(ALICE, None))], [1.0])
+    dora = ExportedPerson(
+        Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, StoredFace(ALICE, None))], [1.0]
+    )
     with pytest.raises(Busy):
         here.registry.adopt([dora], "rest")
     assert here.store.named("Dora") is None
@@ -142,7 +146,9 @@ def test_an_import_ends_undone_when_the_gateway_stops(here: Home) -> None:
 def test_many_names_with_one_stem_are_imported_with_ids_that_can_be_opened(tmp_path: Path) -> None:
     name = "a" * 50
     people = [
-        Portable(Person("a", f"{name} {n}"), [Picture(f"{n:064}", "rest", RECIPE, Described(ALICE, None))], [1.0])
+        ExportedPerson(
+            Person("a", f"{name} {n}"), [Picture(f"{n:064}", "rest", RECIPE, StoredFace(ALICE, None))], [1.0]
+        )
         for n in range(300)
     ]
     with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
@@ -210,8 +216,8 @@ def test_an_index_of_brackets_is_refused_before_it_is_read() -> None:
 
 
 def test_an_id_that_somebody_else_has_is_not_taken(here: Home) -> None:
-    robert = Portable(
-        Person("bob", "Robert"), [Picture(digest_of("x"), "rest", RECIPE, Described(descriptor(7), None))], [5.0]
+    robert = ExportedPerson(
+        Person("bob", "Robert"), [Picture(digest_of("x"), "rest", RECIPE, StoredFace(descriptor(7), None))], [5.0]
     )
     here.registry.adopt([robert], "rest")
     assert (here.who(BOB), here.gallery.person("bob").name) == ("bob", "Bob")
@@ -220,9 +226,9 @@ def test_an_id_that_somebody_else_has_is_not_taken(here: Home) -> None:
 
 def test_nobody_is_adopted_where_one_of_them_fails(here: Home) -> None:
     revision = here.store.revision()
-    good = Portable(Person("c", "Carol"), [Picture("d1", "rest", RECIPE, Described(BOB, None))], [1.0])
+    good = ExportedPerson(Person("c", "Carol"), [Picture("d1", "rest", RECIPE, StoredFace(BOB, None))], [1.0])
     with pytest.raises(ValueError, match="zip"):
-        here.registry.adopt([good, Portable(Person("d", "Dora"), good.pictures, [])], "rest")
+        here.registry.adopt([good, ExportedPerson(Person("d", "Dora"), good.pictures, [])], "rest")
     assert (here.store.named("Carol"), here.store.revision()) == (None, revision)
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from gateway.errors import NoFace
 from gateway.model import Person
-from gateway.people import folder_scan
-from gateway.people.folder_pictures import pictures_in_folders
-from gateway.people.sqlite import SqliteStore
+from gateway.people.folder import scan as folder_scan
+from gateway.people.folder.pictures import pictures_in_folders
+from gateway.store.sqlite.people import SqliteStore
+from tests.people.folder.test_importer import Eyes, House, descriptor_of, house
 from tests.people.known import digest_of, sitting
-from tests.people.test_known_faces import Eyes, House, descriptor_of, house
 from tests.support import wait_for
 
 __all__ = ["house"]

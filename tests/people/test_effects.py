@@ -18,7 +18,7 @@ import pytest
 from gateway.errors import Conflict, GatewayError, Timeout, UnknownPerson
 from gateway.model import Effect, Person
 from gateway.people.registry import EFFECTS_S
-from gateway.people.store import Document
+from gateway.store.protocols import Document
 from tests.examples import descriptor, near
 from tests.people.known import Home, files_with, home, sitting
 from tests.people.test_unknowns import Street
@@ -398,7 +398,7 @@ def test_backups_hold_no_effects(here: Home) -> None:
 
 def test_a_store_says_whether_a_change_would_be_let_in(here: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     assert here.store.writable()
-    monkeypatch.setattr("gateway.people.database.LEAST_FREE", math.inf)
+    monkeypatch.setattr("gateway.store.sqlite.database.LEAST_FREE", math.inf)
     assert not here.store.writable()
     monkeypatch.undo()
     assert here.store.writable()

@@ -14,10 +14,10 @@ from gateway.config import Settings
 from gateway.errors import BadImage, BadRequest, Conflict, GatewayError, UnknownPerson
 from gateway.model import FoundFace, Person, Quality
 from gateway.people import registry as module
-from gateway.people.known_faces import KnownFaces
-from gateway.people.opening import known
-from gateway.people.registry import HINTS, Registry, Sitting
-from gateway.people.store import Described, Picture
+from gateway.people.folder.importer import KnownFaces
+from gateway.people.registry import HINTS, EnrolmentSample, Registry
+from gateway.people.wiring import known
+from gateway.store.protocols import Picture, StoredFace
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.known import KEY, RECIPE, Home, chips_of, digest_of, files_with, home, picture_id, sitting
 from tests.support import wait_for
@@ -98,7 +98,7 @@ def test_a_name_that_is_none_is_refused(here: Home, name: str) -> None:
 
 def test_who_is_of_another_recipe_can_be_enrolled_anew_by_name(here: Home) -> None:
     """And has no chips, as those of version 1: until then nobody is taken for them."""
-    old = Picture("d1", "rest", "long before", Described(BOB, None))
+    old = Picture("d1", "rest", "long before", StoredFace(BOB, None))
     here.store.enrol("Alice", [old], "rest")
     entry, _ = here.registry.enrol("Alice", [sitting("alice1", ALICE)], "rest")
     assert entry.person == Person("alice", "Alice")
@@ -106,7 +106,7 @@ def test_who_is_of_another_recipe_can_be_enrolled_anew_by_name(here: Home) -> No
 
 
 def test_who_is_of_another_recipe_can_be_enrolled_anew_by_id(here: Home) -> None:
-    here.store.enrol("Grace Hopper", [Picture("d1", "rest", "long before", Described(BOB, None))], "rest")
+    here.store.enrol("Grace Hopper", [Picture("d1", "rest", "long before", StoredFace(BOB, None))], "rest")
     entry, _ = here.registry.enrol(None, [sitting("alice1", ALICE)], "rest", person="grace_hopper")
     assert entry.person == Person("grace_hopper", "Grace Hopper")
 
@@ -189,7 +189,7 @@ def test_doubles_from_the_folder_are_reported_and_logged(here: Home, caplog: pyt
     """Regression: no doubt was ever raised by the folder's import."""
     for folder in ("Alice", "Carol"):
         for n in range(2):
-            face = Described(near(ALICE, 0.95, n), None)
+            face = StoredFace(near(ALICE, 0.95, n), None)
             picture = Picture(digest_of(f"{folder}{n}"), f"known_faces/{folder}/{n}.jpg", RECIPE, face)
             here.store.enrol_from_folder(folder, picture)
     here.registry.follow()
@@ -202,7 +202,7 @@ def test_doubles_from_the_folder_are_reported_and_logged(here: Home, caplog: pyt
 
 def test_two_people_in_one_folder_are_reported(here: Home) -> None:
     for n, face in enumerate([ALICE, near(ALICE, 0.95), BOB]):
-        picture = Picture(digest_of(f"{n}"), f"known_faces/Team/{n}.jpg", RECIPE, Described(face, None))
+        picture = Picture(digest_of(f"{n}"), f"known_faces/Team/{n}.jpg", RECIPE, StoredFace(face, None))
         here.store.enrol_from_folder("Team", picture)
     here.registry.follow()
     (sentence,) = here.registry.warnings
@@ -215,7 +215,7 @@ def test_doubles_of_a_large_gallery_are_found_block_by_block(here: Home, monkeyp
     monkeypatch.setattr("gateway.people.doubts.CELLS_PER_BLOCK", 60)
     monkeypatch.setattr("gateway.people.doubts.SMALL_GALLERY", 5)
     for n in range(20):
-        picture = Picture(f"d{n}", "rest", RECIPE, Described(near(descriptor(n // 2), 0.98, n), None))
+        picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(near(descriptor(n // 2), 0.98, n), None))
         here.store.enrol(f"Person {n}", [picture], "rest")
     looks = 0
     while len(here.registry.doubts._pairs) < 10 and looks < 10:
@@ -227,7 +227,7 @@ def test_doubles_of_a_large_gallery_are_found_block_by_block(here: Home, monkeyp
 
 def test_of_many_doubles_the_first_are_reported(here: Home) -> None:
     for n in range(60):
-        picture = Picture(f"d{n}", "rest", RECIPE, Described(near(descriptor(n // 2), 0.98, n), None))
+        picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(near(descriptor(n // 2), 0.98, n), None))
         here.store.enrol(f"Person {n}", [picture], "rest")
     here.registry.follow()
     assert len(here.registry.warnings) == 21
@@ -236,7 +236,7 @@ def test_of_many_doubles_the_first_are_reported(here: Home) -> None:
 
 def enrol_one_face_as(here: Home, *names: str) -> None:
     for n, name in enumerate(names):
-        here.store.enrol(name, [Picture(f"d{n}", "rest", RECIPE, Described(near(ALICE, 0.98, n), None))], "rest")
+        here.store.enrol(name, [Picture(f"d{n}", "rest", RECIPE, StoredFace(near(ALICE, 0.98, n), None))], "rest")
     here.registry.follow()
 
 
@@ -315,7 +315,7 @@ def test_a_face_that_is_seen_too_badly_is_refused_with_what_to_do(here: Home, qu
 
 def test_a_face_that_could_not_be_turned_upright_is_neither_enrolled_nor_a_counter_example(here: Home) -> None:
     enrol(here, "alice")
-    lying = Sitting(b"lying", FoundFace(BOX, quality=QUALITY))
+    lying = EnrolmentSample(b"lying", FoundFace(BOX, quality=QUALITY))
     with pytest.raises(BadImage, match="turned: look at the camera, with the head upright"):
         here.registry.enrol("Bob", [lying], "rest")
     with pytest.raises(BadImage, match="turned"):
@@ -325,7 +325,7 @@ def test_a_face_that_could_not_be_turned_upright_is_neither_enrolled_nor_a_count
 
 def test_dark_face_that_was_not_described_is_refused_as_dark(here: Home) -> None:
     enrol(here, "alice")
-    dark = Sitting(b"dark", FoundFace(BOX, quality=replace(QUALITY, brightness=0.03, pose=0.0)))
+    dark = EnrolmentSample(b"dark", FoundFace(BOX, quality=replace(QUALITY, brightness=0.03, pose=0.0)))
     with pytest.raises(BadImage, match=r"too dark .*: more light in the face"):
         here.registry.enrol("Bob", [dark], "rest")
     with pytest.raises(BadImage, match="too dark: more light in the face"):
@@ -536,7 +536,7 @@ def test_of_somebody_erased_nothing_is_left_as_a_counter_example(tmp_path: Path,
 
 
 def test_of_somebody_erased_nothing_is_left_in_a_backup_of_an_older_version(tmp_path: Path) -> None:
-    from tests.people.test_sqlite import written_before
+    from tests.store.sqlite.test_people import written_before
 
     written_before(tmp_path / "people.sqlite", 2)
     with home(tmp_path) as here:
@@ -690,7 +690,7 @@ def test_who_was_removed_is_still_erased_from_backups(here: Home) -> None:
 
 
 def test_a_backup_that_is_busy_is_kept_and_the_person_with_it(here: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.people.backup_files.WAIT_S", 0.1)
+    monkeypatch.setattr("gateway.store.sqlite.backup_files.WAIT_S", 0.1)
     here.registry.enrol("Alice", [sitting("a", ALICE)], "rest")
     backup = here.backups.make(here.store.database)
     with closing(sqlite3.connect(backup)) as other:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from gateway.errors import BadImage
-from gateway.people import removal_guard
-from gateway.people.recent_removals import WINDOW_S, RecentRemovals
-from gateway.people.removal_guard import Loss, RemovalGuard, confirm_removal, held_removal
+from gateway.people.folder.recent_removals import WINDOW_S, RecentRemovals
+from gateway.store import removal_guard
+from gateway.store.removal_guard import Loss, RemovalGuard, confirm_removal, held_removal
+from tests.people.folder.test_importer import Eyes, House, descriptor_of, face_of, house
 from tests.people.known import digest_of, sitting
-from tests.people.test_known_faces import Eyes, House, descriptor_of, face_of, house
 from tests.support import wait_for
 
 __all__ = ["house"]

@@ -12,8 +12,8 @@ import pytest
 from gateway.errors import BadImage, GatewayError, UnknownPerson
 from gateway.model import Descriptor, FoundFace, Image, Polygon, Quality
 from gateway.people import unknowns as module
-from gateway.people.groups import MAX_CAMERAS, Groups
 from gateway.people.unknowns import AGAIN_S, APART_S, FACES, LEAST_PIXELS, Stranger, Unknowns
+from gateway.store.sqlite.unknown_groups import MAX_CAMERAS, Groups
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.known import DECISION, RECIPE, Home, chips_of, files_with, home, sitting
 from tests.support import wait_for

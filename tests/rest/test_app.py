@@ -20,11 +20,11 @@ from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
+from gateway.people.folder.importer import Progress
 from gateway.people.gallery import Gallery
-from gateway.people.known_faces import Progress
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
-from gateway.service import Service
+from gateway.service.recognition import Service
 from gateway.workers.job import Job, Report
 from tests.support import frame, wait_for
 
@@ -217,7 +217,7 @@ def test_a_client_that_sends_nothing_holds_up_nobody(rest_url: str) -> None:
 
 
 def test_at_debug_a_request_is_logged_without_its_picture(rest_url: str, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "gateway.rest.requestlog")
+    caplog.set_level(logging.DEBUG, "gateway.rest.request_log")
     headers = {"Authorization": "Bearer geheim", "X-Camera": "porch"}
     files = {"file": ("picture.jpg", frame("obama_1"), "image/jpeg")}
     requests.post(f"{rest_url}/face_rec?face_locations=true", files=files, headers=headers, timeout=WAIT_S)

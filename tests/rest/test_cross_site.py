@@ -13,7 +13,7 @@ from gateway.config import LimitSettings, RestSettings
 from gateway.errors import Forbidden
 from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
-from gateway.people.known_faces import Progress
+from gateway.people.folder.importer import Progress
 from gateway.rest import cross_site
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import CrossSiteCheck, host_name, machine_names

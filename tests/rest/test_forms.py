@@ -16,12 +16,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from gateway.config import LimitSettings
-from gateway.documents import Document
+from gateway.contract.documents import Document
 from gateway.errors import BadRequest, NoFace, TooLarge
 from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.model import Effect, Reply, Request
-from gateway.people.known_faces import Progress
+from gateway.people.folder.importer import Progress
 from gateway.rest.app import create_app
 from gateway.rest.forms import MAX_PARTS, read_form
 from tests.support import frame

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.vision.engine import Engine, open_engine
-from gateway.vision.options import EngineOptions
+from gateway.vision.engines.options import EngineOptions
 from tests import support
 
 

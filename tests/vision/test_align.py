@@ -12,8 +12,8 @@ from gateway.errors import BadImage, StartError
 from gateway.model import Box, PictureLimits, Purpose
 from gateway.people.archive import MAX_CHIPS_BYTES
 from gateway.vision.align import CHIP, MAX_CHIPS, PADDINGS, Aligner, Predictor68, cut, groups_5, groups_68, pack, unpack
-from gateway.vision.decode import Picture, decode
-from gateway.vision.models import FILES, model_file
+from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engines.model_files import FILES, model_file
 from tests.examples import encoded
 from tests.support import frame
 

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from gateway.errors import Unsupported
-from gateway.model import Box, Landmarks, Mark, PictureLimits
+from gateway.model import Box, FaceMark, Landmarks, PictureLimits
 from gateway.vision.annotate import KNOWN, MIN_TEXT, UNKNOWN, annotate, legible
-from gateway.vision.decode import Picture, decode
-from gateway.vision.models import model_file
+from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engines.model_files import model_file
 from tests.support import frame
 
 BOX = Box(60, 40, 160, 140)
@@ -32,13 +32,13 @@ def read(data: bytes) -> Picture:
         return np.asarray(image.convert("RGB"))
 
 
-def drawn(picture: Picture, *marks: Mark) -> Picture:
+def drawn(picture: Picture, *marks: FaceMark) -> Picture:
     result = read(annotate(picture, marks))
     assert result.shape == picture.shape
     return result
 
 
-def changed(picture: Picture, *marks: Mark) -> NDArray[np.bool_]:
+def changed(picture: Picture, *marks: FaceMark) -> NDArray[np.bool_]:
     """Where the marks show; JPEG's own losses are in both."""
     return np.asarray((drawn(picture, *marks) != drawn(picture)).any(axis=2), np.bool_)
 
@@ -56,7 +56,7 @@ def around(where: NDArray[np.bool_]) -> Box:
 def test_the_box_is_drawn_along_its_edge(
     known: bool, colour: tuple[int, int, int], other: tuple[int, int, int]
 ) -> None:
-    result = drawn(grey(), Mark(BOX, "", known))
+    result = drawn(grey(), FaceMark(BOX, "", known))
     hit = where(result, colour)
     assert hit[40, 60:160].all()
     assert hit[139, 60:160].all()
@@ -69,7 +69,7 @@ def test_the_box_is_drawn_along_its_edge(
 
 def test_nothing_changes_far_from_the_mark() -> None:
     """JPEG works in blocks of 8 pixels, so that even its losses stay the same elsewhere."""
-    ann = Mark(Box(64, 40, 160, 144), "Ann", True, FIVE)
+    ann = FaceMark(Box(64, 40, 160, 144), "Ann", True, FIVE)
     place = around(changed(grey(), ann))
     assert place.left == 64
     assert place.top == 40
@@ -80,7 +80,7 @@ def test_nothing_changes_far_from_the_mark() -> None:
 def test_the_picture_that_was_given_stays_as_it_is() -> None:
     picture = grey()
     picture.flags.writeable = False
-    drawn(picture, Mark(BOX, "Ann", True, FIVE))
+    drawn(picture, FaceMark(BOX, "Ann", True, FIVE))
     assert (picture == 128).all()
 
 
@@ -91,29 +91,29 @@ def test_without_marks_the_picture_is_only_encoded() -> None:
 
 def test_a_crop_that_is_not_contiguous_is_drawn_too() -> None:
     picture = decode(frame("obama_1"), PictureLimits())[:, ::-1][10:300:2, 5:400]
-    assert changed(picture, Mark(BOX, "Ann", True)).any()
+    assert changed(picture, FaceMark(BOX, "Ann", True)).any()
 
 
 def test_the_label_is_beneath_the_box_in_black_on_its_colour() -> None:
-    result = drawn(grey(), Mark(BOX, "Ann", True))
+    result = drawn(grey(), FaceMark(BOX, "Ann", True))
     beneath = result[141:156, 62:80]
     assert where(beneath, KNOWN).mean() > 0.5
     assert (beneath.sum(axis=2) < 150).any()
 
 
 def test_at_the_foot_of_the_picture_the_label_is_above_the_box() -> None:
-    above = changed(grey(), Mark(Box(60, 140, 160, 240), "Ann", True))
+    above = changed(grey(), FaceMark(Box(60, 140, 160, 240), "Ann", True))
     assert around(above).top < 140 - MIN_TEXT
 
 
 def test_a_face_as_large_as_the_picture_has_its_label_within() -> None:
-    hit = where(drawn(grey(), Mark(Box(-20, -20, 340, 260), "Ann", True)), KNOWN)
+    hit = where(drawn(grey(), FaceMark(Box(-20, -20, 340, 260), "Ann", True)), KNOWN)
     assert hit[225:240, 2].all()
 
 
 def test_labels_keep_off_other_faces_and_each_other() -> None:
     """Of two faces one above the other the upper one's name goes above it."""
-    upper, lower = Mark(Box(100, 60, 160, 120), "Ann", True), Mark(Box(100, 121, 160, 180), "Bob", False)
+    upper, lower = FaceMark(Box(100, 60, 160, 120), "Ann", True), FaceMark(Box(100, 121, 160, 180), "Bob", False)
     result = drawn(grey(), upper, lower)
     assert where(result[40:59, 100:140], KNOWN).mean() > 0.3
     assert where(result[180:198, 100:140], UNKNOWN).mean() > 0.3
@@ -121,12 +121,12 @@ def test_labels_keep_off_other_faces_and_each_other() -> None:
 
 def test_lines_and_letters_grow_with_the_picture() -> None:
     def thickness(scale: int) -> int:
-        mark = Mark(Box(60 * scale, 40 * scale, 160 * scale, 140 * scale), "Ann", True)
+        mark = FaceMark(Box(60 * scale, 40 * scale, 160 * scale, 140 * scale), "Ann", True)
         column = where(drawn(grey(320 * scale, 240 * scale), mark), KNOWN)[:, 155 * scale]
         return int(column[: 60 * scale].sum())
 
     def height(scale: int) -> int:
-        mark = Mark(Box(60 * scale, 40 * scale, 160 * scale, 140 * scale), "Ann", True)
+        mark = FaceMark(Box(60 * scale, 40 * scale, 160 * scale, 140 * scale), "Ann", True)
         return around(changed(grey(320 * scale, 240 * scale), mark)).bottom - 140 * scale
 
     assert [thickness(scale) for scale in (1, 2, 5, 12)] == [1, 1, 3, 8]
@@ -138,14 +138,14 @@ def test_lines_and_letters_grow_with_the_picture() -> None:
 
 @pytest.mark.parametrize("landmarks", [FIVE, {"chin": [(70, 100), (110, 135), (150, 100)]}])
 def test_landmarks_are_white_and_where_they_belong(landmarks: Landmarks) -> None:
-    result = drawn(grey(), Mark(BOX, "", True, landmarks))
+    result = drawn(grey(), FaceMark(BOX, "", True, landmarks))
     for x, y in itertools.chain(*landmarks.values()):
         assert (result[y - 1 : y + 2, x - 1 : x + 2].min(axis=2) > 190).any()
     assert (result[42:60, 62:158] < 160).all()
 
 
 def test_a_line_leads_through_a_group_and_not_to_the_next() -> None:
-    result = drawn(grey(), Mark(BOX, "", True, FIVE))
+    result = drawn(grey(), FaceMark(BOX, "", True, FIVE))
     assert (result[75, 85:96].min(axis=1) > 150).all()
     assert (result[75, 102:118] < 150).all()
 
@@ -154,13 +154,13 @@ def test_the_68_points_of_a_face_are_drawn() -> None:
     picture = decode(frame("obama_1"), PictureLimits())
     predictor = dlib.shape_predictor(str(model_file("landmarks_68")))
     points = [(point.x, point.y) for point in predictor(picture, dlib.rectangle(390, 116, 545, 270)).parts()]
-    shown = changed(picture, Mark(Box(390, 116, 545, 270), "", True, {"chin": points[:17], "others": points[17:]}))
+    shown = changed(picture, FaceMark(Box(390, 116, 545, 270), "", True, {"chin": points[:17], "others": points[17:]}))
     assert all(shown[y - 2 : y + 3, x - 2 : x + 3].any() for x, y in points)
 
 
 @pytest.mark.parametrize("landmarks", [{}, {"chin": []}, {"left_eye": []}, {"chin": [(-500, 9), (5000, 9)]}])
 def test_odd_landmarks_do_no_harm(landmarks: Landmarks) -> None:
-    assert where(drawn(grey(), Mark(BOX, "", True, landmarks)), KNOWN).any()
+    assert where(drawn(grey(), FaceMark(BOX, "", True, landmarks)), KNOWN).any()
 
 
 @pytest.mark.parametrize(
@@ -176,28 +176,28 @@ def test_odd_landmarks_do_no_harm(landmarks: Landmarks) -> None:
 )
 def test_a_box_partly_outside_is_drawn_as_far_as_it_is_seen(box: Box) -> None:
     start = time.thread_time()
-    assert changed(grey(), Mark(box, "Ann", True, FIVE)).any()
+    assert changed(grey(), FaceMark(box, "Ann", True, FIVE)).any()
     assert time.thread_time() - start < 2
 
 
 def test_the_side_that_is_outside_is_not_drawn() -> None:
-    hit = where(drawn(grey(), Mark(Box(-50, 40, 60, 150), "", True)), KNOWN)
+    hit = where(drawn(grey(), FaceMark(Box(-50, 40, 60, 150), "", True)), KNOWN)
     assert hit[41:149, 0].sum() <= 1
     assert hit[41:149, 59].all()
 
 
 @pytest.mark.parametrize("box", [Box(-99, 0, 0, 99), Box(320, 0, 400, 99), Box(0, 240, 99, 400), Box(50, 50, 50, 50)])
 def test_a_face_out_of_sight_is_not_drawn(box: Box) -> None:
-    assert not changed(grey(), Mark(box, "Ann", True, FIVE)).any()
+    assert not changed(grey(), FaceMark(box, "Ann", True, FIVE)).any()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 500), (500, 1), (20, 20), (19, 300)])
 def test_tiny_pictures_are_drawn_on_without_a_label(size: tuple[int, int]) -> None:
     width, height = size
     picture, box = grey(width, height), Box(0, 0, width, height)
-    shown = changed(picture, Mark(box, "Ann", True, FIVE))
+    shown = changed(picture, FaceMark(box, "Ann", True, FIVE))
     assert shown.any()
-    assert np.array_equal(shown, changed(picture, Mark(box, "", True, FIVE)))
+    assert np.array_equal(shown, changed(picture, FaceMark(box, "", True, FIVE)))
 
 
 def test_a_picture_longer_than_a_jpeg_may_be_is_refused() -> None:
@@ -224,13 +224,13 @@ LABELS = {
 @pytest.mark.parametrize("label", LABELS.values(), ids=LABELS)
 @pytest.mark.parametrize("box", [BOX, Box(250, 40, 310, 100), Box(0, 180, 100, 240)])
 def test_any_label_is_one_line_near_its_box(label: str, box: Box) -> None:
-    place = around(changed(grey(), Mark(box, label, True)))
+    place = around(changed(grey(), FaceMark(box, label, True)))
     assert box.top - 32 <= place.top <= box.top
     assert box.bottom <= place.bottom <= box.bottom + 32
 
 
 def test_a_label_too_wide_ends_in_an_ellipsis_within_the_picture() -> None:
-    result = drawn(grey(), Mark(BOX, "W" * 60, True))[141:157]
+    result = drawn(grey(), FaceMark(BOX, "W" * 60, True))[141:157]
     assert where(result, KNOWN).any(axis=0).mean() > 0.9
     ink = result.sum(axis=2) < 200
     last = np.nonzero(ink.any(axis=0))[0].max()

@@ -9,9 +9,9 @@ import pytest
 
 from gateway.model import PictureLimits
 from gateway.vision.align import cut
-from gateway.vision.decode import Picture, decode
+from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Engine, open_engine
-from gateway.vision.options import RECIPES, EngineOptions
+from gateway.vision.engines.options import RECIPES, EngineOptions
 from tests.support import ROOT, frame
 
 
@@ -60,7 +60,7 @@ def test_our_engine_needs_nothing_of_face_recognition_but_its_models(models: Pat
     """Whose import takes a second, loads the 68 points, and ends the process where setuptools is too new."""
     code = (
         "import sys, pathlib; from gateway.vision.engine import open_engine; "
-        "from gateway.vision.options import EngineOptions; "
+        "from gateway.vision.engines.options import EngineOptions; "
         f"open_engine(EngineOptions('facegate', pathlib.Path({str(models)!r}))); "
         "print({'face_recognition', 'face_recognition_models', 'pkg_resources'} & {*sys.modules})"
     )

@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 
 from gateway.model import Box, DetectorPrecision, PictureLimits
 from gateway.vision.align import Aligner, cut
-from gateway.vision.decode import Picture, decode
-from gateway.vision.detector import suppress
-from gateway.vision.dlibfile import read_detector
-from gateway.vision.graphs import detector_graph
-from gateway.vision.models import model_file
-from gateway.vision.networks import open_detector
-from gateway.vision.ov import openvino
-from gateway.vision.pyramid import Rect
-from gateway.vision.runtime import Float, Graph
+from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engines.detector import suppress
+from gateway.vision.engines.dlib_weights import read_detector
+from gateway.vision.engines.graphs import detector_graph
+from gateway.vision.engines.model_files import model_file
+from gateway.vision.engines.networks import open_detector
+from gateway.vision.engines.openvino_import import openvino
+from gateway.vision.engines.pyramid import Rect
+from gateway.vision.engines.runtime import Float, Graph
 from tests.support import FRAMES, KNOWN_FACES, ROOT, SHARED
 
 Floats = NDArray[np.float32]
@@ -302,10 +302,10 @@ import sys
 from pathlib import Path
 import numpy as np
 from gateway.model import PictureLimits
-from gateway.vision.decode import decode
-from gateway.vision.graphs import BLOCK
-from gateway.vision.pyramid import plan
-from gateway.vision.runtime import Graph
+from gateway.vision.decoding.decode import decode
+from gateway.vision.engines.graphs import BLOCK
+from gateway.vision.engines.pyramid import plan
+from gateway.vision.engines.runtime import Graph
 
 graph, out, scores = Graph(Path(sys.argv[1]), "f32"), sys.argv[2], []
 for path in sys.argv[3:]:

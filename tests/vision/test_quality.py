@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from gateway.model import Box, PictureLimits, Points, Quality
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
-from gateway.vision.decode import Picture, decode
-from gateway.vision.models import model_file
+from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engines.model_files import model_file
 from gateway.vision.quality import quality
 from tests.support import FRAMES, KNOWN_FACES
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gateway.model import Box, PictureLimits, Polygon, Search
-from gateway.vision.decode import Picture, decode
+from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Engine
 from gateway.vision.regions import MARGIN, _within, search
 from tests.support import frame
@@ -195,7 +195,7 @@ def test_a_face_elsewhere_does_not_count(facegate: Engine) -> None:
 
 def test_dlib_is_shown_a_part_in_memory_of_its_own(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a view of the whole HOG finds at times a face and at times none: 7 of 144 looks went wrong, of a copy none."""
-    from gateway.vision import stock
+    from gateway.vision.engines import stock
 
     shown: list[bool] = []
 

@@ -13,13 +13,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from gateway.model import Box, FoundFace, Look, PictureLimits, Rotation, Search
+from gateway.model import AnalyseTask, Box, FoundFace, PictureLimits, Rotation, Search
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.vision.decode import Picture, decode
+from gateway.vision.analyse import look
+from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Engine
-from gateway.vision.look import look
 from gateway.vision.upright import TurnedPart, align, rotate, turn, turned_part
 from tests.examples import encoded
 from tests.support import FRAMES, KNOWN_FACES, frame
@@ -49,13 +49,13 @@ def lying(name: str, degrees: float) -> bytes:
     return encoded(image.rotate(degrees, PIL.Image.Resampling.BICUBIC, expand=True), "PNG")
 
 
-def sole(data: bytes, engine: Engine, wanted: Look) -> FoundFace:
+def sole(data: bytes, engine: Engine, wanted: AnalyseTask) -> FoundFace:
     return look(data, engine, replace(wanted, search=Search(80)), LIMITS).sole_face()
 
 
 def described(data: bytes, engine: Engine) -> FoundFace | None:
     """The largest face that is described, as for face_match."""
-    seen = look(data, engine, Look(descriptors="enrolment"), LIMITS)
+    seen = look(data, engine, AnalyseTask(descriptors="enrolment"), LIMITS)
     return max((face for face in seen.faces if face.descriptor is not None), key=lambda f: f.box.area, default=None)
 
 
@@ -151,7 +151,7 @@ def test_the_two_lying_people_of_the_cases_are_not_the_same(facegate: Engine, sh
 
 @pytest.mark.parametrize("count", [5, 68])
 def test_landmarks_of_a_lying_face_are_in_the_picture_s_own_pixels(facegate: Engine, count: int) -> None:
-    wanted = Look(descriptors=None, landmarks=5 if count == 5 else 68)
+    wanted = AnalyseTask(descriptors=None, landmarks=5 if count == 5 else 68)
     upright = sole(lying("obama_1", 0), facegate, wanted).landmarks
     found = sole(lying("obama_1", 90), facegate, wanted).landmarks
     assert upright is not None
@@ -163,7 +163,7 @@ def test_landmarks_of_a_lying_face_are_in_the_picture_s_own_pixels(facegate: Eng
 
 
 def test_the_crop_of_a_lying_face_is_upright_for_people(facegate: Engine) -> None:
-    wanted = Look(descriptors="enrolment", chips=True)
+    wanted = AnalyseTask(descriptors="enrolment", chips=True)
     upright, found = (sole(lying("obama_1", degrees), facegate, wanted).crop for degrees in (0, 90))
     assert upright is not None
     assert found is not None
@@ -175,7 +175,7 @@ def test_the_crop_of_a_lying_face_is_upright_for_people(facegate: Engine) -> Non
 def test_a_face_that_no_turn_makes_upright_is_not_described(facegate: Engine) -> None:
     """Its quality says so: nobody is named by it, and it is not enrolled."""
     unsure = replace(facegate, detector=Unsure(facegate))
-    face = sole(lying("obama_1", 90), unsure, Look(landmarks=68, chips=True))
+    face = sole(lying("obama_1", 90), unsure, AnalyseTask(landmarks=68, chips=True))
     assert (face.descriptor, face.landmarks, face.chips, face.crop) == (None, None, None, None)
     assert face.quality is not None
     assert face.quality.pose == 0
@@ -184,7 +184,7 @@ def test_a_face_that_no_turn_makes_upright_is_not_described(facegate: Engine) ->
 
 def test_an_upright_face_does_not_need_the_detector_s_certainty(facegate: Engine) -> None:
     unsure = replace(facegate, detector=Unsure(facegate))
-    assert sole(lying("obama_1", 0), unsure, Look()).descriptor is not None
+    assert sole(lying("obama_1", 0), unsure, AnalyseTask()).descriptor is not None
 
 
 def test_stock_is_sure_of_upright_faces_alone(engine: Engine) -> None:
@@ -205,7 +205,7 @@ def test_a_camera_that_hangs_turned_has_its_pictures_turned_first(facegate: Engi
     """``rotate`` is clockwise. All that is reported refers to the turned picture."""
     hanging = encoded(PIL.Image.fromarray(head("obama_1")[:, :300]).rotate(degrees, expand=True), "PNG")
     left = (((0.0, 0.0), (0.9, 0.0), (0.9, 1.0), (0.0, 1.0)),)
-    wanted = Look(Search(only=left), landmarks=5)
+    wanted = AnalyseTask(Search(only=left), landmarks=5)
     straight = encoded(PIL.Image.fromarray(head("obama_1")[:, :300]), "PNG")
     upright = look(straight, facegate, wanted, LIMITS)
     found = look(hanging, facegate, replace(wanted, search=replace(wanted.search, rotate=degrees)), LIMITS)

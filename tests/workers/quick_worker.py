@@ -13,9 +13,9 @@ import socket
 import sys
 import time
 
-from gateway.model import Image, Seen
+from gateway.model import Analysis, Image
 from gateway.workers.channel import Channel
-from gateway.workers.messages import read_job, write_report
+from gateway.workers.protocol import read_job, write_report
 
 _HELD: list[bytes] = []
 
@@ -36,7 +36,7 @@ def obey(channel: Channel, picture: bytes, limit_s: float) -> None:
     else:
         if picture.startswith(b"grow "):
             grow(picture)
-        channel.send(write_report(Seen(Image(1, 1, len(picture)), (), {"limit_s": limit_s})))
+        channel.send(write_report(Analysis(Image(1, 1, len(picture)), (), {"limit_s": limit_s})))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.model import PictureLimits
-from gateway.vision.options import EngineOptions
+from gateway.vision.engines.options import EngineOptions
 from gateway.workers.options import WorkerOptions
 
 

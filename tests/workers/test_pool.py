@@ -20,14 +20,24 @@ import pytest
 
 from gateway.errors import BadImage, Busy, Expired, GatewayError, StartError, Timeout
 from gateway.metrics import Metrics
-from gateway.model import Box, Draw, FoundFace, LandmarkCount, Look, LookAgain, Mark, PictureLimits, Task
-from gateway.vision.options import EngineOptions
+from gateway.model import (
+    AnalyseTask,
+    Box,
+    DrawTask,
+    FaceMark,
+    FoundFace,
+    LandmarkCount,
+    PictureLimits,
+    RedescribeTask,
+    Task,
+)
+from gateway.vision.engines.options import EngineOptions
 from gateway.workers import pool as pool_module
 from gateway.workers.job import Job
 from gateway.workers.options import WorkerOptions
 from gateway.workers.pool import Pool
 from gateway.workers.queue import FairQueue
-from gateway.workers.room import Room
+from gateway.workers.queue_limits import Room
 from gateway.workers.worker import Worker, worker_command
 from tests.support import frame, halted, models, wait_for
 
@@ -55,7 +65,7 @@ def our_engine() -> list[str]:
     return worker_command(WorkerOptions(EngineOptions("facegate", models()), PictureLimits()))
 
 
-FIND = Look(descriptors=None)
+FIND = AnalyseTask(descriptors=None)
 
 
 def job(picture: bytes, *, task: Task = FIND, deadline: float = math.inf, lane: str = "porch") -> Job:
@@ -85,10 +95,10 @@ def test_a_picture_is_looked_at(pool: Pool) -> None:
 
 
 def test_a_known_face_is_described_and_from_its_chips_described_again(pool: Pool) -> None:
-    first = the_face(pool, frame("obama_1"), Look(descriptors="enrolment", chips=True))
+    first = the_face(pool, frame("obama_1"), AnalyseTask(descriptors="enrolment", chips=True))
     assert first.descriptor is not None
     assert first.chips is not None
-    again = the_face(pool, first.chips, LookAgain())
+    again = the_face(pool, first.chips, RedescribeTask())
     assert again.descriptor is not None
     assert again.chips == first.chips
     assert first.descriptor @ again.descriptor > 0.999
@@ -96,12 +106,12 @@ def test_a_known_face_is_described_and_from_its_chips_described_again(pool: Pool
 
 def test_chips_that_are_none_come_back_as_an_error(pool: Pool) -> None:
     with pytest.raises(BadImage, match="damaged"):
-        pool.submit(job(frame("obama_1"), task=LookAgain())).result(30)
+        pool.submit(job(frame("obama_1"), task=RedescribeTask())).result(30)
 
 
 @pytest.mark.parametrize(("count", "groups"), [(5, 3), (68, 9)])
 def test_landmarks_come_as_many_as_are_asked_for(pool: Pool, count: LandmarkCount, groups: int) -> None:
-    landmarks = the_face(pool, frame("obama_1"), Look(descriptors=None, landmarks=count)).landmarks
+    landmarks = the_face(pool, frame("obama_1"), AnalyseTask(descriptors=None, landmarks=count)).landmarks
     assert landmarks is not None
     assert len(landmarks) == groups
     assert len({point for group in landmarks.values() for point in group}) == count
@@ -109,7 +119,7 @@ def test_landmarks_come_as_many_as_are_asked_for(pool: Pool, count: LandmarkCoun
 
 def test_faces_are_drawn_into_a_picture(pool: Pool) -> None:
     """What was drawn is a JPEG of the same size, with the colour of somebody known along the box."""
-    task = Draw((Mark(Box(386, 96, 551, 260), "Barack Obama", known=True),))
+    task = DrawTask((FaceMark(Box(386, 96, 551, 260), "Barack Obama", known=True),))
     (seen,) = pool.submit(job(frame("obama_1"), task=task)).result(30).seen
     assert seen.drawn is not None
     with PIL.Image.open(io.BytesIO(seen.drawn)) as image:

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from gateway.model import Look, PictureLimits
-from gateway.vision.options import EngineOptions
+from gateway.model import AnalyseTask, PictureLimits
+from gateway.vision.engines.options import EngineOptions
 from gateway.workers import process
 from gateway.workers.channel import Channel
-from gateway.workers.messages import write_job
 from gateway.workers.options import WorkerOptions
+from gateway.workers.protocol import write_job
 
 
 @pytest.mark.parametrize("limit_s", [0.5, 10.0, 100.0])
@@ -28,7 +28,7 @@ def test_the_own_alarm_of_a_worker_rings_later_than_the_limit_of_its_job(
     def ask() -> None:
         channel = Channel(ours)
         assert channel.receive(20) == "ready"
-        channel.send(write_job(b"no picture", Look(), limit_s))
+        channel.send(write_job(b"no picture", AnalyseTask(), limit_s))
         answers.append(channel.receive(20))
         channel.close()
 

@@ -12,11 +12,11 @@ import pytest
 
 from gateway.errors import Busy
 from gateway.metrics import Metrics
-from gateway.model import Look
+from gateway.model import AnalyseTask
 from gateway.workers import queue as queue_module
 from gateway.workers.job import Job, Report
 from gateway.workers.queue import FairQueue
-from gateway.workers.room import MAX_STREAMS, Room
+from gateway.workers.queue_limits import MAX_STREAMS, Room
 from tests.support import wait_for
 
 NOW = 0.0
@@ -47,7 +47,7 @@ def queue(metrics: Metrics, clock: Clock) -> FairQueue:
 
 
 def job(lane: str = "a", *, live: bool = False, size: int = 1, shared: bool = True, deadline: float = 1e9) -> Job:
-    return Job((bytes(size),), Look(), lane, deadline=deadline, live=live, shared=shared)
+    return Job((bytes(size),), AnalyseTask(), lane, deadline=deadline, live=live, shared=shared)
 
 
 def put(queue: FairQueue, *jobs: Job) -> None:

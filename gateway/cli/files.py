@@ -1,0 +1,84 @@
+"""Files that the user names for a command to read or to write."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.errors import GatewayError
+from gateway.files.ownership import refused_to
+
+
+class OutputFile(click.Path):
+    """A file to be written: a new one in a folder that exists, or a regular one, which is replaced.
+
+    It becomes a Path to the file itself, with no symbolic link at its end.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        # a Path has lost the slash, and a file would be made where a folder was meant
+        if str(value).endswith(os.sep):
+            self.fail(f"{value} names a folder: add the name of a file", param, ctx)
+        try:
+            obstacle = _find_obstacle(path)
+        # a loop of links is a RuntimeError before Python 3.13
+        except (OSError, RuntimeError) as error:
+            obstacle = f"it cannot be used ({getattr(error, 'strerror', None) or error})"
+        if obstacle:
+            self.fail(f"{value}: {obstacle}", param, ctx)
+        return path.resolve() if path.is_symlink() else path
+
+
+def _find_obstacle(path: Path) -> str:
+    """Return why no file can be written there; nothing if one can. Raise OSError and RuntimeError."""
+    target = path.resolve()
+    if os.path.lexists(target) and not target.is_file():
+        return "it is not a regular file: name one, or a file that does not exist yet"
+    if not target.parent.is_dir():
+        return f"there is no folder {target.parent}: make it first"
+    return ""
+
+
+@contextmanager
+def named_file(path: Path) -> Iterator[None]:
+    """Turn an error of a file that the user named into a sentence. Raise GatewayError."""
+    try:
+        yield
+    except OSError as error:
+        raise GatewayError(f"{path} cannot be used: {error.strerror or error}{refused_to(error)}") from None
+
+
+def read_named(path: Path) -> bytes:
+    """Return the content of a file. Raise GatewayError."""
+    with named_file(path):
+        return path.read_bytes()
+
+
+def write_named(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read; in whole, or the one that was there stays. Raise GatewayError."""
+    with named_file(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".facegate-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(name).replace(path)
+        except OSError:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+
+
+def check_outside(path: Path, data: Path) -> None:
+    """Raise GatewayError for a file directly in the data folder, which would replace one of the gateway's own."""
+    if path.resolve().parent == data.resolve():
+        raise GatewayError(f"{path} is in the gateway's data folder: name a file in {data / 'backups'}, or elsewhere")

@@ -1,0 +1,48 @@
+"""The files that the settings name, opened before anything needs them, so that a missing one is named."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from gateway.config import Settings, TlsSettings
+from gateway.errors import ConfigError
+from gateway.files.ownership import refused_to
+
+
+def check_files(settings: Settings) -> None:
+    """Raise ConfigError with the setting and its file, if one is missing, unreadable or of another kind."""
+    tls = settings.mqtt.tls
+    files = {"mqtt.tls.ca": tls.ca, "mqtt.tls.cert": tls.cert, "mqtt.tls.key": tls.key}
+    for setting, path in (*files.items(), ("people.key_file", settings.people.key_file)):
+        if path is not None:
+            _check_readable(setting, path)
+    _check_certificates(tls)
+
+
+def _check_readable(setting: str, path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise ConfigError(f"{setting}: {path} cannot be read: {error.strerror}{refused_to(error)}.") from None
+    if empty:
+        raise ConfigError(f"{setting}: {path} is empty.")
+
+
+def _check_certificates(tls: TlsSettings) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    setting, path = "mqtt.tls.ca", tls.ca
+    try:
+        if tls.ca is not None:
+            context.load_verify_locations(tls.ca)
+        setting, path = "mqtt.tls.cert", tls.cert
+        if tls.cert is not None:
+            # without a password for the key OpenSSL would ask at the terminal
+            context.load_cert_chain(tls.cert, tls.key, password=lambda: b"")
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ConfigError(
+            f"{setting}: {path} cannot be used ({reason}):"
+            " it must be PEM; the key must be unencrypted and belong to the certificate."
+        ) from None

@@ -1,0 +1,1 @@
+"""The kinds of bytes that clients send: pictures, text, and base64."""

@@ -1,0 +1,1 @@
+"""The topics of the gateway itself: commands, status, and retained messages."""

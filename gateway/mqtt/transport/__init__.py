@@ -1,0 +1,1 @@
+"""The connection to the broker: one session after another, packets, and acknowledgements."""

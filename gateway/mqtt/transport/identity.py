@@ -1,0 +1,68 @@
+"""By which name the broker, and other gateways, know this one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.errors import StartError
+from gateway.files.small_file import read_kept, replace_text
+
+MAX_CLIENT_ID_BYTES = 256
+"""Of the file; the name itself has up to 64 characters, as mqtt.client_id."""
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MACHINE_ID = Path("/etc/machine-id")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """``client_id``: this installation's own; ``instance``: tells it from one that was given the same by mistake."""
+
+    client_id: str
+    instance: str
+    warnings: tuple[str, ...] = ()
+
+
+def load_identity(data: Path, client_id: str | None) -> Identity:
+    """Return the identity of this data folder on this machine; a copy of the folder has another one.
+
+    ``client_id``: the setting. Raises StartError.
+    """
+    kept = read_kept(
+        data / "client_id",
+        _parse,
+        max_bytes=MAX_CLIENT_ID_BYTES,
+        loss="the gateway has a new client id: requests that wait for the old one at the broker are not answered",
+    )
+    own = kept.value or _make(data / "client_id")
+    where = f"{own} {data.absolute()} {_machine()}"
+    return Identity(client_id or own, hashlib.sha256(where.encode()).hexdigest()[:12], kept.warnings)
+
+
+def _parse(text: str) -> str:
+    own = text.strip()
+    if not _CLIENT_ID.fullmatch(own):
+        raise ValueError("a client id is 1 to 64 of A-Z, a-z, 0-9, _ and -")
+    return own
+
+
+def _make(path: Path) -> str:
+    """Made once: after a restart the gateway is the same client to the broker."""
+    own = f"facegate-{secrets.token_hex(6)}"
+    try:
+        replace_text(path, own)
+    except OSError as error:
+        raise StartError(f"{path} cannot be written: {error.strerror}.") from None
+    return own
+
+
+def _machine() -> str:
+    with contextlib.suppress(OSError, ValueError):
+        return _MACHINE_ID.read_text()
+    return socket.gethostname()

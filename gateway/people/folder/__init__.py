@@ -1,0 +1,1 @@
+"""The import of the folder ``known_faces/``."""

@@ -1,0 +1,33 @@
+"""Pictures that were imported from a folder and do not lie there any more, and whom that concerns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.people.folder.scan import FolderScan, FolderScanner
+from gateway.store.protocols import KNOWN_FACES, PeopleStore
+from gateway.store.removal_guard import held_removal
+
+
+def lost_pictures(store: PeopleStore, scan: FolderScan) -> dict[str, str]:
+    """Return source and digest of pictures that do not lie where they did. What cannot be read is not lost."""
+    known = store.from_folder()
+    return {source: digest for source, digest in known.items() if not scan.may_hold(source.removeprefix(KNOWN_FACES))}
+
+
+def moved_pictures(store: PeopleStore, scan: FolderScan) -> set[str]:
+    """Return the sources of lost pictures that are known from another place in the folder."""
+    known = store.from_folder()
+    here = {digest for source, digest in known.items() if source.removeprefix(KNOWN_FACES) in scan.pictures}
+    return {source for source, digest in lost_pictures(store, scan).items() if digest in here}
+
+
+def waiting_removals(store: PeopleStore, folder: Path) -> frozenset[int]:
+    """Return the keys of the people whose removal waits for a confirmation, or would wait at the next scan."""
+    held = held_removal(store)
+    scan = FolderScanner(folder).scan()
+    if held and scan.condition in {"missing", "unreadable"}:
+        # perhaps only for this command, which may run elsewhere: the gateway knows better
+        return held
+    # more than the gateway saw, if files were still being deleted at its last scan
+    return held | store.loss(lost_pictures(store, scan)).affected

@@ -1,0 +1,137 @@
+"""Opens what is known as the settings say: for the gateway, and for the commands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gateway.config import Settings
+from gateway.errors import StartError
+from gateway.files.ownership import refused_to
+from gateway.model import FoundFace, Polygon, QualityLimits
+from gateway.people.curves import measured
+from gateway.people.damaged_uploads import delete_damaged_uploads
+from gateway.people.decision import Decision
+from gateway.people.folder.pictures import pictures_in_folders
+from gateway.people.gallery import Gallery
+from gateway.people.registry import Registry
+from gateway.people.similarity import Similarity, typical_faces
+from gateway.people.unknowns import Unknowns
+from gateway.store.cipher import Cipher, read_key
+from gateway.store.limits import PeopleLimits
+from gateway.store.sqlite.audit import FILE, AuditLog
+from gateway.store.sqlite.backups import STORE, Backups
+from gateway.store.sqlite.database import store_unusable_error
+from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.unknown_groups import Groups
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleServices:
+    """The store, who is in it, and how they are told apart."""
+
+    store: SqliteStore
+    gallery: Gallery
+    decision: Decision
+    registry: Registry
+    backups: Backups
+    audit: AuditLog
+
+
+def open_people(settings: Settings, recipe: str, *, for_command: bool = False) -> PeopleServices:
+    """``recipe``: of the engine's descriptors. A command leaves to the gateway what only one should do: it neither
+    seals the store with a key that is given for the first time, nor logs doubts about people.
+
+    Raises StartError.
+    """
+    ours = settings.engine == "facegate"
+    audit = open_audit(settings)
+    people = settings.people
+    limits = PeopleLimits(people.most, people.pictures_per_person, people.enrolments_per_hour)
+    store = SqliteStore(store_path(settings), cipher(settings), seals=not for_command, audit=audit, limits=limits)
+    gallery = Gallery(Similarity(typical_faces() if ours else None))
+    decision = Decision(
+        settings.decision.max_false_identification,
+        settings.decision.max_false_match,
+        measured("facegate" if ours else "stock"),
+        QualityLimits(**settings.quality.model_dump()),
+        QualityLimits(**settings.enrolment.model_dump()),
+        fixed_identification=settings.decision.fixed_identification,
+        fixed_verification=settings.decision.fixed_verification,
+    )
+    backups = Backups(settings.data / "backups")
+    registry = Registry(
+        store,
+        gallery,
+        decision,
+        backups,
+        recipe=recipe,
+        keep=people.keep,
+        keep_days=people.keep_days,
+        limits=limits,
+        logs_doubts=not for_command,
+    )
+    registry.delete_leftovers = partial(delete_damaged_uploads, settings.data)
+    return PeopleServices(store, gallery, decision, registry, backups, audit)
+
+
+def open_unknowns(
+    settings: Settings,
+    known: PeopleServices,
+    describe: Callable[[bytes, Polygon, str], FoundFace],
+    *,
+    tidies: bool = True,
+) -> Unknowns:
+    return Unknowns(
+        Groups(known.store.database, known.store.rows, known.registry.recipe),
+        known.gallery,
+        known.decision,
+        known.registry,
+        describe,
+        most=settings.unknowns.most,
+        keep_days=settings.unknowns.keep_days,
+        tidies=tidies,
+    )
+
+
+@contextmanager
+def known(settings: Settings, recipe: str) -> Iterator[PeopleServices]:
+    """For a command, beside which a gateway may run."""
+    opened = open_people(settings, recipe, for_command=True)
+    opened.registry.in_folders = partial(pictures_in_folders, settings.people.folder, settings.limits.bytes)
+    with closing(opened.store):
+        yield opened
+
+
+def store_path(settings: Settings) -> Path:
+    return settings.data / STORE
+
+
+def has_store(settings: Settings) -> bool:
+    """Whether there is a people store. An empty file is none: a new store would be made in it. Raises StartError."""
+    path = store_path(settings)
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise store_unusable_error(path, error) from None
+
+
+def open_audit(settings: Settings) -> AuditLog:
+    return AuditLog(settings.data / FILE)
+
+
+def cipher(settings: Settings) -> Cipher:
+    """By the key in the settings, or in the file that they name. Raises StartError."""
+    people = settings.people
+    if people.key_file is not None:
+        try:
+            text = people.key_file.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StartError(f"The key file {people.key_file} cannot be read: {error}{refused_to(error)}.") from None
+        return Cipher(read_key(text, f"people.key_file: {people.key_file} cannot be used: it"))
+    return Cipher(read_key(people.key.get_secret_value() if people.key else None))

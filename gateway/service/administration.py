@@ -1,0 +1,374 @@
+"""What can be done about people, the same by every door: read from fields, answered by a document."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import asdict, dataclass
+from functools import partial
+from threading import BoundedSemaphore
+from typing import Any, Protocol
+
+from gateway.contract.documents import Document, read_flag, write_enrolment, write_health
+from gateway.errors import BadRequest, Busy, Conflict, Expired, Unsupported, shutting_down_error
+from gateway.formats.text_encodings import read_base64
+from gateway.health import Health
+from gateway.model import MAX_PICTURES_AT_ONCE, PERSON, Effect, Enrolment, checked_name
+from gateway.people.archive import read_archive, write_archive
+from gateway.people.calibration import calibrate
+from gateway.people.registry import EnrolmentSample, Registry
+from gateway.people.unknowns import Unknowns
+from gateway.service.enrolment_vision import Describer
+from gateway.store.protocols import ExportedPerson, PersonEntry
+from gateway.store.sqlite.unknown_groups import Group
+from gateway.store.sqlite.writes import PICTURE_ID
+
+Fields = Mapping[str, Any]
+
+MOST_LISTED = 1000
+
+WAITING = 16
+"""Operations at most, each with up to ten pictures, and over REST each with a thread (rest.threads)."""
+
+RETRY_S = 5
+_IMAGE = re.compile(r"image\d{0,2}")
+_PICTURE = re.compile(rf"[0-9a-f]{{{PICTURE_ID}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """``needs``, ``takes``: names of fields, each read as READERS says; ``changes``: whether it changes something."""
+
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    changes: bool = True
+
+
+ACTIONS: Mapping[str, Action] = {
+    "people/list": Action(takes=("after", "search", "limit"), changes=False),
+    "people/show": Action(("person",), changes=False),
+    "people/add": Action(("images",), ("person", "name")),
+    "people/not_them": Action(("person", "images")),
+    "people/rename": Action(("person", "name")),
+    "people/merge": Action(("person", "into")),
+    "people/remove": Action(("person",)),
+    "people/remove_picture": Action(("person", "picture")),
+    "people/erase": Action(("person",)),
+    "people/export": Action(takes=("person",), changes=False),
+    "people/import": Action(("archive",), ("merge",)),
+    "people/audit": Action(takes=("limit",), changes=False),
+    "unknowns/list": Action(takes=("limit",), changes=False),
+    "unknowns/show": Action(("unknown",), changes=False),
+    "unknowns/name": Action(("unknown",), ("person", "name")),
+    "unknowns/forget": Action(("unknown",)),
+    "calibrate": Action(takes=("plot",), changes=False),
+    "health": Action(changes=False),
+}
+"""By the words of both wires."""
+
+
+class Administer(Protocol):
+    """Administration.submit, as the doors know it."""
+
+    def __call__(
+        self, operation: str, fields: Fields, door: str, good_for: float = ..., effect: Effect | None = ...
+    ) -> Future[Document]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who asks: by which door. ``once`` does what changes something, if it has not been done before.
+
+    ``deadline``: on the clock of ``time.monotonic``; no picture is begun after that.
+    """
+
+    door: str
+    deadline: float
+    once: Callable[[Callable[[], Document]], Document | None]
+
+    def change(self, change: Callable[[], Document], gone: Document | None = None) -> Document:
+        """``gone``: what is answered again about somebody who went. Raises Conflict if there is no such thing."""
+        document = self.once(change) or gone
+        if document is None:
+            raise Conflict("that was done, and whom it was about is not known any more")
+        return document
+
+
+class Administration:
+    """``changes``: one thread, in which whatever changes something is done in turn; what only reads has its own."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        unknowns: Unknowns,
+        describer: Describer,
+        changes: Executor,
+        reads: Executor,
+        health: Callable[[], Health],
+    ) -> None:
+        self._registry = registry
+        self._unknowns = unknowns
+        self._describer = describer
+        self._changes = changes
+        self._reads = reads
+        self._waiting = BoundedSemaphore(WAITING)
+        self._health_now = health
+
+    def submit(
+        self, operation: str, fields: Fields, door: str, good_for: float = math.inf, effect: Effect | None = None
+    ) -> Future[Document]:
+        """Never raises: what goes wrong is the future's exception. After ``good_for`` seconds it is not begun.
+
+        ``effect``: by what it is known again, if it changes something and may be asked for again.
+        """
+        try:
+            read = read_fields(operation, fields)
+            do: Callable[..., Document] = getattr(self, "_" + operation.replace("/", "_"))
+            if not self._waiting.acquire(blocking=False):
+                raise Busy(f"{WAITING} operations are waiting", RETRY_S)
+        except Exception as error:
+            failed: Future[Document] = Future()
+            failed.set_exception(error)
+            return failed
+        executor = self._changes if ACTIONS[operation].changes else self._reads
+        deadline = time.monotonic() + good_for
+        by = By(door, deadline, partial(self._registry.once, effect))
+        try:
+            done = executor.submit(_in_time, deadline, partial(do, by, **read))
+        except RuntimeError:  # it was shut down
+            done = Future()
+            done.set_exception(shutting_down_error())
+        done.add_done_callback(lambda _: self._waiting.release())
+        return done
+
+    def _people_list(self, _by: By, after: str = "", search: str = "", limit: int = 100) -> Document:
+        entries = self._registry.store.entries(after=after, containing=search, limit=limit + 1)
+        following = entries[limit - 1].person.slug if len(entries) > limit else None
+        people = [write_entry(entry) for entry in entries[:limit]]
+        return {"people": people, "known": len(self._registry.gallery), "next": following}
+
+    def _people_show(self, _by: By, person: str) -> Document:
+        return write_entry(self._registry.store.entry(person))
+
+    def _people_add(
+        self, by: By, images: tuple[bytes, ...], person: str | None = None, name: str | None = None
+    ) -> Document:
+        _either(person, name)
+        sittings = self._sittings(by, images)
+        return by.change(lambda: _enrolled(self._registry.enrol(name, sittings, by.door, person=person)))
+
+    def _people_not_them(self, by: By, person: str, images: tuple[bytes, ...]) -> Document:
+        sittings = self._sittings(by, images)
+        return by.change(lambda: write_entry(self._registry.not_them(person, sittings, by.door)))
+
+    def _people_rename(self, by: By, person: str, name: str) -> Document:
+        document = by.change(lambda: write_entry(self._registry.rename(person, name, by.door)))
+        return {**document, "warnings": self._registry.doubts_about(person)}
+
+    def _people_merge(self, by: By, person: str, into: str) -> Document:
+        document = by.change(lambda: write_entry(self._registry.merge(person, into, by.door)))
+        return {**document, "warnings": self._registry.doubts_about(into)}
+
+    def _people_remove(self, by: By, person: str) -> Document:
+        return by.change(lambda: {"person": self._registry.remove(person, by.door).slug}, {"person": person})
+
+    def _people_remove_picture(self, by: By, person: str, picture: str) -> Document:
+        unknown_person_error: Document = {"person": person, "pictures": []}
+
+        def remove() -> Document:
+            entry = self._registry.remove_picture(person, picture, by.door)
+            return write_entry(entry) if entry else unknown_person_error
+
+        return by.change(remove, unknown_person_error)
+
+    def _people_erase(self, by: By, person: str) -> Document:
+        with self._registry.erasing():
+            erased = by.change(lambda: {"person": self._registry.erase(person, by.door).slug}, {"person": person})
+            left_alone = self._registry.left_alone()
+        return {**erased, **({"warnings": list(left_alone)} if left_alone else {})}
+
+    def _people_export(self, by: By, person: str | None = None) -> Document:
+        archive = write_archive(self._registry.export(person, by.door))
+        return {"archive": base64.b64encode(archive).decode()}
+
+    def _people_import(self, by: By, archive: bytes, merge: bool = False) -> Document:
+        people = read_archive(archive, self._registry.limits)
+        lost = sum(p.recipe != self._registry.recipe and not p.face.chips for each in people for p in each.pictures)
+        warnings = [f"{lost} pictures were described by another engine and have no chips: they are of no use"]
+
+        def adopt() -> Document:
+            added = self._registry.adopt(people, by.door, merge=merge)
+            return {"people": len(people), "pictures": added, "warnings": warnings if lost else []}
+
+        document = by.change(adopt)
+        return {**document, "warnings": [*document["warnings"], *self._doubts_about(people)]}
+
+    def _doubts_about(self, people: Sequence[ExportedPerson]) -> list[str]:
+        """Of so many as a message is likely to name; the log and /readyz have the others."""
+        found = [self._registry.store.named(each.person.name) for each in people[:MOST_LISTED]]
+        return self._registry.doubts_about(*(person.slug for person in found if person))
+
+    def _people_audit(self, _by: By, limit: int = 100) -> Document:
+        return {"audit": [asdict(line) for line in self._registry.store.audit(limit)]}
+
+    def _unknowns_list(self, _by: By, limit: int = 100) -> Document:
+        return {"unknowns": [write_group(group) for group in self._unknowns.list()[:limit]]}
+
+    def _unknowns_show(self, _by: By, unknown: int) -> Document:
+        group = self._unknowns.group(unknown)
+        crops = [base64.b64encode(face.crop).decode() for _, face in group.faces if face.crop]
+        return {**write_group(group), "crops": crops}
+
+    def _unknowns_name(self, by: By, unknown: int, person: str | None = None, name: str | None = None) -> Document:
+        _either(person, name)
+        return by.change(lambda: _enrolled(self._unknowns.name(unknown, name, by.door, person=person)))
+
+    def _unknowns_forget(self, by: By, unknown: int) -> Document:
+        def forget() -> Document:
+            self._unknowns.forget(unknown)
+            return {"unknown": unknown}
+
+        return by.change(forget)
+
+    def _calibrate(self, _by: By, plot: bool = False) -> Document:
+        return calibrate(self._registry, plot=plot)
+
+    def _health(self, _by: By) -> Document:
+        return write_health(self._health_now())
+
+    def _sittings(self, by: By, images: tuple[bytes, ...]) -> list[EnrolmentSample]:
+        """One after the other, so that a slow machine may not be done in time. Raises Expired then."""
+        sittings: list[EnrolmentSample] = []
+        for image in images:
+            if time.monotonic() > by.deadline:
+                raise Expired(
+                    f"only {len(sittings)} of {len(images)} pictures were analysed in time: send fewer at once"
+                )
+            sittings.append(EnrolmentSample(image, self._describer.picture(image)))
+        return sittings
+
+
+def read_fields(operation: str, fields: Fields) -> dict[str, Any]:
+    """As the operation wants them. Raises Unsupported, or BadRequest."""
+    if (action := ACTIONS.get(operation)) is None:
+        raise Unsupported(f"there is no operation {operation[:64]}; there are {', '.join(ACTIONS)}")
+    known = {*action.needs, *action.takes}
+    given = _gathered({name: value for name, value in fields.items() if value is not None})
+    if unknown := sorted(ascii(name)[:64] for name in given.keys() - known):
+        raise BadRequest(f"there is no field {', '.join(unknown[:3])} for {operation}")
+    if missing := [name for name in action.needs if name not in given]:
+        raise BadRequest(f"{operation} needs {' and '.join(missing)}")
+    return {name: READERS[name](name, value) for name, value in given.items()}
+
+
+def _gathered(fields: Fields) -> dict[str, Any]:
+    """With ``image``, ``image1`` and so on (CBOR is flat, a single picture needs no list) among the ``images``."""
+    single = [value for name, value in fields.items() if _IMAGE.fullmatch(name)]
+    gathered = {name: value for name, value in fields.items() if not _IMAGE.fullmatch(name)}
+    if single:
+        lists = [value if isinstance(value, list) else [value] for value in (*single, gathered.get("images", []))]
+        gathered["images"] = [each for several in lists for each in several]
+    return gathered
+
+
+def _in_time(deadline: float, do: Callable[[], Document]) -> Document:
+    if time.monotonic() > deadline:
+        raise Expired("it waited longer than it was good for")
+    return do()
+
+
+def changes(operation: str) -> bool:
+    return operation in ACTIONS and ACTIONS[operation].changes
+
+
+def write_entry(entry: PersonEntry) -> Document:
+    person = entry.person
+    pictures = [asdict(picture) for picture in entry.pictures]
+    return {"person": person.slug, "name": person.name, "added": entry.added, "pictures": pictures}
+
+
+def _enrolled(enrolled: tuple[PersonEntry, tuple[str, ...]]) -> Document:
+    entry, warnings = enrolled
+    return write_enrolment(Enrolment(person=entry.person, pictures=entry.known_by, warnings=warnings))
+
+
+def write_group(group: Group) -> Document:
+    return {
+        "unknown": group.id,
+        "first": group.first,
+        "last": group.last,
+        "seen": group.seen,
+        "cameras": group.cameras,
+        "pictures": len(group.faces),
+    }
+
+
+def _either(person: str | None, name: str | None) -> None:
+    if (person is None) == (name is None):
+        raise BadRequest("give a name, or the id of a person who is known")
+
+
+def _slug(name: str, value: object) -> str:
+    if not isinstance(value, str) or not PERSON.fullmatch(value):
+        raise BadRequest(f"{name} is a person's id: 1 to 53 of a-z, 0-9 and _")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > 200 or not value.isprintable():
+        raise BadRequest(f"{name} is a text of up to 200 printable characters")
+    return value
+
+
+def _picture_id(name: str, value: object) -> str:
+    if not isinstance(value, str) or not _PICTURE.fullmatch(value):
+        raise BadRequest(f"{name} is a picture's id: {PICTURE_ID} of 0-9 and a-f")
+    return value
+
+
+def _number(name: str, value: object) -> int:
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
+        raise BadRequest(f"{name} is a whole number, 1 or more")
+    return int(text)
+
+
+def _limit(name: str, value: object) -> int:
+    return min(_number(name, value), MOST_LISTED)
+
+
+def _bytes(name: str, value: object) -> bytes:
+    """As they are (CBOR, forms), or in base64 (JSON)."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return read_base64(value)
+    raise BadRequest(f"{name} is given in base64")
+
+
+def _images(name: str, value: object) -> tuple[bytes, ...]:
+    several = value if isinstance(value, list | tuple) else [value]
+    if not 1 <= len(several) <= MAX_PICTURES_AT_ONCE:
+        raise BadRequest(f"{name} is a list of 1 to {MAX_PICTURES_AT_ONCE} pictures")
+    return tuple(_bytes(name, each) for each in several)
+
+
+READERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "person": _slug,
+    "into": _slug,
+    "after": _text,
+    "search": _text,
+    "name": lambda _, value: checked_name(value),
+    "picture": _picture_id,
+    "unknown": _number,
+    "limit": _limit,
+    "plot": read_flag,
+    "merge": read_flag,
+    "images": _images,
+    "archive": _bytes,
+}
+"""How each field is read."""

@@ -1,0 +1,1 @@
+"""The protocols of everything that is stored on disk, and what all stores share."""

@@ -1,0 +1,1 @@
+"""The store in SQLite: the only place that knows SQLite."""

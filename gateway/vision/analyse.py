@@ -1,0 +1,117 @@
+"""The middle of a frame's way: decode, detect, align, embed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gateway.metrics import Stopwatch
+from gateway.model import (
+    AnalyseTask,
+    Analysis,
+    Box,
+    Descriptor,
+    FoundFace,
+    Image,
+    LandmarkCount,
+    Landmarks,
+    PictureLimits,
+    Points,
+)
+from gateway.vision.align import CHIP, crop, cut, groups_5, groups_68, pack, unpack
+from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engine import Engine
+from gateway.vision.quality import quality
+from gateway.vision.regions import search
+from gateway.vision.upright import Alignment, align, rotate, turned_part
+
+MAX_FACES = 32
+"""Of a picture, the largest ones. A face takes 25 ms in a stream (two cores, AVX2): 32 take 0.8 s, and 484 took 12 s,
+which is beyond a worker's time limit."""
+
+
+def look(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLimits) -> Analysis:
+    """Raises BadImage, TooLarge or Unsupported if ``data`` is no picture that can be looked at."""
+    clock = Stopwatch()
+    picture = rotate(decode(data, limits), wanted.search.rotate)
+    clock.lap("decode")
+    found = search(picture, wanted.search, engine.detector)
+    boxes = largest(found, MAX_FACES)
+    left_out = len(found) - len(boxes)
+    clock.lap("detect")
+    height, width = picture.shape[:2]
+    image = Image(width, height, len(data))
+    if wanted.sole and len(boxes) > 1:  # a collage of a thousand is not worth describing
+        return Analysis(
+            image, tuple(FoundFace(box.within(width, height)) for box in boxes), clock.laps, left_out=left_out
+        )
+    alignments = [align(picture, box, engine.aligner, engine.detector) for box in boxes]
+    chips = [cut(picture, each.points, wanted.descriptors or "stream") for each in alignments]
+    clock.lap("align")
+    descriptors: Sequence[Descriptor | None] = [None] * len(boxes)
+    if wanted.descriptors:
+        descriptors = engine.embedder.embed(chips)
+        clock.lap("embed")
+    faces = tuple(
+        _face(picture, engine, wanted, *parts) for parts in zip(boxes, alignments, chips, descriptors, strict=True)
+    )
+    clock.lap("details")
+    return Analysis(image, faces, clock.laps, left_out=left_out)
+
+
+def largest(boxes: Sequence[Box], count: int) -> list[Box]:
+    """So many of the largest boxes, of equal ones the first, in the order in which they came."""
+    chosen = sorted(range(len(boxes)), key=lambda number: -boxes[number].area)[:count]
+    return [boxes[number] for number in sorted(chosen)]
+
+
+def look_again(chips: bytes, engine: Engine) -> Analysis:
+    """A new descriptor of a known face, from the chips that were kept. Raises BadImage."""
+    clock = Stopwatch()
+    (descriptor,) = engine.embedder.embed([unpack(chips)])
+    clock.lap("embed")
+    face = FoundFace(Box(0, 0, CHIP, CHIP), descriptor, chips=chips)
+    return Analysis(Image(CHIP, CHIP, len(chips)), (face,), clock.laps)
+
+
+def _face(
+    picture: Picture,
+    engine: Engine,
+    wanted: AnalyseTask,
+    box: Box,
+    found: Alignment,
+    chips: Picture,
+    about: Descriptor | None,
+) -> FoundFace:
+    """A face that no turn makes upright has neither descriptor nor landmarks, and a pose of 0."""
+    seen = quality(picture, box, found.points, chips[len(chips) // 2])
+    clipped = box.within(picture.shape[1], picture.shape[0])
+    if not found.upright:
+        return FoundFace(clipped, quality=replace(seen, pose=0.0))
+    return FoundFace(
+        clipped,
+        about,
+        _landmarks(picture, engine, wanted.landmarks, box, found),
+        seen,
+        pack(chips) if wanted.chips else None,
+        crop(picture, box, found.turns) if wanted.chips else None,
+    )
+
+
+def _landmarks(
+    picture: Picture, engine: Engine, count: LandmarkCount, box: Box, alignment: Alignment
+) -> Landmarks | None:
+    match count:
+        case 0:
+            return None
+        case 5:
+            return groups_5(alignment.points)
+        case 68:
+            return groups_68(_points_68(picture, engine, box, alignment.turns))
+
+
+def _points_68(picture: Picture, engine: Engine, box: Box, turns: int) -> Points:
+    if not turns:
+        return engine.predictor_68.points(picture, box)
+    part = turned_part(picture, box, turns)
+    return part.points_in_picture(engine.predictor_68.points(part.of(picture), part.box(box)))

@@ -1,0 +1,1 @@
+"""Encoded pictures (JPEG, PNG, WebP) become upright RGB pixels, within limits."""

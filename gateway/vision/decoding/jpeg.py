@@ -1,0 +1,212 @@
+"""The structure of a JPEG file, read within bounds before a decoder sees the file.
+
+The markers stand in annex B of ITU-T T.81, the order of progressive scans in its annex G.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.errors import BadImage, TooLarge
+from gateway.model import PictureLimits
+from gateway.vision.decoding.jpeg_scans import (
+    Frame,
+    Scan,
+    check_progression,
+    damaged,
+    read_frame,
+    read_scan,
+    unsupported,
+)
+
+MAX_SEGMENTS = 1_000
+"""Segments of a file. The longest headers of phones (panoramas, depth maps) have about 300 of 64 kB each."""
+
+MAX_SCANS = 100
+"""Scans of a progressive JPEG. Encoders make about ten, and a dozen bytes are enough for one."""
+
+MAX_FULL_PASSES = 20
+"""Passes over a picture of ``limits.pixels``; a smaller one may have more. Every scan of a component is a pass over all
+its blocks, however few bytes it has. libjpeg's own script makes 14 without subsampling, and 8 with 4:2:0."""
+
+SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
+DHT, DQT, DRI = 0xC4, 0xDB, 0xDD
+APP0, APP1, APP14 = 0xE0, 0xE1, 0xEE
+START, END = bytes((0xFF, SOI)), bytes((0xFF, EOI))
+BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
+WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+OTHER_CODINGS = {
+    **dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF, 0xF7), "lossless coding"),
+    **dict.fromkeys((0xC9, 0xCA), "arithmetic coding"),
+    **dict.fromkeys((0xC5, 0xC6, 0xCD, 0xCE), "hierarchical coding"),
+}
+
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
+_END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""A marker that is no restart marker. In the data of a scan FF 00 stands for the byte FF."""
+
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_JFIF = bytes.fromhex("ffe0 0010 4a46494600 0101 00 0001 0001 0000")
+_ADOBE = bytes.fromhex("ffee 000e 41646f6265 0064 0000 0000")
+_SEQUENTIAL = (0, 63, 0)
+"""How a scan of a sequential JPEG says that it has all coefficients whole. Some cameras say something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """``body`` without its length; ``coded``: the data of a scan."""
+
+    marker: int
+    body: bytes
+    coded: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Jpeg:
+    """A JPEG file. ``exif`` is TIFF, ``xmp`` XML; both may be empty, and damaged.
+
+    ``clean`` is the same picture in a file without application data, without bytes between its segments or behind its
+    last scan, and with an end marker. A decoder that complains about ``clean`` complains about the picture.
+    """
+
+    frame: Frame
+    exif: bytes
+    xmp: bytes
+    clean: bytes
+
+
+def read_jpeg(data: bytes, limits: PictureLimits) -> Jpeg:
+    """Raises BadImage, TooLarge and Unsupported. Takes time in proportion to the bytes, whatever they are."""
+    reader = _Reader(limits)
+    for segment in _segments(data):
+        reader.take(segment)
+        if reader.is_complete:
+            break
+    return reader.jpeg()
+
+
+def _segments(data: bytes) -> Iterator[Segment]:
+    """End with the picture, or where the file is cut off."""
+    view = memoryview(data)
+    at, has_scan = len(START), False
+    for _ in range(MAX_SEGMENTS):
+        found = _MARKER.search(data, at)
+        if found is None or (marker := data[found.end() - 1]) == EOI:
+            return
+        at = found.end()
+        if marker == SOI and has_scan:
+            # The next picture begins: the end marker of ours is missing.
+            return
+        if marker in WITHOUT_LENGTH:
+            continue
+        length = int.from_bytes(data[at : at + 2], "big")
+        start, at = at + 2, at + length
+        if length < 2 or at > len(data):
+            return
+        has_scan = has_scan or marker == SOS
+        end = _end_of_scan(data, at) if marker == SOS else at
+        yield Segment(marker, data[start:at], view[at:end])
+        at = end
+    raise BadImage(f"the JPEG has more than {MAX_SEGMENTS} segments: save it without its metadata")
+
+
+def _end_of_scan(data: bytes, at: int) -> int:
+    found = _END_OF_SCAN.search(data, at)
+    return found.start() if found else len(data)
+
+
+class _Reader:
+    """The part of a JPEG that has been read so far."""
+
+    def __init__(self, limits: PictureLimits) -> None:
+        self._limits = limits
+        self._frame: Frame | None = None
+        self._scans: list[Scan] = []
+        self._passes = 0.0
+        self._parts: list[bytes | memoryview] = []
+        self._exif = self._xmp = b""
+        self._jfif = False
+        self._adobe: int | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing can follow that belongs to the picture. Only an end marker says so of a progressive JPEG."""
+        if self._frame is None or self._frame.progressive:
+            return False
+        return self._frame.shares.keys() <= {each for scan in self._scans for each in scan.components}
+
+    def take(self, segment: Segment) -> None:
+        marker, body = segment.marker, segment.body
+        if marker == SOS:
+            self._take_scan(body, segment.coded)
+        elif marker in (BASELINE, EXTENDED, PROGRESSIVE):
+            self._take_frame(marker, body)
+        elif marker in (DHT, DQT, DRI):
+            self._keep(marker, body)
+        elif marker in OTHER_CODINGS:
+            raise unsupported(OTHER_CODINGS[marker])
+        else:
+            self._take_metadata(marker, body)
+
+    def _take_metadata(self, marker: int, body: bytes) -> None:
+        """Keep what a decoder needs to know about the colours, and which way up the picture is."""
+        if marker == APP0 and body.startswith(b"JFIF\0") and len(body) >= 14:
+            self._jfif = True
+        elif marker == APP14 and body.startswith(b"Adobe") and len(body) >= 12:
+            self._adobe = body[11]
+        elif marker == APP1 and body.startswith(_EXIF):
+            self._exif = self._exif or body[len(_EXIF) :]
+        elif marker == APP1 and body.startswith(_XMP):
+            self._xmp = self._xmp or body[len(_XMP) :]
+
+    def _take_frame(self, marker: int, body: bytes) -> None:
+        if self._frame is not None:
+            raise damaged("a second picture begins within the first")
+        self._frame = read_frame(body, progressive=marker == PROGRESSIVE)
+        self._limits.check(self._frame.width, self._frame.height)
+        self._keep(marker, body)
+
+    def _take_scan(self, body: bytes, coded: memoryview) -> None:
+        if (frame := self._frame) is None:
+            raise damaged("its size is missing")
+        scan = read_scan(body, frame)
+        if len(self._scans) == MAX_SCANS:
+            raise BadImage(f"the JPEG has more than {MAX_SCANS} scans: save it as a baseline JPEG")
+        self._scans.append(scan)
+        self._check_passes(scan, frame)
+        if not frame.progressive:
+            body = body[:-3] + bytes(_SEQUENTIAL)
+        self._keep(SOS, body)
+        self._parts.append(coded)
+
+    def _check_passes(self, scan: Scan, frame: Frame) -> None:
+        self._passes += sum(frame.shares[each] for each in scan.components)
+        pixels = frame.width * frame.height
+        if self._passes * pixels > MAX_FULL_PASSES * self._limits.pixels:
+            raise TooLarge(
+                f"the JPEG of {frame.width} x {frame.height} pixels has too many scans, more than {MAX_FULL_PASSES} "
+                f"for {self._limits.pixels} pixels: send it smaller, or as a baseline JPEG"
+            )
+
+    def _keep(self, marker: int, body: bytes) -> None:
+        self._parts += (bytes((0xFF, marker)), (len(body) + 2).to_bytes(2, "big"), body)
+
+    def jpeg(self) -> Jpeg:
+        if self._frame is None or not self._scans:
+            raise damaged("it ends within its header")
+        check_progression(self._scans, self._frame)
+        head: list[bytes | memoryview] = [START]
+        if self._jfif:
+            head.append(_JFIF)
+        if self._adobe is not None:
+            head += (_ADOBE, bytes((_transform(self._adobe, self._frame.colours),)))
+        clean = b"".join((*head, *self._parts, END))
+        return Jpeg(self._frame, self._exif, self._xmp, clean)
+
+
+def _transform(adobe: int, components: int) -> int:
+    """The colours: 0 as they are, 1 YCbCr, 2 YCCK, which has four. libjpeg takes an unknown code for the latter two."""
+    converted = 2 if components == 4 else 1
+    return adobe if adobe == 0 else converted

@@ -1,0 +1,112 @@
+"""dlib's networks, converted once and kept in the data folder: ``python -m gateway.vision.engines.conversion FOLDER``.
+
+The folder is named after the SHA-256 of the weights and the version of this converter, so that what another version
+made is never taken for ours. The gateway itself checks the files at every start; that needs no more than their
+digests, and keeps OpenVINO out of its process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import GatewayError
+from gateway.vision.engines.model_files import FILES, model_file
+
+VERSION = 2
+"""Of the graphs: to be raised with every change of graphs.py that matters."""
+
+DIGESTS = "digests.json"
+GRAPHS = ("detector-int8", "detector-f32", "descriptor")
+
+
+def folder_for(data: Path) -> Path:
+    """Where in the data folder they belong."""
+    made_of = f"{VERSION} {FILES['detector'][1]} {FILES['descriptor'][1]}"
+    return data / "models" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
+
+
+def damaged(folder: Path) -> list[str]:
+    """The names of converted files that are not what they were when they were written; empty if all is well."""
+    try:
+        digests = dict(json.loads((folder / DIGESTS).read_text()))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return [DIGESTS]
+    if digests.keys() != {f"{graph}.{kind}" for graph in GRAPHS for kind in ("bin", "xml")}:
+        return [DIGESTS]
+    return [name for name, digest in digests.items() if not _is(folder / name, digest)]
+
+
+def convert(folder: Path) -> None:
+    """Reads dlib's files and writes the graphs, unless they are there and sound; tells on standard error how far it is.
+
+    One process at a time: a command may be used beside the gateway's first start. Raises StartError, OSError.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if damaged(folder):
+            _convert(folder)
+
+
+def _convert(folder: Path) -> None:
+    from gateway.vision.engines.dlib_weights import read_descriptor, read_detector
+    from gateway.vision.engines.graphs import RANGES, descriptor_graph, detector_graph
+    from gateway.vision.engines.openvino_import import openvino
+
+    begun = time.monotonic()
+    new = folder.with_suffix(".new")
+    _clear(new)
+    new.mkdir()
+    detector = read_detector(model_file("detector"))
+    graphs: dict[str, Callable[[], Any]] = {
+        "detector-int8": lambda: detector_graph(detector, RANGES),
+        "detector-f32": lambda: detector_graph(detector),
+        "descriptor": lambda: descriptor_graph(read_descriptor(model_file("descriptor"))),
+    }
+    for number, (name, graph) in enumerate(graphs.items(), 1):
+        print(f"converting dlib's models, once: {number} of {len(graphs)}, {name}", file=sys.stderr, flush=True)
+        openvino.save_model(graph(), new / f"{name}.xml", compress_to_fp16=False)
+    digests = {path.name: _digest(path) for path in sorted(new.iterdir())}
+    (new / DIGESTS).write_text(json.dumps(digests, indent=1))
+    _clear(folder)
+    new.rename(folder)
+    print(f"converted in {time.monotonic() - begun:.1f} s: {folder}", file=sys.stderr, flush=True)
+
+
+def _clear(path: Path) -> None:
+    """Remove what stands in the place of a folder: the models are made again from dlib's. Raises OSError."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
+
+
+def _is(path: Path, digest: object) -> bool:
+    try:
+        return _digest(path) == digest
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main() -> None:
+    """Convert into the folder that the command line names; exit with a sentence if that is not possible."""
+    try:
+        convert(Path(sys.argv[1]))
+    except (GatewayError, OSError) as error:
+        sys.exit(f"the models cannot be converted: {error}")
+
+
+if __name__ == "__main__":
+    main()

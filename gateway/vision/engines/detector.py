@@ -1,0 +1,105 @@
+"""Finds faces: dlib's CNN detector over a packed pyramid."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.model import Box
+from gateway.vision.decoding.decode import Picture
+from gateway.vision.engines.graphs import BLOCK
+from gateway.vision.engines.pyramid import FIRST, STRIDE, Plan, Rect, plan
+from gateway.vision.engines.runtime import Graph
+
+THRESHOLD = 0.0
+"""Score from which a window is a face: dlib's own."""
+
+SAME_FACE = 0.3382761351109955
+"""Intersection over union above which the weaker of two windows goes: stands in the model file."""
+
+Edges = NDArray[np.float64]
+"""Shape (n,): one edge of each of n windows."""
+
+KEPT_BYTES = 80_000_000
+"""Of canvases for the last sizes of pictures. One of 1920 x 1080 takes 30 MB from 56 pixels, and 60 from 40."""
+
+
+class CnnDetector:
+    """``graph``: from graphs.detector_graph. Not to be shared between threads."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._canvases: OrderedDict[Plan, list[Picture]] = OrderedDict()
+
+    def detect(self, picture: Picture, min_face: int, max_face: int | None = None) -> list[Box]:
+        """Squares, which may reach beyond the picture; the most certain first."""
+        return [Box(*(round(edge) for edge in rect)) for _, rect in self.find(picture, min_face, max_face)]
+
+    def find(self, picture: Picture, min_face: float, max_face: float | None = None) -> list[tuple[float, Rect]]:
+        """The same with scores, and to fractions of a pixel."""
+        layout = _plan(picture.shape[1], picture.shape[0], min_face, max_face)
+        found = []
+        for number, canvas in enumerate(layout.draw(picture, self._kept(layout))):
+            height, width = canvas.shape[:2]
+            scores = self._graph.run(canvas.reshape(1, height, width // BLOCK, 3 * BLOCK))
+            found += layout.boxes(number, scores[0, 0], THRESHOLD)
+        return suppress(found)
+
+    def certainty(self, tiles: Sequence[Picture]) -> list[float]:
+        """The best score near the middle of each tile (vision/upright.py), about 1 for a face that fills its window."""
+        side = tiles[0].shape[0]
+        canvas = np.concatenate(tiles)
+        scores = self._graph.run(canvas.reshape(1, len(canvas), side // BLOCK, 3 * BLOCK))[0, 0]
+        middle = _places(side / 2)
+        rows = (_places(side * (number + 0.5)) for number in range(len(tiles)))
+        return [float(scores[row, middle].max()) for row in rows]
+
+    def _kept(self, layout: Plan) -> list[Picture]:
+        """The canvases of the last picture of that size: fresh memory costs more than drawing on it."""
+        canvases = self._canvases.pop(layout, None) or layout.blank()
+        self._canvases[layout] = canvases
+        while len(self._canvases) > 1 and sum(map(_bytes, self._canvases.values())) > KEPT_BYTES:
+            self._canvases.popitem(last=False)
+        return canvases
+
+
+def _places(pixel: float) -> slice:
+    """The places of the score map whose windows have their middle within about a place of that pixel."""
+    place = (pixel - FIRST) / STRIDE
+    return slice(math.floor(place - 1), math.ceil(place + 1) + 1)
+
+
+def _bytes(canvases: list[Picture]) -> int:
+    return sum(canvas.nbytes for canvas in canvases)
+
+
+def suppress(found: list[tuple[float, Rect]]) -> list[tuple[float, Rect]]:
+    """Of windows that lie on one another the one with the best score; in the order of their scores."""
+    ordered = sorted(found, reverse=True)
+    left, top, right, bottom = np.array([rect for _, rect in ordered], np.float64).reshape(-1, 4).T
+    areas = _pixels(left, right) * _pixels(top, bottom)
+    remaining = np.arange(len(ordered))
+    kept = []
+    while len(remaining):
+        best, others = remaining[0], remaining[1:]
+        kept.append(ordered[best])
+        width = _pixels(np.maximum(left[others], left[best]), np.minimum(right[others], right[best]))
+        height = _pixels(np.maximum(top[others], top[best]), np.minimum(bottom[others], bottom[best]))
+        both = np.maximum(width, 0) * np.maximum(height, 0)
+        remaining = others[both / (areas[others] + areas[best] - both) <= SAME_FACE]
+    return kept
+
+
+def _pixels(first: Edges, last: Edges) -> Edges:
+    """From one edge to the other, with the pixels on both edges counted, as dlib does."""
+    return last - first + 1
+
+
+@lru_cache(maxsize=32)
+def _plan(width: int, height: int, min_face: float, max_face: float | None) -> Plan:
+    return plan(width, height, min_face, max_face)

@@ -1,0 +1,116 @@
+"""What goes to a worker and comes back, as plain CBOR values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, astuple
+from typing import Any
+
+import numpy as np
+
+from gateway.errors import GatewayError, wire_errors
+from gateway.model import (
+    AnalyseTask,
+    Analysis,
+    Box,
+    Descriptor,
+    DrawTask,
+    FaceMark,
+    FoundFace,
+    Image,
+    Landmarks,
+    Quality,
+    RedescribeTask,
+    Search,
+    Task,
+)
+
+
+def write_job(picture: bytes, task: Task, limit_s: float) -> dict[str, Any]:
+    """``limit_s``: after which the gateway ends the worker process."""
+    return {"picture": picture, "limit_s": limit_s, "task": type(task).__name__, **asdict(task)}
+
+
+def read_job(message: dict[str, Any]) -> tuple[bytes, Task, float]:
+    """The picture, what to do with it, and ``limit_s``."""
+    picture, limit_s = message.pop("picture"), message.pop("limit_s")
+    return picture, _read_task(message.pop("task"), message), limit_s
+
+
+def write_report(seen: Analysis) -> dict[str, Any]:
+    return {"seen": _write_seen(seen)}
+
+
+def write_failure(error: GatewayError) -> dict[str, Any]:
+    return {"code": error.code, "message": str(error)}
+
+
+def read_report(message: dict[str, Any]) -> Analysis:
+    """Raises the error that the worker reported."""
+    if "seen" not in message:
+        raise wire_errors()[message["code"]](message["message"])
+    return _read_seen(message["seen"])
+
+
+def _read_task(name: str, fields: dict[str, Any]) -> Task:
+    match name:
+        case "AnalyseTask":
+            return AnalyseTask(**fields | {"search": _read_search(fields["search"])})
+        case "RedescribeTask":
+            return RedescribeTask()
+        case "DrawTask":
+            return DrawTask(tuple(_read_mark(mark) for mark in fields["marks"]), fields["rotate"])
+    raise ValueError(f"there is no task {name}")
+
+
+def _read_search(search: dict[str, Any]) -> Search:
+    only, never = (_read_polygons(search.pop(name)) for name in ("only", "never"))
+    return Search(only=only, never=never, **search)
+
+
+def _read_polygons(polygons: list[list[list[float]]]) -> tuple[tuple[tuple[float, float], ...], ...]:
+    return tuple(tuple((x, y) for x, y in polygon) for polygon in polygons)
+
+
+def _read_mark(mark: dict[str, Any]) -> FaceMark:
+    return FaceMark(Box(**mark.pop("box")), landmarks=_read_landmarks(mark.pop("landmarks")), **mark)
+
+
+def _write_seen(seen: Analysis) -> dict[str, Any]:
+    faces = [_write_face(face) for face in seen.faces]
+    rest = {"timing": seen.timing, "drawn": seen.drawn, "left_out": seen.left_out}
+    return {"image": astuple(seen.image), "faces": faces, **rest}
+
+
+def _read_seen(message: dict[str, Any]) -> Analysis:
+    faces = tuple(_read_face(face) for face in message["faces"])
+    return Analysis(Image(*message["image"]), faces, message["timing"], message["drawn"], message["left_out"])
+
+
+def _write_face(face: FoundFace) -> dict[str, Any]:
+    return {
+        "box": astuple(face.box),
+        "descriptor": None if face.descriptor is None else face.descriptor.tobytes(),
+        "landmarks": face.landmarks,
+        "quality": None if face.quality is None else astuple(face.quality),
+        "chips": face.chips,
+        "crop": face.crop,
+    }
+
+
+def _read_face(face: dict[str, Any]) -> FoundFace:
+    return FoundFace(
+        Box(*face["box"]),
+        _read_descriptor(face["descriptor"]),
+        _read_landmarks(face["landmarks"]),
+        None if face["quality"] is None else Quality(*face["quality"]),
+        face["chips"],
+        face["crop"],
+    )
+
+
+def _read_landmarks(groups: dict[str, list[list[int]]] | None) -> Landmarks | None:
+    return None if groups is None else {name: [(x, y) for x, y in points] for name, points in groups.items()}
+
+
+def _read_descriptor(data: bytes | None) -> Descriptor | None:
+    return None if data is None else np.frombuffer(data, np.float32)

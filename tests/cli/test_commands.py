@@ -1,0 +1,357 @@
+"""The commands beside ``run``, on a store of their own; enrolling by command is in tests/e2e/test_people.py."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli.files import write_named
+from gateway.cli.main import main
+from gateway.errors import GatewayError
+from gateway.files.ownership import user_name
+from gateway.store.protocols import Picture, StoredFace
+from gateway.store.removal_guard import CONFIRMED, RemovalGuard
+from gateway.store.sqlite.audit import FILE, AuditLog
+from gateway.store.sqlite.people import SqliteStore
+from gateway.vision.engines.options import RECIPES
+from tests.examples import descriptor
+
+Facegate = Callable[..., Result]
+
+
+def picture(number: int) -> Picture:
+    return Picture(f"{number:064x}", "test", RECIPES["facegate"], StoredFace(descriptor(number), b"chips"))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Ada with two pictures, and Grace with one."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with closing(SqliteStore(folder / "people.sqlite")) as store:
+        store.enrol("Ada Lovelace", [picture(1), picture(2)], "test")
+        store.enrol("Grace", [picture(3)], "test")
+    return folder
+
+
+@pytest.fixture
+def facegate(data: Path) -> Facegate:
+    def run(*words: str, code: int = 0) -> Result:
+        done = CliRunner().invoke(main, words, env={"FACEGATE_DATA": str(data)})
+        assert done.exit_code == code, done.output
+        return done
+
+    return run
+
+
+def names(facegate: Facegate) -> list[str]:
+    return [each["name"] for each in json.loads(facegate("people", "list", "--json").stdout)["people"]]
+
+
+def test_everybody_is_listed(facegate: Facegate) -> None:
+    assert names(facegate) == ["Ada Lovelace", "Grace"]
+    assert "Ada Lovelace" in facegate("people", "list").stdout
+    found = json.loads(facegate("people", "list", "--json", "--search", "LOVE").stdout)["people"]
+    assert [(each["person"], len(each["pictures"])) for each in found] == [("ada_lovelace", 2)]
+
+
+def test_people_are_renamed_merged_and_removed(facegate: Facegate) -> None:
+    facegate("people", "rename", "ada_lovelace", "Ада")
+    assert names(facegate) == ["Ада", "Grace"]
+    assert "Grace (grace) is known by 3 pictures" in facegate("people", "merge", "ada_lovelace", "grace").stdout
+    facegate("people", "remove", "grace", "--picture", f"{1:064x}"[:16])  # they all begin alike
+    facegate("people", "remove", "grace")
+    assert names(facegate) == []
+
+
+def test_erasing_asks_first(facegate: Facegate) -> None:
+    assert "Erase grace for good?" in facegate("people", "erase", "grace", code=1).output
+    assert len(names(facegate)) == 2
+    facegate("people", "erase", "--yes", "grace")
+    assert names(facegate) == ["Ada Lovelace"]
+
+
+def test_what_goes_wrong_is_one_sentence_and_code_1(facegate: Facegate) -> None:
+    for words in (("rename", "nobody", "X"), ("merge", "grace", "grace"), ("remove", "nobody"), ("show", "../x")):
+        done = facegate("people", *words, code=1)
+        store, sentence = done.stderr.splitlines()
+        assert store.startswith("facegate: configuration: ")
+        assert sentence.startswith("facegate: ")
+
+
+def test_people_are_carried_elsewhere(facegate: Facegate, tmp_path: Path) -> None:
+    file = tmp_path / "people.zip"
+    facegate("people", "export", str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    facegate("people", "remove", "ada_lovelace")
+    assert "2 people, 2 pictures that were new" in facegate("people", "import", str(file)).stdout
+    assert names(facegate) == ["Ada Lovelace", "Grace"]
+    assert "2 people, 0 pictures that were new" in facegate("people", "import", str(file)).stdout
+    facegate("people", "remove", "ada_lovelace")
+    facegate("people", "rename", "grace", "Ada LOVELACE")
+    assert "facegate people import --merge" in facegate("people", "import", str(file), code=1).stderr
+    assert "2 people, 3 pictures that were new" in facegate("people", "import", "--merge", str(file)).stdout
+
+
+def test_a_backup_brings_back_who_was_removed_and_not_who_was_erased(facegate: Facegate, tmp_path: Path) -> None:
+    file = tmp_path / "backup.sqlite"
+    assert "2 people" in facegate("backup", str(file)).stdout
+    facegate("people", "remove", "ada_lovelace")
+    facegate("people", "erase", "--yes", "grace")
+    assert "what was there is" in facegate("restore", str(file)).stdout
+    assert names(facegate) == ["Ada Lovelace"]
+
+
+def test_no_backup_is_restored_under_a_gateway(facegate: Facegate, data: Path, tmp_path: Path) -> None:
+    from gateway.app import locked
+
+    facegate("backup", str(tmp_path / "backup.sqlite"))
+    with locked(data):
+        assert (
+            "A gateway is at work on the data folder"
+            in facegate("restore", str(tmp_path / "backup.sqlite"), code=1).output
+        )
+
+
+def test_the_audit_names_nobody(facegate: Facegate) -> None:
+    facegate("people", "erase", "--yes", "grace")
+    told = facegate("people", "audit").stdout
+    assert "erase" in told
+    assert "Grace" not in told
+    assert "grace" not in told
+
+
+def test_exports_backups_and_restores_stand_in_the_audit(facegate: Facegate, data: Path, tmp_path: Path) -> None:
+    """Regression: none of them did, and the restore took the audit back to where it was at the backup."""
+    facegate("backup", str(tmp_path / "mine.sqlite"))
+    facegate("people", "export", str(tmp_path / "all.zip"))
+    facegate("people", "export", "--person", "grace", str(tmp_path / "grace.zip"))
+    facegate("people", "erase", "--yes", "grace")
+    facegate("restore", str(tmp_path / "mine.sqlite"))
+    user = user_name(os.getuid())
+    restore, erase, one, everybody, backup = AuditLog(data / FILE).lines(5)
+    assert (backup.door, backup.action, backup.detail) == ("cli", "backup", f"a file outside data/backups, by {user}")
+    assert [(line.action, line.person) for line in (everybody, one)] == [("export", ""), ("export", erase.person)]
+    assert erase.action == "erase"
+    assert restore.action == "restore"
+    assert restore.detail.startswith(f"a file outside data/backups, by {user}; the store before it is people-")
+    assert "restore" in facegate("people", "audit").stdout
+
+
+def test_an_erasure_says_what_it_did_not_look_into(facegate: Facegate, data: Path) -> None:
+    (data / "backups").mkdir()
+    archive = data / "backups" / "people.tar.gz"
+    archive.write_bytes(b"an archive")
+    assert f"not looked into: {archive} (it is no SQLite file)" in facegate("people", "erase", "--yes", "grace").stderr
+    assert archive.exists()
+
+
+def test_with_few_people_calibrate_says_so_and_draws_all_the_same(facegate: Facegate, tmp_path: Path) -> None:
+    file = tmp_path / "plot.png"
+    told = facegate("calibrate", "--plot", str(file)).stdout
+    assert "2 people, 3 pictures" in told
+    assert "too few pictures to propose a threshold" in told
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+COMMANDS_THAT_WRITE = [("people", "export"), ("calibrate", "--plot"), ("backup",)]
+
+
+@pytest.mark.parametrize("words", COMMANDS_THAT_WRITE, ids=" ".join)
+def test_command_writes_nothing_but_regular_files(facegate: Facegate, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Regression: a backup replaced the device /dev/full, and a folder's name became a file."""
+    pipe, link, folder = tmp_path / "pipe", tmp_path / "link", tmp_path / "folder"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        assert "it is not a regular file" in facegate(*words, str(path), code=2).stderr
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert "names a folder" in facegate(*words, f"{folder}/", code=2).stderr
+    assert not folder.exists()
+    assert f"there is no folder {folder}: make it first" in facegate(*words, str(folder / "x"), code=2).stderr
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".new")]
+
+
+@pytest.mark.parametrize("words", COMMANDS_THAT_WRITE, ids=" ".join)
+def test_command_replaces_a_regular_file_where_a_link_points(
+    facegate: Facegate, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    target, link = tmp_path / "there" / "target", tmp_path / "link"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    target.write_bytes(b"old")
+    told = facegate(*words, str(link)).stdout
+    assert link.is_symlink()
+    assert target.read_bytes() != b"old"
+    assert [path.name for path in target.parent.iterdir()] == ["target"]
+    assert ("in place of the file that was there" in told) == ("calibrate" not in words)
+
+
+@pytest.mark.parametrize("words", COMMANDS_THAT_WRITE, ids=" ".join)
+def test_command_does_not_write_over_the_store(facegate: Facegate, data: Path, words: tuple[str, ...]) -> None:
+    assert "name a file in" in facegate(*words, str(data / "people.sqlite"), code=1).stderr
+    assert names(facegate) == ["Ada Lovelace", "Grace"]
+
+
+def test_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: a full disk left half an archive in the place of the old one."""
+
+    def full(_new: Path, _to: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = tmp_path / "all.zip"
+    file.write_bytes(b"old")
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(GatewayError, match=f"{file} cannot be used: No space left on device"):
+        write_named(file, b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_nobody_is_unknown_yet(facegate: Facegate) -> None:
+    assert json.loads(facegate("unknowns", "list", "--json").stdout)["unknowns"] == []
+    assert "there is no unknown 3" in facegate("unknowns", "forget", "3", code=1).stderr
+
+
+def test_a_removal_is_confirmed_for_the_people_whose_pictures_are_gone(
+    facegate: Facegate, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FACEGATE_PEOPLE__FOLDER", str(tmp_path / "known_faces"))
+    assert "there is nothing to confirm" in facegate("people", "confirm-removal").stdout
+    with closing(SqliteStore(data / "people.sqlite")) as store:
+        store.enrol_from_folder("Carol", replace(picture(4), source="known_faces/Carol/1.jpg"))
+        assert "Carol (carol)" in facegate("people", "confirm-removal", "--show").stdout
+        assert store.read_note(CONFIRMED) is None
+        assert "the pictures of 1 people" in facegate("people", "confirm-removal").stdout
+        guard, loss = RemovalGuard(store), store.loss(["known_faces/Carol/1.jpg"])
+        assert guard.allows(loss, suspicious=True)
+    assert names(facegate) == ["Ada Lovelace", "Carol", "Grace"]  # it is the gateway that removes them
+
+
+def test_a_folder_without_pictures_enrols_nobody(facegate: Facegate, tmp_path: Path) -> None:
+    assert "no pictures" in facegate("people", "add", str(tmp_path), code=1).output
+
+
+def test_a_command_says_which_configuration_and_store_it_uses(
+    facegate: Facegate, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data)
+    done = facegate("people", "list", "--json")
+    assert done.stderr == (
+        f"facegate: configuration: none, the defaults hold; people store: {data / 'people.sqlite'}\n"
+    )
+    assert set(json.loads(done.stdout)) == {"people"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("people", "list"),
+        ("people", "show", "ada"),
+        ("people", "rename", "ada", "Grace"),
+        ("people", "erase", "--yes", "ada"),
+        ("people", "audit"),
+        ("people", "export", "all.zip"),
+        ("people", "import", "known.zip"),
+        ("people", "add", "ada.jpg"),
+        ("unknowns", "list"),
+        ("calibrate",),
+        ("backup",),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("empty_file", [False, True])
+def test_without_a_store_a_command_refuses_and_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], empty_file: bool
+) -> None:
+    """Regression: it made a store in the current folder, and reported success."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("known.zip", "ada.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    if empty_file:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "people.sqlite").touch()
+    before = sorted(tmp_path.rglob("*"))
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 1
+    assert f"There is no people store at {tmp_path / 'data' / 'people.sqlite'}. Name the" in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_people_are_imported_into_a_new_store_on_request(facegate: Facegate, data: Path, tmp_path: Path) -> None:
+    facegate("people", "export", str(tmp_path / "all.zip"))
+    other = {"FACEGATE_DATA": str(tmp_path / "other" / "data")}
+    done = CliRunner().invoke(main, ["people", "import", "--new", str(tmp_path / "all.zip")], env=other)
+    assert done.exit_code == 0, done.output
+    assert f"a new people store is made at {tmp_path}/other/data/people.sqlite" in done.stderr
+    assert (tmp_path / "other" / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_new_store_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    env = {"FACEGATE_DATA": str(tmp_path / "file")}
+    done = CliRunner().invoke(main, ["people", "import", "--new", str(tmp_path / "file")], env=env)
+    assert done.exit_code == 1
+    assert "cannot be made" in done.stderr
+
+
+def test_a_folder_in_place_of_a_file_of_the_data_folder_is_one_sentence(
+    facegate: Facegate, data: Path, tmp_path: Path
+) -> None:
+    facegate("backup", str(tmp_path / "backup.sqlite"))
+    (data / "lock").unlink(missing_ok=True)
+    for name, words in (
+        ("lock", ("restore", str(tmp_path / "backup.sqlite"))),
+        ("backups/lock", ("people", "erase", "--yes", "grace")),
+        ("people.sqlite", ("people", "list")),
+    ):
+        path = data / name
+        path.unlink(missing_ok=True)
+        path.mkdir(mode=0o755)
+        done = facegate(*words, code=1)
+        assert "Is a directory" in done.output
+        assert str(path) in done.output
+        assert path.stat().st_mode & 0o777 == 0o755
+        path.rmdir()
+
+
+@pytest.mark.parametrize("given", ["photo.jpg", "Barack_Obama", "."])
+def test_a_picture_without_a_name_is_refused_with_what_to_do(
+    facegate: Facegate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str
+) -> None:
+    """Regression: the name of the current folder, or of the one that was given, was enrolled."""
+    folder = tmp_path / "family"
+    (folder / "Barack_Obama").mkdir(parents=True)
+    (folder / "Barack_Obama/1.jpg").write_bytes(b"picture")
+    (folder / "photo.jpg").write_bytes(b"picture")
+    monkeypatch.chdir(folder if given != "." else folder / "Barack_Obama")
+    done = facegate("people", "add", given, code=1)
+    assert "not enrolled: 1 of 1" in done.stderr
+    assert "--name-by-file" in done.stderr
+    assert names(facegate) == ["Ada Lovelace", "Grace"]
+
+
+def test_ids_are_not_cut_off_in_a_pipe(facegate: Facegate, data: Path) -> None:
+    name = "Wolfeschlegelsteinhausenbergerdorff " * 2
+    with closing(SqliteStore(data / "people.sqlite")) as store:
+        slug = store.enrol(name.strip(), [picture(5)], "test").person.slug
+    lines = facegate("people", "list").stdout.splitlines()
+    assert lines[0].split("\t") == ["id", "name", "pictures", "not them", "since"]
+    assert [slug, name.strip(), "1", ""] in [line.split("\t")[:4] for line in lines]
+
+
+def test_list_of_commands_is_not_cut_off(facegate: Facegate) -> None:
+    assert "..." not in facegate("--help").output.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("command", ["people", "unknowns", "calibrate", "backup", "restore"])
+def test_every_command_helps(facegate: Facegate, command: str) -> None:
+    assert "Usage" in facegate(command, "--help").output

@@ -1,0 +1,197 @@
+"""The command as people and supervisors start it: a process of its own."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from benchmarks.faults.processes import started
+from gateway import __version__
+from gateway.vision.engines.conversion import DIGESTS, folder_for
+from gateway.vision.engines.model_files import FILES, model_file
+from tests.support import KNOWN_FACES, ROOT, Broker, free_port, furnished, wait_for
+
+FACEGATE = [sys.executable, "-m", "gateway"]
+
+
+def environment(data: Path, broker: Broker, rest_port: int, *, empty: bool = False) -> dict[str, str]:
+    """With the models converted in the data folder, unless that is to be ``empty``."""
+    return {
+        **os.environ,
+        "FACEGATE_DATA": str(data if empty else furnished(data)),
+        "FACEGATE_MQTT__HOST": "127.0.0.1",
+        "FACEGATE_MQTT__PORT": str(broker.port),
+        "FACEGATE_MQTT__BASE": f"cli-{rest_port}",  # a second gateway on one base leaves
+        "FACEGATE_REST__PORT": str(rest_port),
+        "FACEGATE_PEOPLE__FOLDER": str(KNOWN_FACES),
+        # Each worker takes a second or two of CPU time to load its networks.
+        "FACEGATE_WORKERS__PROCESSES": "1",
+    }
+
+
+@contextmanager
+def facegate(env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    command = [*FACEGATE, "run", "--config", str(ROOT / "config" / "gateway.yaml")]
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
+    except requests.RequestException:  # not there yet, or too busy to answer
+        return False
+
+
+def wait_until_ready(process: subprocess.Popen[str], port: int) -> None:
+    """Fails with what it said, if it ends before."""
+    wait_for(lambda: process.poll() is not None or is_ready(port), 60)
+    assert process.poll() is None, process.communicate()[1]
+
+
+def children(pid: int) -> list[int]:
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in lists for child in path.read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    return started(pid) is not None  # or a zombie where nobody reaps orphans
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly_and_leaves_no_process(tmp_path: Path, broker: Broker, number: int) -> None:
+    port = free_port()
+    with facegate(environment(tmp_path / "data", broker, port)) as process:
+        wait_until_ready(process, port)
+        workers = children(process.pid)
+        assert workers
+        process.send_signal(number)
+        _, log = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert log.rstrip().endswith("the gateway has stopped")
+        assert "a signal ends the gateway" in log
+        wait_for(lambda: not any(map(alive, workers)))
+
+
+def test_its_workers_end_when_it_is_killed(tmp_path: Path, broker: Broker) -> None:
+    port = free_port()
+    with facegate(environment(tmp_path / "data", broker, port)) as process:
+        wait_until_ready(process, port)
+        workers = children(process.pid)
+        assert workers
+        process.kill()
+        process.wait()
+        wait_for(lambda: not any(map(alive, workers)))
+
+
+ARENA = 64 * 2**20
+"""What glibc reserves for a further arena, at a multiple of it: a part that is used and one that is not yet
+(HEAP_MAX_SIZE of its malloc/arena.c)."""
+
+
+def arenas(pid: int) -> int:
+    """Heaps of threads other than the first, whose memory is a process's for as long as it lives."""
+    ranges = [line.split()[0].split("-") for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    starts = {int(start, 16): int(end, 16) for start, end in ranges}
+    return sum(start % ARENA == 0 and starts.get(end) == start + ARENA for start, end in starts.items())
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc's malloc")
+def test_its_many_threads_share_one_heap(tmp_path: Path, broker: Broker) -> None:
+    """Else each keeps what it once needed for a picture: with 44 threads it grew by 12 MB in the first 20 minutes."""
+    port = free_port()
+    with facegate(environment(tmp_path / "data", broker, port)) as process:
+        wait_until_ready(process, port)
+        assert len(list(Path(f"/proc/{process.pid}/task").iterdir())) > 8
+        assert arenas(process.pid) == 0
+
+
+def test_the_first_start_converts_the_models_and_tells_so(tmp_path: Path, broker: Broker) -> None:
+    port, data = free_port(), tmp_path / "data"
+    for told in (3, 0):
+        with facegate(environment(data, broker, port, empty=True)) as process:
+            wait_until_ready(process, port)
+            process.terminate()
+            _, log = process.communicate(timeout=20)
+        assert log.count("converting dlib's models, once") == told
+    assert (folder_for(data) / DIGESTS).is_file()
+
+
+def test_without_the_68_landmarks_their_model_need_not_be_there(tmp_path: Path, broker: Broker) -> None:
+    """Its licence may be why: the others lie in a package of that name that stands before the real one."""
+    models = tmp_path / "face_recognition_models" / "models"
+    models.mkdir(parents=True)
+    (models.parent / "__init__.py").touch()
+    for role in FILES:
+        if role != "landmarks_68":
+            (models / FILES[role][0]).symlink_to(model_file(role))
+    port = free_port()
+    env = {**environment(tmp_path / "data", broker, port), "PYTHONPATH": str(tmp_path)}
+    assert f"The landmarks_68 model {models}" in refused(env)
+    with facegate({**env, "FACEGATE_LANDMARKS_68": "false"}) as process:
+        wait_until_ready(process, port)
+
+
+def refused(env: dict[str, str], *, code: int = os.EX_CONFIG) -> str:
+    """Its one sentence."""
+    with facegate(env) as process:
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == code
+    lines = [line for line in error.splitlines() if line.startswith("facegate: ")]
+    assert len(lines) == 1, error
+    assert "Traceback" not in error
+    return lines[0]
+
+
+def test_a_taken_rest_port_is_told(tmp_path: Path, broker: Broker) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        sentence = refused(environment(tmp_path / "data", broker, port), code=os.EX_TEMPFAIL)
+    assert sentence == (
+        f"facegate: REST cannot listen on 127.0.0.1:{port}: Address already in use (rest.host, rest.port)."
+    )
+
+
+def test_a_missing_model_is_told(tmp_path: Path, broker: Broker) -> None:
+    """A package of that name that has no files in it stands before the real one."""
+    (tmp_path / "face_recognition_models").mkdir()
+    (tmp_path / "face_recognition_models" / "__init__.py").touch()
+    env = {**environment(tmp_path / "data", broker, free_port()), "PYTHONPATH": str(tmp_path)}
+    assert "is missing: reinstall the package face_recognition_models." in refused(env)
+
+
+def test_a_second_gateway_on_the_same_data_leaves(tmp_path: Path, broker: Broker) -> None:
+    port = free_port()
+    with facegate(environment(tmp_path / "data", broker, port)) as first:
+        wait_until_ready(first, port)
+        sentence = refused(environment(tmp_path / "data", broker, free_port()))
+        assert sentence == f"facegate: A gateway is at work on the data folder {tmp_path / 'data'}: stop it first."
+        assert first.poll() is None
+
+
+def test_a_data_folder_that_cannot_be_made_is_told(tmp_path: Path, broker: Broker) -> None:
+    (tmp_path / "file").touch()
+    assert "cannot be used" in refused(environment(tmp_path / "file" / "data", broker, free_port(), empty=True))
+
+
+def test_a_wrong_setting_is_refused_by_its_path(tmp_path: Path, broker: Broker) -> None:
+    env = {**environment(tmp_path / "data", broker, free_port()), "FACEGATE_WORKERS__QUEUE": "many"}
+    assert "workers.queue: " in refused(env)
+
+
+def test_version() -> None:
+    told = subprocess.run([*FACEGATE, "--version"], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == f"facegate, version {__version__}"

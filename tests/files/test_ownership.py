@@ -1,0 +1,399 @@
+"""Commands of root on the data folder of another user; the tests that need root are skipped without it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import StartError
+from gateway.files.ownership import become_owner, open_lock
+from gateway.store.protocols import Picture, StoredFace
+from gateway.store.sqlite.audit import FILE, AuditLog
+from gateway.store.sqlite.backups import Backups
+from gateway.store.sqlite.people import SqliteStore
+from gateway.vision.engines.options import RECIPES
+from tests.examples import descriptor
+from tests.support import ROOT
+
+NOBODY = 65534
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change owners")
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """A data folder of the user `nobody`, in which Ada and Grace are known. pytest's own folders are closed to them."""
+    with tempfile.TemporaryDirectory(prefix="facegate-owner-") as folder:
+        Path(folder).chmod(0o755)
+        data = Path(folder) / "data"
+        data.mkdir(mode=0o700)
+        with closing(SqliteStore(data / "people.sqlite", audit=AuditLog(data / FILE))) as store:
+            for number, name in enumerate(("Ada", "Grace")):
+                face = StoredFace(descriptor(number), b"chips")
+                store.enrol(name, [Picture(f"{number:064x}", "test", RECIPES["facegate"], face)], "test")
+        if os.geteuid() == 0:
+            os.chown(data, NOBODY, NOBODY)
+            for path in data.iterdir():
+                os.chown(path, NOBODY, NOBODY)
+        yield data
+
+
+AS_USER = """
+import os, sys
+import gateway.cli.main, gateway.cli.commands, gateway.store.sqlite.backups
+user = int(sys.argv.pop(1))
+os.setgroups([])
+os.setgid(user)
+os.setuid(user)
+"""
+"""All modules are loaded before: the Python that runs the tests may lie in a folder that only root may read."""
+
+
+def run_as(user: int, code: str, data: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "FACEGATE_DATA": str(data)}
+    command = [sys.executable, "-c", AS_USER + code, str(user), *words]
+    return subprocess.run(command, env=env, capture_output=True, text=True, cwd=data.parent, timeout=60)
+
+
+def facegate(data: Path, *words: str, user: int) -> subprocess.CompletedProcess[str]:
+    return run_as(user, "gateway.cli.main.main(sys.argv[1:])", data, *words)
+
+
+def owners(data: Path) -> set[int]:
+    return {path.lstat().st_uid for path in (data, *data.rglob("*"))}
+
+
+@as_root
+def test_erasure_works_after_a_backup_that_root_made(data: Path) -> None:
+    """Regression: the folder and the backup belonged to root, and every erasure failed for ever."""
+    backup = facegate(data, "backup", user=0)
+    assert (backup.returncode, owners(data)) == (0, {NOBODY}), backup.stderr
+    erased = facegate(data, "people", "erase", "--yes", "ada", user=NOBODY)
+    assert erased.returncode == 0, erased.stderr
+    left = json.loads(facegate(data, "people", "list", "--json", user=NOBODY).stdout)["people"]
+    assert [each["person"] for each in left] == ["grace"]
+
+
+@as_root
+def test_a_command_of_root_leaves_no_file_of_root(data: Path) -> None:
+    assert not (data / FILE).exists()
+    assert facegate(data, "people", "remove", "ada", user=0).returncode == 0
+    assert (data / FILE).exists()
+    assert owners(data) == {NOBODY}
+
+
+@as_root
+def test_a_restore_by_root_leaves_no_file_of_root(data: Path) -> None:
+    assert facegate(data, "backup", user=NOBODY).returncode == 0
+    (backup,) = (data / "backups").glob("*.sqlite")
+    restored = facegate(data, "restore", str(backup), user=0)
+    assert (restored.returncode, owners(data)) == (0, {NOBODY}), restored.stderr
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("owner", "mode", "command"), [(0, 0o600, "sudo chown -R nobody:"), (NOBODY, 0o400, "chmod -R u+rwX")]
+)
+def test_a_backup_that_cannot_be_rewritten_is_reported_before_and_named_at_the_erasure(
+    data: Path, owner: int, mode: int, command: str
+) -> None:
+    assert facegate(data, "backup", user=NOBODY).returncode == 0
+    (backup,) = (data / "backups").glob("*.sqlite")
+    os.chown(backup, owner, owner)
+    backup.chmod(mode)
+    code = """
+from pathlib import Path
+backups = gateway.store.sqlite.backups.Backups(Path(sys.argv[1]))
+print(*backups.warnings)
+backups.erase('ada', ())
+"""
+    done = run_as(NOBODY, code, data, str(data / "backups"))
+    problem = (
+        f"{backup} cannot be rewritten by this process, which runs as the user nobody:"
+        f" run `{command} {data / 'backups'}`"
+    )
+    assert done.stdout == f"nobody can be erased: {problem}\n"
+    assert f"nothing was erased: {problem}, and erase again" in done.stderr
+    with closing(SqliteStore(data / "people.sqlite")) as store:
+        assert [entry.person.slug for entry in store.entries()] == ["ada", "grace"]
+
+
+@as_root
+@pytest.mark.parametrize("place", ["backups", "backups/lock"])
+def test_an_erasure_that_cannot_lock_the_backups_says_how_to_mend_it(data: Path, place: str) -> None:
+    assert facegate(data, "backup", user=NOBODY).returncode == 0
+    os.chown(data / place, 0, 0)
+    erased = facegate(data, "people", "erase", "--yes", "ada", user=NOBODY)
+    assert erased.returncode == 1
+    assert "Traceback" not in erased.stderr
+    assert f"sudo chown -R nobody: {data / 'backups'}" in erased.stderr
+
+
+@as_root
+def test_another_user_is_told_whose_the_data_folder_is(data: Path) -> None:
+    other = facegate(data, "people", "list", user=NOBODY - 1)
+    assert other.returncode == 1
+    assert f"The data folder {data} belongs to the user nobody" in other.stderr
+    assert "sudo -u 'nobody' facegate" in other.stderr
+
+
+@as_root
+def test_root_becomes_the_owner_for_good(data: Path) -> None:
+    code = """
+from pathlib import Path
+import pwd
+from gateway.files.ownership import become_owner, run_by
+become_owner(Path(sys.argv[1]))
+groups = os.getgrouplist('nobody', pwd.getpwnam('nobody').pw_gid)
+assert os.getresuid() == (65534,) * 3, os.getresuid()
+assert os.getresgid() == (pwd.getpwnam('nobody').pw_gid,) * 3, os.getresgid()
+assert set(os.getgroups()) == set(groups), os.getgroups()
+assert run_by() == 'root'
+become_owner(Path(sys.argv[1]))
+try:
+    os.setuid(0)
+except PermissionError:
+    print('for good')
+"""
+    done = run_as(0, code, data, str(data))
+    assert done.stdout == "for good\n", done.stderr
+
+
+@as_root
+def test_an_owner_whom_the_system_does_not_know_has_the_group_of_the_folder(data: Path) -> None:
+    os.chown(data, 54321, 54322)
+    code = """
+from pathlib import Path
+from gateway.files.ownership import become_owner
+become_owner(Path(sys.argv[1]))
+print(os.getresuid(), os.getresgid(), os.getgroups())
+"""
+    done = run_as(0, code, data, str(data))
+    assert done.stdout == f"{(54321,) * 3} {(54322,) * 3} []\n", done.stderr
+
+
+@as_root
+@pytest.mark.parametrize("call", ["setgroups", "setuid"])
+def test_a_root_that_may_not_become_the_owner_is_refused(data: Path, call: str) -> None:
+    """As in a container without the capability SETUID."""
+    code = f"""
+from pathlib import Path
+from gateway.errors import StartError
+from gateway.files.ownership import become_owner
+def refuse(*_):
+    raise PermissionError(1, 'Operation not permitted')
+os.{call} = refuse
+try:
+    become_owner(Path(sys.argv[1]))
+except StartError as error:
+    print(error)
+"""
+    os.chown(data, 54321 if call == "setgroups" else NOBODY, NOBODY)
+    done = run_as(0, code, data, str(data))
+    assert "cannot become that user (Operation not permitted): run it as `sudo -u '" in done.stdout, done.stderr
+
+
+@as_root
+def test_the_audit_names_root_as_the_one_who_made_a_backup(data: Path) -> None:
+    assert facegate(data, "backup", user=0).returncode == 0
+    assert AuditLog(data / FILE).lines(1)[0].detail.endswith(".sqlite, by root")
+
+
+@pytest.fixture
+def outside(data: Path) -> dict[Path, tuple[int, int, bytes]]:
+    """Files and a folder of root beside the data folder, with what must not change."""
+    folder = data.parent / "outside"
+    folder.mkdir(mode=0o700)
+    paths = [folder, folder / "passwd", folder / "lock", folder / "README.txt"]
+    for path in paths[1:]:
+        path.write_bytes(b"important")
+        path.chmod(0o644)
+    return {path: state(path) for path in paths}
+
+
+def state(path: Path) -> tuple[int, int, bytes]:
+    found = path.stat()
+    return found.st_uid, found.st_mode, path.read_bytes() if path.is_file() else b""
+
+
+BACKUP = ("backup",)
+ERASE = ("people", "erase", "--yes", "ada")
+RESTORE = ("restore", "/etc/hostname")
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("link", "target", "words"),
+    [
+        ("backups", "", ERASE),
+        ("backups", "absent", ERASE),
+        ("backups/lock", "passwd", BACKUP),
+        ("lock", "passwd", RESTORE),
+        ("people.sqlite", "passwd", BACKUP),
+        ("audit.sqlite", "passwd", BACKUP),
+        ("audit.sqlite", "absent", BACKUP),
+        ("backups/people-20260101-000000.sqlite", "passwd", ERASE),
+    ],
+)
+def test_a_link_in_the_data_folder_leads_root_nowhere(
+    data: Path, outside: dict[Path, tuple[int, int, bytes]], link: str, target: str, words: tuple[str, ...]
+) -> None:
+    """Regression: the link's target was emptied, deleted, made or given another mode by root."""
+    (folder, *_) = outside
+    path = data / link
+    path.parent.mkdir(exist_ok=True)
+    os.chown(path.parent, NOBODY, NOBODY)
+    path.unlink(missing_ok=True)
+    path.symlink_to(folder / target)
+    os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    done = facegate(data, *words, user=0)
+    assert "Traceback" not in done.stderr
+    assert {path: state(path) for path in outside} == outside
+    assert set(folder.iterdir()) == set(outside) - {folder}
+
+
+@as_root
+def test_a_second_name_of_a_file_of_root_stays_root_s(data: Path, outside: dict[Path, tuple[int, int, bytes]]) -> None:
+    (_, passwd, *_) = outside
+    os.link(passwd, data / "second name")
+    assert facegate(data, "backup", user=0).returncode == 0
+    assert {path: state(path) for path in outside} == outside
+
+
+@as_root
+def test_files_of_root_in_the_folder_stay_root_s(data: Path) -> None:
+    """Regression: the owner could move a file of root into the folder, and root gave it to the owner."""
+    (data / "of root").touch(mode=0o600)
+    assert facegate(data, "backup", user=0).returncode == 0
+    assert (data / "of root").stat().st_uid == 0
+
+
+@as_root
+@pytest.mark.parametrize("link", [False, True])
+def test_a_data_folder_may_lie_behind_a_link_of_root_or_of_its_owner(data: Path, link: bool) -> None:
+    path = data.parent / "link"
+    path.symlink_to(data)
+    os.chown(path, NOBODY if link else 0, 0, follow_symlinks=False)
+    assert facegate(path, "backup", user=0).returncode == 0
+    assert owners(data) == {NOBODY}
+
+
+@as_root
+def test_a_third_user_s_link_to_a_data_folder_is_refused(data: Path) -> None:
+    path = data.parent / "link"
+    path.symlink_to(data)
+    os.chown(path, NOBODY - 1, 0, follow_symlinks=False)
+    refused = facegate(path, "backup", user=0)
+    assert refused.returncode == 1
+    assert "is a link of the user" in refused.stderr
+    assert not (data / "backups").exists()
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("backup", "{}/new.sqlite"), "written: Permission denied as the user nobody"),
+        (("restore", "{}/passwd"), "Permission denied: '{}/passwd' as the user nobody"),
+        (("people", "export", "{}/new.zip"), "Permission denied as the user nobody"),
+        (("people", "import", "{}/passwd"), "Permission denied as the user nobody"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_a_named_file_that_is_closed_to_the_owner_is_refused_with_what_to_do(
+    data: Path, outside: dict[Path, tuple[int, int, bytes]], words: tuple[str, ...], says: str
+) -> None:
+    (folder, *_) = outside
+    done = facegate(data, *(word.format(folder) for word in words), user=0)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert says.format(folder) in done.stderr
+    assert "use a folder that this user may read and write" in done.stderr
+    assert {path: state(path) for path in outside} == outside
+
+
+@as_root
+def test_an_installation_that_is_closed_to_the_owner_is_named(
+    data: Path, outside: dict[Path, tuple[int, int, bytes]]
+) -> None:
+    """Regression: the command ended with a traceback when it started a worker process."""
+    (folder, *_) = outside
+    code = """
+sys.executable = sys.argv[2]
+gateway.cli.main.main(['people', 'add', '--name', 'Eve', sys.argv[1]])
+"""
+    (data / "eve.jpg").write_bytes(b"a picture")
+    done = run_as(0, code, data, str(data / "eve.jpg"), str(folder / "python"))
+    assert done.returncode == 1
+    assert f"{folder}/python may not be run by the user nobody" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@as_root
+def test_a_folder_above_the_data_folder_that_is_closed_to_the_owner_is_named(data: Path) -> None:
+    data.parent.chmod(0o700)
+    done = facegate(data, "people", "list", user=0)
+    assert done.returncode == 1
+    assert f"The data folder {data} cannot be used as the user nobody" in done.stderr
+
+
+@as_root
+def test_a_gateway_that_root_starts_works_as_the_owner(data: Path) -> None:
+    code = """
+from pathlib import Path
+from gateway.app import locked
+with locked(Path(sys.argv[1])):
+    print(os.getresuid())
+"""
+    done = run_as(0, code, data, str(data))
+    assert done.stdout == f"{(NOBODY,) * 3}\n", done.stderr
+    assert owners(data) == {NOBODY}
+
+
+def test_a_lock_is_not_emptied_and_not_a_link(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("important")
+    with open_lock(tmp_path / "lock"):
+        assert (tmp_path / "lock").read_text() == "important"
+    (tmp_path / "link").symlink_to(tmp_path / "lock")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
+    for name in ("link", "nowhere"):
+        with pytest.raises(OSError, match="symbolic links"):
+            open_lock(tmp_path / name)
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_data_folder_that_is_not_there_yet_belongs_to_nobody(tmp_path: Path) -> None:
+    become_owner(tmp_path / "absent")
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_data_folder_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match="Not a directory"):
+        become_owner(tmp_path / "file" / "data")
+
+
+def test_backups_that_can_be_rewritten_are_no_warning(data: Path) -> None:
+    assert Backups(data / "backups").warnings == ()
+    (data / "backups").mkdir()
+    assert Backups(data / "backups").warnings == ()
+
+
+def test_a_file_in_place_of_the_backups_is_a_warning_and_logged_once(
+    data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (data / "backups").touch()
+    backups = Backups(data / "backups")
+    for _ in range(2):
+        backups.look()
+    (warning,) = backups.warnings
+    assert str(data / "backups") in warning
+    assert caplog.text.count(warning) == 1

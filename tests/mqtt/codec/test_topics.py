@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.errors import BadRequest, Forbidden
+from gateway.mqtt.codec.topics import MAX_CORRELATION, Address, Topics, correlated
+
+TOPICS = Topics("facegate")
+OWN = "facegate/porch/response/"
+
+
+def read(topic: str, topics: Topics = TOPICS) -> Address:
+    address = topics.read(topic)
+    assert address is not None
+    return address
+
+
+def redirected(response_topic: str | None, correlation: bytes | None = None, topics: Topics = TOPICS) -> Address:
+    return topics.redirected(correlated(read("facegate/porch/request/face_rec/42"), correlation), response_topic)
+
+
+def test_what_the_gateway_subscribes_to_and_says_of_itself() -> None:
+    topics = Topics("home/door")
+    assert (topics.frames, topics.requests) == ("home/door/+/frame", "home/door/+/request/#")
+    assert (topics.state, topics.info) == ("home/door/bridge/state", "home/door/bridge/info")
+
+
+def test_a_frame_is_answered_by_result_and_verdict() -> None:
+    address = read("facegate/porch/frame")
+    assert (address.reply_topic, address.verdict_topic) == ("facegate/porch/result", "facegate/porch/verdict")
+    assert (address.operation, address.live, address.fault) == ("face_rec", True, None)
+    assert (address.origin.camera, address.origin.request_id) == ("porch", None)
+
+
+def test_a_request_without_an_id_is_answered_by_its_operation() -> None:
+    address = read("facegate/porch/request/detect")
+    assert (address.reply_topic, address.verdict_topic) == ("facegate/porch/response/detect", None)
+    assert (address.operation, address.live, address.fault) == ("detect", False, None)
+    assert (address.origin.camera, address.origin.request_id, address.person) == ("porch", None, None)
+
+
+def test_a_request_with_an_id_is_answered_by_it_with_a_verdict_beside() -> None:
+    address = read("facegate/porch/request/face_rec/a-1")
+    assert address.reply_topic == "facegate/porch/response/face_rec/a-1"
+    assert address.verdict_topic == "facegate/porch/verdict/a-1"
+    assert (address.origin.request_id, address.person, address.fault) == ("a-1", None, None)
+
+
+def test_a_request_may_name_a_person() -> None:
+    address = read("facegate/porch/request/verify/42/barack_obama")
+    assert (address.person, address.fault) == ("barack_obama", None)
+    assert address.reply_topic == "facegate/porch/response/verify/42"
+
+
+def test_an_operation_that_is_none_of_ours_has_a_reply_topic_all_the_same() -> None:
+    address = read("facegate/porch/request/fly/42")
+    assert (address.operation, address.reply_topic) == ("fly", "facegate/porch/response/fly/42")
+
+
+def test_the_bridge_is_answered_as_the_cameras_are() -> None:
+    for operation in ("health", "people/add"):
+        address = read(f"facegate/bridge/request/{operation}")
+        assert (address.operation, address.reply_topic) == (operation, f"facegate/bridge/response/{operation}")
+        assert (address.fault, address.verdict_topic) == (None, None)
+
+
+@pytest.mark.parametrize("operation", ["", "people/", "/add", "people/add/more", "People/add", "people/add/42", "ä"])
+def test_what_is_no_operation_of_the_bridge_is_answered_beside_it(operation: str) -> None:
+    address = read(f"facegate/bridge/request/{operation}")
+    assert (address.fault, address.reply_topic) == ("the topic names no operation", "facegate/bridge/response")
+
+
+def test_the_bridge_sends_no_frames() -> None:
+    assert read("facegate/bridge/frame").fault == "bridge is no camera"
+
+
+def test_a_base_may_have_levels() -> None:
+    address = read("home/front/door/porch/request/verify/42/bob", Topics("home/front/door"))
+    assert (address.origin.camera, address.person) == ("porch", "bob")
+    assert address.reply_topic == "home/front/door/porch/response/verify/42"
+
+
+@pytest.mark.parametrize("request_id", ["", "a b", "a" * 37, "ä", "a.b", "\0", "\u202eabc", "x" * 3000, "1\n"])
+def test_a_request_with_a_bad_id_is_answered_without_it(request_id: str) -> None:
+    address = read(f"facegate/porch/request/face_rec/{request_id}/bob")
+    assert address.fault == "a request id is 1 to 36 of A-Z, a-z, 0-9, _ and -"
+    assert (address.reply_topic, address.verdict_topic) == ("facegate/porch/response/face_rec", None)
+    assert address.origin.request_id is None
+
+
+@pytest.mark.parametrize("rest", ["", "/", "/Face_Rec", "/face rec", "//42", "/a\0", "/" + "a" * 33, "/..", "/\u202ea"])
+def test_a_request_for_no_operation_is_answered_all_the_same(rest: str) -> None:
+    address = read(f"facegate/porch/request{rest}")
+    assert address.fault == "the topic names no operation"
+    assert (address.operation, address.reply_topic) == ("", "facegate/porch/response")
+
+
+@pytest.mark.parametrize("more", ["/x", "/", "/x" * 300])
+def test_a_request_with_too_many_levels_is_answered_by_its_id(more: str) -> None:
+    address = read(f"facegate/porch/request/verify/42/bob{more}")
+    assert address.fault == "the topic has too many levels"
+    assert address.reply_topic == "facegate/porch/response/verify/42"
+
+
+@pytest.mark.parametrize(
+    "camera", ["", "a b", "..", "+", "#", "$SYS", "po\0rch", "\u202eporch", "pörch", "porch\n", "x" * 65, "x" * 3000]
+)
+@pytest.mark.parametrize("rest", ["frame", "request/face_rec", "request/face_rec/42"])
+def test_where_no_camera_is_named_nobody_can_be_answered(camera: str, rest: str) -> None:
+    assert TOPICS.read(f"facegate/{camera}/{rest}") is None
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "",
+        "facegate",
+        "facegate/",
+        "facegate/porch",
+        "facegate/porch/",
+        "facegate/porch/result",
+        "facegate/porch/verdict",
+        "facegate/porch/response/face_rec/42",
+        "facegate/porch/frames",
+        "facegate/porch/frame/",
+        "facegate/porch/frame/42",
+        "facegate/bridge/state",
+        "other/porch/frame",
+        "facegate/facegate/porch/frame",
+        "facegate" + "/x" * 300,
+    ],
+)
+def test_a_topic_that_is_none_of_ours_is_none(topic: str) -> None:
+    assert TOPICS.read(topic) is None
+
+
+def test_each_message_is_an_event_of_its_own() -> None:
+    assert read("facegate/porch/frame").origin.id != read("facegate/porch/frame").origin.id
+
+
+def test_without_a_response_topic_the_address_stays() -> None:
+    address = read("facegate/porch/request/face_rec/42")
+    assert TOPICS.redirected(correlated(address, None), None) == address
+
+
+@pytest.mark.parametrize("topic", [f"{OWN}mine", f"{OWN}a/b/c", OWN, f"{OWN}$x", OWN + "x" * (256 - len(OWN))])
+def test_a_camera_may_have_its_answer_anywhere_below_its_responses(topic: str) -> None:
+    address = redirected(topic)
+    assert (address.reply_topic, address.verdict_topic) == (topic, "facegate/porch/verdict/42")
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("facegate/yard/response/x", id="another camera's"),
+        pytest.param("facegate/porch/responses/x", id="nearly its own"),
+        pytest.param("facegate/porch/response", id="above its own"),
+        pytest.param("facegate/porch/request/face_rec", id="its own requests"),
+        pytest.param("facegate/porch/frame", id="its own frames"),
+        pytest.param("facegate/porch/result", id="its own results"),
+        pytest.param("facegate/bridge/request/people/erase", id="the bridge's requests"),
+        pytest.param("facegate/bridge/state", id="the gateway's state"),
+        pytest.param("$SYS/broker", id="$SYS"),
+        pytest.param("$share/a/facegate/porch/response/x", id="$share"),
+        pytest.param("/facegate/porch/response/x", id="another root"),
+        pytest.param("lock/open", id="somewhere else"),
+        pytest.param("answers", id="nearly allowed"),
+        pytest.param(f"{OWN}#", id="multi-level wildcard"),
+        pytest.param(f"{OWN}+/x", id="single-level wildcard"),
+        pytest.param(f"{OWN}a\0b", id="NUL"),
+        pytest.param(f"{OWN}a\nb", id="line break"),
+        pytest.param(f"{OWN}a b", id="space"),
+        pytest.param(f"{OWN}\u202eabc", id="right-to-left mark"),
+        pytest.param(f"{OWN}\ud800", id="half a character"),
+        pytest.param(OWN + "/" * 29, id="so many levels that a broker throws us out"),
+        pytest.param(OWN + "x" * (257 - len(OWN)), id="long"),
+        pytest.param(OWN + "x" * 3000, id="very long"),
+    ],
+)
+@pytest.mark.parametrize("topics", [TOPICS, Topics("facegate", ["answers/"])], ids=["own only", "with an allow-list"])
+def test_an_answer_anywhere_else_is_forbidden(topic: str, topics: Topics) -> None:
+    with pytest.raises(Forbidden):
+        redirected(topic, topics=topics)
+
+
+def test_the_allow_list_adds_to_a_camera_s_own() -> None:
+    topics = Topics("facegate", ["answers/", "more/"])
+    for topic in ("answers/42", "more/x/y", f"{OWN}x"):
+        assert redirected(topic, topics=topics).reply_topic == topic
+
+
+@pytest.mark.parametrize(
+    "topic", ["yard/frame", "yard/request/face_rec", "yard/request", "bridge/request/people/erase"]
+)
+@pytest.mark.parametrize("allowed", ["facegate/", "face", "f"])
+def test_no_allow_list_lets_the_gateway_ask_itself(allowed: str, topic: str) -> None:
+    with pytest.raises(Forbidden, match="listens"):
+        redirected(f"facegate/{topic}", topics=Topics("facegate", [allowed]))
+
+
+def test_correlation_data_is_kept() -> None:
+    assert redirected(None, bytes(range(MAX_CORRELATION))).correlation == bytes(range(128))
+    assert redirected(f"{OWN}x", b"").correlation == b""
+
+
+@pytest.mark.parametrize("response_topic", [None, f"{OWN}x"])
+def test_too_much_correlation_data_is_refused(response_topic: str | None) -> None:
+    with pytest.raises(BadRequest, match="128 bytes"):
+        redirected(response_topic, bytes(MAX_CORRELATION + 1))

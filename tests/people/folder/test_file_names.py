@@ -1,0 +1,98 @@
+"""Whose pictures are those that are given to ``people add``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.people.folder.file_names import CAMERA_NAME, WHOSE, given_pictures, name_of_file
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Two people with a folder, one picture beside these, and what systems leave behind."""
+    album = tmp_path / "album"
+    for path in ("Ada_Lovelace/1.jpg", "Ada_Lovelace/2024/2.jpg", "Grace/1.jpg", "Joe Biden.jpg", "@eaDir/1.jpg"):
+        (album / path).parent.mkdir(parents=True, exist_ok=True)
+        (album / path).write_bytes(b"picture")
+    (album / "Grace/.1.jpg").write_bytes(b"hidden")
+    (album / "Grace/notes.txt").write_bytes(b"text")
+    return album
+
+
+def given(*paths: Path, name: str | None = None, by_file: bool = False) -> tuple[dict[str, str], list[str]]:
+    """Return the person on each picture, and the pictures that are refused."""
+    pictures, refused, _ = given_pictures(paths, name, by_file=by_file)
+    return {picture.given.name: picture.name for picture in pictures}, [path.name for path, _ in refused]
+
+
+def test_each_folder_in_a_folder_is_a_person(album: Path) -> None:
+    pictures, refused, notes = given_pictures([album], None, by_file=False)
+    assert [(str(each.given.relative_to(album)), each.name) for each in pictures] == [
+        ("Ada_Lovelace/1.jpg", "Ada Lovelace"),
+        ("Ada_Lovelace/2024/2.jpg", "Ada Lovelace"),
+        ("Grace/1.jpg", "Grace"),
+    ]
+    assert refused == [(album / "Joe Biden.jpg", WHOSE)]
+    assert sorted(notes) == [
+        f"{album}/@eaDir: the name of a system folder, not of a person",
+        f"{album}/Grace/notes.txt: .txt: not a picture, by its first bytes",
+    ]
+
+
+def test_pictures_in_no_person_s_folder_are_refused(album: Path) -> None:
+    assert given(album / "Joe Biden.jpg") == ({}, ["Joe Biden.jpg"])
+    assert given(album / "Grace") == ({}, ["1.jpg"])
+
+
+def test_a_name_is_that_of_all_pictures(album: Path) -> None:
+    assert set(given(album, name="Ada")[0].values()) == {"Ada"}
+    pictures, refused, _ = given_pictures([album], "Ada", by_file=False)
+    assert (len(pictures), refused) == (4, [])
+
+
+def test_pictures_may_be_named_by_their_files(album: Path) -> None:
+    assert given(album, by_file=True)[0]["Joe Biden.jpg"] == "Joe Biden"
+    assert given(album / "Joe Biden.jpg", by_file=True) == ({"Joe Biden.jpg": "Joe Biden"}, [])
+    assert given(album, by_file=True)[0]["2.jpg"] == "Ada Lovelace"
+
+
+def test_a_file_that_a_camera_named_is_refused(album: Path) -> None:
+    """Regression: ``img1.jpg`` and ``img2.jpg``, two people, became one person "img"."""
+    for name in ("img1.jpg", "img2.jpg", "2024-05-01 12.30.11.jpg"):
+        (album / name).write_bytes(b"picture")
+    pictures, refused, _ = given_pictures([album / "img1.jpg", album], None, by_file=True)
+    assert {each.name for each in pictures} == {"Ada Lovelace", "Grace", "Joe Biden"}
+    assert [(path.name, reason) for path, reason in refused] == [
+        ("2024-05-01 12.30.11.jpg", CAMERA_NAME),
+        ("img1.jpg", CAMERA_NAME),
+        ("img2.jpg", CAMERA_NAME),
+    ]
+    assert given(album / "img1.jpg", name="Ada", by_file=True)[0] == {"img1.jpg": "Ada"}
+
+
+def test_a_folder_of_photos_may_be_those_of_one_person(album: Path) -> None:
+    photos = album.rename(album.with_name("photos"))
+    assert set(given(photos.parent, name="Ada")[0].values()) == {"Ada"}
+
+
+def test_a_link_that_is_given_itself_is_followed(album: Path) -> None:
+    link = album.parent / "link.jpg"
+    link.symlink_to(album / "Joe Biden.jpg")
+    ((picture,), refused, _) = given_pictures([link], "Joe Biden", by_file=False)
+    assert (picture.path, refused) == (str((album / "Joe Biden.jpg").resolve()), [])
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("Barack Obama.jpg", "Barack Obama"),
+        ("Barack_Obama_2.jpg", "Barack Obama"),
+        ("Barack Obama (3).jpeg", "Barack Obama"),
+        ("ada.lovelace-12.png", "ada.lovelace"),
+        ("1.jpg", ""),
+    ],
+)
+def test_a_file_names_a_person(file: str, name: str) -> None:
+    assert name_of_file(Path(file)) == name

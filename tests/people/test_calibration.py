@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from gateway.errors import Unsupported
+from gateway.model import Person
+from gateway.people import calibration as module
+from gateway.people.calibration import Comparisons, calibrate, compare, draw
+from gateway.people.decision import Decision
+from gateway.people.gallery import Gallery
+from gateway.people.registry import Registry
+from gateway.store.protocols import Picture, StoredFace
+from gateway.store.sqlite.backups import Backups
+from tests.examples import descriptor, near, unit
+from tests.people.known import CURVES, RECIPE, Home, home, sitting
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Home]:
+    with home(tmp_path) as here:
+        yield here
+
+
+def populated(here: Home, people: int, pictures: int = 2) -> None:
+    """So many, each with so many pictures that look alike."""
+    for n in range(people):
+        faces = [near(descriptor(n), 0.95, 1000 + each) for each in range(pictures)]
+        kept = [Picture(f"{n}/{each}", "rest", RECIPE, StoredFace(face, None)) for each, face in enumerate(faces)]
+        here.store.enrol(f"P{n}", kept, "rest")
+    here.registry.follow()
+
+
+def score(here: Home, similarity: float) -> float:
+    return here.registry.decision.score(similarity)
+
+
+def test_with_nobody_known_there_is_nothing_to_say(here: Home) -> None:
+    found = calibrate(here.registry)
+    assert (found["people"], found["pictures"], found["same"], found["different"]) == (0, 0, 0, 0)
+    assert found["missed"] is found["mistaken"] is found["closest"] is found["proposed_threshold"] is None
+    assert "takes 300 comparisons" in found["refused"]
+
+
+def test_one_person_is_compared_with_themselves_alone(here: Home) -> None:
+    here.registry.enrol("Alice", [sitting(f"a{n}", near(descriptor(1), 0.95, n)) for n in range(3)], "rest")
+    found = calibrate(here.registry)
+    assert (found["people"], found["pictures"], found["same"], found["different"]) == (1, 3, 3, 0)
+    assert (found["missed"], found["mistaken"], found["closest"]) == (0, None, None)
+
+
+def test_too_little_data_is_refused_with_the_reason(here: Home) -> None:
+    """One mistake in 300 comparisons, as three people ask for, takes 900 of them by the rule of three."""
+    populated(here, 3)
+    found = calibrate(here.registry)
+    assert found["proposed_threshold"] is None
+    assert found["refused"] == (
+        "too few pictures to propose a threshold of your own: one mistake in 300 takes 900 comparisons of different"
+        " people, and there are 12. The built-in curves are used instead"
+    )
+    assert (found["people"], found["pictures"], found["same"], found["different"]) == (3, 6, 6, 12)
+    assert found["threshold"] == pytest.approx(here.registry.decision.identification(3), abs=1e-3)
+
+
+def test_the_closest_two_are_told(here: Home) -> None:
+    for name, face in [("Alice", descriptor(1)), ("Bob", descriptor(2)), ("Carol", near(descriptor(1), 0.65))]:
+        here.registry.enrol(name, [sitting(name, face)], "rest")
+    closest = calibrate(here.registry)["closest"]
+    assert sorted(closest["people"]) == ["alice", "carol"]
+    assert closest["score"] == pytest.approx(score(here, 0.65), abs=1e-3)
+    assert closest["one_person"] is False
+
+
+def test_two_who_may_be_one_are_told(here: Home) -> None:
+    here.registry.enrol("Alice", [sitting("a", descriptor(1))], "rest")
+    here.registry.enrol("Alicia", [sitting("b", near(descriptor(1), 0.9))], "rest")
+    found = calibrate(here.registry)
+    assert found["closest"]["one_person"] is True
+    assert found["mistaken"] == 1
+
+
+def test_a_picture_is_compared_with_the_mean_of_the_person_s_others(here: Home) -> None:
+    """Never with a mean that it is part of."""
+    faces = [descriptor(1), near(descriptor(1), 0.8, 1), near(descriptor(1), 0.8, 2)]
+    here.registry.enrol("Alice", [sitting(f"a{n}", face) for n, face in enumerate(faces)], "rest")
+    people, descriptors = here.store.faces(RECIPE)
+    found = compare(here.registry, people, descriptors, [Person("alice", "Alice")])
+    others = [[faces[1], faces[2]], [faces[0], faces[2]], [faces[0], faces[1]]]
+    expected = [
+        here.registry.decision.score(float(unit(np.sum(rest, axis=0)) @ face), 2)
+        for face, rest in zip(faces, others, strict=True)
+    ]
+    assert sorted(found.same) == pytest.approx(sorted(expected), abs=1e-4)
+    assert len(found.different) == 0
+
+
+def test_who_would_be_missed_is_told(here: Home) -> None:
+    here.registry.enrol("Alice", [sitting("a", descriptor(1)), sitting("b", near(descriptor(1), 0.9))], "rest")
+    here.registry.enrol("Bob", [sitting("c", descriptor(2)), sitting("d", descriptor(3))], "rest")
+    assert calibrate(here.registry)["missed"] == 0.5
+
+
+def test_counter_examples_are_not_compared(here: Home) -> None:
+    here.registry.enrol("Alice", [sitting("a", descriptor(1))], "rest")
+    here.registry.not_them("alice", [sitting("b", near(descriptor(1), 0.8))], "rest")
+    assert calibrate(here.registry)["pictures"] == 1
+
+
+def test_enough_data_proposes_a_threshold(here: Home) -> None:
+    """Where one mistake in ten may be made: by the scores of one's own people."""
+    populated(here, 40)
+    often = Decision(0.5, 0.1, CURVES, fixed_identification=1 / 6)
+    gallery = Gallery()
+    registry = Registry(here.store, gallery, often, Backups(here.data / "backups"), recipe=RECIPE)
+    found = calibrate(registry)
+    assert (found["refused"], found["different"]) == (None, 80 * 39)
+    people, faces = here.store.faces(RECIPE)
+    different = compare(registry, people, faces, list(dict.fromkeys(people))).different
+    assert (different >= found["proposed_threshold"] - 1e-3).mean() >= 0.1
+    assert found["proposed_threshold"] == pytest.approx(np.quantile(different, 0.9), abs=1e-3)
+    assert [point["rate"] for point in found["curve"]] == [0.1, 0.01]
+    assert "plot" not in found
+
+
+def test_too_many_people_are_refused(here: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    populated(here, 4, 1)
+    monkeypatch.setattr(module, "MOST_COMPARISONS", 15)
+    with pytest.raises(Unsupported, match="up to 15 times"):
+        calibrate(here.registry)
+
+
+@pytest.mark.parametrize("people", [0, 1, 5])
+def test_the_plot_is_a_png(here: Home, people: int) -> None:
+    pytest.importorskip("matplotlib")
+    populated(here, people)
+    plot = base64.b64decode(calibrate(here.registry, plot=True)["plot"])
+    with PIL.Image.open(io.BytesIO(plot)) as image:
+        assert (image.format, image.size) == ("PNG", (960, 600))
+
+
+def test_the_plot_shows_both_and_the_threshold() -> None:
+    pytest.importorskip("matplotlib")
+    some = Comparisons(np.array([0.8, 0.9]), np.array([0.1, 0.2, 0.3]), None)
+    assert draw(some, 0.5) == draw(some, 0.5)
+    assert draw(some, 0.5) != draw(some, 0.9)
+    assert draw(some, 0.5) != draw(Comparisons(some.same, np.array([0.4, 0.5, 0.6]), None), 0.5)
+
+
+def test_without_matplotlib_the_plot_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    with pytest.raises(Unsupported, match=r"facegate\[plot\]"):
+        draw(Comparisons(np.array([]), np.array([]), None), 0.5)

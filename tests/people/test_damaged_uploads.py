@@ -1,0 +1,82 @@
+"""An erasure deletes pieces of pictures that were set aside as damaged."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Settings
+from gateway.errors import GatewayError, UnknownPerson
+from gateway.people.damaged_uploads import delete_damaged_uploads
+from gateway.people.wiring import known
+from tests.examples import descriptor
+from tests.people.known import RECIPE, Home, home, sitting
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder with an upload, a damaged one, a damaged file, and a link to a folder elsewhere."""
+    data = tmp_path / "data"
+    for folder in ("uploads/door/1", "uploads.damaged-20261128-120000/1-door", "../elsewhere"):
+        (data / folder).mkdir(parents=True)
+        (data / folder / "0").write_bytes(b"piece")
+    (data / "uploads.damaged-20261128-120001").write_bytes(b"no folder")
+    (data / "uploads.damaged-20261128-120002").symlink_to(tmp_path / "elsewhere")
+    return data
+
+
+def uploads(data: Path) -> list[str]:
+    return sorted(path.name for path in data.glob("uploads*"))
+
+
+def erase(here: Home, slug: str) -> None:
+    here.registry.delete_leftovers = partial(delete_damaged_uploads, here.data)
+    here.registry.erase(slug, "rest")
+
+
+def test_an_erasure_deletes_damaged_uploads_and_logs_it(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with home(data) as here:
+        here.registry.enrol("Alice", [sitting("a", descriptor(1))], "rest")
+        with pytest.raises(UnknownPerson):
+            erase(here, "bob")
+        assert len(uploads(data)) == 4
+        erase(here, "alice")
+    assert uploads(data) == ["uploads"]
+    assert (data / "uploads/door/1/0").exists()
+    assert (data.parent / "elsewhere/0").exists()
+    assert caplog.text.count("is deleted: somebody was to be erased") == 3
+
+
+def test_a_removal_leaves_damaged_uploads(data: Path) -> None:
+    with home(data) as here:
+        here.registry.enrol("Alice", [sitting("a", descriptor(1))], "rest")
+        here.registry.delete_leftovers = partial(delete_damaged_uploads, data)
+        here.registry.remove("alice", "rest")
+    assert len(uploads(data)) == 4
+
+
+def test_an_erasure_that_cannot_delete_them_fails_and_is_repeated(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with home(data) as here:
+        here.registry.enrol("Alice", [sitting("a", descriptor(1))], "rest")
+        with monkeypatch.context() as denied:
+            denied.setattr(shutil, "rmtree", refuse)
+            with pytest.raises(GatewayError, match=r"not everything was erased: .*Permission denied.*; erase again"):
+                erase(here, "alice")
+        assert here.who(descriptor(1)) == "alice"
+        erase(here, "alice")
+        assert here.who(descriptor(1)) is None
+    assert uploads(data) == ["uploads"]
+
+
+def test_the_gateway_and_the_commands_delete_them_at_an_erasure(data: Path) -> None:
+    settings = Settings(data=data, people={"folder": data / "known_faces"})
+    with known(settings, RECIPE) as opened:
+        opened.registry.enrol("Alice", [sitting("a", descriptor(1))], "cli")
+        opened.registry.erase("alice", "cli")
+    assert uploads(data) == ["uploads"]

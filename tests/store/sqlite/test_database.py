@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import GatewayError, StartError
+from gateway.store.sqlite import database as module
+from gateway.store.sqlite import schema
+from gateway.store.sqlite.database import Database
+from gateway.store.sqlite.people import SqliteStore
+from tests.examples import descriptor
+from tests.people.known import files_with
+from tests.store.sqlite.test_people import RECIPE, enrol, picture, version_of, written_before
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "people.sqlite"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    with closing(Database(path)) as database:
+        yield database
+
+
+def put(database: Database, *keys: str) -> None:
+    with database.transaction() as db:
+        for key in keys:
+            db.execute("INSERT INTO meta VALUES (?, 'x')", (key,))
+
+
+def fail_after(database: Database, key: str) -> None:
+    with database.transaction() as db:
+        db.execute("INSERT INTO meta VALUES (?, 'x')", (key,))
+        raise ZeroDivisionError
+
+
+def keys(database: Database) -> set[str]:
+    return {key for (key,) in database.rows("SELECT key FROM meta WHERE value = 'x'")}
+
+
+def test_what_a_transaction_did_is_there_after_reopening(path: Path) -> None:
+    with closing(Database(path)) as database:
+        put(database, "a", "b")
+    with closing(Database(path)) as database:
+        assert keys(database) == {"a", "b"}
+
+
+def test_a_transaction_that_fails_did_nothing(path: Path, database: Database) -> None:
+    put(database, "a")
+    with pytest.raises(GatewayError, match="the people store"):
+        put(database, "b", "c", "a")
+    with pytest.raises(ZeroDivisionError):
+        fail_after(database, "d")
+    assert keys(database) == {"a"}
+    put(database, "e")
+    with closing(Database(path)) as other:
+        assert keys(other) == {"a", "e"}
+
+
+def test_nobody_sees_half_a_transaction(path: Path, database: Database) -> None:
+    with closing(Database(path)) as other:
+        with database.transaction() as db:
+            db.execute("INSERT INTO meta VALUES ('a', 'x')")
+            assert keys(other) == set()
+        assert keys(other) == {"a"}
+
+
+def test_what_is_wrong_with_a_query_is_our_error(database: Database) -> None:
+    for query in (database.rows, database.row):
+        with pytest.raises(GatewayError, match="no such table"):
+            query("SELECT * FROM absent")
+
+
+def test_a_writer_waits_for_another(path: Path, database: Database) -> None:
+    with closing(Database(path)) as other:
+        writing = threading.Thread(target=put, args=(other, "b"))
+        with database.transaction() as db:
+            db.execute("INSERT INTO meta VALUES ('a', 'x')")
+            writing.start()
+            writing.join(0.3)
+            assert writing.is_alive()
+        writing.join()
+        assert keys(database) == {"a", "b"}
+
+
+def test_a_writer_does_not_wait_for_ever(path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAIT_S", 0.1)
+    with (
+        closing(Database(path)) as other,
+        database.transaction(),
+        pytest.raises(GatewayError, match="locked"),
+    ):
+        put(other, "b")
+
+
+def test_a_copy_is_whole_while_another_connection_writes(path: Path, database: Database) -> None:
+    """Each transaction adds two: a copy has both or neither."""
+    begun, done = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with closing(Database(path)) as other:
+            n = 0
+            while not done.is_set():
+                put(other, f"{n}a", f"{n}b")
+                begun.set()
+                n += 1
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        assert begun.wait(60)
+        counts = []
+        for n in range(10):
+            copy = path.with_name(f"copy{n}")
+            database.copy(copy)
+            with closing(sqlite3.connect(copy)) as db:
+                counts.append(db.execute("SELECT count(*) FROM meta WHERE value = 'x'").fetchone()[0])
+                assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    finally:
+        done.set()
+        writing.join()
+    assert all(count % 2 == 0 for count in counts)
+    assert counts == sorted(counts)
+    assert counts[-1] > 0
+
+
+def test_a_copy_is_one_file_that_only_the_owner_may_read(path: Path, database: Database) -> None:
+    put(database, "a")
+    copy = path.with_name("copy.sqlite")
+    database.copy(copy)
+    assert {each.name for each in path.parent.iterdir()} - {path.name, f"{path.name}-wal", f"{path.name}-shm"} == {
+        copy.name
+    }
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with closing(Database(copy)) as other:
+        assert keys(other) == {"a"}
+
+
+def test_a_copy_leaves_out_what_it_is_told_to(path: Path, database: Database) -> None:
+    with database.transaction() as db:
+        db.execute("INSERT INTO unknowns (id, first, last, seen, cameras) VALUES (1, 0, 0, 1, '[\"the door\"]')")
+        db.execute(
+            "INSERT INTO unknown_faces (unknown, recipe, descriptor, chips, worth) VALUES (1, 'r', ?, ?, 1)",
+            (descriptor(1).tobytes(), b"an unknown face" * 1000),
+        )
+    copy = path.with_name("copy.sqlite")
+    database.copy(copy, without=("unknowns",))
+    traces = (descriptor(1).tobytes(), b"an unknown face", b"the door")
+    assert copy.name not in files_with(path.parent, *traces)
+    assert database.rows("SELECT seen FROM unknowns") == [(1,)]
+    database.copy(copy)
+    assert copy.name in files_with(path.parent, *traces)
+
+
+def test_a_copy_that_cannot_be_made_leaves_what_was_there(path: Path, database: Database) -> None:
+    with pytest.raises(GatewayError, match="the people store"):
+        database.copy(path.parent / "absent" / "copy.sqlite")
+    copy = path.with_name("copy.sqlite")
+    copy.write_text("before")
+    path.with_name("copy.sqlite.new").mkdir()
+    with pytest.raises(GatewayError, match="the people store"):
+        database.copy(copy)
+    assert copy.read_text() == "before"
+
+
+def test_what_was_deleted_is_scrubbed_from_the_file_and_its_log(path: Path, database: Database) -> None:
+    put(database, "somebody's name")
+    assert files_with(path.parent, b"somebody's name")
+    with database.transaction() as db:
+        db.execute("DELETE FROM meta WHERE value = 'x'")
+    database.scrub()
+    assert files_with(path.parent, b"somebody's name") == set()
+
+
+def test_a_damaged_file_is_refused_by_name(path: Path) -> None:
+    with closing(Database(path)) as database:
+        put(database, *(f"{n:05}" for n in range(2000)))
+    content = bytearray(path.read_bytes())
+    content[3 * 4096 : 8 * 4096] = bytes(range(256)) * 80
+    path.write_bytes(content)
+    with pytest.raises(StartError, match=r"people\.sqlite cannot be used .*facegate restore"):
+        Database(path)
+    assert path.read_bytes()[: 8 * 4096] == content[: 8 * 4096]
+
+
+def test_a_newer_version_is_refused_by_name(path: Path) -> None:
+    with closing(Database(path)) as database:
+        put(database, "a")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    with pytest.raises(StartError, match=r"people\.sqlite cannot be used .*newer version"):
+        Database(path)
+    assert version_of(path) == schema.VERSION + 1
+    assert list(path.parent.glob("backups/*")) == []
+
+
+def test_a_backup_that_cannot_be_written_before_a_change_is_an_error_at_start(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written_before(path, 2)
+    monkeypatch.setattr("time.strftime", lambda *_: "now")
+    (path.parent / "backups" / f"before-version-{schema.VERSION}-now.sqlite.new").mkdir(parents=True)
+    with pytest.raises(StartError, match=r"people\.sqlite cannot be used"):
+        Database(path)
+    assert version_of(path) == 2
+
+
+def open_each(paths: list[Path], together: Barrier, told: Queue[tuple[str, str, int]]) -> None:
+    for path in paths:
+        together.wait(60)
+        try:
+            with closing(SqliteStore(path)) as store:
+                told.put((path.parent.name, "", len(store.changes(0, RECIPE).roll.people)))
+        except Exception as error:
+            told.put((path.parent.name, repr(error), 0))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_two_processes_that_open_an_old_file_at_once_change_it_once(tmp_path: Path, version: int) -> None:
+    """And the backup is of the file as it was before."""
+    rounds = 12
+    paths = [tmp_path / str(n) / "people.sqlite" for n in range(rounds)]
+    for path in paths:
+        path.parent.mkdir()
+        written_before(path, version)
+    context = multiprocessing.get_context("spawn")
+    together, told = context.Barrier(2), context.Queue()
+    processes = [context.Process(target=open_each, args=(paths, together, told)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    found = [told.get(timeout=120) for _ in range(2 * rounds)]
+    for process in processes:
+        process.join(60)
+    assert [(error, people) for _, error, people in found] == [("", 2)] * (2 * rounds)
+    for path in paths:
+        assert version_of(path) == schema.VERSION
+        backups = list((path.parent / "backups").iterdir())
+        assert [version_of(backup) for backup in backups] == [version] * len(backups)
+        assert backups
+
+
+def test_two_stores_on_one_file_see_each_other(path: Path) -> None:
+    with closing(SqliteStore(path)) as one, closing(SqliteStore(path)) as other:
+        enrol(one, "Alice")
+        enrol(other, "Bob", picture("d2"))
+        assert [entry.person.slug for entry in one.entries()] == ["alice", "bob"]
+        assert one.revision() == other.revision()

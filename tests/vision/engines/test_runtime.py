@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gateway.vision.engines import runtime
+from gateway.vision.engines.runtime import MAX_SHAPES, Graph, fast_float, has_fast_int8
+
+SHAPES = [(32 + 16 * n, 8 + 4 * (n % 5), 12) for n in range(6)]
+"""Of small canvases."""
+
+
+@pytest.fixture
+def graph(models: Path) -> Graph:
+    return Graph(models / "detector-f32.xml", "f32")
+
+
+@pytest.fixture(scope="module")
+def describe(models: Path) -> Graph:
+    return Graph(models / "descriptor.xml", "f32")
+
+
+def noise(*shape: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(shape).integers(0, 256, shape, np.uint8)
+
+
+def test_no_more_shapes_are_kept_than_allowed(graph: Graph) -> None:
+    """For each OpenVINO keeps memory; so after so many it starts anew."""
+    first = graph._request
+    for n in range(MAX_SHAPES):
+        graph.run(noise(1, 32 + n, 8, 12))
+        assert graph._request is first
+    graph.run(noise(1, 32, 8, 12))
+    assert graph._request is first
+    graph.run(noise(1, 32 + MAX_SHAPES, 8, 12))
+    assert graph._request is not first
+    assert len(graph._shapes) == 1
+
+
+def test_results_do_not_depend_on_what_came_before(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor on whether it was started anew in between."""
+    forwards = {shape: graph.run(noise(1, *shape)) for shape in SHAPES}
+    monkeypatch.setattr(runtime, "MAX_SHAPES", 4)
+    for shape in (*reversed(SHAPES), *SHAPES):
+        assert (graph.run(noise(1, *shape)) == forwards[shape]).all()
+
+
+def test_a_result_stays_what_it_was(describe: Graph) -> None:
+    """OpenVINO writes the next one to the same memory."""
+    first = describe.run(noise(1, 150, 150, 3))
+    before = first.copy()
+    describe.run(255 - noise(1, 150, 150, 3))
+    assert (first == before).all()
+
+
+def test_the_input_stays_what_it_was(describe: Graph) -> None:
+    chips = noise(2, 150, 150, 3)
+    chips.flags.writeable = False
+    describe.run(chips)
+    assert (chips == noise(2, 150, 150, 3)).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_each_of_a_batch_is_as_if_alone(describe: Graph, count: int) -> None:
+    chips = noise(count, 150, 150, 3)
+    alone = np.concatenate([describe.run(chip[None]) for chip in chips])
+    assert describe.run(chips).shape == (count, 128)
+    np.testing.assert_allclose(describe.run(chips), alone, rtol=0, atol=1e-5)
+
+
+def test_a_view_is_taken_for_what_it_shows(describe: Graph) -> None:
+    """Mirrored or cut out, its bytes lie in another order or apart."""
+    chips = noise(2, 160, 170, 3)
+    view = chips[:, 5:155, 160:10:-1]
+    np.testing.assert_array_equal(describe.run(view), describe.run(np.ascontiguousarray(view)))
+
+
+def test_bytes_are_taken_whole(describe: Graph) -> None:
+    """As 0 to 255, not wrapped round or scaled."""
+    black, dark, white = (describe.run(np.full((1, 150, 150, 3), value, np.uint8)) for value in (0, 100, 255))
+    assert np.abs(black - dark).max() > 0.01
+    assert np.abs(dark - white).max() > 0.01
+
+
+def test_a_processor_with_bfloat16_is_told_to_use_it() -> None:
+    assert fast_float() in ("bf16", "f32")
+    flags = Path("/proc/cpuinfo")
+    if platform.machine() != "x86_64" or not flags.exists():
+        pytest.skip("this tells nothing of the processor")
+    words = set(flags.read_text().split())
+    assert (fast_float() == "bf16") == bool({"amx_bf16", "avx512_bf16"} & words)
+    assert has_fast_int8() == ("avx2" in words)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.ImageFile
+import pytest
+
+from gateway.errors import BadImage
+from gateway.model import Box, Descriptor, PictureLimits
+from gateway.vision.align import cut
+from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engine import Engine, open_engine
+from gateway.vision.engines.options import EngineOptions
+from tests.support import frame
+
+OURS = ["obama_1", "stranger_2", "empty_1"]
+SHARED = ["barack_obama/obama_small.jpg", "kit_harington/john2.jpeg"]
+
+
+@pytest.fixture(scope="module", params=[*OURS, *SHARED])
+def picture(request: pytest.FixtureRequest) -> Picture:
+    if request.param in OURS:
+        return decode(frame(request.param), PictureLimits())
+    shared: Path = request.getfixturevalue("shared")
+    return decode((shared / "portraits" / request.param).read_bytes(), PictureLimits())
+
+
+@pytest.fixture(scope="module")
+def boxes(engine: Engine, picture: Picture) -> list[Box]:
+    return detected(engine, picture)
+
+
+def detected(engine: Engine, picture: Picture) -> list[Box]:
+    return engine.detector.detect(picture, 56, None)
+
+
+def described(engine: Engine, picture: Picture, boxes: list[Box]) -> list[Descriptor]:
+    return engine.embedder.embed([cut(picture, engine.aligner.points(picture, box), "stream") for box in boxes])
+
+
+def css(boxes: list[Box]) -> list[tuple[int, int, int, int]]:
+    return [(box.top, box.right, box.bottom, box.left) for box in boxes]
+
+
+def test_boxes_are_face_recognitions(stock: Any, picture: Picture, boxes: list[Box]) -> None:
+    assert css(boxes) == stock.face_locations(picture)
+
+
+def test_boxes_lie_within_the_picture(picture: Picture, boxes: list[Box]) -> None:
+    height, width = picture.shape[:2]
+    assert all(0 <= box.left < box.right <= width and 0 <= box.top < box.bottom <= height for box in boxes)
+
+
+def test_descriptors_are_face_recognitions_at_unit_length(
+    stock: Any, engine: Engine, picture: Picture, boxes: list[Box]
+) -> None:
+    raw = stock.face_encodings(picture, css(boxes))
+    for ours, theirs in zip(described(engine, picture, boxes), raw, strict=True):
+        assert ours.shape == (128,)
+        assert ours.dtype == np.float32
+        np.testing.assert_allclose(ours, theirs / np.linalg.norm(theirs), rtol=0, atol=1e-6)
+
+
+def test_of_the_chips_of_a_known_picture_the_middle_one_counts(engine: Engine) -> None:
+    """As of a frame there is no other: what is compared is made alike."""
+    picture = decode(frame("obama_1"), PictureLimits())
+    (box,) = detected(engine, picture)
+    points = engine.aligner.points(picture, box)
+    one, three = engine.embedder.embed([cut(picture, points, "stream"), cut(picture, points, "enrolment")])
+    assert (one == three).all()
+
+
+def test_a_face_at_the_picture_s_edge_is_cut_off_there(engine: Engine) -> None:
+    picture = decode(frame("obama_1"), PictureLimits())[:, 430:]
+    (box,) = detected(engine, np.ascontiguousarray(picture))
+    assert box.left == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (3, 3), (1, 65_500)])
+def test_a_picture_too_small_for_a_face_has_none(engine: Engine, shape: tuple[int, int]) -> None:
+    assert detected(engine, np.zeros((*shape, 3), np.uint8)) == []
+
+
+def test_of_no_faces_there_is_nothing_to_tell(engine: Engine) -> None:
+    assert engine.embedder.embed([]) == []
+
+
+def test_the_cnn_is_face_recognitions_too(stock: Any) -> None:
+    picture = np.ascontiguousarray(decode(frame("obama_1"), PictureLimits())[60:330, 330:600])
+    boxes = detected(open_engine(EngineOptions("dlib-cnn")), picture)
+    assert len(boxes) == 1
+    assert css(boxes) == stock.face_locations(picture, 0, "cnn")
+
+
+def test_a_truncated_jpeg_is_refused_although_face_recognition_would_allow_it(engine: Engine) -> None:
+    """Importing it sets Pillow's LOAD_TRUNCATED_IMAGES for the whole process."""
+    assert PIL.ImageFile.LOAD_TRUNCATED_IMAGES is False
+    data = frame("obama_1")
+    with pytest.raises(BadImage, match="damaged"):
+        decode(data[: len(data) // 2], PictureLimits())

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from gateway.errors import BadImage, TooLarge
+from gateway.model import AnalyseTask, Box, FoundFace, Image, PictureLimits, Search
+from gateway.vision import analyse as module
+from gateway.vision.align import unpack
+from gateway.vision.analyse import largest, look, look_again
+from gateway.vision.decoding.decode import decode
+from gateway.vision.engine import Engine, open_engine
+from gateway.vision.engines.options import EngineOptions
+from tests.examples import encoded
+from tests.support import frame
+
+LIMITS = PictureLimits()
+
+
+def part(left: int, top: int, right: int, bottom: int) -> bytes:
+    """Of obama_1, whose face is at 386, 96 to 551, 260."""
+    with PIL.Image.open(io.BytesIO(frame("obama_1"))) as image:
+        return encoded(image.crop((left, top, right, bottom)), "PNG")
+
+
+PORTRAIT = part(310, 30, 630, 320)
+
+
+@pytest.fixture(scope="module", params=["facegate", "engine"])
+def either(request: pytest.FixtureRequest) -> Engine:
+    """Our own engine, and stock."""
+    found: Engine = request.getfixturevalue(request.param)
+    return found
+
+
+def sole(data: bytes, engine: Engine, wanted: AnalyseTask) -> FoundFace:
+    return look(data, engine, wanted, LIMITS).sole_face()
+
+
+def test_a_face_is_found_and_described(either: Engine) -> None:
+    data = PORTRAIT
+    seen = look(data, either, AnalyseTask(), LIMITS)
+    (face,) = seen.faces
+    assert seen.image == Image(320, 290, len(data))
+    assert face.descriptor is not None
+    assert np.linalg.norm(face.descriptor) == pytest.approx(1)
+    assert face.quality is not None
+    assert face.quality.pixels == pytest.approx(face.box.right - face.box.left, abs=2)
+    assert (face.landmarks, face.chips, seen.drawn) == (None, None, None)
+    assert list(seen.timing) == ["decode", "detect", "align", "embed", "details"]
+
+
+def test_only_what_is_wanted_is_made(either: Engine) -> None:
+    seen = look(PORTRAIT, either, AnalyseTask(descriptors=None), LIMITS)
+    assert [(face.descriptor, face.landmarks, face.chips) for face in seen.faces] == [(None, None, None)]
+    assert list(seen.timing) == ["decode", "detect", "align", "details"]
+
+
+@pytest.mark.parametrize(("chips", "count"), [(False, None), (True, 3)])
+def test_chips_are_kept_of_who_is_to_be_known(either: Engine, chips: bool, count: int | None) -> None:
+    face = sole(PORTRAIT, either, AnalyseTask(descriptors="enrolment", chips=chips))
+    assert (face.chips and len(unpack(face.chips))) == count
+
+
+@pytest.mark.parametrize("data", [PORTRAIT, frame("biden_2"), frame("hopper_1")], ids=["obama", "biden", "hopper"])
+def test_a_face_looked_at_again_is_described_alike(facegate: Engine, data: bytes) -> None:
+    again_alike(facegate, data)
+
+
+def test_a_face_looked_at_again_by_stock_is_described_alike(engine: Engine) -> None:
+    again_alike(engine, PORTRAIT)
+
+
+def again_alike(engine: Engine, data: bytes) -> None:
+    """From its chips alone, which are JPEG."""
+    face = sole(data, engine, AnalyseTask(descriptors="enrolment", chips=True))
+    assert face.chips is not None
+    seen = look_again(face.chips, engine)
+    again = seen.sole_face()
+    assert again.descriptor is not None
+    assert face.descriptor is not None
+    assert again.descriptor @ face.descriptor > 0.999
+    assert again.chips == face.chips
+    assert (seen.image, again.box) == (Image(150, 150, len(face.chips)), Box(0, 0, 150, 150))
+    assert list(seen.timing) == ["embed"]
+
+
+def test_who_needs_one_face_is_spared_the_description_of_many(either: Engine) -> None:
+    """A collage of a thousand faces would take gigabytes, and be refused in the end."""
+    two = np.hstack([decode(PORTRAIT, LIMITS)] * 2)
+    data = encoded(PIL.Image.fromarray(two), "PNG")
+    for sole in (True, False):
+        faces = look(data, either, AnalyseTask(descriptors="enrolment", sole=sole), LIMITS).faces
+        assert len(faces) == 2
+        assert all((face.descriptor is None) == sole for face in faces)
+
+
+def test_the_largest_boxes_are_chosen_in_the_order_in_which_they_came() -> None:
+    boxes = [Box(0, 0, side, side) for side in (3, 9, 5, 9, 1, 7)]
+    assert largest(boxes, 3) == [boxes[1], boxes[3], boxes[5]]
+    assert largest(boxes, 1) == [boxes[1]]
+    assert largest(boxes, 9) == boxes
+    assert largest([], 3) == []
+
+
+@pytest.mark.parametrize("wanted", [AnalyseTask(descriptors=None), AnalyseTask(sole=True)])
+def test_of_too_many_faces_the_largest_are_described_and_the_others_are_counted(
+    either: Engine, wanted: AnalyseTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: a picture with 484 faces took a worker longer than its time limit."""
+    monkeypatch.setattr(module, "MAX_FACES", 2)
+    portrait = decode(PORTRAIT, LIMITS)
+    smaller = np.full_like(portrait, 128)
+    smaller[:174, :192] = np.asarray(PIL.Image.fromarray(portrait).resize((192, 174)))
+    data = encoded(PIL.Image.fromarray(np.hstack([portrait, smaller, portrait])), "PNG")
+    seen = look(data, either, wanted, LIMITS)
+    assert (len(seen.faces), seen.left_out) == (2, 1)
+    assert not any(320 <= face.box.left < 640 for face in seen.faces)
+
+
+@pytest.mark.parametrize("data", [b"", b"no chips", PORTRAIT])
+def test_what_are_no_chips_is_not_looked_at_again(facegate: Engine, data: bytes) -> None:
+    with pytest.raises(BadImage):
+        look_again(data, facegate)
+
+
+def test_a_known_face_and_one_of_a_stream_are_described_much_alike(either: Engine) -> None:
+    """Six chips against two, or one against one: they are made to be compared."""
+    known, streamed = (sole(PORTRAIT, either, AnalyseTask(descriptors=each)) for each in ("enrolment", "stream"))
+    assert known.descriptor is not None
+    assert streamed.descriptor is not None
+    assert known.descriptor @ streamed.descriptor > 0.99
+
+
+def test_five_landmarks_are_those_that_the_face_was_aligned_by(either: Engine) -> None:
+    face = sole(PORTRAIT, either, AnalyseTask(landmarks=5))
+    assert face.landmarks is not None
+    assert {name: len(points) for name, points in face.landmarks.items()} == {
+        "nose_tip": 1,
+        "left_eye": 2,
+        "right_eye": 2,
+    }
+    assert all(
+        face.box.left < x < face.box.right and face.box.top < y < face.box.bottom
+        for points in face.landmarks.values()
+        for x, y in points
+    )
+
+
+def test_landmarks_are_68_points_in_groups_within_the_picture(either: Engine) -> None:
+    landmarks = sole(PORTRAIT, either, AnalyseTask(descriptors=None, landmarks=68)).landmarks
+    assert landmarks is not None
+    points = [point for group in landmarks.values() for point in group]
+    assert len(set(points)) == 68
+    assert all(0 <= x < 320 and 0 <= y < 290 for x, y in points)
+
+
+def test_the_68_point_model_is_loaded_for_68_points_alone(models: Path) -> None:
+    """And then once: it takes 100 MB, and a second."""
+    engine = open_engine(EngineOptions("facegate", models))
+    for wanted in (AnalyseTask(), AnalyseTask(landmarks=5), AnalyseTask(descriptors="enrolment", landmarks=5)):
+        look(PORTRAIT, engine, wanted, LIMITS)
+    look(frame("empty_1"), engine, AnalyseTask(landmarks=68), LIMITS)
+    assert engine.predictor_68._predictor is None
+    look(PORTRAIT, engine, AnalyseTask(landmarks=68), LIMITS)
+    loaded = engine.predictor_68._predictor
+    assert loaded is not None
+    look(PORTRAIT, engine, AnalyseTask(landmarks=68), LIMITS)
+    assert engine.predictor_68._predictor is loaded
+
+
+@pytest.mark.parametrize(
+    "edges", [(430, 0, 853, 480), (100, 0, 500, 400), (380, 130, 853, 480), (300, 0, 640, 220)], ids=str
+)
+def test_boxes_lie_within_the_picture_also_of_faces_that_do_not(
+    facegate: Engine, edges: tuple[int, int, int, int]
+) -> None:
+    seen = look(part(*edges), facegate, AnalyseTask(landmarks=5), LIMITS)
+    assert seen.faces
+    for face in seen.faces:
+        assert face.box.within(seen.image.width, seen.image.height) == face.box
+        assert face.quality is not None
+        assert face.quality.inside < 1
+
+
+def test_only_faces_that_count_are_described(facegate: Engine) -> None:
+    left = (((0, 0), (0.2, 0), (0.2, 1), (0, 1)),)
+    assert look(PORTRAIT, facegate, AnalyseTask(Search(only=left)), LIMITS).faces == ()
+    assert len(look(PORTRAIT, facegate, AnalyseTask(Search(never=left)), LIMITS).faces) == 1
+    assert look(PORTRAIT, facegate, AnalyseTask(Search(min_face=300)), LIMITS).faces == ()
+    assert look(PORTRAIT, facegate, AnalyseTask(Search(max_face=60)), LIMITS).faces == ()
+
+
+def test_a_large_picture_is_the_same_person(either: Engine) -> None:
+    """Of more than 4 megapixels, which stock shrinks to find the face: the box is given in the picture's own."""
+    with PIL.Image.open(io.BytesIO(PORTRAIT)) as small:
+        large = encoded(small.resize((8 * 320, 8 * 290)), "JPEG")
+    before, after = sole(PORTRAIT, either, AnalyseTask()), sole(large, either, AnalyseTask())
+    small_box, large_box = (np.array([[box.left, box.top], [box.right, box.bottom]]) for box in (before.box, after.box))
+    assert np.abs(large_box.mean(axis=0) / 8 - small_box.mean(axis=0)).max() < 25
+    larger = np.ptp(large_box, axis=0) / 8 / np.ptp(small_box, axis=0)
+    assert (np.abs(np.log(larger)) < np.log(1.5)).all()  # found on the same level of the pyramid, or on the next
+    assert before.descriptor is not None
+    assert after.descriptor is not None
+    assert before.descriptor @ after.descriptor > 0.97
+
+
+def test_a_picture_of_nobody_has_no_faces(either: Engine) -> None:
+    for wanted in (AnalyseTask(landmarks=68), AnalyseTask(descriptors="enrolment"), AnalyseTask(descriptors=None)):
+        assert look(part(0, 0, 300, 300), either, wanted, LIMITS).faces == ()
+
+
+def test_a_picture_stored_lying_is_seen_upright(either: Engine) -> None:
+    """As phones store them: turned, with the EXIF tag that says so."""
+    with PIL.Image.open(io.BytesIO(PORTRAIT)) as image:
+        exif = PIL.Image.Exif()
+        exif[0x0112] = 6
+        lying = encoded(image.transpose(PIL.Image.Transpose.ROTATE_90), "PNG", exif=exif)
+    upright = either.detector.detect(decode(PORTRAIT, LIMITS), 56, None)
+    seen = look(lying, either, AnalyseTask(descriptors=None), LIMITS)
+    assert seen.image == Image(320, 290, len(lying))
+    assert [face.box for face in seen.faces] == upright
+
+
+def test_grey_is_good_enough_for_a_face(either: Engine) -> None:
+    with PIL.Image.open(io.BytesIO(PORTRAIT)) as image:
+        grey = encoded(image.convert("L"), "JPEG")
+    assert len(look(grey, either, AnalyseTask(descriptors=None), LIMITS).faces) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "limits", "error"), [(b"", LIMITS, BadImage), (frame("obama_1"), PictureLimits(1000), TooLarge)]
+)
+def test_what_cannot_be_looked_at_is_refused(
+    facegate: Engine, data: bytes, limits: PictureLimits, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        look(data, facegate, AnalyseTask(), limits)
