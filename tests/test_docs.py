@@ -27,11 +27,11 @@ from gateway.vision.engines.model_files import FILES, Role
 from tests.support import ROOT
 
 README = "README.md"
-MQTT = "docs/mqtt.md"
-MODELS = "docs/models.md"
-PEOPLE = "docs/people.md"
-REST = "docs/rest.md"
-INSTALL = "docs/install.md"
+MQTT = "docs/reference/mqtt.md"
+MODELS = "docs/reference/models.md"
+PEOPLE = "docs/reference/people.md"
+REST = "docs/reference/rest.md"
+INSTALL = "docs/how-to/install.md"
 
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [
@@ -149,3 +149,17 @@ def test_every_command_is_documented() -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+NAMES_PAGES = [
+    path
+    for folder in ("gateway", "benchmarks", "device_sim", "config", "tests")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in {".py", ".yaml", ".conf", ".service"} and re.search(r"docs/[\w/-]+\.\w+", path.read_text())
+]
+
+
+@pytest.mark.parametrize("path", NAMES_PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_pages_that_code_and_settings_name_exist(path: Path) -> None:
+    for page in re.findall(r"docs/[\w/-]+\.\w+", path.read_text()):
+        assert (ROOT / page).is_file(), f"{path.name} names {page}"

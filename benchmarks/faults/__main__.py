@@ -5,7 +5,7 @@ near what they can do. Meanwhile they are killed (-9) at random moments and star
 its answer, and every effect is looked up in the gateway's store at the end.
 
 It ends with 0 if nothing was lost, done twice or answered in two ways and every stated limit was kept, else with 1, and
-with 2 if it can't be run. docs/benchmarks.md tells what each figure means.
+with 2 if it can't be run. docs/reference/benchmarks.md tells what each figure means.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def in_ms(seconds: float | None) -> float | None:
 
 
 def figures(history: History, finding: Finding, *, deadline: float) -> dict[str, Any]:
-    """What each is: docs/benchmarks.md."""
+    """What each is: docs/reference/benchmarks.md."""
     waited = latencies(history)
     answers = [each for several in history.answers.values() for each in several]
     codes = Counter(each.code for each in answers)

@@ -219,7 +219,7 @@ class QualityLimits:
 
 ENROLMENT_LIMITS = QualityLimits(pixels=60, brightness=0.12, sharpness=0.55, clean=0.56)
 """The quality of a face to be enrolled. Faces beyond these limits resemble the faces of strangers on pictures that are
-as bad (docs/benchmarks.md); of 222 good photographs one was refused by them.
+as bad (docs/reference/benchmarks.md); of 222 good photographs one was refused by them.
 """
 
 

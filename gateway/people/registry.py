@@ -40,7 +40,7 @@ WRITABLE_S = 10.0
 """How often to look whether the store would let a change in."""
 
 ENOUGH = 3
-"""Pictures, with which a person is hardly ever missed (docs/benchmarks.md)."""
+"""Pictures, with which a person is hardly ever missed (docs/reference/benchmarks.md)."""
 
 UNLIMITED_DOORS = frozenset({"cli"})
 """A person who may write the data folder needs no limit on how often."""

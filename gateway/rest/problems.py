@@ -72,7 +72,7 @@ def _detail(status: HTTPStatus, allow: str | None) -> str | None:
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return _too_large()
         case HTTPStatus.NOT_FOUND:
-            return f"there is no path {path!r} here: docs/rest.md and docs/people.md list all paths"
+            return f"there is no path {path!r} here: docs/reference/rest.md and docs/reference/people.md list all paths"
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return f"{path} takes {allow}, not {request.method}"
         case _:

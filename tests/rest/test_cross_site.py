@@ -166,7 +166,7 @@ def test_referer_counts_where_a_browser_sends_nothing_else() -> None:
 
 
 def test_address_that_a_person_types_is_served_over_plain_http() -> None:
-    """The limit that docs/rest.md describes: a page that leaves out the Referer sends the same headers."""
+    """The limit that docs/reference/rest.md describes: a page that leaves out the Referer sends the same headers."""
     browser = {"Host": HOST, "User-Agent": "Mozilla/5.0 (X11; Linux x86_64)", "Accept": "text/html"}
     assert allowed(OWN, browser, "GET", "/api/v1/people")
     for method in ("POST", "PATCH", "DELETE"):

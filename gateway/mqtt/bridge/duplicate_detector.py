@@ -255,13 +255,13 @@ class Lookout:
             yield (
                 f"The gateway serves nobody on MQTT: what it publishes on {topic} does not come back from the broker,"
                 " so it cannot see whether another gateway is running. Let its login read and write this topic"
-                " (docs/mqtt.md)."
+                " (docs/reference/mqtt.md)."
             )
         if self._claimed_looks >= MAX_CLAIMED_LOOKS:
             yield (
                 f"The gateway serves nobody on MQTT: another gateway (instance {self._claimed_by}) says again and again"
                 " that it is about to serve, and does not. Stop that one. If there is none, let no other login write"
-                f" {self._topics.canaries}# (docs/mqtt.md)."
+                f" {self._topics.canaries}# (docs/reference/mqtt.md)."
             )
 
     def _another(self, instance: str) -> str:

@@ -34,7 +34,7 @@ FILES: dict[Role, tuple[str, str]] = {
         "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
     ),
 }
-"""Each file's name and SHA-256 in face_recognition_models 0.3.0: docs/models.md tells where they come from."""
+"""The name and SHA-256 of each file in face_recognition_models 0.3.0. docs/reference/models.md names their origin."""
 
 
 def model_file(role: Role) -> Path:
