@@ -21,23 +21,23 @@ from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import ExportedPerson, Picture, StoredFace
 from gateway.store.sqlite.people import SqliteStore
 from tests.examples import descriptor, near
-from tests.people.known import KEY, RECIPE, Home, digest_of, files_with, home, sitting
+from tests.people.environment import KEY, RECIPE, PeopleEnvironment, digest_of, files_with, open_environment, sample
 
 ALICE, BOB = descriptor(1), descriptor(2)
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Home]:
+def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
     """Alice is known by two pictures and a counter-example, Bob by one."""
-    with home(tmp_path, keep="pictures") as here:
-        here.registry.enrol("Alice Süß", [sitting("alice1", ALICE), sitting("alice2", descriptor(3))], "rest")
-        here.registry.not_them("alice_suss", [sitting("carol1", descriptor(4))], "rest")
-        here.registry.enrol("Bob", [sitting("bob1", BOB)], "mqtt:door")
-        yield here
+    with open_environment(tmp_path, keep="pictures") as env:
+        env.registry.enrol("Alice Süß", [sample("alice1", ALICE), sample("alice2", descriptor(3))], "rest")
+        env.registry.not_them("alice_suss", [sample("carol1", descriptor(4))], "rest")
+        env.registry.enrol("Bob", [sample("bob1", BOB)], "mqtt:door")
+        yield env
 
 
-def exported(here: Home) -> bytes:
-    return write_archive(here.store.export())
+def exported(env: PeopleEnvironment) -> bytes:
+    return write_archive(env.store.export())
 
 
 def comparable(people: list[ExportedPerson]) -> object:
@@ -59,88 +59,88 @@ def comparable(people: list[ExportedPerson]) -> object:
     }
 
 
-def test_what_is_written_is_read(here: Home) -> None:
-    people = list(here.store.export())
+def test_what_is_written_is_read(env: PeopleEnvironment) -> None:
+    people = list(env.store.export())
     assert comparable(read_archive(write_archive(people))) == comparable(people)
     assert sorted(len(each.pictures) for each in people) == [1, 3]
     assert read_archive(write_archive([])) == []
 
 
-def test_one_person_may_be_written_alone(here: Home) -> None:
-    (bob,) = read_archive(write_archive(here.store.export("bob")))
+def test_one_person_may_be_written_alone(env: PeopleEnvironment) -> None:
+    (bob,) = read_archive(write_archive(env.store.export("bob")))
     assert (bob.person, bob.pictures[0].source) == (Person("bob", "Bob"), "mqtt:door")
 
 
-def test_whoever_comes_from_an_archive_is_known(tmp_path: Path, here: Home) -> None:
+def test_whoever_comes_from_an_archive_is_known(tmp_path: Path, env: PeopleEnvironment) -> None:
     (tmp_path / "other").mkdir()
-    with home(tmp_path / "other") as other:
-        assert other.registry.adopt(read_archive(exported(here)), "rest") == 4
+    with open_environment(tmp_path / "other") as other:
+        assert other.registry.adopt(read_archive(exported(env)), "rest") == 4
         assert (other.who(BOB), other.gallery.person("alice_suss").name) == ("bob", "Alice Süß")
-        assert comparable(list(other.store.export())) == comparable(list(here.store.export()))
+        assert comparable(list(other.store.export())) == comparable(list(env.store.export()))
         assert other.who(descriptor(4)) is None
         assert [line.action for line in other.store.audit(9)] == ["import", "import"]
 
 
-def test_a_sealed_store_writes_what_any_other_reads(tmp_path: Path, here: Home) -> None:
+def test_a_sealed_store_writes_what_any_other_reads(tmp_path: Path, env: PeopleEnvironment) -> None:
     for name, key in (("sealed", KEY), ("plain", None)):
         (tmp_path / name).mkdir()
-        with home(tmp_path / name, key) as other:
-            other.registry.adopt(read_archive(exported(here)), "rest")
-            assert comparable(read_archive(exported(other))) == comparable(list(here.store.export()))
+        with open_environment(tmp_path / name, key) as other:
+            other.registry.adopt(read_archive(exported(env)), "rest")
+            assert comparable(read_archive(exported(other))) == comparable(list(env.store.export()))
     assert files_with(tmp_path / "sealed", BOB.tobytes()) == set()
 
 
-def more_of_bob(here: Home, name: str = "Bob") -> ExportedPerson:
+def more_of_bob(env: PeopleEnvironment, name: str = "Bob") -> ExportedPerson:
     """A picture that is known of Bob, and a picture that is not."""
-    again = next(each for each in here.store.export() if each.person.slug == "bob").pictures[0]
+    again = next(each for each in env.store.export() if each.person.slug == "bob").pictures[0]
     new = Picture(digest_of("bob2"), "rest", RECIPE, StoredFace(near(BOB, 0.9), None))
     return ExportedPerson(Person("another_id", name), [again, new], [5.0, 6.0])
 
 
-def test_people_of_one_name_are_one_where_they_are_merged(here: Home) -> None:
-    assert here.registry.adopt([more_of_bob(here)], "rest", merge=True) == 1
-    entry = here.store.entry("bob")
+def test_people_of_one_name_are_one_where_they_are_merged(env: PeopleEnvironment) -> None:
+    assert env.registry.adopt([more_of_bob(env)], "rest", merge=True) == 1
+    entry = env.store.entry("bob")
     assert (entry.known_by, entry.pictures[0].added) == (2, 6.0)
-    assert len(here.gallery) == 2
+    assert len(env.gallery) == 2
 
 
 @pytest.mark.parametrize("name", ["Bob", "BOB", " bob"])
-def test_new_pictures_of_somebody_known_are_not_taken_unless_they_are_merged(here: Home, name: str) -> None:
+def test_new_pictures_of_somebody_known_are_not_taken_unless_they_are_merged(env: PeopleEnvironment, name: str) -> None:
     """Regression: an archive could put descriptors under the name of anybody."""
     dora = ExportedPerson(
         Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, StoredFace(ALICE, None))], [1.0]
     )
     with pytest.raises(Conflict, match=r"Bob \(bob\); import it with merge: true \(facegate people import --merge\)"):
-        here.registry.adopt([dora, more_of_bob(here, name)], "rest")
-    assert (here.store.named("Dora"), here.store.entry("bob").known_by) == (None, 1)
+        env.registry.adopt([dora, more_of_bob(env, name)], "rest")
+    assert (env.store.named("Dora"), env.store.entry("bob").known_by) == (None, 1)
 
 
-def test_what_is_known_stays_as_it_is_whatever_an_archive_says_of_it(here: Home) -> None:
-    before = comparable(list(here.store.export()))
-    (bob,) = (each for each in here.store.export() if each.person.slug == "bob")
+def test_what_is_known_stays_as_it_is_whatever_an_archive_says_of_it(env: PeopleEnvironment) -> None:
+    before = comparable(list(env.store.export()))
+    (bob,) = (each for each in env.store.export() if each.person.slug == "bob")
     forged = replace(bob.pictures[0], face=StoredFace(ALICE, None), recipe="other", source="rest")
     for merge in (False, True):
-        assert here.registry.adopt([ExportedPerson(bob.person, [forged], [9.0])], "rest", merge=merge) == 0
-    assert comparable(list(here.store.export())) == before
+        assert env.registry.adopt([ExportedPerson(bob.person, [forged], [9.0])], "rest", merge=merge) == 0
+    assert comparable(list(env.store.export())) == before
 
 
-def test_ones_own_archive_has_nothing_new_and_leaves_the_folder_its_pictures(here: Home) -> None:
+def test_ones_own_archive_has_nothing_new_and_leaves_the_folder_its_pictures(env: PeopleEnvironment) -> None:
     """Regression: pictures from the folder counted as new, and the folder lost them."""
     source = "known_faces/Carol/1.jpg"
-    here.store.enrol_from_folder("Carol", Picture(digest_of("c"), source, RECIPE, StoredFace(descriptor(7), None)))
-    revision = here.store.revision()
-    assert here.registry.adopt(read_archive(exported(here)), "rest") == 0
-    assert (here.store.from_folder(), here.store.revision()) == ({source: digest_of("c")}, revision)
+    env.store.enrol_from_folder("Carol", Picture(digest_of("c"), source, RECIPE, StoredFace(descriptor(7), None)))
+    revision = env.store.revision()
+    assert env.registry.adopt(read_archive(exported(env)), "rest") == 0
+    assert (env.store.from_folder(), env.store.revision()) == ({source: digest_of("c")}, revision)
 
 
-def test_an_import_ends_undone_when_the_gateway_stops(here: Home) -> None:
-    here.registry.interrupt()
+def test_an_import_ends_undone_when_the_gateway_stops(env: PeopleEnvironment) -> None:
+    env.registry.interrupt()
     dora = ExportedPerson(
         Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, StoredFace(ALICE, None))], [1.0]
     )
     with pytest.raises(Busy):
-        here.registry.adopt([dora], "rest")
-    assert here.store.named("Dora") is None
+        env.registry.adopt([dora], "rest")
+    assert env.store.named("Dora") is None
 
 
 def test_many_names_with_one_stem_are_imported_with_ids_that_can_be_opened(tmp_path: Path) -> None:
@@ -172,9 +172,9 @@ def copies(data: bytes, people: int, pictures: int = 1) -> bytes:
     return changed(data, change)
 
 
-def test_pictures_that_share_one_file_do_not_grow_without_limit(here: Home) -> None:
+def test_pictures_that_share_one_file_do_not_grow_without_limit(env: PeopleEnvironment) -> None:
     """Regression: 9 MB became 2.6 GB on the disk, since each reference was stored as a picture by itself."""
-    index = json.loads(zipfile.ZipFile(io.BytesIO(exported(here))).read(archive.INDEX))
+    index = json.loads(zipfile.ZipFile(io.BytesIO(exported(env))).read(archive.INDEX))
     index["people"] = [each for each in index["people"] if each["name"] == "Bob"]
     files = (f"chips/{digest_of('bob1')}", bytes(100_000))
     small = zipped((archive.INDEX, json.dumps(index).encode()), files)
@@ -183,8 +183,8 @@ def test_pictures_that_share_one_file_do_not_grow_without_limit(here: Home) -> N
         read_archive(copies(small, 50))
 
 
-def test_archive_whose_chips_are_too_large_is_refused(here: Home) -> None:
-    index = json.loads(zipfile.ZipFile(io.BytesIO(exported(here))).read(archive.INDEX))
+def test_archive_whose_chips_are_too_large_is_refused(env: PeopleEnvironment) -> None:
+    index = json.loads(zipfile.ZipFile(io.BytesIO(exported(env))).read(archive.INDEX))
     index["people"] = [each for each in index["people"] if each["name"] == "Bob"]
     content, name = json.dumps(index).encode(), f"chips/{digest_of('bob1')}"
     assert read_archive(zipped((archive.INDEX, content), (name, bytes(MAX_CHIPS_BYTES))))
@@ -196,15 +196,17 @@ def test_archive_whose_chips_are_too_large_is_refused(here: Home) -> None:
     ("people", "pictures", "limit"),
     [(4, 1, "4 people are more than the 3 that people.most allows"), (1, 6, "the 5 that people.pictures_per_person")],
 )
-def test_an_archive_may_hold_as_many_as_the_settings_allow(here: Home, people: int, pictures: int, limit: str) -> None:
+def test_an_archive_may_hold_as_many_as_the_settings_allow(
+    env: PeopleEnvironment, people: int, pictures: int, limit: str
+) -> None:
     limits = PeopleLimits(people=3, pictures_per_person=5)
-    assert len(read_archive(copies(exported(here), 3, 5), limits)) == 3
+    assert len(read_archive(copies(exported(env), 3, 5), limits)) == 3
     with pytest.raises(TooLarge, match=limit):
-        read_archive(copies(exported(here), people, pictures), limits)
+        read_archive(copies(exported(env), people, pictures), limits)
 
 
-def test_an_archive_with_a_picture_twice_of_one_person_is_refused(here: Home) -> None:
-    twice = changed(exported(here), lambda index: index["people"][0]["pictures"].extend(index["people"][0]["pictures"]))
+def test_an_archive_with_a_picture_twice_of_one_person_is_refused(env: PeopleEnvironment) -> None:
+    twice = changed(exported(env), lambda index: index["people"][0]["pictures"].extend(index["people"][0]["pictures"]))
     with pytest.raises(BadRequest, match="same picture twice"):
         read_archive(twice)
 
@@ -215,29 +217,29 @@ def test_an_index_of_brackets_is_refused_before_it_is_read() -> None:
         read_archive(zipped((archive.INDEX, b"[" + b"[]," * 100_000 + b"[]]")))
 
 
-def test_an_id_that_somebody_else_has_is_not_taken(here: Home) -> None:
+def test_an_id_that_somebody_else_has_is_not_taken(env: PeopleEnvironment) -> None:
     robert = ExportedPerson(
         Person("bob", "Robert"), [Picture(digest_of("x"), "rest", RECIPE, StoredFace(descriptor(7), None))], [5.0]
     )
-    here.registry.adopt([robert], "rest")
-    assert (here.who(BOB), here.gallery.person("bob").name) == ("bob", "Bob")
-    assert here.who(descriptor(7)) not in (None, "bob")
+    env.registry.adopt([robert], "rest")
+    assert (env.who(BOB), env.gallery.person("bob").name) == ("bob", "Bob")
+    assert env.who(descriptor(7)) not in (None, "bob")
 
 
-def test_nobody_is_adopted_where_one_of_them_fails(here: Home) -> None:
-    revision = here.store.revision()
+def test_nobody_is_adopted_where_one_of_them_fails(env: PeopleEnvironment) -> None:
+    revision = env.store.revision()
     good = ExportedPerson(Person("c", "Carol"), [Picture("d1", "rest", RECIPE, StoredFace(BOB, None))], [1.0])
     with pytest.raises(ValueError, match="zip"):
-        here.registry.adopt([good, ExportedPerson(Person("d", "Dora"), good.pictures, [])], "rest")
-    assert (here.store.named("Carol"), here.store.revision()) == (None, revision)
+        env.registry.adopt([good, ExportedPerson(Person("d", "Dora"), good.pictures, [])], "rest")
+    assert (env.store.named("Carol"), env.store.revision()) == (None, revision)
 
 
-def test_who_was_removed_comes_back_by_an_archive(here: Home) -> None:
-    people = read_archive(exported(here))
-    here.registry.erase("bob", "rest")
-    here.registry.adopt(people, "rest")
-    assert here.who(BOB) == "bob"
-    assert not here.store.buried(digest_of("bob1"))
+def test_who_was_removed_comes_back_by_an_archive(env: PeopleEnvironment) -> None:
+    people = read_archive(exported(env))
+    env.registry.erase("bob", "rest")
+    env.registry.adopt(people, "rest")
+    assert env.who(BOB) == "bob"
+    assert not env.store.buried(digest_of("bob1"))
 
 
 def changed(data: bytes, change: Any) -> bytes:
@@ -302,24 +304,24 @@ def coded(descriptor: Any, kind: str = "<f4") -> str:
         pytest.param(lambda index: index["people"][0]["pictures"][0].pop("added"), id="no added"),
     ],
 )
-def test_a_malformed_index_is_refused(here: Home, change: Any) -> None:
+def test_a_malformed_index_is_refused(env: PeopleEnvironment, change: Any) -> None:
     with pytest.raises(BadRequest):
-        read_archive(changed(exported(here), change))
+        read_archive(changed(exported(env), change))
 
 
-def test_a_name_that_is_refused_is_told_with_its_person(here: Home) -> None:
+def test_a_name_that_is_refused_is_told_with_its_person(env: PeopleEnvironment) -> None:
     with pytest.raises(BadRequest, match=r"the person (bob|alice_suss) in the archive: the name is not UTF-8"):
-        read_archive(changed(exported(here), first_person(name="J\ufffdrgen")))
+        read_archive(changed(exported(env), first_person(name="J\ufffdrgen")))
 
 
-def test_an_archive_names_nobody_unknown(here: Home) -> None:
+def test_an_archive_names_nobody_unknown(env: PeopleEnvironment) -> None:
     with pytest.raises(BadRequest, match="choose another name"):
-        here.registry.adopt(read_archive(changed(exported(here), first_person(name="UNKNOWN"))), "rest")
+        env.registry.adopt(read_archive(changed(exported(env), first_person(name="UNKNOWN"))), "rest")
 
 
-def test_a_harmless_change_of_the_index_is_none(here: Home) -> None:
+def test_a_harmless_change_of_the_index_is_none(env: PeopleEnvironment) -> None:
     """So that the test before refuses for the change that it makes."""
-    people = read_archive(changed(exported(here), first_person(name="Alicia")))
+    people = read_archive(changed(exported(env), first_person(name="Alicia")))
     assert "Alicia" in [each.person.name for each in people]
 
 
@@ -371,9 +373,9 @@ def test_a_plain_archive_like_those_is_read() -> None:
     assert read_archive(zipped((archive.INDEX, INDEX))) == []
 
 
-def test_the_version_is_told(here: Home) -> None:
+def test_the_version_is_told(env: PeopleEnvironment) -> None:
     with pytest.raises(BadRequest, match="version 2, and it takes 1"):
-        read_archive(changed(exported(here), lambda index: index.update(facegate=2)))
+        read_archive(changed(exported(env), lambda index: index.update(facegate=2)))
 
 
 def test_an_archive_whose_files_share_their_bytes_is_refused() -> None:

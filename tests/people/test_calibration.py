@@ -19,108 +19,108 @@ from gateway.people.registry import Registry
 from gateway.store.protocols import Picture, StoredFace
 from gateway.store.sqlite.backups import Backups
 from tests.examples import descriptor, near, unit
-from tests.people.known import CURVES, RECIPE, Home, home, sitting
+from tests.people.environment import CURVES, RECIPE, PeopleEnvironment, open_environment, sample
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Home]:
-    with home(tmp_path) as here:
-        yield here
+def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
+    with open_environment(tmp_path) as env:
+        yield env
 
 
-def populated(here: Home, people: int, pictures: int = 2) -> None:
+def populated(env: PeopleEnvironment, people: int, pictures: int = 2) -> None:
     """So many, each with so many pictures that look alike."""
     for n in range(people):
         faces = [near(descriptor(n), 0.95, 1000 + each) for each in range(pictures)]
         kept = [Picture(f"{n}/{each}", "rest", RECIPE, StoredFace(face, None)) for each, face in enumerate(faces)]
-        here.store.enrol(f"P{n}", kept, "rest")
-    here.registry.follow()
+        env.store.enrol(f"P{n}", kept, "rest")
+    env.registry.follow()
 
 
-def score(here: Home, similarity: float) -> float:
-    return here.registry.decision.score(similarity)
+def score(env: PeopleEnvironment, similarity: float) -> float:
+    return env.registry.decision.score(similarity)
 
 
-def test_with_nobody_known_there_is_nothing_to_say(here: Home) -> None:
-    found = calibrate(here.registry)
+def test_with_nobody_known_there_is_nothing_to_say(env: PeopleEnvironment) -> None:
+    found = calibrate(env.registry)
     assert (found["people"], found["pictures"], found["same"], found["different"]) == (0, 0, 0, 0)
     assert found["missed"] is found["mistaken"] is found["closest"] is found["proposed_threshold"] is None
     assert "takes 300 comparisons" in found["refused"]
 
 
-def test_one_person_is_compared_with_themselves_alone(here: Home) -> None:
-    here.registry.enrol("Alice", [sitting(f"a{n}", near(descriptor(1), 0.95, n)) for n in range(3)], "rest")
-    found = calibrate(here.registry)
+def test_one_person_is_compared_with_themselves_alone(env: PeopleEnvironment) -> None:
+    env.registry.enrol("Alice", [sample(f"a{n}", near(descriptor(1), 0.95, n)) for n in range(3)], "rest")
+    found = calibrate(env.registry)
     assert (found["people"], found["pictures"], found["same"], found["different"]) == (1, 3, 3, 0)
     assert (found["missed"], found["mistaken"], found["closest"]) == (0, None, None)
 
 
-def test_too_little_data_is_refused_with_the_reason(here: Home) -> None:
+def test_too_little_data_is_refused_with_the_reason(env: PeopleEnvironment) -> None:
     """One mistake in 300 comparisons, as three people ask for, takes 900 of them by the rule of three."""
-    populated(here, 3)
-    found = calibrate(here.registry)
+    populated(env, 3)
+    found = calibrate(env.registry)
     assert found["proposed_threshold"] is None
     assert found["refused"] == (
         "too few pictures to propose a threshold of your own: one mistake in 300 takes 900 comparisons of different"
         " people, and there are 12. The built-in curves are used instead"
     )
     assert (found["people"], found["pictures"], found["same"], found["different"]) == (3, 6, 6, 12)
-    assert found["threshold"] == pytest.approx(here.registry.decision.identification(3), abs=1e-3)
+    assert found["threshold"] == pytest.approx(env.registry.decision.identification(3), abs=1e-3)
 
 
-def test_the_closest_two_are_told(here: Home) -> None:
+def test_the_closest_two_are_told(env: PeopleEnvironment) -> None:
     for name, face in [("Alice", descriptor(1)), ("Bob", descriptor(2)), ("Carol", near(descriptor(1), 0.65))]:
-        here.registry.enrol(name, [sitting(name, face)], "rest")
-    closest = calibrate(here.registry)["closest"]
+        env.registry.enrol(name, [sample(name, face)], "rest")
+    closest = calibrate(env.registry)["closest"]
     assert sorted(closest["people"]) == ["alice", "carol"]
-    assert closest["score"] == pytest.approx(score(here, 0.65), abs=1e-3)
+    assert closest["score"] == pytest.approx(score(env, 0.65), abs=1e-3)
     assert closest["one_person"] is False
 
 
-def test_two_who_may_be_one_are_told(here: Home) -> None:
-    here.registry.enrol("Alice", [sitting("a", descriptor(1))], "rest")
-    here.registry.enrol("Alicia", [sitting("b", near(descriptor(1), 0.9))], "rest")
-    found = calibrate(here.registry)
+def test_two_who_may_be_one_are_told(env: PeopleEnvironment) -> None:
+    env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
+    env.registry.enrol("Alicia", [sample("b", near(descriptor(1), 0.9))], "rest")
+    found = calibrate(env.registry)
     assert found["closest"]["one_person"] is True
     assert found["mistaken"] == 1
 
 
-def test_a_picture_is_compared_with_the_mean_of_the_person_s_others(here: Home) -> None:
+def test_a_picture_is_compared_with_the_mean_of_the_person_s_others(env: PeopleEnvironment) -> None:
     """Never with a mean that it is part of."""
     faces = [descriptor(1), near(descriptor(1), 0.8, 1), near(descriptor(1), 0.8, 2)]
-    here.registry.enrol("Alice", [sitting(f"a{n}", face) for n, face in enumerate(faces)], "rest")
-    people, descriptors = here.store.faces(RECIPE)
-    found = compare(here.registry, people, descriptors, [Person("alice", "Alice")])
+    env.registry.enrol("Alice", [sample(f"a{n}", face) for n, face in enumerate(faces)], "rest")
+    people, descriptors = env.store.faces(RECIPE)
+    found = compare(env.registry, people, descriptors, [Person("alice", "Alice")])
     others = [[faces[1], faces[2]], [faces[0], faces[2]], [faces[0], faces[1]]]
     expected = [
-        here.registry.decision.score(float(unit(np.sum(rest, axis=0)) @ face), 2)
+        env.registry.decision.score(float(unit(np.sum(rest, axis=0)) @ face), 2)
         for face, rest in zip(faces, others, strict=True)
     ]
     assert sorted(found.same) == pytest.approx(sorted(expected), abs=1e-4)
     assert len(found.different) == 0
 
 
-def test_who_would_be_missed_is_told(here: Home) -> None:
-    here.registry.enrol("Alice", [sitting("a", descriptor(1)), sitting("b", near(descriptor(1), 0.9))], "rest")
-    here.registry.enrol("Bob", [sitting("c", descriptor(2)), sitting("d", descriptor(3))], "rest")
-    assert calibrate(here.registry)["missed"] == 0.5
+def test_who_would_be_missed_is_told(env: PeopleEnvironment) -> None:
+    env.registry.enrol("Alice", [sample("a", descriptor(1)), sample("b", near(descriptor(1), 0.9))], "rest")
+    env.registry.enrol("Bob", [sample("c", descriptor(2)), sample("d", descriptor(3))], "rest")
+    assert calibrate(env.registry)["missed"] == 0.5
 
 
-def test_counter_examples_are_not_compared(here: Home) -> None:
-    here.registry.enrol("Alice", [sitting("a", descriptor(1))], "rest")
-    here.registry.not_them("alice", [sitting("b", near(descriptor(1), 0.8))], "rest")
-    assert calibrate(here.registry)["pictures"] == 1
+def test_counter_examples_are_not_compared(env: PeopleEnvironment) -> None:
+    env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
+    env.registry.not_them("alice", [sample("b", near(descriptor(1), 0.8))], "rest")
+    assert calibrate(env.registry)["pictures"] == 1
 
 
-def test_enough_data_proposes_a_threshold(here: Home) -> None:
+def test_enough_data_proposes_a_threshold(env: PeopleEnvironment) -> None:
     """Where one mistake in ten may be made: by the scores of one's own people."""
-    populated(here, 40)
+    populated(env, 40)
     often = Decision(0.5, 0.1, CURVES, fixed_identification=1 / 6)
     gallery = Gallery()
-    registry = Registry(here.store, gallery, often, Backups(here.data / "backups"), recipe=RECIPE)
+    registry = Registry(env.store, gallery, often, Backups(env.data / "backups"), recipe=RECIPE)
     found = calibrate(registry)
     assert (found["refused"], found["different"]) == (None, 80 * 39)
-    people, faces = here.store.faces(RECIPE)
+    people, faces = env.store.faces(RECIPE)
     different = compare(registry, people, faces, list(dict.fromkeys(people))).different
     assert (different >= found["proposed_threshold"] - 1e-3).mean() >= 0.1
     assert found["proposed_threshold"] == pytest.approx(np.quantile(different, 0.9), abs=1e-3)
@@ -128,18 +128,18 @@ def test_enough_data_proposes_a_threshold(here: Home) -> None:
     assert "plot" not in found
 
 
-def test_too_many_people_are_refused(here: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    populated(here, 4, 1)
+def test_too_many_people_are_refused(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+    populated(env, 4, 1)
     monkeypatch.setattr(module, "MOST_COMPARISONS", 15)
     with pytest.raises(Unsupported, match="up to 15 times"):
-        calibrate(here.registry)
+        calibrate(env.registry)
 
 
 @pytest.mark.parametrize("people", [0, 1, 5])
-def test_the_plot_is_a_png(here: Home, people: int) -> None:
+def test_the_plot_is_a_png(env: PeopleEnvironment, people: int) -> None:
     pytest.importorskip("matplotlib")
-    populated(here, people)
-    plot = base64.b64decode(calibrate(here.registry, plot=True)["plot"])
+    populated(env, people)
+    plot = base64.b64decode(calibrate(env.registry, plot=True)["plot"])
     with PIL.Image.open(io.BytesIO(plot)) as image:
         assert (image.format, image.size) == ("PNG", (960, 600))
 

@@ -13,7 +13,7 @@ from gateway.errors import GatewayError, UnknownPerson
 from gateway.people.damaged_uploads import delete_damaged_uploads
 from gateway.people.wiring import known
 from tests.examples import descriptor
-from tests.people.known import RECIPE, Home, home, sitting
+from tests.people.environment import RECIPE, PeopleEnvironment, open_environment, sample
 
 
 @pytest.fixture
@@ -32,18 +32,18 @@ def uploads(data: Path) -> list[str]:
     return sorted(path.name for path in data.glob("uploads*"))
 
 
-def erase(here: Home, slug: str) -> None:
-    here.registry.delete_leftovers = partial(delete_damaged_uploads, here.data)
-    here.registry.erase(slug, "rest")
+def erase(env: PeopleEnvironment, slug: str) -> None:
+    env.registry.delete_leftovers = partial(delete_damaged_uploads, env.data)
+    env.registry.erase(slug, "rest")
 
 
 def test_an_erasure_deletes_damaged_uploads_and_logs_it(data: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with home(data) as here:
-        here.registry.enrol("Alice", [sitting("a", descriptor(1))], "rest")
+    with open_environment(data) as env:
+        env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
         with pytest.raises(UnknownPerson):
-            erase(here, "bob")
+            erase(env, "bob")
         assert len(uploads(data)) == 4
-        erase(here, "alice")
+        erase(env, "alice")
     assert uploads(data) == ["uploads"]
     assert (data / "uploads/door/1/0").exists()
     assert (data.parent / "elsewhere/0").exists()
@@ -51,10 +51,10 @@ def test_an_erasure_deletes_damaged_uploads_and_logs_it(data: Path, caplog: pyte
 
 
 def test_a_removal_leaves_damaged_uploads(data: Path) -> None:
-    with home(data) as here:
-        here.registry.enrol("Alice", [sitting("a", descriptor(1))], "rest")
-        here.registry.delete_leftovers = partial(delete_damaged_uploads, data)
-        here.registry.remove("alice", "rest")
+    with open_environment(data) as env:
+        env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
+        env.registry.delete_leftovers = partial(delete_damaged_uploads, data)
+        env.registry.remove("alice", "rest")
     assert len(uploads(data)) == 4
 
 
@@ -62,21 +62,21 @@ def test_an_erasure_that_cannot_delete_them_fails_and_is_repeated(data: Path, mo
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    with home(data) as here:
-        here.registry.enrol("Alice", [sitting("a", descriptor(1))], "rest")
+    with open_environment(data) as env:
+        env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
         with monkeypatch.context() as denied:
             denied.setattr(shutil, "rmtree", refuse)
             with pytest.raises(GatewayError, match=r"not everything was erased: .*Permission denied.*; erase again"):
-                erase(here, "alice")
-        assert here.who(descriptor(1)) == "alice"
-        erase(here, "alice")
-        assert here.who(descriptor(1)) is None
+                erase(env, "alice")
+        assert env.who(descriptor(1)) == "alice"
+        erase(env, "alice")
+        assert env.who(descriptor(1)) is None
     assert uploads(data) == ["uploads"]
 
 
 def test_the_gateway_and_the_commands_delete_them_at_an_erasure(data: Path) -> None:
     settings = Settings(data=data, people={"folder": data / "known_faces"})
     with known(settings, RECIPE) as opened:
-        opened.registry.enrol("Alice", [sitting("a", descriptor(1))], "cli")
+        opened.registry.enrol("Alice", [sample("a", descriptor(1))], "cli")
         opened.registry.erase("alice", "cli")
     assert uploads(data) == ["uploads"]

@@ -10,7 +10,7 @@ from gateway.errors import UnknownPerson
 from gateway.model import Descriptor, Person
 from gateway.people.gallery import MOST_PICTURES, Gallery, Nearest
 from tests.examples import ALICE, BOB, CAROL, descriptor, near
-from tests.people.known import LEVEL, changes, gallery_of
+from tests.people.environment import LEVEL, changes, gallery_of
 
 PROBE = descriptor(1)
 
@@ -49,8 +49,8 @@ def test_everybody_who_reaches_their_limit_is_a_candidate_up_to_five() -> None:
 
 def test_lookalikes_pass_for_each_other_by_the_lower_limit_of_the_two() -> None:
     limits = np.array([np.inf, 0.9, 0.7, 0.7, 0.7, 0.7], np.float32)
-    one, two, three, four = (Person(f"p{n}", f"P {n}") for n in range(4))
-    gallery = gallery_of({one: [PROBE], two: at(0.8), three: at(0.95, 3), four: [*at(0.85, 4), *at(0.85, 4)]})
+    one, two, three, four_people = (Person(f"p{n}", f"P {n}") for n in range(4))
+    gallery = gallery_of({one: [PROBE], two: at(0.8), three: at(0.95, 3), four_people: [*at(0.85, 4), *at(0.85, 4)]})
     assert gallery.lookalikes(["p0"], limits) == {("p0", "p2"), ("p0", "p3")}
     assert gallery.lookalikes(["nobody"], limits) == set()
 

@@ -14,24 +14,24 @@ from gateway.errors import BadImage
 from gateway.people.folder.recent_removals import WINDOW_S, RecentRemovals
 from gateway.store import removal_guard
 from gateway.store.removal_guard import Loss, RemovalGuard, confirm_removal, held_removal
-from tests.people.folder.test_importer import Eyes, House, descriptor_of, face_of, house
-from tests.people.known import digest_of, sitting
+from tests.people.environment import digest_of, sample
+from tests.people.folder.test_importer import FakeVision, FolderEnvironment, descriptor_of, env, face_of
 from tests.support import wait_for
 
-__all__ = ["house"]
+__all__ = ["env"]
 
 EVERYBODY = ["Alice", "Bob the Builder", "Carol", "Dan"]
 
 
 @pytest.fixture
-def four(house: House) -> House:
+def four_people(env: FolderEnvironment) -> FolderEnvironment:
     """Four people; Bob was renamed to Robert, and Alice has a counter-example."""
-    house.put("Carol/1.jpg", "carol1")
-    house.put("Dan/1.jpg", "dan1")
-    house.imported()
-    house.registry.not_them("alice", [sitting("stranger", descriptor_of(b"stranger"))], "rest")
-    house.registry.rename("bob_the_builder", "Robert", "rest")
-    return house
+    env.put("Carol/1.jpg", "carol1")
+    env.put("Dan/1.jpg", "dan1")
+    env.imported()
+    env.registry.not_them("alice", [sample("stranger", descriptor_of(b"stranger"))], "rest")
+    env.registry.rename("bob_the_builder", "Robert", "rest")
+    return env
 
 
 RENAMED = ["Alice", "Carol", "Dan", "Robert"]
@@ -79,37 +79,41 @@ FAULTS: list[Callable[[Path], Any]] = [
 
 
 @pytest.mark.parametrize("break_folder", FAULTS)
-def test_everybody_stays_when_the_folder_is_broken(four: House, break_folder: Callable[[Path], Any]) -> None:
-    away = Path(shutil.copytree(four.folder, four.folder.with_name("away")))
-    with four.watched() as faces:
-        break_folder(four.folder)
+def test_everybody_stays_when_the_folder_is_broken(
+    four_people: FolderEnvironment, break_folder: Callable[[Path], Any]
+) -> None:
+    away = Path(shutil.copytree(four_people.folder, four_people.folder.with_name("away")))
+    with four_people.watched() as faces:
+        break_folder(four_people.folder)
         wait_for(lambda: any("people confirm-removal" in each for each in faces.warnings))
-        assert four.people == four.stored == RENAMED
-        assert len(four.store.counters("dlib")) == 1
-        remove(four.folder)
-        away.rename(four.folder)
+        assert four_people.people == four_people.stored == RENAMED
+        assert len(four_people.store.counters("dlib")) == 1
+        remove(four_people.folder)
+        away.rename(four_people.folder)
         wait_for(lambda: not faces.warnings)
-        assert (four.people, held_removal(four.store)) == (RENAMED, frozenset())
+        assert (four_people.people, held_removal(four_people.store)) == (RENAMED, frozenset())
 
 
 @pytest.mark.parametrize("break_folder", FAULTS)
-def test_a_broken_folder_is_found_at_a_start_too(four: House, break_folder: Callable[[Path], Any]) -> None:
-    break_folder(four.folder)
-    with four.watched() as faces:
+def test_a_broken_folder_is_found_at_a_start_too(
+    four_people: FolderEnvironment, break_folder: Callable[[Path], Any]
+) -> None:
+    break_folder(four_people.folder)
+    with four_people.watched() as faces:
         assert faces.warnings
-        assert four.people == four.stored == RENAMED
+        assert four_people.people == four_people.stored == RENAMED
 
 
 @pytest.mark.parametrize("break_folder", FAULTS)
-def test_a_confirmed_removal_is_done(four: House, break_folder: Callable[[Path], Any]) -> None:
-    with four.watched() as faces:
-        break_folder(four.folder)
+def test_a_confirmed_removal_is_done(four_people: FolderEnvironment, break_folder: Callable[[Path], Any]) -> None:
+    with four_people.watched() as faces:
+        break_folder(four_people.folder)
         # a scan that came while files were still being deleted counts fewer people
         count = "3 of 4" if break_folder is more_than_half else "4 of 4"
         wait_for(lambda: any(f"{count} people" in each for each in faces.warnings))
-        four.confirm()
+        four_people.confirm()
         left = ["Carol"] if break_folder is more_than_half else []
-        wait_for(lambda: four.people == four.stored == left)
+        wait_for(lambda: four_people.people == four_people.stored == left)
         wait_for(lambda: not any("confirm-removal" in each for each in faces.warnings))
 
 
@@ -120,26 +124,26 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def test_a_confirmation_covers_people_who_went_after_the_last_scan(four: House) -> None:
-    with four.watched() as faces:
-        more_than_half(four.folder)
+def test_a_confirmation_covers_people_who_went_after_the_last_scan(four_people: FolderEnvironment) -> None:
+    with four_people.watched() as faces:
+        more_than_half(four_people.folder)
         wait_for(lambda: any("3 of 4 people" in each for each in faces.warnings))
         faces.stop()
-        shutil.rmtree(four.folder / "Carol")
-        four.confirm()
-    four.imported()
-    assert four.stored == []
+        shutil.rmtree(four_people.folder / "Carol")
+        four_people.confirm()
+    four_people.imported()
+    assert four_people.stored == []
 
 
-def test_each_fault_has_a_sentence_of_its_own(house: House) -> None:
-    house.imported()
+def test_each_fault_has_a_sentence_of_its_own(env: FolderEnvironment) -> None:
+    env.imported()
     said = []
     for break_folder in (empty, shutil.rmtree, a_file_in_its_place):
-        remove(house.folder)
+        remove(env.folder)
         for path, picture in (("Alice/1.jpg", "alice1"), ("Alice/2.png", "alice2"), ("Bob_the_Builder/1.jpg", "bob1")):
-            house.put(path, picture)
-        break_folder(house.folder)
-        with house.watched() as faces:
+            env.put(path, picture)
+        break_folder(env.folder)
+        with env.watched() as faces:
             said.append(faces.warnings[0])
     assert ["has no pictures" in said[0], "does not exist" in said[1], "cannot be used" in said[2]] == [True] * 3
 
@@ -154,65 +158,65 @@ def test_each_fault_has_a_sentence_of_its_own(house: House) -> None:
     ],
 )
 def test_a_folder_that_cannot_be_read_is_reported_when_nobody_is_known(
-    house: House, break_folder: Callable[[Path], Any], fault: str, caplog: pytest.LogCaptureFixture
+    env: FolderEnvironment, break_folder: Callable[[Path], Any], fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Regression: a wrong people.folder at the first start looked healthy, and every face was unknown."""
-    break_folder(house.folder)
-    assert house.known_faces(face_of).warnings == ()
-    with house.watched() as faces:
+    break_folder(env.folder)
+    assert env.known_faces(face_of).warnings == ()
+    with env.watched() as faces:
         assert [fault in each for each in faces.warnings] == ([True] if fault else [])
         assert list(faces.warnings) == [each.message for each in caplog.records if each.levelname == "WARNING"]
 
 
-def test_half_of_the_people_may_go_at_once(four: House) -> None:
-    with four.watched() as faces:
-        shutil.rmtree(four.folder / "Alice")
-        shutil.rmtree(four.folder / "Dan")
-        wait_for(lambda: four.people == four.stored == ["Carol", "Robert"])
+def test_half_of_the_people_may_go_at_once(four_people: FolderEnvironment) -> None:
+    with four_people.watched() as faces:
+        shutil.rmtree(four_people.folder / "Alice")
+        shutil.rmtree(four_people.folder / "Dan")
+        wait_for(lambda: four_people.people == four_people.stored == ["Carol", "Robert"])
         assert faces.warnings == ()
 
 
-def test_the_only_person_stays_until_it_is_confirmed(house: House) -> None:
-    shutil.rmtree(house.folder / "Bob_the_Builder")
-    house.imported()
-    shutil.rmtree(house.folder / "Alice")
-    house.imported()
-    assert house.stored == ["Alice"]
-    house.confirm()
-    house.imported()
-    assert house.stored == []
+def test_the_only_person_stays_until_it_is_confirmed(env: FolderEnvironment) -> None:
+    shutil.rmtree(env.folder / "Bob_the_Builder")
+    env.imported()
+    shutil.rmtree(env.folder / "Alice")
+    env.imported()
+    assert env.stored == ["Alice"]
+    env.confirm()
+    env.imported()
+    assert env.stored == []
 
 
-def test_a_removal_in_slices_is_judged_as_one(four: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removal_in_slices_is_judged_as_one(four_people: FolderEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     """``rm -r`` of a large folder takes longer than one look at it."""
-    with four.watched() as faces:
+    with four_people.watched() as faces:
         scan = faces._scanner.scan
         left = ["Alice", "Bob_the_Builder", "Carol", "Dan"]
 
         def scan_while_it_goes() -> Any:
             if left:
-                shutil.rmtree(four.folder / left.pop())
+                shutil.rmtree(four_people.folder / left.pop())
             return scan()
 
         monkeypatch.setattr(faces._scanner, "scan", scan_while_it_goes)
         wait_for(lambda: faces.warnings)
-        assert four.stored == RENAMED
+        assert four_people.stored == RENAMED
 
 
 def test_slow_removal_of_one_folder_after_another_is_judged_as_one(
-    four: House, caplog: pytest.LogCaptureFixture
+    four_people: FolderEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Regression: five of six people were removed in 18 seconds, and nobody was warned."""
-    with four.watched() as faces:
+    with four_people.watched() as faces:
         for folder, left in (("Alice", 3), ("Bob_the_Builder", 2)):
-            shutil.rmtree(four.folder / folder)
-            wait_for(lambda left=left: len(four.stored) == left)
-        shutil.rmtree(four.folder / "Carol")
+            shutil.rmtree(four_people.folder / folder)
+            wait_for(lambda left=left: len(four_people.stored) == left)
+        shutil.rmtree(four_people.folder / "Carol")
         wait_for(lambda: any("1 of 2 people" in each for each in faces.warnings))
-        assert four.stored == ["Carol", "Dan"]
-        four.confirm()
-        wait_for(lambda: four.stored == ["Dan"])
-    assert four.stored == ["Dan"]
+        assert four_people.stored == ["Carol", "Dan"]
+        four_people.confirm()
+        wait_for(lambda: four_people.stored == ["Dan"])
+    assert four_people.stored == ["Dan"]
     removed = [each for each in caplog.messages if each.startswith("removed ")]
     assert [each.split(":")[0] for each in removed] == [
         "removed Alice (alice)",
@@ -222,13 +226,13 @@ def test_slow_removal_of_one_folder_after_another_is_judged_as_one(
     assert {each.levelname for each in caplog.records if each.getMessage() in removed} == {"WARNING"}
 
 
-def test_a_person_who_comes_back_is_no_recent_removal(four: House) -> None:
-    with four.watched() as faces:
+def test_a_person_who_comes_back_is_no_recent_removal(four_people: FolderEnvironment) -> None:
+    with four_people.watched() as faces:
         for _ in range(3):
-            shutil.rmtree(four.folder / "Alice")
-            wait_for(lambda: four.people == ["Carol", "Dan", "Robert"])
-            four.put("Alice/1.jpg", "alice1")
-            wait_for(lambda: four.people == RENAMED)
+            shutil.rmtree(four_people.folder / "Alice")
+            wait_for(lambda: four_people.people == ["Carol", "Dan", "Robert"])
+            four_people.put("Alice/1.jpg", "alice1")
+            wait_for(lambda: four_people.people == RENAMED)
         assert faces.warnings == ()
 
 
@@ -243,29 +247,29 @@ def test_recent_removals_end_with_their_window() -> None:
     assert recent.count() == 1
 
 
-def test_somebody_with_another_picture_does_not_count_as_removed(four: House) -> None:
+def test_somebody_with_another_picture_does_not_count_as_removed(four_people: FolderEnvironment) -> None:
     for person in ("alice", "carol", "dan"):
         picture = f"{person} at the door"
-        four.registry.enrol(None, [sitting(picture, descriptor_of(picture.encode()))], "rest", person=person)
-    more_than_half(four.folder)
-    four.imported()
-    assert four.stored == ["Alice", "Carol", "Dan"]
+        four_people.registry.enrol(None, [sample(picture, descriptor_of(picture.encode()))], "rest", person=person)
+    more_than_half(four_people.folder)
+    four_people.imported()
+    assert four_people.stored == ["Alice", "Carol", "Dan"]
 
 
-def test_new_people_are_imported_while_a_removal_is_held_back(four: House) -> None:
-    more_than_half(four.folder)
-    four.put("Eve/1.jpg", "eve1")
-    four.imported()
-    assert four.stored == ["Alice", "Carol", "Dan", "Eve", "Robert"]
+def test_new_people_are_imported_while_a_removal_is_held_back(four_people: FolderEnvironment) -> None:
+    more_than_half(four_people.folder)
+    four_people.put("Eve/1.jpg", "eve1")
+    four_people.imported()
+    assert four_people.stored == ["Alice", "Carol", "Dan", "Eve", "Robert"]
 
 
-def test_everybody_may_be_renamed_at_once(house: House) -> None:
-    house.imported()
-    (house.folder / "Alice").rename(house.folder / "Alicia")
-    (house.folder / "Bob_the_Builder").rename(house.folder / "Robert")
-    with house.watched() as faces:
+def test_everybody_may_be_renamed_at_once(env: FolderEnvironment) -> None:
+    env.imported()
+    (env.folder / "Alice").rename(env.folder / "Alicia")
+    (env.folder / "Bob_the_Builder").rename(env.folder / "Robert")
+    with env.watched() as faces:
         assert faces.warnings == ()
-        assert house.stored == ["Alicia", "Robert"]
+        assert env.stored == ["Alicia", "Robert"]
 
 
 class Unreadable:
@@ -291,57 +295,59 @@ ERRORS = [PermissionError(13, "Permission denied"), OSError(5, "Input/output err
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.strerror)
 @pytest.mark.parametrize("name", ["known_faces", "Bob_the_Builder"])
 def test_an_unreadable_folder_removes_nobody(
-    four: House, monkeypatch: pytest.MonkeyPatch, name: str, error: OSError
+    four_people: FolderEnvironment, monkeypatch: pytest.MonkeyPatch, name: str, error: OSError
 ) -> None:
     with monkeypatch.context() as patch:
         Unreadable(patch, name, error)
-        with four.watched() as faces:
+        with four_people.watched() as faces:
             assert str(error.strerror) in faces.warnings[0]
-            assert four.people == four.stored == RENAMED
-    with four.watched() as faces:
+            assert four_people.people == four_people.stored == RENAMED
+    with four_people.watched() as faces:
         assert faces.warnings == ()
 
 
-def test_an_unreadable_file_removes_nobody(four: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    four.put("Bob_the_Builder/1.jpg", "bob in another light")
+def test_an_unreadable_file_removes_nobody(four_people: FolderEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+    four_people.put("Bob_the_Builder/1.jpg", "bob in another light")
     with monkeypatch.context() as patch:
         Unreadable(patch, "Bob_the_Builder/1.jpg", ERRORS[1])
-        assert four.imported().skipped == ("known_faces/Bob_the_Builder/1.jpg: cannot be read (Input/output error)",)
-    assert four.stored == RENAMED
+        assert four_people.imported().skipped == (
+            "known_faces/Bob_the_Builder/1.jpg: cannot be read (Input/output error)",
+        )
+    assert four_people.stored == RENAMED
 
 
 @pytest.mark.parametrize("link", ["Bob_the_Builder", "Bob_the_Builder/1.jpg"])
-def test_a_link_to_nowhere_removes_nobody(four: House, link: str) -> None:
-    remove(four.folder / link)
-    (four.folder / link).symlink_to("/not/mounted")
-    with four.watched() as faces:
+def test_a_link_to_nowhere_removes_nobody(four_people: FolderEnvironment, link: str) -> None:
+    remove(four_people.folder / link)
+    (four_people.folder / link).symlink_to("/not/mounted")
+    with four_people.watched() as faces:
         assert "Bob_the_Builder" in faces.warnings[0]
-        assert four.stored == RENAMED
+        assert four_people.stored == RENAMED
 
 
-def test_each_folder_that_was_not_read_is_named(four: House) -> None:
+def test_each_folder_that_was_not_read_is_named(four_people: FolderEnvironment) -> None:
     for folder in ("Alice", "Bob_the_Builder"):
-        remove(four.folder / folder)
-        (four.folder / folder).symlink_to("/not/mounted")
-    with four.watched() as faces:
+        remove(four_people.folder / folder)
+        (four_people.folder / folder).symlink_to("/not/mounted")
+    with four_people.watched() as faces:
         assert faces.warnings[0].startswith("known_faces/Alice, known_faces/Bob_the_Builder were not read: ")
         assert "known_faces/Alice, known_faces/Bob_the_Builder: " in faces.progress.skipped[0]
 
 
-def test_a_damaged_picture_does_not_remove_a_person(four: House) -> None:
+def test_a_damaged_picture_does_not_remove_a_person(four_people: FolderEnvironment) -> None:
     """A full disk, or a copy that is not complete yet, leaves files that cannot be decoded."""
-    four.put("Bob_the_Builder/1.jpg", "half")
-    progress = four.imported(Eyes(half=[BadImage("the picture ends too early")]))
+    four_people.put("Bob_the_Builder/1.jpg", "half")
+    progress = four_people.imported(FakeVision(half=[BadImage("the picture ends too early")]))
     assert progress.skipped == ("known_faces/Bob_the_Builder/1.jpg: the picture ends too early",)
-    assert four.stored == RENAMED
+    assert four_people.stored == RENAMED
 
 
-def test_a_person_whose_only_picture_is_replaced_stays_who_they_are(four: House) -> None:
-    four.put("Bob_the_Builder/1.jpg", "bob in another light")
-    four.imported()
-    assert four.stored == RENAMED
-    assert four.similarity("bob_the_builder", descriptor_of(b"bob in another light")) > 0.99
-    assert four.store.described(digest_of("bob1"), "dlib") is None
+def test_a_person_whose_only_picture_is_replaced_stays_who_they_are(four_people: FolderEnvironment) -> None:
+    four_people.put("Bob_the_Builder/1.jpg", "bob in another light")
+    four_people.imported()
+    assert four_people.stored == RENAMED
+    assert four_people.similarity("bob_the_builder", descriptor_of(b"bob in another light")) > 0.99
+    assert four_people.store.described(digest_of("bob1"), "dlib") is None
 
 
 class Memory:

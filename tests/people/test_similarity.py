@@ -5,7 +5,7 @@ import pytest
 
 from gateway.people.similarity import WEIGHT, Similarity, typical_faces
 from tests.examples import ALICE, BOB, descriptor, near
-from tests.people.known import LEVEL, gallery_of
+from tests.people.environment import LEVEL, gallery_of
 
 ALICES, BOBS = descriptor(1), descriptor(2)
 

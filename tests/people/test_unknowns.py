@@ -15,7 +15,7 @@ from gateway.people import unknowns as module
 from gateway.people.unknowns import AGAIN_S, APART_S, FACES, LEAST_PIXELS, Stranger, Unknowns
 from gateway.store.sqlite.unknown_groups import MAX_CAMERAS, Groups
 from tests.examples import BOX, QUALITY, descriptor, near
-from tests.people.known import DECISION, RECIPE, Home, chips_of, files_with, home, sitting
+from tests.people.environment import DECISION, RECIPE, PeopleEnvironment, chips_of, files_with, open_environment, sample
 from tests.support import wait_for
 
 SOMEBODY, OTHER = descriptor(1), descriptor(2)
@@ -24,7 +24,7 @@ DAY = 86_400
 IMAGE = Image(640, 480, 5000)
 
 
-class Eyes:
+class FakeVision:
     """Stands for vision: what a picture shows is written down when it is taken."""
 
     def __init__(self) -> None:
@@ -42,22 +42,22 @@ class Eyes:
         return FoundFace(BOX, self.faces[picture], chips=chips_of(picture.decode()))
 
 
-class Street:
+class CameraScene:
     """What cameras see, and what is kept of it."""
 
-    def __init__(self, here: Home, *, most: int = 100, keep_days: float = 7) -> None:
-        self.eyes = Eyes()
-        self.here = here
-        self.groups = Groups(here.store.database, here.store.rows, RECIPE)
+    def __init__(self, env: PeopleEnvironment, *, most: int = 100, keep_days: float = 7) -> None:
+        self.vision = FakeVision()
+        self.env = env
+        self.groups = Groups(env.store.database, env.store.rows, RECIPE)
         self.unknowns = Unknowns(
-            self.groups, here.gallery, DECISION, here.registry, self.eyes, most=most, keep_days=keep_days
+            self.groups, env.gallery, DECISION, env.registry, self.vision, most=most, keep_days=keep_days
         )
         self._pictures = 0
 
     def taken(self, face: Descriptor) -> bytes:
         self._pictures += 1
         picture = f"picture {self._pictures}".encode()
-        self.eyes.faces[picture] = face
+        self.vision.faces[picture] = face
         return picture
 
     def passes(
@@ -72,25 +72,25 @@ class Street:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Home]:
-    with home(tmp_path) as here:
-        yield here
+def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
+    with open_environment(tmp_path) as env:
+        yield env
 
 
 @pytest.fixture
-def street(here: Home) -> Street:
-    return Street(here)
+def scene(env: PeopleEnvironment) -> CameraScene:
+    return CameraScene(env)
 
 
 def views(face: Descriptor, count: int) -> list[Descriptor]:
     return [near(face, 0.97, seed) for seed in range(count)]
 
 
-def test_faces_of_one_stranger_from_two_cameras_are_one_group(street: Street) -> None:
+def test_faces_of_one_stranger_from_two_cameras_are_one_group(scene: CameraScene) -> None:
     for n, view in enumerate(views(SOMEBODY, 4)):
-        street.passes(view, ["door", "yard"][n % 2], NOW + 10 * n)
-    street.passes(OTHER, "door", NOW + 1)
-    somebody, other = street.unknowns.list()
+        scene.passes(view, ["door", "yard"][n % 2], NOW + 10 * n)
+    scene.passes(OTHER, "door", NOW + 1)
+    somebody, other = scene.unknowns.list()
     assert (somebody.cameras, other.cameras) == (["door", "yard"], ["door"])
     assert (somebody.first, somebody.last) == (NOW, NOW + 30)
     assert (len(somebody.faces), len(other.faces)) == (4, 1)
@@ -98,259 +98,265 @@ def test_faces_of_one_stranger_from_two_cameras_are_one_group(street: Street) ->
     assert somebody.faces[0][1].chips.startswith(chips_of("picture"))
 
 
-def test_who_comes_back_is_counted_again_only_after_a_while(street: Street) -> None:
+def test_who_comes_back_is_counted_again_only_after_a_while(scene: CameraScene) -> None:
     moments = [NOW, NOW + AGAIN_S - 1, NOW + 2 * AGAIN_S - 2, NOW + 3 * AGAIN_S, NOW + 10 * AGAIN_S]
     counts = []
     for moment in moments:
-        street.passes(SOMEBODY, moment=moment)
-        counts.append(street.unknowns.list()[0].seen)
+        scene.passes(SOMEBODY, moment=moment)
+        counts.append(scene.unknowns.list()[0].seen)
     assert counts == [1, 1, 1, 2, 3]
 
 
 @pytest.mark.parametrize("quality", [None, replace(QUALITY, pixels=LEAST_PIXELS - 1)])
-def test_small_faces_begin_no_group_but_are_counted(street: Street, quality: Quality | None) -> None:
-    street.passes(SOMEBODY, quality=quality)
-    assert (street.unknowns.list(), street.eyes.saw) == ([], [])
-    street.passes(SOMEBODY, quality=replace(QUALITY, pixels=LEAST_PIXELS))
-    street.passes(SOMEBODY, "yard", NOW + 100, quality)
-    (group,) = street.unknowns.list()
+def test_small_faces_begin_no_group_but_are_counted(scene: CameraScene, quality: Quality | None) -> None:
+    scene.passes(SOMEBODY, quality=quality)
+    assert (scene.unknowns.list(), scene.vision.saw) == ([], [])
+    scene.passes(SOMEBODY, quality=replace(QUALITY, pixels=LEAST_PIXELS))
+    scene.passes(SOMEBODY, "yard", NOW + 100, quality)
+    (group,) = scene.unknowns.list()
     assert (group.seen, group.cameras, len(group.faces)) == (2, ["door", "yard"], 1)
 
 
-def test_of_one_moment_one_face_is_kept(street: Street) -> None:
+def test_of_one_moment_one_face_is_kept(scene: CameraScene) -> None:
     for n in range(10):
-        street.passes(SOMEBODY, moment=NOW + n * APART_S / 4)
-    assert len(street.unknowns.list()[0].faces) == 3
+        scene.passes(SOMEBODY, moment=NOW + n * APART_S / 4)
+    assert len(scene.unknowns.list()[0].faces) == 3
 
 
-def test_a_few_faces_are_kept_and_much_better_ones_take_their_place(street: Street) -> None:
+def test_a_few_faces_are_kept_and_much_better_ones_take_their_place(scene: CameraScene) -> None:
     poor = replace(QUALITY, sharpness=0.4)
     for n in range(FACES + 3):
-        street.passes(SOMEBODY, moment=NOW + 10 * n, quality=poor)
-    (group,) = street.unknowns.list()
-    assert (len(group.faces), len(street.eyes.saw)) == (FACES, FACES)
-    street.passes(SOMEBODY, moment=NOW + 1000, quality=QUALITY)
-    assert (len(group.faces), len(street.eyes.saw)) == (FACES, FACES + 1)
+        scene.passes(SOMEBODY, moment=NOW + 10 * n, quality=poor)
+    (group,) = scene.unknowns.list()
+    assert (len(group.faces), len(scene.vision.saw)) == (FACES, FACES)
+    scene.passes(SOMEBODY, moment=NOW + 1000, quality=QUALITY)
+    assert (len(group.faces), len(scene.vision.saw)) == (FACES, FACES + 1)
     assert group.faces[0][0] > 1.2 * group.faces[1][0]
 
 
-def test_groups_are_listed_by_who_was_seen_last(street: Street) -> None:
+def test_groups_are_listed_by_who_was_seen_last(scene: CameraScene) -> None:
     for n, face in enumerate([SOMEBODY, OTHER, SOMEBODY]):
-        street.passes(face, moment=NOW + n)
-    first, second = street.unknowns.list()
+        scene.passes(face, moment=NOW + n)
+    first, second = scene.unknowns.list()
     assert (first.last, second.last) == (NOW + 2, NOW + 1)
-    assert street.unknowns.group(second.id) is second
+    assert scene.unknowns.group(second.id) is second
     with pytest.raises(UnknownPerson):
-        street.unknowns.group(999)
+        scene.unknowns.group(999)
 
 
-def test_of_too_many_those_who_were_longest_not_seen_go(here: Home) -> None:
-    street = Street(here, most=3)
+def test_of_too_many_those_who_were_longest_not_seen_go(env: PeopleEnvironment) -> None:
+    scene = CameraScene(env, most=3)
     for n in range(6):
-        street.passes(descriptor(10 + n), moment=NOW - n)
-    newest = [group.id for group in street.unknowns.list()][:3]
-    assert street.tidied() == newest
-    assert street.groups.ids() == set(newest)
+        scene.passes(descriptor(10 + n), moment=NOW - n)
+    newest = [group.id for group in scene.unknowns.list()][:3]
+    assert scene.tidied() == newest
+    assert scene.groups.ids() == set(newest)
 
 
-def test_one_camera_pushes_out_no_group_of_another(here: Home) -> None:
+def test_one_camera_pushes_out_no_group_of_another(env: PeopleEnvironment) -> None:
     """Regression: a camera, or a page, that saw many strangers pushed out the groups of all others."""
-    street = Street(here, most=6)
+    scene = CameraScene(env, most=6)
     for n in range(2):
-        street.passes(descriptor(10 + n), "door", NOW - 1000 - n)
-        street.passes(descriptor(20 + n), "yard", NOW - 2000 - n)
-    quiet = {group.id for group in street.unknowns.list()}
+        scene.passes(descriptor(10 + n), "door", NOW - 1000 - n)
+        scene.passes(descriptor(20 + n), "yard", NOW - 2000 - n)
+    quiet = {group.id for group in scene.unknowns.list()}
     for n in range(20):
-        street.passes(descriptor(100 + n), "rest", NOW + n)
-    stay = street.tidied()
+        scene.passes(descriptor(100 + n), "rest", NOW + n)
+    stay = scene.tidied()
     assert quiet < set(stay)
-    assert [street.unknowns.group(key).last for key in stay[:2]] == [NOW + 19, NOW + 18]
-    assert (len(stay), street.groups.ids()) == (6, set(stay))
+    assert [scene.unknowns.group(key).last for key in stay[:2]] == [NOW + 19, NOW + 18]
+    assert (len(stay), scene.groups.ids()) == (6, set(stay))
 
 
-def test_the_newest_cameras_of_a_group_are_kept(here: Home, street: Street) -> None:
+def test_the_newest_cameras_of_a_group_are_kept(env: PeopleEnvironment, scene: CameraScene) -> None:
     """Regression: the list grew by every camera name that anybody invented."""
     for n in range(MAX_CAMERAS + 10):
-        street.passes(SOMEBODY, f"camera{n}", NOW + n)
-    street.passes(SOMEBODY, "camera15", NOW + 100)
-    street.tidied()
-    (group,) = street.unknowns.list()
+        scene.passes(SOMEBODY, f"camera{n}", NOW + n)
+    scene.passes(SOMEBODY, "camera15", NOW + 100)
+    scene.tidied()
+    (group,) = scene.unknowns.list()
     expected = [f"camera{n}" for n in range(10, MAX_CAMERAS + 10) if n != 15] + ["camera15"]
-    assert group.cameras == Street(here).unknowns.list()[0].cameras == expected
+    assert group.cameras == CameraScene(env).unknowns.list()[0].cameras == expected
 
 
-def test_an_older_store_gives_the_newest_cameras_only(here: Home, street: Street) -> None:
-    street.passes(SOMEBODY)
-    with here.store.database.transaction() as db:
+def test_an_older_store_gives_the_newest_cameras_only(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.passes(SOMEBODY)
+    with env.store.database.transaction() as db:
         db.execute("UPDATE unknowns SET cameras = ?", (json.dumps([f"c{n}" for n in range(5000)]),))
-    assert Street(here).unknowns.list()[0].cameras == [f"c{n}" for n in range(5000 - MAX_CAMERAS, 5000)]
+    assert CameraScene(env).unknowns.list()[0].cameras == [f"c{n}" for n in range(5000 - MAX_CAMERAS, 5000)]
 
 
-def test_who_was_not_seen_for_long_is_forgotten(tmp_path: Path, here: Home) -> None:
-    street = Street(here, keep_days=7)
-    street.passes(SOMEBODY, moment=time.time() - 7 * DAY - 60)
-    street.passes(OTHER, moment=time.time() - 7 * DAY + 60)
-    (kept,) = street.tidied()
-    assert street.groups.ids() == {kept}
+def test_who_was_not_seen_for_long_is_forgotten(tmp_path: Path, env: PeopleEnvironment) -> None:
+    scene = CameraScene(env, keep_days=7)
+    scene.passes(SOMEBODY, moment=time.time() - 7 * DAY - 60)
+    scene.passes(OTHER, moment=time.time() - 7 * DAY + 60)
+    (kept,) = scene.tidied()
+    assert scene.groups.ids() == {kept}
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     assert files_with(tmp_path, OTHER.tobytes())
 
 
-def test_who_was_seen_is_written_down_when_it_is_tidied(here: Home, street: Street) -> None:
-    street.passes(SOMEBODY)
-    street.passes(SOMEBODY, "yard", NOW + 100)
-    street.tidied()
-    (group,) = Street(here).unknowns.list()
+def test_who_was_seen_is_written_down_when_it_is_tidied(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.passes(SOMEBODY)
+    scene.passes(SOMEBODY, "yard", NOW + 100)
+    scene.tidied()
+    (group,) = CameraScene(env).unknowns.list()
     assert (group.first, group.last, group.seen, group.cameras) == (NOW, NOW + 100, 2, ["door", "yard"])
 
 
-def test_who_comes_back_after_a_start_joins_their_group(here: Home, street: Street) -> None:
-    street.passes(SOMEBODY)
-    street.tidied()
-    later = Street(here)
+def test_who_comes_back_after_a_start_joins_their_group(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.passes(SOMEBODY)
+    scene.tidied()
+    later = CameraScene(env)
     later.passes(near(SOMEBODY, 0.95), moment=NOW + 1000)
     (group,) = later.unknowns.list()
     assert (group.seen, len(group.faces)) == (2, 2)
 
 
-def test_a_stranger_with_a_name_is_enrolled_and_no_stranger_any_more(here: Home, street: Street) -> None:
+def test_a_stranger_with_a_name_is_enrolled_and_no_stranger_any_more(
+    env: PeopleEnvironment, scene: CameraScene
+) -> None:
     for n, view in enumerate(views(SOMEBODY, 3)):
-        street.passes(view, moment=NOW + 10 * n)
-    street.passes(OTHER)
-    somebody = street.unknowns.list()[0]
-    entry, warnings = street.unknowns.name(somebody.id, "Grace Hopper", "rest")
+        scene.passes(view, moment=NOW + 10 * n)
+    scene.passes(OTHER)
+    somebody = scene.unknowns.list()[0]
+    entry, warnings = scene.unknowns.name(somebody.id, "Grace Hopper", "rest")
     assert (entry.person.slug, entry.known_by, warnings) == ("grace_hopper", 3, ())
-    assert here.who(SOMEBODY) == "grace_hopper"
-    assert [group.id for group in street.unknowns.list()] == list(street.groups.ids()) != [somebody.id]
-    assert all(here.store.chips(digest) for (digest,) in here.store.database.rows("SELECT digest FROM pictures"))
+    assert env.who(SOMEBODY) == "grace_hopper"
+    assert [group.id for group in scene.unknowns.list()] == list(scene.groups.ids()) != [somebody.id]
+    assert all(env.store.chips(digest) for (digest,) in env.store.database.rows("SELECT digest FROM pictures"))
 
 
-def test_a_stranger_may_turn_out_to_be_somebody_known(here: Home, street: Street) -> None:
-    here.registry.enrol("Alice", [sitting("a", near(SOMEBODY, 0.55))], "rest")
-    street.passes(SOMEBODY)
-    (group,) = street.unknowns.list()
-    entry, _ = street.unknowns.name(group.id, None, "rest", person="alice")
+def test_a_stranger_may_turn_out_to_be_somebody_known(env: PeopleEnvironment, scene: CameraScene) -> None:
+    env.registry.enrol("Alice", [sample("a", near(SOMEBODY, 0.55))], "rest")
+    scene.passes(SOMEBODY)
+    (group,) = scene.unknowns.list()
+    entry, _ = scene.unknowns.name(group.id, None, "rest", person="alice")
     assert entry.known_by == 2
-    assert here.who(SOMEBODY) == "alice"
+    assert env.who(SOMEBODY) == "alice"
 
 
-def test_naming_as_nobody_keeps_the_group(street: Street) -> None:
-    street.passes(SOMEBODY)
-    (group,) = street.unknowns.list()
+def test_naming_as_nobody_keeps_the_group(scene: CameraScene) -> None:
+    scene.passes(SOMEBODY)
+    (group,) = scene.unknowns.list()
     with pytest.raises(UnknownPerson):
-        street.unknowns.name(group.id, None, "rest", person="nobody")
+        scene.unknowns.name(group.id, None, "rest", person="nobody")
     with pytest.raises(UnknownPerson):
-        street.unknowns.name(999, "Alice", "rest")
-    assert street.tidied() == [group.id]
+        scene.unknowns.name(999, "Alice", "rest")
+    assert scene.tidied() == [group.id]
 
 
-def test_a_group_is_forgotten_when_told_to(tmp_path: Path, street: Street) -> None:
-    street.passes(SOMEBODY)
-    (group,) = street.unknowns.list()
-    street.unknowns.forget(group.id)
-    assert (street.unknowns.list(), street.groups.ids()) == ([], set())
+def test_a_group_is_forgotten_when_told_to(tmp_path: Path, scene: CameraScene) -> None:
+    scene.passes(SOMEBODY)
+    (group,) = scene.unknowns.list()
+    scene.unknowns.forget(group.id)
+    assert (scene.unknowns.list(), scene.groups.ids()) == ([], set())
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     with pytest.raises(UnknownPerson):
-        street.unknowns.forget(group.id)
+        scene.unknowns.forget(group.id)
 
 
-def test_with_no_groups_wanted_all_are_deleted_and_none_begins(tmp_path: Path, here: Home, street: Street) -> None:
-    street.passes(SOMEBODY)
-    street.tidied()
-    nobody = Street(here, most=0)
+def test_with_no_groups_wanted_all_are_deleted_and_none_begins(
+    tmp_path: Path, env: PeopleEnvironment, scene: CameraScene
+) -> None:
+    scene.passes(SOMEBODY)
+    scene.tidied()
+    nobody = CameraScene(env, most=0)
     assert (nobody.unknowns.list(), nobody.groups.ids()) == ([], set())
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     with running(nobody.unknowns):
         nobody.unknowns.saw(FoundFace(BOX, SOMEBODY, quality=QUALITY), nobody.taken(SOMEBODY), IMAGE, "door")
         time.sleep(0.1)
-    assert (nobody.unknowns.list(), nobody.eyes.saw) == ([], [])
+    assert (nobody.unknowns.list(), nobody.vision.saw) == ([], [])
 
 
-def test_groups_that_look_like_somebody_to_be_erased_are_forgotten(here: Home, street: Street) -> None:
-    here.registry.enrol("Alice", [sitting("a", near(SOMEBODY, 0.75))], "rest")
-    street.passes(SOMEBODY)
-    street.passes(OTHER)
-    street.unknowns.forget_like("alice")
-    (kept,) = street.unknowns.list()
+def test_groups_that_look_like_somebody_to_be_erased_are_forgotten(env: PeopleEnvironment, scene: CameraScene) -> None:
+    env.registry.enrol("Alice", [sample("a", near(SOMEBODY, 0.75))], "rest")
+    scene.passes(SOMEBODY)
+    scene.passes(OTHER)
+    scene.unknowns.forget_like("alice")
+    (kept,) = scene.unknowns.list()
     assert kept.faces[0][1].descriptor @ OTHER == pytest.approx(1, abs=1e-5)
-    assert street.groups.ids() == {kept.id}
+    assert scene.groups.ids() == {kept.id}
 
 
-def damage(here: Home) -> Street:
+def damage(env: PeopleEnvironment) -> CameraScene:
     """The groups as a start reads them."""
-    with here.store.database.transaction() as db:
+    with env.store.database.transaction() as db:
         db.execute("UPDATE unknowns SET cameras = '{'")
-    return Street(here)
+    return CameraScene(env)
 
 
-def test_a_damaged_group_is_a_warning_until_it_is_forgotten(here: Home, street: Street) -> None:
-    street.passes(SOMEBODY)
-    (key,) = [group.id for group in street.unknowns.list()]
-    street = damage(here)
-    (warning,) = street.unknowns.warnings
+def test_a_damaged_group_is_a_warning_until_it_is_forgotten(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.passes(SOMEBODY)
+    (key,) = [group.id for group in scene.unknowns.list()]
+    scene = damage(env)
+    (warning,) = scene.unknowns.warnings
     assert f"left out ({key})" in warning
-    street.unknowns.forget(key)
-    assert (street.unknowns.warnings, street.groups.ids()) == ((), set())
+    scene.unknowns.forget(key)
+    assert (scene.unknowns.warnings, scene.groups.ids()) == ((), set())
 
 
-def test_a_damaged_group_expires_as_the_others(here: Home, street: Street) -> None:
-    street.passes(SOMEBODY, moment=NOW - 8 * DAY)
-    street = damage(here)
-    assert street.tidied() == []
-    assert (street.unknowns.warnings, street.groups.ids()) == ((), set())
+def test_a_damaged_group_expires_as_the_others(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.passes(SOMEBODY, moment=NOW - 8 * DAY)
+    scene = damage(env)
+    assert scene.tidied() == []
+    assert (scene.unknowns.warnings, scene.groups.ids()) == ((), set())
 
 
-def test_an_erasure_deletes_damaged_groups_too(tmp_path: Path, here: Home, street: Street) -> None:
+def test_an_erasure_deletes_damaged_groups_too(tmp_path: Path, env: PeopleEnvironment, scene: CameraScene) -> None:
     """Nobody can say whose faces they are."""
-    here.registry.enrol("Alice", [sitting("alice1", SOMEBODY)], "rest")
-    street.passes(OTHER)
-    street = damage(here)
-    here.registry.erase("alice", "rest")
-    assert street.groups.ids() == set()
+    env.registry.enrol("Alice", [sample("alice1", SOMEBODY)], "rest")
+    scene.passes(OTHER)
+    scene = damage(env)
+    env.registry.erase("alice", "rest")
+    assert scene.groups.ids() == set()
     assert files_with(tmp_path, OTHER.tobytes()) == set()
 
 
-def test_groups_can_be_forgotten_for_somebody_of_another_recipe(here: Home, street: Street) -> None:
+def test_groups_can_be_forgotten_for_somebody_of_another_recipe(env: PeopleEnvironment, scene: CameraScene) -> None:
     """Who is in the store and not in the gallery: else they could not be erased."""
-    here.registry.enrol("Alice", [sitting("a", OTHER)], "rest")
-    (digest,) = (each.digest for each in next(here.store.export()).pictures)
-    here.store.renew(digest, "long before", OTHER)
-    here.registry.follow()
-    street.passes(SOMEBODY)
-    street.unknowns.forget_like("alice")
-    assert len(street.unknowns.list()) == 1
+    env.registry.enrol("Alice", [sample("a", OTHER)], "rest")
+    (digest,) = (each.digest for each in next(env.store.export()).pictures)
+    env.store.renew(digest, "long before", OTHER)
+    env.registry.follow()
+    scene.passes(SOMEBODY)
+    scene.unknowns.forget_like("alice")
+    assert len(scene.unknowns.list()) == 1
 
 
-def test_who_is_enrolled_by_another_way_is_no_stranger_any_more(here: Home, street: Street) -> None:
-    street.passes(SOMEBODY)
-    street.passes(OTHER)
-    here.registry.enrol("Alice", [sitting("a", SOMEBODY)], "rest")
-    (kept,) = street.tidied()
-    assert street.groups.ids() == {kept}
+def test_who_is_enrolled_by_another_way_is_no_stranger_any_more(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.passes(SOMEBODY)
+    scene.passes(OTHER)
+    env.registry.enrol("Alice", [sample("a", SOMEBODY)], "rest")
+    (kept,) = scene.tidied()
+    assert scene.groups.ids() == {kept}
 
 
-def test_what_another_process_named_is_noticed(tmp_path: Path, street: Street) -> None:
-    street.passes(SOMEBODY)
-    street.passes(OTHER, moment=NOW - 1)
-    street.tidied()
-    somebody, other = street.unknowns.list()
-    with home(tmp_path) as elsewhere:
-        Street(elsewhere).unknowns.name(somebody.id, "Alice", "cli")
-        Street(elsewhere).unknowns.forget(other.id)
-    assert street.tidied() == []
-    street.passes(OTHER)
-    assert len(street.tidied()) == 1
+def test_what_another_process_named_is_noticed(tmp_path: Path, scene: CameraScene) -> None:
+    scene.passes(SOMEBODY)
+    scene.passes(OTHER, moment=NOW - 1)
+    scene.tidied()
+    somebody, other = scene.unknowns.list()
+    with open_environment(tmp_path) as elsewhere:
+        CameraScene(elsewhere).unknowns.name(somebody.id, "Alice", "cli")
+        CameraScene(elsewhere).unknowns.forget(other.id)
+    assert scene.tidied() == []
+    scene.passes(OTHER)
+    assert len(scene.tidied()) == 1
 
 
-def test_what_another_process_named_is_not_named_again(tmp_path: Path, here: Home, street: Street) -> None:
+def test_what_another_process_named_is_not_named_again(
+    tmp_path: Path, env: PeopleEnvironment, scene: CameraScene
+) -> None:
     """Before it was noticed: nobody is enrolled twice."""
-    street.passes(SOMEBODY)
-    (group,) = street.unknowns.list()
-    with home(tmp_path) as elsewhere:
-        Street(elsewhere).unknowns.name(group.id, "Alice", "cli")
+    scene.passes(SOMEBODY)
+    (group,) = scene.unknowns.list()
+    with open_environment(tmp_path) as elsewhere:
+        CameraScene(elsewhere).unknowns.name(group.id, "Alice", "cli")
     with pytest.raises(UnknownPerson):
-        street.unknowns.name(group.id, "Bob", "rest")
-    assert [entry.person.name for entry in here.store.entries()] == ["Alice"]
+        scene.unknowns.name(group.id, "Bob", "rest")
+    assert [entry.person.name for entry in env.store.entries()] == ["Alice"]
 
 
 @contextmanager
@@ -362,93 +368,93 @@ def running(unknowns: Unknowns) -> Iterator[None]:
         unknowns.stop()
 
 
-def sent(street: Street, face: Descriptor, camera: str = "door") -> bytes:
-    picture = street.taken(face)
-    street.unknowns.saw(FoundFace(BOX, face, quality=QUALITY), picture, IMAGE, camera)
+def sent(scene: CameraScene, face: Descriptor, camera: str = "door") -> bytes:
+    picture = scene.taken(face)
+    scene.unknowns.saw(FoundFace(BOX, face, quality=QUALITY), picture, IMAGE, camera)
     return picture
 
 
 def test_strangers_are_looked_at_beside_everything_else(
-    here: Home, street: Street, monkeypatch: pytest.MonkeyPatch
+    env: PeopleEnvironment, scene: CameraScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "APART_S", 3600)
-    with running(street.unknowns):
+    with running(scene.unknowns):
         before = time.time()
-        picture = sent(street, SOMEBODY)
-        wait_for(street.unknowns.list)
-        sent(street, near(SOMEBODY, 0.95), "yard")
-        wait_for(lambda: street.unknowns.list()[0].cameras == ["door", "yard"])
-    assert street.eyes.saw == [(picture, BOX.share_of(IMAGE))]
-    (group,) = Street(here).unknowns.list()
+        picture = sent(scene, SOMEBODY)
+        wait_for(scene.unknowns.list)
+        sent(scene, near(SOMEBODY, 0.95), "yard")
+        wait_for(lambda: scene.unknowns.list()[0].cameras == ["door", "yard"])
+    assert scene.vision.saw == [(picture, BOX.share_of(IMAGE))]
+    (group,) = CameraScene(env).unknowns.list()
     assert group.cameras == ["door", "yard"]
     assert before <= group.first <= group.last <= time.time()
 
 
-def test_more_strangers_than_can_wait_are_left_out(street: Street) -> None:
+def test_more_strangers_than_can_wait_are_left_out(scene: CameraScene) -> None:
     began = time.monotonic()
     for n in range(3 * module.WAITING):
-        sent(street, descriptor(100 + n), f"camera{n % 4}")
+        sent(scene, descriptor(100 + n), f"camera{n % 4}")
     assert time.monotonic() < began + 20
-    with running(street.unknowns):
-        wait_for(lambda: len(street.unknowns.list()) == module.WAITING)
-    assert len(street.eyes.saw) == module.WAITING
+    with running(scene.unknowns):
+        wait_for(lambda: len(scene.unknowns.list()) == module.WAITING)
+    assert len(scene.vision.saw) == module.WAITING
 
 
-def test_no_more_bytes_of_strangers_wait_than_their_limit(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_bytes_of_strangers_wait_than_their_limit(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Regression: 32 pictures of 10 MB each could wait."""
     monkeypatch.setattr(module, "MAX_WAITING_BYTES", 25)
-    street = Street(street.here)
+    scene = CameraScene(scene.env)
     for n in range(9):
-        sent(street, descriptor(100 + n), f"camera{n}")  # of 9 bytes
-    with running(street.unknowns):
-        wait_for(lambda: len(street.unknowns.list()) == 2)
-    assert len(street.eyes.saw) == 2
+        sent(scene, descriptor(100 + n), f"camera{n}")  # of 9 bytes
+    with running(scene.unknowns):
+        wait_for(lambda: len(scene.unknowns.list()) == 2)
+    assert len(scene.vision.saw) == 2
 
 
-def test_the_strangers_of_one_camera_leave_room_for_another(street: Street) -> None:
+def test_the_strangers_of_one_camera_leave_room_for_another(scene: CameraScene) -> None:
     for n in range(2 * module.WAITING):
-        sent(street, descriptor(100 + n), "porch")
-    sent(street, SOMEBODY, "yard")
-    with running(street.unknowns):
-        wait_for(lambda: any(group.cameras == ["yard"] for group in street.unknowns.list()))
-    assert len(street.eyes.saw) == module.WAITING // 4 + 1
+        sent(scene, descriptor(100 + n), "porch")
+    sent(scene, SOMEBODY, "yard")
+    with running(scene.unknowns):
+        wait_for(lambda: any(group.cameras == ["yard"] for group in scene.unknowns.list()))
+    assert len(scene.vision.saw) == module.WAITING // 4 + 1
 
 
 @pytest.mark.parametrize("error", [BadImage("damaged"), GatewayError("a worker died"), ZeroDivisionError()])
-def test_a_stranger_who_cannot_be_described_keeps_nobody_else_out(street: Street, error: Exception) -> None:
-    street.eyes.errors = [error]
-    with running(street.unknowns):
-        sent(street, SOMEBODY)
-        sent(street, OTHER)
-        wait_for(lambda: len(street.unknowns.list()) == 1)
-        sent(street, SOMEBODY)
-        wait_for(lambda: len(street.unknowns.list()) == 2)
+def test_a_stranger_who_cannot_be_described_keeps_nobody_else_out(scene: CameraScene, error: Exception) -> None:
+    scene.vision.errors = [error]
+    with running(scene.unknowns):
+        sent(scene, SOMEBODY)
+        sent(scene, OTHER)
+        wait_for(lambda: len(scene.unknowns.list()) == 1)
+        sent(scene, SOMEBODY)
+        wait_for(lambda: len(scene.unknowns.list()) == 2)
 
 
-def test_a_store_that_fails_for_once_does_not_end_it(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_fails_for_once_does_not_end_it(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SAVE_S", 0.01)
-    works: Callable[[], set[int]] = street.groups.ids
+    works: Callable[[], set[int]] = scene.groups.ids
     failed: list[bool] = []
 
     def fails() -> set[int]:
         failed.append(True)
         raise GatewayError("the people store: database is locked")
 
-    monkeypatch.setattr(street.groups, "ids", fails)
-    with running(street.unknowns):
-        sent(street, SOMEBODY)
+    monkeypatch.setattr(scene.groups, "ids", fails)
+    with running(scene.unknowns):
+        sent(scene, SOMEBODY)
         wait_for(lambda: failed)
-        monkeypatch.setattr(street.groups, "ids", works)
-        sent(street, OTHER)
-        wait_for(lambda: len(street.unknowns.list()) == 2)
+        monkeypatch.setattr(scene.groups, "ids", works)
+        sent(scene, OTHER)
+        wait_for(lambda: len(scene.unknowns.list()) == 2)
 
 
-def test_stopping_what_never_started_is_nothing(street: Street) -> None:
-    street.unknowns.stop()
+def test_stopping_what_never_started_is_nothing(scene: CameraScene) -> None:
+    scene.unknowns.stop()
 
 
-def test_a_stranger_who_cannot_be_turned_upright_begins_no_group(street: Street) -> None:
-    street.eyes.lying.add(b"picture 1")
+def test_a_stranger_who_cannot_be_turned_upright_begins_no_group(scene: CameraScene) -> None:
+    scene.vision.lying.add(b"picture 1")
     with pytest.raises(BadImage, match="turned"):
-        street.passes(SOMEBODY)
-    assert street.unknowns.list() == []
+        scene.passes(SOMEBODY)
+    assert scene.unknowns.list() == []

@@ -21,17 +21,17 @@ from gateway.service.administration import ACTIONS, WAITING, Administration, rea
 from gateway.service.enrolment_vision import Describer
 from gateway.store.sqlite.unknown_groups import Groups
 from tests.examples import descriptor
-from tests.people.known import DECISION, RECIPE, Home, home, sitting
+from tests.people.environment import DECISION, RECIPE, PeopleEnvironment, open_environment, sample
 
 
 class Desk:
-    def __init__(self, here: Home) -> None:
+    def __init__(self, env: PeopleEnvironment) -> None:
         self.changes, self.reads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         describer = Describer(_refused, min_face=56, max_bytes=1000)
-        groups = Groups(here.store.database, here.store.rows, RECIPE)
-        unknowns = Unknowns(groups, here.gallery, DECISION, here.registry, describer.part, most=9, keep_days=1)
+        groups = Groups(env.store.database, env.store.rows, RECIPE)
+        unknowns = Unknowns(groups, env.gallery, DECISION, env.registry, describer.part, most=9, keep_days=1)
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())
-        self.office = Administration(here.registry, unknowns, describer, self.changes, self.reads, lambda: health)
+        self.office = Administration(env.registry, unknowns, describer, self.changes, self.reads, lambda: health)
 
     def do(self, operation: str, **fields: Any) -> Document:
         return self.office.submit(operation, fields, "test").result(10)
@@ -44,10 +44,10 @@ def _refused(_job: object) -> Any:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """Who knows Alice and Bob."""
-    with home(tmp_path) as here:
+    with open_environment(tmp_path) as env:
         for name, seed in (("Alice", 1), ("Bob", 2)):
-            here.registry.enrol(name, [sitting(name, descriptor(seed))], "test")
-        desk = Desk(here)
+            env.registry.enrol(name, [sample(name, descriptor(seed))], "test")
+        desk = Desk(env)
         yield desk
         desk.changes.shutdown()
         desk.reads.shutdown()
@@ -186,7 +186,7 @@ def test_an_enrolment_that_runs_out_of_time_says_so_and_changes_nothing(
         deadline = time.monotonic() + 0.2
         while time.monotonic() <= deadline:
             time.sleep(0.01)
-        return sitting("Cora", descriptor(3)).face
+        return sample("Cora", descriptor(3)).face
 
     monkeypatch.setattr(Describer, "picture", slow)
     enrolment = desk.office.submit("people/add", {"name": "Cora", "images": [b"1", b"2", b"3"]}, "rest", 0.1)

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import StartError
 from gateway.store.cipher import KEY_BYTES, NONCE_BYTES, Cipher, read_key
-from tests.people.known import KEY, OTHER_KEY
+from tests.people.environment import KEY, OTHER_KEY
 
 DATA = b"128 numbers"
 

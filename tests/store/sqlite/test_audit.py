@@ -17,17 +17,17 @@ from gateway.store.sqlite.audit import FILE, AuditLog
 from gateway.store.sqlite.backups import restore
 from gateway.store.sqlite.people import SqliteStore
 from tests.examples import descriptor
-from tests.people.known import Home, files_with, home, sitting
+from tests.people.environment import PeopleEnvironment, files_with, open_environment, sample
 from tests.store.sqlite.test_people import enrol, opened, picture, version_of
 
 NAMES = (b"Alice", b"alice")
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Home]:
+def here(tmp_path: Path) -> Iterator[PeopleEnvironment]:
     """Alice is known."""
-    with home(tmp_path) as here:
-        here.registry.enrol("Alice", [sitting("alice1", descriptor(1))], "rest")
+    with open_environment(tmp_path) as here:
+        here.registry.enrol("Alice", [sample("alice1", descriptor(1))], "rest")
         yield here
 
 
@@ -41,23 +41,23 @@ def in_file(data: Path) -> list[str]:
         return [action for (action,) in db.execute("SELECT action FROM audit ORDER BY id")]
 
 
-def waiting(here: Home) -> int:
+def waiting(here: PeopleEnvironment) -> int:
     ((lines,),) = here.store.database.rows("SELECT count(*) FROM outbox")
     return int(lines)
 
 
-def test_a_line_is_in_the_audit_file_as_soon_as_the_change_returned(here: Home) -> None:
+def test_a_line_is_in_the_audit_file_as_soon_as_the_change_returned(here: PeopleEnvironment) -> None:
     assert (in_file(here.data), waiting(here)) == (["add"], 0)
     assert (here.data / FILE).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET door = 'nobody'"])
-def test_the_audit_is_only_added_to(here: Home, statement: str) -> None:
+def test_the_audit_is_only_added_to(here: PeopleEnvironment, statement: str) -> None:
     with closing(sqlite3.connect(here.data / FILE)) as db, pytest.raises(sqlite3.IntegrityError, match="only added to"):
         db.execute(statement)
 
 
-def test_a_change_that_is_undone_leaves_no_line(here: Home) -> None:
+def test_a_change_that_is_undone_leaves_no_line(here: PeopleEnvironment) -> None:
     def fail() -> None:
         with here.store.database.transaction():
             here.store.rename("alice", "Bob", "rest")
@@ -73,7 +73,7 @@ def test_a_crash_before_the_move_loses_no_line(tmp_path: Path) -> None:
     with opened(tmp_path / "people.sqlite") as store:  # without an audit, as if it was killed before the move
         enrol(store, "Alice")
     assert not (tmp_path / FILE).exists()
-    with home(tmp_path):
+    with open_environment(tmp_path):
         assert in_file(tmp_path) == ["add"]
 
 
@@ -83,15 +83,15 @@ def test_a_crash_within_the_move_doubles_no_line(tmp_path: Path) -> None:
         enrol(store, "Alice")
         enrol(store, "Bob", picture("d2"))
     before = Path(shutil.copy(path, tmp_path / "before.sqlite"))
-    with home(tmp_path):
+    with open_environment(tmp_path):
         assert in_file(tmp_path) == ["add", "add"]
     # the lines are in both files, as when it was killed between the two transactions
     before.replace(path)
-    with home(tmp_path) as here:
+    with open_environment(tmp_path) as here:
         assert (in_file(tmp_path), waiting(here)) == (["add", "add"], 0)
 
 
-def test_a_change_is_done_where_the_outbox_cannot_be_emptied(here: Home) -> None:
+def test_a_change_is_done_where_the_outbox_cannot_be_emptied(here: PeopleEnvironment) -> None:
     """As on a disk that became full: the lines are in the audit, and come out of the outbox at the next move."""
     db = here.store.database._db
     db.execute("CREATE TEMP TRIGGER full BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
@@ -109,11 +109,11 @@ def test_many_lines_are_moved_in_their_order(tmp_path: Path, monkeypatch: pytest
         for name in ("Bob", "Carol", "Dora"):
             store.rename("alice", name, "rest")
         store.remove("alice", "rest")
-    with home(tmp_path):
+    with open_environment(tmp_path):
         assert in_file(tmp_path) == ["add", "rename", "rename", "rename", "remove"]
 
 
-def test_an_export_stands_in_the_audit_of_one_person_and_of_all(here: Home) -> None:
+def test_an_export_stands_in_the_audit_of_one_person_and_of_all(here: PeopleEnvironment) -> None:
     list(here.registry.export("alice", "rest"))
     list(here.registry.export(None, "mqtt"))
     everybody, one, add = here.store.audit(3)
@@ -121,7 +121,7 @@ def test_an_export_stands_in_the_audit_of_one_person_and_of_all(here: Home) -> N
     assert (everybody.door, everybody.action, everybody.person) == ("mqtt", "export", "")
 
 
-def test_of_somebody_erased_the_audit_keeps_a_random_id_only(here: Home) -> None:
+def test_of_somebody_erased_the_audit_keeps_a_random_id_only(here: PeopleEnvironment) -> None:
     list(here.registry.export("alice", "rest"))
     here.registry.erase("alice", "rest")
     assert in_file(here.data) == ["add", "export", "erase"]
@@ -129,7 +129,7 @@ def test_of_somebody_erased_the_audit_keeps_a_random_id_only(here: Home) -> None
     assert files_with(here.data, *NAMES) == set()
 
 
-def test_a_restore_rolls_the_audit_not_back_and_stands_in_it(here: Home, tmp_path: Path) -> None:
+def test_a_restore_rolls_the_audit_not_back_and_stands_in_it(here: PeopleEnvironment, tmp_path: Path) -> None:
     """Regression: the audit was a table of the store, and the restore replaced it."""
     backup = here.backups.make(here.store.database, tmp_path / "mine.sqlite")
     here.registry.rename("alice", "Bob", "rest")
@@ -137,7 +137,7 @@ def test_a_restore_rolls_the_audit_not_back_and_stands_in_it(here: Home, tmp_pat
     before = restore(backup, here.data / "people.sqlite", Cipher(None), AuditLog(here.data / FILE), "ada")
     assert before is not None
     assert in_file(here.data) == ["add", "rename", "restore"]
-    with home(here.data) as again:
+    with open_environment(here.data) as again:
         line = again.store.audit(1)[0]
         assert (line.door, line.detail) == (
             "cli",
@@ -183,7 +183,7 @@ def of_version_5(path: Path) -> Path:
 
 def test_the_lines_of_an_older_store_are_moved_once(tmp_path: Path) -> None:
     older = Path(shutil.copy(of_version_5(tmp_path / "people.sqlite"), tmp_path / "older.sqlite"))
-    with home(tmp_path) as here:
+    with open_environment(tmp_path) as here:
         told = [(line.at, line.door, line.action, line.person, line.pictures) for line in here.store.audit(9)]
         assert told[1:] == [
             (2.5, "cli", "erase", "aa", 2),
@@ -203,11 +203,11 @@ def damage(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_a_damaged_audit_is_set_aside_and_a_new_one_begun(here: Home) -> None:
+def test_a_damaged_audit_is_set_aside_and_a_new_one_begun(here: PeopleEnvironment) -> None:
     here.store.close()
     damage(here.data / FILE)
     content = (here.data / FILE).read_bytes()
-    with home(here.data) as again:
+    with open_environment(here.data) as again:
         again.registry.rename("alice", "Bob", "rest")
         (aside,) = here.data.glob("audit-damaged-*.sqlite")
         assert aside.read_bytes() == content
@@ -218,14 +218,14 @@ def test_a_damaged_audit_is_set_aside_and_a_new_one_begun(here: Home) -> None:
     assert str(aside) in warning
 
 
-def test_an_audit_that_is_damaged_while_it_is_used_is_set_aside(here: Home) -> None:
+def test_an_audit_that_is_damaged_while_it_is_used_is_set_aside(here: PeopleEnvironment) -> None:
     damage(here.data / FILE)
     here.registry.rename("alice", "Bob", "rest")
     assert in_file(here.data) == ["rename"]
     assert len(list(here.data.glob("audit-damaged-*.sqlite"))) == 1
 
 
-def test_two_damaged_audits_within_a_second_are_both_kept(here: Home) -> None:
+def test_two_damaged_audits_within_a_second_are_both_kept(here: PeopleEnvironment) -> None:
     for name in ("Bob", "Carol"):
         damage(here.data / FILE)
         here.registry.rename("alice", name, "rest")
@@ -262,7 +262,7 @@ def test_a_problem_is_a_warning_as_long_as_it_lasts(tmp_path: Path) -> None:
         store.move_audit()
         assert len(audit.warnings) == 1
         (tmp_path / FILE).rmdir()
-        with home(tmp_path):
+        with open_environment(tmp_path):
             assert in_file(tmp_path) == ["add"]
         store.move_audit()
         assert not audit.warnings
@@ -281,8 +281,8 @@ def test_an_audit_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_two_processes_share_one_audit(tmp_path: Path) -> None:
-    with home(tmp_path) as one, home(tmp_path) as other:
-        one.registry.enrol("Alice", [sitting("alice1", descriptor(1))], "rest")
-        other.registry.enrol("Bob", [sitting("bob1", descriptor(2))], "cli")
+    with open_environment(tmp_path) as one, open_environment(tmp_path) as other:
+        one.registry.enrol("Alice", [sample("alice1", descriptor(1))], "rest")
+        other.registry.enrol("Bob", [sample("bob1", descriptor(2))], "cli")
         assert [line.door for line in one.store.audit(9)] == [line.door for line in other.store.audit(9)]
         assert [line.door for line in one.store.audit(9)] == ["cli", "rest"]

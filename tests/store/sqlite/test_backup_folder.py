@@ -13,18 +13,18 @@ from gateway.errors import GatewayError
 from gateway.store.sqlite.audit import FILE
 from gateway.store.sqlite.backup_files import is_ours
 from tests.examples import descriptor
-from tests.people.known import Home, home, sitting
+from tests.people.environment import PeopleEnvironment, open_environment, sample
 
 OURS = "people-20261128-120000.sqlite"
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Home]:
+def here(tmp_path: Path) -> Iterator[PeopleEnvironment]:
     """Alice is known, and stands in one backup with a name of her gateway."""
     data = tmp_path / "data"
     data.mkdir()
-    with home(data) as here:
-        here.registry.enrol("Alice", [sitting("a", descriptor(1))], "rest")
+    with open_environment(data) as here:
+        here.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
         here.backups.make(here.store.database)
         yield here
 
@@ -64,7 +64,9 @@ def damaged(path: Path) -> None:
 
 @pytest.mark.parametrize("name", [OURS, "people-x.sqlite", "audit-damaged-20261128-120000.sqlite", "notes"])
 @pytest.mark.parametrize("make", [empty, audit, no_tables])
-def test_erasing_leaves_a_file_alone_that_holds_nobody(here: Home, name: str, make: Callable[[Path], None]) -> None:
+def test_erasing_leaves_a_file_alone_that_holds_nobody(
+    here: PeopleEnvironment, name: str, make: Callable[[Path], None]
+) -> None:
     """Regression: each erasure failed for ever, and nothing warned of it."""
     path = here.data / "backups" / name
     make(path)
@@ -80,7 +82,7 @@ def test_erasing_leaves_a_file_alone_that_holds_nobody(here: Home, name: str, ma
 )
 @pytest.mark.parametrize("make", [text, short, damaged, other_tables])
 def test_erasing_leaves_an_unknown_file_alone_and_says_so(
-    here: Home, caplog: pytest.LogCaptureFixture, name: str, make: Callable[[Path], None]
+    here: PeopleEnvironment, caplog: pytest.LogCaptureFixture, name: str, make: Callable[[Path], None]
 ) -> None:
     """Regression: the file was deleted, or made each erasure fail."""
     path = here.data / "backups" / name
@@ -98,7 +100,7 @@ def test_erasing_leaves_an_unknown_file_alone_and_says_so(
 @pytest.mark.parametrize("name", [OURS, f"{OURS[:-7]}-2.sqlite", "before-version-7-20261128-120000.sqlite"])
 @pytest.mark.parametrize("make", [text, short, damaged, other_tables])
 def test_erasing_deletes_a_damaged_backup_of_our_own_as_warned_before(
-    here: Home, name: str, make: Callable[[Path], None]
+    here: PeopleEnvironment, name: str, make: Callable[[Path], None]
 ) -> None:
     path = here.data / "backups" / name
     make(path)
@@ -110,14 +112,14 @@ def test_erasing_deletes_a_damaged_backup_of_our_own_as_warned_before(
     assert not list(path.parent.glob(f"{name}*"))
 
 
-def test_erasing_deletes_what_sqlite_left_of_a_backup_of_our_own(here: Home) -> None:
+def test_erasing_deletes_what_sqlite_left_of_a_backup_of_our_own(here: PeopleEnvironment) -> None:
     path = here.data / "backups" / f"{OURS}-journal"
     path.write_text("Alice")
     here.registry.erase("alice", "rest")
     assert not path.exists()
 
 
-def test_erasing_keeps_the_journal_from_which_sqlite_mends_a_backup(here: Home) -> None:
+def test_erasing_keeps_the_journal_from_which_sqlite_mends_a_backup(here: PeopleEnvironment) -> None:
     """Regression: the journal of a killed process was deleted before SQLite could undo half a change with it."""
     (backup,) = (here.data / "backups").glob("*.sqlite")
     killed = (
@@ -132,13 +134,13 @@ def test_erasing_keeps_the_journal_from_which_sqlite_mends_a_backup(here: Home) 
         shutil.move(path, backup.parent / path.name)
     assert (backup.parent / f"{backup.name}-journal").stat().st_size
     assert here.backups.warnings == ()
-    here.registry.enrol("Bob", [sitting("b", descriptor(2))], "rest")
+    here.registry.enrol("Bob", [sample("b", descriptor(2))], "rest")
     here.registry.erase("bob", "rest")
     with closing(sqlite3.connect(backup)) as db:
         assert db.execute("SELECT name FROM people").fetchall() == [("Alice",)]
 
 
-def test_a_folder_beside_the_backups_is_reported(here: Home) -> None:
+def test_a_folder_beside_the_backups_is_reported(here: PeopleEnvironment) -> None:
     (here.data / "backups" / "old").mkdir()
     (here.data / "backups" / "lost+found").mkdir()
     (warning,) = here.backups.warnings
@@ -147,27 +149,27 @@ def test_a_folder_beside_the_backups_is_reported(here: Home) -> None:
     assert (here.data / "backups" / "old").exists()
 
 
-def test_a_hundred_unknown_files_are_one_sentence(here: Home) -> None:
+def test_a_hundred_unknown_files_are_one_sentence(here: PeopleEnvironment) -> None:
     for number in range(100):
         text(here.data / "backups" / f"{number:03}")
     (warning,) = here.backups.warnings
     assert " and 97 more:" in warning
 
 
-def test_a_link_that_leads_nowhere_is_left_alone(here: Home, tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_is_left_alone(here: PeopleEnvironment, tmp_path: Path) -> None:
     (here.data / "backups" / "link").symlink_to(tmp_path / "absent")
     assert here.backups.warnings == ()
     here.registry.erase("alice", "rest")
     assert (here.data / "backups" / "link").is_symlink()
 
 
-def test_a_pipe_beside_the_backups_does_not_stop_an_erasure(here: Home) -> None:
+def test_a_pipe_beside_the_backups_does_not_stop_an_erasure(here: PeopleEnvironment) -> None:
     os.mkfifo(here.data / "backups" / "pipe")
     assert here.backups.warnings == ()
     here.registry.erase("alice", "rest")
 
 
-def test_a_file_that_sqlite_does_not_open_is_named_before_and_at_the_erasure(here: Home) -> None:
+def test_a_file_that_sqlite_does_not_open_is_named_before_and_at_the_erasure(here: PeopleEnvironment) -> None:
     (backup,) = (here.data / "backups").glob("*.sqlite")
     # a file format of the future, https://sqlite.org/fileformat2.html
     with backup.open("r+b") as file:
@@ -179,7 +181,7 @@ def test_a_file_that_sqlite_does_not_open_is_named_before_and_at_the_erasure(her
         here.registry.erase("alice", "rest")
 
 
-def test_looking_leaves_nothing_beside_a_file_with_a_write_ahead_log(here: Home) -> None:
+def test_looking_leaves_nothing_beside_a_file_with_a_write_ahead_log(here: PeopleEnvironment) -> None:
     path = here.data / "backups" / "mine.sqlite"
     shutil.copy((here.data / "people.sqlite"), path)
     before = set(path.parent.iterdir())
@@ -216,12 +218,12 @@ def test_a_name_is_ours_only_if_a_person_s_name_cannot_stand_in_it(name: str, ou
         ("data/backups/anna.sqlite", "a file of another name in data/backups"),
     ],
 )
-def test_the_audit_names_a_backup_only_by_a_name_of_our_own(here: Home, path: str, detail: str) -> None:
+def test_the_audit_names_a_backup_only_by_a_name_of_our_own(here: PeopleEnvironment, path: str, detail: str) -> None:
     """Regression: the audit is never erased, and kept the name of a person who stood in a file's name."""
     assert here.backups.audit_name(here.data.parent / path) == detail
 
 
-def test_the_registry_says_what_an_erasure_did_not_look_into(here: Home) -> None:
+def test_the_registry_says_what_an_erasure_did_not_look_into(here: PeopleEnvironment) -> None:
     text(here.data / "backups" / "people.tar.gz")
     here.registry.erase("alice", "rest")
     (warning,) = here.registry.left_alone()

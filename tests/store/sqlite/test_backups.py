@@ -13,7 +13,16 @@ from gateway.store.cipher import Cipher
 from gateway.store.sqlite.audit import FILE, AuditLog
 from gateway.store.sqlite.backups import restore as put_back
 from tests.examples import descriptor
-from tests.people.known import KEY, OTHER_KEY, Home, chips_of, files_with, home, picture_id, sitting
+from tests.people.environment import (
+    KEY,
+    OTHER_KEY,
+    PeopleEnvironment,
+    chips_of,
+    files_with,
+    open_environment,
+    picture_id,
+    sample,
+)
 from tests.store.sqlite.test_people import written_before
 
 ALICE, BOB = descriptor(1), descriptor(2)
@@ -21,11 +30,11 @@ PLAIN = Cipher(None)
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Home]:
+def here(tmp_path: Path) -> Iterator[PeopleEnvironment]:
     """Alice and Bob are known."""
-    with home(tmp_path / "data") as here:
-        here.registry.enrol("Alice", [sitting("alice1", ALICE)], "rest")
-        here.registry.enrol("Bob", [sitting("bob1", BOB)], "rest")
+    with open_environment(tmp_path / "data") as here:
+        here.registry.enrol("Alice", [sample("alice1", ALICE)], "rest")
+        here.registry.enrol("Bob", [sample("bob1", BOB)], "rest")
         yield here
 
 
@@ -40,7 +49,7 @@ def restore(backup: Path, path: Path, cipher: Cipher) -> Path | None:
     return put_back(backup, path, cipher, AuditLog(path.parent / FILE), "root")
 
 
-def closed(here: Home) -> Path:
+def closed(here: PeopleEnvironment) -> Path:
     """The store's file, once nobody uses it."""
     here.store.close()
     return here.store.database.path
@@ -49,16 +58,16 @@ def closed(here: Home) -> Path:
 def known(path: Path, key: bytes | None = None) -> dict[str, bool]:
     """Who is in a store, and whether a search finds them."""
     faces = {"alice": ALICE, "bob": BOB}
-    with home(path.parent, key) as there:
+    with open_environment(path.parent, key) as there:
         return {slug: there.who(faces[slug]) == slug for slug in [entry.person.slug for entry in there.store.entries()]}
 
 
-def made(here: Home) -> list[Path]:
+def made(here: PeopleEnvironment) -> list[Path]:
     """Backups in the data folder, the oldest first."""
     return sorted((here.data / "backups").glob("*.sqlite"), key=lambda path: path.stat().st_mtime_ns)
 
 
-def test_a_backup_is_whole(tmp_path: Path, here: Home) -> None:
+def test_a_backup_is_whole(tmp_path: Path, here: PeopleEnvironment) -> None:
     backup = here.backups.make(here.store.database)
     assert backup.parent == here.data / "backups"
     assert (backup.stat().st_mode & 0o777, backup.parent.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -67,24 +76,24 @@ def test_a_backup_is_whole(tmp_path: Path, here: Home) -> None:
     elsewhere.mkdir()
     shutil.copy(backup, elsewhere / "people.sqlite")
     assert known(elsewhere / "people.sqlite") == {"alice": True, "bob": True}
-    with home(elsewhere) as there:
+    with open_environment(elsewhere) as there:
         assert there.store.audit(9) == []
 
 
-def test_a_backup_goes_where_it_is_told_to(tmp_path: Path, here: Home) -> None:
+def test_a_backup_goes_where_it_is_told_to(tmp_path: Path, here: PeopleEnvironment) -> None:
     assert here.backups.make(here.store.database, tmp_path / "mine.sqlite") == tmp_path / "mine.sqlite"
     assert files_with(tmp_path, ALICE.tobytes()) >= {"mine.sqlite"}
     assert made(here) == []
 
 
-def test_two_backups_within_a_second_are_two(here: Home) -> None:
+def test_two_backups_within_a_second_are_two(here: PeopleEnvironment) -> None:
     first = here.backups.make(here.store.database)
     here.registry.remove("alice", "rest")
     assert first != here.backups.make(here.store.database)
     assert len(made(here)) == 2
 
 
-def test_a_backup_is_without_unknowns(here: Home) -> None:
+def test_a_backup_is_without_unknowns(here: PeopleEnvironment) -> None:
     with here.store.database.transaction() as db:
         db.execute("INSERT INTO unknowns VALUES (1, 0, 0, 1, '[]')")
         db.execute(
@@ -96,7 +105,7 @@ def test_a_backup_is_without_unknowns(here: Home) -> None:
     assert backup.name in files_with(here.data, ALICE.tobytes())
 
 
-def test_restoring_brings_back_who_was_removed(here: Home) -> None:
+def test_restoring_brings_back_who_was_removed(here: PeopleEnvironment) -> None:
     backup = here.backups.make(here.store.database, here.data / "backups" / "mine.sqlite")
     here.registry.remove("alice", "rest")
     path = closed(here)
@@ -109,7 +118,7 @@ def test_restoring_brings_back_who_was_removed(here: Home) -> None:
     assert known(path) == {"bob": True}
 
 
-def test_restoring_leaves_nothing_beside_the_store(here: Home) -> None:
+def test_restoring_leaves_nothing_beside_the_store(here: PeopleEnvironment) -> None:
     backup = here.backups.make(here.store.database)
     path = closed(here)
     restore(backup, path, PLAIN)
@@ -117,7 +126,7 @@ def test_restoring_leaves_nothing_beside_the_store(here: Home) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_restoring_where_there_is_no_store_needs_none(here: Home) -> None:
+def test_restoring_where_there_is_no_store_needs_none(here: PeopleEnvironment) -> None:
     backup = here.backups.make(here.store.database)
     path = closed(here)
     path.unlink()
@@ -125,7 +134,7 @@ def test_restoring_where_there_is_no_store_needs_none(here: Home) -> None:
     assert known(path) == {"alice": True, "bob": True}
 
 
-def test_restoring_never_brings_back_who_was_erased(tmp_path: Path, here: Home) -> None:
+def test_restoring_never_brings_back_who_was_erased(tmp_path: Path, here: PeopleEnvironment) -> None:
     """Also from a backup that lay elsewhere."""
     backup = here.backups.make(here.store.database, tmp_path / "elsewhere.sqlite")
     here.registry.erase("alice", "rest")
@@ -135,8 +144,8 @@ def test_restoring_never_brings_back_who_was_erased(tmp_path: Path, here: Home) 
     assert files_with(here.data, ALICE.tobytes(), b"Alice", chips_of("alice1")) == set()
 
 
-def test_restoring_brings_back_no_earlier_picture_of_who_was_erased(tmp_path: Path, here: Home) -> None:
-    here.registry.enrol(None, [sitting("alice2", ALICE)], "rest", person="alice")
+def test_restoring_brings_back_no_earlier_picture_of_who_was_erased(tmp_path: Path, here: PeopleEnvironment) -> None:
+    here.registry.enrol(None, [sample("alice2", ALICE)], "rest", person="alice")
     backup = here.backups.make(here.store.database, tmp_path / "elsewhere.sqlite")
     here.registry.remove_picture("alice", picture_id("alice1"), "rest")
     here.registry.erase("alice", "rest")
@@ -147,17 +156,17 @@ def test_restoring_brings_back_no_earlier_picture_of_who_was_erased(tmp_path: Pa
 
 def test_restoring_a_backup_of_an_older_version_does_not_bring_back_who_was_erased(tmp_path: Path) -> None:
     written_before(tmp_path / "data" / "people.sqlite", 2)
-    with home(tmp_path / "data") as here:
+    with open_environment(tmp_path / "data") as here:
         (automatic,) = made(here)
         backup = Path(shutil.copy(automatic, tmp_path / "elsewhere.sqlite"))
         here.registry.erase("alice", "rest")
     path = tmp_path / "data" / "people.sqlite"
     restore(backup, path, PLAIN)
-    with home(path.parent) as again:
+    with open_environment(path.parent) as again:
         assert [entry.person.slug for entry in again.store.entries()] == ["bob"]
 
 
-def test_who_was_erased_and_restored_over_stays_erased_the_next_time(tmp_path: Path, here: Home) -> None:
+def test_who_was_erased_and_restored_over_stays_erased_the_next_time(tmp_path: Path, here: PeopleEnvironment) -> None:
     backup = here.backups.make(here.store.database, tmp_path / "elsewhere.sqlite")
     here.registry.erase("alice", "rest")
     path = closed(here)
@@ -166,7 +175,7 @@ def test_who_was_erased_and_restored_over_stays_erased_the_next_time(tmp_path: P
         assert known(path) == {"bob": True}
 
 
-def test_a_backup_of_an_older_version_is_restored(tmp_path: Path, here: Home) -> None:
+def test_a_backup_of_an_older_version_is_restored(tmp_path: Path, here: PeopleEnvironment) -> None:
     backup = written_before(tmp_path / "old.sqlite", 1)
     content = backup.read_bytes()
     path = closed(here)
@@ -177,8 +186,8 @@ def test_a_backup_of_an_older_version_is_restored(tmp_path: Path, here: Home) ->
 
 def test_a_sealed_backup_is_restored_with_its_key(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with home(data, KEY) as here:
-        here.registry.enrol("Alice", [sitting("alice1", ALICE)], "rest")
+    with open_environment(data, KEY) as here:
+        here.registry.enrol("Alice", [sample("alice1", ALICE)], "rest")
         backup = here.backups.make(here.store.database, tmp_path / "sealed.sqlite")
         here.registry.remove("alice", "rest")
     for key in (None, OTHER_KEY):
@@ -189,7 +198,7 @@ def test_a_sealed_backup_is_restored_with_its_key(tmp_path: Path) -> None:
     assert known(data / "people.sqlite", KEY) == {"alice": True}
 
 
-def test_a_plain_backup_is_sealed_when_it_is_restored_with_a_key(here: Home) -> None:
+def test_a_plain_backup_is_sealed_when_it_is_restored_with_a_key(here: PeopleEnvironment) -> None:
     backup = here.backups.make(here.store.database, here.data / "backups" / "mine.sqlite")
     path = closed(here)
     path.unlink()
@@ -208,7 +217,9 @@ def test_a_plain_backup_is_sealed_when_it_is_restored_with_a_key(here: Home) -> 
         pytest.param(None, id="missing"),
     ],
 )
-def test_a_damaged_or_missing_backup_is_refused_by_name_and_nothing_changes(here: Home, damage: object) -> None:
+def test_a_damaged_or_missing_backup_is_refused_by_name_and_nothing_changes(
+    here: PeopleEnvironment, damage: object
+) -> None:
     backup = here.backups.make(here.store.database, here.data / "backups" / "mine.sqlite")
     here.registry.remove("bob", "rest")
     path = closed(here)
@@ -224,7 +235,7 @@ def test_a_damaged_or_missing_backup_is_refused_by_name_and_nothing_changes(here
     assert known(path) == {"alice": True}
 
 
-def test_a_backup_of_a_newer_version_is_refused(here: Home) -> None:
+def test_a_backup_of_a_newer_version_is_refused(here: PeopleEnvironment) -> None:
     backup = here.backups.make(here.store.database, here.data / "backups" / "mine.sqlite")
     with closing(sqlite3.connect(backup)) as db:
         db.execute("PRAGMA user_version = 99")
@@ -234,7 +245,7 @@ def test_a_backup_of_a_newer_version_is_refused(here: Home) -> None:
     assert known(path) == {"alice": True, "bob": True}
 
 
-def test_another_program_s_database_is_no_backup(tmp_path: Path, here: Home) -> None:
+def test_another_program_s_database_is_no_backup(tmp_path: Path, here: PeopleEnvironment) -> None:
     with closing(sqlite3.connect(tmp_path / "other.sqlite")) as db:
         db.execute("CREATE TABLE people (x)")
     path = closed(here)
@@ -243,13 +254,13 @@ def test_another_program_s_database_is_no_backup(tmp_path: Path, here: Home) -> 
     assert known(path) == {"alice": True, "bob": True}
 
 
-def damaged(here: Home) -> Path:
+def damaged(here: PeopleEnvironment) -> Path:
     path = closed(here)
     path.write_bytes(b"damaged: " + path.read_bytes())
     return path
 
 
-def test_a_damaged_store_is_set_aside(here: Home, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_store_is_set_aside(here: PeopleEnvironment, caplog: pytest.LogCaptureFixture) -> None:
     backup = here.backups.make(here.store.database)
     path = damaged(here)
     content = path.read_bytes()
@@ -261,9 +272,9 @@ def test_a_damaged_store_is_set_aside(here: Home, caplog: pytest.LogCaptureFixtu
     assert known(path) == {"alice": True, "bob": True}
 
 
-def test_of_somebody_erased_nothing_is_left_in_a_damaged_store_that_was_set_aside(here: Home) -> None:
+def test_of_somebody_erased_nothing_is_left_in_a_damaged_store_that_was_set_aside(here: PeopleEnvironment) -> None:
     backup = here.backups.make(here.store.database)
     restore(backup, damaged(here), PLAIN)
-    with home(here.data) as again:
+    with open_environment(here.data) as again:
         again.registry.erase("alice", "rest")
     assert files_with(here.data, ALICE.tobytes(), b"Alice", chips_of("alice1")) == set()

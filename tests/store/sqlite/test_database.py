@@ -17,7 +17,7 @@ from gateway.store.sqlite import schema
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.people import SqliteStore
 from tests.examples import descriptor
-from tests.people.known import files_with
+from tests.people.environment import files_with
 from tests.store.sqlite.test_people import RECIPE, enrol, picture, version_of, written_before
 
 

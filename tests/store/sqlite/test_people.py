@@ -20,7 +20,7 @@ from gateway.store.sqlite import writes as statements
 from gateway.store.sqlite.people import SqliteStore
 from gateway.store.sqlite.writes import MAX_STEM
 from tests.examples import descriptor, unit
-from tests.people.known import KEY, OTHER_KEY, files_with
+from tests.people.environment import KEY, OTHER_KEY, files_with
 
 RECIPE = "dlib"
 CHIPS = b"\xff\xd8 an aligned face"

@@ -14,7 +14,7 @@ from gateway.store.protocols import StoredFace
 from gateway.store.sqlite.people import SqliteStore
 from gateway.store.sqlite.unknown_groups import Group, Groups
 from tests.examples import descriptor, near, unit
-from tests.people.known import KEY, RECIPE, files_with
+from tests.people.environment import KEY, RECIPE, files_with
 
 SOMEBODY, OTHER = descriptor(1), descriptor(2)
 

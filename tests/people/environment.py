@@ -38,7 +38,7 @@ LEVEL = np.array([np.inf, *[0.0] * MOST_PICTURES], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class PeopleEnvironment:
     """A data folder, opened as the gateway opens it."""
 
     data: Path
@@ -57,7 +57,7 @@ class Home:
 
 
 @contextmanager
-def home(
+def open_environment(
     data: Path,
     key: bytes | None = None,
     *,
@@ -65,7 +65,7 @@ def home(
     keep: Keep = "chips",
     keep_days: float | None = None,
     limits: PeopleLimits | None = None,
-) -> Iterator[Home]:
+) -> Iterator[PeopleEnvironment]:
     audit = AuditLog(data / FILE)
     with closing(SqliteStore(data / "people.sqlite", Cipher(key), audit=audit, limits=limits)) as store:
         gallery, backups = Gallery(), Backups(data / "backups")
@@ -79,14 +79,14 @@ def home(
             keep_days=keep_days,
             limits=limits,
         )
-        yield Home(data, store, gallery, registry, backups)
+        yield PeopleEnvironment(data, store, gallery, registry, backups)
 
 
 def chips_of(picture: str) -> bytes:
     return f"chips of {picture}".encode()
 
 
-def sitting(picture: str, descriptor: Descriptor, quality: Quality | None = QUALITY) -> EnrolmentSample:
+def sample(picture: str, descriptor: Descriptor, quality: Quality | None = QUALITY) -> EnrolmentSample:
     face = FoundFace(BOX, descriptor, quality=quality, chips=chips_of(picture))
     return EnrolmentSample(picture.encode(), face)
 
