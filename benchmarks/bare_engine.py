@@ -13,19 +13,19 @@ from pathlib import Path
 
 from benchmarks.engines import LIMITS, engine
 from gateway.model import AnalyseTask
-from gateway.vision.analyse import look
+from gateway.vision.analyse import analyse
 
 
 def main() -> None:
     picture = Path(sys.argv[1]).read_bytes()
     ours = engine()
-    look(picture, ours, AnalyseTask(), LIMITS)
+    analyse(picture, ours, AnalyseTask(), LIMITS)
     print("ready", flush=True)
     for line in sys.stdin:
         end = time.monotonic() + float(line)
         taken = []
         while (begun := time.monotonic()) < end:
-            look(picture, ours, AnalyseTask(), LIMITS)
+            analyse(picture, ours, AnalyseTask(), LIMITS)
             taken.append(1000 * (time.monotonic() - begun))
         print(json.dumps(taken), flush=True)
 

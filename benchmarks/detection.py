@@ -357,7 +357,7 @@ FLOORS = {
 
 
 def measure(pictures: Path, competing: Sequence[Detector]) -> dict[str, Any]:
-    result: dict[str, Any] = {"threshold": our_detector.THRESHOLD}
+    result: dict[str, Any] = {"threshold": our_detector.MIN_FACE_SCORE}
     missing = []
     for name, (folder, samples) in SETS.items():
         progress = Console(stderr=True)
@@ -412,7 +412,7 @@ def _table(name: str, figures: Mapping[str, Any]) -> Table:
 )  # fmt: skip
 @click.option(
     "--threshold",
-    default=our_detector.THRESHOLD,
+    default=our_detector.MIN_FACE_SCORE,
     show_default=True,
     help="Score from which ours takes a window for a face.",
 )
@@ -421,7 +421,7 @@ def _table(name: str, figures: Mapping[str, Any]) -> Table:
 )
 def main(as_json: bool, pictures: Path, threshold: float, cnn_enlarged: bool) -> None:
     cv2.setNumThreads(1)
-    our_detector.THRESHOLD = threshold
+    our_detector.MIN_FACE_SCORE = threshold
     result = measure(pictures, detectors(cnn_enlarged))
     if as_json:
         click.echo(json.dumps(result))

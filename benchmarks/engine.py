@@ -43,7 +43,7 @@ from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
 from gateway.store.protocols import Changes
-from gateway.vision.analyse import look
+from gateway.vision.analyse import analyse
 from gateway.vision.engine import Engine
 from gateway.vision.engines.stock import api
 
@@ -101,7 +101,7 @@ def facegate(ours: Engine, min_face: int) -> Namer:
 
     def names(picture: bytes) -> list[str]:
         found = []
-        for face in look(picture, ours, AnalyseTask(Search(min_face)), LIMITS).faces:
+        for face in analyse(picture, ours, AnalyseTask(Search(min_face)), LIMITS).faces:
             assert face.descriptor is not None
             judgement = decision.identify(gallery.nearest(face.descriptor, limits))
             found.append(judgement.person.name if judgement.person else judgement.verdict)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.model import EngineName, PictureLimits
 from gateway.vision.engine import Engine, open_engine
-from gateway.vision.engines.conversion import convert, folder_for
+from gateway.vision.engines.conversion import convert, converted_models_folder
 from gateway.vision.engines.options import EngineOptions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,7 +15,7 @@ LIMITS = PictureLimits()
 
 def engine(name: EngineName = "facegate") -> Engine:
     """The networks of our own engine are converted first, where that was not done yet."""
-    folder = folder_for(ROOT / "data")
+    folder = converted_models_folder(ROOT / "data")
     if name == "facegate":
         convert(folder)
     return open_engine(EngineOptions(name, folder))

@@ -25,7 +25,7 @@ from benchmarks.engines import LIMITS, engine
 from gateway.config import WorkerSettings
 from gateway.errors import GatewayError
 from gateway.model import AnalyseTask, Descriptor, Purpose
-from gateway.vision.analyse import look
+from gateway.vision.analyse import analyse
 from gateway.vision.engine import Engine
 
 MOST = 6
@@ -147,7 +147,7 @@ def _stock_sees(data: bytes) -> Descriptor | None:
 
 def _facegate_sees(data: bytes, purpose: Purpose = "stream") -> Descriptor | None:
     try:
-        seen = look(data, _engine(), AnalyseTask(descriptors=purpose), LIMITS)
+        seen = analyse(data, _engine(), AnalyseTask(descriptors=purpose), LIMITS)
     except GatewayError as error:
         click.echo(f"ours cannot read a picture: {error}", err=True)
         return None

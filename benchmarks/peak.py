@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.engines import ROOT
-from gateway.vision.engines.conversion import folder_for
-from gateway.vision.engines.graphs import BLOCK
+from gateway.vision.engines.conversion import converted_models_folder
+from gateway.vision.engines.graphs import BLOCK_PX
 from gateway.vision.engines.openvino_import import op, openvino
 from gateway.vision.engines.runtime import Graph, fast_float, has_fast_int8
 
@@ -28,12 +28,12 @@ ROUNDS = 15
 
 def peak_share() -> dict[str, Any]:
     """GOP/s of a large convolution, and the shares of it. The three are timed in turn."""
-    folder = folder_for(ROOT / "data")
+    folder = converted_models_folder(ROOT / "data")
     detector_numbers = "int8" if has_fast_int8() else "f32"
     find = Graph(folder / f"detector-{detector_numbers}.xml", fast_float())
     describe = Graph(folder / "descriptor.xml", fast_float())
     random = np.random.default_rng(0)
-    canvas = random.integers(0, 255, (1, CANVAS[0], CANVAS[1] // BLOCK, 3 * BLOCK), np.uint8)
+    canvas = random.integers(0, 255, (1, CANVAS[0], CANVAS[1] // BLOCK_PX, 3 * BLOCK_PX), np.uint8)
     chips = random.integers(0, 255, (CHIPS, 150, 150, 3), np.uint8)
     tasks: dict[str, tuple[Callable[[], object], float]] = {
         "int8": (_convolutions(quantised=True), CONVOLUTION_OPS),

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from gateway.model import PictureLimits
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engines.dlib_weights import read_detector
-from gateway.vision.engines.graphs import BLOCK, detector_graph
+from gateway.vision.engines.graphs import BLOCK_PX, detector_graph
 from gateway.vision.engines.model_files import model_file
 from gateway.vision.engines.openvino_import import openvino
-from gateway.vision.engines.pyramid import plan
+from gateway.vision.engines.pyramid import plan_pyramid
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN = (ROOT / "device_sim" / "frames", ROOT / "known_faces")
@@ -41,8 +41,8 @@ def canvases(paths: list[Path]) -> Iterator[NDArray[np.float32]]:
     for path in paths:
         for picture in variants(decode(path.read_bytes(), PictureLimits())):
             for min_face in MIN_FACES:
-                for canvas in plan(picture.shape[1], picture.shape[0], min_face).draw(picture):
-                    yield canvas.astype(np.float32).reshape(1, canvas.shape[0], -1, 3 * BLOCK)
+                for canvas in plan_pyramid(picture.shape[1], picture.shape[0], min_face).draw(picture):
+                    yield canvas.astype(np.float32).reshape(1, canvas.shape[0], -1, 3 * BLOCK_PX)
 
 
 @click.command(help=__doc__)

@@ -36,7 +36,7 @@ from gateway.model import AnalyseTask, FoundFace, Purpose
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.vision.analyse import look
+from gateway.vision.analyse import analyse
 from gateway.vision.engine import Engine
 
 ANGLES = (0, 15, 30, 45, 60, 75, 90, 120, 150, 180, 210, 240, 270, 300, 330)
@@ -85,7 +85,7 @@ def turn(data: bytes, degrees: int) -> bytes:
 
 def describe(data: bytes, own: Engine, purpose: Purpose) -> FoundFace | None:
     """The face nearest the middle."""
-    seen = look(data, own, AnalyseTask(descriptors=purpose), LIMITS)
+    seen = analyse(data, own, AnalyseTask(descriptors=purpose), LIMITS)
     middle = np.array([seen.image.width, seen.image.height]) / 2
 
     def away(face: FoundFace) -> float:

@@ -31,9 +31,9 @@ from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import Describer
 from gateway.service.recognition import Service
 from gateway.systemd import Supervisor
-from gateway.vision.engines.model_files import FILES, check_models
+from gateway.vision.engines.model_files import MODEL_FILES, check_models
 from gateway.vision.engines.options import RECIPES, EngineOptions
-from gateway.workers.conversion import converted
+from gateway.workers.conversion import ensure_converted
 from gateway.workers.options import WorkerOptions
 from gateway.workers.pool import Pool
 from gateway.workers.queue import FairQueue
@@ -206,8 +206,8 @@ def engine_options(settings: Settings) -> EngineOptions:
     """With its models checked, and converted if need be. Raises StartError."""
     check_program()
     ours = settings.engine == "facegate"  # the package face_recognition loads all models when it is imported
-    check_models(role for role in FILES if role != "landmarks_68" or settings.landmarks_68 or not ours)
-    models = converted(settings.data) if ours else None
+    check_models(role for role in MODEL_FILES if role != "landmarks_68" or settings.landmarks_68 or not ours)
+    models = ensure_converted(settings.data) if ours else None
     return EngineOptions(settings.engine, models, settings.precision.detector, settings.precision.descriptor)
 
 
@@ -230,5 +230,5 @@ def _info(settings: Settings) -> dict[str, Any]:
         "engine": settings.engine,
         "operations": [operation.value for operation in settings.operations],
         "limits": {"bytes": limits.bytes, "pixels": limits.pixels, "side": limits.side, "request_s": limits.request_s},
-        "models": {role: digest for role, (_, digest) in FILES.items()},
+        "models": {role: digest for role, (_, digest) in MODEL_FILES.items()},
     }

@@ -26,8 +26,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
-from gateway.vision.engines.conversion import folder_for
-from gateway.workers.conversion import converted
+from gateway.vision.engines.conversion import converted_models_folder
+from gateway.workers.conversion import ensure_converted
 
 ROOT = Path(__file__).parent.parent
 FRAMES = ROOT / "device_sim" / "frames"
@@ -92,12 +92,12 @@ def models() -> Path:
     """dlib's networks, converted once for all the tests."""
     with (models_folder() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return converted(models_folder())
+        return ensure_converted(models_folder())
 
 
 def furnished(data: Path) -> Path:
     """A data folder in which a gateway finds the networks converted."""
-    folder = folder_for(data)
+    folder = converted_models_folder(data)
     if not folder.exists():
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.parent.mkdir()

@@ -23,7 +23,7 @@ from gateway.people.folder.importer import Progress
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
 from gateway.service.administration import ACTIONS
-from gateway.vision.engines.model_files import FILES, Role
+from gateway.vision.engines.model_files import MODEL_FILES, Role
 from tests.support import ROOT
 
 README = "README.md"
@@ -94,9 +94,9 @@ def test_every_quality_is_documented(field: Field[object]) -> None:
     assert f"`{field.name}`" in text_of(MQTT)
 
 
-@pytest.mark.parametrize("role", FILES)
+@pytest.mark.parametrize("role", MODEL_FILES)
 def test_every_model_is_documented_with_its_digest(role: Role) -> None:
-    name, digest = FILES[role]
+    name, digest = MODEL_FILES[role]
     assert f"| `{name}` | `{digest}` |" in text_of(MODELS)
 
 

@@ -18,19 +18,27 @@ from gateway.model import (
     PictureLimits,
     Points,
 )
-from gateway.vision.align import CHIP, crop, cut, groups_5, groups_68, pack, unpack
+from gateway.vision.align import (
+    CHIP_SIDE_PX,
+    cut_chips,
+    decode_chips,
+    encode_chips,
+    encode_crop,
+    name_5_points,
+    name_68_points,
+)
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Engine
-from gateway.vision.quality import quality
+from gateway.vision.quality import measure_quality
 from gateway.vision.regions import search
-from gateway.vision.upright import Alignment, align, rotate, turned_part
+from gateway.vision.upright import AlignedFace, align, rotate, turned_part
 
 MAX_FACES = 32
 """Of a picture, the largest ones. A face takes 25 ms in a stream (two cores, AVX2): 32 take 0.8 s, and 484 took 12 s,
 which is beyond a worker's time limit."""
 
 
-def look(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLimits) -> Analysis:
+def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLimits) -> Analysis:
     """Raises BadImage, TooLarge or Unsupported if ``data`` is no picture that can be looked at."""
     clock = Stopwatch()
     picture = rotate(decode(data, limits), wanted.search.rotate)
@@ -46,7 +54,7 @@ def look(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLimits
             image, tuple(FoundFace(box.within(width, height)) for box in boxes), clock.laps, left_out=left_out
         )
     alignments = [align(picture, box, engine.aligner, engine.detector) for box in boxes]
-    chips = [cut(picture, each.points, wanted.descriptors or "stream") for each in alignments]
+    chips = [cut_chips(picture, each.points, wanted.descriptors or "stream") for each in alignments]
     clock.lap("align")
     descriptors: Sequence[Descriptor | None] = [None] * len(boxes)
     if wanted.descriptors:
@@ -65,13 +73,13 @@ def largest(boxes: Sequence[Box], count: int) -> list[Box]:
     return [boxes[number] for number in sorted(chosen)]
 
 
-def look_again(chips: bytes, engine: Engine) -> Analysis:
+def redescribe(chips: bytes, engine: Engine) -> Analysis:
     """A new descriptor of a known face, from the chips that were kept. Raises BadImage."""
     clock = Stopwatch()
-    (descriptor,) = engine.embedder.embed([unpack(chips)])
+    (descriptor,) = engine.embedder.embed([decode_chips(chips)])
     clock.lap("embed")
-    face = FoundFace(Box(0, 0, CHIP, CHIP), descriptor, chips=chips)
-    return Analysis(Image(CHIP, CHIP, len(chips)), (face,), clock.laps)
+    face = FoundFace(Box(0, 0, CHIP_SIDE_PX, CHIP_SIDE_PX), descriptor, chips=chips)
+    return Analysis(Image(CHIP_SIDE_PX, CHIP_SIDE_PX, len(chips)), (face,), clock.laps)
 
 
 def _face(
@@ -79,12 +87,12 @@ def _face(
     engine: Engine,
     wanted: AnalyseTask,
     box: Box,
-    found: Alignment,
+    found: AlignedFace,
     chips: Picture,
     about: Descriptor | None,
 ) -> FoundFace:
     """A face that no turn makes upright has neither descriptor nor landmarks, and a pose of 0."""
-    seen = quality(picture, box, found.points, chips[len(chips) // 2])
+    seen = measure_quality(picture, box, found.points, chips[len(chips) // 2])
     clipped = box.within(picture.shape[1], picture.shape[0])
     if not found.upright:
         return FoundFace(clipped, quality=replace(seen, pose=0.0))
@@ -93,21 +101,21 @@ def _face(
         about,
         _landmarks(picture, engine, wanted.landmarks, box, found),
         seen,
-        pack(chips) if wanted.chips else None,
-        crop(picture, box, found.turns) if wanted.chips else None,
+        encode_chips(chips) if wanted.chips else None,
+        encode_crop(picture, box, found.turns) if wanted.chips else None,
     )
 
 
 def _landmarks(
-    picture: Picture, engine: Engine, count: LandmarkCount, box: Box, alignment: Alignment
+    picture: Picture, engine: Engine, count: LandmarkCount, box: Box, alignment: AlignedFace
 ) -> Landmarks | None:
     match count:
         case 0:
             return None
         case 5:
-            return groups_5(alignment.points)
+            return name_5_points(alignment.points)
         case 68:
-            return groups_68(_points_68(picture, engine, box, alignment.turns))
+            return name_68_points(_points_68(picture, engine, box, alignment.turns))
 
 
 def _points_68(picture: Picture, engine: Engine, box: Box, turns: int) -> Points:

@@ -20,15 +20,15 @@ from gateway.errors import Unsupported
 from gateway.model import Box, FaceMark
 from gateway.vision.decoding.decode import Picture
 
-KNOWN, UNKNOWN = (52, 199, 89), (255, 179, 0)
-INK, PAPER = (0, 0, 0), (255, 255, 255)
+KNOWN_RGB, UNKNOWN_RGB = (52, 199, 89), (255, 179, 0)
+TEXT_RGB, LANDMARK_RGB = (0, 0, 0), (255, 255, 255)
 """Names are black on green or amber (a contrast of 9.5 and 11.7; WCAG 2 asks for 4.5), landmarks white."""
 
-MAX_SIDE = 65_500
+MAX_JPEG_SIDE_PX = 65_500
 """Pixels that libjpeg writes at most."""
-MAX_LABEL = 200
+MAX_LABEL_LETTERS = 200
 """Letters, enough for any name."""
-MIN_TEXT = 12
+MIN_TEXT_PX = 12
 """Pixels; what is smaller nobody reads."""
 
 Line = Sequence[tuple[int, int]]
@@ -40,8 +40,8 @@ def annotate(picture: Picture, marks: Sequence[FaceMark]) -> bytes:
     Labels come last, so that no line crosses them; of a face out of sight nothing is drawn. Raises Unsupported if the
     picture is too long for a JPEG.
     """
-    if max(picture.shape) > MAX_SIDE:
-        raise Unsupported(f"a JPEG has at most {MAX_SIDE} pixels a side")
+    if max(picture.shape) > MAX_JPEG_SIDE_PX:
+        raise Unsupported(f"a JPEG has at most {MAX_JPEG_SIDE_PX} pixels a side")
     sheet = _Sheet(picture)
     seen = [mark for mark in marks if _area(_common(mark.box, sheet.frame()))]
     for draw in (sheet.outline, sheet.landmarks, sheet.label):
@@ -50,9 +50,9 @@ def annotate(picture: Picture, marks: Sequence[FaceMark]) -> bytes:
     return sheet.jpeg()
 
 
-def legible(label: str) -> str:
+def printable_label(label: str) -> str:
     """One line that the font has every letter of."""
-    short = label if len(label) <= MAX_LABEL else label[:MAX_LABEL] + "…"
+    short = label if len(label) <= MAX_LABEL_LETTERS else label[:MAX_LABEL_LETTERS] + "…"
     shown = (c for c in unicodedata.normalize("NFC", short) if c.isspace() or unicodedata.category(c)[0] != "C")
     line = " ".join("".join(shown).split())
     return re.sub(
@@ -95,15 +95,15 @@ class _Sheet:
         area = _common(around, self.frame())
         if any(lines):
             strokes = _strokes(lines, max(0.75, min(side, self._side) / 150), area)
-            self._image.paste(PAPER, (area.left, area.top), strokes)
+            self._image.paste(LANDMARK_RGB, (area.left, area.top), strokes)
 
     def label(self, mark: FaceMark) -> None:
         """Beneath the box or above it, where it covers less. None where the picture is too small for it."""
         size = min(self._side / 40, max(self._side / 70, (mark.box.right - mark.box.left) / 7))
-        font = ImageFont.load_default(max(MIN_TEXT, round(size)))
+        font = ImageFont.load_default(max(MIN_TEXT_PX, round(size)))
         assert isinstance(font, ImageFont.FreeTypeFont)  # the other kind is for a Pillow without FreeType
         pad = math.ceil(font.size / 3)
-        text = _shortened(legible(mark.label), font, self._width - 2 * pad)
+        text = _shortened(printable_label(mark.label), font, self._width - 2 * pad)
         width, height = math.ceil(font.getlength(text)) + 2 * pad, sum(font.getmetrics()) + pad
         if not text or height > self._height:
             return
@@ -111,7 +111,7 @@ class _Sheet:
         ys = [max(0, min(y, self._height - height)) for y in (mark.box.bottom, mark.box.top - height)]
         place = min((Box(x, y, x + width, y + height) for y in ys), key=self._covered)
         self._pen.rectangle((x, place.top, place.right - 1, place.bottom - 1), fill=_colour(mark))
-        self._pen.text((x + pad, place.top + pad // 2), text, INK, font)
+        self._pen.text((x + pad, place.top + pad // 2), text, TEXT_RGB, font)
         self._taken.append(place)
 
     def _covered(self, place: Box) -> int:
@@ -141,7 +141,7 @@ def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
 
 
 def _colour(mark: FaceMark) -> tuple[int, int, int]:
-    return KNOWN if mark.known else UNKNOWN
+    return KNOWN_RGB if mark.known else UNKNOWN_RGB
 
 
 def _common(one: Box, other: Box) -> Box:

@@ -14,15 +14,15 @@ from gateway.vision.align import Aligner, Predictor68
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engines.model_files import model_file
 from gateway.vision.engines.options import EngineOptions
-from gateway.vision.upright import Judge
+from gateway.vision.upright import UprightScorer
 
 
-class Finder(Protocol):
+class FaceFinder(Protocol):
     def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
         """The faces; a box may reach beyond the picture."""
 
 
-class Detector(Finder, Judge, Protocol):
+class Detector(FaceFinder, UprightScorer, Protocol):
     """Finds faces, and judges whether a face is upright."""
 
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from gateway.model import Box, Polygon, Search
 from gateway.vision.decoding.decode import Picture
-from gateway.vision.engine import Finder
+from gateway.vision.engine import FaceFinder
 
-MARGIN = 0.5
+REGION_MARGIN = 0.5
 """Of the wanted part's larger side, looked at about it: a face with its middle at the border is seen whole, unless
 it is larger than that part."""
 
 
-def search(picture: Picture, wanted: Search, detector: Finder) -> list[Box]:
+def search(picture: Picture, wanted: Search, detector: FaceFinder) -> list[Box]:
     """The faces that ``wanted`` lets count. The detector sees no more of the picture than it must."""
     height, width = picture.shape[:2]
     seen = _about(wanted.only, width, height) if wanted.only else Box(0, 0, width, height)
@@ -28,7 +28,7 @@ def _about(polygons: tuple[Polygon, ...], width: int, height: int) -> Box:
     """What encloses them all, with a margin, in pixels."""
     x = [x * width for polygon in polygons for x, _ in polygon]
     y = [y * height for polygon in polygons for _, y in polygon]
-    margin = MARGIN * max(max(x) - min(x), max(y) - min(y))
+    margin = REGION_MARGIN * max(max(x) - min(x), max(y) - min(y))
     left, top, right, bottom = min(x) - margin, min(y) - margin, max(x) + margin, max(y) + margin
     return Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)).within(width, height)
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from gateway.metrics import Stopwatch
 from gateway.model import AnalyseTask, Analysis, DrawTask, Image, PictureLimits, RedescribeTask, Task
-from gateway.vision.analyse import look, look_again
+from gateway.vision.analyse import analyse, redescribe
 from gateway.vision.annotate import annotate
 from gateway.vision.decoding.decode import decode
 from gateway.vision.engine import Engine
 from gateway.vision.upright import rotate
 
 
-def work(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> Analysis:
+def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> Analysis:
     """Raises BadImage, TooLarge or Unsupported if ``data`` is no picture that this can be done with."""
     match task:
         case AnalyseTask():
-            return look(data, engine, task, limits)
+            return analyse(data, engine, task, limits)
         case RedescribeTask():
-            return look_again(data, engine)
+            return redescribe(data, engine)
         case DrawTask():
             return _draw(data, task, limits)
 

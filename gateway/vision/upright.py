@@ -17,37 +17,37 @@ from typing import Protocol
 import numpy as np
 
 from gateway.model import Box, Points, Rotation
-from gateway.vision.align import Aligner, cut_one
+from gateway.vision.align import Aligner, cut_chip
 from gateway.vision.decoding.decode import Picture
 
-SHIFTS = ((0.12, 0.0), (-0.12, 0.0), (0.0, -0.12))
+BOX_SHIFTS = ((0.12, 0.0), (-0.12, 0.0), (0.0, -0.12))
 """Across and down, as shares of the box's side. Three predictions take 1.6 ms."""
 
-DOUBTFUL = 0.25
+MIN_DOUBTFUL_MOVEMENT = 0.25
 """Share of the box's shift by which points move, above which a face may lie: 0.31 was the least for wrong points. Of
 upright faces 5 in 100 are above, and are looked at in all four directions; the rest cost nothing more."""
 
-CERTAIN = 0.3
+MIN_UPRIGHT_SCORE = 0.3
 """The detector's certainty from which a doubtful face counts as upright. Of faces seen upright 0.33 was the least, of
 faces in profile, whose points are right in no direction, most have less than 0."""
 
-MARGIN = 0.5
+TURNED_PART_MARGIN = 0.5
 """Of the box's side, looked at about a doubtful face."""
 
-TILE, TILE_FACE = 128, 80
+TILE_SIDE_PX, TILE_FACE_PX = 128, 80
 """Pixels of a chip as a detector looks at it, and of the face's box on it: the size that dlib's CNN was trained on."""
 
-_PADDING = (TILE / TILE_FACE * 134 / 100 - 1) / 2
+_TILE_PADDING = (TILE_SIDE_PX / TILE_FACE_PX * 134 / 100 - 1) / 2
 """In dlib's unit: on a chip of side 150 with padding .25, the box takes 134 pixels and the face without padding 100."""
 
 
-class Judge(Protocol):
-    def certainty(self, tiles: Sequence[Picture]) -> list[float]:
+class UprightScorer(Protocol):
+    def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
         """For each tile how sure it is that an upright face of TILE_FACE pixels is in the middle: 1 very, 0 hardly."""
 
 
 @dataclass(frozen=True, slots=True)
-class Alignment:
+class AlignedFace:
     """``points``: in the picture. ``turns``: quarter turns anticlockwise after which the face is upright, or leans by
     45 degrees at most. ``upright`` is False where no direction is sure: nobody may be known by such a face.
     """
@@ -57,11 +57,11 @@ class Alignment:
     upright: bool = True
 
 
-def align(picture: Picture, box: Box, aligner: Aligner, judge: Judge) -> Alignment:
+def align(picture: Picture, box: Box, aligner: Aligner, judge: UprightScorer) -> AlignedFace:
     """The five points of a face that may be turned by any angle."""
     points = aligner.points(picture, box)
-    if _movement(picture, box, points, aligner) < DOUBTFUL:
-        return Alignment(points)
+    if _movement(picture, box, points, aligner) < MIN_DOUBTFUL_MOVEMENT:
+        return AlignedFace(points)
     return _surest(picture, box, aligner, judge)
 
 
@@ -117,30 +117,30 @@ class TurnedPart:
 
 def turned_part(picture: Picture, box: Box, turns: int) -> TurnedPart:
     """The face in the box and what is about it in the picture, turned."""
-    margin = round(MARGIN * (box.right - box.left))
+    margin = round(TURNED_PART_MARGIN * (box.right - box.left))
     around = Box(box.left - margin, box.top - margin, box.right + margin, box.bottom + margin)
     return TurnedPart(around.within(picture.shape[1], picture.shape[0]), turns)
 
 
-def _surest(picture: Picture, box: Box, aligner: Aligner, judge: Judge) -> Alignment:
+def _surest(picture: Picture, box: Box, aligner: Aligner, judge: UprightScorer) -> AlignedFace:
     points, movements = [], []
     for part in (turned_part(picture, box, turns) for turns in range(4)):
         pixels, there = part.of(picture), part.box(box)
         found = aligner.points(pixels, there)
         points.append(part.points_in_picture(found))
         movements.append(_movement(pixels, there, found, aligner))
-    certainty = judge.certainty([cut_one(picture, each, TILE, _PADDING) for each in points])
-    best = int(np.argmax(np.subtract(certainty, movements)))
+    score_upright = judge.score_upright([cut_chip(picture, each, TILE_SIDE_PX, _TILE_PADDING) for each in points])
+    best = int(np.argmax(np.subtract(score_upright, movements)))
     # A face is turned on better evidence only: of wrong turns the certainty was at least 0.21 below the movement.
-    proved = best == 0 or certainty[best] >= movements[best]
-    return Alignment(points[best], best, proved and certainty[best] >= CERTAIN)
+    proved = best == 0 or score_upright[best] >= movements[best]
+    return AlignedFace(points[best], best, proved and score_upright[best] >= MIN_UPRIGHT_SCORE)
 
 
 def _movement(picture: Picture, box: Box, points: Points, aligner: Aligner) -> float:
     """How far the points move with the box: 0 not at all, 1 as far as the box (root mean square over the points)."""
     side = box.right - box.left
     moved = []
-    for across, down in SHIFTS:
+    for across, down in BOX_SHIFTS:
         away = aligner.points(picture, box.moved(round(across * side), round(down * side))) - points
         moved.append(np.sqrt((away**2).sum(axis=1).mean()) / (max(abs(across), abs(down)) * side))
     return float(np.mean(moved))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from gateway.errors import StartError
-from gateway.vision.engines.conversion import damaged, folder_for
+from gateway.vision.engines.conversion import converted_models_folder, damaged_files
 
 log = logging.getLogger(__name__)
 
@@ -16,13 +16,13 @@ CONVERT_S = 600
 """It takes about two seconds; a Raspberry Pi with a slow card is given much more."""
 
 
-def converted(data: Path) -> Path:
+def ensure_converted(data: Path) -> Path:
     """The folder of the networks, converted once into the data folder, and again if one is damaged.
 
     In a process of its own: the gateway never needs the library that does it. Raises StartError.
     """
-    folder = folder_for(data)
-    wrong = damaged(folder)
+    folder = converted_models_folder(data)
+    wrong = damaged_files(folder)
     if not wrong:
         return folder
     if folder.exists():
@@ -32,6 +32,6 @@ def converted(data: Path) -> Path:
         failed = subprocess.run(command, timeout=CONVERT_S).returncode
     except (OSError, subprocess.TimeoutExpired) as error:
         raise StartError(f"The models could not be converted: {error}.") from None
-    if failed or damaged(folder):
+    if failed or damaged_files(folder):
         raise StartError(f"The models could not be converted into {folder}; the reason stands above.")
     return folder

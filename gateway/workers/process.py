@@ -16,7 +16,7 @@ import sys
 from gateway.errors import GatewayError
 from gateway.model import PictureLimits, Task
 from gateway.vision.engine import Engine, open_engine
-from gateway.vision.tasks import work
+from gateway.vision.tasks import run_task
 from gateway.workers.channel import Channel
 from gateway.workers.options import WorkerOptions
 from gateway.workers.protocol import read_job, write_failure, write_report
@@ -46,7 +46,7 @@ def _end_by_yourself_after(seconds: float) -> None:
 
 def _answer(picture: bytes, task: Task, engine: Engine, limits: PictureLimits) -> dict[str, object]:
     try:
-        return write_report(work(picture, engine, task, limits))
+        return write_report(run_task(picture, engine, task, limits))
     except GatewayError as error:
         return write_failure(error)
     except Exception:  # the one broad boundary: a picture that upsets the engine must not end the worker

@@ -98,7 +98,7 @@ def test_ratios_are_to_the_best_stock_detector_of_the_same_smallest_face() -> No
 
 def test_without_the_pictures_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detection, "detectors", lambda _cnn_enlarged: [])
-    monkeypatch.setattr(our_detector, "THRESHOLD", 0.0)  # which main sets
+    monkeypatch.setattr(our_detector, "MIN_FACE_SCORE", 0.0)  # which main sets
     plain = CliRunner().invoke(detection.main, ["--pictures", str(tmp_path)])
     assert plain.exit_code == 0
     assert f"Not there: {tmp_path}" in plain.stdout

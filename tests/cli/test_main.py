@@ -17,8 +17,8 @@ import requests
 
 from benchmarks.faults.processes import started
 from gateway import __version__
-from gateway.vision.engines.conversion import DIGESTS, folder_for
-from gateway.vision.engines.model_files import FILES, model_file
+from gateway.vision.engines.conversion import DIGESTS_FILE, converted_models_folder
+from gateway.vision.engines.model_files import MODEL_FILES, model_file
 from tests.support import KNOWN_FACES, ROOT, Broker, free_port, furnished, wait_for
 
 FACEGATE = [sys.executable, "-m", "gateway"]
@@ -127,7 +127,7 @@ def test_the_first_start_converts_the_models_and_tells_so(tmp_path: Path, broker
             process.terminate()
             _, log = process.communicate(timeout=20)
         assert log.count("converting dlib's models, once") == told
-    assert (folder_for(data) / DIGESTS).is_file()
+    assert (converted_models_folder(data) / DIGESTS_FILE).is_file()
 
 
 def test_without_the_68_landmarks_their_model_need_not_be_there(tmp_path: Path, broker: Broker) -> None:
@@ -135,9 +135,9 @@ def test_without_the_68_landmarks_their_model_need_not_be_there(tmp_path: Path, 
     models = tmp_path / "face_recognition_models" / "models"
     models.mkdir(parents=True)
     (models.parent / "__init__.py").touch()
-    for role in FILES:
+    for role in MODEL_FILES:
         if role != "landmarks_68":
-            (models / FILES[role][0]).symlink_to(model_file(role))
+            (models / MODEL_FILES[role][0]).symlink_to(model_file(role))
     port = free_port()
     env = {**environment(tmp_path / "data", broker, port), "PYTHONPATH": str(tmp_path)}
     assert f"The landmarks_68 model {models}" in refused(env)

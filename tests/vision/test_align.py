@@ -11,9 +11,20 @@ import pytest
 from gateway.errors import BadImage, StartError
 from gateway.model import Box, PictureLimits, Purpose
 from gateway.people.archive import MAX_CHIPS_BYTES
-from gateway.vision.align import CHIP, MAX_CHIPS, PADDINGS, Aligner, Predictor68, cut, groups_5, groups_68, pack, unpack
+from gateway.vision.align import (
+    CHIP_PADDINGS,
+    CHIP_SIDE_PX,
+    MAX_CHIPS,
+    Aligner,
+    Predictor68,
+    cut_chips,
+    decode_chips,
+    encode_chips,
+    name_5_points,
+    name_68_points,
+)
 from gateway.vision.decoding.decode import Picture, decode
-from gateway.vision.engines.model_files import FILES, model_file
+from gateway.vision.engines.model_files import MODEL_FILES, model_file
 from tests.examples import encoded
 from tests.support import frame
 
@@ -75,21 +86,21 @@ def test_chips_are_dlib_s_pixel_for_pixel(
 ) -> None:
     picture, box = face
     theirs = predictor(picture, rectangle(box))
-    chips = cut(picture, aligner.points(picture, box), purpose)
-    assert chips.shape == (len(PADDINGS[purpose]), 150, 150, 3)
+    chips = cut_chips(picture, aligner.points(picture, box), purpose)
+    assert chips.shape == (len(CHIP_PADDINGS[purpose]), 150, 150, 3)
     assert chips.dtype == np.uint8
-    for chip, padding in zip(chips, PADDINGS[purpose], strict=True):
+    for chip, padding in zip(chips, CHIP_PADDINGS[purpose], strict=True):
         assert (chip == dlib.get_face_chip(picture, theirs, 150, padding)).all()
 
 
 def test_the_chip_of_a_stream_is_the_middle_one_of_an_enrolment(aligner: Aligner, face: tuple[Picture, Box]) -> None:
     points = aligner.points(*face)
-    assert (cut(face[0], points, "stream")[0] == cut(face[0], points, "enrolment")[1]).all()
+    assert (cut_chips(face[0], points, "stream")[0] == cut_chips(face[0], points, "enrolment")[1]).all()
 
 
 def test_more_padding_shows_more(aligner: Aligner, face: tuple[Picture, Box]) -> None:
-    assert list(PADDINGS["enrolment"]) == sorted(PADDINGS["enrolment"])
-    tight, _, wide = cut(face[0], aligner.points(*face), "enrolment")
+    assert list(CHIP_PADDINGS["enrolment"]) == sorted(CHIP_PADDINGS["enrolment"])
+    tight, _, wide = cut_chips(face[0], aligner.points(*face), "enrolment")
     assert (tight != wide).any()
 
 
@@ -97,7 +108,7 @@ def test_more_padding_shows_more(aligner: Aligner, face: tuple[Picture, Box]) ->
 def test_a_face_out_of_the_picture_has_chips_all_the_same(aligner: Aligner, box: Box) -> None:
     """Black where nothing is."""
     picture = decode(frame("obama_1"), PictureLimits())
-    chips = cut(picture, aligner.points(picture, box), "enrolment")
+    chips = cut_chips(picture, aligner.points(picture, box), "enrolment")
     assert chips.shape == (3, 150, 150, 3)
     assert (chips == 0).any()
 
@@ -116,22 +127,22 @@ def test_points_far_away_are_exact(aligner: Aligner) -> None:
 def test_packed_chips_come_back_nearly_as_they_were(
     aligner: Aligner, face: tuple[Picture, Box], purpose: Purpose
 ) -> None:
-    chips = cut(face[0], aligner.points(*face), purpose)
-    again = unpack(pack(chips))
+    chips = cut_chips(face[0], aligner.points(*face), purpose)
+    again = decode_chips(encode_chips(chips))
     assert again.shape == chips.shape
     assert again.dtype == np.uint8
     assert np.abs(again.astype(int) - chips).mean() < 2
 
 
 def test_chips_of_any_pixels_may_be_carried_in_an_archive() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (MAX_CHIPS, CHIP, CHIP, 3), np.uint8)
-    assert len(pack(noise)) < MAX_CHIPS_BYTES
+    noise = np.random.default_rng(0).integers(0, 256, (MAX_CHIPS, CHIP_SIDE_PX, CHIP_SIDE_PX, 3), np.uint8)
+    assert len(encode_chips(noise)) < MAX_CHIPS_BYTES
 
 
 def test_packed_chips_are_a_jpeg_that_anybody_can_open(aligner: Aligner, face: tuple[Picture, Box]) -> None:
     """With red where red was."""
-    chips = cut(face[0], aligner.points(*face), "enrolment")
-    data = pack(chips)
+    chips = cut_chips(face[0], aligner.points(*face), "enrolment")
+    data = encode_chips(chips)
     assert len(data) < 60_000
     with PIL.Image.open(io.BytesIO(data)) as image:
         assert (image.format, image.size) == ("JPEG", (150, 450))
@@ -140,8 +151,8 @@ def test_packed_chips_are_a_jpeg_that_anybody_can_open(aligner: Aligner, face: t
 
 
 def test_chips_that_are_packed_again_stay_what_they_are(aligner: Aligner, face: tuple[Picture, Box]) -> None:
-    once = unpack(pack(cut(face[0], aligner.points(*face), "enrolment")))
-    assert np.abs(unpack(pack(once)).astype(int) - once).mean() < 1
+    once = decode_chips(encode_chips(cut_chips(face[0], aligner.points(*face), "enrolment")))
+    assert np.abs(decode_chips(encode_chips(once)).astype(int) - once).mean() < 1
 
 
 @pytest.mark.parametrize(
@@ -158,51 +169,56 @@ def test_chips_that_are_packed_again_stay_what_they_are(aligner: Aligner, face: 
 )
 def test_what_are_no_chips_is_refused(data: bytes) -> None:
     with pytest.raises(BadImage, match="chips"):
-        unpack(data)
+        decode_chips(data)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-@pytest.mark.parametrize("size", [(5_000, 5_000), (CHIP, 100 * CHIP), (CHIP, 4 * CHIP)])
+@pytest.mark.parametrize("size", [(5_000, 5_000), (CHIP_SIDE_PX, 100 * CHIP_SIDE_PX), (CHIP_SIDE_PX, 4 * CHIP_SIDE_PX)])
 def test_size_of_chips_is_checked_before_they_are_decoded(size: tuple[int, int], kind: str) -> None:
     """Regression: a PNG of 419 kB in an archive of people took 4 s and 888 MB."""
     data = encoded(PIL.Image.new("L", size), kind)
     with pytest.raises(BadImage, match=f"chips .* damaged: the picture has {size[0]} x {size[1]} pixels"):
-        unpack(data)
+        decode_chips(data)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_chips_cut_off_are_refused(aligner: Aligner, face: tuple[Picture, Box], share: float) -> None:
     """Rather than filled up with grey."""
-    data = pack(cut(face[0], aligner.points(*face), "enrolment"))
+    data = encode_chips(cut_chips(face[0], aligner.points(*face), "enrolment"))
     with pytest.raises(BadImage, match="chips"):
-        unpack(data[: int(share * len(data))])
+        decode_chips(data[: int(share * len(data))])
 
 
 def test_grey_chips_are_chips() -> None:
-    assert unpack(encoded(PIL.Image.new("L", (CHIP, CHIP), 200), "JPEG")).shape == (1, 150, 150, 3)
+    assert decode_chips(encoded(PIL.Image.new("L", (CHIP_SIDE_PX, CHIP_SIDE_PX), 200), "JPEG")).shape == (
+        1,
+        150,
+        150,
+        3,
+    )
 
 
 def test_the_five_points_have_face_recognition_s_names(stock: Any, aligner: Aligner, face: tuple[Picture, Box]) -> None:
     picture, box = face
-    assert [groups_5(aligner.points(picture, box))] == stock.face_landmarks(picture, [css(box)], "small")
+    assert [name_5_points(aligner.points(picture, box))] == stock.face_landmarks(picture, [css(box)], "small")
 
 
 def test_the_68_points_have_face_recognition_s_names(
     stock: Any, predictor_68: Predictor68, face: tuple[Picture, Box]
 ) -> None:
     picture, box = face
-    assert [groups_68(predictor_68.points(picture, box))] == stock.face_landmarks(picture, [css(box)], "large")
+    assert [name_68_points(predictor_68.points(picture, box))] == stock.face_landmarks(picture, [css(box)], "large")
 
 
 def test_points_are_told_in_whole_numbers() -> None:
     """Python's own, which JSON and CBOR take."""
-    groups = groups_5(np.array([[5.0, 6], [7, 8], [1, 2], [3, 4], [9, 10]], np.float32))
+    groups = name_5_points(np.array([[5.0, 6], [7, 8], [1, 2], [3, 4], [9, 10]], np.float32))
     assert groups == {"nose_tip": [(9, 10)], "left_eye": [(1, 2), (3, 4)], "right_eye": [(5, 6), (7, 8)]}
     assert {type(number) for group in groups.values() for point in group for number in point} == {int}
 
 
 def test_the_68_point_model_is_not_opened_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     lazy = Predictor68()
-    monkeypatch.setitem(FILES, "landmarks_68", ("missing.dat", ""))
+    monkeypatch.setitem(MODEL_FILES, "landmarks_68", ("missing.dat", ""))
     with pytest.raises(StartError, match=r"missing\.dat"):
         lazy.points(decode(frame("obama_1"), PictureLimits()), FACES["obama_1"])

@@ -10,8 +10,8 @@ import pytest
 from gateway.errors import BadImage, TooLarge
 from gateway.model import AnalyseTask, Box, FoundFace, Image, PictureLimits, Search
 from gateway.vision import analyse as module
-from gateway.vision.align import unpack
-from gateway.vision.analyse import largest, look, look_again
+from gateway.vision.align import decode_chips
+from gateway.vision.analyse import analyse, largest, redescribe
 from gateway.vision.decoding.decode import decode
 from gateway.vision.engine import Engine, open_engine
 from gateway.vision.engines.options import EngineOptions
@@ -38,12 +38,12 @@ def either(request: pytest.FixtureRequest) -> Engine:
 
 
 def sole(data: bytes, engine: Engine, wanted: AnalyseTask) -> FoundFace:
-    return look(data, engine, wanted, LIMITS).sole_face()
+    return analyse(data, engine, wanted, LIMITS).sole_face()
 
 
 def test_a_face_is_found_and_described(either: Engine) -> None:
     data = PORTRAIT
-    seen = look(data, either, AnalyseTask(), LIMITS)
+    seen = analyse(data, either, AnalyseTask(), LIMITS)
     (face,) = seen.faces
     assert seen.image == Image(320, 290, len(data))
     assert face.descriptor is not None
@@ -55,7 +55,7 @@ def test_a_face_is_found_and_described(either: Engine) -> None:
 
 
 def test_only_what_is_wanted_is_made(either: Engine) -> None:
-    seen = look(PORTRAIT, either, AnalyseTask(descriptors=None), LIMITS)
+    seen = analyse(PORTRAIT, either, AnalyseTask(descriptors=None), LIMITS)
     assert [(face.descriptor, face.landmarks, face.chips) for face in seen.faces] == [(None, None, None)]
     assert list(seen.timing) == ["decode", "detect", "align", "details"]
 
@@ -63,7 +63,7 @@ def test_only_what_is_wanted_is_made(either: Engine) -> None:
 @pytest.mark.parametrize(("chips", "count"), [(False, None), (True, 3)])
 def test_chips_are_kept_of_who_is_to_be_known(either: Engine, chips: bool, count: int | None) -> None:
     face = sole(PORTRAIT, either, AnalyseTask(descriptors="enrolment", chips=chips))
-    assert (face.chips and len(unpack(face.chips))) == count
+    assert (face.chips and len(decode_chips(face.chips))) == count
 
 
 @pytest.mark.parametrize("data", [PORTRAIT, frame("biden_2"), frame("hopper_1")], ids=["obama", "biden", "hopper"])
@@ -79,7 +79,7 @@ def again_alike(engine: Engine, data: bytes) -> None:
     """From its chips alone, which are JPEG."""
     face = sole(data, engine, AnalyseTask(descriptors="enrolment", chips=True))
     assert face.chips is not None
-    seen = look_again(face.chips, engine)
+    seen = redescribe(face.chips, engine)
     again = seen.sole_face()
     assert again.descriptor is not None
     assert face.descriptor is not None
@@ -94,7 +94,7 @@ def test_who_needs_one_face_is_spared_the_description_of_many(either: Engine) ->
     two = np.hstack([decode(PORTRAIT, LIMITS)] * 2)
     data = encoded(PIL.Image.fromarray(two), "PNG")
     for sole in (True, False):
-        faces = look(data, either, AnalyseTask(descriptors="enrolment", sole=sole), LIMITS).faces
+        faces = analyse(data, either, AnalyseTask(descriptors="enrolment", sole=sole), LIMITS).faces
         assert len(faces) == 2
         assert all((face.descriptor is None) == sole for face in faces)
 
@@ -117,7 +117,7 @@ def test_of_too_many_faces_the_largest_are_described_and_the_others_are_counted(
     smaller = np.full_like(portrait, 128)
     smaller[:174, :192] = np.asarray(PIL.Image.fromarray(portrait).resize((192, 174)))
     data = encoded(PIL.Image.fromarray(np.hstack([portrait, smaller, portrait])), "PNG")
-    seen = look(data, either, wanted, LIMITS)
+    seen = analyse(data, either, wanted, LIMITS)
     assert (len(seen.faces), seen.left_out) == (2, 1)
     assert not any(320 <= face.box.left < 640 for face in seen.faces)
 
@@ -125,7 +125,7 @@ def test_of_too_many_faces_the_largest_are_described_and_the_others_are_counted(
 @pytest.mark.parametrize("data", [b"", b"no chips", PORTRAIT])
 def test_what_are_no_chips_is_not_looked_at_again(facegate: Engine, data: bytes) -> None:
     with pytest.raises(BadImage):
-        look_again(data, facegate)
+        redescribe(data, facegate)
 
 
 def test_a_known_face_and_one_of_a_stream_are_described_much_alike(either: Engine) -> None:
@@ -163,13 +163,13 @@ def test_the_68_point_model_is_loaded_for_68_points_alone(models: Path) -> None:
     """And then once: it takes 100 MB, and a second."""
     engine = open_engine(EngineOptions("facegate", models))
     for wanted in (AnalyseTask(), AnalyseTask(landmarks=5), AnalyseTask(descriptors="enrolment", landmarks=5)):
-        look(PORTRAIT, engine, wanted, LIMITS)
-    look(frame("empty_1"), engine, AnalyseTask(landmarks=68), LIMITS)
+        analyse(PORTRAIT, engine, wanted, LIMITS)
+    analyse(frame("empty_1"), engine, AnalyseTask(landmarks=68), LIMITS)
     assert engine.predictor_68._predictor is None
-    look(PORTRAIT, engine, AnalyseTask(landmarks=68), LIMITS)
+    analyse(PORTRAIT, engine, AnalyseTask(landmarks=68), LIMITS)
     loaded = engine.predictor_68._predictor
     assert loaded is not None
-    look(PORTRAIT, engine, AnalyseTask(landmarks=68), LIMITS)
+    analyse(PORTRAIT, engine, AnalyseTask(landmarks=68), LIMITS)
     assert engine.predictor_68._predictor is loaded
 
 
@@ -179,7 +179,7 @@ def test_the_68_point_model_is_loaded_for_68_points_alone(models: Path) -> None:
 def test_boxes_lie_within_the_picture_also_of_faces_that_do_not(
     facegate: Engine, edges: tuple[int, int, int, int]
 ) -> None:
-    seen = look(part(*edges), facegate, AnalyseTask(landmarks=5), LIMITS)
+    seen = analyse(part(*edges), facegate, AnalyseTask(landmarks=5), LIMITS)
     assert seen.faces
     for face in seen.faces:
         assert face.box.within(seen.image.width, seen.image.height) == face.box
@@ -189,10 +189,10 @@ def test_boxes_lie_within_the_picture_also_of_faces_that_do_not(
 
 def test_only_faces_that_count_are_described(facegate: Engine) -> None:
     left = (((0, 0), (0.2, 0), (0.2, 1), (0, 1)),)
-    assert look(PORTRAIT, facegate, AnalyseTask(Search(only=left)), LIMITS).faces == ()
-    assert len(look(PORTRAIT, facegate, AnalyseTask(Search(never=left)), LIMITS).faces) == 1
-    assert look(PORTRAIT, facegate, AnalyseTask(Search(min_face=300)), LIMITS).faces == ()
-    assert look(PORTRAIT, facegate, AnalyseTask(Search(max_face=60)), LIMITS).faces == ()
+    assert analyse(PORTRAIT, facegate, AnalyseTask(Search(only=left)), LIMITS).faces == ()
+    assert len(analyse(PORTRAIT, facegate, AnalyseTask(Search(never=left)), LIMITS).faces) == 1
+    assert analyse(PORTRAIT, facegate, AnalyseTask(Search(min_face=300)), LIMITS).faces == ()
+    assert analyse(PORTRAIT, facegate, AnalyseTask(Search(max_face=60)), LIMITS).faces == ()
 
 
 def test_a_large_picture_is_the_same_person(either: Engine) -> None:
@@ -211,7 +211,7 @@ def test_a_large_picture_is_the_same_person(either: Engine) -> None:
 
 def test_a_picture_of_nobody_has_no_faces(either: Engine) -> None:
     for wanted in (AnalyseTask(landmarks=68), AnalyseTask(descriptors="enrolment"), AnalyseTask(descriptors=None)):
-        assert look(part(0, 0, 300, 300), either, wanted, LIMITS).faces == ()
+        assert analyse(part(0, 0, 300, 300), either, wanted, LIMITS).faces == ()
 
 
 def test_a_picture_stored_lying_is_seen_upright(either: Engine) -> None:
@@ -221,7 +221,7 @@ def test_a_picture_stored_lying_is_seen_upright(either: Engine) -> None:
         exif[0x0112] = 6
         lying = encoded(image.transpose(PIL.Image.Transpose.ROTATE_90), "PNG", exif=exif)
     upright = either.detector.detect(decode(PORTRAIT, LIMITS), 56, None)
-    seen = look(lying, either, AnalyseTask(descriptors=None), LIMITS)
+    seen = analyse(lying, either, AnalyseTask(descriptors=None), LIMITS)
     assert seen.image == Image(320, 290, len(lying))
     assert [face.box for face in seen.faces] == upright
 
@@ -229,7 +229,7 @@ def test_a_picture_stored_lying_is_seen_upright(either: Engine) -> None:
 def test_grey_is_good_enough_for_a_face(either: Engine) -> None:
     with PIL.Image.open(io.BytesIO(PORTRAIT)) as image:
         grey = encoded(image.convert("L"), "JPEG")
-    assert len(look(grey, either, AnalyseTask(descriptors=None), LIMITS).faces) == 1
+    assert len(analyse(grey, either, AnalyseTask(descriptors=None), LIMITS).faces) == 1
 
 
 @pytest.mark.parametrize(
@@ -239,4 +239,4 @@ def test_what_cannot_be_looked_at_is_refused(
     facegate: Engine, data: bytes, limits: PictureLimits, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        look(data, facegate, AnalyseTask(), limits)
+        analyse(data, facegate, AnalyseTask(), limits)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gateway.errors import Unsupported
 from gateway.model import Box, FaceMark, Landmarks, PictureLimits
-from gateway.vision.annotate import KNOWN, MIN_TEXT, UNKNOWN, annotate, legible
+from gateway.vision.annotate import KNOWN_RGB, MIN_TEXT_PX, UNKNOWN_RGB, annotate, printable_label
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engines.model_files import model_file
 from tests.support import frame
@@ -52,7 +52,9 @@ def around(where: NDArray[np.bool_]) -> Box:
     return Box(int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1)
 
 
-@pytest.mark.parametrize(("known", "colour", "other"), [(True, KNOWN, UNKNOWN), (False, UNKNOWN, KNOWN)])
+@pytest.mark.parametrize(
+    ("known", "colour", "other"), [(True, KNOWN_RGB, UNKNOWN_RGB), (False, UNKNOWN_RGB, KNOWN_RGB)]
+)
 def test_the_box_is_drawn_along_its_edge(
     known: bool, colour: tuple[int, int, int], other: tuple[int, int, int]
 ) -> None:
@@ -74,7 +76,7 @@ def test_nothing_changes_far_from_the_mark() -> None:
     assert place.left == 64
     assert place.top == 40
     assert place.right == 160
-    assert 144 + MIN_TEXT < place.bottom <= 176
+    assert 144 + MIN_TEXT_PX < place.bottom <= 176
 
 
 def test_the_picture_that_was_given_stays_as_it_is() -> None:
@@ -97,17 +99,17 @@ def test_a_crop_that_is_not_contiguous_is_drawn_too() -> None:
 def test_the_label_is_beneath_the_box_in_black_on_its_colour() -> None:
     result = drawn(grey(), FaceMark(BOX, "Ann", True))
     beneath = result[141:156, 62:80]
-    assert where(beneath, KNOWN).mean() > 0.5
+    assert where(beneath, KNOWN_RGB).mean() > 0.5
     assert (beneath.sum(axis=2) < 150).any()
 
 
 def test_at_the_foot_of_the_picture_the_label_is_above_the_box() -> None:
     above = changed(grey(), FaceMark(Box(60, 140, 160, 240), "Ann", True))
-    assert around(above).top < 140 - MIN_TEXT
+    assert around(above).top < 140 - MIN_TEXT_PX
 
 
 def test_a_face_as_large_as_the_picture_has_its_label_within() -> None:
-    hit = where(drawn(grey(), FaceMark(Box(-20, -20, 340, 260), "Ann", True)), KNOWN)
+    hit = where(drawn(grey(), FaceMark(Box(-20, -20, 340, 260), "Ann", True)), KNOWN_RGB)
     assert hit[225:240, 2].all()
 
 
@@ -115,14 +117,14 @@ def test_labels_keep_off_other_faces_and_each_other() -> None:
     """Of two faces one above the other the upper one's name goes above it."""
     upper, lower = FaceMark(Box(100, 60, 160, 120), "Ann", True), FaceMark(Box(100, 121, 160, 180), "Bob", False)
     result = drawn(grey(), upper, lower)
-    assert where(result[40:59, 100:140], KNOWN).mean() > 0.3
-    assert where(result[180:198, 100:140], UNKNOWN).mean() > 0.3
+    assert where(result[40:59, 100:140], KNOWN_RGB).mean() > 0.3
+    assert where(result[180:198, 100:140], UNKNOWN_RGB).mean() > 0.3
 
 
 def test_lines_and_letters_grow_with_the_picture() -> None:
     def thickness(scale: int) -> int:
         mark = FaceMark(Box(60 * scale, 40 * scale, 160 * scale, 140 * scale), "Ann", True)
-        column = where(drawn(grey(320 * scale, 240 * scale), mark), KNOWN)[:, 155 * scale]
+        column = where(drawn(grey(320 * scale, 240 * scale), mark), KNOWN_RGB)[:, 155 * scale]
         return int(column[: 60 * scale].sum())
 
     def height(scale: int) -> int:
@@ -160,7 +162,7 @@ def test_the_68_points_of_a_face_are_drawn() -> None:
 
 @pytest.mark.parametrize("landmarks", [{}, {"chin": []}, {"left_eye": []}, {"chin": [(-500, 9), (5000, 9)]}])
 def test_odd_landmarks_do_no_harm(landmarks: Landmarks) -> None:
-    assert where(drawn(grey(), FaceMark(BOX, "", True, landmarks)), KNOWN).any()
+    assert where(drawn(grey(), FaceMark(BOX, "", True, landmarks)), KNOWN_RGB).any()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_a_box_partly_outside_is_drawn_as_far_as_it_is_seen(box: Box) -> None:
 
 
 def test_the_side_that_is_outside_is_not_drawn() -> None:
-    hit = where(drawn(grey(), FaceMark(Box(-50, 40, 60, 150), "", True)), KNOWN)
+    hit = where(drawn(grey(), FaceMark(Box(-50, 40, 60, 150), "", True)), KNOWN_RGB)
     assert hit[41:149, 0].sum() <= 1
     assert hit[41:149, 59].all()
 
@@ -231,7 +233,7 @@ def test_any_label_is_one_line_near_its_box(label: str, box: Box) -> None:
 
 def test_a_label_too_wide_ends_in_an_ellipsis_within_the_picture() -> None:
     result = drawn(grey(), FaceMark(BOX, "W" * 60, True))[141:157]
-    assert where(result, KNOWN).any(axis=0).mean() > 0.9
+    assert where(result, KNOWN_RGB).any(axis=0).mean() > 0.9
     ink = result.sum(axis=2) < 200
     last = np.nonzero(ink.any(axis=0))[0].max()
     assert last < 318
@@ -254,7 +256,7 @@ def test_a_label_too_wide_ends_in_an_ellipsis_within_the_picture() -> None:
     ],
 )
 def test_a_label_is_spelt_in_letters_that_the_font_has(label: str, shown: str) -> None:
-    assert legible(label) == shown
+    assert printable_label(label) == shown
 
 
 def test_letters_that_are_allowed_through_are_in_the_font() -> None:
@@ -262,5 +264,5 @@ def test_letters_that_are_allowed_through_are_in_the_font() -> None:
     font = PIL.ImageFont.load_default(24)
     lacking = bytes(font.getmask("\U0010fffe"))
     letters = [chr(code) for code in range(ord(" "), ord("~") + 1)] + list("\u2018\u2019\u201c\u201d\u2026")
-    assert all(legible(f"x{letter}x") == f"x{letter}x" for letter in letters)
+    assert all(printable_label(f"x{letter}x") == f"x{letter}x" for letter in letters)
     assert all(bytes(font.getmask(letter)) != lacking for letter in letters)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gateway.model import PictureLimits
-from gateway.vision.align import cut
+from gateway.vision.align import cut_chips
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Engine, open_engine
 from gateway.vision.engines.options import RECIPES, EngineOptions
@@ -33,7 +33,7 @@ def test_every_engine_finds_points_out_and_describes_a_face(either: Engine, port
     assert (points > 0).all()
     assert (points < 270).all()
     for purpose, count in (("stream", 1), ("enrolment", 3)):
-        chips = cut(portrait, points, purpose)  # type: ignore[arg-type]
+        chips = cut_chips(portrait, points, purpose)  # type: ignore[arg-type]
         assert len(chips) == count
         (descriptor,) = either.embedder.embed([chips])
         assert descriptor.shape == (128,)
@@ -53,7 +53,7 @@ def test_our_engine_opens_in_any_precision(models: Path, portrait: Picture, prec
     rest = "f32" if precision == "int8" else precision
     opened = open_engine(EngineOptions("facegate", models, precision, rest))  # type: ignore[arg-type]
     (box,) = opened.detector.detect(portrait, 56, None)
-    assert len(opened.embedder.embed([cut(portrait, opened.aligner.points(portrait, box), "stream")])) == 1
+    assert len(opened.embedder.embed([cut_chips(portrait, opened.aligner.points(portrait, box), "stream")])) == 1
 
 
 def test_our_engine_needs_nothing_of_face_recognition_but_its_models(models: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gateway.model import Box, DetectorPrecision, PictureLimits
-from gateway.vision.align import Aligner, cut
+from gateway.vision.align import Aligner, cut_chips
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engines.detector import suppress
 from gateway.vision.engines.dlib_weights import read_detector
@@ -203,7 +203,7 @@ def test_on_a_level_that_both_pyramids_have_faces_are_at_the_same_place(
     part = read(FRAMES / "obama_1.jpg")[40:320, 320:620]
     picture = cv2.resize(part, (120, 112), interpolation=cv2.INTER_AREA).astype(np.uint8)
     (face,) = dlib_cnn(picture, 0)
-    ((score, rect),) = open_detector(models, "f32").find(picture, 80, 80)
+    ((score, rect),) = open_detector(models, "f32").find_scored(picture, 80, 80)
     assert face.rect.width() == 80
     assert score == pytest.approx(face.confidence, abs=0.05)  # what lies beside it on the canvas is in it, too
     assert rect == pytest.approx((face.rect.left(), face.rect.top(), face.rect.right(), face.rect.bottom()), abs=0.6)
@@ -216,7 +216,7 @@ def found(models: Path) -> Callable[[str, Path], Found]:
 
     @cache
     def found(precision: str, path: Path) -> Found:
-        return detectors[precision].find(read(path), MIN_FACE)
+        return detectors[precision].find_scored(read(path), MIN_FACE)
 
     return found
 
@@ -229,7 +229,7 @@ def aligned(found: Callable[[str, Path], Found]) -> Callable[[Path], tuple[list[
     def aligned(path: Path) -> tuple[list[Box], Picture]:
         picture = read(path)
         boxes = [Box(*map(round, rect)) for _, rect in found("f32", path)]
-        chips = [cut(picture, aligner.points(picture, box), "stream") for box in boxes]
+        chips = [cut_chips(picture, aligner.points(picture, box), "stream") for box in boxes]
         return boxes, np.concatenate([np.empty((0, 150, 150, 3), np.uint8), *chips])
 
     return aligned

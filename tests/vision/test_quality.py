@@ -21,7 +21,7 @@ from gateway.people.curves import measured
 from gateway.people.decision import Decision
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engines.model_files import model_file
-from gateway.vision.quality import quality
+from gateway.vision.quality import measure_quality
 from tests.support import FRAMES, KNOWN_FACES
 
 PICTURES = sorted([*KNOWN_FACES.glob("*/*.jpg"), *(path for path in FRAMES.glob("*.jpg") if "empty" not in path.stem)])
@@ -59,7 +59,7 @@ def cut(picture: Picture, points: Points) -> Picture:
 
 
 def judged(picture: Picture, box: Box, points: Points) -> Quality:
-    return quality(picture, box, points, cut(picture, points))
+    return measure_quality(picture, box, points, cut(picture, points))
 
 
 def changed(path: Path, change: Callable[[PIL.Image.Image], PIL.Image.Image]) -> Quality:
@@ -70,7 +70,7 @@ def changed(path: Path, change: Callable[[PIL.Image.Image], PIL.Image.Image]) ->
 def blurred_chip(path: Path, sigma: float) -> Quality:
     box, points = face(path)
     chip = PIL.Image.fromarray(cut(read(path), points)).filter(PIL.ImageFilter.GaussianBlur(sigma))
-    return quality(read(path), box, points, np.asarray(chip))
+    return measure_quality(read(path), box, points, np.asarray(chip))
 
 
 def resized(path: Path, across: float, down: float) -> Quality:
@@ -127,8 +127,8 @@ def test_noise_hardly_passes_for_sharpness(path: Path, blur: float) -> None:
     chip = np.asarray(PIL.Image.fromarray(cut(read(path), points)).filter(PIL.ImageFilter.GaussianBlur(blur)))
     noise = np.random.default_rng(0).normal(0, 5, chip.shape)
     noisy = np.clip(chip + noise, 0, 255).astype(np.uint8)
-    quiet = quality(read(path), box, points, chip).sharpness
-    assert quality(read(path), box, points, noisy).sharpness == pytest.approx(quiet, abs=0.15)
+    quiet = measure_quality(read(path), box, points, chip).sharpness
+    assert measure_quality(read(path), box, points, noisy).sharpness == pytest.approx(quiet, abs=0.15)
 
 
 @every_picture
@@ -203,7 +203,7 @@ def seen_from(*, yaw: float = 0, pitch: float = 0, roll: float = 0) -> Points:
 
 
 def pose(points: Points) -> float:
-    return quality(np.zeros((320, 320, 3), np.uint8), Box(100, 100, 220, 220), points, cut_nothing()).pose
+    return measure_quality(np.zeros((320, 320, 3), np.uint8), Box(100, 100, 220, 220), points, cut_nothing()).pose
 
 
 def cut_nothing() -> Picture:
@@ -294,7 +294,7 @@ def test_a_clipped_box_does_not_hide_that_a_face_is_cut_off(path: Path) -> None:
 def test_degenerate_points_give_numbers_in_range(points: Points, level: int) -> None:
     """Rounding is no sharpness: with 128 it was 1.0 on one processor (with AVX-512, of AMD) and 0.0 on another."""
     picture, chip = np.full((40, 50, 3), level, np.uint8), np.full((150, 150, 3), level, np.uint8)
-    found = quality(picture, Box(0, 0, 20, 20), points, chip)
+    found = measure_quality(picture, Box(0, 0, 20, 20), points, chip)
     assert all(0 <= value <= 1 for value in astuple(found)[1:])
     assert found.pose == 0
     assert found.sharpness == 0

@@ -8,7 +8,7 @@ import pytest
 from gateway.model import Box, PictureLimits, Polygon, Search
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Engine
-from gateway.vision.regions import MARGIN, _within, search
+from gateway.vision.regions import REGION_MARGIN, _within, search
 from tests.support import frame
 
 WIDTH, HEIGHT = 400, 200
@@ -135,7 +135,7 @@ def test_the_detector_sees_what_encloses_the_polygons_and_a_margin() -> None:
     search(
         numbered(), Search(only=(((0.4, 0.4), (0.5, 0.4), (0.5, 0.45)), ((0.5, 0.5), (0.6, 0.5), (0.6, 0.6)))), detector
     )
-    margin = MARGIN * 0.2 * 256
+    margin = REGION_MARGIN * 0.2 * 256
     assert detector.shown is not None
     edges = detector.shown.left, detector.shown.top, detector.shown.right, detector.shown.bottom
     assert edges == pytest.approx((0.4 * 256 - margin, 80 - margin, 0.6 * 256 + margin, 120 + margin), abs=1)

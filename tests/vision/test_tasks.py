@@ -9,7 +9,7 @@ import pytest
 from gateway.errors import BadImage, TooLarge
 from gateway.model import AnalyseTask, Box, DrawTask, FaceMark, Image, PictureLimits, RedescribeTask
 from gateway.vision.engine import Engine
-from gateway.vision.tasks import work
+from gateway.vision.tasks import run_task
 from tests.support import frame
 
 LIMITS = PictureLimits()
@@ -23,12 +23,12 @@ def either(request: pytest.FixtureRequest) -> Engine:
 
 
 def test_a_face_is_looked_at_drawn_and_looked_at_again(either: Engine) -> None:
-    seen = work(frame("obama_1"), either, AnalyseTask(descriptors="enrolment", landmarks=5, chips=True), LIMITS)
+    seen = run_task(frame("obama_1"), either, AnalyseTask(descriptors="enrolment", landmarks=5, chips=True), LIMITS)
     face = seen.sole_face()
-    drawn = work(frame("obama_1"), either, DrawTask((FaceMark(face.box, "Obama", True, face.landmarks),)), LIMITS)
+    drawn = run_task(frame("obama_1"), either, DrawTask((FaceMark(face.box, "Obama", True, face.landmarks),)), LIMITS)
     assert drawn.drawn
     assert face.chips
-    again = work(face.chips, either, RedescribeTask(), LIMITS).sole_face()
+    again = run_task(face.chips, either, RedescribeTask(), LIMITS).sole_face()
     assert face.descriptor is not None
     assert again.descriptor is not None
     assert face.descriptor @ again.descriptor > 0.999
@@ -37,7 +37,9 @@ def test_a_face_is_looked_at_drawn_and_looked_at_again(either: Engine) -> None:
 def test_a_drawing_is_a_jpeg_of_the_picture_with_its_marks(facegate: Engine) -> None:
     data = frame("obama_1")
     box = Box(386, 96, 551, 260)
-    plain, marked = (work(data, facegate, DrawTask(marks), LIMITS) for marks in ((), (FaceMark(box, "Obama", True),)))
+    plain, marked = (
+        run_task(data, facegate, DrawTask(marks), LIMITS) for marks in ((), (FaceMark(box, "Obama", True),))
+    )
     assert marked.image == Image(853, 480, len(data))
     assert marked.faces == ()
     assert list(marked.timing) == ["annotate"]
@@ -49,9 +51,9 @@ def test_a_drawing_is_a_jpeg_of_the_picture_with_its_marks(facegate: Engine) -> 
 
 
 def test_a_drawing_is_of_the_turned_picture_where_the_camera_hangs_turned(facegate: Engine) -> None:
-    seen = work(frame("obama_1"), facegate, DrawTask((), rotate=90), LIMITS)
+    seen = run_task(frame("obama_1"), facegate, DrawTask((), rotate=90), LIMITS)
     assert (seen.image.width, seen.image.height) == (480, 853)
-    upright = read(work(frame("obama_1"), facegate, DrawTask(()), LIMITS).drawn)
+    upright = read(run_task(frame("obama_1"), facegate, DrawTask(()), LIMITS).drawn)
     assert np.abs(read(seen.drawn) - np.rot90(upright, -1)).mean() < 2
 
 
@@ -67,10 +69,10 @@ def test_what_is_no_picture_is_refused_whatever_is_to_be_done(
     facegate: Engine, task: AnalyseTask | RedescribeTask | DrawTask
 ) -> None:
     with pytest.raises(BadImage):
-        work(b"no picture", facegate, task, LIMITS)
+        run_task(b"no picture", facegate, task, LIMITS)
 
 
 @pytest.mark.parametrize("task", [AnalyseTask(), DrawTask(())])
 def test_what_is_too_large_is_refused(facegate: Engine, task: AnalyseTask | DrawTask) -> None:
     with pytest.raises(TooLarge):
-        work(frame("obama_1"), facegate, task, PictureLimits(1000))
+        run_task(frame("obama_1"), facegate, task, PictureLimits(1000))

@@ -17,7 +17,7 @@ from gateway.model import AnalyseTask, Box, FoundFace, PictureLimits, Rotation, 
 from gateway.people.curves import measured
 from gateway.people.decision import Decision
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.vision.analyse import look
+from gateway.vision.analyse import analyse
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Engine
 from gateway.vision.upright import TurnedPart, align, rotate, turn, turned_part
@@ -50,12 +50,12 @@ def lying(name: str, degrees: float) -> bytes:
 
 
 def sole(data: bytes, engine: Engine, wanted: AnalyseTask) -> FoundFace:
-    return look(data, engine, replace(wanted, search=Search(80)), LIMITS).sole_face()
+    return analyse(data, engine, replace(wanted, search=Search(80)), LIMITS).sole_face()
 
 
 def described(data: bytes, engine: Engine) -> FoundFace | None:
     """The largest face that is described, as for face_match."""
-    seen = look(data, engine, AnalyseTask(descriptors="enrolment"), LIMITS)
+    seen = analyse(data, engine, AnalyseTask(descriptors="enrolment"), LIMITS)
     return max((face for face in seen.faces if face.descriptor is not None), key=lambda f: f.box.area, default=None)
 
 
@@ -75,7 +75,7 @@ class Unsure:
     def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
         return self._detector.detect(picture, min_face, max_face)
 
-    def certainty(self, tiles: Sequence[Picture]) -> list[float]:
+    def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
         return [-1.0] * len(tiles)
 
 
@@ -207,8 +207,8 @@ def test_a_camera_that_hangs_turned_has_its_pictures_turned_first(facegate: Engi
     left = (((0.0, 0.0), (0.9, 0.0), (0.9, 1.0), (0.0, 1.0)),)
     wanted = AnalyseTask(Search(only=left), landmarks=5)
     straight = encoded(PIL.Image.fromarray(head("obama_1")[:, :300]), "PNG")
-    upright = look(straight, facegate, wanted, LIMITS)
-    found = look(hanging, facegate, replace(wanted, search=replace(wanted.search, rotate=degrees)), LIMITS)
+    upright = analyse(straight, facegate, wanted, LIMITS)
+    found = analyse(hanging, facegate, replace(wanted, search=replace(wanted.search, rotate=degrees)), LIMITS)
     assert (found.image.width, found.image.height) == (300, 330)
     (one,), (other,) = upright.faces, found.faces
     assert (one.box, one.landmarks, one.quality) == (other.box, other.landmarks, other.quality)

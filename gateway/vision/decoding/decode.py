@@ -12,18 +12,17 @@ from numpy.typing import NDArray
 from gateway.errors import BadImage
 from gateway.formats.file_kinds import JPEG, PNG, WEBP, find_picture
 from gateway.model import PictureLimits
-from gateway.vision.decoding.jpeg import END, read_jpeg
+from gateway.vision.decoding.jpeg import END_MARKER, read_jpeg
 from gateway.vision.decoding.jpeg_pixels import jpeg_pixels
-from gateway.vision.decoding.jpeg_scans import damaged
+from gateway.vision.decoding.jpeg_scans import damaged_jpeg_error
 from gateway.vision.decoding.orientation import read_orientation
 from gateway.vision.decoding.png import read_png
-from gateway.vision.decoding.webp import damaged as damaged_webp
-from gateway.vision.decoding.webp import read_webp
+from gateway.vision.decoding.webp import damaged_webp_error, read_webp
 
 Picture = NDArray[np.uint8]
 """Shape (height, width, 3), uint8, in the order red, green, blue; upright."""
 
-PROBE = bytes(range(1, 65))
+PROBE_BYTES = bytes(range(1, 65))
 """Bytes that make pixels where pixels are missing."""
 
 
@@ -53,9 +52,9 @@ def _decode_jpeg(data: bytes, limits: PictureLimits) -> Picture:
 def _decode_rare_jpeg(clean: bytes) -> Picture:
     """Pillow reports no damage. But bytes behind a whole picture change nothing, bytes behind a part become pixels."""
     pixels = _decode_with_pillow(clean, JPEG)
-    probed = _decode_with_pillow(clean.removesuffix(END) + PROBE + END, JPEG)
+    probed = _decode_with_pillow(clean.removesuffix(END_MARKER) + PROBE_BYTES + END_MARKER, JPEG)
     if not np.array_equal(pixels, probed):
-        raise damaged("premature end of data segment")
+        raise damaged_jpeg_error("premature end of data segment")
     return pixels
 
 
@@ -70,7 +69,7 @@ def _decode_webp(data: bytes, limits: PictureLimits) -> Picture:
     webp = read_webp(data, limits)
     pixels = _decode_with_pillow(data, WEBP)
     if _is_readable(webp.shortened, WEBP):
-        raise damaged_webp("the picture ends before its data")
+        raise damaged_webp_error("the picture ends before its data")
     return _upright(pixels, read_orientation(webp.exif, webp.xmp))
 
 

@@ -15,10 +15,10 @@ from gateway.vision.decoding.jpeg_scans import (
     Frame,
     Scan,
     check_progression,
-    damaged,
+    damaged_jpeg_error,
     read_frame,
     read_scan,
-    unsupported,
+    unsupported_jpeg_error,
 )
 
 MAX_SEGMENTS = 1_000
@@ -34,9 +34,9 @@ its blocks, however few bytes it has. libjpeg's own script makes 14 without subs
 SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
 DHT, DQT, DRI = 0xC4, 0xDB, 0xDD
 APP0, APP1, APP14 = 0xE0, 0xE1, 0xEE
-START, END = bytes((0xFF, SOI)), bytes((0xFF, EOI))
+START_MARKER, END_MARKER = bytes((0xFF, SOI)), bytes((0xFF, EOI))
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
-WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+MARKERS_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 OTHER_CODINGS = {
     **dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF, 0xF7), "lossless coding"),
     **dict.fromkeys((0xC9, 0xCA), "arithmetic coding"),
@@ -90,7 +90,7 @@ def read_jpeg(data: bytes, limits: PictureLimits) -> Jpeg:
 def _segments(data: bytes) -> Iterator[Segment]:
     """End with the picture, or where the file is cut off."""
     view = memoryview(data)
-    at, has_scan = len(START), False
+    at, has_scan = len(START_MARKER), False
     for _ in range(MAX_SEGMENTS):
         found = _MARKER.search(data, at)
         if found is None or (marker := data[found.end() - 1]) == EOI:
@@ -99,7 +99,7 @@ def _segments(data: bytes) -> Iterator[Segment]:
         if marker == SOI and has_scan:
             # The next picture begins: the end marker of ours is missing.
             return
-        if marker in WITHOUT_LENGTH:
+        if marker in MARKERS_WITHOUT_LENGTH:
             continue
         length = int.from_bytes(data[at : at + 2], "big")
         start, at = at + 2, at + length
@@ -146,7 +146,7 @@ class _Reader:
         elif marker in (DHT, DQT, DRI):
             self._keep(marker, body)
         elif marker in OTHER_CODINGS:
-            raise unsupported(OTHER_CODINGS[marker])
+            raise unsupported_jpeg_error(OTHER_CODINGS[marker])
         else:
             self._take_metadata(marker, body)
 
@@ -163,14 +163,14 @@ class _Reader:
 
     def _take_frame(self, marker: int, body: bytes) -> None:
         if self._frame is not None:
-            raise damaged("a second picture begins within the first")
+            raise damaged_jpeg_error("a second picture begins within the first")
         self._frame = read_frame(body, progressive=marker == PROGRESSIVE)
         self._limits.check(self._frame.width, self._frame.height)
         self._keep(marker, body)
 
     def _take_scan(self, body: bytes, coded: memoryview) -> None:
         if (frame := self._frame) is None:
-            raise damaged("its size is missing")
+            raise damaged_jpeg_error("its size is missing")
         scan = read_scan(body, frame)
         if len(self._scans) == MAX_SCANS:
             raise BadImage(f"the JPEG has more than {MAX_SCANS} scans: save it as a baseline JPEG")
@@ -195,14 +195,14 @@ class _Reader:
 
     def jpeg(self) -> Jpeg:
         if self._frame is None or not self._scans:
-            raise damaged("it ends within its header")
+            raise damaged_jpeg_error("it ends within its header")
         check_progression(self._scans, self._frame)
-        head: list[bytes | memoryview] = [START]
+        head: list[bytes | memoryview] = [START_MARKER]
         if self._jfif:
             head.append(_JFIF)
         if self._adobe is not None:
             head += (_ADOBE, bytes((_transform(self._adobe, self._frame.colours),)))
-        clean = b"".join((*head, *self._parts, END))
+        clean = b"".join((*head, *self._parts, END_MARKER))
         return Jpeg(self._frame, self._exif, self._xmp, clean)
 
 

@@ -13,18 +13,18 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from gateway.formats.file_kinds import is_text
-from gateway.vision.decoding.jpeg import END, Jpeg
-from gateway.vision.decoding.jpeg_scans import Frame, damaged
+from gateway.vision.decoding.jpeg import END_MARKER, Jpeg
+from gateway.vision.decoding.jpeg_scans import Frame, damaged_jpeg_error
 
 Pixels = NDArray[np.uint8]
 
 MAX_STRAY_BYTES = 9
 """Bytes too many before a marker that are not taken for damage: MJPEG webcams insert 1 to 9."""
 
-SPARE_BYTES = 2
+MAX_PADDING_BYTES = 2
 """Bytes that look like padding, and may be the last ones of the picture."""
 
-AT_END = "d9"
+EOI_HEX = "d9"
 _STRAY_BYTES = re.compile(r"(\d+) extraneous bytes before marker 0x(..)")
 
 
@@ -37,12 +37,12 @@ def jpeg_pixels(jpeg: Jpeg) -> Pixels | None:
     if "subsampling" in warning:
         return None
     count, marker = _stray_bytes(warning)
-    if marker == AT_END:
+    if marker == EOI_HEX:
         # Other warnings may have followed; and zeros in place of pixels leave some of them over.
         pixels, warning = _decode(_without_tail(jpeg.clean, count), jpeg.frame)
         count, _ = _stray_bytes(warning)
     if warning and not 0 < count <= MAX_STRAY_BYTES:
-        raise damaged(warning.removeprefix("Corrupt JPEG data: "))
+        raise damaged_jpeg_error(warning.removeprefix("Corrupt JPEG data: "))
     return pixels
 
 
@@ -65,9 +65,9 @@ def _stray_bytes(warning: str) -> tuple[int, str]:
 
 def _without_tail(clean: bytes, count: int) -> bytes:
     """The file without padding, text, or a few bytes before its end marker. Raises BadImage for other bytes there."""
-    coded, tail = clean[: -len(END)], clean[-len(END) - count : -len(END)]
+    coded, tail = clean[: -len(END_MARKER)], clean[-len(END_MARKER) - count : -len(END_MARKER)]
     if tail.count(tail[0]) == count:
-        return coded.rstrip(tail[:1]) + tail[:SPARE_BYTES] + END
+        return coded.rstrip(tail[:1]) + tail[:MAX_PADDING_BYTES] + END_MARKER
     if count <= MAX_STRAY_BYTES or is_text(tail):
-        return coded[:-count] + END
-    raise damaged(f"{count} bytes before its end do not belong to it")
+        return coded[:-count] + END_MARKER
+    raise damaged_jpeg_error(f"{count} bytes before its end do not belong to it")

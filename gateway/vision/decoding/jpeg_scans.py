@@ -33,28 +33,28 @@ class Frame:
     shares: dict[int, float]
 
 
-def damaged(reason: str) -> BadImage:
+def damaged_jpeg_error(reason: str) -> BadImage:
     return BadImage(f"the JPEG is damaged: {reason}; send the picture again, whole")
 
 
-def unsupported(what: str) -> Unsupported:
+def unsupported_jpeg_error(what: str) -> Unsupported:
     return Unsupported(f"the JPEG has {what}: save it with 8 bits a channel, as a baseline or progressive JPEG")
 
 
 def read_frame(body: bytes, *, progressive: bool) -> Frame:
     """``body`` of the segment that gives the size. Raises BadImage and Unsupported."""
     if len(body) < 6 or len(body) != 6 + 3 * body[5]:
-        raise damaged("its size cannot be read")
+        raise damaged_jpeg_error("its size cannot be read")
     if body[0] < 8:
-        raise damaged("its colours cannot be read")
+        raise damaged_jpeg_error("its colours cannot be read")
     if body[0] > 8:
-        raise unsupported(f"{body[0]} bits a channel")
+        raise unsupported_jpeg_error(f"{body[0]} bits a channel")
     if body[5] not in (1, 3, 4):
-        raise unsupported(f"{body[5]} colour channels")
+        raise unsupported_jpeg_error(f"{body[5]} colour channels")
     across, down = [each >> 4 for each in body[7::3]], [each & 15 for each in body[7::3]]
     most = max(across) * max(down)
     if not min(across) or not min(down):
-        raise damaged("its colours cannot be read")
+        raise damaged_jpeg_error("its colours cannot be read")
     return Frame(
         width=int.from_bytes(body[3:5], "big"),
         height=int.from_bytes(body[1:3], "big"),
@@ -67,15 +67,15 @@ def read_frame(body: bytes, *, progressive: bool) -> Frame:
 def read_scan(body: bytes, frame: Frame) -> Scan:
     """``body`` of the segment that begins a scan. Raises BadImage."""
     if not body or not 1 <= body[0] <= 4 or len(body) != 4 + 2 * body[0]:
-        raise damaged("the header of a scan cannot be read")
+        raise damaged_jpeg_error("the header of a scan cannot be read")
     components = tuple(body[1 : 1 + 2 * body[0] : 2])
     if not frame.shares.keys() >= set(components):
-        raise damaged("a scan is not about its colours")
+        raise damaged_jpeg_error("a scan is not about its colours")
     if not frame.progressive:
         return Scan(components, 0, 63, 0, 0)
     first, last, bits = body[-3:]
     if not first <= last <= 63:
-        raise damaged("the header of a scan cannot be read")
+        raise damaged_jpeg_error("the header of a scan cannot be read")
     return Scan(components, first, last, bits >> 4, bits & 15)
 
 
@@ -86,7 +86,7 @@ def check_progression(scans: list[Scan], frame: Frame) -> None:
         before = {_UNSENT} if scan.high == 0 else {scan.high}
         for each in set(scan.components):
             if set(lowest[each][scan.first : scan.last + 1]) != before:
-                raise damaged("its scans do not follow each other")
+                raise damaged_jpeg_error("its scans do not follow each other")
             lowest[each][scan.first : scan.last + 1] = [scan.low] * (scan.last + 1 - scan.first)
     if any(any(bits) for bits in lowest.values()):
-        raise damaged("it ends before its last scan")
+        raise damaged_jpeg_error("it ends before its last scan")

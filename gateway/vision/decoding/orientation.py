@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import struct
 
-ORIENTATION = 0x0112
-AS_STORED = 1
+ORIENTATION_TAG = 0x0112
+ORIENTATION_AS_STORED = 1
 _EXIF = b"Exif\0\0"
 _BYTE_ORDER = {b"II*\0": "<", b"MM\0*": ">"}
 _INTEGERS = {1: "B", 3: "H", 4: "I"}
@@ -21,7 +21,7 @@ def read_orientation(exif: bytes, xmp: bytes) -> int:
     if found := _from_exif(exif.removeprefix(_EXIF)):
         return found
     in_xmp = _XMP.search(xmp)
-    return int(in_xmp[1]) if in_xmp else AS_STORED
+    return int(in_xmp[1]) if in_xmp else ORIENTATION_AS_STORED
 
 
 def _from_exif(tiff: bytes) -> int:
@@ -34,7 +34,7 @@ def _from_exif(tiff: bytes) -> int:
         (entries,) = struct.unpack_from(order + "H", tiff, start)
         for at in range(start + 2, start + 2 + 12 * entries, 12):
             tag, kind = struct.unpack_from(order + "HH", tiff, at)
-            if tag == ORIENTATION:
+            if tag == ORIENTATION_TAG:
                 (value,) = struct.unpack_from(order + _INTEGERS[kind], tiff, at + 8)
                 return int(value)
     except (struct.error, KeyError):

@@ -35,7 +35,7 @@ class Png:
     clean: bytes
 
 
-def damaged(reason: str) -> BadImage:
+def damaged_png_error(reason: str) -> BadImage:
     return BadImage(f"the PNG is damaged: {reason}; send the picture again, whole")
 
 
@@ -55,7 +55,7 @@ def read_png(data: bytes, limits: PictureLimits) -> Png:
         elif kind in metadata and not metadata[kind] and body[: len(_METADATA[kind])] == _METADATA[kind]:
             metadata[kind] = body[len(_METADATA[kind]) :]
     if not header or not pixels:
-        raise damaged("it ends within its header")
+        raise damaged_png_error("it ends within its header")
     parts = [(b"IHDR", header), (b"PLTE", palette), (b"IDAT", b"".join(pixels)), (b"IEND", b"")]
     clean = b"".join(_chunk(kind, body) for kind, body in parts if body or kind == b"IEND")
     return Png(_exif(metadata), _international_text(bytes(metadata[b"iTXt"])), _SIGNATURE + clean)
@@ -75,7 +75,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         if kind in (b"IHDR", b"PLTE", b"IDAT") and zlib.crc32(view[at + 4 : end]) != int.from_bytes(
             view[end : end + 4], "big"
         ):
-            raise damaged(f"the checksum of a chunk {kind.decode()} is wrong")
+            raise damaged_png_error(f"the checksum of a chunk {kind.decode()} is wrong")
         yield kind, view[at + 8 : end]
         at = end + 4
     raise BadImage(f"the PNG has more than {MAX_CHUNKS} chunks: save it without its metadata")
@@ -83,7 +83,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 def _check_header(body: bytes, limits: PictureLimits) -> bytes:
     if len(body) != 13:
-        raise damaged("its size cannot be read")
+        raise damaged_png_error("its size cannot be read")
     width, height, depth = struct.unpack_from(">IIB", body)
     if depth > 8:
         raise Unsupported(f"the PNG has {depth} bits a channel: save it with 8 bits a channel")

@@ -30,7 +30,7 @@ class Webp:
     shortened: bytes
 
 
-def damaged(reason: str) -> BadImage:
+def damaged_webp_error(reason: str) -> BadImage:
     return BadImage(f"the WebP is damaged: {reason}; send the picture again, whole")
 
 
@@ -47,7 +47,7 @@ def read_webp(data: bytes, limits: PictureLimits) -> Webp:
             found[kind] = bytes(body)
         shortened = shortened or _shortened(kind, body)
     if not sized:
-        raise damaged("it ends within its header")
+        raise damaged_webp_error("it ends within its header")
     return Webp(found[b"EXIF"], found[b"XMP "], shortened)
 
 
@@ -85,4 +85,4 @@ def _size(kind: bytes, head: bytes) -> tuple[int, int]:
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     if len(head) == 10 and kind == b"VP8X":
         return int.from_bytes(head[4:7], "little") + 1, int.from_bytes(head[7:10], "little") + 1
-    raise damaged("its size cannot be read")
+    raise damaged_webp_error("its size cannot be read")

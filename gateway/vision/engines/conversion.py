@@ -18,29 +18,29 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import GatewayError
-from gateway.vision.engines.model_files import FILES, model_file
+from gateway.vision.engines.model_files import MODEL_FILES, model_file
 
-VERSION = 2
+CONVERTER_VERSION = 2
 """Of the graphs: to be raised with every change of graphs.py that matters."""
 
-DIGESTS = "digests.json"
-GRAPHS = ("detector-int8", "detector-f32", "descriptor")
+DIGESTS_FILE = "digests.json"
+GRAPH_NAMES = ("detector-int8", "detector-f32", "descriptor")
 
 
-def folder_for(data: Path) -> Path:
+def converted_models_folder(data: Path) -> Path:
     """Where in the data folder they belong."""
-    made_of = f"{VERSION} {FILES['detector'][1]} {FILES['descriptor'][1]}"
+    made_of = f"{CONVERTER_VERSION} {MODEL_FILES['detector'][1]} {MODEL_FILES['descriptor'][1]}"
     return data / "models" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 
-def damaged(folder: Path) -> list[str]:
+def damaged_files(folder: Path) -> list[str]:
     """The names of converted files that are not what they were when they were written; empty if all is well."""
     try:
-        digests = dict(json.loads((folder / DIGESTS).read_text()))
+        digests = dict(json.loads((folder / DIGESTS_FILE).read_text()))
     except (OSError, ValueError, TypeError, RecursionError):
-        return [DIGESTS]
-    if digests.keys() != {f"{graph}.{kind}" for graph in GRAPHS for kind in ("bin", "xml")}:
-        return [DIGESTS]
+        return [DIGESTS_FILE]
+    if digests.keys() != {f"{graph}.{kind}" for graph in GRAPH_NAMES for kind in ("bin", "xml")}:
+        return [DIGESTS_FILE]
     return [name for name, digest in digests.items() if not _is(folder / name, digest)]
 
 
@@ -52,13 +52,13 @@ def convert(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if damaged(folder):
+        if damaged_files(folder):
             _convert(folder)
 
 
 def _convert(folder: Path) -> None:
     from gateway.vision.engines.dlib_weights import read_descriptor, read_detector
-    from gateway.vision.engines.graphs import RANGES, descriptor_graph, detector_graph
+    from gateway.vision.engines.graphs import ACTIVATION_LIMITS, descriptor_graph, detector_graph
     from gateway.vision.engines.openvino_import import openvino
 
     begun = time.monotonic()
@@ -67,7 +67,7 @@ def _convert(folder: Path) -> None:
     new.mkdir()
     detector = read_detector(model_file("detector"))
     graphs: dict[str, Callable[[], Any]] = {
-        "detector-int8": lambda: detector_graph(detector, RANGES),
+        "detector-int8": lambda: detector_graph(detector, ACTIVATION_LIMITS),
         "detector-f32": lambda: detector_graph(detector),
         "descriptor": lambda: descriptor_graph(read_descriptor(model_file("descriptor"))),
     }
@@ -75,7 +75,7 @@ def _convert(folder: Path) -> None:
         print(f"converting dlib's models, once: {number} of {len(graphs)}, {name}", file=sys.stderr, flush=True)
         openvino.save_model(graph(), new / f"{name}.xml", compress_to_fp16=False)
     digests = {path.name: _digest(path) for path in sorted(new.iterdir())}
-    (new / DIGESTS).write_text(json.dumps(digests, indent=1))
+    (new / DIGESTS_FILE).write_text(json.dumps(digests, indent=1))
     _clear(folder)
     new.rename(folder)
     print(f"converted in {time.monotonic() - begun:.1f} s: {folder}", file=sys.stderr, flush=True)

@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 
 from gateway.model import Box
 from gateway.vision.decoding.decode import Picture
-from gateway.vision.engines.graphs import BLOCK
-from gateway.vision.engines.pyramid import FIRST, STRIDE, Plan, Rect, plan
+from gateway.vision.engines.graphs import BLOCK_PX
+from gateway.vision.engines.pyramid import FIRST_CENTRE_PX, SCORE_STRIDE_PX, PyramidLayout, Rect, plan_pyramid
 from gateway.vision.engines.runtime import Graph
 
-THRESHOLD = 0.0
+MIN_FACE_SCORE = 0.0
 """Score from which a window is a face: dlib's own."""
 
-SAME_FACE = 0.3382761351109955
+MAX_OVERLAP_IOU = 0.3382761351109955
 """Intersection over union above which the weaker of two windows goes: stands in the model file."""
 
 Edges = NDArray[np.float64]
 """Shape (n,): one edge of each of n windows."""
 
-KEPT_BYTES = 80_000_000
+MAX_CANVAS_BYTES = 80_000_000
 """Of canvases for the last sizes of pictures. One of 1920 x 1080 takes 30 MB from 56 pixels, and 60 from 40."""
 
 
@@ -34,43 +34,43 @@ class CnnDetector:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._canvases: OrderedDict[Plan, list[Picture]] = OrderedDict()
+        self._canvases: OrderedDict[PyramidLayout, list[Picture]] = OrderedDict()
 
     def detect(self, picture: Picture, min_face: int, max_face: int | None = None) -> list[Box]:
         """Squares, which may reach beyond the picture; the most certain first."""
-        return [Box(*(round(edge) for edge in rect)) for _, rect in self.find(picture, min_face, max_face)]
+        return [Box(*(round(edge) for edge in rect)) for _, rect in self.find_scored(picture, min_face, max_face)]
 
-    def find(self, picture: Picture, min_face: float, max_face: float | None = None) -> list[tuple[float, Rect]]:
+    def find_scored(self, picture: Picture, min_face: float, max_face: float | None = None) -> list[tuple[float, Rect]]:
         """The same with scores, and to fractions of a pixel."""
-        layout = _plan(picture.shape[1], picture.shape[0], min_face, max_face)
+        layout = _cached_plan(picture.shape[1], picture.shape[0], min_face, max_face)
         found = []
         for number, canvas in enumerate(layout.draw(picture, self._kept(layout))):
             height, width = canvas.shape[:2]
-            scores = self._graph.run(canvas.reshape(1, height, width // BLOCK, 3 * BLOCK))
-            found += layout.boxes(number, scores[0, 0], THRESHOLD)
+            scores = self._graph.run(canvas.reshape(1, height, width // BLOCK_PX, 3 * BLOCK_PX))
+            found += layout.boxes(number, scores[0, 0], MIN_FACE_SCORE)
         return suppress(found)
 
-    def certainty(self, tiles: Sequence[Picture]) -> list[float]:
+    def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
         """The best score near the middle of each tile (vision/upright.py), about 1 for a face that fills its window."""
         side = tiles[0].shape[0]
         canvas = np.concatenate(tiles)
-        scores = self._graph.run(canvas.reshape(1, len(canvas), side // BLOCK, 3 * BLOCK))[0, 0]
+        scores = self._graph.run(canvas.reshape(1, len(canvas), side // BLOCK_PX, 3 * BLOCK_PX))[0, 0]
         middle = _places(side / 2)
         rows = (_places(side * (number + 0.5)) for number in range(len(tiles)))
         return [float(scores[row, middle].max()) for row in rows]
 
-    def _kept(self, layout: Plan) -> list[Picture]:
+    def _kept(self, layout: PyramidLayout) -> list[Picture]:
         """The canvases of the last picture of that size: fresh memory costs more than drawing on it."""
         canvases = self._canvases.pop(layout, None) or layout.blank()
         self._canvases[layout] = canvases
-        while len(self._canvases) > 1 and sum(map(_bytes, self._canvases.values())) > KEPT_BYTES:
+        while len(self._canvases) > 1 and sum(map(_bytes, self._canvases.values())) > MAX_CANVAS_BYTES:
             self._canvases.popitem(last=False)
         return canvases
 
 
 def _places(pixel: float) -> slice:
     """The places of the score map whose windows have their middle within about a place of that pixel."""
-    place = (pixel - FIRST) / STRIDE
+    place = (pixel - FIRST_CENTRE_PX) / SCORE_STRIDE_PX
     return slice(math.floor(place - 1), math.ceil(place + 1) + 1)
 
 
@@ -91,7 +91,7 @@ def suppress(found: list[tuple[float, Rect]]) -> list[tuple[float, Rect]]:
         width = _pixels(np.maximum(left[others], left[best]), np.minimum(right[others], right[best]))
         height = _pixels(np.maximum(top[others], top[best]), np.minimum(bottom[others], bottom[best]))
         both = np.maximum(width, 0) * np.maximum(height, 0)
-        remaining = others[both / (areas[others] + areas[best] - both) <= SAME_FACE]
+        remaining = others[both / (areas[others] + areas[best] - both) <= MAX_OVERLAP_IOU]
     return kept
 
 
@@ -101,5 +101,5 @@ def _pixels(first: Edges, last: Edges) -> Edges:
 
 
 @lru_cache(maxsize=32)
-def _plan(width: int, height: int, min_face: float, max_face: float | None) -> Plan:
-    return plan(width, height, min_face, max_face)
+def _cached_plan(width: int, height: int, min_face: float, max_face: float | None) -> PyramidLayout:
+    return plan_pyramid(width, height, min_face, max_face)

@@ -24,23 +24,23 @@ from gateway.vision.engines.openvino_import import op, openvino
 Node = Any
 """OpenVINO's own annotations say little more."""
 
-BLOCK = 4
+BLOCK_PX = 4
 """Pixels of a row that the detector takes together."""
 
-RANGES = (6.67, 11.49, 5.94, 4.64, 7.47, 12.43)
+ACTIVATION_LIMITS = (6.67, 11.49, 5.94, 4.64, 7.47, 12.43)
 """What goes into the detector's convolutions but the first lies between 0 and these, but for one number in a million.
 
 ``python -m benchmarks.ranges`` over the project's own pictures, as they are, darker, brighter, with more contrast
 and grey.
 """
 
-SPARE = 2.0
+WEIGHT_RANGE_FACTOR = 2.0
 """By how much larger the range of a filter's weights is than the largest: they take half of their 8 bits, up to 64. A
 processor without VNNI adds two products in 16 bits, into which 2 * 255 * 64 goes; of 2 * 255 * 127 the rest is cut off,
 and the score of a face that it was sure of fell by .79.
 """
 
-CHANNELS = 16
+CHANNEL_MULTIPLE = 16
 """Processors compute so many at once: layers are filled up to a multiple with zeros."""
 
 
@@ -88,7 +88,7 @@ def detector_graph(network: Network, ranges: Sequence[float] | None = None, *, e
     A score is of the window about the canvas's pixel (8 x + 14, 8 y + 14); above 0 it is a face. With ``every`` the
     graph also gives what goes into each convolution but the first.
     """
-    canvas = op.parameter([1, -1, -1, 3 * BLOCK], np.float32, name="canvas")
+    canvas = op.parameter([1, -1, -1, 3 * BLOCK_PX], np.float32, name="canvas")
     # To 0..1, and back by the weights: OpenVINO computes the first convolution in floats if its input is 0..255.
     x = op.multiply(_channels_first(canvas), _constant(1 / 255))
     first, second, *others, last = (layer for layer in _folded(network) if layer.kind == "con")
@@ -127,10 +127,10 @@ def _plain(layer: Layer) -> _Filter:
 def _two_of_blocks(layer: Layer) -> _Filter:
     """Of 5 x 5 with stride 2, two outputs at x and x + 2, from two blocks of four pixels."""
     out, channels, height, _ = layer.weights.shape
-    weights = np.zeros((2, out, channels, height, 2 * BLOCK))
+    weights = np.zeros((2, out, channels, height, 2 * BLOCK_PX))
     weights[0, ..., 0:5] = weights[1, ..., 2:7] = layer.weights
-    weights = weights.reshape(2 * out, channels, height, 2, BLOCK).transpose(0, 4, 1, 2, 3)
-    return _Filter(weights.reshape(2 * out, BLOCK * channels, height, 2), np.tile(layer.bias, 2), (2, 1))
+    weights = weights.reshape(2 * out, channels, height, 2, BLOCK_PX).transpose(0, 4, 1, 2, 3)
+    return _Filter(weights.reshape(2 * out, BLOCK_PX * channels, height, 2), np.tile(layer.bias, 2), (2, 1))
 
 
 def _of_pairs(layer: Layer) -> _Filter:
@@ -162,7 +162,7 @@ def _widened(filters: Sequence[_Filter]) -> list[_Filter]:
     widened: list[_Filter] = []
     for filter_ in filters:
         out, channels = filter_.weights.shape[:2]
-        more = -out % CHANNELS
+        more = -out % CHANNEL_MULTIPLE
         inputs = len(widened[-1].weights) if widened else channels
         weights = np.pad(filter_.weights, ((0, more), (0, inputs - channels), (0, 0), (0, 0)))
         widened.append(replace(filter_, weights=weights, bias=np.pad(filter_.bias, (0, more))))
@@ -175,7 +175,7 @@ def _convolved(x: Node, filter_: _Filter, limit: float | None = None) -> Node:
     if limit is not None:
         zero, top = _constant(0.0), _constant(limit)
         x = op.fake_quantize(x, zero, top, zero, top, 256)
-        reach = SPARE * np.abs(filter_.weights).max(axis=(1, 2, 3), keepdims=True)
+        reach = WEIGHT_RANGE_FACTOR * np.abs(filter_.weights).max(axis=(1, 2, 3), keepdims=True)
         high, low = _constant(np.where(reach > 0, reach, 1)), _constant(-np.where(reach > 0, reach, 1))
         weights = op.fake_quantize(weights, low, high, low, high, 255)
     padding = list(filter_.padding)

@@ -16,7 +16,7 @@ from gateway.errors import StartError
 
 Role = Literal["detector", "landmarks_5", "landmarks_68", "descriptor"]
 
-FILES: dict[Role, tuple[str, str]] = {
+MODEL_FILES: dict[Role, tuple[str, str]] = {
     "detector": (
         "mmod_human_face_detector.dat",
         "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
@@ -42,7 +42,7 @@ def model_file(role: Role) -> Path:
     spec = find_spec("face_recognition_models")
     if spec is None or spec.origin is None:
         raise StartError("The models are missing: the package face_recognition_models is not installed (make setup).")
-    path = Path(spec.origin).parent / "models" / FILES[role][0]
+    path = Path(spec.origin).parent / "models" / MODEL_FILES[role][0]
     if not path.is_file():
         raise StartError(f"The {role} model {path} is missing: reinstall the package face_recognition_models.")
     return path
@@ -52,5 +52,5 @@ def check_models(roles: Iterable[Role]) -> None:
     """Raises StartError, naming the file, if one is missing or is not the published one, byte for byte."""
     for role in roles:
         path = model_file(role)
-        if hashlib.sha256(path.read_bytes()).hexdigest() != FILES[role][1]:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != MODEL_FILES[role][1]:
             raise StartError(f"The {role} model {path} is damaged: reinstall the package face_recognition_models.")

@@ -17,37 +17,37 @@ from numpy.typing import NDArray
 
 from gateway.vision.decoding.decode import Picture
 
-WINDOW = 80
+WINDOW_PX = 80
 """Pixels: the face that the detector was trained to see."""
 
-RATIO = (5 / 6) ** 2
+LEVEL_RATIO = (5 / 6) ** 2
 """Of one level to the last: every other level of dlib's pyramid, where a face is at most a fifth too large or small."""
 
-SMALLEST_SIDE = 48
+MIN_LEVEL_SIDE_PX = 48
 """Of a level, in pixels: on a smaller one only faces much larger than the picture could be found."""
 
-GAP, EDGE = 10, 11
+GAP_PX, EDGE_PX = 10, 11
 """Pixels between two levels, and about them all: as dlib packs its own pyramid (``create_tiled_pyramid``)."""
 
-GREY = (123, 117, 104)
+BACKGROUND_RGB = (123, 117, 104)
 """What the network takes for nothing, red, green and blue: the mean that it subtracts."""
 
-MAX_CANVAS = 4_000_000
+MAX_CANVAS_PIXELS = 4_000_000
 """Pixels. Larger ones take more memory, and longer: 6.5 ms a megapixel up to here, 8 to 12 from 6 to 16 (measured)."""
 
-MAX_WIDTH = 2048
+MAX_CANVAS_WIDTH_PX = 2048
 """Of a canvas, in pixels. OpenVINO takes two to three times as long for every third of the widths above (measured)."""
 
-LARGEST_LEVEL = 10_000_000
+MAX_LEVEL_PIXELS = 10_000_000
 """Pixels, enough for faces of 40 in a picture of 1920 x 1080. In larger pictures the smallest face grows with them."""
 
-OVERLAP = 160
+STRIP_OVERLAP_PX = 160
 """Pixels that two strips of a level share: half is left to each, so that every face lies whole in one of them."""
 
-STEP = 16
+CANVAS_STEP_PX = 16
 """Canvases are so many pixels wide and high, or a multiple: fewer shapes for many sizes of pictures."""
 
-STRIDE, FIRST = 8, 14
+SCORE_STRIDE_PX, FIRST_CENTRE_PX = 8, 14
 """Pixels from one place of the score map to the next, and the canvas's pixel at the centre of the first."""
 
 
@@ -72,7 +72,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class PyramidLayout:
     """Where everything goes for pictures of one size. ``levels`` and ``canvases`` are (width, height).
 
     ``owners``: for each canvas and each place of its score map the index of the tile that it lies on or next to.
@@ -85,7 +85,7 @@ class Plan:
 
     def blank(self) -> list[Picture]:
         """The canvases, with nothing on them."""
-        return [np.full((height, width, 3), GREY, np.uint8) for width, height in self.canvases]
+        return [np.full((height, width, 3), BACKGROUND_RGB, np.uint8) for width, height in self.canvases]
 
     def draw(self, picture: Picture, canvases: list[Picture] | None = None) -> list[Picture]:
         """The canvases, with the picture on them at every size: those given, or new ones."""
@@ -110,7 +110,7 @@ class Plan:
         found = []
         for row, column in np.argwhere(scores > threshold).tolist():
             tile = self.tiles[self.owners[canvas][row, column]]
-            x, y = STRIDE * column + FIRST - tile.x, STRIDE * row + FIRST - tile.y
+            x, y = SCORE_STRIDE_PX * column + FIRST_CENTRE_PX - tile.x, SCORE_STRIDE_PX * row + FIRST_CENTRE_PX - tile.y
             if tile.first <= x < tile.end:
                 found.append((float(scores[row, column]), _window(tile, x + tile.left, y)))
         return found
@@ -126,9 +126,9 @@ def resize(picture: Picture, size: tuple[int, int], into: Picture | None = None)
     return cv2.resize(picture, size, dst=into, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
-def plan(width: int, height: int, min_face: float, max_face: float | None = None) -> Plan:
+def plan_pyramid(width: int, height: int, min_face: float, max_face: float | None = None) -> PyramidLayout:
     """For pictures of this size and faces from ``min_face`` to about ``max_face`` pixels."""
-    min_face = max(min_face, WINDOW * math.sqrt(width * height / LARGEST_LEVEL))
+    min_face = max(min_face, WINDOW_PX * math.sqrt(width * height / MAX_LEVEL_PIXELS))
     levels = list(_levels(width, height, min_face, max_face))
     scales = [(w / width, h / height) for w, h in levels]
     groups: list[list[Tile]] = []
@@ -143,31 +143,35 @@ def plan(width: int, height: int, min_face: float, max_face: float | None = None
         canvases.append(canvas)
     tiles.sort(key=lambda tile: (tile.level, tile.left))  # each level is made of the one before
     owners = tuple(_owners(tiles, number, canvas) for number, canvas in enumerate(canvases))
-    return Plan(tuple(levels), tuple(tiles), tuple(canvases), owners)
+    return PyramidLayout(tuple(levels), tuple(tiles), tuple(canvases), owners)
 
 
 def _levels(width: int, height: int, min_face: float, max_face: float | None) -> Iterator[tuple[int, int]]:
     """None for a picture that is too narrow for the smallest face."""
-    scale = WINDOW / min_face
-    while min(width, height) * scale >= SMALLEST_SIDE:
+    scale = WINDOW_PX / min_face
+    while min(width, height) * scale >= MIN_LEVEL_SIDE_PX:
         yield round(width * scale), round(height * scale)
-        if max_face is not None and WINDOW / scale >= max_face:
+        if max_face is not None and WINDOW_PX / scale >= max_face:
             return
-        scale *= RATIO
+        scale *= LEVEL_RATIO
 
 
 def _strips(level: int, size: tuple[int, int], scale: tuple[float, float]) -> Iterator[Tile]:
     """One, unless the level is wider or larger than a canvas may be."""
     width, height = size
-    room = min(MAX_WIDTH, MAX_CANVAS // (height + 2 * EDGE + STEP)) - 2 * EDGE
-    room = max(room - STEP, 2 * OVERLAP)
+    room = min(MAX_CANVAS_WIDTH_PX, MAX_CANVAS_PIXELS // (height + 2 * EDGE_PX + CANVAS_STEP_PX)) - 2 * EDGE_PX
+    room = max(room - CANVAS_STEP_PX, 2 * STRIP_OVERLAP_PX)
     if width <= room:
         yield Tile(level, scale, width, height)
         return
-    count = math.ceil((width - OVERLAP) / (room - OVERLAP))
-    each = math.ceil((width - OVERLAP) / count) + OVERLAP
-    lefts = [min(n * (each - OVERLAP), width - each) for n in range(count)]
-    ends = [-math.inf, *(left + each - OVERLAP / 2 for left in lefts[:-1]), math.inf]  # where the next one takes over
+    count = math.ceil((width - STRIP_OVERLAP_PX) / (room - STRIP_OVERLAP_PX))
+    each = math.ceil((width - STRIP_OVERLAP_PX) / count) + STRIP_OVERLAP_PX
+    lefts = [min(n * (each - STRIP_OVERLAP_PX), width - each) for n in range(count)]
+    ends = [
+        -math.inf,
+        *(left + each - STRIP_OVERLAP_PX / 2 for left in lefts[:-1]),
+        math.inf,
+    ]  # where the next one takes over
     for left, first, end in zip(lefts, ends, ends[1:], strict=False):
         yield Tile(level, scale, each, height, left, first - left, end - left)
 
@@ -175,21 +179,23 @@ def _strips(level: int, size: tuple[int, int], scale: tuple[float, float]) -> It
 def _group(groups: list[list[Tile]], tile: Tile) -> None:
     """With the first tiles that leave room on their canvas."""
     for group in groups:
-        if sum(_area(other) for other in [*group, tile]) < MAX_CANVAS:
+        if sum(_area(other) for other in [*group, tile]) < MAX_CANVAS_PIXELS:
             group.append(tile)
             return
     groups.append([tile])
 
 
 def _area(tile: Tile) -> int:
-    return (tile.width + GAP) * (tile.height + GAP)
+    return (tile.width + GAP_PX) * (tile.height + GAP_PX)
 
 
 def _pack(canvas: int, tiles: Sequence[Tile]) -> tuple[list[Tile], tuple[int, int]]:
     """Their places on the smallest of the canvases tried, of widths from the widest tile's to twice that."""
     tiles = sorted(tiles, key=lambda tile: -tile.height)
-    least = _up(max(tile.width for tile in tiles) + 2 * EDGE)
-    widths = range(least, min(2 * least, MAX_WIDTH) + 1, STEP * math.ceil(least / STEP / 16))
+    least = _up(max(tile.width for tile in tiles) + 2 * EDGE_PX)
+    widths = range(
+        least, min(2 * least, MAX_CANVAS_WIDTH_PX) + 1, CANVAS_STEP_PX * math.ceil(least / CANVAS_STEP_PX / 16)
+    )
     tried = [(width, *_places(tiles, width)) for width in widths]
     width, places, height = min(tried, key=lambda each: each[0] * each[2])
     placed = [replace(tile, canvas=canvas, x=x, y=y) for tile, (x, y) in zip(tiles, places, strict=True)]
@@ -198,24 +204,24 @@ def _pack(canvas: int, tiles: Sequence[Tile]) -> tuple[list[Tile], tuple[int, in
 
 def _places(tiles: Sequence[Tile], width: int) -> tuple[list[tuple[int, int]], int]:
     """Each tile as high up as it fits beneath those before it, and the height that this takes."""
-    skyline = np.full(width - 2 * EDGE + GAP, EDGE)  # for each column the first free row
+    skyline = np.full(width - 2 * EDGE_PX + GAP_PX, EDGE_PX)  # for each column the first free row
     places = []
     for tile in tiles:
-        takes = tile.width + GAP
+        takes = tile.width + GAP_PX
         starts = [int(start) for start in (0, *(np.flatnonzero(np.diff(skyline)) + 1)) if start + takes <= len(skyline)]
         y, start = min((int(skyline[start : start + takes].max()), start) for start in starts)
-        skyline[start : start + takes] = y + tile.height + GAP
-        places.append((EDGE + start, y))
-    return places, _up(int(skyline.max()) - GAP + EDGE)
+        skyline[start : start + takes] = y + tile.height + GAP_PX
+        places.append((EDGE_PX + start, y))
+    return places, _up(int(skyline.max()) - GAP_PX + EDGE_PX)
 
 
 def _up(pixels: int) -> int:
-    return math.ceil(pixels / STEP) * STEP
+    return math.ceil(pixels / CANVAS_STEP_PX) * CANVAS_STEP_PX
 
 
 def _owners(tiles: Sequence[Tile], canvas: int, size: tuple[int, int]) -> NDArray[np.intp]:
-    columns = STRIDE * np.arange(size[0] // STRIDE) + FIRST
-    rows = STRIDE * np.arange(size[1] // STRIDE)[:, None] + FIRST
+    columns = SCORE_STRIDE_PX * np.arange(size[0] // SCORE_STRIDE_PX) + FIRST_CENTRE_PX
+    rows = SCORE_STRIDE_PX * np.arange(size[1] // SCORE_STRIDE_PX)[:, None] + FIRST_CENTRE_PX
     here = np.array([number for number, tile in enumerate(tiles) if tile.canvas == canvas])
     distances = []
     for tile in (tiles[number] for number in here):
@@ -228,7 +234,7 @@ def _owners(tiles: Sequence[Tile], canvas: int, size: tuple[int, int]) -> NDArra
 
 def _window(tile: Tile, x: float, y: float) -> Rect:
     """About a centre in pixels of the level, as pixels of the picture."""
-    half = (WINDOW - 1) / 2
+    half = (WINDOW_PX - 1) / 2
     return *_back(tile, x - half, y - half), *_back(tile, x + half, y + half)
 
 

@@ -14,7 +14,7 @@ from gateway.vision.engines.openvino_import import openvino
 
 Float = Literal["bf16", "f32"]
 
-MAX_SHAPES = 32
+MAX_INPUT_SHAPES = 32
 """Sizes of input, before all is compiled anew, which takes a tenth of a second."""
 
 
@@ -57,7 +57,7 @@ class Graph:
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The output for an input of bytes."""
-        if batch.shape not in self._shapes and len(self._shapes) == MAX_SHAPES:
+        if batch.shape not in self._shapes and len(self._shapes) == MAX_INPUT_SHAPES:
             self._shapes.clear()
             self._request = self._compiled()
         self._shapes.add(batch.shape)

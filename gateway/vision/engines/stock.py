@@ -25,11 +25,11 @@ with warnings.catch_warnings():
 PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
-DETECT_PIXELS = 4_000_000
+MAX_DETECT_PIXELS = 4_000_000
 """Larger pictures are shrunk to find the faces: HOG takes 0.7 s a megapixel and more, and memory."""
 
 
-LEAST_HOG_SCORE = -0.5
+MIN_HOG_SCORE = -0.5
 """From which a window is reported. From 0 dlib takes it for a face; of an upright one 1 to 3 is usual."""
 
 
@@ -43,16 +43,16 @@ class StockDetector:
         Within the picture, as face_recognition cuts its boxes. Of the sizes asked for it knows nothing.
         """
         height, width = picture.shape[:2]
-        factor = max(1, math.ceil(math.sqrt(width * height / DETECT_PIXELS)))
+        factor = max(1, math.ceil(math.sqrt(width * height / MAX_DETECT_PIXELS)))
         shrunk = picture if factor == 1 else np.asarray(PIL.Image.fromarray(picture).reduce(factor))
         found = api.face_locations(shrunk, 1 if self._detector == "hog" else 0, self._detector)
         boxes = (Box(left, top, right, bottom).times(factor) for top, right, bottom, left in found)
         return [box.within(width, height) for box in boxes]
 
-    def certainty(self, tiles: Sequence[Picture]) -> list[float]:
+    def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
         """The best score of HOG, which sees upright faces alone, whichever detector found the face."""
-        scores = (api.face_detector.run(tile, 0, LEAST_HOG_SCORE)[1] for tile in tiles)
-        return [max(found, default=LEAST_HOG_SCORE) for found in scores]
+        scores = (api.face_detector.run(tile, 0, MIN_HOG_SCORE)[1] for tile in tiles)
+        return [max(found, default=MIN_HOG_SCORE) for found in scores]
 
 
 class StockEmbedder:

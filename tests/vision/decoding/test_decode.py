@@ -22,7 +22,7 @@ from tests.examples import encoded, grey_jpeg, png
 from tests.support import FRAMES, frame
 
 LIMITS = PictureLimits()
-ORIENTATION = 0x0112
+ORIENTATION_TAG = 0x0112
 STORED = {
     1: None,
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -107,7 +107,7 @@ def read_by_pillow(data: bytes) -> Picture:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_every_exif_orientation_gives_the_upright_picture(kind: str, orientation: int) -> None:
     exif = PIL.Image.Exif()
-    exif[ORIENTATION] = orientation
+    exif[ORIENTATION_TAG] = orientation
     turn = STORED[orientation]
     stored = quarters().transpose(turn) if turn is not None else quarters()
     picture = read(encoded(stored, kind, exif=exif, quality=100, subsampling=0, lossless=True))
@@ -123,7 +123,7 @@ def test_every_exif_orientation_gives_the_upright_picture(kind: str, orientation
 )
 def test_a_picture_is_turned_as_pillow_turns_it(kind: str, mode: str, orientation: int) -> None:
     exif = PIL.Image.Exif()
-    exif[ORIENTATION] = orientation
+    exif[ORIENTATION_TAG] = orientation
     data = encoded(colourful().convert(mode), kind, exif=exif)
     picture = read(data)
     assert (picture == read_by_pillow(data)).all()
@@ -134,7 +134,7 @@ def test_a_picture_is_turned_as_pillow_turns_it(kind: str, mode: str, orientatio
 
 def test_an_orientation_that_does_not_exist_changes_nothing() -> None:
     exif = PIL.Image.Exif()
-    exif[ORIENTATION] = 99
+    exif[ORIENTATION_TAG] = 99
     assert (read(encoded(quarters(), "PNG", exif=exif)) == np.asarray(quarters())).all()
 
 

@@ -335,4 +335,4 @@ def test_a_scan_that_makes_no_sense_is_damage(body: bytes) -> None:
 
 
 def test_markers_have_their_numbers() -> None:
-    assert (jpeg.START, jpeg.END) == (b"\xff\xd8", EOI)
+    assert (jpeg.START_MARKER, jpeg.END_MARKER) == (b"\xff\xd8", EOI)

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from gateway.vision.decoding.orientation import AS_STORED, ORIENTATION, read_orientation
+from gateway.vision.decoding.orientation import ORIENTATION_AS_STORED, ORIENTATION_TAG, read_orientation
 
 
 def tiff(order: str, *entries: tuple[int, int, int], start: int = 8, claimed: int | None = None) -> bytes:
@@ -20,7 +20,7 @@ def tiff(order: str, *entries: tuple[int, int, int], start: int = 8, claimed: in
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("kind", [1, 3, 4])
 def test_the_tag_is_found_among_others(order: str, kind: int) -> None:
-    exif = tiff(order, (0x010F, 3, 9), (ORIENTATION, kind, 6), (0x0131, 3, 7))
+    exif = tiff(order, (0x010F, 3, 9), (ORIENTATION_TAG, kind, 6), (0x0131, 3, 7))
     assert read_orientation(exif, b"") == 6
     assert read_orientation(b"Exif\0\0" + exif, b"") == 6
 
@@ -32,17 +32,17 @@ def test_the_tag_is_found_among_others(order: str, kind: int) -> None:
         b"garbage garbage",
         tiff(">"),
         tiff(">", (0x010F, 3, 9)),
-        tiff(">", (ORIENTATION, 2, 6)),
+        tiff(">", (ORIENTATION_TAG, 2, 6)),
         tiff(">", (0x010F, 3, 9), claimed=65_535),
-        tiff(">", (ORIENTATION, 3, 6))[:-4],
+        tiff(">", (ORIENTATION_TAG, 3, 6))[:-4],
         b"MM\0*\xff\xff\xff\xff",
     ],
 )
 def test_without_a_tag_that_can_be_read_a_picture_stays_as_stored(exif: bytes) -> None:
-    assert read_orientation(exif, b"") == AS_STORED
+    assert read_orientation(exif, b"") == ORIENTATION_AS_STORED
 
 
 @pytest.mark.parametrize("xmp", [b'<a tiff:Orientation="8"/>', b"<tiff:Orientation>8</tiff:Orientation>"])
 def test_xmp_is_asked_where_exif_says_nothing(xmp: bytes) -> None:
     assert read_orientation(b"", xmp) == 8
-    assert read_orientation(tiff("<", (ORIENTATION, 3, 6)), xmp) == 6
+    assert read_orientation(tiff("<", (ORIENTATION_TAG, 3, 6)), xmp) == 6

@@ -9,9 +9,9 @@ import pytest
 
 from gateway.model import Box, PictureLimits
 from gateway.vision.decoding.decode import Picture, decode
-from gateway.vision.engines.detector import SAME_FACE, CnnDetector, suppress
+from gateway.vision.engines.detector import MAX_OVERLAP_IOU, CnnDetector, suppress
 from gateway.vision.engines.networks import open_detector
-from gateway.vision.engines.pyramid import OVERLAP, Rect, plan
+from gateway.vision.engines.pyramid import STRIP_OVERLAP_PX, Rect, plan_pyramid
 from tests.support import frame
 
 OBAMA = Box(386, 96, 551, 260)
@@ -67,7 +67,7 @@ def test_windows_beside_each_other_are_both_kept_the_better_first() -> None:
 @pytest.mark.parametrize(("shift", "kept"), [(39, 1), (40, 2)])
 def test_from_dlib_s_overlap_two_are_one(shift: int, kept: int) -> None:
     """Of 80 pixels 41 in both are .345 of all, and 40 are .333."""
-    assert (80 - shift) / (80 + shift) == pytest.approx(SAME_FACE, abs=0.008)
+    assert (80 - shift) / (80 + shift) == pytest.approx(MAX_OVERLAP_IOU, abs=0.008)
     found = [(1.0, (0.0, 0.0, 79.0, 79.0)), (0.9, (float(shift), 0.0, shift + 79.0, 79.0))]
     assert len(suppress(found)) == kept
 
@@ -86,7 +86,7 @@ def one_by_one(found: list[tuple[float, Rect]]) -> list[tuple[float, Rect]]:
 
     kept: list[tuple[float, Rect]] = []
     for score, rect in sorted(found, reverse=True):
-        if all(overlap(rect, other) <= SAME_FACE for _, other in kept):
+        if all(overlap(rect, other) <= MAX_OVERLAP_IOU for _, other in kept):
             kept.append((score, rect))
     return kept
 
@@ -134,7 +134,7 @@ def test_a_face_is_found_where_it_is(detector: CnnDetector, obama: Picture) -> N
 
 
 def test_boxes_are_what_was_found_in_whole_pixels(detector: CnnDetector, obama: Picture) -> None:
-    ((score, rect),) = detector.find(obama, 80)
+    ((score, rect),) = detector.find_scored(obama, 80)
     assert detector.detect(obama, 80) == [Box(*(round(edge) for edge in rect))]
     assert 0.9 < score < 1.3
 
@@ -143,7 +143,7 @@ def test_the_most_certain_comes_first(detector: CnnDetector) -> None:
     """One of the three is hardly a face."""
     picture = pasted(900, 300, (150, 150, 100), (450, 150, 100), (750, 150, 100))
     picture[:, 300:600] = cv2.GaussianBlur(picture[:, 300:600], (0, 0), 6) // 2 + 60
-    found = detector.find(picture, 56)
+    found = detector.find_scored(picture, 56)
     assert len(found) == 3
     assert [score for score, _ in found] == sorted((score for score, _ in found), reverse=True)
     assert middle(detector.detect(picture, 56)[2]) == pytest.approx((450, 150), abs=30)
@@ -185,7 +185,7 @@ def test_a_face_cut_off_at_the_edge_reaches_beyond_the_picture(detector: CnnDete
 def test_a_face_hardly_to_be_seen_is_found(detector: CnnDetector) -> None:
     """Dark and blurred. dlib's own threshold is 0."""
     picture = (cv2.GaussianBlur(face(100), (0, 0), 4) * 0.3).astype(np.uint8)
-    ((score, _),) = detector.find(picture, 90)
+    ((score, _),) = detector.find_scored(picture, 90)
     assert 0.1 < score < 0.55
 
 
@@ -209,10 +209,10 @@ def test_noise_is_no_face(detector: CnnDetector) -> None:
 
 def test_the_same_picture_has_always_the_same_faces(detector: CnnDetector, models: Path, obama: Picture) -> None:
     """Whatever was looked at before, and in a process of its own."""
-    first = detector.find(obama, 56)
-    detector.find(decode(frame("biden_1"), PictureLimits()), 56)
-    assert detector.find(obama, 56) == first
-    assert open_detector(models, "int8").find(obama, 56) == first
+    first = detector.find_scored(obama, 56)
+    detector.find_scored(decode(frame("biden_1"), PictureLimits()), 56)
+    assert detector.find_scored(obama, 56) == first
+    assert open_detector(models, "int8").find_scored(obama, 56) == first
 
 
 def test_the_picture_stays_as_it_was(detector: CnnDetector, obama: Picture) -> None:
@@ -226,9 +226,9 @@ def test_the_picture_stays_as_it_was(detector: CnnDetector, obama: Picture) -> N
 
 def borders(width: int, height: int, min_face: float) -> list[int]:
     """The columns of the picture in which two strips of its largest level meet."""
-    layout = plan(width, height, min_face)
+    layout = plan_pyramid(width, height, min_face)
     tiles = [tile for tile in layout.tiles if tile.level == 0]
-    return [round((tile.left + OVERLAP / 2) / tile.scale[0]) for tile in tiles[1:]]
+    return [round((tile.left + STRIP_OVERLAP_PX / 2) / tile.scale[0]) for tile in tiles[1:]]
 
 
 @pytest.mark.parametrize("off", [0, 60])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gateway.errors import StartError
-from gateway.vision.engines.detector import SAME_FACE
+from gateway.vision.engines.detector import MAX_OVERLAP_IOU
 from gateway.vision.engines.dlib_weights import Network, read_descriptor, read_detector
 from gateway.vision.engines.model_files import model_file
 
@@ -52,7 +52,7 @@ def read_or_refused(read: Read, file: Path, data: bytes) -> bool:
 def test_the_detector_is_read() -> None:
     network = read_detector(model_file("detector"))
     assert network.mean == pytest.approx((122.782, 117.001, 104.298), abs=1e-3)
-    assert network.overlap == SAME_FACE
+    assert network.overlap == MAX_OVERLAP_IOU
     convolutions = [layer for layer in network.layers if layer.kind == "con"]
     assert [layer.weights.shape for layer in convolutions] == [
         (16, 3, 5, 5), (32, 16, 5, 5), (32, 32, 5, 5), (45, 32, 5, 5), (45, 45, 5, 5), (45, 45, 5, 5), (1, 45, 9, 9)

@@ -8,10 +8,16 @@ import pytest
 from numpy.typing import NDArray
 
 from gateway.vision.engines.dlib_weights import Network, read_descriptor, read_detector
-from gateway.vision.engines.graphs import BLOCK, CHANNELS, RANGES, descriptor_graph, detector_graph
+from gateway.vision.engines.graphs import (
+    ACTIVATION_LIMITS,
+    BLOCK_PX,
+    CHANNEL_MULTIPLE,
+    descriptor_graph,
+    detector_graph,
+)
 from gateway.vision.engines.model_files import model_file
 from gateway.vision.engines.openvino_import import openvino
-from gateway.vision.engines.pyramid import GREY
+from gateway.vision.engines.pyramid import BACKGROUND_RGB
 
 Floats = NDArray[np.float32]
 
@@ -24,7 +30,7 @@ def detector() -> Network:
 @pytest.fixture(scope="module")
 def canvas() -> Floats:
     noise = np.random.default_rng(1).normal(128, 60, (1, 96, 128, 3))
-    return np.clip(noise, 0, 255).astype(np.float32).reshape(1, 96, 128 // BLOCK, 3 * BLOCK)
+    return np.clip(noise, 0, 255).astype(np.float32).reshape(1, 96, 128 // BLOCK_PX, 3 * BLOCK_PX)
 
 
 def outputs(graph: openvino.Model, canvas: Floats) -> list[Floats]:
@@ -43,7 +49,7 @@ def convolutions(graph: openvino.Model) -> list[Any]:
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (48, 32), (96, 128), (480, 640), (201, 1004)])
 def test_there_is_a_score_for_every_eighth_pixel_but_at_the_edge(detector: Network, height: int, width: int) -> None:
     graph = detector_graph(detector)
-    graph.reshape([1, height, width // BLOCK, 3 * BLOCK])
+    graph.reshape([1, height, width // BLOCK_PX, 3 * BLOCK_PX])
     _, channels, rows, columns = graph.output(0).get_shape()
     assert channels == 1
     assert 14 + 8 * (columns - 1) + 14 <= width < 14 + 8 * columns + 14 + 8
@@ -51,7 +57,7 @@ def test_there_is_a_score_for_every_eighth_pixel_but_at_the_edge(detector: Netwo
 
 
 def test_a_picture_of_nothing_has_no_face(detector: Network) -> None:
-    nothing = np.full((1, 96, 128, 3), GREY, np.float32).reshape(1, 96, 128 // BLOCK, 3 * BLOCK)
+    nothing = np.full((1, 96, 128, 3), BACKGROUND_RGB, np.float32).reshape(1, 96, 128 // BLOCK_PX, 3 * BLOCK_PX)
     assert (outputs(detector_graph(detector), nothing)[0] < -0.5).all()
 
 
@@ -71,13 +77,13 @@ def test_of_the_factors_and_shifts_nothing_is_left_to_compute(detector: Network)
 
 def test_convolutions_are_as_wide_as_processors_like_them(detector: Network) -> None:
     *wide, last = convolutions(detector_graph(detector))
-    assert all(node.input(1).get_shape()[0] % CHANNELS == 0 for node in wide)
-    assert all(node.input(1).get_shape()[1] % CHANNELS == 0 for node in [*wide[1:], last])
+    assert all(node.input(1).get_shape()[0] % CHANNEL_MULTIPLE == 0 for node in wide)
+    assert all(node.input(1).get_shape()[1] % CHANNEL_MULTIPLE == 0 for node in [*wide[1:], last])
 
 
 def test_in_8_bits_are_all_convolutions_but_the_last(detector: Network) -> None:
     """That one adds up nine sums, of which it must not lose any."""
-    graph = detector_graph(detector, RANGES)
+    graph = detector_graph(detector, ACTIVATION_LIMITS)
     *quantised, last = convolutions(graph)
     assert len(quantised) == 7
     for node in quantised:
@@ -87,7 +93,7 @@ def test_in_8_bits_are_all_convolutions_but_the_last(detector: Network) -> None:
 
 def test_two_products_in_8_bits_go_into_16(detector: Network) -> None:
     """Some processors add two of them there, and cut off what does not fit."""
-    *quantised, _ = convolutions(detector_graph(detector, RANGES))
+    *quantised, _ = convolutions(detector_graph(detector, ACTIVATION_LIMITS))
     for node in quantised:
         weights, low, high = (node.input_value(1).get_node().input_value(n).get_node().data for n in range(3))
         assert (low == -high).all()
@@ -96,7 +102,7 @@ def test_two_products_in_8_bits_go_into_16(detector: Network) -> None:
 
 def test_8_bits_change_the_scores_a_little(detector: Network, canvas: Floats) -> None:
     """How much what is rounded matters."""
-    (exact,), (rounded,) = (outputs(detector_graph(detector, ranges), canvas) for ranges in (None, RANGES))
+    (exact,), (rounded,) = (outputs(detector_graph(detector, ranges), canvas) for ranges in (None, ACTIVATION_LIMITS))
     assert 0 < np.abs(exact - rounded).max() < 0.1
 
 
@@ -104,6 +110,6 @@ def test_what_goes_into_the_convolutions_can_be_seen(detector: Network, canvas: 
     """For ``benchmarks/ranges.py``: six, none of them negative, and one each of them in RANGES."""
     (scores,) = outputs(detector_graph(detector), canvas)
     same, *seen = outputs(detector_graph(detector, every=True), canvas)
-    assert len(seen) == len(RANGES)
+    assert len(seen) == len(ACTIVATION_LIMITS)
     assert all((layer >= 0).all() for layer in seen)
     np.testing.assert_allclose(same, scores, rtol=0, atol=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gateway.model import DetectorPrecision, PictureLimits
-from gateway.vision.align import Aligner, cut
+from gateway.vision.align import Aligner, cut_chips
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engines.model_files import model_file
 from gateway.vision.engines.networks import MAX_BATCH, CnnEmbedder, open_detector, open_embedder
@@ -27,7 +27,7 @@ def faces(models: Path) -> list[Picture]:
     for name in ("obama_1", "obama_2", "stranger_1"):
         picture = decode(frame(name), PictureLimits())
         (box,) = detector.detect(picture, 80)
-        found.append(cut(picture, aligner.points(picture, box), "enrolment"))
+        found.append(cut_chips(picture, aligner.points(picture, box), "enrolment"))
     return found
 
 
@@ -88,8 +88,8 @@ def test_a_detector_of_any_precision_finds_a_face(models: Path, precision: Detec
 
 
 def test_by_itself_a_detector_computes_in_what_the_processor_is_fast_at(models: Path) -> None:
-    found = open_detector(models, "auto").find(decode(frame("obama_1"), PictureLimits()), 80)
-    fast = open_detector(models, "int8" if has_fast_int8() else "f32").find(
+    found = open_detector(models, "auto").find_scored(decode(frame("obama_1"), PictureLimits()), 80)
+    fast = open_detector(models, "int8" if has_fast_int8() else "f32").find_scored(
         decode(frame("obama_1"), PictureLimits()), 80
     )
     assert found == fast

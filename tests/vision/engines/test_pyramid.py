@@ -8,22 +8,22 @@ from numpy.typing import NDArray
 
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engines.pyramid import (
-    EDGE,
-    FIRST,
-    GAP,
-    GREY,
-    LARGEST_LEVEL,
-    MAX_CANVAS,
-    MAX_WIDTH,
-    OVERLAP,
-    RATIO,
-    SMALLEST_SIDE,
-    STEP,
-    STRIDE,
-    WINDOW,
-    Plan,
+    BACKGROUND_RGB,
+    CANVAS_STEP_PX,
+    EDGE_PX,
+    FIRST_CENTRE_PX,
+    GAP_PX,
+    LEVEL_RATIO,
+    MAX_CANVAS_PIXELS,
+    MAX_CANVAS_WIDTH_PX,
+    MAX_LEVEL_PIXELS,
+    MIN_LEVEL_SIDE_PX,
+    SCORE_STRIDE_PX,
+    STRIP_OVERLAP_PX,
+    WINDOW_PX,
+    PyramidLayout,
     Tile,
-    plan,
+    plan_pyramid,
     resize,
 )
 
@@ -48,13 +48,16 @@ SIZES = [
 """Width, height and smallest face."""
 
 LARGE = [(5000, 5000, 130), (3000, 3000, 40), (4003, 1001, 47), (40_000, 300, 60), (4096, 2160, 77), (2311, 3713, 67)]
-"""Whose first level is cut into strips."""
+"""The first level of pictures of these sizes is cut into strips."""
+
+Planned = tuple[int, int, float, PyramidLayout]
+"""Width, height, smallest face, and the layout for them."""
 
 
 @pytest.fixture(scope="module", params=SIZES, ids=str)
-def planned(request: pytest.FixtureRequest) -> tuple[int, int, float, Plan]:
+def planned(request: pytest.FixtureRequest) -> Planned:
     width, height, min_face = request.param
-    return width, height, min_face, plan(width, height, min_face)
+    return width, height, min_face, plan_pyramid(width, height, min_face)
 
 
 def beside(a: Tile, b: Tile, gap: int) -> bool:
@@ -63,33 +66,33 @@ def beside(a: Tile, b: Tile, gap: int) -> bool:
     return across or a.y + a.height + gap <= b.y or b.y + b.height + gap <= a.y
 
 
-def test_every_tile_lies_within_its_canvas_and_off_its_edge(planned: tuple[int, int, float, Plan]) -> None:
+def test_every_tile_lies_within_its_canvas_and_off_its_edge(planned: Planned) -> None:
     layout = planned[3]
     for tile in layout.tiles:
         width, height = layout.canvases[tile.canvas]
-        assert EDGE <= tile.x <= width - EDGE - tile.width
-        assert EDGE <= tile.y <= height - EDGE - tile.height
+        assert EDGE_PX <= tile.x <= width - EDGE_PX - tile.width
+        assert EDGE_PX <= tile.y <= height - EDGE_PX - tile.height
 
 
-def test_no_tile_is_nearer_to_another_than_the_gap(planned: tuple[int, int, float, Plan]) -> None:
+def test_no_tile_is_nearer_to_another_than_the_gap(planned: Planned) -> None:
     for a, b in itertools.combinations(planned[3].tiles, 2):
-        assert a.canvas != b.canvas or beside(a, b, GAP)
+        assert a.canvas != b.canvas or beside(a, b, GAP_PX)
 
 
 def test_levels_go_from_the_smallest_face_to_one_as_large_as_the_picture(
-    planned: tuple[int, int, float, Plan],
+    planned: Planned,
 ) -> None:
     """That is found up to a fifth larger than the window; the next level would be smaller than SMALLEST_SIDE."""
     width, height, min_face, layout = planned
-    scale = WINDOW / max(min_face, WINDOW * (width * height / LARGEST_LEVEL) ** 0.5)
+    scale = WINDOW_PX / max(min_face, WINDOW_PX * (width * height / MAX_LEVEL_PIXELS) ** 0.5)
     for level in layout.levels:
         assert level == (max(1, round(width * scale)), max(1, round(height * scale)))
-        scale *= RATIO
-    assert min(width, height) * scale < SMALLEST_SIDE
-    assert len(layout.levels) == 1 or min(width, height) * scale / RATIO >= SMALLEST_SIDE
+        scale *= LEVEL_RATIO
+    assert min(width, height) * scale < MIN_LEVEL_SIDE_PX
+    assert len(layout.levels) == 1 or min(width, height) * scale / LEVEL_RATIO >= MIN_LEVEL_SIDE_PX
 
 
-def test_every_column_of_a_level_is_in_a_tile(planned: tuple[int, int, float, Plan]) -> None:
+def test_every_column_of_a_level_is_in_a_tile(planned: Planned) -> None:
     layout = planned[3]
     for number, (width, height) in enumerate(layout.levels):
         tiles = [tile for tile in layout.tiles if tile.level == number]
@@ -97,89 +100,93 @@ def test_every_column_of_a_level_is_in_a_tile(planned: tuple[int, int, float, Pl
         assert {x for tile in tiles for x in range(tile.left, tile.left + tile.width)} == set(range(width))
 
 
-def test_canvases_are_whole_steps_and_hardly_larger_than_allowed(planned: tuple[int, int, float, Plan]) -> None:
+def test_canvases_are_whole_steps_and_hardly_larger_than_allowed(
+    planned: Planned,
+) -> None:
     """A strip is no narrower than two overlaps, however high, and a canvas never quite full."""
     for width, height in planned[3].canvases:
-        assert width % STEP == height % STEP == 0
-        assert width <= MAX_WIDTH
-        assert width * height < 1.2 * MAX_CANVAS or width <= 2 * OVERLAP + 2 * EDGE + STEP
+        assert width % CANVAS_STEP_PX == height % CANVAS_STEP_PX == 0
+        assert width <= MAX_CANVAS_WIDTH_PX
+        assert width * height < 1.2 * MAX_CANVAS_PIXELS or width <= 2 * STRIP_OVERLAP_PX + 2 * EDGE_PX + CANVAS_STEP_PX
 
 
 def test_a_camera_s_picture_needs_one_canvas() -> None:
     for width, height in ((640, 480), (853, 480), (1280, 720)):
-        (canvas,) = plan(width, height, 56).canvases
-        assert canvas[0] * canvas[1] < 2.6 * (WINDOW / 56) ** 2 * width * height
+        (canvas,) = plan_pyramid(width, height, 56).canvases
+        assert canvas[0] * canvas[1] < 2.6 * (WINDOW_PX / 56) ** 2 * width * height
 
 
 def test_no_level_is_larger_than_the_largest() -> None:
     for width, height, min_face in SIZES:
-        level = plan(width, height, min_face).levels[0]
-        assert level[0] * level[1] < 1.01 * LARGEST_LEVEL
+        level = plan_pyramid(width, height, min_face).levels[0]
+        assert level[0] * level[1] < 1.01 * MAX_LEVEL_PIXELS
 
 
 def test_in_a_large_picture_the_smallest_face_grows_with_it() -> None:
     """Where it would be looked for on a level larger than the largest, and nowhere else."""
     for width, height, asked in ((1920, 1080, 40), (640, 480, 17.5), (5000, 5000, 127)):
-        assert plan(width, height, asked).levels[0] == (round(width * 80 / asked), round(height * 80 / asked))
-    assert plan(5000, 5000, 40).levels == plan(5000, 5000, 126.49).levels
+        assert plan_pyramid(width, height, asked).levels[0] == (round(width * 80 / asked), round(height * 80 / asked))
+    assert plan_pyramid(5000, 5000, 40).levels == plan_pyramid(5000, 5000, 126.49).levels
 
 
 def test_the_largest_face_ends_the_levels() -> None:
     """The last shows faces of that size no more than a fifth too large or small."""
     for largest in (40, 56, 100, 200, 400):
-        levels = plan(1920, 1080, 40, largest).levels
-        assert WINDOW * 1080 / levels[-1][1] >= largest * 5 / 6
-        assert len(levels) == 1 or WINDOW * 1080 / levels[-2][1] < largest
-    assert plan(1920, 1080, 40, 10_000).levels == plan(1920, 1080, 40).levels
+        levels = plan_pyramid(1920, 1080, 40, largest).levels
+        assert WINDOW_PX * 1080 / levels[-1][1] >= largest * 5 / 6
+        assert len(levels) == 1 or WINDOW_PX * 1080 / levels[-2][1] < largest
+    assert plan_pyramid(1920, 1080, 40, 10_000).levels == plan_pyramid(1920, 1080, 40).levels
 
 
 def test_a_plan_is_always_the_same() -> None:
     for width, height, min_face in SIZES[:7]:
-        one, other = (plan(width, height, min_face) for _ in range(2))
+        one, other = (plan_pyramid(width, height, min_face) for _ in range(2))
         assert (one.levels, one.tiles, one.canvases) == (other.levels, other.tiles, other.canvases)
         assert all((a == b).all() for a, b in zip(one.owners, other.owners, strict=True))
 
 
 @pytest.mark.parametrize(("width", "height", "min_face"), LARGE)
 def test_strips_share_what_a_face_needs(width: int, height: int, min_face: float) -> None:
-    layout = plan(width, height, min_face)
+    layout = plan_pyramid(width, height, min_face)
     strips = [tile for tile in layout.tiles if tile.level == 0]
     assert len(strips) > 1
     for one, after in itertools.pairwise(strips):
-        assert one.left + one.width - after.left >= max(OVERLAP, 2 * WINDOW)
+        assert one.left + one.width - after.left >= max(STRIP_OVERLAP_PX, 2 * WINDOW_PX)
 
 
 def test_a_window_that_the_next_strip_sees_better_is_left_to_it() -> None:
-    layout = plan(3000, 3000, 40)
+    layout = plan_pyramid(3000, 3000, 40)
     for number, tile in enumerate(layout.tiles):
         if tile.level == 0:
             scores = (layout.owners[tile.canvas] == number).astype(np.float32)
             middles = [(left + right) / 2 for _, (left, _, right, _) in layout.boxes(tile.canvas, scores, 0.5)]
             columns = (np.array(middles) + 0.5) * tile.scale[0] - 0.5 - tile.left
-            assert columns.min() >= (tile.left and OVERLAP / 2)
-            assert columns.max() < (OVERLAP / 2 if tile.left else np.inf) + tile.width
-            assert tile.left + tile.width == 3162 or columns.max() < tile.width - OVERLAP / 2
+            assert columns.min() >= (tile.left and STRIP_OVERLAP_PX / 2)
+            assert columns.max() < (STRIP_OVERLAP_PX / 2 if tile.left else np.inf) + tile.width
+            assert tile.left + tile.width == 3162 or columns.max() < tile.width - STRIP_OVERLAP_PX / 2
 
 
 @pytest.mark.parametrize(("width", "height", "min_face"), LARGE)
 def test_every_centre_counts_in_exactly_one_strip(width: int, height: int, min_face: float) -> None:
     """With a window's half and more of the picture about it, but at the picture's own edge."""
-    layout = plan(width, height, min_face)
+    layout = plan_pyramid(width, height, min_face)
     strips = [tile for tile in layout.tiles if tile.level == 0]
     for column in np.arange(-20, layout.levels[0][0] + 20, 0.5).tolist():
         (owner,) = [tile for tile in strips if tile.first <= column - tile.left < tile.end]
-        assert owner.left == 0 or column - owner.left >= OVERLAP / 2
-        assert owner is strips[-1] or owner.left + owner.width - column >= OVERLAP / 2
+        assert owner.left == 0 or column - owner.left >= STRIP_OVERLAP_PX / 2
+        assert owner is strips[-1] or owner.left + owner.width - column >= STRIP_OVERLAP_PX / 2
 
 
-def test_a_place_belongs_to_the_tile_that_it_lies_on_or_is_nearest_to(planned: tuple[int, int, float, Plan]) -> None:
+def test_a_place_belongs_to_the_tile_that_it_lies_on_or_is_nearest_to(
+    planned: Planned,
+) -> None:
     layout = planned[3]
     places = np.random.default_rng(1).random((200, 3))
     for number, across, down in places:
         canvas = int(number * len(layout.canvases))
         rows, columns = layout.owners[canvas].shape
         row, column = int(down * rows), int(across * columns)
-        x, y = STRIDE * column + FIRST, STRIDE * row + FIRST
+        x, y = SCORE_STRIDE_PX * column + FIRST_CENTRE_PX, SCORE_STRIDE_PX * row + FIRST_CENTRE_PX
         away = {
             tile: max(tile.x - x, 0, x - tile.x - tile.width + 1) ** 2
             + max(tile.y - y, 0, y - tile.y - tile.height + 1) ** 2
@@ -189,29 +196,29 @@ def test_a_place_belongs_to_the_tile_that_it_lies_on_or_is_nearest_to(planned: t
         assert away[layout.tiles[layout.owners[canvas][row, column]]] == min(away.values())
 
 
-def test_every_place_of_a_score_map_has_an_owner(planned: tuple[int, int, float, Plan]) -> None:
+def test_every_place_of_a_score_map_has_an_owner(planned: Planned) -> None:
     layout = planned[3]
     assert len(layout.owners) == len(layout.canvases)
     for (width, height), owners in zip(layout.canvases, layout.owners, strict=True):
-        assert owners.shape == (height // STRIDE, width // STRIDE)
+        assert owners.shape == (height // SCORE_STRIDE_PX, width // SCORE_STRIDE_PX)
 
 
 def blank(width: int, height: int) -> Picture:
-    return np.full((height, width, 3), GREY, np.uint8)
+    return np.full((height, width, 3), BACKGROUND_RGB, np.uint8)
 
 
 def test_nothing_but_the_levels_is_drawn() -> None:
-    layout = plan(853, 480, 56)
+    layout = plan_pyramid(853, 480, 56)
     (canvas,) = layout.draw(np.zeros((480, 853, 3), np.uint8))
     black = np.zeros(canvas.shape[:2], bool)
     for tile in layout.tiles:
         black[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width] = True
     assert (canvas[black] == 0).all()
-    assert (canvas[~black] == GREY).all()
+    assert (canvas[~black] == BACKGROUND_RGB).all()
 
 
 def test_each_level_is_made_of_the_one_before() -> None:
-    layout = plan(853, 480, 56)
+    layout = plan_pyramid(853, 480, 56)
     level = np.random.default_rng(1).integers(0, 256, (480, 853, 3), np.uint8)
     (canvas,) = layout.draw(level)
     for tile in layout.tiles:
@@ -221,7 +228,7 @@ def test_each_level_is_made_of_the_one_before() -> None:
 
 def test_drawing_changes_neither_the_picture_nor_the_plan() -> None:
     """Which are used again: the plan for the next picture of that size, which another must not shine through."""
-    layout = plan(200, 150, 56)
+    layout = plan_pyramid(200, 150, 56)
     noise = np.random.default_rng(1).integers(0, 256, (150, 200, 3), np.uint8)
     noise.flags.writeable = False
     first = layout.draw(noise)
@@ -235,7 +242,7 @@ def test_drawing_changes_neither_the_picture_nor_the_plan() -> None:
 )
 def test_what_is_drawn_is_mapped_back_to_where_it_was(width: int, height: int, min_face: float) -> None:
     """A white square in the picture, found again on every level by its middle, to a pixel of the level."""
-    layout = plan(width, height, min_face)
+    layout = plan_pyramid(width, height, min_face)
     side = 81
     for left, top in ((width // 3, height - side), (width - side - 40, height // 4), (20, height // 2)):
         top = min(top, height - side)
@@ -246,26 +253,26 @@ def test_what_is_drawn_is_mapped_back_to_where_it_was(width: int, height: int, m
         seen = set()
         for tile in layout.tiles:
             start, end = np.array([left, left + side]) * tile.scale[0] - tile.left
-            counts = tile.first + STRIDE <= (start + end) / 2 < tile.end - STRIDE
+            counts = tile.first + SCORE_STRIDE_PX <= (start + end) / 2 < tile.end - SCORE_STRIDE_PX
             if start < 0 or end > tile.width + 0.01 or not counts:
                 continue  # it is on another strip
             seen.add(tile.level)
             part = drawn[tile.canvas][tile.y : tile.y + tile.height, tile.x : tile.x + tile.width, 0]
-            down, across = (np.abs(part.astype(np.int32) - GREY[0]).sum(axis=axis) for axis in (1, 0))
+            down, across = (np.abs(part.astype(np.int32) - BACKGROUND_RGB[0]).sum(axis=axis) for axis in (1, 0))
             at = np.array([np.average(np.arange(len(light)), weights=light) for light in (across, down)])
             assert np.abs((mapped_back(layout, tile, at) - middle) * tile.scale).max() < 1
         assert seen == set(range(len(layout.levels)))
 
 
-def mapped_back(layout: Plan, tile: Tile, at: NDArray[np.float64]) -> NDArray[np.float64]:
+def mapped_back(layout: PyramidLayout, tile: Tile, at: NDArray[np.float64]) -> NDArray[np.float64]:
     """The middle of the window about a pixel of a tile, in the picture: by the nearest place of the score map."""
     corner = np.array([tile.x, tile.y])
-    column, row = np.round((corner + at - FIRST) / STRIDE).astype(int)
+    column, row = np.round((corner + at - FIRST_CENTRE_PX) / SCORE_STRIDE_PX).astype(int)
     scores = np.zeros(layout.owners[tile.canvas].shape, np.float32)
     scores[row, column] = 1
     ((_, (left, top, right, bottom)),) = layout.boxes(tile.canvas, scores, 0.5)
-    assert right - left == pytest.approx((WINDOW - 1) / tile.scale[0])
-    off = corner + at - (FIRST + STRIDE * np.array([column, row]))
+    assert right - left == pytest.approx((WINDOW_PX - 1) / tile.scale[0])
+    off = corner + at - (FIRST_CENTRE_PX + SCORE_STRIDE_PX * np.array([column, row]))
     middle: NDArray[np.float64] = np.array([left + right, top + bottom]) / 2 + off / tile.scale
     return middle
 
@@ -273,7 +280,7 @@ def mapped_back(layout: Plan, tile: Tile, at: NDArray[np.float64]) -> NDArray[np
 @pytest.mark.parametrize("size", [(24, 24), (24, 5000), (5000, 24), (65_500, 40), (40, 65_500), (6000, 4000)])
 def test_pictures_of_any_shape_are_drawn(size: tuple[int, int]) -> None:
     width, height = size
-    layout = plan(width, height, 40)
+    layout = plan_pyramid(width, height, 40)
     for drawn, (across, down) in zip(layout.draw(np.zeros((height, width, 3), np.uint8)), layout.canvases, strict=True):
         assert drawn.shape == (down, across, 3)
         assert (drawn == 0).any()
@@ -282,19 +289,19 @@ def test_pictures_of_any_shape_are_drawn(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (23, 23), (1, 25_000_000), (25_000_000, 1), (20, 1_250_000)])
 def test_in_a_picture_narrower_than_any_face_nothing_is_looked_for(size: tuple[int, int]) -> None:
     """A PNG of 9 kB, one pixel high and millions wide, once made canvases of hundreds of megapixels."""
-    layout = plan(*size, 40)
+    layout = plan_pyramid(*size, 40)
     assert (layout.levels, layout.tiles, layout.canvases) == ((), (), ())
 
 
 @pytest.mark.parametrize("size", [(520_000, 48), (48, 520_000), (5000, 5000), (1_000_000, 25)])
 def test_no_picture_of_the_largest_size_takes_much_more_memory_than_a_square_one(size: tuple[int, int]) -> None:
     """Whatever its shape: of 25 megapixels, the default limit."""
-    canvases = plan(*size, 20).canvases
-    assert sum(width * height for width, height in canvases) < 4 * LARGEST_LEVEL
+    canvases = plan_pyramid(*size, 20).canvases
+    assert sum(width * height for width, height in canvases) < 4 * MAX_LEVEL_PIXELS
 
 
 def test_a_window_scores_more_than_the_threshold_to_be_a_box() -> None:
-    layout = plan(640, 480, 80)
+    layout = plan_pyramid(640, 480, 80)
     scores = np.zeros(layout.owners[0].shape, np.float32)
     scores[10, 10], scores[20, 20] = 0.5, 0.25
     assert [score for score, _ in layout.boxes(0, scores, 0.25)] == [0.5]

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gateway.vision.engines import runtime
-from gateway.vision.engines.runtime import MAX_SHAPES, Graph, fast_float, has_fast_int8
+from gateway.vision.engines.runtime import MAX_INPUT_SHAPES, Graph, fast_float, has_fast_int8
 
 SHAPES = [(32 + 16 * n, 8 + 4 * (n % 5), 12) for n in range(6)]
 """Of small canvases."""
@@ -31,12 +31,12 @@ def noise(*shape: int) -> NDArray[np.uint8]:
 def test_no_more_shapes_are_kept_than_allowed(graph: Graph) -> None:
     """For each OpenVINO keeps memory; so after so many it starts anew."""
     first = graph._request
-    for n in range(MAX_SHAPES):
+    for n in range(MAX_INPUT_SHAPES):
         graph.run(noise(1, 32 + n, 8, 12))
         assert graph._request is first
     graph.run(noise(1, 32, 8, 12))
     assert graph._request is first
-    graph.run(noise(1, 32 + MAX_SHAPES, 8, 12))
+    graph.run(noise(1, 32 + MAX_INPUT_SHAPES, 8, 12))
     assert graph._request is not first
     assert len(graph._shapes) == 1
 
@@ -44,7 +44,7 @@ def test_no_more_shapes_are_kept_than_allowed(graph: Graph) -> None:
 def test_results_do_not_depend_on_what_came_before(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor on whether it was started anew in between."""
     forwards = {shape: graph.run(noise(1, *shape)) for shape in SHAPES}
-    monkeypatch.setattr(runtime, "MAX_SHAPES", 4)
+    monkeypatch.setattr(runtime, "MAX_INPUT_SHAPES", 4)
     for shape in (*reversed(SHAPES), *SHAPES):
         assert (graph.run(noise(1, *shape)) == forwards[shape]).all()
 

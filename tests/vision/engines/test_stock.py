@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import BadImage
 from gateway.model import Box, Descriptor, PictureLimits
-from gateway.vision.align import cut
+from gateway.vision.align import cut_chips
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Engine, open_engine
 from gateway.vision.engines.options import EngineOptions
@@ -37,7 +37,7 @@ def detected(engine: Engine, picture: Picture) -> list[Box]:
 
 
 def described(engine: Engine, picture: Picture, boxes: list[Box]) -> list[Descriptor]:
-    return engine.embedder.embed([cut(picture, engine.aligner.points(picture, box), "stream") for box in boxes])
+    return engine.embedder.embed([cut_chips(picture, engine.aligner.points(picture, box), "stream") for box in boxes])
 
 
 def css(boxes: list[Box]) -> list[tuple[int, int, int, int]]:
@@ -68,7 +68,7 @@ def test_of_the_chips_of_a_known_picture_the_middle_one_counts(engine: Engine) -
     picture = decode(frame("obama_1"), PictureLimits())
     (box,) = detected(engine, picture)
     points = engine.aligner.points(picture, box)
-    one, three = engine.embedder.embed([cut(picture, points, "stream"), cut(picture, points, "enrolment")])
+    one, three = engine.embedder.embed([cut_chips(picture, points, "stream"), cut_chips(picture, points, "enrolment")])
     assert (one == three).all()
 
 
