@@ -9,13 +9,13 @@ from gateway.people.folder.importer import Progress
 
 @dataclass(frozen=True, slots=True)
 class MqttHealth:
-    """``alive``: its threads are at work, connected or not; ``canary``: a message to ourselves came round lately, by
+    """``alive``: its threads are at work, connected or not; ``loopback``: a message to ourselves came round lately, by
     the connection that stands.
     """
 
     alive: bool
     connected: bool
-    canary: bool
+    loopback: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +40,5 @@ class Health:
     @property
     def ready(self) -> bool:
         """Send me work."""
-        mqtt = self.mqtt.connected and self.mqtt.canary
+        mqtt = self.mqtt.connected and self.mqtt.loopback
         return self.live and mqtt and self.workers_ready > 0 and self.store and self.known_faces.finished

@@ -68,7 +68,7 @@ def _status(health: Health) -> str:
         return "ready"
     missing = [
         *([] if health.mqtt.connected else ["no broker"]),
-        *([] if health.mqtt.canary or not health.mqtt.connected else ["our own message is not back from the broker"]),
+        *([] if health.mqtt.loopback or not health.mqtt.connected else ["our own message is not back from the broker"]),
         *([] if health.workers_ready else ["no worker"]),
         *([] if health.store else ["the store takes no change"]),
         *([] if health.known_faces.finished else ["known faces are read"]),

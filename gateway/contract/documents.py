@@ -105,7 +105,7 @@ def write_health(health: Health) -> Document:
         "status": "ready" if health.ready else "not_ready",
         "live": health.live,
         "broker": "connected" if health.mqtt.connected else "connecting",
-        "canary": "back" if health.mqtt.canary else "missing",
+        "canary": "back" if health.mqtt.loopback else "missing",
         "workers": {"ready": health.workers_ready, "of": health.workers},
         "store": "writable" if health.store else "read_only",
         "known_faces": {

@@ -18,19 +18,19 @@ from gateway.errors import BadRequest, Busy, Expired, GatewayError, Timeout, Too
 from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.model import RESERVED_CAMERAS, Operation, Reply, Request
-from gateway.mqtt.bridge.bridge_status import Presence
+from gateway.mqtt.bridge.bridge_status import BridgeStatus
 from gateway.mqtt.bridge.commands import Bridge
-from gateway.mqtt.bridge.duplicate_detector import Lookout
+from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
 from gateway.mqtt.bridge.retained import RetainedTopics
 from gateway.mqtt.codec import wire
 from gateway.mqtt.codec.topics import Address, Topics, correlated
-from gateway.mqtt.delivery.downtime import Absence
+from gateway.mqtt.delivery.downtime import Downtime
 from gateway.mqtt.delivery.ignored_messages import IgnoredMessages
-from gateway.mqtt.delivery.loopback import Canary
-from gateway.mqtt.delivery.poison_guard import Breaker
-from gateway.mqtt.delivery.reply_cache import Answers
-from gateway.mqtt.delivery.uploads import Spool
-from gateway.mqtt.delivery.watchdog import Overdue, unless_done
+from gateway.mqtt.delivery.loopback import Loopback
+from gateway.mqtt.delivery.poison_guard import PoisonGuard
+from gateway.mqtt.delivery.reply_cache import ReplyCache
+from gateway.mqtt.delivery.uploads import Uploads
+from gateway.mqtt.delivery.watchdog import Watchdog, claim_before_giving_up
 from gateway.mqtt.transport.identity import Identity
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Publication
@@ -86,14 +86,14 @@ class MqttInterface:
         self._topics = topics = Topics(settings.base, settings.response_topics)
         info = {**info, "instance": identity.instance}
         self._retained = RetainedTopics(data / "retained.json")
-        self._presence = Presence(topics, self._retained, info, health, metrics)
-        self._absence = Absence(data / "alive")
-        self._canary = Canary(topics.canary(identity.instance))
-        self._lookout = Lookout(topics, identity.instance, self._canary, self._say, self._leave)
-        self._spool = Spool(data / "uploads", uploads, limits.message_bytes, topics.read)
+        self._bridge_status = BridgeStatus(topics, self._retained, info, health, metrics)
+        self._downtime = Downtime(data / "alive")
+        self._loopback = Loopback(topics.loopback(identity.instance))
+        self._duplicates = DuplicateDetector(topics, identity.instance, self._loopback, self._say, self._leave)
+        self._uploads = Uploads(data / "uploads", uploads, limits.message_bytes, topics.read)
         self._ignored = IgnoredMessages(settings.base)
-        self._answers = Answers()
-        self._breaker = Breaker()
+        self._reply_cache = ReplyCache()
+        self._poison_guard = PoisonGuard()
         self._bridge = Bridge(limits, administer, self.answer, self._small_enough, _ours, metrics)
         self._away = 0.0
         self._heard = -math.inf  # when the last message came by the connection for requests
@@ -105,7 +105,7 @@ class MqttInterface:
         self._requests = connection(
             self._for_requests, on_up=self._begin, on_message=self.message, on_tick=self._tick, on_down=self._end
         )
-        self._overdue = Overdue(self._requests.ledger, settings.answer_s, self._requests.again, on_fatal)
+        self._watchdog = Watchdog(self._requests.ledger, settings.answer_s, self._requests.again, on_fatal)
 
     @property
     def connected(self) -> bool:
@@ -113,13 +113,13 @@ class MqttInterface:
 
     @property
     def health(self) -> MqttHealth:
-        return MqttHealth(self._live.alive and self._requests.alive, self.connected, self._canary.fresh)
+        return MqttHealth(self._live.alive and self._requests.alive, self.connected, self._loopback.fresh)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about what works but needs a person's attention."""
-        kept = (*self._identity.warnings, *self._retained.warnings, *self._absence.warnings, *self._spool.warnings)
-        return (*self._lookout.warnings, *kept, *self._ignored.warnings)
+        kept = (*self._identity.warnings, *self._retained.warnings, *self._downtime.warnings, *self._uploads.warnings)
+        return (*self._duplicates.warnings, *kept, *self._ignored.warnings)
 
     def start(self) -> None:
         """Returns when connected, or when no broker can be reached: it is waited for. Raises StartError."""
@@ -132,9 +132,9 @@ class MqttInterface:
 
     def stop(self) -> None:
         """Whoever was displaced by another gateway says no farewell, which would be taken for that one's."""
-        self._lookout.stop()
+        self._duplicates.stop()
         self._live.stop()
-        self._requests.stop(None if self._lookout.displaced else self._presence.state("offline"))
+        self._requests.stop(None if self._duplicates.displaced else self._bridge_status.state("offline"))
 
     def frame(self, delivery: Delivery[Link]) -> None:
         """A frame of a stream: if anything becomes of it, the next one comes."""
@@ -143,18 +143,18 @@ class MqttInterface:
             if (address := self._address(delivery)) is not None and self._open:
                 self._ask(delivery, address, received.payload)
         else:
-            self._lookout.message(received)
+            self._duplicates.message(received)
 
     def message(self, delivery: Delivery[Link]) -> None:
         """Reads it, hands it on, and returns at once; whatever is wrong with it is answered."""
         received = delivery.received
         self._heard = time.monotonic()
-        if received.topic == self._canary.topic:
-            self._canary.back(received.payload)
-            if self._canary.caught_up:  # if it ends before that, the rest of what waited is as old as it was
-                self._absence.here()
+        if received.topic == self._loopback.topic:
+            self._loopback.receive(received.payload)
+            if self._loopback.caught_up:  # if it ends before that, the rest of what waited is as old as it was
+                self._downtime.mark_alive()
             self._requests.answer(delivery)
-        elif (address := self._address(delivery)) is None or self._breaker.spent(received):
+        elif (address := self._address(delivery)) is None or self._poison_guard.is_hopeless(received):
             self._requests.answer(delivery)
         elif self._open and address.piece is not None:
             self._piece(delivery, address)
@@ -215,7 +215,7 @@ class MqttInterface:
         received = delivery.received
         try:
             address = correlated(address, received.correlation)  # first, for an error carries it too
-            if not self._breaker.trips(received):  # it may be that very topic for which the broker hangs up
+            if not self._poison_guard.is_suspect(received):  # it may be that very topic for which the broker hangs up
                 address = self._topics.redirected(address, received.response_topic)
             if address.origin.camera in RESERVED_CAMERAS and not address.live:
                 self._bridge.command(delivery, address, lambda: min(self._good_for(delivery), self._settings.answer_s))
@@ -240,13 +240,15 @@ class MqttInterface:
                 self._check_room(str(address.origin.camera))  # before it is read, for a flood costs less then
             within = min(good_for, self._settings.answer_s)
             request = wire.read(address, payload, self._limits, properties, within)
-            delivery.give_up = unless_done(request.effect, partial(give_up, _too_late(len(request.pictures))))
+            delivery.give_up = claim_before_giving_up(
+                request.effect, partial(give_up, _too_late(len(request.pictures)))
+            )
             return self._submit(request)
 
         if address.key is None or address.operation == Operation.ENROLL.value:  # the store knows that again
             return submit()
         asked = (address.operation, address.person, tuple(properties.items()), payload)
-        return self._answers.ask(address.key, asked, submit)
+        return self._reply_cache.ask(address.key, asked, submit)
 
     def _small_enough(self, outbound: wire.Outbound) -> wire.Outbound:
         """Raises TooLarge: a broker would hang up on us, again and again."""
@@ -259,13 +261,13 @@ class MqttInterface:
         """Seconds. What waited at the broker while we were away may be as old as that. Raises Expired, and GatewayError
         where the answer is what ends every connection.
         """
-        if self._breaker.trips(delivery.received):
+        if self._poison_guard.is_suspect(delivery.received):
             self._metrics.count("requests_given_up")
             log.error("the broker hung up on the answer to %.200r, again and again", delivery.received.topic)
             raise GatewayError("the broker does not take the answer")
         if delivery.received.expiry is not None:  # MQTT 5: the broker has taken off how long it held it
             return delivery.received.expiry
-        waited = self._away if delivery.mid and delivery.link.resumed and not self._canary.caught_up else 0.0
+        waited = self._away if delivery.mid and delivery.link.resumed and not self._loopback.caught_up else 0.0
         if waited >= self._limits.request_s:
             self._metrics.count("requests_expired_unseen")
             for_long = f"{waited:.0f} s" if math.isfinite(waited) else "nobody knows how long"
@@ -295,7 +297,7 @@ class MqttInterface:
         try:
             if address.fault:
                 raise BadRequest(address.fault)
-            whole = self._spool.add(delivery, address)
+            whole = self._uploads.add(delivery, address)
         except Exception as error:
             self._metrics.count("errors")
             self._fail(delivery, address, _ours(error))
@@ -308,28 +310,28 @@ class MqttInterface:
     def _for_frames(self) -> Kind:
         """First only to see other gateways. Frames are subscribed to by a gateway that knows that it is alone."""
         client_id = f"{self._identity.client_id}-live-{secrets.token_hex(3)}"
-        return Kind(client_id, [(self._lookout.canaries, 0)])
+        return Kind(client_id, [(self._duplicates.loopbacks, 0)])
 
     def _subscribe_frames(self, link: Link) -> None:
         """Called for each new link, and for the one that stands when the look ends: so whichever comes last does it."""
-        if self._lookout.alone:
+        if self._duplicates.exclusive:
             link.subscribe([(self._topics.frames, 0)])
 
     def _for_requests(self) -> Kind:
         """With a window of what the broker lets us answer: two replies a request. Raises AnotherGateway, NotYet."""
-        if not self._lookout.alone:
+        if not self._duplicates.exclusive:
             if (link := self._live.link) is None or not link.up:
                 raise NotYet
-            self._lookout.look(link)
+            self._duplicates.search(link)
             self._subscribe_frames(self._live.link or link)
         most = self._live.receive_maximum
         return Kind(
             self._identity.client_id,
-            [(self._topics.requests, 1), (self._topics.pieces, 1), (self._canary.topic, 1)],
+            [(self._topics.requests, 1), (self._topics.pieces, 1), (self._loopback.topic, 1)],
             lasts=True,
             inflight=most,
             window=max(1, min(self._settings.window, most // 2)),
-            will=self._presence.state("offline"),
+            will=self._bridge_status.state("offline"),
         )
 
     def _say(self, publication: Publication) -> None:
@@ -343,32 +345,32 @@ class MqttInterface:
         self._on_fatal(error)
 
     def _tell_health(self, link: Link) -> None:
-        if self._lookout.alone:
-            self._presence.tell_health(link)
+        if self._duplicates.exclusive:
+            self._bridge_status.announce_health(link)
 
     def _begin(self, link: Link) -> None:
-        self._away = self._absence.seconds()
-        self._presence.begin(link)
-        self._canary.begin(link)
+        self._away = self._downtime.seconds()
+        self._bridge_status.begin(link)
+        self._loopback.begin(link)
 
     def _tick(self, link: Link) -> None:
-        self._canary.tick(link)
-        if self._canary.caught_up:  # the broker has what was said before that flew
-            self._presence.cleared()
+        self._loopback.tick(link)
+        if self._loopback.caught_up:  # the broker has what was said before that flew
+            self._bridge_status.confirm_cleared()
             if time.monotonic() > self._heard + SILENT_S:
                 log.warning("nothing comes in any more, though the connection stands; connecting anew")
                 self._requests.again()
                 return
-        if self._lookout.disputed:
-            self._lookout.disputed = False
-            self._presence.greet(link)
-        for address, error in self._spool.due():
+        if self._duplicates.conflict:
+            self._duplicates.conflict = False
+            self._bridge_status.announce_online(link)
+        for address, error in self._uploads.due():
             self._fail(Delivery(link=link), address, error)
-        self._overdue.tick()
+        self._watchdog.tick()
 
     def _end(self) -> bool:
-        self._canary.end()
-        return self._breaker.ended(self._requests.ledger.unconfirmed())
+        self._loopback.end()
+        return self._poison_guard.connection_ended(self._requests.ledger.unconfirmed())
 
 
 def _too_late(pictures: int = 1) -> Timeout:

@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from gateway.app import running
 from gateway.errors import StartError
 from gateway.mqtt import interface as client_module
-from gateway.mqtt.delivery import loopback as canary
+from gateway.mqtt.delivery import loopback
 from gateway.mqtt.transport import reconnector as connection
 from gateway.store.protocols import Picture, StoredFace
 from tests.e2e.sites import Site, answer, answers, lone, ready, said
@@ -95,7 +95,7 @@ def test_connected_is_not_ready_while_nothing_comes_round_the_broker(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait_for(lambda: site.gateway.health().ready)
-    monkeypatch.setattr(canary, "FRESH_S", 0.0)
+    monkeypatch.setattr(loopback, "LOOPBACK_FRESH_S", 0.0)
     health = site.gateway.health()
     assert (health.live, health.mqtt.connected, health.ready) == (True, True, False)
 
@@ -122,7 +122,7 @@ def test_a_fault_in_what_is_due_now_and_then_is_contained(
     """It ended the thread that keeps the connection, which nobody made anew from then on."""
     failures, lost = site.count("callback_failures"), site.count("connections_lost")
     with monkeypatch.context() as broken:
-        broken.setattr(site.gateway.mqtt._spool, "due", fails)
+        broken.setattr(site.gateway.mqtt._uploads, "due", fails)
         wait_for(lambda: site.count("callback_failures") > failures + 1)
         phone.publish("facegate/porch/request/detect/meanwhile", frame("obama_1"))
         assert answers(phone)["meanwhile"]["status"] == "ok"
@@ -138,7 +138,7 @@ def test_a_fault_in_a_greeting_is_contained(
     """No connection was ever made use of again."""
     failures = site.count("callback_failures")
     with monkeypatch.context() as broken:
-        broken.setattr(site.gateway.mqtt._presence, "begin", fails)
+        broken.setattr(site.gateway.mqtt._bridge_status, "begin", fails)
         site.gateway.mqtt._requests.again()
         wait_for(lambda: site.count("callback_failures") > failures)
         phone.publish("facegate/porch/request/detect/unheard", frame("obama_1"))
@@ -153,7 +153,7 @@ def test_a_broker_that_never_acknowledges_is_connected_to_anew(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
 ) -> None:
     """Nothing more was acknowledged, nor delivered, for as long as that connection stood."""
-    monkeypatch.setattr("gateway.mqtt.delivery.watchdog.STUCK_S", 0.5)
+    monkeypatch.setattr("gateway.mqtt.delivery.watchdog.ACKNOWLEDGE_S", 0.5)
     with running(lone(tmp_path / "data", own, mqtt={"answer_s": 5})) as gateway:
         ledger = ready(gateway).mqtt._requests.ledger
         device = Client(own.port).subscribe("facegate/+/response/#")
@@ -174,7 +174,7 @@ def test_one_that_acknowledges_on_no_connection_ends_the_gateway(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
 ) -> None:
     """By then it is most likely us."""
-    monkeypatch.setattr("gateway.mqtt.delivery.watchdog.STUCK_S", 0.5)
+    monkeypatch.setattr("gateway.mqtt.delivery.watchdog.ACKNOWLEDGE_S", 0.5)
     with running(lone(tmp_path / "data", own, mqtt={"answer_s": 0.5})) as gateway:
         monkeypatch.setattr(ready(gateway).mqtt._requests.ledger, "confirmed", lambda *_: None)
         device = Client(own.port)
@@ -266,7 +266,7 @@ def test_where_nothing_comes_in_any_more_it_connects_anew(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
 ) -> None:
     """The connection stood, its pings were answered, and the gateway was unready for ever."""
-    monkeypatch.setattr(canary, "EVERY_S", 0.2)
+    monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     with running(lone(tmp_path / "data", own)) as gateway:
         ready(gateway)
         requests, lost = gateway.mqtt._requests, gateway.metrics.snapshot()["connections_lost"]
@@ -303,7 +303,7 @@ def test_who_is_thrown_off_again_and_again_ends_and_says_why(
 def test_a_second_gateway_of_the_same_client_id_is_refused_before_it_takes_the_place(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(canary, "EVERY_S", 0.2)
+    monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     twin = {"mqtt": {"client_id": "twin"}}
     with running(lone(tmp_path / "one", own, **twin)) as gateway:
         ready(gateway)

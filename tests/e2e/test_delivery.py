@@ -16,9 +16,9 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.app import Gateway, running
 from gateway.errors import AnotherGateway, StartError, Unavailable
-from gateway.mqtt.bridge import duplicate_detector as lookout
+from gateway.mqtt.bridge import duplicate_detector
 from gateway.mqtt.codec import wire
-from gateway.mqtt.delivery import loopback as canary
+from gateway.mqtt.delivery import loopback
 from gateway.mqtt.transport import reconnector as connection
 from gateway.mqtt.transport.session import Link
 from tests.e2e.sites import ANSWER_S, Site, answer, answers, lone, pieces, ready, said, workers_of
@@ -66,7 +66,7 @@ def test_what_waited_for_too_long_is_not_done_any_more(tmp_path: Path, own: Brok
         assert (found["old"]["status"], found["old"]["code"]) == ("error", "expired")
         assert found["good"]["status"] == "ok"
         assert gateway.metrics.snapshot()["requests_expired_unseen"] == 1
-        wait_for(lambda: gateway.mqtt._canary.caught_up)
+        wait_for(lambda: gateway.mqtt._loopback.caught_up)
         device.publish("facegate/porch/request/detect/new", frame("obama_1"))
         assert answer(device)["status"] == "ok"
     five.close()
@@ -236,9 +236,9 @@ def test_a_clock_that_jumps_a_day_changes_nothing(
     assert site.requests() == before
     phone.publish(f"facegate/hall/part/1/2/detect/pieces{days}", parts[1][1])
     assert answer(phone)["status"] == "ok"
-    flown = site.gateway.mqtt._canary._number
-    monkeypatch.setattr(canary, "EVERY_S", 0.0)
-    wait_for(lambda: site.gateway.mqtt._canary._number > flown)
+    flown = site.gateway.mqtt._loopback._number
+    monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.0)
+    wait_for(lambda: site.gateway.mqtt._loopback._number > flown)
     assert site.gateway.health().ready
     assert site.gateway.metrics.snapshot()["connections_lost"] == lost
     five.close()
@@ -253,7 +253,7 @@ def test_nothing_is_retained_but_state_and_info(site: Site, phone: Client) -> No
     answers(phone, 2)
     with halted(workers_of(site.gateway)):
         pass
-    site.gateway.mqtt._presence._told_at = 0.0  # it is due
+    site.gateway.mqtt._bridge_status._told_at = 0.0  # it is due
     told = health.get()
     assert not told.retain
     assert told.json["live"] is True
@@ -306,7 +306,7 @@ def test_a_broker_that_is_restarted_in_order_loses_nothing_that_waits(
         config = lone(tmp_path / "data", broker, mqtt={"answer_s": 30})
         with running(config) as gateway, halted(workers_of(ready(gateway))):
             gateway.pool._picture_s = 60
-            wait_for(lambda: gateway.mqtt._absence.seconds() < 60)
+            wait_for(lambda: gateway.mqtt._downtime.seconds() < 60)
             device = Client(port)
             for name in names:
                 device.publish(f"facegate/{name}/request/detect/{name}", frame("obama_1"))
@@ -342,7 +342,7 @@ def test_what_a_full_queue_of_the_broker_lost_is_answered_to_who_repeats(tmp_pat
         for name in names:
             device.publish(f"facegate/{name}/request/detect/{name}", frame("obama_1"))
         with running(config) as gateway:
-            wait_for(lambda: gateway.mqtt._canary.caught_up and len(gateway.mqtt._requests.ledger) == 0)
+            wait_for(lambda: gateway.mqtt._loopback.caught_up and len(gateway.mqtt._requests.ledger) == 0)
             device.publish("facegate/last/request/detect/last", frame("obama_1"))
             found = answers(device)
             while "last" not in found:
@@ -362,24 +362,24 @@ def test_a_connection_that_ends_before_its_first_tick_was_one(
     """What came by it a moment ago, and comes again by the next one, is answered `expired`: waited for inf s."""
     monkeypatch.setattr(connection, "TICK_S", 30.0)
     with running(lone(tmp_path / "data", own)) as gateway:
-        wait_for(lambda: gateway.mqtt._absence.seconds() < 60)
+        wait_for(lambda: gateway.mqtt._downtime.seconds() < 60)
 
 
 def test_who_has_not_caught_up_was_not_there(tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that ends in the middle of what waited: by the next one, the rest of it would seem to be of now."""
-    monkeypatch.setattr(canary.Canary, "back", lambda _self, _payload: None)
+    monkeypatch.setattr(loopback.Loopback, "receive", lambda _self, _payload: None)
     with running(lone(tmp_path / "data", own)) as gateway:
         wait_for(lambda: gateway.mqtt.connected)
         time.sleep(1.5)
-        assert gateway.mqtt._absence.seconds() > 60
+        assert gateway.mqtt._downtime.seconds() > 60
 
 
 def test_that_a_connection_stands_is_no_presence(tmp_path: Path, own: Broker) -> None:
     """Of a machine that slept for hours it stood for another half second: what had waited was answered as of now."""
     with running(lone(tmp_path / "data", own)) as gateway:
-        wait_for(lambda: gateway.mqtt._canary.caught_up)
+        wait_for(lambda: gateway.mqtt._loopback.caught_up)
         time.sleep(1.5)
-        assert gateway.mqtt._absence.seconds() > 1
+        assert gateway.mqtt._downtime.seconds() > 1
 
 
 def test_a_broker_that_stands_still_makes_it_unready_and_nothing_else(tmp_path: Path, own: Broker) -> None:
@@ -407,7 +407,7 @@ def test_two_gateways_on_one_data_folder_or_one_base(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On one client id, they threw each other out in turn; on one base, everything was answered twice."""
-    monkeypatch.setattr(canary, "EVERY_S", 0.2)
+    monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     with running(lone(tmp_path / "one", own)) as gateway:
         ready(gateway)
         with pytest.raises(StartError, match="at work on the data folder"), running(lone(tmp_path / "one", own)):
@@ -429,7 +429,7 @@ def test_another_gateway_is_seen_also_when_the_broker_comes_later(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a power cut both were there before the broker: nobody looked any more, and all was answered twice."""
-    monkeypatch.setattr(canary, "EVERY_S", 0.2)
+    monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     with running(lone(tmp_path / "one", own)) as gateway:
         ready(gateway)
         own.stop()
@@ -446,9 +446,11 @@ def test_of_two_that_could_not_see_each_other_the_later_one_goes_and_leaves_no_t
     tmp_path: Path, own: Broker, device: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One was cut off while the other looked, and all was answered twice ever after."""
-    monkeypatch.setattr(canary, "EVERY_S", 0.2)
-    monkeypatch.setattr(lookout, "TIE_MS", 0)
-    monkeypatch.setattr(lookout.Lookout, "look", lambda itself, _connection: setattr(itself, "alone", True))
+    monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
+    monkeypatch.setattr(duplicate_detector, "AGE_TIE_MS", 0)
+    monkeypatch.setattr(
+        duplicate_detector.DuplicateDetector, "search", lambda itself, _connection: setattr(itself, "exclusive", True)
+    )
     with running(lone(tmp_path / "one", own)) as one:
         first = one.mqtt._identity.instance
         with running(lone(tmp_path / "two", own)) as two:
@@ -485,7 +487,7 @@ def test_one_that_is_dead_keeps_nobody_from_its_place(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stands as online where the broker was killed before it could tell its last will."""
-    monkeypatch.setattr("gateway.mqtt.bridge.duplicate_detector.EVERY_S", 0.3)
+    monkeypatch.setattr("gateway.mqtt.bridge.duplicate_detector.LOOPBACK_INTERVAL_S", 0.3)
     client = Client(own.port)
     client.publish("facegate/bridge/state", b'{"state": "online"}', retain=True)
     client.publish("facegate/bridge/info", b'{"instance": "0123456789ab"}', retain=True)

@@ -12,7 +12,7 @@ import pytest
 from gateway.errors import StartError
 from gateway.files.small_file import read_kept, read_text, replace_text, set_aside
 from gateway.mqtt.bridge.retained import RetainedTopics
-from gateway.mqtt.delivery.downtime import Absence
+from gateway.mqtt.delivery.downtime import Downtime
 from gateway.mqtt.transport.identity import load_identity
 
 
@@ -45,9 +45,9 @@ def retained(data: Path) -> tuple[str, ...]:
 
 
 def alive(data: Path) -> tuple[str, ...]:
-    absence = Absence(data / "alive")
-    absence.here()
-    return absence.warnings
+    downtime = Downtime(data / "alive")
+    downtime.mark_alive()
+    return downtime.warnings
 
 
 READERS = {"client_id": client_id, "retained.json": retained, "alive": alive}

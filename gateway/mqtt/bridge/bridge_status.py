@@ -17,16 +17,16 @@ from gateway.mqtt.transport.session import Link
 
 log = logging.getLogger(__name__)
 
-HEALTH_S = 30.0
+HEALTH_INTERVAL_S = 30.0
 """How often the health is told, beside whenever it changes."""
 
-VAIN = 3
+MAX_CLEARING_ATTEMPTS = 3
 """Connections in a row that ended before they could be cleared: this may be why, where the broker hangs up on what its
 ACL forbids (MQTT 3.1.1, 3.3.5; of connection.SHORT_ONES in a row the gateway ends).
 """
 
 
-class Presence:
+class BridgeStatus:
     """``info``: what ``bridge/info`` tells."""
 
     def __init__(
@@ -56,27 +56,27 @@ class Presence:
         now = (self._topics.state, self._topics.info)
         self._retained.add(*now)
         self._vain += bool(self._clearing)
-        if self._clearing and self._vain == VAIN:
+        if self._clearing and self._vain == MAX_CLEARING_ATTEMPTS:
             log.warning("what stands on %s may not be cleared, it seems", self._clearing)
-        self._clearing = self._retained.left_behind(now) if self._vain < VAIN else []
+        self._clearing = self._retained.left_behind(now) if self._vain < MAX_CLEARING_ATTEMPTS else []
         for topic in self._clearing:
             link.publish(Publication(topic, b"", qos=1, retain=True))
-        self.greet(link)
+        self.announce_online(link)
 
-    def cleared(self) -> None:
+    def confirm_cleared(self) -> None:
         """The broker has what was said at the beginning of this connection."""
         while self._clearing:
-            self._retained.cleared(self._clearing.pop())
+            self._retained.remove(self._clearing.pop())
         self._vain = 0
 
-    def greet(self, link: Link) -> None:
+    def announce_online(self, link: Link) -> None:
         link.publish(self.state("online"))
         link.publish(Publication(self._topics.info, dump(self._info), qos=1, retain=True))
 
-    def tell_health(self, link: Link) -> None:
+    def announce_health(self, link: Link) -> None:
         """Never retained: nobody could take it back when we are killed."""
         health = write_health(self._health())
-        if health != self._told or time.monotonic() > self._told_at + HEALTH_S:
+        if health != self._told or time.monotonic() > self._told_at + HEALTH_INTERVAL_S:
             self._told, self._told_at = health, time.monotonic()
             link.publish(Publication(self._topics.health, dump(health), qos=0, content_type="application/json"))
 

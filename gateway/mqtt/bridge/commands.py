@@ -13,7 +13,7 @@ from gateway.metrics import Metrics
 from gateway.model import Effect
 from gateway.mqtt.codec import wire
 from gateway.mqtt.codec.topics import Address
-from gateway.mqtt.delivery.watchdog import unless_done
+from gateway.mqtt.delivery.watchdog import claim_before_giving_up
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.session import Link
 from gateway.service.administration import Administer, changes
@@ -69,7 +69,7 @@ class Bridge:
             self._refuse(delivery, address, transaction, self._ours(error))
             return
         slow = Timeout("it takes longer than MQTT waits for (mqtt.answer_s): ask over REST")
-        delivery.give_up = unless_done(effect, partial(self._refuse, delivery, address, transaction, slow))
+        delivery.give_up = claim_before_giving_up(effect, partial(self._refuse, delivery, address, transaction, slow))
         done = self._administer(address.operation, fields, "mqtt:bridge", seconds, effect)
         written = then(done, lambda document: self._small_enough(wire.write_done(document, transaction)))
         written.add_done_callback(partial(self._tell, delivery, address, transaction))

@@ -24,17 +24,17 @@ from gateway.mqtt.bridge.challenge import (
     read_claim,
 )
 from gateway.mqtt.codec.topics import Topics
-from gateway.mqtt.delivery.loopback import EVERY_S, Canary, read
+from gateway.mqtt.delivery.loopback import LOOPBACK_INTERVAL_S, Loopback, read
 from gateway.mqtt.transport.packets import Publication, Received
 from gateway.mqtt.transport.reconnector import NotYet
 
 log = logging.getLogger(__name__)
 
-BACK_S = 0.5
-BACK_TRIES = 10
+LOOPBACK_WAIT_S = 0.5
+LOOPBACK_TRIES = 10
 """For our own challenge to come back from the broker, and how often it is sent. Before that, silence proves nothing."""
 
-SILENCE_S = 0.5
+ANSWER_WAIT_S = 0.5
 """Without an answer, after our challenge came back. Another gateway has got it by then, and answers immediately."""
 
 CHALLENGE_INTERVAL_S = 1.0
@@ -46,10 +46,10 @@ MAX_ANSWERS_PER_S = 5
 MAX_INSTANCES_PER_S = 100
 """Instances that get answers: anybody may publish challenges, under any name."""
 
-MAX_CLAIMED_LOOKS = 3
+MAX_CLAIMED_SEARCHES = 3
 """Looks in a row that end since another gateway is about to serve. One is usual where two start together."""
 
-TIE_MS = 1000
+AGE_TIE_MS = 1000
 """Up to this difference between the ages of two gateways their names decide. Messages may be late, and each gateway
 seems younger by that to the other: so never do both go.
 """
@@ -67,7 +67,7 @@ class Watched(Protocol):
     def unsubscribe(self, topics: Sequence[str]) -> None: ...
 
 
-class Lookout:
+class DuplicateDetector:
     """Finds other gateways. ``message`` gets the messages on ``canaries`` and on the topics of ``look``.
 
     A retained `online` does not prove that another gateway is running: after a broker restart its last will may be
@@ -81,14 +81,14 @@ class Lookout:
         self,
         topics: Topics,
         instance: str,
-        canary: Canary,
+        loopback: Loopback,
         publish: Callable[[Publication], None],
         on_another: Callable[[GatewayError], None],
     ) -> None:
-        self.canaries = f"{topics.canaries}+"
+        self.loopbacks = f"{topics.loopbacks}+"
         self._topics = topics
         self._instance = instance
-        self._canary = canary
+        self._loopback = loopback
         self._publish = publish
         self._on_another = on_another
         self._told: dict[str, Any] = {}
@@ -108,11 +108,11 @@ class Lookout:
         self._unanswered: Challenge | None = None
         """The last challenge of a gateway that may be about to serve."""
         self._stopping = False
-        self.alone = False
+        self.exclusive = False
         """Return whether a look found nobody. Only then may this gateway serve."""
         self.displaced = False
         """Return whether this gateway has to go."""
-        self.disputed = False
+        self.conflict = False
         """Whether another gateway, which has to go, published its own state over ours. The reader takes that back."""
         self.warnings: tuple[str, ...] = ()
         """Sentences about why the last look found no result."""
@@ -124,11 +124,11 @@ class Lookout:
         self._answered.set()
 
     def message(self, received: Received) -> None:
-        if not received.topic.startswith(self._topics.canaries):
+        if not received.topic.startswith(self._topics.loopbacks):
             with contextlib.suppress(ValueError, RecursionError):
                 self._told[received.topic] = json.loads(received.payload)
             return
-        instance = received.topic.removeprefix(self._topics.canaries)
+        instance = received.topic.removeprefix(self._topics.loopbacks)
         if received.retained or not _INSTANCE.fullmatch(instance):
             return
         if instance == self._instance:
@@ -144,7 +144,7 @@ class Lookout:
         elif read(received.payload):
             self._ask()
 
-    def look(self, link: Watched) -> None:
+    def search(self, link: Watched) -> None:
         """Raise AnotherGateway if there is one, NotYet if that cannot be said."""
         watched = [self._topics.info, self._topics.state]
         self._told, self._claimed_by, self._unanswered = {}, "", None
@@ -164,26 +164,26 @@ class Lookout:
         if answered:
             raise AnotherGateway(self._another(self._another_instance))
         with self._lock:
-            self.alone = back and not self._claimed_by
-        if not self.alone:
+            self.exclusive = back and not self._claimed_by
+        if not self.exclusive:
             raise NotYet
         if self._unanswered:
             # It came too late for a claim to come back.
-            self._say(Answer(self._unanswered.nonce, self._canary.up_ms))
+            self._say(Answer(self._unanswered.nonce, self._loopback.up_ms))
 
     def _hears_itself(self) -> bool:
         """Send our challenge until it comes back. The first one may overtake the subscription of a new link."""
-        for _ in range(BACK_TRIES):
+        for _ in range(LOOPBACK_TRIES):
             self._say(self._challenge)
-            if self._back.wait(BACK_S):
+            if self._back.wait(LOOPBACK_WAIT_S):
                 return True
         return False
 
     def _wait_for_answer(self) -> bool:
-        if self._answered.wait(SILENCE_S):
+        if self._answered.wait(ANSWER_WAIT_S):
             return True
         # It may be busy, or about to connect again: long enough for its next canary, which we challenge again.
-        return self._another_online() and self._answered.wait(1.5 * EVERY_S)
+        return self._another_online() and self._answered.wait(1.5 * LOOPBACK_INTERVAL_S)
 
     def _ask(self) -> None:
         """Challenge all gateways that hear us."""
@@ -198,11 +198,11 @@ class Lookout:
         """Answer, if we serve. Of two that are both looking the one with the lower name goes first."""
         lower = self._instance < instance
         with self._lock:
-            alone = self.alone
-            if not alone and not lower:
+            exclusive = self.exclusive
+            if not exclusive and not lower:
                 self._unanswered = challenge
-        if alone:
-            self._say(Answer(challenge.nonce, self._canary.up_ms))
+        if exclusive:
+            self._say(Answer(challenge.nonce, self._loopback.up_ms))
             self._ask()
         elif lower:
             self._say(Claim(challenge.nonce))
@@ -213,7 +213,7 @@ class Lookout:
     def _give_way(self, instance: str, claim: Claim) -> None:
         """To a gateway that claims to serve first, if it runs: anybody may publish challenges without end."""
         with self._lock:
-            if not self.alone and instance < self._instance and self._is_ours(claim.nonce):
+            if not self.exclusive and instance < self._instance and self._is_ours(claim.nonce):
                 self._claimed_by = instance
 
     def _is_ours(self, nonce: bytes) -> bool:
@@ -225,21 +225,21 @@ class Lookout:
             return
         self._another_instance = instance
         self._answered.set()
-        if self.alone:
-            self._meet(instance, answer.up_ms - self._canary.up_ms)
+        if self.exclusive:
+            self._meet(instance, answer.up_ms - self._loopback.up_ms)
 
     def _meet(self, instance: str, ahead_ms: int) -> None:
         """Both gateways come to the same result, so exactly one of the two goes."""
-        was_first = ahead_ms > TIE_MS or (ahead_ms >= -TIE_MS and instance < self._instance)
+        was_first = ahead_ms > AGE_TIE_MS or (ahead_ms >= -AGE_TIE_MS and instance < self._instance)
         if not was_first:
-            self.disputed = True
+            self.conflict = True
             log.warning("%s This one was here first, and stays.", self._another(instance))
         elif not self.displaced:
             self.displaced = True
             self._on_another(AnotherGateway(self._another(instance)))
 
     def _say(self, message: Challenge | Answer | Claim) -> None:
-        self._publish(Publication(self._topics.canary(self._instance), message.write(), qos=0))
+        self._publish(Publication(self._topics.loopback(self._instance), message.write(), qos=0))
 
     def _report(self, *, heard: bool) -> None:
         """Log each warning once. ``heard``: whether our own challenge came back."""
@@ -251,17 +251,17 @@ class Lookout:
 
     def _faults(self, heard: bool) -> Iterator[str]:
         if not heard:
-            topic = self._topics.canary(self._instance)
+            topic = self._topics.loopback(self._instance)
             yield (
                 f"The gateway serves nobody on MQTT: what it publishes on {topic} does not come back from the broker,"
                 " so it cannot see whether another gateway is running. Let its login read and write this topic"
                 " (docs/reference/mqtt.md)."
             )
-        if self._claimed_looks >= MAX_CLAIMED_LOOKS:
+        if self._claimed_looks >= MAX_CLAIMED_SEARCHES:
             yield (
                 f"The gateway serves nobody on MQTT: another gateway (instance {self._claimed_by}) says again and again"
                 " that it is about to serve, and does not. Stop that one. If there is none, let no other login write"
-                f" {self._topics.canaries}# (docs/reference/mqtt.md)."
+                f" {self._topics.loopbacks}# (docs/reference/mqtt.md)."
             )
 
     def _another(self, instance: str) -> str:

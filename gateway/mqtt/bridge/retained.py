@@ -31,10 +31,10 @@ class RetainedTopics:
         self._keep(self._topics | set(topics))
 
     def left_behind(self, now: Collection[str]) -> list[str]:
-        """Those of an earlier run which are none of what stands now; to be cleared, then ``cleared``."""
+        """Those of an earlier run which are none of what stands now; to be cleared, then ``remove``."""
         return sorted(self._topics - set(now))
 
-    def cleared(self, topic: str) -> None:
+    def remove(self, topic: str) -> None:
         self._keep(self._topics - {topic})
 
     def _keep(self, topics: set[str]) -> None:

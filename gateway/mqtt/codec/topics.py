@@ -77,10 +77,10 @@ class Topics:
         self.state = f"{base}/bridge/state"
         self.info = f"{base}/bridge/info"
         self.health = f"{base}/bridge/health"
-        self.canaries = f"{base}/bridge/canary/"
+        self.loopbacks = f"{base}/bridge/canary/"
 
-    def canary(self, instance: str) -> str:
-        return f"{self.canaries}{instance}"
+    def loopback(self, instance: str) -> str:
+        return f"{self.loopbacks}{instance}"
 
     def read(self, topic: str) -> Address | None:
         """None if nobody can be answered, since the level where the camera stands names none."""

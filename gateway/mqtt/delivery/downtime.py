@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.files.small_file import read_kept, replace_text
 
-EVERY_S = 20.0
+WRITE_INTERVAL_S = 20.0
 """How often it is written down that we are here: a line that often does not wear out a memory card."""
 
 MAX_BYTES = 256
@@ -19,7 +19,7 @@ _LINE = re.compile(r"(\S+) ([0-9]+(?:\.[0-9]+)?)\n?")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
-class Absence:
+class Downtime:
     """Told by the machine's own clock, which runs on while the gateway does not, and while the machine sleeps; after a
     restart of the machine nobody knows how long it was. The clock on the wall may jump by a day.
     """
@@ -33,10 +33,10 @@ class Absence:
         self._here = -math.inf if kept.value is None else kept.value
         self._written = -math.inf
 
-    def here(self) -> None:
+    def mark_alive(self) -> None:
         """Something came by the connection. That it stands proves nothing: after a sleep it only seems to."""
         self._here = _now()
-        if self._here > self._written + EVERY_S:
+        if self._here > self._written + WRITE_INTERVAL_S:
             self._written = self._here
             with contextlib.suppress(OSError):  # a full disk: then we seem to have been away for longer
                 replace_text(self._path, f"{_boot()} {self._here:.3f}\n")

@@ -11,14 +11,14 @@ from typing import NamedTuple
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.session import Link
 
-EVERY_S = 10.0
-FRESH_S = 30.0
+LOOPBACK_INTERVAL_S = 10.0
+LOOPBACK_FRESH_S = 30.0
 """So long ago at most the last one may have come back."""
 
 _FLIGHT = re.compile(rb"([0-9]{1,18}) ([0-9]{1,18})")
 
 
-class Flight(NamedTuple):
+class LoopbackMessage(NamedTuple):
     """``up_ms``: for how long its gateway had been there."""
 
     number: int
@@ -28,13 +28,13 @@ class Flight(NamedTuple):
         return b"%d %d" % self
 
 
-def read(payload: bytes) -> Flight | None:
+def read(payload: bytes) -> LoopbackMessage | None:
     """None of what is no canary: anybody may publish there."""
     found = _FLIGHT.fullmatch(payload)
-    return Flight(int(found[1]), int(found[2])) if found else None
+    return LoopbackMessage(int(found[1]), int(found[2])) if found else None
 
 
-class Canary:
+class Loopback:
     """At QoS 1, and so in line with the requests: when the first of a link is back, all that waited there is in."""
 
     def __init__(self, topic: str) -> None:
@@ -55,10 +55,10 @@ class Canary:
         self.caught_up = False
 
     def tick(self, link: Link) -> None:
-        if time.monotonic() > self._sent + EVERY_S:
+        if time.monotonic() > self._sent + LOOPBACK_INTERVAL_S:
             self._fly(link)
 
-    def back(self, payload: bytes) -> None:
+    def receive(self, payload: bytes) -> None:
         """An older one may come late, out of a session that was resumed."""
         flight = read(payload)
         if flight is not None and self._first <= flight.number <= self._number:
@@ -72,7 +72,7 @@ class Canary:
 
     @property
     def fresh(self) -> bool:
-        return self.caught_up and self.age < FRESH_S
+        return self.caught_up and self.age < LOOPBACK_FRESH_S
 
     @property
     def up_ms(self) -> int:
@@ -83,5 +83,5 @@ class Canary:
         self._number += 1
         self._sent = time.monotonic()
         self._since = self._since or self._sent
-        flight = Flight(self._number, self.up_ms)
-        link.publish(Publication(self.topic, flight.write(), qos=1, expiry=int(FRESH_S)))
+        flight = LoopbackMessage(self._number, self.up_ms)
+        link.publish(Publication(self.topic, flight.write(), qos=1, expiry=int(LOOPBACK_FRESH_S)))

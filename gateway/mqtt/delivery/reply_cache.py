@@ -13,8 +13,8 @@ from functools import partial
 from gateway.errors import TEMPORARY_CODES, Conflict, GatewayError
 from gateway.model import Detection, Recognition, Reply
 
-MOST = 1000
-KEPT_S = 60.0
+MAX_CACHED_REPLIES = 1000
+CACHED_S = 60.0
 """As long as a request is good for. What changes something is known for longer, in the store."""
 
 
@@ -25,7 +25,7 @@ class _Asked:
     at: float = field(default_factory=time.monotonic)
 
 
-class Answers:
+class ReplyCache:
     """In memory: what only asks can be computed again, and writing it down would wear out a memory card."""
 
     def __init__(self) -> None:
@@ -53,10 +53,10 @@ class Answers:
 
     def _forget(self) -> None:
         """The oldest, where they are answered."""
-        long_ago = time.monotonic() - KEPT_S
+        long_ago = time.monotonic() - CACHED_S
         while self._asked:
             oldest = next(iter(self._asked.values()))
-            if not oldest.reply.done() or (oldest.at > long_ago and len(self._asked) < MOST):
+            if not oldest.reply.done() or (oldest.at > long_ago and len(self._asked) < MAX_CACHED_REPLIES):
                 return
             self._asked.popitem(last=False)
 

@@ -59,7 +59,7 @@ def remove_upload(folder: Path) -> None:
         folder.parent.rmdir()
 
 
-class SpoolReader:
+class UploadReader:
     """Reads the uploads that an earlier run has left. Entries that it cannot read are set aside, with one warning."""
 
     def __init__(self, root: Path, read_topic: Callable[[str], Address | None]) -> None:

@@ -13,18 +13,18 @@ from gateway.config import UploadSettings
 from gateway.contract.documents import MOST_TOLD
 from gateway.errors import Busy, Conflict, GatewayError, Incomplete, TooLarge
 from gateway.mqtt.codec.topics import Address
-from gateway.mqtt.delivery.upload_files import SpoolReader, read_whole, remove_upload, write_piece
+from gateway.mqtt.delivery.upload_files import UploadReader, read_whole, remove_upload, write_piece
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Received
 from gateway.mqtt.transport.session import Link
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 10
+RETRY_AFTER_S = 10
 
 BLOCK_BYTES = 4096
 """The bytes that the smallest file takes on the disk, and what it counts in the budget: empty pieces are not free."""
-UPLOAD_BYTES = 2 * BLOCK_BYTES
+UPLOAD_OVERHEAD_BYTES = 2 * BLOCK_BYTES
 """Of an upload's own: its folder, and the file with its topic."""
 
 
@@ -50,7 +50,7 @@ class Upload:
 
     def __post_init__(self) -> None:
         self.size = sum(self.sizes.values())
-        self.cost = UPLOAD_BYTES + sum(map(cost_of, self.sizes.values()))
+        self.cost = UPLOAD_OVERHEAD_BYTES + sum(map(cost_of, self.sizes.values()))
 
     @property
     def of(self) -> int:
@@ -86,7 +86,7 @@ def cost_of(size: int) -> int:
     return max(1, -(-size // BLOCK_BYTES)) * BLOCK_BYTES
 
 
-class Spool:
+class Uploads:
     """Safe to use from any thread. A piece is acknowledged to its broker once it is here, since the window would
     fill with pieces otherwise, and no picture ever be whole; so they must outlive us. ``max_bytes``: of a whole.
 
@@ -103,7 +103,7 @@ class Spool:
         self._uploads: dict[str, Upload] = {}
         self._answered: dict[str, float] = {}
         """When they were, of the last keep_s."""
-        self._reader = SpoolReader(folder, read_topic)
+        self._reader = UploadReader(folder, read_topic)
         for address, path, sizes in self._reader.read():
             # For as long again: the gateway may have been away.
             self._uploads[f"{path.parent.name}/{path.name}"] = Upload(address, path, late=False, sizes=sizes)
@@ -162,7 +162,7 @@ class Spool:
         if len(of_camera) >= self._settings.per_camera:
             late = next((key for key in of_camera if self._uploads[key].late and self._uploads[key].told), None)
             if late is None:
-                raise Busy(f"{self._settings.per_camera} uploads of this camera are under way", RETRY_S)
+                raise Busy(f"{self._settings.per_camera} uploads of this camera are under way", RETRY_AFTER_S)
             self._drop(late)
         return Upload(address, self._folder / address.key, late=address.key in self._answered)
 
@@ -189,7 +189,7 @@ class Spool:
                 many = (
                     f"{settings.at_once} uploads" if count > settings.at_once else f"uploads of {settings.bytes} bytes"
                 )
-                raise Busy(f"{many} are under way", RETRY_S)
+                raise Busy(f"{many} are under way", RETRY_AFTER_S)
             _, key = idle.pop(0)
             count, total = count - 1, total - others[key].cost
             self._drop(key)

@@ -13,19 +13,19 @@ from gateway.mqtt.transport.session import Link
 
 log = logging.getLogger(__name__)
 
-STUCK_S = 10.0
+ACKNOWLEDGE_S = 10.0
 """Beyond ``mqtt.answer_s``: by then a request is acknowledged, or it will not be on this connection any more."""
 
-STUCK_TIMES = 3
+MAX_STUCK_CONNECTIONS = 3
 """Connections that got stuck, and nothing was acknowledged between: then it is not the connection."""
 
 
-def unless_done(effect: Effect | None, give_up: Callable[[], None]) -> Callable[[], None]:
+def claim_before_giving_up(effect: Effect | None, give_up: Callable[[], None]) -> Callable[[], None]:
     """What was given up does not happen any more, and what is happening is not given up."""
     return lambda: give_up() if effect is None or effect.decide() else None
 
 
-class Overdue:
+class Watchdog:
     """``again`` begins a new connection; ``on_fatal`` is told if no connection helps."""
 
     def __init__(
@@ -50,12 +50,12 @@ class Overdue:
         if self._ledger.acknowledged > self._acknowledged:
             self._stuck, self._acknowledged = 0, self._ledger.acknowledged
         oldest = self._ledger.oldest()
-        if oldest is not None and oldest < before - STUCK_S:
+        if oldest is not None and oldest < before - ACKNOWLEDGE_S:
             self._get_unstuck()
 
     def _get_unstuck(self) -> None:
         self._stuck += 1
         log.error("%d requests could not be acknowledged: connecting anew", len(self._ledger))
-        if self._stuck >= STUCK_TIMES:
+        if self._stuck >= MAX_STUCK_CONNECTIONS:
             self._on_fatal(GatewayError("Requests cannot be acknowledged, whatever the connection."))
         self._again()

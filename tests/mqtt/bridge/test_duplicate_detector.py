@@ -23,9 +23,9 @@ from gateway.mqtt.bridge.challenge import (
     read_challenge,
     read_claim,
 )
-from gateway.mqtt.bridge.duplicate_detector import MAX_CLAIMED_LOOKS, TIE_MS, Lookout
+from gateway.mqtt.bridge.duplicate_detector import AGE_TIE_MS, MAX_CLAIMED_SEARCHES, DuplicateDetector
 from gateway.mqtt.codec.topics import Topics
-from gateway.mqtt.delivery.loopback import Canary, Flight
+from gateway.mqtt.delivery.loopback import Loopback, LoopbackMessage
 from gateway.mqtt.transport.packets import Publication, Received
 from gateway.mqtt.transport.reconnector import NotYet
 
@@ -33,7 +33,7 @@ OWN, LOWER, HIGHER = "888888888888", "777777777777", "999999999999"
 UP_MS = 1_000_000
 
 
-class StandingCanary(Canary):
+class StandingCanary(Loopback):
     def __init__(self, topic: str, up_ms: int) -> None:
         super().__init__(topic)
         self._up_ms = up_ms
@@ -55,7 +55,7 @@ class Bus:
         self.published.append(publication)
         if publication.topic not in self.deaf:
             for each in self.gateways:
-                each.lookout.message(Received(publication.topic, publication.payload, retained=False))
+                each.detector.message(Received(publication.topic, publication.payload, retained=False))
 
 
 @dataclass
@@ -71,9 +71,9 @@ class Neighbour:
 
     def __post_init__(self) -> None:
         self.asked = threading.Event()
-        canary = StandingCanary(f"home/bridge/canary/{self.instance}", self.up_ms)
-        self.lookout = Lookout(Topics("home"), self.instance, canary, self.bus.publish, self.ended.append)
-        self.lookout.alone = self.serving
+        loopback = StandingCanary(f"home/bridge/canary/{self.instance}", self.up_ms)
+        self.detector = DuplicateDetector(Topics("home"), self.instance, loopback, self.bus.publish, self.ended.append)
+        self.detector.exclusive = self.serving
         self.bus.gateways.append(self)
 
     def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool) -> None:
@@ -84,13 +84,13 @@ class Neighbour:
 
     def flies(self) -> None:
         """Its canary."""
-        self.bus.publish(Publication(f"home/bridge/canary/{self.instance}", Flight(1, self.up_ms).write()))
+        self.bus.publish(Publication(f"home/bridge/canary/{self.instance}", LoopbackMessage(1, self.up_ms).write()))
 
     def sees(self, instance: str, payload: bytes, *, retained: bool = False) -> None:
-        self.lookout.message(Received(f"home/bridge/canary/{instance}", payload, retained=retained))
+        self.detector.message(Received(f"home/bridge/canary/{instance}", payload, retained=retained))
 
     def is_told(self, topic: str, document: dict[str, str]) -> None:
-        self.lookout.message(Received(f"home/bridge/{topic}", json.dumps(document).encode(), retained=True))
+        self.detector.message(Received(f"home/bridge/{topic}", json.dumps(document).encode(), retained=True))
 
     def said(self) -> list[bytes]:
         return [each.payload for each in self.bus.published if each.topic.endswith(self.instance)]
@@ -104,9 +104,9 @@ def bus() -> Bus:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look that lasts milliseconds, since on this bus an answer is there before ``publish`` returns."""
-    monkeypatch.setattr(module, "SILENCE_S", 0.01)
-    monkeypatch.setattr(module, "BACK_S", 0.01)
-    monkeypatch.setattr(module, "EVERY_S", 0.01)
+    monkeypatch.setattr(module, "ANSWER_WAIT_S", 0.01)
+    monkeypatch.setattr(module, "LOOPBACK_WAIT_S", 0.01)
+    monkeypatch.setattr(module, "LOOPBACK_INTERVAL_S", 0.01)
 
 
 @pytest.fixture
@@ -118,14 +118,14 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 @pytest.mark.parametrize(
     ("instance", "ahead_ms", "goes"),
     [
-        (LOWER, TIE_MS + 1, True),
-        (HIGHER, TIE_MS + 1, True),
-        (LOWER, -TIE_MS - 1, False),
-        (HIGHER, -TIE_MS - 1, False),
-        (LOWER, TIE_MS, True),
-        (HIGHER, TIE_MS, False),
-        (LOWER, -TIE_MS, True),
-        (HIGHER, -TIE_MS, False),
+        (LOWER, AGE_TIE_MS + 1, True),
+        (HIGHER, AGE_TIE_MS + 1, True),
+        (LOWER, -AGE_TIE_MS - 1, False),
+        (HIGHER, -AGE_TIE_MS - 1, False),
+        (LOWER, AGE_TIE_MS, True),
+        (HIGHER, AGE_TIE_MS, False),
+        (LOWER, -AGE_TIE_MS, True),
+        (HIGHER, -AGE_TIE_MS, False),
     ],
 )
 def test_of_two_gateways_that_meet_the_first_stays_and_exactly_one_goes(
@@ -137,8 +137,8 @@ def test_of_two_gateways_that_meet_the_first_stays_and_exactly_one_goes(
         other.flies()
     assert [type(each) for each in one.ended] == [AnotherGateway] * goes
     assert [type(each) for each in other.ended] == [AnotherGateway] * (not goes)
-    assert (one.lookout.displaced, one.lookout.disputed) == (goes, not goes)
-    assert (other.lookout.displaced, other.lookout.disputed) == (not goes, goes)
+    assert (one.detector.displaced, one.detector.conflict) == (goes, not goes)
+    assert (other.detector.displaced, other.detector.conflict) == (not goes, goes)
 
 
 def test_gateway_that_leaves_for_another_may_be_started_again(bus: Bus) -> None:
@@ -146,12 +146,12 @@ def test_gateway_that_leaves_for_another_may_be_started_again(bus: Bus) -> None:
     Neighbour(bus, HIGHER, serving=True)
     one = Neighbour(bus)
     with pytest.raises(AnotherGateway) as left:
-        one.lookout.look(one)
+        one.detector.search(one)
     assert left.value.exit_code == 75
 
 
 FORGED = [
-    Flight(1, 9 * UP_MS).write(),
+    LoopbackMessage(1, 9 * UP_MS).write(),
     Challenge(b"0" * 16).write(),
     Answer(b"0" * 16, 9 * UP_MS).write(),
     Claim(b"0" * 16).write(),
@@ -164,30 +164,30 @@ def test_forged_message_ends_no_gateway_and_refuses_no_start(bus: Bus, payload: 
     """Regression: one canary of a gateway that does not exist ended the gateway, and then refused its start."""
     one = Neighbour(bus)
     one.sees(HIGHER, payload, retained=retained)
-    one.lookout.look(one)
-    assert one.lookout.alone
+    one.detector.search(one)
+    assert one.detector.exclusive
     for _ in range(3):
         one.sees(HIGHER, payload, retained=retained)
-    assert (one.ended, one.lookout.displaced, one.lookout.disputed) == ([], False, False)
+    assert (one.ended, one.detector.displaced, one.detector.conflict) == ([], False, False)
 
 
 def test_replayed_answer_ends_no_gateway(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     one = Neighbour(bus, serving=True)
-    one.sees(HIGHER, Flight(1, UP_MS).write())
+    one.sees(HIGHER, LoopbackMessage(1, UP_MS).write())
     (challenge,) = filter(None, map(read_challenge, one.said()))
     answer = Answer(challenge.nonce, 9 * UP_MS).write()
     monkeypatch.setattr(module, "CHALLENGE_VALID_S", 0.0)
     one.sees(HIGHER, answer)
     assert one.ended == []
     monkeypatch.setattr(module, "CHALLENGE_VALID_S", 20.0)
-    one.lookout._renew_challenge()
+    one.detector._renew_challenge()
     one.sees(HIGHER, answer)
     assert one.ended == []
 
 
 def test_answer_to_the_challenge_ends_the_younger_gateway(bus: Bus) -> None:
     one = Neighbour(bus, serving=True)
-    one.sees(HIGHER, Flight(1, UP_MS).write())
+    one.sees(HIGHER, LoopbackMessage(1, UP_MS).write())
     (challenge,) = filter(None, map(read_challenge, one.said()))
     one.sees(HIGHER, Answer(challenge.nonce, 9 * UP_MS).write())
     assert [error.exit_code for error in one.ended] == [75]
@@ -246,13 +246,13 @@ class UnderAttack(Neighbour):
 def test_program_that_only_publishes_keeps_no_gateway_from_serving(bus: Bus) -> None:
     """Regression: each look ended without a result, and nobody learned why."""
     one = UnderAttack(bus)
-    one.lookout.look(one)
-    assert (one.lookout.alone, one.lookout.warnings) == (True, ())
+    one.detector.search(one)
+    assert (one.detector.exclusive, one.detector.warnings) == (True, ())
 
 
 def test_challenge_at_the_end_of_a_look_is_answered_when_it_has_ended(bus: Bus) -> None:
     one = UnderAttack(bus)
-    one.lookout.look(one)
+    one.detector.search(one)
     assert one.said()[-1] == Answer(forged(2).nonce, UP_MS).write()
 
 
@@ -262,20 +262,20 @@ def test_gateway_gives_way_to_a_lower_one_that_runs_and_warns_if_it_never_serves
     there, one = Neighbour(bus, LOWER), Neighbour(bus)
     for looks in range(1, 6):
         with pytest.raises(NotYet):
-            one.lookout.look(one)
-        assert len(one.lookout.warnings) == len(caplog.records) == (looks >= MAX_CLAIMED_LOOKS)
-    assert f"instance {LOWER}" in one.lookout.warnings[0]
-    assert "let no other login write home/bridge/canary/#" in one.lookout.warnings[0]
+            one.detector.search(one)
+        assert len(one.detector.warnings) == len(caplog.records) == (looks >= MAX_CLAIMED_SEARCHES)
+    assert f"instance {LOWER}" in one.detector.warnings[0]
+    assert "let no other login write home/bridge/canary/#" in one.detector.warnings[0]
     bus.gateways.remove(there)
-    one.lookout.look(one)
-    assert (one.lookout.alone, one.lookout.warnings) == (True, ())
+    one.detector.search(one)
+    assert (one.detector.exclusive, one.detector.warnings) == (True, ())
 
 
 def test_gateway_gives_way_to_no_higher_one(bus: Bus) -> None:
     Neighbour(bus, HIGHER)
     one = Neighbour(bus)
-    one.lookout.look(one)
-    assert one.lookout.alone
+    one.detector.search(one)
+    assert one.detector.exclusive
 
 
 def test_limit_by_name_bounds_each_name_and_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,29 +306,29 @@ def test_rate_limit_lets_further_events_pass_after_a_while() -> None:
 def test_look_finds_the_gateway_that_is_there_and_names_it(
     bus: Bus, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BACK_TRIES", 10_000)
+    monkeypatch.setattr(module, "LOOPBACK_TRIES", 10_000)
     there, one = Neighbour(bus, LOWER), Neighbour(bus)
     bus.deaf.add(f"home/bridge/canary/{OWN}")
-    looking = threads.submit(one.lookout.look, one)
+    looking = threads.submit(one.detector.search, one)
     assert one.asked.wait(20)
     one.is_told("state", {"state": "online"})
     one.is_told("info", {"instance": LOWER, "host": "attic"})
-    there.lookout.alone = True
+    there.detector.exclusive = True
     bus.deaf.clear()
     error = looking.exception(20)
     assert isinstance(error, AnotherGateway)
     assert f"instance {LOWER} on attic" in str(error)
-    assert not one.lookout.alone
+    assert not one.detector.exclusive
 
 
 def test_retained_online_of_a_dead_gateway_refuses_no_start(bus: Bus, threads: ThreadPoolExecutor) -> None:
     one = Neighbour(bus)
-    looking = threads.submit(one.lookout.look, one)
+    looking = threads.submit(one.detector.search, one)
     assert one.asked.wait(20)
     one.is_told("state", {"state": "online"})
     one.is_told("info", {"instance": LOWER, "host": "attic"})
     assert looking.exception(20) is None
-    assert one.lookout.alone
+    assert one.detector.exclusive
 
 
 def test_gateway_that_does_not_hear_itself_does_not_take_silence_for_a_proof(bus: Bus) -> None:
@@ -337,12 +337,12 @@ def test_gateway_that_does_not_hear_itself_does_not_take_silence_for_a_proof(bus
     bus.deaf.add(f"home/bridge/canary/{OWN}")
     for _ in range(2):
         with pytest.raises(NotYet):
-            one.lookout.look(one)
-    (warning,) = one.lookout.warnings
+            one.detector.search(one)
+    (warning,) = one.detector.warnings
     assert f"home/bridge/canary/{OWN}" in warning
     bus.deaf.clear()
-    one.lookout.look(one)
-    assert (one.lookout.alone, one.lookout.warnings) == (True, ())
+    one.detector.search(one)
+    assert (one.detector.exclusive, one.detector.warnings) == (True, ())
 
 
 def both_look(bus: Bus, threads: ThreadPoolExecutor) -> tuple[list[Neighbour], list[Future[None]]]:
@@ -350,7 +350,7 @@ def both_look(bus: Bus, threads: ThreadPoolExecutor) -> tuple[list[Neighbour], l
     two = [Neighbour(bus, instance, 0) for instance in (LOWER, HIGHER)]
     topics = {f"home/bridge/canary/{each.instance}" for each in two}
     bus.deaf |= topics
-    looks = [threads.submit(each.lookout.look, each) for each in two]
+    looks = [threads.submit(each.detector.search, each) for each in two]
     assert all(each.asked.wait(20) for each in two)
     bus.deaf -= topics
     return two, looks
@@ -359,30 +359,30 @@ def both_look(bus: Bus, threads: ThreadPoolExecutor) -> tuple[list[Neighbour], l
 def test_of_two_gateways_that_start_at_the_same_time_one_waits(
     bus: Bus, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SILENCE_S", 0.3)
-    monkeypatch.setattr(module, "BACK_S", 0.1)
-    monkeypatch.setattr(module, "BACK_TRIES", 100)
+    monkeypatch.setattr(module, "ANSWER_WAIT_S", 0.3)
+    monkeypatch.setattr(module, "LOOPBACK_WAIT_S", 0.1)
+    monkeypatch.setattr(module, "LOOPBACK_TRIES", 100)
     (lower, higher), looks = both_look(bus, threads)
     assert looks[0].exception(20) is None
     assert isinstance(looks[1].exception(20), NotYet | AnotherGateway)
-    assert (lower.lookout.alone, higher.lookout.alone) == (True, False)
+    assert (lower.detector.exclusive, higher.detector.exclusive) == (True, False)
     with pytest.raises(AnotherGateway):
-        higher.lookout.look(higher)
+        higher.detector.search(higher)
 
 
 def test_stop_or_a_cut_during_the_look_proves_nothing(
     bus: Bus, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: it took the place of the one that was there for a moment, and the stop took 14 s."""
-    monkeypatch.setattr(module, "SILENCE_S", 60)
+    monkeypatch.setattr(module, "ANSWER_WAIT_S", 60)
     one = Neighbour(bus)
-    looking = threads.submit(one.lookout.look, one)
+    looking = threads.submit(one.detector.search, one)
     assert one.asked.wait(20)
-    one.lookout.stop()
+    one.detector.stop()
     assert isinstance(looking.exception(20), NotYet)
-    monkeypatch.setattr(module, "SILENCE_S", 0.01)
+    monkeypatch.setattr(module, "ANSWER_WAIT_S", 0.01)
     other = Neighbour(bus, HIGHER, up=False)
     with pytest.raises(NotYet):
-        other.lookout.look(other)
-    assert not one.lookout.alone
-    assert not other.lookout.alone
+        other.detector.search(other)
+    assert not one.detector.exclusive
+    assert not other.detector.exclusive

@@ -22,9 +22,9 @@ def test_what_an_earlier_run_left_standing_is_found_and_cleared_once(path: Path)
     retained = RetainedTopics(path)
     retained.add(*NOW)
     assert retained.left_behind(NOW) == list(OLD)
-    retained.cleared(OLD[0])
+    retained.remove(OLD[0])
     assert RetainedTopics(path).left_behind(NOW) == [OLD[1]]
-    retained.cleared(OLD[1])
+    retained.remove(OLD[1])
     assert RetainedTopics(path).left_behind(NOW) == []
     assert RetainedTopics(path).left_behind(()) == sorted(NOW)
 
@@ -41,7 +41,7 @@ def test_what_is_known_is_not_written_again(path: Path) -> None:
     retained.add(*NOW)
     path.unlink()
     retained.add(*NOW)
-    retained.cleared("never there")
+    retained.remove("never there")
     assert not path.exists()
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from gateway.mqtt.delivery import loopback as module
-from gateway.mqtt.delivery.loopback import Canary
+from gateway.mqtt.delivery.loopback import Loopback
 from tests.mqtt.offline import Offline
 
 TOPIC = "facegate/bridge/canary/abc"
@@ -22,68 +22,68 @@ def flown(link: Offline) -> list[bytes]:
 
 def test_it_flies_at_once_and_is_fresh_when_it_is_back(link: Offline) -> None:
     """`is_connected` went on saying yes on a connection by which nothing came in."""
-    canary = Canary(TOPIC)
-    assert (canary.fresh, canary.caught_up, canary.age) == (False, False, math.inf)
-    canary.begin(link)
+    loopback = Loopback(TOPIC)
+    assert (loopback.fresh, loopback.caught_up, loopback.age) == (False, False, math.inf)
+    loopback.begin(link)
     (sent,) = link.published
     assert (sent.topic, sent.qos, sent.retain) == (TOPIC, 1, False)
-    assert (canary.fresh, canary.caught_up) == (False, False)
-    canary.back(sent.payload)
-    assert (canary.fresh, canary.caught_up) == (True, True)
-    assert canary.age < 20
+    assert (loopback.fresh, loopback.caught_up) == (False, False)
+    loopback.receive(sent.payload)
+    assert (loopback.fresh, loopback.caught_up) == (True, True)
+    assert loopback.age < 20
 
 
 def test_one_of_an_earlier_link_says_nothing_of_this_one(link: Offline) -> None:
     """It comes out of the resumed session, before the requests that waited behind it."""
-    canary = Canary(TOPIC)
-    canary.begin(link)
-    canary.begin(link)
+    loopback = Loopback(TOPIC)
+    loopback.begin(link)
+    loopback.begin(link)
     old, new = flown(link)
-    canary.back(old)
-    assert (canary.fresh, canary.caught_up) == (False, False)
-    canary.back(new)
-    assert (canary.fresh, canary.caught_up) == (True, True)
+    loopback.receive(old)
+    assert (loopback.fresh, loopback.caught_up) == (False, False)
+    loopback.receive(new)
+    assert (loopback.fresh, loopback.caught_up) == (True, True)
 
 
 def test_what_came_back_by_an_earlier_link_says_nothing_of_this_one(link: Offline) -> None:
     """With the session the subscriptions were lost, and for a moment the gateway was ready without any."""
-    canary = Canary(TOPIC)
-    canary.begin(link)
-    canary.back(flown(link)[0])
-    canary.end()
-    assert (canary.fresh, canary.caught_up) == (False, False)
-    canary.begin(link)
-    canary.back(flown(link)[0])
-    assert not canary.fresh
-    canary.back(flown(link)[1])
-    assert canary.fresh
+    loopback = Loopback(TOPIC)
+    loopback.begin(link)
+    loopback.receive(flown(link)[0])
+    loopback.end()
+    assert (loopback.fresh, loopback.caught_up) == (False, False)
+    loopback.begin(link)
+    loopback.receive(flown(link)[0])
+    assert not loopback.fresh
+    loopback.receive(flown(link)[1])
+    assert loopback.fresh
 
 
 def test_one_of_an_earlier_run_says_nothing_of_this_one(link: Offline) -> None:
     """Both numbered from 1, and under 3.1.1 the first one waited with the requests of that time."""
-    earlier, canary = Canary(TOPIC), Canary(TOPIC)
+    earlier, loopback = Loopback(TOPIC), Loopback(TOPIC)
     earlier.begin(link)
-    canary.begin(link)
-    canary.back(flown(link)[0])
-    assert not canary.caught_up
+    loopback.begin(link)
+    loopback.receive(flown(link)[0])
+    assert not loopback.caught_up
 
 
 def test_any_of_this_link_will_do(link: Offline, monkeypatch: pytest.MonkeyPatch) -> None:
-    canary = Canary(TOPIC)
-    canary.begin(link)
-    monkeypatch.setattr(module, "EVERY_S", 0.0)
-    canary.tick(link)
-    canary.tick(link)
+    loopback = Loopback(TOPIC)
+    loopback.begin(link)
+    monkeypatch.setattr(module, "LOOPBACK_INTERVAL_S", 0.0)
+    loopback.tick(link)
+    loopback.tick(link)
     assert len(set(flown(link))) == 3
-    canary.back(flown(link)[1])
-    assert canary.caught_up
+    loopback.receive(flown(link)[1])
+    assert loopback.caught_up
 
 
 def test_it_flies_now_and_then(link: Offline) -> None:
-    canary = Canary(TOPIC)
-    canary.begin(link)
+    loopback = Loopback(TOPIC)
+    loopback.begin(link)
     for _ in range(100):
-        canary.tick(link)
+        loopback.tick(link)
     assert len(flown(link)) == 1
 
 
@@ -108,17 +108,17 @@ def test_it_flies_now_and_then(link: Offline) -> None:
 )
 def test_what_anybody_may_publish_there_is_no_canary(link: Offline, payload: bytes) -> None:
     """A number of 5,000 digits is a ValueError to int, which would have been one in paho's thread. N: the right one."""
-    canary = Canary(TOPIC)
-    canary.begin(link)
+    loopback = Loopback(TOPIC)
+    loopback.begin(link)
     number, _, _ = flown(link)[0].partition(b" ")
-    canary.back(payload.replace(b"N", number))
-    assert (canary.fresh, canary.caught_up) == (False, False)
+    loopback.receive(payload.replace(b"N", number))
+    assert (loopback.fresh, loopback.caught_up) == (False, False)
 
 
 def test_one_that_is_not_back_for_long_is_not_fresh(link: Offline, monkeypatch: pytest.MonkeyPatch) -> None:
-    canary = Canary(TOPIC)
-    canary.begin(link)
-    canary.back(flown(link)[0])
-    monkeypatch.setattr(module, "FRESH_S", 0.0)
-    assert not canary.fresh
-    assert canary.caught_up
+    loopback = Loopback(TOPIC)
+    loopback.begin(link)
+    loopback.receive(flown(link)[0])
+    monkeypatch.setattr(module, "LOOPBACK_FRESH_S", 0.0)
+    assert not loopback.fresh
+    assert loopback.caught_up

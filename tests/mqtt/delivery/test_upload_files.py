@@ -12,7 +12,7 @@ from gateway.config import UploadSettings
 from gateway.errors import StartError
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.delivery.upload_files import write_piece
-from gateway.mqtt.delivery.uploads import Spool
+from gateway.mqtt.delivery.uploads import Uploads
 from gateway.people.damaged_uploads import delete_damaged_uploads
 
 TOPIC = "facegate/porch/part/0/3/face_rec/1"
@@ -27,8 +27,8 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def spool(root: Path) -> Spool:
-    return Spool(root, UploadSettings(), 1_000_000, Topics("facegate").read)
+def read_uploads(root: Path) -> Uploads:
+    return Uploads(root, UploadSettings(), 1_000_000, Topics("facegate").read)
 
 
 def file(name: str, content: bytes = b"x") -> Callable[[Path], None]:
@@ -78,7 +78,7 @@ def test_damaged_upload_is_set_aside_and_the_others_go_on(
 ) -> None:
     """Regression: a traceback and exit code 1 at each start."""
     IN_ONE_UPLOAD[damage](root)
-    found = spool(root)
+    found = read_uploads(root)
     assert list(found._uploads) == ["yard/2"]
     assert sorted(path.name for path in root.iterdir()) == ["yard"]
     (warning,) = found.warnings
@@ -86,13 +86,13 @@ def test_damaged_upload_is_set_aside_and_the_others_go_on(
     assert str(aside) in warning
     assert warning in caplog.text
     assert [path.name for path in aside.iterdir()] == ["1-1"]
-    assert spool(root).warnings == ()
+    assert read_uploads(root).warnings == ()
 
 
 @pytest.mark.parametrize("damage", [file("junk"), file("yard/junk"), folder("yard/3/4")])
 def test_junk_is_set_aside(root: Path, damage: Callable[[Path], None]) -> None:
     damage(root)
-    found = spool(root)
+    found = read_uploads(root)
     assert sorted(found._uploads) == ["porch/1", "yard/2"]
     assert len(found.warnings) == 1
 
@@ -100,7 +100,7 @@ def test_junk_is_set_aside(root: Path, damage: Callable[[Path], None]) -> None:
 def test_many_damaged_entries_are_one_warning_of_bounded_length(root: Path) -> None:
     for n in range(300):
         (root / f"junk {n}").write_bytes(b"")
-    (warning,) = spool(root).warnings
+    (warning,) = read_uploads(root).warnings
     assert warning.startswith("300 damaged entries")
     assert len(warning) < 1000
 
@@ -108,7 +108,7 @@ def test_many_damaged_entries_are_one_warning_of_bounded_length(root: Path) -> N
 def test_the_warning_ends_when_the_damaged_entries_are_deleted(root: Path) -> None:
     """The names that it uses are those that an erasure looks for."""
     (root / "junk").write_bytes(b"")
-    found = spool(root)
+    found = read_uploads(root)
     assert found.warnings
     delete_damaged_uploads(root.parent)
     assert found.warnings == ()
@@ -118,12 +118,12 @@ def test_file_in_place_of_the_folder_is_set_aside(tmp_path: Path) -> None:
     """Regression: it was ignored, and then no piece could be kept."""
     root = tmp_path / "uploads"
     root.write_bytes(b"x")
-    assert len(spool(root).warnings) == 1
+    assert len(read_uploads(root).warnings) == 1
     assert not root.exists()
 
 
 def test_missing_folder_is_no_damage(tmp_path: Path) -> None:
-    assert spool(tmp_path / "uploads").warnings == ()
+    assert read_uploads(tmp_path / "uploads").warnings == ()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
@@ -132,6 +132,6 @@ def test_folder_that_nobody_may_change_needs_a_person(root: Path) -> None:
     (root / "porch").chmod(0o500)
     try:
         with pytest.raises(StartError, match="cannot be put in order"):
-            spool(root)
+            read_uploads(root)
     finally:
         (root / "porch").chmod(0o700)

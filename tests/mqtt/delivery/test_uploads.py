@@ -14,7 +14,7 @@ from gateway.config import UploadSettings
 from gateway.contract.documents import MOST_TOLD
 from gateway.errors import Busy, Conflict, GatewayError, TooLarge
 from gateway.mqtt.codec.topics import Topics
-from gateway.mqtt.delivery.uploads import BLOCK_BYTES, RETRY_S, UPLOAD_BYTES, Spool
+from gateway.mqtt.delivery.uploads import BLOCK_BYTES, RETRY_AFTER_S, UPLOAD_OVERHEAD_BYTES, Uploads
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Received
 from gateway.mqtt.transport.session import Link
@@ -31,7 +31,7 @@ class Table:
     def __init__(self, folder: Path, **settings: float) -> None:
         self.folder = folder
         self.link = Offline()
-        self.spool = Spool(folder, UploadSettings.model_validate(settings), MAX_BYTES, TOPICS.read)
+        self.uploads = Uploads(folder, UploadSettings.model_validate(settings), MAX_BYTES, TOPICS.read)
         self.last: Delivery[Link] | None = None
 
     def add(self, number: int, of: int, rest: str = "face_rec/1", payload: bytes | None = None) -> bytes | None:
@@ -43,15 +43,15 @@ class Table:
         assert address is not None
         assert address.fault is None
         self.last = Delivery(received=Received(topic, payload, retained=False, qos=1), link=self.link, mid=1)
-        return self.spool.add(self.last, address)
+        return self.uploads.add(self.last, address)
 
     def waits(self) -> None:
         """For longer than a piece may be missing before that is told."""
-        for upload in self.spool._uploads.values():
+        for upload in self.uploads._uploads.values():
             upload.last -= 10
 
     def missing(self) -> list[list[int]]:
-        return [error.missing for _, error in self.spool.due()]
+        return [error.missing for _, error in self.uploads.due()]
 
     @property
     def files(self) -> list[str]:
@@ -119,7 +119,7 @@ def test_missing_pieces_are_told_once_and_again_after_another_piece(table: Table
     table.add(1, 5)
     assert table.missing() == []
     table.waits()
-    ((address, error),) = table.spool.due()
+    ((address, error),) = table.uploads.due()
     assert error.missing == [0, 2, 4]
     assert str(error) == "3 of 5 pieces are missing"
     assert (address.reply_topic, address.verdict_topic) == (
@@ -132,7 +132,7 @@ def test_of_many_that_are_missing_the_first_are_told(table: Table) -> None:
     """A list of thousands does not fit into the buffer of the device that is to read it."""
     table.add(0, 250)
     table.waits()
-    ((_, error),) = table.spool.due()
+    ((_, error),) = table.uploads.due()
     assert error.missing == list(range(1, MOST_TOLD + 1))
     assert str(error).startswith("249 of 250")
 
@@ -157,12 +157,12 @@ def test_a_camera_has_so_many_uploads_under_way_and_others_have_theirs(tmp_path:
         table.add(0, 2, f"face_rec/{request}")
     with pytest.raises(Busy, match="2 uploads of this camera") as refused:
         table.add(0, 2, "face_rec/c")
-    assert refused.value.retry_after == RETRY_S
+    assert refused.value.retry_after == RETRY_AFTER_S
     assert table.put("facegate/porch2/part/0/2/face_rec/c", b"x") is None
     assert table.add(1, 2, "face_rec/a") == WHOLE
     assert table.last is not None
     table.last.replies = []
-    table.spool.due()
+    table.uploads.due()
     assert table.add(0, 2, "face_rec/c") is None
 
 
@@ -177,7 +177,7 @@ def test_all_uploads_together_have_so_many_bytes(tmp_path: Path) -> None:
 def test_empty_pieces_and_empty_uploads_count_in_the_budget(tmp_path: Path) -> None:
     """Regression: 8,000 empty pieces counted for nothing, and raised the latency of others to 21 s."""
     table = Table(tmp_path / "uploads", bytes=100_000, at_once=1000)
-    taken = 100_000 // (UPLOAD_BYTES + BLOCK_BYTES)
+    taken = 100_000 // (UPLOAD_OVERHEAD_BYTES + BLOCK_BYTES)
     for n in range(taken):
         table.put(f"facegate/cam{n}/part/0/2/face_rec/a", b"")
     with pytest.raises(Busy, match="100000 bytes are under way"):
@@ -222,14 +222,14 @@ def test_no_folder_of_an_upload_is_left(tmp_path: Path, end: str) -> None:
         table.add(1, 2)
         assert table.last is not None
         table.last.replies = []
-    for upload in table.spool._uploads.values():
+    for upload in table.uploads._uploads.values():
         upload.began -= 2000
     if end == "at the next start":
         (table.folder / "porch" / "1" / "0").unlink()
         (table.folder / "yard").mkdir()
         Table(table.folder)
     else:
-        table.spool.due()
+        table.uploads.due()
     assert list(table.folder.iterdir()) == []
 
 
@@ -296,14 +296,14 @@ def test_what_is_left_of_other_settings_is_deleted(table: Table, topic: str) -> 
 def test_it_is_dropped_when_it_is_answered(table: Table) -> None:
     table.add(0, 2)
     table.add(1, 2)
-    table.spool.due()
+    table.uploads.due()
     assert table.files == ["porch/1/0", "porch/1/1", "porch/1/topic"]
     assert table.last is not None
     table.last.replies, table.last.owed = [], 1
-    table.spool.due()  # the broker does not have it yet
+    table.uploads.due()  # the broker does not have it yet
     assert table.files != []
     table.last.owed = 0
-    table.spool.due()
+    table.uploads.due()
     assert table.files == []
 
 
@@ -312,7 +312,7 @@ def answered(table: Table, request: str) -> None:
     assert table.add(1, 2, f"face_rec/{request}") == WHOLE
     assert table.last is not None
     table.last.replies = []
-    table.spool.due()
+    table.uploads.due()
 
 
 def test_the_rest_of_a_repetition_that_the_answer_came_amid_is_in_nobody_s_way(tmp_path: Path) -> None:
