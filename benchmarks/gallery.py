@@ -88,7 +88,7 @@ def fill(path: Path, people: int) -> float:
     with closing(SqliteStore(path, limits=PeopleLimits(people=people))) as store:
         shown = _shown(batches(people), f"{people} people imported", -(-people // BATCH))
         for number, descriptors in enumerate(shown):
-            store.adopt(_portables(descriptors, number * BATCH), "import")
+            store.import_people(_portables(descriptors, number * BATCH), "import")
     return people / (time.perf_counter() - begun)
 
 

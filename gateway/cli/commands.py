@@ -296,7 +296,7 @@ def confirm_removal_of_people(config: Path | None, show: bool) -> None:
     """
     with settings_or_exit(config) as settings, known(settings, RECIPES[settings.engine]) as opened:
         waiting = waiting_removals(opened.store, settings.people.folder)
-        for person in opened.store.people_by_key(waiting):
+        for person in opened.store.find_people_by_key(waiting):
             click.echo(f"{person.name} ({person.slug})")
         if waiting and not show:
             detail = f"{len(waiting)} people, by {run_by()}"

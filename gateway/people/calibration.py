@@ -45,7 +45,7 @@ def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
 
     Raises Unsupported for too many people.
     """
-    people, faces = registry.store.faces(registry.recipe)
+    people, faces = registry.store.read_faces(registry.recipe)
     names = list(dict.fromkeys(people))
     if len(names) * len(people) > MOST_COMPARISONS:
         raise Unsupported(f"calibrate compares all pictures with everybody, up to {MOST_COMPARISONS:,} times")

@@ -110,7 +110,7 @@ class Registry:
         self.warnings: tuple[str, ...] = ()
         """Sentences about people that need a person's attention, as of the last change."""
         self._name_warnings: list[str] = []
-        self.doubts = Doubts(gallery, decision, lambda slug: store.faces(recipe, slug)[1], logs=logs_doubts)
+        self.doubts = Doubts(gallery, decision, lambda slug: store.read_faces(recipe, slug)[1], logs=logs_doubts)
         self.writable = True
         """Whether the store would let a change in, as it was some seconds ago."""
         self.delete_leftovers: Callable[[], None] = lambda: None
@@ -124,15 +124,15 @@ class Registry:
         self._thread = threading.Thread(target=self._watch, name="people")
         self.follow()
 
-    def once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
+    def apply_once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
         """What ``change`` answers, done once for each effect, however often it is asked for; None if that was about
-        somebody who went since, or by it. Raises what ``change`` raises, Conflict and Timeout (PeopleStore.once).
+        somebody who went since, or by it. Raises what ``change`` raises, Conflict and Timeout (PeopleStore.apply_once).
         """
         if effect is None:
             return change()
         with self.beside:  # always before the store, by whichever thread
             try:
-                document = self.store.once(effect, change)
+                document = self.store.apply_once(effect, change)
             except Exception:
                 self.undone()
                 raise
@@ -152,8 +152,8 @@ class Registry:
             self._thread.join()
 
     def follow(self) -> None:
-        """Brings the gallery to where the store is, whoever changed it; within ``once``, when that has ended."""
-        if self.store.changing():
+        """Brings the gallery to where the store is, whoever changed it; within ``apply_once``, when that has ended."""
+        if self.store.is_in_change():
             return
         self.store.move_audit()
         with self._following:
@@ -164,7 +164,7 @@ class Registry:
                 self.removals += bool(changes.gone)
                 self._revision = changes.revision
                 self._warn_once()
-                self._name_warnings = self.store.name_warnings()
+                self._name_warnings = self.store.find_name_warnings()
             self.doubts.look()
             self.warnings = (*self.doubts.warnings, *self._name_warnings)
 
@@ -216,7 +216,7 @@ class Registry:
         Raises Conflict if no other picture of that person would be left.
         """
         self._check_enrolments(door)
-        person = self.store.entry(slug).person
+        person = self.store.read_entry(slug).person
         entry = self._add(person, [self.kept(each, door, counter=True) for each in sittings], door)
         self.follow()
         return entry
@@ -228,7 +228,7 @@ class Registry:
 
     def _add(self, who: str | Person, pictures: Sequence[Picture], door: str) -> PersonEntry:
         """Add pictures to a person. It counts as an enrolment if that changes their pictures."""
-        before = self.store.entry(who.slug).pictures if isinstance(who, Person) else ()
+        before = self.store.read_entry(who.slug).pictures if isinstance(who, Person) else ()
         entry = self.store.enrol(who, pictures, door)
         if door not in UNLIMITED_DOORS and entry.pictures != before:
             self._enrolments.count(door)
@@ -264,7 +264,7 @@ class Registry:
         """
         with self.erasing():
             try:
-                entry = self.store.entry(slug)
+                entry = self.store.read_entry(slug)
             except UnknownPerson:
                 if not self._backups.erase(slug, ()):
                     raise
@@ -280,8 +280,8 @@ class Registry:
 
     def _remove(self, slug: str, door: str, *, erase: bool) -> Person:
         """Remove a person. Where not all pictures in their folders can be read now, these folders are closed."""
-        entry = self.store.entry(slug)
-        found = self.in_folders({entry.person.name, *self.store.folders(slug)})
+        entry = self.store.read_entry(slug)
+        found = self.in_folders({entry.person.name, *self.store.list_folders(slug)})
         seen = {digest[:PICTURE_ID] for digest in found.digests}
         # pictures that are not where they came from: the folder may be back tomorrow, with others beside them
         missing = any(each.source.startswith(KNOWN_FACES) and each.id not in seen for each in entry.pictures)
@@ -294,7 +294,7 @@ class Registry:
 
     @contextmanager
     def erasing(self) -> Iterator[None]:
-        """Around ``once``, where somebody is erased in it: no backup is made meanwhile."""
+        """Around ``apply_once``, where somebody is erased in it: no backup is made meanwhile."""
         with self.beside, self._backups.locked():
             yield
 
@@ -304,11 +304,11 @@ class Registry:
         self.follow()
         return self.store.export(slug)
 
-    def adopt(self, people: Sequence[ExportedPerson], door: str, *, merge: bool = False) -> int:
+    def import_people(self, people: Sequence[ExportedPerson], door: str, *, merge: bool = False) -> int:
         """From an archive; how many pictures were new. Raises Conflict, unless they are to ``merge``, for new pictures
         of people who are known, and Busy once the gateway is stopping: then nothing was taken from it.
         """
-        added = self.store.adopt(people, door, merge=merge, go_on=self._check_interrupted)
+        added = self.store.import_people(people, door, merge=merge, go_on=self._check_interrupted)
         self.follow()
         return added
 
@@ -327,11 +327,11 @@ class Registry:
         return Picture(sitting.digest, door, self.recipe, described, original, counter)
 
     def _named(self, name: str) -> str | Person:
-        return self.store.named(checked_name(name)) or checked_name(name)
+        return self.store.find_person(checked_name(name)) or checked_name(name)
 
     def _with_id(self, slug: str, new: bool) -> str | Person:
         try:
-            return self.store.entry(slug).person
+            return self.store.read_entry(slug).person
         except UnknownPerson:
             if not new:
                 raise
@@ -341,7 +341,7 @@ class Registry:
         """Pictures that may be of that person, kept of somebody whom they were wrongly taken for."""
         if slug not in self.gallery:
             return
-        for other, picture, descriptor in self.store.counters(self.recipe):
+        for other, picture, descriptor in self.store.read_counter_examples(self.recipe):
             found = self.gallery.of(slug, descriptor)
             alike = self.decision.score(found.similarity, found.pictures) >= self.decision.verification()
             if other != slug and alike:
@@ -387,7 +387,7 @@ class Registry:
         return list(found)[:MAX_CANDIDATES]
 
     def _double_sentence(self, person: Person, doubles: Sequence[Person]) -> str:
-        # within ``once`` a new person is not in the gallery yet, and is the youngest
+        # within ``apply_once`` a new person is not in the gallery yet, and is the youngest
         ages = self.gallery.by_age()
         people = sorted((person, *doubles), key=lambda each: ages.get(each.slug, math.inf))
         return merge_sentence(f"this face is known as {name_all(doubles)} already", people)
@@ -398,7 +398,7 @@ class Registry:
             try:
                 self.follow()
                 if time.monotonic() > looked + WRITABLE_S:
-                    looked, self.writable = time.monotonic(), self.store.writable()
+                    looked, self.writable = time.monotonic(), self.store.is_writable()
                 if time.monotonic() > expired + EXPIRE_S:
                     expired = time.monotonic()
                     self._expire()
@@ -407,9 +407,9 @@ class Registry:
 
     def _expire(self) -> None:
         """Erases those whose pictures are all older than they may be kept."""
-        self.store.forget_effects(time.time() - EFFECTS_S)
+        self.store.delete_effects(time.time() - EFFECTS_S)
         if self._keep_days is None:
             return
-        for slug in self.store.unchanged_since(time.time() - 86_400 * self._keep_days):
+        for slug in self.store.list_unchanged_since(time.time() - 86_400 * self._keep_days):
             self.erase(slug, "retention")
             log.info("somebody was erased: nothing new of them for %g days", self._keep_days)

@@ -136,7 +136,7 @@ class Administration:
             return failed
         executor = self._changes if ACTIONS[operation].changes else self._reads
         deadline = time.monotonic() + good_for
-        by = By(door, deadline, partial(self._registry.once, effect))
+        by = By(door, deadline, partial(self._registry.apply_once, effect))
         try:
             done = executor.submit(_in_time, deadline, partial(do, by, **read))
         except RuntimeError:  # it was shut down
@@ -146,13 +146,13 @@ class Administration:
         return done
 
     def _people_list(self, _by: By, after: str = "", search: str = "", limit: int = 100) -> Document:
-        entries = self._registry.store.entries(after=after, containing=search, limit=limit + 1)
+        entries = self._registry.store.list_entries(after=after, containing=search, limit=limit + 1)
         following = entries[limit - 1].person.slug if len(entries) > limit else None
         people = [write_entry(entry) for entry in entries[:limit]]
         return {"people": people, "known": len(self._registry.gallery), "next": following}
 
     def _people_show(self, _by: By, person: str) -> Document:
-        return write_entry(self._registry.store.entry(person))
+        return write_entry(self._registry.store.read_entry(person))
 
     def _people_add(
         self, by: By, images: tuple[bytes, ...], person: str | None = None, name: str | None = None
@@ -201,7 +201,7 @@ class Administration:
         warnings = [f"{lost} pictures were described by another engine and have no chips: they are of no use"]
 
         def adopt() -> Document:
-            added = self._registry.adopt(people, by.door, merge=merge)
+            added = self._registry.import_people(people, by.door, merge=merge)
             return {"people": len(people), "pictures": added, "warnings": warnings if lost else []}
 
         document = by.change(adopt)
@@ -209,11 +209,11 @@ class Administration:
 
     def _doubts_about(self, people: Sequence[ExportedPerson]) -> list[str]:
         """Of so many as a message is likely to name; the log and /readyz have the others."""
-        found = [self._registry.store.named(each.person.name) for each in people[:MOST_LISTED]]
+        found = [self._registry.store.find_person(each.person.name) for each in people[:MOST_LISTED]]
         return self._registry.doubts_about(*(person.slug for person in found if person))
 
     def _people_audit(self, _by: By, limit: int = 100) -> Document:
-        return {"audit": [asdict(line) for line in self._registry.store.audit(limit)]}
+        return {"audit": [asdict(line) for line in self._registry.store.read_audit(limit)]}
 
     def _unknowns_list(self, _by: By, limit: int = 100) -> Document:
         return {"unknowns": [write_group(group) for group in self._unknowns.list()[:limit]]}

@@ -67,7 +67,7 @@ class People(Protocol):
         new: bool = False,
     ) -> tuple[PersonEntry, tuple[str, ...]]: ...
 
-    def once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None: ...
+    def apply_once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None: ...
 
 
 SINGLE_FACE_OPERATIONS = frozenset({Operation.FACE_MATCH, Operation.VERIFY, Operation.ENROLL})
@@ -186,7 +186,7 @@ class Service:
             entry, warnings = self._people.enrol(request.name, sittings, by, person=request.person, new=True)
             return write_enrolment(Enrolment(entry.person, entry.known_by, warnings))
 
-        done = self._people.once(request.effect, change)
+        done = self._people.apply_once(request.effect, change)
         if done is None:
             raise Conflict("that was done, and whom it was about is not known any more")
         return replace(read_enrolment(done), timing=_timing(request, report, {}))

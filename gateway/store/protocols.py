@@ -127,20 +127,20 @@ class PeopleStore(Protocol):
     the store fails.
     """
 
-    def once(self, effect: Effect, change: Callable[[], Document]) -> Document | None:
+    def apply_once(self, effect: Effect, change: Callable[[], Document]) -> Document | None:
         """What ``change`` answers, or has answered before; None if that was about somebody who went since, or by it.
 
         What it changes by the methods here, and its answer, are on the disk together or not at all. Raises Conflict if
         something else was asked for by that key, and Timeout if it is too late.
         """
 
-    def changing(self) -> bool:
-        """Whether this thread is within ``once``."""
+    def is_in_change(self) -> bool:
+        """Whether this thread is within ``apply_once``."""
 
-    def forget_effects(self, before: float) -> None:
+    def delete_effects(self, before: float) -> None:
         """Those of longer ago, in seconds since 1970."""
 
-    def writable(self) -> bool:
+    def is_writable(self) -> bool:
         """Whether a change would be let in now."""
 
     def revision(self) -> int:
@@ -151,13 +151,13 @@ class PeopleStore(Protocol):
         first: whoever wants the rest asks again, from the revision that this is up to.
         """
 
-    def entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[PersonEntry]:
+    def list_entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[PersonEntry]:
         """By slug, from the one after that; of those whose name contains the text."""
 
-    def entry(self, slug: str) -> PersonEntry:
+    def read_entry(self, slug: str) -> PersonEntry:
         """One person's."""
 
-    def named(self, name: str) -> Person | None:
+    def find_person(self, name: str) -> Person | None:
         """Who has this name."""
 
     def enrol(self, who: str | Person, pictures: Iterable[Picture], door: str) -> PersonEntry:
@@ -166,7 +166,7 @@ class PeopleStore(Protocol):
         Raises Conflict if no picture would be left that shows them.
         """
 
-    def renew(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
+    def replace_descriptor(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
         """The descriptor of a picture, made by another recipe."""
 
     def rename(self, slug: str, name: str, door: str) -> PersonEntry:
@@ -190,22 +190,22 @@ class PeopleStore(Protocol):
         enrolled or renamed by another way.
         """
 
-    def folders(self, slug: str) -> list[str]:
+    def list_folders(self, slug: str) -> list[str]:
         """The folders in known_faces/ that are theirs, by the names they would have as a person."""
 
-    def counters(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
+    def read_counter_examples(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
         """Every counter-example: the slug of whom it is kept, its id, its descriptor."""
 
-    def outdated(self, recipe: str) -> list[str]:
+    def list_outdated_pictures(self, recipe: str) -> list[str]:
         """The digest of every picture whose descriptor was made by another recipe, where chips were kept."""
 
-    def chips(self, digest: str) -> bytes | None:
+    def read_chips(self, digest: str) -> bytes | None:
         """What was kept of a picture."""
 
-    def described(self, digest: str, recipe: str) -> StoredFace | None:
+    def find_face(self, digest: str, recipe: str) -> StoredFace | None:
         """The face of a picture that was described by that recipe before, whoever it was of."""
 
-    def from_folder(self, recipe: str | None = None) -> dict[str, str]:
+    def read_folder_digests(self, recipe: str | None = None) -> dict[str, str]:
         """Source and digest of every picture that came from known_faces/, or of those described by that recipe."""
 
     def enrol_from_folder(self, folder: str, picture: Picture, *, replaces: str | None = None) -> None:
@@ -213,19 +213,19 @@ class PeopleStore(Protocol):
         is ``replaces``. Raises as ``check_not_removed`` does.
         """
 
-    def check_room(self, folder: str, digest: str) -> None:
+    def check_folder_limits(self, folder: str, digest: str) -> None:
         """Raise TooLarge if one more picture of the person of that folder would be too many, or one more person."""
 
-    def stamps(self) -> dict[str, tuple[str, str]]:
+    def read_stamps(self) -> dict[str, tuple[str, str]]:
         """Return by source the digest of each picture from the folder, and the stamp of its file when it was read."""
 
     def write_stamps(self, stamps: Mapping[str, tuple[str, str]]) -> None:
         """Write the stamps of pictures' files, given as ``stamps`` returns them."""
 
-    def loss(self, sources: Collection[str]) -> Loss:
+    def find_loss(self, sources: Collection[str]) -> Loss:
         """Return who would lose pictures if those from these sources were forgotten."""
 
-    def people_by_key(self, keys: Collection[int]) -> list[Person]:
+    def find_people_by_key(self, keys: Collection[int]) -> list[Person]:
         """Return the people with these keys who are still there, by slug."""
 
     def read_note(self, name: str) -> str | None:
@@ -234,13 +234,13 @@ class PeopleStore(Protocol):
     def write_note(self, name: str, value: str | None) -> None:
         """Write a note; None removes it."""
 
-    def forget(self, sources: Collection[str]) -> None:
+    def remove_folder_pictures(self, sources: Collection[str]) -> None:
         """The pictures that came from there, and the people who are left with none."""
 
-    def buried(self, digest: str) -> bool:
+    def is_picture_removed(self, digest: str) -> bool:
         """Whether this picture was removed, and must not come back from the folder."""
 
-    def is_removed(self, name: str) -> bool:
+    def is_name_removed(self, name: str) -> bool:
         """Return whether somebody of that name was removed, and nobody of that name was enrolled since."""
 
     def check_not_removed(self, folder: str, digest: str) -> None:
@@ -249,7 +249,7 @@ class PeopleStore(Protocol):
     def export(self, slug: str | None = None) -> Iterator[ExportedPerson]:
         """One person, or everybody."""
 
-    def adopt(
+    def import_people(
         self, people: Iterable[ExportedPerson], door: str, *, merge: bool = False, go_on: Callable[[], None] = ...
     ) -> int:
         """Adds people from an archive, those of one name to whoever has it; how many pictures were new.
@@ -258,13 +258,13 @@ class PeopleStore(Protocol):
         ``go_on`` is called before each person, and ends it all by raising.
         """
 
-    def unchanged_since(self, moment: float) -> list[str]:
+    def list_unchanged_since(self, moment: float) -> list[str]:
         """The slugs of those whose pictures are all older, in seconds since 1970."""
 
-    def faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
+    def read_faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
         """Every picture that shows somebody, or that person: the person, and the descriptors, (n, 128)."""
 
-    def name_warnings(self) -> list[str]:
+    def find_name_warnings(self) -> list[str]:
         """Sentences about names and ids that older versions let in, and that are refused now."""
 
     def record(self, door: str, action: str, *, slug: str | None = None, pictures: int = 0, detail: str = "") -> None:
@@ -273,5 +273,5 @@ class PeopleStore(Protocol):
     def move_audit(self) -> None:
         """Move the lines that wait into the audit. The changes themselves do not wait for it."""
 
-    def audit(self, limit: int) -> list[AuditLine]:
+    def read_audit(self, limit: int) -> list[AuditLine]:
         """The newest first."""

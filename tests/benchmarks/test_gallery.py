@@ -76,7 +76,7 @@ def test_a_store_is_filled_and_opened(tmp_path: Path) -> None:
     assert fill(path, PEOPLE) > 0
     store, gallery = opened(path)
     with closing(store):
-        kept, descriptors = store.faces(RECIPE)
+        kept, descriptors = store.read_faces(RECIPE)
     rows = [int(person.name.split()[-1]) for person in kept]
     assert sorted(rows) == list(range(PEOPLE))
     assert (descriptors == everybody()[rows]).all()
@@ -89,7 +89,7 @@ def test_a_store_is_filled_and_opened(tmp_path: Path) -> None:
 def test_people_are_not_held_in_memory_while_they_are_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A batch is imported before the next is made."""
     events: list[str] = []
-    adopt = SqliteStore.adopt
+    adopt = SqliteStore.import_people
 
     def made(people: int) -> Iterator[Vectors]:
         for batch in batches(people):
@@ -102,7 +102,7 @@ def test_people_are_not_held_in_memory_while_they_are_imported(monkeypatch: pyte
 
     monkeypatch.setattr(benchmark, "BATCH", 10)
     monkeypatch.setattr(benchmark, "batches", made)
-    monkeypatch.setattr(SqliteStore, "adopt", adopted)
+    monkeypatch.setattr(SqliteStore, "import_people", adopted)
     fill(tmp_path / "people.sqlite", 25)
     assert events == ["made", "imported"] * 3
 

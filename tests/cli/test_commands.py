@@ -231,7 +231,7 @@ def test_a_removal_is_confirmed_for_the_people_whose_pictures_are_gone(
         assert "Carol (carol)" in facegate("people", "confirm-removal", "--show").stdout
         assert store.read_note(CONFIRMED) is None
         assert "the pictures of 1 people" in facegate("people", "confirm-removal").stdout
-        guard, loss = RemovalGuard(store), store.loss(["known_faces/Carol/1.jpg"])
+        guard, loss = RemovalGuard(store), store.find_loss(["known_faces/Carol/1.jpg"])
         assert guard.allows(loss, suspicious=True)
     assert names(facegate) == ["Ada Lovelace", "Carol", "Grace"]  # it is the gateway that removes them
 

@@ -33,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(autouse=True)
 def _nobody_stays(site: Site) -> Iterator[None]:
     yield
-    for entry in site.gateway.known.store.entries():
+    for entry in site.gateway.known.store.list_entries():
         site.gateway.known.registry.remove(entry.person.slug, "test")
 
 
@@ -52,7 +52,7 @@ def enrol(client: Client, request_id: str, name: str, *pictures: str) -> None:
 
 def state(site: Site) -> tuple[list[Any], list[Any]]:
     store = site.gateway.known.store
-    return [asdict(entry) for entry in store.entries()], [asdict(line) for line in store.audit(100)]
+    return [asdict(entry) for entry in store.list_entries()], [asdict(line) for line in store.read_audit(100)]
 
 
 def who(site: Site, picture: str) -> str:
@@ -87,7 +87,7 @@ def test_an_enrolment_that_took_too_long_is_told_so_and_not_done_after_all(site:
     assert re.search("send (the 2 pictures in several requests|fewer in one request)", late["error"])
     enrol(phone, "next", "Joe Biden", "biden_1")  # by then whatever was to be done is done
     assert answer(phone)["person"] == "joe_biden"
-    assert site.gateway.known.store.named("Barack Obama") is None
+    assert site.gateway.known.store.find_person("Barack Obama") is None
     assert len(state(site)[1]) == len(before[1]) + 1
     enrol(phone, "slow", "Barack Obama", "obama_1", "obama_2")
     assert answer(phone)["person"] == "barack_obama"

@@ -365,7 +365,7 @@ def test_no_enrolment_that_was_answered_is_lost_to_kill_9_and_none_is_half_there
     with following:
         following.kill()
     store = SqliteStore(path)
-    known = {entry.person.name: entry for entry in store.entries(limit=1_000_000)}
+    known = {entry.person.name: entry for entry in store.list_entries(limit=1_000_000)}
     store.close()
     assert {f"Person {each}" for each in answered} <= known.keys()
     assert {len(entry.pictures) for entry in known.values()} == {2}

@@ -123,7 +123,7 @@ backups.erase('ada', ())
     assert done.stdout == f"nobody can be erased: {problem}\n"
     assert f"nothing was erased: {problem}, and erase again" in done.stderr
     with closing(SqliteStore(data / "people.sqlite")) as store:
-        assert [entry.person.slug for entry in store.entries()] == ["ada", "grace"]
+        assert [entry.person.slug for entry in store.list_entries()] == ["ada", "grace"]
 
 
 @as_root

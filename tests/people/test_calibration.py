@@ -89,7 +89,7 @@ def test_a_picture_is_compared_with_the_mean_of_the_person_s_others(env: PeopleE
     """Never with a mean that it is part of."""
     faces = [descriptor(1), near(descriptor(1), 0.8, 1), near(descriptor(1), 0.8, 2)]
     env.registry.enrol("Alice", [sample(f"a{n}", face) for n, face in enumerate(faces)], "rest")
-    people, descriptors = env.store.faces(RECIPE)
+    people, descriptors = env.store.read_faces(RECIPE)
     found = compare(env.registry, people, descriptors, [Person("alice", "Alice")])
     others = [[faces[1], faces[2]], [faces[0], faces[2]], [faces[0], faces[1]]]
     expected = [
@@ -120,7 +120,7 @@ def test_enough_data_proposes_a_threshold(env: PeopleEnvironment) -> None:
     registry = Registry(env.store, gallery, often, Backups(env.data / "backups"), recipe=RECIPE)
     found = calibrate(registry)
     assert (found["refused"], found["different"]) == (None, 80 * 39)
-    people, faces = env.store.faces(RECIPE)
+    people, faces = env.store.read_faces(RECIPE)
     different = compare(registry, people, faces, list(dict.fromkeys(people))).different
     assert (different >= found["proposed_threshold"] - 1e-3).mean() >= 0.1
     assert found["proposed_threshold"] == pytest.approx(np.quantile(different, 0.9), abs=1e-3)

@@ -144,7 +144,7 @@ def rename(env: FolderEnvironment) -> None:
 
 def import_archive(env: FolderEnvironment) -> None:
     (bob,) = env.store.export("bob_the_builder")
-    env.registry.adopt([replace(bob, person=Person("alice", "Alice"))], "rest")
+    env.registry.import_people([replace(bob, person=Person("alice", "Alice"))], "rest")
 
 
 def rename_the_folder(env: FolderEnvironment) -> None:

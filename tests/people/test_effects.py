@@ -69,9 +69,9 @@ def state(env: PeopleEnvironment) -> tuple[list[str], int, int, list[Person]]:
     """Who is in the store and in the gallery, lines of the audit, effects."""
     store = env.store
     ((effects,),) = store.database.rows("SELECT count(*) FROM effects")
-    people = [entry.person.slug for entry in store.entries()]
+    people = [entry.person.slug for entry in store.list_entries()]
     gallery = [person for person in FACES if env.who(FACES[person]) is not None]
-    return people, len(store.audit(100)), effects, [Person(each.lower(), each) for each in gallery]
+    return people, len(store.read_audit(100)), effects, [Person(each.lower(), each) for each in gallery]
 
 
 NOTHING: tuple[list[str], int, int, list[Person]] = ([], 0, 0, [])
@@ -80,9 +80,9 @@ NOTHING: tuple[list[str], int, int, list[Person]] = ([], 0, 0, [])
 def test_who_asks_again_is_answered_again_and_nothing_is_done(env: PeopleEnvironment) -> None:
     """An enrolment whose reply was lost came again, and was answered `pictures: 1` at first and something else then."""
     change = Change(env)
-    first = env.registry.once(effect(), change)
+    first = env.registry.apply_once(effect(), change)
     before = state(env)
-    assert first == env.registry.once(effect(), change) == env.registry.once(effect(), change)
+    assert first == env.registry.apply_once(effect(), change) == env.registry.apply_once(effect(), change)
     assert first is not None
     assert first["person"] == "alice"
     assert change.runs == 1
@@ -90,24 +90,24 @@ def test_who_asks_again_is_answered_again_and_nothing_is_done(env: PeopleEnviron
 
 
 def test_something_else_by_the_same_key_is_a_conflict(env: PeopleEnvironment) -> None:
-    env.registry.once(effect(), Change(env))
+    env.registry.apply_once(effect(), Change(env))
     before, other = state(env), Change(env, "Bob")
     with pytest.raises(Conflict, match="door/1"):
-        env.registry.once(effect(digest=b"enrol bob"), other)
+        env.registry.apply_once(effect(digest=b"enrol bob"), other)
     assert (other.runs, state(env)) == (0, before)
 
 
 def test_another_key_is_another_effect(env: PeopleEnvironment) -> None:
     change = Change(env)
-    env.registry.once(effect(), change)
-    env.registry.once(effect("yard/1"), change)
+    env.registry.apply_once(effect(), change)
+    env.registry.apply_once(effect("yard/1"), change)
     assert change.runs == 2
 
 
 def test_without_an_effect_it_is_done_each_time(env: PeopleEnvironment) -> None:
     change = Change(env)
-    env.registry.once(None, change)
-    env.registry.once(None, change)
+    env.registry.apply_once(None, change)
+    env.registry.apply_once(None, change)
     assert change.runs == 2
     assert state(env)[2] == 0
 
@@ -115,7 +115,7 @@ def test_without_an_effect_it_is_done_each_time(env: PeopleEnvironment) -> None:
 def test_what_is_too_late_is_not_begun(env: PeopleEnvironment) -> None:
     change = Change(env)
     with pytest.raises(Timeout):
-        env.registry.once(effect(seconds=-1), change)
+        env.registry.apply_once(effect(seconds=-1), change)
     assert (change.runs, state(env)) == (0, NOTHING)
 
 
@@ -124,17 +124,17 @@ def test_what_was_too_late_when_it_ended_was_not_done(env: PeopleEnvironment) ->
     late = effect(seconds=0.5)
     change = Change(env, then=lambda: outlast(late))
     with pytest.raises(Timeout, match="nothing was changed"):
-        env.registry.once(late, change)
+        env.registry.apply_once(late, change)
     env.registry.follow()
     assert (change.runs, state(env)) == (1, NOTHING)
-    assert env.registry.once(effect(), Change(env)) is not None
+    assert env.registry.apply_once(effect(), Change(env)) is not None
     assert state(env)[0] == ["alice"]
 
 
 def test_what_was_done_in_time_is_answered_whenever_it_is_asked_for(env: PeopleEnvironment) -> None:
     """It was done: `timeout` would be a lie, however late the repeat is."""
-    done = env.registry.once(effect(), Change(env))
-    assert env.registry.once(effect(seconds=-1), Change(env)) == done
+    done = env.registry.apply_once(effect(), Change(env))
+    assert env.registry.apply_once(effect(seconds=-1), Change(env)) == done
 
 
 def test_what_fails_in_the_middle_is_undone_in_whole(env: PeopleEnvironment) -> None:
@@ -144,11 +144,11 @@ def test_what_fails_in_the_middle_is_undone_in_whole(env: PeopleEnvironment) -> 
         raise GatewayError("no more")
 
     with pytest.raises(GatewayError, match="no more"):
-        env.registry.once(effect(), fails)
+        env.registry.apply_once(effect(), fails)
     env.registry.follow()
     assert state(env) == NOTHING
     change = Change(env)
-    env.registry.once(effect(), change)
+    env.registry.apply_once(effect(), change)
     assert change.runs == 1
 
 
@@ -157,9 +157,9 @@ def test_a_transaction_within_another_is_a_part_of_it(env: PeopleEnvironment) ->
     with suppress(UnknownPerson), database.transaction():
         with database.transaction() as db:
             db.execute("INSERT INTO effects VALUES ('a', x'00', NULL, NULL, 0)")
-        assert database.changing
+        assert database.in_transaction
         raise UnknownPerson("after the inner one ended well")
-    assert not database.changing
+    assert not database.in_transaction
     assert database.rows("SELECT * FROM effects") == []
     with database.transaction() as db:
         db.execute("INSERT INTO effects VALUES ('b', x'00', NULL, NULL, 0)")
@@ -178,7 +178,7 @@ def test_nobody_is_known_before_it_is_sure_that_they_are(env: PeopleEnvironment)
         following.join(0.2)
         seen.append(env.who(ALICE))
 
-    env.registry.once(effect(), Change(env, then=look))
+    env.registry.apply_once(effect(), Change(env, then=look))
     following.join()
     assert seen == [None, None]
     assert env.who(ALICE) == "alice"
@@ -193,7 +193,7 @@ def go_remove(env: PeopleEnvironment) -> Document:
 
 
 def go_last_picture(env: PeopleEnvironment) -> Document:
-    (picture,) = env.store.entry("alice").pictures
+    (picture,) = env.store.read_entry("alice").pictures
     assert env.registry.remove_picture("alice", picture.id, "rest") is None
     return {"person": "alice", "pictures": []}
 
@@ -205,13 +205,13 @@ GOING = [go_erase, go_remove, go_last_picture]
 def test_no_answer_names_who_went(env: PeopleEnvironment, go: Callable[[PeopleEnvironment], Document]) -> None:
     """Stored replies are records of people too: the name was still in the file after the erasure."""
     change = Change(env)
-    env.registry.once(effect(), change)
+    env.registry.apply_once(effect(), change)
     assert files_with(env.data, b"Alice", b"alice") != set()
     going = effect("bridge/2", b"go")
     with env.registry.erasing():
-        assert env.registry.once(going, lambda: go(env)) == go_document(go)
-    assert env.registry.once(effect(), change) is None
-    assert env.registry.once(going, lambda: {"person": "again"}) is None
+        assert env.registry.apply_once(going, lambda: go(env)) == go_document(go)
+    assert env.registry.apply_once(effect(), change) is None
+    assert env.registry.apply_once(going, lambda: {"person": "again"}) is None
     assert change.runs == 1
     assert files_with(env.data, b"Alice", b"alice") == set()
 
@@ -224,9 +224,9 @@ def go_document(go: Callable[[PeopleEnvironment], Document]) -> Document:
 def test_no_answer_names_who_went_by_another_door(
     env: PeopleEnvironment, go: Callable[[PeopleEnvironment], Document]
 ) -> None:
-    env.registry.once(effect(), Change(env))
+    env.registry.apply_once(effect(), Change(env))
     go(env)
-    assert env.registry.once(effect(), Change(env)) is None
+    assert env.registry.apply_once(effect(), Change(env)) is None
     assert files_with(env.data, b"Alice", b"alice") == set()
 
 
@@ -238,7 +238,7 @@ def test_no_answer_to_others_names_who_was_erased(env: PeopleEnvironment) -> Non
         entry, warnings = env.registry.enrol("Bob", [sample("bob 1", near(ALICE, 0.95))], "mqtt:door")
         return {"person": entry.person.slug, "name": entry.person.name, "warnings": list(warnings)}
 
-    done = env.registry.once(effect(), twin)
+    done = env.registry.apply_once(effect(), twin)
     assert done is not None
     assert "known as Alice (alice)" in str(done)
     env.registry.erase("alice", "rest")
@@ -247,20 +247,20 @@ def test_no_answer_to_others_names_who_was_erased(env: PeopleEnvironment) -> Non
 
 def test_answers_follow_who_was_merged_and_go_with_them(env: PeopleEnvironment) -> None:
     alice, bob = effect(), effect("door/2", b"enrol bob")
-    env.registry.once(alice, Change(env))
-    env.registry.once(bob, Change(env, "Bob"))
-    env.registry.once(
+    env.registry.apply_once(alice, Change(env))
+    env.registry.apply_once(bob, Change(env, "Bob"))
+    env.registry.apply_once(
         effect("bridge/3", b"merge"), lambda: {"person": env.registry.merge("alice", "bob", "rest").person.slug}
     )
-    assert env.registry.once(bob, Change(env, "Bob")) is not None
+    assert env.registry.apply_once(bob, Change(env, "Bob")) is not None
     env.registry.erase("bob", "rest")
-    assert env.registry.once(alice, Change(env)) is None
-    assert env.registry.once(bob, Change(env, "Bob")) is None
+    assert env.registry.apply_once(alice, Change(env)) is None
+    assert env.registry.apply_once(bob, Change(env, "Bob")) is None
     assert files_with(env.data, b"Alice", b"alice", b"Bob", b"bob") == set()
 
 
 def test_no_answer_names_who_was_merged_into_another(env: PeopleEnvironment) -> None:
-    env.registry.once(effect(), Change(env))
+    env.registry.apply_once(effect(), Change(env))
     Change(env, "Bob")()
     env.registry.merge("alice", "bob", "rest")  # their pictures are Bob's now, and stay
     assert env.store.database.rows("SELECT person, reply FROM effects") == [(None, None)]
@@ -268,10 +268,10 @@ def test_no_answer_names_who_was_merged_into_another(env: PeopleEnvironment) -> 
 
 def test_whoever_is_enrolled_anew_under_that_name_is_not_answered_for(env: PeopleEnvironment) -> None:
     change = Change(env)
-    env.registry.once(effect(), change)
+    env.registry.apply_once(effect(), change)
     env.registry.remove("alice", "rest")
-    env.registry.once(effect("door/2"), change)
-    assert env.registry.once(effect(), change) is None
+    env.registry.apply_once(effect("door/2"), change)
+    assert env.registry.apply_once(effect(), change) is None
     assert change.runs == 2
 
 
@@ -286,7 +286,7 @@ def test_what_was_deleted_is_gone_from_the_files_when_the_effect_ends(env: Peopl
         return document
 
     with env.registry.erasing():
-        env.registry.once(effect(), erase)
+        env.registry.apply_once(effect(), erase)
     assert within != [set()]
     assert files_with(env.data, b"Alice", b"chips of Alice 1") == set()
 
@@ -303,7 +303,7 @@ def test_an_erasure_that_comes_too_late_leaves_them_as_they_were(env: PeopleEnvi
         return {"person": "alice"}
 
     with pytest.raises(Timeout), env.registry.erasing():
-        env.registry.once(late, erase)
+        env.registry.apply_once(late, erase)
     assert erased
     env.registry.follow()
     assert state(env)[0] == ["alice"]
@@ -311,8 +311,8 @@ def test_an_erasure_that_comes_too_late_leaves_them_as_they_were(env: PeopleEnvi
 
 
 def test_effects_are_forgotten_after_a_while(env: PeopleEnvironment) -> None:
-    env.registry.once(effect(), Change(env))
-    env.registry.once(effect("door/2"), Change(env, "Bob"))
+    env.registry.apply_once(effect(), Change(env))
+    env.registry.apply_once(effect("door/2"), Change(env, "Bob"))
     env.store.database.rows("UPDATE effects SET at = ? WHERE key = 'door/1'", (time.time() - EFFECTS_S - 1,))
     env.registry._expire()
     assert env.store.database.rows("SELECT key FROM effects") == [("door/2",)]
@@ -320,23 +320,23 @@ def test_effects_are_forgotten_after_a_while(env: PeopleEnvironment) -> None:
 
 def test_effects_are_known_after_a_restart(tmp_path: Path) -> None:
     with open_environment(tmp_path) as first:
-        done = first.registry.once(effect(), Change(first))
+        done = first.registry.apply_once(effect(), Change(first))
     with open_environment(tmp_path) as second:
         change = Change(second)
-        assert second.registry.once(effect(), change) == done
+        assert second.registry.apply_once(effect(), change) == done
         with pytest.raises(Conflict):
-            second.registry.once(effect(digest=b"other"), change)
+            second.registry.apply_once(effect(digest=b"other"), change)
     assert change.runs == 0
 
 
 def test_another_process_knows_what_was_done(env: PeopleEnvironment, tmp_path: Path) -> None:
-    done = env.registry.once(effect(), Change(env))
+    done = env.registry.apply_once(effect(), Change(env))
     with open_environment(tmp_path) as other:
         change = Change(other)
-        assert other.registry.once(effect(), change) == done
+        assert other.registry.apply_once(effect(), change) == done
         other.registry.remove("alice", "cli")
     assert change.runs == 0
-    assert env.registry.once(effect(), Change(env)) is None
+    assert env.registry.apply_once(effect(), Change(env)) is None
 
 
 def test_of_two_at_once_one_does_it(env: PeopleEnvironment, tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ def test_of_two_at_once_one_does_it(env: PeopleEnvironment, tmp_path: Path) -> N
         changes = [Change(each, then=lambda: time.sleep(0.2)) for each in (env, other)]
         documents: list[Document | None] = []
         threads = [
-            threading.Thread(target=lambda c=change: documents.append(c.env.registry.once(effect(), c)))
+            threading.Thread(target=lambda c=change: documents.append(c.env.registry.apply_once(effect(), c)))
             for change in changes
         ]
         for thread in threads:
@@ -354,7 +354,7 @@ def test_of_two_at_once_one_does_it(env: PeopleEnvironment, tmp_path: Path) -> N
             thread.join()
     assert sum(change.runs for change in changes) == 1
     assert documents[0] == documents[1]
-    assert len(env.store.audit(10)) == 1
+    assert len(env.store.read_audit(10)) == 1
 
 
 KILLED = """
@@ -369,7 +369,7 @@ with open_environment(Path(sys.argv[1])) as env:
         print("changed", flush=True)
         time.sleep(60)
         return {"person": "alice"}
-    env.registry.once(Effect("door/1", b"enrol alice", time.monotonic() + 100), change)
+    env.registry.apply_once(Effect("door/1", b"enrol alice", time.monotonic() + 100), change)
 """
 
 
@@ -384,13 +384,13 @@ def test_killed_between_the_change_and_its_answer_there_is_neither(tmp_path: Pat
     with open_environment(tmp_path) as env:
         assert state(env) == NOTHING
         change = Change(env)
-        assert env.registry.once(effect(), change) is not None
-        assert (change.runs, len(env.store.audit(10))) == (1, 1)
+        assert env.registry.apply_once(effect(), change) is not None
+        assert (change.runs, len(env.store.read_audit(10))) == (1, 1)
 
 
 def test_backups_hold_no_effects(env: PeopleEnvironment) -> None:
     """Put back, one would answer for what was done to another store."""
-    env.registry.once(effect(), Change(env))
+    env.registry.apply_once(effect(), Change(env))
     backup = env.backups.make(env.store.database)
     with closing(sqlite3.connect(backup)) as db:
         assert db.execute("SELECT count(*) FROM effects").fetchone() == (0,)
@@ -399,11 +399,11 @@ def test_backups_hold_no_effects(env: PeopleEnvironment) -> None:
 
 
 def test_a_store_says_whether_a_change_would_be_let_in(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert env.store.writable()
+    assert env.store.is_writable()
     monkeypatch.setattr("gateway.store.sqlite.database.LEAST_FREE", math.inf)
-    assert not env.store.writable()
+    assert not env.store.is_writable()
     monkeypatch.undo()
-    assert env.store.writable()
+    assert env.store.is_writable()
 
 
 @pytest.fixture
@@ -425,7 +425,7 @@ def test_naming_a_group_too_late_leaves_the_group(env: PeopleEnvironment, scene:
         return {"person": "alice"}
 
     with pytest.raises(Timeout):
-        env.registry.once(late, name)
+        env.registry.apply_once(late, name)
     assert named
     assert scene.groups.ids() == {group.id}
     assert [each.id for each in scene.unknowns.list()] == [group.id]
@@ -441,7 +441,7 @@ def test_naming_a_group_again_is_answered_again(env: PeopleEnvironment, scene: C
         entry, _ = scene.unknowns.name(group.id, "Alice", "rest")
         return {"person": entry.person.slug}
 
-    assert env.registry.once(effect(), name) == env.registry.once(effect(), name) == {"person": "alice"}
+    assert env.registry.apply_once(effect(), name) == env.registry.apply_once(effect(), name) == {"person": "alice"}
     assert scene.unknowns.list() == []
     assert scene.groups.ids() == set()
 
@@ -465,7 +465,7 @@ def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(
         scene.passes(descriptor(1000 + n))
         groups = scene.unknowns.list()
         if groups:
-            env.registry.once(effect(f"bridge/{n}"), lambda: named(groups[0].id, n))
+            env.registry.apply_once(effect(f"bridge/{n}"), lambda: named(groups[0].id, n))
 
     def named(group: int, n: int) -> Document:
         with suppress(UnknownPerson):  # tidied meanwhile
@@ -487,13 +487,13 @@ def test_what_was_given_up_does_not_happen(env: PeopleEnvironment) -> None:
     given_up, change = effect(), Change(env)
     assert given_up.decide()
     with pytest.raises(Timeout):
-        env.registry.once(given_up, change)
-    assert env.store.named("Alice") is None
-    assert env.registry.once(effect(), change) is not None  # asked again
+        env.registry.apply_once(given_up, change)
+    assert env.store.find_person("Alice") is None
+    assert env.registry.apply_once(effect(), change) is not None  # asked again
 
 
 def test_what_is_happening_is_not_given_up(env: PeopleEnvironment) -> None:
     one = effect()
     change = Change(env)
-    assert env.registry.once(one, change) is not None
+    assert env.registry.apply_once(one, change) is not None
     assert not one.decide()

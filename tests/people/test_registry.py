@@ -55,7 +55,7 @@ def enrol(env: PeopleEnvironment, who: str, *pictures: str, door: str = "rest") 
 
 def entries(env: PeopleEnvironment) -> dict[str, int]:
     """Who is in the store, and known by how many pictures."""
-    return {entry.person.slug: entry.known_by for entry in env.store.entries()}
+    return {entry.person.slug: entry.known_by for entry in env.store.list_entries()}
 
 
 def test_who_is_enrolled_is_known_when_it_returns(env: PeopleEnvironment) -> None:
@@ -329,12 +329,12 @@ def test_a_face_that_is_seen_too_badly_is_refused_with_what_to_do(
     env: PeopleEnvironment, quality: Quality, reason: str
 ) -> None:
     enrol(env, "Alice")
-    before = (env.store.revision(), len(env.store.audit(10)))
+    before = (env.store.revision(), len(env.store.read_audit(10)))
     with pytest.raises(BadImage, match=f"(?s)picture 2 .*{reason.replace('_', ' ')}.*{HINTS[reason][:10]}"):
         env.registry.enrol("Bob", [sample("a", BOB), sample("b", BOB, quality)], "rest")
     with pytest.raises(BadImage, match=r"^the picture is of no use"):
         env.registry.enrol("alice", [sample("b", ALICE, quality)], "rest")
-    assert (entries(env), env.store.revision(), len(env.store.audit(10))) == ({"alice": 1}, *before)
+    assert (entries(env), env.store.revision(), len(env.store.read_audit(10))) == ({"alice": 1}, *before)
 
 
 def test_a_face_that_could_not_be_turned_upright_is_neither_enrolled_nor_a_counter_example(
@@ -362,7 +362,7 @@ def test_somebody_renamed_is_found_by_the_new_name_with_the_same_id(env: PeopleE
     enrol(env, "Alice")
     assert env.registry.rename("alice", " Alice   Smith", "rest").person == Person("alice", "Alice Smith")
     assert env.gallery.person("alice").name == "Alice Smith"
-    assert env.store.named("Alice") is None
+    assert env.store.find_person("Alice") is None
 
 
 def test_a_name_that_somebody_else_has_is_refused(env: PeopleEnvironment) -> None:
@@ -628,7 +628,7 @@ def test_of_pictures_is_kept_what_the_settings_say(
         env.registry.enrol("Alice", [sample("a whole picture", ALICE)], "rest")
         env.registry.not_them("alice", [sample("another picture", BOB)], "rest")
         for each in ("a whole picture", "another picture"):
-            assert env.store.chips(digest_of(each)) == (chips_of(each) if chips else None)
+            assert env.store.read_chips(digest_of(each)) == (chips_of(each) if chips else None)
         (person,) = env.store.export()
         originals = [b"a whole picture", b"another picture"] if pictures else [None, None]
         assert [each.original for each in person.pictures] == originals
@@ -656,7 +656,7 @@ def test_who_has_no_new_picture_for_long_is_erased(tmp_path: Path, monkeypatch: 
             wait_for(lambda: entries(env) == {"bob": 1})
             wait_for(lambda: env.who(near(ALICE, 0.95, 0)) is None)
         assert files_with(tmp_path, *traces("Alice", "a picture of her")) == set()
-        assert [(line.door, line.action) for line in env.store.audit(1)] == [("retention", "erase")]
+        assert [(line.door, line.action) for line in env.store.read_audit(1)] == [("retention", "erase")]
 
 
 def test_a_new_picture_keeps_somebody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -686,7 +686,7 @@ def test_a_new_name_does_not_keep_anybody_longer(tmp_path: Path, env: PeopleEnvi
     enrol(env, "Alice")
     aged(tmp_path, "alice", 31)
     env.registry.rename("alice", "Alicia", "rest")
-    assert env.store.unchanged_since(time.time() - 30 * 86_400) == ["alice"]
+    assert env.store.list_unchanged_since(time.time() - 30 * 86_400) == ["alice"]
 
 
 def test_people_of_another_recipe_are_not_searched(tmp_path: Path) -> None:
@@ -694,7 +694,7 @@ def test_people_of_another_recipe_are_not_searched(tmp_path: Path) -> None:
         enrol(env, "Alice")
     with open_environment(tmp_path, recipe="other") as other:
         assert len(other.gallery) == 0
-        other.store.renew(digest_of("Alice1"), "other", BOB)
+        other.store.replace_descriptor(digest_of("Alice1"), "other", BOB)
         other.registry.follow()
         assert other.who(BOB) == "alice"
     assert RECIPE != "other"
@@ -743,7 +743,7 @@ def test_another_picture_of_who_is_erased_is_no_counter_example_any_more(env: Pe
     env.registry.enrol("Bob", [sample("b", BOB)], "rest")
     env.registry.not_them("bob", [sample("alice again", near(ALICE, 0.9))], "rest")
     env.registry.erase("alice", "rest")
-    assert [picture.counter for picture in env.store.entry("bob").pictures] == [False]
+    assert [picture.counter for picture in env.store.read_entry("bob").pictures] == [False]
 
 
 def test_nobody_is_a_stranger_while_they_are_changed(env: PeopleEnvironment) -> None:

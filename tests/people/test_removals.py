@@ -87,7 +87,7 @@ def test_everybody_stays_when_the_folder_is_broken(
         break_folder(four_people.folder)
         wait_for(lambda: any("people confirm-removal" in each for each in faces.warnings))
         assert four_people.people == four_people.stored == RENAMED
-        assert len(four_people.store.counters("dlib")) == 1
+        assert len(four_people.store.read_counter_examples("dlib")) == 1
         remove(four_people.folder)
         away.rename(four_people.folder)
         wait_for(lambda: not faces.warnings)
@@ -347,7 +347,7 @@ def test_a_person_whose_only_picture_is_replaced_stays_who_they_are(four_people:
     four_people.imported()
     assert four_people.stored == RENAMED
     assert four_people.similarity("bob_the_builder", descriptor_of(b"bob in another light")) > 0.99
-    assert four_people.store.described(digest_of("bob1"), "dlib") is None
+    assert four_people.store.find_face(digest_of("bob1"), "dlib") is None
 
 
 class Memory:

@@ -224,7 +224,7 @@ def test_a_stranger_with_a_name_is_enrolled_and_no_stranger_any_more(
     assert (entry.person.slug, entry.known_by, warnings) == ("grace_hopper", 3, ())
     assert env.who(SOMEBODY) == "grace_hopper"
     assert [group.id for group in scene.unknowns.list()] == list(scene.groups.ids()) != [somebody.id]
-    assert all(env.store.chips(digest) for (digest,) in env.store.database.rows("SELECT digest FROM pictures"))
+    assert all(env.store.read_chips(digest) for (digest,) in env.store.database.rows("SELECT digest FROM pictures"))
 
 
 def test_a_stranger_may_turn_out_to_be_somebody_known(env: PeopleEnvironment, scene: CameraScene) -> None:
@@ -318,7 +318,7 @@ def test_groups_can_be_forgotten_for_somebody_of_another_recipe(env: PeopleEnvir
     """Who is in the store and not in the gallery: else they could not be erased."""
     env.registry.enrol("Alice", [sample("a", OTHER)], "rest")
     (digest,) = (each.digest for each in next(env.store.export()).pictures)
-    env.store.renew(digest, "long before", OTHER)
+    env.store.replace_descriptor(digest, "long before", OTHER)
     env.registry.follow()
     scene.passes(SOMEBODY)
     scene.unknowns.forget_like("alice")
@@ -356,7 +356,7 @@ def test_what_another_process_named_is_not_named_again(
         CameraScene(elsewhere).unknowns.name(group.id, "Alice", "cli")
     with pytest.raises(UnknownPerson):
         scene.unknowns.name(group.id, "Bob", "rest")
-    assert [entry.person.name for entry in env.store.entries()] == ["Alice"]
+    assert [entry.person.name for entry in env.store.list_entries()] == ["Alice"]
 
 
 @contextmanager

@@ -236,7 +236,7 @@ HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())
 
 
 class _Nobody:
-    enrol = once = staticmethod(_nobody)
+    enrol = apply_once = staticmethod(_nobody)
 
 
 @pytest.mark.parametrize(("parameter", "asked"), [("facial_features", False), ("face_locations", True)])

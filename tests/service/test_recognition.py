@@ -147,7 +147,7 @@ class Desk:
         self.enrolled.append((name or person or "", [sitting.picture for sitting in sittings], door))
         return PersonEntry(CAROL, 1.0, ()), ("too few",)
 
-    def once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
+    def apply_once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
         return change()
 
     def ask(self, operation: Operation, **changes: object) -> Reply:

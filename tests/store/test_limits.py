@@ -28,7 +28,7 @@ def from_folder(folder: str, n: int) -> Picture:
 
 
 def people(here: PeopleEnvironment) -> dict[str, int]:
-    return {entry.person.slug: len(entry.pictures) for entry in here.store.entries()}
+    return {entry.person.slug: len(entry.pictures) for entry in here.store.list_entries()}
 
 
 def test_more_people_than_allowed_are_refused_by_every_way_in(here: PeopleEnvironment) -> None:
@@ -40,7 +40,7 @@ def test_more_people_than_allowed_are_refused_by_every_way_in(here: PeopleEnviro
     with refused:
         here.store.enrol_from_folder("Carol", from_folder("Carol", 1))
     with refused:
-        here.registry.adopt([ExportedPerson(Person("c", "Carol"), [from_folder("Carol", 1)], [1.0])], "cli")
+        here.registry.import_people([ExportedPerson(Person("c", "Carol"), [from_folder("Carol", 1)], [1.0])], "cli")
     assert people(here) == {"alice": 1, "bob": 1}
     here.registry.enrol("BOB", [sample("another", BOB)], "cli")
     here.registry.remove("alice", "cli")
@@ -59,7 +59,9 @@ def test_more_pictures_of_a_person_than_allowed_are_refused_by_every_way_in(here
     with refused:
         here.store.enrol_from_folder("Alice", from_folder("Alice", 1))
     with refused:
-        here.registry.adopt([ExportedPerson(Person("a", "Alice"), [from_folder("Alice", 1)], [1.0])], "cli", merge=True)
+        here.registry.import_people(
+            [ExportedPerson(Person("a", "Alice"), [from_folder("Alice", 1)], [1.0])], "cli", merge=True
+        )
     assert people(here) == {"alice": 3}
     here.registry.enrol("Alice", [sample("a1", near(ALICE, 0.95, 1))], "cli")
 

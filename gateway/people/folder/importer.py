@@ -168,17 +168,17 @@ class KnownFaces:
 
     def _renew(self) -> None:
         """Whoever was described by another recipe, anew from the chips that were kept: after a start, or an import."""
-        outdated = self._store.outdated(self._registry.recipe)
+        outdated = self._store.list_outdated_pictures(self._registry.recipe)
         if outdated:
             log.info("descriptors are made in another way now: making %d again", len(outdated))
         settled = True
         for digest in outdated:
             try:
-                chips = self._store.chips(digest)
+                chips = self._store.read_chips(digest)
                 if chips is not None:  # else they were removed meanwhile
                     face = self._patiently(self._describe_again, chips)
                     assert face.descriptor is not None
-                    self._store.renew(digest, self._registry.recipe, face.descriptor)
+                    self._store.replace_descriptor(digest, self._registry.recipe, face.descriptor)
             except GatewayError as error:
                 log.warning("the descriptor of picture %.16s cannot be made again: %s", digest, error)
                 settled = settled and _is_final(error)  # else it is tried again
@@ -193,17 +193,17 @@ class KnownFaces:
         self._hidden.clear()
         self._skipped = skipped_sentences(scan.unused, self._hides)
         self.progress = replace(self.progress, done=0, of=len(scan.pictures), skipped=tuple(self._skipped))
-        stamps = self._store.stamps()
+        stamps = self._store.read_stamps()
         remember_digests(self._reader, scan, stamps)
         gone = self._gone(scan)
         held = not self._forget(gone)
         useless = self._enrol_all(scan)
         if moved := moved_pictures(self._store, scan):
-            self._remove(moved, self._store.loss(moved))
-        gone = (gone | useless) & self._store.from_folder().keys()
+            self._remove(moved, self._store.find_loss(moved))
+        gone = (gone | useless) & self._store.read_folder_digests().keys()
         if not gone or (not held and self._forget(gone)):
             self._guard.release()
-        if new := new_stamps(self._reader, scan, stamps, self._store.from_folder()):
+        if new := new_stamps(self._reader, scan, stamps, self._store.read_folder_digests()):
             self._store.write_stamps(new)
         self._reader.keep_only(scan.pictures.values())
         self._unusable = {digest: self._unusable[digest] for digest in self._unusable.keys() & self._reader.digests}
@@ -216,7 +216,7 @@ class KnownFaces:
     def _enrol_all(self, scan: FolderScan) -> set[str]:
         """Return the sources of known pictures in whose place there is something else now."""
         useless = set()
-        before, known = self._store.from_folder(), self._store.from_folder(self._registry.recipe)
+        before, known = self._store.read_folder_digests(), self._store.read_folder_digests(self._registry.recipe)
         self._copies = self._known_places(known, scan)
         for path, file in scan.pictures.items():
             source = KNOWN_FACES + path
@@ -255,7 +255,7 @@ class KnownFaces:
         """Forget pictures, unless that has to be confirmed first; return whether it was done."""
         if not sources:
             return True
-        loss = self._store.loss(sources)
+        loss = self._store.find_loss(sources)
         suspicious = self._scan.condition != "present"
         if not self._guard.allows(loss, suspicious=suspicious, recent=self._recent.count()):
             self._log_once()
@@ -270,8 +270,8 @@ class KnownFaces:
 
     def _remove(self, sources: Collection[str], loss: Loss) -> list[str]:
         """Forget pictures, log each person who is left with none, and return the ids of these people."""
-        people = self._store.people_by_key(loss.removed)
-        self._store.forget(sources)
+        people = self._store.find_people_by_key(loss.removed)
+        self._store.remove_folder_pictures(sources)
         for person in people:
             log.warning("removed %s (%s): no picture is left in the folder %s", person.name, person.slug, self._folder)
         return [person.slug for person in people]
@@ -306,7 +306,7 @@ class KnownFaces:
         first, *deeper = path.split("/")
         for name in {first, first if deeper else PurePath(first).stem}:
             with suppress(BadRequest):
-                if self._store.is_removed(name_of_folder(name)):
+                if self._store.is_name_removed(name_of_folder(name)):
                     return True
         return False
 
@@ -334,12 +334,12 @@ class KnownFaces:
         replaces = before if before != digest else None
         if replaces is None:
             # before the picture is described, which costs much more
-            self._store.check_room(name, digest)
+            self._store.check_folder_limits(name, digest)
         self._store.enrol_from_folder(name, self._picture(file, digest, source), replaces=replaces)
         self._copies.add((file.person, digest))
 
     def _picture(self, file: PictureFile, digest: str, source: str) -> Picture:
-        known = self._store.described(digest, self._registry.recipe)
+        known = self._store.find_face(digest, self._registry.recipe)
         data = self._reader.read(file)
         if known is not None:
             face = FoundFace(Box(0, 0, 1, 1), known.descriptor, chips=known.chips)

@@ -11,13 +11,13 @@ from gateway.store.removal_guard import held_removal
 
 def lost_pictures(store: PeopleStore, scan: FolderScan) -> dict[str, str]:
     """Return source and digest of pictures that do not lie where they did. What cannot be read is not lost."""
-    known = store.from_folder()
+    known = store.read_folder_digests()
     return {source: digest for source, digest in known.items() if not scan.may_hold(source.removeprefix(KNOWN_FACES))}
 
 
 def moved_pictures(store: PeopleStore, scan: FolderScan) -> set[str]:
     """Return the sources of lost pictures that are known from another place in the folder."""
-    known = store.from_folder()
+    known = store.read_folder_digests()
     here = {digest for source, digest in known.items() if source.removeprefix(KNOWN_FACES) in scan.pictures}
     return {source for source, digest in lost_pictures(store, scan).items() if digest in here}
 
@@ -30,4 +30,4 @@ def waiting_removals(store: PeopleStore, folder: Path) -> frozenset[int]:
         # perhaps only for this command, which may run elsewhere: the gateway knows better
         return held
     # more than the gateway saw, if files were still being deleted at its last scan
-    return held | store.loss(lost_pictures(store, scan)).affected
+    return held | store.find_loss(lost_pictures(store, scan)).affected

@@ -72,7 +72,7 @@ class AuditLog:
         here, so that a full disk must not make them look failed.
         """
         oldest = "SELECT uid, at, door, action, person, pictures, detail FROM outbox ORDER BY rowid LIMIT ?"
-        while not store.changing and (waiting := store.rows(oldest, (LINES_AT_ONCE,))):
+        while not store.in_transaction and (waiting := store.rows(oldest, (LINES_AT_ONCE,))):
             if not self._append(waiting) or not _delete(store, waiting):
                 return
         if self._problem:

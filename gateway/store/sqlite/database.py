@@ -83,7 +83,7 @@ class Database:
             yield self._db
 
     @property
-    def changing(self) -> bool:
+    def in_transaction(self) -> bool:
         """Whether this thread is within a transaction; what another thread has begun is waited for."""
         with self._lock:
             return self._depth > 0
@@ -97,7 +97,7 @@ class Database:
             if not self._to_scrub:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def writable(self) -> bool:
+    def is_writable(self) -> bool:
         """Whether a change would be let in now. Nothing is written: flash wears out."""
         try:
             with self.transaction():

@@ -40,18 +40,18 @@ from gateway.store.sqlite.tombstones import Tombstones, closed_folder, picture_i
 from gateway.store.sqlite.writes import (
     PICTURE_ID,
     append_audit,
-    changed,
+    append_person_audit,
+    bump_revision,
     count_people,
-    digests,
-    drop,
-    drop_if_empty,
-    entry,
+    delete_if_empty,
+    delete_person,
+    find_person_row,
     free_slug,
     get_or_create_person,
-    key,
-    note,
-    person_named,
-    touched,
+    mark_changed,
+    person_key,
+    picture_digests,
+    to_entry,
     unknown_person_error,
 )
 
@@ -104,7 +104,7 @@ class SqliteStore:
     def close(self) -> None:
         self.database.close()
 
-    def once(self, effect: Effect, change: Callable[[], Document]) -> Document | None:
+    def apply_once(self, effect: Effect, change: Callable[[], Document]) -> Document | None:
         digest = hmac.digest(self._secret, effect.digest, "sha256")
         with self.database.transaction() as db:
             done = db.execute("SELECT digest, reply FROM effects WHERE key = ?", (effect.key,)).fetchone()
@@ -119,16 +119,16 @@ class SqliteStore:
             db.execute("INSERT INTO effects VALUES (?, ?, ?, ?, ?)", (effect.key, digest, *known, time.time()))
         return document
 
-    def changing(self) -> bool:
-        return self.database.changing
+    def is_in_change(self) -> bool:
+        return self.database.in_transaction
 
-    def forget_effects(self, before: float) -> None:
+    def delete_effects(self, before: float) -> None:
         if self.database.row("SELECT 1 FROM effects WHERE at < ?", (before,)):
             with self.database.transaction() as db:
                 db.execute("DELETE FROM effects WHERE at < ?", (before,))
 
-    def writable(self) -> bool:
-        return self.database.writable()
+    def is_writable(self) -> bool:
+        return self.database.is_writable()
 
     def revision(self) -> int:
         return int(self._meta("revision", int))
@@ -155,45 +155,45 @@ class SqliteStore:
         here = set(roll.keys.tolist())  # who is left without a picture of this recipe is as good as gone
         return Changes(revision, roll, [*gone, *(key for key, _ in changed if key not in here)])
 
-    def entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[PersonEntry]:
+    def list_entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[PersonEntry]:
         people = "(SELECT * FROM people WHERE slug > ? AND instr(lower(name), lower(?)) ORDER BY slug LIMIT ?)"
         rows = self.database.rows(_ENTRIES.format(people=people, where=""), (after, containing, limit))
-        return [entry(list(each)) for _, each in groupby(rows, lambda row: row[0])]
+        return [to_entry(list(each)) for _, each in groupby(rows, lambda row: row[0])]
 
-    def entry(self, slug: str) -> PersonEntry:
+    def read_entry(self, slug: str) -> PersonEntry:
         rows = self.database.rows(_ENTRIES.format(people="people", where="WHERE slug = ?"), (slug,))
         if not rows:
             raise unknown_person_error(slug)
-        return entry(rows)
+        return to_entry(rows)
 
-    def named(self, name: str) -> Person | None:
+    def find_person(self, name: str) -> Person | None:
         with self.database.reading() as db:
-            row = person_named(db, name)
+            row = find_person_row(db, name)
         return Person(row[1], row[2]) if row else None
 
     def enrol(self, who: str | Person, pictures: Iterable[Picture], door: str) -> PersonEntry:
         with self.database.transaction() as db:
-            person = key(db, who.slug) if isinstance(who, Person) else self._person(db, who)
+            person = person_key(db, who.slug) if isinstance(who, Person) else self._person(db, who)
             self._lift_from_name(who.name if isinstance(who, Person) else who)
             if added := sum(self._add(db, person, picture, time.time()) for picture in pictures):
                 self._check_pictures(db, person)
             if not db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone():
                 raise Conflict("that is the only picture that they are known by: remove them instead")
-            changed(db, person)
-            note(db, door, "add", person, added)
+            mark_changed(db, person)
+            append_person_audit(db, door, "add", person, added)
             (slug,) = db.execute("SELECT slug FROM people WHERE id = ?", (person,)).fetchone()
-        return self.entry(slug)
+        return self.read_entry(slug)
 
-    def renew(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
+    def replace_descriptor(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
         with self.database.transaction() as db:
             sealed = self.rows.descriptor_sealed(descriptor, digest)
             db.execute("UPDATE pictures SET recipe = ?, descriptor = ? WHERE digest = ?", (recipe, sealed, digest))
             for (person,) in db.execute("SELECT person FROM pictures WHERE digest = ?", (digest,)).fetchall():
-                touched(db, person)
+                bump_revision(db, person)
 
     def rename(self, slug: str, name: str, door: str) -> PersonEntry:
         with self.database.transaction() as db:
-            person = key(db, slug)
+            person = person_key(db, slug)
             other = db.execute(
                 "SELECT slug, name FROM people WHERE name_key = ? AND id != ?", (name_key(name), person)
             ).fetchone()
@@ -205,13 +205,13 @@ class SqliteStore:
             check_new_name(name)
             self._lift_from_name(name)
             db.execute("UPDATE people SET name = ?, name_key = ? WHERE id = ?", (name, name_key(name), person))
-            touched(db, person)
-            note(db, door, "rename", person, 0)
-        return self.entry(slug)
+            bump_revision(db, person)
+            append_person_audit(db, door, "rename", person, 0)
+        return self.read_entry(slug)
 
     def merge(self, slug: str, into: str, door: str) -> PersonEntry:
         with self.database.transaction() as db:
-            one, other = key(db, slug), key(db, into)
+            one, other = person_key(db, slug), person_key(db, into)
             if one == other:
                 raise Conflict("that is one person already")
             db.execute(
@@ -221,16 +221,16 @@ class SqliteStore:
             )
             moved = db.execute("UPDATE OR IGNORE pictures SET person = ? WHERE person = ?", (other, one)).rowcount
             db.execute("UPDATE folders SET person = ? WHERE person = ?", (other, one))
-            note(db, door, "merge", one, moved)
-            drop(db, one)
-            changed(db, other)
-            note(db, door, "merged", other, moved)
+            append_person_audit(db, door, "merge", one, moved)
+            delete_person(db, one)
+            mark_changed(db, other)
+            append_person_audit(db, door, "merged", other, moved)
         self.database.scrub()
-        return self.entry(into)
+        return self.read_entry(into)
 
     def remove_picture(self, slug: str, picture: str, door: str) -> PersonEntry | None:
         with self.database.transaction() as db:
-            person = key(db, slug)
+            person = person_key(db, slug)
             row = db.execute(
                 "SELECT digest, counter FROM pictures WHERE person = ? AND substr(digest, 1, ?) = ?",
                 (person, PICTURE_ID, picture),
@@ -242,16 +242,16 @@ class SqliteStore:
             else:
                 self._tombstones.bury([row[0]], erased=False)
             db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, row[0]))
-            note(db, door, "remove_picture", person, 1)
-            left = drop_if_empty(db, person)
+            append_person_audit(db, door, "remove_picture", person, 1)
+            left = delete_if_empty(db, person)
         self.database.scrub()
-        return self.entry(slug) if left else None
+        return self.read_entry(slug) if left else None
 
     def remove(
         self, slug: str, door: str, *, erase: bool = False, also: Collection[str] = (), closes_folders: bool = False
     ) -> Person:
         with self.database.transaction() as db:
-            person = key(db, slug)
+            person = person_key(db, slug)
             (name,) = db.execute("SELECT name FROM people WHERE id = ?", (person,)).fetchone()
             digests = db.execute("SELECT digest, counter FROM pictures WHERE person = ?", (person,)).fetchall()
             others = {digest for digest, counter in digests if counter}
@@ -264,41 +264,41 @@ class SqliteStore:
             if erase:
                 self._forget_counters(db, person)
             pictures = db.execute("DELETE FROM pictures WHERE person = ?", (person,)).rowcount
-            note(db, door, "erase" if erase else "remove", person, pictures)
-            drop(db, person)
+            append_person_audit(db, door, "erase" if erase else "remove", person, pictures)
+            delete_person(db, person)
         self.database.scrub()
         return Person(slug, name)
 
-    def folders(self, slug: str) -> list[str]:
+    def list_folders(self, slug: str) -> list[str]:
         rows = self.database.rows(
             "SELECT f.name FROM folders f JOIN people p ON p.id = f.person WHERE slug = ?", (slug,)
         )
         return [name for (name,) in rows]
 
-    def counters(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
+    def read_counter_examples(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
         rows = self.database.rows(
             "SELECT slug, digest, descriptor FROM pictures JOIN people p ON p.id = person WHERE counter AND recipe = ?",
             (recipe,),
         )
         return [(slug, digest[:PICTURE_ID], self.rows.descriptor(blob, digest)) for slug, digest, blob in rows]
 
-    def outdated(self, recipe: str) -> list[str]:
+    def list_outdated_pictures(self, recipe: str) -> list[str]:
         rows = self.database.rows(
             "SELECT DISTINCT digest FROM pictures WHERE recipe != ? AND chips IS NOT NULL", (recipe,)
         )
         return [digest for (digest,) in rows]
 
-    def chips(self, digest: str) -> bytes | None:
+    def read_chips(self, digest: str) -> bytes | None:
         row = self.database.row("SELECT chips FROM pictures WHERE digest = ? AND chips IS NOT NULL", (digest,))
         return self.rows.opened(row[0], f"chips of {digest}") if row else None
 
-    def described(self, digest: str, recipe: str) -> StoredFace | None:
+    def find_face(self, digest: str, recipe: str) -> StoredFace | None:
         row = self.database.row(
             "SELECT descriptor, chips FROM pictures WHERE digest = ? AND recipe = ?", (digest, recipe)
         )
         return self.rows.described(row, digest)
 
-    def from_folder(self, recipe: str | None = None) -> dict[str, str]:
+    def read_folder_digests(self, recipe: str | None = None) -> dict[str, str]:
         rows = self.database.rows(
             "SELECT source, digest FROM pictures WHERE substr(source, 1, ?) = ? AND recipe = coalesce(?, recipe)",
             (len(KNOWN_FACES), KNOWN_FACES, recipe),
@@ -313,8 +313,8 @@ class SqliteStore:
             person = row[0] if row else self._person(db, folder)
             db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (folder, person))
             if self._add(db, person, picture, time.time()):
-                note(db, "known_faces", "add", person, 1)
-            changed(db, person)
+                append_person_audit(db, "known_faces", "add", person, 1)
+            mark_changed(db, person)
             if replaces is not None:
                 # after the new one, so that somebody whose only picture is replaced stays who they are
                 rows = db.execute(
@@ -325,16 +325,16 @@ class SqliteStore:
         if replaces is not None:
             self.database.scrub()
 
-    def check_room(self, folder: str, digest: str) -> None:
+    def check_folder_limits(self, folder: str, digest: str) -> None:
         with self.database.reading() as db:
             row = db.execute("SELECT person FROM folders WHERE name = ?", (folder,)).fetchone()
-            row = row or person_named(db, folder)
+            row = row or find_person_row(db, folder)
             if row is None:
                 self._limits.check_people(count_people(db) + 1)
-            elif digest not in (known := digests(db, row[0])):
+            elif digest not in (known := picture_digests(db, row[0])):
                 self._limits.check_pictures(folder, len(known) + 1)
 
-    def stamps(self) -> dict[str, tuple[str, str]]:
+    def read_stamps(self) -> dict[str, tuple[str, str]]:
         rows = self.database.rows(
             "SELECT source, digest, stamp FROM pictures WHERE stamp IS NOT NULL AND substr(source, 1, ?) = ?",
             (len(KNOWN_FACES), KNOWN_FACES),
@@ -348,7 +348,7 @@ class SqliteStore:
                 [(stamp, digest, source) for source, (digest, stamp) in stamps.items()],
             )
 
-    def loss(self, sources: Collection[str]) -> Loss:
+    def find_loss(self, sources: Collection[str]) -> Loss:
         gone = set(sources)
         rows = self.database.rows("SELECT person, source FROM pictures WHERE NOT counter")
         from_folder = {person for person, source in rows if source.startswith(KNOWN_FACES)}
@@ -356,7 +356,7 @@ class SqliteStore:
         left = {person for person, source in rows if source not in gone}
         return Loss(frozenset(affected), frozenset(affected - left), len(from_folder))
 
-    def people_by_key(self, keys: Collection[int]) -> list[Person]:
+    def find_people_by_key(self, keys: Collection[int]) -> list[Person]:
         wanted = set(keys)
         rows = self.database.rows("SELECT id, slug, name FROM people ORDER BY slug")
         return [Person(slug, name) for key, slug, name in rows if key in wanted]
@@ -371,7 +371,7 @@ class SqliteStore:
             if value is not None:
                 db.execute("INSERT INTO meta VALUES (?, ?)", (name, value))
 
-    def forget(self, sources: Collection[str]) -> None:
+    def remove_folder_pictures(self, sources: Collection[str]) -> None:
         if not sources:
             return
         wanted = set(sources)
@@ -381,10 +381,10 @@ class SqliteStore:
             _forget_each(db, [row[:2] for row in rows if row[2] in wanted])
         self.database.scrub()
 
-    def buried(self, digest: str) -> bool:
+    def is_picture_removed(self, digest: str) -> bool:
         return self._tombstones.has(digest)
 
-    def is_removed(self, name: str) -> bool:
+    def is_name_removed(self, name: str) -> bool:
         return self._tombstones.has(removed_name(name))
 
     def _lift_from_name(self, name: str) -> None:
@@ -406,7 +406,7 @@ class SqliteStore:
     def export(self, slug: str | None = None) -> Iterator[ExportedPerson]:
         slugs = [slug] if slug is not None else [row[0] for row in self.database.rows("SELECT slug FROM people")]
         for each in slugs:
-            person = self.entry(each).person
+            person = self.read_entry(each).person
             rows = self.database.rows(
                 "SELECT digest, source, recipe, descriptor, chips, original, counter, q.created FROM pictures q"
                 " JOIN people p ON p.id = person WHERE slug = ? ORDER BY q.created, digest",
@@ -414,7 +414,7 @@ class SqliteStore:
             )
             yield ExportedPerson(person, [self.rows.picture(row) for row in rows], [row[7] for row in rows])
 
-    def adopt(
+    def import_people(
         self,
         people: Iterable[ExportedPerson],
         door: str,
@@ -429,22 +429,22 @@ class SqliteStore:
             added, before = 0, count_people(db)
             for each in shown:
                 go_on()
-                added += self._adopt(db, each, door)
+                added += self._import_person(db, each, door)
             self._check_people(db, before)
         return added
 
     def _person_with_less(self, db: sqlite3.Connection, each: ExportedPerson) -> Person | None:
         """The person of that name who is known, if the archive has pictures that are not known of them."""
-        row = person_named(db, each.person.name)
-        if row is None or {picture.digest for picture in each.pictures} <= digests(db, row[0]):
+        row = find_person_row(db, each.person.name)
+        if row is None or {picture.digest for picture in each.pictures} <= picture_digests(db, row[0]):
             return None
         return Person(row[1], row[2])
 
-    def _adopt(self, db: sqlite3.Connection, each: ExportedPerson, door: str) -> int:
+    def _import_person(self, db: sqlite3.Connection, each: ExportedPerson, door: str) -> int:
         """How many pictures were new. What is known stays as it is, whatever the archive says of it."""
         person = get_or_create_person(db, each.person.name)
         self._lift_from_name(each.person.name)
-        known = digests(db, person)
+        known = picture_digests(db, person)
         new = [
             self._add(db, person, _elsewhere(picture), moment)
             for picture, moment in zip(each.pictures, each.added, strict=True)
@@ -452,8 +452,8 @@ class SqliteStore:
         ]
         if new:
             self._check_pictures(db, person)
-            changed(db, person)
-            note(db, door, "import", person, len(new))
+            mark_changed(db, person)
+            append_person_audit(db, door, "import", person, len(new))
         return len(new)
 
     def _person(self, db: sqlite3.Connection, name: str) -> int:
@@ -470,12 +470,12 @@ class SqliteStore:
 
     def _check_pictures(self, db: sqlite3.Connection, person: int) -> None:
         (name,) = db.execute("SELECT name FROM people WHERE id = ?", (person,)).fetchone()
-        self._limits.check_pictures(name, len(digests(db, person)))
+        self._limits.check_pictures(name, len(picture_digests(db, person)))
 
-    def unchanged_since(self, moment: float) -> list[str]:
+    def list_unchanged_since(self, moment: float) -> list[str]:
         return [slug for (slug,) in self.database.rows("SELECT slug FROM people WHERE changed < ?", (moment,))]
 
-    def faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
+    def read_faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
         sql = _FACES.format(person="AND slug = ?" if slug else "")
         rows = self.database.rows(sql, (recipe, slug) if slug else (recipe,))
         faces = self.rows.descriptors([row[3] for row in rows], [row[2] for row in rows])
@@ -486,16 +486,16 @@ class SqliteStore:
             if slug is None:
                 append_audit(db, door, action, pictures=pictures, detail=detail)
             else:
-                note(db, door, action, key(db, slug), pictures)
+                append_person_audit(db, door, action, person_key(db, slug), pictures)
 
     def move_audit(self) -> None:
         if self._audit is not None:
             self._audit.collect(self.database)
 
-    def name_warnings(self) -> list[str]:
+    def find_name_warnings(self) -> list[str]:
         return name_warnings(self.database)
 
-    def audit(self, limit: int) -> list[AuditLine]:
+    def read_audit(self, limit: int) -> list[AuditLine]:
         self.move_audit()
         if self._audit is not None:
             return self._audit.lines(limit)
@@ -549,7 +549,7 @@ class SqliteStore:
                     db.execute("DELETE FROM pictures WHERE person = ?", (person,))
             for person in {row[0] for row in rows}:
                 if not db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone():
-                    drop(db, person)
+                    delete_person(db, person)
         self.database.scrub()
 
     def _shorten_ids(self) -> None:
@@ -561,7 +561,7 @@ class SqliteStore:
         with self.database.transaction() as db:
             for person, name in too_long:
                 db.execute("UPDATE people SET slug = ? WHERE id = ?", (free_slug(db, name), person))
-                touched(db, person)
+                bump_revision(db, person)
 
     def _forget_counters(self, db: sqlite3.Connection, person: int) -> None:
         """Pictures of theirs that are kept of those whom they were taken for."""
@@ -571,7 +571,7 @@ class SqliteStore:
             (person,),
         ).fetchall():
             db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (other, digest))
-            touched(db, other)
+            bump_revision(db, other)
 
     def _bury_in_folders(self, db: sqlite3.Connection, person: int, counters: Iterable[str]) -> None:
         """Counter-examples show other people, who may enrol them as their own: only the folders of the person against
@@ -606,8 +606,8 @@ def _forget_each(db: sqlite3.Connection, pictures: Iterable[Row]) -> None:
     """Forget pictures from the folder, each by person and digest, and the people who are left with none."""
     for person, digest in pictures:
         db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, digest))
-        note(db, "known_faces", "remove_picture", person, 1)
-        drop_if_empty(db, person)
+        append_person_audit(db, "known_faces", "remove_picture", person, 1)
+        delete_if_empty(db, person)
 
 
 def _elsewhere(picture: Picture) -> Picture:

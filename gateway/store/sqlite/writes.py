@@ -31,14 +31,14 @@ def unknown_person_error(slug: str) -> UnknownPerson:
     return UnknownPerson(f"nobody with the id {slug!r} is known")
 
 
-def entry(rows: Sequence[Row]) -> PersonEntry:
+def to_entry(rows: Sequence[Row]) -> PersonEntry:
     """Of (slug, name, created, digest, source, created, counter), one for each picture."""
     slug, name, added, *_ = rows[0]
     pictures = [PictureEntry(row[3][:PICTURE_ID], row[4], row[5], bool(row[6])) for row in rows if row[3]]
     return PersonEntry(Person(slug, name), added, tuple(pictures))
 
 
-def key(db: sqlite3.Connection, slug: str) -> int:
+def person_key(db: sqlite3.Connection, slug: str) -> int:
     """Raises UnknownPerson."""
     row = db.execute("SELECT id FROM people WHERE slug = ?", (slug,)).fetchone()
     if row is None:
@@ -46,7 +46,7 @@ def key(db: sqlite3.Connection, slug: str) -> int:
     return int(row[0])
 
 
-def person_named(db: sqlite3.Connection, name: str) -> Row | None:
+def find_person_row(db: sqlite3.Connection, name: str) -> Row | None:
     """Return (key, slug, name) of the person with that name, in this spelling or else in another one (name_key)."""
     row: Row | None = db.execute(
         "SELECT id, slug, name FROM people WHERE name_key = ? ORDER BY name = ? DESC, id LIMIT 1",
@@ -57,7 +57,7 @@ def person_named(db: sqlite3.Connection, name: str) -> Row | None:
 
 def get_or_create_person(db: sqlite3.Connection, name: str) -> int:
     """Return the key of the person with that name. Raises BadRequest for a name that a new person must not get."""
-    if (row := person_named(db, name)) is not None:
+    if (row := find_person_row(db, name)) is not None:
         return int(row[0])
     check_new_name(name)
     row = db.execute(
@@ -72,23 +72,23 @@ def count_people(db: sqlite3.Connection) -> int:
     return int(count)
 
 
-def digests(db: sqlite3.Connection, person: int) -> set[str]:
+def picture_digests(db: sqlite3.Connection, person: int) -> set[str]:
     """Of all their pictures, counter-examples too."""
     return {digest for (digest,) in db.execute("SELECT digest FROM pictures WHERE person = ?", (person,))}
 
 
-def touched(db: sqlite3.Connection, person: int) -> None:
+def bump_revision(db: sqlite3.Connection, person: int) -> None:
     """Something of them is not what it was; other processes see it by the revision."""
     db.execute("UPDATE people SET revision = ? WHERE id = ?", (_next(db), person))
 
 
-def changed(db: sqlite3.Connection, person: int) -> None:
+def mark_changed(db: sqlite3.Connection, person: int) -> None:
     """A picture came or went."""
-    touched(db, person)
+    bump_revision(db, person)
     db.execute("UPDATE people SET changed = ? WHERE id = ?", (time.time(), person))
 
 
-def drop(db: sqlite3.Connection, person: int) -> None:
+def delete_person(db: sqlite3.Connection, person: int) -> None:
     """With every answer that names them, be it in a warning to somebody else."""
     revision = _next(db)
     slug, name = db.execute("SELECT slug, name FROM people WHERE id = ?", (person,)).fetchone()
@@ -101,17 +101,17 @@ def drop(db: sqlite3.Connection, person: int) -> None:
     db.execute("DELETE FROM gone WHERE revision < ?", (revision - REMEMBERED,))
 
 
-def drop_if_empty(db: sqlite3.Connection, person: int) -> bool:
+def delete_if_empty(db: sqlite3.Connection, person: int) -> bool:
     """Whether a picture that shows them is left, and so they stay."""
     left = db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone() is not None
     if left:
-        changed(db, person)
+        mark_changed(db, person)
     else:
-        drop(db, person)
+        delete_person(db, person)
     return left
 
 
-def note(db: sqlite3.Connection, door: str, action: str, person: int, pictures: int) -> None:
+def append_person_audit(db: sqlite3.Connection, door: str, action: str, person: int, pictures: int) -> None:
     """Add a line about a person to the audit's outbox."""
     (uid,) = db.execute("SELECT uid FROM people WHERE id = ?", (person,)).fetchone()
     append_audit(db, door, action, uid, pictures)

@@ -132,11 +132,11 @@ class FolderEnvironment:
     @property
     def stored(self) -> list[str]:
         """By whichever recipe."""
-        return sorted(entry.person.name for entry in self.store.entries())
+        return sorted(entry.person.name for entry in self.store.list_entries())
 
     @property
     def sources(self) -> list[str]:
-        return sorted(picture.source for entry in self.store.entries() for picture in entry.pictures)
+        return sorted(picture.source for entry in self.store.list_entries() for picture in entry.pictures)
 
     def confirm(self) -> None:
         """As ``facegate people confirm-removal`` does."""
@@ -144,7 +144,7 @@ class FolderEnvironment:
 
     def chips(self, picture: str, recipe: str = RECIPE) -> bytes | None:
         """That were kept of it."""
-        face = self.store.described(digest_of(picture), recipe)
+        face = self.store.find_face(digest_of(picture), recipe)
         assert face is not None
         return face.chips
 
@@ -547,9 +547,9 @@ class FullDisk(SqliteStore):
         self._room()
         super().enrol_from_folder(folder, picture, replaces=replaces)
 
-    def renew(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
+    def replace_descriptor(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
         self._room()
-        super().renew(digest, recipe, descriptor)
+        super().replace_descriptor(digest, recipe, descriptor)
 
     def _room(self) -> None:
         if self.full:
@@ -699,7 +699,7 @@ def test_who_comes_from_an_archive_stays_whatever_is_in_the_folder(tmp_path: Pat
     with closing(SqliteStore(tmp_path / "elsewhere.sqlite")) as store:
         there = FolderEnvironment(tmp_path / "another_folder", store)
         there.folder.mkdir()
-        there.registry.adopt(list(env.store.export("alice")), "rest")
+        there.registry.import_people(list(env.store.export("alice")), "rest")
         assert there.people == ["Alice"]
         there.imported()
         assert there.people == ["Alice"]
@@ -837,10 +837,10 @@ def test_a_copy_of_a_picture_is_enrolled_once(env: FolderEnvironment) -> None:
     """Regression: each import added it again, with a line in the audit, and put off the end of people.keep_days."""
     env.put("Alice/copy.jpg", "alice1")
     env.imported()
-    revision, lines = env.store.revision(), len(env.store.audit(99))
+    revision, lines = env.store.revision(), len(env.store.read_audit(99))
     env.put("Alice/notes.txt", "text")
     env.imported()
-    assert (env.store.revision(), len(env.store.audit(99))) == (revision, lines)
+    assert (env.store.revision(), len(env.store.read_audit(99))) == (revision, lines)
     env.put("Alice/2.png", "alice1")
     env.imported()
     assert (env.people, env.pictures) == (["Alice", "Bob the Builder"], 2)

@@ -33,7 +33,7 @@ def here(tmp_path: Path) -> Iterator[PeopleEnvironment]:
 
 def actions(store: SqliteStore) -> list[str]:
     """The oldest first."""
-    return [line.action for line in reversed(store.audit(100))]
+    return [line.action for line in reversed(store.read_audit(100))]
 
 
 def in_file(data: Path) -> list[str]:
@@ -116,7 +116,7 @@ def test_many_lines_are_moved_in_their_order(tmp_path: Path, monkeypatch: pytest
 def test_an_export_stands_in_the_audit_of_one_person_and_of_all(here: PeopleEnvironment) -> None:
     list(here.registry.export("alice", "rest"))
     list(here.registry.export(None, "mqtt"))
-    everybody, one, add = here.store.audit(3)
+    everybody, one, add = here.store.read_audit(3)
     assert (one.door, one.action, one.person) == ("rest", "export", add.person)
     assert (everybody.door, everybody.action, everybody.person) == ("mqtt", "export", "")
 
@@ -125,7 +125,7 @@ def test_of_somebody_erased_the_audit_keeps_a_random_id_only(here: PeopleEnviron
     list(here.registry.export("alice", "rest"))
     here.registry.erase("alice", "rest")
     assert in_file(here.data) == ["add", "export", "erase"]
-    assert len({line.person for line in here.store.audit(3)}) == 1
+    assert len({line.person for line in here.store.read_audit(3)}) == 1
     assert files_with(here.data, *NAMES) == set()
 
 
@@ -138,7 +138,7 @@ def test_a_restore_rolls_the_audit_not_back_and_stands_in_it(here: PeopleEnviron
     assert before is not None
     assert in_file(here.data) == ["add", "rename", "restore"]
     with open_environment(here.data) as again:
-        line = again.store.audit(1)[0]
+        line = again.store.read_audit(1)[0]
         assert (line.door, line.detail) == (
             "cli",
             f"a file outside data/backups, by ada; the store before it is {before.name}",
@@ -152,7 +152,7 @@ def test_a_backup_takes_no_line_of_the_audit_with_it(tmp_path: Path) -> None:
         enrol(store, "Alice")
         store.database.copy(tmp_path / "copy.sqlite", without=("outbox",))
     with opened(tmp_path / "copy.sqlite") as copy:
-        assert copy.audit(9) == []
+        assert copy.read_audit(9) == []
 
 
 VERSION_5 = """
@@ -184,7 +184,7 @@ def of_version_5(path: Path) -> Path:
 def test_the_lines_of_an_older_store_are_moved_once(tmp_path: Path) -> None:
     older = Path(shutil.copy(of_version_5(tmp_path / "people.sqlite"), tmp_path / "older.sqlite"))
     with open_environment(tmp_path) as here:
-        told = [(line.at, line.door, line.action, line.person, line.pictures) for line in here.store.audit(9)]
+        told = [(line.at, line.door, line.action, line.person, line.pictures) for line in here.store.read_audit(9)]
         assert told[1:] == [
             (2.5, "cli", "erase", "aa", 2),
             (1.5, "rest", "add", "bb", 1),
@@ -245,9 +245,9 @@ def test_lines_wait_while_the_audit_cannot_be_used(tmp_path: Path, caplog: pytes
         (warning,) = audit.warnings
         assert str(tmp_path / FILE) in warning
         with pytest.raises(GatewayError, match=r"the audit .*audit\.sqlite cannot be read"):
-            store.audit(9)
+            store.read_audit(9)
         (tmp_path / FILE).rmdir()
-        assert [line.action for line in store.audit(9)] == ["add", "add"]
+        assert [line.action for line in store.read_audit(9)] == ["add", "add"]
         assert audit.warnings == ()
 
 
@@ -284,5 +284,5 @@ def test_two_processes_share_one_audit(tmp_path: Path) -> None:
     with open_environment(tmp_path) as one, open_environment(tmp_path) as other:
         one.registry.enrol("Alice", [sample("alice1", descriptor(1))], "rest")
         other.registry.enrol("Bob", [sample("bob1", descriptor(2))], "cli")
-        assert [line.door for line in one.store.audit(9)] == [line.door for line in other.store.audit(9)]
-        assert [line.door for line in one.store.audit(9)] == ["cli", "rest"]
+        assert [line.door for line in one.store.read_audit(9)] == [line.door for line in other.store.read_audit(9)]
+        assert [line.door for line in one.store.read_audit(9)] == ["cli", "rest"]

@@ -59,7 +59,9 @@ def known(path: Path, key: bytes | None = None) -> dict[str, bool]:
     """Who is in a store, and whether a search finds them."""
     faces = {"alice": ALICE, "bob": BOB}
     with open_environment(path.parent, key) as there:
-        return {slug: there.who(faces[slug]) == slug for slug in [entry.person.slug for entry in there.store.entries()]}
+        return {
+            slug: there.who(faces[slug]) == slug for slug in [entry.person.slug for entry in there.store.list_entries()]
+        }
 
 
 def made(here: PeopleEnvironment) -> list[Path]:
@@ -77,7 +79,7 @@ def test_a_backup_is_whole(tmp_path: Path, here: PeopleEnvironment) -> None:
     shutil.copy(backup, elsewhere / "people.sqlite")
     assert known(elsewhere / "people.sqlite") == {"alice": True, "bob": True}
     with open_environment(elsewhere) as there:
-        assert there.store.audit(9) == []
+        assert there.store.read_audit(9) == []
 
 
 def test_a_backup_goes_where_it_is_told_to(tmp_path: Path, here: PeopleEnvironment) -> None:
@@ -163,7 +165,7 @@ def test_restoring_a_backup_of_an_older_version_does_not_bring_back_who_was_eras
     path = tmp_path / "data" / "people.sqlite"
     restore(backup, path, PLAIN)
     with open_environment(path.parent) as again:
-        assert [entry.person.slug for entry in again.store.entries()] == ["bob"]
+        assert [entry.person.slug for entry in again.store.list_entries()] == ["bob"]
 
 
 def test_who_was_erased_and_restored_over_stays_erased_the_next_time(tmp_path: Path, here: PeopleEnvironment) -> None:

@@ -253,5 +253,5 @@ def test_two_stores_on_one_file_see_each_other(path: Path) -> None:
     with closing(SqliteStore(path)) as one, closing(SqliteStore(path)) as other:
         enrol(one, "Alice")
         enrol(other, "Bob", picture("d2"))
-        assert [entry.person.slug for entry in one.entries()] == ["alice", "bob"]
+        assert [entry.person.slug for entry in one.list_entries()] == ["alice", "bob"]
         assert one.revision() == other.revision()

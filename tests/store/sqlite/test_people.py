@@ -57,7 +57,7 @@ def picture(
 
 
 def enrol(store: SqliteStore, name: str, *pictures: Picture) -> PersonEntry:
-    return store.enrol(store.named(name) or name, pictures or [picture()], "rest")
+    return store.enrol(store.find_person(name) or name, pictures or [picture()], "rest")
 
 
 def people(store: SqliteStore, recipe: str = RECIPE) -> list[Person]:
@@ -65,13 +65,13 @@ def people(store: SqliteStore, recipe: str = RECIPE) -> list[Person]:
 
 
 def described(store: SqliteStore, digest: str = "d1", recipe: str = RECIPE) -> StoredFace:
-    face = store.described(digest, recipe)
+    face = store.find_face(digest, recipe)
     assert face is not None
     return face
 
 
 def slug_of(store: SqliteStore, name: str) -> str:
-    person = store.named(name)
+    person = store.find_person(name)
     assert person is not None
     return person.slug
 
@@ -104,8 +104,8 @@ def test_counter_examples_are_no_part_of_the_mean(store: SqliteStore) -> None:
     assert roll.descriptors[0] == pytest.approx(descriptor(1), abs=1e-6)
     assert (roll.counters == descriptor(2)).all()
     assert roll.counter_keys.tolist() == [roll.keys.tolist()[0]]
-    assert (roll.pictures.tolist(), store.entry("alice").known_by) == ([1, 1], 1)
-    faces = store.faces(RECIPE)
+    assert (roll.pictures.tolist(), store.read_entry("alice").known_by) == ([1, 1], 1)
+    faces = store.read_faces(RECIPE)
     assert [person.slug for person in faces[0]] == ["alice", "bob"]
     assert (faces[1] == [descriptor(1), descriptor(3)]).all()
 
@@ -120,7 +120,7 @@ def test_a_picture_that_was_enrolled_by_mistake_becomes_a_counter_example(store:
 def test_enrolling_the_same_picture_again_changes_nothing_of_it(store: SqliteStore) -> None:
     enrol(store, "Alice")
     enrol(store, "Alice", picture(found=descriptor(2), chips=b"other chips"))
-    assert len(store.entry("alice").pictures) == 1
+    assert len(store.read_entry("alice").pictures) == 1
     assert (described(store).descriptor == descriptor(1)).all()
     assert described(store).chips == CHIPS
 
@@ -131,7 +131,7 @@ def test_chips_are_there_after_reopening(path: Path, chips: bytes | None, key: b
     with opened(path, key) as store:
         enrol(store, "Alice", picture(chips=chips))
     with opened(path, key) as store:
-        assert described(store).chips == store.chips("d1") == chips
+        assert described(store).chips == store.read_chips("d1") == chips
 
 
 def test_a_picture_described_by_another_recipe_replaces_what_was_there(path: Path) -> None:
@@ -141,10 +141,10 @@ def test_a_picture_described_by_another_recipe_replaces_what_was_there(path: Pat
         enrol(store, "Alice", picture(found=descriptor(2), recipe="other", chips=b"other chips"))
     with opened(path) as store:
         assert (people(store), people(store, "other")) == ([], [Person("alice", "Alice")])
-        assert store.described("d1", RECIPE) is None
+        assert store.find_face("d1", RECIPE) is None
         assert (described(store, recipe="other").descriptor == descriptor(2)).all()
         assert described(store, recipe="other").chips == b"other chips"
-        assert len(store.entry("alice").pictures) == 1
+        assert len(store.read_entry("alice").pictures) == 1
 
 
 def test_a_replaced_descriptor_is_gone_from_the_files_after_closing(path: Path) -> None:
@@ -167,26 +167,26 @@ def test_outdated_is_what_another_recipe_made_and_has_its_chips(store: SqliteSto
     enrol(store, "Alice", picture("d1", recipe="before"), picture("d2", recipe="before", chips=None))
     enrol(store, "Bob", picture("d3", descriptor(3), recipe="long before", chips=b"bob's"))
     enrol(store, "Carol", picture("d4"))
-    assert sorted(store.outdated(RECIPE)) == ["d1", "d3"]
-    assert [store.chips(digest) for digest in ("d1", "d2", "d3", "d9")] == [CHIPS, None, b"bob's", None]
+    assert sorted(store.list_outdated_pictures(RECIPE)) == ["d1", "d3"]
+    assert [store.read_chips(digest) for digest in ("d1", "d2", "d3", "d9")] == [CHIPS, None, b"bob's", None]
 
 
 def test_what_was_made_again_is_outdated_no_more_and_seen_by_others(store: SqliteStore) -> None:
     enrol(store, "Alice")
     before = store.revision()
-    store.renew("d1", "new", descriptor(2))
-    assert store.outdated("new") == []
+    store.replace_descriptor("d1", "new", descriptor(2))
+    assert store.list_outdated_pictures("new") == []
     changes = store.changes(before, "new")
     assert changes.roll.people == [Person("alice", "Alice")]
     assert (changes.roll.descriptors[0] == pytest.approx(descriptor(2), abs=1e-6), changes.gone) == (True, [])
-    assert store.chips("d1") == CHIPS
+    assert store.read_chips("d1") == CHIPS
 
 
 def test_a_face_is_found_by_the_picture_s_digest(store: SqliteStore) -> None:
     enrol(store, "Alice")
     assert (described(store, "d1").descriptor == descriptor(1)).all()
-    assert store.described("d2", RECIPE) is None
-    assert store.described("d1", "other") is None
+    assert store.find_face("d2", RECIPE) is None
+    assert store.find_face("d1", "other") is None
 
 
 def test_one_picture_may_be_of_two_people(store: SqliteStore) -> None:
@@ -201,18 +201,18 @@ def test_forgetting_a_source_forgets_its_pictures_and_people_left_without_any(pa
     with opened(path) as store:
         for n, name in enumerate(["Alice", "Alice", "Bob"]):
             store.enrol_from_folder(name, picture(f"d{n}", source=f"known_faces/{name}/{n}.jpg"))
-        store.forget(["known_faces/Alice/0.jpg", "known_faces/Bob/2.jpg", "known_faces/Nobody/1.jpg"])
+        store.remove_folder_pictures(["known_faces/Alice/0.jpg", "known_faces/Bob/2.jpg", "known_faces/Nobody/1.jpg"])
     with opened(path) as store:
         assert people(store) == [Person("alice", "Alice")]
-        assert store.from_folder(RECIPE) == {"known_faces/Alice/1.jpg": "d1"}
-        assert store.described("d2", RECIPE) is None
+        assert store.read_folder_digests(RECIPE) == {"known_faces/Alice/1.jpg": "d1"}
+        assert store.find_face("d2", RECIPE) is None
 
 
 def test_only_what_came_from_the_folder_counts_as_of_the_folder(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1"), picture("d2", source="mqtt:known_faces"))
     store.enrol_from_folder("Alice", picture("d3", source="known_faces/Alice/1.jpg"))
     store.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/2.jpg", recipe="other"))
-    assert store.from_folder(RECIPE) == {"known_faces/Alice/1.jpg": "d3"}
+    assert store.read_folder_digests(RECIPE) == {"known_faces/Alice/1.jpg": "d3"}
     assert [person.name for person in people(store)] == ["Alice"]
 
 
@@ -220,16 +220,16 @@ def test_a_folder_stays_whose_it_is_whatever_they_are_called(store: SqliteStore)
     store.enrol_from_folder("Alice", picture("d1", source="known_faces/Alice/1.jpg"))
     store.rename("alice", "Alice Smith", "rest")
     store.enrol_from_folder("Alice", picture("d2", source="known_faces/Alice/2.jpg"))
-    assert [entry.person for entry in store.entries()] == [Person("alice", "Alice Smith")]
+    assert [entry.person for entry in store.list_entries()] == [Person("alice", "Alice Smith")]
     enrol(store, "Bob", picture("d3"))
     store.merge("alice", "bob", "rest")
     store.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/3.jpg"))
-    assert [(entry.person.slug, entry.known_by) for entry in store.entries()] == [("bob", 4)]
+    assert [(entry.person.slug, entry.known_by) for entry in store.list_entries()] == [("bob", 4)]
 
 
 def test_forgetting_nothing_forgets_nobody(store: SqliteStore) -> None:
     enrol(store, "Alice")
-    store.forget([])
+    store.remove_folder_pictures([])
     assert people(store) == [Person("alice", "Alice")]
 
 
@@ -251,7 +251,7 @@ def test_spellings_of_one_name_are_one_person(store: SqliteStore) -> None:
     for n, name in enumerate(["Jo Bo", "jo bo", "Jó-Bő", "JO_BO", "\uff2a\uff4f\u3000\uff22\uff4f"]):
         store.enrol(name, [picture(f"d{n}")], "rest")
         store.enrol_from_folder(name, picture(f"f{n}", source=f"known_faces/{n}/1.jpg"))
-    (entry,) = store.entries()
+    (entry,) = store.list_entries()
     assert (entry.person, entry.known_by) == (Person("jo_bo", "Jo Bo"), 10)
 
 
@@ -371,7 +371,7 @@ def test_two_names_without_letters_get_different_slugs(store: SqliteStore) -> No
 def test_a_person_has_an_entry_with_every_picture(store: SqliteStore) -> None:
     before = time.time()
     enrol(store, "Alice", picture("a" * 64), picture("b" * 64, source="mqtt:door", counter=True))
-    entry = store.entry("alice")
+    entry = store.read_entry("alice")
     assert entry.person == Person("alice", "Alice")
     assert [(each.id, each.source, each.counter) for each in entry.pictures] == [
         ("a" * 16, "rest", False),
@@ -388,17 +388,17 @@ def test_entries_come_by_id_and_page_by_page(store: SqliteStore) -> None:
         assert all(len(entry.pictures) == 2 for entry in entries)
         return [entry.person.slug for entry in entries]
 
-    assert slugs(store.entries()) == ["albert", "alice", "bob", "carol", "dora"]
-    assert slugs(store.entries(limit=2)) == ["albert", "alice"]
-    assert slugs(store.entries(after="alice", limit=2)) == ["bob", "carol"]
-    assert slugs(store.entries(containing="AL")) == ["albert", "alice"]
-    assert store.entries(containing="%") == []
+    assert slugs(store.list_entries()) == ["albert", "alice", "bob", "carol", "dora"]
+    assert slugs(store.list_entries(limit=2)) == ["albert", "alice"]
+    assert slugs(store.list_entries(after="alice", limit=2)) == ["bob", "carol"]
+    assert slugs(store.list_entries(containing="AL")) == ["albert", "alice"]
+    assert store.list_entries(containing="%") == []
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda store: store.entry("bob"),
+        lambda store: store.read_entry("bob"),
         lambda store: store.enrol(Person("bob", "Bob"), [picture()], "rest"),
         lambda store: store.rename("bob", "Rob", "rest"),
         lambda store: store.merge("bob", "alice", "rest"),
@@ -412,10 +412,10 @@ def test_entries_come_by_id_and_page_by_page(store: SqliteStore) -> None:
 def test_nobody_s_id_is_refused_and_changes_nothing(store: SqliteStore, change: object) -> None:
     assert callable(change)
     enrol(store, "Alice")
-    before = (store.revision(), store.entries(), len(store.audit(100)))
+    before = (store.revision(), store.list_entries(), len(store.read_audit(100)))
     with pytest.raises(UnknownPerson):
         change(store)
-    assert (store.revision(), store.entries(), len(store.audit(100))) == before
+    assert (store.revision(), store.list_entries(), len(store.read_audit(100))) == before
 
 
 def test_a_name_that_somebody_has_is_refused(store: SqliteStore) -> None:
@@ -423,7 +423,7 @@ def test_a_name_that_somebody_has_is_refused(store: SqliteStore) -> None:
     enrol(store, "Bob", picture("d2"))
     with pytest.raises(Conflict, match="merge"):
         store.rename("bob", "Alice", "rest")
-    assert store.named("Bob") == Person("bob", "Bob")
+    assert store.find_person("Bob") == Person("bob", "Bob")
     assert store.rename("bob", "Bob", "rest").person == Person("bob", "Bob")
 
 
@@ -454,7 +454,7 @@ def test_who_is_left_without_a_picture_of_the_recipe_is_as_good_as_gone(store: S
     enrol(store, "Alice")
     (key,) = store.changes(0, RECIPE).roll.keys.tolist()
     seen = store.revision()
-    store.renew("d1", "other", descriptor(2))
+    store.replace_descriptor("d1", "other", descriptor(2))
     assert store.changes(seen, RECIPE).gone == [key]
 
 
@@ -491,7 +491,7 @@ def test_every_change_stands_in_the_audit_without_a_name(store: SqliteStore) -> 
     store.remove_picture("alice", "d2", "rest")
     store.merge("bob", "alice", "rest")
     store.remove("alice", "cli", erase=True)
-    lines = store.audit(100)
+    lines = store.read_audit(100)
     assert [(line.door, line.action, line.pictures) for line in reversed(lines)] == [
         ("rest", "add", 3),
         ("mqtt:door", "add", 1),
@@ -504,15 +504,15 @@ def test_every_change_stands_in_the_audit_without_a_name(store: SqliteStore) -> 
     assert [line.at for line in lines] == sorted((line.at for line in lines), reverse=True)
     assert {line.person for line in lines} & {"alice", "Alice", "bob", "Bob", "Rob"} == set()
     assert len({line.person for line in lines}) == 2
-    assert len(store.audit(3)) == 3
+    assert len(store.read_audit(3)) == 3
 
 
 def test_a_removed_picture_is_buried_until_it_is_enrolled_again(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1"), picture("d2"))
     store.remove_picture("alice", "d1", "rest")
-    assert (store.buried("d1"), store.buried("d2")) == (True, False)
+    assert (store.is_picture_removed("d1"), store.is_picture_removed("d2")) == (True, False)
     enrol(store, "Alice", picture("d1"))
-    assert not store.buried("d1")
+    assert not store.is_picture_removed("d1")
 
 
 def test_a_counter_example_stays_free_for_the_person_whom_it_shows(store: SqliteStore) -> None:
@@ -521,10 +521,10 @@ def test_a_counter_example_stays_free_for_the_person_whom_it_shows(store: Sqlite
     enrol(store, "Alice", picture("1" * 16), *counters)
     store.remove_picture("alice", "2" * 16, "rest")
     store.remove("alice", "rest", erase=True, also=["3" * 16, "5" * 16])
-    assert [digest for digest in "12345" if store.buried(digest * 16)] == ["1", "5"]
+    assert [digest for digest in "12345" if store.is_picture_removed(digest * 16)] == ["1", "5"]
     store.enrol_from_folder("Bob", picture("3" * 16, source="known_faces/Bob/3.jpg"))
     store.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
-    assert store.entry("bob").known_by == 2
+    assert store.read_entry("bob").known_by == 2
 
 
 def test_a_counter_example_that_is_removed_is_not_imported_as_a_picture_of_that_person(store: SqliteStore) -> None:
@@ -536,7 +536,7 @@ def test_a_counter_example_that_is_removed_is_not_imported_as_a_picture_of_that_
     with pytest.raises(BadRequest, match="counter-example"):
         store.enrol_from_folder("Alice", picture("2" * 16, source="known_faces/Alice/2.jpg"))
     store.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
-    assert [entry.known_by for entry in store.entries()] == [1, 1]
+    assert [entry.known_by for entry in store.list_entries()] == [1, 1]
 
 
 def test_a_counter_example_does_not_bring_a_removed_person_back_from_their_folder(store: SqliteStore) -> None:
@@ -552,8 +552,8 @@ def test_a_counter_example_does_not_bring_a_removed_person_back_from_their_folde
 
 def test_people_are_unchanged_since_their_last_picture(store: SqliteStore) -> None:
     enrol(store, "Alice")
-    assert store.unchanged_since(time.time() - 60) == []
-    assert store.unchanged_since(time.time() + 60) == ["alice"]
+    assert store.list_unchanged_since(time.time() - 60) == []
+    assert store.list_unchanged_since(time.time() + 60) == ["alice"]
 
 
 def test_several_threads_may_enrol_at_once(store: SqliteStore) -> None:
@@ -575,7 +575,7 @@ def test_only_the_owner_may_read_any_of_its_files(path: Path, store: SqliteStore
 @pytest.mark.parametrize("chips", [CHIPS, pytest.param(CHIPS * 1000, id="over several pages")])
 def test_a_forgotten_face_is_gone_from_the_files(path: Path, store: SqliteStore, chips: bytes) -> None:
     store.enrol_from_folder("Alice", picture(chips=chips, source="known_faces/Alice/1.jpg"))
-    store.forget(["known_faces/Alice/1.jpg"])
+    store.remove_folder_pictures(["known_faces/Alice/1.jpg"])
     assert files_with(path.parent, descriptor(1).tobytes(), CHIPS, b"Alice", b"alice") == set()
 
 
@@ -793,12 +793,12 @@ def test_an_older_store_keeps_its_people_and_pictures(before: Path) -> None:
         assert all((found[f"d{n}"].descriptor == descriptor(n)).all() for n in (1, 2, 3))
         assert [face.chips for face in found.values()] == [kept] * 3
         assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob")]
-        assert store.from_folder(RECIPE) == {
+        assert store.read_folder_digests(RECIPE) == {
             "known_faces/Alice/1.jpg": "d1",
             "known_faces/Alice/2.jpg": "d2",
             "known_faces/Bob/1.jpg": "d3",
         }
-        assert [each.added for each in store.entry("alice").pictures] == [1.5, 1.6]
+        assert [each.added for each in store.read_entry("alice").pictures] == [1.5, 1.6]
     assert version_of(before) == schema.VERSION == 7
 
 
@@ -849,23 +849,23 @@ def test_others_are_told_of_everybody_in_an_older_store(before: Path) -> None:
 def test_people_of_an_older_store_are_as_old_as_their_newest_picture(before: Path) -> None:
     """Else those of whom there is a new picture would be erased by people.keep_days."""
     with opened(before) as store:
-        assert sorted(store.unchanged_since(2.2)) == ["alice"]
+        assert sorted(store.list_unchanged_since(2.2)) == ["alice"]
 
 
 def test_of_two_descriptors_of_a_picture_in_version_1_the_newer_stays(path: Path) -> None:
     with opened(written_before(path, 1)) as store:
         assert people(store, "long before") == []
-        assert store.described("d3", "long before") is None
+        assert store.find_face("d3", "long before") is None
 
 
 def test_without_chips_nobody_of_version_1_can_be_described_anew(path: Path) -> None:
     with opened(written_before(path, 1)) as store:
-        assert store.outdated("new") == []
+        assert store.list_outdated_pictures("new") == []
 
 
 def test_with_chips_everybody_of_version_2_can_be_described_anew(path: Path) -> None:
     with opened(written_before(path, 2)) as store:
-        assert sorted(store.outdated("new")) == ["d1", "d2", "d3"]
+        assert sorted(store.list_outdated_pictures("new")) == ["d1", "d2", "d3"]
 
 
 def test_an_older_store_is_changed_once(before: Path) -> None:
@@ -952,7 +952,7 @@ def test_what_is_sealed_is_read_with_the_key_and_stands_in_no_file(path: Path) -
     assert files_with(path.parent, CHIPS, b"a whole picture", KEY, *faces) == set()
     with opened(path, KEY) as store:
         assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob")]
-        assert (store.faces(RECIPE)[1] == [descriptor(1), descriptor(3)]).all()
+        assert (store.read_faces(RECIPE)[1] == [descriptor(1), descriptor(3)]).all()
         (alice, bob) = store.export()
         assert [each.counter for each in alice.pictures] == [False, True]
         assert (bob.pictures[0].face.chips, bob.pictures[0].original) == (CHIPS, b"a whole picture")
@@ -984,7 +984,7 @@ def test_a_plain_store_is_sealed_wholly_when_a_key_is_first_given(path: Path, co
     assert files_with(path.parent, CHIPS, b"a whole picture", *faces) == set()
     with opened(path, KEY) as store:
         assert all((described(store, f"d{n}").descriptor == descriptor(n)).all() for n in range(count))
-        assert store.chips("d0") == CHIPS
+        assert store.read_chips("d0") == CHIPS
 
 
 def test_an_older_store_is_sealed_when_a_key_is_given(before: Path) -> None:
@@ -1003,7 +1003,7 @@ def test_what_is_sealed_does_not_open_in_another_row(path: Path, column: str) ->
     with opened(path, KEY) as store:
         assert (described(store, "d3").descriptor == descriptor(3)).all()
         with pytest.raises((ValueError, GatewayError), match="does not open with this key"):
-            store.described("d1", RECIPE)
+            store.find_face("d1", RECIPE)
 
 
 def test_somebody_else_s_sealed_descriptor_is_refused(path: Path) -> None:
