@@ -137,7 +137,7 @@ class Gateway:
             stack.callback(self.reads.shutdown, cancel_futures=True)
             stack.callback(self.changes.shutdown, cancel_futures=True)
             stack.callback(self.pool.stop)
-            stack.callback(self.mqtt.quiet)
+            stack.callback(self.mqtt.stop_accepting)
             stack.callback(self.supervisor.stop)
             stack.callback(self.unknowns.stop)
             stack.callback(self.known_faces.stop)

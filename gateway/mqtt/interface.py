@@ -34,20 +34,20 @@ from gateway.mqtt.delivery.watchdog import Watchdog, claim_before_giving_up
 from gateway.mqtt.transport.identity import Identity
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Publication
-from gateway.mqtt.transport.reconnector import Connection, NotYet
-from gateway.mqtt.transport.session import Kind, Link
+from gateway.mqtt.transport.reconnector import NotYet, Reconnector
+from gateway.mqtt.transport.session import ConnectionSpec, Session
 from gateway.service.administration import Administer
 from gateway.service.futures import then
 
 log = logging.getLogger(__name__)
 
-HEADER = 1024
+MAX_HEADER_BYTES = 1024
 """Bytes of a message beside its payload at most: topic, properties, lengths."""
 
-RESULTS = 100
+MAX_WAITING_RESULTS = 100
 """Results of live frames on their way at most; a broker that is slower gets only some of them."""
 
-SILENT_S = 300.0
+MAX_SILENCE_S = 300.0
 """Without a message, canaries included, after which nothing comes in any more, whatever the connection looks like. The
 largest one takes less, by a slow link.
 """
@@ -96,16 +96,16 @@ class MqttInterface:
         self._poison_guard = PoisonGuard()
         self._bridge = Bridge(limits, administer, self.answer, self._small_enough, _ours, metrics)
         self._away = 0.0
-        self._heard = -math.inf  # when the last message came by the connection for requests
+        self._last_message_at = -math.inf  # when the last message came by the connection for requests
         self._open = True
-        connection = partial(Connection, settings, metrics=metrics, on_fatal=on_fatal)
+        connection = partial(Reconnector, settings, metrics=metrics, on_fatal=on_fatal)
         self._live = connection(
             self._for_frames, on_up=self._subscribe_frames, on_message=self.frame, on_tick=self._tell_health
         )
         self._requests = connection(
             self._for_requests, on_up=self._begin, on_message=self.message, on_tick=self._tick, on_down=self._end
         )
-        self._watchdog = Watchdog(self._requests.ledger, settings.answer_s, self._requests.again, on_fatal)
+        self._watchdog = Watchdog(self._requests.ledger, settings.answer_s, self._requests.reconnect, on_fatal)
 
     @property
     def connected(self) -> bool:
@@ -126,7 +126,7 @@ class MqttInterface:
         self._live.start()  # first: the other one has to know whether we are alone, and how much the broker takes
         self._requests.start()
 
-    def quiet(self) -> None:
+    def stop_accepting(self) -> None:
         """Takes no more messages; replies still go out. What is not acknowledged comes again at the next start."""
         self._open = False
 
@@ -136,7 +136,7 @@ class MqttInterface:
         self._live.stop()
         self._requests.stop(None if self._duplicates.displaced else self._bridge_status.state("offline"))
 
-    def frame(self, delivery: Delivery[Link]) -> None:
+    def frame(self, delivery: Delivery[Session]) -> None:
         """A frame of a stream: if anything becomes of it, the next one comes."""
         received = delivery.received
         if received.topic.endswith("/frame"):
@@ -145,10 +145,10 @@ class MqttInterface:
         else:
             self._duplicates.message(received)
 
-    def message(self, delivery: Delivery[Link]) -> None:
+    def message(self, delivery: Delivery[Session]) -> None:
         """Reads it, hands it on, and returns at once; whatever is wrong with it is answered."""
         received = delivery.received
-        self._heard = time.monotonic()
+        self._last_message_at = time.monotonic()
         if received.topic == self._loopback.topic:
             self._loopback.receive(received.payload)
             if self._loopback.caught_up:  # if it ends before that, the rest of what waited is as old as it was
@@ -163,7 +163,7 @@ class MqttInterface:
 
     def answer(
         self,
-        delivery: Delivery[Link],
+        delivery: Delivery[Session],
         address: Address,
         outbound: wire.Outbound,
         good_for: float,
@@ -195,7 +195,7 @@ class MqttInterface:
             verdict = outbound.verdict.encode()
             by.answer(delivery, reply(address.verdict_topic, verdict, content_type="text/plain"), document)
 
-    def _address(self, delivery: Delivery[Link]) -> Address | None:
+    def _address(self, delivery: Delivery[Session]) -> Address | None:
         """Return None for a message that nobody can be answered for."""
         received = delivery.received
         if received.retained:
@@ -211,7 +211,7 @@ class MqttInterface:
             self._ignored.report_name(received.topic)
         return address if received.fault is None else replace(address, fault=received.fault)
 
-    def _ask(self, delivery: Delivery[Link], address: Address, payload: bytes) -> None:
+    def _ask(self, delivery: Delivery[Session], address: Address, payload: bytes) -> None:
         received = delivery.received
         try:
             address = correlated(address, received.correlation)  # first, for an error carries it too
@@ -229,7 +229,7 @@ class MqttInterface:
         written = then(reply, lambda done: self._small_enough(wire.write(address, done)))
         written.add_done_callback(partial(self._settle, delivery, address, good_for))
 
-    def _reply(self, delivery: Delivery[Link], address: Address, payload: bytes, good_for: float) -> Future[Reply]:
+    def _reply(self, delivery: Delivery[Session], address: Address, payload: bytes, good_for: float) -> Future[Reply]:
         """To what was asked by that id before, or is asked now. Raises GatewayError."""
         give_up = partial(self._fail, delivery, address)
         delivery.give_up = partial(give_up, _too_late())
@@ -252,12 +252,12 @@ class MqttInterface:
 
     def _small_enough(self, outbound: wire.Outbound) -> wire.Outbound:
         """Raises TooLarge: a broker would hang up on us, again and again."""
-        most = min(self._limits.message_bytes, self._requests.packet_bytes - HEADER)
+        most = min(self._limits.message_bytes, self._requests.max_packet_bytes - MAX_HEADER_BYTES)
         if len(outbound.document) > most:
             raise TooLarge(f"the answer has more than {most} bytes, which is too large for MQTT: ask over REST")
         return outbound
 
-    def _good_for(self, delivery: Delivery[Link]) -> float:
+    def _good_for(self, delivery: Delivery[Session]) -> float:
         """Seconds. What waited at the broker while we were away may be as old as that. Raises Expired, and GatewayError
         where the answer is what ends every connection.
         """
@@ -267,7 +267,7 @@ class MqttInterface:
             raise GatewayError("the broker does not take the answer")
         if delivery.received.expiry is not None:  # MQTT 5: the broker has taken off how long it held it
             return delivery.received.expiry
-        waited = self._away if delivery.mid and delivery.link.resumed and not self._loopback.caught_up else 0.0
+        waited = self._away if delivery.mid and delivery.session.resumed and not self._loopback.caught_up else 0.0
         if waited >= self._limits.request_s:
             self._metrics.count("requests_expired_unseen")
             for_long = f"{waited:.0f} s" if math.isfinite(waited) else "nobody knows how long"
@@ -275,25 +275,25 @@ class MqttInterface:
         return self._limits.request_s - waited
 
     def _settle(
-        self, delivery: Delivery[Link], address: Address, good_for: float, written: Future[wire.Outbound]
+        self, delivery: Delivery[Session], address: Address, good_for: float, written: Future[wire.Outbound]
     ) -> None:
         error = shutting_down_error() if written.cancelled() else written.exception()
         if address.live and written.cancelled():  # a newer frame came
             return
-        if address.live and self._live.waiting > RESULTS:
+        if address.live and self._live.pending > MAX_WAITING_RESULTS:
             self._metrics.count("results_dropped")
         elif isinstance(error, Expired) and good_for > self._settings.answer_s:  # not by its own fault: ask again
             self._fail(delivery, address, Timeout(str(error)))
         elif error is None:
-            left = good_for - (time.monotonic() - delivery.at)
+            left = good_for - (time.monotonic() - delivery.received_at)
             self.answer(delivery, address, written.result(), left)
         else:
             self._fail(delivery, address, _ours(error))
 
-    def _fail(self, delivery: Delivery[Link], address: Address, error: GatewayError) -> None:
+    def _fail(self, delivery: Delivery[Session], address: Address, error: GatewayError) -> None:
         self.answer(delivery, address, wire.write_failure(address, error), self._limits.request_s, error)
 
-    def _piece(self, delivery: Delivery[Link], address: Address) -> None:
+    def _piece(self, delivery: Delivery[Session], address: Address) -> None:
         try:
             if address.fault:
                 raise BadRequest(address.fault)
@@ -307,28 +307,28 @@ class MqttInterface:
         else:
             self._ask(delivery, address, whole)
 
-    def _for_frames(self) -> Kind:
+    def _for_frames(self) -> ConnectionSpec:
         """First only to see other gateways. Frames are subscribed to by a gateway that knows that it is alone."""
         client_id = f"{self._identity.client_id}-live-{secrets.token_hex(3)}"
-        return Kind(client_id, [(self._duplicates.loopbacks, 0)])
+        return ConnectionSpec(client_id, [(self._duplicates.loopbacks, 0)])
 
-    def _subscribe_frames(self, link: Link) -> None:
+    def _subscribe_frames(self, session: Session) -> None:
         """Called for each new link, and for the one that stands when the look ends: so whichever comes last does it."""
         if self._duplicates.exclusive:
-            link.subscribe([(self._topics.frames, 0)])
+            session.subscribe([(self._topics.frames, 0)])
 
-    def _for_requests(self) -> Kind:
+    def _for_requests(self) -> ConnectionSpec:
         """With a window of what the broker lets us answer: two replies a request. Raises AnotherGateway, NotYet."""
         if not self._duplicates.exclusive:
-            if (link := self._live.link) is None or not link.up:
+            if (session := self._live.session) is None or not session.connected:
                 raise NotYet
-            self._duplicates.search(link)
-            self._subscribe_frames(self._live.link or link)
+            self._duplicates.search(session)
+            self._subscribe_frames(self._live.session or session)
         most = self._live.receive_maximum
-        return Kind(
+        return ConnectionSpec(
             self._identity.client_id,
             [(self._topics.requests, 1), (self._topics.pieces, 1), (self._loopback.topic, 1)],
-            lasts=True,
+            persistent=True,
             inflight=most,
             window=max(1, min(self._settings.window, most // 2)),
             will=self._bridge_status.state("offline"),
@@ -336,41 +336,41 @@ class MqttInterface:
 
     def _say(self, publication: Publication) -> None:
         """To other gateways, on the connection that hears them."""
-        if (link := self._live.link) is not None:
-            link.publish(publication)
+        if (session := self._live.session) is not None:
+            session.publish(publication)
 
     def _leave(self, error: GatewayError) -> None:
         """Another gateway was here first: it answers from now on."""
-        self.quiet()
+        self.stop_accepting()
         self._on_fatal(error)
 
-    def _tell_health(self, link: Link) -> None:
+    def _tell_health(self, session: Session) -> None:
         if self._duplicates.exclusive:
-            self._bridge_status.announce_health(link)
+            self._bridge_status.announce_health(session)
 
-    def _begin(self, link: Link) -> None:
+    def _begin(self, session: Session) -> None:
         self._away = self._downtime.seconds()
-        self._bridge_status.begin(link)
-        self._loopback.begin(link)
+        self._bridge_status.begin(session)
+        self._loopback.begin(session)
 
-    def _tick(self, link: Link) -> None:
-        self._loopback.tick(link)
+    def _tick(self, session: Session) -> None:
+        self._loopback.tick(session)
         if self._loopback.caught_up:  # the broker has what was said before that flew
             self._bridge_status.confirm_cleared()
-            if time.monotonic() > self._heard + SILENT_S:
+            if time.monotonic() > self._last_message_at + MAX_SILENCE_S:
                 log.warning("nothing comes in any more, though the connection stands; connecting anew")
-                self._requests.again()
+                self._requests.reconnect()
                 return
         if self._duplicates.conflict:
             self._duplicates.conflict = False
-            self._bridge_status.announce_online(link)
+            self._bridge_status.announce_online(session)
         for address, error in self._uploads.due():
-            self._fail(Delivery(link=link), address, error)
+            self._fail(Delivery(session=session), address, error)
         self._watchdog.tick()
 
     def _end(self) -> bool:
         self._loopback.end()
-        return self._poison_guard.connection_ended(self._requests.ledger.unconfirmed())
+        return self._poison_guard.connection_ended(self._requests.ledger.oldest_unconfirmed())
 
 
 def _too_late(pictures: int = 1) -> Timeout:

@@ -28,7 +28,7 @@ def device(own: Broker) -> Iterator[Client]:
 @pytest.fixture
 def quick_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gateways try again at once where a connection was lost."""
-    monkeypatch.setattr(connection, "RETRY_S", (0.1, 0.2))
+    monkeypatch.setattr(connection, "RETRY_PAUSES_S", (0.1, 0.2))
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ def test_the_last_will_says_offline_and_so_does_a_clean_end(tmp_path: Path, own:
     client = Client(own.port).subscribe("facegate/bridge/state")
     with running(settings(tmp_path / "data", own, workers={"processes": 1})) as gateway:
         assert client.get().json == {"state": "online"}
-        gateway.mqtt._requests.again()  # as a cut network does
+        gateway.mqtt._requests.reconnect()  # as a cut network does
         assert client.get().json == {"state": "offline"}
         assert client.get().json == {"state": "online"}
     while client.get().json != {"state": "offline"}:

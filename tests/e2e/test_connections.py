@@ -35,16 +35,16 @@ def test_no_more_is_let_in_than_the_broker_lets_us_answer(
     """Two replies to each request."""
     assert site.gateway.mqtt._live.receive_maximum == 2000  # config/mosquitto.conf
     monkeypatch.setattr(site.gateway.mqtt._live, "receive_maximum", takes)
-    kind = site.gateway.mqtt._for_requests()
-    assert (kind.lasts, kind.inflight, kind.window) == (True, takes, window)
-    assert {qos for _, qos in kind.filters} == {1}
+    spec = site.gateway.mqtt._for_requests()
+    assert (spec.persistent, spec.inflight, spec.window) == (True, takes, window)
+    assert {qos for _, qos in spec.filters} == {1}
 
 
 def test_for_streams_nothing_is_kept(site: Site) -> None:
     """Frames of an hour ago would come before those of now."""
-    kinds = [site.gateway.mqtt._for_frames() for _ in range(3)]
-    assert [(kind.lasts, [qos for _, qos in kind.filters]) for kind in kinds] == [(False, [0])] * 3
-    names = {kind.client_id for kind in kinds}
+    specs = [site.gateway.mqtt._for_frames() for _ in range(3)]
+    assert [(spec.persistent, [qos for _, qos in spec.filters]) for spec in specs] == [(False, [0])] * 3
+    names = {spec.client_id for spec in specs}
     assert len(names) == 3
     assert site.gateway.mqtt._for_requests().client_id not in names
 
@@ -53,21 +53,21 @@ def test_a_request_whose_connection_dies_of_a_fault_is_answered_over_the_next(
     site: Site, phone: Client, quick_back: None
 ) -> None:
     """paho's thread was gone, `is_connected` went on saying yes, and nothing came in any more."""
-    before, link = site.count("connections_lost"), site.gateway.mqtt._requests._link
-    assert link is not None
-    link._client._handle_publish = fails  # type: ignore[method-assign]
+    before, session = site.count("connections_lost"), site.gateway.mqtt._requests._session
+    assert session is not None
+    session._client._handle_publish = fails  # type: ignore[method-assign]
     phone.publish("facegate/porch/request/detect/deadly", frame("obama_1"))
     assert answers(phone)["deadly"]["status"] == "ok"
     assert site.count("connections_lost") > before
-    assert site.gateway.mqtt._requests._link is not link
+    assert site.gateway.mqtt._requests._session is not session
     wait_for(site.owes_nothing)
 
 
 def test_a_stream_whose_connection_dies_of_a_fault_goes_on_over_the_next(site: Site, quick_back: None) -> None:
     screen = Client(site.broker.port).subscribe("facegate/hall/result")
-    before, link = site.count("connections_lost"), site.gateway.mqtt._live._link
-    assert link is not None
-    link._client._handle_publish = fails  # type: ignore[method-assign]
+    before, session = site.count("connections_lost"), site.gateway.mqtt._live._session
+    assert session is not None
+    session._client._handle_publish = fails  # type: ignore[method-assign]
 
     def shown() -> bool:
         screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)
@@ -75,7 +75,7 @@ def test_a_stream_whose_connection_dies_of_a_fault_goes_on_over_the_next(site: S
 
     wait_for(shown)
     assert site.count("connections_lost") > before
-    assert site.gateway.mqtt._live._link is not link
+    assert site.gateway.mqtt._live._session is not session
     screen.close()
 
 
@@ -139,13 +139,13 @@ def test_a_fault_in_a_greeting_is_contained(
     failures = site.count("callback_failures")
     with monkeypatch.context() as broken:
         broken.setattr(site.gateway.mqtt._bridge_status, "begin", fails)
-        site.gateway.mqtt._requests.again()
+        site.gateway.mqtt._requests.reconnect()
         wait_for(lambda: site.count("callback_failures") > failures)
         phone.publish("facegate/porch/request/detect/unheard", frame("obama_1"))
         assert answers(phone)["unheard"]["status"] == "ok"
         wait_for(site.owes_nothing)
     assert "the connection could not be made use of" in caplog.text
-    site.gateway.mqtt._requests.again()  # it says `online` now
+    site.gateway.mqtt._requests.reconnect()  # it says `online` now
     wait_for(lambda: site.gateway.mqtt.connected)
 
 
@@ -158,7 +158,7 @@ def test_a_broker_that_never_acknowledges_is_connected_to_anew(
         ledger = ready(gateway).mqtt._requests.ledger
         device = Client(own.port).subscribe("facegate/+/response/#")
         with monkeypatch.context() as deaf:
-            deaf.setattr(ledger, "confirmed", lambda *_: None)
+            deaf.setattr(ledger, "record_confirmed", lambda *_: None)
             device.publish("facegate/porch/request/detect/held", frame("obama_1"))
             first = answer(device)
             wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] >= 1)
@@ -176,7 +176,7 @@ def test_one_that_acknowledges_on_no_connection_ends_the_gateway(
     """By then it is most likely us."""
     monkeypatch.setattr("gateway.mqtt.delivery.watchdog.ACKNOWLEDGE_S", 0.5)
     with running(lone(tmp_path / "data", own, mqtt={"answer_s": 0.5})) as gateway:
-        monkeypatch.setattr(ready(gateway).mqtt._requests.ledger, "confirmed", lambda *_: None)
+        monkeypatch.setattr(ready(gateway).mqtt._requests.ledger, "record_confirmed", lambda *_: None)
         device = Client(own.port)
         device.publish("facegate/porch/request/detect/held", frame("obama_1"))
         fatal = gateway._fatal.get(timeout=30)
@@ -230,7 +230,7 @@ def test_answers_that_the_broker_hangs_up_on_are_given_up(tmp_path: Path, quick_
             told = client.get().json
             given_up[told["transaction"]] = told["code"]
         assert given_up == {"large": "internal", "larger": "internal"}
-        assert gateway.metrics.snapshot()["connections_lost"] > connection.SHORT_ONES
+        assert gateway.metrics.snapshot()["connections_lost"] > connection.MAX_SHORT_CONNECTIONS
         client.publish("facegate/bridge/request/people/list", b'{"transaction": "small"}')
         while (told := client.get().json)["transaction"] != "small":
             assert told["code"] == "internal"
@@ -271,9 +271,9 @@ def test_where_nothing_comes_in_any_more_it_connects_anew(
         ready(gateway)
         requests, lost = gateway.mqtt._requests, gateway.metrics.snapshot()["connections_lost"]
         with monkeypatch.context() as impatient:
-            impatient.setattr(client_module, "SILENT_S", 1.0)
-            assert requests.link is not None
-            requests.link.unsubscribe([topic for topic, _ in gateway.mqtt._for_requests().filters])
+            impatient.setattr(client_module, "MAX_SILENCE_S", 1.0)
+            assert requests.session is not None
+            requests.session.unsubscribe([topic for topic, _ in gateway.mqtt._for_requests().filters])
             wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] > lost)
         ready(gateway)
         client = Client(own.port).subscribe("facegate/porch/response/#")

@@ -20,7 +20,7 @@ from gateway.mqtt.bridge import duplicate_detector
 from gateway.mqtt.codec import wire
 from gateway.mqtt.delivery import loopback
 from gateway.mqtt.transport import reconnector as connection
-from gateway.mqtt.transport.session import Link
+from gateway.mqtt.transport.session import Session
 from tests.e2e.sites import ANSWER_S, Site, answer, answers, lone, pieces, ready, said, workers_of
 from tests.e2e.test_mqtt import properties
 from tests.examples import encoded, noise
@@ -279,7 +279,7 @@ def test_results_that_the_broker_takes_too_slowly_are_dropped_and_counted(
     screen = Client(site.broker.port).subscribe("facegate/hall/result")
     before = site.count("results_dropped")
     with monkeypatch.context() as slow:
-        slow.setattr("gateway.mqtt.interface.RESULTS", -1)
+        slow.setattr("gateway.mqtt.interface.MAX_WAITING_RESULTS", -1)
         screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)
         wait_for(lambda: site.count("results_dropped") == before + 1)
         assert screen.nothing_comes(0.3)
@@ -360,7 +360,7 @@ def test_a_connection_that_ends_before_its_first_tick_was_one(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What came by it a moment ago, and comes again by the next one, is answered `expired`: waited for inf s."""
-    monkeypatch.setattr(connection, "TICK_S", 30.0)
+    monkeypatch.setattr(connection, "TICK_INTERVAL_S", 30.0)
     with running(lone(tmp_path / "data", own)) as gateway:
         wait_for(lambda: gateway.mqtt._downtime.seconds() < 60)
 
@@ -523,13 +523,13 @@ def test_second_gateway_answers_no_frame_before_it_leaves(tmp_path: Path, own: B
         second = lone(tmp_path / "two", own)
         seen: list[str] = []
         with pytest.MonkeyPatch.context() as patched:
-            subscribed = Link.subscribe
+            subscribed = Session.subscribe
 
-            def subscribe(link: Link, filters: list[tuple[str, int]], *, retained: bool = False) -> None:
+            def subscribe(link: Session, filters: list[tuple[str, int]], *, retained: bool = False) -> None:
                 seen.extend(topic for topic, _ in filters)
                 subscribed(link, filters, retained=retained)
 
-            patched.setattr(Link, "subscribe", subscribe)
+            patched.setattr(Session, "subscribe", subscribe)
             with pytest.raises(AnotherGateway) as left, running(second):
                 pass
         assert left.value.exit_code == os.EX_TEMPFAIL

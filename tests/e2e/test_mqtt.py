@@ -254,8 +254,8 @@ def test_retained_messages_are_not_requests(client: Client, gateway: Gateway, br
     assert client.get().json["name"] == "Barack Obama"  # live, when it was sent
     late = Client(broker.port).subscribe("facegate/ghost/frame")
     assert late.get().retain
-    assert gateway.mqtt._live.link is not None
-    gateway.mqtt._live.link.subscribe([("facegate/+/frame", 0)], retained=True)  # as after a reconnect
+    assert gateway.mqtt._live.session is not None
+    gateway.mqtt._live.session.subscribe([("facegate/+/frame", 0)], retained=True)  # as after a reconnect
     assert client.nothing_comes()
     assert any("retained message on 'facegate/ghost/frame'" in each for each in gateway.health().warnings)
     late.publish("facegate/ghost/frame", b"", retain=True)

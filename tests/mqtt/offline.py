@@ -10,28 +10,28 @@ from gateway.config import MqttSettings
 from gateway.metrics import Metrics
 from gateway.mqtt.transport.ledger import Delivery, Ledger
 from gateway.mqtt.transport.packets import Publication
-from gateway.mqtt.transport.session import Kind, Link
+from gateway.mqtt.transport.session import ConnectionSpec, Session
 
 
-class Offline(Link):
+class OfflineSession(Session):
     """Writes down what it is to publish."""
 
     def __init__(self) -> None:
-        kind = Kind("offline", [])
-        ledger: Ledger[Link] = Ledger()
+        spec = ConnectionSpec("offline", [])
+        ledger: Ledger[Session] = Ledger()
         super().__init__(
             MqttSettings(),
             MQTTProtocolVersion.MQTTv5,
-            kind,
+            spec,
             ledger,
             Metrics(),
-            on_up=lambda _link: None,
+            on_up=lambda _session: None,
             on_message=lambda _delivery: None,
         )
         self.published: list[Publication] = []
         self.subscribed: list[str] = []
 
-    def publish(self, publication: Publication, delivery: Delivery[Link] | None = None) -> None:
+    def publish(self, publication: Publication, delivery: Delivery[Session] | None = None) -> None:
         self.published.append(publication)
 
     def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool = False) -> None:

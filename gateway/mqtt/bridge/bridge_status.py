@@ -13,7 +13,7 @@ from gateway.metrics import Metrics
 from gateway.mqtt.bridge.retained import RetainedTopics
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.transport.packets import Publication
-from gateway.mqtt.transport.session import Link
+from gateway.mqtt.transport.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ HEALTH_INTERVAL_S = 30.0
 
 MAX_CLEARING_ATTEMPTS = 3
 """Connections in a row that ended before they could be cleared: this may be why, where the broker hangs up on what its
-ACL forbids (MQTT 3.1.1, 3.3.5; of connection.SHORT_ONES in a row the gateway ends).
+ACL forbids (MQTT 3.1.1, 3.3.5; of reconnector.MAX_SHORT_CONNECTIONS in a row the gateway ends).
 """
 
 
@@ -48,9 +48,9 @@ class BridgeStatus:
         self._told: Document = {}
         self._told_at = 0.0
 
-    def begin(self, link: Link) -> None:
+    def begin(self, session: Session) -> None:
         """On the connection that has the last will. What an earlier run left standing is cleared, or said anew."""
-        if self._been_here and not link.resumed:
+        if self._been_here and not session.resumed:
             self._metrics.count("sessions_lost")
         self._been_here = True
         now = (self._topics.state, self._topics.info)
@@ -60,8 +60,8 @@ class BridgeStatus:
             log.warning("what stands on %s may not be cleared, it seems", self._clearing)
         self._clearing = self._retained.left_behind(now) if self._vain < MAX_CLEARING_ATTEMPTS else []
         for topic in self._clearing:
-            link.publish(Publication(topic, b"", qos=1, retain=True))
-        self.announce_online(link)
+            session.publish(Publication(topic, b"", qos=1, retain=True))
+        self.announce_online(session)
 
     def confirm_cleared(self) -> None:
         """The broker has what was said at the beginning of this connection."""
@@ -69,16 +69,16 @@ class BridgeStatus:
             self._retained.remove(self._clearing.pop())
         self._vain = 0
 
-    def announce_online(self, link: Link) -> None:
-        link.publish(self.state("online"))
-        link.publish(Publication(self._topics.info, dump(self._info), qos=1, retain=True))
+    def announce_online(self, session: Session) -> None:
+        session.publish(self.state("online"))
+        session.publish(Publication(self._topics.info, dump(self._info), qos=1, retain=True))
 
-    def announce_health(self, link: Link) -> None:
+    def announce_health(self, session: Session) -> None:
         """Never retained: nobody could take it back when we are killed."""
         health = write_health(self._health())
         if health != self._told or time.monotonic() > self._told_at + HEALTH_INTERVAL_S:
             self._told, self._told_at = health, time.monotonic()
-            link.publish(Publication(self._topics.health, dump(health), qos=0, content_type="application/json"))
+            session.publish(Publication(self._topics.health, dump(health), qos=0, content_type="application/json"))
 
     def state(self, state: str) -> Publication:
         return Publication(self._topics.state, dump({"state": state}), qos=1, retain=True)

@@ -15,7 +15,7 @@ from gateway.mqtt.codec import wire
 from gateway.mqtt.codec.topics import Address
 from gateway.mqtt.delivery.watchdog import claim_before_giving_up
 from gateway.mqtt.transport.ledger import Delivery
-from gateway.mqtt.transport.session import Link
+from gateway.mqtt.transport.session import Session
 from gateway.service.administration import Administer, changes
 from gateway.service.futures import then
 
@@ -25,7 +25,7 @@ class Answer(Protocol):
 
     def __call__(
         self,
-        delivery: Delivery[Link],
+        delivery: Delivery[Session],
         address: Address,
         outbound: wire.Outbound,
         good_for: float,
@@ -52,7 +52,7 @@ class Bridge:
         self._ours = ours
         self._metrics = metrics
 
-    def command(self, delivery: Delivery[Link], address: Address, good_for: Callable[[], float]) -> None:
+    def command(self, delivery: Delivery[Session], address: Address, good_for: Callable[[], float]) -> None:
         """``address`` with what the message says of where its answer goes; ``good_for`` raises GatewayError."""
         transaction, effect = None, None
         try:
@@ -63,7 +63,7 @@ class Bridge:
                 if transaction is None:
                     raise BadRequest(f"{address.operation} needs a transaction, by which its answer is known again")
                 digest = wire.digest(address, delivery.received.payload, {})
-                effect = Effect(f"bridge/{transaction}", digest, delivery.at + seconds)
+                effect = Effect(f"bridge/{transaction}", digest, delivery.received_at + seconds)
         except Exception as error:
             self._metrics.count("errors")
             self._refuse(delivery, address, transaction, self._ours(error))
@@ -75,7 +75,7 @@ class Bridge:
         written.add_done_callback(partial(self._tell, delivery, address, transaction))
 
     def _tell(
-        self, delivery: Delivery[Link], address: Address, transaction: str | None, written: Future[wire.Outbound]
+        self, delivery: Delivery[Session], address: Address, transaction: str | None, written: Future[wire.Outbound]
     ) -> None:
         error = shutting_down_error() if written.cancelled() else written.exception()
         if error is None:
@@ -83,5 +83,7 @@ class Bridge:
         else:
             self._refuse(delivery, address, transaction, self._ours(error))
 
-    def _refuse(self, delivery: Delivery[Link], address: Address, transaction: str | None, error: GatewayError) -> None:
+    def _refuse(
+        self, delivery: Delivery[Session], address: Address, transaction: str | None, error: GatewayError
+    ) -> None:
         self._answer(delivery, address, wire.write_refusal(error, transaction), self._limits.request_s, error)

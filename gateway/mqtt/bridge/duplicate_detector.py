@@ -58,9 +58,9 @@ _INSTANCE = re.compile(r"[0-9a-f]{12}")
 
 
 class Watched(Protocol):
-    """A link to the broker; ``up`` never becomes true again once it ended."""
+    """A link to the broker; ``connected`` never becomes true again once it ended."""
 
-    up: bool
+    connected: bool
 
     def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool) -> None: ...
 
@@ -158,7 +158,7 @@ class DuplicateDetector:
         back = self._hears_itself()
         answered = back and self._wait_for_answer()
         link.unsubscribe(watched)
-        if self._stopping or not link.up:
+        if self._stopping or not link.connected:
             raise NotYet
         self._report(heard=back)
         if answered:

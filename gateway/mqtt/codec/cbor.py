@@ -9,9 +9,9 @@ import cbor2
 
 from gateway.errors import BadRequest
 
-MAX_ITEMS = 1000
+MAX_CBOR_ITEMS = 1000
 """Values, keys and containers of one payload. Each costs a hundred times as much memory as it has bytes."""
-MAX_DEPTH = 8
+MAX_CBOR_DEPTH = 8
 
 SELF_DESCRIBED = b"\xd9\xd9\xf7"
 """The tag that marks a file as CBOR (RFC 8949, 3.4.6)."""
@@ -32,7 +32,7 @@ def read_map(payload: bytes) -> Mapping[str, Any]:
     data = payload.removeprefix(SELF_DESCRIBED)
     try:
         _check_items(data)
-        fields = cbor2.loads(data, max_depth=MAX_DEPTH, allow_indefinite=False, allow_duplicate_keys=False)
+        fields = cbor2.loads(data, max_depth=MAX_CBOR_DEPTH, allow_indefinite=False, allow_duplicate_keys=False)
     except Exception as error:  # it raises much beside its own
         raise BadRequest(f"the CBOR cannot be read: {error}") from None
     if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):
@@ -47,7 +47,7 @@ def _check_items(data: bytes) -> None:
     tags are some that cost minutes to decode, so none is taken.
     """
     position = 0
-    for _ in range(MAX_ITEMS):
+    for _ in range(MAX_CBOR_ITEMS):
         if position >= len(data):
             return
         kind, info = data[position] >> 5, data[position] & 0x1F
@@ -57,8 +57,8 @@ def _check_items(data: bytes) -> None:
             raise ValueError("every length must be stated")
         more = 0 if info < 24 else 1 << (info - 24)
         value = info if info < 24 else int.from_bytes(data[position + 1 : position + 1 + more], "big")
-        if kind in (_ARRAY, _OBJECT) and value > MAX_ITEMS:
-            raise ValueError(f"it has more than {MAX_ITEMS} values")
+        if kind in (_ARRAY, _OBJECT) and value > MAX_CBOR_ITEMS:
+            raise ValueError(f"it has more than {MAX_CBOR_ITEMS} values")
         position += 1 + more + (value if kind in (_BYTES, _TEXT) else 0)
     if position < len(data):
-        raise ValueError(f"it has more than {MAX_ITEMS} values")
+        raise ValueError(f"it has more than {MAX_CBOR_ITEMS} values")

@@ -18,7 +18,7 @@ PUBLISHABLE = re.compile(r"(?=(?:[^/]*/){0,31}[^/]*\Z)[!\"$-*,-~]{1,256}")
 paho publishes anything. A broker throws out who publishes what it will not have (mosquitto: more than 200 levels), and
 paho, back again, sends the same message again, for ever.
 """
-MAX_CORRELATION = 128
+MAX_CORRELATION_BYTES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ def correlated(address: Address, correlation: bytes | None) -> Address:
     """With MQTT 5's Correlation Data. Raises BadRequest if it is too long."""
     if correlation is None:
         return address
-    if len(correlation) > MAX_CORRELATION:
-        raise BadRequest(f"Correlation Data may have {MAX_CORRELATION} bytes")
+    if len(correlation) > MAX_CORRELATION_BYTES:
+        raise BadRequest(f"Correlation Data may have {MAX_CORRELATION_BYTES} bytes")
     return replace(address, correlation=correlation)
 
 

@@ -9,7 +9,7 @@ import time
 from typing import NamedTuple
 
 from gateway.mqtt.transport.packets import Publication
-from gateway.mqtt.transport.session import Link
+from gateway.mqtt.transport.session import Session
 
 LOOPBACK_INTERVAL_S = 10.0
 LOOPBACK_FRESH_S = 30.0
@@ -46,17 +46,17 @@ class Loopback:
         self.caught_up = False
         """Whether what comes now was not asked before this link stood."""
 
-    def begin(self, link: Link) -> None:
+    def begin(self, session: Session) -> None:
         self._first = self._number + 1
-        self._fly(link)
+        self._fly(session)
 
     def end(self) -> None:
         """Of a link: what came back by it says nothing of the next one, whose subscriptions may be gone."""
         self.caught_up = False
 
-    def tick(self, link: Link) -> None:
+    def tick(self, session: Session) -> None:
         if time.monotonic() > self._sent + LOOPBACK_INTERVAL_S:
-            self._fly(link)
+            self._fly(session)
 
     def receive(self, payload: bytes) -> None:
         """An older one may come late, out of a session that was resumed."""
@@ -79,9 +79,9 @@ class Loopback:
         """Since the first one flew."""
         return 0 if self._since is None else int(1000 * (time.monotonic() - self._since))
 
-    def _fly(self, link: Link) -> None:
+    def _fly(self, session: Session) -> None:
         self._number += 1
         self._sent = time.monotonic()
         self._since = self._since or self._sent
         flight = LoopbackMessage(self._number, self.up_ms)
-        link.publish(Publication(self.topic, flight.write(), qos=1, expiry=int(LOOPBACK_FRESH_S)))
+        session.publish(Publication(self.topic, flight.write(), qos=1, expiry=int(LOOPBACK_FRESH_S)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 
-from gateway.mqtt.transport.ledger import HEAD, Delivery
+from gateway.mqtt.transport.ledger import KEPT_PAYLOAD_BYTES, Delivery
 from gateway.mqtt.transport.packets import Received
-from gateway.mqtt.transport.session import Link
+from gateway.mqtt.transport.session import Session
 
 MAX_FAILED_CONNECTIONS = 3
 """Connections in a row that ended with the same answer under way. By then it is that answer which the broker will not
@@ -29,10 +29,10 @@ class PoisonGuard:
         self._strikes = 0
         self._last = -math.inf
 
-    def connection_ended(self, unconfirmed: Delivery[Link] | None) -> bool:
+    def connection_ended(self, unconfirmed: Delivery[Session] | None) -> bool:
         """A connection did, and this answer was the oldest under way: whether it may be put down to that."""
         now = time.monotonic()
-        recent = unconfirmed is not None and now < unconfirmed.at + BLAME_S
+        recent = unconfirmed is not None and now < unconfirmed.received_at + BLAME_S
         suspect = _print(unconfirmed.received) if unconfirmed is not None and recent else None
         again = suspect is not None and suspect == self._suspect and now < self._last + SUSPICION_S
         self._strikes = self._strikes + 1 if again else 1
@@ -49,4 +49,4 @@ class PoisonGuard:
 
 
 def _print(received: Received) -> int:
-    return hash((received.topic, received.payload[:HEAD]))
+    return hash((received.topic, received.payload[:KEPT_PAYLOAD_BYTES]))

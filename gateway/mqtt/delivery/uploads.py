@@ -16,7 +16,7 @@ from gateway.mqtt.codec.topics import Address
 from gateway.mqtt.delivery.upload_files import UploadReader, read_whole, remove_upload, write_piece
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Received
-from gateway.mqtt.transport.session import Link
+from gateway.mqtt.transport.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Upload:
     began: float = field(default_factory=time.monotonic)
     last: float = field(default_factory=time.monotonic)
     told: bool = False
-    whole: Delivery[Link] | None = None
+    whole: Delivery[Session] | None = None
     size: int = field(init=False)
     cost: int = field(init=False)
     """Bytes on the disk, in whole blocks."""
@@ -65,9 +65,9 @@ class Upload:
     def missing(self) -> list[int]:
         return [number for number in range(self.of) if number not in self.sizes]
 
-    def awaited(self, link: Link) -> bool:
+    def awaited(self, link: Session) -> bool:
         """Whether the answer to the whole is to come on that link."""
-        return self.whole is not None and self.whole.link is link and not self.whole.settled
+        return self.whole is not None and self.whole.session is link and not self.whole.settled
 
     @property
     def answered(self) -> bool:
@@ -114,7 +114,7 @@ class Uploads:
     def warnings(self) -> tuple[str, ...]:
         return self._reader.warnings
 
-    def add(self, delivery: Delivery[Link], address: Address) -> bytes | None:
+    def add(self, delivery: Delivery[Session], address: Address) -> bytes | None:
         """The whole, if it is one by now; a further copy of a piece gives it again, if that has been answered or cannot
         be any more. Raises GatewayError.
         """
@@ -129,7 +129,7 @@ class Uploads:
                 self._keep(upload, delivery.received, address.piece[0])
             self._uploads[address.key] = upload  # no sooner: what is refused takes nobody's place
             upload.address = address
-            if not upload.complete or upload.awaited(delivery.link):
+            if not upload.complete or upload.awaited(delivery.session):
                 return None
             upload.whole = delivery
             try:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from gateway.errors import GatewayError
 from gateway.model import Effect
 from gateway.mqtt.transport.ledger import Ledger
-from gateway.mqtt.transport.session import Link
+from gateway.mqtt.transport.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Watchdog:
 
     def __init__(
         self,
-        ledger: Ledger[Link],
+        ledger: Ledger[Session],
         answer_s: float,
         again: Callable[[], None],
         on_fatal: Callable[[GatewayError], None],
@@ -49,7 +49,7 @@ class Watchdog:
             delivery.give_up()
         if self._ledger.acknowledged > self._acknowledged:
             self._stuck, self._acknowledged = 0, self._ledger.acknowledged
-        oldest = self._ledger.oldest()
+        oldest = self._ledger.oldest_received_at()
         if oldest is not None and oldest < before - ACKNOWLEDGE_S:
             self._get_unstuck()
 

@@ -19,15 +19,15 @@ class Acknowledges(Protocol):
     def acknowledge(self, mid: int) -> None: ...
 
 
-HEAD = 256
+KEPT_PAYLOAD_BYTES = 256
 """Bytes of a message that are kept once it was handled, until it can be acknowledged in its turn."""
 
-LINKS = 3
+MAX_EXTRA_SESSIONS = 3
 """On so many further links an answer is owed that was lost with its own: one for which the broker hangs up would end
-them all (of connection.SHORT_ONES in a row the gateway ends).
+them all (of reconnector.MAX_SHORT_CONNECTIONS in a row the gateway ends).
 """
 
-NOTHING = Received("", b"", retained=False)
+NO_MESSAGE = Received("", b"", retained=False)
 
 L = TypeVar("L", bound=Acknowledges)
 
@@ -40,26 +40,26 @@ class Delivery(Generic[L]):
     ``give_up`` answers it if nothing else does in time. ``links``: those on which the answer was owed, beyond its own.
     """
 
-    received: Received = NOTHING
-    link: L
+    received: Received = NO_MESSAGE
+    session: L
     mid: int = 0
-    at: float = field(default_factory=time.monotonic)
+    received_at: float = field(default_factory=time.monotonic)
     replies: Sequence[Publication] | None = None
-    answered: float = 0.0
-    owed: int = 0
-    links: int = 0
+    answered_at: float = 0.0
+    unconfirmed_replies: int = 0
+    extra_sessions: int = 0
     give_up: Callable[[], None] | None = None
 
     @property
     def settled(self) -> bool:
-        return self.replies is not None and self.owed == 0
+        return self.replies is not None and self.unconfirmed_replies == 0
 
-    def worthwhile(self, now: float) -> bool:
+    def is_worth_answering(self, now: float) -> bool:
         """Whether somebody may still wait for the answer: one that comes hours late opens a door to nobody."""
         if self.replies is None:
             return True
         good_for = min((reply.expiry for reply in self.replies if reply.expiry is not None), default=math.inf)
-        return self.links < LINKS and now < self.answered + good_for
+        return self.extra_sessions < MAX_EXTRA_SESSIONS and now < self.answered_at + good_for
 
 
 class Ledger(Generic[L]):
@@ -72,15 +72,15 @@ class Ledger(Generic[L]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._link: L | None = None
+        self._session: L | None = None
         self._deliveries: deque[Delivery[L]] = deque()
         self._orphans: dict[Delivery[L], None] = {}  # in the order in which they came; not settled yet
-        self._out: dict[int, Delivery[L] | None] = {}
-        self._early: set[int] = set()
+        self._in_flight: dict[int, Delivery[L] | None] = {}
+        self._confirmed_early: set[int] = set()
         self.acknowledged = 0
         """Deliveries, since the start."""
 
-    def begin(self, link: L, *, resumed: bool) -> list[Delivery[L]]:
+    def begin(self, session: L, *, resumed: bool) -> list[Delivery[L]]:
         """A new link stands; on it goes what is given here. What the broker ``resumed`` it delivers again, so that it
         is forgotten here; what it did not it has forgotten itself, and the answers to that are owed all the same, as
         long as they are worthwhile.
@@ -89,19 +89,19 @@ class Ledger(Generic[L]):
         with self._lock:
             if not resumed:
                 self._orphans.update((each, None) for each in self._deliveries if not each.settled)
-            self._orphans = {each: None for each in self._orphans if each.worthwhile(now)}
+            self._orphans = {each: None for each in self._orphans if each.is_worth_answering(now)}
             for each in self._orphans:
-                each.link, each.mid, each.owed = link, 0, len(each.replies or ())
-                each.links += each.replies is not None
-            self._link = link
+                each.session, each.mid, each.unconfirmed_replies = session, 0, len(each.replies or ())
+                each.extra_sessions += each.replies is not None
+            self._session = session
             self._deliveries.clear()
-            self._out.clear()
-            self._early.clear()
+            self._in_flight.clear()
+            self._confirmed_early.clear()
             return [each for each in self._orphans if each.replies is not None]
 
-    def arrived(self, delivery: Delivery[L]) -> None:
+    def add(self, delivery: Delivery[L]) -> None:
         with self._lock:
-            if delivery.mid and delivery.link is self._link:
+            if delivery.mid and delivery.session is self._session:
                 self._deliveries.append(delivery)
 
     def answer(self, delivery: Delivery[L], replies: Sequence[Publication]) -> L | None:
@@ -109,57 +109,63 @@ class Ledger(Generic[L]):
         with self._lock:
             if delivery.replies is not None:
                 return None
-            delivery.replies, delivery.owed, delivery.answered = replies, len(replies), time.monotonic()
+            delivery.replies, delivery.unconfirmed_replies, delivery.answered_at = (
+                replies,
+                len(replies),
+                time.monotonic(),
+            )
             self._settle(delivery)
-            return delivery.link
+            return delivery.session
 
-    def sent(self, link: L, mid: int, delivery: Delivery[L] | None) -> None:
+    def record_sent(self, session: L, mid: int, delivery: Delivery[L] | None) -> None:
         """Something was published; the broker's word may have come before: paho tells it before ``publish`` ends."""
         with self._lock:
-            if link is not self._link:
+            if session is not self._session:
                 return
-            if mid in self._early:
-                self._early.discard(mid)
+            if mid in self._confirmed_early:
+                self._confirmed_early.discard(mid)
                 self._confirm(delivery)
             else:
-                self._out[mid] = delivery
+                self._in_flight[mid] = delivery
 
-    def confirmed(self, link: L, mid: int) -> None:
+    def record_confirmed(self, session: L, mid: int) -> None:
         """The broker has it."""
         with self._lock:
-            if link is not self._link:
+            if session is not self._session:
                 return
-            if mid in self._out:
-                self._confirm(self._out.pop(mid))
+            if mid in self._in_flight:
+                self._confirm(self._in_flight.pop(mid))
             else:
-                self._early.add(mid)
+                self._confirmed_early.add(mid)
 
-    def oldest(self) -> float | None:
+    def oldest_received_at(self) -> float | None:
         """When the oldest unacknowledged delivery came, on the clock of ``time.monotonic``."""
         with self._lock:
-            return self._deliveries[0].at if self._deliveries else None
+            return self._deliveries[0].received_at if self._deliveries else None
 
     def unanswered(self, before: float) -> list[Delivery[L]]:
         """Those that came before, and are given up then."""
         with self._lock:
-            return [each for each in self._deliveries if each.at < before and each.replies is None and each.give_up]
+            return [
+                each for each in self._deliveries if each.received_at < before and each.replies is None and each.give_up
+            ]
 
-    def unconfirmed(self) -> Delivery[L] | None:
+    def oldest_unconfirmed(self) -> Delivery[L] | None:
         """The oldest that was answered, though the broker never said that it has the answer."""
         with self._lock:
-            return next((each for each in self._deliveries if each.replies and each.owed), None)
+            return next((each for each in self._deliveries if each.replies and each.unconfirmed_replies), None)
 
     @property
-    def out(self) -> int:
+    def in_flight(self) -> int:
         """Messages that the broker has not said it has."""
-        return len(self._out)
+        return len(self._in_flight)
 
     def __len__(self) -> int:
         return len(self._deliveries)
 
     def _confirm(self, delivery: Delivery[L] | None) -> None:
         if delivery is not None:
-            delivery.owed -= 1
+            delivery.unconfirmed_replies -= 1
             self._settle(delivery)
 
     def _settle(self, delivery: Delivery[L]) -> None:
@@ -167,5 +173,5 @@ class Ledger(Generic[L]):
             self._orphans.pop(delivery, None)
         while self._deliveries and self._deliveries[0].settled:
             first = self._deliveries.popleft()
-            first.link.acknowledge(first.mid)
+            first.session.acknowledge(first.mid)
             self.acknowledged += 1

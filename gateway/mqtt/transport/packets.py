@@ -12,21 +12,21 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-_TABLES = vars(Properties(PacketTypes.PUBLISH))
+_SHARED_TABLES = vars(Properties(PacketTypes.PUBLISH))
 
 
 def _share_tables(properties: Properties, packetType: int) -> None:  # noqa: N803
     """paho 2.2 makes the same tables anew for every packet of MQTT 5, which takes longer than to read or write it."""
-    vars(properties).update(_TABLES, packetType=packetType)
+    vars(properties).update(_SHARED_TABLES, packetType=packetType)
 
 
 Properties.__init__ = _share_tables  # type: ignore[method-assign]
 ReasonCode.names = dict(ReasonCode.names)  # each of them copies it, and a plain one is copied faster
 
-SESSION_S = 86_400
+SESSION_EXPIRY_S = 86_400
 """For so long the broker keeps what was asked while we are away."""
 
-MAX_PROPERTIES = 4096
+MAX_PROPERTIES_BYTES = 4096
 """Bytes of a message's properties. What we read there is a topic, a number, a name."""
 
 
@@ -82,8 +82,8 @@ def read_message(first: int, packet: bytes | bytearray, *, five: bool) -> tuple[
 def _read_properties(reader: _Reader) -> Mapping[str, Any]:
     """Those that Received has (MQTT 5.0, 2.2.2.2). In one pass: paho's time grows with the square of their number."""
     properties = _Reader(reader.take(reader.variable()))
-    if len(properties) > MAX_PROPERTIES:
-        return {"fault": f"the message has more than {MAX_PROPERTIES} bytes of properties"}
+    if len(properties) > MAX_PROPERTIES_BYTES:
+        return {"fault": f"the message has more than {MAX_PROPERTIES_BYTES} bytes of properties"}
     told: dict[str, Any] = {}
     pairs: dict[str, str] = {}
     while properties:
@@ -173,11 +173,11 @@ def _properties(content_type: str | None, correlation: bytes | None, expiry: int
     return properties
 
 
-def connect_properties(lasts: bool, window: int | None) -> Properties:
+def connect_properties(persistent: bool, window: int | None) -> Properties:
     """``lasts``: the session outlives its connection; ``window``: deliveries that we take at once."""
     properties = Properties(PacketTypes.CONNECT)
-    if lasts:
-        properties.SessionExpiryInterval = SESSION_S
+    if persistent:
+        properties.SessionExpiryInterval = SESSION_EXPIRY_S
     if window is not None:
         properties.ReceiveMaximum = window
     return properties

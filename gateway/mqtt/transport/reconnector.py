@@ -17,20 +17,20 @@ from gateway.errors import AnotherGateway, GatewayError, StartError
 from gateway.metrics import Metrics
 from gateway.mqtt.transport.ledger import Delivery, Ledger
 from gateway.mqtt.transport.packets import Publication
-from gateway.mqtt.transport.session import LEAST_MAXIMUM, NO_BYTES, Kind, Link
+from gateway.mqtt.transport.session import ASSUMED_RECEIVE_MAXIMUM, MAX_MQTT_PACKET_BYTES, ConnectionSpec, Session
 
 log = logging.getLogger(__name__)
 
-RETRY_S = (0.5, 6.0)
+RETRY_PAUSES_S = (0.5, 6.0)
 """Between two tries to come back: doubled from the first to the second, and each a random part shorter, so that not
 everybody comes at once."""
 
-TICK_S = 0.5
-STUCK_S = 60.0
+TICK_INTERVAL_S = 0.5
+MAX_TICK_AGE_S = 60.0
 """Without a tick. To look up the broker's name in vain takes half a minute (resolv.conf(5): three servers, twice)."""
 
-SHORT_S = 3.0
-SHORT_ONES = 5
+SHORT_CONNECTION_S = 3.0
+MAX_SHORT_CONNECTIONS = 5
 """So many connections in a row that were closed so soon: somebody else has our client id. Of two who have, it is the
 first that is thrown out, with no word of why (mosquitto 2.0)."""
 
@@ -40,7 +40,7 @@ _PROTOCOLS = {
     "3.1.1": (MQTTProtocolVersion.MQTTv311,),
 }
 _WRONG_PROTOCOL = "Unsupported protocol version"
-_FOR_NOW = frozenset({"Server unavailable", "Server busy", "Quota exceeded", "Connection rate exceeded"})
+_TEMPORARY_REFUSALS = frozenset({"Server unavailable", "Server busy", "Quota exceeded", "Connection rate exceeded"})
 """Refusals that pass without anybody doing something (MQTT 5.0, 3.2.2.2)."""
 
 
@@ -48,7 +48,7 @@ class NotYet(Exception):
     """It is too early to connect: something else that it needs, and that is waited for, is not there."""
 
 
-class Connection:
+class Reconnector:
     """``kind`` is asked for each time that a link is made, and may raise NotYet; ``on_tick`` is called twice a second
     while one stands; ``on_down``, when one that stood has ended, tells whether it is known why.
 
@@ -58,17 +58,17 @@ class Connection:
     def __init__(
         self,
         settings: MqttSettings,
-        kind: Callable[[], Kind],
+        spec: Callable[[], ConnectionSpec],
         metrics: Metrics,
         *,
-        on_up: Callable[[Link], None],
-        on_message: Callable[[Delivery[Link]], None],
-        on_tick: Callable[[Link], None] = lambda _link: None,
+        on_up: Callable[[Session], None],
+        on_message: Callable[[Delivery[Session]], None],
+        on_tick: Callable[[Session], None] = lambda _session: None,
         on_down: Callable[[], bool] = lambda: False,
         on_fatal: Callable[[GatewayError], None] = lambda _error: None,
     ) -> None:
         self._settings = settings
-        self._kind = kind
+        self._spec = spec
         self._on_tick = on_tick
         self._on_down = on_down
         self._on_fatal = on_fatal
@@ -80,13 +80,13 @@ class Connection:
         self._silent = False
         """Whether it was met with silence when it was asked for last."""
         self._metrics = metrics
-        self.ledger: Ledger[Link] = Ledger()
-        self._make = partial(Link, ledger=self.ledger, metrics=metrics, on_up=on_up, on_message=on_message)
-        self.receive_maximum = LEAST_MAXIMUM
+        self.ledger: Ledger[Session] = Ledger()
+        self._make = partial(Session, ledger=self.ledger, metrics=metrics, on_up=on_up, on_message=on_message)
+        self.receive_maximum = ASSUMED_RECEIVE_MAXIMUM
         """Messages that the broker takes at once, as it said when it was there last."""
-        self.packet_bytes = NO_BYTES
+        self.max_packet_bytes = MAX_MQTT_PACKET_BYTES
         """Of the largest packet that it takes."""
-        self._link: Link | None = None
+        self._session: Session | None = None
         self._first: StartError | None = None
         self._farewell: Publication | None = None
         self._tried = threading.Event()
@@ -95,20 +95,20 @@ class Connection:
         self._thread = threading.Thread(target=self._run, name="mqtt")
 
     @property
-    def link(self) -> Link | None:
+    def session(self) -> Session | None:
         """The newest one, which may not stand yet, or any more."""
-        return self._link
+        return self._session
 
     @property
     def connected(self) -> bool:
-        return self._link is not None and self._link.up
+        return self._session is not None and self._session.connected
 
     @property
     def alive(self) -> bool:
         """Whether the thread that keeps it ticks: it need not be connected."""
         if self._thread.ident is None:
             return True  # not begun yet
-        return self._thread.is_alive() and time.monotonic() < self._ticked + STUCK_S
+        return self._thread.is_alive() and time.monotonic() < self._ticked + MAX_TICK_AGE_S
 
     def start(self) -> None:
         """Returns when connected, or when no broker can be reached: it is waited for. Raises StartError if one refuses
@@ -120,20 +120,20 @@ class Connection:
             raise self._first
 
     @property
-    def waiting(self) -> int:
+    def pending(self) -> int:
         """Messages that the broker has not said it has."""
-        return self._link.waiting if self._link is not None else 0
+        return self._session.pending if self._session is not None else 0
 
-    def answer(self, delivery: Delivery[Link], *replies: Publication) -> None:
+    def answer(self, delivery: Delivery[Session], *replies: Publication) -> None:
         """The first answer counts. Without a connection the broker delivers what it is to again."""
-        link = self.ledger.answer(delivery, replies)
-        if link is not None:
+        session = self.ledger.answer(delivery, replies)
+        if session is not None:
             for reply in replies:
-                link.publish(reply, delivery)
+                session.publish(reply, delivery)
 
-    def again(self) -> None:
+    def reconnect(self) -> None:
         """Begins a new connection: with this one something is wrong."""
-        if self._link is not None and not self._link.abort():
+        if self._session is not None and not self._session.abort():
             self._on_fatal(GatewayError("the connection's thread does not end"))
 
     def stop(self, farewell: Publication | None = None) -> None:
@@ -144,8 +144,8 @@ class Connection:
         """
         self._farewell = farewell
         self._stopping.set()
-        if (link := self._link) is not None:
-            link.interrupt()
+        if (session := self._session) is not None:
+            session.interrupt()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -161,24 +161,24 @@ class Connection:
             self._tried.set()
 
     def _connect_until_stopped(self) -> None:
-        pause, short = RETRY_S[0], 0
+        pause, short = RETRY_PAUSES_S[0], 0
         while not self._stopping.is_set():
             self._ticked = time.monotonic()
             try:
                 stood = self._one()
             except NotYet:  # no connection was asked for: nobody has to be spared
                 self._tried.set()
-                self._stopping.wait(RETRY_S[0])
+                self._stopping.wait(RETRY_PAUSES_S[0])
                 continue
-            lasted = stood is not None and stood > SHORT_S
+            lasted = stood is not None and stood > SHORT_CONNECTION_S
             explained = stood is not None and self._on_down()
-            pause = RETRY_S[0] if lasted else min(2 * pause, RETRY_S[1])
+            pause = RETRY_PAUSES_S[0] if lasted else min(2 * pause, RETRY_PAUSES_S[1])
             short = 0 if stood is None or lasted else short + (not explained)
-            if short == SHORT_ONES and not self._stopping.is_set():
+            if short == MAX_SHORT_CONNECTIONS and not self._stopping.is_set():
                 self._on_fatal(
                     StartError(
                         f"The broker at {self._where} closes the connection again and again. Most likely another client"
-                        f" has our client id, {self._kind().client_id} (mqtt.client_id)."
+                        f" has our client id, {self._spec().client_id} (mqtt.client_id)."
                     )
                 )
             self._stopping.wait(pause * random.uniform(0.5, 1))
@@ -187,11 +187,11 @@ class Connection:
         """One connection, until it ends: for how long it stood; None if it never did. Raises NotYet."""
         protocol = self._protocols[0]
         try:
-            kind = self._kind()
+            spec = self._spec()
             if self._stopping.is_set():  # meanwhile, for that may take its time
                 raise NotYet
-            self._link = link = self._make(self._settings, protocol, kind)
-            link.open()
+            self._session = session = self._make(self._settings, protocol, spec)
+            session.open()
         except AnotherGateway as error:
             self._another(error)
             return None
@@ -201,33 +201,33 @@ class Connection:
         except StartError as error:
             self._refused(error)
             return None
-        if not link.accepted:
-            self._turned_away(link)
+        if not session.was_connected:
+            self._turned_away(session)
             return None
-        if link.five or self._without_five:
+        if session.is_mqtt5 or self._without_five:
             self._protocols = [protocol]
         else:
             self._protocols.sort(reverse=True)  # MQTT 5 is asked for first again
-        self.receive_maximum, self.packet_bytes = link.receive_maximum, link.packet_bytes
-        return self._keep(link)
+        self.receive_maximum, self.max_packet_bytes = session.receive_maximum, session.max_packet_bytes
+        return self._keep(session)
 
-    def _keep(self, link: Link) -> float:
-        log.info("connected to the broker at %s, MQTT %s", self._where, link.version)
+    def _keep(self, session: Session) -> float:
+        log.info("connected to the broker at %s, MQTT %s", self._where, session.version)
         began = time.monotonic()
         self._tried.set()
         # In this order: a stop that did not see this link yet, and so cannot interrupt it, is seen here.
-        while not self._stopping.is_set() and not link.wait(TICK_S):
+        while not self._stopping.is_set() and not session.wait(TICK_INTERVAL_S):
             self._ticked = time.monotonic()
             try:
-                self._on_tick(link)
+                self._on_tick(session)
             except Exception:
                 log.exception("what is due now and then failed")
                 self._metrics.count("callback_failures")
         if self._stopping.is_set():
-            link.close(self._farewell)
+            session.close(self._farewell)
         else:
-            link.abort()
-            log.warning("the connection to the broker is lost (%s); trying again", link.reason)
+            session.abort()
+            log.warning("the connection to the broker is lost (%s); trying again", session.reason)
             self._metrics.count("connections_lost")
         return time.monotonic() - began
 
@@ -239,25 +239,29 @@ class Connection:
             log.warning("%s It is waited for.", told)
         self._tried.set()
 
-    def _turned_away(self, link: Link) -> None:
+    def _turned_away(self, session: Session) -> None:
         """Some hang up on MQTT 5 without a word, amqtt falls silent: then it is tried with 3.1.1."""
-        silent = link.refusal is None
-        if link.five:
-            self._without_five = not silent or (not link.heard and self._silent)
-            self._silent = not link.heard
+        silent = session.refusal is None
+        if session.is_mqtt5:
+            self._without_five = not silent or (not session.broker_spoke and self._silent)
+            self._silent = not session.broker_spoke
         if self._stopping.is_set():
             # In order, for the broker may have let us in: cut off, it would publish the last will in a place where
             # another gateway may be online.
-            link.close(self._farewell)
+            session.close(self._farewell)
             return
-        link.abort()
-        if len(self._protocols) > 1 and (silent or link.refusal == _WRONG_PROTOCOL):
+        session.abort()
+        if len(self._protocols) > 1 and (silent or session.refusal == _WRONG_PROTOCOL):
             self._protocols.append(self._protocols.pop(0))
-            if link.five:
+            if session.is_mqtt5:
                 return  # the next try is the other one
-        no = "does not answer as an MQTT broker" if silent else f"refuses us: {link.refusal} (mqtt.user, mqtt.password)"
+        no = (
+            "does not answer as an MQTT broker"
+            if silent
+            else f"refuses us: {session.refusal} (mqtt.user, mqtt.password)"
+        )
         error = StartError(f"The broker at {self._where} {no}.")
-        if not silent and link.refusal not in _FOR_NOW:
+        if not silent and session.refusal not in _TEMPORARY_REFUSALS:
             self._refused(error)
         elif not self._tried.is_set():
             log.warning("%s", error)

@@ -21,34 +21,34 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from gateway.config import MqttSettings
 from gateway.errors import StartError
 from gateway.metrics import Metrics
-from gateway.mqtt.transport.ledger import HEAD, Delivery, Ledger
+from gateway.mqtt.transport.ledger import KEPT_PAYLOAD_BYTES, Delivery, Ledger
 from gateway.mqtt.transport.packets import Publication, Received, connect_properties, properties_of, read_message
 
 log = logging.getLogger(__name__)
 
-CONNECT_S = 5.0
-END_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
+THREAD_END_TIMEOUT_S = 5.0
 """For paho's thread to end, when its connection has."""
 
-DRAIN_S = 2.0
+DRAIN_TIMEOUT_S = 2.0
 """For the broker to acknowledge the last messages, before the connection ends."""
-POLL_S = 0.01
+DRAIN_POLL_S = 0.01
 
-MAX_INFLIGHT = 2000
+MAX_INFLIGHT_MESSAGES = 2000
 """Messages on their way to the broker at once, where it allows so many."""
 
-NO_MAXIMUM = 65_535
+DEFAULT_RECEIVE_MAXIMUM = 65_535
 """What a broker allows that says nothing (MQTT 5.0, 3.2.2.3.3)."""
 
-NO_BYTES = 268_435_455
+MAX_MQTT_PACKET_BYTES = 268_435_455
 """What no packet surpasses (MQTT 5.0, 1.5.5 and 2.1.4), where the broker sets no limit."""
 
-LEAST_MAXIMUM = 10
+ASSUMED_RECEIVE_MAXIMUM = 10
 """What the one that we know of allows which allows least (HiveMQ), as long as this one has not said."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ConnectionSpec:
     """What a connection is for. ``lasts``: its session outlives it; ``inflight``: messages that may be on their way to
     the broker at once; ``window``: to us, under MQTT 5.
 
@@ -58,8 +58,8 @@ class Kind:
 
     client_id: str
     filters: Sequence[tuple[str, int]]
-    lasts: bool = False
-    inflight: int = LEAST_MAXIMUM
+    persistent: bool = False
+    inflight: int = ASSUMED_RECEIVE_MAXIMUM
     window: int | None = None
     will: Publication | None = None
 
@@ -108,7 +108,7 @@ class _Client(paho.Client):
             self.woken.set()
 
 
-class Link:
+class Session:
     """``on_up`` and ``on_message`` are called in paho's thread, which they must not hold up. What they raise is logged
     and counted, and stays here.
     """
@@ -117,65 +117,65 @@ class Link:
         self,
         settings: MqttSettings,
         protocol: MQTTProtocolVersion,
-        kind: Kind,
-        ledger: Ledger[Link],
+        spec: ConnectionSpec,
+        ledger: Ledger[Session],
         metrics: Metrics,
-        on_up: Callable[[Link], None],
-        on_message: Callable[[Delivery[Link]], None],
+        on_up: Callable[[Session], None],
+        on_message: Callable[[Delivery[Session]], None],
     ) -> None:
         self._settings = settings
-        self._kind = kind
+        self._spec = spec
         self._ledger = ledger
         self._metrics = metrics
         self._on_up = on_up
         self._on_message = on_message
         self._client = self._make(protocol)
-        self._queue: deque[tuple[Publication, Delivery[Link] | None]] = deque()
-        self._inflight = min(kind.inflight, MAX_INFLIGHT)
+        self._queue: deque[tuple[Publication, Delivery[Session] | None]] = deque()
+        self._inflight = min(spec.inflight, MAX_INFLIGHT_MESSAGES)
         self._pumping = threading.Lock()
-        self.up = False
+        self.connected = False
         self._closing = False
         """Return whether nothing but the farewell goes out any more."""
-        self.accepted = False
+        self.was_connected = False
         """Whether it ever was up."""
         self.resumed = False
-        self.receive_maximum = LEAST_MAXIMUM
-        self.packet_bytes = NO_BYTES
+        self.receive_maximum = ASSUMED_RECEIVE_MAXIMUM
+        self.max_packet_bytes = MAX_MQTT_PACKET_BYTES
         self.refusal: str | None = None
         """Why the broker does not let us in."""
         self.reason = "no answer"
         """Why it ended."""
-        self._heard = threading.Event()
+        self._broker_spoke = threading.Event()
 
     @property
-    def heard(self) -> bool:
+    def broker_spoke(self) -> bool:
         """Whether it said anything, if only that it hangs up."""
-        return self._heard.is_set()
+        return self._broker_spoke.is_set()
 
     @property
     def version(self) -> str:
-        return "5.0" if self.five else "3.1.1"
+        return "5.0" if self.is_mqtt5 else "3.1.1"
 
     @property
-    def five(self) -> bool:
+    def is_mqtt5(self) -> bool:
         return self._client.protocol == MQTTProtocolVersion.MQTTv5
 
     def open(self) -> None:
         """Returns when the broker has answered, or has not in CONNECT_S. Raises OSError and ValueError."""
         options: dict[str, Any] = {}
-        if self.five:
-            options["clean_start"] = not self._kind.lasts
-            options["properties"] = connect_properties(self._kind.lasts, self._kind.window)
+        if self.is_mqtt5:
+            options["clean_start"] = not self._spec.persistent
+            options["properties"] = connect_properties(self._spec.persistent, self._spec.window)
         settings = self._settings
         self._client.connect(settings.host, settings.port, settings.keepalive_s, **options)
         self._client.ended.clear()
         self._client.loop_start()
-        self._heard.wait(CONNECT_S)
+        self._broker_spoke.wait(CONNECT_TIMEOUT_S)
 
     @property
-    def waiting(self) -> int:
+    def pending(self) -> int:
         """Messages that the broker has not said it has."""
-        return len(self._queue) + self._ledger.out
+        return len(self._queue) + self._ledger.in_flight
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end of the connection, or for ``interrupt``. Return whether the connection has ended."""
@@ -186,18 +186,18 @@ class Link:
         """End ``wait``."""
         self._client.woken.set()
 
-    def publish(self, publication: Publication, delivery: Delivery[Link] | None = None) -> None:
+    def publish(self, publication: Publication, delivery: Delivery[Session] | None = None) -> None:
         """Never waits. ``delivery``: what it answers. Replies to what the broker waits for are as many as it delivers;
         those to others are bounded by us.
         """
-        if not self.up or self._closing:
+        if not self.connected or self._closing:
             return
-        if delivery is not None and not delivery.mid and self.waiting >= self._settings.max_queued:
+        if delivery is not None and not delivery.mid and self.pending >= self._settings.max_queued:
             self._metrics.count("replies_lost")
             return
         self._enqueue(publication, delivery)
 
-    def _enqueue(self, publication: Publication, delivery: Delivery[Link] | None) -> None:
+    def _enqueue(self, publication: Publication, delivery: Delivery[Session] | None) -> None:
         self._queue.append((publication, delivery))
         self._pump()
 
@@ -205,22 +205,24 @@ class Link:
         """As much as the broker takes at once, by one thread at a time: who comes second leaves it to the first, who
         looks again before it goes.
         """
-        while self._queue and self._ledger.out < self._inflight and self._pumping.acquire(blocking=False):
+        while self._queue and self._ledger.in_flight < self._inflight and self._pumping.acquire(blocking=False):
             try:
-                while self._queue and self._ledger.out < self._inflight:
+                while self._queue and self._ledger.in_flight < self._inflight:
                     self._send(*self._queue.popleft())
             finally:
                 self._pumping.release()
 
-    def _send(self, publication: Publication, delivery: Delivery[Link] | None) -> None:
-        properties = properties_of(publication) if self.five else None
+    def _send(self, publication: Publication, delivery: Delivery[Session] | None) -> None:
+        properties = properties_of(publication) if self.is_mqtt5 else None
         try:
             info = self._client.publish(
                 publication.topic, publication.payload, publication.qos, publication.retain, properties=properties
             )
         except OSError:  # it has just ended
             return
-        self._ledger.sent(self, info.mid, delivery)  # whatever paho returns: it is queued, never to be published again
+        self._ledger.record_sent(
+            self, info.mid, delivery
+        )  # whatever paho returns: it is queued, never to be published again
 
     def acknowledge(self, mid: int) -> None:
         with contextlib.suppress(OSError):  # it has just ended
@@ -228,7 +230,7 @@ class Link:
 
     def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool = False) -> None:
         """``retained``: with what the broker holds on these topics."""
-        if not self.five:
+        if not self.is_mqtt5:
             self._client.subscribe(list(filters))
             return
         handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if retained else SubscribeOptions.RETAIN_DO_NOT_SEND
@@ -247,18 +249,18 @@ class Link:
         """
         # First, for a late CONNACK may begin to make use of the link in this moment.
         self._closing = True
-        if farewell is not None and self.up:
+        if farewell is not None and self.connected:
             self._enqueue(farewell, None)
-        if not self.up or self._drain() or farewell is None:
+        if not self.connected or self._drain() or farewell is None:
             with contextlib.suppress(OSError):  # it has just ended by itself
                 self._client.disconnect()
-            self._client.ended.wait(END_S)
+            self._client.ended.wait(THREAD_END_TIMEOUT_S)
         self.abort()
 
     def _drain(self) -> bool:
         """Wait until the broker has acknowledged all that was published. Return whether it has."""
-        deadline = time.monotonic() + DRAIN_S
-        while not self._drained() and time.monotonic() < deadline and not self._client.ended.wait(POLL_S):
+        deadline = time.monotonic() + DRAIN_TIMEOUT_S
+        while not self._drained() and time.monotonic() < deadline and not self._client.ended.wait(DRAIN_POLL_S):
             pass
         return self._drained()
 
@@ -266,32 +268,32 @@ class Link:
         self._pump()
         # Between the queue and the ledger a message is seen by nobody but its sender, who holds this lock.
         with self._pumping:
-            return self.waiting == 0
+            return self.pending == 0
 
     def abort(self) -> bool:
         """At once. False if paho's thread does not end."""
-        self.up = False
+        self.connected = False
         self._client.cut()
-        ended = self._client.ended.wait(END_S)
+        ended = self._client.ended.wait(THREAD_END_TIMEOUT_S)
         if ended:
             self._client.loop_stop()
             self._client._reset_sockets()  # or the pair by which threads wake each other waits to be collected
         return ended
 
     def _make(self, protocol: MQTTProtocolVersion) -> _Client:
-        clean = None if protocol == MQTTProtocolVersion.MQTTv5 else not self._kind.lasts
+        clean = None if protocol == MQTTProtocolVersion.MQTTv5 else not self._spec.persistent
         client = _Client(
             CallbackAPIVersion.VERSION2,
-            self._kind.client_id,
+            self._spec.client_id,
             clean_session=clean,
             protocol=protocol,
             reconnect_on_failure=False,
             manual_ack=True,
         )
-        client.connect_timeout = CONNECT_S
+        client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)  # we count ourselves: paho looks through all of them at every PUBACK
-        if self._kind.will is not None:
-            will = self._kind.will
+        if self._spec.will is not None:
+            will = self._spec.will
             client.will_set(will.topic, will.payload, will.qos, will.retain)
         if self._settings.user is not None:
             password = self._settings.password
@@ -319,43 +321,45 @@ class Link:
             self.refusal = reason.getName()
         else:
             with self._contained("the connection could not be made use of"):
-                self.packet_bytes = getattr(properties, "MaximumPacketSize", NO_BYTES)
-                self._begin(flags.session_present, getattr(properties, "ReceiveMaximum", NO_MAXIMUM))
-        self._heard.set()
+                self.max_packet_bytes = getattr(properties, "MaximumPacketSize", MAX_MQTT_PACKET_BYTES)
+                self._begin(flags.session_present, getattr(properties, "ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM))
+        self._broker_spoke.set()
 
     def _begin(self, resumed: bool, receive_maximum: int) -> None:
         self.resumed, self.receive_maximum = resumed, receive_maximum
-        self.up = self.accepted = True
+        self.connected = self.was_connected = True
         orphans = self._ledger.begin(self, resumed=resumed)
-        self.subscribe(self._kind.filters)  # first: whatever fails below, messages come
+        self.subscribe(self._spec.filters)  # first: whatever fails below, messages come
         for orphan in orphans:
             for reply in orphan.replies or ():
                 self.publish(reply, orphan)
         self._on_up(self)
 
     def _lost(self, _client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _: object) -> None:
-        self.up = False
+        self.connected = False
         self.reason = reason.getName()
-        self._heard.set()
+        self._broker_spoke.set()
 
     def _message(self, mid: int, received: Received) -> None:
         with self._contained("a message could not be handled"):
-            delivery = Delivery(received=received, link=self, mid=mid)
-            self._ledger.arrived(delivery)
+            delivery = Delivery(received=received, session=self, mid=mid)
+            self._ledger.add(delivery)
             try:
                 self._on_message(delivery)
             except Exception:
                 self._ledger.answer(delivery, ())  # or it would be delivered again, and fail again, for ever
                 raise
             finally:
-                delivery.received = delivery.received.head(HEAD)  # many wait in a window, and pictures are large
+                delivery.received = delivery.received.head(
+                    KEPT_PAYLOAD_BYTES
+                )  # many wait in a window, and pictures are large
 
     def _published(self, _client: paho.Client, _data: object, mid: int, reason: ReasonCode, _: object) -> None:
         """Under paho's lock. A reason that says no is final: the same message would be refused again."""
         if reason.is_failure:
             self._metrics.count("replies_refused")
             log.warning("the broker refuses a message of ours: %s", reason.getName())
-        self._ledger.confirmed(self, mid)
+        self._ledger.record_confirmed(self, mid)
         self._pump()
 
     def _subscribed(self, _client: paho.Client, _data: object, _mid: int, reasons: Any, _: object) -> None:

@@ -8,8 +8,8 @@ from gateway.metrics import Metrics
 from gateway.mqtt.bridge.bridge_status import MAX_CLEARING_ATTEMPTS, BridgeStatus
 from gateway.mqtt.bridge.retained import RetainedTopics
 from gateway.mqtt.codec.topics import Topics
-from gateway.mqtt.transport.reconnector import SHORT_ONES
-from tests.mqtt.offline import Offline
+from gateway.mqtt.transport.reconnector import MAX_SHORT_CONNECTIONS
+from tests.mqtt.offline import OfflineSession
 
 OLD = "home/bridge/state"
 TOPICS = Topics("facegate")
@@ -28,9 +28,9 @@ def test_what_is_cleared_is_forgotten_once_the_broker_has_it(tmp_path: Path) -> 
     bridge_status = BridgeStatus(
         TOPICS, RetainedTopics(path), {}, lambda: pytest.fail("nobody asked for the health"), Metrics()
     )
-    bridge_status.begin(Offline())
+    bridge_status.begin(OfflineSession())
     assert left(path) == [OLD]
-    bridge_status.begin(Offline())
+    bridge_status.begin(OfflineSession())
     bridge_status.confirm_cleared()
     assert left(path) == []
     bridge_status.confirm_cleared()
@@ -45,11 +45,11 @@ def test_what_ends_every_connection_is_left_standing(tmp_path: Path) -> None:
     )
     sent = []
     for _ in range(MAX_CLEARING_ATTEMPTS + 2):
-        link = Offline()
-        bridge_status.begin(link)
-        sent.append(OLD in [each.topic for each in link.published])
+        session = OfflineSession()
+        bridge_status.begin(session)
+        sent.append(OLD in [each.topic for each in session.published])
     assert sent == [True] * MAX_CLEARING_ATTEMPTS + [False] * 2
-    assert MAX_CLEARING_ATTEMPTS < SHORT_ONES
+    assert MAX_CLEARING_ATTEMPTS < MAX_SHORT_CONNECTIONS
     bridge_status.confirm_cleared()  # that one stood
-    bridge_status.begin(link := Offline())
-    assert OLD in [each.topic for each in link.published]
+    bridge_status.begin(session := OfflineSession())
+    assert OLD in [each.topic for each in session.published]

@@ -67,7 +67,7 @@ class Neighbour:
     up_ms: int = UP_MS
     serving: bool = False
     ended: list[GatewayError] = field(default_factory=list)
-    up: bool = True
+    connected: bool = True
 
     def __post_init__(self) -> None:
         self.asked = threading.Event()
@@ -381,7 +381,7 @@ def test_stop_or_a_cut_during_the_look_proves_nothing(
     one.detector.stop()
     assert isinstance(looking.exception(20), NotYet)
     monkeypatch.setattr(module, "ANSWER_WAIT_S", 0.01)
-    other = Neighbour(bus, HIGHER, up=False)
+    other = Neighbour(bus, HIGHER, connected=False)
     with pytest.raises(NotYet):
         other.detector.search(other)
     assert not one.detector.exclusive

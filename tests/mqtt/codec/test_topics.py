@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import BadRequest, Forbidden
-from gateway.mqtt.codec.topics import MAX_CORRELATION, Address, Topics, correlated
+from gateway.mqtt.codec.topics import MAX_CORRELATION_BYTES, Address, Topics, correlated
 
 TOPICS = Topics("facegate")
 OWN = "facegate/porch/response/"
@@ -200,11 +200,11 @@ def test_no_allow_list_lets_the_gateway_ask_itself(allowed: str, topic: str) -> 
 
 
 def test_correlation_data_is_kept() -> None:
-    assert redirected(None, bytes(range(MAX_CORRELATION))).correlation == bytes(range(128))
+    assert redirected(None, bytes(range(MAX_CORRELATION_BYTES))).correlation == bytes(range(128))
     assert redirected(f"{OWN}x", b"").correlation == b""
 
 
 @pytest.mark.parametrize("response_topic", [None, f"{OWN}x"])
 def test_too_much_correlation_data_is_refused(response_topic: str | None) -> None:
     with pytest.raises(BadRequest, match="128 bytes"):
-        redirected(response_topic, bytes(MAX_CORRELATION + 1))
+        redirected(response_topic, bytes(MAX_CORRELATION_BYTES + 1))

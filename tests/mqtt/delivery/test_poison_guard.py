@@ -4,15 +4,17 @@ import pytest
 
 from gateway.mqtt.delivery import poison_guard as module
 from gateway.mqtt.delivery.poison_guard import BLAME_S, MAX_FAILED_CONNECTIONS, PoisonGuard
-from gateway.mqtt.transport.ledger import HEAD, Delivery
+from gateway.mqtt.transport.ledger import KEPT_PAYLOAD_BYTES, Delivery
 from gateway.mqtt.transport.packets import Received
-from gateway.mqtt.transport.session import Link
-from tests.mqtt.offline import Offline
+from gateway.mqtt.transport.session import Session
+from tests.mqtt.offline import OfflineSession
 
 
-def answered(topic: str = "facegate/porch/request/face_rec/1", payload: bytes = b"picture") -> Delivery[Link]:
+def answered(topic: str = "facegate/porch/request/face_rec/1", payload: bytes = b"picture") -> Delivery[Session]:
     """As the ledger keeps it, with the beginning of its payload."""
-    return Delivery(received=Received(topic, payload[:HEAD], retained=False, qos=1), link=Offline(), mid=1)
+    return Delivery(
+        received=Received(topic, payload[:KEPT_PAYLOAD_BYTES], retained=False, qos=1), session=OfflineSession(), mid=1
+    )
 
 
 def asked(payload: bytes = b"picture", topic: str = "facegate/porch/request/face_rec/1") -> Received:
@@ -38,7 +40,7 @@ def test_only_that_one_is() -> None:
 
 
 @pytest.mark.parametrize("between", [None, answered(payload=b"another picture")])
-def test_connections_that_end_with_something_else_speak_for_it(between: Delivery[Link] | None) -> None:
+def test_connections_that_end_with_something_else_speak_for_it(between: Delivery[Session] | None) -> None:
     poison_guard = PoisonGuard()
     for each in (answered(), answered(), between, answered(), answered()):
         poison_guard.connection_ended(each)
@@ -92,6 +94,6 @@ def test_what_ended_long_after_an_answer_is_not_put_down_to_it() -> None:
     poison_guard = PoisonGuard()
     for _ in range(2 * MAX_FAILED_CONNECTIONS):
         old = answered()
-        old.at -= BLAME_S
+        old.received_at -= BLAME_S
         poison_guard.connection_ended(old)
     assert not poison_guard.is_suspect(asked())

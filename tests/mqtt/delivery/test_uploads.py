@@ -17,8 +17,8 @@ from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.delivery.uploads import BLOCK_BYTES, RETRY_AFTER_S, UPLOAD_OVERHEAD_BYTES, Uploads
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Received
-from gateway.mqtt.transport.session import Link
-from tests.mqtt.offline import Offline
+from gateway.mqtt.transport.session import Session
+from tests.mqtt.offline import OfflineSession
 
 TOPICS = Topics("facegate")
 WHOLE = bytes(range(256)) * 4
@@ -30,9 +30,9 @@ class Table:
 
     def __init__(self, folder: Path, **settings: float) -> None:
         self.folder = folder
-        self.link = Offline()
+        self.session = OfflineSession()
         self.uploads = Uploads(folder, UploadSettings.model_validate(settings), MAX_BYTES, TOPICS.read)
-        self.last: Delivery[Link] | None = None
+        self.last: Delivery[Session] | None = None
 
     def add(self, number: int, of: int, rest: str = "face_rec/1", payload: bytes | None = None) -> bytes | None:
         topic = f"facegate/porch/part/{number}/{of}/{rest}"
@@ -42,7 +42,7 @@ class Table:
         address = TOPICS.read(topic)
         assert address is not None
         assert address.fault is None
-        self.last = Delivery(received=Received(topic, payload, retained=False, qos=1), link=self.link, mid=1)
+        self.last = Delivery(received=Received(topic, payload, retained=False, qos=1), session=self.session, mid=1)
         return self.uploads.add(self.last, address)
 
     def waits(self) -> None:
@@ -90,7 +90,7 @@ def test_every_further_copy_of_a_piece_gives_the_whole_again(table: Table) -> No
     """The answer was lost with the connection, and the device repeats: without it, it would be told nothing."""
     table.add(0, 2)
     assert table.add(1, 2) == WHOLE
-    table.link = Offline()
+    table.session = OfflineSession()
     assert table.add(1, 2) == WHOLE
     assert table.last is not None
     table.last.replies = []
@@ -299,10 +299,10 @@ def test_it_is_dropped_when_it_is_answered(table: Table) -> None:
     table.uploads.due()
     assert table.files == ["porch/1/0", "porch/1/1", "porch/1/topic"]
     assert table.last is not None
-    table.last.replies, table.last.owed = [], 1
+    table.last.replies, table.last.unconfirmed_replies = [], 1
     table.uploads.due()  # the broker does not have it yet
     assert table.files != []
-    table.last.owed = 0
+    table.last.unconfirmed_replies = 0
     table.uploads.due()
     assert table.files == []
 

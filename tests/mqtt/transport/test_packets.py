@@ -28,7 +28,7 @@ print(json.dumps([[vars(Properties(kind)) for kind in {KINDS}], list(ReasonCode.
 
 def test_packets_share_the_tables_that_paho_would_build_for_each() -> None:
     alone = subprocess.run([sys.executable, "-c", PRINT_TABLES], capture_output=True, check=True, text=True).stdout
-    ours = [[vars(Properties(kind)) for kind in KINDS], list(ReasonCode.names.items())]
+    ours = [[vars(Properties(spec)) for spec in KINDS], list(ReasonCode.names.items())]
     assert json.loads(alone) == json.loads(json.dumps(ours))
     one, other = Properties(PacketTypes.PUBLISH), Properties(PacketTypes.PUBLISH)
     assert one.properties is other.properties

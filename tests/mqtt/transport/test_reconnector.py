@@ -18,8 +18,8 @@ from gateway.metrics import Metrics
 from gateway.mqtt.transport import reconnector as connection_module
 from gateway.mqtt.transport import session as link_module
 from gateway.mqtt.transport.packets import Publication
-from gateway.mqtt.transport.reconnector import RETRY_S, Connection, NotYet
-from gateway.mqtt.transport.session import Kind, Link
+from gateway.mqtt.transport.reconnector import RETRY_PAUSES_S, NotYet, Reconnector
+from gateway.mqtt.transport.session import ConnectionSpec, Session
 from tests.support import MOSQUITTO, Broker, Client, wait_for
 
 
@@ -27,7 +27,7 @@ def state(text: str, topic: str = "parting/state") -> Publication:
     return Publication(topic, text.encode(), retain=True)
 
 
-_MADE: list[Connection] = []
+_MADE: list[Reconnector] = []
 
 
 @pytest.fixture(autouse=True)
@@ -38,18 +38,18 @@ def stopped() -> Iterator[None]:
         _MADE.pop().stop()
 
 
-def a_connection(
+def make_reconnector(
     port: int,
     protocol: Literal["auto", "3.1.1"] = "3.1.1",
     topic: str = "parting/state",
     will: Publication | None = None,
-) -> Connection:
+) -> Reconnector:
     settings = MqttSettings(host="127.0.0.1", port=port, protocol=protocol)
-    connection = Connection(
+    connection = Reconnector(
         settings,
-        lambda: Kind("test", [("parting/nothing", 1)], will=will),
+        lambda: ConnectionSpec("test", [("parting/nothing", 1)], will=will),
         Metrics(),
-        on_up=lambda link: link.publish(state("online", topic)),
+        on_up=lambda session: session.publish(state("online", topic)),
         on_message=lambda _delivery: None,
     )
     _MADE.append(connection)
@@ -95,7 +95,7 @@ def answering(answer: Callable[[list[bytes]], bytes | None]) -> Iterator[tuple[i
 def test_a_broker_that_has_no_time_is_waited_for() -> None:
     """It was an error that no supervisor starts the gateway again after."""
     with refusing(3) as (port, heard):  # server unavailable
-        connection = a_connection(port)
+        connection = make_reconnector(port)
         connection.start()
         wait_for(lambda: len(heard) > 1)
         connection.stop()
@@ -105,7 +105,7 @@ def test_a_broker_that_sends_what_is_no_message_is_left(caplog: pytest.LogCaptur
     """And it is written down; paho tells nobody."""
     broken = b"\x32\x03\x00\x09d"  # the topic should have nine bytes
     with answering(lambda _connects: b"\x20\x02\x00\x00" + broken) as (port, heard):
-        connection = a_connection(port)
+        connection = make_reconnector(port)
         connection.start()
         wait_for(lambda: len(heard) > 1)
         connection.stop()
@@ -116,15 +116,15 @@ def test_what_is_waited_for_here_is_no_reason_to_spare_the_broker(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection for requests waits for the other one, and came back seconds later than need be."""
-    monkeypatch.setattr(connection_module, "RETRY_S", (0.05, 60.0))
-    connection, asked = a_connection(broker.port), itertools.count()
+    monkeypatch.setattr(connection_module, "RETRY_PAUSES_S", (0.05, 60.0))
+    connection, asked = make_reconnector(broker.port), itertools.count()
 
-    def kind() -> Kind:
+    def spec() -> ConnectionSpec:
         if next(asked) < 12:
             raise NotYet
-        return Kind("test", [])
+        return ConnectionSpec("test", [])
 
-    monkeypatch.setattr(connection, "_kind", kind)
+    monkeypatch.setattr(connection, "_spec", spec)
     connection.start()
     wait_for(lambda: connection.connected)
     connection.stop()
@@ -132,7 +132,7 @@ def test_what_is_waited_for_here_is_no_reason_to_spare_the_broker(
 
 def test_a_broker_that_does_not_let_us_in_is_an_error() -> None:
     with refusing(5) as (port, _):  # not authorized
-        connection = a_connection(port)
+        connection = make_reconnector(port)
         with pytest.raises(StartError, match=r"mqtt\.user"):
             connection.start()
         connection.stop()
@@ -147,11 +147,11 @@ def test_whoever_does_not_speak_mqtt_5_is_not_asked_for_it_for_ever(
     """Each time that it was silent to it cost five seconds. Who hangs up may be the proxy of a broker that is about to
     start, and who is silent once a machine that stood still: it left the gateway with 3.1.1 until its next restart.
     """
-    monkeypatch.setattr(link_module, "CONNECT_S", 1.5)
-    monkeypatch.setattr(connection_module, "RETRY_S", (0.1, 0.1))
+    monkeypatch.setattr(link_module, "CONNECT_TIMEOUT_S", 1.5)
+    monkeypatch.setattr(connection_module, "RETRY_PAUSES_S", (0.1, 0.1))
     version = len(bytes((0x10, 0, 0, 4))) + len(b"MQTT")
     with answering(lambda heard: to_five if heard[-1][version] == 5 else bytes((0x20, 2, 0, 0))) as (port, heard):
-        connection = a_connection(port, "auto")
+        connection = make_reconnector(port, "auto")
         starting = threading.Thread(target=connection.start)
         starting.start()
         wait_for(lambda: len(heard) >= len(asked), 20)
@@ -196,16 +196,16 @@ def after(owner: type, name: str) -> Moment:
 
 
 MOMENTS = {
-    "before it opens the link": before(Link, "open"),
+    "before it opens the link": before(Session, "open"),
     "before it sends CONNECT": before(paho.Client, "_send_connect"),
     "before it can read CONNACK": before(paho.Client, "loop_start"),
-    "at CONNACK": before(Link, "_connack"),
-    "before it subscribes": before(Link, "subscribe"),
-    "before it says online": before(Link, "publish"),
-    "after it said online": after(Link, "publish"),
-    "after its greeting": after(Link, "_connack"),
-    "after it opened the link": after(Link, "open"),
-    "when it is kept": before(Link, "wait"),
+    "at CONNACK": before(Session, "_connack"),
+    "before it subscribes": before(Session, "subscribe"),
+    "before it says online": before(Session, "publish"),
+    "after it said online": after(Session, "publish"),
+    "after its greeting": after(Session, "_connack"),
+    "after it opened the link": after(Session, "open"),
+    "when it is kept": before(Session, "wait"),
 }
 
 
@@ -214,7 +214,7 @@ MOMENTS = {
 def test_stop_at_any_moment_leaves_nobody_online(broker: Broker, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """Regression: a stop between CONNACK and the first messages closed the link, but `online` was its last message."""
     topic = f"parting/{list(MOMENTS).index(moment)}"
-    connection, stopping = a_connection(broker.port, topic=topic), []
+    connection, stopping = make_reconnector(broker.port, topic=topic), []
 
     def stop() -> None:
         thread = threading.Thread(target=connection.stop, args=[state("offline", topic)])
@@ -248,13 +248,13 @@ def test_stop_with_a_full_window_leaves_the_last_word_to_the_will(
     """Regression: the farewell waited behind replies that the broker had not acknowledged, and then DISCONNECT
     withdrew the last will: `online` stood for ever.
     """
-    monkeypatch.setattr(link_module, "DRAIN_S", 0.1)
-    connection = a_connection(broker.port, topic="parting/full", will=state("offline", "parting/full"))
+    monkeypatch.setattr(link_module, "DRAIN_TIMEOUT_S", 0.1)
+    connection = make_reconnector(broker.port, topic="parting/full", will=state("offline", "parting/full"))
     connection.start()
-    wait_for(lambda: connection.waiting == 0)
-    link = connection._link
-    assert link is not None
-    monkeypatch.setattr(link, "_inflight", 0)
+    wait_for(lambda: connection.pending == 0)
+    session = connection._session
+    assert session is not None
+    monkeypatch.setattr(session, "_inflight", 0)
     late = Client(broker.port).subscribe("parting/full")
     assert late.get().payload == b"online"
     connection.stop(state("offline", "parting/full"))
@@ -264,7 +264,7 @@ def test_stop_with_a_full_window_leaves_the_last_word_to_the_will(
 
 def test_stop_before_the_first_try_ends_the_start() -> None:
     """Regression: the start waited for a first try that never came."""
-    connection = a_connection(1883)
+    connection = make_reconnector(1883)
     connection._stopping.set()
     connection.start()
     connection.stop()
@@ -285,7 +285,7 @@ class Clock(threading.Event):
 
 def pauses(monkeypatch: pytest.MonkeyPatch, stood: Sequence[float | None], *, explained: bool = False) -> list[float]:
     """After tries that each stood for so many seconds, or never did. ``explained``: it is known why they ended."""
-    connection = a_connection(1883)
+    connection = make_reconnector(1883)
     monkeypatch.setattr(connection, "_on_down", lambda: explained)
     clock, left = Clock(), list(stood)
 
@@ -303,7 +303,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch, stood: Sequence[float | None], *, ex
 def test_between_tries_the_pauses_grow_and_are_no_two_gateways_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a power cut all that is in the house comes to the broker in the same moment, and again."""
     found = pauses(monkeypatch, [None] * 8)
-    most = [min(RETRY_S[0] * 2**n, RETRY_S[1]) for n in range(1, 9)]
+    most = [min(RETRY_PAUSES_S[0] * 2**n, RETRY_PAUSES_S[1]) for n in range(1, 9)]
     assert most == [1, 2, 4, 6, 6, 6, 6, 6]
     shares = [pause / each for pause, each in zip(found, most, strict=True)]
     assert all(0.5 <= share <= 1 for share in shares), shares
@@ -314,7 +314,7 @@ def test_between_tries_the_pauses_grow_and_are_no_two_gateways_same(monkeypatch:
 def test_after_a_connection_that_stood_the_pauses_begin_anew(explained: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """With an answer under way, which may be why it ended, they went on from an earlier outage: five seconds more."""
     found = pauses(monkeypatch, [None, None, None, 100.0, None, None], explained=explained)
-    most = [1, 2, 4, RETRY_S[0], 1, 2]
+    most = [1, 2, 4, RETRY_PAUSES_S[0], 1, 2]
     assert all(each / 2 <= pause <= each for pause, each in zip(found, most, strict=True)), found
 
 
