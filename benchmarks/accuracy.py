@@ -34,7 +34,7 @@ from rich.table import Table
 
 from benchmarks.faces import Name, Vectors, describe, labelled, ms_per_face
 from gateway.config import DecisionSettings
-from gateway.people.curves import measured
+from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.similarity import Similarity, typical_faces
 
@@ -178,11 +178,13 @@ def read_pairs(file: Path, folder: Path) -> list[tuple[Path, Path, bool]]:
 def decided(sides: Mapping[Name, Compared], pairs: Indices, same: Bools) -> dict[str, Any]:
     """By the defaults of each: of ``pairs``, (n, 2), the first is the probe. A face not found is nobody's."""
     settings = DecisionSettings()
-    decision = Decision(settings.max_false_identification, settings.max_false_match, measured("facegate"))
+    decision = Decision(settings.max_false_identification, settings.max_false_match, measured_curves("facegate"))
     alike = {name: similarities(side, pairs[:, ::-1]) for name, side in sides.items()}
     match = {
         "stock": alike["stock"] >= -(TOLERANCE**2),
-        "facegate": np.array([decision.score(each) >= decision.verification() for each in alike["facegate"].tolist()]),
+        "facegate": np.array(
+            [decision.score(each) >= decision.verification_threshold() for each in alike["facegate"].tolist()]
+        ),
     }
     shares: dict[str, Any] = {
         name: {"tpr": _share(match[name][same]), "fmr": _share(match[name][~same])} for name in sides

@@ -30,8 +30,8 @@ from rich.table import Table
 from benchmarks.accuracy import Floats, Indices
 from benchmarks.faces import StoredFace, Vectors, describe, labelled
 from gateway.people.curves import FILE
-from gateway.people.gallery import MOST_PICTURES
-from gateway.people.similarity import TYPICAL, Similarity
+from gateway.people.gallery import MAX_COUNTED_PICTURES
+from gateway.people.similarity import TYPICAL_FACES_FILE, Similarity
 
 RATES = (0.5, 0.1, 0.01, 0.001, 1e-4, 1e-5)
 
@@ -183,7 +183,7 @@ def measure(folder: Path, engine: str) -> dict[str, Any]:
         [each.person for each, seen in zip(pictures, found, strict=True) if seen], return_inverse=True
     )
     curves: dict[str, dict[str, Any]] = {}
-    for number in range(1, MOST_PICTURES + 1):
+    for number in range(1, MAX_COUNTED_PICTURES + 1):
         curves[str(number)] = {}
         for probes in PROBES:
             sides = [half for half in halves(described, people, ours, number, probes) if half.different().any()]
@@ -231,7 +231,7 @@ def write(result: Mapping[str, Any], engine: str) -> None:
     table["curves"][name] = result["curves"]
     FILE.write_text(json.dumps(table, indent=1) + "\n")
     if engine == "facegate":
-        np.save(TYPICAL, faces.astype(np.float32))
+        np.save(TYPICAL_FACES_FILE, faces.astype(np.float32))
 
 
 @click.command(help=__doc__)

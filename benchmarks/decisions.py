@@ -40,7 +40,7 @@ from rich.table import Table
 
 from benchmarks.accuracy import TOLERANCE, Bools, Floats, Indices, by_distance
 from benchmarks.faces import StoredFace, describe, labelled
-from gateway.people.curves import measured
+from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.similarity import Similarity, typical_faces
 
@@ -196,7 +196,7 @@ class Judged:
 
     def by_policy(self, decision: Decision) -> Outcome:
         """As Decision.identify, for whom everybody in a gallery is known by as many pictures."""
-        limits = [float(decision.limits(len(draw.enrolled))[draw.enrolled.shape[1]]) for draw in self._draws]
+        limits = [float(decision.similarity_limits(len(draw.enrolled))[draw.enrolled.shape[1]]) for draw in self._draws]
         return self.outcome(self.ours, limits, ambiguous=True)
 
     def _needed(self, half: int) -> float:
@@ -319,7 +319,7 @@ def measure(pictures: Path, galleries: int) -> list[dict[str, Any]]:
     _, people = np.unique([each.person for each in found], return_inverse=True)
     paths = [each.path for each in found]
     folder = Folder(people, describe(paths, "stock"), describe(paths, "facegate"))
-    return compare(folder, Decision(TARGET, 0.001, measured("facegate")), galleries)
+    return compare(folder, Decision(TARGET, 0.001, measured_curves("facegate")), galleries)
 
 
 def _drawn_galleries(

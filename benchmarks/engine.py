@@ -38,7 +38,7 @@ from benchmarks.engines import LIMITS, ROOT, engine
 from benchmarks.peak import peak_share
 from benchmarks.snapshots import roll
 from gateway.model import AnalyseTask, Search
-from gateway.people.curves import measured
+from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
@@ -96,8 +96,8 @@ def facegate(ours: Engine, min_face: int) -> Namer:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     gallery = Gallery(Similarity(typical_faces()))
     gallery.apply(Changes(1, roll(vectors.astype(np.float32)), ()))
-    decision = Decision(0.01, 0.001, measured("facegate"))
-    limits = decision.limits(len(gallery))
+    decision = Decision(0.01, 0.001, measured_curves("facegate"))
+    limits = decision.similarity_limits(len(gallery))
 
     def names(picture: bytes) -> list[str]:
         found = []

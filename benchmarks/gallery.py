@@ -36,10 +36,10 @@ from rich.progress import track
 from rich.table import Table
 
 from gateway.model import Descriptor, Person
-from gateway.people.curves import measured
+from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
-from gateway.people.similarity import WEIGHT, Similarity, typical_faces
+from gateway.people.similarity import CROWD_WEIGHT, Similarity, typical_faces
 from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import ExportedPerson, Picture, StoredFace
 from gateway.store.sqlite.people import SqliteStore
@@ -125,7 +125,7 @@ def check(gallery: Gallery, people: int, probes: Vectors) -> None:
     typical = typical_faces().astype(np.float64)
     alike = np.concatenate([_alike(batch.astype(np.float64), probes, typical) for batch in batches(people)])
     places = np.argsort(-alike, axis=0)[:2].T
-    limits = _decision().limits(people)
+    limits = _decision().similarity_limits(people)
     for probe, truth, similarities in zip(probes, places, alike.T, strict=True):
         found = gallery.nearest(probe, limits)
         rows = [int(each.person.name.split()[-1]) for each in found.candidates]
@@ -148,7 +148,7 @@ def stock(people: int) -> Search:
 
 def facegate(gallery: Gallery) -> Search:
     decision = _decision()
-    return lambda probe: gallery.nearest(probe, decision.limits(len(gallery)))
+    return lambda probe: gallery.nearest(probe, decision.similarity_limits(len(gallery)))
 
 
 def searched(gallery: Gallery, people: int, rounds: int) -> tuple[float, float]:
@@ -215,12 +215,12 @@ def _portables(descriptors: Vectors, first: int) -> Iterator[ExportedPerson]:
 def _alike(known: NDArray[np.float64], probes: Vectors, typical: NDArray[np.float64]) -> NDArray[np.float64]:
     """As people/similarity.py defines it, (known, probes)."""
     crowds = [(each @ typical.T).max(axis=1) for each in (known, probes)]
-    alike: NDArray[np.float64] = known @ probes.T + WEIGHT * (2 - crowds[0][:, None] - crowds[1][None])
+    alike: NDArray[np.float64] = known @ probes.T + CROWD_WEIGHT * (2 - crowds[0][:, None] - crowds[1][None])
     return alike
 
 
 def _decision() -> Decision:
-    return Decision(0.01, 0.001, measured("facegate"))
+    return Decision(0.01, 0.001, measured_curves("facegate"))
 
 
 def _shown(items: Iterable[Item], title: str, total: int) -> Iterable[Item]:

@@ -33,7 +33,7 @@ from benchmarks.engines import LIMITS, engine
 from benchmarks.faces import labelled
 from gateway.config import DecisionSettings
 from gateway.model import AnalyseTask, FoundFace, Purpose
-from gateway.people.curves import measured
+from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.similarity import Similarity, typical_faces
 from gateway.vision.analyse import analyse
@@ -57,21 +57,23 @@ class Judge:
     def __init__(self) -> None:
         settings = DecisionSettings()
         self._similarity = Similarity(typical_faces())
-        self.decision = Decision(settings.max_false_identification, settings.max_false_match, measured("facegate"))
+        self.decision = Decision(
+            settings.max_false_identification, settings.max_false_match, measured_curves("facegate")
+        )
 
     def verified(self, one: FoundFace, other: FoundFace) -> bool:
-        return self._score(one, other) >= self.decision.verification()
+        return self._score(one, other) >= self.decision.verification_threshold()
 
     def named(self, probe: FoundFace, enrolled: FoundFace) -> bool:
-        return self.usable(probe) and self._score(probe, enrolled) >= self.decision.identification(1)
+        return self.usable(probe) and self._score(probe, enrolled) >= self.decision.identification_threshold(1)
 
     def usable(self, face: FoundFace) -> bool:
-        return face.descriptor is not None and self.decision.unfit(face.quality) is None
+        return face.descriptor is not None and self.decision.unfit_reason(face.quality) is None
 
     def _score(self, one: FoundFace, other: FoundFace) -> float:
         if one.descriptor is None or other.descriptor is None:
             return 0.0
-        return self.decision.score(self._similarity.of(one.descriptor, other.descriptor))
+        return self.decision.score(self._similarity.compare(one.descriptor, other.descriptor))
 
 
 def turn(data: bytes, degrees: int) -> bytes:

@@ -22,8 +22,8 @@ from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.mqtt.interface import MqttInterface
 from gateway.mqtt.transport.identity import load_identity
-from gateway.people.folder.importer import KnownFaces
-from gateway.people.wiring import has_store, open_people, open_unknowns, store_path
+from gateway.people.folder.importer import FolderImporter
+from gateway.people.wiring import has_store, open_people, open_unknown_faces, store_path
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import machine_names
 from gateway.rest.server import RestServer
@@ -61,7 +61,7 @@ class Gateway:
             max_bytes=settings.limits.bytes,
             rotation=settings.rotation_of,
         )
-        self.known_faces = KnownFaces(
+        self.known_faces = FolderImporter(
             settings.people.folder,
             self.known.registry,
             describer.picture,
@@ -69,7 +69,7 @@ class Gateway:
             rescan_s=settings.people.rescan_s,
             max_bytes=settings.limits.bytes,
         )
-        self.unknowns = open_unknowns(settings, self.known, describer.part)
+        self.unknowns = open_unknown_faces(settings, self.known, describer.part)
         self.service = Service(
             look=self.pool.submit,
             gallery=self.known.gallery,
@@ -79,7 +79,7 @@ class Gateway:
             allowed=settings.operations_of,
             search=settings.search_of,
             metrics=self.metrics,
-            on_stranger=self.unknowns.saw,
+            on_stranger=self.unknowns.observe,
             max_bytes=settings.limits.bytes,
             landmarks_68=settings.landmarks_68,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.people.folder.importer import Progress
+from gateway.people.folder.importer import ImportProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Health:
     workers: int
     workers_kept: bool
     store: bool
-    known_faces: Progress
+    known_faces: ImportProgress
     warnings: tuple[str, ...] = ()
 
     @property

@@ -19,7 +19,7 @@ from gateway.metrics import COUNTS, Metrics
 from gateway.model import Operation, Quality
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.codec.wire import OPTIONS
-from gateway.people.folder.importer import Progress
+from gateway.people.folder.importer import ImportProgress
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
 from gateway.service.administration import ACTIONS
@@ -50,7 +50,7 @@ def text_of(page: str) -> str:
     return path.read_text()
 
 
-HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())
+HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
 
 
 def application() -> Flask:

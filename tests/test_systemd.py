@@ -17,11 +17,13 @@ import pytest
 
 from gateway import systemd as module
 from gateway.health import Health, MqttHealth
-from gateway.people.folder.importer import Progress
+from gateway.people.folder.importer import ImportProgress
 from gateway.systemd import Supervisor
 from tests.support import WAIT_S, wait_for
 
-READY = Health(MqttHealth(True, True, True), 1, 1, workers_kept=True, store=True, known_faces=Progress(finished=True))
+READY = Health(
+    MqttHealth(True, True, True), 1, 1, workers_kept=True, store=True, known_faces=ImportProgress(finished=True)
+)
 AWAY = replace(READY, mqtt=MqttHealth(True, False, False))
 DEAD = replace(READY, mqtt=MqttHealth(False, True, True))
 
@@ -118,7 +120,7 @@ def test_without_a_broker_it_is_alive_and_not_ready(systemd: Systemd, patient: P
         (replace(READY, mqtt=MqttHealth(True, True, False)), "not ready: our own message is not back from the broker"),
         (replace(READY, workers_ready=0), "not ready: no worker"),
         (replace(READY, store=False), "not ready: the store takes no change"),
-        (replace(READY, known_faces=Progress()), "not ready: known faces are read"),
+        (replace(READY, known_faces=ImportProgress()), "not ready: known faces are read"),
         (replace(AWAY, workers_ready=0), "not ready: no broker, no worker"),
     ],
 )

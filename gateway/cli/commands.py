@@ -32,9 +32,9 @@ from gateway.logs import escape
 from gateway.metrics import Metrics
 from gateway.people.folder.file_names import GivenPicture, Refusal, given_pictures
 from gateway.people.folder.files import read_bounded, reason_of
-from gateway.people.folder.importer import Progress
+from gateway.people.folder.importer import ImportProgress
 from gateway.people.folder.losses import waiting_removals
-from gateway.people.wiring import cipher, known, open_audit, open_unknowns, store_path
+from gateway.people.wiring import cipher, known, open_audit, open_unknown_faces, store_path
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import Describer
 from gateway.store.removal_guard import confirm_removal
@@ -78,7 +78,7 @@ def operations(settings: Settings, *, describes: bool) -> Iterator[Do]:
         opened = stack.enter_context(known(settings, RECIPES[settings.engine]))
         changes = stack.enter_context(ThreadPoolExecutor(1))
         describer = _describer(settings, stack if describes else None)
-        unknowns = open_unknowns(settings, opened, describer.part, tidies=False)
+        unknowns = open_unknown_faces(settings, opened, describer.part, tidies=False)
         administration = Administration(opened.registry, unknowns, describer, changes, changes, _health)
         yield lambda operation, **fields: administration.submit(operation, fields, "cli").result()
 
@@ -97,7 +97,7 @@ def _no_worker(_job: object) -> Any:
 
 
 def _health() -> Health:
-    return Health(MqttHealth(False, False, False), 0, 0, workers_kept=False, store=True, known_faces=Progress())
+    return Health(MqttHealth(False, False, False), 0, 0, workers_kept=False, store=True, known_faces=ImportProgress())
 
 
 @click.group(

@@ -19,10 +19,10 @@ from gateway.model import PERSON, Descriptor, Person, checked_name
 from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import ExportedPerson, Picture, StoredFace
 
-VERSION = 1
-INDEX = "people.json"
+ARCHIVE_VERSION = 1
+INDEX_FILE = "people.json"
 
-REUSE = 3
+MAX_EXPANSION_FACTOR = 3
 """Bytes that are stored for each byte of the archive, at most: few pictures are of two people."""
 
 MAX_CHIPS_BYTES = 200_000
@@ -36,7 +36,9 @@ def write_archive(people: Iterable[ExportedPerson]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # JPEG and noise do not get smaller
         index = [_described(archive, each) for each in people]
-        archive.writestr(INDEX, json.dumps({"facegate": VERSION, "people": index}, ensure_ascii=False, indent=1))
+        archive.writestr(
+            INDEX_FILE, json.dumps({"facegate": ARCHIVE_VERSION, "people": index}, ensure_ascii=False, indent=1)
+        )
     return out.getvalue()
 
 
@@ -50,9 +52,9 @@ def read_archive(data: bytes, limits: PeopleLimits | None = None) -> list[Export
                 raise ValueError("it is compressed")
             if sum(file.file_size for file in files) > len(data):
                 raise ValueError("its files overlap")
-            people = _index(archive.read(INDEX))
+            people = _index(archive.read(INDEX_FILE))
             limits.check_people(len(people))
-            read = _Files(archive, REUSE * len(data))
+            read = _Files(archive, MAX_EXPANSION_FACTOR * len(data))
             return [_person(read, each, limits) for each in people]
     except (
         zipfile.BadZipFile,
@@ -73,8 +75,8 @@ def _index(data: bytes) -> list[dict[str, Any]]:
     if sum(map(data.count, (b"{", b"[", b","))) > 1000 + len(data) // 25:
         raise ValueError("its index has more parts than people need")
     index = json.loads(data)
-    if index["facegate"] != VERSION:
-        raise BadRequest(f"the archive has version {index['facegate']!r}, and it takes {VERSION}")
+    if index["facegate"] != ARCHIVE_VERSION:
+        raise BadRequest(f"the archive has version {index['facegate']!r}, and it takes {ARCHIVE_VERSION}")
     people: list[dict[str, Any]] = index["people"]
     if not isinstance(people, list):
         raise ValueError("its people are no list")

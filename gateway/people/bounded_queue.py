@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-SOURCES = 4
+SHARE_COUNT = 4
 """So many sources find room beside each other: the items of one may take that part of the places and of the bytes."""
 
 
@@ -30,7 +30,7 @@ class BoundedQueue(Generic[T]):
             own = [each for _, each, other in self._items if source is not None and other == source]
             if not _fits(sizes, size, self._max_items, self._max_bytes):
                 return False
-            if not _fits(own, size, self._max_items // SOURCES, self._max_bytes // SOURCES):
+            if not _fits(own, size, self._max_items // SHARE_COUNT, self._max_bytes // SHARE_COUNT):
                 return False
             self._items.append((item, size, source))
             self._changed.notify()

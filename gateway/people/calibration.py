@@ -19,10 +19,10 @@ from gateway.people.registry import Registry
 RULE_OF_THREE = 3
 """With n comparisons of which none went wrong the true rate is below 3/n, in 95 of 100 cases."""
 
-LIKELY_MISTAKE = 0.5
+LIKELY_DUPLICATE_SCORE = 0.5
 """Score of two people's pictures from which it is worth a look whether they are one."""
 
-MOST_COMPARISONS = 5_000_000
+MAX_COMPARISONS = 5_000_000
 """A minute's work."""
 
 Floats = NDArray[np.float64]
@@ -47,11 +47,11 @@ def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
     """
     people, faces = registry.store.read_faces(registry.recipe)
     names = list(dict.fromkeys(people))
-    if len(names) * len(people) > MOST_COMPARISONS:
-        raise Unsupported(f"calibrate compares all pictures with everybody, up to {MOST_COMPARISONS:,} times")
+    if len(names) * len(people) > MAX_COMPARISONS:
+        raise Unsupported(f"calibrate compares all pictures with everybody, up to {MAX_COMPARISONS:,} times")
     found = compare(registry, people, faces, names)
     decision = registry.decision
-    threshold = decision.identification(len(names))
+    threshold = decision.identification_threshold(len(names))
     wanted = 10 ** (-6 * threshold)
     needed = RULE_OF_THREE / wanted
     refused = None
@@ -68,7 +68,7 @@ def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
         "same": len(found.same),
         "different": len(found.different),
         "threshold": round(threshold, 3),
-        "measured_for": registry.decision.holds_for(),
+        "measured_for": registry.decision.max_measured_people(),
         "missed": None if not len(found.same) else round(float((found.same < threshold).mean()), 4),
         "mistaken": None if not len(found.different) else round(float((found.different >= threshold).mean()), 6),
         "closest": None
@@ -76,7 +76,7 @@ def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
         else {
             "people": [each.slug for each in closest],
             "score": round(float(found.different.max()), 3),
-            "one_person": bool(found.different.max() >= LIKELY_MISTAKE),
+            "one_person": bool(found.different.max() >= LIKELY_DUPLICATE_SCORE),
         },
         "curve": _table(found.different),
         "proposed_threshold": None if refused else round(float(np.quantile(found.different, 1 - wanted)), 3),

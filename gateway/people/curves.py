@@ -29,17 +29,17 @@ class Curve:
     decades: NDArray[np.float64]
     beyond: float | None = None
 
-    def at(self, similarity: float) -> float:
+    def decades_at(self, similarity: float) -> float:
         """-log10 of the false match rate, on straight lines; the last goes on, the first ends level."""
         return float(np.interp(similarity, *self._drawn_on()))
 
-    def similarity(self, decades: float) -> float:
+    def similarity_at(self, decades: float) -> float:
         """The reverse; at least that of the first point."""
         similarities, known = self._drawn_on()
         return float(np.interp(decades, known, similarities))
 
     @property
-    def end(self) -> float:
+    def measured_decades(self) -> float:
         """The decades up to which it was measured."""
         return float(self.decades[-1])
 
@@ -59,12 +59,12 @@ class Curves:
 
     by_pictures: tuple[Curve, ...]
 
-    def of(self, pictures: int) -> Curve:
+    def for_pictures(self, pictures: int) -> Curve:
         return self.by_pictures[min(pictures, len(self.by_pictures)) - 1]
 
 
 @cache
-def measured(engine: str) -> Curves:
+def measured_curves(engine: str) -> Curves:
     """``engine``: ``facegate`` or ``stock``."""
     table = json.loads(FILE.read_text())["curves"][engine]
     curves = [_curve(table[key]["1"]) for key in sorted(table, key=int)]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gateway.model import ENROLMENT_LIMITS, Judgement, Likeness, Quality, QualityLimits, Unfit
 from gateway.people.curves import Curves
-from gateway.people.gallery import MOST_PICTURES, Candidate, Nearest
+from gateway.people.gallery import MAX_COUNTED_PICTURES, Candidate, Nearest
 
 FULL_SCORE = 6.0
 """Decades of the false match rate at which the score is 1: one false match in a million comparisons."""
@@ -69,9 +69,9 @@ class Decision:
 
     def score(self, similarity: float, pictures: int = 1) -> float:
         """0 to 1: min(1, -log10(FMR) / 6), with FMR the false match rate of a person known by so many pictures."""
-        return min(self._curves.of(pictures).at(similarity) / FULL_SCORE, 1.0)
+        return min(self._curves.for_pictures(pictures).decades_at(similarity) / FULL_SCORE, 1.0)
 
-    def identification(self, people: int) -> float:
+    def identification_threshold(self, people: int) -> float:
         """The score from which a face is named where so many people are known; above 1 where hardly any can be.
 
         By Boole's inequality the chance that a stranger passes for any of them is then at most
@@ -81,34 +81,39 @@ class Decision:
             return self._fixed_identification
         return _score(self._max_false_identification / max(people, 1))
 
-    def verification(self) -> float:
+    def verification_threshold(self) -> float:
         """The same for a claim of being one person."""
         return self._fixed_verification if self._fixed_verification is not None else _score(self._max_false_match)
 
-    def holds_for(self) -> int:
+    def max_measured_people(self) -> int:
         """How many people may be known for the promise to rest on what was measured, not on the curve drawn on."""
-        return int(self._max_false_identification * 10 ** self._curves.of(MOST_PICTURES).end)
+        return int(
+            self._max_false_identification * 10 ** self._curves.for_pictures(MAX_COUNTED_PICTURES).measured_decades
+        )
 
-    def limits(self, people: int) -> NDArray[np.float32]:
+    def similarity_limits(self, people: int) -> NDArray[np.float32]:
         """For each number of pictures, up to MOST_PICTURES, the similarity from which a face is named."""
         if self._limits and self._limits[0] == people:
             return self._limits[1]
-        decades = FULL_SCORE * self.identification(people)
-        by_pictures = [self._curves.of(pictures).similarity(decades) for pictures in range(1, MOST_PICTURES + 1)]
+        decades = FULL_SCORE * self.identification_threshold(people)
+        by_pictures = [
+            self._curves.for_pictures(pictures).similarity_at(decades)
+            for pictures in range(1, MAX_COUNTED_PICTURES + 1)
+        ]
         limits = np.array([np.inf, *by_pictures], np.float32)
         self._limits = people, limits
         return limits
 
-    def unfit(self, quality: Quality | None) -> Unfit | None:
+    def unfit_reason(self, quality: Quality | None) -> Unfit | None:
         """Why nobody should be named by a face that is seen so badly; None if it is seen well enough."""
         shortfall = _shortfall(quality, self._quality)
         return shortfall.reason if shortfall else None
 
-    def not_described(self, quality: Quality | None) -> Unfit:
+    def undescribed_reason(self, quality: Quality | None) -> Unfit:
         """Return why a face has no descriptor. No direction of a face that is very dark or small is surely upright, so
         such a reason comes before ``turned``.
         """
-        return self.unfit(quality) or "turned"
+        return self.unfit_reason(quality) or "turned"
 
     def enrolment_shortfall(self, quality: Quality | None) -> Shortfall | None:
         """The reason not to enrol a face. A face that nobody is named by is not enrolled either."""
@@ -118,21 +123,21 @@ class Decision:
         """``match`` if one person passes, ``ambiguous`` if more do, else ``unknown``; or what keeps
         the face from being judged at all.
         """
-        if (reason := self.unfit(quality)) is not None:
+        if (reason := self.unfit_reason(quality)) is not None:
             return Judgement(reason)
         if not nearest.candidates:
             return Judgement("unknown")
         best, *others = nearest.candidates
         score = self.score(best.similarity, best.pictures)
         margin = best.similarity - others[0].similarity if others else None
-        passing = self.passing(nearest)
+        passing = self.passing_candidates(nearest)
         if not passing:
             return Judgement("unknown", None, score, best.similarity, margin)
         if len(passing) > 1:
             return Judgement("ambiguous", None, score, best.similarity, margin, tuple(map(self._likeness, passing)))
         return Judgement("match", best.person, score, best.similarity, margin)
 
-    def passing(self, nearest: Nearest) -> list[Candidate]:
+    def passing_candidates(self, nearest: Nearest) -> list[Candidate]:
         """The people whom the face may show, the best first; nobody if it is nobody's in the gallery."""
         return [candidate for candidate in nearest.candidates if self._passes(candidate, nearest.people)]
 
@@ -142,8 +147,8 @@ class Decision:
 
     def _passes(self, candidate: Candidate, people: int) -> bool:
         """By decades, which unlike scores go on beyond one in a million."""
-        decades = self._curves.of(candidate.pictures).at(candidate.similarity)
-        return decades >= FULL_SCORE * self.identification(people)
+        decades = self._curves.for_pictures(candidate.pictures).decades_at(candidate.similarity)
+        return decades >= FULL_SCORE * self.identification_threshold(people)
 
 
 def _shortfall(quality: Quality | None, limits: QualityLimits) -> Shortfall | None:

@@ -14,13 +14,13 @@ from gateway.model import Descriptor, Person
 from gateway.people.similarity import COLUMNS, Similarity
 from gateway.store.protocols import Changes, GallerySnapshot
 
-MOST_PICTURES = 5
+MAX_COUNTED_PICTURES = 5
 """Of a person, that the curves tell apart."""
 
 MAX_CANDIDATES = 5
 """People whom one face may show: more than two are of use only to whoever cleans up doubles."""
 
-SPARE = 1.5
+ROW_GROWTH_FACTOR = 1.5
 """Of the rows that are needed so many are taken, so that adding somebody does not copy everybody each time."""
 
 
@@ -99,8 +99,8 @@ class Gallery:
         self._row_of: dict[str, int] = {}
         self._slugs: dict[int, str] = {}  # by the store's key
         self._accused: dict[str, NDArray[np.float32]] = {}  # by slug their counter-examples
-        unknown_person_error = np.empty((0, COLUMNS), np.float32)
-        self._rows = _Rows(self._room(0), [], np.empty(0, np.uint8), [], unknown_person_error, retired=0)
+        no_counters = np.empty((0, COLUMNS), np.float32)
+        self._rows = _Rows(self._room(0), [], np.empty(0, np.uint8), [], no_counters, retired=0)
 
     def __contains__(self, slug: str) -> bool:
         return slug in self._row_of
@@ -125,14 +125,14 @@ class Gallery:
             if self._rows.retired == rows.retired:
                 return Nearest(tuple(found), len(self))
 
-    def of(self, slug: str, probe: Descriptor) -> Candidate:
+    def compare_person(self, slug: str, probe: Descriptor) -> Candidate:
         """How much a probe resembles that person; -1 where a counter-example does as much. Raises UnknownPerson."""
         with self._changing:
             return self._rows.candidate(self._row(slug), self._similarity.probes(probe[None])[0])
 
     def compare(self, one: Descriptor, other: Descriptor) -> float:
         """The similarity of two faces, whoever they are."""
-        return self._similarity.of(one, other)
+        return self._similarity.compare(one, other)
 
     def similarities(self, face: Descriptor, templates: NDArray[np.float32]) -> NDArray[np.float32]:
         """Of one face and each of some descriptors, (n, 128)."""
@@ -189,18 +189,18 @@ class Gallery:
             raise UnknownPerson(f"nobody with the id {slug!r} is known")
         return row
 
-    def _with(self, roll: GallerySnapshot, rows: _Rows, gone: list[int]) -> _Rows:
+    def _with(self, snapshot: GallerySnapshot, rows: _Rows, gone: list[int]) -> _Rows:
         """With those on the roll, and without the rows that they had before and those that are ``gone``."""
-        keys = roll.keys.tolist()
+        keys = snapshot.keys.tolist()
         first, end = len(rows.pictures), len(rows.pictures) + len(keys)
-        rows.matrix[first:end] = self._similarity.templates(roll.descriptors)
-        rows.people.extend(roll.people)
+        rows.matrix[first:end] = self._similarity.templates(snapshot.descriptors)
+        rows.people.extend(snapshot.people)
         retired = gone + [self._row_of[self._slugs[key]] for key in keys if key in self._slugs]
-        self._slugs.update(zip(keys, (person.slug for person in roll.people), strict=True))
-        self._row_of.update((person.slug, row) for row, person in enumerate(roll.people, first))
-        pictures = np.append(rows.pictures, np.minimum(roll.pictures, MOST_PICTURES).astype(np.uint8))
+        self._slugs.update(zip(keys, (person.slug for person in snapshot.people), strict=True))
+        self._row_of.update((person.slug, row) for row, person in enumerate(snapshot.people, first))
+        pictures = np.append(rows.pictures, np.minimum(snapshot.pictures, MAX_COUNTED_PICTURES).astype(np.uint8))
         pictures[retired] = 0  # their limit is infinite
-        accused, counters = self._accusations(roll)
+        accused, counters = self._accusations(snapshot)
         return _Rows(rows.matrix, rows.people, pictures, accused, counters, rows.retired + len(retired))
 
     def _moved(self, more: int) -> _Rows:
@@ -211,20 +211,20 @@ class Gallery:
         matrix[: len(old)] = rows.matrix[old]
         self._row_of = {slug: row for row, (slug, _) in enumerate(here)}
         people = [rows.people[row] for row in old.tolist()]
-        unknown_person_error = np.empty((0, COLUMNS), np.float32)
-        return _Rows(matrix, people, rows.pictures[old], [], unknown_person_error, rows.retired + 1)
+        no_counters = np.empty((0, COLUMNS), np.float32)
+        return _Rows(matrix, people, rows.pictures[old], [], no_counters, rows.retired + 1)
 
     def _room(self, rows: int) -> NDArray[np.float32]:
-        return np.zeros((int(rows * SPARE) + 16, COLUMNS), np.float32)
+        return np.zeros((int(rows * ROW_GROWTH_FACTOR) + 16, COLUMNS), np.float32)
 
-    def _accusations(self, roll: GallerySnapshot) -> tuple[list[int], NDArray[np.float32]]:
+    def _accusations(self, snapshot: GallerySnapshot) -> tuple[list[int], NDArray[np.float32]]:
         """The rows that there are counter-examples against, and these."""
-        owners = [self._slugs.get(key) for key in roll.counter_keys.tolist()]
-        changed = {person.slug for person in roll.people} if self._accused else ()
+        owners = [self._slugs.get(key) for key in snapshot.counter_keys.tolist()]
+        changed = {person.slug for person in snapshot.people} if self._accused else ()
         self._accused = {
             slug: each for slug, each in self._accused.items() if slug in self._row_of and slug not in changed
         }
         for slug in {owner for owner in owners if owner}:
-            self._accused[slug] = self._similarity.templates(roll.counters[[owner == slug for owner in owners]])
+            self._accused[slug] = self._similarity.templates(snapshot.counters[[owner == slug for owner in owners]])
         rows = [self._row_of[slug] for slug, counters in self._accused.items() for _ in counters]
         return rows, np.concatenate([np.empty((0, COLUMNS), np.float32), *self._accused.values()])

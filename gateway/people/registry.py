@@ -16,9 +16,9 @@ from typing import Literal
 from gateway.errors import BadImage, UnknownPerson, shutting_down_error
 from gateway.model import Effect, FoundFace, Person, checked_name
 from gateway.people.decision import Decision
-from gateway.people.doubts import MAX_WARNINGS, Doubts
 from gateway.people.folder.pictures import UNSEEN, FolderPictures
 from gateway.people.gallery import MAX_CANDIDATES, Gallery
+from gateway.people.gallery_review import MAX_WARNINGS, GalleryReview
 from gateway.people.lookalikes import merge_sentence, name_all
 from gateway.store.limits import HourlyLimit, PeopleLimits
 from gateway.store.protocols import KNOWN_FACES, Document, ExportedPerson, PeopleStore, PersonEntry, Picture, StoredFace
@@ -27,28 +27,28 @@ from gateway.store.sqlite.writes import PICTURE_ID
 
 log = logging.getLogger(__name__)
 
-FOLLOW_S = 0.5
+STORE_POLL_INTERVAL_S = 0.5
 """How often to look whether another process changed the store: within a second the change holds here too."""
 
-EXPIRE_S = 60.0
+EXPIRY_INTERVAL_S = 60.0
 """How often to look for people, and effects, that may not be kept any longer."""
 
-EFFECTS_S = 2 * 86_400
+EFFECT_LIFETIME_S = 2 * 86_400
 """For so long it is known what was done by which id: twice what a broker keeps for a gateway that is away."""
 
-WRITABLE_S = 10.0
+WRITABLE_CHECK_INTERVAL_S = 10.0
 """How often to look whether the store would let a change in."""
 
-ENOUGH = 3
+RECOMMENDED_PICTURES = 3
 """Pictures, with which a person is hardly ever missed (docs/reference/benchmarks.md)."""
 
-UNLIMITED_DOORS = frozenset({"cli"})
+UNLIMITED_INTERFACES = frozenset({"cli"})
 """A person who may write the data folder needs no limit on how often."""
 
 Keep = Literal["nothing", "chips", "pictures"]
 """What of a picture is kept beside its descriptor."""
 
-HINTS: Mapping[str, str] = {
+QUALITY_ADVICE: Mapping[str, str] = {
     "too_small": "come closer, or crop the picture less",
     "too_dark": "more light in the face",
     "blurred": "hold still, or use a sharper picture",
@@ -88,7 +88,7 @@ class Registry:
         keep: Keep = "chips",
         keep_days: float | None = None,
         limits: PeopleLimits | None = None,
-        logs_doubts: bool = True,
+        logs_findings: bool = True,
     ) -> None:
         self.store = store
         self.gallery = gallery
@@ -110,19 +110,21 @@ class Registry:
         self.warnings: tuple[str, ...] = ()
         """Sentences about people that need a person's attention, as of the last change."""
         self._name_warnings: list[str] = []
-        self.doubts = Doubts(gallery, decision, lambda slug: store.read_faces(recipe, slug)[1], logs=logs_doubts)
+        self.gallery_review = GalleryReview(
+            gallery, decision, lambda slug: store.read_faces(recipe, slug)[1], logs=logs_findings
+        )
         self.writable = True
         """Whether the store would let a change in, as it was some seconds ago."""
-        self.delete_leftovers: Callable[[], None] = lambda: None
+        self.delete_other_files: Callable[[], None] = lambda: None
         """Deletes other files that may show somebody who is erased."""
         self.removals = 0
         """Grows when people are found to be removed, by whichever process."""
         self._revision = 0
         self._warned = False
-        self._following = threading.Lock()
+        self._refreshing = threading.Lock()
         self._stopping, self._interrupted = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._watch, name="people")
-        self.follow()
+        self.refresh()
 
     def apply_once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
         """What ``change`` answers, done once for each effect, however often it is asked for; None if that was about
@@ -136,7 +138,7 @@ class Registry:
             except Exception:
                 self.undone()
                 raise
-        self.follow()
+        self.refresh()
         return document
 
     def start(self) -> None:
@@ -151,37 +153,37 @@ class Registry:
         if self._thread.is_alive():
             self._thread.join()
 
-    def follow(self) -> None:
-        """Brings the gallery to where the store is, whoever changed it; within ``apply_once``, when that has ended."""
+    def refresh(self) -> None:
+        """Brings the gallery to where the store is, whoever changed it; within ``once``, when that has ended."""
         if self.store.is_in_change():
             return
         self.store.move_audit()
-        with self._following:
+        with self._refreshing:
             while self.store.revision() != self._revision:
                 changes = self.store.changes(self._revision, self.recipe)
                 self.gallery.apply(changes)
-                self.doubts.mark_changed(person.slug for person in changes.roll.people)
+                self.gallery_review.mark_changed(person.slug for person in changes.roll.people)
                 self.removals += bool(changes.gone)
                 self._revision = changes.revision
                 self._warn_once()
                 self._name_warnings = self.store.find_name_warnings()
-            self.doubts.look()
-            self.warnings = (*self.doubts.warnings, *self._name_warnings)
+            self.gallery_review.look()
+            self.warnings = (*self.gallery_review.warnings, *self._name_warnings)
 
     def _warn_once(self) -> None:
         """What was measured is not enough for so many people at that rate: the line is drawn on, on the safe side."""
-        if self.decision.holds_for() < len(self.gallery) and not self._warned:
+        if self.decision.max_measured_people() < len(self.gallery) and not self._warned:
             self._warned = True
             log.warning(
                 "%d people are known; the curves were measured for %d at that rate of false names: more will be missed",
                 len(self.gallery),
-                self.decision.holds_for(),
+                self.decision.max_measured_people(),
             )
 
     def enrol(
         self,
         name: str | None,
-        sittings: Sequence[EnrolmentSample],
+        samples: Sequence[EnrolmentSample],
         door: str,
         *,
         person: str | None = None,
@@ -195,65 +197,66 @@ class Registry:
         """
         self._check_enrolments(door)
         who = self._named(name) if name is not None else self._with_id(person or "", new)
-        for number, sitting in enumerate(sittings, 1):
-            self.check(sitting.face, f"picture {number}" if len(sittings) > 1 else "the picture")
-        faces = [sitting.face for sitting in sittings]
+        for number, sample in enumerate(samples, 1):
+            self.check_face(sample.face, f"picture {number}" if len(samples) > 1 else "the picture")
+        faces = [sample.face for sample in samples]
         warnings, doubles = self._doubts(who, faces), self._doubles(who, faces)
-        entry = self._add(who, [self.kept(each, door) for each in sittings], door)
-        self.follow()
+        entry = self._add(who, [self.make_picture(each, door) for each in samples], door)
+        self.refresh()
         if doubles:
             warnings.append(self._double_sentence(entry.person, doubles))
-        if entry.known_by < ENOUGH:
-            missing = ENOUGH - entry.known_by
+        if entry.known_by < RECOMMENDED_PICTURES:
+            missing = RECOMMENDED_PICTURES - entry.known_by
             warnings.append(
-                f"add {missing} more: of people with one picture 17 % are missed, with {ENOUGH} pictures 5 %"
+                f"add {missing} more: of people with one picture 17 % are missed,"
+                f" with {RECOMMENDED_PICTURES} pictures 5 %"
             )
         return entry, tuple(warnings)
 
-    def not_them(self, slug: str, sittings: Sequence[EnrolmentSample], door: str) -> PersonEntry:
+    def add_counter_examples(self, slug: str, samples: Sequence[EnrolmentSample], door: str) -> PersonEntry:
         """Whoever resembles these faces as much as they resemble that person is not taken for them any more.
 
         Raises Conflict if no other picture of that person would be left.
         """
         self._check_enrolments(door)
         person = self.store.read_entry(slug).person
-        entry = self._add(person, [self.kept(each, door, counter=True) for each in sittings], door)
-        self.follow()
+        entry = self._add(person, [self.make_picture(each, door, counter=True) for each in samples], door)
+        self.refresh()
         return entry
 
     def _check_enrolments(self, door: str) -> None:
         """Raise Busy if there were too many within the last hour."""
-        if door not in UNLIMITED_DOORS:
+        if door not in UNLIMITED_INTERFACES:
             self._enrolments.check(door)
 
     def _add(self, who: str | Person, pictures: Sequence[Picture], door: str) -> PersonEntry:
         """Add pictures to a person. It counts as an enrolment if that changes their pictures."""
         before = self.store.read_entry(who.slug).pictures if isinstance(who, Person) else ()
         entry = self.store.enrol(who, pictures, door)
-        if door not in UNLIMITED_DOORS and entry.pictures != before:
+        if door not in UNLIMITED_INTERFACES and entry.pictures != before:
             self._enrolments.count(door)
         return entry
 
     def rename(self, slug: str, name: str, door: str) -> PersonEntry:
         entry = self.store.rename(slug, checked_name(name), door)
-        self.follow()
+        self.refresh()
         return entry
 
     def merge(self, slug: str, into: str, door: str) -> PersonEntry:
         entry = self.store.merge(slug, into, door)
-        self.follow()
+        self.refresh()
         return entry
 
     def remove_picture(self, slug: str, picture: str, door: str) -> PersonEntry | None:
         entry = self.store.remove_picture(slug, picture, door)
-        self.follow()
+        self.refresh()
         return entry
 
     def remove(self, slug: str, door: str) -> Person:
         """From here on nobody is taken for them. Backups still know them."""
         self.before_removal(slug)
         person = self._remove(slug, door, erase=False)
-        self.follow()
+        self.refresh()
         return person
 
     def erase(self, slug: str, door: str) -> Person:
@@ -268,14 +271,14 @@ class Registry:
             except UnknownPerson:
                 if not self._backups.erase(slug, ()):
                     raise
-                self.delete_leftovers()
+                self.delete_other_files()
                 return Person(slug, slug)
             self.before_removal(slug)
             self._drop_counters_like(slug, door)
             self._backups.erase(slug, [each.id for each in entry.pictures if not each.counter])
-            self.delete_leftovers()
+            self.delete_other_files()
             person = self._remove(slug, door, erase=True)
-        self.follow()
+        self.refresh()
         return person
 
     def _remove(self, slug: str, door: str, *, erase: bool) -> Person:
@@ -288,7 +291,7 @@ class Registry:
         closes_folders = missing or not found.complete
         return self.store.remove(slug, door, erase=erase, also=found.digests, closes_folders=closes_folders)
 
-    def left_alone(self) -> tuple[str, ...]:
+    def erasure_warnings(self) -> tuple[str, ...]:
         """Sentences about files beside the backups that an erasure does not look into."""
         return self._backups.left_alone()
 
@@ -301,7 +304,7 @@ class Registry:
     def export(self, slug: str | None, door: str) -> Iterator[ExportedPerson]:
         """One person, or everybody, with a line in the audit before the first is given. Raises UnknownPerson."""
         self.store.record(door, "export", slug=slug)
-        self.follow()
+        self.refresh()
         return self.store.export(slug)
 
     def import_people(self, people: Sequence[ExportedPerson], door: str, *, merge: bool = False) -> int:
@@ -309,22 +312,22 @@ class Registry:
         of people who are known, and Busy once the gateway is stopping: then nothing was taken from it.
         """
         added = self.store.import_people(people, door, merge=merge, go_on=self._check_interrupted)
-        self.follow()
+        self.refresh()
         return added
 
     def _check_interrupted(self) -> None:
         if self._interrupted.is_set():
             raise shutting_down_error()
 
-    def kept(self, sitting: EnrolmentSample, door: str, *, counter: bool = False) -> Picture:
+    def make_picture(self, sample: EnrolmentSample, door: str, *, counter: bool = False) -> Picture:
         """Return the parts of a picture that are kept. Raises BadImage for a face that could not be turned upright."""
-        face = sitting.face
+        face = sample.face
         if face.descriptor is None:
-            reason = self.decision.not_described(face.quality)
-            raise BadImage(f"the face in the picture is {reason.replace('_', ' ')}: {HINTS[reason]}")
+            reason = self.decision.undescribed_reason(face.quality)
+            raise BadImage(f"the face in the picture is {reason.replace('_', ' ')}: {QUALITY_ADVICE[reason]}")
         described = StoredFace(face.descriptor, face.chips if self._keep != "nothing" else None)
-        original = sitting.picture if self._keep == "pictures" else None
-        return Picture(sitting.digest, door, self.recipe, described, original, counter)
+        original = sample.picture if self._keep == "pictures" else None
+        return Picture(sample.digest, door, self.recipe, described, original, counter)
 
     def _named(self, name: str) -> str | Person:
         return self.store.find_person(checked_name(name)) or checked_name(name)
@@ -342,47 +345,49 @@ class Registry:
         if slug not in self.gallery:
             return
         for other, picture, descriptor in self.store.read_counter_examples(self.recipe):
-            found = self.gallery.of(slug, descriptor)
-            alike = self.decision.score(found.similarity, found.pictures) >= self.decision.verification()
+            found = self.gallery.compare_person(slug, descriptor)
+            alike = self.decision.score(found.similarity, found.pictures) >= self.decision.verification_threshold()
             if other != slug and alike:
                 self.store.remove_picture(other, picture, door)
 
-    def check(self, face: FoundFace, which: str) -> None:
+    def check_face(self, face: FoundFace, which: str) -> None:
         """Raises BadImage for a face that is not seen well enough to know anybody by."""
         if (shortfall := self.decision.enrolment_shortfall(face.quality)) is not None:
             reason = f"{shortfall.reason.replace('_', ' ')} ({shortfall})"
-            raise BadImage(f"{which} is of no use, since the face is {reason}: {HINTS[shortfall.reason]}")
+            raise BadImage(f"{which} is of no use, since the face is {reason}: {QUALITY_ADVICE[shortfall.reason]}")
         if face.descriptor is None:
-            raise BadImage(f"{which} is of no use, since the face is turned: {HINTS['turned']}")
+            raise BadImage(f"{which} is of no use, since the face is turned: {QUALITY_ADVICE['turned']}")
 
     def _doubts(self, person: str | Person, faces: Sequence[FoundFace]) -> list[str]:
         """What speaks against these being pictures of one person, who is this one."""
-        doubts = []
-        verification = self.decision.verification()
+        gallery_review = []
+        verification = self.decision.verification_threshold()
         descriptors = [face.descriptor for face in faces if face.descriptor is not None]
         for one, other in combinations(descriptors, 2):
             if self.decision.score(self.gallery.compare(one, other)) < verification:
-                doubts.append("these pictures do not look like one person")
+                gallery_review.append("these pictures do not look like one person")
                 break
         if isinstance(person, Person) and person.slug in self.gallery:
-            alike = [self.gallery.of(person.slug, descriptor) for descriptor in descriptors]
+            alike = [self.gallery.compare_person(person.slug, descriptor) for descriptor in descriptors]
             if any(self.decision.score(each.similarity, each.pictures) < verification for each in alike):
-                doubts.append(f"this does not look like the pictures of {person.name} that are known")
-        return doubts
+                gallery_review.append(f"this does not look like the pictures of {person.name} that are known")
+        return gallery_review
 
-    def doubts_about(self, *slugs: str) -> list[str]:
+    def gallery_warnings_about(self, *slugs: str) -> list[str]:
         """Sentences about these people, as of the last change: each once, and not all of very many."""
-        with self._following:
-            return list(dict.fromkeys(each for slug in slugs for each in self.doubts.about(slug)))[:MAX_WARNINGS]
+        with self._refreshing:
+            return list(dict.fromkeys(each for slug in slugs for each in self.gallery_review.about(slug)))[
+                :MAX_WARNINGS
+            ]
 
     def _doubles(self, person: str | Person, faces: Sequence[FoundFace]) -> list[Person]:
         """Other people for whom one of these faces passes."""
         own = person.slug if isinstance(person, Person) else None
-        limits = self.decision.limits(len(self.gallery))
+        limits = self.decision.similarity_limits(len(self.gallery))
         found: dict[Person, None] = {}
         for face in faces:
             if face.descriptor is not None:
-                passing = self.decision.passing(self.gallery.nearest(face.descriptor, limits))
+                passing = self.decision.passing_candidates(self.gallery.nearest(face.descriptor, limits))
                 found |= dict.fromkeys(candidate.person for candidate in passing if candidate.person.slug != own)
         return list(found)[:MAX_CANDIDATES]
 
@@ -394,12 +399,12 @@ class Registry:
 
     def _watch(self) -> None:
         expired = looked = -math.inf
-        while not self._stopping.wait(FOLLOW_S):
+        while not self._stopping.wait(STORE_POLL_INTERVAL_S):
             try:
-                self.follow()
-                if time.monotonic() > looked + WRITABLE_S:
+                self.refresh()
+                if time.monotonic() > looked + WRITABLE_CHECK_INTERVAL_S:
                     looked, self.writable = time.monotonic(), self.store.is_writable()
-                if time.monotonic() > expired + EXPIRE_S:
+                if time.monotonic() > expired + EXPIRY_INTERVAL_S:
                     expired = time.monotonic()
                     self._expire()
             except Exception:  # a bug in the gateway too must not end the following
@@ -407,7 +412,7 @@ class Registry:
 
     def _expire(self) -> None:
         """Erases those whose pictures are all older than they may be kept."""
-        self.store.delete_effects(time.time() - EFFECTS_S)
+        self.store.delete_effects(time.time() - EFFECT_LIFETIME_S)
         if self._keep_days is None:
             return
         for slug in self.store.list_unchanged_since(time.time() - 86_400 * self._keep_days):

@@ -25,10 +25,10 @@ COLUMNS = 132
 sixth faster (measured).
 """
 
-TYPICAL = Path(__file__).with_name("typical.npy")
+TYPICAL_FACES_FILE = Path(__file__).with_name("typical.npy")
 """float32, (32, 128), of unit length. ``python -m benchmarks.calibration --write`` made it."""
 
-WEIGHT = 0.25
+CROWD_WEIGHT = 0.25
 
 
 class Similarity:
@@ -51,7 +51,7 @@ class Similarity:
         probes[:, [128, 129]] = templates[:, [129, 128]]
         return probes
 
-    def of(self, one: Vectors, other: Vectors) -> float:
+    def compare(self, one: Vectors, other: Vectors) -> float:
         """Of two descriptors, (128,) each."""
         return float((self.probes(one[None]) @ self.templates(other[None]).T).item())
 
@@ -65,10 +65,10 @@ class Similarity:
         if self._typical is None or not len(descriptors):
             return np.zeros(len(descriptors), np.float32)
         crowd = (descriptors @ self._typical.T).max(axis=1)
-        bonus: Vectors = WEIGHT * (1 - crowd)
+        bonus: Vectors = CROWD_WEIGHT * (1 - crowd)
         return bonus
 
 
 def typical_faces() -> Vectors:
-    faces: Vectors = np.load(TYPICAL, allow_pickle=False)
+    faces: Vectors = np.load(TYPICAL_FACES_FILE, allow_pickle=False)
     return faces

@@ -12,14 +12,14 @@ from gateway.config import Settings
 from gateway.errors import StartError
 from gateway.files.ownership import refused_to
 from gateway.model import FoundFace, Polygon, QualityLimits
-from gateway.people.curves import measured
+from gateway.people.curves import measured_curves
 from gateway.people.damaged_uploads import delete_damaged_uploads
 from gateway.people.decision import Decision
 from gateway.people.folder.pictures import pictures_in_folders
 from gateway.people.gallery import Gallery
 from gateway.people.registry import Registry
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.people.unknowns import Unknowns
+from gateway.people.unknown_faces import UnknownFaces
 from gateway.store.cipher import Cipher, read_key
 from gateway.store.limits import PeopleLimits
 from gateway.store.sqlite.audit import FILE, AuditLog
@@ -56,7 +56,7 @@ def open_people(settings: Settings, recipe: str, *, for_command: bool = False) -
     decision = Decision(
         settings.decision.max_false_identification,
         settings.decision.max_false_match,
-        measured("facegate" if ours else "stock"),
+        measured_curves("facegate" if ours else "stock"),
         QualityLimits(**settings.quality.model_dump()),
         QualityLimits(**settings.enrolment.model_dump()),
         fixed_identification=settings.decision.fixed_identification,
@@ -72,20 +72,20 @@ def open_people(settings: Settings, recipe: str, *, for_command: bool = False) -
         keep=people.keep,
         keep_days=people.keep_days,
         limits=limits,
-        logs_doubts=not for_command,
+        logs_findings=not for_command,
     )
-    registry.delete_leftovers = partial(delete_damaged_uploads, settings.data)
+    registry.delete_other_files = partial(delete_damaged_uploads, settings.data)
     return PeopleServices(store, gallery, decision, registry, backups, audit)
 
 
-def open_unknowns(
+def open_unknown_faces(
     settings: Settings,
     known: PeopleServices,
     describe: Callable[[bytes, Polygon, str], FoundFace],
     *,
     tidies: bool = True,
-) -> Unknowns:
-    return Unknowns(
+) -> UnknownFaces:
+    return UnknownFaces(
         Groups(known.store.database, known.store.rows, known.registry.recipe),
         known.gallery,
         known.decision,

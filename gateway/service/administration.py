@@ -21,7 +21,7 @@ from gateway.model import MAX_PICTURES_AT_ONCE, PERSON, Effect, Enrolment, check
 from gateway.people.archive import read_archive, write_archive
 from gateway.people.calibration import calibrate
 from gateway.people.registry import EnrolmentSample, Registry
-from gateway.people.unknowns import Unknowns
+from gateway.people.unknown_faces import UnknownFaces
 from gateway.service.enrolment_vision import Describer
 from gateway.store.protocols import ExportedPerson, PersonEntry
 from gateway.store.sqlite.unknown_groups import Group
@@ -104,7 +104,7 @@ class Administration:
     def __init__(
         self,
         registry: Registry,
-        unknowns: Unknowns,
+        unknowns: UnknownFaces,
         describer: Describer,
         changes: Executor,
         reads: Executor,
@@ -158,20 +158,20 @@ class Administration:
         self, by: By, images: tuple[bytes, ...], person: str | None = None, name: str | None = None
     ) -> Document:
         _either(person, name)
-        sittings = self._sittings(by, images)
-        return by.change(lambda: _enrolled(self._registry.enrol(name, sittings, by.door, person=person)))
+        samples = self._samples(by, images)
+        return by.change(lambda: _enrolled(self._registry.enrol(name, samples, by.door, person=person)))
 
     def _people_not_them(self, by: By, person: str, images: tuple[bytes, ...]) -> Document:
-        sittings = self._sittings(by, images)
-        return by.change(lambda: write_entry(self._registry.not_them(person, sittings, by.door)))
+        samples = self._samples(by, images)
+        return by.change(lambda: write_entry(self._registry.add_counter_examples(person, samples, by.door)))
 
     def _people_rename(self, by: By, person: str, name: str) -> Document:
         document = by.change(lambda: write_entry(self._registry.rename(person, name, by.door)))
-        return {**document, "warnings": self._registry.doubts_about(person)}
+        return {**document, "warnings": self._registry.gallery_warnings_about(person)}
 
     def _people_merge(self, by: By, person: str, into: str) -> Document:
         document = by.change(lambda: write_entry(self._registry.merge(person, into, by.door)))
-        return {**document, "warnings": self._registry.doubts_about(into)}
+        return {**document, "warnings": self._registry.gallery_warnings_about(into)}
 
     def _people_remove(self, by: By, person: str) -> Document:
         return by.change(lambda: {"person": self._registry.remove(person, by.door).slug}, {"person": person})
@@ -188,7 +188,7 @@ class Administration:
     def _people_erase(self, by: By, person: str) -> Document:
         with self._registry.erasing():
             erased = by.change(lambda: {"person": self._registry.erase(person, by.door).slug}, {"person": person})
-            left_alone = self._registry.left_alone()
+            left_alone = self._registry.erasure_warnings()
         return {**erased, **({"warnings": list(left_alone)} if left_alone else {})}
 
     def _people_export(self, by: By, person: str | None = None) -> Document:
@@ -210,7 +210,7 @@ class Administration:
     def _doubts_about(self, people: Sequence[ExportedPerson]) -> list[str]:
         """Of so many as a message is likely to name; the log and /readyz have the others."""
         found = [self._registry.store.find_person(each.person.name) for each in people[:MOST_LISTED]]
-        return self._registry.doubts_about(*(person.slug for person in found if person))
+        return self._registry.gallery_warnings_about(*(person.slug for person in found if person))
 
     def _people_audit(self, _by: By, limit: int = 100) -> Document:
         return {"audit": [asdict(line) for line in self._registry.store.read_audit(limit)]}
@@ -240,16 +240,16 @@ class Administration:
     def _health(self, _by: By) -> Document:
         return write_health(self._health_now())
 
-    def _sittings(self, by: By, images: tuple[bytes, ...]) -> list[EnrolmentSample]:
+    def _samples(self, by: By, images: tuple[bytes, ...]) -> list[EnrolmentSample]:
         """One after the other, so that a slow machine may not be done in time. Raises Expired then."""
-        sittings: list[EnrolmentSample] = []
+        samples: list[EnrolmentSample] = []
         for image in images:
             if time.monotonic() > by.deadline:
                 raise Expired(
-                    f"only {len(sittings)} of {len(images)} pictures were analysed in time: send fewer at once"
+                    f"only {len(samples)} of {len(images)} pictures were analysed in time: send fewer at once"
                 )
-            sittings.append(EnrolmentSample(image, self._describer.picture(image)))
-        return sittings
+            samples.append(EnrolmentSample(image, self._describer.picture(image)))
+        return samples
 
 
 def read_fields(operation: str, fields: Fields) -> dict[str, Any]:

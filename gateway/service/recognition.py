@@ -39,7 +39,7 @@ from gateway.model import (
 )
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
-from gateway.people.registry import HINTS, EnrolmentSample
+from gateway.people.registry import QUALITY_ADVICE, EnrolmentSample
 from gateway.service.futures import flat, then
 from gateway.store.protocols import PersonEntry
 from gateway.workers.job import Job, Report
@@ -60,7 +60,7 @@ class People(Protocol):
     def enrol(
         self,
         name: str | None,
-        sittings: Sequence[EnrolmentSample],
+        samples: Sequence[EnrolmentSample],
         door: str,
         *,
         person: str | None = None,
@@ -130,14 +130,14 @@ class Service:
         (seen,) = report.seen
         clock = Stopwatch()
         people = len(self._gallery)
-        limits = self._decision.limits(people)
+        limits = self._decision.similarity_limits(people)
         faces = tuple(_face(face, self._judge(face, limits)) for face in seen.faces)
         clock.lap("match")
         self._tell_strangers(request, seen, faces)
         return Recognition(
             faces=faces,
             image=seen.image,
-            threshold=self._decision.identification(people),
+            threshold=self._decision.identification_threshold(people),
             timing=_timing(request, report, clock.laps),
             dropped=report.dropped,
             left_out=seen.left_out,
@@ -145,7 +145,7 @@ class Service:
 
     def _judge(self, face: FoundFace, limits: NDArray[np.float32]) -> Judgement:
         if face.descriptor is None:
-            return Judgement(self._decision.not_described(face.quality))
+            return Judgement(self._decision.undescribed_reason(face.quality))
         return self._decision.identify(self._gallery.nearest(face.descriptor, limits), face.quality)
 
     def compare(self, request: Request, report: Report) -> Comparison:
@@ -156,10 +156,10 @@ class Service:
             person, pictures = None, 1
             similarity = self._gallery.compare(self._descriptor(found[0]), self._descriptor(found[1]))
         else:
-            candidate = self._gallery.of(request.person, self._descriptor(found[0]))
+            candidate = self._gallery.compare_person(request.person, self._descriptor(found[0]))
             person, similarity, pictures = candidate.person, candidate.similarity, candidate.pictures
         clock.lap("match")
-        score, threshold = self._decision.score(similarity, pictures), self._decision.verification()
+        score, threshold = self._decision.score(similarity, pictures), self._decision.verification_threshold()
         return Comparison(
             match=score >= threshold,
             score=score,
@@ -179,11 +179,11 @@ class Service:
     def enrol(self, request: Request, report: Report) -> Enrolment:
         """Makes the one face of each picture known."""
         faces = _sole_faces(report)
-        sittings = [EnrolmentSample(picture, face) for picture, face in zip(request.pictures, faces, strict=True)]
+        samples = [EnrolmentSample(picture, face) for picture, face in zip(request.pictures, faces, strict=True)]
 
         def change() -> Document:
             by = request.origin.door
-            entry, warnings = self._people.enrol(request.name, sittings, by, person=request.person, new=True)
+            entry, warnings = self._people.enrol(request.name, samples, by, person=request.person, new=True)
             return write_enrolment(Enrolment(entry.person, entry.known_by, warnings))
 
         done = self._people.apply_once(request.effect, change)
@@ -198,8 +198,10 @@ class Service:
 
     def _descriptor(self, face: FoundFace) -> Descriptor:
         if face.descriptor is None:
-            reason = self._decision.not_described(face.quality)
-            raise BadImage(f"the face cannot be compared, since it is {reason.replace('_', ' ')}: {HINTS[reason]}")
+            reason = self._decision.undescribed_reason(face.quality)
+            raise BadImage(
+                f"the face cannot be compared, since it is {reason.replace('_', ' ')}: {QUALITY_ADVICE[reason]}"
+            )
         return face.descriptor
 
     def _job(self, request: Request) -> Job:

@@ -29,7 +29,7 @@ from benchmarks.decisions import (
 )
 from benchmarks.faces import StoredFace, Vectors
 from gateway.model import Person
-from gateway.people.curves import measured
+from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
@@ -58,7 +58,7 @@ def crowd(people: int, pictures: int, noise: float = 0.3) -> Folder:
 
 
 def decision(target: float = 0.01) -> Decision:
-    return Decision(target, 0.001, measured("facegate"))
+    return Decision(target, 0.001, measured_curves("facegate"))
 
 
 def zeros(*shape: int) -> Floats:
@@ -135,7 +135,7 @@ def test_stock_takes_the_nearest_picture_and_ours_the_mean() -> None:
     (stock,), (ours,) = by_stock(folder, [drawn]), by_ours(folder, [drawn])
     assert stock.best[0] == pytest.approx(0, abs=1e-6)
     mean = unit([one + other])[0]
-    assert ours.best[0] == pytest.approx(Similarity(typical_faces()).of(one, mean), abs=1e-6)
+    assert ours.best[0] == pytest.approx(Similarity(typical_faces()).compare(one, mean), abs=1e-6)
 
 
 @pytest.mark.parametrize("pictures", [1, 3])
@@ -151,11 +151,11 @@ def test_the_policy_is_the_gateways(pictures: int) -> None:
     gallery = Gallery(Similarity(typical_faces()))
     gallery.apply(Changes(1, GallerySnapshot(np.arange(30), people, unit(sums), counts, *nobody), ()))
     judgements = [
-        policy.identify(gallery.nearest(folder.ours.stream[probe], policy.limits(30)))
+        policy.identify(gallery.nearest(folder.ours.stream[probe], policy.similarity_limits(30)))
         for probe in (*drawn.known.tolist(), *drawn.strangers.tolist())
     ]
     (answers,) = by_ours(folder, [drawn])
-    named = answers.named(float(policy.limits(30)[pictures]), ambiguous=True)
+    named = answers.named(float(policy.similarity_limits(30)[pictures]), ambiguous=True)
     verdicts = [each.verdict for each in judgements]
     assert named.tolist() == [verdict == "match" for verdict in verdicts]
     assert all(verdicts.count(verdict) >= 3 for verdict in ("match", "unknown", "ambiguous"))

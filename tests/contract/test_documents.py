@@ -33,7 +33,7 @@ from gateway.model import (
     Reply,
     Request,
 )
-from gateway.people.folder.importer import Progress
+from gateway.people.folder.importer import ImportProgress
 from tests.examples import ALICE
 
 OBAMA = Person("barack_obama", "Barack Obama")
@@ -234,7 +234,7 @@ def test_live_and_ready_are_views_of_one_object(
     changes: dict[str, Any], ready: bool, live: bool, told: dict[str, Any]
 ) -> None:
     """A broker that is away is no reason to be restarted."""
-    progress = Progress(3, 4, 2, ("Bob/1.jpg: no face",), True)
+    progress = ImportProgress(3, 4, 2, ("Bob/1.jpg: no face",), True)
     warning = "the backups cannot be rewritten"
     health = Health(MqttHealth(True, True, True), 1, 2, True, True, known_faces=progress, warnings=(warning,))
     health = replace(health, **changes)
@@ -255,7 +255,7 @@ def test_live_and_ready_are_views_of_one_object(
 
 def test_known_faces_that_are_still_read_make_unready() -> None:
     mqtt = MqttHealth(True, True, True)
-    assert not Health(mqtt, 1, 1, workers_kept=True, store=True, known_faces=Progress(1, 2)).ready
+    assert not Health(mqtt, 1, 1, workers_kept=True, store=True, known_faces=ImportProgress(1, 2)).ready
 
 
 @pytest.mark.parametrize(

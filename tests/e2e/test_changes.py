@@ -126,7 +126,7 @@ def test_a_disk_that_is_nearly_full_makes_it_unready_and_recognises(
         return requests.get(f"{site.gateway.rest.url}/{view}", timeout=5).status_code
 
     assert status("readyz") == 200
-    monkeypatch.setattr(registry, "WRITABLE_S", 0.0)
+    monkeypatch.setattr(registry, "WRITABLE_CHECK_INTERVAL_S", 0.0)
     monkeypatch.setattr(database, "LEAST_FREE", math.inf)
     wait_for(lambda: status("readyz") == 503)
     assert status("healthz") == 200

@@ -13,7 +13,7 @@ import numpy as np
 from gateway.model import Descriptor, FoundFace, Person, Quality
 from gateway.people.curves import Curve, Curves
 from gateway.people.decision import Decision
-from gateway.people.gallery import MOST_PICTURES, Gallery, Nearest
+from gateway.people.gallery import MAX_COUNTED_PICTURES, Gallery, Nearest
 from gateway.people.registry import EnrolmentSample, Keep, Registry
 from gateway.people.similarity import Similarity
 from gateway.store.cipher import Cipher
@@ -33,7 +33,7 @@ CURVES = Curves((Curve(np.array([0.5, 1.0]), np.array([1.0, 6.0])),))
 DECISION = Decision(0.01, 0.001, CURVES)
 """Names from a similarity of 0.6 with one person known, 0.7 with ten; verifies from 0.7."""
 
-LEVEL = np.array([np.inf, *[0.0] * MOST_PICTURES], np.float32)
+LEVEL = np.array([np.inf, *[0.0] * MAX_COUNTED_PICTURES], np.float32)
 """Limits, the same for any number of pictures."""
 
 
@@ -48,7 +48,7 @@ class PeopleEnvironment:
     backups: Backups
 
     def nearest(self, probe: Descriptor) -> Nearest:
-        return self.gallery.nearest(probe, DECISION.limits(len(self.gallery)))
+        return self.gallery.nearest(probe, DECISION.similarity_limits(len(self.gallery)))
 
     def who(self, probe: Descriptor) -> str | None:
         """The id of whom a face is taken for."""

@@ -31,7 +31,7 @@ def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
     """Alice is known by two pictures and a counter-example, Bob by one."""
     with open_environment(tmp_path, keep="pictures") as env:
         env.registry.enrol("Alice Süß", [sample("alice1", ALICE), sample("alice2", descriptor(3))], "rest")
-        env.registry.not_them("alice_suss", [sample("carol1", descriptor(4))], "rest")
+        env.registry.add_counter_examples("alice_suss", [sample("carol1", descriptor(4))], "rest")
         env.registry.enrol("Bob", [sample("bob1", BOB)], "mqtt:door")
         yield env
 
@@ -174,22 +174,22 @@ def copies(data: bytes, people: int, pictures: int = 1) -> bytes:
 
 def test_pictures_that_share_one_file_do_not_grow_without_limit(env: PeopleEnvironment) -> None:
     """Regression: 9 MB became 2.6 GB on the disk, since each reference was stored as a picture by itself."""
-    index = json.loads(zipfile.ZipFile(io.BytesIO(exported(env))).read(archive.INDEX))
+    index = json.loads(zipfile.ZipFile(io.BytesIO(exported(env))).read(archive.INDEX_FILE))
     index["people"] = [each for each in index["people"] if each["name"] == "Bob"]
     files = (f"chips/{digest_of('bob1')}", bytes(100_000))
-    small = zipped((archive.INDEX, json.dumps(index).encode()), files)
+    small = zipped((archive.INDEX_FILE, json.dumps(index).encode()), files)
     assert len(read_archive(copies(small, 2))) == 2
     with pytest.raises(BadRequest, match="share one file"):
         read_archive(copies(small, 50))
 
 
 def test_archive_whose_chips_are_too_large_is_refused(env: PeopleEnvironment) -> None:
-    index = json.loads(zipfile.ZipFile(io.BytesIO(exported(env))).read(archive.INDEX))
+    index = json.loads(zipfile.ZipFile(io.BytesIO(exported(env))).read(archive.INDEX_FILE))
     index["people"] = [each for each in index["people"] if each["name"] == "Bob"]
     content, name = json.dumps(index).encode(), f"chips/{digest_of('bob1')}"
-    assert read_archive(zipped((archive.INDEX, content), (name, bytes(MAX_CHIPS_BYTES))))
+    assert read_archive(zipped((archive.INDEX_FILE, content), (name, bytes(MAX_CHIPS_BYTES))))
     with pytest.raises(BadRequest, match=f"at most {MAX_CHIPS_BYTES} bytes, and {name} has {MAX_CHIPS_BYTES + 1}"):
-        read_archive(zipped((archive.INDEX, content), (name, bytes(MAX_CHIPS_BYTES + 1))))
+        read_archive(zipped((archive.INDEX_FILE, content), (name, bytes(MAX_CHIPS_BYTES + 1))))
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_an_archive_with_a_picture_twice_of_one_person_is_refused(env: PeopleEnv
 def test_an_index_of_brackets_is_refused_before_it_is_read() -> None:
     """In memory it would be a hundred times as large."""
     with pytest.raises(BadRequest, match="more parts"):
-        read_archive(zipped((archive.INDEX, b"[" + b"[]," * 100_000 + b"[]]")))
+        read_archive(zipped((archive.INDEX_FILE, b"[" + b"[]," * 100_000 + b"[]]")))
 
 
 def test_an_id_that_somebody_else_has_is_not_taken(env: PeopleEnvironment) -> None:
@@ -248,7 +248,7 @@ def changed(data: bytes, change: Any) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as before, zipfile.ZipFile(out, "w") as after:
         for name in before.namelist():
             content = before.read(name)
-            if name == archive.INDEX:
+            if name == archive.INDEX_FILE:
                 index = json.loads(content)
                 change(index)
                 content = json.dumps(index).encode()
@@ -339,7 +339,7 @@ def flipped(data: bytes, place: int, mask: int = 0xFF) -> bytes:
     return bytes(changed)
 
 
-INDEX = b'{"facegate": 1, "people": []}' + b" " * 500
+INDEX_FILE = b'{"facegate": 1, "people": []}' + b" " * 500
 
 
 @pytest.mark.parametrize(
@@ -349,18 +349,19 @@ INDEX = b'{"facegate": 1, "people": []}' + b" " * 500
         pytest.param(b"no zip", id="no zip"),
         pytest.param(zipped(), id="no files"),
         pytest.param(zipped(("chips/x", b"x")), id="no index"),
-        pytest.param(zipped((archive.INDEX, b"{")), id="no json"),
-        pytest.param(zipped((archive.INDEX, b"[]")), id="a list"),
-        pytest.param(zipped((archive.INDEX, b"\xff\xfe\xff")), id="no utf-8"),
-        pytest.param(zipped((archive.INDEX, b"[" * 200_000)), id="deep"),
-        pytest.param(zipped((archive.INDEX, INDEX))[:-30], id="cut off"),
-        pytest.param(flipped(zipped((archive.INDEX, INDEX)), 60), id="flipped"),
+        pytest.param(zipped((archive.INDEX_FILE, b"{")), id="no json"),
+        pytest.param(zipped((archive.INDEX_FILE, b"[]")), id="a list"),
+        pytest.param(zipped((archive.INDEX_FILE, b"\xff\xfe\xff")), id="no utf-8"),
+        pytest.param(zipped((archive.INDEX_FILE, b"[" * 200_000)), id="deep"),
+        pytest.param(zipped((archive.INDEX_FILE, INDEX_FILE))[:-30], id="cut off"),
+        pytest.param(flipped(zipped((archive.INDEX_FILE, INDEX_FILE)), 60), id="flipped"),
         *(
-            pytest.param(zipped((archive.INDEX, INDEX), method=method), id=f"compressed {method}")
+            pytest.param(zipped((archive.INDEX_FILE, INDEX_FILE), method=method), id=f"compressed {method}")
             for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2)
         ),
         pytest.param(
-            zipped((archive.INDEX, INDEX)).replace(b"\x14\x00\x00\x00", b"\x14\x00\x01\x00"), id="claims a password"
+            zipped((archive.INDEX_FILE, INDEX_FILE)).replace(b"\x14\x00\x00\x00", b"\x14\x00\x01\x00"),
+            id="claims a password",
         ),
     ],
 )
@@ -370,7 +371,7 @@ def test_what_is_no_archive_of_people_is_refused(data: bytes) -> None:
 
 
 def test_a_plain_archive_like_those_is_read() -> None:
-    assert read_archive(zipped((archive.INDEX, INDEX))) == []
+    assert read_archive(zipped((archive.INDEX_FILE, INDEX_FILE))) == []
 
 
 def test_the_version_is_told(env: PeopleEnvironment) -> None:
@@ -380,7 +381,7 @@ def test_the_version_is_told(env: PeopleEnvironment) -> None:
 
 def test_an_archive_whose_files_share_their_bytes_is_refused() -> None:
     """Each entry of the directory claims the whole archive for itself."""
-    data = zipped((archive.INDEX, INDEX), ("chips/x", bytes(1000)), ("chips/y", bytes(1000)))
+    data = zipped((archive.INDEX_FILE, INDEX_FILE), ("chips/x", bytes(1000)), ("chips/y", bytes(1000)))
     directory = data.index(b"PK\x01\x02")
     sizes = (1000).to_bytes(4, "little") * 2
     bomb = data[:directory] + data[directory:].replace(sizes, (2000).to_bytes(4, "little") * 2)
@@ -390,7 +391,7 @@ def test_an_archive_whose_files_share_their_bytes_is_refused() -> None:
 
 
 def test_a_person_without_pictures_does_not_become_somebody(tmp_path: Path) -> None:
-    empty = zipped((archive.INDEX, b'{"facegate": 1, "people": [{"person": "a", "name": "A", "pictures": []}]}'))
+    empty = zipped((archive.INDEX_FILE, b'{"facegate": 1, "people": [{"person": "a", "name": "A", "pictures": []}]}'))
     with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
         try:
             store.import_people(read_archive(empty), "rest")

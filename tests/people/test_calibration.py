@@ -34,7 +34,7 @@ def populated(env: PeopleEnvironment, people: int, pictures: int = 2) -> None:
         faces = [near(descriptor(n), 0.95, 1000 + each) for each in range(pictures)]
         kept = [Picture(f"{n}/{each}", "rest", RECIPE, StoredFace(face, None)) for each, face in enumerate(faces)]
         env.store.enrol(f"P{n}", kept, "rest")
-    env.registry.follow()
+    env.registry.refresh()
 
 
 def score(env: PeopleEnvironment, similarity: float) -> float:
@@ -65,7 +65,7 @@ def test_too_little_data_is_refused_with_the_reason(env: PeopleEnvironment) -> N
         " people, and there are 12. The built-in curves are used instead"
     )
     assert (found["people"], found["pictures"], found["same"], found["different"]) == (3, 6, 6, 12)
-    assert found["threshold"] == pytest.approx(env.registry.decision.identification(3), abs=1e-3)
+    assert found["threshold"] == pytest.approx(env.registry.decision.identification_threshold(3), abs=1e-3)
 
 
 def test_the_closest_two_are_told(env: PeopleEnvironment) -> None:
@@ -108,7 +108,7 @@ def test_who_would_be_missed_is_told(env: PeopleEnvironment) -> None:
 
 def test_counter_examples_are_not_compared(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
-    env.registry.not_them("alice", [sample("b", near(descriptor(1), 0.8))], "rest")
+    env.registry.add_counter_examples("alice", [sample("b", near(descriptor(1), 0.8))], "rest")
     assert calibrate(env.registry)["pictures"] == 1
 
 
@@ -130,7 +130,7 @@ def test_enough_data_proposes_a_threshold(env: PeopleEnvironment) -> None:
 
 def test_too_many_people_are_refused(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     populated(env, 4, 1)
-    monkeypatch.setattr(module, "MOST_COMPARISONS", 15)
+    monkeypatch.setattr(module, "MAX_COMPARISONS", 15)
     with pytest.raises(Unsupported, match="up to 15 times"):
         calibrate(env.registry)
 

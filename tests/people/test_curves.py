@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gateway.people.curves import FILE, Curve, Curves, measured
+from gateway.people.curves import FILE, Curve, Curves, measured_curves
 from gateway.people.decision import FULL_SCORE
-from gateway.people.gallery import MOST_PICTURES
+from gateway.people.gallery import MAX_COUNTED_PICTURES
 
 ENGINES = ("facegate", "stock")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_there_is_a_curve_for_every_number_of_pictures(engine: str) -> None:
-    assert len(measured(engine).by_pictures) == MOST_PICTURES
+    assert len(measured_curves(engine).by_pictures) == MAX_COUNTED_PICTURES
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_curve_rises(engine: str) -> None:
-    for curve in measured(engine).by_pictures:
+    for curve in measured_curves(engine).by_pictures:
         assert len(curve.similarities) == len(curve.decades) >= 4
         assert (np.diff(curve.similarities) > 0).all()
         assert (np.diff(curve.decades) > 0).all()
@@ -29,12 +29,12 @@ def test_every_curve_rises(engine: str) -> None:
 
 def asked(engine: str, rates: list[float]) -> NDArray[np.float64]:
     """The similarity for each number of pictures, in rows, and each rate."""
-    return np.array([[curve.similarity(rate) for rate in rates] for curve in measured(engine).by_pictures])
+    return np.array([[curve.similarity_at(rate) for rate in rates] for curve in measured_curves(engine).by_pictures])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_more_pictures_never_ask_for_less_similarity_at_the_same_rate(engine: str) -> None:
-    end = min(curve.end for curve in measured(engine).by_pictures)
+    end = min(curve.measured_decades for curve in measured_curves(engine).by_pictures)
     assert end >= 4
     assert (np.diff(asked(engine, np.linspace(0, end, 81).tolist()), axis=0) > -1e-6).all()
 
@@ -72,25 +72,25 @@ CURVE = Curve(np.array([0.5, 0.7, 0.8]), np.array([1.0, 2.0, 4.0]))
 
 @pytest.mark.parametrize(("similarity", "decades"), [(0.5, 1), (0.6, 1.5), (0.75, 3), (0.8, 4), (0.9, 6), (1, 8)])
 def test_a_curve_is_read_on_straight_lines_either_way(similarity: float, decades: float) -> None:
-    assert CURVE.at(similarity) == pytest.approx(decades)
-    assert CURVE.similarity(decades) == pytest.approx(similarity)
+    assert CURVE.decades_at(similarity) == pytest.approx(decades)
+    assert CURVE.similarity_at(decades) == pytest.approx(similarity)
 
 
 def test_below_its_first_point_a_curve_is_level() -> None:
-    assert CURVE.at(-1) == CURVE.at(0.5) == 1
-    assert CURVE.similarity(0) == CURVE.similarity(1) == 0.5
+    assert CURVE.decades_at(-1) == CURVE.decades_at(0.5) == 1
+    assert CURVE.similarity_at(0) == CURVE.similarity_at(1) == 0.5
 
 
 def test_a_curve_ends_where_nothing_was_measured() -> None:
-    assert CURVE.end == 4
+    assert CURVE.measured_decades == 4
 
 
 def test_more_pictures_than_there_are_curves_for_are_taken_for_the_last() -> None:
     other = Curve(np.array([0.6, 0.7]), np.array([1.0, 2.0]))
     curves = Curves((CURVE, other))
-    assert [curves.of(pictures) for pictures in (1, 2, 3, 100)] == [CURVE, other, other, other]
+    assert [curves.for_pictures(pictures) for pictures in (1, 2, 3, 100)] == [CURVE, other, other, other]
 
 
 def test_an_engine_that_was_not_measured_is_none() -> None:
     with pytest.raises(KeyError):
-        measured("another")
+        measured_curves("another")

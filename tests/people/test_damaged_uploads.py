@@ -33,7 +33,7 @@ def uploads(data: Path) -> list[str]:
 
 
 def erase(env: PeopleEnvironment, slug: str) -> None:
-    env.registry.delete_leftovers = partial(delete_damaged_uploads, env.data)
+    env.registry.delete_other_files = partial(delete_damaged_uploads, env.data)
     env.registry.erase(slug, "rest")
 
 
@@ -53,7 +53,7 @@ def test_an_erasure_deletes_damaged_uploads_and_logs_it(data: Path, caplog: pyte
 def test_a_removal_leaves_damaged_uploads(data: Path) -> None:
     with open_environment(data) as env:
         env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
-        env.registry.delete_leftovers = partial(delete_damaged_uploads, data)
+        env.registry.delete_other_files = partial(delete_damaged_uploads, data)
         env.registry.remove("alice", "rest")
     assert len(uploads(data)) == 4
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from gateway.model import Judgement, Person, Quality, QualityLimits
-from gateway.people.curves import Curve, Curves, measured
+from gateway.people.curves import Curve, Curves, measured_curves
 from gateway.people.decision import Decision
-from gateway.people.gallery import MOST_PICTURES, Candidate, Nearest
+from gateway.people.gallery import MAX_COUNTED_PICTURES, Candidate, Nearest
 from tests.examples import ALICE, BOB, QUALITY
 
-CURVES = measured("facegate")
+CURVES = measured_curves("facegate")
 DECISION = Decision(0.01, 0.001, CURVES)
 
 
@@ -26,14 +26,14 @@ def similarity_at(score: float, pictures: int = 1) -> float:
     return float(next(each for each in np.linspace(0.8, 1.2, 40_001) if DECISION.score(each, pictures) >= score))
 
 
-@pytest.mark.parametrize("pictures", range(1, MOST_PICTURES + 1))
+@pytest.mark.parametrize("pictures", range(1, MAX_COUNTED_PICTURES + 1))
 def test_the_score_at_a_curve_s_points_is_a_sixth_of_its_decades(pictures: int) -> None:
-    curve = CURVES.of(pictures)
+    curve = CURVES.for_pictures(pictures)
     for similarity, decades in zip(curve.similarities, curve.decades, strict=True):
         assert DECISION.score(similarity, pictures) == pytest.approx(decades / 6)
 
 
-@pytest.mark.parametrize("pictures", range(1, MOST_PICTURES + 1))
+@pytest.mark.parametrize("pictures", range(1, MAX_COUNTED_PICTURES + 1))
 def test_the_score_never_falls_as_the_similarity_rises(pictures: int) -> None:
     scores = [DECISION.score(similarity, pictures) for similarity in np.linspace(-1, 1.5, 2001)]
     assert scores == sorted(scores)
@@ -42,7 +42,7 @@ def test_the_score_never_falls_as_the_similarity_rises(pictures: int) -> None:
 
 
 def test_the_score_rises_all_the_way_from_the_curve_s_first_point_to_one() -> None:
-    between = np.linspace(CURVES.of(1).similarities[0], similarity_at(1) - 1e-3, 200)
+    between = np.linspace(CURVES.for_pictures(1).similarities[0], similarity_at(1) - 1e-3, 200)
     assert (np.diff([DECISION.score(similarity) for similarity in between]) > 0).all()
 
 
@@ -64,56 +64,60 @@ def test_the_score_does_not_hang_on_what_the_user_set() -> None:
 @pytest.mark.parametrize("people", [1, 10, 1000])
 def test_the_threshold_keeps_the_rate_however_many_are_known(people: int) -> None:
     """By Boole's inequality: so many comparisons, each at the false match rate of the threshold."""
-    identification = 10 ** (-6 * DECISION.identification(people))
+    identification = 10 ** (-6 * DECISION.identification_threshold(people))
     assert identification * people == pytest.approx(0.01)
 
 
 def test_a_claim_is_one_comparison() -> None:
-    assert 10 ** (-6 * DECISION.verification()) == pytest.approx(0.001)
+    assert 10 ** (-6 * DECISION.verification_threshold()) == pytest.approx(0.001)
 
 
 def test_more_people_ask_for_more_resemblance() -> None:
-    thresholds = [DECISION.identification(people) for people in (1, 2, 10, 100, 10_000)]
+    thresholds = [DECISION.identification_threshold(people) for people in (1, 2, 10, 100, 10_000)]
     assert thresholds == sorted(set(thresholds))
 
 
 def test_a_stricter_user_gets_a_higher_threshold() -> None:
-    assert Decision(0.001, 0.001, CURVES).identification(10) > DECISION.identification(10)
-    assert Decision(0.01, 0.0001, CURVES).verification() > DECISION.verification()
+    assert Decision(0.001, 0.001, CURVES).identification_threshold(10) > DECISION.identification_threshold(10)
+    assert Decision(0.01, 0.0001, CURVES).verification_threshold() > DECISION.verification_threshold()
 
 
 def test_with_nobody_known_there_is_a_threshold_all_the_same() -> None:
-    assert DECISION.identification(0) == DECISION.identification(1) == pytest.approx(-math.log10(0.01) / 6)
+    assert (
+        DECISION.identification_threshold(0)
+        == DECISION.identification_threshold(1)
+        == pytest.approx(-math.log10(0.01) / 6)
+    )
 
 
 def test_a_fixed_threshold_does_not_hang_on_how_many_are_known() -> None:
     fixed = Decision(0.01, 0.001, CURVES, fixed_identification=0.55, fixed_verification=0.45)
-    assert fixed.identification(1) == fixed.identification(10**6) == 0.55
-    assert fixed.verification() == 0.45
+    assert fixed.identification_threshold(1) == fixed.identification_threshold(10**6) == 0.55
+    assert fixed.verification_threshold() == 0.45
 
 
 def test_among_too_many_people_one_in_a_million_is_not_enough() -> None:
     """A score of 1 passes for everything beyond, so that the decision is by decades."""
     strict = Decision(1e-5, 1e-5, CURVES)
-    assert strict.identification(10**6) > 1
+    assert strict.identification_threshold(10**6) > 1
     barely = similarity_at(1) + 1e-4
     assert strict.score(barely) == 1
     assert strict.identify(nearest(barely, people=10**6)).verdict == "unknown"
-    assert strict.identify(nearest(CURVES.of(1).similarity(11.1), people=10**6)).verdict == "match"
+    assert strict.identify(nearest(CURVES.for_pictures(1).similarity_at(11.1), people=10**6)).verdict == "match"
 
 
 def test_the_promise_holds_for_as_many_people_as_were_measured() -> None:
     """With 10,000 pairs of strangers measured and one mistake in 100 allowed these are 100 people."""
     flat = Curve(np.array([0.5, 0.9]), np.array([1.0, 4.0]))
-    assert Decision(0.01, 0.001, Curves((flat,))).holds_for() == 100
+    assert Decision(0.01, 0.001, Curves((flat,))).max_measured_people() == 100
 
 
 @pytest.mark.parametrize("people", [1, 10, 1000, 10**5])
 def test_the_limits_are_where_each_number_of_pictures_reaches_the_threshold(people: int) -> None:
     """They rule out nobody who passes, and let nobody pass who does not."""
-    limits = DECISION.limits(people)
+    limits = DECISION.similarity_limits(people)
     assert limits[0] == np.inf
-    assert len(limits) == MOST_PICTURES + 1
+    assert len(limits) == MAX_COUNTED_PICTURES + 1
     for pictures, limit in enumerate(limits[1:].tolist(), 1):
         assert DECISION.identify(nearest(limit + 1e-4, people=people, pictures=pictures)).verdict == "match"
         assert DECISION.identify(nearest(limit - 1e-4, people=people, pictures=pictures)).verdict == "unknown"
@@ -162,18 +166,18 @@ def test_there_is_no_margin_with_one_person_known() -> None:
 
 
 def test_the_threshold_itself_passes() -> None:
-    passing = similarity_at(DECISION.identification(10))
+    passing = similarity_at(DECISION.identification_threshold(10))
     assert DECISION.identify(nearest(passing)).verdict == "match"
     assert DECISION.identify(nearest(passing - 1e-4)).verdict == "unknown"
 
 
 def test_what_matches_among_few_may_be_unknown_among_many() -> None:
-    passing = similarity_at(DECISION.identification(10))
+    passing = similarity_at(DECISION.identification_threshold(10))
     assert DECISION.identify(nearest(passing, people=1000)).verdict == "unknown"
 
 
 def test_what_matches_one_picture_may_not_match_the_mean_of_two() -> None:
-    passing = similarity_at(DECISION.identification(10))
+    passing = similarity_at(DECISION.identification_threshold(10))
     assert DECISION.identify(nearest(passing, pictures=2)).verdict == "unknown"
 
 
@@ -188,7 +192,7 @@ def test_what_matches_one_picture_may_not_match_the_mean_of_two() -> None:
     ],
 )
 def test_a_face_that_is_seen_too_badly_is_nobody_s(seen: Quality, reason: str) -> None:
-    assert DECISION.unfit(seen) == reason
+    assert DECISION.unfit_reason(seen) == reason
     assert DECISION.identify(nearest(0.99), seen) == Judgement(reason)
 
 
@@ -202,7 +206,7 @@ def test_a_face_that_is_seen_too_badly_is_nobody_s(seen: Quality, reason: str) -
     ],
 )
 def test_enrolment_asks_for_more_than_recognition(seen: Quality, reason: str, words: str) -> None:
-    assert DECISION.unfit(seen) is None
+    assert DECISION.unfit_reason(seen) is None
     shortfall = DECISION.enrolment_shortfall(seen)
     assert shortfall is not None
     assert (shortfall.reason, str(shortfall)) == (reason, words)
@@ -220,10 +224,10 @@ def test_a_face_that_nobody_is_named_by_is_not_enrolled_whatever_enrolment_asks_
 def test_the_limits_of_quality_themselves_pass() -> None:
     limits = QualityLimits()
     just = Quality(limits.pixels, limits.brightness, limits.sharpness, limits.pose, limits.inside)
-    assert DECISION.unfit(just) is None
+    assert DECISION.unfit_reason(just) is None
     assert DECISION.identify(nearest(0.99), just).verdict == "match"
-    assert Decision(0.01, 0.001, CURVES, QualityLimits(pixels=limits.pixels + 1)).unfit(just) == "too_small"
+    assert Decision(0.01, 0.001, CURVES, QualityLimits(pixels=limits.pixels + 1)).unfit_reason(just) == "too_small"
 
 
 def test_a_face_of_which_nothing_is_known_is_fit() -> None:
-    assert DECISION.unfit(None) is None
+    assert DECISION.unfit_reason(None) is None

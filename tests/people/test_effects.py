@@ -17,11 +17,11 @@ import pytest
 
 from gateway.errors import Conflict, GatewayError, Timeout, UnknownPerson
 from gateway.model import Effect, Person
-from gateway.people.registry import EFFECTS_S
+from gateway.people.registry import EFFECT_LIFETIME_S
 from gateway.store.protocols import Document
 from tests.examples import descriptor, near
 from tests.people.environment import PeopleEnvironment, files_with, open_environment, sample
-from tests.people.test_unknowns import CameraScene
+from tests.people.test_unknown_faces import CameraScene
 from tests.support import ROOT, wait_for
 
 ALICE, BOB = descriptor(1), descriptor(2)
@@ -125,7 +125,7 @@ def test_what_was_too_late_when_it_ended_was_not_done(env: PeopleEnvironment) ->
     change = Change(env, then=lambda: outlast(late))
     with pytest.raises(Timeout, match="nothing was changed"):
         env.registry.apply_once(late, change)
-    env.registry.follow()
+    env.registry.refresh()
     assert (change.runs, state(env)) == (1, NOTHING)
     assert env.registry.apply_once(effect(), Change(env)) is not None
     assert state(env)[0] == ["alice"]
@@ -145,7 +145,7 @@ def test_what_fails_in_the_middle_is_undone_in_whole(env: PeopleEnvironment) -> 
 
     with pytest.raises(GatewayError, match="no more"):
         env.registry.apply_once(effect(), fails)
-    env.registry.follow()
+    env.registry.refresh()
     assert state(env) == NOTHING
     change = Change(env)
     env.registry.apply_once(effect(), change)
@@ -169,10 +169,10 @@ def test_a_transaction_within_another_is_a_part_of_it(env: PeopleEnvironment) ->
 def test_nobody_is_known_before_it_is_sure_that_they_are(env: PeopleEnvironment) -> None:
     """Followed within the transaction, the gallery knew whom the store then forgot again."""
     seen: list[str | None] = []
-    following = threading.Thread(target=env.registry.follow)
+    following = threading.Thread(target=env.registry.refresh)
 
     def look() -> None:
-        env.registry.follow()
+        env.registry.refresh()
         seen.append(env.who(ALICE))
         following.start()  # as the thread does that looks for changes
         following.join(0.2)
@@ -305,7 +305,7 @@ def test_an_erasure_that_comes_too_late_leaves_them_as_they_were(env: PeopleEnvi
     with pytest.raises(Timeout), env.registry.erasing():
         env.registry.apply_once(late, erase)
     assert erased
-    env.registry.follow()
+    env.registry.refresh()
     assert state(env)[0] == ["alice"]
     assert env.who(ALICE) == "alice"
 
@@ -313,7 +313,7 @@ def test_an_erasure_that_comes_too_late_leaves_them_as_they_were(env: PeopleEnvi
 def test_effects_are_forgotten_after_a_while(env: PeopleEnvironment) -> None:
     env.registry.apply_once(effect(), Change(env))
     env.registry.apply_once(effect("door/2"), Change(env, "Bob"))
-    env.store.database.rows("UPDATE effects SET at = ? WHERE key = 'door/1'", (time.time() - EFFECTS_S - 1,))
+    env.store.database.rows("UPDATE effects SET at = ? WHERE key = 'door/1'", (time.time() - EFFECT_LIFETIME_S - 1,))
     env.registry._expire()
     assert env.store.database.rows("SELECT key FROM effects") == [("door/2",)]
 
@@ -474,7 +474,7 @@ def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(
 
     threads = [
         threading.Thread(target=loop, args=each, daemon=True)
-        for each in ((0, name), (1, lambda _: scene.unknowns._tidy()), (2, lambda _: env.registry.follow()))
+        for each in ((0, name), (1, lambda _: scene.unknowns._tidy()), (2, lambda _: env.registry.refresh()))
     ]
     for thread in threads:
         thread.start()

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import UnknownPerson
 from gateway.model import Descriptor, Person
-from gateway.people.gallery import MOST_PICTURES, Gallery, Nearest
+from gateway.people.gallery import MAX_COUNTED_PICTURES, Gallery, Nearest
 from tests.examples import ALICE, BOB, CAROL, descriptor, near
 from tests.people.environment import LEVEL, changes, gallery_of
 
@@ -89,7 +89,7 @@ def test_who_surpasses_their_own_limit_by_most_is_the_best() -> None:
 
 def test_more_pictures_than_are_told_apart_count_as_the_most_that_are() -> None:
     gallery = gallery_of({ALICE: at(0.9) * 300})
-    assert gallery.of("alice", PROBE).pictures == MOST_PICTURES
+    assert gallery.compare_person("alice", PROBE).pictures == MAX_COUNTED_PICTURES
 
 
 def test_nobody_is_near_in_an_empty_gallery() -> None:
@@ -103,7 +103,7 @@ def test_who_changed_takes_the_place_of_who_they_were() -> None:
     gallery.apply(changes({ALICE: at(0.2)}))
     assert len(gallery) == 2
     assert people(gallery.nearest(PROBE, LEVEL)) == ["bob", "alice"]
-    assert gallery.of("alice", PROBE).similarity == pytest.approx(0.2, abs=1e-5)
+    assert gallery.compare_person("alice", PROBE).similarity == pytest.approx(0.2, abs=1e-5)
 
 
 def test_a_new_name_holds_at_once() -> None:
@@ -121,13 +121,13 @@ def test_who_is_gone_is_not_found_any_more() -> None:
     with pytest.raises(UnknownPerson):
         gallery.person("alice")
     with pytest.raises(UnknownPerson):
-        gallery.of("alice", PROBE)
+        gallery.compare_person("alice", PROBE)
 
 
 def test_somebody_new_may_have_the_id_of_somebody_who_is_gone() -> None:
     gallery = gallery_of({ALICE: at(0.9)})
     gallery.apply(changes({ALICE: at(0.4)}, keys={ALICE: 77}, gone=[len("alice")]))
-    assert gallery.of("alice", PROBE).similarity == pytest.approx(0.4, abs=1e-5)
+    assert gallery.compare_person("alice", PROBE).similarity == pytest.approx(0.4, abs=1e-5)
     assert len(gallery) == 1
 
 
@@ -155,7 +155,7 @@ def test_people_are_found_by_their_id() -> None:
 
 
 def test_one_person_is_compared_by_nobody_else_s_pictures() -> None:
-    candidate = gallery_of({BOB: at(0.6), ALICE: at(0.99)}).of("bob", PROBE)
+    candidate = gallery_of({BOB: at(0.6), ALICE: at(0.99)}).compare_person("bob", PROBE)
     assert candidate.person == BOB
     assert candidate.similarity == pytest.approx(0.6, abs=1e-5)
 
@@ -166,7 +166,7 @@ def test_somebody_else_is_unknown(slug: str) -> None:
     with pytest.raises(UnknownPerson, match="is known"):
         gallery.person(slug)
     with pytest.raises(UnknownPerson, match="is known"):
-        gallery.of(slug, PROBE)
+        gallery.compare_person(slug, PROBE)
 
 
 LIKE_ALICE = descriptor(5)
@@ -183,7 +183,7 @@ def accused() -> Gallery:
 def test_who_resembles_a_counter_example_more_is_not_that_person() -> None:
     gallery = accused()
     assert people(gallery.nearest(LIKE_ALICE, LEVEL)) == ["bob"]
-    assert gallery.of("alice", LIKE_ALICE).similarity == -1
+    assert gallery.compare_person("alice", LIKE_ALICE).similarity == -1
 
 
 def test_who_resembles_the_person_more_than_the_counter_example_is_still_found() -> None:
@@ -192,13 +192,15 @@ def test_who_resembles_the_person_more_than_the_counter_example_is_still_found()
     best = gallery.nearest(alice, LEVEL).candidates[0]
     assert best.person == ALICE
     assert best.similarity == pytest.approx(1, abs=1e-5)
-    assert gallery.of("alice", alice).similarity == pytest.approx(best.similarity, abs=1e-6)
+    assert gallery.compare_person("alice", alice).similarity == pytest.approx(best.similarity, abs=1e-6)
 
 
 def test_a_counter_example_says_nothing_of_others() -> None:
     gallery = accused()
     assert gallery.nearest(descriptor(2), LEVEL).candidates[0].person == BOB
-    assert gallery.of("bob", LIKE_ALICE).similarity == pytest.approx(float(descriptor(2) @ LIKE_ALICE), abs=1e-5)
+    assert gallery.compare_person("bob", LIKE_ALICE).similarity == pytest.approx(
+        float(descriptor(2) @ LIKE_ALICE), abs=1e-5
+    )
 
 
 def test_a_counter_example_outlives_whatever_happens_to_others() -> None:

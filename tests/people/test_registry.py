@@ -14,8 +14,8 @@ from gateway.config import Settings
 from gateway.errors import BadImage, BadRequest, Conflict, GatewayError, UnknownPerson
 from gateway.model import FoundFace, Person, Quality
 from gateway.people import registry as module
-from gateway.people.folder.importer import KnownFaces
-from gateway.people.registry import HINTS, EnrolmentSample, Registry
+from gateway.people.folder.importer import FolderImporter
+from gateway.people.registry import QUALITY_ADVICE, EnrolmentSample, Registry
 from gateway.people.wiring import known
 from gateway.store.protocols import Picture, StoredFace
 from tests.examples import BOX, QUALITY, descriptor, near
@@ -72,7 +72,7 @@ def test_a_known_person_gets_another_picture_by_name_or_id(env: PeopleEnvironmen
     name, person = (None, who) if who == "alice" else (who, None)
     entry, _ = env.registry.enrol(name, [sample("alice2", near(ALICE, 0.9))], "rest", person=person)
     assert (entry.person, entry.known_by) == (Person("alice", "Alice"), 2)
-    assert env.gallery.of("alice", ALICE).pictures == 2
+    assert env.gallery.compare_person("alice", ALICE).pictures == 2
 
 
 def test_a_name_is_no_id(env: PeopleEnvironment) -> None:
@@ -195,7 +195,7 @@ def test_two_who_are_told_apart_by_a_counter_example_are_not_reported(
     env.registry.enrol("Ali", [sample("d", near(ALICE, 0.8, 7))], "rest")
     assert env.registry.warnings
     face = {"a": near(ALICE, 0.95, 0), "d": near(ALICE, 0.8, 7)}[shown]
-    env.registry.not_them(accused, [sample(f"{shown} again", face)], "rest")
+    env.registry.add_counter_examples(accused, [sample(f"{shown} again", face)], "rest")
     assert env.registry.warnings == ()
 
 
@@ -208,11 +208,11 @@ def test_doubles_from_the_folder_are_reported_and_logged(
             face = StoredFace(near(ALICE, 0.95, n), None)
             picture = Picture(digest_of(f"{folder}{n}"), f"known_faces/{folder}/{n}.jpg", RECIPE, face)
             env.store.enrol_from_folder(folder, picture)
-    env.registry.follow()
+    env.registry.refresh()
     (sentence,) = env.registry.warnings
     assert "facegate people merge carol alice" in sentence
     assert caplog.text.count(sentence) == 1
-    env.registry.follow()
+    env.registry.refresh()
     assert caplog.text.count(sentence) == 1
 
 
@@ -220,7 +220,7 @@ def test_two_people_in_one_folder_are_reported(env: PeopleEnvironment) -> None:
     for n, face in enumerate([ALICE, near(ALICE, 0.95), BOB]):
         picture = Picture(digest_of(f"{n}"), f"known_faces/Team/{n}.jpg", RECIPE, StoredFace(face, None))
         env.store.enrol_from_folder("Team", picture)
-    env.registry.follow()
+    env.registry.refresh()
     (sentence,) = env.registry.warnings
     assert "the pictures of Team (team) do not look like one person" in sentence
     env.registry.remove_picture("team", digest_of("2")[:16], "rest")
@@ -230,14 +230,14 @@ def test_two_people_in_one_folder_are_reported(env: PeopleEnvironment) -> None:
 def test_doubles_of_a_large_gallery_are_found_block_by_block(
     env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.people.doubts.CELLS_PER_BLOCK", 60)
-    monkeypatch.setattr("gateway.people.doubts.SMALL_GALLERY", 5)
+    monkeypatch.setattr("gateway.people.gallery_review.CELLS_PER_BLOCK", 60)
+    monkeypatch.setattr("gateway.people.gallery_review.SMALL_GALLERY", 5)
     for n in range(20):
         picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(near(descriptor(n // 2), 0.98, n), None))
         env.store.enrol(f"Person {n}", [picture], "rest")
     looks = 0
-    while len(env.registry.doubts._pairs) < 10 and looks < 10:
-        env.registry.follow()
+    while len(env.registry.gallery_review._pairs) < 10 and looks < 10:
+        env.registry.refresh()
         looks += 1
     assert looks > 1
     assert len(env.registry.warnings) == 10
@@ -247,7 +247,7 @@ def test_of_many_doubles_the_first_are_reported(env: PeopleEnvironment) -> None:
     for n in range(60):
         picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(near(descriptor(n // 2), 0.98, n), None))
         env.store.enrol(f"Person {n}", [picture], "rest")
-    env.registry.follow()
+    env.registry.refresh()
     assert len(env.registry.warnings) == 21
     assert env.registry.warnings[-1] == "… and 10 more such warnings"
 
@@ -255,7 +255,7 @@ def test_of_many_doubles_the_first_are_reported(env: PeopleEnvironment) -> None:
 def enrol_one_face_as(env: PeopleEnvironment, *names: str) -> None:
     for n, name in enumerate(names):
         env.store.enrol(name, [Picture(f"d{n}", "rest", RECIPE, StoredFace(near(ALICE, 0.98, n), None))], "rest")
-    env.registry.follow()
+    env.registry.refresh()
 
 
 def test_everybody_who_looks_alike_is_reported_in_one_sentence(
@@ -271,7 +271,7 @@ def test_everybody_who_looks_alike_is_reported_in_one_sentence(
         f"{listed} and 1 more look like one person, so that none of them is named:"
         f" if they are one person, run {commands}"
     )
-    assert env.registry.doubts_about("p11", "p1") == [sentence]
+    assert env.registry.gallery_warnings_about("p11", "p1") == [sentence]
     assert caplog.text.count("look like one person") == 1
 
 
@@ -330,7 +330,7 @@ def test_a_face_that_is_seen_too_badly_is_refused_with_what_to_do(
 ) -> None:
     enrol(env, "Alice")
     before = (env.store.revision(), len(env.store.read_audit(10)))
-    with pytest.raises(BadImage, match=f"(?s)picture 2 .*{reason.replace('_', ' ')}.*{HINTS[reason][:10]}"):
+    with pytest.raises(BadImage, match=f"(?s)picture 2 .*{reason.replace('_', ' ')}.*{QUALITY_ADVICE[reason][:10]}"):
         env.registry.enrol("Bob", [sample("a", BOB), sample("b", BOB, quality)], "rest")
     with pytest.raises(BadImage, match=r"^the picture is of no use"):
         env.registry.enrol("alice", [sample("b", ALICE, quality)], "rest")
@@ -345,7 +345,7 @@ def test_a_face_that_could_not_be_turned_upright_is_neither_enrolled_nor_a_count
     with pytest.raises(BadImage, match="turned: look at the camera, with the head upright"):
         env.registry.enrol("Bob", [lying], "rest")
     with pytest.raises(BadImage, match="turned"):
-        env.registry.not_them("alice", [lying], "rest")
+        env.registry.add_counter_examples("alice", [lying], "rest")
     assert entries(env) == {"alice": 1}
 
 
@@ -355,7 +355,7 @@ def test_dark_face_that_was_not_described_is_refused_as_dark(env: PeopleEnvironm
     with pytest.raises(BadImage, match=r"too dark .*: more light in the face"):
         env.registry.enrol("Bob", [dark], "rest")
     with pytest.raises(BadImage, match="too dark: more light in the face"):
-        env.registry.not_them("alice", [dark], "rest")
+        env.registry.add_counter_examples("alice", [dark], "rest")
 
 
 def test_somebody_renamed_is_found_by_the_new_name_with_the_same_id(env: PeopleEnvironment) -> None:
@@ -380,14 +380,14 @@ def test_two_who_are_merged_are_one(env: PeopleEnvironment) -> None:
     assert (entry.person, entry.known_by) == (Person("alice", "Alice"), 3)
     assert entries(env) == {"alice": 3}
     assert env.who(near(ALICE, 0.9)) == "alice"
-    assert env.gallery.of("alice", ALICE).pictures == 3
+    assert env.gallery.compare_person("alice", ALICE).pictures == 3
     with pytest.raises(UnknownPerson):
         env.gallery.person("alicia")
 
 
 def test_who_was_a_counter_example_is_none_once_they_are_one_person(env: PeopleEnvironment) -> None:
     enrol(env, "Bob")
-    env.registry.not_them("bob", [sample("alice1", near(BOB, 0.8))], "rest")
+    env.registry.add_counter_examples("bob", [sample("alice1", near(BOB, 0.8))], "rest")
     env.registry.enrol("Alice", [sample("alice1", near(BOB, 0.8))], "rest")
     env.registry.merge("alice", "bob", "rest")
     assert env.who(near(BOB, 0.8)) == "bob"
@@ -398,12 +398,12 @@ def test_a_picture_that_is_removed_counts_no_more(env: PeopleEnvironment) -> Non
     entry = env.registry.remove_picture("alice", picture_id("b"), "rest")
     assert entry is not None
     assert [picture.id for picture in entry.pictures] == [picture_id("a")]
-    assert env.gallery.of("alice", ALICE).similarity == pytest.approx(1, abs=1e-5)
+    assert env.gallery.compare_person("alice", ALICE).similarity == pytest.approx(1, abs=1e-5)
 
 
 def test_with_the_last_picture_the_person_goes(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a")
-    env.registry.not_them("alice", [sample("b", BOB)], "rest")
+    env.registry.add_counter_examples("alice", [sample("b", BOB)], "rest")
     assert env.registry.remove_picture("alice", picture_id("a"), "rest") is None
     assert (entries(env), len(env.gallery)) == ({}, 0)
     assert env.who(ALICE) is None
@@ -425,7 +425,7 @@ def test_whoever_resembles_a_counter_example_as_much_is_not_named_and_the_person
 ) -> None:
     env.registry.enrol("Alice", [sample("a", ALICE)], "rest")
     assert env.who(STRANGER) == env.who(near(STRANGER, 0.95, 5)) == "alice"
-    entry = env.registry.not_them("alice", [sample("stranger", STRANGER)], "rest")
+    entry = env.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], "rest")
     assert (entry.known_by, [picture.counter for picture in entry.pictures]) == (1, [False, True])
     assert env.who(STRANGER) is None
     assert env.who(near(STRANGER, 0.95, 5)) is None
@@ -435,7 +435,7 @@ def test_whoever_resembles_a_counter_example_as_much_is_not_named_and_the_person
 def test_a_counter_example_holds_after_a_start(tmp_path: Path) -> None:
     with open_environment(tmp_path) as before:
         before.registry.enrol("Alice", [sample("a", ALICE)], "rest")
-        before.registry.not_them("alice", [sample("stranger", STRANGER)], "rest")
+        before.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], "rest")
     with open_environment(tmp_path) as after:
         assert (after.who(STRANGER), after.who(ALICE)) == (None, "alice")
         after.registry.remove_picture("alice", picture_id("stranger"), "rest")
@@ -444,7 +444,7 @@ def test_a_counter_example_holds_after_a_start(tmp_path: Path) -> None:
 
 def test_a_counter_example_is_of_somebody_who_is_known(env: PeopleEnvironment) -> None:
     with pytest.raises(UnknownPerson):
-        env.registry.not_them("alice", [sample("stranger", STRANGER)], "rest")
+        env.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], "rest")
 
 
 @contextmanager
@@ -457,14 +457,14 @@ def started(registry: Registry) -> Iterator[None]:
 
 
 def test_another_process_s_changes_hold_within_a_second(tmp_path: Path, env: PeopleEnvironment) -> None:
-    assert module.FOLLOW_S <= 0.5
+    assert module.STORE_POLL_INTERVAL_S <= 0.5
     with open_environment(tmp_path) as other, started(other.registry):
         enrol(env, "Alice")
         enrol(env, "Bob")
         wait_for(lambda: other.who(ALICE) == "alice" and other.who(BOB) == "bob")
         env.registry.rename("alice", "Alicia", "rest")
         wait_for(lambda: other.gallery.person("alice").name == "Alicia")
-        env.registry.not_them("alice", [sample("stranger", STRANGER)], "rest")
+        env.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], "rest")
         wait_for(lambda: other.who(STRANGER) is None)
         env.registry.merge("bob", "alice", "rest")
         wait_for(lambda: len(other.gallery) == 1)
@@ -480,7 +480,7 @@ def test_another_process_s_changes_hold_within_a_second(tmp_path: Path, env: Peo
 def test_a_store_that_fails_is_followed_again_once_it_does_not(
     env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
-    monkeypatch.setattr(module, "FOLLOW_S", 0.01)
+    monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
     revision = env.store.revision
 
     def failing() -> int:
@@ -490,14 +490,14 @@ def test_a_store_that_fails_is_followed_again_once_it_does_not(
     with started(env.registry):
         wait_for(lambda: "cannot be followed" in caplog.text)
         monkeypatch.setattr(env.store, "revision", revision)
-        env.store.enrol("Alice", [env.registry.kept(sample("a", ALICE), "rest")], "rest")
+        env.store.enrol("Alice", [env.registry.make_picture(sample("a", ALICE), "rest")], "rest")
         wait_for(lambda: env.who(ALICE) == "alice")
 
 
 def test_a_damaged_picture_does_not_end_the_following(
     tmp_path: Path, env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "FOLLOW_S", 0.01)
+    monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
     with started(env.registry), open_environment(tmp_path) as other:
         enrol(other, "Alice", "a")
         wait_for(lambda: len(env.gallery) == 1)
@@ -558,7 +558,7 @@ def test_of_somebody_erased_nothing_is_left_as_a_counter_example(tmp_path: Path,
     """They were taken for somebody else, and then enrolled as who they are by the same picture."""
     enrol(env, "Alice", "a")
     picture = sample("b", BOB)
-    env.registry.not_them("alice", [picture], "rest")
+    env.registry.add_counter_examples("alice", [picture], "rest")
     env.registry.enrol("Bob", [picture], "rest")
     env.registry.erase("bob", "rest")
     assert files_with(tmp_path, BOB.tobytes(), chips_of("b")) == set()
@@ -601,7 +601,7 @@ def test_who_was_erased_is_not_imported_again(tmp_path: Path, env: PeopleEnviron
         saw.append(picture)
         return FoundFace(BOX, ALICE, chips=b"")
 
-    faces = KnownFaces(folder, env.registry, describe, describe, rescan_s=0.01, max_bytes=10_000)
+    faces = FolderImporter(folder, env.registry, describe, describe, rescan_s=0.01, max_bytes=10_000)
     faces.start()
     wait_for(lambda: faces.progress.finished)
     faces.stop()
@@ -626,7 +626,7 @@ def test_of_pictures_is_kept_what_the_settings_say(
 ) -> None:
     with open_environment(tmp_path, keep=keep) as env:
         env.registry.enrol("Alice", [sample("a whole picture", ALICE)], "rest")
-        env.registry.not_them("alice", [sample("another picture", BOB)], "rest")
+        env.registry.add_counter_examples("alice", [sample("another picture", BOB)], "rest")
         for each in ("a whole picture", "another picture"):
             assert env.store.read_chips(digest_of(each)) == (chips_of(each) if chips else None)
         (person,) = env.store.export()
@@ -645,7 +645,7 @@ def aged(data: Path, slug: str, days: float) -> None:
 
 
 def test_who_has_no_new_picture_for_long_is_erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FOLLOW_S", 0.01)
+    monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
     with open_environment(tmp_path, keep_days=30) as env:
         enrol(env, "Alice", "a picture of her")
         enrol(env, "Bob")
@@ -660,7 +660,7 @@ def test_who_has_no_new_picture_for_long_is_erased(tmp_path: Path, monkeypatch: 
 
 
 def test_a_new_picture_keeps_somebody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FOLLOW_S", 0.01)
+    monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
     with open_environment(tmp_path, keep_days=30) as env:
         enrol(env, "Alice", "a")
         enrol(env, "Bob", "b")
@@ -674,7 +674,7 @@ def test_a_new_picture_keeps_somebody(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_without_a_limit_everybody_is_kept(
     tmp_path: Path, env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "FOLLOW_S", 0.01)
+    monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
     enrol(env, "Alice")
     aged(tmp_path, "alice", 10_000)
     with started(env.registry):
@@ -695,7 +695,7 @@ def test_people_of_another_recipe_are_not_searched(tmp_path: Path) -> None:
     with open_environment(tmp_path, recipe="other") as other:
         assert len(other.gallery) == 0
         other.store.replace_descriptor(digest_of("Alice1"), "other", BOB)
-        other.registry.follow()
+        other.registry.refresh()
         assert other.who(BOB) == "alice"
     assert RECIPE != "other"
 
@@ -707,7 +707,7 @@ def test_stopping_what_never_started_is_nothing(env: PeopleEnvironment) -> None:
 def test_the_only_picture_of_somebody_is_no_counter_example(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", ALICE)], "rest")
     with pytest.raises(Conflict, match="remove them instead"):
-        env.registry.not_them("alice", [sample("a", ALICE)], "rest")
+        env.registry.add_counter_examples("alice", [sample("a", ALICE)], "rest")
     assert env.who(ALICE) == "alice"
 
 
@@ -741,7 +741,7 @@ def test_a_backup_that_is_busy_is_kept_and_the_person_with_it(
 def test_another_picture_of_who_is_erased_is_no_counter_example_any_more(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", ALICE)], "rest")
     env.registry.enrol("Bob", [sample("b", BOB)], "rest")
-    env.registry.not_them("bob", [sample("alice again", near(ALICE, 0.9))], "rest")
+    env.registry.add_counter_examples("bob", [sample("alice again", near(ALICE, 0.9))], "rest")
     env.registry.erase("alice", "rest")
     assert [picture.counter for picture in env.store.read_entry("bob").pictures] == [False]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import BadImage
-from gateway.people.folder.recent_removals import WINDOW_S, RecentRemovals
+from gateway.people.folder.recent_removals import RECENT_WINDOW_S, RecentRemovals
 from gateway.store import removal_guard
 from gateway.store.removal_guard import Loss, RemovalGuard, confirm_removal, held_removal
 from tests.people.environment import digest_of, sample
@@ -29,7 +29,7 @@ def four_people(env: FolderEnvironment) -> FolderEnvironment:
     env.put("Carol/1.jpg", "carol1")
     env.put("Dan/1.jpg", "dan1")
     env.imported()
-    env.registry.not_them("alice", [sample("stranger", descriptor_of(b"stranger"))], "rest")
+    env.registry.add_counter_examples("alice", [sample("stranger", descriptor_of(b"stranger"))], "rest")
     env.registry.rename("bob_the_builder", "Robert", "rest")
     return env
 
@@ -240,10 +240,10 @@ def test_recent_removals_end_with_their_window() -> None:
     now = 0.0
     recent = RecentRemovals({"back"}.__contains__, lambda: now)
     recent.add(["alice", "back"])
-    now = WINDOW_S - 1
+    now = RECENT_WINDOW_S - 1
     recent.add(["bob"])
     assert recent.count() == 2
-    now = WINDOW_S + 1
+    now = RECENT_WINDOW_S + 1
     assert recent.count() == 1
 
 

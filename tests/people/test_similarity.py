@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.people.similarity import WEIGHT, Similarity, typical_faces
+from gateway.people.similarity import CROWD_WEIGHT, Similarity, typical_faces
 from tests.examples import ALICE, BOB, descriptor, near
 from tests.people.environment import LEVEL, gallery_of
 
@@ -12,8 +12,8 @@ ALICES, BOBS = descriptor(1), descriptor(2)
 
 def test_without_typical_faces_it_is_the_cosine() -> None:
     plain = Similarity(None)
-    assert plain.of(ALICES, BOBS) == pytest.approx(float(ALICES @ BOBS), abs=1e-6)
-    assert plain.of(ALICES, ALICES) == pytest.approx(1, abs=1e-6)
+    assert plain.compare(ALICES, BOBS) == pytest.approx(float(ALICES @ BOBS), abs=1e-6)
+    assert plain.compare(ALICES, ALICES) == pytest.approx(1, abs=1e-6)
 
 
 def test_faces_that_resemble_everybody_count_for_less() -> None:
@@ -21,13 +21,13 @@ def test_faces_that_resemble_everybody_count_for_less() -> None:
     crowd = Similarity(ALICES[None])
     other = near(ALICES, 0.9)
     lonely = near(BOBS, 0.9)
-    assert crowd.of(ALICES, other) < crowd.of(BOBS, lonely)
-    assert crowd.of(ALICES, other) == pytest.approx(0.9 + WEIGHT * (1 - 0.9), abs=1e-5)
+    assert crowd.compare(ALICES, other) < crowd.compare(BOBS, lonely)
+    assert crowd.compare(ALICES, other) == pytest.approx(0.9 + CROWD_WEIGHT * (1 - 0.9), abs=1e-5)
 
 
 def test_it_does_not_matter_which_of_two_faces_comes_first() -> None:
     crowd = Similarity(typical_faces())
-    assert crowd.of(ALICES, BOBS) == pytest.approx(crowd.of(BOBS, ALICES), abs=1e-6)
+    assert crowd.compare(ALICES, BOBS) == pytest.approx(crowd.compare(BOBS, ALICES), abs=1e-6)
 
 
 def test_a_gallery_compares_so_too() -> None:
@@ -36,9 +36,9 @@ def test_a_gallery_compares_so_too() -> None:
     probe = near(ALICES, 0.95)
     best = gallery.nearest(probe, LEVEL).candidates[0]
     assert best.person == ALICE
-    assert best.similarity == pytest.approx(crowd.of(probe, ALICES), abs=1e-5)
-    assert gallery.compare(probe, BOBS) == pytest.approx(crowd.of(probe, BOBS), abs=1e-5)
-    assert gallery.of("alice", probe).similarity == pytest.approx(best.similarity, abs=1e-5)
+    assert best.similarity == pytest.approx(crowd.compare(probe, ALICES), abs=1e-5)
+    assert gallery.compare(probe, BOBS) == pytest.approx(crowd.compare(probe, BOBS), abs=1e-5)
+    assert gallery.compare_person("alice", probe).similarity == pytest.approx(best.similarity, abs=1e-5)
 
 
 def test_a_gallery_of_nobody_finds_nobody() -> None:
@@ -49,7 +49,7 @@ def test_many_faces_are_compared_with_one_as_each_by_itself() -> None:
     crowd = Similarity(typical_faces())
     faces = np.array([ALICES, BOBS, near(ALICES, 0.9)])
     alike = gallery_of({}, crowd).similarities(ALICES, faces)
-    assert alike == pytest.approx([crowd.of(ALICES, each) for each in faces], abs=1e-5)
+    assert alike == pytest.approx([crowd.compare(ALICES, each) for each in faces], abs=1e-5)
 
 
 def test_the_typical_faces_are_descriptors_of_unit_length() -> None:

@@ -18,9 +18,9 @@ from gateway.config import LimitSettings, Settings
 from gateway.errors import wire_errors
 from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
-from gateway.people.curves import measured
+from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
-from gateway.people.folder.importer import Progress
+from gateway.people.folder.importer import ImportProgress
 from gateway.people.gallery import Gallery
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
@@ -232,7 +232,7 @@ def _nobody(*_: object, **__: object) -> Any:
     raise AssertionError
 
 
-HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())
+HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
 
 
 class _Nobody:
@@ -254,7 +254,7 @@ def test_landmarks_that_are_switched_off_are_refused_as_a_problem(parameter: str
     service = Service(
         look,
         Gallery(),
-        Decision(0.01, 0.001, measured("facegate")),
+        Decision(0.01, 0.001, measured_curves("facegate")),
         _Nobody(),
         ThreadPoolExecutor(1),
         settings.operations_of,

@@ -13,7 +13,7 @@ from gateway.config import LimitSettings, RestSettings
 from gateway.errors import Forbidden
 from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
-from gateway.people.folder.importer import Progress
+from gateway.people.folder.importer import ImportProgress
 from gateway.rest import cross_site
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import CrossSiteCheck, host_name, machine_names
@@ -178,7 +178,7 @@ def client_and_metrics() -> tuple[FlaskClient, Metrics]:
         raise AssertionError("a refused request was submitted")
 
     metrics = Metrics()
-    health = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())
+    health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
     app: Flask = create_app(refuse, refuse, lambda: health, metrics, LimitSettings())  # type: ignore[arg-type]
     return app.test_client(), metrics
 

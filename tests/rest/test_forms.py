@@ -21,7 +21,7 @@ from gateway.errors import BadRequest, NoFace, TooLarge
 from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.model import Effect, Reply, Request
-from gateway.people.folder.importer import Progress
+from gateway.people.folder.importer import ImportProgress
 from gateway.rest.app import create_app
 from gateway.rest.forms import MAX_PARTS, read_form
 from tests.support import frame
@@ -53,7 +53,7 @@ class Asked:
     def __init__(self) -> None:
         self.pictures: list[tuple[bytes, ...]] = []
         self.fields: list[dict[str, Any]] = []
-        health = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())
+        health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
         app = create_app(self._submit, self._administer, lambda: health, Metrics(), LimitSettings(bytes=200_000))
         self.client: FlaskClient = app.test_client()
 

@@ -14,8 +14,8 @@ from gateway.contract.documents import Document
 from gateway.errors import BadRequest, Busy, Conflict, Expired, UnknownPerson, Unsupported
 from gateway.health import Health, MqttHealth
 from gateway.model import FoundFace
-from gateway.people.folder.importer import Progress
-from gateway.people.unknowns import Unknowns
+from gateway.people.folder.importer import ImportProgress
+from gateway.people.unknown_faces import UnknownFaces
 from gateway.rest.people_api import ROUTES
 from gateway.service.administration import ACTIONS, WAITING, Administration, read_fields
 from gateway.service.enrolment_vision import Describer
@@ -29,8 +29,8 @@ class Desk:
         self.changes, self.reads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         describer = Describer(_refused, min_face=56, max_bytes=1000)
         groups = Groups(env.store.database, env.store.rows, RECIPE)
-        unknowns = Unknowns(groups, env.gallery, DECISION, env.registry, describer.part, most=9, keep_days=1)
-        health = Health(MqttHealth(True, True, True), 1, 1, True, True, Progress())
+        unknowns = UnknownFaces(groups, env.gallery, DECISION, env.registry, describer.part, most=9, keep_days=1)
+        health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
         self.office = Administration(env.registry, unknowns, describer, self.changes, self.reads, lambda: health)
 
     def do(self, operation: str, **fields: Any) -> Document:

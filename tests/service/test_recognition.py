@@ -46,7 +46,7 @@ from gateway.model import (
     Request,
     Search,
 )
-from gateway.people.curves import measured
+from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.registry import EnrolmentSample
@@ -57,7 +57,7 @@ from tests.examples import ALICE, BOB, BOX, CAROL, QUALITY, descriptor, near, se
 
 ALICES, BOBS, NOBODYS = descriptor(1), descriptor(2), descriptor(3)
 MAX_BYTES = 1000
-DECISION = Decision(0.01, 0.001, measured("facegate"))
+DECISION = Decision(0.01, 0.001, measured_curves("facegate"))
 FAR = Search(20, 60, never=(((0, 0), (1, 0), (1, 0.5)),))
 DRAWN = b"\xff\xd8 a picture with boxes"
 
@@ -137,14 +137,14 @@ class Desk:
     def enrol(
         self,
         name: str | None,
-        sittings: Sequence[EnrolmentSample],
+        samples: Sequence[EnrolmentSample],
         door: str,
         *,
         person: str | None = None,
         new: bool = False,
     ) -> tuple[PersonEntry, tuple[str, ...]]:
         assert new
-        self.enrolled.append((name or person or "", [sitting.picture for sitting in sittings], door))
+        self.enrolled.append((name or person or "", [sample.picture for sample in samples], door))
         return PersonEntry(CAROL, 1.0, ()), ("too few",)
 
     def apply_once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
@@ -300,7 +300,7 @@ def test_everybody_is_unknown_to_an_empty_gallery() -> None:
 def test_a_recognition_tells_about_the_picture_and_the_way_it_went() -> None:
     reply = Desk(seen(ALICES)).recognise()
     assert (reply.image, reply.dropped) == (Image(640, 480, 5000), 2)
-    assert reply.threshold == DECISION.identification(2)
+    assert reply.threshold == DECISION.identification_threshold(2)
     assert list(reply.timing) == ["queue", "decode", "detect", "embed", "match", "total"]
     assert reply.timing["queue"] == 7
 
@@ -309,7 +309,7 @@ def test_a_recognition_tells_about_the_picture_and_the_way_it_went() -> None:
 def test_two_pictures_of_one_person_or_of_two(cosine: float, same: bool) -> None:
     reply = Desk(seen(NOBODYS), seen(near(NOBODYS, cosine))).compare(Operation.FACE_MATCH)
     assert (reply.match, reply.person, len(reply.faces)) == (same, None, 2)
-    assert reply.threshold == DECISION.verification()
+    assert reply.threshold == DECISION.verification_threshold()
     assert reply.match == (reply.score >= reply.threshold)
 
 
@@ -319,7 +319,7 @@ def test_somebody_is_who_they_claim_to_be_or_not(cosine: float, same: bool) -> N
     desk.knows((ALICE, ALICES), (BOB, BOBS))
     reply = desk.compare(Operation.VERIFY)
     assert (reply.match, reply.person) == (same, ALICE)
-    assert reply.threshold == DECISION.verification()
+    assert reply.threshold == DECISION.verification_threshold()
 
 
 def test_being_somebody_else_who_is_known_verifies_nothing() -> None:

@@ -50,12 +50,12 @@ def test_more_people_than_allowed_are_refused_by_every_way_in(here: PeopleEnviro
 
 def test_more_pictures_of_a_person_than_allowed_are_refused_by_every_way_in(here: PeopleEnvironment) -> None:
     here.registry.enrol("Alice", [sample(f"a{n}", near(ALICE, 0.95, n)) for n in range(2)], "cli")
-    here.registry.not_them("alice", [sample("not her", BOB)], "cli")
+    here.registry.add_counter_examples("alice", [sample("not her", BOB)], "cli")
     refused = pytest.raises(TooLarge, match=r"Alice would have 4 .* the 3 that people\.pictures_per_person allows")
     with refused:
         here.registry.enrol("Alice", [sample("a4", ALICE)], "cli")
     with refused:
-        here.registry.not_them("alice", [sample("nor she", BOB)], "cli")
+        here.registry.add_counter_examples("alice", [sample("nor she", BOB)], "cli")
     with refused:
         here.store.enrol_from_folder("Alice", from_folder("Alice", 1))
     with refused:
@@ -114,13 +114,13 @@ def test_one_caller_leaves_room_for_the_others(tmp_path: Path) -> None:
         for n in range(3):
             here.registry.enrol("Alice", [sample(f"a{n}", near(ALICE, 0.95, n))], "mqtt:door")
         for n in range(2):
-            here.registry.not_them("alice", [sample(f"b{n}", near(BOB, 0.95, n))], "mqtt:door")
+            here.registry.add_counter_examples("alice", [sample(f"b{n}", near(BOB, 0.95, n))], "mqtt:door")
         refused = pytest.raises(Busy, match=r"mqtt:door alone had 5 enrolments within an hour, .* the 8 that people\.")
         with refused as busy:
             here.registry.enrol("Alice", [sample("a9", ALICE)], "mqtt:door")
         assert 3590 <= busy.value.retry_after <= 3600
         with refused:
-            here.registry.not_them("alice", [sample("b9", BOB)], "mqtt:door")
+            here.registry.add_counter_examples("alice", [sample("b9", BOB)], "mqtt:door")
         here.registry.enrol("Bob", [sample("bob", BOB)], "mqtt:yard")
         here.registry.enrol("Bob", [sample("bob2", BOB)], "rest")
 
@@ -128,7 +128,7 @@ def test_one_caller_leaves_room_for_the_others(tmp_path: Path) -> None:
 def test_a_request_that_adds_no_picture_is_not_counted(here: PeopleEnvironment) -> None:
     for _ in range(9):
         here.registry.enrol("Alice", [sample("a", ALICE)], "mqtt")
-        here.registry.not_them("alice", [sample("b", BOB)], "mqtt")
+        here.registry.add_counter_examples("alice", [sample("b", BOB)], "mqtt")
     here.registry.enrol("Bob", [sample("b", BOB)], "rest")
 
 

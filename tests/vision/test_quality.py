@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gateway.model import Box, PictureLimits, Points, Quality
-from gateway.people.curves import measured
+from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engines.model_files import model_file
@@ -367,7 +367,7 @@ def test_a_face_blurred_by_motion_is_not_sharp(path: Path) -> None:
     assert changed(path, motion(round(0.2 * (box.right - box.left)))).sharpness < before - 0.2
 
 
-DECISION = Decision(0.01, 0.001, measured("facegate"))
+DECISION = Decision(0.01, 0.001, measured_curves("facegate"))
 
 
 @every_picture

@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 
 from gateway.model import AnalyseTask, Box, FoundFace, PictureLimits, Rotation, Search
-from gateway.people.curves import measured
+from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.similarity import Similarity, typical_faces
 from gateway.vision.analyse import analyse
@@ -25,7 +25,7 @@ from tests.examples import encoded
 from tests.support import FRAMES, KNOWN_FACES, frame
 
 LIMITS = PictureLimits()
-DECISION = Decision(0.01, 0.001, measured("facegate"))
+DECISION = Decision(0.01, 0.001, measured_curves("facegate"))
 SIMILARITY = Similarity(typical_faces())
 PICTURES = sorted([*KNOWN_FACES.glob("*/*.jpg"), *(path for path in FRAMES.glob("*.jpg") if "empty" not in path.stem)])
 
@@ -63,7 +63,7 @@ def same(one: FoundFace, other: FoundFace) -> bool:
     """The answer of face_match at its defaults."""
     assert one.descriptor is not None
     assert other.descriptor is not None
-    return DECISION.score(SIMILARITY.of(one.descriptor, other.descriptor)) >= DECISION.verification()
+    return DECISION.score(SIMILARITY.compare(one.descriptor, other.descriptor)) >= DECISION.verification_threshold()
 
 
 class Unsure:
@@ -179,7 +179,7 @@ def test_a_face_that_no_turn_makes_upright_is_not_described(facegate: Engine) ->
     assert (face.descriptor, face.landmarks, face.chips, face.crop) == (None, None, None, None)
     assert face.quality is not None
     assert face.quality.pose == 0
-    assert DECISION.unfit(face.quality) == "turned"
+    assert DECISION.unfit_reason(face.quality) == "turned"
 
 
 def test_an_upright_face_does_not_need_the_detector_s_certainty(facegate: Engine) -> None:

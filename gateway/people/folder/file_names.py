@@ -11,11 +11,11 @@ from pathlib import Path
 from gateway.people.folder.machine_names import is_camera_file_name
 from gateway.people.folder.scan import FolderScan, FolderScanner, sentence
 
-WHOSE = (
+NO_PERSON_GIVEN = (
     'whose picture it is was not said: give --name "First Last", or --name-by-file if the file is named after the'
     " person, or put it into a folder named after the person, and give the folder around that"
 )
-CAMERA_NAME = (
+NAMED_BY_CAMERA = (
     "the file was named by a camera, a phone or an app, and not after a person: rename the file, or give"
     ' --name "First Last"'
 )
@@ -60,11 +60,11 @@ def given_pictures(
         for given, real, person in found:
             whose = name or (person.replace("_", " ") if person else name_of_file(given) if by_file else None)
             if by_file and not (name or person) and is_camera_file_name(given.stem):
-                refused[given] = CAMERA_NAME
+                refused[given] = NAMED_BY_CAMERA
             elif whose:
                 pictures[given] = GivenPicture(given, real, whose)
             else:
-                refused[given] = WHOSE
+                refused[given] = NO_PERSON_GIVEN
     return [pictures[each] for each in sorted(pictures)], sorted(refused.items()), notes
 
 

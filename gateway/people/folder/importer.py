@@ -30,30 +30,30 @@ from gateway.store.removal_guard import Loss, RemovalGuard
 
 log = logging.getLogger(__name__)
 
-AGAIN_S = 60.0
+RETRY_INTERVAL_S = 60.0
 """After which what went wrong through no fault of a picture (a worker that died, say) is tried again."""
 
-PUBLISH_S = 2.0
+PUBLISH_INTERVAL_S = 2.0
 """How often the new ones become known while an import goes on."""
 
-SETTLE_S = 1.0
+SETTLE_INTERVAL_S = 1.0
 """Between two looks at a folder from which files vanish. A removal is judged when it is over, by its whole size."""
 
-MAX_SETTLE_LOOKS = 60
+MAX_SETTLE_SCANS = 60
 """After so many the folder is taken as it is: something in it is renamed all the time."""
 
-SCAN_SHARE = 20
+SCAN_PAUSE_FACTOR = 20
 """The pause after a scan is at least so many times its duration: scans use at most 5 % of one core."""
 
-UNUSABLE = (BadRequest, NoFace, MultipleFaces)
+UNUSABLE_PICTURE_ERRORS = (BadRequest, NoFace, MultipleFaces)
 """Errors which say that a picture is of no use, and will not be tomorrow, unless the error is temporary."""
 
-OTHER_CONTENT = (NoFace, MultipleFaces)
+OTHER_CONTENT_ERRORS = (NoFace, MultipleFaces)
 """Errors which say that a picture was decoded, and shows something else than a person. A damaged one says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ImportProgress:
     """``skipped``: pictures that cannot be used, each with the reason; ``finished``: once the first import is."""
 
     done: int = 0
@@ -63,7 +63,7 @@ class Progress:
     finished: bool = False
 
 
-class KnownFaces:
+class FolderImporter:
     """``describe`` gives the one face of a picture, or raises what is wrong with it; ``describe_again`` that of chips.
 
     Whoever the store knows already is in the gallery from the beginning: nobody is a stranger while we start, unless
@@ -103,7 +103,7 @@ class KnownFaces:
         self._describe = describe
         self._describe_again = describe_again
         self._rescan_s = rescan_s
-        self.progress = Progress(people=len(registry.gallery))
+        self.progress = ImportProgress(people=len(registry.gallery))
         self._again_at = math.inf
         self._published = -math.inf
         self._stopping = threading.Event()
@@ -133,7 +133,7 @@ class KnownFaces:
                     self._renew()
                 began = time.monotonic()
                 scan = self._scanner.scan()
-                pause = max(pause, SCAN_SHARE * (time.monotonic() - began))
+                pause = max(pause, SCAN_PAUSE_FACTOR * (time.monotonic() - began))
                 scan = self._settled(scan, last)
                 if scan != last or self._is_due():
                     self._again_at, self._removals = math.inf, self._registry.removals
@@ -156,10 +156,10 @@ class KnownFaces:
         """Return the folder as it is once no more files vanish from it: a mount does not end, and no folder is deleted,
         in one moment.
         """
-        for _ in range(MAX_SETTLE_LOOKS):
+        for _ in range(MAX_SETTLE_SCANS):
             if last is None or last.pictures.keys() <= scan.pictures.keys():
                 break
-            if self._stopping.wait(min(SETTLE_S, self._rescan_s)):
+            if self._stopping.wait(min(SETTLE_INTERVAL_S, self._rescan_s)):
                 raise CancelledError
             before, scan = scan, self._scanner.scan()
             if scan == before:
@@ -224,12 +224,12 @@ class KnownFaces:
                 self._enrol(source, file, before.get(source), known.get(source))
             except OSError as error:
                 self._skip(source, reason_of(error))
-                self._again_at = time.monotonic() + AGAIN_S
+                self._again_at = time.monotonic() + RETRY_INTERVAL_S
             except GatewayError as error:
                 self._skip(source, str(error))
                 if not _is_final(error):  # it says nothing of the picture: if it was known, it stays known
-                    self._again_at = time.monotonic() + AGAIN_S
-                elif isinstance(error, OTHER_CONTENT) and self._reader.digest(file) != before.get(source):
+                    self._again_at = time.monotonic() + RETRY_INTERVAL_S
+                elif isinstance(error, OTHER_CONTENT_ERRORS) and self._reader.digest(file) != before.get(source):
                     useless.add(source)
             self.progress = replace(self.progress, done=self.progress.done + 1)
             self._publish_now_and_then()
@@ -287,11 +287,11 @@ class KnownFaces:
     def _publish_now_and_then(self) -> None:
         if self._stopping.is_set():
             raise CancelledError
-        if time.monotonic() > self._published + PUBLISH_S:
+        if time.monotonic() > self._published + PUBLISH_INTERVAL_S:
             self._publish()
 
     def _publish(self) -> None:
-        self._registry.follow()
+        self._registry.refresh()
         self.progress = replace(self.progress, people=len(self._registry.gallery), skipped=tuple(self._skipped))
         self._published = time.monotonic()
 
@@ -345,12 +345,12 @@ class KnownFaces:
             face = FoundFace(Box(0, 0, 1, 1), known.descriptor, chips=known.chips)
         else:
             face = self._described(data, digest)
-        return self._registry.kept(EnrolmentSample(data, face), source)
+        return self._registry.make_picture(EnrolmentSample(data, face), source)
 
     def _described(self, data: bytes, digest: str) -> FoundFace:
         try:
             face = self._patiently(self._describe, data)
-            self._registry.check(face, "it")
+            self._registry.check_face(face, "it")
         except GatewayError as error:
             if _is_final(error):
                 self._unusable[digest] = error
@@ -376,4 +376,4 @@ class KnownFaces:
 
 def _is_final(error: GatewayError) -> bool:
     """Return whether the same picture will fail in the same way tomorrow."""
-    return isinstance(error, UNUSABLE) and not error.temporary
+    return isinstance(error, UNUSABLE_PICTURE_ERRORS) and not error.temporary

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-WINDOW_S = 600.0
+RECENT_WINDOW_S = 600.0
 """Removals within so many seconds count as one: a copying tool and a failing card delete one folder after another."""
 
 
@@ -24,7 +24,7 @@ class RecentRemovals:
         self._removed_at.update(dict.fromkeys(ids, self._clock()))
 
     def count(self) -> int:
-        oldest = self._clock() - WINDOW_S
+        oldest = self._clock() - RECENT_WINDOW_S
         self._removed_at = {
             each: at for each, at in self._removed_at.items() if at > oldest and not self._is_known(each)
         }

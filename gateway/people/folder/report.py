@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gateway.logs import escape
-from gateway.people.folder.recent_removals import WINDOW_S
+from gateway.people.folder.recent_removals import RECENT_WINDOW_S
 from gateway.people.folder.scan import FolderScan, named, sentence
 from gateway.store.protocols import KNOWN_FACES
 from gateway.store.removal_guard import Loss
@@ -55,7 +55,7 @@ def _state(folder: Path, scan: FolderScan) -> str:
         case "unreadable":
             return f"the folder {shown} cannot be used: {scan.problem}"
         case _:
-            minutes = round(WINDOW_S / 60)
+            minutes = round(RECENT_WINDOW_S / 60)
             return f"the pictures of more than half of the people in {shown} were removed within {minutes} minutes"
 
 

@@ -50,7 +50,7 @@ SYSTEM_FOLDERS = frozenset(
 DOCUMENTS = frozenset({"readme", "readme.md", "readme.txt", "license", "license.txt"})
 """Files about the pictures, in lower case: nobody expects a face in them, so they are not reported."""
 
-COLLECTION = (
+COLLECTION_REASON = (
     "the name of a collection, not of a person: each person needs a folder of their own here, named after the person"
 )
 
@@ -91,7 +91,7 @@ def is_system_name(name: str) -> bool:
     return name.startswith(SYSTEM_PREFIXES) or name.lower() in SYSTEM_FILES | SYSTEM_FOLDERS
 
 
-class LinkOut(OSError):
+class OutsideLinkError(OSError):
     """A link leads out of the folder: anybody who may write there could else show the gateway any file."""
 
 
@@ -187,12 +187,12 @@ class _Walk:
             return entry.path, entry.stat(follow_symlinks=False)
         real = os.path.realpath(entry.path, strict=True)
         if os.path.commonpath((real, self._real_root)) != self._real_root:
-            raise LinkOut("a link that leads out of the folder is not followed: copy the pictures into it")
+            raise OutsideLinkError("a link that leads out of the folder is not followed: copy the pictures into it")
         return real, Path(real).lstat()
 
     def _look_into(self, name: str, path: str, real: str, person: str | None, parents: tuple[str, ...]) -> None:
         if person is None and is_collection_name(name):
-            self._skip(path, COLLECTION)
+            self._skip(path, COLLECTION_REASON)
             return
         resolved = os.path.realpath(real)
         if resolved in parents or len(parents) > MAX_DEPTH:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.people.folder.file_names import CAMERA_NAME, WHOSE, given_pictures, name_of_file
+from gateway.people.folder.file_names import NAMED_BY_CAMERA, NO_PERSON_GIVEN, given_pictures, name_of_file
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_each_folder_in_a_folder_is_a_person(album: Path) -> None:
         ("Ada_Lovelace/2024/2.jpg", "Ada Lovelace"),
         ("Grace/1.jpg", "Grace"),
     ]
-    assert refused == [(album / "Joe Biden.jpg", WHOSE)]
+    assert refused == [(album / "Joe Biden.jpg", NO_PERSON_GIVEN)]
     assert sorted(notes) == [
         f"{album}/@eaDir: the name of a system folder, not of a person",
         f"{album}/Grace/notes.txt: .txt: not a picture, by its first bytes",
@@ -65,9 +65,9 @@ def test_a_file_that_a_camera_named_is_refused(album: Path) -> None:
     pictures, refused, _ = given_pictures([album / "img1.jpg", album], None, by_file=True)
     assert {each.name for each in pictures} == {"Ada Lovelace", "Grace", "Joe Biden"}
     assert [(path.name, reason) for path, reason in refused] == [
-        ("2024-05-01 12.30.11.jpg", CAMERA_NAME),
-        ("img1.jpg", CAMERA_NAME),
-        ("img2.jpg", CAMERA_NAME),
+        ("2024-05-01 12.30.11.jpg", NAMED_BY_CAMERA),
+        ("img1.jpg", NAMED_BY_CAMERA),
+        ("img2.jpg", NAMED_BY_CAMERA),
     ]
     assert given(album / "img1.jpg", name="Ada", by_file=True)[0] == {"img1.jpg": "Ada"}
 

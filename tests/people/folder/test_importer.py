@@ -18,7 +18,7 @@ from gateway.model import Descriptor, FoundFace
 from gateway.people.folder import files as folder_files
 from gateway.people.folder import importer as known_faces
 from gateway.people.folder.files import FileStamp, read_bounded
-from gateway.people.folder.importer import KnownFaces, Progress
+from gateway.people.folder.importer import FolderImporter, ImportProgress
 from gateway.people.folder.losses import waiting_removals
 from gateway.people.gallery import Gallery
 from gateway.people.registry import Registry
@@ -93,13 +93,15 @@ class FolderEnvironment:
 
     def known_faces(
         self, describe: Describe, recipe: str = RECIPE, describe_again: Describe = face_again
-    ) -> KnownFaces:
-        return KnownFaces(self.folder, self.opened(recipe), describe, describe_again, rescan_s=0.01, max_bytes=10_000)
+    ) -> FolderImporter:
+        return FolderImporter(
+            self.folder, self.opened(recipe), describe, describe_again, rescan_s=0.01, max_bytes=10_000
+        )
 
     @contextmanager
     def watched(
         self, describe: Describe = face_of, recipe: str = RECIPE, describe_again: Describe = face_again
-    ) -> Iterator[KnownFaces]:
+    ) -> Iterator[FolderImporter]:
         """Once the first import is done."""
         faces = self.known_faces(describe, recipe, describe_again)
         faces.start()
@@ -111,13 +113,13 @@ class FolderEnvironment:
 
     def imported(
         self, describe: Describe = face_of, recipe: str = RECIPE, describe_again: Describe = face_again
-    ) -> Progress:
+    ) -> ImportProgress:
         with self.watched(describe, recipe, describe_again) as faces:
             return faces.progress
 
     def similarity(self, slug: str, found: Descriptor) -> float:
         """To the mean of their pictures."""
-        return self.gallery.of(slug, found).similarity
+        return self.gallery.compare_person(slug, found).similarity
 
     @property
     def people(self) -> list[str]:
@@ -127,7 +129,7 @@ class FolderEnvironment:
     @property
     def pictures(self) -> int:
         """By which they are."""
-        return sum(self.gallery.of(slug, descriptor(1)).pictures for slug in list(self.gallery._row_of))
+        return sum(self.gallery.compare_person(slug, descriptor(1)).pictures for slug in list(self.gallery._row_of))
 
     @property
     def stored(self) -> list[str]:
@@ -165,7 +167,7 @@ def test_everybody_in_the_folder_becomes_known(env: FolderEnvironment) -> None:
     assert env.people == env.stored == ["Alice", "Bob the Builder"]
     assert env.pictures == 3
     assert env.sources == ["known_faces/Alice/1.jpg", "known_faces/Alice/2.png", "known_faces/Bob_the_Builder/1.jpg"]
-    assert progress == Progress(done=3, of=3, people=2, skipped=(), finished=True)
+    assert progress == ImportProgress(done=3, of=3, people=2, skipped=(), finished=True)
 
 
 def test_the_descriptor_is_that_of_the_picture(env: FolderEnvironment) -> None:
@@ -246,7 +248,7 @@ def test_with_another_recipe_everybody_is_known_without_the_folder(env: FolderEn
     env.imported()
     shutil.rmtree(env.folder)
     vision = FakeVision()
-    assert env.imported(vision, "other") == Progress(people=2, finished=True)
+    assert env.imported(vision, "other") == ImportProgress(people=2, finished=True)
     assert (env.people, env.pictures, vision.saw) == (["Alice", "Bob the Builder"], 3, [])
 
 
@@ -414,7 +416,7 @@ def test_a_missing_folder_keeps_everybody(env: FolderEnvironment) -> None:
     shutil.rmtree(env.folder)
     progress = env.imported()
     assert env.people == env.stored == ["Alice", "Bob the Builder"]
-    assert progress == Progress(people=2, finished=True)
+    assert progress == ImportProgress(people=2, finished=True)
 
 
 def test_a_folder_that_appears_later_is_imported(env: FolderEnvironment) -> None:
@@ -428,14 +430,16 @@ def test_a_folder_that_appears_later_is_imported(env: FolderEnvironment) -> None
 def test_an_empty_folder_is_nobody(env: FolderEnvironment) -> None:
     shutil.rmtree(env.folder)
     env.folder.mkdir()
-    assert env.imported() == Progress(finished=True)
+    assert env.imported() == ImportProgress(finished=True)
     assert env.people == []
 
 
 @pytest.mark.parametrize("error", [NoFace("there is no face"), MultipleFaces("there are 2 faces")])
 def test_a_picture_without_exactly_one_face_is_skipped_by_name(env: FolderEnvironment, error: Exception) -> None:
     progress = env.imported(FakeVision(alice2=[error]))
-    assert progress == Progress(done=3, of=3, people=2, skipped=(f"known_faces/Alice/2.png: {error}",), finished=True)
+    assert progress == ImportProgress(
+        done=3, of=3, people=2, skipped=(f"known_faces/Alice/2.png: {error}",), finished=True
+    )
     assert env.pictures == 2
 
 
@@ -447,7 +451,7 @@ def test_a_person_without_a_usable_picture_is_not_known(env: FolderEnvironment) 
 def test_what_failed_through_no_fault_of_the_picture_is_tried_again(
     env: FolderEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known_faces, "AGAIN_S", 0.01)
+    monkeypatch.setattr(known_faces, "RETRY_INTERVAL_S", 0.01)
     with env.watched(FakeVision(bob1=[GatewayError("a worker died"), Timeout("slow")])) as faces:
         wait_for(lambda: faces.progress.people == 2)
         assert faces.progress.skipped == ()
@@ -560,7 +564,7 @@ class FullDisk(SqliteStore):
 def test_a_full_disk_forgets_nobody_and_is_tried_again(
     tmp_path: Path, env: FolderEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known_faces, "AGAIN_S", 0.01)
+    monkeypatch.setattr(known_faces, "RETRY_INTERVAL_S", 0.01)
     with closing(FullDisk(tmp_path / "full.sqlite")) as store:
         env.store = store
         with env.watched():
@@ -711,7 +715,7 @@ def test_a_registry_follows_an_import(env: FolderEnvironment) -> None:
     backups = Backups(env.folder.with_name("backups"))
     registry = Registry(env.store, other, DECISION, backups, recipe=RECIPE)
     env.imported()
-    registry.follow()
+    registry.refresh()
     assert len(other) == 2
 
 
@@ -771,7 +775,7 @@ def test_a_picture_that_the_crash_guard_refuses_is_tried_again_after_its_hour(
     env: FolderEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: a good picture that met a busy machine was refused until the next restart."""
-    monkeypatch.setattr(known_faces, "AGAIN_S", 0.01)
+    monkeypatch.setattr(known_faces, "RETRY_INTERVAL_S", 0.01)
     moments, slow = [0.0], [True]
     guard = CrashGuard(10, lambda: moments[0])
 

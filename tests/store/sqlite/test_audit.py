@@ -61,7 +61,7 @@ def test_a_change_that_is_undone_leaves_no_line(here: PeopleEnvironment) -> None
     def fail() -> None:
         with here.store.database.transaction():
             here.store.rename("alice", "Bob", "rest")
-            here.registry.follow()
+            here.registry.refresh()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -98,7 +98,7 @@ def test_a_change_is_done_where_the_outbox_cannot_be_emptied(here: PeopleEnviron
     assert here.registry.rename("alice", "Bob", "rest").person.name == "Bob"
     assert (in_file(here.data), waiting(here)) == (["add", "rename"], 1)
     db.execute("DROP TRIGGER full")
-    here.registry.follow()
+    here.registry.refresh()
     assert (in_file(here.data), waiting(here)) == (["add", "rename"], 0)
 
 

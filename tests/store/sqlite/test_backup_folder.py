@@ -226,5 +226,5 @@ def test_the_audit_names_a_backup_only_by_a_name_of_our_own(here: PeopleEnvironm
 def test_the_registry_says_what_an_erasure_did_not_look_into(here: PeopleEnvironment) -> None:
     text(here.data / "backups" / "people.tar.gz")
     here.registry.erase("alice", "rest")
-    (warning,) = here.registry.left_alone()
+    (warning,) = here.registry.erasure_warnings()
     assert "people.tar.gz (it is no SQLite file)" in warning

@@ -43,7 +43,7 @@ people with three or four press photographs none had such a picture; with one of
 T = TypeVar("T")
 
 
-class Doubts:
+class GalleryReview:
     """``pictures_of`` gives the descriptors of a person's pictures, (n, 128). To be used by one thread at a time.
 
     ``logs``: doubts that are new, which a command leaves to the gateway.
@@ -106,7 +106,7 @@ class Doubts:
             return
         compared = set(slugs)
         self._pairs = {pair: None for pair in self._pairs if not compared & set(pair)}
-        for pair in sorted(self._gallery.lookalikes(slugs, self._decision.limits(self._people))):
+        for pair in sorted(self._gallery.lookalikes(slugs, self._decision.similarity_limits(self._people))):
             if len(self._pairs) < MAX_PAIRS:
                 self._pairs[pair] = None
 

@@ -11,8 +11,15 @@ import pytest
 
 from gateway.errors import BadImage, GatewayError, UnknownPerson
 from gateway.model import Descriptor, FoundFace, Image, Polygon, Quality
-from gateway.people import unknowns as module
-from gateway.people.unknowns import AGAIN_S, APART_S, FACES, LEAST_PIXELS, Stranger, Unknowns
+from gateway.people import unknown_faces as module
+from gateway.people.unknown_faces import (
+    MAX_FACES_PER_GROUP,
+    MIN_FACE_INTERVAL_S,
+    MIN_GROUP_PIXELS,
+    NEW_VISIT_AFTER_S,
+    Observation,
+    UnknownFaces,
+)
 from gateway.store.sqlite.unknown_groups import MAX_CAMERAS, Groups
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.environment import DECISION, RECIPE, PeopleEnvironment, chips_of, files_with, open_environment, sample
@@ -29,12 +36,12 @@ class FakeVision:
 
     def __init__(self) -> None:
         self.faces: dict[bytes, Descriptor] = {}
-        self.saw: list[tuple[bytes, Polygon]] = []
+        self.observe: list[tuple[bytes, Polygon]] = []
         self.errors: list[Exception] = []
         self.lying: set[bytes] = set()
 
     def __call__(self, picture: bytes, place: Polygon, _camera: str) -> FoundFace:
-        self.saw.append((picture, place))
+        self.observe.append((picture, place))
         if self.errors:
             raise self.errors.pop(0)
         if picture in self.lying:
@@ -49,7 +56,7 @@ class CameraScene:
         self.vision = FakeVision()
         self.env = env
         self.groups = Groups(env.store.database, env.store.rows, RECIPE)
-        self.unknowns = Unknowns(
+        self.unknowns = UnknownFaces(
             self.groups, env.gallery, DECISION, env.registry, self.vision, most=most, keep_days=keep_days
         )
         self._pictures = 0
@@ -64,7 +71,7 @@ class CameraScene:
         self, face: Descriptor, camera: str = "door", moment: float = NOW, quality: Quality | None = QUALITY
     ) -> None:
         found = FoundFace(BOX, face, quality=quality)
-        self.unknowns._saw(Stranger(found, self.taken(face), BOX.share_of(IMAGE), camera, moment))
+        self.unknowns._observe(Observation(found, self.taken(face), BOX.share_of(IMAGE), camera, moment))
 
     def tidied(self) -> list[int]:
         self.unknowns._tidy()
@@ -99,7 +106,13 @@ def test_faces_of_one_stranger_from_two_cameras_are_one_group(scene: CameraScene
 
 
 def test_who_comes_back_is_counted_again_only_after_a_while(scene: CameraScene) -> None:
-    moments = [NOW, NOW + AGAIN_S - 1, NOW + 2 * AGAIN_S - 2, NOW + 3 * AGAIN_S, NOW + 10 * AGAIN_S]
+    moments = [
+        NOW,
+        NOW + NEW_VISIT_AFTER_S - 1,
+        NOW + 2 * NEW_VISIT_AFTER_S - 2,
+        NOW + 3 * NEW_VISIT_AFTER_S,
+        NOW + 10 * NEW_VISIT_AFTER_S,
+    ]
     counts = []
     for moment in moments:
         scene.passes(SOMEBODY, moment=moment)
@@ -107,11 +120,11 @@ def test_who_comes_back_is_counted_again_only_after_a_while(scene: CameraScene) 
     assert counts == [1, 1, 1, 2, 3]
 
 
-@pytest.mark.parametrize("quality", [None, replace(QUALITY, pixels=LEAST_PIXELS - 1)])
+@pytest.mark.parametrize("quality", [None, replace(QUALITY, pixels=MIN_GROUP_PIXELS - 1)])
 def test_small_faces_begin_no_group_but_are_counted(scene: CameraScene, quality: Quality | None) -> None:
     scene.passes(SOMEBODY, quality=quality)
-    assert (scene.unknowns.list(), scene.vision.saw) == ([], [])
-    scene.passes(SOMEBODY, quality=replace(QUALITY, pixels=LEAST_PIXELS))
+    assert (scene.unknowns.list(), scene.vision.observe) == ([], [])
+    scene.passes(SOMEBODY, quality=replace(QUALITY, pixels=MIN_GROUP_PIXELS))
     scene.passes(SOMEBODY, "yard", NOW + 100, quality)
     (group,) = scene.unknowns.list()
     assert (group.seen, group.cameras, len(group.faces)) == (2, ["door", "yard"], 1)
@@ -119,18 +132,18 @@ def test_small_faces_begin_no_group_but_are_counted(scene: CameraScene, quality:
 
 def test_of_one_moment_one_face_is_kept(scene: CameraScene) -> None:
     for n in range(10):
-        scene.passes(SOMEBODY, moment=NOW + n * APART_S / 4)
+        scene.passes(SOMEBODY, moment=NOW + n * MIN_FACE_INTERVAL_S / 4)
     assert len(scene.unknowns.list()[0].faces) == 3
 
 
 def test_a_few_faces_are_kept_and_much_better_ones_take_their_place(scene: CameraScene) -> None:
     poor = replace(QUALITY, sharpness=0.4)
-    for n in range(FACES + 3):
+    for n in range(MAX_FACES_PER_GROUP + 3):
         scene.passes(SOMEBODY, moment=NOW + 10 * n, quality=poor)
     (group,) = scene.unknowns.list()
-    assert (len(group.faces), len(scene.vision.saw)) == (FACES, FACES)
+    assert (len(group.faces), len(scene.vision.observe)) == (MAX_FACES_PER_GROUP, MAX_FACES_PER_GROUP)
     scene.passes(SOMEBODY, moment=NOW + 1000, quality=QUALITY)
-    assert (len(group.faces), len(scene.vision.saw)) == (FACES, FACES + 1)
+    assert (len(group.faces), len(scene.vision.observe)) == (MAX_FACES_PER_GROUP, MAX_FACES_PER_GROUP + 1)
     assert group.faces[0][0] > 1.2 * group.faces[1][0]
 
 
@@ -265,9 +278,9 @@ def test_with_no_groups_wanted_all_are_deleted_and_none_begins(
     assert (nobody.unknowns.list(), nobody.groups.ids()) == ([], set())
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     with running(nobody.unknowns):
-        nobody.unknowns.saw(FoundFace(BOX, SOMEBODY, quality=QUALITY), nobody.taken(SOMEBODY), IMAGE, "door")
+        nobody.unknowns.observe(FoundFace(BOX, SOMEBODY, quality=QUALITY), nobody.taken(SOMEBODY), IMAGE, "door")
         time.sleep(0.1)
-    assert (nobody.unknowns.list(), nobody.vision.saw) == ([], [])
+    assert (nobody.unknowns.list(), nobody.vision.observe) == ([], [])
 
 
 def test_groups_that_look_like_somebody_to_be_erased_are_forgotten(env: PeopleEnvironment, scene: CameraScene) -> None:
@@ -319,7 +332,7 @@ def test_groups_can_be_forgotten_for_somebody_of_another_recipe(env: PeopleEnvir
     env.registry.enrol("Alice", [sample("a", OTHER)], "rest")
     (digest,) = (each.digest for each in next(env.store.export()).pictures)
     env.store.replace_descriptor(digest, "long before", OTHER)
-    env.registry.follow()
+    env.registry.refresh()
     scene.passes(SOMEBODY)
     scene.unknowns.forget_like("alice")
     assert len(scene.unknowns.list()) == 1
@@ -360,7 +373,7 @@ def test_what_another_process_named_is_not_named_again(
 
 
 @contextmanager
-def running(unknowns: Unknowns) -> Iterator[None]:
+def running(unknowns: UnknownFaces) -> Iterator[None]:
     unknowns.start()
     try:
         yield
@@ -370,21 +383,21 @@ def running(unknowns: Unknowns) -> Iterator[None]:
 
 def sent(scene: CameraScene, face: Descriptor, camera: str = "door") -> bytes:
     picture = scene.taken(face)
-    scene.unknowns.saw(FoundFace(BOX, face, quality=QUALITY), picture, IMAGE, camera)
+    scene.unknowns.observe(FoundFace(BOX, face, quality=QUALITY), picture, IMAGE, camera)
     return picture
 
 
 def test_strangers_are_looked_at_beside_everything_else(
     env: PeopleEnvironment, scene: CameraScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "APART_S", 3600)
+    monkeypatch.setattr(module, "MIN_FACE_INTERVAL_S", 3600)
     with running(scene.unknowns):
         before = time.time()
         picture = sent(scene, SOMEBODY)
         wait_for(scene.unknowns.list)
         sent(scene, near(SOMEBODY, 0.95), "yard")
         wait_for(lambda: scene.unknowns.list()[0].cameras == ["door", "yard"])
-    assert scene.vision.saw == [(picture, BOX.share_of(IMAGE))]
+    assert scene.vision.observe == [(picture, BOX.share_of(IMAGE))]
     (group,) = CameraScene(env).unknowns.list()
     assert group.cameras == ["door", "yard"]
     assert before <= group.first <= group.last <= time.time()
@@ -392,12 +405,12 @@ def test_strangers_are_looked_at_beside_everything_else(
 
 def test_more_strangers_than_can_wait_are_left_out(scene: CameraScene) -> None:
     began = time.monotonic()
-    for n in range(3 * module.WAITING):
+    for n in range(3 * module.MAX_WAITING_FACES):
         sent(scene, descriptor(100 + n), f"camera{n % 4}")
     assert time.monotonic() < began + 20
     with running(scene.unknowns):
-        wait_for(lambda: len(scene.unknowns.list()) == module.WAITING)
-    assert len(scene.vision.saw) == module.WAITING
+        wait_for(lambda: len(scene.unknowns.list()) == module.MAX_WAITING_FACES)
+    assert len(scene.vision.observe) == module.MAX_WAITING_FACES
 
 
 def test_no_more_bytes_of_strangers_wait_than_their_limit(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -408,16 +421,16 @@ def test_no_more_bytes_of_strangers_wait_than_their_limit(scene: CameraScene, mo
         sent(scene, descriptor(100 + n), f"camera{n}")  # of 9 bytes
     with running(scene.unknowns):
         wait_for(lambda: len(scene.unknowns.list()) == 2)
-    assert len(scene.vision.saw) == 2
+    assert len(scene.vision.observe) == 2
 
 
 def test_the_strangers_of_one_camera_leave_room_for_another(scene: CameraScene) -> None:
-    for n in range(2 * module.WAITING):
+    for n in range(2 * module.MAX_WAITING_FACES):
         sent(scene, descriptor(100 + n), "porch")
     sent(scene, SOMEBODY, "yard")
     with running(scene.unknowns):
         wait_for(lambda: any(group.cameras == ["yard"] for group in scene.unknowns.list()))
-    assert len(scene.vision.saw) == module.WAITING // 4 + 1
+    assert len(scene.vision.observe) == module.MAX_WAITING_FACES // 4 + 1
 
 
 @pytest.mark.parametrize("error", [BadImage("damaged"), GatewayError("a worker died"), ZeroDivisionError()])
@@ -432,7 +445,7 @@ def test_a_stranger_who_cannot_be_described_keeps_nobody_else_out(scene: CameraS
 
 
 def test_a_store_that_fails_for_once_does_not_end_it(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SAVE_S", 0.01)
+    monkeypatch.setattr(module, "SAVE_INTERVAL_S", 0.01)
     works: Callable[[], set[int]] = scene.groups.ids
     failed: list[bool] = []
 

@@ -25,36 +25,36 @@ from gateway.store.sqlite.unknown_groups import Group, Groups
 
 log = logging.getLogger(__name__)
 
-WAITING = 32
+MAX_WAITING_FACES = 32
 """Faces at most, a quarter of them from one camera. More are not looked at: they come again with the next frame."""
 
 MAX_WAITING_BYTES = 32_000_000
 """Of their pictures, which may have 10 MB each: several faces of one picture count it several times."""
 
-FACES = 5
+MAX_FACES_PER_GROUP = 5
 """Kept of a group, each of another moment."""
 
-APART_S = 5.0
+MIN_FACE_INTERVAL_S = 5.0
 """Seconds between two faces that are kept: those of one moment are nearly the same picture."""
 
-SAVE_S = 5.0
+SAVE_INTERVAL_S = 5.0
 """How often it is written down who was seen."""
 
-SAME_PERSON = 4 / 6
+JOIN_SCORE = 4 / 6
 """The score from which a face joins a group: at a false match rate of one in 10,000."""
 
-AGAIN_S = 60.0
+NEW_VISIT_AFTER_S = 60.0
 """After which somebody who comes back is counted once more."""
 
-MAX_NAMED = 10
+MAX_NAMED_IDS = 10
 """Ids in one warning."""
 
-LEAST_PIXELS = 60
+MIN_GROUP_PIXELS = 60
 """Across a face, for it to begin a group: smaller ones cannot be told apart well enough."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stranger:
+class Observation:
     """A face that was seen, where in which picture, and by which camera."""
 
     face: FoundFace
@@ -64,7 +64,7 @@ class Stranger:
     moment: float
 
 
-class Unknowns:
+class UnknownFaces:
     """``describe`` gives the face in a part of a camera's picture, as it is described to be enrolled.
 
     In a thread of its own: recognition never waits for it. With ``most`` groups 0 nothing is kept.
@@ -90,7 +90,7 @@ class Unknowns:
         self._describe = describe
         self._most = most
         self._keep_s = 86_400 * keep_days
-        self._strangers: BoundedQueue[Stranger | None] = BoundedQueue(WAITING, MAX_WAITING_BYTES)
+        self._strangers: BoundedQueue[Observation | None] = BoundedQueue(MAX_WAITING_FACES, MAX_WAITING_BYTES)
         self._lock = threading.RLock()
         self._groups: dict[int, Group] = {}
         self._kept_at: dict[int, float] = {}
@@ -112,10 +112,10 @@ class Unknowns:
         if self._thread.is_alive():
             self._thread.join()
 
-    def saw(self, face: FoundFace, picture: bytes, image: Image, camera: str) -> None:
+    def observe(self, face: FoundFace, picture: bytes, image: Image, camera: str) -> None:
         """Returns at once. ``image``: how large the picture is."""
         if self._most:
-            stranger = Stranger(face, picture, face.box.share_of(image), camera, time.time())
+            stranger = Observation(face, picture, face.box.share_of(image), camera, time.time())
             self._strangers.offer(stranger, len(picture), camera)
 
     def list(self) -> list[Group]:
@@ -136,7 +136,7 @@ class Unknowns:
         damaged = sorted(self._store.damaged)
         if not damaged:
             return ()
-        ids = ", ".join(map(str, damaged[:MAX_NAMED])) + (", ..." if len(damaged) > MAX_NAMED else "")
+        ids = ", ".join(map(str, damaged[:MAX_NAMED_IDS])) + (", ..." if len(damaged) > MAX_NAMED_IDS else "")
         return (
             f"{len(damaged)} groups of unknown faces are damaged and left out ({ids}): delete them with"
             " `facegate unknowns forget ID`, or they expire as the others do",
@@ -159,8 +159,8 @@ class Unknowns:
             faces = [face for _, face in self.group(key).faces]
             if key not in self._store.ids():  # another process was first
                 raise UnknownPerson(f"there is no unknown {key}")
-            sittings = [EnrolmentSample(face.chips, _found(face)) for face in faces if face.chips]
-            enrolled = self._registry.enrol(name, sittings, door, person=person)
+            samples = [EnrolmentSample(face.chips, _found(face)) for face in faces if face.chips]
+            enrolled = self._registry.enrol(name, samples, door, person=person)
             self.forget(key)
             return enrolled
 
@@ -173,8 +173,8 @@ class Unknowns:
             if slug not in self._gallery:
                 return
             for group in list(self._groups.values()):
-                found = self._gallery.of(slug, group.mean())
-                if self._decision.score(found.similarity, found.pictures) >= self._decision.verification():
+                found = self._gallery.compare_person(slug, group.mean())
+                if self._decision.score(found.similarity, found.pictures) >= self._decision.verification_threshold():
                     self.forget(group.id)
 
     def _load(self) -> None:
@@ -189,7 +189,7 @@ class Unknowns:
             try:
                 stranger = self._strangers.get(timeout=1)
                 if stranger is not None:
-                    self._saw(stranger)
+                    self._observe(stranger)
             except Empty:
                 pass
             except CancelledError:
@@ -198,42 +198,42 @@ class Unknowns:
                 log.debug("a stranger was not looked at: %s", error)
             except Exception:
                 log.exception("unknown faces cannot be kept")
-            if time.monotonic() > saved + SAVE_S:
+            if time.monotonic() > saved + SAVE_INTERVAL_S:
                 saved = time.monotonic()
                 self._tidy()
         self._tidy()
 
-    def _saw(self, stranger: Stranger) -> None:
+    def _observe(self, stranger: Observation) -> None:
         assert stranger.face.descriptor is not None
         with self._lock:
             group = self._nearest(stranger.face)
             if group is not None:
-                group.seen += stranger.moment > group.last + AGAIN_S
+                group.seen += stranger.moment > group.last + NEW_VISIT_AFTER_S
                 group.last = stranger.moment
                 group.mark_seen_by(stranger.camera)
                 self._unsaved.add(group.id)
         quality = stranger.face.quality
-        if quality is None or quality.pixels < LEAST_PIXELS:
+        if quality is None or quality.pixels < MIN_GROUP_PIXELS:
             return
         if group is None or self._wants(group, quality, stranger.moment):
             face = self._describe(stranger.picture, stranger.place, stranger.camera)
-            self._registry.check(face, "the picture")  # or it could not be named later
+            self._registry.check_face(face, "the picture")  # or it could not be named later
             self._keep(group, face, quality, stranger)
 
     def _nearest(self, face: FoundFace) -> Group | None:
         assert face.descriptor is not None
-        best: tuple[float, Group | None] = (SAME_PERSON, None)
+        best: tuple[float, Group | None] = (JOIN_SCORE, None)
         for group in self._groups.values():
             alike = self._gallery.compare(face.descriptor, group.mean())
             best = max(best, (self._decision.score(alike, len(group.faces)), group), key=lambda each: each[0])
         return best[1]
 
     def _wants(self, group: Group, quality: Quality, moment: float) -> bool:
-        if moment < self._kept_at.get(group.id, 0) + APART_S:
+        if moment < self._kept_at.get(group.id, 0) + MIN_FACE_INTERVAL_S:
             return False
-        return len(group.faces) < FACES or _worth(quality) > 1.2 * group.faces[-1][0]
+        return len(group.faces) < MAX_FACES_PER_GROUP or _worth(quality) > 1.2 * group.faces[-1][0]
 
-    def _keep(self, group: Group | None, face: FoundFace, quality: Quality, stranger: Stranger) -> None:
+    def _keep(self, group: Group | None, face: FoundFace, quality: Quality, stranger: Observation) -> None:
         assert face.descriptor is not None
         described, worth = StoredFace(face.descriptor, face.chips, face.crop), _worth(quality)
         with self._lock:
@@ -241,7 +241,7 @@ class Unknowns:
                 group = self._store.add(stranger.camera, stranger.moment, worth, described)
                 self._groups[group.id] = group
             elif group.id in self._groups:  # not forgotten meanwhile
-                self._store.keep(group, worth, described, FACES)
+                self._store.keep(group, worth, described, MAX_FACES_PER_GROUP)
             self._kept_at[group.id] = stranger.moment
 
     def _tidy(self) -> None:
@@ -249,7 +249,7 @@ class Unknowns:
         with self._lock, _logged():
             if self._store.damaged:
                 self._store.forget_damaged(time.time() - self._keep_s)
-            limits = self._decision.limits(len(self._gallery))
+            limits = self._decision.similarity_limits(len(self._gallery))
             recent = [group for group in self.list() if group.last > time.time() - self._keep_s]
             stay = fair_share(recent, self._most)
             known = {group.id for group in stay if self._known(group, limits)}
