@@ -134,7 +134,7 @@ class MqttInterface:
         """Whoever was displaced by another gateway says no farewell, which would be taken for that one's."""
         self._duplicates.stop()
         self._live.stop()
-        self._requests.stop(None if self._duplicates.displaced else self._bridge_status.state("offline"))
+        self._requests.stop(None if self._duplicates.displaced else self._bridge_status.state_message("offline"))
 
     def frame(self, delivery: Delivery[Session]) -> None:
         """A frame of a stream: if anything becomes of it, the next one comes."""
@@ -331,7 +331,7 @@ class MqttInterface:
             persistent=True,
             inflight=most,
             window=max(1, min(self._settings.window, most // 2)),
-            will=self._bridge_status.state("offline"),
+            will=self._bridge_status.state_message("offline"),
         )
 
     def _say(self, publication: Publication) -> None:
@@ -350,7 +350,7 @@ class MqttInterface:
 
     def _begin(self, session: Session) -> None:
         self._away = self._downtime.seconds()
-        self._bridge_status.begin(session)
+        self._bridge_status.start_session(session)
         self._loopback.begin(session)
 
     def _tick(self, session: Session) -> None:

@@ -138,7 +138,7 @@ def test_a_fault_in_a_greeting_is_contained(
     """No connection was ever made use of again."""
     failures = site.count("callback_failures")
     with monkeypatch.context() as broken:
-        broken.setattr(site.gateway.mqtt._bridge_status, "begin", fails)
+        broken.setattr(site.gateway.mqtt._bridge_status, "start_session", fails)
         site.gateway.mqtt._requests.reconnect()
         wait_for(lambda: site.count("callback_failures") > failures)
         phone.publish("facegate/porch/request/detect/unheard", frame("obama_1"))

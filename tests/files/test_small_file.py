@@ -11,7 +11,7 @@ import pytest
 
 from gateway.errors import StartError
 from gateway.files.small_file import read_kept, read_text, replace_text, set_aside
-from gateway.mqtt.bridge.retained import RetainedTopics
+from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.delivery.downtime import Downtime
 from gateway.mqtt.transport.identity import load_identity
 
@@ -75,14 +75,18 @@ def test_missing_file_is_no_damage(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["{}", "null", "5", '"a"', "[1]", "[null]", '["a/#"]', '["a/+/b"]', '[""]', "[", "[["]
+    "content",
+    [
+        *("null", "5", '"a"', "[1]", "[null]", '["a/#"]', '["a/+/b"]', '[""]', "[", "[[", "[[]]"),
+        *('{"bridge": null}', '{"bridge": "a"}', '{"bridge": {}}', '{"bridge": [1]}', '{"bridge": ["a/#"]}', "{"),
+    ],
 )
-def test_retained_json_that_is_no_list_of_topics_is_damaged(tmp_path: Path, content: str) -> None:
-    """A topic with a wildcard ended each connection."""
+def test_retained_json_without_topics_of_owners_is_damaged(tmp_path: Path, content: str) -> None:
+    """Regression: a topic with a wildcard ended each connection."""
     (tmp_path / "retained.json").write_text(content)
     topics = RetainedTopics(tmp_path / "retained.json")
     assert len(topics.warnings) == 1
-    assert topics.left_behind(()) == []
+    assert topics.left_behind(BRIDGE, ()) == []
 
 
 @pytest.mark.parametrize("own", ["facegate-0123456789ab", "a", "A_b-c" * 12])

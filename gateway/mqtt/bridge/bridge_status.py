@@ -1,4 +1,4 @@
-"""What the gateway tells of itself: that it is here, what it is, how it is."""
+"""The messages in which the gateway describes itself: ``bridge/state``, ``bridge/info`` and ``bridge/health``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from gateway.contract.documents import Document, dump, write_health
 from gateway.health import Health
 from gateway.metrics import Metrics
-from gateway.mqtt.bridge.retained import RetainedTopics
+from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.session import Session
@@ -18,16 +18,16 @@ from gateway.mqtt.transport.session import Session
 log = logging.getLogger(__name__)
 
 HEALTH_INTERVAL_S = 30.0
-"""How often the health is told, beside whenever it changes."""
+"""The longest time between two health messages. A change is published immediately."""
 
+# A broker may close the connection of a client that publishes where its ACL forbids it (MQTT 3.1.1, 3.3.5). Fewer than
+# reconnector.MAX_SHORT_CONNECTIONS: after that many short connections in a row the gateway ends.
 MAX_CLEARING_ATTEMPTS = 3
-"""Connections in a row that ended before they could be cleared: this may be why, where the broker hangs up on what its
-ACL forbids (MQTT 3.1.1, 3.3.5; of reconnector.MAX_SHORT_CONNECTIONS in a row the gateway ends).
-"""
+"""Connections in a row that may end before the topics of an earlier run are cleared."""
 
 
 class BridgeStatus:
-    """``info``: what ``bridge/info`` tells."""
+    """Publisher of the gateway's state, description and health. ``info``: the content of ``bridge/info``."""
 
     def __init__(
         self,
@@ -42,43 +42,60 @@ class BridgeStatus:
         self._info = info
         self._health = health
         self._metrics = metrics
-        self._been_here = False
+        self._was_connected = False
         self._clearing: list[str] = []
-        self._vain = 0
-        self._told: Document = {}
-        self._told_at = 0.0
+        self._failed_attempts = 0
+        self._last_health: Document = {}
+        self._health_published_at = 0.0
 
-    def begin(self, session: Session) -> None:
-        """On the connection that has the last will. What an earlier run left standing is cleared, or said anew."""
-        if self._been_here and not session.resumed:
+    def start_session(self, session: Session) -> None:
+        """Announce the gateway on a new connection, and clear the retained topics of an earlier run.
+
+        ``session``: the connection that has the last will.
+        """
+        if self._was_connected and not session.resumed:
             self._metrics.count("sessions_lost")
-        self._been_here = True
-        now = (self._topics.state, self._topics.info)
-        self._retained.add(*now)
-        self._vain += bool(self._clearing)
-        if self._clearing and self._vain == MAX_CLEARING_ATTEMPTS:
-            log.warning("what stands on %s may not be cleared, it seems", self._clearing)
-        self._clearing = self._retained.left_behind(now) if self._vain < MAX_CLEARING_ATTEMPTS else []
+        self._was_connected = True
+        current = (self._topics.state, self._topics.info)
+        self._retained.add(BRIDGE, *current)
+        self._choose_topics_to_clear(current)
         for topic in self._clearing:
             session.publish(Publication(topic, b"", qos=1, retain=True))
         self.announce_online(session)
 
     def confirm_cleared(self) -> None:
-        """The broker has what was said at the beginning of this connection."""
+        """Forget the cleared topics: the broker has all messages that ``start_session`` published."""
         while self._clearing:
-            self._retained.remove(self._clearing.pop())
-        self._vain = 0
+            self._retained.remove(BRIDGE, self._clearing.pop())
+        self._failed_attempts = 0
 
     def announce_online(self, session: Session) -> None:
-        session.publish(self.state("online"))
+        """Publish ``bridge/state`` and ``bridge/info``, retained."""
+        session.publish(self.state_message("online"))
         session.publish(Publication(self._topics.info, dump(self._info), qos=1, retain=True))
 
     def announce_health(self, session: Session) -> None:
-        """Never retained: nobody could take it back when we are killed."""
+        """Publish ``bridge/health`` if the health has changed, or if the last message is 30 s old."""
         health = write_health(self._health())
-        if health != self._told or time.monotonic() > self._told_at + HEALTH_INTERVAL_S:
-            self._told, self._told_at = health, time.monotonic()
+        due = time.monotonic() > self._health_published_at + HEALTH_INTERVAL_S
+        if due or health != self._last_health:
+            self._last_health, self._health_published_at = health, time.monotonic()
+            # Never retained: after a kill nobody could correct the message.
             session.publish(Publication(self._topics.health, dump(health), qos=0, content_type="application/json"))
 
-    def state(self, state: str) -> Publication:
+    def state_message(self, state: str) -> Publication:
+        """Return the retained message for ``bridge/state``, which is also the last will (``offline``)."""
         return Publication(self._topics.state, dump({"state": state}), qos=1, retain=True)
+
+    def _choose_topics_to_clear(self, current: tuple[str, ...]) -> None:
+        # Topics of the previous attempt are still here: the connection ended before the broker confirmed them.
+        self._failed_attempts += bool(self._clearing)
+        if self._clearing and self._failed_attempts == MAX_CLEARING_ATTEMPTS:
+            log.warning(
+                "The retained messages on %s cannot be cleared: the broker closed the connection %d times. Let the"
+                " gateway's login write these topics, or delete the messages at the broker.",
+                self._clearing,
+                MAX_CLEARING_ATTEMPTS,
+            )
+        may_clear = self._failed_attempts < MAX_CLEARING_ATTEMPTS
+        self._clearing = self._retained.left_behind(BRIDGE, current) if may_clear else []

@@ -1,3 +1,5 @@
+"""Clearing of the retained messages that an earlier run has left."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,50 +8,63 @@ import pytest
 
 from gateway.metrics import Metrics
 from gateway.mqtt.bridge.bridge_status import MAX_CLEARING_ATTEMPTS, BridgeStatus
-from gateway.mqtt.bridge.retained import RetainedTopics
+from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.transport.reconnector import MAX_SHORT_CONNECTIONS
 from tests.mqtt.offline import OfflineSession
 
 OLD = "home/bridge/state"
+DISCOVERY = "homeassistant/device/facegate_porch/config"
 TOPICS = Topics("facegate")
-NOW = (TOPICS.state, TOPICS.info)
+CURRENT = (TOPICS.state, TOPICS.info)
 
 
-def left(path: Path) -> list[str]:
-    """What the next run would clear."""
-    return RetainedTopics(path).left_behind(NOW)
-
-
-def test_what_is_cleared_is_forgotten_once_the_broker_has_it(tmp_path: Path) -> None:
-    """Forgotten as it was sent: where the connection ended just then, it said `online` for ever."""
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
     path = tmp_path / "retained.json"
-    RetainedTopics(path).add(OLD)
-    bridge_status = BridgeStatus(
-        TOPICS, RetainedTopics(path), {}, lambda: pytest.fail("nobody asked for the health"), Metrics()
-    )
-    bridge_status.begin(OfflineSession())
-    assert left(path) == [OLD]
-    bridge_status.begin(OfflineSession())
-    bridge_status.confirm_cleared()
-    assert left(path) == []
-    bridge_status.confirm_cleared()
+    RetainedTopics(path).add(BRIDGE, OLD)
+    return path
 
 
-def test_what_ends_every_connection_is_left_standing(tmp_path: Path) -> None:
-    """Where the broker hangs up on what its ACL forbids, the gateway ended, and so at each start."""
-    path = tmp_path / "retained.json"
-    RetainedTopics(path).add(OLD)
-    bridge_status = BridgeStatus(
-        TOPICS, RetainedTopics(path), {}, lambda: pytest.fail("nobody asked for the health"), Metrics()
-    )
-    sent = []
-    for _ in range(MAX_CLEARING_ATTEMPTS + 2):
-        session = OfflineSession()
-        bridge_status.begin(session)
-        sent.append(OLD in [each.topic for each in session.published])
-    assert sent == [True] * MAX_CLEARING_ATTEMPTS + [False] * 2
+def bridge_status(path: Path) -> BridgeStatus:
+    return BridgeStatus(TOPICS, RetainedTopics(path), {}, lambda: pytest.fail("the health is not needed"), Metrics())
+
+
+def left_behind(path: Path) -> list[str]:
+    """Return the topics that the next run would clear."""
+    return RetainedTopics(path).left_behind(BRIDGE, CURRENT)
+
+
+def clears(status: BridgeStatus, topic: str) -> bool:
+    """Return whether the status clears the topic on a new connection."""
+    session = OfflineSession()
+    status.start_session(session)
+    return topic in [each.topic for each in session.published if each.payload == b""]
+
+
+def test_cleared_topic_is_forgotten_when_the_broker_has_the_message(path: Path) -> None:
+    """Regression: forgotten when it was sent, it stayed `online` for ever if the connection ended just then."""
+    status = bridge_status(path)
+    status.start_session(OfflineSession())
+    assert left_behind(path) == [OLD]
+    status.start_session(OfflineSession())
+    status.confirm_cleared()
+    assert left_behind(path) == []
+    status.confirm_cleared()
+
+
+def test_status_clears_no_topic_of_another_owner(path: Path) -> None:
+    RetainedTopics(path).add("homeassistant", DISCOVERY)
+    assert not clears(bridge_status(path), DISCOVERY)
+    assert clears(bridge_status(path), OLD)
+
+
+def test_status_stops_clearing_topics_that_end_every_connection(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Regression: where the broker closes such connections, the gateway ended at each start."""
+    status = bridge_status(path)
+    attempts = [clears(status, OLD) for _ in range(MAX_CLEARING_ATTEMPTS + 2)]
+    assert attempts == [True] * MAX_CLEARING_ATTEMPTS + [False] * 2
     assert MAX_CLEARING_ATTEMPTS < MAX_SHORT_CONNECTIONS
-    bridge_status.confirm_cleared()  # that one stood
-    bridge_status.begin(session := OfflineSession())
-    assert OLD in [each.topic for each in session.published]
+    assert f"['{OLD}'] cannot be cleared" in caplog.text
+    status.confirm_cleared()  # the last connection did not end
+    assert clears(status, OLD)
