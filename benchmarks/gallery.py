@@ -36,6 +36,7 @@ from rich.progress import track
 from rich.table import Table
 
 from gateway.model import Descriptor, Person
+from gateway.model.caller import CLI_CALLER
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
@@ -88,7 +89,7 @@ def fill(path: Path, people: int) -> float:
     with closing(SqliteStore(path, limits=PeopleLimits(people=people))) as store:
         shown = _shown(batches(people), f"{people} people imported", -(-people // BATCH))
         for number, descriptors in enumerate(shown):
-            store.import_people(_portables(descriptors, number * BATCH), "import")
+            store.import_people(_portables(descriptors, number * BATCH), CLI_CALLER)
     return people / (time.perf_counter() - begun)
 
 

@@ -30,6 +30,7 @@ from gateway.files.ownership import refused_to, run_by
 from gateway.health import Health, MqttHealth
 from gateway.logs import escape
 from gateway.metrics import Metrics
+from gateway.model.caller import CLI_CALLER
 from gateway.people.folder.file_names import GivenPicture, Refusal, given_pictures
 from gateway.people.folder.files import read_bounded, reason_of
 from gateway.people.folder.importer import ImportProgress
@@ -80,7 +81,7 @@ def operations(settings: Settings, *, describes: bool) -> Iterator[Do]:
         describer = _describer(settings, stack if describes else None)
         unknowns = open_unknown_faces(settings, opened, describer.part, tidies=False)
         administration = Administration(opened.registry, unknowns, describer, changes, changes, _health)
-        yield lambda operation, **fields: administration.submit(operation, fields, "cli").result()
+        yield lambda operation, **fields: administration.submit(operation, fields, CLI_CALLER).result()
 
 
 def _describer(settings: Settings, stack: ExitStack | None) -> Describer:
@@ -300,7 +301,7 @@ def confirm_removal_of_people(config: Path | None, show: bool) -> None:
             click.echo(f"{person.name} ({person.slug})")
         if waiting and not show:
             detail = f"{len(waiting)} people, by {run_by()}"
-            opened.store.record("cli", "confirm_removal", detail=detail)
+            opened.store.record(CLI_CALLER, "confirm_removal", detail=detail)
             confirm_removal(opened.store, waiting)
     if not waiting:
         click.echo("there is nothing to confirm")
@@ -389,7 +390,7 @@ def backup(config: Path | None, file: Path | None) -> None:
             path = file or opened.backups.free_path()
             replaced = _replaced(path)
             # before it is made: the audit may name a backup that failed, but never miss one
-            opened.store.record("cli", "backup", detail=f"{opened.backups.audit_name(path)}, by {run_by()}")
+            opened.store.record(CLI_CALLER, "backup", detail=f"{opened.backups.audit_name(path)}, by {run_by()}")
             opened.store.move_audit()
             opened.backups.make(opened.store.database, path)
             click.echo(f"{path}: {path.stat().st_size:,} bytes, {len(opened.gallery)} people{replaced}")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.errors import BadImage, BadRequest, MultipleFaces, NoFace, TooLarge
+from gateway.model.caller import REST_CALLER, Caller
 from gateway.model.names import MAX_ID
 from gateway.model.names import checked_name as checked_name
 
@@ -338,22 +339,22 @@ def _event_id() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Whence and when something was asked.
+    """The caller, the ids and the time of a request.
 
-    ``camera`` is None for a request over REST; ``request_id`` is the asker's, ``id`` our own for the event;
+    ``request_id`` is the one that the caller gave, ``id`` the gateway's own for the event;
     ``timestamp`` is in seconds since 1970, ``received`` the same moment on the clock of ``time.monotonic``.
     """
 
-    camera: str | None = None
+    caller: Caller = REST_CALLER
     request_id: str | None = None
     id: str = field(default_factory=_event_id)
     timestamp: float = field(default_factory=time.time)
     received: float = field(default_factory=time.monotonic)
 
     @property
-    def door(self) -> str:
-        """By which way it came in."""
-        return f"mqtt:{self.camera}" if self.camera else "rest"
+    def camera(self) -> str | None:
+        """The name between the base and the end of the topic, for a request over MQTT."""
+        return self.caller.name if self.caller.interface == "mqtt" else None
 
     def age(self) -> float:
         """Seconds since it was received."""

@@ -15,6 +15,7 @@ from typing import Literal
 
 from gateway.errors import BadImage, UnknownPerson, shutting_down_error
 from gateway.model import Effect, FoundFace, Person, checked_name
+from gateway.model.caller import RETENTION_CALLER, Caller
 from gateway.people.decision import Decision
 from gateway.people.folder.pictures import UNSEEN, FolderPictures
 from gateway.people.gallery import MAX_CANDIDATES, Gallery
@@ -72,7 +73,8 @@ class EnrolmentSample:
 
 
 class Registry:
-    """Every change of who is known goes through here, whatever the door, and holds for every search when it returns.
+    """Every change of who is known goes through here, whatever the interface. It holds for every search when
+    it returns.
 
     ``recipe``: how descriptors are made; ``keep``: what is kept of pictures.
     """
@@ -184,7 +186,7 @@ class Registry:
         self,
         name: str | None,
         samples: Sequence[EnrolmentSample],
-        door: str,
+        caller: Caller,
         *,
         person: str | None = None,
         new: bool = False,
@@ -195,13 +197,13 @@ class Registry:
         Gives the person, and what is not quite right. Raises BadImage for a face that is not seen well enough, before
         anything is changed, and UnknownPerson.
         """
-        self._check_enrolments(door)
+        self._check_enrolments(caller)
         who = self._named(name) if name is not None else self._with_id(person or "", new)
         for number, sample in enumerate(samples, 1):
             self.check_face(sample.face, f"picture {number}" if len(samples) > 1 else "the picture")
         faces = [sample.face for sample in samples]
         warnings, doubles = self._doubts(who, faces), self._doubles(who, faces)
-        entry = self._add(who, [self.make_picture(each, door) for each in samples], door)
+        entry = self._add(who, [self.make_picture(each, caller.audit_text()) for each in samples], caller)
         self.refresh()
         if doubles:
             warnings.append(self._double_sentence(entry.person, doubles))
@@ -213,53 +215,55 @@ class Registry:
             )
         return entry, tuple(warnings)
 
-    def add_counter_examples(self, slug: str, samples: Sequence[EnrolmentSample], door: str) -> PersonEntry:
+    def add_counter_examples(self, slug: str, samples: Sequence[EnrolmentSample], caller: Caller) -> PersonEntry:
         """Whoever resembles these faces as much as they resemble that person is not taken for them any more.
 
         Raises Conflict if no other picture of that person would be left.
         """
-        self._check_enrolments(door)
+        self._check_enrolments(caller)
         person = self.store.read_entry(slug).person
-        entry = self._add(person, [self.make_picture(each, door, counter=True) for each in samples], door)
+        entry = self._add(
+            person, [self.make_picture(each, caller.audit_text(), counter=True) for each in samples], caller
+        )
         self.refresh()
         return entry
 
-    def _check_enrolments(self, door: str) -> None:
+    def _check_enrolments(self, caller: Caller) -> None:
         """Raise Busy if there were too many within the last hour."""
-        if door not in UNLIMITED_INTERFACES:
-            self._enrolments.check(door)
+        if caller.interface not in UNLIMITED_INTERFACES:
+            self._enrolments.check(caller.audit_text())
 
-    def _add(self, who: str | Person, pictures: Sequence[Picture], door: str) -> PersonEntry:
+    def _add(self, who: str | Person, pictures: Sequence[Picture], caller: Caller) -> PersonEntry:
         """Add pictures to a person. It counts as an enrolment if that changes their pictures."""
         before = self.store.read_entry(who.slug).pictures if isinstance(who, Person) else ()
-        entry = self.store.enrol(who, pictures, door)
-        if door not in UNLIMITED_INTERFACES and entry.pictures != before:
-            self._enrolments.count(door)
+        entry = self.store.enrol(who, pictures, caller)
+        if caller.interface not in UNLIMITED_INTERFACES and entry.pictures != before:
+            self._enrolments.count(caller.audit_text())
         return entry
 
-    def rename(self, slug: str, name: str, door: str) -> PersonEntry:
-        entry = self.store.rename(slug, checked_name(name), door)
+    def rename(self, slug: str, name: str, caller: Caller) -> PersonEntry:
+        entry = self.store.rename(slug, checked_name(name), caller)
         self.refresh()
         return entry
 
-    def merge(self, slug: str, into: str, door: str) -> PersonEntry:
-        entry = self.store.merge(slug, into, door)
+    def merge(self, slug: str, into: str, caller: Caller) -> PersonEntry:
+        entry = self.store.merge(slug, into, caller)
         self.refresh()
         return entry
 
-    def remove_picture(self, slug: str, picture: str, door: str) -> PersonEntry | None:
-        entry = self.store.remove_picture(slug, picture, door)
+    def remove_picture(self, slug: str, picture: str, caller: Caller) -> PersonEntry | None:
+        entry = self.store.remove_picture(slug, picture, caller)
         self.refresh()
         return entry
 
-    def remove(self, slug: str, door: str) -> Person:
+    def remove(self, slug: str, caller: Caller) -> Person:
         """From here on nobody is taken for them. Backups still know them."""
         self.before_removal(slug)
-        person = self._remove(slug, door, erase=False)
+        person = self._remove(slug, caller, erase=False)
         self.refresh()
         return person
 
-    def erase(self, slug: str, door: str) -> Person:
+    def erase(self, slug: str, caller: Caller) -> Person:
         """As ``remove``, and out of every backup in the data folder; what is left is that somebody was erased.
 
         Backups first: whoever asks again, since we were killed in between, still finds the person. Who was removed
@@ -274,14 +278,14 @@ class Registry:
                 self.delete_other_files()
                 return Person(slug, slug)
             self.before_removal(slug)
-            self._drop_counters_like(slug, door)
+            self._drop_counters_like(slug, caller)
             self._backups.erase(slug, [each.id for each in entry.pictures if not each.counter])
             self.delete_other_files()
-            person = self._remove(slug, door, erase=True)
+            person = self._remove(slug, caller, erase=True)
         self.refresh()
         return person
 
-    def _remove(self, slug: str, door: str, *, erase: bool) -> Person:
+    def _remove(self, slug: str, caller: Caller, *, erase: bool) -> Person:
         """Remove a person. Where not all pictures in their folders can be read now, these folders are closed."""
         entry = self.store.read_entry(slug)
         found = self.in_folders({entry.person.name, *self.store.list_folders(slug)})
@@ -289,7 +293,7 @@ class Registry:
         # pictures that are not where they came from: the folder may be back tomorrow, with others beside them
         missing = any(each.source.startswith(KNOWN_FACES) and each.id not in seen for each in entry.pictures)
         closes_folders = missing or not found.complete
-        return self.store.remove(slug, door, erase=erase, also=found.digests, closes_folders=closes_folders)
+        return self.store.remove(slug, caller, erase=erase, also=found.digests, closes_folders=closes_folders)
 
     def erasure_warnings(self) -> tuple[str, ...]:
         """Sentences about files beside the backups that an erasure does not look into."""
@@ -301,17 +305,17 @@ class Registry:
         with self.beside, self._backups.locked():
             yield
 
-    def export(self, slug: str | None, door: str) -> Iterator[ExportedPerson]:
+    def export(self, slug: str | None, caller: Caller) -> Iterator[ExportedPerson]:
         """One person, or everybody, with a line in the audit before the first is given. Raises UnknownPerson."""
-        self.store.record(door, "export", slug=slug)
+        self.store.record(caller, "export", slug=slug)
         self.refresh()
         return self.store.export(slug)
 
-    def import_people(self, people: Sequence[ExportedPerson], door: str, *, merge: bool = False) -> int:
+    def import_people(self, people: Sequence[ExportedPerson], caller: Caller, *, merge: bool = False) -> int:
         """From an archive; how many pictures were new. Raises Conflict, unless they are to ``merge``, for new pictures
         of people who are known, and Busy once the gateway is stopping: then nothing was taken from it.
         """
-        added = self.store.import_people(people, door, merge=merge, go_on=self._check_interrupted)
+        added = self.store.import_people(people, caller, merge=merge, go_on=self._check_interrupted)
         self.refresh()
         return added
 
@@ -319,7 +323,7 @@ class Registry:
         if self._interrupted.is_set():
             raise shutting_down_error()
 
-    def make_picture(self, sample: EnrolmentSample, door: str, *, counter: bool = False) -> Picture:
+    def make_picture(self, sample: EnrolmentSample, source: str, *, counter: bool = False) -> Picture:
         """Return the parts of a picture that are kept. Raises BadImage for a face that could not be turned upright."""
         face = sample.face
         if face.descriptor is None:
@@ -327,7 +331,7 @@ class Registry:
             raise BadImage(f"the face in the picture is {reason.replace('_', ' ')}: {QUALITY_ADVICE[reason]}")
         described = StoredFace(face.descriptor, face.chips if self._keep != "nothing" else None)
         original = sample.picture if self._keep == "pictures" else None
-        return Picture(sample.digest, door, self.recipe, described, original, counter)
+        return Picture(sample.digest, source, self.recipe, described, original, counter)
 
     def _named(self, name: str) -> str | Person:
         return self.store.find_person(checked_name(name)) or checked_name(name)
@@ -340,7 +344,7 @@ class Registry:
                 raise
             return self._named(slug.replace("_", " "))
 
-    def _drop_counters_like(self, slug: str, door: str) -> None:
+    def _drop_counters_like(self, slug: str, caller: Caller) -> None:
         """Pictures that may be of that person, kept of somebody whom they were wrongly taken for."""
         if slug not in self.gallery:
             return
@@ -348,7 +352,7 @@ class Registry:
             found = self.gallery.compare_person(slug, descriptor)
             alike = self.decision.score(found.similarity, found.pictures) >= self.decision.verification_threshold()
             if other != slug and alike:
-                self.store.remove_picture(other, picture, door)
+                self.store.remove_picture(other, picture, caller)
 
     def check_face(self, face: FoundFace, which: str) -> None:
         """Raises BadImage for a face that is not seen well enough to know anybody by."""
@@ -416,5 +420,5 @@ class Registry:
         if self._keep_days is None:
             return
         for slug in self.store.list_unchanged_since(time.time() - 86_400 * self._keep_days):
-            self.erase(slug, "retention")
+            self.erase(slug, RETENTION_CALLER)
             log.info("somebody was erased: nothing new of them for %g days", self._keep_days)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gateway.errors import GatewayError, UnknownPerson
 from gateway.model import Box, FoundFace, Image, Polygon, Quality
+from gateway.model.caller import Caller
 from gateway.people.bounded_queue import BoundedQueue
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
@@ -152,7 +153,7 @@ class UnknownFaces:
             del self._groups[key]
 
     def name(
-        self, key: int, name: str | None, door: str, *, person: str | None = None
+        self, key: int, name: str | None, caller: Caller, *, person: str | None = None
     ) -> tuple[PersonEntry, tuple[str, ...]]:
         """Enrols the group's faces as that person's, who may be new. Raises UnknownPerson."""
         with self._lock:
@@ -160,7 +161,7 @@ class UnknownFaces:
             if key not in self._store.ids():  # another process was first
                 raise UnknownPerson(f"there is no unknown {key}")
             samples = [EnrolmentSample(face.chips, _found(face)) for face in faces if face.chips]
-            enrolled = self._registry.enrol(name, samples, door, person=person)
+            enrolled = self._registry.enrol(name, samples, caller, person=person)
             self.forget(key)
             return enrolled
 

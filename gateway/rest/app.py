@@ -17,6 +17,7 @@ from gateway.errors import Forbidden, Timeout, shutting_down_error
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.model import LandmarkCount, Operation, Reply, Request
+from gateway.model.caller import REST_CALLER
 from gateway.rest.cross_site import CrossSiteCheck
 from gateway.rest.face_rec_api import add_seed_routes
 from gateway.rest.people_api import add_people_routes
@@ -65,7 +66,7 @@ def create_app(
         return reply
 
     def do(operation: str, fields: Mapping[str, Any]) -> Document:
-        document = _result(administer(operation, fields, "rest", limits.request_s), limits.request_s + SLACK_S)
+        document = _result(administer(operation, fields, REST_CALLER, limits.request_s), limits.request_s + SLACK_S)
         return {"schema": SCHEMA, **document}
 
     add_seed_routes(app, ask)

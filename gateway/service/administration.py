@@ -1,4 +1,4 @@
-"""What can be done about people, the same by every door: read from fields, answered by a document."""
+"""What can be done about people, the same for every interface: read from fields, answered by a document."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gateway.errors import BadRequest, Busy, Conflict, Expired, Unsupported, shu
 from gateway.formats.text_encodings import read_base64
 from gateway.health import Health
 from gateway.model import MAX_PICTURES_AT_ONCE, PERSON, Effect, Enrolment, checked_name
+from gateway.model.caller import Caller
 from gateway.people.archive import read_archive, write_archive
 from gateway.people.calibration import calibrate
 from gateway.people.registry import EnrolmentSample, Registry
@@ -72,21 +73,21 @@ ACTIONS: Mapping[str, Action] = {
 
 
 class Administer(Protocol):
-    """Administration.submit, as the doors know it."""
+    """Administration.submit, as the interfaces know it."""
 
     def __call__(
-        self, operation: str, fields: Fields, door: str, good_for: float = ..., effect: Effect | None = ...
+        self, operation: str, fields: Fields, caller: Caller, good_for: float = ..., effect: Effect | None = ...
     ) -> Future[Document]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class By:
-    """Who asks: by which door. ``once`` does what changes something, if it has not been done before.
+class Command:
+    """An operation that a caller asks for. ``once`` makes a change, unless it was made before.
 
-    ``deadline``: on the clock of ``time.monotonic``; no picture is begun after that.
+    ``deadline``: on the clock of ``time.monotonic``. No picture is analysed after it.
     """
 
-    door: str
+    caller: Caller
     deadline: float
     once: Callable[[Callable[[], Document]], Document | None]
 
@@ -119,7 +120,7 @@ class Administration:
         self._health_now = health
 
     def submit(
-        self, operation: str, fields: Fields, door: str, good_for: float = math.inf, effect: Effect | None = None
+        self, operation: str, fields: Fields, caller: Caller, good_for: float = math.inf, effect: Effect | None = None
     ) -> Future[Document]:
         """Never raises: what goes wrong is the future's exception. After ``good_for`` seconds it is not begun.
 
@@ -136,75 +137,79 @@ class Administration:
             return failed
         executor = self._changes if ACTIONS[operation].changes else self._reads
         deadline = time.monotonic() + good_for
-        by = By(door, deadline, partial(self._registry.apply_once, effect))
+        command = Command(caller, deadline, partial(self._registry.apply_once, effect))
         try:
-            done = executor.submit(_in_time, deadline, partial(do, by, **read))
+            done = executor.submit(_in_time, deadline, partial(do, command, **read))
         except RuntimeError:  # it was shut down
             done = Future()
             done.set_exception(shutting_down_error())
         done.add_done_callback(lambda _: self._waiting.release())
         return done
 
-    def _people_list(self, _by: By, after: str = "", search: str = "", limit: int = 100) -> Document:
+    def _people_list(self, _command: Command, after: str = "", search: str = "", limit: int = 100) -> Document:
         entries = self._registry.store.list_entries(after=after, containing=search, limit=limit + 1)
         following = entries[limit - 1].person.slug if len(entries) > limit else None
         people = [write_entry(entry) for entry in entries[:limit]]
         return {"people": people, "known": len(self._registry.gallery), "next": following}
 
-    def _people_show(self, _by: By, person: str) -> Document:
+    def _people_show(self, _command: Command, person: str) -> Document:
         return write_entry(self._registry.store.read_entry(person))
 
     def _people_add(
-        self, by: By, images: tuple[bytes, ...], person: str | None = None, name: str | None = None
+        self, command: Command, images: tuple[bytes, ...], person: str | None = None, name: str | None = None
     ) -> Document:
         _either(person, name)
-        samples = self._samples(by, images)
-        return by.change(lambda: _enrolled(self._registry.enrol(name, samples, by.door, person=person)))
+        samples = self._samples(command, images)
+        return command.change(lambda: _enrolled(self._registry.enrol(name, samples, command.caller, person=person)))
 
-    def _people_not_them(self, by: By, person: str, images: tuple[bytes, ...]) -> Document:
-        samples = self._samples(by, images)
-        return by.change(lambda: write_entry(self._registry.add_counter_examples(person, samples, by.door)))
+    def _people_not_them(self, command: Command, person: str, images: tuple[bytes, ...]) -> Document:
+        samples = self._samples(command, images)
+        return command.change(lambda: write_entry(self._registry.add_counter_examples(person, samples, command.caller)))
 
-    def _people_rename(self, by: By, person: str, name: str) -> Document:
-        document = by.change(lambda: write_entry(self._registry.rename(person, name, by.door)))
+    def _people_rename(self, command: Command, person: str, name: str) -> Document:
+        document = command.change(lambda: write_entry(self._registry.rename(person, name, command.caller)))
         return {**document, "warnings": self._registry.gallery_warnings_about(person)}
 
-    def _people_merge(self, by: By, person: str, into: str) -> Document:
-        document = by.change(lambda: write_entry(self._registry.merge(person, into, by.door)))
+    def _people_merge(self, command: Command, person: str, into: str) -> Document:
+        document = command.change(lambda: write_entry(self._registry.merge(person, into, command.caller)))
         return {**document, "warnings": self._registry.gallery_warnings_about(into)}
 
-    def _people_remove(self, by: By, person: str) -> Document:
-        return by.change(lambda: {"person": self._registry.remove(person, by.door).slug}, {"person": person})
+    def _people_remove(self, command: Command, person: str) -> Document:
+        return command.change(
+            lambda: {"person": self._registry.remove(person, command.caller).slug}, {"person": person}
+        )
 
-    def _people_remove_picture(self, by: By, person: str, picture: str) -> Document:
-        unknown_person_error: Document = {"person": person, "pictures": []}
+    def _people_remove_picture(self, command: Command, person: str, picture: str) -> Document:
+        without_pictures: Document = {"person": person, "pictures": []}
 
         def remove() -> Document:
-            entry = self._registry.remove_picture(person, picture, by.door)
-            return write_entry(entry) if entry else unknown_person_error
+            entry = self._registry.remove_picture(person, picture, command.caller)
+            return write_entry(entry) if entry else without_pictures
 
-        return by.change(remove, unknown_person_error)
+        return command.change(remove, without_pictures)
 
-    def _people_erase(self, by: By, person: str) -> Document:
+    def _people_erase(self, command: Command, person: str) -> Document:
         with self._registry.erasing():
-            erased = by.change(lambda: {"person": self._registry.erase(person, by.door).slug}, {"person": person})
+            erased = command.change(
+                lambda: {"person": self._registry.erase(person, command.caller).slug}, {"person": person}
+            )
             left_alone = self._registry.erasure_warnings()
         return {**erased, **({"warnings": list(left_alone)} if left_alone else {})}
 
-    def _people_export(self, by: By, person: str | None = None) -> Document:
-        archive = write_archive(self._registry.export(person, by.door))
+    def _people_export(self, command: Command, person: str | None = None) -> Document:
+        archive = write_archive(self._registry.export(person, command.caller))
         return {"archive": base64.b64encode(archive).decode()}
 
-    def _people_import(self, by: By, archive: bytes, merge: bool = False) -> Document:
+    def _people_import(self, command: Command, archive: bytes, merge: bool = False) -> Document:
         people = read_archive(archive, self._registry.limits)
         lost = sum(p.recipe != self._registry.recipe and not p.face.chips for each in people for p in each.pictures)
         warnings = [f"{lost} pictures were described by another engine and have no chips: they are of no use"]
 
         def adopt() -> Document:
-            added = self._registry.import_people(people, by.door, merge=merge)
+            added = self._registry.import_people(people, command.caller, merge=merge)
             return {"people": len(people), "pictures": added, "warnings": warnings if lost else []}
 
-        document = by.change(adopt)
+        document = command.change(adopt)
         return {**document, "warnings": [*document["warnings"], *self._doubts_about(people)]}
 
     def _doubts_about(self, people: Sequence[ExportedPerson]) -> list[str]:
@@ -212,39 +217,41 @@ class Administration:
         found = [self._registry.store.find_person(each.person.name) for each in people[:MOST_LISTED]]
         return self._registry.gallery_warnings_about(*(person.slug for person in found if person))
 
-    def _people_audit(self, _by: By, limit: int = 100) -> Document:
+    def _people_audit(self, _command: Command, limit: int = 100) -> Document:
         return {"audit": [asdict(line) for line in self._registry.store.read_audit(limit)]}
 
-    def _unknowns_list(self, _by: By, limit: int = 100) -> Document:
+    def _unknowns_list(self, _command: Command, limit: int = 100) -> Document:
         return {"unknowns": [write_group(group) for group in self._unknowns.list()[:limit]]}
 
-    def _unknowns_show(self, _by: By, unknown: int) -> Document:
+    def _unknowns_show(self, _command: Command, unknown: int) -> Document:
         group = self._unknowns.group(unknown)
         crops = [base64.b64encode(face.crop).decode() for _, face in group.faces if face.crop]
         return {**write_group(group), "crops": crops}
 
-    def _unknowns_name(self, by: By, unknown: int, person: str | None = None, name: str | None = None) -> Document:
+    def _unknowns_name(
+        self, command: Command, unknown: int, person: str | None = None, name: str | None = None
+    ) -> Document:
         _either(person, name)
-        return by.change(lambda: _enrolled(self._unknowns.name(unknown, name, by.door, person=person)))
+        return command.change(lambda: _enrolled(self._unknowns.name(unknown, name, command.caller, person=person)))
 
-    def _unknowns_forget(self, by: By, unknown: int) -> Document:
+    def _unknowns_forget(self, command: Command, unknown: int) -> Document:
         def forget() -> Document:
             self._unknowns.forget(unknown)
             return {"unknown": unknown}
 
-        return by.change(forget)
+        return command.change(forget)
 
-    def _calibrate(self, _by: By, plot: bool = False) -> Document:
+    def _calibrate(self, _command: Command, plot: bool = False) -> Document:
         return calibrate(self._registry, plot=plot)
 
-    def _health(self, _by: By) -> Document:
+    def _health(self, _command: Command) -> Document:
         return write_health(self._health_now())
 
-    def _samples(self, by: By, images: tuple[bytes, ...]) -> list[EnrolmentSample]:
+    def _samples(self, command: Command, images: tuple[bytes, ...]) -> list[EnrolmentSample]:
         """One after the other, so that a slow machine may not be done in time. Raises Expired then."""
         samples: list[EnrolmentSample] = []
         for image in images:
-            if time.monotonic() > by.deadline:
+            if time.monotonic() > command.deadline:
                 raise Expired(
                     f"only {len(samples)} of {len(images)} pictures were analysed in time: send fewer at once"
                 )

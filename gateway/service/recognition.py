@@ -37,6 +37,7 @@ from gateway.model import (
     Timing,
     check_size,
 )
+from gateway.model.caller import Caller
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.registry import QUALITY_ADVICE, EnrolmentSample
@@ -61,7 +62,7 @@ class People(Protocol):
         self,
         name: str | None,
         samples: Sequence[EnrolmentSample],
-        door: str,
+        caller: Caller,
         *,
         person: str | None = None,
         new: bool = False,
@@ -182,8 +183,8 @@ class Service:
         samples = [EnrolmentSample(picture, face) for picture, face in zip(request.pictures, faces, strict=True)]
 
         def change() -> Document:
-            by = request.origin.door
-            entry, warnings = self._people.enrol(request.name, samples, by, person=request.person, new=True)
+            caller = request.origin.caller
+            entry, warnings = self._people.enrol(request.name, samples, caller, person=request.person, new=True)
             return write_enrolment(Enrolment(entry.person, entry.known_by, warnings))
 
         done = self._people.apply_once(request.effect, change)

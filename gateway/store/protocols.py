@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.model import Descriptor, Effect, Person
+from gateway.model.caller import Caller
 from gateway.store.removal_guard import Loss
 
 KNOWN_FACES = "known_faces/"
@@ -123,7 +124,7 @@ Document = Mapping[str, Any]
 class PeopleStore(Protocol):
     """What changes something is done in whole or not at all, is on the disk when it returns, and stands in the audit.
 
-    ``door`` says by which way it was asked for. All raise UnknownPerson for a slug that nobody has, and GatewayError if
+    ``caller`` asks for the change. All raise UnknownPerson for a slug that nobody has, and GatewayError if
     the store fails.
     """
 
@@ -160,7 +161,7 @@ class PeopleStore(Protocol):
     def find_person(self, name: str) -> Person | None:
         """Who has this name."""
 
-    def enrol(self, who: str | Person, pictures: Iterable[Picture], door: str) -> PersonEntry:
+    def enrol(self, who: str | Person, pictures: Iterable[Picture], caller: Caller) -> PersonEntry:
         """Adds pictures to a person; a name that nobody has makes a new one. Pictures that they have already stay.
 
         Raises Conflict if no picture would be left that shows them.
@@ -169,19 +170,25 @@ class PeopleStore(Protocol):
     def replace_descriptor(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
         """The descriptor of a picture, made by another recipe."""
 
-    def rename(self, slug: str, name: str, door: str) -> PersonEntry:
+    def rename(self, slug: str, name: str, caller: Caller) -> PersonEntry:
         """Raises Conflict if somebody else has that name."""
 
-    def merge(self, slug: str, into: str, door: str) -> PersonEntry:
+    def merge(self, slug: str, into: str, caller: Caller) -> PersonEntry:
         """Both are one from now on, under the second's name and slug."""
 
-    def remove_picture(self, slug: str, picture: str, door: str) -> PersonEntry | None:
+    def remove_picture(self, slug: str, picture: str, caller: Caller) -> PersonEntry | None:
         """By its id. With the last one that shows them the person goes, and there is None. Raises UnknownPerson if they
         have none of that id.
         """
 
     def remove(
-        self, slug: str, door: str, *, erase: bool = False, also: Collection[str] = (), closes_folders: bool = False
+        self,
+        slug: str,
+        caller: Caller,
+        *,
+        erase: bool = False,
+        also: Collection[str] = (),
+        closes_folders: bool = False,
     ) -> Person:
         """The person and everything of them. Neither their pictures in known_faces/ will bring them back, nor others
         with the digests ``also``.
@@ -250,7 +257,7 @@ class PeopleStore(Protocol):
         """One person, or everybody."""
 
     def import_people(
-        self, people: Iterable[ExportedPerson], door: str, *, merge: bool = False, go_on: Callable[[], None] = ...
+        self, people: Iterable[ExportedPerson], caller: Caller, *, merge: bool = False, go_on: Callable[[], None] = ...
     ) -> int:
         """Adds people from an archive, those of one name to whoever has it; how many pictures were new.
 
@@ -267,7 +274,9 @@ class PeopleStore(Protocol):
     def find_name_warnings(self) -> list[str]:
         """Sentences about names and ids that older versions let in, and that are refused now."""
 
-    def record(self, door: str, action: str, *, slug: str | None = None, pictures: int = 0, detail: str = "") -> None:
+    def record(
+        self, caller: Caller, action: str, *, slug: str | None = None, pictures: int = 0, detail: str = ""
+    ) -> None:
         """Add a line to the audit about something that changes nobody: an export of one person or of all, a backup."""
 
     def move_audit(self) -> None:

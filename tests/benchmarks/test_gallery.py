@@ -16,6 +16,7 @@ from benchmarks import gallery as benchmark
 from benchmarks.gallery import RECIPE, Vectors, batches, check, faces, fill, lap_ms, opened, started
 from benchmarks.snapshots import roll
 from gateway.model import Person
+from gateway.model.caller import Caller
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
 from gateway.store.protocols import Changes, ExportedPerson
@@ -96,9 +97,9 @@ def test_people_are_not_held_in_memory_while_they_are_imported(monkeypatch: pyte
             events.append("made")
             yield batch
 
-    def adopted(store: SqliteStore, people: Iterator[ExportedPerson], door: str) -> int:
+    def adopted(store: SqliteStore, people: Iterator[ExportedPerson], caller: Caller) -> int:
         events.append("imported")
-        return adopt(store, people, door)
+        return adopt(store, people, caller)
 
     monkeypatch.setattr(benchmark, "BATCH", 10)
     monkeypatch.setattr(benchmark, "batches", made)

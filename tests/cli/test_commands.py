@@ -17,6 +17,7 @@ from gateway.cli.files import write_named
 from gateway.cli.main import main
 from gateway.errors import GatewayError
 from gateway.files.ownership import user_name
+from gateway.model.caller import CLI_CALLER
 from gateway.store.protocols import Picture, StoredFace
 from gateway.store.removal_guard import CONFIRMED, RemovalGuard
 from gateway.store.sqlite.audit import FILE, AuditLog
@@ -37,8 +38,8 @@ def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
     with closing(SqliteStore(folder / "people.sqlite")) as store:
-        store.enrol("Ada Lovelace", [picture(1), picture(2)], "test")
-        store.enrol("Grace", [picture(3)], "test")
+        store.enrol("Ada Lovelace", [picture(1), picture(2)], CLI_CALLER)
+        store.enrol("Grace", [picture(3)], CLI_CALLER)
     return folder
 
 
@@ -342,7 +343,7 @@ def test_a_picture_without_a_name_is_refused_with_what_to_do(
 def test_ids_are_not_cut_off_in_a_pipe(facegate: Facegate, data: Path) -> None:
     name = "Wolfeschlegelsteinhausenbergerdorff " * 2
     with closing(SqliteStore(data / "people.sqlite")) as store:
-        slug = store.enrol(name.strip(), [picture(5)], "test").person.slug
+        slug = store.enrol(name.strip(), [picture(5)], CLI_CALLER).person.slug
     lines = facegate("people", "list").stdout.splitlines()
     assert lines[0].split("\t") == ["id", "name", "pictures", "not them", "since"]
     assert [slug, name.strip(), "1", ""] in [line.split("\t")[:4] for line in lines]

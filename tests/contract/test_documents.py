@@ -33,11 +33,12 @@ from gateway.model import (
     Reply,
     Request,
 )
+from gateway.model.caller import camera_caller
 from gateway.people.folder.importer import ImportProgress
 from tests.examples import ALICE
 
 OBAMA = Person("barack_obama", "Barack Obama")
-ORIGIN = Origin(camera="porch", request_id="42", id="1790000000.123-ab12cd", timestamp=1790000000.1234)
+ORIGIN = Origin(caller=camera_caller("porch"), request_id="42", id="1790000000.123-ab12cd", timestamp=1790000000.1234)
 HEAD = {
     "schema": 1,
     "id": "1790000000.123-ab12cd",

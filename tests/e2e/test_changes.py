@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from gateway.app import running
+from gateway.model.caller import CLI_CALLER
 from gateway.people import registry
 from gateway.store.sqlite import database
 from tests.e2e.sites import ANSWER_S, Site, answer, jobs_taken, lone, ready, said, workers_of
@@ -34,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def _nobody_stays(site: Site) -> Iterator[None]:
     yield
     for entry in site.gateway.known.store.list_entries():
-        site.gateway.known.registry.remove(entry.person.slug, "test")
+        site.gateway.known.registry.remove(entry.person.slug, CLI_CALLER)
 
 
 def add(client: Client, transaction: str, name: str, picture: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ import requests
 
 from gateway.app import Gateway, running
 from gateway.config import Settings
+from gateway.model.caller import CLI_CALLER
 from gateway.store.protocols import Picture, StoredFace
 from gateway.store.sqlite.people import SqliteStore
 from tests.conftest import settings
@@ -278,7 +279,7 @@ def test_nobody_who_was_erased_is_back_after_a_restart(tmp_path: Path, broker: B
     wanted = house_settings(tmp_path, broker)
     with running(wanted) as gateway:
         wait_for(lambda: gateway.health().ready and len(gateway.known.gallery) == 1, 60)
-        gateway.known.registry.erase("barack_obama", "test")
+        gateway.known.registry.erase("barack_obama", CLI_CALLER)
     with running(wanted) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
         assert len(gateway.known.gallery) == 0
@@ -326,13 +327,14 @@ import sys
 from pathlib import Path
 import numpy as np
 from gateway.store.sqlite.people import SqliteStore
-from gateway.store.protocols import Described, Picture
+from gateway.model.caller import CLI_CALLER
+from gateway.store.protocols import Picture, StoredFace
 number = int(sys.stdin.readline())
 store = SqliteStore(Path(sys.argv[1]))
-face = Described(np.full(128, 128**-0.5, np.float32), b"an aligned face")
+face = StoredFace(np.full(128, 128**-0.5, np.float32), b"an aligned face")
 while True:
     pictures = [Picture(f"{2 * number + n:064x}", "test", "recipe", face) for n in (0, 1)]
-    store.enrol(f"Person {number}", pictures, "test")
+    store.enrol(f"Person {number}", pictures, CLI_CALLER)
     print(number, flush=True)
     number += 1
 """
@@ -378,7 +380,7 @@ def test_what_is_too_large_for_the_broker_is_not_sent(tmp_path: Path, broker: Br
     client = Client(broker.port)
     with running(wanted) as gateway:
         face = StoredFace(descriptor(1), bytes(80_000))
-        gateway.known.store.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], "test")
+        gateway.known.store.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], CLI_CALLER)
         wait_for(lambda: gateway.health().ready, 60)
         house = House(gateway, client, wanted.data, wanted.people.folder, wanted.mqtt.base, "")
         answer = house.do("people/export")

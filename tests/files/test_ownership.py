@@ -15,6 +15,7 @@ import pytest
 
 from gateway.errors import StartError
 from gateway.files.ownership import become_owner, open_lock
+from gateway.model.caller import CLI_CALLER
 from gateway.store.protocols import Picture, StoredFace
 from gateway.store.sqlite.audit import FILE, AuditLog
 from gateway.store.sqlite.backups import Backups
@@ -38,7 +39,7 @@ def data() -> Iterator[Path]:
         with closing(SqliteStore(data / "people.sqlite", audit=AuditLog(data / FILE))) as store:
             for number, name in enumerate(("Ada", "Grace")):
                 face = StoredFace(descriptor(number), b"chips")
-                store.enrol(name, [Picture(f"{number:064x}", "test", RECIPES["facegate"], face)], "test")
+                store.enrol(name, [Picture(f"{number:064x}", "test", RECIPES["facegate"], face)], CLI_CALLER)
         if os.geteuid() == 0:
             os.chown(data, NOBODY, NOBODY)
             for path in data.iterdir():

@@ -15,6 +15,7 @@ import pytest
 
 from gateway.errors import BadRequest, Busy, Conflict, TooLarge
 from gateway.model import Person
+from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.people import archive
 from gateway.people.archive import MAX_CHIPS_BYTES, read_archive, write_archive
 from gateway.store.limits import PeopleLimits
@@ -30,9 +31,9 @@ ALICE, BOB = descriptor(1), descriptor(2)
 def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
     """Alice is known by two pictures and a counter-example, Bob by one."""
     with open_environment(tmp_path, keep="pictures") as env:
-        env.registry.enrol("Alice Süß", [sample("alice1", ALICE), sample("alice2", descriptor(3))], "rest")
-        env.registry.add_counter_examples("alice_suss", [sample("carol1", descriptor(4))], "rest")
-        env.registry.enrol("Bob", [sample("bob1", BOB)], "mqtt:door")
+        env.registry.enrol("Alice Süß", [sample("alice1", ALICE), sample("alice2", descriptor(3))], REST_CALLER)
+        env.registry.add_counter_examples("alice_suss", [sample("carol1", descriptor(4))], REST_CALLER)
+        env.registry.enrol("Bob", [sample("bob1", BOB)], camera_caller("door"))
         yield env
 
 
@@ -74,7 +75,7 @@ def test_one_person_may_be_written_alone(env: PeopleEnvironment) -> None:
 def test_whoever_comes_from_an_archive_is_known(tmp_path: Path, env: PeopleEnvironment) -> None:
     (tmp_path / "other").mkdir()
     with open_environment(tmp_path / "other") as other:
-        assert other.registry.import_people(read_archive(exported(env)), "rest") == 4
+        assert other.registry.import_people(read_archive(exported(env)), REST_CALLER) == 4
         assert (other.who(BOB), other.gallery.person("alice_suss").name) == ("bob", "Alice Süß")
         assert comparable(list(other.store.export())) == comparable(list(env.store.export()))
         assert other.who(descriptor(4)) is None
@@ -85,7 +86,7 @@ def test_a_sealed_store_writes_what_any_other_reads(tmp_path: Path, env: PeopleE
     for name, key in (("sealed", KEY), ("plain", None)):
         (tmp_path / name).mkdir()
         with open_environment(tmp_path / name, key) as other:
-            other.registry.import_people(read_archive(exported(env)), "rest")
+            other.registry.import_people(read_archive(exported(env)), REST_CALLER)
             assert comparable(read_archive(exported(other))) == comparable(list(env.store.export()))
     assert files_with(tmp_path / "sealed", BOB.tobytes()) == set()
 
@@ -98,7 +99,7 @@ def more_of_bob(env: PeopleEnvironment, name: str = "Bob") -> ExportedPerson:
 
 
 def test_people_of_one_name_are_one_where_they_are_merged(env: PeopleEnvironment) -> None:
-    assert env.registry.import_people([more_of_bob(env)], "rest", merge=True) == 1
+    assert env.registry.import_people([more_of_bob(env)], REST_CALLER, merge=True) == 1
     entry = env.store.read_entry("bob")
     assert (entry.known_by, entry.pictures[0].added) == (2, 6.0)
     assert len(env.gallery) == 2
@@ -111,7 +112,7 @@ def test_new_pictures_of_somebody_known_are_not_taken_unless_they_are_merged(env
         Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, StoredFace(ALICE, None))], [1.0]
     )
     with pytest.raises(Conflict, match=r"Bob \(bob\); import it with merge: true \(facegate people import --merge\)"):
-        env.registry.import_people([dora, more_of_bob(env, name)], "rest")
+        env.registry.import_people([dora, more_of_bob(env, name)], REST_CALLER)
     assert (env.store.find_person("Dora"), env.store.read_entry("bob").known_by) == (None, 1)
 
 
@@ -120,7 +121,7 @@ def test_what_is_known_stays_as_it_is_whatever_an_archive_says_of_it(env: People
     (bob,) = (each for each in env.store.export() if each.person.slug == "bob")
     forged = replace(bob.pictures[0], face=StoredFace(ALICE, None), recipe="other", source="rest")
     for merge in (False, True):
-        assert env.registry.import_people([ExportedPerson(bob.person, [forged], [9.0])], "rest", merge=merge) == 0
+        assert env.registry.import_people([ExportedPerson(bob.person, [forged], [9.0])], REST_CALLER, merge=merge) == 0
     assert comparable(list(env.store.export())) == before
 
 
@@ -129,7 +130,7 @@ def test_ones_own_archive_has_nothing_new_and_leaves_the_folder_its_pictures(env
     source = "known_faces/Carol/1.jpg"
     env.store.enrol_from_folder("Carol", Picture(digest_of("c"), source, RECIPE, StoredFace(descriptor(7), None)))
     revision = env.store.revision()
-    assert env.registry.import_people(read_archive(exported(env)), "rest") == 0
+    assert env.registry.import_people(read_archive(exported(env)), REST_CALLER) == 0
     assert (env.store.read_folder_digests(), env.store.revision()) == ({source: digest_of("c")}, revision)
 
 
@@ -139,7 +140,7 @@ def test_an_import_ends_undone_when_the_gateway_stops(env: PeopleEnvironment) ->
         Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, StoredFace(ALICE, None))], [1.0]
     )
     with pytest.raises(Busy):
-        env.registry.import_people([dora], "rest")
+        env.registry.import_people([dora], REST_CALLER)
     assert env.store.find_person("Dora") is None
 
 
@@ -154,7 +155,7 @@ def test_many_names_with_one_stem_are_imported_with_ids_that_can_be_opened(tmp_p
     with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
         asked: list[str] = []
         store.database._db.set_trace_callback(asked.append)
-        assert store.import_people(people, "rest") == 300
+        assert store.import_people(people, REST_CALLER) == 300
         store.database._db.set_trace_callback(None)
     assert sum("WHERE slug =" in statement for statement in asked) < 300 * 20
     SqliteStore(tmp_path / "people.sqlite").close()
@@ -221,7 +222,7 @@ def test_an_id_that_somebody_else_has_is_not_taken(env: PeopleEnvironment) -> No
     robert = ExportedPerson(
         Person("bob", "Robert"), [Picture(digest_of("x"), "rest", RECIPE, StoredFace(descriptor(7), None))], [5.0]
     )
-    env.registry.import_people([robert], "rest")
+    env.registry.import_people([robert], REST_CALLER)
     assert (env.who(BOB), env.gallery.person("bob").name) == ("bob", "Bob")
     assert env.who(descriptor(7)) not in (None, "bob")
 
@@ -230,14 +231,14 @@ def test_nobody_is_adopted_where_one_of_them_fails(env: PeopleEnvironment) -> No
     revision = env.store.revision()
     good = ExportedPerson(Person("c", "Carol"), [Picture("d1", "rest", RECIPE, StoredFace(BOB, None))], [1.0])
     with pytest.raises(ValueError, match="zip"):
-        env.registry.import_people([good, ExportedPerson(Person("d", "Dora"), good.pictures, [])], "rest")
+        env.registry.import_people([good, ExportedPerson(Person("d", "Dora"), good.pictures, [])], REST_CALLER)
     assert (env.store.find_person("Carol"), env.store.revision()) == (None, revision)
 
 
 def test_who_was_removed_comes_back_by_an_archive(env: PeopleEnvironment) -> None:
     people = read_archive(exported(env))
-    env.registry.erase("bob", "rest")
-    env.registry.import_people(people, "rest")
+    env.registry.erase("bob", REST_CALLER)
+    env.registry.import_people(people, REST_CALLER)
     assert env.who(BOB) == "bob"
     assert not env.store.is_picture_removed(digest_of("bob1"))
 
@@ -316,7 +317,7 @@ def test_a_name_that_is_refused_is_told_with_its_person(env: PeopleEnvironment) 
 
 def test_an_archive_names_nobody_unknown(env: PeopleEnvironment) -> None:
     with pytest.raises(BadRequest, match="choose another name"):
-        env.registry.import_people(read_archive(changed(exported(env), first_person(name="UNKNOWN"))), "rest")
+        env.registry.import_people(read_archive(changed(exported(env), first_person(name="UNKNOWN"))), REST_CALLER)
 
 
 def test_a_harmless_change_of_the_index_is_none(env: PeopleEnvironment) -> None:
@@ -394,7 +395,7 @@ def test_a_person_without_pictures_does_not_become_somebody(tmp_path: Path) -> N
     empty = zipped((archive.INDEX_FILE, b'{"facegate": 1, "people": [{"person": "a", "name": "A", "pictures": []}]}'))
     with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
         try:
-            store.import_people(read_archive(empty), "rest")
+            store.import_people(read_archive(empty), REST_CALLER)
         except BadRequest:
             return
         assert store.list_entries() == []

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.errors import Unsupported
 from gateway.model import Person
+from gateway.model.caller import REST_CALLER
 from gateway.people import calibration as module
 from gateway.people.calibration import Comparisons, calibrate, compare, draw
 from gateway.people.decision import Decision
@@ -33,7 +34,7 @@ def populated(env: PeopleEnvironment, people: int, pictures: int = 2) -> None:
     for n in range(people):
         faces = [near(descriptor(n), 0.95, 1000 + each) for each in range(pictures)]
         kept = [Picture(f"{n}/{each}", "rest", RECIPE, StoredFace(face, None)) for each, face in enumerate(faces)]
-        env.store.enrol(f"P{n}", kept, "rest")
+        env.store.enrol(f"P{n}", kept, REST_CALLER)
     env.registry.refresh()
 
 
@@ -49,7 +50,7 @@ def test_with_nobody_known_there_is_nothing_to_say(env: PeopleEnvironment) -> No
 
 
 def test_one_person_is_compared_with_themselves_alone(env: PeopleEnvironment) -> None:
-    env.registry.enrol("Alice", [sample(f"a{n}", near(descriptor(1), 0.95, n)) for n in range(3)], "rest")
+    env.registry.enrol("Alice", [sample(f"a{n}", near(descriptor(1), 0.95, n)) for n in range(3)], REST_CALLER)
     found = calibrate(env.registry)
     assert (found["people"], found["pictures"], found["same"], found["different"]) == (1, 3, 3, 0)
     assert (found["missed"], found["mistaken"], found["closest"]) == (0, None, None)
@@ -70,7 +71,7 @@ def test_too_little_data_is_refused_with_the_reason(env: PeopleEnvironment) -> N
 
 def test_the_closest_two_are_told(env: PeopleEnvironment) -> None:
     for name, face in [("Alice", descriptor(1)), ("Bob", descriptor(2)), ("Carol", near(descriptor(1), 0.65))]:
-        env.registry.enrol(name, [sample(name, face)], "rest")
+        env.registry.enrol(name, [sample(name, face)], REST_CALLER)
     closest = calibrate(env.registry)["closest"]
     assert sorted(closest["people"]) == ["alice", "carol"]
     assert closest["score"] == pytest.approx(score(env, 0.65), abs=1e-3)
@@ -78,8 +79,8 @@ def test_the_closest_two_are_told(env: PeopleEnvironment) -> None:
 
 
 def test_two_who_may_be_one_are_told(env: PeopleEnvironment) -> None:
-    env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
-    env.registry.enrol("Alicia", [sample("b", near(descriptor(1), 0.9))], "rest")
+    env.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
+    env.registry.enrol("Alicia", [sample("b", near(descriptor(1), 0.9))], REST_CALLER)
     found = calibrate(env.registry)
     assert found["closest"]["one_person"] is True
     assert found["mistaken"] == 1
@@ -88,7 +89,7 @@ def test_two_who_may_be_one_are_told(env: PeopleEnvironment) -> None:
 def test_a_picture_is_compared_with_the_mean_of_the_person_s_others(env: PeopleEnvironment) -> None:
     """Never with a mean that it is part of."""
     faces = [descriptor(1), near(descriptor(1), 0.8, 1), near(descriptor(1), 0.8, 2)]
-    env.registry.enrol("Alice", [sample(f"a{n}", face) for n, face in enumerate(faces)], "rest")
+    env.registry.enrol("Alice", [sample(f"a{n}", face) for n, face in enumerate(faces)], REST_CALLER)
     people, descriptors = env.store.read_faces(RECIPE)
     found = compare(env.registry, people, descriptors, [Person("alice", "Alice")])
     others = [[faces[1], faces[2]], [faces[0], faces[2]], [faces[0], faces[1]]]
@@ -101,14 +102,14 @@ def test_a_picture_is_compared_with_the_mean_of_the_person_s_others(env: PeopleE
 
 
 def test_who_would_be_missed_is_told(env: PeopleEnvironment) -> None:
-    env.registry.enrol("Alice", [sample("a", descriptor(1)), sample("b", near(descriptor(1), 0.9))], "rest")
-    env.registry.enrol("Bob", [sample("c", descriptor(2)), sample("d", descriptor(3))], "rest")
+    env.registry.enrol("Alice", [sample("a", descriptor(1)), sample("b", near(descriptor(1), 0.9))], REST_CALLER)
+    env.registry.enrol("Bob", [sample("c", descriptor(2)), sample("d", descriptor(3))], REST_CALLER)
     assert calibrate(env.registry)["missed"] == 0.5
 
 
 def test_counter_examples_are_not_compared(env: PeopleEnvironment) -> None:
-    env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
-    env.registry.add_counter_examples("alice", [sample("b", near(descriptor(1), 0.8))], "rest")
+    env.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
+    env.registry.add_counter_examples("alice", [sample("b", near(descriptor(1), 0.8))], REST_CALLER)
     assert calibrate(env.registry)["pictures"] == 1
 
 

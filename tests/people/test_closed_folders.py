@@ -12,6 +12,7 @@ import pytest
 
 from gateway.errors import NoFace
 from gateway.model import Person
+from gateway.model.caller import REST_CALLER
 from gateway.people.folder import scan as folder_scan
 from gateway.people.folder.pictures import pictures_in_folders
 from gateway.store.sqlite.people import SqliteStore
@@ -73,7 +74,7 @@ def come_back(env: FolderEnvironment) -> None:
 @pytest.fixture(params=[False, True], ids=["removed", "erased"])
 def remove(request: pytest.FixtureRequest, env: FolderEnvironment) -> Callable[[], None]:
     def remove() -> None:
-        (env.registry.erase if request.param else env.registry.remove)("alice", "rest")
+        (env.registry.erase if request.param else env.registry.remove)("alice", REST_CALLER)
 
     return remove
 
@@ -113,9 +114,9 @@ def test_a_folder_in_another_spelling_is_closed_too(env: FolderEnvironment, remo
 
 
 def test_a_person_who_never_came_from_the_folder_does_not_come_from_it_later(env: FolderEnvironment) -> None:
-    env.registry.enrol("Carol", [sample("carol1", descriptor_of(b"carol1"))], "rest")
+    env.registry.enrol("Carol", [sample("carol1", descriptor_of(b"carol1"))], REST_CALLER)
     missing(env)
-    env.registry.erase("carol", "rest")
+    env.registry.erase("carol", REST_CALLER)
     env.put("Carol/1.jpg", "carol2")
     env.imported()
     assert env.stored == []
@@ -135,16 +136,16 @@ def test_a_folder_that_could_be_read_stays_open_for_new_pictures(
 
 
 def enrol(env: FolderEnvironment) -> None:
-    env.registry.enrol("alice", [sample("alice9", descriptor_of(b"alice9"))], "rest")
+    env.registry.enrol("alice", [sample("alice9", descriptor_of(b"alice9"))], REST_CALLER)
 
 
 def rename(env: FolderEnvironment) -> None:
-    env.registry.rename("bob_the_builder", "Alice", "rest")
+    env.registry.rename("bob_the_builder", "Alice", REST_CALLER)
 
 
 def import_archive(env: FolderEnvironment) -> None:
     (bob,) = env.store.export("bob_the_builder")
-    env.registry.import_people([replace(bob, person=Person("alice", "Alice"))], "rest")
+    env.registry.import_people([replace(bob, person=Person("alice", "Alice"))], REST_CALLER)
 
 
 def rename_the_folder(env: FolderEnvironment) -> None:
@@ -167,7 +168,7 @@ def test_a_closed_folder_is_opened_by(
 def test_a_restored_backup_keeps_the_folder_of_an_erased_person_closed(tmp_path: Path, env: FolderEnvironment) -> None:
     env.imported()
     missing(env)
-    env.registry.erase("alice", "rest")
+    env.registry.erase("alice", REST_CALLER)
     with closing(SqliteStore(tmp_path / "backup.sqlite")) as backup:
         backup.stay_erased(env.store.erased(), env.store.secret())
         there = FolderEnvironment(env.folder, backup)
@@ -179,7 +180,7 @@ def test_a_restored_backup_keeps_the_folder_of_an_erased_person_closed(tmp_path:
 def test_the_mark_of_a_closed_folder_does_not_show_its_name(env: FolderEnvironment) -> None:
     env.imported()
     missing(env)
-    env.registry.erase("alice", "rest")
+    env.registry.erase("alice", REST_CALLER)
     content = env.store.database.path.read_bytes()
     assert b"alice" not in content.lower()
 

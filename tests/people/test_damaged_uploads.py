@@ -10,6 +10,7 @@ import pytest
 
 from gateway.config import Settings
 from gateway.errors import GatewayError, UnknownPerson
+from gateway.model.caller import CLI_CALLER, REST_CALLER
 from gateway.people.damaged_uploads import delete_damaged_uploads
 from gateway.people.wiring import known
 from tests.examples import descriptor
@@ -34,12 +35,12 @@ def uploads(data: Path) -> list[str]:
 
 def erase(env: PeopleEnvironment, slug: str) -> None:
     env.registry.delete_other_files = partial(delete_damaged_uploads, env.data)
-    env.registry.erase(slug, "rest")
+    env.registry.erase(slug, REST_CALLER)
 
 
 def test_an_erasure_deletes_damaged_uploads_and_logs_it(data: Path, caplog: pytest.LogCaptureFixture) -> None:
     with open_environment(data) as env:
-        env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
+        env.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
         with pytest.raises(UnknownPerson):
             erase(env, "bob")
         assert len(uploads(data)) == 4
@@ -52,9 +53,9 @@ def test_an_erasure_deletes_damaged_uploads_and_logs_it(data: Path, caplog: pyte
 
 def test_a_removal_leaves_damaged_uploads(data: Path) -> None:
     with open_environment(data) as env:
-        env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
+        env.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
         env.registry.delete_other_files = partial(delete_damaged_uploads, data)
-        env.registry.remove("alice", "rest")
+        env.registry.remove("alice", REST_CALLER)
     assert len(uploads(data)) == 4
 
 
@@ -63,7 +64,7 @@ def test_an_erasure_that_cannot_delete_them_fails_and_is_repeated(data: Path, mo
         raise PermissionError(13, "Permission denied", str(path))
 
     with open_environment(data) as env:
-        env.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
+        env.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
         with monkeypatch.context() as denied:
             denied.setattr(shutil, "rmtree", refuse)
             with pytest.raises(GatewayError, match=r"not everything was erased: .*Permission denied.*; erase again"):
@@ -77,6 +78,6 @@ def test_an_erasure_that_cannot_delete_them_fails_and_is_repeated(data: Path, mo
 def test_the_gateway_and_the_commands_delete_them_at_an_erasure(data: Path) -> None:
     settings = Settings(data=data, people={"folder": data / "known_faces"})
     with known(settings, RECIPE) as opened:
-        opened.registry.enrol("Alice", [sample("a", descriptor(1))], "cli")
-        opened.registry.erase("alice", "cli")
+        opened.registry.enrol("Alice", [sample("a", descriptor(1))], CLI_CALLER)
+        opened.registry.erase("alice", CLI_CALLER)
     assert uploads(data) == ["uploads"]

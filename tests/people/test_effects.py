@@ -17,6 +17,7 @@ import pytest
 
 from gateway.errors import Conflict, GatewayError, Timeout, UnknownPerson
 from gateway.model import Effect, Person
+from gateway.model.caller import CLI_CALLER, REST_CALLER, camera_caller
 from gateway.people.registry import EFFECT_LIFETIME_S
 from gateway.store.protocols import Document
 from tests.examples import descriptor, near
@@ -58,7 +59,9 @@ class Change:
 
     def __call__(self) -> Document:
         self.runs += 1
-        entry, warnings = self.env.registry.enrol(self.name, [sample(self.picture, FACES[self.name])], "mqtt:door")
+        entry, warnings = self.env.registry.enrol(
+            self.name, [sample(self.picture, FACES[self.name])], camera_caller("door")
+        )
         if self.then is not None:
             self.then()
         person = entry.person
@@ -140,7 +143,7 @@ def test_what_was_done_in_time_is_answered_whenever_it_is_asked_for(env: PeopleE
 def test_what_fails_in_the_middle_is_undone_in_whole(env: PeopleEnvironment) -> None:
     def fails() -> Document:
         Change(env)()
-        env.registry.rename("alice", "Alicia", "rest")
+        env.registry.rename("alice", "Alicia", REST_CALLER)
         raise GatewayError("no more")
 
     with pytest.raises(GatewayError, match="no more"):
@@ -185,16 +188,16 @@ def test_nobody_is_known_before_it_is_sure_that_they_are(env: PeopleEnvironment)
 
 
 def go_erase(env: PeopleEnvironment) -> Document:
-    return {"person": env.registry.erase("alice", "rest").slug}
+    return {"person": env.registry.erase("alice", REST_CALLER).slug}
 
 
 def go_remove(env: PeopleEnvironment) -> Document:
-    return {"person": env.registry.remove("alice", "rest").slug}
+    return {"person": env.registry.remove("alice", REST_CALLER).slug}
 
 
 def go_last_picture(env: PeopleEnvironment) -> Document:
     (picture,) = env.store.read_entry("alice").pictures
-    assert env.registry.remove_picture("alice", picture.id, "rest") is None
+    assert env.registry.remove_picture("alice", picture.id, REST_CALLER) is None
     return {"person": "alice", "pictures": []}
 
 
@@ -235,13 +238,13 @@ def test_no_answer_to_others_names_who_was_erased(env: PeopleEnvironment) -> Non
     Change(env)()
 
     def twin() -> Document:
-        entry, warnings = env.registry.enrol("Bob", [sample("bob 1", near(ALICE, 0.95))], "mqtt:door")
+        entry, warnings = env.registry.enrol("Bob", [sample("bob 1", near(ALICE, 0.95))], camera_caller("door"))
         return {"person": entry.person.slug, "name": entry.person.name, "warnings": list(warnings)}
 
     done = env.registry.apply_once(effect(), twin)
     assert done is not None
     assert "known as Alice (alice)" in str(done)
-    env.registry.erase("alice", "rest")
+    env.registry.erase("alice", REST_CALLER)
     assert files_with(env.data, b"Alice", b"alice") == set()
 
 
@@ -250,10 +253,10 @@ def test_answers_follow_who_was_merged_and_go_with_them(env: PeopleEnvironment) 
     env.registry.apply_once(alice, Change(env))
     env.registry.apply_once(bob, Change(env, "Bob"))
     env.registry.apply_once(
-        effect("bridge/3", b"merge"), lambda: {"person": env.registry.merge("alice", "bob", "rest").person.slug}
+        effect("bridge/3", b"merge"), lambda: {"person": env.registry.merge("alice", "bob", REST_CALLER).person.slug}
     )
     assert env.registry.apply_once(bob, Change(env, "Bob")) is not None
-    env.registry.erase("bob", "rest")
+    env.registry.erase("bob", REST_CALLER)
     assert env.registry.apply_once(alice, Change(env)) is None
     assert env.registry.apply_once(bob, Change(env, "Bob")) is None
     assert files_with(env.data, b"Alice", b"alice", b"Bob", b"bob") == set()
@@ -262,14 +265,14 @@ def test_answers_follow_who_was_merged_and_go_with_them(env: PeopleEnvironment) 
 def test_no_answer_names_who_was_merged_into_another(env: PeopleEnvironment) -> None:
     env.registry.apply_once(effect(), Change(env))
     Change(env, "Bob")()
-    env.registry.merge("alice", "bob", "rest")  # their pictures are Bob's now, and stay
+    env.registry.merge("alice", "bob", REST_CALLER)  # their pictures are Bob's now, and stay
     assert env.store.database.rows("SELECT person, reply FROM effects") == [(None, None)]
 
 
 def test_whoever_is_enrolled_anew_under_that_name_is_not_answered_for(env: PeopleEnvironment) -> None:
     change = Change(env)
     env.registry.apply_once(effect(), change)
-    env.registry.remove("alice", "rest")
+    env.registry.remove("alice", REST_CALLER)
     env.registry.apply_once(effect("door/2"), change)
     assert env.registry.apply_once(effect(), change) is None
     assert change.runs == 2
@@ -334,7 +337,7 @@ def test_another_process_knows_what_was_done(env: PeopleEnvironment, tmp_path: P
     with open_environment(tmp_path) as other:
         change = Change(other)
         assert other.registry.apply_once(effect(), change) == done
-        other.registry.remove("alice", "cli")
+        other.registry.remove("alice", CLI_CALLER)
     assert change.runs == 0
     assert env.registry.apply_once(effect(), Change(env)) is None
 
@@ -361,11 +364,12 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from gateway.model import Effect
+from gateway.model.caller import camera_caller
 from tests.people.environment import open_environment, sample
 from tests.examples import descriptor
 with open_environment(Path(sys.argv[1])) as env:
     def change():
-        env.registry.enrol("Alice", [sample("Alice 1", descriptor(1))], "mqtt:door")
+        env.registry.enrol("Alice", [sample("Alice 1", descriptor(1))], camera_caller("door"))
         print("changed", flush=True)
         time.sleep(60)
         return {"person": "alice"}
@@ -419,7 +423,7 @@ def test_naming_a_group_too_late_leaves_the_group(env: PeopleEnvironment, scene:
 
     def name() -> Document:
         nonlocal named
-        scene.unknowns.name(group.id, "Alice", "rest")
+        scene.unknowns.name(group.id, "Alice", REST_CALLER)
         named = True
         outlast(late)
         return {"person": "alice"}
@@ -429,7 +433,7 @@ def test_naming_a_group_too_late_leaves_the_group(env: PeopleEnvironment, scene:
     assert named
     assert scene.groups.ids() == {group.id}
     assert [each.id for each in scene.unknowns.list()] == [group.id]
-    entry, _ = scene.unknowns.name(group.id, "Alice", "rest")
+    entry, _ = scene.unknowns.name(group.id, "Alice", REST_CALLER)
     assert entry.person.slug == "alice"
 
 
@@ -438,7 +442,7 @@ def test_naming_a_group_again_is_answered_again(env: PeopleEnvironment, scene: C
     (group,) = scene.unknowns.list()
 
     def name() -> Document:
-        entry, _ = scene.unknowns.name(group.id, "Alice", "rest")
+        entry, _ = scene.unknowns.name(group.id, "Alice", REST_CALLER)
         return {"person": entry.person.slug}
 
     assert env.registry.apply_once(effect(), name) == env.registry.apply_once(effect(), name) == {"person": "alice"}
@@ -469,7 +473,7 @@ def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(
 
     def named(group: int, n: int) -> Document:
         with suppress(UnknownPerson):  # tidied meanwhile
-            scene.unknowns.name(group, f"Person {n}", "rest")
+            scene.unknowns.name(group, f"Person {n}", REST_CALLER)
         return {}
 
     threads = [

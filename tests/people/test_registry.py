@@ -13,6 +13,7 @@ import pytest
 from gateway.config import Settings
 from gateway.errors import BadImage, BadRequest, Conflict, GatewayError, UnknownPerson
 from gateway.model import FoundFace, Person, Quality
+from gateway.model.caller import REST_CALLER, Caller, camera_caller
 from gateway.people import registry as module
 from gateway.people.folder.importer import FolderImporter
 from gateway.people.registry import QUALITY_ADVICE, EnrolmentSample, Registry
@@ -44,12 +45,12 @@ def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
         yield env
 
 
-def enrol(env: PeopleEnvironment, who: str, *pictures: str, door: str = "rest") -> tuple[str, ...]:
+def enrol(env: PeopleEnvironment, who: str, *pictures: str, caller: Caller = REST_CALLER) -> tuple[str, ...]:
     """Pictures of that person's face, each a little different."""
     faces = {"alice": ALICE, "bob": BOB, "carol": CAROL}
     face = faces[who.lower()]
     samples = [sample(picture, near(face, 0.95, seed)) for seed, picture in enumerate(pictures or [f"{who}1"])]
-    _, warnings = env.registry.enrol(who, samples, door)
+    _, warnings = env.registry.enrol(who, samples, caller)
     return warnings
 
 
@@ -59,7 +60,9 @@ def entries(env: PeopleEnvironment) -> dict[str, int]:
 
 
 def test_who_is_enrolled_is_known_when_it_returns(env: PeopleEnvironment) -> None:
-    entry, _ = env.registry.enrol("Grace  Hopper", [sample("grace1", ALICE), sample("grace2", ALICE)], "mqtt:door")
+    entry, _ = env.registry.enrol(
+        "Grace  Hopper", [sample("grace1", ALICE), sample("grace2", ALICE)], camera_caller("door")
+    )
     assert (entry.person, entry.known_by) == (Person("grace_hopper", "Grace Hopper"), 2)
     assert [picture.source for picture in entry.pictures] == ["mqtt:door"] * 2
     assert env.who(near(ALICE, 0.9)) == "grace_hopper"
@@ -68,56 +71,56 @@ def test_who_is_enrolled_is_known_when_it_returns(env: PeopleEnvironment) -> Non
 
 @pytest.mark.parametrize("who", ["Alice", "alice"])
 def test_a_known_person_gets_another_picture_by_name_or_id(env: PeopleEnvironment, who: str) -> None:
-    env.registry.enrol("Alice", [sample("alice1", ALICE)], "rest")
+    env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
     name, person = (None, who) if who == "alice" else (who, None)
-    entry, _ = env.registry.enrol(name, [sample("alice2", near(ALICE, 0.9))], "rest", person=person)
+    entry, _ = env.registry.enrol(name, [sample("alice2", near(ALICE, 0.9))], REST_CALLER, person=person)
     assert (entry.person, entry.known_by) == (Person("alice", "Alice"), 2)
     assert env.gallery.compare_person("alice", ALICE).pictures == 2
 
 
 def test_a_name_is_no_id(env: PeopleEnvironment) -> None:
     """Robert was called Bob, and his id is; another Bob is not him."""
-    env.registry.enrol("Bob", [sample("a", ALICE)], "rest")
-    env.registry.rename("bob", "Robert", "rest")
-    entry, _ = env.registry.enrol("bob", [sample("b", BOB)], "rest")
+    env.registry.enrol("Bob", [sample("a", ALICE)], REST_CALLER)
+    env.registry.rename("bob", "Robert", REST_CALLER)
+    entry, _ = env.registry.enrol("bob", [sample("b", BOB)], REST_CALLER)
     assert entry.person == Person("bob_2", "bob")
-    entry, _ = env.registry.enrol(None, [sample("c", near(ALICE, 0.9))], "rest", person="bob")
+    entry, _ = env.registry.enrol(None, [sample("c", near(ALICE, 0.9))], REST_CALLER, person="bob")
     assert (entry.person, entry.known_by) == (Person("bob", "Robert"), 2)
 
 
 def test_an_id_that_nobody_has_is_a_name_with_spaces_where_that_is_allowed(env: PeopleEnvironment) -> None:
-    entry, _ = env.registry.enrol(None, [sample("a", ALICE)], "mqtt:desk", person="grace_hopper", new=True)
+    entry, _ = env.registry.enrol(None, [sample("a", ALICE)], camera_caller("desk"), person="grace_hopper", new=True)
     assert entry.person == Person("grace_hopper", "grace hopper")
 
 
 def test_nobody_new_is_made_where_only_known_people_get_pictures(env: PeopleEnvironment) -> None:
     with pytest.raises(UnknownPerson):
-        env.registry.enrol(None, [sample("a", ALICE)], "rest", person="nobody")
+        env.registry.enrol(None, [sample("a", ALICE)], REST_CALLER, person="nobody")
     assert entries(env) == {}
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\nb\0"])
 def test_a_name_that_is_none_is_refused(env: PeopleEnvironment, name: str) -> None:
     with pytest.raises(BadRequest, match="the name "):
-        env.registry.enrol(name, [sample("a", ALICE)], "rest")
+        env.registry.enrol(name, [sample("a", ALICE)], REST_CALLER)
     enrol(env, "Alice")
     with pytest.raises(BadRequest, match="the name "):
-        env.registry.rename("alice", name, "rest")
+        env.registry.rename("alice", name, REST_CALLER)
     assert entries(env) == {"alice": 1}
 
 
 def test_who_is_of_another_recipe_can_be_enrolled_anew_by_name(env: PeopleEnvironment) -> None:
     """And has no chips, as those of version 1: until then nobody is taken for them."""
     old = Picture("d1", "rest", "long before", StoredFace(BOB, None))
-    env.store.enrol("Alice", [old], "rest")
-    entry, _ = env.registry.enrol("Alice", [sample("alice1", ALICE)], "rest")
+    env.store.enrol("Alice", [old], REST_CALLER)
+    entry, _ = env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
     assert entry.person == Person("alice", "Alice")
     assert env.who(ALICE) == "alice"
 
 
 def test_who_is_of_another_recipe_can_be_enrolled_anew_by_id(env: PeopleEnvironment) -> None:
-    env.store.enrol("Grace Hopper", [Picture("d1", "rest", "long before", StoredFace(BOB, None))], "rest")
-    entry, _ = env.registry.enrol(None, [sample("alice1", ALICE)], "rest", person="grace_hopper")
+    env.store.enrol("Grace Hopper", [Picture("d1", "rest", "long before", StoredFace(BOB, None))], REST_CALLER)
+    entry, _ = env.registry.enrol(None, [sample("alice1", ALICE)], REST_CALLER, person="grace_hopper")
     assert entry.person == Person("grace_hopper", "Grace Hopper")
 
 
@@ -135,7 +138,7 @@ def test_a_face_that_is_known_as_somebody_else_is_warned_of(
     env: PeopleEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
     enrol(env, "Alice", "a", "b", "c")
-    _, warnings = env.registry.enrol("Carol", [sample(f"c{n}", near(ALICE, 0.95, n)) for n in range(3)], "rest")
+    _, warnings = env.registry.enrol("Carol", [sample(f"c{n}", near(ALICE, 0.95, n)) for n in range(3)], REST_CALLER)
     (double,) = warnings
     assert double == (
         "this face is known as Alice (alice) already: if they are one person, run facegate people merge carol alice"
@@ -148,7 +151,9 @@ def test_a_face_that_is_known_as_somebody_else_is_warned_of(
 def test_a_third_double_is_warned_of_with_everybody_who_passes(env: PeopleEnvironment) -> None:
     """Regression: from the third double on nobody won, and so nobody was told."""
     for name in ("Alice", "Alicia", "Ally", "Al"):
-        _, warnings = env.registry.enrol(name, [sample(f"{name}{n}", near(ALICE, 0.95, n)) for n in range(3)], "rest")
+        _, warnings = env.registry.enrol(
+            name, [sample(f"{name}{n}", near(ALICE, 0.95, n)) for n in range(3)], REST_CALLER
+        )
     (warning,) = warnings
     assert all(name in warning for name in ("Alice (alice)", "Alicia (alicia)", "Ally (ally)"))
     assert warning.endswith(
@@ -159,7 +164,7 @@ def test_a_third_double_is_warned_of_with_everybody_who_passes(env: PeopleEnviro
 def warned(env: PeopleEnvironment, *pictures: str) -> tuple[str, ...]:
     """The warnings once Alice is known under two names."""
     enrol(env, "Alice", "a", "b", "c")
-    env.registry.enrol("Ali", [sample(picture, near(ALICE, 0.95, 7)) for picture in pictures or ["d"]], "rest")
+    env.registry.enrol("Ali", [sample(picture, near(ALICE, 0.95, 7)) for picture in pictures or ["d"]], REST_CALLER)
     return env.registry.warnings
 
 
@@ -167,9 +172,9 @@ def test_two_who_look_like_one_are_reported_until_they_are_merged(env: PeopleEnv
     (sentence,) = warned(env)
     assert "Alice (alice) and Ali (ali) look like one person" in sentence
     assert sentence.endswith("run facegate people merge ali alice")
-    env.registry.rename("ali", "Alison", "rest")
+    env.registry.rename("ali", "Alison", REST_CALLER)
     assert "Alice (alice) and Alison (ali) look" in env.registry.warnings[0]
-    env.registry.merge("ali", "alice", "rest")
+    env.registry.merge("ali", "alice", REST_CALLER)
     assert env.registry.warnings == ()
 
 
@@ -182,7 +187,7 @@ def test_two_who_look_like_one_are_reported_after_a_start(tmp_path: Path, env: P
 
 def test_two_who_look_like_one_are_reported_until_one_is_removed(env: PeopleEnvironment) -> None:
     assert warned(env)
-    env.registry.remove("ali", "rest")
+    env.registry.remove("ali", REST_CALLER)
     assert env.registry.warnings == ()
 
 
@@ -192,10 +197,10 @@ def test_two_who_are_told_apart_by_a_counter_example_are_not_reported(
 ) -> None:
     """Twins, say."""
     enrol(env, "Alice", "a")
-    env.registry.enrol("Ali", [sample("d", near(ALICE, 0.8, 7))], "rest")
+    env.registry.enrol("Ali", [sample("d", near(ALICE, 0.8, 7))], REST_CALLER)
     assert env.registry.warnings
     face = {"a": near(ALICE, 0.95, 0), "d": near(ALICE, 0.8, 7)}[shown]
-    env.registry.add_counter_examples(accused, [sample(f"{shown} again", face)], "rest")
+    env.registry.add_counter_examples(accused, [sample(f"{shown} again", face)], REST_CALLER)
     assert env.registry.warnings == ()
 
 
@@ -223,7 +228,7 @@ def test_two_people_in_one_folder_are_reported(env: PeopleEnvironment) -> None:
     env.registry.refresh()
     (sentence,) = env.registry.warnings
     assert "the pictures of Team (team) do not look like one person" in sentence
-    env.registry.remove_picture("team", digest_of("2")[:16], "rest")
+    env.registry.remove_picture("team", digest_of("2")[:16], REST_CALLER)
     assert env.registry.warnings == ()
 
 
@@ -234,7 +239,7 @@ def test_doubles_of_a_large_gallery_are_found_block_by_block(
     monkeypatch.setattr("gateway.people.gallery_review.SMALL_GALLERY", 5)
     for n in range(20):
         picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(near(descriptor(n // 2), 0.98, n), None))
-        env.store.enrol(f"Person {n}", [picture], "rest")
+        env.store.enrol(f"Person {n}", [picture], REST_CALLER)
     looks = 0
     while len(env.registry.gallery_review._pairs) < 10 and looks < 10:
         env.registry.refresh()
@@ -246,7 +251,7 @@ def test_doubles_of_a_large_gallery_are_found_block_by_block(
 def test_of_many_doubles_the_first_are_reported(env: PeopleEnvironment) -> None:
     for n in range(60):
         picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(near(descriptor(n // 2), 0.98, n), None))
-        env.store.enrol(f"Person {n}", [picture], "rest")
+        env.store.enrol(f"Person {n}", [picture], REST_CALLER)
     env.registry.refresh()
     assert len(env.registry.warnings) == 21
     assert env.registry.warnings[-1] == "… and 10 more such warnings"
@@ -254,7 +259,7 @@ def test_of_many_doubles_the_first_are_reported(env: PeopleEnvironment) -> None:
 
 def enrol_one_face_as(env: PeopleEnvironment, *names: str) -> None:
     for n, name in enumerate(names):
-        env.store.enrol(name, [Picture(f"d{n}", "rest", RECIPE, StoredFace(near(ALICE, 0.98, n), None))], "rest")
+        env.store.enrol(name, [Picture(f"d{n}", "rest", RECIPE, StoredFace(near(ALICE, 0.98, n), None))], REST_CALLER)
     env.registry.refresh()
 
 
@@ -288,13 +293,13 @@ def test_a_command_does_not_log_who_looks_alike(
 
 def test_names_that_older_versions_let_in_are_reported(env: PeopleEnvironment) -> None:
     for n, name in enumerate(["Ann Lee", "Dora", "Eve", "Fay", "Gus"]):
-        env.registry.enrol(name, [sample(name, descriptor(10 + n))], "rest")
+        env.registry.enrol(name, [sample(name, descriptor(10 + n))], REST_CALLER)
     with env.store.database.transaction() as db:
         db.execute("UPDATE people SET name = 'ANN LEE', name_key = 'ann lee', revision = revision WHERE slug = 'dora'")
         db.execute("UPDATE people SET name = 'Unknown', name_key = 'unknown' WHERE slug = 'eve'")
         db.execute("UPDATE people SET slug = 'export' WHERE slug = 'fay'")
         db.execute("UPDATE people SET name = 'G' || char(65533) WHERE slug = 'gus'")
-    env.registry.enrol("Bob", [sample("b", BOB)], "rest")
+    env.registry.enrol("Bob", [sample("b", BOB)], REST_CALLER)
     spelled, nobody, reserved, undecoded = env.registry.warnings
     assert "facegate people merge dora ann_lee" in spelled
     assert "'Unknown' of eve is the word for nobody" in nobody
@@ -304,13 +309,13 @@ def test_names_that_older_versions_let_in_are_reported(env: PeopleEnvironment) -
 
 def test_pictures_unlike_each_other_are_warned_of(env: PeopleEnvironment) -> None:
     samples = [sample("a", ALICE), sample("b", near(ALICE, 0.95)), sample("c", BOB)]
-    _, warnings = env.registry.enrol("Alice", samples, "rest")
+    _, warnings = env.registry.enrol("Alice", samples, REST_CALLER)
     assert warnings == ("these pictures do not look like one person",)
 
 
 def test_a_picture_unlike_those_that_are_known_is_warned_of(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a", "b", "c")
-    _, warnings = env.registry.enrol("Alice", [sample("d", BOB)], "rest")
+    _, warnings = env.registry.enrol("Alice", [sample("d", BOB)], REST_CALLER)
     assert warnings == ("this does not look like the pictures of Alice that are known",)
 
 
@@ -331,9 +336,9 @@ def test_a_face_that_is_seen_too_badly_is_refused_with_what_to_do(
     enrol(env, "Alice")
     before = (env.store.revision(), len(env.store.read_audit(10)))
     with pytest.raises(BadImage, match=f"(?s)picture 2 .*{reason.replace('_', ' ')}.*{QUALITY_ADVICE[reason][:10]}"):
-        env.registry.enrol("Bob", [sample("a", BOB), sample("b", BOB, quality)], "rest")
+        env.registry.enrol("Bob", [sample("a", BOB), sample("b", BOB, quality)], REST_CALLER)
     with pytest.raises(BadImage, match=r"^the picture is of no use"):
-        env.registry.enrol("alice", [sample("b", ALICE, quality)], "rest")
+        env.registry.enrol("alice", [sample("b", ALICE, quality)], REST_CALLER)
     assert (entries(env), env.store.revision(), len(env.store.read_audit(10))) == ({"alice": 1}, *before)
 
 
@@ -343,9 +348,9 @@ def test_a_face_that_could_not_be_turned_upright_is_neither_enrolled_nor_a_count
     enrol(env, "alice")
     lying = EnrolmentSample(b"lying", FoundFace(BOX, quality=QUALITY))
     with pytest.raises(BadImage, match="turned: look at the camera, with the head upright"):
-        env.registry.enrol("Bob", [lying], "rest")
+        env.registry.enrol("Bob", [lying], REST_CALLER)
     with pytest.raises(BadImage, match="turned"):
-        env.registry.add_counter_examples("alice", [lying], "rest")
+        env.registry.add_counter_examples("alice", [lying], REST_CALLER)
     assert entries(env) == {"alice": 1}
 
 
@@ -353,14 +358,14 @@ def test_dark_face_that_was_not_described_is_refused_as_dark(env: PeopleEnvironm
     enrol(env, "alice")
     dark = EnrolmentSample(b"dark", FoundFace(BOX, quality=replace(QUALITY, brightness=0.03, pose=0.0)))
     with pytest.raises(BadImage, match=r"too dark .*: more light in the face"):
-        env.registry.enrol("Bob", [dark], "rest")
+        env.registry.enrol("Bob", [dark], REST_CALLER)
     with pytest.raises(BadImage, match="too dark: more light in the face"):
-        env.registry.add_counter_examples("alice", [dark], "rest")
+        env.registry.add_counter_examples("alice", [dark], REST_CALLER)
 
 
 def test_somebody_renamed_is_found_by_the_new_name_with_the_same_id(env: PeopleEnvironment) -> None:
     enrol(env, "Alice")
-    assert env.registry.rename("alice", " Alice   Smith", "rest").person == Person("alice", "Alice Smith")
+    assert env.registry.rename("alice", " Alice   Smith", REST_CALLER).person == Person("alice", "Alice Smith")
     assert env.gallery.person("alice").name == "Alice Smith"
     assert env.store.find_person("Alice") is None
 
@@ -369,14 +374,14 @@ def test_a_name_that_somebody_else_has_is_refused(env: PeopleEnvironment) -> Non
     enrol(env, "Alice")
     enrol(env, "Bob")
     with pytest.raises(Conflict, match=r"merge them if .* \(facegate people merge bob alice\)"):
-        env.registry.rename("bob", "Alice", "rest")
+        env.registry.rename("bob", "Alice", REST_CALLER)
     assert env.gallery.person("bob").name == "Bob"
 
 
 def test_two_who_are_merged_are_one(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a", "b")
-    env.registry.enrol("Alicia", [sample("c", near(ALICE, 0.9)), sample("a", ALICE)], "rest")
-    entry = env.registry.merge("alicia", "alice", "rest")
+    env.registry.enrol("Alicia", [sample("c", near(ALICE, 0.9)), sample("a", ALICE)], REST_CALLER)
+    entry = env.registry.merge("alicia", "alice", REST_CALLER)
     assert (entry.person, entry.known_by) == (Person("alice", "Alice"), 3)
     assert entries(env) == {"alice": 3}
     assert env.who(near(ALICE, 0.9)) == "alice"
@@ -387,15 +392,15 @@ def test_two_who_are_merged_are_one(env: PeopleEnvironment) -> None:
 
 def test_who_was_a_counter_example_is_none_once_they_are_one_person(env: PeopleEnvironment) -> None:
     enrol(env, "Bob")
-    env.registry.add_counter_examples("bob", [sample("alice1", near(BOB, 0.8))], "rest")
-    env.registry.enrol("Alice", [sample("alice1", near(BOB, 0.8))], "rest")
-    env.registry.merge("alice", "bob", "rest")
+    env.registry.add_counter_examples("bob", [sample("alice1", near(BOB, 0.8))], REST_CALLER)
+    env.registry.enrol("Alice", [sample("alice1", near(BOB, 0.8))], REST_CALLER)
+    env.registry.merge("alice", "bob", REST_CALLER)
     assert env.who(near(BOB, 0.8)) == "bob"
 
 
 def test_a_picture_that_is_removed_counts_no_more(env: PeopleEnvironment) -> None:
-    env.registry.enrol("Alice", [sample("a", ALICE), sample("b", BOB)], "rest")
-    entry = env.registry.remove_picture("alice", picture_id("b"), "rest")
+    env.registry.enrol("Alice", [sample("a", ALICE), sample("b", BOB)], REST_CALLER)
+    entry = env.registry.remove_picture("alice", picture_id("b"), REST_CALLER)
     assert entry is not None
     assert [picture.id for picture in entry.pictures] == [picture_id("a")]
     assert env.gallery.compare_person("alice", ALICE).similarity == pytest.approx(1, abs=1e-5)
@@ -403,8 +408,8 @@ def test_a_picture_that_is_removed_counts_no_more(env: PeopleEnvironment) -> Non
 
 def test_with_the_last_picture_the_person_goes(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a")
-    env.registry.add_counter_examples("alice", [sample("b", BOB)], "rest")
-    assert env.registry.remove_picture("alice", picture_id("a"), "rest") is None
+    env.registry.add_counter_examples("alice", [sample("b", BOB)], REST_CALLER)
+    assert env.registry.remove_picture("alice", picture_id("a"), REST_CALLER) is None
     assert (entries(env), len(env.gallery)) == ({}, 0)
     assert env.who(ALICE) is None
 
@@ -412,7 +417,7 @@ def test_with_the_last_picture_the_person_goes(env: PeopleEnvironment) -> None:
 def test_a_picture_that_they_have_not_got_is_refused(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a")
     with pytest.raises(UnknownPerson, match="no picture"):
-        env.registry.remove_picture("alice", picture_id("b"), "rest")
+        env.registry.remove_picture("alice", picture_id("b"), REST_CALLER)
     assert entries(env) == {"alice": 1}
 
 
@@ -423,9 +428,9 @@ STRANGER = near(ALICE, 0.8)
 def test_whoever_resembles_a_counter_example_as_much_is_not_named_and_the_person_still_is(
     env: PeopleEnvironment,
 ) -> None:
-    env.registry.enrol("Alice", [sample("a", ALICE)], "rest")
+    env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     assert env.who(STRANGER) == env.who(near(STRANGER, 0.95, 5)) == "alice"
-    entry = env.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], "rest")
+    entry = env.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], REST_CALLER)
     assert (entry.known_by, [picture.counter for picture in entry.pictures]) == (1, [False, True])
     assert env.who(STRANGER) is None
     assert env.who(near(STRANGER, 0.95, 5)) is None
@@ -434,17 +439,17 @@ def test_whoever_resembles_a_counter_example_as_much_is_not_named_and_the_person
 
 def test_a_counter_example_holds_after_a_start(tmp_path: Path) -> None:
     with open_environment(tmp_path) as before:
-        before.registry.enrol("Alice", [sample("a", ALICE)], "rest")
-        before.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], "rest")
+        before.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
+        before.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], REST_CALLER)
     with open_environment(tmp_path) as after:
         assert (after.who(STRANGER), after.who(ALICE)) == (None, "alice")
-        after.registry.remove_picture("alice", picture_id("stranger"), "rest")
+        after.registry.remove_picture("alice", picture_id("stranger"), REST_CALLER)
         assert after.who(STRANGER) == "alice"
 
 
 def test_a_counter_example_is_of_somebody_who_is_known(env: PeopleEnvironment) -> None:
     with pytest.raises(UnknownPerson):
-        env.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], "rest")
+        env.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], REST_CALLER)
 
 
 @contextmanager
@@ -462,17 +467,17 @@ def test_another_process_s_changes_hold_within_a_second(tmp_path: Path, env: Peo
         enrol(env, "Alice")
         enrol(env, "Bob")
         wait_for(lambda: other.who(ALICE) == "alice" and other.who(BOB) == "bob")
-        env.registry.rename("alice", "Alicia", "rest")
+        env.registry.rename("alice", "Alicia", REST_CALLER)
         wait_for(lambda: other.gallery.person("alice").name == "Alicia")
-        env.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], "rest")
+        env.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], REST_CALLER)
         wait_for(lambda: other.who(STRANGER) is None)
-        env.registry.merge("bob", "alice", "rest")
+        env.registry.merge("bob", "alice", REST_CALLER)
         wait_for(lambda: len(other.gallery) == 1)
         enrol(env, "Carol")
         wait_for(lambda: other.who(CAROL) == "carol")
-        env.registry.remove("carol", "rest")
+        env.registry.remove("carol", REST_CALLER)
         wait_for(lambda: other.who(CAROL) is None)
-        env.registry.erase("alice", "rest")
+        env.registry.erase("alice", REST_CALLER)
         wait_for(lambda: len(other.gallery) == 0)
 
 
@@ -490,7 +495,7 @@ def test_a_store_that_fails_is_followed_again_once_it_does_not(
     with started(env.registry):
         wait_for(lambda: "cannot be followed" in caplog.text)
         monkeypatch.setattr(env.store, "revision", revision)
-        env.store.enrol("Alice", [env.registry.make_picture(sample("a", ALICE), "rest")], "rest")
+        env.store.enrol("Alice", [env.registry.make_picture(sample("a", ALICE), "rest")], REST_CALLER)
         wait_for(lambda: env.who(ALICE) == "alice")
 
 
@@ -521,7 +526,7 @@ def traces(name: str, face: str) -> tuple[bytes, ...]:
 def test_somebody_removed_is_not_known_and_stands_in_backups_only(tmp_path: Path, env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a picture of her")
     backup = env.backups.make(env.store.database)
-    assert env.registry.remove("alice", "rest") == Person("alice", "Alice")
+    assert env.registry.remove("alice", REST_CALLER) == Person("alice", "Alice")
     assert (entries(env), env.who(ALICE)) == ({}, None)
     assert files_with(tmp_path, *traces("Alice", "a picture of her")) == {backup.name}
 
@@ -533,7 +538,7 @@ def test_of_somebody_erased_nothing_is_left_in_any_file(tmp_path: Path, key: byt
         enrol(env, "Bob", "a picture of him")
         backups = {env.backups.make(env.store.database, tmp_path / "backups" / f"{n}.sqlite").name for n in range(2)}
         assert files_with(tmp_path, b"Alice") >= backups
-        env.registry.erase("alice", "rest")
+        env.registry.erase("alice", REST_CALLER)
         assert (entries(env), env.who(near(ALICE, 0.95, 0)), env.who(BOB)) == ({"bob": 1}, None, "bob")
         assert files_with(tmp_path, *traces("Alice", "a picture of her")) == set()
         assert files_with(tmp_path, b"Bob") >= backups
@@ -547,10 +552,10 @@ def test_of_somebody_merged_and_erased_nothing_is_left_in_a_backup_from_before(
     tmp_path: Path, env: PeopleEnvironment
 ) -> None:
     enrol(env, "Alice", "a picture of her")
-    env.registry.enrol("Madame X", [sample("another", near(ALICE, 0.9))], "rest")
+    env.registry.enrol("Madame X", [sample("another", near(ALICE, 0.9))], REST_CALLER)
     env.backups.make(env.store.database)
-    env.registry.merge("alice", "madame_x", "rest")
-    env.registry.erase("madame_x", "rest")
+    env.registry.merge("alice", "madame_x", REST_CALLER)
+    env.registry.erase("madame_x", REST_CALLER)
     assert files_with(tmp_path, *traces("Alice", "a picture of her"), near(ALICE, 0.9).tobytes()) == set()
 
 
@@ -558,9 +563,9 @@ def test_of_somebody_erased_nothing_is_left_as_a_counter_example(tmp_path: Path,
     """They were taken for somebody else, and then enrolled as who they are by the same picture."""
     enrol(env, "Alice", "a")
     picture = sample("b", BOB)
-    env.registry.add_counter_examples("alice", [picture], "rest")
-    env.registry.enrol("Bob", [picture], "rest")
-    env.registry.erase("bob", "rest")
+    env.registry.add_counter_examples("alice", [picture], REST_CALLER)
+    env.registry.enrol("Bob", [picture], REST_CALLER)
+    env.registry.erase("bob", REST_CALLER)
     assert files_with(tmp_path, BOB.tobytes(), chips_of("b")) == set()
     assert entries(env) == {"alice": 1}
 
@@ -571,7 +576,7 @@ def test_of_somebody_erased_nothing_is_left_in_a_backup_of_an_older_version(tmp_
     written_before(tmp_path / "people.sqlite", 2)
     with open_environment(tmp_path) as env:
         assert len(files_with(tmp_path, b"Alice")) > 1
-        env.registry.erase("alice", "rest")
+        env.registry.erase("alice", REST_CALLER)
         assert files_with(tmp_path, b"Alice", b"alice", descriptor(1).tobytes(), descriptor(2).tobytes()) == set()
         assert any(name.startswith("before") for name in files_with(tmp_path, descriptor(3).tobytes()))
 
@@ -584,7 +589,7 @@ def test_a_backup_that_cannot_be_read_is_deleted_when_somebody_is_erased(
     content = bytearray(backup.read_bytes())
     content[:100] = bytes(100)
     backup.write_bytes(content)
-    env.registry.erase("alice", "rest")
+    env.registry.erase("alice", REST_CALLER)
     assert files_with(tmp_path, *traces("Alice", "a")[:4]) == set()
     assert not backup.exists()
 
@@ -593,8 +598,8 @@ def test_who_was_erased_is_not_imported_again(tmp_path: Path, env: PeopleEnviron
     folder = tmp_path / "faces"
     (folder / "Alice").mkdir(parents=True)
     (folder / "Alice" / "1.jpg").write_text("a")
-    env.registry.enrol("Alice", [sample("a", ALICE)], "rest")
-    env.registry.erase("alice", "rest")
+    env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
+    env.registry.erase("alice", REST_CALLER)
     saw: list[bytes] = []
 
     def describe(picture: bytes) -> FoundFace:
@@ -614,7 +619,7 @@ def test_nobody_s_id_is_refused_to_be_removed_or_erased(env: PeopleEnvironment) 
     env.backups.make(env.store.database)
     for refused in (env.registry.remove, env.registry.erase):
         with pytest.raises(UnknownPerson):
-            refused("bob", "rest")
+            refused("bob", REST_CALLER)
     assert entries(env) == {"alice": 1}
 
 
@@ -625,8 +630,8 @@ def test_of_pictures_is_kept_what_the_settings_say(
     tmp_path: Path, keep: module.Keep, chips: bool, pictures: bool
 ) -> None:
     with open_environment(tmp_path, keep=keep) as env:
-        env.registry.enrol("Alice", [sample("a whole picture", ALICE)], "rest")
-        env.registry.add_counter_examples("alice", [sample("another picture", BOB)], "rest")
+        env.registry.enrol("Alice", [sample("a whole picture", ALICE)], REST_CALLER)
+        env.registry.add_counter_examples("alice", [sample("another picture", BOB)], REST_CALLER)
         for each in ("a whole picture", "another picture"):
             assert env.store.read_chips(digest_of(each)) == (chips_of(each) if chips else None)
         (person,) = env.store.export()
@@ -685,7 +690,7 @@ def test_without_a_limit_everybody_is_kept(
 def test_a_new_name_does_not_keep_anybody_longer(tmp_path: Path, env: PeopleEnvironment) -> None:
     enrol(env, "Alice")
     aged(tmp_path, "alice", 31)
-    env.registry.rename("alice", "Alicia", "rest")
+    env.registry.rename("alice", "Alicia", REST_CALLER)
     assert env.store.list_unchanged_since(time.time() - 30 * 86_400) == ["alice"]
 
 
@@ -705,49 +710,49 @@ def test_stopping_what_never_started_is_nothing(env: PeopleEnvironment) -> None:
 
 
 def test_the_only_picture_of_somebody_is_no_counter_example(env: PeopleEnvironment) -> None:
-    env.registry.enrol("Alice", [sample("a", ALICE)], "rest")
+    env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     with pytest.raises(Conflict, match="remove them instead"):
-        env.registry.add_counter_examples("alice", [sample("a", ALICE)], "rest")
+        env.registry.add_counter_examples("alice", [sample("a", ALICE)], REST_CALLER)
     assert env.who(ALICE) == "alice"
 
 
 def test_who_was_removed_is_still_erased_from_backups(env: PeopleEnvironment) -> None:
-    env.registry.enrol("Alice", [sample("a", ALICE)], "rest")
+    env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     env.backups.make(env.store.database)
     env.backups.make(env.store.database, env.data / "backups" / "mine.db")
     (env.data / "backups" / "half.sqlite.new").write_bytes(b"Alice")
-    env.registry.remove("alice", "rest")
-    env.registry.erase("alice", "rest")
+    env.registry.remove("alice", REST_CALLER)
+    env.registry.erase("alice", REST_CALLER)
     assert not [path for path in env.data.rglob("*") if path.is_file() and b"Alice" in path.read_bytes()]
     with pytest.raises(UnknownPerson):
-        env.registry.erase("alice", "rest")
+        env.registry.erase("alice", REST_CALLER)
 
 
 def test_a_backup_that_is_busy_is_kept_and_the_person_with_it(
     env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.store.sqlite.backup_files.WAIT_S", 0.1)
-    env.registry.enrol("Alice", [sample("a", ALICE)], "rest")
+    env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     backup = env.backups.make(env.store.database)
     with closing(sqlite3.connect(backup)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(GatewayError, match="try again"):
-            env.registry.erase("alice", "rest")
+            env.registry.erase("alice", REST_CALLER)
     assert env.who(ALICE) == "alice"
-    env.registry.erase("alice", "rest")
+    env.registry.erase("alice", REST_CALLER)
     assert env.who(ALICE) is None
 
 
 def test_another_picture_of_who_is_erased_is_no_counter_example_any_more(env: PeopleEnvironment) -> None:
-    env.registry.enrol("Alice", [sample("a", ALICE)], "rest")
-    env.registry.enrol("Bob", [sample("b", BOB)], "rest")
-    env.registry.add_counter_examples("bob", [sample("alice again", near(ALICE, 0.9))], "rest")
-    env.registry.erase("alice", "rest")
+    env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
+    env.registry.enrol("Bob", [sample("b", BOB)], REST_CALLER)
+    env.registry.add_counter_examples("bob", [sample("alice again", near(ALICE, 0.9))], REST_CALLER)
+    env.registry.erase("alice", REST_CALLER)
     assert [picture.counter for picture in env.store.read_entry("bob").pictures] == [False]
 
 
 def test_nobody_is_a_stranger_while_they_are_changed(env: PeopleEnvironment) -> None:
-    env.registry.enrol("Alice", [sample("a", ALICE)], "rest")
+    env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     missed, done = [], threading.Event()
 
     def look() -> None:
@@ -759,7 +764,7 @@ def test_nobody_is_a_stranger_while_they_are_changed(env: PeopleEnvironment) -> 
     n = 0
     try:
         while thread.is_alive() and (n < 100 or len(missed) <= 10):
-            env.registry.rename("alice", f"Alice {n}", "rest")
+            env.registry.rename("alice", f"Alice {n}", REST_CALLER)
             n += 1
     finally:
         done.set()

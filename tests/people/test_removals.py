@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import BadImage
+from gateway.model.caller import REST_CALLER
 from gateway.people.folder.recent_removals import RECENT_WINDOW_S, RecentRemovals
 from gateway.store import removal_guard
 from gateway.store.removal_guard import Loss, RemovalGuard, confirm_removal, held_removal
@@ -29,8 +30,8 @@ def four_people(env: FolderEnvironment) -> FolderEnvironment:
     env.put("Carol/1.jpg", "carol1")
     env.put("Dan/1.jpg", "dan1")
     env.imported()
-    env.registry.add_counter_examples("alice", [sample("stranger", descriptor_of(b"stranger"))], "rest")
-    env.registry.rename("bob_the_builder", "Robert", "rest")
+    env.registry.add_counter_examples("alice", [sample("stranger", descriptor_of(b"stranger"))], REST_CALLER)
+    env.registry.rename("bob_the_builder", "Robert", REST_CALLER)
     return env
 
 
@@ -250,7 +251,7 @@ def test_recent_removals_end_with_their_window() -> None:
 def test_somebody_with_another_picture_does_not_count_as_removed(four_people: FolderEnvironment) -> None:
     for person in ("alice", "carol", "dan"):
         picture = f"{person} at the door"
-        four_people.registry.enrol(None, [sample(picture, descriptor_of(picture.encode()))], "rest", person=person)
+        four_people.registry.enrol(None, [sample(picture, descriptor_of(picture.encode()))], REST_CALLER, person=person)
     more_than_half(four_people.folder)
     four_people.imported()
     assert four_people.stored == ["Alice", "Carol", "Dan"]

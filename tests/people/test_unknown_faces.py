@@ -11,6 +11,7 @@ import pytest
 
 from gateway.errors import BadImage, GatewayError, UnknownPerson
 from gateway.model import Descriptor, FoundFace, Image, Polygon, Quality
+from gateway.model.caller import CLI_CALLER, REST_CALLER
 from gateway.people import unknown_faces as module
 from gateway.people.unknown_faces import (
     MAX_FACES_PER_GROUP,
@@ -233,7 +234,7 @@ def test_a_stranger_with_a_name_is_enrolled_and_no_stranger_any_more(
         scene.passes(view, moment=NOW + 10 * n)
     scene.passes(OTHER)
     somebody = scene.unknowns.list()[0]
-    entry, warnings = scene.unknowns.name(somebody.id, "Grace Hopper", "rest")
+    entry, warnings = scene.unknowns.name(somebody.id, "Grace Hopper", REST_CALLER)
     assert (entry.person.slug, entry.known_by, warnings) == ("grace_hopper", 3, ())
     assert env.who(SOMEBODY) == "grace_hopper"
     assert [group.id for group in scene.unknowns.list()] == list(scene.groups.ids()) != [somebody.id]
@@ -241,10 +242,10 @@ def test_a_stranger_with_a_name_is_enrolled_and_no_stranger_any_more(
 
 
 def test_a_stranger_may_turn_out_to_be_somebody_known(env: PeopleEnvironment, scene: CameraScene) -> None:
-    env.registry.enrol("Alice", [sample("a", near(SOMEBODY, 0.55))], "rest")
+    env.registry.enrol("Alice", [sample("a", near(SOMEBODY, 0.55))], REST_CALLER)
     scene.passes(SOMEBODY)
     (group,) = scene.unknowns.list()
-    entry, _ = scene.unknowns.name(group.id, None, "rest", person="alice")
+    entry, _ = scene.unknowns.name(group.id, None, REST_CALLER, person="alice")
     assert entry.known_by == 2
     assert env.who(SOMEBODY) == "alice"
 
@@ -253,9 +254,9 @@ def test_naming_as_nobody_keeps_the_group(scene: CameraScene) -> None:
     scene.passes(SOMEBODY)
     (group,) = scene.unknowns.list()
     with pytest.raises(UnknownPerson):
-        scene.unknowns.name(group.id, None, "rest", person="nobody")
+        scene.unknowns.name(group.id, None, REST_CALLER, person="nobody")
     with pytest.raises(UnknownPerson):
-        scene.unknowns.name(999, "Alice", "rest")
+        scene.unknowns.name(999, "Alice", REST_CALLER)
     assert scene.tidied() == [group.id]
 
 
@@ -284,7 +285,7 @@ def test_with_no_groups_wanted_all_are_deleted_and_none_begins(
 
 
 def test_groups_that_look_like_somebody_to_be_erased_are_forgotten(env: PeopleEnvironment, scene: CameraScene) -> None:
-    env.registry.enrol("Alice", [sample("a", near(SOMEBODY, 0.75))], "rest")
+    env.registry.enrol("Alice", [sample("a", near(SOMEBODY, 0.75))], REST_CALLER)
     scene.passes(SOMEBODY)
     scene.passes(OTHER)
     scene.unknowns.forget_like("alice")
@@ -319,17 +320,17 @@ def test_a_damaged_group_expires_as_the_others(env: PeopleEnvironment, scene: Ca
 
 def test_an_erasure_deletes_damaged_groups_too(tmp_path: Path, env: PeopleEnvironment, scene: CameraScene) -> None:
     """Nobody can say whose faces they are."""
-    env.registry.enrol("Alice", [sample("alice1", SOMEBODY)], "rest")
+    env.registry.enrol("Alice", [sample("alice1", SOMEBODY)], REST_CALLER)
     scene.passes(OTHER)
     scene = damage(env)
-    env.registry.erase("alice", "rest")
+    env.registry.erase("alice", REST_CALLER)
     assert scene.groups.ids() == set()
     assert files_with(tmp_path, OTHER.tobytes()) == set()
 
 
 def test_groups_can_be_forgotten_for_somebody_of_another_recipe(env: PeopleEnvironment, scene: CameraScene) -> None:
     """Who is in the store and not in the gallery: else they could not be erased."""
-    env.registry.enrol("Alice", [sample("a", OTHER)], "rest")
+    env.registry.enrol("Alice", [sample("a", OTHER)], REST_CALLER)
     (digest,) = (each.digest for each in next(env.store.export()).pictures)
     env.store.replace_descriptor(digest, "long before", OTHER)
     env.registry.refresh()
@@ -341,7 +342,7 @@ def test_groups_can_be_forgotten_for_somebody_of_another_recipe(env: PeopleEnvir
 def test_who_is_enrolled_by_another_way_is_no_stranger_any_more(env: PeopleEnvironment, scene: CameraScene) -> None:
     scene.passes(SOMEBODY)
     scene.passes(OTHER)
-    env.registry.enrol("Alice", [sample("a", SOMEBODY)], "rest")
+    env.registry.enrol("Alice", [sample("a", SOMEBODY)], REST_CALLER)
     (kept,) = scene.tidied()
     assert scene.groups.ids() == {kept}
 
@@ -352,7 +353,7 @@ def test_what_another_process_named_is_noticed(tmp_path: Path, scene: CameraScen
     scene.tidied()
     somebody, other = scene.unknowns.list()
     with open_environment(tmp_path) as elsewhere:
-        CameraScene(elsewhere).unknowns.name(somebody.id, "Alice", "cli")
+        CameraScene(elsewhere).unknowns.name(somebody.id, "Alice", CLI_CALLER)
         CameraScene(elsewhere).unknowns.forget(other.id)
     assert scene.tidied() == []
     scene.passes(OTHER)
@@ -366,9 +367,9 @@ def test_what_another_process_named_is_not_named_again(
     scene.passes(SOMEBODY)
     (group,) = scene.unknowns.list()
     with open_environment(tmp_path) as elsewhere:
-        CameraScene(elsewhere).unknowns.name(group.id, "Alice", "cli")
+        CameraScene(elsewhere).unknowns.name(group.id, "Alice", CLI_CALLER)
     with pytest.raises(UnknownPerson):
-        scene.unknowns.name(group.id, "Bob", "rest")
+        scene.unknowns.name(group.id, "Bob", REST_CALLER)
     assert [entry.person.name for entry in env.store.list_entries()] == ["Alice"]
 
 

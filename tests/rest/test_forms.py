@@ -21,6 +21,7 @@ from gateway.errors import BadRequest, NoFace, TooLarge
 from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.model import Effect, Reply, Request
+from gateway.model.caller import Caller
 from gateway.people.folder.importer import ImportProgress
 from gateway.rest.app import create_app
 from gateway.rest.forms import MAX_PARTS, read_form
@@ -64,7 +65,7 @@ class Asked:
         return future
 
     def _administer(
-        self, operation: str, fields: Document, door: str, good_for: float = 0, effect: Effect | None = None
+        self, operation: str, fields: Document, caller: Caller, good_for: float = 0, effect: Effect | None = None
     ) -> Future[Document]:
         self.fields.append(dict(fields))
         future: Future[Document] = Future()

@@ -14,6 +14,7 @@ from gateway.contract.documents import Document
 from gateway.errors import BadRequest, Busy, Conflict, Expired, UnknownPerson, Unsupported
 from gateway.health import Health, MqttHealth
 from gateway.model import FoundFace
+from gateway.model.caller import REST_CALLER
 from gateway.people.folder.importer import ImportProgress
 from gateway.people.unknown_faces import UnknownFaces
 from gateway.rest.people_api import ROUTES
@@ -34,7 +35,7 @@ class Desk:
         self.office = Administration(env.registry, unknowns, describer, self.changes, self.reads, lambda: health)
 
     def do(self, operation: str, **fields: Any) -> Document:
-        return self.office.submit(operation, fields, "test").result(10)
+        return self.office.submit(operation, fields, REST_CALLER).result(10)
 
 
 def _refused(_job: object) -> Any:
@@ -46,7 +47,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     """Who knows Alice and Bob."""
     with open_environment(tmp_path) as env:
         for name, seed in (("Alice", 1), ("Bob", 2)):
-            env.registry.enrol(name, [sample(name, descriptor(seed))], "test")
+            env.registry.enrol(name, [sample(name, descriptor(seed))], REST_CALLER)
         desk = Desk(env)
         yield desk
         desk.changes.shutdown()
@@ -149,7 +150,9 @@ def test_too_many_that_wait_are_told_to_come_again(desk: Desk) -> None:
     """Each may hold ten pictures."""
     go = threading.Event()
     desk.changes.submit(go.wait, 10)
-    waiting = [desk.office.submit("people/rename", {"person": "bob", "name": f"B {n}"}, "test") for n in range(WAITING)]
+    waiting = [
+        desk.office.submit("people/rename", {"person": "bob", "name": f"B {n}"}, REST_CALLER) for n in range(WAITING)
+    ]
     with pytest.raises(Busy) as caught:
         desk.do("people/rename", person="bob", name="Bobby")
     assert caught.value.retry_after > 0
@@ -160,7 +163,7 @@ def test_too_many_that_wait_are_told_to_come_again(desk: Desk) -> None:
 
 def test_what_waited_too_long_is_not_done(desk: Desk) -> None:
     with pytest.raises(Expired):
-        desk.office.submit("people/remove", {"person": "bob"}, "test", 0.0).result(10)
+        desk.office.submit("people/remove", {"person": "bob"}, REST_CALLER, 0.0).result(10)
     assert desk.do("people/show", person="bob")["name"] == "Bob"
 
 
@@ -189,7 +192,7 @@ def test_an_enrolment_that_runs_out_of_time_says_so_and_changes_nothing(
         return sample("Cora", descriptor(3)).face
 
     monkeypatch.setattr(Describer, "picture", slow)
-    enrolment = desk.office.submit("people/add", {"name": "Cora", "images": [b"1", b"2", b"3"]}, "rest", 0.1)
+    enrolment = desk.office.submit("people/add", {"name": "Cora", "images": [b"1", b"2", b"3"]}, REST_CALLER, 0.1)
     with pytest.raises(Expired):
         enrolment.result(10)
     with pytest.raises(UnknownPerson):

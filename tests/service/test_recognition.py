@@ -46,6 +46,7 @@ from gateway.model import (
     Request,
     Search,
 )
+from gateway.model.caller import Caller, camera_caller
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
@@ -109,7 +110,7 @@ class Desk:
         self.metrics = Metrics()
         self.gallery = Gallery()
         self.knows((ALICE, ALICES), (BOB, BOBS))
-        self.enrolled: list[tuple[str, list[bytes], str]] = []
+        self.enrolled: list[tuple[str, list[bytes], Caller]] = []
         self.strangers: list[tuple[FoundFace, bytes, Image, str]] = []
         self.service = Service(
             self.workers.look,
@@ -138,13 +139,13 @@ class Desk:
         self,
         name: str | None,
         samples: Sequence[EnrolmentSample],
-        door: str,
+        caller: Caller,
         *,
         person: str | None = None,
         new: bool = False,
     ) -> tuple[PersonEntry, tuple[str, ...]]:
         assert new
-        self.enrolled.append((name or person or "", [sample.picture for sample in samples], door))
+        self.enrolled.append((name or person or "", [sample.picture for sample in samples], caller))
         return PersonEntry(CAROL, 1.0, ()), ("too few",)
 
     def apply_once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
@@ -179,12 +180,12 @@ def verdicts(reply: Recognition) -> list[tuple[str, str | None]]:
 def test_a_camera_is_refused_what_it_may_not_ask_for() -> None:
     desk = Desk(seen(ALICES))
     with pytest.raises(Forbidden, match="blind may not ask for face_rec"):
-        desk.ask(Operation.FACE_REC, origin=Origin(camera="blind"))
+        desk.ask(Operation.FACE_REC, origin=Origin(caller=camera_caller("blind")))
     assert not desk.workers.jobs
 
 
 def test_a_camera_gets_what_it_may_ask_for() -> None:
-    assert isinstance(Desk(seen(ALICES)).ask(Operation.DETECT, origin=Origin(camera="blind")), Detection)
+    assert isinstance(Desk(seen(ALICES)).ask(Operation.DETECT, origin=Origin(caller=camera_caller("blind"))), Detection)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +386,7 @@ def test_descriptors_are_made_as_carefully_as_the_operation_deserves(
 
 def test_faces_are_looked_for_as_the_camera_s_settings_say() -> None:
     desk = Desk(seen(ALICES))
-    for origin in (Origin(camera="far"), Origin(camera="porch"), Origin()):
+    for origin in (Origin(caller=camera_caller("far")), Origin(caller=camera_caller("porch")), Origin()):
         desk.recognise(origin=origin)
     assert [job.task for job in desk.workers.jobs] == [AnalyseTask(FAR), AnalyseTask(), AnalyseTask()]
 
@@ -441,7 +442,7 @@ def test_who_was_recognised_is_drawn_into_the_picture_with_name_or_verdict() -> 
 
 def test_faces_are_drawn_into_the_picture_as_the_camera_s_settings_turn_it() -> None:
     desk = Desk(seen(ALICES))
-    desk.recognise(annotate=True, origin=Origin(camera="sideways"))
+    desk.recognise(annotate=True, origin=Origin(caller=camera_caller("sideways")))
     looked, drawn = (job.task for job in desk.workers.jobs)
     assert isinstance(looked, AnalyseTask)
     assert isinstance(drawn, DrawTask)
@@ -546,16 +547,16 @@ def lane(origin: Origin, live: bool = False) -> str:
 
 
 def test_each_camera_and_rest_have_a_lane_of_their_own() -> None:
-    assert len({lane(Origin()), lane(Origin(camera="a")), lane(Origin(camera="b"))}) == 3
+    assert len({lane(Origin()), lane(Origin(caller=camera_caller("a"))), lane(Origin(caller=camera_caller("b")))}) == 3
 
 
 def test_frames_and_requests_of_a_camera_share_its_lane() -> None:
     """The camera is charged for both."""
-    assert lane(Origin(camera="a"), live=True) == lane(Origin(camera="a"))
+    assert lane(Origin(caller=camera_caller("a")), live=True) == lane(Origin(caller=camera_caller("a")))
 
 
 def test_a_camera_of_that_name_does_not_share_the_lane_of_rest() -> None:
-    assert lane(Origin(camera="rest")) != lane(Origin())
+    assert lane(Origin(caller=camera_caller("rest"))) != lane(Origin())
 
 
 def test_a_job_keeps_the_deadline_of_its_request() -> None:
@@ -603,7 +604,7 @@ def test_a_face_that_is_seen_too_badly_is_not_named_and_the_verdict_says_why() -
 
 def test_of_each_face_that_nobody_knows_is_told_and_of_no_other() -> None:
     desk = Desk(seen(ALICES, NOBODYS))
-    desk.recognise(origin=Origin(camera="porch"))
+    desk.recognise(origin=Origin(caller=camera_caller("porch")))
     ((face, picture, image, camera),) = desk.strangers
     assert face.descriptor is NOBODYS
     assert (picture, image.width, camera) == (b"x", 640, "porch")
@@ -612,10 +613,10 @@ def test_of_each_face_that_nobody_knows_is_told_and_of_no_other() -> None:
 @pytest.mark.parametrize("changes", [{"name": "Carol"}, {"person": "carol"}])
 def test_who_is_enrolled_is_told_with_warnings(changes: dict[str, object]) -> None:
     desk = Desk(seen(NOBODYS), seen(NOBODYS))
-    reply = desk.ask(Operation.ENROLL, pictures=(b"1", b"2"), origin=Origin(camera="porch"), **changes)
+    reply = desk.ask(Operation.ENROLL, pictures=(b"1", b"2"), origin=Origin(caller=camera_caller("porch")), **changes)
     assert isinstance(reply, Enrolment)
     assert (reply.person, reply.pictures, reply.warnings) == (CAROL, 0, ("too few",))
-    assert desk.enrolled == [(*changes.values(), [b"1", b"2"], "mqtt:porch")]
+    assert desk.enrolled == [(*changes.values(), [b"1", b"2"], camera_caller("porch"))]
     assert [job.task for job in desk.workers.jobs] == [AnalyseTask(descriptors="enrolment", chips=True, sole=True)]
 
 

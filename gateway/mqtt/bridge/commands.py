@@ -11,6 +11,7 @@ from gateway.config import LimitSettings
 from gateway.errors import BadRequest, GatewayError, Timeout, shutting_down_error
 from gateway.metrics import Metrics
 from gateway.model import Effect
+from gateway.model.caller import BRIDGE_CALLER
 from gateway.mqtt.codec import wire
 from gateway.mqtt.codec.topics import Address
 from gateway.mqtt.delivery.watchdog import claim_before_giving_up
@@ -70,7 +71,7 @@ class Bridge:
             return
         slow = Timeout("it takes longer than MQTT waits for (mqtt.answer_s): ask over REST")
         delivery.give_up = claim_before_giving_up(effect, partial(self._refuse, delivery, address, transaction, slow))
-        done = self._administer(address.operation, fields, "mqtt:bridge", seconds, effect)
+        done = self._administer(address.operation, fields, BRIDGE_CALLER, seconds, effect)
         written = then(done, lambda document: self._small_enough(wire.write_done(document, transaction)))
         written.add_done_callback(partial(self._tell, delivery, address, transaction))
 

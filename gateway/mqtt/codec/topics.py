@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from gateway.errors import BadRequest, Forbidden
 from gateway.model import CAMERA, REQUEST_ID, RESERVED_CAMERAS, Operation, Origin
+from gateway.model.caller import BRIDGE_CALLER, camera_caller
 
 _OPERATION = re.compile(r"[a-z0-9_]{1,32}")
 _NUMBER = re.compile(r"[0-9]{1,4}")
@@ -61,8 +62,8 @@ def _command(root: str, levels: list[str]) -> Address:
     """What an administrator asks the bridge for: the operation may be of two words."""
     operation = "/".join(levels)
     if not _COMMAND.fullmatch(operation):
-        return Address(Origin(camera="bridge"), "", f"{root}/response", fault="the topic names no operation")
-    return Address(Origin(camera="bridge"), operation, f"{root}/response/{operation}")
+        return Address(Origin(caller=BRIDGE_CALLER), "", f"{root}/response", fault="the topic names no operation")
+    return Address(Origin(caller=BRIDGE_CALLER), operation, f"{root}/response/{operation}")
 
 
 class Topics:
@@ -114,7 +115,7 @@ class Topics:
 
     def _frame(self, camera: str) -> Address:
         return Address(
-            Origin(camera=camera),
+            Origin(caller=camera_caller(camera)),
             Operation.FACE_REC.value,
             f"{self._base}/{camera}/result",
             f"{self._base}/{camera}/verdict",
@@ -127,7 +128,7 @@ class Topics:
         numbers, rest = levels[:2], levels[2:]
         if camera in RESERVED_CAMERAS or len(numbers) < 2 or not all(map(_NUMBER.fullmatch, numbers)):
             fault = "pieces go to part/<number from 0>/<of how many>/<operation>/<id>"
-            return Address(Origin(camera=camera), "", f"{self._base}/{camera}/response", fault=fault)
+            return Address(Origin(caller=camera_caller(camera)), "", f"{self._base}/{camera}/response", fault=fault)
         address = self._request(camera, rest)
         number, of = map(int, numbers)
         if address.fault is None and address.key is None:
@@ -142,17 +143,19 @@ class Topics:
         if camera in RESERVED_CAMERAS:
             return _command(root, levels)
         if not levels or not _OPERATION.fullmatch(levels[0]):
-            return Address(Origin(camera=camera), "", f"{root}/response", fault="the topic names no operation")
+            return Address(
+                Origin(caller=camera_caller(camera)), "", f"{root}/response", fault="the topic names no operation"
+            )
         operation, *rest = levels
         reply_topic = f"{root}/response/{operation}"
         if not rest:
-            return Address(Origin(camera=camera), operation, reply_topic)
+            return Address(Origin(caller=camera_caller(camera)), operation, reply_topic)
         request_id, *rest = rest
         if not REQUEST_ID.fullmatch(request_id):
             fault = "a request id is 1 to 36 of A-Z, a-z, 0-9, _ and -"
-            return Address(Origin(camera=camera), operation, reply_topic, fault=fault)
+            return Address(Origin(caller=camera_caller(camera)), operation, reply_topic, fault=fault)
         return Address(
-            Origin(camera=camera, request_id=request_id),
+            Origin(caller=camera_caller(camera), request_id=request_id),
             operation,
             f"{reply_topic}/{request_id}",
             f"{root}/verdict/{request_id}",

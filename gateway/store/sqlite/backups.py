@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gateway.errors import GatewayError, StartError
 from gateway.files.ownership import open_lock, refused_to
+from gateway.model.caller import CLI_CALLER
 from gateway.store.cipher import Cipher
 from gateway.store.sqlite.audit import AuditLog
 from gateway.store.sqlite.backup_files import delete, is_ours
@@ -147,7 +148,7 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditLog, user: str
         _copy(backup, new)
         with closing(SqliteStore(new, cipher)) as restored:
             before = _set_aside(path, restored, cipher, audit) if path.exists() else None
-            restored.record("cli", "restore", detail=_restored(backups.audit_name(backup), before, user))
+            restored.record(CLI_CALLER, "restore", detail=_restored(backups.audit_name(backup), before, user))
             restored.database.scrub()
     except (GatewayError, sqlite3.Error, OSError) as error:
         delete(new)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gateway.errors import BadRequest, Conflict, GatewayError, Timeout, UnknownPerson
 from gateway.model import Descriptor, Effect, Person
+from gateway.model.caller import FOLDER_CALLER, UPGRADE_CALLER, Caller
 from gateway.model.names import MAX_ID, check_new_name, name_key
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits, not_merged_error
@@ -98,7 +99,7 @@ class SqliteStore:
             self.database.close()
             raise store_unusable_error(path, error) from None
         if self.database.copied_to is not None:
-            self.record("upgrade", "backup", detail=self.database.copied_to.name)
+            self.record(UPGRADE_CALLER, "backup", detail=self.database.copied_to.name)
         self.move_audit()
 
     def close(self) -> None:
@@ -171,7 +172,7 @@ class SqliteStore:
             row = find_person_row(db, name)
         return Person(row[1], row[2]) if row else None
 
-    def enrol(self, who: str | Person, pictures: Iterable[Picture], door: str) -> PersonEntry:
+    def enrol(self, who: str | Person, pictures: Iterable[Picture], caller: Caller) -> PersonEntry:
         with self.database.transaction() as db:
             person = person_key(db, who.slug) if isinstance(who, Person) else self._person(db, who)
             self._lift_from_name(who.name if isinstance(who, Person) else who)
@@ -180,7 +181,7 @@ class SqliteStore:
             if not db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone():
                 raise Conflict("that is the only picture that they are known by: remove them instead")
             mark_changed(db, person)
-            append_person_audit(db, door, "add", person, added)
+            append_person_audit(db, caller, "add", person, added)
             (slug,) = db.execute("SELECT slug FROM people WHERE id = ?", (person,)).fetchone()
         return self.read_entry(slug)
 
@@ -191,7 +192,7 @@ class SqliteStore:
             for (person,) in db.execute("SELECT person FROM pictures WHERE digest = ?", (digest,)).fetchall():
                 bump_revision(db, person)
 
-    def rename(self, slug: str, name: str, door: str) -> PersonEntry:
+    def rename(self, slug: str, name: str, caller: Caller) -> PersonEntry:
         with self.database.transaction() as db:
             person = person_key(db, slug)
             other = db.execute(
@@ -206,10 +207,10 @@ class SqliteStore:
             self._lift_from_name(name)
             db.execute("UPDATE people SET name = ?, name_key = ? WHERE id = ?", (name, name_key(name), person))
             bump_revision(db, person)
-            append_person_audit(db, door, "rename", person, 0)
+            append_person_audit(db, caller, "rename", person, 0)
         return self.read_entry(slug)
 
-    def merge(self, slug: str, into: str, door: str) -> PersonEntry:
+    def merge(self, slug: str, into: str, caller: Caller) -> PersonEntry:
         with self.database.transaction() as db:
             one, other = person_key(db, slug), person_key(db, into)
             if one == other:
@@ -221,14 +222,14 @@ class SqliteStore:
             )
             moved = db.execute("UPDATE OR IGNORE pictures SET person = ? WHERE person = ?", (other, one)).rowcount
             db.execute("UPDATE folders SET person = ? WHERE person = ?", (other, one))
-            append_person_audit(db, door, "merge", one, moved)
+            append_person_audit(db, caller, "merge", one, moved)
             delete_person(db, one)
             mark_changed(db, other)
-            append_person_audit(db, door, "merged", other, moved)
+            append_person_audit(db, caller, "merged", other, moved)
         self.database.scrub()
         return self.read_entry(into)
 
-    def remove_picture(self, slug: str, picture: str, door: str) -> PersonEntry | None:
+    def remove_picture(self, slug: str, picture: str, caller: Caller) -> PersonEntry | None:
         with self.database.transaction() as db:
             person = person_key(db, slug)
             row = db.execute(
@@ -242,13 +243,19 @@ class SqliteStore:
             else:
                 self._tombstones.bury([row[0]], erased=False)
             db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, row[0]))
-            append_person_audit(db, door, "remove_picture", person, 1)
+            append_person_audit(db, caller, "remove_picture", person, 1)
             left = delete_if_empty(db, person)
         self.database.scrub()
         return self.read_entry(slug) if left else None
 
     def remove(
-        self, slug: str, door: str, *, erase: bool = False, also: Collection[str] = (), closes_folders: bool = False
+        self,
+        slug: str,
+        caller: Caller,
+        *,
+        erase: bool = False,
+        also: Collection[str] = (),
+        closes_folders: bool = False,
     ) -> Person:
         with self.database.transaction() as db:
             person = person_key(db, slug)
@@ -264,7 +271,7 @@ class SqliteStore:
             if erase:
                 self._forget_counters(db, person)
             pictures = db.execute("DELETE FROM pictures WHERE person = ?", (person,)).rowcount
-            append_person_audit(db, door, "erase" if erase else "remove", person, pictures)
+            append_person_audit(db, caller, "erase" if erase else "remove", person, pictures)
             delete_person(db, person)
         self.database.scrub()
         return Person(slug, name)
@@ -313,7 +320,7 @@ class SqliteStore:
             person = row[0] if row else self._person(db, folder)
             db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (folder, person))
             if self._add(db, person, picture, time.time()):
-                append_person_audit(db, "known_faces", "add", person, 1)
+                append_person_audit(db, FOLDER_CALLER, "add", person, 1)
             mark_changed(db, person)
             if replaces is not None:
                 # after the new one, so that somebody whose only picture is replaced stays who they are
@@ -417,7 +424,7 @@ class SqliteStore:
     def import_people(
         self,
         people: Iterable[ExportedPerson],
-        door: str,
+        caller: Caller,
         *,
         merge: bool = False,
         go_on: Callable[[], None] = lambda: None,
@@ -429,7 +436,7 @@ class SqliteStore:
             added, before = 0, count_people(db)
             for each in shown:
                 go_on()
-                added += self._import_person(db, each, door)
+                added += self._import_person(db, each, caller)
             self._check_people(db, before)
         return added
 
@@ -440,7 +447,7 @@ class SqliteStore:
             return None
         return Person(row[1], row[2])
 
-    def _import_person(self, db: sqlite3.Connection, each: ExportedPerson, door: str) -> int:
+    def _import_person(self, db: sqlite3.Connection, each: ExportedPerson, caller: Caller) -> int:
         """How many pictures were new. What is known stays as it is, whatever the archive says of it."""
         person = get_or_create_person(db, each.person.name)
         self._lift_from_name(each.person.name)
@@ -453,7 +460,7 @@ class SqliteStore:
         if new:
             self._check_pictures(db, person)
             mark_changed(db, person)
-            append_person_audit(db, door, "import", person, len(new))
+            append_person_audit(db, caller, "import", person, len(new))
         return len(new)
 
     def _person(self, db: sqlite3.Connection, name: str) -> int:
@@ -481,12 +488,14 @@ class SqliteStore:
         faces = self.rows.descriptors([row[3] for row in rows], [row[2] for row in rows])
         return [Person(slug, name) for slug, name, *_ in rows], faces
 
-    def record(self, door: str, action: str, *, slug: str | None = None, pictures: int = 0, detail: str = "") -> None:
+    def record(
+        self, caller: Caller, action: str, *, slug: str | None = None, pictures: int = 0, detail: str = ""
+    ) -> None:
         with self.database.transaction() as db:
             if slug is None:
-                append_audit(db, door, action, pictures=pictures, detail=detail)
+                append_audit(db, caller, action, pictures=pictures, detail=detail)
             else:
-                append_person_audit(db, door, action, person_key(db, slug), pictures)
+                append_person_audit(db, caller, action, person_key(db, slug), pictures)
 
     def move_audit(self) -> None:
         if self._audit is not None:
@@ -606,7 +615,7 @@ def _forget_each(db: sqlite3.Connection, pictures: Iterable[Row]) -> None:
     """Forget pictures from the folder, each by person and digest, and the people who are left with none."""
     for person, digest in pictures:
         db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, digest))
-        append_person_audit(db, "known_faces", "remove_picture", person, 1)
+        append_person_audit(db, FOLDER_CALLER, "remove_picture", person, 1)
         delete_if_empty(db, person)
 
 

@@ -13,6 +13,7 @@ from slugify import slugify
 
 from gateway.errors import UnknownPerson
 from gateway.model import Person
+from gateway.model.caller import Caller
 from gateway.model.names import MAX_ID, RESERVED_IDS, check_new_name, name_key
 from gateway.store.protocols import PersonEntry, PictureEntry
 from gateway.store.sqlite.database import Row
@@ -111,20 +112,20 @@ def delete_if_empty(db: sqlite3.Connection, person: int) -> bool:
     return left
 
 
-def append_person_audit(db: sqlite3.Connection, door: str, action: str, person: int, pictures: int) -> None:
+def append_person_audit(db: sqlite3.Connection, caller: Caller, action: str, person: int, pictures: int) -> None:
     """Add a line about a person to the audit's outbox."""
     (uid,) = db.execute("SELECT uid FROM people WHERE id = ?", (person,)).fetchone()
-    append_audit(db, door, action, uid, pictures)
+    append_audit(db, caller, action, uid, pictures)
 
 
 def append_audit(
-    db: sqlite3.Connection, door: str, action: str, uid: str = "", pictures: int = 0, detail: str = ""
+    db: sqlite3.Connection, caller: Caller, action: str, uid: str = "", pictures: int = 0, detail: str = ""
 ) -> None:
     """Add a line to the audit's outbox; ``uid``: the random id of a person, empty for nobody or everybody."""
     line = secrets.token_hex(16)
     db.execute(
         "INSERT INTO outbox (uid, at, door, action, person, pictures, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (line, time.time(), door, action, uid, pictures, detail),
+        (line, time.time(), caller.audit_text(), action, uid, pictures, detail),
     )
 
 

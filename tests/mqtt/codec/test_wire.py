@@ -37,6 +37,7 @@ from gateway.model import (
     Reply,
     Request,
 )
+from gateway.model.caller import camera_caller
 from gateway.mqtt.codec import wire
 from gateway.mqtt.codec.topics import Address, Topics
 from tests.examples import ALICE, BOX, QUALITY
@@ -45,7 +46,7 @@ LIMITS = LimitSettings(bytes=1000, request_s=60)
 JPEG, OTHER = b"\xff\xd8\xff\xe0 one", b"\xff\xd8\xff\xe0 two"
 BASE64 = base64.b64encode(JPEG).decode()
 IMAGE = Image(640, 480, 5000)
-ADDRESS = Address(Origin(camera="porch"), "face_rec", "facegate/porch/response/face_rec")
+ADDRESS = Address(Origin(caller=camera_caller("porch")), "face_rec", "facegate/porch/response/face_rec")
 
 
 def read(

@@ -15,6 +15,7 @@ import pytest
 
 from gateway.errors import BadImage, Busy, GatewayError, MultipleFaces, NoFace, Timeout
 from gateway.model import Descriptor, FoundFace
+from gateway.model.caller import REST_CALLER
 from gateway.people.folder import files as folder_files
 from gateway.people.folder import importer as known_faces
 from gateway.people.folder.files import FileStamp, read_bounded
@@ -595,8 +596,8 @@ def test_a_full_disk_keeps_nobody_unknown_once_there_is_room(tmp_path: Path, env
 
 def test_who_was_enrolled_by_another_way_stays_without_the_folder(env: FolderEnvironment) -> None:
     env.imported()
-    env.registry.enrol("Carol", [sample("carol1", descriptor(3))], "rest")
-    env.registry.enrol("Alice", [sample("alice9", descriptor(4))], "rest")
+    env.registry.enrol("Carol", [sample("carol1", descriptor(3))], REST_CALLER)
+    env.registry.enrol("Alice", [sample("alice9", descriptor(4))], REST_CALLER)
     shutil.rmtree(env.folder)
     env.folder.mkdir()
     env.confirm()
@@ -607,7 +608,7 @@ def test_who_was_enrolled_by_another_way_stays_without_the_folder(env: FolderEnv
 
 def test_a_picture_that_was_removed_does_not_come_back_from_the_folder(env: FolderEnvironment) -> None:
     env.imported()
-    env.registry.remove_picture("alice", digest_of("alice1")[:16], "rest")
+    env.registry.remove_picture("alice", digest_of("alice1")[:16], REST_CALLER)
     vision = FakeVision()
     progress = env.imported(vision)
     assert vision.saw == []
@@ -620,7 +621,7 @@ def test_a_picture_that_was_removed_does_not_come_back_from_the_folder(env: Fold
 @pytest.mark.parametrize("erase", [False, True])
 def test_a_person_who_was_removed_does_not_come_back_from_the_folder(env: FolderEnvironment, erase: bool) -> None:
     env.imported()
-    (env.registry.erase if erase else env.registry.remove)("alice", "rest")
+    (env.registry.erase if erase else env.registry.remove)("alice", REST_CALLER)
     assert env.imported().skipped == (
         "2 files of people who were removed are not used: it was removed: enrol it by another way if it is to come"
         " back",
@@ -630,15 +631,15 @@ def test_a_person_who_was_removed_does_not_come_back_from_the_folder(env: Folder
 
 def test_a_removed_picture_comes_back_when_it_is_enrolled_by_another_way(env: FolderEnvironment) -> None:
     env.imported()
-    env.registry.remove("bob_the_builder", "rest")
-    env.registry.enrol("Bob the Builder", [sample("bob1", descriptor_of(b"bob1"))], "rest")
+    env.registry.remove("bob_the_builder", REST_CALLER)
+    env.registry.enrol("Bob the Builder", [sample("bob1", descriptor_of(b"bob1"))], REST_CALLER)
     assert env.imported().skipped == ()
     assert env.people == ["Alice", "Bob the Builder"]
 
 
 def test_a_new_picture_in_the_folder_of_somebody_renamed_is_theirs(env: FolderEnvironment) -> None:
     env.imported()
-    env.registry.rename("bob_the_builder", "Robert", "rest")
+    env.registry.rename("bob_the_builder", "Robert", REST_CALLER)
     env.put("Bob_the_Builder/2.jpg", "bob2")
     env.imported()
     assert (env.people, env.pictures) == (["Alice", "Robert"], 4)
@@ -646,7 +647,7 @@ def test_a_new_picture_in_the_folder_of_somebody_renamed_is_theirs(env: FolderEn
 
 def test_a_renamed_person_keeps_the_new_name_when_the_only_picture_is_moved(env: FolderEnvironment) -> None:
     env.imported()
-    env.registry.rename("bob_the_builder", "Robert", "rest")
+    env.registry.rename("bob_the_builder", "Robert", REST_CALLER)
     (env.folder / "Bob_the_Builder/1.jpg").rename(env.folder / "Bob_the_Builder/one.jpg")
     env.imported()
     assert env.people == ["Alice", "Robert"]
@@ -703,7 +704,7 @@ def test_who_comes_from_an_archive_stays_whatever_is_in_the_folder(tmp_path: Pat
     with closing(SqliteStore(tmp_path / "elsewhere.sqlite")) as store:
         there = FolderEnvironment(tmp_path / "another_folder", store)
         there.folder.mkdir()
-        there.registry.import_people(list(env.store.export("alice")), "rest")
+        there.registry.import_people(list(env.store.export("alice")), REST_CALLER)
         assert there.people == ["Alice"]
         there.imported()
         assert there.people == ["Alice"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import GatewayError
+from gateway.model.caller import BRIDGE_CALLER, CLI_CALLER, REST_CALLER
 from gateway.store.cipher import Cipher
 from gateway.store.sqlite import schema
 from gateway.store.sqlite.audit import FILE, AuditLog
@@ -27,7 +28,7 @@ NAMES = (b"Alice", b"alice")
 def here(tmp_path: Path) -> Iterator[PeopleEnvironment]:
     """Alice is known."""
     with open_environment(tmp_path) as here:
-        here.registry.enrol("Alice", [sample("alice1", descriptor(1))], "rest")
+        here.registry.enrol("Alice", [sample("alice1", descriptor(1))], REST_CALLER)
         yield here
 
 
@@ -60,7 +61,7 @@ def test_the_audit_is_only_added_to(here: PeopleEnvironment, statement: str) -> 
 def test_a_change_that_is_undone_leaves_no_line(here: PeopleEnvironment) -> None:
     def fail() -> None:
         with here.store.database.transaction():
-            here.store.rename("alice", "Bob", "rest")
+            here.store.rename("alice", "Bob", REST_CALLER)
             here.registry.refresh()
             raise ZeroDivisionError
 
@@ -95,7 +96,7 @@ def test_a_change_is_done_where_the_outbox_cannot_be_emptied(here: PeopleEnviron
     """As on a disk that became full: the lines are in the audit, and come out of the outbox at the next move."""
     db = here.store.database._db
     db.execute("CREATE TEMP TRIGGER full BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
-    assert here.registry.rename("alice", "Bob", "rest").person.name == "Bob"
+    assert here.registry.rename("alice", "Bob", REST_CALLER).person.name == "Bob"
     assert (in_file(here.data), waiting(here)) == (["add", "rename"], 1)
     db.execute("DROP TRIGGER full")
     here.registry.refresh()
@@ -107,23 +108,23 @@ def test_many_lines_are_moved_in_their_order(tmp_path: Path, monkeypatch: pytest
     with opened(tmp_path / "people.sqlite") as store:
         enrol(store, "Alice")
         for name in ("Bob", "Carol", "Dora"):
-            store.rename("alice", name, "rest")
-        store.remove("alice", "rest")
+            store.rename("alice", name, REST_CALLER)
+        store.remove("alice", REST_CALLER)
     with open_environment(tmp_path):
         assert in_file(tmp_path) == ["add", "rename", "rename", "rename", "remove"]
 
 
 def test_an_export_stands_in_the_audit_of_one_person_and_of_all(here: PeopleEnvironment) -> None:
-    list(here.registry.export("alice", "rest"))
-    list(here.registry.export(None, "mqtt"))
+    list(here.registry.export("alice", REST_CALLER))
+    list(here.registry.export(None, BRIDGE_CALLER))
     everybody, one, add = here.store.read_audit(3)
     assert (one.door, one.action, one.person) == ("rest", "export", add.person)
-    assert (everybody.door, everybody.action, everybody.person) == ("mqtt", "export", "")
+    assert (everybody.door, everybody.action, everybody.person) == ("mqtt:bridge", "export", "")
 
 
 def test_of_somebody_erased_the_audit_keeps_a_random_id_only(here: PeopleEnvironment) -> None:
-    list(here.registry.export("alice", "rest"))
-    here.registry.erase("alice", "rest")
+    list(here.registry.export("alice", REST_CALLER))
+    here.registry.erase("alice", REST_CALLER)
     assert in_file(here.data) == ["add", "export", "erase"]
     assert len({line.person for line in here.store.read_audit(3)}) == 1
     assert files_with(here.data, *NAMES) == set()
@@ -132,7 +133,7 @@ def test_of_somebody_erased_the_audit_keeps_a_random_id_only(here: PeopleEnviron
 def test_a_restore_rolls_the_audit_not_back_and_stands_in_it(here: PeopleEnvironment, tmp_path: Path) -> None:
     """Regression: the audit was a table of the store, and the restore replaced it."""
     backup = here.backups.make(here.store.database, tmp_path / "mine.sqlite")
-    here.registry.rename("alice", "Bob", "rest")
+    here.registry.rename("alice", "Bob", REST_CALLER)
     here.store.close()
     before = restore(backup, here.data / "people.sqlite", Cipher(None), AuditLog(here.data / FILE), "ada")
     assert before is not None
@@ -143,7 +144,7 @@ def test_a_restore_rolls_the_audit_not_back_and_stands_in_it(here: PeopleEnviron
             "cli",
             f"a file outside data/backups, by ada; the store before it is {before.name}",
         )
-        again.registry.remove("alice", "rest")
+        again.registry.remove("alice", REST_CALLER)
     assert in_file(here.data) == ["add", "rename", "restore", "remove"]
 
 
@@ -208,11 +209,11 @@ def test_a_damaged_audit_is_set_aside_and_a_new_one_begun(here: PeopleEnvironmen
     damage(here.data / FILE)
     content = (here.data / FILE).read_bytes()
     with open_environment(here.data) as again:
-        again.registry.rename("alice", "Bob", "rest")
+        again.registry.rename("alice", "Bob", REST_CALLER)
         (aside,) = here.data.glob("audit-damaged-*.sqlite")
         assert aside.read_bytes() == content
         assert actions(again.store) == ["rename"]
-        again.registry.erase("alice", "rest")
+        again.registry.erase("alice", REST_CALLER)
     assert aside.read_bytes() == content
     (warning,) = AuditLog(here.data / FILE).warnings
     assert str(aside) in warning
@@ -220,7 +221,7 @@ def test_a_damaged_audit_is_set_aside_and_a_new_one_begun(here: PeopleEnvironmen
 
 def test_an_audit_that_is_damaged_while_it_is_used_is_set_aside(here: PeopleEnvironment) -> None:
     damage(here.data / FILE)
-    here.registry.rename("alice", "Bob", "rest")
+    here.registry.rename("alice", "Bob", REST_CALLER)
     assert in_file(here.data) == ["rename"]
     assert len(list(here.data.glob("audit-damaged-*.sqlite"))) == 1
 
@@ -228,7 +229,7 @@ def test_an_audit_that_is_damaged_while_it_is_used_is_set_aside(here: PeopleEnvi
 def test_two_damaged_audits_within_a_second_are_both_kept(here: PeopleEnvironment) -> None:
     for name in ("Bob", "Carol"):
         damage(here.data / FILE)
-        here.registry.rename("alice", name, "rest")
+        here.registry.rename("alice", name, REST_CALLER)
     assert len(list(here.data.glob("audit-damaged-*.sqlite"))) == 2
 
 
@@ -282,7 +283,7 @@ def test_an_audit_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 
 def test_two_processes_share_one_audit(tmp_path: Path) -> None:
     with open_environment(tmp_path) as one, open_environment(tmp_path) as other:
-        one.registry.enrol("Alice", [sample("alice1", descriptor(1))], "rest")
-        other.registry.enrol("Bob", [sample("bob1", descriptor(2))], "cli")
+        one.registry.enrol("Alice", [sample("alice1", descriptor(1))], REST_CALLER)
+        other.registry.enrol("Bob", [sample("bob1", descriptor(2))], CLI_CALLER)
         assert [line.door for line in one.store.read_audit(9)] == [line.door for line in other.store.read_audit(9)]
         assert [line.door for line in one.store.read_audit(9)] == ["cli", "rest"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import GatewayError
+from gateway.model.caller import REST_CALLER
 from gateway.store.sqlite.audit import FILE
 from gateway.store.sqlite.backup_files import is_ours
 from tests.examples import descriptor
@@ -24,7 +25,7 @@ def here(tmp_path: Path) -> Iterator[PeopleEnvironment]:
     data = tmp_path / "data"
     data.mkdir()
     with open_environment(data) as here:
-        here.registry.enrol("Alice", [sample("a", descriptor(1))], "rest")
+        here.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
         here.backups.make(here.store.database)
         yield here
 
@@ -72,7 +73,7 @@ def test_erasing_leaves_a_file_alone_that_holds_nobody(
     make(path)
     content = path.read_bytes()
     assert here.backups.warnings == ()
-    here.registry.erase("alice", "rest")
+    here.registry.erase("alice", REST_CALLER)
     assert path.read_bytes() == content
     assert here.backups.left_alone() == ()
 
@@ -92,7 +93,7 @@ def test_erasing_leaves_an_unknown_file_alone_and_says_so(
     assert warning.startswith(f"not looked into: {path} (")
     here.backups.look()
     assert caplog.text.count(warning) == 1
-    here.registry.erase("alice", "rest")
+    here.registry.erase("alice", REST_CALLER)
     assert path.read_bytes() == content
     assert here.backups.left_alone() == (warning,)
 
@@ -108,14 +109,14 @@ def test_erasing_deletes_a_damaged_backup_of_our_own_as_warned_before(
     assert warning.startswith(f"the backup {path} cannot be read (")
     assert "the next erasure deletes it" in warning
     path.with_name(f"{name}-journal").write_text("Alice")
-    here.registry.erase("alice", "rest")
+    here.registry.erase("alice", REST_CALLER)
     assert not list(path.parent.glob(f"{name}*"))
 
 
 def test_erasing_deletes_what_sqlite_left_of_a_backup_of_our_own(here: PeopleEnvironment) -> None:
     path = here.data / "backups" / f"{OURS}-journal"
     path.write_text("Alice")
-    here.registry.erase("alice", "rest")
+    here.registry.erase("alice", REST_CALLER)
     assert not path.exists()
 
 
@@ -134,8 +135,8 @@ def test_erasing_keeps_the_journal_from_which_sqlite_mends_a_backup(here: People
         shutil.move(path, backup.parent / path.name)
     assert (backup.parent / f"{backup.name}-journal").stat().st_size
     assert here.backups.warnings == ()
-    here.registry.enrol("Bob", [sample("b", descriptor(2))], "rest")
-    here.registry.erase("bob", "rest")
+    here.registry.enrol("Bob", [sample("b", descriptor(2))], REST_CALLER)
+    here.registry.erase("bob", REST_CALLER)
     with closing(sqlite3.connect(backup)) as db:
         assert db.execute("SELECT name FROM people").fetchall() == [("Alice",)]
 
@@ -145,7 +146,7 @@ def test_a_folder_beside_the_backups_is_reported(here: PeopleEnvironment) -> Non
     (here.data / "backups" / "lost+found").mkdir()
     (warning,) = here.backups.warnings
     assert warning.startswith(f"not looked into: {here.data / 'backups' / 'old'} (a folder):")
-    here.registry.erase("alice", "rest")
+    here.registry.erase("alice", REST_CALLER)
     assert (here.data / "backups" / "old").exists()
 
 
@@ -159,14 +160,14 @@ def test_a_hundred_unknown_files_are_one_sentence(here: PeopleEnvironment) -> No
 def test_a_link_that_leads_nowhere_is_left_alone(here: PeopleEnvironment, tmp_path: Path) -> None:
     (here.data / "backups" / "link").symlink_to(tmp_path / "absent")
     assert here.backups.warnings == ()
-    here.registry.erase("alice", "rest")
+    here.registry.erase("alice", REST_CALLER)
     assert (here.data / "backups" / "link").is_symlink()
 
 
 def test_a_pipe_beside_the_backups_does_not_stop_an_erasure(here: PeopleEnvironment) -> None:
     os.mkfifo(here.data / "backups" / "pipe")
     assert here.backups.warnings == ()
-    here.registry.erase("alice", "rest")
+    here.registry.erase("alice", REST_CALLER)
 
 
 def test_a_file_that_sqlite_does_not_open_is_named_before_and_at_the_erasure(here: PeopleEnvironment) -> None:
@@ -178,7 +179,7 @@ def test_a_file_that_sqlite_does_not_open_is_named_before_and_at_the_erasure(her
     (warning,) = here.backups.warnings
     assert warning.startswith(f"nobody can be erased: {backup} cannot be opened (")
     with pytest.raises(GatewayError, match=f"{backup} still has them .*move this file away"):
-        here.registry.erase("alice", "rest")
+        here.registry.erase("alice", REST_CALLER)
 
 
 def test_looking_leaves_nothing_beside_a_file_with_a_write_ahead_log(here: PeopleEnvironment) -> None:
@@ -225,6 +226,6 @@ def test_the_audit_names_a_backup_only_by_a_name_of_our_own(here: PeopleEnvironm
 
 def test_the_registry_says_what_an_erasure_did_not_look_into(here: PeopleEnvironment) -> None:
     text(here.data / "backups" / "people.tar.gz")
-    here.registry.erase("alice", "rest")
+    here.registry.erase("alice", REST_CALLER)
     (warning,) = here.registry.erasure_warnings()
     assert "people.tar.gz (it is no SQLite file)" in warning

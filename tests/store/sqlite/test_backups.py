@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StartError
+from gateway.model.caller import REST_CALLER
 from gateway.store.cipher import Cipher
 from gateway.store.sqlite.audit import FILE, AuditLog
 from gateway.store.sqlite.backups import restore as put_back
@@ -33,8 +34,8 @@ PLAIN = Cipher(None)
 def here(tmp_path: Path) -> Iterator[PeopleEnvironment]:
     """Alice and Bob are known."""
     with open_environment(tmp_path / "data") as here:
-        here.registry.enrol("Alice", [sample("alice1", ALICE)], "rest")
-        here.registry.enrol("Bob", [sample("bob1", BOB)], "rest")
+        here.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
+        here.registry.enrol("Bob", [sample("bob1", BOB)], REST_CALLER)
         yield here
 
 
@@ -90,7 +91,7 @@ def test_a_backup_goes_where_it_is_told_to(tmp_path: Path, here: PeopleEnvironme
 
 def test_two_backups_within_a_second_are_two(here: PeopleEnvironment) -> None:
     first = here.backups.make(here.store.database)
-    here.registry.remove("alice", "rest")
+    here.registry.remove("alice", REST_CALLER)
     assert first != here.backups.make(here.store.database)
     assert len(made(here)) == 2
 
@@ -109,7 +110,7 @@ def test_a_backup_is_without_unknowns(here: PeopleEnvironment) -> None:
 
 def test_restoring_brings_back_who_was_removed(here: PeopleEnvironment) -> None:
     backup = here.backups.make(here.store.database, here.data / "backups" / "mine.sqlite")
-    here.registry.remove("alice", "rest")
+    here.registry.remove("alice", REST_CALLER)
     path = closed(here)
     before = restore(backup, path, PLAIN)
     assert known(path) == {"alice": True, "bob": True}
@@ -139,7 +140,7 @@ def test_restoring_where_there_is_no_store_needs_none(here: PeopleEnvironment) -
 def test_restoring_never_brings_back_who_was_erased(tmp_path: Path, here: PeopleEnvironment) -> None:
     """Also from a backup that lay elsewhere."""
     backup = here.backups.make(here.store.database, tmp_path / "elsewhere.sqlite")
-    here.registry.erase("alice", "rest")
+    here.registry.erase("alice", REST_CALLER)
     path = closed(here)
     restore(backup, path, PLAIN)
     assert known(path) == {"bob": True}
@@ -147,10 +148,10 @@ def test_restoring_never_brings_back_who_was_erased(tmp_path: Path, here: People
 
 
 def test_restoring_brings_back_no_earlier_picture_of_who_was_erased(tmp_path: Path, here: PeopleEnvironment) -> None:
-    here.registry.enrol(None, [sample("alice2", ALICE)], "rest", person="alice")
+    here.registry.enrol(None, [sample("alice2", ALICE)], REST_CALLER, person="alice")
     backup = here.backups.make(here.store.database, tmp_path / "elsewhere.sqlite")
-    here.registry.remove_picture("alice", picture_id("alice1"), "rest")
-    here.registry.erase("alice", "rest")
+    here.registry.remove_picture("alice", picture_id("alice1"), REST_CALLER)
+    here.registry.erase("alice", REST_CALLER)
     path = closed(here)
     restore(backup, path, PLAIN)
     assert known(path) == {"bob": True}
@@ -161,7 +162,7 @@ def test_restoring_a_backup_of_an_older_version_does_not_bring_back_who_was_eras
     with open_environment(tmp_path / "data") as here:
         (automatic,) = made(here)
         backup = Path(shutil.copy(automatic, tmp_path / "elsewhere.sqlite"))
-        here.registry.erase("alice", "rest")
+        here.registry.erase("alice", REST_CALLER)
     path = tmp_path / "data" / "people.sqlite"
     restore(backup, path, PLAIN)
     with open_environment(path.parent) as again:
@@ -170,7 +171,7 @@ def test_restoring_a_backup_of_an_older_version_does_not_bring_back_who_was_eras
 
 def test_who_was_erased_and_restored_over_stays_erased_the_next_time(tmp_path: Path, here: PeopleEnvironment) -> None:
     backup = here.backups.make(here.store.database, tmp_path / "elsewhere.sqlite")
-    here.registry.erase("alice", "rest")
+    here.registry.erase("alice", REST_CALLER)
     path = closed(here)
     for _ in range(2):
         restore(backup, path, PLAIN)
@@ -189,9 +190,9 @@ def test_a_backup_of_an_older_version_is_restored(tmp_path: Path, here: PeopleEn
 def test_a_sealed_backup_is_restored_with_its_key(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with open_environment(data, KEY) as here:
-        here.registry.enrol("Alice", [sample("alice1", ALICE)], "rest")
+        here.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
         backup = here.backups.make(here.store.database, tmp_path / "sealed.sqlite")
-        here.registry.remove("alice", "rest")
+        here.registry.remove("alice", REST_CALLER)
     for key in (None, OTHER_KEY):
         with pytest.raises(StartError, match=r"sealed\.sqlite was not restored"):
             restore(backup, data / "people.sqlite", Cipher(key))
@@ -223,7 +224,7 @@ def test_a_damaged_or_missing_backup_is_refused_by_name_and_nothing_changes(
     here: PeopleEnvironment, damage: object
 ) -> None:
     backup = here.backups.make(here.store.database, here.data / "backups" / "mine.sqlite")
-    here.registry.remove("bob", "rest")
+    here.registry.remove("bob", REST_CALLER)
     path = closed(here)
     if callable(damage):
         backup.write_bytes(damage(backup.read_bytes()))
@@ -278,5 +279,5 @@ def test_of_somebody_erased_nothing_is_left_in_a_damaged_store_that_was_set_asid
     backup = here.backups.make(here.store.database)
     restore(backup, damaged(here), PLAIN)
     with open_environment(here.data) as again:
-        again.registry.erase("alice", "rest")
+        again.registry.erase("alice", REST_CALLER)
     assert files_with(here.data, ALICE.tobytes(), b"Alice", chips_of("alice1")) == set()

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.errors import BadRequest, Conflict, GatewayError, StartError, UnknownPerson
 from gateway.model import PERSON, Descriptor, Person
+from gateway.model.caller import CLI_CALLER, REST_CALLER, camera_caller
 from gateway.store.cipher import Cipher
 from gateway.store.protocols import PersonEntry, Picture, StoredFace
 from gateway.store.sqlite import schema
@@ -57,7 +58,7 @@ def picture(
 
 
 def enrol(store: SqliteStore, name: str, *pictures: Picture) -> PersonEntry:
-    return store.enrol(store.find_person(name) or name, pictures or [picture()], "rest")
+    return store.enrol(store.find_person(name) or name, pictures or [picture()], REST_CALLER)
 
 
 def people(store: SqliteStore, recipe: str = RECIPE) -> list[Person]:
@@ -192,7 +193,7 @@ def test_a_face_is_found_by_the_picture_s_digest(store: SqliteStore) -> None:
 def test_one_picture_may_be_of_two_people(store: SqliteStore) -> None:
     enrol(store, "Alice")
     enrol(store, "Bob")
-    store.remove("bob", "rest")
+    store.remove("bob", REST_CALLER)
     assert people(store) == [Person("alice", "Alice")]
     assert (described(store).descriptor == descriptor(1)).all()
 
@@ -218,11 +219,11 @@ def test_only_what_came_from_the_folder_counts_as_of_the_folder(store: SqliteSto
 
 def test_a_folder_stays_whose_it_is_whatever_they_are_called(store: SqliteStore) -> None:
     store.enrol_from_folder("Alice", picture("d1", source="known_faces/Alice/1.jpg"))
-    store.rename("alice", "Alice Smith", "rest")
+    store.rename("alice", "Alice Smith", REST_CALLER)
     store.enrol_from_folder("Alice", picture("d2", source="known_faces/Alice/2.jpg"))
     assert [entry.person for entry in store.list_entries()] == [Person("alice", "Alice Smith")]
     enrol(store, "Bob", picture("d3"))
-    store.merge("alice", "bob", "rest")
+    store.merge("alice", "bob", REST_CALLER)
     store.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/3.jpg"))
     assert [(entry.person.slug, entry.known_by) for entry in store.list_entries()] == [("bob", 4)]
 
@@ -249,7 +250,7 @@ def test_a_name_keeps_its_slug(path: Path) -> None:
 def test_spellings_of_one_name_are_one_person(store: SqliteStore) -> None:
     """Regression: a difference in case, accents or spacing made another person, and then neither was named."""
     for n, name in enumerate(["Jo Bo", "jo bo", "Jó-Bő", "JO_BO", "\uff2a\uff4f\u3000\uff22\uff4f"]):
-        store.enrol(name, [picture(f"d{n}")], "rest")
+        store.enrol(name, [picture(f"d{n}")], REST_CALLER)
         store.enrol_from_folder(name, picture(f"f{n}", source=f"known_faces/{n}/1.jpg"))
     (entry,) = store.list_entries()
     assert (entry.person, entry.known_by) == (Person("jo_bo", "Jo Bo"), 10)
@@ -310,7 +311,7 @@ def test_the_words_for_nobody_are_no_name_of_a_new_person(store: SqliteStore, na
     with pytest.raises(BadRequest, match="choose another name"):
         store.enrol_from_folder(name, picture("d2", source="known_faces/Unknown/1.jpg"))
     with pytest.raises(BadRequest, match="choose another name"):
-        store.rename("alice", name, "rest")
+        store.rename("alice", name, REST_CALLER)
     assert people(store) == [Person("alice", "Alice")]
 
 
@@ -318,15 +319,15 @@ def test_a_person_who_has_such_a_name_already_keeps_it(store: SqliteStore) -> No
     enrol(store, "Alice")
     with store.database.transaction() as db:
         db.execute("UPDATE people SET name = 'Unknown', name_key = 'unknown'")
-    assert store.enrol("unknown", [picture("d2")], "rest").person == Person("alice", "Unknown")
+    assert store.enrol("unknown", [picture("d2")], REST_CALLER).person == Person("alice", "Unknown")
 
 
 def test_a_name_that_differs_only_in_spelling_is_refused_with_what_to_do(store: SqliteStore) -> None:
     enrol(store, "Alice Smith")
     enrol(store, "Bob", picture("d2"))
     with pytest.raises(Conflict, match="facegate people merge bob alice_smith"):
-        store.rename("bob", "alice_SMITH", "rest")
-    assert store.rename("alice_smith", "ALICE SMITH", "rest").person.name == "ALICE SMITH"
+        store.rename("bob", "alice_SMITH", REST_CALLER)
+    assert store.rename("alice_smith", "ALICE SMITH", REST_CALLER).person.name == "ALICE SMITH"
 
 
 def test_long_names_that_begin_alike_get_different_slugs(store: SqliteStore) -> None:
@@ -399,13 +400,13 @@ def test_entries_come_by_id_and_page_by_page(store: SqliteStore) -> None:
     "change",
     [
         lambda store: store.read_entry("bob"),
-        lambda store: store.enrol(Person("bob", "Bob"), [picture()], "rest"),
-        lambda store: store.rename("bob", "Rob", "rest"),
-        lambda store: store.merge("bob", "alice", "rest"),
-        lambda store: store.merge("alice", "bob", "rest"),
-        lambda store: store.remove("bob", "rest"),
-        lambda store: store.remove_picture("bob", "d1", "rest"),
-        lambda store: store.remove_picture("alice", "d9", "rest"),
+        lambda store: store.enrol(Person("bob", "Bob"), [picture()], REST_CALLER),
+        lambda store: store.rename("bob", "Rob", REST_CALLER),
+        lambda store: store.merge("bob", "alice", REST_CALLER),
+        lambda store: store.merge("alice", "bob", REST_CALLER),
+        lambda store: store.remove("bob", REST_CALLER),
+        lambda store: store.remove_picture("bob", "d1", REST_CALLER),
+        lambda store: store.remove_picture("alice", "d9", REST_CALLER),
         lambda store: list(store.export("bob")),
     ],
 )
@@ -422,15 +423,15 @@ def test_a_name_that_somebody_has_is_refused(store: SqliteStore) -> None:
     enrol(store, "Alice")
     enrol(store, "Bob", picture("d2"))
     with pytest.raises(Conflict, match="merge"):
-        store.rename("bob", "Alice", "rest")
+        store.rename("bob", "Alice", REST_CALLER)
     assert store.find_person("Bob") == Person("bob", "Bob")
-    assert store.rename("bob", "Bob", "rest").person == Person("bob", "Bob")
+    assert store.rename("bob", "Bob", REST_CALLER).person == Person("bob", "Bob")
 
 
 def test_nobody_is_merged_with_themselves(store: SqliteStore) -> None:
     enrol(store, "Alice")
     with pytest.raises(Conflict):
-        store.merge("alice", "alice", "rest")
+        store.merge("alice", "alice", REST_CALLER)
     assert people(store) == [Person("alice", "Alice")]
 
 
@@ -441,8 +442,8 @@ def test_changes_are_told_since_a_revision(store: SqliteStore) -> None:
     seen = store.changes(0, RECIPE)
     assert seen.revision == store.revision() > 0
     enrol(store, "Carol", picture("d3", descriptor(3)))
-    store.rename("bob", "Rob", "rest")
-    store.remove("alice", "rest")
+    store.rename("bob", "Rob", REST_CALLER)
+    store.remove("alice", REST_CALLER)
     changes = store.changes(seen.revision, RECIPE)
     assert changes.roll.people == [Person("bob", "Rob"), Person("carol", "Carol")]
     assert changes.gone == [seen.roll.keys.tolist()[seen.roll.people.index(Person("alice", "Alice"))]]
@@ -461,8 +462,8 @@ def test_who_is_left_without_a_picture_of_the_recipe_is_as_good_as_gone(store: S
 def test_many_changes_are_told_a_part_at_a_time(store: SqliteStore) -> None:
     for n in range(7):
         enrol(store, f"P{n}", picture(f"d{n}", descriptor(n)))
-    store.rename("p1", "P One", "rest")
-    store.remove("p4", "rest")
+    store.rename("p1", "P One", REST_CALLER)
+    store.remove("p4", REST_CALLER)
     told: list[str] = []
     since, parts = 0, 0
     while since != store.revision():
@@ -479,18 +480,18 @@ def test_a_key_is_never_given_twice(store: SqliteStore) -> None:
     """Other processes know people by it."""
     enrol(store, "Alice")
     (key,) = store.changes(0, RECIPE).roll.keys.tolist()
-    store.remove("alice", "rest")
+    store.remove("alice", REST_CALLER)
     enrol(store, "Bob")
     assert store.changes(0, RECIPE).roll.keys.tolist() != [key]
 
 
 def test_every_change_stands_in_the_audit_without_a_name(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1"), picture("d2"), picture("d5"))
-    store.enrol("Bob", [picture("d3")], "mqtt:door")
-    store.rename("bob", "Rob", "rest")
-    store.remove_picture("alice", "d2", "rest")
-    store.merge("bob", "alice", "rest")
-    store.remove("alice", "cli", erase=True)
+    store.enrol("Bob", [picture("d3")], camera_caller("door"))
+    store.rename("bob", "Rob", REST_CALLER)
+    store.remove_picture("alice", "d2", REST_CALLER)
+    store.merge("bob", "alice", REST_CALLER)
+    store.remove("alice", CLI_CALLER, erase=True)
     lines = store.read_audit(100)
     assert [(line.door, line.action, line.pictures) for line in reversed(lines)] == [
         ("rest", "add", 3),
@@ -509,7 +510,7 @@ def test_every_change_stands_in_the_audit_without_a_name(store: SqliteStore) -> 
 
 def test_a_removed_picture_is_buried_until_it_is_enrolled_again(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1"), picture("d2"))
-    store.remove_picture("alice", "d1", "rest")
+    store.remove_picture("alice", "d1", REST_CALLER)
     assert (store.is_picture_removed("d1"), store.is_picture_removed("d2")) == (True, False)
     enrol(store, "Alice", picture("d1"))
     assert not store.is_picture_removed("d1")
@@ -519,8 +520,8 @@ def test_a_counter_example_stays_free_for_the_person_whom_it_shows(store: Sqlite
     """Regression: it was buried with the person who was wrongly named, and its real owner could not enrol it."""
     counters = [picture(f"{n}" * 16, counter=True) for n in (2, 3, 4)]
     enrol(store, "Alice", picture("1" * 16), *counters)
-    store.remove_picture("alice", "2" * 16, "rest")
-    store.remove("alice", "rest", erase=True, also=["3" * 16, "5" * 16])
+    store.remove_picture("alice", "2" * 16, REST_CALLER)
+    store.remove("alice", REST_CALLER, erase=True, also=["3" * 16, "5" * 16])
     assert [digest for digest in "12345" if store.is_picture_removed(digest * 16)] == ["1", "5"]
     store.enrol_from_folder("Bob", picture("3" * 16, source="known_faces/Bob/3.jpg"))
     store.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
@@ -532,7 +533,7 @@ def test_a_counter_example_that_is_removed_is_not_imported_as_a_picture_of_that_
     for n in "12":
         store.enrol_from_folder("Alice", picture(n * 16, source=f"known_faces/Alice/{n}.jpg"))
     enrol(store, "Alice", picture("2" * 16, counter=True))
-    store.remove_picture("alice", "2" * 16, "rest")
+    store.remove_picture("alice", "2" * 16, REST_CALLER)
     with pytest.raises(BadRequest, match="counter-example"):
         store.enrol_from_folder("Alice", picture("2" * 16, source="known_faces/Alice/2.jpg"))
     store.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
@@ -543,7 +544,7 @@ def test_a_counter_example_does_not_bring_a_removed_person_back_from_their_folde
     for n in (1, 2):
         store.enrol_from_folder("Alice", picture(f"d{n}", source=f"known_faces/Alice/{n}.jpg"))
     enrol(store, "Alice", picture("d2", counter=True))
-    store.remove("alice", "rest", also=["d1", "d2"])
+    store.remove("alice", REST_CALLER, also=["d1", "d2"])
     with pytest.raises(BadRequest, match="counter-example"):
         store.enrol_from_folder("Alice", picture("d2", source="known_faces/Alice/2.jpg"))
     store.enrol_from_folder("Bob", picture("d2", source="known_faces/Bob/2.jpg"))
@@ -558,7 +559,7 @@ def test_people_are_unchanged_since_their_last_picture(store: SqliteStore) -> No
 
 def test_several_threads_may_enrol_at_once(store: SqliteStore) -> None:
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda n: store.enrol(f"P{n % 10}", [picture(f"d{n}")], "rest"), range(100)))
+        list(threads.map(lambda n: store.enrol(f"P{n % 10}", [picture(f"d{n}")], REST_CALLER), range(100)))
     roll = store.changes(0, RECIPE).roll
     assert roll.pictures.tolist() == [10] * 10
     assert len(set(roll.people)) == 10
@@ -585,7 +586,7 @@ def test_of_many_people_those_who_are_removed_are_gone_from_the_files(path: Path
         for n in range(120):
             enrol(store, f"Person <{n:03}>", picture(f"d{n}", descriptor(n), chips=b"chips <%03d>" % n * (n % 50)))
         for n in range(0, 120, 2):
-            store.remove(f"person_{n:03}", "rest", erase=True)
+            store.remove(f"person_{n:03}", REST_CALLER, erase=True)
     for n in range(120):
         there = files_with(
             path.parent, descriptor(n).tobytes(), b"Person <%03d>" % n, b"person_%03d" % n, b"chips <%03d>" % n
@@ -597,7 +598,7 @@ def test_a_forgotten_descriptor_is_gone_from_the_files_after_closing(path: Path)
     with opened(path) as store:
         enrol(store, "Alice")
         enrol(store, "Bob", picture("d2", descriptor(2)))
-        store.remove("alice", "rest")
+        store.remove("alice", REST_CALLER)
     assert files_with(path.parent, descriptor(2).tobytes()) == {path.name}
     assert files_with(path.parent, descriptor(1).tobytes()) == set()
 
@@ -606,7 +607,7 @@ def test_a_former_name_is_gone_from_the_files(path: Path) -> None:
     with opened(path) as store:
         for n in range(30):
             enrol(store, f"Somebody {n}", picture(f"d{n}"))
-            store.rename(f"somebody_{n}", f"Anybody {n}", "rest")
+            store.rename(f"somebody_{n}", f"Anybody {n}", REST_CALLER)
     assert files_with(path.parent, b"Somebody") == set()
     assert files_with(path.parent, b"Anybody 29") == {path.name}
 
@@ -835,7 +836,7 @@ def test_a_new_store_is_not_backed_up(path: Path) -> None:
 
 def test_the_folders_of_an_older_store_stay_whose_they_are(before: Path) -> None:
     with opened(before) as store:
-        store.rename("alice", "Alice Smith", "rest")
+        store.rename("alice", "Alice Smith", REST_CALLER)
         store.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/4.jpg"))
         assert people(store) == [Person("alice", "Alice Smith"), Person("bob", "Bob")]
 
@@ -876,8 +877,8 @@ def test_an_older_store_is_changed_once(before: Path) -> None:
         assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob"), Person("carol", "Carol")]
         assert people(store, "new") == [Person("alice", "Alice")]
         assert described(store, "d1", "new").chips == CHIPS
-        store.remove("alice", "rest")
-        store.remove("carol", "rest")
+        store.remove("alice", REST_CALLER)
+        store.remove("carol", REST_CALLER)
         assert people(store) == [Person("bob", "Bob")]
 
 
@@ -897,7 +898,7 @@ def test_a_changed_store_is_made_as_a_new_one_is(before: Path, tmp_path: Path) -
 
 def test_pictures_of_an_older_store_go_with_their_person(before: Path) -> None:
     with opened(before) as store:
-        store.remove("alice", "rest", erase=True)
+        store.remove("alice", REST_CALLER, erase=True)
     assert files_with(before.parent, descriptor(1).tobytes()) == {backup.name for backup in backups_of(before)}
 
 
@@ -942,7 +943,7 @@ def sealed_file(path: Path) -> None:
     with opened(path, KEY) as store:
         enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2), counter=True))
         store.enrol(
-            "Bob", [Picture("d3", "rest", RECIPE, StoredFace(descriptor(3), CHIPS), b"a whole picture")], "rest"
+            "Bob", [Picture("d3", "rest", RECIPE, StoredFace(descriptor(3), CHIPS), b"a whole picture")], REST_CALLER
         )
 
 
@@ -976,7 +977,7 @@ def test_a_plain_store_is_sealed_wholly_when_a_key_is_first_given(path: Path, co
     with opened(path) as store:
         for n in range(count):
             whole = Picture(f"d{n}", "rest", RECIPE, StoredFace(descriptor(n), CHIPS * (n + 1)), b"a whole picture" * n)
-            store.enrol(f"P{n}", [whole], "rest")
+            store.enrol(f"P{n}", [whole], REST_CALLER)
     assert files_with(path.parent, descriptor(0).tobytes()) == {path.name}
     with opened(path, KEY) as store:
         assert len(people(store)) == count
