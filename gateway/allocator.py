@@ -14,7 +14,7 @@ LARGE_BYTES = 256 * 1024
 """A picture is usually larger than this, other things are smaller."""
 
 
-def keep_what_is_freed() -> None:
+def keep_freed_memory() -> None:
     """For a process that takes tens of megabytes for each picture, and gives them back, only to take them for the next:
     getting them anew from the system took longer than half of the work.
     """

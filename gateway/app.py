@@ -17,7 +17,7 @@ from gateway import __version__
 from gateway.config import Settings
 from gateway.contract.documents import SCHEMA
 from gateway.errors import GatewayError, StartError
-from gateway.files.ownership import become_owner, check_program, open_lock
+from gateway.files.ownership import become_owner, check_python, open_lock
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.mqtt.interface import MqttInterface
@@ -30,7 +30,7 @@ from gateway.rest.server import RestServer
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import Describer
 from gateway.service.recognition import Service
-from gateway.systemd import Supervisor
+from gateway.systemd import SystemdNotifier
 from gateway.vision.engines.model_files import MODEL_FILES, check_models
 from gateway.vision.engines.options import RECIPES, EngineOptions
 from gateway.workers.conversion import ensure_converted
@@ -47,13 +47,13 @@ class Gateway:
     """Building it opens the store, starting it the rest. Both raise StartError."""
 
     def __init__(self, settings: Settings) -> None:
-        engine = engine_options(settings)
+        engine = prepare_engine(settings)
         self.metrics = Metrics()
         self._fatal: SimpleQueue[GatewayError] = SimpleQueue()
         if not has_store(settings):
             log.info("there is no people store yet: a new one is made at %s", store_path(settings).absolute())
         self.known = open_people(settings, RECIPES[settings.engine])
-        self.pool = open_pool(settings, engine, self.metrics, workers=settings.workers.count)
+        self.pool = create_pool(settings, engine, self.metrics, workers=settings.workers.count)
         self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
         describer = Describer(
             self.pool.submit,
@@ -109,7 +109,7 @@ class Gateway:
             hosts=(settings.rest.host, *settings.rest.hosts, *machine_names()),
         )
         self.rest = RestServer(rest, settings.rest, settings.limits)
-        self.supervisor = Supervisor(self.health)
+        self.supervisor = SystemdNotifier(self.health)
 
     def start(self) -> None:
         self.rest.start()  # first, so that /readyz can tell how far the others are
@@ -148,7 +148,7 @@ class Gateway:
             mqtt=self.mqtt.health,
             workers_ready=self.pool.ready,
             workers=self.pool.size,
-            workers_kept=self.pool.kept,
+            workers_maintained=self.pool.kept,
             store=self.known.registry.writable,
             known_faces=self.known_faces.progress,
             warnings=self._warnings(),
@@ -169,7 +169,7 @@ class Gateway:
 @contextmanager
 def running(settings: Settings) -> Iterator[Gateway]:
     """A gateway from start to end, alone on its data folder. Raises StartError."""
-    with locked(settings.data):
+    with data_folder_lock(settings.data):
         gateway = Gateway(settings)
         try:
             gateway.start()
@@ -183,7 +183,7 @@ def running(settings: Settings) -> Iterator[Gateway]:
 
 
 @contextmanager
-def locked(data: Path) -> Iterator[None]:
+def data_folder_lock(data: Path) -> Iterator[None]:
     """Two gateways on one store would throw each other off the broker, too: they share a client id. Root becomes the
     owner of the folder. Raises StartError.
     """
@@ -202,16 +202,16 @@ def locked(data: Path) -> Iterator[None]:
         yield
 
 
-def engine_options(settings: Settings) -> EngineOptions:
+def prepare_engine(settings: Settings) -> EngineOptions:
     """With its models checked, and converted if need be. Raises StartError."""
-    check_program()
+    check_python()
     ours = settings.engine == "facegate"  # the package face_recognition loads all models when it is imported
     check_models(role for role in MODEL_FILES if role != "landmarks_68" or settings.landmarks_68 or not ours)
     models = ensure_converted(settings.data) if ours else None
     return EngineOptions(settings.engine, models, settings.precision.detector, settings.precision.descriptor)
 
 
-def open_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, workers: int) -> Pool:
+def create_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, workers: int) -> Pool:
     options = WorkerOptions(engine, settings.limits.picture)
     room = Room(settings.workers.queue, settings.workers.queue_per_camera, settings.workers.queue_bytes)
     queue = FairQueue(room, metrics, workers=workers)

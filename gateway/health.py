@@ -20,14 +20,14 @@ class MqttHealth:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``workers_ready`` of ``workers`` are alive and loaded; ``workers_kept``: whoever replaces them is at work;
+    """``workers_ready`` of ``workers`` are alive and loaded; ``workers_maintained``: whoever replaces them is at work;
     ``store``: it would let a change in. ``warnings``: sentences about what works but needs a person's attention.
     """
 
     mqtt: MqttHealth
     workers_ready: int
     workers: int
-    workers_kept: bool
+    workers_maintained: bool
     store: bool
     known_faces: ImportProgress
     warnings: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class Health:
     @property
     def live(self) -> bool:
         """Restart me if not. A broker that is away is no reason."""
-        return self.mqtt.alive and self.workers_kept
+        return self.mqtt.alive and self.workers_maintained
 
     @property
     def ready(self) -> bool:

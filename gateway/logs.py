@@ -12,7 +12,7 @@ FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 MOST, WITHIN_S = 20, 60.0
 
-BY_STRANGERS = ("gateway.mqtt", "gateway.rest", "waitress")
+EXTERNALLY_TRIGGERED = ("gateway.mqtt", "gateway.rest", "waitress")
 """Who logs what anybody outside can make them, as often as they like."""
 
 
@@ -35,7 +35,7 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-class OneLine(logging.Formatter):
+class OneLineFormatter(logging.Formatter):
     """Writes each record in one line, and lines of a traceback after it indented: no text that a client sends, and no
     file's name, can look like a record of its own.
     """
@@ -59,12 +59,12 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level)
     root = logging.getLogger()
     for handler in root.handlers:
-        handler.setFormatter(OneLine(FORMAT))
+        handler.setFormatter(OneLineFormatter(FORMAT))
     for handler in root.handlers if root.level > logging.DEBUG else ():
-        handler.addFilter(Sparing())
+        handler.addFilter(RateLimitFilter())
 
 
-class Sparing(logging.Filter):
+class RateLimitFilter(logging.Filter):
     """Of what one line of the code tells, so many records within a while, of each ``kind`` if they name one as an extra
     (one of a few: each is remembered); the first one after it says how many were left out.
     """
@@ -77,7 +77,7 @@ class Sparing(logging.Filter):
         """When the while began, and how many there were since."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith(BY_STRANGERS):
+        if not record.name.startswith(EXTERNALLY_TRIGGERED):
             return True
         place, now, left_out = (record.pathname, record.lineno, getattr(record, "kind", "")), self._clock(), 0
         with self._lock:

@@ -18,7 +18,7 @@ TELL_S = 1.0
 """For systemd to take a message. It holds up nobody else, but the gateway's end waits for it."""
 
 
-class Supervisor:
+class SystemdNotifier:
     """Ready when the gateway first is; alive for as long as it says so: else systemd restarts it."""
 
     def __init__(self, health: Callable[[], Health]) -> None:
@@ -68,7 +68,11 @@ def _status(health: Health) -> str:
         return "ready"
     missing = [
         *([] if health.mqtt.connected else ["no broker"]),
-        *([] if health.mqtt.loopback or not health.mqtt.connected else ["our own message is not back from the broker"]),
+        *(
+            []
+            if health.mqtt.loopback or not health.mqtt.connected
+            else ["our own message is not back from the broker"]
+        ),
         *([] if health.workers_ready else ["no worker"]),
         *([] if health.store else ["the store takes no change"]),
         *([] if health.known_faces.finished else ["known faces are read"]),

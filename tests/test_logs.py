@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.logs import FORMAT, MOST, WITHIN_S, OneLine, Sparing, escape
+from gateway.logs import FORMAT, MOST, WITHIN_S, OneLineFormatter, RateLimitFilter, escape
 
 MORE = " (if there are more like this one within a minute, they are left out)"
 
@@ -16,7 +16,7 @@ MORE = " (if there are more like this one within a minute, they are left out)"
 class Kept(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
-        self.addFilter(Sparing(lambda: self.now))
+        self.addFilter(RateLimitFilter(lambda: self.now))
         self.now = 1000.0
         self.lines: list[str] = []
 
@@ -79,7 +79,7 @@ FORGERIES = [
 @pytest.mark.parametrize("text", FORGERIES)
 def test_no_text_in_a_record_begins_a_line(text: str) -> None:
     record = logging.LogRecord("gateway", logging.INFO, __file__, 1, "skipped %s", (text,), None)
-    line = OneLine(FORMAT).format(record)
+    line = OneLineFormatter(FORMAT).format(record)
     assert line.isprintable()
     assert line.endswith(f"skipped {escape(text)}")
 
@@ -90,7 +90,7 @@ def test_no_text_in_an_exception_looks_like_a_record(text: str) -> None:
         raise ValueError(text)
     except ValueError:
         record = logging.LogRecord("gateway", logging.ERROR, __file__, 1, "failed", (), sys.exc_info())
-    first, *others = OneLine(FORMAT).format(record).split("\n")
+    first, *others = OneLineFormatter(FORMAT).format(record).split("\n")
     assert first.endswith("gateway: failed")
     assert all(line.startswith("  ") and line.isprintable() for line in others)
 

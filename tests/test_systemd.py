@@ -18,11 +18,11 @@ import pytest
 from gateway import systemd as module
 from gateway.health import Health, MqttHealth
 from gateway.people.folder.importer import ImportProgress
-from gateway.systemd import Supervisor
+from gateway.systemd import SystemdNotifier
 from tests.support import WAIT_S, wait_for
 
 READY = Health(
-    MqttHealth(True, True, True), 1, 1, workers_kept=True, store=True, known_faces=ImportProgress(finished=True)
+    MqttHealth(True, True, True), 1, 1, workers_maintained=True, store=True, known_faces=ImportProgress(finished=True)
 )
 AWAY = replace(READY, mqtt=MqttHealth(True, False, False))
 DEAD = replace(READY, mqtt=MqttHealth(False, True, True))
@@ -84,7 +84,7 @@ class Patient:
 
     def __init__(self, health: Health) -> None:
         self.health = health
-        self.supervisor = Supervisor(lambda: self.health)
+        self.supervisor = SystemdNotifier(lambda: self.health)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_the_status_says_what_is_missing(systemd: Systemd, patient: Patient, hea
     assert systemd.hears() == ["WATCHDOG=1", f"STATUS={status}"]
 
 
-@pytest.mark.parametrize("health", [DEAD, replace(READY, workers_kept=False)])
+@pytest.mark.parametrize("health", [DEAD, replace(READY, workers_maintained=False)])
 def test_who_is_not_alive_is_not_reported_to_be(systemd: Systemd, patient: Patient, health: Health) -> None:
     """The watchdog of a gateway whose connection had no thread any more was fed for ever."""
     patient.health = health
@@ -141,7 +141,7 @@ def test_who_is_not_alive_is_not_reported_to_be(systemd: Systemd, patient: Patie
 
 def test_without_systemd_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    supervisor = Supervisor(lambda: READY)
+    supervisor = SystemdNotifier(lambda: READY)
     supervisor.start()
     assert not supervisor._thread.is_alive()
     supervisor.stop()
@@ -151,7 +151,7 @@ def test_a_systemd_that_is_not_there_stops_nobody_and_is_told_of_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, brisk: None
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
-    supervisor = Supervisor(lambda: READY)
+    supervisor = SystemdNotifier(lambda: READY)
     supervisor.start()
     wait_for(lambda: "cannot be told" in caplog.text)
     time.sleep(0.1)
@@ -178,7 +178,7 @@ def test_a_systemd_that_stands_still_holds_up_the_end_for_moments_only(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "notify"))
         fill(str(tmp_path / "notify"))
-        supervisor = Supervisor(lambda: READY)
+        supervisor = SystemdNotifier(lambda: READY)
         supervisor.start()
         try:
             wait_for(lambda: "cannot be told" in caplog.text)

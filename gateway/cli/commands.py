@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from gateway.app import engine_options, locked, open_pool
+from gateway.app import create_pool, data_folder_lock, prepare_engine
 from gateway.cli.files import OutputFile, check_outside, read_named, write_named
 from gateway.cli.options import CONFIG, NEW
 from gateway.cli.output import print_table, progress, refusals_by_reason
@@ -26,7 +26,7 @@ from gateway.cli.store import find_settings, settings_of_store
 from gateway.config import Settings
 from gateway.contract.documents import Document
 from gateway.errors import GatewayError
-from gateway.files.ownership import refused_to, run_by
+from gateway.files.ownership import invoking_user, permission_hint
 from gateway.health import Health, MqttHealth
 from gateway.logs import escape
 from gateway.metrics import Metrics
@@ -87,7 +87,7 @@ def operations(settings: Settings, *, describes: bool) -> Iterator[Do]:
 def _describer(settings: Settings, stack: ExitStack | None) -> Describer:
     if stack is None:
         return Describer(_no_worker, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
-    pool = open_pool(settings, engine_options(settings), Metrics(), workers=1)
+    pool = create_pool(settings, prepare_engine(settings), Metrics(), workers=1)
     pool.start()
     stack.callback(pool.stop)
     return Describer(pool.submit, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
@@ -98,7 +98,7 @@ def _no_worker(_job: object) -> Any:
 
 
 def _health() -> Health:
-    return Health(MqttHealth(False, False, False), 0, 0, workers_kept=False, store=True, known_faces=ImportProgress())
+    return Health(MqttHealth(False, False, False), 0, 0, workers_maintained=False, store=True, known_faces=ImportProgress())
 
 
 @click.group(
@@ -142,7 +142,7 @@ def _enrol(pictures: list[GivenPicture], do: Do, max_bytes: int) -> list[Refusal
                 data, _ = read_bounded(picture.path, max_bytes)
                 done = do("people/add", name=picture.name, images=[data])
             except (GatewayError, OSError) as error:
-                reason = reason_of(error) + refused_to(error) if isinstance(error, OSError) else str(error)
+                reason = reason_of(error) + permission_hint(error) if isinstance(error, OSError) else str(error)
                 refusals.append((picture.given, reason))
                 lines.print(f"{shown}: {reason}", err=True)
             else:
@@ -300,7 +300,7 @@ def confirm_removal_of_people(config: Path | None, show: bool) -> None:
         for person in opened.store.find_people_by_key(waiting):
             click.echo(f"{person.name} ({person.slug})")
         if waiting and not show:
-            detail = f"{len(waiting)} people, by {run_by()}"
+            detail = f"{len(waiting)} people, by {invoking_user()}"
             opened.store.record(CLI_CALLER, "confirm_removal", detail=detail)
             confirm_removal(opened.store, waiting)
     if not waiting:
@@ -390,7 +390,7 @@ def backup(config: Path | None, file: Path | None) -> None:
             path = file or opened.backups.free_path()
             replaced = _replaced(path)
             # before it is made: the audit may name a backup that failed, but never miss one
-            opened.store.record(CLI_CALLER, "backup", detail=f"{opened.backups.audit_name(path)}, by {run_by()}")
+            opened.store.record(CLI_CALLER, "backup", detail=f"{opened.backups.audit_name(path)}, by {invoking_user()}")
             opened.store.move_audit()
             opened.backups.make(opened.store.database, path)
             click.echo(f"{path}: {path.stat().st_size:,} bytes, {len(opened.gallery)} people{replaced}")
@@ -406,8 +406,8 @@ def restore(config: Path | None, file: Path) -> None:
     """
     with ending_in_a_sentence():
         settings = find_settings(config)
-        with locked(settings.data):
-            before = put_back(file, store_path(settings), cipher(settings), open_audit(settings), run_by())
+        with data_folder_lock(settings.data):
+            before = put_back(file, store_path(settings), cipher(settings), open_audit(settings), invoking_user())
     click.echo(f"restored from {file}" + (f"; what was there is {before}" if before else ""))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from gateway.errors import GatewayError
-from gateway.files.ownership import refused_to
+from gateway.files.ownership import permission_hint
 
 
 class OutputFile(click.Path):
@@ -55,7 +55,7 @@ def named_file(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise GatewayError(f"{path} cannot be used: {error.strerror or error}{refused_to(error)}") from None
+        raise GatewayError(f"{path} cannot be used: {error.strerror or error}{permission_hint(error)}") from None
 
 
 def read_named(path: Path) -> bytes:

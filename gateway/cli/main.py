@@ -54,12 +54,12 @@ def run(config: Path | None) -> None:
     give_back_large_blocks()
     from gateway.app import running
     from gateway.cli.checks import check_settings
-    from gateway.config.find import load_found
+    from gateway.config.find import find_and_load
     from gateway.files.ownership import become_owner
     from gateway.logs import configure
 
     try:
-        found = load_found(config)
+        found = find_and_load(config)
         configure(found.settings.log_level)
         # the configuration may be root's own, every other file is the owner's
         become_owner(found.settings.data)
@@ -78,10 +78,10 @@ def check_config(config: Path | None) -> None:
     import yaml
 
     from gateway.cli.checks import check_settings
-    from gateway.config.find import load_found
+    from gateway.config.find import find_and_load
 
     try:
-        found = load_found(config)
+        found = find_and_load(config)
         check_settings(found.settings)
     except GatewayError as error:
         _fail(error)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gateway.config import Settings
-from gateway.config.find import load_found
+from gateway.config.find import find_and_load
 from gateway.errors import StartError
 from gateway.files.ownership import become_owner
 from gateway.people.wiring import has_store, store_path
@@ -26,7 +26,7 @@ def settings_of_store(config: Path | None, *, new: bool = False) -> Settings:
 
 def find_settings(config: Path | None) -> Settings:
     """Load the settings, and say on standard error which configuration and which store they are. Raise ConfigError."""
-    found = load_found(config)
+    found = find_and_load(config)
     store = store_path(found.settings).absolute()
     click.echo(f"facegate: configuration: {found.source}; people store: {store}", err=True)
     return found.settings

@@ -77,7 +77,7 @@ PREFIX = "FACEGATE_"
 CONFIG_VARIABLE = "FACEGATE_CONFIG"
 """Names the configuration file, and is no setting."""
 
-READING = tuple(operation for operation in Operation if operation is not Operation.ENROLL)
+DEFAULT_OPERATIONS = tuple(operation for operation in Operation if operation is not Operation.ENROLL)
 """What changes nobody: a camera on the network is not trusted with more unless it is said."""
 
 
@@ -282,7 +282,7 @@ class Settings(BaseSettings):
     enrolment: EnrolmentSettings = EnrolmentSettings()
     people: PeopleSettings = PeopleSettings()
     unknowns: UnknownSettings = UnknownSettings()
-    operations: tuple[Operation, ...] = READING
+    operations: tuple[Operation, ...] = DEFAULT_OPERATIONS
     cameras: Mapping[str, CameraSettings] = {}
 
     @field_validator("cameras")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.config import Settings, TlsSettings
 from gateway.errors import ConfigError
-from gateway.files.ownership import refused_to
+from gateway.files.ownership import permission_hint
 
 
 def check_files(settings: Settings) -> None:
@@ -25,7 +25,7 @@ def _check_readable(setting: str, path: Path) -> None:
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
-        raise ConfigError(f"{setting}: {path} cannot be read: {error.strerror}{refused_to(error)}.") from None
+        raise ConfigError(f"{setting}: {path} cannot be read: {error.strerror}{permission_hint(error)}.") from None
     if empty:
         raise ConfigError(f"{setting}: {path} is empty.")
 

@@ -41,7 +41,7 @@ def become_owner(data: Path) -> None:
     _look_up(data)
 
 
-def run_by() -> str:
+def invoking_user() -> str:
     """Return the name of the user who started this process, whoever it goes on as."""
     return user_name(_started_by[0] if _started_by else os.getuid())
 
@@ -54,12 +54,12 @@ def user_name(uid: int) -> str:
         return f"#{uid}"
 
 
-def give_back(path: Path, data: Path) -> str:
+def chown_command(path: Path, data: Path) -> str:
     """Return the command that gives a file below the data folder back to its owner."""
     return f"sudo chown -R {user_name(data.stat().st_uid).lstrip('#')}: {path}"
 
 
-def refused_to(error: Exception) -> str:
+def permission_hint(error: Exception) -> str:
     """Return which user was refused a file that a command names, and what to do; nothing for another error."""
     if not isinstance(error, PermissionError):
         return ""
@@ -68,7 +68,7 @@ def refused_to(error: Exception) -> str:
     return f" as the user {user}{owner}: use a folder that this user may read and write"
 
 
-def check_program() -> None:
+def check_python() -> None:
     """Raise StartError if this process may not start Python again, which its worker processes need."""
     # it was there when root started it
     if _started_by and not os.access(sys.executable, os.X_OK):
@@ -92,7 +92,7 @@ def _look_up(data: Path) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StartError(f"The data folder {data} cannot be used{refused_to(error)} ({error.strerror}).") from None
+        raise StartError(f"The data folder {data} cannot be used{permission_hint(error)} ({error.strerror}).") from None
 
 
 def _check_link(data: Path, owner: int) -> None:

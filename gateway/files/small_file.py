@@ -17,28 +17,28 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Kept(NamedTuple, Generic[T]):
+class FileContent(NamedTuple, Generic[T]):
     """``value``: None where there is no file, or none that can be used; ``warnings``: sentences about the latter."""
 
     value: T | None
     warnings: tuple[str, ...] = ()
 
 
-def read_kept(path: Path, parse: Callable[[str], T], *, max_bytes: int, loss: str) -> Kept[T]:
+def read_or_set_aside(path: Path, parse: Callable[[str], T], *, max_bytes: int, loss: str) -> FileContent[T]:
     """Return what ``parse`` makes of the text, which raises ValueError for a damaged one. ``loss``: what is lost then.
 
     Raises StartError where a damaged file cannot be set aside.
     """
     try:
-        return Kept(parse(read_text(path, max_bytes)))
+        return FileContent(parse(read_text(path, max_bytes)))
     except FileNotFoundError:
-        return Kept(None)
+        return FileContent(None)
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         aside = set_aside(path)
         sentence = f"{path} could not be used ({reason}): it is {aside.name} now, and {loss}."
         log.warning("%s", sentence)
-        return Kept(None, (sentence,))
+        return FileContent(None, (sentence,))
 
 
 def read_text(path: Path, max_bytes: int) -> str:

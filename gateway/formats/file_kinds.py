@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from gateway.errors import BadImage, Unsupported
-from gateway.formats.text_encodings import shown
+from gateway.formats.text_encodings import quote_start
 
 JPEG, PNG, WEBP = "JPEG", "PNG", "WebP"
 READ = "no JPEG, PNG or WebP picture"
@@ -67,19 +67,19 @@ def _one_of(signatures: tuple[Signature, ...]) -> re.Pattern[bytes]:
 _PICTURE, _OTHER, _ANY_PICTURE = _one_of(PICTURES), _one_of(OTHERS), _one_of((*PICTURES, *OTHER_PICTURES))
 
 
-class Found(NamedTuple):
+class PictureStart(NamedTuple):
     """A picture of the kind ``kind`` that begins at byte ``start``."""
 
     kind: str
     start: int
 
 
-def find_picture(data: bytes) -> Found:
+def find_picture(data: bytes) -> PictureStart:
     """Raises BadImage, or Unsupported of a kind that is known and not read; the message says what came."""
     if not data:
         raise BadImage("the picture is empty")
     if kind := _kind(_PICTURE.match(data), PICTURES):
-        return Found(kind, 0)
+        return PictureStart(kind, 0)
     head = data[:MAX_LEAD_BYTES]
     if kind := _kind(_OTHER.match(head), OTHERS):
         raise Unsupported(f"{kind} is not read, only JPEG, PNG and WebP: convert it, or set the camera to JPEG")
@@ -88,16 +88,16 @@ def find_picture(data: bytes) -> Found:
     if WEB_PAGE.match(head):
         raise BadImage(f"the bytes are a web page (HTML), {READ}: check the address that the picture is fetched from")
     if is_text(head) or _is_utf8_text(head):
-        raise BadImage(f"the bytes are text, {READ}: they begin with {shown(data)}")
+        raise BadImage(f"the bytes are text, {READ}: they begin with {quote_start(data)}")
     raise BadImage(f"the bytes are {READ}: they begin with {data[:8].hex(' ')}")
 
 
-def _behind_a_lead(data: bytes, found: re.Match[bytes]) -> Found:
+def _behind_a_lead(data: bytes, found: re.Match[bytes]) -> PictureStart:
     """Text can be skipped. Other bytes may be a file of their own, and the picture a part of it."""
     kind, start = _kind(found, PICTURES), found.start()
     if not is_text(data[:start]):
         raise BadImage(f"a {kind} begins at byte {start}, after bytes of another kind: send it from its first byte on")
-    return Found(kind, start)
+    return PictureStart(kind, start)
 
 
 def is_text(data: bytes) -> bool:

@@ -52,7 +52,7 @@ def trim(data: bytes) -> bytes:
     return data.strip(_AROUND).removeprefix(codecs.BOM_UTF8).strip(_AROUND)
 
 
-def read_base64(text: str | bytes) -> bytes:
+def decode_base64(text: str | bytes) -> bytes:
     """Return the bytes. The text may be wrapped in lines, quoted, or a data URI, in either alphabet of RFC 4648, and
     without padding. Raises BadImage.
     """
@@ -77,14 +77,14 @@ def read_base64(text: str | bytes) -> bytes:
 def _check_base64(data: bytes, spaced: bytes, whole: bytes) -> None:
     """Raise BadImage. ``spaced``: the beginning of ``data`` with its white space; ``whole``: the text as it came."""
     if foreign := _FOREIGN.search(data):
-        rule = "base64 has '=' only at its end" if foreign[0] == b"=" else f"base64 has no {shown(foreign[0])}"
-        raise BadImage(f"{unexpected(whole)}: {rule}")
+        rule = "base64 has '=' only at its end" if foreign[0] == b"=" else f"base64 has no {quote_start(foreign[0])}"
+        raise BadImage(f"{describe_unexpected(whole)}: {rule}")
     if _has_lost_plus(spaced):
         raise BadImage("the base64 has spaces in place of '+': form encoding (x-www-form-urlencoded) needs %2B for '+'")
     if len(set(data[:MIN_CHARACTERS])) >= MIN_HEX_DIGITS and _HEX.fullmatch(data):
         raise BadImage("the text is hexadecimal: send the picture's bytes, or base64 of them")
     if len(data) % 4 == 1:
-        begin = unexpected(whole) if len(data) < MIN_CHARACTERS else "the base64 is cut off"
+        begin = describe_unexpected(whole) if len(data) < MIN_CHARACTERS else "the base64 is cut off"
         raise BadImage(f"{begin}: {len(data)} characters of base64 are not a whole number of bytes")
 
 
@@ -95,7 +95,7 @@ def _has_lost_plus(head: bytes) -> bool:
     return len(lengths) > 1 and not _NO_LOST_PLUS.search(head)
 
 
-def json_kind(value: object) -> str:
+def json_type_name(value: object) -> str:
     """Return what a value of JSON or CBOR is, in words for an error message."""
     if value is None:
         return "null"
@@ -104,12 +104,12 @@ def json_kind(value: object) -> str:
     return _KINDS.get(type(value), type(value).__name__)
 
 
-def unexpected(text: bytes) -> str:
+def describe_unexpected(text: bytes) -> str:
     """Return what was expected and what came, for an error message."""
-    return f"expected a JPEG, PNG or WebP picture, or base64 of one, but the text begins with {shown(text)}"
+    return f"expected a JPEG, PNG or WebP picture, or base64 of one, but the text begins with {quote_start(text)}"
 
 
-def shown(data: bytes) -> str:
+def quote_start(data: bytes) -> str:
     """Return the first bytes as text where they are ASCII, else in hexadecimal."""
     head = data[:SHOWN_BYTES]
     return ascii(head.decode()) if head.isascii() else f"bytes {head.hex(' ')}"

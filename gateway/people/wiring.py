@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.config import Settings
 from gateway.errors import StartError
-from gateway.files.ownership import refused_to
+from gateway.files.ownership import permission_hint
 from gateway.model import FoundFace, Polygon, QualityLimits
 from gateway.people.curves import measured_curves
 from gateway.people.damaged_uploads import delete_damaged_uploads
@@ -132,6 +132,8 @@ def cipher(settings: Settings) -> Cipher:
         try:
             text = people.key_file.read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
-            raise StartError(f"The key file {people.key_file} cannot be read: {error}{refused_to(error)}.") from None
+            raise StartError(
+                f"The key file {people.key_file} cannot be read: {error}{permission_hint(error)}."
+            ) from None
         return Cipher(read_key(text, f"people.key_file: {people.key_file} cannot be used: it"))
     return Cipher(read_key(people.key.get_secret_value() if people.key else None))

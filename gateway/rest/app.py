@@ -19,7 +19,7 @@ from gateway.metrics import Metrics
 from gateway.model import LandmarkCount, Operation, Reply, Request
 from gateway.model.caller import REST_CALLER
 from gateway.rest.cross_site import CrossSiteCheck
-from gateway.rest.face_rec_api import add_seed_routes
+from gateway.rest.face_rec_api import add_face_rec_routes
 from gateway.rest.people_api import add_people_routes
 from gateway.rest.problems import add_error_handlers
 from gateway.rest.request_log import log_request
@@ -69,7 +69,7 @@ def create_app(
         document = _result(administer(operation, fields, REST_CALLER, limits.request_s), limits.request_s + SLACK_S)
         return {"schema": SCHEMA, **document}
 
-    add_seed_routes(app, ask)
+    add_face_rec_routes(app, ask)
     add_people_routes(app, do)
     _add_health_routes(app, health, metrics)
     return app

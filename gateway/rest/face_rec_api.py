@@ -21,7 +21,7 @@ class Ask(Protocol):
     ) -> Reply: ...
 
 
-def add_seed_routes(app: Flask, ask: Ask) -> None:
+def add_face_rec_routes(app: Flask, ask: Ask) -> None:
 
     @app.get("/face_rec")
     def face_rec_form() -> str:

@@ -13,7 +13,7 @@ from gateway.contract.documents import Document
 from gateway.errors import BadRequest
 from gateway.rest.body import Form, read_body
 from gateway.rest.forms import Part
-from gateway.rest.uploads import decoded_picture
+from gateway.rest.uploads import decode_picture
 
 ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", "/api/v1/people", "people/list"),
@@ -91,7 +91,7 @@ def _bare_fields(operation: str, body: bytes) -> dict[str, Any]:
     field = BARE_BODIES.get(operation)
     if field is None:
         raise BadRequest("the body must be a form (multipart/form-data) or a JSON object")
-    return {field: body if field == "archive" else [decoded_picture(body)]}
+    return {field: body if field == "archive" else [decode_picture(body)]}
 
 
 def _form_fields(form: Form) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from flask import Request
 from gateway.contract.documents import Document
 from gateway.errors import BadImage, BadRequest
 from gateway.formats.file_kinds import is_file
-from gateway.formats.text_encodings import json_kind, read_base64
+from gateway.formats.text_encodings import decode_base64, json_type_name
 from gateway.rest.body import BYTE_ORDER_MARK, Form, read_body
 
 MAX_NAMES = 5
@@ -34,14 +34,14 @@ def read_pictures(request: Request, names: Sequence[str]) -> tuple[bytes, ...]:
     return tuple(_form_picture(body, name) for name in names)
 
 
-def decoded_picture(data: bytes) -> bytes:
+def decode_picture(data: bytes) -> bytes:
     """Return a picture as it came, or decoded where it is text: base64 or a data URI. Raises BadImage.
 
     Files of other kinds are left to the decoder of pictures, which names them in its error.
     """
     text = data.removeprefix(BYTE_ORDER_MARK)
     is_markup = text.lstrip().startswith(b"<")
-    return read_base64(data) if text.isascii() and not is_markup and not is_file(data) else data
+    return decode_base64(data) if text.isascii() and not is_markup and not is_file(data) else data
 
 
 def flag(request: Request, name: str) -> bool:
@@ -55,7 +55,7 @@ def _bare_picture(body: bytes, names: Sequence[str]) -> bytes:
         raise BadImage(f"the body is empty: send a form (multipart/form-data) with {wanted}, or JSON")
     if len(names) > 1:
         raise BadRequest(f"the body is one picture, and {len(names)} are needed: send them as {wanted} of a form")
-    return decoded_picture(body)
+    return decode_picture(body)
 
 
 def _form_picture(form: Form, name: str) -> bytes:
@@ -67,7 +67,7 @@ def _form_picture(form: Form, name: str) -> bytes:
         raise BadRequest(f"the form has {len(found)} files {name!r}: send one")
     if not found[0].content:
         raise BadImage(f"the file {name!r} of the form is empty: no picture was chosen, or it has 0 bytes")
-    return decoded_picture(found[0].content)
+    return decode_picture(found[0].content)
 
 
 def _json_picture(document: Document, names: Sequence[str]) -> bytes:
@@ -79,8 +79,8 @@ def _json_picture(document: Document, names: Sequence[str]) -> bytes:
         raise BadRequest(f"the JSON has {' and '.join(found)}: send one")
     text = document[found[0]]
     if not isinstance(text, str):
-        raise BadRequest(f"{found[0]} must be a picture in base64, and not {json_kind(text)}")
-    return read_base64(text)
+        raise BadRequest(f"{found[0]} must be a picture in base64, and not {json_type_name(text)}")
+    return decode_base64(text)
 
 
 def _came(names: Iterable[str]) -> str:

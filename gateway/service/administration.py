@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from gateway.contract.documents import Document, read_flag, write_enrolment, write_health
 from gateway.errors import BadRequest, Busy, Conflict, Expired, Unsupported, shutting_down_error
-from gateway.formats.text_encodings import read_base64
+from gateway.formats.text_encodings import decode_base64
 from gateway.health import Health
 from gateway.model import MAX_PICTURES_AT_ONCE, PERSON, Effect, Enrolment, checked_name
 from gateway.model.caller import Caller
@@ -353,7 +353,7 @@ def _bytes(name: str, value: object) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
-        return read_base64(value)
+        return decode_base64(value)
     raise BadRequest(f"{name} is given in base64")
 
 

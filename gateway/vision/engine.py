@@ -8,7 +8,7 @@ from typing import Protocol
 
 import cv2
 
-from gateway.allocator import keep_what_is_freed
+from gateway.allocator import keep_freed_memory
 from gateway.model import Box, Descriptor
 from gateway.vision.align import Aligner, Predictor68
 from gateway.vision.decoding.decode import Picture
@@ -42,7 +42,7 @@ class Engine:
 def open_engine(options: EngineOptions) -> Engine:
     """Loads the models, but for that of 68 points. From then on this process is made for pictures."""
     cv2.setNumThreads(1)  # there is a worker process for each core already
-    keep_what_is_freed()
+    keep_freed_memory()
     detector, embedder = _networks(options)
     return Engine(detector, embedder, Aligner(model_file("landmarks_5")), Predictor68())
 

@@ -112,10 +112,10 @@ def test_a_backup_brings_back_who_was_removed_and_not_who_was_erased(facegate: F
 
 
 def test_no_backup_is_restored_under_a_gateway(facegate: Facegate, data: Path, tmp_path: Path) -> None:
-    from gateway.app import locked
+    from gateway.app import data_folder_lock
 
     facegate("backup", str(tmp_path / "backup.sqlite"))
-    with locked(data):
+    with data_folder_lock(data):
         assert (
             "A gateway is at work on the data folder"
             in facegate("restore", str(tmp_path / "backup.sqlite"), code=1).output

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from gateway.cli.main import main
 from gateway.config import PREFIX
 from gateway.config import find as configfile
-from gateway.config.find import UNIT, UNIT_DATA, load_found
+from gateway.config.find import SYSTEMD_CONFIG, SYSTEMD_DATA, find_and_load
 from gateway.errors import ConfigError
 from tests.support import ROOT
 
@@ -23,7 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, on a machine without the systemd unit, and no settings from outside."""
     for variable in [name for name in os.environ if name.upper().startswith(PREFIX)]:
         monkeypatch.delenv(variable)
-    monkeypatch.setattr(configfile, "UNIT", tmp_path / "etc" / "gateway.yaml")
+    monkeypatch.setattr(configfile, "SYSTEMD_CONFIG", tmp_path / "etc" / "gateway.yaml")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -41,12 +41,12 @@ def data_of(*words: str) -> str:
 
 
 def test_without_any_file_the_defaults_hold() -> None:
-    assert (data_of(), load_found(None).source) == ("data", "none, the defaults hold")
+    assert (data_of(), find_and_load(None).source) == ("data", "none, the defaults hold")
 
 
 def test_each_place_goes_before_the_next(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(here / "etc" / "gateway.yaml", "of-the-file")
-    assert data_of() == str(UNIT_DATA)
+    assert data_of() == str(SYSTEMD_DATA)
     write(here / "config" / "gateway.yaml", "beside")
     assert data_of() == "beside"
     monkeypatch.setenv("FACEGATE_CONFIG", str(write(here / "named.yaml", "named")))
@@ -56,9 +56,9 @@ def test_each_place_goes_before_the_next(here: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_source_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(here / "etc" / "gateway.yaml", "x")
-    assert load_found(None).source == f"{path} (of the systemd unit)"
+    assert find_and_load(None).source == f"{path} (of the systemd unit)"
     monkeypatch.setenv("FACEGATE_CONFIG", str(path))
-    assert load_found(None).source == f"{path} (FACEGATE_CONFIG)"
+    assert find_and_load(None).source == f"{path} (FACEGATE_CONFIG)"
 
 
 def test_the_environment_s_data_folder_goes_before_that_of_the_unit(
@@ -73,7 +73,7 @@ def test_a_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> 
     """It is not silently another one."""
     monkeypatch.setenv("FACEGATE_CONFIG", "absent.yaml")
     with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read.*FACEGATE_CONFIG"):
-        load_found(None)
+        find_and_load(None)
 
 
 def test_an_empty_variable_names_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,5 +92,5 @@ def test_a_tilde_in_the_variable_and_the_option_is_the_home_folder(here: Path, m
 def test_the_unit_s_place_is_that_of_the_unit() -> None:
     unit = (ROOT / "config" / "facegate.service").read_text()
     assert re.search(r"--config (\S+)", unit) is not None
-    assert f"--config {UNIT}\n" in unit
-    assert f"Environment=FACEGATE_DATA={UNIT_DATA}\n" in unit
+    assert f"--config {SYSTEMD_CONFIG}\n" in unit
+    assert f"Environment=FACEGATE_DATA={SYSTEMD_DATA}\n" in unit

@@ -227,7 +227,7 @@ def test_a_fault_of_ours_is_internal() -> None:
         ({"mqtt": MqttHealth(True, True, False)}, False, True, {"canary": "missing"}),
         ({"mqtt": MqttHealth(False, True, True)}, False, False, {}),
         ({"workers_ready": 0}, False, True, {"workers": {"ready": 0, "of": 2}}),
-        ({"workers_kept": False}, False, False, {}),
+        ({"workers_maintained": False}, False, False, {}),
         ({"store": False}, False, True, {"store": "read_only"}),
     ],
 )
@@ -256,7 +256,7 @@ def test_live_and_ready_are_views_of_one_object(
 
 def test_known_faces_that_are_still_read_make_unready() -> None:
     mqtt = MqttHealth(True, True, True)
-    assert not Health(mqtt, 1, 1, workers_kept=True, store=True, known_faces=ImportProgress(1, 2)).ready
+    assert not Health(mqtt, 1, 1, workers_maintained=True, store=True, known_faces=ImportProgress(1, 2)).ready
 
 
 @pytest.mark.parametrize(

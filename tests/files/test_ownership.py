@@ -151,13 +151,13 @@ def test_root_becomes_the_owner_for_good(data: Path) -> None:
     code = """
 from pathlib import Path
 import pwd
-from gateway.files.ownership import become_owner, run_by
+from gateway.files.ownership import become_owner, invoking_user
 become_owner(Path(sys.argv[1]))
 groups = os.getgrouplist('nobody', pwd.getpwnam('nobody').pw_gid)
 assert os.getresuid() == (65534,) * 3, os.getresuid()
 assert os.getresgid() == (pwd.getpwnam('nobody').pw_gid,) * 3, os.getresgid()
 assert set(os.getgroups()) == set(groups), os.getgroups()
-assert run_by() == 'root'
+assert invoking_user() == 'root'
 become_owner(Path(sys.argv[1]))
 try:
     os.setuid(0)
@@ -350,8 +350,8 @@ def test_a_folder_above_the_data_folder_that_is_closed_to_the_owner_is_named(dat
 def test_a_gateway_that_root_starts_works_as_the_owner(data: Path) -> None:
     code = """
 from pathlib import Path
-from gateway.app import locked
-with locked(Path(sys.argv[1])):
+from gateway.app import data_folder_lock
+with data_folder_lock(Path(sys.argv[1])):
     print(os.getresuid())
 """
     done = run_as(0, code, data, str(data))

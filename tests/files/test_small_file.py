@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StartError
-from gateway.files.small_file import read_kept, read_text, replace_text, set_aside
+from gateway.files.small_file import read_or_set_aside, read_text, replace_text, set_aside
 from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.delivery.downtime import Downtime
 from gateway.mqtt.transport.identity import load_identity
@@ -123,7 +123,7 @@ def test_damaged_file_that_cannot_be_set_aside_needs_a_person(tmp_path: Path, mo
     (tmp_path / "a").write_text("x")
     monkeypatch.setattr(Path, "rename", fails)
     with pytest.raises(StartError, match="move it away") as refused:
-        read_kept(tmp_path / "a", json.loads, max_bytes=100, loss="nothing is lost")
+        read_or_set_aside(tmp_path / "a", json.loads, max_bytes=100, loss="nothing is lost")
     assert refused.value.exit_code == 78
 
 

@@ -10,7 +10,7 @@ import tracemalloc
 import pytest
 
 from gateway.errors import BadImage
-from gateway.formats.text_encodings import json_kind, read_base64, shown, trim
+from gateway.formats.text_encodings import decode_base64, json_type_name, quote_start, trim
 
 PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4 + b"\xff\xd9"
 """All characters of both alphabets are in its base64; one byte short of a multiple of three."""
@@ -50,21 +50,21 @@ DIALECTS = {
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_base64_is_read_in_the_dialects_of_devices(dialect: str) -> None:
-    assert read_base64(DIALECTS[dialect]) == PICTURE
-    assert read_base64(DIALECTS[dialect].encode()) == PICTURE
+    assert decode_base64(DIALECTS[dialect]) == PICTURE
+    assert decode_base64(DIALECTS[dialect].encode()) == PICTURE
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_base64_in_utf_16_with_its_mark_is_read(encoding: str) -> None:
     """PowerShell writes files like that."""
     mark = "" if encoding == "utf-16" else "\ufeff"
-    assert read_base64((mark + TEXT).encode(encoding)) == PICTURE
+    assert decode_base64((mark + TEXT).encode(encoding)) == PICTURE
 
 
 @pytest.mark.parametrize("size", range(8))
 def test_base64_of_every_length_needs_no_padding(size: int) -> None:
     data = PICTURE[: 40 + size]
-    assert read_base64(base64.b64encode(data).rstrip(b"=")) == data
+    assert decode_base64(base64.b64encode(data).rstrip(b"=")) == data
 
 
 @pytest.mark.parametrize(
@@ -74,23 +74,23 @@ def test_base64_of_every_length_needs_no_padding(size: int) -> None:
 def test_other_text_is_refused(text: str) -> None:
     for each in (text, text.encode()):
         with pytest.raises(BadImage):
-            read_base64(each)
+            decode_base64(each)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\xef\xbb\xbf", b"\xff\xfe", b"====", b"\xff\xfe\x00\xd8"])
 def test_text_without_content_is_refused(data: bytes) -> None:
     with pytest.raises(BadImage):
-        read_base64(data)
+        decode_base64(data)
 
 
 def test_text_that_is_cut_off_is_named() -> None:
     with pytest.raises(BadImage, match="the base64 is cut off: 1365 characters"):
-        read_base64(TEXT[:1365])
+        decode_base64(TEXT[:1365])
 
 
 def test_word_is_not_called_base64_that_is_cut_off() -> None:
     with pytest.raises(BadImage, match=r"expected a JPEG.* the text begins with 'hello'"):
-        read_base64("hello")
+        decode_base64("hello")
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_word_is_not_called_base64_that_is_cut_off() -> None:
 )
 def test_message_names_what_is_wrong_with_the_text(text: str, words: str) -> None:
     with pytest.raises(BadImage, match=words):
-        read_base64(text)
+        decode_base64(text)
 
 
 @pytest.mark.parametrize("wrapped", [" ".join(re.findall(".{1,76}", TEXT)), TEXT + " ", TEXT.replace("A", "A \n ", 9)])
 def test_base64_wrapped_by_spaces_is_read(wrapped: str) -> None:
-    assert read_base64(wrapped) == PICTURE
+    assert decode_base64(wrapped) == PICTURE
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_base64_wrapped_by_spaces_is_read(wrapped: str) -> None:
     [(None, "null"), (True, "true or false"), (1.5, "a number"), ([], "a list"), ({}, "an object"), ("", "text")],
 )
 def test_kinds_of_values_are_named_as_in_json(value: object, words: str) -> None:
-    assert json_kind(value) == words
+    assert json_type_name(value) == words
 
 
 def test_white_space_in_base64_costs_no_multiple_of_its_memory() -> None:
     text = "aa " * 100_000
     tracemalloc.start()
     try:
-        read_base64(text)
+        decode_base64(text)
         _now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -143,4 +143,4 @@ def test_trim_leaves_what_stands_inside() -> None:
     ("data", "text"), [(b"hello, this is a camera", "'hello, this is a'"), (b"\0\x01\xff", "bytes 00 01 ff")]
 )
 def test_error_messages_show_the_first_bytes(data: bytes, text: str) -> None:
-    assert shown(data) == text
+    assert quote_start(data) == text

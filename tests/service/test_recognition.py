@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from gateway.config import READING
+from gateway.config import DEFAULT_OPERATIONS
 from gateway.contract.documents import Document
 from gateway.errors import (
     BadImage,
@@ -391,7 +391,7 @@ def test_faces_are_looked_for_as_the_camera_s_settings_say() -> None:
     assert [job.task for job in desk.workers.jobs] == [AnalyseTask(FAR), AnalyseTask(), AnalyseTask()]
 
 
-@pytest.mark.parametrize("operation", READING)
+@pytest.mark.parametrize("operation", DEFAULT_OPERATIONS)
 def test_a_face_in_a_reply_has_the_quality_that_was_seen(operation: Operation) -> None:
     reply = Desk(*[seen(ALICES)] * (2 if operation is Operation.FACE_MATCH else 1)).ask(operation)
     assert not isinstance(reply, Enrolment)
@@ -407,7 +407,7 @@ def test_landmarks_are_passed_on_if_asked_for(count: LandmarkCount) -> None:
     assert desk.workers.jobs[0].task == AnalyseTask(landmarks=count)
 
 
-@pytest.mark.parametrize("operation", READING)
+@pytest.mark.parametrize("operation", DEFAULT_OPERATIONS)
 def test_where_68_landmarks_are_switched_off_they_are_refused_before_any_work(operation: Operation) -> None:
     desk = Desk(landmarks_68=False)
     with pytest.raises(Unsupported, match="68 points are switched off"):

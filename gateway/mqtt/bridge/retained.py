@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from gateway.files.small_file import read_kept, replace_text
+from gateway.files.small_file import read_or_set_aside, replace_text
 from gateway.mqtt.codec.topics import PUBLISHABLE
 
 BRIDGE: Final = "bridge"
@@ -33,7 +33,7 @@ class RetainedTopics:
         self._path = path
         self._lock = threading.Lock()
         loss = "retained messages of an earlier run on other topics are not cleared (mqtt.base)"
-        kept = read_kept(path, _parse, max_bytes=MAX_BYTES, loss=loss)
+        kept = read_or_set_aside(path, _parse, max_bytes=MAX_BYTES, loss=loss)
         self.warnings = kept.warnings
         self._owners: Owners = kept.value or {}
         self._saved = True

@@ -8,7 +8,7 @@ from typing import Any
 from gateway.contract.documents import read_json
 from gateway.errors import BadImage, BadRequest
 from gateway.formats.file_kinds import is_file
-from gateway.formats.text_encodings import json_kind, read_base64, trim, unexpected
+from gateway.formats.text_encodings import decode_base64, describe_unexpected, json_type_name, trim
 from gateway.mqtt.codec import cbor
 
 MIN_PICTURE_BYTES = 64
@@ -36,9 +36,9 @@ def read_fields(payload: bytes) -> Mapping[str, Any]:
 
 def _read_text(text: bytes) -> bytes:
     """Of a word each letter may be base64, too."""
-    picture = read_base64(text)
+    picture = decode_base64(text)
     if len(picture) < MIN_PICTURE_BYTES and not is_file(picture):
-        raise BadImage(unexpected(text))
+        raise BadImage(describe_unexpected(text))
     return picture
 
 
@@ -47,5 +47,5 @@ def read_picture(value: object) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
-        return read_base64(value)
-    raise BadRequest(f"a picture is given as bytes, or as base64, and not as {json_kind(value)}")
+        return decode_base64(value)
+    raise BadRequest(f"a picture is given as bytes, or as base64, and not as {json_type_name(value)}")

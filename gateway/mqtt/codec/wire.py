@@ -19,7 +19,7 @@ from gateway.contract.documents import (
     write_reply,
 )
 from gateway.errors import BadRequest, Busy, GatewayError, NoFace, TooLarge, Unsupported
-from gateway.formats.text_encodings import json_kind
+from gateway.formats.text_encodings import json_type_name
 from gateway.model import (
     REQUEST_ID,
     Comparison,
@@ -143,7 +143,7 @@ def _options(operation: Operation, options: Mapping[str, Any], address: Address)
     if person is None and name is None:
         person = address.person
     if person is not None and not isinstance(person, str):
-        raise BadRequest(f"person is given as text, and not as {json_kind(person)}")
+        raise BadRequest(f"person is given as text, and not as {json_type_name(person)}")
     return {
         "person": person,
         "name": None if name is None else checked_name(name),

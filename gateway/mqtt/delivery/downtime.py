@@ -8,7 +8,7 @@ import re
 import time
 from pathlib import Path
 
-from gateway.files.small_file import read_kept, replace_text
+from gateway.files.small_file import read_or_set_aside, replace_text
 
 WRITE_INTERVAL_S = 20.0
 """How often it is written down that we are here: a line that often does not wear out a memory card."""
@@ -28,7 +28,7 @@ class Downtime:
         """Raises StartError."""
         self._path = path
         loss = "requests that waited at the broker, for how long is not known now, get the error expired"
-        kept = read_kept(path, _parse, max_bytes=MAX_BYTES, loss=loss)
+        kept = read_or_set_aside(path, _parse, max_bytes=MAX_BYTES, loss=loss)
         self.warnings = kept.warnings
         self._here = -math.inf if kept.value is None else kept.value
         self._written = -math.inf

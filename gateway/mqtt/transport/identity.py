@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import StartError
-from gateway.files.small_file import read_kept, replace_text
+from gateway.files.small_file import read_or_set_aside, replace_text
 
 MAX_CLIENT_ID_BYTES = 256
 """Of the file; the name itself has up to 64 characters, as mqtt.client_id."""
@@ -34,7 +34,7 @@ def load_identity(data: Path, client_id: str | None) -> Identity:
 
     ``client_id``: the setting. Raises StartError.
     """
-    kept = read_kept(
+    kept = read_or_set_aside(
         data / "client_id",
         _parse,
         max_bytes=MAX_CLIENT_ID_BYTES,

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from gateway.errors import GatewayError
-from gateway.files.ownership import give_back, user_name
+from gateway.files.ownership import chown_command, user_name
 from gateway.store.sqlite.backup_files import (
     UnreadableError,
     check_readable,
@@ -151,7 +151,7 @@ def _mend(folder: Path, obstacle: Path) -> str:
         return "its disk is mounted read-only"
     if obstacle.stat().st_uid == os.geteuid():
         return f"run `chmod -R u+rwX {folder}`"
-    return f"run `{give_back(folder, folder.parent)}`"
+    return f"run `{chown_command(folder, folder.parent)}`"
 
 
 def _first(sentences: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import GatewayError, StartError
-from gateway.files.ownership import open_lock, refused_to
+from gateway.files.ownership import open_lock, permission_hint
 from gateway.model.caller import CLI_CALLER
 from gateway.store.cipher import Cipher
 from gateway.store.sqlite.audit import AuditLog
@@ -152,7 +152,7 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditLog, user: str
             restored.database.scrub()
     except (GatewayError, sqlite3.Error, OSError) as error:
         delete(new)
-        raise StartError(f"The backup {backup} was not restored: {error}{refused_to(error)}") from None
+        raise StartError(f"The backup {backup} was not restored: {error}{permission_hint(error)}") from None
     for suffix in ("-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     new.replace(path)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import GatewayError, StartError
-from gateway.files.ownership import refused_to
+from gateway.files.ownership import permission_hint
 from gateway.model.names import name_key
 from gateway.store.sqlite import schema
 
@@ -201,7 +201,7 @@ def _written(to: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = f"{error.strerror}{refused_to(error)}"
+        reason = f"{error.strerror}{permission_hint(error)}"
         raise GatewayError(f"the copy {to} of the people store cannot be written: {reason}") from error
 
 
