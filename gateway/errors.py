@@ -1,23 +1,23 @@
-"""Everything that can go wrong, named once; each class carries its code on both wires.
+"""The errors of the gateway. Each class carries the error code that MQTT and REST send.
 
-GatewayError            internal        a fault of ours, or the death of a worker
- ├ StartError           -               the gateway cannot start, or go on; the message says what to do
- │  ├ ConfigError       -               the configuration cannot be used
- │  └ Unavailable       -               something is not to be had now, and may be later
- │     └ AnotherGateway -               another gateway is running on the same base of the same broker
- ├ BadRequest           bad_request     the sender's message is malformed
- │  ├ BadImage          bad_image       the bytes are no readable picture
+GatewayError            internal        a bug in the gateway, or the death of a worker process
+ ├ StartError           -               the gateway cannot start or continue; the message says what to do
+ │  ├ ConfigError       -               the configuration is invalid
+ │  └ Unavailable       -               a resource is unavailable now, and may be available later
+ │     └ AnotherGateway -               another gateway runs on the same base topic of the same broker
+ ├ BadRequest           bad_request     the request is malformed
+ │  ├ BadImage          bad_image       the bytes are not a readable picture
  │  ├ TooLarge          too_large       more bytes or pixels than allowed
- │  ├ Incomplete        incomplete      pieces of an upload did not come; carries which
- │  └ Unsupported       unsupported     no such operation or kind of picture
- ├ NoFace               no_face         a comparison needs a face and there is none
- ├ MultipleFaces        multiple_faces  a comparison needs one face and there are more
- ├ UnknownPerson        unknown_person  nobody of that id is known, with a name or without; or no such picture of them
- ├ Conflict             conflict        it cannot be, beside what is there already
+ │  ├ Incomplete        incomplete      pieces of an upload are missing; carries their numbers
+ │  └ Unsupported       unsupported     the operation or the kind of picture does not exist here
+ ├ NoFace               no_face         a comparison needs a face, and the picture has none
+ ├ MultipleFaces        multiple_faces  a comparison needs one face, and the picture has several
+ ├ UnknownPerson        unknown_person  no person, unknown group or picture has that id
+ ├ Conflict             conflict        the change contradicts data that exists already
  ├ Busy                 busy            the queue is full; carries the seconds to wait
- ├ Expired              expired         the request waited longer than it was good for
- ├ Timeout              timeout         the picture took longer than it may
- └ Forbidden            forbidden       this camera may not ask for that
+ ├ Expired              expired         the request expired while it waited
+ ├ Timeout              timeout         the picture took longer than allowed
+ └ Forbidden            forbidden       this camera may not request that operation
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ import os
 from collections.abc import Sequence
 from typing import ClassVar
 
+MAX_MESSAGE_LENGTH = 500
+
 
 class GatewayError(Exception):
-    """``exit_code``: where it ends the gateway, by sysexits.h: what of these a supervisor should try again.
+    """The base of all errors of the gateway.
 
-    ``temporary``: the same picture may be accepted later, though the code says that it is of no use.
+    ``exit_code``: the exit code of the process if this error ends it, from sysexits.h. The code tells systemd whether
+    to restart. ``temporary``: the same picture may be accepted later, although the error code says otherwise.
     """
 
     code: ClassVar[str] = "internal"
@@ -38,28 +41,32 @@ class GatewayError(Exception):
     exit_code: ClassVar[int] = os.EX_SOFTWARE
 
     def __str__(self) -> str:
-        """Cut, since it may quote what was sent: a broker throws out who publishes a packet over its limit."""
-        return super().__str__()[:500]
+        """Return the message, cut to MAX_MESSAGE_LENGTH."""
+        # It may quote a client's text. A broker disconnects a client that publishes a packet over its limit.
+        return super().__str__()[:MAX_MESSAGE_LENGTH]
 
 
 class StartError(GatewayError):
-    """Never on a wire: the command prints it and exits. It takes a person to mend it, and no other try."""
+    """An error that ends the command, which prints it. A person must act: another attempt would fail too.
+
+    It is never sent over MQTT or REST.
+    """
 
     exit_code = os.EX_CONFIG
 
 
 class Unavailable(StartError):
-    """Another try may help."""
+    """A StartError after which another attempt may succeed."""
 
     exit_code = os.EX_TEMPFAIL
 
 
 class AnotherGateway(Unavailable):
-    """Everything would be answered twice. When the other one ends, another try helps."""
+    """A refusal to start beside another gateway, because both would answer every request."""
 
 
 class ConfigError(StartError):
-    """Names the path of the bad key, as ``mqtt.port``."""
+    """An invalid configuration. The message names the setting, as in ``mqtt.port``."""
 
 
 class BadRequest(GatewayError):
@@ -82,7 +89,7 @@ class Incomplete(BadRequest):
     code = "incomplete"
 
     def __init__(self, message: str, missing: Sequence[int]) -> None:
-        """``missing``: the pieces, from 0."""
+        """``missing``: the numbers of the missing pieces, from 0."""
         super().__init__(message)
         self.missing = list(missing)
 
@@ -107,17 +114,18 @@ class Busy(GatewayError):
     code = "busy"
 
     def __init__(self, message: str, retry_after: int) -> None:
-        """``retry_after``: whole seconds after which another try is likely to be let in, at least 1."""
+        """``retry_after``: whole seconds after which another attempt is likely to be accepted, at least 1."""
         super().__init__(message)
         self.retry_after = retry_after
 
 
 RESTART_S = 5
-"""Seconds in which a gateway that goes down may be back."""
+"""Seconds after which a gateway that shuts down may run again."""
 
 
 def shutting_down_error() -> Busy:
-    return Busy("the gateway is going down", RESTART_S)
+    """Return the error for requests that the gateway cannot answer before it exits."""
+    return Busy("the gateway is shutting down", RESTART_S)
 
 
 class Expired(GatewayError):
@@ -133,16 +141,17 @@ class Forbidden(GatewayError):
 
 
 TEMPORARY_CODES = frozenset({"busy", "timeout", "internal", "expired"})
-"""Codes of answers that say nothing of what was asked: none is kept, and who asks again by that id is answered anew."""
+"""Codes of errors that do not depend on the request itself. They are not stored as its final reply: a request that is
+repeated with the same id is processed again."""
 
 
 def wire_errors() -> dict[str, type[GatewayError]]:
-    """Every code that a client may meet, with the class that carries it."""
+    """Return every error code that a client may receive, with its class."""
     found: dict[str, type[GatewayError]] = {}
     classes: list[type[GatewayError]] = [GatewayError]
     while classes:
         cls = classes.pop()
-        # a class without a code of its own is a kind of its parent, which carries the code
+        # A class without a code of its own is sent with the code of its parent.
         if not issubclass(cls, StartError) and "code" in vars(cls):
             found[cls.code] = cls
             classes += cls.__subclasses__()

@@ -1,4 +1,4 @@
-"""How the gateway is, in one object that every door shows in its own way."""
+"""The state of the gateway, in one object that every interface shows in its own way."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from gateway.people.folder.importer import ImportProgress
 
 @dataclass(frozen=True, slots=True)
 class MqttHealth:
-    """``alive``: its threads are at work, connected or not; ``loopback``: a message to ourselves came round lately, by
-    the connection that stands.
+    """The state of the MQTT interface.
+
+    ``alive``: its threads run, connected or not. ``loopback``: a loopback message came back recently, over the
+    present connection.
     """
 
     alive: bool
@@ -20,8 +22,11 @@ class MqttHealth:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``workers_ready`` of ``workers`` are alive and loaded; ``workers_maintained``: whoever replaces them is at work;
-    ``store``: it would let a change in. ``warnings``: sentences about what works but needs a person's attention.
+    """The state of every part.
+
+    ``workers_ready``: worker processes, of ``workers``, that run and have loaded their models. ``workers_maintained``:
+    the threads that replace dead workers run. ``store``: the people store accepts changes. ``warnings``: sentences
+    about faults that a person should look at, although the gateway works.
     """
 
     mqtt: MqttHealth
@@ -32,13 +37,14 @@ class Health:
     known_faces: ImportProgress
     warnings: tuple[str, ...] = ()
 
+    # False asks systemd or an orchestrator for a restart. A missing broker is no reason: a restart would not help.
     @property
     def live(self) -> bool:
-        """Restart me if not. A broker that is away is no reason."""
+        """Whether the gateway works, or can recover without a restart."""
         return self.mqtt.alive and self.workers_maintained
 
     @property
     def ready(self) -> bool:
-        """Send me work."""
+        """Whether the gateway can answer requests now."""
         mqtt = self.mqtt.connected and self.mqtt.loopback
         return self.live and mqtt and self.workers_ready > 0 and self.store and self.known_faces.finished

@@ -15,20 +15,20 @@ def resident():
 
 share_one_arena()
 give_back_large_blocks()
-bytes(30_000_000)  # glibc takes smaller blocks from its heap after such a one was freed
+bytes(30_000_000)  # after this is freed, glibc takes smaller blocks from its heap
 before = resident()
 pictures, answers = [], []
 for n in range(20):
     pictures.append(b"x" * 9_000_000)
-    answers.append(b"y" * 100_000)  # lies behind the picture, and stays
+    answers.append(b"y" * 100_000)  # lies behind the picture, and is kept
 held = resident()
 pictures.clear()
 print(held - before, resident() - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told what to do")
-def test_pictures_are_given_back_to_the_system_when_they_are_freed() -> None:
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is configured")
+def test_freed_pictures_return_to_the_system() -> None:
     """Regression: 250 live frames of 10 MB left the gateway at 2.5 GB."""
     words = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, check=True, text=True).stdout.split()
     held, left = map(int, words)

@@ -15,36 +15,36 @@ CLASSES: list[type[GatewayError]] = [
 ]
 
 
-def drawn() -> dict[str, tuple[int, str]]:
-    """Each class in the docstring's tree: how deep it stands, and its code there."""
+def read_drawn_tree() -> dict[str, tuple[int, str]]:
+    """Return the depth and the code of each class in the docstring's tree."""
     assert errors.__doc__
     lines = re.finditer(r"^([ ├│└]*)([A-Z]\w+) +(\S+) {2,}\S", errors.__doc__, re.MULTILINE)
     return {line[2]: (len(line[1]) // 3, line[3]) for line in lines}
 
 
-def test_the_docstring_draws_the_tree_as_it_is() -> None:
+def test_docstring_draws_the_real_tree() -> None:
     tree = {
         kind.__name__: (kind.__mro__.index(GatewayError), "-" if issubclass(kind, StartError) else kind.code)
         for kind in CLASSES
     }
     tree["GatewayError"] = (0, "internal")
-    assert drawn() == tree
+    assert read_drawn_tree() == tree
 
 
 @pytest.mark.parametrize("code", wire_errors())
-def test_a_code_is_one_of_the_contract(code: str) -> None:
+def test_code_is_part_of_the_contract(code: str) -> None:
     assert re.search(rf"\b{code}\b", CONTRACT)
 
 
-def test_each_code_stands_for_one_class() -> None:
-    on_wires = [kind for kind in CLASSES if not issubclass(kind, StartError)]
-    assert sorted(kind.__name__ for kind in on_wires) == sorted(kind.__name__ for kind in wire_errors().values())
+def test_code_belongs_to_one_class() -> None:
+    sent = [kind for kind in CLASSES if not issubclass(kind, StartError)]
+    assert sorted(kind.__name__ for kind in sent) == sorted(kind.__name__ for kind in wire_errors().values())
 
 
-def test_what_keeps_the_gateway_from_starting_is_never_on_a_wire() -> None:
+def test_start_errors_are_never_sent_to_clients() -> None:
     assert not any(issubclass(kind, StartError) for kind in wire_errors().values())
 
 
-def test_busy_says_when_to_try_again() -> None:
+def test_busy_carries_the_seconds_to_wait() -> None:
     busy = Busy("the queue is full", 3)
     assert (str(busy), busy.retry_after) == ("the queue is full", 3)

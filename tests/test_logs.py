@@ -8,12 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.logs import FORMAT, MOST, WITHIN_S, OneLineFormatter, RateLimitFilter, escape
+from gateway.logs import FORMAT, MAX_RECORDS, PERIOD_S, OneLineFormatter, RateLimitFilter, escape
 
-MORE = " (if there are more like this one within a minute, they are left out)"
+MORE = " (more messages like this one within a minute will be left out)"
 
 
-class Kept(logging.Handler):
+class LimitedLog(logging.Handler):
+    """The lines that pass the filter, with a clock that the test sets."""
+
     def __init__(self) -> None:
         super().__init__()
         self.addFilter(RateLimitFilter(lambda: self.now))
@@ -23,48 +25,51 @@ class Kept(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
 
-    def tell(self, line: int, text: str, *args: object, name: str = "gateway.mqtt.interface", kind: str = "") -> None:
+    def log(self, line: int, text: str, *args: object, name: str = "gateway.mqtt.interface", kind: str = "") -> None:
         record = logging.LogRecord(name, logging.INFO, __file__, line, text, args, None)
         record.kind = kind
         self.handle(record)
 
 
 @pytest.fixture
-def kept() -> Iterator[Kept]:
-    kept = Kept()
-    yield kept
-    kept.close()
+def limited() -> Iterator[LimitedLog]:
+    limited = LimitedLog()
+    yield limited
+    limited.close()
 
 
-def test_one_place_tells_so_much_and_says_that_there_was_more(kept: Kept) -> None:
+def test_place_in_the_code_is_limited_and_counts_the_records_left_out(limited: LimitedLog) -> None:
     for n in range(300):
-        kept.tell(1, "%s to %s", "bad_image", n)
-    assert kept.lines == [*(f"bad_image to {n}" for n in range(MOST - 1)), f"bad_image to {MOST - 1}{MORE}"]
-    kept.now += WITHIN_S + 1
-    kept.tell(1, "%s to %s", "bad_image", "last")
-    assert kept.lines[MOST:] == [f"bad_image to last (and {300 - MOST} more like this one before it)"]
+        limited.log(1, "%s to %s", "bad_image", n)
+    assert limited.lines == [
+        *(f"bad_image to {n}" for n in range(MAX_RECORDS - 1)),
+        f"bad_image to {MAX_RECORDS - 1}{MORE}",
+    ]
+    limited.now += PERIOD_S + 1
+    limited.log(1, "%s to %s", "bad_image", "last")
+    assert limited.lines[MAX_RECORDS:] == [f"bad_image to last (and {300 - MAX_RECORDS} more like this one before it)"]
 
 
-def test_other_places_and_kinds_are_heard_all_the_same(kept: Kept) -> None:
+def test_other_places_and_kinds_are_not_limited_with_it(limited: LimitedLog) -> None:
     for _ in range(300):
-        kept.tell(1, "bad", kind="bad_request")
-    kept.tell(2, "the broker is gone")
-    kept.tell(1, "internal", kind="internal")
-    assert kept.lines[MOST:] == ["the broker is gone", "internal"]
+        limited.log(1, "bad", kind="bad_request")
+    limited.log(2, "connection lost")
+    limited.log(1, "internal", kind="internal")
+    assert limited.lines[MAX_RECORDS:] == ["connection lost", "internal"]
 
 
-def test_what_is_told_now_and_then_is_never_left_out(kept: Kept) -> None:
+def test_rare_records_are_never_left_out(limited: LimitedLog) -> None:
     for _ in range(300):
-        kept.now += WITHIN_S / 10
-        kept.tell(1, "connected")
-    assert kept.lines == ["connected"] * 300
+        limited.now += PERIOD_S / 10
+        limited.log(1, "connected")
+    assert limited.lines == ["connected"] * 300
 
 
-def test_what_no_stranger_can_ask_for_is_told_whole(kept: Kept) -> None:
-    """All the files of a folder that cannot be used, say, which stand nowhere else."""
+def test_records_that_no_client_causes_are_not_limited(limited: LimitedLog) -> None:
+    """An example is the list of unusable files of a folder, which is reported nowhere else."""
     for n in range(300):
-        kept.tell(1, "%s is skipped", n, name="gateway.people.folder.importer")
-    assert kept.lines == [f"{n} is skipped" for n in range(300)]
+        limited.log(1, "%s is skipped", n, name="gateway.people.folder.importer")
+    assert limited.lines == [f"{n} is skipped" for n in range(300)]
 
 
 FORGERIES = [
@@ -77,7 +82,7 @@ FORGERIES = [
 
 
 @pytest.mark.parametrize("text", FORGERIES)
-def test_no_text_in_a_record_begins_a_line(text: str) -> None:
+def test_text_in_a_record_begins_no_line(text: str) -> None:
     record = logging.LogRecord("gateway", logging.INFO, __file__, 1, "skipped %s", (text,), None)
     line = OneLineFormatter(FORMAT).format(record)
     assert line.isprintable()
@@ -85,7 +90,7 @@ def test_no_text_in_a_record_begins_a_line(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", FORGERIES)
-def test_no_text_in_an_exception_looks_like_a_record(text: str) -> None:
+def test_text_in_an_exception_looks_like_no_record(text: str) -> None:
     try:
         raise ValueError(text)
     except ValueError:
@@ -95,6 +100,6 @@ def test_no_text_in_an_exception_looks_like_a_record(text: str) -> None:
     assert all(line.startswith("  ") and line.isprintable() for line in others)
 
 
-def test_ordinary_text_is_logged_as_it_is() -> None:
+def test_ordinary_text_is_logged_unchanged() -> None:
     assert escape("José 山田 Ада O'Neil \\ 😀") == "José 山田 Ада O'Neil \\ 😀"
     assert escape("a\tb\nc") == "a\\tb\\nc"

@@ -5,11 +5,11 @@ import time
 from gateway.metrics import COUNTS, Metrics, Stopwatch
 
 
-def test_every_counter_is_there_from_the_start() -> None:
+def test_every_counter_starts_at_zero() -> None:
     assert Metrics().snapshot() == dict.fromkeys(COUNTS, 0)
 
 
-def test_counts_add_up() -> None:
+def test_counter_adds_up() -> None:
     metrics = Metrics()
     metrics.count("requests")
     metrics.count("requests")
@@ -17,14 +17,14 @@ def test_counts_add_up() -> None:
     assert metrics.snapshot() == {**dict.fromkeys(COUNTS, 0), "requests": 3}
 
 
-def test_a_snapshot_stays_as_it_was_taken() -> None:
+def test_snapshot_does_not_change_later() -> None:
     metrics = Metrics()
     before = metrics.snapshot()
     metrics.count("errors")
     assert before["errors"] == 0
 
 
-def test_laps_follow_each_other_without_overlap() -> None:
+def test_laps_do_not_overlap() -> None:
     start = time.perf_counter()
     clock = Stopwatch()
     clock.lap("decode")

@@ -1,4 +1,4 @@
-"""The broker's configuration that we recommend, against what the gateway takes for granted."""
+"""The broker configuration in config/, checked against the gateway's assumptions."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ def conf() -> dict[str, str]:
     return dict(pairs)
 
 
-def test_replies_are_not_held_back(conf: dict[str, str]) -> None:
-    """By Nagle's algorithm, 40 ms each."""
+def test_broker_sends_replies_immediately(conf: dict[str, str]) -> None:
+    """Nagle's algorithm would delay each by 40 ms."""
     assert conf["set_tcp_nodelay"] == "true"
 
 
-def test_a_broker_that_is_killed_loses_half_a_minute_at_most(conf: dict[str, str]) -> None:
-    """autosave_on_changes would make the interval a number of changes."""
+def test_killed_broker_loses_at_most_half_a_minute(conf: dict[str, str]) -> None:
+    """With autosave_on_changes the interval would be a number of changes, not of seconds."""
     assert conf["persistence"] == "true"
     assert 0 < int(conf["autosave_interval"]) <= 30
     assert "autosave_on_changes" not in conf
 
 
-def test_the_largest_message_that_we_read_fits(conf: dict[str, str]) -> None:
+def test_broker_accepts_the_largest_message_of_the_gateway(conf: dict[str, str]) -> None:
     assert int(conf["max_packet_size"]) >= Settings().limits.message_bytes
 
 
-def test_both_replies_to_every_request_of_the_window_are_on_their_way_at_once(conf: dict[str, str]) -> None:
+def test_broker_has_room_in_flight_for_two_replies_to_each_request_of_the_window(conf: dict[str, str]) -> None:
     assert int(conf["max_inflight_messages"]) >= 2 * Settings().mqtt.window
 
 
-def test_what_waits_is_bounded(conf: dict[str, str]) -> None:
-    """0 is no bound."""
+def test_broker_bounds_its_queue(conf: dict[str, str]) -> None:
+    """0 would mean no limit."""
     assert int(conf["max_queued_messages"]) > 0
     assert int(conf["max_queued_bytes"]) > 0

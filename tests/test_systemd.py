@@ -1,4 +1,4 @@
-"""What systemd hears of us, by a socket as it has one."""
+"""Notifications to systemd, received by a socket like its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEAD = replace(READY, mqtt=MqttHealth(False, True, True))
 
 
 class Systemd:
-    """Takes every message at once, as systemd does: its queue has room for few."""
+    """A receiver that takes every message immediately, as systemd does: its queue holds only a few."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.settimeout(0.05)
@@ -39,13 +39,13 @@ class Systemd:
         self._thread = threading.Thread(target=self._listen)
         self._thread.start()
 
-    def hears(self, seconds: float = 20) -> list[str]:
-        """The next message, by lines. Raises queue.Empty if none comes."""
+    def receive(self, seconds: float = 20) -> list[str]:
+        """Return the lines of the next message. Raise queue.Empty if none comes."""
         return self._messages.get(timeout=seconds).decode().split("\n")
 
-    def hears_nothing(self, seconds: float = 0.2) -> bool:
+    def receives_nothing(self, seconds: float = 0.2) -> bool:
         try:
-            self.hears(seconds)
+            self.receive(seconds)
         except queue.Empty:
             return True
         return False
@@ -61,13 +61,13 @@ class Systemd:
 
 
 @pytest.fixture
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK_S", 0.02)
+def short_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHECK_INTERVAL_S", 0.02)
 
 
 @pytest.fixture(params=["path", "abstract"])
 def systemd(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, brisk: None
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_interval: None
 ) -> Iterator[Systemd]:
     if request.param == "abstract" and sys.platform != "linux":
         pytest.skip("abstract sockets are Linux's own")
@@ -79,89 +79,96 @@ def systemd(
             yield systemd
 
 
-class Patient:
-    """Whose health is told; it may change."""
+class ReportedGateway:
+    """A gateway whose health is reported; a test may change it."""
 
     def __init__(self, health: Health) -> None:
         self.health = health
-        self.supervisor = SystemdNotifier(lambda: self.health)
+        self.notifier = SystemdNotifier(lambda: self.health)
 
 
 @pytest.fixture
-def patient() -> Iterator[Patient]:
-    patient = Patient(READY)
-    yield patient
-    patient.supervisor.stop()
+def reported() -> Iterator[ReportedGateway]:
+    reported = ReportedGateway(READY)
+    yield reported
+    reported.notifier.stop()
 
 
-def test_ready_alive_and_at_its_end_stopping(systemd: Systemd, patient: Patient) -> None:
-    patient.supervisor.start()
-    assert systemd.hears() == ["WATCHDOG=1", "READY=1", "STATUS=ready"]
-    patient.supervisor.stop()
-    told = [systemd.hears()]
-    while told[-1] != ["STOPPING=1"]:
-        told.append(systemd.hears())
-    assert systemd.hears_nothing()
+def test_ready_gateway_reports_ready_and_in_the_end_stopping(systemd: Systemd, reported: ReportedGateway) -> None:
+    reported.notifier.start()
+    assert systemd.receive() == ["WATCHDOG=1", "READY=1", "STATUS=ready"]
+    reported.notifier.stop()
+    messages = [systemd.receive()]
+    while messages[-1] != ["STOPPING=1"]:
+        messages.append(systemd.receive())
+    assert systemd.receives_nothing()
 
 
-def test_without_a_broker_it_is_alive_and_not_ready(systemd: Systemd, patient: Patient) -> None:
-    """Restarted again and again since the broker was away, the gateway recognised nobody over REST either."""
-    patient.health = AWAY
-    patient.supervisor.start()
+def test_gateway_without_a_broker_is_alive_and_not_ready(systemd: Systemd, reported: ReportedGateway) -> None:
+    """Regression: it was restarted again and again while the broker was away, and REST did not work either."""
+    reported.health = AWAY
+    reported.notifier.start()
     for _ in range(3):
-        assert systemd.hears() == ["WATCHDOG=1", "STATUS=not ready: no broker"]
-    patient.health = READY
-    wait_for(lambda: "READY=1" in systemd.hears())
+        assert systemd.receive() == ["WATCHDOG=1", "STATUS=not ready: no connection to the broker"]
+    reported.health = READY
+    wait_for(lambda: "READY=1" in systemd.receive())
 
 
 @pytest.mark.parametrize(
     ("health", "status"),
     [
-        (replace(READY, mqtt=MqttHealth(True, True, False)), "not ready: our own message is not back from the broker"),
-        (replace(READY, workers_ready=0), "not ready: no worker"),
-        (replace(READY, store=False), "not ready: the store takes no change"),
-        (replace(READY, known_faces=ImportProgress()), "not ready: known faces are read"),
-        (replace(AWAY, workers_ready=0), "not ready: no broker, no worker"),
+        (
+            replace(READY, mqtt=MqttHealth(True, True, False)),
+            "not ready: the loopback message did not come back from the broker",
+        ),
+        (replace(READY, workers_ready=0), "not ready: no worker process is ready"),
+        (replace(READY, store=False), "not ready: the people store accepts no changes"),
+        (replace(READY, known_faces=ImportProgress()), "not ready: known faces are being imported"),
+        (replace(AWAY, workers_ready=0), "not ready: no connection to the broker, no worker process is ready"),
     ],
 )
-def test_the_status_says_what_is_missing(systemd: Systemd, patient: Patient, health: Health, status: str) -> None:
-    patient.health = health
-    patient.supervisor.start()
-    assert systemd.hears() == ["WATCHDOG=1", f"STATUS={status}"]
+def test_status_names_the_missing_part(
+    systemd: Systemd, reported: ReportedGateway, health: Health, status: str
+) -> None:
+    reported.health = health
+    reported.notifier.start()
+    assert systemd.receive() == ["WATCHDOG=1", f"STATUS={status}"]
 
 
 @pytest.mark.parametrize("health", [DEAD, replace(READY, workers_maintained=False)])
-def test_who_is_not_alive_is_not_reported_to_be(systemd: Systemd, patient: Patient, health: Health) -> None:
-    """The watchdog of a gateway whose connection had no thread any more was fed for ever."""
-    patient.health = health
-    patient.supervisor.start()
+def test_gateway_with_a_dead_thread_is_not_reported_alive(
+    systemd: Systemd, reported: ReportedGateway, health: Health
+) -> None:
+    """Regression: WATCHDOG=1 was sent for ever by a gateway whose connection had lost its thread."""
+    reported.health = health
+    reported.notifier.start()
     for _ in range(3):
-        assert systemd.hears() == ["STATUS=not ready: a thread does not answer"]
+        assert systemd.receive() == ["STATUS=not ready: a thread does not respond"]
 
 
-def test_without_systemd_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notifier_without_systemd_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    supervisor = SystemdNotifier(lambda: READY)
-    supervisor.start()
-    assert not supervisor._thread.is_alive()
-    supervisor.stop()
+    notifier = SystemdNotifier(lambda: READY)
+    notifier.start()
+    assert not notifier._thread.is_alive()
+    notifier.stop()
 
 
-def test_a_systemd_that_is_not_there_stops_nobody_and_is_told_of_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, brisk: None
+def test_missing_systemd_stops_nothing_and_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, short_interval: None
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
-    supervisor = SystemdNotifier(lambda: READY)
-    supervisor.start()
-    wait_for(lambda: "cannot be told" in caplog.text)
+    notifier = SystemdNotifier(lambda: READY)
+    notifier.start()
+    wait_for(lambda: "cannot be reported" in caplog.text)
     time.sleep(0.1)
-    assert supervisor._thread.is_alive()
-    supervisor.stop()
-    assert caplog.text.count("systemd cannot be told how we are") == 1
+    assert notifier._thread.is_alive()
+    notifier.stop()
+    assert caplog.text.count("the state cannot be reported to systemd") == 1
 
 
 def fill(address: str) -> None:
-    """With as many messages as wait there at once."""
+    """Send as many messages as its queue holds."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, suppress(BlockingIOError):
         sock.setblocking(False)
         sock.connect(address)
@@ -169,24 +176,24 @@ def fill(address: str) -> None:
             sock.send(b"")
 
 
-def test_a_systemd_that_stands_still_holds_up_the_end_for_moments_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, brisk: None
+def test_systemd_that_reads_nothing_delays_the_shutdown_only_briefly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, short_interval: None
 ) -> None:
-    """The gateway did not end, since one message more than its queue had room for waited for ever."""
-    monkeypatch.setattr(module, "TELL_S", 0.1)
+    """Regression: the gateway did not exit: a message for which the queue had no room waited for ever."""
+    monkeypatch.setattr(module, "SEND_TIMEOUT_S", 0.1)
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "notify"))
         fill(str(tmp_path / "notify"))
-        supervisor = SystemdNotifier(lambda: READY)
-        supervisor.start()
+        notifier = SystemdNotifier(lambda: READY)
+        notifier.start()
         try:
-            wait_for(lambda: "cannot be told" in caplog.text)
+            wait_for(lambda: "cannot be reported" in caplog.text)
         finally:
-            stopping = threading.Thread(target=supervisor.stop, daemon=True)
+            stopping = threading.Thread(target=notifier.stop, daemon=True)
             stopping.start()
             stopping.join(WAIT_S)
-            stood_still = stopping.is_alive()
-            while stood_still and supervisor._thread.is_alive():
+            is_blocked = stopping.is_alive()
+            while is_blocked and notifier._thread.is_alive():
                 sock.recv(4096)  # or pytest would not end
-    assert not stood_still
+    assert not is_blocked

@@ -176,7 +176,7 @@ def test_what_only_reads_waits_for_no_change(desk: Desk) -> None:
 
 def test_a_gateway_that_goes_down_says_so(desk: Desk) -> None:
     desk.changes.shutdown()
-    with pytest.raises(Busy, match="going down"):
+    with pytest.raises(Busy, match="shutting down"):
         desk.do("people/remove", person="bob")
 
 

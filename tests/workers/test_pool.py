@@ -289,7 +289,7 @@ def test_stop_refuses_what_waits_and_ends_the_processes() -> None:
         processes = [worker._process for worker in pool._workers]
     with pytest.raises(GatewayError, match="died"):
         first.future.result(0)
-    with pytest.raises(Busy, match="going down"):
+    with pytest.raises(Busy, match="shutting down"):
         second.future.result(0)
     assert all(process.poll() is not None for process in processes)
 

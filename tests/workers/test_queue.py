@@ -299,7 +299,7 @@ def test_closing_answers_requests_and_cancels_frames(queue: FairQueue) -> None:
 @pytest.mark.parametrize("live", [False, True])
 def test_a_closed_queue_lets_nothing_in(queue: FairQueue, live: bool) -> None:
     queue.close()
-    with pytest.raises(Busy, match="going down"):
+    with pytest.raises(Busy, match="shutting down"):
         put(queue, job(live=live))
 
 
@@ -357,7 +357,7 @@ def test_room_is_checked_before_a_job_is_made(queue: FairQueue) -> None:
         queue.check_room("b")
     assert len(queue) == 6
     queue.close()
-    with pytest.raises(Busy, match="going down"):
+    with pytest.raises(Busy, match="shutting down"):
         queue.check_room("a")
 
 

@@ -494,7 +494,7 @@ def test_busy_workers_are_asked_again_for_who_is_described_anew(env: FolderEnvir
 
 def test_stopping_while_somebody_is_described_anew_forgets_nobody(env: FolderEnvironment) -> None:
     env.imported()
-    vision = FakeVision(alice1=[Busy("the gateway is going down", 3600)])
+    vision = FakeVision(alice1=[Busy("the gateway is shutting down", 3600)])
     faces = env.known_faces(face_of, "other", vision.again)
     faces.start()
     wait_for(lambda: "alice1" in vision.saw)
@@ -519,7 +519,7 @@ def test_describing_anew_that_is_cancelled_ends_in_order(env: FolderEnvironment)
 def test_stopping_while_the_workers_are_busy_forgets_nobody(env: FolderEnvironment) -> None:
     env.imported()
     env.put("Bob_the_Builder/2.jpg", "bob2")
-    vision = FakeVision(bob2=[Busy("the gateway is going down", 3600)])
+    vision = FakeVision(bob2=[Busy("the gateway is shutting down", 3600)])
     faces = env.known_faces(vision)
     faces.start()
     wait_for(lambda: vision.saw == ["bob2"])
