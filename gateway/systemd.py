@@ -80,11 +80,7 @@ def _status(health: Health) -> str:
     mqtt = health.mqtt
     missing = [
         *([] if mqtt.connected else ["no connection to the broker"]),
-        *(
-            ["the loopback message did not come back from the broker"]
-            if mqtt.connected and not mqtt.loopback
-            else []
-        ),
+        *(["the loopback message did not come back from the broker"] if mqtt.connected and not mqtt.loopback else []),
         *([] if health.workers_ready else ["no worker process is ready"]),
         *([] if health.store else ["the people store accepts no changes"]),
         *([] if health.known_faces.finished else ["known faces are being imported"]),

@@ -98,7 +98,9 @@ def _no_worker(_job: object) -> Any:
 
 
 def _health() -> Health:
-    return Health(MqttHealth(False, False, False), 0, 0, workers_maintained=False, store=True, known_faces=ImportProgress())
+    return Health(
+        MqttHealth(False, False, False), 0, 0, workers_maintained=False, store=True, known_faces=ImportProgress()
+    )
 
 
 @click.group(
