@@ -248,7 +248,7 @@ class MqttInterface:
         if address.key is None or address.operation == Operation.ENROLL.value:  # the store knows that again
             return submit()
         asked = (address.operation, address.person, tuple(properties.items()), payload)
-        return self._reply_cache.ask(address.key, asked, submit)
+        return self._reply_cache.get_or_submit(address.key, asked, submit)
 
     def _small_enough(self, outbound: wire.Outbound) -> wire.Outbound:
         """Raises TooLarge: a broker would hang up on us, again and again."""
@@ -351,7 +351,7 @@ class MqttInterface:
     def _begin(self, session: Session) -> None:
         self._away = self._downtime.seconds()
         self._bridge_status.start_session(session)
-        self._loopback.begin(session)
+        self._loopback.start_session(session)
 
     def _tick(self, session: Session) -> None:
         self._loopback.tick(session)
@@ -369,7 +369,7 @@ class MqttInterface:
         self._watchdog.tick()
 
     def _end(self) -> bool:
-        self._loopback.end()
+        self._loopback.end_session()
         return self._poison_guard.connection_ended(self._requests.ledger.oldest_unconfirmed())
 
 

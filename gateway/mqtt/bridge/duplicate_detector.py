@@ -24,7 +24,7 @@ from gateway.mqtt.bridge.challenge import (
     read_claim,
 )
 from gateway.mqtt.codec.topics import Topics
-from gateway.mqtt.delivery.loopback import LOOPBACK_INTERVAL_S, Loopback, read
+from gateway.mqtt.delivery.loopback import LOOPBACK_INTERVAL_S, Loopback, read_loopback
 from gateway.mqtt.transport.packets import Publication, Received
 from gateway.mqtt.transport.reconnector import NotYet
 
@@ -141,7 +141,7 @@ class DuplicateDetector:
             self._take(instance, answer)
         elif claim := read_claim(received.payload):
             self._give_way(instance, claim)
-        elif read(received.payload):
+        elif read_loopback(received.payload):
             self._ask()
 
     def search(self, link: Watched) -> None:

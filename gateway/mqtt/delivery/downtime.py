@@ -1,4 +1,4 @@
-"""For how long nobody took what the broker has for us, so that nothing is answered that was asked too long ago."""
+"""The time since the gateway last took messages from the broker: requests that waited longer are not answered."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 from gateway.files.small_file import read_or_set_aside, replace_text
 
+# Rarely enough that the small writes do not wear out a memory card.
 WRITE_INTERVAL_S = 20.0
-"""How often it is written down that we are here: a line that often does not wear out a memory card."""
+"""The shortest time between two writes of the file."""
 
 MAX_BYTES = 256
 
@@ -20,43 +21,48 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Downtime:
-    """Told by the machine's own clock, which runs on while the gateway does not, and while the machine sleeps; after a
-    restart of the machine nobody knows how long it was. The clock on the wall may jump by a day.
+    """A file with the moment at which the gateway was last known to take messages.
+
+    The moment is measured by the clock since boot, which runs on while the gateway does not run and while the machine
+    sleeps. After a restart of the machine the downtime is unknown. The wall clock is not used: it may jump by a day.
+
+    Raises StartError if a damaged file cannot be set aside.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises StartError."""
         self._path = path
-        loss = "requests that waited at the broker, for how long is not known now, get the error expired"
+        loss = "requests that waited at the broker get the error expired, since the downtime is unknown"
         kept = read_or_set_aside(path, _parse, max_bytes=MAX_BYTES, loss=loss)
         self.warnings = kept.warnings
-        self._here = -math.inf if kept.value is None else kept.value
-        self._written = -math.inf
+        self._alive_at = -math.inf if kept.value is None else kept.value
+        self._written_at = -math.inf
 
     def mark_alive(self) -> None:
-        """Something came by the connection. That it stands proves nothing: after a sleep it only seems to."""
-        self._here = _now()
-        if self._here > self._written + WRITE_INTERVAL_S:
-            self._written = self._here
-            with contextlib.suppress(OSError):  # a full disk: then we seem to have been away for longer
-                replace_text(self._path, f"{_boot()} {self._here:.3f}\n")
+        """Record that a message has come in just now."""
+        # An open connection is no proof: after a sleep of the machine it still looks open for a moment.
+        self._alive_at = _now()
+        if self._alive_at > self._written_at + WRITE_INTERVAL_S:
+            self._written_at = self._alive_at
+            # A full disk only makes the downtime look longer.
+            with contextlib.suppress(OSError):
+                replace_text(self._path, f"{_boot()} {self._alive_at:.3f}\n")
 
     def seconds(self) -> float:
-        """At most so long ago the connection stood for the last time; inf where that is not known."""
-        return _now() - self._here
+        """Return the time since ``mark_alive`` in seconds, or inf if it is unknown. It may be too long by 20 s."""
+        return _now() - self._alive_at
 
 
 def _parse(text: str) -> float:
-    """Return the last time of this boot. Raises ValueError for anything that ``here`` does not write."""
+    """Return the moment, or -inf for one of another boot. Raises ValueError for a text of another form."""
     if not (found := _LINE.fullmatch(text)):
         raise ValueError("it does not hold a boot and a time")
     boot, moment = found[1], float(found[2])
-    # The time may be rounded up.
+    # The written time may be rounded up, by less than a millisecond.
     return moment if boot == _boot() and moment <= _now() + 0.001 else -math.inf
 
 
 def _now() -> float:
-    """Linux' own clock of that kind; ``time.monotonic`` stands still while the machine sleeps."""
+    # On Linux ``time.monotonic`` stands still while the machine sleeps.
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 

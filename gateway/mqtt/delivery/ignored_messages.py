@@ -1,6 +1,4 @@
-"""Messages that nobody can be answered for: from a camera with an impossible name, or retained. Each camera is reported
-once.
-"""
+"""Warnings about messages that get no answer: those of a camera with an invalid name, and retained ones."""
 
 from __future__ import annotations
 
@@ -14,38 +12,40 @@ from gateway.model import CAMERA, MAX_CAMERA_LENGTH, RESERVED_CAMERAS
 
 log = logging.getLogger(__name__)
 
+# A limit is needed: anybody may make up names.
 MAX_CAMERAS = 100
-"""Cameras that are remembered, so that each is reported once: anybody may make up names."""
+"""Cameras that are remembered, so that each is reported once."""
 MAX_WARNINGS = 10
-SHOWN_S = 3600.0
-"""For which a warning stands after the last such message."""
-MAX_SHOWN = 100
-"""Characters of a topic."""
+WARNING_S = 3600.0
+"""The time for which a warning is shown after the last message of its camera."""
+MAX_TOPIC_CHARACTERS = 100
+"""Characters of a topic in a warning."""
 
 Kind = Literal["name", "retained"]
 
 
 class IgnoredMessages:
-    """Safe to use from any thread."""
+    """Log with one warning for each camera. ``base``: ``mqtt.base``. Safe to use from any thread."""
 
     def __init__(self, base: str) -> None:
         self._base = base
         self._lock = threading.Lock()
         self._seen: dict[tuple[Kind, str], tuple[float, str]] = {}
-        """When the last message of the kind came from the camera, and the sentence about it."""
+        """The time of the last message of each kind and camera, and the warning about it."""
         self._full = False
 
     def report_name(self, topic: str) -> None:
-        """``topic``: one that names no camera."""
+        """Warn about a message whose topic has no valid camera name."""
         self._report("name", topic, self._name_sentence)
 
     def report_retained(self, topic: str) -> None:
+        """Warn about a retained message, which may be of any age."""
         self._report("retained", topic, self._retained_sentence)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The first ones of those that are still true."""
-        recently = time.monotonic() - SHOWN_S
+        """The first 10 warnings whose cameras sent such a message within the last hour."""
+        recently = time.monotonic() - WARNING_S
         with self._lock:
             found = [sentence for last, sentence in self._seen.values() if last > recently]
         more = len(found) - MAX_WARNINGS
@@ -53,7 +53,7 @@ class IgnoredMessages:
         return (*found[:MAX_WARNINGS], *others)
 
     def _report(self, kind: Kind, topic: str, sentence: Callable[[str], str]) -> None:
-        """Anybody may send many such messages, with 64 kB of topic: a sentence is made for the first one only."""
+        # Anybody may send many such messages, with 64 kB of topic. So only the first one of a camera costs a sentence.
         now = time.monotonic()
         key = kind, self._camera(topic)
         with self._lock:
@@ -61,7 +61,7 @@ class IgnoredMessages:
                 self._seen[key] = now, self._seen[key][1]
                 return
             if len(self._seen) >= MAX_CAMERAS:
-                self._seen = {each: seen for each, seen in self._seen.items() if seen[0] > now - SHOWN_S}
+                self._seen = {each: seen for each, seen in self._seen.items() if seen[0] > now - WARNING_S}
             if len(self._seen) < MAX_CAMERAS:
                 text = sentence(topic)
                 self._seen[key] = now, text
@@ -73,7 +73,7 @@ class IgnoredMessages:
         log.warning("%s", text)
 
     def _camera(self, topic: str) -> str:
-        """As much of the name as shows whether it is too long."""
+        # One character more than allowed, to show that a name is too long.
         return topic.removeprefix(f"{self._base}/").partition("/")[0][: MAX_CAMERA_LENGTH + 1]
 
     def _name_sentence(self, topic: str) -> str:
@@ -86,7 +86,7 @@ class IgnoredMessages:
 
     def _retained_sentence(self, topic: str) -> str:
         return (
-            f"A retained message on {_quoted(topic)} is ignored: it may be of yesterday. Let the camera publish without"
+            f"A retained message on {_quoted(topic)} is ignored: it may be old. Let the camera publish without"
             " the retain flag, and delete the message at the broker (mosquitto_pub -r -n -t TOPIC)."
         )
 
@@ -103,5 +103,5 @@ def _fault(camera: str) -> str:
 
 
 def _quoted(topic: str) -> str:
-    """In quotes, so that a name cannot be read as a part of the sentence around it."""
-    return repr(topic if len(topic) <= MAX_SHOWN else f"{topic[:MAX_SHOWN]}…")
+    # Without quotes a name could be read as a part of the sentence around it.
+    return repr(topic if len(topic) <= MAX_TOPIC_CHARACTERS else f"{topic[:MAX_TOPIC_CHARACTERS]}…")

@@ -1,4 +1,4 @@
-"""A message to ourselves, round the broker: only what comes back proves that requests would come in."""
+"""Messages that the gateway sends to itself through the broker: a returned message proves that requests come in too."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gateway.mqtt.transport.session import Session
 
 LOOPBACK_INTERVAL_S = 10.0
 LOOPBACK_FRESH_S = 30.0
-"""So long ago at most the last one may have come back."""
+"""The age up to which a returned message proves that messages come in."""
 
-_FLIGHT = re.compile(rb"([0-9]{1,18}) ([0-9]{1,18})")
+_MESSAGE = re.compile(rb"([0-9]{1,18}) ([0-9]{1,18})")
 
 
 class LoopbackMessage(NamedTuple):
-    """``up_ms``: for how long its gateway had been there."""
+    """``up_ms``: milliseconds since the sending gateway published its first loopback message."""
 
     number: int
     up_ms: int
@@ -28,60 +28,69 @@ class LoopbackMessage(NamedTuple):
         return b"%d %d" % self
 
 
-def read(payload: bytes) -> LoopbackMessage | None:
-    """None of what is no canary: anybody may publish there."""
-    found = _FLIGHT.fullmatch(payload)
+def read_loopback(payload: bytes) -> LoopbackMessage | None:
+    """Return None for any other payload: anybody may publish on the topic."""
+    found = _MESSAGE.fullmatch(payload)
     return LoopbackMessage(int(found[1]), int(found[2])) if found else None
 
 
 class Loopback:
-    """At QoS 1, and so in line with the requests: when the first of a link is back, all that waited there is in."""
+    """Sender and receiver of the loopback messages on ``topic``.
+
+    They are sent at QoS 1, as requests are, and so the broker delivers them in line with the requests. When the first
+    message of a session is back, all requests that waited at the broker have come in.
+
+    ``caught_up``: whether a message of this session is back. A request that comes later was sent during this session.
+    """
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
-        self._since: float | None = None
-        self._sent = -math.inf
-        self._number = self._first = secrets.randbelow(10**12)  # one of an earlier run may come late
-        self._back = -math.inf
         self.caught_up = False
-        """Whether what comes now was not asked before this link stood."""
+        self._first_sent_at: float | None = None
+        self._sent_at = -math.inf
+        self._returned_at = -math.inf
+        # A random start: a message of an earlier run may come late, out of a resumed session.
+        self._number = self._first_of_session = secrets.randbelow(10**12)
 
-    def begin(self, session: Session) -> None:
-        self._first = self._number + 1
-        self._fly(session)
+    def start_session(self, session: Session) -> None:
+        """Send the first message on a new session."""
+        self._first_of_session = self._number + 1
+        self._send(session)
 
-    def end(self) -> None:
-        """Of a link: what came back by it says nothing of the next one, whose subscriptions may be gone."""
+    def end_session(self) -> None:
+        """Forget what came back: the next session may have lost its subscriptions."""
         self.caught_up = False
 
     def tick(self, session: Session) -> None:
-        if time.monotonic() > self._sent + LOOPBACK_INTERVAL_S:
-            self._fly(session)
+        """Send a message every 10 s."""
+        if time.monotonic() > self._sent_at + LOOPBACK_INTERVAL_S:
+            self._send(session)
 
     def receive(self, payload: bytes) -> None:
-        """An older one may come late, out of a session that was resumed."""
-        flight = read(payload)
-        if flight is not None and self._first <= flight.number <= self._number:
-            self._back = time.monotonic()
+        """Take a message on ``topic``, which counts only if this session has sent it."""
+        message = read_loopback(payload)
+        if message is not None and self._first_of_session <= message.number <= self._number:
+            self._returned_at = time.monotonic()
             self.caught_up = True
 
     @property
     def age(self) -> float:
-        """Seconds since one came back."""
-        return time.monotonic() - self._back
+        """Seconds since a message came back."""
+        return time.monotonic() - self._returned_at
 
     @property
     def fresh(self) -> bool:
+        """Whether messages come in: one of this session came back within the last 30 s."""
         return self.caught_up and self.age < LOOPBACK_FRESH_S
 
     @property
     def up_ms(self) -> int:
-        """Since the first one flew."""
-        return 0 if self._since is None else int(1000 * (time.monotonic() - self._since))
+        """Milliseconds since the first message was sent."""
+        return 0 if self._first_sent_at is None else int(1000 * (time.monotonic() - self._first_sent_at))
 
-    def _fly(self, session: Session) -> None:
+    def _send(self, session: Session) -> None:
         self._number += 1
-        self._sent = time.monotonic()
-        self._since = self._since or self._sent
-        flight = LoopbackMessage(self._number, self.up_ms)
-        session.publish(Publication(self.topic, flight.write(), qos=1, expiry=int(LOOPBACK_FRESH_S)))
+        self._sent_at = time.monotonic()
+        self._first_sent_at = self._first_sent_at or self._sent_at
+        message = LoopbackMessage(self._number, self.up_ms)
+        session.publish(Publication(self.topic, message.write(), qos=1, expiry=int(LOOPBACK_FRESH_S)))

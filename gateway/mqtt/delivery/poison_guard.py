@@ -1,4 +1,4 @@
-"""Keeps one message from breaking every connection."""
+"""The guard against a request whose answer makes the broker close every connection."""
 
 from __future__ import annotations
 
@@ -9,44 +9,55 @@ from gateway.mqtt.transport.ledger import KEPT_PAYLOAD_BYTES, Delivery
 from gateway.mqtt.transport.packets import Received
 from gateway.mqtt.transport.session import Session
 
+# The broker delivers an unacknowledged request again on the next connection. Without this limit its answer would end
+# that connection too, for ever.
 MAX_FAILED_CONNECTIONS = 3
-"""Connections in a row that ended with the same answer under way. By then it is that answer which the broker will not
-have; delivered again, it would be answered again, for ever."""
+"""Connections in a row that ended while the same answer was unconfirmed. Then the answer is taken for the cause."""
 
-
+# A broken network is found later, by the keepalive.
 BLAME_S = 20.0
-"""After which the end of a connection is not put down to an answer: found by the keepalive it comes later."""
+"""The time after which an unconfirmed answer is not taken for the cause of the end."""
 
+# A camera's requests without an id begin alike, and are taken for the same message. Each lapse lets a poisonous
+# request end three more connections.
 SUSPICION_S = 600.0
-"""After which an end speaks for nothing any more. A camera's requests without an id begin alike, and count as one; but
-each lapse lets a broken one end three connections again.
-"""
+"""The time after which the end of a connection is forgotten."""
 
 
 class PoisonGuard:
+    """Record of the connections that ended, and of the request whose answer was unconfirmed each time.
+
+    A suspect request gets a short error as its answer. A hopeless one gets no answer, and is only acknowledged.
+    """
+
     def __init__(self) -> None:
         self._suspect: int | None = None
-        self._strikes = 0
-        self._last = -math.inf
+        self._ended_connections = 0
+        self._last_end = -math.inf
 
     def connection_ended(self, unconfirmed: Delivery[Session] | None) -> bool:
-        """A connection did, and this answer was the oldest under way: whether it may be put down to that."""
+        """Record the end of a connection. Return whether the answer may be its cause.
+
+        ``unconfirmed``: the oldest delivery whose answer the broker has not confirmed.
+        """
         now = time.monotonic()
         recent = unconfirmed is not None and now < unconfirmed.received_at + BLAME_S
-        suspect = _print(unconfirmed.received) if unconfirmed is not None and recent else None
-        again = suspect is not None and suspect == self._suspect and now < self._last + SUSPICION_S
-        self._strikes = self._strikes + 1 if again else 1
-        self._suspect, self._last = suspect, now
+        suspect = _fingerprint(unconfirmed.received) if unconfirmed is not None and recent else None
+        same = suspect is not None and suspect == self._suspect and now < self._last_end + SUSPICION_S
+        self._ended_connections = self._ended_connections + 1 if same else 1
+        self._suspect, self._last_end = suspect, now
         return suspect is not None
 
     def is_suspect(self, received: Received) -> bool:
-        recent = time.monotonic() < self._last + SUSPICION_S
-        return recent and self._strikes >= MAX_FAILED_CONNECTIONS and _print(received) == self._suspect
+        """Return whether the answer to the message has ended three connections in a row."""
+        recent = time.monotonic() < self._last_end + SUSPICION_S
+        return recent and self._ended_connections >= MAX_FAILED_CONNECTIONS and _fingerprint(received) == self._suspect
 
     def is_hopeless(self, received: Received) -> bool:
-        """Not even a short answer was taken."""
-        return self._strikes > MAX_FAILED_CONNECTIONS and self.is_suspect(received)
+        """Return whether even the short error has ended a connection."""
+        return self._ended_connections > MAX_FAILED_CONNECTIONS and self.is_suspect(received)
 
 
-def _print(received: Received) -> int:
+def _fingerprint(received: Received) -> int:
+    # The ledger keeps no more of an answered message.
     return hash((received.topic, received.payload[:KEPT_PAYLOAD_BYTES]))

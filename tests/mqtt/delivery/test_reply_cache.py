@@ -1,3 +1,5 @@
+"""Which replies a repeated request gets from the cache, and what the cache keeps of them."""
+
 from __future__ import annotations
 
 import gc
@@ -17,8 +19,8 @@ DIFFERENT = Comparison(match=False, score=0.1, threshold=0.5, faces=(), timing={
 IMAGE = Image(640, 480, 5000)
 
 
-class Work:
-    """What is handed on, and how often."""
+class Submissions:
+    """The futures of the requests that were computed, in order. To be called in place of ``submit``."""
 
     def __init__(self) -> None:
         self.futures: list[Future[Reply]] = []
@@ -29,148 +31,149 @@ class Work:
 
 
 @pytest.fixture
-def work() -> Work:
-    return Work()
+def submit() -> Submissions:
+    return Submissions()
 
 
-def test_the_same_again_gets_the_same_reply_and_costs_nothing(work: Work) -> None:
-    """A device that repeats until it is answered made the gateway that was late later still."""
+def test_repeated_request_gets_the_same_reply_and_is_computed_once(submit: Submissions) -> None:
+    """Regression: a device that repeated until it was answered made a slow gateway slower still."""
     cache = ReplyCache()
-    first = cache.ask("door/1", 7, work)
-    assert cache.ask("door/1", 7, work) is first  # under way
+    first = cache.get_or_submit("door/1", 7, submit)
+    assert cache.get_or_submit("door/1", 7, submit) is first
     first.set_result(DIFFERENT)
-    assert cache.ask("door/1", 7, work).result() is DIFFERENT
-    assert len(work.futures) == 1
+    assert cache.get_or_submit("door/1", 7, submit).result() is DIFFERENT
+    assert len(submit.futures) == 1
 
 
 @pytest.mark.parametrize("answered", [True, False])
-def test_something_else_by_the_same_key_is_a_conflict(work: Work, answered: bool) -> None:
+def test_request_with_the_same_key_and_another_content_is_a_conflict(submit: Submissions, answered: bool) -> None:
     cache = ReplyCache()
-    first = cache.ask("door/1", 7, work)
+    first = cache.get_or_submit("door/1", 7, submit)
     if answered:
         first.set_result(DIFFERENT)
     with pytest.raises(Conflict, match="door/1"):
-        cache.ask("door/1", 8, work)
-    assert cache.ask("yard/1", 8, work) is not first
-    assert len(work.futures) == 2
+        cache.get_or_submit("door/1", 8, submit)
+    assert cache.get_or_submit("yard/1", 8, submit) is not first
+    assert len(submit.futures) == 2
 
 
-@pytest.mark.parametrize("error", [Busy("full", 3), Timeout("slow"), GatewayError("broken"), ValueError("a fault")])
-def test_what_says_nothing_of_the_request_is_asked_for_anew(work: Work, error: Exception) -> None:
-    """`busy` means: ask again. Kept, it was the answer to whoever did."""
+@pytest.mark.parametrize("error", [Busy("full", 3), Timeout("slow"), GatewayError("broken"), ValueError("a bug")])
+def test_request_with_a_temporary_error_is_computed_again(submit: Submissions, error: Exception) -> None:
+    """Regression: `busy` means that the device may ask again. It was kept, and the device got it again."""
     cache = ReplyCache()
-    cache.ask("door/1", 7, work).set_exception(error)
-    assert not cache.ask("door/1", 7, work).done()
-    assert len(work.futures) == 2
+    cache.get_or_submit("door/1", 7, submit).set_exception(error)
+    assert not cache.get_or_submit("door/1", 7, submit).done()
+    assert len(submit.futures) == 2
 
 
 @pytest.mark.parametrize("error", [BadImage("no picture"), NoFace("nobody")])
-def test_what_says_something_of_the_request_is_kept(work: Work, error: Exception) -> None:
+def test_error_about_the_request_is_cached(submit: Submissions, error: Exception) -> None:
     cache = ReplyCache()
-    cache.ask("door/1", 7, work).set_exception(error)
-    assert cache.ask("door/1", 7, work).exception() is error
-    assert len(work.futures) == 1
+    cache.get_or_submit("door/1", 7, submit).set_exception(error)
+    assert cache.get_or_submit("door/1", 7, submit).exception() is error
+    assert len(submit.futures) == 1
 
 
-def test_what_was_cancelled_is_asked_for_anew(work: Work) -> None:
+def test_cancelled_request_is_computed_again(submit: Submissions) -> None:
     cache = ReplyCache()
-    cache.ask("door/1", 7, work).cancel()
-    assert not cache.ask("door/1", 7, work).done()
+    cache.get_or_submit("door/1", 7, submit).cancel()
+    assert not cache.get_or_submit("door/1", 7, submit).done()
 
 
 @pytest.mark.parametrize(("annotated", "times"), [(b"JPEG", 2), (None, 1)])
-def test_a_reply_with_a_picture_is_not_kept(work: Work, annotated: bytes | None, times: int) -> None:
+def test_reply_with_a_picture_is_not_cached(submit: Submissions, annotated: bytes | None, times: int) -> None:
     cache = ReplyCache()
-    cache.ask("door/1", 7, work).set_result(Detection(faces=(), image=IMAGE, timing={}, annotated=annotated))
-    cache.ask("door/1", 7, work)
-    assert len(work.futures) == times
+    reply = Detection(faces=(), image=IMAGE, timing={}, annotated=annotated)
+    cache.get_or_submit("door/1", 7, submit).set_result(reply)
+    cache.get_or_submit("door/1", 7, submit)
+    assert len(submit.futures) == times
 
 
-def test_a_reply_that_fails_at_once_is_not_kept() -> None:
-    cache, asked = ReplyCache(), list[int]()
+def test_reply_that_fails_immediately_is_not_cached() -> None:
+    cache, submissions = ReplyCache(), list[int]()
 
-    def refused() -> Future[Reply]:
-        asked.append(1)
+    def refuse() -> Future[Reply]:
+        submissions.append(1)
         reply: Future[Reply] = Future()
         reply.set_exception(Busy("full", 3))
         return reply
 
     for _ in range(2):
-        cache.ask("door/1", 7, refused)
-    assert len(asked) == 2
+        cache.get_or_submit("door/1", 7, refuse)
+    assert len(submissions) == 2
 
 
-def test_they_are_known_for_as_long_as_a_request_is_good_for(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_drops_old_replies(submit: Submissions, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = ReplyCache()
-    cache.ask("door/1", 7, work).set_result(DIFFERENT)
+    cache.get_or_submit("door/1", 7, submit).set_result(DIFFERENT)
     monkeypatch.setattr(module, "CACHED_S", 0.0)
-    cache.ask("door/1", 8, work)
-    assert len(work.futures) == 2
+    cache.get_or_submit("door/1", 8, submit)
+    assert len(submit.futures) == 2
 
 
-def test_they_are_bounded(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_is_bounded(submit: Submissions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_CACHED_REPLIES", 10)
     cache = ReplyCache()
     for n in range(100):
-        cache.ask(f"door/{n}", 7, work).set_result(DIFFERENT)
-    assert len(cache._asked) <= 10
-    cache.ask("door/99", 7, work)
-    assert len(work.futures) == 100
-    cache.ask("door/1", 7, work)
-    assert len(work.futures) == 101
+        cache.get_or_submit(f"door/{n}", 7, submit).set_result(DIFFERENT)
+    assert len(cache._replies) <= 10
+    cache.get_or_submit("door/99", 7, submit)
+    assert len(submit.futures) == 100
+    cache.get_or_submit("door/1", 7, submit)
+    assert len(submit.futures) == 101
 
 
-def test_what_is_under_way_is_never_forgotten(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a repeat would be computed beside it, when there is the least time for that."""
+def test_cache_never_drops_a_reply_that_is_being_computed(submit: Submissions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a repeat would be computed beside it, when there is the least time for that."""
     monkeypatch.setattr(module, "MAX_CACHED_REPLIES", 3)
     monkeypatch.setattr(module, "CACHED_S", 0.0)
     cache = ReplyCache()
     for n in range(10):
-        cache.ask(f"door/{n}", 7, work)
-    cache.ask("door/0", 7, work)
-    assert len(work.futures) == 10
+        cache.get_or_submit(f"door/{n}", 7, submit)
+    cache.get_or_submit("door/0", 7, submit)
+    assert len(submit.futures) == 10
 
 
-def test_replies_come_from_other_threads_meanwhile(work: Work) -> None:
+def test_cache_takes_replies_from_other_threads(submit: Submissions) -> None:
     cache, done = ReplyCache(), threading.Event()
 
     def reply() -> None:
         answered = 0
-        while not done.is_set() or answered < len(work.futures):
-            if answered < len(work.futures):
-                work.futures[answered].set_exception(Busy("full", 3))
+        while not done.is_set() or answered < len(submit.futures):
+            if answered < len(submit.futures):
+                submit.futures[answered].set_exception(Busy("full", 3))
                 answered += 1
 
     thread = threading.Thread(target=reply)
     thread.start()
     for n in range(2000):
-        cache.ask(f"door/{n % 50}", 7, work)
+        cache.get_or_submit(f"door/{n % 50}", 7, submit)
     done.set()
     thread.join()
-    cache.ask("door/0", 7, work)
-    assert len(cache._asked) == 1
-
-
-def _look(_picture: object, _reply: Future[Reply]) -> None:
-    """What a door does with it when it is answered."""
+    cache.get_or_submit("door/0", 7, submit)
+    assert len(cache._replies) == 1
 
 
 class Picture:
-    """Large, and to be forgotten."""
+    """A large object that a cached reply must not keep."""
+
+
+def publish(_picture: object, _reply: Future[Reply]) -> None:
+    """A callback of a reply, as an interface has one."""
 
 
 @pytest.mark.parametrize("outcome", [DIFFERENT, NoFace("no face")])
-def test_what_is_kept_holds_nothing_of_what_was_asked(work: Work, outcome: Reply | NoFace) -> None:
-    """A future keeps its callbacks, and with them the pictures: a thousand of these for a minute."""
+def test_cached_reply_keeps_nothing_of_its_request(submit: Submissions, outcome: Reply | NoFace) -> None:
+    """Regression: a future keeps its callbacks, and so the cache kept a thousand pictures for a minute."""
     cache, picture = ReplyCache(), Picture()
-    gone = weakref.ref(picture)
-    cache.ask("door/1", 1, work).add_done_callback(partial(_look, picture))
-    settle(work.futures.pop(), outcome)
+    kept = weakref.ref(picture)
+    cache.get_or_submit("door/1", 1, submit).add_done_callback(partial(publish, picture))
+    settle(submit.futures.pop(), outcome)
     del picture
     gc.collect()
-    assert gone() is None
-    kept = cache.ask("door/1", 1, work)
-    assert (kept.exception() or kept.result()) is outcome
+    assert kept() is None
+    cached = cache.get_or_submit("door/1", 1, submit)
+    assert (cached.exception() or cached.result()) is outcome
 
 
 def settle(reply: Future[Reply], outcome: Reply | NoFace) -> None:
