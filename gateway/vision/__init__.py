@@ -1,1 +1,4 @@
-"""JPEG bytes in, faces with descriptors out. Pure: no network, no database; runs in the worker processes."""
+"""Image analysis: encoded pictures in, faces with descriptors out.
+
+The package uses neither network nor database. It runs in the worker processes.
+"""

@@ -1,4 +1,4 @@
-"""From a box to chips: the face turned upright and brought to one size, by five points about eyes and nose."""
+"""Face chips: the face inside a box, turned upright and scaled to one size, by five points on eyes and nose."""
 
 from __future__ import annotations
 
@@ -15,58 +15,65 @@ from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engines.model_files import model_file
 
 CHIP_SIDE_PX = 150
-"""Pixels, both ways: what dlib's descriptor network takes."""
+"""Width and height of a chip, the input of dlib's descriptor network."""
 
 CHIP_PADDINGS: Mapping[Purpose, tuple[float, ...]] = {"stream": (0.25,), "enrolment": (0.2, 0.25, 0.3)}
-"""Of the chips that are taken of a face; a padding is the share of the face's own size that is left on every side.
+"""Paddings of the chips that are cut from one face. A padding is the margin on every side, as a share of the face.
 
-Stock takes .25; the descriptors of all three together tell people apart better (benchmarks/accuracy.py).
+The stock engine uses 0.25. The descriptors of all three paddings together tell people apart better
+(benchmarks/accuracy.py).
 """
 
 MAX_CHIPS = max(map(len, CHIP_PADDINGS.values()))
-"""Chips of a face."""
+"""Most chips of one face."""
 
 MAX_CROP_SIDE_PX = 256
-"""Pixels across a face that people look at."""
+"""Longest side of the picture of a face that is shown to people."""
 
 JPEG_OPTIONS = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-"""22 kB a face; descriptors made of it again are off by .005 (L2, mean; .012 at most), less than bfloat16 costs."""
+"""JPEG settings for stored chips: about 22 kB a face.
+
+Descriptors computed again from stored chips differ by 0.005 (mean L2 distance; at most 0.012). That is less than the
+rounding of bfloat16.
+"""
 
 
 class Aligner:
-    """``model``: dlib's 5-point shape predictor."""
+    """dlib's 5-point shape predictor. ``model``: its file."""
 
     def __init__(self, model: Path) -> None:
         self._predictor = dlib.shape_predictor(str(model))
 
     def points(self, picture: Picture, box: Box) -> Points:
+        """Return the corners of the eyes and the base of the nose, shape (5, 2): x and y in pixels of the picture."""
         return _points(self._predictor, picture, box)
 
 
 def cut_chips(picture: Picture, points: Points, purpose: Purpose) -> Picture:
-    """The chips of a face: uint8, (1 or 3, 150, 150, 3), that of padding .25 in the middle.
-
-    Cut by dlib from the full picture, so that they are the same, pixel for pixel, as those of face_recognition.
-    """
+    """Return the chips of a face: uint8 RGB, (1 or 3, 150, 150, 3). The chip with padding 0.25 is in the middle."""
+    # dlib cuts from the full picture, so the chips equal those of face_recognition pixel for pixel.
     return np.stack([cut_chip(picture, points, CHIP_SIDE_PX, padding) for padding in CHIP_PADDINGS[purpose]])
 
 
 def cut_chip(picture: Picture, points: Points, side: int, padding: float) -> Picture:
-    """One chip, uint8, (side, side, 3)."""
-    # dlib cuts by the points alone, so the rectangle stays empty.
+    """Return one chip: uint8 RGB, (side, side, 3)."""
+    # dlib cuts by the points alone, so the rectangle can stay empty.
     shape = dlib.full_object_detection(dlib.rectangle(), [dlib.point(int(x), int(y)) for x, y in points])
     chip: Picture = dlib.get_face_chip(picture, shape, side, padding)
     return chip
 
 
 def encode_chips(chips: Picture) -> bytes:
-    """One JPEG of the chips beneath each other."""
+    """Return one JPEG with the chips below each other."""
     column = chips.reshape(-1, CHIP_SIDE_PX, 3)[:, :, ::-1]
     return cv2.imencode(".jpg", column, JPEG_OPTIONS)[1].tobytes()
 
 
 def encode_crop(picture: Picture, box: Box, turns: int = 0) -> bytes:
-    """A JPEG of the face with a quarter about it, of CROP pixels at most, after quarter turns anticlockwise."""
+    """Return a JPEG of the face with a margin of a quarter of the box on every side.
+
+    ``turns``: quarter turns anticlockwise that make the face upright. The longest side has MAX_CROP_SIDE_PX at most.
+    """
     width, height = box.right - box.left, box.bottom - box.top
     around = Box(box.left - width // 4, box.top - height // 4, box.right + width // 4, box.bottom + height // 4)
     part = around.within(picture.shape[1], picture.shape[0])
@@ -77,10 +84,11 @@ def encode_crop(picture: Picture, box: Box, turns: int = 0) -> bytes:
 
 
 def decode_chips(data: bytes) -> Picture:
-    """The chips again, uint8, (1 to MAX_CHIPS, 150, 150, 3), a little changed by the compression. Raises BadImage.
+    """Return the chips from a JPEG of ``encode_chips``: uint8 RGB, (1 to MAX_CHIPS, 150, 150, 3). Raises BadImage.
 
-    An archive of people may have anything in place of chips: its size is checked before its pixels are decoded.
+    The pixels differ slightly from the original ones because of the compression.
     """
+    # An imported archive may hold any bytes in place of chips: the size is checked before the pixels are decoded.
     try:
         column = decode(data, PictureLimits(pixels=MAX_CHIPS * CHIP_SIDE_PX**2))
     except GatewayError as error:
@@ -92,19 +100,19 @@ def decode_chips(data: bytes) -> Picture:
 
 
 def name_5_points(points: Points) -> Landmarks:
-    """By face_recognition's names, in which the left eye is the one on our left."""
+    """Group five points by the names of face_recognition. Its left eye is on the left of the picture."""
     *right_eye, left_outer, left_inner, nose = [(int(x), int(y)) for x, y in points]
     return {"nose_tip": [nose], "left_eye": [left_outer, left_inner], "right_eye": right_eye}
 
 
 class Predictor68:
-    """dlib's 68-point shape predictor, 100 MB: loaded when it is first asked for."""
+    """dlib's 68-point shape predictor. Its model of 100 MB is loaded at the first call of ``points``."""
 
     def __init__(self) -> None:
         self._predictor: dlib.shape_predictor | None = None
 
     def points(self, picture: Picture, box: Box) -> Points:
-        """Shape (68, 2): x and y in pixels of the picture."""
+        """Return the landmarks, shape (68, 2): x and y in pixels of the picture."""
         if self._predictor is None:
             self._predictor = dlib.shape_predictor(str(model_file("landmarks_68")))
         return _points(self._predictor, picture, box)
@@ -121,11 +129,11 @@ POINT_GROUPS_68: Mapping[str, tuple[int, ...]] = {
     "top_lip": (*range(48, 55), 64, 63, 62, 61, 60),
     "bottom_lip": (*range(54, 60), 48, 60, 67, 66, 65, 64),
 }
-"""The names and the points of ``face_recognition.face_landmarks``; each lip is a closed curve."""
+"""Landmark groups and their point numbers, as in ``face_recognition.face_landmarks``. Each lip is a closed curve."""
 
 
 def name_68_points(points: Points) -> Landmarks:
-    """By face_recognition's names."""
+    """Group 68 points by the names of face_recognition."""
     found = [(int(x), int(y)) for x, y in points]
     return {name: [found[n] for n in numbers] for name, numbers in POINT_GROUPS_68.items()}
 

@@ -1,4 +1,4 @@
-"""The middle of a frame's way: decode, detect, align, embed."""
+"""The analysis of one picture: decode, detect, align, embed."""
 
 from __future__ import annotations
 
@@ -34,12 +34,17 @@ from gateway.vision.regions import search
 from gateway.vision.upright import AlignedFace, align, rotate, turned_part
 
 MAX_FACES = 32
-"""Of a picture, the largest ones. A face takes 25 ms in a stream (two cores, AVX2): 32 take 0.8 s, and 484 took 12 s,
-which is beyond a worker's time limit."""
+"""Faces that are analysed in one picture: the largest ones.
+
+One face of a stream takes 25 ms (two cores, AVX2). 32 faces take 0.8 s; 484 took 12 s, more than a worker's time limit.
+"""
 
 
 def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLimits) -> Analysis:
-    """Raises BadImage, TooLarge or Unsupported if ``data`` is no picture that can be looked at."""
+    """Return the faces in an encoded picture, with the details that ``wanted`` asks for.
+
+    Raises BadImage, TooLarge or Unsupported if ``data`` cannot be decoded.
+    """
     clock = Stopwatch()
     picture = rotate(decode(data, limits), wanted.search.rotate)
     clock.lap("decode")
@@ -49,7 +54,8 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
     clock.lap("detect")
     height, width = picture.shape[:2]
     image = Image(width, height, len(data))
-    if wanted.sole and len(boxes) > 1:  # a collage of a thousand is not worth describing
+    # The caller refuses a picture with several faces: describing them would be wasted time.
+    if wanted.sole and len(boxes) > 1:
         return Analysis(
             image, tuple(FoundFace(box.within(width, height)) for box in boxes), clock.laps, left_out=left_out
         )
@@ -68,13 +74,13 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
 
 
 def largest(boxes: Sequence[Box], count: int) -> list[Box]:
-    """So many of the largest boxes, of equal ones the first, in the order in which they came."""
+    """Return the ``count`` largest boxes in their original order. Among equal boxes the first ones are kept."""
     chosen = sorted(range(len(boxes)), key=lambda number: -boxes[number].area)[:count]
     return [boxes[number] for number in sorted(chosen)]
 
 
 def redescribe(chips: bytes, engine: Engine) -> Analysis:
-    """A new descriptor of a known face, from the chips that were kept. Raises BadImage."""
+    """Return a new descriptor of an enrolled face, computed from its stored chips. Raises BadImage."""
     clock = Stopwatch()
     (descriptor,) = engine.embedder.embed([decode_chips(chips)])
     clock.lap("embed")
@@ -91,7 +97,7 @@ def _face(
     chips: Picture,
     about: Descriptor | None,
 ) -> FoundFace:
-    """A face that no turn makes upright has neither descriptor nor landmarks, and a pose of 0."""
+    """Return a face with its details. A face without a certain upright direction gets no descriptor and pose 0."""
     seen = measure_quality(picture, box, found.points, chips[len(chips) // 2])
     clipped = box.within(picture.shape[1], picture.shape[0])
     if not found.upright:

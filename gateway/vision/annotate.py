@@ -1,7 +1,8 @@
-"""Draws what was found onto a picture: boxes, landmarks, names.
+"""Annotated pictures: boxes, landmarks and names drawn onto a picture.
 
-Names are free text in any script, but the font within Pillow has ASCII and few signs more; for all else it draws the
-same empty box. Other letters are therefore spelt in Latin ones, as in a person's slug; what has no spelling is "?".
+Names are free text in any script, but Pillow's built-in font has ASCII and few more characters. For all others it
+draws the same empty box. Other letters are therefore written in Latin letters, as in a person's slug. A character
+without a transliteration becomes "?".
 """
 
 from __future__ import annotations
@@ -22,36 +23,44 @@ from gateway.vision.decoding.decode import Picture
 
 KNOWN_RGB, UNKNOWN_RGB = (52, 199, 89), (255, 179, 0)
 TEXT_RGB, LANDMARK_RGB = (0, 0, 0), (255, 255, 255)
-"""Names are black on green or amber (a contrast of 9.5 and 11.7; WCAG 2 asks for 4.5), landmarks white."""
+"""Names are black on green or amber, landmarks white.
+
+The contrast of the names is 9.5 and 11.7. WCAG 2 asks for 4.5.
+"""
 
 MAX_JPEG_SIDE_PX = 65_500
-"""Pixels that libjpeg writes at most."""
+"""Longest side of a JPEG that libjpeg can write."""
 MAX_LABEL_LETTERS = 200
-"""Letters, enough for any name."""
+"""Letters of a label that are drawn."""
 MIN_TEXT_PX = 12
-"""Pixels; what is smaller nobody reads."""
+"""Smallest font size: smaller text is unreadable."""
 
 Line = Sequence[tuple[int, int]]
 
 
 def annotate(picture: Picture, marks: Sequence[FaceMark]) -> bytes:
-    """A JPEG of the same size. Boxes and landmarks may reach out of the picture, and labels be any text.
+    """Return a JPEG of the picture with the marks drawn on it.
 
-    Labels come last, so that no line crosses them; of a face out of sight nothing is drawn. Raises Unsupported if the
-    picture is too long for a JPEG.
+    ``picture``: (height, width, 3) uint8 RGB; the JPEG has the same size. Boxes and landmarks may reach beyond the
+    picture, and labels may be any text. A mark with its box outside of the picture is skipped. Raises Unsupported if
+    the picture is too large for a JPEG.
     """
     if max(picture.shape) > MAX_JPEG_SIDE_PX:
-        raise Unsupported(f"a JPEG has at most {MAX_JPEG_SIDE_PX} pixels a side")
-    sheet = _Sheet(picture)
-    seen = [mark for mark in marks if _area(_common(mark.box, sheet.frame()))]
-    for draw in (sheet.outline, sheet.landmarks, sheet.label):
-        for mark in seen:
+        width, height = picture.shape[1], picture.shape[0]
+        raise Unsupported(
+            f"a JPEG has at most {MAX_JPEG_SIDE_PX} pixels a side, the picture has {width} x {height}: send it smaller"
+        )
+    canvas = _Canvas(picture)
+    visible = [mark for mark in marks if _area(_intersection(mark.box, canvas.bounds()))]
+    # Labels are drawn last, so that no line crosses them.
+    for draw in (canvas.draw_outline, canvas.draw_landmarks, canvas.draw_label):
+        for mark in visible:
             draw(mark)
-    return sheet.jpeg()
+    return canvas.encode_jpeg()
 
 
 def printable_label(label: str) -> str:
-    """One line that the font has every letter of."""
+    """Return the label as one line of characters that the font can draw."""
     short = label if len(label) <= MAX_LABEL_LETTERS else label[:MAX_LABEL_LETTERS] + "…"
     shown = (c for c in unicodedata.normalize("NFC", short) if c.isspace() or unicodedata.category(c)[0] != "C")
     line = " ".join("".join(shown).split())
@@ -62,46 +71,56 @@ def printable_label(label: str) -> str:
     )
 
 
-class _Sheet:
-    """A copy of the picture, and where labels had better not go. Lines and letters grow with its mean side."""
+class _Canvas:
+    """A copy of the picture, and the places that labels should not cover.
+
+    Line widths and letters grow with ``_side``, the geometric mean of width and height.
+    """
 
     def __init__(self, picture: Picture) -> None:
         self._image = Image.fromarray(picture)
         self._pen = ImageDraw.Draw(self._image)
         self._width, self._height = self._image.size
         self._side = math.sqrt(self._width * self._height)
-        self._taken: list[Box] = []
+        self._occupied: list[Box] = []
 
-    def frame(self, margin: int = 0) -> Box:
+    def bounds(self, margin: int = 0) -> Box:
+        """Return the edges of the picture, enlarged by a margin."""
         return Box(-margin, -margin, self._width + margin, self._height + margin)
 
-    def jpeg(self) -> bytes:
-        """In full resolution of colour: at half of it, as is usual, thin lines bleed."""
+    def encode_jpeg(self) -> bytes:
+        # Without colour subsampling: thin lines blur at the usual half resolution of the colours.
         buffer = io.BytesIO()
         self._image.save(buffer, "JPEG", quality=85, subsampling=0)
         return buffer.getvalue()
 
-    def outline(self, mark: FaceMark) -> None:
+    def draw_outline(self, mark: FaceMark) -> None:
+        """Draw the box of the face."""
         line = max(1, round(self._side / 400))
-        box = _common(mark.box, self.frame(line))  # Pillow would walk all along a side that is out of sight
+        # Pillow would visit every pixel of a side that lies outside of the picture.
+        box = _intersection(mark.box, self.bounds(line))
         self._pen.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), outline=_colour(mark), width=line)
-        self._taken.append(box)
+        self._occupied.append(box)
 
-    def landmarks(self, mark: FaceMark) -> None:
-        """A line through each group, the eyes closed; as thick as suits the face, and as near to it as a chin is."""
+    def draw_landmarks(self, mark: FaceMark) -> None:
+        """Draw a line through each group of landmarks; the outlines of the eyes are closed.
+
+        The line width depends on the size of the face. Points far from the box are not drawn.
+        """
         lines = [[*line, *line[:1]] if name.endswith("_eye") else line for name, line in (mark.landmarks or {}).items()]
         box, side = mark.box, mark.box.right - mark.box.left
         around = Box(box.left - side // 2, box.top - side // 2, box.right + side // 2, box.bottom + side // 2)
-        area = _common(around, self.frame())
+        area = _intersection(around, self.bounds())
         if any(lines):
             strokes = _strokes(lines, max(0.75, min(side, self._side) / 150), area)
             self._image.paste(LANDMARK_RGB, (area.left, area.top), strokes)
 
-    def label(self, mark: FaceMark) -> None:
-        """Beneath the box or above it, where it covers less. None where the picture is too small for it."""
+    def draw_label(self, mark: FaceMark) -> None:
+        """Draw the name below or above the box, where it covers less. Draw nothing if the picture is too small."""
         size = min(self._side / 40, max(self._side / 70, (mark.box.right - mark.box.left) / 7))
         font = ImageFont.load_default(max(MIN_TEXT_PX, round(size)))
-        assert isinstance(font, ImageFont.FreeTypeFont)  # the other kind is for a Pillow without FreeType
+        # Pillow has another kind of font only when it is built without FreeType.
+        assert isinstance(font, ImageFont.FreeTypeFont)
         pad = math.ceil(font.size / 3)
         text = _shortened(printable_label(mark.label), font, self._width - 2 * pad)
         width, height = math.ceil(font.getlength(text)) + 2 * pad, sum(font.getmetrics()) + pad
@@ -109,17 +128,20 @@ class _Sheet:
             return
         x = max(0, min(mark.box.left, self._width - width))
         ys = [max(0, min(y, self._height - height)) for y in (mark.box.bottom, mark.box.top - height)]
-        place = min((Box(x, y, x + width, y + height) for y in ys), key=self._covered)
+        place = min((Box(x, y, x + width, y + height) for y in ys), key=self._occupied_area)
         self._pen.rectangle((x, place.top, place.right - 1, place.bottom - 1), fill=_colour(mark))
         self._pen.text((x + pad, place.top + pad // 2), text, TEXT_RGB, font)
-        self._taken.append(place)
+        self._occupied.append(place)
 
-    def _covered(self, place: Box) -> int:
-        return sum(_area(_common(place, other)) for other in self._taken)
+    def _occupied_area(self, place: Box) -> int:
+        return sum(_area(_intersection(place, other)) for other in self._occupied)
 
 
 def _strokes(lines: Sequence[Line], thickness: float, area: Box) -> Image.Image:
-    """A mask of the area's size, drawn up to four times larger and brought down: Pillow's own lines have stairs."""
+    """Return a mask of the lines, in the size of ``area``.
+
+    The mask is drawn up to four times larger and then reduced, because Pillow's own lines are not smooth.
+    """
     width, height = area.right - area.left, area.bottom - area.top
     scale = max(1, min(4, 2000 // max(width, height)))
     mask = Image.new("L", (width * scale, height * scale))
@@ -133,7 +155,7 @@ def _strokes(lines: Sequence[Line], thickness: float, area: Box) -> Image.Image:
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """With an ellipsis where it is too wide; empty where not even a letter fits."""
+    """Return the text, cut with an ellipsis if it is wider than ``width`` pixels; empty if no letter fits."""
     if font.getlength(text) <= width:
         return text
     fitting = bisect_right(range(1, len(text)), width, key=lambda count: math.ceil(font.getlength(text[:count] + "…")))
@@ -144,8 +166,8 @@ def _colour(mark: FaceMark) -> tuple[int, int, int]:
     return KNOWN_RGB if mark.known else UNKNOWN_RGB
 
 
-def _common(one: Box, other: Box) -> Box:
-    """What lies in both; inside out where nothing does."""
+def _intersection(one: Box, other: Box) -> Box:
+    """Return the common part of two boxes. Without a common part, the edges of the result are in the wrong order."""
     left, top = max(one.left, other.left), max(one.top, other.top)
     return Box(left, top, min(one.right, other.right), min(one.bottom, other.bottom))
 

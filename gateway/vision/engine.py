@@ -1,4 +1,4 @@
-"""The seam between the way of a frame and what finds and describes faces: our own engine, or dlib's as it comes."""
+"""The interface of an engine, the models that find and describe faces: the gateway's own, or dlib's stock models."""
 
 from __future__ import annotations
 
@@ -19,20 +19,28 @@ from gateway.vision.upright import UprightScorer
 
 class FaceFinder(Protocol):
     def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
-        """The faces; a box may reach beyond the picture."""
+        """Return the boxes of the faces, which may reach beyond the picture.
+
+        ``min_face``, ``max_face``: the sizes of the faces to look for, in pixels.
+        """
 
 
 class Detector(FaceFinder, UprightScorer, Protocol):
-    """Finds faces, and judges whether a face is upright."""
+    """A model that finds faces, and tells how upright a face is."""
 
 
 class Embedder(Protocol):
     def embed(self, faces: Sequence[Picture]) -> list[Descriptor]:
-        """A descriptor for each face, of which the chips are given, uint8 RGB, (1 or 3, 150, 150, 3)."""
+        """Return a descriptor for each face: float32, (128,), of unit length.
+
+        ``faces``: for each face its chips, uint8 RGB, (1 or 3, 150, 150, 3).
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
+    """The models that the analysis of a picture uses."""
+
     detector: Detector
     embedder: Embedder
     aligner: Aligner
@@ -40,15 +48,16 @@ class Engine:
 
 
 def open_engine(options: EngineOptions) -> Engine:
-    """Loads the models, but for that of 68 points. From then on this process is made for pictures."""
-    cv2.setNumThreads(1)  # there is a worker process for each core already
+    """Load the models, except the one of 68 points, and set up this process for image analysis."""
+    # There is one worker process for each core already.
+    cv2.setNumThreads(1)
     keep_freed_memory()
     detector, embedder = _networks(options)
     return Engine(detector, embedder, Aligner(model_file("landmarks_5")), Predictor68())
 
 
 def _networks(options: EngineOptions) -> tuple[Detector, Embedder]:
-    """Each imports its libraries only here: nobody pays for those of the other."""
+    # Each engine imports its libraries here, so that a process loads those of its own engine only.
     if options.name == "facegate":
         from gateway.vision.engines.networks import open_detector, open_embedder
 

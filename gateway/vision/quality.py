@@ -1,6 +1,6 @@
-"""How well a face can be seen: its size, light, sharpness and pose, and how much of it is in the picture.
+"""Face quality: size, brightness, sharpness, pose, compression, and how much of the face is inside the picture.
 
-The constants were chosen on 700 faces: portraits, press photographs (LFW), groups, a film with people in profile.
+The constants were chosen on 700 faces: portraits, press photographs (LFW), groups, and a film with people in profile.
 """
 
 from __future__ import annotations
@@ -15,47 +15,64 @@ from gateway.model import Box, Points, Quality
 from gateway.vision.decoding.decode import Picture
 
 LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
-"""ITU-R BT.601."""
+"""Weights of red, green and blue in the luma (ITU-R BT.601)."""
 
 CORE_RANGE_PX = slice(30, 120)
-"""Of the chip's 150 rows and columns those from the brows to the lips, and a little beyond the eyes."""
+"""Rows and columns of the chip (of 150) from the eyebrows to the lips, and slightly beyond the eyes."""
 BOX_RANGE_PX = slice(8, 142)
-"""And those that the detector's box takes in: 134 of them, by the median."""
+"""Rows and columns of the chip that the detector's box covers: 134 in the median."""
 
 CHIP_POINTS = np.array([0.8596 + 0.2135j, 0.6461 + 0.2290j, 0.1206 + 0.2137j, 0.3341 + 0.2291j, 0.4901 + 0.6278j])
-"""x + iy: where dlib's get_face_chip_details puts the five points, in a chip of side 1 without padding."""
+"""Places of the five points in a chip of side 1 without padding, as complex numbers x + iy.
+
+From dlib's ``get_face_chip_details``.
+"""
 CHIP_PADDING = 0.25
 
 FINE_BLUR_PX, COARSE_BLUR_PX = 1.0, 3.0
-"""Gaussian blurs whose outcomes are compared, by their sigma in pixels of the chip, as all that follow."""
+"""Sigmas of the two Gaussian blurs that are compared. All blurs here are in pixels of the chip."""
 SHARPNESS_1_BLUR_PX, SHARPNESS_0_BLUR_PX = 1.2, 4.7
-"""The blur for sharpness 1 and that for 0. Of portraits it was found to be 1.4 (0.4 to 2.2), blurred by 4 more 4.6."""
+"""Estimated blurs that give sharpness 1 and sharpness 0.
+
+Portraits had an estimate of 1.4 (0.4 to 2.2). Blurred with a further sigma of 4, they had 4.6.
+"""
 MIN_GRADIENT_ENERGY = 1e-6
-"""Mean squares of gradients below are float32's rounding, which differs between processors and was found to be 1e-10
-at most; one pixel that differs by one level makes 9e-6."""
+"""Mean squares of gradients below this value are rounding errors of float32.
+
+Rounding differs between processors; the largest value found was 1e-10. One pixel that differs by one level makes 9e-6.
+"""
 
 MAX_SHARPNESS_GAP = 0.3
-"""How much less sharp in one direction a face may be than as a whole: of 30 press photographs the most was 0.22, of
-the same blurred by motion over an eighth of the face the median was 0.5."""
+"""How much less sharp a face may be in one direction than as a whole before its sharpness is reduced.
+
+The largest gap of 30 press photographs was 0.22. With motion blur over an eighth of the face the median was 0.5.
+"""
 
 JPEG_BLOCK_PX = 8
-"""Pixels."""
+"""Side of a block in JPEG compression."""
 MAX_CLEAN_SIDE_PX = 256
-"""Pixels, both ways, in the middle of a large face: enough to tell, and it bounds the time."""
+"""Largest part of a face, in its middle, in which compression is measured. The limit bounds the time."""
 
 FRONTAL_NOSE_DROP = 0.77
-"""How much lower than the eyes the nose is, in distances between the eyes: the median, and that of dlib's places."""
+"""Distance of the nose below the eyes, divided by the distance between the eyes.
+
+This is the median of frontal faces, and also the value of CHIP_POINTS.
+"""
 MAX_YAW, MAX_PITCH, MAX_SQUINT = 0.4, 0.45, 0.25
-"""What alone makes a profile. Nine in ten press photographs stay below 0.17, 0.15 and 0.08."""
+"""Values that alone make the pose 0. Nine of ten press photographs stay below 0.17, 0.15 and 0.08."""
 
 
 def measure_quality(picture: Picture, box: Box, points: Points, chip: Picture) -> Quality:
-    """``box``: as the detector gave it, unclipped. ``chip``: aligned by ``points``, padding 0.25, (150, 150, 3).
+    """Return the quality of a face.
 
-    ``pixels`` is the box's smaller side, ``inside`` the share of it in the picture; if it has been clipped, that of the
-    chip tells. What the chip shows of outside, where dlib fills in black, counts neither as dark nor as blurred.
-    ``clean`` is about the picture, whose blocks the chip does not keep.
+    ``picture``: (height, width, 3) uint8 RGB. ``box``: the detector's box, not clipped to the picture. ``points``:
+    (5, 2), x and y in pixels of the picture. ``chip``: (150, 150, 3) uint8 RGB, aligned by ``points``, padding 0.25.
+
+    ``pixels`` is the smaller side of the box. ``inside`` is the share of the box that is in the picture, or of the chip
+    if that is smaller: the box may have been clipped. ``clean`` is measured in the picture, because the chip does not
+    keep the blocks of the compression.
     """
+    # dlib fills the parts of a chip outside of the picture with black. They count neither as dark nor as blurred.
     luma = chip @ LUMA_WEIGHTS
     real = _real(points, picture.shape[1], picture.shape[0])
     core, seen = luma[CORE_RANGE_PX, CORE_RANGE_PX], real[CORE_RANGE_PX, CORE_RANGE_PX]
@@ -70,7 +87,7 @@ def measure_quality(picture: Picture, box: Box, points: Points, chip: Picture) -
 
 
 def _share(box: Box, picture: Picture) -> float:
-    """Of the box in the picture: less than 1 where it reaches out of it."""
+    """Return the share of the box that is in the picture: 1 if the box is wholly inside."""
     height, width = picture.shape[:2]
     across, down = min(box.right, width) - max(box.left, 0), min(box.bottom, height) - max(box.top, 0)
     share: float = max(0, across) * max(0, down) / max(1, box.area)
@@ -78,10 +95,8 @@ def _share(box: Box, picture: Picture) -> float:
 
 
 def _real(points: Points, width: int, height: int) -> NDArray[np.bool_]:
-    """(150, 150): which pixels of the chip lie in the picture.
-
-    Found as dlib does, by the turn, scale and shift that bring the places nearest to the five points.
-    """
+    """Return a mask, (150, 150): True for the pixels of the chip that lie inside the picture."""
+    # As in dlib: the rotation, scale and shift that bring CHIP_POINTS nearest to the five points.
     places, found = (CHIP_POINTS + CHIP_PADDING * (1 + 1j)) / (1 + 2 * CHIP_PADDING) * 150, points @ np.array([1, 1j])
     around, off = places - places.mean(), found - found.mean()
     turn = np.vdot(around, off) / np.vdot(around, around)
@@ -92,10 +107,11 @@ def _real(points: Points, width: int, height: int) -> NDArray[np.bool_]:
 
 
 def _smoothing(sigma: float) -> NDArray[np.float32]:
-    """(90, 150): what it is multiplied with from both sides is blurred, and cut to its core."""
+    """Return a matrix, (90, 150). Multiplied from both sides, it blurs a chip and cuts it to its core."""
     at, of = np.mgrid[CORE_RANGE_PX, :150]
     far = np.abs(at - of) / sigma
-    weights = np.where(far < 4, np.exp(-(far**2) / 2), 0)  # next to nothing, they slow the product tenfold
+    # Tiny weights would change nothing, but make the product ten times slower.
+    weights = np.where(far < 4, np.exp(-(far**2) / 2), 0)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
@@ -103,21 +119,23 @@ _FINE, _COARSE = _smoothing(FINE_BLUR_PX), _smoothing(COARSE_BLUR_PX)
 
 
 def _sharpness(luma: NDArray[np.float32], real: NDArray[np.bool_]) -> float:
-    """From how much of the gradients a further blur leaves, whatever the contrast; noise hardly counts.
+    """Return the sharpness, from 0 to 1: how much a further blur weakens the gradients. Contrast does not matter.
 
-    In a photograph blurred by s they are about 1 / hypot(s, f) strong after a blur by f, by the 1/f spectrum of
-    photographs; solved for s. A face of few pixels, enlarged to the chip, is a blurred one, and counts as such.
+    In a photograph with blur s the gradients after a further blur f are proportional to 1 / hypot(s, f), because the
+    spectrum of photographs is 1/f. The equation is solved for s. Noise has little influence. A small face that was
+    enlarged to the chip is blurred, and counts as such.
     """
-    seen = _COARSE @ real.astype(np.float32) @ _COARSE.T > 0.999  # an edge of the picture is no edge of the face
+    # The edge of the picture must not count as an edge of the face.
+    seen = _COARSE @ real.astype(np.float32) @ _COARSE.T > 0.999
     fine, coarse = (each @ luma @ each.T for each in (_FINE, _COARSE))
     down, across = (_sharpness_of([_energy(luma, seen, axis) for luma in (fine, coarse)]) for axis in (0, 1))
     whole = _sharpness_of([_energy(luma, seen, 0) + _energy(luma, seen, 1) for luma in (fine, coarse)])
-    # Motion blurs in one direction only.
+    # Motion blurs a picture in one direction only.
     return min(whole, min(down, across) + MAX_SHARPNESS_GAP)
 
 
 def _sharpness_of(energies: Sequence[float]) -> float:
-    """``energies``: of the gradients after a fine and after a coarse blur."""
+    """Return the sharpness. ``energies``: of the gradients after the fine and after the coarse blur."""
     fine, coarse = energies
     if fine <= max(coarse, MIN_GRADIENT_ENERGY):
         return 0.0
@@ -126,14 +144,14 @@ def _sharpness_of(energies: Sequence[float]) -> float:
 
 
 def _energy(luma: NDArray[np.float32], seen: NDArray[np.bool_], axis: int) -> float:
-    """The mean square of the gradients along an axis; 0 where nothing is seen."""
+    """Return the mean square of the gradients along an axis; 0 if no pixel of the face is in the picture."""
     gradients = np.diff(luma, axis=axis)[-len(seen) + 1 :, -len(seen) + 1 :]
     there = seen[1:, 1:]
     return float((gradients**2 * there).sum()) / max(1, int(there.sum()))
 
 
 def _clean(picture: Picture, box: Box) -> float:
-    """1 without traces of JPEG's blocks of 8 pixels, 0.5 where differences at their borders are twice those within."""
+    """Return 1 without traces of JPEG blocks, 0.5 if differences at block borders are twice those inside the blocks."""
     across, down = (box.left + box.right - MAX_CLEAN_SIDE_PX) // 2, (box.top + box.bottom - MAX_CLEAN_SIDE_PX) // 2
     left, top = max(box.left, across, 0), max(box.top, down, 0)
     luma = (
@@ -144,9 +162,10 @@ def _clean(picture: Picture, box: Box) -> float:
 
 
 def _blockiness(luma: NDArray[np.float32]) -> float:
-    """How much larger differences are at every eighth row than at the others, for the phase at which they are largest.
+    """Return the mean difference at block borders, divided by the mean difference at all other rows.
 
-    A picture that was turned or cut after it was compressed has its blocks at another phase.
+    Every eighth row is a block border. The position with the largest differences is used, because a picture that was
+    cropped or rotated after its compression has its blocks at another position.
     """
     if min(luma.shape) <= 2 * JPEG_BLOCK_PX:
         return 1.0
@@ -157,11 +176,11 @@ def _blockiness(luma: NDArray[np.float32]) -> float:
 
 
 def _pose(points: Points) -> float:
-    """1 from the front, 0 in profile; how the head leans to a shoulder does not count.
+    """Return the pose: 1 from the front, 0 in profile. A head that leans to a shoulder is not reduced.
 
-    By where the nose is beneath the eyes, across and down, and how unlike in width the eyes are: dlib puts the points
-    of a profile much as of a frontal face, and the last is what betrays it. Of a bowed head, whose nose is the further
-    in front as its face is the shorter, five points tell nothing.
+    The pose depends on the nose's place below the eyes, across and down, and on the difference between the widths of
+    the eyes. The widths matter because dlib puts the points of a profile almost like those of a frontal face. Five
+    points do not show a bowed head.
     """
     outer, inner, other_outer, other_inner, nose = (complex(x, y) for x, y in points)
     middle, other_middle = (outer + inner) / 2, (other_outer + other_inner) / 2

@@ -1,4 +1,4 @@
-"""Only here, never there: the part of a picture in which faces count."""
+"""Regions of interest: the parts of a picture in which faces count, and the parts in which they are ignored."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import FaceFinder
 
 REGION_MARGIN = 0.5
-"""Of the wanted part's larger side, looked at about it: a face with its middle at the border is seen whole, unless
-it is larger than that part."""
+"""Margin that is searched around the wanted region, as a share of the region's larger side.
+
+With the margin a face with its centre on the region's border is seen whole, unless it is larger than the region.
+"""
 
 
 def search(picture: Picture, wanted: Search, detector: FaceFinder) -> list[Box]:
-    """The faces that ``wanted`` lets count. The detector sees no more of the picture than it must."""
+    """Return the boxes of the faces that match ``wanted``, in pixels of the picture."""
+    # The detector gets only the part of the picture that can hold such faces.
     height, width = picture.shape[:2]
     seen = _about(wanted.only, width, height) if wanted.only else Box(0, 0, width, height)
     part = np.ascontiguousarray(picture[seen.top : seen.bottom, seen.left : seen.right])
@@ -25,7 +28,7 @@ def search(picture: Picture, wanted: Search, detector: FaceFinder) -> list[Box]:
 
 
 def _about(polygons: tuple[Polygon, ...], width: int, height: int) -> Box:
-    """What encloses them all, with a margin, in pixels."""
+    """Return the box around all polygons, with a margin, in pixels."""
     x = [x * width for polygon in polygons for x, _ in polygon]
     y = [y * height for polygon in polygons for _, y in polygon]
     margin = REGION_MARGIN * max(max(x) - min(x), max(y) - min(y))
@@ -42,7 +45,10 @@ def _counts(box: Box, wanted: Search, width: int, height: int) -> bool:
 
 
 def _within(polygon: Polygon, x: float, y: float) -> bool:
-    """Whether a ray from the point to the right meets the polygon's edges an odd number of times."""
+    """Return whether the point is inside the polygon.
+
+    It is inside if a ray from the point to the right crosses the polygon's edges an odd number of times.
+    """
     inside = False
     for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
         if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):

@@ -1,4 +1,4 @@
-"""All that a worker process does with a picture."""
+"""The tasks of a worker process: analyse a picture, describe stored chips again, draw marks on a picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.vision.upright import rotate
 
 
 def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> Analysis:
-    """Raises BadImage, TooLarge or Unsupported if ``data`` is no picture that this can be done with."""
+    """Do the task with an encoded picture. Raises BadImage, TooLarge or Unsupported if ``data`` is unsuitable."""
     match task:
         case AnalyseTask():
             return analyse(data, engine, task, limits)

@@ -1,9 +1,9 @@
-"""Which way up a face is, so that its chips are cut upright however the head, or the camera, is turned.
+"""The upright direction of a face, so that chips are cut upright for any rotation of the head or the camera.
 
-dlib's 5-point predictor follows a head that leans by up to about 45 degrees. Beyond, it answers with an upright face
-whatever it sees: the chips of all faces that lie on their side then look alike, and so do their descriptors. Two signs
-tell such points from right ones. Right points stay on the face when the box is shifted, wrong ones move with the box.
-And a detector is the surer of a chip the more upright the face on it is.
+dlib's 5-point predictor works up to a rotation of about 45 degrees. Beyond, it returns points of an upright face for
+any input. The chips of all faces that lie on their side then look alike, and so do their descriptors. Two signs show
+that such points are wrong. Right points stay on the face when the box is shifted; wrong points move with the box. And
+the detector's score of a chip is higher, the more upright the face in the chip is.
 
 The constants were measured on 441 faces at 12 angles (``python -m benchmarks.rolls``).
 """
@@ -21,35 +21,50 @@ from gateway.vision.align import Aligner, cut_chip
 from gateway.vision.decoding.decode import Picture
 
 BOX_SHIFTS = ((0.12, 0.0), (-0.12, 0.0), (0.0, -0.12))
-"""Across and down, as shares of the box's side. Three predictions take 1.6 ms."""
+"""Shifts of the box across and down, as shares of its side. Three predictions take 1.6 ms."""
 
 MIN_DOUBTFUL_MOVEMENT = 0.25
-"""Share of the box's shift by which points move, above which a face may lie: 0.31 was the least for wrong points. Of
-upright faces 5 in 100 are above, and are looked at in all four directions; the rest cost nothing more."""
+"""Movement of the points, as a share of the box's shift, from which a face may not be upright.
+
+The smallest movement of wrong points was 0.31. Of upright faces 5 in 100 are above the limit. Only faces above the
+limit are examined in all four directions, which takes time.
+"""
 
 MIN_UPRIGHT_SCORE = 0.3
-"""The detector's certainty from which a doubtful face counts as upright. Of faces seen upright 0.33 was the least, of
-faces in profile, whose points are right in no direction, most have less than 0."""
+"""Detector score from which a doubtful face counts as upright.
+
+The smallest score of faces seen upright was 0.33. Most faces in profile, whose points are right in no direction, have
+less than 0.
+"""
 
 TURNED_PART_MARGIN = 0.5
-"""Of the box's side, looked at about a doubtful face."""
+"""Margin around a doubtful face that is examined, as a share of the box's side."""
 
 TILE_SIDE_PX, TILE_FACE_PX = 128, 80
-"""Pixels of a chip as a detector looks at it, and of the face's box on it: the size that dlib's CNN was trained on."""
+"""Side of a chip for the detector, and side of the face's box in this chip. dlib's CNN was trained on faces of 80."""
 
 _TILE_PADDING = (TILE_SIDE_PX / TILE_FACE_PX * 134 / 100 - 1) / 2
-"""In dlib's unit: on a chip of side 150 with padding .25, the box takes 134 pixels and the face without padding 100."""
+"""Padding of such a chip, in dlib's unit.
+
+In a chip of side 150 with padding 0.25, the box has 134 pixels and the face without padding has 100.
+"""
 
 
 class UprightScorer(Protocol):
     def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
-        """For each tile how sure it is that an upright face of TILE_FACE pixels is in the middle: 1 very, 0 hardly."""
+        """Return for each tile the score of an upright face of TILE_FACE_PX pixels in its middle.
+
+        ``tiles``: uint8 RGB, (TILE_SIDE_PX, TILE_SIDE_PX, 3) each. A score of 1 is certain, 0 is hardly a face.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class AlignedFace:
-    """``points``: in the picture. ``turns``: quarter turns anticlockwise after which the face is upright, or leans by
-    45 degrees at most. ``upright`` is False where no direction is sure: nobody may be known by such a face.
+    """The five points of a face, and its rotation.
+
+    ``points``: (5, 2), x and y in pixels of the picture. ``turns``: quarter turns anticlockwise after which the face is
+    upright, or leans by 45 degrees at most. ``upright`` is False if no direction is certain. Such a face must not be
+    used to identify or enrol a person.
     """
 
     points: Points
@@ -57,36 +72,37 @@ class AlignedFace:
     upright: bool = True
 
 
-def align(picture: Picture, box: Box, aligner: Aligner, judge: UprightScorer) -> AlignedFace:
-    """The five points of a face that may be turned by any angle."""
+def align(picture: Picture, box: Box, aligner: Aligner, scorer: UprightScorer) -> AlignedFace:
+    """Return the five points of a face that may be rotated by any angle."""
     points = aligner.points(picture, box)
     if _movement(picture, box, points, aligner) < MIN_DOUBTFUL_MOVEMENT:
         return AlignedFace(points)
-    return _surest(picture, box, aligner, judge)
+    return _try_directions(picture, box, aligner, scorer)
 
 
 def rotate(picture: Picture, degrees: Rotation) -> Picture:
-    """The picture as a camera that hangs turned would have to show it. Degrees are clockwise."""
+    """Return the picture, rotated clockwise by ``degrees``, for a camera that is mounted rotated."""
     return turn(picture, -degrees // 90)
 
 
 def turn(picture: Picture, turns: int) -> Picture:
-    """The picture after so many quarter turns anticlockwise."""
+    """Return the picture, rotated anticlockwise by quarter turns."""
     return np.ascontiguousarray(np.rot90(picture, turns))
 
 
 @dataclass(frozen=True, slots=True)
 class TurnedPart:
-    """A part of a picture after quarter turns anticlockwise. ``around``: the part's edges in the picture."""
+    """A part of a picture, rotated anticlockwise by quarter turns. ``around``: the part's edges in the picture."""
 
     around: Box
     turns: int
 
     def of(self, picture: Picture) -> Picture:
+        """Return the pixels of the part."""
         return turn(picture[self.around.top : self.around.bottom, self.around.left : self.around.right], self.turns)
 
     def box(self, box: Box) -> Box:
-        """A box of the picture, as a box of the part."""
+        """Convert a box in pixels of the picture to pixels of the part."""
         width, height = self._size()
         left, top, right, bottom = astuple(box.moved(-self.around.left, -self.around.top))
         match self.turns % 4:
@@ -99,7 +115,7 @@ class TurnedPart:
         return Box(left, top, right, bottom)
 
     def points_in_picture(self, points: Points) -> Points:
-        """Points of the part, shape (n, 2), as points of the picture."""
+        """Convert points, shape (n, 2), in pixels of the part to pixels of the picture."""
         width, height = self._size()
         x, y = points[:, 0], points[:, 1]
         match self.turns % 4:
@@ -116,28 +132,29 @@ class TurnedPart:
 
 
 def turned_part(picture: Picture, box: Box, turns: int) -> TurnedPart:
-    """The face in the box and what is about it in the picture, turned."""
+    """Return the part of the picture around a face, rotated anticlockwise by quarter turns."""
     margin = round(TURNED_PART_MARGIN * (box.right - box.left))
     around = Box(box.left - margin, box.top - margin, box.right + margin, box.bottom + margin)
     return TurnedPart(around.within(picture.shape[1], picture.shape[0]), turns)
 
 
-def _surest(picture: Picture, box: Box, aligner: Aligner, judge: UprightScorer) -> AlignedFace:
+def _try_directions(picture: Picture, box: Box, aligner: Aligner, scorer: UprightScorer) -> AlignedFace:
+    """Examine the face in all four directions, and return its points in the best one."""
     points, movements = [], []
     for part in (turned_part(picture, box, turns) for turns in range(4)):
         pixels, there = part.of(picture), part.box(box)
         found = aligner.points(pixels, there)
         points.append(part.points_in_picture(found))
         movements.append(_movement(pixels, there, found, aligner))
-    score_upright = judge.score_upright([cut_chip(picture, each, TILE_SIDE_PX, _TILE_PADDING) for each in points])
-    best = int(np.argmax(np.subtract(score_upright, movements)))
-    # A face is turned on better evidence only: of wrong turns the certainty was at least 0.21 below the movement.
-    proved = best == 0 or score_upright[best] >= movements[best]
-    return AlignedFace(points[best], best, proved and score_upright[best] >= MIN_UPRIGHT_SCORE)
+    scores = scorer.score_upright([cut_chip(picture, each, TILE_SIDE_PX, _TILE_PADDING) for each in points])
+    best = int(np.argmax(np.subtract(scores, movements)))
+    # A rotation needs better evidence than none: the score of wrong rotations was at least 0.21 below the movement.
+    proved = best == 0 or scores[best] >= movements[best]
+    return AlignedFace(points[best], best, proved and scores[best] >= MIN_UPRIGHT_SCORE)
 
 
 def _movement(picture: Picture, box: Box, points: Points, aligner: Aligner) -> float:
-    """How far the points move with the box: 0 not at all, 1 as far as the box (root mean square over the points)."""
+    """Return how far the points move with the box (root mean square): 0 not at all, 1 as far as the box."""
     side = box.right - box.left
     moved = []
     for across, down in BOX_SHIFTS:

@@ -1,1 +1,1 @@
-"""Encoded pictures (JPEG, PNG, WebP) become upright RGB pixels, within limits."""
+"""Decoders: JPEG, PNG and WebP files become upright RGB pixels, within limits of size and time."""

@@ -1,4 +1,4 @@
-"""Encoded bytes to an upright RGB picture, within limits."""
+"""The decoding of a picture file to upright RGB pixels, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from gateway.vision.decoding.png import read_png
 from gateway.vision.decoding.webp import damaged_webp_error, read_webp
 
 Picture = NDArray[np.uint8]
-"""Shape (height, width, 3), uint8, in the order red, green, blue; upright."""
+"""Upright pixels: shape (height, width, 3), uint8, in the order red, green, blue."""
 
 PROBE_BYTES = bytes(range(1, 65))
-"""Bytes that make pixels where pixels are missing."""
+"""Bytes that libjpeg decodes to pixels if pixels are missing."""
 
 
 def decode(data: bytes, limits: PictureLimits) -> Picture:
-    """Alpha is ignored, grey and palette and CMYK become RGB, of several pictures in one file the first counts.
+    """Return the first picture of a JPEG, PNG or WebP file. Alpha is ignored; grey, palette and CMYK become RGB.
 
-    Raises BadImage, for damage too, TooLarge and Unsupported. What a file is, its structure and its size are checked
-    before time or memory is spent on its pixels.
+    Raises BadImage if the file is no picture or damaged, TooLarge, and Unsupported. Format, structure and size are
+    checked before time or memory is spent on the pixels.
     """
     kind, start = find_picture(data)
     picture = data[start:] if start else data
@@ -50,7 +50,9 @@ def _decode_jpeg(data: bytes, limits: PictureLimits) -> Picture:
 
 
 def _decode_rare_jpeg(clean: bytes) -> Picture:
-    """Pillow reports no damage. But bytes behind a whole picture change nothing, bytes behind a part become pixels."""
+    """Decode a JPEG with unusual colour sampling with Pillow. Raises BadImage if pixels are missing."""
+    # Pillow reports no missing data. But bytes appended to a whole picture change nothing, and bytes appended to a part
+    # become pixels.
     pixels = _decode_with_pillow(clean, JPEG)
     probed = _decode_with_pillow(clean.removesuffix(END_MARKER) + PROBE_BYTES + END_MARKER, JPEG)
     if not np.array_equal(pixels, probed):
@@ -64,8 +66,8 @@ def _decode_png(data: bytes, limits: PictureLimits) -> Picture:
 
 
 def _decode_webp(data: bytes, limits: PictureLimits) -> Picture:
-    # A WebP has no checksum. But the last bytes of a whole one are needed. Where other bytes led the decoder astray, it
-    # misses bytes, or has the whole picture before it comes to the last ones.
+    # A WebP has no checksum. But the last bytes of an intact file are needed to decode it. A damaged file either misses
+    # bytes, or its decoder finishes before the last bytes. So the file without its last bytes must not be decodable.
     webp = read_webp(data, limits)
     pixels = _decode_with_pillow(data, WEBP)
     if _is_readable(webp.shortened, WEBP):
@@ -76,11 +78,11 @@ def _decode_webp(data: bytes, limits: PictureLimits) -> Picture:
 def _decode_with_pillow(data: bytes, kind: str) -> Picture:
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large pictures; the size of this one has been checked.
+            # Pillow warns about large pictures, but the size of this one has been checked.
             warnings.simplefilter("ignore")
             with PIL.Image.open(io.BytesIO(data), formats=(kind.upper(),)) as image:
                 return np.asarray(image.convert("RGB"))
-    # A decoder that is fed with arbitrary bytes may raise nearly anything.
+    # Pillow may raise nearly any exception for arbitrary bytes.
     except Exception as error:
         raise BadImage(f"the {kind} is damaged: {error}; send the picture again, whole") from error
 
@@ -94,14 +96,14 @@ def _is_readable(data: bytes, kind: str) -> bool:
 
 
 def _from_cmyk(pixels: NDArray[np.uint8]) -> Picture:
-    """``pixels`` as libjpeg gives them: inverted, as every encoder since Photoshop writes them."""
+    """Convert CMYK to RGB. ``pixels``: as libjpeg returns them, inverted, because encoders follow Photoshop."""
     height, width = pixels.shape[:2]
     inverted = PIL.Image.frombuffer("CMYK", (width, height), pixels, "raw", "CMYK;I", 0, 1)
     return np.asarray(inverted.convert("RGB"))
 
 
 def _upright(picture: Picture, orientation: int) -> Picture:
-    # numpy moves whole pixels twice as fast as their bytes.
+    # numpy moves whole pixels twice as fast as single bytes.
     pixels = picture.view("V3")
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)

@@ -1,6 +1,6 @@
-"""The structure of a JPEG file, read within bounds before a decoder sees the file.
+"""The structure of a JPEG file, checked in bounded time before a decoder gets the file.
 
-The markers stand in annex B of ITU-T T.81, the order of progressive scans in its annex G.
+The markers are defined in annex B of ITU-T T.81, the order of progressive scans in annex G.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ from gateway.vision.decoding.jpeg_scans import (
 )
 
 MAX_SEGMENTS = 1_000
-"""Segments of a file. The longest headers of phones (panoramas, depth maps) have about 300 of 64 kB each."""
+"""Most segments of a file. The longest headers of phones (panoramas, depth maps) have about 300 of 64 kB each."""
 
 MAX_SCANS = 100
-"""Scans of a progressive JPEG. Encoders make about ten, and a dozen bytes are enough for one."""
+"""Most scans of a progressive JPEG. Encoders write about ten. A malicious scan needs only a dozen bytes."""
 
 MAX_FULL_PASSES = 20
-"""Passes over a picture of ``limits.pixels``; a smaller one may have more. Every scan of a component is a pass over all
-its blocks, however few bytes it has. libjpeg's own script makes 14 without subsampling, and 8 with 4:2:0."""
+"""Most passes over a picture of ``limits.pixels``. A smaller picture may have more.
+
+Every scan of a component is a pass over all its blocks, even with few bytes. libjpeg's default script makes 14 passes
+without subsampling, and 8 with 4:2:0.
+"""
 
 SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
 DHT, DQT, DRI = 0xC4, 0xDB, 0xDD
@@ -45,18 +48,18 @@ OTHER_CODINGS = {
 
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-"""A marker that is no restart marker. In the data of a scan FF 00 stands for the byte FF."""
+"""A marker that is not a restart marker. In the data of a scan, FF 00 stands for the byte FF."""
 
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _JFIF = bytes.fromhex("ffe0 0010 4a46494600 0101 00 0001 0001 0000")
 _ADOBE = bytes.fromhex("ffee 000e 41646f6265 0064 0000 0000")
 _SEQUENTIAL = (0, 63, 0)
-"""How a scan of a sequential JPEG says that it has all coefficients whole. Some cameras say something else."""
+"""Coefficient range of a scan in a sequential JPEG: all coefficients. Some cameras write other values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """``body`` without its length; ``coded``: the data of a scan."""
+    """A segment of a JPEG file. ``body`` comes without the length field. ``coded``: the data of a scan."""
 
     marker: int
     body: bytes
@@ -65,10 +68,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Jpeg:
-    """A JPEG file. ``exif`` is TIFF, ``xmp`` XML; both may be empty, and damaged.
+    """A JPEG file. ``exif`` is TIFF and ``xmp`` is XML; both may be empty or damaged.
 
-    ``clean`` is the same picture in a file without application data, without bytes between its segments or behind its
-    last scan, and with an end marker. A decoder that complains about ``clean`` complains about the picture.
+    ``clean`` is a file with the same picture, but without application data, and without bytes between its segments or
+    after its last scan. It has an end marker. A decoder's warning about ``clean`` therefore concerns the picture.
     """
 
     frame: Frame
@@ -78,7 +81,10 @@ class Jpeg:
 
 
 def read_jpeg(data: bytes, limits: PictureLimits) -> Jpeg:
-    """Raises BadImage, TooLarge and Unsupported. Takes time in proportion to the bytes, whatever they are."""
+    """Read the structure of a JPEG file. Raises BadImage, TooLarge and Unsupported.
+
+    The time is proportional to the number of bytes, for any content.
+    """
     reader = _Reader(limits)
     for segment in _segments(data):
         reader.take(segment)
@@ -88,7 +94,7 @@ def read_jpeg(data: bytes, limits: PictureLimits) -> Jpeg:
 
 
 def _segments(data: bytes) -> Iterator[Segment]:
-    """End with the picture, or where the file is cut off."""
+    """Yield the segments up to the end of the picture, or of the file. Raises BadImage."""
     view = memoryview(data)
     at, has_scan = len(START_MARKER), False
     for _ in range(MAX_SEGMENTS):
@@ -97,7 +103,7 @@ def _segments(data: bytes) -> Iterator[Segment]:
             return
         at = found.end()
         if marker == SOI and has_scan:
-            # The next picture begins: the end marker of ours is missing.
+            # The next picture begins: the end marker of this one is missing.
             return
         if marker in MARKERS_WITHOUT_LENGTH:
             continue
@@ -118,7 +124,7 @@ def _end_of_scan(data: bytes, at: int) -> int:
 
 
 class _Reader:
-    """The part of a JPEG that has been read so far."""
+    """The state of reading a JPEG file."""
 
     def __init__(self, limits: PictureLimits) -> None:
         self._limits = limits
@@ -132,12 +138,13 @@ class _Reader:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing can follow that belongs to the picture. Only an end marker says so of a progressive JPEG."""
+        """True if all data of the picture has been read. Only an end marker tells this of a progressive JPEG."""
         if self._frame is None or self._frame.progressive:
             return False
         return self._frame.shares.keys() <= {each for scan in self._scans for each in scan.components}
 
     def take(self, segment: Segment) -> None:
+        """Read one segment. Raises BadImage, TooLarge and Unsupported."""
         marker, body = segment.marker, segment.body
         if marker == SOS:
             self._take_scan(body, segment.coded)
@@ -151,7 +158,7 @@ class _Reader:
             self._take_metadata(marker, body)
 
     def _take_metadata(self, marker: int, body: bytes) -> None:
-        """Keep what a decoder needs to know about the colours, and which way up the picture is."""
+        """Keep the information about colours that a decoder needs, and the orientation of the picture."""
         if marker == APP0 and body.startswith(b"JFIF\0") and len(body) >= 14:
             self._jfif = True
         elif marker == APP14 and body.startswith(b"Adobe") and len(body) >= 12:
@@ -170,7 +177,7 @@ class _Reader:
 
     def _take_scan(self, body: bytes, coded: memoryview) -> None:
         if (frame := self._frame) is None:
-            raise damaged_jpeg_error("its size is missing")
+            raise damaged_jpeg_error("the segment with its size is missing")
         scan = read_scan(body, frame)
         if len(self._scans) == MAX_SCANS:
             raise BadImage(f"the JPEG has more than {MAX_SCANS} scans: save it as a baseline JPEG")
@@ -194,6 +201,7 @@ class _Reader:
         self._parts += (bytes((0xFF, marker)), (len(body) + 2).to_bytes(2, "big"), body)
 
     def jpeg(self) -> Jpeg:
+        """Return the file as read. Raises BadImage if it is incomplete."""
         if self._frame is None or not self._scans:
             raise damaged_jpeg_error("it ends within its header")
         check_progression(self._scans, self._frame)
@@ -207,6 +215,9 @@ class _Reader:
 
 
 def _transform(adobe: int, components: int) -> int:
-    """The colours: 0 as they are, 1 YCbCr, 2 YCCK, which has four. libjpeg takes an unknown code for the latter two."""
+    """Return Adobe's code of the colours: 0 as they are, 1 YCbCr, 2 YCCK (four components).
+
+    libjpeg reads an unknown code as 1 or 2.
+    """
     converted = 2 if components == 4 else 1
     return adobe if adobe == 0 else converted

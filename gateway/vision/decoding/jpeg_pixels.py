@@ -1,7 +1,7 @@
-"""The pixels of a JPEG, unless it is damaged.
+"""The pixels of a JPEG file, with damage reported as an error.
 
-libjpeg decodes nearly anything: it fills missing parts with grey, and warns. simplejpeg reports the first of its
-warnings, Pillow reports none.
+libjpeg decodes nearly any bytes: it fills missing parts with grey, and prints a warning. simplejpeg reports the first
+warning, Pillow reports none.
 """
 
 from __future__ import annotations
@@ -19,26 +19,27 @@ from gateway.vision.decoding.jpeg_scans import Frame, damaged_jpeg_error
 Pixels = NDArray[np.uint8]
 
 MAX_STRAY_BYTES = 9
-"""Bytes too many before a marker that are not taken for damage: MJPEG webcams insert 1 to 9."""
+"""Superfluous bytes before a marker that do not count as damage: MJPEG webcams insert 1 to 9."""
 
 MAX_PADDING_BYTES = 2
-"""Bytes that look like padding, and may be the last ones of the picture."""
+"""Bytes that look like padding, but may be the last bytes of the picture."""
 
 EOI_HEX = "d9"
 _STRAY_BYTES = re.compile(r"(\d+) extraneous bytes before marker 0x(..)")
 
 
 def jpeg_pixels(jpeg: Jpeg) -> Pixels | None:
-    """Shape (height, width, 3), or 4 for CMYK. None if the decoder does not know how the colours are sampled.
+    """Decode a JPEG: uint8 RGB, (height, width, 3), or inverted CMYK, (height, width, 4). Raises BadImage.
 
-    Raises BadImage.
+    Return None if the decoder does not support the colour subsampling.
     """
     pixels, warning = _decode(jpeg.clean, jpeg.frame)
     if "subsampling" in warning:
         return None
     count, marker = _stray_bytes(warning)
     if marker == EOI_HEX:
-        # Other warnings may have followed; and zeros in place of pixels leave some of them over.
+        # Only the first warning is known, and warnings about damage may have followed. Also, zeros in place of pixels
+        # leave superfluous bytes. So the picture is decoded again without these bytes.
         pixels, warning = _decode(_without_tail(jpeg.clean, count), jpeg.frame)
         count, _ = _stray_bytes(warning)
     if warning and not 0 < count <= MAX_STRAY_BYTES:
@@ -47,7 +48,7 @@ def jpeg_pixels(jpeg: Jpeg) -> Pixels | None:
 
 
 def _decode(clean: bytes, frame: Frame) -> tuple[Pixels, str]:
-    """The pixels, and the decoder's first warning. A warning does not end it: the pixels are all there."""
+    """Return the pixels and the decoder's first warning. All pixels are filled in spite of a warning."""
     colours, channels = ("CMYK", 4) if frame.colours == 4 else ("RGB", 3)
     pixels = np.empty((frame.height, frame.width, channels), np.uint8)
     try:
@@ -58,13 +59,13 @@ def _decode(clean: bytes, frame: Frame) -> tuple[Pixels, str]:
 
 
 def _stray_bytes(warning: str) -> tuple[int, str]:
-    """How many there are, and the marker behind them; 0 if the warning is another."""
+    """Return the number of superfluous bytes in a warning and the marker after them; 0 if the warning is another."""
     found = _STRAY_BYTES.search(warning)
     return (int(found[1]), found[2]) if found else (0, "")
 
 
 def _without_tail(clean: bytes, count: int) -> bytes:
-    """The file without padding, text, or a few bytes before its end marker. Raises BadImage for other bytes there."""
+    """Return the file without padding, text, or a few bytes before its end marker. Raises BadImage for other bytes."""
     coded, tail = clean[: -len(END_MARKER)], clean[-len(END_MARKER) - count : -len(END_MARKER)]
     if tail.count(tail[0]) == count:
         return coded.rstrip(tail[:1]) + tail[:MAX_PADDING_BYTES] + END_MARKER

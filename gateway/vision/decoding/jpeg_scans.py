@@ -1,4 +1,4 @@
-"""The frame and the scans of a JPEG: the size, the colours, and the order in which their coefficients come."""
+"""Frame and scans of a JPEG: its size, its colours, and the order of their coefficients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNSENT = -1
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """``components`` by id; the coefficients from ``first`` to ``last``, down from bit ``high`` to bit ``low``."""
+    """A scan: the ids of its components, its coefficients ``first`` to ``last``, and their bits ``high`` to ``low``."""
 
     components: tuple[int, ...]
     first: int
@@ -22,9 +22,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The picture by its header: ``colours`` is their number, and ``shares`` the samples for each pixel that
-    each of them has, by the id of its component.
-    """
+    """The header of a picture. ``colours``: its number of components. ``shares``: samples per pixel by component id."""
 
     width: int
     height: int
@@ -34,15 +32,17 @@ class Frame:
 
 
 def damaged_jpeg_error(reason: str) -> BadImage:
+    """Return the error for a damaged JPEG."""
     return BadImage(f"the JPEG is damaged: {reason}; send the picture again, whole")
 
 
-def unsupported_jpeg_error(what: str) -> Unsupported:
-    return Unsupported(f"the JPEG has {what}: save it with 8 bits a channel, as a baseline or progressive JPEG")
+def unsupported_jpeg_error(feature: str) -> Unsupported:
+    """Return the error for a JPEG that the decoder does not support."""
+    return Unsupported(f"the JPEG has {feature}: save it with 8 bits a channel, as a baseline or progressive JPEG")
 
 
 def read_frame(body: bytes, *, progressive: bool) -> Frame:
-    """``body`` of the segment that gives the size. Raises BadImage and Unsupported."""
+    """Read the frame from the body of its segment. Raises BadImage and Unsupported."""
     if len(body) < 6 or len(body) != 6 + 3 * body[5]:
         raise damaged_jpeg_error("its size cannot be read")
     if body[0] < 8:
@@ -65,12 +65,12 @@ def read_frame(body: bytes, *, progressive: bool) -> Frame:
 
 
 def read_scan(body: bytes, frame: Frame) -> Scan:
-    """``body`` of the segment that begins a scan. Raises BadImage."""
+    """Read a scan from the body of its segment. Raises BadImage."""
     if not body or not 1 <= body[0] <= 4 or len(body) != 4 + 2 * body[0]:
         raise damaged_jpeg_error("the header of a scan cannot be read")
     components = tuple(body[1 : 1 + 2 * body[0] : 2])
     if not frame.shares.keys() >= set(components):
-        raise damaged_jpeg_error("a scan is not about its colours")
+        raise damaged_jpeg_error("a scan has unknown colour components")
     if not frame.progressive:
         return Scan(components, 0, 63, 0, 0)
     first, last, bits = body[-3:]
@@ -80,13 +80,13 @@ def read_scan(body: bytes, frame: Frame) -> Scan:
 
 
 def check_progression(scans: list[Scan], frame: Frame) -> None:
-    """Raise BadImage unless every bit of every coefficient comes once and in its order."""
+    """Raise BadImage unless every bit of every coefficient comes exactly once and in the right order."""
     lowest = {each: [_UNSENT] * 64 for each in frame.shares}
     for scan in scans:
         before = {_UNSENT} if scan.high == 0 else {scan.high}
         for each in set(scan.components):
             if set(lowest[each][scan.first : scan.last + 1]) != before:
-                raise damaged_jpeg_error("its scans do not follow each other")
+                raise damaged_jpeg_error("its scans are in the wrong order")
             lowest[each][scan.first : scan.last + 1] = [scan.low] * (scan.last + 1 - scan.first)
     if any(any(bits) for bits in lowest.values()):
         raise damaged_jpeg_error("it ends before its last scan")

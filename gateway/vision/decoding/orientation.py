@@ -1,6 +1,6 @@
-"""Which way up a picture was stored: the orientation (1 to 8) that EXIF or XMP gives.
+"""The orientation (1 to 8) of a stored picture, from its EXIF or XMP metadata.
 
-Only this one tag is read. A reader of all tags copies each tag's value, and thousands of tags may share one long value.
+Only this tag is read. A reader of all tags would copy each tag's value, and thousands of tags may share one long value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])")
 
 
 def read_orientation(exif: bytes, xmp: bytes) -> int:
-    """``AS_STORED`` where neither says anything that can be read."""
+    """Return the orientation, or ``ORIENTATION_AS_STORED`` if neither EXIF nor XMP has a readable one."""
     if found := _from_exif(exif.removeprefix(_EXIF)):
         return found
     in_xmp = _XMP.search(xmp)
@@ -25,7 +25,10 @@ def read_orientation(exif: bytes, xmp: bytes) -> int:
 
 
 def _from_exif(tiff: bytes) -> int:
-    """0: it does not say. An entry is a tag, a type, a count and a value, 12 bytes in all (TIFF 6.0, section 2)."""
+    """Return the orientation, or 0 if there is none.
+
+    An entry is a tag, a type, a count and a value, 12 bytes in all (TIFF 6.0, section 2).
+    """
     order = _BYTE_ORDER.get(tiff[:4])
     if order is None:
         return 0

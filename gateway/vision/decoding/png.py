@@ -1,4 +1,7 @@
-"""The chunks of a PNG file, read within bounds before a decoder sees the file (PNG specification, third edition)."""
+"""The chunks of a PNG file, checked in bounded time before a decoder gets the file.
+
+The format is the third edition of the PNG specification.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,25 @@ from gateway.errors import BadImage, Unsupported
 from gateway.model import PictureLimits
 
 MAX_CHUNKS = 20_000
-"""Enough for 10 MB in chunks of 512 bytes; libpng makes chunks of 8 kB."""
+"""Most chunks of a file: 10 MB in chunks of 512 bytes. libpng writes chunks of 8 kB."""
 
 MAX_TEXT_BYTES = 150_000
-"""Of a compressed text that may hold the orientation: it can grow a thousandfold. EXIF has up to 64 kB in a JPEG, and a
-text has it in hexadecimal digits."""
+"""Most bytes of a decompressed text that may hold the orientation. Without a limit it could grow a thousandfold.
+
+EXIF has up to 64 kB in a JPEG, and a text holds EXIF in hexadecimal digits.
+"""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RAW_EXIF = b"Raw profile type exif\0"
 _METADATA = {b"eXIf": b"", b"iTXt": b"XML:com.adobe.xmp\0", b"tEXt": _RAW_EXIF, b"zTXt": _RAW_EXIF}
-"""The kinds of chunks that may hold the orientation, and the keyword with which such a chunk begins."""
+"""The types of chunks that may hold the orientation, and the keyword at the beginning of such a chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Png:
-    """A PNG file. ``exif`` is TIFF, ``xmp`` XML; both may be empty, and damaged.
+    """A PNG file. ``exif`` is TIFF and ``xmp`` is XML; both may be empty or damaged.
 
-    ``clean`` is the same picture in a file of four chunks, without its alpha where that is not among the pixels.
+    ``clean`` is a file of four chunks with the same picture. Alpha that is stored outside of the pixels is left out.
     """
 
     exif: bytes
@@ -36,14 +41,18 @@ class Png:
 
 
 def damaged_png_error(reason: str) -> BadImage:
+    """Return the error for a damaged PNG."""
     return BadImage(f"the PNG is damaged: {reason}; send the picture again, whole")
 
 
 def read_png(data: bytes, limits: PictureLimits) -> Png:
-    """Raises BadImage, TooLarge and Unsupported. Takes time in proportion to the bytes, whatever they are."""
+    """Read the chunks of a PNG file. Raises BadImage, TooLarge and Unsupported.
+
+    The time is proportional to the number of bytes, for any content.
+    """
     header = palette = b""
     pixels: list[memoryview] = []
-    # Of each kind the first one: it is read once all chunks are known, however many there are.
+    # The first chunk of each type is kept, and read only once after all chunks.
     metadata = dict.fromkeys(_METADATA, memoryview(b""))
     for kind, body in _chunks(data):
         if kind == b"IHDR" and not header:
@@ -62,7 +71,7 @@ def read_png(data: bytes, limits: PictureLimits) -> Png:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Each with its kind. They end with the picture, or where the file is cut off. Raises BadImage."""
+    """Yield type and body of each chunk, up to the end of the picture or of the file. Raises BadImage."""
     view = memoryview(data)
     at = len(_SIGNATURE)
     for _ in range(MAX_CHUNKS):
@@ -75,7 +84,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         if kind in (b"IHDR", b"PLTE", b"IDAT") and zlib.crc32(view[at + 4 : end]) != int.from_bytes(
             view[end : end + 4], "big"
         ):
-            raise damaged_png_error(f"the checksum of a chunk {kind.decode()} is wrong")
+            raise damaged_png_error(f"the checksum of a {kind.decode()} chunk is wrong")
         yield kind, view[at + 8 : end]
         at = end + 4
     raise BadImage(f"the PNG has more than {MAX_CHUNKS} chunks: save it without its metadata")
@@ -101,16 +110,19 @@ def _exif(metadata: Mapping[bytes, memoryview]) -> bytes:
 
 
 def _international_text(body: bytes) -> bytes:
-    """Read the text behind the keyword: whether it is compressed, the method, two more texts, and the text itself."""
+    """Return the text of an iTXt chunk.
+
+    After the keyword come a compression flag, the method, language and translated keyword, and the text.
+    """
     text = body[2:].split(b"\0", 2)[-1]
     return _inflate(text) if body[:1] == b"\1" else text
 
 
 def _raw_profile(text: bytes) -> bytes:
-    """EXIF as ImageMagick writes it: a name, a length, and hexadecimal digits, in lines."""
+    """Return EXIF from the text format of ImageMagick: lines of a name, a length, and hexadecimal digits."""
     digits = b"".join(text.split(b"\n", 3)[3:]).replace(b"\n", b"")
     try:
-        # A text that was cut at its limit may end with half a byte.
+        # A text that was cut at the limit may end with half a byte.
         return bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
     except ValueError:
         return b""

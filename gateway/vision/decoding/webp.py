@@ -1,4 +1,4 @@
-"""The chunks of a WebP file, read within bounds before a decoder sees the file (RFC 9649)."""
+"""The chunks of a WebP file (RFC 9649), checked in bounded time before a decoder gets the file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from gateway.errors import BadImage
 from gateway.model import PictureLimits
 
 MAX_CHUNKS = 20_000
-"""An animation has a chunk for each of its pictures."""
+"""Most chunks of a file. An animation has a chunk for each of its pictures."""
 
 UNREAD_BYTES = 16
-"""Bytes at the end of a whole picture of which a decoder needs at least one: libwebp's encoder adds up to 3 others."""
+"""Bytes at the end of an intact picture. A decoder needs at least one of them: libwebp's encoder adds up to 3 more."""
 
 _FIRST_CHUNK = 12
 _ANIMATION_HEADER_BYTES = 16
@@ -21,8 +21,9 @@ _IMAGES = (b"VP8 ", b"VP8L")
 
 @dataclass(frozen=True, slots=True)
 class Webp:
-    """A WebP file. ``exif`` is TIFF, ``xmp`` XML; both may be empty, and damaged. ``shortened``: a file of the first
-    image alone, without its last bytes.
+    """A WebP file. ``exif`` is TIFF and ``xmp`` is XML; both may be empty or damaged.
+
+    ``shortened`` is a file with only the first image, without its last bytes.
     """
 
     exif: bytes
@@ -31,11 +32,15 @@ class Webp:
 
 
 def damaged_webp_error(reason: str) -> BadImage:
+    """Return the error for a damaged WebP."""
     return BadImage(f"the WebP is damaged: {reason}; send the picture again, whole")
 
 
 def read_webp(data: bytes, limits: PictureLimits) -> Webp:
-    """Raises BadImage and TooLarge. Takes time in proportion to the bytes, whatever they are."""
+    """Read the chunks of a WebP file. Raises BadImage and TooLarge.
+
+    The time is proportional to the number of bytes, for any content.
+    """
     sized = False
     found = {b"EXIF": b"", b"XMP ": b""}
     shortened = b""
@@ -52,7 +57,7 @@ def read_webp(data: bytes, limits: PictureLimits) -> Webp:
 
 
 def _shortened(kind: bytes, body: memoryview) -> bytes:
-    """Return the image of a chunk as a file of its own without its last bytes; nothing for a chunk of another kind."""
+    """Return the image of a chunk as a file, without its last bytes; empty for a chunk of another type."""
     if kind == b"ANMF":
         inner = _chunks(body, _ANIMATION_HEADER_BYTES)
         return next((found for each in inner if (found := _shortened(*each))), b"")
@@ -64,20 +69,20 @@ def _shortened(kind: bytes, body: memoryview) -> bytes:
 
 
 def _chunks(data: bytes | memoryview, at: int = _FIRST_CHUNK) -> Iterator[tuple[bytes, memoryview]]:
-    """Each with its kind; the last may be cut off."""
+    """Yield type and body of each chunk. The last body may be cut off. Raises BadImage."""
     view = memoryview(data)
     for _ in range(MAX_CHUNKS):
         if at + 8 > len(data):
             return
         length = int.from_bytes(data[at + 4 : at + 8], "little")
         yield bytes(view[at : at + 4]), view[at + 8 : at + 8 + length]
-        # A chunk of odd length is followed by a byte that is no part of it.
+        # A chunk of odd length is followed by a padding byte.
         at += 8 + length + length % 2
     raise BadImage(f"the WebP has more than {MAX_CHUNKS} chunks: save it without its metadata")
 
 
 def _size(kind: bytes, head: bytes) -> tuple[int, int]:
-    """Width and height, from the first ten bytes of the first chunk: lossy, lossless, or either with more chunks."""
+    """Return width and height from the first ten bytes of the first chunk: lossy, lossless or extended format."""
     if len(head) == 10 and kind == b"VP8 ":
         return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
     if len(head) >= 5 and kind == b"VP8L":

@@ -1,1 +1,1 @@
-"""The engines that find and describe faces, apart from the tasks that use them."""
+"""The engines, the models that find and describe faces. The tasks of the parent package use them by protocols."""

@@ -1,8 +1,8 @@
-"""dlib's networks, converted once and kept in the data folder: ``python -m gateway.vision.engines.conversion FOLDER``.
+"""The conversion of dlib's networks to OpenVINO: ``python -m gateway.vision.engines.conversion FOLDER``.
 
-The folder is named after the SHA-256 of the weights and the version of this converter, so that what another version
-made is never taken for ours. The gateway itself checks the files at every start; that needs no more than their
-digests, and keeps OpenVINO out of its process.
+The networks are converted once and stored in the data folder. The folder's name is made of the SHA-256 of the weights
+and the version of the converter, so files of another version are never used. The gateway checks the files at every
+start. The check needs their digests only, so that OpenVINO is not loaded into the gateway's process.
 """
 
 from __future__ import annotations
@@ -21,34 +21,35 @@ from gateway.errors import GatewayError
 from gateway.vision.engines.model_files import MODEL_FILES, model_file
 
 CONVERTER_VERSION = 2
-"""Of the graphs: to be raised with every change of graphs.py that matters."""
+"""Version of the graphs. Raise it with every change of graphs.py that changes the converted files."""
 
 DIGESTS_FILE = "digests.json"
 GRAPH_NAMES = ("detector-int8", "detector-f32", "descriptor")
 
 
 def converted_models_folder(data: Path) -> Path:
-    """Where in the data folder they belong."""
+    """Return the folder of the converted networks in the data folder."""
     made_of = f"{CONVERTER_VERSION} {MODEL_FILES['detector'][1]} {MODEL_FILES['descriptor'][1]}"
     return data / "models" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 
 def damaged_files(folder: Path) -> list[str]:
-    """The names of converted files that are not what they were when they were written; empty if all is well."""
+    """Return the names of converted files that have changed since they were written, or are missing."""
     try:
         digests = dict(json.loads((folder / DIGESTS_FILE).read_text()))
     except (OSError, ValueError, TypeError, RecursionError):
         return [DIGESTS_FILE]
     if digests.keys() != {f"{graph}.{kind}" for graph in GRAPH_NAMES for kind in ("bin", "xml")}:
         return [DIGESTS_FILE]
-    return [name for name, digest in digests.items() if not _is(folder / name, digest)]
+    return [name for name, digest in digests.items() if not _has_digest(folder / name, digest)]
 
 
 def convert(folder: Path) -> None:
-    """Reads dlib's files and writes the graphs, unless they are there and sound; tells on standard error how far it is.
+    """Read dlib's files and write the graphs, unless intact ones exist. Print the progress on standard error.
 
-    One process at a time: a command may be used beside the gateway's first start. Raises StartError, OSError.
+    Raises StartError, OSError.
     """
+    # A command may run beside the gateway's first start: a lock lets one process convert at a time.
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -82,14 +83,14 @@ def _convert(folder: Path) -> None:
 
 
 def _clear(path: Path) -> None:
-    """Remove what stands in the place of a folder: the models are made again from dlib's. Raises OSError."""
+    """Remove the folder, or a file or link with its name. Raises OSError."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():
         shutil.rmtree(path)
 
 
-def _is(path: Path, digest: object) -> bool:
+def _has_digest(path: Path, digest: object) -> bool:
     try:
         return _digest(path) == digest
     except OSError:
@@ -101,7 +102,7 @@ def _digest(path: Path) -> str:
 
 
 def main() -> None:
-    """Convert into the folder that the command line names; exit with a sentence if that is not possible."""
+    """Convert into the folder given on the command line. Exit with a message if that fails."""
     try:
         convert(Path(sys.argv[1]))
     except (GatewayError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Finds faces: dlib's CNN detector over a packed pyramid."""
+"""The face detector: dlib's CNN over an image pyramid that is packed on few canvases."""
 
 from __future__ import annotations
 
@@ -17,41 +17,44 @@ from gateway.vision.engines.pyramid import FIRST_CENTRE_PX, SCORE_STRIDE_PX, Pyr
 from gateway.vision.engines.runtime import Graph
 
 MIN_FACE_SCORE = 0.0
-"""Score from which a window is a face: dlib's own."""
+"""Score above which a window is a face: dlib's own threshold."""
 
 MAX_OVERLAP_IOU = 0.3382761351109955
-"""Intersection over union above which the weaker of two windows goes: stands in the model file."""
+"""Intersection over union above which the weaker of two windows is removed: the value in dlib's model file."""
 
 Edges = NDArray[np.float64]
-"""Shape (n,): one edge of each of n windows."""
+"""One edge of each of n windows: shape (n,)."""
 
 MAX_CANVAS_BYTES = 80_000_000
-"""Of canvases for the last sizes of pictures. One of 1920 x 1080 takes 30 MB from 56 pixels, and 60 from 40."""
+"""Memory for reused canvases. A picture of 1920 x 1080 takes 30 MB for faces from 56 pixels, and 60 MB from 40."""
 
 
 class CnnDetector:
-    """``graph``: from graphs.detector_graph. Not to be shared between threads."""
+    """The face detector. ``graph``: from ``graphs.detector_graph``. Not to be shared between threads."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._canvases: OrderedDict[PyramidLayout, list[Picture]] = OrderedDict()
 
     def detect(self, picture: Picture, min_face: int, max_face: int | None = None) -> list[Box]:
-        """Squares, which may reach beyond the picture; the most certain first."""
+        """Return square boxes, in the order of their scores. They may reach beyond the picture."""
         return [Box(*(round(edge) for edge in rect)) for _, rect in self.find_scored(picture, min_face, max_face)]
 
     def find_scored(self, picture: Picture, min_face: float, max_face: float | None = None) -> list[tuple[float, Rect]]:
-        """The same with scores, and to fractions of a pixel."""
+        """Return (score, rectangle), in the order of the scores. Rectangles are in fractions of a pixel."""
         layout = _cached_plan(picture.shape[1], picture.shape[0], min_face, max_face)
         found = []
-        for number, canvas in enumerate(layout.draw(picture, self._kept(layout))):
+        for number, canvas in enumerate(layout.draw(picture, self._reused_canvases(layout))):
             height, width = canvas.shape[:2]
             scores = self._graph.run(canvas.reshape(1, height, width // BLOCK_PX, 3 * BLOCK_PX))
             found += layout.boxes(number, scores[0, 0], MIN_FACE_SCORE)
         return suppress(found)
 
     def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
-        """The best score near the middle of each tile (vision/upright.py), about 1 for a face that fills its window."""
+        """Return the best score near the middle of each tile: about 1 for a face that fills its window.
+
+        ``tiles``: square chips, uint8 RGB, (side, side, 3) each (vision/upright.py).
+        """
         side = tiles[0].shape[0]
         canvas = np.concatenate(tiles)
         scores = self._graph.run(canvas.reshape(1, len(canvas), side // BLOCK_PX, 3 * BLOCK_PX))[0, 0]
@@ -59,8 +62,9 @@ class CnnDetector:
         rows = (_places(side * (number + 0.5)) for number in range(len(tiles)))
         return [float(scores[row, middle].max()) for row in rows]
 
-    def _kept(self, layout: PyramidLayout) -> list[Picture]:
-        """The canvases of the last picture of that size: fresh memory costs more than drawing on it."""
+    def _reused_canvases(self, layout: PyramidLayout) -> list[Picture]:
+        """Return canvases for the layout, those of an earlier picture if possible."""
+        # New memory takes more time than drawing on it.
         canvases = self._canvases.pop(layout, None) or layout.blank()
         self._canvases[layout] = canvases
         while len(self._canvases) > 1 and sum(map(_bytes, self._canvases.values())) > MAX_CANVAS_BYTES:
@@ -69,7 +73,7 @@ class CnnDetector:
 
 
 def _places(pixel: float) -> slice:
-    """The places of the score map whose windows have their middle within about a place of that pixel."""
+    """Return the places of the score map with a window centre near the pixel, within about one place."""
     place = (pixel - FIRST_CENTRE_PX) / SCORE_STRIDE_PX
     return slice(math.floor(place - 1), math.ceil(place + 1) + 1)
 
@@ -79,7 +83,7 @@ def _bytes(canvases: list[Picture]) -> int:
 
 
 def suppress(found: list[tuple[float, Rect]]) -> list[tuple[float, Rect]]:
-    """Of windows that lie on one another the one with the best score; in the order of their scores."""
+    """Return the best of overlapping windows (non-maximum suppression), in the order of their scores."""
     ordered = sorted(found, reverse=True)
     left, top, right, bottom = np.array([rect for _, rect in ordered], np.float64).reshape(-1, 4).T
     areas = _pixels(left, right) * _pixels(top, bottom)
@@ -96,7 +100,7 @@ def suppress(found: list[tuple[float, Rect]]) -> list[tuple[float, Rect]]:
 
 
 def _pixels(first: Edges, last: Edges) -> Edges:
-    """From one edge to the other, with the pixels on both edges counted, as dlib does."""
+    """Return the distances between two edges. As in dlib, the pixels on both edges are counted."""
     return last - first + 1
 
 

@@ -1,10 +1,15 @@
-"""Reads dlib's serialised networks: the published ``.dat`` files, as layers in the order in which a picture meets them.
+"""A reader of dlib's serialised networks, the published ``.dat`` files. Layers are in the order of computation.
 
-The format (dlib 19.3 and later, ``dlib/serialize.h`` and ``dlib/dnn``): an integer is a control byte (the low four
-bits say how many bytes follow, 0x80 that it is negative) and its bytes, little end first; a float is an integer
-mantissa and an integer exponent of two; a tensor is a version, four dimensions and raw float32. A network is the
-loss, the versions of all layers from the last to the first, the input layer, then the details of all layers from the
-first to the last. Which layers there are is written in dlib's C++ types and not in the file: hence the plans here.
+The format (dlib 19.3 and later, ``dlib/serialize.h`` and ``dlib/dnn``) is built of these values:
+
+- An integer is a control byte, then its bytes, little-endian. The low four bits of the control byte are the number of
+  bytes; 0x80 marks a negative number.
+- A float is an integer mantissa and an integer exponent of two.
+- A tensor is a version, four dimensions and raw float32.
+
+A network is the loss, the versions of all layers from the last to the first, the input layer, then the details of all
+layers from the first to the last. The types of the layers are part of dlib's C++ types, not of the file. They are
+therefore listed here.
 """
 
 from __future__ import annotations
@@ -23,14 +28,15 @@ from gateway.errors import StartError
 Array = NDArray[np.floating]
 Kind = Literal["con", "affine", "relu", "max_pool", "avg_pool", "fc", "tag", "skip", "add"]
 Step = tuple[Kind, int]
-"""A kind of layer; the number is that of the tag which ``tag`` sets, ``skip`` goes back to and ``add`` adds."""
+"""Kind of a layer, and the number of the tag that ``tag`` sets, ``skip`` returns to, or ``add`` adds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """``weights``: of ``con`` (out, in, height, width), of ``affine`` the factors (channels,), of ``fc`` (in, out).
+    """One layer of a network.
 
-    ``bias``: (out,). ``stride`` and ``padding`` are the same both ways; ``kernel`` 0 is the whole map.
+    ``weights``: of ``con`` (out, in, height, width), of ``affine`` the factors (channels,), of ``fc`` (in, out).
+    ``bias``: (out,). ``stride`` and ``padding`` are the same across and down. ``kernel`` 0 means the whole map.
     """
 
     kind: Kind
@@ -44,7 +50,11 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """``mean``: of red, green, blue; a layer sees (x - mean) / 256. ``overlap``: from which IoU two boxes are one."""
+    """A network.
+
+    ``mean``: of red, green, blue; the first layer gets (x - mean) / 256. ``overlap``: the intersection over union above
+    which two boxes are the same face; None for a network that finds no faces.
+    """
 
     mean: tuple[float, ...]
     layers: tuple[Layer, ...]
@@ -52,12 +62,15 @@ class Network:
 
 
 def read_detector(path: Path) -> Network:
-    """dlib's mmod face detector: three convolutions that halve, three that do not, one that scores."""
+    """Read dlib's mmod face detector. Three convolutions halve the picture, three do not, and the last one scores.
+
+    Raises StartError.
+    """
     return _read(path, _steps("con affine relu " * 6 + "con"))
 
 
 def read_descriptor(path: Path) -> Network:
-    """dlib's ResNet of 29 layers: a chip of 150 x 150 becomes 128 numbers."""
+    """Read dlib's ResNet of 29 layers, from a chip of 150 x 150 pixels to 128 numbers. Raises StartError."""
     block = "con affine relu con affine "
     same = "tag:1 " + block + "add:1 relu "
     down = "tag:1 " + block + "tag:2 skip:1 avg_pool add:2 relu "
@@ -74,7 +87,7 @@ def _steps(plan: str) -> list[Step]:
 
 
 def _read(path: Path, steps: Sequence[Step]) -> Network:
-    """Raises StartError, naming the file, if it is not what it should be."""
+    """Read a network. Raises StartError with the file's name if the file is missing or damaged."""
     try:
         return _network(_Reader(path.read_bytes()), steps)
     except (OSError, ValueError, IndexError, OverflowError) as error:
@@ -82,13 +95,15 @@ def _read(path: Path, steps: Sequence[Step]) -> Network:
 
 
 class _Reader:
+    """The values of a file, read in order. Raises ValueError if the file is damaged."""
+
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
     def take(self, count: int) -> bytes:
         if count < 0 or self._at + count > len(self._data):
-            raise ValueError("it ends too early")
+            raise ValueError("the file ends too early")
         self._at += count
         return self._data[self._at - count : self._at]
 
@@ -102,8 +117,9 @@ class _Reader:
 
     def real(self) -> float:
         mantissa, exponent = self.integers(2)
-        if exponent >= 32000:  # infinities and NaN, of which these networks have none
-            raise ValueError("a number in it is not finite")
+        # Such exponents are infinity and NaN, which these networks do not have.
+        if exponent >= 32000:
+            raise ValueError("the file has a number that is not finite")
         return math.ldexp(mantissa, exponent)
 
     def reals(self, count: int) -> tuple[float, ...]:
@@ -113,27 +129,28 @@ class _Reader:
         return self.take(self.integer()).decode("latin-1")
 
     def version(self, *known: str) -> str:
+        """Return the name of the layer and its version, one of those expected here."""
         found = self.text()
         if found not in known:
-            raise ValueError(f"it says {found!r} where {' or '.join(known)} should stand")
+            raise ValueError(f"the file has {found!r} instead of {' or '.join(known)}")
         return found
 
     def tensor(self) -> Array:
-        """All its numbers in one row."""
+        """Return all numbers of a tensor, shape (n,)."""
         if self.integer() != 2:
-            raise ValueError("a tensor of an unknown version")
+            raise ValueError("a tensor has an unknown version")
         count = math.prod(self.integers(4))
         return np.frombuffer(self.take(4 * count), "<f4").astype(np.float32)
 
     def shape(self) -> tuple[int, ...]:
-        """Of a part of a tensor, which dlib calls an alias."""
+        """Return the four dimensions of a part of a tensor, which dlib calls an alias."""
         if self.integer() != 1:
-            raise ValueError("an alias of an unknown version")
+            raise ValueError("an alias has an unknown version")
         return self.integers(4)
 
-    def end(self) -> None:
+    def check_end(self) -> None:
         if self._at != len(self._data):
-            raise ValueError("it goes on after its end")
+            raise ValueError("the file is too long")
 
 
 def _network(reader: _Reader, steps: Sequence[Step]) -> Network:
@@ -145,13 +162,16 @@ def _network(reader: _Reader, steps: Sequence[Step]) -> Network:
     for position, (step, version) in enumerate(zip(steps, versions, strict=True)):
         layers.append(_layer(reader, *step))
         if step[0] not in ("tag", "skip"):
-            _training(reader, version, first=position == 0)
-    reader.end()
+            _skip_training_state(reader, version, first=position == 0)
+    reader.check_end()
     return Network(mean, tuple(layers), overlap)
 
 
 def _loss(reader: _Reader) -> float | None:
-    """Of the detector the IoU above which the weaker of two boxes goes; both windows are 80 x 80."""
+    """Return the detector's intersection over union above which two boxes are the same face, None for another network.
+
+    Both windows of the detector have 80 x 80 pixels.
+    """
     if reader.version("loss_mmod_", "loss_metric_2") == "loss_metric_2":
         reader.reals(2)  # margin and distance of the training
         return None
@@ -198,7 +218,8 @@ def _convolution(reader: _Reader) -> Layer:
     numbers = reader.tensor()
     _filters, kernel, _, stride, _, padding, _ = reader.integers(7)
     shape, bias = reader.shape(), reader.shape()
-    reader.reals(4)  # rates of the training
+    # Four learning rates.
+    reader.reals(4)
     count = math.prod(shape)
     if len(numbers) != count + math.prod(bias):
         raise ValueError("a convolution has too many or too few weights")
@@ -206,7 +227,7 @@ def _convolution(reader: _Reader) -> Layer:
 
 
 def _affine(reader: _Reader) -> Layer:
-    """A factor and a shift for each channel; batch normalisation is brought to that form."""
+    """Return a factor and a shift for each channel. Batch normalisation is converted to this form."""
     version = reader.version("affine_", "bn_con2")
     numbers = reader.tensor()
     channels = math.prod(reader.shape())
@@ -234,8 +255,8 @@ def _dense(reader: _Reader) -> Layer:
     return Layer("fc", 0, numbers[: inputs * outputs].reshape(inputs, outputs))
 
 
-def _training(reader: _Reader, version: int, *, first: bool) -> None:
-    """What dlib's training leaves behind each layer: three flags, a gradient and the last output, all empty."""
+def _skip_training_state(reader: _Reader, version: int, *, first: bool) -> None:
+    """Skip the training state after a layer: three flags, a gradient and the last output, all empty."""
     reader.take(3)
     reader.tensor()
     reader.tensor()

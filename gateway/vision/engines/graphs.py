@@ -1,12 +1,17 @@
-"""dlib's two networks as graphs of OpenVINO's own operations: the same numbers, in the form that a processor likes.
+"""dlib's two networks as OpenVINO graphs, arranged for fast computation on a processor.
 
-Three rearrangements, all exact but for rounding. A factor and a shift after a convolution go into its weights, as
-does the mean that is taken from the picture. The detector's first convolution takes blocks of four pixels as twelve
-channels and makes two of its outputs at once, since three channels leave most of a matrix unit idle. Its last, of
-9 x 9, is made of one along the rows into nine sums and one down the columns over them: a quarter of the work.
+The results are those of dlib, except for rounding. There are three exact rearrangements:
 
-With ``ranges`` the detector computes in 8 bits: weights from minus to plus SPARE times the largest of each filter, and
-what goes into each convolution from 0 to the number given, as ``benchmarks/ranges.py`` measured it.
+- A factor and a shift after a convolution become part of its weights, as does the mean that is subtracted from the
+  picture.
+- The detector's first convolution takes blocks of four pixels as twelve channels, and computes two of its outputs
+  together. With three channels most of a matrix unit would be idle.
+- The detector's last convolution, of 9 x 9, is split in two. One along the rows makes nine sums, and one down the
+  columns adds these. That is a quarter of the multiplications.
+
+With ``ranges`` the detector computes in 8 bits. Weights then range from minus to plus WEIGHT_RANGE_FACTOR times the
+largest weight of each filter. The input of each convolution ranges from 0 to a limit measured by
+``benchmarks/ranges.py``.
 """
 
 from __future__ import annotations
@@ -22,31 +27,32 @@ from gateway.vision.engines.dlib_weights import Layer, Network
 from gateway.vision.engines.openvino_import import op, openvino
 
 Node = Any
-"""OpenVINO's own annotations say little more."""
+"""A node of a graph. OpenVINO's own annotations are hardly more exact."""
 
 BLOCK_PX = 4
-"""Pixels of a row that the detector takes together."""
+"""Pixels of a row that are one input of the detector."""
 
 ACTIVATION_LIMITS = (6.67, 11.49, 5.94, 4.64, 7.47, 12.43)
-"""What goes into the detector's convolutions but the first lies between 0 and these, but for one number in a million.
+"""Upper limits of the inputs of the detector's convolutions, except the first. One number in a million is larger.
 
-``python -m benchmarks.ranges`` over the project's own pictures, as they are, darker, brighter, with more contrast
-and grey.
+Measured by ``python -m benchmarks.ranges`` with the project's own pictures: unchanged, darker, brighter, with more
+contrast, and grey.
 """
 
 WEIGHT_RANGE_FACTOR = 2.0
-"""By how much larger the range of a filter's weights is than the largest: they take half of their 8 bits, up to 64. A
-processor without VNNI adds two products in 16 bits, into which 2 * 255 * 64 goes; of 2 * 255 * 127 the rest is cut off,
-and the score of a face that it was sure of fell by .79.
+"""Range of a filter's weights, divided by its largest weight: the weights use half of their 8 bits, up to 64.
+
+A processor without VNNI adds two products in 16 bits. 2 * 255 * 64 fits into 16 bits, but 2 * 255 * 127 is cut off: the
+score of a certain face then fell by 0.79.
 """
 
 CHANNEL_MULTIPLE = 16
-"""Processors compute so many at once: layers are filled up to a multiple with zeros."""
+"""Channels that a processor computes at once. Layers are filled up with zeros to a multiple of this number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Filter:
-    """``weights``: (out, in, height, width); ``bias``: (out,); ``stride`` and ``padding``: down, across."""
+    """A convolution. ``weights``: (out, in, height, width). ``bias``: (out,). ``stride``, ``padding``: down, across."""
 
     weights: NDArray[np.floating]
     bias: NDArray[np.floating]
@@ -55,7 +61,10 @@ class _Filter:
 
 
 def descriptor_graph(network: Network) -> openvino.Model:
-    """Chips, float32 from 0 to 255, (n, 150, 150, 3), to descriptors, (n, 128), as long as dlib makes them."""
+    """Return the graph that describes faces.
+
+    Input: chips, float32 RGB from 0 to 255, (n, 150, 150, 3). Output: descriptors, float32, (n, 128), in dlib's length.
+    """
     chips = op.parameter([-1, 150, 150, 3], np.float32, name="chips")
     x = _channels_first(chips)
     tags: dict[int, Node] = {}
@@ -83,13 +92,16 @@ def descriptor_graph(network: Network) -> openvino.Model:
 
 
 def detector_graph(network: Network, ranges: Sequence[float] | None = None, *, every: bool = False) -> openvino.Model:
-    """A canvas, float32 from 0 to 255, (1, height, width / 4, 12), to scores, about (1, 1, height / 8, width / 8).
+    """Return the graph that finds faces.
 
-    A score is of the window about the canvas's pixel (8 x + 14, 8 y + 14); above 0 it is a face. With ``every`` the
-    graph also gives what goes into each convolution but the first.
+    Input: a canvas, float32 RGB from 0 to 255, (1, height, width / 4, 12). Output: scores, float32, about
+    (1, 1, height / 8, width / 8). The score at (x, y) belongs to the window around the canvas's pixel
+    (8 x + 14, 8 y + 14); above 0 it is a face. With ``every`` the inputs of each convolution, except the first one, are
+    further outputs.
     """
     canvas = op.parameter([1, -1, -1, 3 * BLOCK_PX], np.float32, name="canvas")
-    # To 0..1, and back by the weights: OpenVINO computes the first convolution in floats if its input is 0..255.
+    # Pixels are scaled to 0..1, and the weights scale them back. With an input of 0..255 OpenVINO would compute the
+    # first convolution in floats.
     x = op.multiply(_channels_first(canvas), _constant(1 / 255))
     first, second, *others, last = (layer for layer in _folded(network) if layer.kind == "con")
     first = replace(first, weights=255 * first.weights)
@@ -103,7 +115,7 @@ def detector_graph(network: Network, ranges: Sequence[float] | None = None, *, e
 
 
 def _folded(network: Network) -> Iterator[Layer]:
-    """The layers with every affine one gone into the convolution before it, and the mean into the first."""
+    """Yield the layers, with affine layers folded into the convolutions before them, and the mean into the first."""
     layers = list(network.layers)
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
         if layer.kind == "affine":
@@ -113,7 +125,8 @@ def _folded(network: Network) -> Iterator[Layer]:
             if following is not None and following.kind == "affine":
                 weights = weights * following.weights[:, None, None, None]
                 bias = bias * following.weights + following.bias
-            if layer is layers[0]:  # it has no padding, so that a shift of its input is a shift of its output
+            # The first layer has no padding, so a shift of its input is a shift of its output.
+            if layer is layers[0]:
                 weights = weights / 256
                 bias = bias - np.einsum("oihw,i->o", weights, np.array(network.mean))
             layer = replace(layer, weights=weights, bias=bias)
@@ -125,7 +138,7 @@ def _plain(layer: Layer) -> _Filter:
 
 
 def _two_of_blocks(layer: Layer) -> _Filter:
-    """Of 5 x 5 with stride 2, two outputs at x and x + 2, from two blocks of four pixels."""
+    """Convert a 5 x 5 convolution with stride 2: two outputs, at x and x + 2, from two blocks of four pixels."""
     out, channels, height, _ = layer.weights.shape
     weights = np.zeros((2, out, channels, height, 2 * BLOCK_PX))
     weights[0, ..., 0:5] = weights[1, ..., 2:7] = layer.weights
@@ -134,7 +147,7 @@ def _two_of_blocks(layer: Layer) -> _Filter:
 
 
 def _of_pairs(layer: Layer) -> _Filter:
-    """Of 5 x 5 with stride 2, from three pairs of neighbours, as the layer before gives them."""
+    """Convert a 5 x 5 convolution with stride 2: its input is three pairs of neighbours from ``_two_of_blocks``."""
     out, channels, height, width = layer.weights.shape
     weights = np.zeros((out, channels, height, width + 1))
     weights[..., :width] = layer.weights
@@ -143,14 +156,14 @@ def _of_pairs(layer: Layer) -> _Filter:
 
 
 def _along_rows(layer: Layer) -> _Filter:
-    """Each of the nine rows of the one 9 x 9 filter as a filter of its own."""
+    """Return each of the nine rows of the 9 x 9 filter as a separate filter."""
     _, channels, height, width = layer.weights.shape
     weights = layer.weights[0].transpose(1, 0, 2).reshape(height, channels, 1, width)
     return _Filter(weights, np.zeros(height), (1, 1), (0, layer.padding))
 
 
 def _down_columns(layer: Layer, rows: _Filter) -> _Filter:
-    """The sum over nine rows, of each the output that its own row of the filter made."""
+    """Return a convolution that sums over nine rows. From each row it takes the output of the same filter row."""
     weights = np.zeros((1, len(rows.weights), layer.kernel, 1))
     for row in range(layer.kernel):
         weights[0, row, row, 0] = 1
@@ -158,7 +171,7 @@ def _down_columns(layer: Layer, rows: _Filter) -> _Filter:
 
 
 def _widened(filters: Sequence[_Filter]) -> list[_Filter]:
-    """With outputs, and then inputs, filled up with zeros."""
+    """Fill outputs, and then the inputs of the next filter, with zeros up to a multiple of CHANNEL_MULTIPLE."""
     widened: list[_Filter] = []
     for filter_ in filters:
         out, channels = filter_.weights.shape[:2]
@@ -170,7 +183,7 @@ def _widened(filters: Sequence[_Filter]) -> list[_Filter]:
 
 
 def _convolved(x: Node, filter_: _Filter, limit: float | None = None) -> Node:
-    """In 8 bits, where ``limit`` says how large the numbers in ``x`` get."""
+    """Return the convolution of ``x``, in 8 bits if ``limit``, the largest number in ``x``, is given."""
     weights = _constant(filter_.weights)
     if limit is not None:
         zero, top = _constant(0.0), _constant(limit)
@@ -184,7 +197,7 @@ def _convolved(x: Node, filter_: _Filter, limit: float | None = None) -> Node:
 
 
 def _sum(x: Node, y: Node) -> Node:
-    """Filled up with zeros at the far end of each dimension, where one is larger: so dlib adds."""
+    """Return the sum. As in dlib, the smaller node is filled up with zeros at the end of each dimension."""
     shapes = [[dimension.get_length() for dimension in _shape(node)[1:]] for node in (x, y)]
     common = np.max(shapes, axis=0)
     filled = []

@@ -1,7 +1,7 @@
-"""Where the model files lie, and what they are.
+"""The model files: their names, digests and paths.
 
-The weights come with the package ``face_recognition_models``. It is found without being imported, since the
-import needs a setuptools of the right age and ends the process where that is missing.
+The weights come with the package ``face_recognition_models``. The package is located without an import, because the
+import needs an old enough setuptools and ends the process without it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MODEL_FILES: dict[Role, tuple[str, str]] = {
 
 
 def model_file(role: Role) -> Path:
-    """Raises StartError if the package or the file is missing."""
+    """Return the path of a model file. Raises StartError if the package or the file is missing."""
     spec = find_spec("face_recognition_models")
     if spec is None or spec.origin is None:
         raise StartError("The models are missing: the package face_recognition_models is not installed (make setup).")
@@ -49,7 +49,7 @@ def model_file(role: Role) -> Path:
 
 
 def check_models(roles: Iterable[Role]) -> None:
-    """Raises StartError, naming the file, if one is missing or is not the published one, byte for byte."""
+    """Raise StartError with the file's name if a model file is missing or differs from the published one."""
     for role in roles:
         path = model_file(role)
         if hashlib.sha256(path.read_bytes()).hexdigest() != MODEL_FILES[role][1]:

@@ -1,4 +1,4 @@
-"""Our own engine: dlib's networks, converted, in the numbers that the processor is fast at."""
+"""The gateway's own engine: dlib's networks, converted, in the number format that is fast on the processor."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from gateway.vision.engines.detector import CnnDetector
 from gateway.vision.engines.runtime import Graph, fast_float, has_fast_int8
 
 MAX_BATCH = 24
-"""Chips at a time: four faces to enrol, twelve of a frame. Larger batches are no faster, and take memory."""
+"""Chips per batch: four faces to enrol, or twelve faces of a stream. Larger batches are not faster, and take memory."""
 
 
 class CnnEmbedder:
+    """The network that describes faces. ``graph``: from ``graphs.descriptor_graph``."""
+
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
     def embed(self, faces: Sequence[Picture]) -> list[Descriptor]:
-        """The mean over the chips of a face and their mirrors, of unit length."""
+        """Return the mean descriptor of each face's chips and their mirror images: float32, (128,), of unit length."""
         if not faces:
             return []
         at_once = max(1, MAX_BATCH // (2 * len(faces[0])))
@@ -35,7 +37,7 @@ class CnnEmbedder:
 
 
 def open_detector(folder: Path, precision: DetectorPrecision) -> CnnDetector:
-    """``folder``: what vision/converted.py filled."""
+    """Open the face detector. ``folder``: of the converted networks (conversion.py)."""
     if precision == "auto":
         precision = "int8" if has_fast_int8() else "f32"
     if precision == "int8":
@@ -44,4 +46,5 @@ def open_detector(folder: Path, precision: DetectorPrecision) -> CnnDetector:
 
 
 def open_embedder(folder: Path, precision: DescriptorPrecision) -> CnnEmbedder:
+    """Open the network that describes faces. ``folder``: of the converted networks (conversion.py)."""
     return CnnEmbedder(Graph(folder / "descriptor.xml", fast_float() if precision == "auto" else precision))

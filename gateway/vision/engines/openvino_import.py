@@ -1,14 +1,16 @@
-"""OpenVINO without its telemetry: by itself ``import openvino`` tells Google Analytics, with an id kept in ``~/intel``.
+"""OpenVINO without its telemetry. All modules import OpenVINO from here.
 
-Everybody here takes it from this module. With uv the telemetry is not even installed (pyproject.toml); pip follows
-OpenVINO's own wish and installs it, so that its import is refused here, which OpenVINO then does without.
+By default ``import openvino`` reports to Google Analytics, with an id stored in ``~/intel``. With uv the telemetry
+package is not installed (pyproject.toml). pip installs it as OpenVINO's dependency, so its import is blocked here.
+OpenVINO then works without telemetry.
 """
 
 from __future__ import annotations
 
 import sys
 
-sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # so that importing it raises ImportError
+# With None as its module, an import of the package raises ImportError.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 import openvino  # noqa: E402
 import openvino.opset13 as op  # noqa: E402

@@ -1,4 +1,7 @@
-"""Which engine, and how. Light: the gateway itself needs this, and none of the libraries that an engine is made of."""
+"""The options of an engine.
+
+The gateway's main process imports this module, so it must not import the libraries of an engine.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,18 @@ RECIPES: Mapping[EngineName, str] = {
     "dlib-hog": "dlib-resnet/5-point/1-chip",
     "dlib-cnn": "dlib-resnet/5-point/1-chip",
 }
-"""How descriptors are made: kept with every known picture, since those of two recipes must never be compared.
+"""How each engine makes descriptors. Descriptors of two recipes must never be compared, so every enrolled picture
+stores its recipe.
 
-Ours is the mean over chips and their mirrors, two of a frame's face and six of a known picture's. The stock engines
-take one chip, as face_recognition.face_encodings does by default, and differ in where they find faces only.
+The gateway's own engine takes the mean over chips and their mirror images: two for a face of a stream, six for an
+enrolled picture. The stock engines take one chip, as face_recognition.face_encodings does by default. They differ from
+each other only in their face detector.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """``models``: the folder of the converted networks (vision/converted.py), which our own engine needs."""
+    """The options of an engine. ``models``: the folder of the converted networks, for the gateway's own engine."""
 
     name: EngineName
     models: Path | None = None

@@ -1,8 +1,8 @@
-"""One picture at many sizes, packed on few canvases, so that a detector of one window size finds faces of all sizes.
+"""An image pyramid: one picture at many sizes, so that a detector of one window size finds faces of all sizes.
 
-The detector's window is 80 px wide. Each level of the pyramid is smaller than the last by RATIO; the first is of the
-size at which the smallest face wanted fills the window. All levels lie side by side on one canvas, which the network
-sees in one go; what would make that larger than MAX_CANVAS is cut into strips and spread over several.
+The detector's window is 80 px wide. In the first level of the pyramid the smallest wanted face fills the window. Each
+further level is smaller by LEVEL_RATIO. All levels are packed side by side on one canvas, which the network gets as one
+input. If the canvas would exceed MAX_CANVAS_PIXELS, levels are cut into strips and packed on several canvases.
 """
 
 from __future__ import annotations
@@ -18,45 +18,55 @@ from numpy.typing import NDArray
 from gateway.vision.decoding.decode import Picture
 
 WINDOW_PX = 80
-"""Pixels: the face that the detector was trained to see."""
+"""Size of the faces that the detector was trained with."""
 
 LEVEL_RATIO = (5 / 6) ** 2
-"""Of one level to the last: every other level of dlib's pyramid, where a face is at most a fifth too large or small."""
+"""Size of a level, divided by the size of the level before it: every second level of dlib's pyramid.
+
+In the nearest level a face is at most a fifth too large or too small.
+"""
 
 MIN_LEVEL_SIDE_PX = 48
-"""Of a level, in pixels: on a smaller one only faces much larger than the picture could be found."""
+"""Shorter side of the smallest level. In a smaller level only faces much larger than the picture could be found."""
 
 GAP_PX, EDGE_PX = 10, 11
-"""Pixels between two levels, and about them all: as dlib packs its own pyramid (``create_tiled_pyramid``)."""
+"""Space between two levels, and around all of them, as in dlib's own pyramid (``create_tiled_pyramid``)."""
 
 BACKGROUND_RGB = (123, 117, 104)
-"""What the network takes for nothing, red, green and blue: the mean that it subtracts."""
+"""Red, green and blue of an empty canvas: the mean that the network subtracts."""
 
 MAX_CANVAS_PIXELS = 4_000_000
-"""Pixels. Larger ones take more memory, and longer: 6.5 ms a megapixel up to here, 8 to 12 from 6 to 16 (measured)."""
+"""Most pixels of a canvas. Larger canvases take more memory and time.
+
+Measured: 6.5 ms per megapixel up to this size, 8 to 12 ms from 6 to 16 megapixels.
+"""
 
 MAX_CANVAS_WIDTH_PX = 2048
-"""Of a canvas, in pixels. OpenVINO takes two to three times as long for every third of the widths above (measured)."""
+"""Widest canvas. For a third of the larger widths OpenVINO takes two to three times as long (measured)."""
 
 MAX_LEVEL_PIXELS = 10_000_000
-"""Pixels, enough for faces of 40 in a picture of 1920 x 1080. In larger pictures the smallest face grows with them."""
+"""Most pixels of a level: enough for faces of 40 px in a picture of 1920 x 1080.
+
+In larger pictures the smallest face that can be found grows with the picture.
+"""
 
 STRIP_OVERLAP_PX = 160
-"""Pixels that two strips of a level share: half is left to each, so that every face lies whole in one of them."""
+"""Overlap of two strips of a level. Each strip is used up to the middle of it, so every face is whole in one strip."""
 
 CANVAS_STEP_PX = 16
-"""Canvases are so many pixels wide and high, or a multiple: fewer shapes for many sizes of pictures."""
+"""Width and height of a canvas are multiples of this. So many sizes of pictures share few sizes of canvases."""
 
 SCORE_STRIDE_PX, FIRST_CENTRE_PX = 8, 14
-"""Pixels from one place of the score map to the next, and the canvas's pixel at the centre of the first."""
+"""Distance between two places of the score map, and the pixel of the canvas at the first place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A strip of one level, and where it lies.
+    """A strip of one level, and its position on a canvas.
 
-    ``left``, ``width``: the strip's columns of the level, which is ``scale`` (x, y) times as large as the picture.
-    ``first``, ``end``: the columns of the strip in which a face's centre counts; beyond, the next strip sees it better.
+    ``level``: the number of the level. ``scale``: its size relative to the picture (x, y). ``left``, ``width``: the
+    columns of the level in the strip. ``first``, ``end``: the columns of the strip in which a face's centre counts;
+    outside of them, the neighbouring strip is used. ``canvas``, ``x``, ``y``: the strip's position, in pixels.
     """
 
     level: int
@@ -73,9 +83,10 @@ class Tile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PyramidLayout:
-    """Where everything goes for pictures of one size. ``levels`` and ``canvases`` are (width, height).
+    """The pyramid of pictures of one size, and its place on the canvases.
 
-    ``owners``: for each canvas and each place of its score map the index of the tile that it lies on or next to.
+    ``levels`` and ``canvases`` are sizes: (width, height) in pixels. ``owners``: for each canvas an array of the shape
+    of its score map. Each element is the index of the tile on which the place lies, or of the nearest tile.
     """
 
     levels: tuple[tuple[int, int], ...]
@@ -84,11 +95,11 @@ class PyramidLayout:
     owners: tuple[NDArray[np.intp], ...]
 
     def blank(self) -> list[Picture]:
-        """The canvases, with nothing on them."""
+        """Return empty canvases: uint8 RGB, (height, width, 3) each."""
         return [np.full((height, width, 3), BACKGROUND_RGB, np.uint8) for width, height in self.canvases]
 
     def draw(self, picture: Picture, canvases: list[Picture] | None = None) -> list[Picture]:
-        """The canvases, with the picture on them at every size: those given, or new ones."""
+        """Draw all levels of the picture on the given canvases, or on new ones, and return them."""
         drawn = canvases or self.blank()
         level, number = picture, -1
         for tile in self.tiles:
@@ -106,7 +117,10 @@ class PyramidLayout:
         return drawn
 
     def boxes(self, canvas: int, scores: NDArray[np.float32], threshold: float) -> list[tuple[float, Rect]]:
-        """The windows that score more than ``threshold``, as (score, rectangle in pixels of the picture)."""
+        """Return the windows with a score above ``threshold``, as (score, rectangle in pixels of the picture).
+
+        ``scores``: the score map of the canvas, (rows, columns).
+        """
         found = []
         for row, column in np.argwhere(scores > threshold).tolist():
             tile = self.tiles[self.owners[canvas][row, column]]
@@ -117,17 +131,18 @@ class PyramidLayout:
 
 
 Rect = tuple[float, float, float, float]
-"""Left, top, right, bottom, in pixels; a pixel's centre is a whole number."""
+"""Left, top, right, bottom, in pixels. The centre of a pixel is a whole number."""
 
 
 def resize(picture: Picture, size: tuple[int, int], into: Picture | None = None) -> Picture:
-    """To (width, height), between neighbouring pixels; where it halves or more, by the mean of those that it covers."""
+    """Scale the picture to ``size``, (width, height)."""
+    # From half of the size down, the mean of the covered pixels is taken; otherwise neighbours are interpolated.
     shrinks = 2 * size[0] <= picture.shape[1]
     return cv2.resize(picture, size, dst=into, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
 def plan_pyramid(width: int, height: int, min_face: float, max_face: float | None = None) -> PyramidLayout:
-    """For pictures of this size and faces from ``min_face`` to about ``max_face`` pixels."""
+    """Return the layout for pictures of this size, and faces from ``min_face`` to about ``max_face`` pixels."""
     min_face = max(min_face, WINDOW_PX * math.sqrt(width * height / MAX_LEVEL_PIXELS))
     levels = list(_levels(width, height, min_face, max_face))
     scales = [(w / width, h / height) for w, h in levels]
@@ -141,13 +156,14 @@ def plan_pyramid(width: int, height: int, min_face: float, max_face: float | Non
         packed, canvas = _pack(number, group)
         tiles += packed
         canvases.append(canvas)
-    tiles.sort(key=lambda tile: (tile.level, tile.left))  # each level is made of the one before
+    # Each level is scaled from the one before it, so the tiles must be in the order of the levels.
+    tiles.sort(key=lambda tile: (tile.level, tile.left))
     owners = tuple(_owners(tiles, number, canvas) for number, canvas in enumerate(canvases))
     return PyramidLayout(tuple(levels), tuple(tiles), tuple(canvases), owners)
 
 
 def _levels(width: int, height: int, min_face: float, max_face: float | None) -> Iterator[tuple[int, int]]:
-    """None for a picture that is too narrow for the smallest face."""
+    """Yield the size of each level. A picture that is too narrow for the smallest face has no levels."""
     scale = WINDOW_PX / min_face
     while min(width, height) * scale >= MIN_LEVEL_SIDE_PX:
         yield round(width * scale), round(height * scale)
@@ -157,14 +173,14 @@ def _levels(width: int, height: int, min_face: float, max_face: float | None) ->
 
 
 def _strips(level: int, size: tuple[int, int], scale: tuple[float, float]) -> Iterator[Tile]:
-    """One, unless the level is wider or larger than a canvas may be."""
+    """Yield the strips of a level: one, unless the level is larger than a canvas may be."""
     width, height = size
-    room = min(MAX_CANVAS_WIDTH_PX, MAX_CANVAS_PIXELS // (height + 2 * EDGE_PX + CANVAS_STEP_PX)) - 2 * EDGE_PX
-    room = max(room - CANVAS_STEP_PX, 2 * STRIP_OVERLAP_PX)
-    if width <= room:
+    limit = min(MAX_CANVAS_WIDTH_PX, MAX_CANVAS_PIXELS // (height + 2 * EDGE_PX + CANVAS_STEP_PX)) - 2 * EDGE_PX
+    limit = max(limit - CANVAS_STEP_PX, 2 * STRIP_OVERLAP_PX)
+    if width <= limit:
         yield Tile(level, scale, width, height)
         return
-    count = math.ceil((width - STRIP_OVERLAP_PX) / (room - STRIP_OVERLAP_PX))
+    count = math.ceil((width - STRIP_OVERLAP_PX) / (limit - STRIP_OVERLAP_PX))
     each = math.ceil((width - STRIP_OVERLAP_PX) / count) + STRIP_OVERLAP_PX
     lefts = [min(n * (each - STRIP_OVERLAP_PX), width - each) for n in range(count)]
     ends = [
@@ -177,7 +193,7 @@ def _strips(level: int, size: tuple[int, int], scale: tuple[float, float]) -> It
 
 
 def _group(groups: list[list[Tile]], tile: Tile) -> None:
-    """With the first tiles that leave room on their canvas."""
+    """Add the tile to the first group with enough space on its canvas, or to a new group."""
     for group in groups:
         if sum(_area(other) for other in [*group, tile]) < MAX_CANVAS_PIXELS:
             group.append(tile)
@@ -190,7 +206,10 @@ def _area(tile: Tile) -> int:
 
 
 def _pack(canvas: int, tiles: Sequence[Tile]) -> tuple[list[Tile], tuple[int, int]]:
-    """Their places on the smallest of the canvases tried, of widths from the widest tile's to twice that."""
+    """Return the tiles with their positions, and the size of the canvas.
+
+    Canvases from the width of the widest tile to twice that are tried, and the smallest one is used.
+    """
     tiles = sorted(tiles, key=lambda tile: -tile.height)
     least = _up(max(tile.width for tile in tiles) + 2 * EDGE_PX)
     widths = range(
@@ -203,8 +222,9 @@ def _pack(canvas: int, tiles: Sequence[Tile]) -> tuple[list[Tile], tuple[int, in
 
 
 def _places(tiles: Sequence[Tile], width: int) -> tuple[list[tuple[int, int]], int]:
-    """Each tile as high up as it fits beneath those before it, and the height that this takes."""
-    skyline = np.full(width - 2 * EDGE_PX + GAP_PX, EDGE_PX)  # for each column the first free row
+    """Return the position of each tile, as high as possible below the earlier tiles, and the height of the canvas."""
+    # For each column the first free row.
+    skyline = np.full(width - 2 * EDGE_PX + GAP_PX, EDGE_PX)
     places = []
     for tile in tiles:
         takes = tile.width + GAP_PX
@@ -233,11 +253,11 @@ def _owners(tiles: Sequence[Tile], canvas: int, size: tuple[int, int]) -> NDArra
 
 
 def _window(tile: Tile, x: float, y: float) -> Rect:
-    """About a centre in pixels of the level, as pixels of the picture."""
+    """Return the window around a centre in pixels of the level, converted to pixels of the picture."""
     half = (WINDOW_PX - 1) / 2
     return *_back(tile, x - half, y - half), *_back(tile, x + half, y + half)
 
 
 def _back(tile: Tile, x: float, y: float) -> tuple[float, float]:
-    """From pixels of the level to those of the picture."""
+    """Convert pixels of the level to pixels of the picture."""
     return (x + 0.5) / tile.scale[0] - 0.5, (y + 0.5) / tile.scale[1] - 0.5

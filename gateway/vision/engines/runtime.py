@@ -1,4 +1,7 @@
-"""Runs graphs with OpenVINO on the processor, one thread each: there is a worker process for each core already."""
+"""The execution of graphs with OpenVINO on the processor.
+
+Each graph uses one thread, because there is one worker process for each core already.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,25 @@ from gateway.vision.engines.openvino_import import openvino
 Float = Literal["bf16", "f32"]
 
 MAX_INPUT_SHAPES = 32
-"""Sizes of input, before all is compiled anew, which takes a tenth of a second."""
+"""Sizes of input after which a graph is compiled again. A compilation takes a tenth of a second."""
 
 
 def fast_float() -> Float:
-    """bfloat16 where the processor multiplies it natively. OpenVINO's own answer includes those that emulate it."""
+    """Return bfloat16 if the processor multiplies it natively, otherwise float32."""
+    # OpenVINO's own query includes processors that only emulate bfloat16.
     return "bf16" if {"amx_bf16", "avx512_bf16"} & _flags() else "f32"
 
 
 def has_fast_int8() -> bool:
-    """On every x86 with AVX2 (measured: twice as fast as float32 there, five times with VNNI, ten with AMX)."""
+    """Return whether 8 bits are faster than float32: on every x86 processor with AVX2.
+
+    Measured: twice as fast with AVX2, five times with VNNI, ten times with AMX.
+    """
     return "avx2" in _flags() or (platform.system() == "Darwin" and platform.machine() == "x86_64")
 
 
 def _flags() -> set[str]:
-    """What Linux says of the processor; nothing elsewhere."""
+    """Return the processor's flags from Linux; empty on other systems."""
     try:
         found = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     except OSError:
@@ -38,10 +45,10 @@ def _flags() -> set[str]:
 
 
 class Graph:
-    """A converted network. Not to be shared between threads.
+    """A converted network, which accepts inputs of any size. Not to be shared between threads.
 
-    It takes inputs of any size. What OpenVINO prepares for a size it keeps, 2.5 MB for each of the detector's, without
-    a bound: after MAX_SHAPES of them all is dropped, and compiled again.
+    OpenVINO keeps prepared data for each input size without a limit: 2.5 MB per size of the detector. Therefore the
+    graph is compiled again after MAX_INPUT_SHAPES sizes, which frees this memory.
     """
 
     def __init__(self, path: Path, floats: Float) -> None:
@@ -56,7 +63,7 @@ class Graph:
         self._request = self._compiled()
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The output for an input of bytes."""
+        """Return the first output, float32, for an input of bytes."""
         if batch.shape not in self._shapes and len(self._shapes) == MAX_INPUT_SHAPES:
             self._shapes.clear()
             self._request = self._compiled()

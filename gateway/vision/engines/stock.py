@@ -1,4 +1,4 @@
-"""The stock engine: dlib's models as the package face_recognition uses them, for reference and comparison."""
+"""The stock engine, for comparison: dlib's models as the package face_recognition uses them."""
 
 from __future__ import annotations
 
@@ -15,33 +15,35 @@ from gateway.model import Box, Descriptor
 from gateway.vision.decoding.decode import Picture
 
 with warnings.catch_warnings():
-    # face_recognition_models asks pkg_resources for its files, which says that it is deprecated.
+    # face_recognition_models finds its files by pkg_resources, which warns that it is deprecated.
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
-    from face_recognition import (
-        api as api,  # loads all of its models, that of 68 points too; benchmarks take it from here
-    )
+    # The import loads all models, also that of 68 points. The benchmarks import ``api`` from here.
+    from face_recognition import api as api
 
-# Importing it tells Pillow, for the whole process, to take half a picture for a whole one.
+# The import sets Pillow, for the whole process, to accept truncated pictures. That is undone here.
 PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 MAX_DETECT_PIXELS = 4_000_000
-"""Larger pictures are shrunk to find the faces: HOG takes 0.7 s a megapixel and more, and memory."""
+"""Most pixels of a picture for the detector. Larger pictures are reduced: HOG takes 0.7 s or more per megapixel."""
 
 
 MIN_HOG_SCORE = -0.5
-"""From which a window is reported. From 0 dlib takes it for a face; of an upright one 1 to 3 is usual."""
+"""Score from which HOG reports a window. From 0 dlib counts it as a face. An upright face usually has 1 to 3."""
 
 
 class StockDetector:
+    """dlib's HOG or CNN detector."""
+
     def __init__(self, detector: Literal["hog", "cnn"]) -> None:
         self._detector = detector
 
     def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
-        """HOG looks at the picture twice enlarged (its smallest face then is 40 px), the CNN as it is (80 px).
+        """Return the boxes of the faces, clipped to the picture as in face_recognition. Size limits are ignored.
 
-        Within the picture, as face_recognition cuts its boxes. Of the sizes asked for it knows nothing.
+        The smallest face is 40 px for HOG, and 80 px for the CNN.
         """
+        # HOG gets the picture enlarged twice, the CNN gets it unchanged.
         height, width = picture.shape[:2]
         factor = max(1, math.ceil(math.sqrt(width * height / MAX_DETECT_PIXELS)))
         shrunk = picture if factor == 1 else np.asarray(PIL.Image.fromarray(picture).reduce(factor))
@@ -50,13 +52,16 @@ class StockDetector:
         return [box.within(width, height) for box in boxes]
 
     def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
-        """The best score of HOG, which sees upright faces alone, whichever detector found the face."""
+        """Return the best HOG score of each tile. HOG finds upright faces only, so it is used for both detectors."""
         scores = (api.face_detector.run(tile, 0, MIN_HOG_SCORE)[1] for tile in tiles)
         return [max(found, default=MIN_HOG_SCORE) for found in scores]
 
 
 class StockEmbedder:
+    """dlib's descriptor network."""
+
     def embed(self, faces: Sequence[Picture]) -> list[Descriptor]:
-        """Of the middle chip of each. dlib's descriptors are not of unit length; ours are, as a cosine needs them."""
+        """Return the descriptor of each face's middle chip: float32, (128,)."""
+        # dlib's descriptors do not have unit length, but the cosine similarity needs it.
         found = [np.array(api.face_encoder.compute_face_descriptor(chips[len(chips) // 2])) for chips in faces]
         return [(raw / np.linalg.norm(raw)).astype(np.float32) for raw in found]

@@ -84,8 +84,8 @@ def test_every_number_is_finite(read: Read, model: str) -> None:
         pytest.param(b"This is a text, and no network.\n" * 100, "", id="text"),
         pytest.param(bytes(100_000), "", id="zeros"),
         pytest.param(b"\xff" * 100_000, "", id="ones"),
-        pytest.param(DETECTOR + b"\0", "after its end", id="a byte more"),
-        pytest.param(DETECTOR * 2, "after its end", id="twice"),
+        pytest.param(DETECTOR + b"\0", "the file is too long", id="a byte more"),
+        pytest.param(DETECTOR * 2, "the file is too long", id="twice"),
         pytest.param(DETECTOR[:-1], "ends too early", id="a byte less"),
         pytest.param(DETECTOR[1:], "", id="without its first byte"),
         pytest.param(DESCRIPTOR, "", id="the other network"),
@@ -99,7 +99,7 @@ def test_what_is_no_detector_is_refused(file: Path, data: bytes, reason: str) ->
     ("data", "reason"),
     [
         pytest.param(b"", "ends too early", id="empty"),
-        pytest.param(DESCRIPTOR + b"\0", "after its end", id="a byte more"),
+        pytest.param(DESCRIPTOR + b"\0", "the file is too long", id="a byte more"),
         pytest.param(DESCRIPTOR[:-1], "ends too early", id="a byte less"),
         pytest.param(DETECTOR, "", id="the other network"),
         pytest.param(model_file("landmarks_5").read_bytes(), "", id="no network"),
@@ -164,7 +164,7 @@ def test_a_wrong_letter_in_any_name_is_refused(read: Read, file: Path, data: byt
     for name in names[:: 1 if data is DETECTOR else 20]:
         damaged = bytearray(data)
         damaged[name.end() - 2] ^= 0x20
-        refused(read, file, bytes(damaged), "should stand")
+        refused(read, file, bytes(damaged), "instead of")
 
 
 @pytest.mark.parametrize("flip", [0x01, 0xFF])
