@@ -1,17 +1,18 @@
-"""The files that the settings name, opened before anything needs them, so that a missing one is named."""
+"""A check of the files that the settings name, so that a missing one is reported before anything needs it."""
 
 from __future__ import annotations
 
 import ssl
 from pathlib import Path
 
-from gateway.config import Settings, TlsSettings
+from gateway.config.sections import TlsSettings
+from gateway.config.settings import Settings
 from gateway.errors import ConfigError
 from gateway.files.ownership import permission_hint
 
 
 def check_files(settings: Settings) -> None:
-    """Raise ConfigError with the setting and its file, if one is missing, unreadable or of another kind."""
+    """Raise ConfigError, which names the setting and the file, for a missing, unreadable or invalid file."""
     tls = settings.mqtt.tls
     files = {"mqtt.tls.ca": tls.ca, "mqtt.tls.cert": tls.cert, "mqtt.tls.key": tls.key}
     for setting, path in (*files.items(), ("people.key_file", settings.people.key_file)):
@@ -38,11 +39,11 @@ def _check_certificates(tls: TlsSettings) -> None:
             context.load_verify_locations(tls.ca)
         setting, path = "mqtt.tls.cert", tls.cert
         if tls.cert is not None:
-            # without a password for the key OpenSSL would ask at the terminal
+            # OpenSSL would ask for the key's password at the terminal if none was given.
             context.load_cert_chain(tls.cert, tls.key, password=lambda: b"")
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise ConfigError(
             f"{setting}: {path} cannot be used ({reason}):"
-            " it must be PEM; the key must be unencrypted and belong to the certificate."
+            " expected PEM; the key must be unencrypted and belong to the certificate."
         ) from None

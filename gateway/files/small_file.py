@@ -1,4 +1,4 @@
-"""Small files that the gateway writes for itself and can do without: a damaged one is set aside, never deleted."""
+"""Small files that the gateway writes for itself and can replace. A damaged one is renamed, never deleted."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ T = TypeVar("T")
 
 
 class FileContent(NamedTuple, Generic[T]):
-    """``value``: None where there is no file, or none that can be used; ``warnings``: sentences about the latter."""
+    """The content of a file. ``value``: None if it is missing or damaged. ``warnings``: sentences about damage."""
 
     value: T | None
     warnings: tuple[str, ...] = ()
 
 
 def read_or_set_aside(path: Path, parse: Callable[[str], T], *, max_bytes: int, loss: str) -> FileContent[T]:
-    """Return what ``parse`` makes of the text, which raises ValueError for a damaged one. ``loss``: what is lost then.
+    """Return the parsed content of a file. A damaged file is set aside with a warning.
 
-    Raises StartError where a damaged file cannot be set aside.
+    ``parse``: raises ValueError for damaged text. ``loss``: the consequence of the damage, for the warning. Raise
+    StartError if a damaged file cannot be set aside.
     """
     try:
         return FileContent(parse(read_text(path, max_bytes)))
@@ -36,16 +37,16 @@ def read_or_set_aside(path: Path, parse: Callable[[str], T], *, max_bytes: int, 
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         aside = set_aside(path)
-        sentence = f"{path} could not be used ({reason}): it is {aside.name} now, and {loss}."
+        sentence = f"{path} is damaged ({reason}): it was renamed to {aside.name}, and {loss}."
         log.warning("%s", sentence)
         return FileContent(None, (sentence,))
 
 
 def read_text(path: Path, max_bytes: int) -> str:
-    """Return the text of a regular file. Raises OSError, or ValueError for any other kind, content or size."""
-    # Before it is opened: a pipe would wait for its writer.
+    """Return the text of a regular file. Raise OSError, or ValueError for another kind of file, content or size."""
+    # This comes before the file is opened: a pipe would wait for its writer.
     if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("it is not a file")
+        raise ValueError("it is not a regular file")
     with path.open("rb") as file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
@@ -53,11 +54,11 @@ def read_text(path: Path, max_bytes: int) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise ValueError("it is not text") from None
+        raise ValueError("it is not UTF-8 text") from None
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write the file in one step: a kill leaves the old one or the new one. Raises OSError."""
+    """Replace the file in one step: a crash leaves the old text or the new one. Raise OSError."""
     new = path.with_name(f"{path.name}.new")
     if new.is_dir():
         set_aside(new)
@@ -66,7 +67,7 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def aside_path(path: Path) -> Path:
-    """Return a new name beside it, with the time."""
+    """Return an unused path beside the file, with the time in its name."""
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     while os.path.lexists(aside):
         aside = aside.with_name(f"{aside.name}x")
@@ -74,13 +75,13 @@ def aside_path(path: Path) -> Path:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename it, so that a new one can be made, and return its new path. Raises StartError."""
+    """Rename the file, so that a new one can be written, and return its new path. Raise StartError."""
     aside = aside_path(path)
     try:
         path.rename(aside)
     except OSError as error:
         raise StartError(
-            f"{path} cannot be used, and not be renamed either ({error.strerror}): move it away, and let the user of"
-            " the gateway write in its folder."
+            f"{path} cannot be used, and it cannot be renamed ({error.strerror}): move it away, and allow the user of"
+            " the gateway to write in its folder."
         ) from None
     return aside

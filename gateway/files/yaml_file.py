@@ -1,4 +1,4 @@
-"""One YAML file, read strictly: nothing in it is dropped, taken for something else, or larger than it looks."""
+"""A strict reader of YAML: it refuses repeated names, names that YAML takes for another type, and hidden size."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import yaml
 from gateway.errors import ConfigError
 
 MAX_BYTES = 1_000_000
-"""A hundred times config/gateway.yaml, which states every setting with its comment."""
+"""A hundred times the size of config/gateway.yaml, which states every setting with its comment."""
 
 MAX_DEPTH = 50
-"""Levels within levels; the settings have eight."""
+"""Nested levels. The settings have eight."""
 
 MAX_NODES = 100_000
-"""Values in all, each counted as often as an alias (*) repeats it."""
+"""All values, each counted as often as an alias (*) repeats it."""
 
 _TAG = "tag:yaml.org,2002:"
 _TEXT, _MERGE = f"{_TAG}str", f"{_TAG}merge"
@@ -28,13 +28,12 @@ _READ_AS = {
     f"{_TAG}null": "nothing",
     f"{_TAG}timestamp": "a date",
 }
-"""The kinds of value that YAML 1.1 takes an unquoted word for."""
+"""The types that YAML 1.1 gives to some unquoted words."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the map in the file, empty for an empty file. Raise ConfigError, which never shows a line of the file:
-    a password may stand in it.
-    """
+    """Return the map in the file, empty for an empty file. Raise ConfigError."""
+    # A message never shows a line of the file: it may contain a password.
     text = _read_text(path)
     try:
         _check_depth(text, path)
@@ -48,13 +47,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
             loader.dispose()
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML{_place(error)}.") from None
-    # a value that does not fit its tag or its looks: a 13th month, a number of 5,000 digits
+    # A value may not fit its tag or its form: a 13th month, a number of 5,000 digits.
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path} is not YAML: a value in it cannot be read ({type(error).__name__}).") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} must be a map of settings, as `mqtt:` in a line of its own.")
+        raise ConfigError(f"{path} must contain a map of settings, as `mqtt:` on a line of its own.")
     return content
 
 
@@ -65,7 +64,7 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     if len(data) > MAX_BYTES:
-        raise ConfigError(f"{path} is larger than {MAX_BYTES:,} bytes: that is no configuration.")
+        raise ConfigError(f"{path} is larger than {MAX_BYTES:,} bytes, the limit for a configuration: check the path.")
     utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         return data.decode("utf-16" if utf_16 else "utf-8-sig")
@@ -75,7 +74,7 @@ def _read_text(path: Path) -> str:
 
 
 def _check_depth(text: str, path: Path) -> None:
-    """Raise ConfigError for levels without end, before anything that goes through them level by level."""
+    """Raise ConfigError for too many nested levels, before recursive code meets them."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -84,11 +83,11 @@ def _check_depth(text: str, path: Path) -> None:
             depth -= 1
         if depth > MAX_DEPTH:
             place = f", in line {event.start_mark.line + 1}" if event.start_mark is not None else ""
-            raise ConfigError(f"{path} has more than {MAX_DEPTH} levels within each other{place}.")
+            raise ConfigError(f"{path} has more than {MAX_DEPTH} nested levels{place}.")
 
 
 class _Checker:
-    """Counts the values, and checks the names of all settings on the way."""
+    """A walk through the file that counts its values, and checks the names of all settings."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -96,15 +95,15 @@ class _Checker:
         self._unfinished: set[int] = set()
 
     def count(self, node: yaml.Node, place: str = "") -> int:
-        """Return how many values the node holds where every alias is written out. Raise ConfigError."""
+        """Return the number of values in the node, with every alias expanded. Raise ConfigError."""
         if id(node) in self._unfinished:
-            raise self._error(f"the anchor in line {_line(node)} holds itself")
+            raise self._error(f"the anchor in line {_line(node)} contains itself")
         if id(node) not in self._sizes:
             self._unfinished.add(id(node))
             self._sizes[id(node)] = 1 + self._count_inside(node, place)
             self._unfinished.remove(id(node))
         if self._sizes[id(node)] > MAX_NODES:
-            raise self._error(f"its aliases (*) stand for more than {MAX_NODES:,} values, in line {_line(node)}")
+            raise self._error(f"its aliases (*) expand to more than {MAX_NODES:,} values, in line {_line(node)}")
         return self._sizes[id(node)]
 
     def _count_inside(self, node: yaml.Node, place: str) -> int:
@@ -116,19 +115,18 @@ class _Checker:
         return 0
 
     def _names(self, node: yaml.MappingNode, place: str) -> list[str]:
-        """The names in a map, each with its path."""
+        """Return the names in a map, each with its path. Raise ConfigError for a repeated one."""
         lines: dict[str, int] = {}
         names = []
         for key, _ in node.value:
-            # several maps may be merged (<<) into one
+            # Several maps may be merged (<<) into one.
             if key.tag == _MERGE:
                 names.append(place)
                 continue
             name = self._name(key, place)
             if name in lines:
                 raise self._error(
-                    f"{name} stands twice, in line {lines[name]} and in line {_line(key)}, and the second would replace"
-                    " the first: put what belongs to it into one place"
+                    f"{name} occurs twice, in line {lines[name]} and in line {_line(key)}: merge the two, or remove one"
                 )
             lines[name] = _line(key)
             names.append(name)
@@ -136,10 +134,10 @@ class _Checker:
 
     def _name(self, key: yaml.Node, place: str) -> str:
         if not isinstance(key, yaml.ScalarNode):
-            raise self._error(f"line {_line(key)} has a list or a map where the name of a setting should be")
+            raise self._error(f"line {_line(key)}: expected the name of a setting, found a list or a map")
         name = f"{place}.{key.value}" if place else str(key.value)
         if key.tag != _TEXT:
-            kind = _READ_AS.get(key.tag, "something else")
+            kind = _READ_AS.get(key.tag, "another type")
             raise self._error(
                 f'{name}: YAML reads {key.value} in line {_line(key)} as {kind}: put quotes around it, "{key.value}"'
             )
@@ -155,7 +153,7 @@ def _line(node: yaml.Node) -> int:
 
 def _place(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.reader.ReaderError):
-        return f": it holds a character that YAML does not allow (U+{int(error.character):04X})"
+        return f": it contains a character that YAML does not allow (U+{int(error.character):04X})"
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return ""

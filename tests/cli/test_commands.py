@@ -246,9 +246,7 @@ def test_a_command_says_which_configuration_and_store_it_uses(
 ) -> None:
     monkeypatch.chdir(data)
     done = facegate("people", "list", "--json")
-    assert done.stderr == (
-        f"facegate: configuration: none, the defaults hold; people store: {data / 'people.sqlite'}\n"
-    )
+    assert done.stderr == (f"facegate: configuration: none, only defaults; people store: {data / 'people.sqlite'}\n")
     assert set(json.loads(done.stdout)) == {"people"}
 
 

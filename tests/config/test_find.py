@@ -1,4 +1,4 @@
-"""Where the configuration is looked for, by the gateway and by every command."""
+"""The search for the configuration, by the gateway and by every other command."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from gateway.cli.main import main
-from gateway.config import PREFIX
-from gateway.config import find as configfile
+from gateway.config import VARIABLE_PREFIX
+from gateway.config import find as find_module
 from gateway.config.find import SYSTEMD_CONFIG, SYSTEMD_DATA, find_and_load
 from gateway.errors import ConfigError
 from tests.support import ROOT
@@ -20,10 +20,10 @@ from tests.support import ROOT
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, on a machine without the systemd unit, and no settings from outside."""
-    for variable in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+    """An empty folder on a machine without the systemd unit and without variables of Facegate."""
+    for variable in [name for name in os.environ if name.upper().startswith(VARIABLE_PREFIX)]:
         monkeypatch.delenv(variable)
-    monkeypatch.setattr(configfile, "SYSTEMD_CONFIG", tmp_path / "etc" / "gateway.yaml")
+    monkeypatch.setattr(find_module, "SYSTEMD_CONFIG", tmp_path / "etc" / "gateway.yaml")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -40,12 +40,12 @@ def data_of(*words: str) -> str:
     return str(yaml.safe_load(done.stdout)["data"])
 
 
-def test_without_any_file_the_defaults_hold() -> None:
-    assert (data_of(), find_and_load(None).source) == ("data", "none, the defaults hold")
+def test_defaults_are_used_without_any_file() -> None:
+    assert (data_of(), find_and_load(None).source) == ("data", "none, only defaults")
 
 
-def test_each_place_goes_before_the_next(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(here / "etc" / "gateway.yaml", "of-the-file")
+def test_each_place_overrides_the_next(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(here / "etc" / "gateway.yaml", "own-setting")
     assert data_of() == str(SYSTEMD_DATA)
     write(here / "config" / "gateway.yaml", "beside")
     assert data_of() == "beside"
@@ -54,34 +54,32 @@ def test_each_place_goes_before_the_next(here: Path, monkeypatch: pytest.MonkeyP
     assert data_of("--config", str(write(here / "given.yaml", "given"))) == "given"
 
 
-def test_the_source_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_source_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(here / "etc" / "gateway.yaml", "x")
     assert find_and_load(None).source == f"{path} (of the systemd unit)"
     monkeypatch.setenv("FACEGATE_CONFIG", str(path))
     assert find_and_load(None).source == f"{path} (FACEGATE_CONFIG)"
 
 
-def test_the_environment_s_data_folder_goes_before_that_of_the_unit(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_data_folder_of_the_environment_overrides_that_of_the_unit(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(here / "etc" / "gateway.yaml", "x")
     monkeypatch.setenv("FACEGATE_DATA", "mine")
     assert data_of() == "mine"
 
 
-def test_a_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not silently another one."""
+def test_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise another configuration would be used silently."""
     monkeypatch.setenv("FACEGATE_CONFIG", "absent.yaml")
     with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read.*FACEGATE_CONFIG"):
         find_and_load(None)
 
 
-def test_an_empty_variable_names_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variable_names_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACEGATE_CONFIG", "")
     assert data_of() == "data"
 
 
-def test_a_tilde_in_the_variable_and_the_option_is_the_home_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tilde_in_the_variable_and_the_option_is_the_home_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(here))
     write(here / "mine.yaml", "mine")
     assert data_of("--config", "~/mine.yaml") == "mine"
@@ -89,7 +87,7 @@ def test_a_tilde_in_the_variable_and_the_option_is_the_home_folder(here: Path, m
     assert data_of() == "mine"
 
 
-def test_the_unit_s_place_is_that_of_the_unit() -> None:
+def test_unit_uses_the_place_that_commands_search() -> None:
     unit = (ROOT / "config" / "facegate.service").read_text()
     assert re.search(r"--config (\S+)", unit) is not None
     assert f"--config {SYSTEMD_CONFIG}\n" in unit

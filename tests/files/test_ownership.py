@@ -31,7 +31,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change own
 
 @pytest.fixture
 def data() -> Iterator[Path]:
-    """A data folder of the user `nobody`, in which Ada and Grace are known. pytest's own folders are closed to them."""
+    """A data folder of the user `nobody`, with Ada and Grace. pytest's own folders are closed to that user."""
     with tempfile.TemporaryDirectory(prefix="facegate-owner-") as folder:
         Path(folder).chmod(0o755)
         data = Path(folder) / "data"
@@ -55,7 +55,7 @@ os.setgroups([])
 os.setgid(user)
 os.setuid(user)
 """
-"""All modules are loaded before: the Python that runs the tests may lie in a folder that only root may read."""
+"""The code that becomes the user. It loads all modules before: only root may read the folder of this Python."""
 
 
 def run_as(user: int, code: str, data: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -84,7 +84,7 @@ def test_erasure_works_after_a_backup_that_root_made(data: Path) -> None:
 
 
 @as_root
-def test_a_command_of_root_leaves_no_file_of_root(data: Path) -> None:
+def test_command_of_root_leaves_no_file_of_root(data: Path) -> None:
     assert not (data / FILE).exists()
     assert facegate(data, "people", "remove", "ada", user=0).returncode == 0
     assert (data / FILE).exists()
@@ -92,7 +92,7 @@ def test_a_command_of_root_leaves_no_file_of_root(data: Path) -> None:
 
 
 @as_root
-def test_a_restore_by_root_leaves_no_file_of_root(data: Path) -> None:
+def test_restore_by_root_leaves_no_file_of_root(data: Path) -> None:
     assert facegate(data, "backup", user=NOBODY).returncode == 0
     (backup,) = (data / "backups").glob("*.sqlite")
     restored = facegate(data, "restore", str(backup), user=0)
@@ -103,7 +103,7 @@ def test_a_restore_by_root_leaves_no_file_of_root(data: Path) -> None:
 @pytest.mark.parametrize(
     ("owner", "mode", "command"), [(0, 0o600, "sudo chown -R nobody:"), (NOBODY, 0o400, "chmod -R u+rwX")]
 )
-def test_a_backup_that_cannot_be_rewritten_is_reported_before_and_named_at_the_erasure(
+def test_unwritable_backup_is_a_warning_and_makes_an_erasure_fail(
     data: Path, owner: int, mode: int, command: str
 ) -> None:
     assert facegate(data, "backup", user=NOBODY).returncode == 0
@@ -129,7 +129,7 @@ backups.erase('ada', ())
 
 @as_root
 @pytest.mark.parametrize("place", ["backups", "backups/lock"])
-def test_an_erasure_that_cannot_lock_the_backups_says_how_to_mend_it(data: Path, place: str) -> None:
+def test_erasure_that_cannot_lock_the_backups_says_what_to_do(data: Path, place: str) -> None:
     assert facegate(data, "backup", user=NOBODY).returncode == 0
     os.chown(data / place, 0, 0)
     erased = facegate(data, "people", "erase", "--yes", "ada", user=NOBODY)
@@ -139,7 +139,7 @@ def test_an_erasure_that_cannot_lock_the_backups_says_how_to_mend_it(data: Path,
 
 
 @as_root
-def test_another_user_is_told_whose_the_data_folder_is(data: Path) -> None:
+def test_message_for_another_user_names_the_owner(data: Path) -> None:
     other = facegate(data, "people", "list", user=NOBODY - 1)
     assert other.returncode == 1
     assert f"The data folder {data} belongs to the user nobody" in other.stderr
@@ -147,7 +147,7 @@ def test_another_user_is_told_whose_the_data_folder_is(data: Path) -> None:
 
 
 @as_root
-def test_root_becomes_the_owner_for_good(data: Path) -> None:
+def test_root_becomes_the_owner_permanently(data: Path) -> None:
     code = """
 from pathlib import Path
 import pwd
@@ -162,14 +162,14 @@ become_owner(Path(sys.argv[1]))
 try:
     os.setuid(0)
 except PermissionError:
-    print('for good')
+    print('permanent')
 """
     done = run_as(0, code, data, str(data))
-    assert done.stdout == "for good\n", done.stderr
+    assert done.stdout == "permanent\n", done.stderr
 
 
 @as_root
-def test_an_owner_whom_the_system_does_not_know_has_the_group_of_the_folder(data: Path) -> None:
+def test_owner_without_an_account_has_the_group_of_the_folder(data: Path) -> None:
     os.chown(data, 54321, 54322)
     code = """
 from pathlib import Path
@@ -183,8 +183,8 @@ print(os.getresuid(), os.getresgid(), os.getgroups())
 
 @as_root
 @pytest.mark.parametrize("call", ["setgroups", "setuid"])
-def test_a_root_that_may_not_become_the_owner_is_refused(data: Path, call: str) -> None:
-    """As in a container without the capability SETUID."""
+def test_root_that_may_not_become_the_owner_is_refused(data: Path, call: str) -> None:
+    """This happens in a container without the capability SETUID."""
     code = f"""
 from pathlib import Path
 from gateway.errors import StartError
@@ -203,14 +203,14 @@ except StartError as error:
 
 
 @as_root
-def test_the_audit_names_root_as_the_one_who_made_a_backup(data: Path) -> None:
+def test_audit_names_root_as_the_maker_of_a_backup(data: Path) -> None:
     assert facegate(data, "backup", user=0).returncode == 0
     assert AuditLog(data / FILE).lines(1)[0].detail.endswith(".sqlite, by root")
 
 
 @pytest.fixture
 def outside(data: Path) -> dict[Path, tuple[int, int, bytes]]:
-    """Files and a folder of root beside the data folder, with what must not change."""
+    """Files and a folder of root beside the data folder, with their state, which must not change."""
     folder = data.parent / "outside"
     folder.mkdir(mode=0o700)
     paths = [folder, folder / "passwd", folder / "lock", folder / "README.txt"]
@@ -244,7 +244,7 @@ RESTORE = ("restore", "/etc/hostname")
         ("backups/people-20260101-000000.sqlite", "passwd", ERASE),
     ],
 )
-def test_a_link_in_the_data_folder_leads_root_nowhere(
+def test_link_in_the_data_folder_does_not_lead_root_elsewhere(
     data: Path, outside: dict[Path, tuple[int, int, bytes]], link: str, target: str, words: tuple[str, ...]
 ) -> None:
     """Regression: the link's target was emptied, deleted, made or given another mode by root."""
@@ -262,7 +262,7 @@ def test_a_link_in_the_data_folder_leads_root_nowhere(
 
 
 @as_root
-def test_a_second_name_of_a_file_of_root_stays_root_s(data: Path, outside: dict[Path, tuple[int, int, bytes]]) -> None:
+def test_hard_link_to_a_file_of_root_stays_unchanged(data: Path, outside: dict[Path, tuple[int, int, bytes]]) -> None:
     (_, passwd, *_) = outside
     os.link(passwd, data / "second name")
     assert facegate(data, "backup", user=0).returncode == 0
@@ -270,7 +270,7 @@ def test_a_second_name_of_a_file_of_root_stays_root_s(data: Path, outside: dict[
 
 
 @as_root
-def test_files_of_root_in_the_folder_stay_root_s(data: Path) -> None:
+def test_file_of_root_in_the_folder_keeps_its_owner(data: Path) -> None:
     """Regression: the owner could move a file of root into the folder, and root gave it to the owner."""
     (data / "of root").touch(mode=0o600)
     assert facegate(data, "backup", user=0).returncode == 0
@@ -279,7 +279,7 @@ def test_files_of_root_in_the_folder_stay_root_s(data: Path) -> None:
 
 @as_root
 @pytest.mark.parametrize("link", [False, True])
-def test_a_data_folder_may_lie_behind_a_link_of_root_or_of_its_owner(data: Path, link: bool) -> None:
+def test_data_folder_may_be_a_link_of_root_or_of_its_owner(data: Path, link: bool) -> None:
     path = data.parent / "link"
     path.symlink_to(data)
     os.chown(path, NOBODY if link else 0, 0, follow_symlinks=False)
@@ -288,7 +288,7 @@ def test_a_data_folder_may_lie_behind_a_link_of_root_or_of_its_owner(data: Path,
 
 
 @as_root
-def test_a_third_user_s_link_to_a_data_folder_is_refused(data: Path) -> None:
+def test_data_folder_that_is_a_link_of_a_third_user_is_refused(data: Path) -> None:
     path = data.parent / "link"
     path.symlink_to(data)
     os.chown(path, NOBODY - 1, 0, follow_symlinks=False)
@@ -309,7 +309,7 @@ def test_a_third_user_s_link_to_a_data_folder_is_refused(data: Path) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
-def test_a_named_file_that_is_closed_to_the_owner_is_refused_with_what_to_do(
+def test_file_that_is_closed_to_the_owner_is_refused_with_what_to_do(
     data: Path, outside: dict[Path, tuple[int, int, bytes]], words: tuple[str, ...], says: str
 ) -> None:
     (folder, *_) = outside
@@ -322,9 +322,7 @@ def test_a_named_file_that_is_closed_to_the_owner_is_refused_with_what_to_do(
 
 
 @as_root
-def test_an_installation_that_is_closed_to_the_owner_is_named(
-    data: Path, outside: dict[Path, tuple[int, int, bytes]]
-) -> None:
+def test_python_that_is_closed_to_the_owner_is_named(data: Path, outside: dict[Path, tuple[int, int, bytes]]) -> None:
     """Regression: the command ended with a traceback when it started a worker process."""
     (folder, *_) = outside
     code = """
@@ -339,7 +337,7 @@ gateway.cli.main.main(['people', 'add', '--name', 'Eve', sys.argv[1]])
 
 
 @as_root
-def test_a_folder_above_the_data_folder_that_is_closed_to_the_owner_is_named(data: Path) -> None:
+def test_closed_folder_above_the_data_folder_is_named(data: Path) -> None:
     data.parent.chmod(0o700)
     done = facegate(data, "people", "list", user=0)
     assert done.returncode == 1
@@ -347,7 +345,7 @@ def test_a_folder_above_the_data_folder_that_is_closed_to_the_owner_is_named(dat
 
 
 @as_root
-def test_a_gateway_that_root_starts_works_as_the_owner(data: Path) -> None:
+def test_gateway_that_root_starts_runs_as_the_owner(data: Path) -> None:
     code = """
 from pathlib import Path
 from gateway.app import data_folder_lock
@@ -359,7 +357,7 @@ with data_folder_lock(Path(sys.argv[1])):
     assert owners(data) == {NOBODY}
 
 
-def test_a_lock_is_not_emptied_and_not_a_link(tmp_path: Path) -> None:
+def test_lock_is_not_emptied_and_not_a_link(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("important")
     with open_lock(tmp_path / "lock"):
         assert (tmp_path / "lock").read_text() == "important"
@@ -371,26 +369,24 @@ def test_a_lock_is_not_emptied_and_not_a_link(tmp_path: Path) -> None:
     assert not (tmp_path / "absent").exists()
 
 
-def test_a_data_folder_that_is_not_there_yet_belongs_to_nobody(tmp_path: Path) -> None:
+def test_missing_data_folder_has_no_owner(tmp_path: Path) -> None:
     become_owner(tmp_path / "absent")
     assert not (tmp_path / "absent").exists()
 
 
-def test_a_data_folder_below_a_file_is_refused(tmp_path: Path) -> None:
+def test_data_folder_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StartError, match="Not a directory"):
         become_owner(tmp_path / "file" / "data")
 
 
-def test_backups_that_can_be_rewritten_are_no_warning(data: Path) -> None:
+def test_writable_backups_cause_no_warning(data: Path) -> None:
     assert Backups(data / "backups").warnings == ()
     (data / "backups").mkdir()
     assert Backups(data / "backups").warnings == ()
 
 
-def test_a_file_in_place_of_the_backups_is_a_warning_and_logged_once(
-    data: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_file_in_place_of_the_backups_causes_one_warning(data: Path, caplog: pytest.LogCaptureFixture) -> None:
     (data / "backups").touch()
     backups = Backups(data / "backups")
     for _ in range(2):

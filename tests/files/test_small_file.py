@@ -1,4 +1,4 @@
-"""Small files that the gateway can do without: damaged ones are set aside."""
+"""Small files that the gateway can replace: damaged ones are set aside."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gateway.mqtt.transport.identity import load_identity
 
 
 def unreadable(path: Path) -> None:
-    # Root can read it: then it is no client id.
+    # Root can read it all the same: then the content is no client id.
     path.write_bytes(b"?")
     path.chmod(0)
 
@@ -90,7 +90,7 @@ def test_retained_json_without_topics_of_owners_is_damaged(tmp_path: Path, conte
 
 
 @pytest.mark.parametrize("own", ["facegate-0123456789ab", "a", "A_b-c" * 12])
-def test_client_id_is_kept(tmp_path: Path, own: str) -> None:
+def test_client_id_is_stored(tmp_path: Path, own: str) -> None:
     (tmp_path / "client_id").write_text(f"{own}\n")
     identity = load_identity(tmp_path, None)
     assert (identity.client_id, identity.warnings) == (own, ())
@@ -102,7 +102,7 @@ def test_new_client_id_is_the_same_at_the_next_start(tmp_path: Path) -> None:
     assert load_identity(tmp_path, None) == load_identity(tmp_path, None)
 
 
-def test_folder_in_the_way_of_writing_is_set_aside(tmp_path: Path) -> None:
+def test_folder_with_the_name_of_the_new_file_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / "client_id.new").mkdir()
     replace_text(tmp_path / "client_id", "a")
     assert (tmp_path / "client_id").read_text() == "a"
@@ -116,7 +116,7 @@ def test_two_damaged_files_of_the_same_second_have_two_names(tmp_path: Path) -> 
     assert len(names) == 3
 
 
-def test_damaged_file_that_cannot_be_set_aside_needs_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_file_that_cannot_be_renamed_is_a_start_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_path: Path, _target: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -127,7 +127,7 @@ def test_damaged_file_that_cannot_be_set_aside_needs_a_person(tmp_path: Path, mo
     assert refused.value.exit_code == 78
 
 
-def test_text_is_read_up_to_its_bound(tmp_path: Path) -> None:
+def test_text_is_read_up_to_its_limit(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("12345")
     assert read_text(tmp_path / "a", 5) == "12345"
     with pytest.raises(ValueError, match="more than 4 bytes"):

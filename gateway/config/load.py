@@ -1,0 +1,35 @@
+"""Loading of the settings, from a YAML file and the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_settings.exceptions import SettingsError
+
+from gateway.config.environment import check_variables
+from gateway.config.messages import describe_problems
+from gateway.config.settings import Settings
+from gateway.errors import ConfigError
+from gateway.files.yaml_file import read_yaml
+
+
+def load(path: Path | None = None, *, data: Path | None = None) -> Settings:
+    """Return the settings of the file, overridden by the environment. Raise ConfigError, which names the bad setting.
+
+    ``data``: a data folder that overrides the file's own setting, but not FACEGATE_DATA.
+    """
+    content = read_yaml(path) if path else {}
+    if data is not None:
+        content["data"] = str(data)
+    check_variables(Settings.model_fields)
+    # pydantic-settings would take some unknown names, as _env_file, for its own arguments.
+    if unknown := ", ".join(sorted(content.keys() - Settings.model_fields.keys())):
+        raise ConfigError(f"The configuration ({path}) cannot be used: {unknown}: unknown setting: check its spelling.")
+    try:
+        return Settings(**content)
+    except ValidationError as error:
+        raise ConfigError(describe_problems(error, path)) from None
+    except SettingsError as error:
+        why = f": {error.__cause__}" if isinstance(error.__cause__, ValueError) else ""
+        raise ConfigError(f"The environment cannot be used: {error}{why} (give lists and maps as JSON).") from None

@@ -1,0 +1,50 @@
+"""The errors of pydantic as messages for the person who wrote the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+MESSAGES: Mapping[str, str] = {
+    "extra_forbidden": "unknown setting: check its spelling",
+    "model_type": "expected a map of settings",
+    "model_attributes_type": "expected a map of settings",
+    "path_type": "expected a path (YAML reads a single ~ as nothing: write ~/folder)",
+    "string_type": "expected text: put quotes around the value",
+    "tuple_type": "expected a list, as [a, b]",
+    "dict_type": "expected a map, as name: value",
+    "mapping_type": "expected a map, as name: value",
+    "too_short": "expected at least {min_length} entries, found {actual_length}",
+    "too_long": "expected at most {max_length} entries",
+    "string_too_short": "the text is empty",
+}
+"""The message for each type of error of pydantic, with the names of its context in braces."""
+
+PATTERNS: Mapping[str, str] = {
+    "mqtt.base": "expected one to four levels of A-Z a-z 0-9 _ -, separated by /, as site/facegate",
+    "mqtt.client_id": "expected 1 to 64 of A-Z a-z 0-9 _ -",
+}
+"""The message for a text of the wrong form, by the setting."""
+
+
+def describe_problems(error: ValidationError, path: Path | None) -> str:
+    """Return one sentence that names each bad setting. ``path``: the configuration file, if there is one."""
+    problems = []
+    for problem in error.errors(include_url=False):
+        setting = ".".join(str(part) for part in problem["loc"])
+        problems.append(f"{setting}: {_describe(setting, problem)}")
+    return f"The configuration{f' ({path})' if path else ''} cannot be used: {'; '.join(problems)}."
+
+
+# A message never repeats the value that was found: it may be a password.
+def _describe(setting: str, problem: ErrorDetails) -> str:
+    if problem["type"] == "string_pattern_mismatch" and setting in PATTERNS:
+        return PATTERNS[setting]
+    if problem["type"].startswith("model_") and problem["input"] is None:
+        return "the section is empty: add a setting below it, or remove the line"
+    if message := MESSAGES.get(problem["type"]):
+        return message.format(**problem.get("ctx", {}))
+    return problem["msg"].removeprefix("Value error, ")

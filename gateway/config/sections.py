@@ -1,0 +1,232 @@
+"""The sections of the configuration, one class each. ``config/gateway.yaml`` describes every setting."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from gateway.config.field_types import (
+    HOST_NAME,
+    Corners,
+    Days,
+    ErrorRate,
+    FaceSize,
+    FilePath,
+    Fraction,
+    Port,
+    Seconds,
+)
+from gateway.model import DescriptorPrecision, DetectorPrecision, Operation, PictureLimits, Rotation
+
+
+class Section(BaseModel):
+    """A section that cannot be changed after it was read, and that refuses unknown settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TlsSettings(Section):
+    """``mqtt.tls``: the encryption of the connection to the broker."""
+
+    enabled: bool = False
+    ca: FilePath | None = None
+    cert: FilePath | None = None
+    key: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _refuse_plain_text(self) -> TlsSettings:
+        given = [name for name in ("ca", "cert", "key") if getattr(self, name) is not None]
+        if given and not self.enabled:
+            raise ValueError(
+                f"{' and '.join(given)} given, but TLS is not enabled, so everything would be sent in plain text:"
+                " set mqtt.tls.enabled to true, or remove them"
+            )
+        if self.key is not None and self.cert is None:
+            raise ValueError("key is given without cert: set cert to the certificate of the key")
+        return self
+
+
+class MqttSettings(Section):
+    """``mqtt``: the broker, and the exchange of messages with it."""
+
+    host: str = Field(default="localhost", min_length=1)
+    port: Port = 1883
+    user: str | None = None
+    password: SecretStr | None = None
+    tls: TlsSettings = TlsSettings()
+    base: str = Field(default="facegate", pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,3}$")
+    client_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    keepalive_s: int = Field(default=20, ge=5, le=3600)
+    answer_s: Seconds = 10
+    window: int = Field(default=1000, ge=1, le=10_000)
+    response_topics: tuple[str, ...] = ()
+    max_queued: int = Field(default=1000, ge=1)
+
+    @field_validator("host")
+    @classmethod
+    def _check_host(cls, host: str) -> str:
+        # A link-local address may end with its zone, as in fe80::1%eth0.
+        if host.startswith("[") or not HOST_NAME.fullmatch(host.partition("%")[0]):
+            raise ValueError(f"{host!r} is not a host name: write the host name alone; the port is mqtt.port")
+        return host
+
+    @field_validator("response_topics")
+    @classmethod
+    def _check_prefixes(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
+        for topic in topics:
+            if not topic or topic.startswith(("$", "/")) or set(topic) & set("+#\0"):
+                raise ValueError(
+                    f"{topic!r} is not the beginning of a topic to publish on:"
+                    " it must not be empty, begin with $ or /, or contain +, # or NUL"
+                )
+        return topics
+
+
+class RestSettings(Section):
+    """``rest``: the REST interface."""
+
+    host: str = "127.0.0.1"
+    hosts: tuple[str, ...] = ()
+    port: Port = 5001
+    threads: int = Field(default=48, ge=1, le=256)
+
+    @field_validator("hosts")
+    @classmethod
+    def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not HOST_NAME.fullmatch(host):
+                raise ValueError(f"{host!r} is not a host name: write the name alone, as pi.local")
+        return hosts
+
+
+class WorkerSettings(Section):
+    """``workers``: the worker processes, and the queue of requests for them."""
+
+    processes: int = Field(default=0, ge=0, le=128)
+    picture_s: Seconds = 10
+    queue: int = Field(default=24, ge=1, le=10_000)
+    queue_per_camera: int = Field(default=4, ge=1, le=10_000)
+    queue_bytes: int = Field(default=64_000_000, ge=1_000_000)
+    growth_bytes: int = Field(default=400_000_000, ge=100_000_000)
+
+    @property
+    def count(self) -> int:
+        """The number of worker processes: ``processes``, or one for each core that this process may use."""
+        if self.processes:
+            return self.processes
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class UploadSettings(Section):
+    """``uploads``: pictures that arrive in pieces."""
+
+    pieces: int = Field(default=256, ge=2, le=9_999)
+    per_camera: int = Field(default=2, ge=1, le=100)
+    at_once: int = Field(default=64, ge=1, le=1000)
+    bytes: int = Field(default=100_000_000, ge=100_000)
+    idle_s: Seconds = 5
+    keep_s: Seconds = 60
+
+
+class LimitSettings(Section):
+    """``limits``: the largest pictures, and the longest wait of a request."""
+
+    bytes: int = Field(default=10_000_000, ge=1_000)
+    pixels: int = Field(default=25_000_000, ge=10_000, le=150_000_000)
+    side: int = Field(default=16_384, ge=100, le=65_535)
+    request_s: Seconds = 60
+
+    @property
+    def picture(self) -> PictureLimits:
+        """The limits of a decoded picture."""
+        return PictureLimits(self.pixels, self.side)
+
+    @property
+    def message_bytes(self) -> int:
+        """The largest message: two pictures in base64, and their JSON."""
+        return 3 * self.bytes
+
+
+class DecisionSettings(Section):
+    """``decision``: how often the gateway may be wrong."""
+
+    max_false_identification: ErrorRate = 0.01
+    max_false_match: ErrorRate = 0.001
+    fixed_identification: Fraction | None = None
+    fixed_verification: Fraction | None = None
+
+
+class QualitySettings(Section):
+    """``quality``: the limits below which a face is not used to name a person."""
+
+    pixels: int = Field(default=50, ge=0, le=10_000)
+    brightness: Fraction = 0.06
+    sharpness: Fraction = 0.1
+    pose: Fraction = 0.05
+    inside: Fraction = 0.6
+    clean: Fraction = 0.0
+
+
+class EnrolmentSettings(QualitySettings):
+    """``enrolment``: the limits below which a face is not enrolled."""
+
+    pixels: int = Field(default=60, ge=0, le=10_000)
+    brightness: Fraction = 0.12
+    sharpness: Fraction = 0.55
+    clean: Fraction = 0.56
+
+
+class PeopleSettings(Section):
+    """``people``: enrolled people, and the data that is stored about them."""
+
+    folder: FilePath = Path("known_faces")
+    rescan_s: Seconds = 5
+    most: int = Field(default=20_000, ge=1, le=1_000_000)
+    pictures_per_person: int = Field(default=100, ge=1, le=10_000)
+    enrolments_per_hour: int = Field(default=600, ge=1, le=1_000_000)
+    keep: Literal["nothing", "chips", "pictures"] = "chips"
+    keep_days: Days | None = None
+    key: SecretStr | None = None
+    key_file: FilePath | None = None
+
+
+class UnknownSettings(Section):
+    """``unknowns``: groups of faces that belong to no enrolled person."""
+
+    most: int = Field(default=200, ge=0, le=5_000)
+    keep_days: Days = 14
+
+
+class DetectionSettings(Section):
+    """``detection``: the sizes of the faces that are searched for."""
+
+    min_face: FaceSize = 56
+    max_face: FaceSize | None = None
+
+    @model_validator(mode="after")
+    def _check_order(self) -> DetectionSettings:
+        if self.max_face is not None and self.max_face < self.min_face:
+            raise ValueError(f"max_face ({self.max_face}) is smaller than min_face ({self.min_face})")
+        return self
+
+
+class PrecisionSettings(Section):
+    """``precision``: the number formats in which the networks compute."""
+
+    detector: DetectorPrecision = "auto"
+    descriptor: DescriptorPrecision = "auto"
+
+
+class CameraSettings(Section):
+    """``cameras.<name>``: the settings of one camera. None means the setting for all cameras."""
+
+    operations: tuple[Operation, ...] | None = None
+    min_face: FaceSize | None = None
+    max_face: FaceSize | None = None
+    only: tuple[Corners, ...] = ()
+    never: tuple[Corners, ...] = ()
+    rotate: Rotation = 0

@@ -1,0 +1,117 @@
+"""All settings: one tree, which is read once at start and never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.config.environment import VARIABLE_PREFIX, StrictEnvironment
+from gateway.config.field_types import FilePath
+from gateway.config.sections import (
+    CameraSettings,
+    DecisionSettings,
+    DetectionSettings,
+    EnrolmentSettings,
+    LimitSettings,
+    MqttSettings,
+    PeopleSettings,
+    PrecisionSettings,
+    QualitySettings,
+    RestSettings,
+    UnknownSettings,
+    UploadSettings,
+    WorkerSettings,
+)
+from gateway.model import CAMERA, MAX_CAMERA_LENGTH, RESERVED_CAMERAS, EngineName, Operation, Rotation, Search
+
+# A camera on the network may not change the enrolled people unless the configuration allows it.
+DEFAULT_OPERATIONS = tuple(operation for operation in Operation if operation is not Operation.ENROLL)
+"""The operations that change nothing."""
+
+
+class Settings(BaseSettings):
+    """The tree of settings.
+
+    An environment variable overrides a setting: ``FACEGATE_MQTT__HOST`` overrides ``mqtt.host``. Lists and maps are
+    given as JSON there.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=VARIABLE_PREFIX, env_nested_delimiter="__", allow_inf_nan=False
+    )
+
+    data: FilePath = Path("data")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    engine: EngineName = "facegate"
+    landmarks_68: bool = True
+    mqtt: MqttSettings = MqttSettings()
+    rest: RestSettings = RestSettings()
+    workers: WorkerSettings = WorkerSettings()
+    limits: LimitSettings = LimitSettings()
+    uploads: UploadSettings = UploadSettings()
+    detection: DetectionSettings = DetectionSettings()
+    precision: PrecisionSettings = PrecisionSettings()
+    decision: DecisionSettings = DecisionSettings()
+    quality: QualitySettings = QualitySettings()
+    enrolment: EnrolmentSettings = EnrolmentSettings()
+    people: PeopleSettings = PeopleSettings()
+    unknowns: UnknownSettings = UnknownSettings()
+    operations: tuple[Operation, ...] = DEFAULT_OPERATIONS
+    cameras: Mapping[str, CameraSettings] = {}
+
+    @field_validator("cameras")
+    @classmethod
+    def _check_camera_names(cls, cameras: Mapping[str, CameraSettings]) -> Mapping[str, CameraSettings]:
+        for name in cameras:
+            if not CAMERA.fullmatch(name) or name in RESERVED_CAMERAS:
+                raise ValueError(
+                    f"{name!r} is not the name of a camera:"
+                    f" use 1 to {MAX_CAMERA_LENGTH} of A-Z a-z 0-9 _ -, and not bridge"
+                )
+        return cameras
+
+    @model_validator(mode="after")
+    def _check_face_sizes_of_cameras(self) -> Settings:
+        for name in self.cameras:
+            search = self.search_of(name)
+            if search.max_face is not None and search.max_face < search.min_face:
+                raise ValueError(
+                    f"cameras.{name}: max_face ({search.max_face}) is smaller than min_face ({search.min_face})"
+                )
+        return self
+
+    def operations_of(self, camera: str) -> tuple[Operation, ...]:
+        """Return the operations that this camera may request: its own setting, else the one for all cameras."""
+        own = self.cameras.get(camera)
+        return self.operations if own is None or own.operations is None else own.operations
+
+    def search_of(self, camera: str | None) -> Search:
+        """Return how faces are searched for in pictures of this camera. None stands for pictures over REST."""
+        own = self.cameras.get(camera or "", CameraSettings())
+        return Search(
+            own.min_face or self.detection.min_face,
+            own.max_face or self.detection.max_face,
+            own.only,
+            own.never,
+            own.rotate,
+        )
+
+    def rotation_of(self, camera: str) -> Rotation:
+        """Return by how many degrees pictures of this camera are turned before anything else."""
+        return self.search_of(camera).rotate
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, the strongest first: the environment, then the file, which comes in as arguments."""
+        return StrictEnvironment(settings_cls), init_settings
