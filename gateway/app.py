@@ -116,7 +116,7 @@ class Gateway:
         self.supervisor.start()
         self.pool.start()
         self.known.registry.start()
-        self.known.backups.look()
+        self.known.backups.check()
         self.unknowns.start()
         self.mqtt.start()  # when all is there to answer what waits at the broker
         self.known_faces.start()

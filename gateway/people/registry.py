@@ -297,7 +297,7 @@ class Registry:
 
     def erasure_warnings(self) -> tuple[str, ...]:
         """Sentences about files beside the backups that an erasure does not look into."""
-        return self._backups.left_alone()
+        return self._backups.skipped_warnings()
 
     @contextmanager
     def erasing(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.registry import EnrolmentSample, Registry
 from gateway.store.protocols import PersonEntry, StoredFace
-from gateway.store.sqlite.unknown_groups import Group, Groups
+from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups, UnknownGroup
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class UnknownFaces:
 
     def __init__(
         self,
-        groups: Groups,
+        groups: SqliteUnknownGroups,
         gallery: Gallery,
         decision: Decision,
         registry: Registry,
@@ -93,11 +93,11 @@ class UnknownFaces:
         self._keep_s = 86_400 * keep_days
         self._strangers: BoundedQueue[Observation | None] = BoundedQueue(MAX_WAITING_FACES, MAX_WAITING_BYTES)
         self._lock = threading.RLock()
-        self._groups: dict[int, Group] = {}
+        self._groups: dict[int, UnknownGroup] = {}
         self._kept_at: dict[int, float] = {}
         self._unsaved: set[int] = set()
         if tidies:
-            groups.forget_others() if most else groups.forget_all()
+            groups.delete_other_recipes() if most else groups.delete_all()
         self._load()
         registry.before_removal, registry.beside, registry.undone = self.forget_like, self._lock, self._load
         self._stopping = threading.Event()
@@ -119,12 +119,12 @@ class UnknownFaces:
             stranger = Observation(face, picture, face.box.share_of(image), camera, time.time())
             self._strangers.offer(stranger, len(picture), camera)
 
-    def list(self) -> list[Group]:
+    def list(self) -> list[UnknownGroup]:
         """Who was seen last first."""
         with self._lock:
             return sorted(self._groups.values(), key=lambda group: -group.last)
 
-    def group(self, key: int) -> Group:
+    def group(self, key: int) -> UnknownGroup:
         """Raises UnknownPerson."""
         with self._lock:
             if (group := self._groups.get(key)) is None:
@@ -147,9 +147,9 @@ class UnknownFaces:
         """Raises UnknownPerson."""
         with self._lock:
             if key in self._store.damaged:
-                self._store.forget([key])
+                self._store.delete([key])
                 return
-            self._store.forget([self.group(key).id])
+            self._store.delete([self.group(key).id])
             del self._groups[key]
 
     def name(
@@ -158,7 +158,7 @@ class UnknownFaces:
         """Enrols the group's faces as that person's, who may be new. Raises UnknownPerson."""
         with self._lock:
             faces = [face for _, face in self.group(key).faces]
-            if key not in self._store.ids():  # another process was first
+            if key not in self._store.read_ids():  # another process was first
                 raise UnknownPerson(f"there is no unknown {key}")
             samples = [EnrolmentSample(face.chips, _found(face)) for face in faces if face.chips]
             enrolled = self._registry.enrol(name, samples, caller, person=person)
@@ -166,9 +166,9 @@ class UnknownFaces:
             return enrolled
 
     def forget_like(self, slug: str) -> None:
-        """Groups that may be of that person, who is to be erased. Of a damaged group nobody can say whose it is."""
+        """Delete the groups that may show a person before the person is erased, and all damaged groups."""
         with self._lock:
-            for key in self._store.damaged & self._store.ids():
+            for key in self._store.damaged & self._store.read_ids():
                 log.warning("the damaged unknown %d is deleted: somebody was to be erased", key)
                 self.forget(key)
             if slug not in self._gallery:
@@ -221,60 +221,60 @@ class UnknownFaces:
             self._registry.check_face(face, "the picture")  # or it could not be named later
             self._keep(group, face, quality, stranger)
 
-    def _nearest(self, face: FoundFace) -> Group | None:
+    def _nearest(self, face: FoundFace) -> UnknownGroup | None:
         assert face.descriptor is not None
-        best: tuple[float, Group | None] = (JOIN_SCORE, None)
+        best: tuple[float, UnknownGroup | None] = (JOIN_SCORE, None)
         for group in self._groups.values():
             alike = self._gallery.compare(face.descriptor, group.mean())
             best = max(best, (self._decision.score(alike, len(group.faces)), group), key=lambda each: each[0])
         return best[1]
 
-    def _wants(self, group: Group, quality: Quality, moment: float) -> bool:
+    def _wants(self, group: UnknownGroup, quality: Quality, moment: float) -> bool:
         if moment < self._kept_at.get(group.id, 0) + MIN_FACE_INTERVAL_S:
             return False
         return len(group.faces) < MAX_FACES_PER_GROUP or _worth(quality) > 1.2 * group.faces[-1][0]
 
-    def _keep(self, group: Group | None, face: FoundFace, quality: Quality, stranger: Observation) -> None:
+    def _keep(self, group: UnknownGroup | None, face: FoundFace, quality: Quality, stranger: Observation) -> None:
         assert face.descriptor is not None
         described, worth = StoredFace(face.descriptor, face.chips, face.crop), _worth(quality)
         with self._lock:
             if group is None:
-                group = self._store.add(stranger.camera, stranger.moment, worth, described)
+                group = self._store.add_group(stranger.camera, stranger.moment, worth, described)
                 self._groups[group.id] = group
             elif group.id in self._groups:  # not forgotten meanwhile
-                self._store.keep(group, worth, described, MAX_FACES_PER_GROUP)
+                self._store.add_face(group, worth, described, MAX_FACES_PER_GROUP)
             self._kept_at[group.id] = stranger.moment
 
     def _tidy(self) -> None:
         """Writes down who was seen; forgets who was not for long, and of too many those beyond a fair share."""
         with self._lock, _logged():
             if self._store.damaged:
-                self._store.forget_damaged(time.time() - self._keep_s)
+                self._store.delete_damaged(time.time() - self._keep_s)
             limits = self._decision.similarity_limits(len(self._gallery))
             recent = [group for group in self.list() if group.last > time.time() - self._keep_s]
             stay = fair_share(recent, self._most)
             known = {group.id for group in stay if self._known(group, limits)}
-            here = self._store.ids()  # another process may have named or forgotten some
+            here = self._store.read_ids()  # another process may have named or forgotten some
             gone = self._groups.keys() - {group.id for group in stay if group.id in here} | known
             if gone & here:
-                self._store.forget(sorted(gone & here))
+                self._store.delete(sorted(gone & here))
             for key in gone:
                 del self._groups[key]
                 self._kept_at.pop(key, None)
-            self._store.save([self._groups[key] for key in self._unsaved & self._groups.keys()])
+            self._store.save_sightings([self._groups[key] for key in self._unsaved & self._groups.keys()])
             self._unsaved.clear()
 
-    def _known(self, group: Group, limits: NDArray[np.float32]) -> bool:
+    def _known(self, group: UnknownGroup, limits: NDArray[np.float32]) -> bool:
         """Enrolled by another way meanwhile."""
         return self._decision.identify(self._gallery.nearest(group.mean(), limits)).verdict == "match"
 
 
-def fair_share(groups: Sequence[Group], most: int) -> list[Group]:
+def fair_share(groups: Sequence[UnknownGroup], most: int) -> list[UnknownGroup]:
     """Those that stay of too many: the camera with the most groups loses the one that was longest not seen.
 
     So no camera can push out the groups of the others. ``groups``: who was seen last first.
     """
-    by_camera: dict[str, list[Group]] = {}
+    by_camera: dict[str, list[UnknownGroup]] = {}
     for group in groups:
         by_camera.setdefault(group.source, []).append(group)
     for _ in range(len(groups) - most):

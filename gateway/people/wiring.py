@@ -22,11 +22,11 @@ from gateway.people.similarity import Similarity, typical_faces
 from gateway.people.unknown_faces import UnknownFaces
 from gateway.store.cipher import Cipher, read_key
 from gateway.store.limits import PeopleLimits
-from gateway.store.sqlite.audit import FILE, AuditLog
-from gateway.store.sqlite.backups import STORE, Backups
+from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
+from gateway.store.sqlite.backups import STORE_FILE, Backups
 from gateway.store.sqlite.database import store_unusable_error
 from gateway.store.sqlite.people import SqliteStore
-from gateway.store.sqlite.unknown_groups import Groups
+from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def open_unknown_faces(
     tidies: bool = True,
 ) -> UnknownFaces:
     return UnknownFaces(
-        Groups(known.store.database, known.store.rows, known.registry.recipe),
+        SqliteUnknownGroups(known.store.database, known.store.rows, known.registry.recipe),
         known.gallery,
         known.decision,
         known.registry,
@@ -107,7 +107,7 @@ def known(settings: Settings, recipe: str) -> Iterator[PeopleServices]:
 
 
 def store_path(settings: Settings) -> Path:
-    return settings.data / STORE
+    return settings.data / STORE_FILE
 
 
 def has_store(settings: Settings) -> bool:
@@ -122,7 +122,7 @@ def has_store(settings: Settings) -> bool:
 
 
 def open_audit(settings: Settings) -> AuditLog:
-    return AuditLog(settings.data / FILE)
+    return AuditLog(settings.data / AUDIT_FILE)
 
 
 def cipher(settings: Settings) -> Cipher:

@@ -25,7 +25,7 @@ from gateway.people.registry import EnrolmentSample, Registry
 from gateway.people.unknown_faces import UnknownFaces
 from gateway.service.enrolment_vision import Describer
 from gateway.store.protocols import ExportedPerson, PersonEntry
-from gateway.store.sqlite.unknown_groups import Group
+from gateway.store.sqlite.unknown_groups import UnknownGroup
 from gateway.store.sqlite.writes import PICTURE_ID
 
 Fields = Mapping[str, Any]
@@ -303,7 +303,7 @@ def _enrolled(enrolled: tuple[PersonEntry, tuple[str, ...]]) -> Document:
     return write_enrolment(Enrolment(person=entry.person, pictures=entry.known_by, warnings=warnings))
 
 
-def write_group(group: Group) -> Document:
+def write_group(group: UnknownGroup) -> Document:
     return {
         "unknown": group.id,
         "first": group.first,

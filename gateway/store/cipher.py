@@ -1,4 +1,4 @@
-"""Seals what is kept of faces: AES-256-GCM under a key that lies elsewhere."""
+"""Encryption of stored faces: AES-256-GCM with a key that is not stored beside them."""
 
 from __future__ import annotations
 
@@ -13,35 +13,41 @@ from gateway.errors import StartError
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-"""Random: NIST SP 800-38D allows 2**32 of them under one key."""
+"""The length of a random nonce. NIST SP 800-38D allows 2**32 random nonces for one key."""
 
 
 class Cipher:
-    """Without a key it leaves everything as it is."""
+    """Encrypts and decrypts with one key. Without a key all data stays as it is."""
 
     def __init__(self, key: bytes | None) -> None:
-        self.sealing = key is not None
+        self.has_key = key is not None
         self._aes = AESGCM(key) if key is not None else None
 
     def seal(self, data: bytes, place: str) -> bytes:
-        """``place``: where it is kept. Sealed data that was moved elsewhere does not open."""
+        """Return the encrypted data, which can be decrypted with the same ``place`` only.
+
+        ``place`` names the row and column of the data, so that a copy in another row cannot be decrypted.
+        """
         if self._aes is None:
             return data
         nonce = secrets.token_bytes(NONCE_BYTES)
         return nonce + self._aes.encrypt(nonce, data, place.encode())
 
     def open(self, sealed: bytes, place: str) -> bytes:
-        """Raises ValueError if it was not sealed with this key for this place, or changed since."""
+        """Return the decrypted data. Raise ValueError for another key, another ``place`` or changed data."""
         if self._aes is None:
             return sealed
         try:
             return self._aes.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode())
         except InvalidTag:
-            raise ValueError("what is sealed does not open with this key") from None
+            raise ValueError("the encrypted data cannot be decrypted with this key") from None
 
 
 def read_key(text: str | None, subject: str = "people.key") -> bytes | None:
-    """32 bytes in base64, as ``openssl rand -base64 32`` prints them. Raises StartError about ``subject``."""
+    """Return the 32 bytes of a key in base64, as ``openssl rand -base64 32`` prints it.
+
+    Raise StartError for other text; ``subject`` names the setting in its message.
+    """
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""How much may be kept of people: limits against a folder, an archive or a client that never ends."""
+"""Limits on stored people, pictures and enrolments, for every interface, the folder of known people and archives."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from gateway.model import Person
 
 HOUR_S = 3_600
 
-CALLERS = 4
-"""So many callers find room beside each other: each may use that part of a limit."""
+SHARES_PER_LIMIT = 4
+"""The part of an hourly limit that one caller may use is the limit divided by this number."""
 
 MIN_SHARE = 5
-"""Of a small limit a caller may use at least so much: the pictures of one person."""
+"""The smallest share of one caller, unless the limit itself is smaller: enough for the pictures of one person."""
 
-MAX_NAMED = 5
-"""People that one message names."""
+MAX_LISTED_NAMES = 5
+"""The number of people that one error message lists by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleLimits:
     """The settings people.most, people.pictures_per_person and people.enrolments_per_hour.
 
-    The last one counts the requests of cameras, MQTT and REST together that change something, not the folder and the
-    command line.
+    ``enrolments_per_hour`` counts all enrolments over MQTT and REST together. The folder of known people and the
+    command line are not counted.
     """
 
     people: int = 20_000
@@ -36,61 +36,58 @@ class PeopleLimits:
     enrolments_per_hour: int = 600
 
     def check_people(self, count: int) -> None:
-        """Raise TooLarge if so many people are more than allowed."""
+        """Raise TooLarge if ``count`` people are more than allowed."""
         if count > self.people:
             raise TooLarge(f"{count} people are more than the {self.people} that people.most allows")
 
     def check_pictures(self, name: str, count: int) -> None:
-        """Raise TooLarge if so many pictures of one person are more than allowed."""
+        """Raise TooLarge if ``count`` pictures of one person are more than allowed."""
         if count > self.pictures_per_person:
             raise TooLarge(
-                f"{name} would have {count} pictures, counter-examples among them: more than the"
+                f"{name} would have {count} pictures, including counter-examples: more than the"
                 f" {self.pictures_per_person} that people.pictures_per_person allows"
             )
 
 
 class HourlyLimit:
-    """A limit on how often something happens within an hour, of which one caller may use a share. To be used by one
-    thread at a time.
-    """
+    """A limit on the number of events within an hour, and on the share of one caller. Not safe for several threads."""
 
-    def __init__(self, limit: int, what: str, setting: str) -> None:
-        """``what``: a plural for the message, which names the ``setting`` too."""
+    def __init__(self, limit: int, events: str, setting: str) -> None:
+        """``events``: a plural for the error message; ``setting``: the name of the setting that allows ``limit``."""
         self._limit = limit
-        self._share = min(limit, max(MIN_SHARE, limit // CALLERS))
-        self._what = what
+        self._share = min(limit, max(MIN_SHARE, limit // SHARES_PER_LIMIT))
+        self._events = events
         self._setting = setting
         self._counted: deque[tuple[float, str]] = deque(maxlen=limit)
 
     def check(self, caller: str = "") -> None:
-        """Raise Busy if it happened too often within the last hour, by this caller or by all of them."""
+        """Raise Busy if this caller, or all callers together, reached the limit within the last hour."""
         recent = [each for each in self._counted if each[0] > time.monotonic() - HOUR_S]
         if len(recent) == self._limit:
-            message = f"there were {self._limit} {self._what} within an hour, and {self._setting} allows no more"
-            raise Busy(message, _seconds_until_past(recent[0][0]))
+            message = f"there were {self._limit} {self._events} within an hour, and {self._setting} allows no more"
+            raise Busy(message, _seconds_until_hour_old(recent[0][0]))
         own = [moment for moment, each in recent if each == caller]
         if len(own) >= self._share:
             raise Busy(
-                f"{caller} alone had {len(own)} {self._what} within an hour, and may not have more of the {self._limit}"
-                f" that {self._setting} allows to all",
-                _seconds_until_past(own[-self._share]),
+                f"{caller} alone had {len(own)} {self._events} within an hour, which is the largest share for one"
+                f" caller of the {self._limit} that {self._setting} allows",
+                _seconds_until_hour_old(own[-self._share]),
             )
 
     def count(self, caller: str = "") -> None:
-        """Count one that happened."""
+        """Count one event of a caller."""
         self._counted.append((time.monotonic(), caller))
 
 
-def _seconds_until_past(moment: float) -> int:
-    """Return in how many seconds a moment will be an hour ago."""
+def _seconds_until_hour_old(moment: float) -> int:
     return math.ceil(moment + HOUR_S - time.monotonic())
 
 
 def not_merged_error(people: Sequence[Person]) -> Conflict:
-    """For an archive that would add pictures to people who are known already."""
-    names = ", ".join(f"{person.name} ({person.slug})" for person in people[:MAX_NAMED])
-    more = f" and {len(people) - MAX_NAMED} more" if len(people) > MAX_NAMED else ""
+    """Return the error for an archive that would add pictures to people who are enrolled already."""
+    names = ", ".join(f"{person.name} ({person.slug})" for person in people[:MAX_LISTED_NAMES])
+    more = f" and {len(people) - MAX_LISTED_NAMES} more" if len(people) > MAX_LISTED_NAMES else ""
     return Conflict(
-        f"the archive has new pictures of people who are known already: {names}{more}; import it with merge: true"
+        f"the archive has new pictures of people who are enrolled already: {names}{more}; import it with merge: true"
         " (facegate people import --merge) if they are the same people, else rename them first"
     )

@@ -1,4 +1,8 @@
-"""Many people are removed with their pictures in a folder only if somebody confirms it: a mount may be missing."""
+"""A guard that delays the removal of many people until a person confirms it.
+
+People from the folder of known people are removed when their pictures vanish from it. If very many vanish at once, the
+disk of the folder may only be unmounted.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-HELD, CONFIRMED = "held_removal", "confirmed_removal"
-"""Names of the store's notes by which the gateway and the command ``people confirm-removal`` talk to each other."""
+HELD_NOTE, CONFIRMED_NOTE = "held_removal", "confirmed_removal"
+"""Names of the notes in the store that the gateway and the command ``people confirm-removal`` exchange."""
 
-CONFIRMATION_S = 3600.0
-"""How long a confirmation holds: a gateway that is down may start within it, and no later fault is covered by it."""
+# long enough to start a gateway that is down, short enough not to confirm the effect of a later fault
+CONFIRMATION_LIFETIME_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """People whose pictures are not in the folder any more, by the store's keys. ``affected``: those who lose a
-    picture; ``removed``: those of them who would be left with none; ``total``: how many people came from the folder.
+    """The people who lose pictures because files vanished from the folder, by their keys in the store.
+
+    ``affected``: people who lose a picture; ``removed``: those of them without any picture left; ``total``: the number
+    of people from the folder.
     """
 
     affected: frozenset[int]
@@ -27,7 +33,7 @@ class Loss:
 
 
 class Notes(Protocol):
-    """The part of a PeopleStore in which the guard keeps its notes."""
+    """The part of the store in which the guard stores its notes."""
 
     def read_note(self, name: str) -> str | None: ...
 
@@ -35,70 +41,72 @@ class Notes(Protocol):
 
 
 class RemovalGuard:
-    """Holds a removal back until it is confirmed. Keys tell nothing of people who are removed later."""
+    """Delays the removal of many people until it is confirmed.
+
+    The notes contain keys and no names, so that they say nothing about people after their removal.
+    """
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
         self._held: Loss | None = None
 
     def allows(self, loss: Loss, *, suspicious: bool, recent: int = 0) -> bool:
-        """Return whether these people may lose their pictures, else hold that back.
+        """Return whether these people may lose their pictures now; otherwise note that their removal is held back.
 
-        ``suspicious``: something is wrong with the folder itself, so that not even one of them may; ``recent``: how
-        many people the folder removed a short time ago.
+        ``suspicious``: the folder itself looks broken, so that nobody may lose a picture without a confirmation.
+        ``recent``: the number of people whose removal from the folder was allowed shortly before.
         """
-        if self.is_confirmed_for(loss) or not (suspicious or _is_many(loss, recent) or self._still_waits(loss)):
+        if self.is_confirmed_for(loss) or not (suspicious or _is_many(loss, recent) or self._is_held(loss)):
             return True
         held = json.dumps(sorted(loss.affected))
-        if self._notes.read_note(HELD) != held:
-            self._notes.write_note(HELD, held)
+        if self._notes.read_note(HELD_NOTE) != held:
+            self._notes.write_note(HELD_NOTE, held)
         self._held = loss
         return False
 
     def release(self) -> None:
-        """Forget what was held back: it is done, or the pictures are back."""
+        """Delete the notes: the removal is done, or the pictures are back."""
         self._held = None
-        for name in (HELD, CONFIRMED):
+        for name in (HELD_NOTE, CONFIRMED_NOTE):
             if self._notes.read_note(name) is not None:
                 self._notes.write_note(name, None)
 
     @property
     def held(self) -> Loss | None:
+        """The loss that is held back, if any."""
         return self._held
 
     @property
     def is_confirmed(self) -> bool:
-        """Return whether what is held back was confirmed meanwhile."""
+        """Whether the loss that is held back was confirmed since."""
         return self._held is not None and self.is_confirmed_for(self._held)
 
     def is_confirmed_for(self, loss: Loss) -> bool:
         """Return whether the removal of all these people was confirmed."""
         return loss.affected <= self._confirmed()
 
-    def _still_waits(self, loss: Loss) -> bool:
-        """Return whether a removal was held back, perhaps before a restart, and none of its pictures is back.
-
-        Time alone must not remove these people: without this rule they would go as soon as ``recent`` falls.
-        """
+    def _is_held(self, loss: Loss) -> bool:
+        """Return whether this removal was held back before, and none of its pictures came back."""
+        # Without this rule the people would be removed, without a confirmation, as soon as ``recent`` falls.
         held = held_removal(self._notes)
         return bool(held) and held <= loss.affected
 
     def _confirmed(self) -> frozenset[int]:
-        note = json.loads(self._notes.read_note(CONFIRMED) or "{}")
+        note = json.loads(self._notes.read_note(CONFIRMED_NOTE) or "{}")
         return frozenset(note["people"]) if note.get("until", 0) > time.time() else frozenset()
 
 
 def _is_many(loss: Loss, recent: int) -> bool:
-    """Return whether more than half of the people are removed whom the folder had before the recent removals."""
+    """Return whether the folder loses more than half of its people, those of recent removals included."""
     return bool(loss.removed) and 2 * (len(loss.removed) + recent) > loss.total + recent
 
 
 def held_removal(notes: Notes) -> frozenset[int]:
-    """Return the keys of the people whose removal waits for a confirmation."""
-    return frozenset(json.loads(notes.read_note(HELD) or "[]"))
+    """Return the keys of the people whose removal needs a confirmation."""
+    return frozenset(json.loads(notes.read_note(HELD_NOTE) or "[]"))
 
 
 def confirm_removal(notes: Notes, keys: Collection[int]) -> None:
-    """Let a gateway that runs on this store, or starts on it within CONFIRMATION_S, remove these people."""
-    note = {"people": sorted(keys), "until": time.time() + CONFIRMATION_S}
-    notes.write_note(CONFIRMED, json.dumps(note))
+    """Confirm the removal of these people for a gateway that uses this store within CONFIRMATION_LIFETIME_S."""
+    note = {"people": sorted(keys), "until": time.time() + CONFIRMATION_LIFETIME_S}
+    notes.write_note(CONFIRMED_NOTE, json.dumps(note))

@@ -19,8 +19,8 @@ from gateway.errors import GatewayError
 from gateway.files.ownership import user_name
 from gateway.model.caller import CLI_CALLER
 from gateway.store.protocols import Picture, StoredFace
-from gateway.store.removal_guard import CONFIRMED, RemovalGuard
-from gateway.store.sqlite.audit import FILE, AuditLog
+from gateway.store.removal_guard import CONFIRMED_NOTE, RemovalGuard
+from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
 from gateway.store.sqlite.people import SqliteStore
 from gateway.vision.engines.options import RECIPES
 from tests.examples import descriptor
@@ -138,7 +138,7 @@ def test_exports_backups_and_restores_stand_in_the_audit(facegate: Facegate, dat
     facegate("people", "erase", "--yes", "grace")
     facegate("restore", str(tmp_path / "mine.sqlite"))
     user = user_name(os.getuid())
-    restore, erase, one, everybody, backup = AuditLog(data / FILE).lines(5)
+    restore, erase, one, everybody, backup = AuditLog(data / AUDIT_FILE).lines(5)
     assert (backup.door, backup.action, backup.detail) == ("cli", "backup", f"a file outside data/backups, by {user}")
     assert [(line.action, line.person) for line in (everybody, one)] == [("export", ""), ("export", erase.person)]
     assert erase.action == "erase"
@@ -151,7 +151,9 @@ def test_an_erasure_says_what_it_did_not_look_into(facegate: Facegate, data: Pat
     (data / "backups").mkdir()
     archive = data / "backups" / "people.tar.gz"
     archive.write_bytes(b"an archive")
-    assert f"not looked into: {archive} (it is no SQLite file)" in facegate("people", "erase", "--yes", "grace").stderr
+    assert (
+        f"an erasure skips {archive} (it is not an SQLite file)" in facegate("people", "erase", "--yes", "grace").stderr
+    )
     assert archive.exists()
 
 
@@ -230,7 +232,7 @@ def test_a_removal_is_confirmed_for_the_people_whose_pictures_are_gone(
     with closing(SqliteStore(data / "people.sqlite")) as store:
         store.enrol_from_folder("Carol", replace(picture(4), source="known_faces/Carol/1.jpg"))
         assert "Carol (carol)" in facegate("people", "confirm-removal", "--show").stdout
-        assert store.read_note(CONFIRMED) is None
+        assert store.read_note(CONFIRMED_NOTE) is None
         assert "the pictures of 1 people" in facegate("people", "confirm-removal").stdout
         guard, loss = RemovalGuard(store), store.find_loss(["known_faces/Carol/1.jpg"])
         assert guard.allows(loss, suspicious=True)

@@ -17,7 +17,7 @@ from gateway.errors import StartError
 from gateway.files.ownership import become_owner, open_lock
 from gateway.model.caller import CLI_CALLER
 from gateway.store.protocols import Picture, StoredFace
-from gateway.store.sqlite.audit import FILE, AuditLog
+from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
 from gateway.store.sqlite.backups import Backups
 from gateway.store.sqlite.people import SqliteStore
 from gateway.vision.engines.options import RECIPES
@@ -36,7 +36,7 @@ def data() -> Iterator[Path]:
         Path(folder).chmod(0o755)
         data = Path(folder) / "data"
         data.mkdir(mode=0o700)
-        with closing(SqliteStore(data / "people.sqlite", audit=AuditLog(data / FILE))) as store:
+        with closing(SqliteStore(data / "people.sqlite", audit=AuditLog(data / AUDIT_FILE))) as store:
             for number, name in enumerate(("Ada", "Grace")):
                 face = StoredFace(descriptor(number), b"chips")
                 store.enrol(name, [Picture(f"{number:064x}", "test", RECIPES["facegate"], face)], CLI_CALLER)
@@ -85,9 +85,9 @@ def test_erasure_works_after_a_backup_that_root_made(data: Path) -> None:
 
 @as_root
 def test_command_of_root_leaves_no_file_of_root(data: Path) -> None:
-    assert not (data / FILE).exists()
+    assert not (data / AUDIT_FILE).exists()
     assert facegate(data, "people", "remove", "ada", user=0).returncode == 0
-    assert (data / FILE).exists()
+    assert (data / AUDIT_FILE).exists()
     assert owners(data) == {NOBODY}
 
 
@@ -205,7 +205,7 @@ except StartError as error:
 @as_root
 def test_audit_names_root_as_the_maker_of_a_backup(data: Path) -> None:
     assert facegate(data, "backup", user=0).returncode == 0
-    assert AuditLog(data / FILE).lines(1)[0].detail.endswith(".sqlite, by root")
+    assert AuditLog(data / AUDIT_FILE).lines(1)[0].detail.endswith(".sqlite, by root")
 
 
 @pytest.fixture
@@ -390,7 +390,7 @@ def test_file_in_place_of_the_backups_causes_one_warning(data: Path, caplog: pyt
     (data / "backups").touch()
     backups = Backups(data / "backups")
     for _ in range(2):
-        backups.look()
+        backups.check()
     (warning,) = backups.warnings
     assert str(data / "backups") in warning
     assert caplog.text.count(warning) == 1

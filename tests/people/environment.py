@@ -19,7 +19,7 @@ from gateway.people.similarity import Similarity
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import Changes, GallerySnapshot
-from gateway.store.sqlite.audit import FILE, AuditLog
+from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
 from gateway.store.sqlite.backups import Backups
 from gateway.store.sqlite.people import SqliteStore
 from tests.examples import BOX, QUALITY, unit
@@ -66,7 +66,7 @@ def open_environment(
     keep_days: float | None = None,
     limits: PeopleLimits | None = None,
 ) -> Iterator[PeopleEnvironment]:
-    audit = AuditLog(data / FILE)
+    audit = AuditLog(data / AUDIT_FILE)
     with closing(SqliteStore(data / "people.sqlite", Cipher(key), audit=audit, limits=limits)) as store:
         gallery, backups = Gallery(), Backups(data / "backups")
         registry = Registry(

@@ -170,7 +170,7 @@ def test_a_restored_backup_keeps_the_folder_of_an_erased_person_closed(tmp_path:
     missing(env)
     env.registry.erase("alice", REST_CALLER)
     with closing(SqliteStore(tmp_path / "backup.sqlite")) as backup:
-        backup.stay_erased(env.store.erased(), env.store.secret())
+        backup.apply_erasures(env.store.list_erased(), env.store.secret())
         there = FolderEnvironment(env.folder, backup)
         env.put("Alice/new.jpg", "alice3")
         there.imported()

@@ -431,7 +431,7 @@ def test_naming_a_group_too_late_leaves_the_group(env: PeopleEnvironment, scene:
     with pytest.raises(Timeout):
         env.registry.apply_once(late, name)
     assert named
-    assert scene.groups.ids() == {group.id}
+    assert scene.groups.read_ids() == {group.id}
     assert [each.id for each in scene.unknowns.list()] == [group.id]
     entry, _ = scene.unknowns.name(group.id, "Alice", REST_CALLER)
     assert entry.person.slug == "alice"
@@ -447,7 +447,7 @@ def test_naming_a_group_again_is_answered_again(env: PeopleEnvironment, scene: C
 
     assert env.registry.apply_once(effect(), name) == env.registry.apply_once(effect(), name) == {"person": "alice"}
     assert scene.unknowns.list() == []
-    assert scene.groups.ids() == set()
+    assert scene.groups.read_ids() == set()
 
 
 def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(

@@ -731,7 +731,7 @@ def test_who_was_removed_is_still_erased_from_backups(env: PeopleEnvironment) ->
 def test_a_backup_that_is_busy_is_kept_and_the_person_with_it(
     env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.store.sqlite.backup_files.WAIT_S", 0.1)
+    monkeypatch.setattr("gateway.store.sqlite.backup_files.LOCK_TIMEOUT_S", 0.1)
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     backup = env.backups.make(env.store.database)
     with closing(sqlite3.connect(backup)) as other:

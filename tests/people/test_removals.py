@@ -398,7 +398,7 @@ def test_a_confirmation_holds_for_its_people_and_for_a_while(monkeypatch: pytest
     assert guard.is_confirmed
     assert guard.allows(loss(3, 4), suspicious=False)
     assert not guard.allows(loss(4, 4), suspicious=False)
-    monkeypatch.setattr(removal_guard, "CONFIRMATION_S", -1.0)
+    monkeypatch.setattr(removal_guard, "CONFIRMATION_LIFETIME_S", -1.0)
     confirm_removal(memory, held_removal(memory))
     assert not guard.allows(loss(3, 4), suspicious=False)
     guard.release()

@@ -21,7 +21,7 @@ from gateway.people.unknown_faces import (
     Observation,
     UnknownFaces,
 )
-from gateway.store.sqlite.unknown_groups import MAX_CAMERAS, Groups
+from gateway.store.sqlite.unknown_groups import MAX_CAMERAS, SqliteUnknownGroups
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.environment import DECISION, RECIPE, PeopleEnvironment, chips_of, files_with, open_environment, sample
 from tests.support import wait_for
@@ -56,7 +56,7 @@ class CameraScene:
     def __init__(self, env: PeopleEnvironment, *, most: int = 100, keep_days: float = 7) -> None:
         self.vision = FakeVision()
         self.env = env
-        self.groups = Groups(env.store.database, env.store.rows, RECIPE)
+        self.groups = SqliteUnknownGroups(env.store.database, env.store.rows, RECIPE)
         self.unknowns = UnknownFaces(
             self.groups, env.gallery, DECISION, env.registry, self.vision, most=most, keep_days=keep_days
         )
@@ -164,7 +164,7 @@ def test_of_too_many_those_who_were_longest_not_seen_go(env: PeopleEnvironment) 
         scene.passes(descriptor(10 + n), moment=NOW - n)
     newest = [group.id for group in scene.unknowns.list()][:3]
     assert scene.tidied() == newest
-    assert scene.groups.ids() == set(newest)
+    assert scene.groups.read_ids() == set(newest)
 
 
 def test_one_camera_pushes_out_no_group_of_another(env: PeopleEnvironment) -> None:
@@ -179,7 +179,7 @@ def test_one_camera_pushes_out_no_group_of_another(env: PeopleEnvironment) -> No
     stay = scene.tidied()
     assert quiet < set(stay)
     assert [scene.unknowns.group(key).last for key in stay[:2]] == [NOW + 19, NOW + 18]
-    assert (len(stay), scene.groups.ids()) == (6, set(stay))
+    assert (len(stay), scene.groups.read_ids()) == (6, set(stay))
 
 
 def test_the_newest_cameras_of_a_group_are_kept(env: PeopleEnvironment, scene: CameraScene) -> None:
@@ -205,7 +205,7 @@ def test_who_was_not_seen_for_long_is_forgotten(tmp_path: Path, env: PeopleEnvir
     scene.passes(SOMEBODY, moment=time.time() - 7 * DAY - 60)
     scene.passes(OTHER, moment=time.time() - 7 * DAY + 60)
     (kept,) = scene.tidied()
-    assert scene.groups.ids() == {kept}
+    assert scene.groups.read_ids() == {kept}
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     assert files_with(tmp_path, OTHER.tobytes())
 
@@ -237,7 +237,7 @@ def test_a_stranger_with_a_name_is_enrolled_and_no_stranger_any_more(
     entry, warnings = scene.unknowns.name(somebody.id, "Grace Hopper", REST_CALLER)
     assert (entry.person.slug, entry.known_by, warnings) == ("grace_hopper", 3, ())
     assert env.who(SOMEBODY) == "grace_hopper"
-    assert [group.id for group in scene.unknowns.list()] == list(scene.groups.ids()) != [somebody.id]
+    assert [group.id for group in scene.unknowns.list()] == list(scene.groups.read_ids()) != [somebody.id]
     assert all(env.store.read_chips(digest) for (digest,) in env.store.database.rows("SELECT digest FROM pictures"))
 
 
@@ -264,7 +264,7 @@ def test_a_group_is_forgotten_when_told_to(tmp_path: Path, scene: CameraScene) -
     scene.passes(SOMEBODY)
     (group,) = scene.unknowns.list()
     scene.unknowns.forget(group.id)
-    assert (scene.unknowns.list(), scene.groups.ids()) == ([], set())
+    assert (scene.unknowns.list(), scene.groups.read_ids()) == ([], set())
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     with pytest.raises(UnknownPerson):
         scene.unknowns.forget(group.id)
@@ -276,7 +276,7 @@ def test_with_no_groups_wanted_all_are_deleted_and_none_begins(
     scene.passes(SOMEBODY)
     scene.tidied()
     nobody = CameraScene(env, most=0)
-    assert (nobody.unknowns.list(), nobody.groups.ids()) == ([], set())
+    assert (nobody.unknowns.list(), nobody.groups.read_ids()) == ([], set())
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     with running(nobody.unknowns):
         nobody.unknowns.observe(FoundFace(BOX, SOMEBODY, quality=QUALITY), nobody.taken(SOMEBODY), IMAGE, "door")
@@ -291,7 +291,7 @@ def test_groups_that_look_like_somebody_to_be_erased_are_forgotten(env: PeopleEn
     scene.unknowns.forget_like("alice")
     (kept,) = scene.unknowns.list()
     assert kept.faces[0][1].descriptor @ OTHER == pytest.approx(1, abs=1e-5)
-    assert scene.groups.ids() == {kept.id}
+    assert scene.groups.read_ids() == {kept.id}
 
 
 def damage(env: PeopleEnvironment) -> CameraScene:
@@ -308,14 +308,14 @@ def test_a_damaged_group_is_a_warning_until_it_is_forgotten(env: PeopleEnvironme
     (warning,) = scene.unknowns.warnings
     assert f"left out ({key})" in warning
     scene.unknowns.forget(key)
-    assert (scene.unknowns.warnings, scene.groups.ids()) == ((), set())
+    assert (scene.unknowns.warnings, scene.groups.read_ids()) == ((), set())
 
 
 def test_a_damaged_group_expires_as_the_others(env: PeopleEnvironment, scene: CameraScene) -> None:
     scene.passes(SOMEBODY, moment=NOW - 8 * DAY)
     scene = damage(env)
     assert scene.tidied() == []
-    assert (scene.unknowns.warnings, scene.groups.ids()) == ((), set())
+    assert (scene.unknowns.warnings, scene.groups.read_ids()) == ((), set())
 
 
 def test_an_erasure_deletes_damaged_groups_too(tmp_path: Path, env: PeopleEnvironment, scene: CameraScene) -> None:
@@ -324,7 +324,7 @@ def test_an_erasure_deletes_damaged_groups_too(tmp_path: Path, env: PeopleEnviro
     scene.passes(OTHER)
     scene = damage(env)
     env.registry.erase("alice", REST_CALLER)
-    assert scene.groups.ids() == set()
+    assert scene.groups.read_ids() == set()
     assert files_with(tmp_path, OTHER.tobytes()) == set()
 
 
@@ -344,7 +344,7 @@ def test_who_is_enrolled_by_another_way_is_no_stranger_any_more(env: PeopleEnvir
     scene.passes(OTHER)
     env.registry.enrol("Alice", [sample("a", SOMEBODY)], REST_CALLER)
     (kept,) = scene.tidied()
-    assert scene.groups.ids() == {kept}
+    assert scene.groups.read_ids() == {kept}
 
 
 def test_what_another_process_named_is_noticed(tmp_path: Path, scene: CameraScene) -> None:
@@ -447,7 +447,7 @@ def test_a_stranger_who_cannot_be_described_keeps_nobody_else_out(scene: CameraS
 
 def test_a_store_that_fails_for_once_does_not_end_it(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SAVE_INTERVAL_S", 0.01)
-    works: Callable[[], set[int]] = scene.groups.ids
+    works: Callable[[], set[int]] = scene.groups.read_ids
     failed: list[bool] = []
 
     def fails() -> set[int]:

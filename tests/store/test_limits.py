@@ -18,12 +18,12 @@ ALICE, BOB = descriptor(1), descriptor(2)
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[PeopleEnvironment]:
-    """Room for two people with three pictures each, and for four enrolments an hour."""
+    """An environment with limits of two people, three pictures each and four enrolments an hour."""
     with open_environment(tmp_path, limits=PeopleLimits(2, 3, 4)) as here:
         yield here
 
 
-def from_folder(folder: str, n: int) -> Picture:
+def folder_picture(folder: str, n: int) -> Picture:
     face = StoredFace(near(ALICE, 0.95, n), None)
     return Picture(digest_of(f"{folder} {n}"), f"known_faces/{folder}/{n}.jpg", RECIPE, face)
 
@@ -32,17 +32,17 @@ def people(here: PeopleEnvironment) -> dict[str, int]:
     return {entry.person.slug: len(entry.pictures) for entry in here.store.list_entries()}
 
 
-def test_more_people_than_allowed_are_refused_by_every_way_in(here: PeopleEnvironment) -> None:
+def test_limit_of_people_holds_for_every_way_to_enrol(here: PeopleEnvironment) -> None:
     for name in ("Alice", "Bob"):
         here.registry.enrol(name, [sample(name, descriptor(len(name)))], CLI_CALLER)
     refused = pytest.raises(TooLarge, match=r"3 people are more than the 2 that people\.most allows")
     with refused:
         here.registry.enrol("Carol", [sample("c", ALICE)], CLI_CALLER)
     with refused:
-        here.store.enrol_from_folder("Carol", from_folder("Carol", 1))
+        here.store.enrol_from_folder("Carol", folder_picture("Carol", 1))
     with refused:
         here.registry.import_people(
-            [ExportedPerson(Person("c", "Carol"), [from_folder("Carol", 1)], [1.0])], CLI_CALLER
+            [ExportedPerson(Person("c", "Carol"), [folder_picture("Carol", 1)], [1.0])], CLI_CALLER
         )
     assert people(here) == {"alice": 1, "bob": 1}
     here.registry.enrol("BOB", [sample("another", BOB)], CLI_CALLER)
@@ -51,7 +51,7 @@ def test_more_people_than_allowed_are_refused_by_every_way_in(here: PeopleEnviro
     assert people(here) == {"bob": 2, "carol": 1}
 
 
-def test_more_pictures_of_a_person_than_allowed_are_refused_by_every_way_in(here: PeopleEnvironment) -> None:
+def test_limit_of_pictures_holds_for_every_way_to_enrol(here: PeopleEnvironment) -> None:
     here.registry.enrol("Alice", [sample(f"a{n}", near(ALICE, 0.95, n)) for n in range(2)], CLI_CALLER)
     here.registry.add_counter_examples("alice", [sample("not her", BOB)], CLI_CALLER)
     refused = pytest.raises(TooLarge, match=r"Alice would have 4 .* the 3 that people\.pictures_per_person allows")
@@ -60,16 +60,16 @@ def test_more_pictures_of_a_person_than_allowed_are_refused_by_every_way_in(here
     with refused:
         here.registry.add_counter_examples("alice", [sample("nor she", BOB)], CLI_CALLER)
     with refused:
-        here.store.enrol_from_folder("Alice", from_folder("Alice", 1))
+        here.store.enrol_from_folder("Alice", folder_picture("Alice", 1))
     with refused:
         here.registry.import_people(
-            [ExportedPerson(Person("a", "Alice"), [from_folder("Alice", 1)], [1.0])], CLI_CALLER, merge=True
+            [ExportedPerson(Person("a", "Alice"), [folder_picture("Alice", 1)], [1.0])], CLI_CALLER, merge=True
         )
     assert people(here) == {"alice": 3}
     here.registry.enrol("Alice", [sample("a1", near(ALICE, 0.95, 1))], CLI_CALLER)
 
 
-def test_people_above_a_limit_that_was_lowered_stay(tmp_path: Path, here: PeopleEnvironment) -> None:
+def test_lowered_limits_remove_nobody(tmp_path: Path, here: PeopleEnvironment) -> None:
     for name in ("Alice", "Bob"):
         here.registry.enrol(name, [sample(f"{name}{n}", descriptor(len(name))) for n in range(3)], CLI_CALLER)
     with open_environment(tmp_path, limits=PeopleLimits(1, 1, 1)) as lowered:
@@ -79,9 +79,7 @@ def test_people_above_a_limit_that_was_lowered_stay(tmp_path: Path, here: People
         lowered.registry.merge("alice", "bob", CLI_CALLER)
 
 
-def test_more_enrolments_an_hour_than_allowed_are_busy(
-    here: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_limit_of_enrolments_an_hour_raises_busy(here: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("gateway.store.limits.time.monotonic", lambda: now)
     for caller in (camera_caller("door"), REST_CALLER, BRIDGE_CALLER, camera_caller("yard")):
@@ -90,12 +88,12 @@ def test_more_enrolments_an_hour_than_allowed_are_busy(
         here.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     assert busy.value.retry_after == 3600
     here.registry.enrol("Alice", [sample("a", ALICE)], CLI_CALLER)
-    here.store.enrol_from_folder("Alice", from_folder("Alice", 1))
+    here.store.enrol_from_folder("Alice", folder_picture("Alice", 1))
     now += 3601
     here.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
 
 
-def test_an_hourly_limit_forgets_what_is_longer_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hourly_limit_forgets_events_older_than_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("gateway.store.limits.time.monotonic", lambda: now)
     limit = HourlyLimit(2, "things", "setting")
@@ -111,8 +109,8 @@ def test_an_hourly_limit_forgets_what_is_longer_ago(monkeypatch: pytest.MonkeyPa
     limit.check()
 
 
-def test_one_caller_leaves_room_for_the_others(tmp_path: Path) -> None:
-    """Regression: one camera used up the enrolments of everybody for an hour."""
+def test_one_caller_cannot_use_the_whole_hourly_limit(tmp_path: Path) -> None:
+    """Regression: one camera used up the hourly enrolments of all callers."""
     with open_environment(tmp_path, limits=PeopleLimits(enrolments_per_hour=8)) as here:
         for n in range(3):
             here.registry.enrol("Alice", [sample(f"a{n}", near(ALICE, 0.95, n))], camera_caller("door"))
@@ -128,7 +126,7 @@ def test_one_caller_leaves_room_for_the_others(tmp_path: Path) -> None:
         here.registry.enrol("Bob", [sample("bob2", BOB)], REST_CALLER)
 
 
-def test_a_request_that_adds_no_picture_is_not_counted(here: PeopleEnvironment) -> None:
+def test_enrolment_without_a_new_picture_is_not_counted(here: PeopleEnvironment) -> None:
     for _ in range(9):
         here.registry.enrol("Alice", [sample("a", ALICE)], BRIDGE_CALLER)
         here.registry.add_counter_examples("alice", [sample("b", BOB)], BRIDGE_CALLER)
@@ -136,7 +134,7 @@ def test_a_request_that_adds_no_picture_is_not_counted(here: PeopleEnvironment) 
 
 
 @pytest.mark.parametrize(("limit", "share"), [(1, 1), (4, 4), (8, 5), (20, 5), (600, 150)])
-def test_the_share_of_one_caller(limit: int, share: int) -> None:
+def test_hourly_limit_has_a_share_for_each_caller(limit: int, share: int) -> None:
     hourly = HourlyLimit(limit, "things", "setting")
     for _ in range(share):
         hourly.check("one")

@@ -1,8 +1,8 @@
 """The audit: an SQLite file of its own, which a restore of the people store does not replace.
 
-Two files are not one transaction. A line is therefore written into the table ``outbox`` of the people store together
-with the change, and moved here after it. A crash in between repeats the move. The line's uid keeps it from standing
-here twice.
+A transaction cannot span two files. A change therefore writes its line into the table ``outbox`` of the people store,
+and the line is moved to the audit after the change. After a crash the move is repeated. The unique ``uid`` of a line
+prevents a second copy.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pathlib import Path
 
 from gateway.errors import GatewayError
 from gateway.store.protocols import AuditLine
-from gateway.store.sqlite.database import WAIT_S, Database, Row
+from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Database, Row
 
 log = logging.getLogger(__name__)
 
-FILE = "audit.sqlite"
-"""The audit's name in the data folder."""
+AUDIT_FILE = "audit.sqlite"
+"""The name of the audit in the data folder."""
 
 VERSION = 1
-LINES_AT_ONCE = 1000
-"""Lines that are moved in one transaction."""
+MAX_LINES_PER_MOVE = 1000
+"""The number of lines that one transaction moves."""
 
 _TABLE = f"""
 BEGIN IMMEDIATE;
@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS audit (
     at REAL NOT NULL,
     door TEXT NOT NULL,
     action TEXT NOT NULL,
-    person TEXT NOT NULL,       -- a random id, or nothing where the line is about nobody or everybody
+    person TEXT NOT NULL,       -- a random id; empty for a line about nobody or everybody
     pictures INTEGER NOT NULL,
     detail TEXT NOT NULL
 );
@@ -51,10 +51,10 @@ COMMIT;
 
 
 class AuditLog:
-    """The lines of one audit file. Safe to use from several threads, and by several processes.
+    """The audit file. Several threads may share the object, and several processes the file.
 
-    A damaged file is set aside, and a new one is begun. While the file can't be used for another reason, the lines wait
-    in the people store. Neither stops the gateway; ``warnings`` tells both.
+    A damaged file gets another name, and a new file is created. While the file cannot be used for another reason, the
+    lines stay in the people store. The gateway runs in both cases, and ``warnings`` has a sentence about each.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,26 +62,26 @@ class AuditLog:
         self._lock = threading.Lock()
         self._problem = ""
         with self._lock:
-            if os.path.exists(path):  # noqa: PTH110 (a folder that is closed to us raises nothing here)
+            if os.path.exists(path):  # noqa: PTH110 (Path.exists raises for a folder without permission)
                 self._check()
 
     def collect(self, store: Database) -> None:
-        """Move the lines that wait in the people store into the audit. Raise GatewayError if the store can't be read.
+        """Move the lines in the outbox of the people store into the audit. Raise GatewayError if the store fails.
 
-        Within a transaction nothing is moved: its lines may still be undone. The changes are done whatever happens
-        here, so that a full disk must not make them look failed.
+        A problem with the audit itself raises nothing: it must not make a change that is done look like a failure.
         """
+        # the lines of a transaction that has not ended may still be undone
         oldest = "SELECT uid, at, door, action, person, pictures, detail FROM outbox ORDER BY rowid LIMIT ?"
-        while not store.in_transaction and (waiting := store.rows(oldest, (LINES_AT_ONCE,))):
+        while not store.in_transaction and (waiting := store.rows(oldest, (MAX_LINES_PER_MOVE,))):
             if not self._append(waiting) or not _delete(store, waiting):
                 return
         if self._problem:
-            # another process may have moved the lines since, so that no insert tells that the problem is gone
+            # another process may have moved all lines, so that no insert here would show that the problem is over
             with self._lock:
                 self._check()
 
     def lines(self, limit: int) -> list[AuditLine]:
-        """Return the newest lines, the newest first. Raise GatewayError if the audit can't be read."""
+        """Return up to ``limit`` lines, the newest first. Raise GatewayError if the audit cannot be read."""
         query = "SELECT at, door, action, person, pictures, detail FROM audit ORDER BY id DESC LIMIT ?"
         try:
             with self._lock, self._opened() as db:
@@ -91,28 +91,28 @@ class AuditLog:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences about an audit file that can't be used now, and about those that were set aside."""
+        """Sentences about an audit file that cannot be used now, and about damaged files that were renamed."""
         damaged = sorted(self._path.parent.glob(f"{self._path.stem}-damaged-*{self._path.suffix}"))
         return (
             *([self._problem] if self._problem else []),
             *(
-                f"the audit was damaged and is kept as {path}; a new one was begun: move that file to a safe place"
+                f"the audit was damaged and is now {path}; a new one was created: move the damaged file to a safe place"
                 for path in damaged
             ),
         )
 
     def _append(self, rows: Sequence[Row]) -> bool:
-        """Return whether the lines are on the disk now."""
+        """Add lines to the audit. Return whether they are on the disk now."""
         with self._lock:
             try:
-                self._insert_or_begin_anew(rows)
+                self._insert_or_replace_damaged(rows)
             except (sqlite3.Error, OSError) as error:
                 self._report(error)
                 return False
             self._problem = ""
             return True
 
-    def _insert_or_begin_anew(self, rows: Sequence[Row]) -> None:
+    def _insert_or_replace_damaged(self, rows: Sequence[Row]) -> None:
         try:
             self._insert(rows)
         except sqlite3.DatabaseError as error:
@@ -132,11 +132,12 @@ class AuditLog:
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one use: another process may have set the file aside since the last one."""
+        """Open a connection for one use, and create the file if it is missing."""
+        # a connection is not kept open, since another process may rename a damaged file at any time
         if not os.path.exists(self._path):  # noqa: PTH110
-            log.info("a new audit is begun: %s", self._path)
+            log.info("creating a new audit: %s", self._path)
             self._path.touch(0o600)
-        with closing(sqlite3.connect(self._path, timeout=WAIT_S, isolation_level=None)) as db:
+        with closing(sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
                 raise sqlite3.OperationalError("it was written by a newer version")
@@ -145,7 +146,7 @@ class AuditLog:
             yield db
 
     def _check(self) -> None:
-        """Look for damage and other problems; a file that is not there is made."""
+        """Check the file for damage and other problems; create it if it is missing."""
         before = self._inode()
         try:
             with self._opened() as db:
@@ -154,7 +155,7 @@ class AuditLog:
                     raise sqlite3.DatabaseError(damage)
             self._problem = ""
         except (sqlite3.Error, OSError) as error:
-            # another process may have been first: its new file is not damaged
+            # another inode: another process has replaced the damaged file since
             if not _is_damage(error) or self._inode() != before:
                 self._report(error)
                 return
@@ -169,32 +170,34 @@ class AuditLog:
         return None
 
     def _set_aside(self, error: Exception) -> None:
-        """Keep the damaged file under another name. Raise OSError."""
+        """Rename the damaged file. Raise OSError."""
         stem, n = f"{self._path.stem}-damaged-{time.strftime('%Y%m%d-%H%M%S')}", 2
         aside = self._path.with_name(stem + self._path.suffix)
         while aside.exists():
             aside, n = self._path.with_name(f"{stem}-{n}{self._path.suffix}"), n + 1
         self._path.rename(aside)
-        log.error("the audit %s is damaged (%s): it is kept as %s, and a new one is begun", self._path, error, aside)
+        log.error("the audit %s is damaged (%s): renamed to %s, and a new one is created", self._path, error, aside)
 
     def _report(self, error: Exception) -> None:
-        problem = f"the audit {self._path} cannot be written ({error}): its lines wait in the people store until it can"
+        """Set the problem, and log it once."""
+        problem = f"the audit {self._path} cannot be written ({error}): its lines stay in the people store until it can"
         if problem != self._problem:
             log.error("%s", problem)
         self._problem = problem
 
 
 def _delete(store: Database, moved: Sequence[Row]) -> bool:
-    """Return whether the lines are out of the outbox. If they stay, the next move finds them in the audit."""
+    """Delete lines from the outbox. Return whether they are deleted; otherwise the next move repeats it."""
     try:
         with store.transaction() as db:
             db.executemany("DELETE FROM outbox WHERE uid = ?", [(uid,) for uid, *_ in moved])
     except GatewayError as error:
-        log.warning("lines of the audit stay in the outbox for now: %s", error)
+        log.warning("the outbox of the audit cannot be emptied now: %s", error)
         return False
     return True
 
 
 def _is_damage(error: Exception) -> bool:
-    """Return whether the file's content is wrong. A full disk, a lock or a permission is an error of another class."""
+    """Return whether the content of the file is damaged."""
+    # a full disk, a lock or a permission raises an error of a subclass
     return type(error) is sqlite3.DatabaseError

@@ -1,4 +1,4 @@
-"""The files in the folder of backups: what an erasure can rewrite, what it deletes, and what it leaves alone."""
+"""All files in the folder of backups: which an erasure rewrites, deletes or skips."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway.store.sqlite.backup_files import (
     check_readable,
     delete,
     erase_from,
-    is_ours,
+    is_generated_name,
     is_sqlite,
     is_unfinished,
     main_file,
@@ -22,67 +22,67 @@ from gateway.store.sqlite.backup_files import (
 
 log = logging.getLogger(__name__)
 
-LOCK = "lock"
+LOCK_FILE = "lock"
 
-MAX_NAMED = 3
-"""Files that one sentence names. Any user of the folder can put thousands into it."""
+MAX_LISTED_FILES = 3
+"""The number of files that one warning lists. The folder may contain thousands."""
 
 
 def find_warnings(folder: Path) -> tuple[str, ...]:
-    """Return sentences about what an erasure would fail at, delete, or leave alone. Raise OSError."""
+    """Return warnings about files that an erasure could not rewrite, would delete, or would skip. Raise OSError."""
     if found := obstacles(folder):
         return (f"nobody can be erased: {_first(found)}",)
     unopened, unreadable = _examine(folder)
     return (
         *([f"nobody can be erased: {_first(unopened)}"] if unopened else ()),
         *(
-            f"the backup {path} cannot be read ({reason}), and the next erasure deletes it"
+            f"the backup {path} cannot be read ({reason}): the next erasure deletes it"
             for path, reason in unreadable
-            if is_ours(path.name)
+            if is_generated_name(path.name)
         ),
-        *_not_looked_into(unreadable),
+        *_skipped_warnings(unreadable),
     )
 
 
-def left_alone(folder: Path) -> tuple[str, ...]:
-    """Return a sentence about what an erasure does not look into, though it may hold people. Raise OSError."""
-    return _not_looked_into(_examine(folder)[1])
+def skipped_warnings(folder: Path) -> tuple[str, ...]:
+    """Return a warning about files that an erasure skips though they may contain people. Raise OSError."""
+    return _skipped_warnings(_examine(folder)[1])
 
 
 def obstacles(folder: Path) -> list[str]:
-    """Return sentences about the folder, or the files in it, that this process can't rewrite, and what to do."""
+    """Return sentences about files that this process cannot rewrite, or about the folder, with what to do."""
     return [
         f"{path} cannot be rewritten by this process, which runs as the user {user_name(os.geteuid())}:"
-        f" {_mend(folder, path)}"
-        for path in _not_ours_to_write(folder)
+        f" {_remedy(folder, path)}"
+        for path in _not_writable(folder)
     ]
 
 
 def erase_from_all(folder: Path, slug: str, pictures: Collection[str]) -> bool:
-    """Erase a person from every people store in the folder. Return whether there was anything of them.
+    """Erase a person from every people store in the folder. Return whether anything was found.
 
-    A backup with a name of ours that cannot be read any more, or was never finished, is deleted; any other file that
-    cannot be read is left alone. Raises GatewayError if a file is busy or the disk is full, and OSError.
+    A backup that cannot be read, or was not completed, is deleted if Facegate generated its name. Any other unreadable
+    file is skipped. Raise GatewayError if a file is locked or the disk is full, and OSError.
     """
     found = False
     for path in _entries(folder):
         main = main_file(path)
-        if is_unfinished(path.name) or (main and is_ours(main.name) and not main.exists()):
+        if is_unfinished(path.name) or (main and is_generated_name(main.name) and not main.exists()):
             delete(path)
     for path in _files(folder):
         try:
             found = erase_from(path, slug, pictures) or found
         except UnreadableError as error:
-            if is_ours(path.name):
-                log.warning("the backup %s cannot be read (%s), and is deleted: somebody was to be erased", path, error)
+            if is_generated_name(path.name):
+                log.warning("deleting the backup %s during an erasure, since it cannot be read: %s", path, error)
                 delete(path)
     return found
 
 
 def _examine(folder: Path) -> tuple[list[str], list[tuple[Path, str]]]:
-    """Return sentences about files that SQLite does not open, and what cannot be read, with the reason for each."""
+    """Return sentences about files that SQLite cannot open, and all unreadable files with the reason for each."""
     unopened = []
-    # ext4 has a folder of this name in the root of each disk
+    # ext4 has a folder lost+found in the root of each disk
     unreadable = [
         (path, "a folder")
         for path in _entries(folder)
@@ -98,14 +98,14 @@ def _examine(folder: Path) -> tuple[list[str], list[tuple[Path, str]]]:
     return unopened, unreadable
 
 
-def _not_looked_into(unreadable: Sequence[tuple[Path, str]]) -> tuple[str, ...]:
-    found = [f"{path} ({reason})" for path, reason in unreadable if not is_ours(path.name)]
+def _skipped_warnings(unreadable: Sequence[tuple[Path, str]]) -> tuple[str, ...]:
+    found = [f"{path} ({reason})" for path, reason in unreadable if not is_generated_name(path.name)]
     if not found:
         return ()
-    more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+    more = f" and {len(found) - MAX_LISTED_FILES} more" if len(found) > MAX_LISTED_FILES else ""
     return (
-        f"not looked into: {', '.join(found[:MAX_NAMED])}{more}:"
-        " an erasure leaves that alone, though it may hold the person: delete it or move it away",
+        f"an erasure skips {', '.join(found[:MAX_LISTED_FILES])}{more}, though people may be stored there:"
+        " delete it or move it away",
     )
 
 
@@ -114,20 +114,20 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Each file that may hold people, also behind a link; not what SQLite keeps beside one."""
+    """Yield each file that may contain people, links included, without SQLite's files beside a database."""
     for path in _entries(folder):
         main = main_file(path)
-        beside = main is not None and (main.exists() or is_ours(main.name))
+        beside = main is not None and (main.exists() or is_generated_name(main.name))
         leads_nowhere = path.is_symlink() and not os.path.lexists(os.path.realpath(path))
-        # nothing stays in a pipe; a file in a folder that is closed to us may be a backup, and does not exist here
+        # A pipe stores nothing. A file in a folder without permission does not ``exist``, but may be a backup.
         other_kind = os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113
-        if path.name == LOCK or beside or leads_nowhere or is_unfinished(path.name) or other_kind:
+        if path.name == LOCK_FILE or beside or leads_nowhere or is_unfinished(path.name) or other_kind:
             continue
         yield path
 
 
-def _not_ours_to_write(folder: Path) -> list[Path]:
-    """Without a folder there are none."""
+def _not_writable(folder: Path) -> list[Path]:
+    """Return the files that this process cannot rewrite, or the folder itself."""
     if not os.path.lexists(folder):
         return []
     if not os.path.isdir(folder) or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):  # noqa: PTH112
@@ -136,17 +136,17 @@ def _not_ours_to_write(folder: Path) -> list[Path]:
 
 
 def _can_rewrite(path: Path) -> bool:
-    """A file that is no backup need not be written."""
+    """Return whether an erasure could rewrite a file; a file that is not a database only needs to be readable."""
     if not os.access(path, os.R_OK):
         return False
-    return os.access(path, os.W_OK) or not (path.name == LOCK or is_ours(path.name) or is_sqlite(path))
+    return os.access(path, os.W_OK) or not (path.name == LOCK_FILE or is_generated_name(path.name) or is_sqlite(path))
 
 
-def _mend(folder: Path, obstacle: Path) -> str:
-    """Return what makes an obstacle go away."""
-    # a link into a folder that is closed to us is no folder either
+def _remedy(folder: Path, obstacle: Path) -> str:
+    """Return what a person can do about an obstacle."""
+    # ``isdir`` is also False for a link into a folder without permission
     if not os.path.isdir(folder):  # noqa: PTH112
-        return f"move {folder} away, where a folder should be"
+        return f"{folder} should be a folder: move it away"
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         return "its disk is mounted read-only"
     if obstacle.stat().st_uid == os.geteuid():

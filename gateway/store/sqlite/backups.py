@@ -1,4 +1,4 @@
-"""Copies of the people store in the data folder: made, checked, put back, and kept free of who was erased."""
+"""Backups of the people store: making and checking them, erasing people from them, and restoring one."""
 
 from __future__ import annotations
 
@@ -17,40 +17,43 @@ from gateway.files.ownership import open_lock, permission_hint
 from gateway.model.caller import CLI_CALLER
 from gateway.store.cipher import Cipher
 from gateway.store.sqlite.audit import AuditLog
-from gateway.store.sqlite.backup_files import delete, is_ours
-from gateway.store.sqlite.backup_folder import LOCK, erase_from_all, find_warnings, left_alone, obstacles
+from gateway.store.sqlite.backup_files import delete, is_generated_name
+from gateway.store.sqlite.backup_folder import LOCK_FILE, erase_from_all, find_warnings, obstacles, skipped_warnings
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.people import SqliteStore
 
 log = logging.getLogger(__name__)
 
 
-LOOK_S = 60.0
-"""How often to look whether each backup could be rewritten."""
+CHECK_INTERVAL_S = 60.0
+"""The time between two checks whether all backups could be rewritten."""
 
-STORE = "people.sqlite"
-"""The store's name in the data folder."""
+STORE_FILE = "people.sqlite"
+"""The name of the store in the data folder."""
 
 
 class Backups:
-    """The backups in one folder, which lies in the data folder."""
+    """The folder of backups in the data folder, for several threads and processes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._mine = threading.RLock()
+        self._thread_lock = threading.RLock()
         self._depth = 0
-        self._looked = -math.inf
+        self._checked_at = -math.inf
         self._warnings: tuple[str, ...] = ()
 
     def make(self, database: Database, to: Path | None = None) -> Path:
-        """A copy of the store as it is now, without those whom nobody knows. Raises GatewayError."""
+        """Copy the store without unknown groups, effects and waiting audit lines. Return the path of the copy.
+
+        Raise GatewayError.
+        """
         with self.locked():
             path = to or self.free_path()
             database.copy(path, without=("unknowns", "effects", "outbox"))
         return path
 
     def free_path(self) -> Path:
-        """Where the next backup belongs, which is named after the time."""
+        """Return a free path for a new backup, named after the current time."""
         stem, n = f"people-{time.strftime('%Y%m%d-%H%M%S')}", 2
         path = self._folder / f"{stem}.sqlite"
         while path.exists():
@@ -59,16 +62,16 @@ class Backups:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences about what would make an erasure fail, at most LOOK_S seconds old."""
-        if time.monotonic() > self._looked + LOOK_S:
-            self.look()
+        """Sentences about problems of a future erasure, at most CHECK_INTERVAL_S seconds old."""
+        if time.monotonic() > self._checked_at + CHECK_INTERVAL_S:
+            self.check()
         return self._warnings
 
-    def look(self) -> None:
-        """Look whether each backup can be rewritten, and log what is new."""
-        self._looked = time.monotonic()
+    def check(self) -> None:
+        """Check that each backup can be rewritten, and log new warnings."""
+        self._checked_at = time.monotonic()
         before = self._warnings
-        # a backup may be deleted while it is looked at: then the next look tells
+        # a backup may be deleted during the check: the next check will find the others
         with suppress(OSError):
             self._warnings = find_warnings(self._folder)
         if self._warnings != before:
@@ -77,11 +80,11 @@ class Backups:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One at a time, of all processes: no backup is made while somebody is erased. Held within another one.
+        """Hold the lock of the folder, so that no backup is made while a person is erased. Reentrant in one thread.
 
-        Raises GatewayError if the folder can't be used.
+        Raise GatewayError if the folder cannot be used.
         """
-        with self._mine, ExitStack() as stack:
+        with self._thread_lock, ExitStack() as stack:
             if not self._depth:
                 stack.enter_context(self._lock_file())
             self._depth += 1
@@ -94,61 +97,63 @@ class Backups:
     def _lock_file(self) -> Iterator[None]:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = open_lock(self._folder / LOCK)
+            lock = open_lock(self._folder / LOCK_FILE)
         except OSError as error:
-            mend = next(iter(obstacles(self._folder)), "look at the folder and its disk")
-            raise GatewayError(f"the backups in {self._folder} cannot be used ({error}): {mend}") from None
+            remedy = next(iter(obstacles(self._folder)), "check the folder and its disk")
+            raise GatewayError(f"the backups in {self._folder} cannot be used ({error}): {remedy}") from None
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def erase(self, slug: str, pictures: Collection[str]) -> bool:
-        """Out of every backup in the folder, whatever its version and its name. Whether there was anything of them.
+        """Erase a person from every backup of any version and name. Return whether anything was found.
 
-        As ``erase_from_all``. Raises GatewayError if one is busy or the disk is full: then it is to be tried again.
+        ``pictures``: ids of pictures of the person. Raise GatewayError if a backup is locked or the disk is full; the
+        erasure must be tried again then.
         """
         if found := obstacles(self._folder):
             raise GatewayError(f"nothing was erased: {found[0]}, and erase again")
         try:
             erased = erase_from_all(self._folder, slug, pictures)
-            self._erase_beside_the_store()
+            self._delete_leftovers_of_restores()
         except OSError as error:
             raise GatewayError(f"not everything was erased: {error}; erase again") from None
         return erased
 
     def audit_name(self, path: Path) -> str:
-        """The name of a backup for the audit, which is never erased: a name that somebody chose may be a person's."""
-        if is_ours(path.name):
+        """Return a name of a backup for the audit."""
+        # nothing is ever erased from the audit, and a name that a person chose may contain the name of somebody
+        if is_generated_name(path.name):
             return path.name
         inside = path.absolute().parent.resolve() == self._folder.resolve()
         return "a file of another name in data/backups" if inside else "a file outside data/backups"
 
-    def left_alone(self) -> tuple[str, ...]:
-        """Sentences about what an erasure does not look into, though it may hold people."""
-        # a file may be deleted while it is looked at: then nothing is to be said
+    def skipped_warnings(self) -> tuple[str, ...]:
+        """Return warnings about files that an erasure skips though they may contain people."""
+        # a file that was deleted during the check needs no warning
         with suppress(OSError):
-            return left_alone(self._folder)
+            return skipped_warnings(self._folder)
         return ()
 
-    def _erase_beside_the_store(self) -> None:
+    def _delete_leftovers_of_restores(self) -> None:
         data = self._folder.parent
-        for path in (*data.glob(f"{STORE}.damaged-*"), *data.glob(f"{STORE}.restored*")):
-            log.warning("%s, which was left behind, is deleted: somebody was to be erased", path)
+        for path in (*data.glob(f"{STORE_FILE}.damaged-*"), *data.glob(f"{STORE_FILE}.restored*")):
+            log.warning("deleting %s during an erasure: an unfinished restore left it behind", path)
             path.unlink()
 
 
 def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditLog, user: str) -> Path | None:
-    """Puts a backup in the store's place, once it is known to be whole; gives where the store was moved to, if any.
+    """Replace the store by a backup that was checked. Return the copy of the store before it, if there was a store.
 
-    Whoever was erased since, by the store as it is, does not come back. The audit is not replaced: a line in it says
-    that ``user`` restored this backup. Nobody else may be using the store. Raises StartError.
+    People who were erased from the current store are erased from the restored one too. The audit is not replaced; it
+    gets a line that ``user`` restored this backup. No other process may use the store. Raise StartError.
     """
     new, backups = path.with_name(f"{path.name}.restored"), Backups(path.parent / "backups")
     try:
         _copy(backup, new)
         with closing(SqliteStore(new, cipher)) as restored:
             before = _set_aside(path, restored, cipher, audit) if path.exists() else None
-            restored.record(CLI_CALLER, "restore", detail=_restored(backups.audit_name(backup), before, user))
+            restored.record(CLI_CALLER, "restore", detail=_restore_detail(backups.audit_name(backup), before, user))
             restored.database.scrub()
     except (GatewayError, sqlite3.Error, OSError) as error:
         delete(new)
@@ -162,15 +167,15 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditLog, user: str
     return before
 
 
-def _restored(name: str, before: Path | None, user: str) -> str:
-    """The detail in the audit. ``name``: see ``audit_name``."""
+def _restore_detail(name: str, before: Path | None, user: str) -> str:
+    """Return the detail of the audit line. ``name``: of the backup, as from ``audit_name``."""
     return f"{name}, by {user}" + (f"; the store before it is {before.name}" if before else "")
 
 
 def _copy(backup: Path, to: Path) -> None:
     if not backup.is_file():
         raise FileNotFoundError(f"there is no file {backup}")
-    # SQLite would not say that it may not be read
+    # reading one byte gives a clear error where SQLite would not name a missing permission
     with backup.open("rb") as file:
         if not file.read(1):
             raise StartError("it is empty")
@@ -182,13 +187,14 @@ def _copy(backup: Path, to: Path) -> None:
 
 
 def _set_aside(path: Path, restored: SqliteStore, cipher: Cipher, audit: AuditLog) -> Path:
-    """A copy of the store as it was; who was erased in it is erased in the restored one."""
+    """Copy the current store, and erase from the restored one the people who were erased from it. Return the copy."""
     try:
         with closing(SqliteStore(path, cipher, audit=audit)) as store:
-            restored.stay_erased(store.erased(), store.secret())
+            restored.apply_erasures(store.list_erased(), store.secret())
             return Backups(path.parent / "backups").make(store.database)
-    except StartError:  # the reason to restore, perhaps
+    # a damaged store may be the reason for the restore
+    except StartError:
         aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-        log.warning("the store cannot be read, and is kept as %s: who was erased since may be back", aside)
+        log.warning("the store cannot be read, and is renamed to %s: people erased since the backup may be back", aside)
         path.replace(aside)
         return aside

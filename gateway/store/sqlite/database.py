@@ -1,4 +1,4 @@
-"""One SQLite file: opened safely, checked, brought up to date, copied."""
+"""The SQLite file of the store: opening, checking, upgrading and copying."""
 
 from __future__ import annotations
 
@@ -18,41 +18,45 @@ from gateway.files.ownership import permission_hint
 from gateway.model.names import name_key
 from gateway.store.sqlite import schema
 
-WAIT_S = 10
-"""For another process that is writing."""
+LOCK_TIMEOUT_S = 10
+"""The time to wait for another process that is writing."""
 
-LEAST_FREE = 5_000_000
-"""Bytes of the disk: with less no change is sure to fit."""
+MIN_FREE_BYTES = 5_000_000
+"""The free space on the disk below which a change might not fit."""
 
 Row = tuple[Any, ...]
 
 
 class Database:
-    """Safe to use from several threads, and by several processes on one file. Raises StartError if it is unusable.
-
-    ``backups``: where the file is copied to before it is brought to a new version; made if need be.
-    """
+    """One SQLite file. Several threads may share the object, and several processes the file."""
 
     def __init__(self, path: Path, backups: Path | None = None) -> None:
+        """Open the file, or create it. Raise StartError if it cannot be used.
+
+        ``backups``: the folder for a copy of the file before an upgrade to a new version; created if it is missing.
+        """
         self.path = path
         self._lock = threading.RLock()
-        self._depth = 0  # of transactions within transactions
-        self._to_scrub = False
-        self.copied_to: Path | None = None
-        """The backup that was made before the file was brought to a new version."""
+        # the number of nested transactions
+        self._depth = 0
+        self._scrub_pending = False
+        self.upgrade_backup: Path | None = None
+        """The copy that was made before the file was upgraded to a new version, if it was."""
         try:
-            # Docker makes a folder of a file that is not there; its mode must stay
+            # Docker creates a folder for a file that is missing; the mode of that folder must not change
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            path.touch(0o600)  # what it holds is biometric; SQLite gives its log the same mode
+            # biometric data is for the owner only; SQLite gives its log the same mode
+            path.touch(0o600)
             path.chmod(0o600)
-            self._db = sqlite3.connect(path, timeout=WAIT_S, check_same_thread=False, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, check_same_thread=False, isolation_level=None)
             self._db.create_function("name_key", 1, name_key, deterministic=True)
         except (OSError, sqlite3.Error) as error:
             raise store_unusable_error(path, error) from None
         try:
             self._prepare(backups or path.parent / "backups")
-        except (sqlite3.Error, OSError, ValueError, GatewayError) as error:  # ValueError: text that is no UTF-8
+        # ValueError: text that is not UTF-8
+        except (sqlite3.Error, OSError, ValueError, GatewayError) as error:
             self._db.close()
             raise store_unusable_error(path, error) from None
 
@@ -61,52 +65,58 @@ class Database:
             self._db.close()
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
-        """All that a query finds. Raises GatewayError."""
-        with self._lock, _translated():
+        """Return all rows of a query. Raise GatewayError."""
+        with self._lock, _store_errors():
             return self._db.execute(sql, values).fetchall()
 
     def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
-        with self._lock, _translated():
+        """Return the first row of a query, if any. Raise GatewayError."""
+        with self._lock, _store_errors():
             found: Row | None = self._db.execute(sql, values).fetchone()
             return found
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing, on the disk when it ends; within another one a part of that. Raises GatewayError."""
-        with self._lock, _translated(), self._begun("BEGIN IMMEDIATE"):
+        """Change everything in the block or nothing, on the disk when the block ends. Raise GatewayError.
+
+        A transaction within another one is a part of that.
+        """
+        with self._lock, _store_errors(), self._nested("BEGIN IMMEDIATE"):
             yield self._db
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Several queries that see one state of things; others may write meanwhile. Raises GatewayError."""
-        with self._lock, _translated(), self._begun("BEGIN"):
+        """Let several queries see one state of the file while others write. Raise GatewayError."""
+        with self._lock, _store_errors(), self._nested("BEGIN"):
             yield self._db
 
     @property
     def in_transaction(self) -> bool:
-        """Whether this thread is within a transaction; what another thread has begun is waited for."""
+        """Whether this thread is within a transaction. Waits for a transaction of another thread."""
         with self._lock:
             return self._depth > 0
 
     def scrub(self) -> None:
-        """Nothing that was deleted is left in the file or its log, at the latest when the transaction ends that this is
-        a part of. Other readers may delay the log's end.
+        """Remove all deleted data from the file and its log, within a transaction at its end.
+
+        Another process that is reading may delay the removal from the log.
         """
         with self._lock, suppress(sqlite3.OperationalError):
-            self._to_scrub = self._depth > 0
-            if not self._to_scrub:
+            self._scrub_pending = self._depth > 0
+            if not self._scrub_pending:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def is_writable(self) -> bool:
-        """Whether a change would be let in now. Nothing is written: flash wears out."""
+        """Return whether a change would succeed now."""
+        # nothing is written for the test: flash memory wears out
         try:
             with self.transaction():
-                return shutil.disk_usage(self.path.parent).free > LEAST_FREE
+                return shutil.disk_usage(self.path.parent).free > MIN_FREE_BYTES
         except (GatewayError, OSError):
             return False
 
     @contextmanager
-    def _begun(self, begin: str) -> Iterator[None]:
+    def _nested(self, begin: str) -> Iterator[None]:
         if self._depth:
             yield
             return
@@ -117,29 +127,30 @@ class Database:
                 yield
             finally:
                 self._depth = 0
-        if self._to_scrub:
+        if self._scrub_pending:
             self.scrub()
 
     def copy(self, to: Path, *, without: Sequence[str] = (), source: sqlite3.Connection | None = None) -> None:
-        """A consistent copy, whoever is writing; there in whole or not at all. Raises GatewayError.
+        """Write a consistent copy while others may write; after an error there is no copy. Raise GatewayError.
 
-        ``without``: tables of which nothing is copied.
+        ``without``: tables that are empty in the copy; ``source``: a connection to copy from in place of this one.
         """
         new = to.with_name(f"{to.name}.new")
-        with self._lock, _translated():
-            with _written(to):
+        with self._lock, _store_errors():
+            with _copy_errors(to):
                 new.unlink(missing_ok=True)
                 new.touch(0o600)
             with closing(sqlite3.connect(new)) as target:
                 (source or self._db).backup(target)
-                target.execute("PRAGMA journal_mode = DELETE")  # one file, not three
+                # one file, not three
+                target.execute("PRAGMA journal_mode = DELETE")
                 if without:
                     target.execute("PRAGMA foreign_keys = ON")
                     for table in without:
-                        target.execute(f"DELETE FROM {table}")  # noqa: S608 (ours)
+                        target.execute(f"DELETE FROM {table}")  # noqa: S608 (constants of this package)
                     target.commit()
                     target.execute("VACUUM")
-        with _written(to):
+        with _copy_errors(to):
             new.replace(to)
 
     def _prepare(self, backups: Path) -> None:
@@ -150,16 +161,17 @@ class Database:
             raise sqlite3.DatabaseError("it is damaged")
         version = self._version()
         if version > schema.VERSION:
-            raise WholeStoreError("it was written by a newer version: use that version of Facegate, or a newer one")
+            raise IntactStoreError("it was written by a newer version: use that version of Facegate, or a newer one")
         if version < schema.VERSION:
-            self._update(backups)
+            self._upgrade(backups)
 
     def _version(self) -> int:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         return int(version)
 
-    def _update(self, backups: Path) -> None:
-        self._db.execute("PRAGMA foreign_keys = OFF")  # or dropping a table would empty what refers to it
+    def _upgrade(self, backups: Path) -> None:
+        # otherwise dropping a table would delete the rows that refer to it
+        self._db.execute("PRAGMA foreign_keys = OFF")
         self._db.execute("PRAGMA legacy_alter_table = ON")
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
@@ -167,10 +179,11 @@ class Database:
             if 0 < version < schema.VERSION:
                 backups.mkdir(mode=0o700, exist_ok=True)
                 to = backups / f"before-version-{schema.VERSION}-{time.strftime('%Y%m%d-%H%M%S')}.sqlite"
-                with closing(sqlite3.connect(self.path)) as source:  # what writes, as we do, cannot be copied from
+                # a connection within a transaction, as this one is, cannot be copied from
+                with closing(sqlite3.connect(self.path)) as source:
                     self.copy(to, source=source)
-                self.copied_to = to
-            # another process, which opened it just now, may have been first
+                self.upgrade_backup = to
+            # for a file that another process has upgraded since there are no steps
             for statement in _statements(schema.STEPS.get(version, "")):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
@@ -179,7 +192,8 @@ class Database:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """One by one: sqlite3's own way to run a script would end the transaction that it is to be part of."""
+    """Yield the statements of a script, one by one."""
+    # sqlite3's ``executescript`` would end the transaction
     statement = ""
     for line in script.splitlines():
         statement += f"{line}\n"
@@ -189,7 +203,8 @@ def _statements(script: str) -> Iterator[str]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _store_errors() -> Iterator[None]:
+    """Raise errors of SQLite and of the disk as GatewayError."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -197,7 +212,8 @@ def _translated() -> Iterator[None]:
 
 
 @contextmanager
-def _written(to: Path) -> Iterator[None]:
+def _copy_errors(to: Path) -> Iterator[None]:
+    """Raise errors of the disk as GatewayError about a copy."""
     try:
         yield
     except OSError as error:
@@ -205,27 +221,28 @@ def _written(to: Path) -> Iterator[None]:
         raise GatewayError(f"the copy {to} of the people store cannot be written: {reason}") from error
 
 
-class WholeStoreError(ValueError):
-    """The store is refused though nothing in it is damaged. The message says what to do."""
+class IntactStoreError(ValueError):
+    """An undamaged store that cannot be used now. The message says what to do."""
 
 
-_NOT_THE_STORE = ("locked", "readonly", "read-only", "unable to open", "full", "I/O", "ermission")
-"""Words in messages about a disk or a permission, which say nothing against the store itself."""
+_DISK_WORDS = ("locked", "readonly", "read-only", "unable to open", "full", "I/O", "ermission")
+"""Words of SQLite's messages about a disk or a permission; with these the store itself is not damaged."""
 
 
 def store_unusable_error(path: Path, error: Exception) -> StartError:
+    """Return the error for a store that cannot be opened, with the reason and what to do."""
     return StartError(f"The people store {path} cannot be used ({error}){_advice(error)}")
 
 
 def _advice(error: Exception) -> str:
-    """Only a damaged store may be replaced: whoever moves a whole one away loses everybody in it."""
-    if isinstance(error, WholeStoreError):
+    # only a damaged store may be replaced: without an undamaged one everybody in it would be lost
+    if isinstance(error, IntactStoreError):
         return ". Leave the store where it is: nothing in it is damaged."
-    if isinstance(error, OSError) or any(word in str(error) for word in _NOT_THE_STORE):
+    if isinstance(error, OSError) or any(word in str(error) for word in _DISK_WORDS):
         return (
-            ": look at the disk, and at who may read and write the data folder. The store needs no backup in its place."
+            ": check the disk, and who may read and write the data folder. The store is not damaged: do not replace it."
         )
     return (
-        ": put a backup in its place (facegate restore). Without a backup move it away: known_faces/ is then read"
-        " again, and everybody who was enrolled in another way is lost."
+        ": restore a backup (facegate restore). Without a backup move the store away: known_faces/ is then imported"
+        " again, and all people who were enrolled in another way are lost."
     )

@@ -1,16 +1,16 @@
-"""Names and ids that older versions let in, and that new people do not get."""
+"""Warnings about names and ids that older versions accepted, and that new people cannot get."""
 
 from __future__ import annotations
 
 from gateway.model.names import NOBODY_KEYS, RESERVED_IDS
 from gateway.store.sqlite.database import Database, Row
 
-MAX_WARNINGS = 20
-"""Sentences of each kind: each is cured by a person."""
+MAX_WARNINGS_PER_KIND = 20
+"""The number of warnings of each kind. A person has to act on each of them."""
 
 
 def name_warnings(database: Database) -> list[str]:
-    """A sentence for each such name, with what to do. Raises GatewayError."""
+    """Return a sentence for each such name, with what to do. Raise GatewayError."""
     return [
         *(_two_spellings(*row) for row in _spelled_twice(database)),
         *(_means_nobody(*row) for row in _named(database, "name_key", NOBODY_KEYS)),
@@ -21,38 +21,39 @@ def name_warnings(database: Database) -> list[str]:
 
 def _spelled_twice(database: Database) -> list[Row]:
     return database.rows(
-        "SELECT max(slug), min(slug) FROM people GROUP BY name_key HAVING count(*) > 1 LIMIT ?", (MAX_WARNINGS,)
+        "SELECT max(slug), min(slug) FROM people GROUP BY name_key HAVING count(*) > 1 LIMIT ?",
+        (MAX_WARNINGS_PER_KIND,),
     )
 
 
 def _named(database: Database, column: str, words: frozenset[str]) -> list[Row]:
     marks = ", ".join("?" * len(words))
-    sql = f"SELECT slug, name FROM people WHERE {column} IN ({marks}) LIMIT ?"  # noqa: S608 (the columns are ours)
-    return database.rows(sql, (*sorted(words), MAX_WARNINGS))
+    sql = f"SELECT slug, name FROM people WHERE {column} IN ({marks}) LIMIT ?"  # noqa: S608 (constants of this module)
+    return database.rows(sql, (*sorted(words), MAX_WARNINGS_PER_KIND))
 
 
 def _undecoded(database: Database) -> list[Row]:
     sql = "SELECT slug, name FROM people WHERE instr(name, char(65533)) LIMIT ?"
-    return database.rows(sql, (MAX_WARNINGS,))
+    return database.rows(sql, (MAX_WARNINGS_PER_KIND,))
 
 
 def _two_spellings(one: str, other: str) -> str:
     return (
-        f"{one} and {other} have one name in two spellings: if they are one person, run facegate people merge"
+        f"{one} and {other} have the same name in two spellings: if they are one person, run facegate people merge"
         f" {one} {other}, else rename one of them"
     )
 
 
 def _means_nobody(slug: str, name: str) -> str:
-    return f"the name {name!r} of {slug} is the word for nobody: run facegate people rename {slug} and another name"
+    return f"the name {name!r} of {slug} means nobody: run facegate people rename {slug} with another name"
 
 
 def _is_reserved(slug: str, name: str) -> str:
     return (
-        f"the id {slug!r} of {name!r} is a word of the interfaces, which cannot ask for that person: enrol the person"
+        f"the id {slug!r} of {name!r} is a reserved word, so that no interface can name that person: enrol the person"
         f" under another name, and run facegate people merge {slug} with the new id"
     )
 
 
 def _is_undecoded(slug: str, name: str) -> str:
-    return f"the name {name!r} of {slug} was not UTF-8: run facegate people rename {slug} and the right name"
+    return f"the name {name!r} of {slug} was not UTF-8: run facegate people rename {slug} with the right name"

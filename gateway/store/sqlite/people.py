@@ -98,8 +98,8 @@ class SqliteStore:
         except (ValueError, TypeError, GatewayError) as error:
             self.database.close()
             raise store_unusable_error(path, error) from None
-        if self.database.copied_to is not None:
-            self.record(UPGRADE_CALLER, "backup", detail=self.database.copied_to.name)
+        if self.database.upgrade_backup is not None:
+            self.record(UPGRADE_CALLER, "backup", detail=self.database.upgrade_backup.name)
         self.move_audit()
 
     def close(self) -> None:
@@ -241,7 +241,7 @@ class SqliteStore:
             if row[1]:
                 self._bury_in_folders(db, person, [row[0]])
             else:
-                self._tombstones.bury([row[0]], erased=False)
+                self._tombstones.add([row[0]], erased=False)
             db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, row[0]))
             append_person_audit(db, caller, "remove_picture", person, 1)
             left = delete_if_empty(db, person)
@@ -262,12 +262,12 @@ class SqliteStore:
             (name,) = db.execute("SELECT name FROM people WHERE id = ?", (person,)).fetchone()
             digests = db.execute("SELECT digest, counter FROM pictures WHERE person = ?", (person,)).fetchall()
             others = {digest for digest, counter in digests if counter}
-            self._tombstones.bury({digest for digest, _ in digests}.union(also) - others, erased=erase)
+            self._tombstones.add({digest for digest, _ in digests}.union(also) - others, erased=erase)
             self._bury_in_folders(db, person, others)
             names = (name, *_folders(db, person))
-            self._tombstones.bury(map(removed_name, names), erased=erase)
+            self._tombstones.add(map(removed_name, names), erased=erase)
             if closes_folders:
-                self._tombstones.bury(map(closed_folder, names), erased=erase)
+                self._tombstones.add(map(closed_folder, names), erased=erase)
             if erase:
                 self._forget_counters(db, person)
             pictures = db.execute("DELETE FROM pictures WHERE person = ?", (person,)).rowcount
@@ -315,7 +315,7 @@ class SqliteStore:
     def enrol_from_folder(self, folder: str, picture: Picture, *, replaces: str | None = None) -> None:
         with self.database.transaction() as db:
             self.check_not_removed(folder, picture.digest)
-            self._tombstones.lift(removed_name(folder))
+            self._tombstones.delete(removed_name(folder))
             row = db.execute("SELECT person FROM folders WHERE name = ?", (folder,)).fetchone()
             person = row[0] if row else self._person(db, folder)
             db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (folder, person))
@@ -396,8 +396,8 @@ class SqliteStore:
 
     def _lift_from_name(self, name: str) -> None:
         """Somebody of that name is known again, by another way than the folder."""
-        self._tombstones.lift(closed_folder(name))
-        self._tombstones.lift(removed_name(name))
+        self._tombstones.delete(closed_folder(name))
+        self._tombstones.delete(removed_name(name))
 
     def check_not_removed(self, folder: str, digest: str) -> None:
         if self._tombstones.has(digest):
@@ -516,7 +516,7 @@ class SqliteStore:
     def _add(self, db: sqlite3.Connection, person: int, picture: Picture, moment: float) -> int:
         """How many were added: one, or none that was not there."""
         descriptor, chips, original = self.rows.packed(picture)
-        self._tombstones.lift(picture.digest)
+        self._tombstones.delete(picture.digest)
         return db.execute(
             "INSERT INTO pictures (person, digest, source, recipe, descriptor, chips, original, created, counter)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET source = excluded.source,"
@@ -536,15 +536,16 @@ class SqliteStore:
             ),
         ).rowcount
 
-    def erased(self) -> list[bytes]:
-        """What tells the pictures of those who were erased, to whoever has them."""
+    def list_erased(self) -> list[bytes]:
+        """Return the keyed marks of all erased people and pictures."""
         return [digest for (digest,) in self.database.rows("SELECT digest FROM tombstones WHERE erased")]
 
     def secret(self) -> bytes:
+        """Return the key of the marks."""
         return bytes(self._secret)
 
-    def stay_erased(self, tombstones: Iterable[bytes], secret: bytes) -> None:
-        """In a backup that was made before: whoever was erased since is erased here too."""
+    def apply_erasures(self, tombstones: Iterable[bytes], secret: bytes) -> None:
+        """Erase from a backup the people who were erased since it was made."""
         with self.database.transaction() as db:
             self._secret, self._tombstones = secret, Tombstones(self.database, secret)
             db.execute("UPDATE meta SET value = ? WHERE key = 'secret'", (secret,))
@@ -587,7 +588,7 @@ class SqliteStore:
         whom they were kept must not bring them back.
         """
         marks = {picture_in_folder(folder, each) for folder in _folders(db, person) for each in counters}
-        self._tombstones.bury(marks, erased=False)
+        self._tombstones.add(marks, erased=False)
 
 
 def _folders(db: sqlite3.Connection, person: int) -> list[str]:

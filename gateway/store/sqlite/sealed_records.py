@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gateway.model import PERSON, Descriptor, Person
 from gateway.store.cipher import Cipher
 from gateway.store.protocols import GallerySnapshot, Picture, StoredFace
-from gateway.store.sqlite.database import Database, Row, WholeStoreError
+from gateway.store.sqlite.database import Database, IntactStoreError, Row
 
 _FLOAT32 = np.dtype("<f4")
 DESCRIPTOR_BYTES = 128 * _FLOAT32.itemsize
@@ -53,7 +53,7 @@ class SealedRecords:
         """
         if not all(isinstance(blob, bytes) for blob in blobs):
             raise ValueError("a known picture in it is damaged")
-        if self._cipher.sealing:
+        if self._cipher.has_key:
             blobs = [
                 self._cipher.open(blob, f"descriptor of {each}") for blob, each in zip(blobs, digests, strict=True)
             ]
@@ -84,25 +84,25 @@ class SealedRecords:
         Raises ValueError.
         """
         seal = database.row("SELECT value FROM meta WHERE key = 'seal'")
-        if seal is None and self._cipher.sealing:
+        if seal is None and self._cipher.has_key:
             if not seals and database.row("SELECT 1 FROM people"):
-                raise WholeStoreError(
+                raise IntactStoreError(
                     "it is not encrypted yet, and people.key is given: start the gateway with that key once"
                 )
             self._seal_all(database)
-        elif seal is not None and not self._cipher.sealing:
-            raise WholeStoreError(
+        elif seal is not None and not self._cipher.has_key:
+            raise IntactStoreError(
                 "it is encrypted, and people.key is not given: set it, or people.key_file, to the key of before"
             )
         elif seal is not None and not self._opens(seal[0]):
-            raise WholeStoreError(
+            raise IntactStoreError(
                 "it is encrypted with another key: set people.key, or people.key_file, to the key of before"
             )
         database.row("SELECT person, digest, source, recipe, descriptor, chips, original, counter FROM pictures")
         for (slug,) in database.rows("SELECT slug FROM people NOT INDEXED"):
             if not isinstance(slug, str) or not PERSON.fullmatch(slug):
                 raise ValueError("a person in it is damaged")
-        return seal is None and self._cipher.sealing
+        return seal is None and self._cipher.has_key
 
     def _opens(self, seal: bytes) -> bool:
         """Return whether the key is the one that the store was encrypted with."""

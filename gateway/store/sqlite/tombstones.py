@@ -1,4 +1,4 @@
-"""Marks of pictures and folders that must not bring anybody back from known_faces/."""
+"""Marks of removed pictures, names and folders, which the folder of known people must not enrol again."""
 
 from __future__ import annotations
 
@@ -10,44 +10,48 @@ from gateway.store.sqlite.database import Database
 
 
 class Tombstones:
-    """The store's table of marks. It holds keyed digests, which tell nothing to somebody who has not got the store."""
+    """The table of marks. It contains keyed digests, from which nobody can tell a picture or a name."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
         self._database = database
         self._secret = secret
 
     def keyed(self, mark: str) -> bytes:
+        """Return the keyed digest of a mark, as the table contains it."""
         return hmac.digest(self._secret, mark.encode(), "sha256")
 
-    def bury(self, marks: Iterable[str], *, erased: bool) -> None:
-        """``erased``: a restored backup gets these marks too."""
+    def add(self, marks: Iterable[str], *, erased: bool) -> None:
+        """Add marks. Those that are ``erased`` also apply to a backup that is restored later."""
         with self._database.transaction() as db:
             db.executemany(
                 "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO UPDATE SET erased = max(erased, excluded.erased)",
                 [(self.keyed(mark), erased) for mark in marks],
             )
 
-    def lift(self, mark: str) -> None:
+    def delete(self, mark: str) -> None:
+        """Delete a mark, if it is there."""
         with self._database.transaction() as db:
             db.execute("DELETE FROM tombstones WHERE digest = ?", (self.keyed(mark),))
 
     def has(self, mark: str) -> bool:
+        """Return whether a mark is there."""
         return self._database.row("SELECT 1 FROM tombstones WHERE digest = ?", (self.keyed(mark),)) is not None
 
 
-# The mark of a picture that must not come back from any folder is its digest alone: hexadecimal digits, no slash.
+# The mark of a picture that no folder may enrol again is its digest alone: hexadecimal digits, no slash.
+# The names of folders contain no slash either, so that marks of different kinds never are the same.
 
 
 def picture_in_folder(folder: str, digest: str) -> str:
-    """Return the mark of a picture that must not come back from one folder. No folder's name has a slash."""
+    """Return the mark of a picture that one folder must not enrol again."""
     return f"{folder}/{digest}"
 
 
 def closed_folder(name: str) -> str:
-    """Return the mark of the folders of that name, in any spelling, from which no picture must come back."""
+    """Return the mark of all folders of that name, in any spelling, which must not enrol any picture."""
     return f"/{name_key(name)}"
 
 
 def removed_name(name: str) -> str:
-    """Return the mark of the name, in any spelling, of somebody who was removed."""
+    """Return the mark of the name, in any spelling, of a person who was removed."""
     return f"//{name_key(name)}"

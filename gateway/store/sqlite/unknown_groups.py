@@ -1,4 +1,4 @@
-"""Where groups of unknown faces are kept: beside the people, in the same file."""
+"""Groups of unknown faces, stored in the same file as the people."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from gateway.store.sqlite.sealed_records import SealedRecords
 log = logging.getLogger(__name__)
 
 
-# SQLite keeps a value of any type in a column: numbers are looked at, and text is read as bytes. Bytes that are not
-# UTF-8 in a single row would else fail the whole query.
+# A column in SQLite may contain a value of any type. The types of numbers are therefore checked, and text is read as
+# bytes: one row with bytes that are not UTF-8 would make the whole query fail.
 _GROUPS = """
 SELECT id, CASE WHEN typeof(first) = 'real' THEN first END, CASE WHEN typeof(last) = 'real' THEN last END,
     CASE WHEN typeof(seen) = 'integer' THEN seen END, CAST(cameras AS BLOB)
@@ -34,15 +34,16 @@ FROM unknown_faces WHERE recipe = ? ORDER BY worth DESC
 """
 
 MAX_CAMERAS = 20
-"""Names of cameras that are kept of a group: whoever can invent names would let the list grow for ever."""
+"""The number of cameras that are stored for a group. A client could otherwise send endless new names."""
 
 
 @dataclass(slots=True, eq=False)
-class Group:
-    """Faces of somebody whom nobody knows. ``first``, ``last``: seconds since 1970.
+class UnknownGroup:
+    """Faces of one person who is not enrolled.
 
-    ``cameras``: the newest by which they were seen, the last one at the end.
-    ``faces``: the few that are kept, the best seen first; ``recipe``: how their descriptors were made.
+    ``first`` and ``last``: the first and last time the person was seen, in seconds since 1970; ``seen``: how often.
+    ``cameras``: the last cameras that saw the person, the newest at the end. ``faces``: the best faces with their
+    quality score, the best first.
     """
 
     id: int
@@ -54,22 +55,25 @@ class Group:
 
     @property
     def source(self) -> str:
-        """The camera that saw them last."""
+        """The camera that saw the person last; empty for an empty list."""
         return self.cameras[-1] if self.cameras else ""
 
     def mark_seen_by(self, camera: str) -> None:
+        """Move a camera to the end of the list."""
         self.cameras = [*(each for each in self.cameras if each != camera), camera][-MAX_CAMERAS:]
 
     def mean(self) -> Descriptor:
-        """Of unit length."""
+        """Return the mean of the descriptors, of unit length."""
         total = np.sum([face.descriptor for _, face in self.faces], axis=0)
         mean: Descriptor = (total / np.linalg.norm(total)).astype(np.float32)
         return mean
 
 
-class Groups:
-    """``damaged``: the ids of the groups that could not be read at the last ``load``. They stay in the file until they
-    are forgotten, or expire as the others do.
+class SqliteUnknownGroups:
+    """The groups of unknown faces with descriptors of one recipe.
+
+    ``damaged``: the ids of groups that could not be read by the last ``load``. They stay in the file until they are
+    deleted or expire.
     """
 
     def __init__(self, database: Database, rows: SealedRecords, recipe: str) -> None:
@@ -78,8 +82,8 @@ class Groups:
         self._recipe = recipe
         self.damaged: frozenset[int] = frozenset()
 
-    def load(self) -> list[Group]:
-        """All of this recipe that can be read. Raise GatewayError if the store fails."""
+    def load(self) -> list[UnknownGroup]:
+        """Return all groups of this recipe that can be read. Raise GatewayError if the store fails."""
         faces: dict[object, list[Row]] = {}
         for unknown, *face in self._database.rows(_FACES, (self._recipe,)):
             faces.setdefault(unknown, []).append(tuple(face))
@@ -88,34 +92,34 @@ class Groups:
             try:
                 groups.append(self._read(row, faces.get(row[0], [])))
             except (ValueError, TypeError, RecursionError) as error:
-                log.warning("the unknown %d is damaged (%s), and is left out", row[0], error)
+                log.warning("the group %d of unknown faces is damaged and not used: %s", row[0], error)
                 damaged.add(int(row[0]))
         self.damaged = frozenset(damaged)
         return groups
 
-    def _read(self, row: Row, faces: Sequence[Row]) -> Group:
-        """Raise ValueError, TypeError or RecursionError for a damaged one."""
+    def _read(self, row: Row, faces: Sequence[Row]) -> UnknownGroup:
+        """Return the group of a row. Raise ValueError, TypeError or RecursionError if it is damaged."""
         key, first, last, seen, cameras = row
         names = json.loads(bytes(cameras))
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise ValueError("its cameras are no list of names")
+            raise ValueError("its cameras are not a list of names")
         if None in (first, last, seen) or not faces or not math.isfinite(first + last):
-            raise ValueError("a number in it is none, or it has no face")
-        return Group(key, first, last, seen, names[-MAX_CAMERAS:], [self._read_face(key, face) for face in faces])
+            raise ValueError("a number is missing, or it has no face")
+        return UnknownGroup(
+            key, first, last, seen, names[-MAX_CAMERAS:], [self._read_face(key, face) for face in faces]
+        )
 
     def _read_face(self, key: int, face: Row) -> tuple[float, StoredFace]:
         descriptor, chips, crop, worth = face
         if worth is None:
-            raise ValueError("a number in it is none")
+            raise ValueError("a number is missing")
         place = f"unknown {key}"
         opened = [self._rows.opened(image, place) for image in (chips, crop)]
         return worth, StoredFace(self._rows.descriptor(descriptor, place), *opened)
 
-    def forget_damaged(self, before: float) -> None:
-        """Delete the damaged groups that were last seen before that moment.
-
-        A group whose last moment can't be read counts as seen now: it expires all the same.
-        """
+    def delete_damaged(self, before: float) -> None:
+        """Delete the damaged groups that were last seen before a moment, in seconds since 1970."""
+        # a group whose last moment cannot be read counts as seen now, so that it expires too
         with self._database.transaction() as db:
             for key in self.damaged:
                 db.execute("DELETE FROM unknowns WHERE id = ? AND last < ?", (key, before))
@@ -123,10 +127,11 @@ class Groups:
                     "UPDATE unknowns SET last = ? WHERE id = ? AND typeof(last) != 'real'",
                     (time.time(), key),
                 )
-        self.damaged &= self.ids()
+        self.damaged &= self.read_ids()
 
-    def forget_others(self) -> None:
-        """Of another recipe: they come again. Faces of no group would never expire."""
+    def delete_other_recipes(self) -> None:
+        """Delete the groups with descriptors of another recipe. Their people will be seen again."""
+        # faces without a group would never expire
         with self._database.transaction() as db:
             db.execute("DELETE FROM unknown_faces WHERE unknown NOT IN (SELECT id FROM unknowns)")
             db.execute(
@@ -135,22 +140,24 @@ class Groups:
             )
         self._database.scrub()
 
-    def ids(self) -> set[int]:
+    def read_ids(self) -> set[int]:
+        """Return the ids of all groups in the file, which another process may have changed."""
         return {key for (key,) in self._database.rows("SELECT id FROM unknowns")}
 
-    def add(self, camera: str, moment: float, worth: float, face: StoredFace) -> Group:
+    def add_group(self, camera: str, moment: float, worth: float, face: StoredFace) -> UnknownGroup:
+        """Add a group of one face with its quality score, seen by a camera at a moment."""
         with self._database.transaction() as db:
             (key,) = db.execute(
                 "INSERT INTO unknowns (first, last, seen, cameras) VALUES (?, ?, 1, ?) RETURNING id",
                 (moment, moment, json.dumps([camera])),
             ).fetchone()
-        group = Group(key, moment, moment, 1, [camera])
-        self.keep(group, worth, face)
+        group = UnknownGroup(key, moment, moment, 1, [camera])
+        self.add_face(group, worth, face)
         return group
 
-    def keep(self, group: Group, worth: float, face: StoredFace, most: int = 5) -> None:
-        """One more face of theirs, in place of the worst where there are enough."""
-        group.faces = sorted([*group.faces, (worth, face)], key=lambda each: -each[0])[:most]
+    def add_face(self, group: UnknownGroup, worth: float, face: StoredFace, max_faces: int = 5) -> None:
+        """Add a face to a group. Of more than ``max_faces`` the one with the lowest score is deleted."""
+        group.faces = sorted([*group.faces, (worth, face)], key=lambda each: -each[0])[:max_faces]
         with self._database.transaction() as db:
             db.execute("DELETE FROM unknown_faces WHERE unknown = ?", (group.id,))
             for each_worth, each in group.faces:
@@ -162,16 +169,16 @@ class Groups:
                     (group.id, self._recipe, sealed, chips, crop, each_worth),
                 )
 
-    def save(self, groups: Sequence[Group]) -> None:
-        """When and where they were seen."""
+    def save_sightings(self, groups: Sequence[UnknownGroup]) -> None:
+        """Write when, how often and by which cameras the groups were seen."""
         with self._database.transaction() as db:
             db.executemany(
                 "UPDATE unknowns SET last = ?, seen = ?, cameras = ? WHERE id = ?",
                 [(group.last, group.seen, json.dumps(group.cameras), group.id) for group in groups],
             )
 
-    def forget(self, groups: Sequence[int]) -> None:
-        """Raises UnknownPerson if one of them is not there."""
+    def delete(self, groups: Sequence[int]) -> None:
+        """Delete groups by their ids. Raise UnknownPerson if one of them does not exist."""
         with self._database.transaction() as db:
             for key in groups:
                 if not db.execute("DELETE FROM unknowns WHERE id = ?", (key,)).rowcount:
@@ -179,7 +186,8 @@ class Groups:
         self.damaged -= set(groups)
         self._database.scrub()
 
-    def forget_all(self) -> None:
+    def delete_all(self) -> None:
+        """Delete all groups."""
         with self._database.transaction() as db:
             db.execute("DELETE FROM unknowns")
         self.damaged = frozenset()

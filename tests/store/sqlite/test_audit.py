@@ -14,7 +14,7 @@ from gateway.errors import GatewayError
 from gateway.model.caller import BRIDGE_CALLER, CLI_CALLER, REST_CALLER
 from gateway.store.cipher import Cipher
 from gateway.store.sqlite import schema
-from gateway.store.sqlite.audit import FILE, AuditLog
+from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
 from gateway.store.sqlite.backups import restore
 from gateway.store.sqlite.people import SqliteStore
 from tests.examples import descriptor
@@ -38,7 +38,7 @@ def actions(store: SqliteStore) -> list[str]:
 
 
 def in_file(data: Path) -> list[str]:
-    with closing(sqlite3.connect(data / FILE)) as db:
+    with closing(sqlite3.connect(data / AUDIT_FILE)) as db:
         return [action for (action,) in db.execute("SELECT action FROM audit ORDER BY id")]
 
 
@@ -49,12 +49,15 @@ def waiting(here: PeopleEnvironment) -> int:
 
 def test_a_line_is_in_the_audit_file_as_soon_as_the_change_returned(here: PeopleEnvironment) -> None:
     assert (in_file(here.data), waiting(here)) == (["add"], 0)
-    assert (here.data / FILE).stat().st_mode & 0o777 == 0o600
+    assert (here.data / AUDIT_FILE).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET door = 'nobody'"])
 def test_the_audit_is_only_added_to(here: PeopleEnvironment, statement: str) -> None:
-    with closing(sqlite3.connect(here.data / FILE)) as db, pytest.raises(sqlite3.IntegrityError, match="only added to"):
+    with (
+        closing(sqlite3.connect(here.data / AUDIT_FILE)) as db,
+        pytest.raises(sqlite3.IntegrityError, match="only added to"),
+    ):
         db.execute(statement)
 
 
@@ -73,7 +76,7 @@ def test_a_change_that_is_undone_leaves_no_line(here: PeopleEnvironment) -> None
 def test_a_crash_before_the_move_loses_no_line(tmp_path: Path) -> None:
     with opened(tmp_path / "people.sqlite") as store:  # without an audit, as if it was killed before the move
         enrol(store, "Alice")
-    assert not (tmp_path / FILE).exists()
+    assert not (tmp_path / AUDIT_FILE).exists()
     with open_environment(tmp_path):
         assert in_file(tmp_path) == ["add"]
 
@@ -135,7 +138,7 @@ def test_a_restore_rolls_the_audit_not_back_and_stands_in_it(here: PeopleEnviron
     backup = here.backups.make(here.store.database, tmp_path / "mine.sqlite")
     here.registry.rename("alice", "Bob", REST_CALLER)
     here.store.close()
-    before = restore(backup, here.data / "people.sqlite", Cipher(None), AuditLog(here.data / FILE), "ada")
+    before = restore(backup, here.data / "people.sqlite", Cipher(None), AuditLog(here.data / AUDIT_FILE), "ada")
     assert before is not None
     assert in_file(here.data) == ["add", "rename", "restore"]
     with open_environment(here.data) as again:
@@ -192,7 +195,7 @@ def test_the_lines_of_an_older_store_are_moved_once(tmp_path: Path) -> None:
             (1.5, "rest", "add", "aa", 2),
         ]
         assert told[0][1:3] == ("upgrade", "backup")
-    restore(older, tmp_path / "people.sqlite", Cipher(None), AuditLog(tmp_path / FILE), "ada")
+    restore(older, tmp_path / "people.sqlite", Cipher(None), AuditLog(tmp_path / AUDIT_FILE), "ada")
     assert in_file(tmp_path)[:4] == ["add", "add", "erase", "backup"]
     assert in_file(tmp_path).count("erase") == 1
     assert version_of(tmp_path / "people.sqlite") == schema.VERSION
@@ -206,8 +209,8 @@ def damage(path: Path) -> None:
 
 def test_a_damaged_audit_is_set_aside_and_a_new_one_begun(here: PeopleEnvironment) -> None:
     here.store.close()
-    damage(here.data / FILE)
-    content = (here.data / FILE).read_bytes()
+    damage(here.data / AUDIT_FILE)
+    content = (here.data / AUDIT_FILE).read_bytes()
     with open_environment(here.data) as again:
         again.registry.rename("alice", "Bob", REST_CALLER)
         (aside,) = here.data.glob("audit-damaged-*.sqlite")
@@ -215,12 +218,12 @@ def test_a_damaged_audit_is_set_aside_and_a_new_one_begun(here: PeopleEnvironmen
         assert actions(again.store) == ["rename"]
         again.registry.erase("alice", REST_CALLER)
     assert aside.read_bytes() == content
-    (warning,) = AuditLog(here.data / FILE).warnings
+    (warning,) = AuditLog(here.data / AUDIT_FILE).warnings
     assert str(aside) in warning
 
 
 def test_an_audit_that_is_damaged_while_it_is_used_is_set_aside(here: PeopleEnvironment) -> None:
-    damage(here.data / FILE)
+    damage(here.data / AUDIT_FILE)
     here.registry.rename("alice", "Bob", REST_CALLER)
     assert in_file(here.data) == ["rename"]
     assert len(list(here.data.glob("audit-damaged-*.sqlite"))) == 1
@@ -228,15 +231,15 @@ def test_an_audit_that_is_damaged_while_it_is_used_is_set_aside(here: PeopleEnvi
 
 def test_two_damaged_audits_within_a_second_are_both_kept(here: PeopleEnvironment) -> None:
     for name in ("Bob", "Carol"):
-        damage(here.data / FILE)
+        damage(here.data / AUDIT_FILE)
         here.registry.rename("alice", name, REST_CALLER)
     assert len(list(here.data.glob("audit-damaged-*.sqlite"))) == 2
 
 
 def test_lines_wait_while_the_audit_cannot_be_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A folder in its place: root, who runs the tests, may write to any file."""
-    (tmp_path / FILE).mkdir()
-    audit = AuditLog(tmp_path / FILE)
+    (tmp_path / AUDIT_FILE).mkdir()
+    audit = AuditLog(tmp_path / AUDIT_FILE)
     with closing(SqliteStore(tmp_path / "people.sqlite", audit=audit)) as store:
         enrol(store, "Alice")
         enrol(store, "Bob", picture("d2"))
@@ -244,25 +247,25 @@ def test_lines_wait_while_the_audit_cannot_be_used(tmp_path: Path, caplog: pytes
         store.move_audit()
         assert caplog.text.count("audit.sqlite cannot be written") == 1
         (warning,) = audit.warnings
-        assert str(tmp_path / FILE) in warning
+        assert str(tmp_path / AUDIT_FILE) in warning
         with pytest.raises(GatewayError, match=r"the audit .*audit\.sqlite cannot be read"):
             store.read_audit(9)
-        (tmp_path / FILE).rmdir()
+        (tmp_path / AUDIT_FILE).rmdir()
         assert [line.action for line in store.read_audit(9)] == ["add", "add"]
         assert audit.warnings == ()
 
 
 def test_a_problem_is_a_warning_as_long_as_it_lasts(tmp_path: Path) -> None:
     """Also where no line waits, and where another process moved the lines."""
-    (tmp_path / FILE).mkdir()
-    audit = AuditLog(tmp_path / FILE)
+    (tmp_path / AUDIT_FILE).mkdir()
+    audit = AuditLog(tmp_path / AUDIT_FILE)
     with closing(SqliteStore(tmp_path / "people.sqlite", audit=audit)) as store:
         store.move_audit()
         assert len(audit.warnings) == 1
         enrol(store, "Alice")
         store.move_audit()
         assert len(audit.warnings) == 1
-        (tmp_path / FILE).rmdir()
+        (tmp_path / AUDIT_FILE).rmdir()
         with open_environment(tmp_path):
             assert in_file(tmp_path) == ["add"]
         store.move_audit()
@@ -270,14 +273,14 @@ def test_a_problem_is_a_warning_as_long_as_it_lasts(tmp_path: Path) -> None:
 
 
 def test_an_audit_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / FILE)) as db:
+    with closing(sqlite3.connect(tmp_path / AUDIT_FILE)) as db:
         db.execute("PRAGMA user_version = 9")
-    content = (tmp_path / FILE).read_bytes()
-    audit = AuditLog(tmp_path / FILE)
+    content = (tmp_path / AUDIT_FILE).read_bytes()
+    audit = AuditLog(tmp_path / AUDIT_FILE)
     with closing(SqliteStore(tmp_path / "people.sqlite", audit=audit)) as store:
         enrol(store, "Alice")
         store.move_audit()
-    assert (tmp_path / FILE).read_bytes() == content
+    assert (tmp_path / AUDIT_FILE).read_bytes() == content
     assert "newer version" in audit.warnings[0]
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from gateway.errors import GatewayError
 from gateway.model.caller import REST_CALLER
-from gateway.store.sqlite.audit import FILE
-from gateway.store.sqlite.backup_files import is_ours
+from gateway.store.sqlite.audit import AUDIT_FILE
+from gateway.store.sqlite.backup_files import is_generated_name
 from tests.examples import descriptor
 from tests.people.environment import PeopleEnvironment, open_environment, sample
 
@@ -53,7 +53,7 @@ def short(path: Path) -> None:
 
 
 def audit(path: Path) -> None:
-    shutil.copy(path.parent.parent / FILE, path)
+    shutil.copy(path.parent.parent / AUDIT_FILE, path)
 
 
 def damaged(path: Path) -> None:
@@ -75,7 +75,7 @@ def test_erasing_leaves_a_file_alone_that_holds_nobody(
     assert here.backups.warnings == ()
     here.registry.erase("alice", REST_CALLER)
     assert path.read_bytes() == content
-    assert here.backups.left_alone() == ()
+    assert here.backups.skipped_warnings() == ()
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_erasing_leaves_an_unknown_file_alone_and_says_so(
     make(path)
     content = path.read_bytes()
     (warning,) = here.backups.warnings
-    assert warning.startswith(f"not looked into: {path} (")
-    here.backups.look()
+    assert warning.startswith(f"an erasure skips {path} (")
+    here.backups.check()
     assert caplog.text.count(warning) == 1
     here.registry.erase("alice", REST_CALLER)
     assert path.read_bytes() == content
-    assert here.backups.left_alone() == (warning,)
+    assert here.backups.skipped_warnings() == (warning,)
 
 
 @pytest.mark.parametrize("name", [OURS, f"{OURS[:-7]}-2.sqlite", "before-version-7-20261128-120000.sqlite"])
@@ -145,7 +145,7 @@ def test_a_folder_beside_the_backups_is_reported(here: PeopleEnvironment) -> Non
     (here.data / "backups" / "old").mkdir()
     (here.data / "backups" / "lost+found").mkdir()
     (warning,) = here.backups.warnings
-    assert warning.startswith(f"not looked into: {here.data / 'backups' / 'old'} (a folder):")
+    assert warning.startswith(f"an erasure skips {here.data / 'backups' / 'old'} (a folder), though")
     here.registry.erase("alice", REST_CALLER)
     assert (here.data / "backups" / "old").exists()
 
@@ -178,7 +178,7 @@ def test_a_file_that_sqlite_does_not_open_is_named_before_and_at_the_erasure(her
         file.write(bytes([0, 0, 0, 9]))
     (warning,) = here.backups.warnings
     assert warning.startswith(f"nobody can be erased: {backup} cannot be opened (")
-    with pytest.raises(GatewayError, match=f"{backup} still has them .*move this file away"):
+    with pytest.raises(GatewayError, match=f"{backup} still contains the person .*move this file away"):
         here.registry.erase("alice", REST_CALLER)
 
 
@@ -205,7 +205,7 @@ def test_looking_leaves_nothing_beside_a_file_with_a_write_ahead_log(here: Peopl
     ],
 )
 def test_a_name_is_ours_only_if_a_person_s_name_cannot_stand_in_it(name: str, ours: bool) -> None:
-    assert is_ours(name) is ours
+    assert is_generated_name(name) is ours
 
 
 @pytest.mark.parametrize(
@@ -228,4 +228,4 @@ def test_the_registry_says_what_an_erasure_did_not_look_into(here: PeopleEnviron
     text(here.data / "backups" / "people.tar.gz")
     here.registry.erase("alice", REST_CALLER)
     (warning,) = here.registry.erasure_warnings()
-    assert "people.tar.gz (it is no SQLite file)" in warning
+    assert "people.tar.gz (it is not an SQLite file)" in warning

@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import StartError
 from gateway.model.caller import REST_CALLER
 from gateway.store.cipher import Cipher
-from gateway.store.sqlite.audit import FILE, AuditLog
+from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
 from gateway.store.sqlite.backups import restore as put_back
 from tests.examples import descriptor
 from tests.people.environment import (
@@ -47,7 +47,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def restore(backup: Path, path: Path, cipher: Cipher) -> Path | None:
-    return put_back(backup, path, cipher, AuditLog(path.parent / FILE), "root")
+    return put_back(backup, path, cipher, AuditLog(path.parent / AUDIT_FILE), "root")
 
 
 def closed(here: PeopleEnvironment) -> Path:

@@ -94,7 +94,7 @@ def test_a_writer_waits_for_another(path: Path, database: Database) -> None:
 
 
 def test_a_writer_does_not_wait_for_ever(path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WAIT_S", 0.1)
+    monkeypatch.setattr(module, "LOCK_TIMEOUT_S", 0.1)
     with (
         closing(Database(path)) as other,
         database.transaction(),

@@ -959,7 +959,9 @@ def test_what_is_sealed_is_read_with_the_key_and_stands_in_no_file(path: Path) -
         assert (bob.pictures[0].face.chips, bob.pictures[0].original) == (CHIPS, b"a whole picture")
 
 
-@pytest.mark.parametrize(("key", "reason"), [(None, "people.key is not given"), (OTHER_KEY, "does not open|another")])
+@pytest.mark.parametrize(
+    ("key", "reason"), [(None, "people.key is not given"), (OTHER_KEY, "cannot be decrypted|another")]
+)
 def test_what_is_sealed_is_refused_without_its_key_and_stays_as_it_is(
     path: Path, key: bytes | None, reason: str
 ) -> None:
