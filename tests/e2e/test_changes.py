@@ -128,9 +128,9 @@ def test_a_disk_that_is_nearly_full_makes_it_unready_and_recognises(
 
     assert status("readyz") == 200
     monkeypatch.setattr(registry, "WRITABLE_CHECK_INTERVAL_S", 0.0)
-    monkeypatch.setattr(database, "LEAST_FREE", math.inf)
+    monkeypatch.setattr(database, "MIN_FREE_BYTES", math.inf)
     wait_for(lambda: status("readyz") == 503)
     assert status("healthz") == 200
     assert who(site, "obama_2") == "Barack Obama"
-    monkeypatch.setattr(database, "LEAST_FREE", 0)
+    monkeypatch.setattr(database, "MIN_FREE_BYTES", 0)
     wait_for(lambda: status("readyz") == 200)

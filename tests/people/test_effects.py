@@ -404,7 +404,7 @@ def test_backups_hold_no_effects(env: PeopleEnvironment) -> None:
 
 def test_a_store_says_whether_a_change_would_be_let_in(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.store.is_writable()
-    monkeypatch.setattr("gateway.store.sqlite.database.LEAST_FREE", math.inf)
+    monkeypatch.setattr("gateway.store.sqlite.database.MIN_FREE_BYTES", math.inf)
     assert not env.store.is_writable()
     monkeypatch.undo()
     assert env.store.is_writable()

@@ -454,11 +454,11 @@ def test_a_store_that_fails_for_once_does_not_end_it(scene: CameraScene, monkeyp
         failed.append(True)
         raise GatewayError("the people store: database is locked")
 
-    monkeypatch.setattr(scene.groups, "ids", fails)
+    monkeypatch.setattr(scene.groups, "read_ids", fails)
     with running(scene.unknowns):
         sent(scene, SOMEBODY)
         wait_for(lambda: failed)
-        monkeypatch.setattr(scene.groups, "ids", works)
+        monkeypatch.setattr(scene.groups, "read_ids", works)
         sent(scene, OTHER)
         wait_for(lambda: len(scene.unknowns.list()) == 2)
 

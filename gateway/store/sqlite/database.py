@@ -239,9 +239,7 @@ def _advice(error: Exception) -> str:
     if isinstance(error, IntactStoreError):
         return ". Leave the store where it is: nothing in it is damaged."
     if isinstance(error, OSError) or any(word in str(error) for word in _DISK_WORDS):
-        return (
-            ": check the disk, and who may read and write the data folder. The store is not damaged: do not replace it."
-        )
+        return ": check the disk, and who may read and write the data folder. Do not replace the store by a backup."
     return (
         ": restore a backup (facegate restore). Without a backup move the store away: known_faces/ is then imported"
         " again, and all people who were enrolled in another way are lost."

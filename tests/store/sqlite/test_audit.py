@@ -107,7 +107,7 @@ def test_a_change_is_done_where_the_outbox_cannot_be_emptied(here: PeopleEnviron
 
 
 def test_many_lines_are_moved_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.store.sqlite.audit.LINES_AT_ONCE", 2)
+    monkeypatch.setattr("gateway.store.sqlite.audit.MAX_LINES_PER_MOVE", 2)
     with opened(tmp_path / "people.sqlite") as store:
         enrol(store, "Alice")
         for name in ("Bob", "Carol", "Dora"):

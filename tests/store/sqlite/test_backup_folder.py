@@ -154,7 +154,7 @@ def test_a_hundred_unknown_files_are_one_sentence(here: PeopleEnvironment) -> No
     for number in range(100):
         text(here.data / "backups" / f"{number:03}")
     (warning,) = here.backups.warnings
-    assert " and 97 more:" in warning
+    assert " and 97 more, though" in warning
 
 
 def test_a_link_that_leads_nowhere_is_left_alone(here: PeopleEnvironment, tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def test_a_damaged_store_is_set_aside(here: PeopleEnvironment, caplog: pytest.Lo
     assert aside is not None
     assert aside.name.startswith("people.sqlite.damaged-")
     assert aside.read_bytes() == content
-    assert "who was erased since may be back" in caplog.text
+    assert "people erased since the backup may be back" in caplog.text
     assert known(path) == {"alice": True, "bob": True}
 
 

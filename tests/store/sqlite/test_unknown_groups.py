@@ -150,7 +150,7 @@ def test_a_damaged_group_is_left_out_and_the_others_are_loaded(
     there = groups(store)
     assert [comparable(each) for each in there.load()] == [comparable(whole)]
     assert there.damaged == {damaged.id}
-    assert f"the unknown {damaged.id} is damaged" in caplog.text
+    assert f"the group {damaged.id} of unknown faces is damaged" in caplog.text
     assert there.read_ids() == {damaged.id, whole.id}
 
 
