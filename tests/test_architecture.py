@@ -32,7 +32,13 @@ LAYERS = [
 LEVEL = {room: n for n, layer in enumerate(LAYERS) for room in layer}
 
 ONLY_IN = {
-    "paho": {"mqtt/transport/reconnector", "mqtt/transport/session", "mqtt/transport/packets"},
+    "paho": {
+        "mqtt/transport/packets",
+        "mqtt/transport/paho_client",
+        "mqtt/transport/paho_patches",
+        "mqtt/transport/protocol_choice",
+        "mqtt/transport/session",
+    },
     "flask": {
         "rest/app",
         "rest/body",

@@ -31,11 +31,12 @@ from gateway.mqtt.delivery.poison_guard import PoisonGuard
 from gateway.mqtt.delivery.reply_cache import ReplyCache
 from gateway.mqtt.delivery.uploads import Uploads
 from gateway.mqtt.delivery.watchdog import Watchdog, claim_before_giving_up
+from gateway.mqtt.transport.connection_spec import ConnectionSpec
 from gateway.mqtt.transport.identity import Identity
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.reconnector import NotYet, Reconnector
-from gateway.mqtt.transport.session import ConnectionSpec, Session
+from gateway.mqtt.transport.session import Session
 from gateway.service.administration import Administer
 from gateway.service.futures import then
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.mqtt.transport import reconnector as connection
+from gateway.mqtt.transport import backoff
 from tests.e2e.sites import Site, site_running
 from tests.support import Broker, Client, broker_running
 
@@ -28,7 +28,7 @@ def device(own: Broker) -> Iterator[Client]:
 @pytest.fixture
 def quick_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gateways try again at once where a connection was lost."""
-    monkeypatch.setattr(connection, "RETRY_PAUSES_S", (0.1, 0.2))
+    monkeypatch.setattr(backoff, "RETRY_PAUSES_S", (0.1, 0.2))
 
 
 @pytest.fixture(scope="module")

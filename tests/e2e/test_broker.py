@@ -85,7 +85,7 @@ def test_login_and_password(tmp_path: Path) -> None:
     with broker_running(tmp_path, port, extra) as broker:
         for login in ({}, {"user": "facegate", "password": "wrong"}):
             with (
-                pytest.raises(StartError, match="refuses us: Not authorized"),
+                pytest.raises(StartError, match="refuses the gateway: Not authorized"),
                 running(settings(tmp_path / "data", broker, mqtt=login, workers={"processes": 1})),
             ):
                 pass

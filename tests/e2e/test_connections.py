@@ -16,7 +16,7 @@ from gateway.errors import StartError
 from gateway.model.caller import CLI_CALLER
 from gateway.mqtt import interface as client_module
 from gateway.mqtt.delivery import loopback
-from gateway.mqtt.transport import reconnector as connection
+from gateway.mqtt.transport import backoff
 from gateway.store.protocols import Picture, StoredFace
 from tests.e2e.sites import Site, answer, answers, lone, ready, said
 from tests.examples import descriptor
@@ -128,7 +128,7 @@ def test_a_fault_in_what_is_due_now_and_then_is_contained(
         phone.publish("facegate/porch/request/detect/meanwhile", frame("obama_1"))
         assert answers(phone)["meanwhile"]["status"] == "ok"
         wait_for(site.owes_nothing)
-    assert "what is due now and then failed" in caplog.text
+    assert "a periodic task of an MQTT connection failed" in caplog.text
     assert site.gateway.health().live
     assert site.count("connections_lost") == lost
 
@@ -145,7 +145,7 @@ def test_a_fault_in_a_greeting_is_contained(
         phone.publish("facegate/porch/request/detect/unheard", frame("obama_1"))
         assert answers(phone)["unheard"]["status"] == "ok"
         wait_for(site.owes_nothing)
-    assert "the connection could not be made use of" in caplog.text
+    assert "a new MQTT connection could not be used" in caplog.text
     site.gateway.mqtt._requests.reconnect()  # it says `online` now
     wait_for(lambda: site.gateway.mqtt.connected)
 
@@ -231,7 +231,7 @@ def test_answers_that_the_broker_hangs_up_on_are_given_up(tmp_path: Path, quick_
             told = client.get().json
             given_up[told["transaction"]] = told["code"]
         assert given_up == {"large": "internal", "larger": "internal"}
-        assert gateway.metrics.snapshot()["connections_lost"] > connection.MAX_SHORT_CONNECTIONS
+        assert gateway.metrics.snapshot()["connections_lost"] > backoff.MAX_SHORT_CONNECTIONS
         client.publish("facegate/bridge/request/people/list", b'{"transaction": "small"}')
         while (told := client.get().json)["transaction"] != "small":
             assert told["code"] == "internal"
@@ -287,7 +287,7 @@ def test_who_is_thrown_off_again_and_again_ends_and_says_why(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
 ) -> None:
     """Two of one client id threw each other off the broker for ever, and each was there for half of what was asked."""
-    monkeypatch.setattr(connection, "SHORT_ONES", 2)
+    monkeypatch.setattr(backoff, "MAX_SHORT_CONNECTIONS", 2)
     with running(lone(tmp_path / "data", own, mqtt={"client_id": "twin"})) as gateway:
         twin = paho.Client(CallbackAPIVersion.VERSION2, "twin")
         twin.reconnect_delay_set(1, 1)
@@ -298,7 +298,7 @@ def test_who_is_thrown_off_again_and_again_ends_and_says_why(
         twin.loop_stop()
         assert isinstance(fatal, StartError)
         assert fatal.exit_code == 78
-        assert "twin (mqtt.client_id)" in str(fatal)
+        assert "client id twin (mqtt.client_id)" in str(fatal)
 
 
 def test_a_second_gateway_of_the_same_client_id_is_refused_before_it_takes_the_place(

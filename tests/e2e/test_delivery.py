@@ -19,7 +19,7 @@ from gateway.errors import AnotherGateway, StartError, Unavailable
 from gateway.mqtt.bridge import duplicate_detector
 from gateway.mqtt.codec import wire
 from gateway.mqtt.delivery import loopback
-from gateway.mqtt.transport import reconnector as connection
+from gateway.mqtt.transport import reconnector
 from gateway.mqtt.transport.session import Session
 from tests.e2e.sites import ANSWER_S, Site, answer, answers, lone, pieces, ready, said, workers_of
 from tests.e2e.test_mqtt import properties
@@ -360,7 +360,7 @@ def test_a_connection_that_ends_before_its_first_tick_was_one(
     tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What came by it a moment ago, and comes again by the next one, is answered `expired`: waited for inf s."""
-    monkeypatch.setattr(connection, "TICK_INTERVAL_S", 30.0)
+    monkeypatch.setattr(reconnector, "TICK_INTERVAL_S", 30.0)
     with running(lone(tmp_path / "data", own)) as gateway:
         wait_for(lambda: gateway.mqtt._downtime.seconds() < 60)
 

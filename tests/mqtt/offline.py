@@ -1,4 +1,4 @@
-"""A connection that was never opened, for what only wants to know which one it is."""
+"""A session that was never opened, for tests that only need to see what is published on it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.config import MqttSettings
 from gateway.metrics import Metrics
+from gateway.mqtt.transport.connection_spec import ConnectionSpec
 from gateway.mqtt.transport.ledger import Delivery, Ledger
 from gateway.mqtt.transport.packets import Publication
-from gateway.mqtt.transport.session import ConnectionSpec, Session
+from gateway.mqtt.transport.session import Session
 
 
 class OfflineSession(Session):
-    """Writes down what it is to publish."""
+    """Records publications and subscriptions."""
 
     def __init__(self) -> None:
-        spec = ConnectionSpec("offline", [])
         ledger: Ledger[Session] = Ledger()
         super().__init__(
             MqttSettings(),
             MQTTProtocolVersion.MQTTv5,
-            spec,
+            ConnectionSpec("offline", []),
             ledger,
             Metrics(),
             on_up=lambda _session: None,

@@ -1,1 +1,1 @@
-"""The connection to the broker: one session after another, packets, and acknowledgements."""
+"""Connections to the broker: they come back by themselves, and acknowledge a message once it is answered."""

@@ -1,4 +1,4 @@
-"""By which name the broker, and other gateways, know this one."""
+"""The names under which the broker and other gateways know this gateway."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from gateway.errors import StartError
 from gateway.files.small_file import read_or_set_aside, replace_text
 
-MAX_CLIENT_ID_BYTES = 256
-"""Of the file; the name itself has up to 64 characters, as mqtt.client_id."""
+MAX_CLIENT_ID_FILE_BYTES = 256
+"""The client id itself has up to 64 characters, like the setting mqtt.client_id."""
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MACHINE_ID = Path("/etc/machine-id")
@@ -22,7 +22,10 @@ _MACHINE_ID = Path("/etc/machine-id")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``client_id``: this installation's own; ``instance``: tells it from one that was given the same by mistake."""
+    """The client id of this installation, and its instance.
+
+    The instance tells this gateway from another that got the same client id by mistake.
+    """
 
     client_id: str
     instance: str
@@ -30,19 +33,19 @@ class Identity:
 
 
 def load_identity(data: Path, client_id: str | None) -> Identity:
-    """Return the identity of this data folder on this machine; a copy of the folder has another one.
+    """Return the identity of the data folder on this machine. A copy of the folder has another instance.
 
-    ``client_id``: the setting. Raises StartError.
+    ``client_id``: the setting, which replaces the stored one. Raises StartError.
     """
     kept = read_or_set_aside(
         data / "client_id",
         _parse,
-        max_bytes=MAX_CLIENT_ID_BYTES,
+        max_bytes=MAX_CLIENT_ID_FILE_BYTES,
         loss="the gateway has a new client id: requests that wait for the old one at the broker are not answered",
     )
-    own = kept.value or _make(data / "client_id")
-    where = f"{own} {data.absolute()} {_machine()}"
-    return Identity(client_id or own, hashlib.sha256(where.encode()).hexdigest()[:12], kept.warnings)
+    own = kept.value or _create(data / "client_id")
+    place = f"{own} {data.absolute()} {_machine()}"
+    return Identity(client_id or own, hashlib.sha256(place.encode()).hexdigest()[:12], kept.warnings)
 
 
 def _parse(text: str) -> str:
@@ -52,8 +55,8 @@ def _parse(text: str) -> str:
     return own
 
 
-def _make(path: Path) -> str:
-    """Made once: after a restart the gateway is the same client to the broker."""
+def _create(path: Path) -> str:
+    """Create the client id, once: after a restart the gateway is the same client to the broker."""
     own = f"facegate-{secrets.token_hex(6)}"
     try:
         replace_text(path, own)

@@ -1,4 +1,20 @@
-"""Who is owed what: deliveries that we have not acknowledged to the broker, replies that it has not to us."""
+"""The account of deliveries: which messages the gateway must still acknowledge, which replies the broker must.
+
+The states of a delivery at QoS 1:
+
+| state | event | next state |
+| --- | --- | --- |
+| received | the gateway publishes replies | answered |
+| received | nothing needs a reply | settled |
+| answered | the broker acknowledges the last reply | settled |
+| settled | every earlier delivery of the session is acknowledged | acknowledged |
+| received, answered | the session ends, and the broker resumes it | forgotten: the broker delivers the message again |
+| received, answered | the session ends, and the broker has lost it | orphaned: moved to the new session |
+| orphaned | the broker acknowledges the last reply | settled, and nothing to acknowledge |
+| orphaned | the replies expire, or too many sessions end | forgotten |
+
+A delivery at QoS 0 is only answered. The broker does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -14,34 +30,35 @@ from gateway.mqtt.transport.packets import Publication, Received
 
 
 class Acknowledges(Protocol):
-    """A connection while it stands."""
+    """A session of a connection."""
 
     def acknowledge(self, mid: int) -> None: ...
 
 
 KEPT_PAYLOAD_BYTES = 256
-"""Bytes of a message that are kept once it was handled, until it can be acknowledged in its turn."""
+"""The part of a handled message that is kept until the message can be acknowledged in its turn."""
 
+# Below backoff.MAX_SHORT_CONNECTIONS, so that a reply on which the broker hangs up does not end the gateway.
 MAX_EXTRA_SESSIONS = 3
-"""On so many further links an answer is owed that was lost with its own: one for which the broker hangs up would end
-them all (of reconnector.MAX_SHORT_CONNECTIONS in a row the gateway ends).
-"""
+"""Further sessions on which a lost reply is published again."""
 
 NO_MESSAGE = Received("", b"", retained=False)
 
-L = TypeVar("L", bound=Acknowledges)
+S = TypeVar("S", bound=Acknowledges)
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Delivery(Generic[L]):
-    """A message that has to be answered. ``mid``: the broker's number for it on that link; 0: it waits for nothing.
+class Delivery(Generic[S]):
+    """A message that has to be answered.
 
-    ``replies``: what answers it, and ``answered`` when; ``owed``: how many of these the broker does not have yet.
-    ``give_up`` answers it if nothing else does in time. ``links``: those on which the answer was owed, beyond its own.
+    ``mid``: the broker's number for it on the session that brought it; 0 at QoS 0. ``replies``: its answer, published
+    at ``answered_at``; ``unconfirmed_replies``: how many of them the broker has not acknowledged. ``extra_sessions``:
+    sessions after the first one on which the replies were published. ``give_up`` reports a timeout to the sender.
+    ``received_at`` and ``answered_at`` are on the clock of ``time.monotonic``.
     """
 
     received: Received = NO_MESSAGE
-    session: L
+    session: S
     mid: int = 0
     received_at: float = field(default_factory=time.monotonic)
     replies: Sequence[Publication] | None = None
@@ -55,35 +72,40 @@ class Delivery(Generic[L]):
         return self.replies is not None and self.unconfirmed_replies == 0
 
     def is_worth_answering(self, now: float) -> bool:
-        """Whether somebody may still wait for the answer: one that comes hours late opens a door to nobody."""
+        """Return whether the sender may still wait: a reply that comes hours late opens a door to nobody."""
         if self.replies is None:
             return True
         good_for = min((reply.expiry for reply in self.replies if reply.expiry is not None), default=math.inf)
         return self.extra_sessions < MAX_EXTRA_SESSIONS and now < self.answered_at + good_for
 
 
-class Ledger(Generic[L]):
-    """Safe to use from any thread, and from paho's callbacks, under whose locks we may be: none is taken in here.
+class Ledger(Generic[S]):
+    """Decides when a delivery is acknowledged. Safe to use from any thread.
 
-    A delivery is acknowledged once the broker has every reply to it, in the order in which deliveries came (MQTT 5.0,
-    4.6), and on the link that brought it alone: message ids are not tied to a connection, and one of an older would
-    acknowledge another message, which then was lost.
+    A delivery is acknowledged once the broker has all replies to it, and in the order of receipt (MQTT 5.0, 4.6).
     """
+
+    # Methods are called from paho's callbacks, under paho's locks. So nothing here may take a lock of paho's.
+    # A delivery is acknowledged only on the session that brought it: message ids belong to one session, and an id of
+    # an older session would acknowledge, and so lose, another message.
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._session: L | None = None
-        self._deliveries: deque[Delivery[L]] = deque()
-        self._orphans: dict[Delivery[L], None] = {}  # in the order in which they came; not settled yet
-        self._in_flight: dict[int, Delivery[L] | None] = {}
+        self._session: S | None = None
+        self._deliveries: deque[Delivery[S]] = deque()
+        # Deliveries of ended sessions that are not settled, in the order of receipt.
+        self._orphans: dict[Delivery[S], None] = {}
+        self._in_flight: dict[int, Delivery[S] | None] = {}
+        # Acknowledgements that came before ``publish`` returned the message id.
         self._confirmed_early: set[int] = set()
         self.acknowledged = 0
-        """Deliveries, since the start."""
+        """Number of deliveries acknowledged since the start."""
 
-    def begin(self, session: L, *, resumed: bool) -> list[Delivery[L]]:
-        """A new link stands; on it goes what is given here. What the broker ``resumed`` it delivers again, so that it
-        is forgotten here; what it did not it has forgotten itself, and the answers to that are owed all the same, as
-        long as they are worthwhile.
+    def begin(self, session: S, *, resumed: bool) -> list[Delivery[S]]:
+        """Start a session, and return the deliveries whose replies must be published on it again.
+
+        The broker delivers the messages of a resumed session again, so they are forgotten here. The messages of a lost
+        session it has forgotten too: only the gateway can still answer them, as long as somebody may wait for that.
         """
         now = time.monotonic()
         with self._lock:
@@ -99,37 +121,38 @@ class Ledger(Generic[L]):
             self._confirmed_early.clear()
             return [each for each in self._orphans if each.replies is not None]
 
-    def add(self, delivery: Delivery[L]) -> None:
+    def add(self, delivery: Delivery[S]) -> None:
         with self._lock:
             if delivery.mid and delivery.session is self._session:
                 self._deliveries.append(delivery)
 
-    def answer(self, delivery: Delivery[L], replies: Sequence[Publication]) -> L | None:
-        """The link on which to publish the replies, each of which is then told by ``sent``; None if it was answered."""
+    def answer(self, delivery: Delivery[S], replies: Sequence[Publication]) -> S | None:
+        """Record the replies, and return the session on which to publish them. Return None for an answered delivery.
+
+        ``record_sent`` must follow for each reply.
+        """
         with self._lock:
             if delivery.replies is not None:
                 return None
-            delivery.replies, delivery.unconfirmed_replies, delivery.answered_at = (
-                replies,
-                len(replies),
-                time.monotonic(),
-            )
+            delivery.replies, delivery.unconfirmed_replies = replies, len(replies)
+            delivery.answered_at = time.monotonic()
             self._settle(delivery)
             return delivery.session
 
-    def record_sent(self, session: L, mid: int, delivery: Delivery[L] | None) -> None:
-        """Something was published; the broker's word may have come before: paho tells it before ``publish`` ends."""
+    def record_sent(self, session: S, mid: int, delivery: Delivery[S] | None) -> None:
+        """Record a published message. ``delivery``: the one that it answers."""
         with self._lock:
             if session is not self._session:
                 return
+            # paho may report the acknowledgement before its ``publish`` returns.
             if mid in self._confirmed_early:
                 self._confirmed_early.discard(mid)
                 self._confirm(delivery)
             else:
                 self._in_flight[mid] = delivery
 
-    def record_confirmed(self, session: L, mid: int) -> None:
-        """The broker has it."""
+    def record_confirmed(self, session: S, mid: int) -> None:
+        """Record that the broker has acknowledged a published message."""
         with self._lock:
             if session is not self._session:
                 return
@@ -139,36 +162,36 @@ class Ledger(Generic[L]):
                 self._confirmed_early.add(mid)
 
     def oldest_received_at(self) -> float | None:
-        """When the oldest unacknowledged delivery came, on the clock of ``time.monotonic``."""
+        """Return when the oldest unacknowledged delivery came, on the clock of ``time.monotonic``."""
         with self._lock:
             return self._deliveries[0].received_at if self._deliveries else None
 
-    def unanswered(self, before: float) -> list[Delivery[L]]:
-        """Those that came before, and are given up then."""
+    def unanswered(self, before: float) -> list[Delivery[S]]:
+        """Return the unanswered deliveries received before that moment which have a ``give_up``."""
         with self._lock:
-            return [
-                each for each in self._deliveries if each.received_at < before and each.replies is None and each.give_up
-            ]
+            waiting = [each for each in self._deliveries if each.received_at < before]
+            return [each for each in waiting if each.replies is None and each.give_up]
 
-    def oldest_unconfirmed(self) -> Delivery[L] | None:
-        """The oldest that was answered, though the broker never said that it has the answer."""
+    def oldest_unconfirmed(self) -> Delivery[S] | None:
+        """Return the oldest answered delivery whose replies the broker has not acknowledged."""
         with self._lock:
             return next((each for each in self._deliveries if each.replies and each.unconfirmed_replies), None)
 
     @property
     def in_flight(self) -> int:
-        """Messages that the broker has not said it has."""
+        """Number of published messages that the broker has not acknowledged."""
         return len(self._in_flight)
 
     def __len__(self) -> int:
+        """Return the number of unacknowledged deliveries."""
         return len(self._deliveries)
 
-    def _confirm(self, delivery: Delivery[L] | None) -> None:
+    def _confirm(self, delivery: Delivery[S] | None) -> None:
         if delivery is not None:
             delivery.unconfirmed_replies -= 1
             self._settle(delivery)
 
-    def _settle(self, delivery: Delivery[L]) -> None:
+    def _settle(self, delivery: Delivery[S]) -> None:
         if delivery.settled:
             self._orphans.pop(delivery, None)
         while self._deliveries and self._deliveries[0].settled:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -10,31 +10,21 @@ from typing import Any
 from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-
-_SHARED_TABLES = vars(Properties(PacketTypes.PUBLISH))
-
-
-def _share_tables(properties: Properties, packetType: int) -> None:  # noqa: N803
-    """paho 2.2 makes the same tables anew for every packet of MQTT 5, which takes longer than to read or write it."""
-    vars(properties).update(_SHARED_TABLES, packetType=packetType)
-
-
-Properties.__init__ = _share_tables  # type: ignore[method-assign]
-ReasonCode.names = dict(ReasonCode.names)  # each of them copies it, and a plain one is copied faster
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 SESSION_EXPIRY_S = 86_400
-"""For so long the broker keeps what was asked while we are away."""
+"""For so long the broker keeps the requests of a gateway that is not connected."""
 
 MAX_PROPERTIES_BYTES = 4096
-"""Bytes of a message's properties. What we read there is a topic, a number, a name."""
+"""Size of a message's MQTT 5 properties. The gateway reads a topic, a number and a few short names there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message; the fields from ``response_topic`` on are MQTT 5's. ``expiry``: seconds that it is still good for.
+    """A message from the broker. The fields from ``response_topic`` on are MQTT 5's.
 
-    ``qos``: that by which it came; at 0 nobody will deliver it again. ``fault``: what is wrong with it, if anything.
+    ``qos``: the QoS of its delivery; at 0 the broker never delivers it again. ``expiry``: seconds until it expires.
+    ``properties``: MQTT 5's user properties. ``fault``: what is wrong with the message, if anything.
     """
 
     topic: str
@@ -48,13 +38,16 @@ class Received:
     fault: str | None = None
 
     def head(self, size: int) -> Received:
-        """What tells it from another, with so many bytes of the payload."""
+        """Return the topic and the first bytes of the payload, which tell this message from another."""
         return Received(self.topic, self.payload[:size], self.retained, self.qos)
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A message to send. What stands below ``retain`` is dropped where the broker speaks 3.1.1."""
+    """A message to publish. Under MQTT 3.1.1 the fields below ``retain`` are left out.
+
+    ``expiry``: seconds after which the broker drops it.
+    """
 
     topic: str
     payload: bytes
@@ -66,50 +59,52 @@ class Publication:
 
 
 def read_message(first: int, packet: bytes | bytearray, *, five: bool) -> tuple[int, Received]:
-    """A PUBLISH (MQTT 5.0, 3.3), and its id, which is 0 at QoS 0. ``first``: the first byte of its fixed header;
-    ``packet``: what follows that header. Text that is none is replaced: a message that ended the connection would come
-    again on the next one. Raises MalformedPacket where the broker is to blame.
+    """Return the message id (0 at QoS 0) and the message of a PUBLISH packet (MQTT 5.0, 3.3).
+
+    ``first``: the first byte of the fixed header; ``packet``: the bytes after that header; ``five``: MQTT 5.
+    Raises MalformedPacket for an error of the broker.
     """
     reader, qos = _Reader(packet), first >> 1 & 0b11
     if qos > 1:
-        raise MalformedPacket(f"a message at QoS {qos}, which was not asked for")
+        raise MalformedPacket(f"a message at QoS {qos}, but the gateway subscribes with QoS 0 and 1")
     topic = reader.text()
     mid = reader.number(2) if qos else 0
-    told = _read_properties(reader) if five else {}
-    return mid, Received(topic, reader.rest(), retained=bool(first & 1), qos=qos, **told)
+    fields = _read_properties(reader) if five else {}
+    return mid, Received(topic, reader.rest(), retained=bool(first & 1), qos=qos, **fields)
 
 
 def _read_properties(reader: _Reader) -> Mapping[str, Any]:
-    """Those that Received has (MQTT 5.0, 2.2.2.2). In one pass: paho's time grows with the square of their number."""
+    """Return the properties that Received has (MQTT 5.0, 2.2.2.2)."""
+    # In one pass: the time that paho takes grows with the square of their number.
     properties = _Reader(reader.take(reader.variable()))
     if len(properties) > MAX_PROPERTIES_BYTES:
         return {"fault": f"the message has more than {MAX_PROPERTIES_BYTES} bytes of properties"}
-    told: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     pairs: dict[str, str] = {}
     while properties:
         match properties.variable():
-            case 1:  # whether the payload is text
+            case 1:  # Payload Format Indicator
                 properties.take(1)
             case 2:
-                told["expiry"] = properties.number(4)
-            case 3:  # what the payload is: its first bytes tell
+                fields["expiry"] = properties.number(4)
+            case 3:  # Content Type: the first bytes of the payload tell more
                 properties.data()
             case 8:
-                told["response_topic"] = properties.text()
+                fields["response_topic"] = properties.text()
             case 9:
-                told["correlation"] = properties.data()
-            case 11:  # which of our subscriptions it came by
+                fields["correlation"] = properties.data()
+            case 11:  # Subscription Identifier
                 properties.variable()
             case 38:
                 name = properties.text()
                 pairs[name] = properties.text()
             case other:
                 raise MalformedPacket(f"a message with property {other}")
-    return {**told, "properties": pairs}
+    return {**fields, "properties": pairs}
 
 
 class _Reader:
-    """Of a packet, from the front (MQTT 5.0, 1.5). Raises MalformedPacket where it ends too soon."""
+    """Reads the parts of a packet from its front (MQTT 5.0, 1.5). Raises MalformedPacket where it ends too soon."""
 
     def __init__(self, packet: bytes | bytearray) -> None:
         self._left = memoryview(packet)
@@ -133,10 +128,11 @@ class _Reader:
         return self.take(self.number(2))
 
     def text(self) -> str:
+        # Invalid UTF-8 is replaced. An error would end the connection, and the broker would deliver the message again.
         return self.data().decode(errors="replace")
 
     def variable(self) -> int:
-        """Seven bits a byte, the lowest first."""
+        """Return a Variable Byte Integer: seven bits a byte, the lowest first."""
         value = 0
         for shift in (0, 7, 14, 21):
             byte = self.number(1)
@@ -147,12 +143,12 @@ class _Reader:
 
 
 def properties_of(publication: Publication) -> Properties:
-    """What MQTT 5 carries beside the payload."""
+    """Return the MQTT 5 properties of the message."""
     return _properties(publication.content_type, publication.correlation, publication.expiry)
 
 
-class _Packed(Properties):
-    """Of a message; packed once, since paho takes longer for that than for the rest of it."""
+class _PackedProperties(Properties):
+    """Properties of a PUBLISH that are packed once: paho takes longer for that than for the rest of the packet."""
 
     def __init__(self) -> None:
         super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -160,10 +156,10 @@ class _Packed(Properties):
     pack = lru_cache(maxsize=256)(Properties.pack)
 
 
+# Cached, so that the properties of the next message are packed already.
 @lru_cache(maxsize=256)
 def _properties(content_type: str | None, correlation: bytes | None, expiry: int | None) -> Properties:
-    """Kept, so that they are packed already."""
-    properties = _Packed()
+    properties = _PackedProperties()
     if content_type is not None:
         properties.ContentType = content_type
     if correlation is not None:
@@ -174,10 +170,22 @@ def _properties(content_type: str | None, correlation: bytes | None, expiry: int
 
 
 def connect_properties(persistent: bool, window: int | None) -> Properties:
-    """``lasts``: the session outlives its connection; ``window``: deliveries that we take at once."""
+    """Return the properties of a CONNECT.
+
+    ``persistent``: the broker keeps the session when the connection ends. ``window``: messages at QoS 1 that the broker
+    may deliver before the first one is acknowledged.
+    """
     properties = Properties(PacketTypes.CONNECT)
     if persistent:
         properties.SessionExpiryInterval = SESSION_EXPIRY_S
     if window is not None:
         properties.ReceiveMaximum = window
     return properties
+
+
+def subscriptions(filters: Sequence[tuple[str, int]], *, five: bool, retained: bool) -> list[tuple[str, Any]]:
+    """Return the subscriptions to topic filters with their QoS. ``retained``: with retained messages (MQTT 5)."""
+    if not five:
+        return list(filters)
+    handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if retained else SubscribeOptions.RETAIN_DO_NOT_SEND
+    return [(topic, SubscribeOptions(qos=qos, retainHandling=handling)) for topic, qos in filters]

@@ -10,7 +10,7 @@ from gateway.metrics import Metrics
 from gateway.mqtt.bridge.bridge_status import MAX_CLEARING_ATTEMPTS, BridgeStatus
 from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.codec.topics import Topics
-from gateway.mqtt.transport.reconnector import MAX_SHORT_CONNECTIONS
+from gateway.mqtt.transport.backoff import MAX_SHORT_CONNECTIONS
 from tests.mqtt.offline import OfflineSession
 
 OLD = "home/bridge/state"

@@ -1,4 +1,4 @@
-"""Messages apart from paho's own types for them, and those types as we change them."""
+"""Messages read from packets without paho, and the gateway's changes to paho's types."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.transport.packets import read_message
+from gateway.mqtt.transport.paho_patches import apply_paho_patches
 
 KINDS = [value for name, value in vars(PacketTypes).items() if name.isupper()]
 PRINT_TABLES = f"""
@@ -26,15 +27,17 @@ print(json.dumps([[vars(Properties(kind)) for kind in {KINDS}], list(ReasonCode.
 """
 
 
-def test_packets_share_the_tables_that_paho_would_build_for_each() -> None:
-    alone = subprocess.run([sys.executable, "-c", PRINT_TABLES], capture_output=True, check=True, text=True).stdout
-    ours = [[vars(Properties(spec)) for spec in KINDS], list(ReasonCode.names.items())]
-    assert json.loads(alone) == json.loads(json.dumps(ours))
+def test_patched_packets_share_the_tables_that_paho_builds_for_each() -> None:
+    apply_paho_patches()
+    unpatched = subprocess.run([sys.executable, "-c", PRINT_TABLES], capture_output=True, check=True, text=True).stdout
+    patched = [[vars(Properties(spec)) for spec in KINDS], list(ReasonCode.names.items())]
+    assert json.loads(unpatched) == json.loads(json.dumps(patched))
     one, other = Properties(PacketTypes.PUBLISH), Properties(PacketTypes.PUBLISH)
     assert one.properties is other.properties
 
 
-def test_what_is_set_for_one_packet_is_not_for_another() -> None:
+def test_property_of_one_patched_packet_does_not_appear_in_another() -> None:
+    apply_paho_patches()
     first, second = Properties(PacketTypes.PUBLISH), Properties(PacketTypes.PUBLISH)
     first.UserProperty = ("a", "b")
     first.ResponseTopic = "door/answers"
@@ -47,7 +50,7 @@ def packet_of(topic: bytes, rest: bytes) -> bytes:
 
 
 def with_properties(properties: bytes, payload: bytes = b"") -> bytes:
-    """At QoS 1; of less than 128 bytes."""
+    """Return a packet at QoS 1 with less than 128 bytes of properties."""
     return packet_of(b"facegate/door/request/detect/1", b"\x00\x07" + bytes([len(properties)]) + properties + payload)
 
 
@@ -58,8 +61,8 @@ def user(name: bytes, value: bytes) -> bytes:
 @pytest.mark.parametrize("first", [0x30, 0x31, 0x32, 0x33, 0x3A, 0x3B])
 @pytest.mark.parametrize("length", [None, 0, 1, 300])
 @pytest.mark.parametrize("payload", [b"", b"\x00", b"picture" * 9000])
-def test_a_message_is_read_as_paho_reads_it(first: int, length: int | None, payload: bytes) -> None:
-    """Without properties under 3.1.1 (None), and under 5 without and with them."""
+def test_message_is_read_as_paho_reads_it(first: int, length: int | None, payload: bytes) -> None:
+    """``length``: None under MQTT 3.1.1; under MQTT 5 the length of a property, or 0 for no properties."""
     properties = Properties(PacketTypes.PUBLISH)
     if length:
         properties.PayloadFormatIndicator, properties.ContentType, properties.SubscriptionIdentifier = (
@@ -80,8 +83,12 @@ def test_a_message_is_read_as_paho_reads_it(first: int, length: int | None, payl
     assert (ours.qos, ours.retained, ours.fault) == (theirs.qos, theirs.retain, None)
     found = theirs.properties.json() if theirs.properties else {}
     correlation = None if ours.correlation is None else ours.correlation.hex()
-    told = {"ResponseTopic": ours.response_topic, "CorrelationData": correlation, "MessageExpiryInterval": ours.expiry}
-    assert told == {name: found.get(name) for name in told}
+    fields = {
+        "ResponseTopic": ours.response_topic,
+        "CorrelationData": correlation,
+        "MessageExpiryInterval": ours.expiry,
+    }
+    assert fields == {name: found.get(name) for name in fields}
     assert type(ours.correlation) in (bytes, type(None))
     assert list(ours.properties.items()) == found.get("UserProperty", [])
 
@@ -90,13 +97,13 @@ def test_a_message_is_read_as_paho_reads_it(first: int, length: int | None, payl
 @pytest.mark.parametrize(
     "packet", [b"", b"\x00", b"\x00\x09door", packet_of(b"door", b""), packet_of(b"door", b"\x00")]
 )
-def test_what_ends_too_soon_is_no_message(packet: bytes, five: bool) -> None:
+def test_packet_that_ends_too_soon_is_malformed(packet: bytes, five: bool) -> None:
     with pytest.raises(MalformedPacket, match="ends too soon"):
         read_message(0x32, packet, five=five)
 
 
 @pytest.mark.parametrize(
-    ("properties", "said"),
+    ("properties", "message"),
     [
         (b"\x02\x00", "ends too soon"),
         (b"\x09\x00\x05x", "ends too soon"),
@@ -105,20 +112,20 @@ def test_what_ends_too_soon_is_no_message(packet: bytes, five: bool) -> None:
         (b"\x11\x00\x00\x00\x00", "property 17"),
     ],
 )
-def test_properties_that_are_none_are_no_message(properties: bytes, said: str) -> None:
-    with pytest.raises(MalformedPacket, match=said):
+def test_packet_with_malformed_properties_is_malformed(properties: bytes, message: str) -> None:
+    with pytest.raises(MalformedPacket, match=message):
         read_message(0x32, with_properties(properties), five=True)
 
 
-def test_nothing_comes_at_qos_2_for_nobody_asked_for_it() -> None:
+def test_message_at_qos_2_is_malformed() -> None:
     with pytest.raises(MalformedPacket, match="QoS 2"):
         read_message(0x34, packet_of(b"door", b"\x00\x01"), five=False)
 
 
 @pytest.mark.parametrize("text", [b"\xef\xbb\xbf", b"\xff", b"\xed\xa0\x80", b"\x00"])
-def test_no_text_ends_the_connection(text: bytes) -> None:
-    """paho takes a byte order mark for malformed, which MQTT 5 allows (1.5.4-3), and hangs up: a camera's message then
-    came again on each connection, and after the fifth the gateway left with the wrong reason.
+def test_invalid_text_does_not_end_the_connection(text: bytes) -> None:
+    """Regression: paho refuses a byte order mark, which MQTT 5 allows (1.5.4-3), and closes the connection. The broker
+    delivered the message again on each connection, and after the fifth the gateway ended with a wrong reason.
     """
     mid, received = read_message(0x32, with_properties(user(b"a", text) + b"\x08" + packet_of(text, b"")), five=True)
     assert (mid, received.response_topic) == (7, text.decode(errors="replace"))
@@ -127,8 +134,8 @@ def test_no_text_ends_the_connection(text: bytes) -> None:
     assert (mid, Topics("facegate").read(received.topic)) == (7, None)
 
 
-def test_of_properties_without_end_none_is_read() -> None:
-    """paho took minutes for a megabyte of empty ones, and nothing else was done meanwhile."""
+def test_too_many_properties_are_a_fault_and_are_not_read() -> None:
+    """Regression: paho took minutes for a megabyte of empty properties, and nothing else was done meanwhile."""
     many = Properties(PacketTypes.PUBLISH)
     many.CorrelationData = bytes(60_000)
     _, received = read_message(0x32, packet_of(b"t", b"\x00\x07" + many.pack() + b"picture"), five=True)

@@ -1,4 +1,4 @@
-"""A connection that comes back by itself, against a broker that is there, is not there, or has no time."""
+"""The reconnector, against brokers that are there, are missing, are busy, refuse it, or say nothing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ import pytest
 from gateway.config import MqttSettings
 from gateway.errors import StartError
 from gateway.metrics import Metrics
-from gateway.mqtt.transport import reconnector as connection_module
-from gateway.mqtt.transport import session as link_module
+from gateway.mqtt.transport import backoff
+from gateway.mqtt.transport import session as session_module
+from gateway.mqtt.transport.backoff import RETRY_PAUSES_S
+from gateway.mqtt.transport.connection_spec import ConnectionSpec
 from gateway.mqtt.transport.packets import Publication
-from gateway.mqtt.transport.reconnector import RETRY_PAUSES_S, NotYet, Reconnector
-from gateway.mqtt.transport.session import ConnectionSpec, Session
+from gateway.mqtt.transport.reconnector import NotYet, Reconnector
+from gateway.mqtt.transport.session import Session
 from tests.support import MOSQUITTO, Broker, Client, wait_for
 
 
@@ -32,7 +34,7 @@ _MADE: list[Reconnector] = []
 
 @pytest.fixture(autouse=True)
 def stopped() -> Iterator[None]:
-    """Also where a test fails: the thread of one that goes on would keep pytest from ending."""
+    """Stop all reconnectors, also where a test fails: a running thread would keep pytest from ending."""
     yield
     while _MADE:
         _MADE.pop().stop()
@@ -45,26 +47,27 @@ def make_reconnector(
     will: Publication | None = None,
 ) -> Reconnector:
     settings = MqttSettings(host="127.0.0.1", port=port, protocol=protocol)
-    connection = Reconnector(
+    reconnector = Reconnector(
         settings,
         lambda: ConnectionSpec("test", [("parting/nothing", 1)], will=will),
         Metrics(),
         on_up=lambda session: session.publish(state("online", topic)),
         on_message=lambda _delivery: None,
     )
-    _MADE.append(connection)
-    return connection
+    _MADE.append(reconnector)
+    return reconnector
 
 
 def refusing(code: int) -> AbstractContextManager[tuple[int, list[bytes]]]:
-    """A broker that answers each CONNECT with that return code (MQTT 3.1.1, 3.2.2.3)."""
+    """Run a broker that answers each CONNECT with that return code (MQTT 3.1.1, 3.2.2.3)."""
     return answering(lambda _connects: bytes((0x20, 2, 0, code)))
 
 
 @contextmanager
 def answering(answer: Callable[[list[bytes]], bytes | None]) -> Iterator[tuple[int, list[bytes]]]:
-    """A broker that gives that answer to a CONNECT, by all it has heard, and hangs up; None: it is silent. Its port,
-    and what it heard.
+    """Run a broker that answers each CONNECT and then closes the connection. Yield its port and the packets received.
+
+    ``answer``: from all packets received so far; None: the broker says nothing.
     """
     heard: list[bytes] = []
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
@@ -75,12 +78,12 @@ def answering(answer: Callable[[list[bytes]], bytes | None]) -> Iterator[tuple[i
                     connection, _ = server.accept()
                 except OSError:
                     return
-                with connection, suppress(OSError):  # we may leave at any moment
+                with connection, suppress(OSError):  # the gateway may disconnect at any moment
                     heard.append(connection.recv(1000))
-                    if (said := answer(heard)) is not None:
-                        connection.sendall(said)
+                    if (packet := answer(heard)) is not None:
+                        connection.sendall(packet)
                         connection.shutdown(socket.SHUT_WR)
-                    while connection.recv(1000):  # silent, until we leave
+                    while connection.recv(1000):  # silent, until the gateway disconnects
                         pass
 
         thread = threading.Thread(target=serve)
@@ -92,80 +95,80 @@ def answering(answer: Callable[[list[bytes]], bytes | None]) -> Iterator[tuple[i
     thread.join()
 
 
-def test_a_broker_that_has_no_time_is_waited_for() -> None:
-    """It was an error that no supervisor starts the gateway again after."""
+def test_busy_broker_is_tried_again() -> None:
+    """Regression: it was an error after which no supervisor restarts the gateway."""
     with refusing(3) as (port, heard):  # server unavailable
-        connection = make_reconnector(port)
-        connection.start()
+        reconnector = make_reconnector(port)
+        reconnector.start()
         wait_for(lambda: len(heard) > 1)
-        connection.stop()
+        reconnector.stop()
 
 
-def test_a_broker_that_sends_what_is_no_message_is_left(caplog: pytest.LogCaptureFixture) -> None:
-    """And it is written down; paho tells nobody."""
+def test_broker_that_sends_a_malformed_packet_is_left_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """paho itself logs nothing."""
     broken = b"\x32\x03\x00\x09d"  # the topic should have nine bytes
     with answering(lambda _connects: b"\x20\x02\x00\x00" + broken) as (port, heard):
-        connection = make_reconnector(port)
-        connection.start()
+        reconnector = make_reconnector(port)
+        reconnector.start()
         wait_for(lambda: len(heard) > 1)
-        connection.stop()
-    assert "the broker sends a message that ends too soon" in caplog.text
+        reconnector.stop()
+    assert "the broker sent a malformed packet: a message that ends too soon" in caplog.text
 
 
-def test_what_is_waited_for_here_is_no_reason_to_spare_the_broker(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The connection for requests waits for the other one, and came back seconds later than need be."""
-    monkeypatch.setattr(connection_module, "RETRY_PAUSES_S", (0.05, 60.0))
-    connection, asked = make_reconnector(broker.port), itertools.count()
+def test_not_yet_does_not_lengthen_the_pauses(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: the connection for requests waits for the other one, and came back seconds too late."""
+    monkeypatch.setattr(backoff, "RETRY_PAUSES_S", (0.05, 60.0))
+    reconnector, asked = make_reconnector(broker.port), itertools.count()
 
     def spec() -> ConnectionSpec:
         if next(asked) < 12:
             raise NotYet
         return ConnectionSpec("test", [])
 
-    monkeypatch.setattr(connection, "_spec", spec)
-    connection.start()
-    wait_for(lambda: connection.connected)
-    connection.stop()
+    monkeypatch.setattr(reconnector, "_make_spec", spec)
+    reconnector.start()
+    wait_for(lambda: reconnector.connected)
+    reconnector.stop()
 
 
-def test_a_broker_that_does_not_let_us_in_is_an_error() -> None:
+def test_broker_that_refuses_the_gateway_is_an_error() -> None:
     with refusing(5) as (port, _):  # not authorized
-        connection = make_reconnector(port)
+        reconnector = make_reconnector(port)
         with pytest.raises(StartError, match=r"mqtt\.user"):
-            connection.start()
-        connection.stop()
+            reconnector.start()
+        reconnector.stop()
 
 
 @pytest.mark.parametrize(
     ("to_five", "asked"), [(None, [5, 4, 5, 4, 4, 4]), (bytes((0x20, 2, 0, 1)), [5, 4, 4, 4]), (b"", [5, 4, 5, 4, 5])]
 )
-def test_whoever_does_not_speak_mqtt_5_is_not_asked_for_it_for_ever(
+def test_mqtt_5_is_not_tried_for_ever_where_the_broker_does_not_speak_it(
     to_five: bytes | None, asked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each time that it was silent to it cost five seconds. Who hangs up may be the proxy of a broker that is about to
-    start, and who is silent once a machine that stood still: it left the gateway with 3.1.1 until its next restart.
+    """Regression: each try of MQTT 5 at a silent broker cost five seconds.
+
+    The opposite was wrong too: a proxy whose broker is about to start closes the connection, and a machine that stood
+    still is silent once. The gateway then stayed with 3.1.1 until its next restart.
     """
-    monkeypatch.setattr(link_module, "CONNECT_TIMEOUT_S", 1.5)
-    monkeypatch.setattr(connection_module, "RETRY_PAUSES_S", (0.1, 0.1))
+    monkeypatch.setattr(session_module, "CONNECT_TIMEOUT_S", 1.5)
+    monkeypatch.setattr(backoff, "RETRY_PAUSES_S", (0.1, 0.1))
     version = len(bytes((0x10, 0, 0, 4))) + len(b"MQTT")
     with answering(lambda heard: to_five if heard[-1][version] == 5 else bytes((0x20, 2, 0, 0))) as (port, heard):
-        connection = make_reconnector(port, "auto")
-        starting = threading.Thread(target=connection.start)
+        reconnector = make_reconnector(port, "auto")
+        starting = threading.Thread(target=reconnector.start)
         starting.start()
         wait_for(lambda: len(heard) >= len(asked), 20)
-        connection.stop()
+        reconnector.stop()
         starting.join()
     assert [connect[version] for connect in heard[: len(asked)]] == asked
 
 
 Moment = Callable[[pytest.MonkeyPatch, Callable[[], None]], None]
-"""Arranges that something happens at that moment of connecting."""
+"""Arranges that a function is called at a moment of connecting."""
 
 
 def before(owner: type, name: str) -> Moment:
-    """Just before that method is called for the first time."""
+    """Return the moment just before the first call of a method."""
 
     def arrange(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], None]) -> None:
         really, first = getattr(owner, name), iter([happen])
@@ -180,7 +183,7 @@ def before(owner: type, name: str) -> Moment:
 
 
 def after(owner: type, name: str) -> Moment:
-    """Just after that method was called for the first time."""
+    """Return the moment just after the first call of a method."""
 
     def arrange(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], None]) -> None:
         really, first = getattr(owner, name), iter([happen])
@@ -196,28 +199,30 @@ def after(owner: type, name: str) -> Moment:
 
 
 MOMENTS = {
-    "before it opens the link": before(Session, "open"),
+    "before it opens the session": before(Session, "open"),
     "before it sends CONNECT": before(paho.Client, "_send_connect"),
     "before it can read CONNACK": before(paho.Client, "loop_start"),
-    "at CONNACK": before(Session, "_connack"),
+    "at CONNACK": before(Session, "_handle_connack"),
     "before it subscribes": before(Session, "subscribe"),
-    "before it says online": before(Session, "publish"),
-    "after it said online": after(Session, "publish"),
-    "after its greeting": after(Session, "_connack"),
-    "after it opened the link": after(Session, "open"),
-    "when it is kept": before(Session, "wait"),
+    "before it publishes online": before(Session, "publish"),
+    "after it published online": after(Session, "publish"),
+    "after its first messages": after(Session, "_handle_connack"),
+    "after it opened the session": after(Session, "open"),
+    "when it waits for the end": before(Session, "wait_for_end"),
 }
 
 
-@pytest.mark.skipif(MOSQUITTO is None, reason="amqtt loses what it is sent right before a farewell")
+@pytest.mark.skipif(MOSQUITTO is None, reason="amqtt loses messages published right before DISCONNECT")
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_stop_at_any_moment_leaves_nobody_online(broker: Broker, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
-    """Regression: a stop between CONNACK and the first messages closed the link, but `online` was its last message."""
+def test_stop_at_any_moment_leaves_no_retained_online(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Regression: a stop between CONNACK and the first messages left `online` as the last message."""
     topic = f"parting/{list(MOMENTS).index(moment)}"
-    connection, stopping = make_reconnector(broker.port, topic=topic), []
+    reconnector, stopping = make_reconnector(broker.port, topic=topic), []
 
     def stop() -> None:
-        thread = threading.Thread(target=connection.stop, args=[state("offline", topic)])
+        thread = threading.Thread(target=reconnector.stop, args=[state("offline", topic)])
         thread.start()
         stopping.append(thread)
         # For the stop to do what it can do at this moment, before connecting goes on.
@@ -225,7 +230,7 @@ def test_stop_at_any_moment_leaves_nobody_online(broker: Broker, monkeypatch: py
 
     with monkeypatch.context() as patched:
         MOMENTS[moment](patched, stop)
-        starting = threading.Thread(target=connection.start)
+        starting = threading.Thread(target=reconnector.start)
         starting.start()
         starting.join(20)
         assert not starting.is_alive()
@@ -241,37 +246,37 @@ def test_stop_at_any_moment_leaves_nobody_online(broker: Broker, monkeypatch: py
     late.close()
 
 
-@pytest.mark.skipif(MOSQUITTO is None, reason="amqtt loses what it is sent right before a farewell")
-def test_stop_with_a_full_window_leaves_the_last_word_to_the_will(
+@pytest.mark.skipif(MOSQUITTO is None, reason="amqtt loses messages published right before DISCONNECT")
+def test_stop_with_a_full_window_lets_the_broker_publish_the_last_will(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: the farewell waited behind replies that the broker had not acknowledged, and then DISCONNECT
-    withdrew the last will: `online` stood for ever.
+    withdrew the last will: the retained `online` stayed for ever.
     """
-    monkeypatch.setattr(link_module, "DRAIN_TIMEOUT_S", 0.1)
-    connection = make_reconnector(broker.port, topic="parting/full", will=state("offline", "parting/full"))
-    connection.start()
-    wait_for(lambda: connection.pending == 0)
-    session = connection._session
+    monkeypatch.setattr(session_module, "DRAIN_TIMEOUT_S", 0.1)
+    reconnector = make_reconnector(broker.port, topic="parting/full", will=state("offline", "parting/full"))
+    reconnector.start()
+    wait_for(lambda: reconnector.pending == 0)
+    session = reconnector._session
     assert session is not None
-    monkeypatch.setattr(session, "_inflight", 0)
+    monkeypatch.setattr(session._outgoing, "_max_in_flight", 0)
     late = Client(broker.port).subscribe("parting/full")
     assert late.get().payload == b"online"
-    connection.stop(state("offline", "parting/full"))
+    reconnector.stop(state("offline", "parting/full"))
     assert late.get().payload == b"offline"
     late.close()
 
 
 def test_stop_before_the_first_try_ends_the_start() -> None:
     """Regression: the start waited for a first try that never came."""
-    connection = make_reconnector(1883)
-    connection._stopping.set()
-    connection.start()
-    connection.stop()
+    reconnector = make_reconnector(1883)
+    reconnector._stopping.set()
+    reconnector.start()
+    reconnector.stop()
 
 
 class Clock(threading.Event):
-    """The pauses that were asked for; none of them takes any time."""
+    """Records the pauses without waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -283,25 +288,30 @@ class Clock(threading.Event):
         return self.is_set()
 
 
-def pauses(monkeypatch: pytest.MonkeyPatch, stood: Sequence[float | None], *, explained: bool = False) -> list[float]:
-    """After tries that each stood for so many seconds, or never did. ``explained``: it is known why they ended."""
-    connection = make_reconnector(1883)
-    monkeypatch.setattr(connection, "_on_down", lambda: explained)
-    clock, left = Clock(), list(stood)
+def pauses(
+    monkeypatch: pytest.MonkeyPatch, durations: Sequence[float | None], *, explained: bool = False
+) -> list[float]:
+    """Return the pauses after sessions of these durations in seconds; None: no session.
 
-    def one() -> float | None:
+    ``explained``: it is known why the sessions ended.
+    """
+    reconnector = make_reconnector(1883)
+    monkeypatch.setattr(reconnector, "_on_down", lambda: explained)
+    clock, left = Clock(), list(durations)
+
+    def run_session() -> float | None:
         if len(left) == 1:
             clock.set()
         return left.pop(0)
 
-    monkeypatch.setattr(connection, "_stopping", clock)
-    monkeypatch.setattr(connection, "_one", one)
-    connection._run()
+    monkeypatch.setattr(reconnector, "_stopping", clock)
+    monkeypatch.setattr(reconnector, "_run_session", run_session)
+    reconnector._run()
     return clock.pauses
 
 
-def test_between_tries_the_pauses_grow_and_are_no_two_gateways_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a power cut all that is in the house comes to the broker in the same moment, and again."""
+def test_pauses_between_tries_grow_and_differ_between_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise all clients would connect in the same moment after a power cut, again and again."""
     found = pauses(monkeypatch, [None] * 8)
     most = [min(RETRY_PAUSES_S[0] * 2**n, RETRY_PAUSES_S[1]) for n in range(1, 9)]
     assert most == [1, 2, 4, 6, 6, 6, 6, 6]
@@ -311,14 +321,14 @@ def test_between_tries_the_pauses_grow_and_are_no_two_gateways_same(monkeypatch:
 
 
 @pytest.mark.parametrize("explained", [False, True])
-def test_after_a_connection_that_stood_the_pauses_begin_anew(explained: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an answer under way, which may be why it ended, they went on from an earlier outage: five seconds more."""
+def test_pauses_start_again_after_a_long_session(explained: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: where a reply was in flight, the pauses went on from an earlier outage: five seconds more."""
     found = pauses(monkeypatch, [None, None, None, 100.0, None, None], explained=explained)
     most = [1, 2, 4, RETRY_PAUSES_S[0], 1, 2]
     assert all(each / 2 <= pause <= each for pause, each in zip(found, most, strict=True)), found
 
 
-def test_one_that_was_closed_at_once_was_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broker that lets everybody in, and throws them out, was asked twice a second."""
+def test_pauses_grow_after_short_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: a broker that accepts and then disconnects every client was tried twice a second."""
     found = pauses(monkeypatch, [0.1, 0.1, 0.1, 0.1])
     assert all(each / 2 <= pause <= each for pause, each in zip(found, [1, 2, 4, 6], strict=True)), found

@@ -15,9 +15,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config import MqttSettings
 from gateway.metrics import Metrics
+from gateway.mqtt.transport.connection_spec import ConnectionSpec
 from gateway.mqtt.transport.ledger import KEPT_PAYLOAD_BYTES, Delivery, Ledger
 from gateway.mqtt.transport.packets import Publication, Received, connect_properties
-from gateway.mqtt.transport.session import ConnectionSpec, Session
+from gateway.mqtt.transport.session import Session
 from tests.support import Broker, free_port, wait_for
 
 
@@ -49,8 +50,8 @@ def make_session(
     )
 
 
-class Stub:
-    """A client of paho's whose broker says what a test lets it say. ``while_publishing`` runs within ``publish``."""
+class ClientStub:
+    """A stand-in for paho's client. ``while_publishing`` runs within ``publish``."""
 
     protocol = MQTTProtocolVersion.MQTTv311
 
@@ -76,28 +77,28 @@ class Stub:
 
 def make_stub_session(
     spec: ConnectionSpec | None = None, metrics: Metrics | None = None, **settings: Any
-) -> tuple[Session, Stub]:
-    """That stands."""
-    session, stub = make_session(1, spec, metrics, **settings), Stub()
+) -> tuple[Session, ClientStub]:
+    """Return a session that is connected, and its client."""
+    session, stub = make_session(1, spec, metrics, **settings), ClientStub()
     session._client = cast(Any, stub)
     session._begin(False, 65_535)
     return session, stub
 
 
-def asked(session: Session, mid: int) -> Delivery[Session]:
+def deliver(session: Session, mid: int) -> Delivery[Session]:
     delivery = Delivery(received=Received(f"t/{mid}", b"", retained=False, qos=1), session=session, mid=mid)
     session._ledger.add(delivery)
     return delivery
 
 
 def answer(session: Session, mid: int) -> None:
-    delivery, reply = asked(session, mid), Publication(f"r/{mid}", b"{}")
+    delivery, reply = deliver(session, mid), Publication(f"r/{mid}", b"{}")
     assert session._ledger.answer(delivery, [reply]) is session
     session.publish(reply, delivery)
 
 
 def confirm(session: Session, mid: int, reason: str = "Success") -> None:
-    session._published(session._client, None, mid, ReasonCode(PacketTypes.PUBACK, reason), None)
+    session._handle_puback(session._client, None, mid, ReasonCode(PacketTypes.PUBACK, reason), None)
 
 
 MANY = ConnectionSpec("test", [], inflight=10)
@@ -107,17 +108,17 @@ def open_files() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
-def test_a_broker_that_is_away_costs_no_open_files(uncollected: None) -> None:
+def test_failed_connections_leave_no_open_files(uncollected: None) -> None:
     port, before = free_port(), open_files()
     for _ in range(10):
         with pytest.raises(OSError, match="refused"):
             make_session(port).open()
-    wait_for(lambda: open_files() <= before)  # other tests' gateway opens some for a moment now and then
+    wait_for(lambda: open_files() <= before)  # gateways of other tests open some for a moment
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_connection_that_ended_holds_no_open_files(broker: Broker, uncollected: None) -> None:
-    """paho closes what it wakes its thread by only when the client is collected, which is in a cycle: that may last."""
+def test_ended_sessions_leave_no_open_files(broker: Broker, uncollected: None) -> None:
+    """Regression: paho closed two sockets only when its client was garbage collected."""
     before = open_files()
     for _ in range(10):
         session = make_session(broker.port)
@@ -127,13 +128,13 @@ def test_a_connection_that_ended_holds_no_open_files(broker: Broker, uncollected
     wait_for(lambda: open_files() <= before)
 
 
-def test_of_what_was_handled_little_is_kept() -> None:
-    """A window of a thousand pictures that wait for the first of them is gigabytes."""
+def test_handled_message_keeps_little_of_its_payload() -> None:
+    """A window of a thousand pictures that wait for the first one to be acknowledged would be gigabytes."""
     handled: list[tuple[Delivery[Session], int]] = []
     session = make_session(
         free_port(), on_message=lambda delivery: handled.append((delivery, len(delivery.received.payload)))
     )
-    session._message(
+    session._handle_message(
         7, Received("facegate/porch/request/face_rec", bytes(10 * KEPT_PAYLOAD_BYTES), retained=False, qos=1)
     )
     ((delivery, size),) = handled
@@ -142,8 +143,8 @@ def test_of_what_was_handled_little_is_kept() -> None:
     assert (delivery.mid, delivery.received.topic) == (7, "facegate/porch/request/face_rec")
 
 
-def test_a_small_reply_does_not_wait_for_the_one_before_it(broker: Broker) -> None:
-    """Nagle's algorithm held each back for 40 ms."""
+def test_small_reply_does_not_wait_for_the_one_before(broker: Broker) -> None:
+    """Regression: Nagle's algorithm held each reply back for 40 ms."""
     session = make_session(broker.port)
     session.open()
     assert session.connected
@@ -152,8 +153,8 @@ def test_a_small_reply_does_not_wait_for_the_one_before_it(broker: Broker) -> No
     assert session.abort()
 
 
-def test_what_paho_could_not_send_at_once_is_not_published_again() -> None:
-    """It is queued there all the same, and goes out: published again, the answer came twice."""
+def test_message_that_paho_queues_is_not_published_again() -> None:
+    """Regression: paho sends it later all the same, so the device got the reply twice."""
     session, stub = make_stub_session()
     stub.result = MQTTErrorCode.MQTT_ERR_NO_CONN
     answer(session, 7)
@@ -167,8 +168,8 @@ def test_what_paho_could_not_send_at_once_is_not_published_again() -> None:
     assert session.pending == 0
 
 
-def test_what_the_broker_refuses_is_settled_and_not_published_again() -> None:
-    """By a reason code: the same message would be refused again, and all after it waited behind."""
+def test_refused_message_is_settled_and_not_published_again() -> None:
+    """Regression: the broker refused it by a reason code again and again, and later messages waited behind it."""
     metrics = Metrics()
     session, stub = make_stub_session(metrics=metrics)
     answer(session, 7)
@@ -177,8 +178,8 @@ def test_what_the_broker_refuses_is_settled_and_not_published_again() -> None:
     assert metrics.snapshot()["replies_refused"] == 1
 
 
-def test_no_more_is_on_its_way_than_the_broker_takes_at_once() -> None:
-    """Over its Receive Maximum a broker hangs up, and the same answers were published to it by the next connection."""
+def test_messages_in_flight_stay_within_the_receive_maximum() -> None:
+    """Regression: over its Receive Maximum the broker closed each connection, and got the same replies on the next."""
     session, stub = make_stub_session(MANY)
     for mid in range(1, 101):
         answer(session, mid)
@@ -192,8 +193,8 @@ def test_no_more_is_on_its_way_than_the_broker_takes_at_once() -> None:
     assert session.pending == 0
 
 
-def test_what_answers_nobody_is_bounded_and_lost_beyond() -> None:
-    """A broker that takes nothing any more filled the memory."""
+def test_replies_at_qos_0_are_dropped_over_a_limit() -> None:
+    """Regression: a broker that accepts nothing any more filled the memory."""
     metrics = Metrics()
     session, stub = make_stub_session(ConnectionSpec("test", [], inflight=2), metrics, max_queued=5)
     for n in range(20):
@@ -205,7 +206,7 @@ def test_what_answers_nobody_is_bounded_and_lost_beyond() -> None:
     assert stub.topics == [f"p/{n}" for n in range(5)]
 
 
-def test_no_answer_to_what_the_broker_waits_for_is_lost() -> None:
+def test_replies_to_deliveries_at_qos_1_are_never_dropped() -> None:
     metrics = Metrics()
     session, stub = make_stub_session(ConnectionSpec("test", [], inflight=2), metrics, max_queued=5)
     for mid in range(1, 21):
@@ -216,8 +217,8 @@ def test_no_answer_to_what_the_broker_waits_for_is_lost() -> None:
     assert metrics.snapshot()["replies_lost"] == 0
 
 
-def test_the_brokers_word_may_come_by_another_thread_before_publish_ends() -> None:
-    """It is told under paho's lock, for which publish waits: whoever takes one of ours in both waits for ever."""
+def test_broker_may_confirm_in_another_thread_before_publish_returns() -> None:
+    """paho calls back under a lock for which ``publish`` waits: a lock of the gateway taken in both would deadlock."""
     session, stub = make_stub_session()
     stuck = []
 
@@ -235,14 +236,14 @@ def test_the_brokers_word_may_come_by_another_thread_before_publish_ends() -> No
     assert session.pending == 0
 
 
-def test_only_a_session_that_lasts_asks_to_be_kept() -> None:
-    lasting = {"SessionExpiryInterval": 86_400, "ReceiveMaximum": 5}
-    assert connect_properties(True, 5).json() == lasting
+def test_connect_asks_for_a_session_expiry_only_if_persistent() -> None:
+    persistent = {"SessionExpiryInterval": 86_400, "ReceiveMaximum": 5}
+    assert connect_properties(True, 5).json() == persistent
     assert connect_properties(False, None).json() == {}
 
 
-def test_threads_that_answer_at_the_same_moment_send_no_more_than_the_broker_takes() -> None:
-    """Each saw a place that was free, and they all waited for paho with that."""
+def test_concurrent_replies_stay_within_the_receive_maximum() -> None:
+    """Regression: each thread saw a free place, and all of them waited for paho with a message."""
     session, stub = make_stub_session(MANY)
     paho_is_busy, most = threading.Lock(), []
 
@@ -255,7 +256,7 @@ def test_threads_that_answer_at_the_same_moment_send_no_more_than_the_broker_tak
         threads = [threading.Thread(target=answer, args=(session, mid)) for mid in range(1, 33)]
         for thread in threads:
             thread.start()
-        wait_for(lambda: len(session._queue) >= 31)
+        wait_for(lambda: len(session._outgoing._queue) >= 31)
     for thread in threads:
         thread.join()
     assert (len(stub.topics), session._ledger.in_flight, session.pending) == (10, 10, 32)

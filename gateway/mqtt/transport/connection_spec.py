@@ -1,0 +1,36 @@
+"""The properties of a connection to the broker, chosen before it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.mqtt.transport.packets import Publication
+
+ASSUMED_RECEIVE_MAXIMUM = 10
+"""Messages in flight that any broker allows, until it has stated its own limit: the lowest known limit is HiveMQ's."""
+
+DEFAULT_RECEIVE_MAXIMUM = 65_535
+"""The limit of a broker that states none (MQTT 5.0, 3.2.2.3.3)."""
+
+MAX_MQTT_PACKET_BYTES = 268_435_455
+"""The size of the largest possible packet (MQTT 5.0, 1.5.5 and 2.1.4), where the broker states no limit."""
+
+
+# The broker is not told a maximum packet size. mosquitto (2.0) drops a larger packet, but its place in the window stays
+# taken, until nothing comes in any more.
+@dataclass(frozen=True, slots=True)
+class ConnectionSpec:
+    """Client id, subscriptions and limits of a connection.
+
+    ``filters``: topic filters with their QoS. ``persistent``: the broker keeps the session when the connection ends.
+    ``inflight``: messages to the broker before it acknowledges the first one. ``window``: the same towards the gateway,
+    under MQTT 5.
+    """
+
+    client_id: str
+    filters: Sequence[tuple[str, int]]
+    persistent: bool = False
+    inflight: int = ASSUMED_RECEIVE_MAXIMUM
+    window: int | None = None
+    will: Publication | None = None

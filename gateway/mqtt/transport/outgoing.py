@@ -1,0 +1,58 @@
+"""The queue of messages to the broker, which has no more of them in flight than the broker allows."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from gateway.mqtt.transport.ledger import Acknowledges, Delivery, Ledger
+from gateway.mqtt.transport.packets import Publication
+
+S = TypeVar("S", bound=Acknowledges)
+
+
+class OutgoingQueue(Generic[S]):
+    """Calls ``send`` for one message after the other. Safe to use from any thread.
+
+    ``max_in_flight``: messages that are sent before the broker acknowledges the first one; the ledger counts them.
+    """
+
+    def __init__(
+        self, ledger: Ledger[S], max_in_flight: int, send: Callable[[Publication, Delivery[S] | None], None]
+    ) -> None:
+        self._ledger = ledger
+        self._max_in_flight = max_in_flight
+        self._send = send
+        self._queue: deque[tuple[Publication, Delivery[S] | None]] = deque()
+        self._pumping = threading.Lock()
+
+    def __len__(self) -> int:
+        """Return the number of messages that the broker has not acknowledged."""
+        return len(self._queue) + self._ledger.in_flight
+
+    def put(self, publication: Publication, delivery: Delivery[S] | None) -> None:
+        """Send a message, now or when the broker takes it. ``delivery``: the one that the message answers."""
+        self._queue.append((publication, delivery))
+        self.pump()
+
+    def pump(self) -> None:
+        """Send as many messages as the broker takes now."""
+        # By one thread at a time. A second thread leaves its message to the first, which looks again before it ends.
+        while self._has_room() and self._pumping.acquire(blocking=False):
+            try:
+                while self._has_room():
+                    self._send(*self._queue.popleft())
+            finally:
+                self._pumping.release()
+
+    def is_empty(self) -> bool:
+        """Return whether the broker has acknowledged all messages."""
+        self.pump()
+        # On its way from the queue to the ledger a message is in neither. Its sender holds this lock meanwhile.
+        with self._pumping:
+            return len(self) == 0
+
+    def _has_room(self) -> bool:
+        return bool(self._queue) and self._ledger.in_flight < self._max_in_flight
