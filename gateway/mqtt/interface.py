@@ -298,7 +298,7 @@ class MqttInterface:
         try:
             if address.fault:
                 raise BadRequest(address.fault)
-            whole = self._uploads.add(delivery, address)
+            whole = self._uploads.add_piece(delivery, address)
         except Exception as error:
             self._metrics.count("errors")
             self._fail(delivery, address, _ours(error))
@@ -365,7 +365,7 @@ class MqttInterface:
         if self._duplicates.conflict:
             self._duplicates.conflict = False
             self._bridge_status.announce_online(session)
-        for address, error in self._uploads.due():
+        for address, error in self._uploads.tick():
             self._fail(Delivery(session=session), address, error)
         self._watchdog.tick()
 

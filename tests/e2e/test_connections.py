@@ -123,7 +123,7 @@ def test_a_fault_in_what_is_due_now_and_then_is_contained(
     """It ended the thread that keeps the connection, which nobody made anew from then on."""
     failures, lost = site.count("callback_failures"), site.count("connections_lost")
     with monkeypatch.context() as broken:
-        broken.setattr(site.gateway.mqtt._uploads, "due", fails)
+        broken.setattr(site.gateway.mqtt._uploads, "tick", fails)
         wait_for(lambda: site.count("callback_failures") > failures + 1)
         phone.publish("facegate/porch/request/detect/meanwhile", frame("obama_1"))
         assert answers(phone)["meanwhile"]["status"] == "ok"

@@ -1,4 +1,4 @@
-"""Uploads on the disk: for each a folder <camera>/<id> with its topic and its pieces, each in a file."""
+"""Files of uploads: a folder <camera>/<id> for each upload, with one file for its topic and one for each piece."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from gateway.mqtt.codec.topics import Address
 
 log = logging.getLogger(__name__)
 
-TOPIC = "topic"
-UNFINISHED = ".new"
-"""The suffix of a piece while it is written. After a kill it stays; the piece was not acknowledged, and comes again."""
+TOPIC_FILE = "topic"
+
+# After a kill such a file stays. Its piece was not acknowledged, and comes again.
+UNFINISHED_SUFFIX = ".new"
+"""The suffix of a piece while it is written."""
 
 MAX_TOPIC_BYTES = 1000
-MAX_NAMED = 5
+MAX_NAMED_ENTRIES = 5
 """Damaged entries that a warning names."""
 
 _PIECE = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
 class FoundUpload(NamedTuple):
-    """``sizes``: bytes of each piece, by its number."""
+    """A stored upload. ``sizes``: the bytes of each piece, by its number."""
 
     address: Address
     folder: Path
@@ -38,29 +40,30 @@ class FoundUpload(NamedTuple):
 
 
 def write_piece(folder: Path, topic: str, number: int, payload: bytes) -> None:
-    """Write the piece in one step; ``topic`` is written with the first one. Raises OSError."""
-    if not (folder / TOPIC).exists():
+    """Write the piece in one step, and the topic with the first piece. Raises OSError."""
+    if not (folder / TOPIC_FILE).exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / TOPIC).write_text(topic)
-    new = folder / f"{number}{UNFINISHED}"
+        (folder / TOPIC_FILE).write_text(topic)
+    new = folder / f"{number}{UNFINISHED_SUFFIX}"
     new.write_bytes(payload)
     new.replace(folder / str(number))
 
 
-def read_whole(folder: Path, pieces: int) -> bytes:
-    """Raises OSError."""
+def join_pieces(folder: Path, pieces: int) -> bytes:
+    """Return the content of all pieces, in the order of their numbers. Raises OSError."""
     return b"".join((folder / str(number)).read_bytes() for number in range(pieces))
 
 
 def remove_upload(folder: Path) -> None:
-    """With the camera's folder, if that is empty then: each name that anybody sends would leave one for ever."""
+    """Remove the upload, and the camera's folder if that is empty then."""
     shutil.rmtree(folder, ignore_errors=True)
+    # Anybody may make up camera names: each would leave a folder for ever.
     with contextlib.suppress(OSError):
         folder.parent.rmdir()
 
 
 class UploadReader:
-    """Reads the uploads that an earlier run has left. Entries that it cannot read are set aside, with one warning."""
+    """Reader of the uploads that an earlier run has left. It sets damaged entries aside, with one warning for all."""
 
     def __init__(self, root: Path, read_topic: Callable[[str], Address | None]) -> None:
         self._root = root
@@ -69,13 +72,13 @@ class UploadReader:
         self._damaged: list[str] = []
 
     def read(self) -> Iterator[FoundUpload]:
-        """Raises StartError where something cannot be set aside either."""
+        """Yield the stored uploads. Raises StartError if a damaged entry cannot be set aside."""
         try:
             yield from self._read_root()
         except OSError as error:
             raise StartError(
-                f"{self._root} is damaged, and cannot be put in order ({error.strerror}): move it away, and let the"
-                " user of the gateway write in its folder."
+                f"{self._root} is damaged, and the damaged entries cannot be set aside ({error.strerror}): move the"
+                " folder away, and let the user of the gateway write in the folder around it."
             ) from None
 
     def _read_root(self) -> Iterator[FoundUpload]:
@@ -94,13 +97,14 @@ class UploadReader:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Complete when ``read`` has ended. None any more when the entries are deleted, by a person or an erasure."""
+        """One sentence about all damaged entries, complete when ``read`` has ended, and as long as they are there."""
+        # A person deletes the entries, or the erasure of a person does.
         if self._aside is None or not self._aside.exists():
             return ()
-        names = ", ".join(self._damaged[:MAX_NAMED]) + (", …" if len(self._damaged) > MAX_NAMED else "")
+        names = ", ".join(self._damaged[:MAX_NAMED_ENTRIES]) + (", …" if len(self._damaged) > MAX_NAMED_ENTRIES else "")
         return (
-            f"{len(self._damaged)} damaged entries of {self._root} are in {self._aside} now: {names}. Their pieces have"
-            " to come again. Look at it, and delete it: there may be pictures in it.",
+            f"{len(self._damaged)} damaged entries of {self._root} are in {self._aside} now: {names}. Devices have to"
+            " send their pieces again. Look at this folder and delete it: there may be pictures in it.",
         )
 
     def _read_camera(self, camera: Path) -> Iterator[FoundUpload]:
@@ -121,22 +125,22 @@ class UploadReader:
                     yield found
 
     def _read_upload(self, folder: Path) -> FoundUpload | None:
-        """Return None for an upload that is of no use: begun and nothing else, or of other settings.
+        """Return None for an upload without a piece, and for one whose topic is not valid under these settings.
 
-        Raises OSError or ValueError where it is damaged.
+        Raises OSError or ValueError if the upload is damaged.
         """
-        entries = [path for path in _entries(folder) if path.suffix != UNFINISHED]
+        entries = [path for path in _entries(folder) if path.suffix != UNFINISHED_SUFFIX]
         if not entries:
             return None
-        topic = read_text(folder / TOPIC, MAX_TOPIC_BYTES)
-        pieces = [path for path in entries if path.name != TOPIC]
+        topic = read_text(folder / TOPIC_FILE, MAX_TOPIC_BYTES)
+        pieces = [path for path in entries if path.name != TOPIC_FILE]
         if not pieces:
             return None
         address = self._read_topic(topic)
         if address is None or address.piece is None or address.fault is not None:
             return None
         if address.key != f"{folder.parent.name}/{folder.name}":
-            raise ValueError("its topic belongs to another upload")
+            raise ValueError("its topic is that of another upload")
         return FoundUpload(address, folder, {_number(path, address.piece[1]): _size(path) for path in pieces})
 
     def _set_aside(self, path: Path, reason: str | None) -> None:
@@ -151,9 +155,9 @@ def _entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def _number(piece: Path, of: int) -> int:
-    if not _PIECE.fullmatch(piece.name) or int(piece.name) >= of or str(int(piece.name)) != piece.name:
-        raise ValueError(f"{ascii(piece.name)[:64]} is no piece of {of}")
+def _number(piece: Path, pieces: int) -> int:
+    if not _PIECE.fullmatch(piece.name) or int(piece.name) >= pieces or str(int(piece.name)) != piece.name:
+        raise ValueError(f"{ascii(piece.name)[:64]} is not one of {pieces} pieces")
     return int(piece.name)
 
 
@@ -162,5 +166,5 @@ def _size(piece: Path) -> int:
     if not stat.S_ISREG(state.st_mode):
         raise ValueError(f"{piece.name} is not a file")
     if not os.access(piece, os.R_OK):
-        raise ValueError(f"{piece.name} may not be read")
+        raise ValueError(f"{piece.name} cannot be read by the user of the gateway")
     return state.st_size

@@ -1,4 +1,4 @@
-"""Pieces of uploads that are too large for a device or its broker, on the disk until they make a whole."""
+"""The uploads of all cameras: pieces of requests that are too large for a device or its broker, on the disk."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.config import UploadSettings
-from gateway.contract.documents import MOST_TOLD
 from gateway.errors import Busy, Conflict, GatewayError, Incomplete, TooLarge
 from gateway.mqtt.codec.topics import Address
-from gateway.mqtt.delivery.upload_files import UploadReader, read_whole, remove_upload, write_piece
+from gateway.mqtt.delivery.upload_files import UploadReader, join_pieces, remove_upload, write_piece
+from gateway.mqtt.delivery.upload_state import Upload, UploadEvent, UploadState, cost_of
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Received
 from gateway.mqtt.transport.session import Session
@@ -21,76 +20,19 @@ from gateway.mqtt.transport.session import Session
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 10
-
-BLOCK_BYTES = 4096
-"""The bytes that the smallest file takes on the disk, and what it counts in the budget: empty pieces are not free."""
-UPLOAD_OVERHEAD_BYTES = 2 * BLOCK_BYTES
-"""Of an upload's own: its folder, and the file with its topic."""
-
-
-@dataclass(slots=True, eq=False)
-class Upload:
-    """``sizes``: bytes of the pieces that are here, by number. ``last``: when a new one came; ``told``: that it is
-    incomplete. ``whole``: the piece that made it whole, and is answered for all of them. ``late``: the same has been
-    answered; this is the rest of a repetition that the answer came amid, which nobody waits for, and gives way to
-    others when it is ``told`` (nobody is). Or it becomes whole: the answer was lost, or not the last word.
-    """
-
-    address: Address
-    folder: Path
-    late: bool
-    sizes: dict[int, int] = field(default_factory=dict)
-    began: float = field(default_factory=time.monotonic)
-    last: float = field(default_factory=time.monotonic)
-    told: bool = False
-    whole: Delivery[Session] | None = None
-    size: int = field(init=False)
-    cost: int = field(init=False)
-    """Bytes on the disk, in whole blocks."""
-
-    def __post_init__(self) -> None:
-        self.size = sum(self.sizes.values())
-        self.cost = UPLOAD_OVERHEAD_BYTES + sum(map(cost_of, self.sizes.values()))
-
-    @property
-    def of(self) -> int:
-        assert self.address.piece is not None
-        return self.address.piece[1]
-
-    @property
-    def complete(self) -> bool:
-        return len(self.sizes) == self.of
-
-    @property
-    def missing(self) -> list[int]:
-        return [number for number in range(self.of) if number not in self.sizes]
-
-    def awaited(self, link: Session) -> bool:
-        """Whether the answer to the whole is to come on that link."""
-        return self.whole is not None and self.whole.session is link and not self.whole.settled
-
-    @property
-    def answered(self) -> bool:
-        return self.whole is not None and self.whole.settled
-
-    def count(self, number: int, size: int) -> None:
-        """A new piece is on the disk."""
-        self.sizes[number] = size
-        self.size += size
-        self.cost += cost_of(size)
-        self.last, self.told = time.monotonic(), False
-
-
-def cost_of(size: int) -> int:
-    """Return the bytes that a file of that size takes, in whole blocks."""
-    return max(1, -(-size // BLOCK_BYTES)) * BLOCK_BYTES
+"""The ``retry_after`` of the error busy."""
 
 
 class Uploads:
-    """Safe to use from any thread. A piece is acknowledged to its broker once it is here, since the window would
-    fill with pieces otherwise, and no picture ever be whole; so they must outlive us. ``max_bytes``: of a whole.
+    """Uploads by the key of their request, and the limits for all of them. Safe to use from any thread.
 
-    ``warnings``: sentences about what an earlier run left and this one cannot read. Raises StartError.
+    A piece is acknowledged when it is on the disk, and so it has to outlive the gateway. If pieces were acknowledged
+    with their answer, they would fill the window of the connection, and no upload would ever be complete.
+
+    ``max_bytes``: the limit for all pieces of an upload. ``read_topic`` returns the address of a stored upload, or None
+    for a topic of other settings. ``warnings``: sentences about damaged files of an earlier run.
+
+    Raises StartError if a damaged file cannot be set aside.
     """
 
     def __init__(
@@ -101,12 +43,12 @@ class Uploads:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._uploads: dict[str, Upload] = {}
-        self._answered: dict[str, float] = {}
-        """When they were, of the last keep_s."""
+        self._answered_at: dict[str, float] = {}
+        """The uploads that were answered within the last keep_s, by their key."""
         self._reader = UploadReader(folder, read_topic)
         for address, path, sizes in self._reader.read():
-            # For as long again: the gateway may have been away.
-            self._uploads[f"{path.parent.name}/{path.name}"] = Upload(address, path, late=False, sizes=sizes)
+            # A stored upload begins again: the gateway may have been away for longer than keep_s.
+            self._uploads[f"{path.parent.name}/{path.name}"] = Upload(address, path, sizes=sizes)
         for warning in self.warnings:
             log.warning("%s", warning)
 
@@ -114,94 +56,104 @@ class Uploads:
     def warnings(self) -> tuple[str, ...]:
         return self._reader.warnings
 
-    def add(self, delivery: Delivery[Session], address: Address) -> bytes | None:
-        """The whole, if it is one by now; a further copy of a piece gives it again, if that has been answered or cannot
-        be any more. Raises GatewayError.
+    def add_piece(self, delivery: Delivery[Session], address: Address) -> bytes | None:
+        """Store the piece. Return the joined pieces if this delivery is to be answered as a request, else None.
+
+        Raises Conflict, TooLarge, Busy, or GatewayError for a disk that fails.
         """
         assert address.key is not None
         assert address.piece is not None
         with self._lock:
             upload = self._uploads.get(address.key) or self._begin(address)
-            before = upload.address
-            if (before.operation, before.person, upload.of) != (address.operation, address.person, address.piece[1]):
-                raise Conflict(f"pieces of something else came as {address.key}: every upload needs an id of its own")
+            _check_same_request(upload.address, address)
             if address.piece[0] not in upload.sizes:
-                self._keep(upload, delivery.received, address.piece[0])
-            self._uploads[address.key] = upload  # no sooner: what is refused takes nobody's place
+                self._store(upload, delivery.received, address.piece[0])
+            # Not before: a refused first piece takes no other upload's place.
+            self._uploads[address.key] = upload
             upload.address = address
-            if not upload.complete or upload.awaited(delivery.session):
+            if not upload.hand_on(delivery):
                 return None
-            upload.whole = delivery
             try:
-                return read_whole(upload.folder, upload.of)
+                return join_pieces(upload.folder, upload.pieces)
             except OSError as error:
-                raise _not_kept(error) from None
+                raise _disk_error(error) from None
 
-    def due(self) -> list[tuple[Address, Incomplete]]:
-        """Uploads that nothing was added to for a while, each told once. Those that are answered, or too old, go."""
-        now, told = time.monotonic(), []
+    def tick(self) -> list[tuple[Address, Incomplete]]:
+        """Remove the uploads that are answered or too old. Return the error for each one that has become incomplete."""
+        now, incomplete = time.monotonic(), []
         with self._lock:
-            self._answered = {key: at for key, at in self._answered.items() if now <= at + self._settings.keep_s}
+            oldest_allowed = now - self._settings.keep_s
+            self._answered_at = {key: at for key, at in self._answered_at.items() if at >= oldest_allowed}
             for key, upload in list(self._uploads.items()):
-                if not upload.complete and not upload.told and now > upload.last + self._settings.idle_s:
-                    upload.told = True
-                    if not upload.late:
-                        told.append((upload.address, _incomplete(upload)))
+                if upload.allows(UploadEvent.IDLE) and now > upload.last_piece_at + self._settings.idle_s:
+                    upload.apply(UploadEvent.IDLE)
+                    if upload.state is UploadState.INCOMPLETE:
+                        incomplete.append((upload.address, upload.incomplete_error()))
                 if upload.answered:
-                    self._answered[key] = now
-                if upload.answered or now > upload.began + self._settings.keep_s:
-                    self._drop(key)
-        return told
+                    self._answered_at[key] = now
+                    self._remove(key, UploadEvent.ANSWERED)
+                elif upload.began_at < oldest_allowed:
+                    self._remove(key, UploadEvent.EXPIRED)
+        return incomplete
 
     def _begin(self, address: Address) -> Upload:
         assert address.key is not None
         assert address.piece is not None
         if address.piece[1] > self._settings.pieces:
-            raise TooLarge(f"an upload may have {self._settings.pieces} pieces")
+            raise TooLarge(f"an upload may have {self._settings.pieces} pieces, and this one has {address.piece[1]}")
         of_camera = [key for key in self._uploads if key.startswith(f"{address.origin.camera}/")]
         if len(of_camera) >= self._settings.per_camera:
-            late = next((key for key in of_camera if self._uploads[key].late and self._uploads[key].told), None)
-            if late is None:
+            abandoned = next((key for key in of_camera if self._uploads[key].state is UploadState.ABANDONED), None)
+            if abandoned is None:
                 raise Busy(f"{self._settings.per_camera} uploads of this camera are under way", RETRY_AFTER_S)
-            self._drop(late)
-        return Upload(address, self._folder / address.key, late=address.key in self._answered)
+            self._remove(abandoned, UploadEvent.DISPLACED)
+        return Upload(address, self._folder / address.key, repeated=address.key in self._answered_at)
 
-    def _keep(self, upload: Upload, received: Received, number: int) -> None:
+    def _store(self, upload: Upload, received: Received, number: int) -> None:
         piece = received.payload
         if upload.size + len(piece) > self._max_bytes:
-            raise TooLarge(f"the whole has more than {self._max_bytes} bytes")
+            raise TooLarge(f"all pieces together may have {self._max_bytes} bytes, and they have more")
         self._make_room(upload, cost_of(len(piece)))
         try:
             write_piece(upload.folder, received.topic, number, piece)
         except OSError as error:
-            if not upload.sizes:  # nobody knows of it yet, or would delete it
+            if not upload.sizes:
+                # The upload is in no list yet. Without this its files would stay for ever.
                 remove_upload(upload.folder)
-            raise _not_kept(error) from None
-        upload.count(number, len(piece))
+            raise _disk_error(error) from None
+        upload.add(number, len(piece))
 
     def _make_room(self, upload: Upload, cost: int) -> None:
-        """For one more piece. An upload that nothing was added to for a while gives way. Raises Busy."""
+        """Remove idle uploads of any camera until there is room for one more piece. Raises Busy if there is none."""
         settings, others = self._settings, {key: each for key, each in self._uploads.items() if each is not upload}
         count, total = len(others) + 1, upload.cost + cost + sum(each.cost for each in others.values())
-        idle = sorted((each.last, key) for key, each in others.items() if each.told)
+        idle = sorted((each.last_piece_at, key) for key, each in others.items() if each.allows(UploadEvent.DISPLACED))
         while count > settings.at_once or total > settings.bytes:
             if not idle:
-                many = (
+                limit = (
                     f"{settings.at_once} uploads" if count > settings.at_once else f"uploads of {settings.bytes} bytes"
                 )
-                raise Busy(f"{many} are under way", RETRY_AFTER_S)
+                raise Busy(f"{limit} are under way", RETRY_AFTER_S)
             _, key = idle.pop(0)
             count, total = count - 1, total - others[key].cost
-            self._drop(key)
+            self._remove(key, UploadEvent.DISPLACED)
 
-    def _drop(self, key: str) -> None:
-        remove_upload(self._uploads.pop(key).folder)
-
-
-def _incomplete(upload: Upload) -> Incomplete:
-    missing = upload.missing
-    return Incomplete(f"{len(missing)} of {upload.of} pieces are missing", missing[:MOST_TOLD])
+    def _remove(self, key: str, event: UploadEvent) -> None:
+        upload = self._uploads.pop(key)
+        upload.apply(event)
+        remove_upload(upload.folder)
 
 
-def _not_kept(error: OSError) -> GatewayError:
-    return GatewayError(f"the piece cannot be kept: {error.strerror}")
+def _check_same_request(before: Address, now: Address) -> None:
+    """Raises Conflict if two requests with the same id are mixed."""
+    assert before.piece is not None
+    assert now.piece is not None
+    if (before.operation, before.person, before.piece[1]) != (now.operation, now.person, now.piece[1]):
+        raise Conflict(
+            f"the id of this upload ({now.key}) belongs to an upload with another operation, person or number of"
+            " pieces: give every upload an id of its own"
+        )
+
+
+def _disk_error(error: OSError) -> GatewayError:
+    return GatewayError(f"the piece cannot be stored on the gateway's disk: {error.strerror}")

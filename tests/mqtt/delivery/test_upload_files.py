@@ -1,4 +1,4 @@
-"""Files that an earlier run, a dying disk or a stranger left in the folder of uploads."""
+"""Damaged files in the folder of uploads: they are set aside, and the other uploads are read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOPIC = "facegate/porch/part/0/3/face_rec/1"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """With two good uploads."""
+    """A folder with two good uploads."""
     root = tmp_path / "uploads"
     write_piece(root / "porch" / "1", TOPIC, 0, b"abc")
     write_piece(root / "yard" / "2", "facegate/yard/part/0/2/detect/2", 0, b"abc")
@@ -73,7 +73,7 @@ IN_ONE_UPLOAD = {
 
 
 @pytest.mark.parametrize("damage", IN_ONE_UPLOAD)
-def test_damaged_upload_is_set_aside_and_the_others_go_on(
+def test_damaged_upload_is_set_aside_and_the_others_are_read(
     root: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Regression: a traceback and exit code 1 at each start."""
@@ -90,14 +90,14 @@ def test_damaged_upload_is_set_aside_and_the_others_go_on(
 
 
 @pytest.mark.parametrize("damage", [file("junk"), file("yard/junk"), folder("yard/3/4")])
-def test_junk_is_set_aside(root: Path, damage: Callable[[Path], None]) -> None:
+def test_foreign_entry_is_set_aside(root: Path, damage: Callable[[Path], None]) -> None:
     damage(root)
     found = read_uploads(root)
     assert sorted(found._uploads) == ["porch/1", "yard/2"]
     assert len(found.warnings) == 1
 
 
-def test_many_damaged_entries_are_one_warning_of_bounded_length(root: Path) -> None:
+def test_many_damaged_entries_have_one_warning_of_bounded_length(root: Path) -> None:
     for n in range(300):
         (root / f"junk {n}").write_bytes(b"")
     (warning,) = read_uploads(root).warnings
@@ -105,8 +105,8 @@ def test_many_damaged_entries_are_one_warning_of_bounded_length(root: Path) -> N
     assert len(warning) < 1000
 
 
-def test_the_warning_ends_when_the_damaged_entries_are_deleted(root: Path) -> None:
-    """The names that it uses are those that an erasure looks for."""
+def test_warning_ends_when_the_damaged_entries_are_deleted(root: Path) -> None:
+    """An erasure deletes them, and has to look for the same names."""
     (root / "junk").write_bytes(b"")
     found = read_uploads(root)
     assert found.warnings
@@ -115,23 +115,23 @@ def test_the_warning_ends_when_the_damaged_entries_are_deleted(root: Path) -> No
 
 
 def test_file_in_place_of_the_folder_is_set_aside(tmp_path: Path) -> None:
-    """Regression: it was ignored, and then no piece could be kept."""
+    """Regression: it was ignored, and then no piece could be stored."""
     root = tmp_path / "uploads"
     root.write_bytes(b"x")
     assert len(read_uploads(root).warnings) == 1
     assert not root.exists()
 
 
-def test_missing_folder_is_no_damage(tmp_path: Path) -> None:
+def test_missing_folder_has_no_warning(tmp_path: Path) -> None:
     assert read_uploads(tmp_path / "uploads").warnings == ()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
-def test_folder_that_nobody_may_change_needs_a_person(root: Path) -> None:
+def test_damaged_entries_that_cannot_be_set_aside_end_the_start(root: Path) -> None:
     file("porch/1/topic", b"\xff")(root)
     (root / "porch").chmod(0o500)
     try:
-        with pytest.raises(StartError, match="cannot be put in order"):
+        with pytest.raises(StartError, match="cannot be set aside"):
             read_uploads(root)
     finally:
         (root / "porch").chmod(0o700)

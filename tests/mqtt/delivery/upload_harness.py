@@ -1,0 +1,69 @@
+"""Uploads of one camera in a folder of the test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.config import UploadSettings
+from gateway.mqtt.codec.topics import Topics
+from gateway.mqtt.delivery.uploads import Uploads
+from gateway.mqtt.transport.ledger import Delivery
+from gateway.mqtt.transport.packets import Received
+from gateway.mqtt.transport.session import Session
+from tests.mqtt.offline import OfflineSession
+
+TOPICS = Topics("facegate")
+WHOLE = bytes(range(256)) * 4
+MAX_BYTES = 200_000
+
+
+class UploadHarness:
+    """The uploads, and a camera that sends pieces to them."""
+
+    def __init__(self, folder: Path, **settings: float) -> None:
+        self.folder = folder
+        self.settings = UploadSettings.model_validate(settings)
+        self.last: Delivery[Session] | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """Read the uploads again, as a new gateway does, with a new session."""
+        self.session = OfflineSession()
+        self.uploads = Uploads(self.folder, self.settings, MAX_BYTES, TOPICS.read)
+
+    def send_piece(self, number: int, of: int, rest: str = "face_rec/1", payload: bytes | None = None) -> bytes | None:
+        topic = f"facegate/porch/part/{number}/{of}/{rest}"
+        return self.send_piece_on(topic, piece(number, of) if payload is None else payload)
+
+    def send_piece_on(self, topic: str, payload: bytes) -> bytes | None:
+        address = TOPICS.read(topic)
+        assert address is not None
+        assert address.fault is None
+        self.last = Delivery(received=Received(topic, payload, retained=False, qos=1), session=self.session, mid=1)
+        return self.uploads.add_piece(self.last, address)
+
+    def wait_until_idle(self) -> None:
+        """Let so much time pass that all uploads are idle."""
+        for upload in self.uploads._uploads.values():
+            upload.last_piece_at -= 10
+
+    def reported_missing(self) -> list[list[int]]:
+        return [error.missing for _, error in self.uploads.tick()]
+
+    @property
+    def files(self) -> list[str]:
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+
+
+def piece(number: int, of: int) -> bytes:
+    size = -(-len(WHOLE) // of)
+    return WHOLE[number * size : (number + 1) * size]
+
+
+def upload_and_answer(harness: UploadHarness, request: str, pieces: int = 2) -> None:
+    """Send a complete upload and confirm its answer."""
+    *first, last = [harness.send_piece(number, pieces, f"face_rec/{request}") for number in range(pieces)]
+    assert (first, last) == ([None] * (pieces - 1), WHOLE)
+    assert harness.last is not None
+    harness.last.replies = []
+    harness.uploads.tick()
