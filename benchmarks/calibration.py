@@ -29,7 +29,7 @@ from rich.table import Table
 
 from benchmarks.accuracy import Floats, Indices
 from benchmarks.faces import StoredFace, Vectors, describe, labelled
-from gateway.people.curves import FILE
+from gateway.people.curves import CURVES_FILE
 from gateway.people.gallery import MAX_COUNTED_PICTURES
 from gateway.people.similarity import TYPICAL_FACES_FILE, Similarity
 
@@ -222,14 +222,14 @@ def write(result: Mapping[str, Any], engine: str) -> None:
         raise click.ClickException("that shows too few people with many pictures for the curves.")
     if engine == "facegate" and not len(faces):
         raise click.ClickException("that shows too few people for typical faces.")
-    table = json.loads(FILE.read_text()) if FILE.exists() else {"measured": {}, "curves": {}}
+    table = json.loads(CURVES_FILE.read_text()) if CURVES_FILE.exists() else {"measured": {}, "curves": {}}
     name = "facegate" if engine == "facegate" else "stock"
     table["measured"][name] = (
         f"python -m benchmarks.calibration --engine {engine} on {result['pictures']} press photographs of "
         f"{result['people']} people (LFW, grey, 250 x 250, at most six of a person)"
     )
     table["curves"][name] = result["curves"]
-    FILE.write_text(json.dumps(table, indent=1) + "\n")
+    CURVES_FILE.write_text(json.dumps(table, indent=1) + "\n")
     if engine == "facegate":
         np.save(TYPICAL_FACES_FILE, faces.astype(np.float32))
 

@@ -1,1 +1,1 @@
-"""Who is known: the store, the gallery in memory, the decision, and the import of known_faces/."""
+"""Enrolled people: changes, the gallery in memory, the decision whom a face shows, and the import of known_faces/."""

@@ -1,4 +1,4 @@
-"""A queue that is bounded in number and in bytes, and never makes a sender wait."""
+"""A queue with a limit on its items and on their bytes, which never makes a sender wait."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 SHARE_COUNT = 4
-"""So many sources find room beside each other: the items of one may take that part of the places and of the bytes."""
+"""Sources that find room beside each other. The items of one source may use this fraction of both limits."""
 
 
 class BoundedQueue(Generic[T]):
-    """First in, first out; safe to use from any thread. One item always fits, however large it is."""
+    """Queue from which the oldest item is taken first; safe to use from any thread.
+
+    An empty queue takes an item of any size.
+    """
 
     def __init__(self, max_items: int, max_bytes: int) -> None:
         self._max_items = max_items
@@ -24,7 +27,10 @@ class BoundedQueue(Generic[T]):
         self._changed = threading.Condition()
 
     def offer(self, item: T, size: int, source: str | None = None) -> bool:
-        """Return False, and leave the item out, if there is no room for it, or its ``source`` has used its share."""
+        """Add an item of ``size`` bytes, and return True.
+
+        Return False, and do not add the item, if the queue is full or the ``source`` has used its share.
+        """
         with self._changed:
             sizes = [each for _, each, _ in self._items]
             own = [each for _, each, other in self._items if source is not None and other == source]
@@ -37,7 +43,7 @@ class BoundedQueue(Generic[T]):
             return True
 
     def get(self, timeout: float) -> T:
-        """The oldest item. Raises queue.Empty if there is none for so many seconds."""
+        """Remove and return the oldest item. Raises queue.Empty if there is none within ``timeout`` seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._items, timeout):
                 raise Empty
@@ -45,5 +51,5 @@ class BoundedQueue(Generic[T]):
 
 
 def _fits(sizes: Sequence[int], size: int, max_items: int, max_bytes: int) -> bool:
-    """Return whether one more item fits beside those of the ``sizes``. One item alone always fits."""
+    """Return whether an item fits beside items of these ``sizes``. An item that is alone always fits."""
     return not sizes or (len(sizes) < max_items and sum(sizes) + size <= max_bytes)

@@ -1,4 +1,4 @@
-"""How well the people who are known can be told apart, by their own pictures."""
+"""Calibration: how well the gateway distinguishes the enrolled people, measured with their own pictures."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from gateway.people.decision import FULL_SCORE
 from gateway.people.registry import Registry
 
 RULE_OF_THREE = 3
-"""With n comparisons of which none went wrong the true rate is below 3/n, in 95 of 100 cases."""
+"""After n comparisons without an error the true rate is below 3/n, with a confidence of 95 % (rule of three)."""
 
 LIKELY_DUPLICATE_SCORE = 0.5
-"""Score of two people's pictures from which it is worth a look whether they are one."""
+"""Score from which the pictures of two people may show one person, so that a user should look at them."""
 
 MAX_COMPARISONS = 5_000_000
-"""A minute's work."""
+"""Comparisons of a picture with a person that one calibration makes: about a minute of work."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparisons:
-    """Scores. ``same``: of each picture with the mean of the person's others; ``different``: with each other person.
+    """Scores of all comparisons, float64, (n,).
 
-    ``closest``: the two people with the highest of these.
+    ``same``: each picture with the mean of the person's other pictures; ``different``: each picture with each other
+    person; ``closest``: the two people with the highest score in ``different``.
     """
 
     same: Floats
@@ -41,14 +42,18 @@ class Comparisons:
 
 
 def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
-    """The document of ``calibrate``. With too little data ``proposed_threshold`` is None, and ``refused`` says why.
+    """Return the document of ``calibrate``.
 
-    Raises Unsupported for too many people.
+    With too little data ``proposed_threshold`` is None and ``refused`` holds the reason. Raises Unsupported for too
+    many people.
     """
     people, faces = registry.store.read_faces(registry.recipe)
     names = list(dict.fromkeys(people))
     if len(names) * len(people) > MAX_COMPARISONS:
-        raise Unsupported(f"calibrate compares all pictures with everybody, up to {MAX_COMPARISONS:,} times")
+        raise Unsupported(
+            f"calibrate would compare {len(people):,} pictures with {len(names):,} people: it makes at most"
+            f" {MAX_COMPARISONS:,} comparisons"
+        )
     found = compare(registry, people, faces, names)
     decision = registry.decision
     threshold = decision.identification_threshold(len(names))
@@ -81,11 +86,15 @@ def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
         "curve": _table(found.different),
         "proposed_threshold": None if refused else round(float(np.quantile(found.different, 1 - wanted)), 3),
         "refused": refused,
-        **({"plot": base64.b64encode(draw(found, threshold)).decode()} if plot else {}),
+        **({"plot": base64.b64encode(draw_plot(found, threshold)).decode()} if plot else {}),
     }
 
 
 def compare(registry: Registry, people: list[Person], faces: NDArray[np.float32], names: list[Person]) -> Comparisons:
+    """Compare each picture with the mean of the pictures of each of the people in ``names``.
+
+    ``people``: the person on each picture; ``faces``: the descriptors of the pictures, (n, 128).
+    """
     place = {person: n for n, person in enumerate(names)}
     owners = np.array([place[person] for person in people], np.intp)
     sums = np.zeros((len(names), 128), np.float32)
@@ -93,7 +102,7 @@ def compare(registry: Registry, people: list[Person], faces: NDArray[np.float32]
     counts = np.bincount(owners, minlength=len(names))
     same, different, closest, highest = [], [], None, -np.inf
     for face, owner in zip(faces, owners.tolist(), strict=True):
-        scores = _scores(registry, face, sums, counts)
+        scores = _score_all(registry, face, sums, counts)
         others = np.delete(scores, owner)
         different.append(others)
         if len(others) and others.max() > highest:
@@ -102,12 +111,12 @@ def compare(registry: Registry, people: list[Person], faces: NDArray[np.float32]
             closest = names[owner], names[nearest]
         if counts[owner] > 1:
             rest = (sums[owner] - face)[None]
-            same.append(float(_scores(registry, face, rest, counts[[owner]] - 1)[0]))
+            same.append(float(_score_all(registry, face, rest, counts[[owner]] - 1)[0]))
     flat = np.concatenate(different) if different else np.empty(0)
     return Comparisons(np.array(same), flat, closest)
 
 
-def _scores(
+def _score_all(
     registry: Registry, face: NDArray[np.float32], sums: NDArray[np.float32], counts: NDArray[np.intp]
 ) -> Floats:
     means = sums / np.linalg.norm(sums, axis=1, keepdims=True)
@@ -117,26 +126,27 @@ def _scores(
 
 
 def _table(different: Floats) -> list[Mapping[str, float]]:
-    """The score that one in ten, a hundred … comparisons reaches, as far as there are ten of them."""
+    """Return the score that one in 10, 100 … comparisons reaches, for each rate with at least ten comparisons."""
     rates = [rate for rate in (0.1, 0.01, 0.001, 1e-4, 1e-5) if rate * len(different) >= 10]
     return [{"rate": rate, "score": round(float(np.quantile(different, 1 - rate)), 3)} for rate in rates]
 
 
 def _at_least(measured: Floats, scores: Floats) -> Floats:
-    """Which share of them is at least as high as each score."""
+    """Return for each score the share of the measured scores that are at least as high."""
     return 1 - np.searchsorted(np.sort(measured), scores, "left") / len(measured)
 
 
 def _below(measured: Floats, scores: Floats) -> Floats:
+    """Return for each score the share of the measured scores that are lower."""
     return np.searchsorted(np.sort(measured), scores, "left") / len(measured)
 
 
-def draw(found: Comparisons, threshold: float) -> bytes:
-    """A PNG of both curves. Raises Unsupported where matplotlib is not installed."""
+def draw_plot(found: Comparisons, threshold: float) -> bytes:
+    """Return a PNG with both curves. Raises Unsupported if matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise Unsupported("there is no plot without matplotlib: pip install facegate[plot]") from None
+        raise Unsupported("a plot needs matplotlib, which is not installed: pip install facegate[plot]") from None
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     scores = np.linspace(0, 1, 501)

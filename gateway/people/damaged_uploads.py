@@ -1,4 +1,4 @@
-"""Damaged uploads that were set aside: there may be pictures of anybody in them, and nobody can tell of whom."""
+"""Deletion of damaged uploads: they may hold pictures of any person, and the gateway cannot tell of which."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from gateway.errors import GatewayError
 log = logging.getLogger(__name__)
 
 DAMAGED_UPLOADS = "uploads.damaged-*"
-"""As mqtt.spoolfiles names them, in the data folder."""
+"""Pattern of the names of files and folders that ``mqtt.delivery.upload_files`` sets aside in the data folder."""
 
 
 def delete_damaged_uploads(data: Path) -> None:
-    """Delete them because somebody is erased. Raise GatewayError if that is not possible."""
+    """Delete the damaged uploads in a data folder, since a person is erased. Raise GatewayError if one is left."""
     for path in sorted(data.glob(DAMAGED_UPLOADS)):
-        log.warning("%s is deleted: somebody was to be erased, and there may be pictures in it", path)
+        log.warning("%s is deleted: a person is erased, and it may hold pictures of that person", path)
         try:
-            # never what a link leads to
+            # A link is deleted itself, never the folder that it leads to.
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
         except OSError as error:
-            raise GatewayError(f"not everything was erased: {path} cannot be deleted ({error}); erase again") from None
+            raise GatewayError(
+                f"not everything was erased: {path} cannot be deleted ({error}); delete it, then erase again"
+            ) from None

@@ -1,7 +1,7 @@
-"""Who a face is taken for: from similarities to verdicts, by rates of false matches.
+"""Decisions from similarities to verdicts, by rates of false matches.
 
-A threshold is never a similarity that somebody picked: the user says how often a stranger may be named, and the
-similarity follows from the measured curves and from how many people are known.
+No threshold is a similarity that somebody chose. The user sets how often a stranger may be named. The similarity
+follows from the measured curves and from the number of enrolled people.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from gateway.people.gallery import MAX_COUNTED_PICTURES, Candidate, Nearest
 FULL_SCORE = 6.0
 """Decades of the false match rate at which the score is 1: one false match in a million comparisons."""
 
+UPRIGHT_REASON: Unfit = "turned"
+"""Reason for a face without a descriptor whose quality is good enough: vision could not turn it upright."""
+
 MEASURES: Mapping[str, Unfit] = {
     "pixels": "too_small",
     "inside": "cut_off",
@@ -28,12 +31,15 @@ MEASURES: Mapping[str, Unfit] = {
     "clean": "compressed",
     "pose": "turned",
 }
-"""The fields of Quality in the order in which they are judged, and the reason where one is below its limit."""
+"""Fields of Quality in the order in which they are judged, each with the reason for a value below its limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """Why a face is not seen well enough: the field of Quality, what was found, and the least that is needed."""
+    """Reason why the quality of a face is too low.
+
+    ``measure``: the field of Quality; ``found``: its value; ``needed``: the lowest value that is accepted.
+    """
 
     reason: Unfit
     measure: str
@@ -45,7 +51,7 @@ class Shortfall:
 
 
 class Decision:
-    """``fixed_identification``, ``fixed_verification``: scores to decide by instead of the rates, 0 to 1."""
+    """Rules by which a face is named, verified, or found to be of too low quality."""
 
     def __init__(
         self,
@@ -58,6 +64,11 @@ class Decision:
         fixed_identification: float | None = None,
         fixed_verification: float | None = None,
     ) -> None:
+        """``max_false_identification``: the share of strangers who may be named; ``max_false_match``: the share of
+        wrong claims that may be confirmed; ``quality`` and ``enrolment``: the lowest quality of a face to be named and
+        to be enrolled; ``fixed_identification`` and ``fixed_verification``: thresholds to use instead of the rates, as
+        scores from 0 to 1.
+        """
         self._max_false_identification = max_false_identification
         self._max_false_match = max_false_match
         self._curves = curves
@@ -65,34 +76,42 @@ class Decision:
         self._enrolment = enrolment
         self._fixed_identification = fixed_identification
         self._fixed_verification = fixed_verification
-        self._limits: tuple[int, NDArray[np.float32]] | None = None  # the last
+        # The number of people and the limits of the last call of ``similarity_limits``.
+        self._limits: tuple[int, NDArray[np.float32]] | None = None
 
     def score(self, similarity: float, pictures: int = 1) -> float:
-        """0 to 1: min(1, -log10(FMR) / 6), with FMR the false match rate of a person known by so many pictures."""
+        """Return the score of a similarity to a person with this number of pictures, from 0 to 1.
+
+        The score is min(1, -log10(FMR) / 6). FMR is the false match rate at that similarity.
+        """
         return min(self._curves.for_pictures(pictures).decades_at(similarity) / FULL_SCORE, 1.0)
 
     def identification_threshold(self, people: int) -> float:
-        """The score from which a face is named where so many people are known; above 1 where hardly any can be.
+        """Return the lowest score at which a face is named among this number of people.
 
-        By Boole's inequality the chance that a stranger passes for any of them is then at most
-        ``max_false_identification``.
+        The threshold is above 1 for so many people that hardly any face can be named.
         """
+        # Boole's inequality: the chance that a stranger passes for any of n people is at most
+        # n times the false match rate, so at most max_false_identification.
         if self._fixed_identification is not None:
             return self._fixed_identification
         return _score(self._max_false_identification / max(people, 1))
 
     def verification_threshold(self) -> float:
-        """The same for a claim of being one person."""
+        """Return the lowest score at which a claim to be one person is confirmed."""
         return self._fixed_verification if self._fixed_verification is not None else _score(self._max_false_match)
 
     def max_measured_people(self) -> int:
-        """How many people may be known for the promise to rest on what was measured, not on the curve drawn on."""
+        """Return the largest number of people for which the threshold lies on the measured part of the curves."""
         return int(
             self._max_false_identification * 10 ** self._curves.for_pictures(MAX_COUNTED_PICTURES).measured_decades
         )
 
     def similarity_limits(self, people: int) -> NDArray[np.float32]:
-        """For each number of pictures, up to MOST_PICTURES, the similarity from which a face is named."""
+        """Return the lowest similarity at which a face is named, by the person's number of pictures.
+
+        float32, (MAX_COUNTED_PICTURES + 1,); infinite for a person without pictures.
+        """
         if self._limits and self._limits[0] == people:
             return self._limits[1]
         decades = FULL_SCORE * self.identification_threshold(people)
@@ -105,23 +124,22 @@ class Decision:
         return limits
 
     def unfit_reason(self, quality: Quality | None) -> Unfit | None:
-        """Why nobody should be named by a face that is seen so badly; None if it is seen well enough."""
+        """Return why a face must not be named for its quality, or None if the quality is sufficient or unknown."""
         shortfall = _shortfall(quality, self._quality)
         return shortfall.reason if shortfall else None
 
     def undescribed_reason(self, quality: Quality | None) -> Unfit:
-        """Return why a face has no descriptor. No direction of a face that is very dark or small is surely upright, so
-        such a reason comes before ``turned``.
-        """
-        return self.unfit_reason(quality) or "turned"
+        """Return why a face has no descriptor."""
+        # Vision cannot tell surely which way is up in a very dark or small face, so such a reason comes first.
+        return self.unfit_reason(quality) or UPRIGHT_REASON
 
     def enrolment_shortfall(self, quality: Quality | None) -> Shortfall | None:
-        """The reason not to enrol a face. A face that nobody is named by is not enrolled either."""
+        """Return why a face must not be enrolled, or None. A face of too low quality to be named is not enrolled."""
         return _shortfall(quality, self._enrolment) or _shortfall(quality, self._quality)
 
     def identify(self, nearest: Nearest, quality: Quality | None = None) -> Judgement:
-        """``match`` if one person passes, ``ambiguous`` if more do, else ``unknown``; or what keeps
-        the face from being judged at all.
+        """Return the verdict on a face: ``match`` if one person reaches the threshold, ``ambiguous`` if several do,
+        else ``unknown``. For a face of too low quality the verdict is the reason.
         """
         if (reason := self.unfit_reason(quality)) is not None:
             return Judgement(reason)
@@ -138,7 +156,7 @@ class Decision:
         return Judgement("match", best.person, score, best.similarity, margin)
 
     def passing_candidates(self, nearest: Nearest) -> list[Candidate]:
-        """The people whom the face may show, the best first; nobody if it is nobody's in the gallery."""
+        """Return the people whom the face may show, best first; none if the face shows a stranger."""
         return [candidate for candidate in nearest.candidates if self._passes(candidate, nearest.people)]
 
     def _likeness(self, candidate: Candidate) -> Likeness:
@@ -146,13 +164,13 @@ class Decision:
         return Likeness(candidate.person, score, candidate.similarity)
 
     def _passes(self, candidate: Candidate, people: int) -> bool:
-        """By decades, which unlike scores go on beyond one in a million."""
+        # Decades are compared, since a score ends at 1, a rate of one in a million.
         decades = self._curves.for_pictures(candidate.pictures).decades_at(candidate.similarity)
         return decades >= FULL_SCORE * self.identification_threshold(people)
 
 
 def _shortfall(quality: Quality | None, limits: QualityLimits) -> Shortfall | None:
-    """None if the face is seen well enough, or nothing is known about that."""
+    """Return the first measure that is below its limit, or None if all are sufficient or unknown."""
     for measure, reason in MEASURES.items() if quality else ():
         found, needed = getattr(quality, measure), getattr(limits, measure)
         if found < needed:
@@ -161,4 +179,5 @@ def _shortfall(quality: Quality | None, limits: QualityLimits) -> Shortfall | No
 
 
 def _score(rate: float) -> float:
+    """Return the score at a false match rate."""
     return -math.log10(rate) / FULL_SCORE

@@ -1,4 +1,4 @@
-"""The people we know, in memory: a row for each in one matrix, searched by one product."""
+"""Gallery of enrolled people in memory: one matrix with a row for each person, searched by one product."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ from gateway.people.similarity import COLUMNS, Similarity
 from gateway.store.protocols import Changes, GallerySnapshot
 
 MAX_COUNTED_PICTURES = 5
-"""Of a person, that the curves tell apart."""
+"""Pictures of one person that count. The curves do not distinguish larger numbers."""
 
 MAX_CANDIDATES = 5
-"""People whom one face may show: more than two are of use only to whoever cleans up doubles."""
+"""People whom a search returns. The decision needs two; a warning about duplicate people names the others."""
 
 ROW_GROWTH_FACTOR = 1.5
-"""Of the rows that are needed so many are taken, so that adding somebody does not copy everybody each time."""
+"""Rows of a new matrix for each row in use, so that not every new person makes a copy of the matrix necessary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person, how much a probe resembles the mean of their pictures (people/similarity.py), how many these are."""
+    """A person whom a face may show.
+
+    ``similarity``: of the face and the mean of the person's pictures (people/similarity.py); ``pictures``: their
+    number, at most MAX_COUNTED_PICTURES.
+    """
 
     person: Person
     similarity: float
@@ -35,8 +39,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The two people of whom a probe is most likely a picture, best first, of so many people; after them everybody else
-    who reaches their limit, up to MAX_CANDIDATES.
+    """Result of a search among ``people`` people.
+
+    ``candidates``: the two most likely people, best first, then others who reach their limit, up to MAX_CANDIDATES.
     """
 
     candidates: tuple[Candidate, ...]
@@ -45,12 +50,14 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """What a search sees. The matrix and the list go on growing behind it, the rest is its own.
+    """State of the gallery that one search sees.
 
-    ``matrix``: float32, (rows and spare ones, COLUMNS), ready to be compared; ``pictures``: uint8, (rows,), of each
-    row's person, 0 where nobody is any more. ``counters``: (m, COLUMNS), faces wrongly taken for ``accused``.
-    ``retired``: how many rows have been retired since the start.
+    ``matrix``: templates, float32, (rows and unused rows, COLUMNS); ``people``: the person of each row; ``pictures``:
+    uint8, (rows,), their number for each row, 0 for a row that is not used any more; ``counters``: (m, COLUMNS),
+    counter-examples, each of the person in the row ``accused``; ``retired``: rows that went out of use since the start.
     """
+
+    # The matrix and the list of people are shared with later states, which only append to them.
 
     matrix: NDArray[np.float32]
     people: list[Person]
@@ -60,7 +67,7 @@ class _Rows:
     retired: int
 
     def nearest(self, compared: NDArray[np.float32], limits: NDArray[np.float32]) -> list[Candidate]:
-        """Those who are not ruled out, as Nearest wants them."""
+        """Return the candidates whom no counter-example excludes, as ``Nearest`` holds them."""
         rows = len(self.pictures)
         similarities = self.matrix[:rows] @ compared
         for row, alike in zip(self.accused, self.counters @ compared, strict=True):
@@ -70,7 +77,7 @@ class _Rows:
         found: list[Candidate] = []
         for place in range(min(MAX_CANDIDATES, rows)):
             row = int(surplus.argmax())
-            # The best two tell the margin, whether they pass or not.
+            # The margin is that of the best two, even if they do not reach their limits.
             if surplus[row] == -np.inf or (place >= 2 and surplus[row] < 0):
                 break
             found.append(self._candidate(row, similarities[row]))
@@ -87,20 +94,21 @@ class _Rows:
 
 
 class Gallery:
-    """Searched by many threads while one at a time changes it: rows are added and retired, never written anew.
+    """Enrolled people whom many threads search, while one thread at a time changes them."""
 
-    A search takes no lock: it sees the rows as they stood when it began, and begins again if one was retired meanwhile.
-    """
+    # A search takes no lock. Rows are only added and retired, never overwritten, so a search sees the rows
+    # as they were at its beginning. It begins again if a row was retired meanwhile.
 
     def __init__(self, similarity: Similarity | None = None) -> None:
-        """``similarity``: the plain cosine unless given."""
+        """``similarity``: by default the plain cosine."""
         self._similarity = similarity or Similarity(None)
         self._changing = threading.Lock()
         self._row_of: dict[str, int] = {}
-        self._slugs: dict[int, str] = {}  # by the store's key
-        self._accused: dict[str, NDArray[np.float32]] = {}  # by slug their counter-examples
+        # Ids of people by the store's key, and counter-examples by id.
+        self._slugs: dict[int, str] = {}
+        self._accused: dict[str, NDArray[np.float32]] = {}
         no_counters = np.empty((0, COLUMNS), np.float32)
-        self._rows = _Rows(self._room(0), [], np.empty(0, np.uint8), [], no_counters, retired=0)
+        self._rows = _Rows(self._empty_matrix(0), [], np.empty(0, np.uint8), [], no_counters, retired=0)
 
     def __contains__(self, slug: str) -> bool:
         return slug in self._row_of
@@ -109,14 +117,15 @@ class Gallery:
         return len(self._row_of)
 
     def person(self, slug: str) -> Person:
-        """Raises UnknownPerson."""
+        """Return the person with this id. Raises UnknownPerson."""
         with self._changing:
             return self._rows.people[self._row(slug)]
 
     def nearest(self, probe: Descriptor, limits: NDArray[np.float32]) -> Nearest:
-        """``limits``: for 0 to MOST_PICTURES pictures the similarity from which a face is named (decision.limits).
+        """Return the people whom a probe, (128,), most likely shows.
 
-        Who surpasses that by most is the best; who resembles a counter-example as much as the person is not them.
+        ``limits``: ``Decision.similarity_limits``. The best candidate exceeds the limit by most. A probe that is at
+        least as similar to a counter-example of a person as to that person excludes the person.
         """
         compared = self._similarity.probes(probe[None])[0]
         while True:
@@ -126,31 +135,36 @@ class Gallery:
                 return Nearest(tuple(found), len(self))
 
     def compare_person(self, slug: str, probe: Descriptor) -> Candidate:
-        """How much a probe resembles that person; -1 where a counter-example does as much. Raises UnknownPerson."""
+        """Return the similarity of a probe, (128,), to one person.
+
+        The similarity is -1 if a counter-example is at least as similar. Raises UnknownPerson.
+        """
         with self._changing:
             return self._rows.candidate(self._row(slug), self._similarity.probes(probe[None])[0])
 
     def compare(self, one: Descriptor, other: Descriptor) -> float:
-        """The similarity of two faces, whoever they are."""
+        """Return the similarity of two descriptors, (128,) each."""
         return self._similarity.compare(one, other)
 
     def similarities(self, face: Descriptor, templates: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Of one face and each of some descriptors, (n, 128)."""
+        """Return the similarity, (n,), of one face and each of some descriptors, (n, 128)."""
         alike: NDArray[np.float32] = self._similarity.templates(templates) @ self._similarity.probes(face[None])[0]
         return alike
 
     def slugs(self) -> list[str]:
+        """Return the ids of all people."""
         return list(self._row_of)
 
     def by_age(self) -> dict[str, int]:
-        """Each id with a number that is less for whoever was created earlier."""
+        """Return by id a number that is smaller for a person who was enrolled earlier."""
         with self._changing:
             return {slug: key for key, slug in self._slugs.items()}
 
     def lookalikes(self, slugs: Sequence[str], limits: NDArray[np.float32]) -> set[tuple[str, str]]:
-        """Pairs of ids, each in order: of these people and everybody, those of whom one passes for the other.
+        """Return pairs of one of these people and any other person, of whom one would be taken for the other.
 
-        ``limits`` as in ``nearest``. Whoever is told apart by a counter-example is no such pair.
+        ``limits`` as for ``nearest``. The ids in a pair are in alphabetical order. Two people whom a counter-example
+        distinguishes are not a pair.
         """
         with self._changing:
             rows = self._rows
@@ -167,7 +181,7 @@ class Gallery:
                     alike[own] >= similarities[:, accused], -np.inf, similarities[:, accused]
                 )
             limit = limits.take(rows.pictures)
-            # A row without pictures is of nobody any more, and everybody resembles themselves.
+            # Rows without pictures are not in use, and each person is similar to themselves.
             similarities[:, rows.pictures == 0] = -np.inf
             similarities[np.arange(len(own)), own] = -np.inf
             found = np.argwhere(similarities >= np.minimum(limit, limit[own][:, None]))
@@ -175,22 +189,23 @@ class Gallery:
         return {(min(pair), max(pair)) for pair in ids}
 
     def apply(self, changes: Changes) -> None:
-        """From then on nobody who is gone is found, not even by a search that had begun."""
+        """Apply changes of the store. No search finds a removed person when this returns, even if it began before."""
         with self._changing:
             gone = [self._row_of.pop(self._slugs.pop(key)) for key in changes.gone if key in self._slugs]
             rows, more = self._rows, len(changes.roll.keys)
             if len(rows.pictures) + more > len(rows.matrix):
                 rows, gone = self._moved(more), []
             self._rows = now = self._with(changes.roll, rows, gone)
-            now.matrix[np.flatnonzero(now.pictures == 0)] = 0  # nothing of them stays; searches see it, and begin again
+            # Nothing of a removed person stays in memory. A search that runs now sees ``retired``, and begins again.
+            now.matrix[np.flatnonzero(now.pictures == 0)] = 0
 
     def _row(self, slug: str) -> int:
         if (row := self._row_of.get(slug)) is None:
-            raise UnknownPerson(f"nobody with the id {slug!r} is known")
+            raise UnknownPerson(f"no person with the id {slug!r} is enrolled")
         return row
 
     def _with(self, snapshot: GallerySnapshot, rows: _Rows, gone: list[int]) -> _Rows:
-        """With those on the roll, and without the rows that they had before and those that are ``gone``."""
+        """Return rows with the people of a snapshot, without their previous rows and the ``gone`` rows."""
         keys = snapshot.keys.tolist()
         first, end = len(rows.pictures), len(rows.pictures) + len(keys)
         rows.matrix[first:end] = self._similarity.templates(snapshot.descriptors)
@@ -199,14 +214,15 @@ class Gallery:
         self._slugs.update(zip(keys, (person.slug for person in snapshot.people), strict=True))
         self._row_of.update((person.slug, row) for row, person in enumerate(snapshot.people, first))
         pictures = np.append(rows.pictures, np.minimum(snapshot.pictures, MAX_COUNTED_PICTURES).astype(np.uint8))
-        pictures[retired] = 0  # their limit is infinite
+        # The limit for 0 pictures is infinite, so no search names a retired row.
+        pictures[retired] = 0
         accused, counters = self._accusations(snapshot)
         return _Rows(rows.matrix, rows.people, pictures, accused, counters, rows.retired + len(retired))
 
     def _moved(self, more: int) -> _Rows:
-        """Everybody who is here, in larger arrays."""
+        """Return the rows in use, copied to arrays with room for ``more`` rows."""
         rows, here = self._rows, list(self._row_of.items())
-        matrix = self._room(len(here) + more)
+        matrix = self._empty_matrix(len(here) + more)
         old = np.array([row for _, row in here], np.intp)
         matrix[: len(old)] = rows.matrix[old]
         self._row_of = {slug: row for row, (slug, _) in enumerate(here)}
@@ -214,11 +230,11 @@ class Gallery:
         no_counters = np.empty((0, COLUMNS), np.float32)
         return _Rows(matrix, people, rows.pictures[old], [], no_counters, rows.retired + 1)
 
-    def _room(self, rows: int) -> NDArray[np.float32]:
+    def _empty_matrix(self, rows: int) -> NDArray[np.float32]:
         return np.zeros((int(rows * ROW_GROWTH_FACTOR) + 16, COLUMNS), np.float32)
 
     def _accusations(self, snapshot: GallerySnapshot) -> tuple[list[int], NDArray[np.float32]]:
-        """The rows that there are counter-examples against, and these."""
+        """Return counter-examples, (m, COLUMNS), and the row of the person of each."""
         owners = [self._slugs.get(key) for key in snapshot.counter_keys.tolist()]
         changed = {person.slug for person in snapshot.people} if self._accused else ()
         self._accused = {

@@ -1,6 +1,6 @@
-"""Doubts about the people in the gallery: several who look like one, one whose pictures do not look like one person.
+"""Review of the people in the gallery: several people who look like one, and people whose pictures differ too much.
 
-They are looked for when people change, a block at a time, so that a large gallery delays no change for long.
+People are reviewed when they change, one block at a time, so that a large gallery delays no change for long.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from gateway.people.similarity import Vectors
 log = logging.getLogger(__name__)
 
 CELLS_PER_BLOCK = 2_000_000
-"""Similarities of one block, in float32 8 MB: 0.08 s on one core, so that 20,000 people take 200 blocks (measured)."""
+"""Similarities of one block, 8 MB of float32: 0.08 s on one core (measured). 20,000 people take 200 blocks."""
 
 MAX_PEOPLE_PER_BLOCK = 500
-"""Whose pictures are read for one block."""
+"""People whose pictures are read for one block."""
 
 SMALL_GALLERY = 500
-"""Up to so many people all pairs are compared again when somebody comes or goes, since every limit changes then."""
+"""Largest gallery in which all pairs are compared again when a person is added or removed: all limits change then."""
 
 MAX_PAIRS = 1_000
-"""Pairs that are remembered."""
+"""Pairs of people who look alike that are kept in memory."""
 
 MAX_WARNINGS = 20
-"""Doubts of each kind that are reported at a time: each is cured by a person."""
+"""Warnings of each kind that are reported at a time. A user has to act on each."""
 
 MIXED_SCORE = 2 / 6
-"""The score below which a picture does not look like the others of its person: at a false match rate of 1 in 100. Of 64
-people with three or four press photographs none had such a picture; with one of somebody else all had (measured).
+"""Score below which a picture does not look like the person's other pictures: a false match rate of 1 in 100.
+
+Of 64 people with three or four press photographs none had such a picture. With one picture of another person added,
+all of them had one (measured).
 """
 
 T = TypeVar("T")
 
 
 class GalleryReview:
-    """``pictures_of`` gives the descriptors of a person's pictures, (n, 128). To be used by one thread at a time.
-
-    ``logs``: doubts that are new, which a command leaves to the gateway.
-    """
+    """Search for people who look alike, and for people with pictures of somebody else. For one thread at a time."""
 
     def __init__(
         self, gallery: Gallery, decision: Decision, pictures_of: Callable[[str], Vectors], *, logs: bool = True
     ) -> None:
+        """``pictures_of`` returns the descriptors of a person's pictures, (n, 128); ``logs``: log new warnings."""
         self._gallery = gallery
         self._decision = decision
         self._pictures_of = pictures_of
@@ -65,10 +65,10 @@ class GalleryReview:
         self._logged: set[str] = set()
         self._stale = False
         self.warnings: tuple[str, ...] = ()
-        """Sentences about what was found so far and still holds."""
+        """Sentences about everything that was found and still holds."""
 
     def mark_changed(self, slugs: Iterable[str]) -> None:
-        """Have these people looked at: they are new, or not what they were. Others may have gone."""
+        """Mark people who are new or changed for the review. Others may have been removed."""
         self._stale = True
         changed = dict.fromkeys(slugs)
         self._unread |= changed
@@ -76,17 +76,17 @@ class GalleryReview:
         if len(self._gallery) != self._people:
             self._people = len(self._gallery)
             small = self._people <= SMALL_GALLERY
-            # In a large gallery one person more or less hardly moves the limits: the pairs that are known suffice.
+            # In a large gallery one person more hardly changes the limits: comparing the known pairs is enough.
             self._uncompared |= dict.fromkeys(
                 self._gallery.slugs() if small else (slug for pair in self._pairs for slug in pair)
             )
 
-    def look(self) -> None:
-        """Look at the next block of those who changed, and bring ``warnings`` up to date."""
+    def review_next_block(self) -> None:
+        """Review the next block of the people who changed, and update ``warnings``."""
         if not self._stale:
             return
-        self._compare(_taken(self._uncompared, max(1, CELLS_PER_BLOCK // max(self._people, 1))))
-        self._read(_taken(self._unread, MAX_PEOPLE_PER_BLOCK))
+        self._compare(_take(self._uncompared, max(1, CELLS_PER_BLOCK // max(self._people, 1))))
+        self._read(_take(self._unread, MAX_PEOPLE_PER_BLOCK))
         self._pairs = {pair: None for pair in self._pairs if all(slug in self._gallery for slug in pair)}
         ages = self._gallery.by_age() if self._pairs or self._mixed else {}
         self._mixed = dict.fromkeys(sorted(self._mixed.keys() & ages.keys(), key=ages.__getitem__))
@@ -96,8 +96,8 @@ class GalleryReview:
             self._log_new()
         self._stale = bool(self._uncompared or self._unread)
 
-    def about(self, slug: str) -> list[str]:
-        """The sentences about one person."""
+    def warnings_about(self, slug: str) -> list[str]:
+        """Return the sentences about one person."""
         groups = [self._group_sentence(group) for group in self._groups if slug in group]
         return [*groups, *([self._mixed_sentence(slug)] if slug in self._mixed else [])]
 
@@ -138,15 +138,15 @@ class GalleryReview:
         )
 
     def _log_new(self) -> None:
-        """Log each sentence once, as long as it holds."""
+        """Log the sentences that were not there after the last review."""
         for sentence in self.warnings:
             if sentence not in self._logged:
                 log.warning("%s", sentence)
         self._logged = set(self.warnings)
 
 
-def _taken(queue: dict[str, None], count: int) -> list[str]:
-    """Take the first so many out of the queue."""
+def _take(queue: dict[str, None], count: int) -> list[str]:
+    """Remove the first ``count`` ids from the queue, and return them."""
     some = list(islice(queue, count))
     for slug in some:
         del queue[slug]
@@ -154,7 +154,7 @@ def _taken(queue: dict[str, None], count: int) -> list[str]:
 
 
 def _first(found: Collection[T], sentence: Callable[[T], str]) -> list[str]:
-    """The sentences of the first MAX_WARNINGS, and how many more there are."""
+    """Return the sentences about the first MAX_WARNINGS, and one with the number of the others."""
     more = len(found) - MAX_WARNINGS
     rest = [f"… and {more} more such warnings"] if more > 0 else []
     return [*map(sentence, islice(found, MAX_WARNINGS)), *rest]

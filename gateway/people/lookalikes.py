@@ -1,4 +1,4 @@
-"""Groups of people who look alike, and the sentence that reports one with the commands that make it one person."""
+"""Groups of people who look alike, and a warning that lists the commands to merge such a group."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from gateway.model import Person
 
 MAX_NAMED = 10
-"""People of one group that a sentence names."""
+"""People of one group whom a sentence names."""
 
 Pair = tuple[str, str]
-"""The ids of two people, in order."""
+"""The ids of two people, in alphabetical order."""
 
 Group = tuple[str, ...]
-"""The ids of two people or more, the one who was created first at the beginning."""
+"""The ids of two people or more. The person who was enrolled first comes first."""
 
 
 def connect(pairs: Iterable[Pair], ages: Mapping[str, int]) -> list[Group]:
-    """Return the groups of people whom pairs connect, directly or by others; the group of the oldest person first.
+    """Return the groups of people whom pairs connect, directly or through others.
 
-    ``ages``: a smaller number for a person who was created earlier.
+    ``ages``: by id, a number that is smaller for a person who was enrolled earlier. The group of the earliest person
+    comes first.
     """
     group_of: dict[str, set[str]] = {}
     for one, other in pairs:

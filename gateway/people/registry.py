@@ -169,7 +169,7 @@ class Registry:
                 self._revision = changes.revision
                 self._warn_once()
                 self._name_warnings = self.store.find_name_warnings()
-            self.gallery_review.look()
+            self.gallery_review.review_next_block()
             self.warnings = (*self.gallery_review.warnings, *self._name_warnings)
 
     def _warn_once(self) -> None:
@@ -380,7 +380,7 @@ class Registry:
     def gallery_warnings_about(self, *slugs: str) -> list[str]:
         """Sentences about these people, as of the last change: each once, and not all of very many."""
         with self._refreshing:
-            return list(dict.fromkeys(each for slug in slugs for each in self.gallery_review.about(slug)))[
+            return list(dict.fromkeys(each for slug in slugs for each in self.gallery_review.warnings_about(slug)))[
                 :MAX_WARNINGS
             ]
 

@@ -1,13 +1,11 @@
-"""How alike two faces are: the cosine of their descriptors, less for faces that resemble everybody.
+"""Similarity of two faces: the cosine of their descriptors, corrected for faces that are similar to many others.
 
-Some faces lie in a crowded part of the descriptors' space: there a high cosine says little. How crowded it is about a
-face tells its cosine to the nearest of a few dozen typical faces, each the mean of several people (TYPICAL). A quarter
-of that is taken off for either face, and as much added for a face in the middle of nowhere:
+Some faces lie in a crowded region of the descriptor space, where a high cosine says little. The measure of crowding is
+the largest cosine to one of a few dozen typical faces, each the mean of several people (TYPICAL_FACES_FILE):
 
     similarity(a, b) = cosine(a, b) + (1 - crowd(a)) / 4 + (1 - crowd(b)) / 4
 
-Measured by ``benchmarks/calibration.py`` on people whom the typical faces were not made of. That this is one product of
-two longer vectors keeps the search of a gallery what it was, one product of matrices.
+``benchmarks/calibration.py`` measured the curves with this formula, on other people than those of the typical faces.
 """
 
 from __future__ import annotations
@@ -18,41 +16,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
-"""Shape (n, 128) for descriptors of unit length, (n, COLUMNS) for those that are ready to be compared."""
+"""Shape (n, 128) for descriptors of unit length, (n, COLUMNS) for vectors that are ready to be compared."""
 
+# The correction is part of two longer vectors, so that a search of the gallery stays one product of matrices.
 COLUMNS = 132
-"""128, two for what resemblance to the typical faces adds, and two of nothing: a row of whole 16 bytes is compared a
-sixth faster (measured).
+"""Numbers of a vector that is ready to be compared: 128 of the descriptor, two of the correction, two zeros.
+
+Rows of a multiple of 16 bytes are compared a sixth faster (measured).
 """
 
 TYPICAL_FACES_FILE = Path(__file__).with_name("typical.npy")
-"""float32, (32, 128), of unit length. ``python -m benchmarks.calibration --write`` made it."""
+"""Typical faces: float32, (32, 128), of unit length. ``python -m benchmarks.calibration --write`` made the file."""
 
 CROWD_WEIGHT = 0.25
+"""Factor of the correction for each of the two faces."""
 
 
 class Similarity:
-    """``typical``: (k, 128), or None for the plain cosine, as suits other recipes than ours."""
+    """Similarity of descriptors, with or without the correction by typical faces."""
 
     def __init__(self, typical: Vectors | None) -> None:
+        """``typical``: the typical faces, (k, 128), or None for the plain cosine, which fits descriptors of dlib."""
         self._typical = typical
 
     def probes(self, descriptors: Vectors) -> Vectors:
-        """(n, COLUMNS), for faces that are looked up: their product with templates is the similarity."""
+        """Return vectors of faces to look up, (n, COLUMNS). Their product with templates is the similarity."""
         return self._columns(descriptors, self._bonus(descriptors), 1)
 
     def templates(self, descriptors: Vectors) -> Vectors:
-        """(n, COLUMNS), for known faces."""
+        """Return vectors of enrolled faces, (n, COLUMNS)."""
         return self._columns(descriptors, 1, self._bonus(descriptors))
 
     def as_probes(self, templates: Vectors) -> Vectors:
-        """The same faces as ``probes`` gives them, of what ``templates`` gave."""
+        """Return templates, (n, COLUMNS), as the probes of the same faces."""
         probes: Vectors = templates.copy()
         probes[:, [128, 129]] = templates[:, [129, 128]]
         return probes
 
     def compare(self, one: Vectors, other: Vectors) -> float:
-        """Of two descriptors, (128,) each."""
+        """Return the similarity of two descriptors, (128,) each."""
         return float((self.probes(one[None]) @ self.templates(other[None]).T).item())
 
     def _columns(self, descriptors: Vectors, one: Vectors | int, other: Vectors | int) -> Vectors:
@@ -62,6 +64,7 @@ class Similarity:
         return columns
 
     def _bonus(self, descriptors: Vectors) -> Vectors:
+        """Return the correction for each face, (n,)."""
         if self._typical is None or not len(descriptors):
             return np.zeros(len(descriptors), np.float32)
         crowd = (descriptors @ self._typical.T).max(axis=1)
@@ -70,5 +73,6 @@ class Similarity:
 
 
 def typical_faces() -> Vectors:
+    """Return the typical faces: float32, (32, 128), of unit length."""
     faces: Vectors = np.load(TYPICAL_FACES_FILE, allow_pickle=False)
     return faces

@@ -15,7 +15,7 @@ from gateway.model import FoundFace, Polygon, QualityLimits
 from gateway.people.curves import measured_curves
 from gateway.people.damaged_uploads import delete_damaged_uploads
 from gateway.people.decision import Decision
-from gateway.people.folder.pictures import pictures_in_folders
+from gateway.people.folder.pictures import find_folder_pictures
 from gateway.people.gallery import Gallery
 from gateway.people.registry import Registry
 from gateway.people.similarity import Similarity, typical_faces
@@ -101,7 +101,7 @@ def open_unknown_faces(
 def known(settings: Settings, recipe: str) -> Iterator[PeopleServices]:
     """For a command, beside which a gateway may run."""
     opened = open_people(settings, recipe, for_command=True)
-    opened.registry.in_folders = partial(pictures_in_folders, settings.people.folder, settings.limits.bytes)
+    opened.registry.in_folders = partial(find_folder_pictures, settings.people.folder, settings.limits.bytes)
     with closing(opened.store):
         yield opened
 

@@ -28,7 +28,7 @@ from benchmarks.accuracy import (
     thresholds,
 )
 from benchmarks.faces import StoredFace, Vectors, labelled
-from gateway.people.curves import FILE
+from gateway.people.curves import CURVES_FILE
 from gateway.people.similarity import Similarity
 
 STRANGERS = 2000
@@ -238,11 +238,11 @@ def test_calibration_gives_the_curve(described: Path, engine: str) -> None:
     if engine == "dlib-hog":
         half = curves["1"]["1"]["similarity"][0]
         assert half == pytest.approx(0, abs=0.01)  # half of all strangers are nearer than at right angles
-    before = FILE.read_bytes()
+    before = CURVES_FILE.read_bytes()
     refused = CliRunner().invoke(calibration.main, ["--pictures", str(described), "--engine", engine, "--write"])
     assert refused.exit_code == 1
     assert "too few people" in refused.output
-    assert FILE.read_bytes() == before
+    assert CURVES_FILE.read_bytes() == before
 
 
 def test_both_engines_see_real_people(shared: Path, tmp_path: Path) -> None:

@@ -367,7 +367,7 @@ INDEX_FILE = b'{"facegate": 1, "people": []}' + b" " * 500
     ],
 )
 def test_what_is_no_archive_of_people_is_refused(data: bytes) -> None:
-    with pytest.raises(BadRequest, match="that is no archive of people"):
+    with pytest.raises(BadRequest, match="this is not an archive of people"):
         read_archive(data)
 
 
@@ -376,7 +376,7 @@ def test_a_plain_archive_like_those_is_read() -> None:
 
 
 def test_the_version_is_told(env: PeopleEnvironment) -> None:
-    with pytest.raises(BadRequest, match="version 2, and it takes 1"):
+    with pytest.raises(BadRequest, match="version 2, but this gateway reads version 1"):
         read_archive(changed(exported(env), lambda index: index.update(facegate=2)))
 
 

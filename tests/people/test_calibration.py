@@ -13,7 +13,7 @@ from gateway.errors import Unsupported
 from gateway.model import Person
 from gateway.model.caller import REST_CALLER
 from gateway.people import calibration as module
-from gateway.people.calibration import Comparisons, calibrate, compare, draw
+from gateway.people.calibration import Comparisons, calibrate, compare, draw_plot
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.registry import Registry
@@ -132,7 +132,7 @@ def test_enough_data_proposes_a_threshold(env: PeopleEnvironment) -> None:
 def test_too_many_people_are_refused(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     populated(env, 4, 1)
     monkeypatch.setattr(module, "MAX_COMPARISONS", 15)
-    with pytest.raises(Unsupported, match="up to 15 times"):
+    with pytest.raises(Unsupported, match="at most 15 comparisons"):
         calibrate(env.registry)
 
 
@@ -148,12 +148,12 @@ def test_the_plot_is_a_png(env: PeopleEnvironment, people: int) -> None:
 def test_the_plot_shows_both_and_the_threshold() -> None:
     pytest.importorskip("matplotlib")
     some = Comparisons(np.array([0.8, 0.9]), np.array([0.1, 0.2, 0.3]), None)
-    assert draw(some, 0.5) == draw(some, 0.5)
-    assert draw(some, 0.5) != draw(some, 0.9)
-    assert draw(some, 0.5) != draw(Comparisons(some.same, np.array([0.4, 0.5, 0.6]), None), 0.5)
+    assert draw_plot(some, 0.5) == draw_plot(some, 0.5)
+    assert draw_plot(some, 0.5) != draw_plot(some, 0.9)
+    assert draw_plot(some, 0.5) != draw_plot(Comparisons(some.same, np.array([0.4, 0.5, 0.6]), None), 0.5)
 
 
 def test_without_matplotlib_the_plot_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with pytest.raises(Unsupported, match=r"facegate\[plot\]"):
-        draw(Comparisons(np.array([]), np.array([]), None), 0.5)
+        draw_plot(Comparisons(np.array([]), np.array([]), None), 0.5)

@@ -14,7 +14,7 @@ from gateway.errors import NoFace
 from gateway.model import Person
 from gateway.model.caller import REST_CALLER
 from gateway.people.folder import scan as folder_scan
-from gateway.people.folder.pictures import pictures_in_folders
+from gateway.people.folder.pictures import find_folder_pictures
 from gateway.store.sqlite.people import SqliteStore
 from tests.people.environment import digest_of, sample
 from tests.people.folder.test_importer import FakeVision, FolderEnvironment, descriptor_of, env
@@ -187,7 +187,7 @@ def test_the_mark_of_a_closed_folder_does_not_show_its_name(env: FolderEnvironme
 
 def test_pictures_are_found_in_folders_of_these_names_alone(env: FolderEnvironment) -> None:
     env.put("alice/1.jpg", "alice3")
-    found = pictures_in_folders(env.folder, 10_000, ["Alice"])
+    found = find_folder_pictures(env.folder, 10_000, ["Alice"])
     assert found.digests == {digest_of(each) for each in ("alice1", "alice2", "alice3")}
     assert found.complete
 

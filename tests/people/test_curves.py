@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gateway.people.curves import FILE, Curve, Curves, measured_curves
+from gateway.people.curves import CURVES_FILE, Curve, Curves, measured_curves
 from gateway.people.decision import FULL_SCORE
 from gateway.people.gallery import MAX_COUNTED_PICTURES
 
@@ -51,14 +51,14 @@ def test_more_pictures_never_ask_for_less_where_the_line_is_drawn_on(engine: str
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_it_says_of_what_it_was_measured(engine: str) -> None:
-    measurement = json.loads(FILE.read_text())["measured"][engine]
+    measurement = json.loads(CURVES_FILE.read_text())["measured"][engine]
     assert "python -m benchmarks.calibration" in measurement
     assert "photographs of" in measurement
 
 
 def test_every_curve_stands_between_its_bounds() -> None:
     """95 % of what other people of the same kind would give."""
-    for engine in json.loads(FILE.read_text())["curves"].values():
+    for engine in json.loads(CURVES_FILE.read_text())["curves"].values():
         for pictures in engine.values():
             for points in pictures.values():
                 low, middle, high = (np.array(points[name]) for name in ("low", "similarity", "high"))

@@ -163,9 +163,9 @@ def test_one_person_is_compared_by_nobody_else_s_pictures() -> None:
 @pytest.mark.parametrize("slug", ["carol", "Alice", ""])
 def test_somebody_else_is_unknown(slug: str) -> None:
     gallery = gallery_of({ALICE: at(0.9)})
-    with pytest.raises(UnknownPerson, match="is known"):
+    with pytest.raises(UnknownPerson, match="is enrolled"):
         gallery.person(slug)
-    with pytest.raises(UnknownPerson, match="is known"):
+    with pytest.raises(UnknownPerson, match="is enrolled"):
         gallery.compare_person(slug, PROBE)
 
 

@@ -1,1 +1,1 @@
-"""The import of the folder ``known_faces/``."""
+"""Import of people from the folder ``known_faces/``."""

@@ -19,7 +19,7 @@ from gateway.logs import escape
 from gateway.model import Box, FoundFace
 from gateway.people.folder.files import PictureFile, PictureReader, reason_of
 from gateway.people.folder.losses import lost_pictures, moved_pictures
-from gateway.people.folder.pictures import name_of_folder, pictures_in_folders
+from gateway.people.folder.pictures import find_folder_pictures, name_of_folder
 from gateway.people.folder.recent_removals import RecentRemovals
 from gateway.people.folder.report import Hides, folder_warnings, hidden_sentence, skipped_sentences
 from gateway.people.folder.scan import FolderScan, FolderScanner
@@ -108,7 +108,7 @@ class FolderImporter:
         self._published = -math.inf
         self._stopping = threading.Event()
         self._renewed = -1  # the store's revision at that time
-        registry.in_folders = partial(pictures_in_folders, folder, max_bytes)
+        registry.in_folders = partial(find_folder_pictures, folder, max_bytes)
         self._thread = threading.Thread(target=self._watch, name="known-faces")
 
     def start(self) -> None:

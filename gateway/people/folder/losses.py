@@ -1,4 +1,4 @@
-"""Pictures that were imported from a folder and do not lie there any more, and whom that concerns."""
+"""Pictures that were imported from a folder and are not there any more, and the people on them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from gateway.store.removal_guard import held_removal
 
 
 def lost_pictures(store: PeopleStore, scan: FolderScan) -> dict[str, str]:
-    """Return source and digest of pictures that do not lie where they did. What cannot be read is not lost."""
+    """Return source and digest of pictures that are not at their path any more.
+
+    A picture that cannot be read is not lost.
+    """
     known = store.read_folder_digests()
     return {source: digest for source, digest in known.items() if not scan.may_hold(source.removeprefix(KNOWN_FACES))}
 
 
 def moved_pictures(store: PeopleStore, scan: FolderScan) -> set[str]:
-    """Return the sources of lost pictures that are known from another place in the folder."""
+    """Return the sources of lost pictures that were imported from another path in the folder too."""
     known = store.read_folder_digests()
     here = {digest for source, digest in known.items() if source.removeprefix(KNOWN_FACES) in scan.pictures}
     return {source for source, digest in lost_pictures(store, scan).items() if digest in here}
 
 
 def waiting_removals(store: PeopleStore, folder: Path) -> frozenset[int]:
-    """Return the keys of the people whose removal waits for a confirmation, or would wait at the next scan."""
+    """Return the store's keys of the people whose removal waits for a confirmation, or would after the next scan."""
     held = held_removal(store)
     scan = FolderScanner(folder).scan()
     if held and scan.condition in {"missing", "unreadable"}:
-        # perhaps only for this command, which may run elsewhere: the gateway knows better
+        # Perhaps only this command cannot see the folder: it may run in another container than the gateway.
         return held
-    # more than the gateway saw, if files were still being deleted at its last scan
+    # This scan may find more than the gateway's last one, if files were still being deleted then.
     return held | store.find_loss(lost_pictures(store, scan)).affected

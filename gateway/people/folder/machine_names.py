@@ -1,4 +1,4 @@
-"""Names of folders and files that cameras, phones, apps and file managers choose: they name no person."""
+"""Names of folders and files that come from cameras, phones, apps and file managers, and are not a person's name."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ def _keys(*lines: str) -> frozenset[str]:
 
 
 COLLECTIONS = _keys(
-    # the first names that come to mind, and those in the documentation of the command face_recognition
+    # Common names, and those in the documentation of the command face_recognition.
     "faces, known, known faces, known people, people, people i know, pictures of people i know, everybody, everyone",
     "unknown, unknown faces, unknown people, unknown pictures, persons, others, misc, friends, train, training",
     "dataset, tmp, temp, backup, backups, export, import, inbox, incoming, uploads, new, old, various",
-    # of cameras, phones, computers and apps
+    # Names that cameras, phones, computers and apps give.
     "dcim, camera, camera roll, camera uploads, camera upload, saved pictures, screenshots, screen shots",
     "screen captures, downloads, download, desktop, documents, videos, movies, gallery, selfies, bluetooth, whatsapp",
     "whatsapp images, instagram, facebook, snapchat, telegram",
     "telegram images, messenger, signal, google photos, icloud photos, shared",
-    # "pictures" and "albums", in the languages of most cameras and computers
+    # "Pictures" and "albums" in the languages of most cameras and computers.
     "images, image, photos, photo, photographs, pictures, picture, pics, pix, portraits, album, albums, snapshots",
     "foto, fotos, bild, bilder, fotografien, fotoalbum, alben, aufnahmen, kamera, eigene bilder, dokumente",
     "photographies, mes images, mes photos, imágenes, imagenes, imagens, fotografías, fotografias, mis imágenes",
@@ -31,7 +31,7 @@ COLLECTIONS = _keys(
     "アルバム, 图片, 照片, 相册, 圖片, 相簿, 사진, 그림, my pictures, my photos, my images",
     "meine bilder, meine fotos, téléchargements, descargas, scaricati, pobrane",
     "загрузки, 下载, ダウンロード, mis fotos, le mie foto, minhas fotos, mijn afbeeldingen",
-    # what a file manager calls a folder that nobody has named
+    # Names that file managers give to a new folder.
     "new folder, untitled folder, untitled, neuer ordner, ordner, nouveau dossier, dossier sans titre, nueva carpeta",
     "carpeta sin título, nuova cartella, cartella senza titolo, nieuwe map, naamloze map, nova pasta, pasta sem título",
     "nowy folder, nový priečinok, nová složka, új mappa, ny mappe, ny mapp, uusi kansio, yeni klasör, новая папка",
@@ -40,13 +40,13 @@ COLLECTIONS = _keys(
 """Names of folders that hold pictures of several people, as ``name_key`` returns them."""
 
 _COPY = re.compile(r"\s*(\(\d+\)|\d+|\(?(copy|kopie|copie)( \d+)?\)?)$")
-"""The ending that a file manager puts behind a name that is there already, and a person behind the second album."""
+"""Ending of a copy's name: file managers add it to a name that exists, and people to the name of a second album."""
 
 _DATE = r"(19|20)\d\d(?!\d)|(19|20)\d\d[01]\d[0-3]\d(?!\d)"
-"""A year, or a date without separators. A longer number may be somebody's number in a company."""
+"""A year, or a date without separators. A longer number may be a person's number in a company."""
 
 _COLLECTION = re.compile(rf"[1-9]\d\d(?=.*[a-z])[a-z\d ]{{5}}|({_DATE}).*")
-"""A folder of a memory card, by the standard DCF (``100APPLE``, ``101MSDCF``, ``100_PANA``), and one named by date."""
+"""Folder of a memory card by the standard DCF (``100APPLE``, ``101MSDCF``, ``100_PANA``), or a folder named by date."""
 
 _CAMERA_WORDS = _keys(
     "img, imag, image, images, mvimg, pxl, dsc, dscn, dscf, pic, pict, picture, photo, foto, bild, imgp, cimg, hpim",
@@ -63,26 +63,28 @@ _CAMERA_FILE = re.compile(
     r"|(sam|win|mg|cam|vid|mov|wp) ?\d{4,}.*|[a-z]\d{6,}"
     r"|[\da-f]{8}( [\da-f]{4}){3} [\da-f]{12}|(?=.*\d)[\da-f]{16,}"
 )
-"""Screenshots and pictures from WhatsApp; words that are first names without a long number (``SAM_1234``,
-``_MG_1234``, ``WIN_20240501``); one letter and a long number (Panasonic, Ricoh, Leica); random digits.
+"""Name of a file from a camera: screenshots and pictures from WhatsApp, one letter and a long number (Panasonic,
+Ricoh, Leica), random digits, and words with a long number (``SAM_1234``, ``WIN_20240501``).
+
+Such a word without a long number may be a first name.
 """
 
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 def is_collection_name(name: str) -> bool:
-    """Return whether a folder's name says that several people are in it, or says nothing of who is."""
+    """Return whether a folder's name is that of a collection, so that it names no single person."""
     key = name_key(name)
     return key in COLLECTIONS or _COPY.sub("", key) in COLLECTIONS or _COLLECTION.fullmatch(key) is not None
 
 
 def is_camera_file_name(stem: str) -> bool:
-    """Return whether a camera, a phone or an app chose this name of a file, or it has no letter.
+    """Return whether a file's name is from a camera, a phone or an app, or has no letter.
 
-    ``stem``: without the suffix.
+    ``stem``: the name without its suffix.
     """
     key = name_key(stem)
-    # single letters: iPhones put an E before the number of an edited picture
+    # Single letters do not count as words: iPhones put an E before the number of an edited picture.
     words = {word for word in _WORD.findall(key) if len(word) > 1}
     if _CAMERA_FILE.fullmatch(key) or not _WORD.search(key):
         return True

@@ -1,4 +1,4 @@
-"""The pictures in the folders of one person who is removed: none of them may bring that person back."""
+"""Search for all pictures in the folders of a person who is removed: none may be imported again."""
 
 from __future__ import annotations
 
@@ -16,18 +16,24 @@ from gateway.people.folder.scan import FolderScan, FolderScanner
 
 @dataclass(frozen=True, slots=True)
 class FolderPictures:
-    """``digests``: SHA-256 of each picture that could be read, in hex; ``complete``: no other picture may be there."""
+    """Pictures in the folders of one person.
+
+    ``digests``: the SHA-256 of each picture that could be read, in hex; ``complete``: whether these are all pictures.
+    """
 
     digests: frozenset[str] = frozenset()
     complete: bool = False
 
 
 UNSEEN = FolderPictures()
-"""Of a folder that was not looked at."""
+"""Result for a folder that was not searched."""
 
 
-def pictures_in_folders(folder: Path, max_bytes: int, names: Collection[str]) -> FolderPictures:
-    """Return the pictures in the folders of these names, in any spelling. Files over ``max_bytes`` are not read."""
+def find_folder_pictures(folder: Path, max_bytes: int, names: Collection[str]) -> FolderPictures:
+    """Return the pictures in the folders of these names, in any spelling.
+
+    ``folder``: the folder known_faces/; ``max_bytes``: the size of the largest file that is read.
+    """
     scan = FolderScanner(folder).scan()
     keys = {name_key(name) for name in names}
     reader, digests, complete = PictureReader(max_bytes), set(), _is_whole(scan, keys)
@@ -41,7 +47,8 @@ def pictures_in_folders(folder: Path, max_bytes: int, names: Collection[str]) ->
 
 
 def _is_whole(scan: FolderScan, keys: Collection[str]) -> bool:
-    """Return whether everything in these folders was seen. An empty folder may be a mount that is missing."""
+    """Return whether the scan saw every file in these folders."""
+    # An empty folder may be a mount that is missing.
     unread = {path.split("/")[0].replace("\\\\", "\\") for path in scan.unread}
     return scan.condition == "present" and scan.complete and not any(_is_one_of(each, keys) for each in unread)
 
@@ -53,5 +60,5 @@ def _is_one_of(folder: str, keys: Collection[str]) -> bool:
 
 
 def name_of_folder(folder: str) -> str:
-    """Return the name of the person whose pictures lie in a folder of that name. Raises BadRequest."""
+    """Return the name of the person of a folder with this name. Raises BadRequest for a name that is not allowed."""
     return checked_name(folder.replace("_", " "))

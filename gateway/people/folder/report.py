@@ -1,4 +1,4 @@
-"""The sentences of the log and /readyz about a folder of known people that needs somebody's attention."""
+"""Sentences in the log and in /readyz about a folder of known people that a user has to look at."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from pathlib import Path
 
 from gateway.logs import escape
 from gateway.people.folder.recent_removals import RECENT_WINDOW_S
-from gateway.people.folder.scan import FolderScan, named, sentence
+from gateway.people.folder.scan import FolderScan, list_paths, sentence
 from gateway.store.protocols import KNOWN_FACES
 from gateway.store.removal_guard import Loss
 
 Hides = Callable[[str], bool]
-"""Return whether a path, relative to the folder, is not shown: it is named after somebody who was removed."""
+"""Function that returns whether a path in the folder must not be shown, since it names a person who was removed."""
 
 
 def hidden_sentence(count: int, reason: str) -> str:
-    """For so many files that are not used for one reason, and whose paths are not shown."""
+    """Return the sentence about files that are not used for one reason, without their paths."""
     files = "1 file" if count == 1 else f"{count} files"
     return f"{files} of people who were removed {'is' if count == 1 else 'are'} not used: {reason}"
 
 
 def skipped_sentences(unused: Mapping[str, Sequence[str]], hides: Hides) -> list[str]:
-    """Return a sentence for each reason that files are not used for. ``unused``: by reason, paths in the folder."""
+    """Return a sentence for each reason why files are not used.
+
+    ``unused``: by reason, the paths of these files in the folder.
+    """
     found = []
     for reason, paths in unused.items():
         shown = [path for path in paths if not hides(path)]
@@ -34,8 +37,8 @@ def skipped_sentences(unused: Mapping[str, Sequence[str]], hides: Hides) -> list
 
 
 def folder_warnings(folder: Path, scan: FolderScan, held: Loss | None, hides: Hides) -> tuple[str, ...]:
-    """Return a sentence for a removal that is held back, and one for what was not read."""
-    unread = _unread(folder, scan, hides)
+    """Return a sentence about a removal that is held back, and one about files that were not read."""
+    unread = _unread_sentence(folder, scan, hides)
     if held is None:
         return (unread,) if unread else ()
     first = (
@@ -46,6 +49,7 @@ def folder_warnings(folder: Path, scan: FolderScan, held: Loss | None, hides: Hi
 
 
 def _state(folder: Path, scan: FolderScan) -> str:
+    """Return what is wrong with the folder."""
     shown = escape(str(folder))
     match scan.condition:
         case "missing":
@@ -59,7 +63,7 @@ def _state(folder: Path, scan: FolderScan) -> str:
             return f"the pictures of more than half of the people in {shown} were removed within {minutes} minutes"
 
 
-def _unread(folder: Path, scan: FolderScan, hides: Hides) -> str:
+def _unread_sentence(folder: Path, scan: FolderScan, hides: Hides) -> str:
     if scan.condition in ("missing", "unreadable"):
         return f"{_state(folder, scan)}: nobody is imported from it. Put it there, or correct people.folder"
     if not scan.complete:
@@ -70,5 +74,5 @@ def _unread(folder: Path, scan: FolderScan, hides: Hides) -> str:
     if not shown:
         return hidden_sentence(len(scan.unread), next(iter(scan.unread.values())))
     was = "was" if len(shown) == 1 else "were"
-    paths, reason = named([KNOWN_FACES + path for path in shown]), scan.unread[shown[0]]
-    return f"{paths} {was} not read: {reason}. People who are known from there stay known"
+    paths, reason = list_paths([KNOWN_FACES + path for path in shown]), scan.unread[shown[0]]
+    return f"{paths} {was} not read: {reason}. People who were enrolled from there stay enrolled"

@@ -1,4 +1,4 @@
-"""The one rule for which files in a folder are pictures, and whose they are: for known_faces/ and ``people add``."""
+"""Scan of a folder for pictures of people: one rule for known_faces/ and for ``people add``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from gateway.people.folder.files import SNIFFED_BYTES, FileStamp, PictureFile, o
 from gateway.people.folder.machine_names import is_collection_name
 
 MAX_ENTRIES = 100_000
-"""Files and folders that one scan looks at: five pictures each of 10,000 people, and as much again of other files."""
+"""Files and folders that one scan reads: five pictures each of 10,000 people, and as many other files."""
 
 MAX_DEPTH = 16
-"""Folders within folders."""
+"""Levels of folders in folders that a scan reads."""
 
 MAX_NAMED_PATHS = 5
-"""Paths that a sentence about several files names."""
+"""Paths that one sentence names."""
 
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 )
-"""Files that are meant as pictures. One that cannot be decoded is skipped with that reason, not silently."""
+"""Suffixes of pictures. Such a file that cannot be decoded is skipped with a warning."""
 
 SYSTEM_PREFIXES = (".", "@", "#", "$", "~")
-"""Of hidden files, and of NAS systems and Windows: ``@eaDir``, ``#recycle``, ``$RECYCLE.BIN``, ``~snapshot``."""
+"""Beginnings of names that NAS systems and Windows use (``@eaDir``, ``#recycle``, ``$RECYCLE.BIN``, ``~snapshot``),
+and of hidden files.
+"""
 
 SYSTEM_FILES = frozenset({"desktop.ini", "ehthumbs.db", "icon\r", "thumbs.db"})
 SYSTEM_FOLDERS = frozenset(
@@ -45,25 +47,26 @@ SYSTEM_FOLDERS = frozenset(
         "temporary items",
     }
 )
-"""In lower case."""
+"""Names of folders that belong to a system, in lower case."""
 
 DOCUMENTS = frozenset({"readme", "readme.md", "readme.txt", "license", "license.txt"})
-"""Files about the pictures, in lower case: nobody expects a face in them, so they are not reported."""
+"""Names of files about the pictures, in lower case. They are not reported as unused: no user expects a face there."""
 
 COLLECTION_REASON = (
     "the name of a collection, not of a person: each person needs a folder of their own here, named after the person"
 )
+"""Reason why the files in a folder like ``photos`` are not used."""
 
 Condition = Literal["present", "empty", "missing", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
 class FolderScan:
-    """Everything that a folder held at one moment. Paths are relative to the folder, and printable.
+    """Content of a folder at one moment. Paths are relative to the folder, and printable.
 
-    ``pictures``: by path; ``unread``: files and folders that were not read, which says nothing of the pictures in them,
-    each with the reason; ``unused``: by reason, the paths of all files that are not used;
-    ``complete``: no bound ended the scan; ``problem``: of a folder that is unreadable, why.
+    ``pictures``: by path; ``unread``: by path, the reason why a file or folder was not read: there may be pictures in
+    it; ``unused``: by reason, the paths of all files that are not used; ``complete``: whether the scan saw all files;
+    ``problem``: the reason for an unreadable folder.
     """
 
     condition: Condition
@@ -75,11 +78,11 @@ class FolderScan:
 
     @property
     def skipped(self) -> tuple[str, ...]:
-        """A sentence for each reason that files are not used for, beginning with a path."""
+        """Return a sentence for each reason why files are not used. It begins with a path."""
         return tuple(sentence(paths, reason) for reason, paths in self.unused.items())
 
     def may_hold(self, path: str) -> bool:
-        """Return whether a picture may lie at this path, also where that could not be seen."""
+        """Return whether there may be a picture at this path. It may where the scan could not read."""
         if path in self.pictures or not self.complete:
             return True
         parts = path.split("/")
@@ -87,21 +90,25 @@ class FolderScan:
 
 
 def is_system_name(name: str) -> bool:
-    """Return whether a file or folder belongs to the system, and so to no person."""
+    """Return whether this is the name of a system's file or folder, not of a person."""
     return name.startswith(SYSTEM_PREFIXES) or name.lower() in SYSTEM_FILES | SYSTEM_FOLDERS
 
 
 class OutsideLinkError(OSError):
-    """A link leads out of the folder: anybody who may write there could else show the gateway any file."""
+    """Error for a link that leads out of the folder.
+
+    Following such links would let every user who may write in the folder make the gateway read any file.
+    """
 
 
 class FolderScanner:
-    """Scans one folder again and again. A file without a picture's suffix is opened once, until it changes.
-
-    ``person``: of whom all pictures in the folder are; without it each folder in it is a person.
-    """
+    """Scanner that reads one folder again and again. A file without a picture's suffix is opened once per change."""
 
     def __init__(self, folder: Path, *, person: str | None = None, max_entries: int = MAX_ENTRIES) -> None:
+        """``person``: the name of the person on all pictures in the folder; without it each folder in it is a person.
+
+        ``max_entries``: files and folders that one scan reads.
+        """
         self._folder = folder
         self._person = person
         self._max_entries = max_entries
@@ -138,14 +145,14 @@ class _Walk:
     def walk(self, person: str | None) -> None:
         """Raises OSError if the folder itself cannot be listed."""
         for entry in self._entries(self._root):
-            self._look(entry, "", person, (self._real_root,))
+            self._add_entry(entry, "", person, (self._real_root,))
 
     def result(self) -> FolderScan:
         complete = self._left >= 0
         for path, reason in self._unread.items():
             self._skip(path, reason)
         if not complete:
-            self._skip("", f"it has more than {self._max_entries} files and folders: the others were not looked at")
+            self._skip("", f"it has more than {self._max_entries} files and folders: the others were not read")
         condition: Condition = "present" if any(file.person for file in self._pictures.values()) else "empty"
         problem = ""
         if condition == "empty" and self._unread:
@@ -153,7 +160,7 @@ class _Walk:
         return FolderScan(condition, self._pictures, self._unread, self._skipped, complete, problem)
 
     def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
-        """In order of their names, at most as many as the scan may still look at."""
+        """Return the entries of a folder by name, at most as many as the scan may still read."""
         with os.scandir(folder) as entries:
             found = list(islice(entries, max(self._left, 0) + 1))
         self._left -= len(found)
@@ -161,11 +168,14 @@ class _Walk:
             found.pop()
         return iter(sorted(found, key=lambda entry: entry.name))
 
-    def _look(self, entry: os.DirEntry[str], above: str, person: str | None, parents: tuple[str, ...]) -> None:
-        """``above``: the path of the folder around; ``parents``: real paths of all folders around."""
+    def _add_entry(self, entry: os.DirEntry[str], above: str, person: str | None, parents: tuple[str, ...]) -> None:
+        """Add a file or folder to the result.
+
+        ``above``: the path of the folder above, with a slash; ``parents``: the real paths of all folders above.
+        """
         path = above + escape_name(entry.name)
         if is_system_name(entry.name):
-            # only where a person could be expected: hidden files lie everywhere, and nobody misses them
+            # Reported only where a folder of a person is expected: hidden files are everywhere.
             if not above and not entry.name.startswith(".") and entry.name.lower() not in SYSTEM_FILES:
                 self._skip(path, "the name of a system folder, not of a person")
             return
@@ -175,9 +185,9 @@ class _Walk:
             self._unread[path] = reason_of(error)
             return
         if stat.S_ISDIR(status.st_mode):
-            self._look_into(entry.name, path, real, person, parents)
+            self._add_folder(entry.name, path, real, person, parents)
         elif stat.S_ISREG(status.st_mode):
-            self._look_at(entry.name, path, real, person, stamp_of(status))
+            self._add_file(entry.name, path, real, person, stamp_of(status))
         else:
             self._skip(path, "neither a file nor a folder")
 
@@ -190,7 +200,7 @@ class _Walk:
             raise OutsideLinkError("a link that leads out of the folder is not followed: copy the pictures into it")
         return real, Path(real).lstat()
 
-    def _look_into(self, name: str, path: str, real: str, person: str | None, parents: tuple[str, ...]) -> None:
+    def _add_folder(self, name: str, path: str, real: str, person: str | None, parents: tuple[str, ...]) -> None:
         if person is None and is_collection_name(name):
             self._skip(path, COLLECTION_REASON)
             return
@@ -201,13 +211,13 @@ class _Walk:
         try:
             entries = self._entries(real)
         except OSError as error:
-            # also a folder that was removed meanwhile: the next scan knows
+            # The folder may have been removed meanwhile: the next scan will not find it.
             self._unread[path] = reason_of(error)
             return
         for entry in entries:
-            self._look(entry, f"{path}/", person or name, (*parents, resolved))
+            self._add_entry(entry, f"{path}/", person or name, (*parents, resolved))
 
-    def _look_at(self, name: str, path: str, real: str, person: str | None, stamp: FileStamp) -> None:
+    def _add_file(self, name: str, path: str, real: str, person: str | None, stamp: FileStamp) -> None:
         suffix = PurePath(name).suffix.lower()
         try:
             if suffix in PICTURE_SUFFIXES or self._is_picture(path, real, stamp):
@@ -218,7 +228,7 @@ class _Walk:
             self._unread[path] = reason_of(error)
 
     def _is_picture(self, path: str, real: str, stamp: FileStamp) -> bool:
-        """Raises OSError."""
+        """Return whether a file is a picture by its first bytes. Raises OSError."""
         before = self._sniffed_before.get(path)
         if before is None or before[0] != stamp:
             with open_regular(real) as file:
@@ -231,11 +241,11 @@ class _Walk:
 
 
 def sentence(paths: Sequence[str], reason: str) -> str:
-    """For all paths that are skipped for one reason."""
-    return f"{named(paths)}: {reason}"
+    """Return the sentence about files that are not used for one reason."""
+    return f"{list_paths(paths)}: {reason}"
 
 
-def named(paths: Sequence[str]) -> str:
-    """Return the first paths, and how many more there are."""
+def list_paths(paths: Sequence[str]) -> str:
+    """Return the first paths, and the number of the others."""
     shown = ", ".join(paths[:MAX_NAMED_PATHS])
     return f"{shown} and {len(paths) - MAX_NAMED_PATHS} more" if len(paths) > MAX_NAMED_PATHS else shown

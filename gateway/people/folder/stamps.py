@@ -1,4 +1,4 @@
-"""The stamps of files as the store keeps them, so that no file is read again after a restart."""
+"""Stamps of files in the store: an unchanged file is not read again after a restart."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from gateway.people.folder.scan import FolderScan
 from gateway.store.protocols import KNOWN_FACES
 
 Stamps = Mapping[str, tuple[str, str]]
-"""By source: the digest of a picture, and the stamp of its file when it was read."""
+"""By source: the digest of a picture, and its file's stamp at the time when the file was read."""
 
 
 def remember_digests(reader: PictureReader, scan: FolderScan, stamps: Stamps) -> None:
-    """Let the reader take the digests of files as known that are the same as when they were read."""
+    """Give the reader the digests of files that did not change since they were read."""
     for path, file in scan.pictures.items():
         digest, stamp = stamps.get(KNOWN_FACES + path, ("", ""))
         if stamp == stamp_text(file.stamp):
@@ -21,7 +21,10 @@ def remember_digests(reader: PictureReader, scan: FolderScan, stamps: Stamps) ->
 
 
 def new_stamps(reader: PictureReader, scan: FolderScan, stamps: Stamps, known: Mapping[str, str]) -> Stamps:
-    """Return stamps of known pictures that the store does not have. ``known``: source and digest of each."""
+    """Return the stamps of imported pictures that the store does not have yet.
+
+    ``known``: source and digest of each imported picture.
+    """
     new = {}
     for path, file in scan.pictures.items():
         source, digest = KNOWN_FACES + path, reader.known_digest(file)
