@@ -37,7 +37,7 @@ from gateway.workers.conversion import ensure_converted
 from gateway.workers.options import WorkerOptions
 from gateway.workers.pool import Pool
 from gateway.workers.queue import FairQueue
-from gateway.workers.queue_limits import Room
+from gateway.workers.queue_limits import QueueLimits
 from gateway.workers.worker import Worker, worker_command
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Gateway:
             settings.uploads,
             settings.data,
             self.service.submit,
-            self.pool.check_room,
+            self.pool.check_capacity,
             administration.submit,
             self.health,
             _info(settings),
@@ -148,7 +148,7 @@ class Gateway:
             mqtt=self.mqtt.health,
             workers_ready=self.pool.ready,
             workers=self.pool.size,
-            workers_maintained=self.pool.kept,
+            workers_maintained=self.pool.has_all_keepers,
             store=self.known.registry.writable,
             known_faces=self.known_faces.progress,
             warnings=self._warnings(),
@@ -213,8 +213,8 @@ def prepare_engine(settings: Settings) -> EngineOptions:
 
 def create_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, workers: int) -> Pool:
     options = WorkerOptions(engine, settings.limits.picture)
-    room = Room(settings.workers.queue, settings.workers.queue_per_camera, settings.workers.queue_bytes)
-    queue = FairQueue(room, metrics, workers=workers)
+    queue_limits = QueueLimits(settings.workers.queue, settings.workers.queue_per_camera, settings.workers.queue_bytes)
+    queue = FairQueue(queue_limits, metrics, workers=workers)
     start = partial(Worker, worker_command(options))
     limits = settings.workers
     return Pool(start, queue, metrics, workers=workers, picture_s=limits.picture_s, growth_bytes=limits.growth_bytes)

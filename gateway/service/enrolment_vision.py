@@ -49,4 +49,4 @@ class Describer:
 
     def _sole(self, picture: bytes, task: AnalyseTask | RedescribeTask) -> FoundFace:
         job = Job((picture,), task, lane=LANE, deadline=math.inf)
-        return self._look(job).result().seen[0].sole_face()
+        return self._look(job).result().analyses[0].sole_face()

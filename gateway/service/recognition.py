@@ -128,7 +128,7 @@ class Service:
 
     def recognise(self, request: Request, report: Report) -> Recognition:
         """Who is it? Each face against everybody known."""
-        (seen,) = report.seen
+        (seen,) = report.analyses
         clock = Stopwatch()
         people = len(self._gallery)
         limits = self._decision.similarity_limits(people)
@@ -172,7 +172,7 @@ class Service:
 
     def detect(self, request: Request, report: Report) -> Detection:
         """Where are the faces?"""
-        (seen,) = report.seen
+        (seen,) = report.analyses
         faces = tuple(map(_face, seen.faces))
         timing = _timing(request, report, {})
         return Detection(faces=faces, image=seen.image, timing=timing, left_out=seen.left_out)
@@ -231,7 +231,7 @@ class Service:
         return then(self._look(job), partial(self._with_picture, request, reply))
 
     def _with_picture(self, request: Request, reply: Recognition | Detection, report: Report) -> Reply:
-        (seen,) = report.seen
+        (seen,) = report.analyses
         assert seen.drawn is not None
         check_size(seen.drawn, self._max_bytes)  # or the broker might not take it
         timing = {**reply.timing, "annotate": sum(seen.timing.values()), "total": 1000 * request.origin.age()}
@@ -281,14 +281,14 @@ def _lane(request: Request) -> str:
 
 def _sole_faces(report: Report) -> list[FoundFace]:
     """Return the one face of each picture. Raises NoFace or MultipleFaces, which say in which of several pictures."""
-    if len(report.seen) == 1:
-        return [report.seen[0].sole_face()]
-    return [seen.sole_face(f"picture {number}") for number, seen in enumerate(report.seen, 1)]
+    if len(report.analyses) == 1:
+        return [report.analyses[0].sole_face()]
+    return [seen.sole_face(f"picture {number}") for number, seen in enumerate(report.analyses, 1)]
 
 
 def _timing(request: Request, report: Report, laps: Timing) -> Timing:
     steps = {"queue": report.queue_ms}
-    for seen in report.seen:
+    for seen in report.analyses:
         for step, ms in seen.timing.items():
             steps[step] = steps.get(step, 0) + ms
     return {**steps, **laps, "total": 1000 * request.origin.age()}

@@ -1,1 +1,1 @@
-"""A bounded, fair queue and the worker processes that serve it."""
+"""The bounded, fair job queue, and the worker processes that take jobs from it."""

@@ -1,4 +1,4 @@
-"""Messages over one socket: four bytes of length, then CBOR. Nothing is ever unpickled."""
+"""Messages over one socket: four bytes of length (big-endian), then CBOR. Pickle is never used."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import cbor2
 
 _LENGTH = struct.Struct(">I")
-MAX_BYTES = 256 << 20
-"""Far above the largest request (two pictures at their limit): what claims to be longer is a broken peer."""
+MAX_MESSAGE_BYTES = 256 << 20
+"""Longest message, far above the largest picture. A longer announced length shows that the other process is broken."""
 
 
 class Channel:
-    """One end. Raises ConnectionError when the other end is gone, TimeoutError when it is too slow."""
+    """One end of the socket. Raises ConnectionError if the other end is closed, TimeoutError if it is too slow."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -27,24 +27,27 @@ class Channel:
 
     def receive(self, timeout: float | None = None) -> Any:
         end = None if timeout is None else time.monotonic() + timeout
-        (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size, end))
-        if length > MAX_BYTES:
-            raise ConnectionError(f"a message of {length} bytes was announced")
-        return cbor2.loads(self._exactly(length, end))
+        (length,) = _LENGTH.unpack(self._receive_bytes(_LENGTH.size, end))
+        if length > MAX_MESSAGE_BYTES:
+            raise ConnectionError(
+                f"the other end announced {length} bytes, and at most {MAX_MESSAGE_BYTES} are allowed"
+            )
+        return cbor2.loads(self._receive_bytes(length, end))
 
     def close(self) -> None:
         self._socket.close()
 
-    def _exactly(self, count: int, end: float | None) -> bytes:
+    def _receive_bytes(self, count: int, end: float | None) -> bytes:
         data = bytearray(count)
         view = memoryview(data)
         while view:
             if end is not None:
-                self._socket.settimeout(max(end - time.monotonic(), 1e-3))  # 0 would mean not to wait at all
+                # A timeout of 0 would make the socket non-blocking.
+                self._socket.settimeout(max(end - time.monotonic(), 1e-3))
             else:
                 self._socket.settimeout(None)
             got = self._socket.recv_into(view)
             if got == 0:
-                raise ConnectionError("the other end is gone")
+                raise ConnectionError("the other end is closed")
             view = view[got:]
         return bytes(data)

@@ -1,4 +1,4 @@
-"""Sees to it that the workers find dlib's networks converted."""
+"""The conversion of dlib's networks before the worker processes start."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from gateway.vision.engines.conversion import converted_models_folder, damaged_f
 
 log = logging.getLogger(__name__)
 
-CONVERT_S = 600
-"""It takes about two seconds; a Raspberry Pi with a slow card is given much more."""
+CONVERSION_TIMEOUT_S = 600
+"""Longest time for the conversion. It takes about two seconds, but much longer on a Raspberry Pi with a slow card."""
 
 
 def ensure_converted(data: Path) -> Path:
-    """The folder of the networks, converted once into the data folder, and again if one is damaged.
+    """Convert the networks into the data folder unless intact ones exist, and return their folder.
 
-    In a process of its own: the gateway never needs the library that does it. Raises StartError.
+    Raises StartError.
     """
+    # The conversion runs in a process of its own, so that the gateway's process never loads OpenVINO.
     folder = converted_models_folder(data)
     wrong = damaged_files(folder)
     if not wrong:
         return folder
     if folder.exists():
-        log.warning("the converted models in %s are damaged (%s) and are made again", folder, ", ".join(wrong))
+        log.warning("the converted models in %s are damaged (%s) and are converted again", folder, ", ".join(wrong))
     command = [sys.executable, "-m", "gateway.vision.engines.conversion", str(folder)]
     try:
-        failed = subprocess.run(command, timeout=CONVERT_S).returncode
+        failed = subprocess.run(command, timeout=CONVERSION_TIMEOUT_S).returncode
     except (OSError, subprocess.TimeoutExpired) as error:
         raise StartError(f"The models could not be converted: {error}.") from None
     if failed or damaged_files(folder):
-        raise StartError(f"The models could not be converted into {folder}; the reason stands above.")
+        raise StartError(f"The models could not be converted into {folder}: see the messages above.")
     return folder

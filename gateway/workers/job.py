@@ -1,4 +1,4 @@
-"""Work for a worker process, and the report that comes back."""
+"""A job for a worker process, and its report."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from gateway.model import Analysis, Task
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """The result of a job: a Seen for each picture, how long the job waited, how many live frames were dropped."""
+    """The result of a job.
 
-    seen: tuple[Analysis, ...]
+    ``analyses``: one for each picture. ``queue_ms``: the time that the job waited. ``dropped``: the live frames of the
+    same camera that were dropped since the last one that was analysed.
+    """
+
+    analyses: tuple[Analysis, ...]
     queue_ms: float
     dropped: int
 
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """Pictures for one worker, and the future that gets the report.
+    """Pictures for one worker process, and the future that gets the report.
 
-    ``lane``: the camera, or another source, to which the job's worker time is charged. A ``live`` job is a frame of a
-    stream: a newer frame of the same lane replaces it while it waits. Its future is then cancelled, and ``dropped`` of
-    the next frame that is taken counts it. ``shared``: the lane has a camera's share of the queue, otherwise half of
-    the queue. ``deadline``, ``queued``, ``began``: on the clock of ``time.monotonic``. ``charged_s``: the worker
-    seconds that were charged in advance.
+    ``lane``: the camera, or another source, to which the job's worker time is charged. ``live``: the job is a frame of
+    a stream. A newer frame of the same lane replaces a waiting one: the future of the old frame is cancelled, and
+    ``dropped`` of the next frame that is taken counts it. ``shared``: the lane has a camera's share of the queue,
+    otherwise half of the queue. ``deadline``, ``queued``, ``began``: moments on the clock ``time.monotonic``.
+    ``charged_s``: the worker seconds that were charged in advance.
     """
 
     pictures: tuple[bytes, ...]

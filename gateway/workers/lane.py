@@ -1,4 +1,4 @@
-"""The line of one camera: the jobs that wait, and an account of the worker time that they take."""
+"""A lane: the waiting jobs of one camera, and its account of worker time."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from dataclasses import dataclass, field
 
 from gateway.workers.job import Job
 
-FIRST_JOB_S = 0.05
-"""Expected of a camera of which no job is done yet: a picture of 640 x 480 on a desktop computer."""
+ASSUMED_JOB_S = 0.05
+"""Expected time of a camera's first job: a picture of 640 x 480 on a desktop computer."""
 
-QUICK_S = 1.0
-"""The longest that another camera may have to wait because one camera holds every worker."""
+MAX_QUICK_JOB_S = 1.0
+"""Slowest recent job of a camera that may use all workers: other cameras may have to wait for this long."""
 
 
 @dataclass(eq=False, slots=True)
 class Lane:
-    """``due_s``: the moment on the queue's fair clock up to which the lane has used its share of worker time.
+    """The waiting jobs of one camera, or of another source, and its account of worker time.
 
-    ``turn``: when the lane was served last. ``job_s``: worker seconds of a job, a moving average; ``slowest_s``: the
-    slowest recent one, infinite until a job is done. ``dropped``: live frames since the last one that was taken.
+    ``due_s``: the moment on the queue's fair clock up to which the lane has used its share of worker time. ``turn``:
+    the number of the turn in which the lane was served last. ``job_s``: the moving average of worker seconds of a job.
+    ``slowest_s``: the slowest recent job, infinite before the first job is done. ``dropped``: the live frames that were
+    dropped since the last one that was taken.
     """
 
     name: str
@@ -33,42 +35,43 @@ class Lane:
     dropped: int = 0
     turn: int = 0
     due_s: float = 0.0
-    job_s: float = FIRST_JOB_S
+    job_s: float = ASSUMED_JOB_S
     slowest_s: float = math.inf
     _request_next: bool = True
 
     @property
     def waiting(self) -> Iterator[Job]:
+        """The jobs that wait: requests, then the live frame."""
         yield from self.requests
         if self.frame is not None:
             yield self.frame
 
     @property
     def idle(self) -> bool:
+        """True if no job waits or runs."""
         return not self.in_work and not self.requests and self.frame is None
 
     @property
     def work_s(self) -> float:
-        """Worker seconds that the waiting jobs are expected to take."""
+        """Expected worker seconds of the waiting jobs."""
         return self.job_s * (len(self.requests) + (self.frame is not None))
 
     @property
     def bytes(self) -> int:
-        """Of the requests that wait."""
+        """Bytes of the waiting requests."""
         return sum(job.bytes for job in self.requests)
 
     def can_begin(self, workers: int) -> bool:
-        """Return whether a job waits that may be begun now.
-
-        One lane leaves one of several workers to the others: its next job may take long. Only a lane whose jobs have
-        been quick lately may use them all, so that a gateway with one camera or over REST alone is not slowed down. Of
-        a stream one frame is in work at a time, so that results come in the order of the frames.
-        """
-        most = workers if self.slowest_s <= QUICK_S else max(1, workers - 1)
+        """Return whether a waiting job of the lane may start now."""
+        # A lane leaves one of several workers to the other lanes, because its next job may take long. Only a lane with
+        # quick recent jobs may use all workers, so that a gateway with a single camera is not slowed down. Of a stream
+        # only one frame is in work at a time, so that the results come in the order of the frames.
+        most = workers if self.slowest_s <= MAX_QUICK_JOB_S else max(1, workers - 1)
         return self.in_work < most and (bool(self.requests) or self._frame_ready)
 
     def begin(self, now: float, fair_s: float) -> Job:
-        """Take the next job. Its expected time is charged immediately, or several would be begun for nothing."""
+        """Take the next job."""
+        # The expected time is charged immediately. Otherwise several jobs could start before the first one is charged.
         job = self._next_job()
         job.began, job.charged_s = now, self.job_s
         self.due_s = max(self.due_s, fair_s) + job.charged_s
@@ -76,6 +79,7 @@ class Lane:
         return job
 
     def finish(self, job: Job, seconds: float) -> None:
+        """Correct the account: the job took so many worker seconds."""
         self.in_work -= 1
         if job.live:
             self.frame_in_work = False
@@ -84,6 +88,7 @@ class Lane:
         self.slowest_s = max(seconds, 0.9 * self.slowest_s if math.isfinite(self.slowest_s) else 0.0)
 
     def drop_frame(self) -> Job | None:
+        """Remove and return the waiting live frame."""
         dropped, self.frame = self.frame, None
         self.dropped += dropped is not None
         return dropped
@@ -93,7 +98,7 @@ class Lane:
         return self.frame is not None and not self.frame_in_work
 
     def _next_job(self) -> Job:
-        """Requests and frames of one camera in turn."""
+        """Remove and return the next job: requests and live frames alternate."""
         if self.requests and (self._request_next or not self._frame_ready):
             self._request_next = False
             return self.requests.popleft()

@@ -1,4 +1,4 @@
-"""What a worker process is told on its command line."""
+"""The options of a worker process, given on its command line as JSON."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from gateway.vision.engines.options import EngineOptions
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
+    """The options of a worker process. ``limits``: the largest picture that is decoded."""
+
     engine: EngineOptions
     limits: PictureLimits
 
-    def write(self) -> str:
+    def to_json(self) -> str:
         return json.dumps(asdict(self), default=str)
 
     @classmethod
-    def read(cls, words: str) -> WorkerOptions:
-        fields = json.loads(words)
+    def from_json(cls, text: str) -> WorkerOptions:
+        fields = json.loads(text)
         engine = fields.pop("engine")
         limits = PictureLimits(**fields.pop("limits"))
         models = engine["models"] and Path(engine["models"])

@@ -1,4 +1,22 @@
-"""The worker processes, each with a thread that keeps it busy and replaces it."""
+"""The pool of worker processes. Each has a keeper thread, which gives it jobs and replaces it.
+
+The life of a worker process, as its keeper sees it:
+
+| state    | event                                              | next state | action                               |
+| -------- | -------------------------------------------------- | ---------- | ------------------------------------ |
+| starting | the process sends ``ready``                        | idle       |                                      |
+| starting | the process exits, or START_TIMEOUT_S pass         | dead       | at the gateway's start: StartError   |
+| idle     | the keeper takes a job from the queue              | busy       | send the pictures one by one         |
+| idle     | memory grew by ``growth_bytes`` since the start    | stopping   | start a replacement, then kill       |
+| busy     | the last result or an error arrives                | idle       | complete the job's future            |
+| busy     | a picture takes longer than ``picture_s``          | dead       | kill; the job fails with ``timeout`` |
+| busy     | the process exits, or its message is invalid       | dead       | kill; the job fails with ``internal``|
+| dead     | the keeper checks the process                      | starting   | start a replacement                  |
+| dead     | no process can be started                          | dead       | try again after START_RETRY_DELAY_S  |
+| any      | the gateway stops                                  | stopping   | kill, at most SHUTDOWN_GRACE_S later |
+
+A keeper checks its process after each job, and every IDLE_CHECK_INTERVAL_S.
+"""
 
 from __future__ import annotations
 
@@ -18,23 +36,27 @@ from gateway.workers.worker import Worker
 
 log = logging.getLogger(__name__)
 
-LOOK_AFTER_S = 1.0
-"""How often an idle worker is checked for being alive."""
+IDLE_CHECK_INTERVAL_S = 1.0
+"""Interval at which a keeper checks that its idle worker process is alive."""
 
-PAUSE_S = 5.0
-"""Before another try, where a replacement could not be started."""
+START_RETRY_DELAY_S = 5.0
+"""Delay before the next attempt if no worker process can be started."""
 
-RENEW_AFTER_S = 60.0
-"""The least age of a worker that is replaced for its size: where large pictures are usual it would never end."""
+MIN_RENEWAL_AGE_S = 60.0
+"""Least age of a worker process that is replaced because of its memory.
 
-GRACE_S = 5.0
-"""What a running job is given to finish when the gateway goes down."""
+Without it, a gateway that usually gets large pictures would replace its worker processes all the time.
+"""
+
+SHUTDOWN_GRACE_S = 5.0
+"""Time for running jobs to finish when the gateway stops."""
 
 
 class Pool:
-    """``start_worker`` begins a process. A worker that dies or hangs costs the one request that it has.
+    """The worker processes. If a process crashes or hangs, only the request that it had fails.
 
-    ``growth_bytes``: an idle worker that took more than this since its start is replaced.
+    ``start_worker``: starts a process. ``picture_s``: the time limit of one picture. ``growth_bytes``: an idle process
+    is replaced if its memory grew by more than this since its start.
     """
 
     def __init__(
@@ -60,25 +82,27 @@ class Pool:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Returns when every worker is ready. Raises StartError if one can't be started."""
+        """Start the worker processes and wait until all are ready. Raises StartError if one cannot be started."""
         log.info("loading the engine in %d worker process(es)", self._count)
         self._workers = [self._start_worker() for _ in range(self._count)]
         try:
             for worker in self._workers:
-                worker.wait()
+                worker.wait_until_ready()
         except StartError:
             for worker in self._workers:
                 worker.kill()
             raise
-        self._threads = [threading.Thread(target=self._keep, args=(n,), name=f"keeper-{n}") for n in range(self._count)]
+        self._threads = [
+            threading.Thread(target=self._run_keeper, args=(n,), name=f"keeper-{n}") for n in range(self._count)
+        ]
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Refuses what waits, lets running jobs finish for GRACE_S, then ends the processes."""
+        """Refuse the waiting jobs, let running jobs finish for SHUTDOWN_GRACE_S, then end the processes."""
         self._stopping.set()
         self._queue.close()
-        end = time.monotonic() + GRACE_S
+        end = time.monotonic() + SHUTDOWN_GRACE_S
         for thread in self._threads:
             thread.join(max(end - time.monotonic(), 0))
         for worker in self._workers:
@@ -89,63 +113,68 @@ class Pool:
             worker.kill()
 
     def submit(self, job: Job) -> Future[Report]:
-        """Raises Busy if there is no room for it."""
+        """Put a job into the queue. Raises Busy if the queue is full."""
         self._queue.put(job)
         return job.future
 
-    def check_room(self, camera: str) -> None:
-        """Raises Busy if ``submit`` would, for a camera's request: before that is read, for that costs more."""
-        self._queue.check_room(camera)
+    def check_capacity(self, camera: str) -> None:
+        """Raise Busy if ``submit`` would refuse a camera's request. This is cheaper than reading the request first."""
+        self._queue.check_capacity(camera)
 
     @property
     def ready(self) -> int:
-        """How many workers are alive and have the models loaded."""
+        """Number of worker processes that are alive and have loaded the models."""
         return sum(worker.loaded and worker.alive for worker in self._workers)
 
     @property
-    def kept(self) -> bool:
-        """Whether every worker has its keeper, once they were started."""
+    def has_all_keepers(self) -> bool:
+        """True if every started keeper thread is alive."""
         return all(thread.is_alive() for thread in self._threads)
 
     @property
     def size(self) -> int:
+        """Number of worker processes."""
         return self._count
 
-    def _keep(self, slot: int) -> None:
+    def _run_keeper(self, slot: int) -> None:
         while not self._stopping.is_set():
-            job = self._queue.take(LOOK_AFTER_S)
-            worker = self._living(slot)
+            job = self._queue.take(IDLE_CHECK_INTERVAL_S)
+            worker = self._ensure_alive(slot)
             if job is not None:
                 self._serve(worker, job)
+                # A worker that crashed is replaced before ``finish``: the lane that crashed it is charged for the time.
                 if worker is not None and not self._stopping.is_set():
-                    self._living(slot)  # a worker that the job cost is replaced in the time that its lane is charged
-                self._queue.finished(job)
+                    self._ensure_alive(slot)
+                self._queue.finish(job)
             elif worker is not None and not self._stopping.is_set():
                 self._renew_if_grown(slot)
             if worker is None:
-                self._stopping.wait(PAUSE_S)
+                self._stopping.wait(START_RETRY_DELAY_S)
 
-    def _living(self, slot: int) -> Worker | None:
-        """The worker of that slot, replaced if it died; None if no other can be started."""
+    def _ensure_alive(self, slot: int) -> Worker | None:
+        """Return the worker of the slot, replaced if it is dead; None if no replacement can be started."""
         try:
             if not self._workers[slot].alive:
                 self._replace(slot)
-        except (StartError, OSError) as error:  # OSError: no memory for another process
-            log.error("No worker can be started (%s). Trying again in %g s.", error, PAUSE_S)
+        # OSError: there is no memory for another process.
+        except (StartError, OSError) as error:
+            log.error("No worker process can be started (%s). Next attempt in %g s.", error, START_RETRY_DELAY_S)
             return None
         return self._workers[slot]
 
     def _replace(self, slot: int) -> None:
-        log.warning("worker %d died and is replaced", self._workers[slot].pid)
+        log.warning("worker process %d ended unexpectedly and is replaced", self._workers[slot].pid)
         self._metrics.count("workers_replaced")
         self._workers[slot].kill()
         self._workers[slot] = self._start_worker()
-        self._workers[slot].wait()
+        self._workers[slot].wait_until_ready()
 
     def _renew_if_grown(self, slot: int) -> None:
-        """A picture of many pixels leaves a worker large for good. One at a time, so that the others go on serving."""
+        """Replace an idle worker process if its memory has grown too much."""
+        # A large picture enlarges a process permanently. The lock lets one process be replaced at a time, so that the
+        # others continue.
         worker = self._workers[slot]
-        grown = worker.growth_bytes > self._growth_bytes and time.monotonic() > worker.started + RENEW_AFTER_S
+        grown = worker.growth_bytes > self._growth_bytes and time.monotonic() > worker.started + MIN_RENEWAL_AGE_S
         if grown and self._renewal.acquire(blocking=False):
             try:
                 self._renew(slot)
@@ -153,19 +182,21 @@ class Pool:
                 self._renewal.release()
 
     def _renew(self, slot: int) -> None:
-        """The new worker is there before the old one goes: if it cannot be started, the old one still works."""
+        # The new process starts before the old one ends: if the start fails, the old one is still there.
         old = self._workers[slot]
-        log.info("worker %d took %d MB since its start and is replaced", old.pid, old.growth_bytes // 1_000_000)
+        log.info(
+            "worker process %d grew by %d MB since its start and is replaced", old.pid, old.growth_bytes // 1_000_000
+        )
         try:
             new = self._start_worker()
         except OSError as error:
-            log.warning("The worker is not replaced: no other one can be started (%s).", error)
+            log.warning("The worker process is not replaced: no other one can be started (%s).", error)
             return
         try:
-            new.wait()
+            new.wait_until_ready()
         except StartError as error:
             new.kill()
-            log.warning("The worker is not replaced: %s", error)
+            log.warning("The worker process is not replaced: %s", error)
             return
         self._workers[slot] = new
         old.kill()
@@ -181,24 +212,26 @@ class Pool:
             return
         try:
             self._guard.check(job.pictures)
-            seen = tuple(self._analyse(worker, job, n) for n in range(len(job.pictures)))
+            analyses = tuple(self._analyse(worker, job, n) for n in range(len(job.pictures)))
         except GatewayError as error:
             job.future.set_exception(error)
-        except Exception:  # a worker that answers with nonsense must not end its keeper
-            log.exception("worker %d answered with nonsense", worker.pid)
+        # An invalid message from a worker process must not end its keeper.
+        except Exception:
+            log.exception("worker process %d sent an invalid message", worker.pid)
             worker.kill()
-            job.future.set_exception(GatewayError("the worker process answered with nonsense"))
+            job.future.set_exception(GatewayError("the worker process sent an invalid message"))
         else:
-            job.future.set_result(Report(seen, 1000 * (started - job.queued), job.dropped))
+            job.future.set_result(Report(analyses, 1000 * (started - job.queued), job.dropped))
 
     def _analyse(self, worker: Worker, job: Job, n: int) -> Analysis:
-        """One picture at a time, each with its own limit: of ten, only the one that is to blame is recorded."""
+        """Return the analysis of picture ``n`` of the job."""
+        # Each picture has its own time limit. So the guard records only the picture that exceeds it.
         if n and time.monotonic() > job.deadline:
             count = len(job.pictures)
             raise Expired(f"only {n} of {count} pictures were analysed in time: send fewer in one request")
         picture = job.pictures[n]
         try:
-            return worker.ask(picture, job.task, self._picture_s)
+            return worker.run(picture, job.task, self._picture_s)
         except Timeout:
             self._guard.record_timeout(picture)
             raise

@@ -1,7 +1,7 @@
-"""What runs in a worker process: ``python -m gateway.workers.process OPTIONS SOCKET``.
+"""The program of a worker process: ``python -m gateway.workers.process OPTIONS SOCKET``.
 
-A program of its own rather than a fork or a pickled function: nothing is inherited but one socket, and neither
-door is ever loaded here.
+The process is a separate program, not a fork. It inherits nothing but one socket, and loads neither the MQTT nor the
+REST interface.
 """
 
 from __future__ import annotations
@@ -25,31 +25,35 @@ log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str]) -> None:
-    words, descriptor = arguments
-    options = WorkerOptions.read(words)
+    """Run the tasks that arrive on the socket until the gateway closes it."""
+    text, descriptor = arguments
+    options = WorkerOptions.from_json(text)
     channel = Channel(socket.socket(fileno=int(descriptor)))
     engine = open_engine(options.engine)
-    with contextlib.closing(channel), contextlib.suppress(ConnectionError):  # the gateway is gone: so are we
+    # The process ends when the gateway closes the socket.
+    with contextlib.closing(channel), contextlib.suppress(ConnectionError):
         channel.send("ready")
         while True:
             picture, task, limit_s = read_job(channel.receive())
-            _end_by_yourself_after(2 * limit_s + 10)
-            channel.send(_answer(picture, task, engine, options.limits))
+            _set_alarm(2 * limit_s + 10)
+            channel.send(_result(picture, task, engine, options.limits))
             signal.alarm(0)
 
 
-def _end_by_yourself_after(seconds: float) -> None:
-    """Long after the gateway would have ended us, if it still could: without Python, which a hung engine holds up."""
+def _set_alarm(seconds: float) -> None:
+    """Let the system end this process if the picture takes far too long and the gateway cannot end it any more."""
+    # The default action of the signal needs no Python code, which an engine that hangs would block.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(math.ceil(seconds))
 
 
-def _answer(picture: bytes, task: Task, engine: Engine, limits: PictureLimits) -> dict[str, object]:
+def _result(picture: bytes, task: Task, engine: Engine, limits: PictureLimits) -> dict[str, object]:
     try:
         return write_report(run_task(picture, engine, task, limits))
     except GatewayError as error:
         return write_failure(error)
-    except Exception:  # the one broad boundary: a picture that upsets the engine must not end the worker
+    # The engine may raise anything for a strange picture. That must not end the process.
+    except Exception:
         log.exception("the engine failed")
         return write_failure(GatewayError("the engine failed on this picture"))
 

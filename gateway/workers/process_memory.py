@@ -1,4 +1,4 @@
-"""The memory of a process, where the system tells it."""
+"""The memory of a process, on systems that report it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 
 def resident_bytes(pid: int) -> int | None:
-    """The memory that the process has in RAM; None if it has ended, or where there is no /proc (macOS)."""
+    """Return the bytes of the process in RAM; None if it has ended, or on a system without /proc (macOS)."""
     try:
-        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]  # proc(5): size, resident, …
+        # The fields are size, resident, … in pages: proc(5).
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
     except (OSError, IndexError):
         return None
     return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""What goes to a worker and comes back, as plain CBOR values."""
+"""The messages between the gateway and a worker process, as values for CBOR."""
 
 from __future__ import annotations
 
@@ -26,29 +26,31 @@ from gateway.model import (
 
 
 def write_job(picture: bytes, task: Task, limit_s: float) -> dict[str, Any]:
-    """``limit_s``: after which the gateway ends the worker process."""
+    """Return the message for a task. ``limit_s``: the time after which the gateway ends the worker process."""
     return {"picture": picture, "limit_s": limit_s, "task": type(task).__name__, **asdict(task)}
 
 
 def read_job(message: dict[str, Any]) -> tuple[bytes, Task, float]:
-    """The picture, what to do with it, and ``limit_s``."""
+    """Return the picture, the task and ``limit_s`` of a message."""
     picture, limit_s = message.pop("picture"), message.pop("limit_s")
     return picture, _read_task(message.pop("task"), message), limit_s
 
 
-def write_report(seen: Analysis) -> dict[str, Any]:
-    return {"seen": _write_seen(seen)}
+def write_report(analysis: Analysis) -> dict[str, Any]:
+    """Return the message for a result."""
+    return {"analysis": _write_analysis(analysis)}
 
 
 def write_failure(error: GatewayError) -> dict[str, Any]:
+    """Return the message for an error."""
     return {"code": error.code, "message": str(error)}
 
 
 def read_report(message: dict[str, Any]) -> Analysis:
-    """Raises the error that the worker reported."""
-    if "seen" not in message:
+    """Return the result of a message. Raises the error that the worker process reported."""
+    if "analysis" not in message:
         raise wire_errors()[message["code"]](message["message"])
-    return _read_seen(message["seen"])
+    return _read_analysis(message["analysis"])
 
 
 def _read_task(name: str, fields: dict[str, Any]) -> Task:
@@ -59,7 +61,7 @@ def _read_task(name: str, fields: dict[str, Any]) -> Task:
             return RedescribeTask()
         case "DrawTask":
             return DrawTask(tuple(_read_mark(mark) for mark in fields["marks"]), fields["rotate"])
-    raise ValueError(f"there is no task {name}")
+    raise ValueError(f"unknown task: {name}")
 
 
 def _read_search(search: dict[str, Any]) -> Search:
@@ -75,13 +77,13 @@ def _read_mark(mark: dict[str, Any]) -> FaceMark:
     return FaceMark(Box(**mark.pop("box")), landmarks=_read_landmarks(mark.pop("landmarks")), **mark)
 
 
-def _write_seen(seen: Analysis) -> dict[str, Any]:
-    faces = [_write_face(face) for face in seen.faces]
-    rest = {"timing": seen.timing, "drawn": seen.drawn, "left_out": seen.left_out}
-    return {"image": astuple(seen.image), "faces": faces, **rest}
+def _write_analysis(analysis: Analysis) -> dict[str, Any]:
+    faces = [_write_face(face) for face in analysis.faces]
+    rest = {"timing": analysis.timing, "drawn": analysis.drawn, "left_out": analysis.left_out}
+    return {"image": astuple(analysis.image), "faces": faces, **rest}
 
 
-def _read_seen(message: dict[str, Any]) -> Analysis:
+def _read_analysis(message: dict[str, Any]) -> Analysis:
     faces = tuple(_read_face(face) for face in message["faces"])
     return Analysis(Image(*message["image"]), faces, message["timing"], message["drawn"], message["left_out"])
 

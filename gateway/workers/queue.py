@@ -1,4 +1,4 @@
-"""The jobs that wait for a worker process, and the order in which they are served: fair by worker time."""
+"""The queue of jobs for the worker processes. Its order is fair by worker time."""
 
 from __future__ import annotations
 
@@ -13,42 +13,44 @@ from gateway.errors import Busy, shutting_down_error
 from gateway.metrics import Metrics
 from gateway.workers.job import Job
 from gateway.workers.lane import Lane
-from gateway.workers.queue_limits import MAX_STREAMS, NoRoom, Room
+from gateway.workers.queue_limits import MAX_STREAMS, QueueFull, QueueLimits
 
-TOLERANCE_S = 0.1
-"""Lanes that are ahead of their share of worker time by no more than this, about a job, are served in turn."""
+FAIRNESS_TOLERANCE_S = 0.1
+"""Lanes that exceed their share of worker time by less than this, about one job, are served in turn."""
 
 MAX_RETRY_S = 60
 
 MAX_LANES = 2000
-"""Lanes that are remembered, so that their account stays when nothing of them waits."""
+"""Remembered lanes. A remembered lane keeps its account while no job of it waits."""
 
 
 class FairQueue:
-    """Each lane (a camera) is charged the worker seconds that its jobs take.
+    """The waiting jobs. Each lane (a camera) is charged the worker seconds that its jobs take.
 
-    The fair clock tells how many seconds each lane could have used so far, had all active lanes shared the workers
-    equally. Next is a lane that is not ahead of this clock: of several the one that was served least recently, so that
-    a camera that asks now and then does not wait for one that always does. A camera with expensive pictures is ahead,
-    and waits until the clock has caught up.
+    The fair clock counts the seconds that each lane could have used so far if all active lanes had shared the workers
+    equally. The next lane is one that is not ahead of this clock. Of several, it is the lane that was served least
+    recently, so a camera with rare requests does not wait for a camera with many. A camera with expensive pictures is
+    ahead, and waits until the clock has caught up.
 
-    Nothing can be saved up: a lane that was idle begins at the clock. Nobody waits for ever: the clock goes on with all
-    work, and a lane counts as served at least as many turns ago as requests may wait, so that names that are always new
-    do not come first for longer than that.
+    An idle lane cannot save up worker time: it starts again at the clock. No lane waits for ever, because all work
+    moves the clock. A new lane counts as served as many turns ago as requests may wait. So a sender that always uses
+    new names is not preferred for longer.
 
-    A request that finds no room takes that of the newest one of the fullest lane, if that is fuller than its own; of
-    live frames only the newest of a camera waits (room.py). ``clock``: as ``time.monotonic``.
+    If the queue is full, a new request displaces the newest request of the fullest lane, if that lane is fuller than
+    its own. Of live frames only the newest of each camera waits (queue_limits.py). ``clock``: as ``time.monotonic``.
     """
 
     def __init__(
-        self, room: Room, metrics: Metrics, *, workers: int, clock: Callable[[], float] = time.monotonic
+        self, limits: QueueLimits, metrics: Metrics, *, workers: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._room = room
+        self._limits = limits
         self._metrics = metrics
         self._workers = workers
         self._clock = clock
-        self._lanes: OrderedDict[str, Lane] = OrderedDict()  # the one that was used last is the last
-        self._waiting: dict[str, Lane] = {}  # those in which a job waits
+        # All remembered lanes, in the order of their last use.
+        self._lanes: OrderedDict[str, Lane] = OrderedDict()
+        # The lanes with a waiting job.
+        self._waiting: dict[str, Lane] = {}
         self._turn = 0
         self._fair_s = 0.0
         self._closed = False
@@ -58,15 +60,15 @@ class FairQueue:
         with self._changed:
             return sum(1 for lane in self._waiting.values() for _ in lane.waiting)
 
-    def check_room(self, name: str) -> None:
-        """Raises Busy if ``put`` would, for a small request of that camera."""
-        with self._changed, self._busy(lane := self._lanes.get(name) or Lane(name, shared=True)):
+    def check_capacity(self, name: str) -> None:
+        """Raise Busy if ``put`` would refuse a small request of the camera."""
+        with self._changed, self._as_busy(lane := self._lanes.get(name) or Lane(name, shared=True)):
             self._check_open()
-            self._room.check_share(lane)
-            self._room.yielding(self._waiting.values(), lane)
+            self._limits.check_share(lane)
+            self._limits.lane_to_displace(self._waiting.values(), lane)
 
     def put(self, job: Job) -> None:
-        """Raises Busy if there is no room for it, or, for a request, no worker before its deadline."""
+        """Add a job. Raises Busy if the queue is full, or if a request cannot be served before its deadline."""
         with self._changed:
             self._check_open()
             lane = self._lane(job)
@@ -74,21 +76,23 @@ class FairQueue:
             retry_after = {each: self._retry_after(self._lanes[each.lane]) for each in displaced}
             self._forget_lanes()
             self._changed.notify()
-        for each in displaced:  # outside of the lock, for this runs callbacks
+        # Outside of the lock, because this runs callbacks of futures.
+        for each in displaced:
             self._refuse(each, retry_after[each])
 
     def take(self, timeout: float) -> Job | None:
-        """The next job, its future marked as running; None after ``timeout`` seconds or when closed.
+        """Remove and return the next job, with its future marked as running. Wait for it up to ``timeout`` seconds.
 
-        The caller calls ``finished`` as soon as the worker is free again.
+        Return None after the timeout, or if the queue is closed. The caller must call ``finish`` as soon as the worker
+        is free again.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._next_lane() or self._closed, timeout)
             lane = self._next_lane()
             return None if lane is None else self._begin(lane)
 
-    def finished(self, job: Job) -> None:
-        """Charge the job's lane for the time since the job was taken."""
+    def finish(self, job: Job) -> None:
+        """Charge the lane of the job for the time since the job was taken."""
         with self._changed:
             seconds = self._clock() - job.began
             active = sum(not lane.idle for lane in self._lanes.values())
@@ -97,7 +101,7 @@ class FairQueue:
             self._changed.notify()
 
     def close(self) -> None:
-        """Let nothing more in. Waiting requests get Busy, live frames are cancelled."""
+        """Accept no more jobs. Waiting requests get the error Busy, live frames are cancelled."""
         with self._changed:
             self._closed = True
             left = [job for lane in self._waiting.values() for job in lane.waiting]
@@ -114,17 +118,18 @@ class FairQueue:
             raise shutting_down_error()
 
     @contextmanager
-    def _busy(self, lane: Lane) -> Iterator[None]:
+    def _as_busy(self, lane: Lane) -> Iterator[None]:
+        """Raise Busy in place of QueueFull."""
         try:
             yield
-        except NoRoom as full:
+        except QueueFull as full:
             raise Busy(str(full), self._retry_after(lane)) from None
 
     def _put_request(self, lane: Lane, job: Job) -> list[Job]:
-        with self._busy(lane):
-            self._room.check_share(lane, job.bytes)
+        with self._as_busy(lane):
+            self._limits.check_share(lane, job.bytes)
             self._check_deadline(lane, job)
-            displaced = self._room.make_room(self._waiting.values(), lane, job.bytes)
+            displaced = self._limits.displace_requests(self._waiting.values(), lane, job.bytes)
         self._wait_in(lane)
         lane.requests.append(job)
         self._remove_if_empty(*(self._lanes[each.lane] for each in displaced))
@@ -136,7 +141,7 @@ class FairQueue:
         replaced = lane.drop_frame()
         self._wait_in(lane)
         lane.frame = job
-        displaced = self._room.drop_frames(self._waiting.values())
+        displaced = self._limits.drop_frames(self._waiting.values())
         self._remove_if_empty(*(self._lanes[each.lane] for each in displaced))
         return displaced if replaced is None else [replaced, *displaced]
 
@@ -144,11 +149,12 @@ class FairQueue:
         return self._lanes.get(job.lane) or Lane(job.lane, job.shared)
 
     def _wait_in(self, lane: Lane) -> None:
-        """Only a lane that is let in is remembered, or refused names that are always new would fill the memory."""
+        """Mark the lane as waiting."""
+        # Only lanes with an accepted job are remembered. Otherwise refused jobs of new names would fill the memory.
         self._lanes[lane.name] = lane
         self._lanes.move_to_end(lane.name)
         if lane.name not in self._waiting:
-            lane.turn = max(lane.turn, self._turn - self._room.requests)
+            lane.turn = max(lane.turn, self._turn - self._limits.requests)
             self._waiting[lane.name] = lane
 
     def _remove_if_empty(self, *lanes: Lane) -> None:
@@ -161,7 +167,7 @@ class FairQueue:
         return min(lanes, key=self._order, default=None)
 
     def _order(self, lane: Lane) -> tuple[float, int]:
-        return max(lane.due_s - self._fair_s - TOLERANCE_S, 0.0), lane.turn
+        return max(lane.due_s - self._fair_s - FAIRNESS_TOLERANCE_S, 0.0), lane.turn
 
     def _begin(self, lane: Lane) -> Job:
         job = lane.begin(self._clock(), self._fair_s)
@@ -174,10 +180,11 @@ class FairQueue:
     def _check_deadline(self, lane: Lane, job: Job) -> None:
         wait = self._wait_s(lane.work_s)
         if self._clock() < job.deadline < self._clock() + wait:
-            raise NoRoom(f"about {wait:.0f} s of work of {lane.name} are waiting")
+            raise QueueFull(f"{lane.name} has jobs for about {wait:.0f} s waiting, longer than the request may wait")
 
     def _wait_s(self, own_s: float) -> float:
-        """For a lane with so many seconds of work waiting: the others do not use more than their share meanwhile."""
+        """Return the expected wait of a lane with ``own_s`` worker seconds waiting."""
+        # The other lanes do not use more than their share meanwhile.
         all_s = sum(lane.work_s for lane in self._waiting.values())
         return min(max(all_s, own_s), own_s * max(len(self._waiting), 1)) / self._workers
 
@@ -189,10 +196,10 @@ class FairQueue:
             self._metrics.count("frames_dropped")
             job.future.cancel()
         else:
-            job.future.set_exception(Busy(f"the queue is full, and {job.lane} has most waiting", retry_after))
+            job.future.set_exception(Busy(f"the queue is full, and {job.lane} has the most jobs waiting", retry_after))
 
     def _forget_lanes(self) -> None:
-        """Bounded, or names that are always new would fill the memory."""
+        """Remove the lanes that were idle the longest, so that ever new names do not fill the memory."""
         while len(self._lanes) > MAX_LANES:
             idle = next((name for name, lane in self._lanes.items() if lane.idle), None)
             if idle is None:

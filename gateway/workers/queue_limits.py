@@ -1,4 +1,4 @@
-"""How much may wait for a worker, in number and in bytes, and whose job goes when there is no room for another."""
+"""The limits of the queue, in jobs and bytes, and the choice of the job that is displaced when the queue is full."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from gateway.workers.job import Job
 from gateway.workers.lane import Lane
 
 MAX_STREAMS = 1000
-"""Live frames that wait, one of a camera."""
+"""Most live frames that wait, one for each camera."""
 
 
-class NoRoom(Exception):
-    """The message says which limit is reached."""
+class QueueFull(Exception):
+    """The queue is full. The message names the limit that is reached."""
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """``requests`` may wait, of one lane ``per_lane``. Their pictures may have ``bytes`` in all, and those of the live
-    frames as much again; of one lane the same part of the bytes as of the requests.
+class QueueLimits:
+    """The limits of the queue.
 
-    A lane of many senders (``shared`` is False) may have half of both. One job always fits, however large it is.
+    ``requests``: most waiting requests. ``per_lane``: most waiting requests of one lane. ``bytes``: most bytes of the
+    pictures of all waiting requests; the live frames may have as many again. A lane may use the same share of the bytes
+    as of the requests.
+
+    A lane of many senders (``shared`` is False) may use half of both. A single job always fits, even a larger one.
     """
 
     requests: int
@@ -29,52 +32,56 @@ class Room:
     bytes: int
 
     def share(self, lane: Lane) -> int:
-        """Requests of the lane that may wait."""
+        """Return the number of requests of the lane that may wait."""
         return self.per_lane if lane.shared else max(self.per_lane, self.requests // 2)
 
     def share_bytes(self, lane: Lane) -> float:
+        """Return the bytes of the lane's requests that may wait."""
         return min(1.0, self.share(lane) / self.requests) * self.bytes
 
     def check_share(self, lane: Lane, more_bytes: int = 0) -> None:
-        """Raises NoRoom if the lane has its share waiting."""
+        """Raise QueueFull if the lane uses its whole share."""
         if len(lane.requests) >= self.share(lane):
-            raise NoRoom(f"{lane.name} has its share of the queue waiting ({self.share(lane)})")
+            raise QueueFull(f"{lane.name} uses its whole share of the queue ({self.share(lane)} requests)")
         if lane.requests and lane.bytes + more_bytes > self.share_bytes(lane):
-            raise NoRoom(f"{lane.name} has its share of the queue's memory waiting (workers.queue_bytes)")
+            raise QueueFull(f"{lane.name} uses its whole share of the queue's memory (workers.queue_bytes)")
 
     def fullness(self, lane: Lane, more: int = 0, more_bytes: int = 0) -> float:
-        """The jobs of the lane that wait, as a part of its share."""
+        """Return the part of the lane's share that is in use, with the given further requests and bytes."""
         count, size = len(lane.requests) + more, lane.bytes + more_bytes
         return max(count / self.share(lane), size / self.share_bytes(lane))
 
-    def yielding(self, lanes: Collection[Lane], lane: Lane, more_bytes: int = 0) -> Lane | None:
-        """The lane that has to give up its newest request, for another one of ``lane`` to fit; None if it fits.
+    def lane_to_displace(self, lanes: Collection[Lane], lane: Lane, more_bytes: int = 0) -> Lane | None:
+        """Return the lane that loses its newest request so that one more of ``lane`` fits; None if it fits already.
 
-        That is the fullest one, if it is fuller than ``lane`` would be: a camera with several requests waiting makes
-        room for a camera with none. Raises NoRoom if there is no such lane.
+        That is the fullest lane, if it is fuller than ``lane`` would be: a camera with several waiting requests loses
+        one to a camera with none. Raises QueueFull if there is no such lane.
         """
         full = self._full(lanes, more_bytes)
         if not full:
             return None
         fullest = max(lanes, key=self.fullness)
         if self.fullness(fullest) <= self.fullness(lane, 1, more_bytes):
-            raise NoRoom(full)
+            raise QueueFull(full)
         return fullest
 
-    def make_room(self, lanes: Collection[Lane], lane: Lane, more_bytes: int) -> list[Job]:
-        """Take requests out until another one of ``lane`` fits. Raises NoRoom, and takes none out, if it never does."""
+    def displace_requests(self, lanes: Collection[Lane], lane: Lane, more_bytes: int) -> list[Job]:
+        """Remove and return requests until one more of ``lane`` fits.
+
+        Raises QueueFull, and removes none, if it cannot fit.
+        """
         taken: list[tuple[Lane, Job]] = []
         try:
-            while (fullest := self.yielding(lanes, lane, more_bytes)) is not None:
+            while (fullest := self.lane_to_displace(lanes, lane, more_bytes)) is not None:
                 taken.append((fullest, fullest.requests.pop()))
-        except NoRoom:
+        except QueueFull:
             for other, job in reversed(taken):
                 other.requests.append(job)
             raise
         return [job for _, job in taken]
 
     def drop_frames(self, lanes: Collection[Lane]) -> list[Job]:
-        """Drop the largest waiting frames, of equal ones the newest, until the others fit."""
+        """Remove and return the largest waiting live frames, and the newest of equal ones, until the others fit."""
         frames = [lane for lane in lanes if lane.frame is not None]
         size = {lane: lane.frame.bytes for lane in frames if lane.frame is not None}
         dropped: list[Job] = []
@@ -86,7 +93,7 @@ class Room:
         return dropped
 
     def _full(self, lanes: Collection[Lane], more_bytes: int) -> str:
-        """Which limit another request would exceed; empty if none."""
+        """Return the limit that one more request would exceed, as a message; empty if none."""
         if sum(len(lane.requests) for lane in lanes) >= self.requests:
             return f"the queue is full ({self.requests} waiting)"
         size = sum(lane.bytes for lane in lanes)

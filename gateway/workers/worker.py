@@ -1,4 +1,4 @@
-"""One worker process, seen from the gateway."""
+"""One worker process, as the gateway controls it."""
 
 from __future__ import annotations
 
@@ -18,47 +18,51 @@ from gateway.workers.options import WorkerOptions
 from gateway.workers.process_memory import resident_bytes
 from gateway.workers.protocol import read_report, write_job
 
-START_S = 60
-"""Loading the models takes a second or two; a Raspberry Pi with a slow card is given much more."""
+START_TIMEOUT_S = 60
+"""Longest time to load the models. It takes a second or two, but longer on a Raspberry Pi with a slow card."""
 
-EXIT_S = 5.0
-"""For a process that closed its socket to be gone, so that its exit code tells why."""
+EXIT_TIMEOUT_S = 5.0
+"""Longest wait for the exit code of a process that has closed its socket."""
 
-_TOLD_TO_END = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGALRM})
-"""Exit codes of a process that somebody, or its own alarm, ended: the picture that it had is no reason."""
+_REQUESTED_EXIT_CODES = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGALRM})
+"""Exit codes of a process that was ended on purpose, or by its own alarm: its picture is not the cause."""
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""There is a process for each core already."""
+"""Environment for libraries of a worker process: there is one process for each core already."""
 
 
 def _environment() -> dict[str, str]:
-    """Ours without our settings: a worker decodes what strangers send and needs no broker's password."""
+    """Return the environment of a worker process, without the gateway's settings."""
+    # A worker process decodes pictures from anyone, so it must not have the broker's password.
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("FACEGATE_")}
     return {**kept, **_ONE_THREAD}
 
 
 def worker_command(options: WorkerOptions) -> list[str]:
-    return [sys.executable, "-m", "gateway.workers.process", options.write()]
+    """Return the command of a worker process, without its last argument, the socket."""
+    return [sys.executable, "-m", "gateway.workers.process", options.to_json()]
 
 
 class Worker:
-    """Starts the process; ``wait`` for it before the first ``ask``. Not to be shared between threads.
+    """A worker process, started by the constructor. Not to be shared between threads.
 
-    ``command`` is given the number of its end of the socket as a last argument.
+    Call ``wait_until_ready`` before the first ``run``. ``command`` gets the number of its socket as a last argument.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:  # only the child may keep that end open, or its death would not be seen here
+        # This end is closed here. Only if the child alone holds it open does its exit close the socket.
+        with theirs:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=_environment(),
-                start_new_session=True,  # Ctrl-C in a terminal is for the gateway, which then ends its workers
+                # Ctrl-C in a terminal goes to the gateway only, which then ends its worker processes.
+                start_new_session=True,
             )
         self._channel = Channel(ours)
-        self._ended_by_us = False
+        self._was_aborted = False
         self._bytes_at_start = 0
         self.loaded = False
         self.started = time.monotonic()
@@ -69,30 +73,35 @@ class Worker:
 
     @property
     def alive(self) -> bool:
+        """True while the process runs."""
         return self._process.poll() is None
 
     @property
     def growth_bytes(self) -> int:
-        """Memory that the process took since its models were loaded; 0 where the system does not tell."""
+        """Growth of the process's memory since its models were loaded; 0 if the system does not report memory."""
         return max((resident_bytes(self.pid) or 0) - self._bytes_at_start, 0)
 
     @property
     def crashed(self) -> bool:
-        """The process ended by itself, or by a signal such as the system sends to one that fails."""
+        """True if the process exited without being asked to, or was ended by a signal for a failure."""
         code = self._process.poll()
-        return code is not None and not self._ended_by_us and code not in _TOLD_TO_END
+        return code is not None and not self._was_aborted and code not in _REQUESTED_EXIT_CODES
 
-    def wait(self) -> None:
-        """Until the models are loaded. Raises Unavailable if they can't be."""
+    def wait_until_ready(self) -> None:
+        """Wait until the models are loaded. Raises Unavailable if that fails."""
         try:
-            self._channel.receive(START_S)
+            self._channel.receive(START_TIMEOUT_S)
             self._bytes_at_start = resident_bytes(self.pid) or 0
             self.loaded = True
         except (ConnectionError, TimeoutError):
-            raise Unavailable("A worker process could not load the engine; its own words stand above.") from None
+            raise Unavailable("A worker process could not load the engine: see its messages above.") from None
 
-    def ask(self, picture: bytes, task: Task, limit_s: float) -> Analysis:
-        """Raises the error that the worker reports, Timeout, or GatewayError if it died. After these two it is dead."""
+    def run(self, picture: bytes, task: Task, limit_s: float) -> Analysis:
+        """Run a task in the process, and return its result.
+
+        Raises the error that the process reports, Timeout after ``limit_s`` seconds, or GatewayError if the process
+        exits. After Timeout and an exit the process has ended.
+        """
         end = time.monotonic() + limit_s
         try:
             self._channel.send(write_job(picture, task, limit_s), limit_s)
@@ -102,20 +111,21 @@ class Worker:
             raise Timeout(f"the picture took longer than {limit_s:g} s (workers.picture_s)") from None
         except ConnectionError:
             self._await_exit()
-            raise GatewayError("the worker process died while it had this picture") from None
+            raise GatewayError("the worker process ended unexpectedly while it analysed this picture") from None
         return read_report(message)
 
     def abort(self) -> None:
-        """End the process; may be called while another thread is in ``ask``, which then raises."""
-        self._ended_by_us = self._ended_by_us or self.alive
+        """End the process without waiting. Another thread may be in ``run``, which then raises an error."""
+        self._was_aborted = self._was_aborted or self.alive
         self._process.kill()
 
     def kill(self) -> None:
+        """End the process and wait for its exit."""
         self.abort()
         self._process.wait()
         self._channel.close()
 
     def _await_exit(self) -> None:
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(EXIT_S)
+            self._process.wait(EXIT_TIMEOUT_S)
         self.kill()

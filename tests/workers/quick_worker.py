@@ -1,8 +1,8 @@
-"""A worker process without an engine, for tests about processes and their jobs.
+"""A worker process without an engine, for tests of processes and jobs.
 
-A picture is an order: ``die``, ``hang``, ``answer with nonsense``, ``signal N``, which the process sends to itself, or
-``grow N`` bytes, which it holds. Any other one is answered with no face, and with the job's limit as a timing. With
-``grow N`` on the command line the process is large from its start.
+A picture is a command: ``die``, ``hang``, ``send an invalid message``, ``signal N`` (the process sends the signal to
+itself) or ``grow N`` (the process allocates N bytes). The result of any other picture has no faces, and the time limit
+of the job as a timing. With ``grow N`` as an argument the process is large from its start.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from gateway.model import Analysis, Image
 from gateway.workers.channel import Channel
 from gateway.workers.protocol import read_job, write_report
 
-_HELD: list[bytes] = []
+_ALLOCATED: list[bytes] = []
 
 
-def grow(order: bytes) -> None:
-    _HELD.append(b"x" * int(order.split()[1]))
+def grow(command: bytes) -> None:
+    _ALLOCATED.append(b"x" * int(command.split()[1]))
 
 
-def obey(channel: Channel, picture: bytes, limit_s: float) -> None:
+def run_command(channel: Channel, picture: bytes, limit_s: float) -> None:
     if picture == b"die":
         os._exit(1)
     elif picture == b"hang":
         time.sleep(3600)
-    elif picture == b"answer with nonsense":
-        channel.send({"seen": {"image": 3}})
+    elif picture == b"send an invalid message":
+        channel.send({"analysis": {"image": 3}})
     elif picture.startswith(b"signal "):
         os.kill(os.getpid(), int(picture.split()[1]))
     else:
@@ -40,12 +40,12 @@ def obey(channel: Channel, picture: bytes, limit_s: float) -> None:
 
 
 if __name__ == "__main__":
-    *large, descriptor = sys.argv[1:]
-    for order in large:
-        grow(order.encode())
+    *commands, descriptor = sys.argv[1:]
+    for command in commands:
+        grow(command.encode())
     channel = Channel(socket.socket(fileno=int(descriptor)))
     with contextlib.suppress(ConnectionError):
         channel.send("ready")
         while True:
             picture, _, limit_s = read_job(channel.receive())
-            obey(channel, picture, limit_s)
+            run_command(channel, picture, limit_s)

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import BadImage, wire_errors
 from gateway.workers import crash_guard
-from gateway.workers.crash_guard import FORGET_S, CrashGuard
+from gateway.workers.crash_guard import STRIKE_LIFETIME_S, CrashGuard
 
 
 @dataclass
@@ -27,13 +27,13 @@ def guard(clock: Clock) -> CrashGuard:
     return CrashGuard(10, clock)
 
 
-def test_one_crash_or_timeout_refuses_nothing(guard: CrashGuard) -> None:
+def test_guard_accepts_a_picture_after_one_crash_and_one_timeout(guard: CrashGuard) -> None:
     guard.record_crash(b"one")
     guard.record_timeout(b"one")
     guard.check([b"one"])
 
 
-def test_two_crashes_refuse_that_picture_alone(guard: CrashGuard) -> None:
+def test_guard_refuses_only_the_picture_with_two_crashes(guard: CrashGuard) -> None:
     for _ in range(2):
         guard.record_crash(b"one")
     with pytest.raises(BadImage, match="2 worker processes crashed on this picture"):
@@ -43,14 +43,14 @@ def test_two_crashes_refuse_that_picture_alone(guard: CrashGuard) -> None:
         guard.check([b"another", b"one"])
 
 
-def test_two_timeouts_refuse_the_picture_and_the_message_says_so(guard: CrashGuard) -> None:
+def test_guard_refuses_a_picture_after_two_timeouts(guard: CrashGuard) -> None:
     for _ in range(2):
         guard.record_timeout(b"slow")
     with pytest.raises(BadImage, match=r"took longer than 10 s \(workers.picture_s\) 2 times.*smaller"):
         guard.check([b"slow"])
 
 
-def test_a_refusal_has_the_code_of_a_bad_picture_and_is_temporary(guard: CrashGuard) -> None:
+def test_guard_refusal_is_temporary_with_the_code_bad_image(guard: CrashGuard) -> None:
     for _ in range(2):
         guard.record_crash(b"one")
     with pytest.raises(BadImage) as caught:
@@ -59,23 +59,24 @@ def test_a_refusal_has_the_code_of_a_bad_picture_and_is_temporary(guard: CrashGu
     assert wire_errors()["bad_image"] is BadImage
 
 
-def test_a_refused_picture_has_another_try_after_an_hour(guard: CrashGuard, clock: Clock) -> None:
+def test_guard_accepts_a_refused_picture_after_an_hour(guard: CrashGuard, clock: Clock) -> None:
     for _ in range(2):
         guard.record_timeout(b"slow")
-    clock.now = FORGET_S + 1
+    clock.now = STRIKE_LIFETIME_S + 1
     guard.check([b"slow"])
 
 
-def test_only_the_latest_pictures_are_remembered(guard: CrashGuard, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sender of ever new pictures would fill the memory."""
-    monkeypatch.setattr(crash_guard, "MAX_PICTURES", 3)
+def test_guard_remembers_only_the_latest_pictures(guard: CrashGuard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a sender of ever new pictures would fill the memory."""
+    monkeypatch.setattr(crash_guard, "MAX_REMEMBERED_PICTURES", 3)
     for _ in range(2):
         guard.record_crash(b"old")
     for name in (b"1", b"2"):
         guard.record_crash(name)
     with pytest.raises(BadImage):
         guard.check([b"old"])
-    guard.record_crash(b"old")  # the latest again
+    # Now this picture is the latest again.
+    guard.record_crash(b"old")
     for name in (b"3", b"4"):
         guard.record_crash(name)
     assert len(guard._strikes) == 3
@@ -85,6 +86,6 @@ def test_only_the_latest_pictures_are_remembered(guard: CrashGuard, monkeypatch:
     guard.check([b"old"])
 
 
-def test_the_pictures_themselves_are_not_stored(guard: CrashGuard) -> None:
+def test_guard_does_not_store_pictures(guard: CrashGuard) -> None:
     guard.record_crash(bytes(10_000_000))
     assert max(map(len, guard._strikes)) <= 64

@@ -20,21 +20,21 @@ from gateway.workers.options import WorkerOptions
     ],
 )
 @pytest.mark.parametrize("limits", [PictureLimits(), PictureLimits(1, 2)])
-def test_options_arrive_as_they_were(engine: EngineOptions, limits: PictureLimits) -> None:
+def test_worker_options_survive_json(engine: EngineOptions, limits: PictureLimits) -> None:
     options = WorkerOptions(engine, limits)
-    assert WorkerOptions.read(options.write()) == options
+    assert WorkerOptions.from_json(options.to_json()) == options
 
 
-def test_they_are_one_argument_on_a_command_line() -> None:
-    words = WorkerOptions(EngineOptions("facegate", Path("models")), PictureLimits(1000, 200)).write()
-    assert "\0" not in words
-    assert json.loads(words) == {
+def test_worker_options_are_one_command_line_argument() -> None:
+    text = WorkerOptions(EngineOptions("facegate", Path("models")), PictureLimits(1000, 200)).to_json()
+    assert "\0" not in text
+    assert json.loads(text) == {
         "engine": {"name": "facegate", "models": "models", "detector": "auto", "descriptor": "auto"},
         "limits": {"pixels": 1000, "side": 200},
     }
 
 
-@pytest.mark.parametrize("words", ["", "{}", "[]", '{"engine": {"name": "facegate"}}'])
-def test_nonsense_is_not_taken_for_options(words: str) -> None:
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"engine": {"name": "facegate"}}'])
+def test_worker_options_refuse_invalid_json(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
-        WorkerOptions.read(words)
+        WorkerOptions.from_json(text)

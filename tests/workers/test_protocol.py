@@ -45,79 +45,81 @@ TASKS: list[Task] = [
 ]
 
 
-def carried(message: dict[str, Any]) -> dict[str, Any]:
-    """As it comes out at the other end of a channel."""
+def through_cbor(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the message as the other end of a channel receives it."""
     arrived: dict[str, Any] = cbor2.loads(cbor2.dumps(message))
     return arrived
 
 
-def reported(seen: Analysis) -> Analysis:
-    return read_report(carried(write_report(seen)))
+def through_protocol(seen: Analysis) -> Analysis:
+    return read_report(through_cbor(write_report(seen)))
 
 
-def reported_face(face: FoundFace) -> FoundFace:
-    return reported(Analysis(Image(1, 1, 1), (face,), {})).sole_face()
+def face_through_protocol(face: FoundFace) -> FoundFace:
+    return through_protocol(Analysis(Image(1, 1, 1), (face,), {})).sole_face()
 
 
 @pytest.mark.parametrize("picture", [b"one", b""])
 @pytest.mark.parametrize("task", TASKS, ids=repr)
-def test_a_job_arrives_as_it_was(picture: bytes, task: Task) -> None:
-    assert read_job(carried(write_job(picture, task, 2.5))) == (picture, task, 2.5)
+def test_protocol_transfers_a_job_unchanged(picture: bytes, task: Task) -> None:
+    assert read_job(through_cbor(write_job(picture, task, 2.5))) == (picture, task, 2.5)
 
 
-def test_a_task_that_arrived_is_as_good_as_the_one_sent() -> None:
-    """Its parts are tuples again: it can be compared, hashed and counted on not to change."""
-    _, task, _ = read_job(carried(write_job(b"", TASKS[5], 1)))
+def test_received_task_is_hashable() -> None:
+    """The parts of the task are tuples, not lists: it can be compared and hashed, and cannot change."""
+    _, task, _ = read_job(through_cbor(write_job(b"", TASKS[5], 1)))
     assert hash(task) == hash(TASKS[5])
 
 
-@pytest.mark.parametrize("name", ["Fly", "", "Task", "look"])
-def test_an_unknown_task_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="there is no task"):
+@pytest.mark.parametrize("name", ["Fly", "", "Task", "analyse"])
+def test_protocol_refuses_an_unknown_task(name: str) -> None:
+    with pytest.raises(ValueError, match="unknown task"):
         read_job({"picture": b"", "limit_s": 1, "task": name})
 
 
-def test_the_number_of_faces_left_out_arrives() -> None:
-    assert reported(Analysis(Image(640, 480, 5000), (), {}, left_out=452)).left_out == 452
+def test_protocol_transfers_the_number_of_left_out_faces() -> None:
+    assert through_protocol(Analysis(Image(640, 480, 5000), (), {}, left_out=452)).left_out == 452
 
 
-def test_a_report_arrives_as_it_was() -> None:
+def test_protocol_transfers_a_report_unchanged() -> None:
     face = FoundFace(Box(1, 2, 30, 40), descriptor(1), LANDMARKS, Quality(29, 0.5, 0.25, 1.0, 0.75), b"chips")
-    first = reported(Analysis(Image(640, 480, 5000), (face, FoundFace(Box(5, 6, 7, 8))), {"decode": 1.5}))
-    second = reported(Analysis(Image(1, 1, 1), (), {}, b"drawn"))
+    first = through_protocol(Analysis(Image(640, 480, 5000), (face, FoundFace(Box(5, 6, 7, 8))), {"decode": 1.5}))
+    second = through_protocol(Analysis(Image(1, 1, 1), (), {}, b"drawn"))
     assert (first.image, first.timing, first.drawn) == (Image(640, 480, 5000), {"decode": 1.5}, None)
     assert [each.box for each in first.faces] == [face.box, Box(5, 6, 7, 8)]
     assert (second.image, second.faces, second.timing, second.drawn) == (Image(1, 1, 1), (), {}, b"drawn")
 
 
-def test_a_descriptor_arrives_number_for_number() -> None:
-    found = reported_face(FoundFace(Box(1, 2, 30, 40), descriptor(1))).descriptor
+def test_protocol_transfers_a_descriptor_exactly() -> None:
+    found = face_through_protocol(FoundFace(Box(1, 2, 30, 40), descriptor(1))).descriptor
     assert found is not None
     assert found.dtype == np.float32
     assert (found == descriptor(1)).all()
 
 
-def test_landmarks_arrive_as_points() -> None:
-    assert reported_face(FoundFace(Box(1, 2, 30, 40), landmarks=LANDMARKS)).landmarks == LANDMARKS
+def test_protocol_transfers_landmarks_as_points() -> None:
+    assert face_through_protocol(FoundFace(Box(1, 2, 30, 40), landmarks=LANDMARKS)).landmarks == LANDMARKS
 
 
-def test_the_quality_and_the_chips_arrive() -> None:
+def test_protocol_transfers_quality_chips_and_crop() -> None:
     quality = Quality(pixels=120, brightness=0.52, sharpness=0.81, pose=0.93, inside=1.0)
-    face = reported_face(FoundFace(Box(1, 2, 30, 40), quality=quality, chips=b"\xff\xd8 chips", crop=b"\xff\xd8 crop"))
+    face = face_through_protocol(
+        FoundFace(Box(1, 2, 30, 40), quality=quality, chips=b"\xff\xd8 chips", crop=b"\xff\xd8 crop")
+    )
     assert (face.quality, face.chips, face.crop) == (quality, b"\xff\xd8 chips", b"\xff\xd8 crop")
 
 
-def test_what_was_not_looked_for_stays_absent() -> None:
-    face = reported_face(FoundFace(Box(0, 0, 1, 1)))
+def test_protocol_keeps_missing_details_missing() -> None:
+    face = face_through_protocol(FoundFace(Box(0, 0, 1, 1)))
     assert (face.descriptor, face.landmarks, face.quality, face.chips) == (None, None, None, None)
 
 
 @pytest.mark.parametrize(
     "error", [BadImage("empty"), TooLarge("13000 x 13000"), Unsupported("16 bits"), GatewayError("oh")]
 )
-def test_a_failure_arrives_as_the_error_that_it_was(error: GatewayError) -> None:
+def test_protocol_transfers_an_error_with_its_type(error: GatewayError) -> None:
     with pytest.raises(type(error), match=str(error)) as raised:
-        read_report(carried(write_failure(error)))
+        read_report(through_cbor(write_failure(error)))
     assert type(raised.value) is type(error)
 
 
@@ -126,13 +128,13 @@ def test_a_failure_arrives_as_the_error_that_it_was(error: GatewayError) -> None
     [
         {},
         {"code": "no such code", "message": "x"},
-        {"seen": {}},
-        {"seen": {"image": 3}},
-        {"seen": {"image": [1, 1, 1], "timing": {}, "faces": [{}], "drawn": None}},
-        {"seen": {"image": [1, 1, 1], "timing": {}, "faces": [{"box": [1, 2, 3]}], "drawn": None}},
+        {"analysis": {}},
+        {"analysis": {"image": 3}},
+        {"analysis": {"image": [1, 1, 1], "timing": {}, "faces": [{}], "drawn": None}},
+        {"analysis": {"image": [1, 1, 1], "timing": {}, "faces": [{"box": [1, 2, 3]}], "drawn": None}},
     ],
 )
-def test_nonsense_is_not_taken_for_a_report(message: dict[str, Any]) -> None:
-    """Its reader treats any exception but ours as a broken worker."""
+def test_protocol_refuses_an_invalid_report(message: dict[str, Any]) -> None:
+    """The pool treats any exception other than GatewayError as a broken worker process."""
     with pytest.raises((KeyError, TypeError)):
         read_report(message)

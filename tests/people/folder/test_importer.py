@@ -28,7 +28,7 @@ from gateway.store.protocols import Picture, StoredFace
 from gateway.store.removal_guard import confirm_removal
 from gateway.store.sqlite.backups import Backups
 from gateway.store.sqlite.people import SqliteStore
-from gateway.workers.crash_guard import FORGET_S, CrashGuard
+from gateway.workers.crash_guard import STRIKE_LIFETIME_S, CrashGuard
 from tests.examples import BOX, QUALITY, descriptor
 from tests.people.environment import DECISION, RECIPE, chips_of, digest_of, sample
 from tests.support import wait_for
@@ -790,7 +790,7 @@ def test_a_picture_that_the_crash_guard_refuses_is_tried_again_after_its_hour(
     with env.watched(describe) as faces:
         wait_for(lambda: "refused for an hour" in "".join(faces.progress.skipped))
         slow.clear()
-        moments[0] = FORGET_S + 1
+        moments[0] = STRIKE_LIFETIME_S + 1
         wait_for(lambda: "Bob the Builder" in env.people)
         wait_for(lambda: not faces.progress.skipped)
 
