@@ -191,11 +191,11 @@ class Gallery:
     def apply(self, changes: Changes) -> None:
         """Apply changes of the store. No search finds a removed person when this returns, even if it began before."""
         with self._changing:
-            gone = [self._row_of.pop(self._slugs.pop(key)) for key in changes.gone if key in self._slugs]
-            rows, more = self._rows, len(changes.roll.keys)
+            gone = [self._row_of.pop(self._slugs.pop(key)) for key in changes.removed_keys if key in self._slugs]
+            rows, more = self._rows, len(changes.snapshot.keys)
             if len(rows.pictures) + more > len(rows.matrix):
                 rows, gone = self._moved(more), []
-            self._rows = now = self._with(changes.roll, rows, gone)
+            self._rows = now = self._with(changes.snapshot, rows, gone)
             # Nothing of a removed person stays in memory. A search that runs now sees ``retired``, and begins again.
             now.matrix[np.flatnonzero(now.pictures == 0)] = 0
 

@@ -22,7 +22,15 @@ from gateway.people.gallery import MAX_CANDIDATES, Gallery
 from gateway.people.gallery_review import MAX_WARNINGS, GalleryReview
 from gateway.people.lookalikes import merge_sentence, name_all
 from gateway.store.limits import HourlyLimit, PeopleLimits
-from gateway.store.protocols import KNOWN_FACES, Document, ExportedPerson, PeopleStore, PersonEntry, Picture, StoredFace
+from gateway.store.protocols import (
+    KNOWN_FACES,
+    EffectReply,
+    ExportedPerson,
+    PeopleStore,
+    PersonEntry,
+    Picture,
+    StoredFace,
+)
 from gateway.store.sqlite.backups import Backups
 from gateway.store.sqlite.writes import PICTURE_ID
 
@@ -128,7 +136,7 @@ class Registry:
         self._thread = threading.Thread(target=self._watch, name="people")
         self.refresh()
 
-    def apply_once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
+    def apply_once(self, effect: Effect | None, change: Callable[[], EffectReply]) -> EffectReply | None:
         """What ``change`` answers, done once for each effect, however often it is asked for; None if that was about
         somebody who went since, or by it. Raises what ``change`` raises, Conflict and Timeout (PeopleStore.apply_once).
         """
@@ -164,8 +172,8 @@ class Registry:
             while self.store.revision() != self._revision:
                 changes = self.store.changes(self._revision, self.recipe)
                 self.gallery.apply(changes)
-                self.gallery_review.mark_changed(person.slug for person in changes.roll.people)
-                self.removals += bool(changes.gone)
+                self.gallery_review.mark_changed(person.slug for person in changes.snapshot.people)
+                self.removals += bool(changes.removed_keys)
                 self._revision = changes.revision
                 self._warn_once()
                 self._name_warnings = self.store.find_name_warnings()
@@ -207,8 +215,8 @@ class Registry:
         self.refresh()
         if doubles:
             warnings.append(self._double_sentence(entry.person, doubles))
-        if entry.known_by < RECOMMENDED_PICTURES:
-            missing = RECOMMENDED_PICTURES - entry.known_by
+        if entry.picture_count < RECOMMENDED_PICTURES:
+            missing = RECOMMENDED_PICTURES - entry.picture_count
             warnings.append(
                 f"add {missing} more: of people with one picture 17 % are missed,"
                 f" with {RECOMMENDED_PICTURES} pictures 5 %"

@@ -300,7 +300,7 @@ def write_entry(entry: PersonEntry) -> Document:
 
 def _enrolled(enrolled: tuple[PersonEntry, tuple[str, ...]]) -> Document:
     entry, warnings = enrolled
-    return write_enrolment(Enrolment(person=entry.person, pictures=entry.known_by, warnings=warnings))
+    return write_enrolment(Enrolment(person=entry.person, pictures=entry.picture_count, warnings=warnings))
 
 
 def write_group(group: UnknownGroup) -> Document:

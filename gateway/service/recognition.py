@@ -185,7 +185,7 @@ class Service:
         def change() -> Document:
             caller = request.origin.caller
             entry, warnings = self._people.enrol(request.name, samples, caller, person=request.person, new=True)
-            return write_enrolment(Enrolment(entry.person, entry.known_by, warnings))
+            return write_enrolment(Enrolment(entry.person, entry.picture_count, warnings))
 
         done = self._people.apply_once(request.effect, change)
         if done is None:

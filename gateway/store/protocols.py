@@ -64,7 +64,7 @@ class PersonEntry:
     pictures: tuple[PictureEntry, ...]
 
     @property
-    def known_by(self) -> int:
+    def picture_count(self) -> int:
         """Pictures that show them."""
         return sum(not picture.counter for picture in self.pictures)
 
@@ -90,8 +90,8 @@ class Changes:
     """Up to ``revision``: who is new or not what they were, and the keys of those who are gone."""
 
     revision: int
-    roll: GallerySnapshot
-    gone: Sequence[int]
+    snapshot: GallerySnapshot
+    removed_keys: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class ExportedPerson:
     added: Sequence[float]
 
 
-Document = Mapping[str, Any]
+EffectReply = Mapping[str, Any]
 """What is answered, as JSON has it."""
 
 
@@ -128,7 +128,7 @@ class PeopleStore(Protocol):
     the store fails.
     """
 
-    def apply_once(self, effect: Effect, change: Callable[[], Document]) -> Document | None:
+    def apply_once(self, effect: Effect, change: Callable[[], EffectReply]) -> EffectReply | None:
         """What ``change`` answers, or has answered before; None if that was about somebody who went since, or by it.
 
         What it changes by the methods here, and its answer, are on the disk together or not at all. Raises Conflict if

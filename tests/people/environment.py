@@ -119,7 +119,7 @@ def changes(
     key = keys or {person: len(person.slug) for person in pictures}
     against = [(key[person], each) for person, faces in (counters or {}).items() for each in faces]
     means = [unit(np.sum(faces, axis=0)) for faces in pictures.values()]
-    roll = GallerySnapshot(
+    snapshot = GallerySnapshot(
         np.array([key[person] for person in pictures], np.int64),
         list(pictures),
         np.array(means, np.float32).reshape(-1, 128),
@@ -127,7 +127,7 @@ def changes(
         np.array([each for _, each in against], np.float32).reshape(-1, 128),
         np.array([owner for owner, _ in against], np.int64),
     )
-    return Changes(1, roll, gone)
+    return Changes(1, snapshot, gone)
 
 
 def gallery_of(pictures: Mapping[Person, Sequence[Descriptor]], similarity: Similarity | None = None) -> Gallery:

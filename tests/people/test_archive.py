@@ -101,7 +101,7 @@ def more_of_bob(env: PeopleEnvironment, name: str = "Bob") -> ExportedPerson:
 def test_people_of_one_name_are_one_where_they_are_merged(env: PeopleEnvironment) -> None:
     assert env.registry.import_people([more_of_bob(env)], REST_CALLER, merge=True) == 1
     entry = env.store.read_entry("bob")
-    assert (entry.known_by, entry.pictures[0].added) == (2, 6.0)
+    assert (entry.picture_count, entry.pictures[0].added) == (2, 6.0)
     assert len(env.gallery) == 2
 
 
@@ -113,7 +113,7 @@ def test_new_pictures_of_somebody_known_are_not_taken_unless_they_are_merged(env
     )
     with pytest.raises(Conflict, match=r"Bob \(bob\); import it with merge: true \(facegate people import --merge\)"):
         env.registry.import_people([dora, more_of_bob(env, name)], REST_CALLER)
-    assert (env.store.find_person("Dora"), env.store.read_entry("bob").known_by) == (None, 1)
+    assert (env.store.find_person("Dora"), env.store.read_entry("bob").picture_count) == (None, 1)
 
 
 def test_what_is_known_stays_as_it_is_whatever_an_archive_says_of_it(env: PeopleEnvironment) -> None:

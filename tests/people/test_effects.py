@@ -19,7 +19,7 @@ from gateway.errors import Conflict, GatewayError, Timeout, UnknownPerson
 from gateway.model import Effect, Person
 from gateway.model.caller import CLI_CALLER, REST_CALLER, camera_caller
 from gateway.people.registry import EFFECT_LIFETIME_S
-from gateway.store.protocols import Document
+from gateway.store.protocols import EffectReply
 from tests.examples import descriptor, near
 from tests.people.environment import PeopleEnvironment, files_with, open_environment, sample
 from tests.people.test_unknown_faces import CameraScene
@@ -57,7 +57,7 @@ class Change:
         self.then = then
         self.runs = 0
 
-    def __call__(self) -> Document:
+    def __call__(self) -> EffectReply:
         self.runs += 1
         entry, warnings = self.env.registry.enrol(
             self.name, [sample(self.picture, FACES[self.name])], camera_caller("door")
@@ -65,7 +65,7 @@ class Change:
         if self.then is not None:
             self.then()
         person = entry.person
-        return {"person": person.slug, "name": person.name, "pictures": entry.known_by, "warnings": list(warnings)}
+        return {"person": person.slug, "name": person.name, "pictures": entry.picture_count, "warnings": list(warnings)}
 
 
 def state(env: PeopleEnvironment) -> tuple[list[str], int, int, list[Person]]:
@@ -141,7 +141,7 @@ def test_what_was_done_in_time_is_answered_whenever_it_is_asked_for(env: PeopleE
 
 
 def test_what_fails_in_the_middle_is_undone_in_whole(env: PeopleEnvironment) -> None:
-    def fails() -> Document:
+    def fails() -> EffectReply:
         Change(env)()
         env.registry.rename("alice", "Alicia", REST_CALLER)
         raise GatewayError("no more")
@@ -187,15 +187,15 @@ def test_nobody_is_known_before_it_is_sure_that_they_are(env: PeopleEnvironment)
     assert env.who(ALICE) == "alice"
 
 
-def go_erase(env: PeopleEnvironment) -> Document:
+def go_erase(env: PeopleEnvironment) -> EffectReply:
     return {"person": env.registry.erase("alice", REST_CALLER).slug}
 
 
-def go_remove(env: PeopleEnvironment) -> Document:
+def go_remove(env: PeopleEnvironment) -> EffectReply:
     return {"person": env.registry.remove("alice", REST_CALLER).slug}
 
 
-def go_last_picture(env: PeopleEnvironment) -> Document:
+def go_last_picture(env: PeopleEnvironment) -> EffectReply:
     (picture,) = env.store.read_entry("alice").pictures
     assert env.registry.remove_picture("alice", picture.id, REST_CALLER) is None
     return {"person": "alice", "pictures": []}
@@ -205,7 +205,7 @@ GOING = [go_erase, go_remove, go_last_picture]
 
 
 @pytest.mark.parametrize("go", GOING)
-def test_no_answer_names_who_went(env: PeopleEnvironment, go: Callable[[PeopleEnvironment], Document]) -> None:
+def test_no_answer_names_who_went(env: PeopleEnvironment, go: Callable[[PeopleEnvironment], EffectReply]) -> None:
     """Stored replies are records of people too: the name was still in the file after the erasure."""
     change = Change(env)
     env.registry.apply_once(effect(), change)
@@ -219,13 +219,13 @@ def test_no_answer_names_who_went(env: PeopleEnvironment, go: Callable[[PeopleEn
     assert files_with(env.data, b"Alice", b"alice") == set()
 
 
-def go_document(go: Callable[[PeopleEnvironment], Document]) -> Document:
+def go_document(go: Callable[[PeopleEnvironment], EffectReply]) -> EffectReply:
     return {"person": "alice", "pictures": []} if go is go_last_picture else {"person": "alice"}
 
 
 @pytest.mark.parametrize("go", GOING)
 def test_no_answer_names_who_went_by_another_door(
-    env: PeopleEnvironment, go: Callable[[PeopleEnvironment], Document]
+    env: PeopleEnvironment, go: Callable[[PeopleEnvironment], EffectReply]
 ) -> None:
     env.registry.apply_once(effect(), Change(env))
     go(env)
@@ -237,7 +237,7 @@ def test_no_answer_to_others_names_who_was_erased(env: PeopleEnvironment) -> Non
     """That a face is known as Alice (alice) already stood in the answer to the enrolment of somebody else."""
     Change(env)()
 
-    def twin() -> Document:
+    def twin() -> EffectReply:
         entry, warnings = env.registry.enrol("Bob", [sample("bob 1", near(ALICE, 0.95))], camera_caller("door"))
         return {"person": entry.person.slug, "name": entry.person.name, "warnings": list(warnings)}
 
@@ -283,7 +283,7 @@ def test_what_was_deleted_is_gone_from_the_files_when_the_effect_ends(env: Peopl
     Change(env)()
     within: list[set[str]] = []
 
-    def erase() -> Document:
+    def erase() -> EffectReply:
         document = go_erase(env)
         within.append(files_with(env.data, b"Alice"))
         return document
@@ -298,7 +298,7 @@ def test_an_erasure_that_comes_too_late_leaves_them_as_they_were(env: PeopleEnvi
     Change(env)()
     late, erased = effect(seconds=0.5), False
 
-    def erase() -> Document:
+    def erase() -> EffectReply:
         nonlocal erased
         go_erase(env)
         erased = True
@@ -346,7 +346,7 @@ def test_of_two_at_once_one_does_it(env: PeopleEnvironment, tmp_path: Path) -> N
     """Two gateways that share a store, both given the request by the broker."""
     with open_environment(tmp_path) as other:
         changes = [Change(each, then=lambda: time.sleep(0.2)) for each in (env, other)]
-        documents: list[Document | None] = []
+        documents: list[EffectReply | None] = []
         threads = [
             threading.Thread(target=lambda c=change: documents.append(c.env.registry.apply_once(effect(), c)))
             for change in changes
@@ -421,7 +421,7 @@ def test_naming_a_group_too_late_leaves_the_group(env: PeopleEnvironment, scene:
     (group,) = scene.unknowns.list()
     late, named = effect(seconds=0.5), False
 
-    def name() -> Document:
+    def name() -> EffectReply:
         nonlocal named
         scene.unknowns.name(group.id, "Alice", REST_CALLER)
         named = True
@@ -441,7 +441,7 @@ def test_naming_a_group_again_is_answered_again(env: PeopleEnvironment, scene: C
     scene.passes(ALICE)
     (group,) = scene.unknowns.list()
 
-    def name() -> Document:
+    def name() -> EffectReply:
         entry, _ = scene.unknowns.name(group.id, "Alice", REST_CALLER)
         return {"person": entry.person.slug}
 
@@ -471,7 +471,7 @@ def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(
         if groups:
             env.registry.apply_once(effect(f"bridge/{n}"), lambda: named(groups[0].id, n))
 
-    def named(group: int, n: int) -> Document:
+    def named(group: int, n: int) -> EffectReply:
         with suppress(UnknownPerson):  # tidied meanwhile
             scene.unknowns.name(group, f"Person {n}", REST_CALLER)
         return {}

@@ -56,14 +56,14 @@ def enrol(env: PeopleEnvironment, who: str, *pictures: str, caller: Caller = RES
 
 def entries(env: PeopleEnvironment) -> dict[str, int]:
     """Who is in the store, and known by how many pictures."""
-    return {entry.person.slug: entry.known_by for entry in env.store.list_entries()}
+    return {entry.person.slug: entry.picture_count for entry in env.store.list_entries()}
 
 
 def test_who_is_enrolled_is_known_when_it_returns(env: PeopleEnvironment) -> None:
     entry, _ = env.registry.enrol(
         "Grace  Hopper", [sample("grace1", ALICE), sample("grace2", ALICE)], camera_caller("door")
     )
-    assert (entry.person, entry.known_by) == (Person("grace_hopper", "Grace Hopper"), 2)
+    assert (entry.person, entry.picture_count) == (Person("grace_hopper", "Grace Hopper"), 2)
     assert [picture.source for picture in entry.pictures] == ["mqtt:door"] * 2
     assert env.who(near(ALICE, 0.9)) == "grace_hopper"
     assert env.who(BOB) is None
@@ -74,7 +74,7 @@ def test_a_known_person_gets_another_picture_by_name_or_id(env: PeopleEnvironmen
     env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
     name, person = (None, who) if who == "alice" else (who, None)
     entry, _ = env.registry.enrol(name, [sample("alice2", near(ALICE, 0.9))], REST_CALLER, person=person)
-    assert (entry.person, entry.known_by) == (Person("alice", "Alice"), 2)
+    assert (entry.person, entry.picture_count) == (Person("alice", "Alice"), 2)
     assert env.gallery.compare_person("alice", ALICE).pictures == 2
 
 
@@ -85,7 +85,7 @@ def test_a_name_is_no_id(env: PeopleEnvironment) -> None:
     entry, _ = env.registry.enrol("bob", [sample("b", BOB)], REST_CALLER)
     assert entry.person == Person("bob_2", "bob")
     entry, _ = env.registry.enrol(None, [sample("c", near(ALICE, 0.9))], REST_CALLER, person="bob")
-    assert (entry.person, entry.known_by) == (Person("bob", "Robert"), 2)
+    assert (entry.person, entry.picture_count) == (Person("bob", "Robert"), 2)
 
 
 def test_an_id_that_nobody_has_is_a_name_with_spaces_where_that_is_allowed(env: PeopleEnvironment) -> None:
@@ -382,7 +382,7 @@ def test_two_who_are_merged_are_one(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a", "b")
     env.registry.enrol("Alicia", [sample("c", near(ALICE, 0.9)), sample("a", ALICE)], REST_CALLER)
     entry = env.registry.merge("alicia", "alice", REST_CALLER)
-    assert (entry.person, entry.known_by) == (Person("alice", "Alice"), 3)
+    assert (entry.person, entry.picture_count) == (Person("alice", "Alice"), 3)
     assert entries(env) == {"alice": 3}
     assert env.who(near(ALICE, 0.9)) == "alice"
     assert env.gallery.compare_person("alice", ALICE).pictures == 3
@@ -431,7 +431,7 @@ def test_whoever_resembles_a_counter_example_as_much_is_not_named_and_the_person
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     assert env.who(STRANGER) == env.who(near(STRANGER, 0.95, 5)) == "alice"
     entry = env.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], REST_CALLER)
-    assert (entry.known_by, [picture.counter for picture in entry.pictures]) == (1, [False, True])
+    assert (entry.picture_count, [picture.counter for picture in entry.pictures]) == (1, [False, True])
     assert env.who(STRANGER) is None
     assert env.who(near(STRANGER, 0.95, 5)) is None
     assert env.who(ALICE) == env.who(near(ALICE, 0.9, 5)) == "alice"

@@ -235,7 +235,7 @@ def test_a_stranger_with_a_name_is_enrolled_and_no_stranger_any_more(
     scene.passes(OTHER)
     somebody = scene.unknowns.list()[0]
     entry, warnings = scene.unknowns.name(somebody.id, "Grace Hopper", REST_CALLER)
-    assert (entry.person.slug, entry.known_by, warnings) == ("grace_hopper", 3, ())
+    assert (entry.person.slug, entry.picture_count, warnings) == ("grace_hopper", 3, ())
     assert env.who(SOMEBODY) == "grace_hopper"
     assert [group.id for group in scene.unknowns.list()] == list(scene.groups.read_ids()) != [somebody.id]
     assert all(env.store.read_chips(digest) for (digest,) in env.store.database.rows("SELECT digest FROM pictures"))
@@ -246,7 +246,7 @@ def test_a_stranger_may_turn_out_to_be_somebody_known(env: PeopleEnvironment, sc
     scene.passes(SOMEBODY)
     (group,) = scene.unknowns.list()
     entry, _ = scene.unknowns.name(group.id, None, REST_CALLER, person="alice")
-    assert entry.known_by == 2
+    assert entry.picture_count == 2
     assert env.who(SOMEBODY) == "alice"
 
 

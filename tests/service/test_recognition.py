@@ -132,8 +132,8 @@ class Desk:
         faces = np.array([face for _, face in people], np.float32).reshape(-1, 128)
         counts = np.full(len(people), pictures)
         nobody = np.empty((0, 128), np.float32), np.empty(0, np.int64)
-        roll = GallerySnapshot(keys, [person for person, _ in people], faces, counts, *nobody)
-        self.gallery.apply(Changes(1, roll, [1, 2, 3]))
+        snapshot = GallerySnapshot(keys, [person for person, _ in people], faces, counts, *nobody)
+        self.gallery.apply(Changes(1, snapshot, [1, 2, 3]))
 
     def enrol(
         self,

@@ -26,7 +26,7 @@ from gateway.store.protocols import (
     KNOWN_FACES,
     AuditLine,
     Changes,
-    Document,
+    EffectReply,
     ExportedPerson,
     PersonEntry,
     Picture,
@@ -105,7 +105,7 @@ class SqliteStore:
     def close(self) -> None:
         self.database.close()
 
-    def apply_once(self, effect: Effect, change: Callable[[], Document]) -> Document | None:
+    def apply_once(self, effect: Effect, change: Callable[[], EffectReply]) -> EffectReply | None:
         digest = hmac.digest(self._secret, effect.digest, "sha256")
         with self.database.transaction() as db:
             done = db.execute("SELECT digest, reply FROM effects WHERE key = ?", (effect.key,)).fetchone()
@@ -149,12 +149,12 @@ class SqliteStore:
             ).fetchall()
             revision = changed[-1][1] if len(changed) == most else end
             try:
-                roll = self.rows.roll(db, since, revision, recipe)
+                snapshot = self.rows.read_snapshot(db, since, revision, recipe)
             except ValueError as error:
                 raise store_unusable_error(self.database.path, error) from None
             gone = [key for (key,) in db.execute("SELECT person FROM gone WHERE revision > ?", (since,))]
-        here = set(roll.keys.tolist())  # who is left without a picture of this recipe is as good as gone
-        return Changes(revision, roll, [*gone, *(key for key, _ in changed if key not in here)])
+        here = set(snapshot.keys.tolist())  # who is left without a picture of this recipe is as good as gone
+        return Changes(revision, snapshot, [*gone, *(key for key, _ in changed if key not in here)])
 
     def list_entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[PersonEntry]:
         people = "(SELECT * FROM people WHERE slug > ? AND instr(lower(name), lower(?)) ORDER BY slug LIMIT ?)"
@@ -595,7 +595,7 @@ def _folders(db: sqlite3.Connection, person: int) -> list[str]:
     return [name for (name,) in db.execute("SELECT name FROM folders WHERE person = ?", (person,))]
 
 
-def _read_reply(effect: Effect, reply: str | None) -> Document | None:
+def _read_reply(effect: Effect, reply: str | None) -> EffectReply | None:
     """Of somebody who is gone, and of a damaged reply, it is only known that the request was done."""
     try:
         return None if reply is None else dict(json.loads(reply))
@@ -604,7 +604,7 @@ def _read_reply(effect: Effect, reply: str | None) -> Document | None:
         return None
 
 
-def _in_time(effect: Effect, change: Callable[[], Document]) -> Document:
+def _in_time(effect: Effect, change: Callable[[], EffectReply]) -> EffectReply:
     """Raises Timeout, and whatever was changed is undone."""
     document = change() if time.monotonic() < effect.deadline else {}
     if time.monotonic() > effect.deadline or not effect.decide():

@@ -111,7 +111,7 @@ class SealedRecords:
         except ValueError:
             return False
 
-    def roll(self, db: sqlite3.Connection, since: int, to: int, recipe: str) -> GallerySnapshot:
+    def read_snapshot(self, db: sqlite3.Connection, since: int, to: int, recipe: str) -> GallerySnapshot:
         """Everybody who last changed after one revision, and not after the other."""
         rows = db.execute(
             "SELECT p.id, slug, name, digest, descriptor, counter FROM people p INDEXED BY people_by_revision"

@@ -220,7 +220,7 @@ def open_each(paths: list[Path], together: Barrier, told: Queue[tuple[str, str, 
         together.wait(60)
         try:
             with closing(SqliteStore(path)) as store:
-                told.put((path.parent.name, "", len(store.changes(0, RECIPE).roll.people)))
+                told.put((path.parent.name, "", len(store.changes(0, RECIPE).snapshot.people)))
         except Exception as error:
             told.put((path.parent.name, repr(error), 0))
 

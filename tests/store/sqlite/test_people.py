@@ -62,7 +62,7 @@ def enrol(store: SqliteStore, name: str, *pictures: Picture) -> PersonEntry:
 
 
 def people(store: SqliteStore, recipe: str = RECIPE) -> list[Person]:
-    return sorted(store.changes(0, recipe).roll.people, key=lambda person: person.slug)
+    return sorted(store.changes(0, recipe).snapshot.people, key=lambda person: person.slug)
 
 
 def described(store: SqliteStore, digest: str = "d1", recipe: str = RECIPE) -> StoredFace:
@@ -81,31 +81,31 @@ def test_what_is_enrolled_is_there_after_reopening(path: Path) -> None:
     with opened(path) as store:
         enrol(store, "Grace Hopper", picture(found=descriptor(5)))
     with opened(path) as store:
-        roll = store.changes(0, RECIPE).roll
-    assert roll.people == [Person("grace_hopper", "Grace Hopper")]
-    assert roll.descriptors.dtype == np.float32
-    assert roll.descriptors[0] == pytest.approx(descriptor(5), abs=1e-6)
-    assert roll.pictures.tolist() == [1]
+        snapshot = store.changes(0, RECIPE).snapshot
+    assert snapshot.people == [Person("grace_hopper", "Grace Hopper")]
+    assert snapshot.descriptors.dtype == np.float32
+    assert snapshot.descriptors[0] == pytest.approx(descriptor(5), abs=1e-6)
+    assert snapshot.pictures.tolist() == [1]
 
 
 def test_a_person_is_the_mean_of_their_pictures(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2)), picture("d3", descriptor(3)))
     enrol(store, "Bob", picture("d4", descriptor(4)))
-    roll = store.changes(0, RECIPE).roll
-    assert [person.slug for person in roll.people] == ["alice", "bob"]
-    assert roll.descriptors[0] == pytest.approx(unit(descriptor(1) + descriptor(2) + descriptor(3)), abs=1e-6)
-    assert roll.descriptors[1] == pytest.approx(descriptor(4), abs=1e-6)
-    assert roll.pictures.tolist() == [3, 1]
+    snapshot = store.changes(0, RECIPE).snapshot
+    assert [person.slug for person in snapshot.people] == ["alice", "bob"]
+    assert snapshot.descriptors[0] == pytest.approx(unit(descriptor(1) + descriptor(2) + descriptor(3)), abs=1e-6)
+    assert snapshot.descriptors[1] == pytest.approx(descriptor(4), abs=1e-6)
+    assert snapshot.pictures.tolist() == [3, 1]
 
 
 def test_counter_examples_are_no_part_of_the_mean(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2), counter=True))
     enrol(store, "Bob", picture("d3", descriptor(3)))
-    roll = store.changes(0, RECIPE).roll
-    assert roll.descriptors[0] == pytest.approx(descriptor(1), abs=1e-6)
-    assert (roll.counters == descriptor(2)).all()
-    assert roll.counter_keys.tolist() == [roll.keys.tolist()[0]]
-    assert (roll.pictures.tolist(), store.read_entry("alice").known_by) == ([1, 1], 1)
+    snapshot = store.changes(0, RECIPE).snapshot
+    assert snapshot.descriptors[0] == pytest.approx(descriptor(1), abs=1e-6)
+    assert (snapshot.counters == descriptor(2)).all()
+    assert snapshot.counter_keys.tolist() == [snapshot.keys.tolist()[0]]
+    assert (snapshot.pictures.tolist(), store.read_entry("alice").picture_count) == ([1, 1], 1)
     faces = store.read_faces(RECIPE)
     assert [person.slug for person in faces[0]] == ["alice", "bob"]
     assert (faces[1] == [descriptor(1), descriptor(3)]).all()
@@ -114,8 +114,8 @@ def test_counter_examples_are_no_part_of_the_mean(store: SqliteStore) -> None:
 def test_a_picture_that_was_enrolled_by_mistake_becomes_a_counter_example(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2)))
     enrol(store, "Alice", picture("d2", descriptor(2), counter=True))
-    roll = store.changes(0, RECIPE).roll
-    assert (roll.pictures.tolist(), len(roll.counters)) == ([1], 1)
+    snapshot = store.changes(0, RECIPE).snapshot
+    assert (snapshot.pictures.tolist(), len(snapshot.counters)) == ([1], 1)
 
 
 def test_enrolling_the_same_picture_again_changes_nothing_of_it(store: SqliteStore) -> None:
@@ -178,8 +178,11 @@ def test_what_was_made_again_is_outdated_no_more_and_seen_by_others(store: Sqlit
     store.replace_descriptor("d1", "new", descriptor(2))
     assert store.list_outdated_pictures("new") == []
     changes = store.changes(before, "new")
-    assert changes.roll.people == [Person("alice", "Alice")]
-    assert (changes.roll.descriptors[0] == pytest.approx(descriptor(2), abs=1e-6), changes.gone) == (True, [])
+    assert changes.snapshot.people == [Person("alice", "Alice")]
+    assert (changes.snapshot.descriptors[0] == pytest.approx(descriptor(2), abs=1e-6), changes.removed_keys) == (
+        True,
+        [],
+    )
     assert store.read_chips("d1") == CHIPS
 
 
@@ -225,7 +228,7 @@ def test_a_folder_stays_whose_it_is_whatever_they_are_called(store: SqliteStore)
     enrol(store, "Bob", picture("d3"))
     store.merge("alice", "bob", REST_CALLER)
     store.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/3.jpg"))
-    assert [(entry.person.slug, entry.known_by) for entry in store.list_entries()] == [("bob", 4)]
+    assert [(entry.person.slug, entry.picture_count) for entry in store.list_entries()] == [("bob", 4)]
 
 
 def test_forgetting_nothing_forgets_nobody(store: SqliteStore) -> None:
@@ -253,7 +256,7 @@ def test_spellings_of_one_name_are_one_person(store: SqliteStore) -> None:
         store.enrol(name, [picture(f"d{n}")], REST_CALLER)
         store.enrol_from_folder(name, picture(f"f{n}", source=f"known_faces/{n}/1.jpg"))
     (entry,) = store.list_entries()
-    assert (entry.person, entry.known_by) == (Person("jo_bo", "Jo Bo"), 10)
+    assert (entry.person, entry.picture_count) == (Person("jo_bo", "Jo Bo"), 10)
 
 
 def test_names_with_one_slug_get_different_ones(store: SqliteStore) -> None:
@@ -445,18 +448,18 @@ def test_changes_are_told_since_a_revision(store: SqliteStore) -> None:
     store.rename("bob", "Rob", REST_CALLER)
     store.remove("alice", REST_CALLER)
     changes = store.changes(seen.revision, RECIPE)
-    assert changes.roll.people == [Person("bob", "Rob"), Person("carol", "Carol")]
-    assert changes.gone == [seen.roll.keys.tolist()[seen.roll.people.index(Person("alice", "Alice"))]]
+    assert changes.snapshot.people == [Person("bob", "Rob"), Person("carol", "Carol")]
+    assert changes.removed_keys == [seen.snapshot.keys.tolist()[seen.snapshot.people.index(Person("alice", "Alice"))]]
     after = store.changes(changes.revision, RECIPE)
-    assert (after.revision, len(after.roll.keys), list(after.gone)) == (changes.revision, 0, [])
+    assert (after.revision, len(after.snapshot.keys), list(after.removed_keys)) == (changes.revision, 0, [])
 
 
 def test_who_is_left_without_a_picture_of_the_recipe_is_as_good_as_gone(store: SqliteStore) -> None:
     enrol(store, "Alice")
-    (key,) = store.changes(0, RECIPE).roll.keys.tolist()
+    (key,) = store.changes(0, RECIPE).snapshot.keys.tolist()
     seen = store.revision()
     store.replace_descriptor("d1", "other", descriptor(2))
-    assert store.changes(seen, RECIPE).gone == [key]
+    assert store.changes(seen, RECIPE).removed_keys == [key]
 
 
 def test_many_changes_are_told_a_part_at_a_time(store: SqliteStore) -> None:
@@ -469,8 +472,8 @@ def test_many_changes_are_told_a_part_at_a_time(store: SqliteStore) -> None:
     while since != store.revision():
         changes = store.changes(since, RECIPE, 2)
         assert since < changes.revision
-        assert len(changes.roll.keys) <= 2
-        told += [person.name for person in changes.roll.people]
+        assert len(changes.snapshot.keys) <= 2
+        told += [person.name for person in changes.snapshot.people]
         since, parts = changes.revision, parts + 1
     assert sorted(told) == ["P One", "P0", "P2", "P3", "P5", "P6"]
     assert parts == 4
@@ -479,10 +482,10 @@ def test_many_changes_are_told_a_part_at_a_time(store: SqliteStore) -> None:
 def test_a_key_is_never_given_twice(store: SqliteStore) -> None:
     """Other processes know people by it."""
     enrol(store, "Alice")
-    (key,) = store.changes(0, RECIPE).roll.keys.tolist()
+    (key,) = store.changes(0, RECIPE).snapshot.keys.tolist()
     store.remove("alice", REST_CALLER)
     enrol(store, "Bob")
-    assert store.changes(0, RECIPE).roll.keys.tolist() != [key]
+    assert store.changes(0, RECIPE).snapshot.keys.tolist() != [key]
 
 
 def test_every_change_stands_in_the_audit_without_a_name(store: SqliteStore) -> None:
@@ -525,7 +528,7 @@ def test_a_counter_example_stays_free_for_the_person_whom_it_shows(store: Sqlite
     assert [digest for digest in "12345" if store.is_picture_removed(digest * 16)] == ["1", "5"]
     store.enrol_from_folder("Bob", picture("3" * 16, source="known_faces/Bob/3.jpg"))
     store.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
-    assert store.read_entry("bob").known_by == 2
+    assert store.read_entry("bob").picture_count == 2
 
 
 def test_a_counter_example_that_is_removed_is_not_imported_as_a_picture_of_that_person(store: SqliteStore) -> None:
@@ -537,7 +540,7 @@ def test_a_counter_example_that_is_removed_is_not_imported_as_a_picture_of_that_
     with pytest.raises(BadRequest, match="counter-example"):
         store.enrol_from_folder("Alice", picture("2" * 16, source="known_faces/Alice/2.jpg"))
     store.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
-    assert [entry.known_by for entry in store.list_entries()] == [1, 1]
+    assert [entry.picture_count for entry in store.list_entries()] == [1, 1]
 
 
 def test_a_counter_example_does_not_bring_a_removed_person_back_from_their_folder(store: SqliteStore) -> None:
@@ -560,9 +563,9 @@ def test_people_are_unchanged_since_their_last_picture(store: SqliteStore) -> No
 def test_several_threads_may_enrol_at_once(store: SqliteStore) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda n: store.enrol(f"P{n % 10}", [picture(f"d{n}")], REST_CALLER), range(100)))
-    roll = store.changes(0, RECIPE).roll
-    assert roll.pictures.tolist() == [10] * 10
-    assert len(set(roll.people)) == 10
+    snapshot = store.changes(0, RECIPE).snapshot
+    assert snapshot.pictures.tolist() == [10] * 10
+    assert len(set(snapshot.people)) == 10
 
 
 def test_only_the_owner_may_read_any_of_its_files(path: Path, store: SqliteStore) -> None:
@@ -844,7 +847,7 @@ def test_the_folders_of_an_older_store_stay_whose_they_are(before: Path) -> None
 def test_others_are_told_of_everybody_in_an_older_store(before: Path) -> None:
     with opened(before) as store:
         assert store.revision() > 0
-        assert len(store.changes(0, RECIPE).roll.people) == 2
+        assert len(store.changes(0, RECIPE).snapshot.people) == 2
 
 
 def test_people_of_an_older_store_are_as_old_as_their_newest_picture(before: Path) -> None:
