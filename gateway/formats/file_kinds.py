@@ -1,6 +1,7 @@
-"""The kind of a file, by its first bytes: one table for the pictures that are read and for what people send instead.
+"""The kind of a file, recognised by its first bytes.
 
-Light: the gateway itself needs this, and it loads no library that decodes pictures.
+The tables name the pictures that the gateway reads, and the files that people send instead. This module loads no
+library that decodes pictures: the main process needs it, and decoding belongs to the workers.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from gateway.errors import BadImage, Unsupported
 from gateway.formats.text_encodings import quote_start
 
 JPEG, PNG, WEBP = "JPEG", "PNG", "WebP"
-READ = "no JPEG, PNG or WebP picture"
+NOT_A_PICTURE = "not a JPEG, PNG or WebP picture"
 
 MAX_LEAD_BYTES = 1_024
-"""Bytes before a picture: line ends, or the header of a part of an MJPEG stream."""
+"""The most bytes that may precede a picture: line ends, or the header of a part of an MJPEG stream."""
 
 
 class Signature(NamedTuple):
-    """``start`` is a regular expression for a file's first bytes."""
+    """A kind of file, and a regular expression ``start`` for its first bytes."""
 
     start: bytes
     kind: str
@@ -56,56 +57,60 @@ OTHERS = (
 )
 WEB_PAGE = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
-_TEXT = bytes((0x00, 0x09, 0x0A, 0x0D, *range(0x20, 0x7F), 0xEF, 0xBB, 0xBF))
-"""The bytes that may stand before a picture: printable ASCII, white space, NUL, and the byte order mark of UTF-8."""
+_TEXT_BYTES = bytes((0x00, 0x09, 0x0A, 0x0D, *range(0x20, 0x7F), 0xEF, 0xBB, 0xBF))
+"""The bytes that may precede a picture: printable ASCII, white space, NUL, and the byte order mark of UTF-8."""
 
 
-def _one_of(signatures: tuple[Signature, ...]) -> re.Pattern[bytes]:
+def _any_of(signatures: tuple[Signature, ...]) -> re.Pattern[bytes]:
     return re.compile(b"|".join(b"(" + each.start + b")" for each in signatures), re.DOTALL)
 
 
-_PICTURE, _OTHER, _ANY_PICTURE = _one_of(PICTURES), _one_of(OTHERS), _one_of((*PICTURES, *OTHER_PICTURES))
+_PICTURE, _OTHER, _ANY_PICTURE = _any_of(PICTURES), _any_of(OTHERS), _any_of((*PICTURES, *OTHER_PICTURES))
 
 
 class PictureStart(NamedTuple):
-    """A picture of the kind ``kind`` that begins at byte ``start``."""
+    """The kind of a picture, and the byte at which it begins."""
 
     kind: str
     start: int
 
 
 def find_picture(data: bytes) -> PictureStart:
-    """Raises BadImage, or Unsupported of a kind that is known and not read; the message says what came."""
+    """Return where the picture begins. Raise Unsupported for a known kind of file that is not read, else BadImage."""
     if not data:
         raise BadImage("the picture is empty")
     if kind := _kind(_PICTURE.match(data), PICTURES):
         return PictureStart(kind, 0)
     head = data[:MAX_LEAD_BYTES]
     if kind := _kind(_OTHER.match(head), OTHERS):
-        raise Unsupported(f"{kind} is not read, only JPEG, PNG and WebP: convert it, or set the camera to JPEG")
+        raise Unsupported(f"{kind} is not supported, only JPEG, PNG and WebP: convert it, or set the camera to JPEG")
     if found := _PICTURE.search(data, 0, MAX_LEAD_BYTES):
-        return _behind_a_lead(data, found)
+        return _skip_lead(data, found)
     if WEB_PAGE.match(head):
-        raise BadImage(f"the bytes are a web page (HTML), {READ}: check the address that the picture is fetched from")
+        raise BadImage(
+            f"the bytes are a web page (HTML), {NOT_A_PICTURE}: check the address that the picture is fetched from"
+        )
     if is_text(head) or _is_utf8_text(head):
-        raise BadImage(f"the bytes are text, {READ}: they begin with {quote_start(data)}")
-    raise BadImage(f"the bytes are {READ}: they begin with {data[:8].hex(' ')}")
+        raise BadImage(f"the bytes are text, {NOT_A_PICTURE}: they begin with {quote_start(data)}")
+    raise BadImage(f"the bytes are {NOT_A_PICTURE}: they begin with {data[:8].hex(' ')}")
 
 
-def _behind_a_lead(data: bytes, found: re.Match[bytes]) -> PictureStart:
-    """Text can be skipped. Other bytes may be a file of their own, and the picture a part of it."""
+def _skip_lead(data: bytes, found: re.Match[bytes]) -> PictureStart:
+    """Return the picture behind text. Raise BadImage if other bytes precede the picture."""
+    # The other bytes may be a file of their own, and the picture only a part of it.
     kind, start = _kind(found, PICTURES), found.start()
     if not is_text(data[:start]):
-        raise BadImage(f"a {kind} begins at byte {start}, after bytes of another kind: send it from its first byte on")
+        raise BadImage(f"a {kind} begins at byte {start}, after bytes of another kind: send the picture alone")
     return PictureStart(kind, start)
 
 
 def is_text(data: bytes) -> bool:
-    return not data.translate(None, _TEXT)
+    """Return whether the bytes are text that may precede a picture."""
+    return not data.translate(None, _TEXT_BYTES)
 
 
 def _is_utf8_text(head: bytes) -> bool:
-    """Whether a beginning, which may end within a character, is text of any script without control characters."""
+    """Return whether the first bytes of a file, cut off anywhere, are text without control characters."""
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
@@ -114,12 +119,12 @@ def _is_utf8_text(head: bytes) -> bool:
 
 
 def is_file(data: bytes) -> bool:
-    """Return whether the bytes begin as a file of a kind in the table does, be it one that is not read."""
+    """Return whether the bytes begin like a file of any kind in the tables."""
     return bool(_PICTURE.match(data) or _OTHER.match(data[:MAX_LEAD_BYTES]))
 
 
 def is_picture(data: bytes) -> bool:
-    """Return whether the bytes begin as a picture does, be it of a kind that is not read."""
+    """Return whether the bytes begin like a picture, even one of a kind that is not read."""
     return bool(_ANY_PICTURE.match(data[:MAX_LEAD_BYTES]))
 
 

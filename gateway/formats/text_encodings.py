@@ -1,4 +1,4 @@
-"""Payloads that are text: without marks and white space around them, and base64 in the forms that devices send."""
+"""Payloads that are text: their byte order marks and white space, and base64 in the forms that devices send."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from collections.abc import Mapping
 
 from gateway.errors import BadImage
 
-_AROUND = b" \t\r\n\v\f\0"
+_WHITE_SPACE = b" \t\r\n\v\f\0"
 """White space, and the NUL with which C ends a text."""
 
 _DATA_URI = re.compile(rb"data:[\w.+/-]*(;[\w=.+-]+)*;base64,", re.IGNORECASE)
 _QUOTED = re.compile(rb"b?(['\"])(.*)\1", re.DOTALL)
-"""A JSON string, or what ``str`` makes of bytes in Python."""
+"""A JSON string, or bytes as Python's ``str`` writes them."""
 _LINE_ENDS = re.compile(rb"\\[rn]")
-_STANDARD = bytes.maketrans(b"-_", b"+/")
-"""From the alphabet for URLs (RFC 4648, section 5) to the standard one."""
+_TO_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
+"""The translation from the alphabet for URLs (RFC 4648, section 5) to the standard one."""
 _ESCAPED = {b"%2B": b"+", b"%2b": b"+", b"%2F": b"/", b"%2f": b"/", b"%3D": b"=", b"%3d": b"="}
-"""Of a data URI as browsers write it into forms."""
+"""Characters of a data URI, as browsers escape them in forms."""
 _FOREIGN = re.compile(rb"[^A-Za-z0-9+/]")
 
 HEAD_BYTES = 4_096
-"""In which base64 of a picture has a ``+`` or two: one character of 64 is one."""
+"""The bytes in which a lost ``+`` is searched for. In base64 of a picture one character of 64 is a ``+``."""
 _NO_LOST_PLUS = re.compile(rb"[-+_\t\r\n\v\f]")
 _KINDS: Mapping[type, str] = {
     int: "a number",
@@ -37,50 +37,57 @@ _KINDS: Mapping[type, str] = {
 }
 _HEX = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
 MIN_CHARACTERS = 128
-"""Base64 of a picture is longer, and has letters beyond those of hexadecimal within so many."""
+"""Base64 of a picture is longer, and uses letters beyond those of hexadecimal in its first characters."""
 MIN_HEX_DIGITS = 5
+"""The number of different digits from which a text counts as hexadecimal. The base64 of zeros is ``AAAA``."""
 
-SHOWN_BYTES = 16
-"""Bytes of a payload that an error message repeats."""
+MAX_QUOTED_BYTES = 16
+"""Bytes of a payload that an error message quotes."""
 
 
 def trim(data: bytes) -> bytes:
-    """Return text without byte order mark, and without white space and NULs at both ends; UTF-16 becomes UTF-8."""
+    """Return the text without byte order mark, and without white space and NULs at its ends. UTF-16 becomes UTF-8."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         with contextlib.suppress(UnicodeDecodeError):
             data = data.decode("utf-16").encode()
-    return data.strip(_AROUND).removeprefix(codecs.BOM_UTF8).strip(_AROUND)
+    return data.strip(_WHITE_SPACE).removeprefix(codecs.BOM_UTF8).strip(_WHITE_SPACE)
 
 
 def decode_base64(text: str | bytes) -> bytes:
-    """Return the bytes. The text may be wrapped in lines, quoted, or a data URI, in either alphabet of RFC 4648, and
-    without padding. Raises BadImage.
+    """Return the bytes that the base64 text encodes. Raise BadImage.
+
+    The text may be wrapped in lines, quoted, or a data URI. It may use either alphabet of RFC 4648, without padding.
     """
     whole = trim(text.encode(errors="replace") if isinstance(text, str) else text)
     data = _unquoted(whole)
     if header := _DATA_URI.match(data[:256]):
         data = data[header.end() :]
     elif data[:5].lower() == b"data:":
-        raise BadImage("the data URI is not in base64: it must begin like data:image/jpeg;base64,")
+        raise BadImage("the data URI is not in base64: expected data:image/jpeg;base64,")
     spaced = data[:HEAD_BYTES]
     for escaped, byte in _ESCAPED.items():
         data = data.replace(escaped, byte)
-    data = data.translate(_STANDARD, _AROUND).rstrip(b"=")
+    data = data.translate(_TO_STANDARD_ALPHABET, _WHITE_SPACE).rstrip(b"=")
     if not data:
         raise BadImage(
-            "the picture is empty" if not text else "the picture is empty: white space and NULs are all it has"
+            "the picture is empty" if not text else "the picture is empty: the text has only white space and NULs"
         )
     _check_base64(data, spaced, whole)
     return base64.b64decode(data + b"=" * (-len(data) % 4))
 
 
 def _check_base64(data: bytes, spaced: bytes, whole: bytes) -> None:
-    """Raise BadImage. ``spaced``: the beginning of ``data`` with its white space; ``whole``: the text as it came."""
+    """Raise BadImage for text that is not base64.
+
+    ``spaced``: the beginning of ``data`` with its white space. ``whole``: the text as it was received.
+    """
     if foreign := _FOREIGN.search(data):
         rule = "base64 has '=' only at its end" if foreign[0] == b"=" else f"base64 has no {quote_start(foreign[0])}"
         raise BadImage(f"{describe_unexpected(whole)}: {rule}")
     if _has_lost_plus(spaced):
-        raise BadImage("the base64 has spaces in place of '+': form encoding (x-www-form-urlencoded) needs %2B for '+'")
+        raise BadImage(
+            "the base64 has spaces in place of '+': in form encoding (x-www-form-urlencoded) send '+' as %2B"
+        )
     if len(set(data[:MIN_CHARACTERS])) >= MIN_HEX_DIGITS and _HEX.fullmatch(data):
         raise BadImage("the text is hexadecimal: send the picture's bytes, or base64 of them")
     if len(data) % 4 == 1:
@@ -89,14 +96,15 @@ def _check_base64(data: bytes, spaced: bytes, whole: bytes) -> None:
 
 
 def _has_lost_plus(head: bytes) -> bool:
-    """Whether pieces of different lengths stand between spaces, without a ``+``. Wrapped lines have one length."""
+    """Return whether spaces have replaced each ``+``: then the pieces between them differ in length."""
+    # Lines that were wrapped by spaces have one length.
     *pieces, _ = head.split(b" ")
     lengths = {len(each) for each in pieces if each}
     return len(lengths) > 1 and not _NO_LOST_PLUS.search(head)
 
 
 def json_type_name(value: object) -> str:
-    """Return what a value of JSON or CBOR is, in words for an error message."""
+    """Return the type of a JSON or CBOR value, in words for an error message."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -105,13 +113,13 @@ def json_type_name(value: object) -> str:
 
 
 def describe_unexpected(text: bytes) -> str:
-    """Return what was expected and what came, for an error message."""
+    """Return an error message with the expected payload and the beginning of the text."""
     return f"expected a JPEG, PNG or WebP picture, or base64 of one, but the text begins with {quote_start(text)}"
 
 
 def quote_start(data: bytes) -> str:
-    """Return the first bytes as text where they are ASCII, else in hexadecimal."""
-    head = data[:SHOWN_BYTES]
+    """Return the first bytes for an error message: as text if they are ASCII, else in hexadecimal."""
+    head = data[:MAX_QUOTED_BYTES]
     return ascii(head.decode()) if head.isascii() else f"bytes {head.hex(' ')}"
 
 
@@ -119,7 +127,7 @@ def _unquoted(text: bytes) -> bytes:
     if not (quoted := _QUOTED.fullmatch(text)):
         return text
     with contextlib.suppress(ValueError, RecursionError):
-        # Not strict: lines may be wrapped inside of it.
+        # Not strict: the string may contain line ends.
         if isinstance(read := json.loads(text, strict=False), str):
             return read.encode(errors="replace")
     return _LINE_ENDS.sub(b"", quoted[2])

@@ -37,4 +37,4 @@ def test_it_gives_the_gateways_own_words(rest_url: str, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("a text file")
     result = CliRunner().invoke(main, [str(tmp_path / "text.jpg"), "--url", rest_url])
     assert result.exit_code == 1
-    assert "no JPEG, PNG or WebP picture" in result.output
+    assert "not a JPEG, PNG or WebP picture" in result.output

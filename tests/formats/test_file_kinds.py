@@ -1,3 +1,5 @@
+"""The kinds of files by their first bytes, and the messages about those that are not read."""
+
 from __future__ import annotations
 
 import io
@@ -72,7 +74,7 @@ def sound() -> bytes:
     ],
 )
 def test_other_kinds_of_files_are_named(data: bytes, kind: str) -> None:
-    with pytest.raises(Unsupported, match=f"^{kind}.* is not read, only JPEG, PNG and WebP: convert it"):
+    with pytest.raises(Unsupported, match=f"^{kind}.* is not supported, only JPEG, PNG and WebP: convert it"):
         find_picture(data)
     assert is_file(data)
 
@@ -81,7 +83,7 @@ def test_other_kinds_of_files_are_named(data: bytes, kind: str) -> None:
     ("data", "message"),
     [
         pytest.param(b"", "the picture is empty", id="empty"),
-        pytest.param(b"hello", "are text, no JPEG, PNG or WebP picture.*hello", id="text"),
+        pytest.param(b"hello", "are text, not a JPEG, PNG or WebP picture.*hello", id="text"),
         pytest.param(b"<!DOCTYPE html><html>404", "a web page .* check the address", id="web page"),
         pytest.param(b" \n<HTML><body>", "a web page", id="web page in capitals"),
         pytest.param("Fotos für Jürgen".encode() * 99, "the bytes are text, .* 46 6f 74 6f", id="UTF-8 text"),
@@ -89,7 +91,7 @@ def test_other_kinds_of_files_are_named(data: bytes, kind: str) -> None:
         pytest.param(sound(), "they begin with 52 49 46 46", id="another RIFF"),
     ],
 )
-def test_bytes_of_no_known_kind_are_shown(data: bytes, message: str) -> None:
+def test_bytes_of_no_known_kind_are_quoted(data: bytes, message: str) -> None:
     with pytest.raises(BadImage, match=message):
         find_picture(data)
 
@@ -107,24 +109,24 @@ def test_bytes_of_no_known_kind_are_shown(data: bytes, message: str) -> None:
         ),
     ],
 )
-def test_a_picture_behind_text_is_read(lead: bytes, kind: str) -> None:
+def test_picture_behind_text_is_read(lead: bytes, kind: str) -> None:
     data = encoded(PICTURE, kind)
     assert (decode(lead + data, PictureLimits()) == decode(data, PictureLimits())).all()
 
 
-def test_a_picture_behind_other_bytes_is_refused_with_its_position() -> None:
-    """It may be a part of another file, as the small picture of a document is."""
-    with pytest.raises(BadImage, match="a JPEG begins at byte 4, after bytes of another kind: send it from"):
+def test_picture_behind_other_bytes_is_refused_with_its_position() -> None:
+    """It may be a part of another file, like the preview picture of a document."""
+    with pytest.raises(BadImage, match="a JPEG begins at byte 4, after bytes of another kind: send the picture alone"):
         find_picture(b"\x01\x02\x03\x04" + JPEG)
 
 
-def test_a_picture_far_behind_is_not_searched_for() -> None:
+def test_picture_far_behind_is_not_searched_for() -> None:
     with pytest.raises(BadImage, match="text"):
         find_picture(b"\n" * 2000 + JPEG)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"/9j/4AAQSkZJRg==", b"data:image/jpeg;base64,/9j/", b'"/9j/"', b"\0"])
-def test_text_about_a_picture_is_no_file(data: bytes) -> None:
+def test_encoded_picture_is_no_file(data: bytes) -> None:
     assert not is_file(data)
 
 

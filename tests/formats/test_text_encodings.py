@@ -13,7 +13,7 @@ from gateway.errors import BadImage
 from gateway.formats.text_encodings import decode_base64, json_type_name, quote_start, trim
 
 PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4 + b"\xff\xd9"
-"""All characters of both alphabets are in its base64; one byte short of a multiple of three."""
+"""A picture whose base64 has all characters of both alphabets, and padding."""
 TEXT = base64.b64encode(PICTURE).decode()
 URL_SAFE = base64.urlsafe_b64encode(PICTURE).decode()
 
@@ -56,7 +56,7 @@ def test_base64_is_read_in_the_dialects_of_devices(dialect: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_base64_in_utf_16_with_its_mark_is_read(encoding: str) -> None:
-    """PowerShell writes files like that."""
+    """PowerShell writes such files."""
     mark = "" if encoding == "utf-16" else "\ufeff"
     assert decode_base64((mark + TEXT).encode(encoding)) == PICTURE
 
@@ -83,12 +83,12 @@ def test_text_without_content_is_refused(data: bytes) -> None:
         decode_base64(data)
 
 
-def test_text_that_is_cut_off_is_named() -> None:
+def test_truncated_base64_is_named() -> None:
     with pytest.raises(BadImage, match="the base64 is cut off: 1365 characters"):
         decode_base64(TEXT[:1365])
 
 
-def test_word_is_not_called_base64_that_is_cut_off() -> None:
+def test_word_is_not_called_truncated_base64() -> None:
     with pytest.raises(BadImage, match=r"expected a JPEG.* the text begins with 'hello'"):
         decode_base64("hello")
 
@@ -101,10 +101,10 @@ def test_word_is_not_called_base64_that_is_cut_off() -> None:
         ("-----BEGIN IMAGE-----\n/9j/4A==\n-----END IMAGE-----", "base64 has"),
         ("/9j/4A==/9j/", "'=' only at its end"),
         ("data:image/jpeg,%FF%D8", "the data URI is not in base64"),
-        ("\0" * 1000, "white space and NULs are all it has"),
+        ("\0" * 1000, "the text has only white space and NULs"),
     ],
 )
-def test_message_names_what_is_wrong_with_the_text(text: str, words: str) -> None:
+def test_message_names_the_fault_of_the_text(text: str, words: str) -> None:
     with pytest.raises(BadImage, match=words):
         decode_base64(text)
 
@@ -122,7 +122,7 @@ def test_kinds_of_values_are_named_as_in_json(value: object, words: str) -> None
     assert json_type_name(value) == words
 
 
-def test_white_space_in_base64_costs_no_multiple_of_its_memory() -> None:
+def test_white_space_in_base64_needs_little_memory() -> None:
     text = "aa " * 100_000
     tracemalloc.start()
     try:
@@ -133,7 +133,7 @@ def test_white_space_in_base64_costs_no_multiple_of_its_memory() -> None:
     assert peak < 6 * len(text)
 
 
-def test_trim_leaves_what_stands_inside() -> None:
+def test_trim_changes_only_the_ends() -> None:
     assert trim(b"\n{ }\0") == b"{ }"
     assert trim(b"\xef\xbb\xbf{ }") == b"{ }"
     assert trim(b"a\0b") == b"a\0b"
@@ -142,5 +142,5 @@ def test_trim_leaves_what_stands_inside() -> None:
 @pytest.mark.parametrize(
     ("data", "text"), [(b"hello, this is a camera", "'hello, this is a'"), (b"\0\x01\xff", "bytes 00 01 ff")]
 )
-def test_error_messages_show_the_first_bytes(data: bytes, text: str) -> None:
+def test_quoted_start_is_text_or_hexadecimal(data: bytes, text: str) -> None:
     assert quote_start(data) == text
