@@ -1,4 +1,4 @@
-"""The faults that ``run`` refuses before it opens anything, and ``check-config`` refuses too."""
+"""Checks of the settings that ``run`` makes before it opens anything, and ``check-config`` makes too."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from gateway.people.wiring import cipher
 
 
 def check_settings(settings: Settings) -> None:
-    """Raise ConfigError, and StartError, for files that cannot be used, a key that is none, and data that is no folder.
+    """Raise ConfigError or StartError for unusable files, an invalid key, and a data folder that is a file.
 
-    Nothing is made or changed.
+    Nothing is created or changed.
     """
     check_files(settings)
     cipher(settings)
@@ -23,6 +23,6 @@ def check_settings(settings: Settings) -> None:
 
 def _check_folder(data: Path) -> None:
     path = data.absolute()
-    there = next(each for each in (path, *path.parents) if os.path.lexists(each))
-    if not os.path.isdir(there):  # noqa: PTH112 (Path.is_dir raises for a folder that may not be read)
-        raise ConfigError(f"data: {data} cannot be used: {there} is not a folder.")
+    existing = next(each for each in (path, *path.parents) if os.path.lexists(each))
+    if not os.path.isdir(existing):  # noqa: PTH112 (Path.is_dir raises for a folder that may not be read)
+        raise ConfigError(f"data: {data} cannot be used: {existing} is not a folder.")

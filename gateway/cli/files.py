@@ -1,4 +1,4 @@
-"""Files that the user names for a command to read or to write."""
+"""Files that a command reads or writes because the user named them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from gateway.files.ownership import permission_hint
 
 
 class OutputFile(click.Path):
-    """A file to be written: a new one in a folder that exists, or a regular one, which is replaced.
+    """The type of an argument that names a file to write: a new file in an existing folder, or a regular file.
 
-    It becomes a Path to the file itself, with no symbolic link at its end.
+    The value is a Path without a symbolic link at its end.
     """
 
     def __init__(self) -> None:
@@ -26,12 +26,12 @@ class OutputFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        # a Path has lost the slash, and a file would be made where a folder was meant
+        # A Path drops the slash: a file would be created although a folder was meant.
         if str(value).endswith(os.sep):
             self.fail(f"{value} names a folder: add the name of a file", param, ctx)
         try:
             obstacle = _find_obstacle(path)
-        # a loop of links is a RuntimeError before Python 3.13
+        # A loop of links is a RuntimeError before Python 3.13.
         except (OSError, RuntimeError) as error:
             obstacle = f"it cannot be used ({getattr(error, 'strerror', None) or error})"
         if obstacle:
@@ -40,18 +40,18 @@ class OutputFile(click.Path):
 
 
 def _find_obstacle(path: Path) -> str:
-    """Return why no file can be written there; nothing if one can. Raise OSError and RuntimeError."""
+    """Return why no file can be written at the path, or "" if one can. Raise OSError and RuntimeError."""
     target = path.resolve()
     if os.path.lexists(target) and not target.is_file():
-        return "it is not a regular file: name one, or a file that does not exist yet"
+        return "it is not a regular file: name a regular file, or one that does not exist yet"
     if not target.parent.is_dir():
-        return f"there is no folder {target.parent}: make it first"
+        return f"the folder {target.parent} does not exist: create it first"
     return ""
 
 
 @contextmanager
 def named_file(path: Path) -> Iterator[None]:
-    """Turn an error of a file that the user named into a sentence. Raise GatewayError."""
+    """Turn an OSError about the file into a GatewayError with a message for the user."""
     try:
         yield
     except OSError as error:
@@ -65,7 +65,7 @@ def read_named(path: Path) -> bytes:
 
 
 def write_named(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read; in whole, or the one that was there stays. Raise GatewayError."""
+    """Write a file that only its owner can read. If that fails, an existing file stays. Raise GatewayError."""
     with named_file(path):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".facegate-")
         try:
@@ -79,6 +79,12 @@ def write_named(path: Path, content: bytes) -> None:
 
 
 def check_outside(path: Path, data: Path) -> None:
-    """Raise GatewayError for a file directly in the data folder, which would replace one of the gateway's own."""
+    """Raise GatewayError for a file directly in the data folder: it could replace a file of the gateway."""
     if path.resolve().parent == data.resolve():
-        raise GatewayError(f"{path} is in the gateway's data folder: name a file in {data / 'backups'}, or elsewhere")
+        raise GatewayError(f"{path} is in the gateway's data folder: name a file in {data / 'backups'}, or outside")
+
+
+def note_replacement(file: Path) -> str:
+    """Return the end of a sentence that says whether writing the file replaces an existing one."""
+    # Path.exists raises if the folder is closed to this user. The write that follows reports that.
+    return ", replacing the existing file" if os.path.exists(file) else ""  # noqa: PTH110

@@ -1,55 +1,81 @@
-"""The command ``facegate``."""
+"""The command ``facegate``, with ``run`` and ``check-config``. Other commands are loaded when they are used."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 import click
 
 from gateway import __version__
 from gateway.allocator import give_back_large_blocks, share_one_arena
-from gateway.cli.options import CONFIG
+from gateway.cli.options import CONFIG_OPTION
 from gateway.errors import GatewayError
 
 log = logging.getLogger(__name__)
 
-# The rest is imported by the commands: it takes a second, in which a signal should already end us in order.
+# Commands import the rest of the gateway when they run. That takes a second, in which a signal should already end the
+# process in order.
 
-COMMANDS = ("backup", "calibrate", "people", "restore", "unknowns")
+
+class LazyCommand(NamedTuple):
+    """The module that defines a command, and the command's line in the list of commands."""
+
+    module: str
+    short_help: str
 
 
-class _Commands(click.Group):
-    """With the commands of gateway/cli/commands.py, which are loaded when they are asked for."""
+LAZY_COMMANDS: Mapping[str, LazyCommand] = {
+    "backup": LazyCommand("gateway.cli.backups", "Copy the people store into a file."),
+    "calibrate": LazyCommand("gateway.cli.calibrate", "Measure how well your people can be told apart."),
+    "people": LazyCommand("gateway.cli.people", "Enrolled people: add, list, rename, erase, and more."),
+    "restore": LazyCommand("gateway.cli.backups", "Replace the people store by a backup."),
+    "unknowns": LazyCommand("gateway.cli.unknowns", "Faces that belong to no enrolled person: list, name, forget."),
+}
+"""The commands of other modules. Each module has a variable with the name of the command."""
+
+
+class LazyGroup(click.Group):
+    """A group of commands that imports the modules of LAZY_COMMANDS only for the command that is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *COMMANDS])
+        return sorted([*super().list_commands(ctx), *LAZY_COMMANDS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in COMMANDS:
-            from gateway.cli import commands
-
-            return next(each for each in commands.COMMANDS if each.name == cmd_name)
+        if lazy := LAZY_COMMANDS.get(cmd_name):
+            command = getattr(importlib.import_module(lazy.module), cmd_name)
+            assert isinstance(command, click.Command)
+            return command
         return super().get_command(ctx, cmd_name)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # The list of commands must not import them.
+        own = {name: command.get_short_help_str() for name, command in self.commands.items()}
+        lazy = {name: command.short_help for name, command in LAZY_COMMANDS.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted({**own, **lazy}.items()))
 
-@click.group(cls=_Commands, help="Facegate: face recognition for cameras on MQTT, with a REST sidecar.")
+
+@click.group(cls=LazyGroup, help="Facegate: face recognition for cameras on MQTT, with a REST sidecar.")
 @click.version_option(__version__, prog_name="facegate")
 def main() -> None: ...
 
 
-@main.command()
-@CONFIG
+@main.command(short_help="Run the gateway until SIGTERM or Ctrl-C.")
+@CONFIG_OPTION
 def run(config: Path | None) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C.
+    """Run the gateway until SIGTERM or Ctrl-C. The exit code is then 0.
 
-    It ends with 0 when told to. If it cannot start, or go on, it says why in one sentence and ends with 78 where a
-    person has to mend something, with 75 or 70 where another try may help (sysexits.h).
+    If the gateway cannot start or continue, it prints the reason in one sentence. The exit code is 78 if a person must
+    act, and 75 or 70 if another attempt may succeed (sysexits.h).
     """
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, _end)
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    signal.signal(signal.SIGINT, _exit_on_signal)
     share_one_arena()
     give_back_large_blocks()
     from gateway.app import running
@@ -61,20 +87,20 @@ def run(config: Path | None) -> None:
     try:
         found = find_and_load(config)
         configure(found.settings.log_level)
-        # the configuration may be root's own, every other file is the owner's
+        # After the configuration, which only root may be able to read. All other files belong to the owner.
         become_owner(found.settings.data)
         check_settings(found.settings)
         log.info("configuration: %s", found.source)
         with running(found.settings) as gateway:
             gateway.run()
     except GatewayError as error:
-        _fail(error)
+        _exit_with(error)
 
 
 @main.command("check-config", short_help="Check the settings, and print them.")
-@CONFIG
+@CONFIG_OPTION
 def check_config(config: Path | None) -> None:
-    """Print the settings as they are in effect, secrets hidden; refuse what is wrong by its path."""
+    """Print the settings in effect, with secrets hidden. An invalid setting is reported with its path."""
     import yaml
 
     from gateway.cli.checks import check_settings
@@ -84,20 +110,21 @@ def check_config(config: Path | None) -> None:
         found = find_and_load(config)
         check_settings(found.settings)
     except GatewayError as error:
-        _fail(error)
+        _exit_with(error)
     click.echo(f"facegate: configuration: {found.source}", err=True)
     settings = found.settings
     click.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
 
 
-def _end(_signal: int, _frame: object) -> None:
-    """Unwinds the main thread, wherever it is; what stops the parts must not be interrupted again."""
+def _exit_on_signal(_signal: int, _frame: object) -> None:
+    """Unwind the main thread, wherever it is."""
+    # A second signal must not interrupt the code that stops the parts.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     sys.exit(0)
 
 
-def _fail(error: GatewayError) -> None:
+def _exit_with(error: GatewayError) -> NoReturn:
     click.echo(f"facegate: {error}", err=True)
     sys.exit(error.exit_code)
 

@@ -1,8 +1,9 @@
-"""The output of commands: tables that lose nothing in a pipe, and lines beside a progress bar."""
+"""The output of commands: tables, lines beside a progress bar, and parts of sentences."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,25 +14,26 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
+from gateway.contract.documents import Document
 from gateway.logs import escape
 
 MAX_LISTED = 10
-"""Pictures named for each reason in a summary."""
+"""Pictures that a summary names for each reason."""
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table for people on a terminal; else uncut lines with tabs between the fields, for other programs."""
+    """Print a table on a terminal, else lines with a tab between the fields, for other programs."""
     if sys.stdout.isatty():
-        _print_for_people(columns, rows)
+        _print_on_terminal(columns, rows)
         return
     for row in (columns, *rows):
         click.echo("\t".join(map(escape, row)))
 
 
-def _print_for_people(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _print_on_terminal(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table()
     for column in columns:
-        # a long id goes on in the next line, and is not cut
+        # A long id continues on the next line: a truncated id would be useless.
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
@@ -39,13 +41,13 @@ def _print_for_people(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 
 class Lines:
-    """Lines beside a progress bar, which is on standard error if that is a terminal."""
+    """A printer of lines beside a progress bar. The bar is shown only if standard error is a terminal."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
 
     def print(self, text: str, *, err: bool = False) -> None:
-        """Print a line to standard output or error. Where it would run into the bar, the bar makes room for it."""
+        """Print a line to standard output or error, above the bar if both are on a terminal."""
         if not self._bar.disable and (err or sys.stdout.isatty()):
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -54,11 +56,11 @@ class Lines:
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[tuple[Lines, Iterator[None]]]:
-    """Give the lines, and an iterator that moves the bar on by one at each step."""
+    """Show a progress bar. Give a printer of lines, and an iterator that advances the bar at each step."""
     bar = Progress(
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
-        # what is printed to standard output stays there
+        # Otherwise rich would move standard output to the bar's console.
         redirect_stdout=False,
         redirect_stderr=False,
     )
@@ -74,7 +76,7 @@ def _steps(bar: Progress, task: TaskID, total: int) -> Iterator[None]:
 
 
 def refusals_by_reason(refusals: Iterable[tuple[Path, str]]) -> Iterator[str]:
-    """Give the lines of a summary, the most frequent reason first."""
+    """Give the lines of a summary of refused pictures, the most frequent reason first."""
     paths: dict[str, list[Path]] = defaultdict(list)
     for path, reason in refusals:
         paths[reason].append(path)
@@ -83,3 +85,18 @@ def refusals_by_reason(refusals: Iterable[tuple[Path, str]]) -> Iterator[str]:
         yield from (f"    {escape(str(path))}" for path in each[:MAX_LISTED])
         if len(each) > MAX_LISTED:
             yield f"    and {len(each) - MAX_LISTED} more"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun, as ``1 picture`` or ``2 pictures``."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def indent_warnings(document: Document) -> str:
+    """Return the warnings of a document, each on an indented line of its own."""
+    return "".join(f"\n  {warning}" for warning in document["warnings"])
+
+
+def format_minute(seconds: float) -> str:
+    """Return a Unix time as local date and time."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

@@ -1,4 +1,4 @@
-"""The settings and the people store of a command: found, named on standard error, and refused if there is none."""
+"""The settings and the people store of a command: found, printed on standard error, and refused if missing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from gateway.people.wiring import has_store, store_path
 
 
 def settings_of_store(config: Path | None, *, new: bool = False) -> Settings:
-    """Find the settings of a store, and become its owner if root runs the command. Raise StartError.
+    """Find the settings of a people store. If root runs the command, become the store's owner. Raise StartError.
 
-    ``new``: make the folder of a store where there is none.
+    ``new``: create the data folder if there is no store.
     """
     settings = find_settings(config)
     become_owner(settings.data)
@@ -25,7 +25,7 @@ def settings_of_store(config: Path | None, *, new: bool = False) -> Settings:
 
 
 def find_settings(config: Path | None) -> Settings:
-    """Load the settings, and say on standard error which configuration and which store they are. Raise ConfigError."""
+    """Load the settings, and print on standard error which configuration and store are used. Raise ConfigError."""
     found = find_and_load(config)
     store = store_path(found.settings).absolute()
     click.echo(f"facegate: configuration: {found.source}; people store: {store}", err=True)
@@ -33,17 +33,17 @@ def find_settings(config: Path | None) -> Settings:
 
 
 def _check_store(settings: Settings, new: bool) -> None:
-    """Raise StartError unless there is a people store, or a ``new`` one may be made."""
+    """Raise StartError if there is no people store, unless a ``new`` one may be created."""
     if has_store(settings):
         return
     path = store_path(settings).absolute()
     if not new:
         raise StartError(
             f"There is no people store at {path}. Name the gateway's configuration (--config FILE or FACEGATE_CONFIG),"
-            " or start the gateway once, which makes a store. `people add` and `people import` make one with --new."
+            " or start the gateway once, which creates a store. `people add` and `people import` create one with --new."
         )
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StartError(f"The data folder {settings.data} cannot be made: {error}.") from None
-    click.echo(f"facegate: a new people store is made at {path}", err=True)
+        raise StartError(f"The data folder {settings.data} cannot be created: {error}.") from None
+    click.echo(f"facegate: a new people store is created at {path}", err=True)

@@ -1,20 +1,23 @@
-"""The commands beside ``run``, on a store of their own; enrolling by command is in tests/e2e/test_people.py."""
+"""The commands besides ``run``, on a store of their own. tests/e2e/test_people.py tests ``people add``."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click import Context
 from click.testing import CliRunner, Result
 
 from gateway.cli.files import write_named
-from gateway.cli.main import main
+from gateway.cli.main import LAZY_COMMANDS, LazyGroup, main
 from gateway.errors import GatewayError
 from gateway.files.ownership import user_name
 from gateway.model.caller import CLI_CALLER
@@ -24,6 +27,7 @@ from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
 from gateway.store.sqlite.people import SqliteStore
 from gateway.vision.engines.options import RECIPES
 from tests.examples import descriptor
+from tests.support import ROOT
 
 Facegate = Callable[..., Result]
 
@@ -34,7 +38,7 @@ def picture(number: int) -> Picture:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Ada with two pictures, and Grace with one."""
+    """A data folder with Ada, who has two pictures, and Grace, who has one."""
     folder = tmp_path / "data"
     folder.mkdir()
     with closing(SqliteStore(folder / "people.sqlite")) as store:
@@ -57,7 +61,7 @@ def names(facegate: Facegate) -> list[str]:
     return [each["name"] for each in json.loads(facegate("people", "list", "--json").stdout)["people"]]
 
 
-def test_everybody_is_listed(facegate: Facegate) -> None:
+def test_people_list_lists_everybody(facegate: Facegate) -> None:
     assert names(facegate) == ["Ada Lovelace", "Grace"]
     assert "Ada Lovelace" in facegate("people", "list").stdout
     found = json.loads(facegate("people", "list", "--json", "--search", "LOVE").stdout)["people"]
@@ -67,20 +71,22 @@ def test_everybody_is_listed(facegate: Facegate) -> None:
 def test_people_are_renamed_merged_and_removed(facegate: Facegate) -> None:
     facegate("people", "rename", "ada_lovelace", "Ада")
     assert names(facegate) == ["Ада", "Grace"]
-    assert "Grace (grace) is known by 3 pictures" in facegate("people", "merge", "ada_lovelace", "grace").stdout
-    facegate("people", "remove", "grace", "--picture", f"{1:064x}"[:16])  # they all begin alike
+    assert "Grace (grace) now has 3 pictures" in facegate("people", "merge", "ada_lovelace", "grace").stdout
+    facegate(
+        "people", "remove", "grace", "--picture", f"{1:064x}"[:16]
+    )  # the ids of the pictures have the same beginning
     facegate("people", "remove", "grace")
     assert names(facegate) == []
 
 
-def test_erasing_asks_first(facegate: Facegate) -> None:
-    assert "Erase grace for good?" in facegate("people", "erase", "grace", code=1).output
+def test_erase_asks_first(facegate: Facegate) -> None:
+    assert "Erase grace permanently?" in facegate("people", "erase", "grace", code=1).output
     assert len(names(facegate)) == 2
     facegate("people", "erase", "--yes", "grace")
     assert names(facegate) == ["Ada Lovelace"]
 
 
-def test_what_goes_wrong_is_one_sentence_and_code_1(facegate: Facegate) -> None:
+def test_error_is_one_sentence_with_exit_code_1(facegate: Facegate) -> None:
     for words in (("rename", "nobody", "X"), ("merge", "grace", "grace"), ("remove", "nobody"), ("show", "../x")):
         done = facegate("people", *words, code=1)
         store, sentence = done.stderr.splitlines()
@@ -88,30 +94,30 @@ def test_what_goes_wrong_is_one_sentence_and_code_1(facegate: Facegate) -> None:
         assert sentence.startswith("facegate: ")
 
 
-def test_people_are_carried_elsewhere(facegate: Facegate, tmp_path: Path) -> None:
+def test_export_and_import_carry_people_to_another_store(facegate: Facegate, tmp_path: Path) -> None:
     file = tmp_path / "people.zip"
     facegate("people", "export", str(file))
     assert file.stat().st_mode & 0o777 == 0o600
     facegate("people", "remove", "ada_lovelace")
-    assert "2 people, 2 pictures that were new" in facegate("people", "import", str(file)).stdout
+    assert "2 people, 2 new pictures" in facegate("people", "import", str(file)).stdout
     assert names(facegate) == ["Ada Lovelace", "Grace"]
-    assert "2 people, 0 pictures that were new" in facegate("people", "import", str(file)).stdout
+    assert "2 people, 0 new pictures" in facegate("people", "import", str(file)).stdout
     facegate("people", "remove", "ada_lovelace")
     facegate("people", "rename", "grace", "Ada LOVELACE")
     assert "facegate people import --merge" in facegate("people", "import", str(file), code=1).stderr
-    assert "2 people, 3 pictures that were new" in facegate("people", "import", "--merge", str(file)).stdout
+    assert "2 people, 3 new pictures" in facegate("people", "import", "--merge", str(file)).stdout
 
 
-def test_a_backup_brings_back_who_was_removed_and_not_who_was_erased(facegate: Facegate, tmp_path: Path) -> None:
+def test_restore_brings_back_removed_people_but_not_erased_ones(facegate: Facegate, tmp_path: Path) -> None:
     file = tmp_path / "backup.sqlite"
     assert "2 people" in facegate("backup", str(file)).stdout
     facegate("people", "remove", "ada_lovelace")
     facegate("people", "erase", "--yes", "grace")
-    assert "what was there is" in facegate("restore", str(file)).stdout
+    assert "the previous store is" in facegate("restore", str(file)).stdout
     assert names(facegate) == ["Ada Lovelace"]
 
 
-def test_no_backup_is_restored_under_a_gateway(facegate: Facegate, data: Path, tmp_path: Path) -> None:
+def test_restore_is_refused_while_a_gateway_runs(facegate: Facegate, data: Path, tmp_path: Path) -> None:
     from gateway.app import data_folder_lock
 
     facegate("backup", str(tmp_path / "backup.sqlite"))
@@ -122,16 +128,16 @@ def test_no_backup_is_restored_under_a_gateway(facegate: Facegate, data: Path, t
         )
 
 
-def test_the_audit_names_nobody(facegate: Facegate) -> None:
+def test_audit_log_contains_no_names(facegate: Facegate) -> None:
     facegate("people", "erase", "--yes", "grace")
-    told = facegate("people", "audit").stdout
-    assert "erase" in told
-    assert "Grace" not in told
-    assert "grace" not in told
+    output = facegate("people", "audit").stdout
+    assert "erase" in output
+    assert "Grace" not in output
+    assert "grace" not in output
 
 
-def test_exports_backups_and_restores_stand_in_the_audit(facegate: Facegate, data: Path, tmp_path: Path) -> None:
-    """Regression: none of them did, and the restore took the audit back to where it was at the backup."""
+def test_audit_log_contains_exports_backups_and_restores(facegate: Facegate, data: Path, tmp_path: Path) -> None:
+    """Regression: it contained none, and a restore returned it to its state at the backup."""
     facegate("backup", str(tmp_path / "mine.sqlite"))
     facegate("people", "export", str(tmp_path / "all.zip"))
     facegate("people", "export", "--person", "grace", str(tmp_path / "grace.zip"))
@@ -147,7 +153,7 @@ def test_exports_backups_and_restores_stand_in_the_audit(facegate: Facegate, dat
     assert "restore" in facegate("people", "audit").stdout
 
 
-def test_an_erasure_says_what_it_did_not_look_into(facegate: Facegate, data: Path) -> None:
+def test_erase_names_files_that_it_did_not_search(facegate: Facegate, data: Path) -> None:
     (data / "backups").mkdir()
     archive = data / "backups" / "people.tar.gz"
     archive.write_bytes(b"an archive")
@@ -157,11 +163,11 @@ def test_an_erasure_says_what_it_did_not_look_into(facegate: Facegate, data: Pat
     assert archive.exists()
 
 
-def test_with_few_people_calibrate_says_so_and_draws_all_the_same(facegate: Facegate, tmp_path: Path) -> None:
+def test_calibrate_with_few_people_proposes_nothing_and_draws_a_plot(facegate: Facegate, tmp_path: Path) -> None:
     file = tmp_path / "plot.png"
-    told = facegate("calibrate", "--plot", str(file)).stdout
-    assert "2 people, 3 pictures" in told
-    assert "too few pictures to propose a threshold" in told
+    output = facegate("calibrate", "--plot", str(file)).stdout
+    assert "2 people, 3 pictures" in output
+    assert "too few pictures to propose a threshold" in output
     assert file.read_bytes().startswith(b"\x89PNG")
 
 
@@ -180,7 +186,7 @@ def test_command_writes_nothing_but_regular_files(facegate: Facegate, tmp_path: 
     assert link.is_symlink()
     assert "names a folder" in facegate(*words, f"{folder}/", code=2).stderr
     assert not folder.exists()
-    assert f"there is no folder {folder}: make it first" in facegate(*words, str(folder / "x"), code=2).stderr
+    assert f"the folder {folder} does not exist: create it first" in facegate(*words, str(folder / "x"), code=2).stderr
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".new")]
 
 
@@ -192,11 +198,11 @@ def test_command_replaces_a_regular_file_where_a_link_points(
     target.parent.mkdir()
     link.symlink_to(target)
     target.write_bytes(b"old")
-    told = facegate(*words, str(link)).stdout
+    output = facegate(*words, str(link)).stdout
     assert link.is_symlink()
     assert target.read_bytes() != b"old"
     assert [path.name for path in target.parent.iterdir()] == ["target"]
-    assert ("in place of the file that was there" in told) == ("calibrate" not in words)
+    assert ("replacing the existing file" in output) == ("calibrate" not in words)
 
 
 @pytest.mark.parametrize("words", COMMANDS_THAT_WRITE, ids=" ".join)
@@ -219,12 +225,12 @@ def test_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path, mo
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
-def test_nobody_is_unknown_yet(facegate: Facegate) -> None:
+def test_store_without_unknown_groups_lists_none(facegate: Facegate) -> None:
     assert json.loads(facegate("unknowns", "list", "--json").stdout)["unknowns"] == []
     assert "there is no unknown 3" in facegate("unknowns", "forget", "3", code=1).stderr
 
 
-def test_a_removal_is_confirmed_for_the_people_whose_pictures_are_gone(
+def test_confirm_removal_confirms_people_whose_pictures_are_missing(
     facegate: Facegate, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FACEGATE_PEOPLE__FOLDER", str(tmp_path / "known_faces"))
@@ -233,17 +239,17 @@ def test_a_removal_is_confirmed_for_the_people_whose_pictures_are_gone(
         store.enrol_from_folder("Carol", replace(picture(4), source="known_faces/Carol/1.jpg"))
         assert "Carol (carol)" in facegate("people", "confirm-removal", "--show").stdout
         assert store.read_note(CONFIRMED_NOTE) is None
-        assert "the pictures of 1 people" in facegate("people", "confirm-removal").stdout
+        assert "the pictures of 1 person " in facegate("people", "confirm-removal").stdout
         guard, loss = RemovalGuard(store), store.find_loss(["known_faces/Carol/1.jpg"])
         assert guard.allows(loss, suspicious=True)
-    assert names(facegate) == ["Ada Lovelace", "Carol", "Grace"]  # it is the gateway that removes them
+    assert names(facegate) == ["Ada Lovelace", "Carol", "Grace"]  # the gateway removes them later
 
 
-def test_a_folder_without_pictures_enrols_nobody(facegate: Facegate, tmp_path: Path) -> None:
+def test_people_add_refuses_a_folder_without_pictures(facegate: Facegate, tmp_path: Path) -> None:
     assert "no pictures" in facegate("people", "add", str(tmp_path), code=1).output
 
 
-def test_a_command_says_which_configuration_and_store_it_uses(
+def test_command_names_the_configuration_and_the_store_it_uses(
     facegate: Facegate, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(data)
@@ -270,7 +276,7 @@ def test_a_command_says_which_configuration_and_store_it_uses(
     ids=" ".join,
 )
 @pytest.mark.parametrize("empty_file", [False, True])
-def test_without_a_store_a_command_refuses_and_makes_nothing(
+def test_command_without_a_store_is_refused_and_creates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], empty_file: bool
 ) -> None:
     """Regression: it made a store in the current folder, and reported success."""
@@ -287,24 +293,24 @@ def test_without_a_store_a_command_refuses_and_makes_nothing(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_people_are_imported_into_a_new_store_on_request(facegate: Facegate, data: Path, tmp_path: Path) -> None:
+def test_people_import_creates_a_store_on_request(facegate: Facegate, data: Path, tmp_path: Path) -> None:
     facegate("people", "export", str(tmp_path / "all.zip"))
     other = {"FACEGATE_DATA": str(tmp_path / "other" / "data")}
     done = CliRunner().invoke(main, ["people", "import", "--new", str(tmp_path / "all.zip")], env=other)
     assert done.exit_code == 0, done.output
-    assert f"a new people store is made at {tmp_path}/other/data/people.sqlite" in done.stderr
+    assert f"a new people store is created at {tmp_path}/other/data/people.sqlite" in done.stderr
     assert (tmp_path / "other" / "data").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_new_store_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+def test_store_that_cannot_be_created_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     env = {"FACEGATE_DATA": str(tmp_path / "file")}
     done = CliRunner().invoke(main, ["people", "import", "--new", str(tmp_path / "file")], env=env)
     assert done.exit_code == 1
-    assert "cannot be made" in done.stderr
+    assert "cannot be created" in done.stderr
 
 
-def test_a_folder_in_place_of_a_file_of_the_data_folder_is_one_sentence(
+def test_folder_in_place_of_a_data_file_is_reported_in_one_sentence(
     facegate: Facegate, data: Path, tmp_path: Path
 ) -> None:
     facegate("backup", str(tmp_path / "backup.sqlite"))
@@ -325,7 +331,7 @@ def test_a_folder_in_place_of_a_file_of_the_data_folder_is_one_sentence(
 
 
 @pytest.mark.parametrize("given", ["photo.jpg", "Barack_Obama", "."])
-def test_a_picture_without_a_name_is_refused_with_what_to_do(
+def test_people_add_refuses_a_picture_without_a_name(
     facegate: Facegate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str
 ) -> None:
     """Regression: the name of the current folder, or of the one that was given, was enrolled."""
@@ -340,7 +346,7 @@ def test_a_picture_without_a_name_is_refused_with_what_to_do(
     assert names(facegate) == ["Ada Lovelace", "Grace"]
 
 
-def test_ids_are_not_cut_off_in_a_pipe(facegate: Facegate, data: Path) -> None:
+def test_people_list_does_not_truncate_ids_in_a_pipe(facegate: Facegate, data: Path) -> None:
     name = "Wolfeschlegelsteinhausenbergerdorff " * 2
     with closing(SqliteStore(data / "people.sqlite")) as store:
         slug = store.enrol(name.strip(), [picture(5)], CLI_CALLER).person.slug
@@ -349,10 +355,28 @@ def test_ids_are_not_cut_off_in_a_pipe(facegate: Facegate, data: Path) -> None:
     assert [slug, name.strip(), "1", ""] in [line.split("\t")[:4] for line in lines]
 
 
-def test_list_of_commands_is_not_cut_off(facegate: Facegate) -> None:
+def test_list_of_commands_is_not_truncated(facegate: Facegate) -> None:
     assert "..." not in facegate("--help").output.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("command", ["people", "unknowns", "calibrate", "backup", "restore"])
-def test_every_command_helps(facegate: Facegate, command: str) -> None:
+def test_command_has_a_help_text(facegate: Facegate, command: str) -> None:
     assert "Usage" in facegate(command, "--help").output
+
+
+@pytest.mark.parametrize("name", LAZY_COMMANDS)
+def test_lazy_command_has_the_short_help_of_the_list(name: str) -> None:
+    assert isinstance(main, LazyGroup)
+    command = main.get_command(Context(main), name)
+    assert command is not None
+    assert command.get_short_help_str(limit=200) == LAZY_COMMANDS[name].short_help
+
+
+def test_help_imports_no_lazy_command() -> None:
+    code = (
+        "import sys\nfrom gateway.cli.main import main\ntry:\n    main(['--help'])\nfinally:\n    print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "Copy the people store into a file." in done.stdout
+    assert "gateway.app" not in done.stdout.split()
+    assert "numpy" not in done.stdout.split()

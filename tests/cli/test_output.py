@@ -10,17 +10,17 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from gateway.cli.output import Lines, print_table, refusals_by_reason
+from gateway.cli.output import Lines, count, print_table, refusals_by_reason
 
 LONG = "wolfeschlegelsteinhausenbergerdorff_" * 3
 
 
-def test_a_table_in_a_pipe_is_uncut_and_of_one_line_for_each_row(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_in_a_pipe_has_one_untruncated_line_for_each_row(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("id", "name"), [(LONG, "Ada\nLovelace")])
     assert capsys.readouterr().out == f"id\tname\n{LONG}\tAda\\nLovelace\n"
 
 
-def test_a_table_on_a_terminal_cuts_nothing_either(
+def test_table_on_a_terminal_truncates_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -31,7 +31,7 @@ def test_a_table_on_a_terminal_cuts_nothing_either(
 
 
 @pytest.mark.parametrize("err", [False, True])
-def test_a_line_beside_a_progress_bar_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch, err: bool) -> None:
+def test_line_beside_a_progress_bar_stays_whole(monkeypatch: pytest.MonkeyPatch, err: bool) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=40, color_system=None)
@@ -39,21 +39,26 @@ def test_a_line_beside_a_progress_bar_has_a_line_of_its_own(monkeypatch: pytest.
         bar.add_task("enrolling", total=2)
         bar.refresh()
         Lines(bar).print(f"[x].jpg: {LONG}", err=err)
-    # the bar is erased before the line, and drawn again below it
+    # The bar is erased before the line, and drawn again below it.
     before, after = screen.getvalue().split(f"[x].jpg: {LONG}\n")
     assert before.endswith("\x1b[2K")
     assert after.startswith("enrolling")
 
 
-def test_a_line_for_a_pipe_is_not_sent_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_line_for_a_pipe_is_not_sent_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(file=io.StringIO(), force_terminal=True)
     with Progress(console=console, redirect_stdout=False) as bar:
         Lines(bar).print("ada.jpg: Ada")
     assert capsys.readouterr().out == "ada.jpg: Ada\n"
 
 
-def test_refusals_are_summed_up_by_reason() -> None:
+def test_refusals_are_summarised_by_reason() -> None:
     refusals = [(Path(f"album/{n:02}.jpg"), "there is no face in the picture") for n in range(30)]
     lines = list(refusals_by_reason([(Path("dark\n.jpg"), "too dark"), *refusals]))
     assert lines[:2] == ["  30: there is no face in the picture", "    album/00.jpg"]
     assert lines[10:] == ["    album/09.jpg", "    and 20 more", "  1: too dark", "    dark\\n.jpg"]
+
+
+def test_count_has_the_noun_in_its_number() -> None:
+    assert [count(n, "picture") for n in range(3)] == ["0 pictures", "1 picture", "2 pictures"]
+    assert count(2, "person", "people") == "2 people"

@@ -297,10 +297,10 @@ def test_the_command_line_changes_a_gateway_that_runs(house: House) -> None:
         return done.stdout
 
     picture = str(ROOT / "device_sim" / "frames" / "obama_1.jpg")
-    assert "Ada Lovelace (ada_lovelace), known by 1" in facegate("people", "add", "--name", "Ada Lovelace", picture)
+    assert "Ada Lovelace (ada_lovelace), 1 picture" in facegate("people", "add", "--name", "Ada Lovelace", picture)
     wait_for(lambda: house.who("obama_2") == "Ada Lovelace")
     assert json.loads(facegate("people", "list", "--json"))["people"][0]["name"] == "Ada Lovelace"
-    assert "1 people" in facegate("backup")
+    assert "1 person" in facegate("backup")
     facegate("people", "erase", "--yes", "ada_lovelace")
     wait_for(lambda: house.who("obama_2") is None)
 

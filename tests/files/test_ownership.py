@@ -49,7 +49,7 @@ def data() -> Iterator[Path]:
 
 AS_USER = """
 import os, sys
-import gateway.cli.main, gateway.cli.commands, gateway.store.sqlite.backups
+import gateway.cli.main, gateway.cli.backups, gateway.cli.people, gateway.store.sqlite.backups
 user = int(sys.argv.pop(1))
 os.setgroups([])
 os.setgid(user)

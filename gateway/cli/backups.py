@@ -1,0 +1,55 @@
+"""The commands ``facegate backup`` and ``facegate restore``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gateway.app import data_folder_lock
+from gateway.cli.files import OutputFile, check_outside, note_replacement
+from gateway.cli.operations import errors_as_messages, settings_or_exit
+from gateway.cli.options import CONFIG_OPTION
+from gateway.cli.output import count
+from gateway.cli.store import find_settings
+from gateway.files.ownership import invoking_user
+from gateway.model.caller import CLI_CALLER
+from gateway.people.wiring import cipher, known, open_audit, store_path
+from gateway.store.sqlite.backups import restore as restore_store
+from gateway.vision.engines.options import RECIPES
+
+
+@click.command(short_help="Copy the people store into a file.")
+@CONFIG_OPTION
+@click.argument("file", required=False, type=OutputFile())
+def backup(config: Path | None, file: Path | None) -> None:
+    """Write a consistent copy of the people store into data/backups, or to FILE. A gateway may be running."""
+    with settings_or_exit(config) as settings:
+        if file:
+            check_outside(file, settings.data)
+        with known(settings, RECIPES[settings.engine]) as opened, opened.backups.locked():
+            path = file or opened.backups.free_path()
+            replacement = note_replacement(path)
+            # The audit log comes first: it may name a backup that failed, but must not miss one.
+            opened.store.record(CLI_CALLER, "backup", detail=f"{opened.backups.audit_name(path)}, by {invoking_user()}")
+            opened.store.move_audit()
+            opened.backups.make(opened.store.database, path)
+            people = count(len(opened.gallery), "person", "people")
+            click.echo(f"{path}: {path.stat().st_size:,} bytes, {people}{replacement}")
+
+
+@click.command(short_help="Replace the people store by a backup.")
+@CONFIG_OPTION
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(config: Path | None, file: Path) -> None:
+    """Replace the people store by a backup. The previous store is kept. People who were erased since stay erased.
+
+    No gateway may be running on the data folder.
+    """
+    with errors_as_messages():
+        settings = find_settings(config)
+        with data_folder_lock(settings.data):
+            previous = restore_store(
+                file, store_path(settings), cipher(settings), open_audit(settings), invoking_user()
+            )
+    click.echo(f"restored from {file}" + (f"; the previous store is {previous}" if previous else ""))

@@ -1,0 +1,90 @@
+"""The operations of the gateway, run by a command on the people store itself.
+
+A gateway may run on the same store. It sees each change within a second.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.app import create_pool, prepare_engine
+from gateway.cli.store import settings_of_store
+from gateway.config import Settings
+from gateway.contract.documents import Document
+from gateway.errors import GatewayError
+from gateway.health import Health, MqttHealth
+from gateway.metrics import Metrics
+from gateway.model.caller import CLI_CALLER
+from gateway.people.folder.importer import ImportProgress
+from gateway.people.wiring import known, open_unknown_faces
+from gateway.service.administration import Administration
+from gateway.service.enrolment_vision import Describer
+from gateway.vision.engines.options import RECIPES
+
+RunOperation = Callable[..., Document]
+"""Run an operation with its fields, and return its document. Raise GatewayError."""
+
+
+@contextmanager
+def errors_as_messages() -> Iterator[None]:
+    """End the command with a message and exit code 1 if a GatewayError is raised."""
+    try:
+        yield
+    except GatewayError as error:
+        click.echo(f"facegate: {error}", err=True)
+        sys.exit(1)
+
+
+@contextmanager
+def settings_or_exit(config: Path | None, *, new: bool = False) -> Iterator[Settings]:
+    """Give the settings of the people store. Errors end the command. ``new``: create a store if there is none."""
+    with errors_as_messages():
+        yield settings_of_store(config, new=new)
+
+
+@contextmanager
+def operations_or_exit(config: Path | None, *, with_worker: bool = False, new: bool = False) -> Iterator[RunOperation]:
+    """Give the operations on the people store. Errors end the command.
+
+    ``with_worker``: start a worker process, for operations with pictures. ``new``: create a store if there is none.
+    """
+    with settings_or_exit(config, new=new) as settings, operations(settings, with_worker=with_worker) as run:
+        yield run
+
+
+@contextmanager
+def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperation]:
+    """Give the operations on the people store. ``with_worker``: start a worker process. Raise GatewayError."""
+    with ExitStack() as stack:
+        opened = stack.enter_context(known(settings, RECIPES[settings.engine]))
+        thread = stack.enter_context(ThreadPoolExecutor(1))
+        describer = _describer(settings, stack if with_worker else None)
+        unknowns = open_unknown_faces(settings, opened, describer.part, tidies=False)
+        administration = Administration(opened.registry, unknowns, describer, thread, thread, _health)
+        yield lambda operation, **fields: administration.submit(operation, fields, CLI_CALLER).result()
+
+
+def _describer(settings: Settings, stack: ExitStack | None) -> Describer:
+    """Return a describer. ``stack``: where its worker process is stopped; without it there is none."""
+    if stack is None:
+        return Describer(_refuse_pictures, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
+    pool = create_pool(settings, prepare_engine(settings), Metrics(), workers=1)
+    pool.start()
+    stack.callback(pool.stop)
+    return Describer(pool.submit, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
+
+
+def _refuse_pictures(_job: object) -> Any:
+    raise GatewayError("this command has no worker process for pictures: this is a bug in the gateway")
+
+
+def _health() -> Health:
+    mqtt = MqttHealth(alive=False, connected=False, loopback=False)
+    return Health(mqtt, 0, 0, workers_maintained=False, store=True, known_faces=ImportProgress())

@@ -1,0 +1,148 @@
+"""The group of commands ``facegate people``."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from gateway.cli.files import read_named
+from gateway.cli.folder_removal import confirm_removal_of_people
+from gateway.cli.operations import operations_or_exit
+from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
+from gateway.cli.output import count, format_minute, print_table
+from gateway.cli.people_add import add
+from gateway.cli.people_archive import export_people, import_people
+from gateway.contract.documents import Document
+
+PAGE_SIZE = 1000
+"""People that one call of ``people/list`` returns."""
+
+
+@click.command("list")
+@CONFIG_OPTION
+@JSON_OPTION
+@click.option("--search", default="", help="Only people whose name contains this text.")
+def list_people(config: Path | None, as_json: bool, search: str) -> None:
+    """List the enrolled people."""
+    with operations_or_exit(config) as run:
+        found: list[Document] = []
+        after: str | None = ""
+        while after is not None:
+            page = run("people/list", after=after, search=search, limit=PAGE_SIZE)
+            found += page["people"]
+            after = page["next"]
+    if as_json:
+        click.echo(json.dumps({"people": found}, ensure_ascii=False))
+        return
+    rows = []
+    for each in found:
+        counters = sum(picture["counter"] for picture in each["pictures"])
+        pictures = len(each["pictures"]) - counters
+        rows.append((each["person"], each["name"], str(pictures), str(counters or ""), format_minute(each["added"])))
+    print_table(("id", "name", "pictures", "not them", "since"), rows)
+
+
+@click.command("show")
+@CONFIG_OPTION
+@click.argument("person")
+def show(config: Path | None, person: str) -> None:
+    """Print one person with their pictures, as JSON."""
+    with operations_or_exit(config) as run:
+        click.echo(json.dumps(run("people/show", person=person), ensure_ascii=False, indent=1))
+
+
+@click.command("rename")
+@CONFIG_OPTION
+@click.argument("person")
+@click.argument("name")
+def rename(config: Path | None, person: str, name: str) -> None:
+    """Give the person with this id another name. The id does not change."""
+    with operations_or_exit(config) as run:
+        click.echo(f"{person} is now called {run('people/rename', person=person, name=name)['name']}")
+
+
+@click.command("merge")
+@CONFIG_OPTION
+@click.argument("person")
+@click.argument("into")
+def merge(config: Path | None, person: str, into: str) -> None:
+    """Merge one person into another, who keeps name and id."""
+    with operations_or_exit(config) as run:
+        done = run("people/merge", person=person, into=into)
+        click.echo(f"{done['name']} ({into}) now has {count(len(done['pictures']), 'picture')}")
+
+
+@click.command("not-them")
+@CONFIG_OPTION
+@click.argument("person")
+@click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def not_them(config: Path | None, person: str, picture: Path) -> None:
+    """Add a picture that was wrongly taken for this person. Faces that resemble it as much are no longer named."""
+    with operations_or_exit(config, with_worker=True) as run:
+        run("people/not_them", person=person, images=[read_named(picture)])
+        click.echo(f"faces that resemble this picture are no longer taken for {person}")
+
+
+@click.command("remove")
+@CONFIG_OPTION
+@click.argument("person")
+@click.option("--picture", help="Only the picture with this id.")
+def remove(config: Path | None, person: str, picture: str | None) -> None:
+    """Remove a person, or one picture. Backups still contain them: see erase."""
+    with operations_or_exit(config) as run:
+        if picture:
+            run("people/remove_picture", person=person, picture=picture)
+        else:
+            run("people/remove", person=person)
+        click.echo(f"removed {f'picture {picture} of ' if picture else ''}{person}")
+
+
+@click.command("erase", short_help="Delete a person everywhere in the data folder.")
+@CONFIG_OPTION
+@click.argument("person")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def erase(config: Path | None, person: str, yes: bool) -> None:
+    """Delete a person everywhere in the data folder: store, backups, unknown faces that may be theirs."""
+    if not yes:
+        click.confirm(f"Erase {person} permanently?", abort=True)
+    with operations_or_exit(config) as run:
+        for warning in run("people/erase", person=person).get("warnings", ()):
+            click.echo(warning, err=True)
+        click.echo(f"erased {person}; delete pictures in known_faces/, exports and backups elsewhere yourself")
+
+
+@click.command("audit", short_help="Print the audit log.")
+@CONFIG_OPTION
+@click.option("--limit", default=100, show_default=True, help="The number of entries, the latest first.")
+def audit(config: Path | None, limit: int) -> None:
+    """Print the audit log: each change with its time and interface. Random numbers stand for the people."""
+    rows = []
+    with operations_or_exit(config) as run:
+        for line in run("people/audit", limit=limit)["audit"]:
+            moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["at"]))
+            rows.append((moment, line["door"], line["action"], line["person"], str(line["pictures"]), line["detail"]))
+    print_table(("time", "interface", "action", "person", "pictures", "detail"), rows)
+
+
+people = click.Group(
+    "people",
+    commands=[
+        add,
+        list_people,
+        show,
+        rename,
+        merge,
+        not_them,
+        remove,
+        erase,
+        export_people,
+        import_people,
+        audit,
+        confirm_removal_of_people,
+    ],
+    help="Enrolled people: add, list, rename, merge, remove, erase, export, import.",
+    short_help="Enrolled people: add, list, rename, erase, and more.",
+)

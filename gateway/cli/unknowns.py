@@ -1,0 +1,59 @@
+"""The group of commands ``facegate unknowns``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from gateway.cli.operations import operations_or_exit
+from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
+from gateway.cli.output import count, format_minute, print_table
+
+MAX_LISTED = 1000
+
+
+@click.command("list")
+@CONFIG_OPTION
+@JSON_OPTION
+def list_unknowns(config: Path | None, as_json: bool) -> None:
+    """List the groups of unknown faces, the last seen first."""
+    with operations_or_exit(config) as run:
+        found = run("unknowns/list", limit=MAX_LISTED)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    rows = []
+    for each in found["unknowns"]:
+        first, last, cameras = format_minute(each["first"]), format_minute(each["last"]), ", ".join(each["cameras"])
+        rows.append((str(each["unknown"]), str(each["seen"]), first, last, cameras))
+    print_table(("unknown", "seen", "first", "last", "cameras"), rows)
+
+
+@click.command("name")
+@CONFIG_OPTION
+@click.argument("unknown", type=int)
+@click.argument("name")
+def name_unknown(config: Path | None, unknown: int, name: str) -> None:
+    """Enrol a group of unknown faces under a name, new or existing."""
+    with operations_or_exit(config) as run:
+        done = run("unknowns/name", unknown=unknown, name=name)
+        click.echo(f"{done['name']} ({done['person']}) now has {count(done['pictures'], 'picture')}")
+
+
+@click.command("forget")
+@CONFIG_OPTION
+@click.argument("unknown", type=int)
+def forget_unknown(config: Path | None, unknown: int) -> None:
+    """Delete a group of unknown faces."""
+    with operations_or_exit(config) as run:
+        run("unknowns/forget", unknown=unknown)
+        click.echo(f"deleted unknown {unknown}")
+
+
+unknowns = click.Group(
+    "unknowns",
+    commands=[list_unknowns, name_unknown, forget_unknown],
+    help="Faces that belong to no enrolled person: list, name, forget.",
+)
