@@ -1,4 +1,4 @@
-"""Futures that follow one another."""
+"""Futures that are made from other futures."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ U = TypeVar("U")
 
 
 def then(first: Future[T], function: Callable[[T], U]) -> Future[U]:
-    """The future of ``function`` of its result; its exception and cancellation are passed on."""
+    """Return the future of ``function(result)``. The exception or cancellation of ``first`` is passed on."""
     second: Future[U] = Future()
     first.add_done_callback(lambda done: _settle(second, done, function))
     return second
 
 
-def flat(first: Future[Future[T]]) -> Future[T]:
-    """The future of what the future within that future will give."""
+def flatten(first: Future[Future[T]]) -> Future[T]:
+    """Return a future of the inner future's result."""
     last: Future[T] = Future()
 
     def unwrap(done: Future[Future[T]]) -> None:
@@ -37,5 +37,6 @@ def _settle(future: Future[U], done: Future[T], function: Callable[[T], U]) -> N
         return
     try:
         future.set_result(function(done.result()))
-    except Exception as error:  # into the future with it, whatever it is: the door answers
+    # Any exception, or the caller of the interface would never get an answer.
+    except Exception as error:
         future.set_exception(error)

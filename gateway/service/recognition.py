@@ -41,7 +41,7 @@ from gateway.model.caller import Caller
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.registry import QUALITY_ADVICE, EnrolmentSample
-from gateway.service.futures import flat, then
+from gateway.service.futures import flatten, then
 from gateway.store.protocols import PersonEntry
 from gateway.workers.job import Job, Report
 
@@ -115,11 +115,11 @@ class Service:
             self._check(request)
             report = self._look(self._job(request))
             if request.operation is Operation.ENROLL:
-                reply = flat(then(report, lambda seen: self._changes.submit(self._reply, request, seen)))
+                reply = flatten(then(report, lambda seen: self._changes.submit(self._reply, request, seen)))
             else:
                 reply = then(report, partial(self._reply, request))
             if request.annotate:
-                reply = flat(then(reply, partial(self._annotated, request)))
+                reply = flatten(then(reply, partial(self._annotated, request)))
         except Exception as error:
             reply = Future()
             reply.set_exception(error)

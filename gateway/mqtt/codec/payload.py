@@ -1,4 +1,4 @@
-"""Payloads: told apart by their first bytes, read into named fields."""
+"""Payloads of requests as named fields. Their first bytes tell a picture, JSON and CBOR apart."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.contract.documents import read_json
-from gateway.errors import BadImage, BadRequest
+from gateway.errors import BadImage
 from gateway.formats.file_kinds import is_file
-from gateway.formats.text_encodings import decode_base64, describe_unexpected, json_type_name, trim
+from gateway.formats.text_encodings import decode_base64, describe_unexpected, trim
 from gateway.mqtt.codec import cbor
 
 MIN_PICTURE_BYTES = 64
-"""No picture in any format is smaller; a PNG of one pixel has 67 bytes."""
+"""No picture in any format is smaller: a PNG of one pixel has 67 bytes."""
 
 
 def read_fields(payload: bytes) -> Mapping[str, Any]:
-    """Return the fields of JSON and CBOR; a bare picture, or base64 of one, becomes the field ``image``.
+    """Return the fields of JSON or CBOR. A bare picture, or base64 of one, becomes the field ``image``.
 
-    Bytes that are no text are a picture, too: whoever decodes it can name the formats that are not taken.
+    Other bytes that are no text are the field ``image`` too: the decoder names the formats that it does not accept.
     Raises BadImage or BadRequest.
     """
     if not payload:
@@ -31,21 +31,12 @@ def read_fields(payload: bytes) -> Mapping[str, Any]:
     if text.startswith(b"{"):
         return read_json(text)
     is_base64 = text.isascii() and not text.startswith(b"<")
-    return {"image": _read_text(text) if is_base64 else payload}
+    return {"image": _decode_picture(text) if is_base64 else payload}
 
 
-def _read_text(text: bytes) -> bytes:
-    """Of a word each letter may be base64, too."""
+def _decode_picture(text: bytes) -> bytes:
     picture = decode_base64(text)
+    # The letters of an ordinary word are valid base64 too.
     if len(picture) < MIN_PICTURE_BYTES and not is_file(picture):
         raise BadImage(describe_unexpected(text))
     return picture
-
-
-def read_picture(value: object) -> bytes:
-    """Return a picture's field: bytes (CBOR), or text in base64. Raises BadRequest or BadImage."""
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        return decode_base64(value)
-    raise BadRequest(f"a picture is given as bytes, or as base64, and not as {json_type_name(value)}")

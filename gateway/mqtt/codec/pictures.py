@@ -1,4 +1,4 @@
-"""Pictures among the fields of a request, by the contract's names and by those of REST and of other programs."""
+"""Pictures among the fields of a request, by the names of the contract, of REST, and of other programs."""
 
 from __future__ import annotations
 
@@ -7,31 +7,41 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import BadRequest
-from gateway.mqtt.codec.payload import read_picture
+from gateway.formats.text_encodings import decode_base64, json_type_name
 
+# The first word is the contract's. Of two fields for the same picture the earlier word counts: `file` is often the name
+# of a file.
 _WORDS = ("image", "picture", "photo", "file")
-"""The first one is the contract's. Of two fields for the same picture the earlier word counts: `file` is often the name
-of a file."""
 _LISTS = tuple(f"{word}s" for word in _WORDS)
 _PICTURE = re.compile(rf"({'|'.join(_WORDS)})(_data|_base64)?(\d{{0,2}})(_data|_base64)?")
 """image, image2, image_data, file1, picture_base64, image1_data, …"""
 
 
 def take_pictures(fields: dict[str, Any]) -> tuple[bytes, ...]:
-    """Take all pictures out of the fields: in the order of their numbers, then those in lists. Raises BadRequest or
-    BadImage.
+    """Remove all pictures from the fields and return them: by their numbers, then those in lists.
+
+    Raises BadRequest or BadImage.
     """
     names = _names(fields)
     single = [fields.pop(names[number]) for number in sorted(names)]
     return tuple(map(read_picture, [*single, *_take_list(fields)]))
 
 
+def read_picture(value: object) -> bytes:
+    """Return the bytes of a field that holds a picture: bytes (CBOR) or base64. Raises BadRequest or BadImage."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return decode_base64(value)
+    raise BadRequest(f"expected a picture as bytes or base64, got {json_type_name(value)}")
+
+
 def _names(fields: Mapping[str, Any]) -> dict[int, str]:
-    """The field of each picture, by the picture's number; 0 for a picture without one."""
+    """Return the field of each picture by the picture's number, which is 0 for a field without one."""
     names: dict[int, str] = {}
     for name in sorted(filter(_PICTURE.fullmatch, fields), key=_rank):
         # A field of the contract is read whatever it holds, so that a mistake is reported.
-        if _is_ours(name) or isinstance(fields[name], str | bytes):
+        if _is_of_contract(name) or isinstance(fields[name], str | bytes):
             names.setdefault(_number(name), name)
     return names
 
@@ -48,7 +58,7 @@ def _number(name: str) -> int:
     return int(found[3] or 0)
 
 
-def _is_ours(name: str) -> bool:
+def _is_of_contract(name: str) -> bool:
     return re.fullmatch(r"image\d{0,2}", name) is not None
 
 
@@ -56,6 +66,6 @@ def _take_list(fields: dict[str, Any]) -> list[Any]:
     for name in _LISTS:
         if isinstance(fields.get(name), list):
             return fields.pop(name)  # type: ignore[no-any-return]
-    if fields.get("images") is not None:
-        raise BadRequest("images is a list of pictures")
+    if (images := fields.get("images")) is not None:
+        raise BadRequest(f"expected images as a list of pictures, got {json_type_name(images)}")
     return []

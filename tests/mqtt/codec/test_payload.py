@@ -9,7 +9,8 @@ import PIL.Image
 import pytest
 
 from gateway.errors import BadImage, BadRequest
-from gateway.mqtt.codec.payload import read_fields, read_picture
+from gateway.mqtt.codec.payload import read_fields
+from gateway.mqtt.codec.pictures import read_picture
 from tests.examples import encoded
 from tests.support import frame
 
@@ -21,7 +22,7 @@ def picture(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("data", [frame("obama_1"), picture("JPEG"), picture("PNG"), picture("WEBP")])
-def test_a_bare_picture_is_the_image(data: bytes) -> None:
+def test_bare_picture_is_the_image(data: bytes) -> None:
     assert read_fields(data) == {"image": data}
 
 
@@ -35,8 +36,8 @@ def test_a_bare_picture_is_the_image(data: bytes) -> None:
         pytest.param(b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + JPEG, id="part of an MJPEG stream"),
     ],
 )
-def test_a_file_of_another_kind_is_the_image_too(data: bytes) -> None:
-    """The decoder says what came, or finds the picture in it."""
+def test_file_of_another_kind_is_the_image_too(data: bytes) -> None:
+    """The decoder names its kind, or finds the picture in it."""
     assert read_fields(data) == {"image": data}
 
 
@@ -45,22 +46,22 @@ def test_bare_base64_is_the_image(before: bytes) -> None:
     assert read_fields(before + base64.b64encode(JPEG)) == {"image": JPEG}
 
 
-def test_the_fields_of_json_come_as_they_are() -> None:
+def test_fields_of_json_are_returned_unchanged() -> None:
     assert read_fields(b'{"image": "/9j/", "landmarks": true}') == {"image": "/9j/", "landmarks": True}
 
 
-def test_the_fields_of_cbor_come_as_they_are() -> None:
+def test_fields_of_cbor_are_returned_unchanged() -> None:
     fields = {"image1": JPEG, "image2": JPEG, "landmarks": True}
     assert read_fields(cbor2.dumps(fields)) == fields
 
 
 @pytest.mark.parametrize("size", [0, 1, 23, 24, 300])
-def test_a_cbor_map_of_a_few_fields(size: int) -> None:
+def test_cbor_map_of_a_few_fields_is_read(size: int) -> None:
     fields = {str(n): n for n in range(size)}
     assert read_fields(cbor2.dumps(fields)) == fields
 
 
-def test_cbor_may_have_other_fields_that_are_not_flat() -> None:
+def test_cbor_may_have_nested_fields() -> None:
     fields = {"image": JPEG, "battery": {"volts": 3.7, "cells": [1, 2, {"n": -1}]}, "on": True, "left": None}
     assert read_fields(cbor2.dumps(fields)) == fields
     assert read_fields(b"\xd9\xd9\xf7" + cbor2.dumps(fields)) == fields
@@ -81,7 +82,7 @@ def test_cbor_may_have_other_fields_that_are_not_flat() -> None:
         pytest.param(b"\xa2\x61a\x01\x61a\x02", id="a key twice"),
     ],
 )
-def test_other_cbor_is_refused(payload: bytes) -> None:
+def test_cbor_that_costs_too_much_is_refused(payload: bytes) -> None:
     with pytest.raises(BadRequest, match="CBOR"):
         read_fields(payload)
 
@@ -108,20 +109,20 @@ def test_other_cbor_is_refused(payload: bytes) -> None:
         pytest.param(b"\xa1\x61a\xff", BadRequest, id="CBOR with a break out of place"),
     ],
 )
-def test_what_cannot_be_read_is_refused(data: bytes, error: type[BadRequest]) -> None:
+def test_unreadable_payload_is_refused(data: bytes, error: type[BadRequest]) -> None:
     with pytest.raises(BadRequest) as refused:
         read_fields(data)
     assert type(refused.value) is error
 
 
 @pytest.mark.parametrize("begin", [b"GIF89a\x01\x00\xf7", b"\0\0\0\x1cftypheic\xe2", b"\xff\xd8", b"\r\n" + JPEG])
-def test_bytes_that_are_no_text_are_left_to_the_decoder(begin: bytes) -> None:
-    """It can name the formats that are not taken."""
+def test_binary_payload_is_left_to_the_decoder(begin: bytes) -> None:
+    """The decoder names the formats that it does not accept."""
     assert read_fields(begin) == {"image": begin}
 
 
-def test_text_that_is_no_picture_is_named() -> None:
-    """Regression: the error did not say what came."""
+def test_error_for_text_shows_its_start() -> None:
+    """Regression: the error did not show what came."""
     with pytest.raises(BadImage) as refused:
         read_fields(b"the camera's IP address is 192.168.1.7")
     assert str(refused.value) == (
@@ -135,20 +136,20 @@ def test_text_of_the_shared_cases_is_a_picture(shared: Path, name: str) -> None:
     assert read_fields((shared / "cases" / name).read_bytes())["image"].startswith(b"\xff\xd8\xff")
 
 
-def test_json_of_the_shared_cases_is_read(shared: Path) -> None:
+def test_json_of_the_shared_cases_has_an_image(shared: Path) -> None:
     assert "image" in read_fields((shared / "cases" / "json_bom.json").read_bytes())
 
 
 @pytest.mark.parametrize(
     "value", [JPEG, base64.b64encode(JPEG).decode(), "data:;base64," + base64.b64encode(JPEG).decode()]
 )
-def test_a_picture_is_bytes_or_text(value: object) -> None:
+def test_picture_is_bytes_or_text(value: object) -> None:
     assert read_picture(value) == JPEG
 
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, True, [JPEG], {"image": JPEG}])
-def test_a_picture_is_nothing_else(value: Any) -> None:
-    with pytest.raises(BadRequest, match="as bytes, or as base64"):
+def test_picture_of_another_type_is_refused(value: Any) -> None:
+    with pytest.raises(BadRequest, match="expected a picture as bytes or base64, got"):
         read_picture(value)
 
 

@@ -44,7 +44,7 @@ def test_pictures_are_found_by_their_names(fields: dict[str, Any], pictures: tup
     assert take_pictures(fields) == pictures
 
 
-def test_other_fields_are_left() -> None:
+def test_other_fields_stay_in_place() -> None:
     fields = {"image_data": text(ONE), "person": "ada", "file": "snap.jpg"}
     take_pictures(fields)
     assert fields == {"person": "ada", "file": "snap.jpg"}

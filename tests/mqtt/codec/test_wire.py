@@ -170,7 +170,9 @@ def test_a_document_may_carry_the_contract_s_schema() -> None:
         pytest.param("request/enroll/1", as_json(image=BASE64, nmae="A"), {}, "unknown field: 'nmae'", id="mistyped"),
         pytest.param("request/enroll/1/a", as_json(image=BASE64, b=1, a=1), {}, "field: 'a', 'b'", id="two fields"),
         pytest.param("request/detect", as_json(image=BASE64, image2=BASE64), {}, "takes 1 picture", id="two pictures"),
-        pytest.param("request/detect", as_json(image=1), {}, "given as bytes", id="picture that is a number"),
+        pytest.param(
+            "request/detect", as_json(image=1), {}, "expected a picture as bytes", id="picture that is a number"
+        ),
         pytest.param("request/detect", b"{}", {}, "takes 1 picture", id="no picture"),
         pytest.param("request/face_match", JPEG, {}, "takes 2 picture", id="one picture for two"),
         pytest.param("request/face_match", as_json(image1=BASE64), {}, "takes 2 picture", id="one of two pictures"),
@@ -263,7 +265,7 @@ def test_somebody_is_enrolled_by_a_name_or_by_the_topic_s_person() -> None:
     several = cbor2.dumps({"name": "Ada Lovelace", "image1": JPEG, "image2": JPEG})
     by_name = read("request/enroll/42/ada", several)
     assert (by_name.person, by_name.name, by_name.pictures) == (None, "Ada Lovelace", (JPEG, JPEG))
-    with pytest.raises(BadRequest, match="list of pictures"):
+    with pytest.raises(BadRequest, match="images as a list of pictures, got text"):
         read("request/enroll/42/ada", json.dumps({"images": "x"}).encode())
 
 
