@@ -26,7 +26,7 @@ from gateway.config.sections import (
     UploadSettings,
     WorkerSettings,
 )
-from gateway.model import CAMERA, MAX_CAMERA_LENGTH, RESERVED_CAMERAS, EngineName, Operation, Rotation, Search
+from gateway.model import CAMERA_NAME, MAX_CAMERA_LENGTH, RESERVED_CAMERAS, EngineName, Operation, Rotation, Search
 
 # A camera on the network may not change the enrolled people unless the configuration allows it.
 DEFAULT_OPERATIONS = tuple(operation for operation in Operation if operation is not Operation.ENROLL)
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_camera_names(cls, cameras: Mapping[str, CameraSettings]) -> Mapping[str, CameraSettings]:
         for name in cameras:
-            if not CAMERA.fullmatch(name) or name in RESERVED_CAMERAS:
+            if not CAMERA_NAME.fullmatch(name) or name in RESERVED_CAMERAS:
                 raise ValueError(
                     f"{name!r} is not the name of a camera:"
                     f" use 1 to {MAX_CAMERA_LENGTH} of A-Z a-z 0-9 _ -, and not bridge"

@@ -1,4 +1,4 @@
-"""The names of people: which texts are accepted, and which names mean the same person."""
+"""The names and ids of people: the accepted texts, and the names that mean the same person."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ MAX_RECEIVED_NAME = 4 * MAX_NAME
 """Characters of a name as it arrives: Unicode takes a letter apart into four at most, and spaces may be doubled."""
 
 MAX_ID = 53
-"""Characters of a person's id: "match 0.83 <person>" then fits the 64 bytes that a small device reads."""
+"""Characters of a person's id. The verdict "match 0.83 <person>" then fits the 64 bytes that a small device reads."""
+
+PERSON_ID = re.compile(rf"[a-z0-9_]{{1,{MAX_ID}}}")
 
 NOBODY_KEYS = frozenset({"unknown", "unknown person", "unknown face", "nobody", "no one", "none"})
-"""Keys of the names that the gateway, or a program that shows its answers, uses for a face that nobody knows."""
+"""Keys (name_key) of the words that the gateway, or a program that shows its replies, uses for an unknown face."""
 
 RESERVED_IDS = frozenset({"export", "import", "unknown", "nobody", "none"})
-"""Ids that no new person gets: paths of the REST interface (a test compares them), and words for nobody."""
+"""Ids that no new person gets: paths of the REST interface (a test compares them), and words for an unknown face."""
 
 _UNDECODED = re.compile("[\ufffd\ud800-\udfff]")
-"""The replacement character and lone surrogates: decoders leave them where the bytes were not UTF-8."""
+"""The replacement character and lone surrogates, which decoders insert where the bytes were not UTF-8."""
 
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc")
-"""Characters that Python calls printable, and that show nothing."""
+"""Characters that Python calls printable although they show nothing."""
 
 _ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f]")
-"""Combining marks of Latin, Greek and Cyrillic, and variation selectors. The marks of other scripts are vowels or
-change the consonant (か and が), so that they belong to the name.
-"""
+"""Combining marks of Latin, Greek and Cyrillic, and variation selectors."""
+# The marks of other scripts are vowels or change the consonant (か and が): they belong to the name.
 
 _PLAIN_LETTERS = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ŧ": "t", "þ": "th", "\u0131": "i"}
 )
-"""Letters that Unicode does not decompose, as they are written on a keyboard without them."""
+"""Letters that Unicode does not decompose, and their usual spelling in ASCII."""
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bb\u02bc\u0060\u00b4", "'"))
 
 
 def checked_name(text: object) -> str:
-    """Return a person's name as it is kept: in Unicode's composed form, with single spaces. Raises BadRequest."""
+    """Return a person's name as it is stored: in Unicode's composed form, with single spaces. Raise BadRequest."""
     if not isinstance(text, str):
         raise BadRequest(f"a name must be a text, not {type(text).__name__}")
-    # Normalisation comes later: it takes quadratic time for combining marks, 20 s for 160 kB.
+    # The length is checked before the normalisation, which takes quadratic time: 20 s for 160 kB of combining marks.
     if len(text) > MAX_RECEIVED_NAME:
         raise BadRequest(f"the name has {len(text)} characters: at most {MAX_NAME} are allowed")
     if undecoded := _UNDECODED.search(text):
@@ -63,17 +64,18 @@ def checked_name(text: object) -> str:
 
 
 def check_new_name(name: str) -> None:
-    """Raise BadRequest for a name that a new person must not get."""
+    """Raise BadRequest for a name that a new person cannot get."""
     if means_nobody(name):
-        raise BadRequest(f"{name!r} is the word for a face that nobody knows: choose another name")
+        raise BadRequest(f"{name!r} is the word for an unknown face: choose another name")
 
 
 def means_nobody(name: str) -> bool:
+    """Return whether a name is one of the words for an unknown face."""
     return name_key(name) in NOBODY_KEYS
 
 
 def name_key(name: str) -> str:
-    """Return what two names of one person share: case, accents, separators and Unicode look-alikes are levelled.
+    """Return a key that is equal for two spellings of a name. Case, accents and separators do not count.
 
     "Eileen Collins", "eileen_collins" and "EILEEN-Cóllins" have one key.
     """
@@ -84,10 +86,10 @@ def name_key(name: str) -> str:
 
 
 def _is_separator(character: str) -> bool:
-    """Spaces, dashes of all kinds and the underscore, which stands for a space in ids and in names of folders."""
+    """Return whether a character separates words: a space, a dash, or the underscore of ids and names of folders."""
     return character == "_" or unicodedata.category(character) in ("Pd", "Zs", "Cc") or character == "\u2212"
 
 
 def _is_sign(character: str) -> bool:
-    """A letter, a number or a symbol such as an emoji."""
+    """Return whether a character is a letter, a number or a symbol such as an emoji."""
     return unicodedata.category(character)[0] in "LN" or unicodedata.category(character) == "So"

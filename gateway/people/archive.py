@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from gateway.errors import BadRequest
-from gateway.model import PERSON, Descriptor, Person, checked_name
+from gateway.model import PERSON_ID, Descriptor, Person
+from gateway.model.names import checked_name
 from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import ExportedPerson, Picture, StoredFace
 
@@ -145,7 +146,7 @@ def _write_person(archive: zipfile.ZipFile, each: ExportedPerson) -> dict[str, A
 
 
 def _read_person(read_file: _FileReader, index: dict[str, Any], limits: PeopleLimits) -> ExportedPerson:
-    if not isinstance(index["person"], str) or not PERSON.fullmatch(index["person"]):
+    if not isinstance(index["person"], str) or not PERSON_ID.fullmatch(index["person"]):
         raise ValueError("the id of a person is not valid")
     name = _read_name(index)
     limits.check_pictures(name, len(index["pictures"]))

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.model import ENROLMENT_LIMITS, Judgement, Likeness, Quality, QualityLimits, Unfit
+from gateway.model import ENROLMENT_LIMITS, Judgement, Likeness, Quality, QualityLimits, QualityProblem
 from gateway.people.curves import Curves
 from gateway.people.gallery import MAX_COUNTED_PICTURES, Candidate, Nearest
 
 FULL_SCORE = 6.0
 """Decades of the false match rate at which the score is 1: one false match in a million comparisons."""
 
-UPRIGHT_REASON: Unfit = "turned"
+UPRIGHT_REASON: QualityProblem = "turned"
 """Reason for a face without a descriptor whose quality is good enough: vision could not turn it upright."""
 
-MEASURES: Mapping[str, Unfit] = {
+MEASURES: Mapping[str, QualityProblem] = {
     "pixels": "too_small",
     "inside": "cut_off",
     "brightness": "too_dark",
@@ -41,7 +41,7 @@ class Shortfall:
     ``measure``: the field of Quality; ``found``: its value; ``needed``: the lowest value that is accepted.
     """
 
-    reason: Unfit
+    reason: QualityProblem
     measure: str
     found: float
     needed: float
@@ -123,12 +123,12 @@ class Decision:
         self._limits = people, limits
         return limits
 
-    def unfit_reason(self, quality: Quality | None) -> Unfit | None:
+    def unfit_reason(self, quality: Quality | None) -> QualityProblem | None:
         """Return why a face must not be named for its quality, or None if the quality is sufficient or unknown."""
         shortfall = _shortfall(quality, self._quality)
         return shortfall.reason if shortfall else None
 
-    def undescribed_reason(self, quality: Quality | None) -> Unfit:
+    def undescribed_reason(self, quality: Quality | None) -> QualityProblem:
         """Return why a face has no descriptor."""
         # Vision cannot tell surely which way is up in a very dark or small face, so such a reason comes first.
         return self.unfit_reason(quality) or UPRIGHT_REASON

@@ -14,8 +14,9 @@ from itertools import combinations
 from typing import Literal
 
 from gateway.errors import BadImage, UnknownPerson, shutting_down_error
-from gateway.model import Effect, FoundFace, Person, checked_name
+from gateway.model import Effect, FoundFace, Person
 from gateway.model.caller import RETENTION_CALLER, Caller
+from gateway.model.names import checked_name
 from gateway.people.decision import Decision
 from gateway.people.folder.pictures import UNSEEN, FolderPictures
 from gateway.people.gallery import MAX_CANDIDATES, Gallery

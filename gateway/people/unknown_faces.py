@@ -116,7 +116,7 @@ class UnknownFaces:
     def observe(self, face: FoundFace, picture: bytes, image: Image, camera: str) -> None:
         """Returns at once. ``image``: how large the picture is."""
         if self._most:
-            stranger = Observation(face, picture, face.box.share_of(image), camera, time.time())
+            stranger = Observation(face, picture, face.box.relative_corners(image), camera, time.time())
             self._strangers.offer(stranger, len(picture), camera)
 
     def list(self) -> list[UnknownGroup]:

@@ -56,7 +56,7 @@ def create_app(
         asked = Request(
             operation=operation,
             pictures=pictures,
-            good_for=limits.request_s,
+            valid_for_s=limits.request_s,
             landmarks=landmarks,
             annotate=annotate,
         )

@@ -17,8 +17,9 @@ from gateway.contract.documents import Document, read_flag, write_enrolment, wri
 from gateway.errors import BadRequest, Busy, Conflict, Expired, Unsupported, shutting_down_error
 from gateway.formats.text_encodings import decode_base64
 from gateway.health import Health
-from gateway.model import MAX_PICTURES_AT_ONCE, PERSON, Effect, Enrolment, checked_name
+from gateway.model import MAX_PICTURES_AT_ONCE, PERSON_ID, Effect, Enrolment
 from gateway.model.caller import Caller
+from gateway.model.names import checked_name
 from gateway.people.archive import read_archive, write_archive
 from gateway.people.calibration import calibrate
 from gateway.people.registry import EnrolmentSample, Registry
@@ -76,7 +77,7 @@ class Administer(Protocol):
     """Administration.submit, as the interfaces know it."""
 
     def __call__(
-        self, operation: str, fields: Fields, caller: Caller, good_for: float = ..., effect: Effect | None = ...
+        self, operation: str, fields: Fields, caller: Caller, valid_for_s: float = ..., effect: Effect | None = ...
     ) -> Future[Document]: ...
 
 
@@ -120,7 +121,12 @@ class Administration:
         self._health_now = health
 
     def submit(
-        self, operation: str, fields: Fields, caller: Caller, good_for: float = math.inf, effect: Effect | None = None
+        self,
+        operation: str,
+        fields: Fields,
+        caller: Caller,
+        valid_for_s: float = math.inf,
+        effect: Effect | None = None,
     ) -> Future[Document]:
         """Never raises: what goes wrong is the future's exception. After ``good_for`` seconds it is not begun.
 
@@ -136,7 +142,7 @@ class Administration:
             failed.set_exception(error)
             return failed
         executor = self._changes if ACTIONS[operation].changes else self._reads
-        deadline = time.monotonic() + good_for
+        deadline = time.monotonic() + valid_for_s
         command = Command(caller, deadline, partial(self._registry.apply_once, effect))
         try:
             done = executor.submit(_in_time, deadline, partial(do, command, **read))
@@ -320,7 +326,7 @@ def _either(person: str | None, name: str | None) -> None:
 
 
 def _slug(name: str, value: object) -> str:
-    if not isinstance(value, str) or not PERSON.fullmatch(value):
+    if not isinstance(value, str) or not PERSON_ID.fullmatch(value):
         raise BadRequest(f"{name} is a person's id: 1 to 53 of a-z, 0-9 and _")
     return value
 

@@ -36,12 +36,12 @@ class Describer:
     def picture(self, picture: bytes) -> FoundFace:
         """The one face in a picture, with descriptor and chips."""
         check_size(picture, self._max_bytes)
-        return self._sole(picture, AnalyseTask(Search(self._min_face), "enrolment", chips=True, sole=True))
+        return self._sole(picture, AnalyseTask(Search(self._min_face), "enrolment", chips=True, single_face=True))
 
     def part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
         """The same of the one face in a part of a camera's picture. ``place``: in the turned picture."""
         search = Search(self._min_face, only=(place,), rotate=self._rotation(camera))
-        return self._sole(picture, AnalyseTask(search, "enrolment", chips=True, sole=True))
+        return self._sole(picture, AnalyseTask(search, "enrolment", chips=True, single_face=True))
 
     def again(self, chips: bytes) -> FoundFace:
         """The same of somebody whose chips were kept, where descriptors are made in another way by now."""
@@ -49,4 +49,4 @@ class Describer:
 
     def _sole(self, picture: bytes, task: AnalyseTask | RedescribeTask) -> FoundFace:
         job = Job((picture,), task, lane=LANE, deadline=math.inf)
-        return self._look(job).result().analyses[0].sole_face()
+        return self._look(job).result().analyses[0].single_face()

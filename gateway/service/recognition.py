@@ -214,7 +214,7 @@ class Service:
                 purpose,
                 request.landmarks,
                 chips=request.operation is Operation.ENROLL,
-                sole=request.operation in SINGLE_FACE_OPERATIONS,
+                single_face=request.operation in SINGLE_FACE_OPERATIONS,
             ),
             lane=_lane(request),
             deadline=request.deadline,
@@ -282,8 +282,8 @@ def _lane(request: Request) -> str:
 def _sole_faces(report: Report) -> list[FoundFace]:
     """Return the one face of each picture. Raises NoFace or MultipleFaces, which say in which of several pictures."""
     if len(report.analyses) == 1:
-        return [report.analyses[0].sole_face()]
-    return [seen.sole_face(f"picture {number}") for number, seen in enumerate(report.analyses, 1)]
+        return [report.analyses[0].single_face()]
+    return [seen.single_face(f"picture {number}") for number, seen in enumerate(report.analyses, 1)]
 
 
 def _timing(request: Request, report: Report, laps: Timing) -> Timing:

@@ -76,7 +76,7 @@ def encode_crop(picture: Picture, box: Box, turns: int = 0) -> bytes:
     """
     width, height = box.right - box.left, box.bottom - box.top
     around = Box(box.left - width // 4, box.top - height // 4, box.right + width // 4, box.bottom + height // 4)
-    part = around.within(picture.shape[1], picture.shape[0])
+    part = around.clipped_to(picture.shape[1], picture.shape[0])
     seen = np.rot90(picture[part.top : part.bottom, part.left : part.right, ::-1], turns)
     scale = min(1.0, MAX_CROP_SIDE_PX / max(seen.shape[:2]))
     size = max(1, round(seen.shape[1] * scale)), max(1, round(seen.shape[0] * scale))

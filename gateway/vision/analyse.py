@@ -55,9 +55,9 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
     height, width = picture.shape[:2]
     image = Image(width, height, len(data))
     # The caller refuses a picture with several faces: describing them would be wasted time.
-    if wanted.sole and len(boxes) > 1:
+    if wanted.single_face and len(boxes) > 1:
         return Analysis(
-            image, tuple(FoundFace(box.within(width, height)) for box in boxes), clock.laps, left_out=left_out
+            image, tuple(FoundFace(box.clipped_to(width, height)) for box in boxes), clock.laps, left_out=left_out
         )
     alignments = [align(picture, box, engine.aligner, engine.detector) for box in boxes]
     chips = [cut_chips(picture, each.points, wanted.descriptors or "stream") for each in alignments]
@@ -99,7 +99,7 @@ def _face(
 ) -> FoundFace:
     """Return a face with its details. A face without a certain upright direction gets no descriptor and pose 0."""
     seen = measure_quality(picture, box, found.points, chips[len(chips) // 2])
-    clipped = box.within(picture.shape[1], picture.shape[0])
+    clipped = box.clipped_to(picture.shape[1], picture.shape[0])
     if not found.upright:
         return FoundFace(clipped, quality=replace(seen, pose=0.0))
     return FoundFace(

@@ -23,7 +23,7 @@ def search(picture: Picture, wanted: Search, detector: FaceFinder) -> list[Box]:
     height, width = picture.shape[:2]
     seen = _about(wanted.only, width, height) if wanted.only else Box(0, 0, width, height)
     part = np.ascontiguousarray(picture[seen.top : seen.bottom, seen.left : seen.right])
-    found = [box.moved(seen.left, seen.top) for box in detector.detect(part, wanted.min_face, wanted.max_face)]
+    found = [box.shifted_by(seen.left, seen.top) for box in detector.detect(part, wanted.min_face, wanted.max_face)]
     return [box for box in found if _counts(box, wanted, width, height)]
 
 
@@ -33,7 +33,7 @@ def _about(polygons: tuple[Polygon, ...], width: int, height: int) -> Box:
     y = [y * height for polygon in polygons for _, y in polygon]
     margin = REGION_MARGIN * max(max(x) - min(x), max(y) - min(y))
     left, top, right, bottom = min(x) - margin, min(y) - margin, max(x) + margin, max(y) + margin
-    return Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)).within(width, height)
+    return Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)).clipped_to(width, height)
 
 
 def _counts(box: Box, wanted: Search, width: int, height: int) -> bool:

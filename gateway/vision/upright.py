@@ -104,7 +104,7 @@ class TurnedPart:
     def box(self, box: Box) -> Box:
         """Convert a box in pixels of the picture to pixels of the part."""
         width, height = self._size()
-        left, top, right, bottom = astuple(box.moved(-self.around.left, -self.around.top))
+        left, top, right, bottom = astuple(box.shifted_by(-self.around.left, -self.around.top))
         match self.turns % 4:
             case 1:
                 return Box(top, width - right, bottom, width - left)
@@ -135,7 +135,7 @@ def turned_part(picture: Picture, box: Box, turns: int) -> TurnedPart:
     """Return the part of the picture around a face, rotated anticlockwise by quarter turns."""
     margin = round(TURNED_PART_MARGIN * (box.right - box.left))
     around = Box(box.left - margin, box.top - margin, box.right + margin, box.bottom + margin)
-    return TurnedPart(around.within(picture.shape[1], picture.shape[0]), turns)
+    return TurnedPart(around.clipped_to(picture.shape[1], picture.shape[0]), turns)
 
 
 def _try_directions(picture: Picture, box: Box, aligner: Aligner, scorer: UprightScorer) -> AlignedFace:
@@ -158,6 +158,6 @@ def _movement(picture: Picture, box: Box, points: Points, aligner: Aligner) -> f
     side = box.right - box.left
     moved = []
     for across, down in BOX_SHIFTS:
-        away = aligner.points(picture, box.moved(round(across * side), round(down * side))) - points
+        away = aligner.points(picture, box.shifted_by(round(across * side), round(down * side))) - points
         moved.append(np.sqrt((away**2).sum(axis=1).mean()) / (max(abs(across), abs(down)) * side))
     return float(np.mean(moved))

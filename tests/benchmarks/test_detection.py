@@ -21,7 +21,7 @@ HERE = Box(120, 80, 200, 160)
 
 @pytest.mark.parametrize(
     "box",
-    [HERE, HERE.moved(39, -39), Box(135, 95, 185, 145), Box(90, 50, 230, 190)],
+    [HERE, HERE.shifted_by(39, -39), Box(135, 95, 185, 145), Box(90, 50, 230, 190)],
     ids=["the same", "middle within the face", "smaller", "larger"],
 )
 def test_a_detection_of_about_the_place_and_size_is_the_face(box: Box) -> None:
@@ -30,7 +30,7 @@ def test_a_detection_of_about_the_place_and_size_is_the_face(box: Box) -> None:
 
 @pytest.mark.parametrize(
     "box",
-    [HERE.moved(41, 0), HERE.moved(0, -41), Box(141, 101, 179, 139), Box(79, 39, 241, 201)],
+    [HERE.shifted_by(41, 0), HERE.shifted_by(0, -41), Box(141, 101, 179, 139), Box(79, 39, 241, 201)],
     ids=["beside it", "above it", "less than half as large", "more than twice as large"],
 )
 def test_any_other_is_not(box: Box) -> None:
@@ -38,13 +38,13 @@ def test_any_other_is_not(box: Box) -> None:
 
 
 def test_two_detections_of_a_face_are_one() -> None:
-    assert match([HERE, HERE.moved(5, 5)], [FACE]) == 1
+    assert match([HERE, HERE.shifted_by(5, 5)], [FACE]) == 1
 
 
 def test_a_detection_is_of_the_face_that_it_is_nearest_to() -> None:
     beside = Face(195, 120, 80)
-    assert match([HERE.moved(30, 0)], [FACE, beside]) == 1
-    assert match([HERE.moved(30, 0), HERE], [FACE, beside]) == 2
+    assert match([HERE.shifted_by(30, 0)], [FACE, beside]) == 1
+    assert match([HERE.shifted_by(30, 0), HERE], [FACE, beside]) == 2
 
 
 @pytest.mark.parametrize("kind", PERTURBATIONS)

@@ -61,7 +61,7 @@ def written(operation: Operation, reply: Reply) -> dict[str, Any]:
     """As it looks after a way over the wire."""
     person = "barack_obama" if operation is Operation.VERIFY else None
     pictures = (b"x",) * (2 if operation is Operation.FACE_MATCH else 1)
-    request = Request(operation=operation, pictures=pictures, good_for=60, origin=ORIGIN, person=person)
+    request = Request(operation=operation, pictures=pictures, valid_for_s=60, origin=ORIGIN, person=person)
     document: dict[str, Any] = json.loads(
         json.dumps(write_reply(request.origin, request.operation.value, reply), allow_nan=False)
     )

@@ -12,7 +12,7 @@ import pytest
 from gateway.config import LimitSettings
 from gateway.contract.documents import dump
 from gateway.errors import BadRequest
-from gateway.model import PERSON
+from gateway.model import PERSON_ID
 from gateway.model.names import MAX_ID, MAX_NAME, RESERVED_IDS, check_new_name, checked_name, means_nobody, name_key
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.codec.wire import read
@@ -127,7 +127,7 @@ LATIN_1 = "Jürgen".encode("latin-1")
 @pytest.mark.parametrize(
     "name", [LATIN_1.decode(errors="replace"), LATIN_1.decode(errors="surrogateescape"), "a\ufffd"]
 )
-def test_a_name_that_was_not_utf_8_is_refused_with_that_reason(name: str) -> None:
+def test_name_that_was_not_utf_8_is_refused_with_that_reason(name: str) -> None:
     """Regression: the replacement character was stored as a part of the name."""
     with pytest.raises(BadRequest, match="not UTF-8: character 2"):
         checked_name(name)
@@ -155,7 +155,7 @@ def test_a_name_that_was_not_utf_8_is_refused_with_that_reason(name: str) -> Non
         "$",
     ],
 )
-def test_a_name_that_shows_no_person_is_refused(name: str) -> None:
+def test_name_that_shows_no_person_is_refused(name: str) -> None:
     with pytest.raises(BadRequest, match=r"the name (is empty|has \d+ char|.* has a char|.* is only punct)"):
         checked_name(name)
 
@@ -168,25 +168,25 @@ def test_ordinary_names_stay_as_they_are(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["Unknown", "UNKNOWN", "ünknown", "un\u212anown", "Unknown-Person", "Nobody", "no one"]
 )
-def test_the_words_for_nobody_are_no_new_name(name: str) -> None:
+def test_words_for_an_unknown_face_are_refused_as_a_new_name(name: str) -> None:
     assert means_nobody(name)
-    with pytest.raises(BadRequest, match="nobody knows"):
+    with pytest.raises(BadRequest, match="an unknown face"):
         check_new_name(name)
 
 
 @pytest.mark.parametrize("name", ["Unknown Soldier", "Nobody Jones", "Ann"])
-def test_names_that_only_contain_such_a_word_are_names(name: str) -> None:
+def test_names_that_only_contain_such_a_word_are_accepted(name: str) -> None:
     check_new_name(name)
 
 
-def test_every_fixed_path_of_people_over_rest_is_a_reserved_id() -> None:
-    """Regression: a person called Export had the id `export`, and its path answered with everybody."""
+def test_fixed_paths_of_people_over_rest_are_reserved_ids() -> None:
+    """Regression: a person called Export had the id `export`, and its path returned every person."""
     levels = {path.split("/")[4] for _, path, _ in ROUTES if path.startswith("/api/v1/people/")}
-    assert {level for level in levels if PERSON.fullmatch(level)} <= RESERVED_IDS
+    assert {level for level in levels if PERSON_ID.fullmatch(level)} <= RESERVED_IDS
     assert {"export", "import"} <= RESERVED_IDS
 
 
-def test_an_id_fits_the_verdict_of_a_small_device() -> None:
+def test_person_id_fits_the_verdict_of_a_small_device() -> None:
     assert len(b"match 0.83 ") + MAX_ID <= 64
 
 
@@ -200,7 +200,7 @@ def test_an_id_fits_the_verdict_of_a_small_device() -> None:
         ("Ada\u3164", r"a character that shows nothing \('\\u3164'\)"),
     ],
 )
-def test_each_fault_of_a_name_has_its_own_sentence(name: str, fault: str) -> None:
-    """Regression: all of them got "a name is 1 to 100 printable characters"."""
+def test_faults_of_a_name_have_sentences_of_their_own(name: str, fault: str) -> None:
+    """Regression: all these names got "a name is 1 to 100 printable characters"."""
     with pytest.raises(BadRequest, match=fault):
         checked_name(name)

@@ -489,7 +489,7 @@ def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(
 def test_what_was_given_up_does_not_happen(env: PeopleEnvironment) -> None:
     """The device was told `timeout`, and was enrolled a moment later by a store that had been busy."""
     given_up, change = effect(), Change(env)
-    assert given_up.decide()
+    assert given_up.claim()
     with pytest.raises(Timeout):
         env.registry.apply_once(given_up, change)
     assert env.store.find_person("Alice") is None
@@ -500,4 +500,4 @@ def test_what_is_happening_is_not_given_up(env: PeopleEnvironment) -> None:
     one = effect()
     change = Change(env)
     assert env.registry.apply_once(one, change) is not None
-    assert not one.decide()
+    assert not one.claim()

@@ -72,7 +72,7 @@ class CameraScene:
         self, face: Descriptor, camera: str = "door", moment: float = NOW, quality: Quality | None = QUALITY
     ) -> None:
         found = FoundFace(BOX, face, quality=quality)
-        self.unknowns._observe(Observation(found, self.taken(face), BOX.share_of(IMAGE), camera, moment))
+        self.unknowns._observe(Observation(found, self.taken(face), BOX.relative_corners(IMAGE), camera, moment))
 
     def tidied(self) -> list[int]:
         self.unknowns._tidy()
@@ -398,7 +398,7 @@ def test_strangers_are_looked_at_beside_everything_else(
         wait_for(scene.unknowns.list)
         sent(scene, near(SOMEBODY, 0.95), "yard")
         wait_for(lambda: scene.unknowns.list()[0].cameras == ["door", "yard"])
-    assert scene.vision.observe == [(picture, BOX.share_of(IMAGE))]
+    assert scene.vision.observe == [(picture, BOX.relative_corners(IMAGE))]
     (group,) = CameraScene(env).unknowns.list()
     assert group.cameras == ["door", "yard"]
     assert before <= group.first <= group.last <= time.time()

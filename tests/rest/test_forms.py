@@ -65,7 +65,7 @@ class Asked:
         return future
 
     def _administer(
-        self, operation: str, fields: Document, caller: Caller, good_for: float = 0, effect: Effect | None = None
+        self, operation: str, fields: Document, caller: Caller, valid_for_s: float = 0, effect: Effect | None = None
     ) -> Future[Document]:
         self.fields.append(dict(fields))
         future: Future[Document] = Future()

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError, Future
 import pytest
 
 from gateway.errors import MultipleFaces, NoFace, TooLarge
-from gateway.model import CAMERA, AnalyseTask, Analysis, RedescribeTask, Search
+from gateway.model import CAMERA_NAME, AnalyseTask, Analysis, RedescribeTask, Search
 from gateway.service.enrolment_vision import LANE, Describer
 from gateway.workers.job import Job, Report
 from tests.examples import descriptor, seen
@@ -46,7 +46,7 @@ def test_a_picture_of_somebody_known_is_described_with_more_care() -> None:
     (job,) = desk.jobs
     assert (job.pictures, job.task, job.deadline) == (
         (b"x",),
-        AnalyseTask(descriptors="enrolment", chips=True, sole=True),
+        AnalyseTask(descriptors="enrolment", chips=True, single_face=True),
         math.inf,
     )
 
@@ -72,7 +72,7 @@ def test_known_faces_wait_in_a_lane_of_their_own_both_times() -> None:
     desk.describer.picture(b"x")
     desk.describer.again(b"chips")
     assert {job.lane for job in desk.jobs} == {LANE}
-    assert not CAMERA.fullmatch(LANE)
+    assert not CAMERA_NAME.fullmatch(LANE)
 
 
 @pytest.mark.parametrize(("picture", "error"), [(seen(), NoFace), (seen(ALICES, BOBS), MultipleFaces)])
@@ -92,7 +92,7 @@ def test_a_face_in_a_part_of_a_picture_is_looked_for_there_alone() -> None:
     picture, place = seen(ALICES), ((0.1, 0.1), (0.5, 0.1), (0.5, 0.6))
     desk = Desk(picture)
     assert desk.describer.part(b"x", place, "porch") is picture.faces[0]
-    assert desk.jobs[0].task == AnalyseTask(Search(56, only=(place,)), "enrolment", chips=True, sole=True)
+    assert desk.jobs[0].task == AnalyseTask(Search(56, only=(place,)), "enrolment", chips=True, single_face=True)
 
 
 def test_a_face_in_a_part_of_a_turned_camera_s_picture_is_looked_for_in_the_turned_picture() -> None:
@@ -100,4 +100,4 @@ def test_a_face_in_a_part_of_a_turned_camera_s_picture_is_looked_for_in_the_turn
     desk = Desk(seen(ALICES))
     desk.describer.part(b"x", place, "sideways")
     search = Search(56, only=(place,), rotate=90)
-    assert desk.jobs[0].task == AnalyseTask(search, "enrolment", chips=True, sole=True)
+    assert desk.jobs[0].task == AnalyseTask(search, "enrolment", chips=True, single_face=True)

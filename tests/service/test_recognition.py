@@ -168,7 +168,7 @@ class Desk:
 def request(operation: Operation, **changes: object) -> Request:
     person = "alice" if operation is Operation.VERIFY else None
     pictures = (b"x",) * (2 if operation is Operation.FACE_MATCH else 1)
-    content: dict[str, object] = {"pictures": pictures, "good_for": 60, "person": person}
+    content: dict[str, object] = {"pictures": pictures, "valid_for_s": 60, "person": person}
     return Request(operation=operation, **{**content, **changes})  # type: ignore[arg-type]  # tests know what they pass
 
 
@@ -194,7 +194,7 @@ def test_a_camera_gets_what_it_may_ask_for() -> None:
 )
 def test_a_picture_over_the_limit_is_refused_before_any_work(operation: Operation, pictures: tuple[int, ...]) -> None:
     desk = Desk()
-    with pytest.raises(TooLarge, match=r"at most 1000 are taken \(limits\.bytes\)"):
+    with pytest.raises(TooLarge, match=r"more than 1000 \(limits\.bytes\)"):
         desk.ask(operation, pictures=tuple(map(bytes, pictures)))
     assert not desk.workers.jobs
 
@@ -381,7 +381,7 @@ def test_descriptors_are_made_as_carefully_as_the_operation_deserves(
     desk = Desk(*[seen(ALICES)] * (2 if operation is Operation.FACE_MATCH else 1))
     desk.ask(operation)
     sole = operation in (Operation.VERIFY, Operation.FACE_MATCH)
-    assert [job.task for job in desk.workers.jobs] == [AnalyseTask(descriptors=purpose, sole=sole)]
+    assert [job.task for job in desk.workers.jobs] == [AnalyseTask(descriptors=purpose, single_face=sole)]
 
 
 def test_faces_are_looked_for_as_the_camera_s_settings_say() -> None:
@@ -561,7 +561,7 @@ def test_a_camera_of_that_name_does_not_share_the_lane_of_rest() -> None:
 
 def test_a_job_keeps_the_deadline_of_its_request() -> None:
     desk = Desk(seen())
-    desk.recognise(good_for=60, origin=Origin(received=1000.0), live=True)
+    desk.recognise(valid_for_s=60, origin=Origin(received=1000.0), live=True)
     assert (desk.workers.jobs[0].deadline, desk.workers.jobs[0].live) == (1060, True)
 
 
@@ -617,7 +617,9 @@ def test_who_is_enrolled_is_told_with_warnings(changes: dict[str, object]) -> No
     assert isinstance(reply, Enrolment)
     assert (reply.person, reply.pictures, reply.warnings) == (CAROL, 0, ("too few",))
     assert desk.enrolled == [(*changes.values(), [b"1", b"2"], camera_caller("porch"))]
-    assert [job.task for job in desk.workers.jobs] == [AnalyseTask(descriptors="enrolment", chips=True, sole=True)]
+    assert [job.task for job in desk.workers.jobs] == [
+        AnalyseTask(descriptors="enrolment", chips=True, single_face=True)
+    ]
 
 
 def test_a_picture_of_two_enrols_nobody() -> None:

@@ -119,7 +119,7 @@ def test_points_far_away_are_exact(aligner: Aligner) -> None:
     picture[20:184, 65_300:65_465] = decode(frame("obama_1"), PictureLimits())[96:260, 386:551]
     box = Box(65_300, 20, 65_465, 184)
     points = aligner.points(picture, box)
-    near = aligner.points(np.ascontiguousarray(picture[:, 65_000:]), box.moved(-65_000, 0))
+    near = aligner.points(np.ascontiguousarray(picture[:, 65_000:]), box.shifted_by(-65_000, 0))
     assert (points - near == [65_000, 0]).all()
 
 

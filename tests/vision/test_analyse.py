@@ -38,7 +38,7 @@ def either(request: pytest.FixtureRequest) -> Engine:
 
 
 def sole(data: bytes, engine: Engine, wanted: AnalyseTask) -> FoundFace:
-    return analyse(data, engine, wanted, LIMITS).sole_face()
+    return analyse(data, engine, wanted, LIMITS).single_face()
 
 
 def test_a_face_is_found_and_described(either: Engine) -> None:
@@ -80,7 +80,7 @@ def again_alike(engine: Engine, data: bytes) -> None:
     face = sole(data, engine, AnalyseTask(descriptors="enrolment", chips=True))
     assert face.chips is not None
     seen = redescribe(face.chips, engine)
-    again = seen.sole_face()
+    again = seen.single_face()
     assert again.descriptor is not None
     assert face.descriptor is not None
     assert again.descriptor @ face.descriptor > 0.999
@@ -94,7 +94,7 @@ def test_who_needs_one_face_is_spared_the_description_of_many(either: Engine) ->
     two = np.hstack([decode(PORTRAIT, LIMITS)] * 2)
     data = encoded(PIL.Image.fromarray(two), "PNG")
     for sole in (True, False):
-        faces = analyse(data, either, AnalyseTask(descriptors="enrolment", sole=sole), LIMITS).faces
+        faces = analyse(data, either, AnalyseTask(descriptors="enrolment", single_face=sole), LIMITS).faces
         assert len(faces) == 2
         assert all((face.descriptor is None) == sole for face in faces)
 
@@ -107,7 +107,7 @@ def test_the_largest_boxes_are_chosen_in_the_order_in_which_they_came() -> None:
     assert largest([], 3) == []
 
 
-@pytest.mark.parametrize("wanted", [AnalyseTask(descriptors=None), AnalyseTask(sole=True)])
+@pytest.mark.parametrize("wanted", [AnalyseTask(descriptors=None), AnalyseTask(single_face=True)])
 def test_of_too_many_faces_the_largest_are_described_and_the_others_are_counted(
     either: Engine, wanted: AnalyseTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +182,7 @@ def test_boxes_lie_within_the_picture_also_of_faces_that_do_not(
     seen = analyse(part(*edges), facegate, AnalyseTask(landmarks=5), LIMITS)
     assert seen.faces
     for face in seen.faces:
-        assert face.box.within(seen.image.width, seen.image.height) == face.box
+        assert face.box.clipped_to(seen.image.width, seen.image.height) == face.box
         assert face.quality is not None
         assert face.quality.inside < 1
 

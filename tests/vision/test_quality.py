@@ -349,7 +349,7 @@ def test_compression_is_seen_wherever_the_picture_was_cut_later(cut: tuple[int, 
     path = FRAMES / "obama_1.jpg"
     box, points = face(path)
     picture = np.asarray(jpeg(8)(PIL.Image.fromarray(read(path))))[cut[1] :, cut[0] :]
-    assert judged(picture, box.moved(-cut[0], -cut[1]), points - np.array(cut, np.float32)).clean < 0.56
+    assert judged(picture, box.shifted_by(-cut[0], -cut[1]), points - np.array(cut, np.float32)).clean < 0.56
 
 
 @pytest.mark.parametrize("side", [1, 8, 16, 17, 40])

@@ -35,7 +35,7 @@ class Sees:
     def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
         (y, x), (height, width) = picture[0, 0, :2].tolist(), picture.shape[:2]
         self.shown, self.asked = Box(x, y, x + width, y + height), (min_face, max_face)
-        return [box.moved(-x, -y) for box in self.boxes]
+        return [box.shifted_by(-x, -y) for box in self.boxes]
 
 
 def numbered() -> Picture:
@@ -156,7 +156,7 @@ def test_the_detector_always_sees_a_part_of_the_picture(polygon: Polygon) -> Non
     detector = Sees()
     search(numbered(), Search(only=(polygon,)), detector)
     assert detector.shown is not None
-    assert detector.shown.within(256, HEIGHT) == detector.shown
+    assert detector.shown.clipped_to(256, HEIGHT) == detector.shown
 
 
 def test_boxes_are_those_of_the_whole_picture() -> None:

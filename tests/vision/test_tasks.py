@@ -24,11 +24,11 @@ def either(request: pytest.FixtureRequest) -> Engine:
 
 def test_a_face_is_looked_at_drawn_and_looked_at_again(either: Engine) -> None:
     seen = run_task(frame("obama_1"), either, AnalyseTask(descriptors="enrolment", landmarks=5, chips=True), LIMITS)
-    face = seen.sole_face()
+    face = seen.single_face()
     drawn = run_task(frame("obama_1"), either, DrawTask((FaceMark(face.box, "Obama", True, face.landmarks),)), LIMITS)
     assert drawn.drawn
     assert face.chips
-    again = run_task(face.chips, either, RedescribeTask(), LIMITS).sole_face()
+    again = run_task(face.chips, either, RedescribeTask(), LIMITS).single_face()
     assert face.descriptor is not None
     assert again.descriptor is not None
     assert face.descriptor @ again.descriptor > 0.999

@@ -50,7 +50,7 @@ def lying(name: str, degrees: float) -> bytes:
 
 
 def sole(data: bytes, engine: Engine, wanted: AnalyseTask) -> FoundFace:
-    return analyse(data, engine, replace(wanted, search=Search(80)), LIMITS).sole_face()
+    return analyse(data, engine, replace(wanted, search=Search(80)), LIMITS).single_face()
 
 
 def described(data: bytes, engine: Engine) -> FoundFace | None:

@@ -73,7 +73,7 @@ def job(picture: bytes, *, task: Task = DETECT_ONLY, deadline: float = math.inf,
 
 
 def the_face(pool: Pool, picture: bytes, task: Task) -> FoundFace:
-    return pool.submit(job(picture, task=task)).result(30).analyses[0].sole_face()
+    return pool.submit(job(picture, task=task)).result(30).analyses[0].single_face()
 
 
 def pids(pool: Pool) -> list[int]:

@@ -56,7 +56,7 @@ def through_protocol(seen: Analysis) -> Analysis:
 
 
 def face_through_protocol(face: FoundFace) -> FoundFace:
-    return through_protocol(Analysis(Image(1, 1, 1), (face,), {})).sole_face()
+    return through_protocol(Analysis(Image(1, 1, 1), (face,), {})).single_face()
 
 
 @pytest.mark.parametrize("picture", [b"one", b""])

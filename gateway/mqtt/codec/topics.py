@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gateway.errors import BadRequest, Forbidden
-from gateway.model import CAMERA, REQUEST_ID, RESERVED_CAMERAS, Operation, Origin
+from gateway.model import CAMERA_NAME, REQUEST_ID, RESERVED_CAMERAS, Operation, Origin
 from gateway.model.caller import BRIDGE_CALLER, camera_caller
 
 _OPERATION = re.compile(r"[a-z0-9_]{1,32}")
@@ -88,7 +88,7 @@ class Topics:
         inside = topic.startswith(f"{self._base}/")
         camera, _, rest = topic.removeprefix(f"{self._base}/").partition("/")
         kind, *levels = rest.split("/", 7)
-        if not inside or not CAMERA.fullmatch(camera):
+        if not inside or not CAMERA_NAME.fullmatch(camera):
             return None
         if kind == "frame" and not levels:
             return self._frame(camera)

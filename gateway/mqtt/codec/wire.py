@@ -30,8 +30,8 @@ from gateway.model import (
     Recognition,
     Reply,
     Request,
-    checked_name,
 )
+from gateway.model.names import checked_name
 from gateway.mqtt.codec.payload import read_fields
 from gateway.mqtt.codec.pictures import take_pictures
 from gateway.mqtt.codec.topics import Address
@@ -66,7 +66,7 @@ def read(
     return Request(
         operation=operation,
         pictures=pictures,
-        good_for=good_for,
+        valid_for_s=good_for,
         origin=address.origin,
         live=address.live,
         effect=_effect(address, payload, properties, good_for) if operation is Operation.ENROLL else None,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from gateway.model import CAMERA, MAX_CAMERA_LENGTH, RESERVED_CAMERAS
+from gateway.model import CAMERA_NAME, MAX_CAMERA_LENGTH, RESERVED_CAMERAS
 
 log = logging.getLogger(__name__)
 
@@ -96,9 +96,9 @@ def _fault(camera: str) -> str:
         return "is empty"
     if camera in RESERVED_CAMERAS:
         return "is reserved for the gateway"
-    if CAMERA.fullmatch(camera[:MAX_CAMERA_LENGTH]):
+    if CAMERA_NAME.fullmatch(camera[:MAX_CAMERA_LENGTH]):
         return f"has more than {MAX_CAMERA_LENGTH} characters"
-    strange = dict.fromkeys(each for each in camera if not CAMERA.fullmatch(each))
+    strange = dict.fromkeys(each for each in camera if not CAMERA_NAME.fullmatch(each))
     return f"has {', '.join(map(repr, list(strange)[:3]))}"
 
 

@@ -25,7 +25,7 @@ def claim_before_giving_up(effect: Effect | None, give_up: Callable[[], None]) -
 
     So a request that was reported as timed out changes nothing any more.
     """
-    return lambda: give_up() if effect is None or effect.decide() else None
+    return lambda: give_up() if effect is None or effect.claim() else None
 
 
 class Watchdog:

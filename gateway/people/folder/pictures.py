@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import BadRequest
-from gateway.model import checked_name
-from gateway.model.names import name_key
+from gateway.model.names import checked_name, name_key
 from gateway.people.folder.files import PictureReader
 from gateway.people.folder.scan import FolderScan, FolderScanner
 

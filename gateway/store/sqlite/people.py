@@ -607,7 +607,7 @@ def _read_reply(effect: Effect, reply: str | None) -> EffectReply | None:
 def _in_time(effect: Effect, change: Callable[[], EffectReply]) -> EffectReply:
     """Raises Timeout, and whatever was changed is undone."""
     document = change() if time.monotonic() < effect.deadline else {}
-    if time.monotonic() > effect.deadline or not effect.decide():
+    if time.monotonic() > effect.deadline or not effect.claim():
         raise Timeout("it took longer than it may: nothing was changed")
     return document
 

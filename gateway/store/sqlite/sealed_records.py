@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.model import PERSON, Descriptor, Person
+from gateway.model import PERSON_ID, Descriptor, Person
 from gateway.store.cipher import Cipher
 from gateway.store.protocols import GallerySnapshot, Picture, StoredFace
 from gateway.store.sqlite.database import Database, IntactStoreError, Row
@@ -100,7 +100,7 @@ class SealedRecords:
             )
         database.row("SELECT person, digest, source, recipe, descriptor, chips, original, counter FROM pictures")
         for (slug,) in database.rows("SELECT slug FROM people NOT INDEXED"):
-            if not isinstance(slug, str) or not PERSON.fullmatch(slug):
+            if not isinstance(slug, str) or not PERSON_ID.fullmatch(slug):
                 raise ValueError("a person in it is damaged")
         return seal is None and self._cipher.has_key
 

@@ -48,8 +48,8 @@ class StockDetector:
         factor = max(1, math.ceil(math.sqrt(width * height / MAX_DETECT_PIXELS)))
         shrunk = picture if factor == 1 else np.asarray(PIL.Image.fromarray(picture).reduce(factor))
         found = api.face_locations(shrunk, 1 if self._detector == "hog" else 0, self._detector)
-        boxes = (Box(left, top, right, bottom).times(factor) for top, right, bottom, left in found)
-        return [box.within(width, height) for box in boxes]
+        boxes = (Box(left, top, right, bottom).scaled_by(factor) for top, right, bottom, left in found)
+        return [box.clipped_to(width, height) for box in boxes]
 
     def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
         """Return the best HOG score of each tile. HOG finds upright faces only, so it is used for both detectors."""

@@ -8,7 +8,7 @@ from PIL import Image
 
 from benchmarks.faults.load import BRIDGE, Load, Request, pictures_of, slug, stamped
 from benchmarks.faults.sender import Tally
-from gateway.model import PERSON, REQUEST_ID
+from gateway.model import PERSON_ID, REQUEST_ID
 
 
 def test_a_stamped_picture_is_the_same_picture_with_other_bytes() -> None:
@@ -32,7 +32,7 @@ def test_no_two_requests_are_the_same_and_one_seed_gives_the_same_ones() -> None
 def test_an_enrolment_names_a_person_of_its_own() -> None:
     request = Load(random.Random(1), enroll=1.0).of_camera("cam0")
     assert request.token is not None
-    assert PERSON.fullmatch(slug(request.token))
+    assert PERSON_ID.fullmatch(slug(request.token))
     assert REQUEST_ID.fullmatch(request.id)
     assert request.topic == f"facegate/cam0/request/enroll/{request.id}/{slug(request.token)}"
 

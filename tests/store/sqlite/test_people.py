@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gateway.errors import BadRequest, Conflict, GatewayError, StartError, UnknownPerson
-from gateway.model import PERSON, Descriptor, Person
+from gateway.model import PERSON_ID, Descriptor, Person
 from gateway.model.caller import CLI_CALLER, REST_CALLER, camera_caller
 from gateway.store.cipher import Cipher
 from gateway.store.protocols import PersonEntry, Picture, StoredFace
@@ -283,7 +283,7 @@ def test_numbered_slugs_are_found_quickly_and_stay_short(store: SqliteStore) -> 
 
 @pytest.mark.parametrize("digits", range(1, 7))
 def test_an_id_is_never_too_long_whatever_its_number(digits: int) -> None:
-    assert PERSON.fullmatch(statements._numbered("a" * MAX_STEM, 10**digits - 1))
+    assert PERSON_ID.fullmatch(statements._numbered("a" * MAX_STEM, 10**digits - 1))
 
 
 def test_an_id_that_an_older_version_made_too_long_is_replaced(path: Path) -> None:
@@ -338,7 +338,7 @@ def test_long_names_that_begin_alike_get_different_slugs(store: SqliteStore) -> 
         enrol(store, "a" * 100 + str(n))
     slugs = {person.slug for person in people(store)}
     assert len(slugs) == 11
-    assert all(PERSON.fullmatch(slug) for slug in slugs)
+    assert all(PERSON_ID.fullmatch(slug) for slug in slugs)
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_a_name_in_any_script_is_stored_as_it_is_and_gets_a_slug(store: SqliteSt
     enrol(store, name)
     (person,) = people(store)
     assert person.name == name
-    assert PERSON.fullmatch(person.slug)
+    assert PERSON_ID.fullmatch(person.slug)
 
 
 def test_two_names_without_letters_get_different_slugs(store: SqliteStore) -> None:

@@ -1,0 +1,83 @@
+"""Boxes, points, polygons and sizes in pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.errors import BadImage, TooLarge
+
+Landmarks = Mapping[str, list[tuple[int, int]]]
+"""Points (x, y) in pixels of the upright picture, by the group names of face_recognition: ``chin``, ``left_eye``…"""
+
+Points = NDArray[np.float32]
+"""Shape (5, 2): x and y in pixels of the upright picture, in the order of dlib's 5-point model: outer and inner corner
+of the eye on the right of the picture, the same of the eye on the left, the base of the nose."""
+
+Polygon = tuple[tuple[float, float], ...]
+"""Corners (x, y) as shares of the picture's width and height, 0 to 1."""
+
+Rotation = Literal[0, 90, 180, 270]
+"""Degrees clockwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLimits:
+    """The largest picture that is decoded. ``pixels``: in all. ``side``: pixels of the longer side."""
+
+    pixels: int = 25_000_000
+    side: int = 16_384
+
+    def check(self, width: int, height: int) -> None:
+        """Raise BadImage for a picture without pixels, and TooLarge for one that is larger than allowed."""
+        size = f"{width} x {height} pixels"
+        if not width or not height:
+            raise BadImage(f"the picture has {size}: it shows nothing")
+        if width * height > self.pixels:
+            raise TooLarge(f"the picture has {size}, more than {self.pixels} (limits.pixels): send it smaller")
+        if max(width, height) > self.side:
+            raise TooLarge(f"the picture has {size}: a side may have up to {self.side} (limits.side): send it smaller")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The size of a decoded picture: pixels when it is upright, and the bytes of its encoded form."""
+
+    width: int
+    height: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the upright picture. ``right`` and ``bottom`` are the first pixels outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def area(self) -> int:
+        return (self.right - self.left) * (self.bottom - self.top)
+
+    def clipped_to(self, width: int, height: int) -> Box:
+        """Return the part of the box in a picture of that size: at least one pixel, at the picture's edge."""
+        left, top = min(max(self.left, 0), width - 1), min(max(self.top, 0), height - 1)
+        return Box(left, top, max(min(self.right, width), left + 1), max(min(self.bottom, height), top + 1))
+
+    def scaled_by(self, factor: int) -> Box:
+        return Box(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor)
+
+    def shifted_by(self, x: int, y: int) -> Box:
+        return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
+
+    def relative_corners(self, image: Image) -> Polygon:
+        """Return the four corners, clipped to the picture, as shares of its width and height."""
+        left, right = (max(0.0, min(x / image.width, 1.0)) for x in (self.left, self.right))
+        top, bottom = (max(0.0, min(y / image.height, 1.0)) for y in (self.top, self.bottom))
+        return (left, top), (right, top), (right, bottom), (left, bottom)

@@ -1,0 +1,88 @@
+"""The replies to recognition requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.model.faces import Quality, Timing
+from gateway.model.geometry import Box, Image, Landmarks
+from gateway.model.people import Judgement, Person
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A face in a reply. ``judgement`` is None for an operation that identifies nobody."""
+
+    box: Box
+    quality: Quality | None = None
+    landmarks: Landmarks | None = None
+    judgement: Judgement | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognition:
+    """The reply to ``face_rec``.
+
+    ``annotated``: on request, the picture as a JPEG with the faces drawn in. ``dropped``: frames of this camera that
+    newer frames replaced since the last result. ``left_out``: the number of smaller faces that are not in ``faces``,
+    because the picture has too many.
+    """
+
+    faces: tuple[Face, ...]
+    image: Image
+    threshold: float
+    timing: Timing
+    annotated: bytes | None = None
+    dropped: int = 0
+    left_out: int = 0
+
+    @property
+    def best(self) -> Face | None:
+        """The best match, or without a match the largest face. None without faces."""
+        return max(self.faces, key=_prominence, default=None)
+
+    @property
+    def person(self) -> Person | None:
+        """The person of the best match."""
+        return self.best.judgement.person if self.best and self.best.judgement else None
+
+
+def _prominence(face: Face) -> tuple[bool, float]:
+    matched = face.judgement is not None and face.judgement.verdict == "match"
+    return matched, face.judgement.score if matched and face.judgement else face.box.area
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The reply to ``face_match`` (one face of each picture, ``person`` is None) and to ``verify``."""
+
+    match: bool
+    score: float
+    threshold: float
+    faces: tuple[Face, ...]
+    timing: Timing
+    person: Person | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """The reply to ``detect``. ``annotated`` and ``left_out``: as in Recognition."""
+
+    faces: tuple[Face, ...]
+    image: Image
+    timing: Timing
+    annotated: bytes | None = None
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """The reply to ``enroll``. ``pictures``: the number that the person now has. ``warnings``: doubts about them."""
+
+    person: Person
+    pictures: int
+    warnings: tuple[str, ...]
+    timing: Timing = field(default_factory=dict)
+
+
+Reply = Recognition | Comparison | Detection | Enrolment

@@ -1,0 +1,137 @@
+"""Recognition requests, and the ids that requests carry."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+
+from gateway.errors import BadRequest, TooLarge
+from gateway.model.caller import REST_CALLER, Caller
+from gateway.model.names import MAX_ID, PERSON_ID
+from gateway.model.tasks import LandmarkCount
+
+MAX_CAMERA_LENGTH = 64
+CAMERA_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_CAMERA_LENGTH}}}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
+RESERVED_CAMERAS = frozenset({"bridge"})
+MAX_PICTURES_AT_ONCE = 10
+"""Pictures in one request to enrol."""
+
+
+class Operation(str, Enum):
+    """The recognition operations. The values are the words of both wires."""
+
+    FACE_REC = "face_rec"
+    FACE_MATCH = "face_match"
+    VERIFY = "verify"
+    DETECT = "detect"
+    ENROLL = "enroll"
+
+    @property
+    def picture_counts(self) -> range:
+        """The numbers of pictures that a request may have."""
+        if self is Operation.ENROLL:
+            return range(1, MAX_PICTURES_AT_ONCE + 1)
+        return range(2, 3) if self is Operation.FACE_MATCH else range(1, 2)
+
+
+def check_size(picture: bytes, max_bytes: int) -> None:
+    """Raise TooLarge for an encoded picture over ``limits.bytes``."""
+    if len(picture) > max_bytes:
+        raise TooLarge(f"the picture has {len(picture)} bytes, more than {max_bytes} (limits.bytes): send it smaller")
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A change that a request asks for, made at most once per request id.
+
+    ``key``: the caller and its id for the request. ``digest``: of the content of the request. ``deadline``: on the
+    clock of ``time.monotonic``; after it the change must not happen.
+    """
+
+    key: str
+    digest: bytes
+    deadline: float
+    _claimed: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
+
+    def claim(self) -> bool:
+        """Return True for the first call only.
+
+        The store claims the effect before it makes the change, and an interface before it reports a timeout. The
+        first one proceeds, so that a change is never made after its timeout was reported.
+        """
+        return self._claimed.acquire(blocking=False)
+
+
+def _event_id() -> str:
+    return f"{time.time():.3f}-{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The caller, the ids and the time of a request.
+
+    ``request_id``: given by the caller. ``id``: given by the gateway to the event. ``timestamp``: seconds since 1970.
+    ``received``: the same moment on the clock of ``time.monotonic``.
+    """
+
+    caller: Caller = REST_CALLER
+    request_id: str | None = None
+    id: str = field(default_factory=_event_id)
+    timestamp: float = field(default_factory=time.time)
+    received: float = field(default_factory=time.monotonic)
+
+    @property
+    def camera(self) -> str | None:
+        """The name in the topic of a message, or None for a request by another interface."""
+        return self.caller.name if self.caller.interface == "mqtt" else None
+
+    def age(self) -> float:
+        """Return the seconds since the request was received."""
+        return time.monotonic() - self.received
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A recognition request. Raises BadRequest if its parts do not fit together.
+
+    ``pictures``: encoded. ``valid_for_s``: seconds after which the caller no longer needs the reply. ``person``: the id
+    of the person to verify, or to enrol with another picture. ``name``: of the person to enrol, who may be new.
+    ``annotate``: also return the picture with the faces drawn in. ``live``: a frame of a stream, which a newer frame
+    may replace. ``effect``: set for a request that changes something.
+    """
+
+    operation: Operation
+    pictures: tuple[bytes, ...]
+    valid_for_s: float
+    origin: Origin = field(default_factory=Origin)
+    person: str | None = None
+    name: str | None = None
+    landmarks: LandmarkCount = 0
+    annotate: bool = False
+    live: bool = False
+    effect: Effect | None = None
+
+    def __post_init__(self) -> None:
+        allowed = self.operation.picture_counts
+        if len(self.pictures) not in allowed:
+            count = allowed[0] if len(allowed) == 1 else f"{allowed[0]} to {allowed[-1]}"
+            raise BadRequest(f"{self.operation.value} takes {count} picture(s), not {len(self.pictures)}")
+        if self.operation is Operation.ENROLL:
+            if (self.person is None) == (self.name is None):
+                raise BadRequest("enroll needs either a name, or the id of an enrolled person")
+        elif (self.operation is Operation.VERIFY) != (self.person is not None) or self.name is not None:
+            raise BadRequest("verify needs a person (…/request/verify/<id>/<person>); only enroll and verify take one")
+        if self.annotate and self.operation not in (Operation.FACE_REC, Operation.DETECT):
+            raise BadRequest("only face_rec and detect annotate a picture")
+        if self.person is not None and not PERSON_ID.fullmatch(self.person):
+            raise BadRequest(f"a person's id is 1 to {MAX_ID} of a-z, 0-9 and _")
+
+    @property
+    def deadline(self) -> float:
+        """On the clock of ``time.monotonic``."""
+        return self.origin.received + self.valid_for_s

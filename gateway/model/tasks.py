@@ -1,0 +1,75 @@
+"""The tasks of a worker process, each about one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.model.geometry import Box, Landmarks, Polygon, Rotation
+
+EngineName = Literal["facegate", "dlib-hog", "dlib-cnn"]
+
+DetectorPrecision = Literal["auto", "int8", "bf16", "f32"]
+DescriptorPrecision = Literal["auto", "bf16", "f32"]
+"""The number format in which a network computes. ``auto`` takes the fastest one that the processor supports."""
+
+Purpose = Literal["stream", "enrolment"]
+"""The use of a descriptor. For a stream it must be made quickly. For enrolment it is made once, with more care."""
+
+LandmarkCount = Literal[0, 5, 68]
+"""The number of points of a face that a request asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The faces to look for: from ``min_face`` to about ``max_face`` pixels, by the width of their box.
+
+    ``only``: polygons, of which one must contain the middle of a face; none means the whole picture. ``never``:
+    polygons of which none may contain it. ``rotate``: degrees clockwise by which the picture is turned first.
+    """
+
+    min_face: int = 56
+    max_face: int | None = None
+    only: tuple[Polygon, ...] = ()
+    never: tuple[Polygon, ...] = ()
+    rotate: Rotation = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyseTask:
+    """Find the faces in a picture. The other fields say what to report of each, beside its box and quality.
+
+    ``single_face``: the request needs exactly one face. Of several faces only the boxes are reported.
+    """
+
+    search: Search = Search()
+    descriptors: Purpose | None = "stream"
+    landmarks: LandmarkCount = 0
+    chips: bool = False
+    single_face: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RedescribeTask:
+    """Describe an enrolled face again, from the chips that were stored when it was enrolled."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMark:
+    """The drawing of one face. An enrolled person (``known``) gets another colour."""
+
+    box: Box
+    label: str
+    known: bool
+    landmarks: Landmarks | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrawTask:
+    """Draw faces into a picture, after it is turned by ``rotate`` degrees."""
+
+    marks: tuple[FaceMark, ...]
+    rotate: Rotation = 0
+
+
+Task = AnalyseTask | RedescribeTask | DrawTask
