@@ -185,10 +185,10 @@ def test_the_simulator_and_the_fault_bench_never_import_the_gateway() -> None:
         assert not [used for used in imports(path) if used.split(".")[0] == "gateway"], path
 
 
-def test_the_way_of_a_frame_names_what_exists() -> None:
+def test_the_path_of_a_frame_names_what_exists() -> None:
     """The README's line: ``room/module: name`` in the order in which a frame meets them."""
     readme = (ROOT / "README.md").read_text()
-    section = readme.split("## The way of a frame")[1].split("##")[0]
+    section = readme.split("## The path of a frame")[1].split("##")[0]
     steps = re.findall(r"`([a-z_]+(?:/[a-z_]+)*): ([a-z_]+)`", section)
     assert len(steps) >= 10
     for module, name in steps:

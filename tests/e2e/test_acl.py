@@ -1,4 +1,4 @@
-"""The logins and the ACL that docs/reference/mqtt.md tells everybody to copy, in a real broker."""
+"""The logins and the ACL that docs/how-to/logins-and-tls.md tells everybody to copy, in a real broker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOGINS = ("facegate", "admin", "porch", "yard", "observer")
 
 
 def documented() -> str:
-    (block,) = re.findall(r"```\n(pattern .*?)```", (ROOT / "docs" / "reference" / "mqtt.md").read_text(), re.DOTALL)
+    (block,) = re.findall(r"```\n(pattern .*?)```", (ROOT / "docs" / "how-to" / "logins-and-tls.md").read_text(), re.DOTALL)
     return str(block)
 
 
