@@ -19,7 +19,9 @@ LOGINS = ("facegate", "admin", "porch", "yard", "observer")
 
 
 def documented() -> str:
-    (block,) = re.findall(r"```\n(pattern .*?)```", (ROOT / "docs" / "how-to" / "logins-and-tls.md").read_text(), re.DOTALL)
+    (block,) = re.findall(
+        r"```\n(pattern .*?)```", (ROOT / "docs" / "how-to" / "logins-and-tls.md").read_text(), re.DOTALL
+    )
     return str(block)
 
 
