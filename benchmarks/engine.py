@@ -42,7 +42,7 @@ from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.store.protocols import Changes
+from gateway.store.records import Changes
 from gateway.vision.analyse import analyse
 from gateway.vision.engine import Engine
 from gateway.vision.engines.stock import api

@@ -42,7 +42,7 @@ from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import CROWD_WEIGHT, Similarity, typical_faces
 from gateway.store.limits import PeopleLimits
-from gateway.store.protocols import ExportedPerson, Picture, StoredFace
+from gateway.store.records import ExportedPerson, Picture, StoredFace
 from gateway.store.sqlite.people import SqliteStore
 
 ROOT = Path(__file__).resolve().parent.parent

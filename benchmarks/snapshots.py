@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.model import Person
-from gateway.store.protocols import GallerySnapshot
+from gateway.store.records import GallerySnapshot
 
 
 def roll(descriptors: NDArray[np.float32], pictures: int = 1) -> GallerySnapshot:

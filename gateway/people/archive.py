@@ -18,7 +18,7 @@ from gateway.errors import BadRequest
 from gateway.model import PERSON_ID, Descriptor, Person
 from gateway.model.names import checked_name
 from gateway.store.limits import PeopleLimits
-from gateway.store.protocols import ExportedPerson, Picture, StoredFace
+from gateway.store.records import ExportedPerson, Picture, StoredFace
 
 ARCHIVE_VERSION = 1
 INDEX_FILE = "people.json"

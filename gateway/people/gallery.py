@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gateway.errors import UnknownPerson
 from gateway.model import Descriptor, Person
 from gateway.people.similarity import COLUMNS, Similarity
-from gateway.store.protocols import Changes, GallerySnapshot
+from gateway.store.records import Changes, GallerySnapshot
 
 MAX_COUNTED_PICTURES = 5
 """Pictures of one person that count. The curves do not distinguish larger numbers."""

@@ -23,17 +23,17 @@ from gateway.people.gallery import MAX_CANDIDATES, Gallery
 from gateway.people.gallery_review import MAX_WARNINGS, GalleryReview
 from gateway.people.lookalikes import merge_sentence, name_all
 from gateway.store.limits import HourlyLimit, PeopleLimits
-from gateway.store.protocols import (
-    KNOWN_FACES,
+from gateway.store.protocols import PeopleStore
+from gateway.store.records import (
+    FOLDER_PREFIX,
+    PICTURE_ID_DIGITS,
     EffectReply,
     ExportedPerson,
-    PeopleStore,
     PersonEntry,
     Picture,
     StoredFace,
 )
 from gateway.store.sqlite.backups import Backups
-from gateway.store.sqlite.writes import PICTURE_ID
 
 log = logging.getLogger(__name__)
 
@@ -298,9 +298,9 @@ class Registry:
         """Remove a person. Where not all pictures in their folders can be read now, these folders are closed."""
         entry = self.store.read_entry(slug)
         found = self.in_folders({entry.person.name, *self.store.list_folders(slug)})
-        seen = {digest[:PICTURE_ID] for digest in found.digests}
+        seen = {digest[:PICTURE_ID_DIGITS] for digest in found.digests}
         # pictures that are not where they came from: the folder may be back tomorrow, with others beside them
-        missing = any(each.source.startswith(KNOWN_FACES) and each.id not in seen for each in entry.pictures)
+        missing = any(each.source.startswith(FOLDER_PREFIX) and each.id not in seen for each in entry.pictures)
         closes_folders = missing or not found.complete
         return self.store.remove(slug, caller, erase=erase, also=found.digests, closes_folders=closes_folders)
 

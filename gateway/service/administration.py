@@ -25,9 +25,7 @@ from gateway.people.calibration import calibrate
 from gateway.people.registry import EnrolmentSample, Registry
 from gateway.people.unknown_faces import UnknownFaces
 from gateway.service.enrolment_vision import Describer
-from gateway.store.protocols import ExportedPerson, PersonEntry
-from gateway.store.sqlite.unknown_groups import UnknownGroup
-from gateway.store.sqlite.writes import PICTURE_ID
+from gateway.store.records import PICTURE_ID_DIGITS, ExportedPerson, PersonEntry, UnknownGroup
 
 Fields = Mapping[str, Any]
 
@@ -38,7 +36,7 @@ WAITING = 16
 
 RETRY_S = 5
 _IMAGE = re.compile(r"image\d{0,2}")
-_PICTURE = re.compile(rf"[0-9a-f]{{{PICTURE_ID}}}")
+_PICTURE = re.compile(rf"[0-9a-f]{{{PICTURE_ID_DIGITS}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +337,7 @@ def _text(name: str, value: object) -> str:
 
 def _picture_id(name: str, value: object) -> str:
     if not isinstance(value, str) or not _PICTURE.fullmatch(value):
-        raise BadRequest(f"{name} is a picture's id: {PICTURE_ID} of 0-9 and a-f")
+        raise BadRequest(f"{name} is a picture's id: {PICTURE_ID_DIGITS} of 0-9 and a-f")
     return value
 
 

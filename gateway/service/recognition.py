@@ -42,7 +42,7 @@ from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.registry import QUALITY_ADVICE, EnrolmentSample
 from gateway.service.futures import flatten, then
-from gateway.store.protocols import PersonEntry
+from gateway.store.records import PersonEntry
 from gateway.workers.job import Job, Report
 
 PURPOSE: Mapping[Operation, Purpose | None] = {

@@ -2,123 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.model import Descriptor, Effect, Person
 from gateway.model.caller import Caller
-from gateway.store.removal_guard import Loss
-
-KNOWN_FACES = "known_faces/"
-"""How the source of a picture from the folder begins."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredFace:
-    """What is kept of a face. ``chips``: an image of it aligned, from which the descriptor can be made in another way;
-    None of those who were enrolled before chips were kept. ``crop``: one to look at, of those whom nobody knows.
-    """
-
-    descriptor: Descriptor
-    chips: bytes | None
-    crop: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """One picture of a person as the store keeps it.
-
-    ``digest``: SHA-256 of the picture, in hex; ``source``: where it came from; ``recipe``: how the descriptor was made
-    (vision.options.RECIPES); ``original``: the picture itself, where it is kept; ``counter``: it shows somebody who was
-    wrongly taken for this person.
-    """
-
-    digest: str
-    source: str
-    recipe: str
-    face: StoredFace
-    original: bytes | None = None
-    counter: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PictureEntry:
-    """``id``: the first 16 digits of the digest; ``added``: seconds since 1970."""
-
-    id: str
-    source: str
-    added: float
-    counter: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PersonEntry:
-    """A person as people read of them."""
-
-    person: Person
-    added: float
-    pictures: tuple[PictureEntry, ...]
-
-    @property
-    def picture_count(self) -> int:
-        """Pictures that show them."""
-        return sum(not picture.counter for picture in self.pictures)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GallerySnapshot:
-    """People as the gallery wants them, in columns of one length.
-
-    ``keys``: int64, the store's own numbers; ``descriptors``: (n, 128), the mean of each person's pictures, of unit
-    length; ``pictures``: how many these are. ``counters``: (m, 128), faces wrongly taken for those in ``counter_keys``.
-    """
-
-    keys: NDArray[np.int64]
-    people: Sequence[Person]
-    descriptors: NDArray[np.float32]
-    pictures: NDArray[np.int64]
-    counters: NDArray[np.float32]
-    counter_keys: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Changes:
-    """Up to ``revision``: who is new or not what they were, and the keys of those who are gone."""
-
-    revision: int
-    snapshot: GallerySnapshot
-    removed_keys: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditLine:
-    """``person``: a random name for them, which tells nothing; ``door``: by which this was done. ``detail``: the backup
-    that was made or restored, and the user who did it.
-    """
-
-    at: float
-    door: str
-    action: str
-    person: str
-    pictures: int
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ExportedPerson:
-    """A person with all that is kept of them, as archives hold it. ``added``: of each picture, seconds since 1970."""
-
-    person: Person
-    pictures: Sequence[Picture]
-    added: Sequence[float]
-
-
-EffectReply = Mapping[str, Any]
-"""What is answered, as JSON has it."""
+from gateway.store.records import (
+    AuditLine,
+    Changes,
+    EffectReply,
+    ExportedPerson,
+    Loss,
+    PersonEntry,
+    Picture,
+    StoredFace,
+)
 
 
 class PeopleStore(Protocol):

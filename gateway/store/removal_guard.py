@@ -9,27 +9,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Protocol
+
+from gateway.store.records import Loss
 
 HELD_NOTE, CONFIRMED_NOTE = "held_removal", "confirmed_removal"
 """Names of the notes in the store that the gateway and the command ``people confirm-removal`` exchange."""
 
 # long enough to start a gateway that is down, short enough not to confirm the effect of a later fault
 CONFIRMATION_LIFETIME_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """The people who lose pictures because files vanished from the folder, by their keys in the store.
-
-    ``affected``: people who lose a picture; ``removed``: those of them without any picture left; ``total``: the number
-    of people from the folder.
-    """
-
-    affected: frozenset[int]
-    removed: frozenset[int]
-    total: int
 
 
 class Notes(Protocol):

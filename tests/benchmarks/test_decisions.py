@@ -33,7 +33,7 @@ from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.store.protocols import Changes, GallerySnapshot
+from gateway.store.records import Changes, GallerySnapshot
 
 
 def unit(vectors: Any) -> Vectors:

@@ -19,7 +19,7 @@ from gateway.model import Person
 from gateway.model.caller import Caller
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.store.protocols import Changes, ExportedPerson
+from gateway.store.records import Changes, ExportedPerson
 from gateway.store.sqlite.people import SqliteStore
 
 PEOPLE = 1_300

@@ -21,7 +21,7 @@ from gateway.cli.main import LAZY_COMMANDS, LazyGroup, main
 from gateway.errors import GatewayError
 from gateway.files.ownership import user_name
 from gateway.model.caller import CLI_CALLER
-from gateway.store.protocols import Picture, StoredFace
+from gateway.store.records import Picture, StoredFace
 from gateway.store.removal_guard import CONFIRMED_NOTE, RemovalGuard
 from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
 from gateway.store.sqlite.people import SqliteStore

@@ -17,7 +17,7 @@ from gateway.model.caller import CLI_CALLER
 from gateway.mqtt import interface as client_module
 from gateway.mqtt.delivery import loopback
 from gateway.mqtt.transport import backoff
-from gateway.store.protocols import Picture, StoredFace
+from gateway.store.records import Picture, StoredFace
 from tests.e2e.sites import Site, answer, answers, lone, ready, said
 from tests.examples import descriptor
 from tests.support import MOSQUITTO, Broker, Client, broker_running, frame, free_port, wait_for

@@ -27,7 +27,7 @@ import requests
 from gateway.app import Gateway, running
 from gateway.config import Settings
 from gateway.model.caller import CLI_CALLER
-from gateway.store.protocols import Picture, StoredFace
+from gateway.store.records import Picture, StoredFace
 from gateway.store.sqlite.people import SqliteStore
 from tests.conftest import settings
 from tests.examples import descriptor
@@ -328,7 +328,7 @@ from pathlib import Path
 import numpy as np
 from gateway.store.sqlite.people import SqliteStore
 from gateway.model.caller import CLI_CALLER
-from gateway.store.protocols import Picture, StoredFace
+from gateway.store.records import (Picture, StoredFace)
 number = int(sys.stdin.readline())
 store = SqliteStore(Path(sys.argv[1]))
 face = StoredFace(np.full(128, 128**-0.5, np.float32), b"an aligned face")

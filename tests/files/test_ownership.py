@@ -16,7 +16,7 @@ import pytest
 from gateway.errors import StartError
 from gateway.files.ownership import become_owner, open_lock
 from gateway.model.caller import CLI_CALLER
-from gateway.store.protocols import Picture, StoredFace
+from gateway.store.records import Picture, StoredFace
 from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
 from gateway.store.sqlite.backups import Backups
 from gateway.store.sqlite.people import SqliteStore

@@ -18,7 +18,7 @@ from gateway.people.registry import EnrolmentSample, Keep, Registry
 from gateway.people.similarity import Similarity
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
-from gateway.store.protocols import Changes, GallerySnapshot
+from gateway.store.records import Changes, GallerySnapshot
 from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
 from gateway.store.sqlite.backups import Backups
 from gateway.store.sqlite.people import SqliteStore

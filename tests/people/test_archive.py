@@ -19,7 +19,7 @@ from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.people import archive
 from gateway.people.archive import MAX_CHIPS_BYTES, read_archive, write_archive
 from gateway.store.limits import PeopleLimits
-from gateway.store.protocols import ExportedPerson, Picture, StoredFace
+from gateway.store.records import ExportedPerson, Picture, StoredFace
 from gateway.store.sqlite.people import SqliteStore
 from tests.examples import descriptor, near
 from tests.people.environment import KEY, RECIPE, PeopleEnvironment, digest_of, files_with, open_environment, sample

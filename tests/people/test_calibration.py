@@ -17,7 +17,7 @@ from gateway.people.calibration import Comparisons, calibrate, compare, draw_plo
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.registry import Registry
-from gateway.store.protocols import Picture, StoredFace
+from gateway.store.records import Picture, StoredFace
 from gateway.store.sqlite.backups import Backups
 from tests.examples import descriptor, near, unit
 from tests.people.environment import CURVES, RECIPE, PeopleEnvironment, open_environment, sample

@@ -19,7 +19,7 @@ from gateway.errors import Conflict, GatewayError, Timeout, UnknownPerson
 from gateway.model import Effect, Person
 from gateway.model.caller import CLI_CALLER, REST_CALLER, camera_caller
 from gateway.people.registry import EFFECT_LIFETIME_S
-from gateway.store.protocols import EffectReply
+from gateway.store.records import EffectReply
 from tests.examples import descriptor, near
 from tests.people.environment import PeopleEnvironment, files_with, open_environment, sample
 from tests.people.test_unknown_faces import CameraScene

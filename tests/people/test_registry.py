@@ -18,7 +18,7 @@ from gateway.people import registry as module
 from gateway.people.folder.importer import FolderImporter
 from gateway.people.registry import QUALITY_ADVICE, EnrolmentSample, Registry
 from gateway.people.wiring import known
-from gateway.store.protocols import Picture, StoredFace
+from gateway.store.records import Picture, StoredFace
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.environment import (
     KEY,

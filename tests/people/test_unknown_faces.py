@@ -21,7 +21,8 @@ from gateway.people.unknown_faces import (
     Observation,
     UnknownFaces,
 )
-from gateway.store.sqlite.unknown_groups import MAX_CAMERAS, SqliteUnknownGroups
+from gateway.store.records import MAX_CAMERAS_PER_GROUP
+from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.environment import DECISION, RECIPE, PeopleEnvironment, chips_of, files_with, open_environment, sample
 from tests.support import wait_for
@@ -184,12 +185,12 @@ def test_one_camera_pushes_out_no_group_of_another(env: PeopleEnvironment) -> No
 
 def test_the_newest_cameras_of_a_group_are_kept(env: PeopleEnvironment, scene: CameraScene) -> None:
     """Regression: the list grew by every camera name that anybody invented."""
-    for n in range(MAX_CAMERAS + 10):
+    for n in range(MAX_CAMERAS_PER_GROUP + 10):
         scene.passes(SOMEBODY, f"camera{n}", NOW + n)
     scene.passes(SOMEBODY, "camera15", NOW + 100)
     scene.tidied()
     (group,) = scene.unknowns.list()
-    expected = [f"camera{n}" for n in range(10, MAX_CAMERAS + 10) if n != 15] + ["camera15"]
+    expected = [f"camera{n}" for n in range(10, MAX_CAMERAS_PER_GROUP + 10) if n != 15] + ["camera15"]
     assert group.cameras == CameraScene(env).unknowns.list()[0].cameras == expected
 
 
@@ -197,7 +198,7 @@ def test_an_older_store_gives_the_newest_cameras_only(env: PeopleEnvironment, sc
     scene.passes(SOMEBODY)
     with env.store.database.transaction() as db:
         db.execute("UPDATE unknowns SET cameras = ?", (json.dumps([f"c{n}" for n in range(5000)]),))
-    assert CameraScene(env).unknowns.list()[0].cameras == [f"c{n}" for n in range(5000 - MAX_CAMERAS, 5000)]
+    assert CameraScene(env).unknowns.list()[0].cameras == [f"c{n}" for n in range(5000 - MAX_CAMERAS_PER_GROUP, 5000)]
 
 
 def test_who_was_not_seen_for_long_is_forgotten(tmp_path: Path, env: PeopleEnvironment) -> None:

@@ -52,7 +52,7 @@ from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.registry import EnrolmentSample
 from gateway.service.recognition import Service
-from gateway.store.protocols import Changes, GallerySnapshot, PersonEntry
+from gateway.store.records import Changes, GallerySnapshot, PersonEntry
 from gateway.workers.job import Job, Report
 from tests.examples import ALICE, BOB, BOX, CAROL, QUALITY, descriptor, near, seen
 

@@ -9,7 +9,7 @@ from gateway.errors import Busy, TooLarge
 from gateway.model import Person
 from gateway.model.caller import BRIDGE_CALLER, CLI_CALLER, REST_CALLER, camera_caller
 from gateway.store.limits import HourlyLimit, PeopleLimits
-from gateway.store.protocols import ExportedPerson, Picture, StoredFace
+from gateway.store.records import ExportedPerson, Picture, StoredFace
 from tests.examples import descriptor, near
 from tests.people.environment import RECIPE, PeopleEnvironment, digest_of, open_environment, sample
 

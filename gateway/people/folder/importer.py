@@ -25,8 +25,8 @@ from gateway.people.folder.report import Hides, folder_warnings, hidden_sentence
 from gateway.people.folder.scan import FolderScan, FolderScanner
 from gateway.people.folder.stamps import new_stamps, remember_digests
 from gateway.people.registry import EnrolmentSample, Registry
-from gateway.store.protocols import KNOWN_FACES, Picture
-from gateway.store.removal_guard import Loss, RemovalGuard
+from gateway.store.records import FOLDER_PREFIX, Loss, Picture
+from gateway.store.removal_guard import RemovalGuard
 
 log = logging.getLogger(__name__)
 
@@ -219,7 +219,7 @@ class FolderImporter:
         before, known = self._store.read_folder_digests(), self._store.read_folder_digests(self._registry.recipe)
         self._copies = self._known_places(known, scan)
         for path, file in scan.pictures.items():
-            source = KNOWN_FACES + path
+            source = FOLDER_PREFIX + path
             try:
                 self._enrol(source, file, before.get(source), known.get(source))
             except OSError as error:
@@ -239,7 +239,7 @@ class FolderImporter:
         """Return the person's folder and the digest of each picture that is known from where it lies now."""
         found = set()
         for source, digest in known.items():
-            file = scan.pictures.get(source.removeprefix(KNOWN_FACES))
+            file = scan.pictures.get(source.removeprefix(FOLDER_PREFIX))
             # what lies there may be another picture by now
             if file is not None and self._digests_of([file]) == {digest}:
                 found.add((file.person, digest))
@@ -296,7 +296,7 @@ class FolderImporter:
         self._published = time.monotonic()
 
     def _skip(self, source: str, reason: str) -> None:
-        if self._hides(source.removeprefix(KNOWN_FACES)):
+        if self._hides(source.removeprefix(FOLDER_PREFIX)):
             self._hidden[reason] += 1
         else:
             self._skipped.append(escape(f"{source}: {reason}"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.people.folder.scan import FolderScan, FolderScanner
-from gateway.store.protocols import KNOWN_FACES, PeopleStore
+from gateway.store.protocols import PeopleStore
+from gateway.store.records import FOLDER_PREFIX
 from gateway.store.removal_guard import held_removal
 
 
@@ -15,13 +16,13 @@ def lost_pictures(store: PeopleStore, scan: FolderScan) -> dict[str, str]:
     A picture that cannot be read is not lost.
     """
     known = store.read_folder_digests()
-    return {source: digest for source, digest in known.items() if not scan.may_hold(source.removeprefix(KNOWN_FACES))}
+    return {source: digest for source, digest in known.items() if not scan.may_hold(source.removeprefix(FOLDER_PREFIX))}
 
 
 def moved_pictures(store: PeopleStore, scan: FolderScan) -> set[str]:
     """Return the sources of lost pictures that were imported from another path in the folder too."""
     known = store.read_folder_digests()
-    here = {digest for source, digest in known.items() if source.removeprefix(KNOWN_FACES) in scan.pictures}
+    here = {digest for source, digest in known.items() if source.removeprefix(FOLDER_PREFIX) in scan.pictures}
     return {source for source, digest in lost_pictures(store, scan).items() if digest in here}
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from gateway.logs import escape
 from gateway.people.folder.recent_removals import RECENT_WINDOW_S
 from gateway.people.folder.scan import FolderScan, list_paths, sentence
-from gateway.store.protocols import KNOWN_FACES
-from gateway.store.removal_guard import Loss
+from gateway.store.records import FOLDER_PREFIX, Loss
 
 Hides = Callable[[str], bool]
 """Function that returns whether a path in the folder must not be shown, since it names a person who was removed."""
@@ -30,7 +29,7 @@ def skipped_sentences(unused: Mapping[str, Sequence[str]], hides: Hides) -> list
     for reason, paths in unused.items():
         shown = [path for path in paths if not hides(path)]
         if shown:
-            found.append(sentence([KNOWN_FACES + path for path in shown], reason))
+            found.append(sentence([FOLDER_PREFIX + path for path in shown], reason))
         if len(paths) > len(shown):
             found.append(hidden_sentence(len(paths) - len(shown), reason))
     return found
@@ -74,5 +73,5 @@ def _unread_sentence(folder: Path, scan: FolderScan, hides: Hides) -> str:
     if not shown:
         return hidden_sentence(len(scan.unread), next(iter(scan.unread.values())))
     was = "was" if len(shown) == 1 else "were"
-    paths, reason = list_paths([KNOWN_FACES + path for path in shown]), scan.unread[shown[0]]
+    paths, reason = list_paths([FOLDER_PREFIX + path for path in shown]), scan.unread[shown[0]]
     return f"{paths} {was} not read: {reason}. People who were enrolled from there stay enrolled"

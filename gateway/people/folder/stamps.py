@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from gateway.people.folder.files import PictureReader, stamp_text
 from gateway.people.folder.scan import FolderScan
-from gateway.store.protocols import KNOWN_FACES
+from gateway.store.records import FOLDER_PREFIX
 
 Stamps = Mapping[str, tuple[str, str]]
 """By source: the digest of a picture, and its file's stamp at the time when the file was read."""
@@ -15,7 +15,7 @@ Stamps = Mapping[str, tuple[str, str]]
 def remember_digests(reader: PictureReader, scan: FolderScan, stamps: Stamps) -> None:
     """Give the reader the digests of files that did not change since they were read."""
     for path, file in scan.pictures.items():
-        digest, stamp = stamps.get(KNOWN_FACES + path, ("", ""))
+        digest, stamp = stamps.get(FOLDER_PREFIX + path, ("", ""))
         if stamp == stamp_text(file.stamp):
             reader.remember(file, digest)
 
@@ -27,7 +27,7 @@ def new_stamps(reader: PictureReader, scan: FolderScan, stamps: Stamps, known: M
     """
     new = {}
     for path, file in scan.pictures.items():
-        source, digest = KNOWN_FACES + path, reader.known_digest(file)
+        source, digest = FOLDER_PREFIX + path, reader.known_digest(file)
         if digest is not None and known.get(source) == digest:
             stamped = digest, stamp_text(file.stamp)
             if stamps.get(source) != stamped:

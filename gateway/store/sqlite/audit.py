@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import GatewayError
-from gateway.store.protocols import AuditLine
+from gateway.store.records import AuditLine
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Database, Row
 
 log = logging.getLogger(__name__)

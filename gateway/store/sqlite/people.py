@@ -22,24 +22,24 @@ from gateway.model.caller import FOLDER_CALLER, UPGRADE_CALLER, Caller
 from gateway.model.names import MAX_ID, check_new_name, name_key
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits, not_merged_error
-from gateway.store.protocols import (
-    KNOWN_FACES,
+from gateway.store.records import (
+    FOLDER_PREFIX,
+    PICTURE_ID_DIGITS,
     AuditLine,
     Changes,
     EffectReply,
     ExportedPerson,
+    Loss,
     PersonEntry,
     Picture,
     StoredFace,
 )
-from gateway.store.removal_guard import Loss
 from gateway.store.sqlite.audit import AuditLog
 from gateway.store.sqlite.database import Database, Row, store_unusable_error
 from gateway.store.sqlite.name_warnings import name_warnings
 from gateway.store.sqlite.sealed_records import SealedRecords
 from gateway.store.sqlite.tombstones import Tombstones, closed_folder, picture_in_folder, removed_name
 from gateway.store.sqlite.writes import (
-    PICTURE_ID,
     append_audit,
     append_person_audit,
     bump_revision,
@@ -234,7 +234,7 @@ class SqliteStore:
             person = person_key(db, slug)
             row = db.execute(
                 "SELECT digest, counter FROM pictures WHERE person = ? AND substr(digest, 1, ?) = ?",
-                (person, PICTURE_ID, picture),
+                (person, PICTURE_ID_DIGITS, picture),
             ).fetchone()
             if row is None:
                 raise UnknownPerson(f"{slug} has no picture {picture}")
@@ -287,7 +287,7 @@ class SqliteStore:
             "SELECT slug, digest, descriptor FROM pictures JOIN people p ON p.id = person WHERE counter AND recipe = ?",
             (recipe,),
         )
-        return [(slug, digest[:PICTURE_ID], self.rows.descriptor(blob, digest)) for slug, digest, blob in rows]
+        return [(slug, digest[:PICTURE_ID_DIGITS], self.rows.descriptor(blob, digest)) for slug, digest, blob in rows]
 
     def list_outdated_pictures(self, recipe: str) -> list[str]:
         rows = self.database.rows(
@@ -308,7 +308,7 @@ class SqliteStore:
     def read_folder_digests(self, recipe: str | None = None) -> dict[str, str]:
         rows = self.database.rows(
             "SELECT source, digest FROM pictures WHERE substr(source, 1, ?) = ? AND recipe = coalesce(?, recipe)",
-            (len(KNOWN_FACES), KNOWN_FACES, recipe),
+            (len(FOLDER_PREFIX), FOLDER_PREFIX, recipe),
         )
         return dict(rows)
 
@@ -344,7 +344,7 @@ class SqliteStore:
     def read_stamps(self) -> dict[str, tuple[str, str]]:
         rows = self.database.rows(
             "SELECT source, digest, stamp FROM pictures WHERE stamp IS NOT NULL AND substr(source, 1, ?) = ?",
-            (len(KNOWN_FACES), KNOWN_FACES),
+            (len(FOLDER_PREFIX), FOLDER_PREFIX),
         )
         return {source: (digest, stamp) for source, digest, stamp in rows}
 
@@ -358,7 +358,7 @@ class SqliteStore:
     def find_loss(self, sources: Collection[str]) -> Loss:
         gone = set(sources)
         rows = self.database.rows("SELECT person, source FROM pictures WHERE NOT counter")
-        from_folder = {person for person, source in rows if source.startswith(KNOWN_FACES)}
+        from_folder = {person for person, source in rows if source.startswith(FOLDER_PREFIX)}
         affected = {person for person, source in rows if source in gone}
         left = {person for person, source in rows if source not in gone}
         return Loss(frozenset(affected), frozenset(affected - left), len(from_folder))
@@ -622,6 +622,6 @@ def _forget_each(db: sqlite3.Connection, pictures: Iterable[Row]) -> None:
 
 def _elsewhere(picture: Picture) -> Picture:
     """From another machine's folder: this one's has no say in it."""
-    if not picture.source.startswith(KNOWN_FACES):
+    if not picture.source.startswith(FOLDER_PREFIX):
         return picture
     return replace(picture, source=f"import:{picture.source}")

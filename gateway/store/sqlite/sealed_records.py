@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gateway.model import PERSON_ID, Descriptor, Person
 from gateway.store.cipher import Cipher
-from gateway.store.protocols import GallerySnapshot, Picture, StoredFace
+from gateway.store.records import GallerySnapshot, Picture, StoredFace
 from gateway.store.sqlite.database import Database, IntactStoreError, Row
 
 _FLOAT32 = np.dtype("<f4")

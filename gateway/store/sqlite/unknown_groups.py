@@ -7,13 +7,9 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from gateway.errors import UnknownPerson
-from gateway.model import Descriptor
-from gateway.store.protocols import StoredFace
+from gateway.store.records import MAX_CAMERAS_PER_GROUP, StoredFace, UnknownGroup
 from gateway.store.sqlite.database import Database, Row
 from gateway.store.sqlite.sealed_records import SealedRecords
 
@@ -32,41 +28,6 @@ SELECT unknown, CAST(descriptor AS BLOB), CAST(chips AS BLOB), CAST(crop AS BLOB
     CASE WHEN typeof(worth) = 'real' THEN worth END
 FROM unknown_faces WHERE recipe = ? ORDER BY worth DESC
 """
-
-MAX_CAMERAS = 20
-"""The number of cameras that are stored for a group. A client could otherwise send endless new names."""
-
-
-@dataclass(slots=True, eq=False)
-class UnknownGroup:
-    """Faces of one person who is not enrolled.
-
-    ``first`` and ``last``: the first and last time the person was seen, in seconds since 1970; ``seen``: how often.
-    ``cameras``: the last cameras that saw the person, the newest at the end. ``faces``: the best faces with their
-    quality score, the best first.
-    """
-
-    id: int
-    first: float
-    last: float
-    seen: int
-    cameras: list[str]
-    faces: list[tuple[float, StoredFace]] = field(default_factory=list)
-
-    @property
-    def source(self) -> str:
-        """The camera that saw the person last; empty for an empty list."""
-        return self.cameras[-1] if self.cameras else ""
-
-    def mark_seen_by(self, camera: str) -> None:
-        """Move a camera to the end of the list."""
-        self.cameras = [*(each for each in self.cameras if each != camera), camera][-MAX_CAMERAS:]
-
-    def mean(self) -> Descriptor:
-        """Return the mean of the descriptors, of unit length."""
-        total = np.sum([face.descriptor for _, face in self.faces], axis=0)
-        mean: Descriptor = (total / np.linalg.norm(total)).astype(np.float32)
-        return mean
 
 
 class SqliteUnknownGroups:
@@ -106,7 +67,7 @@ class SqliteUnknownGroups:
         if None in (first, last, seen) or not faces or not math.isfinite(first + last):
             raise ValueError("a number is missing, or it has no face")
         return UnknownGroup(
-            key, first, last, seen, names[-MAX_CAMERAS:], [self._read_face(key, face) for face in faces]
+            key, first, last, seen, names[-MAX_CAMERAS_PER_GROUP:], [self._read_face(key, face) for face in faces]
         )
 
     def _read_face(self, key: int, face: Row) -> tuple[float, StoredFace]:

@@ -15,11 +15,8 @@ from gateway.errors import UnknownPerson
 from gateway.model import Person
 from gateway.model.caller import Caller
 from gateway.model.names import MAX_ID, RESERVED_IDS, check_new_name, name_key
-from gateway.store.protocols import PersonEntry, PictureEntry
+from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, PictureEntry
 from gateway.store.sqlite.database import Row
-
-PICTURE_ID = 16
-"""Digits of the digest."""
 
 MAX_STEM = 48
 """Characters of an id before its number."""
@@ -35,7 +32,7 @@ def unknown_person_error(slug: str) -> UnknownPerson:
 def to_entry(rows: Sequence[Row]) -> PersonEntry:
     """Of (slug, name, created, digest, source, created, counter), one for each picture."""
     slug, name, added, *_ = rows[0]
-    pictures = [PictureEntry(row[3][:PICTURE_ID], row[4], row[5], bool(row[6])) for row in rows if row[3]]
+    pictures = [PictureEntry(row[3][:PICTURE_ID_DIGITS], row[4], row[5], bool(row[6])) for row in rows if row[3]]
     return PersonEntry(Person(slug, name), added, tuple(pictures))
 
 

@@ -24,7 +24,7 @@ from gateway.people.folder.losses import waiting_removals
 from gateway.people.gallery import Gallery
 from gateway.people.registry import Registry
 from gateway.store.limits import PeopleLimits
-from gateway.store.protocols import Picture, StoredFace
+from gateway.store.records import Picture, StoredFace
 from gateway.store.removal_guard import confirm_removal
 from gateway.store.sqlite.backups import Backups
 from gateway.store.sqlite.people import SqliteStore

@@ -15,7 +15,7 @@ from gateway.errors import BadRequest, Conflict, GatewayError, StartError, Unkno
 from gateway.model import PERSON_ID, Descriptor, Person
 from gateway.model.caller import CLI_CALLER, REST_CALLER, camera_caller
 from gateway.store.cipher import Cipher
-from gateway.store.protocols import PersonEntry, Picture, StoredFace
+from gateway.store.records import PersonEntry, Picture, StoredFace
 from gateway.store.sqlite import schema
 from gateway.store.sqlite import writes as statements
 from gateway.store.sqlite.people import SqliteStore

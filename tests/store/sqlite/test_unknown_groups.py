@@ -10,9 +10,9 @@ import pytest
 
 from gateway.errors import UnknownPerson
 from gateway.store.cipher import Cipher
-from gateway.store.protocols import StoredFace
+from gateway.store.records import StoredFace, UnknownGroup
 from gateway.store.sqlite.people import SqliteStore
-from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups, UnknownGroup
+from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups
 from tests.examples import descriptor, near, unit
 from tests.people.environment import KEY, RECIPE, files_with
 

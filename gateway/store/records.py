@@ -1,0 +1,175 @@
+"""The values that every store reads and writes, with no trace of how they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.model import Descriptor, Person
+
+FOLDER_PREFIX = "known_faces/"
+"""The beginning of the source of each picture from the folder of known people. The path in the folder follows."""
+
+PICTURE_ID_DIGITS = 16
+"""The number of digits of a picture's digest that are its id on the wires."""
+
+MAX_CAMERAS_PER_GROUP = 20
+"""The number of cameras that are stored for an unknown group. A client could otherwise send endless new names."""
+
+EffectReply = Mapping[str, Any]
+"""The reply to a change, in the types of JSON. It is stored, so that a repeated request gets the same reply."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredFace:
+    """The data that is stored of one face.
+
+    ``chips``: a JPEG of the aligned face, from which another engine can make its descriptor; None for faces that were
+    enrolled before chips were stored. ``crop``: a JPEG of the face for people to look at, of unknown faces only.
+    """
+
+    descriptor: Descriptor
+    chips: bytes | None
+    crop: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One picture of a person with all stored data.
+
+    ``digest``: the SHA-256 of the picture in hexadecimal digits. ``source``: the caller that sent the picture, or its
+    path in the folder of known people. ``recipe``: how the descriptor was made (vision.options.RECIPES). ``original``:
+    the picture itself, if it is stored. ``counter``: whether this is a counter-example, that is a picture of somebody
+    else who was taken for this person.
+    """
+
+    digest: str
+    source: str
+    recipe: str
+    face: StoredFace
+    original: bytes | None = None
+    counter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PictureEntry:
+    """The description of a stored picture. ``id``: the first digits of its digest; ``added``: seconds since 1970."""
+
+    id: str
+    source: str
+    added: float
+    counter: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PersonEntry:
+    """The description of an enrolled person. ``added``: seconds since 1970."""
+
+    person: Person
+    added: float
+    pictures: tuple[PictureEntry, ...]
+
+    @property
+    def picture_count(self) -> int:
+        """The number of pictures that show the person, which counter-examples do not."""
+        return sum(not picture.counter for picture in self.pictures)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GallerySnapshot:
+    """People as columns of equal length for the gallery.
+
+    ``keys``: int64, the store's numbers of the people. ``descriptors``: float32 of shape (n, 128), the mean of each
+    person's pictures, of unit length. ``pictures``: int64, the number of pictures in each mean. ``counters``: float32
+    of shape (m, 128), the counter-examples, each of the person with the key in ``counter_keys``.
+    """
+
+    keys: NDArray[np.int64]
+    people: Sequence[Person]
+    descriptors: NDArray[np.float32]
+    pictures: NDArray[np.int64]
+    counters: NDArray[np.float32]
+    counter_keys: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """The changes up to a ``revision``: new and changed people, and the keys of removed people."""
+
+    revision: int
+    snapshot: GallerySnapshot
+    removed_keys: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One line of the audit. ``at``: seconds since 1970.
+
+    ``door``: the caller that asked for the change. ``person``: a random id of the person, from which nobody can tell a
+    name. ``detail``: the name of a backup, and the user who made or restored it.
+    """
+
+    at: float
+    door: str
+    action: str
+    person: str
+    pictures: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExportedPerson:
+    """A person with all stored pictures, as in archives. ``added``: of each picture, in seconds since 1970."""
+
+    person: Person
+    pictures: Sequence[Picture]
+    added: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The people who lose pictures because files vanished from the folder, by their keys in the store.
+
+    ``affected``: people who lose a picture; ``removed``: those of them without any picture left; ``total``: the number
+    of people from the folder.
+    """
+
+    affected: frozenset[int]
+    removed: frozenset[int]
+    total: int
+
+
+@dataclass(slots=True, eq=False)
+class UnknownGroup:
+    """Faces of one person who is not enrolled.
+
+    ``first`` and ``last``: the first and last time the person was seen, in seconds since 1970; ``seen``: how often.
+    ``cameras``: the last cameras that saw the person, the newest at the end. ``faces``: the best faces with their
+    quality score, the best first.
+    """
+
+    id: int
+    first: float
+    last: float
+    seen: int
+    cameras: list[str]
+    faces: list[tuple[float, StoredFace]] = field(default_factory=list)
+
+    @property
+    def source(self) -> str:
+        """The camera that saw the person last; empty for an empty list."""
+        return self.cameras[-1] if self.cameras else ""
+
+    def mark_seen_by(self, camera: str) -> None:
+        """Move a camera to the end of the list."""
+        self.cameras = [*(each for each in self.cameras if each != camera), camera][-MAX_CAMERAS_PER_GROUP:]
+
+    def mean(self) -> Descriptor:
+        """Return the mean of the descriptors, of unit length."""
+        total = np.sum([face.descriptor for _, face in self.faces], axis=0)
+        mean: Descriptor = (total / np.linalg.norm(total)).astype(np.float32)
+        return mean
