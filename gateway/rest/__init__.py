@@ -1,1 +1,1 @@
-"""The REST door: the same operations, for those who would rather POST."""
+"""The REST interface: the same operations as over MQTT, for clients that prefer HTTP."""

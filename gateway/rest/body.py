@@ -1,4 +1,7 @@
-"""The body of a request, told apart by its first bytes as on MQTT, since many clients state no or a wrong type."""
+"""The body of a request: a form, JSON, or a picture.
+
+The first bytes tell which, as over MQTT, because many clients state no Content-Type or a wrong one.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _BOUNDARY = re.compile(r"\bboundary\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGN
 
 
 def read_body(request: Request) -> Form | Document | bytes:
-    """Return the parts of a form, the fields of JSON, or the bare picture. Raises BadRequest or TooLarge."""
+    """Return the parts of a form, the fields of JSON, or the bytes of a picture. Raise BadRequest or TooLarge."""
     body: bytes = request.get_data(cache=False)
     if not body or is_file(body):
         return body
@@ -32,24 +35,24 @@ def read_body(request: Request) -> Form | Document | bytes:
         return read_json(body)
     if request.mimetype == "application/x-www-form-urlencoded" and _URL_ENCODED.match(body):
         raise BadRequest(
-            "the body is a form of the kind application/x-www-form-urlencoded: send multipart/form-data"
-            " (curl -F), JSON, or the bare picture (curl --data-binary @picture.jpg)"
+            "forms of the type application/x-www-form-urlencoded are not supported: send multipart/form-data"
+            " (curl -F), JSON, or only the picture (curl --data-binary @picture.jpg)"
         )
     return body
 
 
 def boundary_of(request: Request) -> str | None:
-    """Return the boundary as the Content-Type states it, also with characters that would need quotes."""
+    """Return the boundary in the Content-Type, even with characters that would need quotes."""
     found = _BOUNDARY.search(request.content_type or "")
     return (found[1] or found[2]) if found else None
 
 
 def _claims_form(request: Request) -> bool:
-    """An MJPEG stream (multipart/x-mixed-replace) has parts, too, and is no form."""
+    # An MJPEG stream (multipart/x-mixed-replace) has parts as well, but is not a form.
     return request.mimetype.startswith("multipart/") and request.mimetype != "multipart/x-mixed-replace"
 
 
 def _is_json(request: Request, body: bytes) -> bool:
-    """A JSON string is no object: it is read as a picture in base64."""
+    # A JSON string is a picture in base64.
     begin = body[:100].removeprefix(BYTE_ORDER_MARK).lstrip()
     return begin.startswith(b"{") or (request.is_json and not begin.startswith(b'"'))

@@ -1,7 +1,7 @@
 """The check that refuses requests which a page of another site makes a browser send.
 
-Browsers name the sender in headers that no page can change. Programs that are no browsers send none of these headers,
-and are served by their ``Host`` alone.
+Browsers name the sender in headers that no page can change. Other programs send none of these headers: only their
+``Host`` is checked.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from flask import Flask, request
+
 from gateway.errors import Forbidden
+from gateway.metrics import Metrics
 
 FORM_PATHS = frozenset({"/", "/face_rec", "/face_match"})
-"""Pages that a link of any site may open."""
+"""The pages that a link on any site may open."""
 
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 
 MAX_QUOTED = 100
-"""Characters of a header that an error message repeats."""
+"""Characters of a header that an error message quotes."""
 
 MAX_AUTHORITY = 260
-"""Characters of a host with its port: a name of the DNS has up to 254 with its final dot."""
+"""The most characters of a host with its port. A DNS name has up to 254 with its final dot."""
 
 MAX_SCHEME = len("https://")
 
@@ -34,15 +37,18 @@ _URL = re.compile(r"(https?)://([^/?#]*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """The host and the port of a URL or of a ``Host`` header; ``name`` in lower case, an IPv6 address unbracketed."""
+    """The host and the port of a URL or of a ``Host`` header.
+
+    ``name``: in lower case, an IPv6 address without brackets.
+    """
 
     name: str
     port: int | None
 
 
 def read_authority(text: str) -> Authority | None:
-    """Return None for a text that is no host with an optional port."""
-    # The translation to punycode comes later: it takes a second for 200 kB.
+    """Return the host and its optional port, or None for any other text."""
+    # The length is checked before the translation to punycode, which takes a second for 200 kB.
     found = _AUTHORITY.fullmatch(text) if len(text) <= MAX_AUTHORITY else None
     if found is None:
         return None
@@ -51,7 +57,7 @@ def read_authority(text: str) -> Authority | None:
 
 
 def host_name(text: str) -> str:
-    """Return a host as headers give it: in lower case and punycode, without brackets and without the final dot."""
+    """Return the host as it appears in headers: in lower case and punycode, without brackets and final dot."""
     name = text.strip("[]").lower().removesuffix(".")
     try:
         return name if name.isascii() else name.encode("idna").decode()
@@ -60,14 +66,14 @@ def host_name(text: str) -> str:
 
 
 def machine_names() -> tuple[str, ...]:
-    """Return the names by which a household asks for this machine: ``pi``, ``pi.local``, and the full name if set."""
+    """Return the names of this machine in a home network: ``pi``, ``pi.local``, and the full name if it is set."""
     full = socket.gethostname()
     short = full.split(".", 1)[0]
     return (full, short, f"{short}.local")
 
 
 class CrossSiteCheck:
-    """``hosts``: the names by which this gateway is asked for, beside ``localhost`` and IP addresses."""
+    """The check for one gateway. ``hosts``: its names in URLs, besides ``localhost`` and IP addresses."""
 
     def __init__(self, hosts: Iterable[str]) -> None:
         self._hosts = frozenset({"localhost", *map(host_name, hosts)})
@@ -79,38 +85,40 @@ class CrossSiteCheck:
             return
         site = headers.get("Sec-Fetch-Site", "")
         if site not in ("", "same-origin", "none"):
-            raise Forbidden(f"a page of another site sent this request (Sec-Fetch-Site: {site[:MAX_QUOTED]})")
+            raise Forbidden(
+        """Return the host in the header, or None for an empty one. Raise Forbidden for a host that is not allowed."""
+                " instead"
+            )
         if headers.get("Origin"):
             _check_sender("Origin", headers["Origin"], host)
         elif headers.get("Referer") and not site:
-            # Over plain HTTP to another machine browsers send no Sec-Fetch-Site, and with <img> no Origin either.
+            # Over plain HTTP to another machine, browsers send no Sec-Fetch-Site, and for <img> no Origin.
             _check_sender("Referer", headers["Referer"], host)
 
     def _checked_host(self, header: str) -> Authority | None:
-        """Return None where no ``Host`` came: health checks over HTTP/1.0 send none, and every browser sends one.
-
-        A page can point a name of its own to this machine (DNS rebinding); then ``Host`` carries that name.
-        """
+        """Return the host in the header, or None for an empty one. Raise Forbidden if it is not allowed."""
+        # Every browser sends Host. Health checks over HTTP/1.0 do not.
         if not header:
             return None
         host = read_authority(header)
         if host is None:
             raise Forbidden(f"the Host header {header[:MAX_QUOTED]!r} is not a host name with an optional port")
+        # A page can point a DNS name of its own to this machine (DNS rebinding). Then Host contains that name.
         if host.name not in self._hosts and not _is_address(host.name):
             raise Forbidden(f"host {host.name[:MAX_QUOTED]!r} is not allowed: add it to rest.hosts")
         return host
 
 
 def _opens_form(method: str, path: str, headers: Mapping[str, str]) -> bool:
-    """Return whether a link, a bookmark or an address that was typed opens one of the forms."""
-    # A browser sends both Sec-Fetch headers or none, and no Origin when a link is followed.
+    """Return whether a link, a bookmark or a typed address opens one of the forms."""
+    # A browser sends both Sec-Fetch headers or none. It sends no Origin when a user follows a link.
     sends_mode = headers.get("Sec-Fetch-Site") or headers.get("Sec-Fetch-Mode")
     navigates = not sends_mode or headers.get("Sec-Fetch-Mode") == "navigate"
     return method == "GET" and path in FORM_PATHS and navigates and not headers.get("Origin")
 
 
 def _check_sender(header: str, url: str, host: Authority | None) -> None:
-    """Raise Forbidden unless ``url`` has the host and the port that the request was sent to."""
+    """Raise Forbidden unless ``url`` has the host and the port of the request."""
     if not _is_same_origin(url, host):
         raise Forbidden(
             f"{header} {url[:MAX_QUOTED]!r} is not a page of this gateway: only its own pages may send requests from a"
@@ -119,12 +127,12 @@ def _check_sender(header: str, url: str, host: Authority | None) -> None:
 
 
 def _is_same_origin(url: str, host: Authority | None) -> bool:
-    # One character more, so that a host that was cut is too long.
+    # One character more than allowed, so that a truncated host is still too long.
     found = _URL.match(url[: MAX_SCHEME + MAX_AUTHORITY + 1])
     if found is None or host is None:
         return False
     sender = read_authority(found[2])
-    # The scheme is not compared: a proxy in front may speak TLS.
+    # The scheme is not compared: a proxy may use TLS.
     port = DEFAULT_PORTS[found[1].lower()]
     return sender is not None and (sender.name, sender.port or port) == (host.name, host.port or port)
 
@@ -135,3 +143,15 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def add_cross_site_check(app: Flask, cross_site: CrossSiteCheck, metrics: Metrics) -> None:
+    """Check every request, even for an unknown path, before its body is read."""
+
+    @app.before_request
+    def check() -> None:
+        try:
+            cross_site.check(request.method, request.path, dict(request.headers))
+        except Forbidden:
+            metrics.count("cross_site_refused")
+            raise

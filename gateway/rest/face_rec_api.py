@@ -1,39 +1,38 @@
-"""The seed project's routes, answered as it answered: ``/face_rec`` and ``/face_match``."""
+"""``/face_rec`` and ``/face_match``: the routes of the original project, with the same answers."""
 
 from __future__ import annotations
 
 import base64
-from typing import Any, Protocol
+from typing import Any
 
-from flask import Flask, request
+from flask import Flask, redirect, request
+from werkzeug.wrappers import Response
 
 from gateway.contract.documents import write_candidates
-from gateway.model import Comparison, LandmarkCount, Operation, Recognition, Reply
+from gateway.model import Comparison, Operation, Recognition
+from gateway.rest.calls import Calls
 from gateway.rest.pages import upload_form
-from gateway.rest.uploads import flag, read_pictures
+from gateway.rest.pictures import read_pictures
 
 
-class Ask(Protocol):
-    """Waits for the reply, and raises what went wrong."""
+def add_face_rec_api(app: Flask, calls: Calls) -> None:
+    """Add the routes, and the redirection of ``/`` to the first of them."""
 
-    def __call__(
-        self, operation: Operation, pictures: tuple[bytes, ...], landmarks: LandmarkCount = 0, annotate: bool = False
-    ) -> Reply: ...
-
-
-def add_face_rec_routes(app: Flask, ask: Ask) -> None:
+    @app.get("/")
+    def index() -> Response:
+        return redirect("/face_rec")
 
     @app.get("/face_rec")
     def face_rec_form() -> str:
-        return upload_form("Who is it?", "Send a picture; the answer is the name of who is on it.", {"file": "Picture"})
+        return upload_form("Who is it?", "Send a picture; the answer is the name of the person.", {"file": "Picture"})
 
     @app.post("/face_rec")
     def face_rec() -> dict[str, Any]:
-        features, locations = flag(request, "facial_features"), flag(request, "face_locations")
+        features, locations = _flag("facial_features"), _flag("face_locations")
         pictures = read_pictures(request, ("file",))
-        reply = ask(Operation.FACE_REC, pictures, 68 if features else 0, flag(request, "annotate"))
+        reply = calls.recognise(Operation.FACE_REC, pictures, 68 if features else 0, _flag("annotate"))
         assert isinstance(reply, Recognition)
-        return _recognition(reply, features, locations)
+        return _write_recognition(reply, features, locations)
 
     @app.get("/face_match")
     def face_match_form() -> str:
@@ -42,17 +41,20 @@ def add_face_rec_routes(app: Flask, ask: Ask) -> None:
 
     @app.post("/face_match")
     def face_match() -> dict[str, Any]:
-        reply = ask(Operation.FACE_MATCH, read_pictures(request, ("file1", "file2")))
+        reply = calls.recognise(Operation.FACE_MATCH, read_pictures(request, ("file1", "file2")))
         assert isinstance(reply, Comparison)
         return {"match": reply.match}
 
 
-def _recognition(reply: Recognition, features: bool, locations: bool) -> dict[str, Any]:
-    """Landmarks and location are empty unless there is exactly one face. The seed project had neither ``annotated`` nor
-    ``candidates`` (the people among whom an ambiguous face cannot be told) nor ``left_out`` (the number of smaller
-    faces that are not described).
-    """
+def _flag(name: str) -> bool:
+    """Return whether a query parameter is ``true``, in any case of its letters."""
+    return request.args.get(name, "").lower() == "true"
+
+
+def _write_recognition(reply: Recognition, features: bool, locations: bool) -> dict[str, Any]:
+    """Return the answer to ``/face_rec``. Landmarks and location are empty unless there is exactly one face."""
     answer: dict[str, Any] = {"name": reply.person.name if reply.person else "Unknown"}
+    # The original project had none of the fields candidates, left_out and annotated.
     judgement = reply.best.judgement if reply.best else None
     if judgement is not None and judgement.candidates:
         answer["candidates"] = write_candidates(judgement)

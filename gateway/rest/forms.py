@@ -1,8 +1,8 @@
 """Forms (multipart/form-data, RFC 7578), read as bytes.
 
-Flask's own ``request.form`` decodes a part that has no ``filename`` as text, which destroys a picture, and replaces the
-bytes of a name that is not UTF-8. Small devices leave out ``filename``, and old clients send Latin-1. The decoder of
-Werkzeug, on which Flask stands, gives the bytes as they came.
+Flask's own ``request.form`` decodes a part without ``filename`` as text, which destroys a picture. It also replaces
+the bytes of a name that is not UTF-8. Small devices leave out ``filename``, and old clients send Latin-1. The decoder
+of Werkzeug, on which Flask is built, gives the original bytes.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from gateway.errors import BadRequest, TooLarge
 
 MAX_PARTS = 16
 MAX_BOUNDARY_BYTES = 200
-"""RFC 2046 allows 70; some clients send more."""
+"""RFC 2046 allows 70. Some clients send more."""
 MAX_HEADER_BYTES = 8_192
-"""Of one part."""
+"""The most bytes of one part's headers."""
 MAX_HEADERS = 16
-"""Of the first part, before its Content-Disposition."""
+"""The most headers of the first part before its Content-Disposition."""
 MAX_QUOTED_BYTES = 40
-"""Bytes of a form that an error message repeats."""
+"""Bytes of a form that an error message quotes."""
 
 _FIRST_LINE = re.compile(rb"--([^\r\n]{1,%d})\r?\n" % MAX_BOUNDARY_BYTES)
 _BEGIN = re.compile(
@@ -38,7 +38,7 @@ _CHARSET = re.compile(r"charset\s*=\s*\"?(iso-8859-1|latin-?1|windows-1252)\b", 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A field of a form; ``filename`` is None where none came, ``kind`` is the part's Content-Type or empty."""
+    """A field of a form. ``filename``: None if the part has none. ``kind``: the part's Content-Type, or empty."""
 
     name: str
     filename: str | None
@@ -47,21 +47,19 @@ class Part:
 
     @property
     def is_file(self) -> bool:
-        """Return whether the part says that it is no text."""
+        """Whether the part declares itself as a file."""
         return self.filename is not None or not (self.kind or "text/").lower().startswith("text/")
 
     def text(self) -> str:
-        """Raise BadRequest if the content is not UTF-8, nor in the old character set that the part states."""
+        """Return the content as text, in UTF-8 or in the old character set that the part declares. Raise BadRequest."""
         try:
             return self.content.decode("cp1252" if _CHARSET.search(self.kind) else "utf-8")
         except UnicodeDecodeError:
-            raise BadRequest(f"the {self.name} is not UTF-8: it came as {_quoted(self.content)}") from None
+            raise BadRequest(f"the {self.name} is not UTF-8: it is {_quote(self.content)}") from None
 
 
 class _Decoder(MultipartDecoder):
-    """Werkzeug's decoder, for headers of at most MAX_HEADER_BYTES, which need not be UTF-8: browsers of old send file
-    names in Latin-1.
-    """
+    """Werkzeug's decoder, with a limit for headers. File names may be in Latin-1, as old browsers send them."""
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
         if len(data) > MAX_HEADER_BYTES:
@@ -74,17 +72,15 @@ class _Decoder(MultipartDecoder):
 
 
 def looks_like_form(body: bytes) -> bool:
-    """Return whether a body of any Content-Type begins as a form does: its first part has a Content-Disposition.
-
-    A part of an MJPEG stream has none: such a body is a picture.
-    """
+    """Return whether a body of any Content-Type begins like a form: its first part has a Content-Disposition."""
+    # A part of an MJPEG stream has none: such a body is a picture.
     return _BEGIN.match(body) is not None
 
 
 def read_form(body: bytes, boundary: str | None) -> Sequence[Part]:
-    """Read the parts. ``boundary``: of the request's Content-Type; without one the body's first line tells.
+    """Return the parts of a form. ``boundary``: from the Content-Type; None takes it from the body's first line.
 
-    Raises BadRequest for a form that is malformed or cut off, and TooLarge for too many parts.
+    Raise BadRequest for a malformed or truncated form, and TooLarge for too many parts.
     """
     decoder = _Decoder(_boundary(body, boundary), max_parts=MAX_PARTS)
     decoder.receive_data(body)
@@ -109,7 +105,7 @@ def read_form(body: bytes, boundary: str | None) -> Sequence[Part]:
 
 
 def _is_at_end(decoder: MultipartDecoder) -> bool:
-    """Some clients end a form with the line that separates its parts: nothing follows it then."""
+    # Some clients end a form with the line that separates parts. Then nothing follows it.
     return decoder.state in (State.EPILOGUE, State.COMPLETE) or (
         decoder.state == State.PART and not decoder.buffer.strip()
     )
@@ -135,16 +131,16 @@ def _part(head: Field | File, content: bytes) -> Part:
 
 
 def _malformed(decoder: MultipartDecoder, body: bytes, number: int) -> BadRequest:
-    """Tell why a form cannot be read. ``number``: of the part in which that showed, from 1."""
+    """Return the error for a form that cannot be read. ``number``: the part with the fault, from 1."""
     closing_line = b"--" + decoder.boundary + b"--"
     if decoder.state == State.PREAMBLE:
         return BadRequest(
-            f"the boundary {_quoted(decoder.boundary)} of the Content-Type does not occur in the form, which begins"
-            f" with {_quoted(body)}: send the boundary that the form uses"
+            f"the boundary {_quote(decoder.boundary)} of the Content-Type does not occur in the form, which begins"
+            f" with {_quote(body)}: send the boundary that the form uses"
         )
     if closing_line not in body:
         return BadRequest(
-            f"the form is cut off in part {number}, after {len(body)} bytes: its last line {_quoted(closing_line)} is"
+            f"the form is cut off in part {number}, after {len(body)} bytes: its last line {_quote(closing_line)} is"
             " missing (a Content-Length that is too small, or a connection that broke)"
         )
     return BadRequest(
@@ -153,5 +149,5 @@ def _malformed(decoder: MultipartDecoder, body: bytes, number: int) -> BadReques
     )
 
 
-def _quoted(text: bytes) -> str:
+def _quote(text: bytes) -> str:
     return repr(text[:MAX_QUOTED_BYTES])[1:]

@@ -1,4 +1,4 @@
-"""The upload forms that a browser gets."""
+"""The pages for browsers, each with a form to upload pictures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PAGE = """<!doctype html>
 
 
 def upload_form(title: str, question: str, fields: Mapping[str, str]) -> str:
-    """A page that posts files to its own address; ``fields`` gives each one's label by its name."""
+    """Return a page that posts files to its own address. ``fields``: the label of each file, by its field name."""
     inputs = "\n".join(
         f'  <label>{label} <input type="file" name="{name}" accept="image/jpeg,image/png,image/webp" required></label>'
         for name, label in fields.items()

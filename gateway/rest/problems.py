@@ -1,8 +1,9 @@
-"""Errors over HTTP: RFC 9457 problem details, with the same ``code`` as on MQTT."""
+"""Errors over HTTP: problem details of RFC 9457, with the same ``code`` as over MQTT."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from flask import Flask, Response, current_app, g, request
@@ -15,9 +16,9 @@ from gateway.metrics import Metrics
 log = logging.getLogger(__name__)
 
 MAX_PATH_LENGTH = 100
-"""Characters of a path that an error message repeats."""
-PROBLEM = "application/problem+json"
-STATUS = {
+"""Characters of a path that an error message quotes."""
+PROBLEM_TYPE = "application/problem+json"
+STATUS: Mapping[str, HTTPStatus] = {
     "bad_request": HTTPStatus.BAD_REQUEST,
     "bad_image": HTTPStatus.BAD_REQUEST,
     "incomplete": HTTPStatus.BAD_REQUEST,
@@ -33,30 +34,33 @@ STATUS = {
     "forbidden": HTTPStatus.FORBIDDEN,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
+"""The HTTP status of each error code."""
 
 
 def add_error_handlers(app: Flask, metrics: Metrics) -> None:
+    """Turn every error into a problem document, and count it."""
+
     @app.after_request
     def count(response: Response) -> Response:
-        """What was submitted is counted by the service."""
-        if response.mimetype == PROBLEM and "submitted" not in g:
+        # The service counts the errors of requests that were submitted to it.
+        if response.mimetype == PROBLEM_TYPE and "submitted" not in g:
             metrics.count("errors")
         return response
 
-    app.register_error_handler(GatewayError, _ours)
-    app.register_error_handler(HTTPException, _flasks)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(GatewayError, _gateway_problem)
+    app.register_error_handler(HTTPException, _flask_problem)
+    app.register_error_handler(Exception, _bug_problem)
 
 
-def _ours(error: GatewayError) -> Response:
+def _gateway_problem(error: GatewayError) -> Response:
     response = _problem(STATUS[error.code], error.code, str(error))
     if isinstance(error, Busy):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
-def _flasks(error: HTTPException) -> Response:
-    """What Flask refuses by itself: no such route, the wrong method, a body over the limit."""
+def _flask_problem(error: HTTPException) -> Response:
+    """Return the problem for a request that Flask refuses: an unknown path, a wrong method, a body over the limit."""
     status = HTTPStatus(error.code or 500)
     code = TooLarge.code if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "bad_request"
     allow = dict(error.get_headers()).get("Allow")
@@ -72,24 +76,24 @@ def _detail(status: HTTPStatus, allow: str | None) -> str | None:
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return _too_large()
         case HTTPStatus.NOT_FOUND:
-            return f"there is no path {path!r} here: docs/reference/rest.md and docs/reference/people.md list all paths"
+            return f"unknown path {path!r}: docs/reference/rest.md and docs/reference/people.md list all paths"
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            return f"{path} takes {allow}, not {request.method}"
+            return f"{request.method} is not allowed on {path}: use {allow}"
         case _:
             return None
 
 
 def _too_large() -> str:
-    """Return what came and the limit, which create_app has made of ``limits.bytes``."""
-    came, most = request.content_length or 0, current_app.config["MAX_CONTENT_LENGTH"]
-    return f"the body has {came} bytes, and at most {most} are taken (three times limits.bytes)"
+    """Return the size of the body and the limit, which create_app computes from ``limits.bytes``."""
+    size, limit = request.content_length or 0, current_app.config["MAX_CONTENT_LENGTH"]
+    return f"the body has {size} bytes, and at most {limit} are allowed (three times limits.bytes)"
 
 
-def _unexpected(error: Exception) -> Response:
-    log.error("a request failed", exc_info=error)
-    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "a fault of the gateway; its log tells more")
+def _bug_problem(error: Exception) -> Response:
+    log.error("a request failed because of a bug in the gateway", exc_info=error)
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "a bug in the gateway: see its log")
 
 
 def _problem(status: HTTPStatus, code: str, detail: str) -> Response:
     body = {"schema": SCHEMA, "type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
-    return Response(dump({**body, "code": code}), status, mimetype=PROBLEM)
+    return Response(dump({**body, "code": code}), status, mimetype=PROBLEM_TYPE)

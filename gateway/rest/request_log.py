@@ -1,4 +1,4 @@
-"""At log level DEBUG each request is logged with its headers, and ``<image raw data>`` in place of a picture."""
+"""The log of requests at level DEBUG: their headers, and a placeholder for each picture."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from gateway.rest.forms import read_form
 
 log = logging.getLogger(__name__)
 
-PICTURE = "<image raw data>"
-_SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
+PICTURE_PLACEHOLDER = "<image raw data>"
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 def log_request(request: Request) -> None:
+    """Log the request, without its pictures and passwords."""
     if not log.isEnabledFor(logging.DEBUG):
         return
-    headers = "\n".join(f"{name}: {_shown(name, value)}" for name, value in request.headers)
+    headers = "\n".join(f"{name}: {_header_value(name, value)}" for name, value in request.headers)
     log.debug("%s %s\n%s\n\n%s", request.method, request.full_path.rstrip("?"), headers, _body(request))
 
 
-def _shown(name: str, value: str) -> str:
-    return "<secret>" if name.lower() in _SECRET else value
+def _header_value(name: str, value: str) -> str:
+    return "<secret>" if name.lower() in _SECRET_HEADERS else value
 
 
 def _body(request: Request) -> str:
-    """Return the names of a form's parts; nothing of a picture and nothing of JSON is logged."""
-    # The body stays cached, so that the route can read it again.
+    """Return the names of a form's parts. Pictures and JSON are not logged."""
+    # Flask keeps the body, so that the route can read it again.
     body = request.get_data(cache=True)
     if request.mimetype != "multipart/form-data":
-        return PICTURE if body else ""
+        return PICTURE_PLACEHOLDER if body else ""
     try:
         parts = read_form(body, boundary_of(request))
     except GatewayError as error:
         return f"<a form that cannot be read: {error}>"
-    return "\n".join(f"{part.name}: {part.filename} ({part.kind})\n{PICTURE}" for part in parts)
+    return "\n".join(f"{part.name}: {part.filename} ({part.kind})\n{PICTURE_PLACEHOLDER}" for part in parts)

@@ -1,4 +1,4 @@
-"""Waitress under the Flask application."""
+"""The HTTP server, waitress, which runs the Flask application."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from gateway.config import LimitSettings, RestSettings
 from gateway.errors import Unavailable
 
 FLUSH_S = 0.2
-"""For the last answers to leave after the last thread has written them."""
+"""Time for the last replies to be sent after the last thread has written them."""
 
 MAX_HEADER_BYTES = 65_536
-"""Bytes of a request's first line and headers. Browsers and proxies send a few thousand."""
+"""The most bytes of a request's first line and headers. Browsers and proxies send a few thousand."""
 
 
 class RestServer:
-    """A body over the limit is refused by Flask, with a problem document; waitress reads up to twice the limit for
-    that, and cuts off what is larger still with a bare 413, and headers over their limit with a bare 431.
+    """The server with its thread.
+
+    Flask refuses a body over the limit with a problem document. Waitress reads up to twice the limit for that. It
+    refuses larger bodies with a plain 413, and headers over their limit with a plain 431.
     """
 
     def __init__(self, app: Flask, settings: RestSettings, limits: LimitSettings) -> None:
@@ -35,7 +37,7 @@ class RestServer:
         return f"http://{self._settings.host}:{self._settings.port}"
 
     def start(self) -> None:
-        """Listens from here on. Raises Unavailable if the port cannot be had."""
+        """Start to listen. Raise Unavailable if the port cannot be opened."""
         try:
             self._server = create_server(
                 self._app,
@@ -46,7 +48,7 @@ class RestServer:
                 max_request_header_size=MAX_HEADER_BYTES,
                 asyncore_use_poll=True,
                 connection_limit=1000,
-                channel_timeout=30,  # s without a byte
+                channel_timeout=30,  # seconds without a byte
                 clear_untrusted_proxy_headers=True,
                 ident="facegate",
             )
@@ -59,7 +61,7 @@ class RestServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Lets the requests that are being answered finish, for a few seconds."""
+        """Stop listening. Running requests have a few seconds to finish."""
         if self._server is None or self._thread is None:
             return
         self._server.task_dispatcher.shutdown()

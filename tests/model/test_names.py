@@ -17,7 +17,7 @@ from gateway.model.names import MAX_ID, MAX_NAME, RESERVED_IDS, check_new_name, 
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.codec.wire import read
 from gateway.people.archive import read_archive
-from gateway.rest.people_api import ROUTES
+from gateway.rest.api_v1 import ROUTES
 from gateway.service.administration import read_fields
 from tests.support import frame
 

@@ -1,4 +1,4 @@
-"""The seed project's interface over real HTTP, as its own clients use it."""
+"""The REST interface over real HTTP, used as the clients of the original project use it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def match(url: str, one: bytes, two: bytes) -> requests.Response:
     return requests.post(f"{url}/face_match", files={"file1": one, "file2": two}, timeout=WAIT_S)
 
 
-def test_face_match_of_the_same_person_and_of_two(rest_url: str) -> None:
+def test_face_match_tells_whether_two_pictures_show_one_person(rest_url: str) -> None:
     assert match(rest_url, frame("obama_1"), frame("obama_2")).json() == {"match": True}
     assert match(rest_url, frame("obama_1"), frame("biden_1")).json() == {"match": False}
 
@@ -60,8 +60,8 @@ def test_face_rec_by_json(rest_url: str) -> None:
     assert requests.post(f"{rest_url}/face_rec", json=body, timeout=WAIT_S).json() == {"name": "Barack Obama"}
 
 
-def test_landmarks_are_good_to_draw(rest_url: str) -> None:
-    """The seed's client draws the returned landmark groups as lines onto the picture it sent."""
+def test_landmarks_can_be_drawn_onto_the_picture(rest_url: str) -> None:
+    """The client of the original project draws the landmark groups as lines onto its picture."""
     answer = recognise(rest_url, frame("obama_1"), facial_features="true", face_locations="true").json()
     top, right, bottom, left = answer["face_locations"]
     groups = answer["facial_features"]
@@ -86,7 +86,7 @@ def test_landmarks_and_location_are_empty_unless_there_is_one_face(rest_url: str
 
 
 @pytest.mark.parametrize("picture", ["obama_1", "empty_1"])
-def test_the_annotated_picture_comes_as_base64(rest_url: str, picture: str) -> None:
+def test_annotated_picture_is_returned_as_base64(rest_url: str, picture: str) -> None:
     answer = recognise(rest_url, frame(picture), annotate="true").json()
     assert answer.keys() == {"name", "annotated"}
     with PIL.Image.open(io.BytesIO(base64.b64decode(answer["annotated"], validate=True))) as annotated:
@@ -96,26 +96,26 @@ def test_the_annotated_picture_comes_as_base64(rest_url: str, picture: str) -> N
         assert sent.size == (width, height)
 
 
-def test_the_annotated_picture_of_json_comes_too(rest_url: str) -> None:
+def test_annotated_picture_is_returned_for_json(rest_url: str) -> None:
     body = {"file_format": "jpg", "image_data": base64.b64encode(frame("obama_1")).decode("ascii")}
     answer = requests.post(f"{rest_url}/face_rec?annotate=True", json=body, timeout=WAIT_S).json()
     assert base64.b64decode(answer["annotated"]).startswith(b"\xff\xd8\xff")
 
 
 @pytest.mark.parametrize("value", ["false", "", "1"])
-def test_nothing_is_annotated_unless_asked_for(rest_url: str, value: str) -> None:
+def test_picture_is_annotated_only_on_request(rest_url: str, value: str) -> None:
     assert recognise(rest_url, frame("obama_1"), annotate=value).json() == {"name": "Barack Obama"}
 
 
 @pytest.mark.parametrize(("path", "names"), [("face_rec", ["file"]), ("face_match", ["file1", "file2"])])
-def test_a_browser_gets_an_upload_form(rest_url: str, path: str, names: list[str]) -> None:
+def test_browser_gets_an_upload_form(rest_url: str, path: str, names: list[str]) -> None:
     page = requests.get(f"{rest_url}/{path}", timeout=WAIT_S)
     assert page.headers["Content-Type"].startswith("text/html")
     assert 'enctype="multipart/form-data"' in page.text
     assert all(f'name="{name}"' in page.text for name in names)
 
 
-def test_the_steps_are_told_as_server_timing(rest_url: str) -> None:
+def test_steps_are_reported_as_server_timing(rest_url: str) -> None:
     steps = recognise(rest_url, frame("obama_1")).headers["Server-Timing"]
     assert [step.split(";")[0] for step in steps.split(", ")] == [
         "queue", "decode", "detect", "align", "embed", "details", "match", "total",
@@ -140,16 +140,16 @@ def problem(answer: requests.Response, status: int, code: str) -> None:
         (b"\xff\xd8\xff" + bytes(10_000_000), 413, "too_large"),
     ],
 )
-def test_bad_pictures_have_their_real_status(rest_url: str, picture: bytes, status: int, code: str) -> None:
+def test_bad_picture_gets_a_fitting_status(rest_url: str, picture: bytes, status: int, code: str) -> None:
     problem(recognise(rest_url, picture), status, code)
     assert recognise(rest_url, frame("obama_1")).json() == {"name": "Barack Obama"}
 
 
-def test_a_comparison_needs_one_face_in_each_picture(rest_url: str) -> None:
+def test_comparison_needs_one_face_in_each_picture(rest_url: str) -> None:
     problem(match(rest_url, frame("obama_1"), frame("empty_1")), 422, "no_face")
 
 
-def test_a_body_over_the_limit_is_refused(rest_url: str) -> None:
+def test_body_over_the_limit_is_refused(rest_url: str) -> None:
     problem(recognise(rest_url, bytes(30_000_001)), 413, "too_large")
 
 
@@ -165,12 +165,12 @@ def test_a_body_over_the_limit_is_refused(rest_url: str) -> None:
         (b'{"image_data": ' + b"9" * 1_000_000 + b"}", "bad_request"),
     ],
 )
-def test_bad_json(rest_url: str, body: bytes, code: str) -> None:
+def test_bad_json_is_refused(rest_url: str, body: bytes, code: str) -> None:
     headers = {"Content-Type": "application/json"}
     problem(requests.post(f"{rest_url}/face_rec", body, headers=headers, timeout=WAIT_S), 400, code)
 
 
-def test_a_form_without_the_file(rest_url: str) -> None:
+def test_form_without_the_file_is_refused(rest_url: str) -> None:
     problem(requests.post(f"{rest_url}/face_rec", files={"other": b"x"}, timeout=WAIT_S), 400, "bad_request")
 
 
@@ -178,26 +178,26 @@ def test_url_encoded_form_is_refused(rest_url: str) -> None:
     problem(requests.post(f"{rest_url}/face_rec", data={"file": "x" * 100_000}, timeout=WAIT_S), 400, "bad_request")
 
 
-def test_no_such_route_and_the_wrong_method(rest_url: str) -> None:
+def test_unknown_path_and_wrong_method_are_refused(rest_url: str) -> None:
     missing = requests.get(f"{rest_url}/nothing", timeout=WAIT_S)
     problem(missing, 404, "bad_request")
-    assert "there is no path '/nothing' here" in missing.json()["detail"]
+    assert "unknown path '/nothing'" in missing.json()["detail"]
     answer = requests.delete(f"{rest_url}/face_rec", timeout=WAIT_S)
     problem(answer, 405, "bad_request")
     assert "POST" in answer.headers["Allow"]
-    assert answer.json()["detail"].startswith("/face_rec takes ")
+    assert answer.json()["detail"].startswith("DELETE is not allowed on /face_rec: use ")
     assert "POST" in answer.json()["detail"]
 
 
-def test_many_at_once_are_not_mixed_up(rest_url: str) -> None:
+def test_simultaneous_requests_are_not_mixed_up(rest_url: str) -> None:
     wanted = {"obama_1": "Barack Obama", "biden_1": "Joe Biden", "hopper_1": "Grace Hopper", "stranger_1": "Unknown"}
     with ThreadPoolExecutor(8) as executor:
-        asked = [*wanted] * 3
-        answers = list(executor.map(lambda name: recognise(rest_url, frame(name)).json()["name"], asked))
-    assert answers == [wanted[name] for name in asked]
+        names = [*wanted] * 3
+        answers = list(executor.map(lambda name: recognise(rest_url, frame(name)).json()["name"], names))
+    assert answers == [wanted[name] for name in names]
 
 
-def test_health(rest_url: str) -> None:
+def test_health_and_readiness_are_reported(rest_url: str) -> None:
     live = requests.get(f"{rest_url}/healthz", timeout=WAIT_S)
     assert (live.status_code, live.json()["status"]) == (200, "ok")
     wait_for(lambda: requests.get(f"{rest_url}/readyz", timeout=WAIT_S).status_code == 200)  # after any stall
@@ -206,7 +206,7 @@ def test_health(rest_url: str) -> None:
     assert ready.json()["known_faces"] == {"done": 4, "of": 4, "people": 3, "skipped": []}
 
 
-def test_a_client_that_sends_nothing_holds_up_nobody(rest_url: str) -> None:
+def test_idle_clients_do_not_delay_others(rest_url: str) -> None:
     port = int(rest_url.rsplit(":", 1)[1])
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(150)]
     for sock in idle:
@@ -216,7 +216,7 @@ def test_a_client_that_sends_nothing_holds_up_nobody(rest_url: str) -> None:
         sock.close()
 
 
-def test_at_debug_a_request_is_logged_without_its_picture(rest_url: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_request_is_logged_at_debug_without_its_picture(rest_url: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "gateway.rest.request_log")
     headers = {"Authorization": "Bearer geheim", "X-Camera": "porch"}
     files = {"file": ("picture.jpg", frame("obama_1"), "image/jpeg")}
@@ -228,23 +228,22 @@ def test_at_debug_a_request_is_logged_without_its_picture(rest_url: str, caplog:
     assert len(caplog.text) < 5_000
 
 
-def _nobody(*_: object, **__: object) -> Any:
+def _fail(*_: object, **__: object) -> Any:
     raise AssertionError
 
 
 HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
 
 
-class _Nobody:
-    enrol = apply_once = staticmethod(_nobody)
+class _NoPeople:
+    enrol = apply_once = staticmethod(_fail)
 
 
-@pytest.mark.parametrize(("parameter", "asked"), [("facial_features", False), ("face_locations", True)])
-def test_landmarks_that_are_switched_off_are_refused_as_a_problem(parameter: str, asked: bool) -> None:
-    """Without any work; whatever else is asked for is done."""
+@pytest.mark.parametrize(("parameter", "submitted"), [("facial_features", False), ("face_locations", True)])
+def test_landmarks_that_are_switched_off_are_refused_before_any_work(parameter: str, submitted: bool) -> None:
     jobs: list[Job] = []
 
-    def look(job: Job) -> Future[Report]:
+    def analyse(job: Job) -> Future[Report]:
         jobs.append(job)
         future: Future[Report] = Future()
         future.cancel()
@@ -252,32 +251,32 @@ def test_landmarks_that_are_switched_off_are_refused_as_a_problem(parameter: str
 
     settings = Settings()
     service = Service(
-        look,
+        analyse,
         Gallery(),
         Decision(0.01, 0.001, measured_curves("facegate")),
-        _Nobody(),
+        _NoPeople(),
         ThreadPoolExecutor(1),
         settings.operations_of,
         settings.search_of,
         Metrics(),
-        on_stranger=_nobody,
+        on_stranger=_fail,
         max_bytes=10_000_000,
         landmarks_68=False,
     )
     app = create_app(
         service.submit,
-        _nobody,
+        _fail,
         lambda: HEALTH,
         Metrics(),
         LimitSettings(),
     )
     answer = app.test_client().post(f"/face_rec?{parameter}=true", data={"file": (io.BytesIO(frame("obama_1")), "x")})
-    assert (len(jobs), answer.mimetype) == (int(asked), "application/problem+json")
-    if not asked:
+    assert (len(jobs), answer.mimetype) == (int(submitted), "application/problem+json")
+    if not submitted:
         body = answer.get_json()
         assert (answer.status_code, body["code"], body["status"]) == (415, "unsupported", 415)
         assert "68 points are switched off" in body["detail"]
 
 
-def test_every_error_code_has_its_status() -> None:
+def test_every_error_code_has_a_status() -> None:
     assert STATUS.keys() == wire_errors().keys()

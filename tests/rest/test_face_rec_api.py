@@ -1,7 +1,9 @@
+"""The answer to ``/face_rec``."""
+
 from __future__ import annotations
 
 from gateway.model import Box, Face, Image, Judgement, Likeness, Recognition
-from gateway.rest.face_rec_api import _recognition
+from gateway.rest.face_rec_api import _write_recognition
 from tests.examples import ALICE, BOB
 
 AMBIGUOUS = Judgement("ambiguous", None, 1.0, 0.99, 0.01, (Likeness(ALICE, 1.0, 0.99), Likeness(BOB, 0.95, 0.98)))
@@ -10,7 +12,7 @@ AMBIGUOUS = Judgement("ambiguous", None, 1.0, 0.99, 0.01, (Likeness(ALICE, 1.0, 
 def answer(*judgements: Judgement) -> dict[str, object]:
     faces = tuple(Face(Box(0, 0, 9, 9), judgement=judgement) for judgement in judgements)
     reply = Recognition(faces=faces, image=Image(640, 480, 5000), threshold=0.4, timing={})
-    return _recognition(reply, features=False, locations=False)
+    return _write_recognition(reply, features=False, locations=False)
 
 
 def test_face_rec_names_the_candidates_of_an_ambiguous_face() -> None:
@@ -23,11 +25,11 @@ def test_face_rec_names_the_candidates_of_an_ambiguous_face() -> None:
     }
 
 
-def test_face_rec_names_no_candidates_where_somebody_matches_or_nobody_passes() -> None:
+def test_face_rec_names_no_candidates_unless_a_face_is_ambiguous() -> None:
     assert answer(Judgement("match", ALICE, 0.9), AMBIGUOUS) == {"name": "Alice"}
     assert answer(Judgement("unknown", None, 0.2)) == answer() == {"name": "Unknown"}
 
 
 def test_face_rec_reports_faces_that_were_left_out() -> None:
     reply = Recognition(faces=(), image=Image(640, 480, 5000), threshold=0.4, timing={}, left_out=452)
-    assert _recognition(reply, features=False, locations=False) == {"name": "Unknown", "left_out": 452}
+    assert _write_recognition(reply, features=False, locations=False) == {"name": "Unknown", "left_out": 452}

@@ -1,4 +1,4 @@
-"""Forms as clients send them, good and broken, and the bodies without any form."""
+"""Forms as clients send them, valid and broken, and bodies that are not forms."""
 
 from __future__ import annotations
 
@@ -48,15 +48,17 @@ def disposition(rest: str) -> str:
 FILE = (disposition('name="file"; filename="a.jpg"') + "\r\nContent-Type: image/jpeg", PICTURE)
 
 
-class Asked:
-    """The application with a service that stores the pictures of each request, and finds no face in any."""
+class RecordingApp:
+    """The application with a service that records the pictures of each request, and finds no face in them."""
 
     def __init__(self) -> None:
         self.pictures: list[tuple[bytes, ...]] = []
         self.fields: list[dict[str, Any]] = []
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
-        app = create_app(self._submit, self._administer, lambda: health, Metrics(), LimitSettings(bytes=200_000))
-        self.client: FlaskClient = app.test_client()
+        application = create_app(
+            self._submit, self._administer, lambda: health, Metrics(), LimitSettings(bytes=200_000)
+        )
+        self.client: FlaskClient = application.test_client()
 
     def _submit(self, request: Request) -> Future[Reply]:
         self.pictures.append(request.pictures)
@@ -72,8 +74,8 @@ class Asked:
         future.set_result({})
         return future
 
-    def refused(self, answer: TestResponse, status: int = 400, code: str = "bad_request") -> str:
-        """Return the detail of the problem."""
+    def refusal(self, answer: TestResponse, status: int = 400, code: str = "bad_request") -> str:
+        """Return the detail of the problem document, after a check that nothing was submitted."""
         body = answer.get_json()
         assert (answer.status_code, body["code"], self.pictures, self.fields) == (status, code, [], [])
         detail: str = body["detail"]
@@ -81,12 +83,12 @@ class Asked:
 
 
 @pytest.fixture
-def asked() -> Asked:
-    return Asked()
+def app() -> RecordingApp:
+    return RecordingApp()
 
 
-def post(asked: Asked, body: bytes, content_type: str | None = FORM_TYPE, path: str = "/face_rec") -> TestResponse:
-    return asked.client.post(path, data=body, content_type=content_type)
+def post(app: RecordingApp, body: bytes, content_type: str | None = FORM_TYPE, path: str = "/face_rec") -> TestResponse:
+    return app.client.post(path, data=body, content_type=content_type)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +109,9 @@ def post(asked: Asked, body: bytes, content_type: str | None = FORM_TYPE, path: 
         'Content-Type: image/jpeg\r\nContent-Length: 5\r\nContent-Disposition: form-data; name="file"',
     ],
 )
-def test_form_is_read_as_clients_write_it(asked: Asked, headers: str) -> None:
-    post(asked, form((headers, PICTURE)))
-    assert asked.pictures == [(PICTURE,)]
+def test_form_is_read_with_the_headers_of_clients(app: RecordingApp, headers: str) -> None:
+    post(app, form((headers, PICTURE)))
+    assert app.pictures == [(PICTURE,)]
 
 
 @pytest.mark.parametrize(
@@ -126,9 +128,9 @@ def test_form_is_read_as_clients_write_it(asked: Asked, headers: str) -> None:
         form((FILE[0], PICTURE)).replace(b"\r\nContent-Type", b"\r\nX-Long: " + b"x" * 7_000 + b"\r\nContent-Type"),
     ],
 )
-def test_line_breaks_and_ends_that_clients_send_are_read(asked: Asked, body: bytes) -> None:
-    post(asked, body)
-    assert asked.pictures == [(PICTURE,)]
+def test_form_is_read_with_the_line_ends_of_clients(app: RecordingApp, body: bytes) -> None:
+    post(app, body)
+    assert app.pictures == [(PICTURE,)]
 
 
 @pytest.mark.parametrize(
@@ -142,15 +144,15 @@ def test_line_breaks_and_ends_that_clients_send_are_read(asked: Asked, body: byt
         None,
     ],
 )
-def test_boundary_is_found_however_the_type_is_stated(asked: Asked, content_type: str | None) -> None:
-    post(asked, form(FILE), content_type)
-    assert asked.pictures == [(PICTURE,)]
+def test_boundary_is_found_with_any_content_type(app: RecordingApp, content_type: str | None) -> None:
+    post(app, form(FILE), content_type)
+    assert app.pictures == [(PICTURE,)]
 
 
-def test_boundary_with_characters_that_need_quotes_is_taken_without(asked: Asked) -> None:
+def test_boundary_with_special_characters_needs_no_quotes(app: RecordingApp) -> None:
     boundary = "----=_Part(1)?=/:1.2"
-    post(asked, form(FILE, boundary=boundary), f"multipart/form-data; boundary={boundary}")
-    assert asked.pictures == [(PICTURE,)]
+    post(app, form(FILE, boundary=boundary), f"multipart/form-data; boundary={boundary}")
+    assert app.pictures == [(PICTURE,)]
 
 
 def test_content_that_resembles_the_boundary_is_content() -> None:
@@ -169,12 +171,12 @@ CUT_OFF = [
 ]
 
 
-def test_broken_forms_are_told_apart(asked: Asked) -> None:
-    wrong_boundary = asked.refused(post(asked, form(FILE), "multipart/form-data; boundary=another"))
-    no_boundary = asked.refused(post(asked, b"not a form", "multipart/form-data"))
-    cut_off = {asked.refused(post(asked, body))[:20] for body in CUT_OFF}
-    no_name = asked.refused(post(asked, form(("Content-Type: image/jpeg", PICTURE))))
-    no_blank_line = asked.refused(post(asked, form((FILE[0], b"\xff\xd8")).replace(b"\r\n\r\n", b"\r\n", 1)))
+def test_broken_form_gets_a_message_about_its_fault(app: RecordingApp) -> None:
+    wrong_boundary = app.refusal(post(app, form(FILE), "multipart/form-data; boundary=another"))
+    no_boundary = app.refusal(post(app, b"not a form", "multipart/form-data"))
+    cut_off = {app.refusal(post(app, body))[:20] for body in CUT_OFF}
+    no_name = app.refusal(post(app, form(("Content-Type: image/jpeg", PICTURE))))
+    no_blank_line = app.refusal(post(app, form((FILE[0], b"\xff\xd8")).replace(b"\r\n\r\n", b"\r\n", 1)))
     assert "boundary 'another'" in wrong_boundary
     assert "begins with '--facegateXcases" in wrong_boundary
     assert "has no boundary" in no_boundary
@@ -183,30 +185,30 @@ def test_broken_forms_are_told_apart(asked: Asked) -> None:
     assert no_blank_line == no_name
 
 
-def test_cut_off_form_names_its_length_and_its_missing_end(asked: Asked) -> None:
-    detail = asked.refused(post(asked, CUT_OFF[3]))
+def test_truncated_form_is_reported_with_its_length_and_missing_end(app: RecordingApp) -> None:
+    detail = app.refusal(post(app, CUT_OFF[3]))
     assert "in part 1, after 5000 bytes" in detail
     assert "'--facegateXcases--' is missing" in detail
 
 
 @pytest.mark.parametrize("name", ["image", "picture", "photo", "upload", "media", "f\xfcr", "file[]", "FILE"])
-def test_field_of_another_name_is_named_in_the_message(asked: Asked, name: str) -> None:
-    detail = asked.refused(post(asked, form((disposition(f'name="{name}"; filename="a.jpg"'), PICTURE))))
+def test_field_of_another_name_is_named_in_the_message(app: RecordingApp, name: str) -> None:
+    detail = app.refusal(post(app, form((disposition(f'name="{name}"; filename="a.jpg"'), PICTURE))))
     assert detail == f"the form has no file 'file': it has {name!r}"
 
 
-def test_form_without_parts_says_so(asked: Asked) -> None:
-    assert asked.refused(post(asked, b"--facegateXcases--\r\n")) == "the form has no file 'file': it has no fields"
+def test_form_without_parts_is_reported(app: RecordingApp) -> None:
+    assert app.refusal(post(app, b"--facegateXcases--\r\n")) == "the form has no file 'file': it has no fields"
 
 
-def test_empty_file_is_named(asked: Asked) -> None:
-    """A browser sends this where no file was chosen."""
-    detail = asked.refused(post(asked, form((disposition('name="file"; filename=""'), b""))), 400, "bad_image")
+def test_empty_file_is_reported(app: RecordingApp) -> None:
+    """A browser sends such a form if no file was chosen."""
+    detail = app.refusal(post(app, form((disposition('name="file"; filename=""'), b""))), 400, "bad_image")
     assert "the file 'file' of the form is empty" in detail
 
 
-def test_several_files_of_one_name_are_refused(asked: Asked) -> None:
-    assert "2 files 'file'" in asked.refused(post(asked, form(FILE, FILE)))
+def test_several_files_of_one_name_are_refused(app: RecordingApp) -> None:
+    assert "2 files 'file'" in app.refusal(post(app, form(FILE, FILE)))
 
 
 def test_too_many_parts_are_refused() -> None:
@@ -230,9 +232,9 @@ def test_hostile_headers_of_a_part_are_refused(headers: str) -> None:
         "application/json", "multipart/form-data", "binary/octet-stream", "nonsense", None,
     ],
 )  # fmt: skip
-def test_bare_picture_is_taken_with_any_type(asked: Asked, content_type: str | None) -> None:
-    post(asked, PICTURE, content_type)
-    assert asked.pictures == [(PICTURE,)]
+def test_bare_picture_is_read_with_any_type(app: RecordingApp, content_type: str | None) -> None:
+    post(app, PICTURE, content_type)
+    assert app.pictures == [(PICTURE,)]
 
 
 @pytest.mark.parametrize("line", ["\r\n", "\n"])
@@ -241,27 +243,27 @@ def test_bare_picture_is_taken_with_any_type(asked: Asked, content_type: str | N
     ["image/jpeg", "application/octet-stream", "multipart/x-mixed-replace; boundary=frame", None],
 )
 def test_picture_behind_the_header_of_an_mjpeg_part_is_no_form(
-    asked: Asked, content_type: str | None, line: str
+    app: RecordingApp, content_type: str | None, line: str
 ) -> None:
-    """Regression: it was refused as a form that is cut off."""
+    """Regression: it was refused as a truncated form."""
     header = line.join(["--frame", "Content-Type: image/jpeg", f"Content-Length: {len(PICTURE)}", "", ""])
     body = header.encode() + PICTURE
-    post(asked, body, content_type)
-    assert asked.pictures == [(body,)]
+    post(app, body, content_type)
+    assert app.pictures == [(body,)]
 
 
-def test_form_whose_disposition_is_not_the_first_header_is_read_without_a_type(asked: Asked) -> None:
+def test_form_whose_disposition_is_not_the_first_header_is_read_without_a_type(app: RecordingApp) -> None:
     headers = 'Content-Type: image/jpeg\r\nX-Device: cam\r\ncontent-disposition: form-data; name="file"'
-    post(asked, form((headers, PICTURE)), None)
-    assert asked.pictures == [(PICTURE,)]
+    post(app, form((headers, PICTURE)), None)
+    assert app.pictures == [(PICTURE,)]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_bare_picture_of_another_kind_is_taken(asked: Asked, kind: str) -> None:
+def test_bare_picture_of_another_kind_is_read(app: RecordingApp, kind: str) -> None:
     written = io.BytesIO()
     PIL.Image.new("RGB", (64, 64)).save(written, kind)
-    post(asked, written.getvalue(), "application/x-www-form-urlencoded")
-    assert asked.pictures == [(written.getvalue(),)]
+    post(app, written.getvalue(), "application/x-www-form-urlencoded")
+    assert app.pictures == [(written.getvalue(),)]
 
 
 URL_SAFE = base64.urlsafe_b64encode(PICTURE).decode()
@@ -279,54 +281,54 @@ DIALECTS = [
 
 
 @pytest.mark.parametrize("text", DIALECTS)
-def test_base64_in_json_is_read_in_every_dialect(asked: Asked, text: str) -> None:
-    asked.client.post("/face_rec", json={"image_data": text})
-    assert asked.pictures == [(PICTURE,)]
+def test_base64_in_json_is_read_in_every_dialect(app: RecordingApp, text: str) -> None:
+    app.client.post("/face_rec", json={"image_data": text})
+    assert app.pictures == [(PICTURE,)]
 
 
 @pytest.mark.parametrize("text", [*DIALECTS, f"\ufeff{BASE64}"])
 @pytest.mark.parametrize("content_type", ["text/plain", None, "application/x-www-form-urlencoded"])
-def test_bare_base64_is_taken(asked: Asked, text: str, content_type: str | None) -> None:
-    post(asked, text.encode(), content_type)
-    assert asked.pictures == [(PICTURE,)]
+def test_bare_base64_is_read(app: RecordingApp, text: str, content_type: str | None) -> None:
+    post(app, text.encode(), content_type)
+    assert app.pictures == [(PICTURE,)]
 
 
-def test_json_string_of_base64_is_taken(asked: Asked) -> None:
-    asked.client.post("/face_rec", json=BASE64)
-    assert asked.pictures == [(PICTURE,)]
+def test_json_string_of_base64_is_read(app: RecordingApp) -> None:
+    app.client.post("/face_rec", json=BASE64)
+    assert app.pictures == [(PICTURE,)]
 
 
-def test_base64_in_a_form_is_taken(asked: Asked) -> None:
-    """``canvas.toDataURL()`` in a field."""
-    post(asked, form((disposition('name="file"'), f"data:image/jpeg;base64,{BASE64}".encode())))
-    assert asked.pictures == [(PICTURE,)]
+def test_base64_in_a_form_is_read(app: RecordingApp) -> None:
+    """A page sends the text of ``canvas.toDataURL()`` in a field."""
+    post(app, form((disposition('name="file"'), f"data:image/jpeg;base64,{BASE64}".encode())))
+    assert app.pictures == [(PICTURE,)]
 
 
-def test_bytes_that_are_no_text_are_left_to_the_decoder(asked: Asked) -> None:
-    """The decoder names the kind, as HEIC."""
+def test_bytes_of_other_kinds_are_passed_to_the_decoder(app: RecordingApp) -> None:
+    """The decoder names the kind in its error, for example HEIC."""
     heic = b"\0\0\0\x18ftypheic\xff" + bytes(100)
-    post(asked, heic, "image/heic")
-    assert asked.pictures == [(heic,)]
+    post(app, heic, "image/heic")
+    assert app.pictures == [(heic,)]
 
 
 @pytest.mark.parametrize(
     "text", [b"<!doctype html><html>", b"\n<svg></svg>", b"%PDF-1.7 all of it is ASCII", b"P3 1 1 255 0 0 0"]
 )
-def test_files_that_are_text_are_left_to_the_decoder(asked: Asked, text: bytes) -> None:
-    """The decoder says that a web page came, and not that the base64 is wrong."""
-    post(asked, form((FILE[0], text)))
-    post(asked, text, "text/html")
-    assert asked.pictures == [(text,), (text,)]
+def test_text_files_are_passed_to_the_decoder(app: RecordingApp, text: bytes) -> None:
+    """The decoder reports a web page. Otherwise the error would be about base64."""
+    post(app, form((FILE[0], text)))
+    post(app, text, "text/html")
+    assert app.pictures == [(text,), (text,)]
 
 
-def test_empty_body_says_what_to_send(asked: Asked) -> None:
+def test_message_about_an_empty_body_says_what_to_send(app: RecordingApp) -> None:
     for content_type in ("image/jpeg", "application/json", None):
-        assert "the body is empty" in asked.refused(post(asked, b"", content_type), code="bad_image")
+        assert "the body is empty" in app.refusal(post(app, b"", content_type), code="bad_image")
 
 
-def test_url_encoded_form_says_what_to_send(asked: Asked) -> None:
+def test_message_about_a_url_encoded_form_says_what_to_send(app: RecordingApp) -> None:
     body = b"image_data=" + BASE64.encode()
-    detail = asked.refused(post(asked, body, "application/x-www-form-urlencoded"))
+    detail = app.refusal(post(app, body, "application/x-www-form-urlencoded"))
     assert "multipart/form-data" in detail
 
 
@@ -338,9 +340,9 @@ def test_url_encoded_form_says_what_to_send(asked: Asked) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("begin", [b"", b"\xef\xbb\xbf", b"\r\n "])
-def test_json_is_read_with_any_type(asked: Asked, content_type: str | None, begin: bytes) -> None:
-    post(asked, begin + json.dumps({"file_format": "jpg", "image_data": BASE64}).encode(), content_type)
-    assert asked.pictures == [(PICTURE,)]
+def test_json_is_read_with_any_type(app: RecordingApp, content_type: str | None, begin: bytes) -> None:
+    post(app, begin + json.dumps({"file_format": "jpg", "image_data": BASE64}).encode(), content_type)
+    assert app.pictures == [(PICTURE,)]
 
 
 @pytest.mark.parametrize(
@@ -351,10 +353,10 @@ def test_json_is_read_with_any_type(asked: Asked, content_type: str | None, begi
         {"image_data": f"data:image/jpeg;base64,{BASE64}", "file_format": None},
     ],
 )
-def test_json_of_devices_is_read(asked: Asked, fields: dict[str, Any]) -> None:
-    """MQTT's name of the picture, and fields that mean nothing here."""
-    asked.client.post("/face_rec", json=fields)
-    assert asked.pictures == [(PICTURE,)]
+def test_json_of_devices_is_read(app: RecordingApp, fields: dict[str, Any]) -> None:
+    """Devices use the field names of MQTT, and send further fields."""
+    app.client.post("/face_rec", json=fields)
+    assert app.pictures == [(PICTURE,)]
 
 
 @pytest.mark.parametrize(
@@ -362,41 +364,43 @@ def test_json_of_devices_is_read(asked: Asked, fields: dict[str, Any]) -> None:
     [
         ({"img": BASE64, "file_format": "jpg"}, "no 'image_data' (or image): it has 'img', 'file_format'"),
         ({}, "it has no fields"),
-        ({"image": BASE64, "image_data": BASE64}, "image_data and image: send one"),
-        ({"image_data": None}, "image_data must be a picture in base64, and not null"),
-        ({"image_data": [BASE64]}, "image_data must be a picture in base64, and not a list"),
+        ({"image": BASE64, "image_data": BASE64}, "image_data and image: send only one"),
+        ({"image_data": None}, "image_data must be a picture in base64, not null"),
+        ({"image_data": [BASE64]}, "image_data must be a picture in base64, not a list"),
         ({str(n): n for n in range(30)}, "and 25 more"),
     ],
 )
-def test_json_without_one_picture_says_what_came(asked: Asked, fields: dict[str, Any], words: str) -> None:
-    assert words in asked.refused(asked.client.post("/face_rec", json=fields))
+def test_message_about_json_without_a_picture_lists_its_fields(
+    app: RecordingApp, fields: dict[str, Any], words: str
+) -> None:
+    assert words in app.refusal(app.client.post("/face_rec", json=fields))
 
 
 @pytest.mark.parametrize("names", [("image1", "image2"), ("file1", "file2"), ("image_data1", "image_data2")])
-def test_two_pictures_in_json_are_compared(asked: Asked, names: Sequence[str]) -> None:
+def test_two_pictures_in_json_are_compared(app: RecordingApp, names: Sequence[str]) -> None:
     texts = (BASE64, base64.b64encode(OTHER).decode())
-    asked.client.post("/face_match", json=dict(zip(names, texts, strict=True)))
-    assert asked.pictures == [(PICTURE, OTHER)]
+    app.client.post("/face_match", json=dict(zip(names, texts, strict=True)))
+    assert app.pictures == [(PICTURE, OTHER)]
 
 
-def test_two_pictures_in_a_form_without_filenames_are_compared(asked: Asked) -> None:
+def test_two_pictures_in_a_form_without_filenames_are_compared(app: RecordingApp) -> None:
     post(
-        asked,
+        app,
         form((disposition("name=file2"), OTHER), (disposition("name=file1"), PICTURE)),
         path="/face_match",
     )
-    assert asked.pictures == [(PICTURE, OTHER)]
+    assert app.pictures == [(PICTURE, OTHER)]
 
 
-def test_comparison_of_one_picture_says_what_is_missing(asked: Asked) -> None:
-    assert "2 are needed" in asked.refused(post(asked, PICTURE, "image/jpeg", "/face_match"))
-    assert "no 'image2'" in asked.refused(asked.client.post("/face_match", json={"image1": BASE64}))
+def test_message_about_a_comparison_names_the_missing_picture(app: RecordingApp) -> None:
+    assert "2 pictures are expected" in app.refusal(post(app, PICTURE, "image/jpeg", "/face_match"))
+    assert "no 'image2'" in app.refusal(app.client.post("/face_match", json={"image1": BASE64}))
     one = form((disposition('name="file1"; filename="a"'), PICTURE), (disposition('name="second"'), OTHER))
-    assert "no file 'file2': it has 'file1', 'second'" in asked.refused(post(asked, one, path="/face_match"))
+    assert "no file 'file2': it has 'file1', 'second'" in app.refusal(post(app, one, path="/face_match"))
 
 
-def add(asked: Asked, *parts: tuple[str, bytes]) -> TestResponse:
-    return post(asked, form(*parts), path="/api/v1/people")
+def add(app: RecordingApp, *parts: tuple[str, bytes]) -> TestResponse:
+    return post(app, form(*parts), path="/api/v1/people")
 
 
 IMAGES = (disposition('name="images"; filename="a.jpg"'), PICTURE)
@@ -410,52 +414,52 @@ IMAGES = (disposition('name="images"; filename="a.jpg"'), PICTURE)
         ("\r\nContent-Type: text/plain; charset=ISO-8859-1", "Jürgen".encode("latin-1")),
     ],
 )
-def test_name_in_a_form_is_read_in_its_character_set(asked: Asked, kind: str, name: bytes) -> None:
-    add(asked, (disposition('name="name"') + kind, name), IMAGES)
-    assert asked.fields == [{"name": "Jürgen", "images": [PICTURE]}]
+def test_name_in_a_form_is_read_in_its_character_set(app: RecordingApp, kind: str, name: bytes) -> None:
+    add(app, (disposition('name="name"') + kind, name), IMAGES)
+    assert app.fields == [{"name": "Jürgen", "images": [PICTURE]}]
 
 
 @pytest.mark.parametrize("name", [b"J\xfcrgen", b"\xff\xfeJ\0", b"\xed\xa0\x80"])
-def test_name_that_is_not_utf8_is_refused(asked: Asked, name: bytes) -> None:
+def test_name_that_is_not_utf8_is_refused(app: RecordingApp, name: bytes) -> None:
     """Regression: it was stored as ``J\ufffdrgen``."""
-    assert "the name is not UTF-8" in asked.refused(add(asked, (disposition('name="name"'), name), IMAGES))
+    assert "the name is not UTF-8" in app.refusal(add(app, (disposition('name="name"'), name), IMAGES))
 
 
-def test_pictures_without_filename_are_enrolled(asked: Asked) -> None:
+def test_pictures_without_filename_are_enrolled(app: RecordingApp) -> None:
     name = (disposition('name="name"'), b"Ada")
-    add(asked, name, (disposition('name="images"'), PICTURE), (disposition("name=images"), BASE64.encode()))
-    assert asked.fields == [{"name": "Ada", "images": [PICTURE, BASE64]}]
+    add(app, name, (disposition('name="images"'), PICTURE), (disposition("name=images"), BASE64.encode()))
+    assert app.fields == [{"name": "Ada", "images": [PICTURE, BASE64]}]
 
 
-def test_bare_picture_and_archive_are_taken_where_one_is_expected(asked: Asked) -> None:
-    post(asked, PICTURE, "image/jpeg", "/api/v1/people?name=Ada")
-    post(asked, b"PK\3\4\xff", "application/zip", "/api/v1/people/import")
-    assert asked.fields == [{"name": "Ada", "images": [PICTURE]}, {"archive": b"PK\3\4\xff"}]
+def test_bare_picture_and_archive_are_read_where_expected(app: RecordingApp) -> None:
+    post(app, PICTURE, "image/jpeg", "/api/v1/people?name=Ada")
+    post(app, b"PK\3\4\xff", "application/zip", "/api/v1/people/import")
+    assert app.fields == [{"name": "Ada", "images": [PICTURE]}, {"archive": b"PK\3\4\xff"}]
 
 
-def test_bare_picture_is_refused_where_none_is_expected(asked: Asked) -> None:
-    assert "must be a form" in asked.refused(post(asked, PICTURE, "image/jpeg", "/api/v1/people/ada/merge"))
+def test_bare_picture_is_refused_where_not_expected(app: RecordingApp) -> None:
+    assert "must be a form" in app.refusal(post(app, PICTURE, "image/jpeg", "/api/v1/people/ada/merge"))
 
 
-def test_body_over_the_limit_says_both_and_the_setting(asked: Asked) -> None:
-    detail = asked.refused(post(asked, bytes(600_001)), 413, "too_large")
+def test_message_about_a_large_body_names_size_limit_and_setting(app: RecordingApp) -> None:
+    detail = app.refusal(post(app, bytes(600_001)), 413, "too_large")
     assert "600001 bytes" in detail
     assert "600000" in detail
     assert "limits.bytes" in detail
 
 
 @pytest.mark.parametrize("name", ["form_no_filename.bin", "form_latin1_filename.bin"])
-def test_shared_form_is_read(asked: Asked, shared: Path, name: str) -> None:
-    post(asked, (shared / "cases" / name).read_bytes())
-    ((picture,),) = asked.pictures
+def test_shared_form_is_read(app: RecordingApp, shared: Path, name: str) -> None:
+    post(app, (shared / "cases" / name).read_bytes())
+    ((picture,),) = app.pictures
     assert picture.startswith(b"\xff\xd8\xff")
     assert picture.rstrip(b"\0").endswith(b"\xff\xd9")
 
 
-def test_shared_form_with_another_field_is_refused_by_its_name(asked: Asked, shared: Path) -> None:
-    assert "'image'" in asked.refused(post(asked, (shared / "cases" / "form_field_image.bin").read_bytes()))
+def test_shared_form_with_another_field_is_refused_with_its_name(app: RecordingApp, shared: Path) -> None:
+    assert "'image'" in app.refusal(post(app, (shared / "cases" / "form_field_image.bin").read_bytes()))
 
 
-def test_shared_form_with_a_latin1_name_is_refused(asked: Asked, shared: Path) -> None:
+def test_shared_form_with_a_latin1_name_is_refused(app: RecordingApp, shared: Path) -> None:
     body = (shared / "cases" / "form_latin1_name.bin").read_bytes()
-    assert "not UTF-8" in asked.refused(post(asked, body, path="/api/v1/people"))
+    assert "not UTF-8" in app.refusal(post(app, body, path="/api/v1/people"))

@@ -17,7 +17,7 @@ from gateway.model import FoundFace
 from gateway.model.caller import REST_CALLER
 from gateway.people.folder.importer import ImportProgress
 from gateway.people.unknown_faces import UnknownFaces
-from gateway.rest.people_api import ROUTES
+from gateway.rest.api_v1 import ROUTES
 from gateway.service.administration import ACTIONS, WAITING, Administration, read_fields
 from gateway.service.enrolment_vision import Describer
 from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups

@@ -1,4 +1,4 @@
-"""Pictures out of HTTP requests: the files of a form, base64 in JSON, or the bare picture as the body."""
+"""Pictures from HTTP requests: the files of a form, base64 in JSON, or a body that is the picture itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateway.formats.text_encodings import decode_base64, json_type_name
 from gateway.rest.body import BYTE_ORDER_MARK, Form, read_body
 
 MAX_NAMES = 5
-"""Names of fields that an error message repeats, each cut to MAX_NAME_LENGTH."""
+"""Names of fields that an error message quotes, each cut to MAX_NAME_LENGTH."""
 MAX_NAME_LENGTH = 64
 
 PICTURE_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -21,11 +21,11 @@ PICTURE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "file1": ("image1", "file1", "image_data1"),
     "file2": ("image2", "file2", "image_data2"),
 }
-"""The names of a picture in JSON, by its name in a form: the documented one first, then those of similar interfaces."""
+"""The names of a picture in JSON, by its name in a form: the documented name first, then those of similar APIs."""
 
 
 def read_pictures(request: Request, names: Sequence[str]) -> tuple[bytes, ...]:
-    """Return a picture for each of ``names``, which are those of a form. Raises BadRequest, BadImage or TooLarge."""
+    """Return a picture for each name of a form field. Raise BadRequest, BadImage or TooLarge."""
     body = read_body(request)
     if isinstance(body, bytes):
         return (_bare_picture(body, names),)
@@ -34,56 +34,51 @@ def read_pictures(request: Request, names: Sequence[str]) -> tuple[bytes, ...]:
     return tuple(_form_picture(body, name) for name in names)
 
 
-def decode_picture(data: bytes) -> bytes:
-    """Return a picture as it came, or decoded where it is text: base64 or a data URI. Raises BadImage.
-
-    Files of other kinds are left to the decoder of pictures, which names them in its error.
-    """
+def decode_if_base64(data: bytes) -> bytes:
+    """Return the bytes of a picture that is base64 or a data URI; other bytes unchanged. Raise BadImage."""
+    # The decoder of pictures names other kinds of files in its error.
     text = data.removeprefix(BYTE_ORDER_MARK)
     is_markup = text.lstrip().startswith(b"<")
     return decode_base64(data) if text.isascii() and not is_markup and not is_file(data) else data
 
 
-def flag(request: Request, name: str) -> bool:
-    """A query parameter that is on for ``true`` in any case."""
-    return request.args.get(name, "").lower() == "true"
-
-
 def _bare_picture(body: bytes, names: Sequence[str]) -> bytes:
-    wanted = " and ".join(names)
+    fields = " and ".join(names)
     if not body:
-        raise BadImage(f"the body is empty: send a form (multipart/form-data) with {wanted}, or JSON")
+        raise BadImage(f"the body is empty: send a form (multipart/form-data) with {fields}, or JSON")
     if len(names) > 1:
-        raise BadRequest(f"the body is one picture, and {len(names)} are needed: send them as {wanted} of a form")
-    return decode_picture(body)
+        raise BadRequest(
+            f"{len(names)} pictures are expected, and the body is one picture: send them as {fields} of a form"
+        )
+    return decode_if_base64(body)
 
 
 def _form_picture(form: Form, name: str) -> bytes:
-    """Raise BadRequest unless the form has exactly one part of that name."""
+    """Return the picture of the part with that name. Raise BadRequest unless there is exactly one."""
     found = [part for part in form if part.name == name]
     if not found:
-        raise BadRequest(f"the form has no file {name!r}: {_came(part.name for part in form)}")
+        raise BadRequest(f"the form has no file {name!r}: {_list_fields(part.name for part in form)}")
     if len(found) > 1:
-        raise BadRequest(f"the form has {len(found)} files {name!r}: send one")
+        raise BadRequest(f"the form has {len(found)} files {name!r}: send only one")
     if not found[0].content:
-        raise BadImage(f"the file {name!r} of the form is empty: no picture was chosen, or it has 0 bytes")
-    return decode_picture(found[0].content)
+        raise BadImage(f"the file {name!r} of the form is empty: choose a picture that is not empty")
+    return decode_if_base64(found[0].content)
 
 
 def _json_picture(document: Document, names: Sequence[str]) -> bytes:
-    """Raise BadRequest unless the document has exactly one of these names. A ``file_format`` is not needed."""
+    """Return the picture of the field with one of the names. Raise BadRequest unless there is exactly one."""
     found = [name for name in names if name in document]
     if not found:
-        raise BadRequest(f"the JSON has no {names[0]!r} (or {', '.join(names[1:])}): {_came(document)}")
+        raise BadRequest(f"the JSON has no {names[0]!r} (or {', '.join(names[1:])}): {_list_fields(document)}")
     if len(found) > 1:
-        raise BadRequest(f"the JSON has {' and '.join(found)}: send one")
+        raise BadRequest(f"the JSON has {' and '.join(found)}: send only one of them")
     text = document[found[0]]
     if not isinstance(text, str):
-        raise BadRequest(f"{found[0]} must be a picture in base64, and not {json_type_name(text)}")
+        raise BadRequest(f"{found[0]} must be a picture in base64, not {json_type_name(text)}")
     return decode_base64(text)
 
 
-def _came(names: Iterable[str]) -> str:
+def _list_fields(names: Iterable[str]) -> str:
     shown = [repr(name[:MAX_NAME_LENGTH]) for name in names]
     more = [f"and {len(shown) - MAX_NAMES} more"] if len(shown) > MAX_NAMES else []
     return f"it has {', '.join(shown[:MAX_NAMES] + more)}" if shown else "it has no fields"

@@ -1,0 +1,73 @@
+"""``/api/v1``: the operations on people, each a route. Operations and fields have the same names as over MQTT."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from flask import Flask, Response, request
+
+from gateway.rest.calls import Calls
+from gateway.rest.fields import read_fields
+
+ROUTES: tuple[tuple[str, str, str], ...] = (
+    ("GET", "/api/v1/people", "people/list"),
+    ("POST", "/api/v1/people", "people/add"),
+    ("GET", "/api/v1/people/export", "people/export"),
+    ("POST", "/api/v1/people/import", "people/import"),
+    ("GET", "/api/v1/people/<person>", "people/show"),
+    ("POST", "/api/v1/people/<person>/pictures", "people/add"),
+    ("PATCH", "/api/v1/people/<person>", "people/rename"),
+    ("DELETE", "/api/v1/people/<person>", "people/remove"),
+    ("POST", "/api/v1/people/<person>/erase", "people/erase"),
+    ("POST", "/api/v1/people/<person>/merge", "people/merge"),
+    ("POST", "/api/v1/people/<person>/not_them", "people/not_them"),
+    ("GET", "/api/v1/people/<person>/export", "people/export"),
+    ("DELETE", "/api/v1/people/<person>/pictures/<picture>", "people/remove_picture"),
+    ("GET", "/api/v1/audit", "people/audit"),
+    ("GET", "/api/v1/unknowns", "unknowns/list"),
+    ("GET", "/api/v1/unknowns/<unknown>", "unknowns/show"),
+    ("GET", "/api/v1/unknowns/<unknown>/crop", "unknowns/show"),
+    ("POST", "/api/v1/unknowns/<unknown>/name", "unknowns/name"),
+    ("DELETE", "/api/v1/unknowns/<unknown>", "unknowns/forget"),
+    ("GET", "/api/v1/calibration", "calibrate"),
+)
+"""The method, the path and the operation of each route. Names in angle brackets are fields of the operation."""
+
+
+class FileReply(NamedTuple):
+    """A field of a document that is sent as a file: the field (of a list, its first entry), the type and the name."""
+
+    field: str
+    kind: str
+    name: str
+
+
+FILES: Mapping[str, FileReply] = {
+    "/api/v1/people/export": FileReply("archive", "application/zip", "people.zip"),
+    "/api/v1/people/<person>/export": FileReply("archive", "application/zip", "person.zip"),
+    "/api/v1/unknowns/<unknown>/crop": FileReply("crops", "image/jpeg", "crop.jpg"),
+}
+"""The paths that reply with a file instead of a document."""
+
+
+def add_api_v1(app: Flask, calls: Calls) -> None:
+    """Add the routes."""
+    for method, path, operation in ROUTES:
+        app.add_url_rule(path, f"{method} {path}", _view(calls, path, operation), methods=[method])
+
+
+def _view(calls: Calls, path: str, operation: str) -> Callable[..., Any]:
+    def view(**path_fields: str) -> Any:
+        document = calls.administer(operation, {**read_fields(request, operation), **path_fields})
+        return _file_response(document[FILES[path].field], FILES[path]) if path in FILES else document
+
+    return view
+
+
+def _file_response(content: str | list[str], file: FileReply) -> Response:
+    """Return the reply with a file. ``content``: the file in base64, or a list of files of which the first counts."""
+    first = content if isinstance(content, str) else content[0]
+    headers = {"Content-Disposition": f"inline; filename={file.name}", "X-Content-Type-Options": "nosniff"}
+    return Response(base64.b64decode(first), mimetype=file.kind, headers=headers)

@@ -1,0 +1,74 @@
+"""Calls of the service that wait for the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, TypeVar
+
+from flask import Flask, Response, g
+
+from gateway.contract.documents import SCHEMA, Document
+from gateway.errors import Timeout, shutting_down_error
+from gateway.model import LandmarkCount, Operation, Reply, Request
+from gateway.model.caller import REST_CALLER
+from gateway.service.administration import Administer
+
+T = TypeVar("T")
+
+REPLY_MARGIN_S = 30
+"""The longest time between the expiry of a request and its reply: by then its worker is finished or was killed."""
+
+
+class Calls:
+    """The operations of the service, for the thread of one HTTP request.
+
+    ``request_s``: seconds after which a request expires in the queue.
+    """
+
+    def __init__(self, submit: Callable[[Request], Future[Reply]], administer: Administer, request_s: float) -> None:
+        self._submit = submit
+        self._administer = administer
+        self._request_s = request_s
+
+    def recognise(
+        self, operation: Operation, pictures: tuple[bytes, ...], landmarks: LandmarkCount = 0, annotate: bool = False
+    ) -> Reply:
+        """Return the reply to a request about pictures. Raise GatewayError."""
+        request = Request(
+            operation=operation,
+            pictures=pictures,
+            valid_for_s=self._request_s,
+            landmarks=landmarks,
+            annotate=annotate,
+        )
+        # The service counts the outcome of this request, so that add_error_handlers must not count it again.
+        g.submitted = True
+        reply = self._wait(self._submit(request))
+        g.timing = reply.timing
+        return reply
+
+    def administer(self, operation: str, fields: Mapping[str, Any]) -> Document:
+        """Return the document of an operation on people. Raise GatewayError."""
+        document = self._wait(self._administer(operation, fields, REST_CALLER, self._request_s))
+        return {"schema": SCHEMA, **document}
+
+    def _wait(self, future: Future[T]) -> T:
+        seconds = self._request_s + REPLY_MARGIN_S
+        try:
+            return future.result(seconds)
+        except FutureTimeout:
+            raise Timeout(f"no result within {seconds:g} s") from None
+        except CancelledError:
+            raise shutting_down_error() from None
+
+
+def add_timing(app: Flask) -> None:
+    """Add the milliseconds of each step to replies as Server-Timing, which browsers show in their developer tools."""
+
+    @app.after_request
+    def add_header(response: Response) -> Response:
+        if "timing" in g:
+            response.headers["Server-Timing"] = ", ".join(f"{step};dur={ms:.1f}" for step, ms in g.timing.items())
+        return response

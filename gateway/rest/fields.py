@@ -1,0 +1,63 @@
+"""The fields of an operation on people, from the query and the body of an HTTP request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Request
+
+from gateway.errors import BadRequest
+from gateway.rest.body import Form, read_body
+from gateway.rest.forms import Part
+from gateway.rest.pictures import decode_if_base64
+
+BARE_BODY_FIELDS: Mapping[str, str] = {
+    "people/add": "images",
+    "people/not_them": "images",
+    "people/import": "archive",
+}
+"""The field, by operation, for a body that is one file without a field name."""
+
+BINARY_FIELD = re.compile(r"archive|images?|image\d{1,2}")
+"""Fields of a form that contain a file."""
+
+
+def read_fields(request: Request, operation: str) -> dict[str, Any]:
+    """Return the fields of the query, and of the form or the JSON. Raise BadRequest or TooLarge."""
+    fields: dict[str, Any] = dict(request.args.items())
+    body = read_body(request)
+    if isinstance(body, Mapping):
+        return {**fields, **body}
+    if not isinstance(body, bytes):
+        return {**fields, **_form_fields(body)}
+    return {**fields, **_bare_fields(operation, body)} if body else fields
+
+
+def _bare_fields(operation: str, body: bytes) -> dict[str, Any]:
+    """Return a body without field names as the field that the operation needs. Raise BadRequest."""
+    field = BARE_BODY_FIELDS.get(operation)
+    if field is None:
+        raise BadRequest("the body must be a form (multipart/form-data) or a JSON object")
+    return {field: body if field == "archive" else [decode_if_base64(body)]}
+
+
+def _form_fields(form: Form) -> dict[str, Any]:
+    """Return a text for each name, and a list for pictures and for names that occur several times."""
+    values: dict[str, list[str | bytes]] = {}
+    for part in form:
+        values.setdefault(part.name, []).append(_value(part))
+    return {name: several if _is_list(name, several) else several[0] for name, several in values.items()}
+
+
+def _is_list(name: str, values: list[str | bytes]) -> bool:
+    return len(values) > 1 or (isinstance(values[0], bytes) and name != "archive")
+
+
+def _value(part: Part) -> str | bytes:
+    """Return the text of a part, or the bytes of a file."""
+    # Some clients send no filename. Their files are recognised by the name of the field.
+    if part.is_file or (BINARY_FIELD.fullmatch(part.name) and not part.content.isascii()):
+        return part.content
+    return part.text()
