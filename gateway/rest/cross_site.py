@@ -86,8 +86,8 @@ class CrossSiteCheck:
         site = headers.get("Sec-Fetch-Site", "")
         if site not in ("", "same-origin", "none"):
             raise Forbidden(
-        """Return the host in the header, or None for an empty one. Raise Forbidden for a host that is not allowed."""
-                " instead"
+                f"a page of another site sent this request (Sec-Fetch-Site: {site[:MAX_QUOTED]}): only the gateway's"
+                " own pages may send requests from a browser"
             )
         if headers.get("Origin"):
             _check_sender("Origin", headers["Origin"], host)
