@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from gateway.app import data_folder_lock
 from gateway.cli.files import OutputFile, check_outside, note_replacement
 from gateway.cli.operations import errors_as_messages, settings_or_exit
 from gateway.cli.options import CONFIG_OPTION
 from gateway.cli.output import count
 from gateway.cli.store import find_settings
+from gateway.files.data_folder import data_folder_lock
 from gateway.files.ownership import invoking_user
 from gateway.model.caller import CLI_CALLER
 from gateway.people.wiring import cipher, known, open_audit, store_path

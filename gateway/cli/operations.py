@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 
-from gateway.app import create_pool, prepare_engine
 from gateway.cli.store import settings_of_store
 from gateway.config import Settings
 from gateway.contract.documents import Document
@@ -27,6 +26,7 @@ from gateway.people.wiring import known, open_unknown_faces
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import Describer
 from gateway.vision.engines.options import RECIPES
+from gateway.workers.wiring import create_pool, prepare_engine
 
 RunOperation = Callable[..., Document]
 """Run an operation with its fields, and return its document. Raise GatewayError."""

@@ -118,12 +118,12 @@ def test_restore_brings_back_removed_people_but_not_erased_ones(facegate: Facega
 
 
 def test_restore_is_refused_while_a_gateway_runs(facegate: Facegate, data: Path, tmp_path: Path) -> None:
-    from gateway.app import data_folder_lock
+    from gateway.files.data_folder import data_folder_lock
 
     facegate("backup", str(tmp_path / "backup.sqlite"))
     with data_folder_lock(data):
         assert (
-            "A gateway is at work on the data folder"
+            "A gateway is running on the data folder"
             in facegate("restore", str(tmp_path / "backup.sqlite"), code=1).output
         )
 

@@ -178,7 +178,7 @@ def test_a_second_gateway_on_the_same_data_leaves(tmp_path: Path, broker: Broker
     with facegate(environment(tmp_path / "data", broker, port)) as first:
         wait_until_ready(first, port)
         sentence = refused(environment(tmp_path / "data", broker, free_port()))
-        assert sentence == f"facegate: A gateway is at work on the data folder {tmp_path / 'data'}: stop it first."
+        assert sentence == f"facegate: A gateway is running on the data folder {tmp_path / 'data'}: stop it first."
         assert first.poll() is None
 
 

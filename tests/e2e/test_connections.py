@@ -167,7 +167,7 @@ def test_a_broker_that_never_acknowledges_is_connected_to_anew(
         assert first["status"] == "ok"
         assert said(first) == said(again)
         wait_for(lambda: len(ledger) == 0)
-        assert gateway._fatal.empty()
+        assert gateway._fatal_errors.empty()
         device.close()
 
 
@@ -180,7 +180,7 @@ def test_one_that_acknowledges_on_no_connection_ends_the_gateway(
         monkeypatch.setattr(ready(gateway).mqtt._requests.ledger, "record_confirmed", lambda *_: None)
         device = Client(own.port)
         device.publish("facegate/porch/request/detect/held", frame("obama_1"))
-        fatal = gateway._fatal.get(timeout=30)
+        fatal = gateway._fatal_errors.get(timeout=30)
         assert not isinstance(fatal, StartError)
         assert fatal.exit_code == 70
         assert "cannot be acknowledged" in str(fatal)
@@ -237,7 +237,7 @@ def test_answers_that_the_broker_hangs_up_on_are_given_up(tmp_path: Path, quick_
             assert told["code"] == "internal"
         assert told["data"]["people"][0]["person"] == "ada"
         wait_for(lambda: len(gateway.mqtt._requests.ledger) == 0)
-        assert gateway._fatal.empty()
+        assert gateway._fatal_errors.empty()
         client.close()
 
 
@@ -293,7 +293,7 @@ def test_who_is_thrown_off_again_and_again_ends_and_says_why(
         twin.reconnect_delay_set(1, 1)
         twin.connect("127.0.0.1", own.port)
         twin.loop_start()
-        fatal = gateway._fatal.get(timeout=30)
+        fatal = gateway._fatal_errors.get(timeout=30)
         twin.disconnect()
         twin.loop_stop()
         assert isinstance(fatal, StartError)

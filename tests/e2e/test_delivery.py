@@ -410,7 +410,7 @@ def test_two_gateways_on_one_data_folder_or_one_base(
     monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     with running(lone(tmp_path / "one", own)) as gateway:
         ready(gateway)
-        with pytest.raises(StartError, match="at work on the data folder"), running(lone(tmp_path / "one", own)):
+        with pytest.raises(StartError, match="running on the data folder"), running(lone(tmp_path / "one", own)):
             pass
         instance = gateway.mqtt._identity.instance
         with pytest.raises(StartError, match=f"instance {instance}"), running(lone(tmp_path / "two", own)):
@@ -435,10 +435,10 @@ def test_another_gateway_is_seen_also_when_the_broker_comes_later(
         own.stop()
         with running(lone(tmp_path / "two", own)) as other:
             own.start()
-            error = other._fatal.get(timeout=30)
+            error = other._fatal_errors.get(timeout=30)
             assert isinstance(error, AnotherGateway | Unavailable)  # which, is a matter of who is back first
             assert gateway.mqtt._identity.instance in str(error)
-        assert gateway._fatal.empty()
+        assert gateway._fatal_errors.empty()
         ready(gateway)
 
 
@@ -454,10 +454,10 @@ def test_of_two_that_could_not_see_each_other_the_later_one_goes_and_leaves_no_t
     with running(lone(tmp_path / "one", own)) as one:
         first = one.mqtt._identity.instance
         with running(lone(tmp_path / "two", own)) as two:
-            error = two._fatal.get(timeout=20)
+            error = two._fatal_errors.get(timeout=20)
             assert first in str(error)
             assert error.exit_code == os.EX_TEMPFAIL  # a supervisor starts it again, and then it looks
-        assert one._fatal.empty()
+        assert one._fatal_errors.empty()
         ready(one)
         late = Client(own.port).subscribe("facegate/bridge/state")
         assert late.get().json == {"state": "online"}
@@ -553,6 +553,6 @@ def test_forged_canary_ends_no_gateway(tmp_path: Path, own: Broker) -> None:
         forger.publish("facegate/bridge/canary/0123456789ab", b"answer 0123456789abcdef 999999999")
         forger.publish("facegate/porch/request/detect/1", frame("obama_1"))
         forger.subscribe("facegate/porch/response/#")
-        assert gateway._fatal.empty()
+        assert gateway._fatal_errors.empty()
         assert gateway.health().ready
         forger.close()

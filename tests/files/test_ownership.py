@@ -348,7 +348,7 @@ def test_closed_folder_above_the_data_folder_is_named(data: Path) -> None:
 def test_gateway_that_root_starts_runs_as_the_owner(data: Path) -> None:
     code = """
 from pathlib import Path
-from gateway.app import data_folder_lock
+from gateway.files.data_folder import data_folder_lock
 with data_folder_lock(Path(sys.argv[1])):
     print(os.getresuid())
 """

@@ -1,0 +1,36 @@
+"""The engine and the pool of worker processes, built from the settings."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from gateway.config import Settings
+from gateway.files.ownership import check_python
+from gateway.metrics import Metrics
+from gateway.vision.engines.model_files import MODEL_FILES, check_models
+from gateway.vision.engines.options import EngineOptions
+from gateway.workers.conversion import ensure_converted
+from gateway.workers.options import WorkerOptions
+from gateway.workers.pool import Pool
+from gateway.workers.queue import FairQueue
+from gateway.workers.queue_limits import QueueLimits
+from gateway.workers.worker import Worker, worker_command
+
+
+def prepare_engine(settings: Settings) -> EngineOptions:
+    """Check the models, and convert them if the engine needs that. Raise StartError."""
+    check_python()
+    own_engine = settings.engine == "facegate"
+    # The package face_recognition, which runs the other engines, loads all models when it is imported.
+    check_models(role for role in MODEL_FILES if role != "landmarks_68" or settings.landmarks_68 or not own_engine)
+    models = ensure_converted(settings.data) if own_engine else None
+    return EngineOptions(settings.engine, models, settings.precision.detector, settings.precision.descriptor)
+
+
+def create_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, workers: int) -> Pool:
+    """Return a pool of that many worker processes. ``start`` starts them."""
+    options = WorkerOptions(engine, settings.limits.picture)
+    limits = settings.workers
+    queue = FairQueue(QueueLimits(limits.queue, limits.queue_per_camera, limits.queue_bytes), metrics, workers=workers)
+    start = partial(Worker, worker_command(options))
+    return Pool(start, queue, metrics, workers=workers, picture_s=limits.picture_s, growth_bytes=limits.growth_bytes)
