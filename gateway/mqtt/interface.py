@@ -144,7 +144,7 @@ class MqttInterface:
             if (address := self._address(delivery)) is not None and self._open:
                 self._ask(delivery, address, received.payload)
         else:
-            self._duplicates.message(received)
+            self._duplicates.receive(received)
 
     def message(self, delivery: Delivery[Session]) -> None:
         """Reads it, hands it on, and returns at once; whatever is wrong with it is answered."""
@@ -311,7 +311,7 @@ class MqttInterface:
     def _for_frames(self) -> ConnectionSpec:
         """First only to see other gateways. Frames are subscribed to by a gateway that knows that it is alone."""
         client_id = f"{self._identity.client_id}-live-{secrets.token_hex(3)}"
-        return ConnectionSpec(client_id, [(self._duplicates.loopbacks, 0)])
+        return ConnectionSpec(client_id, [(self._duplicates.loopback_filter, 0)])
 
     def _subscribe_frames(self, session: Session) -> None:
         """Called for each new link, and for the one that stands when the look ends: so whichever comes last does it."""
@@ -362,8 +362,7 @@ class MqttInterface:
                 log.warning("nothing comes in any more, though the connection stands; connecting anew")
                 self._requests.reconnect()
                 return
-        if self._duplicates.conflict:
-            self._duplicates.conflict = False
+        if self._duplicates.take_conflict():
             self._bridge_status.announce_online(session)
         for address, error in self._uploads.tick():
             self._fail(Delivery(session=session), address, error)

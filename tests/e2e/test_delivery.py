@@ -17,6 +17,8 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from gateway.app import Gateway, running
 from gateway.errors import AnotherGateway, StartError, Unavailable
 from gateway.mqtt.bridge import duplicate_detector
+from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
+from gateway.mqtt.bridge.search_state import SearchEvent
 from gateway.mqtt.codec import wire
 from gateway.mqtt.delivery import loopback
 from gateway.mqtt.transport import reconnector
@@ -448,9 +450,7 @@ def test_of_two_that_could_not_see_each_other_the_later_one_goes_and_leaves_no_t
     """One was cut off while the other looked, and all was answered twice ever after."""
     monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     monkeypatch.setattr(duplicate_detector, "AGE_TIE_MS", 0)
-    monkeypatch.setattr(
-        duplicate_detector.DuplicateDetector, "search", lambda itself, _connection: setattr(itself, "exclusive", True)
-    )
+    monkeypatch.setattr(DuplicateDetector, "search", lambda detector, _session: detector._apply(SearchEvent.SILENT))
     with running(lone(tmp_path / "one", own)) as one:
         first = one.mqtt._identity.instance
         with running(lone(tmp_path / "two", own)) as two:

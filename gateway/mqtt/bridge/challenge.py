@@ -1,8 +1,9 @@
-"""The question of one gateway to another, "are you running?", and its answer.
+"""The messages between gateways on ``bridge/canary``: the question "are you running?" and its answers.
 
-A canary alone proves nothing: anybody can publish one, or publish an old one again. So a gateway that sees another's
-canary publishes a challenge on its own canary topic: a random number. Only a gateway that runs at that moment answers
-with the same number. A gateway that does not serve yet answers with a claim, which says that it is about to serve.
+A loopback message proves nothing: anybody can publish one, or publish an old one again. So a gateway that sees another
+gateway's loopback message publishes a challenge on its own loopback topic: a random number. Only a gateway that runs
+at that moment answers with the same number. A gateway that does not serve yet answers with a claim, which means that it
+is about to serve.
 
 This protects against stray, retained, replayed and forged messages, however many somebody publishes. It does not
 protect against a program that reads and publishes on every topic of an open broker: such a program can imitate a whole
@@ -13,8 +14,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
-from collections import Counter, deque
 from typing import NamedTuple
 
 _CHALLENGE = re.compile(rb"challenge ([0-9a-f]{16})")
@@ -23,6 +22,8 @@ _CLAIM = re.compile(rb"claim ([0-9a-f]{16})")
 
 
 class Challenge(NamedTuple):
+    """The question of a gateway to all others. ``nonce``: its random number, 16 hexadecimal digits."""
+
     nonce: bytes
 
     def write(self) -> bytes:
@@ -30,7 +31,7 @@ class Challenge(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """``up_ms``: milliseconds for which the gateway that answers has been serving."""
+    """The answer of a gateway that serves. ``up_ms``: milliseconds since its first loopback message."""
 
     nonce: bytes
     up_ms: int
@@ -40,7 +41,7 @@ class Answer(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """The answer of a gateway that is looking for others too, and begins to serve before the one that asked."""
+    """The answer of a gateway that is searching too, and will serve before the one that asked."""
 
     nonce: bytes
 
@@ -53,7 +54,7 @@ def new_challenge() -> Challenge:
 
 
 def read_challenge(payload: bytes) -> Challenge | None:
-    """Return None for any other message: anybody may publish there."""
+    """Return None for any other message: anybody may publish on the topic."""
     found = _CHALLENGE.fullmatch(payload)
     return Challenge(found[1]) if found else None
 
@@ -68,40 +69,3 @@ def read_claim(payload: bytes) -> Claim | None:
     """Return None for any other message."""
     found = _CLAIM.fullmatch(payload)
     return Claim(found[1]) if found else None
-
-
-class RateLimit:
-    """At most ``most`` events within ``seconds``."""
-
-    def __init__(self, most: int, seconds: float) -> None:
-        self._seconds = seconds
-        self._times: deque[float] = deque(maxlen=most)
-
-    def allows(self) -> bool:
-        """Return whether one more may happen now, and count it if so."""
-        now = time.monotonic()
-        if len(self._times) == self._times.maxlen and now < self._times[0] + self._seconds:
-            return False
-        self._times.append(now)
-        return True
-
-
-class RateLimitByName:
-    """At most ``most`` events of each name, and of ``names`` names, within a second: no name uses up the others'."""
-
-    def __init__(self, most: int, names: int) -> None:
-        self._most = most
-        self._names = names
-        self._counts: Counter[str] = Counter()
-        self._ends = 0.0
-
-    def allows(self, name: str) -> bool:
-        """Return whether one more of the name may happen now, and count it."""
-        now = time.monotonic()
-        if now >= self._ends:
-            self._counts.clear()
-            self._ends = now + 1.0
-        if name not in self._counts and len(self._counts) == self._names:
-            return False
-        self._counts[name] += 1
-        return self._counts[name] <= self._most

@@ -1,28 +1,20 @@
-"""The search for another gateway on the same base: before this one serves, and for as long as it runs."""
+"""The search for another gateway on the same base: before this gateway serves, and for as long as it runs."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
 import re
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from gateway.errors import AnotherGateway, GatewayError
-from gateway.mqtt.bridge.challenge import (
-    Answer,
-    Challenge,
-    Claim,
-    RateLimit,
-    RateLimitByName,
-    new_challenge,
-    read_answer,
-    read_challenge,
-    read_claim,
-)
+from gateway.errors import GatewayError
+from gateway.mqtt.bridge.challenge import Answer, Challenge, Claim, read_answer, read_challenge, read_claim
+from gateway.mqtt.bridge.own_challenge import OwnChallenge
+from gateway.mqtt.bridge.rate_limit import RateLimit, RateLimitByName
+from gateway.mqtt.bridge.search_state import TRANSITIONS, SearchEvent, SearchState
+from gateway.mqtt.bridge.search_warnings import SearchWarnings
+from gateway.mqtt.bridge.seen_status import SeenStatus
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.delivery.loopback import LOOPBACK_INTERVAL_S, Loopback, read_loopback
 from gateway.mqtt.transport.packets import Publication, Received
@@ -30,35 +22,30 @@ from gateway.mqtt.transport.reconnector import NotYet
 
 log = logging.getLogger(__name__)
 
+# Before the own challenge is back, silence proves nothing: the broker may stand still.
 LOOPBACK_WAIT_S = 0.5
 LOOPBACK_TRIES = 10
-"""For our own challenge to come back from the broker, and how often it is sent. Before that, silence proves nothing."""
 
+# When the own challenge is back, other gateways have received it too, and they answer immediately.
 ANSWER_WAIT_S = 0.5
-"""Without an answer, after our challenge came back. Another gateway has got it by then, and answers immediately."""
 
 CHALLENGE_INTERVAL_S = 1.0
-CHALLENGE_VALID_S = 20.0
-"""Longer than the longest look: 1.5 canaries, while another gateway is marked as online."""
 
+# Anybody may publish challenges under any name. A gateway publishes two or three a second.
 MAX_ANSWERS_PER_S = 5
-"""To the challenges of one instance. A gateway publishes two or three a second."""
+"""Answers to one instance."""
 MAX_INSTANCES_PER_S = 100
-"""Instances that get answers: anybody may publish challenges, under any name."""
+"""Instances that get answers."""
 
-MAX_CLAIMED_SEARCHES = 3
-"""Looks in a row that end since another gateway is about to serve. One is usual where two start together."""
-
+# Messages may be late, and the other gateway seems younger by that time. Without a tie both could be displaced.
 AGE_TIE_MS = 1000
-"""Up to this difference between the ages of two gateways their names decide. Messages may be late, and each gateway
-seems younger by that to the other: so never do both go.
-"""
+"""The difference between the ages of two gateways up to which their names decide."""
 
 _INSTANCE = re.compile(r"[0-9a-f]{12}")
 
 
-class Watched(Protocol):
-    """A link to the broker; ``connected`` never becomes true again once it ended."""
+class SearchSession(Protocol):
+    """The MQTT session of a search. ``connected`` never becomes true again after its end."""
 
     connected: bool
 
@@ -68,13 +55,14 @@ class Watched(Protocol):
 
 
 class DuplicateDetector:
-    """Finds other gateways. ``message`` gets the messages on ``canaries`` and on the topics of ``look``.
+    """The states of search_state.py, and the messages between gateways of challenge.py.
 
-    A retained `online` does not prove that another gateway is running: after a broker restart its last will may be
-    missing. A running gateway is recognised by its answer to a challenge (gateway/mqtt/challenge.py).
+    Of two gateways that serve, the one that began first stays. Of two that search at the same time, the one with the
+    lower instance name serves.
 
-    Two gateways that could not see each other at their starts meet later, by their canaries. Then the one that was
-    there first stays, and ``on_another`` ends the other one. Of two that start at the same time one gives way.
+    ``loopback_filter``: the topics of the loopback messages of all gateways. ``receive`` gets the messages on these and
+    on ``bridge/state`` and ``bridge/info``, to which ``search`` subscribes. ``publish`` must use the connection that
+    has subscribed. ``on_displaced`` gets the error with which this gateway ends.
     """
 
     def __init__(
@@ -83,197 +71,175 @@ class DuplicateDetector:
         instance: str,
         loopback: Loopback,
         publish: Callable[[Publication], None],
-        on_another: Callable[[GatewayError], None],
+        on_displaced: Callable[[GatewayError], None],
     ) -> None:
-        self.loopbacks = f"{topics.loopbacks}+"
+        self.loopback_filter = f"{topics.loopbacks}+"
         self._topics = topics
         self._instance = instance
         self._loopback = loopback
         self._publish = publish
-        self._on_another = on_another
-        self._told: dict[str, Any] = {}
-        self._challenge = new_challenge()
-        self._challenged_at = 0.0
+        self._on_displaced = on_displaced
+        self._seen = SeenStatus(topics)
+        self._warnings = SearchWarnings(topics.loopback(instance), topics.loopbacks)
+        self._own = OwnChallenge()
         self._challenges = RateLimit(1, CHALLENGE_INTERVAL_S)
         self._answers = RateLimitByName(MAX_ANSWERS_PER_S, MAX_INSTANCES_PER_S)
-        self._back = threading.Event()
-        """Set when our challenge came back from the broker, and at a stop."""
-        self._answered = threading.Event()
-        """Set when another gateway answered, and at a stop."""
-        self._another_instance = ""
-        self._lock = threading.Lock()
-        self._claimed_by = ""
-        """The instance that is about to serve, before this one."""
-        self._claimed_looks = 0
-        self._unanswered: Challenge | None = None
-        """The last challenge of a gateway that may be about to serve."""
         self._stopping = False
-        self.exclusive = False
-        """Return whether a look found nobody. Only then may this gateway serve."""
-        self.displaced = False
-        """Return whether this gateway has to go."""
-        self.conflict = False
-        """Whether another gateway, which has to go, published its own state over ours. The reader takes that back."""
-        self.warnings: tuple[str, ...] = ()
-        """Sentences about why the last look found no result."""
+        # The lock guards the fields below. ``search`` runs on another thread than ``receive``.
+        self._lock = threading.Lock()
+        self._state = SearchState.SEARCHING
+        self._claimed_by = ""
+        self._unanswered: Challenge | None = None
+        self._conflict = False
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether a search found no other gateway. Only then this one may serve."""
+        return self._state is not SearchState.SEARCHING
+
+    @property
+    def displaced(self) -> bool:
+        """Whether this gateway has to end, since another one served first."""
+        return self._state is SearchState.DISPLACED
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._warnings.warnings
+
+    def take_conflict(self) -> bool:
+        """Return whether a younger gateway was found since the last call: it has overwritten the retained status."""
+        with self._lock:
+            conflict, self._conflict = self._conflict, False
+        return conflict
 
     def stop(self) -> None:
-        """End ``look``."""
+        """End a search that is running."""
         self._stopping = True
-        self._back.set()
-        self._answered.set()
+        self._own.release()
 
-    def message(self, received: Received) -> None:
+    def receive(self, received: Received) -> None:
+        """React to a message of another gateway, or take the own challenge that is back."""
         if not received.topic.startswith(self._topics.loopbacks):
-            with contextlib.suppress(ValueError, RecursionError):
-                self._told[received.topic] = json.loads(received.payload)
+            self._seen.receive(received)
             return
         instance = received.topic.removeprefix(self._topics.loopbacks)
         if received.retained or not _INSTANCE.fullmatch(instance):
             return
         if instance == self._instance:
-            if read_challenge(received.payload) == self._challenge:
-                self._back.set()
+            self._own.receive(received.payload)
         elif challenge := read_challenge(received.payload):
             if self._answers.allows(instance):
                 self._reply(instance, challenge)
         elif answer := read_answer(received.payload):
-            self._take(instance, answer)
+            self._take_answer(instance, answer)
         elif claim := read_claim(received.payload):
-            self._give_way(instance, claim)
+            self._take_claim(instance, claim)
         elif read_loopback(received.payload):
-            self._ask()
+            self._challenge_others()
 
-    def search(self, link: Watched) -> None:
-        """Raise AnotherGateway if there is one, NotYet if that cannot be said."""
-        watched = [self._topics.info, self._topics.state]
-        self._told, self._claimed_by, self._unanswered = {}, "", None
-        self._back.clear()
-        self._answered.clear()
-        # After the events were cleared, or a stop in this moment would be missed.
+    def search(self, session: SearchSession) -> None:
+        """Search once, for about a second, or for 15 s if the retained status is that of another gateway.
+
+        Raises AnotherGateway if another gateway serves, and NotYet if that is not known.
+        """
+        self._seen.clear()
+        self._claimed_by, self._unanswered = "", None
+        self._own.reset()
+        # After the reset: a stop between the two steps would be missed.
         if self._stopping:
             raise NotYet
-        link.subscribe([(topic, 0) for topic in watched], retained=True)
-        self._renew_challenge()
-        back = self._hears_itself()
-        answered = back and self._wait_for_answer()
-        link.unsubscribe(watched)
-        if self._stopping or not link.connected:
+        session.subscribe([(topic, 0) for topic in self._seen.topics], retained=True)
+        self._own.renew()
+        heard = self._hears_itself()
+        answered = heard and self._is_answered()
+        session.unsubscribe(self._seen.topics)
+        if self._stopping or not session.connected:
+            self._apply(SearchEvent.INTERRUPTED)
             raise NotYet
-        self._report(heard=back)
-        if answered:
-            raise AnotherGateway(self._another(self._another_instance))
+        self._warnings.record_search(heard=heard, claimed_by=self._claimed_by)
+        self._finish_search(heard, answered)
+
+    def _finish_search(self, heard: bool, answered: bool) -> None:
         with self._lock:
-            self.exclusive = back and not self._claimed_by
-        if not self.exclusive:
+            event = self._result(heard, answered)
+            self._apply(event)
+        if event is SearchEvent.ANSWERED:
+            raise self._seen.another_gateway_error(self._own.answered_by)
+        if event is not SearchEvent.SILENT:
             raise NotYet
         if self._unanswered:
-            # It came too late for a claim to come back.
-            self._say(Answer(self._unanswered.nonce, self._loopback.up_ms))
+            # This challenge came too late for a claim. The other gateway would hear nothing, and serve too.
+            self._send(Answer(self._unanswered.nonce, self._loopback.up_ms))
+
+    def _result(self, heard: bool, answered: bool) -> SearchEvent:
+        if not heard:
+            return SearchEvent.UNHEARD
+        if answered:
+            return SearchEvent.ANSWERED
+        return SearchEvent.CLAIMED if self._claimed_by else SearchEvent.SILENT
+
+    def _apply(self, event: SearchEvent) -> None:
+        self._state = TRANSITIONS[self._state][event]
 
     def _hears_itself(self) -> bool:
-        """Send our challenge until it comes back. The first one may overtake the subscription of a new link."""
+        # Several times: the first challenge may overtake the subscription of a new session.
         for _ in range(LOOPBACK_TRIES):
-            self._say(self._challenge)
-            if self._back.wait(LOOPBACK_WAIT_S):
+            self._send(self._own.message)
+            if self._own.wait_for_return(LOOPBACK_WAIT_S):
                 return True
         return False
 
-    def _wait_for_answer(self) -> bool:
-        if self._answered.wait(ANSWER_WAIT_S):
+    def _is_answered(self) -> bool:
+        if self._own.wait_for_answer(ANSWER_WAIT_S):
             return True
-        # It may be busy, or about to connect again: long enough for its next canary, which we challenge again.
-        return self._another_online() and self._answered.wait(1.5 * LOOPBACK_INTERVAL_S)
+        # The other gateway may be busy, or about to connect again. Its next loopback message is challenged again.
+        online = self._seen.is_another_online(self._instance)
+        return online and self._own.wait_for_answer(1.5 * LOOPBACK_INTERVAL_S)
 
-    def _ask(self) -> None:
-        """Challenge all gateways that hear us."""
+    def _challenge_others(self) -> None:
         if self._challenges.allows():
-            self._renew_challenge()
-            self._say(self._challenge)
-
-    def _renew_challenge(self) -> None:
-        self._challenge, self._challenged_at = new_challenge(), time.monotonic()
+            self._own.renew()
+            self._send(self._own.message)
 
     def _reply(self, instance: str, challenge: Challenge) -> None:
-        """Answer, if we serve. Of two that are both looking the one with the lower name goes first."""
         lower = self._instance < instance
         with self._lock:
             exclusive = self.exclusive
             if not exclusive and not lower:
                 self._unanswered = challenge
         if exclusive:
-            self._say(Answer(challenge.nonce, self._loopback.up_ms))
-            self._ask()
+            self._send(Answer(challenge.nonce, self._loopback.up_ms))
+            self._challenge_others()
         elif lower:
-            self._say(Claim(challenge.nonce))
+            self._send(Claim(challenge.nonce))
         else:
-            # It may have begun to look after our challenge was published. Its claim shows that it runs.
-            self._say(self._challenge)
+            # The other gateway may have begun its search after this challenge was published. Its claim is needed.
+            self._send(self._own.message)
 
-    def _give_way(self, instance: str, claim: Claim) -> None:
-        """To a gateway that claims to serve first, if it runs: anybody may publish challenges without end."""
+    def _take_claim(self, instance: str, claim: Claim) -> None:
         with self._lock:
-            if not self.exclusive and instance < self._instance and self._is_ours(claim.nonce):
+            if not self.exclusive and instance < self._instance and self._own.has_nonce(claim.nonce):
                 self._claimed_by = instance
 
-    def _is_ours(self, nonce: bytes) -> bool:
-        """Return whether that is the number of our challenge, which only a gateway that runs can know."""
-        return nonce == self._challenge.nonce and time.monotonic() < self._challenged_at + CHALLENGE_VALID_S
-
-    def _take(self, instance: str, answer: Answer) -> None:
-        if not self._is_ours(answer.nonce):
+    def _take_answer(self, instance: str, answer: Answer) -> None:
+        if not self._own.has_nonce(answer.nonce):
             return
-        self._another_instance = instance
-        self._answered.set()
-        if self.exclusive:
-            self._meet(instance, answer.up_ms - self._loopback.up_ms)
+        self._own.record_answer(instance)
+        event = self._compare_age(instance, answer.up_ms - self._loopback.up_ms)
+        with self._lock:
+            if event not in TRANSITIONS[self._state]:
+                return
+            self._apply(event)
+            self._conflict |= event is SearchEvent.YOUNGER_FOUND
+        if event is SearchEvent.OLDER_FOUND:
+            self._on_displaced(self._seen.another_gateway_error(instance))
+        else:
+            log.warning("%s This gateway served first, and goes on.", self._seen.another_gateway_error(instance))
 
-    def _meet(self, instance: str, ahead_ms: int) -> None:
-        """Both gateways come to the same result, so exactly one of the two goes."""
-        was_first = ahead_ms > AGE_TIE_MS or (ahead_ms >= -AGE_TIE_MS and instance < self._instance)
-        if not was_first:
-            self.conflict = True
-            log.warning("%s This one was here first, and stays.", self._another(instance))
-        elif not self.displaced:
-            self.displaced = True
-            self._on_another(AnotherGateway(self._another(instance)))
+    def _compare_age(self, instance: str, ahead_ms: int) -> SearchEvent:
+        # Both gateways come to opposite results, so that exactly one of them ends.
+        served_first = ahead_ms > AGE_TIE_MS or (ahead_ms >= -AGE_TIE_MS and instance < self._instance)
+        return SearchEvent.OLDER_FOUND if served_first else SearchEvent.YOUNGER_FOUND
 
-    def _say(self, message: Challenge | Answer | Claim) -> None:
+    def _send(self, message: Challenge | Answer | Claim) -> None:
         self._publish(Publication(self._topics.loopback(self._instance), message.write(), qos=0))
-
-    def _report(self, *, heard: bool) -> None:
-        """Log each warning once. ``heard``: whether our own challenge came back."""
-        self._claimed_looks = self._claimed_looks + 1 if self._claimed_by else 0
-        before, self.warnings = self.warnings, tuple(self._faults(heard))
-        for warning in self.warnings:
-            if warning not in before:
-                log.warning("%s", warning)
-
-    def _faults(self, heard: bool) -> Iterator[str]:
-        if not heard:
-            topic = self._topics.loopback(self._instance)
-            yield (
-                f"The gateway serves nobody on MQTT: what it publishes on {topic} does not come back from the broker,"
-                " so it cannot see whether another gateway is running. Let its login read and write this topic"
-                " (docs/reference/mqtt.md)."
-            )
-        if self._claimed_looks >= MAX_CLAIMED_SEARCHES:
-            yield (
-                f"The gateway serves nobody on MQTT: another gateway (instance {self._claimed_by}) says again and again"
-                " that it is about to serve, and does not. Stop that one. If there is none, let no other login write"
-                f" {self._topics.loopbacks}# (docs/reference/mqtt.md)."
-            )
-
-    def _another(self, instance: str) -> str:
-        info = self._told.get(self._topics.info)
-        host = f" on {info.get('host')}" if isinstance(info, dict) and info.get("instance") == instance else ""
-        return (
-            f"Another gateway is at work on {self._topics.state.removesuffix('/bridge/state')}/… at this broker"
-            f" (instance {instance}{host}): everything would be answered twice. Stop one of them, or give it a base of"
-            " its own (mqtt.base)."
-        )
-
-    def _another_online(self) -> bool:
-        state, info = self._told.get(self._topics.state), self._told.get(self._topics.info)
-        online = isinstance(state, dict) and state.get("state") == "online"
-        return online and isinstance(info, dict) and info.get("instance") not in (None, self._instance)
