@@ -15,8 +15,8 @@ from gateway.config import Settings
 from gateway.contract.documents import SCHEMA
 from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
-from gateway.health import Health
 from gateway.metrics import Metrics
+from gateway.model.health import Health
 from gateway.mqtt.interface import MqttInterface
 from gateway.mqtt.transport.identity import load_identity
 from gateway.people.folder.importer import FolderImporter

@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from gateway.health import Health
+from gateway.model.health import Health
 
 log = logging.getLogger(__name__)
 

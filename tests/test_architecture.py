@@ -21,7 +21,6 @@ LAYERS = [
     {"config"},
     {"store", "vision"},
     {"people", "workers"},
-    {"health"},
     {"contract"},
     {"service"},
     {"mqtt", "rest", "systemd"},

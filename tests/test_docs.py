@@ -17,12 +17,11 @@ from pydantic import BaseModel
 from gateway.cli.main import main
 from gateway.config import CameraSettings, LimitSettings, Settings
 from gateway.errors import GatewayError, StartError, Unavailable, wire_errors
-from gateway.health import Health, MqttHealth
 from gateway.metrics import COUNTS, Metrics
 from gateway.model import Operation, Quality
+from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.codec.wire import OPTIONS
-from gateway.people.folder.importer import ImportProgress
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
 from gateway.service.administration import ACTIONS

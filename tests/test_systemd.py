@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from gateway import systemd as module
-from gateway.health import Health, MqttHealth
-from gateway.people.folder.importer import ImportProgress
+from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.systemd import SystemdNotifier
 from tests.support import WAIT_S, wait_for
 

@@ -18,10 +18,9 @@ from gateway.cli.store import settings_of_store
 from gateway.config import Settings
 from gateway.contract.documents import Document
 from gateway.errors import GatewayError
-from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.model.caller import CLI_CALLER
-from gateway.people.folder.importer import ImportProgress
+from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.people.wiring import known, open_unknown_faces
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import Describer

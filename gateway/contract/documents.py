@@ -11,7 +11,6 @@ from typing import Any
 
 from gateway.errors import BadRequest, Busy, GatewayError, Incomplete
 from gateway.formats.text_encodings import trim
-from gateway.health import Health
 from gateway.model import (
     Comparison,
     Detection,
@@ -25,6 +24,7 @@ from gateway.model import (
     Reply,
     Timing,
 )
+from gateway.model.health import Health
 
 SCHEMA = 1
 MOST_TOLD = 100

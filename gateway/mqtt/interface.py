@@ -15,9 +15,9 @@ from typing import Any
 
 from gateway.config import LimitSettings, MqttSettings, UploadSettings
 from gateway.errors import BadRequest, Busy, Expired, GatewayError, Timeout, TooLarge, shutting_down_error
-from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.model import RESERVED_CAMERAS, Operation, Reply, Request
+from gateway.model.health import Health, MqttHealth
 from gateway.mqtt.bridge.bridge_status import BridgeStatus
 from gateway.mqtt.bridge.commands import Bridge
 from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector

@@ -8,9 +8,9 @@ from concurrent.futures import Future
 from flask import Flask, request
 
 from gateway.config import LimitSettings
-from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.model import Reply, Request
+from gateway.model.health import Health
 from gateway.rest.api_v1 import add_api_v1
 from gateway.rest.calls import Calls, add_timing
 from gateway.rest.cross_site import CrossSiteCheck, add_cross_site_check

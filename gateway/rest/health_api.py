@@ -9,8 +9,8 @@ from typing import Any
 from flask import Flask
 
 from gateway.contract.documents import SCHEMA, write_health
-from gateway.health import Health
 from gateway.metrics import Metrics
+from gateway.model.health import Health
 
 
 def add_health_api(app: Flask, health: Callable[[], Health], metrics: Metrics) -> None:

@@ -16,9 +16,9 @@ from typing import Any, Protocol
 from gateway.contract.documents import Document, read_flag, write_enrolment, write_health
 from gateway.errors import BadRequest, Busy, Conflict, Expired, Unsupported, shutting_down_error
 from gateway.formats.text_encodings import decode_base64
-from gateway.health import Health
 from gateway.model import MAX_PICTURES_AT_ONCE, PERSON_ID, Effect, Enrolment
 from gateway.model.caller import Caller
+from gateway.model.health import Health
 from gateway.model.names import checked_name
 from gateway.people.archive import read_archive, write_archive
 from gateway.people.calibration import calibrate

@@ -16,7 +16,6 @@ from gateway.contract.documents import (
     write_reply,
 )
 from gateway.errors import BadRequest, Busy, GatewayError, NoFace
-from gateway.health import Health, MqttHealth
 from gateway.model import (
     Box,
     Comparison,
@@ -34,7 +33,7 @@ from gateway.model import (
     Request,
 )
 from gateway.model.caller import camera_caller
-from gateway.people.folder.importer import ImportProgress
+from gateway.model.health import Health, ImportProgress, MqttHealth
 from tests.examples import ALICE
 
 OBAMA = Person("barack_obama", "Barack Obama")

@@ -16,11 +16,10 @@ import requests
 
 from gateway.config import LimitSettings, Settings
 from gateway.errors import wire_errors
-from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
+from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
-from gateway.people.folder.importer import ImportProgress
 from gateway.people.gallery import Gallery
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS

@@ -11,9 +11,8 @@ from flask.testing import FlaskClient
 
 from gateway.config import LimitSettings, RestSettings
 from gateway.errors import Forbidden
-from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
-from gateway.people.folder.importer import ImportProgress
+from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.rest import cross_site
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import CrossSiteCheck, host_name, machine_names

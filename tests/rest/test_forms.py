@@ -18,11 +18,10 @@ from werkzeug.test import TestResponse
 from gateway.config import LimitSettings
 from gateway.contract.documents import Document
 from gateway.errors import BadRequest, NoFace, TooLarge
-from gateway.health import Health, MqttHealth
 from gateway.metrics import Metrics
 from gateway.model import Effect, Reply, Request
 from gateway.model.caller import Caller
-from gateway.people.folder.importer import ImportProgress
+from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.rest.app import create_app
 from gateway.rest.forms import MAX_PARTS, read_form
 from tests.support import frame

@@ -12,10 +12,9 @@ import pytest
 
 from gateway.contract.documents import Document
 from gateway.errors import BadRequest, Busy, Conflict, Expired, UnknownPerson, Unsupported
-from gateway.health import Health, MqttHealth
 from gateway.model import FoundFace
 from gateway.model.caller import REST_CALLER
-from gateway.people.folder.importer import ImportProgress
+from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.people.unknown_faces import UnknownFaces
 from gateway.rest.api_v1 import ROUTES
 from gateway.service.administration import ACTIONS, WAITING, Administration, read_fields

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.contract.documents import Document, dump, write_health
-from gateway.health import Health
 from gateway.metrics import Metrics
+from gateway.model.health import Health
 from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.transport.packets import Publication

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path, PurePath
 
 from gateway.errors import BadRequest, Busy, GatewayError, MultipleFaces, NoFace
 from gateway.logs import escape
 from gateway.model import Box, FoundFace
+from gateway.model.health import ImportProgress
 from gateway.people.folder.files import PictureFile, PictureReader, reason_of
 from gateway.people.folder.losses import lost_pictures, moved_pictures
 from gateway.people.folder.pictures import find_folder_pictures, name_of_folder
@@ -50,17 +51,6 @@ UNUSABLE_PICTURE_ERRORS = (BadRequest, NoFace, MultipleFaces)
 
 OTHER_CONTENT_ERRORS = (NoFace, MultipleFaces)
 """Errors which say that a picture was decoded, and shows something else than a person. A damaged one says nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportProgress:
-    """``skipped``: pictures that cannot be used, each with the reason; ``finished``: once the first import is."""
-
-    done: int = 0
-    of: int = 0
-    people: int = 0
-    skipped: tuple[str, ...] = ()
-    finished: bool = False
 
 
 class FolderImporter:

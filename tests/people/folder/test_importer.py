@@ -16,10 +16,11 @@ import pytest
 from gateway.errors import BadImage, Busy, GatewayError, MultipleFaces, NoFace, Timeout
 from gateway.model import Descriptor, FoundFace
 from gateway.model.caller import REST_CALLER
+from gateway.model.health import ImportProgress
 from gateway.people.folder import files as folder_files
 from gateway.people.folder import importer as known_faces
 from gateway.people.folder.files import FileStamp, read_bounded
-from gateway.people.folder.importer import FolderImporter, ImportProgress
+from gateway.people.folder.importer import FolderImporter
 from gateway.people.folder.losses import waiting_removals
 from gateway.people.gallery import Gallery
 from gateway.people.registry import Registry

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.people.folder.importer import ImportProgress
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """The progress of the import of the folder of known people.
+
+    ``done``: pictures, of ``of``, that were looked at. ``people``: enrolled people. ``skipped``: pictures that cannot
+    be used, each with the reason. ``finished``: the first import is complete.
+    """
+
+    done: int = 0
+    of: int = 0
+    people: int = 0
+    skipped: tuple[str, ...] = ()
+    finished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
