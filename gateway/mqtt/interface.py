@@ -19,7 +19,7 @@ from gateway.metrics import Metrics
 from gateway.model import RESERVED_CAMERAS, Operation, Reply, Request
 from gateway.model.health import Health, MqttHealth
 from gateway.mqtt.bridge.bridge_status import BridgeStatus
-from gateway.mqtt.bridge.commands import Bridge
+from gateway.mqtt.bridge.commands import BridgeCommands
 from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
 from gateway.mqtt.bridge.retained import RetainedTopics
 from gateway.mqtt.codec import wire
@@ -95,7 +95,7 @@ class MqttInterface:
         self._ignored = IgnoredMessages(settings.base)
         self._reply_cache = ReplyCache()
         self._poison_guard = PoisonGuard()
-        self._bridge = Bridge(limits, administer, self.answer, self._small_enough, _ours, metrics)
+        self._commands = BridgeCommands(limits, administer, self.answer, self._small_enough, _ours, metrics)
         self._away = 0.0
         self._last_message_at = -math.inf  # when the last message came by the connection for requests
         self._open = True
@@ -219,7 +219,7 @@ class MqttInterface:
             if not self._poison_guard.is_suspect(received):  # it may be that very topic for which the broker hangs up
                 address = self._topics.redirected(address, received.response_topic)
             if address.origin.camera in RESERVED_CAMERAS and not address.live:
-                self._bridge.command(delivery, address, lambda: min(self._good_for(delivery), self._settings.answer_s))
+                self._commands.handle(delivery, address, lambda: min(self._good_for(delivery), self._settings.answer_s))
                 return
             good_for = self._good_for(delivery)
             reply = self._reply(delivery, address, payload, good_for)

@@ -1,1 +1,1 @@
-"""The topics of the gateway itself: commands, status, and retained messages."""
+"""The topics of the gateway itself: commands, status, retained messages, and the search for other gateways."""

@@ -1,4 +1,4 @@
-"""What an administrator asks the bridge for."""
+"""Commands of administrators on ``bridge/request``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gateway.service.futures import then
 
 
 class Answer(Protocol):
-    """With the error, if it is one: some are not told (MqttDoor.answer)."""
+    """Publisher of an answer. ``error``: the error that the answer reports; some errors are not published."""
 
     def __call__(
         self,
@@ -34,27 +34,35 @@ class Answer(Protocol):
     ) -> None: ...
 
 
-class Bridge:
-    """``ours`` makes an error of ours of whatever went wrong."""
+class BridgeCommands:
+    """Reader of the commands, which hands them to the administration and answers them.
+
+    ``check_size`` raises TooLarge for an answer that the broker does not take. ``as_gateway_error`` turns any exception
+    into an error with a code.
+    """
 
     def __init__(
         self,
         limits: LimitSettings,
         administer: Administer,
         answer: Answer,
-        small_enough: Callable[[wire.Outbound], wire.Outbound],
-        ours: Callable[[BaseException], GatewayError],
+        check_size: Callable[[wire.Outbound], wire.Outbound],
+        as_gateway_error: Callable[[BaseException], GatewayError],
         metrics: Metrics,
     ) -> None:
         self._limits = limits
         self._administer = administer
         self._answer = answer
-        self._small_enough = small_enough
-        self._ours = ours
+        self._check_size = check_size
+        self._as_gateway_error = as_gateway_error
         self._metrics = metrics
 
-    def command(self, delivery: Delivery[Session], address: Address, good_for: Callable[[], float]) -> None:
-        """``address`` with what the message says of where its answer goes; ``good_for`` raises GatewayError."""
+    def handle(self, delivery: Delivery[Session], address: Address, good_for: Callable[[], float]) -> None:
+        """Carry out the command and answer it.
+
+        ``address``: already with the message's Response Topic and Correlation Data. ``good_for`` returns the seconds
+        for which the command is valid, or raises GatewayError.
+        """
         transaction, effect = None, None
         try:
             fields = wire.read_command(address, delivery.received.payload, self._limits)
@@ -62,27 +70,29 @@ class Bridge:
             seconds = good_for()
             if changes(address.operation):
                 if transaction is None:
-                    raise BadRequest(f"{address.operation} needs a transaction, by which its answer is known again")
+                    raise BadRequest(
+                        f"{address.operation} needs the field transaction, which identifies a repeated command"
+                    )
                 digest = wire.digest(address, delivery.received.payload, {})
                 effect = Effect(f"bridge/{transaction}", digest, delivery.received_at + seconds)
         except Exception as error:
             self._metrics.count("errors")
-            self._refuse(delivery, address, transaction, self._ours(error))
+            self._refuse(delivery, address, transaction, self._as_gateway_error(error))
             return
-        slow = Timeout("it takes longer than MQTT waits for (mqtt.answer_s): ask over REST")
+        slow = Timeout("the command takes longer than mqtt.answer_s: send it over REST")
         delivery.give_up = claim_before_giving_up(effect, partial(self._refuse, delivery, address, transaction, slow))
         done = self._administer(address.operation, fields, BRIDGE_CALLER, seconds, effect)
-        written = then(done, lambda document: self._small_enough(wire.write_done(document, transaction)))
-        written.add_done_callback(partial(self._tell, delivery, address, transaction))
+        written = then(done, lambda document: self._check_size(wire.write_done(document, transaction)))
+        written.add_done_callback(partial(self._publish_result, delivery, address, transaction))
 
-    def _tell(
+    def _publish_result(
         self, delivery: Delivery[Session], address: Address, transaction: str | None, written: Future[wire.Outbound]
     ) -> None:
         error = shutting_down_error() if written.cancelled() else written.exception()
         if error is None:
             self._answer(delivery, address, written.result(), self._limits.request_s)
         else:
-            self._refuse(delivery, address, transaction, self._ours(error))
+            self._refuse(delivery, address, transaction, self._as_gateway_error(error))
 
     def _refuse(
         self, delivery: Delivery[Session], address: Address, transaction: str | None, error: GatewayError

@@ -1,1 +1,1 @@
-"""The promise that every request gets exactly one reply: repeats, uploads, and the watchdog."""
+"""The delivery of requests: each gets a reply, also when it is repeated, cut into pieces, late or lost."""
