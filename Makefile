@@ -1,47 +1,50 @@
-# Facegate: `make` alone prints what there is.
+# Facegate: `make` without a target prints the targets.
 .DEFAULT_GOAL := help
 PYTHON_IN_VENV := .venv/bin/python
 ARGS ?=
-# A file's tests stay in one process, in the order of tests/conftest.py.
+# The tests of a file run in one process. tests/conftest.py orders them.
 IN_PROCESSES := -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help setup run test quick check format bench faults soak clean
+.PHONY: help setup run test quick quick-all check format bench faults soak clean
 
-help: ## What can be made
+help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
-setup: ## The environment in .venv (the other targets do this first)
+setup: ## Create the environment in .venv (the other targets do this first)
 	@scripts/setup.sh
 
-run: setup ## Broker, gateway, REST and simulated cameras on real pictures; ARGS="--for 30" ends by itself
+run: setup ## Run broker, gateway, REST and simulated cameras with real pictures; ARGS="--for 30" stops after 30 s
 	@$(PYTHON_IN_VENV) -m device_sim.demo $(ARGS)
 
-test: setup ## All tests, in two processes; ARGS goes to pytest, as ARGS="tests/people -x"
+test: setup ## Run all tests in two processes; ARGS goes to pytest, as ARGS="tests/people -x"
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) $(ARGS)
 
-quick: setup ## The tests that need no broker, no workers and no networks: under a minute
+quick: setup ## Run the tests that need no broker, no workers and no networks (under a minute)
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) -m "not slow" $(ARGS)
 
-check: setup ## Formatting, lint and types: what CI asks for
+quick-all: setup ## Run the tests of `make quick` on Python 3.10 and 3.13, where these are installed
+	@scripts/quick_all.sh $(ARGS)
+
+check: setup ## Check formatting, lint and types, as CI does
 	@.venv/bin/ruff format --check
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
 
-format: setup ## Formats the code and mends what ruff can
+format: setup ## Format the code, and let ruff correct it
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-bench: setup ## The engine against stock, and what the gateway adds to it, as JSON (a quarter of an hour)
+bench: setup ## Measure the engine against stock dlib, and the gateway's overhead, as JSON (a quarter of an hour)
 	@$(PYTHON_IN_VENV) -m benchmarks.engine --json
 	@$(PYTHON_IN_VENV) -m benchmarks.gateway --json
 
-faults: setup ## Kills gateway and broker under load for five minutes; ARGS="--long", "--network", "--flood", "--overload"
+faults: setup ## Kill gateway and broker under load for five minutes; ARGS="--long", "--network", "--flood", "--overload"
 	@$(PYTHON_IN_VENV) -m benchmarks.faults $(ARGS)
 
-soak: setup ## An hour at half capacity: memory, threads, latency into data/soak; ARGS="--minutes 60"
+soak: setup ## Measure memory, threads and latency for an hour at half capacity, into data/soak; ARGS="--minutes 60"
 	@$(PYTHON_IN_VENV) -m benchmarks.soak $(ARGS)
 
-clean: ## Removes the environment, the caches and the demo's data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache data/demo
+clean: ## Remove the environments, the caches and the demo's data
+	rm -rf .venv .venvs .mypy_cache .ruff_cache .pytest_cache data/demo

@@ -1,4 +1,4 @@
-"""The advice of ``make setup`` where the machine's Python won't do, in a folder and on a PATH of its own."""
+"""The advice of ``make setup`` if the machine's Python is not suitable. The script runs on a PATH of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Setup = Callable[..., str]
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """The only folder on the PATH."""
+    """The only folder on the PATH, with the tools that the script needs."""
     folder = tmp_path / "programs"
     folder.mkdir()
     for tool in TOOLS:
@@ -31,7 +31,7 @@ def programs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def setup(tmp_path: Path, programs: Path) -> Setup:
-    """Runs it, and gives its message. It ends before it makes anything."""
+    """Run the script, which fails before it creates anything, and return its message."""
     (tmp_path / "project" / "scripts").mkdir(parents=True)
     script = Path(shutil.copy(ROOT / "scripts" / "setup.sh", tmp_path / "project" / "scripts"))
 
@@ -52,14 +52,14 @@ def program(path: Path, lines: str) -> None:
 
 
 def python(path: Path, minor: int, *, venv: bool = True) -> None:
-    """A Python that says that it is 3.<minor>."""
+    """Make a program that looks like Python 3.<minor>."""
     hide = "" if venv else "sys.modules['ensurepip'] = None; "
     code = f"import sys; sys.version_info = (3, {minor}, 0, 'final', 0); {hide}exec(sys.argv[1])"
     program(path, f'exec {sys.executable} -c "{code}" "$2"')
 
 
 def apt(programs: Path, **candidates: str) -> None:
-    """An apt-cache that knows these packages; ``_`` stands for ``.`` in the names, ``__`` for ``-``."""
+    """Make an apt-cache that knows these packages. In their names ``_`` stands for ``.``, and ``__`` for ``-``."""
     cases = "".join(
         f"{name.replace('__', '-').replace('_', '.')}) echo '  Candidate: {version}' ;;\n"
         for name, version in candidates.items()
@@ -67,17 +67,17 @@ def apt(programs: Path, **candidates: str) -> None:
     program(programs / "apt-cache", f'case "$2" in\n{cases}*) echo "  Candidate: (none)" ;;\nesac')
 
 
-def test_a_python_that_is_too_new_is_named_and_not_advised(programs: Path, setup: Setup) -> None:
+def test_python_that_is_too_new_is_named_and_not_advised(programs: Path, setup: Setup) -> None:
     """Regression: it advised `sudo apt-get install python3`, which was there already and was that Python."""
     python(programs / "python3", 14)
     apt(programs, python3="3.14.2-1", python3__venv="3.14.2-1")
-    said = setup()
-    assert "Python 3.10 to 3.13 is needed, and python3 is 3.14." in said
-    assert "~/.uv/bin/pip install uv && ~/.uv/bin/uv python install 3.13" in said
-    assert "apt-get" not in said
+    message = setup()
+    assert "Python 3.10 to 3.13 is needed, and python3 is 3.14." in message
+    assert "~/.uv/bin/pip install uv && ~/.uv/bin/uv python install 3.13" in message
+    assert "apt-get" not in message
 
 
-def test_a_package_that_apt_has_is_advised(programs: Path, setup: Setup) -> None:
+def test_package_that_apt_has_is_advised(programs: Path, setup: Setup) -> None:
     python(programs / "python3", 14)
     apt(programs, python3="3.14.2-1", python3_12__venv="3.12.3-1", python3_11__venv="3.11.9-1")
     assert "  sudo apt-get install python3.12 python3.12-venv\n" in setup()
@@ -87,22 +87,20 @@ def test_a_package_that_apt_has_is_advised(programs: Path, setup: Setup) -> None
     ("candidate", "advice"),
     [("3.11.2-1+b1", "sudo apt-get install python3 python3-venv"), ("3.14.2-1", "https://www.python.org")],
 )
-def test_without_any_python_apt_s_own_is_advised_where_it_will_do(
-    programs: Path, setup: Setup, candidate: str, advice: str
-) -> None:
+def test_python_of_apt_is_advised_if_it_is_suitable(programs: Path, setup: Setup, candidate: str, advice: str) -> None:
     apt(programs, python3=candidate)
-    said = setup()
-    assert "there is no python3 that works." in said
-    assert advice in said
+    message = setup()
+    assert "there is no python3 that works." in message
+    assert advice in message
 
 
-def test_without_apt_uv_is_advised_where_it_is(programs: Path, setup: Setup) -> None:
+def test_uv_is_advised_if_it_is_installed(programs: Path, setup: Setup) -> None:
     python(programs / "python3", 14)
     program(programs / "uv", "exit 0")
     assert "  uv python install 3.13\n" in setup()
 
 
-def test_a_chosen_python_that_will_not_do_is_named(programs: Path, tmp_path: Path, setup: Setup) -> None:
+def test_chosen_python_that_is_not_suitable_is_named(programs: Path, tmp_path: Path, setup: Setup) -> None:
     python(tmp_path / "mine", 9)
     assert f"{tmp_path / 'mine'} is 3.9." in setup(PYTHON=str(tmp_path / "mine"))
 
@@ -110,8 +108,8 @@ def test_a_chosen_python_that_will_not_do_is_named(programs: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     "place", ["programs/python3.12", "home/.local/share/uv/python/cpython-3.13.1-linux-x86_64-gnu/bin/python3"]
 )
-def test_an_older_python_beside_it_is_taken(programs: Path, tmp_path: Path, setup: Setup, place: str) -> None:
-    """It has no venv module here, so that nothing is installed."""
+def test_older_python_is_used_instead_of_a_newer_one(programs: Path, tmp_path: Path, setup: Setup, place: str) -> None:
+    """The older Python has no venv module here, so that nothing is installed."""
     python(programs / "python3", 14)
     python(tmp_path / place, 12, venv=False)
     assert "Python's venv module is missing: sudo apt-get install python3-venv, or python3.12-venv" in setup()
