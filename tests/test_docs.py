@@ -233,6 +233,12 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert not anchor or anchor in anchors(page), f"{path.name} links to {target}#{anchor}"
 
 
+@pytest.mark.parametrize("path", [*DOCS, *ROOT.glob("*.md")], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_that_a_page_names_exist(path: Path) -> None:
+    for name in re.findall(r"`((?:gateway|tests|docs|config|benchmarks|device_sim)/[\w/.-]*)`", path.read_text()):
+        assert (ROOT / name).exists(), f"{path.name} names {name}"
+
+
 def test_the_index_lists_every_page() -> None:
     listed = {(ROOT / "docs" / target).resolve() for target in re.findall(r"\]\(([^)#]+)\)", text_of(INDEX))}
     assert {path for path in DOCS if path != ROOT / INDEX} <= listed
