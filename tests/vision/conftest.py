@@ -1,4 +1,4 @@
-"""The engines, each loaded once."""
+"""Fixtures with the engines. Each engine is loaded once."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from tests import support
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    """The stock engine; loading it takes a second or two."""
+    """The stock engine. Loading it takes a second or two."""
     return open_engine(EngineOptions("dlib-hog"))
 
 
 @pytest.fixture(scope="session")
 def models() -> Path:
-    """The folder of dlib's networks, converted. Not to be written to."""
+    """The folder of dlib's converted networks. A test must not change it."""
     return support.models()
 
 
 @pytest.fixture(scope="session")
 def facegate(models: Path) -> Engine:
-    """Our own engine, in the numbers that it chooses for this processor."""
+    """The gateway's own engine, in the number format that it chooses for this processor."""
     return open_engine(EngineOptions("facegate", models))
 
 
 @pytest.fixture(scope="session")
 def stock(engine: Engine) -> Any:
-    """The package face_recognition; the engine imports it first, which keeps its warnings away."""
+    """The package face_recognition. The stock engine imports it first and suppresses its warnings."""
     import face_recognition
 
     return face_recognition

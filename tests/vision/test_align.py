@@ -34,7 +34,7 @@ FACES = {
     "hopper_1": Box(211, 162, 376, 327),
     "stranger_2": Box(244, 96, 409, 260),
 }
-"""As our detector finds them."""
+"""Boxes of faces, as the gateway's detector finds them."""
 
 
 @pytest.fixture(scope="module", params=FACES)
@@ -61,11 +61,13 @@ def rectangle(box: Box) -> dlib.rectangle:
     return dlib.rectangle(box.left, box.top, box.right, box.bottom)
 
 
-def css(box: Box) -> tuple[int, int, int, int]:
+def to_css(box: Box) -> tuple[int, int, int, int]:
     return box.top, box.right, box.bottom, box.left
 
 
-def test_the_points_are_dlib_s(aligner: Aligner, predictor: dlib.shape_predictor, face: tuple[Picture, Box]) -> None:
+def test_aligner_returns_the_points_of_dlib(
+    aligner: Aligner, predictor: dlib.shape_predictor, face: tuple[Picture, Box]
+) -> None:
     picture, box = face
     points = aligner.points(picture, box)
     assert points.shape == (5, 2)
@@ -73,7 +75,7 @@ def test_the_points_are_dlib_s(aligner: Aligner, predictor: dlib.shape_predictor
     assert points.tolist() == [[point.x, point.y] for point in predictor(picture, rectangle(box)).parts()]
 
 
-def test_the_points_come_in_the_order_that_the_model_of_data_tells(aligner: Aligner, face: tuple[Picture, Box]) -> None:
+def test_aligner_returns_the_points_in_the_documented_order(aligner: Aligner, face: tuple[Picture, Box]) -> None:
     """``gateway.model.Points``: right eye, left eye, each from its outer corner; nose."""
     right_outer, right_inner, left_outer, left_inner, nose = aligner.points(*face).tolist()
     assert right_outer[0] > right_inner[0] > nose[0] > left_inner[0] > left_outer[0]
@@ -81,7 +83,7 @@ def test_the_points_come_in_the_order_that_the_model_of_data_tells(aligner: Alig
 
 
 @pytest.mark.parametrize("purpose", ["stream", "enrolment"])
-def test_chips_are_dlib_s_pixel_for_pixel(
+def test_chips_equal_those_of_dlib_pixel_for_pixel(
     aligner: Aligner, predictor: dlib.shape_predictor, face: tuple[Picture, Box], purpose: Purpose
 ) -> None:
     picture, box = face
@@ -93,28 +95,28 @@ def test_chips_are_dlib_s_pixel_for_pixel(
         assert (chip == dlib.get_face_chip(picture, theirs, 150, padding)).all()
 
 
-def test_the_chip_of_a_stream_is_the_middle_one_of_an_enrolment(aligner: Aligner, face: tuple[Picture, Box]) -> None:
+def test_chip_of_a_stream_is_the_middle_chip_of_an_enrolment(aligner: Aligner, face: tuple[Picture, Box]) -> None:
     points = aligner.points(*face)
     assert (cut_chips(face[0], points, "stream")[0] == cut_chips(face[0], points, "enrolment")[1]).all()
 
 
-def test_more_padding_shows_more(aligner: Aligner, face: tuple[Picture, Box]) -> None:
+def test_chips_with_more_padding_show_more(aligner: Aligner, face: tuple[Picture, Box]) -> None:
     assert list(CHIP_PADDINGS["enrolment"]) == sorted(CHIP_PADDINGS["enrolment"])
     tight, _, wide = cut_chips(face[0], aligner.points(*face), "enrolment")
     assert (tight != wide).any()
 
 
 @pytest.mark.parametrize("box", [Box(-40, -40, 90, 90), Box(800, 400, 900, 500), Box(2000, 2000, 2100, 2100)])
-def test_a_face_out_of_the_picture_has_chips_all_the_same(aligner: Aligner, box: Box) -> None:
-    """Black where nothing is."""
+def test_face_outside_of_the_picture_has_chips(aligner: Aligner, box: Box) -> None:
+    """Pixels outside of the picture are black."""
     picture = decode(frame("obama_1"), PictureLimits())
     chips = cut_chips(picture, aligner.points(picture, box), "enrolment")
     assert chips.shape == (3, 150, 150, 3)
     assert (chips == 0).any()
 
 
-def test_points_far_away_are_exact(aligner: Aligner) -> None:
-    """They are kept as single precision, which has room for the widest picture."""
+def test_points_of_a_very_wide_picture_are_exact(aligner: Aligner) -> None:
+    """Single precision is exact enough for the widest picture."""
     picture = np.zeros((200, 65_500, 3), np.uint8)
     picture[20:184, 65_300:65_465] = decode(frame("obama_1"), PictureLimits())[96:260, 386:551]
     box = Box(65_300, 20, 65_465, 184)
@@ -124,7 +126,7 @@ def test_points_far_away_are_exact(aligner: Aligner) -> None:
 
 
 @pytest.mark.parametrize("purpose", ["stream", "enrolment"])
-def test_packed_chips_come_back_nearly_as_they_were(
+def test_decoded_chips_are_nearly_the_encoded_ones(
     aligner: Aligner, face: tuple[Picture, Box], purpose: Purpose
 ) -> None:
     chips = cut_chips(face[0], aligner.points(*face), purpose)
@@ -134,13 +136,13 @@ def test_packed_chips_come_back_nearly_as_they_were(
     assert np.abs(again.astype(int) - chips).mean() < 2
 
 
-def test_chips_of_any_pixels_may_be_carried_in_an_archive() -> None:
+def test_encoded_chips_of_noise_fit_into_an_archive() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (MAX_CHIPS, CHIP_SIDE_PX, CHIP_SIDE_PX, 3), np.uint8)
     assert len(encode_chips(noise)) < MAX_CHIPS_BYTES
 
 
-def test_packed_chips_are_a_jpeg_that_anybody_can_open(aligner: Aligner, face: tuple[Picture, Box]) -> None:
-    """With red where red was."""
+def test_encoded_chips_are_an_ordinary_jpeg(aligner: Aligner, face: tuple[Picture, Box]) -> None:
+    """The colours are in the right order."""
     chips = cut_chips(face[0], aligner.points(*face), "enrolment")
     data = encode_chips(chips)
     assert len(data) < 60_000
@@ -150,7 +152,7 @@ def test_packed_chips_are_a_jpeg_that_anybody_can_open(aligner: Aligner, face: t
     assert np.abs(column - chips.reshape(450, 150, 3)).mean() < 2
 
 
-def test_chips_that_are_packed_again_stay_what_they_are(aligner: Aligner, face: tuple[Picture, Box]) -> None:
+def test_chips_hardly_change_when_encoded_again(aligner: Aligner, face: tuple[Picture, Box]) -> None:
     once = decode_chips(encode_chips(cut_chips(face[0], aligner.points(*face), "enrolment")))
     assert np.abs(decode_chips(encode_chips(once)).astype(int) - once).mean() < 1
 
@@ -167,7 +169,7 @@ def test_chips_that_are_packed_again_stay_what_they_are(aligner: Aligner, face: 
         pytest.param(frame("obama_1"), id="a photograph"),
     ],
 )
-def test_what_are_no_chips_is_refused(data: bytes) -> None:
+def test_decode_chips_refuses_other_data(data: bytes) -> None:
     with pytest.raises(BadImage, match="chips"):
         decode_chips(data)
 
@@ -182,42 +184,40 @@ def test_size_of_chips_is_checked_before_they_are_decoded(size: tuple[int, int],
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_chips_cut_off_are_refused(aligner: Aligner, face: tuple[Picture, Box], share: float) -> None:
-    """Rather than filled up with grey."""
+def test_decode_chips_refuses_truncated_data(aligner: Aligner, face: tuple[Picture, Box], share: float) -> None:
+    """A decoder would fill the missing part with grey."""
     data = encode_chips(cut_chips(face[0], aligner.points(*face), "enrolment"))
     with pytest.raises(BadImage, match="chips"):
         decode_chips(data[: int(share * len(data))])
 
 
-def test_grey_chips_are_chips() -> None:
-    assert decode_chips(encoded(PIL.Image.new("L", (CHIP_SIDE_PX, CHIP_SIDE_PX), 200), "JPEG")).shape == (
-        1,
-        150,
-        150,
-        3,
-    )
+def test_decode_chips_accepts_grey_chips() -> None:
+    grey = PIL.Image.new("L", (CHIP_SIDE_PX, CHIP_SIDE_PX), 200)
+    assert decode_chips(encoded(grey, "JPEG")).shape == (1, 150, 150, 3)
 
 
-def test_the_five_points_have_face_recognition_s_names(stock: Any, aligner: Aligner, face: tuple[Picture, Box]) -> None:
+def test_five_points_have_the_names_of_face_recognition(
+    stock: Any, aligner: Aligner, face: tuple[Picture, Box]
+) -> None:
     picture, box = face
-    assert [name_5_points(aligner.points(picture, box))] == stock.face_landmarks(picture, [css(box)], "small")
+    assert [name_5_points(aligner.points(picture, box))] == stock.face_landmarks(picture, [to_css(box)], "small")
 
 
-def test_the_68_points_have_face_recognition_s_names(
+def test_68_points_have_the_names_of_face_recognition(
     stock: Any, predictor_68: Predictor68, face: tuple[Picture, Box]
 ) -> None:
     picture, box = face
-    assert [name_68_points(predictor_68.points(picture, box))] == stock.face_landmarks(picture, [css(box)], "large")
+    assert [name_68_points(predictor_68.points(picture, box))] == stock.face_landmarks(picture, [to_css(box)], "large")
 
 
-def test_points_are_told_in_whole_numbers() -> None:
-    """Python's own, which JSON and CBOR take."""
+def test_named_points_are_python_integers() -> None:
+    """JSON and CBOR accept only Python's own integers."""
     groups = name_5_points(np.array([[5.0, 6], [7, 8], [1, 2], [3, 4], [9, 10]], np.float32))
     assert groups == {"nose_tip": [(9, 10)], "left_eye": [(1, 2), (3, 4)], "right_eye": [(5, 6), (7, 8)]}
     assert {type(number) for group in groups.values() for point in group for number in point} == {int}
 
 
-def test_the_68_point_model_is_not_opened_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_68_point_model_is_loaded_at_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     lazy = Predictor68()
     monkeypatch.setitem(MODEL_FILES, "landmarks_68", ("missing.dat", ""))
     with pytest.raises(StartError, match=r"missing\.dat"):

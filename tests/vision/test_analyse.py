@@ -21,27 +21,27 @@ from tests.support import frame
 LIMITS = PictureLimits()
 
 
-def part(left: int, top: int, right: int, bottom: int) -> bytes:
-    """Of obama_1, whose face is at 386, 96 to 551, 260."""
+def crop_obama(left: int, top: int, right: int, bottom: int) -> bytes:
+    """Return a part of obama_1. The face is at 386, 96 to 551, 260."""
     with PIL.Image.open(io.BytesIO(frame("obama_1"))) as image:
         return encoded(image.crop((left, top, right, bottom)), "PNG")
 
 
-PORTRAIT = part(310, 30, 630, 320)
+PORTRAIT = crop_obama(310, 30, 630, 320)
 
 
 @pytest.fixture(scope="module", params=["facegate", "engine"])
 def either(request: pytest.FixtureRequest) -> Engine:
-    """Our own engine, and stock."""
+    """The gateway's own engine, and the stock engine."""
     found: Engine = request.getfixturevalue(request.param)
     return found
 
 
-def sole(data: bytes, engine: Engine, wanted: AnalyseTask) -> FoundFace:
+def analyse_single_face(data: bytes, engine: Engine, wanted: AnalyseTask) -> FoundFace:
     return analyse(data, engine, wanted, LIMITS).single_face()
 
 
-def test_a_face_is_found_and_described(either: Engine) -> None:
+def test_analyse_finds_and_describes_a_face(either: Engine) -> None:
     data = PORTRAIT
     seen = analyse(data, either, AnalyseTask(), LIMITS)
     (face,) = seen.faces
@@ -54,30 +54,30 @@ def test_a_face_is_found_and_described(either: Engine) -> None:
     assert list(seen.timing) == ["decode", "detect", "align", "embed", "details"]
 
 
-def test_only_what_is_wanted_is_made(either: Engine) -> None:
+def test_analyse_omits_details_that_are_not_requested(either: Engine) -> None:
     seen = analyse(PORTRAIT, either, AnalyseTask(descriptors=None), LIMITS)
     assert [(face.descriptor, face.landmarks, face.chips) for face in seen.faces] == [(None, None, None)]
     assert list(seen.timing) == ["decode", "detect", "align", "details"]
 
 
 @pytest.mark.parametrize(("chips", "count"), [(False, None), (True, 3)])
-def test_chips_are_kept_of_who_is_to_be_known(either: Engine, chips: bool, count: int | None) -> None:
-    face = sole(PORTRAIT, either, AnalyseTask(descriptors="enrolment", chips=chips))
+def test_analyse_returns_chips_on_request(either: Engine, chips: bool, count: int | None) -> None:
+    face = analyse_single_face(PORTRAIT, either, AnalyseTask(descriptors="enrolment", chips=chips))
     assert (face.chips and len(decode_chips(face.chips))) == count
 
 
 @pytest.mark.parametrize("data", [PORTRAIT, frame("biden_2"), frame("hopper_1")], ids=["obama", "biden", "hopper"])
-def test_a_face_looked_at_again_is_described_alike(facegate: Engine, data: bytes) -> None:
-    again_alike(facegate, data)
+def test_redescribed_face_has_a_similar_descriptor(facegate: Engine, data: bytes) -> None:
+    check_redescription(facegate, data)
 
 
-def test_a_face_looked_at_again_by_stock_is_described_alike(engine: Engine) -> None:
-    again_alike(engine, PORTRAIT)
+def test_face_redescribed_by_the_stock_engine_has_a_similar_descriptor(engine: Engine) -> None:
+    check_redescription(engine, PORTRAIT)
 
 
-def again_alike(engine: Engine, data: bytes) -> None:
-    """From its chips alone, which are JPEG."""
-    face = sole(data, engine, AnalyseTask(descriptors="enrolment", chips=True))
+def check_redescription(engine: Engine, data: bytes) -> None:
+    """Check the descriptor that is made from the stored chips, which are JPEG."""
+    face = analyse_single_face(data, engine, AnalyseTask(descriptors="enrolment", chips=True))
     assert face.chips is not None
     seen = redescribe(face.chips, engine)
     again = seen.single_face()
@@ -89,8 +89,8 @@ def again_alike(engine: Engine, data: bytes) -> None:
     assert list(seen.timing) == ["embed"]
 
 
-def test_who_needs_one_face_is_spared_the_description_of_many(either: Engine) -> None:
-    """A collage of a thousand faces would take gigabytes, and be refused in the end."""
+def test_task_for_a_sole_face_does_not_describe_several(either: Engine) -> None:
+    """A collage of a thousand faces would take gigabytes, and would be refused anyway."""
     two = np.hstack([decode(PORTRAIT, LIMITS)] * 2)
     data = encoded(PIL.Image.fromarray(two), "PNG")
     for sole in (True, False):
@@ -99,7 +99,7 @@ def test_who_needs_one_face_is_spared_the_description_of_many(either: Engine) ->
         assert all((face.descriptor is None) == sole for face in faces)
 
 
-def test_the_largest_boxes_are_chosen_in_the_order_in_which_they_came() -> None:
+def test_largest_keeps_the_order_of_the_boxes() -> None:
     boxes = [Box(0, 0, side, side) for side in (3, 9, 5, 9, 1, 7)]
     assert largest(boxes, 3) == [boxes[1], boxes[3], boxes[5]]
     assert largest(boxes, 1) == [boxes[1]]
@@ -108,7 +108,7 @@ def test_the_largest_boxes_are_chosen_in_the_order_in_which_they_came() -> None:
 
 
 @pytest.mark.parametrize("wanted", [AnalyseTask(descriptors=None), AnalyseTask(single_face=True)])
-def test_of_too_many_faces_the_largest_are_described_and_the_others_are_counted(
+def test_analyse_describes_the_largest_faces_and_counts_the_others(
     either: Engine, wanted: AnalyseTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: a picture with 484 faces took a worker longer than its time limit."""
@@ -123,21 +123,22 @@ def test_of_too_many_faces_the_largest_are_described_and_the_others_are_counted(
 
 
 @pytest.mark.parametrize("data", [b"", b"no chips", PORTRAIT])
-def test_what_are_no_chips_is_not_looked_at_again(facegate: Engine, data: bytes) -> None:
+def test_redescribe_refuses_data_that_are_no_chips(facegate: Engine, data: bytes) -> None:
     with pytest.raises(BadImage):
         redescribe(data, facegate)
 
 
-def test_a_known_face_and_one_of_a_stream_are_described_much_alike(either: Engine) -> None:
-    """Six chips against two, or one against one: they are made to be compared."""
-    known, streamed = (sole(PORTRAIT, either, AnalyseTask(descriptors=each)) for each in ("enrolment", "stream"))
+def test_descriptors_for_enrolment_and_stream_are_similar(either: Engine) -> None:
+    """They are made of six and two chips, or one and one, and must be comparable."""
+    tasks = [AnalyseTask(descriptors="enrolment"), AnalyseTask(descriptors="stream")]
+    known, streamed = (analyse_single_face(PORTRAIT, either, task) for task in tasks)
     assert known.descriptor is not None
     assert streamed.descriptor is not None
     assert known.descriptor @ streamed.descriptor > 0.99
 
 
-def test_five_landmarks_are_those_that_the_face_was_aligned_by(either: Engine) -> None:
-    face = sole(PORTRAIT, either, AnalyseTask(landmarks=5))
+def test_analyse_returns_the_five_landmarks_of_the_alignment(either: Engine) -> None:
+    face = analyse_single_face(PORTRAIT, either, AnalyseTask(landmarks=5))
     assert face.landmarks is not None
     assert {name: len(points) for name, points in face.landmarks.items()} == {
         "nose_tip": 1,
@@ -151,16 +152,16 @@ def test_five_landmarks_are_those_that_the_face_was_aligned_by(either: Engine) -
     )
 
 
-def test_landmarks_are_68_points_in_groups_within_the_picture(either: Engine) -> None:
-    landmarks = sole(PORTRAIT, either, AnalyseTask(descriptors=None, landmarks=68)).landmarks
+def test_analyse_returns_68_landmarks_inside_the_picture(either: Engine) -> None:
+    landmarks = analyse_single_face(PORTRAIT, either, AnalyseTask(descriptors=None, landmarks=68)).landmarks
     assert landmarks is not None
     points = [point for group in landmarks.values() for point in group]
     assert len(set(points)) == 68
     assert all(0 <= x < 320 and 0 <= y < 290 for x, y in points)
 
 
-def test_the_68_point_model_is_loaded_for_68_points_alone(models: Path) -> None:
-    """And then once: it takes 100 MB, and a second."""
+def test_68_point_model_is_loaded_only_for_68_landmarks(models: Path) -> None:
+    """The model takes 100 MB and a second, so it is loaded only once."""
     engine = open_engine(EngineOptions("facegate", models))
     for wanted in (AnalyseTask(), AnalyseTask(landmarks=5), AnalyseTask(descriptors="enrolment", landmarks=5)):
         analyse(PORTRAIT, engine, wanted, LIMITS)
@@ -176,10 +177,8 @@ def test_the_68_point_model_is_loaded_for_68_points_alone(models: Path) -> None:
 @pytest.mark.parametrize(
     "edges", [(430, 0, 853, 480), (100, 0, 500, 400), (380, 130, 853, 480), (300, 0, 640, 220)], ids=str
 )
-def test_boxes_lie_within_the_picture_also_of_faces_that_do_not(
-    facegate: Engine, edges: tuple[int, int, int, int]
-) -> None:
-    seen = analyse(part(*edges), facegate, AnalyseTask(landmarks=5), LIMITS)
+def test_box_of_a_cut_off_face_is_inside_the_picture(facegate: Engine, edges: tuple[int, int, int, int]) -> None:
+    seen = analyse(crop_obama(*edges), facegate, AnalyseTask(landmarks=5), LIMITS)
     assert seen.faces
     for face in seen.faces:
         assert face.box.clipped_to(seen.image.width, seen.image.height) == face.box
@@ -187,7 +186,7 @@ def test_boxes_lie_within_the_picture_also_of_faces_that_do_not(
         assert face.quality.inside < 1
 
 
-def test_only_faces_that_count_are_described(facegate: Engine) -> None:
+def test_analyse_returns_only_faces_that_match_the_search(facegate: Engine) -> None:
     left = (((0, 0), (0.2, 0), (0.2, 1), (0, 1)),)
     assert analyse(PORTRAIT, facegate, AnalyseTask(Search(only=left)), LIMITS).faces == ()
     assert len(analyse(PORTRAIT, facegate, AnalyseTask(Search(never=left)), LIMITS).faces) == 1
@@ -195,27 +194,31 @@ def test_only_faces_that_count_are_described(facegate: Engine) -> None:
     assert analyse(PORTRAIT, facegate, AnalyseTask(Search(max_face=60)), LIMITS).faces == ()
 
 
-def test_a_large_picture_is_the_same_person(either: Engine) -> None:
-    """Of more than 4 megapixels, which stock shrinks to find the face: the box is given in the picture's own."""
+def test_enlarged_picture_shows_the_same_person(either: Engine) -> None:
+    """The stock engine reduces pictures above 4 megapixels. The box must be in pixels of the original."""
     with PIL.Image.open(io.BytesIO(PORTRAIT)) as small:
         large = encoded(small.resize((8 * 320, 8 * 290)), "JPEG")
-    before, after = sole(PORTRAIT, either, AnalyseTask()), sole(large, either, AnalyseTask())
+    before, after = (
+        analyse_single_face(PORTRAIT, either, AnalyseTask()),
+        analyse_single_face(large, either, AnalyseTask()),
+    )
     small_box, large_box = (np.array([[box.left, box.top], [box.right, box.bottom]]) for box in (before.box, after.box))
     assert np.abs(large_box.mean(axis=0) / 8 - small_box.mean(axis=0)).max() < 25
     larger = np.ptp(large_box, axis=0) / 8 / np.ptp(small_box, axis=0)
-    assert (np.abs(np.log(larger)) < np.log(1.5)).all()  # found on the same level of the pyramid, or on the next
+    # The face is found on the same level of the pyramid, or on the next one.
+    assert (np.abs(np.log(larger)) < np.log(1.5)).all()
     assert before.descriptor is not None
     assert after.descriptor is not None
     assert before.descriptor @ after.descriptor > 0.97
 
 
-def test_a_picture_of_nobody_has_no_faces(either: Engine) -> None:
+def test_analyse_finds_no_face_in_an_empty_picture(either: Engine) -> None:
     for wanted in (AnalyseTask(landmarks=68), AnalyseTask(descriptors="enrolment"), AnalyseTask(descriptors=None)):
-        assert analyse(part(0, 0, 300, 300), either, wanted, LIMITS).faces == ()
+        assert analyse(crop_obama(0, 0, 300, 300), either, wanted, LIMITS).faces == ()
 
 
-def test_a_picture_stored_lying_is_seen_upright(either: Engine) -> None:
-    """As phones store them: turned, with the EXIF tag that says so."""
+def test_analyse_rotates_a_picture_by_its_exif_orientation(either: Engine) -> None:
+    """Phones store pictures rotated, with the rotation in an EXIF tag."""
     with PIL.Image.open(io.BytesIO(PORTRAIT)) as image:
         exif = PIL.Image.Exif()
         exif[0x0112] = 6
@@ -226,7 +229,7 @@ def test_a_picture_stored_lying_is_seen_upright(either: Engine) -> None:
     assert [face.box for face in seen.faces] == upright
 
 
-def test_grey_is_good_enough_for_a_face(either: Engine) -> None:
+def test_analyse_finds_a_face_in_a_grey_picture(either: Engine) -> None:
     with PIL.Image.open(io.BytesIO(PORTRAIT)) as image:
         grey = encoded(image.convert("L"), "JPEG")
     assert len(analyse(grey, either, AnalyseTask(descriptors=None), LIMITS).faces) == 1
@@ -235,7 +238,7 @@ def test_grey_is_good_enough_for_a_face(either: Engine) -> None:
 @pytest.mark.parametrize(
     ("data", "limits", "error"), [(b"", LIMITS, BadImage), (frame("obama_1"), PictureLimits(1000), TooLarge)]
 )
-def test_what_cannot_be_looked_at_is_refused(
+def test_analyse_refuses_undecodable_data(
     facegate: Engine, data: bytes, limits: PictureLimits, error: type[Exception]
 ) -> None:
     with pytest.raises(error):

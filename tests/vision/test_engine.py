@@ -16,48 +16,48 @@ from tests.support import ROOT, frame
 
 
 @pytest.fixture(scope="module", params=["facegate", "dlib-hog", "dlib-cnn"])
-def either(request: pytest.FixtureRequest, models: Path) -> Engine:
+def any_engine(request: pytest.FixtureRequest, models: Path) -> Engine:
     return open_engine(EngineOptions(request.param, models))
 
 
 @pytest.fixture(scope="module")
 def portrait() -> Picture:
-    """Small: dlib's CNN takes seconds for a whole frame."""
+    """A small picture, because dlib's CNN takes seconds for a whole frame."""
     return np.ascontiguousarray(decode(frame("obama_1"), PictureLimits())[60:330, 330:600])
 
 
-def test_every_engine_finds_points_out_and_describes_a_face(either: Engine, portrait: Picture) -> None:
-    (box,) = either.detector.detect(portrait, 56, None)
+def test_every_engine_finds_aligns_and_describes_a_face(any_engine: Engine, portrait: Picture) -> None:
+    (box,) = any_engine.detector.detect(portrait, 56, None)
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((56, 40, 221, 200), abs=30)
-    points = either.aligner.points(portrait, box)
+    points = any_engine.aligner.points(portrait, box)
     assert (points > 0).all()
     assert (points < 270).all()
     for purpose, count in (("stream", 1), ("enrolment", 3)):
         chips = cut_chips(portrait, points, purpose)  # type: ignore[arg-type]
         assert len(chips) == count
-        (descriptor,) = either.embedder.embed([chips])
+        (descriptor,) = any_engine.embedder.embed([chips])
         assert descriptor.shape == (128,)
         assert descriptor.dtype == np.float32
         assert np.linalg.norm(descriptor) == pytest.approx(1, abs=1e-5)
 
 
-def test_every_engine_has_its_recipe() -> None:
-    """By which descriptors are kept apart that must not be compared."""
+def test_every_engine_has_a_recipe() -> None:
+    """Descriptors of different recipes must not be compared."""
     assert set(RECIPES) == {"facegate", "dlib-hog", "dlib-cnn"}
     assert RECIPES["facegate"] != RECIPES["dlib-hog"] == RECIPES["dlib-cnn"]
 
 
 @pytest.mark.parametrize("precision", ["auto", "int8", "bf16", "f32"])
-def test_our_engine_opens_in_any_precision(models: Path, portrait: Picture, precision: str) -> None:
-    """Also on a processor that has not got it."""
+def test_facegate_engine_opens_in_any_precision(models: Path, portrait: Picture, precision: str) -> None:
+    """Any precision works on any processor, only slower."""
     rest = "f32" if precision == "int8" else precision
     opened = open_engine(EngineOptions("facegate", models, precision, rest))  # type: ignore[arg-type]
     (box,) = opened.detector.detect(portrait, 56, None)
     assert len(opened.embedder.embed([cut_chips(portrait, opened.aligner.points(portrait, box), "stream")])) == 1
 
 
-def test_our_engine_needs_nothing_of_face_recognition_but_its_models(models: Path) -> None:
-    """Whose import takes a second, loads the 68 points, and ends the process where setuptools is too new."""
+def test_facegate_engine_does_not_import_face_recognition(models: Path) -> None:
+    """Its import takes a second, loads the model of 68 points, and ends the process if setuptools is too new."""
     code = (
         "import sys, pathlib; from gateway.vision.engine import open_engine; "
         "from gateway.vision.engines.options import EngineOptions; "

@@ -1,4 +1,4 @@
-"""Ours beside dlib itself: the same numbers in 32 bits, and how far off those are that fewer bits make."""
+"""Comparison of the gateway's engine with dlib: equal results in 32 bits, and small differences in fewer bits."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ PARTS = [
     (SHARED / "groups/2008_002506.jpg", Box(100, 30, 470, 210)),
     (SHARED / "clip/frame_072.jpg", Box(0, 20, 480, 200)),
 ]
-"""What of each picture dlib's CNN is shown: it takes seconds for half a megapixel. One face is cut off at the edge."""
+"""Parts of the pictures for dlib's CNN, which takes seconds for half a megapixel. One face is cut off at the edge."""
 
 OUTER, BETWEEN = 11, 10
-"""Pixels about dlib's pyramid, and between its levels."""
+"""Pixels around dlib's pyramid, and between its levels."""
 
 MIN_FACE = 56
 SURE, FAINT = 0.9, 0.3
-"""Scores: of a face that nobody would miss, and of one that may as well be none."""
+"""Scores of a clear face, and of a face that a detector may miss."""
 
 
 def read(path: Path) -> Picture:
@@ -80,19 +80,19 @@ def name_of(path: object) -> str:
     return path.stem if isinstance(path, Path) else ""
 
 
-def levels(width: int, height: int) -> Iterator[tuple[int, int]]:
-    """Of dlib's pyramid, each five sixths of the last, down to a height of five pixels."""
+def dlib_levels(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """Yield the sizes of the levels of dlib's pyramid: each is 5/6 of the one before, down to a height of 5 pixels."""
     yield width, height
     while (height := math.floor(5 / 6 * height)) >= 5 and (width := math.floor(5 / 6 * width)):
         yield width, height
 
 
-def layout(width: int, height: int) -> tuple[list[Box], tuple[int, int]]:
-    """Where each level lies, and the canvas's size: ``compute_tiled_image_pyramid_details``.
+def dlib_layout(width: int, height: int) -> tuple[list[Box], tuple[int, int]]:
+    """Return the place of each level and the size of the canvas, as ``compute_tiled_image_pyramid_details`` of dlib.
 
     Down along the left edge to where what is left would fit beside the last, and up again along the right one.
     """
-    remaining = deque(levels(width, height))
+    remaining = deque(dlib_levels(width, height))
     total = sum(h + BETWEEN for _, h in remaining) - 2 * BETWEEN
     places: list[Box] = []
     y, beside = OUTER, 0
@@ -114,7 +114,7 @@ def layout(width: int, height: int) -> tuple[list[Box], tuple[int, int]]:
 
 
 def resized(level: Floats, width: int, height: int) -> Floats:
-    """Between neighbouring pixels, with corners on corners: ``resize_bilinear``."""
+    """Scale between neighbouring pixels, corners onto corners, as ``resize_bilinear`` of dlib."""
     rows, down = neighbours(level.shape[0], height)
     columns, across = neighbours(level.shape[1], width)
     level = level[rows[0]] * (1 - down[:, None, None]) + level[rows[1]] * down[:, None, None]
@@ -122,14 +122,14 @@ def resized(level: Floats, width: int, height: int) -> Floats:
 
 
 def neighbours(old: int, new: int) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], Floats]:
-    """For each new pixel the old ones before and behind it, and how near it is to the latter."""
+    """Return for each new pixel the old pixels before and after it, and its distance from the former."""
     at = np.arange(new) * ((old - 1) / max(new - 1, 1))
     before = at.astype(np.intp)
     return (before, np.minimum(before + 1, old - 1)), (at - before).astype(np.float32)
 
 
-def drawn(picture: Picture, places: list[Box], size: tuple[int, int], mean: tuple[float, ...]) -> Floats:
-    """The canvas, as wide as whole blocks of four pixels are: dlib's network sees nothing of what is added."""
+def draw_canvas(picture: Picture, places: list[Box], size: tuple[int, int], mean: tuple[float, ...]) -> Floats:
+    """Return the canvas, widened to whole blocks of four pixels. dlib's network does not use the added pixels."""
     canvas = np.empty((size[1], -(-size[0] // 4) * 4, 3), np.float32)
     canvas[:] = mean
     level = picture.astype(np.float32)
@@ -140,55 +140,58 @@ def drawn(picture: Picture, places: list[Box], size: tuple[int, int], mean: tupl
 
 
 def windows(scores: Floats, places: list[Box]) -> Iterator[tuple[float, Rect]]:
-    """All above 0, brought back from their levels to the picture."""
+    """Yield the windows with a score above 0, in pixels of the picture."""
     for row, column in np.argwhere(scores > 0).tolist():
         x, y = 8 * column + 14, 8 * row + 14
-        level = min(range(len(places)), key=lambda n: away(places[n], x, y))
+        level = min(range(len(places)), key=lambda n: distance_to(places[n], x, y))
         x, y = x - places[level].left, y - places[level].top
-        left, top, right, bottom = (up(edge, level) for edge in (x - 39.5, y - 39.5, x + 39.5, y + 39.5))
+        left, top, right, bottom = (point_up(edge, level) for edge in (x - 39.5, y - 39.5, x + 39.5, y + 39.5))
         yield float(scores[row, column]), (left, top, right, bottom)
 
 
-def away(place: Box, x: int, y: int) -> int:
+def distance_to(place: Box, x: int, y: int) -> int:
     across, down = max(place.left - x, 0, x - place.right + 1), max(place.top - y, 0, y - place.bottom + 1)
     return across * across + down * down
 
 
-def up(edge: float, level: int) -> float:
-    """``pyramid_down<6>::point_up``."""
+def point_up(edge: float, level: int) -> float:
+    """Convert an edge to pixels of the picture, as ``pyramid_down<6>::point_up`` of dlib."""
     for _ in range(level):
         edge = edge * 1.2 + 0.3
     return edge
 
 
 @pytest.fixture(scope="module")
-def find() -> Callable[[Picture], Found]:
-    """Our graph in 32 bits on dlib's own pyramid: a function of a picture."""
+def detect_on_dlib_pyramid() -> Callable[[Picture], Found]:
+    """Return a function that runs the gateway's graph in 32 bits on dlib's pyramid of a picture."""
     network = read_detector(model_file("detector"))
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
     run = openvino.Core().compile_model(detector_graph(network), "CPU", options)
 
-    def find(picture: Picture) -> Found:
-        places, size = layout(picture.shape[1], picture.shape[0])
-        scores = run(drawn(picture, places, size, network.mean))[0][0, 0]
+    def detect_on_dlib_pyramid(picture: Picture) -> Found:
+        places, size = dlib_layout(picture.shape[1], picture.shape[0])
+        scores = run(draw_canvas(picture, places, size, network.mean))[0][0, 0]
         return suppress(list(windows(scores, places)))
 
-    return find
+    return detect_on_dlib_pyramid
 
 
 @pytest.fixture(scope="module")
-def dlib_cnn() -> dlib.cnn_face_detection_model_v1:
+def dlib_detector() -> dlib.cnn_face_detection_model_v1:
     return dlib.cnn_face_detection_model_v1(str(model_file("detector")))
 
 
 @pytest.mark.parametrize(("path", "part"), PARTS, ids=name_of)
-def test_the_detector_finds_what_dlib_finds(
-    find: Callable[[Picture], Found], dlib_cnn: dlib.cnn_face_detection_model_v1, path: Path, part: Box
+def test_detector_finds_the_faces_of_dlib(
+    detect_on_dlib_pyramid: Callable[[Picture], Found],
+    dlib_detector: dlib.cnn_face_detection_model_v1,
+    path: Path,
+    part: Box,
 ) -> None:
-    """Every face and none more: scores within 1e-4 (measured: 3e-6), edges within a pixel; dlib's are whole ones."""
+    """Both find the same faces. Scores agree within 1e-4 (measured: 3e-6), edges within one pixel."""
     picture = np.ascontiguousarray(read(path)[part.top : part.bottom, part.left : part.right])
-    theirs = sorted(dlib_cnn(picture, 0), key=lambda face: -face.confidence)
-    found = find(picture)
+    theirs = sorted(dlib_detector(picture, 0), key=lambda face: -face.confidence)
+    found = detect_on_dlib_pyramid(picture)
     assert len(found) == len(theirs)
     for (score, rect), face in zip(found, theirs, strict=True):
         edges = face.rect.left(), face.rect.top(), face.rect.right(), face.rect.bottom()
@@ -196,13 +199,13 @@ def test_the_detector_finds_what_dlib_finds(
         assert rect == pytest.approx(edges, abs=1)
 
 
-def test_on_a_level_that_both_pyramids_have_faces_are_at_the_same_place(
-    dlib_cnn: dlib.cnn_face_detection_model_v1, models: Path
+def test_face_is_at_the_same_place_on_a_level_of_both_pyramids(
+    dlib_detector: dlib.cnn_face_detection_model_v1, models: Path
 ) -> None:
-    """The picture's own size: that is dlib's first, and ours where the smallest face is as large as the window."""
+    """The level of the picture's own size is in both pyramids if the smallest face is as large as the window."""
     part = read(FRAMES / "obama_1.jpg")[40:320, 320:620]
     picture = cv2.resize(part, (120, 112), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    (face,) = dlib_cnn(picture, 0)
+    (face,) = dlib_detector(picture, 0)
     ((score, rect),) = open_detector(models, "f32").find_scored(picture, 80, 80)
     assert face.rect.width() == 80
     assert score == pytest.approx(face.confidence, abs=0.05)  # what lies beside it on the canvas is in it, too
@@ -211,7 +214,7 @@ def test_on_a_level_that_both_pyramids_have_faces_are_at_the_same_place(
 
 @pytest.fixture(scope="module")
 def found(models: Path) -> Callable[[str, Path], Found]:
-    """Of a precision and a picture, which is looked at once."""
+    """Return a cached function that detects the faces of a picture in a precision."""
     detectors = {precision: open_detector(models, precision) for precision in get_args(DetectorPrecision)}
 
     @cache
@@ -223,7 +226,7 @@ def found(models: Path) -> Callable[[str, Path], Found]:
 
 @pytest.fixture(scope="module")
 def aligned(found: Callable[[str, Path], Found]) -> Callable[[Path], tuple[list[Box], Picture]]:
-    """The boxes and the chips of a picture's faces."""
+    """Return a function that returns the boxes and the chips of a picture's faces."""
     aligner = Aligner(model_file("landmarks_5"))
 
     def aligned(path: Path) -> tuple[list[Box], Picture]:
@@ -237,12 +240,12 @@ def aligned(found: Callable[[str, Path], Found]) -> Callable[[Path], tuple[list[
 
 @pytest.fixture(scope="module")
 def graphs(models: Path) -> Mapping[Float, Graph]:
-    """Of the descriptor, by their numbers."""
+    """The graphs of the descriptor network, by precision."""
     return {floats: Graph(models / "descriptor.xml", floats) for floats in get_args(Float)}
 
 
-def test_descriptors_of_anything_are_dlib_s(graphs: Mapping[Float, Graph]) -> None:
-    """Each number within 1e-5 (measured: 1.5e-6), as long as dlib makes them; here of noise, black and white."""
+def test_descriptors_of_any_chips_equal_those_of_dlib(graphs: Mapping[Float, Graph]) -> None:
+    """Each number agrees within 1e-5 (measured: 1.5e-6), without normalisation, for noise, black and white."""
     noise = np.random.default_rng(1).integers(0, 256, (2, 150, 150, 3), np.uint8)
     chips = np.concatenate([noise, np.zeros_like(noise[:1]), np.full_like(noise[:1], 255)])
     model = dlib.face_recognition_model_v1(str(model_file("descriptor")))
@@ -251,10 +254,10 @@ def test_descriptors_of_anything_are_dlib_s(graphs: Mapping[Float, Graph]) -> No
 
 
 @pytest.mark.parametrize("path", [*OWN, *OTHERS[:2]], ids=name_of)
-def test_from_a_box_to_its_descriptor_all_is_as_with_face_recognition(
+def test_points_chip_and_descriptor_equal_those_of_face_recognition(
     stock: Any, aligned: Callable[[Path], tuple[list[Box], Picture]], graphs: Mapping[Float, Graph], path: Path
 ) -> None:
-    """Points, chip and descriptor: each number within 1e-5 (measured: 7e-7)."""
+    """Each number of the descriptor agrees within 1e-5 (measured: 7e-7); points and chip are equal."""
     boxes, chips = aligned(path)
     theirs = stock.face_encodings(read(path), [(box.top, box.right, box.bottom, box.left) for box in boxes], 1, "small")
     assert len(theirs) == len(chips)
@@ -262,12 +265,12 @@ def test_from_a_box_to_its_descriptor_all_is_as_with_face_recognition(
         np.testing.assert_allclose(graphs["f32"].run(chip[None])[0], encoding, rtol=0, atol=1e-5)
 
 
-def test_bfloat16_moves_descriptors_a_little(
+def test_bfloat16_changes_descriptors_only_slightly(
     aligned: Callable[[Path], tuple[list[Box], Picture]], graphs: Mapping[Float, Graph]
 ) -> None:
-    """Measured over 79 faces, of unit length, as L2: .008 in the mean and .016 at most.
+    """Measured as L2 distance over 79 descriptors of unit length: 0.008 in the mean and 0.016 at most.
 
-    A processor without bfloat16 is told the same, and computes in more bits or emulates them.
+    A processor without bfloat16 gets the same setting. It computes with more bits, or emulates bfloat16.
     """
     chips = np.concatenate([aligned(path)[1] for path in [*OWN, *filter(Path.exists, OTHERS)]])
     assert len(chips) >= 11
@@ -280,20 +283,21 @@ def test_bfloat16_moves_descriptors_a_little(
 
 @pytest.mark.parametrize("path", [*OWN, *OTHERS], ids=name_of)
 @pytest.mark.parametrize(("precision", "sure", "unsure"), [("bf16", 0.02, 0.02), ("int8", 0.04, 0.12)])
-def test_fewer_bits_find_the_same_faces(
+def test_lower_precision_finds_the_same_faces(
     found: Callable[[str, Path], Found], path: Path, precision: str, sure: float, unsure: float
 ) -> None:
-    """None less and none more, but for the faintest, with nearly the same scores.
+    """Both precisions find the same faces with nearly the same scores, except the faintest ones.
 
-    Measured over 245 faces, of 40, 56 and 80 px and more: bfloat16 moves a score by .002 in the mean and .009 at most.
-    Over 82 of these pictures' faces: 8 bits by .013, of faces that are SURE by .023 at most, of others by .078. A face
-    between two levels of the pyramid may be found on the other: those windows overlap by .48.
+    Measured over 245 faces, of 40, 56 and 80 px and more: bfloat16 changes a score by 0.002 in the mean and 0.009 at
+    most. Measured over 82 of these faces: 8 bits change a score by 0.013 in the mean. The largest change is 0.023 for
+    faces above SURE, and 0.078 for others. A face between two levels of the pyramid may be found on the other level:
+    such windows overlap by 0.48.
     """
     exact, fast = found("f32", path), found(precision, path)
-    assert all(any(same(face, other) for other in exact) for face in fast if face[0] > FAINT)
+    assert all(any(is_same_face(face, other) for other in exact) for face in fast if face[0] > FAINT)
     for face in exact:
         if face[0] > FAINT:
-            score = max(other[0] for other in fast if same(face, other))
+            score = max(other[0] for other in fast if is_same_face(face, other))
             assert score == pytest.approx(face[0], abs=sure if face[0] > SURE else unsure)
 
 
@@ -317,7 +321,7 @@ np.save(out, np.concatenate(scores))
 
 
 def scores_with(instructions: str, models: Path, out: Path) -> Floats:
-    """All that the detector computes in 8 bits, by a process that has no more than these."""
+    """Return the 8-bit scores of the detector from a process limited to these processor instructions."""
     command: list[str | Path] = [sys.executable, "-c", SCORES, models / "detector-int8.xml", out, *OWN]
     subprocess.run(command, env={**os.environ, "ONEDNN_MAX_CPU_ISA": instructions}, cwd=ROOT, check=True, timeout=300)
     scores: Floats = np.load(out)
@@ -325,14 +329,14 @@ def scores_with(instructions: str, models: Path, out: Path) -> Floats:
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="this is about instructions of x86-64")
-def test_8_bits_are_the_same_with_and_without_instructions_for_them(models: Path, tmp_path: Path) -> None:
-    """Without VNNI sums were cut off at 16 bits, and faces were not found; on a processor of five years ago."""
+def test_8_bit_scores_are_equal_with_and_without_vnni(models: Path, tmp_path: Path) -> None:
+    """Regression: on older processors without VNNI sums were cut off at 16 bits, and faces were not found."""
     best, *others = (scores_with(each, models, tmp_path / f"{each}.npy") for each in ("ALL", "AVX512_CORE", "AVX2"))
     assert len(best) > 10_000
     for scores in others:
         np.testing.assert_allclose(scores, best, rtol=0, atol=1e-3)
 
 
-def same(a: tuple[float, Rect], b: tuple[float, Rect]) -> bool:
-    """To dlib, which keeps the better one of the two."""
+def is_same_face(a: tuple[float, Rect], b: tuple[float, Rect]) -> bool:
+    """Return whether dlib would take both windows for one face."""
     return len(suppress([a, b])) == 1

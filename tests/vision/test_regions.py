@@ -24,8 +24,8 @@ STAR: Polygon = tuple(
 )
 
 
-class Sees:
-    """Has the boxes of a whole picture, and finds those of which the middle lies in what it is shown."""
+class FakeDetector:
+    """A detector that knows the boxes of the whole picture. It records the part and the sizes that it is given."""
 
     def __init__(self, *boxes: Box) -> None:
         self.boxes = boxes
@@ -38,18 +38,18 @@ class Sees:
         return [box.shifted_by(-x, -y) for box in self.boxes]
 
 
-def numbered() -> Picture:
-    """Of which each pixel tells where it lies."""
+def numbered_picture() -> Picture:
+    """Return a picture in which each pixel contains its own position."""
     y, x = np.mgrid[:HEIGHT, :256]
     return np.stack([y, x, x], axis=2).astype(np.uint8)
 
 
-def around(x: float, y: float, size: int = 40) -> Box:
+def square_around(x: float, y: float, size: int = 40) -> Box:
     return Box(round(x - size / 2), round(y - size / 2), round(x + size / 2), round(y + size / 2))
 
 
-def kept(wanted: Search, *boxes: Box) -> list[Box]:
-    return search(np.zeros((HEIGHT, WIDTH, 3), np.uint8), wanted, Sees(*boxes))
+def find_faces(wanted: Search, *boxes: Box) -> list[Box]:
+    return search(np.zeros((HEIGHT, WIDTH, 3), np.uint8), wanted, FakeDetector(*boxes))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def kept(wanted: Search, *boxes: Box) -> list[Box]:
         pytest.param(((0.1, 0.1), (0.9, 0.9)), [], [(0.5, 0.6), (0.3, 0.1)], id="a line"),
     ],
 )
-def test_a_point_is_within_a_polygon_or_not(
+def test_within_tells_points_inside_and_outside_of_a_polygon(
     polygon: Polygon, inside: list[tuple[float, float]], outside: list[tuple[float, float]]
 ) -> None:
     for turned in (polygon, polygon[::-1], (*polygon[2:], *polygon[:2])):
@@ -81,60 +81,59 @@ def test_a_point_is_within_a_polygon_or_not(
         assert not any(_within(turned, x, y) for x, y in outside)
 
 
-def test_of_polygons_side_by_side_a_point_is_within_one() -> None:
-    """On their common border as well."""
+def test_point_is_within_exactly_one_of_two_adjacent_polygons() -> None:
+    """This includes points on their common border."""
     for y in (0.0, 0.25, 0.5, 0.999):
         right: Polygon = ((0.5, 0), (1, 0), (1, 1), (0.5, 1))
         assert _within(LEFT, 0.5, y) + _within(right, 0.5, y) == 1
 
 
-def test_without_polygons_every_face_counts() -> None:
-    boxes = [around(50, 50), around(350, 150), Box(-30, -30, 30, 30), Box(380, 180, 460, 260)]
-    assert kept(Search(), *boxes) == boxes
+def test_every_face_counts_without_polygons() -> None:
+    boxes = [square_around(50, 50), square_around(350, 150), Box(-30, -30, 30, 30), Box(380, 180, 460, 260)]
+    assert find_faces(Search(), *boxes) == boxes
 
 
-def test_a_face_counts_by_its_middle() -> None:
-    inside, outside = around(190, 100), around(210, 100)
-    assert kept(Search(only=(LEFT,)), inside, outside) == [inside]
-    assert kept(Search(never=(LEFT,)), inside, outside) == [outside]
+def test_face_counts_by_its_centre() -> None:
+    inside, outside = square_around(190, 100), square_around(210, 100)
+    assert find_faces(Search(only=(LEFT,)), inside, outside) == [inside]
+    assert find_faces(Search(never=(LEFT,)), inside, outside) == [outside]
 
 
-def test_one_of_several_polygons_is_enough() -> None:
+def test_face_counts_if_it_is_in_one_of_several_polygons() -> None:
     top: Polygon = ((0, 0), (1, 0), (1, 0.5), (0, 0.5))
-    boxes = [around(100, 50), around(100, 150), around(300, 50), around(300, 150)]
-    assert kept(Search(only=(LEFT, top)), *boxes) == boxes[:3]
-    assert kept(Search(never=(LEFT, top)), *boxes) == boxes[3:]
+    boxes = [square_around(100, 50), square_around(100, 150), square_around(300, 50), square_around(300, 150)]
+    assert find_faces(Search(only=(LEFT, top)), *boxes) == boxes[:3]
+    assert find_faces(Search(never=(LEFT, top)), *boxes) == boxes[3:]
 
 
-def test_never_goes_before_only() -> None:
-    boxes = [around(20, 100), around(150, 100)]
-    assert kept(Search(only=(LEFT,), never=(((0, 0), (0.1, 0), (0.1, 1), (0, 1)),)), *boxes) == boxes[1:]
-    assert kept(Search(only=(WHOLE,), never=(WHOLE,)), *boxes) == []
+def test_never_takes_precedence_over_only() -> None:
+    boxes = [square_around(20, 100), square_around(150, 100)]
+    assert find_faces(Search(only=(LEFT,), never=(((0, 0), (0.1, 0), (0.1, 1), (0, 1)),)), *boxes) == boxes[1:]
+    assert find_faces(Search(only=(WHOLE,), never=(WHOLE,)), *boxes) == []
 
 
 def test_faces_larger_than_the_largest_do_not_count() -> None:
-    """Whether or not the detector looks for them; it may find somewhat larger ones by the way."""
-    boxes = [around(100, 100, 60), around(200, 100, 80), around(300, 100, 82)]
-    assert kept(Search(max_face=80), *boxes) == boxes[:2]
+    """The detector may find faces slightly above the largest size, so the box is checked again."""
+    boxes = [square_around(100, 100, 60), square_around(200, 100, 80), square_around(300, 100, 82)]
+    assert find_faces(Search(max_face=80), *boxes) == boxes[:2]
 
 
-def test_the_detector_is_told_the_sizes() -> None:
-    detector = Sees()
-    search(numbered(), Search(min_face=33, max_face=120), detector)
+def test_detector_gets_the_sizes_of_faces() -> None:
+    detector = FakeDetector()
+    search(numbered_picture(), Search(min_face=33, max_face=120), detector)
     assert detector.asked == (33, 120)
 
 
-def test_the_detector_sees_all_where_only_names_nothing() -> None:
-    detector = Sees()
-    search(numbered(), Search(never=(LEFT,)), detector)
+def test_detector_gets_the_whole_picture_without_only() -> None:
+    detector = FakeDetector()
+    search(numbered_picture(), Search(never=(LEFT,)), detector)
     assert detector.shown == Box(0, 0, 256, HEIGHT)
 
 
-def test_the_detector_sees_what_encloses_the_polygons_and_a_margin() -> None:
-    detector = Sees()
-    search(
-        numbered(), Search(only=(((0.4, 0.4), (0.5, 0.4), (0.5, 0.45)), ((0.5, 0.5), (0.6, 0.5), (0.6, 0.6)))), detector
-    )
+def test_detector_gets_the_polygons_with_a_margin() -> None:
+    detector = FakeDetector()
+    only = (((0.4, 0.4), (0.5, 0.4), (0.5, 0.45)), ((0.5, 0.5), (0.6, 0.5), (0.6, 0.6)))
+    search(numbered_picture(), Search(only=only), detector)
     margin = REGION_MARGIN * 0.2 * 256
     assert detector.shown is not None
     edges = detector.shown.left, detector.shown.top, detector.shown.right, detector.shown.bottom
@@ -152,17 +151,17 @@ def test_the_detector_sees_what_encloses_the_polygons_and_a_margin() -> None:
         pytest.param(((-9, -9), (9, -9), (9, 9), (-9, 9)), id="larger than the picture"),
     ],
 )
-def test_the_detector_always_sees_a_part_of_the_picture(polygon: Polygon) -> None:
-    detector = Sees()
-    search(numbered(), Search(only=(polygon,)), detector)
+def test_detector_gets_a_part_of_the_picture_for_any_polygon(polygon: Polygon) -> None:
+    detector = FakeDetector()
+    search(numbered_picture(), Search(only=(polygon,)), detector)
     assert detector.shown is not None
     assert detector.shown.clipped_to(256, HEIGHT) == detector.shown
 
 
-def test_boxes_are_those_of_the_whole_picture() -> None:
-    face = around(150, 120)
+def test_boxes_are_in_pixels_of_the_whole_picture() -> None:
+    face = square_around(150, 120)
     only: Polygon = ((0.5, 0.4), (0.8, 0.4), (0.8, 0.8), (0.5, 0.8))
-    assert search(numbered(), Search(only=(only,)), Sees(face)) == [face]
+    assert search(numbered_picture(), Search(only=(only,)), FakeDetector(face)) == [face]
 
 
 @pytest.mark.parametrize(
@@ -174,8 +173,8 @@ def test_boxes_are_those_of_the_whole_picture() -> None:
         pytest.param(WHOLE, id="whole"),
     ],
 )
-def test_a_face_is_found_in_a_part_as_in_the_whole(facegate: Engine, only: Polygon) -> None:
-    """On levels of other sizes, so that it may be framed a little otherwise."""
+def test_face_is_found_in_a_part_as_in_the_whole_picture(facegate: Engine, only: Polygon) -> None:
+    """The pyramid has levels of other sizes, so the box may differ slightly."""
     picture = decode(frame("obama_1"), PictureLimits())
     (whole,) = search(picture, Search(), facegate.detector)
     (part,) = search(picture, Search(only=(only,)), facegate.detector)
@@ -186,15 +185,15 @@ def test_a_face_is_found_in_a_part_as_in_the_whole(facegate: Engine, only: Polyg
 RIGHT: Polygon = ((0.5, 0), (1, 0), (1, 1), (0.5, 1))
 
 
-def test_a_face_elsewhere_does_not_count(facegate: Engine) -> None:
+def test_face_outside_of_the_region_does_not_count(facegate: Engine) -> None:
     picture = decode(frame("obama_1"), PictureLimits())
     assert len(search(picture, Search(only=(RIGHT,)), facegate.detector)) == 1
     assert search(picture, Search(never=(RIGHT,)), facegate.detector) == []
     assert search(picture, Search(only=(((0, 0), (0.3, 0), (0.3, 1), (0, 1)),)), facegate.detector) == []
 
 
-def test_dlib_is_shown_a_part_in_memory_of_its_own(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a view of the whole HOG finds at times a face and at times none: 7 of 144 looks went wrong, of a copy none."""
+def test_dlib_gets_a_contiguous_copy_of_the_part(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: in a view of the whole picture HOG missed a face in 7 of 144 runs, in a copy in none."""
     from gateway.vision.engines import stock
 
     shown: list[bool] = []
@@ -210,8 +209,8 @@ def test_dlib_is_shown_a_part_in_memory_of_its_own(engine: Engine, monkeypatch: 
     assert shown == [True]
 
 
-def test_no_face_is_larger_than_the_largest(facegate: Engine) -> None:
-    """By its box: the detector may frame it a little smaller where it does not look for larger ones."""
+def test_search_returns_no_face_above_the_largest_size(facegate: Engine) -> None:
+    """The box counts. The detector may find a slightly smaller box if it does not look for larger faces."""
     picture = decode(frame("obama_1"), PictureLimits())
     (box,) = search(picture, Search(), facegate.detector)
     side = box.right - box.left

@@ -17,12 +17,12 @@ LIMITS = PictureLimits()
 
 @pytest.fixture(scope="module", params=["facegate", "engine"])
 def either(request: pytest.FixtureRequest) -> Engine:
-    """Our own engine, and stock."""
+    """The gateway's own engine, and the stock engine."""
     found: Engine = request.getfixturevalue(request.param)
     return found
 
 
-def test_a_face_is_looked_at_drawn_and_looked_at_again(either: Engine) -> None:
+def test_tasks_analyse_draw_and_redescribe_a_face(either: Engine) -> None:
     seen = run_task(frame("obama_1"), either, AnalyseTask(descriptors="enrolment", landmarks=5, chips=True), LIMITS)
     face = seen.single_face()
     drawn = run_task(frame("obama_1"), either, DrawTask((FaceMark(face.box, "Obama", True, face.landmarks),)), LIMITS)
@@ -34,7 +34,7 @@ def test_a_face_is_looked_at_drawn_and_looked_at_again(either: Engine) -> None:
     assert face.descriptor @ again.descriptor > 0.999
 
 
-def test_a_drawing_is_a_jpeg_of_the_picture_with_its_marks(facegate: Engine) -> None:
+def test_draw_task_returns_a_jpeg_with_the_marks(facegate: Engine) -> None:
     data = frame("obama_1")
     box = Box(386, 96, 551, 260)
     plain, marked = (
@@ -50,7 +50,7 @@ def test_a_drawing_is_a_jpeg_of_the_picture_with_its_marks(facegate: Engine) -> 
     assert not changed[:80].any()
 
 
-def test_a_drawing_is_of_the_turned_picture_where_the_camera_hangs_turned(facegate: Engine) -> None:
+def test_draw_task_rotates_the_picture(facegate: Engine) -> None:
     seen = run_task(frame("obama_1"), facegate, DrawTask((), rotate=90), LIMITS)
     assert (seen.image.width, seen.image.height) == (480, 853)
     upright = read(run_task(frame("obama_1"), facegate, DrawTask(()), LIMITS).drawn)
@@ -65,7 +65,7 @@ def read(data: bytes | None) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
 
 
 @pytest.mark.parametrize("task", [AnalyseTask(), RedescribeTask(), DrawTask(())])
-def test_what_is_no_picture_is_refused_whatever_is_to_be_done(
+def test_every_task_refuses_data_that_are_no_picture(
     facegate: Engine, task: AnalyseTask | RedescribeTask | DrawTask
 ) -> None:
     with pytest.raises(BadImage):
@@ -73,6 +73,6 @@ def test_what_is_no_picture_is_refused_whatever_is_to_be_done(
 
 
 @pytest.mark.parametrize("task", [AnalyseTask(), DrawTask(())])
-def test_what_is_too_large_is_refused(facegate: Engine, task: AnalyseTask | DrawTask) -> None:
+def test_tasks_refuse_a_picture_above_the_limit(facegate: Engine, task: AnalyseTask | DrawTask) -> None:
     with pytest.raises(TooLarge):
         run_task(frame("obama_1"), facegate, task, PictureLimits(1000))

@@ -1,4 +1,4 @@
-"""Faces that lie on their side are turned upright before they are described."""
+"""Tests of faces that lie on their side: they are rotated before they are described."""
 
 from __future__ import annotations
 
@@ -33,41 +33,41 @@ quarter_turns = pytest.mark.parametrize("turns", [1, 2, 3])
 
 
 CORNERS = {"obama_1": (303, 14), "biden_2": (211, 46), "hopper_1": (128, 79), "stranger_1": (197, 29)}
-"""Left and top of the head in each frame; no person is there twice."""
+"""Left and top of the head in each frame. Each frame shows another person."""
 
 
 @cache
-def head(name: str) -> Picture:
-    """The face in a frame and what is about it, 330 pixels square."""
+def head_of(name: str) -> Picture:
+    """Return the face of a frame with its surroundings, 330 x 330 pixels."""
     left, top = CORNERS[name]
     return np.ascontiguousarray(decode(frame(name), LIMITS)[top : top + 330, left : left + 330])
 
 
-def lying(name: str, degrees: float) -> bytes:
-    """The head turned anticlockwise by any angle, with room for all of it."""
-    image = PIL.Image.fromarray(head(name))
+def rotated_head(name: str, degrees: float) -> bytes:
+    """Return the head rotated anticlockwise by any angle, as a PNG that contains all of it."""
+    image = PIL.Image.fromarray(head_of(name))
     return encoded(image.rotate(degrees, PIL.Image.Resampling.BICUBIC, expand=True), "PNG")
 
 
-def sole(data: bytes, engine: Engine, wanted: AnalyseTask) -> FoundFace:
+def analyse_single_face(data: bytes, engine: Engine, wanted: AnalyseTask) -> FoundFace:
     return analyse(data, engine, replace(wanted, search=Search(80)), LIMITS).single_face()
 
 
-def described(data: bytes, engine: Engine) -> FoundFace | None:
-    """The largest face that is described, as for face_match."""
+def largest_described_face(data: bytes, engine: Engine) -> FoundFace | None:
+    """Return the largest face with a descriptor, as for face_match."""
     seen = analyse(data, engine, AnalyseTask(descriptors="enrolment"), LIMITS)
     return max((face for face in seen.faces if face.descriptor is not None), key=lambda f: f.box.area, default=None)
 
 
-def same(one: FoundFace, other: FoundFace) -> bool:
-    """The answer of face_match at its defaults."""
+def is_same_person(one: FoundFace, other: FoundFace) -> bool:
+    """Return whether face_match finds a match with its default settings."""
     assert one.descriptor is not None
     assert other.descriptor is not None
     return DECISION.score(SIMILARITY.compare(one.descriptor, other.descriptor)) >= DECISION.verification_threshold()
 
 
-class Unsure:
-    """A detector that finds faces as ever, and is sure of none when asked again."""
+class UnsureDetector:
+    """A detector that finds faces as usual, but gives no upright direction a good score."""
 
     def __init__(self, engine: Engine) -> None:
         self._detector = engine.detector
@@ -80,7 +80,7 @@ class Unsure:
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_points_and_boxes_of_a_turned_part_are_at_the_same_pixels_of_the_picture(turns: int) -> None:
+def test_turned_part_converts_points_and_boxes_to_the_same_pixels(turns: int) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     part = TurnedPart(Box(7, 5, 37, 27), turns)
     pixels, box = part.of(picture), part.box(Box(10, 11, 16, 14))
@@ -90,7 +90,7 @@ def test_points_and_boxes_of_a_turned_part_are_at_the_same_pixels_of_the_picture
         assert (pixels[y, x] == picture[down, across]).all()
 
 
-def test_the_part_about_a_face_at_the_edge_stays_in_the_picture() -> None:
+def test_turned_part_of_a_face_at_the_edge_is_inside_the_picture() -> None:
     picture = np.zeros((100, 200, 3), np.uint8)
     part = turned_part(picture, Box(150, -20, 230, 60), 1)
     assert part.around == Box(110, 0, 200, 100)
@@ -98,7 +98,7 @@ def test_the_part_about_a_face_at_the_edge_stays_in_the_picture() -> None:
 
 
 @pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.stem)
-def test_points_of_an_upright_face_are_the_predictor_s_own(facegate: Engine, path: Path) -> None:
+def test_align_keeps_the_predicted_points_of_an_upright_face(facegate: Engine, path: Path) -> None:
     picture = decode(path.read_bytes(), LIMITS)
     for box in facegate.detector.detect(picture, 56, None):
         found = align(picture, box, facegate.aligner, facegate.detector)
@@ -108,18 +108,19 @@ def test_points_of_an_upright_face_are_the_predictor_s_own(facegate: Engine, pat
 
 @pytest.mark.parametrize("name", CORNERS)
 @pytest.mark.parametrize("degrees", [45, 60, 90, 270, 285, 315])
-def test_a_face_is_recognised_however_it_is_turned(facegate: Engine, name: str, degrees: int) -> None:
+def test_face_is_recognised_at_any_rotation(facegate: Engine, name: str, degrees: int) -> None:
     """Regression: from 60 degrees on, the chip was cut as if the face were upright."""
-    upright = described(lying(name, 0), facegate)
-    found = described(lying(name, degrees), facegate)
+    upright = largest_described_face(rotated_head(name, 0), facegate)
+    found = largest_described_face(rotated_head(name, degrees), facegate)
     assert upright is not None
-    if found is not None:  # dlib's detector itself misses some faces that lie
-        assert same(upright, found)
+    # dlib's detector misses some rotated faces.
+    if found is not None:
+        assert is_same_person(upright, found)
 
 
 @quarter_turns
-def test_a_lying_face_is_aligned_at_the_same_pixels_as_the_upright_one(facegate: Engine, turns: int) -> None:
-    picture = head("obama_1")
+def test_align_finds_the_same_pixels_of_a_rotated_face(facegate: Engine, turns: int) -> None:
+    picture = head_of("obama_1")
     (box,) = facegate.detector.detect(picture, 80, None)
     whole = TurnedPart(Box(0, 0, 330, 330), turns)
     there = align(whole.of(picture), whole.box(box), facegate.aligner, facegate.detector)
@@ -129,31 +130,32 @@ def test_a_lying_face_is_aligned_at_the_same_pixels_as_the_upright_one(facegate:
 
 
 @pytest.mark.parametrize("degrees", [75, 90, 270])
-def test_different_people_who_lie_are_never_the_same(facegate: Engine, degrees: int) -> None:
-    """Regression: all lying faces looked alike."""
-    found = [face for name in CORNERS if (face := described(lying(name, degrees), facegate))]
-    assert not any(same(one, other) for one, other in combinations(found, 2))
+def test_rotated_faces_of_different_people_do_not_match(facegate: Engine, degrees: int) -> None:
+    """Regression: the descriptors of all rotated faces were alike."""
+    found = [face for name in CORNERS if (face := largest_described_face(rotated_head(name, degrees), facegate))]
+    assert not any(is_same_person(one, other) for one, other in combinations(found, 2))
 
 
-def test_the_two_lying_people_of_the_cases_are_not_the_same(facegate: Engine, shared: Path) -> None:
-    """And each is who the upright frames show."""
+def test_two_people_of_the_rotated_cases_do_not_match(facegate: Engine, shared: Path) -> None:
+    """Each of them matches the upright frames of the same person."""
     obama, biden = (
-        described((shared / "cases" / f"lying_{name}.jpg").read_bytes(), facegate) for name in ("obama", "biden")
+        largest_described_face((shared / "cases" / f"lying_{name}.jpg").read_bytes(), facegate)
+        for name in ("obama", "biden")
     )
     assert obama is not None
     assert biden is not None
-    assert not same(obama, biden)
+    assert not is_same_person(obama, biden)
     for face, name in ((obama, "obama_1"), (biden, "biden_2")):
-        upright = described(frame(name), facegate)
+        upright = largest_described_face(frame(name), facegate)
         assert upright is not None
-        assert same(face, upright)
+        assert is_same_person(face, upright)
 
 
 @pytest.mark.parametrize("count", [5, 68])
-def test_landmarks_of_a_lying_face_are_in_the_picture_s_own_pixels(facegate: Engine, count: int) -> None:
+def test_landmarks_of_a_rotated_face_are_in_pixels_of_the_picture(facegate: Engine, count: int) -> None:
     wanted = AnalyseTask(descriptors=None, landmarks=5 if count == 5 else 68)
-    upright = sole(lying("obama_1", 0), facegate, wanted).landmarks
-    found = sole(lying("obama_1", 90), facegate, wanted).landmarks
+    upright = analyse_single_face(rotated_head("obama_1", 0), facegate, wanted).landmarks
+    found = analyse_single_face(rotated_head("obama_1", 90), facegate, wanted).landmarks
     assert upright is not None
     assert found is not None
     whole = TurnedPart(Box(0, 0, 330, 330), 1)
@@ -162,9 +164,11 @@ def test_landmarks_of_a_lying_face_are_in_the_picture_s_own_pixels(facegate: Eng
         assert np.abs(back - points).max() < 20
 
 
-def test_the_crop_of_a_lying_face_is_upright_for_people(facegate: Engine) -> None:
+def test_crop_of_a_rotated_face_is_upright(facegate: Engine) -> None:
     wanted = AnalyseTask(descriptors="enrolment", chips=True)
-    upright, found = (sole(lying("obama_1", degrees), facegate, wanted).crop for degrees in (0, 90))
+    upright, found = (
+        analyse_single_face(rotated_head("obama_1", degrees), facegate, wanted).crop for degrees in (0, 90)
+    )
     assert upright is not None
     assert found is not None
     one, other = (cv2.resize(decode(crop, LIMITS), (16, 16), interpolation=cv2.INTER_AREA) for crop in (upright, found))
@@ -172,24 +176,24 @@ def test_the_crop_of_a_lying_face_is_upright_for_people(facegate: Engine) -> Non
     assert np.argmax(alike) == 0
 
 
-def test_a_face_that_no_turn_makes_upright_is_not_described(facegate: Engine) -> None:
-    """Its quality says so: nobody is named by it, and it is not enrolled."""
-    unsure = replace(facegate, detector=Unsure(facegate))
-    face = sole(lying("obama_1", 90), unsure, AnalyseTask(landmarks=68, chips=True))
+def test_face_without_a_certain_direction_is_not_described(facegate: Engine) -> None:
+    """Its quality is unfit, so it is neither identified nor enrolled."""
+    unsure = replace(facegate, detector=UnsureDetector(facegate))
+    face = analyse_single_face(rotated_head("obama_1", 90), unsure, AnalyseTask(landmarks=68, chips=True))
     assert (face.descriptor, face.landmarks, face.chips, face.crop) == (None, None, None, None)
     assert face.quality is not None
     assert face.quality.pose == 0
     assert DECISION.unfit_reason(face.quality) == "turned"
 
 
-def test_an_upright_face_does_not_need_the_detector_s_certainty(facegate: Engine) -> None:
-    unsure = replace(facegate, detector=Unsure(facegate))
-    assert sole(lying("obama_1", 0), unsure, AnalyseTask()).descriptor is not None
+def test_upright_face_is_described_without_the_detector_score(facegate: Engine) -> None:
+    unsure = replace(facegate, detector=UnsureDetector(facegate))
+    assert analyse_single_face(rotated_head("obama_1", 0), unsure, AnalyseTask()).descriptor is not None
 
 
-def test_stock_is_sure_of_upright_faces_alone(engine: Engine) -> None:
-    """HOG judges, and a face that it does not see upright in any direction stays undecided."""
-    picture = head("obama_1")
+def test_stock_engine_is_certain_of_upright_faces_only(engine: Engine) -> None:
+    """HOG gives the score. Without an upright face in any direction the result stays uncertain."""
+    picture = head_of("obama_1")
     box = Box(83, 82, 248, 246)
     for turns in range(4):
         whole = TurnedPart(Box(0, 0, 330, 330), turns)
@@ -201,12 +205,12 @@ def test_stock_is_sure_of_upright_faces_alone(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_a_camera_that_hangs_turned_has_its_pictures_turned_first(facegate: Engine, degrees: Rotation) -> None:
-    """``rotate`` is clockwise. All that is reported refers to the turned picture."""
-    hanging = encoded(PIL.Image.fromarray(head("obama_1")[:, :300]).rotate(degrees, expand=True), "PNG")
+def test_picture_of_a_rotated_camera_is_rotated_first(facegate: Engine, degrees: Rotation) -> None:
+    """``rotate`` is clockwise. All results refer to the rotated picture."""
+    hanging = encoded(PIL.Image.fromarray(head_of("obama_1")[:, :300]).rotate(degrees, expand=True), "PNG")
     left = (((0.0, 0.0), (0.9, 0.0), (0.9, 1.0), (0.0, 1.0)),)
     wanted = AnalyseTask(Search(only=left), landmarks=5)
-    straight = encoded(PIL.Image.fromarray(head("obama_1")[:, :300]), "PNG")
+    straight = encoded(PIL.Image.fromarray(head_of("obama_1")[:, :300]), "PNG")
     upright = analyse(straight, facegate, wanted, LIMITS)
     found = analyse(hanging, facegate, replace(wanted, search=replace(wanted.search, rotate=degrees)), LIMITS)
     assert (found.image.width, found.image.height) == (300, 330)
@@ -215,7 +219,7 @@ def test_a_camera_that_hangs_turned_has_its_pictures_turned_first(facegate: Engi
     np.testing.assert_array_equal(one.descriptor, other.descriptor)
 
 
-def test_a_picture_that_need_not_be_turned_is_not_copied() -> None:
+def test_rotate_by_0_degrees_does_not_copy() -> None:
     picture = np.zeros((4, 6, 3), np.uint8)
     assert rotate(picture, 0).base is picture or rotate(picture, 0) is picture
     assert [rotate(picture, degrees).shape[:2] for degrees in (90, 180, 270)] == [(6, 4), (4, 6), (6, 4)]

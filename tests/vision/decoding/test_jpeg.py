@@ -22,7 +22,7 @@ LIMITS = PictureLimits()
 EOI = b"\xff\xd9"
 NAMES = sorted(path.stem for path in FRAMES.glob("*.jpg"))
 PROGRESSIVE: Scans = [((0, 1, 2), 0, 0, 0, 1), *(((each,), 1, 63, 0, 0) for each in range(3)), ((0, 1, 2), 0, 0, 1, 0)]
-"""Five scans: what means of blocks are, but for one bit; then everything else; then the bit."""
+"""Five scans: the means of the blocks without their last bit, then everything else, then this bit."""
 
 
 def read(data: bytes) -> Picture:
@@ -34,7 +34,7 @@ def start_of_data(data: bytes) -> int:
     return at + int.from_bytes(data[at : at + 2], "big")
 
 
-def again(data: bytes, **options: object) -> bytes:
+def encode_again(data: bytes, **options: object) -> bytes:
     with PIL.Image.open(io.BytesIO(data)) as image:
         return encoded(image.convert("RGB"), "JPEG", quality=85, **options)
 
@@ -43,21 +43,21 @@ KINDS = {
     "baseline": frame("obama_1"),
     "grey": encoded(PIL.Image.open(io.BytesIO(frame("biden_1"))).convert("L"), "JPEG"),
     "CMYK": encoded(PIL.Image.open(io.BytesIO(frame("biden_1"))).convert("CMYK"), "JPEG"),
-    "restarts": again(frame("obama_2"), restart_marker_rows=1),
-    "progressive": again(frame("hopper_1"), progressive=True),
+    "restarts": encode_again(frame("obama_2"), restart_marker_rows=1),
+    "progressive": encode_again(frame("hopper_1"), progressive=True),
 }
 
 
-def cuts(data: bytes) -> Iterator[bytes]:
+def cut_in_the_data(data: bytes) -> Iterator[bytes]:
     start, end = start_of_data(data), len(data) - len(EOI)
     for percent in (2, 10, 25, 50, 75, 90, 99):
         yield data[: start + (end - start) * percent // 100]
 
 
 @pytest.mark.parametrize("data", KINDS.values(), ids=KINDS)
-def test_a_jpeg_that_is_cut_off_is_damaged_whatever_its_last_bytes_are(data: bytes) -> None:
-    """Regression: libjpeg fills the rest with grey, and only bytes without an end marker were refused."""
-    for part in cuts(data):
+def test_truncated_jpeg_is_damaged_with_any_last_bytes(data: bytes) -> None:
+    """Regression: libjpeg fills a missing part with grey, and only files without an end marker were refused."""
+    for part in cut_in_the_data(data):
         for tail in (b"", EOI, bytes(len(data) - len(part)) + EOI, b"\r\n--frame\r\n"):
             with pytest.raises(BadImage, match=r"the JPEG is damaged: .*; send the picture again, whole"):
                 read(part + tail)
@@ -65,23 +65,23 @@ def test_a_jpeg_that_is_cut_off_is_damaged_whatever_its_last_bytes_are(data: byt
 
 @pytest.mark.parametrize("data", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("percent", [10, 50, 80])
-def test_a_jpeg_with_a_lost_packet_is_damaged(data: bytes, percent: int) -> None:
-    """1460 bytes are what a TCP segment carries."""
+def test_jpeg_without_one_packet_is_damaged(data: bytes, percent: int) -> None:
+    """A TCP segment carries 1460 bytes."""
     at = len(data) * percent // 100
     with pytest.raises(BadImage, match="the JPEG is damaged"):
         read(data[:at] + data[at + 1460 :])
 
 
 @pytest.mark.parametrize("data", KINDS.values(), ids=KINDS)
-def test_a_jpeg_of_two_torn_frames_is_damaged(data: bytes) -> None:
+def test_jpeg_of_parts_of_two_frames_is_damaged(data: bytes) -> None:
     other = frame("stranger_1")
-    for part in cuts(data):
+    for part in cut_in_the_data(data):
         for tail in (other[len(part) :] or other[-5000:], other):
             with pytest.raises(BadImage, match="the JPEG is damaged"):
                 read(part + tail)
 
 
-def test_a_jpeg_without_one_of_its_restart_intervals_is_damaged() -> None:
+def test_jpeg_without_one_restart_interval_is_damaged() -> None:
     data = KINDS["restarts"]
     third, fourth = data.index(b"\xff\xd2"), data.index(b"\xff\xd3")
     with pytest.raises(BadImage, match="the JPEG is damaged"):
@@ -89,24 +89,24 @@ def test_a_jpeg_without_one_of_its_restart_intervals_is_damaged() -> None:
 
 
 @pytest.mark.parametrize("name", ["first_2_percent_and_eoi", "lost_1460_bytes_at_20000", "torn_two_frames"])
-def test_the_damaged_cases_are_found(name: str, shared: Path) -> None:
+def test_damaged_cases_are_refused(name: str, shared: Path) -> None:
     with pytest.raises(BadImage, match="the JPEG is damaged"):
         read((shared / "cases" / f"{name}.jpg").read_bytes())
 
 
 @pytest.mark.parametrize("name", ["no_eoi", "crlf_before", "lying_obama", "lying_biden"])
-def test_the_whole_cases_are_read(name: str, shared: Path) -> None:
+def test_intact_cases_are_read(name: str, shared: Path) -> None:
     assert read((shared / "cases" / f"{name}.jpg").read_bytes()).shape[2] == 3
 
 
 @pytest.mark.parametrize(
     "path", sorted(FRAMES.glob("*.jpg")) + sorted(KNOWN_FACES.glob("*/*.jpg")), ids=lambda p: p.stem
 )
-def test_the_pictures_of_the_project_are_whole(path: Path) -> None:
+def test_pictures_of_the_project_are_intact(path: Path) -> None:
     assert read(path.read_bytes()).shape[2] == 3
 
 
-def test_a_picture_of_every_source_is_whole(shared: Path) -> None:
+def test_pictures_of_every_source_are_intact(shared: Path) -> None:
     paths = [path for path in shared.rglob("*.jp*g") if path.parent.name not in ("cases", "press")]
     for path in paths[::10]:
         assert read(path.read_bytes()).shape[2] == 3, path
@@ -128,28 +128,28 @@ def test_a_picture_of_every_source_is_whole(shared: Path) -> None:
         pytest.param(0, frame("biden_2")[:9000], id="half of the next frame behind it"),
     ],
 )
-def test_a_jpeg_that_is_whole_but_for_its_end_is_read(data: bytes, cut: int, tail: bytes) -> None:
+def test_jpeg_without_its_end_marker_is_read(data: bytes, cut: int, tail: bytes) -> None:
     assert (read(data[: len(data) - cut] + tail) == read(data)).all()
 
 
 @pytest.mark.parametrize("length", [*range(1, 10)])
-def test_stray_bytes_before_a_restart_marker_are_no_damage(length: int) -> None:
-    """As MJPEG webcams write them."""
+def test_few_superfluous_bytes_before_a_restart_marker_are_no_damage(length: int) -> None:
+    """MJPEG webcams write such files."""
     data = KINDS["restarts"]
     at = data.index(b"\xff\xd3")
     stray = bytes(range(1, length + 1))
     assert (read(data[:at] + stray + data[at:]) == read(data)).all()
 
 
-def test_many_stray_bytes_before_a_restart_marker_are_damage() -> None:
+def test_many_superfluous_bytes_before_a_restart_marker_are_damage() -> None:
     data = KINDS["restarts"]
     at = data.index(b"\xff\xd3")
     with pytest.raises(BadImage, match=r"200 extraneous|19\d extraneous"):
         read(data[:at] + bytes(range(1, 201)) + data[at:])
 
 
-def test_a_frame_without_huffman_tables_is_read() -> None:
-    """As MJPEG cameras leave them out: the decoder has those of the standard."""
+def test_jpeg_without_huffman_tables_is_read() -> None:
+    """MJPEG cameras omit these tables. The decoder then uses those of the standard."""
     data = encoded(PIL.Image.open(io.BytesIO(frame("obama_1"))), "JPEG")
     segments = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xc4"]
     bare = data[: segments[0]] + data[data.index(b"\xff\xda") :]
@@ -163,8 +163,8 @@ def test_a_frame_without_huffman_tables_is_read() -> None:
         pytest.param(-3, b"\0\x3f\0", b"\0\0\0", id="a scan that does not say what it has"),
     ],
 )
-def test_a_header_with_a_quirk_does_not_hide_damage(at: int, old: bytes, new: bytes) -> None:
-    """simplejpeg reports a decoder's first warning alone, which would be the one about the header."""
+def test_unusual_header_does_not_hide_damage(at: int, old: bytes, new: bytes) -> None:
+    """simplejpeg reports only the first warning, which would be about the header."""
     data = frame("obama_1")
     place = at if at > 0 else start_of_data(data) + at
     assert data[place : place + len(old)] == old
@@ -176,8 +176,8 @@ def test_a_header_with_a_quirk_does_not_hide_damage(at: int, old: bytes, new: by
 
 @pytest.mark.parametrize("code", [0, 1, 2, 7])
 @pytest.mark.parametrize("mode", ["RGB", "CMYK"])
-def test_colours_of_an_unknown_kind_are_no_damage(mode: str, code: int) -> None:
-    """libjpeg warns of them, and decodes the picture as Pillow shows it."""
+def test_unknown_colour_code_is_no_damage(mode: str, code: int) -> None:
+    """libjpeg warns about the code, and decodes the picture like Pillow."""
     with PIL.Image.open(io.BytesIO(frame("biden_1"))) as image:
         data = encoded(image.convert(mode), "JPEG")
     adobe = jpeg_segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([code]))
@@ -186,7 +186,7 @@ def test_colours_of_an_unknown_kind_are_no_damage(mode: str, code: int) -> None:
         assert (read(odd) == np.asarray(image.convert("RGB"))).all()
 
 
-def test_a_clean_jpeg_has_what_makes_pixels_alone() -> None:
+def test_clean_jpeg_contains_only_data_of_the_pixels() -> None:
     picture = PIL.Image.new("RGB", (32, 16), (200, 100, 50))
     data = encoded(picture, "JPEG", comment=b"a comment", icc_profile=bytes(1000), exif=b"Exif\0\0MM\0*")
     clean = read_jpeg(data + b"a film", LIMITS).clean
@@ -228,20 +228,22 @@ def test_two_colours_are_unsupported() -> None:
         pytest.param([*PROGRESSIVE[:2], *PROGRESSIVE[1:]], id="one comes twice"),
     ],
 )
-def test_scans_that_do_not_make_a_picture_are_damage(scans: Scans) -> None:
-    with pytest.raises(BadImage, match=r"damaged: its scans do not follow|damaged: it ends before its last scan"):
+def test_incomplete_or_repeated_scans_are_damage(scans: Scans) -> None:
+    with pytest.raises(
+        BadImage, match=r"damaged: its scans are in the wrong order|damaged: it ends before its last scan"
+    ):
         read(grey_jpeg(64, 48, scans=scans))
     assert (read(grey_jpeg(64, 48, scans=PROGRESSIVE)) == 128).all()
 
 
-def test_a_sequential_jpeg_may_have_a_scan_for_each_colour() -> None:
+def test_sequential_jpeg_with_a_scan_per_colour_is_read() -> None:
     data = grey_jpeg(64, 48, scans=[((each,), 0, 63, 0, 0) for each in range(3)])
     assert (read(data) == 128).all()
     with pytest.raises(BadImage, match="damaged: it ends before its last scan"):
         read(data[: data.rindex(b"\xff\xda")] + EOI)
 
 
-def flood(segment: bytes) -> bytes:
+def file_of_segments(segment: bytes) -> bytes:
     data = frame("obama_1")
     return data[:2] + segment * (9_900_000 // len(segment)) + data[2:]
 
@@ -257,24 +259,24 @@ def flood(segment: bytes) -> bytes:
         pytest.param(b"\xff\xd0", id="restart markers"),
     ],
 )
-def test_a_flood_of_segments_is_refused(segment: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regression: a header of 9.9 MB cost up to 9.7 s."""
+def test_jpeg_with_too_many_segments_is_refused(segment: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: a header of 9.9 MB took up to 9.7 s."""
     monkeypatch.delattr(simplejpeg, "decode_jpeg")
     with pytest.raises(BadImage, match=f"more than {MAX_SEGMENTS} segments"):
-        read(flood(segment))
+        read(file_of_segments(segment))
 
 
 @pytest.mark.parametrize("filler", [b"\xff", b"\xff\0", b"\0", b"\n"])
-def test_bytes_between_segments_cost_nothing(filler: bytes) -> None:
-    """Regression: each of 9.9 million fill bytes was read on its own, 9.7 s in all."""
+def test_bytes_between_segments_take_no_time(filler: bytes) -> None:
+    """Regression: each of 9.9 million fill bytes was read separately, which took 9.7 s."""
     data = frame("obama_1")
     at = data.index(b"\xff\xdb")
     found = read_jpeg(data[:at] + filler * (9_900_000 // len(filler)) + data[at:], LIMITS)
     assert found.clean == read_jpeg(data, LIMITS).clean
 
 
-def test_passes_over_a_large_picture_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regression: 101 kB of 100 scans over 25 megapixels cost 5.8 s."""
+def test_jpeg_with_too_many_passes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: a file of 101 kB with 100 scans over 25 megapixels took 5.8 s."""
     monkeypatch.delattr(simplejpeg, "decode_jpeg")
     scans = [((0,), 0, 0, 0, 0), *(((0,), each, each, 0, 0) for each in range(1, 64))]
     with pytest.raises(TooLarge, match="5000 x 5000 pixels has too many scans, more than 20 for 25000000 pixels"):
@@ -282,7 +284,7 @@ def test_passes_over_a_large_picture_are_bounded(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(("side", "passes"), [(100, MAX_FULL_PASSES), (70, 2 * MAX_FULL_PASSES)])
-def test_a_smaller_picture_may_have_more_passes(side: int, passes: int) -> None:
+def test_smaller_jpeg_may_have_more_passes(side: int, passes: int) -> None:
     limits = PictureLimits(pixels=10_000)
     single = [((0,), each, each, 0, 0) for each in range(passes - 1)]
     scans = [*single, ((0,), passes - 1, 63, 0, 0)]
@@ -290,20 +292,20 @@ def test_a_smaller_picture_may_have_more_passes(side: int, passes: int) -> None:
 
 
 @pytest.mark.parametrize("sampling", [0, 2])
-def test_a_progressive_jpeg_of_the_largest_size_is_read(sampling: int) -> None:
-    """As encoders make it: with 8 or 14 passes over all its blocks."""
+def test_progressive_jpeg_of_the_largest_size_is_read(sampling: int) -> None:
+    """Encoders make 8 or 14 passes over all blocks."""
     limits = PictureLimits(pixels=40_000)
     pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
     data = encoded(PIL.Image.fromarray(pixels), "JPEG", progressive=True, subsampling=sampling)
     assert decode(data, limits).shape == (200, 200, 3)
 
 
-def test_the_progressive_case_is_refused(shared: Path) -> None:
+def test_progressive_case_is_refused(shared: Path) -> None:
     with pytest.raises((TooLarge, BadImage)):
         read((shared / "cases" / "progressive-101kB.jpg").read_bytes())
 
 
-def test_scans_are_limited_whatever_their_size_is() -> None:
+def test_number_of_scans_is_limited_for_any_size() -> None:
     scans = [((0,), 0, 0, 0, 0), *[((0,), 1, 1, 0, 0)] * MAX_SCANS]
     with pytest.raises(BadImage, match=f"more than {MAX_SCANS} scans"):
         read(grey_jpeg(8, 8, (0x11,), scans))
@@ -320,19 +322,19 @@ def test_scans_are_limited_whatever_their_size_is() -> None:
         pytest.param(b"\xff\xe1\xff\xff", id="a segment that is cut off"),
     ],
 )
-def test_a_header_that_makes_no_sense_is_damage(header: bytes) -> None:
+def test_invalid_header_is_damage(header: bytes) -> None:
     scan = jpeg_segment(0xDA, b"\1\1\0\0\x3f\0") + bytes(10) + EOI
     with pytest.raises(BadImage, match="the JPEG is damaged"):
         read(b"\xff\xd8" + header + scan)
 
 
 @pytest.mark.parametrize("body", [b"", b"\1\1\0\0\x3f", b"\1\7\0\0\x3f\0", b"\0\0\x3f\0", b"\5" + bytes(13)])
-def test_a_scan_that_makes_no_sense_is_damage(body: bytes) -> None:
+def test_invalid_scan_is_damage(body: bytes) -> None:
     data = grey_jpeg(64, 48)
     at = data.index(b"\xff\xda")
     with pytest.raises(BadImage, match="the JPEG is damaged"):
         read(data[:at] + jpeg_segment(0xDA, body) + bytes(100) + EOI)
 
 
-def test_markers_have_their_numbers() -> None:
+def test_markers_have_the_numbers_of_the_standard() -> None:
     assert (jpeg.START_MARKER, jpeg.END_MARKER) == (b"\xff\xd8", EOI)

@@ -24,7 +24,7 @@ DATA = encoded(IMAGE, "PNG")
 HEAD, TAIL = DATA[:33], DATA[33:]
 TURNED = np.rot90(PIXELS, -1)
 EXIF = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0"
-"""Orientation 6."""
+"""EXIF data with orientation 6."""
 PROFILE = b"\nexif\n 28\n" + EXIF.hex().encode() + b"\n"
 
 
@@ -37,8 +37,8 @@ def read(data: bytes) -> Picture:
 
 
 @pytest.mark.parametrize("position", range(8, len(DATA) - 12, 97))
-def test_a_png_in_which_a_bit_changed_is_damaged(position: int) -> None:
-    """Regression: Pillow reads no checksum of pixels, and gave what it found."""
+def test_png_with_a_changed_bit_is_damaged(position: int) -> None:
+    """Regression: Pillow does not check the checksums of pixels, and returned damaged pixels."""
     data = bytearray(DATA)
     data[position] ^= 4
     with pytest.raises(BadImage, match="the PNG is damaged"):
@@ -46,35 +46,35 @@ def test_a_png_in_which_a_bit_changed_is_damaged(position: int) -> None:
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9, 0.99])
-def test_a_png_that_is_cut_off_is_damaged(share: float) -> None:
+def test_truncated_png_is_damaged(share: float) -> None:
     with pytest.raises(BadImage, match="the PNG is damaged"):
         read(DATA[: int(len(DATA) * share)])
 
 
 @pytest.mark.parametrize("tail", [b"", b"\0\0\0", bytes(100), b"\r\n--frame", DATA])
 @pytest.mark.parametrize("cut", [0, 12])
-def test_a_png_that_is_whole_but_for_its_end_is_read(cut: int, tail: bytes) -> None:
+def test_png_without_its_end_is_read(cut: int, tail: bytes) -> None:
     assert (read(DATA[: len(DATA) - cut] + tail) == PIXELS).all()
 
 
 @pytest.mark.parametrize("extra", [chunk(b"tEXt", b"k\0"), chunk(b"abCd", b""), chunk(b"IDAT", b"")])
-def test_a_flood_of_chunks_is_refused(extra: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regression: 825,000 empty chunks cost 4 s."""
+def test_png_with_too_many_chunks_is_refused(extra: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: 825,000 empty chunks took 4 s."""
     monkeypatch.delattr(PIL.ImageFile.ImageFile, "load")
     with pytest.raises(BadImage, match=f"more than {MAX_CHUNKS} chunks"):
         read(HEAD + extra * (2 * MAX_CHUNKS) + TAIL)
 
 
-def test_pixels_in_many_small_chunks_are_read() -> None:
-    """Each would be a step of Python in Pillow; together they are one chunk."""
+def test_png_with_pixels_in_many_small_chunks_is_read() -> None:
+    """Pillow reads each chunk in Python. In the clean file they are one chunk."""
     body = DATA[41 : -12 - 4]
     parts = b"".join(chunk(b"IDAT", body[at : at + 1]) for at in range(len(body)))
     assert (read(HEAD + parts + DATA[-12:]) == PIXELS).all()
 
 
 @pytest.mark.parametrize("kind", [b"iCCP", b"zTXt", b"iTXt"])
-def test_text_that_grows_costs_neither_time_nor_the_picture(kind: bytes) -> None:
-    """Regression: Pillow inflated up to a megabyte, and refused the picture for more."""
+def test_large_compressed_text_in_a_png_is_cut(kind: bytes) -> None:
+    """Regression: Pillow decompressed up to a megabyte, and refused the picture for more."""
     bomb = zlib.compress(bytes(20_000_000), 9)
     body = b"XML:com.adobe.xmp\0\1\0\0\0" + bomb if kind == b"iTXt" else b"k\0\0" + bomb
     assert (read(HEAD + chunk(kind, body) + TAIL) == PIXELS).all()
@@ -101,8 +101,8 @@ def raw_exif(text: bytes) -> bytes:
         ),
     ],
 )
-def test_text_that_yields_nothing_is_read_once(extra: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regression: 28 chunks, 29 kB in all, held a worker for 5 s, since each was inflated and split into lines."""
+def test_text_without_orientation_is_decompressed_once(extra: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: 28 chunks of 29 kB in all took 5 s, because each was decompressed and split into lines."""
     inflated: list[int] = []
 
     def inflate(data: bytes) -> bytes:
@@ -127,7 +127,7 @@ def test_orientation_is_found_in_a_long_profile() -> None:
     assert (read(HEAD + raw_exif(b"\nexif\n 200026\n" + lines) + TAIL) == TURNED).all()
 
 
-def test_exif_whose_tags_share_a_long_value_costs_nothing() -> None:
+def test_exif_with_tags_that_share_a_long_value_takes_no_time() -> None:
     tags = b"".join(struct.pack(">HHII", tag, 7, 400_000, 8) for tag in range(1, 200))
     bomb = b"MM\0*\0\0\0\x08" + struct.pack(">H", 65_000) + tags + bytes(400_000)
     assert (read(HEAD + chunk(b"eXIf", bomb) + TAIL) == PIXELS).all()
@@ -150,13 +150,13 @@ def test_exif_whose_tags_share_a_long_value_costs_nothing() -> None:
     ],
 )
 @pytest.mark.parametrize("behind", [False, True])
-def test_the_orientation_is_found(extra: bytes, behind: bool) -> None:
+def test_orientation_of_a_png_is_found(extra: bytes, behind: bool) -> None:
     data = DATA[:-12] + extra + DATA[-12:] if behind else HEAD + extra + TAIL
     assert (read(data) == TURNED).all()
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
-def test_a_clean_png_has_the_same_pixels(mode: str) -> None:
+def test_clean_png_has_the_same_pixels(mode: str) -> None:
     text = PIL.PngImagePlugin.PngInfo()
     text.add_text("key", "value")
     data = encoded(IMAGE.convert(mode), "PNG", pnginfo=text, dpi=(72, 72), icc_profile=bytes(100))

@@ -33,7 +33,7 @@ WEBPS = {
 
 
 @pytest.mark.parametrize("data", WEBPS.values(), ids=WEBPS)
-def test_the_size_is_checked_before_pixels_are_decoded(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_size_of_a_webp_is_checked_before_decoding(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     assert decode(data, PictureLimits(2400, 60)).shape == (40, 60, 3)
     monkeypatch.delattr(PIL.WebPImagePlugin.WebPImageFile, "_open")
     with pytest.raises(TooLarge, match="60 x 40 pixels, more than 2399"):
@@ -44,7 +44,7 @@ def test_the_size_is_checked_before_pixels_are_decoded(data: bytes, monkeypatch:
 
 @pytest.mark.parametrize("data", WEBPS.values(), ids=WEBPS)
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9, 0.99])
-def test_a_webp_that_is_cut_off_is_damaged(data: bytes, share: float) -> None:
+def test_truncated_webp_is_damaged(data: bytes, share: float) -> None:
     with pytest.raises(BadImage, match="the WebP is damaged"):
         decode(data[: max(12, int(len(data) * share))], LIMITS)
 
@@ -63,8 +63,8 @@ PHOTOGRAPHS = {
 @pytest.mark.parametrize("data", PHOTOGRAPHS.values(), ids=PHOTOGRAPHS)
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.8])
 @pytest.mark.parametrize("byte", [b"\0", b"\xff"])
-def test_webp_whose_rest_is_overwritten_is_damaged(data: bytes, share: float, byte: bytes) -> None:
-    """Regression: the picture was read, smeared, and enrolled."""
+def test_webp_with_an_overwritten_end_is_damaged(data: bytes, share: float, byte: bytes) -> None:
+    """Regression: the damaged picture was read and enrolled."""
     kept = data[: int(len(data) * share)]
     with pytest.raises(BadImage, match="the WebP is damaged"):
         decode(kept + byte * (len(data) - len(kept)), LIMITS)
@@ -72,7 +72,7 @@ def test_webp_whose_rest_is_overwritten_is_damaged(data: bytes, share: float, by
 
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.8])
 @pytest.mark.parametrize("other", [bytes(200), np.random.default_rng(1).bytes(512)], ids=["zeros", "random"])
-def test_lossy_webp_with_other_bytes_in_the_middle_is_damaged(share: float, other: bytes) -> None:
+def test_lossy_webp_with_changed_bytes_is_damaged(share: float, other: bytes) -> None:
     data = PHOTOGRAPHS["lossy"]
     at = int(len(data) * share)
     with pytest.raises(BadImage, match=r"the WebP is damaged: .*; send the picture again, whole"):
@@ -82,18 +82,20 @@ def test_lossy_webp_with_other_bytes_in_the_middle_is_damaged(share: float, othe
 @pytest.mark.parametrize("options", [{"quality": 80}, {"quality": 10}, {"lossless": True, "method": 0}])
 @pytest.mark.parametrize("value", [0, 128, 255])
 @pytest.mark.parametrize("size", [(1, 1), (17, 16), (640, 480)])
-def test_flat_webp_that_ends_in_zeros_is_whole(size: tuple[int, int], value: int, options: dict[str, Any]) -> None:
+def test_webp_of_one_colour_that_ends_with_zeros_is_intact(
+    size: tuple[int, int], value: int, options: dict[str, Any]
+) -> None:
     pixels = decode(encoded(PIL.Image.new("RGB", size, (value,) * 3), "WEBP", **options), LIMITS)
     assert pixels.shape == (size[1], size[0], 3)
     assert abs(int(pixels.mean()) - value) <= 2
 
 
-def test_a_flood_of_chunks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_webp_with_too_many_chunks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(PIL.WebPImagePlugin.WebPImageFile, "_open")
     with pytest.raises(BadImage, match=f"more than {MAX_CHUNKS} chunks"):
         decode(riff(WEBPS["lossy"][12:] + b"abcd\0\0\0\0" * MAX_CHUNKS), LIMITS)
 
 
-def test_the_orientation_in_xmp_is_found() -> None:
+def test_orientation_of_a_webp_is_read_from_xmp() -> None:
     data = encoded(NOISE, "WEBP", lossless=True, xmp=b'<a tiff:Orientation="6"/>')
     assert (decode(data, LIMITS) == np.rot90(np.asarray(NOISE), -1)).all()

@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "some model.dat"
 
 
-def refused(read: Read, file: Path, data: bytes, reason: str = "") -> None:
+def check_refused(read: Read, file: Path, data: bytes, reason: str = "") -> None:
     file.write_bytes(data)
     with pytest.raises(StartError, match=f"{re.escape(str(file))}.*{reason}"):
         read(file)
@@ -35,8 +35,8 @@ def integer(value: int) -> bytes:
     return bytes([count]) + value.to_bytes(count, "little")
 
 
-def read_or_refused(read: Read, file: Path, data: bytes) -> bool:
-    """Whether it was read; what is read then is no larger than the file."""
+def can_be_read(read: Read, file: Path, data: bytes) -> bool:
+    """Return whether the data could be read. The network is then no larger than the file."""
     file.write_bytes(data)
     try:
         network = read(file)
@@ -49,7 +49,7 @@ def read_or_refused(read: Read, file: Path, data: bytes) -> bool:
     return False
 
 
-def test_the_detector_is_read() -> None:
+def test_read_detector_returns_its_layers() -> None:
     network = read_detector(model_file("detector"))
     assert network.mean == pytest.approx((122.782, 117.001, 104.298), abs=1e-3)
     assert network.overlap == MAX_OVERLAP_IOU
@@ -61,7 +61,7 @@ def test_the_detector_is_read() -> None:
     assert all(layer.bias.shape == (len(layer.weights),) for layer in convolutions)
 
 
-def test_the_descriptor_is_read() -> None:
+def test_read_descriptor_returns_its_layers() -> None:
     network = read_descriptor(model_file("descriptor"))
     assert network.overlap is None
     kinds = Counter(layer.kind for layer in network.layers)
@@ -71,7 +71,7 @@ def test_the_descriptor_is_read() -> None:
 
 
 @pytest.mark.parametrize(("read", "model"), [(read_detector, "detector"), (read_descriptor, "descriptor")])
-def test_every_number_is_finite(read: Read, model: str) -> None:
+def test_all_weights_are_finite(read: Read, model: str) -> None:
     network = read(model_file(model))  # type: ignore[arg-type]
     assert all(np.isfinite(layer.weights).all() and np.isfinite(layer.bias).all() for layer in network.layers)
 
@@ -91,8 +91,8 @@ def test_every_number_is_finite(read: Read, model: str) -> None:
         pytest.param(DESCRIPTOR, "", id="the other network"),
     ],
 )
-def test_what_is_no_detector_is_refused(file: Path, data: bytes, reason: str) -> None:
-    refused(read_detector, file, data, reason)
+def test_read_detector_refuses_other_data(file: Path, data: bytes, reason: str) -> None:
+    check_refused(read_detector, file, data, reason)
 
 
 @pytest.mark.parametrize(
@@ -105,80 +105,80 @@ def test_what_is_no_detector_is_refused(file: Path, data: bytes, reason: str) ->
         pytest.param(model_file("landmarks_5").read_bytes(), "", id="no network"),
     ],
 )
-def test_what_is_no_descriptor_is_refused(file: Path, data: bytes, reason: str) -> None:
-    refused(read_descriptor, file, data, reason)
+def test_read_descriptor_refuses_other_data(file: Path, data: bytes, reason: str) -> None:
+    check_refused(read_descriptor, file, data, reason)
 
 
-def test_a_file_that_is_not_there_is_named(file: Path, tmp_path: Path) -> None:
+def test_reader_names_a_missing_file(file: Path, tmp_path: Path) -> None:
     for missing in (file, tmp_path):
         with pytest.raises(StartError, match=f"{missing}.*reinstall face_recognition_models"):
             read_detector(missing)
 
 
 @pytest.mark.parametrize("claims", [(1 << 15,) * 4, (1 << 60, 1, 1, 1), (1 << 119,) * 4, (1, 1, 1, 200_000)])
-def test_a_tensor_that_claims_too_much_is_refused_before_memory_is_spent(file: Path, claims: tuple[int, ...]) -> None:
+def test_tensor_larger_than_the_file_is_refused_without_using_memory(file: Path, claims: tuple[int, ...]) -> None:
     head, tail = DETECTOR.split(b"\x01\x05con_4", 1)
     dimensions = b"".join(integer(each) for each in claims)
-    refused(read_detector, file, head + b"\x01\x05con_4" + integer(2) + dimensions + tail, "ends too early")
+    check_refused(read_detector, file, head + b"\x01\x05con_4" + integer(2) + dimensions + tail, "ends too early")
 
 
-def test_a_tensor_of_another_version_is_refused(file: Path) -> None:
-    refused(read_detector, file, DETECTOR.replace(b"con_4\x01\x02", b"con_4\x01\x03", 1), "unknown version")
+def test_tensor_of_another_version_is_refused(file: Path) -> None:
+    check_refused(read_detector, file, DETECTOR.replace(b"con_4\x01\x02", b"con_4\x01\x03", 1), "unknown version")
 
 
 @pytest.mark.parametrize("exponent", [20_000, 31_999, 32_000, 1 << 119])
-def test_a_number_larger_than_any_is_refused(file: Path, exponent: int) -> None:
-    """32,000 and more are how dlib writes infinities and what is no number."""
+def test_infinite_number_is_refused(file: Path, exponent: int) -> None:
+    """dlib writes infinity and NaN with exponents of 32,000 and more."""
     sixteenth = b"\x01\x10\x81\x04"
     assert sixteenth in DETECTOR[:30]
-    refused(read_detector, file, DETECTOR.replace(sixteenth, b"\x01\x10" + integer(exponent), 1))
+    check_refused(read_detector, file, DETECTOR.replace(sixteenth, b"\x01\x10" + integer(exponent), 1))
 
 
 @pytest.mark.parametrize("claims", [1 << 16, 1 << 60, 1 << 119])
-def test_a_text_that_claims_too_much_is_refused(file: Path, claims: int) -> None:
+def test_text_longer_than_the_file_is_refused(file: Path, claims: int) -> None:
     at = DETECTOR.index(b"\x01\x0aloss_mmod_")
-    refused(read_detector, file, DETECTOR[:at] + integer(claims) + DETECTOR[at + 2 :])
+    check_refused(read_detector, file, DETECTOR[:at] + integer(claims) + DETECTOR[at + 2 :])
 
 
-def test_a_list_of_windows_that_claims_too_much_ends_with_the_file(file: Path) -> None:
-    """The published file is of the loss's first version, which has no such list."""
+def test_list_of_windows_longer_than_the_file_is_refused(file: Path) -> None:
+    """The published file has the first version of the loss, without such a list."""
     first = b"\x01\x0aloss_mmod_\x01\x01"
     at = DETECTOR.index(first) + len(first)
-    refused(read_detector, file, DETECTOR[: at - 1] + b"\x02" + integer(1 << 119) + DETECTOR[at:])
+    check_refused(read_detector, file, DETECTOR[: at - 1] + b"\x02" + integer(1 << 119) + DETECTOR[at:])
 
 
-def test_a_detector_cut_off_anywhere_is_refused(file: Path) -> None:
+def test_truncated_detector_is_refused(file: Path) -> None:
     for length in [*range(0, 400, 16), *range(400, len(DETECTOR), len(DETECTOR) // 50)]:
-        refused(read_detector, file, DETECTOR[:length])
+        check_refused(read_detector, file, DETECTOR[:length])
 
 
-def test_a_descriptor_cut_off_anywhere_is_refused(file: Path) -> None:
+def test_truncated_descriptor_is_refused(file: Path) -> None:
     for length in range(0, len(DESCRIPTOR), len(DESCRIPTOR) // 5):
-        refused(read_descriptor, file, DESCRIPTOR[:length])
+        check_refused(read_descriptor, file, DESCRIPTOR[:length])
 
 
 @pytest.mark.parametrize(("read", "data"), [(read_detector, DETECTOR), (read_descriptor, DESCRIPTOR)])
-def test_a_wrong_letter_in_any_name_is_refused(read: Read, file: Path, data: bytes) -> None:
+def test_wrong_letter_in_a_layer_name_is_refused(read: Read, file: Path, data: bytes) -> None:
     names = list(re.finditer(rb"loss_m\w+|input_rgb_image_\w+|con_4|bn_con2|affine_|relu_|add_prev_|fc_2", data))
     assert len(names) > 20
     for name in names[:: 1 if data is DETECTOR else 20]:
         damaged = bytearray(data)
         damaged[name.end() - 2] ^= 0x20
-        refused(read, file, bytes(damaged), "instead of")
+        check_refused(read, file, bytes(damaged), "instead of")
 
 
 @pytest.mark.parametrize("flip", [0x01, 0xFF])
-def test_a_damaged_head_is_refused_or_read_in_time(file: Path, flip: int) -> None:
-    """Some bits harm nothing, as those of what only training used. By its digest (vision/models.py) each is found."""
-    was_read = [read_or_refused(read_detector, file, flipped(position, flip)) for position in range(400)]
+def test_damaged_header_is_refused_or_read_in_time(file: Path, flip: int) -> None:
+    """Some bits matter only for training. The digest (engines/model_files.py) detects every changed bit."""
+    was_read = [can_be_read(read_detector, file, flipped(position, flip)) for position in range(400)]
     assert 60 < sum(was_read) < 340
 
 
-def test_a_damaged_layer_is_refused_or_read_in_time(file: Path) -> None:
+def test_damaged_layer_is_refused_or_read_in_time(file: Path) -> None:
     names = [name.start() for name in re.finditer(b"con_4|bn_con2|relu_", DETECTOR)]
     near = [start + n for start in names for n in range(-40, 40)]
     for position in random.Random(1).sample(near, 100):
-        read_or_refused(read_detector, file, flipped(position, 0x81))
+        can_be_read(read_detector, file, flipped(position, 0x81))
 
 
 def flipped(position: int, flip: int) -> bytes:

@@ -21,7 +21,7 @@ def embedder(models: Path) -> CnnEmbedder:
 
 @pytest.fixture(scope="module")
 def faces(models: Path) -> list[Picture]:
-    """Three chips each, of Obama, of Obama again and of a stranger."""
+    """Return three chips each of two pictures of Obama and one of another person."""
     detector, aligner = open_detector(models, "f32"), Aligner(model_file("landmarks_5"))
     found = []
     for name in ("obama_1", "obama_2", "stranger_1"):
@@ -31,7 +31,7 @@ def faces(models: Path) -> list[Picture]:
     return found
 
 
-def test_a_descriptor_is_the_mean_over_chips_and_mirrors_at_unit_length(
+def test_descriptor_is_the_normalised_mean_over_chips_and_mirror_images(
     models: Path, embedder: CnnEmbedder, faces: list[Picture]
 ) -> None:
     graph = Graph(models / "descriptor.xml", "f32")
@@ -42,26 +42,26 @@ def test_a_descriptor_is_the_mean_over_chips_and_mirrors_at_unit_length(
         np.testing.assert_allclose(descriptor, mean / np.linalg.norm(mean), rtol=0, atol=1e-5)
 
 
-def test_descriptors_are_in_single_precision_and_of_unit_length(embedder: CnnEmbedder, faces: list[Picture]) -> None:
+def test_descriptors_are_float32_of_unit_length(embedder: CnnEmbedder, faces: list[Picture]) -> None:
     for descriptor in embedder.embed(faces):
         assert descriptor.shape == (128,)
         assert descriptor.dtype == np.float32
         assert np.linalg.norm(descriptor) == pytest.approx(1, abs=1e-6)
 
 
-def test_a_face_and_its_mirror_have_one_descriptor(embedder: CnnEmbedder, faces: list[Picture]) -> None:
+def test_face_and_its_mirror_image_have_the_same_descriptor(embedder: CnnEmbedder, faces: list[Picture]) -> None:
     face, mirror = embedder.embed([faces[0], faces[0][:, :, ::-1]])
     np.testing.assert_allclose(face, mirror, rtol=0, atol=1e-5)
 
 
-def test_faces_keep_their_order_whatever_their_chips(embedder: CnnEmbedder, faces: list[Picture]) -> None:
+def test_embed_keeps_the_order_of_faces(embedder: CnnEmbedder, faces: list[Picture]) -> None:
     mixed = [faces[0][1:2], faces[1], faces[2][1:2], faces[0]]
     alone = [embedder.embed([face])[0] for face in mixed]
     np.testing.assert_allclose(embedder.embed(mixed), alone, rtol=0, atol=1e-5)
 
 
-def test_more_faces_than_a_batch_takes_are_described_all_the_same(embedder: CnnEmbedder, faces: list[Picture]) -> None:
-    """The border between two batches lies within a face."""
+def test_embed_accepts_more_faces_than_a_batch(embedder: CnnEmbedder, faces: list[Picture]) -> None:
+    """The limit of a batch is not a multiple of the chips of a face."""
     many = [faces[n % 3] for n in range(MAX_BATCH // 6 + 2)]
     assert len(many) * 6 > MAX_BATCH
     expected = embedder.embed(faces)
@@ -69,11 +69,11 @@ def test_more_faces_than_a_batch_takes_are_described_all_the_same(embedder: CnnE
         np.testing.assert_allclose(descriptor, expected[n % 3], rtol=0, atol=1e-5)
 
 
-def test_of_no_faces_there_are_no_descriptors(embedder: CnnEmbedder) -> None:
+def test_embed_accepts_no_faces(embedder: CnnEmbedder) -> None:
     assert embedder.embed([]) == []
 
 
-def test_two_pictures_of_one_person_are_more_alike_than_those_of_two(
+def test_descriptors_of_one_person_are_more_similar_than_those_of_two(
     embedder: CnnEmbedder, faces: list[Picture]
 ) -> None:
     obama, again, stranger = embedder.embed(faces)
@@ -82,12 +82,12 @@ def test_two_pictures_of_one_person_are_more_alike_than_those_of_two(
 
 
 @pytest.mark.parametrize("precision", ["auto", "int8", "bf16", "f32"])
-def test_a_detector_of_any_precision_finds_a_face(models: Path, precision: DetectorPrecision) -> None:
+def test_detector_of_any_precision_finds_a_face(models: Path, precision: DetectorPrecision) -> None:
     (box,) = open_detector(models, precision).detect(decode(frame("obama_1"), PictureLimits())[40:340, 320:620], 80)
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((66, 56, 231, 220), abs=30)
 
 
-def test_by_itself_a_detector_computes_in_what_the_processor_is_fast_at(models: Path) -> None:
+def test_precision_auto_uses_the_fastest_precision(models: Path) -> None:
     found = open_detector(models, "auto").find_scored(decode(frame("obama_1"), PictureLimits()), 80)
     fast = open_detector(models, "int8" if has_fast_int8() else "f32").find_scored(
         decode(frame("obama_1"), PictureLimits()), 80

@@ -13,11 +13,11 @@ from tests.support import ROOT
 PACKAGE = ROOT / "gateway"
 
 TELLTALE = "import pathlib\npathlib.Path.home().joinpath('telemetry was imported').touch()\nclass Telemetry: pass\n"
-"""In the place of openvino_telemetry, which pip installs with OpenVINO."""
+"""A module in place of openvino_telemetry, which pip installs with OpenVINO. It reports that it was imported."""
 
 
 def run(code: str, home: Path) -> str:
-    """What it prints in a fresh process with warnings as errors, to which ``home`` is both home and installed."""
+    """Run the code in a new process with warnings as errors, and return its output. ``home``: home and import path."""
     environment = {**os.environ, "HOME": str(home), "PYTHONPATH": f"{ROOT}{os.pathsep}{home}"}
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -32,12 +32,12 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_telltale_works(home: Path) -> None:
+def test_fake_telemetry_reports_its_import(home: Path) -> None:
     run("import openvino_telemetry", home)
     assert (home / "telemetry was imported").exists()
 
 
-def test_openvino_comes_without_its_telemetry(home: Path) -> None:
+def test_openvino_import_does_not_load_telemetry(home: Path) -> None:
     code = (
         "import sys, gateway.vision.engines.openvino_import as ov; ov.openvino.Core(); "
         "print(sys.modules['openvino_telemetry'])"
@@ -46,7 +46,7 @@ def test_openvino_comes_without_its_telemetry(home: Path) -> None:
     assert [path.name for path in home.iterdir()] == ["openvino_telemetry"]
 
 
-def test_converting_and_running_leave_nothing_in_the_home(home: Path, models: Path) -> None:
+def test_conversion_and_inference_write_nothing_into_the_home_folder(home: Path, models: Path) -> None:
     code = (
         "import numpy, pathlib; from gateway.vision.engines.networks import open_detector;"
         f"print(open_detector(pathlib.Path({str(models)!r}), 'auto').detect(numpy.zeros((9, 9, 3), numpy.uint8), 80))"
@@ -55,14 +55,14 @@ def test_converting_and_running_leave_nothing_in_the_home(home: Path, models: Pa
     assert [path.name for path in home.iterdir()] == ["openvino_telemetry"]
 
 
-def test_the_gateway_itself_loads_none_of_the_engine(home: Path) -> None:
-    """It checks the converted models at every start, and gives the looking to worker processes."""
+def test_gateway_process_does_not_load_openvino(home: Path) -> None:
+    """The gateway's process checks the converted models at every start, but only worker processes load OpenVINO."""
     code = "import sys, gateway.app, gateway.workers.conversion; print({'openvino', 'dlib', 'cv2'} & {*sys.modules})"
     assert run(code, home) == "set()"
 
 
 @pytest.mark.parametrize("folder", ["gateway", "benchmarks", "device_sim", "tests"])
-def test_everybody_takes_openvino_from_there(folder: str) -> None:
+def test_every_module_imports_openvino_from_openvino_import(folder: str) -> None:
     for path in (ROOT / folder).rglob("*.py"):
         if path != PACKAGE / "vision" / "engines" / "openvino_import.py":
             assert not re.search(r"^\s*(import|from)\s+openvino\b", path.read_text(), re.MULTILINE), path

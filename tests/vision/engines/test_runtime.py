@@ -11,7 +11,7 @@ from gateway.vision.engines import runtime
 from gateway.vision.engines.runtime import MAX_INPUT_SHAPES, Graph, fast_float, has_fast_int8
 
 SHAPES = [(32 + 16 * n, 8 + 4 * (n % 5), 12) for n in range(6)]
-"""Of small canvases."""
+"""Shapes of small canvases."""
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def noise(*shape: int) -> NDArray[np.uint8]:
     return np.random.default_rng(shape).integers(0, 256, shape, np.uint8)
 
 
-def test_no_more_shapes_are_kept_than_allowed(graph: Graph) -> None:
-    """For each OpenVINO keeps memory; so after so many it starts anew."""
+def test_graph_is_compiled_again_after_too_many_shapes(graph: Graph) -> None:
+    """OpenVINO keeps memory for each shape, so the graph is compiled again after some shapes."""
     first = graph._request
     for n in range(MAX_INPUT_SHAPES):
         graph.run(noise(1, 32 + n, 8, 12))
@@ -41,23 +41,23 @@ def test_no_more_shapes_are_kept_than_allowed(graph: Graph) -> None:
     assert len(graph._shapes) == 1
 
 
-def test_results_do_not_depend_on_what_came_before(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor on whether it was started anew in between."""
+def test_results_do_not_depend_on_earlier_inputs(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They also do not depend on a compilation in between."""
     forwards = {shape: graph.run(noise(1, *shape)) for shape in SHAPES}
     monkeypatch.setattr(runtime, "MAX_INPUT_SHAPES", 4)
     for shape in (*reversed(SHAPES), *SHAPES):
         assert (graph.run(noise(1, *shape)) == forwards[shape]).all()
 
 
-def test_a_result_stays_what_it_was(describe: Graph) -> None:
-    """OpenVINO writes the next one to the same memory."""
+def test_result_is_not_changed_by_the_next_run(describe: Graph) -> None:
+    """OpenVINO writes the next result to the same memory."""
     first = describe.run(noise(1, 150, 150, 3))
     before = first.copy()
     describe.run(255 - noise(1, 150, 150, 3))
     assert (first == before).all()
 
 
-def test_the_input_stays_what_it_was(describe: Graph) -> None:
+def test_run_does_not_change_its_input(describe: Graph) -> None:
     chips = noise(2, 150, 150, 3)
     chips.flags.writeable = False
     describe.run(chips)
@@ -65,28 +65,28 @@ def test_the_input_stays_what_it_was(describe: Graph) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
-def test_each_of_a_batch_is_as_if_alone(describe: Graph, count: int) -> None:
+def test_results_in_a_batch_equal_those_of_single_runs(describe: Graph, count: int) -> None:
     chips = noise(count, 150, 150, 3)
     alone = np.concatenate([describe.run(chip[None]) for chip in chips])
     assert describe.run(chips).shape == (count, 128)
     np.testing.assert_allclose(describe.run(chips), alone, rtol=0, atol=1e-5)
 
 
-def test_a_view_is_taken_for_what_it_shows(describe: Graph) -> None:
-    """Mirrored or cut out, its bytes lie in another order or apart."""
+def test_run_accepts_views(describe: Graph) -> None:
+    """The bytes of a mirrored or cropped picture are in another order, or not contiguous."""
     chips = noise(2, 160, 170, 3)
     view = chips[:, 5:155, 160:10:-1]
     np.testing.assert_array_equal(describe.run(view), describe.run(np.ascontiguousarray(view)))
 
 
-def test_bytes_are_taken_whole(describe: Graph) -> None:
-    """As 0 to 255, not wrapped round or scaled."""
+def test_run_reads_bytes_as_0_to_255(describe: Graph) -> None:
+    """Bytes mean 0 to 255, without overflow or scaling."""
     black, dark, white = (describe.run(np.full((1, 150, 150, 3), value, np.uint8)) for value in (0, 100, 255))
     assert np.abs(black - dark).max() > 0.01
     assert np.abs(dark - white).max() > 0.01
 
 
-def test_a_processor_with_bfloat16_is_told_to_use_it() -> None:
+def test_fast_float_is_bfloat16_if_the_processor_has_it() -> None:
     assert fast_float() in ("bf16", "f32")
     flags = Path("/proc/cpuinfo")
     if platform.machine() != "x86_64" or not flags.exists():

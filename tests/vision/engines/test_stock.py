@@ -29,73 +29,73 @@ def picture(request: pytest.FixtureRequest) -> Picture:
 
 @pytest.fixture(scope="module")
 def boxes(engine: Engine, picture: Picture) -> list[Box]:
-    return detected(engine, picture)
+    return detect_faces(engine, picture)
 
 
-def detected(engine: Engine, picture: Picture) -> list[Box]:
+def detect_faces(engine: Engine, picture: Picture) -> list[Box]:
     return engine.detector.detect(picture, 56, None)
 
 
-def described(engine: Engine, picture: Picture, boxes: list[Box]) -> list[Descriptor]:
+def describe_faces(engine: Engine, picture: Picture, boxes: list[Box]) -> list[Descriptor]:
     return engine.embedder.embed([cut_chips(picture, engine.aligner.points(picture, box), "stream") for box in boxes])
 
 
-def css(boxes: list[Box]) -> list[tuple[int, int, int, int]]:
+def to_css(boxes: list[Box]) -> list[tuple[int, int, int, int]]:
     return [(box.top, box.right, box.bottom, box.left) for box in boxes]
 
 
-def test_boxes_are_face_recognitions(stock: Any, picture: Picture, boxes: list[Box]) -> None:
-    assert css(boxes) == stock.face_locations(picture)
+def test_boxes_equal_those_of_face_recognition(stock: Any, picture: Picture, boxes: list[Box]) -> None:
+    assert to_css(boxes) == stock.face_locations(picture)
 
 
-def test_boxes_lie_within_the_picture(picture: Picture, boxes: list[Box]) -> None:
+def test_boxes_are_inside_the_picture(picture: Picture, boxes: list[Box]) -> None:
     height, width = picture.shape[:2]
     assert all(0 <= box.left < box.right <= width and 0 <= box.top < box.bottom <= height for box in boxes)
 
 
-def test_descriptors_are_face_recognitions_at_unit_length(
+def test_descriptors_are_those_of_face_recognition_with_unit_length(
     stock: Any, engine: Engine, picture: Picture, boxes: list[Box]
 ) -> None:
-    raw = stock.face_encodings(picture, css(boxes))
-    for ours, theirs in zip(described(engine, picture, boxes), raw, strict=True):
+    raw = stock.face_encodings(picture, to_css(boxes))
+    for ours, theirs in zip(describe_faces(engine, picture, boxes), raw, strict=True):
         assert ours.shape == (128,)
         assert ours.dtype == np.float32
         np.testing.assert_allclose(ours, theirs / np.linalg.norm(theirs), rtol=0, atol=1e-6)
 
 
-def test_of_the_chips_of_a_known_picture_the_middle_one_counts(engine: Engine) -> None:
-    """As of a frame there is no other: what is compared is made alike."""
+def test_stock_embedder_uses_the_middle_chip(engine: Engine) -> None:
+    """A face of a stream has only this chip, and compared descriptors must be made alike."""
     picture = decode(frame("obama_1"), PictureLimits())
-    (box,) = detected(engine, picture)
+    (box,) = detect_faces(engine, picture)
     points = engine.aligner.points(picture, box)
     one, three = engine.embedder.embed([cut_chips(picture, points, "stream"), cut_chips(picture, points, "enrolment")])
     assert (one == three).all()
 
 
-def test_a_face_at_the_picture_s_edge_is_cut_off_there(engine: Engine) -> None:
+def test_box_at_the_edge_is_clipped_to_the_picture(engine: Engine) -> None:
     picture = decode(frame("obama_1"), PictureLimits())[:, 430:]
-    (box,) = detected(engine, np.ascontiguousarray(picture))
+    (box,) = detect_faces(engine, np.ascontiguousarray(picture))
     assert box.left == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (3, 3), (1, 65_500)])
-def test_a_picture_too_small_for_a_face_has_none(engine: Engine, shape: tuple[int, int]) -> None:
-    assert detected(engine, np.zeros((*shape, 3), np.uint8)) == []
+def test_stock_detector_finds_no_face_in_a_tiny_picture(engine: Engine, shape: tuple[int, int]) -> None:
+    assert detect_faces(engine, np.zeros((*shape, 3), np.uint8)) == []
 
 
-def test_of_no_faces_there_is_nothing_to_tell(engine: Engine) -> None:
+def test_stock_embedder_accepts_no_faces(engine: Engine) -> None:
     assert engine.embedder.embed([]) == []
 
 
-def test_the_cnn_is_face_recognitions_too(stock: Any) -> None:
+def test_cnn_boxes_equal_those_of_face_recognition(stock: Any) -> None:
     picture = np.ascontiguousarray(decode(frame("obama_1"), PictureLimits())[60:330, 330:600])
-    boxes = detected(open_engine(EngineOptions("dlib-cnn")), picture)
+    boxes = detect_faces(open_engine(EngineOptions("dlib-cnn")), picture)
     assert len(boxes) == 1
-    assert css(boxes) == stock.face_locations(picture, 0, "cnn")
+    assert to_css(boxes) == stock.face_locations(picture, 0, "cnn")
 
 
-def test_a_truncated_jpeg_is_refused_although_face_recognition_would_allow_it(engine: Engine) -> None:
-    """Importing it sets Pillow's LOAD_TRUNCATED_IMAGES for the whole process."""
+def test_truncated_jpeg_is_refused_in_spite_of_face_recognition(engine: Engine) -> None:
+    """The import of face_recognition sets Pillow's LOAD_TRUNCATED_IMAGES for the whole process."""
     assert PIL.ImageFile.LOAD_TRUNCATED_IMAGES is False
     data = frame("obama_1")
     with pytest.raises(BadImage, match="damaged"):
