@@ -15,6 +15,7 @@ find_python() {
   return 1
 }
 
+failed=
 for minor in 10 13; do
   if ! python=$(find_python $minor); then
     skip $minor "it is not installed"
@@ -26,5 +27,7 @@ for minor in 10 13; do
     continue
   fi
   echo "quick-all: the quick tests on $("$environment/bin/python" --version)"
-  "$environment/bin/python" -m pytest -q -p no:cacheprovider -n 2 --dist loadscope --no-loadscope-reorder -m "not slow" "$@"
+  "$environment/bin/python" -m pytest -q -p no:cacheprovider -n 2 --dist loadscope --no-loadscope-reorder -m "not slow" "$@" ||
+    failed="$failed 3.$minor"
 done
+[ -z "$failed" ] || { echo "quick-all: tests FAILED on Python$failed" >&2; exit 1; }

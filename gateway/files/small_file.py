@@ -7,8 +7,9 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from gateway.errors import StartError
 
@@ -17,7 +18,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class FileContent(NamedTuple, Generic[T]):
+# Not a NamedTuple: Python 3.10 does not allow a generic one.
+@dataclass(frozen=True, slots=True)
+class FileContent(Generic[T]):
     """The content of a file. ``value``: None if it is missing or damaged. ``warnings``: sentences about damage."""
 
     value: T | None
