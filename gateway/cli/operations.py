@@ -21,7 +21,7 @@ from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.model.caller import CLI_CALLER
 from gateway.model.health import Health, ImportProgress, MqttHealth
-from gateway.people.wiring import known, open_unknown_faces
+from gateway.people.wiring import open_for_command, open_unknown_faces
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import Describer
 from gateway.vision.engines.options import RECIPES
@@ -62,7 +62,7 @@ def operations_or_exit(config: Path | None, *, with_worker: bool = False, new: b
 def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperation]:
     """Give the operations on the people store. ``with_worker``: start a worker process. Raise GatewayError."""
     with ExitStack() as stack:
-        opened = stack.enter_context(known(settings, RECIPES[settings.engine]))
+        opened = stack.enter_context(open_for_command(settings, RECIPES[settings.engine]))
         thread = stack.enter_context(ThreadPoolExecutor(1))
         describer = _describer(settings, stack if with_worker else None)
         unknowns = open_unknown_faces(settings, opened, describer.part, tidies=False)

@@ -98,7 +98,7 @@ def open_unknown_faces(
 
 
 @contextmanager
-def known(settings: Settings, recipe: str) -> Iterator[PeopleServices]:
+def open_for_command(settings: Settings, recipe: str) -> Iterator[PeopleServices]:
     """For a command, beside which a gateway may run."""
     opened = open_people(settings, recipe, for_command=True)
     opened.registry.in_folders = partial(find_folder_pictures, settings.people.folder, settings.limits.bytes)

@@ -1,4 +1,4 @@
-"""What tests of known people build on: a data folder with all that is in it, sittings, and a search of its files."""
+"""Environment for tests of people: a data folder with its services, enrolment samples, and a search of its files."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ RECIPE = "dlib"
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 
 CURVES = Curves((Curve(np.array([0.5, 1.0]), np.array([1.0, 6.0])),))
-"""A similarity of 0.5 or less is that of one stranger in ten, one of 0.6 that of one in a hundred, and so on."""
+"""Curves by which one stranger in ten reaches a similarity of 0.5, one in a hundred 0.6, and so on."""
 
 DECISION = Decision(0.01, 0.001, CURVES)
-"""Names from a similarity of 0.6 with one person known, 0.7 with ten; verifies from 0.7."""
+"""Decision that names a face from a similarity of 0.6 with one person, 0.7 with ten, and verifies from 0.7."""
 
 LEVEL = np.array([np.inf, *[0.0] * MAX_COUNTED_PICTURES], np.float32)
-"""Limits, the same for any number of pictures."""
+"""Similarity limits that are the same for any number of pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleEnvironment:
-    """A data folder, opened as the gateway opens it."""
+    """An open data folder with the services of people."""
 
     data: Path
     store: SqliteStore
@@ -51,7 +51,7 @@ class PeopleEnvironment:
         return self.gallery.nearest(probe, DECISION.similarity_limits(len(self.gallery)))
 
     def who(self, probe: Descriptor) -> str | None:
-        """The id of whom a face is taken for."""
+        """Return the id of the person whom a face is taken for, or None."""
         person = DECISION.identify(self.nearest(probe)).person
         return person.slug if person else None
 
@@ -100,7 +100,7 @@ def digest_of(picture: str) -> str:
 
 
 def files_with(folder: Path, *contents: bytes) -> set[str]:
-    """The names of all files below the folder that hold any of these."""
+    """Return the names of all files below the folder that contain any of these byte strings."""
     return {
         path.name
         for path in folder.rglob("*")
@@ -115,7 +115,7 @@ def changes(
     counters: Mapping[Person, Sequence[Descriptor]] | None = None,
     gone: Sequence[int] = (),
 ) -> Changes:
-    """As a store tells of these people; their keys are the lengths of their ids unless given."""
+    """Return changes as a store reports them. By default the key of a person is the length of the id."""
     key = keys or {person: len(person.slug) for person in pictures}
     against = [(key[person], each) for person, faces in (counters or {}).items() for each in faces]
     means = [unit(np.sum(faces, axis=0)) for faces in pictures.values()]

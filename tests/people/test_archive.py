@@ -29,7 +29,7 @@ ALICE, BOB = descriptor(1), descriptor(2)
 
 @pytest.fixture
 def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
-    """Alice is known by two pictures and a counter-example, Bob by one."""
+    """An environment with Alice, who has two pictures and a counter-example, and Bob, who has one picture."""
     with open_environment(tmp_path, keep="pictures") as env:
         env.registry.enrol("Alice Süß", [sample("alice1", ALICE), sample("alice2", descriptor(3))], REST_CALLER)
         env.registry.add_counter_examples("alice_suss", [sample("carol1", descriptor(4))], REST_CALLER)
@@ -60,19 +60,19 @@ def comparable(people: list[ExportedPerson]) -> object:
     }
 
 
-def test_what_is_written_is_read(env: PeopleEnvironment) -> None:
+def test_written_archive_is_read_back_unchanged(env: PeopleEnvironment) -> None:
     people = list(env.store.export())
     assert comparable(read_archive(write_archive(people))) == comparable(people)
     assert sorted(len(each.pictures) for each in people) == [1, 3]
     assert read_archive(write_archive([])) == []
 
 
-def test_one_person_may_be_written_alone(env: PeopleEnvironment) -> None:
+def test_archive_may_hold_one_person(env: PeopleEnvironment) -> None:
     (bob,) = read_archive(write_archive(env.store.export("bob")))
     assert (bob.person, bob.pictures[0].source) == (Person("bob", "Bob"), "mqtt:door")
 
 
-def test_whoever_comes_from_an_archive_is_known(tmp_path: Path, env: PeopleEnvironment) -> None:
+def test_imported_people_are_recognised(tmp_path: Path, env: PeopleEnvironment) -> None:
     (tmp_path / "other").mkdir()
     with open_environment(tmp_path / "other") as other:
         assert other.registry.import_people(read_archive(exported(env)), REST_CALLER) == 4
@@ -82,7 +82,7 @@ def test_whoever_comes_from_an_archive_is_known(tmp_path: Path, env: PeopleEnvir
         assert [line.action for line in other.store.read_audit(9)] == ["import", "import"]
 
 
-def test_a_sealed_store_writes_what_any_other_reads(tmp_path: Path, env: PeopleEnvironment) -> None:
+def test_archive_of_an_encrypted_store_is_read_by_any_store(tmp_path: Path, env: PeopleEnvironment) -> None:
     for name, key in (("sealed", KEY), ("plain", None)):
         (tmp_path / name).mkdir()
         with open_environment(tmp_path / name, key) as other:
@@ -92,13 +92,13 @@ def test_a_sealed_store_writes_what_any_other_reads(tmp_path: Path, env: PeopleE
 
 
 def more_of_bob(env: PeopleEnvironment, name: str = "Bob") -> ExportedPerson:
-    """A picture that is known of Bob, and a picture that is not."""
+    """Bob with a picture that is enrolled, and a picture that is not."""
     again = next(each for each in env.store.export() if each.person.slug == "bob").pictures[0]
     new = Picture(digest_of("bob2"), "rest", RECIPE, StoredFace(near(BOB, 0.9), None))
     return ExportedPerson(Person("another_id", name), [again, new], [5.0, 6.0])
 
 
-def test_people_of_one_name_are_one_where_they_are_merged(env: PeopleEnvironment) -> None:
+def test_merging_import_adds_pictures_to_the_person_of_the_same_name(env: PeopleEnvironment) -> None:
     assert env.registry.import_people([more_of_bob(env)], REST_CALLER, merge=True) == 1
     entry = env.store.read_entry("bob")
     assert (entry.picture_count, entry.pictures[0].added) == (2, 6.0)
@@ -106,8 +106,8 @@ def test_people_of_one_name_are_one_where_they_are_merged(env: PeopleEnvironment
 
 
 @pytest.mark.parametrize("name", ["Bob", "BOB", " bob"])
-def test_new_pictures_of_somebody_known_are_not_taken_unless_they_are_merged(env: PeopleEnvironment, name: str) -> None:
-    """Regression: an archive could put descriptors under the name of anybody."""
+def test_import_without_merge_refuses_new_pictures_of_enrolled_people(env: PeopleEnvironment, name: str) -> None:
+    """Regression: an archive could add descriptors to any person."""
     dora = ExportedPerson(
         Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, StoredFace(ALICE, None))], [1.0]
     )
@@ -116,7 +116,7 @@ def test_new_pictures_of_somebody_known_are_not_taken_unless_they_are_merged(env
     assert (env.store.find_person("Dora"), env.store.read_entry("bob").picture_count) == (None, 1)
 
 
-def test_what_is_known_stays_as_it_is_whatever_an_archive_says_of_it(env: PeopleEnvironment) -> None:
+def test_import_does_not_change_an_existing_picture(env: PeopleEnvironment) -> None:
     before = comparable(list(env.store.export()))
     (bob,) = (each for each in env.store.export() if each.person.slug == "bob")
     forged = replace(bob.pictures[0], face=StoredFace(ALICE, None), recipe="other", source="rest")
@@ -125,7 +125,7 @@ def test_what_is_known_stays_as_it_is_whatever_an_archive_says_of_it(env: People
     assert comparable(list(env.store.export())) == before
 
 
-def test_ones_own_archive_has_nothing_new_and_leaves_the_folder_its_pictures(env: PeopleEnvironment) -> None:
+def test_import_of_an_own_archive_changes_nothing(env: PeopleEnvironment) -> None:
     """Regression: pictures from the folder counted as new, and the folder lost them."""
     source = "known_faces/Carol/1.jpg"
     env.store.enrol_from_folder("Carol", Picture(digest_of("c"), source, RECIPE, StoredFace(descriptor(7), None)))
@@ -134,7 +134,7 @@ def test_ones_own_archive_has_nothing_new_and_leaves_the_folder_its_pictures(env
     assert (env.store.read_folder_digests(), env.store.revision()) == ({source: digest_of("c")}, revision)
 
 
-def test_an_import_ends_undone_when_the_gateway_stops(env: PeopleEnvironment) -> None:
+def test_import_is_rolled_back_when_the_gateway_stops(env: PeopleEnvironment) -> None:
     env.registry.interrupt()
     dora = ExportedPerson(
         Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, StoredFace(ALICE, None))], [1.0]
@@ -144,7 +144,7 @@ def test_an_import_ends_undone_when_the_gateway_stops(env: PeopleEnvironment) ->
     assert env.store.find_person("Dora") is None
 
 
-def test_many_names_with_one_stem_are_imported_with_ids_that_can_be_opened(tmp_path: Path) -> None:
+def test_many_long_names_with_one_beginning_get_valid_ids(tmp_path: Path) -> None:
     name = "a" * 50
     people = [
         ExportedPerson(
@@ -162,7 +162,7 @@ def test_many_names_with_one_stem_are_imported_with_ids_that_can_be_opened(tmp_p
 
 
 def copies(data: bytes, people: int, pictures: int = 1) -> bytes:
-    """The archive's first person again and again, with the same files; each picture may have a digest of its own."""
+    """Return the archive with ``people`` copies of its first person, which share the files of the pictures."""
 
     def change(index: Any) -> None:
         (first, *_) = index["people"]
@@ -173,7 +173,7 @@ def copies(data: bytes, people: int, pictures: int = 1) -> bytes:
     return changed(data, change)
 
 
-def test_pictures_that_share_one_file_do_not_grow_without_limit(env: PeopleEnvironment) -> None:
+def test_archive_whose_pictures_share_one_file_is_limited(env: PeopleEnvironment) -> None:
     """Regression: 9 MB became 2.6 GB on the disk, since each reference was stored as a picture by itself."""
     index = json.loads(zipfile.ZipFile(io.BytesIO(exported(env))).read(archive.INDEX_FILE))
     index["people"] = [each for each in index["people"] if each["name"] == "Bob"]
@@ -184,7 +184,7 @@ def test_pictures_that_share_one_file_do_not_grow_without_limit(env: PeopleEnvir
         read_archive(copies(small, 50))
 
 
-def test_archive_whose_chips_are_too_large_is_refused(env: PeopleEnvironment) -> None:
+def test_archive_with_too_large_chips_is_refused(env: PeopleEnvironment) -> None:
     index = json.loads(zipfile.ZipFile(io.BytesIO(exported(env))).read(archive.INDEX_FILE))
     index["people"] = [each for each in index["people"] if each["name"] == "Bob"]
     content, name = json.dumps(index).encode(), f"chips/{digest_of('bob1')}"
@@ -197,7 +197,7 @@ def test_archive_whose_chips_are_too_large_is_refused(env: PeopleEnvironment) ->
     ("people", "pictures", "limit"),
     [(4, 1, "4 people are more than the 3 that people.most allows"), (1, 6, "the 5 that people.pictures_per_person")],
 )
-def test_an_archive_may_hold_as_many_as_the_settings_allow(
+def test_archive_is_held_to_the_limits_of_the_settings(
     env: PeopleEnvironment, people: int, pictures: int, limit: str
 ) -> None:
     limits = PeopleLimits(people=3, pictures_per_person=5)
@@ -206,19 +206,19 @@ def test_an_archive_may_hold_as_many_as_the_settings_allow(
         read_archive(copies(exported(env), people, pictures), limits)
 
 
-def test_an_archive_with_a_picture_twice_of_one_person_is_refused(env: PeopleEnvironment) -> None:
+def test_archive_with_the_same_picture_twice_is_refused(env: PeopleEnvironment) -> None:
     twice = changed(exported(env), lambda index: index["people"][0]["pictures"].extend(index["people"][0]["pictures"]))
     with pytest.raises(BadRequest, match="same picture twice"):
         read_archive(twice)
 
 
-def test_an_index_of_brackets_is_refused_before_it_is_read() -> None:
-    """In memory it would be a hundred times as large."""
+def test_index_of_brackets_is_refused_before_it_is_parsed() -> None:
+    """Parsed JSON of brackets needs a hundred times its size in memory."""
     with pytest.raises(BadRequest, match="more parts"):
         read_archive(zipped((archive.INDEX_FILE, b"[" + b"[]," * 100_000 + b"[]]")))
 
 
-def test_an_id_that_somebody_else_has_is_not_taken(env: PeopleEnvironment) -> None:
+def test_imported_person_gets_another_id_if_it_is_in_use(env: PeopleEnvironment) -> None:
     robert = ExportedPerson(
         Person("bob", "Robert"), [Picture(digest_of("x"), "rest", RECIPE, StoredFace(descriptor(7), None))], [5.0]
     )
@@ -227,7 +227,7 @@ def test_an_id_that_somebody_else_has_is_not_taken(env: PeopleEnvironment) -> No
     assert env.who(descriptor(7)) not in (None, "bob")
 
 
-def test_nobody_is_adopted_where_one_of_them_fails(env: PeopleEnvironment) -> None:
+def test_import_with_one_invalid_person_imports_nobody(env: PeopleEnvironment) -> None:
     revision = env.store.revision()
     good = ExportedPerson(Person("c", "Carol"), [Picture("d1", "rest", RECIPE, StoredFace(BOB, None))], [1.0])
     with pytest.raises(ValueError, match="zip"):
@@ -235,7 +235,7 @@ def test_nobody_is_adopted_where_one_of_them_fails(env: PeopleEnvironment) -> No
     assert (env.store.find_person("Carol"), env.store.revision()) == (None, revision)
 
 
-def test_who_was_removed_comes_back_by_an_archive(env: PeopleEnvironment) -> None:
+def test_removed_person_can_be_imported_again(env: PeopleEnvironment) -> None:
     people = read_archive(exported(env))
     env.registry.erase("bob", REST_CALLER)
     env.registry.import_people(people, REST_CALLER)
@@ -244,7 +244,7 @@ def test_who_was_removed_comes_back_by_an_archive(env: PeopleEnvironment) -> Non
 
 
 def changed(data: bytes, change: Any) -> bytes:
-    """With a change made to the index."""
+    """Return the archive with a change to its index."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as before, zipfile.ZipFile(out, "w") as after:
         for name in before.namelist():
@@ -305,23 +305,23 @@ def coded(descriptor: Any, kind: str = "<f4") -> str:
         pytest.param(lambda index: index["people"][0]["pictures"][0].pop("added"), id="no added"),
     ],
 )
-def test_a_malformed_index_is_refused(env: PeopleEnvironment, change: Any) -> None:
+def test_malformed_index_is_refused(env: PeopleEnvironment, change: Any) -> None:
     with pytest.raises(BadRequest):
         read_archive(changed(exported(env), change))
 
 
-def test_a_name_that_is_refused_is_told_with_its_person(env: PeopleEnvironment) -> None:
+def test_refused_name_is_reported_with_the_person_id(env: PeopleEnvironment) -> None:
     with pytest.raises(BadRequest, match=r"the person (bob|alice_suss) in the archive: the name is not UTF-8"):
         read_archive(changed(exported(env), first_person(name="J\ufffdrgen")))
 
 
-def test_an_archive_names_nobody_unknown(env: PeopleEnvironment) -> None:
+def test_archive_with_the_name_unknown_is_refused(env: PeopleEnvironment) -> None:
     with pytest.raises(BadRequest, match="choose another name"):
         env.registry.import_people(read_archive(changed(exported(env), first_person(name="UNKNOWN"))), REST_CALLER)
 
 
-def test_a_harmless_change_of_the_index_is_none(env: PeopleEnvironment) -> None:
-    """So that the test before refuses for the change that it makes."""
+def test_unchanged_index_is_accepted(env: PeopleEnvironment) -> None:
+    """Check of the test above: a malformed index is refused for its change alone."""
     people = read_archive(changed(exported(env), first_person(name="Alicia")))
     assert "Alicia" in [each.person.name for each in people]
 
@@ -366,22 +366,22 @@ INDEX_FILE = b'{"facegate": 1, "people": []}' + b" " * 500
         ),
     ],
 )
-def test_what_is_no_archive_of_people_is_refused(data: bytes) -> None:
+def test_file_that_is_not_an_archive_is_refused(data: bytes) -> None:
     with pytest.raises(BadRequest, match="this is not an archive of people"):
         read_archive(data)
 
 
-def test_a_plain_archive_like_those_is_read() -> None:
+def test_valid_archive_of_the_same_kind_is_read() -> None:
     assert read_archive(zipped((archive.INDEX_FILE, INDEX_FILE))) == []
 
 
-def test_the_version_is_told(env: PeopleEnvironment) -> None:
+def test_other_archive_version_is_reported(env: PeopleEnvironment) -> None:
     with pytest.raises(BadRequest, match="version 2, but this gateway reads version 1"):
         read_archive(changed(exported(env), lambda index: index.update(facegate=2)))
 
 
-def test_an_archive_whose_files_share_their_bytes_is_refused() -> None:
-    """Each entry of the directory claims the whole archive for itself."""
+def test_archive_with_overlapping_files_is_refused() -> None:
+    """Each entry of this archive's directory covers the whole archive."""
     data = zipped((archive.INDEX_FILE, INDEX_FILE), ("chips/x", bytes(1000)), ("chips/y", bytes(1000)))
     directory = data.index(b"PK\x01\x02")
     sizes = (1000).to_bytes(4, "little") * 2
@@ -391,7 +391,7 @@ def test_an_archive_whose_files_share_their_bytes_is_refused() -> None:
         read_archive(bomb)
 
 
-def test_a_person_without_pictures_does_not_become_somebody(tmp_path: Path) -> None:
+def test_person_without_pictures_is_not_imported(tmp_path: Path) -> None:
     empty = zipped((archive.INDEX_FILE, b'{"facegate": 1, "people": [{"person": "a", "name": "A", "pictures": []}]}'))
     with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
         try:

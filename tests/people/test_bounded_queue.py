@@ -13,18 +13,18 @@ def queue() -> BoundedQueue[str]:
     return BoundedQueue(max_items=3, max_bytes=100)
 
 
-def test_items_come_out_in_their_order(queue: BoundedQueue[str]) -> None:
+def test_queue_returns_items_in_order(queue: BoundedQueue[str]) -> None:
     assert all(queue.offer(name, 1) for name in "abc")
     assert [queue.get(0) for _ in range(3)] == ["a", "b", "c"]
     with pytest.raises(Empty):
         queue.get(0)
 
 
-def test_an_item_over_the_number_is_left_out(queue: BoundedQueue[str]) -> None:
+def test_full_queue_refuses_an_item(queue: BoundedQueue[str]) -> None:
     assert [queue.offer(name, 1) for name in "abcd"] == [True, True, True, False]
 
 
-def test_an_item_over_the_bytes_is_left_out_until_there_is_room(queue: BoundedQueue[str]) -> None:
+def test_queue_refuses_an_item_until_its_bytes_fit(queue: BoundedQueue[str]) -> None:
     assert queue.offer("a", 60)
     assert not queue.offer("b", 41)
     assert queue.offer("c", 40)
@@ -32,13 +32,13 @@ def test_an_item_over_the_bytes_is_left_out_until_there_is_room(queue: BoundedQu
     assert queue.offer("d", 60)
 
 
-def test_one_item_fits_however_large_it_is(queue: BoundedQueue[str]) -> None:
+def test_empty_queue_takes_an_item_of_any_size(queue: BoundedQueue[str]) -> None:
     assert queue.offer("a", 1000)
     assert not queue.offer("b", 1)
     assert queue.get(0) == "a"
 
 
-def test_a_waiting_reader_gets_the_next_item(queue: BoundedQueue[str]) -> None:
+def test_waiting_reader_gets_the_next_item(queue: BoundedQueue[str]) -> None:
     found: list[str] = []
     reader = threading.Thread(target=lambda: found.append(queue.get(20)))
     reader.start()
@@ -47,8 +47,8 @@ def test_a_waiting_reader_gets_the_next_item(queue: BoundedQueue[str]) -> None:
     assert found == ["a"]
 
 
-def test_one_source_leaves_room_for_the_others() -> None:
-    """Regression: the strangers before one camera shut out those before all others."""
+def test_one_source_cannot_fill_the_queue() -> None:
+    """Regression: strangers in front of one camera filled the queue for all cameras."""
     queue: BoundedQueue[str] = BoundedQueue(max_items=32, max_bytes=3200)
     assert [queue.offer("a", 1, "porch") for _ in range(9)] == [True] * 8 + [False]
     for camera in ("door", "yard", "gate"):
@@ -58,7 +58,7 @@ def test_one_source_leaves_room_for_the_others() -> None:
     assert queue.offer("d", 1, "porch")
 
 
-def test_one_source_leaves_bytes_for_the_others() -> None:
+def test_one_source_cannot_use_all_bytes() -> None:
     queue: BoundedQueue[str] = BoundedQueue(max_items=32, max_bytes=400)
     assert queue.offer("larger than a share", 150, "porch")
     assert not queue.offer("a", 1, "porch")

@@ -30,7 +30,7 @@ def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
 
 
 def populated(env: PeopleEnvironment, people: int, pictures: int = 2) -> None:
-    """So many, each with so many pictures that look alike."""
+    """Enrol people, each with pictures that look alike."""
     for n in range(people):
         faces = [near(descriptor(n), 0.95, 1000 + each) for each in range(pictures)]
         kept = [Picture(f"{n}/{each}", "rest", RECIPE, StoredFace(face, None)) for each, face in enumerate(faces)]
@@ -42,22 +42,22 @@ def score(env: PeopleEnvironment, similarity: float) -> float:
     return env.registry.decision.score(similarity)
 
 
-def test_with_nobody_known_there_is_nothing_to_say(env: PeopleEnvironment) -> None:
+def test_calibration_without_people_has_no_result(env: PeopleEnvironment) -> None:
     found = calibrate(env.registry)
     assert (found["people"], found["pictures"], found["same"], found["different"]) == (0, 0, 0, 0)
     assert found["missed"] is found["mistaken"] is found["closest"] is found["proposed_threshold"] is None
     assert "takes 300 comparisons" in found["refused"]
 
 
-def test_one_person_is_compared_with_themselves_alone(env: PeopleEnvironment) -> None:
+def test_calibration_of_one_person_has_no_comparison_of_different_people(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample(f"a{n}", near(descriptor(1), 0.95, n)) for n in range(3)], REST_CALLER)
     found = calibrate(env.registry)
     assert (found["people"], found["pictures"], found["same"], found["different"]) == (1, 3, 3, 0)
     assert (found["missed"], found["mistaken"], found["closest"]) == (0, None, None)
 
 
-def test_too_little_data_is_refused_with_the_reason(env: PeopleEnvironment) -> None:
-    """One mistake in 300 comparisons, as three people ask for, takes 900 of them by the rule of three."""
+def test_calibration_with_too_little_data_proposes_no_threshold(env: PeopleEnvironment) -> None:
+    """Three people need a rate of one mistake in 300. The rule of three needs 900 comparisons for that."""
     populated(env, 3)
     found = calibrate(env.registry)
     assert found["proposed_threshold"] is None
@@ -69,7 +69,7 @@ def test_too_little_data_is_refused_with_the_reason(env: PeopleEnvironment) -> N
     assert found["threshold"] == pytest.approx(env.registry.decision.identification_threshold(3), abs=1e-3)
 
 
-def test_the_closest_two_are_told(env: PeopleEnvironment) -> None:
+def test_calibration_reports_the_two_most_similar_people(env: PeopleEnvironment) -> None:
     for name, face in [("Alice", descriptor(1)), ("Bob", descriptor(2)), ("Carol", near(descriptor(1), 0.65))]:
         env.registry.enrol(name, [sample(name, face)], REST_CALLER)
     closest = calibrate(env.registry)["closest"]
@@ -78,7 +78,7 @@ def test_the_closest_two_are_told(env: PeopleEnvironment) -> None:
     assert closest["one_person"] is False
 
 
-def test_two_who_may_be_one_are_told(env: PeopleEnvironment) -> None:
+def test_calibration_reports_two_people_who_may_be_one(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
     env.registry.enrol("Alicia", [sample("b", near(descriptor(1), 0.9))], REST_CALLER)
     found = calibrate(env.registry)
@@ -86,8 +86,8 @@ def test_two_who_may_be_one_are_told(env: PeopleEnvironment) -> None:
     assert found["mistaken"] == 1
 
 
-def test_a_picture_is_compared_with_the_mean_of_the_person_s_others(env: PeopleEnvironment) -> None:
-    """Never with a mean that it is part of."""
+def test_picture_is_compared_with_the_mean_of_the_other_pictures(env: PeopleEnvironment) -> None:
+    """A picture is never compared with a mean that includes this picture."""
     faces = [descriptor(1), near(descriptor(1), 0.8, 1), near(descriptor(1), 0.8, 2)]
     env.registry.enrol("Alice", [sample(f"a{n}", face) for n, face in enumerate(faces)], REST_CALLER)
     people, descriptors = env.store.read_faces(RECIPE)
@@ -101,20 +101,20 @@ def test_a_picture_is_compared_with_the_mean_of_the_person_s_others(env: PeopleE
     assert len(found.different) == 0
 
 
-def test_who_would_be_missed_is_told(env: PeopleEnvironment) -> None:
+def test_calibration_reports_the_rate_of_missed_pictures(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", descriptor(1)), sample("b", near(descriptor(1), 0.9))], REST_CALLER)
     env.registry.enrol("Bob", [sample("c", descriptor(2)), sample("d", descriptor(3))], REST_CALLER)
     assert calibrate(env.registry)["missed"] == 0.5
 
 
-def test_counter_examples_are_not_compared(env: PeopleEnvironment) -> None:
+def test_calibration_leaves_out_counter_examples(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
     env.registry.add_counter_examples("alice", [sample("b", near(descriptor(1), 0.8))], REST_CALLER)
     assert calibrate(env.registry)["pictures"] == 1
 
 
-def test_enough_data_proposes_a_threshold(env: PeopleEnvironment) -> None:
-    """Where one mistake in ten may be made: by the scores of one's own people."""
+def test_calibration_with_enough_data_proposes_a_threshold(env: PeopleEnvironment) -> None:
+    """A rate of one mistake in ten needs few comparisons."""
     populated(env, 40)
     often = Decision(0.5, 0.1, CURVES, fixed_identification=1 / 6)
     gallery = Gallery()
@@ -129,7 +129,7 @@ def test_enough_data_proposes_a_threshold(env: PeopleEnvironment) -> None:
     assert "plot" not in found
 
 
-def test_too_many_people_are_refused(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calibration_of_too_many_people_is_refused(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     populated(env, 4, 1)
     monkeypatch.setattr(module, "MAX_COMPARISONS", 15)
     with pytest.raises(Unsupported, match="at most 15 comparisons"):
@@ -137,7 +137,7 @@ def test_too_many_people_are_refused(env: PeopleEnvironment, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("people", [0, 1, 5])
-def test_the_plot_is_a_png(env: PeopleEnvironment, people: int) -> None:
+def test_plot_is_a_png(env: PeopleEnvironment, people: int) -> None:
     pytest.importorskip("matplotlib")
     populated(env, people)
     plot = base64.b64decode(calibrate(env.registry, plot=True)["plot"])
@@ -145,7 +145,7 @@ def test_the_plot_is_a_png(env: PeopleEnvironment, people: int) -> None:
         assert (image.format, image.size) == ("PNG", (960, 600))
 
 
-def test_the_plot_shows_both_and_the_threshold() -> None:
+def test_plot_shows_both_curves_and_the_threshold() -> None:
     pytest.importorskip("matplotlib")
     some = Comparisons(np.array([0.8, 0.9]), np.array([0.1, 0.2, 0.3]), None)
     assert draw_plot(some, 0.5) == draw_plot(some, 0.5)
@@ -153,7 +153,7 @@ def test_the_plot_shows_both_and_the_threshold() -> None:
     assert draw_plot(some, 0.5) != draw_plot(Comparisons(some.same, np.array([0.4, 0.5, 0.6]), None), 0.5)
 
 
-def test_without_matplotlib_the_plot_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plot_without_matplotlib_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with pytest.raises(Unsupported, match=r"facegate\[plot\]"):
         draw_plot(Comparisons(np.array([]), np.array([]), None), 0.5)

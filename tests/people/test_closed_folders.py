@@ -1,4 +1,4 @@
-"""People who are removed while their pictures in known_faces/ cannot be read do not come back with the folder."""
+"""Folders that are closed because their pictures could not be read when the person was removed."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ FAULTS: list[Callable[[FolderEnvironment], None]] = [
 ]
 
 
-def come_back(env: FolderEnvironment) -> None:
-    """Everything is there again, with a picture that was never imported."""
+def restore_folder(env: FolderEnvironment) -> None:
+    """Make the folder readable again, with a picture that was never imported."""
     away = env.folder.with_name("away")
     if (away / "Alice").exists():
         shutil.rmtree(env.folder, ignore_errors=True)
@@ -80,58 +80,56 @@ def remove(request: pytest.FixtureRequest, env: FolderEnvironment) -> Callable[[
 
 
 @pytest.mark.parametrize("break_folder", FAULTS)
-def test_nobody_comes_back_with_a_folder_that_could_not_be_read(
+def test_removed_person_does_not_return_with_a_folder_that_was_unreadable(
     env: FolderEnvironment, remove: Callable[[], None], break_folder: Callable[[FolderEnvironment], None]
 ) -> None:
     """Regression: a picture that could not be read at the removal was imported afterwards."""
-    env.imported()
+    env.import_folder()
     break_folder(env)
     remove()
-    come_back(env)
-    assert any("rename the folder or enrol the person by another way" in each for each in env.imported().skipped)
+    restore_folder(env)
+    assert any("rename the folder or enrol the person by another way" in each for each in env.import_folder().skipped)
     assert env.stored == [OTHER]
 
 
-def test_a_folder_beyond_the_bound_of_a_scan_is_closed(
+def test_folder_beyond_the_limit_of_a_scan_is_closed(
     env: FolderEnvironment, remove: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    env.imported()
+    env.import_folder()
     with monkeypatch.context() as bounded:
         bounded.setattr(folder_scan.FolderScanner.__init__, "__kwdefaults__", {"person": None, "max_entries": 4})
         remove()
     env.put("Alice/new.jpg", "alice3")
-    env.imported()
+    env.import_folder()
     assert env.stored == [OTHER]
 
 
-def test_a_folder_in_another_spelling_is_closed_too(env: FolderEnvironment, remove: Callable[[], None]) -> None:
-    env.imported()
+def test_folder_in_another_spelling_is_closed(env: FolderEnvironment, remove: Callable[[], None]) -> None:
+    env.import_folder()
     missing(env)
     remove()
     env.put("ÁLICE_/1.jpg", "alice3")
-    env.imported()
+    env.import_folder()
     assert env.stored == [OTHER]
 
 
-def test_a_person_who_never_came_from_the_folder_does_not_come_from_it_later(env: FolderEnvironment) -> None:
+def test_folder_is_closed_for_a_person_who_was_enrolled_by_request(env: FolderEnvironment) -> None:
     env.registry.enrol("Carol", [sample("carol1", descriptor_of(b"carol1"))], REST_CALLER)
     missing(env)
     env.registry.erase("carol", REST_CALLER)
     env.put("Carol/1.jpg", "carol2")
-    env.imported()
+    env.import_folder()
     assert env.stored == []
 
 
-def test_a_folder_that_could_be_read_stays_open_for_new_pictures(
-    env: FolderEnvironment, remove: Callable[[], None]
-) -> None:
-    env.imported()
+def test_readable_folder_stays_open_for_new_pictures(env: FolderEnvironment, remove: Callable[[], None]) -> None:
+    env.import_folder()
     env.put("Alice/not_imported_yet.jpg", "alice3")
     remove()
-    env.imported()
+    env.import_folder()
     assert env.stored == [OTHER]
     env.put("Alice/new.jpg", "alice4")
-    env.imported()
+    env.import_folder()
     assert env.stored == ["Alice", OTHER]
 
 
@@ -153,46 +151,46 @@ def rename_the_folder(env: FolderEnvironment) -> None:
 
 
 @pytest.mark.parametrize("lift", [enrol, rename, import_archive, rename_the_folder])
-def test_a_closed_folder_is_opened_by(
+def test_closed_folder_is_opened_by(
     env: FolderEnvironment, remove: Callable[[], None], lift: Callable[[FolderEnvironment], None]
 ) -> None:
-    env.imported()
+    env.import_folder()
     missing(env)
     remove()
-    come_back(env)
+    restore_folder(env)
     lift(env)
-    env.imported()
+    env.import_folder()
     assert "known_faces/Alice/new.jpg" in env.sources or "known_faces/Carol/new.jpg" in env.sources
 
 
-def test_a_restored_backup_keeps_the_folder_of_an_erased_person_closed(tmp_path: Path, env: FolderEnvironment) -> None:
-    env.imported()
+def test_folder_of_an_erased_person_stays_closed_after_a_restore(tmp_path: Path, env: FolderEnvironment) -> None:
+    env.import_folder()
     missing(env)
     env.registry.erase("alice", REST_CALLER)
     with closing(SqliteStore(tmp_path / "backup.sqlite")) as backup:
         backup.apply_erasures(env.store.list_erased(), env.store.secret())
         there = FolderEnvironment(env.folder, backup)
         env.put("Alice/new.jpg", "alice3")
-        there.imported()
+        there.import_folder()
         assert there.stored == []
 
 
-def test_the_mark_of_a_closed_folder_does_not_show_its_name(env: FolderEnvironment) -> None:
-    env.imported()
+def test_store_does_not_contain_the_name_of_a_closed_folder(env: FolderEnvironment) -> None:
+    env.import_folder()
     missing(env)
     env.registry.erase("alice", REST_CALLER)
     content = env.store.database.path.read_bytes()
     assert b"alice" not in content.lower()
 
 
-def test_pictures_are_found_in_folders_of_these_names_alone(env: FolderEnvironment) -> None:
+def test_picture_search_reads_only_folders_of_the_given_names(env: FolderEnvironment) -> None:
     env.put("alice/1.jpg", "alice3")
     found = find_folder_pictures(env.folder, 10_000, ["Alice"])
     assert found.digests == {digest_of(each) for each in ("alice1", "alice2", "alice3")}
     assert found.complete
 
 
-def test_nothing_that_is_shown_names_somebody_who_was_removed(
+def test_reports_do_not_name_a_removed_person(
     env: FolderEnvironment, remove: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Regression: the folder's name stayed on /readyz, beside each picture that was not read again."""
@@ -203,10 +201,10 @@ def test_nothing_that_is_shown_names_somebody_who_was_removed(
     env.put("Bob_the_Builder/notes.txt", "text")
 
     def shown() -> str:
-        return " ".join((*faces.progress.skipped, *faces.warnings))
+        return " ".join((*importer.progress.skipped, *importer.warnings))
 
     errors: dict[str, list[Exception]] = {"no face": [NoFace("no face")] * 9}
-    with env.watched(FakeVision(**errors)) as faces:
+    with env.watch_folder(FakeVision(**errors)) as importer:
         assert all(f"Alice/{name}" in shown() for name in ("notes.txt", "3.jpg", "4.jpg"))
         remove()
         wait_for(lambda: "alice" not in shown().lower())
@@ -214,13 +212,13 @@ def test_nothing_that_is_shown_names_somebody_who_was_removed(
         wait_for(lambda: "2 files of people who were removed are not used: it was removed" in shown())
         assert "known_faces/Bob_the_Builder/notes.txt" in shown()
     caplog.clear()
-    assert "alice" not in str(env.imported()).lower() + caplog.text.lower()
+    assert "alice" not in str(env.import_folder()).lower() + caplog.text.lower()
 
 
-def test_somebody_who_is_enrolled_again_is_shown_again(env: FolderEnvironment, remove: Callable[[], None]) -> None:
-    env.imported()
+def test_reports_name_a_person_who_is_enrolled_again(env: FolderEnvironment, remove: Callable[[], None]) -> None:
+    env.import_folder()
     env.put("Alice/notes.txt", "text")
     remove()
-    assert "Alice" not in str(env.imported().skipped)
+    assert "Alice" not in str(env.import_folder().skipped)
     enrol(env)
-    assert "known_faces/Alice/notes.txt" in str(env.imported().skipped)
+    assert "known_faces/Alice/notes.txt" in str(env.import_folder().skipped)

@@ -14,12 +14,12 @@ ENGINES = ("facegate", "stock")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_there_is_a_curve_for_every_number_of_pictures(engine: str) -> None:
+def test_curves_exist_for_every_number_of_pictures(engine: str) -> None:
     assert len(measured_curves(engine).by_pictures) == MAX_COUNTED_PICTURES
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_curve_rises(engine: str) -> None:
+def test_curves_rise(engine: str) -> None:
     for curve in measured_curves(engine).by_pictures:
         assert len(curve.similarities) == len(curve.decades) >= 4
         assert (np.diff(curve.similarities) > 0).all()
@@ -28,20 +28,20 @@ def test_every_curve_rises(engine: str) -> None:
 
 
 def asked(engine: str, rates: list[float]) -> NDArray[np.float64]:
-    """The similarity for each number of pictures, in rows, and each rate."""
+    """Return the similarity for each number of pictures, in rows, and each rate."""
     return np.array([[curve.similarity_at(rate) for rate in rates] for curve in measured_curves(engine).by_pictures])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_more_pictures_never_ask_for_less_similarity_at_the_same_rate(engine: str) -> None:
+def test_curves_of_more_pictures_never_need_less_similarity(engine: str) -> None:
     end = min(curve.measured_decades for curve in measured_curves(engine).by_pictures)
     assert end >= 4
     assert (np.diff(asked(engine, np.linspace(0, end, 81).tolist()), axis=0) > -1e-6).all()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_more_pictures_never_ask_for_less_where_the_line_is_drawn_on(engine: str) -> None:
-    """Up to a score of 1, which is reached with 10,000 people known."""
+def test_extended_curves_of_more_pictures_never_need_less_similarity(engine: str) -> None:
+    """The test goes up to a score of 1, the threshold for 10,000 people."""
     rates = np.linspace(4, FULL_SCORE, 41).tolist()
     less = np.diff(asked(engine, rates), axis=0) < -1e-6
     assert not less.any(), (
@@ -50,14 +50,14 @@ def test_more_pictures_never_ask_for_less_where_the_line_is_drawn_on(engine: str
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_it_says_of_what_it_was_measured(engine: str) -> None:
+def test_curves_file_names_the_measured_pictures(engine: str) -> None:
     measurement = json.loads(CURVES_FILE.read_text())["measured"][engine]
     assert "python -m benchmarks.calibration" in measurement
     assert "photographs of" in measurement
 
 
-def test_every_curve_stands_between_its_bounds() -> None:
-    """95 % of what other people of the same kind would give."""
+def test_curves_lie_between_their_confidence_bounds() -> None:
+    """The bounds are those of a confidence of 95 %."""
     for engine in json.loads(CURVES_FILE.read_text())["curves"].values():
         for pictures in engine.values():
             for points in pictures.values():
@@ -71,26 +71,26 @@ CURVE = Curve(np.array([0.5, 0.7, 0.8]), np.array([1.0, 2.0, 4.0]))
 
 
 @pytest.mark.parametrize(("similarity", "decades"), [(0.5, 1), (0.6, 1.5), (0.75, 3), (0.8, 4), (0.9, 6), (1, 8)])
-def test_a_curve_is_read_on_straight_lines_either_way(similarity: float, decades: float) -> None:
+def test_curve_is_interpolated_in_both_directions(similarity: float, decades: float) -> None:
     assert CURVE.decades_at(similarity) == pytest.approx(decades)
     assert CURVE.similarity_at(decades) == pytest.approx(similarity)
 
 
-def test_below_its_first_point_a_curve_is_level() -> None:
+def test_curve_is_level_below_its_first_point() -> None:
     assert CURVE.decades_at(-1) == CURVE.decades_at(0.5) == 1
     assert CURVE.similarity_at(0) == CURVE.similarity_at(1) == 0.5
 
 
-def test_a_curve_ends_where_nothing_was_measured() -> None:
+def test_curve_reports_its_last_measured_point() -> None:
     assert CURVE.measured_decades == 4
 
 
-def test_more_pictures_than_there_are_curves_for_are_taken_for_the_last() -> None:
+def test_last_curve_is_used_for_more_pictures() -> None:
     other = Curve(np.array([0.6, 0.7]), np.array([1.0, 2.0]))
     curves = Curves((CURVE, other))
     assert [curves.for_pictures(pictures) for pictures in (1, 2, 3, 100)] == [CURVE, other, other, other]
 
 
-def test_an_engine_that_was_not_measured_is_none() -> None:
+def test_curves_of_an_unknown_engine_are_a_key_error() -> None:
     with pytest.raises(KeyError):
         measured_curves("another")

@@ -1,4 +1,4 @@
-"""An erasure deletes pieces of pictures that were set aside as damaged."""
+"""Deletion of damaged uploads when a person is erased."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gateway.config import Settings
 from gateway.errors import GatewayError, UnknownPerson
 from gateway.model.caller import CLI_CALLER, REST_CALLER
 from gateway.people.damaged_uploads import delete_damaged_uploads
-from gateway.people.wiring import known
+from gateway.people.wiring import open_for_command
 from tests.examples import descriptor
 from tests.people.environment import RECIPE, PeopleEnvironment, open_environment, sample
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data folder with an upload, a damaged one, a damaged file, and a link to a folder elsewhere."""
+    """A data folder with an upload, a damaged upload, a damaged file, and a link to a folder elsewhere."""
     data = tmp_path / "data"
     for folder in ("uploads/door/1", "uploads.damaged-20261128-120000/1-door", "../elsewhere"):
         (data / folder).mkdir(parents=True)
@@ -38,7 +38,7 @@ def erase(env: PeopleEnvironment, slug: str) -> None:
     env.registry.erase(slug, REST_CALLER)
 
 
-def test_an_erasure_deletes_damaged_uploads_and_logs_it(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_erasure_deletes_damaged_uploads_and_logs_it(data: Path, caplog: pytest.LogCaptureFixture) -> None:
     with open_environment(data) as env:
         env.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
         with pytest.raises(UnknownPerson):
@@ -51,7 +51,7 @@ def test_an_erasure_deletes_damaged_uploads_and_logs_it(data: Path, caplog: pyte
     assert caplog.text.count("is deleted: a person is erased") == 3
 
 
-def test_a_removal_leaves_damaged_uploads(data: Path) -> None:
+def test_removal_keeps_damaged_uploads(data: Path) -> None:
     with open_environment(data) as env:
         env.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
         env.registry.delete_other_files = partial(delete_damaged_uploads, data)
@@ -59,7 +59,9 @@ def test_a_removal_leaves_damaged_uploads(data: Path) -> None:
     assert len(uploads(data)) == 4
 
 
-def test_an_erasure_that_cannot_delete_them_fails_and_is_repeated(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_erasure_that_cannot_delete_uploads_fails_and_can_be_repeated(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -75,9 +77,9 @@ def test_an_erasure_that_cannot_delete_them_fails_and_is_repeated(data: Path, mo
     assert uploads(data) == ["uploads"]
 
 
-def test_the_gateway_and_the_commands_delete_them_at_an_erasure(data: Path) -> None:
+def test_erasure_by_a_command_deletes_damaged_uploads(data: Path) -> None:
     settings = Settings(data=data, people={"folder": data / "known_faces"})
-    with known(settings, RECIPE) as opened:
+    with open_for_command(settings, RECIPE) as opened:
         opened.registry.enrol("Alice", [sample("a", descriptor(1))], CLI_CALLER)
         opened.registry.erase("alice", CLI_CALLER)
     assert uploads(data) == ["uploads"]

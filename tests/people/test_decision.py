@@ -22,67 +22,67 @@ def nearest(*similarities: float, people: int = 10, pictures: int = 1) -> Neares
 
 
 def similarity_at(score: float, pictures: int = 1) -> float:
-    """The lowest similarity on a fine grid that reaches this score."""
+    """Return the lowest similarity on a fine grid that reaches this score."""
     return float(next(each for each in np.linspace(0.8, 1.2, 40_001) if DECISION.score(each, pictures) >= score))
 
 
 @pytest.mark.parametrize("pictures", range(1, MAX_COUNTED_PICTURES + 1))
-def test_the_score_at_a_curve_s_points_is_a_sixth_of_its_decades(pictures: int) -> None:
+def test_score_is_a_sixth_of_the_decades(pictures: int) -> None:
     curve = CURVES.for_pictures(pictures)
     for similarity, decades in zip(curve.similarities, curve.decades, strict=True):
         assert DECISION.score(similarity, pictures) == pytest.approx(decades / 6)
 
 
 @pytest.mark.parametrize("pictures", range(1, MAX_COUNTED_PICTURES + 1))
-def test_the_score_never_falls_as_the_similarity_rises(pictures: int) -> None:
+def test_score_never_falls_as_the_similarity_rises(pictures: int) -> None:
     scores = [DECISION.score(similarity, pictures) for similarity in np.linspace(-1, 1.5, 2001)]
     assert scores == sorted(scores)
     assert 0 <= scores[0] < 0.1
     assert scores[-1] == 1
 
 
-def test_the_score_rises_all_the_way_from_the_curve_s_first_point_to_one() -> None:
+def test_score_rises_from_the_first_point_of_the_curve_to_one() -> None:
     between = np.linspace(CURVES.for_pictures(1).similarities[0], similarity_at(1) - 1e-3, 200)
     assert (np.diff([DECISION.score(similarity) for similarity in between]) > 0).all()
 
 
-def test_beyond_the_curve_the_line_is_drawn_on() -> None:
+def test_score_beyond_the_curve_is_extrapolated() -> None:
     curve = Curve(np.array([0.5, 0.7, 0.8]), np.array([1.0, 2.0, 3.0]))
     assert 6 * Decision(0.01, 0.001, Curves((curve,))).score(0.85) == pytest.approx(3.5)
 
 
-def test_the_same_similarity_to_the_mean_of_more_pictures_says_less() -> None:
+def test_score_is_lower_for_the_mean_of_more_pictures() -> None:
     assert DECISION.score(0.96, 2) < DECISION.score(0.96, 1)
 
 
-def test_the_score_does_not_hang_on_what_the_user_set() -> None:
+def test_score_does_not_depend_on_the_settings() -> None:
     assert Decision(0.5, 0.5, CURVES).score(0.93) == DECISION.score(0.93)
     fixed = Decision(0.5, 0.5, CURVES, fixed_identification=0.1, fixed_verification=0.2)
     assert fixed.score(0.93) == DECISION.score(0.93)
 
 
 @pytest.mark.parametrize("people", [1, 10, 1000])
-def test_the_threshold_keeps_the_rate_however_many_are_known(people: int) -> None:
-    """By Boole's inequality: so many comparisons, each at the false match rate of the threshold."""
+def test_identification_threshold_keeps_the_rate_for_any_number_of_people(people: int) -> None:
+    """Boole's inequality: the rate is at most the number of people times the false match rate."""
     identification = 10 ** (-6 * DECISION.identification_threshold(people))
     assert identification * people == pytest.approx(0.01)
 
 
-def test_a_claim_is_one_comparison() -> None:
+def test_verification_threshold_is_that_of_one_comparison() -> None:
     assert 10 ** (-6 * DECISION.verification_threshold()) == pytest.approx(0.001)
 
 
-def test_more_people_ask_for_more_resemblance() -> None:
+def test_identification_threshold_rises_with_the_number_of_people() -> None:
     thresholds = [DECISION.identification_threshold(people) for people in (1, 2, 10, 100, 10_000)]
     assert thresholds == sorted(set(thresholds))
 
 
-def test_a_stricter_user_gets_a_higher_threshold() -> None:
+def test_lower_rates_give_higher_thresholds() -> None:
     assert Decision(0.001, 0.001, CURVES).identification_threshold(10) > DECISION.identification_threshold(10)
     assert Decision(0.01, 0.0001, CURVES).verification_threshold() > DECISION.verification_threshold()
 
 
-def test_with_nobody_known_there_is_a_threshold_all_the_same() -> None:
+def test_identification_threshold_exists_without_people() -> None:
     assert (
         DECISION.identification_threshold(0)
         == DECISION.identification_threshold(1)
@@ -90,14 +90,14 @@ def test_with_nobody_known_there_is_a_threshold_all_the_same() -> None:
     )
 
 
-def test_a_fixed_threshold_does_not_hang_on_how_many_are_known() -> None:
+def test_fixed_threshold_does_not_depend_on_the_number_of_people() -> None:
     fixed = Decision(0.01, 0.001, CURVES, fixed_identification=0.55, fixed_verification=0.45)
     assert fixed.identification_threshold(1) == fixed.identification_threshold(10**6) == 0.55
     assert fixed.verification_threshold() == 0.45
 
 
-def test_among_too_many_people_one_in_a_million_is_not_enough() -> None:
-    """A score of 1 passes for everything beyond, so that the decision is by decades."""
+def test_decision_uses_rates_below_one_in_a_million() -> None:
+    """The score ends at 1, so the decision compares decades."""
     strict = Decision(1e-5, 1e-5, CURVES)
     assert strict.identification_threshold(10**6) > 1
     barely = similarity_at(1) + 1e-4
@@ -106,15 +106,15 @@ def test_among_too_many_people_one_in_a_million_is_not_enough() -> None:
     assert strict.identify(nearest(CURVES.for_pictures(1).similarity_at(11.1), people=10**6)).verdict == "match"
 
 
-def test_the_promise_holds_for_as_many_people_as_were_measured() -> None:
-    """With 10,000 pairs of strangers measured and one mistake in 100 allowed these are 100 people."""
+def test_max_measured_people_follows_from_the_measured_rate() -> None:
+    """A measured rate of one in 10,000 and an allowed rate of one in 100 give 100 people."""
     flat = Curve(np.array([0.5, 0.9]), np.array([1.0, 4.0]))
     assert Decision(0.01, 0.001, Curves((flat,))).max_measured_people() == 100
 
 
 @pytest.mark.parametrize("people", [1, 10, 1000, 10**5])
-def test_the_limits_are_where_each_number_of_pictures_reaches_the_threshold(people: int) -> None:
-    """They rule out nobody who passes, and let nobody pass who does not."""
+def test_similarity_limits_agree_with_the_decision(people: int) -> None:
+    """Faces slightly above the limit match, and faces slightly below it are unknown."""
     limits = DECISION.similarity_limits(people)
     assert limits[0] == np.inf
     assert len(limits) == MAX_COUNTED_PICTURES + 1
@@ -123,7 +123,7 @@ def test_the_limits_are_where_each_number_of_pictures_reaches_the_threshold(peop
         assert DECISION.identify(nearest(limit - 1e-4, people=people, pictures=pictures)).verdict == "unknown"
 
 
-def test_nobody_known_is_unknown() -> None:
+def test_empty_gallery_gives_unknown() -> None:
     assert DECISION.identify(nearest(people=0)) == Judgement("unknown")
 
 
@@ -138,14 +138,14 @@ def test_nobody_known_is_unknown() -> None:
         ((0.99, 0.99), "ambiguous", None),
     ],
 )
-def test_one_who_passes_matches_and_two_are_ambiguous(
+def test_one_passing_person_is_a_match_and_two_are_ambiguous(
     similarities: tuple[float, ...], verdict: str, person: Person | None
 ) -> None:
     judgement = DECISION.identify(nearest(*similarities))
     assert (judgement.verdict, judgement.person) == (verdict, person)
 
 
-def test_ambiguous_names_everybody_who_passes() -> None:
+def test_ambiguous_judgement_lists_all_passing_people() -> None:
     judgement = DECISION.identify(nearest(0.99, 0.98))
     assert [(each.person, each.similarity) for each in judgement.candidates] == [(ALICE, 0.99), (BOB, 0.98)]
     assert [each.score for each in judgement.candidates] == [DECISION.score(0.99), DECISION.score(0.98)]
@@ -154,29 +154,29 @@ def test_ambiguous_names_everybody_who_passes() -> None:
 
 
 @pytest.mark.parametrize("similarities", [(0.99, 0.5), (0.5, 0.4), (0.99, 0.98)])
-def test_a_judgement_tells_what_it_rests_on(similarities: tuple[float, float]) -> None:
+def test_judgement_holds_score_similarity_and_margin(similarities: tuple[float, float]) -> None:
     judgement = DECISION.identify(nearest(*similarities, pictures=3))
     assert judgement.score == DECISION.score(similarities[0], 3)
     assert judgement.similarity == similarities[0]
     assert judgement.margin == pytest.approx(similarities[0] - similarities[1])
 
 
-def test_there_is_no_margin_with_one_person_known() -> None:
+def test_judgement_with_one_person_has_no_margin() -> None:
     assert DECISION.identify(nearest(0.99)).margin is None
 
 
-def test_the_threshold_itself_passes() -> None:
+def test_score_at_the_threshold_passes() -> None:
     passing = similarity_at(DECISION.identification_threshold(10))
     assert DECISION.identify(nearest(passing)).verdict == "match"
     assert DECISION.identify(nearest(passing - 1e-4)).verdict == "unknown"
 
 
-def test_what_matches_among_few_may_be_unknown_among_many() -> None:
+def test_same_similarity_may_be_unknown_among_more_people() -> None:
     passing = similarity_at(DECISION.identification_threshold(10))
     assert DECISION.identify(nearest(passing, people=1000)).verdict == "unknown"
 
 
-def test_what_matches_one_picture_may_not_match_the_mean_of_two() -> None:
+def test_same_similarity_may_be_unknown_for_more_pictures() -> None:
     passing = similarity_at(DECISION.identification_threshold(10))
     assert DECISION.identify(nearest(passing, pictures=2)).verdict == "unknown"
 
@@ -191,7 +191,7 @@ def test_what_matches_one_picture_may_not_match_the_mean_of_two() -> None:
         (replace(QUALITY, pose=0.01), "turned"),
     ],
 )
-def test_a_face_that_is_seen_too_badly_is_nobody_s(seen: Quality, reason: str) -> None:
+def test_face_of_too_low_quality_gets_the_reason(seen: Quality, reason: str) -> None:
     assert DECISION.unfit_reason(seen) == reason
     assert DECISION.identify(nearest(0.99), seen) == Judgement(reason)
 
@@ -205,14 +205,14 @@ def test_a_face_that_is_seen_too_badly_is_nobody_s(seen: Quality, reason: str) -
         (replace(QUALITY, clean=0.55), "compressed", "clean 0.55, at least 0.56 is needed"),
     ],
 )
-def test_enrolment_asks_for_more_than_recognition(seen: Quality, reason: str, words: str) -> None:
+def test_enrolment_needs_a_higher_quality_than_recognition(seen: Quality, reason: str, words: str) -> None:
     assert DECISION.unfit_reason(seen) is None
     shortfall = DECISION.enrolment_shortfall(seen)
     assert shortfall is not None
     assert (shortfall.reason, str(shortfall)) == (reason, words)
 
 
-def test_a_face_that_nobody_is_named_by_is_not_enrolled_whatever_enrolment_asks_for() -> None:
+def test_face_that_cannot_be_named_is_not_enrolled() -> None:
     strict = Decision(0.01, 0.001, CURVES, QualityLimits(pixels=200), QualityLimits(pixels=0))
     shortfall = strict.enrolment_shortfall(QUALITY)
     assert shortfall is not None
@@ -221,7 +221,7 @@ def test_a_face_that_nobody_is_named_by_is_not_enrolled_whatever_enrolment_asks_
     assert DECISION.enrolment_shortfall(None) is None
 
 
-def test_the_limits_of_quality_themselves_pass() -> None:
+def test_quality_at_the_limit_is_accepted() -> None:
     limits = QualityLimits()
     just = Quality(limits.pixels, limits.brightness, limits.sharpness, limits.pose, limits.inside)
     assert DECISION.unfit_reason(just) is None
@@ -229,5 +229,5 @@ def test_the_limits_of_quality_themselves_pass() -> None:
     assert Decision(0.01, 0.001, CURVES, QualityLimits(pixels=limits.pixels + 1)).unfit_reason(just) == "too_small"
 
 
-def test_a_face_of_which_nothing_is_known_is_fit() -> None:
+def test_face_without_quality_is_accepted() -> None:
     assert DECISION.unfit_reason(None) is None

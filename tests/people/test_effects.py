@@ -1,4 +1,4 @@
-"""What was asked for once is done once, and what was undone was never done."""
+"""Effects: a change is made once per request id, and completely or not at all."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def effect(key: str = "door/1", digest: bytes = b"enrol alice", seconds: float =
 
 
 def outlast(effect: Effect) -> None:
-    """Returns when it must not happen any more."""
+    """Return after the deadline of the effect."""
     while time.monotonic() <= effect.deadline:
         time.sleep(0.01)
 
 
 class Change:
-    """Enrols somebody, and counts how often."""
+    """A change that enrols a person, and counts its calls."""
 
     def __init__(
         self, env: PeopleEnvironment, name: str = "Alice", picture: str = "", then: Callable[[], None] | None = None
@@ -69,7 +69,7 @@ class Change:
 
 
 def state(env: PeopleEnvironment) -> tuple[list[str], int, int, list[Person]]:
-    """Who is in the store and in the gallery, lines of the audit, effects."""
+    """Return the people in the store, the numbers of audit lines and effects, and the people in the gallery."""
     store = env.store
     ((effects,),) = store.database.rows("SELECT count(*) FROM effects")
     people = [entry.person.slug for entry in store.list_entries()]
@@ -80,8 +80,8 @@ def state(env: PeopleEnvironment) -> tuple[list[str], int, int, list[Person]]:
 NOTHING: tuple[list[str], int, int, list[Person]] = ([], 0, 0, [])
 
 
-def test_who_asks_again_is_answered_again_and_nothing_is_done(env: PeopleEnvironment) -> None:
-    """An enrolment whose reply was lost came again, and was answered `pictures: 1` at first and something else then."""
+def test_repeated_effect_gets_the_same_answer_and_changes_nothing(env: PeopleEnvironment) -> None:
+    """Regression: an enrolment that was repeated after a lost reply got another answer than the first one."""
     change = Change(env)
     first = env.registry.apply_once(effect(), change)
     before = state(env)
@@ -92,7 +92,7 @@ def test_who_asks_again_is_answered_again_and_nothing_is_done(env: PeopleEnviron
     assert state(env) == before == (["alice"], 1, 1, [Person("alice", "Alice")])
 
 
-def test_something_else_by_the_same_key_is_a_conflict(env: PeopleEnvironment) -> None:
+def test_other_request_with_the_same_key_is_a_conflict(env: PeopleEnvironment) -> None:
     env.registry.apply_once(effect(), Change(env))
     before, other = state(env), Change(env, "Bob")
     with pytest.raises(Conflict, match="door/1"):
@@ -100,14 +100,14 @@ def test_something_else_by_the_same_key_is_a_conflict(env: PeopleEnvironment) ->
     assert (other.runs, state(env)) == (0, before)
 
 
-def test_another_key_is_another_effect(env: PeopleEnvironment) -> None:
+def test_request_with_another_key_is_done_again(env: PeopleEnvironment) -> None:
     change = Change(env)
     env.registry.apply_once(effect(), change)
     env.registry.apply_once(effect("yard/1"), change)
     assert change.runs == 2
 
 
-def test_without_an_effect_it_is_done_each_time(env: PeopleEnvironment) -> None:
+def test_change_without_an_effect_is_made_each_time(env: PeopleEnvironment) -> None:
     change = Change(env)
     env.registry.apply_once(None, change)
     env.registry.apply_once(None, change)
@@ -115,15 +115,15 @@ def test_without_an_effect_it_is_done_each_time(env: PeopleEnvironment) -> None:
     assert state(env)[2] == 0
 
 
-def test_what_is_too_late_is_not_begun(env: PeopleEnvironment) -> None:
+def test_expired_change_is_not_begun(env: PeopleEnvironment) -> None:
     change = Change(env)
     with pytest.raises(Timeout):
         env.registry.apply_once(effect(seconds=-1), change)
     assert (change.runs, state(env)) == (0, NOTHING)
 
 
-def test_what_was_too_late_when_it_ended_was_not_done(env: PeopleEnvironment) -> None:
-    """The device was told `timeout`; the person was enrolled all the same, and known from the next frame on."""
+def test_change_that_ends_after_its_deadline_is_rolled_back(env: PeopleEnvironment) -> None:
+    """Regression: the device received `timeout`, but the person was enrolled."""
     late = effect(seconds=0.5)
     change = Change(env, then=lambda: outlast(late))
     with pytest.raises(Timeout, match="nothing was changed"):
@@ -134,13 +134,13 @@ def test_what_was_too_late_when_it_ended_was_not_done(env: PeopleEnvironment) ->
     assert state(env)[0] == ["alice"]
 
 
-def test_what_was_done_in_time_is_answered_whenever_it_is_asked_for(env: PeopleEnvironment) -> None:
-    """It was done: `timeout` would be a lie, however late the repeat is."""
+def test_answer_of_a_finished_change_is_given_after_the_deadline(env: PeopleEnvironment) -> None:
+    """A `timeout` would be wrong for a change that was made, however late the repeat is."""
     done = env.registry.apply_once(effect(), Change(env))
     assert env.registry.apply_once(effect(seconds=-1), Change(env)) == done
 
 
-def test_what_fails_in_the_middle_is_undone_in_whole(env: PeopleEnvironment) -> None:
+def test_failed_change_is_rolled_back_as_a_whole(env: PeopleEnvironment) -> None:
     def fails() -> EffectReply:
         Change(env)()
         env.registry.rename("alice", "Alicia", REST_CALLER)
@@ -155,7 +155,7 @@ def test_what_fails_in_the_middle_is_undone_in_whole(env: PeopleEnvironment) -> 
     assert change.runs == 1
 
 
-def test_a_transaction_within_another_is_a_part_of_it(env: PeopleEnvironment) -> None:
+def test_inner_transaction_is_part_of_the_outer(env: PeopleEnvironment) -> None:
     database = env.store.database
     with suppress(UnknownPerson), database.transaction():
         with database.transaction() as db:
@@ -169,8 +169,8 @@ def test_a_transaction_within_another_is_a_part_of_it(env: PeopleEnvironment) ->
     assert len(database.rows("SELECT * FROM effects")) == 1
 
 
-def test_nobody_is_known_before_it_is_sure_that_they_are(env: PeopleEnvironment) -> None:
-    """Followed within the transaction, the gallery knew whom the store then forgot again."""
+def test_gallery_shows_no_change_before_its_transaction_ends(env: PeopleEnvironment) -> None:
+    """Regression: the gallery was updated within a transaction that was rolled back later."""
     seen: list[str | None] = []
     following = threading.Thread(target=env.registry.refresh)
 
@@ -205,8 +205,10 @@ GOING = [go_erase, go_remove, go_last_picture]
 
 
 @pytest.mark.parametrize("go", GOING)
-def test_no_answer_names_who_went(env: PeopleEnvironment, go: Callable[[PeopleEnvironment], EffectReply]) -> None:
-    """Stored replies are records of people too: the name was still in the file after the erasure."""
+def test_stored_answers_do_not_name_a_removed_person(
+    env: PeopleEnvironment, go: Callable[[PeopleEnvironment], EffectReply]
+) -> None:
+    """Regression: a stored reply kept the name in the file after the erasure."""
     change = Change(env)
     env.registry.apply_once(effect(), change)
     assert files_with(env.data, b"Alice", b"alice") != set()
@@ -224,7 +226,7 @@ def go_document(go: Callable[[PeopleEnvironment], EffectReply]) -> EffectReply:
 
 
 @pytest.mark.parametrize("go", GOING)
-def test_no_answer_names_who_went_by_another_door(
+def test_stored_answers_do_not_name_a_person_removed_without_an_effect(
     env: PeopleEnvironment, go: Callable[[PeopleEnvironment], EffectReply]
 ) -> None:
     env.registry.apply_once(effect(), Change(env))
@@ -233,8 +235,8 @@ def test_no_answer_names_who_went_by_another_door(
     assert files_with(env.data, b"Alice", b"alice") == set()
 
 
-def test_no_answer_to_others_names_who_was_erased(env: PeopleEnvironment) -> None:
-    """That a face is known as Alice (alice) already stood in the answer to the enrolment of somebody else."""
+def test_stored_answers_about_others_do_not_name_an_erased_person(env: PeopleEnvironment) -> None:
+    """A warning in the answer to the enrolment of another person names Alice."""
     Change(env)()
 
     def twin() -> EffectReply:
@@ -248,7 +250,7 @@ def test_no_answer_to_others_names_who_was_erased(env: PeopleEnvironment) -> Non
     assert files_with(env.data, b"Alice", b"alice") == set()
 
 
-def test_answers_follow_who_was_merged_and_go_with_them(env: PeopleEnvironment) -> None:
+def test_stored_answers_belong_to_the_merged_person(env: PeopleEnvironment) -> None:
     alice, bob = effect(), effect("door/2", b"enrol bob")
     env.registry.apply_once(alice, Change(env))
     env.registry.apply_once(bob, Change(env, "Bob"))
@@ -262,14 +264,14 @@ def test_answers_follow_who_was_merged_and_go_with_them(env: PeopleEnvironment) 
     assert files_with(env.data, b"Alice", b"alice", b"Bob", b"bob") == set()
 
 
-def test_no_answer_names_who_was_merged_into_another(env: PeopleEnvironment) -> None:
+def test_stored_answers_do_not_name_a_person_who_was_merged(env: PeopleEnvironment) -> None:
     env.registry.apply_once(effect(), Change(env))
     Change(env, "Bob")()
     env.registry.merge("alice", "bob", REST_CALLER)  # their pictures are Bob's now, and stay
     assert env.store.database.rows("SELECT person, reply FROM effects") == [(None, None)]
 
 
-def test_whoever_is_enrolled_anew_under_that_name_is_not_answered_for(env: PeopleEnvironment) -> None:
+def test_stored_answer_is_not_used_for_a_new_person_of_the_same_name(env: PeopleEnvironment) -> None:
     change = Change(env)
     env.registry.apply_once(effect(), change)
     env.registry.remove("alice", REST_CALLER)
@@ -278,8 +280,8 @@ def test_whoever_is_enrolled_anew_under_that_name_is_not_answered_for(env: Peopl
     assert change.runs == 2
 
 
-def test_what_was_deleted_is_gone_from_the_files_when_the_effect_ends(env: PeopleEnvironment) -> None:
-    """A checkpoint within a transaction does nothing: the log had them until the next one."""
+def test_erased_data_is_not_in_any_file_after_the_change(env: PeopleEnvironment) -> None:
+    """Regression: SQLite's write-ahead log kept the data, since a checkpoint within a transaction does nothing."""
     Change(env)()
     within: list[set[str]] = []
 
@@ -294,7 +296,7 @@ def test_what_was_deleted_is_gone_from_the_files_when_the_effect_ends(env: Peopl
     assert files_with(env.data, b"Alice", b"chips of Alice 1") == set()
 
 
-def test_an_erasure_that_comes_too_late_leaves_them_as_they_were(env: PeopleEnvironment) -> None:
+def test_expired_erasure_is_rolled_back(env: PeopleEnvironment) -> None:
     Change(env)()
     late, erased = effect(seconds=0.5), False
 
@@ -313,7 +315,7 @@ def test_an_erasure_that_comes_too_late_leaves_them_as_they_were(env: PeopleEnvi
     assert env.who(ALICE) == "alice"
 
 
-def test_effects_are_forgotten_after_a_while(env: PeopleEnvironment) -> None:
+def test_effects_are_deleted_after_their_lifetime(env: PeopleEnvironment) -> None:
     env.registry.apply_once(effect(), Change(env))
     env.registry.apply_once(effect("door/2"), Change(env, "Bob"))
     env.store.database.rows("UPDATE effects SET at = ? WHERE key = 'door/1'", (time.time() - EFFECT_LIFETIME_S - 1,))
@@ -321,7 +323,7 @@ def test_effects_are_forgotten_after_a_while(env: PeopleEnvironment) -> None:
     assert env.store.database.rows("SELECT key FROM effects") == [("door/2",)]
 
 
-def test_effects_are_known_after_a_restart(tmp_path: Path) -> None:
+def test_effects_survive_a_restart(tmp_path: Path) -> None:
     with open_environment(tmp_path) as first:
         done = first.registry.apply_once(effect(), Change(first))
     with open_environment(tmp_path) as second:
@@ -332,7 +334,7 @@ def test_effects_are_known_after_a_restart(tmp_path: Path) -> None:
     assert change.runs == 0
 
 
-def test_another_process_knows_what_was_done(env: PeopleEnvironment, tmp_path: Path) -> None:
+def test_effects_are_shared_between_processes(env: PeopleEnvironment, tmp_path: Path) -> None:
     done = env.registry.apply_once(effect(), Change(env))
     with open_environment(tmp_path) as other:
         change = Change(other)
@@ -342,8 +344,8 @@ def test_another_process_knows_what_was_done(env: PeopleEnvironment, tmp_path: P
     assert env.registry.apply_once(effect(), Change(env)) is None
 
 
-def test_of_two_at_once_one_does_it(env: PeopleEnvironment, tmp_path: Path) -> None:
-    """Two gateways that share a store, both given the request by the broker."""
+def test_effect_of_two_processes_is_made_once(env: PeopleEnvironment, tmp_path: Path) -> None:
+    """Two gateways that share a store may both receive the request from the broker."""
     with open_environment(tmp_path) as other:
         changes = [Change(each, then=lambda: time.sleep(0.2)) for each in (env, other)]
         documents: list[EffectReply | None] = []
@@ -377,8 +379,8 @@ with open_environment(Path(sys.argv[1])) as env:
 """
 
 
-def test_killed_between_the_change_and_its_answer_there_is_neither(tmp_path: Path) -> None:
-    """Enrolled, with no answer known: the repeat would have been told something else, or have enrolled again."""
+def test_process_killed_before_its_answer_leaves_no_change(tmp_path: Path) -> None:
+    """A person without a stored answer would be enrolled again by the repeat."""
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"changed\n"
@@ -392,8 +394,8 @@ def test_killed_between_the_change_and_its_answer_there_is_neither(tmp_path: Pat
         assert (change.runs, len(env.store.read_audit(10))) == (1, 1)
 
 
-def test_backups_hold_no_effects(env: PeopleEnvironment) -> None:
-    """Put back, one would answer for what was done to another store."""
+def test_backups_contain_no_effects(env: PeopleEnvironment) -> None:
+    """A restored effect would answer for a change of another store."""
     env.registry.apply_once(effect(), Change(env))
     backup = env.backups.make(env.store.database)
     with closing(sqlite3.connect(backup)) as db:
@@ -402,7 +404,7 @@ def test_backups_hold_no_effects(env: PeopleEnvironment) -> None:
     assert b"door/1" not in backup.read_bytes()
 
 
-def test_a_store_says_whether_a_change_would_be_let_in(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_reports_whether_it_is_writable(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.store.is_writable()
     monkeypatch.setattr("gateway.store.sqlite.database.MIN_FREE_BYTES", math.inf)
     assert not env.store.is_writable()
@@ -415,9 +417,9 @@ def scene(env: PeopleEnvironment) -> CameraScene:
     return CameraScene(env)
 
 
-def test_naming_a_group_too_late_leaves_the_group(env: PeopleEnvironment, scene: CameraScene) -> None:
-    """`timeout` says: ask again. Whoever did was told that there is no such group."""
-    scene.passes(ALICE)
+def test_expired_naming_keeps_the_group(env: PeopleEnvironment, scene: CameraScene) -> None:
+    """Regression: the repeat after a `timeout` was refused, since the group did not exist any more."""
+    scene.observe(ALICE)
     (group,) = scene.unknowns.list()
     late, named = effect(seconds=0.5), False
 
@@ -437,8 +439,8 @@ def test_naming_a_group_too_late_leaves_the_group(env: PeopleEnvironment, scene:
     assert entry.person.slug == "alice"
 
 
-def test_naming_a_group_again_is_answered_again(env: PeopleEnvironment, scene: CameraScene) -> None:
-    scene.passes(ALICE)
+def test_repeated_naming_of_a_group_gets_the_same_answer(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.observe(ALICE)
     (group,) = scene.unknowns.list()
 
     def name() -> EffectReply:
@@ -450,10 +452,8 @@ def test_naming_a_group_again_is_answered_again(env: PeopleEnvironment, scene: C
     assert scene.groups.read_ids() == set()
 
 
-def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(
-    env: PeopleEnvironment, scene: CameraScene
-) -> None:
-    """One held the groups and wanted the store, the other the store and wanted the groups."""
+def test_naming_and_tidying_groups_do_not_deadlock(env: PeopleEnvironment, scene: CameraScene) -> None:
+    """Regression: one thread held the lock of the groups and the other that of the store."""
     end, failures = time.monotonic() + 2, list[BaseException]()
     rounds = [0, 0, 0]
 
@@ -466,7 +466,7 @@ def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(
             failures.append(error)
 
     def name(n: int) -> None:
-        scene.passes(descriptor(1000 + n))
+        scene.observe(descriptor(1000 + n))
         groups = scene.unknowns.list()
         if groups:
             env.registry.apply_once(effect(f"bridge/{n}"), lambda: named(groups[0].id, n))
@@ -486,8 +486,8 @@ def test_naming_groups_and_tidying_them_never_wait_for_each_other_for_ever(
     assert failures == []
 
 
-def test_what_was_given_up_does_not_happen(env: PeopleEnvironment) -> None:
-    """The device was told `timeout`, and was enrolled a moment later by a store that had been busy."""
+def test_change_does_not_happen_after_giving_up(env: PeopleEnvironment) -> None:
+    """Regression: the device received `timeout`, and a busy store enrolled the person a moment later."""
     given_up, change = effect(), Change(env)
     assert given_up.claim()
     with pytest.raises(Timeout):
@@ -496,7 +496,7 @@ def test_what_was_given_up_does_not_happen(env: PeopleEnvironment) -> None:
     assert env.registry.apply_once(effect(), change) is not None  # asked again
 
 
-def test_what_is_happening_is_not_given_up(env: PeopleEnvironment) -> None:
+def test_change_that_is_being_made_is_not_given_up(env: PeopleEnvironment) -> None:
     one = effect()
     change = Change(env)
     assert env.registry.apply_once(one, change) is not None

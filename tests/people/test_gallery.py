@@ -24,7 +24,7 @@ def similarities(nearest: Nearest) -> list[float]:
 
 
 def at(cosine: float, seed: int = 99) -> list[Descriptor]:
-    """One picture with that cosine to the probe."""
+    """Return one picture with this cosine to the probe."""
     return [near(PROBE, cosine, seed)]
 
 
@@ -32,14 +32,14 @@ def crowd(count: int, first: int = 0) -> list[tuple[Person, Descriptor]]:
     return [(Person(f"p{n}", f"P {n}"), descriptor(1000 + n)) for n in range(first, first + count)]
 
 
-def test_the_two_most_alike_come_best_first() -> None:
+def test_nearest_returns_the_two_most_similar_people_best_first() -> None:
     nearest = gallery_of({ALICE: at(-0.5), BOB: at(0.9), CAROL: at(0.7)}).nearest(PROBE, LEVEL)
     assert people(nearest) == ["bob", "carol"]
     assert similarities(nearest) == pytest.approx([0.9, 0.7], abs=1e-5)
     assert nearest.people == 3
 
 
-def test_everybody_who_reaches_their_limit_is_a_candidate_up_to_five() -> None:
+def test_nearest_returns_up_to_five_people_who_reach_their_limit() -> None:
     crowd_of = {Person(f"p{n}", f"P {n}"): at(0.9 - n / 100, n) for n in range(8)}
     level = (LEVEL + 0.865).astype(np.float32)
     assert people(gallery_of(crowd_of).nearest(PROBE, level)) == ["p0", "p1", "p2", "p3"]
@@ -47,7 +47,7 @@ def test_everybody_who_reaches_their_limit_is_a_candidate_up_to_five() -> None:
     assert people(gallery_of(crowd_of).nearest(PROBE, LEVEL + 1)) == ["p0", "p1"]
 
 
-def test_lookalikes_pass_for_each_other_by_the_lower_limit_of_the_two() -> None:
+def test_lookalikes_reach_the_lower_limit_of_the_two() -> None:
     limits = np.array([np.inf, 0.9, 0.7, 0.7, 0.7, 0.7], np.float32)
     one, two, three, four_people = (Person(f"p{n}", f"P {n}") for n in range(4))
     gallery = gallery_of({one: [PROBE], two: at(0.8), three: at(0.95, 3), four_people: [*at(0.85, 4), *at(0.85, 4)]})
@@ -55,14 +55,14 @@ def test_lookalikes_pass_for_each_other_by_the_lower_limit_of_the_two() -> None:
     assert gallery.lookalikes(["nobody"], limits) == set()
 
 
-def test_whoever_is_gone_is_no_lookalike() -> None:
+def test_removed_person_is_no_lookalike() -> None:
     gallery = gallery_of({ALICE: [PROBE], BOB: [PROBE]})
     assert gallery.lookalikes(gallery.slugs(), LEVEL) == {("alice", "bob")}
     gallery.apply(changes({}, gone=[len("bob")]))
     assert gallery.lookalikes(["alice", "bob"], LEVEL - 10) == set()
 
 
-def test_a_person_is_compared_by_the_mean_of_their_pictures() -> None:
+def test_person_is_compared_by_the_mean_of_the_pictures() -> None:
     one, other = near(PROBE, 0.8, 1), near(PROBE, 0.8, 2)
     (best,) = gallery_of({ALICE: [one, other]}).nearest(PROBE, LEVEL).candidates
     assert best.similarity == pytest.approx(float(PROBE @ (one + other) / np.linalg.norm(one + other)), abs=1e-5)
@@ -70,35 +70,35 @@ def test_a_person_is_compared_by_the_mean_of_their_pictures() -> None:
     assert best.pictures == 2
 
 
-def test_a_person_is_a_candidate_once_however_many_pictures_are_near() -> None:
+def test_person_with_several_near_pictures_is_one_candidate() -> None:
     gallery = gallery_of({ALICE: [*at(0.9, 1), *at(0.8, 2)], BOB: at(-0.5, 3)})
     assert people(gallery.nearest(PROBE, LEVEL)) == ["alice", "bob"]
 
 
-def test_one_person_alone_is_the_only_candidate() -> None:
+def test_nearest_returns_one_candidate_of_a_gallery_of_one() -> None:
     assert people(gallery_of({ALICE: at(-0.9)}).nearest(PROBE, LEVEL)) == ["alice"]
 
 
-def test_who_surpasses_their_own_limit_by_most_is_the_best() -> None:
-    """Who is known by more pictures resembles everybody more."""
+def test_best_candidate_exceeds_the_own_limit_by_most() -> None:
+    """The mean of more pictures is more similar to every face, so its limit is higher."""
     limits = np.array([np.inf, 0.5, 0.8, 0.8, 0.8, 0.8], np.float32)
     nearest = gallery_of({ALICE: [*at(0.85), *at(0.85)], BOB: at(0.7, 2)}).nearest(PROBE, limits)
     assert people(nearest) == ["bob", "alice"]
     assert similarities(nearest) == pytest.approx([0.7, 0.85], abs=1e-5)
 
 
-def test_more_pictures_than_are_told_apart_count_as_the_most_that_are() -> None:
+def test_number_of_counted_pictures_is_limited() -> None:
     gallery = gallery_of({ALICE: at(0.9) * 300})
     assert gallery.compare_person("alice", PROBE).pictures == MAX_COUNTED_PICTURES
 
 
-def test_nobody_is_near_in_an_empty_gallery() -> None:
+def test_empty_gallery_has_no_candidates() -> None:
     gallery = Gallery()
     assert gallery.nearest(PROBE, LEVEL) == Nearest((), 0)
     assert len(gallery) == 0
 
 
-def test_who_changed_takes_the_place_of_who_they_were() -> None:
+def test_changed_person_replaces_the_former_rows() -> None:
     gallery = gallery_of({ALICE: at(0.9), BOB: at(0.5)})
     gallery.apply(changes({ALICE: at(0.2)}))
     assert len(gallery) == 2
@@ -106,14 +106,14 @@ def test_who_changed_takes_the_place_of_who_they_were() -> None:
     assert gallery.compare_person("alice", PROBE).similarity == pytest.approx(0.2, abs=1e-5)
 
 
-def test_a_new_name_holds_at_once() -> None:
+def test_new_name_is_effective_immediately() -> None:
     gallery = gallery_of({ALICE: at(0.9)})
     gallery.apply(changes({Person("alice", "Alicia"): at(0.9)}))
     assert gallery.person("alice").name == "Alicia"
     assert gallery.nearest(PROBE, LEVEL).candidates[0].person.name == "Alicia"
 
 
-def test_who_is_gone_is_not_found_any_more() -> None:
+def test_removed_person_is_not_found() -> None:
     gallery = gallery_of({ALICE: at(0.9), BOB: at(0.5)})
     gallery.apply(changes({}, gone=[len("alice"), 999]))
     assert people(gallery.nearest(PROBE, LEVEL)) == ["bob"]
@@ -124,20 +124,20 @@ def test_who_is_gone_is_not_found_any_more() -> None:
         gallery.compare_person("alice", PROBE)
 
 
-def test_somebody_new_may_have_the_id_of_somebody_who_is_gone() -> None:
+def test_new_person_may_have_the_id_of_a_removed_person() -> None:
     gallery = gallery_of({ALICE: at(0.9)})
     gallery.apply(changes({ALICE: at(0.4)}, keys={ALICE: 77}, gone=[len("alice")]))
     assert gallery.compare_person("alice", PROBE).similarity == pytest.approx(0.4, abs=1e-5)
     assert len(gallery) == 1
 
 
-def test_everybody_gone_leaves_it_empty() -> None:
+def test_gallery_is_empty_after_all_people_are_removed() -> None:
     gallery = gallery_of({ALICE: at(0.9), BOB: at(0.8)})
     gallery.apply(changes({}, gone=[len("alice"), len("bob")]))
     assert gallery.nearest(PROBE, LEVEL) == Nearest((), 0)
 
 
-def test_however_many_come_and_go_everybody_who_is_there_is_found() -> None:
+def test_people_are_found_after_many_changes() -> None:
     gallery = Gallery()
     for n, (person, found) in enumerate(crowd(200)):
         gallery.apply(changes({person: [found]}, keys={person: n}, gone=[n - 50]))
@@ -150,18 +150,18 @@ def test_however_many_come_and_go_everybody_who_is_there_is_found() -> None:
         assert gallery.nearest(found, LEVEL).candidates[0].similarity < 0.6
 
 
-def test_people_are_found_by_their_id() -> None:
+def test_person_is_found_by_id() -> None:
     assert gallery_of({ALICE: at(0.9), BOB: at(0.5)}).person("bob") == BOB
 
 
-def test_one_person_is_compared_by_nobody_else_s_pictures() -> None:
+def test_comparison_with_a_person_uses_only_their_pictures() -> None:
     candidate = gallery_of({BOB: at(0.6), ALICE: at(0.99)}).compare_person("bob", PROBE)
     assert candidate.person == BOB
     assert candidate.similarity == pytest.approx(0.6, abs=1e-5)
 
 
 @pytest.mark.parametrize("slug", ["carol", "Alice", ""])
-def test_somebody_else_is_unknown(slug: str) -> None:
+def test_unknown_id_is_an_error(slug: str) -> None:
     gallery = gallery_of({ALICE: at(0.9)})
     with pytest.raises(UnknownPerson, match="is enrolled"):
         gallery.person(slug)
@@ -170,7 +170,7 @@ def test_somebody_else_is_unknown(slug: str) -> None:
 
 
 LIKE_ALICE = descriptor(5)
-"""Whoever was taken for Alice, and is not."""
+"""A stranger who was taken for Alice."""
 
 
 def accused() -> Gallery:
@@ -180,13 +180,13 @@ def accused() -> Gallery:
     return gallery
 
 
-def test_who_resembles_a_counter_example_more_is_not_that_person() -> None:
+def test_face_nearer_to_a_counter_example_excludes_the_person() -> None:
     gallery = accused()
     assert people(gallery.nearest(LIKE_ALICE, LEVEL)) == ["bob"]
     assert gallery.compare_person("alice", LIKE_ALICE).similarity == -1
 
 
-def test_who_resembles_the_person_more_than_the_counter_example_is_still_found() -> None:
+def test_face_nearer_to_the_person_than_to_the_counter_example_is_found() -> None:
     gallery = accused()
     alice = near(LIKE_ALICE, 0.8)
     best = gallery.nearest(alice, LEVEL).candidates[0]
@@ -195,7 +195,7 @@ def test_who_resembles_the_person_more_than_the_counter_example_is_still_found()
     assert gallery.compare_person("alice", alice).similarity == pytest.approx(best.similarity, abs=1e-6)
 
 
-def test_a_counter_example_says_nothing_of_others() -> None:
+def test_counter_example_does_not_affect_other_people() -> None:
     gallery = accused()
     assert gallery.nearest(descriptor(2), LEVEL).candidates[0].person == BOB
     assert gallery.compare_person("bob", LIKE_ALICE).similarity == pytest.approx(
@@ -203,7 +203,7 @@ def test_a_counter_example_says_nothing_of_others() -> None:
     )
 
 
-def test_a_counter_example_outlives_whatever_happens_to_others() -> None:
+def test_counter_example_holds_while_others_change() -> None:
     gallery = accused()
     for n, (person, found) in enumerate(crowd(100)):
         gallery.apply(changes({person: [found]}, keys={person: 100 + n}, gone=[len("bob")]))
@@ -211,21 +211,21 @@ def test_a_counter_example_outlives_whatever_happens_to_others() -> None:
     assert gallery.nearest(near(LIKE_ALICE, 0.8), LEVEL).candidates[0].person == ALICE
 
 
-def test_a_counter_example_that_is_taken_back_counts_no_more() -> None:
+def test_removed_counter_example_has_no_effect() -> None:
     gallery = accused()
     gallery.apply(changes({ALICE: [near(LIKE_ALICE, 0.8)]}))
     assert people(gallery.nearest(LIKE_ALICE, LEVEL))[0] == "alice"
 
 
-def test_a_counter_example_goes_with_the_person() -> None:
+def test_counter_example_is_removed_with_the_person() -> None:
     gallery = accused()
     gallery.apply(changes({}, gone=[len("alice")]))
     gallery.apply(changes({ALICE: [near(LIKE_ALICE, 0.8)]}))
     assert people(gallery.nearest(LIKE_ALICE, LEVEL))[0] == "alice"
 
 
-def test_searches_see_whole_people_while_others_come_and_go() -> None:
-    """Whom a search finds is found at the similarity of that person, and who is gone by then is not found."""
+def test_concurrent_searches_see_consistent_people() -> None:
+    """Each candidate has the similarity of that person, and no removed person is found."""
     gallery = gallery_of({ALICE: [descriptor(3)]})
     everybody = dict(crowd(300))
     faces = {person.slug: face for person, face in everybody.items()} | {"alice": descriptor(3)}

@@ -17,7 +17,7 @@ from gateway.model.caller import REST_CALLER, Caller, camera_caller
 from gateway.people import registry as module
 from gateway.people.folder.importer import FolderImporter
 from gateway.people.registry import QUALITY_ADVICE, EnrolmentSample, Registry
-from gateway.people.wiring import known
+from gateway.people.wiring import open_for_command
 from gateway.store.records import Picture, StoredFace
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.environment import (
@@ -34,7 +34,7 @@ from tests.people.environment import (
 from tests.support import wait_for
 
 ALICE, BOB, CAROL = descriptor(1), descriptor(2), descriptor(3)
-"""Their faces."""
+"""Descriptors of the faces of three people."""
 
 FEW = "more: of people with one picture 17 % are missed, with 3 pictures 5 %"
 
@@ -46,7 +46,7 @@ def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
 
 
 def enrol(env: PeopleEnvironment, who: str, *pictures: str, caller: Caller = REST_CALLER) -> tuple[str, ...]:
-    """Pictures of that person's face, each a little different."""
+    """Enrol pictures of that person, each a little different, and return the warnings."""
     faces = {"alice": ALICE, "bob": BOB, "carol": CAROL}
     face = faces[who.lower()]
     samples = [sample(picture, near(face, 0.95, seed)) for seed, picture in enumerate(pictures or [f"{who}1"])]
@@ -55,11 +55,11 @@ def enrol(env: PeopleEnvironment, who: str, *pictures: str, caller: Caller = RES
 
 
 def entries(env: PeopleEnvironment) -> dict[str, int]:
-    """Who is in the store, and known by how many pictures."""
+    """Return the number of pictures of each person in the store."""
     return {entry.person.slug: entry.picture_count for entry in env.store.list_entries()}
 
 
-def test_who_is_enrolled_is_known_when_it_returns(env: PeopleEnvironment) -> None:
+def test_enrolled_person_is_recognised_when_the_call_returns(env: PeopleEnvironment) -> None:
     entry, _ = env.registry.enrol(
         "Grace  Hopper", [sample("grace1", ALICE), sample("grace2", ALICE)], camera_caller("door")
     )
@@ -70,7 +70,7 @@ def test_who_is_enrolled_is_known_when_it_returns(env: PeopleEnvironment) -> Non
 
 
 @pytest.mark.parametrize("who", ["Alice", "alice"])
-def test_a_known_person_gets_another_picture_by_name_or_id(env: PeopleEnvironment, who: str) -> None:
+def test_picture_is_added_by_name_or_by_id(env: PeopleEnvironment, who: str) -> None:
     env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
     name, person = (None, who) if who == "alice" else (who, None)
     entry, _ = env.registry.enrol(name, [sample("alice2", near(ALICE, 0.9))], REST_CALLER, person=person)
@@ -78,8 +78,8 @@ def test_a_known_person_gets_another_picture_by_name_or_id(env: PeopleEnvironmen
     assert env.gallery.compare_person("alice", ALICE).pictures == 2
 
 
-def test_a_name_is_no_id(env: PeopleEnvironment) -> None:
-    """Robert was called Bob, and his id is; another Bob is not him."""
+def test_name_is_not_used_as_an_id(env: PeopleEnvironment) -> None:
+    """Robert keeps the id bob after his new name. Another person named Bob gets another id."""
     env.registry.enrol("Bob", [sample("a", ALICE)], REST_CALLER)
     env.registry.rename("bob", "Robert", REST_CALLER)
     entry, _ = env.registry.enrol("bob", [sample("b", BOB)], REST_CALLER)
@@ -88,19 +88,19 @@ def test_a_name_is_no_id(env: PeopleEnvironment) -> None:
     assert (entry.person, entry.picture_count) == (Person("bob", "Robert"), 2)
 
 
-def test_an_id_that_nobody_has_is_a_name_with_spaces_where_that_is_allowed(env: PeopleEnvironment) -> None:
+def test_unknown_id_becomes_a_name_if_new_people_are_allowed(env: PeopleEnvironment) -> None:
     entry, _ = env.registry.enrol(None, [sample("a", ALICE)], camera_caller("desk"), person="grace_hopper", new=True)
     assert entry.person == Person("grace_hopper", "grace hopper")
 
 
-def test_nobody_new_is_made_where_only_known_people_get_pictures(env: PeopleEnvironment) -> None:
+def test_unknown_id_is_an_error_if_new_people_are_not_allowed(env: PeopleEnvironment) -> None:
     with pytest.raises(UnknownPerson):
         env.registry.enrol(None, [sample("a", ALICE)], REST_CALLER, person="nobody")
     assert entries(env) == {}
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\nb\0"])
-def test_a_name_that_is_none_is_refused(env: PeopleEnvironment, name: str) -> None:
+def test_invalid_name_is_refused(env: PeopleEnvironment, name: str) -> None:
     with pytest.raises(BadRequest, match="the name "):
         env.registry.enrol(name, [sample("a", ALICE)], REST_CALLER)
     enrol(env, "Alice")
@@ -109,8 +109,8 @@ def test_a_name_that_is_none_is_refused(env: PeopleEnvironment, name: str) -> No
     assert entries(env) == {"alice": 1}
 
 
-def test_who_is_of_another_recipe_can_be_enrolled_anew_by_name(env: PeopleEnvironment) -> None:
-    """And has no chips, as those of version 1: until then nobody is taken for them."""
+def test_person_of_another_recipe_can_be_enrolled_again_by_name(env: PeopleEnvironment) -> None:
+    """The person has no chips, as in stores of version 1, so no face matches before the new picture."""
     old = Picture("d1", "rest", "long before", StoredFace(BOB, None))
     env.store.enrol("Alice", [old], REST_CALLER)
     entry, _ = env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
@@ -118,23 +118,23 @@ def test_who_is_of_another_recipe_can_be_enrolled_anew_by_name(env: PeopleEnviro
     assert env.who(ALICE) == "alice"
 
 
-def test_who_is_of_another_recipe_can_be_enrolled_anew_by_id(env: PeopleEnvironment) -> None:
+def test_person_of_another_recipe_can_be_enrolled_again_by_id(env: PeopleEnvironment) -> None:
     env.store.enrol("Grace Hopper", [Picture("d1", "rest", "long before", StoredFace(BOB, None))], REST_CALLER)
     entry, _ = env.registry.enrol(None, [sample("alice1", ALICE)], REST_CALLER, person="grace_hopper")
     assert entry.person == Person("grace_hopper", "Grace Hopper")
 
 
-def test_with_three_pictures_that_look_alike_nothing_is_wrong(env: PeopleEnvironment) -> None:
+def test_three_similar_pictures_give_no_warning(env: PeopleEnvironment) -> None:
     assert enrol(env, "Alice", "a", "b", "c") == ()
 
 
-def test_few_pictures_are_warned_of(env: PeopleEnvironment) -> None:
+def test_few_pictures_give_a_warning(env: PeopleEnvironment) -> None:
     assert enrol(env, "Alice", "a") == (f"add 2 {FEW}",)
     assert enrol(env, "Alice", "b") == (f"add 1 {FEW}",)
     assert enrol(env, "Alice", "c") == ()
 
 
-def test_a_face_that_is_known_as_somebody_else_is_warned_of(
+def test_face_of_another_enrolled_person_gives_a_warning(
     env: PeopleEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
     enrol(env, "Alice", "a", "b", "c")
@@ -148,8 +148,8 @@ def test_a_face_that_is_known_as_somebody_else_is_warned_of(
     assert entries(env) == {"alice": 3, "carol": 3}
 
 
-def test_a_third_double_is_warned_of_with_everybody_who_passes(env: PeopleEnvironment) -> None:
-    """Regression: from the third double on nobody won, and so nobody was told."""
+def test_warning_names_all_people_with_the_same_face(env: PeopleEnvironment) -> None:
+    """Regression: a face of three enrolled people gave no warning, since none of them was the best."""
     for name in ("Alice", "Alicia", "Ally", "Al"):
         _, warnings = env.registry.enrol(
             name, [sample(f"{name}{n}", near(ALICE, 0.95, n)) for n in range(3)], REST_CALLER
@@ -162,13 +162,13 @@ def test_a_third_double_is_warned_of_with_everybody_who_passes(env: PeopleEnviro
 
 
 def warned(env: PeopleEnvironment, *pictures: str) -> tuple[str, ...]:
-    """The warnings once Alice is known under two names."""
+    """Enrol Alice under two names, and return the warnings."""
     enrol(env, "Alice", "a", "b", "c")
     env.registry.enrol("Ali", [sample(picture, near(ALICE, 0.95, 7)) for picture in pictures or ["d"]], REST_CALLER)
     return env.registry.warnings
 
 
-def test_two_who_look_like_one_are_reported_until_they_are_merged(env: PeopleEnvironment) -> None:
+def test_lookalikes_are_reported_until_they_are_merged(env: PeopleEnvironment) -> None:
     (sentence,) = warned(env)
     assert "Alice (alice) and Ali (ali) look like one person" in sentence
     assert sentence.endswith("run facegate people merge ali alice")
@@ -178,24 +178,22 @@ def test_two_who_look_like_one_are_reported_until_they_are_merged(env: PeopleEnv
     assert env.registry.warnings == ()
 
 
-def test_two_who_look_like_one_are_reported_after_a_start(tmp_path: Path, env: PeopleEnvironment) -> None:
+def test_lookalikes_are_reported_after_a_start(tmp_path: Path, env: PeopleEnvironment) -> None:
     warned(env)
     with open_environment(tmp_path) as again:
         assert len(again.registry.warnings) == 1
         assert again.registry.warnings == env.registry.warnings
 
 
-def test_two_who_look_like_one_are_reported_until_one_is_removed(env: PeopleEnvironment) -> None:
+def test_lookalikes_are_reported_until_one_is_removed(env: PeopleEnvironment) -> None:
     assert warned(env)
     env.registry.remove("ali", REST_CALLER)
     assert env.registry.warnings == ()
 
 
 @pytest.mark.parametrize(("accused", "shown"), [("alice", "d"), ("ali", "a")])
-def test_two_who_are_told_apart_by_a_counter_example_are_not_reported(
-    env: PeopleEnvironment, accused: str, shown: str
-) -> None:
-    """Twins, say."""
+def test_lookalikes_with_a_counter_example_are_not_reported(env: PeopleEnvironment, accused: str, shown: str) -> None:
+    """Twins are an example."""
     enrol(env, "Alice", "a")
     env.registry.enrol("Ali", [sample("d", near(ALICE, 0.8, 7))], REST_CALLER)
     assert env.registry.warnings
@@ -204,10 +202,10 @@ def test_two_who_are_told_apart_by_a_counter_example_are_not_reported(
     assert env.registry.warnings == ()
 
 
-def test_doubles_from_the_folder_are_reported_and_logged(
+def test_lookalikes_from_the_folder_are_reported_and_logged(
     env: PeopleEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Regression: no doubt was ever raised by the folder's import."""
+    """Regression: the import of the folder gave no warnings."""
     for folder in ("Alice", "Carol"):
         for n in range(2):
             face = StoredFace(near(ALICE, 0.95, n), None)
@@ -221,7 +219,7 @@ def test_doubles_from_the_folder_are_reported_and_logged(
     assert caplog.text.count(sentence) == 1
 
 
-def test_two_people_in_one_folder_are_reported(env: PeopleEnvironment) -> None:
+def test_folder_with_two_people_is_reported(env: PeopleEnvironment) -> None:
     for n, face in enumerate([ALICE, near(ALICE, 0.95), BOB]):
         picture = Picture(digest_of(f"{n}"), f"known_faces/Team/{n}.jpg", RECIPE, StoredFace(face, None))
         env.store.enrol_from_folder("Team", picture)
@@ -232,7 +230,7 @@ def test_two_people_in_one_folder_are_reported(env: PeopleEnvironment) -> None:
     assert env.registry.warnings == ()
 
 
-def test_doubles_of_a_large_gallery_are_found_block_by_block(
+def test_lookalikes_in_a_large_gallery_are_found_block_by_block(
     env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.people.gallery_review.CELLS_PER_BLOCK", 60)
@@ -248,7 +246,7 @@ def test_doubles_of_a_large_gallery_are_found_block_by_block(
     assert len(env.registry.warnings) == 10
 
 
-def test_of_many_doubles_the_first_are_reported(env: PeopleEnvironment) -> None:
+def test_first_of_many_lookalikes_are_reported(env: PeopleEnvironment) -> None:
     for n in range(60):
         picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(near(descriptor(n // 2), 0.98, n), None))
         env.store.enrol(f"Person {n}", [picture], REST_CALLER)
@@ -263,10 +261,10 @@ def enrol_one_face_as(env: PeopleEnvironment, *names: str) -> None:
     env.registry.refresh()
 
 
-def test_everybody_who_looks_alike_is_reported_in_one_sentence(
+def test_group_of_lookalikes_is_reported_in_one_sentence(
     env: PeopleEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Regression: eleven folders of one person were 55 warnings, in another order each time."""
+    """Regression: eleven folders of one person gave 55 warnings, in a different order each time."""
     names = [f"P{n}" for n in range(11, 0, -1)]
     enrol_one_face_as(env, *names)
     (sentence,) = env.registry.warnings
@@ -280,18 +278,18 @@ def test_everybody_who_looks_alike_is_reported_in_one_sentence(
     assert caplog.text.count("look like one person") == 1
 
 
-def test_a_command_does_not_log_who_looks_alike(
+def test_command_does_not_log_lookalikes(
     tmp_path: Path, env: PeopleEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Regression: each command printed all of these warnings before its answer."""
     enrol_one_face_as(env, "Alice", "Ali")
     caplog.clear()
-    with known(Settings(data=tmp_path), RECIPE) as opened:
+    with open_for_command(Settings(data=tmp_path), RECIPE) as opened:
         assert len(opened.registry.warnings) == 1
     assert caplog.text == ""
 
 
-def test_names_that_older_versions_let_in_are_reported(env: PeopleEnvironment) -> None:
+def test_names_accepted_by_older_versions_are_reported(env: PeopleEnvironment) -> None:
     for n, name in enumerate(["Ann Lee", "Dora", "Eve", "Fay", "Gus"]):
         env.registry.enrol(name, [sample(name, descriptor(10 + n))], REST_CALLER)
     with env.store.database.transaction() as db:
@@ -302,18 +300,18 @@ def test_names_that_older_versions_let_in_are_reported(env: PeopleEnvironment) -
     env.registry.enrol("Bob", [sample("b", BOB)], REST_CALLER)
     spelled, nobody, reserved, undecoded = env.registry.warnings
     assert "facegate people merge dora ann_lee" in spelled
-    assert "'Unknown' of eve is the word for nobody" in nobody
+    assert "'Unknown' of eve means nobody" in nobody
     assert "the id 'export' of 'Fay'" in reserved
     assert "not UTF-8: run facegate people rename gus" in undecoded
 
 
-def test_pictures_unlike_each_other_are_warned_of(env: PeopleEnvironment) -> None:
+def test_pictures_of_different_faces_give_a_warning(env: PeopleEnvironment) -> None:
     samples = [sample("a", ALICE), sample("b", near(ALICE, 0.95)), sample("c", BOB)]
     _, warnings = env.registry.enrol("Alice", samples, REST_CALLER)
     assert warnings == ("these pictures do not look like one person",)
 
 
-def test_a_picture_unlike_those_that_are_known_is_warned_of(env: PeopleEnvironment) -> None:
+def test_picture_unlike_the_enrolled_pictures_gives_a_warning(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a", "b", "c")
     _, warnings = env.registry.enrol("Alice", [sample("d", BOB)], REST_CALLER)
     assert warnings == ("this does not look like the pictures of Alice that are known",)
@@ -330,9 +328,7 @@ def test_a_picture_unlike_those_that_are_known_is_warned_of(env: PeopleEnvironme
         (replace(QUALITY, clean=0.3), "compressed"),
     ],
 )
-def test_a_face_that_is_seen_too_badly_is_refused_with_what_to_do(
-    env: PeopleEnvironment, quality: Quality, reason: str
-) -> None:
+def test_face_of_too_low_quality_is_refused_with_advice(env: PeopleEnvironment, quality: Quality, reason: str) -> None:
     enrol(env, "Alice")
     before = (env.store.revision(), len(env.store.read_audit(10)))
     with pytest.raises(BadImage, match=f"(?s)picture 2 .*{reason.replace('_', ' ')}.*{QUALITY_ADVICE[reason][:10]}"):
@@ -342,7 +338,7 @@ def test_a_face_that_is_seen_too_badly_is_refused_with_what_to_do(
     assert (entries(env), env.store.revision(), len(env.store.read_audit(10))) == ({"alice": 1}, *before)
 
 
-def test_a_face_that_could_not_be_turned_upright_is_neither_enrolled_nor_a_counter_example(
+def test_face_that_is_not_upright_is_neither_enrolled_nor_a_counter_example(
     env: PeopleEnvironment,
 ) -> None:
     enrol(env, "alice")
@@ -354,7 +350,7 @@ def test_a_face_that_could_not_be_turned_upright_is_neither_enrolled_nor_a_count
     assert entries(env) == {"alice": 1}
 
 
-def test_dark_face_that_was_not_described_is_refused_as_dark(env: PeopleEnvironment) -> None:
+def test_dark_face_without_a_descriptor_is_refused_as_dark(env: PeopleEnvironment) -> None:
     enrol(env, "alice")
     dark = EnrolmentSample(b"dark", FoundFace(BOX, quality=replace(QUALITY, brightness=0.03, pose=0.0)))
     with pytest.raises(BadImage, match=r"too dark .*: more light in the face"):
@@ -363,14 +359,14 @@ def test_dark_face_that_was_not_described_is_refused_as_dark(env: PeopleEnvironm
         env.registry.add_counter_examples("alice", [dark], REST_CALLER)
 
 
-def test_somebody_renamed_is_found_by_the_new_name_with_the_same_id(env: PeopleEnvironment) -> None:
+def test_renamed_person_keeps_the_id(env: PeopleEnvironment) -> None:
     enrol(env, "Alice")
     assert env.registry.rename("alice", " Alice   Smith", REST_CALLER).person == Person("alice", "Alice Smith")
     assert env.gallery.person("alice").name == "Alice Smith"
     assert env.store.find_person("Alice") is None
 
 
-def test_a_name_that_somebody_else_has_is_refused(env: PeopleEnvironment) -> None:
+def test_name_of_another_person_is_refused(env: PeopleEnvironment) -> None:
     enrol(env, "Alice")
     enrol(env, "Bob")
     with pytest.raises(Conflict, match=r"merge them if .* \(facegate people merge bob alice\)"):
@@ -378,7 +374,7 @@ def test_a_name_that_somebody_else_has_is_refused(env: PeopleEnvironment) -> Non
     assert env.gallery.person("bob").name == "Bob"
 
 
-def test_two_who_are_merged_are_one(env: PeopleEnvironment) -> None:
+def test_merged_people_are_one_person(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a", "b")
     env.registry.enrol("Alicia", [sample("c", near(ALICE, 0.9)), sample("a", ALICE)], REST_CALLER)
     entry = env.registry.merge("alicia", "alice", REST_CALLER)
@@ -390,7 +386,7 @@ def test_two_who_are_merged_are_one(env: PeopleEnvironment) -> None:
         env.gallery.person("alicia")
 
 
-def test_who_was_a_counter_example_is_none_once_they_are_one_person(env: PeopleEnvironment) -> None:
+def test_counter_example_ends_when_the_people_are_merged(env: PeopleEnvironment) -> None:
     enrol(env, "Bob")
     env.registry.add_counter_examples("bob", [sample("alice1", near(BOB, 0.8))], REST_CALLER)
     env.registry.enrol("Alice", [sample("alice1", near(BOB, 0.8))], REST_CALLER)
@@ -398,7 +394,7 @@ def test_who_was_a_counter_example_is_none_once_they_are_one_person(env: PeopleE
     assert env.who(near(BOB, 0.8)) == "bob"
 
 
-def test_a_picture_that_is_removed_counts_no_more(env: PeopleEnvironment) -> None:
+def test_removed_picture_has_no_effect(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", ALICE), sample("b", BOB)], REST_CALLER)
     entry = env.registry.remove_picture("alice", picture_id("b"), REST_CALLER)
     assert entry is not None
@@ -406,7 +402,7 @@ def test_a_picture_that_is_removed_counts_no_more(env: PeopleEnvironment) -> Non
     assert env.gallery.compare_person("alice", ALICE).similarity == pytest.approx(1, abs=1e-5)
 
 
-def test_with_the_last_picture_the_person_goes(env: PeopleEnvironment) -> None:
+def test_person_is_removed_with_the_last_picture(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a")
     env.registry.add_counter_examples("alice", [sample("b", BOB)], REST_CALLER)
     assert env.registry.remove_picture("alice", picture_id("a"), REST_CALLER) is None
@@ -414,7 +410,7 @@ def test_with_the_last_picture_the_person_goes(env: PeopleEnvironment) -> None:
     assert env.who(ALICE) is None
 
 
-def test_a_picture_that_they_have_not_got_is_refused(env: PeopleEnvironment) -> None:
+def test_unknown_picture_id_is_refused(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a")
     with pytest.raises(UnknownPerson, match="no picture"):
         env.registry.remove_picture("alice", picture_id("b"), REST_CALLER)
@@ -422,10 +418,10 @@ def test_a_picture_that_they_have_not_got_is_refused(env: PeopleEnvironment) -> 
 
 
 STRANGER = near(ALICE, 0.8)
-"""Taken for Alice, until somebody says otherwise."""
+"""A face that is taken for Alice without a counter-example."""
 
 
-def test_whoever_resembles_a_counter_example_as_much_is_not_named_and_the_person_still_is(
+def test_counter_example_excludes_the_stranger_but_not_the_person(
     env: PeopleEnvironment,
 ) -> None:
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
@@ -437,7 +433,7 @@ def test_whoever_resembles_a_counter_example_as_much_is_not_named_and_the_person
     assert env.who(ALICE) == env.who(near(ALICE, 0.9, 5)) == "alice"
 
 
-def test_a_counter_example_holds_after_a_start(tmp_path: Path) -> None:
+def test_counter_example_holds_after_a_start(tmp_path: Path) -> None:
     with open_environment(tmp_path) as before:
         before.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
         before.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], REST_CALLER)
@@ -447,7 +443,7 @@ def test_a_counter_example_holds_after_a_start(tmp_path: Path) -> None:
         assert after.who(STRANGER) == "alice"
 
 
-def test_a_counter_example_is_of_somebody_who_is_known(env: PeopleEnvironment) -> None:
+def test_counter_example_needs_an_enrolled_person(env: PeopleEnvironment) -> None:
     with pytest.raises(UnknownPerson):
         env.registry.add_counter_examples("alice", [sample("stranger", STRANGER)], REST_CALLER)
 
@@ -461,7 +457,7 @@ def started(registry: Registry) -> Iterator[None]:
         registry.stop()
 
 
-def test_another_process_s_changes_hold_within_a_second(tmp_path: Path, env: PeopleEnvironment) -> None:
+def test_changes_of_another_process_are_effective_within_a_second(tmp_path: Path, env: PeopleEnvironment) -> None:
     assert module.STORE_POLL_INTERVAL_S <= 0.5
     with open_environment(tmp_path) as other, started(other.registry):
         enrol(env, "Alice")
@@ -482,7 +478,7 @@ def test_another_process_s_changes_hold_within_a_second(tmp_path: Path, env: Peo
 
 
 @pytest.mark.parametrize("error", [GatewayError("the people store: disk I/O error"), ValueError("damaged")])
-def test_a_store_that_fails_is_followed_again_once_it_does_not(
+def test_store_is_followed_again_after_an_error(
     env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
@@ -499,7 +495,7 @@ def test_a_store_that_fails_is_followed_again_once_it_does_not(
         wait_for(lambda: env.who(ALICE) == "alice")
 
 
-def test_a_damaged_picture_does_not_end_the_following(
+def test_damaged_picture_does_not_end_the_following(
     tmp_path: Path, env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
@@ -518,12 +514,12 @@ def test_a_damaged_picture_does_not_end_the_following(
 
 
 def traces(name: str, face: str) -> tuple[bytes, ...]:
-    """Of somebody with one picture, in any file."""
+    """Return byte strings that show a person with one picture in a file."""
     found = {"Alice": ALICE, "Bob": BOB}[name]
     return name.encode(), name.lower().encode(), near(found, 0.95, 0).tobytes(), chips_of(face), face.encode()
 
 
-def test_somebody_removed_is_not_known_and_stands_in_backups_only(tmp_path: Path, env: PeopleEnvironment) -> None:
+def test_removed_person_is_only_in_backups(tmp_path: Path, env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a picture of her")
     backup = env.backups.make(env.store.database)
     assert env.registry.remove("alice", REST_CALLER) == Person("alice", "Alice")
@@ -532,7 +528,7 @@ def test_somebody_removed_is_not_known_and_stands_in_backups_only(tmp_path: Path
 
 
 @pytest.mark.parametrize("key", [None, KEY])
-def test_of_somebody_erased_nothing_is_left_in_any_file(tmp_path: Path, key: bytes | None) -> None:
+def test_erased_person_is_in_no_file(tmp_path: Path, key: bytes | None) -> None:
     with open_environment(tmp_path, key, keep="pictures") as env:
         enrol(env, "Alice", "a picture of her")
         enrol(env, "Bob", "a picture of him")
@@ -548,9 +544,7 @@ def test_of_somebody_erased_nothing_is_left_in_any_file(tmp_path: Path, key: byt
             assert db.execute("SELECT slug FROM people JOIN pictures ON person = id").fetchall() == [("bob",)]
 
 
-def test_of_somebody_merged_and_erased_nothing_is_left_in_a_backup_from_before(
-    tmp_path: Path, env: PeopleEnvironment
-) -> None:
+def test_merged_and_erased_person_is_in_no_backup(tmp_path: Path, env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a picture of her")
     env.registry.enrol("Madame X", [sample("another", near(ALICE, 0.9))], REST_CALLER)
     env.backups.make(env.store.database)
@@ -559,8 +553,8 @@ def test_of_somebody_merged_and_erased_nothing_is_left_in_a_backup_from_before(
     assert files_with(tmp_path, *traces("Alice", "a picture of her"), near(ALICE, 0.9).tobytes()) == set()
 
 
-def test_of_somebody_erased_nothing_is_left_as_a_counter_example(tmp_path: Path, env: PeopleEnvironment) -> None:
-    """They were taken for somebody else, and then enrolled as who they are by the same picture."""
+def test_erased_person_is_no_counter_example(tmp_path: Path, env: PeopleEnvironment) -> None:
+    """Bob was taken for Alice, and then enrolled as Bob with the same picture."""
     enrol(env, "Alice", "a")
     picture = sample("b", BOB)
     env.registry.add_counter_examples("alice", [picture], REST_CALLER)
@@ -570,7 +564,7 @@ def test_of_somebody_erased_nothing_is_left_as_a_counter_example(tmp_path: Path,
     assert entries(env) == {"alice": 1}
 
 
-def test_of_somebody_erased_nothing_is_left_in_a_backup_of_an_older_version(tmp_path: Path) -> None:
+def test_erased_person_is_in_no_backup_of_an_older_version(tmp_path: Path) -> None:
     from tests.store.sqlite.test_people import written_before
 
     written_before(tmp_path / "people.sqlite", 2)
@@ -581,9 +575,7 @@ def test_of_somebody_erased_nothing_is_left_in_a_backup_of_an_older_version(tmp_
         assert any(name.startswith("before") for name in files_with(tmp_path, descriptor(3).tobytes()))
 
 
-def test_a_backup_that_cannot_be_read_is_deleted_when_somebody_is_erased(
-    tmp_path: Path, env: PeopleEnvironment
-) -> None:
+def test_unreadable_backup_is_deleted_by_an_erasure(tmp_path: Path, env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a")
     backup = env.backups.make(env.store.database)
     content = bytearray(backup.read_bytes())
@@ -594,27 +586,27 @@ def test_a_backup_that_cannot_be_read_is_deleted_when_somebody_is_erased(
     assert not backup.exists()
 
 
-def test_who_was_erased_is_not_imported_again(tmp_path: Path, env: PeopleEnvironment) -> None:
+def test_erased_person_is_not_imported_again(tmp_path: Path, env: PeopleEnvironment) -> None:
     folder = tmp_path / "faces"
     (folder / "Alice").mkdir(parents=True)
     (folder / "Alice" / "1.jpg").write_text("a")
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     env.registry.erase("alice", REST_CALLER)
-    saw: list[bytes] = []
+    described: list[bytes] = []
 
     def describe(picture: bytes) -> FoundFace:
-        saw.append(picture)
+        described.append(picture)
         return FoundFace(BOX, ALICE, chips=b"")
 
-    faces = FolderImporter(folder, env.registry, describe, describe, rescan_s=0.01, max_bytes=10_000)
-    faces.start()
-    wait_for(lambda: faces.progress.finished)
-    faces.stop()
-    assert (entries(env), saw) == ({}, [])
-    assert "it was removed" in faces.progress.skipped[0]
+    importer = FolderImporter(folder, env.registry, describe, describe, rescan_s=0.01, max_bytes=10_000)
+    importer.start()
+    wait_for(lambda: importer.progress.finished)
+    importer.stop()
+    assert (entries(env), described) == ({}, [])
+    assert "it was removed" in importer.progress.skipped[0]
 
 
-def test_nobody_s_id_is_refused_to_be_removed_or_erased(env: PeopleEnvironment) -> None:
+def test_removal_of_an_unknown_id_is_refused(env: PeopleEnvironment) -> None:
     enrol(env, "Alice")
     env.backups.make(env.store.database)
     for refused in (env.registry.remove, env.registry.erase):
@@ -626,7 +618,7 @@ def test_nobody_s_id_is_refused_to_be_removed_or_erased(env: PeopleEnvironment) 
 @pytest.mark.parametrize(
     ("keep", "chips", "pictures"), [("nothing", False, False), ("chips", True, False), ("pictures", True, True)]
 )
-def test_of_pictures_is_kept_what_the_settings_say(
+def test_stored_parts_of_a_picture_follow_the_setting(
     tmp_path: Path, keep: module.Keep, chips: bool, pictures: bool
 ) -> None:
     with open_environment(tmp_path, keep=keep) as env:
@@ -644,12 +636,14 @@ def test_of_pictures_is_kept_what_the_settings_say(
 
 
 def aged(data: Path, slug: str, days: float) -> None:
-    """As if their last picture had come so many days ago."""
+    """Set the time of the person's last picture to so many days ago."""
     with closing(sqlite3.connect(data / "people.sqlite")) as db, db:
         db.execute("UPDATE people SET changed = ? WHERE slug = ?", (time.time() - 86_400 * days, slug))
 
 
-def test_who_has_no_new_picture_for_long_is_erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_person_without_a_new_picture_is_erased_after_keep_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
     with open_environment(tmp_path, keep_days=30) as env:
         enrol(env, "Alice", "a picture of her")
@@ -664,7 +658,7 @@ def test_who_has_no_new_picture_for_long_is_erased(tmp_path: Path, monkeypatch: 
         assert [(line.door, line.action) for line in env.store.read_audit(1)] == [("retention", "erase")]
 
 
-def test_a_new_picture_keeps_somebody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_picture_delays_the_erasure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
     with open_environment(tmp_path, keep_days=30) as env:
         enrol(env, "Alice", "a")
@@ -676,7 +670,7 @@ def test_a_new_picture_keeps_somebody(tmp_path: Path, monkeypatch: pytest.Monkey
             wait_for(lambda: entries(env) == {"alice": 2})
 
 
-def test_without_a_limit_everybody_is_kept(
+def test_people_are_kept_without_keep_days(
     tmp_path: Path, env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
@@ -687,7 +681,7 @@ def test_without_a_limit_everybody_is_kept(
     assert entries(env) == {"alice": 1}
 
 
-def test_a_new_name_does_not_keep_anybody_longer(tmp_path: Path, env: PeopleEnvironment) -> None:
+def test_new_name_does_not_delay_the_erasure(tmp_path: Path, env: PeopleEnvironment) -> None:
     enrol(env, "Alice")
     aged(tmp_path, "alice", 31)
     env.registry.rename("alice", "Alicia", REST_CALLER)
@@ -709,14 +703,14 @@ def test_stopping_what_never_started_is_nothing(env: PeopleEnvironment) -> None:
     env.registry.stop()
 
 
-def test_the_only_picture_of_somebody_is_no_counter_example(env: PeopleEnvironment) -> None:
+def test_only_picture_of_a_person_cannot_become_a_counter_example(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     with pytest.raises(Conflict, match="remove them instead"):
         env.registry.add_counter_examples("alice", [sample("a", ALICE)], REST_CALLER)
     assert env.who(ALICE) == "alice"
 
 
-def test_who_was_removed_is_still_erased_from_backups(env: PeopleEnvironment) -> None:
+def test_removed_person_is_still_erased_from_backups(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     env.backups.make(env.store.database)
     env.backups.make(env.store.database, env.data / "backups" / "mine.db")
@@ -728,9 +722,7 @@ def test_who_was_removed_is_still_erased_from_backups(env: PeopleEnvironment) ->
         env.registry.erase("alice", REST_CALLER)
 
 
-def test_a_backup_that_is_busy_is_kept_and_the_person_with_it(
-    env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_busy_backup_prevents_the_erasure(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.store.sqlite.backup_files.LOCK_TIMEOUT_S", 0.1)
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     backup = env.backups.make(env.store.database)
@@ -743,7 +735,7 @@ def test_a_backup_that_is_busy_is_kept_and_the_person_with_it(
     assert env.who(ALICE) is None
 
 
-def test_another_picture_of_who_is_erased_is_no_counter_example_any_more(env: PeopleEnvironment) -> None:
+def test_erasure_removes_similar_counter_examples(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     env.registry.enrol("Bob", [sample("b", BOB)], REST_CALLER)
     env.registry.add_counter_examples("bob", [sample("alice again", near(ALICE, 0.9))], REST_CALLER)
@@ -751,7 +743,7 @@ def test_another_picture_of_who_is_erased_is_no_counter_example_any_more(env: Pe
     assert [picture.counter for picture in env.store.read_entry("bob").pictures] == [False]
 
 
-def test_nobody_is_a_stranger_while_they_are_changed(env: PeopleEnvironment) -> None:
+def test_person_is_recognised_while_being_changed(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     missed, done = [], threading.Event()
 

@@ -1,4 +1,4 @@
-"""Pictures that vanish from known_faces/: who is removed, who stays until somebody confirms it, and what is said."""
+"""Pictures that vanish from known_faces/: removals, removals that wait for a confirmation, and the warnings."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ EVERYBODY = ["Alice", "Bob the Builder", "Carol", "Dan"]
 
 @pytest.fixture
 def four_people(env: FolderEnvironment) -> FolderEnvironment:
-    """Four people; Bob was renamed to Robert, and Alice has a counter-example."""
+    """A folder of four people. Bob was renamed to Robert, and Alice has a counter-example."""
     env.put("Carol/1.jpg", "carol1")
     env.put("Dan/1.jpg", "dan1")
-    env.imported()
+    env.import_folder()
     env.registry.add_counter_examples("alice", [sample("stranger", descriptor_of(b"stranger"))], REST_CALLER)
     env.registry.rename("bob_the_builder", "Robert", REST_CALLER)
     return env
@@ -81,42 +81,40 @@ FAULTS: list[Callable[[Path], Any]] = [
 
 
 @pytest.mark.parametrize("break_folder", FAULTS)
-def test_everybody_stays_when_the_folder_is_broken(
-    four_people: FolderEnvironment, break_folder: Callable[[Path], Any]
-) -> None:
+def test_broken_folder_removes_nobody(four_people: FolderEnvironment, break_folder: Callable[[Path], Any]) -> None:
     away = Path(shutil.copytree(four_people.folder, four_people.folder.with_name("away")))
-    with four_people.watched() as faces:
+    with four_people.watch_folder() as importer:
         break_folder(four_people.folder)
-        wait_for(lambda: any("people confirm-removal" in each for each in faces.warnings))
+        wait_for(lambda: any("people confirm-removal" in each for each in importer.warnings))
         assert four_people.people == four_people.stored == RENAMED
         assert len(four_people.store.read_counter_examples("dlib")) == 1
         remove(four_people.folder)
         away.rename(four_people.folder)
-        wait_for(lambda: not faces.warnings)
+        wait_for(lambda: not importer.warnings)
         assert (four_people.people, held_removal(four_people.store)) == (RENAMED, frozenset())
 
 
 @pytest.mark.parametrize("break_folder", FAULTS)
-def test_a_broken_folder_is_found_at_a_start_too(
+def test_broken_folder_removes_nobody_at_a_start(
     four_people: FolderEnvironment, break_folder: Callable[[Path], Any]
 ) -> None:
     break_folder(four_people.folder)
-    with four_people.watched() as faces:
-        assert faces.warnings
+    with four_people.watch_folder() as importer:
+        assert importer.warnings
         assert four_people.people == four_people.stored == RENAMED
 
 
 @pytest.mark.parametrize("break_folder", FAULTS)
-def test_a_confirmed_removal_is_done(four_people: FolderEnvironment, break_folder: Callable[[Path], Any]) -> None:
-    with four_people.watched() as faces:
+def test_confirmed_removal_is_made(four_people: FolderEnvironment, break_folder: Callable[[Path], Any]) -> None:
+    with four_people.watch_folder() as importer:
         break_folder(four_people.folder)
         # a scan that came while files were still being deleted counts fewer people
         count = "3 of 4" if break_folder is more_than_half else "4 of 4"
-        wait_for(lambda: any(f"{count} people" in each for each in faces.warnings))
+        wait_for(lambda: any(f"{count} people" in each for each in importer.warnings))
         four_people.confirm()
         left = ["Carol"] if break_folder is more_than_half else []
         wait_for(lambda: four_people.people == four_people.stored == left)
-        wait_for(lambda: not any("confirm-removal" in each for each in faces.warnings))
+        wait_for(lambda: not any("confirm-removal" in each for each in importer.warnings))
 
 
 def remove(path: Path) -> None:
@@ -126,27 +124,27 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def test_a_confirmation_covers_people_who_went_after_the_last_scan(four_people: FolderEnvironment) -> None:
-    with four_people.watched() as faces:
+def test_confirmation_covers_people_removed_after_the_last_scan(four_people: FolderEnvironment) -> None:
+    with four_people.watch_folder() as importer:
         more_than_half(four_people.folder)
-        wait_for(lambda: any("3 of 4 people" in each for each in faces.warnings))
-        faces.stop()
+        wait_for(lambda: any("3 of 4 people" in each for each in importer.warnings))
+        importer.stop()
         shutil.rmtree(four_people.folder / "Carol")
         four_people.confirm()
-    four_people.imported()
+    four_people.import_folder()
     assert four_people.stored == []
 
 
-def test_each_fault_has_a_sentence_of_its_own(env: FolderEnvironment) -> None:
-    env.imported()
+def test_folder_faults_have_different_warnings(env: FolderEnvironment) -> None:
+    env.import_folder()
     said = []
     for break_folder in (empty, shutil.rmtree, a_file_in_its_place):
         remove(env.folder)
         for path, picture in (("Alice/1.jpg", "alice1"), ("Alice/2.png", "alice2"), ("Bob_the_Builder/1.jpg", "bob1")):
             env.put(path, picture)
         break_folder(env.folder)
-        with env.watched() as faces:
-            said.append(faces.warnings[0])
+        with env.watch_folder() as importer:
+            said.append(importer.warnings[0])
     assert ["has no pictures" in said[0], "does not exist" in said[1], "cannot be used" in said[2]] == [True] * 3
 
 
@@ -159,40 +157,42 @@ def test_each_fault_has_a_sentence_of_its_own(env: FolderEnvironment) -> None:
         (empty, ""),
     ],
 )
-def test_a_folder_that_cannot_be_read_is_reported_when_nobody_is_known(
+def test_unreadable_folder_is_reported_without_enrolled_people(
     env: FolderEnvironment, break_folder: Callable[[Path], Any], fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Regression: a wrong people.folder at the first start looked healthy, and every face was unknown."""
     break_folder(env.folder)
-    assert env.known_faces(face_of).warnings == ()
-    with env.watched() as faces:
-        assert [fault in each for each in faces.warnings] == ([True] if fault else [])
-        assert list(faces.warnings) == [each.message for each in caplog.records if each.levelname == "WARNING"]
+    assert env.make_importer(face_of).warnings == ()
+    with env.watch_folder() as importer:
+        assert [fault in each for each in importer.warnings] == ([True] if fault else [])
+        assert list(importer.warnings) == [each.message for each in caplog.records if each.levelname == "WARNING"]
 
 
-def test_half_of_the_people_may_go_at_once(four_people: FolderEnvironment) -> None:
-    with four_people.watched() as faces:
+def test_half_of_the_people_may_be_removed_at_once(four_people: FolderEnvironment) -> None:
+    with four_people.watch_folder() as importer:
         shutil.rmtree(four_people.folder / "Alice")
         shutil.rmtree(four_people.folder / "Dan")
         wait_for(lambda: four_people.people == four_people.stored == ["Carol", "Robert"])
-        assert faces.warnings == ()
+        assert importer.warnings == ()
 
 
-def test_the_only_person_stays_until_it_is_confirmed(env: FolderEnvironment) -> None:
+def test_only_person_is_kept_until_the_removal_is_confirmed(env: FolderEnvironment) -> None:
     shutil.rmtree(env.folder / "Bob_the_Builder")
-    env.imported()
+    env.import_folder()
     shutil.rmtree(env.folder / "Alice")
-    env.imported()
+    env.import_folder()
     assert env.stored == ["Alice"]
     env.confirm()
-    env.imported()
+    env.import_folder()
     assert env.stored == []
 
 
-def test_a_removal_in_slices_is_judged_as_one(four_people: FolderEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``rm -r`` of a large folder takes longer than one look at it."""
-    with four_people.watched() as faces:
-        scan = faces._scanner.scan
+def test_removal_during_several_scans_is_judged_as_one(
+    four_people: FolderEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``rm -r`` of a large folder takes longer than one scan."""
+    with four_people.watch_folder() as importer:
+        scan = importer._scanner.scan
         left = ["Alice", "Bob_the_Builder", "Carol", "Dan"]
 
         def scan_while_it_goes() -> Any:
@@ -200,21 +200,21 @@ def test_a_removal_in_slices_is_judged_as_one(four_people: FolderEnvironment, mo
                 shutil.rmtree(four_people.folder / left.pop())
             return scan()
 
-        monkeypatch.setattr(faces._scanner, "scan", scan_while_it_goes)
-        wait_for(lambda: faces.warnings)
+        monkeypatch.setattr(importer._scanner, "scan", scan_while_it_goes)
+        wait_for(lambda: importer.warnings)
         assert four_people.stored == RENAMED
 
 
-def test_slow_removal_of_one_folder_after_another_is_judged_as_one(
+def test_slow_removal_of_several_folders_is_judged_as_one(
     four_people: FolderEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Regression: five of six people were removed in 18 seconds, and nobody was warned."""
-    with four_people.watched() as faces:
+    """Regression: five of six people were removed in 18 seconds without a warning."""
+    with four_people.watch_folder() as importer:
         for folder, left in (("Alice", 3), ("Bob_the_Builder", 2)):
             shutil.rmtree(four_people.folder / folder)
             wait_for(lambda left=left: len(four_people.stored) == left)
         shutil.rmtree(four_people.folder / "Carol")
-        wait_for(lambda: any("1 of 2 people" in each for each in faces.warnings))
+        wait_for(lambda: any("1 of 2 people" in each for each in importer.warnings))
         assert four_people.stored == ["Carol", "Dan"]
         four_people.confirm()
         wait_for(lambda: four_people.stored == ["Dan"])
@@ -228,14 +228,14 @@ def test_slow_removal_of_one_folder_after_another_is_judged_as_one(
     assert {each.levelname for each in caplog.records if each.getMessage() in removed} == {"WARNING"}
 
 
-def test_a_person_who_comes_back_is_no_recent_removal(four_people: FolderEnvironment) -> None:
-    with four_people.watched() as faces:
+def test_person_who_returns_is_no_recent_removal(four_people: FolderEnvironment) -> None:
+    with four_people.watch_folder() as importer:
         for _ in range(3):
             shutil.rmtree(four_people.folder / "Alice")
             wait_for(lambda: four_people.people == ["Carol", "Dan", "Robert"])
             four_people.put("Alice/1.jpg", "alice1")
             wait_for(lambda: four_people.people == RENAMED)
-        assert faces.warnings == ()
+        assert importer.warnings == ()
 
 
 def test_recent_removals_end_with_their_window() -> None:
@@ -249,33 +249,33 @@ def test_recent_removals_end_with_their_window() -> None:
     assert recent.count() == 1
 
 
-def test_somebody_with_another_picture_does_not_count_as_removed(four_people: FolderEnvironment) -> None:
+def test_person_with_a_picture_from_elsewhere_is_not_removed(four_people: FolderEnvironment) -> None:
     for person in ("alice", "carol", "dan"):
         picture = f"{person} at the door"
         four_people.registry.enrol(None, [sample(picture, descriptor_of(picture.encode()))], REST_CALLER, person=person)
     more_than_half(four_people.folder)
-    four_people.imported()
+    four_people.import_folder()
     assert four_people.stored == ["Alice", "Carol", "Dan"]
 
 
 def test_new_people_are_imported_while_a_removal_is_held_back(four_people: FolderEnvironment) -> None:
     more_than_half(four_people.folder)
     four_people.put("Eve/1.jpg", "eve1")
-    four_people.imported()
+    four_people.import_folder()
     assert four_people.stored == ["Alice", "Carol", "Dan", "Eve", "Robert"]
 
 
-def test_everybody_may_be_renamed_at_once(env: FolderEnvironment) -> None:
-    env.imported()
+def test_all_folders_may_be_renamed_at_once(env: FolderEnvironment) -> None:
+    env.import_folder()
     (env.folder / "Alice").rename(env.folder / "Alicia")
     (env.folder / "Bob_the_Builder").rename(env.folder / "Robert")
-    with env.watched() as faces:
-        assert faces.warnings == ()
+    with env.watch_folder() as importer:
+        assert importer.warnings == ()
         assert env.stored == ["Alicia", "Robert"]
 
 
 class Unreadable:
-    """Stands for an operating system that refuses to list a folder or to open a file: the tests may run as root."""
+    """Stand-in for an operating system that refuses to list a folder or open a file. The tests may run as root."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, error: OSError) -> None:
         self._patch, self._name, self._error = monkeypatch, name, error
@@ -296,64 +296,64 @@ ERRORS = [PermissionError(13, "Permission denied"), OSError(5, "Input/output err
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.strerror)
 @pytest.mark.parametrize("name", ["known_faces", "Bob_the_Builder"])
-def test_an_unreadable_folder_removes_nobody(
+def test_unreadable_folder_removes_nobody(
     four_people: FolderEnvironment, monkeypatch: pytest.MonkeyPatch, name: str, error: OSError
 ) -> None:
     with monkeypatch.context() as patch:
         Unreadable(patch, name, error)
-        with four_people.watched() as faces:
-            assert str(error.strerror) in faces.warnings[0]
+        with four_people.watch_folder() as importer:
+            assert str(error.strerror) in importer.warnings[0]
             assert four_people.people == four_people.stored == RENAMED
-    with four_people.watched() as faces:
-        assert faces.warnings == ()
+    with four_people.watch_folder() as importer:
+        assert importer.warnings == ()
 
 
-def test_an_unreadable_file_removes_nobody(four_people: FolderEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_file_removes_nobody(four_people: FolderEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     four_people.put("Bob_the_Builder/1.jpg", "bob in another light")
     with monkeypatch.context() as patch:
         Unreadable(patch, "Bob_the_Builder/1.jpg", ERRORS[1])
-        assert four_people.imported().skipped == (
+        assert four_people.import_folder().skipped == (
             "known_faces/Bob_the_Builder/1.jpg: cannot be read (Input/output error)",
         )
     assert four_people.stored == RENAMED
 
 
 @pytest.mark.parametrize("link", ["Bob_the_Builder", "Bob_the_Builder/1.jpg"])
-def test_a_link_to_nowhere_removes_nobody(four_people: FolderEnvironment, link: str) -> None:
+def test_broken_link_removes_nobody(four_people: FolderEnvironment, link: str) -> None:
     remove(four_people.folder / link)
     (four_people.folder / link).symlink_to("/not/mounted")
-    with four_people.watched() as faces:
-        assert "Bob_the_Builder" in faces.warnings[0]
+    with four_people.watch_folder() as importer:
+        assert "Bob_the_Builder" in importer.warnings[0]
         assert four_people.stored == RENAMED
 
 
-def test_each_folder_that_was_not_read_is_named(four_people: FolderEnvironment) -> None:
+def test_unread_folders_are_named_in_the_warning(four_people: FolderEnvironment) -> None:
     for folder in ("Alice", "Bob_the_Builder"):
         remove(four_people.folder / folder)
         (four_people.folder / folder).symlink_to("/not/mounted")
-    with four_people.watched() as faces:
-        assert faces.warnings[0].startswith("known_faces/Alice, known_faces/Bob_the_Builder were not read: ")
-        assert "known_faces/Alice, known_faces/Bob_the_Builder: " in faces.progress.skipped[0]
+    with four_people.watch_folder() as importer:
+        assert importer.warnings[0].startswith("known_faces/Alice, known_faces/Bob_the_Builder were not read: ")
+        assert "known_faces/Alice, known_faces/Bob_the_Builder: " in importer.progress.skipped[0]
 
 
-def test_a_damaged_picture_does_not_remove_a_person(four_people: FolderEnvironment) -> None:
+def test_damaged_picture_does_not_remove_a_person(four_people: FolderEnvironment) -> None:
     """A full disk, or a copy that is not complete yet, leaves files that cannot be decoded."""
     four_people.put("Bob_the_Builder/1.jpg", "half")
-    progress = four_people.imported(FakeVision(half=[BadImage("the picture ends too early")]))
+    progress = four_people.import_folder(FakeVision(half=[BadImage("the picture ends too early")]))
     assert progress.skipped == ("known_faces/Bob_the_Builder/1.jpg: the picture ends too early",)
     assert four_people.stored == RENAMED
 
 
-def test_a_person_whose_only_picture_is_replaced_stays_who_they_are(four_people: FolderEnvironment) -> None:
+def test_person_keeps_the_id_when_the_only_picture_is_replaced(four_people: FolderEnvironment) -> None:
     four_people.put("Bob_the_Builder/1.jpg", "bob in another light")
-    four_people.imported()
+    four_people.import_folder()
     assert four_people.stored == RENAMED
     assert four_people.similarity("bob_the_builder", descriptor_of(b"bob in another light")) > 0.99
     assert four_people.store.find_face(digest_of("bob1"), "dlib") is None
 
 
-class Memory:
-    """Stands for the store's notes."""
+class FakeNotes:
+    """Stand-in for the store's notes."""
 
     def __init__(self) -> None:
         self.notes: dict[str, str] = {}
@@ -373,34 +373,34 @@ def loss(removed: int, total: int) -> Loss:
 
 
 @pytest.mark.parametrize(("removed", "total", "allowed"), [(1, 1, False), (1, 2, True), (2, 3, False), (50, 100, True)])
-def test_more_than_half_is_held_back(removed: int, total: int, allowed: bool) -> None:
-    assert RemovalGuard(Memory()).allows(loss(removed, total), suspicious=False) is allowed
-    assert not RemovalGuard(Memory()).allows(loss(removed, total), suspicious=True)
+def test_guard_holds_back_the_removal_of_more_than_half(removed: int, total: int, allowed: bool) -> None:
+    assert RemovalGuard(FakeNotes()).allows(loss(removed, total), suspicious=False) is allowed
+    assert not RemovalGuard(FakeNotes()).allows(loss(removed, total), suspicious=True)
 
 
 @pytest.mark.parametrize(
     ("removed", "total", "recent", "allowed"), [(1, 5, 1, True), (1, 4, 2, True), (1, 3, 3, False), (0, 1, 9, True)]
 )
-def test_recent_removals_count_as_removed_now(removed: int, total: int, recent: int, allowed: bool) -> None:
-    assert RemovalGuard(Memory()).allows(loss(removed, total), suspicious=False, recent=recent) is allowed
+def test_guard_counts_recent_removals(removed: int, total: int, recent: int, allowed: bool) -> None:
+    assert RemovalGuard(FakeNotes()).allows(loss(removed, total), suspicious=False, recent=recent) is allowed
 
 
-def test_a_removal_that_was_held_back_waits_when_the_recent_removals_are_over_and_after_a_restart() -> None:
-    memory = Memory()
+def test_guard_keeps_holding_back_after_the_window_and_a_restart() -> None:
+    notes = FakeNotes()
     for recent in (3, 0):
-        assert not RemovalGuard(memory).allows(loss(1, 3), suspicious=False, recent=recent)
+        assert not RemovalGuard(notes).allows(loss(1, 3), suspicious=False, recent=recent)
 
 
-def test_a_confirmation_holds_for_its_people_and_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = Memory()
-    guard = RemovalGuard(memory)
+def test_confirmation_holds_for_its_people_and_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = FakeNotes()
+    guard = RemovalGuard(notes)
     assert not guard.allows(loss(3, 4), suspicious=False)
-    confirm_removal(memory, held_removal(memory))
+    confirm_removal(notes, held_removal(notes))
     assert guard.is_confirmed
     assert guard.allows(loss(3, 4), suspicious=False)
     assert not guard.allows(loss(4, 4), suspicious=False)
     monkeypatch.setattr(removal_guard, "CONFIRMATION_LIFETIME_S", -1.0)
-    confirm_removal(memory, held_removal(memory))
+    confirm_removal(notes, held_removal(notes))
     assert not guard.allows(loss(3, 4), suspicious=False)
     guard.release()
-    assert (memory.notes, guard.held) == ({}, None)
+    assert (notes.notes, guard.held) == ({}, None)

@@ -10,14 +10,14 @@ from tests.people.environment import LEVEL, gallery_of
 ALICES, BOBS = descriptor(1), descriptor(2)
 
 
-def test_without_typical_faces_it_is_the_cosine() -> None:
+def test_similarity_without_typical_faces_is_the_cosine() -> None:
     plain = Similarity(None)
     assert plain.compare(ALICES, BOBS) == pytest.approx(float(ALICES @ BOBS), abs=1e-6)
     assert plain.compare(ALICES, ALICES) == pytest.approx(1, abs=1e-6)
 
 
-def test_faces_that_resemble_everybody_count_for_less() -> None:
-    """Two faces as near to each other as two more, but in the middle of a crowd."""
+def test_similarity_is_lower_for_faces_in_a_crowd() -> None:
+    """Two pairs of faces have the same cosine. One pair is in a crowded region."""
     crowd = Similarity(ALICES[None])
     other = near(ALICES, 0.9)
     lonely = near(BOBS, 0.9)
@@ -25,12 +25,12 @@ def test_faces_that_resemble_everybody_count_for_less() -> None:
     assert crowd.compare(ALICES, other) == pytest.approx(0.9 + CROWD_WEIGHT * (1 - 0.9), abs=1e-5)
 
 
-def test_it_does_not_matter_which_of_two_faces_comes_first() -> None:
+def test_similarity_is_symmetric() -> None:
     crowd = Similarity(typical_faces())
     assert crowd.compare(ALICES, BOBS) == pytest.approx(crowd.compare(BOBS, ALICES), abs=1e-6)
 
 
-def test_a_gallery_compares_so_too() -> None:
+def test_gallery_uses_the_same_similarity() -> None:
     crowd = Similarity(typical_faces())
     gallery = gallery_of({ALICE: [ALICES], BOB: [BOBS]}, crowd)
     probe = near(ALICES, 0.95)
@@ -41,18 +41,18 @@ def test_a_gallery_compares_so_too() -> None:
     assert gallery.compare_person("alice", probe).similarity == pytest.approx(best.similarity, abs=1e-5)
 
 
-def test_a_gallery_of_nobody_finds_nobody() -> None:
+def test_empty_gallery_with_typical_faces_finds_nobody() -> None:
     assert gallery_of({}, Similarity(typical_faces())).nearest(ALICES, LEVEL).candidates == ()
 
 
-def test_many_faces_are_compared_with_one_as_each_by_itself() -> None:
+def test_similarities_of_many_faces_equal_those_of_single_faces() -> None:
     crowd = Similarity(typical_faces())
     faces = np.array([ALICES, BOBS, near(ALICES, 0.9)])
     alike = gallery_of({}, crowd).similarities(ALICES, faces)
     assert alike == pytest.approx([crowd.compare(ALICES, each) for each in faces], abs=1e-5)
 
 
-def test_the_typical_faces_are_descriptors_of_unit_length() -> None:
+def test_typical_faces_are_descriptors_of_unit_length() -> None:
     faces = typical_faces()
     assert faces.dtype == np.float32
     assert faces.shape[1] == 128

@@ -34,16 +34,16 @@ IMAGE = Image(640, 480, 5000)
 
 
 class FakeVision:
-    """Stands for vision: what a picture shows is written down when it is taken."""
+    """Stand-in for vision, which returns the face that was registered for a picture."""
 
     def __init__(self) -> None:
         self.faces: dict[bytes, Descriptor] = {}
-        self.observe: list[tuple[bytes, Polygon]] = []
+        self.described: list[tuple[bytes, Polygon]] = []
         self.errors: list[Exception] = []
         self.lying: set[bytes] = set()
 
     def __call__(self, picture: bytes, place: Polygon, _camera: str) -> FoundFace:
-        self.observe.append((picture, place))
+        self.described.append((picture, place))
         if self.errors:
             raise self.errors.pop(0)
         if picture in self.lying:
@@ -52,7 +52,7 @@ class FakeVision:
 
 
 class CameraScene:
-    """What cameras see, and what is kept of it."""
+    """Cameras that see faces, and the groups that are made of these."""
 
     def __init__(self, env: PeopleEnvironment, *, most: int = 100, keep_days: float = 7) -> None:
         self.vision = FakeVision()
@@ -63,19 +63,19 @@ class CameraScene:
         )
         self._pictures = 0
 
-    def taken(self, face: Descriptor) -> bytes:
+    def take_picture(self, face: Descriptor) -> bytes:
         self._pictures += 1
         picture = f"picture {self._pictures}".encode()
         self.vision.faces[picture] = face
         return picture
 
-    def passes(
+    def observe(
         self, face: Descriptor, camera: str = "door", moment: float = NOW, quality: Quality | None = QUALITY
     ) -> None:
         found = FoundFace(BOX, face, quality=quality)
-        self.unknowns._observe(Observation(found, self.taken(face), BOX.relative_corners(IMAGE), camera, moment))
+        self.unknowns._observe(Observation(found, self.take_picture(face), BOX.relative_corners(IMAGE), camera, moment))
 
-    def tidied(self) -> list[int]:
+    def tidy(self) -> list[int]:
         self.unknowns._tidy()
         return [group.id for group in self.unknowns.list()]
 
@@ -97,8 +97,8 @@ def views(face: Descriptor, count: int) -> list[Descriptor]:
 
 def test_faces_of_one_stranger_from_two_cameras_are_one_group(scene: CameraScene) -> None:
     for n, view in enumerate(views(SOMEBODY, 4)):
-        scene.passes(view, ["door", "yard"][n % 2], NOW + 10 * n)
-    scene.passes(OTHER, "door", NOW + 1)
+        scene.observe(view, ["door", "yard"][n % 2], NOW + 10 * n)
+    scene.observe(OTHER, "door", NOW + 1)
     somebody, other = scene.unknowns.list()
     assert (somebody.cameras, other.cameras) == (["door", "yard"], ["door"])
     assert (somebody.first, somebody.last) == (NOW, NOW + 30)
@@ -107,7 +107,7 @@ def test_faces_of_one_stranger_from_two_cameras_are_one_group(scene: CameraScene
     assert somebody.faces[0][1].chips.startswith(chips_of("picture"))
 
 
-def test_who_comes_back_is_counted_again_only_after_a_while(scene: CameraScene) -> None:
+def test_stranger_is_counted_again_only_after_an_interval(scene: CameraScene) -> None:
     moments = [
         NOW,
         NOW + NEW_VISIT_AFTER_S - 1,
@@ -117,41 +117,41 @@ def test_who_comes_back_is_counted_again_only_after_a_while(scene: CameraScene) 
     ]
     counts = []
     for moment in moments:
-        scene.passes(SOMEBODY, moment=moment)
+        scene.observe(SOMEBODY, moment=moment)
         counts.append(scene.unknowns.list()[0].seen)
     assert counts == [1, 1, 1, 2, 3]
 
 
 @pytest.mark.parametrize("quality", [None, replace(QUALITY, pixels=MIN_GROUP_PIXELS - 1)])
 def test_small_faces_begin_no_group_but_are_counted(scene: CameraScene, quality: Quality | None) -> None:
-    scene.passes(SOMEBODY, quality=quality)
-    assert (scene.unknowns.list(), scene.vision.observe) == ([], [])
-    scene.passes(SOMEBODY, quality=replace(QUALITY, pixels=MIN_GROUP_PIXELS))
-    scene.passes(SOMEBODY, "yard", NOW + 100, quality)
+    scene.observe(SOMEBODY, quality=quality)
+    assert (scene.unknowns.list(), scene.vision.described) == ([], [])
+    scene.observe(SOMEBODY, quality=replace(QUALITY, pixels=MIN_GROUP_PIXELS))
+    scene.observe(SOMEBODY, "yard", NOW + 100, quality)
     (group,) = scene.unknowns.list()
     assert (group.seen, group.cameras, len(group.faces)) == (2, ["door", "yard"], 1)
 
 
-def test_of_one_moment_one_face_is_kept(scene: CameraScene) -> None:
+def test_faces_of_one_moment_are_kept_once(scene: CameraScene) -> None:
     for n in range(10):
-        scene.passes(SOMEBODY, moment=NOW + n * MIN_FACE_INTERVAL_S / 4)
+        scene.observe(SOMEBODY, moment=NOW + n * MIN_FACE_INTERVAL_S / 4)
     assert len(scene.unknowns.list()[0].faces) == 3
 
 
-def test_a_few_faces_are_kept_and_much_better_ones_take_their_place(scene: CameraScene) -> None:
+def test_group_keeps_few_faces_and_prefers_much_better_ones(scene: CameraScene) -> None:
     poor = replace(QUALITY, sharpness=0.4)
     for n in range(MAX_FACES_PER_GROUP + 3):
-        scene.passes(SOMEBODY, moment=NOW + 10 * n, quality=poor)
+        scene.observe(SOMEBODY, moment=NOW + 10 * n, quality=poor)
     (group,) = scene.unknowns.list()
-    assert (len(group.faces), len(scene.vision.observe)) == (MAX_FACES_PER_GROUP, MAX_FACES_PER_GROUP)
-    scene.passes(SOMEBODY, moment=NOW + 1000, quality=QUALITY)
-    assert (len(group.faces), len(scene.vision.observe)) == (MAX_FACES_PER_GROUP, MAX_FACES_PER_GROUP + 1)
+    assert (len(group.faces), len(scene.vision.described)) == (MAX_FACES_PER_GROUP, MAX_FACES_PER_GROUP)
+    scene.observe(SOMEBODY, moment=NOW + 1000, quality=QUALITY)
+    assert (len(group.faces), len(scene.vision.described)) == (MAX_FACES_PER_GROUP, MAX_FACES_PER_GROUP + 1)
     assert group.faces[0][0] > 1.2 * group.faces[1][0]
 
 
-def test_groups_are_listed_by_who_was_seen_last(scene: CameraScene) -> None:
+def test_groups_are_listed_by_their_last_face(scene: CameraScene) -> None:
     for n, face in enumerate([SOMEBODY, OTHER, SOMEBODY]):
-        scene.passes(face, moment=NOW + n)
+        scene.observe(face, moment=NOW + n)
     first, second = scene.unknowns.list()
     assert (first.last, second.last) == (NOW + 2, NOW + 1)
     assert scene.unknowns.group(second.id) is second
@@ -159,81 +159,79 @@ def test_groups_are_listed_by_who_was_seen_last(scene: CameraScene) -> None:
         scene.unknowns.group(999)
 
 
-def test_of_too_many_those_who_were_longest_not_seen_go(env: PeopleEnvironment) -> None:
+def test_oldest_of_too_many_groups_are_deleted(env: PeopleEnvironment) -> None:
     scene = CameraScene(env, most=3)
     for n in range(6):
-        scene.passes(descriptor(10 + n), moment=NOW - n)
+        scene.observe(descriptor(10 + n), moment=NOW - n)
     newest = [group.id for group in scene.unknowns.list()][:3]
-    assert scene.tidied() == newest
+    assert scene.tidy() == newest
     assert scene.groups.read_ids() == set(newest)
 
 
-def test_one_camera_pushes_out_no_group_of_another(env: PeopleEnvironment) -> None:
-    """Regression: a camera, or a page, that saw many strangers pushed out the groups of all others."""
+def test_one_camera_cannot_displace_groups_of_another(env: PeopleEnvironment) -> None:
+    """Regression: one camera that saw many strangers displaced the groups of all others."""
     scene = CameraScene(env, most=6)
     for n in range(2):
-        scene.passes(descriptor(10 + n), "door", NOW - 1000 - n)
-        scene.passes(descriptor(20 + n), "yard", NOW - 2000 - n)
+        scene.observe(descriptor(10 + n), "door", NOW - 1000 - n)
+        scene.observe(descriptor(20 + n), "yard", NOW - 2000 - n)
     quiet = {group.id for group in scene.unknowns.list()}
     for n in range(20):
-        scene.passes(descriptor(100 + n), "rest", NOW + n)
-    stay = scene.tidied()
+        scene.observe(descriptor(100 + n), "rest", NOW + n)
+    stay = scene.tidy()
     assert quiet < set(stay)
     assert [scene.unknowns.group(key).last for key in stay[:2]] == [NOW + 19, NOW + 18]
     assert (len(stay), scene.groups.read_ids()) == (6, set(stay))
 
 
-def test_the_newest_cameras_of_a_group_are_kept(env: PeopleEnvironment, scene: CameraScene) -> None:
-    """Regression: the list grew by every camera name that anybody invented."""
+def test_group_keeps_its_newest_cameras(env: PeopleEnvironment, scene: CameraScene) -> None:
+    """Regression: the list grew with each new camera name of a request."""
     for n in range(MAX_CAMERAS_PER_GROUP + 10):
-        scene.passes(SOMEBODY, f"camera{n}", NOW + n)
-    scene.passes(SOMEBODY, "camera15", NOW + 100)
-    scene.tidied()
+        scene.observe(SOMEBODY, f"camera{n}", NOW + n)
+    scene.observe(SOMEBODY, "camera15", NOW + 100)
+    scene.tidy()
     (group,) = scene.unknowns.list()
     expected = [f"camera{n}" for n in range(10, MAX_CAMERAS_PER_GROUP + 10) if n != 15] + ["camera15"]
     assert group.cameras == CameraScene(env).unknowns.list()[0].cameras == expected
 
 
-def test_an_older_store_gives_the_newest_cameras_only(env: PeopleEnvironment, scene: CameraScene) -> None:
-    scene.passes(SOMEBODY)
+def test_group_of_an_older_store_keeps_its_newest_cameras(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.observe(SOMEBODY)
     with env.store.database.transaction() as db:
         db.execute("UPDATE unknowns SET cameras = ?", (json.dumps([f"c{n}" for n in range(5000)]),))
     assert CameraScene(env).unknowns.list()[0].cameras == [f"c{n}" for n in range(5000 - MAX_CAMERAS_PER_GROUP, 5000)]
 
 
-def test_who_was_not_seen_for_long_is_forgotten(tmp_path: Path, env: PeopleEnvironment) -> None:
+def test_group_is_deleted_after_keep_days(tmp_path: Path, env: PeopleEnvironment) -> None:
     scene = CameraScene(env, keep_days=7)
-    scene.passes(SOMEBODY, moment=time.time() - 7 * DAY - 60)
-    scene.passes(OTHER, moment=time.time() - 7 * DAY + 60)
-    (kept,) = scene.tidied()
+    scene.observe(SOMEBODY, moment=time.time() - 7 * DAY - 60)
+    scene.observe(OTHER, moment=time.time() - 7 * DAY + 60)
+    (kept,) = scene.tidy()
     assert scene.groups.read_ids() == {kept}
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     assert files_with(tmp_path, OTHER.tobytes())
 
 
-def test_who_was_seen_is_written_down_when_it_is_tidied(env: PeopleEnvironment, scene: CameraScene) -> None:
-    scene.passes(SOMEBODY)
-    scene.passes(SOMEBODY, "yard", NOW + 100)
-    scene.tidied()
+def test_seen_faces_are_saved_by_tidying(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.observe(SOMEBODY)
+    scene.observe(SOMEBODY, "yard", NOW + 100)
+    scene.tidy()
     (group,) = CameraScene(env).unknowns.list()
     assert (group.first, group.last, group.seen, group.cameras) == (NOW, NOW + 100, 2, ["door", "yard"])
 
 
-def test_who_comes_back_after_a_start_joins_their_group(env: PeopleEnvironment, scene: CameraScene) -> None:
-    scene.passes(SOMEBODY)
-    scene.tidied()
+def test_stranger_joins_the_group_again_after_a_start(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.observe(SOMEBODY)
+    scene.tidy()
     later = CameraScene(env)
-    later.passes(near(SOMEBODY, 0.95), moment=NOW + 1000)
+    later.observe(near(SOMEBODY, 0.95), moment=NOW + 1000)
     (group,) = later.unknowns.list()
     assert (group.seen, len(group.faces)) == (2, 2)
 
 
-def test_a_stranger_with_a_name_is_enrolled_and_no_stranger_any_more(
-    env: PeopleEnvironment, scene: CameraScene
-) -> None:
+def test_named_group_is_enrolled_and_deleted(env: PeopleEnvironment, scene: CameraScene) -> None:
     for n, view in enumerate(views(SOMEBODY, 3)):
-        scene.passes(view, moment=NOW + 10 * n)
-    scene.passes(OTHER)
+        scene.observe(view, moment=NOW + 10 * n)
+    scene.observe(OTHER)
     somebody = scene.unknowns.list()[0]
     entry, warnings = scene.unknowns.name(somebody.id, "Grace Hopper", REST_CALLER)
     assert (entry.person.slug, entry.picture_count, warnings) == ("grace_hopper", 3, ())
@@ -242,27 +240,27 @@ def test_a_stranger_with_a_name_is_enrolled_and_no_stranger_any_more(
     assert all(env.store.read_chips(digest) for (digest,) in env.store.database.rows("SELECT digest FROM pictures"))
 
 
-def test_a_stranger_may_turn_out_to_be_somebody_known(env: PeopleEnvironment, scene: CameraScene) -> None:
+def test_group_may_be_added_to_an_enrolled_person(env: PeopleEnvironment, scene: CameraScene) -> None:
     env.registry.enrol("Alice", [sample("a", near(SOMEBODY, 0.55))], REST_CALLER)
-    scene.passes(SOMEBODY)
+    scene.observe(SOMEBODY)
     (group,) = scene.unknowns.list()
     entry, _ = scene.unknowns.name(group.id, None, REST_CALLER, person="alice")
     assert entry.picture_count == 2
     assert env.who(SOMEBODY) == "alice"
 
 
-def test_naming_as_nobody_keeps_the_group(scene: CameraScene) -> None:
-    scene.passes(SOMEBODY)
+def test_naming_with_an_unknown_id_keeps_the_group(scene: CameraScene) -> None:
+    scene.observe(SOMEBODY)
     (group,) = scene.unknowns.list()
     with pytest.raises(UnknownPerson):
         scene.unknowns.name(group.id, None, REST_CALLER, person="nobody")
     with pytest.raises(UnknownPerson):
         scene.unknowns.name(999, "Alice", REST_CALLER)
-    assert scene.tidied() == [group.id]
+    assert scene.tidy() == [group.id]
 
 
-def test_a_group_is_forgotten_when_told_to(tmp_path: Path, scene: CameraScene) -> None:
-    scene.passes(SOMEBODY)
+def test_group_is_forgotten_on_request(tmp_path: Path, scene: CameraScene) -> None:
+    scene.observe(SOMEBODY)
     (group,) = scene.unknowns.list()
     scene.unknowns.forget(group.id)
     assert (scene.unknowns.list(), scene.groups.read_ids()) == ([], set())
@@ -271,24 +269,24 @@ def test_a_group_is_forgotten_when_told_to(tmp_path: Path, scene: CameraScene) -
         scene.unknowns.forget(group.id)
 
 
-def test_with_no_groups_wanted_all_are_deleted_and_none_begins(
+def test_groups_are_deleted_and_not_made_if_they_are_switched_off(
     tmp_path: Path, env: PeopleEnvironment, scene: CameraScene
 ) -> None:
-    scene.passes(SOMEBODY)
-    scene.tidied()
+    scene.observe(SOMEBODY)
+    scene.tidy()
     nobody = CameraScene(env, most=0)
     assert (nobody.unknowns.list(), nobody.groups.read_ids()) == ([], set())
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     with running(nobody.unknowns):
-        nobody.unknowns.observe(FoundFace(BOX, SOMEBODY, quality=QUALITY), nobody.taken(SOMEBODY), IMAGE, "door")
+        nobody.unknowns.observe(FoundFace(BOX, SOMEBODY, quality=QUALITY), nobody.take_picture(SOMEBODY), IMAGE, "door")
         time.sleep(0.1)
-    assert (nobody.unknowns.list(), nobody.vision.observe) == ([], [])
+    assert (nobody.unknowns.list(), nobody.vision.described) == ([], [])
 
 
-def test_groups_that_look_like_somebody_to_be_erased_are_forgotten(env: PeopleEnvironment, scene: CameraScene) -> None:
+def test_groups_similar_to_an_erased_person_are_forgotten(env: PeopleEnvironment, scene: CameraScene) -> None:
     env.registry.enrol("Alice", [sample("a", near(SOMEBODY, 0.75))], REST_CALLER)
-    scene.passes(SOMEBODY)
-    scene.passes(OTHER)
+    scene.observe(SOMEBODY)
+    scene.observe(OTHER)
     scene.unknowns.forget_like("alice")
     (kept,) = scene.unknowns.list()
     assert kept.faces[0][1].descriptor @ OTHER == pytest.approx(1, abs=1e-5)
@@ -296,14 +294,14 @@ def test_groups_that_look_like_somebody_to_be_erased_are_forgotten(env: PeopleEn
 
 
 def damage(env: PeopleEnvironment) -> CameraScene:
-    """The groups as a start reads them."""
+    """Damage all groups in the store, and read them as a start does."""
     with env.store.database.transaction() as db:
         db.execute("UPDATE unknowns SET cameras = '{'")
     return CameraScene(env)
 
 
-def test_a_damaged_group_is_a_warning_until_it_is_forgotten(env: PeopleEnvironment, scene: CameraScene) -> None:
-    scene.passes(SOMEBODY)
+def test_damaged_group_is_reported_until_it_is_forgotten(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.observe(SOMEBODY)
     (key,) = [group.id for group in scene.unknowns.list()]
     scene = damage(env)
     (warning,) = scene.unknowns.warnings
@@ -312,60 +310,60 @@ def test_a_damaged_group_is_a_warning_until_it_is_forgotten(env: PeopleEnvironme
     assert (scene.unknowns.warnings, scene.groups.read_ids()) == ((), set())
 
 
-def test_a_damaged_group_expires_as_the_others(env: PeopleEnvironment, scene: CameraScene) -> None:
-    scene.passes(SOMEBODY, moment=NOW - 8 * DAY)
+def test_damaged_group_expires(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.observe(SOMEBODY, moment=NOW - 8 * DAY)
     scene = damage(env)
-    assert scene.tidied() == []
+    assert scene.tidy() == []
     assert (scene.unknowns.warnings, scene.groups.read_ids()) == ((), set())
 
 
-def test_an_erasure_deletes_damaged_groups_too(tmp_path: Path, env: PeopleEnvironment, scene: CameraScene) -> None:
-    """Nobody can say whose faces they are."""
+def test_erasure_deletes_damaged_groups(tmp_path: Path, env: PeopleEnvironment, scene: CameraScene) -> None:
+    """The gateway cannot tell whose faces are in a damaged group."""
     env.registry.enrol("Alice", [sample("alice1", SOMEBODY)], REST_CALLER)
-    scene.passes(OTHER)
+    scene.observe(OTHER)
     scene = damage(env)
     env.registry.erase("alice", REST_CALLER)
     assert scene.groups.read_ids() == set()
     assert files_with(tmp_path, OTHER.tobytes()) == set()
 
 
-def test_groups_can_be_forgotten_for_somebody_of_another_recipe(env: PeopleEnvironment, scene: CameraScene) -> None:
-    """Who is in the store and not in the gallery: else they could not be erased."""
+def test_erasing_a_person_of_another_recipe_keeps_groups(env: PeopleEnvironment, scene: CameraScene) -> None:
+    """Such a person is in the store but not in the gallery. The erasure must not fail for that."""
     env.registry.enrol("Alice", [sample("a", OTHER)], REST_CALLER)
     (digest,) = (each.digest for each in next(env.store.export()).pictures)
     env.store.replace_descriptor(digest, "long before", OTHER)
     env.registry.refresh()
-    scene.passes(SOMEBODY)
+    scene.observe(SOMEBODY)
     scene.unknowns.forget_like("alice")
     assert len(scene.unknowns.list()) == 1
 
 
-def test_who_is_enrolled_by_another_way_is_no_stranger_any_more(env: PeopleEnvironment, scene: CameraScene) -> None:
-    scene.passes(SOMEBODY)
-    scene.passes(OTHER)
+def test_group_of_a_person_enrolled_elsewhere_is_deleted(env: PeopleEnvironment, scene: CameraScene) -> None:
+    scene.observe(SOMEBODY)
+    scene.observe(OTHER)
     env.registry.enrol("Alice", [sample("a", SOMEBODY)], REST_CALLER)
-    (kept,) = scene.tidied()
+    (kept,) = scene.tidy()
     assert scene.groups.read_ids() == {kept}
 
 
-def test_what_another_process_named_is_noticed(tmp_path: Path, scene: CameraScene) -> None:
-    scene.passes(SOMEBODY)
-    scene.passes(OTHER, moment=NOW - 1)
-    scene.tidied()
+def test_groups_named_by_another_process_are_noticed(tmp_path: Path, scene: CameraScene) -> None:
+    scene.observe(SOMEBODY)
+    scene.observe(OTHER, moment=NOW - 1)
+    scene.tidy()
     somebody, other = scene.unknowns.list()
     with open_environment(tmp_path) as elsewhere:
         CameraScene(elsewhere).unknowns.name(somebody.id, "Alice", CLI_CALLER)
         CameraScene(elsewhere).unknowns.forget(other.id)
-    assert scene.tidied() == []
-    scene.passes(OTHER)
-    assert len(scene.tidied()) == 1
+    assert scene.tidy() == []
+    scene.observe(OTHER)
+    assert len(scene.tidy()) == 1
 
 
-def test_what_another_process_named_is_not_named_again(
+def test_group_named_by_another_process_is_not_named_again(
     tmp_path: Path, env: PeopleEnvironment, scene: CameraScene
 ) -> None:
-    """Before it was noticed: nobody is enrolled twice."""
-    scene.passes(SOMEBODY)
+    """The gateway has not noticed the change yet. The group must not be enrolled twice."""
+    scene.observe(SOMEBODY)
     (group,) = scene.unknowns.list()
     with open_environment(tmp_path) as elsewhere:
         CameraScene(elsewhere).unknowns.name(group.id, "Alice", CLI_CALLER)
@@ -383,70 +381,70 @@ def running(unknowns: UnknownFaces) -> Iterator[None]:
         unknowns.stop()
 
 
-def sent(scene: CameraScene, face: Descriptor, camera: str = "door") -> bytes:
-    picture = scene.taken(face)
+def send(scene: CameraScene, face: Descriptor, camera: str = "door") -> bytes:
+    picture = scene.take_picture(face)
     scene.unknowns.observe(FoundFace(BOX, face, quality=QUALITY), picture, IMAGE, camera)
     return picture
 
 
-def test_strangers_are_looked_at_beside_everything_else(
+def test_faces_are_observed_in_a_thread_of_their_own(
     env: PeopleEnvironment, scene: CameraScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MIN_FACE_INTERVAL_S", 3600)
     with running(scene.unknowns):
         before = time.time()
-        picture = sent(scene, SOMEBODY)
+        picture = send(scene, SOMEBODY)
         wait_for(scene.unknowns.list)
-        sent(scene, near(SOMEBODY, 0.95), "yard")
+        send(scene, near(SOMEBODY, 0.95), "yard")
         wait_for(lambda: scene.unknowns.list()[0].cameras == ["door", "yard"])
-    assert scene.vision.observe == [(picture, BOX.relative_corners(IMAGE))]
+    assert scene.vision.described == [(picture, BOX.relative_corners(IMAGE))]
     (group,) = CameraScene(env).unknowns.list()
     assert group.cameras == ["door", "yard"]
     assert before <= group.first <= group.last <= time.time()
 
 
-def test_more_strangers_than_can_wait_are_left_out(scene: CameraScene) -> None:
+def test_faces_beyond_the_queue_are_dropped(scene: CameraScene) -> None:
     began = time.monotonic()
     for n in range(3 * module.MAX_WAITING_FACES):
-        sent(scene, descriptor(100 + n), f"camera{n % 4}")
+        send(scene, descriptor(100 + n), f"camera{n % 4}")
     assert time.monotonic() < began + 20
     with running(scene.unknowns):
         wait_for(lambda: len(scene.unknowns.list()) == module.MAX_WAITING_FACES)
-    assert len(scene.vision.observe) == module.MAX_WAITING_FACES
+    assert len(scene.vision.described) == module.MAX_WAITING_FACES
 
 
-def test_no_more_bytes_of_strangers_wait_than_their_limit(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queue_of_faces_is_limited_in_bytes(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Regression: 32 pictures of 10 MB each could wait."""
     monkeypatch.setattr(module, "MAX_WAITING_BYTES", 25)
     scene = CameraScene(scene.env)
     for n in range(9):
-        sent(scene, descriptor(100 + n), f"camera{n}")  # of 9 bytes
+        send(scene, descriptor(100 + n), f"camera{n}")  # of 9 bytes
     with running(scene.unknowns):
         wait_for(lambda: len(scene.unknowns.list()) == 2)
-    assert len(scene.vision.observe) == 2
+    assert len(scene.vision.described) == 2
 
 
-def test_the_strangers_of_one_camera_leave_room_for_another(scene: CameraScene) -> None:
+def test_faces_of_one_camera_leave_room_for_another(scene: CameraScene) -> None:
     for n in range(2 * module.MAX_WAITING_FACES):
-        sent(scene, descriptor(100 + n), "porch")
-    sent(scene, SOMEBODY, "yard")
+        send(scene, descriptor(100 + n), "porch")
+    send(scene, SOMEBODY, "yard")
     with running(scene.unknowns):
         wait_for(lambda: any(group.cameras == ["yard"] for group in scene.unknowns.list()))
-    assert len(scene.vision.observe) == module.MAX_WAITING_FACES // 4 + 1
+    assert len(scene.vision.described) == module.MAX_WAITING_FACES // 4 + 1
 
 
 @pytest.mark.parametrize("error", [BadImage("damaged"), GatewayError("a worker died"), ZeroDivisionError()])
-def test_a_stranger_who_cannot_be_described_keeps_nobody_else_out(scene: CameraScene, error: Exception) -> None:
+def test_face_that_cannot_be_described_does_not_stop_others(scene: CameraScene, error: Exception) -> None:
     scene.vision.errors = [error]
     with running(scene.unknowns):
-        sent(scene, SOMEBODY)
-        sent(scene, OTHER)
+        send(scene, SOMEBODY)
+        send(scene, OTHER)
         wait_for(lambda: len(scene.unknowns.list()) == 1)
-        sent(scene, SOMEBODY)
+        send(scene, SOMEBODY)
         wait_for(lambda: len(scene.unknowns.list()) == 2)
 
 
-def test_a_store_that_fails_for_once_does_not_end_it(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_observing_continues_after_an_error_of_the_store(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SAVE_INTERVAL_S", 0.01)
     works: Callable[[], set[int]] = scene.groups.read_ids
     failed: list[bool] = []
@@ -457,10 +455,10 @@ def test_a_store_that_fails_for_once_does_not_end_it(scene: CameraScene, monkeyp
 
     monkeypatch.setattr(scene.groups, "read_ids", fails)
     with running(scene.unknowns):
-        sent(scene, SOMEBODY)
+        send(scene, SOMEBODY)
         wait_for(lambda: failed)
         monkeypatch.setattr(scene.groups, "read_ids", works)
-        sent(scene, OTHER)
+        send(scene, OTHER)
         wait_for(lambda: len(scene.unknowns.list()) == 2)
 
 
@@ -468,8 +466,8 @@ def test_stopping_what_never_started_is_nothing(scene: CameraScene) -> None:
     scene.unknowns.stop()
 
 
-def test_a_stranger_who_cannot_be_turned_upright_begins_no_group(scene: CameraScene) -> None:
+def test_face_that_is_not_upright_begins_no_group(scene: CameraScene) -> None:
     scene.vision.lying.add(b"picture 1")
     with pytest.raises(BadImage, match="turned"):
-        scene.passes(SOMEBODY)
+        scene.observe(SOMEBODY)
     assert scene.unknowns.list() == []

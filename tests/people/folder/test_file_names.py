@@ -1,4 +1,4 @@
-"""Whose pictures are those that are given to ``people add``."""
+"""The person on each file that is given to ``people add``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway.people.folder.file_names import NAMED_BY_CAMERA, NO_PERSON_GIVEN, g
 
 @pytest.fixture
 def album(tmp_path: Path) -> Path:
-    """Two people with a folder, one picture beside these, and what systems leave behind."""
+    """A folder with two people's folders, one picture beside these, and system files."""
     album = tmp_path / "album"
     for path in ("Ada_Lovelace/1.jpg", "Ada_Lovelace/2024/2.jpg", "Grace/1.jpg", "Joe Biden.jpg", "@eaDir/1.jpg"):
         (album / path).parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def given(*paths: Path, name: str | None = None, by_file: bool = False) -> tuple
     return {picture.given.name: picture.name for picture in pictures}, [path.name for path, _ in refused]
 
 
-def test_each_folder_in_a_folder_is_a_person(album: Path) -> None:
+def test_folders_in_a_given_folder_are_people(album: Path) -> None:
     pictures, refused, notes = given_pictures([album], None, by_file=False)
     assert [(str(each.given.relative_to(album)), each.name) for each in pictures] == [
         ("Ada_Lovelace/1.jpg", "Ada Lovelace"),
@@ -41,24 +41,24 @@ def test_each_folder_in_a_folder_is_a_person(album: Path) -> None:
     ]
 
 
-def test_pictures_in_no_person_s_folder_are_refused(album: Path) -> None:
+def test_picture_outside_of_a_person_s_folder_is_refused(album: Path) -> None:
     assert given(album / "Joe Biden.jpg") == ({}, ["Joe Biden.jpg"])
     assert given(album / "Grace") == ({}, ["1.jpg"])
 
 
-def test_a_name_is_that_of_all_pictures(album: Path) -> None:
+def test_given_name_is_used_for_all_pictures(album: Path) -> None:
     assert set(given(album, name="Ada")[0].values()) == {"Ada"}
     pictures, refused, _ = given_pictures([album], "Ada", by_file=False)
     assert (len(pictures), refused) == (4, [])
 
 
-def test_pictures_may_be_named_by_their_files(album: Path) -> None:
+def test_file_names_may_name_people(album: Path) -> None:
     assert given(album, by_file=True)[0]["Joe Biden.jpg"] == "Joe Biden"
     assert given(album / "Joe Biden.jpg", by_file=True) == ({"Joe Biden.jpg": "Joe Biden"}, [])
     assert given(album, by_file=True)[0]["2.jpg"] == "Ada Lovelace"
 
 
-def test_a_file_that_a_camera_named_is_refused(album: Path) -> None:
+def test_file_named_by_a_camera_is_refused(album: Path) -> None:
     """Regression: ``img1.jpg`` and ``img2.jpg``, two people, became one person "img"."""
     for name in ("img1.jpg", "img2.jpg", "2024-05-01 12.30.11.jpg"):
         (album / name).write_bytes(b"picture")
@@ -72,12 +72,12 @@ def test_a_file_that_a_camera_named_is_refused(album: Path) -> None:
     assert given(album / "img1.jpg", name="Ada", by_file=True)[0] == {"img1.jpg": "Ada"}
 
 
-def test_a_folder_of_photos_may_be_those_of_one_person(album: Path) -> None:
+def test_collection_folder_is_accepted_with_a_name(album: Path) -> None:
     photos = album.rename(album.with_name("photos"))
     assert set(given(photos.parent, name="Ada")[0].values()) == {"Ada"}
 
 
-def test_a_link_that_is_given_itself_is_followed(album: Path) -> None:
+def test_link_that_is_given_itself_is_followed(album: Path) -> None:
     link = album.parent / "link.jpg"
     link.symlink_to(album / "Joe Biden.jpg")
     ((picture,), refused, _) = given_pictures([link], "Joe Biden", by_file=False)
@@ -94,5 +94,5 @@ def test_a_link_that_is_given_itself_is_followed(album: Path) -> None:
         ("1.jpg", ""),
     ],
 )
-def test_a_file_names_a_person(file: str, name: str) -> None:
+def test_name_of_a_person_comes_from_the_file_name(file: str, name: str) -> None:
     assert name_of_file(Path(file)) == name

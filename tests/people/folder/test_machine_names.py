@@ -1,4 +1,4 @@
-"""Names of folders and files that name no person, and names of people that look a little like them."""
+"""Names of folders and files from machines, and names of people that look similar to these."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Bob 2024, 20145, 0001, Test, Family, Jean-Luc, Roman Bilder, 12345678,
 
 
 @pytest.mark.parametrize("name", [each.strip() for each in COLLECTIONS.split(",")])
-def test_a_collection_is_known_by_its_name(name: str) -> None:
+def test_name_of_a_collection_is_recognised(name: str) -> None:
     assert is_collection_name(name)
 
 
 @pytest.mark.parametrize("name", [each.strip() for each in PEOPLE.split(",")])
-def test_a_person_is_no_collection(name: str) -> None:
+def test_name_of_a_person_is_no_collection(name: str) -> None:
     assert not is_collection_name(name)
 
 
@@ -48,10 +48,10 @@ Portrait Ada, ada.lovelace-12"""
 
 
 @pytest.mark.parametrize("stem", [each.strip() for each in CAMERA_FILES.split(",")])
-def test_a_name_by_a_camera_names_nobody(stem: str) -> None:
+def test_file_name_by_a_camera_is_recognised(stem: str) -> None:
     assert is_camera_file_name(stem)
 
 
 @pytest.mark.parametrize("stem", [each.strip() for each in NAMED_FILES.split(",")])
-def test_a_file_that_is_named_after_a_person_is_not_refused(stem: str) -> None:
+def test_file_name_of_a_person_is_accepted(stem: str) -> None:
     assert not is_camera_file_name(stem)

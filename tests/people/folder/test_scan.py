@@ -1,4 +1,4 @@
-"""The files that count as a picture of a person in a folder, by the one rule for known_faces/ and ``people add``."""
+"""Scan of a folder for pictures of people, as for known_faces/ and ``people add``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JPEG = next((KNOWN_FACES / "Joe_Biden").iterdir()).read_bytes()
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """One person with one picture."""
+    """A folder with one person and one picture."""
     folder = tmp_path / "known_faces"
     put(folder / "Joe_Biden/1.jpg")
     return folder
@@ -47,7 +47,7 @@ HIDDEN = [".trash", ".thumbnails", "..data", ".AppleDouble", ".stversions", ".sy
 
 
 @pytest.mark.parametrize("name", SYSTEM + HIDDEN)
-def test_a_folder_of_the_system_is_no_person(folder: Path, name: str) -> None:
+def test_system_folder_is_no_person(folder: Path, name: str) -> None:
     put(folder / name / "1.jpg")
     put(folder / "Joe_Biden" / name / "1.jpg")
     found = scan(folder)
@@ -57,7 +57,7 @@ def test_a_folder_of_the_system_is_no_person(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["._1.jpg", ".DS_Store", "Thumbs.db", "desktop.ini", ".jpg"])
-def test_a_file_of_the_system_is_left_out_silently(folder: Path, name: str) -> None:
+def test_system_file_is_not_reported(folder: Path, name: str) -> None:
     put(folder / "Joe_Biden" / name)
     put(folder / name)
     found = scan(folder)
@@ -65,18 +65,18 @@ def test_a_file_of_the_system_is_left_out_silently(folder: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("name", ["1.jfif", "1.jpe", "1.jpg_large", "1", "1.JPG", "1.avif", "photo.dat", "1.jpg.bak"])
-def test_a_picture_is_found_by_its_suffix_or_its_first_bytes(folder: Path, name: str) -> None:
+def test_picture_is_found_by_its_suffix_or_its_first_bytes(folder: Path, name: str) -> None:
     put(folder / "Ada" / name)
     assert people(scan(folder)) == {"Ada", "Joe_Biden"}
 
 
 @pytest.mark.parametrize("head", [b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP", b"GIF89a", b"BM", b"\0\0\0\x18ftypheic"])
-def test_a_picture_of_any_kind_is_found_without_a_suffix(folder: Path, head: bytes) -> None:
+def test_picture_of_any_kind_is_found_without_a_suffix(folder: Path, head: bytes) -> None:
     put(folder / "Ada/1", head + bytes(50))
     assert people(scan(folder)) == {"Ada", "Joe_Biden"}
 
 
-def test_other_files_are_reported_once_for_each_kind(folder: Path) -> None:
+def test_unused_files_are_reported_once_for_each_kind(folder: Path) -> None:
     for n in range(30):
         put(folder / f"Joe_Biden/{n:02}.txt", b"text")
     put(folder / "Joe_Biden/visit.mp4", b"\0\0\0\x18ftypisom")
@@ -99,7 +99,7 @@ def test_deeper_folders_belong_to_the_person(folder: Path) -> None:
     assert scan(folder).pictures["Ada/2024/May/1.jpg"].person == "Ada"
 
 
-def test_folders_within_folders_end_somewhere(folder: Path) -> None:
+def test_scan_ends_at_the_depth_limit(folder: Path) -> None:
     put(folder / "Ada" / "/".join("d" * 40) / "1.jpg")
     found = scan(folder)
     assert people(found) == {"Joe_Biden"}
@@ -109,7 +109,7 @@ def test_folders_within_folders_end_somewhere(folder: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["known_people", "Known People", "known-faces", "unknown_pictures", "photos", "100APPLE", "2024"]
 )
-def test_a_collection_is_no_person(folder: Path, name: str) -> None:
+def test_collection_folder_is_no_person(folder: Path, name: str) -> None:
     put(folder / name / "Barack Obama.jpg")
     put(folder / name / "Joe Biden.jpg")
     found = scan(folder)
@@ -117,7 +117,7 @@ def test_a_collection_is_no_person(folder: Path, name: str) -> None:
     assert "a collection, not of a person" in found.skipped[0]
 
 
-def test_a_link_within_the_folder_is_followed_as_kubernetes_needs_it(folder: Path) -> None:
+def test_links_within_the_folder_are_followed_as_kubernetes_needs_it(folder: Path) -> None:
     put(folder / "..2024_05/Ada/1.jpg")
     (folder / "..data").symlink_to("..2024_05")
     (folder / "Ada").symlink_to("..data/Ada")
@@ -134,7 +134,7 @@ def test_the_folder_itself_may_be_a_link(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["secret.jpg", "secrets", "known_faces_2/secret.jpg", "/etc/passwd", "/"])
-def test_a_link_that_leads_out_is_not_followed(folder: Path, target: str) -> None:
+def test_link_that_leads_out_is_not_followed(folder: Path, target: str) -> None:
     put(folder.parent / "secret.jpg")
     put(folder.parent / "secrets/1.jpg")
     put(folder.parent / "known_faces_2/secret.jpg")
@@ -146,7 +146,7 @@ def test_a_link_that_leads_out_is_not_followed(folder: Path, target: str) -> Non
     assert found.may_hold("Ada/1.jpg")  # who was known from there is not removed for that
 
 
-def test_a_folder_within_itself_ends(folder: Path) -> None:
+def test_folder_within_itself_is_scanned_once(folder: Path) -> None:
     (folder / "Joe_Biden/again").symlink_to(".")
     (folder / "All").symlink_to("..")
     (folder / "Self").symlink_to(".")
@@ -156,7 +156,7 @@ def test_a_folder_within_itself_ends(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Joe_Biden/2.jpg", "Joe_Biden/2", "Ada"])
-def test_a_pipe_or_socket_is_never_opened(folder: Path, name: str) -> None:
+def test_pipe_or_socket_is_never_opened(folder: Path, name: str) -> None:
     os.mkfifo(folder / name)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(folder / f"{name}s"))
@@ -165,7 +165,7 @@ def test_a_pipe_or_socket_is_never_opened(folder: Path, name: str) -> None:
     assert found.skipped == (f"{name}, {name}s: neither a file nor a folder",)
 
 
-def test_a_file_that_became_a_pipe_or_a_link_after_the_scan_is_not_read(folder: Path) -> None:
+def test_file_that_became_a_pipe_or_a_link_is_not_read(folder: Path) -> None:
     (file,) = scan(folder).pictures.values()
     path = Path(file.path)
     path.unlink()
@@ -178,7 +178,7 @@ def test_a_file_that_became_a_pipe_or_a_link_after_the_scan_is_not_read(folder: 
         open_regular(path)
 
 
-def test_more_files_than_may_be_looked_at_are_reported(folder: Path) -> None:
+def test_files_over_the_limit_of_a_scan_are_reported(folder: Path) -> None:
     for n in range(30):
         put(folder / "Zoe" / f"{n:02}.jpg")
     found = scan(folder, max_entries=10)
@@ -191,14 +191,14 @@ def test_more_files_than_may_be_looked_at_are_reported(folder: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["A\nWARNING gateway: forged", "A\x1b[2J", "A\u2028B", "A\u202eB", "A\\nB", "A\udcffB"]
 )
-def test_a_path_is_printable_and_names_one_file(folder: Path, name: str) -> None:
+def test_paths_are_printable_and_unambiguous(folder: Path, name: str) -> None:
     put(folder / name / "1.jpg")
     paths = set(scan(folder).pictures) - {"Joe_Biden/1.jpg"}
     assert all(path.isprintable() for path in paths)
     assert paths != {"A\\nB/1.jpg"}  # that is how a line break is shown
 
 
-def test_a_file_without_a_suffix_is_opened_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_without_a_suffix_is_opened_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(folder / "Ada/1")
     put(folder / "Ada/notes.txt", b"text")
     opened: list[object] = []
@@ -219,7 +219,7 @@ def a_picture(path: Path) -> PictureFile:
     return PictureFile(str(path), "Ada", stamp_of(path.stat()))
 
 
-def test_a_file_is_read_again_only_after_it_changed(tmp_path: Path) -> None:
+def test_file_is_read_again_only_after_a_change(tmp_path: Path) -> None:
     path = put(tmp_path / "1.jpg", b"first")
     reader = PictureReader(1000)
     first = reader.digest(a_picture(path))
@@ -229,7 +229,7 @@ def test_a_file_is_read_again_only_after_it_changed(tmp_path: Path) -> None:
     assert reader.digest(a_picture(path)) != first
 
 
-def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
+def test_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "sparse.jpg"
     with path.open("wb") as file:
         file.truncate(2_500_000_000)
@@ -241,7 +241,7 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     ("case", "expected"),
     [("c", {"Joe_Biden"}), ("d", {"Jfif", "Jpe", "family", "No_Suffix"}), ("e", set()), ("e/known_people", {None})],
 )
-def test_folders_as_people_have_them(shared: Path, tmp_path: Path, case: str, expected: set[str | None]) -> None:
+def test_shared_example_folders_are_scanned(shared: Path, tmp_path: Path, case: str, expected: set[str | None]) -> None:
     script = shared / "cases" / "make_known_faces.sh"
     if shutil.which("sh") is None or not script.exists():
         pytest.skip("the shared cases are not here")
@@ -250,8 +250,8 @@ def test_folders_as_people_have_them(shared: Path, tmp_path: Path, case: str, ex
 
 
 @pytest.mark.parametrize("swapped", ["Ada", "Ada/1.jpg"])
-def test_a_file_outside_is_not_read_through_a_folder_that_was_swapped_for_a_link(tmp_path: Path, swapped: str) -> None:
-    """Regression: between the scan and the reading a link could show any file that the gateway may read."""
+def test_file_outside_is_not_read_through_a_swapped_link(tmp_path: Path, swapped: str) -> None:
+    """Regression: a link made between the scan and the reading could lead to any file of the machine."""
     folder, outside = tmp_path / "known_faces", tmp_path / "outside"
     for path in (folder / "Ada/1.jpg", outside / "1.jpg"):
         path.parent.mkdir(parents=True)
@@ -265,7 +265,7 @@ def test_a_file_outside_is_not_read_through_a_folder_that_was_swapped_for_a_link
     assert reader.digests == set()
 
 
-def test_a_picture_that_changed_since_the_scan_is_read_after_the_next_one(tmp_path: Path) -> None:
+def test_picture_changed_since_the_scan_is_read_after_the_next_scan(tmp_path: Path) -> None:
     (tmp_path / "Ada").mkdir()
     (tmp_path / "Ada/1.jpg").write_bytes(b"before")
     scanner, reader = FolderScanner(tmp_path), PictureReader(100)
