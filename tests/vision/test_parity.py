@@ -307,15 +307,15 @@ from pathlib import Path
 import numpy as np
 from gateway.model import PictureLimits
 from gateway.vision.decoding.decode import decode
-from gateway.vision.engines.graphs import BLOCK
-from gateway.vision.engines.pyramid import plan
+from gateway.vision.engines.graphs import BLOCK_PX
+from gateway.vision.engines.pyramid import plan_pyramid
 from gateway.vision.engines.runtime import Graph
 
 graph, out, scores = Graph(Path(sys.argv[1]), "f32"), sys.argv[2], []
 for path in sys.argv[3:]:
     picture = decode(Path(path).read_bytes(), PictureLimits())
-    for canvas in plan(picture.shape[1], picture.shape[0], 80).draw(picture):
-        scores.append(graph.run(canvas.reshape(1, canvas.shape[0], -1, 3 * BLOCK)).ravel())
+    for canvas in plan_pyramid(picture.shape[1], picture.shape[0], 80).draw(picture):
+        scores.append(graph.run(canvas.reshape(1, canvas.shape[0], -1, 3 * BLOCK_PX)).ravel())
 np.save(out, np.concatenate(scores))
 """
 
