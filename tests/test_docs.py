@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import Field, fields
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -20,8 +22,10 @@ from gateway.errors import GatewayError, StartError, Unavailable, wire_errors
 from gateway.metrics import COUNTS, Metrics
 from gateway.model import Operation, Quality
 from gateway.model.health import Health, ImportProgress, MqttHealth
+from gateway.mqtt.bridge import search_state
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.codec.wire import OPTIONS
+from gateway.mqtt.delivery import upload_state
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
 from gateway.service.administration import ACTIONS
@@ -242,6 +246,30 @@ def test_files_that_a_page_names_exist(path: Path) -> None:
 def test_the_index_lists_every_page() -> None:
     listed = {(ROOT / "docs" / target).resolve() for target in re.findall(r"\]\(([^)#]+)\)", text_of(INDEX))}
     assert {path for path in DOCS if path != ROOT / INDEX} <= listed
+
+
+MACHINES: dict[str, Mapping[Any, Mapping[Any, Enum]]] = {
+    "Upload": upload_state.TRANSITIONS,
+    "Duplicate detection": search_state.TRANSITIONS,
+}
+"""By the heading of a state machine in the documentation, its table in the code."""
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_diagram_and_the_table_of_a_state_machine_are_those_of_the_code(machine: str) -> None:
+    _, _, rest = text_of(STATES).partition(f"## {machine}\n")
+    section = rest.split("\n## ")[0]
+    code = {
+        (state.name, event.name, following.name)
+        for state, events in MACHINES[machine].items()
+        for event, following in events.items()
+    }
+    drawn = re.findall(r"^ +(\w+) --> (\w+): (\w+)$", section, re.MULTILINE)
+    assert {(state, event, following) for state, following, event in drawn} == code
+    assert set(re.findall(r"^\| `(\w+)` \| `(\w+)`[^|]* \| `(\w+)` \|", section, re.MULTILINE)) == code
+    assert set(re.findall(r"^\| `(\w+)` \| [^|`]+[^|]* \|$", section, re.MULTILINE)) == {
+        each.name for each in MACHINES[machine]
+    }
 
 
 PRIVATE_WORDS = [
