@@ -8,6 +8,7 @@ from pathlib import Path
 from gateway.config import Settings
 from gateway.config.named_files import check_files
 from gateway.errors import ConfigError
+from gateway.files.closed_folders import is_folder
 from gateway.people.wiring import cipher
 
 
@@ -24,5 +25,5 @@ def check_settings(settings: Settings) -> None:
 def _check_folder(data: Path) -> None:
     path = data.absolute()
     existing = next(each for each in (path, *path.parents) if os.path.lexists(each))
-    if not os.path.isdir(existing):  # noqa: PTH112 (Path.is_dir raises for a folder that may not be read)
+    if not is_folder(existing):
         raise ConfigError(f"data: {data} cannot be used: {existing} is not a folder.")

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from gateway.errors import GatewayError
+from gateway.files.closed_folders import exists
 from gateway.files.ownership import permission_hint
 
 
@@ -86,5 +87,5 @@ def check_outside(path: Path, data: Path) -> None:
 
 def note_replacement(file: Path) -> str:
     """Return the end of a sentence that says whether writing the file replaces an existing one."""
-    # Path.exists raises if the folder is closed to this user. The write that follows reports that.
-    return ", replacing the existing file" if os.path.exists(file) else ""  # noqa: PTH110
+    # The write that follows reports a closed folder.
+    return ", replacing the existing file" if exists(file) else ""

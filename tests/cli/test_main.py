@@ -1,4 +1,4 @@
-"""The command as people and supervisors start it: a process of its own."""
+"""The command ``facegate`` as a process of its own, as people and systemd start it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ FACEGATE = [sys.executable, "-m", "gateway"]
 
 
 def environment(data: Path, broker: Broker, rest_port: int, *, empty: bool = False) -> dict[str, str]:
-    """With the models converted in the data folder, unless that is to be ``empty``."""
+    """The variables of a gateway. ``empty``: its data folder has no converted models yet."""
     return {
         **os.environ,
         "FACEGATE_DATA": str(data if empty else furnished(data)),
         "FACEGATE_MQTT__HOST": "127.0.0.1",
         "FACEGATE_MQTT__PORT": str(broker.port),
-        "FACEGATE_MQTT__BASE": f"cli-{rest_port}",  # a second gateway on one base leaves
+        "FACEGATE_MQTT__BASE": f"cli-{rest_port}",  # a second gateway on the same base exits
         "FACEGATE_REST__PORT": str(rest_port),
         "FACEGATE_PEOPLE__FOLDER": str(KNOWN_FACES),
         # Each worker takes a second or two of CPU time to load its networks.
@@ -52,12 +52,12 @@ def facegate(env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 def is_ready(port: int) -> bool:
     try:
         return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
-    except requests.RequestException:  # not there yet, or too busy to answer
+    except requests.RequestException:  # not started yet, or too busy to answer
         return False
 
 
 def wait_until_ready(process: subprocess.Popen[str], port: int) -> None:
-    """Fails with what it said, if it ends before."""
+    """Wait until the gateway is ready. If it exits before, the test fails with its output."""
     wait_for(lambda: process.poll() is not None or is_ready(port), 60)
     assert process.poll() is None, process.communicate()[1]
 
@@ -68,11 +68,11 @@ def children(pid: int) -> list[int]:
 
 
 def alive(pid: int) -> bool:
-    return started(pid) is not None  # or a zombie where nobody reaps orphans
+    return started(pid) is not None  # None also for a zombie, on systems that reap no orphans
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_cleanly_and_leaves_no_process(tmp_path: Path, broker: Broker, number: int) -> None:
+def test_gateway_exits_cleanly_and_leaves_no_process(tmp_path: Path, broker: Broker, number: int) -> None:
     port = free_port()
     with facegate(environment(tmp_path / "data", broker, port)) as process:
         wait_until_ready(process, port)
@@ -86,7 +86,7 @@ def test_it_ends_cleanly_and_leaves_no_process(tmp_path: Path, broker: Broker, n
         wait_for(lambda: not any(map(alive, workers)))
 
 
-def test_its_workers_end_when_it_is_killed(tmp_path: Path, broker: Broker) -> None:
+def test_workers_exit_when_the_gateway_is_killed(tmp_path: Path, broker: Broker) -> None:
     port = free_port()
     with facegate(environment(tmp_path / "data", broker, port)) as process:
         wait_until_ready(process, port)
@@ -98,20 +98,22 @@ def test_its_workers_end_when_it_is_killed(tmp_path: Path, broker: Broker) -> No
 
 
 ARENA = 64 * 2**20
-"""What glibc reserves for a further arena, at a multiple of it: a part that is used and one that is not yet
-(HEAP_MAX_SIZE of its malloc/arena.c)."""
+"""The bytes that glibc reserves for a further arena, aligned to this size (HEAP_MAX_SIZE in malloc/arena.c).
+
+An arena is a used part, followed by an unused one.
+"""
 
 
 def arenas(pid: int) -> int:
-    """Heaps of threads other than the first, whose memory is a process's for as long as it lives."""
+    """Return the number of arenas besides the first. Their memory is returned only when the process exits."""
     ranges = [line.split()[0].split("-") for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
     starts = {int(start, 16): int(end, 16) for start, end in ranges}
     return sum(start % ARENA == 0 and starts.get(end) == start + ARENA for start, end in starts.items())
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc's malloc")
-def test_its_many_threads_share_one_heap(tmp_path: Path, broker: Broker) -> None:
-    """Else each keeps what it once needed for a picture: with 44 threads it grew by 12 MB in the first 20 minutes."""
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has arenas")
+def test_threads_of_the_gateway_share_one_heap(tmp_path: Path, broker: Broker) -> None:
+    """Regression: each of 44 threads kept the memory of a picture: 12 MB more in the first 20 minutes."""
     port = free_port()
     with facegate(environment(tmp_path / "data", broker, port)) as process:
         wait_until_ready(process, port)
@@ -119,19 +121,19 @@ def test_its_many_threads_share_one_heap(tmp_path: Path, broker: Broker) -> None
         assert arenas(process.pid) == 0
 
 
-def test_the_first_start_converts_the_models_and_tells_so(tmp_path: Path, broker: Broker) -> None:
+def test_first_start_converts_the_models_and_logs_it(tmp_path: Path, broker: Broker) -> None:
     port, data = free_port(), tmp_path / "data"
-    for told in (3, 0):
+    for conversions in (3, 0):
         with facegate(environment(data, broker, port, empty=True)) as process:
             wait_until_ready(process, port)
             process.terminate()
             _, log = process.communicate(timeout=20)
-        assert log.count("converting dlib's models, once") == told
+        assert log.count("converting dlib's models, once") == conversions
     assert (converted_models_folder(data) / DIGESTS_FILE).is_file()
 
 
-def test_without_the_68_landmarks_their_model_need_not_be_there(tmp_path: Path, broker: Broker) -> None:
-    """Its licence may be why: the others lie in a package of that name that stands before the real one."""
+def test_model_of_the_68_landmarks_is_not_needed_without_them(tmp_path: Path, broker: Broker) -> None:
+    """Some people may not use this model because of its licence. A package with the other models hides the real one."""
     models = tmp_path / "face_recognition_models" / "models"
     models.mkdir(parents=True)
     (models.parent / "__init__.py").touch()
@@ -146,7 +148,7 @@ def test_without_the_68_landmarks_their_model_need_not_be_there(tmp_path: Path, 
 
 
 def refused(env: dict[str, str], *, code: int = os.EX_CONFIG) -> str:
-    """Its one sentence."""
+    """Run a gateway that cannot start, and return its message, which is one sentence."""
     with facegate(env) as process:
         _, error = process.communicate(timeout=60)
         assert process.returncode == code
@@ -156,7 +158,7 @@ def refused(env: dict[str, str], *, code: int = os.EX_CONFIG) -> str:
     return lines[0]
 
 
-def test_a_taken_rest_port_is_told(tmp_path: Path, broker: Broker) -> None:
+def test_rest_port_in_use_is_reported(tmp_path: Path, broker: Broker) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         sentence = refused(environment(tmp_path / "data", broker, port), code=os.EX_TEMPFAIL)
@@ -165,15 +167,15 @@ def test_a_taken_rest_port_is_told(tmp_path: Path, broker: Broker) -> None:
     )
 
 
-def test_a_missing_model_is_told(tmp_path: Path, broker: Broker) -> None:
-    """A package of that name that has no files in it stands before the real one."""
+def test_missing_model_is_reported(tmp_path: Path, broker: Broker) -> None:
+    """An empty package of that name hides the real one."""
     (tmp_path / "face_recognition_models").mkdir()
     (tmp_path / "face_recognition_models" / "__init__.py").touch()
     env = {**environment(tmp_path / "data", broker, free_port()), "PYTHONPATH": str(tmp_path)}
     assert "is missing: reinstall the package face_recognition_models." in refused(env)
 
 
-def test_a_second_gateway_on_the_same_data_leaves(tmp_path: Path, broker: Broker) -> None:
+def test_second_gateway_on_the_same_data_folder_exits(tmp_path: Path, broker: Broker) -> None:
     port = free_port()
     with facegate(environment(tmp_path / "data", broker, port)) as first:
         wait_until_ready(first, port)
@@ -182,16 +184,16 @@ def test_a_second_gateway_on_the_same_data_leaves(tmp_path: Path, broker: Broker
         assert first.poll() is None
 
 
-def test_a_data_folder_that_cannot_be_made_is_told(tmp_path: Path, broker: Broker) -> None:
+def test_data_folder_that_cannot_be_created_is_reported(tmp_path: Path, broker: Broker) -> None:
     (tmp_path / "file").touch()
     assert "cannot be used" in refused(environment(tmp_path / "file" / "data", broker, free_port(), empty=True))
 
 
-def test_a_wrong_setting_is_refused_by_its_path(tmp_path: Path, broker: Broker) -> None:
+def test_wrong_setting_is_reported_with_its_path(tmp_path: Path, broker: Broker) -> None:
     env = {**environment(tmp_path / "data", broker, free_port()), "FACEGATE_WORKERS__QUEUE": "many"}
     assert "workers.queue: " in refused(env)
 
 
-def test_version() -> None:
-    told = subprocess.run([*FACEGATE, "--version"], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == f"facegate, version {__version__}"
+def test_version_is_printed() -> None:
+    output = subprocess.run([*FACEGATE, "--version"], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == f"facegate, version {__version__}"

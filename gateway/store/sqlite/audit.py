@@ -8,7 +8,6 @@ prevents a second copy.
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import threading
 import time
@@ -17,6 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import GatewayError
+from gateway.files.closed_folders import exists
 from gateway.store.records import AuditLine
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Database, Row
 
@@ -62,7 +62,7 @@ class AuditLog:
         self._lock = threading.Lock()
         self._problem = ""
         with self._lock:
-            if os.path.exists(path):  # noqa: PTH110 (Path.exists raises for a folder without permission)
+            if exists(path):
                 self._check()
 
     def collect(self, store: Database) -> None:
@@ -134,7 +134,7 @@ class AuditLog:
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """Open a connection for one use, and create the file if it is missing."""
         # a connection is not kept open, since another process may rename a damaged file at any time
-        if not os.path.exists(self._path):  # noqa: PTH110
+        if not exists(self._path):
             log.info("creating a new audit: %s", self._path)
             self._path.touch(0o600)
         with closing(sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as db:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from gateway.errors import GatewayError
+from gateway.files.closed_folders import exists, is_file, is_folder
 from gateway.files.ownership import chown_command, user_name
 from gateway.store.sqlite.backup_files import (
     UnreadableError,
@@ -83,11 +84,7 @@ def _examine(folder: Path) -> tuple[list[str], list[tuple[Path, str]]]:
     """Return sentences about files that SQLite cannot open, and all unreadable files with the reason for each."""
     unopened = []
     # ext4 has a folder lost+found in the root of each disk
-    unreadable = [
-        (path, "a folder")
-        for path in _entries(folder)
-        if os.path.isdir(path) and path.name != "lost+found"  # noqa: PTH112
-    ]
+    unreadable = [(path, "a folder") for path in _entries(folder) if is_folder(path) and path.name != "lost+found"]
     for path in _files(folder):
         try:
             check_readable(path)
@@ -110,7 +107,7 @@ def _skipped_warnings(unreadable: Sequence[tuple[Path, str]]) -> tuple[str, ...]
 
 
 def _entries(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if os.path.isdir(folder) else []  # noqa: PTH112
+    return sorted(folder.iterdir()) if is_folder(folder) else []
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -120,7 +117,7 @@ def _files(folder: Path) -> Iterator[Path]:
         beside = main is not None and (main.exists() or is_generated_name(main.name))
         leads_nowhere = path.is_symlink() and not os.path.lexists(os.path.realpath(path))
         # A pipe stores nothing. A file in a folder without permission does not ``exist``, but may be a backup.
-        other_kind = os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113
+        other_kind = exists(path) and not is_file(path)
         if path.name == LOCK_FILE or beside or leads_nowhere or is_unfinished(path.name) or other_kind:
             continue
         yield path
@@ -130,9 +127,9 @@ def _not_writable(folder: Path) -> list[Path]:
     """Return the files that this process cannot rewrite, or the folder itself."""
     if not os.path.lexists(folder):
         return []
-    if not os.path.isdir(folder) or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):  # noqa: PTH112
+    if not is_folder(folder) or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return [folder]
-    return [path for path in _entries(folder) if os.path.isfile(path) and not _can_rewrite(path)]  # noqa: PTH113
+    return [path for path in _entries(folder) if is_file(path) and not _can_rewrite(path)]
 
 
 def _can_rewrite(path: Path) -> bool:
@@ -145,7 +142,7 @@ def _can_rewrite(path: Path) -> bool:
 def _remedy(folder: Path, obstacle: Path) -> str:
     """Return what a person can do about an obstacle."""
     # ``isdir`` is also False for a link into a folder without permission
-    if not os.path.isdir(folder):  # noqa: PTH112
+    if not is_folder(folder):
         return f"{folder} should be a folder: move it away"
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         return "its disk is mounted read-only"
