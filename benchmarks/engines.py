@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.model import EngineName, PictureLimits
-from gateway.vision.engine import Engine, open_engine
+from gateway.vision.engine import Engine
 from gateway.vision.engines.conversion import convert, converted_models_folder
 from gateway.vision.engines.options import EngineOptions
+from gateway.vision.engines.registry import open_engine
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = PictureLimits()

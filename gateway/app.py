@@ -29,7 +29,7 @@ from gateway.service.enrolment_vision import Describer
 from gateway.service.recognition import Service
 from gateway.systemd import SystemdNotifier
 from gateway.vision.engines.model_files import MODEL_FILES
-from gateway.vision.engines.options import RECIPES
+from gateway.vision.engines.registry import ENGINES
 from gateway.workers.wiring import create_pool, prepare_engine
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Gateway:
         self._fatal_errors: SimpleQueue[GatewayError] = SimpleQueue()
         if not has_store(settings):
             log.info("there is no people store yet: a new one is created at %s", store_path(settings).absolute())
-        self.known = open_people(settings, RECIPES[settings.engine])
+        self.known = open_people(settings, ENGINES[settings.engine].recipe)
         self.pool = create_pool(settings, engine, self.metrics, workers=settings.workers.count)
         self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
         describer = Describer(

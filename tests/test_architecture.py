@@ -45,8 +45,8 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "waitress": {"rest/server"},
     "openvino": {"vision/engines/openvino_import"},
     "simplejpeg": {"vision/decoding/jpeg_pixels"},
-    "cv2": {"vision/align", "vision/engine", "vision/engines/pyramid"},
-    "dlib": {"vision/align"},
+    "cv2": {"vision/chips", "vision/engines/pyramid", "vision/engines/registry"},
+    "dlib": {"vision/chips", "vision/engines/landmarks"},
     "face_recognition": {"vision/engines/stock"},
     "PIL": {"vision/annotate", "vision/decoding/decode", "vision/engines/stock"},
     "sqlite3": {"store/sqlite/"},
@@ -116,6 +116,13 @@ def _is_in(module: str, place: str) -> bool:
     return module.startswith(place) if place.endswith("/") else module == place
 
 
+def test_vision_tasks_do_not_import_the_engines() -> None:
+    """They use an engine by the protocols of vision/engine.py, so that another engine changes no task."""
+    for path in (path for path in MODULES if name_of(path).startswith("vision/")):
+        if not name_of(path).startswith("vision/engines/"):
+            assert not [used for used in imports(path) if used.startswith("gateway.vision.engines")], name_of(path)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nothing_happens_at_import(path: Path) -> None:
     """A module makes no connection, application or settings object when it is imported."""
@@ -140,7 +147,8 @@ PICTURE_LIBRARIES = {"PIL", "cv2", "dlib", "face_recognition", "openvino", "simp
         pytest.param(
             "gateway.workers.process", {"flask", "paho", "sqlite3", "waitress"}, id="a worker has no interface"
         ),
-        pytest.param("gateway.vision.engine", {"openvino", "face_recognition"}, id="an engine loads no other engine"),
+        pytest.param("gateway.vision.engines.registry", PICTURE_LIBRARIES, id="the table of engines loads no engine"),
+        pytest.param("gateway.vision.tasks", {"openvino", "face_recognition"}, id="the tasks of vision load no engine"),
     ],
 )
 def test_process_does_not_load_foreign_parts(module: str, never: set[str]) -> None:

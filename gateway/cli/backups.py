@@ -16,7 +16,7 @@ from gateway.files.ownership import invoking_user
 from gateway.model.caller import CLI_CALLER
 from gateway.people.wiring import cipher, open_audit, open_for_command, store_path
 from gateway.store.sqlite.backups import restore as restore_store
-from gateway.vision.engines.options import RECIPES
+from gateway.vision.engines.registry import ENGINES
 
 
 @click.command(short_help="Copy the people store into a file.")
@@ -27,7 +27,7 @@ def backup(config: Path | None, file: Path | None) -> None:
     with settings_or_exit(config) as settings:
         if file:
             check_outside(file, settings.data)
-        with open_for_command(settings, RECIPES[settings.engine]) as opened, opened.backups.locked():
+        with open_for_command(settings, ENGINES[settings.engine].recipe) as opened, opened.backups.locked():
             path = file or opened.backups.free_path()
             replacement = note_replacement(path)
             # The audit log comes first: it may name a backup that failed, but must not miss one.

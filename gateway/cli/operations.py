@@ -24,7 +24,7 @@ from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.people.wiring import open_for_command, open_unknown_faces
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import Describer
-from gateway.vision.engines.options import RECIPES
+from gateway.vision.engines.registry import ENGINES
 from gateway.workers.wiring import create_pool, prepare_engine
 
 RunOperation = Callable[..., Document]
@@ -62,7 +62,7 @@ def operations_or_exit(config: Path | None, *, with_worker: bool = False, new: b
 def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperation]:
     """Give the operations on the people store. ``with_worker``: start a worker process. Raise GatewayError."""
     with ExitStack() as stack:
-        opened = stack.enter_context(open_for_command(settings, RECIPES[settings.engine]))
+        opened = stack.enter_context(open_for_command(settings, ENGINES[settings.engine].recipe))
         thread = stack.enter_context(ThreadPoolExecutor(1))
         describer = _describer(settings, stack if with_worker else None)
         unknowns = open_unknown_faces(settings, opened, describer.part, tidies=False)

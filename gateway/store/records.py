@@ -42,9 +42,9 @@ class Picture:
     """One picture of a person with all stored data.
 
     ``digest``: the SHA-256 of the picture in hexadecimal digits. ``source``: the caller that sent the picture, or its
-    path in the folder of known people. ``recipe``: how the descriptor was made (vision.options.RECIPES). ``original``:
-    the picture itself, if it is stored. ``counter``: whether this is a counter-example, that is a picture of somebody
-    else who was taken for this person.
+    path in the folder of known people. ``recipe``: how the descriptor was made (vision/engines/registry.py).
+    ``original``: the picture itself, if it is stored. ``counter``: whether this is a counter-example, that is a picture
+    of somebody else who was taken for this person.
     """
 
     digest: str

@@ -18,20 +18,13 @@ from gateway.model import (
     PictureLimits,
     Points,
 )
-from gateway.vision.align import (
-    CHIP_SIDE_PX,
-    cut_chips,
-    decode_chips,
-    encode_chips,
-    encode_crop,
-    name_5_points,
-    name_68_points,
-)
+from gateway.vision.align import AlignedFace, align, rotate, turned_part
+from gateway.vision.chips import CHIP_SIDE_PX, cut_chips, decode_chips, encode_chips, encode_crop
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Engine
+from gateway.vision.landmark_groups import name_5_points, name_68_points
 from gateway.vision.quality import measure_quality
 from gateway.vision.regions import search
-from gateway.vision.upright import AlignedFace, align, rotate, turned_part
 
 MAX_FACES = 32
 """Faces that are analysed in one picture: the largest ones.
@@ -59,7 +52,7 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
         return Analysis(
             image, tuple(FoundFace(box.clipped_to(width, height)) for box in boxes), clock.laps, left_out=left_out
         )
-    alignments = [align(picture, box, engine.aligner, engine.detector) for box in boxes]
+    alignments = [align(picture, box, engine.predictor_5, engine.detector) for box in boxes]
     chips = [cut_chips(picture, each.points, wanted.descriptors or "stream") for each in alignments]
     clock.lap("align")
     descriptors: Sequence[Descriptor | None] = [None] * len(boxes)

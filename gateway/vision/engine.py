@@ -1,4 +1,7 @@
-"""The interface of an engine, the models that find and describe faces: the gateway's own, or dlib's stock models."""
+"""The interface of an engine: the models that find faces, place landmarks on them and describe them.
+
+The tasks of this package use an engine by these protocols only. ``gateway.vision.engines`` has the engines.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
-
-from gateway.allocator import keep_freed_memory
-from gateway.model import Box, Descriptor
-from gateway.vision.align import Aligner, Predictor68
+from gateway.model import Box, Descriptor, Points
 from gateway.vision.decoding.decode import Picture
-from gateway.vision.engines.model_files import model_file
-from gateway.vision.engines.options import EngineOptions
-from gateway.vision.upright import UprightScorer
+
+TILE_SIDE_PX, TILE_FACE_PX = 128, 80
+"""Side of a chip for ``score_upright``, and side of the face's box in it. dlib's CNN was trained on faces of 80."""
 
 
 class FaceFinder(Protocol):
     def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
         """Return the boxes of the faces, which may reach beyond the picture.
 
-        ``min_face``, ``max_face``: the sizes of the faces to look for, in pixels.
+        ``picture``: uint8 RGB, (height, width, 3). ``min_face``, ``max_face``: sizes of faces to find, in pixels.
+        """
+
+
+class UprightScorer(Protocol):
+    def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
+        """Return for each tile the score of an upright face of TILE_FACE_PX pixels in its middle.
+
+        ``tiles``: uint8 RGB, (TILE_SIDE_PX, TILE_SIDE_PX, 3) each. A score of 1 is certain, 0 is hardly a face.
         """
 
 
 class Detector(FaceFinder, UprightScorer, Protocol):
     """A model that finds faces, and tells how upright a face is."""
+
+
+class LandmarkPredictor(Protocol):
+    def points(self, picture: Picture, box: Box) -> Points:
+        """Return the landmarks of the face in the box, float32, (n, 2): x and y in pixels of the picture.
+
+        ``picture``: uint8 RGB, (height, width, 3). The box and the points may be outside of the picture.
+        """
 
 
 class Embedder(Protocol):
@@ -39,30 +54,9 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The models that the analysis of a picture uses."""
+    """The models that the tasks use. The predictors return 5 and 68 landmarks in the order of dlib's models."""
 
     detector: Detector
     embedder: Embedder
-    aligner: Aligner
-    predictor_68: Predictor68
-
-
-def open_engine(options: EngineOptions) -> Engine:
-    """Load the models, except the one of 68 points, and set up this process for image analysis."""
-    # There is one worker process for each core already.
-    cv2.setNumThreads(1)
-    keep_freed_memory()
-    detector, embedder = _networks(options)
-    return Engine(detector, embedder, Aligner(model_file("landmarks_5")), Predictor68())
-
-
-def _networks(options: EngineOptions) -> tuple[Detector, Embedder]:
-    # Each engine imports its libraries here, so that a process loads those of its own engine only.
-    if options.name == "facegate":
-        from gateway.vision.engines.networks import open_detector, open_embedder
-
-        assert options.models is not None
-        return open_detector(options.models, options.detector), open_embedder(options.models, options.descriptor)
-    from gateway.vision.engines.stock import StockDetector, StockEmbedder
-
-    return StockDetector("cnn" if options.name == "dlib-cnn" else "hog"), StockEmbedder()
+    predictor_5: LandmarkPredictor
+    predictor_68: LandmarkPredictor

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from gateway.metrics import Stopwatch
 from gateway.model import AnalyseTask, Analysis, DrawTask, Image, PictureLimits, RedescribeTask, Task
+from gateway.vision.align import rotate
 from gateway.vision.analyse import analyse, redescribe
 from gateway.vision.annotate import annotate
 from gateway.vision.decoding.decode import decode
 from gateway.vision.engine import Engine
-from gateway.vision.upright import rotate
 
 
 def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> Analysis:

@@ -15,7 +15,8 @@ import sys
 
 from gateway.errors import GatewayError
 from gateway.model import PictureLimits, Task
-from gateway.vision.engine import Engine, open_engine
+from gateway.vision.engine import Engine
+from gateway.vision.engines.registry import open_engine
 from gateway.vision.tasks import run_task
 from gateway.workers.channel import Channel
 from gateway.workers.options import WorkerOptions

@@ -9,6 +9,7 @@ from gateway.files.ownership import check_python
 from gateway.metrics import Metrics
 from gateway.vision.engines.model_files import MODEL_FILES, check_models
 from gateway.vision.engines.options import EngineOptions
+from gateway.vision.engines.registry import ENGINES
 from gateway.workers.conversion import ensure_converted
 from gateway.workers.options import WorkerOptions
 from gateway.workers.pool import Pool
@@ -20,10 +21,10 @@ from gateway.workers.worker import Worker, worker_command
 def prepare_engine(settings: Settings) -> EngineOptions:
     """Check the models, and convert them if the engine needs that. Raise StartError."""
     check_python()
-    own_engine = settings.engine == "facegate"
-    # The package face_recognition, which runs the other engines, loads all models when it is imported.
-    check_models(role for role in MODEL_FILES if role != "landmarks_68" or settings.landmarks_68 or not own_engine)
-    models = ensure_converted(settings.data) if own_engine else None
+    entry = ENGINES[settings.engine]
+    wanted = entry.models | ({"landmarks_68"} if settings.landmarks_68 else set())
+    check_models(role for role in MODEL_FILES if role in wanted)
+    models = ensure_converted(settings.data) if entry.needs_conversion else None
     return EngineOptions(settings.engine, models, settings.precision.detector, settings.precision.descriptor)
 
 

@@ -25,7 +25,7 @@ from gateway.store.records import Picture, StoredFace
 from gateway.store.removal_guard import CONFIRMED_NOTE, RemovalGuard
 from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
 from gateway.store.sqlite.people import SqliteStore
-from gateway.vision.engines.options import RECIPES
+from gateway.vision.engines.registry import ENGINES
 from tests.examples import descriptor
 from tests.support import ROOT
 
@@ -33,7 +33,7 @@ Facegate = Callable[..., Result]
 
 
 def picture(number: int) -> Picture:
-    return Picture(f"{number:064x}", "test", RECIPES["facegate"], StoredFace(descriptor(number), b"chips"))
+    return Picture(f"{number:064x}", "test", ENGINES["facegate"].recipe, StoredFace(descriptor(number), b"chips"))
 
 
 @pytest.fixture

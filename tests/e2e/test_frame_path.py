@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from gateway.app import running
 from gateway.model import AnalyseTask, PictureLimits
-from gateway.vision.engine import open_engine
 from gateway.vision.engines.options import EngineOptions
+from gateway.vision.engines.registry import open_engine
 from gateway.vision.tasks import run_task
 from tests.conftest import settings
 from tests.support import ROOT, Broker, Client, frame, models, wait_for

@@ -20,7 +20,7 @@ from gateway.store.records import Picture, StoredFace
 from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
 from gateway.store.sqlite.backups import Backups
 from gateway.store.sqlite.people import SqliteStore
-from gateway.vision.engines.options import RECIPES
+from gateway.vision.engines.registry import ENGINES
 from tests.examples import descriptor
 from tests.support import ROOT
 
@@ -39,7 +39,7 @@ def data() -> Iterator[Path]:
         with closing(SqliteStore(data / "people.sqlite", audit=AuditLog(data / AUDIT_FILE))) as store:
             for number, name in enumerate(("Ada", "Grace")):
                 face = StoredFace(descriptor(number), b"chips")
-                store.enrol(name, [Picture(f"{number:064x}", "test", RECIPES["facegate"], face)], CLI_CALLER)
+                store.enrol(name, [Picture(f"{number:064x}", "test", ENGINES["facegate"].recipe, face)], CLI_CALLER)
         if os.geteuid() == 0:
             os.chown(data, NOBODY, NOBODY)
             for path in data.iterdir():

@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
-from gateway.vision.engine import Engine, open_engine
+from gateway.model import Box, PictureLimits
+from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engine import Engine
+from gateway.vision.engines.landmarks import Predictor5, Predictor68
+from gateway.vision.engines.model_files import model_file
 from gateway.vision.engines.options import EngineOptions
+from gateway.vision.engines.registry import open_engine
 from tests import support
+from tests.support import frame
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +42,27 @@ def stock(engine: Engine) -> Any:
     import face_recognition
 
     return face_recognition
+
+
+FACES = {
+    "obama_1": Box(386, 96, 551, 260),
+    "biden_2": Box(294, 129, 460, 294),
+    "hopper_1": Box(211, 162, 376, 327),
+    "stranger_2": Box(244, 96, 409, 260),
+}
+"""Boxes of faces, as the gateway's detector finds them."""
+
+
+@pytest.fixture(scope="module", params=FACES)
+def face(request: pytest.FixtureRequest) -> tuple[Picture, Box]:
+    return decode(frame(request.param), PictureLimits()), FACES[request.param]
+
+
+@pytest.fixture(scope="module")
+def predictor_5() -> Predictor5:
+    return Predictor5(model_file("landmarks_5"))
+
+
+@pytest.fixture(scope="module")
+def predictor_68() -> Predictor68:
+    return Predictor68()

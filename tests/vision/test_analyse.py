@@ -10,11 +10,13 @@ import pytest
 from gateway.errors import BadImage, TooLarge
 from gateway.model import AnalyseTask, Box, FoundFace, Image, PictureLimits, Search
 from gateway.vision import analyse as module
-from gateway.vision.align import decode_chips
 from gateway.vision.analyse import analyse, largest, redescribe
+from gateway.vision.chips import decode_chips
 from gateway.vision.decoding.decode import decode
-from gateway.vision.engine import Engine, open_engine
+from gateway.vision.engine import Engine
+from gateway.vision.engines.landmarks import Predictor68
 from gateway.vision.engines.options import EngineOptions
+from gateway.vision.engines.registry import open_engine
 from tests.examples import encoded
 from tests.support import frame
 
@@ -163,15 +165,17 @@ def test_analyse_returns_68_landmarks_inside_the_picture(either: Engine) -> None
 def test_68_point_model_is_loaded_only_for_68_landmarks(models: Path) -> None:
     """The model takes 100 MB and a second, so it is loaded only once."""
     engine = open_engine(EngineOptions("facegate", models))
+    predictor = engine.predictor_68
+    assert isinstance(predictor, Predictor68)
     for wanted in (AnalyseTask(), AnalyseTask(landmarks=5), AnalyseTask(descriptors="enrolment", landmarks=5)):
         analyse(PORTRAIT, engine, wanted, LIMITS)
     analyse(frame("empty_1"), engine, AnalyseTask(landmarks=68), LIMITS)
-    assert engine.predictor_68._predictor is None
+    assert predictor._predictor is None
     analyse(PORTRAIT, engine, AnalyseTask(landmarks=68), LIMITS)
-    loaded = engine.predictor_68._predictor
+    loaded = predictor._predictor
     assert loaded is not None
     analyse(PORTRAIT, engine, AnalyseTask(landmarks=68), LIMITS)
-    assert engine.predictor_68._predictor is loaded
+    assert predictor._predictor is loaded
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,12 @@ import pytest
 from numpy.typing import NDArray
 
 from gateway.model import Box, DetectorPrecision, PictureLimits
-from gateway.vision.align import Aligner, cut_chips
+from gateway.vision.chips import cut_chips
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engines.detector import suppress
 from gateway.vision.engines.dlib_weights import read_detector
 from gateway.vision.engines.graphs import detector_graph
+from gateway.vision.engines.landmarks import Predictor5
 from gateway.vision.engines.model_files import model_file
 from gateway.vision.engines.networks import open_detector
 from gateway.vision.engines.openvino_import import openvino
@@ -227,12 +228,12 @@ def found(models: Path) -> Callable[[str, Path], Found]:
 @pytest.fixture(scope="module")
 def aligned(found: Callable[[str, Path], Found]) -> Callable[[Path], tuple[list[Box], Picture]]:
     """Return a function that returns the boxes and the chips of a picture's faces."""
-    aligner = Aligner(model_file("landmarks_5"))
+    predictor_5 = Predictor5(model_file("landmarks_5"))
 
     def aligned(path: Path) -> tuple[list[Box], Picture]:
         picture = read(path)
         boxes = [Box(*map(round, rect)) for _, rect in found("f32", path)]
-        chips = [cut_chips(picture, aligner.points(picture, box), "stream") for box in boxes]
+        chips = [cut_chips(picture, predictor_5.points(picture, box), "stream") for box in boxes]
         return boxes, np.concatenate([np.empty((0, 150, 150, 3), np.uint8), *chips])
 
     return aligned

@@ -53,7 +53,7 @@ class CnnDetector:
     def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
         """Return the best score near the middle of each tile: about 1 for a face that fills its window.
 
-        ``tiles``: square chips, uint8 RGB, (side, side, 3) each (vision/upright.py).
+        ``tiles``: square chips, uint8 RGB, (side, side, 3) each (vision/align.py).
         """
         side = tiles[0].shape[0]
         canvas = np.concatenate(tiles)

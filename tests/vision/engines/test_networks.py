@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gateway.model import DetectorPrecision, PictureLimits
-from gateway.vision.align import Aligner, cut_chips
+from gateway.vision.chips import cut_chips
 from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engines.landmarks import Predictor5
 from gateway.vision.engines.model_files import model_file
 from gateway.vision.engines.networks import MAX_BATCH, CnnEmbedder, open_detector, open_embedder
 from gateway.vision.engines.runtime import Graph, has_fast_int8
@@ -22,12 +23,12 @@ def embedder(models: Path) -> CnnEmbedder:
 @pytest.fixture(scope="module")
 def faces(models: Path) -> list[Picture]:
     """Return three chips each of two pictures of Obama and one of another person."""
-    detector, aligner = open_detector(models, "f32"), Aligner(model_file("landmarks_5"))
+    detector, predictor_5 = open_detector(models, "f32"), Predictor5(model_file("landmarks_5"))
     found = []
     for name in ("obama_1", "obama_2", "stranger_1"):
         picture = decode(frame(name), PictureLimits())
         (box,) = detector.detect(picture, 80)
-        found.append(cut_chips(picture, aligner.points(picture, box), "enrolment"))
+        found.append(cut_chips(picture, predictor_5.points(picture, box), "enrolment"))
     return found
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from gateway.errors import BadImage
 from gateway.model import Box, Descriptor, PictureLimits
-from gateway.vision.align import cut_chips
+from gateway.vision.chips import cut_chips
 from gateway.vision.decoding.decode import Picture, decode
-from gateway.vision.engine import Engine, open_engine
+from gateway.vision.engine import Engine
 from gateway.vision.engines.options import EngineOptions
+from gateway.vision.engines.registry import open_engine
 from tests.support import frame
 
 OURS = ["obama_1", "stranger_2", "empty_1"]
@@ -37,7 +38,9 @@ def detect_faces(engine: Engine, picture: Picture) -> list[Box]:
 
 
 def describe_faces(engine: Engine, picture: Picture, boxes: list[Box]) -> list[Descriptor]:
-    return engine.embedder.embed([cut_chips(picture, engine.aligner.points(picture, box), "stream") for box in boxes])
+    return engine.embedder.embed(
+        [cut_chips(picture, engine.predictor_5.points(picture, box), "stream") for box in boxes]
+    )
 
 
 def to_css(boxes: list[Box]) -> list[tuple[int, int, int, int]]:
@@ -67,7 +70,7 @@ def test_stock_embedder_uses_the_middle_chip(engine: Engine) -> None:
     """A face of a stream has only this chip, and compared descriptors must be made alike."""
     picture = decode(frame("obama_1"), PictureLimits())
     (box,) = detect_faces(engine, picture)
-    points = engine.aligner.points(picture, box)
+    points = engine.predictor_5.points(picture, box)
     one, three = engine.embedder.embed([cut_chips(picture, points, "stream"), cut_chips(picture, points, "enrolment")])
     assert (one == three).all()
 

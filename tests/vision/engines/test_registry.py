@@ -3,15 +3,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from gateway.model import PictureLimits
-from gateway.vision.align import cut_chips
+from gateway.model import EngineName, PictureLimits
+from gateway.vision.chips import cut_chips
 from gateway.vision.decoding.decode import Picture, decode
-from gateway.vision.engine import Engine, open_engine
-from gateway.vision.engines.options import RECIPES, EngineOptions
+from gateway.vision.engine import Engine
+from gateway.vision.engines.options import EngineOptions
+from gateway.vision.engines.registry import ENGINES, open_engine
 from tests.support import ROOT, frame
 
 
@@ -29,7 +31,7 @@ def portrait() -> Picture:
 def test_every_engine_finds_aligns_and_describes_a_face(any_engine: Engine, portrait: Picture) -> None:
     (box,) = any_engine.detector.detect(portrait, 56, None)
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((56, 40, 221, 200), abs=30)
-    points = any_engine.aligner.points(portrait, box)
+    points = any_engine.predictor_5.points(portrait, box)
     assert (points > 0).all()
     assert (points < 270).all()
     for purpose, count in (("stream", 1), ("enrolment", 3)):
@@ -43,8 +45,8 @@ def test_every_engine_finds_aligns_and_describes_a_face(any_engine: Engine, port
 
 def test_every_engine_has_a_recipe() -> None:
     """Descriptors of different recipes must not be compared."""
-    assert set(RECIPES) == {"facegate", "dlib-hog", "dlib-cnn"}
-    assert RECIPES["facegate"] != RECIPES["dlib-hog"] == RECIPES["dlib-cnn"]
+    assert set(ENGINES) == set(get_args(EngineName))
+    assert ENGINES["facegate"].recipe != ENGINES["dlib-hog"].recipe == ENGINES["dlib-cnn"].recipe
 
 
 @pytest.mark.parametrize("precision", ["auto", "int8", "bf16", "f32"])
@@ -53,13 +55,13 @@ def test_facegate_engine_opens_in_any_precision(models: Path, portrait: Picture,
     rest = "f32" if precision == "int8" else precision
     opened = open_engine(EngineOptions("facegate", models, precision, rest))  # type: ignore[arg-type]
     (box,) = opened.detector.detect(portrait, 56, None)
-    assert len(opened.embedder.embed([cut_chips(portrait, opened.aligner.points(portrait, box), "stream")])) == 1
+    assert len(opened.embedder.embed([cut_chips(portrait, opened.predictor_5.points(portrait, box), "stream")])) == 1
 
 
 def test_facegate_engine_does_not_import_face_recognition(models: Path) -> None:
     """Its import takes a second, loads the model of 68 points, and ends the process if setuptools is too new."""
     code = (
-        "import sys, pathlib; from gateway.vision.engine import open_engine; "
+        "import sys, pathlib; from gateway.vision.engines.registry import open_engine; "
         "from gateway.vision.engines.options import EngineOptions; "
         f"open_engine(EngineOptions('facegate', pathlib.Path({str(models)!r}))); "
         "print({'face_recognition', 'face_recognition_models', 'pkg_resources'} & {*sys.modules})"

@@ -1,0 +1,82 @@
+"""The table of engines: for each name the recipe of its descriptors, its model files, and the function that opens it.
+
+The gateway's main process imports this module. Each function therefore imports the libraries of its engine itself, and
+a process loads only those of the engine that it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.allocator import keep_freed_memory
+from gateway.model import EngineName
+from gateway.vision.engines.model_files import MODEL_FILES, Role, model_file
+from gateway.vision.engines.options import EngineOptions
+
+if TYPE_CHECKING:
+    from gateway.vision.engine import Detector, Embedder, Engine
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEntry:
+    """One engine.
+
+    ``recipe``: the way its descriptors are made. Every enrolled picture stores its recipe, because descriptors of two
+    recipes must never be compared. ``models``: the model files that the engine always needs. ``open_networks``: opens
+    its detector and its embedder. ``needs_conversion``: it uses networks that conversion.py converts.
+    """
+
+    recipe: str
+    models: frozenset[Role]
+    open_networks: Callable[[EngineOptions], tuple[Detector, Embedder]]
+    needs_conversion: bool = False
+
+
+def _open_facegate(options: EngineOptions) -> tuple[Detector, Embedder]:
+    from gateway.vision.engines.networks import open_detector, open_embedder
+
+    assert options.models is not None
+    return open_detector(options.models, options.detector), open_embedder(options.models, options.descriptor)
+
+
+def _open_dlib_hog(_options: EngineOptions) -> tuple[Detector, Embedder]:
+    from gateway.vision.engines.stock import StockDetector, StockEmbedder
+
+    return StockDetector("hog"), StockEmbedder()
+
+
+def _open_dlib_cnn(_options: EngineOptions) -> tuple[Detector, Embedder]:
+    from gateway.vision.engines.stock import StockDetector, StockEmbedder
+
+    return StockDetector("cnn"), StockEmbedder()
+
+
+# The gateway's own engine takes the mean over chips and their mirror images: two for a face of a stream, six for an
+# enrolled picture. The stock engines take one chip, as face_recognition.face_encodings does by default. They share a
+# recipe, because they differ only in their detector. The package face_recognition loads all models at its import.
+ENGINES: Mapping[EngineName, EngineEntry] = {
+    "facegate": EngineEntry(
+        "dlib-resnet/5-point/2-of-6",
+        frozenset({"detector", "landmarks_5", "descriptor"}),
+        _open_facegate,
+        needs_conversion=True,
+    ),
+    "dlib-hog": EngineEntry("dlib-resnet/5-point/1-chip", frozenset(MODEL_FILES), _open_dlib_hog),
+    "dlib-cnn": EngineEntry("dlib-resnet/5-point/1-chip", frozenset(MODEL_FILES), _open_dlib_cnn),
+}
+
+
+def open_engine(options: EngineOptions) -> Engine:
+    """Load the models, except the one of 68 points, and set up this process for image analysis. Raises StartError."""
+    import cv2
+
+    from gateway.vision.engine import Engine
+    from gateway.vision.engines.landmarks import Predictor5, Predictor68
+
+    # There is one worker process for each core already.
+    cv2.setNumThreads(1)
+    keep_freed_memory()
+    detector, embedder = ENGINES[options.name].open_networks(options)
+    return Engine(detector, embedder, Predictor5(model_file("landmarks_5")), Predictor68())
