@@ -26,6 +26,7 @@ from gateway.mqtt.bridge import search_state
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.codec.wire import OPTIONS
 from gateway.mqtt.delivery import upload_state
+from gateway.mqtt.transport import ledger, reconnector
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
 from gateway.service.administration import ACTIONS
@@ -270,6 +271,22 @@ def test_the_diagram_and_the_table_of_a_state_machine_are_those_of_the_code(mach
     assert set(re.findall(r"^\| `(\w+)` \| [^|`]+[^|]* \|$", section, re.MULTILINE)) == {
         each.name for each in MACHINES[machine]
     }
+
+
+DESCRIBED = {"Connection": reconnector, "Delivery": ledger}
+"""By the heading of a state machine in the documentation, the module whose docstring has its table."""
+
+
+@pytest.mark.parametrize("machine", DESCRIBED)
+def test_the_states_of_a_machine_are_those_that_its_module_describes(machine: str) -> None:
+    _, _, rest = text_of(STATES).partition(f"## {machine}\n")
+    section = rest.split("\n## ")[0]
+    rows = re.findall(r"^\| ([\w, ]+) \| [^|]+ \| (\w+)", str(DESCRIBED[machine].__doc__), re.MULTILINE)
+    states = {state for before, after in rows if before != "state" for state in (*before.split(", "), after)}
+    drawn = re.findall(r"^ +(\w+) --> (\w+)", section, re.MULTILINE)
+    assert {state for edge in drawn for state in edge} == states
+    table = re.findall(r"^\| ([`\w, ]+) \| [^|]+ \| `(\w+)`", section, re.MULTILINE)
+    assert {state for before, after in table for state in (*before.replace("`", "").split(", "), after)} == states
 
 
 PRIVATE_WORDS = [
