@@ -31,6 +31,7 @@ from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
 from gateway.service.administration import ACTIONS
 from gateway.vision.engines.model_files import MODEL_FILES, Role
+from gateway.workers import pool
 from tests.support import ROOT
 
 README = "README.md"
@@ -273,7 +274,7 @@ def test_the_diagram_and_the_table_of_a_state_machine_are_those_of_the_code(mach
     }
 
 
-DESCRIBED = {"Connection": reconnector, "Delivery": ledger}
+DESCRIBED = {"Connection": reconnector, "Delivery": ledger, "Worker process": pool}
 """By the heading of a state machine in the documentation, the module whose docstring has its table."""
 
 
@@ -281,8 +282,10 @@ DESCRIBED = {"Connection": reconnector, "Delivery": ledger}
 def test_the_states_of_a_machine_are_those_that_its_module_describes(machine: str) -> None:
     _, _, rest = text_of(STATES).partition(f"## {machine}\n")
     section = rest.split("\n## ")[0]
-    rows = re.findall(r"^\| ([\w, ]+) \| [^|]+ \| (\w+)", str(DESCRIBED[machine].__doc__), re.MULTILINE)
-    states = {state for before, after in rows if before != "state" for state in (*before.split(", "), after)}
+    rows = re.findall(r"^\| ([\w, ]+?) +\| [^|]+ \| (\w+)", str(DESCRIBED[machine].__doc__), re.MULTILINE)
+    states = {
+        state for before, after in rows if before not in ("state", "any") for state in (*before.split(", "), after)
+    }
     drawn = re.findall(r"^ +(\w+) --> (\w+)", section, re.MULTILINE)
     assert {state for edge in drawn for state in edge} == states
     table = re.findall(r"^\| ([`\w, ]+) \| [^|]+ \| `(\w+)`", section, re.MULTILINE)
