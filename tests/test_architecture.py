@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -224,6 +224,90 @@ def test_types_are_shipped() -> None:
     assert re.search(r'^\[tool\.hatch\.build\.targets\.wheel\]\npackages = \["gateway", ', config, re.MULTILINE)
     assert not re.search(r"^(exclude|include) =", config, re.MULTILINE)
     assert "py.typed" not in (ROOT / ".gitignore").read_text()
+
+
+ASSIGNED_AT_IMPORT: Mapping[str, str] = {
+    "vision/engines/stock: PIL.ImageFile.LOAD_TRUNCATED_IMAGES": "undoes a change that face_recognition makes",
+}
+"""Attributes of imported modules and classes that a module sets when it is imported, each with the reason."""
+
+
+def test_only_listed_attributes_are_assigned_at_import() -> None:
+    found = {
+        f"{name_of(path)}: {target}" for path in MODULES for target in _assigned_attributes(_outside_functions(path))
+    }
+    assert found == ASSIGNED_AT_IMPORT.keys()
+
+
+def _outside_functions(path: Path) -> Iterator[ast.AST]:
+    """Give the nodes of a module that run when it is imported."""
+    todo: list[ast.AST] = [ast.parse(path.read_text())]
+    while todo:
+        node = todo.pop()
+        yield node
+        todo += [each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.FunctionDef | ast.Lambda)]
+
+
+def _assigned_attributes(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Give each attribute that is set or deleted, as ``object.attribute``."""
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            yield ast.unparse(node)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("setattr", "__setattr__"):
+            yield f"{ast.unparse(node.args[0])}.{ast.unparse(node.args[1])}"
+
+
+SET_FROM_OUTSIDE: Mapping[str, str] = {
+    "logs: record": "a filter of logging changes the record that it is given",
+    "mqtt/delivery/reply_cache: error": "the traceback would keep the pictures of the request",
+    "mqtt/delivery/uploads: upload": "the state of an upload, changed only here and under the lock",
+    "mqtt/transport/ledger: delivery": "the state of a delivery, changed only here and under the lock",
+    "mqtt/transport/ledger: each": "the state of a delivery, changed only here and under the lock",
+    "mqtt/transport/packets: properties": "paho's object for properties is filled by its attributes",
+    "mqtt/transport/paho_patches: Properties": "the patch of paho, applied when a client is made",
+    "mqtt/transport/paho_patches: ReasonCode": "the patch of paho, applied when a client is made",
+    "people/unknown_faces: group": "the state of a group, changed only here and under the lock",
+    "rest/app: app.json": "Flask's JSON provider is configured by its attributes",
+    "rest/calls: g": "Flask's object for data of one request",
+    "store/sqlite/unknown_groups: group": "the faces of a group are read after the group itself",
+    "workers/crash_guard: self._add_strike(picture)": "the strikes of a picture, counted only here and under the lock",
+    "workers/crash_guard: strikes": "the strikes of a picture, counted only here and under the lock",
+    "workers/lane: job": "a job that starts gets its times, and the number of frames that it replaced",
+    "workers/queue: lane": "the place of a lane among the others, which only the queue knows",
+}
+"""Objects whose attributes are set by a function that did not make them, each with the reason."""
+
+TO_MEND: Collection[str] = {
+    "mqtt/bridge/commands: delivery",
+    "mqtt/interface: delivery",
+    "people/folder/importer: registry",
+    "people/unknown_faces: registry",
+    "people/wiring: opened.registry",
+}
+"""Objects as in SET_FROM_OUTSIDE, for which there is no good reason."""
+
+
+def test_attributes_are_set_only_on_self_and_on_new_objects() -> None:
+    """A hook that is set from outside makes a circle that no import shows."""
+    found = {f"{name_of(path)}: {target.rpartition('.')[0]}" for path in MODULES for target in _set_from_outside(path)}
+    assert found == SET_FROM_OUTSIDE.keys() | set(TO_MEND)
+
+
+def _set_from_outside(path: Path) -> Iterator[str]:
+    """Give the attributes that are set on other objects than ``self`` and those that the same function created."""
+    for function in ast.walk(ast.parse(path.read_text())):
+        if isinstance(function, ast.FunctionDef):
+            own = {"self", *_created(function)}
+            yield from (each for each in _assigned_attributes(ast.walk(function)) if each.rpartition(".")[0] not in own)
+
+
+def _created(function: ast.FunctionDef) -> Iterator[str]:
+    """Give the names to which the function assigns a new object: the result of a class or of a ``make_`` function."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            maker = ast.unparse(node.value.func).split(".")[-1]
+            if maker[0].isupper() or maker.startswith("make_"):
+                yield from (ast.unparse(target) for target in node.targets)
 
 
 def test_the_path_of_a_frame_names_what_exists() -> None:
