@@ -33,6 +33,7 @@ from gateway.service.administration import ACTIONS
 from gateway.vision.engines.model_files import MODEL_FILES, Role
 from gateway.workers import pool
 from tests.support import ROOT
+from tests.test_architecture import LAYERS
 
 README = "README.md"
 INDEX = "docs/README.md"
@@ -215,6 +216,11 @@ def test_every_package_has_its_purpose() -> None:
     }
     documented = set(re.findall(r"^\| `(\w+)` \| \S", text_of(LAYERS_PAGE), re.MULTILINE))
     assert documented == packages - {"__init__", "__main__"}
+
+
+def test_the_diagram_of_the_layers_is_that_of_the_architecture_test() -> None:
+    drawn = [set(names.split(", ")) for names in re.findall(r'\["([^"]+)"\]', text_of(LAYERS_PAGE))]
+    assert drawn[::-1] == [found for layer in LAYERS if (found := layer - {"__init__", "__main__"})]
 
 
 @pytest.mark.parametrize("machine", ["Connection", "Delivery", "Upload", "Duplicate detection", "Worker process"])
