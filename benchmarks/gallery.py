@@ -43,7 +43,7 @@ from gateway.people.gallery import Gallery
 from gateway.people.similarity import CROWD_WEIGHT, Similarity, typical_faces
 from gateway.store.limits import PeopleLimits
 from gateway.store.records import ExportedPerson, Picture, StoredFace
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.store import SqliteStore
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = (1_000, 100_000, 1_000_000)
@@ -89,15 +89,15 @@ def fill(path: Path, people: int) -> float:
     with closing(SqliteStore(path, limits=PeopleLimits(people=people))) as store:
         shown = _shown(batches(people), f"{people} people imported", -(-people // BATCH))
         for number, descriptors in enumerate(shown):
-            store.import_people(_portables(descriptors, number * BATCH), CLI_CALLER)
+            store.archive.import_people(_portables(descriptors, number * BATCH), CLI_CALLER)
     return people / (time.perf_counter() - begun)
 
 
 def opened(path: Path) -> tuple[SqliteStore, Gallery]:
     """As the gateway does when it starts (people/opening.py)."""
     store, gallery, revision = SqliteStore(path), Gallery(Similarity(typical_faces())), 0
-    while store.revision() != revision:  # as Registry.follow, some people at a time
-        changes = store.changes(revision, RECIPE)
+    while store.faces.revision() != revision:  # as Registry.follow, some people at a time
+        changes = store.faces.changes(revision, RECIPE)
         gallery.apply(changes)
         revision = changes.revision
     return store, gallery

@@ -110,7 +110,7 @@ class Gateway:
         self.systemd.start()
         self.pool.start()
         self.known.registry.start()
-        self.known.backups.check()
+        self.known.store.backups.check()
         self.unknowns.start()
         # Requests may wait at the broker: MQTT starts after everything that answers them.
         self.mqtt.start()
@@ -154,8 +154,8 @@ class Gateway:
     def _warnings(self) -> tuple[str, ...]:
         return (
             *self.known.registry.warnings,
-            *self.known.backups.warnings,
-            *self.known.audit.warnings,
+            *self.known.store.backups.warnings,
+            *self.known.store.audit.warnings,
             *self.unknowns.warnings,
             *self.known_faces.warnings,
             *self.mqtt.warnings,

@@ -14,8 +14,7 @@ from gateway.cli.store import find_settings
 from gateway.files.data_folder import data_folder_lock
 from gateway.files.ownership import invoking_user
 from gateway.model.caller import CLI_CALLER
-from gateway.people.wiring import cipher, open_audit, open_for_command, store_path
-from gateway.store.sqlite.backups import restore as restore_store
+from gateway.people.wiring import open_for_command, restore_store
 from gateway.vision.engines.registry import ENGINES
 
 
@@ -27,13 +26,14 @@ def backup(config: Path | None, file: Path | None) -> None:
     with settings_or_exit(config) as settings:
         if file:
             check_outside(file, settings.data)
-        with open_for_command(settings, ENGINES[settings.engine].recipe) as opened, opened.backups.locked():
-            path = file or opened.backups.free_path()
+        with open_for_command(settings, ENGINES[settings.engine].recipe) as opened, opened.store.backups.locked():
+            backups = opened.store.backups
+            path = file or backups.free_path()
             replacement = note_replacement(path)
             # The audit log comes first: it may name a backup that failed, but must not miss one.
-            opened.store.record(CLI_CALLER, "backup", detail=f"{opened.backups.audit_name(path)}, by {invoking_user()}")
-            opened.store.move_audit()
-            opened.backups.make(opened.store.database, path)
+            opened.store.audit.record(CLI_CALLER, "backup", detail=f"{backups.audit_name(path)}, by {invoking_user()}")
+            opened.store.audit.flush()
+            backups.make(path)
             people = count(len(opened.gallery), "person", "people")
             click.echo(f"{path}: {path.stat().st_size:,} bytes, {people}{replacement}")
 
@@ -49,7 +49,5 @@ def restore(config: Path | None, file: Path) -> None:
     with errors_as_messages():
         settings = find_settings(config)
         with data_folder_lock(settings.data):
-            previous = restore_store(
-                file, store_path(settings), cipher(settings), open_audit(settings), invoking_user()
-            )
+            previous = restore_store(settings, file, invoking_user())
     click.echo(f"restored from {file}" + (f"; the previous store is {previous}" if previous else ""))

@@ -28,13 +28,13 @@ def confirm_removal_of_people(config: Path | None, show: bool) -> None:
     they are removed at its next start, if that is within an hour.
     """
     with settings_or_exit(config) as settings, open_for_command(settings, ENGINES[settings.engine].recipe) as opened:
-        waiting = waiting_removals(opened.store, settings.people.folder)
-        for person in opened.store.find_people_by_key(waiting):
+        waiting = waiting_removals(opened.store.folder_index, opened.store.notes, settings.people.folder)
+        for person in opened.store.folder_index.find_people_by_key(waiting):
             click.echo(f"{person.name} ({person.slug})")
         people = count(len(waiting), "person", "people")
         if waiting and not show:
-            opened.store.record(CLI_CALLER, "confirm_removal", detail=f"{people}, by {invoking_user()}")
-            confirm_removal(opened.store, waiting)
+            opened.store.audit.record(CLI_CALLER, "confirm_removal", detail=f"{people}, by {invoking_user()}")
+            confirm_removal(opened.store.notes, waiting)
     if not waiting:
         click.echo("there is nothing to confirm")
     elif not show:

@@ -47,7 +47,7 @@ def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
     With too little data ``proposed_threshold`` is None and ``refused`` holds the reason. Raises Unsupported for too
     many people.
     """
-    people, faces = registry.store.read_faces(registry.recipe)
+    people, faces = registry.store.faces.read_faces(registry.recipe)
     names = list(dict.fromkeys(people))
     if len(names) * len(people) > MAX_COMPARISONS:
         raise Unsupported(

@@ -23,7 +23,7 @@ from gateway.people.gallery import MAX_CANDIDATES, Gallery
 from gateway.people.gallery_review import MAX_WARNINGS, GalleryReview
 from gateway.people.lookalikes import merge_sentence, name_all
 from gateway.store.limits import HourlyLimit, PeopleLimits
-from gateway.store.protocols import PeopleStore
+from gateway.store.protocols import Store
 from gateway.store.records import (
     FOLDER_PREFIX,
     PICTURE_ID_DIGITS,
@@ -33,7 +33,6 @@ from gateway.store.records import (
     Picture,
     StoredFace,
 )
-from gateway.store.sqlite.backups import Backups
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +89,9 @@ class Registry:
 
     def __init__(
         self,
-        store: PeopleStore,
+        store: Store,
         gallery: Gallery,
         decision: Decision,
-        backups: Backups,
         *,
         recipe: str,
         keep: Keep = "chips",
@@ -105,7 +103,7 @@ class Registry:
         self.gallery = gallery
         self.recipe = recipe
         self.decision = decision
-        self._backups = backups
+        self._backups = store.backups
         self._keep = keep
         self._keep_days = keep_days
         self.limits = limits or PeopleLimits()
@@ -122,7 +120,7 @@ class Registry:
         """Sentences about people that need a person's attention, as of the last change."""
         self._name_warnings: list[str] = []
         self.gallery_review = GalleryReview(
-            gallery, decision, lambda slug: store.read_faces(recipe, slug)[1], logs=logs_findings
+            gallery, decision, lambda slug: store.faces.read_faces(recipe, slug)[1], logs=logs_findings
         )
         self.writable = True
         """Whether the store would let a change in, as it was some seconds ago."""
@@ -139,13 +137,13 @@ class Registry:
 
     def apply_once(self, effect: Effect | None, change: Callable[[], EffectReply]) -> EffectReply | None:
         """What ``change`` answers, done once for each effect, however often it is asked for; None if that was about
-        somebody who went since, or by it. Raises what ``change`` raises, Conflict and Timeout (PeopleStore.apply_once).
+        somebody who went since, or by it. Raises what ``change`` raises, Conflict and Timeout (Effects.apply_once).
         """
         if effect is None:
             return change()
         with self.beside:  # always before the store, by whichever thread
             try:
-                document = self.store.apply_once(effect, change)
+                document = self.store.effects.apply_once(effect, change)
             except Exception:
                 self.undone()
                 raise
@@ -166,18 +164,18 @@ class Registry:
 
     def refresh(self) -> None:
         """Brings the gallery to where the store is, whoever changed it; within ``once``, when that has ended."""
-        if self.store.is_in_change():
+        if self.store.effects.is_in_change():
             return
-        self.store.move_audit()
+        self.store.audit.flush()
         with self._refreshing:
-            while self.store.revision() != self._revision:
-                changes = self.store.changes(self._revision, self.recipe)
+            while self.store.faces.revision() != self._revision:
+                changes = self.store.faces.changes(self._revision, self.recipe)
                 self.gallery.apply(changes)
                 self.gallery_review.mark_changed(person.slug for person in changes.snapshot.people)
                 self.removals += bool(changes.removed_keys)
                 self._revision = changes.revision
                 self._warn_once()
-                self._name_warnings = self.store.find_name_warnings()
+                self._name_warnings = self.store.status.find_name_warnings()
             self.gallery_review.review_next_block()
             self.warnings = (*self.gallery_review.warnings, *self._name_warnings)
 
@@ -230,7 +228,7 @@ class Registry:
         Raises Conflict if no other picture of that person would be left.
         """
         self._check_enrolments(caller)
-        person = self.store.read_entry(slug).person
+        person = self.store.people.read_entry(slug).person
         entry = self._add(
             person, [self.make_picture(each, caller.audit_text(), counter=True) for each in samples], caller
         )
@@ -244,24 +242,24 @@ class Registry:
 
     def _add(self, who: str | Person, pictures: Sequence[Picture], caller: Caller) -> PersonEntry:
         """Add pictures to a person. It counts as an enrolment if that changes their pictures."""
-        before = self.store.read_entry(who.slug).pictures if isinstance(who, Person) else ()
-        entry = self.store.enrol(who, pictures, caller)
+        before = self.store.people.read_entry(who.slug).pictures if isinstance(who, Person) else ()
+        entry = self.store.people.enrol(who, pictures, caller)
         if caller.interface not in UNLIMITED_INTERFACES and entry.pictures != before:
             self._enrolments.count(caller.audit_text())
         return entry
 
     def rename(self, slug: str, name: str, caller: Caller) -> PersonEntry:
-        entry = self.store.rename(slug, checked_name(name), caller)
+        entry = self.store.people.rename(slug, checked_name(name), caller)
         self.refresh()
         return entry
 
     def merge(self, slug: str, into: str, caller: Caller) -> PersonEntry:
-        entry = self.store.merge(slug, into, caller)
+        entry = self.store.people.merge(slug, into, caller)
         self.refresh()
         return entry
 
     def remove_picture(self, slug: str, picture: str, caller: Caller) -> PersonEntry | None:
-        entry = self.store.remove_picture(slug, picture, caller)
+        entry = self.store.people.remove_picture(slug, picture, caller)
         self.refresh()
         return entry
 
@@ -280,7 +278,7 @@ class Registry:
         """
         with self.erasing():
             try:
-                entry = self.store.read_entry(slug)
+                entry = self.store.people.read_entry(slug)
             except UnknownPerson:
                 if not self._backups.erase(slug, ()):
                     raise
@@ -296,13 +294,13 @@ class Registry:
 
     def _remove(self, slug: str, caller: Caller, *, erase: bool) -> Person:
         """Remove a person. Where not all pictures in their folders can be read now, these folders are closed."""
-        entry = self.store.read_entry(slug)
-        found = self.in_folders({entry.person.name, *self.store.list_folders(slug)})
+        entry = self.store.people.read_entry(slug)
+        found = self.in_folders({entry.person.name, *self.store.folder_index.list_folders(slug)})
         seen = {digest[:PICTURE_ID_DIGITS] for digest in found.digests}
         # pictures that are not where they came from: the folder may be back tomorrow, with others beside them
         missing = any(each.source.startswith(FOLDER_PREFIX) and each.id not in seen for each in entry.pictures)
         closes_folders = missing or not found.complete
-        return self.store.remove(slug, caller, erase=erase, also=found.digests, closes_folders=closes_folders)
+        return self.store.people.remove(slug, caller, erase=erase, also=found.digests, closes_folders=closes_folders)
 
     def erasure_warnings(self) -> tuple[str, ...]:
         """Sentences about files beside the backups that an erasure does not look into."""
@@ -316,15 +314,15 @@ class Registry:
 
     def export(self, slug: str | None, caller: Caller) -> Iterator[ExportedPerson]:
         """One person, or everybody, with a line in the audit before the first is given. Raises UnknownPerson."""
-        self.store.record(caller, "export", slug=slug)
+        self.store.audit.record(caller, "export", slug=slug)
         self.refresh()
-        return self.store.export(slug)
+        return self.store.archive.export_people(slug)
 
     def import_people(self, people: Sequence[ExportedPerson], caller: Caller, *, merge: bool = False) -> int:
         """From an archive; how many pictures were new. Raises Conflict, unless they are to ``merge``, for new pictures
         of people who are known, and Busy once the gateway is stopping: then nothing was taken from it.
         """
-        added = self.store.import_people(people, caller, merge=merge, go_on=self._check_interrupted)
+        added = self.store.archive.import_people(people, caller, merge=merge, check_continue=self._check_interrupted)
         self.refresh()
         return added
 
@@ -343,11 +341,11 @@ class Registry:
         return Picture(sample.digest, source, self.recipe, described, original, counter)
 
     def _named(self, name: str) -> str | Person:
-        return self.store.find_person(checked_name(name)) or checked_name(name)
+        return self.store.people.find_person(checked_name(name)) or checked_name(name)
 
     def _with_id(self, slug: str, new: bool) -> str | Person:
         try:
-            return self.store.read_entry(slug).person
+            return self.store.people.read_entry(slug).person
         except UnknownPerson:
             if not new:
                 raise
@@ -357,11 +355,11 @@ class Registry:
         """Pictures that may be of that person, kept of somebody whom they were wrongly taken for."""
         if slug not in self.gallery:
             return
-        for other, picture, descriptor in self.store.read_counter_examples(self.recipe):
+        for other, picture, descriptor in self.store.faces.read_counter_examples(self.recipe):
             found = self.gallery.compare_person(slug, descriptor)
             alike = self.decision.score(found.similarity, found.pictures) >= self.decision.verification_threshold()
             if other != slug and alike:
-                self.store.remove_picture(other, picture, caller)
+                self.store.people.remove_picture(other, picture, caller)
 
     def check_face(self, face: FoundFace, which: str) -> None:
         """Raises BadImage for a face that is not seen well enough to know anybody by."""
@@ -416,7 +414,7 @@ class Registry:
             try:
                 self.refresh()
                 if time.monotonic() > looked + WRITABLE_CHECK_INTERVAL_S:
-                    looked, self.writable = time.monotonic(), self.store.is_writable()
+                    looked, self.writable = time.monotonic(), self.store.status.is_writable()
                 if time.monotonic() > expired + EXPIRY_INTERVAL_S:
                     expired = time.monotonic()
                     self._expire()
@@ -425,9 +423,9 @@ class Registry:
 
     def _expire(self) -> None:
         """Erases those whose pictures are all older than they may be kept."""
-        self.store.delete_effects(time.time() - EFFECT_LIFETIME_S)
+        self.store.effects.delete_effects(time.time() - EFFECT_LIFETIME_S)
         if self._keep_days is None:
             return
-        for slug in self.store.list_unchanged_since(time.time() - 86_400 * self._keep_days):
+        for slug in self.store.people.list_unchanged_since(time.time() - 86_400 * self._keep_days):
             self.erase(slug, RETENTION_CALLER)
             log.info("somebody was erased: nothing new of them for %g days", self._keep_days)

@@ -21,8 +21,8 @@ from gateway.people.bounded_queue import BoundedQueue
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.registry import EnrolmentSample, Registry
+from gateway.store.protocols import UnknownGroups
 from gateway.store.records import PersonEntry, StoredFace, UnknownGroup
-from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class UnknownFaces:
 
     def __init__(
         self,
-        groups: SqliteUnknownGroups,
+        groups: UnknownGroups,
         gallery: Gallery,
         decision: Decision,
         registry: Registry,

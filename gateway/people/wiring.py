@@ -22,23 +22,18 @@ from gateway.people.similarity import Similarity, typical_faces
 from gateway.people.unknown_faces import UnknownFaces
 from gateway.store.cipher import Cipher, read_key
 from gateway.store.limits import PeopleLimits
-from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
-from gateway.store.sqlite.backups import STORE_FILE, Backups
-from gateway.store.sqlite.database import store_unusable_error
-from gateway.store.sqlite.people import SqliteStore
-from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups
+from gateway.store.protocols import Store
+from gateway.store.sqlite import open_store, path_of_store, restore_backup, store_exists
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleServices:
     """The store, who is in it, and how they are told apart."""
 
-    store: SqliteStore
+    store: Store
     gallery: Gallery
     decision: Decision
     registry: Registry
-    backups: Backups
-    audit: AuditLog
 
 
 def open_people(settings: Settings, recipe: str, *, for_command: bool = False) -> PeopleServices:
@@ -48,10 +43,9 @@ def open_people(settings: Settings, recipe: str, *, for_command: bool = False) -
     Raises StartError.
     """
     ours = settings.engine == "facegate"
-    audit = open_audit(settings)
     people = settings.people
     limits = PeopleLimits(people.most, people.pictures_per_person, people.enrolments_per_hour)
-    store = SqliteStore(store_path(settings), cipher(settings), seals=not for_command, audit=audit, limits=limits)
+    store = open_store(settings.data, cipher(settings), limits, may_encrypt=not for_command)
     gallery = Gallery(Similarity(typical_faces() if ours else None))
     decision = Decision(
         settings.decision.max_false_identification,
@@ -62,12 +56,10 @@ def open_people(settings: Settings, recipe: str, *, for_command: bool = False) -
         fixed_identification=settings.decision.fixed_identification,
         fixed_verification=settings.decision.fixed_verification,
     )
-    backups = Backups(settings.data / "backups")
     registry = Registry(
         store,
         gallery,
         decision,
-        backups,
         recipe=recipe,
         keep=people.keep,
         keep_days=people.keep_days,
@@ -75,7 +67,7 @@ def open_people(settings: Settings, recipe: str, *, for_command: bool = False) -
         logs_findings=not for_command,
     )
     registry.delete_other_files = partial(delete_damaged_uploads, settings.data)
-    return PeopleServices(store, gallery, decision, registry, backups, audit)
+    return PeopleServices(store, gallery, decision, registry)
 
 
 def open_unknown_faces(
@@ -86,7 +78,7 @@ def open_unknown_faces(
     tidies: bool = True,
 ) -> UnknownFaces:
     return UnknownFaces(
-        SqliteUnknownGroups(known.store.database, known.store.rows, known.registry.recipe),
+        known.store.unknown_groups(known.registry.recipe),
         known.gallery,
         known.decision,
         known.registry,
@@ -107,22 +99,18 @@ def open_for_command(settings: Settings, recipe: str) -> Iterator[PeopleServices
 
 
 def store_path(settings: Settings) -> Path:
-    return settings.data / STORE_FILE
+    """Return the path of the store."""
+    return path_of_store(settings.data)
 
 
 def has_store(settings: Settings) -> bool:
-    """Whether there is a people store. An empty file is none: a new store would be made in it. Raises StartError."""
-    path = store_path(settings)
-    try:
-        return path.stat().st_size > 0
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise store_unusable_error(path, error) from None
+    """Return whether there is a store. An empty file is none. Raise StartError."""
+    return store_exists(settings.data)
 
 
-def open_audit(settings: Settings) -> AuditLog:
-    return AuditLog(settings.data / AUDIT_FILE)
+def restore_store(settings: Settings, backup: Path, user: str) -> Path | None:
+    """Replace the store by a backup, for a user. Return the copy of the store before it. Raise StartError."""
+    return restore_backup(backup, settings.data, cipher(settings), user)
 
 
 def cipher(settings: Settings) -> Cipher:

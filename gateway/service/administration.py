@@ -151,13 +151,13 @@ class Administration:
         return done
 
     def _people_list(self, _command: Command, after: str = "", search: str = "", limit: int = 100) -> Document:
-        entries = self._registry.store.list_entries(after=after, containing=search, limit=limit + 1)
+        entries = self._registry.store.people.list_entries(after=after, containing=search, limit=limit + 1)
         following = entries[limit - 1].person.slug if len(entries) > limit else None
         people = [write_entry(entry) for entry in entries[:limit]]
         return {"people": people, "known": len(self._registry.gallery), "next": following}
 
     def _people_show(self, _command: Command, person: str) -> Document:
-        return write_entry(self._registry.store.read_entry(person))
+        return write_entry(self._registry.store.people.read_entry(person))
 
     def _people_add(
         self, command: Command, images: tuple[bytes, ...], person: str | None = None, name: str | None = None
@@ -218,11 +218,11 @@ class Administration:
 
     def _doubts_about(self, people: Sequence[ExportedPerson]) -> list[str]:
         """Of so many as a message is likely to name; the log and /readyz have the others."""
-        found = [self._registry.store.find_person(each.person.name) for each in people[:MOST_LISTED]]
+        found = [self._registry.store.people.find_person(each.person.name) for each in people[:MOST_LISTED]]
         return self._registry.gallery_warnings_about(*(person.slug for person in found if person))
 
     def _people_audit(self, _command: Command, limit: int = 100) -> Document:
-        return {"audit": [asdict(line) for line in self._registry.store.read_audit(limit)]}
+        return {"audit": [asdict(line) for line in self._registry.store.audit.read_lines(limit)]}
 
     def _unknowns_list(self, _command: Command, limit: int = 100) -> Document:
         return {"unknowns": [write_group(group) for group in self._unknowns.list()[:limit]]}

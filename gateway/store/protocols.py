@@ -1,8 +1,15 @@
-"""The seam to wherever people are kept: SQLite now, PostgreSQL for several gateways later."""
+"""The protocols of a store: what each part must do, whatever database is behind it.
+
+All methods raise GatewayError if the store fails. Methods with the id of a person (``slug``) raise UnknownPerson if no
+person has it. A change is done completely or not at all, is on the disk when the method returns, and adds a line to the
+audit that names its ``caller``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -19,67 +26,41 @@ from gateway.store.records import (
     PersonEntry,
     Picture,
     StoredFace,
+    UnknownGroup,
 )
 
 
-class PeopleStore(Protocol):
-    """What changes something is done in whole or not at all, is on the disk when it returns, and stands in the audit.
-
-    ``caller`` asks for the change. All raise UnknownPerson for a slug that nobody has, and GatewayError if
-    the store fails.
-    """
-
-    def apply_once(self, effect: Effect, change: Callable[[], EffectReply]) -> EffectReply | None:
-        """What ``change`` answers, or has answered before; None if that was about somebody who went since, or by it.
-
-        What it changes by the methods here, and its answer, are on the disk together or not at all. Raises Conflict if
-        something else was asked for by that key, and Timeout if it is too late.
-        """
-
-    def is_in_change(self) -> bool:
-        """Whether this thread is within ``apply_once``."""
-
-    def delete_effects(self, before: float) -> None:
-        """Those of longer ago, in seconds since 1970."""
-
-    def is_writable(self) -> bool:
-        """Whether a change would be let in now."""
-
-    def revision(self) -> int:
-        """Grows with every change, whichever process made it."""
-
-    def changes(self, since: int, recipe: str, most: int = 50_000) -> Changes:
-        """Of descriptors made by that recipe, after that revision; after 0, everybody. Of more than ``most`` people the
-        first: whoever wants the rest asks again, from the revision that this is up to.
-        """
-
-    def list_entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[PersonEntry]:
-        """By slug, from the one after that; of those whose name contains the text."""
-
-    def read_entry(self, slug: str) -> PersonEntry:
-        """One person's."""
+class People(Protocol):
+    """The enrolled people and their pictures."""
 
     def find_person(self, name: str) -> Person | None:
-        """Who has this name."""
+        """Return the person with this name, in this spelling or else in another one (model.names.name_key)."""
+
+    def read_entry(self, slug: str) -> PersonEntry:
+        """Return one person."""
+
+    def list_entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[PersonEntry]:
+        """Return people by slug, from the first one after ``after``, whose names contain a text."""
+
+    def list_unchanged_since(self, moment: float) -> list[str]:
+        """Return the slugs of people who got and lost no picture since a moment, in seconds since 1970."""
 
     def enrol(self, who: str | Person, pictures: Iterable[Picture], caller: Caller) -> PersonEntry:
-        """Adds pictures to a person; a name that nobody has makes a new one. Pictures that they have already stay.
+        """Add pictures to a person; a name that no person has creates one. Pictures that are stored already stay.
 
-        Raises Conflict if no picture would be left that shows them.
+        Raise Conflict if the person would be left with counter-examples only, and TooLarge if a limit is exceeded.
         """
 
-    def replace_descriptor(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
-        """The descriptor of a picture, made by another recipe."""
-
     def rename(self, slug: str, name: str, caller: Caller) -> PersonEntry:
-        """Raises Conflict if somebody else has that name."""
+        """Give a person another name. Raise Conflict if another person has it."""
 
     def merge(self, slug: str, into: str, caller: Caller) -> PersonEntry:
-        """Both are one from now on, under the second's name and slug."""
+        """Move all pictures of a person to another one, and remove the first. Return the second."""
 
     def remove_picture(self, slug: str, picture: str, caller: Caller) -> PersonEntry | None:
-        """By its id. With the last one that shows them the person goes, and there is None. Raises UnknownPerson if they
-        have none of that id.
+        """Remove a picture by its id. Return None if the person was removed with the last picture that shows them.
+
+        Raise UnknownPerson if the person has no such picture.
         """
 
     def remove(
@@ -91,97 +72,270 @@ class PeopleStore(Protocol):
         also: Collection[str] = (),
         closes_folders: bool = False,
     ) -> Person:
-        """The person and everything of them. Neither their pictures in known_faces/ will bring them back, nor others
-        with the digests ``also``.
+        """Remove a person with all pictures, and mark these so that the folder cannot enrol them again.
 
-        ``closes_folders``: nor any picture in a folder of theirs, or of their name, until somebody of that name is
-        enrolled or renamed by another way.
+        ``erase``: the marks also apply to a backup that is restored later. ``also``: digests of other pictures to mark.
+        ``closes_folders``: no folder of the person, or of that name, can enrol any picture, until a person of that name
+        is enrolled or renamed by another caller.
         """
 
-    def list_folders(self, slug: str) -> list[str]:
-        """The folders in known_faces/ that are theirs, by the names they would have as a person."""
+
+class Faces(Protocol):
+    """The stored faces: descriptors for the gallery, and chips for making descriptors again."""
+
+    def revision(self) -> int:
+        """Return the number that grows with each change, whichever process makes it."""
+
+    def changes(self, since: int, recipe: str, max_people: int = 50_000) -> Changes:
+        """Return the changes after a revision, with descriptors of one recipe; after 0, all people.
+
+        Of more than ``max_people`` the first are returned. A call with the revision of the result returns the next.
+        """
+
+    def read_faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
+        """Return the person and the descriptor, as float32 of shape (n, 128), of each picture that shows a person."""
 
     def read_counter_examples(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
-        """Every counter-example: the slug of whom it is kept, its id, its descriptor."""
+        """Return all counter-examples: the slug of their person, the id of the picture, and the descriptor."""
 
     def list_outdated_pictures(self, recipe: str) -> list[str]:
-        """The digest of every picture whose descriptor was made by another recipe, where chips were kept."""
+        """Return the digests of pictures with chips whose descriptors are of another recipe."""
 
     def read_chips(self, digest: str) -> bytes | None:
-        """What was kept of a picture."""
+        """Return the chips of a picture, if they are stored."""
 
     def find_face(self, digest: str, recipe: str) -> StoredFace | None:
-        """The face of a picture that was described by that recipe before, whoever it was of."""
+        """Return the face of a picture with a descriptor of this recipe, whichever person has the picture."""
+
+    def replace_descriptor(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
+        """Replace the descriptor of a picture by one of another recipe."""
+
+
+class PeopleArchive(Protocol):
+    """The export and import of whole people."""
+
+    def export_people(self, slug: str | None = None) -> Iterator[ExportedPerson]:
+        """Yield one person, or all people."""
+
+    def import_people(
+        self,
+        people: Iterable[ExportedPerson],
+        caller: Caller,
+        *,
+        merge: bool = False,
+        check_continue: Callable[[], None] = ...,
+    ) -> int:
+        """Add people, pictures of one name to the person with that name. Return the number of new pictures.
+
+        Raise Conflict if there are new pictures of people who are enrolled already, unless ``merge`` allows it, and
+        TooLarge if a limit is exceeded. ``check_continue`` is called before each person, and undoes all by raising.
+        """
+
+
+class Effects(Protocol):
+    """The changes that were made for requests with an id, so that no request changes something twice."""
+
+    def apply_once(self, effect: Effect, change: Callable[[], EffectReply]) -> EffectReply | None:
+        """Call ``change`` and return its reply, or return the stored reply if this effect was applied before.
+
+        Return None if the stored reply was about a person who was removed since, or by the change. All changes that
+        ``change`` makes in this store, and its reply, are on the disk together or not at all. Raise Conflict if another
+        request used the same key, and Timeout if the deadline has passed.
+        """
+
+    def is_in_change(self) -> bool:
+        """Return whether this thread is within ``apply_once``."""
+
+    def delete_effects(self, before: float) -> None:
+        """Delete effects from before a moment, in seconds since 1970."""
+
+
+class FolderIndex(Protocol):
+    """The pictures from the folder of known people. Their ``source`` is FOLDER_PREFIX and the path in the folder."""
 
     def read_folder_digests(self, recipe: str | None = None) -> dict[str, str]:
-        """Source and digest of every picture that came from known_faces/, or of those described by that recipe."""
+        """Return source and digest of all pictures from the folder, or of those with a descriptor of one recipe."""
 
     def enrol_from_folder(self, folder: str, picture: Picture, *, replaces: str | None = None) -> None:
-        """Add a picture to the person whose folder has that name, in place of the one from the same source whose digest
-        is ``replaces``. Raises as ``check_not_removed`` does.
+        """Add a picture to the person of a folder, in place of the picture of the same source and digest ``replaces``.
+
+        Raise BadRequest as ``RemovalMarks.check_not_removed`` does, and TooLarge if a limit is exceeded.
         """
 
     def check_folder_limits(self, folder: str, digest: str) -> None:
-        """Raise TooLarge if one more picture of the person of that folder would be too many, or one more person."""
+        """Raise TooLarge if this picture for the person of a folder would exceed a limit."""
 
     def read_stamps(self) -> dict[str, tuple[str, str]]:
-        """Return by source the digest of each picture from the folder, and the stamp of its file when it was read."""
+        """Return by source the digest of each picture and the stamp of its file when it was read."""
 
     def write_stamps(self, stamps: Mapping[str, tuple[str, str]]) -> None:
-        """Write the stamps of pictures' files, given as ``stamps`` returns them."""
+        """Write stamps of files, in the form that ``read_stamps`` returns."""
+
+    def list_folders(self, slug: str) -> list[str]:
+        """Return the folders of a person, by the names that a new person would get from them."""
 
     def find_loss(self, sources: Collection[str]) -> Loss:
-        """Return who would lose pictures if those from these sources were forgotten."""
+        """Return the people who would lose pictures without the pictures from these sources."""
 
     def find_people_by_key(self, keys: Collection[int]) -> list[Person]:
-        """Return the people with these keys who are still there, by slug."""
-
-    def read_note(self, name: str) -> str | None:
-        """Return a note by which processes on this store talk to each other."""
-
-    def write_note(self, name: str, value: str | None) -> None:
-        """Write a note; None removes it."""
+        """Return by slug the people with these keys who are still enrolled."""
 
     def remove_folder_pictures(self, sources: Collection[str]) -> None:
-        """The pictures that came from there, and the people who are left with none."""
+        """Remove the pictures from these sources, and the people who are left with none."""
+
+
+class RemovalMarks(Protocol):
+    """The marks of removed pictures, names and folders, which the folder of known people cannot enrol again."""
 
     def is_picture_removed(self, digest: str) -> bool:
-        """Whether this picture was removed, and must not come back from the folder."""
+        """Return whether this picture was removed."""
 
     def is_name_removed(self, name: str) -> bool:
-        """Return whether somebody of that name was removed, and nobody of that name was enrolled since."""
+        """Return whether a person of this name was removed, and no person of this name was enrolled since."""
 
     def check_not_removed(self, folder: str, digest: str) -> None:
-        """Raise BadRequest if this picture must not come back from the folder of that name."""
+        """Raise BadRequest if the folder cannot enrol this picture."""
 
-    def export(self, slug: str | None = None) -> Iterator[ExportedPerson]:
-        """One person, or everybody."""
 
-    def import_people(
-        self, people: Iterable[ExportedPerson], caller: Caller, *, merge: bool = False, go_on: Callable[[], None] = ...
-    ) -> int:
-        """Adds people from an archive, those of one name to whoever has it; how many pictures were new.
+class Notes(Protocol):
+    """Short texts by which the processes on one store communicate."""
 
-        Raises Conflict, naming them, if it has new pictures of people who are known, unless they are to ``merge``.
-        ``go_on`` is called before each person, and ends it all by raising.
-        """
+    def read_note(self, name: str) -> str | None:
+        """Return a note, if there is one."""
 
-    def list_unchanged_since(self, moment: float) -> list[str]:
-        """The slugs of those whose pictures are all older, in seconds since 1970."""
+    def write_note(self, name: str, value: str | None) -> None:
+        """Write a note; None deletes it."""
 
-    def read_faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
-        """Every picture that shows somebody, or that person: the person, and the descriptors, (n, 128)."""
 
-    def find_name_warnings(self) -> list[str]:
-        """Sentences about names and ids that older versions let in, and that are refused now."""
+class Audit(Protocol):
+    """The list of all changes. It can only grow, and contains no names."""
 
     def record(
         self, caller: Caller, action: str, *, slug: str | None = None, pictures: int = 0, detail: str = ""
     ) -> None:
-        """Add a line to the audit about something that changes nobody: an export of one person or of all, a backup."""
+        """Add a line about something that changes no person, such as an export or a backup."""
 
-    def move_audit(self) -> None:
-        """Move the lines that wait into the audit. The changes themselves do not wait for it."""
+    def flush(self) -> None:
+        """Move waiting lines to their final place. A problem there raises nothing, and ``warnings`` reports it."""
 
-    def read_audit(self, limit: int) -> list[AuditLine]:
-        """The newest first."""
+    def read_lines(self, limit: int) -> list[AuditLine]:
+        """Return the newest lines, the newest first."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about problems with the audit that need a person's attention."""
+
+
+class UnknownGroups(Protocol):
+    """The groups of unknown faces with descriptors of one recipe.
+
+    ``damaged``: the ids of groups that the last ``load`` could not read. They stay until they are deleted or expire.
+    """
+
+    damaged: frozenset[int]
+
+    def load(self) -> list[UnknownGroup]:
+        """Return all groups that can be read."""
+
+    def read_ids(self) -> set[int]:
+        """Return the ids of all groups in the store, which another process may have changed."""
+
+    def add_group(self, camera: str, moment: float, worth: float, face: StoredFace) -> UnknownGroup:
+        """Add a group of one face with its quality score, seen by a camera at a moment."""
+
+    def add_face(self, group: UnknownGroup, worth: float, face: StoredFace, max_faces: int = 5) -> None:
+        """Add a face to a group. Of more than ``max_faces`` the one with the lowest score is deleted."""
+
+    def save_sightings(self, groups: Sequence[UnknownGroup]) -> None:
+        """Write when, how often and by which cameras the groups were seen."""
+
+    def delete(self, groups: Sequence[int]) -> None:
+        """Delete groups by their ids. Raise UnknownPerson if one of them does not exist."""
+
+    def delete_all(self) -> None:
+        """Delete all groups."""
+
+    def delete_damaged(self, before: float) -> None:
+        """Delete the damaged groups that were last seen before a moment, in seconds since 1970."""
+
+    def delete_other_recipes(self) -> None:
+        """Delete the groups with descriptors of another recipe. Their people will be seen again."""
+
+
+class Backups(Protocol):
+    """The backups of a store, which an erasure must change too."""
+
+    def make(self, to: Path | None = None) -> Path:
+        """Copy the people into a file, and return its path."""
+
+    def free_path(self) -> Path:
+        """Return a free path for a new backup, named after the current time."""
+
+    def audit_name(self, path: Path) -> str:
+        """Return a name of a backup for the audit, which cannot contain the name of a person."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock of the backups, so that none is made while a person is erased. Reentrant in one thread."""
+
+    def erase(self, slug: str, pictures: Collection[str]) -> bool:
+        """Erase a person, known by pictures with these ids, from all backups. Return whether anything was found."""
+
+    def check(self) -> None:
+        """Check that each backup can be rewritten, and log new warnings."""
+
+    def skipped_warnings(self) -> tuple[str, ...]:
+        """Return warnings about files that an erasure skips though they may contain people."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about problems of a future erasure."""
+
+
+class StoreStatus(Protocol):
+    """The state of the store as a whole."""
+
+    def is_writable(self) -> bool:
+        """Return whether a change would succeed now."""
+
+    def find_name_warnings(self) -> list[str]:
+        """Return sentences about names and ids that older versions accepted, and that new people cannot get."""
+
+
+class Store(Protocol):
+    """One opened store: its parts, over one database. A part may be used by several threads."""
+
+    @property
+    def people(self) -> People: ...
+
+    @property
+    def faces(self) -> Faces: ...
+
+    @property
+    def archive(self) -> PeopleArchive: ...
+
+    @property
+    def effects(self) -> Effects: ...
+
+    @property
+    def folder_index(self) -> FolderIndex: ...
+
+    @property
+    def removal_marks(self) -> RemovalMarks: ...
+
+    @property
+    def notes(self) -> Notes: ...
+
+    @property
+    def audit(self) -> Audit: ...
+
+    @property
+    def backups(self) -> Backups: ...
+
+    @property
+    def status(self) -> StoreStatus: ...
+
+    def unknown_groups(self, recipe: str) -> UnknownGroups:
+        """Return the unknown groups with descriptors of one recipe."""
+
+    def close(self) -> None:
+        """Close the database."""

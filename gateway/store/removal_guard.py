@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection
-from typing import Protocol
 
+from gateway.store.protocols import Notes
 from gateway.store.records import Loss
 
 HELD_NOTE, CONFIRMED_NOTE = "held_removal", "confirmed_removal"
@@ -18,14 +18,6 @@ HELD_NOTE, CONFIRMED_NOTE = "held_removal", "confirmed_removal"
 
 # long enough to start a gateway that is down, short enough not to confirm the effect of a later fault
 CONFIRMATION_LIFETIME_S = 3600.0
-
-
-class Notes(Protocol):
-    """The part of the store in which the guard stores its notes."""
-
-    def read_note(self, name: str) -> str | None: ...
-
-    def write_note(self, name: str, value: str | None) -> None: ...
 
 
 class RemovalGuard:

@@ -20,7 +20,7 @@ from gateway.model.caller import Caller
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
 from gateway.store.records import Changes, ExportedPerson
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.archive import SqlitePeopleArchive
 
 PEOPLE = 1_300
 
@@ -77,7 +77,7 @@ def test_a_store_is_filled_and_opened(tmp_path: Path) -> None:
     assert fill(path, PEOPLE) > 0
     store, gallery = opened(path)
     with closing(store):
-        kept, descriptors = store.read_faces(RECIPE)
+        kept, descriptors = store.faces.read_faces(RECIPE)
     rows = [int(person.name.split()[-1]) for person in kept]
     assert sorted(rows) == list(range(PEOPLE))
     assert (descriptors == everybody()[rows]).all()
@@ -90,20 +90,20 @@ def test_a_store_is_filled_and_opened(tmp_path: Path) -> None:
 def test_people_are_not_held_in_memory_while_they_are_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A batch is imported before the next is made."""
     events: list[str] = []
-    adopt = SqliteStore.import_people
+    adopt = SqlitePeopleArchive.import_people
 
     def made(people: int) -> Iterator[Vectors]:
         for batch in batches(people):
             events.append("made")
             yield batch
 
-    def adopted(store: SqliteStore, people: Iterator[ExportedPerson], caller: Caller) -> int:
+    def adopted(archive: SqlitePeopleArchive, people: Iterator[ExportedPerson], caller: Caller) -> int:
         events.append("imported")
-        return adopt(store, people, caller)
+        return adopt(archive, people, caller)
 
     monkeypatch.setattr(benchmark, "BATCH", 10)
     monkeypatch.setattr(benchmark, "batches", made)
-    monkeypatch.setattr(SqliteStore, "import_people", adopted)
+    monkeypatch.setattr(SqlitePeopleArchive, "import_people", adopted)
     fill(tmp_path / "people.sqlite", 25)
     assert events == ["made", "imported"] * 3
 

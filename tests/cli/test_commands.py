@@ -23,8 +23,8 @@ from gateway.files.ownership import user_name
 from gateway.model.caller import CLI_CALLER
 from gateway.store.records import Picture, StoredFace
 from gateway.store.removal_guard import CONFIRMED_NOTE, RemovalGuard
-from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
+from gateway.store.sqlite.store import SqliteStore
 from gateway.vision.engines.registry import ENGINES
 from tests.examples import descriptor
 from tests.support import ROOT
@@ -42,8 +42,8 @@ def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
     with closing(SqliteStore(folder / "people.sqlite")) as store:
-        store.enrol("Ada Lovelace", [picture(1), picture(2)], CLI_CALLER)
-        store.enrol("Grace", [picture(3)], CLI_CALLER)
+        store.people.enrol("Ada Lovelace", [picture(1), picture(2)], CLI_CALLER)
+        store.people.enrol("Grace", [picture(3)], CLI_CALLER)
     return folder
 
 
@@ -144,7 +144,7 @@ def test_audit_log_contains_exports_backups_and_restores(facegate: Facegate, dat
     facegate("people", "erase", "--yes", "grace")
     facegate("restore", str(tmp_path / "mine.sqlite"))
     user = user_name(os.getuid())
-    restore, erase, one, everybody, backup = AuditLog(data / AUDIT_FILE).lines(5)
+    restore, erase, one, everybody, backup = AuditFile(data / AUDIT_FILE).read_lines(5)
     assert (backup.door, backup.action, backup.detail) == ("cli", "backup", f"a file outside data/backups, by {user}")
     assert [(line.action, line.person) for line in (everybody, one)] == [("export", ""), ("export", erase.person)]
     assert erase.action == "erase"
@@ -236,11 +236,11 @@ def test_confirm_removal_confirms_people_whose_pictures_are_missing(
     monkeypatch.setenv("FACEGATE_PEOPLE__FOLDER", str(tmp_path / "known_faces"))
     assert "there is nothing to confirm" in facegate("people", "confirm-removal").stdout
     with closing(SqliteStore(data / "people.sqlite")) as store:
-        store.enrol_from_folder("Carol", replace(picture(4), source="known_faces/Carol/1.jpg"))
+        store.folder_index.enrol_from_folder("Carol", replace(picture(4), source="known_faces/Carol/1.jpg"))
         assert "Carol (carol)" in facegate("people", "confirm-removal", "--show").stdout
-        assert store.read_note(CONFIRMED_NOTE) is None
+        assert store.notes.read_note(CONFIRMED_NOTE) is None
         assert "the pictures of 1 person " in facegate("people", "confirm-removal").stdout
-        guard, loss = RemovalGuard(store), store.find_loss(["known_faces/Carol/1.jpg"])
+        guard, loss = RemovalGuard(store.notes), store.folder_index.find_loss(["known_faces/Carol/1.jpg"])
         assert guard.allows(loss, suspicious=True)
     assert names(facegate) == ["Ada Lovelace", "Carol", "Grace"]  # the gateway removes them later
 
@@ -349,7 +349,7 @@ def test_people_add_refuses_a_picture_without_a_name(
 def test_people_list_does_not_truncate_ids_in_a_pipe(facegate: Facegate, data: Path) -> None:
     name = "Wolfeschlegelsteinhausenbergerdorff " * 2
     with closing(SqliteStore(data / "people.sqlite")) as store:
-        slug = store.enrol(name.strip(), [picture(5)], CLI_CALLER).person.slug
+        slug = store.people.enrol(name.strip(), [picture(5)], CLI_CALLER).person.slug
     lines = facegate("people", "list").stdout.splitlines()
     assert lines[0].split("\t") == ["id", "name", "pictures", "not them", "since"]
     assert [slug, name.strip(), "1", ""] in [line.split("\t")[:4] for line in lines]

@@ -17,6 +17,7 @@ from gateway.app import running
 from gateway.model.caller import CLI_CALLER
 from gateway.people import registry
 from gateway.store.sqlite import database
+from gateway.store.sqlite.store import SqliteStore
 from tests.e2e.sites import ANSWER_S, Site, answer, jobs_taken, lone, ready, said, workers_of
 from tests.support import MOSQUITTO, Client, broker_running, frame, halted, wait_for
 
@@ -34,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(autouse=True)
 def _nobody_stays(site: Site) -> Iterator[None]:
     yield
-    for entry in site.gateway.known.store.list_entries():
+    for entry in site.gateway.known.store.people.list_entries():
         site.gateway.known.registry.remove(entry.person.slug, CLI_CALLER)
 
 
@@ -53,7 +54,9 @@ def enrol(client: Client, request_id: str, name: str, *pictures: str) -> None:
 
 def state(site: Site) -> tuple[list[Any], list[Any]]:
     store = site.gateway.known.store
-    return [asdict(entry) for entry in store.list_entries()], [asdict(line) for line in store.read_audit(100)]
+    return [asdict(entry) for entry in store.people.list_entries()], [
+        asdict(line) for line in store.audit.read_lines(100)
+    ]
 
 
 def who(site: Site, picture: str) -> str:
@@ -88,7 +91,7 @@ def test_an_enrolment_that_took_too_long_is_told_so_and_not_done_after_all(site:
     assert re.search("send (the 2 pictures in several requests|fewer in one request)", late["error"])
     enrol(phone, "next", "Joe Biden", "biden_1")  # by then whatever was to be done is done
     assert answer(phone)["person"] == "joe_biden"
-    assert site.gateway.known.store.find_person("Barack Obama") is None
+    assert site.gateway.known.store.people.find_person("Barack Obama") is None
     assert len(state(site)[1]) == len(before[1]) + 1
     enrol(phone, "slow", "Barack Obama", "obama_1", "obama_2")
     assert answer(phone)["person"] == "barack_obama"
@@ -97,7 +100,9 @@ def test_an_enrolment_that_took_too_long_is_told_so_and_not_done_after_all(site:
 def test_a_full_disk_changes_nobody_and_hides_nobody(site: Site, phone: Client) -> None:
     """SQLite's own limit: it fails as it does where the disk has no room."""
     assert add(phone, "before", "Barack Obama", "obama_1")["status"] == "ok"
-    before, store = state(site), site.gateway.known.store.database
+    before, people_store = state(site), site.gateway.known.store
+    assert isinstance(people_store, SqliteStore)
+    store = people_store.database
     store.rows("VACUUM")  # or it fits where somebody was before
     most = int(store.rows("PRAGMA max_page_count")[0][0])
     ((pages,),) = store.rows("PRAGMA page_count")

@@ -221,7 +221,7 @@ def test_answers_that_the_broker_hangs_up_on_are_given_up(tmp_path: Path, quick_
         running(lone(tmp_path / "data", broker, mqtt=three)) as gateway,
     ):
         face = StoredFace(descriptor(1), bytes(80_000))
-        ready(gateway).known.store.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], CLI_CALLER)
+        ready(gateway).known.store.people.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], CLI_CALLER)
         client = Client(port).subscribe("facegate/bridge/response/#")
         for transaction in ("large", "larger"):
             asked = {"transaction": transaction}

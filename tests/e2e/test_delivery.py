@@ -126,7 +126,7 @@ def test_an_enrolment_needs_an_id(site: Site, phone: Client) -> None:
     refused = answer(phone)
     assert refused["code"] == "bad_request"
     assert "needs an id" in refused["error"]
-    assert site.gateway.known.store.find_person("Nobody") is None
+    assert site.gateway.known.store.people.find_person("Nobody") is None
 
 
 def test_a_fault_of_ours_is_answered_and_not_delivered_for_ever(
@@ -168,12 +168,12 @@ def test_an_enrolment_is_done_once_also_across_a_restart(tmp_path: Path, own: Br
                 device.publish("facegate/porch/request/enroll/e1", payload)
                 replies.append(answer(device))
                 assert replies[-1].get("error") is None
-            lines = gateway.known.store.read_audit(10)
+            lines = gateway.known.store.audit.read_lines(10)
             assert [line.action for line in lines] == ["add"]
             other = cbor2.dumps({"name": "Joe Biden", "image": frame("biden_1")})
             device.publish("facegate/porch/request/enroll/e1", other)
             assert answer(device)["code"] == "conflict"
-            assert len(gateway.known.store.list_entries()) == 1
+            assert len(gateway.known.store.people.list_entries()) == 1
     told = [(each["person"], each["name"], each["pictures"], each.get("warnings")) for each in replies]
     assert told == [told[0]] * 4
     assert told[0][:3] == ("barack_obama", "Barack Obama", 1)

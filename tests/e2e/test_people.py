@@ -28,7 +28,7 @@ from gateway.app import Gateway, running
 from gateway.config import Settings
 from gateway.model.caller import CLI_CALLER
 from gateway.store.records import Picture, StoredFace
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.store import SqliteStore
 from tests.conftest import settings
 from tests.examples import descriptor
 from tests.support import KNOWN_FACES, ROOT, Broker, Client, frame, wait_for
@@ -125,7 +125,7 @@ def test_a_life_over_the_bridge(house: House) -> None:
 
 
 def test_what_is_wrong_is_said_and_nothing_is_changed(house: House) -> None:
-    before = house.gateway.known.store.revision()
+    before = house.gateway.known.store.faces.revision()
     wrong: list[tuple[str, dict[str, Any], str]] = [
         ("people/add", {"name": "A", "images": [frame("empty_1")]}, "no_face"),
         ("people/add", {"name": "A", "images": [b"no picture"]}, "bad_image"),
@@ -146,7 +146,7 @@ def test_what_is_wrong_is_said_and_nothing_is_changed(house: House) -> None:
     house.client.publish(f"{house.base}/bridge/request/people/erase", b'{"person":"a"}')
     answer = house.client.get().json
     assert (answer["code"], "transaction" in answer) == ("bad_request", False)
-    assert house.gateway.known.store.revision() == before
+    assert house.gateway.known.store.faces.revision() == before
 
 
 def test_the_same_life_over_rest(house: House) -> None:
@@ -239,7 +239,8 @@ def test_who_is_erased_while_frames_stream_is_found_nowhere_any_more(
     wait_for(lambda: house.who("obama_1") == "Barack Obama", 30)
     house.done("people/add", person="barack_obama", images=[frame("obama_2")])
     store = house.gateway.known.store
-    house.gateway.known.backups.make(store.database)
+    assert isinstance(store, SqliteStore)
+    store.backups.make()
     marks = [b"Barack Obama", b"barack_obama", b"Barack_Obama"]
     for (blob,) in store.database.rows("SELECT descriptor FROM pictures"):
         marks.append(blob[64:128])
@@ -326,7 +327,7 @@ ENROL_FOR_EVER = """
 import sys
 from pathlib import Path
 import numpy as np
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.store import SqliteStore
 from gateway.model.caller import CLI_CALLER
 from gateway.store.records import (Picture, StoredFace)
 number = int(sys.stdin.readline())
@@ -334,7 +335,7 @@ store = SqliteStore(Path(sys.argv[1]))
 face = StoredFace(np.full(128, 128**-0.5, np.float32), b"an aligned face")
 while True:
     pictures = [Picture(f"{2 * number + n:064x}", "test", "recipe", face) for n in (0, 1)]
-    store.enrol(f"Person {number}", pictures, CLI_CALLER)
+    store.people.enrol(f"Person {number}", pictures, CLI_CALLER)
     print(number, flush=True)
     number += 1
 """
@@ -367,7 +368,7 @@ def test_no_enrolment_that_was_answered_is_lost_to_kill_9_and_none_is_half_there
     with following:
         following.kill()
     store = SqliteStore(path)
-    known = {entry.person.name: entry for entry in store.list_entries(limit=1_000_000)}
+    known = {entry.person.name: entry for entry in store.people.list_entries(limit=1_000_000)}
     store.close()
     assert {f"Person {each}" for each in answered} <= known.keys()
     assert {len(entry.pictures) for entry in known.values()} == {2}
@@ -380,7 +381,7 @@ def test_what_is_too_large_for_the_broker_is_not_sent(tmp_path: Path, broker: Br
     client = Client(broker.port)
     with running(wanted) as gateway:
         face = StoredFace(descriptor(1), bytes(80_000))
-        gateway.known.store.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], CLI_CALLER)
+        gateway.known.store.people.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], CLI_CALLER)
         wait_for(lambda: gateway.health().ready, 60)
         house = House(gateway, client, wanted.data, wanted.people.folder, wanted.mqtt.base, "")
         answer = house.do("people/export")

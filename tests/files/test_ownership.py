@@ -17,9 +17,9 @@ from gateway.errors import StartError
 from gateway.files.ownership import become_owner, open_lock
 from gateway.model.caller import CLI_CALLER
 from gateway.store.records import Picture, StoredFace
-from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
-from gateway.store.sqlite.backups import Backups
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
+from gateway.store.sqlite.backups import BackupFolder
+from gateway.store.sqlite.store import SqliteStore
 from gateway.vision.engines.registry import ENGINES
 from tests.examples import descriptor
 from tests.support import ROOT
@@ -36,10 +36,12 @@ def data() -> Iterator[Path]:
         Path(folder).chmod(0o755)
         data = Path(folder) / "data"
         data.mkdir(mode=0o700)
-        with closing(SqliteStore(data / "people.sqlite", audit=AuditLog(data / AUDIT_FILE))) as store:
+        with closing(SqliteStore(data / "people.sqlite", audit=AuditFile(data / AUDIT_FILE))) as store:
             for number, name in enumerate(("Ada", "Grace")):
                 face = StoredFace(descriptor(number), b"chips")
-                store.enrol(name, [Picture(f"{number:064x}", "test", ENGINES["facegate"].recipe, face)], CLI_CALLER)
+                store.people.enrol(
+                    name, [Picture(f"{number:064x}", "test", ENGINES["facegate"].recipe, face)], CLI_CALLER
+                )
         if os.geteuid() == 0:
             os.chown(data, NOBODY, NOBODY)
             for path in data.iterdir():
@@ -112,7 +114,7 @@ def test_unwritable_backup_is_a_warning_and_makes_an_erasure_fail(
     backup.chmod(mode)
     code = """
 from pathlib import Path
-backups = gateway.store.sqlite.backups.Backups(Path(sys.argv[1]))
+backups = gateway.store.sqlite.backups.BackupFolder(Path(sys.argv[1]))
 print(*backups.warnings)
 backups.erase('ada', ())
 """
@@ -124,7 +126,7 @@ backups.erase('ada', ())
     assert done.stdout == f"nobody can be erased: {problem}\n"
     assert f"nothing was erased: {problem}, and erase again" in done.stderr
     with closing(SqliteStore(data / "people.sqlite")) as store:
-        assert [entry.person.slug for entry in store.list_entries()] == ["ada", "grace"]
+        assert [entry.person.slug for entry in store.people.list_entries()] == ["ada", "grace"]
 
 
 @as_root
@@ -205,7 +207,7 @@ except StartError as error:
 @as_root
 def test_audit_names_root_as_the_maker_of_a_backup(data: Path) -> None:
     assert facegate(data, "backup", user=0).returncode == 0
-    assert AuditLog(data / AUDIT_FILE).lines(1)[0].detail.endswith(".sqlite, by root")
+    assert AuditFile(data / AUDIT_FILE).read_lines(1)[0].detail.endswith(".sqlite, by root")
 
 
 @pytest.fixture
@@ -381,14 +383,14 @@ def test_data_folder_below_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_writable_backups_cause_no_warning(data: Path) -> None:
-    assert Backups(data / "backups").warnings == ()
+    assert BackupFolder(data / "backups").warnings == ()
     (data / "backups").mkdir()
-    assert Backups(data / "backups").warnings == ()
+    assert BackupFolder(data / "backups").warnings == ()
 
 
 def test_file_in_place_of_the_backups_causes_one_warning(data: Path, caplog: pytest.LogCaptureFixture) -> None:
     (data / "backups").touch()
-    backups = Backups(data / "backups")
+    backups = BackupFolder(data / "backups")
     for _ in range(2):
         backups.check()
     (warning,) = backups.warnings

@@ -19,9 +19,8 @@ from gateway.people.similarity import Similarity
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
 from gateway.store.records import Changes, GallerySnapshot
-from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
-from gateway.store.sqlite.backups import Backups
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
+from gateway.store.sqlite.store import SqliteStore
 from tests.examples import BOX, QUALITY, unit
 
 RECIPE = "dlib"
@@ -45,7 +44,6 @@ class PeopleEnvironment:
     store: SqliteStore
     gallery: Gallery
     registry: Registry
-    backups: Backups
 
     def nearest(self, probe: Descriptor) -> Nearest:
         return self.gallery.nearest(probe, DECISION.similarity_limits(len(self.gallery)))
@@ -66,20 +64,19 @@ def open_environment(
     keep_days: float | None = None,
     limits: PeopleLimits | None = None,
 ) -> Iterator[PeopleEnvironment]:
-    audit = AuditLog(data / AUDIT_FILE)
+    audit = AuditFile(data / AUDIT_FILE)
     with closing(SqliteStore(data / "people.sqlite", Cipher(key), audit=audit, limits=limits)) as store:
-        gallery, backups = Gallery(), Backups(data / "backups")
+        gallery = Gallery()
         registry = Registry(
             store,
             gallery,
             DECISION,
-            backups,
             recipe=recipe,
             keep=keep,
             keep_days=keep_days,
             limits=limits,
         )
-        yield PeopleEnvironment(data, store, gallery, registry, backups)
+        yield PeopleEnvironment(data, store, gallery, registry)
 
 
 def chips_of(picture: str) -> bytes:

@@ -20,7 +20,7 @@ from gateway.people import archive
 from gateway.people.archive import MAX_CHIPS_BYTES, read_archive, write_archive
 from gateway.store.limits import PeopleLimits
 from gateway.store.records import ExportedPerson, Picture, StoredFace
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor, near
 from tests.people.environment import KEY, RECIPE, PeopleEnvironment, digest_of, files_with, open_environment, sample
 
@@ -38,7 +38,7 @@ def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
 
 
 def exported(env: PeopleEnvironment) -> bytes:
-    return write_archive(env.store.export())
+    return write_archive(env.store.archive.export_people())
 
 
 def comparable(people: list[ExportedPerson]) -> object:
@@ -61,14 +61,14 @@ def comparable(people: list[ExportedPerson]) -> object:
 
 
 def test_written_archive_is_read_back_unchanged(env: PeopleEnvironment) -> None:
-    people = list(env.store.export())
+    people = list(env.store.archive.export_people())
     assert comparable(read_archive(write_archive(people))) == comparable(people)
     assert sorted(len(each.pictures) for each in people) == [1, 3]
     assert read_archive(write_archive([])) == []
 
 
 def test_archive_may_hold_one_person(env: PeopleEnvironment) -> None:
-    (bob,) = read_archive(write_archive(env.store.export("bob")))
+    (bob,) = read_archive(write_archive(env.store.archive.export_people("bob")))
     assert (bob.person, bob.pictures[0].source) == (Person("bob", "Bob"), "mqtt:door")
 
 
@@ -77,9 +77,11 @@ def test_imported_people_are_recognised(tmp_path: Path, env: PeopleEnvironment) 
     with open_environment(tmp_path / "other") as other:
         assert other.registry.import_people(read_archive(exported(env)), REST_CALLER) == 4
         assert (other.who(BOB), other.gallery.person("alice_suss").name) == ("bob", "Alice Süß")
-        assert comparable(list(other.store.export())) == comparable(list(env.store.export()))
+        assert comparable(list(other.store.archive.export_people())) == comparable(
+            list(env.store.archive.export_people())
+        )
         assert other.who(descriptor(4)) is None
-        assert [line.action for line in other.store.read_audit(9)] == ["import", "import"]
+        assert [line.action for line in other.store.audit.read_lines(9)] == ["import", "import"]
 
 
 def test_archive_of_an_encrypted_store_is_read_by_any_store(tmp_path: Path, env: PeopleEnvironment) -> None:
@@ -87,20 +89,20 @@ def test_archive_of_an_encrypted_store_is_read_by_any_store(tmp_path: Path, env:
         (tmp_path / name).mkdir()
         with open_environment(tmp_path / name, key) as other:
             other.registry.import_people(read_archive(exported(env)), REST_CALLER)
-            assert comparable(read_archive(exported(other))) == comparable(list(env.store.export()))
+            assert comparable(read_archive(exported(other))) == comparable(list(env.store.archive.export_people()))
     assert files_with(tmp_path / "sealed", BOB.tobytes()) == set()
 
 
 def more_of_bob(env: PeopleEnvironment, name: str = "Bob") -> ExportedPerson:
     """Bob with a picture that is enrolled, and a picture that is not."""
-    again = next(each for each in env.store.export() if each.person.slug == "bob").pictures[0]
+    again = next(each for each in env.store.archive.export_people() if each.person.slug == "bob").pictures[0]
     new = Picture(digest_of("bob2"), "rest", RECIPE, StoredFace(near(BOB, 0.9), None))
     return ExportedPerson(Person("another_id", name), [again, new], [5.0, 6.0])
 
 
 def test_merging_import_adds_pictures_to_the_person_of_the_same_name(env: PeopleEnvironment) -> None:
     assert env.registry.import_people([more_of_bob(env)], REST_CALLER, merge=True) == 1
-    entry = env.store.read_entry("bob")
+    entry = env.store.people.read_entry("bob")
     assert (entry.picture_count, entry.pictures[0].added) == (2, 6.0)
     assert len(env.gallery) == 2
 
@@ -113,25 +115,30 @@ def test_import_without_merge_refuses_new_pictures_of_enrolled_people(env: Peopl
     )
     with pytest.raises(Conflict, match=r"Bob \(bob\); import it with merge: true \(facegate people import --merge\)"):
         env.registry.import_people([dora, more_of_bob(env, name)], REST_CALLER)
-    assert (env.store.find_person("Dora"), env.store.read_entry("bob").picture_count) == (None, 1)
+    assert (env.store.people.find_person("Dora"), env.store.people.read_entry("bob").picture_count) == (None, 1)
 
 
 def test_import_does_not_change_an_existing_picture(env: PeopleEnvironment) -> None:
-    before = comparable(list(env.store.export()))
-    (bob,) = (each for each in env.store.export() if each.person.slug == "bob")
+    before = comparable(list(env.store.archive.export_people()))
+    (bob,) = (each for each in env.store.archive.export_people() if each.person.slug == "bob")
     forged = replace(bob.pictures[0], face=StoredFace(ALICE, None), recipe="other", source="rest")
     for merge in (False, True):
         assert env.registry.import_people([ExportedPerson(bob.person, [forged], [9.0])], REST_CALLER, merge=merge) == 0
-    assert comparable(list(env.store.export())) == before
+    assert comparable(list(env.store.archive.export_people())) == before
 
 
 def test_import_of_an_own_archive_changes_nothing(env: PeopleEnvironment) -> None:
     """Regression: pictures from the folder counted as new, and the folder lost them."""
     source = "known_faces/Carol/1.jpg"
-    env.store.enrol_from_folder("Carol", Picture(digest_of("c"), source, RECIPE, StoredFace(descriptor(7), None)))
-    revision = env.store.revision()
+    env.store.folder_index.enrol_from_folder(
+        "Carol", Picture(digest_of("c"), source, RECIPE, StoredFace(descriptor(7), None))
+    )
+    revision = env.store.faces.revision()
     assert env.registry.import_people(read_archive(exported(env)), REST_CALLER) == 0
-    assert (env.store.read_folder_digests(), env.store.revision()) == ({source: digest_of("c")}, revision)
+    assert (env.store.folder_index.read_folder_digests(), env.store.faces.revision()) == (
+        {source: digest_of("c")},
+        revision,
+    )
 
 
 def test_import_is_rolled_back_when_the_gateway_stops(env: PeopleEnvironment) -> None:
@@ -141,7 +148,7 @@ def test_import_is_rolled_back_when_the_gateway_stops(env: PeopleEnvironment) ->
     )
     with pytest.raises(Busy):
         env.registry.import_people([dora], REST_CALLER)
-    assert env.store.find_person("Dora") is None
+    assert env.store.people.find_person("Dora") is None
 
 
 def test_many_long_names_with_one_beginning_get_valid_ids(tmp_path: Path) -> None:
@@ -155,7 +162,7 @@ def test_many_long_names_with_one_beginning_get_valid_ids(tmp_path: Path) -> Non
     with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
         asked: list[str] = []
         store.database._db.set_trace_callback(asked.append)
-        assert store.import_people(people, REST_CALLER) == 300
+        assert store.archive.import_people(people, REST_CALLER) == 300
         store.database._db.set_trace_callback(None)
     assert sum("WHERE slug =" in statement for statement in asked) < 300 * 20
     SqliteStore(tmp_path / "people.sqlite").close()
@@ -228,11 +235,11 @@ def test_imported_person_gets_another_id_if_it_is_in_use(env: PeopleEnvironment)
 
 
 def test_import_with_one_invalid_person_imports_nobody(env: PeopleEnvironment) -> None:
-    revision = env.store.revision()
+    revision = env.store.faces.revision()
     good = ExportedPerson(Person("c", "Carol"), [Picture("d1", "rest", RECIPE, StoredFace(BOB, None))], [1.0])
     with pytest.raises(ValueError, match="zip"):
         env.registry.import_people([good, ExportedPerson(Person("d", "Dora"), good.pictures, [])], REST_CALLER)
-    assert (env.store.find_person("Carol"), env.store.revision()) == (None, revision)
+    assert (env.store.people.find_person("Carol"), env.store.faces.revision()) == (None, revision)
 
 
 def test_removed_person_can_be_imported_again(env: PeopleEnvironment) -> None:
@@ -240,7 +247,7 @@ def test_removed_person_can_be_imported_again(env: PeopleEnvironment) -> None:
     env.registry.erase("bob", REST_CALLER)
     env.registry.import_people(people, REST_CALLER)
     assert env.who(BOB) == "bob"
-    assert not env.store.is_picture_removed(digest_of("bob1"))
+    assert not env.store.removal_marks.is_picture_removed(digest_of("bob1"))
 
 
 def changed(data: bytes, change: Any) -> bytes:
@@ -395,7 +402,7 @@ def test_person_without_pictures_is_not_imported(tmp_path: Path) -> None:
     empty = zipped((archive.INDEX_FILE, b'{"facegate": 1, "people": [{"person": "a", "name": "A", "pictures": []}]}'))
     with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
         try:
-            store.import_people(read_archive(empty), REST_CALLER)
+            store.archive.import_people(read_archive(empty), REST_CALLER)
         except BadRequest:
             return
-        assert store.list_entries() == []
+        assert store.people.list_entries() == []

@@ -18,7 +18,6 @@ from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.registry import Registry
 from gateway.store.records import Picture, StoredFace
-from gateway.store.sqlite.backups import Backups
 from tests.examples import descriptor, near, unit
 from tests.people.environment import CURVES, RECIPE, PeopleEnvironment, open_environment, sample
 
@@ -34,7 +33,7 @@ def populated(env: PeopleEnvironment, people: int, pictures: int = 2) -> None:
     for n in range(people):
         faces = [near(descriptor(n), 0.95, 1000 + each) for each in range(pictures)]
         kept = [Picture(f"{n}/{each}", "rest", RECIPE, StoredFace(face, None)) for each, face in enumerate(faces)]
-        env.store.enrol(f"P{n}", kept, REST_CALLER)
+        env.store.people.enrol(f"P{n}", kept, REST_CALLER)
     env.registry.refresh()
 
 
@@ -90,7 +89,7 @@ def test_picture_is_compared_with_the_mean_of_the_other_pictures(env: PeopleEnvi
     """A picture is never compared with a mean that includes this picture."""
     faces = [descriptor(1), near(descriptor(1), 0.8, 1), near(descriptor(1), 0.8, 2)]
     env.registry.enrol("Alice", [sample(f"a{n}", face) for n, face in enumerate(faces)], REST_CALLER)
-    people, descriptors = env.store.read_faces(RECIPE)
+    people, descriptors = env.store.faces.read_faces(RECIPE)
     found = compare(env.registry, people, descriptors, [Person("alice", "Alice")])
     others = [[faces[1], faces[2]], [faces[0], faces[2]], [faces[0], faces[1]]]
     expected = [
@@ -118,10 +117,10 @@ def test_calibration_with_enough_data_proposes_a_threshold(env: PeopleEnvironmen
     populated(env, 40)
     often = Decision(0.5, 0.1, CURVES, fixed_identification=1 / 6)
     gallery = Gallery()
-    registry = Registry(env.store, gallery, often, Backups(env.data / "backups"), recipe=RECIPE)
+    registry = Registry(env.store, gallery, often, recipe=RECIPE)
     found = calibrate(registry)
     assert (found["refused"], found["different"]) == (None, 80 * 39)
-    people, faces = env.store.read_faces(RECIPE)
+    people, faces = env.store.faces.read_faces(RECIPE)
     different = compare(registry, people, faces, list(dict.fromkeys(people))).different
     assert (different >= found["proposed_threshold"] - 1e-3).mean() >= 0.1
     assert found["proposed_threshold"] == pytest.approx(np.quantile(different, 0.9), abs=1e-3)

@@ -15,7 +15,8 @@ from gateway.model import Person
 from gateway.model.caller import REST_CALLER
 from gateway.people.folder import scan as folder_scan
 from gateway.people.folder.pictures import find_folder_pictures
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.erasures import apply_erasures, read_erasures
+from gateway.store.sqlite.store import SqliteStore
 from tests.people.environment import digest_of, sample
 from tests.people.folder.test_importer import FakeVision, FolderEnvironment, descriptor_of, env
 from tests.support import wait_for
@@ -88,7 +89,7 @@ def test_removed_person_does_not_return_with_a_folder_that_was_unreadable(
     break_folder(env)
     remove()
     restore_folder(env)
-    assert any("rename the folder or enrol the person by another way" in each for each in env.import_folder().skipped)
+    assert any("rename the folder or enrol the person in another way" in each for each in env.import_folder().skipped)
     assert env.stored == [OTHER]
 
 
@@ -142,7 +143,7 @@ def rename(env: FolderEnvironment) -> None:
 
 
 def import_archive(env: FolderEnvironment) -> None:
-    (bob,) = env.store.export("bob_the_builder")
+    (bob,) = env.store.archive.export_people("bob_the_builder")
     env.registry.import_people([replace(bob, person=Person("alice", "Alice"))], REST_CALLER)
 
 
@@ -168,7 +169,8 @@ def test_folder_of_an_erased_person_stays_closed_after_a_restore(tmp_path: Path,
     missing(env)
     env.registry.erase("alice", REST_CALLER)
     with closing(SqliteStore(tmp_path / "backup.sqlite")) as backup:
-        backup.apply_erasures(env.store.list_erased(), env.store.secret())
+        apply_erasures(backup.database, read_erasures(env.store.database))
+    with closing(SqliteStore(tmp_path / "backup.sqlite")) as backup:
         there = FolderEnvironment(env.folder, backup)
         env.put("Alice/new.jpg", "alice3")
         there.import_folder()

@@ -72,9 +72,9 @@ def state(env: PeopleEnvironment) -> tuple[list[str], int, int, list[Person]]:
     """Return the people in the store, the numbers of audit lines and effects, and the people in the gallery."""
     store = env.store
     ((effects,),) = store.database.rows("SELECT count(*) FROM effects")
-    people = [entry.person.slug for entry in store.list_entries()]
+    people = [entry.person.slug for entry in store.people.list_entries()]
     gallery = [person for person in FACES if env.who(FACES[person]) is not None]
-    return people, len(store.read_audit(100)), effects, [Person(each.lower(), each) for each in gallery]
+    return people, len(store.audit.read_lines(100)), effects, [Person(each.lower(), each) for each in gallery]
 
 
 NOTHING: tuple[list[str], int, int, list[Person]] = ([], 0, 0, [])
@@ -196,7 +196,7 @@ def go_remove(env: PeopleEnvironment) -> EffectReply:
 
 
 def go_last_picture(env: PeopleEnvironment) -> EffectReply:
-    (picture,) = env.store.read_entry("alice").pictures
+    (picture,) = env.store.people.read_entry("alice").pictures
     assert env.registry.remove_picture("alice", picture.id, REST_CALLER) is None
     return {"person": "alice", "pictures": []}
 
@@ -359,7 +359,7 @@ def test_effect_of_two_processes_is_made_once(env: PeopleEnvironment, tmp_path: 
             thread.join()
     assert sum(change.runs for change in changes) == 1
     assert documents[0] == documents[1]
-    assert len(env.store.read_audit(10)) == 1
+    assert len(env.store.audit.read_lines(10)) == 1
 
 
 KILLED = """
@@ -391,13 +391,13 @@ def test_process_killed_before_its_answer_leaves_no_change(tmp_path: Path) -> No
         assert state(env) == NOTHING
         change = Change(env)
         assert env.registry.apply_once(effect(), change) is not None
-        assert (change.runs, len(env.store.read_audit(10))) == (1, 1)
+        assert (change.runs, len(env.store.audit.read_lines(10))) == (1, 1)
 
 
 def test_backups_contain_no_effects(env: PeopleEnvironment) -> None:
     """A restored effect would answer for a change of another store."""
     env.registry.apply_once(effect(), Change(env))
-    backup = env.backups.make(env.store.database)
+    backup = env.store.backups.make()
     with closing(sqlite3.connect(backup)) as db:
         assert db.execute("SELECT count(*) FROM effects").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM people").fetchone() == (1,)
@@ -405,11 +405,11 @@ def test_backups_contain_no_effects(env: PeopleEnvironment) -> None:
 
 
 def test_store_reports_whether_it_is_writable(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert env.store.is_writable()
+    assert env.store.status.is_writable()
     monkeypatch.setattr("gateway.store.sqlite.database.MIN_FREE_BYTES", math.inf)
-    assert not env.store.is_writable()
+    assert not env.store.status.is_writable()
     monkeypatch.undo()
-    assert env.store.is_writable()
+    assert env.store.status.is_writable()
 
 
 @pytest.fixture
@@ -492,7 +492,7 @@ def test_change_does_not_happen_after_giving_up(env: PeopleEnvironment) -> None:
     assert given_up.claim()
     with pytest.raises(Timeout):
         env.registry.apply_once(given_up, change)
-    assert env.store.find_person("Alice") is None
+    assert env.store.people.find_person("Alice") is None
     assert env.registry.apply_once(effect(), change) is not None  # asked again
 
 

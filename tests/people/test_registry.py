@@ -56,7 +56,7 @@ def enrol(env: PeopleEnvironment, who: str, *pictures: str, caller: Caller = RES
 
 def entries(env: PeopleEnvironment) -> dict[str, int]:
     """Return the number of pictures of each person in the store."""
-    return {entry.person.slug: entry.picture_count for entry in env.store.list_entries()}
+    return {entry.person.slug: entry.picture_count for entry in env.store.people.list_entries()}
 
 
 def test_enrolled_person_is_recognised_when_the_call_returns(env: PeopleEnvironment) -> None:
@@ -112,14 +112,14 @@ def test_invalid_name_is_refused(env: PeopleEnvironment, name: str) -> None:
 def test_person_of_another_recipe_can_be_enrolled_again_by_name(env: PeopleEnvironment) -> None:
     """The person has no chips, as in stores of version 1, so no face matches before the new picture."""
     old = Picture("d1", "rest", "long before", StoredFace(BOB, None))
-    env.store.enrol("Alice", [old], REST_CALLER)
+    env.store.people.enrol("Alice", [old], REST_CALLER)
     entry, _ = env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
     assert entry.person == Person("alice", "Alice")
     assert env.who(ALICE) == "alice"
 
 
 def test_person_of_another_recipe_can_be_enrolled_again_by_id(env: PeopleEnvironment) -> None:
-    env.store.enrol("Grace Hopper", [Picture("d1", "rest", "long before", StoredFace(BOB, None))], REST_CALLER)
+    env.store.people.enrol("Grace Hopper", [Picture("d1", "rest", "long before", StoredFace(BOB, None))], REST_CALLER)
     entry, _ = env.registry.enrol(None, [sample("alice1", ALICE)], REST_CALLER, person="grace_hopper")
     assert entry.person == Person("grace_hopper", "Grace Hopper")
 
@@ -210,7 +210,7 @@ def test_lookalikes_from_the_folder_are_reported_and_logged(
         for n in range(2):
             face = StoredFace(near(ALICE, 0.95, n), None)
             picture = Picture(digest_of(f"{folder}{n}"), f"known_faces/{folder}/{n}.jpg", RECIPE, face)
-            env.store.enrol_from_folder(folder, picture)
+            env.store.folder_index.enrol_from_folder(folder, picture)
     env.registry.refresh()
     (sentence,) = env.registry.warnings
     assert "facegate people merge carol alice" in sentence
@@ -222,7 +222,7 @@ def test_lookalikes_from_the_folder_are_reported_and_logged(
 def test_folder_with_two_people_is_reported(env: PeopleEnvironment) -> None:
     for n, face in enumerate([ALICE, near(ALICE, 0.95), BOB]):
         picture = Picture(digest_of(f"{n}"), f"known_faces/Team/{n}.jpg", RECIPE, StoredFace(face, None))
-        env.store.enrol_from_folder("Team", picture)
+        env.store.folder_index.enrol_from_folder("Team", picture)
     env.registry.refresh()
     (sentence,) = env.registry.warnings
     assert "the pictures of Team (team) do not look like one person" in sentence
@@ -237,7 +237,7 @@ def test_lookalikes_in_a_large_gallery_are_found_block_by_block(
     monkeypatch.setattr("gateway.people.gallery_review.SMALL_GALLERY", 5)
     for n in range(20):
         picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(near(descriptor(n // 2), 0.98, n), None))
-        env.store.enrol(f"Person {n}", [picture], REST_CALLER)
+        env.store.people.enrol(f"Person {n}", [picture], REST_CALLER)
     looks = 0
     while len(env.registry.gallery_review._pairs) < 10 and looks < 10:
         env.registry.refresh()
@@ -249,7 +249,7 @@ def test_lookalikes_in_a_large_gallery_are_found_block_by_block(
 def test_first_of_many_lookalikes_are_reported(env: PeopleEnvironment) -> None:
     for n in range(60):
         picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(near(descriptor(n // 2), 0.98, n), None))
-        env.store.enrol(f"Person {n}", [picture], REST_CALLER)
+        env.store.people.enrol(f"Person {n}", [picture], REST_CALLER)
     env.registry.refresh()
     assert len(env.registry.warnings) == 21
     assert env.registry.warnings[-1] == "… and 10 more such warnings"
@@ -257,7 +257,9 @@ def test_first_of_many_lookalikes_are_reported(env: PeopleEnvironment) -> None:
 
 def enrol_one_face_as(env: PeopleEnvironment, *names: str) -> None:
     for n, name in enumerate(names):
-        env.store.enrol(name, [Picture(f"d{n}", "rest", RECIPE, StoredFace(near(ALICE, 0.98, n), None))], REST_CALLER)
+        env.store.people.enrol(
+            name, [Picture(f"d{n}", "rest", RECIPE, StoredFace(near(ALICE, 0.98, n), None))], REST_CALLER
+        )
     env.registry.refresh()
 
 
@@ -330,12 +332,12 @@ def test_picture_unlike_the_enrolled_pictures_gives_a_warning(env: PeopleEnviron
 )
 def test_face_of_too_low_quality_is_refused_with_advice(env: PeopleEnvironment, quality: Quality, reason: str) -> None:
     enrol(env, "Alice")
-    before = (env.store.revision(), len(env.store.read_audit(10)))
+    before = (env.store.faces.revision(), len(env.store.audit.read_lines(10)))
     with pytest.raises(BadImage, match=f"(?s)picture 2 .*{reason.replace('_', ' ')}.*{QUALITY_ADVICE[reason][:10]}"):
         env.registry.enrol("Bob", [sample("a", BOB), sample("b", BOB, quality)], REST_CALLER)
     with pytest.raises(BadImage, match=r"^the picture is of no use"):
         env.registry.enrol("alice", [sample("b", ALICE, quality)], REST_CALLER)
-    assert (entries(env), env.store.revision(), len(env.store.read_audit(10))) == ({"alice": 1}, *before)
+    assert (entries(env), env.store.faces.revision(), len(env.store.audit.read_lines(10))) == ({"alice": 1}, *before)
 
 
 def test_face_that_is_not_upright_is_neither_enrolled_nor_a_counter_example(
@@ -363,7 +365,7 @@ def test_renamed_person_keeps_the_id(env: PeopleEnvironment) -> None:
     enrol(env, "Alice")
     assert env.registry.rename("alice", " Alice   Smith", REST_CALLER).person == Person("alice", "Alice Smith")
     assert env.gallery.person("alice").name == "Alice Smith"
-    assert env.store.find_person("Alice") is None
+    assert env.store.people.find_person("Alice") is None
 
 
 def test_name_of_another_person_is_refused(env: PeopleEnvironment) -> None:
@@ -482,16 +484,16 @@ def test_store_is_followed_again_after_an_error(
     env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
-    revision = env.store.revision
+    revision = env.store.faces.revision
 
     def failing() -> int:
         raise error
 
-    monkeypatch.setattr(env.store, "revision", failing)
+    monkeypatch.setattr(env.store.faces, "revision", failing)
     with started(env.registry):
         wait_for(lambda: "cannot be followed" in caplog.text)
-        monkeypatch.setattr(env.store, "revision", revision)
-        env.store.enrol("Alice", [env.registry.make_picture(sample("a", ALICE), "rest")], REST_CALLER)
+        monkeypatch.setattr(env.store.faces, "revision", revision)
+        env.store.people.enrol("Alice", [env.registry.make_picture(sample("a", ALICE), "rest")], REST_CALLER)
         wait_for(lambda: env.who(ALICE) == "alice")
 
 
@@ -521,7 +523,7 @@ def traces(name: str, face: str) -> tuple[bytes, ...]:
 
 def test_removed_person_is_only_in_backups(tmp_path: Path, env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a picture of her")
-    backup = env.backups.make(env.store.database)
+    backup = env.store.backups.make()
     assert env.registry.remove("alice", REST_CALLER) == Person("alice", "Alice")
     assert (entries(env), env.who(ALICE)) == ({}, None)
     assert files_with(tmp_path, *traces("Alice", "a picture of her")) == {backup.name}
@@ -532,7 +534,7 @@ def test_erased_person_is_in_no_file(tmp_path: Path, key: bytes | None) -> None:
     with open_environment(tmp_path, key, keep="pictures") as env:
         enrol(env, "Alice", "a picture of her")
         enrol(env, "Bob", "a picture of him")
-        backups = {env.backups.make(env.store.database, tmp_path / "backups" / f"{n}.sqlite").name for n in range(2)}
+        backups = {env.store.backups.make(tmp_path / "backups" / f"{n}.sqlite").name for n in range(2)}
         assert files_with(tmp_path, b"Alice") >= backups
         env.registry.erase("alice", REST_CALLER)
         assert (entries(env), env.who(near(ALICE, 0.95, 0)), env.who(BOB)) == ({"bob": 1}, None, "bob")
@@ -547,7 +549,7 @@ def test_erased_person_is_in_no_file(tmp_path: Path, key: bytes | None) -> None:
 def test_merged_and_erased_person_is_in_no_backup(tmp_path: Path, env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a picture of her")
     env.registry.enrol("Madame X", [sample("another", near(ALICE, 0.9))], REST_CALLER)
-    env.backups.make(env.store.database)
+    env.store.backups.make()
     env.registry.merge("alice", "madame_x", REST_CALLER)
     env.registry.erase("madame_x", REST_CALLER)
     assert files_with(tmp_path, *traces("Alice", "a picture of her"), near(ALICE, 0.9).tobytes()) == set()
@@ -577,7 +579,7 @@ def test_erased_person_is_in_no_backup_of_an_older_version(tmp_path: Path) -> No
 
 def test_unreadable_backup_is_deleted_by_an_erasure(tmp_path: Path, env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a")
-    backup = env.backups.make(env.store.database)
+    backup = env.store.backups.make()
     content = bytearray(backup.read_bytes())
     content[:100] = bytes(100)
     backup.write_bytes(content)
@@ -608,7 +610,7 @@ def test_erased_person_is_not_imported_again(tmp_path: Path, env: PeopleEnvironm
 
 def test_removal_of_an_unknown_id_is_refused(env: PeopleEnvironment) -> None:
     enrol(env, "Alice")
-    env.backups.make(env.store.database)
+    env.store.backups.make()
     for refused in (env.registry.remove, env.registry.erase):
         with pytest.raises(UnknownPerson):
             refused("bob", REST_CALLER)
@@ -625,8 +627,8 @@ def test_stored_parts_of_a_picture_follow_the_setting(
         env.registry.enrol("Alice", [sample("a whole picture", ALICE)], REST_CALLER)
         env.registry.add_counter_examples("alice", [sample("another picture", BOB)], REST_CALLER)
         for each in ("a whole picture", "another picture"):
-            assert env.store.read_chips(digest_of(each)) == (chips_of(each) if chips else None)
-        (person,) = env.store.export()
+            assert env.store.faces.read_chips(digest_of(each)) == (chips_of(each) if chips else None)
+        (person,) = env.store.archive.export_people()
         originals = [b"a whole picture", b"another picture"] if pictures else [None, None]
         assert [each.original for each in person.pictures] == originals
     assert bool(files_with(tmp_path, b"chips of")) == chips
@@ -648,14 +650,14 @@ def test_person_without_a_new_picture_is_erased_after_keep_days(
     with open_environment(tmp_path, keep_days=30) as env:
         enrol(env, "Alice", "a picture of her")
         enrol(env, "Bob")
-        env.backups.make(env.store.database)
+        env.store.backups.make()
         aged(tmp_path, "alice", 31)
         aged(tmp_path, "bob", 29)
         with started(env.registry):
             wait_for(lambda: entries(env) == {"bob": 1})
             wait_for(lambda: env.who(near(ALICE, 0.95, 0)) is None)
         assert files_with(tmp_path, *traces("Alice", "a picture of her")) == set()
-        assert [(line.door, line.action) for line in env.store.read_audit(1)] == [("retention", "erase")]
+        assert [(line.door, line.action) for line in env.store.audit.read_lines(1)] == [("retention", "erase")]
 
 
 def test_new_picture_delays_the_erasure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -685,7 +687,7 @@ def test_new_name_does_not_delay_the_erasure(tmp_path: Path, env: PeopleEnvironm
     enrol(env, "Alice")
     aged(tmp_path, "alice", 31)
     env.registry.rename("alice", "Alicia", REST_CALLER)
-    assert env.store.list_unchanged_since(time.time() - 30 * 86_400) == ["alice"]
+    assert env.store.people.list_unchanged_since(time.time() - 30 * 86_400) == ["alice"]
 
 
 def test_people_of_another_recipe_are_not_searched(tmp_path: Path) -> None:
@@ -693,7 +695,7 @@ def test_people_of_another_recipe_are_not_searched(tmp_path: Path) -> None:
         enrol(env, "Alice")
     with open_environment(tmp_path, recipe="other") as other:
         assert len(other.gallery) == 0
-        other.store.replace_descriptor(digest_of("Alice1"), "other", BOB)
+        other.store.faces.replace_descriptor(digest_of("Alice1"), "other", BOB)
         other.registry.refresh()
         assert other.who(BOB) == "alice"
     assert RECIPE != "other"
@@ -705,15 +707,15 @@ def test_stopping_what_never_started_is_nothing(env: PeopleEnvironment) -> None:
 
 def test_only_picture_of_a_person_cannot_become_a_counter_example(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
-    with pytest.raises(Conflict, match="remove them instead"):
+    with pytest.raises(Conflict, match="remove the person instead"):
         env.registry.add_counter_examples("alice", [sample("a", ALICE)], REST_CALLER)
     assert env.who(ALICE) == "alice"
 
 
 def test_removed_person_is_still_erased_from_backups(env: PeopleEnvironment) -> None:
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
-    env.backups.make(env.store.database)
-    env.backups.make(env.store.database, env.data / "backups" / "mine.db")
+    env.store.backups.make()
+    env.store.backups.make(env.data / "backups" / "mine.db")
     (env.data / "backups" / "half.sqlite.new").write_bytes(b"Alice")
     env.registry.remove("alice", REST_CALLER)
     env.registry.erase("alice", REST_CALLER)
@@ -725,7 +727,7 @@ def test_removed_person_is_still_erased_from_backups(env: PeopleEnvironment) -> 
 def test_busy_backup_prevents_the_erasure(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.store.sqlite.backup_files.LOCK_TIMEOUT_S", 0.1)
     env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
-    backup = env.backups.make(env.store.database)
+    backup = env.store.backups.make()
     with closing(sqlite3.connect(backup)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(GatewayError, match="try again"):
@@ -740,7 +742,7 @@ def test_erasure_removes_similar_counter_examples(env: PeopleEnvironment) -> Non
     env.registry.enrol("Bob", [sample("b", BOB)], REST_CALLER)
     env.registry.add_counter_examples("bob", [sample("alice again", near(ALICE, 0.9))], REST_CALLER)
     env.registry.erase("alice", REST_CALLER)
-    assert [picture.counter for picture in env.store.read_entry("bob").pictures] == [False]
+    assert [picture.counter for picture in env.store.people.read_entry("bob").pictures] == [False]
 
 
 def test_person_is_recognised_while_being_changed(env: PeopleEnvironment) -> None:

@@ -87,11 +87,11 @@ def test_broken_folder_removes_nobody(four_people: FolderEnvironment, break_fold
         break_folder(four_people.folder)
         wait_for(lambda: any("people confirm-removal" in each for each in importer.warnings))
         assert four_people.people == four_people.stored == RENAMED
-        assert len(four_people.store.read_counter_examples("dlib")) == 1
+        assert len(four_people.store.faces.read_counter_examples("dlib")) == 1
         remove(four_people.folder)
         away.rename(four_people.folder)
         wait_for(lambda: not importer.warnings)
-        assert (four_people.people, held_removal(four_people.store)) == (RENAMED, frozenset())
+        assert (four_people.people, held_removal(four_people.store.notes)) == (RENAMED, frozenset())
 
 
 @pytest.mark.parametrize("break_folder", FAULTS)
@@ -349,7 +349,7 @@ def test_person_keeps_the_id_when_the_only_picture_is_replaced(four_people: Fold
     four_people.import_folder()
     assert four_people.stored == RENAMED
     assert four_people.similarity("bob_the_builder", descriptor_of(b"bob in another light")) > 0.99
-    assert four_people.store.find_face(digest_of("bob1"), "dlib") is None
+    assert four_people.store.faces.find_face(digest_of("bob1"), "dlib") is None
 
 
 class FakeNotes:

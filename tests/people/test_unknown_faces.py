@@ -22,7 +22,6 @@ from gateway.people.unknown_faces import (
     UnknownFaces,
 )
 from gateway.store.records import MAX_CAMERAS_PER_GROUP
-from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.environment import DECISION, RECIPE, PeopleEnvironment, chips_of, files_with, open_environment, sample
 from tests.support import wait_for
@@ -57,7 +56,7 @@ class CameraScene:
     def __init__(self, env: PeopleEnvironment, *, most: int = 100, keep_days: float = 7) -> None:
         self.vision = FakeVision()
         self.env = env
-        self.groups = SqliteUnknownGroups(env.store.database, env.store.rows, RECIPE)
+        self.groups = env.store.unknown_groups(RECIPE)
         self.unknowns = UnknownFaces(
             self.groups, env.gallery, DECISION, env.registry, self.vision, most=most, keep_days=keep_days
         )
@@ -237,7 +236,9 @@ def test_named_group_is_enrolled_and_deleted(env: PeopleEnvironment, scene: Came
     assert (entry.person.slug, entry.picture_count, warnings) == ("grace_hopper", 3, ())
     assert env.who(SOMEBODY) == "grace_hopper"
     assert [group.id for group in scene.unknowns.list()] == list(scene.groups.read_ids()) != [somebody.id]
-    assert all(env.store.read_chips(digest) for (digest,) in env.store.database.rows("SELECT digest FROM pictures"))
+    assert all(
+        env.store.faces.read_chips(digest) for (digest,) in env.store.database.rows("SELECT digest FROM pictures")
+    )
 
 
 def test_group_may_be_added_to_an_enrolled_person(env: PeopleEnvironment, scene: CameraScene) -> None:
@@ -330,8 +331,8 @@ def test_erasure_deletes_damaged_groups(tmp_path: Path, env: PeopleEnvironment, 
 def test_erasing_a_person_of_another_recipe_keeps_groups(env: PeopleEnvironment, scene: CameraScene) -> None:
     """Such a person is in the store but not in the gallery. The erasure must not fail for that."""
     env.registry.enrol("Alice", [sample("a", OTHER)], REST_CALLER)
-    (digest,) = (each.digest for each in next(env.store.export()).pictures)
-    env.store.replace_descriptor(digest, "long before", OTHER)
+    (digest,) = (each.digest for each in next(env.store.archive.export_people()).pictures)
+    env.store.faces.replace_descriptor(digest, "long before", OTHER)
     env.registry.refresh()
     scene.observe(SOMEBODY)
     scene.unknowns.forget_like("alice")
@@ -369,7 +370,7 @@ def test_group_named_by_another_process_is_not_named_again(
         CameraScene(elsewhere).unknowns.name(group.id, "Alice", CLI_CALLER)
     with pytest.raises(UnknownPerson):
         scene.unknowns.name(group.id, "Bob", REST_CALLER)
-    assert [entry.person.name for entry in env.store.list_entries()] == ["Alice"]
+    assert [entry.person.name for entry in env.store.people.list_entries()] == ["Alice"]
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from gateway.people.unknown_faces import UnknownFaces
 from gateway.rest.api_v1 import ROUTES
 from gateway.service.administration import ACTIONS, WAITING, Administration, read_fields
 from gateway.service.enrolment_vision import Describer
-from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups
 from tests.examples import descriptor
 from tests.people.environment import DECISION, RECIPE, PeopleEnvironment, open_environment, sample
 
@@ -28,7 +27,7 @@ class Desk:
     def __init__(self, env: PeopleEnvironment) -> None:
         self.changes, self.reads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         describer = Describer(_refused, min_face=56, max_bytes=1000)
-        groups = SqliteUnknownGroups(env.store.database, env.store.rows, RECIPE)
+        groups = env.store.unknown_groups(RECIPE)
         unknowns = UnknownFaces(groups, env.gallery, DECISION, env.registry, describer.part, most=9, keep_days=1)
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
         self.office = Administration(env.registry, unknowns, describer, self.changes, self.reads, lambda: health)

@@ -29,7 +29,7 @@ def folder_picture(folder: str, n: int) -> Picture:
 
 
 def people(here: PeopleEnvironment) -> dict[str, int]:
-    return {entry.person.slug: len(entry.pictures) for entry in here.store.list_entries()}
+    return {entry.person.slug: len(entry.pictures) for entry in here.store.people.list_entries()}
 
 
 def test_limit_of_people_holds_for_every_way_to_enrol(here: PeopleEnvironment) -> None:
@@ -39,7 +39,7 @@ def test_limit_of_people_holds_for_every_way_to_enrol(here: PeopleEnvironment) -
     with refused:
         here.registry.enrol("Carol", [sample("c", ALICE)], CLI_CALLER)
     with refused:
-        here.store.enrol_from_folder("Carol", folder_picture("Carol", 1))
+        here.store.folder_index.enrol_from_folder("Carol", folder_picture("Carol", 1))
     with refused:
         here.registry.import_people(
             [ExportedPerson(Person("c", "Carol"), [folder_picture("Carol", 1)], [1.0])], CLI_CALLER
@@ -60,7 +60,7 @@ def test_limit_of_pictures_holds_for_every_way_to_enrol(here: PeopleEnvironment)
     with refused:
         here.registry.add_counter_examples("alice", [sample("nor she", BOB)], CLI_CALLER)
     with refused:
-        here.store.enrol_from_folder("Alice", folder_picture("Alice", 1))
+        here.store.folder_index.enrol_from_folder("Alice", folder_picture("Alice", 1))
     with refused:
         here.registry.import_people(
             [ExportedPerson(Person("a", "Alice"), [folder_picture("Alice", 1)], [1.0])], CLI_CALLER, merge=True
@@ -88,7 +88,7 @@ def test_limit_of_enrolments_an_hour_raises_busy(here: PeopleEnvironment, monkey
         here.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
     assert busy.value.retry_after == 3600
     here.registry.enrol("Alice", [sample("a", ALICE)], CLI_CALLER)
-    here.store.enrol_from_folder("Alice", folder_picture("Alice", 1))
+    here.store.folder_index.enrol_from_folder("Alice", folder_picture("Alice", 1))
     now += 3601
     here.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
 

@@ -76,7 +76,7 @@ class FolderImporter:
         # of a folder that was not looked at yet nobody is warned
         self._scan = FolderScan("empty", {}, {})
         self._reader = PictureReader(max_bytes)
-        self._guard = RemovalGuard(registry.store)
+        self._guard = RemovalGuard(registry.store.notes)
         self._recent = RecentRemovals(lambda slug: slug in registry.gallery)
         self._unusable: dict[str, GatewayError] = {}  # by digest: no worker gets such a picture twice
         self._copies: set[tuple[str | None, str]] = (
@@ -89,7 +89,9 @@ class FolderImporter:
         self._skipped_before: frozenset[str] = frozenset()
         self._warned: tuple[str, ...] = ()
         self._registry = registry
-        self._store = registry.store
+        self._index = registry.store.folder_index
+        self._faces = registry.store.faces
+        self._marks = registry.store.removal_marks
         self._describe = describe
         self._describe_again = describe_again
         self._rescan_s = rescan_s
@@ -119,7 +121,7 @@ class FolderImporter:
         while not self._stopping.is_set():
             pause = self._rescan_s
             try:
-                if self._store.revision() != self._renewed:
+                if self._faces.revision() != self._renewed:
                     self._renew()
                 began = time.monotonic()
                 scan = self._scanner.scan()
@@ -158,24 +160,24 @@ class FolderImporter:
 
     def _renew(self) -> None:
         """Whoever was described by another recipe, anew from the chips that were kept: after a start, or an import."""
-        outdated = self._store.list_outdated_pictures(self._registry.recipe)
+        outdated = self._faces.list_outdated_pictures(self._registry.recipe)
         if outdated:
             log.info("descriptors are made in another way now: making %d again", len(outdated))
         settled = True
         for digest in outdated:
             try:
-                chips = self._store.read_chips(digest)
+                chips = self._faces.read_chips(digest)
                 if chips is not None:  # else they were removed meanwhile
                     face = self._patiently(self._describe_again, chips)
                     assert face.descriptor is not None
-                    self._store.replace_descriptor(digest, self._registry.recipe, face.descriptor)
+                    self._faces.replace_descriptor(digest, self._registry.recipe, face.descriptor)
             except GatewayError as error:
                 log.warning("the descriptor of picture %.16s cannot be made again: %s", digest, error)
                 settled = settled and _is_final(error)  # else it is tried again
             self._publish_now_and_then()
         self._publish()
         if settled:
-            self._renewed = self._store.revision()
+            self._renewed = self._faces.revision()
 
     def _import(self, scan: FolderScan) -> None:
         self._scan = scan
@@ -183,18 +185,18 @@ class FolderImporter:
         self._hidden.clear()
         self._skipped = skipped_sentences(scan.unused, self._hides)
         self.progress = replace(self.progress, done=0, of=len(scan.pictures), skipped=tuple(self._skipped))
-        stamps = self._store.read_stamps()
+        stamps = self._index.read_stamps()
         remember_digests(self._reader, scan, stamps)
         gone = self._gone(scan)
         held = not self._forget(gone)
         useless = self._enrol_all(scan)
-        if moved := moved_pictures(self._store, scan):
-            self._remove(moved, self._store.find_loss(moved))
-        gone = (gone | useless) & self._store.read_folder_digests().keys()
+        if moved := moved_pictures(self._index, scan):
+            self._remove(moved, self._index.find_loss(moved))
+        gone = (gone | useless) & self._index.read_folder_digests().keys()
         if not gone or (not held and self._forget(gone)):
             self._guard.release()
-        if new := new_stamps(self._reader, scan, stamps, self._store.read_folder_digests()):
-            self._store.write_stamps(new)
+        if new := new_stamps(self._reader, scan, stamps, self._index.read_folder_digests()):
+            self._index.write_stamps(new)
         self._reader.keep_only(scan.pictures.values())
         self._unusable = {digest: self._unusable[digest] for digest in self._unusable.keys() & self._reader.digests}
         self._skipped += [hidden_sentence(count, reason) for reason, count in self._hidden.items()]
@@ -206,7 +208,7 @@ class FolderImporter:
     def _enrol_all(self, scan: FolderScan) -> set[str]:
         """Return the sources of known pictures in whose place there is something else now."""
         useless = set()
-        before, known = self._store.read_folder_digests(), self._store.read_folder_digests(self._registry.recipe)
+        before, known = self._index.read_folder_digests(), self._index.read_folder_digests(self._registry.recipe)
         self._copies = self._known_places(known, scan)
         for path, file in scan.pictures.items():
             source = FOLDER_PREFIX + path
@@ -237,7 +239,7 @@ class FolderImporter:
 
     def _gone(self, scan: FolderScan) -> set[str]:
         """Return the sources of known pictures that are not in the folder any more, at no other place either."""
-        lost = lost_pictures(self._store, scan)
+        lost = lost_pictures(self._index, scan)
         here = self._digests_of(scan.pictures.values()) if lost else frozenset()
         return {source for source, digest in lost.items() if digest not in here}
 
@@ -245,7 +247,7 @@ class FolderImporter:
         """Forget pictures, unless that has to be confirmed first; return whether it was done."""
         if not sources:
             return True
-        loss = self._store.find_loss(sources)
+        loss = self._index.find_loss(sources)
         suspicious = self._scan.condition != "present"
         if not self._guard.allows(loss, suspicious=suspicious, recent=self._recent.count()):
             self._log_once()
@@ -260,8 +262,8 @@ class FolderImporter:
 
     def _remove(self, sources: Collection[str], loss: Loss) -> list[str]:
         """Forget pictures, log each person who is left with none, and return the ids of these people."""
-        people = self._store.find_people_by_key(loss.removed)
-        self._store.remove_folder_pictures(sources)
+        people = self._index.find_people_by_key(loss.removed)
+        self._index.remove_folder_pictures(sources)
         for person in people:
             log.warning("removed %s (%s): no picture is left in the folder %s", person.name, person.slug, self._folder)
         return [person.slug for person in people]
@@ -296,7 +298,7 @@ class FolderImporter:
         first, *deeper = path.split("/")
         for name in {first, first if deeper else PurePath(first).stem}:
             with suppress(BadRequest):
-                if self._store.is_name_removed(name_of_folder(name)):
+                if self._marks.is_name_removed(name_of_folder(name)):
                     return True
         return False
 
@@ -320,16 +322,16 @@ class FolderImporter:
         if digest in self._unusable:
             raise self._unusable[digest].with_traceback(None)
         name = name_of_folder(file.person)
-        self._store.check_not_removed(name, digest)
+        self._marks.check_not_removed(name, digest)
         replaces = before if before != digest else None
         if replaces is None:
             # before the picture is described, which costs much more
-            self._store.check_folder_limits(name, digest)
-        self._store.enrol_from_folder(name, self._picture(file, digest, source), replaces=replaces)
+            self._index.check_folder_limits(name, digest)
+        self._index.enrol_from_folder(name, self._picture(file, digest, source), replaces=replaces)
         self._copies.add((file.person, digest))
 
     def _picture(self, file: PictureFile, digest: str, source: str) -> Picture:
-        known = self._store.find_face(digest, self._registry.recipe)
+        known = self._faces.find_face(digest, self._registry.recipe)
         data = self._reader.read(file)
         if known is not None:
             face = FoundFace(Box(0, 0, 1, 1), known.descriptor, chips=known.chips)

@@ -5,33 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.people.folder.scan import FolderScan, FolderScanner
-from gateway.store.protocols import PeopleStore
+from gateway.store.protocols import FolderIndex, Notes
 from gateway.store.records import FOLDER_PREFIX
 from gateway.store.removal_guard import held_removal
 
 
-def lost_pictures(store: PeopleStore, scan: FolderScan) -> dict[str, str]:
+def lost_pictures(index: FolderIndex, scan: FolderScan) -> dict[str, str]:
     """Return source and digest of pictures that are not at their path any more.
 
     A picture that cannot be read is not lost.
     """
-    known = store.read_folder_digests()
+    known = index.read_folder_digests()
     return {source: digest for source, digest in known.items() if not scan.may_hold(source.removeprefix(FOLDER_PREFIX))}
 
 
-def moved_pictures(store: PeopleStore, scan: FolderScan) -> set[str]:
+def moved_pictures(index: FolderIndex, scan: FolderScan) -> set[str]:
     """Return the sources of lost pictures that were imported from another path in the folder too."""
-    known = store.read_folder_digests()
+    known = index.read_folder_digests()
     here = {digest for source, digest in known.items() if source.removeprefix(FOLDER_PREFIX) in scan.pictures}
-    return {source for source, digest in lost_pictures(store, scan).items() if digest in here}
+    return {source for source, digest in lost_pictures(index, scan).items() if digest in here}
 
 
-def waiting_removals(store: PeopleStore, folder: Path) -> frozenset[int]:
+def waiting_removals(index: FolderIndex, notes: Notes, folder: Path) -> frozenset[int]:
     """Return the store's keys of the people whose removal waits for a confirmation, or would after the next scan."""
-    held = held_removal(store)
+    held = held_removal(notes)
     scan = FolderScanner(folder).scan()
     if held and scan.condition in {"missing", "unreadable"}:
         # Perhaps only this command cannot see the folder: it may run in another container than the gateway.
         return held
     # This scan may find more than the gateway's last one, if files were still being deleted then.
-    return held | store.find_loss(lost_pictures(store, scan)).affected
+    return held | index.find_loss(lost_pictures(index, scan)).affected

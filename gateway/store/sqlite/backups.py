@@ -1,26 +1,21 @@
-"""Backups of the people store: making and checking them, erasing people from them, and restoring one."""
+"""Backups of the people store: making and checking them, and erasing people from them."""
 
 from __future__ import annotations
 
 import fcntl
 import logging
 import math
-import sqlite3
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from gateway.errors import GatewayError, StartError
-from gateway.files.ownership import open_lock, permission_hint
-from gateway.model.caller import CLI_CALLER
-from gateway.store.cipher import Cipher
-from gateway.store.sqlite.audit import AuditLog
-from gateway.store.sqlite.backup_files import delete, is_generated_name
-from gateway.store.sqlite.backup_folder import LOCK_FILE, erase_from_all, find_warnings, obstacles, skipped_warnings
+from gateway.errors import GatewayError
+from gateway.files.ownership import open_lock
+from gateway.store.sqlite.backup_files import is_generated_name
+from gateway.store.sqlite.backup_scan import LOCK_FILE, erase_from_all, find_warnings, obstacles, skipped_warnings
 from gateway.store.sqlite.database import Database
-from gateway.store.sqlite.people import SqliteStore
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +27,7 @@ STORE_FILE = "people.sqlite"
 """The name of the store in the data folder."""
 
 
-class Backups:
+class BackupFolder:
     """The folder of backups in the data folder, for several threads and processes."""
 
     def __init__(self, folder: Path) -> None:
@@ -41,16 +36,6 @@ class Backups:
         self._depth = 0
         self._checked_at = -math.inf
         self._warnings: tuple[str, ...] = ()
-
-    def make(self, database: Database, to: Path | None = None) -> Path:
-        """Copy the store without unknown groups, effects and waiting audit lines. Return the path of the copy.
-
-        Raise GatewayError.
-        """
-        with self.locked():
-            path = to or self.free_path()
-            database.copy(path, without=("unknowns", "effects", "outbox"))
-        return path
 
     def free_path(self) -> Path:
         """Return a free path for a new backup, named after the current time."""
@@ -142,59 +127,16 @@ class Backups:
             path.unlink()
 
 
-def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditLog, user: str) -> Path | None:
-    """Replace the store by a backup that was checked. Return the copy of the store before it, if there was a store.
+class SqliteBackups(BackupFolder):
+    """The backups of one store, as store.protocols.Backups describes them."""
 
-    People who were erased from the current store are erased from the restored one too. The audit is not replaced; it
-    gets a line that ``user`` restored this backup. No other process may use the store. Raise StartError.
-    """
-    new, backups = path.with_name(f"{path.name}.restored"), Backups(path.parent / "backups")
-    try:
-        _copy(backup, new)
-        with closing(SqliteStore(new, cipher)) as restored:
-            before = _set_aside(path, restored, cipher, audit) if path.exists() else None
-            restored.record(CLI_CALLER, "restore", detail=_restore_detail(backups.audit_name(backup), before, user))
-            restored.database.scrub()
-    except (GatewayError, sqlite3.Error, OSError) as error:
-        delete(new)
-        raise StartError(f"The backup {backup} was not restored: {error}{permission_hint(error)}") from None
-    for suffix in ("-wal", "-shm", "-journal"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    new.replace(path)
-    delete(new)
-    with closing(Database(path)) as database:
-        audit.collect(database)
-    return before
+    def __init__(self, folder: Path, database: Database) -> None:
+        super().__init__(folder)
+        self._database = database
 
-
-def _restore_detail(name: str, before: Path | None, user: str) -> str:
-    """Return the detail of the audit line. ``name``: of the backup, as from ``audit_name``."""
-    return f"{name}, by {user}" + (f"; the store before it is {before.name}" if before else "")
-
-
-def _copy(backup: Path, to: Path) -> None:
-    if not backup.is_file():
-        raise FileNotFoundError(f"there is no file {backup}")
-    # reading one byte gives a clear error where SQLite would not name a missing permission
-    with backup.open("rb") as file:
-        if not file.read(1):
-            raise StartError("it is empty")
-    delete(to)
-    to.touch(0o600)
-    there = f"{backup.absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(there, uri=True)) as source, closing(sqlite3.connect(to)) as target:
-        source.backup(target)
-
-
-def _set_aside(path: Path, restored: SqliteStore, cipher: Cipher, audit: AuditLog) -> Path:
-    """Copy the current store, and erase from the restored one the people who were erased from it. Return the copy."""
-    try:
-        with closing(SqliteStore(path, cipher, audit=audit)) as store:
-            restored.apply_erasures(store.list_erased(), store.secret())
-            return Backups(path.parent / "backups").make(store.database)
-    # a damaged store may be the reason for the restore
-    except StartError:
-        aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-        log.warning("the store cannot be read, and is renamed to %s: people erased since the backup may be back", aside)
-        path.replace(aside)
-        return aside
+    def make(self, to: Path | None = None) -> Path:
+        """Copy the store without unknown groups, effects and waiting audit lines. Raise GatewayError."""
+        with self.locked():
+            path = to or self.free_path()
+            self._database.copy(path, without=("unknowns", "effects", "outbox"))
+        return path

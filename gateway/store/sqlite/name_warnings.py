@@ -9,7 +9,7 @@ MAX_WARNINGS_PER_KIND = 20
 """The number of warnings of each kind. A person has to act on each of them."""
 
 
-def name_warnings(database: Database) -> list[str]:
+def find_name_warnings(database: Database) -> list[str]:
     """Return a sentence for each such name, with what to do. Raise GatewayError."""
     return [
         *(_two_spellings(*row) for row in _spelled_twice(database)),

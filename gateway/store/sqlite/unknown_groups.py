@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from gateway.errors import UnknownPerson
 from gateway.store.records import MAX_CAMERAS_PER_GROUP, StoredFace, UnknownGroup
+from gateway.store.sealing import SealedRecords
 from gateway.store.sqlite.database import Database, Row
-from gateway.store.sqlite.sealed_records import SealedRecords
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,9 @@ class SqliteUnknownGroups:
     deleted or expire.
     """
 
-    def __init__(self, database: Database, rows: SealedRecords, recipe: str) -> None:
+    def __init__(self, database: Database, records: SealedRecords, recipe: str) -> None:
         self._database = database
-        self._rows = rows
+        self._records = records
         self._recipe = recipe
         self.damaged: frozenset[int] = frozenset()
 
@@ -75,8 +75,8 @@ class SqliteUnknownGroups:
         if worth is None:
             raise ValueError("a number is missing")
         place = f"unknown {key}"
-        opened = [self._rows.opened(image, place) for image in (chips, crop)]
-        return worth, StoredFace(self._rows.descriptor(descriptor, place), *opened)
+        opened = [self._records.open(image, place) for image in (chips, crop)]
+        return worth, StoredFace(self._records.open_descriptor(descriptor, place), *opened)
 
     def delete_damaged(self, before: float) -> None:
         """Delete the damaged groups that were last seen before a moment, in seconds since 1970."""
@@ -122,8 +122,8 @@ class SqliteUnknownGroups:
         with self._database.transaction() as db:
             db.execute("DELETE FROM unknown_faces WHERE unknown = ?", (group.id,))
             for each_worth, each in group.faces:
-                sealed = self._rows.descriptor_sealed(each.descriptor, f"unknown {group.id}")
-                chips, crop = (self._rows.sealed(image, f"unknown {group.id}") for image in (each.chips, each.crop))
+                sealed = self._records.seal_descriptor(each.descriptor, f"unknown {group.id}")
+                chips, crop = (self._records.seal(image, f"unknown {group.id}") for image in (each.chips, each.crop))
                 db.execute(
                     "INSERT INTO unknown_faces (unknown, recipe, descriptor, chips, crop, worth)"
                     " VALUES (?, ?, ?, ?, ?, ?)",

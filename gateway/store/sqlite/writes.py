@@ -1,43 +1,39 @@
-"""The single steps of which the store's changes are made, each within a transaction."""
+"""The single steps of changes to people. Each runs within the transaction of its caller."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-
-from slugify import slugify
+from collections.abc import Sequence
 
 from gateway.errors import UnknownPerson
 from gateway.model import Person
 from gateway.model.caller import Caller
-from gateway.model.names import MAX_ID, RESERVED_IDS, check_new_name, name_key
+from gateway.model.names import check_new_name, name_key
 from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, PictureEntry
 from gateway.store.sqlite.database import Row
+from gateway.store.sqlite.slugs import free_slug
 
-MAX_STEM = 48
-"""Characters of an id before its number."""
-
-REMEMBERED = 100_000
-"""Revisions, for which other processes can still be told who is gone."""
+# For so many revisions the keys of removed people are stored, so that other processes learn of the removals.
+MAX_REVISIONS_OF_REMOVALS = 100_000
 
 
 def unknown_person_error(slug: str) -> UnknownPerson:
-    return UnknownPerson(f"nobody with the id {slug!r} is known")
+    """Return the error for an id that no person has."""
+    return UnknownPerson(f"nobody with the id {slug!r} is enrolled")
 
 
 def to_entry(rows: Sequence[Row]) -> PersonEntry:
-    """Of (slug, name, created, digest, source, created, counter), one for each picture."""
+    """Return the person of rows (slug, name, created, digest, source, created, counter), one for each picture."""
     slug, name, added, *_ = rows[0]
     pictures = [PictureEntry(row[3][:PICTURE_ID_DIGITS], row[4], row[5], bool(row[6])) for row in rows if row[3]]
     return PersonEntry(Person(slug, name), added, tuple(pictures))
 
 
 def person_key(db: sqlite3.Connection, slug: str) -> int:
-    """Raises UnknownPerson."""
+    """Return the key of a person. Raise UnknownPerson."""
     row = db.execute("SELECT id FROM people WHERE slug = ?", (slug,)).fetchone()
     if row is None:
         raise unknown_person_error(slug)
@@ -54,7 +50,7 @@ def find_person_row(db: sqlite3.Connection, name: str) -> Row | None:
 
 
 def get_or_create_person(db: sqlite3.Connection, name: str) -> int:
-    """Return the key of the person with that name. Raises BadRequest for a name that a new person must not get."""
+    """Return the key of the person with that name. Raise BadRequest for a name that a new person cannot get."""
     if (row := find_person_row(db, name)) is not None:
         return int(row[0])
     check_new_name(name)
@@ -66,51 +62,67 @@ def get_or_create_person(db: sqlite3.Connection, name: str) -> int:
 
 
 def count_people(db: sqlite3.Connection) -> int:
+    """Return the number of people."""
     (count,) = db.execute("SELECT count(*) FROM people").fetchone()
     return int(count)
 
 
 def picture_digests(db: sqlite3.Connection, person: int) -> set[str]:
-    """Of all their pictures, counter-examples too."""
+    """Return the digests of all pictures of a person, including counter-examples."""
     return {digest for (digest,) in db.execute("SELECT digest FROM pictures WHERE person = ?", (person,))}
 
 
+def has_showing_picture(db: sqlite3.Connection, person: int) -> bool:
+    """Return whether a person has a picture that is not a counter-example."""
+    return db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone() is not None
+
+
+def folder_names(db: sqlite3.Connection, person: int) -> list[str]:
+    """Return the names of a person's folders."""
+    return [name for (name,) in db.execute("SELECT name FROM folders WHERE person = ?", (person,))]
+
+
 def bump_revision(db: sqlite3.Connection, person: int) -> None:
-    """Something of them is not what it was; other processes see it by the revision."""
-    db.execute("UPDATE people SET revision = ? WHERE id = ?", (_next(db), person))
+    """Give a person a new revision, by which other processes see the change."""
+    db.execute("UPDATE people SET revision = ? WHERE id = ?", (_next_revision(db), person))
 
 
 def mark_changed(db: sqlite3.Connection, person: int) -> None:
-    """A picture came or went."""
+    """Note that the pictures of a person changed now."""
     bump_revision(db, person)
     db.execute("UPDATE people SET changed = ? WHERE id = ?", (time.time(), person))
 
 
 def delete_person(db: sqlite3.Connection, person: int) -> None:
-    """With every answer that names them, be it in a warning to somebody else."""
-    revision = _next(db)
+    """Delete a person, and all stored replies that contain the id or the name."""
+    revision = _next_revision(db)
     slug, name = db.execute("SELECT slug, name FROM people WHERE id = ?", (person,)).fetchone()
+    # the reply to a change of another person may contain the name in a warning
     db.execute(
         "UPDATE effects SET person = NULL, reply = NULL WHERE person = ?1 OR instr(reply, ?1) OR instr(reply, ?2)",
         (slug, json.dumps(name, ensure_ascii=False)[1:-1]),
     )
     db.execute("DELETE FROM people WHERE id = ?", (person,))
     db.execute("INSERT INTO gone VALUES (?, ?)", (person, revision))
-    db.execute("DELETE FROM gone WHERE revision < ?", (revision - REMEMBERED,))
+    db.execute("DELETE FROM gone WHERE revision < ?", (revision - MAX_REVISIONS_OF_REMOVALS,))
+
+
+def delete_picture(db: sqlite3.Connection, person: int, digest: str) -> None:
+    """Delete a picture of a person."""
+    db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, digest))
 
 
 def delete_if_empty(db: sqlite3.Connection, person: int) -> bool:
-    """Whether a picture that shows them is left, and so they stay."""
-    left = db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone() is not None
-    if left:
+    """Delete a person without a picture that shows them. Return whether the person stays."""
+    if has_showing_picture(db, person):
         mark_changed(db, person)
-    else:
-        delete_person(db, person)
-    return left
+        return True
+    delete_person(db, person)
+    return False
 
 
 def append_person_audit(db: sqlite3.Connection, caller: Caller, action: str, person: int, pictures: int) -> None:
-    """Add a line about a person to the audit's outbox."""
+    """Add a line about a person to the outbox of the audit."""
     (uid,) = db.execute("SELECT uid FROM people WHERE id = ?", (person,)).fetchone()
     append_audit(db, caller, action, uid, pictures)
 
@@ -118,7 +130,7 @@ def append_person_audit(db: sqlite3.Connection, caller: Caller, action: str, per
 def append_audit(
     db: sqlite3.Connection, caller: Caller, action: str, uid: str = "", pictures: int = 0, detail: str = ""
 ) -> None:
-    """Add a line to the audit's outbox; ``uid``: the random id of a person, empty for nobody or everybody."""
+    """Add a line to the outbox of the audit. ``uid``: the random id of a person, empty for nobody or everybody."""
     line = secrets.token_hex(16)
     db.execute(
         "INSERT INTO outbox (uid, at, door, action, person, pictures, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -126,36 +138,8 @@ def append_audit(
     )
 
 
-def _next(db: sqlite3.Connection) -> int:
+def _next_revision(db: sqlite3.Connection) -> int:
     (revision,) = db.execute(
         "UPDATE meta SET value = value + 1 WHERE key = 'revision' RETURNING CAST(value AS INTEGER)"
     ).fetchone()
     return int(revision)
-
-
-def free_slug(db: sqlite3.Connection, name: str) -> str:
-    """Return an id in ASCII for a name in any script; a name without letters gets one from its digest."""
-    stem = slugify(name, separator="_", max_length=MAX_STEM) or hashlib.sha256(name.encode()).hexdigest()[:8]
-    if stem not in RESERVED_IDS and not _is_taken(db, stem):
-        return stem
-    return _numbered(stem, _free_number(lambda number: _is_taken(db, _numbered(stem, number))))
-
-
-def _free_number(is_taken: Callable[[int], bool]) -> int:
-    """Return a free number from 2 on, the next one where those before are taken, after a logarithm of questions."""
-    taken, free = 1, 2
-    while is_taken(free):
-        taken, free = free, 2 * free
-    while free - taken > 1:
-        middle = (taken + free) // 2
-        taken, free = (middle, free) if is_taken(middle) else (taken, middle)
-    return free
-
-
-def _numbered(stem: str, number: int) -> str:
-    suffix = f"_{number}"
-    return stem[: MAX_ID - len(suffix)].rstrip("_") + suffix
-
-
-def _is_taken(db: sqlite3.Connection, slug: str) -> bool:
-    return db.execute("SELECT 1 FROM people WHERE slug = ?", (slug,)).fetchone() is not None

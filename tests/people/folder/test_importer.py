@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,7 @@ from gateway.people.registry import Registry
 from gateway.store.limits import PeopleLimits
 from gateway.store.records import Picture, StoredFace
 from gateway.store.removal_guard import confirm_removal
-from gateway.store.sqlite.backups import Backups
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.store import SqliteStore
 from gateway.workers.crash_guard import STRIKE_LIFETIME_S, CrashGuard
 from tests.examples import BOX, QUALITY, descriptor
 from tests.people.environment import DECISION, RECIPE, chips_of, digest_of, sample
@@ -82,8 +82,7 @@ class FolderEnvironment:
     def reopen(self, recipe: str) -> Registry:
         """Open the store as a start of the gateway does."""
         self.gallery = Gallery()
-        backups = Backups(self.folder.with_name("backups"))
-        self.registry = Registry(self.store, self.gallery, DECISION, backups, recipe=recipe)
+        self.registry = Registry(self.store, self.gallery, DECISION, recipe=recipe)
         return self.registry
 
     def put(self, path: str, picture: str) -> None:
@@ -136,19 +135,20 @@ class FolderEnvironment:
     @property
     def stored(self) -> list[str]:
         """Names of the people in the store, of any recipe."""
-        return sorted(entry.person.name for entry in self.store.list_entries())
+        return sorted(entry.person.name for entry in self.store.people.list_entries())
 
     @property
     def sources(self) -> list[str]:
-        return sorted(picture.source for entry in self.store.list_entries() for picture in entry.pictures)
+        return sorted(picture.source for entry in self.store.people.list_entries() for picture in entry.pictures)
 
     def confirm(self) -> None:
         """Confirm the removal as ``facegate people confirm-removal`` does."""
-        confirm_removal(self.store, waiting_removals(self.store, self.folder))
+        store = self.store
+        confirm_removal(store.notes, waiting_removals(store.folder_index, store.notes, self.folder))
 
     def chips(self, picture: str, recipe: str = RECIPE) -> bytes | None:
         """Return the stored chips of a picture."""
-        face = self.store.find_face(digest_of(picture), recipe)
+        face = self.store.faces.find_face(digest_of(picture), recipe)
         assert face is not None
         return face.chips
 
@@ -333,7 +333,7 @@ def without_chips(env: FolderEnvironment) -> FolderEnvironment:
     for picture, name, source in [("alice1", "Alice", "Alice/1.jpg"), ("bob1", "Bob the Builder", "Bob/1.jpg")]:
         found = StoredFace(descriptor_of(picture.encode()), None)
         kept = Picture(digest_of(picture), f"known_faces/{source}", "before", found)
-        env.store.enrol_from_folder(name, kept)
+        env.store.folder_index.enrol_from_folder(name, kept)
     return env
 
 
@@ -545,51 +545,51 @@ def test_stopping_what_never_started_is_nothing(env: FolderEnvironment) -> None:
     env.make_importer(face_of).stop()
 
 
-class FullDisk(SqliteStore):
-    full = False
-    refused = 0
+class FullDisk:
+    """A disk that is full or not, below the store."""
 
-    def enrol_from_folder(self, folder: str, picture: Picture, *, replaces: str | None = None) -> None:
-        self._room()
-        super().enrol_from_folder(folder, picture, replaces=replaces)
+    def __init__(self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        self.refused = 0
+        for part, method in ((store.folder_index, "enrol_from_folder"), (store.faces, "replace_descriptor")):
+            monkeypatch.setattr(part, method, partial(self._write, getattr(part, method)))
 
-    def replace_descriptor(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
-        self._room()
-        super().replace_descriptor(digest, recipe, descriptor)
-
-    def _room(self) -> None:
+    def _write(self, write: Callable[..., None], *values: object, **options: object) -> None:
         if self.full:
             self.refused += 1
             raise GatewayError("the people store: database or disk is full")
+        write(*values, **options)
 
 
 def test_import_is_tried_again_after_a_full_disk(
     tmp_path: Path, env: FolderEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importer_module, "RETRY_INTERVAL_S", 0.01)
-    with closing(FullDisk(tmp_path / "full.sqlite")) as store:
-        env.store = store
+    with closing(SqliteStore(tmp_path / "full.sqlite")) as store:
+        env.store, disk = store, FullDisk(store, monkeypatch)
         with env.watch_folder():
-            store.full = True
+            disk.full = True
             env.put("Carol/1.jpg", "carol1")
-            wait_for(lambda: store.refused >= 2)
+            wait_for(lambda: disk.refused >= 2)
             assert env.people == ["Alice", "Bob the Builder"]
-            store.full = False
+            disk.full = False
             wait_for(lambda: env.people == ["Alice", "Bob the Builder", "Carol"])
 
 
-def test_change_of_recipe_is_tried_again_after_a_full_disk(tmp_path: Path, env: FolderEnvironment) -> None:
+def test_change_of_recipe_is_tried_again_after_a_full_disk(
+    tmp_path: Path, env: FolderEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The disk is full during a change of recipe."""
-    with closing(FullDisk(tmp_path / "full.sqlite")) as store:
-        env.store = store
+    with closing(SqliteStore(tmp_path / "full.sqlite")) as store:
+        env.store, disk = store, FullDisk(store, monkeypatch)
         env.import_folder()
-        store.full = True
+        disk.full = True
         importer = env.make_importer(face_of, "other")
         importer.start()
         try:
-            wait_for(lambda: store.refused >= 2)
+            wait_for(lambda: disk.refused >= 2)
             assert env.stored == ["Alice", "Bob the Builder"]
-            store.full = False
+            disk.full = False
             wait_for(lambda: env.people == ["Alice", "Bob the Builder"])
         finally:
             importer.stop()
@@ -614,7 +614,7 @@ def test_removed_picture_is_not_imported_again(env: FolderEnvironment) -> None:
     progress = env.import_folder(vision)
     assert vision.described == []
     assert progress.skipped == (
-        "known_faces/Alice/1.jpg: it was removed: enrol it by another way if it is to come back",
+        "known_faces/Alice/1.jpg: it was removed: enrol it in another way if it is to come back",
     )
     assert (env.people, env.pictures) == (["Alice", "Bob the Builder"], 2)
 
@@ -624,7 +624,7 @@ def test_removed_person_is_not_imported_again(env: FolderEnvironment, erase: boo
     env.import_folder()
     (env.registry.erase if erase else env.registry.remove)("alice", REST_CALLER)
     assert env.import_folder().skipped == (
-        "2 files of people who were removed are not used: it was removed: enrol it by another way if it is to come"
+        "2 files of people who were removed are not used: it was removed: enrol it in another way if it is to come"
         " back",
     )
     assert env.people == env.stored == ["Bob the Builder"]
@@ -705,7 +705,7 @@ def test_people_from_an_archive_stay_without_the_folder(tmp_path: Path, env: Fol
     with closing(SqliteStore(tmp_path / "elsewhere.sqlite")) as store:
         there = FolderEnvironment(tmp_path / "another_folder", store)
         there.folder.mkdir()
-        there.registry.import_people(list(env.store.export("alice")), REST_CALLER)
+        there.registry.import_people(list(env.store.archive.export_people("alice")), REST_CALLER)
         assert there.people == ["Alice"]
         there.import_folder()
         assert there.people == ["Alice"]
@@ -714,8 +714,7 @@ def test_people_from_an_archive_stay_without_the_folder(tmp_path: Path, env: Fol
 def test_registry_of_another_process_follows_an_import(env: FolderEnvironment) -> None:
     """Another process has a registry of its own on the same store."""
     other = Gallery()
-    backups = Backups(env.folder.with_name("backups"))
-    registry = Registry(env.store, other, DECISION, backups, recipe=RECIPE)
+    registry = Registry(env.store, other, DECISION, recipe=RECIPE)
     env.import_folder()
     registry.refresh()
     assert len(other) == 2
@@ -843,10 +842,10 @@ def test_copy_of_a_picture_is_enrolled_once(env: FolderEnvironment) -> None:
     """Regression: each import enrolled the copy again, with an audit line, and so delayed people.keep_days."""
     env.put("Alice/copy.jpg", "alice1")
     env.import_folder()
-    revision, lines = env.store.revision(), len(env.store.read_audit(99))
+    revision, lines = env.store.faces.revision(), len(env.store.audit.read_lines(99))
     env.put("Alice/notes.txt", "text")
     env.import_folder()
-    assert (env.store.revision(), len(env.store.read_audit(99))) == (revision, lines)
+    assert (env.store.faces.revision(), len(env.store.audit.read_lines(99))) == (revision, lines)
     env.put("Alice/2.png", "alice1")
     env.import_folder()
     assert (env.people, env.pictures) == (["Alice", "Bob the Builder"], 2)

@@ -14,9 +14,9 @@ from gateway.errors import GatewayError
 from gateway.model.caller import BRIDGE_CALLER, CLI_CALLER, REST_CALLER
 from gateway.store.cipher import Cipher
 from gateway.store.sqlite import schema
-from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
-from gateway.store.sqlite.backups import restore
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
+from gateway.store.sqlite.restore import restore
+from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor
 from tests.people.environment import PeopleEnvironment, files_with, open_environment, sample
 from tests.store.sqlite.test_people import enrol, opened, picture, version_of
@@ -34,7 +34,7 @@ def here(tmp_path: Path) -> Iterator[PeopleEnvironment]:
 
 def actions(store: SqliteStore) -> list[str]:
     """The oldest first."""
-    return [line.action for line in reversed(store.read_audit(100))]
+    return [line.action for line in reversed(store.audit.read_lines(100))]
 
 
 def in_file(data: Path) -> list[str]:
@@ -64,7 +64,7 @@ def test_the_audit_is_only_added_to(here: PeopleEnvironment, statement: str) -> 
 def test_a_change_that_is_undone_leaves_no_line(here: PeopleEnvironment) -> None:
     def fail() -> None:
         with here.store.database.transaction():
-            here.store.rename("alice", "Bob", REST_CALLER)
+            here.store.people.rename("alice", "Bob", REST_CALLER)
             here.registry.refresh()
             raise ZeroDivisionError
 
@@ -107,12 +107,12 @@ def test_a_change_is_done_where_the_outbox_cannot_be_emptied(here: PeopleEnviron
 
 
 def test_many_lines_are_moved_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.store.sqlite.audit.MAX_LINES_PER_MOVE", 2)
+    monkeypatch.setattr("gateway.store.sqlite.audit_file.MAX_LINES_PER_MOVE", 2)
     with opened(tmp_path / "people.sqlite") as store:
         enrol(store, "Alice")
         for name in ("Bob", "Carol", "Dora"):
-            store.rename("alice", name, REST_CALLER)
-        store.remove("alice", REST_CALLER)
+            store.people.rename("alice", name, REST_CALLER)
+        store.people.remove("alice", REST_CALLER)
     with open_environment(tmp_path):
         assert in_file(tmp_path) == ["add", "rename", "rename", "rename", "remove"]
 
@@ -120,7 +120,7 @@ def test_many_lines_are_moved_in_their_order(tmp_path: Path, monkeypatch: pytest
 def test_an_export_stands_in_the_audit_of_one_person_and_of_all(here: PeopleEnvironment) -> None:
     list(here.registry.export("alice", REST_CALLER))
     list(here.registry.export(None, BRIDGE_CALLER))
-    everybody, one, add = here.store.read_audit(3)
+    everybody, one, add = here.store.audit.read_lines(3)
     assert (one.door, one.action, one.person) == ("rest", "export", add.person)
     assert (everybody.door, everybody.action, everybody.person) == ("mqtt:bridge", "export", "")
 
@@ -129,20 +129,20 @@ def test_of_somebody_erased_the_audit_keeps_a_random_id_only(here: PeopleEnviron
     list(here.registry.export("alice", REST_CALLER))
     here.registry.erase("alice", REST_CALLER)
     assert in_file(here.data) == ["add", "export", "erase"]
-    assert len({line.person for line in here.store.read_audit(3)}) == 1
+    assert len({line.person for line in here.store.audit.read_lines(3)}) == 1
     assert files_with(here.data, *NAMES) == set()
 
 
 def test_a_restore_rolls_the_audit_not_back_and_stands_in_it(here: PeopleEnvironment, tmp_path: Path) -> None:
     """Regression: the audit was a table of the store, and the restore replaced it."""
-    backup = here.backups.make(here.store.database, tmp_path / "mine.sqlite")
+    backup = here.store.backups.make(tmp_path / "mine.sqlite")
     here.registry.rename("alice", "Bob", REST_CALLER)
     here.store.close()
-    before = restore(backup, here.data / "people.sqlite", Cipher(None), AuditLog(here.data / AUDIT_FILE), "ada")
+    before = restore(backup, here.data / "people.sqlite", Cipher(None), AuditFile(here.data / AUDIT_FILE), "ada")
     assert before is not None
     assert in_file(here.data) == ["add", "rename", "restore"]
     with open_environment(here.data) as again:
-        line = again.store.read_audit(1)[0]
+        line = again.store.audit.read_lines(1)[0]
         assert (line.door, line.detail) == (
             "cli",
             f"a file outside data/backups, by ada; the store before it is {before.name}",
@@ -156,7 +156,7 @@ def test_a_backup_takes_no_line_of_the_audit_with_it(tmp_path: Path) -> None:
         enrol(store, "Alice")
         store.database.copy(tmp_path / "copy.sqlite", without=("outbox",))
     with opened(tmp_path / "copy.sqlite") as copy:
-        assert copy.read_audit(9) == []
+        assert copy.audit.read_lines(9) == []
 
 
 VERSION_5 = """
@@ -188,14 +188,16 @@ def of_version_5(path: Path) -> Path:
 def test_the_lines_of_an_older_store_are_moved_once(tmp_path: Path) -> None:
     older = Path(shutil.copy(of_version_5(tmp_path / "people.sqlite"), tmp_path / "older.sqlite"))
     with open_environment(tmp_path) as here:
-        told = [(line.at, line.door, line.action, line.person, line.pictures) for line in here.store.read_audit(9)]
+        told = [
+            (line.at, line.door, line.action, line.person, line.pictures) for line in here.store.audit.read_lines(9)
+        ]
         assert told[1:] == [
             (2.5, "cli", "erase", "aa", 2),
             (1.5, "rest", "add", "bb", 1),
             (1.5, "rest", "add", "aa", 2),
         ]
         assert told[0][1:3] == ("upgrade", "backup")
-    restore(older, tmp_path / "people.sqlite", Cipher(None), AuditLog(tmp_path / AUDIT_FILE), "ada")
+    restore(older, tmp_path / "people.sqlite", Cipher(None), AuditFile(tmp_path / AUDIT_FILE), "ada")
     assert in_file(tmp_path)[:4] == ["add", "add", "erase", "backup"]
     assert in_file(tmp_path).count("erase") == 1
     assert version_of(tmp_path / "people.sqlite") == schema.VERSION
@@ -218,7 +220,7 @@ def test_a_damaged_audit_is_set_aside_and_a_new_one_begun(here: PeopleEnvironmen
         assert actions(again.store) == ["rename"]
         again.registry.erase("alice", REST_CALLER)
     assert aside.read_bytes() == content
-    (warning,) = AuditLog(here.data / AUDIT_FILE).warnings
+    (warning,) = AuditFile(here.data / AUDIT_FILE).warnings
     assert str(aside) in warning
 
 
@@ -239,36 +241,36 @@ def test_two_damaged_audits_within_a_second_are_both_kept(here: PeopleEnvironmen
 def test_lines_wait_while_the_audit_cannot_be_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A folder in its place: root, who runs the tests, may write to any file."""
     (tmp_path / AUDIT_FILE).mkdir()
-    audit = AuditLog(tmp_path / AUDIT_FILE)
+    audit = AuditFile(tmp_path / AUDIT_FILE)
     with closing(SqliteStore(tmp_path / "people.sqlite", audit=audit)) as store:
         enrol(store, "Alice")
         enrol(store, "Bob", picture("d2"))
-        store.move_audit()
-        store.move_audit()
+        store.audit.flush()
+        store.audit.flush()
         assert caplog.text.count("audit.sqlite cannot be written") == 1
         (warning,) = audit.warnings
         assert str(tmp_path / AUDIT_FILE) in warning
         with pytest.raises(GatewayError, match=r"the audit .*audit\.sqlite cannot be read"):
-            store.read_audit(9)
+            store.audit.read_lines(9)
         (tmp_path / AUDIT_FILE).rmdir()
-        assert [line.action for line in store.read_audit(9)] == ["add", "add"]
+        assert [line.action for line in store.audit.read_lines(9)] == ["add", "add"]
         assert audit.warnings == ()
 
 
 def test_a_problem_is_a_warning_as_long_as_it_lasts(tmp_path: Path) -> None:
     """Also where no line waits, and where another process moved the lines."""
     (tmp_path / AUDIT_FILE).mkdir()
-    audit = AuditLog(tmp_path / AUDIT_FILE)
+    audit = AuditFile(tmp_path / AUDIT_FILE)
     with closing(SqliteStore(tmp_path / "people.sqlite", audit=audit)) as store:
-        store.move_audit()
+        store.audit.flush()
         assert len(audit.warnings) == 1
         enrol(store, "Alice")
-        store.move_audit()
+        store.audit.flush()
         assert len(audit.warnings) == 1
         (tmp_path / AUDIT_FILE).rmdir()
         with open_environment(tmp_path):
             assert in_file(tmp_path) == ["add"]
-        store.move_audit()
+        store.audit.flush()
         assert not audit.warnings
 
 
@@ -276,10 +278,10 @@ def test_an_audit_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / AUDIT_FILE)) as db:
         db.execute("PRAGMA user_version = 9")
     content = (tmp_path / AUDIT_FILE).read_bytes()
-    audit = AuditLog(tmp_path / AUDIT_FILE)
+    audit = AuditFile(tmp_path / AUDIT_FILE)
     with closing(SqliteStore(tmp_path / "people.sqlite", audit=audit)) as store:
         enrol(store, "Alice")
-        store.move_audit()
+        store.audit.flush()
     assert (tmp_path / AUDIT_FILE).read_bytes() == content
     assert "newer version" in audit.warnings[0]
 
@@ -288,5 +290,7 @@ def test_two_processes_share_one_audit(tmp_path: Path) -> None:
     with open_environment(tmp_path) as one, open_environment(tmp_path) as other:
         one.registry.enrol("Alice", [sample("alice1", descriptor(1))], REST_CALLER)
         other.registry.enrol("Bob", [sample("bob1", descriptor(2))], CLI_CALLER)
-        assert [line.door for line in one.store.read_audit(9)] == [line.door for line in other.store.read_audit(9)]
-        assert [line.door for line in one.store.read_audit(9)] == ["cli", "rest"]
+        assert [line.door for line in one.store.audit.read_lines(9)] == [
+            line.door for line in other.store.audit.read_lines(9)
+        ]
+        assert [line.door for line in one.store.audit.read_lines(9)] == ["cli", "rest"]

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.errors import GatewayError
 from gateway.model.caller import REST_CALLER
-from gateway.store.sqlite.audit import AUDIT_FILE
+from gateway.store.sqlite.audit_file import AUDIT_FILE
 from gateway.store.sqlite.backup_files import is_generated_name
 from tests.examples import descriptor
 from tests.people.environment import PeopleEnvironment, open_environment, sample
@@ -26,7 +26,7 @@ def here(tmp_path: Path) -> Iterator[PeopleEnvironment]:
     data.mkdir()
     with open_environment(data) as here:
         here.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
-        here.backups.make(here.store.database)
+        here.store.backups.make()
         yield here
 
 
@@ -72,10 +72,10 @@ def test_erasing_leaves_a_file_alone_that_holds_nobody(
     path = here.data / "backups" / name
     make(path)
     content = path.read_bytes()
-    assert here.backups.warnings == ()
+    assert here.store.backups.warnings == ()
     here.registry.erase("alice", REST_CALLER)
     assert path.read_bytes() == content
-    assert here.backups.skipped_warnings() == ()
+    assert here.store.backups.skipped_warnings() == ()
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,13 @@ def test_erasing_leaves_an_unknown_file_alone_and_says_so(
     path = here.data / "backups" / name
     make(path)
     content = path.read_bytes()
-    (warning,) = here.backups.warnings
+    (warning,) = here.store.backups.warnings
     assert warning.startswith(f"an erasure skips {path} (")
-    here.backups.check()
+    here.store.backups.check()
     assert caplog.text.count(warning) == 1
     here.registry.erase("alice", REST_CALLER)
     assert path.read_bytes() == content
-    assert here.backups.skipped_warnings() == (warning,)
+    assert here.store.backups.skipped_warnings() == (warning,)
 
 
 @pytest.mark.parametrize("name", [OURS, f"{OURS[:-7]}-2.sqlite", "before-version-7-20261128-120000.sqlite"])
@@ -105,7 +105,7 @@ def test_erasing_deletes_a_damaged_backup_of_our_own_as_warned_before(
 ) -> None:
     path = here.data / "backups" / name
     make(path)
-    (warning,) = here.backups.warnings
+    (warning,) = here.store.backups.warnings
     assert warning.startswith(f"the backup {path} cannot be read (")
     assert "the next erasure deletes it" in warning
     path.with_name(f"{name}-journal").write_text("Alice")
@@ -134,7 +134,7 @@ def test_erasing_keeps_the_journal_from_which_sqlite_mends_a_backup(here: People
     for path in here.data.glob(f"{backup.name}*"):
         shutil.move(path, backup.parent / path.name)
     assert (backup.parent / f"{backup.name}-journal").stat().st_size
-    assert here.backups.warnings == ()
+    assert here.store.backups.warnings == ()
     here.registry.enrol("Bob", [sample("b", descriptor(2))], REST_CALLER)
     here.registry.erase("bob", REST_CALLER)
     with closing(sqlite3.connect(backup)) as db:
@@ -144,7 +144,7 @@ def test_erasing_keeps_the_journal_from_which_sqlite_mends_a_backup(here: People
 def test_a_folder_beside_the_backups_is_reported(here: PeopleEnvironment) -> None:
     (here.data / "backups" / "old").mkdir()
     (here.data / "backups" / "lost+found").mkdir()
-    (warning,) = here.backups.warnings
+    (warning,) = here.store.backups.warnings
     assert warning.startswith(f"an erasure skips {here.data / 'backups' / 'old'} (a folder), though")
     here.registry.erase("alice", REST_CALLER)
     assert (here.data / "backups" / "old").exists()
@@ -153,20 +153,20 @@ def test_a_folder_beside_the_backups_is_reported(here: PeopleEnvironment) -> Non
 def test_a_hundred_unknown_files_are_one_sentence(here: PeopleEnvironment) -> None:
     for number in range(100):
         text(here.data / "backups" / f"{number:03}")
-    (warning,) = here.backups.warnings
+    (warning,) = here.store.backups.warnings
     assert " and 97 more, though" in warning
 
 
 def test_a_link_that_leads_nowhere_is_left_alone(here: PeopleEnvironment, tmp_path: Path) -> None:
     (here.data / "backups" / "link").symlink_to(tmp_path / "absent")
-    assert here.backups.warnings == ()
+    assert here.store.backups.warnings == ()
     here.registry.erase("alice", REST_CALLER)
     assert (here.data / "backups" / "link").is_symlink()
 
 
 def test_a_pipe_beside_the_backups_does_not_stop_an_erasure(here: PeopleEnvironment) -> None:
     os.mkfifo(here.data / "backups" / "pipe")
-    assert here.backups.warnings == ()
+    assert here.store.backups.warnings == ()
     here.registry.erase("alice", REST_CALLER)
 
 
@@ -176,7 +176,7 @@ def test_a_file_that_sqlite_does_not_open_is_named_before_and_at_the_erasure(her
     with backup.open("r+b") as file:
         file.seek(44)
         file.write(bytes([0, 0, 0, 9]))
-    (warning,) = here.backups.warnings
+    (warning,) = here.store.backups.warnings
     assert warning.startswith(f"nobody can be erased: {backup} cannot be opened (")
     with pytest.raises(GatewayError, match=f"{backup} still contains the person .*move this file away"):
         here.registry.erase("alice", REST_CALLER)
@@ -186,7 +186,7 @@ def test_looking_leaves_nothing_beside_a_file_with_a_write_ahead_log(here: Peopl
     path = here.data / "backups" / "mine.sqlite"
     shutil.copy((here.data / "people.sqlite"), path)
     before = set(path.parent.iterdir())
-    assert here.backups.warnings == ()
+    assert here.store.backups.warnings == ()
     assert set(path.parent.iterdir()) == before
 
 
@@ -221,7 +221,7 @@ def test_a_name_is_ours_only_if_a_person_s_name_cannot_stand_in_it(name: str, ou
 )
 def test_the_audit_names_a_backup_only_by_a_name_of_our_own(here: PeopleEnvironment, path: str, detail: str) -> None:
     """Regression: the audit is never erased, and kept the name of a person who stood in a file's name."""
-    assert here.backups.audit_name(here.data.parent / path) == detail
+    assert here.store.backups.audit_name(here.data.parent / path) == detail
 
 
 def test_the_registry_says_what_an_erasure_did_not_look_into(here: PeopleEnvironment) -> None:

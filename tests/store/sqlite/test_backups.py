@@ -11,8 +11,8 @@ import pytest
 from gateway.errors import StartError
 from gateway.model.caller import REST_CALLER
 from gateway.store.cipher import Cipher
-from gateway.store.sqlite.audit import AUDIT_FILE, AuditLog
-from gateway.store.sqlite.backups import restore as put_back
+from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
+from gateway.store.sqlite.restore import restore as put_back
 from tests.examples import descriptor
 from tests.people.environment import (
     KEY,
@@ -47,7 +47,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def restore(backup: Path, path: Path, cipher: Cipher) -> Path | None:
-    return put_back(backup, path, cipher, AuditLog(path.parent / AUDIT_FILE), "root")
+    return put_back(backup, path, cipher, AuditFile(path.parent / AUDIT_FILE), "root")
 
 
 def closed(here: PeopleEnvironment) -> Path:
@@ -61,7 +61,8 @@ def known(path: Path, key: bytes | None = None) -> dict[str, bool]:
     faces = {"alice": ALICE, "bob": BOB}
     with open_environment(path.parent, key) as there:
         return {
-            slug: there.who(faces[slug]) == slug for slug in [entry.person.slug for entry in there.store.list_entries()]
+            slug: there.who(faces[slug]) == slug
+            for slug in [entry.person.slug for entry in there.store.people.list_entries()]
         }
 
 
@@ -71,7 +72,7 @@ def made(here: PeopleEnvironment) -> list[Path]:
 
 
 def test_a_backup_is_whole(tmp_path: Path, here: PeopleEnvironment) -> None:
-    backup = here.backups.make(here.store.database)
+    backup = here.store.backups.make()
     assert backup.parent == here.data / "backups"
     assert (backup.stat().st_mode & 0o777, backup.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert made(here) == [backup]
@@ -80,19 +81,19 @@ def test_a_backup_is_whole(tmp_path: Path, here: PeopleEnvironment) -> None:
     shutil.copy(backup, elsewhere / "people.sqlite")
     assert known(elsewhere / "people.sqlite") == {"alice": True, "bob": True}
     with open_environment(elsewhere) as there:
-        assert there.store.read_audit(9) == []
+        assert there.store.audit.read_lines(9) == []
 
 
 def test_a_backup_goes_where_it_is_told_to(tmp_path: Path, here: PeopleEnvironment) -> None:
-    assert here.backups.make(here.store.database, tmp_path / "mine.sqlite") == tmp_path / "mine.sqlite"
+    assert here.store.backups.make(tmp_path / "mine.sqlite") == tmp_path / "mine.sqlite"
     assert files_with(tmp_path, ALICE.tobytes()) >= {"mine.sqlite"}
     assert made(here) == []
 
 
 def test_two_backups_within_a_second_are_two(here: PeopleEnvironment) -> None:
-    first = here.backups.make(here.store.database)
+    first = here.store.backups.make()
     here.registry.remove("alice", REST_CALLER)
-    assert first != here.backups.make(here.store.database)
+    assert first != here.store.backups.make()
     assert len(made(here)) == 2
 
 
@@ -103,13 +104,13 @@ def test_a_backup_is_without_unknowns(here: PeopleEnvironment) -> None:
             "INSERT INTO unknown_faces (unknown, recipe, descriptor, chips, worth) VALUES (1, 'r', ?, ?, 1)",
             (descriptor(9).tobytes(), b"an unknown face"),
         )
-    backup = here.backups.make(here.store.database)
+    backup = here.store.backups.make()
     assert backup.name not in files_with(here.data, descriptor(9).tobytes(), b"an unknown face")
     assert backup.name in files_with(here.data, ALICE.tobytes())
 
 
 def test_restoring_brings_back_who_was_removed(here: PeopleEnvironment) -> None:
-    backup = here.backups.make(here.store.database, here.data / "backups" / "mine.sqlite")
+    backup = here.store.backups.make(here.data / "backups" / "mine.sqlite")
     here.registry.remove("alice", REST_CALLER)
     path = closed(here)
     before = restore(backup, path, PLAIN)
@@ -122,7 +123,7 @@ def test_restoring_brings_back_who_was_removed(here: PeopleEnvironment) -> None:
 
 
 def test_restoring_leaves_nothing_beside_the_store(here: PeopleEnvironment) -> None:
-    backup = here.backups.make(here.store.database)
+    backup = here.store.backups.make()
     path = closed(here)
     restore(backup, path, PLAIN)
     assert {each.name for each in here.data.iterdir()} == {"people.sqlite", "audit.sqlite", "backups"}
@@ -130,7 +131,7 @@ def test_restoring_leaves_nothing_beside_the_store(here: PeopleEnvironment) -> N
 
 
 def test_restoring_where_there_is_no_store_needs_none(here: PeopleEnvironment) -> None:
-    backup = here.backups.make(here.store.database)
+    backup = here.store.backups.make()
     path = closed(here)
     path.unlink()
     assert restore(backup, path, PLAIN) is None
@@ -139,7 +140,7 @@ def test_restoring_where_there_is_no_store_needs_none(here: PeopleEnvironment) -
 
 def test_restoring_never_brings_back_who_was_erased(tmp_path: Path, here: PeopleEnvironment) -> None:
     """Also from a backup that lay elsewhere."""
-    backup = here.backups.make(here.store.database, tmp_path / "elsewhere.sqlite")
+    backup = here.store.backups.make(tmp_path / "elsewhere.sqlite")
     here.registry.erase("alice", REST_CALLER)
     path = closed(here)
     restore(backup, path, PLAIN)
@@ -149,7 +150,7 @@ def test_restoring_never_brings_back_who_was_erased(tmp_path: Path, here: People
 
 def test_restoring_brings_back_no_earlier_picture_of_who_was_erased(tmp_path: Path, here: PeopleEnvironment) -> None:
     here.registry.enrol(None, [sample("alice2", ALICE)], REST_CALLER, person="alice")
-    backup = here.backups.make(here.store.database, tmp_path / "elsewhere.sqlite")
+    backup = here.store.backups.make(tmp_path / "elsewhere.sqlite")
     here.registry.remove_picture("alice", picture_id("alice1"), REST_CALLER)
     here.registry.erase("alice", REST_CALLER)
     path = closed(here)
@@ -166,11 +167,11 @@ def test_restoring_a_backup_of_an_older_version_does_not_bring_back_who_was_eras
     path = tmp_path / "data" / "people.sqlite"
     restore(backup, path, PLAIN)
     with open_environment(path.parent) as again:
-        assert [entry.person.slug for entry in again.store.list_entries()] == ["bob"]
+        assert [entry.person.slug for entry in again.store.people.list_entries()] == ["bob"]
 
 
 def test_who_was_erased_and_restored_over_stays_erased_the_next_time(tmp_path: Path, here: PeopleEnvironment) -> None:
-    backup = here.backups.make(here.store.database, tmp_path / "elsewhere.sqlite")
+    backup = here.store.backups.make(tmp_path / "elsewhere.sqlite")
     here.registry.erase("alice", REST_CALLER)
     path = closed(here)
     for _ in range(2):
@@ -191,7 +192,7 @@ def test_a_sealed_backup_is_restored_with_its_key(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with open_environment(data, KEY) as here:
         here.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
-        backup = here.backups.make(here.store.database, tmp_path / "sealed.sqlite")
+        backup = here.store.backups.make(tmp_path / "sealed.sqlite")
         here.registry.remove("alice", REST_CALLER)
     for key in (None, OTHER_KEY):
         with pytest.raises(StartError, match=r"sealed\.sqlite was not restored"):
@@ -202,7 +203,7 @@ def test_a_sealed_backup_is_restored_with_its_key(tmp_path: Path) -> None:
 
 
 def test_a_plain_backup_is_sealed_when_it_is_restored_with_a_key(here: PeopleEnvironment) -> None:
-    backup = here.backups.make(here.store.database, here.data / "backups" / "mine.sqlite")
+    backup = here.store.backups.make(here.data / "backups" / "mine.sqlite")
     path = closed(here)
     path.unlink()
     restore(backup, path, Cipher(KEY))
@@ -223,7 +224,7 @@ def test_a_plain_backup_is_sealed_when_it_is_restored_with_a_key(here: PeopleEnv
 def test_a_damaged_or_missing_backup_is_refused_by_name_and_nothing_changes(
     here: PeopleEnvironment, damage: object
 ) -> None:
-    backup = here.backups.make(here.store.database, here.data / "backups" / "mine.sqlite")
+    backup = here.store.backups.make(here.data / "backups" / "mine.sqlite")
     here.registry.remove("bob", REST_CALLER)
     path = closed(here)
     if callable(damage):
@@ -239,7 +240,7 @@ def test_a_damaged_or_missing_backup_is_refused_by_name_and_nothing_changes(
 
 
 def test_a_backup_of_a_newer_version_is_refused(here: PeopleEnvironment) -> None:
-    backup = here.backups.make(here.store.database, here.data / "backups" / "mine.sqlite")
+    backup = here.store.backups.make(here.data / "backups" / "mine.sqlite")
     with closing(sqlite3.connect(backup)) as db:
         db.execute("PRAGMA user_version = 99")
     path = closed(here)
@@ -264,7 +265,7 @@ def damaged(here: PeopleEnvironment) -> Path:
 
 
 def test_a_damaged_store_is_set_aside(here: PeopleEnvironment, caplog: pytest.LogCaptureFixture) -> None:
-    backup = here.backups.make(here.store.database)
+    backup = here.store.backups.make()
     path = damaged(here)
     content = path.read_bytes()
     aside = restore(backup, path, PLAIN)
@@ -276,7 +277,7 @@ def test_a_damaged_store_is_set_aside(here: PeopleEnvironment, caplog: pytest.Lo
 
 
 def test_of_somebody_erased_nothing_is_left_in_a_damaged_store_that_was_set_aside(here: PeopleEnvironment) -> None:
-    backup = here.backups.make(here.store.database)
+    backup = here.store.backups.make()
     restore(backup, damaged(here), PLAIN)
     with open_environment(here.data) as again:
         again.registry.erase("alice", REST_CALLER)

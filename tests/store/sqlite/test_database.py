@@ -15,7 +15,7 @@ from gateway.errors import GatewayError, StartError
 from gateway.store.sqlite import database as module
 from gateway.store.sqlite import schema
 from gateway.store.sqlite.database import Database
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor
 from tests.people.environment import files_with
 from tests.store.sqlite.test_people import RECIPE, enrol, picture, version_of, written_before
@@ -220,7 +220,7 @@ def open_each(paths: list[Path], together: Barrier, told: Queue[tuple[str, str, 
         together.wait(60)
         try:
             with closing(SqliteStore(path)) as store:
-                told.put((path.parent.name, "", len(store.changes(0, RECIPE).snapshot.people)))
+                told.put((path.parent.name, "", len(store.faces.changes(0, RECIPE).snapshot.people)))
         except Exception as error:
             told.put((path.parent.name, repr(error), 0))
 
@@ -253,5 +253,5 @@ def test_two_stores_on_one_file_see_each_other(path: Path) -> None:
     with closing(SqliteStore(path)) as one, closing(SqliteStore(path)) as other:
         enrol(one, "Alice")
         enrol(other, "Bob", picture("d2"))
-        assert [entry.person.slug for entry in one.list_entries()] == ["alice", "bob"]
-        assert one.revision() == other.revision()
+        assert [entry.person.slug for entry in one.people.list_entries()] == ["alice", "bob"]
+        assert one.faces.revision() == other.faces.revision()

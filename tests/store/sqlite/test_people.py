@@ -17,9 +17,8 @@ from gateway.model.caller import CLI_CALLER, REST_CALLER, camera_caller
 from gateway.store.cipher import Cipher
 from gateway.store.records import PersonEntry, Picture, StoredFace
 from gateway.store.sqlite import schema
-from gateway.store.sqlite import writes as statements
-from gateway.store.sqlite.people import SqliteStore
-from gateway.store.sqlite.writes import MAX_STEM
+from gateway.store.sqlite.slugs import MAX_STEM, _numbered
+from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor, unit
 from tests.people.environment import KEY, OTHER_KEY, files_with
 
@@ -58,21 +57,21 @@ def picture(
 
 
 def enrol(store: SqliteStore, name: str, *pictures: Picture) -> PersonEntry:
-    return store.enrol(store.find_person(name) or name, pictures or [picture()], REST_CALLER)
+    return store.people.enrol(store.people.find_person(name) or name, pictures or [picture()], REST_CALLER)
 
 
 def people(store: SqliteStore, recipe: str = RECIPE) -> list[Person]:
-    return sorted(store.changes(0, recipe).snapshot.people, key=lambda person: person.slug)
+    return sorted(store.faces.changes(0, recipe).snapshot.people, key=lambda person: person.slug)
 
 
 def described(store: SqliteStore, digest: str = "d1", recipe: str = RECIPE) -> StoredFace:
-    face = store.find_face(digest, recipe)
+    face = store.faces.find_face(digest, recipe)
     assert face is not None
     return face
 
 
 def slug_of(store: SqliteStore, name: str) -> str:
-    person = store.find_person(name)
+    person = store.people.find_person(name)
     assert person is not None
     return person.slug
 
@@ -81,7 +80,7 @@ def test_what_is_enrolled_is_there_after_reopening(path: Path) -> None:
     with opened(path) as store:
         enrol(store, "Grace Hopper", picture(found=descriptor(5)))
     with opened(path) as store:
-        snapshot = store.changes(0, RECIPE).snapshot
+        snapshot = store.faces.changes(0, RECIPE).snapshot
     assert snapshot.people == [Person("grace_hopper", "Grace Hopper")]
     assert snapshot.descriptors.dtype == np.float32
     assert snapshot.descriptors[0] == pytest.approx(descriptor(5), abs=1e-6)
@@ -91,7 +90,7 @@ def test_what_is_enrolled_is_there_after_reopening(path: Path) -> None:
 def test_a_person_is_the_mean_of_their_pictures(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2)), picture("d3", descriptor(3)))
     enrol(store, "Bob", picture("d4", descriptor(4)))
-    snapshot = store.changes(0, RECIPE).snapshot
+    snapshot = store.faces.changes(0, RECIPE).snapshot
     assert [person.slug for person in snapshot.people] == ["alice", "bob"]
     assert snapshot.descriptors[0] == pytest.approx(unit(descriptor(1) + descriptor(2) + descriptor(3)), abs=1e-6)
     assert snapshot.descriptors[1] == pytest.approx(descriptor(4), abs=1e-6)
@@ -101,12 +100,12 @@ def test_a_person_is_the_mean_of_their_pictures(store: SqliteStore) -> None:
 def test_counter_examples_are_no_part_of_the_mean(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2), counter=True))
     enrol(store, "Bob", picture("d3", descriptor(3)))
-    snapshot = store.changes(0, RECIPE).snapshot
+    snapshot = store.faces.changes(0, RECIPE).snapshot
     assert snapshot.descriptors[0] == pytest.approx(descriptor(1), abs=1e-6)
     assert (snapshot.counters == descriptor(2)).all()
     assert snapshot.counter_keys.tolist() == [snapshot.keys.tolist()[0]]
-    assert (snapshot.pictures.tolist(), store.read_entry("alice").picture_count) == ([1, 1], 1)
-    faces = store.read_faces(RECIPE)
+    assert (snapshot.pictures.tolist(), store.people.read_entry("alice").picture_count) == ([1, 1], 1)
+    faces = store.faces.read_faces(RECIPE)
     assert [person.slug for person in faces[0]] == ["alice", "bob"]
     assert (faces[1] == [descriptor(1), descriptor(3)]).all()
 
@@ -114,14 +113,14 @@ def test_counter_examples_are_no_part_of_the_mean(store: SqliteStore) -> None:
 def test_a_picture_that_was_enrolled_by_mistake_becomes_a_counter_example(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2)))
     enrol(store, "Alice", picture("d2", descriptor(2), counter=True))
-    snapshot = store.changes(0, RECIPE).snapshot
+    snapshot = store.faces.changes(0, RECIPE).snapshot
     assert (snapshot.pictures.tolist(), len(snapshot.counters)) == ([1], 1)
 
 
 def test_enrolling_the_same_picture_again_changes_nothing_of_it(store: SqliteStore) -> None:
     enrol(store, "Alice")
     enrol(store, "Alice", picture(found=descriptor(2), chips=b"other chips"))
-    assert len(store.read_entry("alice").pictures) == 1
+    assert len(store.people.read_entry("alice").pictures) == 1
     assert (described(store).descriptor == descriptor(1)).all()
     assert described(store).chips == CHIPS
 
@@ -132,7 +131,7 @@ def test_chips_are_there_after_reopening(path: Path, chips: bytes | None, key: b
     with opened(path, key) as store:
         enrol(store, "Alice", picture(chips=chips))
     with opened(path, key) as store:
-        assert described(store).chips == store.read_chips("d1") == chips
+        assert described(store).chips == store.faces.read_chips("d1") == chips
 
 
 def test_a_picture_described_by_another_recipe_replaces_what_was_there(path: Path) -> None:
@@ -142,10 +141,10 @@ def test_a_picture_described_by_another_recipe_replaces_what_was_there(path: Pat
         enrol(store, "Alice", picture(found=descriptor(2), recipe="other", chips=b"other chips"))
     with opened(path) as store:
         assert (people(store), people(store, "other")) == ([], [Person("alice", "Alice")])
-        assert store.find_face("d1", RECIPE) is None
+        assert store.faces.find_face("d1", RECIPE) is None
         assert (described(store, recipe="other").descriptor == descriptor(2)).all()
         assert described(store, recipe="other").chips == b"other chips"
-        assert len(store.read_entry("alice").pictures) == 1
+        assert len(store.people.read_entry("alice").pictures) == 1
 
 
 def test_a_replaced_descriptor_is_gone_from_the_files_after_closing(path: Path) -> None:
@@ -168,35 +167,35 @@ def test_outdated_is_what_another_recipe_made_and_has_its_chips(store: SqliteSto
     enrol(store, "Alice", picture("d1", recipe="before"), picture("d2", recipe="before", chips=None))
     enrol(store, "Bob", picture("d3", descriptor(3), recipe="long before", chips=b"bob's"))
     enrol(store, "Carol", picture("d4"))
-    assert sorted(store.list_outdated_pictures(RECIPE)) == ["d1", "d3"]
-    assert [store.read_chips(digest) for digest in ("d1", "d2", "d3", "d9")] == [CHIPS, None, b"bob's", None]
+    assert sorted(store.faces.list_outdated_pictures(RECIPE)) == ["d1", "d3"]
+    assert [store.faces.read_chips(digest) for digest in ("d1", "d2", "d3", "d9")] == [CHIPS, None, b"bob's", None]
 
 
 def test_what_was_made_again_is_outdated_no_more_and_seen_by_others(store: SqliteStore) -> None:
     enrol(store, "Alice")
-    before = store.revision()
-    store.replace_descriptor("d1", "new", descriptor(2))
-    assert store.list_outdated_pictures("new") == []
-    changes = store.changes(before, "new")
+    before = store.faces.revision()
+    store.faces.replace_descriptor("d1", "new", descriptor(2))
+    assert store.faces.list_outdated_pictures("new") == []
+    changes = store.faces.changes(before, "new")
     assert changes.snapshot.people == [Person("alice", "Alice")]
     assert (changes.snapshot.descriptors[0] == pytest.approx(descriptor(2), abs=1e-6), changes.removed_keys) == (
         True,
         [],
     )
-    assert store.read_chips("d1") == CHIPS
+    assert store.faces.read_chips("d1") == CHIPS
 
 
 def test_a_face_is_found_by_the_picture_s_digest(store: SqliteStore) -> None:
     enrol(store, "Alice")
     assert (described(store, "d1").descriptor == descriptor(1)).all()
-    assert store.find_face("d2", RECIPE) is None
-    assert store.find_face("d1", "other") is None
+    assert store.faces.find_face("d2", RECIPE) is None
+    assert store.faces.find_face("d1", "other") is None
 
 
 def test_one_picture_may_be_of_two_people(store: SqliteStore) -> None:
     enrol(store, "Alice")
     enrol(store, "Bob")
-    store.remove("bob", REST_CALLER)
+    store.people.remove("bob", REST_CALLER)
     assert people(store) == [Person("alice", "Alice")]
     assert (described(store).descriptor == descriptor(1)).all()
 
@@ -204,36 +203,38 @@ def test_one_picture_may_be_of_two_people(store: SqliteStore) -> None:
 def test_forgetting_a_source_forgets_its_pictures_and_people_left_without_any(path: Path) -> None:
     with opened(path) as store:
         for n, name in enumerate(["Alice", "Alice", "Bob"]):
-            store.enrol_from_folder(name, picture(f"d{n}", source=f"known_faces/{name}/{n}.jpg"))
-        store.remove_folder_pictures(["known_faces/Alice/0.jpg", "known_faces/Bob/2.jpg", "known_faces/Nobody/1.jpg"])
+            store.folder_index.enrol_from_folder(name, picture(f"d{n}", source=f"known_faces/{name}/{n}.jpg"))
+        store.folder_index.remove_folder_pictures(
+            ["known_faces/Alice/0.jpg", "known_faces/Bob/2.jpg", "known_faces/Nobody/1.jpg"]
+        )
     with opened(path) as store:
         assert people(store) == [Person("alice", "Alice")]
-        assert store.read_folder_digests(RECIPE) == {"known_faces/Alice/1.jpg": "d1"}
-        assert store.find_face("d2", RECIPE) is None
+        assert store.folder_index.read_folder_digests(RECIPE) == {"known_faces/Alice/1.jpg": "d1"}
+        assert store.faces.find_face("d2", RECIPE) is None
 
 
 def test_only_what_came_from_the_folder_counts_as_of_the_folder(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1"), picture("d2", source="mqtt:known_faces"))
-    store.enrol_from_folder("Alice", picture("d3", source="known_faces/Alice/1.jpg"))
-    store.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/2.jpg", recipe="other"))
-    assert store.read_folder_digests(RECIPE) == {"known_faces/Alice/1.jpg": "d3"}
+    store.folder_index.enrol_from_folder("Alice", picture("d3", source="known_faces/Alice/1.jpg"))
+    store.folder_index.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/2.jpg", recipe="other"))
+    assert store.folder_index.read_folder_digests(RECIPE) == {"known_faces/Alice/1.jpg": "d3"}
     assert [person.name for person in people(store)] == ["Alice"]
 
 
 def test_a_folder_stays_whose_it_is_whatever_they_are_called(store: SqliteStore) -> None:
-    store.enrol_from_folder("Alice", picture("d1", source="known_faces/Alice/1.jpg"))
-    store.rename("alice", "Alice Smith", REST_CALLER)
-    store.enrol_from_folder("Alice", picture("d2", source="known_faces/Alice/2.jpg"))
-    assert [entry.person for entry in store.list_entries()] == [Person("alice", "Alice Smith")]
+    store.folder_index.enrol_from_folder("Alice", picture("d1", source="known_faces/Alice/1.jpg"))
+    store.people.rename("alice", "Alice Smith", REST_CALLER)
+    store.folder_index.enrol_from_folder("Alice", picture("d2", source="known_faces/Alice/2.jpg"))
+    assert [entry.person for entry in store.people.list_entries()] == [Person("alice", "Alice Smith")]
     enrol(store, "Bob", picture("d3"))
-    store.merge("alice", "bob", REST_CALLER)
-    store.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/3.jpg"))
-    assert [(entry.person.slug, entry.picture_count) for entry in store.list_entries()] == [("bob", 4)]
+    store.people.merge("alice", "bob", REST_CALLER)
+    store.folder_index.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/3.jpg"))
+    assert [(entry.person.slug, entry.picture_count) for entry in store.people.list_entries()] == [("bob", 4)]
 
 
 def test_forgetting_nothing_forgets_nobody(store: SqliteStore) -> None:
     enrol(store, "Alice")
-    store.remove_folder_pictures([])
+    store.folder_index.remove_folder_pictures([])
     assert people(store) == [Person("alice", "Alice")]
 
 
@@ -253,9 +254,9 @@ def test_a_name_keeps_its_slug(path: Path) -> None:
 def test_spellings_of_one_name_are_one_person(store: SqliteStore) -> None:
     """Regression: a difference in case, accents or spacing made another person, and then neither was named."""
     for n, name in enumerate(["Jo Bo", "jo bo", "Jó-Bő", "JO_BO", "\uff2a\uff4f\u3000\uff22\uff4f"]):
-        store.enrol(name, [picture(f"d{n}")], REST_CALLER)
-        store.enrol_from_folder(name, picture(f"f{n}", source=f"known_faces/{n}/1.jpg"))
-    (entry,) = store.list_entries()
+        store.people.enrol(name, [picture(f"d{n}")], REST_CALLER)
+        store.folder_index.enrol_from_folder(name, picture(f"f{n}", source=f"known_faces/{n}/1.jpg"))
+    (entry,) = store.people.list_entries()
     assert (entry.person, entry.picture_count) == (Person("jo_bo", "Jo Bo"), 10)
 
 
@@ -283,7 +284,7 @@ def test_numbered_slugs_are_found_quickly_and_stay_short(store: SqliteStore) -> 
 
 @pytest.mark.parametrize("digits", range(1, 7))
 def test_an_id_is_never_too_long_whatever_its_number(digits: int) -> None:
-    assert PERSON_ID.fullmatch(statements._numbered("a" * MAX_STEM, 10**digits - 1))
+    assert PERSON_ID.fullmatch(_numbered("a" * MAX_STEM, 10**digits - 1))
 
 
 def test_an_id_that_an_older_version_made_too_long_is_replaced(path: Path) -> None:
@@ -312,9 +313,9 @@ def test_the_words_for_nobody_are_no_name_of_a_new_person(store: SqliteStore, na
     with pytest.raises(BadRequest, match="choose another name"):
         enrol(store, name)
     with pytest.raises(BadRequest, match="choose another name"):
-        store.enrol_from_folder(name, picture("d2", source="known_faces/Unknown/1.jpg"))
+        store.folder_index.enrol_from_folder(name, picture("d2", source="known_faces/Unknown/1.jpg"))
     with pytest.raises(BadRequest, match="choose another name"):
-        store.rename("alice", name, REST_CALLER)
+        store.people.rename("alice", name, REST_CALLER)
     assert people(store) == [Person("alice", "Alice")]
 
 
@@ -322,15 +323,15 @@ def test_a_person_who_has_such_a_name_already_keeps_it(store: SqliteStore) -> No
     enrol(store, "Alice")
     with store.database.transaction() as db:
         db.execute("UPDATE people SET name = 'Unknown', name_key = 'unknown'")
-    assert store.enrol("unknown", [picture("d2")], REST_CALLER).person == Person("alice", "Unknown")
+    assert store.people.enrol("unknown", [picture("d2")], REST_CALLER).person == Person("alice", "Unknown")
 
 
 def test_a_name_that_differs_only_in_spelling_is_refused_with_what_to_do(store: SqliteStore) -> None:
     enrol(store, "Alice Smith")
     enrol(store, "Bob", picture("d2"))
     with pytest.raises(Conflict, match="facegate people merge bob alice_smith"):
-        store.rename("bob", "alice_SMITH", REST_CALLER)
-    assert store.rename("alice_smith", "ALICE SMITH", REST_CALLER).person.name == "ALICE SMITH"
+        store.people.rename("bob", "alice_SMITH", REST_CALLER)
+    assert store.people.rename("alice_smith", "ALICE SMITH", REST_CALLER).person.name == "ALICE SMITH"
 
 
 def test_long_names_that_begin_alike_get_different_slugs(store: SqliteStore) -> None:
@@ -375,7 +376,7 @@ def test_two_names_without_letters_get_different_slugs(store: SqliteStore) -> No
 def test_a_person_has_an_entry_with_every_picture(store: SqliteStore) -> None:
     before = time.time()
     enrol(store, "Alice", picture("a" * 64), picture("b" * 64, source="mqtt:door", counter=True))
-    entry = store.read_entry("alice")
+    entry = store.people.read_entry("alice")
     assert entry.person == Person("alice", "Alice")
     assert [(each.id, each.source, each.counter) for each in entry.pictures] == [
         ("a" * 16, "rest", False),
@@ -392,85 +393,85 @@ def test_entries_come_by_id_and_page_by_page(store: SqliteStore) -> None:
         assert all(len(entry.pictures) == 2 for entry in entries)
         return [entry.person.slug for entry in entries]
 
-    assert slugs(store.list_entries()) == ["albert", "alice", "bob", "carol", "dora"]
-    assert slugs(store.list_entries(limit=2)) == ["albert", "alice"]
-    assert slugs(store.list_entries(after="alice", limit=2)) == ["bob", "carol"]
-    assert slugs(store.list_entries(containing="AL")) == ["albert", "alice"]
-    assert store.list_entries(containing="%") == []
+    assert slugs(store.people.list_entries()) == ["albert", "alice", "bob", "carol", "dora"]
+    assert slugs(store.people.list_entries(limit=2)) == ["albert", "alice"]
+    assert slugs(store.people.list_entries(after="alice", limit=2)) == ["bob", "carol"]
+    assert slugs(store.people.list_entries(containing="AL")) == ["albert", "alice"]
+    assert store.people.list_entries(containing="%") == []
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda store: store.read_entry("bob"),
-        lambda store: store.enrol(Person("bob", "Bob"), [picture()], REST_CALLER),
-        lambda store: store.rename("bob", "Rob", REST_CALLER),
-        lambda store: store.merge("bob", "alice", REST_CALLER),
-        lambda store: store.merge("alice", "bob", REST_CALLER),
-        lambda store: store.remove("bob", REST_CALLER),
-        lambda store: store.remove_picture("bob", "d1", REST_CALLER),
-        lambda store: store.remove_picture("alice", "d9", REST_CALLER),
-        lambda store: list(store.export("bob")),
+        lambda store: store.people.read_entry("bob"),
+        lambda store: store.people.enrol(Person("bob", "Bob"), [picture()], REST_CALLER),
+        lambda store: store.people.rename("bob", "Rob", REST_CALLER),
+        lambda store: store.people.merge("bob", "alice", REST_CALLER),
+        lambda store: store.people.merge("alice", "bob", REST_CALLER),
+        lambda store: store.people.remove("bob", REST_CALLER),
+        lambda store: store.people.remove_picture("bob", "d1", REST_CALLER),
+        lambda store: store.people.remove_picture("alice", "d9", REST_CALLER),
+        lambda store: list(store.archive.export_people("bob")),
     ],
 )
 def test_nobody_s_id_is_refused_and_changes_nothing(store: SqliteStore, change: object) -> None:
     assert callable(change)
     enrol(store, "Alice")
-    before = (store.revision(), store.list_entries(), len(store.read_audit(100)))
+    before = (store.faces.revision(), store.people.list_entries(), len(store.audit.read_lines(100)))
     with pytest.raises(UnknownPerson):
         change(store)
-    assert (store.revision(), store.list_entries(), len(store.read_audit(100))) == before
+    assert (store.faces.revision(), store.people.list_entries(), len(store.audit.read_lines(100))) == before
 
 
 def test_a_name_that_somebody_has_is_refused(store: SqliteStore) -> None:
     enrol(store, "Alice")
     enrol(store, "Bob", picture("d2"))
     with pytest.raises(Conflict, match="merge"):
-        store.rename("bob", "Alice", REST_CALLER)
-    assert store.find_person("Bob") == Person("bob", "Bob")
-    assert store.rename("bob", "Bob", REST_CALLER).person == Person("bob", "Bob")
+        store.people.rename("bob", "Alice", REST_CALLER)
+    assert store.people.find_person("Bob") == Person("bob", "Bob")
+    assert store.people.rename("bob", "Bob", REST_CALLER).person == Person("bob", "Bob")
 
 
 def test_nobody_is_merged_with_themselves(store: SqliteStore) -> None:
     enrol(store, "Alice")
     with pytest.raises(Conflict):
-        store.merge("alice", "alice", REST_CALLER)
+        store.people.merge("alice", "alice", REST_CALLER)
     assert people(store) == [Person("alice", "Alice")]
 
 
 def test_changes_are_told_since_a_revision(store: SqliteStore) -> None:
-    assert store.revision() == 0
+    assert store.faces.revision() == 0
     enrol(store, "Alice", picture("d1", descriptor(1)))
     enrol(store, "Bob", picture("d2", descriptor(2)))
-    seen = store.changes(0, RECIPE)
-    assert seen.revision == store.revision() > 0
+    seen = store.faces.changes(0, RECIPE)
+    assert seen.revision == store.faces.revision() > 0
     enrol(store, "Carol", picture("d3", descriptor(3)))
-    store.rename("bob", "Rob", REST_CALLER)
-    store.remove("alice", REST_CALLER)
-    changes = store.changes(seen.revision, RECIPE)
+    store.people.rename("bob", "Rob", REST_CALLER)
+    store.people.remove("alice", REST_CALLER)
+    changes = store.faces.changes(seen.revision, RECIPE)
     assert changes.snapshot.people == [Person("bob", "Rob"), Person("carol", "Carol")]
     assert changes.removed_keys == [seen.snapshot.keys.tolist()[seen.snapshot.people.index(Person("alice", "Alice"))]]
-    after = store.changes(changes.revision, RECIPE)
+    after = store.faces.changes(changes.revision, RECIPE)
     assert (after.revision, len(after.snapshot.keys), list(after.removed_keys)) == (changes.revision, 0, [])
 
 
 def test_who_is_left_without_a_picture_of_the_recipe_is_as_good_as_gone(store: SqliteStore) -> None:
     enrol(store, "Alice")
-    (key,) = store.changes(0, RECIPE).snapshot.keys.tolist()
-    seen = store.revision()
-    store.replace_descriptor("d1", "other", descriptor(2))
-    assert store.changes(seen, RECIPE).removed_keys == [key]
+    (key,) = store.faces.changes(0, RECIPE).snapshot.keys.tolist()
+    seen = store.faces.revision()
+    store.faces.replace_descriptor("d1", "other", descriptor(2))
+    assert store.faces.changes(seen, RECIPE).removed_keys == [key]
 
 
 def test_many_changes_are_told_a_part_at_a_time(store: SqliteStore) -> None:
     for n in range(7):
         enrol(store, f"P{n}", picture(f"d{n}", descriptor(n)))
-    store.rename("p1", "P One", REST_CALLER)
-    store.remove("p4", REST_CALLER)
+    store.people.rename("p1", "P One", REST_CALLER)
+    store.people.remove("p4", REST_CALLER)
     told: list[str] = []
     since, parts = 0, 0
-    while since != store.revision():
-        changes = store.changes(since, RECIPE, 2)
+    while since != store.faces.revision():
+        changes = store.faces.changes(since, RECIPE, 2)
         assert since < changes.revision
         assert len(changes.snapshot.keys) <= 2
         told += [person.name for person in changes.snapshot.people]
@@ -482,20 +483,20 @@ def test_many_changes_are_told_a_part_at_a_time(store: SqliteStore) -> None:
 def test_a_key_is_never_given_twice(store: SqliteStore) -> None:
     """Other processes know people by it."""
     enrol(store, "Alice")
-    (key,) = store.changes(0, RECIPE).snapshot.keys.tolist()
-    store.remove("alice", REST_CALLER)
+    (key,) = store.faces.changes(0, RECIPE).snapshot.keys.tolist()
+    store.people.remove("alice", REST_CALLER)
     enrol(store, "Bob")
-    assert store.changes(0, RECIPE).snapshot.keys.tolist() != [key]
+    assert store.faces.changes(0, RECIPE).snapshot.keys.tolist() != [key]
 
 
 def test_every_change_stands_in_the_audit_without_a_name(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1"), picture("d2"), picture("d5"))
-    store.enrol("Bob", [picture("d3")], camera_caller("door"))
-    store.rename("bob", "Rob", REST_CALLER)
-    store.remove_picture("alice", "d2", REST_CALLER)
-    store.merge("bob", "alice", REST_CALLER)
-    store.remove("alice", CLI_CALLER, erase=True)
-    lines = store.read_audit(100)
+    store.people.enrol("Bob", [picture("d3")], camera_caller("door"))
+    store.people.rename("bob", "Rob", REST_CALLER)
+    store.people.remove_picture("alice", "d2", REST_CALLER)
+    store.people.merge("bob", "alice", REST_CALLER)
+    store.people.remove("alice", CLI_CALLER, erase=True)
+    lines = store.audit.read_lines(100)
     assert [(line.door, line.action, line.pictures) for line in reversed(lines)] == [
         ("rest", "add", 3),
         ("mqtt:door", "add", 1),
@@ -508,62 +509,62 @@ def test_every_change_stands_in_the_audit_without_a_name(store: SqliteStore) -> 
     assert [line.at for line in lines] == sorted((line.at for line in lines), reverse=True)
     assert {line.person for line in lines} & {"alice", "Alice", "bob", "Bob", "Rob"} == set()
     assert len({line.person for line in lines}) == 2
-    assert len(store.read_audit(3)) == 3
+    assert len(store.audit.read_lines(3)) == 3
 
 
 def test_a_removed_picture_is_buried_until_it_is_enrolled_again(store: SqliteStore) -> None:
     enrol(store, "Alice", picture("d1"), picture("d2"))
-    store.remove_picture("alice", "d1", REST_CALLER)
-    assert (store.is_picture_removed("d1"), store.is_picture_removed("d2")) == (True, False)
+    store.people.remove_picture("alice", "d1", REST_CALLER)
+    assert (store.removal_marks.is_picture_removed("d1"), store.removal_marks.is_picture_removed("d2")) == (True, False)
     enrol(store, "Alice", picture("d1"))
-    assert not store.is_picture_removed("d1")
+    assert not store.removal_marks.is_picture_removed("d1")
 
 
 def test_a_counter_example_stays_free_for_the_person_whom_it_shows(store: SqliteStore) -> None:
     """Regression: it was buried with the person who was wrongly named, and its real owner could not enrol it."""
     counters = [picture(f"{n}" * 16, counter=True) for n in (2, 3, 4)]
     enrol(store, "Alice", picture("1" * 16), *counters)
-    store.remove_picture("alice", "2" * 16, REST_CALLER)
-    store.remove("alice", REST_CALLER, erase=True, also=["3" * 16, "5" * 16])
-    assert [digest for digest in "12345" if store.is_picture_removed(digest * 16)] == ["1", "5"]
-    store.enrol_from_folder("Bob", picture("3" * 16, source="known_faces/Bob/3.jpg"))
-    store.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
-    assert store.read_entry("bob").picture_count == 2
+    store.people.remove_picture("alice", "2" * 16, REST_CALLER)
+    store.people.remove("alice", REST_CALLER, erase=True, also=["3" * 16, "5" * 16])
+    assert [digest for digest in "12345" if store.removal_marks.is_picture_removed(digest * 16)] == ["1", "5"]
+    store.folder_index.enrol_from_folder("Bob", picture("3" * 16, source="known_faces/Bob/3.jpg"))
+    store.folder_index.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
+    assert store.people.read_entry("bob").picture_count == 2
 
 
 def test_a_counter_example_that_is_removed_is_not_imported_as_a_picture_of_that_person(store: SqliteStore) -> None:
     """It lies in their folder still, and shows somebody who was erased, say."""
     for n in "12":
-        store.enrol_from_folder("Alice", picture(n * 16, source=f"known_faces/Alice/{n}.jpg"))
+        store.folder_index.enrol_from_folder("Alice", picture(n * 16, source=f"known_faces/Alice/{n}.jpg"))
     enrol(store, "Alice", picture("2" * 16, counter=True))
-    store.remove_picture("alice", "2" * 16, REST_CALLER)
+    store.people.remove_picture("alice", "2" * 16, REST_CALLER)
     with pytest.raises(BadRequest, match="counter-example"):
-        store.enrol_from_folder("Alice", picture("2" * 16, source="known_faces/Alice/2.jpg"))
-    store.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
-    assert [entry.picture_count for entry in store.list_entries()] == [1, 1]
+        store.folder_index.enrol_from_folder("Alice", picture("2" * 16, source="known_faces/Alice/2.jpg"))
+    store.folder_index.enrol_from_folder("Bob", picture("2" * 16, source="known_faces/Bob/2.jpg"))
+    assert [entry.picture_count for entry in store.people.list_entries()] == [1, 1]
 
 
 def test_a_counter_example_does_not_bring_a_removed_person_back_from_their_folder(store: SqliteStore) -> None:
     for n in (1, 2):
-        store.enrol_from_folder("Alice", picture(f"d{n}", source=f"known_faces/Alice/{n}.jpg"))
+        store.folder_index.enrol_from_folder("Alice", picture(f"d{n}", source=f"known_faces/Alice/{n}.jpg"))
     enrol(store, "Alice", picture("d2", counter=True))
-    store.remove("alice", REST_CALLER, also=["d1", "d2"])
+    store.people.remove("alice", REST_CALLER, also=["d1", "d2"])
     with pytest.raises(BadRequest, match="counter-example"):
-        store.enrol_from_folder("Alice", picture("d2", source="known_faces/Alice/2.jpg"))
-    store.enrol_from_folder("Bob", picture("d2", source="known_faces/Bob/2.jpg"))
+        store.folder_index.enrol_from_folder("Alice", picture("d2", source="known_faces/Alice/2.jpg"))
+    store.folder_index.enrol_from_folder("Bob", picture("d2", source="known_faces/Bob/2.jpg"))
     assert people(store) == [Person("bob", "Bob")]
 
 
 def test_people_are_unchanged_since_their_last_picture(store: SqliteStore) -> None:
     enrol(store, "Alice")
-    assert store.list_unchanged_since(time.time() - 60) == []
-    assert store.list_unchanged_since(time.time() + 60) == ["alice"]
+    assert store.people.list_unchanged_since(time.time() - 60) == []
+    assert store.people.list_unchanged_since(time.time() + 60) == ["alice"]
 
 
 def test_several_threads_may_enrol_at_once(store: SqliteStore) -> None:
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda n: store.enrol(f"P{n % 10}", [picture(f"d{n}")], REST_CALLER), range(100)))
-    snapshot = store.changes(0, RECIPE).snapshot
+        list(threads.map(lambda n: store.people.enrol(f"P{n % 10}", [picture(f"d{n}")], REST_CALLER), range(100)))
+    snapshot = store.faces.changes(0, RECIPE).snapshot
     assert snapshot.pictures.tolist() == [10] * 10
     assert len(set(snapshot.people)) == 10
 
@@ -578,8 +579,8 @@ def test_only_the_owner_may_read_any_of_its_files(path: Path, store: SqliteStore
 
 @pytest.mark.parametrize("chips", [CHIPS, pytest.param(CHIPS * 1000, id="over several pages")])
 def test_a_forgotten_face_is_gone_from_the_files(path: Path, store: SqliteStore, chips: bytes) -> None:
-    store.enrol_from_folder("Alice", picture(chips=chips, source="known_faces/Alice/1.jpg"))
-    store.remove_folder_pictures(["known_faces/Alice/1.jpg"])
+    store.folder_index.enrol_from_folder("Alice", picture(chips=chips, source="known_faces/Alice/1.jpg"))
+    store.folder_index.remove_folder_pictures(["known_faces/Alice/1.jpg"])
     assert files_with(path.parent, descriptor(1).tobytes(), CHIPS, b"Alice", b"alice") == set()
 
 
@@ -589,7 +590,7 @@ def test_of_many_people_those_who_are_removed_are_gone_from_the_files(path: Path
         for n in range(120):
             enrol(store, f"Person <{n:03}>", picture(f"d{n}", descriptor(n), chips=b"chips <%03d>" % n * (n % 50)))
         for n in range(0, 120, 2):
-            store.remove(f"person_{n:03}", REST_CALLER, erase=True)
+            store.people.remove(f"person_{n:03}", REST_CALLER, erase=True)
     for n in range(120):
         there = files_with(
             path.parent, descriptor(n).tobytes(), b"Person <%03d>" % n, b"person_%03d" % n, b"chips <%03d>" % n
@@ -601,7 +602,7 @@ def test_a_forgotten_descriptor_is_gone_from_the_files_after_closing(path: Path)
     with opened(path) as store:
         enrol(store, "Alice")
         enrol(store, "Bob", picture("d2", descriptor(2)))
-        store.remove("alice", REST_CALLER)
+        store.people.remove("alice", REST_CALLER)
     assert files_with(path.parent, descriptor(2).tobytes()) == {path.name}
     assert files_with(path.parent, descriptor(1).tobytes()) == set()
 
@@ -610,7 +611,7 @@ def test_a_former_name_is_gone_from_the_files(path: Path) -> None:
     with opened(path) as store:
         for n in range(30):
             enrol(store, f"Somebody {n}", picture(f"d{n}"))
-            store.rename(f"somebody_{n}", f"Anybody {n}", REST_CALLER)
+            store.people.rename(f"somebody_{n}", f"Anybody {n}", REST_CALLER)
     assert files_with(path.parent, b"Somebody") == set()
     assert files_with(path.parent, b"Anybody 29") == {path.name}
 
@@ -627,7 +628,7 @@ def intact(path: Path) -> bytes:
 def refused(path: Path) -> None:
     """By its name, when it is opened or first read."""
     with pytest.raises(StartError, match=r"(?s)people\.sqlite cannot be used .* backup"), opened(path) as store:
-        store.changes(0, RECIPE)
+        store.faces.changes(0, RECIPE)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.9])
@@ -700,7 +701,7 @@ def test_a_damaged_descriptor_is_refused_in_one_sentence(path: Path, value: obje
         with store.database.transaction() as db:
             db.execute("UPDATE pictures SET descriptor = ?", (value,))
         with pytest.raises(StartError, match="a known picture in it is damaged"):
-            store.changes(0, RECIPE)
+            store.faces.changes(0, RECIPE)
 
 
 @pytest.mark.parametrize("version", [schema.VERSION + 1, 99])
@@ -797,12 +798,12 @@ def test_an_older_store_keeps_its_people_and_pictures(before: Path) -> None:
         assert all((found[f"d{n}"].descriptor == descriptor(n)).all() for n in (1, 2, 3))
         assert [face.chips for face in found.values()] == [kept] * 3
         assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob")]
-        assert store.read_folder_digests(RECIPE) == {
+        assert store.folder_index.read_folder_digests(RECIPE) == {
             "known_faces/Alice/1.jpg": "d1",
             "known_faces/Alice/2.jpg": "d2",
             "known_faces/Bob/1.jpg": "d3",
         }
-        assert [each.added for each in store.read_entry("alice").pictures] == [1.5, 1.6]
+        assert [each.added for each in store.people.read_entry("alice").pictures] == [1.5, 1.6]
     assert version_of(before) == schema.VERSION == 7
 
 
@@ -839,37 +840,37 @@ def test_a_new_store_is_not_backed_up(path: Path) -> None:
 
 def test_the_folders_of_an_older_store_stay_whose_they_are(before: Path) -> None:
     with opened(before) as store:
-        store.rename("alice", "Alice Smith", REST_CALLER)
-        store.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/4.jpg"))
+        store.people.rename("alice", "Alice Smith", REST_CALLER)
+        store.folder_index.enrol_from_folder("Alice", picture("d4", source="known_faces/Alice/4.jpg"))
         assert people(store) == [Person("alice", "Alice Smith"), Person("bob", "Bob")]
 
 
 def test_others_are_told_of_everybody_in_an_older_store(before: Path) -> None:
     with opened(before) as store:
-        assert store.revision() > 0
-        assert len(store.changes(0, RECIPE).snapshot.people) == 2
+        assert store.faces.revision() > 0
+        assert len(store.faces.changes(0, RECIPE).snapshot.people) == 2
 
 
 def test_people_of_an_older_store_are_as_old_as_their_newest_picture(before: Path) -> None:
     """Else those of whom there is a new picture would be erased by people.keep_days."""
     with opened(before) as store:
-        assert sorted(store.list_unchanged_since(2.2)) == ["alice"]
+        assert sorted(store.people.list_unchanged_since(2.2)) == ["alice"]
 
 
 def test_of_two_descriptors_of_a_picture_in_version_1_the_newer_stays(path: Path) -> None:
     with opened(written_before(path, 1)) as store:
         assert people(store, "long before") == []
-        assert store.find_face("d3", "long before") is None
+        assert store.faces.find_face("d3", "long before") is None
 
 
 def test_without_chips_nobody_of_version_1_can_be_described_anew(path: Path) -> None:
     with opened(written_before(path, 1)) as store:
-        assert store.list_outdated_pictures("new") == []
+        assert store.faces.list_outdated_pictures("new") == []
 
 
 def test_with_chips_everybody_of_version_2_can_be_described_anew(path: Path) -> None:
     with opened(written_before(path, 2)) as store:
-        assert sorted(store.list_outdated_pictures("new")) == ["d1", "d2", "d3"]
+        assert sorted(store.faces.list_outdated_pictures("new")) == ["d1", "d2", "d3"]
 
 
 def test_an_older_store_is_changed_once(before: Path) -> None:
@@ -880,8 +881,8 @@ def test_an_older_store_is_changed_once(before: Path) -> None:
         assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob"), Person("carol", "Carol")]
         assert people(store, "new") == [Person("alice", "Alice")]
         assert described(store, "d1", "new").chips == CHIPS
-        store.remove("alice", REST_CALLER)
-        store.remove("carol", REST_CALLER)
+        store.people.remove("alice", REST_CALLER)
+        store.people.remove("carol", REST_CALLER)
         assert people(store) == [Person("bob", "Bob")]
 
 
@@ -901,7 +902,7 @@ def test_a_changed_store_is_made_as_a_new_one_is(before: Path, tmp_path: Path) -
 
 def test_pictures_of_an_older_store_go_with_their_person(before: Path) -> None:
     with opened(before) as store:
-        store.remove("alice", REST_CALLER, erase=True)
+        store.people.remove("alice", REST_CALLER, erase=True)
     assert files_with(before.parent, descriptor(1).tobytes()) == {backup.name for backup in backups_of(before)}
 
 
@@ -945,7 +946,7 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 def sealed_file(path: Path) -> None:
     with opened(path, KEY) as store:
         enrol(store, "Alice", picture("d1", descriptor(1)), picture("d2", descriptor(2), counter=True))
-        store.enrol(
+        store.people.enrol(
             "Bob", [Picture("d3", "rest", RECIPE, StoredFace(descriptor(3), CHIPS), b"a whole picture")], REST_CALLER
         )
 
@@ -956,8 +957,8 @@ def test_what_is_sealed_is_read_with_the_key_and_stands_in_no_file(path: Path) -
     assert files_with(path.parent, CHIPS, b"a whole picture", KEY, *faces) == set()
     with opened(path, KEY) as store:
         assert people(store) == [Person("alice", "Alice"), Person("bob", "Bob")]
-        assert (store.read_faces(RECIPE)[1] == [descriptor(1), descriptor(3)]).all()
-        (alice, bob) = store.export()
+        assert (store.faces.read_faces(RECIPE)[1] == [descriptor(1), descriptor(3)]).all()
+        (alice, bob) = store.archive.export_people()
         assert [each.counter for each in alice.pictures] == [False, True]
         assert (bob.pictures[0].face.chips, bob.pictures[0].original) == (CHIPS, b"a whole picture")
 
@@ -982,7 +983,7 @@ def test_a_plain_store_is_sealed_wholly_when_a_key_is_first_given(path: Path, co
     with opened(path) as store:
         for n in range(count):
             whole = Picture(f"d{n}", "rest", RECIPE, StoredFace(descriptor(n), CHIPS * (n + 1)), b"a whole picture" * n)
-            store.enrol(f"P{n}", [whole], REST_CALLER)
+            store.people.enrol(f"P{n}", [whole], REST_CALLER)
     assert files_with(path.parent, descriptor(0).tobytes()) == {path.name}
     with opened(path, KEY) as store:
         assert len(people(store)) == count
@@ -990,7 +991,7 @@ def test_a_plain_store_is_sealed_wholly_when_a_key_is_first_given(path: Path, co
     assert files_with(path.parent, CHIPS, b"a whole picture", *faces) == set()
     with opened(path, KEY) as store:
         assert all((described(store, f"d{n}").descriptor == descriptor(n)).all() for n in range(count))
-        assert store.read_chips("d0") == CHIPS
+        assert store.faces.read_chips("d0") == CHIPS
 
 
 def test_an_older_store_is_sealed_when_a_key_is_given(before: Path) -> None:
@@ -1009,7 +1010,7 @@ def test_what_is_sealed_does_not_open_in_another_row(path: Path, column: str) ->
     with opened(path, KEY) as store:
         assert (described(store, "d3").descriptor == descriptor(3)).all()
         with pytest.raises((ValueError, GatewayError), match="cannot be decrypted with this key"):
-            store.find_face("d1", RECIPE)
+            store.faces.find_face("d1", RECIPE)
 
 
 def test_somebody_else_s_sealed_descriptor_is_refused(path: Path) -> None:
@@ -1019,4 +1020,4 @@ def test_somebody_else_s_sealed_descriptor_is_refused(path: Path) -> None:
             "UPDATE pictures SET descriptor = (SELECT descriptor FROM pictures WHERE digest = 'd3') WHERE digest = 'd1'"
         )
     with pytest.raises(StartError, match=r"people\.sqlite cannot be used"), opened(path, KEY) as store:
-        store.changes(0, RECIPE)
+        store.faces.changes(0, RECIPE)

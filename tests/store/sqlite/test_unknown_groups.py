@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import UnknownPerson
 from gateway.store.cipher import Cipher
 from gateway.store.records import StoredFace, UnknownGroup
-from gateway.store.sqlite.people import SqliteStore
+from gateway.store.sqlite.store import SqliteStore
 from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups
 from tests.examples import descriptor, near, unit
 from tests.people.environment import KEY, RECIPE, files_with
@@ -26,7 +26,7 @@ def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SqliteStor
 
 
 def groups(store: SqliteStore, recipe: str = RECIPE) -> SqliteUnknownGroups:
-    return SqliteUnknownGroups(store.database, store.rows, recipe)
+    return store.unknown_groups(recipe)
 
 
 def face(n: int) -> StoredFace:

@@ -5,18 +5,39 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable
 
+from gateway.errors import BadRequest
 from gateway.model.names import name_key
 from gateway.store.sqlite.database import Database
 
 
-class Tombstones:
-    """The table of marks. It contains keyed digests, from which nobody can tell a picture or a name."""
+class SqliteRemovalMarks:
+    """The table of marks, as store.protocols.RemovalMarks describes it.
+
+    The table contains keyed digests, from which nobody can tell a picture or a name.
+    """
 
     def __init__(self, database: Database, secret: bytes) -> None:
         self._database = database
         self._secret = secret
 
-    def keyed(self, mark: str) -> bytes:
+    def is_picture_removed(self, digest: str) -> bool:
+        return self.has(digest)
+
+    def is_name_removed(self, name: str) -> bool:
+        return self.has(removed_name(name))
+
+    def check_not_removed(self, folder: str, digest: str) -> None:
+        if self.has(digest):
+            raise BadRequest("it was removed: enrol it in another way if it is to come back")
+        if self.has(closed_folder(folder)):
+            raise BadRequest(
+                "the person of this folder was removed while not all pictures in the folder could be read: rename the"
+                " folder or enrol the person in another way to use the pictures, or delete the folder"
+            )
+        if self.has(picture_in_folder(folder, digest)):
+            raise BadRequest("it was a counter-example for the person of this folder")
+
+    def to_digest(self, mark: str) -> bytes:
         """Return the keyed digest of a mark, as the table contains it."""
         return hmac.digest(self._secret, mark.encode(), "sha256")
 
@@ -25,17 +46,22 @@ class Tombstones:
         with self._database.transaction() as db:
             db.executemany(
                 "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO UPDATE SET erased = max(erased, excluded.erased)",
-                [(self.keyed(mark), erased) for mark in marks],
+                [(self.to_digest(mark), erased) for mark in marks],
             )
 
     def delete(self, mark: str) -> None:
         """Delete a mark, if it is there."""
         with self._database.transaction() as db:
-            db.execute("DELETE FROM tombstones WHERE digest = ?", (self.keyed(mark),))
+            db.execute("DELETE FROM tombstones WHERE digest = ?", (self.to_digest(mark),))
+
+    def allow_name(self, name: str) -> None:
+        """Delete the marks of a name: a person of that name was enrolled or renamed by a caller, not by a folder."""
+        self.delete(closed_folder(name))
+        self.delete(removed_name(name))
 
     def has(self, mark: str) -> bool:
         """Return whether a mark is there."""
-        return self._database.row("SELECT 1 FROM tombstones WHERE digest = ?", (self.keyed(mark),)) is not None
+        return self._database.row("SELECT 1 FROM tombstones WHERE digest = ?", (self.to_digest(mark),)) is not None
 
 
 # The mark of a picture that no folder may enrol again is its digest alone: hexadecimal digits, no slash.

@@ -1,0 +1,115 @@
+"""The data of faces as a store's records contain it: encrypted where there is a key, and checked when it is read.
+
+Every store uses this module, so that a record can be read by any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.model import Descriptor
+from gateway.store.cipher import Cipher
+from gateway.store.records import Picture, StoredFace
+
+_FLOAT32 = np.dtype("<f4")
+DESCRIPTOR_BYTES = 128 * _FLOAT32.itemsize
+
+_KEY_CHECK = b"facegate seals with this key"
+"""The plain text that a store keeps encrypted, so that it recognises its key. Stores of every version contain it."""
+
+_MAX_NORM_ERROR = 2e-3
+
+
+class SealedRecords:
+    """Encrypts and decrypts the fields of records with one key.
+
+    The places below are a part of the encryption: stores of every version contain data with exactly these places.
+    """
+
+    def __init__(self, cipher: Cipher) -> None:
+        self._cipher = cipher
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the data is encrypted."""
+        return self._cipher.has_key
+
+    def seal(self, data: bytes | None, place: str) -> bytes | None:
+        """Return the encrypted data, None for None."""
+        return None if data is None else self._cipher.seal(data, place)
+
+    def open(self, data: bytes | None, place: str) -> bytes | None:
+        """Return the decrypted data, None for None. Raise ValueError for another key or place, or changed data."""
+        return None if data is None else self._cipher.open(data, place)
+
+    def seal_picture(self, picture: Picture) -> tuple[bytes, bytes | None, bytes | None]:
+        """Return the encrypted descriptor, chips and original of a picture."""
+        return (
+            self.seal_descriptor(picture.face.descriptor, picture.digest),
+            self.seal(picture.face.chips, f"chips of {picture.digest}"),
+            self.seal(picture.original, f"original of {picture.digest}"),
+        )
+
+    def seal_stored_picture(
+        self, digest: str, descriptor: bytes, chips: bytes | None, original: bytes | None
+    ) -> tuple[bytes, bytes | None, bytes | None]:
+        """Return the encrypted fields of a picture that was stored without a key."""
+        return (
+            self._cipher.seal(descriptor, f"descriptor of {digest}"),
+            self.seal(chips, f"chips of {digest}"),
+            self.seal(original, f"original of {digest}"),
+        )
+
+    def open_face(self, descriptor: bytes, chips: bytes | None, digest: str) -> StoredFace:
+        """Return the face of a picture. Raise ValueError if a field is damaged."""
+        return StoredFace(self.open_descriptor(descriptor, digest), self.open_chips(chips, digest))
+
+    def open_chips(self, chips: bytes | None, digest: str) -> bytes | None:
+        """Return the chips of a picture. Raise ValueError if they are damaged."""
+        return self.open(chips, f"chips of {digest}")
+
+    def open_original(self, original: bytes | None, digest: str) -> bytes | None:
+        """Return the picture itself. Raise ValueError if it is damaged."""
+        return self.open(original, f"original of {digest}")
+
+    def seal_descriptor(self, descriptor: Descriptor, digest: str) -> bytes:
+        """Return the encrypted descriptor, as 128 little-endian float32."""
+        return self._cipher.seal(descriptor.astype(_FLOAT32).tobytes(), f"descriptor of {digest}")
+
+    def open_descriptor(self, blob: bytes, digest: str) -> Descriptor:
+        """Return a descriptor as float32 of shape (128,). Raise ValueError if it is damaged."""
+        found: Descriptor = self.open_descriptors([blob], [digest])[0]
+        return found
+
+    def open_descriptors(self, blobs: Sequence[bytes], digests: Sequence[str]) -> NDArray[np.float32]:
+        """Return descriptors as float32 of shape (n, 128). Raise ValueError if one of them is damaged."""
+        if not all(isinstance(blob, bytes) for blob in blobs):
+            raise ValueError("a known picture in it is damaged")
+        if self._cipher.has_key:
+            blobs = [
+                self._cipher.open(blob, f"descriptor of {each}") for blob, each in zip(blobs, digests, strict=True)
+            ]
+        if any(len(blob) != DESCRIPTOR_BYTES for blob in blobs):
+            raise ValueError("a known picture in it is damaged, or encrypted with a key that is not given")
+        found = np.frombuffer(b"".join(blobs), _FLOAT32).reshape(-1, 128).astype(np.float32)
+        # A flipped bit may make a descriptor so long that it resembles everybody, and the database notices nothing.
+        with np.errstate(all="ignore"):
+            squared_norms = np.square(found).sum(axis=1)
+        # written so that NaN fails too
+        if not (abs(squared_norms - 1) < _MAX_NORM_ERROR).all():
+            raise ValueError("a known picture in it is damaged")
+        return found
+
+    def seal_key_check(self) -> bytes:
+        """Return the encrypted text by which a store recognises its key."""
+        return self._cipher.seal(_KEY_CHECK, "seal")
+
+    def is_key_of(self, key_check: bytes) -> bool:
+        """Return whether a text from ``seal_key_check`` was encrypted with this key."""
+        try:
+            return self._cipher.open(key_check, "seal") == _KEY_CHECK
+        except ValueError:
+            return False

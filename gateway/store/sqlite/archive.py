@@ -1,0 +1,107 @@
+"""The export and import of people in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from gateway.model import Person
+from gateway.model.caller import Caller
+from gateway.store.limits import not_merged_error
+from gateway.store.records import FOLDER_PREFIX, ExportedPerson, Picture
+from gateway.store.sealing import SealedRecords
+from gateway.store.sqlite.database import Database, Row
+from gateway.store.sqlite.person_writer import PersonWriter
+from gateway.store.sqlite.removal_marks import SqliteRemovalMarks
+from gateway.store.sqlite.writes import (
+    append_person_audit,
+    count_people,
+    find_person_row,
+    get_or_create_person,
+    mark_changed,
+    picture_digests,
+    unknown_person_error,
+)
+
+
+class SqlitePeopleArchive:
+    """The export and import of people, as store.protocols.PeopleArchive describes them."""
+
+    def __init__(
+        self, database: Database, records: SealedRecords, writer: PersonWriter, marks: SqliteRemovalMarks
+    ) -> None:
+        self._database = database
+        self._records = records
+        self._writer = writer
+        self._marks = marks
+
+    def export_people(self, slug: str | None = None) -> Iterator[ExportedPerson]:
+        slugs = [slug] if slug is not None else [row[0] for row in self._database.rows("SELECT slug FROM people")]
+        for each in slugs:
+            person = self._database.row("SELECT slug, name FROM people WHERE slug = ?", (each,))
+            if person is None:
+                raise unknown_person_error(each)
+            rows = self._database.rows(
+                "SELECT digest, source, recipe, descriptor, chips, original, counter, q.created FROM pictures q"
+                " JOIN people p ON p.id = person WHERE slug = ? ORDER BY q.created, digest",
+                (each,),
+            )
+            yield ExportedPerson(Person(*person), [self._open_picture(row) for row in rows], [row[7] for row in rows])
+
+    def import_people(
+        self,
+        people: Iterable[ExportedPerson],
+        caller: Caller,
+        *,
+        merge: bool = False,
+        check_continue: Callable[[], None] = lambda: None,
+    ) -> int:
+        # a person with counter-examples only would be shown by no picture
+        shown = [each for each in people if not all(picture.counter for picture in each.pictures)]
+        with self._database.transaction() as db:
+            if not merge and (enrolled := [person for each in shown if (person := _person_without_all(db, each))]):
+                raise not_merged_error(enrolled)
+            added, before = 0, count_people(db)
+            for each in shown:
+                check_continue()
+                added += self._import_person(db, each, caller)
+            self._writer.check_people(db, before)
+        return added
+
+    def _import_person(self, db: sqlite3.Connection, each: ExportedPerson, caller: Caller) -> int:
+        """Add the new pictures of a person, and return their number. Pictures that are stored already stay."""
+        person = get_or_create_person(db, each.person.name)
+        self._marks.allow_name(each.person.name)
+        stored = picture_digests(db, person)
+        new = [
+            self._writer.add_picture(db, person, _not_from_this_folder(picture), moment)
+            for picture, moment in zip(each.pictures, each.added, strict=True)
+            if picture.digest not in stored
+        ]
+        if new:
+            self._writer.check_pictures(db, person)
+            mark_changed(db, person)
+            append_person_audit(db, caller, "import", person, len(new))
+        return len(new)
+
+    def _open_picture(self, row: Row) -> Picture:
+        """Return the picture of a row (digest, source, recipe, descriptor, chips, original, counter, …)."""
+        digest, source, recipe, descriptor, chips, original, counter, *_ = row
+        face = self._records.open_face(descriptor, chips, digest)
+        return Picture(digest, source, recipe, face, self._records.open_original(original, digest), bool(counter))
+
+
+def _person_without_all(db: sqlite3.Connection, each: ExportedPerson) -> Person | None:
+    """Return the enrolled person of that name, if one of the exported pictures would be new."""
+    row = find_person_row(db, each.person.name)
+    if row is None or {picture.digest for picture in each.pictures} <= picture_digests(db, row[0]):
+        return None
+    return Person(row[1], row[2])
+
+
+def _not_from_this_folder(picture: Picture) -> Picture:
+    """Return a picture with a source that this gateway's folder of known people does not control."""
+    if not picture.source.startswith(FOLDER_PREFIX):
+        return picture
+    return replace(picture, source=f"import:{picture.source}")

@@ -1,0 +1,203 @@
+"""The audit: an SQLite file of its own, which a restore of the people store does not replace.
+
+A transaction cannot span two files. A change therefore writes its line into the table ``outbox`` of the people store,
+and the line is moved to the audit after the change. After a crash the move is repeated. The unique ``uid`` of a line
+prevents a second copy.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from gateway.errors import GatewayError
+from gateway.files.closed_folders import exists
+from gateway.store.records import AuditLine
+from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Database, Row
+
+log = logging.getLogger(__name__)
+
+AUDIT_FILE = "audit.sqlite"
+"""The name of the audit in the data folder."""
+
+VERSION = 1
+MAX_LINES_PER_MOVE = 1000
+"""The number of lines that one transaction moves."""
+
+_TABLE = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid TEXT NOT NULL UNIQUE,   -- of the line
+    at REAL NOT NULL,
+    door TEXT NOT NULL,
+    action TEXT NOT NULL,
+    person TEXT NOT NULL,       -- a random id; empty for a line about nobody or everybody
+    pictures INTEGER NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END;
+CREATE TRIGGER IF NOT EXISTS audit_lasts BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END;
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""
+
+
+class AuditFile:
+    """The audit file. Several threads may share the object, and several processes the file.
+
+    A damaged file gets another name, and a new file is created. While the file cannot be used for another reason, the
+    lines stay in the people store. The gateway runs in both cases, and ``warnings`` has a sentence about each.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._problem = ""
+        with self._lock:
+            if exists(path):
+                self._check()
+
+    def collect(self, store: Database) -> None:
+        """Move the lines in the outbox of the people store into the audit. Raise GatewayError if the store fails.
+
+        A problem with the audit itself raises nothing: it must not make a change that is done look like a failure.
+        """
+        # the lines of a transaction that has not ended may still be undone
+        oldest = "SELECT uid, at, door, action, person, pictures, detail FROM outbox ORDER BY rowid LIMIT ?"
+        while not store.in_transaction and (waiting := store.rows(oldest, (MAX_LINES_PER_MOVE,))):
+            if not self._append(waiting) or not _delete(store, waiting):
+                return
+        if self._problem:
+            # another process may have moved all lines, so that no insert here would show that the problem is over
+            with self._lock:
+                self._check()
+
+    def read_lines(self, limit: int) -> list[AuditLine]:
+        """Return up to ``limit`` lines, the newest first. Raise GatewayError if the audit cannot be read."""
+        query = "SELECT at, door, action, person, pictures, detail FROM audit ORDER BY id DESC LIMIT ?"
+        try:
+            with self._lock, self._opened() as db:
+                return [AuditLine(*row) for row in db.execute(query, (limit,))]
+        except (sqlite3.Error, OSError) as error:
+            raise GatewayError(f"the audit {self._path} cannot be read: {error}") from None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about an audit file that cannot be used now, and about damaged files that were renamed."""
+        damaged = sorted(self._path.parent.glob(f"{self._path.stem}-damaged-*{self._path.suffix}"))
+        return (
+            *([self._problem] if self._problem else []),
+            *(
+                f"the audit was damaged and is now {path}; a new one was created: move the damaged file to a safe place"
+                for path in damaged
+            ),
+        )
+
+    def _append(self, rows: Sequence[Row]) -> bool:
+        """Add lines to the audit. Return whether they are on the disk now."""
+        with self._lock:
+            try:
+                self._insert_or_replace_damaged(rows)
+            except (sqlite3.Error, OSError) as error:
+                self._report(error)
+                return False
+            self._problem = ""
+            return True
+
+    def _insert_or_replace_damaged(self, rows: Sequence[Row]) -> None:
+        try:
+            self._insert(rows)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            self._set_aside(error)
+            self._insert(rows)
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        with self._opened() as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(
+                "INSERT OR IGNORE INTO audit (uid, at, door, action, person, pictures, detail)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """Open a connection for one use, and create the file if it is missing."""
+        # a connection is not kept open, since another process may rename a damaged file at any time
+        if not exists(self._path):
+            log.info("creating a new audit: %s", self._path)
+            self._path.touch(0o600)
+        with closing(sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as db:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise sqlite3.OperationalError("it was written by a newer version")
+            if version < VERSION:
+                db.executescript(_TABLE)
+            yield db
+
+    def _check(self) -> None:
+        """Check the file for damage and other problems; create it if it is missing."""
+        before = self._inode()
+        try:
+            with self._opened() as db:
+                (damage,) = db.execute("PRAGMA quick_check(1)").fetchone()
+                if damage != "ok":
+                    raise sqlite3.DatabaseError(damage)
+            self._problem = ""
+        except (sqlite3.Error, OSError) as error:
+            # another inode: another process has replaced the damaged file since
+            if not _is_damage(error) or self._inode() != before:
+                self._report(error)
+                return
+            try:
+                self._set_aside(error)
+            except OSError as failed:
+                self._report(failed)
+
+    def _inode(self) -> int | None:
+        with suppress(OSError):
+            return self._path.stat().st_ino
+        return None
+
+    def _set_aside(self, error: Exception) -> None:
+        """Rename the damaged file. Raise OSError."""
+        stem, n = f"{self._path.stem}-damaged-{time.strftime('%Y%m%d-%H%M%S')}", 2
+        aside = self._path.with_name(stem + self._path.suffix)
+        while aside.exists():
+            aside, n = self._path.with_name(f"{stem}-{n}{self._path.suffix}"), n + 1
+        self._path.rename(aside)
+        log.error("the audit %s is damaged (%s): renamed to %s, and a new one is created", self._path, error, aside)
+
+    def _report(self, error: Exception) -> None:
+        """Set the problem, and log it once."""
+        problem = f"the audit {self._path} cannot be written ({error}): its lines stay in the people store until it can"
+        if problem != self._problem:
+            log.error("%s", problem)
+        self._problem = problem
+
+
+def _delete(store: Database, moved: Sequence[Row]) -> bool:
+    """Delete lines from the outbox. Return whether they are deleted; otherwise the next move repeats it."""
+    try:
+        with store.transaction() as db:
+            db.executemany("DELETE FROM outbox WHERE uid = ?", [(uid,) for uid, *_ in moved])
+    except GatewayError as error:
+        log.warning("the outbox of the audit cannot be emptied now: %s", error)
+        return False
+    return True
+
+
+def _is_damage(error: Exception) -> bool:
+    """Return whether the content of the file is damaged."""
+    # a full disk, a lock or a permission raises an error of a subclass
+    return type(error) is sqlite3.DatabaseError

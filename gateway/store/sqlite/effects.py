@@ -1,0 +1,68 @@
+"""The effects of requests: each change is made once, and its reply is stored with it."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import time
+from collections.abc import Callable
+
+from gateway.errors import Conflict, Timeout
+from gateway.model import Effect
+from gateway.store.records import EffectReply
+from gateway.store.sqlite.database import Database
+
+log = logging.getLogger(__name__)
+
+
+class SqliteEffects:
+    """The table of effects, as store.protocols.Effects describes it."""
+
+    def __init__(self, database: Database, secret: bytes) -> None:
+        self._database = database
+        self._secret = secret
+
+    def apply_once(self, effect: Effect, change: Callable[[], EffectReply]) -> EffectReply | None:
+        digest = hmac.digest(self._secret, effect.digest, "sha256")
+        with self._database.transaction() as db:
+            done = db.execute("SELECT digest, reply FROM effects WHERE key = ?", (effect.key,)).fetchone()
+            if done is not None and done[0] != digest:
+                raise Conflict(
+                    f"another request was made with the id of {effect.key}: give every request an id of its own"
+                )
+            if done is not None:
+                return _read_reply(effect, done[1])
+            reply = _apply_in_time(effect, change)
+            person, text = reply.get("person"), json.dumps(reply, ensure_ascii=False)
+            exists = person and db.execute("SELECT 1 FROM people WHERE slug = ?", (person,)).fetchone()
+            # of a removed person no name may stay
+            stored = (person, text) if exists or not person else (None, None)
+            db.execute("INSERT INTO effects VALUES (?, ?, ?, ?, ?)", (effect.key, digest, *stored, time.time()))
+        return reply
+
+    def is_in_change(self) -> bool:
+        return self._database.in_transaction
+
+    def delete_effects(self, before: float) -> None:
+        # a transaction without a change would write to flash memory for nothing
+        if self._database.row("SELECT 1 FROM effects WHERE at < ?", (before,)):
+            with self._database.transaction() as db:
+                db.execute("DELETE FROM effects WHERE at < ?", (before,))
+
+
+def _read_reply(effect: Effect, reply: str | None) -> EffectReply | None:
+    """Return the stored reply, None if its person was removed or the reply is damaged."""
+    try:
+        return None if reply is None else dict(json.loads(reply))
+    except (ValueError, TypeError, RecursionError):
+        log.warning("the stored reply to %s is damaged: the request was done, and is not done again", effect.key)
+        return None
+
+
+def _apply_in_time(effect: Effect, change: Callable[[], EffectReply]) -> EffectReply:
+    """Return the reply of the change. Raise Timeout after the deadline, which undoes the change."""
+    reply = change() if time.monotonic() < effect.deadline else {}
+    if time.monotonic() > effect.deadline or not effect.claim():
+        raise Timeout("it took longer than allowed: nothing was changed")
+    return reply

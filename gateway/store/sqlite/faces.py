@@ -1,0 +1,102 @@
+"""The stored faces in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.model import Descriptor, Person
+from gateway.store.records import PICTURE_ID_DIGITS, Changes, GallerySnapshot, StoredFace
+from gateway.store.sealing import SealedRecords
+from gateway.store.snapshots import empty_snapshot, make_snapshot
+from gateway.store.sqlite.database import Database, store_unusable_error
+from gateway.store.sqlite.meta import read_meta
+from gateway.store.sqlite.writes import bump_revision
+
+_FACES = (
+    "SELECT slug, name, digest, descriptor FROM people p JOIN pictures ON person = p.id"
+    " WHERE recipe = ? AND NOT counter {person} ORDER BY slug, digest"
+)
+# CROSS JOIN fixes the order of the tables: otherwise one changed person would make SQLite read everybody
+_CHANGED_FACES = """
+SELECT p.id, slug, name, digest, descriptor, counter FROM people p INDEXED BY people_by_revision
+CROSS JOIN pictures ON person = p.id
+WHERE revision > ? AND revision <= ? AND recipe = ? ORDER BY p.id
+"""
+
+
+class SqliteFaces:
+    """The faces in the table of pictures, as store.protocols.Faces describes them."""
+
+    def __init__(self, database: Database, records: SealedRecords) -> None:
+        self._database = database
+        self._records = records
+
+    def revision(self) -> int:
+        return int(read_meta(self._database, "revision", int))
+
+    def changes(self, since: int, recipe: str, max_people: int = 50_000) -> Changes:
+        with self._database.reading() as db:
+            (end,) = db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()
+            changed = db.execute(
+                "SELECT id, revision FROM people WHERE revision > ? ORDER BY revision LIMIT ?", (since, max_people)
+            ).fetchall()
+            revision = changed[-1][1] if len(changed) == max_people else end
+            try:
+                snapshot = self._read_snapshot(db, since, revision, recipe)
+            except ValueError as error:
+                raise store_unusable_error(self._database.path, error) from None
+            removed = [key for (key,) in db.execute("SELECT person FROM gone WHERE revision > ?", (since,))]
+        # for the gallery a person without a picture of this recipe is removed too
+        present = set(snapshot.keys.tolist())
+        return Changes(revision, snapshot, [*removed, *(key for key, _ in changed if key not in present)])
+
+    def read_faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
+        sql = _FACES.format(person="AND slug = ?" if slug else "")
+        rows = self._database.rows(sql, (recipe, slug) if slug else (recipe,))
+        faces = self._records.open_descriptors([row[3] for row in rows], [row[2] for row in rows])
+        return [Person(slug, name) for slug, name, *_ in rows], faces
+
+    def read_counter_examples(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
+        rows = self._database.rows(
+            "SELECT slug, digest, descriptor FROM pictures JOIN people p ON p.id = person WHERE counter AND recipe = ?",
+            (recipe,),
+        )
+        return [
+            (slug, digest[:PICTURE_ID_DIGITS], self._records.open_descriptor(blob, digest))
+            for slug, digest, blob in rows
+        ]
+
+    def list_outdated_pictures(self, recipe: str) -> list[str]:
+        rows = self._database.rows(
+            "SELECT DISTINCT digest FROM pictures WHERE recipe != ? AND chips IS NOT NULL", (recipe,)
+        )
+        return [digest for (digest,) in rows]
+
+    def read_chips(self, digest: str) -> bytes | None:
+        row = self._database.row("SELECT chips FROM pictures WHERE digest = ? AND chips IS NOT NULL", (digest,))
+        return self._records.open_chips(row[0], digest) if row else None
+
+    def find_face(self, digest: str, recipe: str) -> StoredFace | None:
+        row = self._database.row(
+            "SELECT descriptor, chips FROM pictures WHERE digest = ? AND recipe = ?", (digest, recipe)
+        )
+        return self._records.open_face(row[0], row[1], digest) if row else None
+
+    def replace_descriptor(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
+        with self._database.transaction() as db:
+            sealed = self._records.seal_descriptor(descriptor, digest)
+            db.execute("UPDATE pictures SET recipe = ?, descriptor = ? WHERE digest = ?", (recipe, sealed, digest))
+            for (person,) in db.execute("SELECT person FROM pictures WHERE digest = ?", (digest,)).fetchall():
+                bump_revision(db, person)
+
+    def _read_snapshot(self, db: sqlite3.Connection, since: int, to: int, recipe: str) -> GallerySnapshot:
+        """Return the people whose last change is after ``since``, up to ``to``. Raise ValueError for a damaged face."""
+        rows = db.execute(_CHANGED_FACES, (since, to, recipe)).fetchall()
+        if not rows:
+            return empty_snapshot()
+        keys, slugs, names, digests, blobs, counter = zip(*rows, strict=True)
+        faces = self._records.open_descriptors(blobs, digests)
+        return make_snapshot(keys, list(map(Person, slugs, names)), faces, counter)

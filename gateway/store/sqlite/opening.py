@@ -1,0 +1,44 @@
+"""The files of the store in the data folder: opening them, and restoring a backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.store.cipher import Cipher
+from gateway.store.limits import PeopleLimits
+from gateway.store.protocols import Store
+from gateway.store.sqlite import restore
+from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
+from gateway.store.sqlite.backups import STORE_FILE
+from gateway.store.sqlite.database import store_unusable_error
+from gateway.store.sqlite.store import SqliteStore
+
+
+def path_of_store(data: Path) -> Path:
+    """Return the path of the store in the data folder."""
+    return data / STORE_FILE
+
+
+def store_exists(data: Path) -> bool:
+    """Return whether the data folder contains a store. An empty file is none. Raise StartError."""
+    path = path_of_store(data)
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise store_unusable_error(path, error) from None
+
+
+def open_store(data: Path, cipher: Cipher, limits: PeopleLimits, *, may_encrypt: bool = True) -> Store:
+    """Open the store in the data folder, or create it. Raise StartError.
+
+    ``may_encrypt``: whether a store with people may be encrypted now, with its first key.
+    """
+    audit = AuditFile(data / AUDIT_FILE)
+    return SqliteStore(path_of_store(data), cipher, may_encrypt=may_encrypt, audit=audit, limits=limits)
+
+
+def restore_backup(backup: Path, data: Path, cipher: Cipher, user: str) -> Path | None:
+    """Replace the store by a backup, as ``restore.restore`` does. Return the copy of the store before it."""
+    return restore.restore(backup, path_of_store(data), cipher, AuditFile(data / AUDIT_FILE), user)

@@ -1,0 +1,82 @@
+"""The replacement of the store by a backup."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from gateway.errors import GatewayError, StartError
+from gateway.files.ownership import permission_hint
+from gateway.model.caller import CLI_CALLER
+from gateway.store.cipher import Cipher
+from gateway.store.sqlite.audit_file import AuditFile
+from gateway.store.sqlite.backup_files import delete
+from gateway.store.sqlite.backups import BackupFolder
+from gateway.store.sqlite.database import Database
+from gateway.store.sqlite.erasures import apply_erasures, read_erasures
+from gateway.store.sqlite.store import SqliteStore
+
+log = logging.getLogger(__name__)
+
+
+def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile, user: str) -> Path | None:
+    """Replace the store by a backup that was checked. Return the copy of the store before it, if there was a store.
+
+    People who were erased from the current store are erased from the restored one too. The audit is not replaced; it
+    gets a line that ``user`` restored this backup. No other process may use the store. Raise StartError.
+    """
+    new, backups = path.with_name(f"{path.name}.restored"), BackupFolder(path.parent / "backups")
+    try:
+        _copy(backup, new)
+        with closing(SqliteStore(new, cipher)) as restored:
+            before = _set_aside(path, restored, cipher, audit) if path.exists() else None
+            restored.audit.record(
+                CLI_CALLER, "restore", detail=_restore_detail(backups.audit_name(backup), before, user)
+            )
+            restored.database.scrub()
+    except (GatewayError, sqlite3.Error, OSError) as error:
+        delete(new)
+        raise StartError(f"The backup {backup} was not restored: {error}{permission_hint(error)}") from None
+    for suffix in ("-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    new.replace(path)
+    delete(new)
+    with closing(Database(path)) as database:
+        audit.collect(database)
+    return before
+
+
+def _restore_detail(name: str, before: Path | None, user: str) -> str:
+    """Return the detail of the audit line. ``name``: of the backup, as from ``audit_name``."""
+    return f"{name}, by {user}" + (f"; the store before it is {before.name}" if before else "")
+
+
+def _copy(backup: Path, to: Path) -> None:
+    if not backup.is_file():
+        raise FileNotFoundError(f"there is no file {backup}")
+    # reading one byte gives a clear error where SQLite would not name a missing permission
+    with backup.open("rb") as file:
+        if not file.read(1):
+            raise StartError("it is empty")
+    delete(to)
+    to.touch(0o600)
+    there = f"{backup.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(there, uri=True)) as source, closing(sqlite3.connect(to)) as target:
+        source.backup(target)
+
+
+def _set_aside(path: Path, restored: SqliteStore, cipher: Cipher, audit: AuditFile) -> Path:
+    """Copy the current store, and erase from the restored one the people who were erased from it. Return the copy."""
+    try:
+        with closing(SqliteStore(path, cipher, audit=audit)) as store:
+            apply_erasures(restored.database, read_erasures(store.database))
+            return store.backups.make()
+    # a damaged store may be the reason for the restore
+    except StartError:
+        aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+        log.warning("the store cannot be read, and is renamed to %s: people erased since the backup may be back", aside)
+        path.replace(aside)
+        return aside

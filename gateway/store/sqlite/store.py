@@ -1,0 +1,106 @@
+"""One store in SQLite: all its parts over one file in the data folder."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from gateway.errors import GatewayError
+from gateway.model.caller import UPGRADE_CALLER
+from gateway.model.names import MAX_ID
+from gateway.store.cipher import Cipher
+from gateway.store.limits import PeopleLimits
+from gateway.store.sealing import SealedRecords
+from gateway.store.sqlite.archive import SqlitePeopleArchive
+from gateway.store.sqlite.audit import SqliteAudit
+from gateway.store.sqlite.audit_file import AuditFile
+from gateway.store.sqlite.backups import SqliteBackups
+from gateway.store.sqlite.database import Database, store_unusable_error
+from gateway.store.sqlite.effects import SqliteEffects
+from gateway.store.sqlite.faces import SqliteFaces
+from gateway.store.sqlite.folder_index import SqliteFolderIndex
+from gateway.store.sqlite.key_check import check_key, check_rows
+from gateway.store.sqlite.meta import SqliteNotes, read_meta
+from gateway.store.sqlite.people import SqlitePeople
+from gateway.store.sqlite.person_writer import PersonWriter
+from gateway.store.sqlite.removal_marks import SqliteRemovalMarks
+from gateway.store.sqlite.slugs import free_slug
+from gateway.store.sqlite.status import SqliteStatus
+from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups
+from gateway.store.sqlite.writes import bump_revision
+
+log = logging.getLogger(__name__)
+
+
+class SqliteStore:
+    """A store in SQLite, as store.protocols.Store describes it. Several threads and processes may use one file."""
+
+    def __init__(
+        self,
+        path: Path,
+        cipher: Cipher | None = None,
+        *,
+        may_encrypt: bool = True,
+        audit: AuditFile | None = None,
+        limits: PeopleLimits | None = None,
+    ) -> None:
+        """Open the file, or create it. Raise StartError if it cannot be used.
+
+        ``may_encrypt``: whether a store with people may be encrypted now, with its first key. Without an ``audit`` its
+        lines stay in the file of the store.
+        """
+        self.database = database = Database(path)
+        self._records = records = SealedRecords(cipher or Cipher(None))
+        try:
+            secret = _check(database, records, may_encrypt)
+        except (ValueError, TypeError, GatewayError) as error:
+            database.close()
+            raise store_unusable_error(path, error) from None
+        limits = limits or PeopleLimits()
+        self.removal_marks = marks = SqliteRemovalMarks(database, secret)
+        writer = PersonWriter(records, marks, limits)
+        self.people = SqlitePeople(database, writer, marks)
+        self.faces = SqliteFaces(database, records)
+        self.archive = SqlitePeopleArchive(database, records, writer, marks)
+        self.effects = SqliteEffects(database, secret)
+        self.folder_index = SqliteFolderIndex(database, writer, marks, limits)
+        self.notes = SqliteNotes(database)
+        self.audit = SqliteAudit(database, audit)
+        self.backups = SqliteBackups(path.parent / "backups", database)
+        self.status = SqliteStatus(database)
+        if database.upgrade_backup is not None:
+            self.audit.record(UPGRADE_CALLER, "backup", detail=database.upgrade_backup.name)
+        self.audit.flush()
+
+    def unknown_groups(self, recipe: str) -> SqliteUnknownGroups:
+        """Return the unknown groups with descriptors of one recipe."""
+        return SqliteUnknownGroups(self.database, self._records, recipe)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+
+def _check(database: Database, records: SealedRecords, may_encrypt: bool) -> bytes:
+    """Check the content of the file, and return its secret. Raise ValueError, TypeError or GatewayError."""
+    _shorten_ids(database)
+    was_encrypted = check_key(database, records, may_encrypt=may_encrypt)
+    check_rows(database)
+    if was_encrypted:
+        log.warning("%s is encrypted from now on; delete the backups from before, which are not", database.path)
+    secret = bytes(read_meta(database, "secret", bytes))
+    read_meta(database, "revision", int)
+    return secret
+
+
+def _shorten_ids(database: Database) -> None:
+    """Give a new id to each person whose id is too long."""
+    # version 4 made such ids for 10,000 names that begin alike
+    with database.reading() as db:
+        too_long = db.execute("SELECT id, name FROM people WHERE length(slug) > ?", (MAX_ID,)).fetchall()
+    if not too_long:
+        return
+    with database.transaction() as db:
+        for person, name in too_long:
+            db.execute("UPDATE people SET slug = ? WHERE id = ?", (free_slug(db, name), person))
+            bump_revision(db, person)
