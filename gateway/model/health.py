@@ -53,11 +53,11 @@ class Health:
     # False asks systemd or an orchestrator for a restart. A missing broker is no reason: a restart would not help.
     @property
     def live(self) -> bool:
-        """Whether the gateway works, or can recover without a restart."""
+        """True if the gateway works, or can recover without a restart."""
         return self.mqtt.alive and self.workers_maintained
 
     @property
     def ready(self) -> bool:
-        """Whether the gateway can answer requests now."""
+        """True if the gateway can answer requests now."""
         mqtt = self.mqtt.connected and self.mqtt.loopback
         return self.live and mqtt and self.workers_ready > 0 and self.store and self.known_faces.finished

@@ -47,7 +47,7 @@ class Part:
 
     @property
     def is_file(self) -> bool:
-        """Whether the part declares itself as a file."""
+        """True if the part declares itself as a file."""
         return self.filename is not None or not (self.kind or "text/").lower().startswith("text/")
 
     def text(self) -> str:
