@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError
 
 from gateway.config.environment import check_variables
-from gateway.config.messages import describe_problems
+from gateway.config.messages import describe_bad_json, describe_problems
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError
 from gateway.files.yaml_file import read_yaml
@@ -31,5 +31,4 @@ def load(path: Path | None = None, *, data: Path | None = None) -> Settings:
     except ValidationError as error:
         raise ConfigError(describe_problems(error, path)) from None
     except SettingsError as error:
-        why = f": {error.__cause__}" if isinstance(error.__cause__, ValueError) else ""
-        raise ConfigError(f"The environment cannot be used: {error}{why} (give lists and maps as JSON).") from None
+        raise ConfigError(describe_bad_json(error)) from None

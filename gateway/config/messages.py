@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings.exceptions import SettingsError
 
 MESSAGES: Mapping[str, str] = {
     "extra_forbidden": "unknown setting: check its spelling",
@@ -20,8 +22,24 @@ MESSAGES: Mapping[str, str] = {
     "too_short": "expected at least {min_length} entries, found {actual_length}",
     "too_long": "expected at most {max_length} entries",
     "string_too_short": "the text is empty",
+    "greater_than": "expected more than {gt}, found {found}",
+    "greater_than_equal": "expected at least {ge}, found {found}",
+    "less_than_equal": "expected at most {le}, found {found}",
+    "finite_number": "expected a finite number, found {found}",
+    "int_parsing": "expected a whole number, found {found}",
+    "int_type": "expected a whole number, found {found}",
+    "int_from_float": "expected a whole number, found {found}",
+    "float_parsing": "expected a number, found {found}",
+    "float_type": "expected a number, found {found}",
+    "bool_parsing": "expected true or false, found {found}",
+    "bool_type": "expected true or false, found {found}",
+    "enum": "expected {expected}, found {found}",
+    "literal_error": "expected {expected}, found {found}",
 }
-"""The message for each type of error of pydantic, with the names of its context in braces."""
+"""The message for each type of error of pydantic. Its context, and ``found``, replace the names in braces."""
+
+MAX_FOUND_LENGTH = 40
+"""Characters of a wrong value that a message quotes."""
 
 PATTERNS: Mapping[str, str] = {
     "mqtt.base": "expected one to four levels of A-Z a-z 0-9 _ -, separated by /, as site/facegate",
@@ -39,12 +57,21 @@ def describe_problems(error: ValidationError, path: Path | None) -> str:
     return f"The configuration{f' ({path})' if path else ''} cannot be used: {'; '.join(problems)}."
 
 
-# A message never repeats the value that was found: it may be a password.
+def describe_bad_json(error: SettingsError) -> str:
+    """Return one sentence about a variable that is not the JSON of a list or a map."""
+    # The name of the setting is only in the text of the error.
+    setting = re.search(r'field "(\w+)"', str(error))
+    reason = error.__cause__ if isinstance(error.__cause__, ValueError) else error
+    name = f"{setting[1]}: " if setting else ""
+    return f"The environment cannot be used: {name}expected a list or a map as JSON ({reason})."
+
+
+# Texts and whole sections are never quoted: they may be, or contain, a password.
 def _describe(setting: str, problem: ErrorDetails) -> str:
     if problem["type"] == "string_pattern_mismatch" and setting in PATTERNS:
         return PATTERNS[setting]
     if problem["type"].startswith("model_") and problem["input"] is None:
         return "the section is empty: add a setting below it, or remove the line"
     if message := MESSAGES.get(problem["type"]):
-        return message.format(**problem.get("ctx", {}))
+        return message.format(**problem.get("ctx", {}), found=repr(problem["input"])[:MAX_FOUND_LENGTH])
     return problem["msg"].removeprefix("Value error, ")
