@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings.exceptions import SettingsError
 
+from gateway.formats.text_encodings import json_type_name
+
 MESSAGES: Mapping[str, str] = {
     "extra_forbidden": "unknown setting: check its spelling",
     "model_type": "expected a map of settings",
@@ -73,5 +75,11 @@ def _describe(setting: str, problem: ErrorDetails) -> str:
     if problem["type"].startswith("model_") and problem["input"] is None:
         return "the section is empty: add a setting below it, or remove the line"
     if message := MESSAGES.get(problem["type"]):
-        return message.format(**problem.get("ctx", {}), found=repr(problem["input"])[:MAX_FOUND_LENGTH])
+        return message.format(**problem.get("ctx", {}), found=_quote(problem["input"]))
     return problem["msg"].removeprefix("Value error, ")
+
+
+def _quote(value: object) -> str:
+    # A list or a map in place of a number may contain a password.
+    simple = value is None or isinstance(value, str | int | float)
+    return repr(value)[:MAX_FOUND_LENGTH] if simple else json_type_name(value)

@@ -579,6 +579,22 @@ def test_refusal_does_not_repeat_the_password(write: Write) -> None:
     assert "20251984" not in printed.output
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("mqtt: {port: many}", "mqtt.port: expected a whole number, found 'many'"),
+        ("mqtt: {port: 0}", "mqtt.port: expected at least 1, found 0"),
+        ("mqtt: {port: {password: geheim}}", "mqtt.port: expected a whole number, found an object"),
+        ("engine: magic", "engine: expected 'facegate', 'dlib-hog' or 'dlib-cnn', found 'magic'"),
+        ("landmarks_68: null", "landmarks_68: expected true or false, found None"),
+    ],
+)
+def test_message_says_what_was_expected_and_found(write: Write, content: str, message: str) -> None:
+    printed = check_config("--config", str(write(content)))
+    assert message in printed.stderr
+    assert "geheim" not in printed.output
+
+
 def test_message_about_invalid_yaml_shows_no_line_of_the_file(write: Write) -> None:
     with pytest.raises(ConfigError, match=r"is not YAML: .*line 3, column 1") as caught:
         load(write('mqtt:\n  password: "geheim\n'))
