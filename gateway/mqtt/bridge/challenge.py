@@ -7,7 +7,7 @@ is about to serve.
 
 This protects against stray, retained, replayed and forged messages, however many somebody publishes. It does not
 protect against a program that reads and publishes on every topic of an open broker: such a program can imitate a whole
-gateway, answers included. Only logins and an ACL on the broker protect against that (docs/reference/mqtt.md).
+gateway, answers included. Only logins and an ACL on the broker protect against that (docs/how-to/logins-and-tls.md).
 """
 
 from __future__ import annotations

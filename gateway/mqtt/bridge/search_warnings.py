@@ -37,11 +37,11 @@ class SearchWarnings:
             yield (
                 "The gateway answers no request on MQTT: it cannot see whether another gateway is running, since its"
                 f" own messages on {self._own_topic} do not come back from the broker. Let its login read and write"
-                " this topic (docs/reference/mqtt.md)."
+                " this topic (docs/how-to/logins-and-tls.md)."
             )
         if self._claimed_searches >= MAX_CLAIMED_SEARCHES:
             yield (
                 f"The gateway answers no request on MQTT: another gateway (instance {claimed_by}) has announced"
                 " several times that it is about to serve, and does not serve. Stop that gateway. If there is none, let"
-                f" no other login write {self._all_topics}# (docs/reference/mqtt.md)."
+                f" no other login write {self._all_topics}# (docs/how-to/logins-and-tls.md)."
             )
