@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.programs import link_tools, write_program, write_python
 from tests.support import ROOT
 
 
@@ -17,24 +17,8 @@ def project(tmp_path: Path) -> Path:
     """A project with the script, and a folder ``programs`` that is the whole PATH."""
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "quick_all.sh", tmp_path / "scripts")
-    (tmp_path / "programs").mkdir()
-    for tool in ("sh", "dirname", "mkdir", "cp"):
-        found = shutil.which(tool)
-        assert found is not None
-        (tmp_path / "programs" / tool).symlink_to(found)
+    link_tools(tmp_path / "programs", ("sh", "dirname", "mkdir", "cp"))
     return tmp_path
-
-
-def write_program(path: Path, lines: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!{shutil.which('sh')}\n{lines}\n")
-    path.chmod(0o755)
-
-
-def install_python(project: Path, minor: int) -> None:
-    """Make a program that looks like Python 3.<minor>."""
-    code = f"import sys; sys.version_info = (3, {minor}, 0); exec(sys.argv[1])"
-    write_program(project / "programs" / f"python3.{minor}", f'exec {sys.executable} -c "{code}" "$2"')
 
 
 def install_uv(project: Path, pytest_code: int) -> None:
@@ -59,7 +43,7 @@ def test_missing_python_is_skipped(project: Path) -> None:
 
 
 def test_python_without_packages_is_skipped(project: Path) -> None:
-    install_python(project, 13)
+    write_python(project / "programs" / "python3.13", 13)
     write_program(project / ".venv" / "bin" / "uv", "exit 1")
     done = run(project)
     assert done.returncode == 0, done.stderr
@@ -68,8 +52,8 @@ def test_python_without_packages_is_skipped(project: Path) -> None:
 
 @pytest.mark.parametrize("pytest_code", [0, 1])
 def test_failure_on_one_python_does_not_stop_the_other(project: Path, pytest_code: int) -> None:
-    install_python(project, 10)
-    install_python(project, 13)
+    write_python(project / "programs" / "python3.10", 10)
+    write_python(project / "programs" / "python3.13", 13)
     install_uv(project, pytest_code)
     done = run(project)
     assert done.returncode == pytest_code

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.programs import link_tools, write_program, write_python
 from tests.support import ROOT
 
 TOOLS = ("sh", "dirname", "grep", "sed", "cat", "cksum", "tr")
@@ -20,13 +20,7 @@ Setup = Callable[..., str]
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
     """The only folder on the PATH, with the tools that the script needs."""
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    for tool in TOOLS:
-        found = shutil.which(tool)
-        assert found is not None, tool
-        (folder / tool).symlink_to(found)
-    return folder
+    return link_tools(tmp_path / "programs", TOOLS)
 
 
 @pytest.fixture
@@ -45,31 +39,18 @@ def setup(tmp_path: Path, programs: Path) -> Setup:
     return run
 
 
-def program(path: Path, lines: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!{shutil.which('sh')}\n{lines}\n")
-    path.chmod(0o755)
-
-
-def python(path: Path, minor: int, *, venv: bool = True) -> None:
-    """Make a program that looks like Python 3.<minor>."""
-    hide = "" if venv else "sys.modules['ensurepip'] = None; "
-    code = f"import sys; sys.version_info = (3, {minor}, 0, 'final', 0); {hide}exec(sys.argv[1])"
-    program(path, f'exec {sys.executable} -c "{code}" "$2"')
-
-
 def apt(programs: Path, **candidates: str) -> None:
     """Make an apt-cache that knows these packages. In their names ``_`` stands for ``.``, and ``__`` for ``-``."""
     cases = "".join(
         f"{name.replace('__', '-').replace('_', '.')}) echo '  Candidate: {version}' ;;\n"
         for name, version in candidates.items()
     )
-    program(programs / "apt-cache", f'case "$2" in\n{cases}*) echo "  Candidate: (none)" ;;\nesac')
+    write_program(programs / "apt-cache", f'case "$2" in\n{cases}*) echo "  Candidate: (none)" ;;\nesac')
 
 
 def test_python_that_is_too_new_is_named_and_not_advised(programs: Path, setup: Setup) -> None:
     """Regression: it advised `sudo apt-get install python3`, which was there already and was that Python."""
-    python(programs / "python3", 14)
+    write_python(programs / "python3", 14)
     apt(programs, python3="3.14.2-1", python3__venv="3.14.2-1")
     message = setup()
     assert "Python 3.10 to 3.13 is needed, and python3 is 3.14." in message
@@ -78,7 +59,7 @@ def test_python_that_is_too_new_is_named_and_not_advised(programs: Path, setup: 
 
 
 def test_package_that_apt_has_is_advised(programs: Path, setup: Setup) -> None:
-    python(programs / "python3", 14)
+    write_python(programs / "python3", 14)
     apt(programs, python3="3.14.2-1", python3_12__venv="3.12.3-1", python3_11__venv="3.11.9-1")
     assert "  sudo apt-get install python3.12 python3.12-venv\n" in setup()
 
@@ -95,13 +76,13 @@ def test_python_of_apt_is_advised_if_it_is_suitable(programs: Path, setup: Setup
 
 
 def test_uv_is_advised_if_it_is_installed(programs: Path, setup: Setup) -> None:
-    python(programs / "python3", 14)
-    program(programs / "uv", "exit 0")
+    write_python(programs / "python3", 14)
+    write_program(programs / "uv", "exit 0")
     assert "  uv python install 3.13\n" in setup()
 
 
 def test_chosen_python_that_is_not_suitable_is_named(programs: Path, tmp_path: Path, setup: Setup) -> None:
-    python(tmp_path / "mine", 9)
+    write_python(tmp_path / "mine", 9)
     assert f"{tmp_path / 'mine'} is 3.9." in setup(PYTHON=str(tmp_path / "mine"))
 
 
@@ -110,6 +91,6 @@ def test_chosen_python_that_is_not_suitable_is_named(programs: Path, tmp_path: P
 )
 def test_older_python_is_used_instead_of_a_newer_one(programs: Path, tmp_path: Path, setup: Setup, place: str) -> None:
     """The older Python has no venv module here, so that nothing is installed."""
-    python(programs / "python3", 14)
-    python(tmp_path / place, 12, venv=False)
+    write_python(programs / "python3", 14)
+    write_python(tmp_path / place, 12, venv=False)
     assert "Python's venv module is missing: sudo apt-get install python3-venv, or python3.12-venv" in setup()
