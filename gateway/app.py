@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
-from typing import Any
 
 from gateway import __version__
 from gateway.config import Settings
-from gateway.contract.documents import SCHEMA
+from gateway.contract.health import BridgeInfoDocument, LimitsDocument
 from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
 from gateway.metrics import Metrics
@@ -78,6 +77,7 @@ class Gateway:
         administration = Administration(
             self.known.registry, self.unknowns, describer, self.changes, self.reads, self.health
         )
+        identity = load_identity(settings.data, settings.mqtt.client_id)
         self.mqtt = MqttInterface(
             settings.mqtt,
             settings.limits,
@@ -87,9 +87,9 @@ class Gateway:
             self.pool.check_capacity,
             administration.submit,
             self.health,
-            _info(settings),
+            _info(settings, identity.instance),
             self.metrics,
-            identity=load_identity(settings.data, settings.mqtt.client_id),
+            identity=identity,
             on_fatal=self._fatal_errors.put,
         )
         rest = create_app(
@@ -178,15 +178,15 @@ def running(settings: Settings) -> Iterator[Gateway]:
             log.info("the gateway has stopped")
 
 
-def _info(settings: Settings) -> dict[str, Any]:
-    """Return the document for the topic ``bridge/info``."""
+def _info(settings: Settings, instance: str) -> BridgeInfoDocument:
+    """Return the document for the topic ``bridge/info``. ``instance``: the id of this gateway."""
     limits = settings.limits
-    return {
-        "schema": SCHEMA,
-        "version": __version__,
-        "host": socket.gethostname(),
-        "engine": settings.engine,
-        "operations": [operation.value for operation in settings.operations],
-        "limits": {"bytes": limits.bytes, "pixels": limits.pixels, "side": limits.side, "request_s": limits.request_s},
-        "models": {role: digest for role, (_, digest) in MODEL_FILES.items()},
-    }
+    return BridgeInfoDocument(
+        version=__version__,
+        host=socket.gethostname(),
+        engine=settings.engine,
+        operations=[operation.value for operation in settings.operations],
+        limits=LimitsDocument(bytes=limits.bytes, pixels=limits.pixels, side=limits.side, request_s=limits.request_s),
+        models={role: digest for role, (_, digest) in MODEL_FILES.items()},
+        instance=instance,
+    )

@@ -12,7 +12,7 @@ from gateway.cli.files import OutputFile, check_outside, write_named
 from gateway.cli.operations import operations, settings_or_exit
 from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
 from gateway.cli.output import print_table
-from gateway.contract.documents import Document
+from gateway.contract.base import Document
 
 
 @click.command(short_help="Measure how well your people can be told apart.")

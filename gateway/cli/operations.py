@@ -16,7 +16,7 @@ import click
 
 from gateway.cli.store import settings_of_store
 from gateway.config import Settings
-from gateway.contract.documents import Document
+from gateway.contract.base import Document
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.model.caller import CLI_CALLER

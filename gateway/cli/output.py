@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from gateway.contract.documents import Document
+from gateway.contract.base import Document
 from gateway.logs import escape
 
 MAX_LISTED = 10

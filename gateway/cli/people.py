@@ -15,7 +15,7 @@ from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
 from gateway.cli.output import count, format_minute, print_table
 from gateway.cli.people_add import add
 from gateway.cli.people_archive import export_people, import_people
-from gateway.contract.documents import Document
+from gateway.contract.base import Document
 
 PAGE_SIZE = 1000
 """People that one call of ``people/list`` returns."""

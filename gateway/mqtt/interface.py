@@ -6,14 +6,14 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from gateway.config import LimitSettings, MqttSettings, UploadSettings
+from gateway.contract.health import BridgeInfoDocument
 from gateway.errors import BadRequest, Busy, Expired, GatewayError, Timeout, TooLarge, shutting_down_error
 from gateway.metrics import Metrics
 from gateway.model import RESERVED_CAMERAS, Operation, Reply, Request
@@ -71,7 +71,7 @@ class MqttInterface:
         check_room: Callable[[str], None],
         administer: Administer,
         health: Callable[[], Health],
-        info: Mapping[str, Any],
+        info: BridgeInfoDocument,
         metrics: Metrics,
         *,
         identity: Identity,
@@ -85,7 +85,6 @@ class MqttInterface:
         self._on_fatal = on_fatal
         self._identity = identity
         self._topics = topics = Topics(settings.base, settings.response_topics)
-        info = {**info, "instance": identity.instance}
         self._retained = RetainedTopics(data / "retained.json")
         self._bridge_status = BridgeStatus(topics, self._retained, info, health, metrics)
         self._downtime = Downtime(data / "alive")

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from flask import Request
 
-from gateway.contract.documents import Document, read_json
+from gateway.contract.base import Document
+from gateway.contract.reading import read_json
 from gateway.errors import BadRequest
 from gateway.formats.file_kinds import is_file
 from gateway.rest.forms import Part, looks_like_form, read_form

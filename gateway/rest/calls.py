@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, g
 
-from gateway.contract.documents import SCHEMA, Document
+from gateway.contract.base import SCHEMA, Document
 from gateway.errors import Timeout, shutting_down_error
 from gateway.model import LandmarkCount, Operation, Reply, Request
 from gateway.model.caller import REST_CALLER

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, redirect, request
 from werkzeug.wrappers import Response
 
-from gateway.contract.documents import write_candidates
+from gateway.contract.faces import write_candidates
 from gateway.model import Comparison, Operation, Recognition
 from gateway.rest.calls import Calls
 from gateway.rest.pages import upload_form

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from gateway.contract.documents import SCHEMA, write_health
+from gateway.contract.health import write_health, write_liveness
 from gateway.metrics import Metrics
 from gateway.model.health import Health
 
@@ -18,11 +18,11 @@ def add_health_api(app: Flask, health: Callable[[], Health], metrics: Metrics) -
 
     @app.get("/healthz")
     def healthz() -> tuple[Any, HTTPStatus]:
-        live = health().live
-        status = {"schema": SCHEMA, "status": "ok" if live else "stuck", "counts": metrics.snapshot()}
-        return status, HTTPStatus.OK if live else HTTPStatus.SERVICE_UNAVAILABLE
+        now = health()
+        document = write_liveness(now, metrics.snapshot()).document()
+        return document, HTTPStatus.OK if now.live else HTTPStatus.SERVICE_UNAVAILABLE
 
     @app.get("/readyz")
     def readyz() -> tuple[Any, HTTPStatus]:
         now = health()
-        return write_health(now), HTTPStatus.OK if now.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return write_health(now).document(), HTTPStatus.OK if now.ready else HTTPStatus.SERVICE_UNAVAILABLE

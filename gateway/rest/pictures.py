@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from flask import Request
 
-from gateway.contract.documents import Document
+from gateway.contract.base import Document
 from gateway.errors import BadImage, BadRequest
 from gateway.formats.file_kinds import is_file
 from gateway.formats.text_encodings import decode_base64, json_type_name

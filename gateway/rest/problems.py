@@ -9,7 +9,8 @@ from http import HTTPStatus
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
-from gateway.contract.documents import SCHEMA, dump
+from gateway.contract.base import dump
+from gateway.contract.errors import write_problem
 from gateway.errors import Busy, GatewayError, TooLarge
 from gateway.metrics import Metrics
 
@@ -95,5 +96,5 @@ def _bug_problem(error: Exception) -> Response:
 
 
 def _problem(status: HTTPStatus, code: str, detail: str) -> Response:
-    body = {"schema": SCHEMA, "type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
-    return Response(dump({**body, "code": code}), status, mimetype=PROBLEM_TYPE)
+    problem = write_problem(status.phrase, status.value, detail, code)
+    return Response(dump(problem), status, mimetype=PROBLEM_TYPE)

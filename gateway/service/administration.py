@@ -13,10 +13,13 @@ from functools import partial
 from threading import BoundedSemaphore
 from typing import Any, Protocol
 
-from gateway.contract.documents import Document, read_flag, write_enrolment, write_health
+from gateway.contract.base import Document
+from gateway.contract.health import write_health
+from gateway.contract.people import EnrolledDocument
+from gateway.contract.reading import read_flag
 from gateway.errors import BadRequest, Busy, Conflict, Expired, Unsupported, shutting_down_error
 from gateway.formats.text_encodings import decode_base64
-from gateway.model import MAX_PICTURES_AT_ONCE, PERSON_ID, Effect, Enrolment
+from gateway.model import MAX_PICTURES_AT_ONCE, PERSON_ID, Effect
 from gateway.model.caller import Caller
 from gateway.model.health import Health
 from gateway.model.names import checked_name
@@ -249,7 +252,7 @@ class Administration:
         return calibrate(self._registry, plot=plot)
 
     def _health(self, _command: Command) -> Document:
-        return write_health(self._health_now())
+        return write_health(self._health_now()).document()
 
     def _samples(self, command: Command, images: tuple[bytes, ...]) -> list[EnrolmentSample]:
         """One after the other, so that a slow machine may not be done in time. Raises Expired then."""
@@ -304,7 +307,10 @@ def write_entry(entry: PersonEntry) -> Document:
 
 def _enrolled(enrolled: tuple[PersonEntry, tuple[str, ...]]) -> Document:
     entry, warnings = enrolled
-    return write_enrolment(Enrolment(person=entry.person, pictures=entry.picture_count, warnings=warnings))
+    person = entry.person
+    return EnrolledDocument(
+        person=person.slug, name=person.name, pictures=entry.picture_count, warnings=list(warnings)
+    ).document()
 
 
 def write_group(group: UnknownGroup) -> Document:

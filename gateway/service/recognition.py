@@ -11,7 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.contract.documents import Document, read_enrolment, write_enrolment
+from gateway.contract.base import Document
+from gateway.contract.people import EnrolledDocument
 from gateway.errors import BadImage, Conflict, Forbidden, Unsupported
 from gateway.metrics import Metrics, Stopwatch
 from gateway.model import (
@@ -29,6 +30,7 @@ from gateway.model import (
     Image,
     Judgement,
     Operation,
+    Person,
     Purpose,
     Recognition,
     Reply,
@@ -185,12 +187,16 @@ class Service:
         def change() -> Document:
             caller = request.origin.caller
             entry, warnings = self._people.enrol(request.name, samples, caller, person=request.person, new=True)
-            return write_enrolment(Enrolment(entry.person, entry.picture_count, warnings))
+            person = entry.person
+            return EnrolledDocument(
+                person=person.slug, name=person.name, pictures=entry.picture_count, warnings=list(warnings)
+            ).document()
 
         done = self._people.apply_once(request.effect, change)
         if done is None:
             raise Conflict("that was done, and whom it was about is not known any more")
-        return replace(read_enrolment(done), timing=_timing(request, report, {}))
+        person = Person(done["person"], done["name"])
+        return Enrolment(person, done["pictures"], tuple(done["warnings"]), _timing(request, report, {}))
 
     def _tell_strangers(self, request: Request, seen: Analysis, faces: tuple[Face, ...]) -> None:
         for found, face in zip(seen.faces, faces, strict=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.config import LimitSettings
-from gateway.contract.documents import dump
+from gateway.contract.base import dump
 from gateway.errors import BadRequest
 from gateway.model import PERSON_ID
 from gateway.model.names import MAX_ID, MAX_NAME, RESERVED_IDS, check_new_name, checked_name, means_nobody, name_key

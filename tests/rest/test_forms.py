@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from gateway.config import LimitSettings
-from gateway.contract.documents import Document
+from gateway.contract.base import Document
 from gateway.errors import BadRequest, NoFace, TooLarge
 from gateway.metrics import Metrics
 from gateway.model import Effect, Reply, Request

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.contract.documents import Document
+from gateway.contract.base import Document
 from gateway.errors import BadRequest, Busy, Conflict, Expired, UnknownPerson, Unsupported
 from gateway.model import FoundFace
 from gateway.model.caller import REST_CALLER

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gateway.config import DEFAULT_OPERATIONS
-from gateway.contract.documents import Document
+from gateway.contract.base import Document
 from gateway.errors import (
     BadImage,
     Busy,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Literal
 
-from gateway.contract.documents import Document, dump, write_health
+from gateway.contract.base import dump
+from gateway.contract.health import BridgeInfoDocument, BridgeStateDocument, HealthDocument, write_health
 from gateway.metrics import Metrics
 from gateway.model.health import Health
 from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
@@ -33,7 +34,7 @@ class BridgeStatus:
         self,
         topics: Topics,
         retained: RetainedTopics,
-        info: Mapping[str, Any],
+        info: BridgeInfoDocument,
         health: Callable[[], Health],
         metrics: Metrics,
     ) -> None:
@@ -45,7 +46,7 @@ class BridgeStatus:
         self._was_connected = False
         self._clearing: list[str] = []
         self._failed_attempts = 0
-        self._last_health: Document = {}
+        self._last_health: HealthDocument | None = None
         self._health_published_at = 0.0
 
     def start_session(self, session: Session) -> None:
@@ -83,9 +84,9 @@ class BridgeStatus:
             # Never retained: after a kill nobody could correct the message.
             session.publish(Publication(self._topics.health, dump(health), qos=0, content_type="application/json"))
 
-    def state_message(self, state: str) -> Publication:
+    def state_message(self, state: Literal["online", "offline"]) -> Publication:
         """Return the retained message for ``bridge/state``, which is also the last will (``offline``)."""
-        return Publication(self._topics.state, dump({"state": state}), qos=1, retain=True)
+        return Publication(self._topics.state, dump(BridgeStateDocument(state=state)), qos=1, retain=True)
 
     def _choose_topics_to_clear(self, current: tuple[str, ...]) -> None:
         # Topics of the previous attempt are still here: the connection ended before the broker confirmed them.

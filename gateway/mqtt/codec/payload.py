@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.contract.documents import read_json
+from gateway.contract.reading import read_json
 from gateway.errors import BadImage
 from gateway.formats.file_kinds import is_file
 from gateway.formats.text_encodings import decode_base64, describe_unexpected, trim

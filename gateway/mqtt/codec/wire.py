@@ -8,26 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.config import LimitSettings
-from gateway.contract.documents import (
-    SCHEMA,
-    Document,
-    details,
-    dump,
-    read_flag,
-    read_landmarks,
-    write_error,
-    write_reply,
-)
-from gateway.errors import BadRequest, Busy, GatewayError, NoFace, TooLarge, Unsupported
+from gateway.contract.base import Document, dump
+from gateway.contract.errors import write_command_error, write_command_reply, write_error
+from gateway.contract.reading import read_flag, read_landmarks
+from gateway.contract.replies import write_reply
+from gateway.contract.verdict import write_error_verdict, write_verdict
+from gateway.errors import BadRequest, GatewayError, TooLarge, Unsupported
 from gateway.formats.text_encodings import json_type_name
 from gateway.model import (
     REQUEST_ID,
-    Comparison,
-    Detection,
     Effect,
-    Enrolment,
     Operation,
-    Recognition,
     Reply,
     Request,
 )
@@ -104,24 +95,19 @@ def read_command(address: Address, payload: bytes, limits: LimitSettings) -> dic
 
 
 def write_done(document: Document, transaction: str | None) -> Outbound:
-    return Outbound(dump({"schema": SCHEMA, "data": document, "status": "ok", **_echo(transaction)}), "ok")
+    return Outbound(dump(write_command_reply(document, transaction)), "ok")
 
 
 def write_refusal(error: GatewayError, transaction: str | None) -> Outbound:
-    refusal = {"schema": SCHEMA, "data": {}, "status": "error", "error": str(error), "code": error.code}
-    return Outbound(dump({**refusal, **details(error), **_echo(transaction)}), _failure_verdict(error))
-
-
-def _echo(transaction: str | None) -> dict[str, str]:
-    return {} if transaction is None else {"transaction": transaction}
+    return Outbound(dump(write_command_error(error, transaction)), write_error_verdict(error))
 
 
 def write(address: Address, reply: Reply) -> Outbound:
-    return Outbound(dump(write_reply(address.origin, address.operation, reply)), _verdict(reply))
+    return Outbound(dump(write_reply(address.origin, address.operation, reply)), write_verdict(reply))
 
 
 def write_failure(address: Address, error: GatewayError) -> Outbound:
-    return Outbound(dump(write_error(address.origin, address.operation, error)), _failure_verdict(error))
+    return Outbound(dump(write_error(address.origin, address.operation, error)), write_error_verdict(error))
 
 
 def _operation(address: Address) -> Operation:
@@ -150,28 +136,3 @@ def _options(operation: Operation, options: Mapping[str, Any], address: Address)
         "landmarks": read_landmarks(options.get("landmarks", False)),
         "annotate": read_flag("annotate", options.get("annotate", False)),
     }
-
-
-def _verdict(reply: Reply) -> str:
-    match reply:
-        case Recognition():
-            return _recognition_verdict(reply)
-        case Comparison():
-            return f"{'same' if reply.match else 'different'} {reply.score:.2f}"
-        case Enrolment():
-            return f"enrolled {reply.person.slug}"
-        case Detection():
-            return f"faces {len(reply.faces) + reply.left_out}" if reply.faces else "no_face"
-
-
-def _recognition_verdict(reply: Recognition) -> str:
-    best = reply.best.judgement if reply.best else None
-    if best is None:
-        return "no_face"
-    return f"match {best.score:.2f} {best.person.slug}" if best.person else best.verdict
-
-
-def _failure_verdict(error: GatewayError) -> str:
-    if isinstance(error, Busy):
-        return f"busy {error.retry_after}"
-    return error.code if isinstance(error, NoFace) else f"error {error.code}"

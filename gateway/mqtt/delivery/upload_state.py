@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from gateway.contract.documents import MOST_TOLD
+from gateway.contract.base import MAX_LISTED
 from gateway.errors import Incomplete
 from gateway.mqtt.codec.topics import Address
 from gateway.mqtt.transport.ledger import Delivery
@@ -162,7 +162,7 @@ class Upload:
     def incomplete_error(self) -> Incomplete:
         """Return the error for the device, with the numbers of the first missing pieces."""
         missing = self.missing
-        return Incomplete(f"{len(missing)} of {self.pieces} pieces are missing", missing[:MOST_TOLD])
+        return Incomplete(f"{len(missing)} of {self.pieces} pieces are missing", missing[:MAX_LISTED])
 
     def _is_pending_on(self, session: Session) -> bool:
         """Return whether the answer is still to come, on this session."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.contract.health import BridgeInfoDocument, LimitsDocument
 from gateway.metrics import Metrics
 from gateway.mqtt.bridge.bridge_status import MAX_CLEARING_ATTEMPTS, BridgeStatus
 from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
@@ -16,6 +17,15 @@ from tests.mqtt.offline import OfflineSession
 OLD = "home/bridge/state"
 DISCOVERY = "homeassistant/device/facegate_porch/config"
 TOPICS = Topics("facegate")
+INFO = BridgeInfoDocument(
+    version="1",
+    host="pi",
+    engine="facegate",
+    operations=[],
+    limits=LimitsDocument(bytes=1, pixels=1, side=1, request_s=60),
+    models={},
+    instance="i",
+)
 CURRENT = (TOPICS.state, TOPICS.info)
 
 
@@ -27,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def bridge_status(path: Path) -> BridgeStatus:
-    return BridgeStatus(TOPICS, RetainedTopics(path), {}, lambda: pytest.fail("the health is not needed"), Metrics())
+    return BridgeStatus(TOPICS, RetainedTopics(path), INFO, lambda: pytest.fail("the health is not needed"), Metrics())
 
 
 def left_behind(path: Path) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.contract.documents import MOST_TOLD
+from gateway.contract.base import MAX_LISTED
 from gateway.errors import Busy, Conflict, GatewayError, TooLarge
 from gateway.mqtt.delivery.upload_state import BLOCK_BYTES, UPLOAD_OVERHEAD_BYTES
 from gateway.mqtt.delivery.uploads import RETRY_AFTER_S
@@ -88,7 +88,7 @@ def test_report_lists_only_the_first_missing_pieces(harness: UploadHarness) -> N
     harness.send_piece(0, 250)
     harness.wait_until_idle()
     ((_, error),) = harness.uploads.tick()
-    assert error.missing == list(range(1, MOST_TOLD + 1))
+    assert error.missing == list(range(1, MAX_LISTED + 1))
     assert str(error).startswith("249 of 250")
 
 

@@ -1,0 +1,156 @@
+"""The fields of the operations, each with its type and the function that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, model_validator
+
+from gateway.contract import reading
+from gateway.errors import BadRequest
+from gateway.model import LandmarkCount
+from gateway.model.names import checked_name
+
+MAX_ENTRIES = 1000
+"""Entries of a list that one reply has."""
+
+_BASE64 = {"type": "string", "contentEncoding": "base64"}
+
+
+def _read(read: Callable[[str, object], Any]) -> BeforeValidator:
+    """Return a validator whose BadRequest names the field. Pydantic passes on errors that are no ValueError."""
+
+    def validate(value: object, info: ValidationInfo) -> Any:
+        return read(str(info.field_name), value)
+
+    return BeforeValidator(validate)
+
+
+def _limit(name: str, value: object) -> int:
+    return min(reading.read_number(name, value), MAX_ENTRIES)
+
+
+PersonId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,53}$"), _read(reading.read_person_id)]
+PictureId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$"), _read(reading.read_picture_id)]
+Name = Annotated[str, _read(lambda _, value: checked_name(value))]
+Text = Annotated[str, Field(max_length=reading.MAX_TEXT_LENGTH), _read(reading.read_text)]
+Number = Annotated[int, Field(ge=1), _read(reading.read_number)]
+Limit = Annotated[int, Field(ge=1), _read(_limit)]
+Flag = Annotated[bool, _read(reading.read_flag)]
+Landmarks = Annotated[LandmarkCount, _read(lambda _, value: reading.read_landmarks(value))]
+Blob = Annotated[bytes, _read(reading.read_bytes), WithJsonSchema(_BASE64)]
+Images = Annotated[
+    tuple[bytes, ...], _read(reading.read_images), WithJsonSchema({"type": "array", "items": _BASE64, "minItems": 1})
+]
+
+
+class Fields(BaseModel):
+    """The fields of an operation. Reading them raises BadRequest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ListPeople(Fields):
+    """``after``: the id that the last page ended with. ``search``: a part of the names."""
+
+    after: Text = ""
+    search: Text = ""
+    limit: Limit = 100
+
+
+class OnePerson(Fields):
+    person: PersonId
+
+
+class NameOrPerson(Fields):
+    """Either the name of a person, who may be new, or the id of an enrolled person."""
+
+    person: PersonId | None = None
+    name: Name | None = None
+
+    @model_validator(mode="after")
+    def _check_either(self) -> NameOrPerson:
+        if (self.person is None) == (self.name is None):
+            raise BadRequest("give either a name, or the id of an enrolled person")
+        return self
+
+
+class AddPictures(NameOrPerson):
+    images: Images
+
+
+class CounterExamples(OnePerson):
+    images: Images
+
+
+class RenamePerson(OnePerson):
+    name: Name
+
+
+class MergePeople(OnePerson):
+    into: PersonId
+
+
+class RemovePicture(OnePerson):
+    picture: PictureId
+
+
+class ExportPeople(Fields):
+    """Without ``person``: all people."""
+
+    person: PersonId | None = None
+
+
+class ImportPeople(Fields):
+    """``merge``: also add new pictures to people who are enrolled already."""
+
+    archive: Blob
+    merge: Flag = False
+
+
+class ListEntries(Fields):
+    limit: Limit = 100
+
+
+class OneUnknown(Fields):
+    unknown: Number
+
+
+class NameUnknown(NameOrPerson):
+    unknown: Number
+
+
+class Calibrate(Fields):
+    """``plot``: also return a picture of the curves."""
+
+    plot: Flag = False
+
+
+class NoFields(Fields):
+    pass
+
+
+class Recognise(Fields):
+    """``annotate``: also return the picture with the faces drawn in."""
+
+    image: Blob
+    landmarks: Landmarks = 0
+    annotate: Flag = False
+
+
+class Compare(Fields):
+    image1: Blob
+    image2: Blob
+    landmarks: Landmarks = 0
+
+
+class Verify(Fields):
+    person: PersonId
+    image: Blob
+    landmarks: Landmarks = 0
+
+
+class Enroll(NameOrPerson):
+    images: Images
+    landmarks: Landmarks = 0

@@ -1,0 +1,94 @@
+"""The documents in which the gateway describes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from gateway.contract.base import MAX_LISTED, VersionedModel, WireModel
+from gateway.model.health import Health
+
+
+class WorkersDocument(WireModel):
+    ready: int
+    of: int
+
+
+class KnownFacesDocument(WireModel):
+    """The progress of the import of the folder of known people."""
+
+    done: int
+    of: int
+    people: int
+    skipped: list[str]
+
+
+class HealthDocument(VersionedModel):
+    """The reply to ``/readyz`` and to the operation ``health``, and the message on ``bridge/health``."""
+
+    status: Literal["ready", "not_ready"]
+    live: bool
+    broker: Literal["connected", "connecting"]
+    canary: Literal["back", "missing"]
+    workers: WorkersDocument
+    store: Literal["writable", "read_only"]
+    known_faces: KnownFacesDocument
+    warnings: list[str]
+
+
+class LivenessDocument(VersionedModel):
+    """The reply to ``/healthz``. ``counts``: by their names, since the start."""
+
+    status: Literal["ok", "stuck"]
+    counts: dict[str, int]
+
+
+class LimitsDocument(WireModel):
+    """The largest picture: encoded bytes, pixels, pixels of a side. ``request_s``: the longest time for a reply."""
+
+    bytes: int
+    pixels: int
+    side: int
+    request_s: float
+
+
+class BridgeInfoDocument(VersionedModel):
+    """The retained message on ``bridge/info``. ``models``: the digest of each model file by its role."""
+
+    version: str
+    host: str
+    engine: str
+    operations: list[str]
+    limits: LimitsDocument
+    models: dict[str, str]
+    instance: str
+
+
+class BridgeStateDocument(WireModel):
+    """The retained message on ``bridge/state``, which is also the last will."""
+
+    state: Literal["online", "offline"]
+
+
+def write_health(health: Health) -> HealthDocument:
+    progress = health.known_faces
+    return HealthDocument(
+        status="ready" if health.ready else "not_ready",
+        live=health.live,
+        broker="connected" if health.mqtt.connected else "connecting",
+        canary="back" if health.mqtt.loopback else "missing",
+        workers=WorkersDocument(ready=health.workers_ready, of=health.workers),
+        store="writable" if health.store else "read_only",
+        known_faces=KnownFacesDocument(
+            done=progress.done,
+            of=progress.of,
+            people=progress.people,
+            # The log has all of them.
+            skipped=list(progress.skipped[:MAX_LISTED]),
+        ),
+        warnings=list(health.warnings[:MAX_LISTED]),
+    )
+
+
+def write_liveness(health: Health, counts: Mapping[str, int]) -> LivenessDocument:
+    return LivenessDocument(status="ok" if health.live else "stuck", counts=dict(counts))

@@ -1,0 +1,159 @@
+"""The documents with the results of operations on people."""
+
+from __future__ import annotations
+
+from gateway.contract.base import Omitted, WireModel
+
+
+class PictureDocument(WireModel):
+    """A picture of a person. ``added``: seconds since 1970. ``counter``: a counter-example, of another person."""
+
+    id: str
+    source: str
+    added: float
+    counter: bool
+
+
+class PersonDocument(WireModel):
+    """An enrolled person with the pictures. ``added``: seconds since 1970."""
+
+    person: str
+    name: str
+    added: float
+    pictures: list[PictureDocument]
+
+
+class ChangedPersonDocument(PersonDocument):
+    """A person after a change. ``warnings``: other people who look like the person."""
+
+    warnings: list[str]
+
+
+class PeopleDocument(WireModel):
+    """A page of the list of people. ``known``: all enrolled people. ``next``: the id of the next page, or null."""
+
+    people: list[PersonDocument]
+    known: int
+    next: str | None
+
+
+class EnrolledDocument(WireModel):
+    """A person after an enrolment. ``pictures``: their number. ``warnings``: doubts about the pictures."""
+
+    person: str
+    name: str
+    pictures: int
+    warnings: list[str]
+
+
+class RemovedDocument(WireModel):
+    """The id of a person who was removed."""
+
+    person: str
+
+
+class ErasedDocument(WireModel):
+    """The id of a person who was erased. ``warnings``: files in which the person may still be."""
+
+    person: str
+    warnings: Omitted[list[str]] = None
+
+
+class RemovedPictureDocument(WireModel):
+    """The person after the removal of a picture. After the last picture only the id is left."""
+
+    person: str
+    name: Omitted[str] = None
+    added: Omitted[float] = None
+    pictures: list[PictureDocument]
+
+
+class ArchiveDocument(WireModel):
+    """Exported people. ``archive``: a ZIP file in base64."""
+
+    archive: str
+
+
+class ImportDocument(WireModel):
+    """The numbers of people in an archive and of new pictures."""
+
+    people: int
+    pictures: int
+    warnings: list[str]
+
+
+class AuditLineDocument(WireModel):
+    """A line of the audit. ``door``: the caller. ``person``: a random id, empty for nobody or everybody."""
+
+    at: float
+    door: str
+    action: str
+    person: str
+    pictures: int
+    detail: str
+
+
+class AuditDocument(WireModel):
+    """The last lines of the audit, the newest first."""
+
+    audit: list[AuditLineDocument]
+
+
+class UnknownGroupDocument(WireModel):
+    """Faces of one person who is not enrolled. ``first``, ``last``: seconds since 1970."""
+
+    unknown: int
+    first: float
+    last: float
+    seen: int
+    cameras: list[str]
+    pictures: int
+
+
+class UnknownGroupsDocument(WireModel):
+    unknowns: list[UnknownGroupDocument]
+
+
+class UnknownGroupCropsDocument(UnknownGroupDocument):
+    """An unknown group with its faces. ``crops``: JPEGs in base64."""
+
+    crops: list[str]
+
+
+class ForgottenGroupDocument(WireModel):
+    """The id of an unknown group that was deleted."""
+
+    unknown: int
+
+
+class ClosestPairDocument(WireModel):
+    """The two people who look most like each other. ``one_person``: they may be the same person."""
+
+    people: list[str]
+    score: float
+    one_person: bool
+
+
+class CurvePointDocument(WireModel):
+    """The score that this share of the comparisons of different people reaches."""
+
+    rate: float
+    score: float
+
+
+class CalibrationDocument(WireModel):
+    """How well the gateway tells the enrolled people apart. ``same``, ``different``: the numbers of comparisons."""
+
+    people: int
+    pictures: int
+    same: int
+    different: int
+    threshold: float
+    measured_for: int
+    missed: float | None
+    mistaken: float | None
+    closest: ClosestPairDocument | None
+    curve: list[CurvePointDocument]
+    proposed_threshold: float | None
+    refused: str | None
+    plot: Omitted[str] = None

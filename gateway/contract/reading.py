@@ -1,0 +1,125 @@
+"""Reading what came over a wire: JSON objects, and the values of their fields."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.contract.base import Document
+from gateway.errors import BadRequest
+from gateway.formats.text_encodings import decode_base64, trim
+from gateway.model import MAX_PICTURES_AT_ONCE, PERSON_ID, LandmarkCount
+from gateway.model.names import MAX_ID
+
+# Cameras send their own state beside a picture. With so many parts the JSON takes 100 kB of memory.
+MAX_PARTS = 1000
+"""Brackets and commas in the JSON of a request. Base64 has none of them."""
+
+MAX_TEXT_LENGTH = 200
+MAX_NUMBER_DIGITS = 9
+PICTURE_ID_DIGITS = 16
+"""Digits of a picture's id: the first ones of its SHA-256 digest."""
+
+_LANDMARKS: Mapping[object, LandmarkCount] = {"false": 0, "0": 0, "5": 5, "68": 68, "true": 68}
+_FLAGS = {"true": True, "false": False}
+_PICTURE_ID = re.compile(rf"[0-9a-f]{{{PICTURE_ID_DIGITS}}}")
+
+
+def read_json(data: bytes) -> Document:
+    """Return a JSON object in which each key occurs once and each number is finite. Raise BadRequest."""
+    # Before the JSON is decoded, which makes it up to a hundred times as large.
+    if sum(map(data.count, (b"{", b"[", b","))) > MAX_PARTS:
+        raise BadRequest(f"the JSON has more than {MAX_PARTS} parts (brackets and commas): send fewer fields")
+    try:
+        document = json.loads(trim(data), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+    # A number of a million digits raises ValueError too.
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the JSON cannot be read: {error}") from None
+    if not isinstance(document, dict):
+        raise BadRequest("the JSON must be an object")
+    return document
+
+
+def read_landmarks(value: object) -> LandmarkCount:
+    """Return the number of points: ``true`` means 68. Raise BadRequest.
+
+    Options may come as text, in the user properties of MQTT 5.
+    """
+    if (count := _LANDMARKS.get(_word(value))) is None:
+        raise BadRequest("landmarks is true (68), 68, 5 or false")
+    return count
+
+
+def read_flag(name: str, value: object) -> bool:
+    """Return a truth value, which may come as text. Raise BadRequest."""
+    if (flag := _FLAGS.get(_word(value))) is None:
+        raise BadRequest(f"{name} is true or false")
+    return flag
+
+
+def read_person_id(name: str, value: object) -> str:
+    if not isinstance(value, str) or not PERSON_ID.fullmatch(value):
+        raise BadRequest(f"{name} is a person's id: 1 to {MAX_ID} of a-z, 0-9 and _")
+    return value
+
+
+def read_text(name: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT_LENGTH or not value.isprintable():
+        raise BadRequest(f"{name} is a text of up to {MAX_TEXT_LENGTH} printable characters")
+    return value
+
+
+def read_picture_id(name: str, value: object) -> str:
+    if not isinstance(value, str) or not _PICTURE_ID.fullmatch(value):
+        raise BadRequest(f"{name} is a picture's id: {PICTURE_ID_DIGITS} of 0-9 and a-f")
+    return value
+
+
+def read_number(name: str, value: object) -> int:
+    """Return a number from 1 on, which may come as text. Raise BadRequest."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_NUMBER_DIGITS or int(text) < 1:
+        raise BadRequest(f"{name} is a whole number, 1 or more")
+    return int(text)
+
+
+def read_bytes(name: str, value: object) -> bytes:
+    """Return bytes, which come as they are (CBOR, forms) or as base64 (JSON). Raise BadRequest."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return decode_base64(value)
+    raise BadRequest(f"{name} is given in base64")
+
+
+def read_images(name: str, value: object) -> tuple[bytes, ...]:
+    """Return the pictures of a list, or a single picture. Raise BadRequest."""
+    images = value if isinstance(value, list | tuple) else [value]
+    if not 1 <= len(images) <= MAX_PICTURES_AT_ONCE:
+        raise BadRequest(f"{name} is a list of 1 to {MAX_PICTURES_AT_ONCE} pictures")
+    return tuple(read_bytes(name, each) for each in images)
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | str) else ""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        _refuse(text)
+    return number
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a finite number")

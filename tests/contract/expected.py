@@ -1,0 +1,43 @@
+# ruff: noqa: E501 (documents as they are on the wires)
+"""Documents as the gateway wrote them before it had models for them, byte for byte."""
+
+from __future__ import annotations
+
+EXPECTED = {
+    "recognition": '{"schema":1,"id":"1790000000.123-ab12cd","type":"face","op":"face_rec","camera":"porch","timestamp":1790000000.123,"request_id":"42","status":"ok","name":"Barack Obama","person":"barack_obama","score":0.833,"threshold":0.521,"faces":[{"name":"Barack Obama","person":"barack_obama","verdict":"match","score":0.833,"similarity":0.9623,"margin":0.3123,"box":[412,88,530,206],"quality":{"pixels":118,"brightness":0.52,"sharpness":1e-05,"pose":0.93,"inside":1.0,"clean":1.0},"landmarks":{"chin":[[1,2],[3,4]],"left_eye":[[5,6]]}},{"name":null,"person":null,"verdict":"ambiguous","score":0.912,"similarity":0.9877,"margin":0.01,"candidates":[{"name":"Barack Obama","person":"barack_obama","score":0.912,"similarity":0.9877},{"name":"José","person":"jose","score":1.0,"similarity":0.97}],"box":[0,0,9,9],"quality":{"pixels":118,"brightness":0.52,"sharpness":1e-05,"pose":0.93,"inside":1.0,"clean":1.0}},{"name":null,"person":null,"verdict":"unknown","score":0.2,"similarity":0.8,"margin":null,"box":[10,10,50,60]},{"name":null,"person":null,"verdict":"too_dark","score":0.0,"similarity":null,"margin":null,"box":[10,10,50,60],"quality":{"pixels":118,"brightness":0.52,"sharpness":1e-05,"pose":0.93,"inside":1.0,"clean":1.0}}],"counts":{"face":4,"match":1,"unknown":1,"left_out":452},"image":{"width":853,"height":480,"bytes":102795},"annotated":"/9j/4CBub3QgcXVpdGUgYSBwaWN0dXJl","timing_ms":{"queue":1.2,"decode":1.1,"detect":31.0,"total":37.4},"dropped":3}',
+    "recognition of nobody": '{"schema":1,"id":"1790000000.123-ab12cd","type":"face","op":"face_rec","camera":null,"timestamp":1790000000.1,"request_id":null,"status":"ok","name":null,"person":null,"score":null,"threshold":0.5,"faces":[],"counts":{"face":0,"match":0,"unknown":0},"image":{"width":853,"height":480,"bytes":102795},"timing_ms":{},"dropped":0}',
+    "comparison": '{"schema":1,"id":"1790000000.123-ab12cd","type":"face","op":"face_match","camera":"porch","timestamp":1790000000.123,"request_id":"42","status":"ok","match":true,"score":0.91,"threshold":0.5,"faces":[{"box":[1,2,3,4],"quality":{"pixels":118,"brightness":0.52,"sharpness":1e-05,"pose":0.93,"inside":1.0,"clean":1.0},"landmarks":{"chin":[[1,2],[3,4]],"left_eye":[[5,6]]}},{"box":[10,10,50,60]}],"timing_ms":{"queue":1.2,"decode":1.1,"detect":31.0,"total":37.4}}',
+    "verification": '{"schema":1,"id":"1790000000.123-ab12cd","type":"face","op":"verify","camera":"porch","timestamp":1790000000.123,"request_id":"42","status":"ok","name":"José","person":"jose","match":false,"score":0.1,"threshold":0.5,"faces":[],"timing_ms":{}}',
+    "detection": '{"schema":1,"id":"1790000000.123-ab12cd","type":"face","op":"detect","camera":"porch","timestamp":1790000000.123,"request_id":"42","status":"ok","faces":[{"box":[1,2,3,4],"quality":{"pixels":118,"brightness":0.52,"sharpness":1e-05,"pose":0.93,"inside":1.0,"clean":1.0}}],"counts":{"face":1},"image":{"width":853,"height":480,"bytes":102795},"timing_ms":{"queue":1.2,"decode":1.1,"detect":31.0,"total":37.4}}',
+    "detection annotated": '{"schema":1,"id":"1790000000.123-ab12cd","type":"face","op":"detect","camera":"porch","timestamp":1790000000.123,"request_id":"42","status":"ok","faces":[],"counts":{"face":0,"left_out":3},"image":{"width":853,"height":480,"bytes":102795},"annotated":"/9j/4CBub3QgcXVpdGUgYSBwaWN0dXJl","timing_ms":{"queue":1.2,"decode":1.1,"detect":31.0,"total":37.4}}',
+    "enrolment": '{"schema":1,"id":"1790000000.123-ab12cd","type":"face","op":"enroll","camera":"porch","timestamp":1790000000.123,"request_id":"42","status":"ok","person":"jose","name":"José","pictures":2,"warnings":["add 1 more"],"timing_ms":{"queue":1.2,"decode":1.1,"detect":31.0,"total":37.4}}',
+    "error no_face": '{"schema":1,"id":"1790000000.123-ab12cd","type":"face","op":"verify","camera":"porch","timestamp":1790000000.123,"request_id":"42","status":"error","code":"no_face","error":"there is no face"}',
+    "error busy": '{"schema":1,"id":"1790000000.123-ab12cd","type":"face","op":"verify","camera":"porch","timestamp":1790000000.123,"request_id":"42","status":"error","code":"busy","error":"the queue is full","retry_after":3}',
+    "error incomplete": '{"schema":1,"id":"1790000000.123-ab12cd","type":"face","op":"verify","camera":"porch","timestamp":1790000000.123,"request_id":"42","status":"error","code":"incomplete","error":"pieces are missing","missing":[1,2]}',
+    "error internal": '{"schema":1,"id":"1790000000.123-ab12cd","type":"face","op":"verify","camera":"porch","timestamp":1790000000.123,"request_id":"42","status":"error","code":"internal","error":"oh"}',
+    "command": '{"schema":1,"data":{"person":"ada"},"status":"ok","transaction":"7"}',
+    "command without transaction": '{"schema":1,"data":{},"status":"ok"}',
+    "command error": '{"schema":1,"data":{},"status":"error","error":"full","code":"busy","retry_after":3,"transaction":"7"}',
+    "command error incomplete": '{"schema":1,"data":{},"status":"error","error":"missing","code":"incomplete","missing":[1]}',
+    "health": '{"schema":1,"status":"not_ready","live":true,"broker":"connected","canary":"missing","workers":{"ready":1,"of":2},"store":"writable","known_faces":{"done":3,"of":4,"people":2,"skipped":["Bob/1.jpg: no face"]},"warnings":["a warning"]}',
+    "problem": '{"schema":1,"type":"about:blank","title":"Not Found","status":404,"detail":"nobody","code":"unknown_person"}',
+    "people/show": '{"person":"jose","name":"José","added":1790000000.5,"pictures":[{"id":"abababababababab","source":"mqtt:porch","added":1790000001.25,"counter":false},{"id":"cdcdcdcdcdcdcdcd","source":"rest","added":1790000002.0,"counter":true}]}',
+    "people/list": '{"people":[{"person":"jose","name":"José","added":1790000000.5,"pictures":[{"id":"abababababababab","source":"mqtt:porch","added":1790000001.25,"counter":false},{"id":"cdcdcdcdcdcdcdcd","source":"rest","added":1790000002.0,"counter":true}]}],"known":2,"next":"jose"}',
+    "people/add": '{"person":"jose","name":"José","pictures":2,"warnings":["w"]}',
+    "people/rename": '{"person":"jose","name":"José","added":1790000000.5,"pictures":[{"id":"abababababababab","source":"mqtt:porch","added":1790000001.25,"counter":false},{"id":"cdcdcdcdcdcdcdcd","source":"rest","added":1790000002.0,"counter":true}],"warnings":["w"]}',
+    "people/remove": '{"person":"jose"}',
+    "people/remove_picture": '{"person":"jose","name":"José","added":1790000000.5,"pictures":[{"id":"abababababababab","source":"mqtt:porch","added":1790000001.25,"counter":false},{"id":"cdcdcdcdcdcdcdcd","source":"rest","added":1790000002.0,"counter":true}]}',
+    "people/remove_picture last": '{"person":"jose","pictures":[]}',
+    "people/erase": '{"person":"jose"}',
+    "people/erase warned": '{"person":"jose","warnings":["w"]}',
+    "people/export": '{"archive":"UEs="}',
+    "people/import": '{"people":2,"pictures":3,"warnings":["w"]}',
+    "people/audit": '{"audit":[{"at":1790000000.5,"door":"mqtt:porch","action":"add","person":"ab12","pictures":2,"detail":""}]}',
+    "unknowns/list": '{"unknowns":[{"unknown":7,"first":1790000000.5,"last":1790000009.0,"seen":3,"cameras":["porch","yard"],"pictures":0}]}',
+    "unknowns/show": '{"unknown":7,"first":1790000000.5,"last":1790000009.0,"seen":3,"cameras":["porch","yard"],"pictures":0,"crops":["/9j/"]}',
+    "unknowns/forget": '{"unknown":7}',
+    "bridge/info": '{"schema":1,"version":"1.0","host":"pi","engine":"facegate","operations":["face_rec"],"limits":{"bytes":1,"pixels":2,"side":3,"request_s":60.0},"models":{"detector":"ab"},"instance":"i1"}',
+    "bridge/state": '{"state":"online"}',
+    "healthz": '{"schema":1,"status":"ok","counts":{"requests":1}}',
+    "calibrate": '{"people":2,"pictures":3,"same":1,"different":3,"threshold":0.521,"measured_for":20000,"missed":null,"mistaken":1e-06,"closest":{"people":["a","b"],"score":0.1,"one_person":false},"curve":[{"rate":1e-05,"score":0.5}],"proposed_threshold":null,"refused":"too few"}',
+}

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.contract.health import write_health
+from gateway.model.health import Health, ImportProgress, MqttHealth
+
+
+@pytest.mark.parametrize(
+    ("changes", "ready", "live", "shown"),
+    [
+        ({}, True, True, {}),
+        ({"mqtt": MqttHealth(True, False, False)}, False, True, {"broker": "connecting", "canary": "missing"}),
+        ({"mqtt": MqttHealth(True, True, False)}, False, True, {"canary": "missing"}),
+        ({"mqtt": MqttHealth(False, True, True)}, False, False, {}),
+        ({"workers_ready": 0}, False, True, {"workers": {"ready": 0, "of": 2}}),
+        ({"workers_maintained": False}, False, False, {}),
+        ({"store": False}, False, True, {"store": "read_only"}),
+    ],
+)
+def test_health_document_shows_whether_the_gateway_is_live_and_ready(
+    changes: dict[str, Any], ready: bool, live: bool, shown: dict[str, Any]
+) -> None:
+    """A missing broker is no reason for a restart."""
+    progress = ImportProgress(3, 4, 2, ("Bob/1.jpg: no face",), True)
+    warning = "the backups cannot be rewritten"
+    health = Health(MqttHealth(True, True, True), 1, 2, True, True, known_faces=progress, warnings=(warning,))
+    health = replace(health, **changes)
+    assert (health.ready, health.live) == (ready, live)
+    assert write_health(health).document() == {
+        "schema": 1,
+        "status": "ready" if ready else "not_ready",
+        "live": live,
+        "broker": "connected",
+        "canary": "back",
+        "store": "writable",
+        "workers": {"ready": 1, "of": 2},
+        "known_faces": {"done": 3, "of": 4, "people": 2, "skipped": ["Bob/1.jpg: no face"]},
+        "warnings": [warning],
+        **shown,
+    }
+
+
+def test_health_is_not_ready_while_known_faces_are_imported() -> None:
+    mqtt = MqttHealth(True, True, True)
+    assert not Health(mqtt, 1, 1, workers_maintained=True, store=True, known_faces=ImportProgress(1, 2)).ready

@@ -1,0 +1,73 @@
+"""JSON Schema is generated from the models of the contract."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+
+from gateway.contract.errors import ErrorCode
+from gateway.contract.operations import ADMINISTRATION, RECOGNITION
+from gateway.contract.schemas import json_schemas
+from gateway.contract.verdict import VerdictLine, write_error_verdict, write_verdict
+from gateway.errors import Busy, NoFace, TooLarge, wire_errors
+from gateway.model import Box, Comparison, Detection, Enrolment, Face, Image, Judgement, Person, Recognition, Reply
+
+SCHEMAS = json_schemas()
+LONGEST = Person("a" * 53, "A")
+IMAGE = Image(1, 1, 1)
+
+
+@pytest.mark.parametrize("operation", [*ADMINISTRATION, *(each.value for each in RECOGNITION)])
+def test_every_operation_has_a_schema_of_its_request_and_of_its_reply(operation: str) -> None:
+    for part in ("request", "reply"):
+        schema = SCHEMAS[f"{operation}/{part}"]
+        assert (schema["type"], schema["additionalProperties"]) == ("object", False)
+
+
+def test_schemas_are_json() -> None:
+    assert json.loads(json.dumps(SCHEMAS)) == SCHEMAS
+
+
+def test_schema_of_a_request_has_types_and_required_fields() -> None:
+    schema = SCHEMAS["people/rename/request"]
+    assert schema["required"] == ["person", "name"]
+    assert schema["properties"]["person"]["pattern"] == "^[a-z0-9_]{1,53}$"
+    assert SCHEMAS["people/import/request"]["properties"]["archive"]["contentEncoding"] == "base64"
+
+
+def test_schema_of_a_reply_names_the_fields_as_they_are_on_the_wire() -> None:
+    assert list(SCHEMAS["face_rec/reply"]["properties"])[:2] == ["schema", "id"]
+    assert "annotated" not in SCHEMAS["face_rec/reply"]["required"]
+
+
+def test_error_codes_of_the_schema_are_those_of_the_error_classes() -> None:
+    assert set(get_args(ErrorCode)) == set(wire_errors())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Recognition(faces=(), image=IMAGE, threshold=0.5, timing={}),
+        Recognition(
+            faces=(Face(Box(0, 0, 1, 1), judgement=Judgement("match", LONGEST, 0.834)),),
+            image=IMAGE,
+            threshold=0.5,
+            timing={},
+        ),
+        Recognition(
+            faces=(Face(Box(0, 0, 1, 1), judgement=Judgement("too_small")),), image=IMAGE, threshold=0.5, timing={}
+        ),
+        Comparison(match=True, score=1.0, threshold=0.5, faces=(), timing={}),
+        Enrolment(LONGEST, 1, ()),
+        Detection(faces=(Face(Box(0, 0, 1, 1)),), image=IMAGE, timing={}, left_out=3),
+    ],
+)
+def test_verdict_of_a_reply_is_valid_for_its_model(reply: Reply) -> None:
+    VerdictLine(write_verdict(reply))
+
+
+@pytest.mark.parametrize("error", [NoFace("no face"), Busy("full", 5), TooLarge("large")])
+def test_verdict_of_an_error_is_valid_for_its_model(error: NoFace | Busy | TooLarge) -> None:
+    VerdictLine(write_error_verdict(error))
