@@ -567,9 +567,9 @@ def test_erased_person_is_no_counter_example(tmp_path: Path, env: PeopleEnvironm
 
 
 def test_erased_person_is_in_no_backup_of_an_older_version(tmp_path: Path) -> None:
-    from tests.store.sqlite.test_people import written_before
+    from tests.store.sqlite.old_stores import write_old_store
 
-    written_before(tmp_path / "people.sqlite", 2)
+    write_old_store(tmp_path / "people.sqlite", 2)
     with open_environment(tmp_path) as env:
         assert len(files_with(tmp_path, b"Alice")) > 1
         env.registry.erase("alice", REST_CALLER)

@@ -1,3 +1,5 @@
+"""The encryption of stored data."""
+
 from __future__ import annotations
 
 import base64

@@ -1,3 +1,5 @@
+"""The limits on people, pictures and enrolments, for every way to enrol."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""The SQLite file: transactions, copies, upgrades."""
+
 from __future__ import annotations
 
 import multiprocessing
@@ -18,7 +20,8 @@ from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor
 from tests.people.environment import files_with
-from tests.store.sqlite.test_people import RECIPE, enrol, picture, version_of, written_before
+from tests.store.examples import RECIPE, enrol, picture
+from tests.store.sqlite.old_stores import version_of, write_old_store
 
 
 @pytest.fixture
@@ -48,14 +51,14 @@ def keys(database: Database) -> set[str]:
     return {key for (key,) in database.rows("SELECT key FROM meta WHERE value = 'x'")}
 
 
-def test_what_a_transaction_did_is_there_after_reopening(path: Path) -> None:
+def test_transaction_is_in_the_file_after_reopening(path: Path) -> None:
     with closing(Database(path)) as database:
         put(database, "a", "b")
     with closing(Database(path)) as database:
         assert keys(database) == {"a", "b"}
 
 
-def test_a_transaction_that_fails_did_nothing(path: Path, database: Database) -> None:
+def test_failed_transaction_changes_nothing(path: Path, database: Database) -> None:
     put(database, "a")
     with pytest.raises(GatewayError, match="the people store"):
         put(database, "b", "c", "a")
@@ -67,7 +70,7 @@ def test_a_transaction_that_fails_did_nothing(path: Path, database: Database) ->
         assert keys(other) == {"a", "e"}
 
 
-def test_nobody_sees_half_a_transaction(path: Path, database: Database) -> None:
+def test_no_other_connection_sees_half_a_transaction(path: Path, database: Database) -> None:
     with closing(Database(path)) as other:
         with database.transaction() as db:
             db.execute("INSERT INTO meta VALUES ('a', 'x')")
@@ -75,13 +78,13 @@ def test_nobody_sees_half_a_transaction(path: Path, database: Database) -> None:
         assert keys(other) == {"a"}
 
 
-def test_what_is_wrong_with_a_query_is_our_error(database: Database) -> None:
+def test_error_of_a_query_is_a_gateway_error(database: Database) -> None:
     for query in (database.rows, database.row):
         with pytest.raises(GatewayError, match="no such table"):
             query("SELECT * FROM absent")
 
 
-def test_a_writer_waits_for_another(path: Path, database: Database) -> None:
+def test_writer_waits_for_another(path: Path, database: Database) -> None:
     with closing(Database(path)) as other:
         writing = threading.Thread(target=put, args=(other, "b"))
         with database.transaction() as db:
@@ -93,7 +96,7 @@ def test_a_writer_waits_for_another(path: Path, database: Database) -> None:
         assert keys(database) == {"a", "b"}
 
 
-def test_a_writer_does_not_wait_for_ever(path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writer_does_not_wait_for_ever(path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOCK_TIMEOUT_S", 0.1)
     with (
         closing(Database(path)) as other,
@@ -103,8 +106,8 @@ def test_a_writer_does_not_wait_for_ever(path: Path, database: Database, monkeyp
         put(other, "b")
 
 
-def test_a_copy_is_whole_while_another_connection_writes(path: Path, database: Database) -> None:
-    """Each transaction adds two: a copy has both or neither."""
+def test_copy_is_consistent_while_another_connection_writes(path: Path, database: Database) -> None:
+    """Each transaction adds two rows: a copy contains both or none."""
     begun, done = threading.Event(), threading.Event()
 
     def write() -> None:
@@ -134,7 +137,7 @@ def test_a_copy_is_whole_while_another_connection_writes(path: Path, database: D
     assert counts[-1] > 0
 
 
-def test_a_copy_is_one_file_that_only_the_owner_may_read(path: Path, database: Database) -> None:
+def test_copy_is_one_file_that_only_the_owner_may_read(path: Path, database: Database) -> None:
     put(database, "a")
     copy = path.with_name("copy.sqlite")
     database.copy(copy)
@@ -146,7 +149,7 @@ def test_a_copy_is_one_file_that_only_the_owner_may_read(path: Path, database: D
         assert keys(other) == {"a"}
 
 
-def test_a_copy_leaves_out_what_it_is_told_to(path: Path, database: Database) -> None:
+def test_copy_contains_no_row_of_excluded_tables(path: Path, database: Database) -> None:
     with database.transaction() as db:
         db.execute("INSERT INTO unknowns (id, first, last, seen, cameras) VALUES (1, 0, 0, 1, '[\"the door\"]')")
         db.execute(
@@ -162,7 +165,7 @@ def test_a_copy_leaves_out_what_it_is_told_to(path: Path, database: Database) ->
     assert copy.name in files_with(path.parent, *traces)
 
 
-def test_a_copy_that_cannot_be_made_leaves_what_was_there(path: Path, database: Database) -> None:
+def test_failed_copy_leaves_an_existing_file_unchanged(path: Path, database: Database) -> None:
     with pytest.raises(GatewayError, match="the people store"):
         database.copy(path.parent / "absent" / "copy.sqlite")
     copy = path.with_name("copy.sqlite")
@@ -173,7 +176,7 @@ def test_a_copy_that_cannot_be_made_leaves_what_was_there(path: Path, database: 
     assert copy.read_text() == "before"
 
 
-def test_what_was_deleted_is_scrubbed_from_the_file_and_its_log(path: Path, database: Database) -> None:
+def test_scrub_erases_deleted_data_from_the_file_and_its_log(path: Path, database: Database) -> None:
     put(database, "somebody's name")
     assert files_with(path.parent, b"somebody's name")
     with database.transaction() as db:
@@ -182,7 +185,7 @@ def test_what_was_deleted_is_scrubbed_from_the_file_and_its_log(path: Path, data
     assert files_with(path.parent, b"somebody's name") == set()
 
 
-def test_a_damaged_file_is_refused_by_name(path: Path) -> None:
+def test_damaged_file_is_refused_by_name(path: Path) -> None:
     with closing(Database(path)) as database:
         put(database, *(f"{n:05}" for n in range(2000)))
     content = bytearray(path.read_bytes())
@@ -193,7 +196,7 @@ def test_a_damaged_file_is_refused_by_name(path: Path) -> None:
     assert path.read_bytes()[: 8 * 4096] == content[: 8 * 4096]
 
 
-def test_a_newer_version_is_refused_by_name(path: Path) -> None:
+def test_newer_version_is_refused_by_name(path: Path) -> None:
     with closing(Database(path)) as database:
         put(database, "a")
     with closing(sqlite3.connect(path)) as db:
@@ -204,10 +207,8 @@ def test_a_newer_version_is_refused_by_name(path: Path) -> None:
     assert list(path.parent.glob("backups/*")) == []
 
 
-def test_a_backup_that_cannot_be_written_before_a_change_is_an_error_at_start(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written_before(path, 2)
+def test_upgrade_without_a_possible_backup_is_an_error_at_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_old_store(path, 2)
     monkeypatch.setattr("time.strftime", lambda *_: "now")
     (path.parent / "backups" / f"before-version-{schema.VERSION}-now.sqlite.new").mkdir(parents=True)
     with pytest.raises(StartError, match=r"people\.sqlite cannot be used"):
@@ -215,30 +216,30 @@ def test_a_backup_that_cannot_be_written_before_a_change_is_an_error_at_start(
     assert version_of(path) == 2
 
 
-def open_each(paths: list[Path], together: Barrier, told: Queue[tuple[str, str, int]]) -> None:
+def open_each(paths: list[Path], barrier: Barrier, results: Queue[tuple[str, str, int]]) -> None:
     for path in paths:
-        together.wait(60)
+        barrier.wait(60)
         try:
             with closing(SqliteStore(path)) as store:
-                told.put((path.parent.name, "", len(store.faces.changes(0, RECIPE).snapshot.people)))
+                results.put((path.parent.name, "", len(store.faces.changes(0, RECIPE).snapshot.people)))
         except Exception as error:
-            told.put((path.parent.name, repr(error), 0))
+            results.put((path.parent.name, repr(error), 0))
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_two_processes_that_open_an_old_file_at_once_change_it_once(tmp_path: Path, version: int) -> None:
-    """And the backup is of the file as it was before."""
+def test_two_processes_that_open_an_old_file_upgrade_it_once(tmp_path: Path, version: int) -> None:
+    """The backup contains the file before the upgrade."""
     rounds = 12
     paths = [tmp_path / str(n) / "people.sqlite" for n in range(rounds)]
     for path in paths:
         path.parent.mkdir()
-        written_before(path, version)
+        write_old_store(path, version)
     context = multiprocessing.get_context("spawn")
-    together, told = context.Barrier(2), context.Queue()
-    processes = [context.Process(target=open_each, args=(paths, together, told)) for _ in range(2)]
+    barrier, results = context.Barrier(2), context.Queue()
+    processes = [context.Process(target=open_each, args=(paths, barrier, results)) for _ in range(2)]
     for process in processes:
         process.start()
-    found = [told.get(timeout=120) for _ in range(2 * rounds)]
+    found = [results.get(timeout=120) for _ in range(2 * rounds)]
     for process in processes:
         process.join(60)
     assert [(error, people) for _, error, people in found] == [("", 2)] * (2 * rounds)
@@ -249,7 +250,7 @@ def test_two_processes_that_open_an_old_file_at_once_change_it_once(tmp_path: Pa
         assert backups
 
 
-def test_two_stores_on_one_file_see_each_other(path: Path) -> None:
+def test_two_stores_on_one_file_see_each_other_s_changes(path: Path) -> None:
     with closing(SqliteStore(path)) as one, closing(SqliteStore(path)) as other:
         enrol(one, "Alice")
         enrol(other, "Bob", picture("d2"))

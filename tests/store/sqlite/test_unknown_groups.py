@@ -1,3 +1,5 @@
+"""The unknown groups in SQLite: erased data, encryption and damaged rows."""
+
 from __future__ import annotations
 
 import time
@@ -5,68 +7,22 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from gateway.errors import UnknownPerson
 from gateway.store.cipher import Cipher
-from gateway.store.records import StoredFace, UnknownGroup
+from gateway.store.records import StoredFace
 from gateway.store.sqlite.store import SqliteStore
-from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups
-from tests.examples import descriptor, near, unit
-from tests.people.environment import KEY, RECIPE, files_with
-
-SOMEBODY, OTHER = descriptor(1), descriptor(2)
+from tests.people.environment import KEY, files_with
+from tests.store.test_unknown_groups import OTHER, comparable, face, groups
 
 
-@pytest.fixture(params=[None, KEY], ids=["plain", "sealed"])
+@pytest.fixture(params=[None, KEY], ids=["plain", "encrypted"])
 def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SqliteStore]:
     with closing(SqliteStore(tmp_path / "people.sqlite", Cipher(request.param))) as store:
         yield store
 
 
-def groups(store: SqliteStore, recipe: str = RECIPE) -> SqliteUnknownGroups:
-    return store.unknown_groups(recipe)
-
-
-def face(n: int) -> StoredFace:
-    return StoredFace(near(SOMEBODY, 0.95, n), b"chips of face %d" % n)
-
-
-def comparable(group: UnknownGroup) -> object:
-    faces = [(worth, each.descriptor.tobytes(), each.chips) for worth, each in group.faces]
-    return group.id, group.first, group.last, group.seen, group.cameras, faces
-
-
-def test_a_group_is_there_after_a_start(store: SqliteStore) -> None:
-    group = groups(store).add_group("door", 100.0, 0.5, face(1))
-    groups(store).add_face(group, 0.9, face(2))
-    groups(store).add_face(group, 0.7, face(3))
-    group.last, group.seen, group.cameras = 200.0, 2, ["door", "yard"]
-    groups(store).save_sightings([group])
-    other = groups(store).add_group("yard", 300.0, 0.4, StoredFace(OTHER, b"another's"))
-    loaded = groups(store).load()
-    assert [comparable(each) for each in loaded] == [comparable(group), comparable(other)]
-    assert [worth for worth, _ in loaded[0].faces] == [0.9, 0.7, 0.5]
-    assert groups(store).read_ids() == {group.id, other.id}
-
-
-def test_of_a_group_the_best_faces_are_kept(store: SqliteStore) -> None:
-    group = groups(store).add_group("door", 100.0, 0.3, face(0))
-    for n, worth in enumerate([0.5, 0.1, 0.9, 0.7], 1):
-        groups(store).add_face(group, worth, face(n), max_faces=3)
-    assert [worth for worth, _ in group.faces] == [0.9, 0.7, 0.5]
-    assert [worth for worth, _ in groups(store).load()[0].faces] == [0.9, 0.7, 0.5]
-
-
-def test_what_a_group_looks_like_is_the_mean_of_its_faces(store: SqliteStore) -> None:
-    group = groups(store).add_group("door", 100.0, 0.3, face(0))
-    groups(store).add_face(group, 0.4, face(1))
-    assert group.mean() == pytest.approx(unit(face(0).descriptor + face(1).descriptor), abs=1e-6)
-    assert group.mean().dtype == np.float32
-
-
-def test_groups_of_another_recipe_are_not_loaded_and_can_be_forgotten(tmp_path: Path, store: SqliteStore) -> None:
+def test_groups_of_another_recipe_are_not_loaded_and_can_be_deleted(tmp_path: Path, store: SqliteStore) -> None:
     groups(store, "before").add_group("door", 100.0, 0.5, face(1))
     kept = groups(store).add_group("door", 100.0, 0.5, face(2))
     assert [group.id for group in groups(store).load()] == [kept.id]
@@ -76,7 +32,7 @@ def test_groups_of_another_recipe_are_not_loaded_and_can_be_forgotten(tmp_path: 
     assert store.database.rows("SELECT unknown FROM unknown_faces") == [(kept.id,)]
 
 
-def test_a_forgotten_group_is_gone_from_the_files(tmp_path: Path, store: SqliteStore) -> None:
+def test_deleted_group_is_erased_from_the_files(tmp_path: Path, store: SqliteStore) -> None:
     group = groups(store).add_group("the front door", 100.0, 0.5, face(1))
     kept = groups(store).add_group("yard", 100.0, 0.5, face(2))
     assert files_with(tmp_path, b"the front door")
@@ -85,14 +41,7 @@ def test_a_forgotten_group_is_gone_from_the_files(tmp_path: Path, store: SqliteS
     assert files_with(tmp_path, b"the front door", b"chips of face 1", face(1).descriptor.tobytes()) == set()
 
 
-def test_forgetting_one_that_is_not_there_is_refused_and_forgets_none(store: SqliteStore) -> None:
-    group = groups(store).add_group("door", 100.0, 0.5, face(1))
-    with pytest.raises(UnknownPerson, match="no unknown 999"):
-        groups(store).delete([group.id, 999])
-    assert groups(store).read_ids() == {group.id}
-
-
-def test_all_are_forgotten_at_once(tmp_path: Path, store: SqliteStore) -> None:
+def test_all_groups_are_erased_together(tmp_path: Path, store: SqliteStore) -> None:
     for n in range(3):
         groups(store).add_group("door", 100.0, 0.5, face(n))
     groups(store).delete_all()
@@ -100,19 +49,13 @@ def test_all_are_forgotten_at_once(tmp_path: Path, store: SqliteStore) -> None:
     assert files_with(tmp_path, *(b"chips of face %d" % n for n in range(3))) == set()
 
 
-def test_a_number_is_never_given_twice(store: SqliteStore) -> None:
-    group = groups(store).add_group("door", 100.0, 0.5, face(1))
-    groups(store).delete([group.id])
-    assert groups(store).add_group("door", 100.0, 0.5, face(1)).id != group.id
-
-
-def test_a_sealed_face_stands_in_no_file(tmp_path: Path) -> None:
+def test_no_file_contains_an_encrypted_face_in_plain(tmp_path: Path) -> None:
     with closing(SqliteStore(tmp_path / "people.sqlite", Cipher(KEY))) as store:
         groups(store).add_group("door", 100.0, 0.5, face(1))
         assert files_with(tmp_path, b"chips of face 1", face(1).descriptor.tobytes()) == set()
 
 
-def test_plain_groups_are_deleted_when_a_key_is_first_given(tmp_path: Path) -> None:
+def test_first_key_deletes_plain_groups(tmp_path: Path) -> None:
     with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
         groups(store).add_group("door", 100.0, 0.5, face(1))
     assert files_with(tmp_path, b"chips of face 1")
@@ -139,10 +82,10 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize("statement", DAMAGE)
-def test_a_damaged_group_is_left_out_and_the_others_are_loaded(
+def test_damaged_group_is_skipped_and_the_others_are_loaded(
     store: SqliteStore, statement: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Regression: it ended the gateway with a traceback, at every start."""
+    """Regression: a damaged group ended the gateway with a traceback at every start."""
     damaged = groups(store).add_group("door", 100.0, 0.5, face(1))
     with store.database.transaction() as db:
         db.execute(statement)
@@ -154,7 +97,7 @@ def test_a_damaged_group_is_left_out_and_the_others_are_loaded(
     assert there.read_ids() == {damaged.id, whole.id}
 
 
-def test_sealed_faces_that_do_not_open_are_damaged(tmp_path: Path) -> None:
+def test_face_that_cannot_be_decrypted_is_damaged(tmp_path: Path) -> None:
     with closing(SqliteStore(tmp_path / "people.sqlite", Cipher(KEY))) as store:
         groups(store).add_group("door", 100.0, 0.5, face(1))
         with store.database.transaction() as db:
@@ -163,9 +106,7 @@ def test_sealed_faces_that_do_not_open_are_damaged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("last", [100.0, "x"])
-def test_damaged_groups_expire_also_where_their_time_cannot_be_read(
-    tmp_path: Path, store: SqliteStore, last: object
-) -> None:
+def test_damaged_group_expires_even_without_a_readable_time(tmp_path: Path, store: SqliteStore, last: object) -> None:
     groups(store).add_group("door", 100.0, 0.5, face(1))
     with store.database.transaction() as db:
         db.execute("UPDATE unknowns SET cameras = '{', last = ?", (last,))
@@ -179,7 +120,7 @@ def test_damaged_groups_expire_also_where_their_time_cannot_be_read(
     assert files_with(tmp_path, b"chips of face 1") == set()
 
 
-def test_faces_of_no_group_are_left_out_and_deleted(store: SqliteStore) -> None:
+def test_faces_without_a_group_are_skipped_and_deleted(store: SqliteStore) -> None:
     lost, kept = (groups(store).add_group("door", 100.0, 0.5, face(n)) for n in (1, 2))
     store.database._db.execute("PRAGMA foreign_keys = OFF")
     store.database._db.execute("DELETE FROM unknowns WHERE id = ?", (lost.id,))

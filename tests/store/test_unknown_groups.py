@@ -1,0 +1,78 @@
+"""The protocol UnknownGroups, for every store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from gateway.errors import UnknownPerson
+from gateway.store.protocols import Store, UnknownGroups
+from gateway.store.records import StoredFace, UnknownGroup
+from tests.examples import descriptor, near, unit
+from tests.people.environment import KEY
+from tests.store.conftest import OpenStore
+from tests.store.examples import RECIPE
+
+SOMEBODY, OTHER = descriptor(1), descriptor(2)
+
+
+@pytest.fixture(params=[None, KEY], ids=["plain", "encrypted"])
+def store(open_store: OpenStore, request: pytest.FixtureRequest) -> Iterator[Store]:
+    with open_store(request.param) as store:
+        yield store
+
+
+def groups(store: Store, recipe: str = RECIPE) -> UnknownGroups:
+    return store.unknown_groups(recipe)
+
+
+def face(n: int) -> StoredFace:
+    return StoredFace(near(SOMEBODY, 0.95, n), b"chips of face %d" % n)
+
+
+def comparable(group: UnknownGroup) -> object:
+    faces = [(worth, each.descriptor.tobytes(), each.chips) for worth, each in group.faces]
+    return group.id, group.first, group.last, group.seen, group.cameras, faces
+
+
+def test_group_is_in_the_store_after_a_start(store: Store) -> None:
+    group = groups(store).add_group("door", 100.0, 0.5, face(1))
+    groups(store).add_face(group, 0.9, face(2))
+    groups(store).add_face(group, 0.7, face(3))
+    group.last, group.seen, group.cameras = 200.0, 2, ["door", "yard"]
+    groups(store).save_sightings([group])
+    other = groups(store).add_group("yard", 300.0, 0.4, StoredFace(OTHER, b"another's"))
+    loaded = groups(store).load()
+    assert [comparable(each) for each in loaded] == [comparable(group), comparable(other)]
+    assert [worth for worth, _ in loaded[0].faces] == [0.9, 0.7, 0.5]
+    assert groups(store).read_ids() == {group.id, other.id}
+
+
+def test_group_keeps_its_best_faces(store: Store) -> None:
+    group = groups(store).add_group("door", 100.0, 0.3, face(0))
+    for n, worth in enumerate([0.5, 0.1, 0.9, 0.7], 1):
+        groups(store).add_face(group, worth, face(n), max_faces=3)
+    assert [worth for worth, _ in group.faces] == [0.9, 0.7, 0.5]
+    assert [worth for worth, _ in groups(store).load()[0].faces] == [0.9, 0.7, 0.5]
+
+
+def test_mean_of_a_group_is_the_mean_of_its_faces(store: Store) -> None:
+    group = groups(store).add_group("door", 100.0, 0.3, face(0))
+    groups(store).add_face(group, 0.4, face(1))
+    assert group.mean() == pytest.approx(unit(face(0).descriptor + face(1).descriptor), abs=1e-6)
+    assert group.mean().dtype == np.float32
+
+
+def test_deleting_an_unknown_group_is_refused_and_deletes_none(store: Store) -> None:
+    group = groups(store).add_group("door", 100.0, 0.5, face(1))
+    with pytest.raises(UnknownPerson, match="no unknown 999"):
+        groups(store).delete([group.id, 999])
+    assert groups(store).read_ids() == {group.id}
+
+
+def test_id_of_a_group_is_never_used_twice(store: Store) -> None:
+    group = groups(store).add_group("door", 100.0, 0.5, face(1))
+    groups(store).delete([group.id])
+    assert groups(store).add_group("door", 100.0, 0.5, face(1)).id != group.id
