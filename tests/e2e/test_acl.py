@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.app import Gateway, running
-from tests.e2e.sites import lone, pieces, ready
+from tests.e2e.deployments import pieces, small_settings, wait_until_ready
 from tests.support import MOSQUITTO, ROOT, Broker, Client, Message, broker_running, frame, free_port
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt has no such thing")
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not inst
 LOGINS = ("facegate", "admin", "porch", "yard", "observer")
 
 
-def documented() -> str:
+def documented_acl() -> str:
     (block,) = re.findall(
         r"```\n(pattern .*?)```", (ROOT / "docs" / "how-to" / "logins-and-tls.md").read_text(), re.DOTALL
     )
@@ -26,29 +26,29 @@ def documented() -> str:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """With one login that is not in the documents: it sees all that is let through."""
+def acl_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker with the documented ACL, and one more login, ``observer``, which may read all topics."""
     folder, port = tmp_path_factory.mktemp("acl"), free_port()
     passwords, acl = folder / "passwords", folder / "acl"
     passwords.touch(mode=0o600)
     for login in LOGINS:
         subprocess.run(["mosquitto_passwd", "-b", str(passwords), login, login], check=True)
-    acl.write_text(f"{documented()}\nuser observer\ntopic read facegate/#\n")
+    acl.write_text(f"{documented_acl()}\nuser observer\ntopic read facegate/#\n")
     extra = f"\nuser root\nlistener {port} 127.0.0.1\npassword_file {passwords}\nacl_file {acl}\n"
     with broker_running(folder, port, extra) as broker:
         yield broker
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, guarded: Broker) -> Iterator[Gateway]:
-    """Ready, and so heard of itself on the bridge."""
+def gateway(tmp_path_factory: pytest.TempPathFactory, acl_broker: Broker) -> Iterator[Gateway]:
+    """A ready gateway, which has received its own loopback messages."""
     login = {"user": "facegate", "password": "facegate"}
-    with running(lone(tmp_path_factory.mktemp("acl") / "data", guarded, mqtt=login)) as gateway:
-        yield ready(gateway)
+    with running(small_settings(tmp_path_factory.mktemp("acl") / "data", acl_broker, mqtt=login)) as gateway:
+        yield wait_until_ready(gateway)
 
 
 class Logins(dict[str, Client]):
-    """A client for each name that is asked for."""
+    """A client for each login, connected when a test first uses it."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
@@ -60,21 +60,21 @@ class Logins(dict[str, Client]):
 
 
 @pytest.fixture
-def logins(guarded: Broker, gateway: Gateway) -> Iterator[Logins]:
-    logins = Logins(guarded.port)
+def logins(acl_broker: Broker, gateway: Gateway) -> Iterator[Logins]:
+    logins = Logins(acl_broker.port)
     yield logins
     for client in logins.values():
         client.close()
 
 
 def by_topic(client: Client, *topics: str) -> dict[str, Message]:
-    """What comes next, which is just that."""
+    """Return the next messages, which have to be on these topics."""
     found = {message.topic: message for message in (client.get() for _ in topics)}
     assert found.keys() == set(topics)
     return found
 
 
-def test_a_camera_asks_and_is_answered(logins: Logins) -> None:
+def test_acl_lets_a_camera_send_requests_and_receive_the_answers(logins: Logins) -> None:
     porch = logins["porch"].subscribe("facegate/porch/response/#", "facegate/porch/verdict/#")
     porch.publish("facegate/porch/request/face_rec/1", frame("obama_1"))
     found = by_topic(porch, "facegate/porch/verdict/1", "facegate/porch/response/face_rec/1")
@@ -85,7 +85,7 @@ def test_a_camera_asks_and_is_answered(logins: Logins) -> None:
     assert found["facegate/porch/response/face_rec/2"].json["status"] == "ok"
 
 
-def test_a_camera_streams_and_tells_how_it_is(logins: Logins) -> None:
+def test_acl_lets_a_camera_stream_and_publish_its_status(logins: Logins) -> None:
     watched = ("facegate/porch/result", "facegate/porch/status")
     observer = logins["observer"].subscribe(*watched)
     porch = logins["porch"].subscribe("facegate/porch/verdict")
@@ -95,7 +95,7 @@ def test_a_camera_streams_and_tells_how_it_is(logins: Logins) -> None:
     assert porch.get().payload == b"unknown"
 
 
-def test_a_camera_does_nothing_in_the_name_of_another_nor_what_it_may_not(logins: Logins, gateway: Gateway) -> None:
+def test_acl_forbids_a_camera_the_topics_of_another_and_of_the_bridge(logins: Logins, gateway: Gateway) -> None:
     kinds = ("request/#", "part/#", "frame", "response/#", "verdict/#", "state")
     observer = logins["observer"].subscribe(*(f"facegate/+/{kind}" for kind in kinds))
     assert observer.get().json == {"state": "online"}
@@ -124,7 +124,7 @@ def test_a_camera_does_nothing_in_the_name_of_another_nor_what_it_may_not(logins
     assert (told["transaction"], told["status"]) == ("admin", "ok")
 
 
-def test_a_camera_hears_nothing_of_another(logins: Logins) -> None:
+def test_acl_hides_the_topics_of_another_camera(logins: Logins) -> None:
     porch = logins["porch"].subscribe("facegate/porch/verdict/+")
     yard = logins["yard"].subscribe("#", "facegate/porch/response/#", "facegate/+/verdict/#")
     porch.publish("facegate/porch/request/face_rec/quiet", frame("obama_1"))

@@ -1,4 +1,4 @@
-"""The broker goes and comes, refuses, or is not there."""
+"""A broker that is restarted, refuses the gateway, or is not there."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_the_gateway_comes_back_when_the_broker_does(tmp_path: Path, own: Broker, number: int) -> None:
-    with running(settings(tmp_path / "data", own, workers={"processes": 1})) as gateway:
+def test_gateway_reconnects_after_a_restart_of_the_broker(tmp_path: Path, private_broker: Broker, number: int) -> None:
+    with running(settings(tmp_path / "data", private_broker, workers={"processes": 1})) as gateway:
         wait_for(lambda: gateway.health().ready)
-        own.stop(number)
+        private_broker.stop(number)
         wait_for(lambda: not gateway.mqtt.connected)
         assert not gateway.health().ready
-        own.start()
+        private_broker.start()
         wait_for(lambda: gateway.health().ready, 5)
-        client = Client(own.port).subscribe("facegate/porch/response/#", "facegate/bridge/state")
+        client = Client(private_broker.port).subscribe("facegate/porch/response/#", "facegate/bridge/state")
         while client.get().json != {"state": "online"}:
             pass
         client.publish("facegate/porch/request/face_rec/1", frame("obama_1"))
@@ -37,20 +37,20 @@ def test_the_gateway_comes_back_when_the_broker_does(tmp_path: Path, own: Broker
         client.close()
 
 
-def test_the_last_will_says_offline_and_so_does_a_clean_end(tmp_path: Path, own: Broker) -> None:
-    client = Client(own.port).subscribe("facegate/bridge/state")
-    with running(settings(tmp_path / "data", own, workers={"processes": 1})) as gateway:
+def test_state_is_offline_after_a_lost_connection_and_after_a_stop(tmp_path: Path, private_broker: Broker) -> None:
+    client = Client(private_broker.port).subscribe("facegate/bridge/state")
+    with running(settings(tmp_path / "data", private_broker, workers={"processes": 1})) as gateway:
         assert client.get().json == {"state": "online"}
-        gateway.mqtt._requests.reconnect()  # as a cut network does
+        gateway.mqtt._requests.reconnect()  # as after a network failure
         assert client.get().json == {"state": "offline"}
         assert client.get().json == {"state": "online"}
     while client.get().json != {"state": "offline"}:
-        pass  # a greeting whose receipt got lost with the connection comes twice
+        pass  # a message comes twice if its acknowledgement is lost with the connection
     client.close()
 
 
-def test_a_broker_that_is_not_there_yet_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """After a power cut the gateway may well be the first that is back."""
+def test_gateway_waits_for_a_broker_that_is_not_there_yet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """After a power cut the gateway may start before the broker."""
     later = Broker(tmp_path, free_port())
     with running(settings(tmp_path / "data", later, workers={"processes": 1})) as gateway:
         assert caplog.text.count(f"No broker can be reached at 127.0.0.1:{later.port}") == 1
@@ -62,12 +62,12 @@ def test_a_broker_that_is_not_there_yet_is_waited_for(tmp_path: Path, caplog: py
 
 
 @needs_mosquitto
-def test_no_annotated_picture_is_too_large_for_the_broker(tmp_path: Path, own: Broker) -> None:
-    """mosquitto throws out who publishes a packet over its limit, and paho would send it again for ever."""
+def test_largest_annotated_picture_is_not_too_large_for_the_broker(tmp_path: Path, private_broker: Broker) -> None:
+    """mosquitto disconnects a client that publishes a packet over its limit, and paho would send it again for ever."""
     payload = cbor2.dumps({"image": encoded(noise(4000), "PNG", bits=2), "annotate": True})
-    with running(settings(tmp_path / "data", own, workers={"processes": 1})) as gateway:
+    with running(settings(tmp_path / "data", private_broker, workers={"processes": 1})) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
-        client = Client(own.port).subscribe("facegate/porch/verdict/+")
+        client = Client(private_broker.port).subscribe("facegate/porch/verdict/+")
         client.publish("facegate/porch/request/detect/large", payload)
         assert client.get().topic == "facegate/porch/verdict/large"
         client.publish("facegate/porch/request/face_rec/next", frame("obama_1"))
@@ -77,7 +77,7 @@ def test_no_annotated_picture_is_too_large_for_the_broker(tmp_path: Path, own: B
 
 
 @needs_mosquitto
-def test_login_and_password(tmp_path: Path) -> None:
+def test_login_with_a_wrong_password_is_refused(tmp_path: Path) -> None:
     port, passwords = free_port(), tmp_path / "passwords"
     passwords.touch(mode=0o600)
     subprocess.run(["mosquitto_passwd", "-b", str(passwords), "facegate", "right"], check=True)
@@ -96,7 +96,7 @@ def test_login_and_password(tmp_path: Path) -> None:
 
 @pytest.fixture
 def tls_broker(tmp_path: Path) -> Iterator[Broker]:
-    """Its certificate is signed by the authority in ``ca.pem``, which no system knows."""
+    """A broker whose certificate is signed by the authority in ``ca.pem``, which is not installed."""
     port, authority = free_port(), trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -111,7 +111,7 @@ def tls_broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 @needs_mosquitto
-def test_tls_with_the_authority_that_signed(tmp_path: Path, tls_broker: Broker) -> None:
+def test_gateway_connects_over_tls_with_the_authority_of_the_broker(tmp_path: Path, tls_broker: Broker) -> None:
     tls = {"tls": {"enabled": True, "ca": str(tmp_path / "ca.pem")}}
     with running(settings(tmp_path / "data", tls_broker, mqtt=tls, workers={"processes": 1})) as gateway:
         assert gateway.mqtt.connected
@@ -121,7 +121,7 @@ def test_tls_with_the_authority_that_signed(tmp_path: Path, tls_broker: Broker) 
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # paho leaves that socket to be collected
-def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, tls_broker: Broker) -> None:
+def test_certificate_of_an_unknown_authority_is_refused(tmp_path: Path, tls_broker: Broker) -> None:
     with (
         pytest.raises(StartError, match="certificate"),
         running(settings(tmp_path / "data", tls_broker, mqtt={"tls": {"enabled": True}}, workers={"processes": 1})),

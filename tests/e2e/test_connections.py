@@ -1,4 +1,4 @@
-"""What becomes of connections: they get stuck, die of a fault, are refused an answer, or taken by somebody else."""
+"""Connections that get stuck, end by a bug, are closed by the broker, or are taken by another client."""
 
 from __future__ import annotations
 
@@ -18,167 +18,178 @@ from gateway.mqtt import interface as client_module
 from gateway.mqtt.delivery import loopback
 from gateway.mqtt.transport import backoff
 from gateway.store.records import Picture, StoredFace
-from tests.e2e.sites import Site, answer, answers, lone, ready, said
+from tests.e2e.deployments import (
+    Deployment,
+    content_of,
+    next_response,
+    next_responses,
+    small_settings,
+    wait_until_ready,
+)
 from tests.examples import descriptor
 from tests.support import MOSQUITTO, Broker, Client, broker_running, frame, free_port, wait_for
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
 
 
-def fails(*_arguments: object) -> Any:
-    raise RuntimeError("a fault of ours")
+def raise_bug(*_arguments: object) -> Any:
+    raise RuntimeError("a bug")
 
 
 @pytest.mark.parametrize(("takes", "window"), [(1, 1), (10, 5), (20, 10), (65_535, 1000)])
-def test_no_more_is_let_in_than_the_broker_lets_us_answer(
-    site: Site, monkeypatch: pytest.MonkeyPatch, takes: int, window: int
+def test_window_is_half_of_what_the_broker_takes(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, takes: int, window: int
 ) -> None:
-    """Two replies to each request."""
-    assert site.gateway.mqtt._live.receive_maximum == 2000  # config/mosquitto.conf
-    monkeypatch.setattr(site.gateway.mqtt._live, "receive_maximum", takes)
-    spec = site.gateway.mqtt._for_requests()
+    """The gateway publishes two replies to each request."""
+    assert deployment.gateway.mqtt._live.receive_maximum == 2000  # config/mosquitto.conf
+    monkeypatch.setattr(deployment.gateway.mqtt._live, "receive_maximum", takes)
+    spec = deployment.gateway.mqtt._for_requests()
     assert (spec.persistent, spec.inflight, spec.window) == (True, takes, window)
     assert {qos for _, qos in spec.filters} == {1}
 
 
-def test_for_streams_nothing_is_kept(site: Site) -> None:
-    """Frames of an hour ago would come before those of now."""
-    specs = [site.gateway.mqtt._for_frames() for _ in range(3)]
+def test_connection_for_streams_has_no_lasting_session(deployment: Deployment) -> None:
+    """Otherwise the frames of an hour ago would come before the present ones."""
+    specs = [deployment.gateway.mqtt._for_frames() for _ in range(3)]
     assert [(spec.persistent, [qos for _, qos in spec.filters]) for spec in specs] == [(False, [0])] * 3
     names = {spec.client_id for spec in specs}
     assert len(names) == 3
-    assert site.gateway.mqtt._for_requests().client_id not in names
+    assert deployment.gateway.mqtt._for_requests().client_id not in names
 
 
-def test_a_request_whose_connection_dies_of_a_fault_is_answered_over_the_next(
-    site: Site, phone: Client, quick_back: None
+def test_request_is_answered_on_the_next_connection_if_a_bug_ends_its_own(
+    deployment: Deployment, requester: Client, fast_reconnect: None
 ) -> None:
-    """paho's thread was gone, `is_connected` went on saying yes, and nothing came in any more."""
-    before, session = site.count("connections_lost"), site.gateway.mqtt._requests._session
+    """Regression: paho's thread had ended, `is_connected` went on saying yes, and nothing came in any more."""
+    before, session = deployment.count("connections_lost"), deployment.gateway.mqtt._requests._session
     assert session is not None
-    session._client._handle_publish = fails  # type: ignore[method-assign]
-    phone.publish("facegate/porch/request/detect/deadly", frame("obama_1"))
-    assert answers(phone)["deadly"]["status"] == "ok"
-    assert site.count("connections_lost") > before
-    assert site.gateway.mqtt._requests._session is not session
-    wait_for(site.owes_nothing)
+    session._client._handle_publish = raise_bug  # type: ignore[method-assign]
+    requester.publish("facegate/porch/request/detect/deadly", frame("obama_1"))
+    assert next_responses(requester)["deadly"]["status"] == "ok"
+    assert deployment.count("connections_lost") > before
+    assert deployment.gateway.mqtt._requests._session is not session
+    wait_for(deployment.all_acknowledged)
 
 
-def test_a_stream_whose_connection_dies_of_a_fault_goes_on_over_the_next(site: Site, quick_back: None) -> None:
-    screen = Client(site.broker.port).subscribe("facegate/hall/result")
-    before, session = site.count("connections_lost"), site.gateway.mqtt._live._session
+def test_stream_goes_on_over_the_next_connection(deployment: Deployment, fast_reconnect: None) -> None:
+    screen = Client(deployment.broker.port).subscribe("facegate/hall/result")
+    before, session = deployment.count("connections_lost"), deployment.gateway.mqtt._live._session
     assert session is not None
-    session._client._handle_publish = fails  # type: ignore[method-assign]
+    session._client._handle_publish = raise_bug  # type: ignore[method-assign]
 
     def shown() -> bool:
         screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)
         return not screen.nothing_comes(0.5)
 
     wait_for(shown)
-    assert site.count("connections_lost") > before
-    assert site.gateway.mqtt._live._session is not session
+    assert deployment.count("connections_lost") > before
+    assert deployment.gateway.mqtt._live._session is not session
     screen.close()
 
 
 @pytest.mark.parametrize("name", ["_requests", "_live"])
-def test_without_the_thread_that_keeps_a_connection_it_is_not_live(
-    site: Site, monkeypatch: pytest.MonkeyPatch, name: str
+def test_gateway_is_not_live_without_the_thread_of_a_connection(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     ended = threading.Thread(target=lambda: None)
     ended.start()
     ended.join()
-    assert site.gateway.health().live
-    monkeypatch.setattr(getattr(site.gateway.mqtt, name), "_thread", ended)
-    assert not site.gateway.health().live
+    assert deployment.gateway.health().live
+    monkeypatch.setattr(getattr(deployment.gateway.mqtt, name), "_thread", ended)
+    assert not deployment.gateway.health().live
 
 
-def test_connected_is_not_ready_while_nothing_comes_round_the_broker(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+def test_connected_gateway_is_not_ready_without_fresh_loopback_messages(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_for(lambda: site.gateway.health().ready)
+    wait_for(lambda: deployment.gateway.health().ready)
     monkeypatch.setattr(loopback, "LOOPBACK_FRESH_S", 0.0)
-    health = site.gateway.health()
+    health = deployment.gateway.health()
     assert (health.live, health.mqtt.connected, health.ready) == (True, True, False)
 
 
-def test_a_fault_in_a_message_is_contained(
-    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_bug_in_the_handling_of_a_message_ends_no_connection(
+    deployment: Deployment, requester: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It ended paho's thread, and the message came again with the next connection, and ended that."""
-    failures, lost = site.count("callback_failures"), site.count("connections_lost")
+    """Regression: it ended paho's thread, and the message came again on the next connection, and ended that."""
+    failures, lost = deployment.count("callback_failures"), deployment.count("connections_lost")
     with monkeypatch.context() as broken:
-        broken.setattr(site.gateway.mqtt._topics, "read", fails)
-        phone.publish("facegate/porch/request/detect/unread", frame("obama_1"))
-        wait_for(lambda: site.count("callback_failures") > failures)
-        wait_for(site.owes_nothing)
+        broken.setattr(deployment.gateway.mqtt._topics, "read", raise_bug)
+        requester.publish("facegate/porch/request/detect/unread", frame("obama_1"))
+        wait_for(lambda: deployment.count("callback_failures") > failures)
+        wait_for(deployment.all_acknowledged)
     assert "a message could not be handled" in caplog.text
-    phone.publish("facegate/porch/request/detect/read", frame("obama_1"))
-    assert answers(phone)["read"]["status"] == "ok"
-    assert site.count("connections_lost") == lost
+    requester.publish("facegate/porch/request/detect/read", frame("obama_1"))
+    assert next_responses(requester)["read"]["status"] == "ok"
+    assert deployment.count("connections_lost") == lost
 
 
-def test_a_fault_in_what_is_due_now_and_then_is_contained(
-    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_bug_in_a_periodic_task_ends_no_connection(
+    deployment: Deployment, requester: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It ended the thread that keeps the connection, which nobody made anew from then on."""
-    failures, lost = site.count("callback_failures"), site.count("connections_lost")
+    """Regression: it ended the thread that reconnects, and nothing connected again."""
+    failures, lost = deployment.count("callback_failures"), deployment.count("connections_lost")
     with monkeypatch.context() as broken:
-        broken.setattr(site.gateway.mqtt._uploads, "tick", fails)
-        wait_for(lambda: site.count("callback_failures") > failures + 1)
-        phone.publish("facegate/porch/request/detect/meanwhile", frame("obama_1"))
-        assert answers(phone)["meanwhile"]["status"] == "ok"
-        wait_for(site.owes_nothing)
+        broken.setattr(deployment.gateway.mqtt._uploads, "tick", raise_bug)
+        wait_for(lambda: deployment.count("callback_failures") > failures + 1)
+        requester.publish("facegate/porch/request/detect/meanwhile", frame("obama_1"))
+        assert next_responses(requester)["meanwhile"]["status"] == "ok"
+        wait_for(deployment.all_acknowledged)
     assert "a periodic task of an MQTT connection failed" in caplog.text
-    assert site.gateway.health().live
-    assert site.count("connections_lost") == lost
+    assert deployment.gateway.health().live
+    assert deployment.count("connections_lost") == lost
 
 
-def test_a_fault_in_a_greeting_is_contained(
-    site: Site, phone: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, quick_back: None
+def test_bug_at_the_start_of_a_session_ends_no_connection(
+    deployment: Deployment,
+    requester: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fast_reconnect: None,
 ) -> None:
-    """No connection was ever made use of again."""
-    failures = site.count("callback_failures")
+    """Regression: no later connection was used."""
+    failures = deployment.count("callback_failures")
     with monkeypatch.context() as broken:
-        broken.setattr(site.gateway.mqtt._bridge_status, "start_session", fails)
-        site.gateway.mqtt._requests.reconnect()
-        wait_for(lambda: site.count("callback_failures") > failures)
-        phone.publish("facegate/porch/request/detect/unheard", frame("obama_1"))
-        assert answers(phone)["unheard"]["status"] == "ok"
-        wait_for(site.owes_nothing)
+        broken.setattr(deployment.gateway.mqtt._bridge_status, "start_session", raise_bug)
+        deployment.gateway.mqtt._requests.reconnect()
+        wait_for(lambda: deployment.count("callback_failures") > failures)
+        requester.publish("facegate/porch/request/detect/unheard", frame("obama_1"))
+        assert next_responses(requester)["unheard"]["status"] == "ok"
+        wait_for(deployment.all_acknowledged)
     assert "a new MQTT connection could not be used" in caplog.text
-    site.gateway.mqtt._requests.reconnect()  # it says `online` now
-    wait_for(lambda: site.gateway.mqtt.connected)
+    deployment.gateway.mqtt._requests.reconnect()  # now it publishes `online`
+    wait_for(lambda: deployment.gateway.mqtt.connected)
 
 
-def test_a_broker_that_never_acknowledges_is_connected_to_anew(
-    tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
+def test_gateway_reconnects_if_the_broker_does_not_acknowledge(
+    tmp_path: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch, fast_reconnect: None
 ) -> None:
-    """Nothing more was acknowledged, nor delivered, for as long as that connection stood."""
+    """Regression: nothing more was acknowledged or delivered until that connection ended."""
     monkeypatch.setattr("gateway.mqtt.delivery.watchdog.ACKNOWLEDGE_S", 0.5)
-    with running(lone(tmp_path / "data", own, mqtt={"answer_s": 5})) as gateway:
-        ledger = ready(gateway).mqtt._requests.ledger
-        device = Client(own.port).subscribe("facegate/+/response/#")
+    with running(small_settings(tmp_path / "data", private_broker, mqtt={"answer_s": 5})) as gateway:
+        ledger = wait_until_ready(gateway).mqtt._requests.ledger
+        device = Client(private_broker.port).subscribe("facegate/+/response/#")
         with monkeypatch.context() as deaf:
             deaf.setattr(ledger, "record_confirmed", lambda *_: None)
             device.publish("facegate/porch/request/detect/held", frame("obama_1"))
-            first = answer(device)
+            first = next_response(device)
             wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] >= 1)
-        again = answer(device)
+        again = next_response(device)
         assert first["status"] == "ok"
-        assert said(first) == said(again)
+        assert content_of(first) == content_of(again)
         wait_for(lambda: len(ledger) == 0)
         assert gateway._fatal_errors.empty()
         device.close()
 
 
-def test_one_that_acknowledges_on_no_connection_ends_the_gateway(
-    tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
+def test_gateway_ends_if_the_broker_acknowledges_on_no_connection(
+    tmp_path: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch, fast_reconnect: None
 ) -> None:
-    """By then it is most likely us."""
+    """By then the fault is most likely in the gateway."""
     monkeypatch.setattr("gateway.mqtt.delivery.watchdog.ACKNOWLEDGE_S", 0.5)
-    with running(lone(tmp_path / "data", own, mqtt={"answer_s": 0.5})) as gateway:
-        monkeypatch.setattr(ready(gateway).mqtt._requests.ledger, "record_confirmed", lambda *_: None)
-        device = Client(own.port)
+    with running(small_settings(tmp_path / "data", private_broker, mqtt={"answer_s": 0.5})) as gateway:
+        monkeypatch.setattr(wait_until_ready(gateway).mqtt._requests.ledger, "record_confirmed", lambda *_: None)
+        device = Client(private_broker.port)
         device.publish("facegate/porch/request/detect/held", frame("obama_1"))
         fatal = gateway._fatal_errors.get(timeout=30)
         assert not isinstance(fatal, StartError)
@@ -188,16 +199,16 @@ def test_one_that_acknowledges_on_no_connection_ends_the_gateway(
         device.close()
 
 
-def test_an_answer_that_the_broker_does_not_let_us_publish_holds_up_nothing(tmp_path: Path) -> None:
-    """It says so in its PUBACK (MQTT 5), and would say so again for ever."""
+def test_answer_that_the_acl_forbids_holds_up_nothing(tmp_path: Path) -> None:
+    """The broker refuses it in its PUBACK (MQTT 5), and would refuse it again for ever."""
     port, acl = free_port(), tmp_path / "acl"
     acl.write_text(
         "topic readwrite facegate/bridge/#\ntopic readwrite facegate/+/request/#\n"
         "topic readwrite facegate/+/verdict/#\ntopic read facegate/+/part/#\ntopic read facegate/+/frame\n"
     )
     extra = f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\nacl_file {acl}\n"
-    with broker_running(tmp_path, port, extra) as broker, running(lone(tmp_path / "data", broker)) as gateway:
-        ledger = ready(gateway).mqtt._requests.ledger
+    with broker_running(tmp_path, port, extra) as broker, running(small_settings(tmp_path / "data", broker)) as gateway:
+        ledger = wait_until_ready(gateway).mqtt._requests.ledger
         device = Client(port).subscribe("facegate/+/verdict/#")
         for n in (1, 2):
             device.publish(f"facegate/porch/request/detect/d{n}", frame("obama_1"))
@@ -209,19 +220,22 @@ def test_an_answer_that_the_broker_does_not_let_us_publish_holds_up_nothing(tmp_
         device.close()
 
 
-def test_answers_that_the_broker_hangs_up_on_are_given_up(tmp_path: Path, quick_back: None) -> None:
-    """The request came again with every connection, was answered again, and nobody else was. MQTT 3.1.1 has no way to
-    tell how large a packet may be. With a second one so many connections were short that the gateway took it for
-    another client with its id, and ended for good.
+def test_answers_that_end_the_connection_are_given_up(tmp_path: Path, fast_reconnect: None) -> None:
+    """Regression: the request came again on each connection, was answered again, and no other request was.
+
+    With MQTT 3.1.1 a broker cannot announce its largest packet. Two such requests ended so many connections that the
+    gateway took them for a second client with its id, and ended for good.
     """
     port, three = free_port(), {"protocol": "3.1.1"}
     extra = f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\nmax_packet_size 50000\n"
     with (
         broker_running(tmp_path, port, extra) as broker,
-        running(lone(tmp_path / "data", broker, mqtt=three)) as gateway,
+        running(small_settings(tmp_path / "data", broker, mqtt=three)) as gateway,
     ):
         face = StoredFace(descriptor(1), bytes(80_000))
-        ready(gateway).known.store.people.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], CLI_CALLER)
+        wait_until_ready(gateway).known.store.people.enrol(
+            "Ada", [Picture("0" * 64, "test", "recipe", face)], CLI_CALLER
+        )
         client = Client(port).subscribe("facegate/bridge/response/#")
         for transaction in ("large", "larger"):
             asked = {"transaction": transaction}
@@ -243,55 +257,56 @@ def test_answers_that_the_broker_hangs_up_on_are_given_up(tmp_path: Path, quick_
 
 @pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 @pytest.mark.skipif(MOSQUITTO is None, reason="amqtt has no MQTT 5")
-def test_messages_that_are_too_large_are_answered_so_and_nobody_else_is_held_up(
-    protocol: str, tmp_path: Path, own: Broker
+def test_messages_that_are_too_large_are_answered_and_hold_up_nobody(
+    protocol: str, tmp_path: Path, private_broker: Broker
 ) -> None:
-    """With a Maximum Packet Size mosquitto kept them to itself, and their places in our window taken: after ten of them
-    nothing came in any more.
+    """Regression: with a Maximum Packet Size mosquitto did not deliver them, but counted them in the window.
+
+    After ten such messages nothing came in any more.
     """
-    config = lone(tmp_path / "data", own, mqtt={"protocol": protocol}, limits={"bytes": 100_000})
+    config = small_settings(tmp_path / "data", private_broker, mqtt={"protocol": protocol}, limits={"bytes": 100_000})
     with running(config) as gateway:
-        ready(gateway)
-        client = Client(own.port).subscribe("facegate/porch/response/#")
+        wait_until_ready(gateway)
+        client = Client(private_broker.port).subscribe("facegate/porch/response/#")
         for n in range(25):
             client.publish(f"facegate/porch/request/detect/{n}", bytes(700_000))
-            told = answer(client)
+            told = next_response(client)
             assert (told["request_id"], told["code"]) == (str(n), "too_large")
         client.publish("facegate/porch/request/detect/next", frame("obama_1"))
-        assert answer(client)["status"] == "ok"
+        assert next_response(client)["status"] == "ok"
         assert gateway.metrics.snapshot()["connections_lost"] == 0
         client.close()
 
 
-def test_where_nothing_comes_in_any_more_it_connects_anew(
-    tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
+def test_gateway_reconnects_if_no_message_comes_in_for_long(
+    tmp_path: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch, fast_reconnect: None
 ) -> None:
-    """The connection stood, its pings were answered, and the gateway was unready for ever."""
+    """Regression: the connection was open, its pings were answered, and the gateway stayed unready for ever."""
     monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
-    with running(lone(tmp_path / "data", own)) as gateway:
-        ready(gateway)
+    with running(small_settings(tmp_path / "data", private_broker)) as gateway:
+        wait_until_ready(gateway)
         requests, lost = gateway.mqtt._requests, gateway.metrics.snapshot()["connections_lost"]
         with monkeypatch.context() as impatient:
             impatient.setattr(client_module, "MAX_SILENCE_S", 1.0)
             assert requests.session is not None
             requests.session.unsubscribe([topic for topic, _ in gateway.mqtt._for_requests().filters])
             wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] > lost)
-        ready(gateway)
-        client = Client(own.port).subscribe("facegate/porch/response/#")
+        wait_until_ready(gateway)
+        client = Client(private_broker.port).subscribe("facegate/porch/response/#")
         client.publish("facegate/porch/request/detect/1", frame("obama_1"))
-        assert answer(client)["status"] == "ok"
+        assert next_response(client)["status"] == "ok"
         client.close()
 
 
-def test_who_is_thrown_off_again_and_again_ends_and_says_why(
-    tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch, quick_back: None
+def test_gateway_that_is_disconnected_again_and_again_ends_with_the_reason(
+    tmp_path: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch, fast_reconnect: None
 ) -> None:
-    """Two of one client id threw each other off the broker for ever, and each was there for half of what was asked."""
+    """Regression: two clients with one id disconnected each other for ever, and each got half of the requests."""
     monkeypatch.setattr(backoff, "MAX_SHORT_CONNECTIONS", 2)
-    with running(lone(tmp_path / "data", own, mqtt={"client_id": "twin"})) as gateway:
+    with running(small_settings(tmp_path / "data", private_broker, mqtt={"client_id": "twin"})) as gateway:
         twin = paho.Client(CallbackAPIVersion.VERSION2, "twin")
         twin.reconnect_delay_set(1, 1)
-        twin.connect("127.0.0.1", own.port)
+        twin.connect("127.0.0.1", private_broker.port)
         twin.loop_start()
         fatal = gateway._fatal_errors.get(timeout=30)
         twin.disconnect()
@@ -301,14 +316,17 @@ def test_who_is_thrown_off_again_and_again_ends_and_says_why(
         assert "client id twin (mqtt.client_id)" in str(fatal)
 
 
-def test_a_second_gateway_of_the_same_client_id_is_refused_before_it_takes_the_place(
-    tmp_path: Path, own: Broker, monkeypatch: pytest.MonkeyPatch
+def test_second_gateway_with_the_same_client_id_is_refused_before_it_connects_with_it(
+    tmp_path: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     twin = {"mqtt": {"client_id": "twin"}}
-    with running(lone(tmp_path / "one", own, **twin)) as gateway:
-        ready(gateway)
-        with pytest.raises(StartError, match="Another gateway"), running(lone(tmp_path / "two", own, **twin)):
+    with running(small_settings(tmp_path / "one", private_broker, **twin)) as gateway:
+        wait_until_ready(gateway)
+        with (
+            pytest.raises(StartError, match="Another gateway"),
+            running(small_settings(tmp_path / "two", private_broker, **twin)),
+        ):
             pass
         assert gateway.health().ready
         assert gateway.metrics.snapshot()["connections_lost"] == 0

@@ -14,7 +14,7 @@ from device_sim.draw import main
 from tests.support import FRAMES, frame, free_port
 
 
-def test_it_draws_into_the_face_and_names_it(rest_url: str, tmp_path: Path) -> None:
+def test_draw_draws_into_the_face_and_names_it(rest_url: str, tmp_path: Path) -> None:
     drawn = tmp_path / "drawn.png"
     result = CliRunner().invoke(main, [str(FRAMES / "obama_1.jpg"), "--url", rest_url, "-o", str(drawn)])
     assert result.output == f"Barack Obama: {drawn}\n"
@@ -23,17 +23,17 @@ def test_it_draws_into_the_face_and_names_it(rest_url: str, tmp_path: Path) -> N
     asked = requests.post(f"{rest_url}/face_rec?face_locations=true", files={"file": frame("obama_1")}, timeout=60)
     y1, x2, y2, x1 = asked.json()["face_locations"]
     assert (top, right) == (y1, x2 + 1)  # the pixel on the edge is drawn, too
-    assert x1 - 20 < left <= x1  # a cheek may reach out of the box
-    assert y2 + 20 < bottom < y2 + 40  # beneath it stands the name
+    assert x1 - 20 < left <= x1  # a cheek may be wider than the box
+    assert y2 + 20 < bottom < y2 + 40  # the name is beneath the box
 
 
-def test_it_says_so_where_no_gateway_answers() -> None:
+def test_draw_reports_that_no_gateway_answers() -> None:
     result = CliRunner().invoke(main, [str(FRAMES / "obama_1.jpg"), "--url", f"http://127.0.0.1:{free_port()}"])
     assert result.exit_code == 1
     assert result.output.startswith("Error: No gateway answers at http://127.0.0.1:")
 
 
-def test_it_gives_the_gateways_own_words(rest_url: str, tmp_path: Path) -> None:
+def test_draw_prints_the_error_of_the_gateway(rest_url: str, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("a text file")
     result = CliRunner().invoke(main, [str(tmp_path / "text.jpg"), "--url", rest_url])
     assert result.exit_code == 1

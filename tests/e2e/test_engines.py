@@ -1,4 +1,4 @@
-"""The other engine, and from one to the other: people are known whichever it is."""
+"""People are recognised with each engine, and after a change of the engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conftest import settings
 from tests.support import Broker, Client, frame, wait_for
 
 
-def who(broker: Broker, base: str, picture: str) -> str | None:
+def recognised_name(broker: Broker, base: str, picture: str) -> str | None:
     client = Client(broker.port).subscribe(f"{base}/porch/response/#")
     client.publish(f"{base}/porch/request/face_rec/{picture}", frame(picture))
     result = client.get(60).json
@@ -22,31 +22,31 @@ def who(broker: Broker, base: str, picture: str) -> str | None:
     return name
 
 
-def skipped(gateway: Gateway) -> tuple[str, ...]:
-    """Once it is ready."""
+def skipped_pictures(gateway: Gateway) -> tuple[str, ...]:
+    """Return the skipped pictures when the gateway is ready."""
     wait_for(lambda: gateway.health().ready, 60)
     return gateway.known_faces.progress.skipped
 
 
-def test_stock_dlib_recognises_too(tmp_path: Path, broker: Broker) -> None:
+def test_stock_dlib_recognises_people(tmp_path: Path, broker: Broker) -> None:
     changes = {"engine": "dlib-hog", "mqtt": {"base": "stock"}, "workers": {"processes": 1}}
     with running(settings(tmp_path / "data", broker, **changes)) as gateway:
-        assert skipped(gateway) == ()
-        assert who(broker, "stock", "obama_1") == "Barack Obama"
-        assert who(broker, "stock", "stranger_1") is None
+        assert skipped_pictures(gateway) == ()
+        assert recognised_name(broker, "stock", "obama_1") == "Barack Obama"
+        assert recognised_name(broker, "stock", "stranger_1") is None
 
 
-def test_people_stay_known_when_the_engine_changes_and_their_pictures_are_gone(tmp_path: Path, broker: Broker) -> None:
-    """They are described anew from the chips that were kept, there and back."""
+def test_people_are_recognised_after_a_change_of_the_engine(tmp_path: Path, broker: Broker) -> None:
+    """The descriptors are computed again from the stored chips, there and back."""
 
     def start(engine: EngineName, **changes: object) -> None:
         one = {"engine": engine, "mqtt": {"base": "change"}, "workers": {"processes": 1}}
         with running(settings(tmp_path / "data", broker, **one, **changes)) as gateway:
-            assert skipped(gateway) == ()
+            assert skipped_pictures(gateway) == ()
             assert len(gateway.known.gallery) == 3
-            assert who(broker, "change", "obama_1") == "Barack Obama"
-            assert who(broker, "change", "hopper_1") == "Grace Hopper"
-            assert who(broker, "change", "stranger_2") is None
+            assert recognised_name(broker, "change", "obama_1") == "Barack Obama"
+            assert recognised_name(broker, "change", "hopper_1") == "Grace Hopper"
+            assert recognised_name(broker, "change", "stranger_2") is None
 
     gone = {"folder": tmp_path / "gone"}
     start("facegate")
@@ -55,10 +55,10 @@ def test_people_stay_known_when_the_engine_changes_and_their_pictures_are_gone(t
 
 
 @pytest.mark.parametrize("precision", [{"detector": "f32", "descriptor": "f32"}, {"detector": "int8"}])
-def test_people_are_known_whatever_numbers_the_networks_compute_in(
+def test_people_are_recognised_in_each_precision_of_the_networks(
     tmp_path: Path, broker: Broker, precision: dict[str, str]
 ) -> None:
     changes = {"precision": precision, "mqtt": {"base": "numbers"}, "workers": {"processes": 1}}
     with running(settings(tmp_path / "data", broker, **changes)) as gateway:
-        assert skipped(gateway) == ()
-        assert who(broker, "numbers", "biden_2") == "Joe Biden"
+        assert skipped_pictures(gateway) == ()
+        assert recognised_name(broker, "numbers", "biden_2") == "Joe Biden"

@@ -1,4 +1,4 @@
-"""A real broker, real pictures, and a device that knows the written contract only."""
+"""A real broker, real pictures, and a device that uses only the documented topics and fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gateway.app import Gateway
-from tests.e2e.sites import jobs_taken, workers_of
+from tests.e2e.deployments import jobs_taken, workers_of
 from tests.examples import png
 from tests.support import Broker, Client, frame, halted, wait_for
 
@@ -27,7 +27,7 @@ def properties(**values: object) -> Properties:
     return found
 
 
-def test_a_request_is_answered_on_the_topic_beside_it(client: Client) -> None:
+def test_request_is_answered_on_its_response_and_verdict_topics(client: Client) -> None:
     client.subscribe("facegate/porch/response/#", "facegate/porch/verdict/#")
     client.publish("facegate/porch/request/face_rec/42", frame("obama_1"))
     answers = {message.topic: message for message in (client.get(), client.get())}
@@ -46,7 +46,7 @@ def test_a_request_is_answered_on_the_topic_beside_it(client: Client) -> None:
     assert not any(message.retain for message in answers.values())
 
 
-def test_a_request_without_an_id_has_no_verdict_topic(client: Client) -> None:
+def test_request_without_an_id_has_no_verdict(client: Client) -> None:
     client.subscribe("facegate/noid/#")
     client.publish("facegate/noid/request/face_rec", frame("stranger_1"))
     messages = [client.get(), client.get()]
@@ -69,7 +69,7 @@ def test_live_frames_are_answered_with_a_result_and_a_verdict(client: Client, pi
     assert messages["facegate/door/result"].json["dropped"] == 0
 
 
-def test_of_live_frames_the_newest_wins_and_the_dropped_are_counted(client: Client, gateway: Gateway) -> None:
+def test_newest_live_frame_replaces_older_ones_and_the_dropped_are_counted(client: Client, gateway: Gateway) -> None:
     client.subscribe("facegate/stream/result", "facegate/stream/frame")
     with halted(workers_of(gateway)):
         for _ in range(20):
@@ -84,7 +84,7 @@ def test_of_live_frames_the_newest_wins_and_the_dropped_are_counted(client: Clie
     assert len(results) < 21
 
 
-def test_verify_by_topic_by_json_and_by_user_property(client: Client) -> None:
+def test_verify_takes_the_person_from_the_topic_or_from_json(client: Client) -> None:
     client.subscribe("facegate/porch/response/verify/#")
     picture = base64.b64encode(frame("obama_1")).decode()
     client.publish("facegate/porch/request/verify/v1/barack_obama", frame("obama_1"))
@@ -95,7 +95,7 @@ def test_verify_by_topic_by_json_and_by_user_property(client: Client) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cbor", "json"])
-def test_face_match_of_two_pictures(client: Client, kind: str) -> None:
+def test_face_match_compares_two_pictures(client: Client, kind: str) -> None:
     client.subscribe("facegate/porch/response/face_match/#", "facegate/porch/verdict/#")
     one, two = frame("biden_1"), frame("biden_2")
     payload = (
@@ -110,7 +110,7 @@ def test_face_match_of_two_pictures(client: Client, kind: str) -> None:
     assert messages["verdict"].payload.startswith(b"same ")
 
 
-def test_detect_gives_boxes_and_landmarks_on_wish(client: Client) -> None:
+def test_detect_returns_boxes_and_requested_landmarks(client: Client) -> None:
     client.subscribe("facegate/porch/response/detect/#")
     picture = base64.b64encode(frame("obama_1")).decode()
     client.publish("facegate/porch/request/detect/d1", json.dumps({"image": picture, "landmarks": True}).encode())
@@ -122,7 +122,7 @@ def test_detect_gives_boxes_and_landmarks_on_wish(client: Client) -> None:
     assert sum(map(len, face["landmarks"].values())) == 72  # 68 points; the lips share four corners
 
 
-def test_detect_gives_five_landmarks_on_wish(client: Client) -> None:
+def test_detect_returns_five_landmarks_on_request(client: Client) -> None:
     client.subscribe("facegate/porch/response/detect/#")
     client.publish("facegate/porch/request/detect/d5", cbor2.dumps({"image": frame("obama_1"), "landmarks": 5}))
     (face,) = client.get().json["faces"]
@@ -133,7 +133,7 @@ def test_detect_gives_five_landmarks_on_wish(client: Client) -> None:
 
 
 def drawn_at(annotated: str, original: bytes) -> tuple[int, int, int, int]:
-    """What encloses all that differs clearly from the picture that was sent."""
+    """Return the box around all pixels that clearly differ from the original: left, top, right, bottom."""
     with (
         PIL.Image.open(io.BytesIO(base64.b64decode(annotated, validate=True))) as after,
         PIL.Image.open(io.BytesIO(original)) as before,
@@ -144,8 +144,8 @@ def drawn_at(annotated: str, original: bytes) -> tuple[int, int, int, int]:
 
 
 @pytest.mark.parametrize("operation", ["face_rec", "detect"])
-def test_an_annotated_picture_comes_with_the_result(client: Client, operation: str) -> None:
-    """Drawn into at the face: of who was recognised, the name lies beneath or above the box."""
+def test_annotated_picture_comes_with_the_result(client: Client, operation: str) -> None:
+    """The box is drawn at the face, with the name of a recognised person beneath or above it."""
     client.subscribe("facegate/porch/response/#")
     payload = cbor2.dumps({"image": frame("obama_1"), "annotate": True})
     client.publish(f"facegate/porch/request/{operation}/a1", payload)
@@ -160,7 +160,7 @@ def test_an_annotated_picture_comes_with_the_result(client: Client, operation: s
     assert (bottom - top > y2 - y1 + 10) == (operation == "face_rec")
 
 
-def test_a_picture_is_annotated_only_on_wish_and_where_faces_are_found(client: Client) -> None:
+def test_picture_is_annotated_only_on_request_and_by_operations_that_find_faces(client: Client) -> None:
     client.subscribe("facegate/porch/response/#")
     client.publish("facegate/porch/request/face_rec/a2", frame("obama_1"))
     assert "annotated" not in client.get().json
@@ -180,13 +180,13 @@ def test_a_picture_is_annotated_only_on_wish_and_where_faces_are_found(client: C
         pytest.param("porch", "match", id="as for all"),
     ],
 )
-def test_a_camera_sees_faces_only_where_and_as_large_as_it_is_set(client: Client, camera: str, verdict: str) -> None:
+def test_regions_and_face_sizes_of_a_camera_limit_its_faces(client: Client, camera: str, verdict: str) -> None:
     client.subscribe(f"facegate/{camera}/verdict/#")
     client.publish(f"facegate/{camera}/request/face_rec/s1", frame("obama_1"))
     assert client.get().payload.decode().split()[0] == verdict
 
 
-def test_a_live_frame_with_a_face_where_none_counts_shows_nobody(client: Client) -> None:
+def test_live_frame_with_a_face_outside_the_regions_shows_nobody(client: Client) -> None:
     client.subscribe("facegate/wall/result", "facegate/wall/verdict")
     client.publish("facegate/wall/frame", frame("obama_1"), qos=0)
     messages = {message.topic: message for message in (client.get(), client.get())}
@@ -194,7 +194,7 @@ def test_a_live_frame_with_a_face_where_none_counts_shows_nobody(client: Client)
     assert messages["facegate/wall/result"].json["faces"] == []
 
 
-def test_hobby_firmware_may_send_base64(client: Client) -> None:
+def test_payload_may_be_a_base64_data_url(client: Client) -> None:
     client.subscribe("facegate/porch/verdict/#")
     client.publish(
         "facegate/porch/request/face_rec/b64", b"data:image/jpeg;base64," + base64.b64encode(frame("obama_1"))
@@ -224,7 +224,7 @@ def test_hobby_firmware_may_send_base64(client: Client) -> None:
         ("detect", b"\xff\xd8\xff" + b"\0" * 10_000_000, "too_large"),
     ],
 )
-def test_bad_input_is_answered_with_its_code_and_the_next_is_served(
+def test_bad_input_gets_its_error_code_and_the_next_request_is_answered(
     client: Client, operation: str, payload: bytes, code: str
 ) -> None:
     client.subscribe("facegate/bad/response/#")
@@ -237,7 +237,7 @@ def test_bad_input_is_answered_with_its_code_and_the_next_is_served(
     assert client.get().json["name"] == "Barack Obama"
 
 
-def test_what_a_camera_may_ask_for_is_its_setting(client: Client) -> None:
+def test_camera_may_only_use_the_operations_of_its_settings(client: Client) -> None:
     client.subscribe("facegate/blind/verdict/+", "facegate/blind/result")
     client.publish("facegate/blind/request/face_rec/1", frame("obama_1"))
     assert client.get().payload == b"error forbidden"
@@ -247,11 +247,11 @@ def test_what_a_camera_may_ask_for_is_its_setting(client: Client) -> None:
     assert client.get().json["code"] == "forbidden"
 
 
-def test_retained_messages_are_not_requests(client: Client, gateway: Gateway, broker: Broker) -> None:
-    """A frame that stood retained since yesterday must not open a door today."""
+def test_retained_message_is_not_a_request(client: Client, gateway: Gateway, broker: Broker) -> None:
+    """A retained frame of yesterday must not open a door today."""
     client.subscribe("facegate/ghost/result")
     client.publish("facegate/ghost/frame", frame("obama_1"), retain=True)
-    assert client.get().json["name"] == "Barack Obama"  # live, when it was sent
+    assert client.get().json["name"] == "Barack Obama"  # it was not retained when it was delivered live
     late = Client(broker.port).subscribe("facegate/ghost/frame")
     assert late.get().retain
     assert gateway.mqtt._live.session is not None
@@ -262,8 +262,8 @@ def test_retained_messages_are_not_requests(client: Client, gateway: Gateway, br
     late.close()
 
 
-def test_camera_whose_name_is_refused_is_reported(client: Client, gateway: Gateway) -> None:
-    """Regression: nothing but a line at INFO, the same as for a retained message."""
+def test_invalid_camera_name_is_reported(client: Client, gateway: Gateway) -> None:
+    """Regression: there was only a line at INFO, the same as for a retained message."""
     client.subscribe("facegate/bridge/health")
     client.publish("facegate/Küche/frame", frame("obama_1"), qos=0)
     while not any("'facegate/Küche/…' are ignored: the name" in each for each in client.get().json["warnings"]):
@@ -271,7 +271,7 @@ def test_camera_whose_name_is_refused_is_reported(client: Client, gateway: Gatew
     assert any("Küche" in each for each in gateway.health().warnings)
 
 
-def test_the_bridge_tells_that_it_is_there_and_what_it_can(client: Client) -> None:
+def test_bridge_publishes_its_state_and_its_description(client: Client) -> None:
     client.subscribe("facegate/bridge/state", "facegate/bridge/info")
     told = {message.topic.rsplit("/", 1)[1]: message for message in (client.get(), client.get())}
     assert all(message.retain for message in told.values())
@@ -283,18 +283,18 @@ def test_the_bridge_tells_that_it_is_there_and_what_it_can(client: Client) -> No
     assert all(len(digest) == 64 for digest in info["models"].values())
 
 
-def test_the_bridge_tells_who_is_known(client: Client) -> None:
-    """Without a transaction, since nothing is changed. More in test_people.py."""
+def test_bridge_lists_the_enrolled_people(client: Client) -> None:
+    """A command that changes nothing needs no transaction. More commands are in test_people.py."""
     client.subscribe("facegate/bridge/response/people/list")
     client.publish("facegate/bridge/request/people/list", b"{}")
     while (message := client.get()).retain:
-        pass  # amqtt may send what an earlier client was to get
+        pass  # amqtt may send messages for an earlier client
     assert message.json["status"] == "ok"
     known = [each["person"] for each in message.json["data"]["people"]]
     assert known == ["barack_obama", "grace_hopper", "joe_biden"]
 
 
-def test_response_topic_and_correlation_data(client5: Client) -> None:
+def test_response_topic_and_correlation_data_are_used_for_the_answer(client5: Client) -> None:
     client5.subscribe("facegate/porch/response/mine")
     client5.publish(
         "facegate/porch/request/face_rec",
@@ -308,7 +308,7 @@ def test_response_topic_and_correlation_data(client5: Client) -> None:
     assert 0 < reply.properties["MessageExpiryInterval"] <= 60
 
 
-def test_a_response_topic_of_the_allow_list(client5: Client) -> None:
+def test_response_topic_of_the_settings_is_used(client5: Client) -> None:
     client5.subscribe("answers/here")
     client5.publish(
         "facegate/porch/request/detect", frame("empty_1"), properties=properties(ResponseTopic="answers/here")
@@ -319,7 +319,7 @@ def test_a_response_topic_of_the_allow_list(client5: Client) -> None:
 @pytest.mark.parametrize(
     "topic", ["facegate/garden/response/x", "facegate/garden/request/face_rec", "elsewhere", "facegate/bridge/state"]
 )
-def test_a_response_topic_elsewhere_is_refused(client5: Client, topic: str) -> None:
+def test_response_topic_elsewhere_is_refused(client5: Client, topic: str) -> None:
     client5.subscribe("facegate/porch/response/#", topic)
     client5.publish("facegate/porch/request/face_rec/r1", frame("obama_1"), properties=properties(ResponseTopic=topic))
     while (message := client5.get()).retain:
@@ -328,8 +328,8 @@ def test_a_response_topic_elsewhere_is_refused(client5: Client, topic: str) -> N
     assert client5.nothing_comes()
 
 
-def test_a_byte_order_mark_in_a_property_ends_nothing(client5: Client) -> None:
-    """paho hangs up on it. The broker gave it to the gateway again on each connection, until that left."""
+def test_byte_order_mark_in_a_property_ends_no_connection(client5: Client) -> None:
+    """Regression: paho closed the connection. The broker delivered the message again, until the gateway ended."""
     client5.subscribe("facegate/porch/response/detect/#")
     for name in ("b1", "b2"):
         marked = properties(UserProperty=[("firmware", "\N{ZERO WIDTH NO-BREAK SPACE}")])
@@ -337,7 +337,7 @@ def test_a_byte_order_mark_in_a_property_ends_nothing(client5: Client) -> None:
     assert [client5.get().json["status"] for _ in range(2)] == ["ok", "ok"]
 
 
-def test_too_many_properties_are_refused(client5: Client) -> None:
+def test_message_with_too_many_properties_is_refused(client5: Client) -> None:
     client5.subscribe("facegate/porch/response/#")
     many = properties(UserProperty=[("a", "b")] * 1000)
     client5.publish("facegate/porch/request/detect/p1", frame("empty_1"), properties=many)
@@ -346,7 +346,7 @@ def test_too_many_properties_are_refused(client5: Client) -> None:
     assert "bytes of properties" in refusal.json["error"]
 
 
-def test_a_person_by_user_property(client5: Client) -> None:
+def test_verify_takes_the_person_from_a_user_property(client5: Client) -> None:
     client5.subscribe("facegate/porch/response/verify/#")
     client5.publish(
         "facegate/porch/request/verify/u1",
@@ -356,8 +356,8 @@ def test_a_person_by_user_property(client5: Client) -> None:
     assert client5.get().json["match"] is True
 
 
-def test_options_by_user_property(client5: Client) -> None:
-    """So that the payload of a device stays the picture as it is."""
+def test_options_may_be_user_properties(client5: Client) -> None:
+    """So the payload of a device can be the picture itself."""
     client5.subscribe("facegate/porch/response/detect/#")
     client5.publish(
         "facegate/porch/request/detect/o1",
@@ -369,8 +369,8 @@ def test_options_by_user_property(client5: Client) -> None:
     assert base64.b64decode(result["annotated"]).startswith(b"\xff\xd8\xff")
 
 
-def test_an_expired_request_is_not_executed(client5: Client, gateway: Gateway) -> None:
-    """A picture before it keeps each worker busy for longer than its one second."""
+def test_expired_request_is_not_computed(client5: Client, gateway: Gateway) -> None:
+    """Pictures before it keep each worker busy for longer than its one second."""
     client5.subscribe("facegate/+/response/#")
     with halted(workers_of(gateway)):
         before = jobs_taken(gateway)

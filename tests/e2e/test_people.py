@@ -1,4 +1,4 @@
-"""People are enrolled, changed and erased by every door, on a gateway of their own, with real pictures."""
+"""People are enrolled, changed and erased through each interface, on a separate gateway, with real pictures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.support import KNOWN_FACES, ROOT, Broker, Client, frame, wait_for
 
 
 @dataclass
-class House:
+class PeopleHarness:
     gateway: Gateway
     client: Client
     data: Path
@@ -43,8 +43,8 @@ class House:
     base: str
     url: str
 
-    def do(self, operation: str, **fields: Any) -> dict[str, Any]:
-        """Over the bridge; the whole answer."""
+    def command(self, operation: str, **fields: Any) -> dict[str, Any]:
+        """Send a command over the bridge, and return the whole answer."""
         self.client.subscribe(f"{self.base}/bridge/response/{operation}")
         images = {f"image{n}": image for n, image in enumerate(fields.pop("images", ()))}
         transaction = secrets.token_hex(4)
@@ -54,22 +54,22 @@ class House:
         assert (answer["schema"], answer["transaction"]) == (1, transaction)
         return answer
 
-    def done(self, operation: str, **fields: Any) -> dict[str, Any]:
-        answer = self.do(operation, **fields)
+    def run(self, operation: str, **fields: Any) -> dict[str, Any]:
+        answer = self.command(operation, **fields)
         assert answer["status"] == "ok", answer
         data: dict[str, Any] = answer["data"]
         return data
 
-    def who(self, picture: str) -> str | None:
+    def recognised_name(self, picture: str) -> str | None:
         answer = requests.post(f"{self.url}/face_rec", files={"file": frame(picture)}, timeout=30)
         name: str = answer.json()["name"]
         return None if name == "Unknown" else name
 
-    def people(self) -> list[str]:
+    def person_ids(self) -> list[str]:
         return [each["person"] for each in requests.get(f"{self.url}/api/v1/people", timeout=30).json()["people"]]
 
 
-def house_settings(tmp_path: Path, broker: Broker, **changes: object) -> Settings:
+def people_settings(tmp_path: Path, broker: Broker, **changes: object) -> Settings:
     folder = tmp_path / "known_faces"
     folder.mkdir(exist_ok=True)
     people = {"folder": folder, "rescan_s": 0.2}
@@ -85,47 +85,47 @@ def house_settings(tmp_path: Path, broker: Broker, **changes: object) -> Setting
 
 
 @pytest.fixture
-def house(tmp_path: Path, broker: Broker) -> Iterator[House]:
-    wanted = house_settings(tmp_path, broker)
+def harness(tmp_path: Path, broker: Broker) -> Iterator[PeopleHarness]:
+    wanted = people_settings(tmp_path, broker)
     client = Client(broker.port)
     with running(wanted) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
         url = f"http://127.0.0.1:{wanted.rest.port}"
-        yield House(gateway, client, wanted.data, wanted.people.folder, wanted.mqtt.base, url)
+        yield PeopleHarness(gateway, client, wanted.data, wanted.people.folder, wanted.mqtt.base, url)
     client.close()
 
 
 def files_with(folder: Path, *marks: bytes) -> list[str]:
-    """Which files hold one of these anywhere."""
+    """Return the files that contain one of the marks."""
     paths = [path for path in folder.rglob("*") if path.is_file() and "models" not in path.parts]
     return [str(path) for path in paths if any(mark in path.read_bytes() for mark in marks)]
 
 
-def test_a_life_over_the_bridge(house: House) -> None:
-    added = house.done("people/add", name="José Ñandú", images=[frame("obama_1")])
+def test_person_is_enrolled_changed_and_removed_over_the_bridge(harness: PeopleHarness) -> None:
+    added = harness.run("people/add", name="José Ñandú", images=[frame("obama_1")])
     assert (added["person"], added["name"], added["pictures"]) == ("jose_nandu", "José Ñandú", 1)
     assert added["warnings"] == ["add 2 more: of people with one picture 17 % are missed, with 3 pictures 5 %"]
-    assert house.who("obama_2") == "José Ñandú"
-    assert house.done("people/rename", person="jose_nandu", name="Barack Obama")["person"] == "jose_nandu"
-    assert house.who("obama_2") == "Barack Obama"
-    warned = house.done("people/add", name="Another", images=[frame("obama_2")])["warnings"]
+    assert harness.recognised_name("obama_2") == "José Ñandú"
+    assert harness.run("people/rename", person="jose_nandu", name="Barack Obama")["person"] == "jose_nandu"
+    assert harness.recognised_name("obama_2") == "Barack Obama"
+    warned = harness.run("people/add", name="Another", images=[frame("obama_2")])["warnings"]
     assert warned[0] == (
         "this face is known as Barack Obama (jose_nandu) already: if they are one person, run"
         " facegate people merge another jose_nandu"
     )
-    assert len(house.done("people/merge", person="another", into="jose_nandu")["pictures"]) == 2
-    assert house.people() == ["jose_nandu"]
-    (first, _) = house.done("people/show", person="jose_nandu")["pictures"]
-    assert len(house.done("people/remove_picture", person="jose_nandu", picture=first["id"])["pictures"]) == 1
-    assert house.done("people/remove", person="jose_nandu") == {"person": "jose_nandu"}
-    assert house.who("obama_2") is None
-    actions = [line["action"] for line in house.done("people/audit")["audit"]]
+    assert len(harness.run("people/merge", person="another", into="jose_nandu")["pictures"]) == 2
+    assert harness.person_ids() == ["jose_nandu"]
+    (first, _) = harness.run("people/show", person="jose_nandu")["pictures"]
+    assert len(harness.run("people/remove_picture", person="jose_nandu", picture=first["id"])["pictures"]) == 1
+    assert harness.run("people/remove", person="jose_nandu") == {"person": "jose_nandu"}
+    assert harness.recognised_name("obama_2") is None
+    actions = [line["action"] for line in harness.run("people/audit")["audit"]]
     assert actions == ["remove", "remove_picture", "merged", "merge", "add", "rename", "add"]
-    assert house.done("health")["status"] == "ready"
+    assert harness.run("health")["status"] == "ready"
 
 
-def test_what_is_wrong_is_said_and_nothing_is_changed(house: House) -> None:
-    before = house.gateway.known.store.faces.revision()
+def test_wrong_command_gets_its_error_code_and_changes_nothing(harness: PeopleHarness) -> None:
+    before = harness.gateway.known.store.faces.revision()
     wrong: list[tuple[str, dict[str, Any], str]] = [
         ("people/add", {"name": "A", "images": [frame("empty_1")]}, "no_face"),
         ("people/add", {"name": "A", "images": [b"no picture"]}, "bad_image"),
@@ -140,23 +140,23 @@ def test_what_is_wrong_is_said_and_nothing_is_changed(house: House) -> None:
         ("unknowns/name", {"unknown": 7, "name": "A"}, "unknown_person"),
     ]
     for operation, fields, code in wrong:
-        answer = house.do(operation, **fields)
+        answer = harness.command(operation, **fields)
         assert (answer["status"], answer["code"], answer["data"]) == ("error", code, {}), (operation, fields)
-    house.client.subscribe(f"{house.base}/bridge/response/people/erase")
-    house.client.publish(f"{house.base}/bridge/request/people/erase", b'{"person":"a"}')
-    answer = house.client.get().json
+    harness.client.subscribe(f"{harness.base}/bridge/response/people/erase")
+    harness.client.publish(f"{harness.base}/bridge/request/people/erase", b'{"person":"a"}')
+    answer = harness.client.get().json
     assert (answer["code"], "transaction" in answer) == ("bad_request", False)
-    assert house.gateway.known.store.faces.revision() == before
+    assert harness.gateway.known.store.faces.revision() == before
 
 
-def test_the_same_life_over_rest(house: House) -> None:
-    people = f"{house.url}/api/v1/people"
+def test_person_is_enrolled_changed_and_removed_over_rest(harness: PeopleHarness) -> None:
+    people = f"{harness.url}/api/v1/people"
     files = [("images", frame("obama_1")), ("images", frame("obama_2"))]
     added = requests.post(people, data={"name": "Ada"}, files=files, timeout=30).json()
     assert (added["schema"], added["person"], added["pictures"]) == (1, "ada", 2)
     encoded = base64.b64encode(frame("hopper_1")).decode()
     assert requests.post(people, json={"name": "Grace", "images": [encoded]}, timeout=30).json()["person"] == "grace"
-    assert house.who("hopper_1") == "Grace"
+    assert harness.recognised_name("hopper_1") == "Grace"
     assert requests.patch(f"{people}/grace", json={"name": "Grace Hopper"}, timeout=30).json()["name"] == "Grace Hopper"
     archive = requests.get(f"{people}/export", timeout=30)
     assert archive.headers["Content-Type"] == "application/zip"
@@ -165,80 +165,78 @@ def test_the_same_life_over_rest(house: House) -> None:
     assert requests.delete(f"{people}/ada/pictures/{pictures[0]['id']}", timeout=30).status_code == 200
     assert requests.post(f"{people}/ada/erase", timeout=30).json() == {"schema": 1, "person": "ada"}
     assert requests.delete(f"{people}/grace", timeout=30).status_code == 200
-    assert house.people() == []
+    assert harness.person_ids() == []
     back = requests.post(f"{people}/import", files={"archive": archive.content}, timeout=30).json()
     assert (back["people"], back["pictures"]) == (2, 3)
-    assert house.who("obama_1") == "Ada"
+    assert harness.recognised_name("obama_1") == "Ada"
     missing = requests.get(f"{people}/nobody", timeout=30)
     assert (missing.status_code, missing.json()["code"]) == (404, "unknown_person")
     taken = requests.patch(f"{people}/ada", json={"name": "Grace Hopper"}, timeout=30)
     assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
-    audit = requests.get(f"{house.url}/api/v1/audit", params={"limit": 1}, timeout=30).json()["audit"]
+    audit = requests.get(f"{harness.url}/api/v1/audit", params={"limit": 1}, timeout=30).json()["audit"]
     assert [(line["door"], line["action"]) for line in audit] == [("rest", "import")]
 
 
-def test_a_page_of_another_site_changes_nobody(house: House) -> None:
-    for origin, status in (("http://evil.example", 403), (house.url, 404)):
-        answer = requests.delete(f"{house.url}/api/v1/people/ada", headers={"Origin": origin}, timeout=30)
+def test_page_of_another_site_changes_nobody(harness: PeopleHarness) -> None:
+    for origin, status in (("http://evil.example", 403), (harness.url, 404)):
+        answer = requests.delete(f"{harness.url}/api/v1/people/ada", headers={"Origin": origin}, timeout=30)
         assert answer.status_code == status
 
 
-def test_nobody_is_asked_for_by_a_name_that_points_here(house: House) -> None:
-    """DNS rebinding: a page lets its own name point to this machine, and reads what it is answered."""
+def test_request_with_a_foreign_host_name_is_refused(harness: PeopleHarness) -> None:
+    """DNS rebinding: a page lets its own name point to this machine, and reads the answers."""
     for host, status in (("evil.example:5001", 403), ("localhost:5001", 200), ("[::1]:5001", 200), ("pi.local", 200)):
-        answer = requests.get(f"{house.url}/api/v1/people", headers={"Host": host}, timeout=30)
+        answer = requests.get(f"{harness.url}/api/v1/people", headers={"Host": host}, timeout=30)
         assert answer.status_code == status, host
 
 
-def test_a_camera_that_may_enrols_and_others_may_not(house: House) -> None:
-    house.client.subscribe(f"{house.base}/+/response/#", f"{house.base}/+/verdict/#")
-    house.client.publish(f"{house.base}/desk/request/enroll/42/ada_lovelace", frame("hopper_1"))
-    answers = {message.topic: message for message in (house.client.get(), house.client.get())}
-    assert answers[f"{house.base}/desk/verdict/42"].payload == b"enrolled ada_lovelace"
-    document = answers[f"{house.base}/desk/response/enroll/42"].json
+def test_only_a_camera_with_the_operation_may_enrol(harness: PeopleHarness) -> None:
+    harness.client.subscribe(f"{harness.base}/+/response/#", f"{harness.base}/+/verdict/#")
+    harness.client.publish(f"{harness.base}/desk/request/enroll/42/ada_lovelace", frame("hopper_1"))
+    answers = {message.topic: message for message in (harness.client.get(), harness.client.get())}
+    assert answers[f"{harness.base}/desk/verdict/42"].payload == b"enrolled ada_lovelace"
+    document = answers[f"{harness.base}/desk/response/enroll/42"].json
     assert (document["name"], document["pictures"], document["status"]) == ("ada lovelace", 1, "ok")
-    house.client.publish(f"{house.base}/porch/request/enroll/43/bob", frame("obama_1"))
-    answers = {message.topic: message for message in (house.client.get(), house.client.get())}
-    assert answers[f"{house.base}/porch/verdict/43"].payload == b"error forbidden"
-    assert house.people() == ["ada_lovelace"]
+    harness.client.publish(f"{harness.base}/porch/request/enroll/43/bob", frame("obama_1"))
+    answers = {message.topic: message for message in (harness.client.get(), harness.client.get())}
+    assert answers[f"{harness.base}/porch/verdict/43"].payload == b"error forbidden"
+    assert harness.person_ids() == ["ada_lovelace"]
 
 
-def test_not_them_keeps_a_stranger_from_being_named(house: House) -> None:
-    """By a score fixed so low that everybody passes."""
-    house.gateway.known.decision._fixed_identification = 0.05
-    house.done("people/add", name="Ada", images=[frame("hopper_1")])
-    assert house.who("stranger_2") == "Ada"
-    house.done("people/not_them", person="ada", images=[frame("stranger_1")])
-    assert house.who("stranger_2") is None
-    assert house.who("hopper_1") == "Ada"
+def test_not_them_keeps_a_stranger_from_being_recognised(harness: PeopleHarness) -> None:
+    """The threshold is so low that everybody passes."""
+    harness.gateway.known.decision._fixed_identification = 0.05
+    harness.run("people/add", name="Ada", images=[frame("hopper_1")])
+    assert harness.recognised_name("stranger_2") == "Ada"
+    harness.run("people/not_them", person="ada", images=[frame("stranger_1")])
+    assert harness.recognised_name("stranger_2") is None
+    assert harness.recognised_name("hopper_1") == "Ada"
 
 
-def test_a_stranger_is_grouped_and_named(house: House) -> None:
+def test_faces_of_a_stranger_form_a_group_that_can_be_named(harness: PeopleHarness) -> None:
     for camera in ("porch", "door"):
-        house.client.publish(f"{house.base}/{camera}/request/face_rec", frame("obama_1"))
-    wait_for(lambda: [group.cameras for group in house.gateway.unknowns.list()] == [["porch", "door"]])
-    (group,) = house.done("unknowns/list")["unknowns"]
-    (crop, *_) = house.done("unknowns/show", unknown=group["unknown"])["crops"]
+        harness.client.publish(f"{harness.base}/{camera}/request/face_rec", frame("obama_1"))
+    wait_for(lambda: [group.cameras for group in harness.gateway.unknowns.list()] == [["porch", "door"]])
+    (group,) = harness.run("unknowns/list")["unknowns"]
+    (crop, *_) = harness.run("unknowns/show", unknown=group["unknown"])["crops"]
     assert base64.b64decode(crop).startswith(b"\xff\xd8\xff")
-    shown = requests.get(f"{house.url}/api/v1/unknowns/{group['unknown']}/crop", timeout=30)
+    shown = requests.get(f"{harness.url}/api/v1/unknowns/{group['unknown']}/crop", timeout=30)
     assert (shown.headers["Content-Type"], shown.content) == ("image/jpeg", base64.b64decode(crop))
     with PIL.Image.open(io.BytesIO(shown.content)) as image:
         assert 150 < min(image.size) <= max(image.size) <= 256
-    assert house.done("unknowns/name", unknown=group["unknown"], name="The postman")["person"] == "the_postman"
-    assert house.done("unknowns/list") == {"unknowns": []}
-    assert house.who("obama_2") == "The postman"
+    assert harness.run("unknowns/name", unknown=group["unknown"], name="The postman")["person"] == "the_postman"
+    assert harness.run("unknowns/list") == {"unknowns": []}
+    assert harness.recognised_name("obama_2") == "The postman"
 
 
-def test_who_is_erased_while_frames_stream_is_found_nowhere_any_more(
-    house: House, tmp_path: Path, broker: Broker
-) -> None:
-    """No match after the answer, nor after a restart, nor by the folder; and no trace in any file."""
-    mine = house.folder / "Barack_Obama" / "1.jpg"
+def test_person_erased_during_a_stream_leaves_no_trace(harness: PeopleHarness, tmp_path: Path, broker: Broker) -> None:
+    """No match after the answer, and none from the folder, and no trace in any file."""
+    mine = harness.folder / "Barack_Obama" / "1.jpg"
     mine.parent.mkdir()
     mine.write_bytes((KNOWN_FACES / "Barack_Obama" / "barack_obama_1.jpg").read_bytes())
-    wait_for(lambda: house.who("obama_1") == "Barack Obama", 30)
-    house.done("people/add", person="barack_obama", images=[frame("obama_2")])
-    store = house.gateway.known.store
+    wait_for(lambda: harness.recognised_name("obama_1") == "Barack Obama", 30)
+    harness.run("people/add", person="barack_obama", images=[frame("obama_2")])
+    store = harness.gateway.known.store
     assert isinstance(store, SqliteStore)
     store.backups.make()
     marks = [b"Barack Obama", b"barack_obama", b"Barack_Obama"]
@@ -246,7 +244,7 @@ def test_who_is_erased_while_frames_stream_is_found_nowhere_any_more(
         marks.append(blob[64:128])
     for (chips,) in store.database.rows("SELECT chips FROM pictures"):
         marks.append(chips[2000:2064])
-    assert len(files_with(house.data, *marks)) >= 2
+    assert len(files_with(harness.data, *marks)) >= 2
 
     answers: list[tuple[int, str | None]] = []
     erased = threading.Event()
@@ -255,29 +253,29 @@ def test_who_is_erased_while_frames_stream_is_found_nowhere_any_more(
     def stream() -> None:
         while not stop.is_set():
             after = erased.is_set()
-            answers.append((after, house.who("obama_1")))
+            answers.append((after, harness.recognised_name("obama_1")))
 
     thread = threading.Thread(target=stream)
     thread.start()
     wait_for(lambda: len(answers) > 3)
-    house.done("people/erase", person="barack_obama")
+    harness.run("people/erase", person="barack_obama")
     erased.set()
     wait_for(lambda: sum(after for after, _ in answers) > 5)
     stop.set()
     thread.join()
     assert {name for after, name in answers if not after} >= {"Barack Obama"}
     assert {name for after, name in answers if after} == {None}
-    mine.touch()  # it lies in the folder again
-    wait_for(lambda: any("it was removed" in each for each in house.gateway.health().known_faces.skipped))
-    assert house.who("obama_1") is None
-    assert files_with(house.data, *marks) == []
+    mine.touch()  # the picture is in the folder again
+    wait_for(lambda: any("it was removed" in each for each in harness.gateway.health().known_faces.skipped))
+    assert harness.recognised_name("obama_1") is None
+    assert files_with(harness.data, *marks) == []
 
 
-def test_nobody_who_was_erased_is_back_after_a_restart(tmp_path: Path, broker: Broker) -> None:
+def test_erased_person_is_not_back_after_a_restart(tmp_path: Path, broker: Broker) -> None:
     picture = tmp_path / "known_faces" / "Barack_Obama" / "1.jpg"
     picture.parent.mkdir(parents=True)
     picture.write_bytes(frame("obama_2"))
-    wanted = house_settings(tmp_path, broker)
+    wanted = people_settings(tmp_path, broker)
     with running(wanted) as gateway:
         wait_for(lambda: gateway.health().ready and len(gateway.known.gallery) == 1, 60)
         gateway.known.registry.erase("barack_obama", CLI_CALLER)
@@ -288,8 +286,8 @@ def test_nobody_who_was_erased_is_back_after_a_restart(tmp_path: Path, broker: B
     assert files_with(wanted.data, b"arack") == []
 
 
-def test_the_command_line_changes_a_gateway_that_runs(house: House) -> None:
-    environment = {**os.environ, "FACEGATE_DATA": str(house.data)}
+def test_command_line_changes_a_running_gateway(harness: PeopleHarness) -> None:
+    environment = {**os.environ, "FACEGATE_DATA": str(harness.data)}
 
     def facegate(*words: str) -> str:
         command = [sys.executable, "-m", "gateway", *words]
@@ -299,28 +297,28 @@ def test_the_command_line_changes_a_gateway_that_runs(house: House) -> None:
 
     picture = str(ROOT / "device_sim" / "frames" / "obama_1.jpg")
     assert "Ada Lovelace (ada_lovelace), 1 picture" in facegate("people", "add", "--name", "Ada Lovelace", picture)
-    wait_for(lambda: house.who("obama_2") == "Ada Lovelace")
+    wait_for(lambda: harness.recognised_name("obama_2") == "Ada Lovelace")
     assert json.loads(facegate("people", "list", "--json"))["people"][0]["name"] == "Ada Lovelace"
     assert "1 person" in facegate("backup")
     facegate("people", "erase", "--yes", "ada_lovelace")
-    wait_for(lambda: house.who("obama_2") is None)
+    wait_for(lambda: harness.recognised_name("obama_2") is None)
 
 
-def test_an_empty_folder_warns_and_removes_nobody_until_it_is_confirmed(house: House) -> None:
-    """Regression: people were deleted within seconds, while /readyz said ready and nothing else."""
-    picture = house.folder / "Barack_Obama" / "1.jpg"
+def test_empty_folder_gives_a_warning_and_removes_nobody_until_confirmed(harness: PeopleHarness) -> None:
+    """Regression: people were deleted within seconds, while /readyz content_of ready and nothing else."""
+    picture = harness.folder / "Barack_Obama" / "1.jpg"
     picture.parent.mkdir()
     picture.write_bytes(frame("obama_2"))
-    wait_for(lambda: house.people() == ["barack_obama"])
+    wait_for(lambda: harness.person_ids() == ["barack_obama"])
     shutil.rmtree(picture.parent)
-    wait_for(lambda: requests.get(f"{house.url}/readyz", timeout=30).json()["warnings"])
-    assert house.people() == ["barack_obama"]
-    environment = {**os.environ, "FACEGATE_DATA": str(house.data), "FACEGATE_PEOPLE__FOLDER": str(house.folder)}
+    wait_for(lambda: requests.get(f"{harness.url}/readyz", timeout=30).json()["warnings"])
+    assert harness.person_ids() == ["barack_obama"]
+    environment = {**os.environ, "FACEGATE_DATA": str(harness.data), "FACEGATE_PEOPLE__FOLDER": str(harness.folder)}
     command = [sys.executable, "-m", "gateway", "people", "confirm-removal"]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert "Barack Obama (barack_obama)" in done.stdout
-    wait_for(lambda: house.people() == [])
-    wait_for(lambda: not requests.get(f"{house.url}/readyz", timeout=30).json()["warnings"])
+    wait_for(lambda: harness.person_ids() == [])
+    wait_for(lambda: not requests.get(f"{harness.url}/readyz", timeout=30).json()["warnings"])
 
 
 ENROL_FOR_EVER = """
@@ -341,8 +339,8 @@ while True:
 """
 
 
-def test_no_enrolment_that_was_answered_is_lost_to_kill_9_and_none_is_half_there(tmp_path: Path) -> None:
-    """A hundred times, each after as many enrolments as happen to be done: of two pictures both are there, or none."""
+def test_answered_enrolment_survives_a_kill_and_none_is_half_done(tmp_path: Path) -> None:
+    """A hundred kills, each after a random number of enrolments: of two pictures both are there, or none."""
     path, number, answered = tmp_path / "people.sqlite", 0, set()
     SqliteStore(path).close()
     pause = np.random.default_rng(0)
@@ -353,7 +351,7 @@ def test_no_enrolment_that_was_answered_is_lost_to_kill_9_and_none_is_half_there
 
     following = start()
     for _ in range(100):
-        process, following = following, start()  # which takes its time to import what it needs, and then waits
+        process, following = following, start()  # the imports take a while, and then the process waits for its number
         with process:
             assert process.stdin is not None
             assert process.stdout is not None
@@ -375,16 +373,16 @@ def test_no_enrolment_that_was_answered_is_lost_to_kill_9_and_none_is_half_there
     assert len(answered) >= 100
 
 
-def test_what_is_too_large_for_the_broker_is_not_sent(tmp_path: Path, broker: Broker) -> None:
-    """It would throw us out, and paho would send the same again, for ever."""
-    wanted = house_settings(tmp_path, broker, limits={"bytes": 20_000})
+def test_export_too_large_for_the_broker_is_not_published(tmp_path: Path, broker: Broker) -> None:
+    """The broker would disconnect the gateway, and paho would send the same again, for ever."""
+    wanted = people_settings(tmp_path, broker, limits={"bytes": 20_000})
     client = Client(broker.port)
     with running(wanted) as gateway:
         face = StoredFace(descriptor(1), bytes(80_000))
         gateway.known.store.people.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], CLI_CALLER)
         wait_for(lambda: gateway.health().ready, 60)
-        house = House(gateway, client, wanted.data, wanted.people.folder, wanted.mqtt.base, "")
-        answer = house.do("people/export")
+        harness = PeopleHarness(gateway, client, wanted.data, wanted.people.folder, wanted.mqtt.base, "")
+        answer = harness.command("people/export")
         assert (answer["code"], answer["data"]) == ("too_large", {})
-        assert house.done("people/list")["people"][0]["person"] == "ada"
+        assert harness.run("people/list")["people"][0]["person"] == "ada"
     client.close()

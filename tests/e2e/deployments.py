@@ -1,4 +1,4 @@
-"""Small gateways with a broker of their own, and what comes back from them."""
+"""Small gateways with a broker for each of them, and the messages that come back from them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.support import Broker, Client, broker_running, wait_for
 ANSWER_S = 5.0
 
 
-def lone(data: Path, broker: Broker, **changes: object) -> Settings:
-    """A small gateway that knows nobody."""
+def small_settings(data: Path, broker: Broker, **changes: object) -> Settings:
+    """Return the settings of a small gateway with no enrolled people."""
     nobody = data.parent / "nobody"
     nobody.mkdir(parents=True, exist_ok=True)
     return settings(data, broker, workers={"processes": 1}, people={"folder": nobody}, **changes)
 
 
-def ready(gateway: Gateway) -> Gateway:
+def wait_until_ready(gateway: Gateway) -> Gateway:
     wait_for(lambda: gateway.health().ready, 60)
     return gateway
 
@@ -33,12 +33,12 @@ def workers_of(gateway: Gateway) -> list[int]:
 
 
 def jobs_taken(gateway: Gateway) -> int:
-    """By workers, so far."""
+    """Return the number of jobs that the workers have taken so far."""
     return gateway.pool._queue._turn
 
 
-def answers(client: Client, count: int = 1, seconds: float = 20) -> dict[str, dict[str, Any]]:
-    """The next responses, by the last level of their topics; verdicts and all else are passed over."""
+def next_responses(client: Client, count: int = 1, seconds: float = 20) -> dict[str, dict[str, Any]]:
+    """Return the next responses, by the last level of their topics. Other messages are skipped."""
     found: dict[str, dict[str, Any]] = {}
     while len(found) < count:
         message = client.get(seconds)
@@ -47,19 +47,19 @@ def answers(client: Client, count: int = 1, seconds: float = 20) -> dict[str, di
     return found
 
 
-def answer(client: Client, seconds: float = 20) -> dict[str, Any]:
-    (found,) = answers(client, seconds=seconds).values()
+def next_response(client: Client, seconds: float = 20) -> dict[str, Any]:
+    (found,) = next_responses(client, seconds=seconds).values()
     return found
 
 
-def said(reply: dict[str, Any]) -> dict[str, Any]:
-    """Without what tells one message from another."""
+def content_of(reply: dict[str, Any]) -> dict[str, Any]:
+    """Return the document without its id and time, which differ between two messages of one reply."""
     return {name: value for name, value in reply.items() if name not in {"id", "timestamp"}}
 
 
 @dataclass(frozen=True)
-class Site:
-    """A gateway that several tests share, since they break nothing."""
+class Deployment:
+    """A running gateway with its broker and its data folder. Tests that break nothing share it."""
 
     gateway: Gateway
     broker: Broker
@@ -71,15 +71,15 @@ class Site:
     def count(self, name: str) -> int:
         return self.gateway.metrics.snapshot()[name]
 
-    def owes_nothing(self) -> bool:
+    def all_acknowledged(self) -> bool:
         return len(self.gateway.mqtt._requests.ledger) == 0
 
 
 @contextmanager
-def site_running(folder: Path) -> Iterator[Site]:
+def deployment_running(folder: Path) -> Iterator[Deployment]:
     quick = {"mqtt": {"answer_s": ANSWER_S}, "uploads": {"idle_s": 0.5}}
-    with broker_running(folder) as broker, running(lone(folder / "data", broker, **quick)) as gateway:
-        yield Site(ready(gateway), broker, folder / "data")
+    with broker_running(folder) as broker, running(small_settings(folder / "data", broker, **quick)) as gateway:
+        yield Deployment(wait_until_ready(gateway), broker, folder / "data")
 
 
 def pieces(picture: bytes, count: int) -> list[tuple[int, bytes]]:
