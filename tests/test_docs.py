@@ -26,7 +26,7 @@ from gateway.mqtt.bridge import search_state
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.codec.wire import OPTIONS
 from gateway.mqtt.delivery import upload_state
-from gateway.mqtt.transport import ledger, reconnector
+from gateway.mqtt.transport import delivery_state, reconnector
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
 from gateway.service.administration import ACTIONS
@@ -257,6 +257,7 @@ def test_the_index_lists_every_page() -> None:
 
 
 MACHINES: dict[str, Mapping[Any, Mapping[Any, Enum]]] = {
+    "Delivery": delivery_state.TRANSITIONS,
     "Upload": upload_state.TRANSITIONS,
     "Duplicate detection": search_state.TRANSITIONS,
 }
@@ -280,7 +281,7 @@ def test_the_diagram_and_the_table_of_a_state_machine_are_those_of_the_code(mach
     }
 
 
-DESCRIBED = {"Connection": reconnector, "Delivery": ledger, "Worker process": pool}
+DESCRIBED = {"Connection": reconnector, "Worker process": pool}
 """By the heading of a state machine in the documentation, the module whose docstring has its table."""
 
 

@@ -63,9 +63,8 @@ def enrol(client: Client, request_id: str, name: str, *pictures: str) -> None:
 
 def people_and_audit(deployment: Deployment) -> tuple[list[Any], list[Any]]:
     store = deployment.gateway.known.store
-    return [asdict(entry) for entry in store.people.list_entries()], [
-        asdict(line) for line in store.audit.read_lines(100)
-    ]
+    people = [asdict(entry) for entry in store.people.list_entries()]
+    return people, [asdict(line) for line in store.audit.read_lines(100)]
 
 
 def recognised_name(deployment: Deployment, picture: str) -> str:

@@ -233,9 +233,8 @@ def test_answers_that_end_the_connection_are_given_up(tmp_path: Path, fast_recon
         running(small_settings(tmp_path / "data", broker, mqtt=three)) as gateway,
     ):
         face = StoredFace(descriptor(1), bytes(80_000))
-        wait_until_ready(gateway).known.store.people.enrol(
-            "Ada", [Picture("0" * 64, "test", "recipe", face)], CLI_CALLER
-        )
+        ada = [Picture("0" * 64, "test", "recipe", face)]
+        wait_until_ready(gateway).known.store.people.enrol("Ada", ada, CLI_CALLER)
         client = Client(port).subscribe("facegate/bridge/response/#")
         for transaction in ("large", "larger"):
             asked = {"transaction": transaction}

@@ -1,19 +1,6 @@
 """The account of deliveries: which messages the gateway must still acknowledge, which replies the broker must.
 
-The states of a delivery at QoS 1:
-
-| state | event | next state |
-| --- | --- | --- |
-| received | the gateway publishes replies | answered |
-| received | nothing needs a reply | settled |
-| answered | the broker acknowledges the last reply | settled |
-| settled | every earlier delivery of the session is acknowledged | acknowledged |
-| received, answered | the session ends, and the broker resumes it | forgotten: the broker delivers the message again |
-| received, answered | the session ends, and the broker has lost it | orphaned: moved to the new session |
-| orphaned | the broker acknowledges the last reply | settled, and nothing to acknowledge |
-| orphaned | the replies expire, or too many sessions end | forgotten |
-
-A delivery at QoS 0 is only answered. The broker does not wait for it.
+The states of a delivery are in delivery_state.py.
 """
 
 from __future__ import annotations
@@ -26,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from gateway.mqtt.transport.delivery_state import TRANSITIONS, DeliveryEvent, DeliveryState
 from gateway.mqtt.transport.packets import Publication, Received
 
 
@@ -66,10 +54,15 @@ class Delivery(Generic[S]):
     unconfirmed_replies: int = 0
     extra_sessions: int = 0
     give_up: Callable[[], None] | None = None
+    state: DeliveryState = field(default=DeliveryState.RECEIVED, init=False)
+
+    def apply(self, event: DeliveryEvent) -> None:
+        """Go to the next state. Raises KeyError for an event that the table does not have for the present state."""
+        self.state = TRANSITIONS[self.state][event]
 
     @property
     def settled(self) -> bool:
-        return self.replies is not None and self.unconfirmed_replies == 0
+        return self.state in (DeliveryState.SETTLED, DeliveryState.ACKNOWLEDGED)
 
     def is_worth_answering(self, now: float) -> bool:
         """Return whether the sender may still wait: a reply that comes hours late opens a door to nobody."""
@@ -107,11 +100,12 @@ class Ledger(Generic[S]):
         The broker delivers the messages of a resumed session again, so they are forgotten here. The messages of a lost
         session it has forgotten too: only the gateway can still answer them, as long as somebody may wait for that.
         """
-        now = time.monotonic()
         with self._lock:
-            if not resumed:
-                self._orphans.update((each, None) for each in self._deliveries if not each.settled)
-            self._orphans = {each: None for each in self._orphans if each.is_worth_answering(now)}
+            for each in [each for each in self._deliveries if not each.settled]:
+                each.apply(DeliveryEvent.SESSION_RESUMED if resumed else DeliveryEvent.SESSION_LOST)
+                if each.state is DeliveryState.ORPHANED:
+                    self._orphans[each] = None
+            self._expire_orphans(time.monotonic())
             for each in self._orphans:
                 each.session, each.mid, each.unconfirmed_replies = session, 0, len(each.replies or ())
                 each.extra_sessions += each.replies is not None
@@ -136,6 +130,7 @@ class Ledger(Generic[S]):
                 return None
             delivery.replies, delivery.unconfirmed_replies = replies, len(replies)
             delivery.answered_at = time.monotonic()
+            delivery.apply(DeliveryEvent.REPLY if replies else DeliveryEvent.NO_REPLY)
             self._settle(delivery)
             return delivery.session
 
@@ -189,7 +184,9 @@ class Ledger(Generic[S]):
     def _confirm(self, delivery: Delivery[S] | None) -> None:
         if delivery is not None:
             delivery.unconfirmed_replies -= 1
-            self._settle(delivery)
+            if delivery.unconfirmed_replies == 0:
+                delivery.apply(DeliveryEvent.CONFIRMED)
+                self._settle(delivery)
 
     def _settle(self, delivery: Delivery[S]) -> None:
         if delivery.settled:
@@ -197,4 +194,10 @@ class Ledger(Generic[S]):
         while self._deliveries and self._deliveries[0].settled:
             first = self._deliveries.popleft()
             first.session.acknowledge(first.mid)
+            first.apply(DeliveryEvent.TURN)
             self.acknowledged += 1
+
+    def _expire_orphans(self, now: float) -> None:
+        for each in [each for each in self._orphans if not each.is_worth_answering(now)]:
+            each.apply(DeliveryEvent.EXPIRED)
+            del self._orphans[each]

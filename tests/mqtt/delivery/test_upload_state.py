@@ -11,7 +11,6 @@ import pytest
 from gateway.errors import GatewayError
 from gateway.mqtt.delivery.upload_state import TRANSITIONS, Upload, UploadEvent, UploadState
 from tests.mqtt.delivery.upload_harness import TOPICS, UploadHarness, upload_and_answer
-from tests.mqtt.offline import OfflineSession
 
 INITIAL = (UploadState.COLLECTING, UploadState.REPEATED)
 KEEP_S = 1000
@@ -62,13 +61,12 @@ def send_other_uploads(harness: UploadHarness) -> None:
 
 
 def send_copy(harness: UploadHarness) -> None:
-    harness.session = OfflineSession()
+    harness.connect()
     harness.send_piece(0, 3)
 
 
 def confirm_answer(harness: UploadHarness) -> None:
-    assert harness.last is not None
-    harness.last.replies = []
+    harness.answer_last()
     harness.uploads.tick()
 
 

@@ -15,7 +15,6 @@ from gateway.errors import Busy, Conflict, GatewayError, TooLarge
 from gateway.mqtt.delivery.upload_state import BLOCK_BYTES, UPLOAD_OVERHEAD_BYTES
 from gateway.mqtt.delivery.uploads import RETRY_AFTER_S
 from tests.mqtt.delivery.upload_harness import MAX_BYTES, WHOLE, UploadHarness, upload_and_answer
-from tests.mqtt.offline import OfflineSession
 
 
 @pytest.fixture
@@ -30,8 +29,7 @@ def test_pieces_in_any_order_complete_an_upload(harness: UploadHarness) -> None:
         *others, last = numbers
         assert [harness.send_piece(number, 12, f"face_rec/{seed}") for number in others] == [None] * 11
         assert harness.send_piece(last, 12, f"face_rec/{seed}") == WHOLE
-        assert harness.last is not None
-        harness.last.replies = []
+        harness.answer_last()
         assert harness.reported_missing() == []
 
 
@@ -45,10 +43,9 @@ def test_copy_of_a_piece_hands_the_upload_on_again_when_its_answer_may_be_lost(h
     """The device repeats a piece since it has missed the answer. Without this it would get none."""
     harness.send_piece(0, 2)
     assert harness.send_piece(1, 2) == WHOLE
-    harness.session = OfflineSession()
+    harness.connect()
     assert harness.send_piece(1, 2) == WHOLE
-    assert harness.last is not None
-    harness.last.replies = []
+    harness.answer_last()
     assert harness.send_piece(0, 2) == WHOLE
 
 
@@ -115,8 +112,7 @@ def test_number_of_uploads_of_one_camera_is_limited(tmp_path: Path) -> None:
     assert refused.value.retry_after == RETRY_AFTER_S
     assert harness.send_piece_on("facegate/porch2/part/0/2/face_rec/c", b"x") is None
     assert harness.send_piece(1, 2, "face_rec/a") == WHOLE
-    assert harness.last is not None
-    harness.last.replies = []
+    harness.answer_last()
     harness.uploads.tick()
     assert harness.send_piece(0, 2, "face_rec/c") is None
 
@@ -175,8 +171,7 @@ def test_no_folder_of_an_upload_is_left(tmp_path: Path, end: str) -> None:
     harness.send_piece(0, 2)
     if end == "answered":
         harness.send_piece(1, 2)
-        assert harness.last is not None
-        harness.last.replies = []
+        harness.answer_last()
     for upload in harness.uploads._uploads.values():
         upload.began_at -= 2000
     if end == "at the next start":
@@ -253,11 +248,10 @@ def test_upload_is_removed_when_it_is_answered(harness: UploadHarness) -> None:
     harness.send_piece(1, 2)
     harness.uploads.tick()
     assert harness.files == ["porch/1/0", "porch/1/1", "porch/1/topic"]
-    assert harness.last is not None
-    harness.last.replies, harness.last.unconfirmed_replies = [], 1
+    harness.answer_last(confirmed=False)
     harness.uploads.tick()  # the broker does not have the answer yet
     assert harness.files != []
-    harness.last.unconfirmed_replies = 0
+    harness.confirm_answer()
     harness.uploads.tick()
     assert harness.files == []
 

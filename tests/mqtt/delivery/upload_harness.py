@@ -7,14 +7,15 @@ from pathlib import Path
 from gateway.config import UploadSettings
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.delivery.uploads import Uploads
-from gateway.mqtt.transport.ledger import Delivery
-from gateway.mqtt.transport.packets import Received
+from gateway.mqtt.transport.ledger import Delivery, Ledger
+from gateway.mqtt.transport.packets import Publication, Received
 from gateway.mqtt.transport.session import Session
 from tests.mqtt.offline import OfflineSession
 
 TOPICS = Topics("facegate")
 WHOLE = bytes(range(256)) * 4
 MAX_BYTES = 200_000
+ANSWER = Publication("facegate/porch/response/face_rec/1", b"{}", qos=1)
 
 
 class UploadHarness:
@@ -28,8 +29,14 @@ class UploadHarness:
 
     def restart(self) -> None:
         """Read the uploads again, as a new gateway does, with a new session."""
-        self.session = OfflineSession()
+        self.connect()
         self.uploads = Uploads(self.folder, self.settings, MAX_BYTES, TOPICS.read)
+
+    def connect(self) -> None:
+        """Begin a new session, which has lost the deliveries of the one before."""
+        self.session = OfflineSession()
+        self.ledger: Ledger[Session] = Ledger()
+        self.ledger.begin(self.session, resumed=False)
 
     def send_piece(self, number: int, of: int, rest: str = "face_rec/1", payload: bytes | None = None) -> bytes | None:
         topic = f"facegate/porch/part/{number}/{of}/{rest}"
@@ -41,6 +48,17 @@ class UploadHarness:
         assert address.fault is None
         self.last = Delivery(received=Received(topic, payload, retained=False, qos=1), session=self.session, mid=1)
         return self.uploads.add_piece(self.last, address)
+
+    def answer_last(self, *, confirmed: bool = True) -> None:
+        """Answer the last piece. ``confirmed``: whether the broker has the answer."""
+        assert self.last is not None
+        self.ledger.answer(self.last, [ANSWER])
+        self.ledger.record_sent(self.session, 1, self.last)
+        if confirmed:
+            self.confirm_answer()
+
+    def confirm_answer(self) -> None:
+        self.ledger.record_confirmed(self.session, 1)
 
     def wait_until_idle(self) -> None:
         """Let so much time pass that all uploads are idle."""
@@ -64,6 +82,5 @@ def upload_and_answer(harness: UploadHarness, request: str, pieces: int = 2) -> 
     """Send a complete upload and confirm its answer."""
     *first, last = [harness.send_piece(number, pieces, f"face_rec/{request}") for number in range(pieces)]
     assert (first, last) == ([None] * (pieces - 1), WHOLE)
-    assert harness.last is not None
-    harness.last.replies = []
+    harness.answer_last()
     harness.uploads.tick()
