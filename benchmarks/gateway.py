@@ -37,10 +37,10 @@ from typing import Any
 import click
 
 from benchmarks.engines import ROOT
-from device_sim.children import Child
-from device_sim.choose import choose, free_port, running
+from device_sim.broker_choice import choose_broker, free_port, run_broker
+from device_sim.child_process import ChildProcess
+from device_sim.connection import Broker, Connection
 from device_sim.inbox import Inbox
-from device_sim.link import Broker, Link
 from device_sim.readiness import wait_until_ready
 
 PICTURE = ROOT / "device_sim" / "frames" / "obama_1.jpg"
@@ -55,7 +55,7 @@ class Mqtt:
         self._picture = picture
         self._answers: SimpleQueue[tuple[str, bytes, float]] = SimpleQueue()
         topics = [("facegate/bench/response/face_rec/+", 1)]
-        self.link = Link(broker, f"bench-{secrets.token_hex(4)}", filters=topics, receive=self._receive)
+        self.link = Connection(broker, f"bench-{secrets.token_hex(4)}", filters=topics, receive=self._receive)
 
     def ask(self) -> None:
         topic = f"facegate/bench/request/face_rec/{secrets.token_hex(8)}"
@@ -141,9 +141,9 @@ def production(workers: int) -> Iterator[tuple[Broker, int]]:
     inbox, port, rest_port = Inbox(), free_port(), free_port()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="facegate-benchmark-")))
-        choice = choose("auto", port)
+        choice = choose_broker("auto", port)
         conf = ROOT / "config" / "mosquitto.conf"
-        stack.enter_context(running(choice, conf=conf, log=folder / "broker.log", inbox=inbox))
+        stack.enter_context(run_broker(choice, conf=conf, log=folder / "broker.log", inbox=inbox))
         environment = {
             "FACEGATE_DATA": str(folder / "data"),
             "FACEGATE_MQTT__PORT": str(port),
@@ -152,7 +152,7 @@ def production(workers: int) -> Iterator[tuple[Broker, int]]:
             "FACEGATE_PEOPLE__FOLDER": str(ROOT / "known_faces"),
         }
         command = [sys.executable, "-m", "gateway", "run", "--config", str(ROOT / "config" / "gateway.yaml")]
-        gateway = Child("The gateway", command, log=folder / "gateway.log", environment=environment, folder=ROOT)
+        gateway = ChildProcess("The gateway", command, log=folder / "gateway.log", environment=environment, folder=ROOT)
         wait_until_ready(rest_port, stack.enter_context(gateway), inbox, lambda _status: None)
         yield choice.broker, rest_port
 

@@ -23,15 +23,15 @@ import click
 
 from benchmarks.faults.__main__ import check_machine
 from benchmarks.faults.checker import differs, is_lost
+from benchmarks.faults.exit_guard import install_exit_guard
 from benchmarks.faults.figures import percentile
 from benchmarks.faults.fleet import DEADLINE_S, Fleet
-from benchmarks.faults.guard import guard
 from benchmarks.faults.history import Answer, History
-from benchmarks.faults.house import ROOT, House
+from benchmarks.faults.installation import ROOT, Installation
 from benchmarks.faults.kills import every
 from benchmarks.faults.load import Load
 from benchmarks.faults.processes import age
-from benchmarks.faults.sender import Task, send
+from benchmarks.faults.sender import SendTask, send
 from benchmarks.soakrule import Sample, plot, verdict
 from device_sim.errors import SimError
 
@@ -41,7 +41,7 @@ SAMPLES = 30
 CAMERAS = 6
 PEAK_S = 10.0
 LOAD_SHARE = 0.5
-WORKER_S, BROKER_S = 300.0, 600.0
+WORKER_KILL_INTERVAL_S, BROKER_KILL_INTERVAL_S = 300.0, 600.0
 """Between two killed workers, and two restarts of the broker; more often in a short run."""
 KEPT_S = 2 * DEADLINE_S
 """After this a request is judged and forgotten."""
@@ -51,15 +51,15 @@ KEPT_S = 2 * DEADLINE_S
 class Watch:
     """Looks at the gateway now and then, and at what was answered since the last time."""
 
-    house: House
+    installation: Installation
     history: History
     begun: float
     young_s: float
     samples: list[Sample] = field(default_factory=list)
 
-    def look(self) -> None:
+    def take_sample(self) -> None:
         now = time.monotonic()
-        usages = self.house.usages()
+        usages = self.installation.usages()
         if not usages:
             return
         gateway, *workers = usages
@@ -114,17 +114,17 @@ def soak(folder: Path, minutes: float, workers: int, seed: int, say: Callable[[s
     """Raises SimError, or OSError."""
     rng, history, ledger, seconds = random.Random(seed), History(), Ledger(), 60 * minutes
     load = Load(rng, enroll=0.01, bad=0.01, forget=True)
-    with House(folder, history, random.Random(seed + 1), workers=workers) as house:
-        send(Task(house.port, ["warm"], 3, outstanding=workers))
-        peak = send(Task(house.port, [f"peak{n}" for n in range(CAMERAS)], PEAK_S, outstanding=3 * workers))
+    with Installation(folder, history, random.Random(seed + 1), workers=workers) as installation:
+        send(SendTask(installation.port, ["warm"], 3, outstanding=workers))
+        peak = send(SendTask(installation.port, [f"peak{n}" for n in range(CAMERAS)], PEAK_S, outstanding=3 * workers))
         rate = LOAD_SHARE * peak.accepted_per_s
         say(f"{peak.accepted_per_s:.1f} requests a second can be done; {rate:.1f} are asked")
-        watch = Watch(house, history, time.monotonic(), young_s=min(120.0, seconds / 6))
-        fleet = Fleet(house.port, load, history, rng, cameras=CAMERAS, repeats=True, rest=CAMERAS / rate)
+        watch = Watch(installation, history, time.monotonic(), young_s=min(120.0, seconds / 6))
+        fleet = Fleet(installation.port, load, history, rng, cameras=CAMERAS, repeats=True, rest=CAMERAS / rate)
         with fleet:
-            with Trouble(house, seconds, random.Random(seed + 2)):
+            with Faults(installation, seconds, random.Random(seed + 2)):
                 fleet.run(_ticking(watch, ledger, seconds, say))
-            house.wait_ready(DEADLINE_S)
+            installation.wait_ready(DEADLINE_S)
             fleet.drain(DEADLINE_S)
         ledger.settle(history, time.monotonic())
     return {
@@ -133,20 +133,20 @@ def soak(folder: Path, minutes: float, workers: int, seed: int, say: Callable[[s
         "minutes": minutes,
         "rate_per_s": round(rate, 2),
         "faults": [(round(fault.at - watch.begun, 1), fault.what) for fault in history.faults],
-        "gateway_exits": house.exits,
+        "gateway_exits": installation.exits,
         "workers": workers,
         "seed": seed,
         "samples": [asdict(each) for each in watch.samples],
     }
 
 
-class Trouble:
+class Faults:
     """Kills a worker and restarts the broker now and then, in a thread."""
 
-    def __init__(self, house: House, seconds: float, rng: random.Random) -> None:
-        self._house, self._rng = house, rng
-        self._worker_due = every(max(20.0, min(WORKER_S, seconds / 8)))
-        self._broker_due = every(max(45.0, min(BROKER_S, seconds / 5)))
+    def __init__(self, installation: Installation, seconds: float, rng: random.Random) -> None:
+        self._installation, self._rng = installation, rng
+        self._worker_due = every(max(20.0, min(WORKER_KILL_INTERVAL_S, seconds / 8)))
+        self._broker_due = every(max(45.0, min(BROKER_KILL_INTERVAL_S, seconds / 5)))
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="trouble")
 
@@ -160,9 +160,9 @@ class Trouble:
     def _run(self) -> None:
         while not self._closing.wait(1.0):
             if self._worker_due():
-                self._house.kill_worker(self._rng)
+                self._installation.kill_worker(self._rng)
             if self._broker_due():
-                self._house.restart_broker()
+                self._installation.restart_broker()
 
 
 def _ticking(watch: Watch, ledger: Ledger, seconds: float, say: Callable[[str], None]) -> Callable[[], bool]:
@@ -171,7 +171,7 @@ def _ticking(watch: Watch, ledger: Ledger, seconds: float, say: Callable[[str], 
     def over() -> bool:
         now = time.monotonic()
         if sample_due():
-            watch.look()
+            watch.take_sample()
             ledger.settle(watch.history, now - KEPT_S)
         if say_due() and watch.samples:
             say(str(watch.samples[-1]))
@@ -196,7 +196,7 @@ def _ms(seconds: float | None) -> float | None:
 @click.option("--seed", default=1, show_default=True, help="Of all that is random.")
 def main(minutes: float, out: Path, as_json: bool, workers: int, seed: int) -> None:
     check_machine()
-    guard()
+    install_exit_guard()
     try:
         with tempfile.TemporaryDirectory(prefix="facegate-soak-") as folder:
             result = soak(Path(folder), minutes, workers, seed, lambda text: click.echo(text, err=True))

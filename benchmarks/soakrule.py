@@ -13,7 +13,7 @@ import numpy as np
 WARM = 0.1
 """The share of the run, from its beginning, that is not judged."""
 DAY_S = 86_400.0
-GROWTH_MB = 200.0
+MAX_GROWTH_MB = 200.0
 """What memory may grow by in a day, by the least-squares line through the second half of the run."""
 NOISE_MB = 3.0
 """A growth of less than this within that half is noise, whatever it comes to in a day."""
@@ -70,14 +70,14 @@ def _growth(memory: Sequence[Mapping[str, float]], half: Sequence[Sample]) -> di
         above += float(((at - at.mean()) * (values - values.mean())).sum())
         below += float(((at - at.mean()) ** 2).sum())
     if not below:
-        return {"figure": None, "limit": GROWTH_MB, "kept": True}
+        return {"figure": None, "limit": MAX_GROWTH_MB, "kept": True}
     slope = above / below
     within = slope * (half[-1].at - half[0].at)
     return {
         "figure": round(slope * DAY_S, 1),
         "within_half_mb": round(within, 2),
-        "limit": GROWTH_MB,
-        "kept": slope * DAY_S <= GROWTH_MB or within <= NOISE_MB,
+        "limit": MAX_GROWTH_MB,
+        "kept": slope * DAY_S <= MAX_GROWTH_MB or within <= NOISE_MB,
     }
 
 

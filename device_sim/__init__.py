@@ -1,4 +1,4 @@
-"""Simulated cameras for the demo, for load and for tests.
+"""Simulated cameras for the demo, for load tests and for the tests of the gateway.
 
-Never imports ``gateway``: what works here works because of the written contract, not because of shared code.
+This package never imports ``gateway``: it proves that a device can rely on the documented interfaces alone.
 """

@@ -1,4 +1,4 @@
-"""``python -m device_sim``: cameras for tests and load."""
+"""The command ``python -m device_sim``: simulated cameras for tests and load."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 
 import click
 
-from device_sim.camera import Camera, Talk, rotation
+from device_sim.camera import Camera, CameraMode, rotate_pictures
+from device_sim.connection import PROTOCOLS, Broker
 from device_sim.errors import SimError
 from device_sim.inbox import Inbox
-from device_sim.link import PROTOCOLS, Broker
 from device_sim.model import Answer, Picture
 from device_sim.pictures import FRAMES, load
-from device_sim.repeat import Repeating
-from device_sim.report import Tally, line
-from device_sim.request import OF_A_PERSON, OPERATIONS, Requests
+from device_sim.repetition import RepeatPolicy
+from device_sim.report import Statistics, line
+from device_sim.request import OPERATIONS, OPERATIONS_WITH_PERSON, Requests
 from device_sim.simulation import Simulation
 from device_sim.stream import Stream
 
@@ -30,7 +30,7 @@ DEFAULT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line; each field is the option of that name."""
+    """The options of the command line."""
 
     host: str
     port: int
@@ -56,8 +56,8 @@ class Options:
     as_json: bool
 
     def __post_init__(self) -> None:
-        if self.op in OF_A_PERSON and not self.person:
-            raise click.UsageError(f"--op {self.op} needs --person: whom the picture should show.")
+        if self.op in OPERATIONS_WITH_PERSON and not self.person:
+            raise click.UsageError(f"--op {self.op} needs --person: the person that the picture should show.")
 
     def make_cameras(self, inbox: Inbox) -> list[Camera]:
         pictures = load(self.frames)
@@ -65,7 +65,7 @@ class Options:
         return [
             Camera(
                 f"{self.name}-{number + 1}",
-                self._talk(pictures, number),
+                self._mode(pictures, number),
                 inbox.put,
                 broker=broker,
                 base=self.base,
@@ -75,84 +75,91 @@ class Options:
             for number in range(self.cameras)
         ]
 
-    def _talk(self, pictures: Sequence[Picture], start: int) -> Talk:
-        turning = rotation(pictures, start)
+    def _mode(self, pictures: Sequence[Picture], start: int) -> CameraMode:
+        rotation = rotate_pictures(pictures, start)
         if self.mode == "stream":
-            return Stream(turning, timeout=self.timeout)
+            return Stream(rotation, timeout=self.timeout)
         return Requests(
-            turning,
+            rotation,
             op=self.op,
-            person=self.person if self.op in OF_A_PERSON else None,
+            person=self.person if self.op in OPERATIONS_WITH_PERSON else None,
             timeout=self.timeout,
             by_correlation=self.protocol == "5",
-            repeating=Repeating(after=self.repeat_after) if self.repeat else None,
+            repeating=RepeatPolicy(after=self.repeat_after) if self.repeat else None,
         )
 
 
 @click.command(context_settings={"auto_envvar_prefix": "DEVICE_SIM", "show_default": True})
-@click.option("--host", default="127.0.0.1", help="The broker.")
+@click.option("--host", default="127.0.0.1", help="The broker's host name or address.")
 @click.option("--port", default=1883, type=click.IntRange(1, 65535))
-@click.option("--user", help="Login at the broker; {camera} in it stands for the camera's name.")
-@click.option("--password", show_envvar=True, help="As --user; better given in the environment.")
+@click.option("--user", help="Login at the broker. {camera} is replaced by the camera's name.")
+@click.option(
+    "--password", show_envvar=True, help="Password at the broker, as --user. Better set it in the environment."
+)
 @click.option("--protocol", default="3.1.1", type=click.Choice(list(PROTOCOLS)), help="MQTT version.")
 @click.option("--base", default="facegate", help="The gateway's base topic.")
 @click.option("--name", default="sim", help="Cameras are called NAME-1, NAME-2, …")
-@click.option("--cameras", default=1, type=click.IntRange(min=1), metavar="N", help="How many cameras.")
-@click.option("--rate", default=1.0, type=POSITIVE, metavar="FPS", help="Pictures a second of each camera.")
-@click.option("--count", type=click.IntRange(min=1), help="Stop after so many pictures of each camera.")
-@click.option("--seconds", type=POSITIVE, help="Stop after so long; 60 if --count is not given either.")
+@click.option("--cameras", default=1, type=click.IntRange(min=1), metavar="N", help="Number of cameras.")
+@click.option("--rate", default=1.0, type=POSITIVE, metavar="FPS", help="Pictures per second of each camera.")
+@click.option("--count", type=click.IntRange(min=1), help="Stop after this number of pictures of each camera.")
+@click.option("--seconds", type=POSITIVE, help="Stop after this time. Without --count the default is 60.")
 @click.option(
     "--mode",
     default="stream",
     type=click.Choice(["stream", "request"]),
-    help="stream: live frames, the newest wins. request: every picture gets its own reply.",
+    help="stream: live frames; a newer frame replaces an older one. request: every picture gets its own reply.",
 )
-@click.option("--op", default="face_rec", type=click.Choice(OPERATIONS), help="What to request.")
-@click.option("--person", help="Whom --op verify expects and --op enroll names, as a slug such as barack_obama.")
+@click.option("--op", default="face_rec", type=click.Choice(OPERATIONS), help="Operation to request.")
+@click.option("--person", help="Person for --op verify and --op enroll, as an id such as barack_obama.")
 @click.option(
     "--frames",
     default=FRAMES,
     show_default="device_sim/frames",
     type=click.Path(path_type=Path),
-    help="Folder of JPEGs to show.",
+    help="Folder of JPEG files to show.",
 )
 @click.option("--qos", type=click.IntRange(0, 2), help="Default: 0 for a stream, 1 for requests.")
 @click.option("--timeout", default=15.0, type=POSITIVE, help="Seconds after which a picture counts as lost.")
-@click.option("--repeat/--no-repeat", default=True, help="Ask again with the same id until answered, or ask once.")
+@click.option(
+    "--repeat/--no-repeat",
+    default=True,
+    help="Repeat a request with the same id until it is answered, or send it once.",
+)
 @click.option(
     "--repeat-after",
     default=2.5,
     type=POSITIVE,
     metavar="SECONDS",
-    help="First repeat; each later pause is twice as long.",
+    help="Pause before the first repetition. Each later pause is twice as long.",
 )
 @click.option(
-    "--parts", type=click.IntRange(min=1), metavar="BYTES", help="Requests in pieces of at most so many bytes."
+    "--parts", type=click.IntRange(min=1), metavar="BYTES", help="Send requests in pieces of at most this size."
 )
-@click.option("--quiet", is_flag=True, help="Print no line for each answer.")
-@click.option("--json", "as_json", is_flag=True, help="Summary as JSON; the answers go to standard error.")
+@click.option("--quiet", is_flag=True, help="Do not print a line for each answer.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, and the answers on standard error.")
 def main(**options: Any) -> None:
-    """Simulated cameras: send pictures to a gateway over MQTT and print what comes back.
+    """Send the pictures of simulated cameras to a gateway over MQTT, and print the answers.
 
-    Every option can also be given in the environment: DEVICE_SIM_PORT and so on. Ctrl-C ends the sending and
-    prints the summary.
+    Every option can also be set in the environment, for example DEVICE_SIM_PORT. Ctrl-C ends the sending and prints
+    the summary.
 
-    Every answer is held against what was sent and against earlier ones to the same request. If anything
-    contradicts, the summary names it, and the exit code is 1.
+    Every answer is compared with the request and with earlier answers to it. If there is a contradiction, the summary
+    names it, and the exit code is 1.
 
-    In a stream no id ties a result to its frame, but a result says how many bytes its picture had. So each
-    frame is padded to a size of its own, and the time shown is that from sending a frame to receiving its
-    result, however many others were dropped between.
+    In a stream no id connects a result with its frame, but a result has the number of bytes of its picture. So each
+    frame gets a size of its own by padding. The time shown is from sending a frame to receiving its result, even if
+    other frames were dropped in between.
     """
     try:
-        tally = run(Options(**options))
+        statistics = run(Options(**options))
     except SimError as error:
         raise click.ClickException(str(error)) from None
-    if tally.contradictions:
+    if statistics.contradictions:
         sys.exit(1)
 
 
-def run(options: Options) -> Tally:
+def run(options: Options) -> Statistics:
+    """Run the cameras, print their answers and the summary, and return the figures. Raises SimError."""
     inbox = Inbox()
     cameras = options.make_cameras(inbox)
     with ExitStack() as stack:
@@ -161,13 +168,13 @@ def run(options: Options) -> Tally:
             stack.enter_context(camera)
         simulation = Simulation(cameras, inbox, rate=options.rate, timeout=options.timeout)
         seconds = options.seconds or (None if options.count else DEFAULT_SECONDS)
-        tally = Tally()
+        statistics = Statistics()
         for event in simulation.events(count=options.count, seconds=seconds):
-            tally.add(event)
+            statistics.add(event)
             if isinstance(event, Answer) and not options.quiet:
                 click.echo(line(event), err=options.as_json)
-    click.echo(json.dumps(tally.as_dict()) if options.as_json else tally.summary())
-    return tally
+    click.echo(json.dumps(statistics.as_dict()) if options.as_json else statistics.summary())
+    return statistics
 
 
 if __name__ == "__main__":

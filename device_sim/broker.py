@@ -1,6 +1,6 @@
-"""``python -m device_sim.broker --port PORT``: the demo's broker where mosquitto is not installed.
+"""The command ``python -m device_sim.broker --port PORT``: the demo's broker if mosquitto is not installed.
 
-amqtt on loopback, for anybody, until SIGTERM or SIGINT. It speaks MQTT 3.1.1 only.
+It is amqtt on the loopback interface, without logins, until SIGTERM or SIGINT. It supports MQTT 3.1.1 only.
 """
 
 from __future__ import annotations
@@ -13,33 +13,34 @@ from contextlib import suppress
 import click
 from amqtt.broker import Broker
 
-# Seconds for amqtt to say goodbye to its clients.
-SHUTDOWN = 2.0
-ANYBODY = "amqtt.plugins.authentication.AnonymousAuthPlugin"
+# Time for amqtt to disconnect its clients.
+SHUTDOWN_TIMEOUT_S = 2.0
+ANONYMOUS_PLUGIN = "amqtt.plugins.authentication.AnonymousAuthPlugin"
 
 
 async def serve(port: int) -> None:
+    """Run the broker until a signal, and end the process."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     broker = Broker(
         {
             "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
-            "plugins": {ANYBODY: {"allow_anonymous": True}},
+            "plugins": {ANONYMOUS_PLUGIN: {"allow_anonymous": True}},
         }
     )
     await broker.start()
     await stop.wait()
-    # With a client still connected, amqtt's own way out was once seen not to end. It keeps nothing to lose.
+    # With a connected client, amqtt's shutdown was once seen not to end. The broker has no state to lose.
     with suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(broker.shutdown(), SHUTDOWN)
+        await asyncio.wait_for(broker.shutdown(), SHUTDOWN_TIMEOUT_S)
     os._exit(0)
 
 
 @click.command()
 @click.option("--port", default=1883, show_default=True, type=click.IntRange(1, 65535))
 def main(port: int) -> None:
-    """An MQTT 3.1.1 broker on 127.0.0.1, for anybody, until SIGTERM or Ctrl-C."""
+    """Run an MQTT 3.1.1 broker on 127.0.0.1 without logins, until SIGTERM or Ctrl-C."""
     asyncio.run(serve(port))
 
 

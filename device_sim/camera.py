@@ -1,4 +1,4 @@
-"""One simulated camera: a connection of its own, and a way of talking over it."""
+"""One simulated camera: its connection, and its mode, a stream or requests."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from dataclasses import replace
 from itertools import cycle, islice
 from types import TracebackType
 
-from device_sim.link import Broker, Link, Reply
+from device_sim.connection import Broker, Connection, Mqtt5Properties
 from device_sim.model import Event, Message, Outgoing, Picture, Repeated, Sent, Skipped
-from device_sim.parts import split
+from device_sim.pieces import split
 from device_sim.request import Requests
 from device_sim.stream import Stream
 
-Talk = Stream | Requests
+CameraMode = Stream | Requests
 Deliver = Callable[[Message], None]
 
 
-def rotation(pictures: Sequence[Picture], start: int) -> Iterator[Picture]:
-    """All pictures over and over, from another one for each camera."""
+def rotate_pictures(pictures: Sequence[Picture], start: int) -> Iterator[Picture]:
+    """Repeat all pictures endlessly. Each camera starts with another one, number ``start``."""
     return islice(cycle(pictures), start % len(pictures), None)
 
 
 class Camera:
-    """``deliver`` is called on the network thread; everything else belongs to one thread, the caller's.
+    """A simulated camera. All methods must be called from one thread.
 
-    In user name and password ``{camera}`` stands for the camera's name, since brokers bind the two. ``parts``:
-    requests go in pieces of at most so many bytes.
+    ``deliver`` is called on the network thread for each received message. ``{camera}`` in user name and password is
+    replaced by the camera's name, because brokers may require them to match. ``parts``: the largest piece in bytes, if
+    requests are sent in pieces.
     """
 
     def __init__(
         self,
         name: str,
-        talk: Talk,
+        mode: CameraMode,
         deliver: Deliver,
         *,
         broker: Broker,
@@ -43,67 +44,73 @@ class Camera:
         parts: int | None = None,
     ) -> None:
         self.name = name
-        self._talk = talk
+        self._mode = mode
         self._deliver = deliver
         self._prefix = f"{base}/{name}/"
         self._parts = parts
-        self._qos = talk.default_qos if qos is None else qos
-        self._link = Link(
-            replace(broker, user=_own(broker.user, name), password=_own(broker.password, name)),
+        self._qos = mode.default_qos if qos is None else qos
+        self._connection = Connection(
+            replace(broker, user=_with_name(broker.user, name), password=_with_name(broker.password, name)),
             client_id=f"{name}-{secrets.token_hex(4)}",
-            filters=[(self._prefix + below, self._qos) for below in talk.filters],
+            filters=[(self._prefix + below, self._qos) for below in mode.filters],
             receive=self._receive,
             status=self._prefix + "status",
         )
 
     def __enter__(self) -> Camera:
-        self._link.__enter__()
+        self._connection.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._link.close()
+        self._connection.close()
 
-    def shoot(self) -> Sent | Skipped:
-        outgoing = self._talk.next()
+    def send_picture(self) -> Sent | Skipped:
+        """Send the next picture, unless there is no connection or it is still busy."""
+        outgoing = self._mode.next()
         at = time.monotonic()
         if not self._publish(outgoing):
             return Skipped(self.name)
-        self._talk.sent(outgoing, at)
+        self._mode.record_sent(outgoing, at)
         return Sent(self.name, outgoing.picture.name)
 
-    def upkeep(self) -> Iterator[Event]:
-        """Gives up what is too late, and repeats what is due. While the connection is away that waits for it."""
+    def maintain(self) -> Iterator[Event]:
+        """Give up requests after their timeout, and repeat those that are due if there is a connection."""
         at = time.monotonic()
-        yield from self._talk.give_up(at)
-        for outgoing in self._talk.due(at) if self._link.ready else ():
+        yield from self._mode.give_up(at)
+        for outgoing in self._mode.due_again(at) if self._connection.ready else ():
             if self._publish(outgoing):
-                self._talk.sent(outgoing, at)
+                self._mode.record_sent(outgoing, at)
                 yield Repeated(self.name, outgoing.picture.name)
 
     def read(self, message: Message) -> Sequence[Event]:
-        return self._talk.read(message)
+        """Return the events of a received message."""
+        return self._mode.read(message)
 
-    def waiting(self) -> bool:
-        return self._talk.waiting()
+    def is_waiting(self) -> bool:
+        return self._mode.is_waiting()
 
     def _publish(self, outgoing: Outgoing) -> bool:
-        """Whether the first piece was taken. Should a later one not be, repeating makes up for it."""
-        reply = self._reply(outgoing)
-        parcels = split(outgoing.topic, outgoing.payload, self._parts, outgoing.missing)
-        taken = [self._link.publish(self._prefix + each.topic, each.payload, self._qos, reply) for each in parcels]
-        return taken[0]
+        """Publish a message or its pieces, and return whether the first one was accepted."""
+        # A later piece that is not accepted is sent again with the next repetition.
+        properties = self._properties(outgoing)
+        publications = split(outgoing.topic, outgoing.payload, self._parts, outgoing.missing)
+        accepted = [
+            self._connection.publish(self._prefix + each.topic, each.payload, self._qos, properties)
+            for each in publications
+        ]
+        return accepted[0]
 
-    def _reply(self, outgoing: Outgoing) -> Reply | None:
+    def _properties(self, outgoing: Outgoing) -> Mqtt5Properties | None:
         if outgoing.response_topic is None:
             return None
-        return Reply(self._prefix + outgoing.response_topic, outgoing.key.encode(), outgoing.expiry)
+        return Mqtt5Properties(self._prefix + outgoing.response_topic, outgoing.key.encode(), outgoing.expiry)
 
     def _receive(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
         at = time.monotonic()
         self._deliver(Message(self.name, topic.removeprefix(self._prefix), payload, correlation, at))
 
 
-def _own(text: str | None, camera: str) -> str | None:
+def _with_name(text: str | None, camera: str) -> str | None:
     return text and text.replace("{camera}", camera)

@@ -1,4 +1,4 @@
-"""The gateway's JSON, read as a device would: only what the contract promises, and nothing taken on trust."""
+"""The gateway's JSON documents, read as a device should: it uses documented fields only, and checks them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from device_sim.model import Answer, Message, Shot
+from device_sim.model import Answer, Message, SentPicture
 from device_sim.verdict import first_word
 
 SCHEMA = 1
@@ -18,9 +18,8 @@ UNREADABLE = "unreadable"
 class Document:
     """A result, response or error.
 
-    ``size``: of the picture that it is about, in bytes. ``retry_after``: what ``busy`` said, in seconds.
-    ``missing``: the pieces that ``incomplete`` lists. ``word``: what the verdict text beside it begins with.
-    ``data``: all of it.
+    ``size``: the bytes of its picture. ``retry_after``: the seconds of ``busy``. ``missing``: the pieces that
+    ``incomplete`` lists. ``word``: the first word of the verdict text for this document. ``data``: the whole document.
     """
 
     label: str
@@ -34,7 +33,8 @@ class Document:
     word: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def about(self, shot: Shot | None, message: Message) -> Answer:
+    def as_answer(self, shot: SentPicture | None, message: Message) -> Answer:
+        """Return the answer to a sent picture, None if it is unknown."""
         return Answer(
             camera=message.camera,
             picture=shot.picture.name if shot else None,
@@ -48,11 +48,11 @@ class Document:
 
 
 def read(payload: bytes) -> Document:
-    """What breaks the contract becomes a document with the code ``unreadable``, so that it is counted."""
+    """Read a document. An invalid one gets the code ``unreadable``, so that it is counted."""
     try:
         data = json.loads(payload)
         if data["schema"] != SCHEMA:
-            raise ValueError("another schema")
+            raise ValueError("unknown schema")
         return _error(data) if data["status"] == "error" else _result(data)
     except (ValueError, KeyError, TypeError, AttributeError):
         return Document(label=UNREADABLE, code=UNREADABLE)
@@ -93,10 +93,10 @@ def _label(data: dict[str, Any], faces: Sequence[dict[str, Any]]) -> str:
         return f"enrolled {data['name']}"
     if data["op"] == "detect":
         return f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
-    return ", ".join(_who(face) for face in faces) or "nobody"
+    return ", ".join(_face_label(face) for face in faces) or "nobody"
 
 
-def _who(face: dict[str, Any]) -> str:
+def _face_label(face: dict[str, Any]) -> str:
     match face["verdict"]:
         case "match":
             return str(face["name"])

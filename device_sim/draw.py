@@ -1,4 +1,4 @@
-"""``python -m device_sim.draw PICTURE``: asks the gateway over REST who it is, and draws the answer onto it."""
+"""The command ``python -m device_sim.draw PICTURE``: ask the gateway over REST, and draw the answer on the picture."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ import click
 from PIL import Image, ImageDraw, ImageFont
 
 COLOUR = (255, 214, 10)
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy knows nothing of our 127.0.0.1
+# A proxy cannot reach the gateway at 127.0.0.1, so none is used.
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def ask(url: str, picture: bytes) -> Mapping[str, Any]:
-    """The gateway's answer with landmarks and location. Raises ClickException with its words if it refuses."""
+    """Return the gateway's answer with landmarks and location. Raises ClickException with the gateway's error."""
     body = json.dumps({"file_format": "jpg", "image_data": base64.b64encode(picture).decode()}).encode()
-    request = urllib.request.Request(  # noqa: S310 - the user says where his gateway is
+    request = urllib.request.Request(  # noqa: S310 - the user chooses the gateway
         f"{url}/face_rec?facial_features=true&face_locations=true", body, {"Content-Type": "application/json"}
     )
     try:
@@ -36,7 +37,7 @@ def ask(url: str, picture: bytes) -> Mapping[str, Any]:
 
 
 def draw(picture: bytes, answer: Mapping[str, Any]) -> Image.Image:
-    """Lines through each group of landmarks, a box with the name; both only where there is exactly one face."""
+    """Draw a line through each group of landmarks, and a box with the name. Only a single face has them."""
     image = Image.open(BytesIO(picture)).convert("RGB")
     pen = ImageDraw.Draw(image)
     for points in answer["facial_features"].values():
@@ -57,8 +58,8 @@ def _box(pen: ImageDraw.ImageDraw, location: Sequence[int], name: str) -> None:
 
 @click.command(help=__doc__)
 @click.argument("picture", type=PATH)
-@click.option("--url", default="http://127.0.0.1:5001", show_default=True, help="Where the gateway listens.")
-@click.option("-o", "--output", default="drawn.jpg", show_default=True, help="Where to put the drawn picture.")
+@click.option("--url", default="http://127.0.0.1:5001", show_default=True, help="URL of the gateway.")
+@click.option("-o", "--output", default="drawn.jpg", show_default=True, help="File for the drawn picture.")
 def main(picture: Path, url: str, output: str) -> None:
     data = picture.read_bytes()
     answer = ask(url, data)
@@ -66,7 +67,7 @@ def main(picture: Path, url: str, output: str) -> None:
         draw(data, answer).save(output, quality=88)
     except (OSError, ValueError) as error:
         raise click.ClickException(f"{output} cannot be written: {error}.") from None
-    note = "" if answer["face_locations"] else " (nothing to draw: there is not exactly one face)"
+    note = "" if answer["face_locations"] else " (nothing is drawn: the picture does not have exactly one face)"
     click.echo(f"{answer['name']}: {output}{note}")
 
 

@@ -1,14 +1,14 @@
-"""What can go wrong for the simulator, each with one sentence to print.
+"""The errors of the simulator. Each has one sentence to print.
 
 SimError
- ├ Unreachable     nothing accepts a connection there
- ├ Refused         something does, but it is no broker or does not want us
- └ ChildEnded      a process that the demo started ended by itself
+ ├ Unreachable     no program accepts a connection at the address
+ ├ Refused         the program there is no broker, or refuses the connection
+ └ ChildEnded      a process that the demo started ended unexpectedly
 """
 
 
 class SimError(Exception):
-    """The run cannot go on; the text is a whole sentence for the person at the terminal."""
+    """The run cannot continue. The message is a whole sentence for the user."""
 
 
 class Unreachable(SimError):

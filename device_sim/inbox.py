@@ -1,9 +1,10 @@
-"""The one thing the main thread waits for: a message from a camera, or the word to stop.
+"""The inbox of the main thread: messages of the cameras, and the request to stop.
 
-Network threads and signal handlers only put something in; all else happens on the main thread, so that
-neither locks nor exceptions out of nowhere are needed. SimpleQueue is the queue whose ``put`` may be called
-from a signal handler; an Event's ``set`` can deadlock there.
+Network threads and signal handlers only put something into the inbox. All else happens on the main thread, so that
+neither locks nor asynchronous exceptions are needed.
 """
+
+# SimpleQueue is the queue whose ``put`` may be called in a signal handler. ``set`` of an Event can deadlock there.
 
 from __future__ import annotations
 
@@ -15,22 +16,24 @@ from types import FrameType
 
 from device_sim.model import Message
 
-# A closed terminal (SIGHUP) has to end the run too: what it started is in other sessions.
+# A closed terminal (SIGHUP) must end the run too, because the child processes are in other sessions.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stop(Exception):
-    """Ctrl-C, or one of its relatives. Raised nowhere but in ``Inbox.get``."""
+class Stopped(Exception):
+    """Ctrl-C, or another signal to stop. Only ``Inbox.get`` raises it."""
 
 
 class Inbox:
+    """Received messages, and the request to stop."""
+
     def __init__(self) -> None:
         self._queue: SimpleQueue[Message | None] = SimpleQueue()
         self.stopped = False
 
     @property
     def waiting(self) -> int:
-        """Messages that have come and were not read yet."""
+        """Number of received messages that were not read yet."""
         return self._queue.qsize()
 
     def put(self, message: Message) -> None:
@@ -40,19 +43,19 @@ class Inbox:
         self._queue.put(None)
 
     def get(self, seconds: float) -> Message | None:
-        """The next message, or None if there is none within so many seconds. Raises Stop."""
+        """Return the next message, or None if none arrives within that time. Raises Stopped."""
         try:
             message = self._queue.get(timeout=max(seconds, 0))
         except Empty:
             return None
         if message is None:
             self.stopped = True
-            raise Stop
+            raise Stopped
         return message
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """Turns SIGINT, SIGTERM and SIGHUP into Stop while it is open."""
+        """Convert SIGINT, SIGTERM and SIGHUP to Stopped inside the context."""
 
         def handle(_number: int, _frame: FrameType | None) -> None:
             self.stop()

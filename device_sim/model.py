@@ -1,4 +1,4 @@
-"""What cameras send and what comes back, as plain values."""
+"""The messages and events of the simulated cameras, as plain values."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Picture:
+    """A picture to send. ``name``: its file name."""
+
     name: str
     jpeg: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message for the gateway; topics are what stands below ``<base>/<camera>/``.
+    """A message for the gateway. Topics are relative to ``<base>/<camera>/``.
 
-    ``key`` is what its camera knows it by. ``missing``: the pieces to send, none for all. The last two travel with
-    MQTT 5 only; ``expiry`` is in seconds.
+    ``key``: identifies the message for its camera. ``missing``: the pieces to send; empty for all. ``response_topic``
+    and ``expiry`` (seconds) are sent with MQTT 5 only.
     """
 
     topic: str
@@ -29,8 +31,8 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """One publication: all of an Outgoing, or a piece of it."""
+class Publication:
+    """One MQTT message: a whole Outgoing, or a piece of it."""
 
     topic: str
     payload: bytes
@@ -38,7 +40,7 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it arrived: topic as in Outgoing, ``at`` on the monotonic clock, read as it came in."""
+    """A received message. ``topic``: as in Outgoing. ``at``: the time of its arrival on the monotonic clock."""
 
     camera: str
     topic: str
@@ -48,8 +50,8 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
-    """A picture that is out and may still be answered; ``at`` is when it was handed to the connection."""
+class SentPicture:
+    """A sent picture that may still be answered. ``at``: the time at which it was given to the connection."""
 
     picture: Picture
     at: float
@@ -57,20 +59,22 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
+    """A picture was sent for the first time."""
+
     camera: str
     picture: str
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A picture was due, but the connection was away or still busy with the one before."""
+    """A picture was due, but there was no connection, or it was still busy with the picture before."""
 
     camera: str
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A request went out once more."""
+    """A request was sent again."""
 
     camera: str
     picture: str
@@ -78,7 +82,7 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A result, response or error. ``picture`` and ``ms`` are None where it fits nothing outstanding."""
+    """A result, response or error. ``picture`` and ``ms`` are None if it belongs to no outstanding picture."""
 
     camera: str
     picture: str | None
@@ -92,14 +96,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A further answer to what is answered already."""
+    """A further answer to a request that is already answered."""
 
     camera: str
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """What the gateway said does not fit what was sent, or what it said before."""
+    """An answer contradicts the request, or an earlier answer."""
 
     camera: str
     key: str
@@ -108,7 +112,7 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The plain text beside an answer, for devices that read no JSON."""
+    """The plain text of an answer, for devices that read no JSON."""
 
     camera: str
     text: str

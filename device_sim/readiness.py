@@ -1,4 +1,4 @@
-"""The gateway's own word on whether it is ready: ``GET /readyz``."""
+"""The readiness of the gateway, as ``GET /readyz`` reports it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 
-from device_sim.children import Child
+from device_sim.child_process import ChildProcess
 from device_sim.errors import SimError
 from device_sim.inbox import Inbox
 
-STARTING = 120.0
+START_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far the start has come; pairs are (done, of)."""
+    """The progress of the gateway's start. Pairs are (done, total)."""
 
     ready: bool = False
     broker: str = "connecting"
@@ -31,9 +31,9 @@ class Status:
         return f"broker {self.broker}, workers {workers[0]} of {workers[1]}, known faces {faces[0]} of {faces[1]}"
 
 
-def wait_until_ready(port: int, gateway: Child, inbox: Inbox, show: Callable[[Status], None]) -> None:
-    """Raises SimError if the gateway ends, or is not ready in two minutes."""
-    end = time.monotonic() + STARTING
+def wait_until_ready(port: int, gateway: ChildProcess, inbox: Inbox, show: Callable[[Status], None]) -> None:
+    """Wait until the gateway is ready. Raises SimError if it ends, or is not ready within START_TIMEOUT_S."""
+    end = time.monotonic() + START_TIMEOUT_S
     status = Status()
     while time.monotonic() < end:
         gateway.check()
@@ -42,11 +42,12 @@ def wait_until_ready(port: int, gateway: Child, inbox: Inbox, show: Callable[[St
         if status.ready:
             return
         inbox.get(0.2)
-    raise SimError(f"The gateway is not ready after {STARTING:.0f} s ({status}); see {gateway.log}.")
+    raise SimError(f"The gateway is not ready after {START_TIMEOUT_S:.0f} s ({status}); see {gateway.log}.")
 
 
 def ask(port: int) -> Status | None:
-    """None while nothing that makes sense answers. Not urllib: it would ask a proxy for 127.0.0.1."""
+    """Return the gateway's status, or None without a valid answer."""
+    # urllib is not used, because it would send requests for 127.0.0.1 to a proxy.
     connection = HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", "/readyz")
@@ -58,6 +59,7 @@ def ask(port: int) -> Status | None:
 
 
 def read(body: bytes) -> Status | None:
+    """Return the status in the body of an answer, or None if it is invalid."""
     try:
         data = json.loads(body)
         if data["status"] == "ready":

@@ -1,4 +1,4 @@
-"""What a run comes to: one line for each answer, and a summary."""
+"""The report of a run: one line for each answer, and a summary."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any
 from device_sim.model import Answer, Contradiction, Duplicate, Event, Repeated, Sent, Skipped, Verdict
 
 PERCENTILES = (50, 95, 99)
-# So many contradictions are told in words; all are counted.
-TOLD = 20
+# Contradictions that are listed in the summary. All are counted.
+MAX_LISTED_CONTRADICTIONS = 20
 
 
 def line(answer: Answer) -> str:
+    """Return the line of an answer."""
     score = "" if answer.score is None else f"{answer.score:.2f}"
-    picture = answer.picture or "(late or not ours)"
+    picture = answer.picture or "(late or unknown)"
     text = f"{answer.camera:<8} {picture:<20} {answer.label:<28} {score:>4} {milliseconds(answer):>9}"
     return text.rstrip()
 
@@ -27,12 +28,12 @@ def milliseconds(answer: Answer) -> str:
 
 
 def percentile(sorted_values: Sequence[float], percent: float) -> float:
-    """By nearest rank: the smallest value that at least so many percent do not exceed."""
+    """Return the percentile by nearest rank: at least ``percent`` of the values do not exceed it."""
     return sorted_values[max(math.ceil(len(sorted_values) * percent / 100) - 1, 0)]
 
 
-class Tally:
-    """Counts events. The latencies are those of good answers only: an error is quick and proves nothing."""
+class Statistics:
+    """The counts of events. Latencies are those of results only, because errors are quick."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -51,6 +52,7 @@ class Tally:
         self._start = time.monotonic()
 
     def add(self, event: Event) -> None:
+        """Count an event."""
         match event:
             case Sent():
                 self.sent += 1
@@ -81,11 +83,12 @@ class Tally:
 
     def _add_contradiction(self, event: Contradiction) -> None:
         self.contradictions += 1
-        if len(self.contradicted) < TOLD:
+        if len(self.contradicted) < MAX_LISTED_CONTRADICTIONS:
             self.contradicted.append(f"{event.camera} {event.key}: {event.text}")
 
     @property
     def lost(self) -> int:
+        """Number of pictures that were neither answered nor dropped."""
         return max(self.sent - self.answered - self.dropped, 0)
 
     @property
@@ -93,11 +96,12 @@ class Tally:
         return time.monotonic() - self._start
 
     def latency(self) -> dict[str, float]:
-        """{"p50": …, "p95": …, "p99": …} in ms; empty without a single good answer."""
+        """Return the percentiles of the latency in ms, as {"p50": …, "p95": …, "p99": …}; empty without a result."""
         values = sorted(self._milliseconds)
         return {f"p{percent}": round(percentile(values, percent), 1) for percent in PERCENTILES if values}
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the summary for ``--json``."""
         return {
             "schema": 1,
             "seconds": round(self.seconds, 2),
@@ -118,28 +122,33 @@ class Tally:
         }
 
     def summary(self) -> str:
+        """Return the summary as text."""
         lines = [
             f"sent {self.sent}, answered {self.answered}, lost {self.lost}, dropped {self.dropped}, "
             f"verdicts {self.verdicts}",
             f"{self.seconds:.1f} s, {self.answered / self.seconds:.1f} answers/s",
         ]
         if self.skipped:
-            lines.append(f"skipped {self.skipped}: no connection, or it could not keep up")
+            lines.append(f"skipped {self.skipped}: there was no connection, or it was too slow")
         if self.repeated or self.duplicates:
-            lines.append(f"repeated {self.repeated}, duplicates {self.duplicates}: further answers that agree")
+            lines.append(
+                f"repeated {self.repeated}, duplicates {self.duplicates}: repeated answers without a contradiction"
+            )
         if self.contradictions:
-            lines.append(f"contradictions {self.contradictions}: answers that do not fit, or not each other")
+            lines.append(
+                f"contradictions {self.contradictions}: answers that contradict the request or an earlier answer"
+            )
             lines += [f"  {text}" for text in self.contradicted]
         if self.unmatched:
-            lines.append(f"unmatched {self.unmatched}: answers that came late, or to nothing that we sent")
+            lines.append(f"unmatched {self.unmatched}: answers that came late, or belong to no request")
         if self.errors:
-            lines.append(f"errors: {counted(self.errors)}")
+            lines.append(f"errors: {format_counter(self.errors)}")
         if self.people:
-            lines.append(f"people: {counted(self.people)}")
+            lines.append(f"people: {format_counter(self.people)}")
         if latency := self.latency():
             lines.append("round trip: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in latency.items()))
         return "\n".join(lines)
 
 
-def counted(counter: Counter[str]) -> str:
+def format_counter(counter: Counter[str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in counter.most_common())

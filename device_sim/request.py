@@ -1,8 +1,7 @@
-"""A camera that asks: each picture is a request with an id, asked again with the same id until it is answered.
+"""The request mode of a camera: each picture is a request with an id, repeated until it is answered.
 
-Under MQTT 3.1.1 the id stands in the response's topic. Under MQTT 5 the camera names a Response Topic of its
-own, and the id comes back as Correlation Data. In both a response to another id, or one that is later than
-the timeout, is not taken as an answer.
+With MQTT 3.1.1 the id is part of the response's topic. With MQTT 5 the camera gives a Response Topic, and the id comes
+back as Correlation Data. A response with another id, or after the timeout, does not count as an answer.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from itertools import count
 import cbor2
 
 from device_sim import document
-from device_sim.ledger import Ledger
 from device_sim.model import Event, Message, Outgoing, Picture
-from device_sim.repeat import Repeating
+from device_sim.repetition import RepeatPolicy
+from device_sim.request_ledger import RequestLedger
 
 OPERATIONS = ("face_rec", "detect", "verify", "face_match", "enroll")
-# Those for which the topic ends with a person.
-OF_A_PERSON = ("verify", "enroll")
+# Operations with a person at the end of the topic.
+OPERATIONS_WITH_PERSON = ("verify", "enroll")
 
 
 class Requests:
-    """``repeating``: None to ask only once and to take every answer for final."""
+    """The requests of a camera. ``repeating``: None to send a request once, and to treat every answer as final."""
 
     filters = ("response/#", "verdict/+")
     default_qos = 1
@@ -38,19 +37,20 @@ class Requests:
         person: str | None,
         timeout: float,
         by_correlation: bool,
-        repeating: Repeating | None = None,
+        repeating: RepeatPolicy | None = None,
     ) -> None:
         self._pictures = pictures
         self._op = op
         self._person = person
         self._timeout = timeout
         self._by_correlation = by_correlation
-        # Random, so that no reply to an earlier run, or to another camera of this name, is taken for ours.
+        # Random, so that replies to an earlier run, or to another camera of this name, do not match.
         self._boot = secrets.token_hex(4)
         self._numbers = count(1)
-        self._ledger = Ledger(op, timeout=timeout, repeating=repeating)
+        self._ledger = RequestLedger(op, timeout=timeout, repeating=repeating)
 
     def next(self) -> Outgoing:
+        """Return the next request."""
         picture = next(self._pictures)
         key = f"{self._boot}-{next(self._numbers)}"
         topic = f"request/{self._op}/{key}"
@@ -60,33 +60,35 @@ class Requests:
             key=key,
             picture=picture,
             response_topic=self._response_topic(key) if self._by_correlation else None,
-            # Nobody waits for it after that.
+            # After this time the camera does not wait any more.
             expiry=math.ceil(self._timeout),
         )
 
-    def sent(self, outgoing: Outgoing, at: float) -> None:
-        """For the first time or again."""
-        self._ledger.sent(outgoing, at)
+    def record_sent(self, outgoing: Outgoing, at: float) -> None:
+        """Record that a request was sent, for the first time or again."""
+        self._ledger.record_sent(outgoing, at)
 
-    def due(self, at: float) -> Sequence[Outgoing]:
-        """What to send again now."""
-        return self._ledger.due(at)
+    def due_again(self, at: float) -> Sequence[Outgoing]:
+        """Return the requests to send again now."""
+        return self._ledger.due_again(at)
 
     def give_up(self, at: float) -> Sequence[Event]:
-        """Forgets what nobody waits for any more."""
+        """Forget the requests after their timeout."""
         return self._ledger.give_up(at)
 
-    def waiting(self) -> bool:
-        return self._ledger.waiting()
+    def is_waiting(self) -> bool:
+        """Return whether a request is outstanding."""
+        return self._ledger.is_waiting()
 
     def read(self, message: Message) -> Sequence[Event]:
+        """Return the events of a received message."""
         if message.topic.startswith("verdict/"):
             text = message.payload.decode(errors="replace")
             return self._ledger.verdict(message.topic.removeprefix("verdict/"), text, message)
         return self._ledger.answer(self._key(message), document.read(message.payload), message)
 
     def _key(self, message: Message) -> str | None:
-        """None where the topic is not the one on which that request is answered."""
+        """Return the key of the request, or None if the topic is not the one for its response."""
         if self._by_correlation:
             key = (message.correlation or b"").decode(errors="replace")
         else:

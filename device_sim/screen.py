@@ -1,4 +1,4 @@
-"""What the demo shows: a live table on a terminal, lines anywhere else."""
+"""The output of the demo: a live table on a terminal, otherwise lines."""
 
 from __future__ import annotations
 
@@ -16,31 +16,35 @@ from rich.text import Text
 
 from device_sim.model import Answer, Event
 from device_sim.readiness import Status
-from device_sim.report import Tally, line, milliseconds
+from device_sim.report import Statistics, line, milliseconds
 
-ROWS = 12
-REDRAWS = 10
+TABLE_ROWS = 12
+REDRAWS_PER_S = 10
 
 
 class Screen(Protocol):
-    def say(self, text: str) -> None: ...
+    """The output of the demo."""
+
+    def print_line(self, text: str) -> None:
+        """Print a line of text."""
 
     def starting(self) -> AbstractContextManager[Callable[[Status], None]]:
-        """Open while the gateway starts; to be called with each status."""
+        """Show the start of the gateway. The context's function is called with each status."""
 
-    def watching(self, notes: str) -> AbstractContextManager[Callable[[Event, Tally], None]]:
-        """Open while pictures go round; to be called with each event, already counted."""
+    def watching(self, notes: str) -> AbstractContextManager[Callable[[Event, Statistics], None]]:
+        """Show the events. The context's function is called with each event after it was counted."""
 
 
 def make_screen() -> Screen:
+    """Return the output for this terminal, pipe or file."""
     console = Console(highlight=False)
-    return Terminal(console) if console.is_terminal else Lines()
+    return TerminalScreen(console) if console.is_terminal else LineScreen()
 
 
-class Lines:
-    """For pipes and logs: one line at a time, flushed."""
+class LineScreen:
+    """Output for pipes and logs: single lines, flushed immediately."""
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         print(text, flush=True)
 
     @contextmanager
@@ -51,26 +55,28 @@ class Lines:
             nonlocal last
             if str(status) != last:
                 last = str(status)
-                self.say(f"Gateway: {last}")
+                self.print_line(f"Gateway: {last}")
 
         yield show
 
     @contextmanager
-    def watching(self, notes: str) -> Iterator[Callable[[Event, Tally], None]]:
-        self.say(notes)
+    def watching(self, notes: str) -> Iterator[Callable[[Event, Statistics], None]]:
+        self.print_line(notes)
 
-        def show(event: Event, _tally: Tally) -> None:
+        def show(event: Event, _statistics: Statistics) -> None:
             if isinstance(event, Answer):
-                self.say(line(event))
+                self.print_line(line(event))
 
         yield show
 
 
-class Terminal:
+class TerminalScreen:
+    """Output for a terminal: progress bars, and a live table."""
+
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         self._console.print(Text(text))
 
     @contextmanager
@@ -89,15 +95,15 @@ class Terminal:
             yield show
 
     @contextmanager
-    def watching(self, notes: str) -> Iterator[Callable[[Event, Tally], None]]:
-        rows: deque[tuple[str, Answer]] = deque(maxlen=ROWS)
-        # A thread of rich's draws what it was last given; so it is given something new each time.
-        with Live(console=self._console, refresh_per_second=REDRAWS) as live:
+    def watching(self, notes: str) -> Iterator[Callable[[Event, Statistics], None]]:
+        rows: deque[tuple[str, Answer]] = deque(maxlen=TABLE_ROWS)
+        # A thread of rich draws the last object that it got. So it gets a new object each time.
+        with Live(console=self._console, refresh_per_second=REDRAWS_PER_S) as live:
 
-            def show(event: Event, tally: Tally) -> None:
+            def show(event: Event, statistics: Statistics) -> None:
                 if isinstance(event, Answer):
                     rows.append((time.strftime("%H:%M:%S"), event))
-                live.update(Group(_table(rows), Text(_counters(tally)), Text(notes)))
+                live.update(Group(_table(rows), Text(_counters(statistics)), Text(notes)))
 
             yield show
 
@@ -108,13 +114,13 @@ def _table(rows: deque[tuple[str, Answer]]) -> Table:
     table.add_column("ms", justify="right")
     for at, answer in rows:
         score = "" if answer.score is None else f"{answer.score:.2f}"
-        table.add_row(at, answer.camera, Text(answer.picture or "?"), _who(answer), score, milliseconds(answer))
-    for _ in range(ROWS - len(rows)):
+        table.add_row(at, answer.camera, Text(answer.picture or "?"), _label(answer), score, milliseconds(answer))
+    for _ in range(TABLE_ROWS - len(rows)):
         table.add_row()
     return table
 
 
-def _who(answer: Answer) -> Text:
+def _label(answer: Answer) -> Text:
     if answer.code:
         return Text(answer.label, style="red")
     if answer.people:
@@ -122,8 +128,8 @@ def _who(answer: Answer) -> Text:
     return Text(answer.label, style="dim" if answer.label == "nobody" else "yellow")
 
 
-def _counters(tally: Tally) -> str:
-    rate = tally.answered / max(tally.seconds, 1)
-    text = f"sent {tally.sent}, answered {tally.answered} ({rate:.1f}/s), dropped {tally.dropped}"
-    trouble = {"skipped": tally.skipped, "errors": tally.errors.total()}
-    return text + "".join(f", {name} {number}" for name, number in trouble.items() if number)
+def _counters(statistics: Statistics) -> str:
+    rate = statistics.answered / max(statistics.seconds, 1)
+    text = f"sent {statistics.sent}, answered {statistics.answered} ({rate:.1f}/s), dropped {statistics.dropped}"
+    problems = {"skipped": statistics.skipped, "errors": statistics.errors.total()}
+    return text + "".join(f", {name} {number}" for name, number in problems.items() if number)

@@ -1,9 +1,9 @@
-"""A camera's live stream: frames out on one topic, results back on another, with no id between them.
+"""The stream mode of a camera: frames on one topic, results on another, without an id that connects them.
 
-Yet a result says how many bytes its picture had. So each frame gets a size that no other outstanding frame
-has, by zero bytes behind the end of the JPEG (which decoders ignore, as they must with many a camera's), and
-a result's size names its frame. That stays exact where counting results would not: when frames are dropped
-or lost on the way, and when two workers answer one camera's frames out of turn.
+But a result has the number of bytes of its picture. So each frame gets a size that no other outstanding frame has, and
+the size in a result identifies its frame. Zero bytes after the end of the JPEG make the size; decoders ignore them, as
+they do for many cameras. Counting results would be wrong if frames are dropped or lost, or if two workers complete
+frames of one camera in another order.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 
 from device_sim import document
+from device_sim.answer_record import find_contradictions
 from device_sim.document import Document
-from device_sim.model import Contradiction, Event, Message, Outgoing, Picture, Shot, Verdict
-from device_sim.record import misfits
+from device_sim.model import Contradiction, Event, Message, Outgoing, Picture, SentPicture, Verdict
 
-# So many frames later at the earliest a size comes again, so that a very late result still fits nothing.
-PADDING = 1000
+# Largest padding of a frame. A size is used again only after this many frames, so a late result matches no new frame.
+MAX_PADDING_BYTES = 1000
 
 
 class Stream:
+    """The frames of a camera, and their results."""
+
     filters = ("result", "verdict")
     default_qos = 0
 
@@ -28,44 +30,49 @@ class Stream:
         self._pictures = pictures
         self._timeout = timeout
         self._numbers = count()
-        self._outstanding: dict[int, Shot] = {}  # by size, oldest first
+        # By size, the oldest first.
+        self._outstanding: dict[int, SentPicture] = {}
         self._unaccounted = 0
 
     def next(self) -> Outgoing:
+        """Return the next frame."""
         picture = next(self._pictures)
-        size = len(picture.jpeg) + next(self._numbers) % PADDING
+        size = len(picture.jpeg) + next(self._numbers) % MAX_PADDING_BYTES
         while size in self._outstanding:
             size += 1
         return Outgoing("frame", picture.jpeg.ljust(size, b"\0"), str(size), picture)
 
-    def sent(self, outgoing: Outgoing, at: float) -> None:
+    def record_sent(self, outgoing: Outgoing, at: float) -> None:
+        """Record that a frame was sent, and forget those after their timeout."""
         expired = [size for size, shot in self._outstanding.items() if shot.at < at - self._timeout]
         for size in expired:
             del self._outstanding[size]
-        self._outstanding[len(outgoing.payload)] = Shot(outgoing.picture, at)
+        self._outstanding[len(outgoing.payload)] = SentPicture(outgoing.picture, at)
         self._unaccounted += 1
 
-    def waiting(self) -> bool:
-        """Whether a frame was neither answered nor reported as dropped."""
+    def is_waiting(self) -> bool:
+        """Return whether a frame was neither answered nor reported as dropped."""
         return self._unaccounted > 0
 
-    def due(self, _at: float) -> Sequence[Outgoing]:
-        """Nothing: a frame is never sent again, the next one is newer."""
+    def due_again(self, _at: float) -> Sequence[Outgoing]:
+        """Return nothing: a frame is never sent again."""
         return ()
 
     def give_up(self, _at: float) -> Sequence[Event]:
+        """Return nothing: ``record_sent`` forgets old frames."""
         return ()
 
     def read(self, message: Message) -> Sequence[Event]:
+        """Return the events of a received message."""
         if message.topic == "verdict":
             return [Verdict(message.camera, message.payload.decode(errors="replace"))]
-        said = document.read(message.payload)
-        self._unaccounted -= 1 + said.dropped
-        wrong = misfits({"camera": message.camera, "op": "face_rec"}, said)
+        reply = document.read(message.payload)
+        self._unaccounted -= 1 + reply.dropped
+        wrong = find_contradictions({"camera": message.camera, "op": "face_rec"}, reply)
         complaints = [Contradiction(message.camera, "frame", text) for text in wrong]
-        return [said.about(self._answered_by(said), message), *complaints]
+        return [reply.as_answer(self._answered_by(reply), message), *complaints]
 
-    def _answered_by(self, said: Document) -> Shot | None:
-        """An error may not know a size: it is put down to the oldest frame."""
-        size = next(iter(self._outstanding), None) if said.size is None else said.size
+    def _answered_by(self, reply: Document) -> SentPicture | None:
+        """Return the frame of a reply. A reply without a size, an error, counts for the oldest frame."""
+        size = next(iter(self._outstanding), None) if reply.size is None else reply.size
         return None if size is None else self._outstanding.pop(size, None)

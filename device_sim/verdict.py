@@ -1,20 +1,21 @@
-"""The plain text beside an answer: its first word decides."""
+"""The verdict, the plain text of an answer. Its first word decides."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from device_sim.repeat import PASSING
+from device_sim.repetition import TEMPORARY_CODES
 
 
-def is_passing(verdict: str) -> bool:
+def is_temporary(verdict: str) -> bool:
+    """Return whether the request may be sent again after this verdict."""
     word, _, rest = verdict.partition(" ")
-    return word in PASSING or (word == "error" and rest in PASSING)
+    return word in TEMPORARY_CODES or (word == "error" and rest in TEMPORARY_CODES)
 
 
 def first_word(data: Mapping[str, Any]) -> str | None:
-    """The word with which the verdict text beside this document begins; None where it cannot be told."""
+    """Return the first word of the verdict text for this document, or None if it is unknown."""
     if data.get("status") == "error":
         return {"no_face": "no_face", "busy": "busy"}.get(str(data.get("code")), "error")
     match data.get("op"):

@@ -1,4 +1,4 @@
-"""What happens to requests when things break: ``python -m benchmarks.faults``.
+"""The fault bench: ``python -m benchmarks.faults`` tests that no request is lost when parts of the system fail.
 
-It knows the gateway by its two wires and its command line only, as any other program does.
+It uses the gateway only through MQTT, REST and its command line, like any other program.
 """

@@ -1,11 +1,11 @@
-"""What happens to requests when things break: ``python -m benchmarks.faults [--json]``.
+"""The fault bench: ``python -m benchmarks.faults [--json]`` tests that no request is lost when parts fail.
 
-A broker and ``facegate run`` are started on free ports of this machine and kept busy by devices under MQTT 3.1.1 and 5,
-near what they can do. Meanwhile they are killed (-9) at random moments and started again. Every request is followed to
-its answer, and every effect is looked up in the gateway's store at the end.
+It starts a broker and ``facegate run`` on free ports of this machine. Simulated devices with MQTT 3.1.1 and 5 send
+nearly as many requests as the gateway can answer. Meanwhile broker and gateway are killed (-9) at random moments and
+started again. The bench follows every request to its answer. At the end it checks every change in the gateway's store.
 
-It ends with 0 if nothing was lost, done twice or answered in two ways and every stated limit was kept, else with 1, and
-with 2 if it can't be run. docs/reference/benchmarks.md tells what each figure means.
+The exit code is 0 if no request was lost, done twice or answered in two ways, and if every limit was kept. Otherwise it
+is 1. It is 2 if the bench cannot run. docs/reference/benchmarks.md describes the figures.
 """
 
 from __future__ import annotations
@@ -19,49 +19,51 @@ from typing import Any
 
 import click
 
-from benchmarks.faults.crashes import crashes
-from benchmarks.faults.flood import flood
-from benchmarks.faults.guard import guard
-from benchmarks.faults.network import network
-from benchmarks.faults.overload import overload
+from benchmarks.faults.crashes import run_crashes
+from benchmarks.faults.exit_guard import install_exit_guard
+from benchmarks.faults.flood import run_flood
+from benchmarks.faults.network import run_network
+from benchmarks.faults.overload import run_overload
 from benchmarks.faults.processes import PROC
-from device_sim.choose import mosquitto
+from device_sim.broker_choice import find_mosquitto
 from device_sim.errors import SimError
 
 MUST_BE_ZERO = ("lost", "duplicate_effects", "differing_replies", "missing_effects")
 
 
 @click.command(help=__doc__)
-@click.option("--seconds", default=300.0, show_default=True, help="How long things are broken.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.option("--seconds", default=300.0, show_default=True, help="Duration of the faults.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
 @click.option(
     "--no-repeats",
     is_flag=True,
-    help="Each request is sent once. A killed broker loses what it has not yet written: add --no-broker-kills.",
+    help="Send each request once. A killed broker loses unwritten messages, so add --no-broker-kills.",
 )
-@click.option("--no-broker-kills", is_flag=True, help="The broker is only ever restarted in order.")
-@click.option("--long", is_flag=True, help="Until the gateway was killed 300 times and the broker 100 times.")
-@click.option("--network", "mode", flag_value="network", help="Nothing is killed; the network fails.")
-@click.option("--flood", "mode", flag_value="flood", help="One camera asks 300 times a second: what the others feel.")
+@click.option("--no-broker-kills", is_flag=True, help="Do not kill the broker, only restart it.")
+@click.option("--long", is_flag=True, help="Run until 300 kills of the gateway and 100 of the broker.")
+@click.option("--network", "mode", flag_value="network", help="Let the network fail instead of killing processes.")
+@click.option(
+    "--flood", "mode", flag_value="flood", help="Measure other cameras while one sends 300 requests per second."
+)
 @click.option(
     "--overload",
     "mode",
     flag_value="overload",
-    help="Five times what it can do: is all answered, and is it still as fast?",
+    help="Send five times as many requests as the gateway can answer.",
 )
-@click.option("--seed", type=int, help="Of all that is random.")
-@click.option("--workers", default=2, show_default=True, help="Worker processes.")
-@click.option("--history", type=click.File("w"), help="A file for all that was seen, as JSON lines.")
-@click.option("--rounds", default=12, show_default=True, help="Of --flood and --overload.")
+@click.option("--seed", type=int, help="Seed of the random numbers.")
+@click.option("--workers", default=2, show_default=True, help="Number of worker processes.")
+@click.option("--history", type=click.File("w"), help="File for all recorded events, as JSON lines.")
+@click.option("--rounds", default=12, show_default=True, help="Rounds of --flood and --overload.")
 def main(as_json: bool, mode: str | None, seed: int | None, **options: Any) -> None:
     check_machine()
-    guard()
+    install_exit_guard()
     options["seed"] = random.randrange(2**32) if seed is None else seed
     with tempfile.TemporaryDirectory(prefix="facegate-faults-") as folder:
         try:
             result = MODES[mode](Path(folder), options)
         except (SimError, TimeoutError, OSError) as error:
-            click.echo(f"It can't be run: {error}", err=True)
+            click.echo(f"The bench cannot run: {error}", err=True)
             sys.exit(2)
     result["passed"] = passed(result)
     click.echo(json.dumps(result) if as_json else "\n".join(f"{name}: {value}" for name, value in result.items()))
@@ -69,9 +71,9 @@ def main(as_json: bool, mode: str | None, seed: int | None, **options: Any) -> N
 
 
 def measure_kills(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-    return crashes(
+    return run_crashes(
         folder,
-        say,
+        report,
         seconds=options["seconds"],
         repeats=not options["no_repeats"],
         broker_kills=not options["no_broker_kills"],
@@ -83,9 +85,9 @@ def measure_kills(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_network(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-    return network(
+    return run_network(
         folder,
-        say,
+        report,
         seconds=options["seconds"],
         workers=options["workers"],
         seed=options["seed"],
@@ -94,32 +96,33 @@ def measure_network(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_flood(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-    return flood(folder, say, rounds=options["rounds"], workers=options["workers"])
+    return run_flood(folder, report, rounds=options["rounds"], workers=options["workers"])
 
 
 def measure_overload(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-    return overload(folder, say, rounds=options["rounds"], workers=options["workers"])
+    return run_overload(folder, report, rounds=options["rounds"], workers=options["workers"])
 
 
 MODES = {None: measure_kills, "network": measure_network, "flood": measure_flood, "overload": measure_overload}
 
 
 def passed(result: dict[str, Any]) -> bool:
-    """What must be 0 is, and what has a limit of its own is within it."""
+    """Return whether all figures that must be 0 are 0, and all limits are kept."""
     return not any(result.get(name) for name in MUST_BE_ZERO) and result.get("in_limits", True)
 
 
-def say(text: str) -> None:
+def report(text: str) -> None:
+    """Print the progress on standard error."""
     click.echo(text, err=True)
 
 
 def check_machine() -> None:
-    """Ends with 2 where something is missing."""
-    if mosquitto() is None:
+    """End with exit code 2 if a requirement is missing."""
+    if find_mosquitto() is None:
         click.echo("mosquitto is not installed: sudo apt-get install mosquitto", err=True)
         sys.exit(2)
     if not PROC.is_dir():
-        click.echo("This needs Linux: processes are looked up in /proc.", err=True)
+        click.echo("The bench needs Linux, because it reads /proc.", err=True)
         sys.exit(2)
 
 

@@ -1,4 +1,4 @@
-"""A device that keeps its session: what is answered while it is cut off reaches it later."""
+"""A device with a persistent MQTT session: it gets answers that were sent while it was disconnected."""
 
 from __future__ import annotations
 
@@ -18,32 +18,31 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from benchmarks.faults.history import Answer
 from benchmarks.faults.load import BASE, BRIDGE
-from device_sim.link import PROTOCOLS
+from device_sim.connection import PROTOCOLS
 
-SESSION_S = 3600
+SESSION_EXPIRY_S = 3600
 KEEPALIVE_S = 5
-RECONNECT_S = (1, 2)
-WAIT_S = 20
-WINDOW = 1000
-"""Messages that paho may have on their way or waiting; a flood is not held back by its own client."""
+RECONNECT_DELAY_S = (1, 2)
+SUBSCRIBE_TIMEOUT_S = 20
+MAX_QUEUED_MESSAGES = 1000
+"""Messages that paho may have in flight or queued, so that the client does not slow down a flood."""
 
 Receive = Callable[[Answer], None]
 
 
 @dataclass(slots=True)
 class Receipt:
-    """``taken``: whether the broker has acknowledged the message.
+    """``is_acknowledged``: whether the broker has acknowledged the message (PUBACK)."""
 
-    paho's own word on it raises for what was published without a connection, though that is sent later.
-    """
+    # paho's own MQTTMessageInfo raises for a message published without a connection, although it is sent later.
 
-    taken: bool = False
+    is_acknowledged: bool = False
 
 
 class Device:
-    """``small``: one without the memory for JSON, which sees the verdict texts only.
+    """A device. A device with the name ``bridge`` is an administrator's program.
 
-    ``receive`` is called on paho's thread. A device of the name ``bridge`` is the administrator's program.
+    ``small``: the device has no memory for JSON, and reads only verdict texts. ``receive`` is called on paho's thread.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class Device:
         *,
         protocol: str = "3.1.1",
         small: bool = False,
-        window: int = WINDOW,
+        window: int = MAX_QUEUED_MESSAGES,
     ) -> None:
         self.name = name
         self.small = small
@@ -64,25 +63,25 @@ class Device:
         self._filters = [(topic, 1) for topic in self._topics()]
         self._subscribed = False
         self.refused = 0
-        """Messages that the broker acknowledged with a reason of failure."""
+        """Messages that the broker acknowledged with a failure."""
         self._receipts: dict[int, Receipt] = {}
         self._early: set[int] = set()
         self._lock = threading.Lock()
         self._client = self._make(window)
 
     def __enter__(self) -> Device:
-        """Returns once subscribed. Raises OSError, or TimeoutError."""
+        """Connect and subscribe. Raises OSError or TimeoutError."""
         if self._protocol == "5":
             properties = Properties(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = SESSION_S
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S
             self._client.connect("127.0.0.1", self._port, KEEPALIVE_S, clean_start=False, properties=properties)
         else:
             self._client.connect("127.0.0.1", self._port, KEEPALIVE_S)
         self._client.loop_start()
-        end = time.monotonic() + WAIT_S
+        end = time.monotonic() + SUBSCRIBE_TIMEOUT_S
         while not self._subscribed:
             if time.monotonic() > end:
-                raise TimeoutError(f"{self.name} could not subscribe in {WAIT_S} s")
+                raise TimeoutError(f"{self.name} could not subscribe in {SUBSCRIBE_TIMEOUT_S} s")
             time.sleep(0.01)
         return self
 
@@ -95,15 +94,16 @@ class Device:
         return self._client.is_connected()
 
     def publish(self, topic: str, payload: bytes) -> Receipt:
-        """QoS 1. Without a connection paho keeps it and sends it later."""
-        info = self._client.publish(topic, payload, 1)  # without our lock, for its callbacks run under paho's
+        """Publish with QoS 1. Without a connection paho keeps the message and sends it later."""
+        # The lock is not held here, because callbacks run under paho's own lock.
+        info = self._client.publish(topic, payload, 1)
         if info.rc is MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
             raise OSError(f"{self.name} has too many messages waiting")
         receipt = Receipt()
         with self._lock:
             if info.mid in self._early:
                 self._early.discard(info.mid)
-                receipt.taken = True
+                receipt.is_acknowledged = True
             else:
                 self._receipts[info.mid] = receipt
         return receipt
@@ -121,7 +121,7 @@ class Device:
         )
         client.max_inflight_messages_set(window)
         client.max_queued_messages_set(window)
-        client.reconnect_delay_set(*RECONNECT_S)
+        client.reconnect_delay_set(*RECONNECT_DELAY_S)
         client.on_socket_open = _no_delay
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -131,7 +131,8 @@ class Device:
 
     def _on_connect(self, client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _: object) -> None:
         if not reason.is_failure:
-            client.subscribe(self._filters)  # always: a broker that was killed may have forgotten it
+            # A broker that was killed may have lost the subscription.
+            client.subscribe(self._filters)
 
     def _on_subscribe(self, _client: object, _data: object, _mid: int, codes: list[ReasonCode], _: object) -> None:
         self._subscribed = not any(code.is_failure for code in codes)
@@ -141,9 +142,10 @@ class Device:
         with self._lock:
             receipt = self._receipts.pop(mid, None)
             if receipt is None:
-                self._early.add(mid)  # acknowledged before publish() returned
+                # The acknowledgement came before publish() returned.
+                self._early.add(mid)
             else:
-                receipt.taken = True
+                receipt.is_acknowledged = True
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         answer = read(message.topic, bytes(message.payload), time.monotonic())
@@ -152,7 +154,7 @@ class Device:
 
 
 def read(topic: str, payload: bytes, at: float) -> Answer | None:
-    """None for what is no answer to anything that has an id."""
+    """Return the answer in a message, or None if it has no request id."""
     levels = topic.removeprefix(f"{BASE}/").split("/")
     if levels[1] == "verdict":
         return Answer((levels[0], levels[-1]), at, verdict=payload.decode(errors="replace"))
@@ -162,7 +164,7 @@ def read(topic: str, payload: bytes, at: float) -> Answer | None:
 
 
 def _object(payload: bytes) -> Mapping[str, Any]:
-    """An answer that can't be read must not pass for one: it has no id."""
+    """Return a JSON object, empty if the payload is invalid: without a request id it does not count as an answer."""
     try:
         document = json.loads(payload)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Figures out of a history."""
+"""The figures of a history."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.faults.checker import Finding, told_anew
+from benchmarks.faults.checker import Findings, count_changed_reads
 from benchmarks.faults.history import EFFECTS, History
 
-EXAMPLES = 5
+MAX_EXAMPLES = 5
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:
-    """Of one value that value; None of none."""
+    """Return a percentile, or None without values."""
     if not values:
         return None
     if len(values) == 1:
@@ -23,7 +23,7 @@ def percentile(values: Sequence[float], percent: int) -> float | None:
 
 
 def latencies(history: History) -> list[float]:
-    """Seconds from the first time that it was sent to the first final answer."""
+    """Return the seconds from the first sending of each request to its first final answer."""
     return [
         min(finals) - request.sent[0]
         for key, request in history.requests.items()
@@ -35,8 +35,8 @@ def in_ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(1000 * seconds, 1)
 
 
-def figures(history: History, finding: Finding, *, deadline: float) -> dict[str, Any]:
-    """What each is: docs/reference/benchmarks.md."""
+def figures(history: History, finding: Findings, *, deadline: float) -> dict[str, Any]:
+    """Return the figures, as described in docs/reference/benchmarks.md. ``deadline``: in seconds."""
     waited = latencies(history)
     answers = [each for several in history.answers.values() for each in several]
     codes = Counter(each.code for each in answers)
@@ -53,7 +53,7 @@ def figures(history: History, finding: Finding, *, deadline: float) -> dict[str,
         "effects": sum(request.op in EFFECTS for request in sent),
         "repeats": sum(len(request.sent) - 1 for request in sent),
         "replies": len(answers),
-        "reads_told_anew": told_anew(history),
+        "reads_told_anew": count_changed_reads(history),
         "answered_busy": codes["busy"],
         "answered_by_code": dict(sorted(codes.items())),
         "answered_late": sum(seconds > deadline for seconds in waited),
@@ -62,14 +62,14 @@ def figures(history: History, finding: Finding, *, deadline: float) -> dict[str,
         "latency_ms": {name: in_ms(percentile(waited, percent)) for name, percent in PERCENTILES.items()},
         "lost_examples": [
             f"{'/'.join(key)} {history.requests[key].op} at {history.requests[key].sent[0]:.1f}"
-            for key in finding.lost[:EXAMPLES]
+            for key in finding.lost[:MAX_EXAMPLES]
         ],
-        "duplicate_examples": finding.duplicates[:EXAMPLES],
+        "duplicate_examples": finding.duplicates[:MAX_EXAMPLES],
         "differing_examples": [
             {"request": "/".join(key), "answers": [each.document or each.verdict for each in history.answers[key]][:3]}
-            for key in finding.differing[:EXAMPLES]
+            for key in finding.differing[:MAX_EXAMPLES]
         ],
-        "missing_examples": ["/".join(key) for key in finding.missing[:EXAMPLES]],
+        "missing_examples": ["/".join(key) for key in finding.missing[:MAX_EXAMPLES]],
     }
 
 

@@ -1,4 +1,4 @@
-"""Devices that keep the gateway busy: each asks, waits for the answer, and asks the next."""
+"""The fleet of devices that load the gateway: each sends a request, waits for the answer, and sends the next."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from benchmarks.faults.history import Answer, History, Key, Sent
 from benchmarks.faults.load import BRIDGE, Load, Request
 
 DEADLINE_S = 60.0
-"""A device that repeats gives up after this."""
-PATIENCE_S = 10.0
-"""One that doesn't asks the next question after this; the answer to the last may still come."""
-FIRST_REPEAT_S, LAST_REPEAT_S = 2.0, 10.0
-"""Without an answer: doubled from the first to the last, with jitter."""
-BRIDGE_REST_S = 1.0
-"""An administrator is not in such a hurry as a camera."""
-TICK_S = 0.05
+"""Time after which a device that repeats its requests gives up."""
+NO_REPEAT_TIMEOUT_S = 10.0
+"""Time after which a device without repetitions sends its next request. A late answer still counts."""
+FIRST_REPEAT_DELAY_S, MAX_REPEAT_DELAY_S = 2.0, 10.0
+"""Pauses before repetitions: doubled from the first to the largest, with jitter."""
+BRIDGE_INTERVAL_S = 1.0
+"""Shortest time between two requests of the administrator."""
+STEP_S = 0.05
 
 
 @dataclass(slots=True)
-class Open:
-    """A request that still wants an answer. ``receipt``: of the last time that it was published."""
+class OpenRequest:
+    """A request without a final answer. ``receipt``: of its last publication."""
 
     device: Device
     request: Request
     begun: float
     receipt: Receipt
-    pause: float = FIRST_REPEAT_S
-    again: float = 0.0
-    waited_for: bool = True
-    """Whether the device asks nothing else meanwhile."""
+    pause: float = FIRST_REPEAT_DELAY_S
+    next_repeat: float = 0.0
+    blocks_device: bool = True
+    """Whether the device sends no other request meanwhile."""
 
 
 class Fleet:
-    """``port``: where the devices find the broker; ``rest``: what each camera lets pass from one question to the next.
+    """The devices, run on one thread.
 
-    Not to be shared between threads.
+    ``port``: of the broker, or of a proxy before it. ``rest``: the shortest time between two requests of a camera.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Fleet:
         self._repeats = repeats
         self._rest = rest
         self._inbox: SimpleQueue[Answer] = SimpleQueue()
-        self._open: dict[Key, Open] = {}
+        self._open: dict[Key, OpenRequest] = {}
         self._busy: set[str] = set()
         self._rests: dict[str, float] = {}
         names = [f"cam{n}" for n in range(cameras)]
@@ -84,10 +84,11 @@ class Fleet:
 
     @property
     def refused(self) -> int:
+        """Messages that the broker acknowledged with a failure."""
         return sum(device.refused for device in self._devices)
 
     def run(self, until: Callable[[], bool]) -> None:
-        """Asks, and answers for every device in turn, until that holds."""
+        """Send requests and receive answers for all devices, until ``until`` is true."""
         while not until():
             for device in self._devices:
                 if self._idle(device):
@@ -95,7 +96,7 @@ class Fleet:
             self._step()
 
     def drain(self, seconds: float) -> None:
-        """Asks nothing new. Returns early once all is answered."""
+        """Wait for outstanding answers, at most so many seconds, without new requests."""
         end = time.monotonic() + seconds
         while self._open and time.monotonic() < end:
             self._step()
@@ -113,59 +114,63 @@ class Fleet:
         self._history.sent(Sent(request.key, request.op, request.digest, [now], request.token))
         self._busy.add(device.name)
         receipt = device.publish(request.topic, request.payload)
-        self._open[request.key] = Open(device, request, now, receipt, again=now + self._jittered(FIRST_REPEAT_S))
-        self._rests[device.name] = now + (BRIDGE_REST_S if bridge else self._rest)
+        self._open[request.key] = OpenRequest(
+            device, request, now, receipt, next_repeat=now + self._jittered(FIRST_REPEAT_DELAY_S)
+        )
+        self._rests[device.name] = now + (BRIDGE_INTERVAL_S if bridge else self._rest)
 
     def _step(self) -> None:
         try:
-            self._receive(self._inbox.get(timeout=TICK_S))
+            self._receive(self._inbox.get(timeout=STEP_S))
             while True:
                 self._receive(self._inbox.get_nowait())
         except Empty:
             pass
         now = time.monotonic()
         for each in list(self._open.values()):
-            self._look_after(each, now)
+            self._maintain(each, now)
 
-    def _look_after(self, each: Open, now: float) -> None:
+    def _maintain(self, each: OpenRequest, now: float) -> None:
         self._note_ack(each)
-        patience = DEADLINE_S if self._repeats else PATIENCE_S
-        if each.waited_for and now > each.begun + patience:
-            self._let_go(each)
-        if self._repeats and now > each.again and now < each.begun + DEADLINE_S:
+        timeout = DEADLINE_S if self._repeats else NO_REPEAT_TIMEOUT_S
+        if each.blocks_device and now > each.begun + timeout:
+            self._set_idle(each)
+        if self._repeats and now > each.next_repeat and now < each.begun + DEADLINE_S:
             self._repeat(each, now)
 
-    def _repeat(self, each: Open, now: float) -> None:
-        """Not before the broker took the last one: until then paho sends that again whenever it is back."""
-        if not (each.device.connected and each.receipt.taken):
+    def _repeat(self, each: OpenRequest, now: float) -> None:
+        """Send a request again."""
+        # Until the broker has acknowledged the last message, paho itself sends it again after a reconnection.
+        if not (each.device.connected and each.receipt.is_acknowledged):
             return
         each.receipt = each.device.publish(each.request.topic, each.request.payload)
         self._history.repeated(each.request.key, now)
-        each.pause = min(2 * each.pause, LAST_REPEAT_S)
-        each.again = now + self._jittered(each.pause)
+        each.pause = min(2 * each.pause, MAX_REPEAT_DELAY_S)
+        each.next_repeat = now + self._jittered(each.pause)
 
     def _receive(self, answer: Answer) -> None:
         if not self._history.answered(answer):
             return
         each = self._open.get(answer.key)
+        # It was answered before, or this is the text of a document that will also arrive.
         if each is None or (answer.verdict is not None and not each.device.small):
-            return  # answered before, or the text beside a document that is on its way
+            return
         if self._repeats and not answer.final:
-            each.again = answer.at + self._jittered(max(answer.retry_after, each.pause / 2))
+            each.next_repeat = answer.at + self._jittered(max(answer.retry_after, each.pause / 2))
             return
         del self._open[answer.key]
         self._note_ack(each)
-        self._let_go(each)
+        self._set_idle(each)
         if answer.code == "ok":
             self._load.succeeded(each.request)
 
-    def _let_go(self, each: Open) -> None:
-        if each.waited_for:
-            each.waited_for = False
+    def _set_idle(self, each: OpenRequest) -> None:
+        if each.blocks_device:
+            each.blocks_device = False
             self._busy.discard(each.device.name)
 
-    def _note_ack(self, each: Open) -> None:
-        if each.receipt.taken:
+    def _note_ack(self, each: OpenRequest) -> None:
+        if each.receipt.is_acknowledged:
             self._history.acked(each.request.key)
 
     def _jittered(self, seconds: float) -> float:

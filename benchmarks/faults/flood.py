@@ -1,4 +1,4 @@
-"""One camera asks far more than its share: what do the others feel of it?"""
+"""The flood test: how long other cameras wait while one camera sends far more than its share."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.crashes import Say
+from benchmarks.faults.crashes import Report
 from benchmarks.faults.figures import in_ms, percentile
-from benchmarks.faults.rounds import Ground, in_rounds
-from benchmarks.faults.sender import Sending, Tally, send
+from benchmarks.faults.rounds import MeasurementSetup, measure_rounds
+from benchmarks.faults.sender import SenderProcess, Tally, send
 
 CAMERAS = [f"quiet{n}" for n in range(10)]
-QUIET = 0.4
-"""The share of what can be done that the others ask for, all together."""
+QUIET_SHARE = 0.4
+"""Requests of all other cameras together, as a share of the peak rate."""
 FLOOD_RATE = 300.0
 SECONDS = 8.0
 LIMIT = 2.0
-"""How many times their undisturbed 95th percentile the others may come to wait."""
+"""Largest allowed ratio of the other cameras' 95th percentiles, with and without the flood."""
 
 
-def flood(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, Any]:
-    """Raises SimError, or OSError."""
+def run_flood(folder: Path, report: Report, *, rounds: int, workers: int) -> dict[str, Any]:
+    """Run the test, and return its figures. Raises SimError or OSError."""
 
-    def tell(one: dict[str, Any]) -> None:
-        say(f"{one['ratio']} times")
+    def report_round(one: dict[str, Any]) -> None:
+        report(f"{one['ratio']} times")
 
-    done, setting = in_rounds(folder, one_round, tell, cameras=CAMERAS, rounds=rounds, workers=workers)
+    done, setting = measure_rounds(folder, one_round, report_round, cameras=CAMERAS, rounds=rounds, workers=workers)
     ratio = statistics.median(each["ratio"] for each in done)
     floods: Counter[str] = Counter()
     for each in done:
@@ -47,34 +47,35 @@ def flood(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, Any
     }
 
 
-def one_round(ground: Ground) -> dict[str, Any]:
-    """Short, for machines are not equally fast all the time: what is compared has to stand side by side."""
-    peak = send(ground.task(CAMERAS, SECONDS / 2)).accepted_per_s
-    quiet = ground.task(CAMERAS, SECONDS, rate=QUIET * peak)
-    alone = send(quiet)
-    flooding = Sending(ground.task(["flooder"], SECONDS, rate=FLOOD_RATE))
-    beside = send(quiet)
+def one_round(setup: MeasurementSetup) -> dict[str, Any]:
+    """Measure one round. Rounds are short, because the speed of a machine varies."""
+    peak = send(setup.task(CAMERAS, SECONDS / 2)).accepted_per_s
+    quiet = setup.task(CAMERAS, SECONDS, rate=QUIET_SHARE * peak)
+    undisturbed = send(quiet)
+    flooding = SenderProcess(setup.task(["flooder"], SECONDS, rate=FLOOD_RATE))
+    disturbed = send(quiet)
     flooded = flooding.tally()
-    before, meanwhile = p95(alone), p95(beside)
+    before, meanwhile = p95(undisturbed), p95(disturbed)
     return {
         "ratio": round(meanwhile / before, 3),
         "quiet_per_s": round(quiet.rate, 2),
         "undisturbed_p95_ms": in_ms(before),
         "flooded_p95_ms": in_ms(meanwhile),
-        "quiet_unanswered": alone.sent + beside.sent - alone.answered - beside.answered,
-        "quiet_refused": alone.refused + beside.refused,
+        "quiet_unanswered": undisturbed.sent + disturbed.sent - undisturbed.answered - disturbed.answered,
+        "quiet_refused": undisturbed.refused + disturbed.refused,
         "flooder_cores": flooded.cores,
         "flood": counts(flooded),
     }
 
 
 def p95(tally: Tally) -> float:
-    """Infinite where nobody was served."""
+    """Return the 95th percentile of the latency, infinite without any result."""
     found = percentile(tally.latencies, 95)
     return float("inf") if found is None else found
 
 
 def counts(tally: Tally) -> dict[str, int]:
+    """Return the counts of requests."""
     return {
         "sent": tally.sent,
         "accepted": tally.accepted,

@@ -1,4 +1,4 @@
-"""What was asked, answered, done and broken during a run, in the order in which it was seen."""
+"""The history of a run: requests, answers, changes and faults."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TextIO
 
-from device_sim.repeat import PASSING
+from device_sim.repetition import TEMPORARY_CODES
 
 Key = tuple[str, str]
 """Camera (or ``bridge``) and request id (or transaction)."""
 
 EFFECTS = frozenset({"enroll", "people/add", "people/rename", "people/remove"})
-"""Operations of the load that change something."""
+"""Operations of the load that change the store."""
 
 
 @dataclass(slots=True)
 class Sent:
-    """A request. ``sent``: when, first and again; ``acked``: whether the broker has taken it (PUBACK).
+    """A request.
 
-    ``token``: by which whom it enrols or renames is known again in the store, None for what only asks.
+    ``sent``: the times of its first sending and of repetitions. ``acked``: the broker has acknowledged it (PUBACK).
+    ``token``: identifies its person in the store; None for a request that changes nothing.
     """
 
     key: Key
@@ -36,7 +37,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply as it came: the JSON document, or the verdict text."""
+    """A received reply: its JSON document, or its verdict text."""
 
     key: Key
     at: float
@@ -45,7 +46,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """``ok``, or the code of the error."""
+        """``ok``, or the error code."""
         if self.document is not None:
             return "ok" if self.document.get("status") == "ok" else str(self.document.get("code", "none"))
         first, _, rest = (self.verdict or "").partition(" ")
@@ -53,11 +54,12 @@ class Answer:
 
     @property
     def final(self) -> bool:
-        return self.code not in PASSING
+        """True unless the device may repeat the request."""
+        return self.code not in TEMPORARY_CODES
 
     @property
     def retry_after(self) -> float:
-        """Seconds, 0 where it says nothing."""
+        """The seconds of ``busy``, otherwise 0."""
         said = self.document.get("retry_after") if self.document is not None else (self.verdict or "").split(" ")[-1]
         try:
             return max(0.0, float(said or 0)) if self.code == "busy" else 0.0
@@ -67,7 +69,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A line of the gateway's audit. ``person``: its random name for somebody, which is theirs alone."""
+    """An entry of the gateway's audit log. ``person``: the random key of a person."""
 
     at: float
     door: str
@@ -79,7 +81,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What was broken: ``gateway``, ``gateway and workers``, ``broker``, ``broker restart``, a fault of the network."""
+    """A fault: ``gateway``, ``gateway and workers``, ``broker kill``, ``broker restart``, or a network fault."""
 
     at: float
     what: str
@@ -87,7 +89,10 @@ class Fault:
 
 @dataclass
 class History:
-    """May be added to from any thread. ``people``: ids and names in the gateway's store at the end."""
+    """The history of a run. Safe to use from any thread.
+
+    ``people``: the ids and names in the gateway's store at the end.
+    """
 
     requests: dict[Key, Sent] = field(default_factory=dict)
     answers: dict[Key, list[Answer]] = field(default_factory=dict)
@@ -95,7 +100,7 @@ class History:
     people: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     strays: int = 0
-    """Answers to what nobody asked."""
+    """Number of answers to no request."""
     out: TextIO | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -114,7 +119,7 @@ class History:
             self.requests[key].acked = True
 
     def answered(self, answer: Answer) -> bool:
-        """Whether anybody asked for it."""
+        """Record an answer. Return whether it belongs to a request."""
         with self._lock:
             self._write("answered", answer)
             if answer.key not in self.requests:
@@ -134,20 +139,20 @@ class History:
             self.people = dict(people)
             self._write("known", dict(people))
 
-    def broke(self, what: str) -> None:
+    def record_fault(self, what: str) -> None:
         fault = Fault(time.monotonic(), what)
         with self._lock:
             self.faults.append(fault)
             self._write("broke", fault)
 
     def forget(self, key: Key) -> None:
-        """Of a run that lasts for days."""
+        """Forget a request, so that a run of several days does not fill the memory."""
         with self._lock:
             self.requests.pop(key, None)
             self.answers.pop(key, None)
 
     def count(self, what: str) -> int:
-        """How many faults there were whose name begins so."""
+        """Return the number of faults whose name begins with ``what``."""
         with self._lock:
             return sum(fault.what.startswith(what) for fault in self.faults)
 

@@ -1,4 +1,4 @@
-"""When what is killed: at random moments, the same ones for the same seed."""
+"""Kills at random moments, which are the same for the same seed."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import threading
 import time
 from collections.abc import Callable
 
-from benchmarks.faults.house import House
+from benchmarks.faults.installation import Installation
 
-GATEWAY_S = (7.0, 10.0)
-BROKER_S = (25.0, 30.0)
-RESTART_S = (50.0, 70.0)
-AT_START = 0.1
-"""How often a gateway is killed again while it is still starting."""
-START_S = (0.3, 2.0)
+GATEWAY_KILL_INTERVAL_S = (7.0, 10.0)
+BROKER_KILL_INTERVAL_S = (25.0, 30.0)
+BROKER_RESTART_INTERVAL_S = (50.0, 70.0)
+KILL_AT_START_SHARE = 0.1
+"""Share of kills after which the gateway is killed again during its start."""
+KILL_AT_START_INTERVAL_S = (0.3, 2.0)
 
 
 class Kills:
-    """Kills from its beginning to its end, in threads of its own."""
+    """Kills and restarts during its context, in separate threads."""
 
-    def __init__(self, house: House, rng: random.Random, *, broker_kills: bool) -> None:
-        self._house = house
+    def __init__(self, installation: Installation, rng: random.Random, *, broker_kills: bool) -> None:
+        self._installation = installation
         self._closing = threading.Event()
         self._rngs = [random.Random(rng.getrandbits(64)) for _ in range(3)]
         tasks: list[Callable[[random.Random], None]] = [self._gateway, self._restarts]
@@ -37,29 +37,29 @@ class Kills:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What was killed is running again, or will be in a moment."""
+        """Stop the kills. Killed processes are running again, or will be soon."""
         self._closing.set()
         for thread in self._threads:
             thread.join()
 
     def _gateway(self, rng: random.Random) -> None:
-        span = GATEWAY_S
+        span = GATEWAY_KILL_INTERVAL_S
         while not self._closing.wait(rng.uniform(*span)):
-            # With its workers, as when the machine goes down; else these have to notice by themselves.
-            self._house.kill_gateway(family=rng.random() < 0.5)
-            span = START_S if rng.random() < AT_START else GATEWAY_S
+            # Half of the kills include the workers, as at a power failure. Otherwise these must end by themselves.
+            self._installation.kill_gateway(family=rng.random() < 0.5)
+            span = KILL_AT_START_INTERVAL_S if rng.random() < KILL_AT_START_SHARE else GATEWAY_KILL_INTERVAL_S
 
     def _broker(self, rng: random.Random) -> None:
-        while not self._closing.wait(rng.uniform(*BROKER_S)):
-            self._house.kill_broker()
+        while not self._closing.wait(rng.uniform(*BROKER_KILL_INTERVAL_S)):
+            self._installation.kill_broker()
 
     def _restarts(self, rng: random.Random) -> None:
-        while not self._closing.wait(rng.uniform(*RESTART_S)):
-            self._house.restart_broker()
+        while not self._closing.wait(rng.uniform(*BROKER_RESTART_INTERVAL_S)):
+            self._installation.restart_broker()
 
 
 def every(seconds: float) -> Callable[[], bool]:
-    """True once in so many seconds."""
+    """Return a function that is true once in each interval."""
     last = time.monotonic()
 
     def due() -> bool:

@@ -1,4 +1,4 @@
-"""What the devices ask. No two requests are the same, so what is done twice can be told from what was asked twice."""
+"""The requests of the devices. All are different, so that a change made twice is not mistaken for two requests."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from device_sim.pictures import FRAMES, load
 
 BASE = "facegate"
 BRIDGE = "bridge"
-ONE_FACE = ("obama_1.jpg", "biden_1.jpg", "hopper_1.jpg")
-"""Pictures that somebody can be enrolled by."""
-COMMENT = b"\xff\xfe"
-"""The marker of a comment in a JPEG (ITU-T T.81, B.2.4.5)."""
+SINGLE_FACE_FRAMES = ("obama_1.jpg", "biden_1.jpg", "hopper_1.jpg")
+"""Pictures with exactly one face, which can be enrolled."""
+COMMENT_MARKER = b"\xff\xfe"
+"""Marker of a comment segment in a JPEG (ITU-T T.81, B.2.4.5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``token``: of whom it enrols or renames."""
+    """A request. ``token``: identifies the person that it adds, renames or removes."""
 
     camera: str
     id: str
@@ -41,16 +41,16 @@ class Request:
         return hashlib.sha256(self.payload).hexdigest()[:16]
 
 
-def stamped(picture: bytes, text: str) -> bytes:
-    """The same picture with other bytes: a comment right after the start of image."""
+def with_comment(picture: bytes, text: str) -> bytes:
+    """Return the same picture with different bytes: with a comment after the start-of-image marker."""
     said = text.encode()
-    return picture[:2] + COMMENT + (2 + len(said)).to_bytes(2, "big") + said + picture[2:]
+    return picture[:2] + COMMENT_MARKER + (2 + len(said)).to_bytes(2, "big") + said + picture[2:]
 
 
 class Load:
-    """Draws requests. ``enroll``, ``bad``: the shares of those of cameras that enrol somebody, or are no good picture.
+    """Random requests. ``enroll``, ``bad``: the shares of enrolments and of damaged pictures among camera requests.
 
-    ``forget``: whoever was added is removed again some time, so that a long run does not fill the store.
+    ``forget``: added people are removed later, so that a long run does not fill the store.
     """
 
     def __init__(
@@ -67,23 +67,23 @@ class Load:
         self._bad = bad
         self._forget = forget
         self._pictures = [picture.jpeg for picture in load(frames)]
-        self._faces = [(frames / name).read_bytes() for name in ONE_FACE]
+        self._faces = [(frames / name).read_bytes() for name in SINGLE_FACE_FRAMES]
         self._added: list[str] = []
         self._renamed: list[str] = []
 
     def of_camera(self, camera: str) -> Request:
         request_id = self._token()
         if self._rng.random() < self._enroll:
-            body = stamped(self._rng.choice(self._faces), request_id)
+            body = with_comment(self._rng.choice(self._faces), request_id)
             return _request(camera, request_id, "enroll", body, token=request_id)
         op = "face_rec" if self._rng.random() < 0.6 else "detect"
-        body = stamped(self._rng.choice(self._pictures), request_id)
+        body = with_comment(self._rng.choice(self._pictures), request_id)
         if self._rng.random() < self._bad:
             body = body[: self._rng.randrange(1, len(body) // 2)]
         return _request(camera, request_id, op, body)
 
     def of_bridge(self) -> Request:
-        """Adds somebody, renames them once that is answered, and removes them if they are to be forgotten."""
+        """Return a request of the administrator: add a person, rename an added one, or remove a renamed one."""
         transaction = self._token()
         if self._renamed:
             token = self._renamed.pop()
@@ -91,11 +91,11 @@ class Load:
         if self._added:
             token = self._added.pop()
             return _command(transaction, "people/rename", token, {"person": slug(token), "name": f"Renamed {token}"})
-        image = base64.b64encode(stamped(self._rng.choice(self._faces), transaction)).decode()
+        image = base64.b64encode(with_comment(self._rng.choice(self._faces), transaction)).decode()
         return _command(transaction, "people/add", transaction, {"name": f"Bench {transaction}", "images": [image]})
 
     def succeeded(self, request: Request) -> None:
-        """What can be done next to whom it enrolled or renamed."""
+        """Record a successful request, so that its person can be renamed or removed next."""
         if request.token is None:
             return
         if request.op == "people/add" or (self._forget and request.op == "enroll"):

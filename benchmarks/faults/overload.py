@@ -1,4 +1,4 @@
-"""Many cameras ask five times what can be done: is all of it answered, and is as much done as ever?"""
+"""The overload test: many cameras send five times the peak rate. All requests must be answered."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.crashes import Say
+from benchmarks.faults.crashes import Report
 from benchmarks.faults.flood import counts
-from benchmarks.faults.rounds import Ground, in_rounds
+from benchmarks.faults.rounds import MeasurementSetup, measure_rounds
 from benchmarks.faults.sender import send
 
 CAMERAS = [f"many{n}" for n in range(20)]
-TIMES = 5.0
+OVERLOAD_FACTOR = 5.0
 SECONDS = 8.0
 LIMIT = 0.9
-"""The least share of the peak that must still be done."""
+"""Least accepted rate, as a share of the peak rate."""
 
 
-def overload(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, Any]:
-    """Raises SimError, or OSError."""
+def run_overload(folder: Path, report: Report, *, rounds: int, workers: int) -> dict[str, Any]:
+    """Run the test, and return its figures. Raises SimError or OSError."""
 
-    def tell(one: dict[str, Any]) -> None:
-        say(f"{one['share']} of the peak, {one['unanswered']} unanswered")
+    def report_round(one: dict[str, Any]) -> None:
+        report(f"{one['share']} of the peak, {one['unanswered']} unanswered")
 
-    done, setting = in_rounds(folder, one_round, tell, cameras=CAMERAS, rounds=rounds, workers=workers)
+    done, setting = measure_rounds(folder, one_round, report_round, cameras=CAMERAS, rounds=rounds, workers=workers)
     peak, accepted = (statistics.mean(each[name] for each in done) for name in ("peak_per_s", "accepted_per_s"))
-    share = accepted / peak  # of all rounds together: in one of them the machine may change its speed by half
+    # Of all rounds together, because within one round the speed of a machine may change by half.
+    share = accepted / peak
     totals = {name: sum(each[name] for each in done) for name in ("sent", "accepted", "refused", "unanswered")}
     return {
         **totals,
@@ -40,11 +41,11 @@ def overload(folder: Path, say: Say, *, rounds: int, workers: int) -> dict[str, 
     }
 
 
-def one_round(ground: Ground) -> dict[str, Any]:
-    """The peak before and after it, for machines are not equally fast all the time."""
-    before = send(ground.task(CAMERAS, SECONDS / 2)).accepted_per_s
-    over = send(ground.task(CAMERAS, SECONDS, rate=TIMES * before))
-    peak = (before + send(ground.task(CAMERAS, SECONDS / 2)).accepted_per_s) / 2
+def one_round(setup: MeasurementSetup) -> dict[str, Any]:
+    """Measure one round: the peak rate before and after the overload, because the speed of a machine varies."""
+    before = send(setup.task(CAMERAS, SECONDS / 2)).accepted_per_s
+    over = send(setup.task(CAMERAS, SECONDS, rate=OVERLOAD_FACTOR * before))
+    peak = (before + send(setup.task(CAMERAS, SECONDS / 2)).accepted_per_s) / 2
     return {
         **counts(over),
         "by_code": over.by_code,

@@ -1,4 +1,4 @@
-"""Asks the gateway something new, straight at the broker, until it answers."""
+"""The probe: new requests sent directly to the broker, until the gateway answers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import time
 
 from benchmarks.faults.devices import Device
 from benchmarks.faults.history import Answer
-from benchmarks.faults.load import BASE, ONE_FACE, stamped
+from benchmarks.faults.load import BASE, SINGLE_FACE_FRAMES, with_comment
 from device_sim.pictures import FRAMES
 
-EVERY_S = 0.25
+INTERVAL_S = 0.25
 CAMERA = "probe"
 
 
 class Probe:
-    """``port``: the broker's own, so that only the gateway's way to it is measured."""
+    """The probe. ``port``: of the broker itself, so that only the gateway's connection is measured."""
 
     def __init__(self, port: int) -> None:
         self._device = Device(CAMERA, port, self._receive)
-        self._picture = (FRAMES / ONE_FACE[0]).read_bytes()
+        self._picture = (FRAMES / SINGLE_FACE_FRAMES[0]).read_bytes()
         self._ids = (f"{secrets.token_hex(4)}-{n}" for n in itertools.count())
         self._asked: set[str] = set()
         self._served = threading.Event()
@@ -34,7 +34,7 @@ class Probe:
         self._device.__exit__()
 
     def until_served(self, seconds: float) -> float | None:
-        """Seconds until a question that was asked from now on is answered; None if none is."""
+        """Return the seconds until a new request is answered, or None without an answer."""
         begun = time.monotonic()
         self._served.clear()
         self._asked = set()
@@ -42,8 +42,8 @@ class Probe:
             request_id = next(self._ids)
             self._asked.add(request_id)
             topic = f"{BASE}/{CAMERA}/request/detect/{request_id}"
-            self._device.publish(topic, stamped(self._picture, request_id))
-            if self._served.wait(EVERY_S):
+            self._device.publish(topic, with_comment(self._picture, request_id))
+            if self._served.wait(INTERVAL_S):
                 return time.monotonic() - begun
         return None
 

@@ -1,4 +1,4 @@
-"""Child processes that may be killed and started again, and what Linux tells about them in /proc."""
+"""Child processes that can be killed and started again, and their usage from Linux's /proc."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-GRACE_S = 15.0
+STOP_TIMEOUT_S = 15.0
 PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Of one process. ``started`` tells it from a later one of the same pid."""
+    """Usage of one process. ``started``: distinguishes it from a later process with the same pid."""
 
     pid: int
     started: int
@@ -26,7 +26,7 @@ class Usage:
 
 
 class Process:
-    """In a session of its own, so that Ctrl-C reaches only us. All that it prints is added to the file ``log``."""
+    """A child process in its own session, so that Ctrl-C does not reach it. Its output is appended to ``log``."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Process:
         environment: Mapping[str, str] | None = None,
         cores: Collection[int] = (),
     ) -> None:
-        """``cores``: the only ones that it and its children run on, if any are named."""
+        """``cores``: the only processor cores for the process and its children; empty for all."""
         self._command = list(command)
         self._log = log
         self._folder = folder
@@ -48,7 +48,7 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """None while it does not run."""
+        """The process id, or None while the process does not run."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
@@ -67,8 +67,9 @@ class Process:
             os.sched_setaffinity(self._process.pid, self._cores)
 
     def kill(self, *, family: bool = False) -> None:
-        """At once, without a chance to clean up; with its children, or leaving these to themselves."""
-        process = self._process  # another thread may start the next one while we wait for this
+        """Kill the process immediately. ``family``: also kill its children."""
+        # Another thread may start the next process while this one is awaited.
+        process = self._process
         if process is None or self.pid is None:
             return
         children = self.children()
@@ -78,14 +79,14 @@ class Process:
         process.wait()
 
     def stop(self) -> None:
-        """In order, as a supervisor does it."""
+        """Stop the process with SIGTERM, and kill it after STOP_TIMEOUT_S."""
         process = self._process
         if process is None or self.pid is None:
             return
         self.children()
         process.terminate()
         try:
-            process.wait(GRACE_S)
+            process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.kill(family=True)
 
@@ -94,18 +95,18 @@ class Process:
             self._process.send_signal(number)
 
     def children(self) -> dict[int, int]:
-        """Its descendants, by pid the moment of their start. Remembers them for ``left_over``."""
+        """Return the descendants: pid and start time. They are remembered for ``left_over``."""
         found = descendants(self.pid) if self.pid is not None else {}
         self._family |= found
         return found
 
     def left_over(self) -> dict[int, int]:
-        """Descendants of any of its lives that still run though it does not."""
+        """Return the descendants of all its runs that are still running."""
         return {pid: began for pid, began in self._family.items() if started(pid) == began}
 
 
 def end(pids: Mapping[int, int]) -> None:
-    """Those processes and no others that got their number since."""
+    """Kill these processes, unless another process got the pid meanwhile."""
     for pid, began in pids.items():
         if started(pid) == began:
             with contextlib.suppress(ProcessLookupError):
@@ -113,7 +114,7 @@ def end(pids: Mapping[int, int]) -> None:
 
 
 def descendants(pid: int) -> dict[int, int]:
-    """Pids and the moments of their start, in clock ticks since the machine's."""
+    """Return the descendants: pid and start time, in clock ticks since the boot."""
     children: dict[int, list[int]] = {}
     for folder in PROC.iterdir():
         if folder.name.isdigit() and (fields := _stat(int(folder.name))):
@@ -129,13 +130,13 @@ def descendants(pid: int) -> dict[int, int]:
 
 
 def started(pid: int) -> int | None:
-    """None where there is no such process, or only its exit code is left."""
+    """Return the start time of a process, or None if it does not run."""
     fields = _stat(pid)
     return int(fields[19]) if fields and fields[0] != "Z" else None
 
 
 def usage(pid: int) -> Usage | None:
-    """None where it is gone."""
+    """Return the usage of a process, or None if it has ended."""
     fields = _stat(pid)
     try:
         fds = len(list((PROC / str(pid) / "fd").iterdir()))
@@ -147,7 +148,7 @@ def usage(pid: int) -> Usage | None:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat from the state on, for the name before it may hold anything (proc(5))."""
+    """Return the fields of /proc/<pid>/stat after the name, which may contain any characters (proc(5))."""
     try:
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -155,6 +156,6 @@ def _stat(pid: int) -> list[str]:
 
 
 def age(process: Usage) -> float:
-    """Seconds since it was started."""
+    """Return the seconds since the process started."""
     up = float((PROC / "uptime").read_text().split()[0])
     return up - process.started / os.sysconf("SC_CLK_TCK")

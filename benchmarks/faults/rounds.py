@@ -1,4 +1,4 @@
-"""The same measured several times, on a gateway that is left alone by whoever asks."""
+"""Repeated measurements on one gateway, with the senders on another processor core."""
 
 from __future__ import annotations
 
@@ -10,55 +10,57 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.history import History
-from benchmarks.faults.house import House
-from benchmarks.faults.sender import Task, send
+from benchmarks.faults.installation import Installation
+from benchmarks.faults.sender import SendTask, send
 
-PER_WORKER = 3
-"""Requests under way for each worker, for all to be busy."""
-WARM_S = 3.0
-"""For connections and caches."""
+REQUESTS_PER_WORKER = 3
+"""Outstanding requests for each worker process, so that all are busy."""
+WARM_UP_S = 3.0
+"""Time to open connections and fill caches."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """``house``: the cores of broker, gateway and workers; ``senders``: of the cameras, which in life are other
-    machines, and take nothing from the gateway. Both empty where there is one core only.
+class MeasurementSetup:
+    """The setup of a measurement.
+
+    ``installation``: the cores of broker, gateway and worker processes. ``senders``: the cores of the cameras, which in
+    practice are other machines and take no time of the gateway. Both are empty on a machine with one core.
     """
 
     port: int
     workers: int
-    house: list[int]
+    installation: list[int]
     senders: list[int]
 
-    def task(self, cameras: Sequence[str], seconds: float, rate: float = 0.0) -> Task:
-        """At a rate, or as much as can be done."""
-        outstanding = 0 if rate else PER_WORKER * self.workers
-        return Task(self.port, list(cameras), seconds, rate, outstanding, cores=self.senders)
+    def task(self, cameras: Sequence[str], seconds: float, rate: float = 0.0) -> SendTask:
+        """Return a task with a fixed rate, or with the peak rate."""
+        outstanding = 0 if rate else REQUESTS_PER_WORKER * self.workers
+        return SendTask(self.port, list(cameras), seconds, rate, outstanding, cores=self.senders)
 
 
-def in_rounds(
+def measure_rounds(
     folder: Path,
-    measure: Callable[[Ground], dict[str, Any]],
-    say: Callable[[dict[str, Any]], None],
+    measure: Callable[[MeasurementSetup], dict[str, Any]],
+    report: Callable[[dict[str, Any]], None],
     *,
     cameras: Sequence[str],
     rounds: int,
     workers: int,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """What each gave, and what was the same for all. There are no more workers than cores for them.
+    """Return the figures of each round, and common ones. There are at most as many worker processes as cores for them.
 
-    Raises SimError, or OSError.
+    Raises SimError or OSError.
     """
-    *house_cores, last = sorted(os.sched_getaffinity(0))
-    senders = [last] if house_cores else []
-    workers = min(workers, len(house_cores)) if house_cores else workers
+    *installation_cores, last = sorted(os.sched_getaffinity(0))
+    senders = [last] if installation_cores else []
+    workers = min(workers, len(installation_cores)) if installation_cores else workers
     done = []
-    with House(folder, History(), random.Random(0), workers=workers, cores=house_cores) as house:
-        ground = Ground(house.port, workers, house_cores, senders)
-        send(ground.task(cameras, WARM_S))
+    with Installation(folder, History(), random.Random(0), workers=workers, cores=installation_cores) as installation:
+        setup = MeasurementSetup(installation.port, workers, installation_cores, senders)
+        send(setup.task(cameras, WARM_UP_S))
         for _ in range(rounds):
-            done.append(measure(ground))
-            say(done[-1])
-        rss = house.rss_mb_max
-    cores = {"house": house_cores, "senders": senders}
+            done.append(measure(setup))
+            report(done[-1])
+        rss = installation.rss_mb_max
+    cores = {"house": installation_cores, "senders": senders}
     return done, {"rounds": done, "workers": workers, "cores": cores, "rss_mb_max": round(rss, 1)}

@@ -1,6 +1,6 @@
-"""Cameras in a process of their own, so that what they do does not slow down whoever measures.
+"""Cameras in a separate process, so that they do not slow down the measurement.
 
-``python -m benchmarks.faults.sender`` with one JSON document on stdin (a Task); prints one on stdout (a Tally).
+``python -m benchmarks.faults.sender`` reads a SendTask as JSON from standard input, and prints a Tally as JSON.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from dataclasses import asdict, dataclass, field
 from queue import Empty, SimpleQueue
 
 from benchmarks.faults.devices import Device
-from benchmarks.faults.guard import guard
+from benchmarks.faults.exit_guard import install_exit_guard
 from benchmarks.faults.history import Answer
-from benchmarks.faults.house import ROOT
-from benchmarks.faults.load import BASE, pictures_of, stamped
+from benchmarks.faults.installation import ROOT
+from benchmarks.faults.load import BASE, pictures_of, with_comment
 
-WINDOW = 10_000
+MAX_QUEUED_MESSAGES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """``rate``: requests a second from all cameras together, whatever becomes of them (an open loop); or
-    ``outstanding``: always so many under way (a closed one). ``wait``: seconds for the last answers. ``cores``: the
-    only ones that the sender runs on, if any are named.
+class SendTask:
+    """A task of the sender.
+
+    ``rate``: requests per second of all cameras together, independent of answers (an open loop). ``outstanding``: or a
+    fixed number of outstanding requests (a closed loop). ``wait``: seconds to wait for the last answers. ``cores``: the
+    only processor cores for the sender; empty for all.
     """
 
     port: int
@@ -44,10 +46,11 @@ class Task:
 
 @dataclass(slots=True)
 class Tally:
-    """``by_code``: requests by the code of their first answer; ``latencies``: of those answered ``ok``, in seconds.
+    """The result of a task.
 
-    ``ok_in_time``: how many of these came while the asking went on, which took ``took`` seconds; ``cores``: the
-    sender's own processor time for each second of that, which the gateway did not have.
+    ``by_code``: requests by the code of their first answer. ``latencies``: seconds of requests with the answer ``ok``.
+    ``ok_in_time``: such answers during the sending, which took ``took`` seconds. ``cores``: the sender's processor time
+    per second of the sending, which the gateway did not have.
     """
 
     sent: int = 0
@@ -67,7 +70,7 @@ class Tally:
 
     @property
     def refused(self) -> int:
-        """Told so, by any error."""
+        """Number of requests answered with an error."""
         return self.answered - self.accepted
 
     @property
@@ -76,11 +79,13 @@ class Tally:
 
 
 class Sender:
-    def __init__(self, task: Task) -> None:
+    """The cameras of a task."""
+
+    def __init__(self, task: SendTask) -> None:
         self._task = task
         self._inbox: SimpleQueue[Answer] = SimpleQueue()
         self._devices = [
-            Device(name, task.port, self._inbox.put, protocol=("3.1.1", "5")[n % 2], window=WINDOW)
+            Device(name, task.port, self._inbox.put, protocol=("3.1.1", "5")[n % 2], window=MAX_QUEUED_MESSAGES)
             for n, name in enumerate(task.cameras)
         ]
         self._pictures = itertools.cycle(pictures_of())
@@ -130,11 +135,11 @@ class Sender:
         request_id = secrets.token_hex(8)
         self._asked[device.name, request_id] = time.monotonic()
         topic = f"{BASE}/{device.name}/request/face_rec/{request_id}"
-        device.publish(topic, stamped(next(self._pictures), request_id))
+        device.publish(topic, with_comment(next(self._pictures), request_id))
         self._tally.sent += 1
 
     def _take(self, seconds: float) -> None:
-        """What has come, or what comes next within so many seconds."""
+        """Record received answers, or wait so many seconds for the next one."""
         try:
             self._note(self._inbox.get(timeout=max(seconds, 0.0)) if seconds > 0 else self._inbox.get_nowait())
             while True:
@@ -150,10 +155,10 @@ class Sender:
             self._tally.latencies.append(answer.at - asked)
 
 
-class Sending:
-    """A sender at work in its own process."""
+class SenderProcess:
+    """A sender in a separate process."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: SendTask) -> None:
         command = [sys.executable, "-m", "benchmarks.faults.sender"]
         self._task = task
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -162,22 +167,23 @@ class Sending:
         self._process.stdin.close()
 
     def tally(self) -> Tally:
-        """When it has ended. Raises OSError if it failed."""
+        """Wait for the end of the process, and return its result. Raises OSError if it failed."""
         assert self._process.stdout is not None
-        said = self._process.stdout.read()
+        output = self._process.stdout.read()
         self._process.stdout.close()
         if self._process.wait() != 0:
-            raise OSError(f"the process that sends ended with {self._process.returncode}")
-        return Tally(**json.loads(said))
+            raise OSError(f"the sender process ended with exit code {self._process.returncode}")
+        return Tally(**json.loads(output))
 
 
-def send(task: Task) -> Tally:
-    return Sending(task).tally()
+def send(task: SendTask) -> Tally:
+    """Run a task in a separate process, and return its result."""
+    return SenderProcess(task).tally()
 
 
 if __name__ == "__main__":
-    guard()
-    task = Task(**json.load(sys.stdin))
+    install_exit_guard()
+    task = SendTask(**json.load(sys.stdin))
     if task.cores:
         os.sched_setaffinity(0, task.cores)
     print(json.dumps(asdict(Sender(task).run())))

@@ -1,4 +1,4 @@
-"""The scripts that people copy, as they are: against a stand-in that is difficult, and against the gateway."""
+"""Tests of the example clients, unchanged, with a fake gateway and with the real one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from gateway.app import Gateway
-from tests.device_sim.standin import BUSY, INTERNAL, MATCH, Asked, Said, standing_in
+from tests.device_sim.fake_gateway import BUSY, INTERNAL, MATCH, FakeReply, ReceivedRequest, run_fake_gateway
 from tests.support import MOSQUITTO, ROOT, Broker, Client, broker_running, frame, free_port, in_a_quiet_moment
 
 CLIENTS = ROOT / "device_sim" / "clients"
@@ -29,7 +29,7 @@ BASE = "copied"
 
 
 class Script:
-    """A copy in which the constants are changed, as a maker does it."""
+    """A copy of the script with other constants, as a user makes it."""
 
     def __init__(self, folder: Path, port: int, base: str = BASE, **changes: str) -> None:
         text = (CLIENTS / "camera_paho.py").read_text()
@@ -49,7 +49,7 @@ class Script:
         )
 
     def run(self) -> tuple[int, str, str]:
-        """Exit code and what it printed."""
+        """Run the script, and return its exit code, output and errors."""
         process = self.start()
         out, err = process.communicate(timeout=60)
         return process.returncode, out.strip(), err.strip()
@@ -60,44 +60,47 @@ AT_ONCE = {"30, 2.5, 10 ": "1, 0.3, 1 "}
 SOON = {"30, 2.5, 10 ": "5, 0.3, 1 "}
 
 
-def reluctant(asked: Asked) -> list[Said]:
-    """Asked for the fourth time it has an answer; before, it is silent, busy for a second, and at fault."""
-    said: list[list[Said]] = [[], [BUSY], [INTERNAL], [MATCH]]
-    return said[min(asked.again, 3)]
+def answer_fourth_request(request: ReceivedRequest) -> list[FakeReply]:
+    """Give no reply, then ``busy 1``, then ``internal``, and an answer to the fourth message."""
+    reply: list[list[FakeReply]] = [[], [BUSY], [INTERNAL], [MATCH]]
+    return reply[min(request.again, 3)]
 
 
-def test_paho_with_the_gateway(gateway: Gateway, broker: Broker, tmp_path: Path) -> None:
+def test_paho_client_gets_a_verdict_from_the_gateway(gateway: Gateway, broker: Broker, tmp_path: Path) -> None:
     code, out, err = Script(tmp_path, broker.port, "facegate").run()
     assert (code, err) == (0, "")
     assert out.startswith("match ")
     assert out.endswith(" barack_obama")
 
 
-def test_paho_asks_again_with_the_same_id_until_there_is_a_verdict(broker: Broker, tmp_path: Path) -> None:
+def test_paho_client_repeats_a_request_until_a_verdict(broker: Broker, tmp_path: Path) -> None:
     def waits_while_busy() -> bool:
-        with standing_in(broker, reluctant, BASE) as gateway:
+        with run_fake_gateway(broker, answer_fourth_request, BASE) as gateway:
             assert Script(tmp_path, broker.port, **FASTER).run() == (0, "match 1 joe", "")
-        assert {(asked.topic, asked.payload) for asked in gateway.asked} == {(gateway.asked[0].topic, frame("obama_1"))}
-        times = [asked.at for asked in gateway.asked]
+        assert {(request.topic, request.payload) for request in gateway.requests} == {
+            (gateway.requests[0].topic, frame("obama_1"))
+        }
+        times = [request.at for request in gateway.requests]
         return times[2] - times[1] >= 1
 
     assert in_a_quiet_moment(waits_while_busy)
 
 
-def test_paho_takes_no_verdict_of_another_run_for_its_own(broker: Broker, tmp_path: Path) -> None:
-    with standing_in(broker, lambda _: [], BASE):
+def test_paho_client_ignores_verdicts_of_other_runs(broker: Broker, tmp_path: Path) -> None:
+    with run_fake_gateway(broker, lambda _: [], BASE):
         script = Script(tmp_path, broker.port, **AT_ONCE)
         first, (code, out, _) = script.run(), script.run()
-    assert (code, out) == first[:2] == (1, "No verdict came in time.")
+    assert (code, out) == first[:2] == (1, "No verdict arrived in time.")
 
 
-def test_paho_says_online_and_offline(broker: Broker, tmp_path: Path) -> None:
+def test_paho_client_publishes_its_status(broker: Broker, tmp_path: Path) -> None:
     watcher = Client(broker.port).subscribe(f"{BASE}/status-camera/status")
     script = Script(tmp_path, broker.port, **{'"porch"': '"status-camera"'})
-    with standing_in(broker, lambda asked: [MATCH] if asked.again else [], BASE):
+    with run_fake_gateway(broker, lambda request: [MATCH] if request.again else [], BASE):
         process = script.start()
         assert watcher.get().payload == b"online"
-        process.send_signal(signal.SIGKILL)  # the last will
+        # After a kill the broker publishes the last will.
+        process.send_signal(signal.SIGKILL)
         process.communicate()
         assert watcher.get().payload == b"offline"
         assert script.run()[1] == "match 1 joe"
@@ -105,8 +108,8 @@ def test_paho_says_online_and_offline(broker: Broker, tmp_path: Path) -> None:
     watcher.close()
 
 
-def test_paho_waits_for_a_broker_and_outlives_its_restart(tmp_path: Path) -> None:
-    """Nobody listens when it starts; what it asked first is not answered before the broker was away."""
+def test_paho_client_waits_for_a_broker_and_survives_its_restart(tmp_path: Path) -> None:
+    """No broker runs at the start. The first request gets no answer before the broker restarts."""
     port, process = free_port(), None
     away = threading.Event()
     script = Script(tmp_path, port, **FASTER)
@@ -118,28 +121,28 @@ def test_paho_waits_for_a_broker_and_outlives_its_restart(tmp_path: Path) -> Non
             own.start()
             away.set()
 
-        def answering(asked: Asked) -> list[Said]:
-            if asked.again == 0:
+        def answering(request: ReceivedRequest) -> list[FakeReply]:
+            if request.again == 0:
                 threading.Thread(target=restart).start()
             return [MATCH] if away.is_set() else []
 
-        with standing_in(own, answering, BASE):
+        with run_fake_gateway(own, answering, BASE):
             assert process.communicate(timeout=60)[0] == "match 1 joe\n"
 
 
-def test_paho_says_when_the_broker_refuses_it(tmp_path: Path) -> None:
+def test_paho_client_reports_a_refused_connection(tmp_path: Path) -> None:
     port = free_port()
     with broker_running(tmp_path, port, f"\nlistener {port} 127.0.0.1\nallow_anonymous false\n") as own:
         if not own.mqtt5:
             pytest.skip("amqtt lets everybody in here")
         code, _, err = Script(tmp_path, port, **SOON).run()
     assert code == 1
-    assert err.startswith("The broker refuses us: Not authorized")
+    assert err.startswith("The broker refuses the connection: Not authorized")
 
 
 @pytest.fixture
 def board(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The script of the ESP32-CAM, loaded here among stand-ins for what MicroPython has and CPython has not."""
+    """Load the script of the ESP32-CAM, with replacements for the modules of MicroPython."""
     monkeypatch.syspath_prepend(STAND_INS)
     for name, value in {
         "ticks_ms": lambda: int(time.monotonic() * 1000),
@@ -155,7 +158,7 @@ def board(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     spec.loader.exec_module(module)
     camera = f"board{random.randrange(10**6)}"
     changed: dict[str, object] = {"HOST": "127.0.0.1", "PORT": broker.port, "CAMERA": camera.encode()}
-    changed |= {"TOPIC": f"{BASE}/{camera}".encode(), "EVERY": 10, "FIRST_PAUSE": 300, "LONGEST_PAUSE": 1000}
+    changed |= {"TOPIC": f"{BASE}/{camera}".encode(), "INTERVAL": 10, "FIRST_PAUSE": 300, "LONGEST_PAUSE": 1000}
     for constant, setting in changed.items():
         setattr(module, constant, setting)
     yield module
@@ -170,25 +173,25 @@ def device(board: Any) -> Iterator[Any]:
     device.hang_up()
 
 
-def test_micropython_with_the_gateway(gateway: Gateway, board: Any, device: Any) -> None:
+def test_micropython_client_gets_a_verdict_from_the_gateway(gateway: Gateway, board: Any, device: Any) -> None:
     board.TOPIC = b"facegate/board"
     assert device.ask(1, frame("obama_1")).startswith(b"match ")
     assert device.ask(2, frame("empty_1")) == b"no_face"
 
 
-def test_micropython_asks_again_with_the_same_id_until_there_is_a_verdict(broker: Broker, device: Any) -> None:
+def test_micropython_client_repeats_a_request_until_a_verdict(broker: Broker, device: Any) -> None:
     numbers = itertools.count(1)
 
     def waits_while_busy() -> bool:
-        with standing_in(broker, reluctant, BASE) as gateway:
+        with run_fake_gateway(broker, answer_fourth_request, BASE) as gateway:
             assert device.ask(next(numbers), b"\xff\xd8\xff") == b"match 1 joe"
-        assert len({(asked.topic, asked.payload) for asked in gateway.asked}) == 1
-        return gateway.asked[2].at - gateway.asked[1].at >= 1
+        assert len({(request.topic, request.payload) for request in gateway.requests}) == 1
+        return gateway.requests[2].at - gateway.requests[1].at >= 1
 
     assert in_a_quiet_moment(waits_while_busy)
 
 
-def test_micropython_subscribes_to_verdicts_only(broker: Broker, device: Any) -> None:
+def test_micropython_client_subscribes_to_verdicts_only(broker: Broker, device: Any) -> None:
     heard: list[bytes] = []
     own = device.heard
 
@@ -197,40 +200,42 @@ def test_micropython_subscribes_to_verdicts_only(broker: Broker, device: Any) ->
         own(topic, text)
 
     device.heard = listen
-    with standing_in(broker, lambda _: [MATCH], BASE):
+    with run_fake_gateway(broker, lambda _: [MATCH], BASE):
         device.ask(1, b"\xff\xd8\xff")
-    ours = [topic.split(b"/") for topic in heard if topic.startswith(BASE.encode())]  # amqtt adds what is retained
+    # amqtt also sends retained messages of other topics.
+    ours = [topic.split(b"/") for topic in heard if topic.startswith(BASE.encode())]
     assert {levels[2] for levels in ours} == {b"verdict"}
 
 
-def test_micropython_gives_up_in_time(board: Any, device: Any) -> None:
+def test_micropython_client_gives_up_at_the_deadline(board: Any, device: Any) -> None:
     board.DEADLINE = 700
     assert device.ask(1, b"\xff\xd8\xff") == b""
 
 
-def test_micropython_wraps_the_packet_id(broker: Broker, device: Any) -> None:
-    """All on one connection: the broker was never sent packet id 0, for which it would have hung up."""
-    with standing_in(broker, lambda _: [MATCH], BASE):
+def test_micropython_client_limits_the_packet_id(broker: Broker, device: Any) -> None:
+    """All messages use one connection: packet id 0, which makes the broker close it, was never sent."""
+    with run_fake_gateway(broker, lambda _: [MATCH], BASE):
         assert device.ask(0, b"\xff\xd8\xff") == b"match 1 joe"
         connection, connection.pid = device.client, 65_532
         for number in range(1, 8):
             assert device.ask(number, b"\xff\xd8\xff") == b"match 1 joe"
     assert device.client is connection
-    assert 4 <= connection.pid < 20  # more where a slow machine made it repeat
+    # On a slow machine there are more repetitions.
+    assert 4 <= connection.pid < 20
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="amqtt says nothing to it")
-def test_without_the_wrap_the_broker_hangs_up(broker: Broker, device: Any) -> None:
-    """What the line in the script is for."""
+def test_broker_closes_the_connection_at_packet_id_0(broker: Broker, device: Any) -> None:
+    """This is the reason for the limit in the script."""
     device.connect()
     device.client.pid = 65_534
     device.client.publish(b"t", b"", False, 1)
-    with pytest.raises(OSError):  # noqa: PT011 - umqtt says no more than that
+    with pytest.raises(OSError):  # noqa: PT011 - umqtt raises no other error
         device.client.publish(b"t", b"", False, 1)
 
 
-def test_micropython_comes_back_after_a_restart_of_the_broker(board: Any, device: Any, tmp_path: Path) -> None:
-    with broker_running(tmp_path) as own, standing_in(own, lambda _: [MATCH], BASE):
+def test_micropython_client_reconnects_after_a_broker_restart(board: Any, device: Any, tmp_path: Path) -> None:
+    with broker_running(tmp_path) as own, run_fake_gateway(own, lambda _: [MATCH], BASE):
         board.PORT = own.port
         assert device.ask(1, b"\xff\xd8\xff") == b"match 1 joe"
         own.stop()
@@ -238,18 +243,18 @@ def test_micropython_comes_back_after_a_restart_of_the_broker(board: Any, device
         assert device.ask(2, b"\xff\xd8\xff") == b"match 1 joe"
 
 
-def test_micropython_shows_one_picture_after_another(
+def test_micropython_client_sends_one_picture_after_another(
     broker: Broker, board: Any, device: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     board.Device = lambda: device
     board.FIRST_PAUSE = board.LONGEST_PAUSE = 20_000
     watcher = Client(broker.port).subscribe(os.fsdecode(board.TOPIC) + "/status")
     board.camera.pictures += [b"\xff\xd8\xff1", b"\xff\xd8\xff2"]
-    with standing_in(broker, lambda _: [MATCH], BASE) as gateway, pytest.raises(board.camera.Unplugged):
+    with run_fake_gateway(broker, lambda _: [MATCH], BASE) as gateway, pytest.raises(board.camera.Unplugged):
         board.main()
     assert capsys.readouterr().out == "match 1 joe\n" * 2
-    assert [asked.payload for asked in gateway.asked] == [b"\xff\xd8\xff1", b"\xff\xd8\xff2"]
-    assert len({asked.topic for asked in gateway.asked}) == 2
+    assert [request.payload for request in gateway.requests] == [b"\xff\xd8\xff1", b"\xff\xd8\xff2"]
+    assert len({request.topic for request in gateway.requests}) == 2
     assert watcher.get().payload == b"online"
     assert board.machine.WDT.fed > 0
     watcher.close()

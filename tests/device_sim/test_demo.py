@@ -1,4 +1,4 @@
-"""The demo as a person starts it: in a process of its own, with a broker and a gateway of its own."""
+"""Tests of the demo in a separate process, with its own broker and gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from device_sim.demo import refuse_taken
+from device_sim.demo import check_port_free
 from device_sim.errors import SimError
 from tests.support import ROOT, accepts, free_port, wait_for
 
@@ -29,48 +29,48 @@ class Demo:
             text=True,
         )
 
-    def ends(self, seconds: float = 120) -> str:
-        """All that it printed."""
+    def wait_for_end(self, seconds: float = 120) -> str:
+        """Wait for the end of the demo, and return its output."""
         out, _ = self.process.communicate(timeout=seconds)
         return out
 
-    def nothing_is_left(self) -> bool:
+    def no_process_is_left(self) -> bool:
         return not accepts(self.broker_port) and not accepts(self.rest_port)
 
 
 @pytest.mark.parametrize("broker", ["auto", "amqtt"])
-def test_from_nothing_to_names_and_back(tmp_path: Path, broker: str) -> None:
+def test_demo_prints_names_and_ends_all_processes(tmp_path: Path, broker: str) -> None:
     demo = Demo(tmp_path / "data", "--for", "6", "--rate", "2", "--broker", broker)
-    out = demo.ends()
+    out = demo.wait_for_end()
     assert demo.process.returncode == 0, out
     assert "Gateway: ready" in out
     assert "Barack Obama" in out
-    assert demo.nothing_is_left()
+    assert demo.no_process_is_left()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_everything_in_order(tmp_path: Path, number: signal.Signals) -> None:
+def test_demo_ends_all_processes_after_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     demo = Demo(tmp_path / "data")
     wait_for(lambda: accepts(demo.rest_port), 60)
     os.kill(demo.process.pid, number)
-    out = demo.ends()
+    out = demo.wait_for_end()
     assert demo.process.returncode == 0, out
-    assert demo.nothing_is_left()
+    assert demo.no_process_is_left()
 
 
-def test_a_gateway_that_cannot_start_is_told_with_its_own_words(tmp_path: Path) -> None:
+def test_demo_reports_a_gateway_that_cannot_start(tmp_path: Path) -> None:
     config = tmp_path / "gateway.yaml"
     config.write_text("no_such_setting: 1\n")
     demo = Demo(tmp_path / "data", "--config", str(config))
-    out = demo.ends()
+    out = demo.wait_for_end()
     assert demo.process.returncode == 1
-    assert "The gateway ended by itself." in out
+    assert "The gateway ended unexpectedly." in out
     assert "no_such_setting" in out
-    assert demo.nothing_is_left()
+    assert demo.no_process_is_left()
 
 
-def test_a_rest_port_that_is_taken_is_refused_before_anything_starts() -> None:
+def test_demo_refuses_a_rest_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(SimError, match=f"REST port {port} is taken"):
-            refuse_taken(port)
+        with pytest.raises(SimError, match=f"REST port {port} is in use"):
+            check_port_free(port)

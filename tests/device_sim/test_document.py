@@ -25,39 +25,39 @@ def result(**changes: Any) -> bytes:
         ([{"verdict": "too_small", "box": [0, 0, 9, 9]}], "too small"),
     ],
 )
-def test_a_result_says_who_is_there(faces: list[Any], label: str) -> None:
+def test_result_label_names_the_faces(faces: list[Any], label: str) -> None:
     assert read(result(faces=faces)).label == label
 
 
-def test_only_matched_faces_count_as_people() -> None:
+def test_result_people_are_matched_faces_only() -> None:
     assert read(result(faces=[BIDEN, STRANGER])).people == ("Joe Biden",)
 
 
 @pytest.mark.parametrize(("match", "label"), [(True, "same"), (False, "different")])
-def test_a_comparison_says_same_or_different(match: bool, label: str) -> None:
+def test_comparison_label_is_same_or_different(match: bool, label: str) -> None:
     assert read(result(op="verify", match=match, faces=[BIDEN])).label == label
 
 
-def test_a_detection_counts_faces() -> None:
+def test_detection_label_has_the_number_of_faces() -> None:
     assert read(result(op="detect", faces=[{}, {}])).label == "2 faces"
 
 
-def test_an_error_keeps_its_code() -> None:
+def test_error_document_has_its_code() -> None:
     document = read(b'{"schema": 1, "status": "error", "code": "busy", "error": "try again"}')
     assert (document.code, document.label) == ("busy", "busy")
 
 
-def test_busy_says_when_to_ask_again_and_incomplete_what_is_missing() -> None:
+def test_error_document_has_retry_after_and_missing_pieces() -> None:
     assert read(result(status="error", code="busy", retry_after=3)).retry_after == 3
     assert read(result(status="error", code="incomplete", missing=[1, 4])).missing == (1, 4)
 
 
-def test_an_enrolment_has_no_faces() -> None:
+def test_enrolment_has_no_faces() -> None:
     document = read(b'{"schema": 1, "status": "ok", "op": "enroll", "person": "joe_biden", "name": "Joe Biden"}')
     assert (document.code, document.label) == (None, "enrolled Joe Biden")
 
 
-def test_score_size_and_dropped_are_read() -> None:
+def test_result_has_score_size_and_dropped() -> None:
     document = read(result(score=0.83, image={"bytes": 102795}, dropped=2))
     assert (document.score, document.size, document.dropped) == (0.83, 102795, 2)
 
@@ -79,5 +79,5 @@ def test_score_size_and_dropped_are_read() -> None:
         result(status="error", code="incomplete", missing="all"),
     ],
 )
-def test_what_breaks_the_contract_is_unreadable(payload: bytes) -> None:
+def test_invalid_document_is_unreadable(payload: bytes) -> None:
     assert read(payload).code == "unreadable"

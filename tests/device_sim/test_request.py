@@ -8,12 +8,12 @@ import cbor2
 import pytest
 
 from device_sim.model import Answer, Contradiction, Duplicate, Event, Message, Outgoing, Picture, Verdict
-from device_sim.repeat import Repeating
+from device_sim.repetition import RepeatPolicy
 from device_sim.request import Requests
 
 PICTURES = [Picture("one.jpg", b"\xff\xd8\xff1"), Picture("two.jpg", b"\xff\xd8\xff2")]
 FACE = {"name": "Joe Biden", "verdict": "match", "box": [0, 0, 9, 9]}
-REPEATING = Repeating(after=2, jitter=0)
+REPEATING = RepeatPolicy(after=2, jitter=0)
 
 
 def requests(**changes: Any) -> Requests:
@@ -22,10 +22,10 @@ def requests(**changes: Any) -> Requests:
 
 
 def one_sent(**changes: Any) -> tuple[Requests, Outgoing]:
-    """A request that went out at 0, and is repeated at 2 and 6."""
+    """Return a request that was sent at 0, and is due again at 2 and 6."""
     asking = requests(**{"repeating": REPEATING} | changes)
     one = asking.next()
-    asking.sent(one, at=0)
+    asking.record_sent(one, at=0)
     return asking, one
 
 
@@ -38,7 +38,7 @@ def error(code: str, **more: Any) -> bytes:
 
 
 def respond(asking: Requests, one: Outgoing, payload: bytes | None = None, *, at: float = 1) -> list[Event]:
-    """As the gateway does: on the Response Topic with Correlation Data, or on the topic beside the request's."""
+    """Answer like the gateway: on the Response Topic with Correlation Data, or on the topic of the response."""
     topic = one.response_topic or f"response/{one.topic.split('/')[1]}/{one.key}"
     correlation = one.key.encode() if one.response_topic else None
     return list(asking.read(Message("sim-1", topic, payload or document(), correlation, at)))
@@ -58,45 +58,45 @@ def contradictions(events: list[Event]) -> list[str]:
     return [event.text for event in events if isinstance(event, Contradiction)]
 
 
-def test_each_request_and_each_boot_has_ids_of_its_own() -> None:
+def test_request_ids_are_unique_for_each_request_and_run() -> None:
     first, second = requests(), requests()
     keys = {asking.next().key for asking in (first, first, second, second)}
     assert len(keys) == 4
     assert all(len(key) <= 36 for key in keys)
 
 
-def test_a_response_is_known_by_the_id_in_its_topic() -> None:
+def test_response_is_matched_by_the_id_in_its_topic() -> None:
     asking = requests()
     one, two = asking.next(), asking.next()
-    asking.sent(one, at=0)
-    asking.sent(two, at=0)
+    asking.record_sent(one, at=0)
+    asking.record_sent(two, at=0)
     found = answer(asking, two, at=0.5)
     assert (found.picture, found.ms) == ("two.jpg", 500)
 
 
-def test_under_mqtt_5_a_response_is_known_by_its_correlation_data() -> None:
+def test_response_is_matched_by_its_correlation_data_with_mqtt_5() -> None:
     asking, one = one_sent(by_correlation=True)
     assert one.response_topic is not None
     assert one.response_topic.startswith("response/")
     assert answer(asking, one).picture == "one.jpg"
 
 
-def test_a_response_on_a_topic_that_is_not_its_own_fits_nothing() -> None:
+def test_response_on_another_topic_is_unmatched() -> None:
     asking, one = one_sent()
     (event,) = asking.read(Message("sim-1", f"response/detect/{one.key}", document(), None, 1))
     assert isinstance(event, Answer)
     assert event.picture is None
-    assert asking.waiting()
+    assert asking.is_waiting()
 
 
-def test_a_second_response_that_agrees_is_a_duplicate() -> None:
+def test_second_equal_response_is_a_duplicate() -> None:
     asking, one = one_sent()
     assert answer(asking, one, document(id="1", timestamp=1, timing_ms={"total": 1})).picture == "one.jpg"
-    assert not asking.waiting()
+    assert not asking.is_waiting()
     assert respond(asking, one, document(id="2", timestamp=2, timing_ms={"total": 2})) == [Duplicate("sim-1")]
 
 
-def test_a_second_response_that_says_something_else_contradicts() -> None:
+def test_second_different_response_is_a_contradiction() -> None:
     asking, one = one_sent()
     answer(asking, one)
     (event,) = respond(asking, one, document(name="Joe Biden", faces=[FACE]))
@@ -107,13 +107,13 @@ def test_a_second_response_that_says_something_else_contradicts() -> None:
 
 
 @pytest.mark.parametrize("code", ["busy", "timeout", "internal", "incomplete", "expired"])
-def test_a_repeat_that_was_not_executed_says_nothing_of_the_answer_before(code: str) -> None:
+def test_answer_to_a_repetition_not_executed_is_no_contradiction(code: str) -> None:
     asking, one = one_sent()
     answer(asking, one)
     assert respond(asking, one, error(code)) == [Duplicate("sim-1")]
 
 
-def test_an_enrolment_that_was_done_is_not_expired() -> None:
+def test_expired_after_a_done_enrolment_is_a_contradiction() -> None:
     asking, one = one_sent(op="enroll", person="joe_biden")
     answer(asking, one, document(op="enroll", person="joe_biden", name="Joe Biden"))
     assert contradictions(respond(asking, one, error("expired", op="enroll")))
@@ -128,13 +128,13 @@ def test_an_enrolment_that_was_done_is_not_expired() -> None:
         ({"image": {"bytes": 5}}, "image.bytes"),
     ],
 )
-def test_a_response_about_something_else_contradicts(changes: dict[str, Any], name: str) -> None:
+def test_response_about_another_request_is_a_contradiction(changes: dict[str, Any], name: str) -> None:
     asking, one = one_sent()
     (found,) = contradictions(respond(asking, one, document(**changes)))
     assert found.startswith(f"{name} is ")
 
 
-def test_a_response_about_what_was_sent_does_not() -> None:
+def test_response_about_the_request_is_no_contradiction() -> None:
     asking, one = one_sent()
     image = {"width": 1, "height": 1, "bytes": 4}
     assert answer(asking, one, document(camera="sim-1", request_id=one.key, image=image)).code is None
@@ -142,14 +142,14 @@ def test_a_response_about_what_was_sent_does_not() -> None:
 
 @pytest.mark.parametrize("verdict_first", [True, False])
 @pytest.mark.parametrize(("text", "fits"), [("no_face", True), ("match 0.83 joe_biden", False)])
-def test_verdict_and_document_agree_in_either_order(text: str, fits: bool, verdict_first: bool) -> None:
+def test_verdict_is_compared_with_the_document_in_any_order(text: str, fits: bool, verdict_first: bool) -> None:
     asking, one = one_sent()
     first = verdict(asking, one, text) if verdict_first else respond(asking, one)
     second = respond(asking, one) if verdict_first else verdict(asking, one, text)
     assert [bool(contradictions(events)) for events in (first, second)] == [False, not fits]
 
 
-def test_a_verdict_counts_once_and_only_the_final_one() -> None:
+def test_only_the_final_verdict_counts_and_only_once() -> None:
     asking, one = one_sent()
     assert verdict(asking, one, "busy 1") == []
     assert verdict(asking, one, "error timeout") == []
@@ -159,61 +159,61 @@ def test_a_verdict_counts_once_and_only_the_final_one() -> None:
     assert contradictions(verdict(asking, one, "unknown"))
 
 
-def test_what_is_not_answered_is_sent_again_as_it_was() -> None:
+def test_unanswered_request_is_sent_again_unchanged() -> None:
     asking, one = one_sent()
-    assert asking.due(1.9) == []
-    (again,) = asking.due(2)
+    assert asking.due_again(1.9) == []
+    (again,) = asking.due_again(2)
     assert (again.topic, again.payload, again.key) == (one.topic, one.payload, one.key)
     assert (one.expiry, again.expiry) == (10, 8)
-    asking.sent(again, 2)
-    assert [len(asking.due(at)) for at in (5.9, 6)] == [0, 1]
+    asking.record_sent(again, 2)
+    assert [len(asking.due_again(at)) for at in (5.9, 6)] == [0, 1]
 
 
-def test_what_is_answered_is_not_sent_again() -> None:
+def test_answered_request_is_not_sent_again() -> None:
     asking, one = one_sent()
     answer(asking, one)
-    assert asking.due(5) == []
+    assert asking.due_again(5) == []
 
 
-def test_busy_is_asked_again_when_it_said() -> None:
+def test_busy_request_is_repeated_after_retry_after() -> None:
     asking, one = one_sent()
     assert respond(asking, one, error("busy", retry_after=4), at=1) == []
-    assert [len(asking.due(at)) for at in (4.9, 5)] == [0, 1]
+    assert [len(asking.due_again(at)) for at in (4.9, 5)] == [0, 1]
     assert answer(asking, one, at=5.5).ms == 5500
 
 
-def test_the_pieces_that_are_missing_are_asked_for_once() -> None:
+def test_missing_pieces_are_sent_once() -> None:
     asking, one = one_sent()
     respond(asking, one, error("incomplete", missing=[1, 4]))
-    (again,) = asking.due(2)
+    (again,) = asking.due_again(2)
     assert again.missing == (1, 4)
-    asking.sent(again, 2)
-    assert asking.due(9)[0].missing == ()
+    asking.record_sent(again, 2)
+    assert asking.due_again(9)[0].missing == ()
 
 
-def test_nothing_but_busy_until_the_deadline_is_that_answer() -> None:
+def test_busy_until_the_deadline_is_the_answer() -> None:
     asking, one = one_sent()
     respond(asking, one, error("busy", retry_after=60))
     assert asking.give_up(10) == []
     (event,) = asking.give_up(10.1)
     assert isinstance(event, Answer)
     assert event.code == "busy"
-    assert not asking.waiting()
+    assert not asking.is_waiting()
 
 
-def test_nothing_at_all_until_the_deadline_is_no_answer() -> None:
+def test_request_without_an_answer_is_given_up_at_the_deadline() -> None:
     asking, _ = one_sent()
-    assert (asking.give_up(10.1), asking.waiting()) == ([], False)
+    assert (asking.give_up(10.1), asking.is_waiting()) == ([], False)
 
 
-def test_asked_once_every_answer_is_final() -> None:
+def test_every_answer_is_final_without_repetition() -> None:
     asking, one = one_sent(repeating=None)
-    assert asking.due(9) == []
+    assert asking.due_again(9) == []
     assert verdict(asking, one, "busy 1") == [Verdict("sim-1", "busy 1")]
     assert answer(asking, one, error("busy", retry_after=1)).code == "busy"
 
 
-def test_a_late_response_fits_nothing() -> None:
+def test_late_response_is_unmatched() -> None:
     asking, one = one_sent()
     late = answer(asking, one, at=10.5)
     assert (late.picture, late.ms) == (None, None)
@@ -222,27 +222,27 @@ def test_a_late_response_fits_nothing() -> None:
 
 
 @pytest.mark.parametrize("op", ["verify", "enroll"])
-def test_a_person_stands_in_the_topic_so_that_the_payload_stays_a_jpeg(op: str) -> None:
+def test_person_is_part_of_the_topic(op: str) -> None:
     outgoing = requests(op=op, person="joe_biden").next()
     assert outgoing.topic == f"request/{op}/{outgoing.key}/joe_biden"
     assert outgoing.payload == PICTURES[0].jpeg
 
 
-def test_face_match_sends_this_picture_and_the_next() -> None:
+def test_face_match_sends_two_pictures() -> None:
     sent = cbor2.loads(requests(op="face_match").next().payload)
     assert sent == {"image1": PICTURES[0].jpeg, "image2": PICTURES[1].jpeg}
 
 
-def test_a_verdict_to_nothing_that_was_sent_is_still_one() -> None:
+def test_verdict_to_no_request_is_counted() -> None:
     (event,) = requests().read(Message("sim-1", "verdict/a-1", b"unknown", None, 1))
     assert event == Verdict("sim-1", "unknown")
 
 
-def test_only_so_many_answered_requests_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("device_sim.ledger.KEPT", 1)
+def test_number_of_remembered_requests_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("device_sim.request_ledger.MAX_REMEMBERED_REQUESTS", 1)
     asking, one = one_sent()
     two = asking.next()
-    asking.sent(two, 0)
+    asking.record_sent(two, 0)
     answer(asking, one)
     answer(asking, two)
     assert respond(asking, two) == [Duplicate("sim-1")]

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from device_sim.model import Answer, Sent
 from device_sim.readiness import Status
-from device_sim.report import Tally
-from device_sim.screen import ROWS, Lines, Screen, Terminal
+from device_sim.report import Statistics
+from device_sim.screen import TABLE_ROWS, LineScreen, Screen, TerminalScreen
 
 READY = Status(ready=True)
 HALF = Status(workers=(1, 2))
@@ -18,8 +18,8 @@ def answer(picture: str) -> Answer:
     return Answer("sim-1", picture, "Joe Biden", ("Joe Biden",), 0.83, 40.0, None, 0)
 
 
-def watch(screen: Screen, pictures: int) -> None:
-    tally = Tally()
+def show_pictures(screen: Screen, pictures: int) -> None:
+    tally = Statistics()
     with screen.watching("Ctrl-C stops.") as show:
         for number in range(pictures):
             for event in (Sent("sim-1", "p"), answer(f"picture-{number}.jpg")):
@@ -27,12 +27,12 @@ def watch(screen: Screen, pictures: int) -> None:
                 show(event, tally)
 
 
-def test_lines_show_each_answer_and_each_change_once(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = Lines()
+def test_line_screen_prints_each_answer_and_change_once(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = LineScreen()
     with lines.starting() as show:
         for status in (HALF, HALF, READY):
             show(status)
-    watch(lines, 2)
+    show_pictures(lines, 2)
     out = capsys.readouterr().out.splitlines()
     assert out[:3] == [
         "Gateway: broker connecting, workers 1 of 2, known faces 0 of 0",
@@ -42,24 +42,24 @@ def test_lines_show_each_answer_and_each_change_once(capsys: pytest.CaptureFixtu
     assert [text.split()[1] for text in out[3:]] == ["picture-0.jpg", "picture-1.jpg"]
 
 
-def test_the_table_ends_with_the_newest_answers_and_the_counts() -> None:
+def test_table_shows_the_newest_answers_and_the_counts() -> None:
     drawn = io.StringIO()
-    watch(Terminal(Console(file=drawn, force_terminal=True, width=100, height=40)), ROWS + 2)
+    show_pictures(TerminalScreen(Console(file=drawn, force_terminal=True, width=100, height=40)), TABLE_ROWS + 2)
     final = drawn.getvalue().rpartition("time")[2]
     assert "picture-1.jpg" not in final
-    assert f"picture-{ROWS + 1}.jpg" in final
-    assert f"answered {ROWS + 2}" in final
+    assert f"picture-{TABLE_ROWS + 1}.jpg" in final
+    assert f"answered {TABLE_ROWS + 2}" in final
 
 
-def test_the_start_is_drawn() -> None:
+def test_terminal_screen_shows_the_start() -> None:
     drawn = io.StringIO()
-    with Terminal(Console(file=drawn, force_terminal=True, width=100)).starting() as show:
+    with TerminalScreen(Console(file=drawn, force_terminal=True, width=100)).starting() as show:
         show(HALF)
         show(READY)
     assert "known faces" in drawn.getvalue()
 
 
-def test_what_is_said_is_printed_as_it_is() -> None:
+def test_print_line_prints_text_unchanged() -> None:
     drawn = io.StringIO()
-    Terminal(Console(file=drawn, width=200)).say("[not markup] /tmp/x.log")
+    TerminalScreen(Console(file=drawn, width=200)).print_line("[not markup] /tmp/x.log")
     assert drawn.getvalue() == "[not markup] /tmp/x.log\n"

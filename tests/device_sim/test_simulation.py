@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from device_sim.camera import Camera
+from device_sim.connection import Broker
 from device_sim.inbox import Inbox
-from device_sim.link import Broker
 from device_sim.model import Picture, Sent, Skipped
 from device_sim.simulation import Simulation
 from device_sim.stream import Stream
@@ -31,34 +31,35 @@ def inbox() -> Inbox:
 
 @pytest.fixture
 def simulation(broker: support.Broker, inbox: Inbox) -> Iterator[Simulation]:
-    """Two cameras, 25 pictures a second each, and nobody who answers."""
+    """Two cameras with 25 pictures per second each, and no gateway."""
     with camera("s-1", broker, inbox) as first, camera("s-2", broker, inbox) as second:
         yield Simulation([first, second], inbox, rate=25, timeout=0.2)
 
 
-def test_cameras_take_turns_and_stop_at_their_count(simulation: Simulation) -> None:
-    """A turn counts though its picture be skipped, as it is where the one before has not left the machine in 40 ms."""
+def test_cameras_send_in_turn_and_stop_at_their_count(simulation: Simulation) -> None:
+    """A skipped picture also counts. It is skipped if the picture before was not sent within 40 ms."""
     assert [event.camera for event in simulation.events(count=3) if isinstance(event, Sent | Skipped)] == [
         "s-1",
         "s-2",
     ] * 3
 
 
-def test_the_rate_holds_however_long_the_pictures_take(simulation: Simulation) -> None:
+def test_rate_does_not_depend_on_the_time_of_a_picture(simulation: Simulation) -> None:
     def seconds() -> float:
         start = time.monotonic()
         for _ in simulation.events(count=20):
-            time.sleep(0.01)  # half of each 20 ms
+            # This is half of the 20 ms between two pictures.
+            time.sleep(0.01)
         return time.monotonic() - start
 
     assert in_a_quiet_moment(lambda: seconds() == pytest.approx(39 * 0.02 + 0.2, abs=0.15))
 
 
-def test_a_run_ends_by_time(simulation: Simulation) -> None:
+def test_run_ends_after_its_time(simulation: Simulation) -> None:
     assert in_a_quiet_moment(lambda: len(list(simulation.events(seconds=0.4))) == pytest.approx(20, abs=1))
 
 
-def test_stop_ends_the_sending_then_the_waiting(broker: support.Broker, inbox: Inbox) -> None:
+def test_stop_ends_the_sending_and_then_the_waiting(broker: support.Broker, inbox: Inbox) -> None:
     talk = Stream(repeat(PICTURE), timeout=30)
     with Camera("s-5", talk, inbox.put, broker=Broker(port=broker.port), base="nobody") as only:
         events = Simulation([only], inbox, rate=25, timeout=30).events()
@@ -71,7 +72,7 @@ def test_stop_ends_the_sending_then_the_waiting(broker: support.Broker, inbox: I
     assert inbox.stopped
 
 
-def test_a_picture_without_a_connection_is_skipped(tmp_path: Path, inbox: Inbox) -> None:
+def test_picture_without_a_connection_is_skipped(tmp_path: Path, inbox: Inbox) -> None:
     with broker_running(tmp_path) as broker, camera("s-3", broker, inbox) as only:
         events = Simulation([only], inbox, rate=50, timeout=0.2).events()
         assert isinstance(next(events), Sent)

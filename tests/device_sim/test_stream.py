@@ -12,11 +12,11 @@ PICTURE = Picture("one.jpg", b"\xff\xd8 picture \xff\xd9")
 
 
 def stream_with(frames: int, *, timeout: float = 60) -> tuple[Stream, list[Outgoing]]:
-    """Frames are sent a second apart, the first at 0."""
+    """Return a stream with frames that were sent one second apart, the first at 0."""
     stream, sent = Stream(repeat(PICTURE), timeout=timeout), []
     for at in range(frames):
         sent.append(stream.next())
-        stream.sent(sent[-1], at)
+        stream.record_sent(sent[-1], at)
     return stream, sent
 
 
@@ -32,63 +32,63 @@ def read(stream: Stream, payload: bytes, at: float) -> Answer:
     return event
 
 
-def test_outstanding_frames_differ_in_size_and_start_with_the_picture() -> None:
+def test_outstanding_frames_have_different_sizes() -> None:
     _, sent = stream_with(5)
     assert len({len(frame.payload) for frame in sent}) == 5
     assert all(frame.payload.rstrip(b"\0") == PICTURE.jpeg for frame in sent)
 
 
-def test_sizes_stay_apart_and_small_on_a_long_run_without_answers() -> None:
+def test_sizes_stay_different_and_small_without_answers() -> None:
     stream, sent = stream_with(1500, timeout=1500)
     assert len({len(frame.payload) for frame in sent}) == 1500
     assert len(stream.next().payload) <= len(PICTURE.jpeg) + 1500
 
 
-def test_latency_is_that_of_the_frame_answered_not_of_one_dropped_before_it() -> None:
+def test_latency_is_that_of_the_answered_frame() -> None:
     stream, sent = stream_with(3)
     answer = result(stream, sent[2], at=2.5, dropped=2)
     assert (answer.picture, answer.ms) == ("one.jpg", 500)
 
 
-def test_results_may_come_out_of_turn() -> None:
+def test_results_may_come_in_any_order() -> None:
     stream, sent = stream_with(2)
     assert [result(stream, sent[number], at=2).ms for number in (1, 0)] == [1000, 2000]
 
 
-def test_nothing_is_awaited_once_all_frames_are_answered_or_dropped() -> None:
+def test_stream_is_not_waiting_after_all_frames_are_answered_or_dropped() -> None:
     stream, sent = stream_with(3)
     result(stream, sent[0], at=3)
-    assert stream.waiting()
+    assert stream.is_waiting()
     result(stream, sent[2], at=3, dropped=1)
-    assert not stream.waiting()
+    assert not stream.is_waiting()
 
 
-def test_a_result_to_nothing_that_is_outstanding_has_no_latency() -> None:
+def test_unmatched_result_has_no_latency() -> None:
     stream, sent = stream_with(1)
     result(stream, sent[0], at=1)
     assert (result(stream, sent[0], at=1).picture, result(stream, sent[0], at=1).ms) == (None, None)
 
 
-def test_a_frame_unanswered_for_the_timeout_is_forgotten() -> None:
+def test_frame_is_forgotten_after_the_timeout() -> None:
     stream, sent = stream_with(8, timeout=5)
     assert result(stream, sent[0], at=8).ms is None
     assert result(stream, sent[3], at=8).ms == 5000
 
 
-def test_an_error_without_a_size_is_put_down_to_the_oldest_frame() -> None:
+def test_error_without_a_size_counts_for_the_oldest_frame() -> None:
     stream, _ = stream_with(2)
     answer = read(stream, b'{"schema": 1, "status": "error", "code": "busy"}', at=2)
     assert (answer.code, answer.ms) == ("busy", 2000)
 
 
-def test_the_verdict_is_plain_text() -> None:
+def test_verdict_of_a_stream_is_plain_text() -> None:
     stream, _ = stream_with(1)
     (event,) = stream.read(Message("sim-1", "verdict", b"match 0.83 joe_biden", None, 1))
     assert event == Verdict("sim-1", "match 0.83 joe_biden")
 
 
 @pytest.mark.parametrize("field", ["camera", "op"])
-def test_a_result_about_another_camera_or_operation_contradicts(field: str) -> None:
+def test_result_of_another_camera_or_operation_is_a_contradiction(field: str) -> None:
     stream, _ = stream_with(1)
     document = {"schema": 1, "status": "ok", "op": "face_rec", "camera": "sim-1", "faces": [], field: "detect"}
     _, event = stream.read(Message("sim-1", "result", json.dumps(document).encode(), None, 1))

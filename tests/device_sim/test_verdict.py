@@ -4,20 +4,20 @@ from typing import Any
 
 import pytest
 
-from device_sim.verdict import first_word, is_passing
+from device_sim.verdict import first_word, is_temporary
 
 SMALL = {"verdict": "too_small", "box": [0, 0, 9, 9]}
 LARGE = {"verdict": "unknown", "box": [0, 0, 99, 99]}
 
 
 @pytest.mark.parametrize("text", ["busy 3", "error timeout", "error internal", "error incomplete"])
-def test_a_passing_verdict_is_not_the_last_word(text: str) -> None:
-    assert is_passing(text)
+def test_temporary_verdict_is_not_final(text: str) -> None:
+    assert is_temporary(text)
 
 
 @pytest.mark.parametrize("text", ["unknown", "match 0.83 busy", "error conflict", "error", "", "busybody"])
-def test_any_other_is(text: str) -> None:
-    assert not is_passing(text)
+def test_other_verdicts_are_final(text: str) -> None:
+    assert not is_temporary(text)
 
 
 @pytest.mark.parametrize(
@@ -37,5 +37,5 @@ def test_any_other_is(text: str) -> None:
         ({"op": "verify", "status": "error", "code": "conflict"}, "error"),
     ],
 )
-def test_the_word_follows_from_the_document(document: dict[str, Any], word: str | None) -> None:
+def test_first_word_follows_from_the_document(document: dict[str, Any], word: str | None) -> None:
     assert first_word(document) == word

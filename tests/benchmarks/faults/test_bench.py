@@ -13,14 +13,14 @@ from click.testing import CliRunner
 
 from benchmarks.faults import __main__ as bench
 from benchmarks.faults.checker import check
-from benchmarks.faults.crashes import enough
+from benchmarks.faults.crashes import has_enough_kills
 from benchmarks.faults.fleet import Fleet
 from benchmarks.faults.history import History
-from benchmarks.faults.house import House
+from benchmarks.faults.installation import Installation
 from benchmarks.faults.load import Load
+from benchmarks.faults.network_faults import Outage, verdict
 from benchmarks.faults.processes import Process, end, started
-from benchmarks.faults.store import Auditor
-from benchmarks.faults.weather import Outage, verdict
+from benchmarks.faults.store_reader import StoreReader
 from tests.support import MOSQUITTO, furnished, wait_for
 
 SLEEPER = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '60'], start_new_session=True)"]
@@ -30,17 +30,17 @@ SLEEPER = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '6
 def test_a_kill_is_survived_by_repeating_and_what_was_done_is_found(tmp_path: Path) -> None:
     rng, history = random.Random(1), History()
     settings = {"FACEGATE_DATA": str(furnished(tmp_path / "data"))}
-    house = House(tmp_path, history, rng, workers=1, settings=settings)
-    fleet = Fleet(house.port, Load(rng, enroll=0.3), history, rng, cameras=3, repeats=True)
-    with house, fleet, Auditor(house, history) as auditor:
+    installation = Installation(tmp_path, history, rng, workers=1, settings=settings)
+    fleet = Fleet(installation.port, Load(rng, enroll=0.3), history, rng, cameras=3, repeats=True)
+    with installation, fleet, StoreReader(installation, history) as store_reader:
         begun = time.monotonic()
         fleet.run(lambda: time.monotonic() > begun + 1)
-        house.kill_gateway(family=True)
+        installation.kill_gateway(family=True)
         killed = time.monotonic()
-        fleet.run(lambda: house.status("/readyz") == 200 or time.monotonic() > killed + 60)
-        assert house.status("/readyz") == 200
+        fleet.run(lambda: installation.status("/readyz") == 200 or time.monotonic() > killed + 60)
+        assert installation.status("/readyz") == 200
         fleet.drain(60)
-        auditor.last_look()
+        store_reader.read_all()
     finding = check(history, repeats=True)
     assert finding.lost == []
     assert finding.duplicates == []
@@ -49,8 +49,8 @@ def test_a_kill_is_survived_by_repeating_and_what_was_done_is_found(tmp_path: Pa
     assert history.count("gateway") == 1
     assert any(effect.action == "add" and effect.door.startswith("mqtt") for effect in history.effects)
     assert any(slug.startswith("bench_") for slug in history.people)
-    assert house.gateway.pid is None
-    wait_for(lambda: not house.gateway.left_over())
+    assert installation.gateway.pid is None
+    wait_for(lambda: not installation.gateway.left_over())
 
 
 @pytest.mark.parametrize("family", [True, False])
@@ -81,7 +81,7 @@ def test_nobody_who_only_has_the_number_is_killed(tmp_path: Path) -> None:
 
 
 def test_without_a_broker_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "mosquitto", lambda: None)
+    monkeypatch.setattr(bench, "find_mosquitto", lambda: None)
     result = CliRunner().invoke(bench.main, ["--json"])
     assert result.exit_code == 2
     assert "mosquitto is not installed" in result.stderr
@@ -96,9 +96,9 @@ def test_anything_that_is_not_zero_fails(name: str) -> None:
 
 
 def test_too_few_kills_prove_nothing() -> None:
-    assert enough(25, 300.0)
-    assert not enough(24, 300.0)
-    assert not enough(0, 13.0)
+    assert has_enough_kills(25, 300.0)
+    assert not has_enough_kills(24, 300.0)
+    assert not has_enough_kills(0, 13.0)
 
 
 def test_an_outage_has_its_limit() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.faults.checker import check, told_anew
+from benchmarks.faults.checker import check, count_changed_reads
 from benchmarks.faults.devices import read
 from benchmarks.faults.figures import figures, percentile
 from benchmarks.faults.history import Answer, Effect, History, Key, Sent
@@ -53,13 +53,13 @@ ALL = (
 
 def test_everything_answered_once_keeps_the_promise() -> None:
     finding = check(history(*ALL), repeats=True)
-    assert finding.kept
+    assert finding.is_empty
     assert (finding.lost, finding.duplicates, finding.differing, finding.missing) == ([], [], [], [])
 
 
 def test_the_same_answer_twice_keeps_it_too() -> None:
     again = [Answer(each.key, 9.0, {**(each.document or {}), "id": "x", "timestamp": 9.0}) for each in ALL]
-    assert check(history(*ALL, *again), repeats=True).kept
+    assert check(history(*ALL, *again), repeats=True).is_empty
 
 
 @pytest.mark.parametrize("repeats", [True, False])
@@ -70,13 +70,13 @@ def test_what_is_not_answered_is_lost(repeats: bool) -> None:
 @pytest.mark.parametrize("code", ["busy", "timeout", "internal", "incomplete", "expired"])
 def test_a_passing_answer_is_enough_only_for_who_does_not_repeat(code: str) -> None:
     made = history(error(READ, code), *ALL[1:])
-    assert check(made, repeats=False).kept
+    assert check(made, repeats=False).is_empty
     assert check(made, repeats=True).lost == [READ]
 
 
 @pytest.mark.parametrize("code", ["bad_image", "no_face", "conflict"])
 def test_every_other_answer_is_final(code: str) -> None:
-    assert check(history(error(READ, code), *ALL[1:]), repeats=True).kept
+    assert check(history(error(READ, code), *ALL[1:]), repeats=True).is_empty
 
 
 def test_what_the_broker_never_took_is_owed_to_nobody_who_does_not_repeat() -> None:
@@ -105,7 +105,7 @@ def test_two_people_of_one_request_are_a_duplicate() -> None:
 def test_people_of_the_folder_may_have_many_pictures() -> None:
     made = history(*ALL)
     made.done({added("p9", 1.0, "folder"), added("p9", 2.0, "folder")})
-    assert check(made, repeats=True).kept
+    assert check(made, repeats=True).is_empty
 
 
 @pytest.mark.parametrize("other", [{"person": "bench_e1_2"}, {"pictures": 2}, {"warnings": ["this face is known"]}])
@@ -120,26 +120,26 @@ def test_an_effect_that_was_done_is_not_refused_later(code: str) -> None:
 
 
 def test_what_came_too_late_is_done_when_it_is_asked_again() -> None:
-    assert check(history(*ALL[:1], error(ENROLMENT, "expired", 0.5), *ALL[1:]), repeats=True).kept
+    assert check(history(*ALL[:1], error(ENROLMENT, "expired", 0.5), *ALL[1:]), repeats=True).is_empty
 
 
 def test_verdict_texts_of_an_effect_must_agree() -> None:
     texts = [Answer(ENROLMENT, 1.0, verdict=f"enrolled bench_e1{end}") for end in ("", "_2")]
-    assert check(history(*ALL, texts[0], texts[0]), repeats=True).kept
+    assert check(history(*ALL, texts[0], texts[0]), repeats=True).is_empty
     assert check(history(*ALL, *texts), repeats=True).differing == [ENROLMENT]
 
 
 def test_a_read_may_know_more_people_later_but_sees_the_same_picture() -> None:
     known = {"name": "bench e1", "faces": [{"box": [1, 2, 3, 4], "score": 0.5}], "counts": {"face": 1, "match": 0}}
     made = history(*ALL, ok(READ, 2.0, **known))
-    assert check(made, repeats=True).kept
-    assert told_anew(made) == 1
+    assert check(made, repeats=True).is_empty
+    assert count_changed_reads(made) == 1
     moved = {**known, "faces": [{"box": [9, 2, 3, 4], "score": 0.5}]}
     assert check(history(*ALL, ok(READ, 2.0, **moved)), repeats=True).differing == [READ]
 
 
 def test_a_late_copy_of_a_read_may_have_expired_but_not_failed() -> None:
-    assert check(history(*ALL, error(READ, "expired", 80.0)), repeats=True).kept
+    assert check(history(*ALL, error(READ, "expired", 80.0)), repeats=True).is_empty
     assert check(history(*ALL, error(READ, "bad_image", 2.0)), repeats=True).differing == [READ]
 
 
@@ -147,7 +147,7 @@ def test_what_was_reported_done_must_be_there() -> None:
     made = history(*ALL)
     made.people = {"bench_a1": "Bench a1"}
     assert set(check(made, repeats=True).missing) == {ENROLMENT, RENAMING}
-    assert not check(made, repeats=True).kept
+    assert not check(made, repeats=True).is_empty
 
 
 def test_an_answer_that_nobody_asked_for_is_counted() -> None:
@@ -186,9 +186,9 @@ def test_documents_are_known_by_id_or_transaction_and_nonsense_is_no_answer() ->
 def test_the_figures_are_of_the_history() -> None:
     made = history(error(READ, "busy", 0.5), *ALL[1:])
     made.repeated(READ, 2.0)
-    made.broke("gateway")
-    made.broke("gateway and workers")
-    made.broke("broker kill")
+    made.record_fault("gateway")
+    made.record_fault("gateway and workers")
+    made.record_fault("broker kill")
     told = figures(made, check(made, repeats=True), deadline=60)
     assert {name: told[name] for name in ("requests", "lost", "gateway_kills", "broker_kills", "answered_busy")} == {
         "requests": 4,

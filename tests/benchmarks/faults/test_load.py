@@ -6,14 +6,14 @@ import random
 
 from PIL import Image
 
-from benchmarks.faults.load import BRIDGE, Load, Request, pictures_of, slug, stamped
+from benchmarks.faults.load import BRIDGE, Load, Request, pictures_of, slug, with_comment
 from benchmarks.faults.sender import Tally
 from gateway.model import PERSON_ID, REQUEST_ID
 
 
 def test_a_stamped_picture_is_the_same_picture_with_other_bytes() -> None:
     (picture, *_) = pictures_of()
-    one, other = stamped(picture, "1"), stamped(picture, "2")
+    one, other = with_comment(picture, "1"), with_comment(picture, "2")
     assert len({picture, one, other}) == 3
     decoded = [Image.open(io.BytesIO(each)).convert("RGB").tobytes() for each in (picture, one)]
     assert decoded[0] == decoded[1]

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.faults.proxy import Proxy
 
-WAIT_S = 5.0
+SUBSCRIBE_TIMEOUT_S = 5.0
 
 
 class Echo:
@@ -52,7 +52,7 @@ def proxy(echo: Echo) -> Iterator[Proxy]:
 
 
 def client(proxy: Proxy) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", proxy.port), timeout=WAIT_S)
+    return socket.create_connection(("127.0.0.1", proxy.port), timeout=SUBSCRIBE_TIMEOUT_S)
 
 
 def says(sock: socket.socket, data: bytes) -> bytes:
@@ -73,7 +73,7 @@ def silent(sock: socket.socket, seconds: float = 0.3) -> bool:
     except TimeoutError:
         return True
     finally:
-        sock.settimeout(WAIT_S)
+        sock.settimeout(SUBSCRIBE_TIMEOUT_S)
     return False
 
 
@@ -86,7 +86,7 @@ def test_what_is_said_gets_through_both_ways(proxy: Proxy) -> None:
 def test_an_end_is_passed_on(proxy: Proxy, echo: Echo) -> None:
     with client(proxy) as sock:
         says(sock, b"hello")
-    assert echo.gone.wait(WAIT_S)
+    assert echo.gone.wait(SUBSCRIBE_TIMEOUT_S)
 
 
 def test_a_cut_resets_and_refuses_until_it_is_mended(proxy: Proxy) -> None:
@@ -123,7 +123,7 @@ def test_who_leaves_a_stalled_network_is_missed_only_later(proxy: Proxy, echo: E
         proxy.stall()
     assert not echo.gone.wait(0.3)
     proxy.mend()
-    assert echo.gone.wait(WAIT_S)
+    assert echo.gone.wait(SUBSCRIBE_TIMEOUT_S)
 
 
 def test_half_open_connections_stay_dead_and_new_ones_live(proxy: Proxy, echo: Echo) -> None:
@@ -136,7 +136,7 @@ def test_half_open_connections_stay_dead_and_new_ones_live(proxy: Proxy, echo: E
             assert says(new, b"new") == b"new"
         proxy.mend()
         assert silent(sock)
-    assert echo.gone.wait(WAIT_S)  # that was the new one
+    assert echo.gone.wait(SUBSCRIBE_TIMEOUT_S)  # that was the new one
     echo.gone.clear()
     assert not echo.gone.wait(0.3)
 
@@ -169,7 +169,7 @@ def test_half_closed_the_client_hears_the_end_and_may_still_speak(proxy: Proxy, 
         proxy.half_close()
         assert sock.recv(1) == b""
         assert not echo.gone.is_set()
-    assert echo.gone.wait(WAIT_S)
+    assert echo.gone.wait(SUBSCRIBE_TIMEOUT_S)
 
 
 def test_without_a_server_the_way_in_is_closed_again(proxy: Proxy, echo: Echo) -> None:

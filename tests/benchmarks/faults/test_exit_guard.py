@@ -9,7 +9,7 @@ from tests.support import ROOT
 
 CODE = """
 import os, signal, threading, time
-from benchmarks.faults.guard import guard
+from benchmarks.faults.exit_guard import guard
 guard()
 try:
     {what}

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from device_sim.parts import split
+from device_sim.pieces import split
 
 PAYLOAD = bytes(range(25))
 TOPIC = "request/verify/a-1/joe_biden"
 
 
-def test_pieces_make_up_the_payload_in_their_order() -> None:
+def test_pieces_joined_in_order_are_the_payload() -> None:
     pieces = split(TOPIC, PAYLOAD, 10)
     assert [piece.topic for piece in pieces] == [f"part/{number}/3/verify/a-1/joe_biden" for number in range(3)]
     assert b"".join(piece.payload for piece in pieces) == PAYLOAD
@@ -16,14 +16,14 @@ def test_pieces_make_up_the_payload_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("size", [None, 25, 100])
-def test_what_fits_into_one_message_is_an_ordinary_request(size: int | None) -> None:
+def test_small_payload_is_not_split(size: int | None) -> None:
     (parcel,) = split(TOPIC, PAYLOAD, size)
     assert (parcel.topic, parcel.payload) == (TOPIC, PAYLOAD)
 
 
-def test_only_the_missing_pieces() -> None:
+def test_split_returns_only_the_missing_pieces() -> None:
     assert [piece.topic.split("/")[1] for piece in split(TOPIC, PAYLOAD, 10, [2, 0])] == ["0", "2"]
 
 
-def test_pieces_that_there_are_not_are_all() -> None:
+def test_split_returns_all_pieces_for_invalid_numbers() -> None:
     assert len(split(TOPIC, PAYLOAD, 10, [7])) == 3

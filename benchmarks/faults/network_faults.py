@@ -1,4 +1,4 @@
-"""Faults of the network one after the other, and how soon the gateway serves again after each."""
+"""Network faults one after the other, and the time until the gateway answers after each."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.faults.history import History
-from benchmarks.faults.named import BACK_S, GIVE_UP_S, GROWTH_MB, HALF_OPEN_S
+from benchmarks.faults.network_cases import HALF_OPEN_LIMIT_S, MAX_GROWTH_MB, PROBE_TIMEOUT_S, RECOVERY_LIMIT_S
 from benchmarks.faults.probe import Probe
 from benchmarks.faults.proxy import Proxy
 
-AWAY_S = (1.0, 20.0)
-LONG_S = 45.0
-"""One fault is that long, where there is time for it: longer than any keepalive and back-off."""
-PAUSE_S = (2.0, 5.0)
-DEVICES = 0.2
-"""The share of faults between devices and broker."""
-SLOW = (20_000, 200_000)
-LASTING = {"cut", "stall", "slow"}
-"""Faults that go on until they are mended; the others happen in a moment."""
+OUTAGE_RANGE_S = (1.0, 20.0)
+LONG_OUTAGE_S = 45.0
+"""Duration of one fault of a long run: longer than any keepalive and back-off."""
+PAUSE_RANGE_S = (2.0, 5.0)
+DEVICE_SIDE_SHARE = 0.2
+"""Share of the faults that are between devices and broker."""
+SLOW_RANGE_BYTES_PER_S = (20_000, 200_000)
+LASTING_FAULTS = {"cut", "stall", "slow"}
+"""Faults that last until they are ended. The others are momentary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """``back``: seconds until service, None if it did not come back."""
+    """A network fault. ``back``: the seconds until the gateway answered, None if it did not."""
 
     kind: str
     where: str
@@ -36,15 +36,15 @@ class Outage:
 
     @property
     def limit(self) -> float:
-        return HALF_OPEN_S if self.kind == "half_open" else BACK_S
+        return HALF_OPEN_LIMIT_S if self.kind == "half_open" else RECOVERY_LIMIT_S
 
     @property
     def passed(self) -> bool:
         return self.back is not None and self.back <= self.limit
 
 
-class Weather:
-    """Breaks and mends, and measures, in a thread of its own."""
+class NetworkFaults:
+    """The faults and their measurement."""
 
     def __init__(self, proxies: dict[str, Proxy], probe: Probe, history: History, rng: random.Random) -> None:
         self._proxies = proxies
@@ -54,32 +54,33 @@ class Weather:
         self.outages: list[Outage] = []
 
     def run(self, seconds: float) -> None:
-        """Begins no fault after that; returns when the last one is over."""
+        """Cause faults for so many seconds, and return after the end of the last one."""
         end = time.monotonic() + seconds
         kinds: list[str] = []
         while time.monotonic() < end:
-            kinds = kinds or self._rng.sample([*_BREAK], len(_BREAK))  # each of them in turn, shuffled
-            if seconds >= 4 * LONG_S and len(self.outages) == 2:
-                self.outages.append(self._outage("cut", LONG_S, "gateway"))
+            # All kinds in random order, then again.
+            kinds = kinds or self._rng.sample([*_BREAK], len(_BREAK))
+            if seconds >= 4 * LONG_OUTAGE_S and len(self.outages) == 2:
+                self.outages.append(self._outage("cut", LONG_OUTAGE_S, "gateway"))
             else:
-                where = "devices" if self._rng.random() < DEVICES else "gateway"
-                self.outages.append(self._outage(kinds.pop(), self._rng.uniform(*AWAY_S), where))
-            time.sleep(self._rng.uniform(*PAUSE_S))
+                where = "devices" if self._rng.random() < DEVICE_SIDE_SHARE else "gateway"
+                self.outages.append(self._outage(kinds.pop(), self._rng.uniform(*OUTAGE_RANGE_S), where))
+            time.sleep(self._rng.uniform(*PAUSE_RANGE_S))
 
     def _outage(self, kind: str, lasts: float, where: str) -> Outage:
         proxy = self._proxies[where]
-        self._history.broke(f"{kind} at the {where}")
+        self._history.record_fault(f"{kind} at the {where}")
         _BREAK[kind](proxy, self._rng)
-        lasted = lasts if kind in LASTING else 0.0
+        lasted = lasts if kind in LASTING_FAULTS else 0.0
         time.sleep(lasted)
         proxy.mend()
-        return Outage(kind, where, round(lasted, 1), self._probe.until_served(GIVE_UP_S))
+        return Outage(kind, where, round(lasted, 1), self._probe.until_served(PROBE_TIMEOUT_S))
 
 
 _BREAK: dict[str, Callable[[Proxy, random.Random], None]] = {
     "cut": lambda proxy, _: proxy.cut(),
     "stall": lambda proxy, _: proxy.stall(),
-    "slow": lambda proxy, rng: proxy.slow(rng.uniform(*SLOW)),
+    "slow": lambda proxy, rng: proxy.slow(rng.uniform(*SLOW_RANGE_BYTES_PER_S)),
     "close": lambda proxy, _: proxy.close_all(),
     "half_close": lambda proxy, _: proxy.half_close(),
     "half_open": lambda proxy, _: proxy.half_open(),
@@ -87,18 +88,18 @@ _BREAK: dict[str, Callable[[Proxy, random.Random], None]] = {
 
 
 def verdict(outages: list[Outage], growth_mb: float, cases: list[dict[str, Any]]) -> dict[str, Any]:
-    """Back in service in time after every outage, memory bounded, every case as it should be."""
+    """Return the figures: recovery after each outage, memory growth, and the single cases."""
     plain = [each.back for each in outages if each.kind != "half_open" and each.back is not None]
     half_open = [each.back for each in outages if each.kind == "half_open" and each.back is not None]
     late = [each for each in outages if not each.passed]
-    good = not late and growth_mb <= GROWTH_MB and all(case["passed"] for case in cases)
+    good = not late and growth_mb <= MAX_GROWTH_MB and all(case["passed"] for case in cases)
     return {
         "outages": len(outages),
-        "back_in_service_s": _spread(plain, BACK_S),
-        "back_after_half_open_s": _spread(half_open, HALF_OPEN_S),
+        "back_in_service_s": _spread(plain, RECOVERY_LIMIT_S),
+        "back_after_half_open_s": _spread(half_open, HALF_OPEN_LIMIT_S),
         "back_too_late": [f"{each.kind} at the {each.where} for {each.lasted} s: {each.back}" for each in late],
         "rss_growth_mb": round(growth_mb, 1),
-        "rss_growth_limit_mb": GROWTH_MB,
+        "rss_growth_limit_mb": MAX_GROWTH_MB,
         "cases": cases,
         "in_limits": good,
     }

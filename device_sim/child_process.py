@@ -1,4 +1,4 @@
-"""The processes that the demo starts, and ends: those and no others."""
+"""A child process of the demo: it is started, checked and ended here."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from types import TracebackType
 
 from device_sim.errors import ChildEnded
 
-# What a child gets to end in order after SIGTERM, before it is killed.
-GRACE = 10.0
+# Time for a child process to end after SIGTERM, before it is killed.
+TERMINATE_TIMEOUT_S = 10.0
 
 
-class Child:
-    """A process in a session of its own, so that Ctrl-C reaches only us and we end things in order.
+class ChildProcess:
+    """A child process. Its output goes to the file ``log``."""
 
-    All that it prints goes to the file ``log``, in which its last words are looked up should it end early.
-    """
+    # The process has its own session, so that Ctrl-C reaches only the demo, which ends its children in order.
 
     def __init__(
         self,
@@ -37,7 +36,7 @@ class Child:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> ChildProcess:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -58,19 +57,19 @@ class Child:
             return
         process.terminate()
         try:
-            process.wait(GRACE)
+            process.wait(TERMINATE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            # With its workers: they are in its session, and nobody else is.
+            # This includes the worker processes of the gateway: they are in the same session.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def check(self) -> None:
-        """Raises ChildEnded, with the child's last words, once it runs no more."""
+        """Raise ChildEnded with the last line of the log if the process has ended."""
         if self._process is None or self._process.poll() is None:
             return
-        raise ChildEnded(f"{self.name} ended by itself. {self._last_words()}")
+        raise ChildEnded(f"{self.name} ended unexpectedly. {self._last_line()}")
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         lines = self.log.read_text(errors="replace").split("\n")
-        said = [line.strip() for line in lines if line.strip()]
-        return f"{said[-1]} ({self.log})" if said else f"It said nothing ({self.log})."
+        printed = [line.strip() for line in lines if line.strip()]
+        return f"{printed[-1]} ({self.log})" if printed else f"It printed nothing ({self.log})."

@@ -1,4 +1,4 @@
-"""One MQTT connection of a simulated device: the only module that knows paho."""
+"""The MQTT connection of a simulated device. Only this module imports paho."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from device_sim.errors import Refused, Unreachable
 
-# More than this many requests that the broker has not taken yet, and the next one is skipped.
-QUEUE = 200
-# Seconds before the first attempt to come back and at most between two, each drawn anew from its range: cameras
-# that lost the same broker must not all come back at one moment.
-FIRST_WAIT = (0.5, 1.5)
-LONGEST_WAIT = (4.0, 8.0)
-# Seconds for the broker to take our last word.
-GOODBYE = 1.0
+# Requests that the broker has not acknowledged yet. With more of them the next request is skipped.
+MAX_QUEUED_MESSAGES = 200
+# Seconds before the first reconnection, and the longest pause between two. Both are drawn at random from their range,
+# so that cameras that lost the same broker do not all reconnect at the same moment.
+FIRST_RECONNECT_DELAY_S = (0.5, 1.5)
+MAX_RECONNECT_DELAY_S = (4.0, 8.0)
+# Time for the broker to acknowledge the status ``offline``.
+DISCONNECT_TIMEOUT_S = 1.0
 ONLINE, OFFLINE = b"online", b"offline"
 PROTOCOLS = {"3.1.1": paho.MQTTv311, "5": paho.MQTTv5}
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
+    """Address and login of a broker, and the MQTT version."""
+
     host: str = "127.0.0.1"
     port: int = 1883
     user: str | None = None
@@ -43,8 +45,8 @@ class Broker:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What MQTT 5 adds to a published request."""
+class Mqtt5Properties:
+    """MQTT 5 properties of a published request. ``topic``: the Response Topic. ``expiry``: in seconds."""
 
     topic: str | None
     correlation: bytes
@@ -55,14 +57,14 @@ Receive = Callable[[str, bytes, bytes | None], None]
 
 
 def ignore(_topic: str, _payload: bytes, _correlation: bytes | None) -> None:
-    pass
+    """Ignore a received message."""
 
 
-class Link:
-    """Opens with every subscription acknowledged, so that no early reply is missed; reconnects by itself.
+class Connection:
+    """A connection that reconnects by itself. The context starts when every subscription is acknowledged.
 
-    ``receive`` is called on paho's network thread with topic, payload and Correlation Data. On the topic ``status``
-    stands, retained, whether the device is online; the broker says offline for one that is gone (last will).
+    ``receive`` is called on paho's network thread with topic, payload and Correlation Data. ``status``: a topic for the
+    retained status ``online`` or ``offline``; the last will is ``offline``.
     """
 
     def __init__(
@@ -73,15 +75,16 @@ class Link:
         filters: Sequence[tuple[str, int]] = (),
         receive: Receive = ignore,
         status: str | None = None,
-        patience: float = 5,
+        connect_timeout_s: float = 5,
     ) -> None:
         self._broker = broker
         self._filters = list(filters)
         self._receive = receive
         self._status = status
         self._subscribed = False
-        self._patience = patience
-        self._greeting: SimpleQueue[str | None] = SimpleQueue()  # why not, or None once all is well
+        self._patience = connect_timeout_s
+        # The result of each connection attempt: the reason of a refusal, or None.
+        self._connect_results: SimpleQueue[str | None] = SimpleQueue()
         self._leaving: paho.MQTTMessageInfo | None = None
         self._client = self._make_client(client_id)
 
@@ -92,8 +95,8 @@ class Link:
         client.connect_timeout = self._patience
         if self._status is not None:
             client.will_set(self._status, OFFLINE, qos=1, retain=True)
-        client.max_inflight_messages_set(QUEUE)
-        client.max_queued_messages_set(QUEUE)
+        client.max_inflight_messages_set(MAX_QUEUED_MESSAGES)
+        client.max_queued_messages_set(MAX_QUEUED_MESSAGES)
         client.on_socket_open = self._on_socket_open
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -101,7 +104,7 @@ class Link:
         client.on_message = self._on_message
         return client
 
-    def __enter__(self) -> Link:
+    def __enter__(self) -> Connection:
         """Raises Unreachable or Refused."""
         try:
             self._client.connect(self._broker.host, self._broker.port, keepalive=30)
@@ -110,9 +113,9 @@ class Link:
             raise Unreachable(f"No broker can be reached at {self._broker}: {reason}.") from None
         self._client.loop_start()
         try:
-            refusal = self._greeting.get(timeout=self._patience)
+            refusal = self._connect_results.get(timeout=self._patience)
         except Empty:
-            refusal = f"What listens at {self._broker} does not answer as an MQTT broker does."
+            refusal = f"The program at {self._broker} does not answer like an MQTT broker."
         if refusal is not None:
             self.close()
             raise Refused(refusal)
@@ -125,34 +128,35 @@ class Link:
 
     @property
     def ready(self) -> bool:
-        """Connected, with every subscription acknowledged."""
+        """True if the connection is open, with every subscription acknowledged."""
         return self._subscribed and self._client.is_connected()
 
     def close(self) -> None:
+        """Publish ``offline`` and disconnect."""
         if self._status is not None and self.ready:
-            with suppress(RuntimeError, ValueError):  # the connection broke, or the queue is full: the will says it
-                self._client.publish(self._status, OFFLINE, 1, retain=True).wait_for_publish(GOODBYE)
+            # If the connection is lost or the queue is full, the last will publishes ``offline``.
+            with suppress(RuntimeError, ValueError):
+                self._client.publish(self._status, OFFLINE, 1, retain=True).wait_for_publish(DISCONNECT_TIMEOUT_S)
         self._client.disconnect()
         self._client.loop_stop()
-        self._client._reset_sockets()  # or the pair by which its threads wake each other waits to be collected
+        # Otherwise paho's internal pair of sockets stays open until garbage collection.
+        self._client._reset_sockets()
 
-    def publish(self, topic: str, payload: bytes, qos: int, reply: Reply | None) -> bool:
-        """False when the message was not taken: no connection, or one that can't keep up.
-
-        A live frame must not queue behind its predecessor, which nothing would bound: paho queues QoS 0
-        without limit.
-        """
-        leaving = self._leaving  # at any moment the network thread may forget it
+    def publish(self, topic: str, payload: bytes, qos: int, reply: Mqtt5Properties | None) -> bool:
+        """Publish a message. Return False if it was not accepted: there is no connection, or it is too slow."""
+        # A live frame must not queue behind the one before it, because paho queues QoS 0 without a limit.
+        # The network thread may reset ``_leaving`` at any moment.
+        leaving = self._leaving
         if not self.ready or (leaving and not leaving.is_published()):
             return False
         info = self._client.publish(topic, payload, qos, properties=self._properties(reply))
-        # Without a connection paho keeps what has QoS 1 and 2, and sends it after the next CONNACK.
+        # Without a connection paho keeps messages of QoS 1 and 2, and sends them after the next CONNACK.
         if info.rc is not paho.MQTT_ERR_SUCCESS and (qos == 0 or info.rc is not paho.MQTT_ERR_NO_CONN):
             return False
         self._leaving = info if qos == 0 else None
         return True
 
-    def _properties(self, reply: Reply | None) -> Properties | None:
+    def _properties(self, reply: Mqtt5Properties | None) -> Properties | None:
         if reply is None or self._broker.protocol != "5":
             return None
         properties = Properties(PacketTypes.PUBLISH)
@@ -164,14 +168,16 @@ class Link:
         return properties
 
     def _on_socket_open(self, _client: paho.Client, _data: object, sock: paho.SocketLike) -> None:
-        # With Nagle's algorithm the end of a picture waits for an acknowledgement: 40 ms and more.
-        assert isinstance(sock, socket.socket)  # the other kind is for websockets
+        # With Nagle's algorithm the end of a picture would wait 40 ms or more for an acknowledgement.
+        # paho has another kind of socket for websockets only.
+        assert isinstance(sock, socket.socket)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_connect(
         self, client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _properties: object
     ) -> None:
-        self._leaving = None  # what was on its way when the last connection broke will never arrive
+        # A message that was being sent over the last connection will never be confirmed.
+        self._leaving = None
         self._subscribed = False
         if reason.is_failure:
             self._refuse(str(reason).lower())
@@ -185,7 +191,7 @@ class Link:
     ) -> None:
         refused = [str(reason).lower() for reason in reasons if reason.is_failure]
         if refused:
-            self._refuse(f"it refuses a subscription, {refused[0]}")
+            self._refuse(f"it refuses a subscription: {refused[0]}")
         else:
             self._open(client)
 
@@ -193,21 +199,22 @@ class Link:
         self._subscribed = True
         if self._status is not None:
             client.publish(self._status, ONLINE, 1, retain=True)
-        self._greeting.put(None)
+        self._connect_results.put(None)
 
     def _on_disconnect(
         self, client: paho.Client, _data: object, _flags: object, _reason: ReasonCode, _properties: object
     ) -> None:
         self._subscribed = False
-        # paho doubles the first up to the second; its annotation says int, yet any number will do.
-        client.reconnect_delay_set(random.uniform(*FIRST_WAIT), random.uniform(*LONGEST_WAIT))  # type: ignore[arg-type]
+        # paho doubles the first delay up to the second. Its annotation says int, but it accepts any number.
+        client.reconnect_delay_set(random.uniform(*FIRST_RECONNECT_DELAY_S), random.uniform(*MAX_RECONNECT_DELAY_S))  # type: ignore[arg-type]
         self._refuse("it closed the connection")
 
     def _refuse(self, reason: str) -> None:
-        self._greeting.put(f"The broker at {self._broker} does not let us in: {reason}.")
+        self._connect_results.put(f"The broker at {self._broker} refuses the connection: {reason}.")
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         if not any(paho.topic_matches_sub(wanted, message.topic) for wanted, _ in self._filters):
-            return  # amqtt 0.12 gives what is retained to whoever connects, asked for or not
+            # amqtt 0.12 sends retained messages to every client, even without a subscription.
+            return
         correlation = getattr(message.properties, "CorrelationData", None)
         self._receive(message.topic, bytes(message.payload), correlation)

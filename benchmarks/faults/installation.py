@@ -1,4 +1,4 @@
-"""A broker and a gateway as in production, in a temporary folder, each started again whenever it is gone."""
+"""A broker and a gateway as in production, in a temporary folder. Each is started again after it ends."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from typing import Any
 
 from benchmarks.faults.history import History
 from benchmarks.faults.processes import Process, Usage, end, usage
-from device_sim.choose import free_port, mosquitto
+from device_sim.broker_choice import find_mosquitto, free_port
 from device_sim.errors import SimError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-STARTING_S = 300.0
-"""The first start converts the networks."""
-WATCH_S = 0.05
-AWAY_S = (0.2, 2.0)
-"""How long the broker is away, which a supervisor or a boot takes."""
+START_TIMEOUT_S = 300.0
+"""Longest time for the first start, which converts the networks."""
+WATCH_INTERVAL_S = 0.05
+OUTAGE_RANGE_S = (0.2, 2.0)
+"""Time before the broker is started again, like a restart by systemd or a boot."""
 OPERATIONS = '["face_rec","face_match","verify","detect","enroll"]'
 
 
-class House:
-    """``way_in``: the port by which the gateway finds the broker, where a proxy stands between them. ``cores``: the
-    only ones that broker and gateway run on, if any are named.
+class Installation:
+    """A broker and a gateway. A thread starts each of them again after it ends.
 
-    One thread of ours starts again what ended; whoever breaks something only ends it.
+    ``gateway_broker_port``: the broker's port for the gateway, if there is a proxy between them. ``cores``: the only
+    processor cores for broker and gateway; empty for all.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class House:
         workers: int,
         settings: Mapping[str, str] | None = None,
         port: int | None = None,
-        way_in: int | None = None,
+        gateway_broker_port: int | None = None,
         cores: Collection[int] = (),
     ) -> None:
         self.port, self.rest_port = port or free_port(), free_port()
@@ -51,36 +51,36 @@ class House:
         self._rng = rng
         self.rss_mb_max = 0.0
         self.exits = 0
-        """How often the gateway ended by itself."""
-        self._told = False
+        """Number of unexpected ends of the gateway."""
+        self._end_expected = False
         self._cores = cores
         self._closing = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, name="house")
+        self._watcher = threading.Thread(target=self._watch, name="installation")
         self.broker = self._make_broker(folder / "broker")
         environment = {
             "FACEGATE_DATA": str(folder / "data"),
             "FACEGATE_MQTT__HOST": "127.0.0.1",
-            "FACEGATE_MQTT__PORT": str(way_in or self.port),
+            "FACEGATE_MQTT__PORT": str(gateway_broker_port or self.port),
             "FACEGATE_REST__PORT": str(self.rest_port),
             "FACEGATE_WORKERS__PROCESSES": str(workers),
             "FACEGATE_PEOPLE__FOLDER": str(ROOT / "known_faces"),
-            # more of them than any camera should ask for
+            # The load enrols more people than any real camera.
             "FACEGATE_PEOPLE__ENROLMENTS_PER_HOUR": "1000000",
             "FACEGATE_OPERATIONS": OPERATIONS,
             **(settings or {}),
         }
-        # an empty configuration: the defaults, whatever stands in config/gateway.yaml
+        # An empty configuration: the defaults, not config/gateway.yaml.
         command = [sys.executable, "-m", "gateway", "run", "--config", os.devnull]
         self.gateway = Process(command, log=folder / "gateway.log", folder=ROOT, environment=environment, cores=cores)
         self._log = folder / "gateway.log"
 
-    def __enter__(self) -> House:
-        """Returns when the gateway is ready. Raises SimError."""
+    def __enter__(self) -> Installation:
+        """Start both, and wait until the gateway is ready. Raises SimError."""
         try:
             self.broker.start()
             time.sleep(0.5)
             self.gateway.start()
-            self.wait_ready(STARTING_S)
+            self.wait_ready(START_TIMEOUT_S)
         except BaseException:
             self._end()
             raise
@@ -93,36 +93,36 @@ class House:
         self._end()
 
     def wait_ready(self, seconds: float) -> None:
-        """Raises SimError."""
+        """Wait until the gateway is ready. Raises SimError."""
         until = time.monotonic() + seconds
         while self.status("/readyz") != 200:
             ended = self.gateway.pid is None and not self._watcher.is_alive()
             if time.monotonic() > until or ended:
-                raise SimError(f"The gateway is not ready. {self._last_words()}")
+                raise SimError(f"The gateway is not ready. {self._last_line()}")
             time.sleep(0.1)
 
     def kill_gateway(self, *, family: bool) -> None:
-        self._told = True
-        self._history.broke("gateway and workers" if family else "gateway")
+        self._end_expected = True
+        self._history.record_fault("gateway and workers" if family else "gateway")
         self.gateway.kill(family=family)
 
     def kill_worker(self, rng: random.Random) -> None:
         workers = self.gateway.children()
         if workers:
-            self._history.broke("worker")
+            self._history.record_fault("worker")
             pid = rng.choice(sorted(workers))
             end({pid: workers[pid]})
 
     def kill_broker(self) -> None:
-        self._history.broke("broker kill")
+        self._history.record_fault("broker kill")
         self.broker.kill()
 
     def restart_broker(self) -> None:
-        self._history.broke("broker restart")
+        self._history.record_fault("broker restart")
         self.broker.stop()
 
     def status(self, path: str) -> int | None:
-        """The HTTP status; None where nobody answers within 2 s."""
+        """Return the HTTP status, or None without an answer within 2 s."""
         answer = self.fetch("GET", path)
         return answer[0] if answer else None
 
@@ -140,16 +140,16 @@ class House:
             connection.close()
 
     def usages(self) -> list[Usage]:
-        """Of the gateway first, then of its workers."""
+        """Return the usage of the gateway, then of its worker processes."""
         pid = self.gateway.pid
         pids = [pid, *self.gateway.children()] if pid is not None else []
         return [found for each in pids if (found := usage(each)) is not None]
 
     def _watch(self) -> None:
         looked = 0.0
-        while not self._closing.wait(WATCH_S):
+        while not self._closing.wait(WATCH_INTERVAL_S):
             if self.broker.pid is None:
-                self._closing.wait(self._rng.uniform(*AWAY_S))
+                self._closing.wait(self._rng.uniform(*OUTAGE_RANGE_S))
                 self.broker.start()
             if self.gateway.pid is None:
                 self._start_gateway()
@@ -158,10 +158,10 @@ class House:
                 self.rss_mb_max = max([self.rss_mb_max, *(each.rss_mb for each in self.usages()[:1])])
 
     def _start_gateway(self) -> None:
-        if not self._told:
+        if not self._end_expected:
             self.exits += 1
             self._closing.wait(0.5)
-        self._told = False
+        self._end_expected = False
         self.gateway.start()
 
     def _end(self) -> None:
@@ -170,22 +170,22 @@ class House:
         end(self.gateway.left_over())
 
     def _make_broker(self, folder: Path) -> Process:
-        program = mosquitto()
+        program = find_mosquitto()
         if program is None:
             raise SimError("mosquitto is not installed (sudo apt-get install mosquitto).")
         folder.mkdir(parents=True)
-        # Started by root it becomes the user mosquitto, who may not write here, and saves nothing.
+        # Started by root, mosquitto changes to the user mosquitto, who may not write here, and would save nothing.
         own = "\nuser root\n" if os.geteuid() == 0 else ""
         conf = folder / "mosquitto.conf"
         conf.write_text((ROOT / "config" / "mosquitto.conf").read_text() + own)
         command = [program, "-c", str(conf), "-p", str(self.port)]
         return Process(command, log=folder / "broker.log", folder=folder, cores=self._cores)
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         lines = self._log.read_text(errors="replace").strip().split("\n") if self._log.exists() else [""]
-        return f"It said: {lines[-1]} ({self._log})"
+        return f"Last line of its log: {lines[-1]} ({self._log})"
 
 
-def json_of(answer: tuple[int, bytes] | None) -> Any:
-    """The document of an answer with status 200, else None."""
+def document_of(answer: tuple[int, bytes] | None) -> Any:
+    """Return the JSON document of an answer with status 200, otherwise None."""
     return json.loads(answer[1]) if answer is not None and answer[0] == 200 else None
