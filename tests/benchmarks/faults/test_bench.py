@@ -1,4 +1,4 @@
-"""The bench itself, for some seconds, against the gateway as it is."""
+"""Tests of the fault bench, run for some seconds with the real gateway."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SLEEPER = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '6
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
-def test_a_kill_is_survived_by_repeating_and_what_was_done_is_found(tmp_path: Path) -> None:
+def test_bench_finds_no_violation_after_kills(tmp_path: Path) -> None:
     rng, history = random.Random(1), History()
     settings = {"FACEGATE_DATA": str(furnished(tmp_path / "data"))}
     installation = Installation(tmp_path, history, rng, workers=1, settings=settings)
@@ -54,7 +54,7 @@ def test_a_kill_is_survived_by_repeating_and_what_was_done_is_found(tmp_path: Pa
 
 
 @pytest.mark.parametrize("family", [True, False])
-def test_a_process_is_killed_with_its_children_or_alone(tmp_path: Path, family: bool) -> None:
+def test_process_is_killed_with_or_without_its_children(tmp_path: Path, family: bool) -> None:
     process = Process(SLEEPER, log=tmp_path / "log", folder=tmp_path)
     process.start()
     wait_for(process.children)
@@ -69,7 +69,7 @@ def test_a_process_is_killed_with_its_children_or_alone(tmp_path: Path, family: 
     wait_for(lambda: all(started(pid) is None for pid in children))
 
 
-def test_nobody_who_only_has_the_number_is_killed(tmp_path: Path) -> None:
+def test_end_does_not_kill_another_process_with_the_pid(tmp_path: Path) -> None:
     other = subprocess.Popen(["sleep", "60"])
     began = started(other.pid)
     assert began is not None
@@ -80,7 +80,7 @@ def test_nobody_who_only_has_the_number_is_killed(tmp_path: Path) -> None:
     other.wait()
 
 
-def test_without_a_broker_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_without_a_broker_ends_with_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "find_mosquitto", lambda: None)
     result = CliRunner().invoke(bench.main, ["--json"])
     assert result.exit_code == 2
@@ -88,20 +88,20 @@ def test_without_a_broker_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", bench.MUST_BE_ZERO)
-def test_anything_that_is_not_zero_fails(name: str) -> None:
+def test_bench_fails_for_any_violation(name: str) -> None:
     good = dict.fromkeys(bench.MUST_BE_ZERO, 0)
     assert bench.passed(good)
     assert not bench.passed({**good, name: 1})
     assert not bench.passed({**good, "in_limits": False})
 
 
-def test_too_few_kills_prove_nothing() -> None:
+def test_bench_fails_with_too_few_kills() -> None:
     assert has_enough_kills(25, 300.0)
     assert not has_enough_kills(24, 300.0)
     assert not has_enough_kills(0, 13.0)
 
 
-def test_an_outage_has_its_limit() -> None:
+def test_outage_passes_within_its_limit() -> None:
     def judged(*outages: Outage, growth: float = 1.0, case: bool = True) -> bool:
         return bool(verdict(list(outages), growth, [{"case": "x", "passed": case}])["in_limits"])
 

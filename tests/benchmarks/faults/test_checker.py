@@ -1,4 +1,4 @@
-"""Histories made by hand: those that keep the promise, and those that must be found out."""
+"""Tests of the checker with written histories, with and without violations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def error(key: Key, code: str, at: float = 1.0, **fields: Any) -> Answer:
 
 
 def history(*answers: Answer, acked: bool = True) -> History:
-    """One request of each kind, of which these are the answers; the store holds what was done."""
+    """Return a history with one request of each kind and these answers. The store contains the reported changes."""
     made = History(people={"bench_e1": "bench e1", "bench_a1": "Renamed a1", "barack_obama": "Barack Obama"})
     for key, op, token in (
         (READ, "face_rec", None),
@@ -35,11 +35,11 @@ def history(*answers: Answer, acked: bool = True) -> History:
         made.sent(Sent(key, op, "digest", [0.0], token, acked))
     for answer in answers:
         assert made.answered(answer)
-    made.done({added("p1"), added("p2"), Effect(2.0, "mqtt:bridge", "rename", "p2", 0)})
+    made.done({addition("p1"), addition("p2"), Effect(2.0, "mqtt:bridge", "rename", "p2", 0)})
     return made
 
 
-def added(person: str, at: float = 1.0, door: str = "mqtt:cam0") -> Effect:
+def addition(person: str, at: float = 1.0, door: str = "mqtt:cam0") -> Effect:
     return Effect(at, door, "add", person, 1)
 
 
@@ -51,85 +51,85 @@ ALL = (
 )
 
 
-def test_everything_answered_once_keeps_the_promise() -> None:
+def test_check_accepts_single_answers() -> None:
     finding = check(history(*ALL), repeats=True)
     assert finding.is_empty
     assert (finding.lost, finding.duplicates, finding.differing, finding.missing) == ([], [], [], [])
 
 
-def test_the_same_answer_twice_keeps_it_too() -> None:
+def test_check_accepts_the_same_answer_twice() -> None:
     again = [Answer(each.key, 9.0, {**(each.document or {}), "id": "x", "timestamp": 9.0}) for each in ALL]
     assert check(history(*ALL, *again), repeats=True).is_empty
 
 
 @pytest.mark.parametrize("repeats", [True, False])
-def test_what_is_not_answered_is_lost(repeats: bool) -> None:
+def test_unanswered_request_is_lost(repeats: bool) -> None:
     assert check(history(*ALL[1:]), repeats=repeats).lost == [READ]
 
 
 @pytest.mark.parametrize("code", ["busy", "timeout", "internal", "incomplete", "expired"])
-def test_a_passing_answer_is_enough_only_for_who_does_not_repeat(code: str) -> None:
+def test_temporary_answer_is_enough_only_without_repetition(code: str) -> None:
     made = history(error(READ, code), *ALL[1:])
     assert check(made, repeats=False).is_empty
     assert check(made, repeats=True).lost == [READ]
 
 
 @pytest.mark.parametrize("code", ["bad_image", "no_face", "conflict"])
-def test_every_other_answer_is_final(code: str) -> None:
+def test_other_answers_are_final(code: str) -> None:
     assert check(history(error(READ, code), *ALL[1:]), repeats=True).is_empty
 
 
-def test_what_the_broker_never_took_is_owed_to_nobody_who_does_not_repeat() -> None:
+def test_unacknowledged_request_is_not_lost_without_repetition() -> None:
     assert check(history(acked=False), repeats=False).lost == []
     assert len(check(history(acked=False), repeats=True).lost) == 4
 
 
-def test_a_second_addition_of_one_person_is_a_duplicate() -> None:
+def test_second_addition_of_a_person_is_a_duplicate() -> None:
     made = history(*ALL)
-    made.done({added("p1", at=7.0), added("p1", at=8.0)})
+    made.done({addition("p1", at=7.0), addition("p1", at=8.0)})
     assert check(made, repeats=True).duplicates == ["add p1", "add p1"]
 
 
-def test_two_renamings_of_one_person_are_a_duplicate() -> None:
+def test_second_renaming_of_a_person_is_a_duplicate() -> None:
     made = history(*ALL)
     made.done({Effect(9.0, "mqtt:bridge", "rename", "p2", 0)})
     assert check(made, repeats=True).duplicates == ["rename p2"]
 
 
-def test_two_people_of_one_request_are_a_duplicate() -> None:
+def test_two_people_from_one_request_are_a_duplicate() -> None:
     made = history(*ALL)
     made.people["bench_e1_2"] = "bench e1"
     assert check(made, repeats=True).duplicates == ["two people e1"]
 
 
-def test_people_of_the_folder_may_have_many_pictures() -> None:
+def test_people_of_the_folder_are_no_duplicates() -> None:
     made = history(*ALL)
-    made.done({added("p9", 1.0, "folder"), added("p9", 2.0, "folder")})
+    made.done({addition("p9", 1.0, "folder"), addition("p9", 2.0, "folder")})
     assert check(made, repeats=True).is_empty
 
 
 @pytest.mark.parametrize("other", [{"person": "bench_e1_2"}, {"pictures": 2}, {"warnings": ["this face is known"]}])
-def test_two_answers_to_one_effect_must_agree(other: dict[str, Any]) -> None:
+def test_different_answers_to_a_change_are_found(other: dict[str, Any]) -> None:
     second = Answer(ENROLMENT, 2.0, {**(ALL[1].document or {}), **other})
     assert check(history(*ALL, second), repeats=True).differing == [ENROLMENT]
 
 
 @pytest.mark.parametrize("code", ["conflict", "expired", "unknown_person"])
-def test_an_effect_that_was_done_is_not_refused_later(code: str) -> None:
+def test_later_refusal_of_a_done_change_is_found(code: str) -> None:
     assert check(history(*ALL, error(ENROLMENT, code, 2.0)), repeats=True).differing == [ENROLMENT]
 
 
-def test_what_came_too_late_is_done_when_it_is_asked_again() -> None:
+def test_expired_before_a_done_change_is_accepted() -> None:
     assert check(history(*ALL[:1], error(ENROLMENT, "expired", 0.5), *ALL[1:]), repeats=True).is_empty
 
 
-def test_verdict_texts_of_an_effect_must_agree() -> None:
+def test_different_verdict_texts_of_a_change_are_found() -> None:
     texts = [Answer(ENROLMENT, 1.0, verdict=f"enrolled bench_e1{end}") for end in ("", "_2")]
     assert check(history(*ALL, texts[0], texts[0]), repeats=True).is_empty
     assert check(history(*ALL, *texts), repeats=True).differing == [ENROLMENT]
 
 
-def test_a_read_may_know_more_people_later_but_sees_the_same_picture() -> None:
+def test_repeated_read_may_differ_only_in_people() -> None:
     known = {"name": "bench e1", "faces": [{"box": [1, 2, 3, 4], "score": 0.5}], "counts": {"face": 1, "match": 0}}
     made = history(*ALL, ok(READ, 2.0, **known))
     assert check(made, repeats=True).is_empty
@@ -138,19 +138,19 @@ def test_a_read_may_know_more_people_later_but_sees_the_same_picture() -> None:
     assert check(history(*ALL, ok(READ, 2.0, **moved)), repeats=True).differing == [READ]
 
 
-def test_a_late_copy_of_a_read_may_have_expired_but_not_failed() -> None:
+def test_late_copy_of_a_read_may_expire_but_not_fail() -> None:
     assert check(history(*ALL, error(READ, "expired", 80.0)), repeats=True).is_empty
     assert check(history(*ALL, error(READ, "bad_image", 2.0)), repeats=True).differing == [READ]
 
 
-def test_what_was_reported_done_must_be_there() -> None:
+def test_reported_change_that_is_not_in_the_store_is_found() -> None:
     made = history(*ALL)
     made.people = {"bench_a1": "Bench a1"}
     assert set(check(made, repeats=True).missing) == {ENROLMENT, RENAMING}
     assert not check(made, repeats=True).is_empty
 
 
-def test_an_answer_that_nobody_asked_for_is_counted() -> None:
+def test_answer_to_no_request_is_counted() -> None:
     made = History()
     assert not made.answered(ok(READ))
     assert made.strays == 1
@@ -166,14 +166,14 @@ def test_an_answer_that_nobody_asked_for_is_counted() -> None:
         ("error conflict", "conflict", True, 0),
     ],
 )
-def test_a_verdict_text_tells_what_the_document_does(text: str, code: str, final: bool, after: float) -> None:
+def test_verdict_text_has_the_code_of_its_document(text: str, code: str, final: bool, after: float) -> None:
     answer = read("facegate/cam0/verdict/r1", text.encode(), 1.0)
     assert answer is not None
     assert answer.key == READ
     assert (answer.code, answer.final, answer.retry_after) == (code, final, after)
 
 
-def test_documents_are_known_by_id_or_transaction_and_nonsense_is_no_answer() -> None:
+def test_read_matches_documents_by_id_or_transaction() -> None:
     camera = read("facegate/cam0/response/face_rec/r1", b'{"request_id":"r1","status":"ok"}', 1.0)
     bridge = read("facegate/bridge/response/people/add", b'{"transaction":"a1","status":"ok"}', 1.0)
     assert camera is not None
@@ -183,7 +183,7 @@ def test_documents_are_known_by_id_or_transaction_and_nonsense_is_no_answer() ->
         assert read("facegate/cam0/response/face_rec/r1", nonsense, 1.0) is None
 
 
-def test_the_figures_are_of_the_history() -> None:
+def test_figures_of_a_history() -> None:
     made = history(error(READ, "busy", 0.5), *ALL[1:])
     made.repeated(READ, 2.0)
     made.record_fault("gateway")
@@ -201,7 +201,7 @@ def test_the_figures_are_of_the_history() -> None:
     assert told["latency_ms"]["p50"] == 1000
 
 
-def test_percentiles_of_little() -> None:
+def test_percentile_of_few_values() -> None:
     assert percentile([], 95) is None
     assert percentile([3.0], 95) == 3.0
     assert percentile([float(n) for n in range(101)], 95) == 95
