@@ -1,65 +1,67 @@
-"""The tables of the people store, and how an older file becomes one of today."""
+"""The tables of the store, and the upgrade of older files."""
+
+# SQLite stores the comments within the statements in the file, where they explain it to other programs.
 
 from __future__ import annotations
 
 VERSION = 7
 
 _EFFECTS = """
-CREATE TABLE effects (          -- what was done, so that whoever asks again is answered again, and it is done once
-    key TEXT PRIMARY KEY,       -- who asked, and by which id
-    digest BLOB NOT NULL,       -- of what was asked for, keyed
-    person TEXT,                -- the slug of whom it was about
-    reply TEXT,                 -- JSON; NULL when that person was erased
+CREATE TABLE effects (          -- changes with their replies, so that a repeated request gets the same reply
+    key TEXT PRIMARY KEY,       -- the caller and its request id
+    digest BLOB NOT NULL,       -- of the content of the request, keyed
+    person TEXT,                -- the slug of the person in the reply
+    reply TEXT,                 -- JSON; NULL if that person was removed
     at REAL NOT NULL
 );
 CREATE INDEX effects_by_age ON effects (at);
 """
 _OUTBOX = """
-CREATE TABLE outbox (           -- lines for the audit, which is another file: written with the change, moved after it
-    uid TEXT PRIMARY KEY,       -- of the line: a line that is moved twice stands in the audit once
+CREATE TABLE outbox (           -- lines for the audit, another file: written with the change, moved after it
+    uid TEXT PRIMARY KEY,       -- of the line, so that a line that is moved twice is in the audit once
     at REAL NOT NULL,
-    door TEXT NOT NULL,
+    door TEXT NOT NULL,         -- the caller, such as rest or mqtt:porch
     action TEXT NOT NULL,
-    person TEXT NOT NULL,       -- the uid of the person, or nothing where it is about nobody or everybody
+    person TEXT NOT NULL,       -- the uid of the person; empty for a line about nobody or everybody
     pictures INTEGER NOT NULL,
-    detail TEXT NOT NULL        -- which backup, and who made or restored it
+    detail TEXT NOT NULL        -- the name of a backup, and the user who made or restored it
 );
 """
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE people (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice: other processes know people by it
-    uid TEXT NOT NULL UNIQUE DEFAULT (lower(hex(randomblob(8)))),   -- the audit's name for them, which tells nothing
+    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice: other processes identify people by it
+    uid TEXT NOT NULL UNIQUE DEFAULT (lower(hex(randomblob(8)))),   -- the id in the audit
     slug TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL UNIQUE,
     created REAL NOT NULL,
-    changed REAL NOT NULL,      -- when a picture last came or went
-    revision INTEGER NOT NULL   -- of the store, when anything of them last changed
+    changed REAL NOT NULL,      -- when a picture was last added or removed
+    revision INTEGER NOT NULL   -- of the store, at the last change of this person
 );
 CREATE INDEX people_by_revision ON people (revision);
 CREATE TABLE pictures (
     person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
     digest TEXT NOT NULL,       -- SHA-256 of the picture, hex
-    source TEXT NOT NULL,       -- where it came from: a door, or known_faces/ with the file's path in it
+    source TEXT NOT NULL,       -- the caller, or known_faces/ and the path of the file
     recipe TEXT NOT NULL,       -- how the descriptor was made
-    descriptor BLOB NOT NULL,   -- 128 float32, little-endian, of unit length; sealed where there is a key
+    descriptor BLOB NOT NULL,   -- 128 float32, little-endian, of unit length; encrypted if there is a key
     created REAL NOT NULL,
-    chips BLOB,                 -- a JPEG of the aligned face; sealed
-    original BLOB,              -- the picture itself, where it is kept; sealed
-    counter INTEGER NOT NULL DEFAULT 0,   -- 1: shows somebody who was wrongly taken for this person
+    chips BLOB,                 -- a JPEG of the aligned face; encrypted
+    original BLOB,              -- the picture itself, if it is stored; encrypted
+    counter INTEGER NOT NULL DEFAULT 0,   -- 1: a counter-example
     PRIMARY KEY (person, digest)
 );
 CREATE INDEX pictures_by_digest ON pictures (digest);
-CREATE TABLE folders (          -- which folder in known_faces/ is whose, whatever they are called by now
+CREATE TABLE folders (          -- the person of each folder in known_faces/, also after a rename
     name TEXT PRIMARY KEY,
     person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE
 );
-CREATE TABLE gone (person INTEGER PRIMARY KEY, revision INTEGER NOT NULL);
-CREATE TABLE tombstones (       -- pictures that must not come back by themselves
-    digest BLOB PRIMARY KEY,    -- of the digest, keyed
-    erased INTEGER NOT NULL     -- 1: from a backup neither
+CREATE TABLE gone (person INTEGER PRIMARY KEY, revision INTEGER NOT NULL);   -- the keys of removed people
+CREATE TABLE tombstones (       -- marks of removed pictures, names and folders (removal_marks)
+    digest BLOB PRIMARY KEY,    -- of the mark, keyed
+    erased INTEGER NOT NULL     -- 1: the mark also applies to backups that are restored
 );
-CREATE TABLE unknowns (         -- people without a name
+CREATE TABLE unknowns (         -- groups of unknown faces
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     first REAL NOT NULL,
     last REAL NOT NULL,
@@ -70,10 +72,10 @@ CREATE TABLE unknown_faces (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     unknown INTEGER NOT NULL REFERENCES unknowns ON DELETE CASCADE,
     recipe TEXT NOT NULL,
-    descriptor BLOB NOT NULL,   -- sealed
-    chips BLOB NOT NULL,        -- sealed
-    crop BLOB,                  -- sealed
-    worth REAL NOT NULL         -- how well the face can be seen
+    descriptor BLOB NOT NULL,   -- encrypted
+    chips BLOB NOT NULL,        -- encrypted
+    crop BLOB,                  -- encrypted
+    worth REAL NOT NULL         -- the quality score
 );
 INSERT INTO meta VALUES ('revision', 0), ('secret', randomblob(32));
 """
@@ -95,14 +97,14 @@ DROP TABLE pictures_before;
 DROP TABLE people_before;
 """
 _NAME_KEYS = """
-ALTER TABLE people ADD COLUMN name_key TEXT NOT NULL DEFAULT '';   -- names.name_key of the name
+ALTER TABLE people ADD COLUMN name_key TEXT NOT NULL DEFAULT '';   -- model.names.name_key of the name
 CREATE INDEX people_by_name_key ON people (name_key);
 UPDATE people SET name_key = name_key(name);
 """
-"""Not unique: an older store may hold one person under two spellings of a name."""
+"""The index is not unique: an older store may contain one person under two spellings of a name."""
 
 _STAMPS = """
-ALTER TABLE pictures ADD COLUMN stamp TEXT;   -- of the file in known_faces/ (folder_files.FileStamp), as it was read
+ALTER TABLE pictures ADD COLUMN stamp TEXT;   -- of the file in known_faces/ when it was read
 """
 
 _NEW = _TABLES + _EFFECTS + _NAME_KEYS + _OUTBOX + _STAMPS
@@ -112,7 +114,7 @@ _FROM_1 = """
 ALTER TABLE pictures ADD COLUMN chips BLOB;
 DELETE FROM pictures WHERE rowid NOT IN (SELECT max(rowid) FROM pictures GROUP BY person, digest);
 """
-"""Version 1 kept no chips, and a row for each recipe."""
+"""Version 1 had no chips, and a row for each recipe of a picture."""
 
 _OUT_OF_THE_STORE = """
 INSERT INTO outbox (uid, at, door, action, person, pictures, detail)
@@ -120,7 +122,7 @@ INSERT INTO outbox (uid, at, door, action, person, pictures, detail)
 DROP TABLE audit;
 """
 _FROM_5 = _OUTBOX + _OUT_OF_THE_STORE + _STAMPS
-"""Version 5 kept the audit in this file. A line's uid follows from the line: another copy of the store has the same."""
+"""Version 5 had the audit in this file. The uid follows from the line, so that copies of the store have the same."""
 
 STEPS = {
     0: _NEW,
@@ -131,4 +133,4 @@ STEPS = {
     5: _FROM_5,
     6: _STAMPS,
 }
-"""What brings a file of each version to today's; 0 is an empty one."""
+"""The statements that upgrade a file of each version to VERSION. 0 is an empty file."""
