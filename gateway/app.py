@@ -17,6 +17,7 @@ from gateway.files.data_folder import data_folder_lock
 from gateway.metrics import Metrics
 from gateway.model.health import Health
 from gateway.mqtt.interface import MqttInterface
+from gateway.mqtt.services import Services
 from gateway.mqtt.transport.identity import load_identity
 from gateway.people.folder.importer import FolderImporter
 from gateway.people.wiring import has_store, open_people, open_unknown_faces, store_path
@@ -79,17 +80,11 @@ class Gateway:
         )
         identity = load_identity(settings.data, settings.mqtt.client_id)
         self.mqtt = MqttInterface(
-            settings.mqtt,
-            settings.limits,
-            settings.uploads,
-            settings.data,
-            self.service.submit,
-            self.pool.check_capacity,
-            administration.submit,
-            self.health,
+            settings,
+            Services(self.service.submit, self.pool.check_capacity, administration.submit, self.health),
+            identity,
             _info(settings, identity.instance),
             self.metrics,
-            identity=identity,
             on_fatal=self._fatal_errors.put,
         )
         rest = create_app(

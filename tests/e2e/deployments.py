@@ -72,7 +72,7 @@ class Deployment:
         return self.gateway.metrics.snapshot()[name]
 
     def all_acknowledged(self) -> bool:
-        return len(self.gateway.mqtt._requests.ledger) == 0
+        return len(self.gateway.mqtt.connections.requests.ledger) == 0
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def test_state_is_offline_after_a_lost_connection_and_after_a_stop(tmp_path: Pat
     client = Client(private_broker.port).subscribe("facegate/bridge/state")
     with running(settings(tmp_path / "data", private_broker, workers={"processes": 1})) as gateway:
         assert client.get().json == {"state": "online"}
-        gateway.mqtt._requests.reconnect()  # as after a network failure
+        gateway.mqtt.connections.requests.reconnect()  # as after a network failure
         assert client.get().json == {"state": "offline"}
         assert client.get().json == {"state": "online"}
     while client.get().json != {"state": "offline"}:

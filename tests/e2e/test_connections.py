@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from gateway.app import running
 from gateway.errors import StartError
 from gateway.model.caller import CLI_CALLER
-from gateway.mqtt import interface as client_module
+from gateway.mqtt import connections
 from gateway.mqtt.delivery import loopback
 from gateway.mqtt.transport import backoff
 from gateway.store.records import Picture, StoredFace
@@ -41,39 +41,39 @@ def test_window_is_half_of_what_the_broker_takes(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, takes: int, window: int
 ) -> None:
     """The gateway publishes two replies to each request."""
-    assert deployment.gateway.mqtt._live.receive_maximum == 2000  # config/mosquitto.conf
-    monkeypatch.setattr(deployment.gateway.mqtt._live, "receive_maximum", takes)
-    spec = deployment.gateway.mqtt._for_requests()
+    assert deployment.gateway.mqtt.connections.frames.receive_maximum == 2000  # config/mosquitto.conf
+    monkeypatch.setattr(deployment.gateway.mqtt.connections.frames, "receive_maximum", takes)
+    spec = deployment.gateway.mqtt.connections._requests_spec()
     assert (spec.persistent, spec.inflight, spec.window) == (True, takes, window)
     assert {qos for _, qos in spec.filters} == {1}
 
 
 def test_connection_for_streams_has_no_lasting_session(deployment: Deployment) -> None:
     """Otherwise the frames of an hour ago would come before the present ones."""
-    specs = [deployment.gateway.mqtt._for_frames() for _ in range(3)]
+    specs = [deployment.gateway.mqtt.connections._frames_spec() for _ in range(3)]
     assert [(spec.persistent, [qos for _, qos in spec.filters]) for spec in specs] == [(False, [0])] * 3
     names = {spec.client_id for spec in specs}
     assert len(names) == 3
-    assert deployment.gateway.mqtt._for_requests().client_id not in names
+    assert deployment.gateway.mqtt.connections._requests_spec().client_id not in names
 
 
 def test_request_is_answered_on_the_next_connection_if_a_bug_ends_its_own(
     deployment: Deployment, requester: Client, fast_reconnect: None
 ) -> None:
     """Regression: paho's thread had ended, `is_connected` went on saying yes, and nothing came in any more."""
-    before, session = deployment.count("connections_lost"), deployment.gateway.mqtt._requests._session
+    before, session = deployment.count("connections_lost"), deployment.gateway.mqtt.connections.requests._session
     assert session is not None
     session._client._handle_publish = raise_bug  # type: ignore[method-assign]
     requester.publish("facegate/porch/request/detect/deadly", frame("obama_1"))
     assert next_responses(requester)["deadly"]["status"] == "ok"
     assert deployment.count("connections_lost") > before
-    assert deployment.gateway.mqtt._requests._session is not session
+    assert deployment.gateway.mqtt.connections.requests._session is not session
     wait_for(deployment.all_acknowledged)
 
 
 def test_stream_goes_on_over_the_next_connection(deployment: Deployment, fast_reconnect: None) -> None:
     screen = Client(deployment.broker.port).subscribe("facegate/hall/result")
-    before, session = deployment.count("connections_lost"), deployment.gateway.mqtt._live._session
+    before, session = deployment.count("connections_lost"), deployment.gateway.mqtt.connections.frames._session
     assert session is not None
     session._client._handle_publish = raise_bug  # type: ignore[method-assign]
 
@@ -83,11 +83,11 @@ def test_stream_goes_on_over_the_next_connection(deployment: Deployment, fast_re
 
     wait_for(shown)
     assert deployment.count("connections_lost") > before
-    assert deployment.gateway.mqtt._live._session is not session
+    assert deployment.gateway.mqtt.connections.frames._session is not session
     screen.close()
 
 
-@pytest.mark.parametrize("name", ["_requests", "_live"])
+@pytest.mark.parametrize("name", ["requests", "frames"])
 def test_gateway_is_not_live_without_the_thread_of_a_connection(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -95,7 +95,7 @@ def test_gateway_is_not_live_without_the_thread_of_a_connection(
     ended.start()
     ended.join()
     assert deployment.gateway.health().live
-    monkeypatch.setattr(getattr(deployment.gateway.mqtt, name), "_thread", ended)
+    monkeypatch.setattr(getattr(deployment.gateway.mqtt.connections, name), "_thread", ended)
     assert not deployment.gateway.health().live
 
 
@@ -114,7 +114,7 @@ def test_bug_in_the_handling_of_a_message_ends_no_connection(
     """Regression: it ended paho's thread, and the message came again on the next connection, and ended that."""
     failures, lost = deployment.count("callback_failures"), deployment.count("connections_lost")
     with monkeypatch.context() as broken:
-        broken.setattr(deployment.gateway.mqtt._topics, "read", raise_bug)
+        broken.setattr(deployment.gateway.mqtt.topics, "read", raise_bug)
         requester.publish("facegate/porch/request/detect/unread", frame("obama_1"))
         wait_for(lambda: deployment.count("callback_failures") > failures)
         wait_for(deployment.all_acknowledged)
@@ -130,7 +130,7 @@ def test_bug_in_a_periodic_task_ends_no_connection(
     """Regression: it ended the thread that reconnects, and nothing connected again."""
     failures, lost = deployment.count("callback_failures"), deployment.count("connections_lost")
     with monkeypatch.context() as broken:
-        broken.setattr(deployment.gateway.mqtt._uploads, "tick", raise_bug)
+        broken.setattr(deployment.gateway.mqtt.uploads, "tick", raise_bug)
         wait_for(lambda: deployment.count("callback_failures") > failures + 1)
         requester.publish("facegate/porch/request/detect/meanwhile", frame("obama_1"))
         assert next_responses(requester)["meanwhile"]["status"] == "ok"
@@ -150,14 +150,14 @@ def test_bug_at_the_start_of_a_session_ends_no_connection(
     """Regression: no later connection was used."""
     failures = deployment.count("callback_failures")
     with monkeypatch.context() as broken:
-        broken.setattr(deployment.gateway.mqtt._bridge_status, "start_session", raise_bug)
-        deployment.gateway.mqtt._requests.reconnect()
+        broken.setattr(deployment.gateway.mqtt.bridge_status, "start_session", raise_bug)
+        deployment.gateway.mqtt.connections.requests.reconnect()
         wait_for(lambda: deployment.count("callback_failures") > failures)
         requester.publish("facegate/porch/request/detect/unheard", frame("obama_1"))
         assert next_responses(requester)["unheard"]["status"] == "ok"
         wait_for(deployment.all_acknowledged)
     assert "a new MQTT connection could not be used" in caplog.text
-    deployment.gateway.mqtt._requests.reconnect()  # now it publishes `online`
+    deployment.gateway.mqtt.connections.requests.reconnect()  # now it publishes `online`
     wait_for(lambda: deployment.gateway.mqtt.connected)
 
 
@@ -167,7 +167,7 @@ def test_gateway_reconnects_if_the_broker_does_not_acknowledge(
     """Regression: nothing more was acknowledged or delivered until that connection ended."""
     monkeypatch.setattr("gateway.mqtt.delivery.watchdog.ACKNOWLEDGE_S", 0.5)
     with running(small_settings(tmp_path / "data", private_broker, mqtt={"answer_s": 5})) as gateway:
-        ledger = wait_until_ready(gateway).mqtt._requests.ledger
+        ledger = wait_until_ready(gateway).mqtt.connections.requests.ledger
         device = Client(private_broker.port).subscribe("facegate/+/response/#")
         with monkeypatch.context() as deaf:
             deaf.setattr(ledger, "record_confirmed", lambda *_: None)
@@ -188,7 +188,9 @@ def test_gateway_ends_if_the_broker_acknowledges_on_no_connection(
     """By then the fault is most likely in the gateway."""
     monkeypatch.setattr("gateway.mqtt.delivery.watchdog.ACKNOWLEDGE_S", 0.5)
     with running(small_settings(tmp_path / "data", private_broker, mqtt={"answer_s": 0.5})) as gateway:
-        monkeypatch.setattr(wait_until_ready(gateway).mqtt._requests.ledger, "record_confirmed", lambda *_: None)
+        monkeypatch.setattr(
+            wait_until_ready(gateway).mqtt.connections.requests.ledger, "record_confirmed", lambda *_: None
+        )
         device = Client(private_broker.port)
         device.publish("facegate/porch/request/detect/held", frame("obama_1"))
         fatal = gateway._fatal_errors.get(timeout=30)
@@ -208,7 +210,7 @@ def test_answer_that_the_acl_forbids_holds_up_nothing(tmp_path: Path) -> None:
     )
     extra = f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\nacl_file {acl}\n"
     with broker_running(tmp_path, port, extra) as broker, running(small_settings(tmp_path / "data", broker)) as gateway:
-        ledger = wait_until_ready(gateway).mqtt._requests.ledger
+        ledger = wait_until_ready(gateway).mqtt.connections.requests.ledger
         device = Client(port).subscribe("facegate/+/verdict/#")
         for n in (1, 2):
             device.publish(f"facegate/porch/request/detect/d{n}", frame("obama_1"))
@@ -249,7 +251,7 @@ def test_answers_that_end_the_connection_are_given_up(tmp_path: Path, fast_recon
         while (told := client.get().json)["transaction"] != "small":
             assert told["code"] == "internal"
         assert told["data"]["people"][0]["person"] == "ada"
-        wait_for(lambda: len(gateway.mqtt._requests.ledger) == 0)
+        wait_for(lambda: len(gateway.mqtt.connections.requests.ledger) == 0)
         assert gateway._fatal_errors.empty()
         client.close()
 
@@ -284,11 +286,11 @@ def test_gateway_reconnects_if_no_message_comes_in_for_long(
     monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     with running(small_settings(tmp_path / "data", private_broker)) as gateway:
         wait_until_ready(gateway)
-        requests, lost = gateway.mqtt._requests, gateway.metrics.snapshot()["connections_lost"]
+        requests, lost = gateway.mqtt.connections.requests, gateway.metrics.snapshot()["connections_lost"]
         with monkeypatch.context() as impatient:
-            impatient.setattr(client_module, "MAX_SILENCE_S", 1.0)
+            impatient.setattr(connections, "MAX_SILENCE_S", 1.0)
             assert requests.session is not None
-            requests.session.unsubscribe([topic for topic, _ in gateway.mqtt._for_requests().filters])
+            requests.session.unsubscribe([topic for topic, _ in gateway.mqtt.connections._requests_spec().filters])
             wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] > lost)
         wait_until_ready(gateway)
         client = Client(private_broker.port).subscribe("facegate/porch/response/#")

@@ -7,7 +7,9 @@ import os
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cbor2
 import pytest
@@ -19,7 +21,6 @@ from gateway.errors import AnotherGateway, StartError, Unavailable
 from gateway.mqtt.bridge import duplicate_detector
 from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
 from gateway.mqtt.bridge.search_state import SearchEvent
-from gateway.mqtt.codec import wire
 from gateway.mqtt.delivery import loopback
 from gateway.mqtt.transport import reconnector
 from gateway.mqtt.transport.session import Session
@@ -57,7 +58,7 @@ def test_request_sent_during_a_downtime_is_answered_after_it(
             "porch-1": ("ok", 1),
             "yard-1": ("ok", 1),
         }
-        wait_for(lambda: len(gateway.mqtt._requests.ledger) == 0)
+        wait_for(lambda: len(gateway.mqtt.connections.requests.ledger) == 0)
     with running(config) as gateway:  # the requests are acknowledged, and do not come a third time
         wait_until_ready(gateway)
         assert device.nothing_comes(0.5)
@@ -78,7 +79,7 @@ def test_request_that_waited_too_long_gets_expired(tmp_path: Path, private_broke
         assert (found["old"]["status"], found["old"]["code"]) == ("error", "expired")
         assert found["good"]["status"] == "ok"
         assert gateway.metrics.snapshot()["requests_expired_unseen"] == 1
-        wait_for(lambda: gateway.mqtt._loopback.caught_up)
+        wait_for(lambda: gateway.mqtt.loopback.caught_up)
         device.publish("facegate/porch/request/detect/new", frame("obama_1"))
         assert next_response(device)["status"] == "ok"
     five.close()
@@ -135,19 +136,24 @@ def test_enrolment_without_an_id_is_refused(deployment: Deployment, requester: C
     requester.publish("facegate/porch/request/enroll", payload)
     refused = next_response(requester)
     assert refused["code"] == "bad_request"
-    assert "needs an id" in refused["error"]
+    assert "needs a request id" in refused["error"]
     assert deployment.gateway.known.store.people.find_person("Nobody") is None
+
+
+def fails(*_arguments: object) -> Any:
+    raise RuntimeError("a bug in the gateway")
 
 
 def test_request_that_meets_a_bug_is_answered_and_not_delivered_again(
     deployment: Deployment, requester: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: it was not acknowledged, came again on each connection, and in the end ended the gateway."""
-    monkeypatch.setattr(deployment.gateway.mqtt, "_submit", lambda _: 1 / 0)
+    queries = deployment.gateway.mqtt.queries
+    monkeypatch.setattr(queries, "_services", replace(queries._services, submit=fails))
     requester.publish("facegate/porch/request/face_rec/fault", frame("obama_1"))
     assert next_response(requester)["code"] == "internal"
     monkeypatch.undo()
-    wait_for(lambda: len(deployment.gateway.mqtt._requests.ledger) == 0)
+    wait_for(lambda: len(deployment.gateway.mqtt.connections.requests.ledger) == 0)
     requester.publish("facegate/porch/request/face_rec/sound", frame("obama_1"))
     assert next_response(requester)["status"] == "ok"
 
@@ -156,14 +162,14 @@ def test_answer_that_cannot_be_written_is_an_immediate_error(
     deployment: Deployment, requester: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: a query got a timeout, an enrolment got no answer, and in the end the gateway gave up."""
-    for function in ("write", "write_done"):
-        monkeypatch.setattr(wire, function, lambda *_: 1 / 0)
+    for function in ("queries.write_result", "bridge.commands.write_done"):
+        monkeypatch.setattr(f"gateway.mqtt.{function}", fails)
     requester.publish("facegate/porch/request/face_rec/unwritable", frame("obama_1"))
     assert next_response(requester)["code"] == "internal"
     requester.subscribe("facegate/bridge/response/#")
     requester.publish("facegate/bridge/request/people/list", b"")
     assert requester.get().json["code"] == "internal"
-    wait_for(lambda: len(deployment.gateway.mqtt._requests.ledger) == 0)
+    wait_for(lambda: len(deployment.gateway.mqtt.connections.requests.ledger) == 0)
 
 
 def test_repeated_enrolment_is_done_once_also_across_a_restart(
@@ -254,9 +260,9 @@ def test_jump_of_the_wall_clock_changes_nothing(
     assert deployment.requests() == before
     requester.publish(f"facegate/hall/part/1/2/detect/pieces{days}", parts[1][1])
     assert next_response(requester)["status"] == "ok"
-    flown = deployment.gateway.mqtt._loopback._number
+    flown = deployment.gateway.mqtt.loopback._number
     monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.0)
-    wait_for(lambda: deployment.gateway.mqtt._loopback._number > flown)
+    wait_for(lambda: deployment.gateway.mqtt.loopback._number > flown)
     assert deployment.gateway.health().ready
     assert deployment.gateway.metrics.snapshot()["connections_lost"] == lost
     five.close()
@@ -271,7 +277,7 @@ def test_only_state_and_info_are_retained(deployment: Deployment, requester: Cli
     next_responses(requester, 2)
     with halted(workers_of(deployment.gateway)):
         pass
-    deployment.gateway.mqtt._bridge_status._health_published_at = 0.0  # so that the next message is due
+    deployment.gateway.mqtt.bridge_status._health_published_at = 0.0  # so that the next message is due
     told = health.get()
     assert not told.retain
     assert told.json["live"] is True
@@ -297,7 +303,7 @@ def test_results_for_a_slow_broker_are_dropped_and_counted(
     screen = Client(deployment.broker.port).subscribe("facegate/hall/result")
     before = deployment.count("results_dropped")
     with monkeypatch.context() as slow:
-        slow.setattr("gateway.mqtt.interface.MAX_WAITING_RESULTS", -1)
+        slow.setattr("gateway.mqtt.queries.MAX_PENDING_RESULTS", -1)
         screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)
         wait_for(lambda: deployment.count("results_dropped") == before + 1)
         assert screen.nothing_comes(0.3)
@@ -309,8 +315,8 @@ def test_results_for_a_slow_broker_are_dropped_and_counted(
 
 def unacknowledged_ids(gateway: Gateway) -> set[str]:
     """Return the ids of the unacknowledged requests. Loopback messages, which may come at any moment, do not count."""
-    deliveries = list(gateway.mqtt._requests.ledger._deliveries)
-    return {each.received.topic.rsplit("/", 1)[1] for each in deliveries} - {gateway.mqtt._identity.instance}
+    deliveries = list(gateway.mqtt.connections.requests.ledger._deliveries)
+    return {each.received.topic.rsplit("/", 1)[1] for each in deliveries} - {gateway.mqtt.identity.instance}
 
 
 @pytest.mark.parametrize("keeps", [True, False])
@@ -324,7 +330,7 @@ def test_waiting_requests_survive_an_orderly_restart_of_the_broker(
         config = small_settings(tmp_path / "data", broker, mqtt={"answer_s": 30})
         with running(config) as gateway, halted(workers_of(wait_until_ready(gateway))):
             gateway.pool._picture_s = 60
-            wait_for(lambda: gateway.mqtt._downtime.seconds() < 60)
+            wait_for(lambda: gateway.mqtt.downtime.seconds() < 60)
             device = Client(port)
             for name in names:
                 device.publish(f"facegate/{name}/request/detect/{name}", frame("obama_1"))
@@ -340,7 +346,7 @@ def test_waiting_requests_survive_an_orderly_restart_of_the_broker(
             found = next_responses(device, len(names))
             assert {name: each.get("error", "ok") for name, each in found.items()} == dict.fromkeys(names, "ok")
             assert gateway.metrics.snapshot()["sessions_lost"] == (0 if keeps else 1)
-            wait_for(lambda: len(gateway.mqtt._requests.ledger) == 0)
+            wait_for(lambda: len(gateway.mqtt.connections.requests.ledger) == 0)
             device.close()
 
 
@@ -360,7 +366,7 @@ def test_request_lost_in_a_full_queue_of_the_broker_is_answered_when_repeated(tm
         for name in names:
             device.publish(f"facegate/{name}/request/detect/{name}", frame("obama_1"))
         with running(config) as gateway:
-            wait_for(lambda: gateway.mqtt._loopback.caught_up and len(gateway.mqtt._requests.ledger) == 0)
+            wait_for(lambda: gateway.mqtt.loopback.caught_up and len(gateway.mqtt.connections.requests.ledger) == 0)
             device.publish("facegate/last/request/detect/last", frame("obama_1"))
             found = next_responses(device)
             while "last" not in found:
@@ -380,7 +386,7 @@ def test_connection_that_ends_before_its_first_tick_ends_the_downtime(
     """Regression: requests that came again on the next connection got `expired`, for an unknown downtime."""
     monkeypatch.setattr(reconnector, "TICK_INTERVAL_S", 30.0)
     with running(small_settings(tmp_path / "data", private_broker)) as gateway:
-        wait_for(lambda: gateway.mqtt._downtime.seconds() < 60)
+        wait_for(lambda: gateway.mqtt.downtime.seconds() < 60)
 
 
 def test_downtime_lasts_until_the_gateway_has_caught_up(
@@ -391,15 +397,15 @@ def test_downtime_lasts_until_the_gateway_has_caught_up(
     with running(small_settings(tmp_path / "data", private_broker)) as gateway:
         wait_for(lambda: gateway.mqtt.connected)
         time.sleep(1.5)
-        assert gateway.mqtt._downtime.seconds() > 60
+        assert gateway.mqtt.downtime.seconds() > 60
 
 
 def test_open_connection_does_not_end_the_downtime(tmp_path: Path, private_broker: Broker) -> None:
     """Regression: after hours of sleep it looked open for half a second, and old requests were answered as new."""
     with running(small_settings(tmp_path / "data", private_broker)) as gateway:
-        wait_for(lambda: gateway.mqtt._loopback.caught_up)
+        wait_for(lambda: gateway.mqtt.loopback.caught_up)
         time.sleep(1.5)
-        assert gateway.mqtt._downtime.seconds() > 1
+        assert gateway.mqtt.downtime.seconds() > 1
 
 
 def test_halted_broker_makes_the_gateway_unready_and_nothing_else(tmp_path: Path, private_broker: Broker) -> None:
@@ -435,7 +441,7 @@ def test_second_gateway_on_one_data_folder_or_one_base_is_refused(
             running(small_settings(tmp_path / "one", private_broker)),
         ):
             pass
-        instance = gateway.mqtt._identity.instance
+        instance = gateway.mqtt.identity.instance
         with (
             pytest.raises(StartError, match=f"instance {instance}"),
             running(small_settings(tmp_path / "two", private_broker)),
@@ -463,7 +469,7 @@ def test_other_gateway_is_found_also_when_the_broker_starts_later(
             private_broker.start()
             error = other._fatal_errors.get(timeout=30)
             assert isinstance(error, AnotherGateway | Unavailable)  # depends on which is back first
-            assert gateway.mqtt._identity.instance in str(error)
+            assert gateway.mqtt.identity.instance in str(error)
         assert gateway._fatal_errors.empty()
         wait_until_ready(gateway)
 
@@ -476,7 +482,7 @@ def test_of_two_serving_gateways_the_later_one_ends_and_leaves_no_trace(
     monkeypatch.setattr(duplicate_detector, "AGE_TIE_MS", 0)
     monkeypatch.setattr(DuplicateDetector, "search", lambda detector, _session: detector._apply(SearchEvent.SILENT))
     with running(small_settings(tmp_path / "one", private_broker)) as one:
-        first = one.mqtt._identity.instance
+        first = one.mqtt.identity.instance
         with running(small_settings(tmp_path / "two", private_broker)) as two:
             error = two._fatal_errors.get(timeout=20)
             assert first in str(error)

@@ -254,8 +254,8 @@ def test_retained_message_is_not_a_request(client: Client, gateway: Gateway, bro
     assert client.get().json["name"] == "Barack Obama"  # it was not retained when it was delivered live
     late = Client(broker.port).subscribe("facegate/ghost/frame")
     assert late.get().retain
-    assert gateway.mqtt._live.session is not None
-    gateway.mqtt._live.session.subscribe([("facegate/+/frame", 0)], retained=True)  # as after a reconnect
+    assert gateway.mqtt.connections.frames.session is not None
+    gateway.mqtt.connections.frames.session.subscribe([("facegate/+/frame", 0)], retained=True)  # as after a reconnect
     assert client.nothing_comes()
     assert any("retained message on 'facegate/ghost/frame'" in each for each in gateway.health().warnings)
     late.publish("facegate/ghost/frame", b"", retain=True)

@@ -14,8 +14,9 @@ from gateway.contract.base import dump
 from gateway.errors import BadRequest
 from gateway.model import PERSON_ID
 from gateway.model.names import MAX_ID, MAX_NAME, RESERVED_IDS, check_new_name, checked_name, means_nobody, name_key
+from gateway.mqtt.codec.inbound import Query, Reader
 from gateway.mqtt.codec.topics import Topics
-from gateway.mqtt.codec.wire import read
+from gateway.mqtt.transport.packets import Received
 from gateway.people.archive import read_archive
 from gateway.rest.api_v1 import ROUTES
 from gateway.service.administration import read_fields
@@ -99,11 +100,13 @@ def test_long_name_is_refused_before_it_is_normalised(
 
 
 def _read_enrolment(name: str | None, properties: dict[str, str]) -> object:
-    address = Topics("facegate").read("facegate/porch/request/enroll/1")
-    assert address is not None
     picture = {"image": base64.b64encode(frame("obama_1")).decode()}
     payload = dump(picture if name is None else {**picture, "name": name})
-    return read(address, payload, LimitSettings(), properties, 60.0)
+    reader = Reader(Topics("facegate"), LimitSettings())
+    message = Received("facegate/porch/request/enroll/1", payload, retained=False, properties=properties)
+    query = reader.read_query(message, False)
+    assert isinstance(query, Query)
+    return reader.read_request(query, 60.0)
 
 
 def _archive(name: str) -> bytes:

@@ -13,6 +13,7 @@ from gateway.metrics import Metrics
 from gateway.model.health import Health
 from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.codec.topics import Topics
+from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.session import Session
 
@@ -22,7 +23,7 @@ HEALTH_INTERVAL_S = 30.0
 """The longest time between two health messages. A change is published immediately."""
 
 # A broker may close the connection of a client that publishes where its ACL forbids it (MQTT 3.1.1, 3.3.5). Fewer than
-# reconnector.MAX_SHORT_CONNECTIONS: after that many short connections in a row the gateway ends.
+# backoff.MAX_SHORT_CONNECTIONS: after that many short connections in a row the gateway ends.
 MAX_CLEARING_ATTEMPTS = 3
 """Connections in a row that may end before the topics of an earlier run are cleared."""
 
@@ -34,12 +35,14 @@ class BridgeStatus:
         self,
         topics: Topics,
         retained: RetainedTopics,
+        outbox: Outbox,
         info: BridgeInfoDocument,
         health: Callable[[], Health],
         metrics: Metrics,
     ) -> None:
         self._topics = topics
         self._retained = retained
+        self._outbox = outbox
         self._info = info
         self._health = health
         self._metrics = metrics
@@ -50,19 +53,15 @@ class BridgeStatus:
         self._health_published_at = 0.0
 
     def start_session(self, session: Session) -> None:
-        """Announce the gateway on a new connection, and clear the retained topics of an earlier run.
-
-        ``session``: the connection that has the last will.
-        """
+        """Announce the gateway on a new session, and clear the retained topics of an earlier run."""
         if self._was_connected and not session.resumed:
             self._metrics.count("sessions_lost")
         self._was_connected = True
         current = (self._topics.state, self._topics.info)
-        self._retained.add(BRIDGE, *current)
         self._choose_topics_to_clear(current)
         for topic in self._clearing:
-            session.publish(Publication(topic, b"", qos=1, retain=True))
-        self.announce_online(session)
+            self._outbox.announce(Publication(topic, b"", retain=True))
+        self.announce_online()
 
     def confirm_cleared(self) -> None:
         """Forget the cleared topics: the broker has all messages that ``start_session`` published."""
@@ -70,23 +69,24 @@ class BridgeStatus:
             self._retained.remove(BRIDGE, self._clearing.pop())
         self._failed_attempts = 0
 
-    def announce_online(self, session: Session) -> None:
+    def announce_online(self) -> None:
         """Publish ``bridge/state`` and ``bridge/info``, retained."""
-        session.publish(self.state_message("online"))
-        session.publish(Publication(self._topics.info, dump(self._info), qos=1, retain=True))
+        self._outbox.announce(self.state_message("online"), owner=BRIDGE)
+        self._outbox.announce(Publication(self._topics.info, dump(self._info), retain=True), owner=BRIDGE)
 
-    def announce_health(self, session: Session) -> None:
+    def announce_health(self) -> None:
         """Publish ``bridge/health`` if the health has changed, or if the last message is 30 s old."""
         health = write_health(self._health())
         due = time.monotonic() > self._health_published_at + HEALTH_INTERVAL_S
         if due or health != self._last_health:
             self._last_health, self._health_published_at = health, time.monotonic()
             # Never retained: after a kill nobody could correct the message.
-            session.publish(Publication(self._topics.health, dump(health), qos=0, content_type="application/json"))
+            message = Publication(self._topics.health, dump(health), qos=0, content_type="application/json")
+            self._outbox.announce(message)
 
     def state_message(self, state: Literal["online", "offline"]) -> Publication:
         """Return the retained message for ``bridge/state``, which is also the last will (``offline``)."""
-        return Publication(self._topics.state, dump(BridgeStateDocument(state=state)), qos=1, retain=True)
+        return Publication(self._topics.state, dump(BridgeStateDocument(state=state)), retain=True)
 
     def _choose_topics_to_clear(self, current: tuple[str, ...]) -> None:
         # Topics of the previous attempt are still here: the connection ended before the broker confirmed them.

@@ -2,99 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Protocol
 
-from gateway.config import LimitSettings
-from gateway.errors import BadRequest, GatewayError, Timeout, shutting_down_error
+from gateway.errors import BadRequest, Timeout, shutting_down_error
 from gateway.metrics import Metrics
 from gateway.model import Effect
-from gateway.model.caller import BRIDGE_CALLER
-from gateway.mqtt.codec import wire
+from gateway.mqtt.codec.inbound import Command, Reader, digest, take_transaction
+from gateway.mqtt.codec.outbound import Outbound, write_done
 from gateway.mqtt.codec.topics import Address
+from gateway.mqtt.delivery.validity import Validity
 from gateway.mqtt.delivery.watchdog import claim_before_giving_up
+from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.session import Session
 from gateway.service.administration import Administer, changes
 from gateway.service.futures import then
 
 
-class Answer(Protocol):
-    """Publisher of an answer. ``error``: the error that the answer reports; some errors are not published."""
-
-    def __call__(
-        self,
-        delivery: Delivery[Session],
-        address: Address,
-        outbound: wire.Outbound,
-        good_for: float,
-        error: GatewayError | None = None,
-    ) -> None: ...
-
-
 class BridgeCommands:
-    """Reader of the commands, which hands them to the administration and answers them.
-
-    ``check_size`` raises TooLarge for an answer that the broker does not take. ``as_gateway_error`` turns any exception
-    into an error with a code.
-    """
+    """Hands commands to the administration, and answers them. ``answer_s``: the setting mqtt.answer_s."""
 
     def __init__(
         self,
-        limits: LimitSettings,
         administer: Administer,
-        answer: Answer,
-        check_size: Callable[[wire.Outbound], wire.Outbound],
-        as_gateway_error: Callable[[BaseException], GatewayError],
+        reader: Reader,
+        validity: Validity,
+        outbox: Outbox,
         metrics: Metrics,
+        *,
+        answer_s: float,
     ) -> None:
-        self._limits = limits
         self._administer = administer
-        self._answer = answer
-        self._check_size = check_size
-        self._as_gateway_error = as_gateway_error
+        self._reader = reader
+        self._validity = validity
+        self._outbox = outbox
         self._metrics = metrics
+        self._answer_s = answer_s
 
-    def handle(self, delivery: Delivery[Session], address: Address, good_for: Callable[[], float]) -> None:
-        """Carry out the command and answer it.
-
-        ``address``: already with the message's Response Topic and Correlation Data. ``good_for`` returns the seconds
-        for which the command is valid, or raises GatewayError.
-        """
-        transaction, effect = None, None
+    def handle(self, delivery: Delivery[Session], command: Command) -> None:
+        """Answer when the command is done. Raises BadRequest as long as the transaction cannot be read."""
+        fields = self._reader.read_fields(command)
+        transaction = take_transaction(fields)
+        fail = partial(self._outbox.fail, delivery, command.address, transaction=transaction)
         try:
-            fields = wire.read_command(address, delivery.received.payload, self._limits)
-            transaction = wire.read_transaction(fields)
-            seconds = good_for()
-            if changes(address.operation):
-                if transaction is None:
-                    raise BadRequest(
-                        f"{address.operation} needs the field transaction, which identifies a repeated command"
-                    )
-                digest = wire.digest(address, delivery.received.payload, {})
-                effect = Effect(f"bridge/{transaction}", digest, delivery.received_at + seconds)
+            valid_for_s = min(self._validity.seconds(delivery, suspect=command.suspect), self._answer_s)
+            effect = _effect(command, transaction, delivery.received_at + valid_for_s)
         except Exception as error:
             self._metrics.count("errors")
-            self._refuse(delivery, address, transaction, self._as_gateway_error(error))
+            fail(error)
             return
         slow = Timeout("the command takes longer than mqtt.answer_s: send it over REST")
-        delivery.give_up = claim_before_giving_up(effect, partial(self._refuse, delivery, address, transaction, slow))
-        done = self._administer(address.operation, fields, BRIDGE_CALLER, seconds, effect)
-        written = then(done, lambda document: self._check_size(wire.write_done(document, transaction)))
-        written.add_done_callback(partial(self._publish_result, delivery, address, transaction))
+        delivery.set_give_up(claim_before_giving_up(effect, partial(fail, slow)))
+        caller = command.address.origin.caller
+        done = self._administer(command.address.operation, fields, caller, valid_for_s, effect)
+        written = then(done, lambda document: write_done(document, transaction))
+        written.add_done_callback(partial(self._answer, delivery, command.address, transaction))
 
-    def _publish_result(
-        self, delivery: Delivery[Session], address: Address, transaction: str | None, written: Future[wire.Outbound]
+    def _answer(
+        self, delivery: Delivery[Session], address: Address, transaction: str | None, written: Future[Outbound]
     ) -> None:
         error = shutting_down_error() if written.cancelled() else written.exception()
         if error is None:
-            self._answer(delivery, address, written.result(), self._limits.request_s)
+            self._outbox.reply(delivery, address, written.result(), transaction=transaction)
         else:
-            self._refuse(delivery, address, transaction, self._as_gateway_error(error))
+            self._outbox.fail(delivery, address, error, transaction)
 
-    def _refuse(
-        self, delivery: Delivery[Session], address: Address, transaction: str | None, error: GatewayError
-    ) -> None:
-        self._answer(delivery, address, wire.write_refusal(error, transaction), self._limits.request_s, error)
+
+def _effect(command: Command, transaction: str | None, deadline: float) -> Effect | None:
+    """Return the effect of a command that changes something. Raises BadRequest."""
+    operation = command.address.operation
+    if not changes(operation):
+        return None
+    if transaction is None:
+        raise BadRequest(f"{operation} needs the field transaction, which identifies a repeated command")
+    return Effect(f"bridge/{transaction}", digest(command.address, command.payload, {}), deadline)

@@ -11,12 +11,15 @@ from gateway.formats.file_kinds import is_file
 from gateway.formats.text_encodings import decode_base64, describe_unexpected, trim
 from gateway.mqtt.codec import cbor
 
+IGNORED_FIELDS = frozenset({"schema", "camera", "file_format"})
+"""Fields that the gateway does not need: the topic names the camera, and a picture's first bytes tell its format."""
+
 MIN_PICTURE_BYTES = 64
 """No picture in any format is smaller: a PNG of one pixel has 67 bytes."""
 
 
-def read_fields(payload: bytes) -> Mapping[str, Any]:
-    """Return the fields of JSON or CBOR. A bare picture, or base64 of one, becomes the field ``image``.
+def read_fields(payload: bytes) -> dict[str, Any]:
+    """Return the fields of JSON or CBOR, but not IGNORED_FIELDS. A bare picture, or its base64, is the field ``image``.
 
     Other bytes that are no text are the field ``image`` too: the decoder names the formats that it does not accept.
     Raises BadImage or BadRequest.
@@ -26,12 +29,16 @@ def read_fields(payload: bytes) -> Mapping[str, Any]:
     if is_file(payload):
         return {"image": payload}
     if cbor.is_map(payload):
-        return cbor.read_map(payload)
+        return _without_ignored(cbor.read_map(payload))
     text = trim(payload)
     if text.startswith(b"{"):
-        return read_json(text)
+        return _without_ignored(read_json(text))
     is_base64 = text.isascii() and not text.startswith(b"<")
     return {"image": _decode_picture(text) if is_base64 else payload}
+
+
+def _without_ignored(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in IGNORED_FIELDS}
 
 
 def _decode_picture(text: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Topics: where a message came in, and so where its answer goes."""
+"""Topics: the request that a topic names, and the topics of its reply."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from gateway.model.caller import BRIDGE_CALLER, camera_caller
 _OPERATION = re.compile(r"[a-z0-9_]{1,32}")
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _COMMAND = re.compile(r"[a-z_]{1,32}(/[a-z_]{1,32})?")
-PUBLISHABLE = re.compile(r"(?=(?:[^/]*/){0,31}[^/]*\Z)[!\"$-*,-~]{1,256}")
-"""Printable ASCII without ``#`` and ``+``, up to 32 levels.
 
-paho publishes anything. A broker throws out who publishes what it will not have (mosquitto: more than 200 levels), and
-paho, back again, sends the same message again, for ever.
-"""
+# paho publishes on any topic. A broker disconnects a client that publishes on an invalid one (mosquitto: more than 200
+# levels), and paho would publish the same message on the next connection, for ever.
+PUBLISHABLE = re.compile(r"(?=(?:[^/]*/){0,31}[^/]*\Z)[!\"$-*,-~]{1,256}")
+"""Printable ASCII without ``#`` and ``+``, up to 32 levels."""
 MAX_CORRELATION_BYTES = 128
+
+NO_OPERATION = "the topic names no operation"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``operation``: the topic's word, which may be none of ours. ``fault``: what is wrong with what came, if anything.
+    """The content of a request's topic, and the topics of its reply.
 
-    The verdict goes to ``verdict_topic`` where there is one. ``chosen``: the camera said where the reply goes.
-    ``correlation`` is MQTT 5's Correlation Data. ``piece``: its number, from 0, and of how many, where it is one of an
-    upload.
+    ``operation``: the word of the topic, which may be unknown. ``verdict_topic``: where the verdict goes, if anywhere.
+    ``person``: an id. ``live``: a frame of a stream. ``chosen``: the device chose the reply topic. ``correlation``:
+    MQTT 5's Correlation Data. ``fault``: what is wrong with the topic, if anything. ``piece``: for a piece of an
+    upload its number, from 0, and the number of all pieces. ``key``: identifies a repeated request.
     """
 
     origin: Origin
@@ -41,39 +43,29 @@ class Address:
     correlation: bytes | None = None
     fault: str | None = None
     piece: tuple[int, int] | None = None
-
-    @property
-    def key(self) -> str | None:
-        """By which the request is known again."""
-        request_id = self.origin.request_id
-        return None if request_id is None else f"{self.origin.camera}/{request_id}"
+    key: str | None = None
 
 
 def correlated(address: Address, correlation: bytes | None) -> Address:
-    """With MQTT 5's Correlation Data. Raises BadRequest if it is too long."""
+    """Return the address with MQTT 5's Correlation Data. Raises BadRequest if that is too long."""
     if correlation is None:
         return address
     if len(correlation) > MAX_CORRELATION_BYTES:
-        raise BadRequest(f"Correlation Data may have {MAX_CORRELATION_BYTES} bytes")
+        raise BadRequest(
+            f"the Correlation Data has {len(correlation)} bytes: at most {MAX_CORRELATION_BYTES} are accepted"
+        )
     return replace(address, correlation=correlation)
 
 
-def _command(root: str, levels: list[str]) -> Address:
-    """What an administrator asks the bridge for: the operation may be of two words."""
-    operation = "/".join(levels)
-    if not _COMMAND.fullmatch(operation):
-        return Address(Origin(caller=BRIDGE_CALLER), "", f"{root}/response", fault="the topic names no operation")
-    return Address(Origin(caller=BRIDGE_CALLER), operation, f"{root}/response/{operation}")
-
-
 class Topics:
-    """``response_topics``: beginnings of Response Topics that are allowed beside a camera's own."""
+    """The topics below ``base``. ``response_topics``: allowed beginnings of Response Topics beside a camera's own."""
 
     def __init__(self, base: str, response_topics: Sequence[str] = ()) -> None:
         self._base = base
         self._response_topics = tuple(response_topics)
         self.frames = f"{base}/+/frame"
         self.requests = f"{base}/+/request/#"
+        self.commands = f"{base}/bridge/request/#"
         self.pieces = f"{base}/+/part/#"
         self.state = f"{base}/bridge/state"
         self.info = f"{base}/bridge/info"
@@ -81,10 +73,11 @@ class Topics:
         self.loopbacks = f"{base}/bridge/canary/"
 
     def loopback(self, instance: str) -> str:
+        """Return the topic of a gateway's loopback messages."""
         return f"{self.loopbacks}{instance}"
 
     def read(self, topic: str) -> Address | None:
-        """None if nobody can be answered, since the level where the camera stands names none."""
+        """Return None for a topic without a valid camera name: then nobody can be answered."""
         inside = topic.startswith(f"{self._base}/")
         camera, _, rest = topic.removeprefix(f"{self._base}/").partition("/")
         kind, *levels = rest.split("/", 7)
@@ -92,18 +85,16 @@ class Topics:
             return None
         if kind == "frame" and not levels:
             return self._frame(camera)
-        if kind == "request":
-            return self._request(camera, levels)
-        if kind == "part":
-            return self._piece(camera, levels)
-        return None
+        if kind not in ("request", "part"):
+            return None
+        if camera in RESERVED_CAMERAS:
+            return self._command(levels if kind == "request" else [])
+        return self._request(camera, levels) if kind == "request" else self._piece(camera, levels)
 
     def redirected(self, address: Address, response_topic: str | None) -> Address:
-        """With MQTT 5's Response Topic.
-
-        Raises Forbidden for a topic that is not the camera's own: who may choose where we publish can make us
-        write where he may not, or ask ourselves for ever.
-        """
+        """Return the address with MQTT 5's Response Topic. Raises Forbidden unless the topic is the camera's own."""
+        # A device that chooses any topic could make the gateway publish where the device may not, or send requests to
+        # the gateway itself for ever.
         if response_topic is None:
             return address
         allowed = (f"{self._base}/{address.origin.camera}/response/", *self._response_topics)
@@ -120,45 +111,51 @@ class Topics:
             f"{self._base}/{camera}/result",
             f"{self._base}/{camera}/verdict",
             live=True,
-            fault="bridge is no camera" if camera in RESERVED_CAMERAS else None,
+            fault=f"{camera} is not the name of a camera" if camera in RESERVED_CAMERAS else None,
         )
 
+    def _command(self, levels: list[str]) -> Address:
+        """Return the address of an administrator's command, whose operation may have two words."""
+        operation, origin, reply_topic = "/".join(levels), Origin(caller=BRIDGE_CALLER), f"{self._base}/bridge/response"
+        if not _COMMAND.fullmatch(operation):
+            return Address(origin, "", reply_topic, fault=NO_OPERATION)
+        return Address(origin, operation, f"{reply_topic}/{operation}")
+
     def _piece(self, camera: str, levels: list[str]) -> Address:
-        """``levels``: number, of how many, then as a request that needs an id."""
+        """``levels``: the piece's number, the number of all pieces, then those of a request with an id."""
         numbers, rest = levels[:2], levels[2:]
-        if camera in RESERVED_CAMERAS or len(numbers) < 2 or not all(map(_NUMBER.fullmatch, numbers)):
-            fault = "pieces go to part/<number from 0>/<of how many>/<operation>/<id>"
+        if len(numbers) < 2 or not all(map(_NUMBER.fullmatch, numbers)):
+            fault = "expected the topic part/<number from 0>/<number of pieces>/<operation>/<id>"
             return Address(Origin(caller=camera_caller(camera)), "", f"{self._base}/{camera}/response", fault=fault)
         address = self._request(camera, rest)
-        number, of = map(int, numbers)
+        number, count = map(int, numbers)
         if address.fault is None and address.key is None:
-            address = replace(address, fault="pieces need the id of the request that they make")
-        elif address.fault is None and number >= of:
-            address = replace(address, fault=f"there is no piece {number} of {of}: the first one is 0")
-        return replace(address, piece=(number, of))
+            address = replace(
+                address, fault="pieces need a request id: part/<number>/<number of pieces>/<operation>/<id>"
+            )
+        elif address.fault is None and number >= count:
+            address = replace(address, fault=f"there is no piece {number} of {count}: the first piece has the number 0")
+        return replace(address, piece=(number, count))
 
     def _request(self, camera: str, levels: list[str]) -> Address:
-        """``levels``: what follows ``request``, which is op, op/id or op/id/person, if it is well-formed."""
-        root = f"{self._base}/{camera}"
-        if camera in RESERVED_CAMERAS:
-            return _command(root, levels)
+        """``levels``: operation, operation/id or operation/id/person, if they are well-formed."""
+        root, caller = f"{self._base}/{camera}", camera_caller(camera)
         if not levels or not _OPERATION.fullmatch(levels[0]):
-            return Address(
-                Origin(caller=camera_caller(camera)), "", f"{root}/response", fault="the topic names no operation"
-            )
+            return Address(Origin(caller=caller), "", f"{root}/response", fault=NO_OPERATION)
         operation, *rest = levels
         reply_topic = f"{root}/response/{operation}"
         if not rest:
-            return Address(Origin(caller=camera_caller(camera)), operation, reply_topic)
+            return Address(Origin(caller=caller), operation, reply_topic)
         request_id, *rest = rest
         if not REQUEST_ID.fullmatch(request_id):
             fault = "a request id is 1 to 36 of A-Z, a-z, 0-9, _ and -"
-            return Address(Origin(caller=camera_caller(camera)), operation, reply_topic, fault=fault)
+            return Address(Origin(caller=caller), operation, reply_topic, fault=fault)
         return Address(
-            Origin(caller=camera_caller(camera), request_id=request_id),
+            Origin(caller=caller, request_id=request_id),
             operation,
             f"{reply_topic}/{request_id}",
             f"{root}/verdict/{request_id}",
             person=rest[0] if rest else None,
             fault="the topic has too many levels" if len(rest) > 1 else None,
+            key=f"{camera}/{request_id}",
         )

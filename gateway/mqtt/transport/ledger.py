@@ -60,6 +60,10 @@ class Delivery(Generic[S]):
         """Go to the next state. Raises KeyError for an event that the table does not have for the present state."""
         self.state = TRANSITIONS[self.state][event]
 
+    def set_give_up(self, give_up: Callable[[], None]) -> None:
+        """Let the watchdog call the function if nothing else answers the delivery in time."""
+        self.give_up = give_up
+
     @property
     def settled(self) -> bool:
         return self.state in (DeliveryState.SETTLED, DeliveryState.ACKNOWLEDGED)

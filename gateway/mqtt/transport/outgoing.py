@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from gateway.mqtt.transport.ledger import Acknowledges, Delivery, Ledger
 from gateway.mqtt.transport.packets import Publication
+
+DRAIN_POLL_S = 0.01
 
 S = TypeVar("S", bound=Acknowledges)
 
@@ -47,8 +50,15 @@ class OutgoingQueue(Generic[S]):
             finally:
                 self._pumping.release()
 
-    def is_empty(self) -> bool:
-        """Return whether the broker has acknowledged all messages."""
+    def wait_until_empty(self, seconds: float, ended: threading.Event) -> bool:
+        """Wait, but not beyond the end of the connection. Return whether the broker has acknowledged all messages."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self._is_empty():
+            if ended.wait(DRAIN_POLL_S):
+                break
+        return self._is_empty()
+
+    def _is_empty(self) -> bool:
         self.pump()
         # On its way from the queue to the ledger a message is in neither. Its sender holds this lock meanwhile.
         with self._pumping:

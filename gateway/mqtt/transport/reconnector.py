@@ -117,11 +117,6 @@ class Reconnector:
             return True
         return self._thread.is_alive() and time.monotonic() < self._last_tick + MAX_TICK_AGE_S
 
-    @property
-    def pending(self) -> int:
-        """Number of messages that the broker has not acknowledged."""
-        return self._session.pending if self._session is not None else 0
-
     def start(self) -> None:
         """Return when connected, or when no broker can be reached: then the reconnector keeps trying.
 
@@ -131,13 +126,6 @@ class Reconnector:
         self._first_try_ended.wait()
         if self._start_error is not None:
             raise self._start_error
-
-    def answer(self, delivery: Delivery[Session], *replies: Publication) -> None:
-        """Publish the replies, unless the delivery has been answered."""
-        session = self.ledger.answer(delivery, replies)
-        if session is not None:
-            for reply in replies:
-                session.publish(reply, delivery)
 
     def reconnect(self) -> None:
         """Cut the session, so that a new one begins."""

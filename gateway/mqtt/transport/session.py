@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -33,8 +32,6 @@ THREAD_END_TIMEOUT_S = 5.0
 
 DRAIN_TIMEOUT_S = 2.0
 """For the broker to acknowledge the last messages before the connection is closed."""
-DRAIN_POLL_S = 0.01
-
 MAX_INFLIGHT_MESSAGES = 2000
 """Published messages that wait for the broker's acknowledgement, where the broker allows so many."""
 
@@ -119,10 +116,8 @@ class Session:
         self._client.woken.set()
 
     def publish(self, publication: Publication, delivery: Delivery[Session] | None = None) -> None:
-        """Publish without waiting. ``delivery``: the one that the message answers.
-
-        Replies at QoS 1 are as many as the deliveries in the window. Other replies are dropped where too many wait.
-        """
+        """Publish without waiting. ``delivery``: the one that the message answers."""
+        # Replies to deliveries at QoS 1 are limited by the window of the connection, so none of them is dropped.
         if not self.connected or self._closing:
             return
         if delivery is not None and not delivery.mid and self.pending >= self._settings.max_queued:
@@ -140,6 +135,13 @@ class Session:
             return
         # Whatever paho returns, the message is in its queue. Published again, it would go out twice.
         self._ledger.record_sent(self, info.mid, delivery)
+
+    def answer(self, delivery: Delivery[Session], *replies: Publication) -> None:
+        """Publish the replies, unless the delivery has been answered. The broker then gets its acknowledgement."""
+        # The ledger may have moved the delivery to a newer session.
+        if (session := self._ledger.answer(delivery, replies)) is not None:
+            for reply in replies:
+                session.publish(reply, delivery)
 
     def acknowledge(self, mid: int) -> None:
         with contextlib.suppress(OSError):  # the connection has just ended
@@ -162,19 +164,15 @@ class Session:
         # full of replies), the connection is cut, and the last will says the same. Without a farewell the gateway must
         # leave no word: mosquitto 2.0 takes a socket that is closed while it acknowledges something for a lost
         # connection, and publishes the will. So then it always disconnects.
-        if not self.connected or self._drain() or farewell is None:
+        if (
+            not self.connected
+            or self._outgoing.wait_until_empty(DRAIN_TIMEOUT_S, self._client.ended)
+            or farewell is None
+        ):
             with contextlib.suppress(OSError):  # the connection has just ended by itself
                 self._client.disconnect()
             self._client.ended.wait(THREAD_END_TIMEOUT_S)
         self.abort()
-
-    def _drain(self) -> bool:
-        """Wait until the broker has acknowledged all messages. Return whether it has."""
-        deadline = time.monotonic() + DRAIN_TIMEOUT_S
-        while time.monotonic() < deadline and not self._outgoing.is_empty():
-            if self._client.ended.wait(DRAIN_POLL_S):
-                break
-        return self._outgoing.is_empty()
 
     def abort(self) -> bool:
         """Cut the connection immediately. Return whether paho's thread has ended."""

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config import LimitSettings
 from gateway.contract.health import BridgeInfoDocument, LimitsDocument
 from gateway.metrics import Metrics
 from gateway.mqtt.bridge.bridge_status import MAX_CLEARING_ATTEMPTS, BridgeStatus
 from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.codec.topics import Topics
+from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.transport.backoff import MAX_SHORT_CONNECTIONS
 from tests.mqtt.offline import OfflineSession
 
@@ -37,7 +39,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def bridge_status(path: Path) -> BridgeStatus:
-    return BridgeStatus(TOPICS, RetainedTopics(path), INFO, lambda: pytest.fail("the health is not needed"), Metrics())
+    retained = RetainedTopics(path)
+    outbox = Outbox(LimitSettings(), retained)
+    return BridgeStatus(TOPICS, retained, outbox, INFO, lambda: pytest.fail("the health is not needed"), Metrics())
 
 
 def left_behind(path: Path) -> list[str]:
@@ -48,6 +52,7 @@ def left_behind(path: Path) -> list[str]:
 def clears(status: BridgeStatus, topic: str) -> bool:
     """Return whether the status clears the topic on a new connection."""
     session = OfflineSession()
+    status._outbox.use_session("requests", session)
     status.start_session(session)
     return topic in [each.topic for each in session.published if each.payload == b""]
 

@@ -1,3 +1,5 @@
+"""Topics of requests, and the topics of their replies."""
+
 from __future__ import annotations
 
 import pytest
@@ -19,45 +21,45 @@ def redirected(response_topic: str | None, correlation: bytes | None = None, top
     return topics.redirected(correlated(read("facegate/porch/request/face_rec/42"), correlation), response_topic)
 
 
-def test_what_the_gateway_subscribes_to_and_says_of_itself() -> None:
+def test_topics_begin_with_the_base() -> None:
     topics = Topics("home/door")
     assert (topics.frames, topics.requests) == ("home/door/+/frame", "home/door/+/request/#")
     assert (topics.state, topics.info) == ("home/door/bridge/state", "home/door/bridge/info")
 
 
-def test_a_frame_is_answered_by_result_and_verdict() -> None:
+def test_frame_is_answered_by_result_and_verdict() -> None:
     address = read("facegate/porch/frame")
     assert (address.reply_topic, address.verdict_topic) == ("facegate/porch/result", "facegate/porch/verdict")
     assert (address.operation, address.live, address.fault) == ("face_rec", True, None)
     assert (address.origin.camera, address.origin.request_id) == ("porch", None)
 
 
-def test_a_request_without_an_id_is_answered_by_its_operation() -> None:
+def test_request_without_an_id_is_answered_on_its_operation() -> None:
     address = read("facegate/porch/request/detect")
     assert (address.reply_topic, address.verdict_topic) == ("facegate/porch/response/detect", None)
     assert (address.operation, address.live, address.fault) == ("detect", False, None)
     assert (address.origin.camera, address.origin.request_id, address.person) == ("porch", None, None)
 
 
-def test_a_request_with_an_id_is_answered_by_it_with_a_verdict_beside() -> None:
+def test_request_with_an_id_is_answered_on_the_id_with_a_verdict() -> None:
     address = read("facegate/porch/request/face_rec/a-1")
     assert address.reply_topic == "facegate/porch/response/face_rec/a-1"
     assert address.verdict_topic == "facegate/porch/verdict/a-1"
     assert (address.origin.request_id, address.person, address.fault) == ("a-1", None, None)
 
 
-def test_a_request_may_name_a_person() -> None:
+def test_request_may_name_a_person() -> None:
     address = read("facegate/porch/request/verify/42/barack_obama")
     assert (address.person, address.fault) == ("barack_obama", None)
     assert address.reply_topic == "facegate/porch/response/verify/42"
 
 
-def test_an_operation_that_is_none_of_ours_has_a_reply_topic_all_the_same() -> None:
+def test_unknown_operation_has_a_reply_topic() -> None:
     address = read("facegate/porch/request/fly/42")
     assert (address.operation, address.reply_topic) == ("fly", "facegate/porch/response/fly/42")
 
 
-def test_the_bridge_is_answered_as_the_cameras_are() -> None:
+def test_command_is_answered_on_its_operation() -> None:
     for operation in ("health", "people/add"):
         address = read(f"facegate/bridge/request/{operation}")
         assert (address.operation, address.reply_topic) == (operation, f"facegate/bridge/response/{operation}")
@@ -65,23 +67,23 @@ def test_the_bridge_is_answered_as_the_cameras_are() -> None:
 
 
 @pytest.mark.parametrize("operation", ["", "people/", "/add", "people/add/more", "People/add", "people/add/42", "ä"])
-def test_what_is_no_operation_of_the_bridge_is_answered_beside_it(operation: str) -> None:
+def test_malformed_command_is_answered_on_the_bridge(operation: str) -> None:
     address = read(f"facegate/bridge/request/{operation}")
     assert (address.fault, address.reply_topic) == ("the topic names no operation", "facegate/bridge/response")
 
 
-def test_the_bridge_sends_no_frames() -> None:
-    assert read("facegate/bridge/frame").fault == "bridge is no camera"
+def test_bridge_sends_no_frames() -> None:
+    assert read("facegate/bridge/frame").fault == "bridge is not the name of a camera"
 
 
-def test_a_base_may_have_levels() -> None:
+def test_base_may_have_several_levels() -> None:
     address = read("home/front/door/porch/request/verify/42/bob", Topics("home/front/door"))
     assert (address.origin.camera, address.person) == ("porch", "bob")
     assert address.reply_topic == "home/front/door/porch/response/verify/42"
 
 
 @pytest.mark.parametrize("request_id", ["", "a b", "a" * 37, "ä", "a.b", "\0", "\u202eabc", "x" * 3000, "1\n"])
-def test_a_request_with_a_bad_id_is_answered_without_it(request_id: str) -> None:
+def test_request_with_an_invalid_id_is_answered_without_it(request_id: str) -> None:
     address = read(f"facegate/porch/request/face_rec/{request_id}/bob")
     assert address.fault == "a request id is 1 to 36 of A-Z, a-z, 0-9, _ and -"
     assert (address.reply_topic, address.verdict_topic) == ("facegate/porch/response/face_rec", None)
@@ -89,14 +91,14 @@ def test_a_request_with_a_bad_id_is_answered_without_it(request_id: str) -> None
 
 
 @pytest.mark.parametrize("rest", ["", "/", "/Face_Rec", "/face rec", "//42", "/a\0", "/" + "a" * 33, "/..", "/\u202ea"])
-def test_a_request_for_no_operation_is_answered_all_the_same(rest: str) -> None:
+def test_request_without_an_operation_is_answered(rest: str) -> None:
     address = read(f"facegate/porch/request{rest}")
     assert address.fault == "the topic names no operation"
     assert (address.operation, address.reply_topic) == ("", "facegate/porch/response")
 
 
 @pytest.mark.parametrize("more", ["/x", "/", "/x" * 300])
-def test_a_request_with_too_many_levels_is_answered_by_its_id(more: str) -> None:
+def test_request_with_too_many_levels_is_answered_on_its_id(more: str) -> None:
     address = read(f"facegate/porch/request/verify/42/bob{more}")
     assert address.fault == "the topic has too many levels"
     assert address.reply_topic == "facegate/porch/response/verify/42"
@@ -130,21 +132,21 @@ def test_where_no_camera_is_named_nobody_can_be_answered(camera: str, rest: str)
         "facegate" + "/x" * 300,
     ],
 )
-def test_a_topic_that_is_none_of_ours_is_none(topic: str) -> None:
+def test_other_topic_has_no_address(topic: str) -> None:
     assert TOPICS.read(topic) is None
 
 
-def test_each_message_is_an_event_of_its_own() -> None:
+def test_each_message_has_an_id_of_its_own() -> None:
     assert read("facegate/porch/frame").origin.id != read("facegate/porch/frame").origin.id
 
 
-def test_without_a_response_topic_the_address_stays() -> None:
+def test_address_stays_without_a_response_topic() -> None:
     address = read("facegate/porch/request/face_rec/42")
     assert TOPICS.redirected(correlated(address, None), None) == address
 
 
 @pytest.mark.parametrize("topic", [f"{OWN}mine", f"{OWN}a/b/c", OWN, f"{OWN}$x", OWN + "x" * (256 - len(OWN))])
-def test_a_camera_may_have_its_answer_anywhere_below_its_responses(topic: str) -> None:
+def test_response_topic_may_be_any_below_the_camera_s_responses(topic: str) -> None:
     address = redirected(topic)
     assert (address.reply_topic, address.verdict_topic) == (topic, "facegate/porch/verdict/42")
 
@@ -173,18 +175,18 @@ def test_a_camera_may_have_its_answer_anywhere_below_its_responses(topic: str) -
         pytest.param(f"{OWN}a b", id="space"),
         pytest.param(f"{OWN}\u202eabc", id="right-to-left mark"),
         pytest.param(f"{OWN}\ud800", id="half a character"),
-        pytest.param(OWN + "/" * 29, id="so many levels that a broker throws us out"),
+        pytest.param(OWN + "/" * 29, id="so many levels that a broker disconnects the gateway"),
         pytest.param(OWN + "x" * (257 - len(OWN)), id="long"),
         pytest.param(OWN + "x" * 3000, id="very long"),
     ],
 )
 @pytest.mark.parametrize("topics", [TOPICS, Topics("facegate", ["answers/"])], ids=["own only", "with an allow-list"])
-def test_an_answer_anywhere_else_is_forbidden(topic: str, topics: Topics) -> None:
+def test_response_topic_elsewhere_is_forbidden(topic: str, topics: Topics) -> None:
     with pytest.raises(Forbidden):
         redirected(topic, topics=topics)
 
 
-def test_the_allow_list_adds_to_a_camera_s_own() -> None:
+def test_setting_allows_more_response_topics() -> None:
     topics = Topics("facegate", ["answers/", "more/"])
     for topic in ("answers/42", "more/x/y", f"{OWN}x"):
         assert redirected(topic, topics=topics).reply_topic == topic
@@ -194,17 +196,17 @@ def test_the_allow_list_adds_to_a_camera_s_own() -> None:
     "topic", ["yard/frame", "yard/request/face_rec", "yard/request", "bridge/request/people/erase"]
 )
 @pytest.mark.parametrize("allowed", ["facegate/", "face", "f"])
-def test_no_allow_list_lets_the_gateway_ask_itself(allowed: str, topic: str) -> None:
+def test_setting_never_allows_a_topic_that_the_gateway_reads(allowed: str, topic: str) -> None:
     with pytest.raises(Forbidden, match="listens"):
         redirected(f"facegate/{topic}", topics=Topics("facegate", [allowed]))
 
 
-def test_correlation_data_is_kept() -> None:
+def test_correlation_data_becomes_part_of_the_address() -> None:
     assert redirected(None, bytes(range(MAX_CORRELATION_BYTES))).correlation == bytes(range(128))
     assert redirected(f"{OWN}x", b"").correlation == b""
 
 
 @pytest.mark.parametrize("response_topic", [None, f"{OWN}x"])
-def test_too_much_correlation_data_is_refused(response_topic: str | None) -> None:
-    with pytest.raises(BadRequest, match="128 bytes"):
+def test_long_correlation_data_is_refused(response_topic: str | None) -> None:
+    with pytest.raises(BadRequest, match="has 129 bytes: at most 128"):
         redirected(response_topic, bytes(MAX_CORRELATION_BYTES + 1))

@@ -256,9 +256,9 @@ def test_stop_with_a_full_window_lets_the_broker_publish_the_last_will(
     monkeypatch.setattr(session_module, "DRAIN_TIMEOUT_S", 0.1)
     reconnector = make_reconnector(broker.port, topic="parting/full", will=state("offline", "parting/full"))
     reconnector.start()
-    wait_for(lambda: reconnector.pending == 0)
-    session = reconnector._session
+    session = reconnector.session
     assert session is not None
+    wait_for(lambda: session.pending == 0)
     monkeypatch.setattr(session._outgoing, "_max_in_flight", 0)
     late = Client(broker.port).subscribe("parting/full")
     assert late.get().payload == b"online"

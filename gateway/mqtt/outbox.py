@@ -1,0 +1,121 @@
+"""The last step of every message that the gateway publishes: a reply to a delivery, or an announcement."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import CancelledError
+from functools import partial
+
+from gateway.config import LimitSettings
+from gateway.errors import Busy, GatewayError, TooLarge, shutting_down_error
+from gateway.mqtt.bridge.retained import RetainedTopics
+from gateway.mqtt.codec.outbound import Outbound, write_failure
+from gateway.mqtt.codec.topics import Address
+from gateway.mqtt.router import ConnectionName
+from gateway.mqtt.transport.ledger import Delivery
+from gateway.mqtt.transport.packets import Publication
+from gateway.mqtt.transport.session import Session
+
+log = logging.getLogger(__name__)
+
+MAX_HEADER_BYTES = 1024
+"""Bytes of a message beside its payload at most: topic, properties, lengths."""
+
+
+class Outbox:
+    """Publishes replies and announcements. Safe to use from any thread."""
+
+    def __init__(self, limits: LimitSettings, retained: RetainedTopics) -> None:
+        self._limits = limits
+        self._retained = retained
+        self._sessions: dict[ConnectionName, Session] = {}
+        self._shutting_down = False
+
+    def use_session(self, connection: ConnectionName, session: Session) -> None:
+        """Publish announcements on this session from now on."""
+        self._sessions[connection] = session
+
+    def begin_shutdown(self) -> None:
+        """Report `busy` no more: a request that is refused from now on is answered after the next start."""
+        self._shutting_down = True
+
+    def reply(
+        self,
+        delivery: Delivery[Session],
+        address: Address,
+        outbound: Outbound,
+        valid_for_s: float | None = None,
+        *,
+        transaction: str | None = None,
+    ) -> None:
+        """Publish the document, and the verdict where the address has a topic for one.
+
+        ``valid_for_s``: seconds after which the broker drops the reply, as a rule limits.request_s.
+        """
+        max_bytes = min(self._limits.message_bytes, delivery.session.max_packet_bytes - MAX_HEADER_BYTES)
+        if len(outbound.document) > max_bytes:
+            # A broker closes the connection of a client that publishes a larger packet, again and again.
+            error = TooLarge(f"the answer has more than {max_bytes} bytes, which is too large for MQTT: ask over REST")
+            self.fail(delivery, address, error, transaction)
+        else:
+            qos = 0 if address.live else 1
+            self._publish(delivery, address, outbound, valid_for_s or self._limits.request_s, qos=qos)
+
+    def fail(
+        self, delivery: Delivery[Session], address: Address, error: BaseException, transaction: str | None = None
+    ) -> None:
+        """Answer with the error, and log it. ``transaction``: of an administrator's command."""
+        error = as_gateway_error(error)
+        is_busy = isinstance(error, Busy)
+        if is_busy and self._shutting_down and delivery.mid:
+            return
+        # `busy` is logged at DEBUG: where one request is refused many are, and writing that down makes it worse.
+        level = logging.DEBUG if is_busy else logging.INFO
+        log.log(level, "%s to %s: %s", error.code, address.reply_topic, error, extra={"kind": error.code})
+        # `busy` goes out at QoS 0: it is true for a moment only, and costs less in a flood. But not where the camera
+        # chose the topic: the broker may refuse that one, and the poison guard knows only what it acknowledges.
+        qos = 0 if address.live or (is_busy and not address.chosen) else 1
+        outbound = write_failure(address, error, transaction)
+        self._publish(delivery, address, outbound, self._limits.request_s, qos=qos)
+
+    def acknowledge(self, delivery: Delivery[Session]) -> None:
+        """Acknowledge a message that gets no reply."""
+        delivery.session.answer(delivery)
+
+    def announce(self, publication: Publication, *, owner: str | None = None) -> None:
+        """Publish a message that answers nothing. Without a session it is dropped: repeat it on the next session.
+
+        ``owner``: the part of the gateway to which a retained topic belongs. It is the one that clears the topic, also
+        after a restart, since the topic is written to the journal before the message goes out.
+        """
+        if owner is not None:
+            self._retained.add(owner, publication.topic)
+        # Messages at QoS 0 need no place among the replies that the broker has to acknowledge.
+        if (session := self._sessions.get("requests" if publication.qos else "frames")) is not None:
+            session.publish(publication)
+
+    def _publish(
+        self, delivery: Delivery[Session], address: Address, outbound: Outbound, valid_for_s: float, *, qos: int
+    ) -> None:
+        publication = partial(Publication, qos=qos, expiry=max(1, int(valid_for_s)))
+        document = publication(
+            address.reply_topic,
+            outbound.document,
+            content_type="application/json",
+            correlation=address.correlation,
+        )
+        if address.verdict_topic is None:
+            delivery.session.answer(delivery, document)
+        else:
+            verdict = publication(address.verdict_topic, outbound.verdict.encode(), content_type="text/plain")
+            delivery.session.answer(delivery, verdict, document)
+
+
+def as_gateway_error(error: BaseException) -> GatewayError:
+    """Return the error for the wire, and log a bug."""
+    if isinstance(error, GatewayError):
+        return error
+    if isinstance(error, CancelledError):
+        return shutting_down_error()
+    log.error("a request failed", exc_info=error)
+    return GatewayError("a bug in the gateway: its log has the details")

@@ -1,0 +1,40 @@
+"""The path of a piece: it is stored, and the last piece of an upload makes a query of all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.mqtt.codec.inbound import Ignored, Piece, Reader
+from gateway.mqtt.delivery.uploads import Uploads
+from gateway.mqtt.intake import Intake
+from gateway.mqtt.outbox import Outbox
+from gateway.mqtt.queries import Queries
+from gateway.mqtt.transport.ledger import Delivery
+from gateway.mqtt.transport.session import Session
+
+
+class Pieces:
+    """Stores the pieces of uploads."""
+
+    def __init__(self, uploads: Uploads, reader: Reader, intake: Intake, queries: Queries, outbox: Outbox) -> None:
+        self._uploads = uploads
+        self._reader = reader
+        self._intake = intake
+        self._queries = queries
+        self._outbox = outbox
+
+    def add(self, delivery: Delivery[Session], piece: Piece) -> None:
+        """Acknowledge the piece, or answer the query that it completes. Raises GatewayError."""
+        joined = self._uploads.add_piece(delivery, piece.address)
+        if joined is None:
+            self._outbox.acknowledge(delivery)
+            return
+        query = self._reader.read_query(replace(piece.received, payload=joined), piece.suspect)
+        # The reader ignored no piece of it, and so it does not ignore the whole.
+        assert not isinstance(query, Ignored)
+        self._intake.hand_on(delivery, query, self._queries.ask)
+
+    def tick(self, session: Session) -> None:
+        """Report the uploads whose pieces do not come."""
+        for address, error in self._uploads.tick():
+            self._outbox.fail(Delivery(session=session), address, error)

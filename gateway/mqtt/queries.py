@@ -1,0 +1,96 @@
+"""The path of a frame or a query: from the typed message to the service, and from its result to the outbox."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from functools import partial
+
+from gateway.errors import Expired, Timeout, shutting_down_error
+from gateway.metrics import Metrics
+from gateway.model import Operation, Reply
+from gateway.mqtt.codec.inbound import Frame, Query, Reader
+from gateway.mqtt.codec.outbound import Outbound, write_result
+from gateway.mqtt.codec.topics import Address
+from gateway.mqtt.delivery.reply_cache import ReplyCache
+from gateway.mqtt.delivery.validity import Validity
+from gateway.mqtt.delivery.watchdog import claim_before_giving_up
+from gateway.mqtt.outbox import Outbox
+from gateway.mqtt.services import Services
+from gateway.mqtt.transport.ledger import Delivery
+from gateway.mqtt.transport.session import Session
+from gateway.service.futures import then
+
+MAX_PENDING_RESULTS = 100
+"""Results of frames that the broker has not taken yet. A slower broker gets only some of the results."""
+
+
+class Queries:
+    """Hands frames and queries to the service, and answers them. ``answer_s``: the setting mqtt.answer_s."""
+
+    def __init__(
+        self,
+        services: Services,
+        reader: Reader,
+        validity: Validity,
+        outbox: Outbox,
+        metrics: Metrics,
+        *,
+        answer_s: float,
+    ) -> None:
+        self._services = services
+        self._reader = reader
+        self._validity = validity
+        self._outbox = outbox
+        self._metrics = metrics
+        self._answer_s = answer_s
+        self._cache = ReplyCache()
+
+    def ask(self, delivery: Delivery[Session], message: Frame | Query) -> None:
+        """Answer when the service has the result. Raises GatewayError."""
+        address = message.address
+        valid_for_s = self._validity.seconds(delivery, suspect=message.suspect)
+        delivery.set_give_up(partial(self._give_up, delivery, address, pictures=1))
+        submit = partial(self._submit, delivery, message, valid_for_s)
+        # The store recognises a repeated enrolment by itself.
+        if address.key is None or address.operation == Operation.ENROLL.value:
+            reply = submit()
+        else:
+            content = (address.operation, address.person, tuple(message.properties.items()), message.payload)
+            reply = self._cache.get_or_submit(address.key, content, submit)
+        written = then(reply, partial(write_result, address))
+        written.add_done_callback(partial(self._answer, delivery, address, valid_for_s))
+
+    def _submit(self, delivery: Delivery[Session], message: Frame | Query, valid_for_s: float) -> Future[Reply]:
+        address = message.address
+        if not address.live:
+            # Before the payload is read: in a flood a refusal has to be cheap.
+            self._services.check_capacity(str(address.origin.camera))
+        request = self._reader.read_request(message, min(valid_for_s, self._answer_s))
+        give_up = partial(self._give_up, delivery, address, pictures=len(request.pictures))
+        delivery.set_give_up(claim_before_giving_up(request.effect, give_up))
+        return self._services.submit(request)
+
+    def _answer(
+        self, delivery: Delivery[Session], address: Address, valid_for_s: float, written: Future[Outbound]
+    ) -> None:
+        if address.live and written.cancelled():
+            # A newer frame has replaced this one.
+            return
+        if address.live and delivery.session.pending > MAX_PENDING_RESULTS:
+            self._metrics.count("results_dropped")
+            return
+        error = shutting_down_error() if written.cancelled() else written.exception()
+        if isinstance(error, Expired) and valid_for_s > self._answer_s:
+            # The request itself is still valid: another try may succeed.
+            error = Timeout(str(error))
+        if error is None:
+            left = valid_for_s - (time.monotonic() - delivery.received_at)
+            self._outbox.reply(delivery, address, written.result(), left)
+        else:
+            self._outbox.fail(delivery, address, error)
+
+    def _give_up(self, delivery: Delivery[Session], address: Address, *, pictures: int) -> None:
+        # The pictures of one request are analysed one after the other.
+        advice = f": send the {pictures} pictures in several requests, or raise mqtt.answer_s" if pictures > 1 else ""
+        self._outbox.fail(delivery, address, Timeout(f"the request was not answered within mqtt.answer_s{advice}"))

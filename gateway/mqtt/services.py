@@ -1,0 +1,21 @@
+"""The functions of the gateway that the MQTT interface calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from gateway.model import Reply, Request
+from gateway.model.health import Health
+from gateway.service.administration import Administer
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """``check_capacity`` raises Busy if no more requests of that camera may wait."""
+
+    submit: Callable[[Request], Future[Reply]]
+    check_capacity: Callable[[str], None]
+    administer: Administer
+    health: Callable[[], Health]

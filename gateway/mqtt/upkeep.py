@@ -1,0 +1,88 @@
+"""The tasks at the start of a session, twice a second during it, and at its end."""
+
+from __future__ import annotations
+
+from gateway.mqtt.bridge.bridge_status import BridgeStatus
+from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
+from gateway.mqtt.delivery.loopback import Loopback
+from gateway.mqtt.delivery.poison_guard import PoisonGuard
+from gateway.mqtt.delivery.validity import Validity
+from gateway.mqtt.outbox import Outbox
+from gateway.mqtt.pieces import Pieces
+from gateway.mqtt.transport.ledger import Delivery
+from gateway.mqtt.transport.packets import Publication
+from gateway.mqtt.transport.session import Session
+
+
+class Upkeep:
+    """Calls each part of the interface that has something to do in a session."""
+
+    def __init__(
+        self,
+        bridge_status: BridgeStatus,
+        duplicates: DuplicateDetector,
+        loopback: Loopback,
+        validity: Validity,
+        poison_guard: PoisonGuard,
+        pieces: Pieces,
+        outbox: Outbox,
+    ) -> None:
+        self._bridge_status = bridge_status
+        self._duplicates = duplicates
+        self._loopback = loopback
+        self._validity = validity
+        self._poison_guard = poison_guard
+        self._pieces = pieces
+        self._outbox = outbox
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether a search has found no other gateway on the same topics."""
+        return self._duplicates.exclusive
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether a loopback message of this session is back."""
+        return self._loopback.caught_up
+
+    @property
+    def will(self) -> Publication:
+        """The last will of the connection for requests."""
+        return self._bridge_status.state_message("offline")
+
+    @property
+    def farewell(self) -> Publication | None:
+        """The last message, if any: a displaced gateway leaves no `offline`, which would be taken for the other's."""
+        return None if self._duplicates.displaced else self.will
+
+    def search(self, session: Session) -> None:
+        """Search for another gateway on the same topics. Raises AnotherGateway and NotYet."""
+        self._duplicates.search(session)
+
+    def start_frames(self, session: Session) -> None:
+        self._outbox.use_session("frames", session)
+
+    def tick_frames(self, _session: Session) -> None:
+        if self.is_exclusive:
+            self._bridge_status.announce_health()
+
+    def start_requests(self, session: Session) -> None:
+        self._outbox.use_session("requests", session)
+        self._validity.start_session()
+        self._bridge_status.start_session(session)
+        self._loopback.start_session(session)
+
+    def tick_requests(self, session: Session) -> None:
+        self._loopback.tick(session)
+        if self.caught_up:
+            # The broker has all messages that were published before the loopback message.
+            self._bridge_status.confirm_cleared()
+        if self._duplicates.take_conflict():
+            # Another gateway, which has to end, has published its own state.
+            self._bridge_status.announce_online()
+        self._pieces.tick(session)
+
+    def end_requests(self, unconfirmed: Delivery[Session] | None) -> bool:
+        """Return whether it is known why the session ended. ``unconfirmed``: the oldest one in flight then."""
+        self._loopback.end_session()
+        return self._poison_guard.connection_ended(unconfirmed)
