@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from gateway.cli.main import main
 from gateway.config import CameraSettings, LimitSettings, Settings
+from gateway.contract.schemas import json_schemas
 from gateway.errors import GatewayError, StartError, Unavailable, wire_errors
 from gateway.metrics import COUNTS, Metrics
 from gateway.model import Operation, Quality
@@ -148,6 +149,25 @@ def test_every_action_is_documented_with_its_fields(operation: str) -> None:
     (row,) = re.findall(rf"^\| `{operation}` \|(.*?)\|", text_of(PEOPLE), re.MULTILINE)
     fields = {*ACTIONS[operation].needs, *ACTIONS[operation].takes}
     assert set(re.findall(r"`(\w+)`", row)) == fields
+
+
+def names_in(schema: object) -> Iterator[str]:
+    """Return the names of all fields in a JSON Schema."""
+    if isinstance(schema, dict):
+        properties = schema.get("properties", {})
+        yield from properties
+        for each in (*properties.values(), *schema.values()):
+            yield from names_in(each)
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from names_in(each)
+
+
+@pytest.mark.parametrize(("name", "schema"), json_schemas().items())
+def test_every_field_on_a_wire_is_documented(name: str, schema: dict[str, Any]) -> None:
+    reference = "".join(path.read_text() for path in DOCS if path.parent.name == "reference")
+    missing = {field for field in names_in(schema) if f"`{field}`" not in reference and f'"{field}"' not in reference}
+    assert not missing, f"no page of docs/reference names {missing} of {name}"
 
 
 @pytest.mark.parametrize("count", COUNTS)
