@@ -1,22 +1,23 @@
-"""Who is mistaken for whom: ``python -m benchmarks.accuracy --pictures DIR [--pairs FILE] [--json]``.
+"""The accuracy of verification: ``python -m benchmarks.accuracy --pictures DIR [--pairs FILE] [--json]``.
 
-DIR holds photographs by person, as ``<person>/*.jpg`` or with the names of LFW, ``<person>_<nnnn>.jpg``; six of a
-person count at the most. The face nearest the middle of each is described by stock face_recognition (its defaults,
-the distance of two descriptors) and by our engine (the similarity of a descriptor as in a stream and one as enrolled).
+DIR has photographs by person, as ``<person>/*.jpg`` or with the names of LFW, ``<person>_<nnnn>.jpg``. At most six
+pictures of a person are used. The face nearest to the centre of each is described by stock face_recognition and by the
+gateway's engine. Stock uses its default settings and the distance of two descriptors. Facegate uses the similarity of a
+descriptor for a stream and one for enrolment.
 
-The false match rate (FMR) is the share of pairs of different people that pass: each engine has the threshold that
-makes it so. The false non-match rate (FNMR) is the share of pairs of one person that then do not pass, or of which
-the engine does not find both faces; its 95 % interval comes from drawing the people anew, thresholds as they are.
+The false match rate (FMR) is the share of pairs of different people that pass. Each engine gets the threshold for the
+same rate. The false non-match rate (FNMR) is the share of pairs of one person that do not pass, or in which the engine
+does not find both faces. Its 95 % interval comes from resampling the people, with fixed thresholds.
 
-FILE holds pairs, ``a.jpg,b.jpg,1`` (one person) or ``a.jpg,b.jpg,0`` (two) on each line, with paths from DIR on. They
-are decided as a user gets it by default: with stock by the tolerance of 0.6, with ours as face_match answers.
+FILE has pairs, ``a.jpg,b.jpg,1`` (one person) or ``a.jpg,b.jpg,0`` (two people) per line, with paths relative to DIR.
+They are decided with default settings: stock with a tolerance of 0.6, facegate like face_match.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # read when numpy and dlib are loaded
+os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # before the import of numpy and dlib
 
 import json
 import math
@@ -32,26 +33,26 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.faces import Name, Vectors, describe, labelled, ms_per_face
+from benchmarks.faces import Name, Vectors, describe, labelled_pictures, measure_ms_per_face
 from gateway.config import DecisionSettings
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.similarity import Similarity, typical_faces
 
 RATES = {"0.01": 100, "0.001": 1_000, "0.0001": 10_000, "0.00001": 100_000}
-"""False match rates as they are written, and one in how many pairs that is."""
+"""False match rates, as text and as one in how many pairs."""
 
-FEWEST = 10
-"""Pairs of different people that must pass, for a threshold to be worth anything."""
+MIN_PAIRS = 10
+"""Least number of passing pairs of different people for a meaningful threshold."""
 
 RESAMPLES = 200
-TIMED = 60
-"""Pictures, evenly spread, that are timed."""
+MAX_TIMED_PICTURES = 60
+"""Most pictures whose time is measured, evenly spread."""
 
-TOLERANCE = 0.6
-"""Distance up to which ``face_recognition.compare_faces`` takes two faces for one person's."""
+STOCK_TOLERANCE = 0.6
+"""Largest distance of a match in ``face_recognition.compare_faces``."""
 
-BLOCK = 512
+BLOCK_PICTURES = 512
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -59,10 +60,10 @@ Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Compared:
-    """n pictures: how alike two of them are is the product of a row of ``probes`` and a row of ``templates``.
+class Comparison:
+    """The comparison of n pictures: the product of a row of ``probes`` and a row of ``templates``.
 
-    ``shown``: makes of that product what people know.
+    ``shown``: converts this product to the engine's usual number.
     """
 
     found: Bools
@@ -70,56 +71,56 @@ class Compared:
     templates: Vectors
     shown: Callable[[float], float]
 
-    def first(self, count: int) -> Compared:
+    def first(self, count: int) -> Comparison:
         return replace(self, found=self.found[:count], probes=self.probes[:count], templates=self.templates[:count])
 
 
-def by_similarity(probes: Vectors, templates: Vectors, found: Bools, similarity: Similarity) -> Compared:
-    """As the gateway compares."""
-    return Compared(found, similarity.probes(probes), similarity.templates(templates), float)
+def by_similarity(probes: Vectors, templates: Vectors, found: Bools, similarity: Similarity) -> Comparison:
+    """Compare like the gateway."""
+    return Comparison(found, similarity.probes(probes), similarity.templates(templates), float)
 
 
-def by_distance(descriptors: Vectors, found: Bools) -> Compared:
-    """The product is the distance's square, negative: 2ab - aa - bb."""
+def by_distance(descriptors: Vectors, found: Bools) -> Comparison:
+    """Compare by distance. The product is the negative square of the distance: 2ab - aa - bb."""
     squares = (descriptors * descriptors).sum(axis=1, keepdims=True)
     ones = np.ones_like(squares)
     probes, templates = np.hstack([2 * descriptors, -squares, -ones]), np.hstack([descriptors, ones, squares])
-    return Compared(found, probes, templates, lambda square: math.sqrt(max(-square, 0)))
+    return Comparison(found, probes, templates, lambda square: math.sqrt(max(-square, 0)))
 
 
 def genuine_pairs(people: Indices) -> Indices:
-    """All pairs of one person's pictures, (n, 2): the earlier is enrolled, the later the probe. ``people`` ascends."""
+    """Return all pairs of one person's pictures, (n, 2): the enrolled one, then the probe. ``people`` is ascending."""
     each = groupby(range(len(people)), lambda picture: int(people[picture]))
     pairs = [pair for _, pictures in each for pair in combinations(pictures, 2)]
     return np.array(pairs, np.intp).reshape(-1, 2)
 
 
-def similarities(compared: Compared, pairs: Indices) -> Floats:
-    """-inf where a face was not found: a miss, whatever the threshold."""
+def similarities(compared: Comparison, pairs: Indices) -> Floats:
+    """Return the similarity of each pair, -inf without both faces: a miss for any threshold."""
     enrolled, probe = pairs.T
     alike = np.einsum("nd,nd->n", compared.templates[enrolled], compared.probes[probe])
     return np.where(compared.found[enrolled] & compared.found[probe], alike, -np.inf).astype(np.float32)
 
 
-def impostors(compared: Compared, people: Indices) -> Floats:
-    """The similarities of all pairs of different people, the earlier one enrolled, of which both faces were found."""
+def impostors(compared: Comparison, people: Indices) -> Floats:
+    """Return the similarities of all pairs of different people with both faces. The earlier picture is enrolled."""
     found = compared.found
     probes, templates, people = compared.probes[found], compared.templates[found], people[found]
     blocks = [np.empty(0, np.float32)]
-    for start in range(0, len(people), BLOCK):
-        enrolled = slice(start, start + BLOCK)
+    for start in range(0, len(people), BLOCK_PICTURES):
+        enrolled = slice(start, start + BLOCK_PICTURES)
         alike = templates[enrolled] @ probes[start:].T
         blocks.append(alike[people[start:] > people[enrolled, None]])
     return np.concatenate(blocks)
 
 
 def thresholds(impostors: Floats, one_in: Iterable[int]) -> list[float | None]:
-    """For each rate the similarity that one in so many pairs reaches; None where these are fewer than FEWEST.
+    """Return for each rate the similarity that one in so many pairs reaches; None for fewer than MIN_PAIRS pairs.
 
-    Leaves ``impostors`` in another order: there may be a hundred million, too many to sort or to copy.
+    This changes the order of ``impostors``, because a hundred million are too many to sort or copy.
     """
     passing = [len(impostors) // each for each in one_in]
-    places = [len(impostors) - count if count >= FEWEST else None for count in passing]
+    places = [len(impostors) - count if count >= MIN_PAIRS else None for count in passing]
     wanted = [place for place in places if place is not None]
     if wanted:
         impostors.partition(wanted)
@@ -127,7 +128,7 @@ def thresholds(impostors: Floats, one_in: Iterable[int]) -> list[float | None]:
 
 
 def interval(missed: Bools, people: Indices) -> list[float]:
-    """Of the share of pairs missed, 95 %. People are drawn, not pairs, since those of one person are alike."""
+    """Return the 95 % interval of the share of missed pairs, from resampling people."""
     _, person = np.unique(people, return_inverse=True)
     pairs, misses = np.bincount(person), np.bincount(person, missed)
     chances = np.full(len(pairs), 1 / len(pairs))
@@ -135,7 +136,7 @@ def interval(missed: Bools, people: Indices) -> list[float]:
     return [round(end, 5) for end in np.quantile(drawn @ misses / (drawn @ pairs), (0.025, 0.975)).tolist()]
 
 
-def figures(compared: Compared, people: Indices) -> dict[str, Any]:
+def figures(compared: Comparison, people: Indices) -> dict[str, Any]:
     pairs = genuine_pairs(people)
     alike = similarities(compared, pairs)
     found = thresholds(impostors(compared, people), RATES.values())
@@ -152,13 +153,13 @@ def figures(compared: Compared, people: Indices) -> dict[str, Any]:
 
 
 def fewer(stock: Mapping[str, float | None], ours: Mapping[str, float | None]) -> dict[str, float | None]:
-    """By which share our misses are fewer, at each rate at which there are any to compare."""
+    """Return by which share facegate has fewer misses than stock, at each rate with misses."""
     both = {rate: (stock[rate], ours[rate]) for rate in RATES}
     return {rate: round(1 - b / a, 3) if a and b is not None else None for rate, (a, b) in both.items()}
 
 
 def read_pairs(file: Path, folder: Path) -> list[tuple[Path, Path, bool]]:
-    """Raises ClickException, with all that is wrong."""
+    """Read a file of pairs. Raises ClickException with all errors in the file."""
     pairs, wrong = [], []
     for number, line in enumerate(file.read_text().splitlines(), 1):
         match [field.strip() for field in line.split(",")]:
@@ -171,17 +172,17 @@ def read_pairs(file: Path, folder: Path) -> list[tuple[Path, Path, bool]]:
             case _:
                 wrong.append(f"line {number} is neither a.jpg,b.jpg,1 nor a.jpg,b.jpg,0: {line}")
     if wrong or not pairs:
-        raise click.ClickException("\n".join([f"{file}:", *(wrong or ["there are no pairs in it"])]))
+        raise click.ClickException("\n".join([f"{file}:", *(wrong or ["the file has no pairs"])]))
     return pairs
 
 
-def decided(sides: Mapping[Name, Compared], pairs: Indices, same: Bools) -> dict[str, Any]:
-    """By the defaults of each: of ``pairs``, (n, 2), the first is the probe. A face not found is nobody's."""
+def decided(sides: Mapping[Name, Comparison], pairs: Indices, same: Bools) -> dict[str, Any]:
+    """Decide ``pairs``, (n, 2): probe and other picture, with default settings. Without a face there is no match."""
     settings = DecisionSettings()
     decision = Decision(settings.max_false_identification, settings.max_false_match, measured_curves("facegate"))
     alike = {name: similarities(side, pairs[:, ::-1]) for name, side in sides.items()}
     match = {
-        "stock": alike["stock"] >= -(TOLERANCE**2),
+        "stock": alike["stock"] >= -(STOCK_TOLERANCE**2),
         "facegate": np.array(
             [decision.score(each) >= decision.verification_threshold() for each in alike["facegate"].tolist()]
         ),
@@ -193,18 +194,18 @@ def decided(sides: Mapping[Name, Compared], pairs: Indices, same: Bools) -> dict
 
 
 def measure(folder: Path, file: Path | None, plain: bool = False) -> dict[str, Any]:
-    pictures = labelled(folder)
+    pictures = labelled_pictures(folder)
     names, people = np.unique([each.person for each in pictures], return_inverse=True)
     genuine = len(genuine_pairs(people))
     if len(names) < 2 or not genuine:
-        raise click.ClickException(f"{folder} does not hold two people, and of one of them two pictures.")
+        raise click.ClickException(f"{folder} must have at least two people, and two pictures of one of them.")
     pairs = read_pairs(file, folder) if file else []
     named = [path for first, second, _ in pairs for path in (first, second)]
     paths = list(dict.fromkeys([*(each.path for each in pictures), *named]))
-    ms = ms_per_face(paths[: len(pictures) : math.ceil(len(pictures) / TIMED)])
+    ms = measure_ms_per_face(paths[: len(pictures) : math.ceil(len(pictures) / MAX_TIMED_PICTURES)])
     stock, ours = describe(paths, "stock"), describe(paths, "facegate")
     similarity = Similarity(None if plain else typical_faces())
-    sides: dict[Name, Compared] = {
+    sides: dict[Name, Comparison] = {
         "stock": by_distance(stock.stream, stock.found),
         "facegate": by_similarity(ours.stream, ours.enrolment, ours.found, similarity),
     }
@@ -221,7 +222,8 @@ def measure(folder: Path, file: Path | None, plain: bool = False) -> dict[str, A
     if pairs:
         place = {path: number for number, path in enumerate(paths)}
         both = np.array([(place[first], place[second]) for first, second, _ in pairs])
-        ways = ours.enrolment, ours.enrolment  # face_match takes its time
+        # face_match describes both pictures as for enrolment.
+        ways = ours.enrolment, ours.enrolment
         sides["facegate"] = by_similarity(*ways, ours.found, similarity)
         result["pairs"] = decided(sides, both, np.array([same for *_, same in pairs]))
     return result
@@ -252,18 +254,20 @@ def _percent(share: float | None, interval: list[float] | None = None) -> str:
 @click.command(help=__doc__)
 @click.option(
     "--pictures", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True,
-    help="The folder of photographs by person.",
+    help="Folder of photographs by person.",
 )  # fmt: skip
 @click.option(
-    "--pairs", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Pairs to decide by the defaults."
+    "--pairs",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of pairs to decide with default settings.",
 )
-@click.option("--plain", is_flag=True, help="Ours by the plain cosine, without the typical faces.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.option("--plain", is_flag=True, help="Use the plain cosine for facegate, without typical faces.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
 def main(pictures: Path, pairs: Path | None, plain: bool, as_json: bool) -> None:
     result = measure(pictures, pairs, plain)
     scarce = [rate for rate, share in result["facegate"]["fnmr"].items() if share is None]
     if scarce:
-        click.echo(f"Nothing is said of {', '.join(scarce)}: that is fewer than {FEWEST} of the pairs.", err=True)
+        click.echo(f"No result for {', '.join(scarce)}: these rates are fewer than {MIN_PAIRS} pairs.", err=True)
     if as_json:
         click.echo(json.dumps(result))
         return

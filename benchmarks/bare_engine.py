@@ -1,7 +1,7 @@
-"""The engine by itself, in a process of its own: ``python -m benchmarks.bare_engine PICTURE``.
+"""The bare engine in a separate process: ``python -m benchmarks.bare_engine PICTURE``.
 
-Says ``ready``; for each line with a number of seconds on its standard input it looks at the picture over and over
-for so long, and prints the milliseconds of each look as a JSON list.
+It prints ``ready``. Then it reads numbers of seconds from standard input, one per line. For each it analyses the
+picture repeatedly for that time, and prints the milliseconds of each analysis as a JSON list.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""The curves behind the gateway's decisions: ``python -m benchmarks.calibration --pictures DIR [--write]``.
+"""The measurement of the gateway's curves: ``python -m benchmarks.calibration --pictures DIR [--write]``.
 
-DIR is as for ``benchmarks.accuracy``. Pictures in which no face was found are left out. A person is the mean of one to
-five pictures, as enrolled; a probe that of one or three others, as in a stream. Of all pairs of different people: the
-similarity that is reached at each false match rate, as far as ten pairs reach it, with an interval from resampling the
-people (not the pairs: those of one person are not independent); and the share of pairs of one person that stays below.
-With dlib-hog both are stock's one chip, and the similarity is the plain cosine.
+DIR is as for ``benchmarks.accuracy``. Pictures without a found face are left out. A person is the mean of one to five
+pictures, described for enrolment. A probe is the mean of one or three other pictures, described for a stream. The
+result, over all pairs of different people, is the similarity that is reached at each false match rate, if at least ten
+pairs reach it. Its interval comes from resampling people, because pairs of one person are not independent. The result
+also has the share of pairs of one person below each similarity. With dlib-hog both descriptors are the one chip of
+stock, and the similarity is the plain cosine.
 
-Ours also takes into account how much either face resembles the typical ones (``gateway/people/similarity.py``). These
-are the means of clusters of people, one picture of each, found by spherical k-means; clusters of few people are left
-out, so that nobody's descriptor is among them. The people are split in halves, and each half is judged by the typical
-faces of the other. With ``--write`` those of all people replace the gateway's, and the curves theirs
-(``gateway/people/curves.json``).
+The similarity of facegate also depends on how much either face resembles typical faces
+(``gateway/people/similarity.py``). Typical faces are the means of clusters of people, with one picture of each, found
+by spherical k-means. Clusters of few people are left out, so that no person's descriptor is among them. The people are
+split in halves, and each half is compared with the typical faces of the other half. ``--write`` replaces the gateway's
+typical faces by those of all people, and its curves by the measured ones (``gateway/people/curves.json``).
 """
 
 from __future__ import annotations
@@ -28,34 +29,34 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.accuracy import Floats, Indices
-from benchmarks.faces import StoredFace, Vectors, describe, labelled
+from benchmarks.faces import DescribedPictures, Vectors, describe, labelled_pictures
 from gateway.people.curves import CURVES_FILE
 from gateway.people.gallery import MAX_COUNTED_PICTURES
 from gateway.people.similarity import TYPICAL_FACES_FILE, Similarity
 
 RATES = (0.5, 0.1, 0.01, 0.001, 1e-4, 1e-5)
 
-FEWEST_PAIRS = 10
-"""Above a threshold, for it to be more than chance."""
+MIN_PAIRS = 10
+"""Least number of pairs above a threshold. Fewer would be chance."""
 
-PROBES = (1, 3)
-SUBSETS = 4
-"""Of a person's pictures at most, each another template: the same few faces again and again would say little more."""
+PROBE_COUNTS = (1, 3)
+MAX_SUBSETS = 4
+"""Most templates of a person from different subsets of its pictures. More of the same faces would add little."""
 
 RESAMPLES = 100
-TAIL = 0.02
-"""Of the pairs, the most similar, among which resampling looks for the thresholds of the lower rates."""
+TAIL_SHARE = 0.02
+"""Share of the most similar pairs. Resampling uses only these for the thresholds of the lower rates."""
 
 CLUSTERS = 32
-FEWEST = 5
-"""People in a cluster, for its mean to be a typical face rather than somebody's."""
+MIN_CLUSTER_PEOPLE = 5
+"""Least number of people in a cluster, so that its mean is no single person's face."""
 
-ROUNDS = 20
+CLUSTER_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Means:
-    """Means of a few pictures each: of whom, and which (indices, (n, k))."""
+    """Means of a few pictures each: their person, and the indices of the pictures, (n, k)."""
 
     vectors: Vectors
     people: Indices
@@ -64,7 +65,7 @@ class Means:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Half:
-    """Similarities, (probes, templates), of people who were judged by the others' typical faces."""
+    """Similarities of one half, (probes, templates), compared with the typical faces of the other half."""
 
     similarities: Vectors
     probes: Means
@@ -75,21 +76,21 @@ class Half:
         return different
 
     def same(self) -> Floats:
-        """Of probes that are not among the template's own pictures."""
+        """Return the similarities of one person's pairs. A picture of the template is never its probe."""
         shared = (self.probes.of[:, None, :, None] == self.templates.of[None, :, None, :]).any(axis=(2, 3))
         same: Floats = self.similarities[~self.different() & ~shared].astype(float)
         return same
 
 
 def means(vectors: Vectors, people: Indices, count: int, random: np.random.Generator) -> Means:
-    """Of so many pictures of each person who has them."""
+    """Return the means of ``count`` pictures of each person with so many."""
     chosen = []
     for person in np.unique(people):
         own = np.flatnonzero(people == person)
         if count == 1:
             chosen += own[:, None].tolist()
         elif len(own) >= count:
-            subsets = min(SUBSETS, math.comb(len(own), count))
+            subsets = min(MAX_SUBSETS, math.comb(len(own), count))
             chosen += [random.choice(own, count, replace=False).tolist() for _ in range(subsets)]
     of = np.array(chosen, np.intp).reshape(-1, count)
     sums = vectors[of].sum(axis=1)
@@ -97,24 +98,24 @@ def means(vectors: Vectors, people: Indices, count: int, random: np.random.Gener
 
 
 def typical(faces: Vectors) -> Vectors:
-    """The means of the clusters, of unit length."""
+    """Return the means of the clusters, of unit length."""
     random = np.random.default_rng(0)
     means = faces[random.choice(len(faces), min(CLUSTERS, len(faces)), replace=False)]
-    for _ in range(ROUNDS):
+    for _ in range(CLUSTER_ROUNDS):
         nearest = (faces @ means.T).argmax(axis=1)
         sums = np.stack([faces[nearest == n].sum(axis=0) for n in range(len(means))])
         means = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
     people = np.bincount((faces @ means.T).argmax(axis=1), minlength=len(means))
-    return means[people >= FEWEST]
+    return means[people >= MIN_CLUSTER_PEOPLE]
 
 
 def one_each(vectors: Vectors, people: Indices) -> Vectors:
-    """The first picture of each person."""
+    """Return the first picture of each person."""
     _, first = np.unique(people, return_index=True)
     return vectors[first]
 
 
-def halves(described: StoredFace, people: Indices, ours: bool, pictures: int, probes: int) -> Iterator[Half]:
+def halves(described: DescribedPictures, people: Indices, ours: bool, pictures: int, probes: int) -> Iterator[Half]:
     random = np.random.default_rng(0)
     side = random.permutation(people.max() + 1)[people] % 2
     for half in (0, 1):
@@ -129,7 +130,7 @@ def halves(described: StoredFace, people: Indices, ours: bool, pictures: int, pr
 def curve(sides: list[Half]) -> dict[str, Any]:
     different = np.concatenate([half.similarities[half.different()] for half in sides]).astype(float)
     same = np.concatenate([half.same() for half in sides])
-    rates = [rate for rate in RATES if rate * len(different) >= FEWEST_PAIRS]
+    rates = [rate for rate in RATES if rate * len(different) >= MIN_PAIRS]
     found = np.quantile(different, [1 - rate for rate in rates])
     low, high = interval(sides, rates, found)
     return {
@@ -144,9 +145,9 @@ def curve(sides: list[Half]) -> dict[str, Any]:
 
 
 def interval(sides: list[Half], rates: list[float], found: Floats) -> tuple[Floats, Floats]:
-    """95 of 100 resamples lie between; the thresholds of high rates are taken as they are, being certain enough."""
+    """Return the limits of 95 % of the resamples. High rates are certain enough without resampling."""
     random = np.random.default_rng(0)
-    cut = min(np.quantile(half.similarities, 1 - TAIL) for half in sides)
+    cut = min(np.quantile(half.similarities, 1 - TAIL_SHARE) for half in sides)
     tails = []
     for half in sides:
         row, column = np.nonzero((half.similarities >= cut) & half.different())
@@ -160,34 +161,35 @@ def interval(sides: list[Half], rates: list[float], found: Floats) -> tuple[Floa
         total = sum(_weight(half, weight) for half in sides)
         reached = np.cumsum((weight[one] * weight[other])[order]) / total
         places = np.minimum(np.searchsorted(reached, rates), len(order) - 1)
-        limits.append(np.where(np.array(rates) < TAIL / 2, similarities[order][places], found))
+        limits.append(np.where(np.array(rates) < TAIL_SHARE / 2, similarities[order][places], found))
     low, high = np.quantile(limits, [0.025, 0.975], axis=0)
     return low, high
 
 
 def _weight(half: Half, weight: Floats) -> float:
-    """Of all pairs of different people."""
+    """Return the weight of all pairs of different people."""
     rows, columns = weight[half.probes.people], weight[half.templates.people]
     return float(rows @ half.different() @ columns)
 
 
 def measure(folder: Path, engine: str) -> dict[str, Any]:
-    pictures = labelled(folder)
+    pictures = labelled_pictures(folder)
     if not pictures:
-        raise click.ClickException(f"{folder} holds no pictures of people.")
+        raise click.ClickException(f"{folder} has no pictures of people.")
     ours = engine == "facegate"
     everything = describe([each.path for each in pictures], "facegate" if ours else "stock")
     found = everything.found
-    described = StoredFace(found[found], unit(everything.stream[found]), unit(everything.enrolment[found]))
+    described = DescribedPictures(found[found], unit(everything.stream[found]), unit(everything.enrolment[found]))
     names, people = np.unique(
         [each.person for each, seen in zip(pictures, found, strict=True) if seen], return_inverse=True
     )
     curves: dict[str, dict[str, Any]] = {}
     for number in range(1, MAX_COUNTED_PICTURES + 1):
         curves[str(number)] = {}
-        for probes in PROBES:
+        for probes in PROBE_COUNTS:
             sides = [half for half in halves(described, people, ours, number, probes) if half.different().any()]
-            if sides:  # somebody has so many pictures
+            # Some person must have so many pictures.
+            if sides:
                 curves[str(number)][str(probes)] = curve(sides)
     return {
         "pictures": int(found.sum()),
@@ -198,9 +200,9 @@ def measure(folder: Path, engine: str) -> dict[str, Any]:
 
 
 def rising(curves: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """A mean of more pictures resembles everybody more: where chance says otherwise, the curve of fewer counts."""
+    """Make the curves rise with the number of pictures: a mean of more pictures is more similar to all faces."""
     result = {key: dict(each) for key, each in curves.items()}
-    for probes in map(str, PROBES):
+    for probes in map(str, PROBE_COUNTS):
         least: list[float] = []
         for key in [key for key, each in result.items() if probes in each]:
             points = dict(result[key][probes])
@@ -218,10 +220,10 @@ def unit(vectors: Vectors) -> Vectors:
 
 def write(result: Mapping[str, Any], engine: str) -> None:
     faces = result["typical"]
-    if not all(len(each) == len(PROBES) for each in result["curves"].values()):
-        raise click.ClickException("that shows too few people with many pictures for the curves.")
+    if not all(len(each) == len(PROBE_COUNTS) for each in result["curves"].values()):
+        raise click.ClickException("the pictures have too few people with many pictures for the curves.")
     if engine == "facegate" and not len(faces):
-        raise click.ClickException("that shows too few people for typical faces.")
+        raise click.ClickException("the pictures have too few people for typical faces.")
     table = json.loads(CURVES_FILE.read_text()) if CURVES_FILE.exists() else {"measured": {}, "curves": {}}
     name = "facegate" if engine == "facegate" else "stock"
     table["measured"][name] = (
@@ -237,11 +239,11 @@ def write(result: Mapping[str, Any], engine: str) -> None:
 @click.command(help=__doc__)
 @click.option(
     "--pictures", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True,
-    help="The folder of photographs by person.",
+    help="Folder of photographs by person.",
 )  # fmt: skip
 @click.option("--engine", type=click.Choice(["facegate", "dlib-hog"]), default="facegate", show_default=True)
 @click.option("--write", "writes", is_flag=True, help="Replace the gateway's curves, and its typical faces.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
 def main(pictures: Path, engine: str, writes: bool, as_json: bool) -> None:
     result = measure(pictures, engine)
     if writes:

@@ -1,22 +1,22 @@
-"""Our detector beside dlib's, at equal smallest face: ``python -m benchmarks.detection [--json]``.
+"""The face detector compared with dlib's, with the same smallest face: ``python -m benchmarks.detection [--json]``.
 
-HOG enlarged once sees faces from 40 px, as it is from 80, and so does the CNN; ours is told either, and its default.
-Three sets of photographs, none of which the project has with it:
+HOG enlarged once finds faces from 40 px. HOG and the CNN without enlargement find them from 80 px. Facegate is measured
+with both limits and with its default. Three sets of photographs are used, which are not part of the project:
 
-- groups: pictures with labelled faces, and one of dogs. A face not labelled counts as false.
-- perturbed: portraits turned, squeezed, darkened, masked… The true box of each was drawn by eye and goes with it.
-- clip: one camera take, not labelled: faces are counted, and what is none counts as one.
+- groups: pictures with labelled faces, and one of dogs. Other detections count as false.
+- perturbed: portraits that are rotated, squeezed, darkened, masked and so on. The true box of each was drawn by eye.
+- clip: one recording of a camera, without labels. All detections are counted.
 
-Each picture is looked at by one detector after the other, on one thread. ms: the median of a picture, for detection
-alone. Ours looks twice, and the second counts: its network is made ready for each size of picture that is new (0.1 s
-or so), which for a camera is once.
+Each picture is given to one detector after the other, on one thread. ms: the median time of a detection. Facegate
+detects twice, and the second time counts: its network is prepared for each new size of picture (about 0.1 s), which
+happens once for a camera.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # read when numpy and dlib are loaded
+os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # before the import of numpy and dlib
 
 import json
 import math
@@ -42,8 +42,8 @@ from gateway.model import Box, Search
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engines import detector as our_detector
 
-SIDE = 640
-"""Pixels of the longer side to which portraits are scaled."""
+PORTRAIT_SIDE_PX = 640
+"""Longer side to which portraits are scaled."""
 
 PORTRAITS: Mapping[str, tuple[float, float, float]] = {
     "alex_lacamoire/alex-lacamoire.png": (0.62, 0.60, 0.44),
@@ -66,83 +66,88 @@ PORTRAITS: Mapping[str, tuple[float, float, float]] = {
     "rose_leslie/img1.jpg": (0.58, 0.30, 0.19),
     "rose_leslie/img2.jpg": (0.52, 0.37, 0.45),
 }
-"""Where the face is, by eye: its middle as shares of the picture's width and height, and its size as one of the width.
+"""The face in each portrait, by eye: its centre as shares of width and height, and its size as a share of the width.
 
-A square from the middle of the forehead to the chin. The four sizes of one scene (``obama-*p``) are here but once.
+The face is a square from the middle of the forehead to the chin. Of the four sizes of one scene (``obama-*p``) only one
+is used.
 """
 
 SCENES = {"wide stage": range(7), "pianist": range(7, 28), "singer": range(28, 71), "audience": range(71, 92)}
-"""Of the clip, by the number of the frame: one face of 40 px and one of 30 (in profile), one in profile and at times
-out of the picture, one, four."""
+"""Scenes of the clip, by frame number.
 
-NEAR = 0.5
-"""How far off the middle of a face a detection's may be, across or up and down, as a share of the face's size.
-
-Each detector, and whoever drew the labels, frames a face in another way, with more or less of the forehead: by overlap
-those would win that frame it as the labels do. So a detection has its middle in the labelled square, and is of its size
-within a factor of 2. No labelled face has its middle in the square of another.
+They show one face of 40 px and one of 30 (in profile); one in profile, sometimes out of the picture; one; four.
 """
 
-Way = NDArray[np.float64]
-"""Shape (2, 3): times (x, y, 1) it gives the place where a point of the picture came to lie."""
+MAX_CENTRE_DISTANCE = 0.5
+"""Largest distance between the centres of a detection and a face, across or down, as a share of the face's size.
 
-STAYS: Way = np.eye(2, 3)
+Detectors and labels frame a face differently, with more or less of the forehead. Overlap would favour detectors that
+frame faces like the labels. So a detection must have its centre in the labelled square, and its size within a factor of
+2. No labelled face has its centre in the square of another.
+"""
+
+Transform = NDArray[np.float64]
+"""Affine transform, shape (2, 3): multiplied by (x, y, 1) it gives the new place of a point."""
+
+IDENTITY: Transform = np.eye(2, 3)
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Its middle and the side of its square, in pixels; a pixel's corners are whole numbers."""
+    """A face: its centre and the side of its square, in pixels. The corners of a pixel are whole numbers."""
 
     x: float
     y: float
     size: float
 
-    def moved(self, way: Way) -> Face:
-        x, y = (way @ (self.x, self.y, 1)).tolist()
-        return Face(x, y, self.size * math.sqrt(abs(np.linalg.det(way[:, :2]))))
+    def moved(self, transform: Transform) -> Face:
+        x, y = (transform @ (self.x, self.y, 1)).tolist()
+        return Face(x, y, self.size * math.sqrt(abs(np.linalg.det(transform[:, :2]))))
 
 
-Perturb = Callable[[Picture, Face], tuple[Picture, Way]]
+Perturbation = Callable[[Picture, Face], tuple[Picture, Transform]]
 
 
-def turned(degrees: float) -> Perturb:
-    """With room for all of it, the corners black."""
+def turned(degrees: float) -> Perturbation:
+    """Return a rotation of the whole picture, with black corners."""
 
-    def perturb(picture: Picture, _face: Face) -> tuple[Picture, Way]:
+    def perturb(picture: Picture, _face: Face) -> tuple[Picture, Transform]:
         size = np.array(picture.shape[1::-1])
         cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         turn = np.array([[cos, -sin], [sin, cos]])
         room = np.ceil(np.abs(turn) @ size)
         shift = room / 2 - turn @ (size / 2)
-        of_middles = np.column_stack([turn, shift + turn @ (0.5, 0.5) - 0.5])  # OpenCV counts from those of pixels
+        of_middles = np.column_stack(
+            [turn, shift + turn @ (0.5, 0.5) - 0.5]
+        )  # OpenCV counts from the centres of pixels
         changed = cv2.warpAffine(picture, of_middles, room.astype(int).tolist())
         return changed.astype(np.uint8), np.column_stack([turn, shift])
 
     return perturb
 
 
-def scaled(across: float, down: float) -> Perturb:
-    def perturb(picture: Picture, _face: Face) -> tuple[Picture, Way]:
+def scaled(across: float, down: float) -> Perturbation:
+    def perturb(picture: Picture, _face: Face) -> tuple[Picture, Transform]:
         height, width = picture.shape[:2]
         size = round(width * across), round(height * down)
-        way = np.diag([size[0] / width, size[1] / height]) @ STAYS
-        return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8), way
+        transform = np.diag([size[0] / width, size[1] / height]) @ IDENTITY
+        return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8), transform
 
     return perturb
 
 
-def still(change: Callable[[Picture, Face], NDArray[Any]]) -> Perturb:
-    """Only the colours change."""
+def still(change: Callable[[Picture, Face], NDArray[Any]]) -> Perturbation:
+    """Return a perturbation that changes only colours."""
 
-    def perturb(picture: Picture, face: Face) -> tuple[Picture, Way]:
+    def perturb(picture: Picture, face: Face) -> tuple[Picture, Transform]:
         changed: Picture = np.clip(change(picture, face), 0, 255).astype(np.uint8)
-        return changed, STAYS
+        return changed, IDENTITY
 
     return perturb
 
 
-def masked(top: float, bottom: float, across: float, grey: int) -> Perturb:
-    """From ``top`` to ``bottom`` about the face's middle, and ``across``, as shares of its size."""
+def masked(top: float, bottom: float, across: float, grey: int) -> Perturbation:
+    """Return a mask from ``top`` to ``bottom`` of the face's centre, ``across`` wide, as shares of its size."""
 
     def mask(picture: Picture, face: Face) -> Picture:
         covered: Picture = picture.copy()
@@ -159,7 +164,7 @@ def _noisy(picture: Picture, _face: Face) -> NDArray[np.float64]:
     return noisy
 
 
-PERTURBATIONS: Mapping[str, Perturb] = {
+PERTURBATIONS: Mapping[str, Perturbation] = {
     "as it is": still(lambda picture, _: picture),
     "turned 15": turned(15),
     "turned 30": turned(30),
@@ -180,7 +185,7 @@ PERTURBATIONS: Mapping[str, Perturb] = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``kind``: the perturbation, or the scene. ``faces`` is None where nobody labelled them."""
+    """A picture to detect faces in. ``kind``: the perturbation, or the scene. ``faces``: None without labels."""
 
     kind: str
     picture: Picture
@@ -189,7 +194,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """``smallest``: the face that it is made or told to see, in pixels. ``prepares``: for each size of picture."""
+    """A detector. ``smallest``: its smallest face, in pixels. ``prepares``: it prepares for each size of picture."""
 
     smallest: int
     name: str
@@ -199,7 +204,7 @@ class Detector:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one detector made of one sample, with so many faces labelled."""
+    """The result of one detector for one sample. ``labelled``: the number of labelled faces."""
 
     kind: str
     detector: Detector
@@ -210,7 +215,8 @@ class Outcome:
 
 
 def detectors(cnn_enlarged: bool) -> list[Detector]:
-    from gateway.vision.engines.stock import api  # loads its models
+    # The import loads the models.
+    from gateway.vision.engines.stock import api
 
     ours = engine().detector
 
@@ -235,7 +241,7 @@ def detectors(cnn_enlarged: bool) -> list[Detector]:
 
 
 def match(detections: Iterable[Box], faces: Iterable[Face]) -> int:
-    """How many faces were found, each by a detection of its own: the nearest of those that fit and are left."""
+    """Return the number of found faces. Each is matched with the nearest unused detection that fits."""
     left = [_face(box) for box in detections]
     found = 0
     for face in faces:
@@ -251,7 +257,9 @@ def _face(box: Box) -> Face:
 
 
 def _fits(detection: Face, face: Face) -> bool:
-    return _away(detection, face) <= NEAR * face.size and face.size / 2 <= detection.size <= face.size * 2
+    return (
+        _away(detection, face) <= MAX_CENTRE_DISTANCE * face.size and face.size / 2 <= detection.size <= face.size * 2
+    )
 
 
 def _away(detection: Face, face: Face) -> float:
@@ -260,7 +268,7 @@ def _away(detection: Face, face: Face) -> float:
 
 def groups(folder: Path) -> Iterator[Sample]:
     for file in ("testing.xml", "training.xml"):
-        for image in ElementTree.parse(folder / file).iter("image"):  # noqa: S314 (a file of whoever measures)
+        for image in ElementTree.parse(folder / file).iter("image"):  # noqa: S314 (the user's own file)
             faces = [_labelled(**{edge: int(value) for edge, value in box.items()}) for box in image.iter("box")]
             yield Sample("people", _load(folder / image.attrib["file"]), faces)
     yield Sample("dogs", _load(folder / "dogs.jpg"), [])
@@ -273,13 +281,13 @@ def _labelled(left: int, top: int, width: int, height: int) -> Face:
 def perturbed(folder: Path) -> Iterator[Sample]:
     for file, (x, y, share) in PORTRAITS.items():
         picture = _load(folder / file)
-        scale = min(SIDE / max(picture.shape), 1)
+        scale = min(PORTRAIT_SIDE_PX / max(picture.shape), 1)
         picture, _ = scaled(scale, scale)(picture, Face(0, 0, 0))
         height, width = picture.shape[:2]
         face = Face(x * width, y * height, share * width)
         for kind, perturb in PERTURBATIONS.items():
-            changed, way = perturb(picture, face)
-            yield Sample(kind, changed, [face.moved(way)])
+            changed, transform = perturb(picture, face)
+            yield Sample(kind, changed, [face.moved(transform)])
 
 
 def clip(folder: Path) -> Iterator[Sample]:
@@ -297,10 +305,10 @@ SETS: Mapping[str, tuple[str, Callable[[Path], Iterator[Sample]]]] = {
     "perturbed": ("portraits", perturbed),
     "clip": ("clip", clip),
 }
-"""By name: the folder, and what is in it."""
+"""The sets by name: their folder, and the function that reads it."""
 
 
-def look(samples: Iterable[Sample], competing: Sequence[Detector]) -> Iterator[Outcome]:
+def detect_all(samples: Iterable[Sample], competing: Sequence[Detector]) -> Iterator[Outcome]:
     for sample in samples:
         for detector in competing:
             if detector.prepares:
@@ -314,7 +322,7 @@ def look(samples: Iterable[Sample], competing: Sequence[Detector]) -> Iterator[O
 
 
 def summary(outcomes: Sequence[Outcome], labelled: bool) -> dict[str, Any]:
-    """By smallest face and name of the detector; under ``by_kind`` what was found in each kind of samples."""
+    """Return the figures by smallest face and detector. ``by_kind``: the found faces in each kind of samples."""
     by_size: dict[str, Any] = {}
     by_kind: dict[str, Any] = {}
     own: list[Outcome] = []
@@ -335,7 +343,7 @@ def summary(outcomes: Sequence[Outcome], labelled: bool) -> dict[str, Any]:
 
 
 def ratios(result: Mapping[str, Any]) -> dict[str, float]:
-    """How many faces ours found for each that a stock detector of the same smallest face found: the best, and HOG."""
+    """Return the faces found by facegate per face found by stock with the same smallest face: the best one, and HOG."""
     found = {}
     for name in SETS.keys() & result.keys():
         for px in ("40px", "80px"):
@@ -347,13 +355,13 @@ def ratios(result: Mapping[str, Any]) -> dict[str, float]:
     return dict(sorted(found.items()))
 
 
-NOT_FEWER = 0.95
-FLOORS = {
-    **{f"{name}_{px}": NOT_FEWER for name in SETS for px in ("40px", "80px")},
+MIN_RATIO = 0.95
+RATIO_FLOORS = {
+    **{f"{name}_{px}": MIN_RATIO for name in SETS for px in ("40px", "80px")},
     "perturbed_40px_to_hog1": 1.25,
     "clip_40px_to_hog1": 2.0,
 }
-"""What the ratios are to be at the least."""
+"""Least values of the ratios."""
 
 
 def measure(pictures: Path, competing: Sequence[Detector]) -> dict[str, Any]:
@@ -363,14 +371,14 @@ def measure(pictures: Path, competing: Sequence[Detector]) -> dict[str, Any]:
         progress = Console(stderr=True)
         shown = track(samples(pictures / folder), name, console=progress, disable=not progress.is_terminal)
         try:
-            outcomes = list(look(shown, competing))
+            outcomes = list(detect_all(shown, competing))
         except FileNotFoundError as error:
             missing.append(str(error.filename))
         else:
             result[name] = summary(outcomes, labelled=name != "clip")
     result["ratios"] = ratios(result)
     result["floors"] = {
-        name: result["ratios"][name] >= floor for name, floor in FLOORS.items() if name in result["ratios"]
+        name: result["ratios"][name] >= floor for name, floor in RATIO_FLOORS.items() if name in result["ratios"]
     }
     return {**result, "missing": missing}
 
@@ -380,15 +388,15 @@ def show(result: Mapping[str, Any]) -> None:
         if name in result:
             Console().print(_table(name, result[name]), "")
     for name, ratio in result["ratios"].items():
-        floor = FLOORS.get(name)
-        verdict = "" if floor is None else f", {'as' if result['floors'][name] else 'NOT as'} wanted: {floor} or more"
-        click.echo(f"{name}: ours finds {ratio} times as many as stock{verdict}")
+        floor = RATIO_FLOORS.get(name)
+        verdict = "" if floor is None else f", {'kept' if result['floors'][name] else 'NOT KEPT'}: at least {floor}"
+        click.echo(f"{name}: facegate finds {ratio} times as many as stock{verdict}")
     for path in result["missing"]:
-        click.echo(f"Not there: {path}. Its set was left out; --pictures names the folder.")
+        click.echo(f"{path} does not exist, so its set was left out: choose the folder with --pictures.")
 
 
 def _table(name: str, figures: Mapping[str, Any]) -> Table:
-    """A detector in each column."""
+    """Return a table with one detector per column."""
     labels = f", {figures['labelled']} faces" if "labelled" in figures else ""
     table = Table(title=f"{name}: {figures['pictures']} pictures{labels}", title_justify="left")
     table.add_column("")
@@ -405,19 +413,21 @@ def _table(name: str, figures: Mapping[str, Any]) -> Table:
 
 
 @click.command(help=__doc__)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
 @click.option(
     "--pictures", type=click.Path(file_okay=False, path_type=Path), default=ROOT.parent / "shared" / "data",
-    help="The folder with groups, portraits and clip.  [default: ../shared/data, seen from the project]",
+    help="Folder with groups, portraits and clip.  [default: ../shared/data, relative to the project]",
 )  # fmt: skip
 @click.option(
     "--threshold",
     default=our_detector.MIN_FACE_SCORE,
     show_default=True,
-    help="Score from which ours takes a window for a face.",
+    help="Score above which facegate counts a window as a face.",
 )
 @click.option(
-    "--cnn-enlarged", is_flag=True, help="dlib's CNN enlarged once, too: sees 40 px, and takes many seconds a picture."
+    "--cnn-enlarged",
+    is_flag=True,
+    help="Also run dlib's CNN enlarged once: it finds 40 px, and takes many seconds per picture.",
 )
 def main(as_json: bool, pictures: Path, threshold: float, cnn_enlarged: bool) -> None:
     cv2.setNumThreads(1)

@@ -1,20 +1,21 @@
-"""How much faster than stock: ``python -m benchmarks.engine [--json]``.
+"""The speed of the gateway's engine compared with stock face_recognition: ``python -m benchmarks.engine [--json]``.
 
-From the bytes of a JPEG to the names of who is on it, with 1,000 people known, one thread each. Stock is what most
-programs do with face_recognition: Pillow decodes, ``face_locations`` finds, ``face_encodings`` describes,
-``face_distance`` compares. Ours is the gateway's own way, with the recipe for streams. Both see the same smallest
-face: HOG enlarged once, face_recognition's default, sees 40 pixels; HOG and the CNN as they are see 80.
+The measured task is from the bytes of a JPEG to the names of the people, with 1,000 people enrolled, on one thread.
+Stock is the usual way to use face_recognition: decode with Pillow, then ``face_locations``, ``face_encodings`` and
+``face_distance``. Facegate is the gateway's own code, with the recipe for streams. Engines with the same smallest face
+are compared: HOG enlarged once, the default of face_recognition, finds 40 pixels; HOG and CNN without enlargement find
+80.
 
-The engines take turns, picture by picture, and the figures are medians over the rounds: machines are noisy, and what
-slows one down slows the others too. ``peak_share`` is how much of what one core can do in convolutions, measured in
-the same run with a large one, the two networks reach.
+The engines alternate, picture by picture, and the figures are medians over the rounds, because the speed of a machine
+varies. ``peak_share`` is the speed of the two networks as a share of one core's peak in convolutions. The peak is
+measured in the same run with a large convolution.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # read when numpy and dlib are loaded
+os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # before the import of numpy and dlib
 
 import io
 import json
@@ -36,7 +37,7 @@ from rich.table import Table
 
 from benchmarks.engines import LIMITS, ROOT, engine
 from benchmarks.peak import peak_share
-from benchmarks.snapshots import roll
+from benchmarks.snapshots import snapshot_of
 from gateway.model import AnalyseTask, Search
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
@@ -70,14 +71,15 @@ def scaled(picture: bytes, height: int) -> bytes:
 
 
 def people() -> NDArray[np.float64]:
-    """Descriptors of nobody, as long as dlib's are."""
+    """Return random descriptors of the length of dlib's."""
     random = np.random.default_rng(0).normal(size=(PEOPLE, 128))
     described: NDArray[np.float64] = 1.4 * random / np.linalg.norm(random, axis=1, keepdims=True)
     return described
 
 
 def stock(upsample: int, model: str) -> Namer:
-    known = list(people())  # a list of arrays, as its documentation keeps them
+    # A list of arrays, as in the documentation of face_recognition.
+    known = list(people())
 
     def names(picture: bytes) -> list[str]:
         image = np.array(PIL.Image.open(io.BytesIO(picture)).convert("RGB"))
@@ -95,7 +97,7 @@ def facegate(ours: Engine, min_face: int) -> Namer:
     vectors = people()
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     gallery = Gallery(Similarity(typical_faces()))
-    gallery.apply(Changes(1, roll(vectors.astype(np.float32)), ()))
+    gallery.apply(Changes(1, snapshot_of(vectors.astype(np.float32)), ()))
     decision = Decision(0.01, 0.001, measured_curves("facegate"))
     limits = decision.similarity_limits(len(gallery))
 
@@ -129,7 +131,8 @@ def measure(picture: bytes, rounds: int, cnn_rounds: int) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for size, height in SIZES.items():
         data = scaled(picture, height)
-        faces = {name: len(names(data)) for name, names in namers.items()}  # and everything is warm
+        # This also loads the models and fills caches.
+        faces = {name: len(names(data)) for name, names in namers.items()}
         taken: dict[str, list[float]] = {name: [] for name in namers}
         for number in track(range(rounds), size, console=Console(stderr=True), disable=not sys.stderr.isatty()):
             for name, names in namers.items():
@@ -148,12 +151,13 @@ def measure(picture: bytes, rounds: int, cnn_rounds: int) -> dict[str, Any]:
 
 
 @click.command(help=__doc__)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
-@click.option("--rounds", default=15, show_default=True, help="In which the engines take turns.")
-@click.option("--cnn-rounds", default=3, show_default=True, help="Of them with the CNN, which takes seconds.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
+@click.option("--rounds", default=15, show_default=True, help="Rounds, in which the engines alternate.")
+@click.option("--cnn-rounds", default=3, show_default=True, help="Rounds with the CNN, which takes seconds.")
 @click.option(
     "--picture", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    default=ROOT / "device_sim" / "frames" / "obama_1.jpg", help="Scaled to all sizes.  [default: the demo's]",
+    default=ROOT / "device_sim" / "frames" / "obama_1.jpg",
+    help="Picture that is scaled to all sizes.  [default: a frame of the demo]",
 )  # fmt: skip
 def main(as_json: bool, rounds: int, cnn_rounds: int, picture: Path) -> None:
     cv2.setNumThreads(1)

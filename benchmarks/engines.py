@@ -1,4 +1,4 @@
-"""The engines as the gateway opens them, for measuring."""
+"""The engines of the benchmarks, opened as in the gateway."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMITS = PictureLimits()
 
 
 def engine(name: EngineName = "facegate") -> Engine:
-    """The networks of our own engine are converted first, where that was not done yet."""
+    """Open an engine. Convert the networks of the gateway's own engine first, if necessary."""
     folder = converted_models_folder(ROOT / "data")
     if name == "facegate":
         convert(folder)

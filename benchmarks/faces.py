@@ -1,4 +1,4 @@
-"""Photographs of people whose names are known, and what both engines make of the face in each."""
+"""Photographs of named people, and the descriptors of both engines for the face in each."""
 
 from __future__ import annotations
 
@@ -28,31 +28,32 @@ from gateway.model import AnalyseTask, Descriptor, Purpose
 from gateway.vision.analyse import analyse
 from gateway.vision.engine import Engine
 
-MOST = 6
-"""Pictures a person: otherwise the few people with a hundred would make nearly all of the pairs."""
+MAX_PICTURES_PER_PERSON = 6
+"""Pictures per person. Otherwise a few people with a hundred pictures would make nearly all pairs."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
-NUMBERED = re.compile(r"(.+)_\d{4}")
-"""The names of LFW, for pictures of all people in one folder."""
+LFW_NAME = re.compile(r"(.+)_\d{4}")
+"""File names of LFW, with the pictures of all people in one folder."""
 
 Name = Literal["stock", "facegate"]
 
 Vectors = NDArray[np.float32]
-"""Shape (n, 128)."""
+"""Descriptors: shape (n, 128)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledPicture:
     person: str
     path: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StoredFace:
-    """Of each picture the face nearest its middle, as of a stream and as to be enrolled; zeros where none was found.
+class DescribedPictures:
+    """The descriptors of the face nearest to the centre of each picture: for a stream, and for enrolment.
 
-    Ours are of unit length, stock's as dlib makes them, and both the same.
+    They are zeros without a face. Those of facegate have unit length. Those of stock have dlib's length, and both are
+    equal.
     """
 
     found: NDArray[np.bool_]
@@ -60,41 +61,48 @@ class StoredFace:
     enrolment: Vectors
 
 
-def labelled(folder: Path) -> list[Labelled]:
-    """At most six pictures a person, in the order of the names: ``<person>/*`` or ``<person>_<nnnn>.*``.
+def labelled_pictures(folder: Path) -> list[LabelledPicture]:
+    """Return at most six pictures of each person, ordered by name: ``<person>/*`` or ``<person>_<nnnn>.*``.
 
-    A folder that begins with ``_`` or ``.`` is nobody's.
+    Folders with a name that begins with ``_`` or ``.`` are ignored.
     """
     paths = [path for path in (*folder.glob("*"), *folder.glob("[!_.]*/*")) if path.suffix.lower() in SUFFIXES]
     named = sorted((person, path.name, path) for path in paths if (person := _person(path, folder)))
     people = groupby(named, lambda each: each[0])
-    return [Labelled(person, path) for person, pictures in people for *_, path in list(pictures)[:MOST]]
+    return [
+        LabelledPicture(person, path)
+        for person, pictures in people
+        for *_, path in list(pictures)[:MAX_PICTURES_PER_PERSON]
+    ]
 
 
-def describe(paths: Sequence[Path], name: Name) -> StoredFace:
-    """On all cores, each picture by itself."""
+def describe(paths: Sequence[Path], name: Name) -> DescribedPictures:
+    """Describe the face in each picture, on all cores."""
     work = _stock if name == "stock" else _facegate
-    spawn = multiprocessing.get_context("spawn")  # the progress bar is a thread: no process to fork
+    # The progress bar is a thread, so this process must not fork.
+    spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(WorkerSettings().count, spawn) as executor:
         results = executor.map(work, paths, chunksize=8)
         shown = track(results, name, len(paths), console=Console(stderr=True), disable=not sys.stderr.isatty())
         described = list(shown)
     nothing = np.zeros(128, np.float32)
     stream, enrolment = zip(*(each or (nothing, nothing) for each in described), strict=True)
-    return StoredFace(np.array([each is not None for each in described]), np.stack(stream), np.stack(enrolment))
+    return DescribedPictures(np.array([each is not None for each in described]), np.stack(stream), np.stack(enrolment))
 
 
-def ms_per_face(paths: Sequence[Path]) -> dict[Name, float | None]:
-    """From the bytes of a picture to the descriptor, as of a stream; medians of pictures in which both find a face.
+def measure_ms_per_face(paths: Sequence[Path]) -> dict[Name, float | None]:
+    """Return the median ms of each engine from the bytes of a picture to its descriptor, as for a stream.
 
-    In this process, one picture at a time. The engines take turns: what slows one down slows the other too.
+    Pictures in which only one engine finds a face are ignored. The engines alternate in this process, because the speed
+    of a machine varies.
     """
     ways: dict[Name, Callable[[bytes], object]] = {"stock": _stock_sees, "facegate": _facegate_sees}
     taken = []
     for path in paths:
         data = path.read_bytes()
         for way in ways.values():
-            way(data)  # ours compiles its networks for each new size of picture
+            # Facegate compiles its networks for each new size of picture.
+            way(data)
         laps = [_lap_ms(way, data) for way in ways.values()]
         if None not in laps:
             taken.append(laps)
@@ -105,7 +113,7 @@ def ms_per_face(paths: Sequence[Path]) -> dict[Name, float | None]:
 def _person(path: Path, folder: Path) -> str | None:
     if path.parent != folder:
         return path.parent.name
-    numbered = NUMBERED.fullmatch(path.stem)
+    numbered = LFW_NAME.fullmatch(path.stem)
     return numbered[1] if numbered else None
 
 
@@ -127,7 +135,7 @@ def _facegate(path: Path) -> tuple[Descriptor, Descriptor] | None:
 
 
 def _stock_sees(data: bytes) -> Descriptor | None:
-    """By the defaults of face_recognition."""
+    """Return the descriptor with the default settings of face_recognition."""
     import gateway.vision.engines.stock  # noqa: F401  # imports the package without its warnings
 
     # isort: split
@@ -135,7 +143,8 @@ def _stock_sees(data: bytes) -> Descriptor | None:
 
     try:
         image = api.load_image_file(io.BytesIO(data))
-    except Exception as error:  # a decoder may raise nearly anything
+    # A decoder may raise nearly any exception.
+    except Exception as error:
         click.echo(f"stock cannot read a picture: {error}", err=True)
         return None
     boxes = api.face_locations(image)
@@ -149,7 +158,7 @@ def _facegate_sees(data: bytes, purpose: Purpose = "stream") -> Descriptor | Non
     try:
         seen = analyse(data, _engine(), AnalyseTask(descriptors=purpose), LIMITS)
     except GatewayError as error:
-        click.echo(f"ours cannot read a picture: {error}", err=True)
+        click.echo(f"facegate cannot read a picture: {error}", err=True)
         return None
     middles = [((face.box.left + face.box.right) / 2, (face.box.top + face.box.bottom) / 2) for face in seen.faces]
     nearest = _nearest_middle(middles, seen.image.width, seen.image.height)

@@ -1,20 +1,19 @@
-"""Searching many people, and keeping them: ``python -m benchmarks.gallery [--people N …] [--json]``.
+"""The search in large galleries, and their storage: ``python -m benchmarks.gallery [--people N …] [--json]``.
 
-Stock is what programs do with face_recognition: ``face_distance`` to everybody in one array, and the least of it. Ours
-is the gateway's own search, with the limits that it decides by. Both look for the same faces among the same people, one
-thread each, in turn: machines are noisy, and what slows one down slows the other too. The figures are medians over the
-rounds. Before, the answers to some probes are compared with those of brute force: a search that is fast because it
-misses somebody would be worth nothing.
+Stock is the usual way to use face_recognition: ``face_distance`` to all people in one array, and its minimum. Facegate
+is the gateway's own search, with its thresholds. Both search the same faces among the same people, on one thread. They
+alternate, because the speed of a machine varies. The figures are medians over the rounds. Before, the answers for some
+probes are compared with brute force: a fast search that misses people would be worthless.
 
-The people come into a store as from an archive and out of it as when the gateway starts, the latter in a process of its
-own: how long that takes, and what memory it then has. They look like nobody: 128 random numbers each.
+The people are imported into a store as from an archive, and loaded as at the gateway's start. The loading runs in a
+separate process, and its time and memory are measured. The people are 128 random numbers each.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # read when numpy is loaded
+os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # before the import of numpy
 
 import hashlib
 import json
@@ -47,21 +46,21 @@ from gateway.store.sqlite.store import SqliteStore
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = (1_000, 100_000, 1_000_000)
-BATCH = 1_000
-"""People that are made, and imported, at a time: at no moment all of them are in memory."""
+BATCH_PEOPLE = 1_000
+"""People that are created and imported at a time, so that never all of them are in memory."""
 
 RECIPE = "random"
 PROBES = 8
-"""That brute force looks for too. Half are pictures of somebody, noisy ones, half are strangers."""
+"""Probes that are also searched by brute force. Half are noisy pictures of enrolled people, half are strangers."""
 
-LAP = 100_000
-"""Rows a lap: of few people several searches are timed at once."""
+LAP_ROWS = 100_000
+"""Rows per timed lap: with few people several searches are timed together."""
 
-MOST = 100
-"""Searches a lap."""
+MAX_SEARCHES_PER_LAP = 100
+"""Most searches per lap."""
 
 ROUNDING = 1e-5
-"""What float32 and float64 may differ by."""
+"""Largest difference between float32 and float64."""
 
 Vectors = NDArray[np.float32]
 Search = Callable[[Descriptor], object]
@@ -69,13 +68,15 @@ Item = TypeVar("Item")
 
 
 def batches(people: int) -> Iterator[Vectors]:
-    """Descriptors, BATCH people at a time and the same each time."""
-    for start in range(0, people, BATCH):
-        yield _unit(np.random.default_rng([0, start]), BATCH)[: people - start]
+    """Yield descriptors in batches of BATCH_PEOPLE. They are the same at each call."""
+    for measure_start_in_process in range(0, people, BATCH_PEOPLE):
+        yield _unit(np.random.default_rng([0, measure_start_in_process]), BATCH_PEOPLE)[
+            : people - measure_start_in_process
+        ]
 
 
 def faces(people: int) -> Vectors:
-    """To look for."""
+    """Return the probes."""
     random = np.random.default_rng(1)
     known = next(batches(people))
     seen = known[random.integers(0, len(known), PROBES // 2)] + 0.7 * _unit(random, PROBES // 2)
@@ -84,45 +85,47 @@ def faces(people: int) -> Vectors:
 
 
 def fill(path: Path, people: int) -> float:
-    """People a second that a store in a new file takes."""
+    """Fill a new store, and return the imported people per second."""
     begun = time.perf_counter()
     with closing(SqliteStore(path, limits=PeopleLimits(people=people))) as store:
-        shown = _shown(batches(people), f"{people} people imported", -(-people // BATCH))
+        shown = _shown(batches(people), f"{people} people imported", -(-people // BATCH_PEOPLE))
         for number, descriptors in enumerate(shown):
-            store.archive.import_people(_portables(descriptors, number * BATCH), CLI_CALLER)
+            store.archive.import_people(_portables(descriptors, number * BATCH_PEOPLE), CLI_CALLER)
     return people / (time.perf_counter() - begun)
 
 
-def opened(path: Path) -> tuple[SqliteStore, Gallery]:
-    """As the gateway does when it starts (people/opening.py)."""
+def open_gallery(path: Path) -> tuple[SqliteStore, Gallery]:
+    """Load the gallery like the gateway at its start (people/wiring.py)."""
     store, gallery, revision = SqliteStore(path), Gallery(Similarity(typical_faces())), 0
-    while store.faces.revision() != revision:  # as Registry.follow, some people at a time
+    # In portions, as in Registry.follow.
+    while store.faces.revision() != revision:
         changes = store.faces.changes(revision, RECIPE)
         gallery.apply(changes)
         revision = changes.revision
     return store, gallery
 
 
-def start(path: Path) -> dict[str, float]:
-    """In a process that does nothing else."""
+def measure_start_in_process(path: Path) -> dict[str, float]:
+    """Measure the loading in a separate process."""
     command = [sys.executable, "-m", "benchmarks.gallery", "--opened", str(path)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     result: dict[str, float] = json.loads(done.stdout)
     return result
 
 
-def started(path: Path) -> dict[str, float]:
+def measure_start(path: Path) -> dict[str, float]:
     begun = time.perf_counter()
-    store, gallery = opened(path)
+    store, gallery = open_gallery(path)
     taken = time.perf_counter() - begun
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    assert len(gallery)  # and is not thrown away before memory is measured
+    # The gallery must exist until memory is measured.
+    assert len(gallery)
     store.close()
     return {"start_s": taken, "rss_mb": int(status["VmRSS"].split()[0]) * 1024 / 1e6}
 
 
 def check(gallery: Gallery, people: int, probes: Vectors) -> None:
-    """That those who are found are the two most alike of all, by another computation with numbers twice as long."""
+    """Check that the found people are the two most similar ones, by a separate computation in float64."""
     typical = typical_faces().astype(np.float64)
     alike = np.concatenate([_alike(batch.astype(np.float64), probes, typical) for batch in batches(people)])
     places = np.argsort(-alike, axis=0)[:2].T
@@ -133,17 +136,19 @@ def check(gallery: Gallery, people: int, probes: Vectors) -> None:
         assert found.people == people, f"{found.people} people were searched, not {people}"
         assert len(set(rows)) == len(truth), f"{rows} were found, not {len(truth)} people"
         for each, row, right in zip(found.candidates, rows, truth.tolist(), strict=True):
-            best = similarities[right]  # somebody else may be found who is as much alike but for the rounding
+            # Another person with the same similarity, except for rounding, may be found.
+            best = similarities[right]
             assert similarities[row] > best - ROUNDING, f"{row} was found, and {right} is more alike"
             assert abs(each.similarity - best) < ROUNDING, f"{right} is alike by {best}, not {each.similarity}"
 
 
 def stock(people: int) -> Search:
-    from gateway.vision.engines.stock import api  # half a second, and 100 MB of models: not where memory is measured
+    # The import takes half a second and 100 MB, so the process that measures memory must avoid it.
+    from gateway.vision.engines.stock import api
 
     known = np.empty((people, 128))
     for number, descriptors in enumerate(batches(people)):
-        known[number * BATCH : (number + 1) * BATCH] = descriptors
+        known[number * BATCH_PEOPLE : (number + 1) * BATCH_PEOPLE] = descriptors
     return lambda probe: np.argmin(api.face_distance(known, probe.astype(np.float64)))
 
 
@@ -152,13 +157,13 @@ def facegate(gallery: Gallery) -> Search:
     return lambda probe: gallery.nearest(probe, decision.similarity_limits(len(gallery)))
 
 
-def searched(gallery: Gallery, people: int, rounds: int) -> tuple[float, float]:
-    """Milliseconds a search of stock and of ours."""
+def measure_searches(gallery: Gallery, people: int, rounds: int) -> tuple[float, float]:
+    """Return the milliseconds per search of stock and of facegate."""
     probes = faces(people)
     searches = stock(people), facegate(gallery)
     for search in searches:
         search(probes[0])
-    count = min(max(LAP // people, 1), MOST)
+    count = min(max(LAP_ROWS // people, 1), MAX_SEARCHES_PER_LAP)
     laps = []
     for number in _shown(range(rounds), f"{people} people searched", rounds):
         looked_for = [probes[(number + n) % PROBES] for n in range(count)]
@@ -178,11 +183,11 @@ def measure(people: int, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="facegate-") as folder:
         path = Path(folder) / "people.sqlite"
         import_per_s = fill(path, people)
-        begun = start(path)
-        store, gallery = opened(path)
+        begun = measure_start_in_process(path)
+        store, gallery = open_gallery(path)
         store.close()
     check(gallery, people, faces(people))
-    stock_ms, facegate_ms = searched(gallery, people, rounds)
+    stock_ms, facegate_ms = measure_searches(gallery, people, rounds)
     return {
         "people": people,
         "stock_ms": round(stock_ms, 3),
@@ -195,7 +200,7 @@ def measure(people: int, rounds: int) -> dict[str, Any]:
 
 
 def _three_digits(value: float) -> float:
-    """Not so many after the point: on a slow machine that may be nothing but zeros."""
+    """Round to three digits. Fixed decimals could be only zeros on a slow machine."""
     rounded = float(f"{value:.3g}")
     return int(rounded) if rounded.is_integer() else rounded
 
@@ -214,7 +219,7 @@ def _portables(descriptors: Vectors, first: int) -> Iterator[ExportedPerson]:
 
 
 def _alike(known: NDArray[np.float64], probes: Vectors, typical: NDArray[np.float64]) -> NDArray[np.float64]:
-    """As people/similarity.py defines it, (known, probes)."""
+    """Return the similarity as defined in people/similarity.py, (known, probes)."""
     crowds = [(each @ typical.T).max(axis=1) for each in (known, probes)]
     alike: NDArray[np.float64] = known @ probes.T + CROWD_WEIGHT * (2 - crowds[0][:, None] - crowds[1][None])
     return alike
@@ -230,16 +235,25 @@ def _shown(items: Iterable[Item], title: str, total: int) -> Iterable[Item]:
 
 @click.command(help=__doc__)
 @click.option(
-    "--people", type=click.IntRange(min=1), multiple=True, default=PEOPLE, show_default=True, help="Repeat for more."
+    "--people",
+    type=click.IntRange(min=1),
+    multiple=True,
+    default=PEOPLE,
+    show_default=True,
+    help="Number of people. Repeat the option for more.",
 )
 @click.option(
-    "--rounds", type=click.IntRange(min=1), default=15, show_default=True, help="In which the two take turns."
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=15,
+    show_default=True,
+    help="Rounds, in which both searches alternate.",
 )
 @click.option("--opened", "path", type=click.Path(exists=True, path_type=Path), hidden=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
 def main(people: tuple[int, ...], rounds: int, path: Path | None, as_json: bool) -> None:
     if path is not None:
-        click.echo(json.dumps(started(path)))
+        click.echo(json.dumps(measure_start(path)))
         return
     results = [measure(each, rounds) for each in people]
     if as_json:

@@ -1,15 +1,15 @@
-"""What the gateway adds over the bare engine: ``python -m benchmarks.gateway [--json]``.
+"""The overhead of the gateway over the bare engine: ``python -m benchmarks.gateway [--json]``.
 
-A broker and ``facegate run`` are started as they are in production, on free ports of this machine, and asked who is
-on one picture of 480 lines.
+The benchmark starts a broker and ``facegate run`` as in production, on free ports of this machine. All requests are
+``face_rec`` with one picture of 480 lines.
 
-Latency: one request at a time over MQTT and over REST in turn. What was added is the round trip less what the
-worker process says that its steps took, from decoding to embedding, in that very request.
+Latency: single requests over MQTT and REST alternate. The overhead is the round trip less the time of the steps in the
+worker process, from decoding to embedding, in the same request.
 
-Throughput: for several rounds in turn, as many engine processes as there are workers look at the picture over and
-over, then as many requests as keep the workers busy go through the gateway over MQTT; then the same with one engine
-process, and with a second gateway that has one worker. ``scaling`` is what the workers together do of what one does,
-in the gateway and bare. The figures are medians over the rounds.
+Throughput: in several rounds, bare engine processes, as many as workers, analyse the picture repeatedly. Then the
+gateway gets as many requests over MQTT as keep its workers busy. The same is done with one engine process, and with a
+second gateway with one worker. ``scaling`` is the throughput of all workers divided by that of one, in the gateway and
+bare. The figures are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-if __package__ is None or __package__ == "":  # run as a file, whose folder has this very gateway.py in it
+# Run as a file, this module's folder would be searched for the package gateway, and contains this gateway.py.
+if __package__ is None or __package__ == "":
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import json
@@ -45,26 +46,26 @@ from device_sim.readiness import wait_until_ready
 
 PICTURE = ROOT / "device_sim" / "frames" / "obama_1.jpg"
 ENGINE_STEPS = ("decode", "detect", "align", "embed", "details")
-WAIT_S = 60
+REPLY_TIMEOUT_S = 60
 
 
-class Mqtt:
-    """A device that asks over one connection; its requests may overlap."""
+class MqttClient:
+    """A device with one connection. Its requests may overlap."""
 
     def __init__(self, broker: Broker, picture: bytes) -> None:
         self._picture = picture
         self._answers: SimpleQueue[tuple[str, bytes, float]] = SimpleQueue()
         topics = [("facegate/bench/response/face_rec/+", 1)]
-        self.link = Connection(broker, f"bench-{secrets.token_hex(4)}", filters=topics, receive=self._receive)
+        self.connection = Connection(broker, f"bench-{secrets.token_hex(4)}", filters=topics, receive=self._receive)
 
-    def ask(self) -> None:
+    def send_request(self) -> None:
         topic = f"facegate/bench/request/face_rec/{secrets.token_hex(8)}"
-        if not self.link.publish(topic, self._picture, 1, None):
-            raise click.ClickException("The broker does not take the request.")
+        if not self.connection.publish(topic, self._picture, 1, None):
+            raise click.ClickException("The broker does not accept the request.")
 
     def answer(self) -> tuple[dict[str, Any], float]:
-        """The next result, and when it came."""
-        _, payload, at = self._answers.get(timeout=WAIT_S)
+        """Return the next result, and the time of its arrival."""
+        _, payload, at = self._answers.get(timeout=REPLY_TIMEOUT_S)
         result: dict[str, Any] = json.loads(payload)
         if result["status"] != "ok":
             raise click.ClickException(f"The gateway answers {result['code']}: {result['error']}.")
@@ -72,7 +73,7 @@ class Mqtt:
 
     def added_ms(self) -> float:
         begun = time.monotonic()
-        self.ask()
+        self.send_request()
         result, at = self.answer()
         return 1000 * (at - begun) - sum(float(result["timing_ms"][step]) for step in ENGINE_STEPS)
 
@@ -80,11 +81,11 @@ class Mqtt:
         self._answers.put((topic, payload, time.monotonic()))
 
 
-class Rest:
-    """A client that keeps its connection, and posts the picture as a form."""
+class RestClient:
+    """A client that reuses its connection, and sends the picture as a form."""
 
     def __init__(self, port: int, picture: bytes) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=WAIT_S)
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=REPLY_TIMEOUT_S)
         part = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="picture.jpg"\r\n\r\n'
         self._body = part + picture + b"\r\n--edge--\r\n"
 
@@ -101,7 +102,7 @@ class Rest:
 
 
 class BareEngines:
-    """As many engine processes as there are workers."""
+    """Bare engine processes, as many as workers."""
 
     def __init__(self, count: int) -> None:
         command = [sys.executable, "-m", "benchmarks.bare_engine", str(PICTURE)]
@@ -116,7 +117,7 @@ class BareEngines:
             self._line(process)
 
     def run(self, seconds: float) -> list[list[float]]:
-        """For each process the ms of each look."""
+        """Return for each process the milliseconds of each analysis."""
         for process in self._processes:
             assert process.stdin is not None
             process.stdin.write(f"{seconds}\n")
@@ -131,13 +132,13 @@ class BareEngines:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise click.ClickException("An engine process has ended; the reason stands above.")
+            raise click.ClickException("An engine process has ended: see its messages above.")
         return line
 
 
 @contextmanager
-def production(workers: int) -> Iterator[tuple[Broker, int]]:
-    """A broker and a gateway, ready; gives the broker and the REST port."""
+def run_gateway(workers: int) -> Iterator[tuple[Broker, int]]:
+    """Run a broker and a gateway, and return the broker and the REST port when the gateway is ready."""
     inbox, port, rest_port = Inbox(), free_port(), free_port()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="facegate-benchmark-")))
@@ -157,46 +158,46 @@ def production(workers: int) -> Iterator[tuple[Broker, int]]:
         yield choice.broker, rest_port
 
 
-def gateway_fps(mqtt: Mqtt, in_flight: int, seconds: float) -> float:
-    """Answers a second while so many requests are always under way."""
+def gateway_fps(mqtt: MqttClient, in_flight: int, seconds: float) -> float:
+    """Return the answers per second with a fixed number of outstanding requests."""
     for _ in range(in_flight):
-        mqtt.ask()
+        mqtt.send_request()
     mqtt.answer()
-    mqtt.ask()
+    mqtt.send_request()
     begun = last = time.monotonic()
     answered = 0
     while last < begun + seconds:
         _, last = mqtt.answer()
         answered += 1
-        mqtt.ask()
+        mqtt.send_request()
     for _ in range(in_flight):
         mqtt.answer()
     return answered / (last - begun)
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """A gateway and as many bare engine processes as it has workers."""
+class GatewayAndEngines:
+    """A gateway, and bare engine processes, as many as its workers."""
 
     workers: int
-    mqtt: Mqtt
-    rest: Rest
+    mqtt: MqttClient
+    rest: RestClient
     engines: BareEngines
 
     def round(self, seconds: float) -> tuple[float, float]:
-        """Frames a second: the gateway's, and the engines' own."""
+        """Return the frames per second of the gateway, and of the bare engines."""
         alone = engine_fps(self.engines.run(seconds))
         return gateway_fps(self.mqtt, 2 * self.workers, seconds), alone
 
 
 @contextmanager
-def bench(workers: int) -> Iterator[Bench]:
+def run_bench(workers: int) -> Iterator[GatewayAndEngines]:
     picture = PICTURE.read_bytes()
-    with production(workers) as (broker, rest_port):
-        mqtt, engines = Mqtt(broker, picture), BareEngines(workers)
+    with run_gateway(workers) as (broker, rest_port):
+        mqtt, engines = MqttClient(broker, picture), BareEngines(workers)
         try:
-            with mqtt.link:
-                yield Bench(workers, mqtt, Rest(rest_port, picture), engines)
+            with mqtt.connection:
+                yield GatewayAndEngines(workers, mqtt, RestClient(rest_port, picture), engines)
         finally:
             engines.close()
 
@@ -213,10 +214,11 @@ def percentiles(added: Sequence[float]) -> dict[str, float]:
 
 
 def measure(requests: int, rounds: int, seconds: float, workers: int) -> dict[str, Any]:
-    with bench(workers) as all_workers, bench(1) as one_worker:
+    with run_bench(workers) as all_workers, run_bench(1) as one_worker:
         mqtt, rest = all_workers.mqtt, all_workers.rest
-        for door in (mqtt, rest):
-            door.added_ms()  # connections and caches
+        for client in (mqtt, rest):
+            # This opens connections and fills caches.
+            client.added_ms()
         added = [(mqtt.added_ms(), rest.added_ms()) for _ in range(requests)]
         taken = [(all_workers.round(seconds), one_worker.round(seconds)) for _ in range(rounds)]
     pairs = [pair for pair, _ in taken]
@@ -239,19 +241,21 @@ def measure(requests: int, rounds: int, seconds: float, workers: int) -> dict[st
 
 
 @click.command(help=__doc__)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
-@click.option("--requests", default=50, show_default=True, help="Over each door, one at a time.")
-@click.option("--rounds", default=5, show_default=True, help="Of throughput, engine and gateway in turn.")
-@click.option("--seconds", default=6.0, show_default=True, help="Of each half of a round.")
-@click.option("--workers", default=os.cpu_count(), show_default="one a core", help="Worker processes.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
+@click.option("--requests", default=50, show_default=True, help="Single requests over each interface.")
+@click.option("--rounds", default=5, show_default=True, help="Rounds of throughput, engine and gateway alternating.")
+@click.option("--seconds", default=6.0, show_default=True, help="Duration of each half of a round.")
+@click.option("--workers", default=os.cpu_count(), show_default="one per core", help="Number of worker processes.")
 def main(as_json: bool, requests: int, rounds: int, seconds: float, workers: int) -> None:
     result = measure(requests, rounds, seconds, workers)
     if as_json:
         click.echo(json.dumps(result))
         return
-    for door in ("mqtt", "rest"):
-        figures = result[door]
-        click.echo(f"{door}: adds {figures['added_ms_p50']} ms (median), {figures['added_ms_p95']} ms (p95) a request")
+    for client in ("mqtt", "rest"):
+        figures = result[client]
+        click.echo(
+            f"{client}: adds {figures['added_ms_p50']} ms (median), {figures['added_ms_p95']} ms (p95) a request"
+        )
     through = result["throughput"]
     scaling = result["scaling"]
     click.echo(f"{workers} workers against one: {scaling['gateway']} times, bare engines {scaling['engine']} times")

@@ -1,4 +1,4 @@
-"""What one core can do in convolutions, and how much of it our two networks reach."""
+"""The peak speed of one core in convolutions, and the share of it that the two networks reach."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from gateway.vision.engines.runtime import Graph, fast_float, has_fast_int8
 CANVAS = (896, 1088)
 CHIPS = 12
 DETECTOR_OPS = 2 * 3702
-"""A pixel of the canvas: multiplications and additions of dlib's own layers, not of the zeros that we add."""
+"""Multiplications and additions per pixel of the canvas, in dlib's own layers without added zeros."""
 DESCRIPTOR_OPS = 2 * 270.9e6
-"""A chip."""
+"""Multiplications and additions per chip."""
 CHANNELS, SIDE, DEPTH = 256, 64, 6
 CONVOLUTION_OPS = DEPTH * 2 * 9 * CHANNELS**2 * SIDE**2
 ROUNDS = 15
 
 
 def peak_share() -> dict[str, Any]:
-    """GOP/s of a large convolution, and the shares of it. The three are timed in turn."""
+    """Return the GOP/s of a large convolution, and the shares of both networks. The measurements alternate."""
     folder = converted_models_folder(ROOT / "data")
     detector_numbers = "int8" if has_fast_int8() else "f32"
     find = Graph(folder / f"detector-{detector_numbers}.xml", fast_float())
@@ -57,7 +57,7 @@ def peak_share() -> dict[str, Any]:
 
 
 def _convolutions(*, quantised: bool) -> Callable[[], object]:
-    """DEPTH of 3 x 3 over CHANNELS, one after the other, so that getting in and out counts little."""
+    """Return a function that runs DEPTH convolutions of 3 x 3 in sequence, so that input and output count little."""
     random = np.random.default_rng(0)
     x = first = op.parameter([1, CHANNELS, SIDE, SIDE], np.float32)
     zero, one, low, high = (op.constant(np.float32(limit)) for limit in (0, 1, -4, 4))

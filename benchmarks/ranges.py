@@ -1,8 +1,8 @@
-"""The ranges behind the detector in 8 bits: ``python -m benchmarks.ranges [--pictures DIR]… [--json]``.
+"""The measurement of the detector's ranges in 8 bits: ``python -m benchmarks.ranges [--pictures DIR]… [--json]``.
 
-Runs dlib's detector in float32 over pictures, as they are and darker, brighter, with more contrast and in grey, and
-prints for each convolution but the first how large the numbers that go into it get. ``RANGES`` in
-``gateway/vision/graphs.py`` came from the project's own pictures, on which nothing is judged.
+It runs dlib's detector in float32 over pictures: unchanged, darker, brighter, with more contrast, and grey. For each
+convolution except the first it prints the largest input. ``ACTIVATION_LIMITS`` in ``gateway/vision/engines/graphs.py``
+was measured with the project's own pictures, which no other benchmark uses.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from gateway.vision.engines.openvino_import import openvino
 from gateway.vision.engines.pyramid import plan_pyramid
 
 ROOT = Path(__file__).resolve().parent.parent
-OWN = (ROOT / "device_sim" / "frames", ROOT / "known_faces")
+OWN_PICTURES = (ROOT / "device_sim" / "frames", ROOT / "known_faces")
 MIN_FACES = (40, 80)
-SHARE = 1e-6
-"""Of the numbers may lie beyond the range given."""
+OUTLIER_SHARE = 1e-6
+"""Share of the numbers that may be outside of the printed range."""
 
 
 def variants(picture: Picture) -> Iterator[Picture]:
@@ -47,10 +47,10 @@ def canvases(paths: list[Path]) -> Iterator[NDArray[np.float32]]:
 
 @click.command(help=__doc__)
 @click.option(
-    "--pictures", type=click.Path(exists=True, file_okay=False, path_type=Path), multiple=True, default=OWN,
-    help="Folders of JPEG files, looked through to the bottom.  [default: the project's own]",
+    "--pictures", type=click.Path(exists=True, file_okay=False, path_type=Path), multiple=True, default=OWN_PICTURES,
+    help="Folders of JPEG files, with their subfolders.  [default: the project's own]",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
 def main(pictures: tuple[Path, ...], as_json: bool) -> None:
     paths = sorted(path for folder in pictures for path in folder.rglob("*.jpg"))
     model = detector_graph(read_detector(model_file("detector")), every=True)
@@ -59,7 +59,7 @@ def main(pictures: tuple[Path, ...], as_json: bool) -> None:
     for canvas in canvases(paths):
         seen = list(run(canvas).values())[1:]
         largest.append([float(layer.max()) for layer in seen])
-        ranges.append([float(np.quantile(layer[layer > 0], 1 - SHARE)) for layer in seen])
+        ranges.append([float(np.quantile(layer[layer > 0], 1 - OUTLIER_SHARE)) for layer in seen])
     result = {
         "pictures": len(paths),
         "largest": np.round(np.max(largest, axis=0), 2).tolist(),

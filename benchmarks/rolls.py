@@ -1,21 +1,21 @@
-"""Faces that are turned by any angle: ``python -m benchmarks.rolls --pictures DIR [--people N] [--angles …]``.
+"""The recognition of rotated faces: ``python -m benchmarks.rolls --pictures DIR [--people N] [--angles …]``.
 
-DIR is as for ``benchmarks.accuracy``. The first picture of each person is turned by each angle. For each angle the
+DIR is as for ``benchmarks.accuracy``. The first picture of each person is rotated by each angle. For each angle the
 command prints, as JSON:
 
-- ``found``: pictures in which the face nearest the middle was found. ``turned``: those that nobody is named by, since
-  no direction is surely upright.
-- ``recognised``: of the people who have another picture, those whom it verifies, by the gateway's defaults.
+- ``found``: pictures in which the face nearest to the centre was found. ``turned``: faces that are not used for
+  identification, because no direction is certainly upright.
+- ``recognised``: people with another picture whom verification recognises, with the gateway's default settings.
 - ``pairs`` and ``same``: pairs of different people at this angle, and those that face_match takes for one person.
-- ``asked`` and ``named``: each person is enrolled alone by the turned picture, if enrolment takes it. Then all others
-  at that angle are asked about, and some are given that name.
+- ``asked`` and ``named``: each person is enrolled alone by the rotated picture, if enrolment accepts it. Then the faces
+  of all others at this angle are identified, and some get this name.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # read when numpy and dlib are loaded
+os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # before the import of numpy and dlib
 
 import io
 import json
@@ -30,7 +30,7 @@ import numpy as np
 import PIL.Image
 
 from benchmarks.engines import LIMITS, engine
-from benchmarks.faces import labelled
+from benchmarks.faces import labelled_pictures
 from gateway.config import DecisionSettings
 from gateway.model import AnalyseTask, FoundFace, Purpose
 from gateway.people.curves import measured_curves
@@ -43,16 +43,16 @@ ANGLES = (0, 15, 30, 45, 60, 75, 90, 120, 150, 180, 210, 240, 270, 300, 330)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Turned:
-    """A person's face on a turned picture, as in a stream and as to be enrolled, and on another, upright picture."""
+class TurnedFaces:
+    """A face in a rotated picture, described for a stream and for enrolment, and in another, upright picture."""
 
     stream: FoundFace
     enrolment: FoundFace
     upright: FoundFace | None
 
 
-class Judge:
-    """Decides about pairs of faces by the gateway's defaults, with one person known."""
+class PairDecision:
+    """Decisions about pairs of faces with the gateway's default settings, and one enrolled person."""
 
     def __init__(self) -> None:
         settings = DecisionSettings()
@@ -77,7 +77,7 @@ class Judge:
 
 
 def turn(data: bytes, degrees: int) -> bytes:
-    """The picture turned anticlockwise, with room for all of it, as PNG."""
+    """Return the whole picture, rotated anticlockwise, as PNG."""
     with PIL.Image.open(io.BytesIO(data)) as image:
         turned = image.convert("RGB").rotate(degrees, PIL.Image.Resampling.BICUBIC, expand=True)
     buffer = io.BytesIO()
@@ -85,9 +85,9 @@ def turn(data: bytes, degrees: int) -> bytes:
     return buffer.getvalue()
 
 
-def describe(data: bytes, own: Engine, purpose: Purpose) -> FoundFace | None:
-    """The face nearest the middle."""
-    seen = analyse(data, own, AnalyseTask(descriptors=purpose), LIMITS)
+def describe(data: bytes, facegate: Engine, purpose: Purpose) -> FoundFace | None:
+    """Return the face nearest to the centre."""
+    seen = analyse(data, facegate, AnalyseTask(descriptors=purpose), LIMITS)
     middle = np.array([seen.image.width, seen.image.height]) / 2
 
     def away(face: FoundFace) -> float:
@@ -97,47 +97,51 @@ def describe(data: bytes, own: Engine, purpose: Purpose) -> FoundFace | None:
     return min(seen.faces, key=away, default=None)
 
 
-def figures(faces: Sequence[Turned], judge: Judge) -> dict[str, int]:
+def figures(faces: Sequence[TurnedFaces], decision_maker: PairDecision) -> dict[str, int]:
     pairs = [(a.enrolment, b.enrolment) for a, b in combinations(faces, 2)]
-    enrolled = [face for face in faces if judge.usable(face.enrolment)]
+    enrolled = [face for face in faces if decision_maker.usable(face.enrolment)]
     asked = [(probe.stream, face.enrolment) for face in enrolled for probe in faces if probe is not face]
     known = [(face.stream, face.upright) for face in faces if face.upright is not None]
     return {
         "found": len(faces),
-        "turned": sum(not judge.usable(face.stream) for face in faces),
+        "turned": sum(not decision_maker.usable(face.stream) for face in faces),
         "known": len(known),
-        "recognised": sum(judge.verified(*pair) for pair in known),
+        "recognised": sum(decision_maker.verified(*pair) for pair in known),
         "pairs": len(pairs),
-        "same": sum(judge.verified(*pair) for pair in pairs),
+        "same": sum(decision_maker.verified(*pair) for pair in pairs),
         "asked": len(asked),
-        "named": sum(judge.named(*pair) for pair in asked),
+        "named": sum(decision_maker.named(*pair) for pair in asked),
     }
 
 
 def measure(folder: Path, people: int, angles: Sequence[int]) -> dict[str, Any]:
-    own, judge = engine(), Judge()
-    grouped = [[each.path for each in group] for _, group in groupby(labelled(folder), lambda each: each.person)]
+    facegate, decision_maker = engine(), PairDecision()
+    grouped = [
+        [each.path for each in group] for _, group in groupby(labelled_pictures(folder), lambda each: each.person)
+    ]
     drawn = sorted(np.random.default_rng(0).permutation(len(grouped))[:people].tolist())
     result: dict[str, Any] = {"people": len(drawn)}
-    uprights = {n: describe(grouped[n][1].read_bytes(), own, "enrolment") for n in drawn if len(grouped[n]) > 1}
+    uprights = {n: describe(grouped[n][1].read_bytes(), facegate, "enrolment") for n in drawn if len(grouped[n]) > 1}
     for degrees in angles:
         faces = []
         for number in drawn:
             data = turn(grouped[number][0].read_bytes(), degrees)
-            stream, enrolment = (describe(data, own, purpose) for purpose in ("stream", "enrolment"))
+            stream, enrolment = (describe(data, facegate, purpose) for purpose in ("stream", "enrolment"))
             if stream is not None and enrolment is not None:
-                faces.append(Turned(stream, enrolment, uprights.get(number)))
-        result[str(degrees)] = figures(faces, judge)
+                faces.append(TurnedFaces(stream, enrolment, uprights.get(number)))
+        result[str(degrees)] = figures(faces, decision_maker)
     return result
 
 
 @click.command(help=__doc__)
 @click.option(
     "--pictures", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True,
-    help="The folder of photographs by person.",
+    help="Folder of photographs by person.",
 )  # fmt: skip
-@click.option("--people", default=30, show_default=True, help="How many people are drawn.")
-@click.option("--angles", type=int, multiple=True, default=ANGLES, show_default=True, help="Degrees, anticlockwise.")
+@click.option("--people", default=30, show_default=True, help="Number of randomly chosen people.")
+@click.option(
+    "--angles", type=int, multiple=True, default=ANGLES, show_default=True, help="Angles in degrees, anticlockwise."
+)
 def main(pictures: Path, people: int, angles: tuple[int, ...]) -> None:
     click.echo(json.dumps(measure(pictures, people, angles), indent=1))
 

@@ -1,4 +1,4 @@
-"""People by their descriptors alone, as a gallery takes them."""
+"""Gallery snapshots of people with descriptors only."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from gateway.model import Person
 from gateway.store.records import GallerySnapshot
 
 
-def roll(descriptors: NDArray[np.float32], pictures: int = 1) -> GallerySnapshot:
-    """``descriptors``: (n, 128), of unit length, each the mean of so many pictures."""
+def snapshot_of(descriptors: NDArray[np.float32], pictures: int = 1) -> GallerySnapshot:
+    """Return a snapshot. ``descriptors``: (n, 128), of unit length. ``pictures``: the number behind each descriptor."""
     keys = np.arange(1, len(descriptors) + 1)
     people = [Person(f"p{key}", f"Person {key}") for key in keys.tolist()]
     nothing = np.empty((0, 128), np.float32), np.empty(0, np.int64)

@@ -1,9 +1,9 @@
-"""Whether the gateway stays as it is for as long as it runs: ``python -m benchmarks.soak [--minutes 60]``.
+"""The soak test, a long run of the gateway: ``python -m benchmarks.soak [--minutes 60]``.
 
-A broker and ``facegate run`` on free ports of this machine are kept at about half of what they can do by cameras and an
-administrator; now and then a worker process is killed, the broker is restarted, a picture is broken. Memory, threads,
-file descriptors and latency are sampled all the time. Writes soak.json and soak.png, prints the verdict with its rules,
-and ends with 1 if one of them was not kept, with 2 if it can't be run.
+Cameras and an administrator load a broker and ``facegate run``, on free ports of this machine, at about half of the
+peak rate. Now and then a worker process is killed, the broker is restarted, or a picture is damaged. Memory, threads,
+file descriptors and latency are sampled during the run. The command writes soak.json and soak.png, and prints each rule
+with its result. The exit code is 0 if all rules were kept, otherwise 1. It is 2 if the test cannot run.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from benchmarks.faults.sender import SendTask, send
 from benchmarks.soakrule import Sample, plot, verdict
 from device_sim.errors import SimError
 
-SAMPLE_S = 10.0
-SAMPLES = 30
-"""At least, in a short run too."""
+SAMPLE_INTERVAL_S = 10.0
+MIN_SAMPLES = 30
+"""Least number of samples, also in a short run."""
 CAMERAS = 6
 PEAK_S = 10.0
 LOAD_SHARE = 0.5
 WORKER_KILL_INTERVAL_S, BROKER_KILL_INTERVAL_S = 300.0, 600.0
-"""Between two killed workers, and two restarts of the broker; more often in a short run."""
-KEPT_S = 2 * DEADLINE_S
-"""After this a request is judged and forgotten."""
+"""Time between two kills of a worker process, and two restarts of the broker. It is shorter in a short run."""
+REQUEST_LIFETIME_S = 2 * DEADLINE_S
+"""Time after which a request is counted and forgotten."""
 
 
 @dataclass(slots=True)
-class Watch:
-    """Looks at the gateway now and then, and at what was answered since the last time."""
+class Sampler:
+    """Samples of the gateway, and of the answers since the last sample."""
 
     installation: Installation
     history: History
@@ -78,7 +78,7 @@ class Watch:
         )
 
     def _waited(self) -> list[float]:
-        """Seconds, of each request whose first final answer came since the last look."""
+        """Return the seconds of each request with its first final answer since the last sample."""
         since = self.begun + (self.samples[-1].at if self.samples else 0.0)
         found = []
         for key, request in list(self.history.requests.items()):
@@ -89,8 +89,8 @@ class Watch:
 
 
 @dataclass(slots=True)
-class Ledger:
-    """What became of requests that are old enough to be judged, which are forgotten then."""
+class Totals:
+    """The results of old requests, which are then forgotten."""
 
     requests: int = 0
     lost: int = 0
@@ -110,45 +110,45 @@ class Ledger:
             history.forget(key)
 
 
-def soak(folder: Path, minutes: float, workers: int, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Raises SimError, or OSError."""
-    rng, history, ledger, seconds = random.Random(seed), History(), Ledger(), 60 * minutes
+def soak(folder: Path, minutes: float, workers: int, seed: int, report: Callable[[str], None]) -> dict[str, Any]:
+    """Run the test, and return its figures. Raises SimError or OSError."""
+    rng, history, totals, seconds = random.Random(seed), History(), Totals(), 60 * minutes
     load = Load(rng, enroll=0.01, bad=0.01, forget=True)
     with Installation(folder, history, random.Random(seed + 1), workers=workers) as installation:
         send(SendTask(installation.port, ["warm"], 3, outstanding=workers))
         peak = send(SendTask(installation.port, [f"peak{n}" for n in range(CAMERAS)], PEAK_S, outstanding=3 * workers))
         rate = LOAD_SHARE * peak.accepted_per_s
-        say(f"{peak.accepted_per_s:.1f} requests a second can be done; {rate:.1f} are asked")
-        watch = Watch(installation, history, time.monotonic(), young_s=min(120.0, seconds / 6))
+        report(f"{peak.accepted_per_s:.1f} requests per second is the peak rate; {rate:.1f} are sent")
+        sampler = Sampler(installation, history, time.monotonic(), young_s=min(120.0, seconds / 6))
         fleet = Fleet(installation.port, load, history, rng, cameras=CAMERAS, repeats=True, rest=CAMERAS / rate)
         with fleet:
             with Faults(installation, seconds, random.Random(seed + 2)):
-                fleet.run(_ticking(watch, ledger, seconds, say))
+                fleet.run(_ticking(sampler, totals, seconds, report))
             installation.wait_ready(DEADLINE_S)
             fleet.drain(DEADLINE_S)
-        ledger.settle(history, time.monotonic())
+        totals.settle(history, time.monotonic())
     return {
-        **verdict(watch.samples, lost=ledger.lost),
-        **asdict(ledger),
+        **verdict(sampler.samples, lost=totals.lost),
+        **asdict(totals),
         "minutes": minutes,
         "rate_per_s": round(rate, 2),
-        "faults": [(round(fault.at - watch.begun, 1), fault.what) for fault in history.faults],
+        "faults": [(round(fault.at - sampler.begun, 1), fault.what) for fault in history.faults],
         "gateway_exits": installation.exits,
         "workers": workers,
         "seed": seed,
-        "samples": [asdict(each) for each in watch.samples],
+        "samples": [asdict(each) for each in sampler.samples],
     }
 
 
 class Faults:
-    """Kills a worker and restarts the broker now and then, in a thread."""
+    """Kills of worker processes and restarts of the broker, in a separate thread."""
 
     def __init__(self, installation: Installation, seconds: float, rng: random.Random) -> None:
         self._installation, self._rng = installation, rng
         self._worker_due = every(max(20.0, min(WORKER_KILL_INTERVAL_S, seconds / 8)))
         self._broker_due = every(max(45.0, min(BROKER_KILL_INTERVAL_S, seconds / 5)))
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="trouble")
+        self._thread = threading.Thread(target=self._run, name="faults")
 
     def __enter__(self) -> None:
         self._thread.start()
@@ -165,17 +165,17 @@ class Faults:
                 self._installation.restart_broker()
 
 
-def _ticking(watch: Watch, ledger: Ledger, seconds: float, say: Callable[[str], None]) -> Callable[[], bool]:
-    sample_due, say_due = every(min(SAMPLE_S, seconds / SAMPLES)), every(60.0)
+def _ticking(sampler: Sampler, totals: Totals, seconds: float, report: Callable[[str], None]) -> Callable[[], bool]:
+    sample_due, report_due = every(min(SAMPLE_INTERVAL_S, seconds / MIN_SAMPLES)), every(60.0)
 
     def over() -> bool:
         now = time.monotonic()
         if sample_due():
-            watch.take_sample()
-            ledger.settle(watch.history, now - KEPT_S)
-        if say_due() and watch.samples:
-            say(str(watch.samples[-1]))
-        return now > watch.begun + seconds
+            sampler.take_sample()
+            totals.settle(sampler.history, now - REQUEST_LIFETIME_S)
+        if report_due() and sampler.samples:
+            report(str(sampler.samples[-1]))
+        return now > sampler.begun + seconds
 
     return over
 
@@ -190,10 +190,15 @@ def _ms(seconds: float | None) -> float | None:
 
 @click.command(help=__doc__)
 @click.option("--minutes", default=60.0, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "data" / "soak", help="A folder; data/soak.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
-@click.option("--workers", default=2, show_default=True, help="Worker processes.")
-@click.option("--seed", default=1, show_default=True, help="Of all that is random.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=ROOT / "data" / "soak",
+    help="Folder for the results.  [default: data/soak]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
+@click.option("--workers", default=2, show_default=True, help="Number of worker processes.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the random numbers.")
 def main(minutes: float, out: Path, as_json: bool, workers: int, seed: int) -> None:
     check_machine()
     install_exit_guard()
@@ -201,17 +206,17 @@ def main(minutes: float, out: Path, as_json: bool, workers: int, seed: int) -> N
         with tempfile.TemporaryDirectory(prefix="facegate-soak-") as folder:
             result = soak(Path(folder), minutes, workers, seed, lambda text: click.echo(text, err=True))
     except (SimError, TimeoutError, OSError) as error:
-        click.echo(f"It can't be run: {error}", err=True)
+        click.echo(f"The test cannot run: {error}", err=True)
         sys.exit(2)
     out.mkdir(parents=True, exist_ok=True)
     (out / "soak.json").write_text(json.dumps(result))
     if not plot([Sample(**each) for each in result["samples"]], result["faults"], out / "soak.png"):
-        click.echo("No soak.png: matplotlib is not installed (the extra plot).", err=True)
-    click.echo(json.dumps(result) if as_json else told(result))
+        click.echo("soak.png is not written: matplotlib is not installed (the extra plot).", err=True)
+    click.echo(json.dumps(result) if as_json else rules_as_text(result))
     sys.exit(0 if result["passed"] else 1)
 
 
-def told(result: dict[str, Any]) -> str:
+def rules_as_text(result: dict[str, Any]) -> str:
     lines = [
         f"{name}: {rule['figure']} (limit {rule['limit']}): {'kept' if rule['kept'] else 'NOT KEPT'}"
         for name, rule in result["rules"].items()

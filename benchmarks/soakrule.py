@@ -1,4 +1,4 @@
-"""Whether a long run was steady: the rule of ``benchmarks.soak``, and its picture."""
+"""The rules of ``benchmarks.soak`` for a steady run, and its picture."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from typing import Any
 
 import numpy as np
 
-WARM = 0.1
-"""The share of the run, from its beginning, that is not judged."""
+WARM_UP_SHARE = 0.1
+"""Share of the run, from its beginning, that is ignored."""
 DAY_S = 86_400.0
 MAX_GROWTH_MB = 200.0
-"""What memory may grow by in a day, by the least-squares line through the second half of the run."""
-NOISE_MB = 3.0
-"""A growth of less than this within that half is noise, whatever it comes to in a day."""
-MORE_FDS, MORE_THREADS = 5, 3
-"""How many more there may be at most in the last quarter than in the first one that is judged."""
-SLOWER = 1.5
-"""What the 95th percentile of the last quarter may be of that of the first one that is judged."""
+"""Largest growth of memory per day, by the least-squares line through the second half of the run."""
+IGNORED_GROWTH_MB = 3.0
+"""Growth within that half that is ignored as noise, for any growth per day."""
+MAX_MORE_FDS, MAX_MORE_THREADS = 5, 3
+"""Largest increase from the first quarter, after the ignored share, to the last quarter."""
+MAX_P95_RATIO = 1.5
+"""Largest ratio of the 95th percentiles of the last quarter and the first one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``at``: seconds since the beginning; ``workers_mb``: by pid, of workers that are no longer new.
+    """A sample of the gateway.
 
-    Latencies in ms, None where nothing was answered since the last sample.
+    ``at``: seconds since the beginning. ``workers_mb``: memory by pid, of workers that are no longer new. ``p50``,
+    ``p95``: latencies in ms, None without an answer since the last sample.
     """
 
     at: float
@@ -40,15 +41,15 @@ class Sample:
 
 
 def verdict(samples: Sequence[Sample], *, lost: int) -> dict[str, Any]:
-    """Each rule with its figure, its limit and whether it was kept."""
-    judged = samples[int(WARM * len(samples)) :]
+    """Return each rule with its figure, its limit and its result."""
+    judged = samples[int(WARM_UP_SHARE * len(samples)) :]
     half, quarter = judged[len(judged) // 2 :], max(1, len(judged) // 4)
     first, last = judged[:quarter], judged[-quarter:]
     rules = {
         "gateway_growth_mb_a_day": _growth([{"gateway": each.rss_mb} for each in half], half),
         "worker_growth_mb_a_day": _growth([each.workers_mb for each in half], half),
-        "more_fds": _rule(max(s.fds for s in last) - max(s.fds for s in first), MORE_FDS),
-        "more_threads": _rule(max(s.threads for s in last) - max(s.threads for s in first), MORE_THREADS),
+        "more_fds": _rule(max(s.fds for s in last) - max(s.fds for s in first), MAX_MORE_FDS),
+        "more_threads": _rule(max(s.threads for s in last) - max(s.threads for s in first), MAX_MORE_THREADS),
         "p95_ratio": _slower(first, last),
         "lost": _rule(lost, 0),
     }
@@ -60,8 +61,10 @@ def _rule(figure: float, limit: float) -> dict[str, Any]:
 
 
 def _growth(memory: Sequence[Mapping[str, float]], half: Sequence[Sample]) -> dict[str, Any]:
-    """Of each process by itself, the slopes weighed by how long it was seen: one that is replaced by a smaller or a
-    larger one has not shrunk or grown. Of processes that were not seen twice nothing is said.
+    """Return the growth of memory: the mean slope of all processes, weighted by their time.
+
+    The slope is computed for each process, because a replacement of another size is no growth. Processes with a single
+    sample are ignored.
     """
     moments = [(name, each.at, value) for each, row in zip(half, memory, strict=True) for name, value in row.items()]
     above = below = 0.0
@@ -77,20 +80,20 @@ def _growth(memory: Sequence[Mapping[str, float]], half: Sequence[Sample]) -> di
         "figure": round(slope * DAY_S, 1),
         "within_half_mb": round(within, 2),
         "limit": MAX_GROWTH_MB,
-        "kept": slope * DAY_S <= MAX_GROWTH_MB or within <= NOISE_MB,
+        "kept": slope * DAY_S <= MAX_GROWTH_MB or within <= IGNORED_GROWTH_MB,
     }
 
 
 def _slower(first: Sequence[Sample], last: Sequence[Sample]) -> dict[str, Any]:
-    """Nobody answered at all in a quarter of the run is as bad as it gets."""
+    """Return the rule for the latency. It is violated if a quarter of the run had no answers."""
     before, after = ([each.p95 for each in part if each.p95 is not None] for part in (first, last))
     if not before or not after:
-        return {"figure": None, "limit": SLOWER, "kept": False}
-    return _rule(round(statistics.median(after) / statistics.median(before), 2), SLOWER)
+        return {"figure": None, "limit": MAX_P95_RATIO, "kept": False}
+    return _rule(round(statistics.median(after) / statistics.median(before), 2), MAX_P95_RATIO)
 
 
 def plot(samples: Sequence[Sample], faults: Sequence[tuple[float, str]], path: Path) -> bool:
-    """False without matplotlib, which is the extra ``plot``."""
+    """Write the picture. Return False without matplotlib (the extra ``plot``)."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

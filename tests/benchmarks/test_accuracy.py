@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from benchmarks import accuracy, calibration, faces
 from benchmarks.accuracy import (
     Bools,
-    Compared,
+    Comparison,
     by_distance,
     by_similarity,
     decided,
@@ -27,15 +27,15 @@ from benchmarks.accuracy import (
     similarities,
     thresholds,
 )
-from benchmarks.faces import StoredFace, Vectors, labelled
+from benchmarks.faces import DescribedPictures, Vectors, labelled_pictures
 from gateway.people.curves import CURVES_FILE
 from gateway.people.similarity import Similarity
 
 STRANGERS = 2000
 
 
-def by_cosine(probes: Vectors, templates: Vectors, found: Bools) -> Compared:
-    """Of descriptors of any length."""
+def by_cosine(probes: Vectors, templates: Vectors, found: Bools) -> Comparison:
+    """Compare descriptors of any length by cosine."""
     unit = [each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-9) for each in (probes, templates)]
     return by_similarity(unit[0], unit[1], found, Similarity(None))
 
@@ -50,9 +50,9 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def test_pictures_of_a_person_lie_in_a_folder_or_have_the_names_of_lfw(tmp_path: Path) -> None:
+def test_pictures_are_found_in_folders_or_by_lfw_names(tmp_path: Path) -> None:
     touch(tmp_path, "bo/2.png", "bo/1.JPG", "bo/notes.txt", "al_b_0002.jpg", "al_b_0001.webp", "logo.png", "_no/1.jpg")
-    assert [(each.person, each.path.name) for each in labelled(tmp_path)] == [
+    assert [(each.person, each.path.name) for each in labelled_pictures(tmp_path)] == [
         ("al_b", "al_b_0001.webp"),
         ("al_b", "al_b_0002.jpg"),
         ("bo", "1.JPG"),
@@ -60,19 +60,19 @@ def test_pictures_of_a_person_lie_in_a_folder_or_have_the_names_of_lfw(tmp_path:
     ]
 
 
-def test_of_a_person_six_pictures_count(tmp_path: Path) -> None:
+def test_six_pictures_of_a_person_are_used(tmp_path: Path) -> None:
     touch(tmp_path, *(f"bo_{n:04}.jpg" for n in range(9, 0, -1)), "al_0001.jpg")
-    assert [each.path.stem[-1] for each in labelled(tmp_path)] == [*"1", *"123456"]
+    assert [each.path.stem[-1] for each in labelled_pictures(tmp_path)] == [*"1", *"123456"]
 
 
-def test_pairs_are_all_within_a_person_and_all_across() -> None:
+def test_pairs_are_all_of_one_person_and_all_of_two() -> None:
     people = np.array([0, 0, 0, 1, 2, 2])
     assert genuine_pairs(people).tolist() == [[0, 1], [0, 2], [1, 2], [4, 5]]
     same = by_cosine(np.ones((6, 2), np.float32), np.ones((6, 2), np.float32), np.ones(6, bool))
     assert len(impostors(same, people)) == 3 * 1 + 3 * 2 + 1 * 2
 
 
-def test_the_earlier_picture_is_enrolled() -> None:
+def test_earlier_picture_of_a_pair_is_enrolled() -> None:
     angles = np.radians([0, 20, 50])
     templates, probes = made([np.cos(angles), np.sin(angles)]).T, made([[1, 0], [0, 1], [1, 1]])
     compared = by_cosine(probes, templates, np.ones(3, bool))
@@ -80,19 +80,19 @@ def test_the_earlier_picture_is_enrolled() -> None:
     assert sorted(impostors(compared, np.array([0, 0, 1]))) == pytest.approx([np.cos(np.radians(a)) for a in (45, 25)])
 
 
-def test_stock_is_compared_by_distance() -> None:
+def test_by_distance_compares_like_stock() -> None:
     compared = by_distance(made([[1, 1], [1, 1.6], [4, 5]]), np.ones(3, bool))
     found = similarities(compared, np.array([[0, 1], [0, 2]]))
     assert [compared.shown(float(each)) for each in found] == pytest.approx([0.6, 5], abs=1e-5)
 
 
 @pytest.mark.parametrize("block", [1, 7, 512])
-def test_impostors_are_the_same_in_blocks_of_any_size(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impostors_do_not_depend_on_the_block_size(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     people, found = np.sort(random.integers(0, 9, 40)), random.random(40) < 0.8
     probes, templates = made(random.normal(size=(2, 40, 8)))
     compared = by_cosine(probes, templates, found)
-    monkeypatch.setattr(accuracy, "BLOCK", block)
+    monkeypatch.setattr(accuracy, "BLOCK_PICTURES", block)
     expected = [
         compared.templates[a] @ compared.probes[b]
         for a in range(40)
@@ -102,14 +102,14 @@ def test_impostors_are_the_same_in_blocks_of_any_size(block: int, monkeypatch: p
     assert np.sort(impostors(compared, people)) == pytest.approx(np.sort(expected), abs=1e-6)
 
 
-def test_a_threshold_lets_its_share_of_impostors_pass() -> None:
+def test_threshold_lets_its_share_of_impostors_pass() -> None:
     alike = np.random.default_rng(0).permutation(np.arange(10_000, dtype=np.float32))
     assert thresholds(alike, [2, 100, 1_000, 10_000]) == [5_000, 9_900, 9_990, None]
     assert thresholds(np.arange(9, dtype=np.float32), [1]) == [None]
 
 
-def test_a_face_that_was_not_found_is_a_miss_for_whoever_did_not_find_it() -> None:
-    """200 people on a circle, the two pictures of each 0.3 steps apart: all match, where they were found."""
+def test_face_that_was_not_found_is_a_miss() -> None:
+    """200 people are on a circle, with their two pictures 0.3 steps apart. All found pairs match."""
     people = np.repeat(np.arange(200), 2)
     angles = 2 * np.pi * (people + np.tile([0, 0.3], 200)) / 200
     vectors = made([np.cos(angles), np.sin(angles)]).T
@@ -123,28 +123,28 @@ def test_a_face_that_was_not_found_is_a_miss_for_whoever_did_not_find_it() -> No
     assert partly["interval"]["0.0001"] is partly["threshold"]["0.0001"] is None
 
 
-def test_the_interval_is_one_over_people() -> None:
-    """One person's hundred pairs are no more to go by than another's one."""
+def test_interval_resamples_people() -> None:
+    """A person with a hundred pairs makes the interval no smaller than a person with one."""
     few = interval(np.array([True] * 100 + [False] * 100), np.repeat([0, 1], 100))
     many = interval(np.array([True] * 100 + [False] * 100), np.arange(200))
     assert few == [0, 1]
     assert many == pytest.approx([0.43, 0.57], abs=0.02)
 
 
-def test_how_many_fewer_misses() -> None:
+def test_fewer_is_the_share_of_avoided_misses() -> None:
     stock = {"0.01": 0.0, "0.001": 0.1, "0.0001": 0.2, "0.00001": None}
     ours = {"0.01": 0.0, "0.001": 0.06, "0.0001": 0.25, "0.00001": None}
     assert fewer(stock, ours) == {"0.01": None, "0.001": 0.4, "0.0001": -0.25, "0.00001": None}
 
 
-def test_pairs_are_read_with_paths_from_the_folder_on(tmp_path: Path) -> None:
+def test_read_pairs_returns_paths_in_the_folder(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "bo/b.jpg")
     (tmp_path / "pairs.csv").write_text("a.jpg,bo/b.jpg,0\n\n bo/b.jpg , a.jpg , 1 \n")
     a, b = tmp_path / "a.jpg", tmp_path / "bo/b.jpg"
     assert read_pairs(tmp_path / "pairs.csv", tmp_path) == [(a, b, False), (b, a, True)]
 
 
-def test_all_that_is_wrong_with_pairs_is_said_with_the_line(tmp_path: Path) -> None:
+def test_read_pairs_reports_all_errors_with_their_lines(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
     (tmp_path / "pairs.csv").write_text("a.jpg,a.jpg,1\na.jpg,1\na.jpg,a.jpg,yes\na.jpg,gone.jpg,0\n")
     with pytest.raises(click.ClickException) as error:
@@ -154,14 +154,14 @@ def test_all_that_is_wrong_with_pairs_is_said_with_the_line(tmp_path: Path) -> N
     assert str(tmp_path / "gone.jpg") in lines[2]
 
 
-def test_a_file_without_pairs_is_an_error(tmp_path: Path) -> None:
+def test_file_without_pairs_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text("\n")
     with pytest.raises(click.ClickException, match="no pairs"):
         read_pairs(tmp_path / "pairs.csv", tmp_path)
 
 
-def test_pairs_are_decided_by_the_defaults() -> None:
-    """Pictures 0 to 3 are at distances of .5, .7 and 1 from the first for stock, ours sees 0 and 1 as one person's."""
+def test_decided_uses_default_settings() -> None:
+    """Pictures 1 to 3 have distances of 0.5, 0.7 and 1 from picture 0 for stock. For facegate 0 and 1 match."""
     stock = by_distance(made([[0, 0], [0.5, 0], [0.7, 0], [1, 0]]), np.ones(4, bool))
     vectors = made([[1, 0], [1, 0.1], [0, 1], [1, 0]])
     ours = by_cosine(vectors, vectors, np.array([True, True, True, False]))
@@ -176,7 +176,7 @@ def test_pairs_are_decided_by_the_defaults() -> None:
     assert decided({"stock": stock, "facegate": ours}, pairs[:1], same[:1])["stock"] == {"tpr": 1, "fmr": None}
 
 
-def test_a_folder_that_can_tell_nothing_is_an_error(tmp_path: Path) -> None:
+def test_folder_without_pairs_is_an_error(tmp_path: Path) -> None:
     touch(tmp_path, "al_0001.jpg", "bo_0001.jpg")
     result = CliRunner().invoke(accuracy.main, ["--pictures", str(tmp_path)])
     assert result.exit_code == 1
@@ -185,18 +185,18 @@ def test_a_folder_that_can_tell_nothing_is_an_error(tmp_path: Path) -> None:
 
 @pytest.fixture
 def described(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder of 200 people, two pictures each, in which both engines see noisy copies of something."""
+    """A folder of 200 people with two pictures each. Both engines return noisy descriptors."""
     touch(tmp_path, *(f"person{n:03}_{m:04}.jpg" for n in range(200) for m in (1, 2)))
     random = np.random.default_rng(0)
     vectors = made(np.repeat(random.normal(size=(200, 128)), 2, axis=0) + random.normal(size=(400, 128)))
-    seen = StoredFace(np.ones(400, bool), vectors, vectors)
+    seen = DescribedPictures(np.ones(400, bool), vectors, vectors)
     for module in (accuracy, calibration):
         monkeypatch.setattr(module, "describe", lambda paths, name: seen)
-    monkeypatch.setattr(accuracy, "ms_per_face", lambda paths: {"stock": 150.0, "facegate": 10.0})
+    monkeypatch.setattr(accuracy, "measure_ms_per_face", lambda paths: {"stock": 150.0, "facegate": 10.0})
     return tmp_path
 
 
-def test_json_is_one_document_and_nothing_else(described: Path) -> None:
+def test_accuracy_prints_one_json_document(described: Path) -> None:
     result = CliRunner().invoke(accuracy.main, ["--pictures", str(described), "--json"])
     document = json.loads(result.stdout)
     assert list(document) == [
@@ -211,7 +211,7 @@ def test_json_is_one_document_and_nothing_else(described: Path) -> None:
     assert document["stock"]["fnmr"]["0.00001"] is None
 
 
-def test_without_json_it_is_a_table(described: Path) -> None:
+def test_accuracy_prints_a_table(described: Path) -> None:
     result = CliRunner().invoke(accuracy.main, ["--pictures", str(described)])
     assert result.exit_code == 0
     assert "400 pictures of 200 people" in result.stdout
@@ -219,12 +219,12 @@ def test_without_json_it_is_a_table(described: Path) -> None:
 
 
 @pytest.mark.parametrize("engine", ["facegate", "dlib-hog"])
-def test_calibration_gives_the_curve(described: Path, engine: str) -> None:
+def test_calibration_prints_the_curve(described: Path, engine: str) -> None:
     result = CliRunner().invoke(
         calibration.main, ["--pictures", str(described), "--engine", engine, "--json"], catch_exceptions=False
     )
     curves = json.loads(result.stdout)["curves"]
-    assert [list(curves[number]) for number in "12345"] == [["1"], ["1"], [], [], []]  # they have two pictures
+    assert [list(curves[number]) for number in "12345"] == [["1"], ["1"], [], [], []]  # people have two pictures
     for number in "12":
         points = curves[number]["1"]
         assert points["decades"][-1] <= math.log10(points["pairs"] / 10) < points["decades"][-1] + 1
@@ -234,10 +234,10 @@ def test_calibration_gives_the_curve(described: Path, engine: str) -> None:
     missed = curves["1"]["1"]["missed"]
     assert missed[0] == 0
     assert missed == sorted(missed)
-    assert set(curves["2"]["1"]["missed"]) == {None}  # nobody has a third picture
+    assert set(curves["2"]["1"]["missed"]) == {None}  # no person has a third picture
     if engine == "dlib-hog":
         half = curves["1"]["1"]["similarity"][0]
-        assert half == pytest.approx(0, abs=0.01)  # half of all strangers are nearer than at right angles
+        assert half == pytest.approx(0, abs=0.01)  # half of all pairs of strangers have a positive cosine
     before = CURVES_FILE.read_bytes()
     refused = CliRunner().invoke(calibration.main, ["--pictures", str(described), "--engine", engine, "--write"])
     assert refused.exit_code == 1
@@ -245,8 +245,8 @@ def test_calibration_gives_the_curve(described: Path, engine: str) -> None:
     assert CURVES_FILE.read_bytes() == before
 
 
-def test_both_engines_see_real_people(shared: Path, tmp_path: Path) -> None:
-    """In real processes: two people with two pictures each, and one of nobody."""
+def test_both_engines_describe_real_people(shared: Path, tmp_path: Path) -> None:
+    """The engines run in real processes, with two people with two pictures each, and a picture without a face."""
     for person in ("Abdoulaye_Wade", "Adam_Sandler"):
         for number in (1, 2):
             name = f"{person}_{number:04}.jpg"
@@ -265,7 +265,7 @@ def test_both_engines_see_real_people(shared: Path, tmp_path: Path) -> None:
         assert result["pairs"][name] == {"tpr": 0.5, "fmr": 0}
 
 
-def test_what_is_no_picture_has_no_face(capsys: pytest.CaptureFixture[str]) -> None:
+def test_describe_finds_no_face_in_other_data(capsys: pytest.CaptureFixture[str]) -> None:
     assert faces._stock_sees(b"no picture") is None
     assert faces._facegate_sees(b"no picture") is None
     assert capsys.readouterr().err.count("cannot read") == 2

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from benchmarks import decisions
 from benchmarks.accuracy import Bools, Floats, Indices
 from benchmarks.decisions import (
-    DrawTask,
+    DrawnGallery,
+    EngineResults,
     Folder,
-    Judged,
     Outcome,
-    Tally,
+    Shares,
     at_most,
     by_ours,
     by_stock,
@@ -27,7 +27,7 @@ from benchmarks.decisions import (
     sizes,
     split,
 )
-from benchmarks.faces import StoredFace, Vectors
+from benchmarks.faces import DescribedPictures, Vectors
 from gateway.model import Person
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
@@ -43,14 +43,14 @@ def unit(vectors: Any) -> Vectors:
 
 
 def folder_of(people: Any, vectors: Vectors, found: Bools | None = None, ours: Bools | None = None) -> Folder:
-    """Both engines see the same, if they find a face."""
+    """Return a folder. Both engines return the same descriptor if they find a face."""
     everywhere = np.ones(len(vectors), bool)
-    sides = (StoredFace(everywhere if each is None else each, vectors, vectors) for each in (found, ours))
+    sides = (DescribedPictures(everywhere if each is None else each, vectors, vectors) for each in (found, ours))
     return Folder(np.array(people), *sides)
 
 
 def crowd(people: int, pictures: int, noise: float = 0.3) -> Folder:
-    """Strangers to each other, whose pictures differ a little."""
+    """Return a folder of different people. The pictures of a person differ slightly."""
     random = np.random.default_rng(0)
     middles = np.repeat(unit(random.normal(size=(people, 128))), pictures, axis=0)
     own = np.repeat(np.arange(people), pictures)
@@ -69,18 +69,18 @@ def indices(*each: Any) -> Indices:
     return np.array(each, np.intp)
 
 
-def outcomes(folder: Folder, *draws: DrawTask, target: float = 0.01) -> tuple[Outcome, Outcome]:
-    """By stock's tolerance, and by our policy."""
-    judged = Judged(folder, draws, [0] * len(draws))
-    return judged.by_tolerance(), judged.by_policy(decision(target))
+def outcomes(folder: Folder, *draws: DrawnGallery, target: float = 0.01) -> tuple[Outcome, Outcome]:
+    """Return the errors with the tolerance of stock, and with the gateway's policy."""
+    results = EngineResults(folder, draws, [0] * len(draws))
+    return results.by_tolerance(), results.by_policy(decision(target))
 
 
-def test_who_looks_like_somebody_known_is_named() -> None:
-    """Persons 0 and 1 are known, by pictures 0 and 2; 2 looks like 0, and 3 like nobody."""
+def test_probe_similar_to_an_enrolled_person_gets_its_name() -> None:
+    """Persons 0 and 1 are enrolled with pictures 0 and 2. Person 2 is similar to 0, person 3 to no one."""
     random = np.random.default_rng(0)
     faces = unit(random.normal(size=(3, 128)))
     folder = folder_of([0, 0, 1, 2, 3], faces[[0, 0, 1, 0, 2]])
-    twin, other = (DrawTask(indices([0], [2]), indices(1), indices(each)) for each in (3, 4))
+    twin, other = (DrawnGallery(indices([0], [2]), indices(1), indices(each)) for each in (3, 4))
     for outcome in outcomes(folder, twin):
         assert outcome.shares() == {"fpir": 1, "fnir": 0}
         assert outcome.mistakes.tolist() == [[0, 2, 0]]
@@ -90,48 +90,48 @@ def test_who_looks_like_somebody_known_is_named() -> None:
         assert outcome.fpir.share() == 0.5
 
 
-def test_with_a_limit_that_nobody_reaches_everybody_known_is_missed() -> None:
+def test_unreachable_threshold_misses_all_enrolled_people() -> None:
     folder = crowd(12, 3, noise=0.9)
-    drawn = DrawTask(indices([0], [3], [6]), indices(1, 2, 4, 5, 7, 8), indices(9, 12))
+    drawn = DrawnGallery(indices([0], [3], [6]), indices(1, 2, 4, 5, 7, 8), indices(9, 12))
     _, within_reach = outcomes(folder, drawn, target=0.5)
     _, beyond = outcomes(folder, drawn, target=1e-30)
     assert (within_reach.fnir.share(), beyond.fnir.share()) == (0, 1)
     assert beyond.fpir.share() == beyond.another.share() == 0
 
 
-def test_a_known_person_who_is_taken_for_another_is_missed_and_counted() -> None:
-    """Of person 0 picture 1 shows who is in picture 2, enrolled as person 1."""
+def test_confused_person_is_missed_and_counted() -> None:
+    """Picture 1 of person 0 is similar to picture 2, which is enrolled as person 1."""
     faces = unit(np.random.default_rng(0).normal(size=(3, 128)))
     folder = folder_of([0, 0, 1, 1, 2], faces[[0, 1, 1, 1, 2]])
-    for outcome in outcomes(folder, DrawTask(indices([0], [2]), indices(1, 3), indices(4))):
+    for outcome in outcomes(folder, DrawnGallery(indices([0], [2]), indices(1, 3), indices(4))):
         assert (outcome.fnir.share(), outcome.another.share()) == (0.5, 0.5)
         assert outcome.fpir.share() == 0
 
 
-def test_ours_names_nobody_where_two_people_pass() -> None:
+def test_policy_gives_no_name_if_two_people_pass() -> None:
     faces = unit(np.random.default_rng(0).normal(size=(2, 128)))
     folder = folder_of([0, 0, 1, 2], faces[[0, 0, 0, 1]])
-    stock, ours = outcomes(folder, DrawTask(indices([0], [2]), indices(1), indices(3)))
+    stock, ours = outcomes(folder, DrawnGallery(indices([0], [2]), indices(1), indices(3)))
     assert ours.shares() == {"fpir": 0, "fnir": 1}
     assert ours.another.share() == 0
     assert stock.fnir.share() == 0
 
 
-def test_where_no_face_is_found_nobody_is_named() -> None:
+def test_probe_without_a_face_gets_no_name() -> None:
     faces = unit(np.random.default_rng(0).normal(size=(1, 128)))
     found = np.array([True, False, False, True])
     folder = folder_of([0, 0, 1, 1], faces[[0, 0, 0, 0]], found)
-    stock, ours = outcomes(folder, DrawTask(indices([0]), indices(1), indices(2)))
+    stock, ours = outcomes(folder, DrawnGallery(indices([0]), indices(1), indices(2)))
     assert stock.shares() == {"fpir": 0, "fnir": 1}
     assert ours.shares() == {"fpir": 1, "fnir": 0}
     assert [each.tolist() for each in folder.enrollable()] == [[0], [3]]
 
 
-def test_stock_takes_the_nearest_picture_and_ours_the_mean() -> None:
-    """Person 0 is known by two pictures at right angles: the probe is the one, and far from their mean."""
+def test_stock_uses_the_nearest_picture_and_facegate_the_mean() -> None:
+    """Person 0 is enrolled with two pictures at right angles. The probe equals one, and is far from their mean."""
     one, other, third = np.eye(128, dtype=np.float32)[[3, 4, 5]]
     folder = folder_of([0, 0, 0, 1, 1, 2], np.stack([one, other, one, third, third, -third]))
-    drawn = DrawTask(indices([0, 1], [3, 4]), indices(2), indices(5))
+    drawn = DrawnGallery(indices([0, 1], [3, 4]), indices(2), indices(5))
     (stock,), (ours,) = by_stock(folder, [drawn]), by_ours(folder, [drawn])
     assert stock.best[0] == pytest.approx(0, abs=1e-6)
     mean = unit([one + other])[0]
@@ -139,8 +139,8 @@ def test_stock_takes_the_nearest_picture_and_ours_the_mean() -> None:
 
 
 @pytest.mark.parametrize("pictures", [1, 3])
-def test_the_policy_is_the_gateways(pictures: int) -> None:
-    """The same verdicts as of its gallery and its decision, one by one; enough of each kind, with everybody a twin."""
+def test_policy_equals_that_of_the_gateway(pictures: int) -> None:
+    """The verdicts equal those of the gateway's gallery and decision. Each person has a similar one."""
     folder = folder_of(np.repeat(np.arange(60), 5), crowd(30, 10, noise=0.8).ours.stream)
     drawn = draw(folder, np.arange(60), folder.enrollable(), 30, pictures, np.random.default_rng(0))
     policy = decision(0.9)
@@ -163,7 +163,7 @@ def test_the_policy_is_the_gateways(pictures: int) -> None:
     assert answers.person[named].tolist() == [int(name) for name in names]
 
 
-def test_a_limit_lets_no_more_than_its_share_pass() -> None:
+def test_at_most_lets_at_most_its_share_pass() -> None:
     best = np.random.default_rng(0).permutation(np.arange(1_000, dtype=np.float32))
     limit = at_most(best, 0.01)
     assert (best >= limit).sum() == 10
@@ -173,17 +173,17 @@ def test_a_limit_lets_no_more_than_its_share_pass() -> None:
     assert (unseen >= at_most(unseen, 0.01)).sum() == 0
 
 
-def test_each_half_is_judged_by_the_distance_that_the_other_needs() -> None:
-    """Strangers of the first draw are twins of who is known, those of the second nobody's."""
+def test_each_half_uses_the_distance_of_the_other_half() -> None:
+    """Strangers of the first gallery are similar to enrolled people, those of the second are not."""
     faces = unit(np.random.default_rng(0).normal(size=(4, 128)))
     folder = folder_of([0, 0, 1, 2, 2, 3], faces[[0, 0, 0, 1, 1, 2]])
-    draws = [DrawTask(indices([0]), indices(1), indices(2)), DrawTask(indices([3]), indices(4), indices(5))]
-    outcome = Judged(folder, draws, [0, 1]).at_target()
-    assert outcome.fpir.happened[:, [1, 3]].tolist() == [[1, 0], [0, 0]]  # by what sufficed for the others
-    assert outcome.fnir.happened[:, [0, 2]].tolist() == [[0, 0], [0, 1]]  # nearer than twins nobody can be
+    draws = [DrawnGallery(indices([0]), indices(1), indices(2)), DrawnGallery(indices([3]), indices(4), indices(5))]
+    outcome = EngineResults(folder, draws, [0, 1]).at_target()
+    assert outcome.fpir.happened[:, [1, 3]].tolist() == [[1, 0], [0, 0]]  # with the distance of the other half
+    assert outcome.fnir.happened[:, [0, 2]].tolist() == [[0, 0], [0, 1]]  # no probe is nearer than similar strangers
 
 
-def test_galleries_are_drawn_of_people_with_enough_pictures() -> None:
+def test_galleries_have_people_with_enough_pictures() -> None:
     people = np.repeat(np.arange(40), np.tile([1, 2, 3, 5], 10))
     found = np.ones(len(people), bool)
     found[people == 3] = False
@@ -200,7 +200,7 @@ def test_galleries_are_drawn_of_people_with_enough_pictures() -> None:
     assert people[drawn.strangers].tolist() == sorted(set(range(40)) - set(owners[:, 0].tolist()))
 
 
-def test_people_are_split_evenly_by_how_many_pictures_there_are() -> None:
+def test_split_distributes_people_evenly_by_their_pictures() -> None:
     people = np.repeat(np.arange(40), np.tile([1, 2, 3, 5], 10))
     halves = split(folder_of(people, np.ones((len(people), 128), np.float32)))
     assert sorted(np.concatenate(halves).tolist()) == list(range(40))
@@ -208,7 +208,7 @@ def test_people_are_split_evenly_by_how_many_pictures_there_are() -> None:
         assert np.bincount(np.bincount(people)[half])[[1, 2, 3, 5]].tolist() == [5] * 4
 
 
-def test_what_the_pictures_do_not_allow_becomes_the_most_that_they_do() -> None:
+def test_sizes_are_limited_to_the_possible_ones() -> None:
     assert sizes((10, 100, 500), 83) == [10, 83]
     assert sizes((10, 100, 500), 100) == [10, 100]
     assert sizes((10, 100, 500), 0) == []
@@ -217,30 +217,30 @@ def test_what_the_pictures_do_not_allow_becomes_the_most_that_they_do() -> None:
     assert possible(np.arange(30), enrollable, 1) == 20
 
 
-def test_a_tally_is_over_pictures_and_its_worst_over_people() -> None:
-    """Three people in front of twenty galleries: one is always named, one never, one was hardly there."""
+def test_shares_are_over_pictures_and_the_worst_over_people() -> None:
+    """Of three people with twenty galleries one always gets a name, one never, and one has few pictures."""
     seen, happened = zeros(20, 3), zeros(20, 3)
     seen[:, :2] = happened[:, 0] = 1
     seen[0, 2] = happened[0, 2] = 1
-    tally = Tally(happened, seen)
+    tally = Shares(happened, seen)
     assert tally.share() == pytest.approx(21 / 41, abs=1e-5)
     assert tally.spread() == [0.5, pytest.approx(0.508, abs=0.001)]
     assert tally.worst() == 1
-    assert Tally(happened[:, 1:], seen[:, 1:]).worst() == 0
-    assert Tally(happened[:3], seen[:3]).worst() is None
+    assert Shares(happened[:, 1:], seen[:, 1:]).worst() == 0
+    assert Shares(happened[:3], seen[:3]).worst() is None
     low, high = tally.interval()
-    assert (low, high) == (0, 1)  # two people are few, however many the galleries
+    assert (low, high) == (0, 1)  # two people are few, with any number of galleries
 
 
-def test_many_galleries_of_the_same_people_are_no_more_certain() -> None:
-    """One of ten known people is who all mistakes are about: drawn anew they may be in it thrice, or not at all."""
+def test_interval_does_not_shrink_with_galleries_of_the_same_people() -> None:
+    """All errors concern one of ten people, who may occur three times or never in a resample."""
     galleries, people = 50, 200
     members, seen = zeros(galleries, people), zeros(galleries, people)
     members[:, :10], seen[:, 10:] = 1, 1
     mistakes = np.array([(gallery, 10 + person, 0) for gallery in range(galleries) for person in range(0, 190, 10)])
     happened = zeros(galleries, people)
     happened[mistakes[:, 0], mistakes[:, 1]] = 1
-    fpir = Tally(happened, seen)
+    fpir = Shares(happened, seen)
     low, high = Outcome(fpir, fpir, fpir, mistakes, members).fpir_interval()
     narrow = fpir.interval()
     assert fpir.share() == 0.1
@@ -249,11 +249,11 @@ def test_many_galleries_of_the_same_people_are_no_more_certain() -> None:
     assert high > 0.25
 
 
-def test_people_who_are_easily_told_apart_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_separates_very_different_people(capsys: pytest.CaptureFixture[str]) -> None:
     result = compare(crowd(60, 4, noise=0.1), decision(), 10, (10, 500))
     assert [(each["gallery"], each["pictures"]) for each in result] == [(10, 1), (50, 1), (10, 3), (50, 3)]
     calibrated = [each["stock_calibrated_on"] for each in result]
-    assert calibrated == ["other people", "the same people"] * 2  # 50 are more than a half has
+    assert calibrated == ["other people", "the same people"] * 2  # a half has fewer than 50
     for each in result:
         assert each["galleries"] == 10
         assert each["stock"] == {"fpir": 0, "fnir": 0}
@@ -262,7 +262,7 @@ def test_people_who_are_easily_told_apart_are(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err.count("500 people") == 2
 
 
-def test_everybody_alike_is_nobody_for_us_and_anybody_for_stock() -> None:
+def test_compare_with_equal_faces() -> None:
     people = np.repeat(np.arange(60), 2)
     folder = folder_of(people, unit(np.ones((120, 128))))
     drawn = draw(folder, np.arange(60), folder.enrollable(), 20, 1, np.random.default_rng(0))
@@ -290,7 +290,7 @@ def described(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_json_is_one_document_and_nothing_else(described: Path) -> None:
+def test_decisions_print_one_json_document(described: Path) -> None:
     result = CliRunner().invoke(decisions.main, ["--pictures", str(described), "--galleries", "20", "--json"])
     document = json.loads(result.stdout)
     assert [(each["gallery"], each["pictures"]) for each in document] == [(10, 1), (70, 1)]
@@ -306,7 +306,7 @@ def test_json_is_one_document_and_nothing_else(described: Path) -> None:
     assert "with 3 pictures each" in result.stderr
 
 
-def test_without_json_it_is_a_table(described: Path) -> None:
+def test_decisions_print_a_table(described: Path) -> None:
     result = CliRunner().invoke(decisions.main, ["--pictures", str(described), "--galleries", "2"])
     assert result.exit_code == 0
     assert "missed" in result.stdout

@@ -13,7 +13,7 @@ HOUR = 3600
 
 
 def workers(at: int) -> dict[str, float]:
-    """The second is killed and comes back larger; new ones are not looked at."""
+    """Return the memory of two workers. The second is replaced by a larger one. New workers are left out."""
     return (
         {"1": 200.0}
         if at < 120 or 2700 < at < 2820
@@ -24,7 +24,7 @@ def workers(at: int) -> dict[str, float]:
 
 
 def run(rng_seed: int = 1) -> list[Sample]:
-    """An hour as it should be, with some noise; memory settles in the first minutes."""
+    """Return the samples of a good hour with some noise. Memory grows only in the first minutes."""
     rng = random.Random(rng_seed)
     return [
         Sample(
@@ -40,15 +40,15 @@ def run(rng_seed: int = 1) -> list[Sample]:
     ]
 
 
-def broken(**rules: Any) -> list[str]:
-    """The names of those that were not kept."""
+def broken_rules(**rules: Any) -> list[str]:
+    """Return the names of the rules that were not kept."""
     return [name for name, rule in rules.items() if not rule["kept"]]
 
 
-def test_a_steady_hour_passes() -> None:
+def test_verdict_passes_a_steady_hour() -> None:
     told = verdict(run(), lost=0)
     assert told["passed"]
-    assert broken(**told["rules"]) == []
+    assert broken_rules(**told["rules"]) == []
 
 
 @pytest.mark.parametrize(
@@ -66,34 +66,34 @@ def test_a_steady_hour_passes() -> None:
         ("p95_ratio", lambda each: replace(each, p95=each.p95 * (1 + each.at / HOUR))),
     ],
 )
-def test_what_grows_is_found_out(rule: str, change: Any) -> None:
+def test_verdict_finds_growth(rule: str, change: Any) -> None:
     told = verdict([change(each) for each in run()], lost=0)
-    assert broken(**told["rules"]) == [rule]
+    assert broken_rules(**told["rules"]) == [rule]
     assert not told["passed"]
 
 
-def test_a_lost_request_is_enough() -> None:
-    assert broken(**verdict(run(), lost=1)["rules"]) == ["lost"]
+def test_verdict_fails_for_one_lost_request() -> None:
+    assert broken_rules(**verdict(run(), lost=1)["rules"]) == ["lost"]
 
 
-def test_a_short_run_is_not_judged_by_a_megabyte() -> None:
+def test_verdict_ignores_small_growth_in_a_short_run() -> None:
     short = [replace(each, at=each.at / 60, rss_mb=120 + each.at / HOUR) for each in run()]
     rule = verdict(short, lost=0)["rules"]["gateway_growth_mb_a_day"]
     assert rule["figure"] > rule["limit"]
     assert rule["kept"]
 
 
-def test_nobody_answered_at_the_end_is_not_steady() -> None:
+def test_verdict_fails_without_answers_at_the_end() -> None:
     silent = [replace(each, p50=None, p95=None) if each.at > HOUR / 2 else each for each in run()]
-    assert broken(**verdict(silent, lost=0)["rules"]) == ["p95_ratio"]
+    assert broken_rules(**verdict(silent, lost=0)["rules"]) == ["p95_ratio"]
 
 
-def test_the_picture_is_drawn(tmp_path: Path) -> None:
+def test_plot_writes_the_picture(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     assert plot(run(), [(600.0, "worker")], tmp_path / "soak.png")
     assert (tmp_path / "soak.png").stat().st_size > 10_000
 
 
-def test_without_matplotlib_there_is_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plot_returns_false_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     assert not plot(run(), [], tmp_path / "soak.png")
