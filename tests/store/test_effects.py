@@ -1,0 +1,68 @@
+"""The protocol Effects, for every store."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from gateway.errors import Conflict, Timeout
+from gateway.model import Effect
+from gateway.model.caller import REST_CALLER
+from gateway.store.protocols import Store
+from gateway.store.records import EffectReply
+from tests.store.conftest import OpenStore
+from tests.store.examples import enrol, people
+
+
+def effect(key: str = "rest/1", digest: bytes = b"enrol Alice", seconds: float = 60.0) -> Effect:
+    return Effect(key, digest, time.monotonic() + seconds)
+
+
+def enrol_alice(store: Store) -> EffectReply:
+    assert store.effects.is_in_change()
+    return {"person": enrol(store, "Alice").person.slug}
+
+
+def never() -> EffectReply:
+    raise AssertionError("the change was made twice")
+
+
+def test_repeated_effect_gets_the_stored_reply_after_reopening(open_store: OpenStore) -> None:
+    with open_store() as store:
+        assert store.effects.apply_once(effect(), lambda: enrol_alice(store)) == {"person": "alice"}
+        assert not store.effects.is_in_change()
+    with open_store() as store:
+        assert store.effects.apply_once(effect(), never) == {"person": "alice"}
+
+
+def test_key_of_another_effect_is_refused(store: Store) -> None:
+    store.effects.apply_once(effect(), lambda: enrol_alice(store))
+    with pytest.raises(Conflict, match="rest/1"):
+        store.effects.apply_once(effect(digest=b"enrol Bob"), never)
+
+
+def test_reply_about_a_removed_person_is_not_stored(store: Store) -> None:
+    store.effects.apply_once(effect(), lambda: enrol_alice(store))
+    store.people.remove("alice", REST_CALLER)
+    assert store.effects.apply_once(effect(), never) is None
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 0.2])
+def test_late_effect_changes_nothing(store: Store, seconds: float) -> None:
+    """The deadline has passed before the change, or passes during it."""
+
+    def slow() -> EffectReply:
+        reply = enrol_alice(store)
+        time.sleep(0.3)
+        return reply
+
+    with pytest.raises(Timeout):
+        store.effects.apply_once(effect(seconds=seconds), slow)
+    assert people(store) == []
+
+
+def test_deleted_effect_can_be_applied_again(store: Store) -> None:
+    store.effects.apply_once(effect(), lambda: {"person": None, "count": 1})
+    store.effects.delete_effects(before=time.time() + 1)
+    assert store.effects.apply_once(effect(), lambda: {"person": None, "count": 2}) == {"person": None, "count": 2}

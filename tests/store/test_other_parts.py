@@ -1,0 +1,48 @@
+"""The protocols Notes, Audit, Backups and StoreStatus, for every store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.model.caller import CLI_CALLER, REST_CALLER
+from gateway.store.protocols import Store
+from tests.people.environment import files_with
+from tests.store.conftest import OpenStore
+from tests.store.examples import CHIPS, enrol, picture
+
+
+def test_note_is_in_the_store_until_it_is_deleted(open_store: OpenStore) -> None:
+    with open_store() as store:
+        assert store.notes.read_note("held_removal") is None
+        store.notes.write_note("held_removal", "[1]")
+    with open_store() as store:
+        assert store.notes.read_note("held_removal") == "[1]"
+        store.notes.write_note("held_removal", None)
+        assert store.notes.read_note("held_removal") is None
+
+
+def test_audit_contains_actions_that_change_no_person(store: Store) -> None:
+    added = enrol(store, "Alice").person
+    store.audit.record(REST_CALLER, "export", slug=added.slug, pictures=1)
+    store.audit.record(CLI_CALLER, "backup", detail="a file")
+    backup, export, add = store.audit.read_lines(9)
+    assert (backup.door, backup.person, backup.detail) == ("cli", "", "a file")
+    assert (export.door, export.pictures, export.person) == ("rest", 1, add.person)
+    assert store.audit.warnings == ()
+
+
+def test_erasure_removes_a_person_from_the_backups(store: Store, tmp_path: Path) -> None:
+    enrol(store, "Alice", picture("a" * 64))
+    backup = store.backups.make()
+    assert (store.backups.warnings, store.backups.skipped_warnings()) == ((), ())
+    assert backup.name in files_with(tmp_path, CHIPS)
+    with store.backups.locked():
+        assert store.backups.erase("alice", ["a" * 16])
+        assert not store.backups.erase("alice", ["a" * 16])
+    assert backup.name not in files_with(tmp_path, CHIPS, b"alice")
+
+
+def test_status_of_a_healthy_store(store: Store) -> None:
+    enrol(store, "Alice")
+    assert store.status.is_writable()
+    assert store.status.find_name_warnings() == []
