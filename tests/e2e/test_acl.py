@@ -120,8 +120,8 @@ def test_acl_forbids_a_camera_the_topics_of_another_and_of_the_bridge(logins: Lo
     assert porch.get().topic == "facegate/porch/verdict/own"
     assert gateway.metrics.snapshot()["requests"] == before + 1
     logins["admin"].publish("facegate/bridge/request/people/list", b'{"transaction": "admin"}')
-    told: dict[str, Any] = answered.get().json
-    assert (told["transaction"], told["status"]) == ("admin", "ok")
+    reply: dict[str, Any] = answered.get().json
+    assert (reply["transaction"], reply["status"]) == ("admin", "ok")
 
 
 def test_acl_hides_the_topics_of_another_camera(logins: Logins) -> None:

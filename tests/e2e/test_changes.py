@@ -106,7 +106,7 @@ def test_enrolment_that_got_a_timeout_is_not_done_later(deployment: Deployment, 
 
 
 def test_full_disk_changes_nobody_and_recognition_goes_on(deployment: Deployment, requester: Client) -> None:
-    """SQLite's own limit makes it fail as on a full disk."""
+    """SQLite's own limit of pages makes a write fail as on a full disk."""
     assert add(requester, "before", "Barack Obama", "obama_1")["status"] == "ok"
     before, people_store = people_and_audit(deployment), deployment.gateway.known.store
     assert isinstance(people_store, SqliteStore)

@@ -49,7 +49,7 @@ def test_window_is_half_of_what_the_broker_takes(
 
 
 def test_connection_for_streams_has_no_lasting_session(deployment: Deployment) -> None:
-    """Otherwise the frames of an hour ago would come before the present ones."""
+    """A lasting session would deliver the frames of an hour ago before the present ones."""
     specs = [deployment.gateway.mqtt.connections._frames_spec() for _ in range(3)]
     assert [(spec.persistent, [qos for _, qos in spec.filters]) for spec in specs] == [(False, [0])] * 3
     names = {spec.client_id for spec in specs}
@@ -111,7 +111,7 @@ def test_connected_gateway_is_not_ready_without_fresh_loopback_messages(
 def test_bug_in_the_handling_of_a_message_ends_no_connection(
     deployment: Deployment, requester: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Regression: it ended paho's thread, and the message came again on the next connection, and ended that."""
+    """Regression: the bug ended paho's thread. The message came again on the next connection, and ended that too."""
     failures, lost = deployment.count("callback_failures"), deployment.count("connections_lost")
     with monkeypatch.context() as broken:
         broken.setattr(deployment.gateway.mqtt.topics, "read", raise_bug)
@@ -127,7 +127,7 @@ def test_bug_in_the_handling_of_a_message_ends_no_connection(
 def test_bug_in_a_periodic_task_ends_no_connection(
     deployment: Deployment, requester: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Regression: it ended the thread that reconnects, and nothing connected again."""
+    """Regression: the bug ended the thread that reconnects, and the gateway never connected again."""
     failures, lost = deployment.count("callback_failures"), deployment.count("connections_lost")
     with monkeypatch.context() as broken:
         broken.setattr(deployment.gateway.mqtt.uploads, "tick", raise_bug)
@@ -185,7 +185,7 @@ def test_gateway_reconnects_if_the_broker_does_not_acknowledge(
 def test_gateway_ends_if_the_broker_acknowledges_on_no_connection(
     tmp_path: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch, fast_reconnect: None
 ) -> None:
-    """By then the fault is most likely in the gateway."""
+    """After several connections the fault is most likely in the gateway."""
     monkeypatch.setattr("gateway.mqtt.delivery.watchdog.ACKNOWLEDGE_S", 0.5)
     with running(small_settings(tmp_path / "data", private_broker, mqtt={"answer_s": 0.5})) as gateway:
         monkeypatch.setattr(
@@ -202,7 +202,7 @@ def test_gateway_ends_if_the_broker_acknowledges_on_no_connection(
 
 
 def test_answer_that_the_acl_forbids_holds_up_nothing(tmp_path: Path) -> None:
-    """The broker refuses it in its PUBACK (MQTT 5), and would refuse it again for ever."""
+    """The broker refuses the answer in its PUBACK (MQTT 5), and would refuse the same answer for ever."""
     port, acl = free_port(), tmp_path / "acl"
     acl.write_text(
         "topic readwrite facegate/bridge/#\ntopic readwrite facegate/+/request/#\n"
@@ -243,14 +243,14 @@ def test_answers_that_end_the_connection_are_given_up(tmp_path: Path, fast_recon
             client.publish("facegate/bridge/request/people/export", json.dumps(asked).encode())
         given_up: dict[str, str] = {}
         while len(given_up) < 2:
-            told = client.get().json
-            given_up[told["transaction"]] = told["code"]
+            reply = client.get().json
+            given_up[reply["transaction"]] = reply["code"]
         assert given_up == {"large": "internal", "larger": "internal"}
         assert gateway.metrics.snapshot()["connections_lost"] > backoff.MAX_SHORT_CONNECTIONS
         client.publish("facegate/bridge/request/people/list", b'{"transaction": "small"}')
-        while (told := client.get().json)["transaction"] != "small":
-            assert told["code"] == "internal"
-        assert told["data"]["people"][0]["person"] == "ada"
+        while (reply := client.get().json)["transaction"] != "small":
+            assert reply["code"] == "internal"
+        assert reply["data"]["people"][0]["person"] == "ada"
         wait_for(lambda: len(gateway.mqtt.connections.requests.ledger) == 0)
         assert gateway._fatal_errors.empty()
         client.close()
@@ -261,7 +261,7 @@ def test_answers_that_end_the_connection_are_given_up(tmp_path: Path, fast_recon
 def test_messages_that_are_too_large_are_answered_and_hold_up_nobody(
     protocol: str, tmp_path: Path, private_broker: Broker
 ) -> None:
-    """Regression: with a Maximum Packet Size mosquitto did not deliver them, but counted them in the window.
+    """Regression: with a Maximum Packet Size mosquitto did not deliver large messages, but counted them in the window.
 
     After ten such messages nothing came in any more.
     """
@@ -271,8 +271,8 @@ def test_messages_that_are_too_large_are_answered_and_hold_up_nobody(
         client = Client(private_broker.port).subscribe("facegate/porch/response/#")
         for n in range(25):
             client.publish(f"facegate/porch/request/detect/{n}", bytes(700_000))
-            told = next_response(client)
-            assert (told["request_id"], told["code"]) == (str(n), "too_large")
+            reply = next_response(client)
+            assert (reply["request_id"], reply["code"]) == (str(n), "too_large")
         client.publish("facegate/porch/request/detect/next", frame("obama_1"))
         assert next_response(client)["status"] == "ok"
         assert gateway.metrics.snapshot()["connections_lost"] == 0

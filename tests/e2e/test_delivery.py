@@ -67,12 +67,14 @@ def test_request_sent_during_a_downtime_is_answered_after_it(
 def test_request_that_waited_too_long_gets_expired(tmp_path: Path, private_broker: Broker, device: Client) -> None:
     """A door must not open in the evening for a person of the morning. With MQTT 5 the time is known."""
     config = small_settings(tmp_path / "data", private_broker, limits={"request_s": 3})
-    five = Client(private_broker.port, MQTTProtocolVersion.MQTTv5)
+    client5 = Client(private_broker.port, MQTTProtocolVersion.MQTTv5)
     with running(config) as gateway:
         wait_until_ready(gateway)
         wait_for((tmp_path / "data" / "alive").exists)
     device.publish("facegate/porch/request/detect/old", frame("obama_1"))
-    five.publish("facegate/yard/request/detect/good", frame("obama_1"), properties=properties(MessageExpiryInterval=60))
+    client5.publish(
+        "facegate/yard/request/detect/good", frame("obama_1"), properties=properties(MessageExpiryInterval=60)
+    )
     time.sleep(3)
     with running(config) as gateway:
         found = next_responses(device, 2)
@@ -82,7 +84,7 @@ def test_request_that_waited_too_long_gets_expired(tmp_path: Path, private_broke
         wait_for(lambda: gateway.mqtt.loopback.caught_up)
         device.publish("facegate/porch/request/detect/new", frame("obama_1"))
         assert next_response(device)["status"] == "ok"
-    five.close()
+    client5.close()
 
 
 def test_repeated_request_gets_the_same_reply_and_is_computed_once(deployment: Deployment, requester: Client) -> None:
@@ -109,14 +111,16 @@ def test_repeats_of_a_running_request_share_its_computation(deployment: Deployme
 
 def test_answer_expires_with_its_request(deployment: Deployment) -> None:
     """Regression: a device that was away for a minute received the answer to an expired request."""
-    five = Client(deployment.broker.port, MQTTProtocolVersion.MQTTv5)
-    five.subscribe("facegate/+/response/#", "facegate/+/verdict/#")
+    client5 = Client(deployment.broker.port, MQTTProtocolVersion.MQTTv5)
+    client5.subscribe("facegate/+/response/#", "facegate/+/verdict/#")
     expires = properties(MessageExpiryInterval=20)
-    five.publish("facegate/porch/request/detect/short", frame("obama_1"), properties=expires)
-    told = {message.topic: message.properties["MessageExpiryInterval"] for message in (five.get(), five.get())}
-    assert told.keys() == {"facegate/porch/response/detect/short", "facegate/porch/verdict/short"}
-    assert all(0 < each < 20 for each in told.values())
-    five.close()
+    client5.publish("facegate/porch/request/detect/short", frame("obama_1"), properties=expires)
+    expiries = {
+        message.topic: message.properties["MessageExpiryInterval"] for message in (client5.get(), client5.get())
+    }
+    assert expiries.keys() == {"facegate/porch/response/detect/short", "facegate/porch/verdict/short"}
+    assert all(0 < each < 20 for each in expiries.values())
+    client5.close()
 
 
 def test_request_with_the_same_id_and_another_body_is_a_conflict(deployment: Deployment, requester: Client) -> None:
@@ -140,16 +144,16 @@ def test_enrolment_without_an_id_is_refused(deployment: Deployment, requester: C
     assert deployment.gateway.known.store.people.find_person("Nobody") is None
 
 
-def fails(*_arguments: object) -> Any:
+def raise_bug(*_arguments: object) -> Any:
     raise RuntimeError("a bug in the gateway")
 
 
 def test_request_that_meets_a_bug_is_answered_and_not_delivered_again(
     deployment: Deployment, requester: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Regression: it was not acknowledged, came again on each connection, and in the end ended the gateway."""
+    """Regression: the request was not acknowledged, came again on each connection, and in the end ended the gateway."""
     queries = deployment.gateway.mqtt.queries
-    monkeypatch.setattr(queries, "_services", replace(queries._services, submit=fails))
+    monkeypatch.setattr(queries, "_services", replace(queries._services, submit=raise_bug))
     requester.publish("facegate/porch/request/face_rec/fault", frame("obama_1"))
     assert next_response(requester)["code"] == "internal"
     monkeypatch.undo()
@@ -163,7 +167,7 @@ def test_answer_that_cannot_be_written_is_an_immediate_error(
 ) -> None:
     """Regression: a query got a timeout, an enrolment got no answer, and in the end the gateway gave up."""
     for function in ("queries.write_result", "bridge.commands.write_done"):
-        monkeypatch.setattr(f"gateway.mqtt.{function}", fails)
+        monkeypatch.setattr(f"gateway.mqtt.{function}", raise_bug)
     requester.publish("facegate/porch/request/face_rec/unwritable", frame("obama_1"))
     assert next_response(requester)["code"] == "internal"
     requester.subscribe("facegate/bridge/response/#")
@@ -192,9 +196,9 @@ def test_repeated_enrolment_is_done_once_also_across_a_restart(
             device.publish("facegate/porch/request/enroll/e1", other)
             assert next_response(device)["code"] == "conflict"
             assert len(gateway.known.store.people.list_entries()) == 1
-    told = [(each["person"], each["name"], each["pictures"], each.get("warnings")) for each in replies]
-    assert told == [told[0]] * 4
-    assert told[0][:3] == ("barack_obama", "Barack Obama", 1)
+    contents = [(each["person"], each["name"], each["pictures"], each.get("warnings")) for each in replies]
+    assert contents == [contents[0]] * 4
+    assert contents[0][:3] == ("barack_obama", "Barack Obama", 1)
 
 
 def test_upload_gets_the_missing_pieces_and_then_its_answer(deployment: Deployment, requester: Client) -> None:
@@ -203,8 +207,8 @@ def test_upload_gets_the_missing_pieces_and_then_its_answer(deployment: Deployme
     random.Random(1).shuffle(parts)
     for n, piece in [*parts, parts[0]]:
         requester.publish(f"facegate/porch/part/{n}/6/detect/big", piece)
-    while (told := next_response(requester)).get("missing") != [4]:  # several times, if a piece comes late
-        assert told["code"] == "incomplete"
+    while (reply := next_response(requester)).get("missing") != [4]:  # several times, if a piece comes late
+        assert reply["code"] == "incomplete"
     # Otherwise the pieces of many cameras would fill the window, and no last piece could come.
     wait_for(deployment.all_acknowledged)
     requester.publish(f"facegate/porch/part/{late[0]}/6/detect/big", late[1])
@@ -217,7 +221,7 @@ def test_upload_gets_the_missing_pieces_and_then_its_answer(deployment: Deployme
 
 
 def test_slow_request_gets_a_timeout_and_the_next_are_answered(deployment: Deployment, requester: Client) -> None:
-    """Without an acknowledgement it would hold up all later ones, and with these the broker's queue."""
+    """A request without an acknowledgement holds up all later ones, and with these the broker's queue."""
     with halted(workers_of(deployment.gateway)):
         began = time.monotonic()
         requester.publish("facegate/porch/request/detect/slow", frame("obama_1"))
@@ -240,11 +244,11 @@ def test_jump_of_the_wall_clock_changes_nothing(
     After a jump back nothing was ever too late.
     """
     parts, lost = pieces(frame("obama_1"), 2), deployment.gateway.metrics.snapshot()["connections_lost"]
-    five, now = Client(deployment.broker.port, MQTTProtocolVersion.MQTTv5), time.time
+    client5, now = Client(deployment.broker.port, MQTTProtocolVersion.MQTTv5), time.time
     with halted(workers_of(deployment.gateway)):
         requester.publish(f"facegate/porch/request/detect/before{days}", frame("obama_1"))
         good = properties(MessageExpiryInterval=60)
-        five.publish(f"facegate/yard/request/detect/five{days}", frame("obama_1"), properties=good)
+        client5.publish(f"facegate/yard/request/detect/five{days}", frame("obama_1"), properties=good)
         requester.publish(f"facegate/hall/part/0/2/detect/pieces{days}", parts[0][1])
         wait_for(
             lambda: unacknowledged_ids(deployment.gateway) == {f"{what}{days}" for what in ("before", "five", "pieces")}
@@ -265,11 +269,11 @@ def test_jump_of_the_wall_clock_changes_nothing(
     wait_for(lambda: deployment.gateway.mqtt.loopback._number > flown)
     assert deployment.gateway.health().ready
     assert deployment.gateway.metrics.snapshot()["connections_lost"] == lost
-    five.close()
+    client5.close()
 
 
 def test_only_state_and_info_are_retained(deployment: Deployment, requester: Client) -> None:
-    """Otherwise a screen that subscribes today would show last week's face."""
+    """A retained result would show last week's face on a screen that subscribes today."""
     health = Client(deployment.broker.port).subscribe("facegate/bridge/health")
     requester.publish("facegate/porch/request/detect/kept", frame("obama_1"))
     requester.publish("facegate/porch/request/detect/wrong", b"no picture")
@@ -278,9 +282,9 @@ def test_only_state_and_info_are_retained(deployment: Deployment, requester: Cli
     with halted(workers_of(deployment.gateway)):
         pass
     deployment.gateway.mqtt.bridge_status._health_published_at = 0.0  # so that the next message is due
-    told = health.get()
-    assert not told.retain
-    assert told.json["live"] is True
+    message = health.get()
+    assert not message.retain
+    assert message.json["live"] is True
     time.sleep(0.5)
     later = Client(deployment.broker.port).subscribe("facegate/#")
     kept: list[Message] = []
@@ -299,7 +303,7 @@ def test_only_state_and_info_are_retained(deployment: Deployment, requester: Cli
 def test_results_for_a_slow_broker_are_dropped_and_counted(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Regression: they piled up, and came when the person was not there any more."""
+    """Regression: the results piled up, and came when the person was not there any more."""
     screen = Client(deployment.broker.port).subscribe("facegate/hall/result")
     before = deployment.count("results_dropped")
     with monkeypatch.context() as slow:
@@ -323,7 +327,7 @@ def unacknowledged_ids(gateway: Gateway) -> set[str]:
 def test_waiting_requests_survive_an_orderly_restart_of_the_broker(
     tmp_path: Path, keeps: bool, fast_reconnect: None
 ) -> None:
-    """A broker with persistence delivers them again. Without persistence the gateway answers them all the same."""
+    """A broker with persistence delivers the requests again. Without it the gateway answers them all the same."""
     port, names = free_port(), [f"cam{n}" for n in range(6)]
     extra = f"\nuser root\npersistence {str(keeps).lower()}\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
     with broker_running(tmp_path, port, extra) as broker:
@@ -392,7 +396,7 @@ def test_connection_that_ends_before_its_first_tick_ends_the_downtime(
 def test_downtime_lasts_until_the_gateway_has_caught_up(
     tmp_path: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the connection ends before, the rest of the waiting requests would seem new on the next one."""
+    """If the connection ended earlier, the rest of the waiting requests would seem new on the next connection."""
     monkeypatch.setattr(loopback.Loopback, "receive", lambda _self, _payload: None)
     with running(small_settings(tmp_path / "data", private_broker)) as gateway:
         wait_for(lambda: gateway.mqtt.connected)
@@ -401,7 +405,7 @@ def test_downtime_lasts_until_the_gateway_has_caught_up(
 
 
 def test_open_connection_does_not_end_the_downtime(tmp_path: Path, private_broker: Broker) -> None:
-    """Regression: after hours of sleep it looked open for half a second, and old requests were answered as new."""
+    """Regression: after hours of sleep a connection looked open for a moment, and old requests were answered as new."""
     with running(small_settings(tmp_path / "data", private_broker)) as gateway:
         wait_for(lambda: gateway.mqtt.loopback.caught_up)
         time.sleep(1.5)
@@ -432,7 +436,7 @@ def test_halted_broker_makes_the_gateway_unready_and_nothing_else(tmp_path: Path
 def test_second_gateway_on_one_data_folder_or_one_base_is_refused(
     tmp_path: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Regression: with one client id they disconnected each other; on one base each request was answered twice."""
+    """Regression: two gateways with one client id disconnected each other. On one base both answered each request."""
     monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     with running(small_settings(tmp_path / "one", private_broker)) as gateway:
         wait_until_ready(gateway)
@@ -460,7 +464,7 @@ def test_second_gateway_on_one_data_folder_or_one_base_is_refused(
 def test_other_gateway_is_found_also_when_the_broker_starts_later(
     tmp_path: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Regression: after a power cut both were there before the broker, did not search, and both answered."""
+    """Regression: after a power cut two gateways started before the broker. They did not search, and both answered."""
     monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     with running(small_settings(tmp_path / "one", private_broker)) as gateway:
         wait_until_ready(gateway)
@@ -477,7 +481,7 @@ def test_other_gateway_is_found_also_when_the_broker_starts_later(
 def test_of_two_serving_gateways_the_later_one_ends_and_leaves_no_trace(
     tmp_path: Path, private_broker: Broker, device: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Regression: one was cut off while the other searched, and both answered from then on."""
+    """Regression: one gateway was cut off while the other searched, and both answered from then on."""
     monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     monkeypatch.setattr(duplicate_detector, "AGE_TIE_MS", 0)
     monkeypatch.setattr(DuplicateDetector, "search", lambda detector, _session: detector._apply(SearchEvent.SILENT))
@@ -516,7 +520,7 @@ def test_answer_too_large_for_the_broker_is_an_error(tmp_path: Path) -> None:
 def test_retained_online_of_a_dead_gateway_prevents_no_start(
     tmp_path: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It stays at the broker if that was killed before it could publish the last will."""
+    """The message stays at a broker that was killed before it could publish the last will."""
     monkeypatch.setattr("gateway.mqtt.bridge.duplicate_detector.LOOPBACK_INTERVAL_S", 0.3)
     client = Client(private_broker.port)
     client.publish("facegate/bridge/state", b'{"state": "online"}', retain=True)
@@ -527,7 +531,7 @@ def test_retained_online_of_a_dead_gateway_prevents_no_start(
 
 
 def test_retained_topics_of_an_earlier_base_are_cleared(tmp_path: Path, private_broker: Broker) -> None:
-    """Regression: the old bridge/state content_of `online` for ever."""
+    """Regression: the old bridge/state said `online` for ever."""
     with running(small_settings(tmp_path / "data", private_broker, mqtt={"base": "home/attic"})):
         pass
     client = Client(private_broker.port).subscribe("home/#")
@@ -547,7 +551,7 @@ def test_retained_topics_of_an_earlier_base_are_cleared(tmp_path: Path, private_
 
 
 def test_second_gateway_answers_no_frame_before_it_ends(tmp_path: Path, private_broker: Broker) -> None:
-    """Regression: it subscribed to frames when it connected, and answered `unknown` for everybody until it ended."""
+    """Regression: the second gateway subscribed to frames when it connected, and answered `unknown` for everybody."""
     with running(small_settings(tmp_path / "one", private_broker)) as gateway:
         wait_until_ready(gateway)
         second = small_settings(tmp_path / "two", private_broker)

@@ -273,10 +273,10 @@ def test_invalid_camera_name_is_reported(client: Client, gateway: Gateway) -> No
 
 def test_bridge_publishes_its_state_and_its_description(client: Client) -> None:
     client.subscribe("facegate/bridge/state", "facegate/bridge/info")
-    told = {message.topic.rsplit("/", 1)[1]: message for message in (client.get(), client.get())}
-    assert all(message.retain for message in told.values())
-    assert told["state"].json == {"state": "online"}
-    info = told["info"].json
+    published = {message.topic.rsplit("/", 1)[1]: message for message in (client.get(), client.get())}
+    assert all(message.retain for message in published.values())
+    assert published["state"].json == {"state": "online"}
+    info = published["info"].json
     assert info["engine"] == "facegate"
     assert info["operations"] == ["face_rec", "face_match", "verify", "detect"]
     assert info["limits"] == {"bytes": 10_000_000, "pixels": 25_000_000, "side": 16_384, "request_s": 60}

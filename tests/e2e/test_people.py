@@ -305,7 +305,7 @@ def test_command_line_changes_a_running_gateway(harness: PeopleHarness) -> None:
 
 
 def test_empty_folder_gives_a_warning_and_removes_nobody_until_confirmed(harness: PeopleHarness) -> None:
-    """Regression: people were deleted within seconds, while /readyz content_of ready and nothing else."""
+    """Regression: people were deleted within seconds, while /readyz said ready and nothing else."""
     picture = harness.folder / "Barack_Obama" / "1.jpg"
     picture.parent.mkdir()
     picture.write_bytes(frame("obama_2"))

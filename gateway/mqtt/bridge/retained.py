@@ -51,13 +51,15 @@ class RetainedTopics:
         The owner publishes an empty retained message on each, and calls ``remove`` when the broker has it.
         """
         with self._lock:
-            return sorted(topic for topic, its in self._owners.items() if its == owner and topic not in current)
+            return sorted(
+                topic for topic, its_owner in self._owners.items() if its_owner == owner and topic not in current
+            )
 
     def remove(self, owner: str, topic: str) -> None:
         """Forget the topic, whose retained message is cleared, unless another owner has it now."""
         with self._lock:
             if self._owners.get(topic) == owner:
-                self._replace({each: its for each, its in self._owners.items() if each != topic})
+                self._replace({each: its_owner for each, its_owner in self._owners.items() if each != topic})
 
     def _replace(self, owners: Owners) -> None:
         if owners == self._owners and self._saved:
@@ -66,7 +68,7 @@ class RetainedTopics:
         try:
             replace_text(self._path, _write(owners))
         except OSError:
-            # A full disk must not keep the gateway from serving. The next change tries again.
+            # A full disk must not keep the gateway from serving. The next call tries again.
             self._saved = False
         else:
             self._saved = True
