@@ -251,6 +251,16 @@ def test_every_state_machine_has_a_diagram_and_a_table(machine: str) -> None:
     assert "| state |" in section
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_programs_that_a_page_names_exist(path: Path) -> None:
+    text = path.read_text()
+    for module in re.findall(r"python -m ((?:benchmarks|device_sim|gateway)[\w.]*)", text):
+        name = ROOT / module.rstrip(".").replace(".", "/")
+        assert name.with_suffix(".py").exists() or (name / "__main__.py").exists(), f"{path.name} names {module}"
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|\$ )make (\w+)", text)) <= targets, path.name
+
+
 def anchors(path: Path) -> set[str]:
     """Return the anchors that GitHub makes of the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL), re.MULTILINE)
