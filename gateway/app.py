@@ -19,8 +19,7 @@ from gateway.model.health import Health
 from gateway.mqtt.interface import MqttInterface
 from gateway.mqtt.services import Services
 from gateway.mqtt.transport.identity import load_identity
-from gateway.people.folder.importer import FolderImporter
-from gateway.people.wiring import has_store, open_people, open_unknown_faces, store_path
+from gateway.people.wiring import has_store, open_people, store_path
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import machine_names
 from gateway.rest.server import RestServer
@@ -44,40 +43,29 @@ class Gateway:
         self._fatal_errors: SimpleQueue[GatewayError] = SimpleQueue()
         if not has_store(settings):
             log.info("there is no people store yet: a new one is created at %s", store_path(settings).absolute())
-        self.known = open_people(settings, ENGINES[settings.engine].recipe)
         self.pool = create_pool(settings, engine, self.metrics, workers=settings.workers.count)
-        self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
-        describer = Describer(
+        vision = Describer(
             self.pool.submit,
             min_face=settings.detection.min_face,
             max_bytes=settings.limits.bytes,
             rotation=settings.rotation_of,
         )
-        self.known_faces = FolderImporter(
-            settings.people.folder,
-            self.known.registry,
-            describer.picture,
-            describer.again,
-            rescan_s=settings.people.rescan_s,
-            max_bytes=settings.limits.bytes,
-        )
-        self.unknowns = open_unknown_faces(settings, self.known, describer.part)
+        self.people = open_people(settings, ENGINES[settings.engine].recipe, vision)
+        self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
         self.service = Service(
             look=self.pool.submit,
-            gallery=self.known.gallery,
-            decision=self.known.decision,
-            people=self.known.registry,
+            gallery=self.people.gallery,
+            decision=self.people.decision,
+            people=self.people.registry,
             changes=self.changes,
             allowed=settings.operations_of,
             search=settings.search_of,
             metrics=self.metrics,
-            on_stranger=self.unknowns.observe,
+            on_stranger=self.people.unknown_faces.observe,
             max_bytes=settings.limits.bytes,
             landmarks_68=settings.landmarks_68,
         )
-        administration = Administration(
-            self.known.registry, self.unknowns, describer, self.changes, self.reads, self.health
-        )
+        administration = Administration(self.people, vision, self.changes, self.reads, self.health)
         identity = load_identity(settings.data, settings.mqtt.client_id)
         self.mqtt = MqttInterface(
             settings,
@@ -104,12 +92,12 @@ class Gateway:
         self.rest.start()
         self.systemd.start()
         self.pool.start()
-        self.known.registry.start()
-        self.known.store.backups.check()
-        self.unknowns.start()
+        self.people.watcher.start()
+        self.people.store.backups.check()
+        self.people.unknown_faces.start()
         # Requests may wait at the broker: MQTT starts after everything that answers them.
         self.mqtt.start()
-        self.known_faces.start()
+        self.people.folder.start()
         when = "MQTT" if self.mqtt.connected else "MQTT as soon as the broker is available"
         log.info("ready to serve: %s, and REST on %s", when, self.rest.url)
 
@@ -121,8 +109,8 @@ class Gateway:
         """Stop all parts, even if one fails: refuse new requests, finish the running ones, close connections."""
         # An ExitStack calls the last callback first: read these lines upwards.
         with ExitStack() as stack:
-            stack.callback(self.known.store.close)
-            stack.callback(self.known.registry.stop)
+            stack.callback(self.people.store.close)
+            stack.callback(self.people.watcher.stop)
             stack.callback(self.mqtt.stop)
             stack.callback(self.rest.stop)
             stack.callback(self.reads.shutdown, cancel_futures=True)
@@ -130,9 +118,9 @@ class Gateway:
             stack.callback(self.pool.stop)
             stack.callback(self.mqtt.stop_accepting)
             stack.callback(self.systemd.stop)
-            stack.callback(self.unknowns.stop)
-            stack.callback(self.known_faces.stop)
-            stack.callback(self.known.registry.interrupt)
+            stack.callback(self.people.unknown_faces.stop)
+            stack.callback(self.people.folder.stop)
+            stack.callback(self.people.registry.interrupt)
 
     def health(self) -> Health:
         """Return the state of every part."""
@@ -141,18 +129,18 @@ class Gateway:
             workers_ready=self.pool.ready,
             workers=self.pool.size,
             workers_maintained=self.pool.has_all_keepers,
-            store=self.known.registry.writable,
-            known_faces=self.known_faces.progress,
+            store=self.people.watcher.writable,
+            known_faces=self.people.folder.progress,
             warnings=self._warnings(),
         )
 
     def _warnings(self) -> tuple[str, ...]:
         return (
-            *self.known.registry.warnings,
-            *self.known.store.backups.warnings,
-            *self.known.store.audit.warnings,
-            *self.unknowns.warnings,
-            *self.known_faces.warnings,
+            *self.people.updater.warnings,
+            *self.people.store.backups.warnings,
+            *self.people.store.audit.warnings,
+            *self.people.groups.warnings,
+            *self.people.folder.warnings,
             *self.mqtt.warnings,
         )
 

@@ -172,10 +172,6 @@ MAX_LINES = 250
 
 LONG_MODULES: Mapping[str, str] = {
     "mqtt/transport/reconnector": "one state machine, and the table of its states",
-    "people/folder/importer": "to be split",
-    "people/folder/scan": "to be split",
-    "people/registry": "to be split",
-    "people/unknown_faces": "to be split",
     "service/administration": "to be split",
     "service/recognition": "to be split",
     "store/protocols": "the contract of every store in one place, with a docstring for each method",
@@ -263,7 +259,6 @@ SET_FROM_OUTSIDE: Mapping[str, str] = {
     "mqtt/transport/packets: properties": "paho's object for properties is filled by its attributes",
     "mqtt/transport/paho_patches: Properties": "the patch of paho, applied when a client is made",
     "mqtt/transport/paho_patches: ReasonCode": "the patch of paho, applied when a client is made",
-    "people/unknown_faces: group": "the state of a group, changed only here and under the lock",
     "rest/app: app.json": "Flask's JSON provider is configured by its attributes",
     "rest/calls: g": "Flask's object for data of one request",
     "store/sqlite/unknown_groups: group": "the faces of a group are read after the group itself",
@@ -274,18 +269,11 @@ SET_FROM_OUTSIDE: Mapping[str, str] = {
 }
 """Objects whose attributes are set by a function that did not make them, each with the reason."""
 
-TO_MEND: Collection[str] = {
-    "people/folder/importer: registry",
-    "people/unknown_faces: registry",
-    "people/wiring: opened.registry",
-}
-"""Objects as in SET_FROM_OUTSIDE, for which there is no good reason."""
-
 
 def test_attributes_are_set_only_on_self_and_on_new_objects() -> None:
     """A hook that is set from outside makes a circle that no import shows."""
     found = {f"{name_of(path)}: {target.rpartition('.')[0]}" for path in MODULES for target in _set_from_outside(path)}
-    assert found == SET_FROM_OUTSIDE.keys() | set(TO_MEND)
+    assert found == SET_FROM_OUTSIDE.keys()
 
 
 def _set_from_outside(path: Path) -> Iterator[str]:

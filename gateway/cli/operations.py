@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -21,10 +20,12 @@ from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.model.caller import CLI_CALLER
 from gateway.model.health import Health, ImportProgress, MqttHealth
-from gateway.people.wiring import open_for_command, open_unknown_faces
+from gateway.people.vision import EnrolmentVision, NoVision
+from gateway.people.wiring import open_for_command
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import Describer
 from gateway.vision.engines.registry import ENGINES
+from gateway.workers.pool import Pool
 from gateway.workers.wiring import create_pool, prepare_engine
 
 RunOperation = Callable[..., Document]
@@ -61,27 +62,22 @@ def operations_or_exit(config: Path | None, *, with_worker: bool = False, new: b
 @contextmanager
 def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperation]:
     """Give the operations on the people store. ``with_worker``: start a worker process. Raise GatewayError."""
+    pool = create_pool(settings, prepare_engine(settings), Metrics(), workers=1) if with_worker else None
+    vision = _vision(settings, pool)
     with ExitStack() as stack:
-        opened = stack.enter_context(open_for_command(settings, ENGINES[settings.engine].recipe))
+        people = stack.enter_context(open_for_command(settings, ENGINES[settings.engine].recipe, vision))
         thread = stack.enter_context(ThreadPoolExecutor(1))
-        describer = _describer(settings, stack if with_worker else None)
-        unknowns = open_unknown_faces(settings, opened, describer.part, tidies=False)
-        administration = Administration(opened.registry, unknowns, describer, thread, thread, _health)
+        if pool is not None:
+            pool.start()
+            stack.callback(pool.stop)
+        administration = Administration(people, vision, thread, thread, _health)
         yield lambda operation, **fields: administration.submit(operation, fields, CLI_CALLER).result()
 
 
-def _describer(settings: Settings, stack: ExitStack | None) -> Describer:
-    """Return a describer. ``stack``: where its worker process is stopped; without it there is none."""
-    if stack is None:
-        return Describer(_refuse_pictures, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
-    pool = create_pool(settings, prepare_engine(settings), Metrics(), workers=1)
-    pool.start()
-    stack.callback(pool.stop)
+def _vision(settings: Settings, pool: Pool | None) -> EnrolmentVision:
+    if pool is None:
+        return NoVision()
     return Describer(pool.submit, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
-
-
-def _refuse_pictures(_job: object) -> Any:
-    raise GatewayError("this command has no worker process for pictures: this is a bug in the gateway")
 
 
 def _health() -> Health:

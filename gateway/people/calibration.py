@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from gateway.errors import Unsupported
 from gateway.model import Person
-from gateway.people.decision import FULL_SCORE
-from gateway.people.registry import Registry
+from gateway.people.decision import FULL_SCORE, Decision
+from gateway.people.gallery import Gallery
+from gateway.store.protocols import Store
 
 RULE_OF_THREE = 3
 """After n comparisons without an error the true rate is below 3/n, with a confidence of 95 % (rule of three)."""
@@ -41,21 +42,22 @@ class Comparisons:
     closest: tuple[Person, Person] | None
 
 
-def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
-    """Return the document of ``calibrate``.
+def calibrate(
+    store: Store, gallery: Gallery, decision: Decision, *, recipe: str, plot: bool = False
+) -> Mapping[str, Any]:
+    """Return the document of ``calibrate``, for the pictures with descriptors of a recipe.
 
     With too little data ``proposed_threshold`` is None and ``refused`` holds the reason. Raises Unsupported for too
     many people.
     """
-    people, faces = registry.store.faces.read_faces(registry.recipe)
+    people, faces = store.faces.read_faces(recipe)
     names = list(dict.fromkeys(people))
     if len(names) * len(people) > MAX_COMPARISONS:
         raise Unsupported(
             f"calibrate would compare {len(people):,} pictures with {len(names):,} people: it makes at most"
             f" {MAX_COMPARISONS:,} comparisons"
         )
-    found = compare(registry, people, faces, names)
-    decision = registry.decision
+    found = compare(gallery, decision, people, faces, names)
     threshold = decision.identification_threshold(len(names))
     wanted = 10 ** (-6 * threshold)
     needed = RULE_OF_THREE / wanted
@@ -73,7 +75,7 @@ def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
         "same": len(found.same),
         "different": len(found.different),
         "threshold": round(threshold, 3),
-        "measured_for": registry.decision.max_measured_people(),
+        "measured_for": decision.max_measured_people(),
         "missed": None if not len(found.same) else round(float((found.same < threshold).mean()), 4),
         "mistaken": None if not len(found.different) else round(float((found.different >= threshold).mean()), 6),
         "closest": None
@@ -90,7 +92,9 @@ def calibrate(registry: Registry, *, plot: bool = False) -> Mapping[str, Any]:
     }
 
 
-def compare(registry: Registry, people: list[Person], faces: NDArray[np.float32], names: list[Person]) -> Comparisons:
+def compare(
+    gallery: Gallery, decision: Decision, people: list[Person], faces: NDArray[np.float32], names: list[Person]
+) -> Comparisons:
     """Compare each picture with the mean of the pictures of each of the people in ``names``.
 
     ``people``: the person on each picture; ``faces``: the descriptors of the pictures, (n, 128).
@@ -102,7 +106,7 @@ def compare(registry: Registry, people: list[Person], faces: NDArray[np.float32]
     counts = np.bincount(owners, minlength=len(names))
     same, different, closest, highest = [], [], None, -np.inf
     for face, owner in zip(faces, owners.tolist(), strict=True):
-        scores = _score_all(registry, face, sums, counts)
+        scores = _score_all(gallery, decision, face, sums, counts)
         others = np.delete(scores, owner)
         different.append(others)
         if len(others) and others.max() > highest:
@@ -111,18 +115,23 @@ def compare(registry: Registry, people: list[Person], faces: NDArray[np.float32]
             closest = names[owner], names[nearest]
         if counts[owner] > 1:
             rest = (sums[owner] - face)[None]
-            same.append(float(_score_all(registry, face, rest, counts[[owner]] - 1)[0]))
+            same.append(float(_score_all(gallery, decision, face, rest, counts[[owner]] - 1)[0]))
     flat = np.concatenate(different) if different else np.empty(0)
     return Comparisons(np.array(same), flat, closest)
 
 
 def _score_all(
-    registry: Registry, face: NDArray[np.float32], sums: NDArray[np.float32], counts: NDArray[np.intp]
+    gallery: Gallery,
+    decision: Decision,
+    face: NDArray[np.float32],
+    sums: NDArray[np.float32],
+    counts: NDArray[np.intp],
 ) -> Floats:
+    """Return the score of a face and each person. ``sums`` and ``counts``: of the descriptors of each person."""
     means = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-    alike = registry.gallery.similarities(face, means)
+    alike = gallery.similarities(face, means)
     pairs = zip(alike.tolist(), counts.tolist(), strict=True)
-    return np.array([registry.decision.score(each, pictures) for each, pictures in pairs])
+    return np.array([decision.score(each, pictures) for each, pictures in pairs])
 
 
 def _table(different: Floats) -> list[Mapping[str, float]]:

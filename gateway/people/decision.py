@@ -101,6 +101,10 @@ class Decision:
         """Return the lowest score at which a claim to be one person is confirmed."""
         return self._fixed_verification if self._fixed_verification is not None else _score(self._max_false_match)
 
+    def verifies(self, candidate: Candidate) -> bool:
+        """Return whether a face is similar enough to confirm the claim that it shows this person."""
+        return self.score(candidate.similarity, candidate.pictures) >= self.verification_threshold()
+
     def max_measured_people(self) -> int:
         """Return the largest number of people for which the threshold lies on the measured part of the curves."""
         return int(

@@ -1,101 +1,84 @@
-"""Opens what is known as the settings say: for the gateway, and for the commands beside it."""
+"""The people of a gateway or a command, opened by the settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from gateway.config import Settings
 from gateway.errors import StartError
 from gateway.files.ownership import permission_hint
-from gateway.model import FoundFace, Polygon, QualityLimits
+from gateway.model import QualityLimits
 from gateway.people.curves import measured_curves
-from gateway.people.damaged_uploads import delete_damaged_uploads
 from gateway.people.decision import Decision
-from gateway.people.folder.pictures import find_folder_pictures
-from gateway.people.gallery import Gallery
-from gateway.people.registry import Registry
+from gateway.people.enrolment import PictureRules
+from gateway.people.services import FolderRules, PeopleRules, PeopleServices, UnknownRules, build_people
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.people.unknown_faces import UnknownFaces
+from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.store.cipher import Cipher, read_key
 from gateway.store.limits import PeopleLimits
-from gateway.store.protocols import Store
 from gateway.store.sqlite import open_store, path_of_store, restore_backup, store_exists
 
 
-@dataclass(frozen=True, slots=True)
-class PeopleServices:
-    """The store, who is in it, and how they are told apart."""
+def open_people(
+    settings: Settings, recipe: str, vision: EnrolmentVision, *, for_command: bool = False
+) -> PeopleServices:
+    """Open the store, and build all objects of people/. Raises StartError.
 
-    store: Store
-    gallery: Gallery
-    decision: Decision
-    registry: Registry
-
-
-def open_people(settings: Settings, recipe: str, *, for_command: bool = False) -> PeopleServices:
-    """``recipe``: of the engine's descriptors. A command leaves to the gateway what only one should do: it neither
-    seals the store with a key that is given for the first time, nor logs doubts about people.
-
-    Raises StartError.
+    ``recipe``: the recipe of the engine's descriptors. A command does not encrypt the store with a new key, and does
+    not log warnings about people: the gateway does.
     """
-    ours = settings.engine == "facegate"
-    people = settings.people
-    limits = PeopleLimits(people.most, people.pictures_per_person, people.enrolments_per_hour)
-    store = open_store(settings.data, cipher(settings), limits, may_encrypt=not for_command)
-    gallery = Gallery(Similarity(typical_faces() if ours else None))
-    decision = Decision(
-        settings.decision.max_false_identification,
-        settings.decision.max_false_match,
-        measured_curves("facegate" if ours else "stock"),
-        QualityLimits(**settings.quality.model_dump()),
-        QualityLimits(**settings.enrolment.model_dump()),
-        fixed_identification=settings.decision.fixed_identification,
-        fixed_verification=settings.decision.fixed_verification,
-    )
-    registry = Registry(
-        store,
-        gallery,
-        decision,
-        recipe=recipe,
-        keep=people.keep,
-        keep_days=people.keep_days,
-        limits=limits,
-        logs_findings=not for_command,
-    )
-    registry.delete_other_files = partial(delete_damaged_uploads, settings.data)
-    return PeopleServices(store, gallery, decision, registry)
-
-
-def open_unknown_faces(
-    settings: Settings,
-    known: PeopleServices,
-    describe: Callable[[bytes, Polygon, str], FoundFace],
-    *,
-    tidies: bool = True,
-) -> UnknownFaces:
-    return UnknownFaces(
-        known.store.unknown_groups(known.registry.recipe),
-        known.gallery,
-        known.decision,
-        known.registry,
-        describe,
-        most=settings.unknowns.most,
-        keep_days=settings.unknowns.keep_days,
-        tidies=tidies,
+    rules = people_rules(settings, recipe)
+    own_engine = settings.engine == "facegate"
+    return build_people(
+        store=open_store(settings.data, cipher(settings), rules.limits, may_encrypt=not for_command),
+        similarity=Similarity(typical_faces() if own_engine else None),
+        decision=make_decision(settings),
+        vision=vision,
+        rules=rules,
+        data=settings.data,
+        for_command=for_command,
     )
 
 
 @contextmanager
-def open_for_command(settings: Settings, recipe: str) -> Iterator[PeopleServices]:
-    """For a command, beside which a gateway may run."""
-    opened = open_people(settings, recipe, for_command=True)
-    opened.registry.in_folders = partial(find_folder_pictures, settings.people.folder, settings.limits.bytes)
-    with closing(opened.store):
-        yield opened
+def open_for_command(
+    settings: Settings, recipe: str, vision: EnrolmentVision | None = None
+) -> Iterator[PeopleServices]:
+    """Give the people for a command, beside which a gateway may run. Raises StartError.
+
+    ``vision``: needed for commands with pictures.
+    """
+    people = open_people(settings, recipe, vision or NoVision(), for_command=True)
+    with closing(people.store):
+        yield people
+
+
+def people_rules(settings: Settings, recipe: str) -> PeopleRules:
+    """Return the rules for enrolled people by the settings."""
+    people = settings.people
+    return PeopleRules(
+        pictures=PictureRules(recipe, people.keep),
+        folder=FolderRules(people.folder, people.rescan_s, settings.limits.bytes),
+        unknowns=UnknownRules(settings.unknowns.most, settings.unknowns.keep_days),
+        keep_days=people.keep_days,
+        limits=PeopleLimits(people.most, people.pictures_per_person, people.enrolments_per_hour),
+    )
+
+
+def make_decision(settings: Settings) -> Decision:
+    """Return the decision by the settings, and by the measured curves of their engine."""
+    decision = settings.decision
+    return Decision(
+        decision.max_false_identification,
+        decision.max_false_match,
+        measured_curves("facegate" if settings.engine == "facegate" else "stock"),
+        QualityLimits(**settings.quality.model_dump()),
+        QualityLimits(**settings.enrolment.model_dump()),
+        fixed_identification=decision.fixed_identification,
+        fixed_verification=decision.fixed_verification,
+    )
 
 
 def store_path(settings: Settings) -> Path:
@@ -114,7 +97,7 @@ def restore_store(settings: Settings, backup: Path, user: str) -> Path | None:
 
 
 def cipher(settings: Settings) -> Cipher:
-    """By the key in the settings, or in the file that they name. Raises StartError."""
+    """Return the cipher with the key in the settings, or in the file that they name. Raises StartError."""
     people = settings.people
     if people.key_file is not None:
         try:

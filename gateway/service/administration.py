@@ -25,9 +25,9 @@ from gateway.model.health import Health
 from gateway.model.names import checked_name
 from gateway.people.archive import read_archive, write_archive
 from gateway.people.calibration import calibrate
-from gateway.people.registry import EnrolmentSample, Registry
-from gateway.people.unknown_faces import UnknownFaces
-from gateway.service.enrolment_vision import Describer
+from gateway.people.enrolment import EnrolmentSample
+from gateway.people.services import PeopleServices
+from gateway.people.vision import EnrolmentVision
 from gateway.store.records import PICTURE_ID_DIGITS, ExportedPerson, PersonEntry, UnknownGroup
 
 Fields = Mapping[str, Any]
@@ -106,16 +106,15 @@ class Administration:
 
     def __init__(
         self,
-        registry: Registry,
-        unknowns: UnknownFaces,
-        describer: Describer,
+        people: PeopleServices,
+        vision: EnrolmentVision,
         changes: Executor,
         reads: Executor,
         health: Callable[[], Health],
     ) -> None:
-        self._registry = registry
-        self._unknowns = unknowns
-        self._describer = describer
+        self._people = people
+        self._registry = people.registry
+        self._vision = vision
         self._changes = changes
         self._reads = reads
         self._waiting = BoundedSemaphore(WAITING)
@@ -154,13 +153,13 @@ class Administration:
         return done
 
     def _people_list(self, _command: Command, after: str = "", search: str = "", limit: int = 100) -> Document:
-        entries = self._registry.store.people.list_entries(after=after, containing=search, limit=limit + 1)
+        entries = self._people.store.people.list_entries(after=after, containing=search, limit=limit + 1)
         following = entries[limit - 1].person.slug if len(entries) > limit else None
         people = [write_entry(entry) for entry in entries[:limit]]
-        return {"people": people, "known": len(self._registry.gallery), "next": following}
+        return {"people": people, "known": len(self._people.gallery), "next": following}
 
     def _people_show(self, _command: Command, person: str) -> Document:
-        return write_entry(self._registry.store.people.read_entry(person))
+        return write_entry(self._people.store.people.read_entry(person))
 
     def _people_add(
         self, command: Command, images: tuple[bytes, ...], person: str | None = None, name: str | None = None
@@ -175,11 +174,11 @@ class Administration:
 
     def _people_rename(self, command: Command, person: str, name: str) -> Document:
         document = command.change(lambda: write_entry(self._registry.rename(person, name, command.caller)))
-        return {**document, "warnings": self._registry.gallery_warnings_about(person)}
+        return {**document, "warnings": self._people.updater.warnings_about(person)}
 
     def _people_merge(self, command: Command, person: str, into: str) -> Document:
         document = command.change(lambda: write_entry(self._registry.merge(person, into, command.caller)))
-        return {**document, "warnings": self._registry.gallery_warnings_about(into)}
+        return {**document, "warnings": self._people.updater.warnings_about(into)}
 
     def _people_remove(self, command: Command, person: str) -> Document:
         return command.change(
@@ -200,7 +199,7 @@ class Administration:
             erased = command.change(
                 lambda: {"person": self._registry.erase(person, command.caller).slug}, {"person": person}
             )
-            left_alone = self._registry.erasure_warnings()
+            left_alone = self._people.store.backups.skipped_warnings()
         return {**erased, **({"warnings": list(left_alone)} if left_alone else {})}
 
     def _people_export(self, command: Command, person: str | None = None) -> Document:
@@ -208,8 +207,12 @@ class Administration:
         return {"archive": base64.b64encode(archive).decode()}
 
     def _people_import(self, command: Command, archive: bytes, merge: bool = False) -> Document:
-        people = read_archive(archive, self._registry.limits)
-        lost = sum(p.recipe != self._registry.recipe and not p.face.chips for each in people for p in each.pictures)
+        people = read_archive(archive, self._people.rules.limits)
+        lost = sum(
+            p.recipe != self._people.rules.pictures.recipe and not p.face.chips
+            for each in people
+            for p in each.pictures
+        )
         warnings = [f"{lost} pictures were described by another engine and have no chips: they are of no use"]
 
         def adopt() -> Document:
@@ -221,17 +224,17 @@ class Administration:
 
     def _doubts_about(self, people: Sequence[ExportedPerson]) -> list[str]:
         """Of so many as a message is likely to name; the log and /readyz have the others."""
-        found = [self._registry.store.people.find_person(each.person.name) for each in people[:MOST_LISTED]]
-        return self._registry.gallery_warnings_about(*(person.slug for person in found if person))
+        found = [self._people.store.people.find_person(each.person.name) for each in people[:MOST_LISTED]]
+        return self._people.updater.warnings_about(*(person.slug for person in found if person))
 
     def _people_audit(self, _command: Command, limit: int = 100) -> Document:
-        return {"audit": [asdict(line) for line in self._registry.store.audit.read_lines(limit)]}
+        return {"audit": [asdict(line) for line in self._people.store.audit.read_lines(limit)]}
 
     def _unknowns_list(self, _command: Command, limit: int = 100) -> Document:
-        return {"unknowns": [write_group(group) for group in self._unknowns.list()[:limit]]}
+        return {"unknowns": [write_group(group) for group in self._people.groups.list_groups()[:limit]]}
 
     def _unknowns_show(self, _command: Command, unknown: int) -> Document:
-        group = self._unknowns.group(unknown)
+        group = self._people.groups.group(unknown)
         crops = [base64.b64encode(face.crop).decode() for _, face in group.faces if face.crop]
         return {**write_group(group), "crops": crops}
 
@@ -239,17 +242,21 @@ class Administration:
         self, command: Command, unknown: int, person: str | None = None, name: str | None = None
     ) -> Document:
         _either(person, name)
-        return command.change(lambda: _enrolled(self._unknowns.name(unknown, name, command.caller, person=person)))
+        return command.change(
+            lambda: _enrolled(self._registry.enrol_unknown(unknown, name, command.caller, person=person))
+        )
 
     def _unknowns_forget(self, command: Command, unknown: int) -> Document:
         def forget() -> Document:
-            self._unknowns.forget(unknown)
+            self._people.groups.forget(unknown)
             return {"unknown": unknown}
 
         return command.change(forget)
 
     def _calibrate(self, _command: Command, plot: bool = False) -> Document:
-        return calibrate(self._registry, plot=plot)
+        people = self._people
+        recipe = people.rules.pictures.recipe
+        return calibrate(people.store, people.gallery, people.decision, recipe=recipe, plot=plot)
 
     def _health(self, _command: Command) -> Document:
         return write_health(self._health_now()).document()
@@ -262,7 +269,7 @@ class Administration:
                 raise Expired(
                     f"only {len(samples)} of {len(images)} pictures were analysed in time: send fewer at once"
                 )
-            samples.append(EnrolmentSample(image, self._describer.picture(image)))
+            samples.append(EnrolmentSample(image, self._vision.picture(image)))
         return samples
 
 

@@ -41,8 +41,9 @@ from gateway.model import (
 )
 from gateway.model.caller import Caller
 from gateway.people.decision import Decision
+from gateway.people.enrolment import EnrolmentSample
+from gateway.people.enrolment_advice import QUALITY_ADVICE
 from gateway.people.gallery import Gallery
-from gateway.people.registry import QUALITY_ADVICE, EnrolmentSample
 from gateway.service.futures import flatten, then
 from gateway.store.records import PersonEntry
 from gateway.workers.job import Job, Report

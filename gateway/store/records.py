@@ -164,8 +164,10 @@ class UnknownGroup:
         """The camera that saw the person last; empty for an empty list."""
         return self.cameras[-1] if self.cameras else ""
 
-    def mark_seen_by(self, camera: str) -> None:
-        """Move a camera to the end of the list."""
+    def add_sighting(self, camera: str, moment: float, *, is_new_visit: bool) -> None:
+        """Note that a camera saw the person at a moment. A new visit counts as seen once more."""
+        self.seen += is_new_visit
+        self.last = moment
         self.cameras = [*(each for each in self.cameras if each != camera), camera][-MAX_CAMERAS_PER_GROUP:]
 
     def mean(self) -> Descriptor:

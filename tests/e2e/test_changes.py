@@ -44,8 +44,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 @pytest.fixture(autouse=True)
 def _remove_people_afterwards(deployment: Deployment) -> Iterator[None]:
     yield
-    for entry in deployment.gateway.known.store.people.list_entries():
-        deployment.gateway.known.registry.remove(entry.person.slug, CLI_CALLER)
+    for entry in deployment.gateway.people.store.people.list_entries():
+        deployment.gateway.people.registry.remove(entry.person.slug, CLI_CALLER)
 
 
 def add(client: Client, transaction: str, name: str, picture: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def enrol(client: Client, request_id: str, name: str, *pictures: str) -> None:
 
 
 def people_and_audit(deployment: Deployment) -> tuple[list[Any], list[Any]]:
-    store = deployment.gateway.known.store
+    store = deployment.gateway.people.store
     people = [asdict(entry) for entry in store.people.list_entries()]
     return people, [asdict(line) for line in store.audit.read_lines(100)]
 
@@ -99,7 +99,7 @@ def test_enrolment_that_got_a_timeout_is_not_done_later(deployment: Deployment, 
     assert re.search("send (the 2 pictures in several requests|fewer in one request)", late["error"])
     enrol(requester, "next", "Joe Biden", "biden_1")  # by then a late enrolment would be done, too
     assert next_response(requester)["person"] == "joe_biden"
-    assert deployment.gateway.known.store.people.find_person("Barack Obama") is None
+    assert deployment.gateway.people.store.people.find_person("Barack Obama") is None
     assert len(people_and_audit(deployment)[1]) == len(before[1]) + 1
     enrol(requester, "slow", "Barack Obama", "obama_1", "obama_2")
     assert next_response(requester)["person"] == "barack_obama"
@@ -108,7 +108,7 @@ def test_enrolment_that_got_a_timeout_is_not_done_later(deployment: Deployment, 
 def test_full_disk_changes_nobody_and_recognition_goes_on(deployment: Deployment, requester: Client) -> None:
     """SQLite's own limit of pages makes a write fail as on a full disk."""
     assert add(requester, "before", "Barack Obama", "obama_1")["status"] == "ok"
-    before, people_store = people_and_audit(deployment), deployment.gateway.known.store
+    before, people_store = people_and_audit(deployment), deployment.gateway.people.store
     assert isinstance(people_store, SqliteStore)
     store = people_store.database
     store.rows("VACUUM")  # otherwise the new person fits into free pages

@@ -236,7 +236,7 @@ def test_answers_that_end_the_connection_are_given_up(tmp_path: Path, fast_recon
     ):
         face = StoredFace(descriptor(1), bytes(80_000))
         ada = [Picture("0" * 64, "test", "recipe", face)]
-        wait_until_ready(gateway).known.store.people.enrol("Ada", ada, CLI_CALLER)
+        wait_until_ready(gateway).people.store.people.enrol("Ada", ada, CLI_CALLER)
         client = Client(port).subscribe("facegate/bridge/response/#")
         for transaction in ("large", "larger"):
             asked = {"transaction": transaction}

@@ -141,7 +141,7 @@ def test_enrolment_without_an_id_is_refused(deployment: Deployment, requester: C
     refused = next_response(requester)
     assert refused["code"] == "bad_request"
     assert "needs a request id" in refused["error"]
-    assert deployment.gateway.known.store.people.find_person("Nobody") is None
+    assert deployment.gateway.people.store.people.find_person("Nobody") is None
 
 
 def raise_bug(*_arguments: object) -> Any:
@@ -190,12 +190,12 @@ def test_repeated_enrolment_is_done_once_also_across_a_restart(
                 device.publish("facegate/porch/request/enroll/e1", payload)
                 replies.append(next_response(device))
                 assert replies[-1].get("error") is None
-            lines = gateway.known.store.audit.read_lines(10)
+            lines = gateway.people.store.audit.read_lines(10)
             assert [line.action for line in lines] == ["add"]
             other = cbor2.dumps({"name": "Joe Biden", "image": frame("biden_1")})
             device.publish("facegate/porch/request/enroll/e1", other)
             assert next_response(device)["code"] == "conflict"
-            assert len(gateway.known.store.people.list_entries()) == 1
+            assert len(gateway.people.store.people.list_entries()) == 1
     contents = [(each["person"], each["name"], each["pictures"], each.get("warnings")) for each in replies]
     assert contents == [contents[0]] * 4
     assert contents[0][:3] == ("barack_obama", "Barack Obama", 1)

@@ -25,7 +25,7 @@ def recognised_name(broker: Broker, base: str, picture: str) -> str | None:
 def skipped_pictures(gateway: Gateway) -> tuple[str, ...]:
     """Return the skipped pictures when the gateway is ready."""
     wait_for(lambda: gateway.health().ready, 60)
-    return gateway.known_faces.progress.skipped
+    return gateway.people.folder.progress.skipped
 
 
 def test_stock_dlib_recognises_people(tmp_path: Path, broker: Broker) -> None:
@@ -43,7 +43,7 @@ def test_people_are_recognised_after_a_change_of_the_engine(tmp_path: Path, brok
         one = {"engine": engine, "mqtt": {"base": "change"}, "workers": {"processes": 1}}
         with running(settings(tmp_path / "data", broker, **one, **changes)) as gateway:
             assert skipped_pictures(gateway) == ()
-            assert len(gateway.known.gallery) == 3
+            assert len(gateway.people.gallery) == 3
             assert recognised_name(broker, "change", "obama_1") == "Barack Obama"
             assert recognised_name(broker, "change", "hopper_1") == "Grace Hopper"
             assert recognised_name(broker, "change", "stranger_2") is None

@@ -125,7 +125,7 @@ def test_person_is_enrolled_changed_and_removed_over_the_bridge(harness: PeopleH
 
 
 def test_wrong_command_gets_its_error_code_and_changes_nothing(harness: PeopleHarness) -> None:
-    before = harness.gateway.known.store.faces.revision()
+    before = harness.gateway.people.store.faces.revision()
     wrong: list[tuple[str, dict[str, Any], str]] = [
         ("people/add", {"name": "A", "images": [frame("empty_1")]}, "no_face"),
         ("people/add", {"name": "A", "images": [b"no picture"]}, "bad_image"),
@@ -146,7 +146,7 @@ def test_wrong_command_gets_its_error_code_and_changes_nothing(harness: PeopleHa
     harness.client.publish(f"{harness.base}/bridge/request/people/erase", b'{"person":"a"}')
     answer = harness.client.get().json
     assert (answer["code"], "transaction" in answer) == ("bad_request", False)
-    assert harness.gateway.known.store.faces.revision() == before
+    assert harness.gateway.people.store.faces.revision() == before
 
 
 def test_person_is_enrolled_changed_and_removed_over_rest(harness: PeopleHarness) -> None:
@@ -205,7 +205,7 @@ def test_only_a_camera_with_the_operation_may_enrol(harness: PeopleHarness) -> N
 
 def test_not_them_keeps_a_stranger_from_being_recognised(harness: PeopleHarness) -> None:
     """The threshold is so low that everybody passes."""
-    harness.gateway.known.decision._fixed_identification = 0.05
+    harness.gateway.people.decision._fixed_identification = 0.05
     harness.run("people/add", name="Ada", images=[frame("hopper_1")])
     assert harness.recognised_name("stranger_2") == "Ada"
     harness.run("people/not_them", person="ada", images=[frame("stranger_1")])
@@ -216,7 +216,7 @@ def test_not_them_keeps_a_stranger_from_being_recognised(harness: PeopleHarness)
 def test_faces_of_a_stranger_form_a_group_that_can_be_named(harness: PeopleHarness) -> None:
     for camera in ("porch", "door"):
         harness.client.publish(f"{harness.base}/{camera}/request/face_rec", frame("obama_1"))
-    wait_for(lambda: [group.cameras for group in harness.gateway.unknowns.list()] == [["porch", "door"]])
+    wait_for(lambda: [group.cameras for group in harness.gateway.people.groups.list_groups()] == [["porch", "door"]])
     (group,) = harness.run("unknowns/list")["unknowns"]
     (crop, *_) = harness.run("unknowns/show", unknown=group["unknown"])["crops"]
     assert base64.b64decode(crop).startswith(b"\xff\xd8\xff")
@@ -236,7 +236,7 @@ def test_person_erased_during_a_stream_leaves_no_trace(harness: PeopleHarness, t
     mine.write_bytes((KNOWN_FACES / "Barack_Obama" / "barack_obama_1.jpg").read_bytes())
     wait_for(lambda: harness.recognised_name("obama_1") == "Barack Obama", 30)
     harness.run("people/add", person="barack_obama", images=[frame("obama_2")])
-    store = harness.gateway.known.store
+    store = harness.gateway.people.store
     assert isinstance(store, SqliteStore)
     store.backups.make()
     marks = [b"Barack Obama", b"barack_obama", b"Barack_Obama"]
@@ -277,11 +277,11 @@ def test_erased_person_is_not_back_after_a_restart(tmp_path: Path, broker: Broke
     picture.write_bytes(frame("obama_2"))
     wanted = people_settings(tmp_path, broker)
     with running(wanted) as gateway:
-        wait_for(lambda: gateway.health().ready and len(gateway.known.gallery) == 1, 60)
-        gateway.known.registry.erase("barack_obama", CLI_CALLER)
+        wait_for(lambda: gateway.health().ready and len(gateway.people.gallery) == 1, 60)
+        gateway.people.registry.erase("barack_obama", CLI_CALLER)
     with running(wanted) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
-        assert len(gateway.known.gallery) == 0
+        assert len(gateway.people.gallery) == 0
         assert "it was removed" in gateway.health().known_faces.skipped[0]
     assert files_with(wanted.data, b"arack") == []
 
@@ -379,7 +379,7 @@ def test_export_too_large_for_the_broker_is_not_published(tmp_path: Path, broker
     client = Client(broker.port)
     with running(wanted) as gateway:
         face = StoredFace(descriptor(1), bytes(80_000))
-        gateway.known.store.people.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], CLI_CALLER)
+        gateway.people.store.people.enrol("Ada", [Picture("0" * 64, "test", "recipe", face)], CLI_CALLER)
         wait_for(lambda: gateway.health().ready, 60)
         harness = PeopleHarness(gateway, client, wanted.data, wanted.people.folder, wanted.mqtt.base, "")
         answer = harness.command("people/export")

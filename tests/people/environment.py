@@ -13,9 +13,13 @@ import numpy as np
 from gateway.model import Descriptor, FoundFace, Person, Quality
 from gateway.people.curves import Curve, Curves
 from gateway.people.decision import Decision
+from gateway.people.enrolment import EnrolmentSample, Keep, PictureRules
 from gateway.people.gallery import MAX_COUNTED_PICTURES, Gallery, Nearest
-from gateway.people.registry import EnrolmentSample, Keep, Registry
+from gateway.people.gallery_updater import GalleryUpdater
+from gateway.people.registry import Registry
+from gateway.people.services import FolderRules, PeopleRules, PeopleServices, UnknownRules, build_people
 from gateway.people.similarity import Similarity
+from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
 from gateway.store.records import Changes, GallerySnapshot
@@ -32,6 +36,8 @@ CURVES = Curves((Curve(np.array([0.5, 1.0]), np.array([1.0, 6.0])),))
 DECISION = Decision(0.01, 0.001, CURVES)
 """Decision that names a face from a similarity of 0.6 with one person, 0.7 with ten, and verifies from 0.7."""
 
+UNKNOWNS = UnknownRules(max_groups=100, keep_days=7)
+
 LEVEL = np.array([np.inf, *[0.0] * MAX_COUNTED_PICTURES], np.float32)
 """Similarity limits that are the same for any number of pictures."""
 
@@ -42,8 +48,19 @@ class PeopleEnvironment:
 
     data: Path
     store: SqliteStore
-    gallery: Gallery
-    registry: Registry
+    people: PeopleServices
+
+    @property
+    def gallery(self) -> Gallery:
+        return self.people.gallery
+
+    @property
+    def registry(self) -> Registry:
+        return self.people.registry
+
+    @property
+    def updater(self) -> GalleryUpdater:
+        return self.people.updater
 
     def nearest(self, probe: Descriptor) -> Nearest:
         return self.gallery.nearest(probe, DECISION.similarity_limits(len(self.gallery)))
@@ -52,6 +69,38 @@ class PeopleEnvironment:
         """Return the id of the person whom a face is taken for, or None."""
         person = DECISION.identify(self.nearest(probe)).person
         return person.slug if person else None
+
+
+def make_rules(
+    data: Path,
+    *,
+    recipe: str = RECIPE,
+    keep: Keep = "chips",
+    keep_days: float | None = None,
+    limits: PeopleLimits | None = None,
+    unknowns: UnknownRules = UNKNOWNS,
+) -> PeopleRules:
+    """Return rules for people, with the folder known_faces/ in the data folder."""
+    folder = FolderRules(data / "known_faces", rescan_s=0.01, max_bytes=10_000)
+    return PeopleRules(PictureRules(recipe, keep), folder, unknowns, keep_days, limits or PeopleLimits())
+
+
+def build_services(
+    data: Path,
+    store: SqliteStore,
+    rules: PeopleRules,
+    vision: EnrolmentVision | None = None,
+    decision: Decision = DECISION,
+) -> PeopleServices:
+    """Build the services of people as the gateway does at a start."""
+    return build_people(
+        store=store,
+        similarity=Similarity(None),
+        decision=decision,
+        vision=vision or NoVision(),
+        rules=rules,
+        data=data,
+    )
 
 
 @contextmanager
@@ -63,20 +112,12 @@ def open_environment(
     keep: Keep = "chips",
     keep_days: float | None = None,
     limits: PeopleLimits | None = None,
+    vision: EnrolmentVision | None = None,
 ) -> Iterator[PeopleEnvironment]:
     audit = AuditFile(data / AUDIT_FILE)
+    rules = make_rules(data, recipe=recipe, keep=keep, keep_days=keep_days, limits=limits)
     with closing(SqliteStore(data / "people.sqlite", Cipher(key), audit=audit, limits=limits)) as store:
-        gallery = Gallery()
-        registry = Registry(
-            store,
-            gallery,
-            DECISION,
-            recipe=recipe,
-            keep=keep,
-            keep_days=keep_days,
-            limits=limits,
-        )
-        yield PeopleEnvironment(data, store, gallery, registry)
+        yield PeopleEnvironment(data, store, build_services(data, store, rules, vision))
 
 
 def chips_of(picture: str) -> bytes:

@@ -13,12 +13,12 @@ import pytest
 from gateway.errors import NoFace
 from gateway.model import Person
 from gateway.model.caller import REST_CALLER
-from gateway.people.folder import scan as folder_scan
+from gateway.people.folder import scanner as folder_scanner
 from gateway.people.folder.pictures import find_folder_pictures
 from gateway.store.sqlite.erasures import apply_erasures, read_erasures
 from gateway.store.sqlite.store import SqliteStore
 from tests.people.environment import digest_of, sample
-from tests.people.folder.test_importer import FakeVision, FolderEnvironment, descriptor_of, env
+from tests.people.folder_environment import FakeVision, FolderEnvironment, descriptor_of, env
 from tests.support import wait_for
 
 __all__ = ["env"]
@@ -98,7 +98,7 @@ def test_folder_beyond_the_limit_of_a_scan_is_closed(
 ) -> None:
     env.import_folder()
     with monkeypatch.context() as bounded:
-        bounded.setattr(folder_scan.FolderScanner.__init__, "__kwdefaults__", {"person": None, "max_entries": 4})
+        bounded.setattr(folder_scanner.FolderScanner.__init__, "__kwdefaults__", {"person": None, "max_entries": 4})
         remove()
     env.put("Alice/new.jpg", "alice3")
     env.import_folder()
@@ -203,10 +203,10 @@ def test_reports_do_not_name_a_removed_person(
     env.put("Bob_the_Builder/notes.txt", "text")
 
     def shown() -> str:
-        return " ".join((*importer.progress.skipped, *importer.warnings))
+        return " ".join((*watcher.progress.skipped, *watcher.warnings))
 
     errors: dict[str, list[Exception]] = {"no face": [NoFace("no face")] * 9}
-    with env.watch_folder(FakeVision(**errors)) as importer:
+    with env.watch_folder(FakeVision(**errors)) as watcher:
         assert all(f"Alice/{name}" in shown() for name in ("notes.txt", "3.jpg", "4.jpg"))
         remove()
         wait_for(lambda: "alice" not in shown().lower())

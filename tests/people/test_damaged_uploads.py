@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from gateway.config import Settings
 from gateway.errors import GatewayError, UnknownPerson
 from gateway.model.caller import CLI_CALLER, REST_CALLER
-from gateway.people.damaged_uploads import delete_damaged_uploads
 from gateway.people.wiring import open_for_command
 from tests.examples import descriptor
 from tests.people.environment import RECIPE, PeopleEnvironment, open_environment, sample
@@ -34,7 +32,6 @@ def uploads(data: Path) -> list[str]:
 
 
 def erase(env: PeopleEnvironment, slug: str) -> None:
-    env.registry.delete_other_files = partial(delete_damaged_uploads, env.data)
     env.registry.erase(slug, REST_CALLER)
 
 
@@ -54,7 +51,6 @@ def test_erasure_deletes_damaged_uploads_and_logs_it(data: Path, caplog: pytest.
 def test_removal_keeps_damaged_uploads(data: Path) -> None:
     with open_environment(data) as env:
         env.registry.enrol("Alice", [sample("a", descriptor(1))], REST_CALLER)
-        env.registry.delete_other_files = partial(delete_damaged_uploads, data)
         env.registry.remove("alice", REST_CALLER)
     assert len(uploads(data)) == 4
 

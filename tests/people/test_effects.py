@@ -18,11 +18,11 @@ import pytest
 from gateway.errors import Conflict, GatewayError, Timeout, UnknownPerson
 from gateway.model import Effect, Person
 from gateway.model.caller import CLI_CALLER, REST_CALLER, camera_caller
-from gateway.people.registry import EFFECT_LIFETIME_S
+from gateway.people.store_watcher import EFFECT_LIFETIME_S
 from gateway.store.records import EffectReply
 from tests.examples import descriptor, near
+from tests.people.camera_scene import CameraScene, FakeVision
 from tests.people.environment import PeopleEnvironment, files_with, open_environment, sample
-from tests.people.test_unknown_faces import CameraScene
 from tests.support import ROOT, wait_for
 
 ALICE, BOB = descriptor(1), descriptor(2)
@@ -30,8 +30,13 @@ FACES = {"Alice": ALICE, "Bob": BOB}
 
 
 @pytest.fixture
-def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
-    with open_environment(tmp_path) as env:
+def vision() -> FakeVision:
+    return FakeVision()
+
+
+@pytest.fixture
+def env(tmp_path: Path, vision: FakeVision) -> Iterator[PeopleEnvironment]:
+    with open_environment(tmp_path, vision=vision) as env:
         yield env
 
 
@@ -128,7 +133,7 @@ def test_change_that_ends_after_its_deadline_is_rolled_back(env: PeopleEnvironme
     change = Change(env, then=lambda: outlast(late))
     with pytest.raises(Timeout, match="nothing was changed"):
         env.registry.apply_once(late, change)
-    env.registry.refresh()
+    env.updater.refresh()
     assert (change.runs, state(env)) == (1, NOTHING)
     assert env.registry.apply_once(effect(), Change(env)) is not None
     assert state(env)[0] == ["alice"]
@@ -148,7 +153,7 @@ def test_failed_change_is_rolled_back_as_a_whole(env: PeopleEnvironment) -> None
 
     with pytest.raises(GatewayError, match="no more"):
         env.registry.apply_once(effect(), fails)
-    env.registry.refresh()
+    env.updater.refresh()
     assert state(env) == NOTHING
     change = Change(env)
     env.registry.apply_once(effect(), change)
@@ -172,10 +177,10 @@ def test_inner_transaction_is_part_of_the_outer(env: PeopleEnvironment) -> None:
 def test_gallery_shows_no_change_before_its_transaction_ends(env: PeopleEnvironment) -> None:
     """Regression: the gallery was updated within a transaction that was rolled back later."""
     seen: list[str | None] = []
-    following = threading.Thread(target=env.registry.refresh)
+    following = threading.Thread(target=env.updater.refresh)
 
     def look() -> None:
-        env.registry.refresh()
+        env.updater.refresh()
         seen.append(env.who(ALICE))
         following.start()  # as the thread does that looks for changes
         following.join(0.2)
@@ -310,7 +315,7 @@ def test_expired_erasure_is_rolled_back(env: PeopleEnvironment) -> None:
     with pytest.raises(Timeout), env.registry.erasing():
         env.registry.apply_once(late, erase)
     assert erased
-    env.registry.refresh()
+    env.updater.refresh()
     assert state(env)[0] == ["alice"]
     assert env.who(ALICE) == "alice"
 
@@ -319,7 +324,7 @@ def test_effects_are_deleted_after_their_lifetime(env: PeopleEnvironment) -> Non
     env.registry.apply_once(effect(), Change(env))
     env.registry.apply_once(effect("door/2"), Change(env, "Bob"))
     env.store.database.rows("UPDATE effects SET at = ? WHERE key = 'door/1'", (time.time() - EFFECT_LIFETIME_S - 1,))
-    env.registry._expire()
+    env.people.watcher.expire()
     assert env.store.database.rows("SELECT key FROM effects") == [("door/2",)]
 
 
@@ -413,19 +418,19 @@ def test_store_reports_whether_it_is_writable(env: PeopleEnvironment, monkeypatc
 
 
 @pytest.fixture
-def scene(env: PeopleEnvironment) -> CameraScene:
-    return CameraScene(env)
+def scene(env: PeopleEnvironment, vision: FakeVision) -> CameraScene:
+    return CameraScene(env, vision)
 
 
 def test_expired_naming_keeps_the_group(env: PeopleEnvironment, scene: CameraScene) -> None:
     """Regression: the repeat after a `timeout` was refused, since the group did not exist any more."""
     scene.observe(ALICE)
-    (group,) = scene.unknowns.list()
+    (group,) = scene.groups.list_groups()
     late, named = effect(seconds=0.5), False
 
     def name() -> EffectReply:
         nonlocal named
-        scene.unknowns.name(group.id, "Alice", REST_CALLER)
+        env.registry.enrol_unknown(group.id, "Alice", REST_CALLER)
         named = True
         outlast(late)
         return {"person": "alice"}
@@ -433,23 +438,23 @@ def test_expired_naming_keeps_the_group(env: PeopleEnvironment, scene: CameraSce
     with pytest.raises(Timeout):
         env.registry.apply_once(late, name)
     assert named
-    assert scene.groups.read_ids() == {group.id}
-    assert [each.id for each in scene.unknowns.list()] == [group.id]
-    entry, _ = scene.unknowns.name(group.id, "Alice", REST_CALLER)
+    assert scene.stored.read_ids() == {group.id}
+    assert [each.id for each in scene.groups.list_groups()] == [group.id]
+    entry, _ = env.registry.enrol_unknown(group.id, "Alice", REST_CALLER)
     assert entry.person.slug == "alice"
 
 
 def test_repeated_naming_of_a_group_gets_the_same_answer(env: PeopleEnvironment, scene: CameraScene) -> None:
     scene.observe(ALICE)
-    (group,) = scene.unknowns.list()
+    (group,) = scene.groups.list_groups()
 
     def name() -> EffectReply:
-        entry, _ = scene.unknowns.name(group.id, "Alice", REST_CALLER)
+        entry, _ = env.registry.enrol_unknown(group.id, "Alice", REST_CALLER)
         return {"person": entry.person.slug}
 
     assert env.registry.apply_once(effect(), name) == env.registry.apply_once(effect(), name) == {"person": "alice"}
-    assert scene.unknowns.list() == []
-    assert scene.groups.read_ids() == set()
+    assert scene.groups.list_groups() == []
+    assert scene.stored.read_ids() == set()
 
 
 def test_naming_and_tidying_groups_do_not_deadlock(env: PeopleEnvironment, scene: CameraScene) -> None:
@@ -467,18 +472,18 @@ def test_naming_and_tidying_groups_do_not_deadlock(env: PeopleEnvironment, scene
 
     def name(n: int) -> None:
         scene.observe(descriptor(1000 + n))
-        groups = scene.unknowns.list()
+        groups = scene.groups.list_groups()
         if groups:
             env.registry.apply_once(effect(f"bridge/{n}"), lambda: named(groups[0].id, n))
 
     def named(group: int, n: int) -> EffectReply:
         with suppress(UnknownPerson):  # tidied meanwhile
-            scene.unknowns.name(group, f"Person {n}", REST_CALLER)
+            env.registry.enrol_unknown(group, f"Person {n}", REST_CALLER)
         return {}
 
     threads = [
         threading.Thread(target=loop, args=each, daemon=True)
-        for each in ((0, name), (1, lambda _: scene.unknowns._tidy()), (2, lambda _: env.registry.refresh()))
+        for each in ((0, name), (1, lambda _: scene.groups.tidy()), (2, lambda _: env.updater.refresh()))
     ]
     for thread in threads:
         thread.start()

@@ -14,9 +14,11 @@ from gateway.config import Settings
 from gateway.errors import BadImage, BadRequest, Conflict, GatewayError, UnknownPerson
 from gateway.model import FoundFace, Person, Quality
 from gateway.model.caller import REST_CALLER, Caller, camera_caller
-from gateway.people import registry as module
-from gateway.people.folder.importer import FolderImporter
-from gateway.people.registry import QUALITY_ADVICE, EnrolmentSample, Registry
+from gateway.people import store_watcher as module
+from gateway.people.enrolment import EnrolmentSample, Keep
+from gateway.people.enrolment_advice import QUALITY_ADVICE
+from gateway.people.services import FolderRules
+from gateway.people.store_watcher import StoreWatcher
 from gateway.people.wiring import open_for_command
 from gateway.store.records import Picture, StoredFace
 from tests.examples import BOX, QUALITY, descriptor, near
@@ -24,13 +26,16 @@ from tests.people.environment import (
     KEY,
     RECIPE,
     PeopleEnvironment,
+    build_services,
     chips_of,
     digest_of,
     files_with,
+    make_rules,
     open_environment,
     picture_id,
     sample,
 )
+from tests.people.folder_environment import DescribeFunctions
 from tests.support import wait_for
 
 ALICE, BOB, CAROL = descriptor(1), descriptor(2), descriptor(3)
@@ -165,7 +170,7 @@ def warned(env: PeopleEnvironment, *pictures: str) -> tuple[str, ...]:
     """Enrol Alice under two names, and return the warnings."""
     enrol(env, "Alice", "a", "b", "c")
     env.registry.enrol("Ali", [sample(picture, near(ALICE, 0.95, 7)) for picture in pictures or ["d"]], REST_CALLER)
-    return env.registry.warnings
+    return env.updater.warnings
 
 
 def test_lookalikes_are_reported_until_they_are_merged(env: PeopleEnvironment) -> None:
@@ -173,22 +178,22 @@ def test_lookalikes_are_reported_until_they_are_merged(env: PeopleEnvironment) -
     assert "Alice (alice) and Ali (ali) look like one person" in sentence
     assert sentence.endswith("run facegate people merge ali alice")
     env.registry.rename("ali", "Alison", REST_CALLER)
-    assert "Alice (alice) and Alison (ali) look" in env.registry.warnings[0]
+    assert "Alice (alice) and Alison (ali) look" in env.updater.warnings[0]
     env.registry.merge("ali", "alice", REST_CALLER)
-    assert env.registry.warnings == ()
+    assert env.updater.warnings == ()
 
 
 def test_lookalikes_are_reported_after_a_start(tmp_path: Path, env: PeopleEnvironment) -> None:
     warned(env)
     with open_environment(tmp_path) as again:
-        assert len(again.registry.warnings) == 1
-        assert again.registry.warnings == env.registry.warnings
+        assert len(again.updater.warnings) == 1
+        assert again.updater.warnings == env.updater.warnings
 
 
 def test_lookalikes_are_reported_until_one_is_removed(env: PeopleEnvironment) -> None:
     assert warned(env)
     env.registry.remove("ali", REST_CALLER)
-    assert env.registry.warnings == ()
+    assert env.updater.warnings == ()
 
 
 @pytest.mark.parametrize(("accused", "shown"), [("alice", "d"), ("ali", "a")])
@@ -196,10 +201,10 @@ def test_lookalikes_with_a_counter_example_are_not_reported(env: PeopleEnvironme
     """Twins are an example."""
     enrol(env, "Alice", "a")
     env.registry.enrol("Ali", [sample("d", near(ALICE, 0.8, 7))], REST_CALLER)
-    assert env.registry.warnings
+    assert env.updater.warnings
     face = {"a": near(ALICE, 0.95, 0), "d": near(ALICE, 0.8, 7)}[shown]
     env.registry.add_counter_examples(accused, [sample(f"{shown} again", face)], REST_CALLER)
-    assert env.registry.warnings == ()
+    assert env.updater.warnings == ()
 
 
 def test_lookalikes_from_the_folder_are_reported_and_logged(
@@ -211,11 +216,11 @@ def test_lookalikes_from_the_folder_are_reported_and_logged(
             face = StoredFace(near(ALICE, 0.95, n), None)
             picture = Picture(digest_of(f"{folder}{n}"), f"known_faces/{folder}/{n}.jpg", RECIPE, face)
             env.store.folder_index.enrol_from_folder(folder, picture)
-    env.registry.refresh()
-    (sentence,) = env.registry.warnings
+    env.updater.refresh()
+    (sentence,) = env.updater.warnings
     assert "facegate people merge carol alice" in sentence
     assert caplog.text.count(sentence) == 1
-    env.registry.refresh()
+    env.updater.refresh()
     assert caplog.text.count(sentence) == 1
 
 
@@ -223,11 +228,11 @@ def test_folder_with_two_people_is_reported(env: PeopleEnvironment) -> None:
     for n, face in enumerate([ALICE, near(ALICE, 0.95), BOB]):
         picture = Picture(digest_of(f"{n}"), f"known_faces/Team/{n}.jpg", RECIPE, StoredFace(face, None))
         env.store.folder_index.enrol_from_folder("Team", picture)
-    env.registry.refresh()
-    (sentence,) = env.registry.warnings
+    env.updater.refresh()
+    (sentence,) = env.updater.warnings
     assert "the pictures of Team (team) do not look like one person" in sentence
     env.registry.remove_picture("team", digest_of("2")[:16], REST_CALLER)
-    assert env.registry.warnings == ()
+    assert env.updater.warnings == ()
 
 
 def test_lookalikes_in_a_large_gallery_are_found_block_by_block(
@@ -239,20 +244,20 @@ def test_lookalikes_in_a_large_gallery_are_found_block_by_block(
         picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(near(descriptor(n // 2), 0.98, n), None))
         env.store.people.enrol(f"Person {n}", [picture], REST_CALLER)
     looks = 0
-    while len(env.registry.gallery_review._pairs) < 10 and looks < 10:
-        env.registry.refresh()
+    while len(env.updater._review._pairs) < 10 and looks < 10:
+        env.updater.refresh()
         looks += 1
     assert looks > 1
-    assert len(env.registry.warnings) == 10
+    assert len(env.updater.warnings) == 10
 
 
 def test_first_of_many_lookalikes_are_reported(env: PeopleEnvironment) -> None:
     for n in range(60):
         picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(near(descriptor(n // 2), 0.98, n), None))
         env.store.people.enrol(f"Person {n}", [picture], REST_CALLER)
-    env.registry.refresh()
-    assert len(env.registry.warnings) == 21
-    assert env.registry.warnings[-1] == "… and 10 more such warnings"
+    env.updater.refresh()
+    assert len(env.updater.warnings) == 21
+    assert env.updater.warnings[-1] == "… and 10 more such warnings"
 
 
 def enrol_one_face_as(env: PeopleEnvironment, *names: str) -> None:
@@ -260,7 +265,7 @@ def enrol_one_face_as(env: PeopleEnvironment, *names: str) -> None:
         env.store.people.enrol(
             name, [Picture(f"d{n}", "rest", RECIPE, StoredFace(near(ALICE, 0.98, n), None))], REST_CALLER
         )
-    env.registry.refresh()
+    env.updater.refresh()
 
 
 def test_group_of_lookalikes_is_reported_in_one_sentence(
@@ -269,14 +274,14 @@ def test_group_of_lookalikes_is_reported_in_one_sentence(
     """Regression: eleven folders of one person gave 55 warnings, in a different order each time."""
     names = [f"P{n}" for n in range(11, 0, -1)]
     enrol_one_face_as(env, *names)
-    (sentence,) = env.registry.warnings
+    (sentence,) = env.updater.warnings
     listed = ", ".join(f"{name} ({name.lower()})" for name in names[:10])
     commands = ", ".join(f"facegate people merge {name.lower()} p11" for name in names[1:10])
     assert sentence == (
         f"{listed} and 1 more look like one person, so that none of them is named:"
         f" if they are one person, run {commands}"
     )
-    assert env.registry.gallery_warnings_about("p11", "p1") == [sentence]
+    assert env.updater.warnings_about("p11", "p1") == [sentence]
     assert caplog.text.count("look like one person") == 1
 
 
@@ -287,7 +292,7 @@ def test_command_does_not_log_lookalikes(
     enrol_one_face_as(env, "Alice", "Ali")
     caplog.clear()
     with open_for_command(Settings(data=tmp_path), RECIPE) as opened:
-        assert len(opened.registry.warnings) == 1
+        assert len(opened.updater.warnings) == 1
     assert caplog.text == ""
 
 
@@ -300,7 +305,7 @@ def test_names_accepted_by_older_versions_are_reported(env: PeopleEnvironment) -
         db.execute("UPDATE people SET slug = 'export' WHERE slug = 'fay'")
         db.execute("UPDATE people SET name = 'G' || char(65533) WHERE slug = 'gus'")
     env.registry.enrol("Bob", [sample("b", BOB)], REST_CALLER)
-    spelled, nobody, reserved, undecoded = env.registry.warnings
+    spelled, nobody, reserved, undecoded = env.updater.warnings
     assert "facegate people merge dora ann_lee" in spelled
     assert "'Unknown' of eve means nobody" in nobody
     assert "the id 'export' of 'Fay'" in reserved
@@ -316,7 +321,7 @@ def test_pictures_of_different_faces_give_a_warning(env: PeopleEnvironment) -> N
 def test_picture_unlike_the_enrolled_pictures_gives_a_warning(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a", "b", "c")
     _, warnings = env.registry.enrol("Alice", [sample("d", BOB)], REST_CALLER)
-    assert warnings == ("this does not look like the pictures of Alice that are known",)
+    assert warnings == ("this does not look like the enrolled pictures of Alice",)
 
 
 @pytest.mark.parametrize(
@@ -451,17 +456,17 @@ def test_counter_example_needs_an_enrolled_person(env: PeopleEnvironment) -> Non
 
 
 @contextmanager
-def started(registry: Registry) -> Iterator[None]:
-    registry.start()
+def started(watcher: StoreWatcher) -> Iterator[None]:
+    watcher.start()
     try:
         yield
     finally:
-        registry.stop()
+        watcher.stop()
 
 
 def test_changes_of_another_process_are_effective_within_a_second(tmp_path: Path, env: PeopleEnvironment) -> None:
     assert module.STORE_POLL_INTERVAL_S <= 0.5
-    with open_environment(tmp_path) as other, started(other.registry):
+    with open_environment(tmp_path) as other, started(other.people.watcher):
         enrol(env, "Alice")
         enrol(env, "Bob")
         wait_for(lambda: other.who(ALICE) == "alice" and other.who(BOB) == "bob")
@@ -490,10 +495,10 @@ def test_store_is_followed_again_after_an_error(
         raise error
 
     monkeypatch.setattr(env.store.faces, "revision", failing)
-    with started(env.registry):
+    with started(env.people.watcher):
         wait_for(lambda: "cannot be followed" in caplog.text)
         monkeypatch.setattr(env.store.faces, "revision", revision)
-        env.store.people.enrol("Alice", [env.registry.make_picture(sample("a", ALICE), "rest")], REST_CALLER)
+        env.store.people.enrol("Alice", [Picture(digest_of("a"), "rest", RECIPE, StoredFace(ALICE, None))], REST_CALLER)
         wait_for(lambda: env.who(ALICE) == "alice")
 
 
@@ -501,7 +506,7 @@ def test_damaged_picture_does_not_end_the_following(
     tmp_path: Path, env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
-    with started(env.registry), open_environment(tmp_path) as other:
+    with started(env.people.watcher), open_environment(tmp_path) as other:
         enrol(other, "Alice", "a")
         wait_for(lambda: len(env.gallery) == 1)
         with closing(sqlite3.connect(tmp_path / "people.sqlite")) as db, db:
@@ -509,7 +514,7 @@ def test_damaged_picture_does_not_end_the_following(
             db.execute("UPDATE meta SET value = value + 1 WHERE key = 'revision'")
             db.execute("UPDATE people SET revision = (SELECT value FROM meta WHERE key = 'revision')")
         time.sleep(0.3)
-        assert env.registry._thread.is_alive()
+        assert env.people.watcher._thread.is_alive()
         with closing(sqlite3.connect(tmp_path / "people.sqlite")) as db, db:
             db.execute("UPDATE pictures SET descriptor = ?", (BOB.tobytes(),))
         wait_for(lambda: env.who(BOB) == "alice")
@@ -600,12 +605,13 @@ def test_erased_person_is_not_imported_again(tmp_path: Path, env: PeopleEnvironm
         described.append(picture)
         return FoundFace(BOX, ALICE, chips=b"")
 
-    importer = FolderImporter(folder, env.registry, describe, describe, rescan_s=0.01, max_bytes=10_000)
-    importer.start()
-    wait_for(lambda: importer.progress.finished)
-    importer.stop()
+    rules = replace(make_rules(tmp_path), folder=FolderRules(folder, rescan_s=0.01, max_bytes=10_000))
+    watcher = build_services(tmp_path, env.store, rules, DescribeFunctions(describe)).folder
+    watcher.start()
+    wait_for(lambda: watcher.progress.finished)
+    watcher.stop()
     assert (entries(env), described) == ({}, [])
-    assert "it was removed" in importer.progress.skipped[0]
+    assert "it was removed" in watcher.progress.skipped[0]
 
 
 def test_removal_of_an_unknown_id_is_refused(env: PeopleEnvironment) -> None:
@@ -620,9 +626,7 @@ def test_removal_of_an_unknown_id_is_refused(env: PeopleEnvironment) -> None:
 @pytest.mark.parametrize(
     ("keep", "chips", "pictures"), [("nothing", False, False), ("chips", True, False), ("pictures", True, True)]
 )
-def test_stored_parts_of_a_picture_follow_the_setting(
-    tmp_path: Path, keep: module.Keep, chips: bool, pictures: bool
-) -> None:
+def test_stored_parts_of_a_picture_follow_the_setting(tmp_path: Path, keep: Keep, chips: bool, pictures: bool) -> None:
     with open_environment(tmp_path, keep=keep) as env:
         env.registry.enrol("Alice", [sample("a whole picture", ALICE)], REST_CALLER)
         env.registry.add_counter_examples("alice", [sample("another picture", BOB)], REST_CALLER)
@@ -653,7 +657,7 @@ def test_person_without_a_new_picture_is_erased_after_keep_days(
         env.store.backups.make()
         aged(tmp_path, "alice", 31)
         aged(tmp_path, "bob", 29)
-        with started(env.registry):
+        with started(env.people.watcher):
             wait_for(lambda: entries(env) == {"bob": 1})
             wait_for(lambda: env.who(near(ALICE, 0.95, 0)) is None)
         assert files_with(tmp_path, *traces("Alice", "a picture of her")) == set()
@@ -668,7 +672,7 @@ def test_new_picture_delays_the_erasure(tmp_path: Path, monkeypatch: pytest.Monk
         aged(tmp_path, "alice", 31)
         aged(tmp_path, "bob", 31)
         enrol(env, "Alice", "a", "c")
-        with started(env.registry):
+        with started(env.people.watcher):
             wait_for(lambda: entries(env) == {"alice": 2})
 
 
@@ -678,7 +682,7 @@ def test_people_are_kept_without_keep_days(
     monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
     enrol(env, "Alice")
     aged(tmp_path, "alice", 10_000)
-    with started(env.registry):
+    with started(env.people.watcher):
         time.sleep(0.2)
     assert entries(env) == {"alice": 1}
 
@@ -696,13 +700,13 @@ def test_people_of_another_recipe_are_not_searched(tmp_path: Path) -> None:
     with open_environment(tmp_path, recipe="other") as other:
         assert len(other.gallery) == 0
         other.store.faces.replace_descriptor(digest_of("Alice1"), "other", BOB)
-        other.registry.refresh()
+        other.updater.refresh()
         assert other.who(BOB) == "alice"
     assert RECIPE != "other"
 
 
 def test_stopping_what_never_started_is_nothing(env: PeopleEnvironment) -> None:
-    env.registry.stop()
+    env.people.watcher.stop()
 
 
 def test_only_picture_of_a_person_cannot_become_a_counter_example(env: PeopleEnvironment) -> None:

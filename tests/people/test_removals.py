@@ -17,7 +17,7 @@ from gateway.store import removal_guard
 from gateway.store.records import Loss
 from gateway.store.removal_guard import RemovalGuard, confirm_removal, held_removal
 from tests.people.environment import digest_of, sample
-from tests.people.folder.test_importer import FakeVision, FolderEnvironment, descriptor_of, env, face_of
+from tests.people.folder_environment import FakeVision, FolderEnvironment, descriptor_of, env, face_of
 from tests.support import wait_for
 
 __all__ = ["env"]
@@ -83,14 +83,14 @@ FAULTS: list[Callable[[Path], Any]] = [
 @pytest.mark.parametrize("break_folder", FAULTS)
 def test_broken_folder_removes_nobody(four_people: FolderEnvironment, break_folder: Callable[[Path], Any]) -> None:
     away = Path(shutil.copytree(four_people.folder, four_people.folder.with_name("away")))
-    with four_people.watch_folder() as importer:
+    with four_people.watch_folder() as watcher:
         break_folder(four_people.folder)
-        wait_for(lambda: any("people confirm-removal" in each for each in importer.warnings))
+        wait_for(lambda: any("people confirm-removal" in each for each in watcher.warnings))
         assert four_people.people == four_people.stored == RENAMED
         assert len(four_people.store.faces.read_counter_examples("dlib")) == 1
         remove(four_people.folder)
         away.rename(four_people.folder)
-        wait_for(lambda: not importer.warnings)
+        wait_for(lambda: not watcher.warnings)
         assert (four_people.people, held_removal(four_people.store.notes)) == (RENAMED, frozenset())
 
 
@@ -99,22 +99,22 @@ def test_broken_folder_removes_nobody_at_a_start(
     four_people: FolderEnvironment, break_folder: Callable[[Path], Any]
 ) -> None:
     break_folder(four_people.folder)
-    with four_people.watch_folder() as importer:
-        assert importer.warnings
+    with four_people.watch_folder() as watcher:
+        assert watcher.warnings
         assert four_people.people == four_people.stored == RENAMED
 
 
 @pytest.mark.parametrize("break_folder", FAULTS)
 def test_confirmed_removal_is_made(four_people: FolderEnvironment, break_folder: Callable[[Path], Any]) -> None:
-    with four_people.watch_folder() as importer:
+    with four_people.watch_folder() as watcher:
         break_folder(four_people.folder)
         # a scan that came while files were still being deleted counts fewer people
         count = "3 of 4" if break_folder is more_than_half else "4 of 4"
-        wait_for(lambda: any(f"{count} people" in each for each in importer.warnings))
+        wait_for(lambda: any(f"{count} people" in each for each in watcher.warnings))
         four_people.confirm()
         left = ["Carol"] if break_folder is more_than_half else []
         wait_for(lambda: four_people.people == four_people.stored == left)
-        wait_for(lambda: not any("confirm-removal" in each for each in importer.warnings))
+        wait_for(lambda: not any("confirm-removal" in each for each in watcher.warnings))
 
 
 def remove(path: Path) -> None:
@@ -125,10 +125,10 @@ def remove(path: Path) -> None:
 
 
 def test_confirmation_covers_people_removed_after_the_last_scan(four_people: FolderEnvironment) -> None:
-    with four_people.watch_folder() as importer:
+    with four_people.watch_folder() as watcher:
         more_than_half(four_people.folder)
-        wait_for(lambda: any("3 of 4 people" in each for each in importer.warnings))
-        importer.stop()
+        wait_for(lambda: any("3 of 4 people" in each for each in watcher.warnings))
+        watcher.stop()
         shutil.rmtree(four_people.folder / "Carol")
         four_people.confirm()
     four_people.import_folder()
@@ -143,8 +143,8 @@ def test_folder_faults_have_different_warnings(env: FolderEnvironment) -> None:
         for path, picture in (("Alice/1.jpg", "alice1"), ("Alice/2.png", "alice2"), ("Bob_the_Builder/1.jpg", "bob1")):
             env.put(path, picture)
         break_folder(env.folder)
-        with env.watch_folder() as importer:
-            said.append(importer.warnings[0])
+        with env.watch_folder() as watcher:
+            said.append(watcher.warnings[0])
     assert ["has no pictures" in said[0], "does not exist" in said[1], "cannot be used" in said[2]] == [True] * 3
 
 
@@ -162,18 +162,18 @@ def test_unreadable_folder_is_reported_without_enrolled_people(
 ) -> None:
     """Regression: a wrong people.folder at the first start looked healthy, and every face was unknown."""
     break_folder(env.folder)
-    assert env.make_importer(face_of).warnings == ()
-    with env.watch_folder() as importer:
-        assert [fault in each for each in importer.warnings] == ([True] if fault else [])
-        assert list(importer.warnings) == [each.message for each in caplog.records if each.levelname == "WARNING"]
+    assert env.make_watcher(face_of).warnings == ()
+    with env.watch_folder() as watcher:
+        assert [fault in each for each in watcher.warnings] == ([True] if fault else [])
+        assert list(watcher.warnings) == [each.message for each in caplog.records if each.levelname == "WARNING"]
 
 
 def test_half_of_the_people_may_be_removed_at_once(four_people: FolderEnvironment) -> None:
-    with four_people.watch_folder() as importer:
+    with four_people.watch_folder() as watcher:
         shutil.rmtree(four_people.folder / "Alice")
         shutil.rmtree(four_people.folder / "Dan")
         wait_for(lambda: four_people.people == four_people.stored == ["Carol", "Robert"])
-        assert importer.warnings == ()
+        assert watcher.warnings == ()
 
 
 def test_only_person_is_kept_until_the_removal_is_confirmed(env: FolderEnvironment) -> None:
@@ -191,8 +191,8 @@ def test_removal_during_several_scans_is_judged_as_one(
     four_people: FolderEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``rm -r`` of a large folder takes longer than one scan."""
-    with four_people.watch_folder() as importer:
-        scan = importer._scanner.scan
+    with four_people.watch_folder() as watcher:
+        scan = watcher._scanner.scan
         left = ["Alice", "Bob_the_Builder", "Carol", "Dan"]
 
         def scan_while_it_goes() -> Any:
@@ -200,8 +200,8 @@ def test_removal_during_several_scans_is_judged_as_one(
                 shutil.rmtree(four_people.folder / left.pop())
             return scan()
 
-        monkeypatch.setattr(importer._scanner, "scan", scan_while_it_goes)
-        wait_for(lambda: importer.warnings)
+        monkeypatch.setattr(watcher._scanner, "scan", scan_while_it_goes)
+        wait_for(lambda: watcher.warnings)
         assert four_people.stored == RENAMED
 
 
@@ -209,12 +209,12 @@ def test_slow_removal_of_several_folders_is_judged_as_one(
     four_people: FolderEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Regression: five of six people were removed in 18 seconds without a warning."""
-    with four_people.watch_folder() as importer:
+    with four_people.watch_folder() as watcher:
         for folder, left in (("Alice", 3), ("Bob_the_Builder", 2)):
             shutil.rmtree(four_people.folder / folder)
             wait_for(lambda left=left: len(four_people.stored) == left)
         shutil.rmtree(four_people.folder / "Carol")
-        wait_for(lambda: any("1 of 2 people" in each for each in importer.warnings))
+        wait_for(lambda: any("1 of 2 people" in each for each in watcher.warnings))
         assert four_people.stored == ["Carol", "Dan"]
         four_people.confirm()
         wait_for(lambda: four_people.stored == ["Dan"])
@@ -229,13 +229,13 @@ def test_slow_removal_of_several_folders_is_judged_as_one(
 
 
 def test_person_who_returns_is_no_recent_removal(four_people: FolderEnvironment) -> None:
-    with four_people.watch_folder() as importer:
+    with four_people.watch_folder() as watcher:
         for _ in range(3):
             shutil.rmtree(four_people.folder / "Alice")
             wait_for(lambda: four_people.people == ["Carol", "Dan", "Robert"])
             four_people.put("Alice/1.jpg", "alice1")
             wait_for(lambda: four_people.people == RENAMED)
-        assert importer.warnings == ()
+        assert watcher.warnings == ()
 
 
 def test_recent_removals_end_with_their_window() -> None:
@@ -269,8 +269,8 @@ def test_all_folders_may_be_renamed_at_once(env: FolderEnvironment) -> None:
     env.import_folder()
     (env.folder / "Alice").rename(env.folder / "Alicia")
     (env.folder / "Bob_the_Builder").rename(env.folder / "Robert")
-    with env.watch_folder() as importer:
-        assert importer.warnings == ()
+    with env.watch_folder() as watcher:
+        assert watcher.warnings == ()
         assert env.stored == ["Alicia", "Robert"]
 
 
@@ -301,11 +301,11 @@ def test_unreadable_folder_removes_nobody(
 ) -> None:
     with monkeypatch.context() as patch:
         Unreadable(patch, name, error)
-        with four_people.watch_folder() as importer:
-            assert str(error.strerror) in importer.warnings[0]
+        with four_people.watch_folder() as watcher:
+            assert str(error.strerror) in watcher.warnings[0]
             assert four_people.people == four_people.stored == RENAMED
-    with four_people.watch_folder() as importer:
-        assert importer.warnings == ()
+    with four_people.watch_folder() as watcher:
+        assert watcher.warnings == ()
 
 
 def test_unreadable_file_removes_nobody(four_people: FolderEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,8 +322,8 @@ def test_unreadable_file_removes_nobody(four_people: FolderEnvironment, monkeypa
 def test_broken_link_removes_nobody(four_people: FolderEnvironment, link: str) -> None:
     remove(four_people.folder / link)
     (four_people.folder / link).symlink_to("/not/mounted")
-    with four_people.watch_folder() as importer:
-        assert "Bob_the_Builder" in importer.warnings[0]
+    with four_people.watch_folder() as watcher:
+        assert "Bob_the_Builder" in watcher.warnings[0]
         assert four_people.stored == RENAMED
 
 
@@ -331,9 +331,9 @@ def test_unread_folders_are_named_in_the_warning(four_people: FolderEnvironment)
     for folder in ("Alice", "Bob_the_Builder"):
         remove(four_people.folder / folder)
         (four_people.folder / folder).symlink_to("/not/mounted")
-    with four_people.watch_folder() as importer:
-        assert importer.warnings[0].startswith("known_faces/Alice, known_faces/Bob_the_Builder were not read: ")
-        assert "known_faces/Alice, known_faces/Bob_the_Builder: " in importer.progress.skipped[0]
+    with four_people.watch_folder() as watcher:
+        assert watcher.warnings[0].startswith("known_faces/Alice, known_faces/Bob_the_Builder were not read: ")
+        assert "known_faces/Alice, known_faces/Bob_the_Builder: " in watcher.progress.skipped[0]
 
 
 def test_damaged_picture_does_not_remove_a_person(four_people: FolderEnvironment) -> None:

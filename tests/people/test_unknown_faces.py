@@ -10,84 +10,36 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import BadImage, GatewayError, UnknownPerson
-from gateway.model import Descriptor, FoundFace, Image, Polygon, Quality
+from gateway.model import Descriptor, FoundFace, Quality
 from gateway.model.caller import CLI_CALLER, REST_CALLER
 from gateway.people import unknown_faces as module
-from gateway.people.unknown_faces import (
-    MAX_FACES_PER_GROUP,
-    MIN_FACE_INTERVAL_S,
-    MIN_GROUP_PIXELS,
-    NEW_VISIT_AFTER_S,
-    Observation,
-    UnknownFaces,
-)
+from gateway.people import unknown_groups
+from gateway.people.unknown_faces import MIN_GROUP_PIXELS, UnknownFaces
+from gateway.people.unknown_groups import MAX_FACES_PER_GROUP, MIN_FACE_INTERVAL_S, NEW_VISIT_AFTER_S
 from gateway.store.records import MAX_CAMERAS_PER_GROUP
 from tests.examples import BOX, QUALITY, descriptor, near
-from tests.people.environment import DECISION, RECIPE, PeopleEnvironment, chips_of, files_with, open_environment, sample
+from tests.people.camera_scene import IMAGE, NOW, CameraScene, FakeVision, restart
+from tests.people.environment import PeopleEnvironment, chips_of, files_with, open_environment, sample
 from tests.support import wait_for
 
 SOMEBODY, OTHER = descriptor(1), descriptor(2)
-NOW = time.time()
 DAY = 86_400
-IMAGE = Image(640, 480, 5000)
-
-
-class FakeVision:
-    """Stand-in for vision, which returns the face that was registered for a picture."""
-
-    def __init__(self) -> None:
-        self.faces: dict[bytes, Descriptor] = {}
-        self.described: list[tuple[bytes, Polygon]] = []
-        self.errors: list[Exception] = []
-        self.lying: set[bytes] = set()
-
-    def __call__(self, picture: bytes, place: Polygon, _camera: str) -> FoundFace:
-        self.described.append((picture, place))
-        if self.errors:
-            raise self.errors.pop(0)
-        if picture in self.lying:
-            return FoundFace(BOX)
-        return FoundFace(BOX, self.faces[picture], chips=chips_of(picture.decode()))
-
-
-class CameraScene:
-    """Cameras that see faces, and the groups that are made of these."""
-
-    def __init__(self, env: PeopleEnvironment, *, most: int = 100, keep_days: float = 7) -> None:
-        self.vision = FakeVision()
-        self.env = env
-        self.groups = env.store.unknown_groups(RECIPE)
-        self.unknowns = UnknownFaces(
-            self.groups, env.gallery, DECISION, env.registry, self.vision, most=most, keep_days=keep_days
-        )
-        self._pictures = 0
-
-    def take_picture(self, face: Descriptor) -> bytes:
-        self._pictures += 1
-        picture = f"picture {self._pictures}".encode()
-        self.vision.faces[picture] = face
-        return picture
-
-    def observe(
-        self, face: Descriptor, camera: str = "door", moment: float = NOW, quality: Quality | None = QUALITY
-    ) -> None:
-        found = FoundFace(BOX, face, quality=quality)
-        self.unknowns._observe(Observation(found, self.take_picture(face), BOX.relative_corners(IMAGE), camera, moment))
-
-    def tidy(self) -> list[int]:
-        self.unknowns._tidy()
-        return [group.id for group in self.unknowns.list()]
 
 
 @pytest.fixture
-def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
-    with open_environment(tmp_path) as env:
+def vision() -> FakeVision:
+    return FakeVision()
+
+
+@pytest.fixture
+def env(tmp_path: Path, vision: FakeVision) -> Iterator[PeopleEnvironment]:
+    with open_environment(tmp_path, vision=vision) as env:
         yield env
 
 
 @pytest.fixture
-def scene(env: PeopleEnvironment) -> CameraScene:
-    return CameraScene(env)
+def scene(env: PeopleEnvironment, vision: FakeVision) -> CameraScene:
+    return CameraScene(env, vision)
 
 
 def views(face: Descriptor, count: int) -> list[Descriptor]:
@@ -98,7 +50,7 @@ def test_faces_of_one_stranger_from_two_cameras_are_one_group(scene: CameraScene
     for n, view in enumerate(views(SOMEBODY, 4)):
         scene.observe(view, ["door", "yard"][n % 2], NOW + 10 * n)
     scene.observe(OTHER, "door", NOW + 1)
-    somebody, other = scene.unknowns.list()
+    somebody, other = scene.groups.list_groups()
     assert (somebody.cameras, other.cameras) == (["door", "yard"], ["door"])
     assert (somebody.first, somebody.last) == (NOW, NOW + 30)
     assert (len(somebody.faces), len(other.faces)) == (4, 1)
@@ -117,31 +69,31 @@ def test_stranger_is_counted_again_only_after_an_interval(scene: CameraScene) ->
     counts = []
     for moment in moments:
         scene.observe(SOMEBODY, moment=moment)
-        counts.append(scene.unknowns.list()[0].seen)
+        counts.append(scene.groups.list_groups()[0].seen)
     assert counts == [1, 1, 1, 2, 3]
 
 
 @pytest.mark.parametrize("quality", [None, replace(QUALITY, pixels=MIN_GROUP_PIXELS - 1)])
 def test_small_faces_begin_no_group_but_are_counted(scene: CameraScene, quality: Quality | None) -> None:
     scene.observe(SOMEBODY, quality=quality)
-    assert (scene.unknowns.list(), scene.vision.described) == ([], [])
+    assert (scene.groups.list_groups(), scene.vision.described) == ([], [])
     scene.observe(SOMEBODY, quality=replace(QUALITY, pixels=MIN_GROUP_PIXELS))
     scene.observe(SOMEBODY, "yard", NOW + 100, quality)
-    (group,) = scene.unknowns.list()
+    (group,) = scene.groups.list_groups()
     assert (group.seen, group.cameras, len(group.faces)) == (2, ["door", "yard"], 1)
 
 
 def test_faces_of_one_moment_are_kept_once(scene: CameraScene) -> None:
     for n in range(10):
         scene.observe(SOMEBODY, moment=NOW + n * MIN_FACE_INTERVAL_S / 4)
-    assert len(scene.unknowns.list()[0].faces) == 3
+    assert len(scene.groups.list_groups()[0].faces) == 3
 
 
 def test_group_keeps_few_faces_and_prefers_much_better_ones(scene: CameraScene) -> None:
     poor = replace(QUALITY, sharpness=0.4)
     for n in range(MAX_FACES_PER_GROUP + 3):
         scene.observe(SOMEBODY, moment=NOW + 10 * n, quality=poor)
-    (group,) = scene.unknowns.list()
+    (group,) = scene.groups.list_groups()
     assert (len(group.faces), len(scene.vision.described)) == (MAX_FACES_PER_GROUP, MAX_FACES_PER_GROUP)
     scene.observe(SOMEBODY, moment=NOW + 1000, quality=QUALITY)
     assert (len(group.faces), len(scene.vision.described)) == (MAX_FACES_PER_GROUP, MAX_FACES_PER_GROUP + 1)
@@ -151,35 +103,35 @@ def test_group_keeps_few_faces_and_prefers_much_better_ones(scene: CameraScene) 
 def test_groups_are_listed_by_their_last_face(scene: CameraScene) -> None:
     for n, face in enumerate([SOMEBODY, OTHER, SOMEBODY]):
         scene.observe(face, moment=NOW + n)
-    first, second = scene.unknowns.list()
+    first, second = scene.groups.list_groups()
     assert (first.last, second.last) == (NOW + 2, NOW + 1)
-    assert scene.unknowns.group(second.id) is second
+    assert scene.groups.group(second.id) is second
     with pytest.raises(UnknownPerson):
-        scene.unknowns.group(999)
+        scene.groups.group(999)
 
 
 def test_oldest_of_too_many_groups_are_deleted(env: PeopleEnvironment) -> None:
-    scene = CameraScene(env, most=3)
+    scene = restart(env, max_groups=3)
     for n in range(6):
         scene.observe(descriptor(10 + n), moment=NOW - n)
-    newest = [group.id for group in scene.unknowns.list()][:3]
+    newest = [group.id for group in scene.groups.list_groups()][:3]
     assert scene.tidy() == newest
-    assert scene.groups.read_ids() == set(newest)
+    assert scene.stored.read_ids() == set(newest)
 
 
 def test_one_camera_cannot_displace_groups_of_another(env: PeopleEnvironment) -> None:
     """Regression: one camera that saw many strangers displaced the groups of all others."""
-    scene = CameraScene(env, most=6)
+    scene = restart(env, max_groups=6)
     for n in range(2):
         scene.observe(descriptor(10 + n), "door", NOW - 1000 - n)
         scene.observe(descriptor(20 + n), "yard", NOW - 2000 - n)
-    quiet = {group.id for group in scene.unknowns.list()}
+    quiet = {group.id for group in scene.groups.list_groups()}
     for n in range(20):
         scene.observe(descriptor(100 + n), "rest", NOW + n)
     stay = scene.tidy()
     assert quiet < set(stay)
-    assert [scene.unknowns.group(key).last for key in stay[:2]] == [NOW + 19, NOW + 18]
-    assert (len(stay), scene.groups.read_ids()) == (6, set(stay))
+    assert [scene.groups.group(key).last for key in stay[:2]] == [NOW + 19, NOW + 18]
+    assert (len(stay), scene.stored.read_ids()) == (6, set(stay))
 
 
 def test_group_keeps_its_newest_cameras(env: PeopleEnvironment, scene: CameraScene) -> None:
@@ -188,24 +140,24 @@ def test_group_keeps_its_newest_cameras(env: PeopleEnvironment, scene: CameraSce
         scene.observe(SOMEBODY, f"camera{n}", NOW + n)
     scene.observe(SOMEBODY, "camera15", NOW + 100)
     scene.tidy()
-    (group,) = scene.unknowns.list()
+    (group,) = scene.groups.list_groups()
     expected = [f"camera{n}" for n in range(10, MAX_CAMERAS_PER_GROUP + 10) if n != 15] + ["camera15"]
-    assert group.cameras == CameraScene(env).unknowns.list()[0].cameras == expected
+    assert group.cameras == restart(env).groups.list_groups()[0].cameras == expected
 
 
 def test_group_of_an_older_store_keeps_its_newest_cameras(env: PeopleEnvironment, scene: CameraScene) -> None:
     scene.observe(SOMEBODY)
     with env.store.database.transaction() as db:
         db.execute("UPDATE unknowns SET cameras = ?", (json.dumps([f"c{n}" for n in range(5000)]),))
-    assert CameraScene(env).unknowns.list()[0].cameras == [f"c{n}" for n in range(5000 - MAX_CAMERAS_PER_GROUP, 5000)]
+    assert restart(env).groups.list_groups()[0].cameras == [f"c{n}" for n in range(5000 - MAX_CAMERAS_PER_GROUP, 5000)]
 
 
 def test_group_is_deleted_after_keep_days(tmp_path: Path, env: PeopleEnvironment) -> None:
-    scene = CameraScene(env, keep_days=7)
+    scene = restart(env, keep_days=7)
     scene.observe(SOMEBODY, moment=time.time() - 7 * DAY - 60)
     scene.observe(OTHER, moment=time.time() - 7 * DAY + 60)
     (kept,) = scene.tidy()
-    assert scene.groups.read_ids() == {kept}
+    assert scene.stored.read_ids() == {kept}
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     assert files_with(tmp_path, OTHER.tobytes())
 
@@ -214,16 +166,16 @@ def test_seen_faces_are_saved_by_tidying(env: PeopleEnvironment, scene: CameraSc
     scene.observe(SOMEBODY)
     scene.observe(SOMEBODY, "yard", NOW + 100)
     scene.tidy()
-    (group,) = CameraScene(env).unknowns.list()
+    (group,) = restart(env).groups.list_groups()
     assert (group.first, group.last, group.seen, group.cameras) == (NOW, NOW + 100, 2, ["door", "yard"])
 
 
 def test_stranger_joins_the_group_again_after_a_start(env: PeopleEnvironment, scene: CameraScene) -> None:
     scene.observe(SOMEBODY)
     scene.tidy()
-    later = CameraScene(env)
+    later = restart(env)
     later.observe(near(SOMEBODY, 0.95), moment=NOW + 1000)
-    (group,) = later.unknowns.list()
+    (group,) = later.groups.list_groups()
     assert (group.seen, len(group.faces)) == (2, 2)
 
 
@@ -231,11 +183,11 @@ def test_named_group_is_enrolled_and_deleted(env: PeopleEnvironment, scene: Came
     for n, view in enumerate(views(SOMEBODY, 3)):
         scene.observe(view, moment=NOW + 10 * n)
     scene.observe(OTHER)
-    somebody = scene.unknowns.list()[0]
-    entry, warnings = scene.unknowns.name(somebody.id, "Grace Hopper", REST_CALLER)
+    somebody = scene.groups.list_groups()[0]
+    entry, warnings = env.registry.enrol_unknown(somebody.id, "Grace Hopper", REST_CALLER)
     assert (entry.person.slug, entry.picture_count, warnings) == ("grace_hopper", 3, ())
     assert env.who(SOMEBODY) == "grace_hopper"
-    assert [group.id for group in scene.unknowns.list()] == list(scene.groups.read_ids()) != [somebody.id]
+    assert [group.id for group in scene.groups.list_groups()] == list(scene.stored.read_ids()) != [somebody.id]
     assert all(
         env.store.faces.read_chips(digest) for (digest,) in env.store.database.rows("SELECT digest FROM pictures")
     )
@@ -244,30 +196,30 @@ def test_named_group_is_enrolled_and_deleted(env: PeopleEnvironment, scene: Came
 def test_group_may_be_added_to_an_enrolled_person(env: PeopleEnvironment, scene: CameraScene) -> None:
     env.registry.enrol("Alice", [sample("a", near(SOMEBODY, 0.55))], REST_CALLER)
     scene.observe(SOMEBODY)
-    (group,) = scene.unknowns.list()
-    entry, _ = scene.unknowns.name(group.id, None, REST_CALLER, person="alice")
+    (group,) = scene.groups.list_groups()
+    entry, _ = env.registry.enrol_unknown(group.id, None, REST_CALLER, person="alice")
     assert entry.picture_count == 2
     assert env.who(SOMEBODY) == "alice"
 
 
-def test_naming_with_an_unknown_id_keeps_the_group(scene: CameraScene) -> None:
+def test_naming_with_an_unknown_id_keeps_the_group(env: PeopleEnvironment, scene: CameraScene) -> None:
     scene.observe(SOMEBODY)
-    (group,) = scene.unknowns.list()
+    (group,) = scene.groups.list_groups()
     with pytest.raises(UnknownPerson):
-        scene.unknowns.name(group.id, None, REST_CALLER, person="nobody")
+        env.registry.enrol_unknown(group.id, None, REST_CALLER, person="nobody")
     with pytest.raises(UnknownPerson):
-        scene.unknowns.name(999, "Alice", REST_CALLER)
+        env.registry.enrol_unknown(999, "Alice", REST_CALLER)
     assert scene.tidy() == [group.id]
 
 
 def test_group_is_forgotten_on_request(tmp_path: Path, scene: CameraScene) -> None:
     scene.observe(SOMEBODY)
-    (group,) = scene.unknowns.list()
-    scene.unknowns.forget(group.id)
-    assert (scene.unknowns.list(), scene.groups.read_ids()) == ([], set())
+    (group,) = scene.groups.list_groups()
+    scene.groups.forget(group.id)
+    assert (scene.groups.list_groups(), scene.stored.read_ids()) == ([], set())
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     with pytest.raises(UnknownPerson):
-        scene.unknowns.forget(group.id)
+        scene.groups.forget(group.id)
 
 
 def test_groups_are_deleted_and_not_made_if_they_are_switched_off(
@@ -275,47 +227,48 @@ def test_groups_are_deleted_and_not_made_if_they_are_switched_off(
 ) -> None:
     scene.observe(SOMEBODY)
     scene.tidy()
-    nobody = CameraScene(env, most=0)
-    assert (nobody.unknowns.list(), nobody.groups.read_ids()) == ([], set())
+    nobody = restart(env, max_groups=0)
+    assert (nobody.groups.list_groups(), nobody.stored.read_ids()) == ([], set())
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
-    with running(nobody.unknowns):
-        nobody.unknowns.observe(FoundFace(BOX, SOMEBODY, quality=QUALITY), nobody.take_picture(SOMEBODY), IMAGE, "door")
+    with running(nobody.unknown_faces):
+        face, picture = FoundFace(BOX, SOMEBODY, quality=QUALITY), nobody.take_picture(SOMEBODY)
+        nobody.unknown_faces.observe(face, picture, IMAGE, "door")
         time.sleep(0.1)
-    assert (nobody.unknowns.list(), nobody.vision.described) == ([], [])
+    assert (nobody.groups.list_groups(), nobody.vision.described) == ([], [])
 
 
 def test_groups_similar_to_an_erased_person_are_forgotten(env: PeopleEnvironment, scene: CameraScene) -> None:
     env.registry.enrol("Alice", [sample("a", near(SOMEBODY, 0.75))], REST_CALLER)
     scene.observe(SOMEBODY)
     scene.observe(OTHER)
-    scene.unknowns.forget_like("alice")
-    (kept,) = scene.unknowns.list()
+    scene.groups.forget_similar("alice")
+    (kept,) = scene.groups.list_groups()
     assert kept.faces[0][1].descriptor @ OTHER == pytest.approx(1, abs=1e-5)
-    assert scene.groups.read_ids() == {kept.id}
+    assert scene.stored.read_ids() == {kept.id}
 
 
 def damage(env: PeopleEnvironment) -> CameraScene:
     """Damage all groups in the store, and read them as a start does."""
     with env.store.database.transaction() as db:
         db.execute("UPDATE unknowns SET cameras = '{'")
-    return CameraScene(env)
+    return restart(env)
 
 
 def test_damaged_group_is_reported_until_it_is_forgotten(env: PeopleEnvironment, scene: CameraScene) -> None:
     scene.observe(SOMEBODY)
-    (key,) = [group.id for group in scene.unknowns.list()]
+    (key,) = [group.id for group in scene.groups.list_groups()]
     scene = damage(env)
-    (warning,) = scene.unknowns.warnings
+    (warning,) = scene.groups.warnings
     assert f"left out ({key})" in warning
-    scene.unknowns.forget(key)
-    assert (scene.unknowns.warnings, scene.groups.read_ids()) == ((), set())
+    scene.groups.forget(key)
+    assert (scene.groups.warnings, scene.stored.read_ids()) == ((), set())
 
 
 def test_damaged_group_expires(env: PeopleEnvironment, scene: CameraScene) -> None:
     scene.observe(SOMEBODY, moment=NOW - 8 * DAY)
     scene = damage(env)
     assert scene.tidy() == []
-    assert (scene.unknowns.warnings, scene.groups.read_ids()) == ((), set())
+    assert (scene.groups.warnings, scene.stored.read_ids()) == ((), set())
 
 
 def test_erasure_deletes_damaged_groups(tmp_path: Path, env: PeopleEnvironment, scene: CameraScene) -> None:
@@ -323,8 +276,8 @@ def test_erasure_deletes_damaged_groups(tmp_path: Path, env: PeopleEnvironment, 
     env.registry.enrol("Alice", [sample("alice1", SOMEBODY)], REST_CALLER)
     scene.observe(OTHER)
     scene = damage(env)
-    env.registry.erase("alice", REST_CALLER)
-    assert scene.groups.read_ids() == set()
+    scene.env.registry.erase("alice", REST_CALLER)
+    assert scene.stored.read_ids() == set()
     assert files_with(tmp_path, OTHER.tobytes()) == set()
 
 
@@ -333,10 +286,10 @@ def test_erasing_a_person_of_another_recipe_keeps_groups(env: PeopleEnvironment,
     env.registry.enrol("Alice", [sample("a", OTHER)], REST_CALLER)
     (digest,) = (each.digest for each in next(env.store.archive.export_people()).pictures)
     env.store.faces.replace_descriptor(digest, "long before", OTHER)
-    env.registry.refresh()
+    env.updater.refresh()
     scene.observe(SOMEBODY)
-    scene.unknowns.forget_like("alice")
-    assert len(scene.unknowns.list()) == 1
+    scene.groups.forget_similar("alice")
+    assert len(scene.groups.list_groups()) == 1
 
 
 def test_group_of_a_person_enrolled_elsewhere_is_deleted(env: PeopleEnvironment, scene: CameraScene) -> None:
@@ -344,17 +297,17 @@ def test_group_of_a_person_enrolled_elsewhere_is_deleted(env: PeopleEnvironment,
     scene.observe(OTHER)
     env.registry.enrol("Alice", [sample("a", SOMEBODY)], REST_CALLER)
     (kept,) = scene.tidy()
-    assert scene.groups.read_ids() == {kept}
+    assert scene.stored.read_ids() == {kept}
 
 
 def test_groups_named_by_another_process_are_noticed(tmp_path: Path, scene: CameraScene) -> None:
     scene.observe(SOMEBODY)
     scene.observe(OTHER, moment=NOW - 1)
     scene.tidy()
-    somebody, other = scene.unknowns.list()
+    somebody, other = scene.groups.list_groups()
     with open_environment(tmp_path) as elsewhere:
-        CameraScene(elsewhere).unknowns.name(somebody.id, "Alice", CLI_CALLER)
-        CameraScene(elsewhere).unknowns.forget(other.id)
+        elsewhere.registry.enrol_unknown(somebody.id, "Alice", CLI_CALLER)
+        elsewhere.people.groups.forget(other.id)
     assert scene.tidy() == []
     scene.observe(OTHER)
     assert len(scene.tidy()) == 1
@@ -365,41 +318,41 @@ def test_group_named_by_another_process_is_not_named_again(
 ) -> None:
     """The gateway has not noticed the change yet. The group must not be enrolled twice."""
     scene.observe(SOMEBODY)
-    (group,) = scene.unknowns.list()
+    (group,) = scene.groups.list_groups()
     with open_environment(tmp_path) as elsewhere:
-        CameraScene(elsewhere).unknowns.name(group.id, "Alice", CLI_CALLER)
+        elsewhere.registry.enrol_unknown(group.id, "Alice", CLI_CALLER)
     with pytest.raises(UnknownPerson):
-        scene.unknowns.name(group.id, "Bob", REST_CALLER)
+        env.registry.enrol_unknown(group.id, "Bob", REST_CALLER)
     assert [entry.person.name for entry in env.store.people.list_entries()] == ["Alice"]
 
 
 @contextmanager
-def running(unknowns: UnknownFaces) -> Iterator[None]:
-    unknowns.start()
+def running(unknown_faces: UnknownFaces) -> Iterator[None]:
+    unknown_faces.start()
     try:
         yield
     finally:
-        unknowns.stop()
+        unknown_faces.stop()
 
 
 def send(scene: CameraScene, face: Descriptor, camera: str = "door") -> bytes:
     picture = scene.take_picture(face)
-    scene.unknowns.observe(FoundFace(BOX, face, quality=QUALITY), picture, IMAGE, camera)
+    scene.unknown_faces.observe(FoundFace(BOX, face, quality=QUALITY), picture, IMAGE, camera)
     return picture
 
 
 def test_faces_are_observed_in_a_thread_of_their_own(
     env: PeopleEnvironment, scene: CameraScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MIN_FACE_INTERVAL_S", 3600)
-    with running(scene.unknowns):
+    monkeypatch.setattr(unknown_groups, "MIN_FACE_INTERVAL_S", 3600)
+    with running(scene.unknown_faces):
         before = time.time()
         picture = send(scene, SOMEBODY)
-        wait_for(scene.unknowns.list)
+        wait_for(scene.groups.list_groups)
         send(scene, near(SOMEBODY, 0.95), "yard")
-        wait_for(lambda: scene.unknowns.list()[0].cameras == ["door", "yard"])
+        wait_for(lambda: scene.groups.list_groups()[0].cameras == ["door", "yard"])
     assert scene.vision.described == [(picture, BOX.relative_corners(IMAGE))]
-    (group,) = CameraScene(env).unknowns.list()
+    (group,) = restart(env).groups.list_groups()
     assert group.cameras == ["door", "yard"]
     assert before <= group.first <= group.last <= time.time()
 
@@ -409,19 +362,19 @@ def test_faces_beyond_the_queue_are_dropped(scene: CameraScene) -> None:
     for n in range(3 * module.MAX_WAITING_FACES):
         send(scene, descriptor(100 + n), f"camera{n % 4}")
     assert time.monotonic() < began + 20
-    with running(scene.unknowns):
-        wait_for(lambda: len(scene.unknowns.list()) == module.MAX_WAITING_FACES)
+    with running(scene.unknown_faces):
+        wait_for(lambda: len(scene.groups.list_groups()) == module.MAX_WAITING_FACES)
     assert len(scene.vision.described) == module.MAX_WAITING_FACES
 
 
 def test_queue_of_faces_is_limited_in_bytes(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Regression: 32 pictures of 10 MB each could wait."""
     monkeypatch.setattr(module, "MAX_WAITING_BYTES", 25)
-    scene = CameraScene(scene.env)
+    scene = restart(scene.env)
     for n in range(9):
         send(scene, descriptor(100 + n), f"camera{n}")  # of 9 bytes
-    with running(scene.unknowns):
-        wait_for(lambda: len(scene.unknowns.list()) == 2)
+    with running(scene.unknown_faces):
+        wait_for(lambda: len(scene.groups.list_groups()) == 2)
     assert len(scene.vision.described) == 2
 
 
@@ -429,46 +382,46 @@ def test_faces_of_one_camera_leave_room_for_another(scene: CameraScene) -> None:
     for n in range(2 * module.MAX_WAITING_FACES):
         send(scene, descriptor(100 + n), "porch")
     send(scene, SOMEBODY, "yard")
-    with running(scene.unknowns):
-        wait_for(lambda: any(group.cameras == ["yard"] for group in scene.unknowns.list()))
+    with running(scene.unknown_faces):
+        wait_for(lambda: any(group.cameras == ["yard"] for group in scene.groups.list_groups()))
     assert len(scene.vision.described) == module.MAX_WAITING_FACES // 4 + 1
 
 
 @pytest.mark.parametrize("error", [BadImage("damaged"), GatewayError("a worker died"), ZeroDivisionError()])
 def test_face_that_cannot_be_described_does_not_stop_others(scene: CameraScene, error: Exception) -> None:
     scene.vision.errors = [error]
-    with running(scene.unknowns):
+    with running(scene.unknown_faces):
         send(scene, SOMEBODY)
         send(scene, OTHER)
-        wait_for(lambda: len(scene.unknowns.list()) == 1)
+        wait_for(lambda: len(scene.groups.list_groups()) == 1)
         send(scene, SOMEBODY)
-        wait_for(lambda: len(scene.unknowns.list()) == 2)
+        wait_for(lambda: len(scene.groups.list_groups()) == 2)
 
 
 def test_observing_continues_after_an_error_of_the_store(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SAVE_INTERVAL_S", 0.01)
-    works: Callable[[], set[int]] = scene.groups.read_ids
+    works: Callable[[], set[int]] = scene.stored.read_ids
     failed: list[bool] = []
 
     def fails() -> set[int]:
         failed.append(True)
         raise GatewayError("the people store: database is locked")
 
-    monkeypatch.setattr(scene.groups, "read_ids", fails)
-    with running(scene.unknowns):
+    monkeypatch.setattr(scene.stored, "read_ids", fails)
+    with running(scene.unknown_faces):
         send(scene, SOMEBODY)
         wait_for(lambda: failed)
-        monkeypatch.setattr(scene.groups, "read_ids", works)
+        monkeypatch.setattr(scene.stored, "read_ids", works)
         send(scene, OTHER)
-        wait_for(lambda: len(scene.unknowns.list()) == 2)
+        wait_for(lambda: len(scene.groups.list_groups()) == 2)
 
 
 def test_stopping_what_never_started_is_nothing(scene: CameraScene) -> None:
-    scene.unknowns.stop()
+    scene.unknown_faces.stop()
 
 
 def test_face_that_is_not_upright_begins_no_group(scene: CameraScene) -> None:
     scene.vision.lying.add(b"picture 1")
     with pytest.raises(BadImage, match="turned"):
         scene.observe(SOMEBODY)
-    assert scene.unknowns.list() == []
+    assert scene.groups.list_groups() == []

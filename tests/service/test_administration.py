@@ -15,22 +15,19 @@ from gateway.errors import BadRequest, Busy, Conflict, Expired, UnknownPerson, U
 from gateway.model import FoundFace
 from gateway.model.caller import REST_CALLER
 from gateway.model.health import Health, ImportProgress, MqttHealth
-from gateway.people.unknown_faces import UnknownFaces
 from gateway.rest.api_v1 import ROUTES
 from gateway.service.administration import ACTIONS, WAITING, Administration, read_fields
 from gateway.service.enrolment_vision import Describer
 from tests.examples import descriptor
-from tests.people.environment import DECISION, RECIPE, PeopleEnvironment, open_environment, sample
+from tests.people.environment import PeopleEnvironment, open_environment, sample
 
 
 class Desk:
     def __init__(self, env: PeopleEnvironment) -> None:
         self.changes, self.reads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         describer = Describer(_refused, min_face=56, max_bytes=1000)
-        groups = env.store.unknown_groups(RECIPE)
-        unknowns = UnknownFaces(groups, env.gallery, DECISION, env.registry, describer.part, most=9, keep_days=1)
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
-        self.office = Administration(env.registry, unknowns, describer, self.changes, self.reads, lambda: health)
+        self.office = Administration(env.people, describer, self.changes, self.reads, lambda: health)
 
     def do(self, operation: str, **fields: Any) -> Document:
         return self.office.submit(operation, fields, REST_CALLER).result(10)

@@ -49,8 +49,8 @@ from gateway.model import (
 from gateway.model.caller import Caller, camera_caller
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
+from gateway.people.enrolment import EnrolmentSample
 from gateway.people.gallery import Gallery
-from gateway.people.registry import EnrolmentSample
 from gateway.service.recognition import Service
 from gateway.store.records import Changes, GallerySnapshot, PersonEntry
 from gateway.workers.job import Job, Report

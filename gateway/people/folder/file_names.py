@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.people.folder.machine_names import is_camera_file_name
-from gateway.people.folder.scan import FolderScan, FolderScanner, sentence
+from gateway.people.folder.scan import FolderScan, sentence
+from gateway.people.folder.scanner import FolderScanner
 
 NO_PERSON_GIVEN = (
     'the picture has no person: give --name "First Last", or --name-by-file if the file is named after the person,'

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.people.folder.scan import FolderScan, FolderScanner
+from gateway.people.folder.scan import FolderScan
+from gateway.people.folder.scanner import FolderScanner
 from gateway.store.protocols import FolderIndex, Notes
 from gateway.store.records import FOLDER_PREFIX
 from gateway.store.removal_guard import held_removal

@@ -10,7 +10,8 @@ from pathlib import Path
 from gateway.errors import BadRequest
 from gateway.model.names import checked_name, name_key
 from gateway.people.folder.files import PictureReader
-from gateway.people.folder.scan import FolderScan, FolderScanner
+from gateway.people.folder.scan import FolderScan
+from gateway.people.folder.scanner import FolderScanner
 
 
 @dataclass(frozen=True, slots=True)

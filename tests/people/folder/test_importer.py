@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import CancelledError
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,153 +14,22 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import BadImage, Busy, GatewayError, MultipleFaces, NoFace, Timeout
-from gateway.model import Descriptor, FoundFace
+from gateway.model import FoundFace
 from gateway.model.caller import REST_CALLER
 from gateway.model.health import ImportProgress
 from gateway.people.folder import files as folder_files
 from gateway.people.folder import importer as importer_module
 from gateway.people.folder.files import FileStamp, read_bounded
-from gateway.people.folder.importer import FolderImporter
-from gateway.people.folder.losses import waiting_removals
-from gateway.people.gallery import Gallery
-from gateway.people.registry import Registry
 from gateway.store.limits import PeopleLimits
 from gateway.store.records import Picture, StoredFace
-from gateway.store.removal_guard import confirm_removal
 from gateway.store.sqlite.store import SqliteStore
 from gateway.workers.crash_guard import STRIKE_LIFETIME_S, CrashGuard
-from tests.examples import BOX, QUALITY, descriptor
-from tests.people.environment import DECISION, RECIPE, chips_of, digest_of, sample
+from tests.examples import QUALITY, descriptor
+from tests.people.environment import build_services, chips_of, digest_of, make_rules, sample
+from tests.people.folder_environment import FakeVision, FolderEnvironment, descriptor_of, env, face_of, face_of_chips
 from tests.support import wait_for
 
-Describe = Callable[[bytes], FoundFace]
-
-
-def descriptor_of(data: bytes) -> Descriptor:
-    """Return a descriptor that depends on the bytes of the picture."""
-    return descriptor(int.from_bytes(hashlib.sha256(data).digest()[:4], "big"))
-
-
-def face_of(picture: bytes) -> FoundFace:
-    """Return the face of a picture, as vision does."""
-    return FoundFace(BOX, descriptor_of(picture), chips=chips_of(picture.decode()))
-
-
-def face_of_chips(chips: bytes) -> FoundFace:
-    """Return the face of chips, with another descriptor than the picture has, as by another recipe."""
-    return FoundFace(BOX, descriptor_of(chips), chips=chips)
-
-
-class FakeVision:
-    """Stand-in for vision, which records its pictures, and raises each of the given errors once."""
-
-    def __init__(self, **errors: list[Exception]) -> None:
-        self.described: list[str] = []
-        self._errors = errors
-
-    def __call__(self, picture: bytes) -> FoundFace:
-        self.described.append(picture.decode())
-        if errors := self._errors.get(picture.decode()):
-            raise errors.pop(0)
-        return face_of(picture)
-
-    def again(self, chips: bytes) -> FoundFace:
-        """Describe chips. The picture of the chips is recorded, and its errors are raised."""
-        self(chips.removeprefix(chips_of("")))
-        return face_of_chips(chips)
-
-
-class FolderEnvironment:
-    """A folder of known people, with the store and the gallery for the import."""
-
-    def __init__(self, folder: Path, store: SqliteStore) -> None:
-        self.folder = folder
-        self.store = store
-        self.reopen(RECIPE)
-
-    def reopen(self, recipe: str) -> Registry:
-        """Open the store as a start of the gateway does."""
-        self.gallery = Gallery()
-        self.registry = Registry(self.store, self.gallery, DECISION, recipe=recipe)
-        return self.registry
-
-    def put(self, path: str, picture: str) -> None:
-        """Write a picture in one step, so that a scan never finds half of a file."""
-        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-        new = (self.folder / path).with_name(".new")
-        new.write_text(picture)
-        new.replace(self.folder / path)
-
-    def make_importer(
-        self, describe: Describe, recipe: str = RECIPE, describe_again: Describe = face_of_chips
-    ) -> FolderImporter:
-        return FolderImporter(
-            self.folder, self.reopen(recipe), describe, describe_again, rescan_s=0.01, max_bytes=10_000
-        )
-
-    @contextmanager
-    def watch_folder(
-        self, describe: Describe = face_of, recipe: str = RECIPE, describe_again: Describe = face_of_chips
-    ) -> Iterator[FolderImporter]:
-        """Watch the folder, and return after the first import."""
-        importer = self.make_importer(describe, recipe, describe_again)
-        importer.start()
-        try:
-            wait_for(lambda: importer.progress.finished)
-            yield importer
-        finally:
-            importer.stop()
-
-    def import_folder(
-        self, describe: Describe = face_of, recipe: str = RECIPE, describe_again: Describe = face_of_chips
-    ) -> ImportProgress:
-        with self.watch_folder(describe, recipe, describe_again) as importer:
-            return importer.progress
-
-    def similarity(self, slug: str, found: Descriptor) -> float:
-        """Return the similarity to the mean of a person's pictures."""
-        return self.gallery.compare_person(slug, found).similarity
-
-    @property
-    def people(self) -> list[str]:
-        """Names of the people whom searches find."""
-        return sorted(self.gallery.person(slug).name for slug in list(self.gallery._row_of))
-
-    @property
-    def pictures(self) -> int:
-        """Number of the pictures of these people."""
-        return sum(self.gallery.compare_person(slug, descriptor(1)).pictures for slug in list(self.gallery._row_of))
-
-    @property
-    def stored(self) -> list[str]:
-        """Names of the people in the store, of any recipe."""
-        return sorted(entry.person.name for entry in self.store.people.list_entries())
-
-    @property
-    def sources(self) -> list[str]:
-        return sorted(picture.source for entry in self.store.people.list_entries() for picture in entry.pictures)
-
-    def confirm(self) -> None:
-        """Confirm the removal as ``facegate people confirm-removal`` does."""
-        store = self.store
-        confirm_removal(store.notes, waiting_removals(store.folder_index, store.notes, self.folder))
-
-    def chips(self, picture: str, recipe: str = RECIPE) -> bytes | None:
-        """Return the stored chips of a picture."""
-        face = self.store.faces.find_face(digest_of(picture), recipe)
-        assert face is not None
-        return face.chips
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> Iterator[FolderEnvironment]:
-    """A folder with Alice, who has two pictures, and Bob, who has one."""
-    with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
-        env = FolderEnvironment(tmp_path / "known_faces", store)
-        env.put("Alice/1.jpg", "alice1")
-        env.put("Alice/2.png", "alice2")
-        env.put("Bob_the_Builder/1.jpg", "bob1")
-        yield env
+__all__ = ["env"]
 
 
 def test_people_in_the_folder_are_enrolled(env: FolderEnvironment) -> None:
@@ -263,15 +131,15 @@ def test_descriptors_of_another_recipe_are_not_compared(env: FolderEnvironment) 
 
     def again(chips: bytes) -> FoundFace:
         assert env.pictures <= len(done)
-        found.append((env.pictures, importer.progress.finished))
+        found.append((env.pictures, watcher.progress.finished))
         done.append(chips)
         return face_of_chips(chips)
 
-    importer = env.make_importer(face_of, "other", again)
+    watcher = env.make_watcher(face_of, "other", again)
     assert env.people == []
-    importer.start()
-    wait_for(lambda: importer.progress.finished)
-    importer.stop()
+    watcher.start()
+    wait_for(lambda: watcher.progress.finished)
+    watcher.stop()
     assert (found[0], [finished for _, finished in found]) == ((0, False), [False] * 3)
     for person, picture, alike in [("alice", "alice1", 0.6), ("alice", "alice2", 0.6), ("bob_the_builder", "bob1", 1)]:
         assert env.similarity(person, descriptor_of(picture.encode())) < 0.5
@@ -365,14 +233,14 @@ def test_enrolled_people_are_recognised_during_the_import(env: FolderEnvironment
         answer.wait()
         return face_of(picture)
 
-    importer = env.make_importer(describe)
-    importer.start()
+    watcher = env.make_watcher(describe)
+    watcher.start()
     try:
         assert asked.wait(20)
-        assert (env.people, importer.progress.finished) == (["Alice", "Bob the Builder"], False)
+        assert (env.people, watcher.progress.finished) == (["Alice", "Bob the Builder"], False)
     finally:
         answer.set()
-        importer.stop()
+        watcher.stop()
 
 
 def test_new_person_is_imported(env: FolderEnvironment) -> None:
@@ -454,9 +322,9 @@ def test_picture_is_tried_again_after_a_temporary_error(
     env: FolderEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importer_module, "RETRY_INTERVAL_S", 0.01)
-    with env.watch_folder(FakeVision(bob1=[GatewayError("a worker died"), Timeout("slow")])) as importer:
-        wait_for(lambda: importer.progress.people == 2)
-        assert importer.progress.skipped == ()
+    with env.watch_folder(FakeVision(bob1=[GatewayError("a worker died"), Timeout("slow")])) as watcher:
+        wait_for(lambda: watcher.progress.people == 2)
+        assert watcher.progress.skipped == ()
 
 
 def test_person_is_kept_when_a_picture_fails_temporarily(env: FolderEnvironment) -> None:
@@ -496,11 +364,11 @@ def test_change_of_recipe_waits_for_busy_workers(env: FolderEnvironment) -> None
 def test_stop_during_a_change_of_recipe_forgets_nobody(env: FolderEnvironment) -> None:
     env.import_folder()
     vision = FakeVision(alice1=[Busy("the gateway is shutting down", 3600)])
-    importer = env.make_importer(face_of, "other", vision.again)
-    importer.start()
+    watcher = env.make_watcher(face_of, "other", vision.again)
+    watcher.start()
     wait_for(lambda: "alice1" in vision.described)
-    importer.stop()
-    assert not importer.progress.finished
+    watcher.stop()
+    assert not watcher.progress.finished
     assert env.stored == ["Alice", "Bob the Builder"]
     env.import_folder(recipe="other")
     assert env.people == ["Alice", "Bob the Builder"]
@@ -510,10 +378,10 @@ def test_cancelled_change_of_recipe_ends_the_thread(env: FolderEnvironment) -> N
     """The workers cancel their jobs when the gateway stops."""
     env.import_folder()
     vision = FakeVision(alice1=[CancelledError()])
-    importer = env.make_importer(face_of, "other", vision.again)
-    importer.start()
-    wait_for(lambda: not importer._thread.is_alive())
-    assert (vision.described[-1], importer.progress.finished) == ("alice1", False)
+    watcher = env.make_watcher(face_of, "other", vision.again)
+    watcher.start()
+    wait_for(lambda: not watcher._thread.is_alive())
+    assert (vision.described[-1], watcher.progress.finished) == ("alice1", False)
     assert env.stored == ["Alice", "Bob the Builder"]
 
 
@@ -521,11 +389,11 @@ def test_stop_while_workers_are_busy_forgets_nobody(env: FolderEnvironment) -> N
     env.import_folder()
     env.put("Bob_the_Builder/2.jpg", "bob2")
     vision = FakeVision(bob2=[Busy("the gateway is shutting down", 3600)])
-    importer = env.make_importer(vision)
-    importer.start()
+    watcher = env.make_watcher(vision)
+    watcher.start()
     wait_for(lambda: vision.described == ["bob2"])
-    importer.stop()
-    assert (vision.described, importer.progress.finished) == (["bob2"], False)
+    watcher.stop()
+    assert (vision.described, watcher.progress.finished) == (["bob2"], False)
     assert env.people == env.stored == ["Alice", "Bob the Builder"]
 
 
@@ -534,15 +402,15 @@ def test_cancelled_import_ends_the_thread_and_forgets_nobody(env: FolderEnvironm
     env.import_folder()
     env.put("Bob_the_Builder/2.jpg", "bob2")
     vision = FakeVision(bob2=[CancelledError()])
-    importer = env.make_importer(vision)
-    importer.start()
-    wait_for(lambda: not importer._thread.is_alive())
-    assert (vision.described, importer.progress.finished) == (["bob2"], False)
+    watcher = env.make_watcher(vision)
+    watcher.start()
+    wait_for(lambda: not watcher._thread.is_alive())
+    assert (vision.described, watcher.progress.finished) == (["bob2"], False)
     assert env.people == env.stored == ["Alice", "Bob the Builder"]
 
 
 def test_stopping_what_never_started_is_nothing(env: FolderEnvironment) -> None:
-    env.make_importer(face_of).stop()
+    env.make_watcher(face_of).stop()
 
 
 class FullDisk:
@@ -584,15 +452,15 @@ def test_change_of_recipe_is_tried_again_after_a_full_disk(
         env.store, disk = store, FullDisk(store, monkeypatch)
         env.import_folder()
         disk.full = True
-        importer = env.make_importer(face_of, "other")
-        importer.start()
+        watcher = env.make_watcher(face_of, "other")
+        watcher.start()
         try:
             wait_for(lambda: disk.refused >= 2)
             assert env.stored == ["Alice", "Bob the Builder"]
             disk.full = False
             wait_for(lambda: env.people == ["Alice", "Bob the Builder"])
         finally:
-            importer.stop()
+            watcher.stop()
 
 
 def test_pictures_enrolled_elsewhere_stay_without_the_folder(env: FolderEnvironment) -> None:
@@ -713,11 +581,11 @@ def test_people_from_an_archive_stay_without_the_folder(tmp_path: Path, env: Fol
 
 def test_registry_of_another_process_follows_an_import(env: FolderEnvironment) -> None:
     """Another process has a registry of its own on the same store."""
-    other = Gallery()
-    registry = Registry(env.store, other, DECISION, recipe=RECIPE)
+    data = env.folder.parent
+    other = build_services(data, env.store, make_rules(data))
     env.import_folder()
-    registry.refresh()
-    assert len(other) == 2
+    other.updater.refresh()
+    assert len(other.gallery) == 2
 
 
 def reads(env: FolderEnvironment, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -764,11 +632,11 @@ def test_touched_file_is_read_once_more(env: FolderEnvironment, monkeypatch: pyt
 def test_unusable_picture_is_described_once(env: FolderEnvironment) -> None:
     """Regression: 30,000 useless files cost 36 s for each new one."""
     vision = FakeVision(bob1=[NoFace("there is no face in the picture")] * 9)
-    with env.watch_folder(vision) as importer:
+    with env.watch_folder(vision) as watcher:
         env.put("Carol/1.jpg", "carol1")
         wait_for(lambda: "Carol" in env.people)
-        wait_for(lambda: importer.progress.skipped)
-        assert importer.progress.skipped == ("known_faces/Bob_the_Builder/1.jpg: there is no face in the picture",)
+        wait_for(lambda: watcher.progress.skipped)
+        assert watcher.progress.skipped == ("known_faces/Bob_the_Builder/1.jpg: there is no face in the picture",)
     assert vision.described.count("bob1") == 1
 
 
@@ -787,12 +655,12 @@ def test_picture_refused_by_the_crash_guard_is_tried_again_after_an_hour(
             raise Timeout("the picture took longer than 10 s")
         return face_of(picture)
 
-    with env.watch_folder(describe) as importer:
-        wait_for(lambda: "refused for an hour" in "".join(importer.progress.skipped))
+    with env.watch_folder(describe) as watcher:
+        wait_for(lambda: "refused for an hour" in "".join(watcher.progress.skipped))
         slow.clear()
         moments[0] = STRIKE_LIFETIME_S + 1
         wait_for(lambda: "Bob the Builder" in env.people)
-        wait_for(lambda: not importer.progress.skipped)
+        wait_for(lambda: not watcher.progress.skipped)
 
 
 def test_skipped_files_are_logged_once(env: FolderEnvironment, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import TooLarge
-from gateway.people.folder import scan as folder_scan
+from gateway.people.folder import scanner as folder_scanner
 from gateway.people.folder.files import PictureFile, PictureReader, open_regular, read_bounded, stamp_of
-from gateway.people.folder.scan import FolderScan, FolderScanner
+from gateway.people.folder.scan import FolderScan
+from gateway.people.folder.scanner import FolderScanner
 from tests.support import KNOWN_FACES
 
 JPEG = next((KNOWN_FACES / "Joe_Biden").iterdir()).read_bytes()
@@ -33,7 +34,7 @@ def put(path: Path, content: bytes = JPEG) -> Path:
     return path
 
 
-def scan(folder: Path, max_entries: int = folder_scan.MAX_ENTRIES) -> FolderScan:
+def scan(folder: Path, max_entries: int = folder_scanner.MAX_ENTRIES) -> FolderScan:
     return FolderScanner(folder, max_entries=max_entries).scan()
 
 
@@ -207,7 +208,7 @@ def test_file_without_a_suffix_is_opened_once(folder: Path, monkeypatch: pytest.
         opened.append(path)
         return open_regular(path)
 
-    monkeypatch.setattr(folder_scan, "open_regular", count)
+    monkeypatch.setattr(folder_scanner, "open_regular", count)
     scanner = FolderScanner(folder)
     assert scanner.scan() == scanner.scan()
     assert len(opened) == 2

@@ -66,7 +66,7 @@ def test_undone_change_leaves_no_line(env: PeopleEnvironment) -> None:
     def fail() -> None:
         with env.store.database.transaction():
             env.store.people.rename("alice", "Bob", REST_CALLER)
-            env.registry.refresh()
+            env.updater.refresh()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -103,7 +103,7 @@ def test_change_is_done_even_if_the_outbox_cannot_be_emptied(env: PeopleEnvironm
     assert env.registry.rename("alice", "Bob", REST_CALLER).person.name == "Bob"
     assert (in_file(env.data), waiting(env)) == (["add", "rename"], 1)
     db.execute("DROP TRIGGER full")
-    env.registry.refresh()
+    env.updater.refresh()
     assert (in_file(env.data), waiting(env)) == (["add", "rename"], 0)
 
 

@@ -232,5 +232,5 @@ def test_audit_contains_only_generated_names_of_backups(env: PeopleEnvironment, 
 def test_registry_reports_files_that_an_erasure_skipped(env: PeopleEnvironment) -> None:
     text(env.data / "backups" / "people.tar.gz")
     env.registry.erase("alice", REST_CALLER)
-    (warning,) = env.registry.erasure_warnings()
+    (warning,) = env.store.backups.skipped_warnings()
     assert "people.tar.gz (it is not an SQLite file)" in warning

@@ -1,0 +1,118 @@
+"""Enrolment of faces for a person, from all interfaces and from the folder known_faces/."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.errors import UnknownPerson
+from gateway.model import FoundFace, Person
+from gateway.model.caller import Caller
+from gateway.model.names import checked_name
+from gateway.people.enrolment_advice import EnrolmentAdvisor
+from gateway.store.limits import HourlyLimit
+from gateway.store.protocols import Store
+from gateway.store.records import PersonEntry, Picture, StoredFace
+
+UNLIMITED_INTERFACES = frozenset({"cli"})
+"""Interfaces without an hourly limit: a user who may write in the data folder needs none."""
+
+Keep = Literal["nothing", "chips", "pictures"]
+"""Parts of a picture that are stored beside its descriptor: setting ``people.keep``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EnrolmentSample:
+    """A picture to be enrolled, with the one face in it."""
+
+    picture: bytes
+    face: FoundFace
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.picture).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRules:
+    """Rules for stored pictures. ``recipe``: the recipe of the engine's descriptors; ``keep``: the stored parts."""
+
+    recipe: str
+    keep: Keep = "chips"
+
+    def make_picture(self, sample: EnrolmentSample, source: str, *, counter: bool) -> Picture:
+        """Return the stored parts of a picture. The face must have a descriptor."""
+        assert sample.face.descriptor is not None
+        face = StoredFace(sample.face.descriptor, sample.face.chips if self.keep != "nothing" else None)
+        original = sample.picture if self.keep == "pictures" else None
+        return Picture(sample.digest, source, self.recipe, face, original, counter)
+
+
+class Enroller:
+    """Enrolment of faces. The gallery does not change: that is the work of ``GalleryUpdater.refresh``."""
+
+    def __init__(self, store: Store, advisor: EnrolmentAdvisor, rules: PictureRules, limit: HourlyLimit) -> None:
+        self._store = store
+        self._advisor = advisor
+        self._rules = rules
+        self._limit = limit
+
+    def enrol(
+        self, name: str | None, samples: Sequence[EnrolmentSample], caller: Caller, *, person: str | None, new: bool
+    ) -> tuple[PersonEntry, tuple[str, ...]]:
+        """Enrol faces, and return the person and warnings, as ``Registry.enrol`` does."""
+        self._check_limit(caller)
+        target = self._find_named(name) if name is not None else self._find_by_id(person or "", new)
+        for number, sample in enumerate(samples, 1):
+            self._advisor.check_face(sample.face, f"picture {number}" if len(samples) > 1 else "the picture")
+        review = self._advisor.review(target, [sample.face for sample in samples])
+        entry = self._add(target, samples, caller)
+        return entry, self._advisor.warnings(review, entry)
+
+    def add_counter_examples(self, slug: str, samples: Sequence[EnrolmentSample], caller: Caller) -> PersonEntry:
+        """Store counter-examples of a person, as ``Registry.add_counter_examples`` does."""
+        self._check_limit(caller)
+        return self._add(self._store.people.read_entry(slug).person, samples, caller, counter=True)
+
+    def enrol_from_folder(self, name: str, sample: EnrolmentSample, source: str, *, replaces: str | None) -> None:
+        """Enrol a picture of the folder known_faces/, in place of the picture with the digest ``replaces``.
+
+        Raises BadRequest for a picture or a person that was removed.
+        """
+        self._store.folder_index.enrol_from_folder(name, self._make_picture(sample, source), replaces=replaces)
+
+    def _make_picture(self, sample: EnrolmentSample, source: str, *, counter: bool = False) -> Picture:
+        """Return the stored parts of a picture. Raise BadImage for a face without a descriptor."""
+        if sample.face.descriptor is None:
+            raise self._advisor.undescribed_error(sample.face.quality)
+        return self._rules.make_picture(sample, source, counter=counter)
+
+    def _check_limit(self, caller: Caller) -> None:
+        """Raise Busy after too many enrolments within the last hour."""
+        if caller.interface not in UNLIMITED_INTERFACES:
+            self._limit.check(caller.audit_text())
+
+    def _add(
+        self, target: str | Person, samples: Sequence[EnrolmentSample], caller: Caller, *, counter: bool = False
+    ) -> PersonEntry:
+        """Add pictures to a person. The limit counts an enrolment that changes the person's pictures."""
+        pictures = [self._make_picture(each, caller.audit_text(), counter=counter) for each in samples]
+        before = self._store.people.read_entry(target.slug).pictures if isinstance(target, Person) else ()
+        entry = self._store.people.enrol(target, pictures, caller)
+        if caller.interface not in UNLIMITED_INTERFACES and entry.pictures != before:
+            self._limit.count(caller.audit_text())
+        return entry
+
+    def _find_named(self, name: str) -> str | Person:
+        """Return the person of this name, or the valid name of a new person. Raise BadRequest."""
+        return self._store.people.find_person(checked_name(name)) or checked_name(name)
+
+    def _find_by_id(self, slug: str, new: bool) -> str | Person:
+        try:
+            return self._store.people.read_entry(slug).person
+        except UnknownPerson:
+            if not new:
+                raise
+            return self._find_named(slug.replace("_", " "))

@@ -1,0 +1,120 @@
+"""Advice about an enrolment: faces that are refused, and the warnings about faces that are enrolled.
+
+All enrolments use this module: by the folder, a command, REST or MQTT, and of a group of unknown faces.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from gateway.errors import BadImage
+from gateway.model import Descriptor, FoundFace, Person, Quality
+from gateway.people.decision import Decision
+from gateway.people.gallery import MAX_CANDIDATES, Gallery
+from gateway.people.lookalikes import merge_sentence, name_all
+from gateway.store.records import PersonEntry
+
+RECOMMENDED_PICTURES = 3
+"""Pictures with which a person is hardly ever missed (docs/reference/benchmarks.md)."""
+
+QUALITY_ADVICE: Mapping[str, str] = {
+    "too_small": "come closer, or crop the picture less",
+    "too_dark": "more light in the face",
+    "blurred": "hold still, or use a sharper picture",
+    "turned": "look at the camera, with the head upright",
+    "cut_off": "the whole face must be in the picture",
+    "compressed": "use the original picture, not one that was compressed to send it",
+}
+"""Advice for each reason why the quality of a face is too low."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentReview:
+    """Result of a comparison of new faces with the enrolled people, before the faces are enrolled.
+
+    ``warnings``: sentences about faces that differ too much; ``duplicates``: other people whom the faces may show.
+    """
+
+    warnings: tuple[str, ...]
+    duplicates: tuple[Person, ...]
+
+
+class EnrolmentAdvisor:
+    """Rules for faces to be enrolled, and warnings about them."""
+
+    def __init__(self, gallery: Gallery, decision: Decision) -> None:
+        self._gallery = gallery
+        self._decision = decision
+
+    def check_face(self, face: FoundFace, subject: str) -> None:
+        """Raise BadImage for a face whose quality is too low. ``subject``: the picture, for the message."""
+        if (shortfall := self._decision.enrolment_shortfall(face.quality)) is not None:
+            reason = f"{shortfall.reason.replace('_', ' ')} ({shortfall})"
+            raise BadImage(f"{subject} is of no use, since the face is {reason}: {QUALITY_ADVICE[shortfall.reason]}")
+        if face.descriptor is None:
+            raise BadImage(f"{subject} is of no use, since the face is turned: {QUALITY_ADVICE['turned']}")
+
+    def undescribed_error(self, quality: Quality | None) -> BadImage:
+        """Return the error for a face of this quality that has no descriptor."""
+        reason = self._decision.undescribed_reason(quality)
+        return BadImage(f"the face in the picture is {reason.replace('_', ' ')}: {QUALITY_ADVICE[reason]}")
+
+    def review(self, person: str | Person, faces: Sequence[FoundFace]) -> EnrolmentReview:
+        """Compare faces with each other and with the gallery, before they are enrolled.
+
+        ``person``: an enrolled person, or the name of a new person.
+        """
+        descriptors = [face.descriptor for face in faces if face.descriptor is not None]
+        warnings = []
+        if self._differ(descriptors):
+            warnings.append("these pictures do not look like one person")
+        if isinstance(person, Person) and self._differ_from(person, descriptors):
+            warnings.append(f"this does not look like the enrolled pictures of {person.name}")
+        return EnrolmentReview(tuple(warnings), tuple(self._find_duplicates(person, descriptors)))
+
+    def warnings(self, review: EnrolmentReview, entry: PersonEntry) -> tuple[str, ...]:
+        """Return all warnings about an enrolment. ``entry``: the person with the new pictures."""
+        warnings = [*review.warnings]
+        if review.duplicates:
+            warnings.append(self._duplicate_warning(entry.person, review.duplicates))
+        if entry.picture_count < RECOMMENDED_PICTURES:
+            warnings.append(
+                f"add {RECOMMENDED_PICTURES - entry.picture_count} more: of people with one picture 17 % are missed,"
+                f" with {RECOMMENDED_PICTURES} pictures 5 %"
+            )
+        return tuple(warnings)
+
+    def _differ(self, descriptors: Sequence[Descriptor]) -> bool:
+        """Return whether two of the faces do not look like one person."""
+        threshold = self._decision.verification_threshold()
+        return any(
+            self._decision.score(self._gallery.compare(one, other)) < threshold
+            for one, other in combinations(descriptors, 2)
+        )
+
+    def _differ_from(self, person: Person, descriptors: Sequence[Descriptor]) -> bool:
+        """Return whether one of the faces does not look like the enrolled pictures of a person."""
+        if person.slug not in self._gallery:
+            return False
+        return not all(
+            self._decision.verifies(self._gallery.compare_person(person.slug, descriptor)) for descriptor in descriptors
+        )
+
+    def _find_duplicates(self, person: str | Person, descriptors: Sequence[Descriptor]) -> list[Person]:
+        """Return other people for whom one of the faces would be taken."""
+        own = person.slug if isinstance(person, Person) else None
+        limits = self._decision.similarity_limits(len(self._gallery))
+        found: dict[Person, None] = {}
+        for descriptor in descriptors:
+            passing = self._decision.passing_candidates(self._gallery.nearest(descriptor, limits))
+            found |= dict.fromkeys(candidate.person for candidate in passing if candidate.person.slug != own)
+        return list(found)[:MAX_CANDIDATES]
+
+    def _duplicate_warning(self, person: Person, duplicates: Sequence[Person]) -> str:
+        # Within ``Registry.apply_once`` a new person is not in the gallery yet, and is the youngest.
+        ages = self._gallery.by_age()
+        people = sorted((person, *duplicates), key=lambda each: ages.get(each.slug, math.inf))
+        return merge_sentence(f"this face is known as {name_all(duplicates)} already", people)

@@ -1,0 +1,76 @@
+"""Update of the gallery from the store, after a change by this process or by another one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from gateway.people.decision import Decision
+from gateway.people.gallery import Gallery
+from gateway.people.gallery_review import MAX_WARNINGS, GalleryReview
+from gateway.store.protocols import Store
+
+log = logging.getLogger(__name__)
+
+
+class GalleryUpdater:
+    """Bring the gallery, and the warnings about the people in it, to the state of the store."""
+
+    def __init__(
+        self, store: Store, gallery: Gallery, decision: Decision, review: GalleryReview, *, recipe: str
+    ) -> None:
+        """``recipe``: the recipe of the engine's descriptors. Other descriptors are not in the gallery."""
+        self._store = store
+        self._gallery = gallery
+        self._decision = decision
+        self._review = review
+        self._recipe = recipe
+        self._refreshing = threading.Lock()
+        self._revision = 0
+        self._name_warnings: list[str] = []
+        self._has_warned = False
+        self.warnings: tuple[str, ...] = ()
+        """Sentences about people whom a user has to look at, after the last refresh."""
+        self.removal_count = 0
+        """Number that grows when people were removed, by any process."""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Apply all changes of the store to the gallery. Within ``Registry.apply_once`` this has no effect."""
+        # A change that is not committed yet may be rolled back.
+        if self._store.effects.is_in_change():
+            return
+        self._store.audit.flush()
+        with self._refreshing:
+            while self._store.faces.revision() != self._revision:
+                self._apply_changes()
+            self._review.review_next_block()
+            self.warnings = (*self._review.warnings, *self._name_warnings)
+
+    def warnings_about(self, *slugs: str) -> list[str]:
+        """Return the sentences about these people after the last refresh, at most MAX_WARNINGS, each once."""
+        with self._refreshing:
+            found = dict.fromkeys(each for slug in slugs for each in self._review.warnings_about(slug))
+            return list(found)[:MAX_WARNINGS]
+
+    def _apply_changes(self) -> None:
+        changes = self._store.faces.changes(self._revision, self._recipe)
+        self._gallery.apply(changes)
+        self._review.mark_changed(person.slug for person in changes.snapshot.people)
+        self.removal_count += bool(changes.removed_keys)
+        self._revision = changes.revision
+        self._warn_of_size()
+        self._name_warnings = self._store.status.find_name_warnings()
+
+    def _warn_of_size(self) -> None:
+        """Log once that the gallery is larger than the measured curves allow."""
+        # The curves are extrapolated then. That is on the safe side: more faces are not recognised.
+        measured = self._decision.max_measured_people()
+        if measured < len(self._gallery) and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "%d people are enrolled; the curves were measured for %d at that rate of false names: more faces will"
+                " not be recognised",
+                len(self._gallery),
+                measured,
+            )

@@ -1,0 +1,153 @@
+"""All objects of people/, and their construction in one order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from gateway.people.damaged_uploads import delete_damaged_uploads
+from gateway.people.decision import Decision
+from gateway.people.enrolment import Enroller, PictureRules
+from gateway.people.enrolment_advice import EnrolmentAdvisor
+from gateway.people.folder.descriptor_renewal import DescriptorRenewal
+from gateway.people.folder.files import PictureReader
+from gateway.people.folder.import_run import ImportRun
+from gateway.people.folder.importer import FolderImporter
+from gateway.people.folder.picture_importer import PictureImporter
+from gateway.people.folder.pictures import find_folder_pictures
+from gateway.people.folder.recent_removals import RecentRemovals
+from gateway.people.folder.skipped_files import SkippedFiles
+from gateway.people.folder.watcher import FolderWatcher
+from gateway.people.gallery import Gallery
+from gateway.people.gallery_review import GalleryReview
+from gateway.people.gallery_updater import GalleryUpdater
+from gateway.people.registry import Registry
+from gateway.people.removal import PersonRemover
+from gateway.people.similarity import Similarity, Vectors
+from gateway.people.store_watcher import StoreWatcher
+from gateway.people.unknown_faces import UnknownFaces
+from gateway.people.unknown_groups import UnknownGroups
+from gateway.people.vision import EnrolmentVision
+from gateway.store.limits import HourlyLimit, PeopleLimits
+from gateway.store.protocols import Store
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRules:
+    """Rules for the folder known_faces/.
+
+    ``rescan_s``: the pause between two scans; ``max_bytes``: the size of the largest picture that is read.
+    """
+
+    path: Path
+    rescan_s: float
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownRules:
+    """Rules for groups of unknown faces: see ``UnknownGroups``."""
+
+    max_groups: int
+    keep_days: float
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleRules:
+    """Rules for enrolled people.
+
+    ``pictures``: the stored parts of a picture; ``keep_days``: the time after which a person without a new picture is
+    erased, or None; ``limits``: numbers of people, pictures and enrolments.
+    """
+
+    pictures: PictureRules
+    folder: FolderRules
+    unknowns: UnknownRules
+    keep_days: float | None = None
+    limits: PeopleLimits = field(default_factory=PeopleLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleServices:
+    """Objects of people/ that other packages use."""
+
+    store: Store
+    gallery: Gallery
+    decision: Decision
+    updater: GalleryUpdater
+    groups: UnknownGroups
+    registry: Registry
+    watcher: StoreWatcher
+    unknown_faces: UnknownFaces
+    folder: FolderWatcher
+    rules: PeopleRules
+
+
+def build_people(
+    *,
+    store: Store,
+    similarity: Similarity,
+    decision: Decision,
+    vision: EnrolmentVision,
+    rules: PeopleRules,
+    data: Path,
+    for_command: bool = False,
+) -> PeopleServices:
+    """Build all objects on an open store. ``data``: the data folder.
+
+    A command leaves to the gateway what only one process should do: deleting unused groups, and logging warnings.
+    """
+    recipe = rules.pictures.recipe
+    gallery = Gallery(similarity)
+    review = GalleryReview(gallery, decision, partial(_read_descriptors, store, recipe), logs=not for_command)
+    updater = GalleryUpdater(store, gallery, decision, review, recipe=recipe)
+    groups = UnknownGroups(
+        store.unknown_groups(recipe),
+        gallery,
+        decision,
+        max_groups=rules.unknowns.max_groups,
+        keep_days=rules.unknowns.keep_days,
+        deletes_unused=not for_command,
+    )
+    advisor = EnrolmentAdvisor(gallery, decision)
+    limit = HourlyLimit(rules.limits.enrolments_per_hour, "enrolments", "people.enrolments_per_hour")
+    enroller = Enroller(store, advisor, rules.pictures, limit)
+    remover = PersonRemover(
+        store,
+        gallery,
+        decision,
+        groups,
+        recipe=recipe,
+        find_folder_pictures=partial(find_folder_pictures, rules.folder.path, rules.folder.max_bytes),
+        delete_damaged_uploads=partial(delete_damaged_uploads, data),
+    )
+    registry = Registry(store, updater, enroller, remover, groups)
+    watcher = StoreWatcher(store, updater, registry, keep_days=rules.keep_days)
+    unknown_faces = UnknownFaces(groups, advisor, vision.part)
+
+    skipped = SkippedFiles(store.removal_marks)
+    run = ImportRun(updater, gallery, skipped)
+    reader = PictureReader(rules.folder.max_bytes)
+    pictures = PictureImporter(store, enroller, advisor, reader, run, vision.picture, recipe=recipe)
+    removals = RecentRemovals(gallery.__contains__)
+    importer = FolderImporter(rules.folder.path, store, pictures, reader, run, skipped, removals, recipe=recipe)
+    renewal = DescriptorRenewal(store.faces, run, vision.again, recipe=recipe)
+    folder = FolderWatcher(rules.folder.path, importer, renewal, run, updater, rescan_s=rules.folder.rescan_s)
+
+    return PeopleServices(
+        store=store,
+        gallery=gallery,
+        decision=decision,
+        updater=updater,
+        groups=groups,
+        registry=registry,
+        watcher=watcher,
+        unknown_faces=unknown_faces,
+        folder=folder,
+        rules=rules,
+    )
+
+
+def _read_descriptors(store: Store, recipe: str, slug: str) -> Vectors:
+    return store.faces.read_faces(recipe, slug)[1]

@@ -1,0 +1,72 @@
+"""Watch of the people store: changes by other processes, and people who are erased after their time."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+
+from gateway.model.caller import RETENTION_CALLER
+from gateway.people.gallery_updater import GalleryUpdater
+from gateway.people.registry import Registry
+from gateway.store.protocols import Store
+
+log = logging.getLogger(__name__)
+
+STORE_POLL_INTERVAL_S = 0.5
+"""Time between two looks for changes. A change by another process is effective within a second."""
+
+EXPIRY_INTERVAL_S = 60.0
+"""Time between two searches for people and effects whose time is over."""
+
+EFFECT_LIFETIME_S = 2 * 86_400
+"""Time for which the store keeps an effect: twice the time for which a broker keeps messages for the gateway."""
+
+WRITABLE_CHECK_INTERVAL_S = 10.0
+"""Time between two checks whether the store is writable."""
+
+
+class StoreWatcher:
+    """Thread that refreshes the gallery, and erases people without new pictures for ``keep_days``, if that is set."""
+
+    def __init__(self, store: Store, updater: GalleryUpdater, registry: Registry, *, keep_days: float | None) -> None:
+        self._store = store
+        self._updater = updater
+        self._registry = registry
+        self._keep_days = keep_days
+        self.writable = True
+        """Whether the store was writable at the last check."""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="people")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        expired_at = checked_at = -math.inf
+        while not self._stopping.wait(STORE_POLL_INTERVAL_S):
+            try:
+                self._updater.refresh()
+                if time.monotonic() > checked_at + WRITABLE_CHECK_INTERVAL_S:
+                    checked_at, self.writable = time.monotonic(), self._store.status.is_writable()
+                if time.monotonic() > expired_at + EXPIRY_INTERVAL_S:
+                    expired_at = time.monotonic()
+                    self.expire()
+            # Even a bug in the gateway must not end this thread.
+            except Exception:
+                log.exception("the people store cannot be followed")
+
+    def expire(self) -> None:
+        """Delete old effects, and erase the people whose newest picture is older than ``keep_days``."""
+        self._store.effects.delete_effects(time.time() - EFFECT_LIFETIME_S)
+        if self._keep_days is None:
+            return
+        for slug in self._store.people.list_unchanged_since(time.time() - 86_400 * self._keep_days):
+            self._registry.erase(slug, RETENTION_CALLER)
+            log.info("a person was erased: no new picture for %g days (people.keep_days)", self._keep_days)

@@ -1,0 +1,44 @@
+"""Descriptions of faces that people/ needs from the worker processes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gateway.errors import GatewayError
+from gateway.model import FoundFace, Polygon
+
+
+class EnrolmentVision(Protocol):
+    """Functions that return one face with its descriptor and chips, as it is enrolled.
+
+    Each waits for a worker process. Raises GatewayError, Busy, or CancelledError when the gateway stops.
+    """
+
+    def picture(self, picture: bytes) -> FoundFace:
+        """Return the one face of a picture."""
+
+    def again(self, chips: bytes) -> FoundFace:
+        """Return the face of chips, which an older recipe may have described."""
+
+    def part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
+        """Return the one face at a place in a camera's picture."""
+
+
+class NoVision:
+    """Vision of a process without workers, such as a command that needs no pictures."""
+
+    def picture(self, picture: bytes) -> FoundFace:
+        """Raise GatewayError."""
+        raise _no_workers_error()
+
+    def again(self, chips: bytes) -> FoundFace:
+        """Raise GatewayError."""
+        raise _no_workers_error()
+
+    def part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
+        """Raise GatewayError."""
+        raise _no_workers_error()
+
+
+def _no_workers_error() -> GatewayError:
+    return GatewayError("this command has no worker process for pictures: this is a bug in the gateway")
