@@ -22,7 +22,7 @@ MAX_REVISIONS_OF_REMOVALS = 100_000
 
 def unknown_person_error(slug: str) -> UnknownPerson:
     """Return the error for an id that no person has."""
-    return UnknownPerson(f"nobody with the id {slug!r} is enrolled")
+    return UnknownPerson(f"no person with the id {slug!r} is enrolled")
 
 
 def to_entry(rows: Sequence[Row]) -> PersonEntry:
