@@ -32,7 +32,7 @@ slow network."""
 
 
 class Connections:
-    """``on_fatal`` gets the error that ends the gateway."""
+    """The connection for requests and the one for frames. ``on_fatal`` gets the error that ends the gateway."""
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from gateway.metrics import Metrics
+from gateway.model import RESERVED_CAMERAS
 from gateway.mqtt.codec.inbound import Command, Frame, Ignored, Piece, Query, Rejected
 from gateway.mqtt.delivery.ignored_messages import IgnoredMessages
 from gateway.mqtt.delivery.poison_guard import PoisonGuard
@@ -20,7 +21,7 @@ M = TypeVar("M", bound=Frame | Query | Command | Piece)
 
 
 class Intake:
-    """Reads each message once, and hands it on. An exception of a handler becomes the answer."""
+    """The reader of each message, which calls its handler. An exception of the handler becomes the answer."""
 
     def __init__(self, ignored: IgnoredMessages, poison_guard: PoisonGuard, outbox: Outbox, metrics: Metrics) -> None:
         self._ignored = ignored
@@ -34,11 +35,11 @@ class Intake:
         read: Callable[[Received, bool], M | Rejected | Ignored],
         handle: Callable[[Delivery[Session], M], None],
     ) -> Handler:
-        """Return the handler of a route whose messages ``read`` returns and ``handle`` gets."""
+        """Return the handler of a route: ``read`` makes a typed message, and ``handle`` gets it."""
         return partial(self._receive, read, handle)
 
     def stop_accepting(self) -> None:
-        """Leave all messages to come unacknowledged: the broker delivers them after the next start."""
+        """Leave further messages unacknowledged: the broker delivers them after the next start."""
         self._accepting = False
 
     def ignore(self, delivery: Delivery[Session]) -> None:
@@ -60,7 +61,10 @@ class Intake:
         message = read(received, self._poison_guard.is_suspect(received))
         if isinstance(message, Ignored):
             self._report_ignored(delivery, message)
-        elif self._accepting:
+            return
+        if isinstance(message, Rejected) and message.address.live and message.address.origin.camera in RESERVED_CAMERAS:
+            self._ignored.report_name(received.topic)
+        if self._accepting:
             self.hand_on(delivery, message, handle)
 
     def hand_on(

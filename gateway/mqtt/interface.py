@@ -40,7 +40,7 @@ from gateway.mqtt.upkeep import Upkeep
 
 
 class MqttInterface:
-    """Builds the parts of the interface, starts and stops them.
+    """The whole of the parts of the interface, which it builds, starts and stops.
 
     ``info``: the content of ``bridge/info``. ``on_fatal`` gets the error that ends the gateway. Raises StartError.
     """

@@ -1,4 +1,4 @@
-"""The last step of every message that the gateway publishes: a reply to a delivery, or an announcement."""
+"""The outbox: the last step of every reply to a delivery, and of every announcement."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_HEADER_BYTES = 1024
 
 
 class Outbox:
-    """Publishes replies and announcements. Safe to use from any thread."""
+    """The publisher of replies and announcements. Safe to use from any thread."""
 
     def __init__(self, limits: LimitSettings, retained: RetainedTopics) -> None:
         self._limits = limits
@@ -58,8 +58,9 @@ class Outbox:
             error = TooLarge(f"the answer has more than {max_bytes} bytes, which is too large for MQTT: ask over REST")
             self.fail(delivery, address, error, transaction)
         else:
+            valid_for_s = self._limits.request_s if valid_for_s is None else valid_for_s
             qos = 0 if address.live else 1
-            self._publish(delivery, address, outbound, valid_for_s or self._limits.request_s, qos=qos)
+            self._publish(delivery, address, outbound, valid_for_s, qos=qos)
 
     def fail(
         self, delivery: Delivery[Session], address: Address, error: BaseException, transaction: str | None = None

@@ -14,7 +14,7 @@ from gateway.mqtt.transport.session import Session
 
 
 class Pieces:
-    """Stores the pieces of uploads."""
+    """The handler of pieces, and of uploads whose pieces do not come."""
 
     def __init__(self, uploads: Uploads, reader: Reader, intake: Intake, queries: Queries, outbox: Outbox) -> None:
         self._uploads = uploads

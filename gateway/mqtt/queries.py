@@ -26,7 +26,7 @@ MAX_PENDING_RESULTS = 100
 
 
 class Queries:
-    """Hands frames and queries to the service, and answers them. ``answer_s``: the setting mqtt.answer_s."""
+    """The handler of frames and queries. ``answer_s``: the setting mqtt.answer_s."""
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ class Route:
 
 
 class Router:
-    """Subscriptions and dispatch by one table. Of several routes that match a topic the first one counts."""
+    """The table of routes. Of several routes that match a topic the first one counts."""
 
     def __init__(self, routes: Sequence[Route], otherwise: Handler) -> None:
         """``otherwise``: the handler of messages that no route matches, such as those of an older subscription."""

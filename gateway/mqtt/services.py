@@ -13,7 +13,10 @@ from gateway.service.administration import Administer
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """``check_capacity`` raises Busy if no more requests of that camera may wait."""
+    """The functions of the service, the workers and the gateway itself.
+
+    ``check_capacity`` raises Busy if no more requests of that camera may wait.
+    """
 
     submit: Callable[[Request], Future[Reply]]
     check_capacity: Callable[[str], None]

@@ -15,7 +15,7 @@ from gateway.mqtt.transport.session import Session
 
 
 class Upkeep:
-    """Calls each part of the interface that has something to do in a session."""
+    """The parts of the interface that have something to do at the start, during or at the end of a session."""
 
     def __init__(
         self,
@@ -57,6 +57,8 @@ class Upkeep:
 
     def search(self, session: Session) -> None:
         """Search for another gateway on the same topics. Raises AnotherGateway and NotYet."""
+        # The session may be connected, and its ``start_frames`` not called yet.
+        self._outbox.use_session("frames", session)
         self._duplicates.search(session)
 
     def start_frames(self, session: Session) -> None:

@@ -21,7 +21,7 @@ from gateway.service.futures import then
 
 
 class BridgeCommands:
-    """Hands commands to the administration, and answers them. ``answer_s``: the setting mqtt.answer_s."""
+    """The handler of commands. ``answer_s``: the setting mqtt.answer_s."""
 
     def __init__(
         self,

@@ -81,7 +81,7 @@ class Ignored:
 
 
 class Reader:
-    """Reads messages into typed values. The reply to a suspect message goes to its default topic."""
+    """The reader of messages. The reply to a suspect message goes to its default topic."""
 
     def __init__(self, topics: Topics, limits: LimitSettings) -> None:
         self._topics = topics

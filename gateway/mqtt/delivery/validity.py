@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Validity:
-    """``request_s``: the setting limits.request_s, the time for which a request is valid at most."""
+    """The judge of how old a request may be. ``request_s``: the setting limits.request_s, the longest validity."""
 
     def __init__(self, request_s: float, downtime: Downtime, loopback: Loopback, metrics: Metrics) -> None:
         self._request_s = request_s

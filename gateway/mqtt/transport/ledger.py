@@ -77,7 +77,7 @@ class Delivery(Generic[S]):
 
 
 class Ledger(Generic[S]):
-    """Decides when a delivery is acknowledged. Safe to use from any thread.
+    """The account of all deliveries of a connection. Safe to use from any thread.
 
     A delivery is acknowledged once the broker has all replies to it, and in the order of receipt (MQTT 5.0, 4.6).
     """

@@ -58,7 +58,7 @@ class NotYet(Exception):
 
 
 class Reconnector:
-    """Holds a connection to the broker, one session after the other.
+    """A connection to the broker that lasts, one session after the other.
 
     ``make_spec`` is called before each session; it may raise NotYet or AnotherGateway. ``on_tick`` is called twice a
     second while a session lasts. ``on_down`` is called after a session, and returns whether it is known why it ended.
