@@ -1,1 +1,1 @@
-"""The MQTT door: messages in, replies out on the topics beside them."""
+"""The MQTT interface: requests arrive through a broker, and replies go out on topics beside them."""

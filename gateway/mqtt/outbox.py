@@ -19,7 +19,7 @@ from gateway.mqtt.transport.session import Session
 log = logging.getLogger(__name__)
 
 MAX_HEADER_BYTES = 1024
-"""Bytes of a message beside its payload at most: topic, properties, lengths."""
+"""The longest part of a packet beside its payload: topic, properties, lengths."""
 
 
 class Outbox:

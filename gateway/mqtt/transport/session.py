@@ -66,7 +66,7 @@ class Session:
         self._client.on_publish = self._handle_puback
         self._client.on_subscribe = self._handle_suback
         self._outgoing = OutgoingQueue(ledger, min(spec.inflight, MAX_INFLIGHT_MESSAGES), self._send)
-        # While a session closes only its farewell goes out.
+        # A session that closes publishes nothing but its farewell.
         self._closing = False
         self._broker_answered = threading.Event()
         self.connected = False

@@ -108,7 +108,7 @@ def test_request_with_too_many_levels_is_answered_on_its_id(more: str) -> None:
     "camera", ["", "a b", "..", "+", "#", "$SYS", "po\0rch", "\u202eporch", "pörch", "porch\n", "x" * 65, "x" * 3000]
 )
 @pytest.mark.parametrize("rest", ["frame", "request/face_rec", "request/face_rec/42"])
-def test_where_no_camera_is_named_nobody_can_be_answered(camera: str, rest: str) -> None:
+def test_topic_without_a_valid_camera_name_has_no_address(camera: str, rest: str) -> None:
     assert TOPICS.read(f"facegate/{camera}/{rest}") is None
 
 
