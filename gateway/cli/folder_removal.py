@@ -12,8 +12,8 @@ from gateway.cli.output import count
 from gateway.files.ownership import invoking_user
 from gateway.model.caller import CLI_CALLER
 from gateway.people.folder.losses import waiting_removals
+from gateway.people.folder.removal_guard import confirm_removal
 from gateway.people.wiring import open_for_command
-from gateway.store.removal_guard import confirm_removal
 from gateway.vision.engines.registry import ENGINES
 
 

@@ -21,8 +21,8 @@ from gateway.cli.main import LAZY_COMMANDS, LazyGroup, main
 from gateway.errors import GatewayError
 from gateway.files.ownership import user_name
 from gateway.model.caller import CLI_CALLER
+from gateway.people.folder.removal_guard import CONFIRMED_NOTE, RemovalGuard
 from gateway.store.records import Picture, StoredFace
-from gateway.store.removal_guard import CONFIRMED_NOTE, RemovalGuard
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
 from gateway.store.sqlite.store import SqliteStore
 from gateway.vision.engines.registry import ENGINES

@@ -13,12 +13,12 @@ import pytest
 from gateway.model import Descriptor, FoundFace
 from gateway.model.health import ImportProgress
 from gateway.people.folder.losses import waiting_removals
+from gateway.people.folder.removal_guard import confirm_removal
 from gateway.people.folder.watcher import FolderWatcher
 from gateway.people.gallery import Gallery
 from gateway.people.registry import Registry
 from gateway.people.services import FolderRules, PeopleServices
 from gateway.people.vision import EnrolmentVision, NoVision
-from gateway.store.removal_guard import confirm_removal
 from gateway.store.sqlite.store import SqliteStore
 from tests.examples import BOX, descriptor
 from tests.people.environment import RECIPE, build_services, chips_of, digest_of, make_rules

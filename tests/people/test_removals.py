@@ -12,10 +12,10 @@ import pytest
 
 from gateway.errors import BadImage
 from gateway.model.caller import REST_CALLER
+from gateway.people.folder import removal_guard
 from gateway.people.folder.recent_removals import RECENT_WINDOW_S, RecentRemovals
-from gateway.store import removal_guard
+from gateway.people.folder.removal_guard import RemovalGuard, confirm_removal, held_removal
 from gateway.store.records import Loss
-from gateway.store.removal_guard import RemovalGuard, confirm_removal, held_removal
 from tests.people.environment import digest_of, sample
 from tests.people.folder_environment import FakeVision, FolderEnvironment, descriptor_of, env, face_of
 from tests.support import wait_for

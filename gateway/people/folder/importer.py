@@ -14,13 +14,13 @@ from gateway.people.folder.import_run import ImportRun
 from gateway.people.folder.losses import lost_pictures, moved_pictures
 from gateway.people.folder.picture_importer import PictureImporter, is_final, shows_no_person
 from gateway.people.folder.recent_removals import RecentRemovals
+from gateway.people.folder.removal_guard import RemovalGuard
 from gateway.people.folder.report import folder_warnings
 from gateway.people.folder.scan import FolderScan
 from gateway.people.folder.skipped_files import SkippedFiles
 from gateway.people.folder.stamps import new_stamps, remember_digests
 from gateway.store.protocols import Store
 from gateway.store.records import FOLDER_PREFIX, Loss
-from gateway.store.removal_guard import RemovalGuard
 
 log = logging.getLogger(__name__)
 

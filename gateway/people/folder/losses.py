@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gateway.people.folder.removal_guard import held_removal
 from gateway.people.folder.scan import FolderScan
 from gateway.people.folder.scanner import FolderScanner
 from gateway.store.protocols import FolderIndex, Notes
 from gateway.store.records import FOLDER_PREFIX
-from gateway.store.removal_guard import held_removal
 
 
 def lost_pictures(index: FolderIndex, scan: FolderScan) -> dict[str, str]:
