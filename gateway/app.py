@@ -24,8 +24,9 @@ from gateway.rest.app import create_app
 from gateway.rest.cross_site import machine_names
 from gateway.rest.server import RestServer
 from gateway.service.administration import Administration
-from gateway.service.enrolment_vision import Describer
-from gateway.service.recognition import Service
+from gateway.service.enrolment_vision import WorkerVision
+from gateway.service.recognition import RecognitionPolicy, RecognitionService
+from gateway.service.service import Service
 from gateway.systemd import SystemdNotifier
 from gateway.vision.engines.model_files import MODEL_FILES
 from gateway.vision.engines.registry import ENGINES
@@ -44,7 +45,7 @@ class Gateway:
         if not has_store(settings):
             log.info("there is no people store yet: a new one is created at %s", store_path(settings).absolute())
         self.pool = create_pool(settings, engine, self.metrics, workers=settings.workers.count)
-        vision = Describer(
+        vision = WorkerVision(
             self.pool.submit,
             min_face=settings.detection.min_face,
             max_bytes=settings.limits.bytes,
@@ -52,24 +53,22 @@ class Gateway:
         )
         self.people = open_people(settings, ENGINES[settings.engine].recipe, vision)
         self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
-        self.service = Service(
-            look=self.pool.submit,
-            gallery=self.people.gallery,
-            decision=self.people.decision,
-            people=self.people.registry,
-            changes=self.changes,
-            allowed=settings.operations_of,
-            search=settings.search_of,
-            metrics=self.metrics,
-            on_stranger=self.people.unknown_faces.observe,
-            max_bytes=settings.limits.bytes,
-            landmarks_68=settings.landmarks_68,
+        recognition = RecognitionService(
+            self.pool.submit,
+            self.people.gallery,
+            self.people.decision,
+            self.people.registry,
+            self.changes,
+            RecognitionPolicy(settings.operations_of, settings.search_of, settings.limits.bytes, settings.landmarks_68),
+            self.metrics,
+            self.people.unknown_faces.observe,
         )
         administration = Administration(self.people, vision, self.changes, self.reads, self.health)
+        self.service = Service(recognition, administration)
         identity = load_identity(settings.data, settings.mqtt.client_id)
         self.mqtt = MqttInterface(
             settings,
-            Services(self.service.submit, self.pool.check_capacity, administration.submit, self.health),
+            Services(self.service.submit, self.pool.check_capacity, self.health),
             identity,
             _info(settings, identity.instance),
             self.metrics,
@@ -77,7 +76,6 @@ class Gateway:
         )
         rest = create_app(
             self.service.submit,
-            administration.submit,
             self.health,
             self.metrics,
             settings.limits,

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from gateway.cli.main import main
 from gateway.config import CameraSettings, LimitSettings, Settings
+from gateway.contract.operations import ADMINISTRATION
 from gateway.contract.schemas import json_schemas
 from gateway.errors import GatewayError, StartError, Unavailable, wire_errors
 from gateway.metrics import COUNTS, Metrics
@@ -30,7 +31,6 @@ from gateway.mqtt.delivery import upload_state
 from gateway.mqtt.transport import delivery_state, reconnector
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
-from gateway.service.administration import ACTIONS
 from gateway.vision.engines.model_files import MODEL_FILES, Role
 from gateway.workers import pool
 from tests.support import ROOT
@@ -73,7 +73,6 @@ HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress()
 def application() -> Flask:
     return create_app(
         lambda _: Future(),
-        lambda *_: Future(),
         lambda: HEALTH,
         Metrics(),
         LimitSettings(),
@@ -144,10 +143,10 @@ def test_every_route_is_documented(rule: object) -> None:
             assert str(rule) in text_of(README)
 
 
-@pytest.mark.parametrize("operation", ACTIONS)
+@pytest.mark.parametrize("operation", ADMINISTRATION)
 def test_every_action_is_documented_with_its_fields(operation: str) -> None:
     (row,) = re.findall(rf"^\| `{operation}` \|(.*?)\|", text_of(PEOPLE), re.MULTILINE)
-    fields = {*ACTIONS[operation].needs, *ACTIONS[operation].takes}
+    fields = set(ADMINISTRATION[operation].known)
     assert set(re.findall(r"`(\w+)`", row)) == fields
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,12 +19,13 @@ from gateway.config import Settings
 from gateway.contract.base import Document
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
+from gateway.model import AdministrationRequest, Origin
 from gateway.model.caller import CLI_CALLER
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.people.wiring import open_for_command
 from gateway.service.administration import Administration
-from gateway.service.enrolment_vision import Describer
+from gateway.service.enrolment_vision import WorkerVision
 from gateway.vision.engines.registry import ENGINES
 from gateway.workers.pool import Pool
 from gateway.workers.wiring import create_pool, prepare_engine
@@ -71,13 +73,19 @@ def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperatio
             pool.start()
             stack.callback(pool.stop)
         administration = Administration(people, vision, thread, thread, _health)
-        yield lambda operation, **fields: administration.submit(operation, fields, CLI_CALLER).result()
+
+        def run(operation: str, **fields: Any) -> Document:
+            origin = Origin(caller=CLI_CALLER)
+            request = AdministrationRequest(operation=operation, fields=fields, origin=origin)
+            return administration.submit(request).result().document()
+
+        yield run
 
 
 def _vision(settings: Settings, pool: Pool | None) -> EnrolmentVision:
     if pool is None:
         return NoVision()
-    return Describer(pool.submit, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
+    return WorkerVision(pool.submit, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
 
 
 def _health() -> Health:

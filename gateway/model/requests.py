@@ -1,13 +1,16 @@
-"""Recognition requests, and the ids that requests carry."""
+"""Requests about pictures, requests of administrators, and the ids that both carry."""
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from gateway.errors import BadRequest, TooLarge
 from gateway.model.caller import REST_CALLER, Caller
@@ -130,6 +133,30 @@ class Request:
             raise BadRequest("only face_rec and detect annotate a picture")
         if self.person is not None and not PERSON_ID.fullmatch(self.person):
             raise BadRequest(f"a person's id is 1 to {MAX_ID} of a-z, 0-9 and _")
+
+    @property
+    def deadline(self) -> float:
+        """On the clock of ``time.monotonic``."""
+        return self.origin.received + self.valid_for_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdministrationRequest:
+    """A request for an operation of administrators. ``fields``: as they came, to be read by contract/operations.py.
+
+    ``valid_for_s``: seconds after which the operation is not begun. ``effect``: set for a request that changes
+    something and may be repeated.
+    """
+
+    operation: str
+    fields: Mapping[str, Any]
+    origin: Origin = field(default_factory=Origin)
+    valid_for_s: float = math.inf
+    effect: Effect | None = None
+
+    @property
+    def caller(self) -> Caller:
+        return self.origin.caller
 
     @property
     def deadline(self) -> float:

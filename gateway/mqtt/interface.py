@@ -72,7 +72,7 @@ class MqttInterface:
         self.queries = Queries(services, reader, validity, outbox, metrics, answer_s=mqtt.answer_s)
         self.uploads = Uploads(data / "uploads", settings.uploads, limits.message_bytes, topics.read)
         self._pieces = Pieces(self.uploads, reader, self._intake, self.queries, outbox)
-        self._commands = BridgeCommands(services.administer, reader, validity, outbox, metrics, answer_s=mqtt.answer_s)
+        self._commands = BridgeCommands(services.submit, reader, validity, outbox, metrics, answer_s=mqtt.answer_s)
 
         self._duplicates = DuplicateDetector(
             topics, identity.instance, loopback, outbox.announce, self._end_for_another_gateway

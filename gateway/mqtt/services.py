@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 
-from gateway.model import Reply, Request
 from gateway.model.health import Health
-from gateway.service.administration import Administer
+from gateway.service.service import Submit
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +16,6 @@ class Services:
     ``check_capacity`` raises Busy if no more requests of that camera may wait.
     """
 
-    submit: Callable[[Request], Future[Reply]]
+    submit: Submit
     check_capacity: Callable[[str], None]
-    administer: Administer
     health: Callable[[], Health]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 
 from flask import Flask, request
 
 from gateway.config import LimitSettings
 from gateway.metrics import Metrics
-from gateway.model import Reply, Request
 from gateway.model.health import Health
 from gateway.rest.api_v1 import add_api_v1
 from gateway.rest.calls import Calls, add_timing
@@ -18,12 +16,11 @@ from gateway.rest.face_rec_api import add_face_rec_api
 from gateway.rest.health_api import add_health_api
 from gateway.rest.problems import add_error_handlers
 from gateway.rest.request_log import log_request
-from gateway.service.administration import Administer
+from gateway.service.service import Submit
 
 
 def create_app(
-    submit: Callable[[Request], Future[Reply]],
-    administer: Administer,
+    submit: Submit,
     health: Callable[[], Health],
     metrics: Metrics,
     limits: LimitSettings,
@@ -40,7 +37,7 @@ def create_app(
     add_timing(app)
     add_error_handlers(app, metrics)
 
-    calls = Calls(submit, administer, limits.request_s)
+    calls = Calls(submit, limits.request_s)
     add_face_rec_api(app, calls)
     add_api_v1(app, calls)
     add_health_api(app, health, metrics)

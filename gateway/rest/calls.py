@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, TypeVar
@@ -11,9 +11,9 @@ from flask import Flask, Response, g
 
 from gateway.contract.base import SCHEMA, Document
 from gateway.errors import Timeout, shutting_down_error
-from gateway.model import LandmarkCount, Operation, Reply, Request
+from gateway.model import AdministrationRequest, LandmarkCount, Operation, Origin, Reply, Request
 from gateway.model.caller import REST_CALLER
-from gateway.service.administration import Administer
+from gateway.service.service import Submit
 
 T = TypeVar("T")
 
@@ -27,9 +27,8 @@ class Calls:
     ``request_s``: seconds after which a request expires in the queue.
     """
 
-    def __init__(self, submit: Callable[[Request], Future[Reply]], administer: Administer, request_s: float) -> None:
+    def __init__(self, submit: Submit, request_s: float) -> None:
         self._submit = submit
-        self._administer = administer
         self._request_s = request_s
 
     def recognise(
@@ -51,8 +50,13 @@ class Calls:
 
     def administer(self, operation: str, fields: Mapping[str, Any]) -> Document:
         """Return the document of an operation on people. Raise GatewayError."""
-        document = self._wait(self._administer(operation, fields, REST_CALLER, self._request_s))
-        return {"schema": SCHEMA, **document}
+        request = AdministrationRequest(
+            operation=operation,
+            fields=fields,
+            origin=Origin(caller=REST_CALLER),
+            valid_for_s=self._request_s,
+        )
+        return {"schema": SCHEMA, **self._wait(self._submit(request)).document()}
 
     def _wait(self, future: Future[T]) -> T:
         seconds = self._request_s + REPLY_MARGIN_S

@@ -1,4 +1,4 @@
-"""Faces to be known, described by the worker processes for whoever can wait."""
+"""Descriptions of faces to enrol, made by the worker processes."""
 
 from __future__ import annotations
 
@@ -9,44 +9,50 @@ from concurrent.futures import Future
 from gateway.model import AnalyseTask, FoundFace, Polygon, RedescribeTask, Rotation, Search, check_size
 from gateway.workers.job import Job, Report
 
-LANE = "known faces"
-"""No camera is called that: they have a share of the queue for themselves."""
+# The space keeps it apart from the names of cameras.
+ENROLMENT_LANE = "known faces"
+"""The lane for these jobs in the queue."""
 
 
-class Describer:
-    """``look`` hands a job to the worker processes. A known face may be as large as it likes, not so small.
+def _no_rotation(_camera: str) -> Rotation:
+    return 0
 
-    All wait, and raise what is wrong with the picture, Busy, or CancelledError when the gateway goes down.
+
+class WorkerVision:
+    """The vision that people/ needs for enrolments (people/vision.py). Each method waits for a worker process.
+
+    Every method raises GatewayError for a picture that cannot be used, Busy, and CancelledError when the gateway stops.
+    Faces may be of any size from ``min_face`` pixels on.
     """
 
     def __init__(
         self,
-        look: Callable[[Job], Future[Report]],
+        run: Callable[[Job], Future[Report]],
         *,
         min_face: int,
         max_bytes: int,
-        rotation: Callable[[str], Rotation] = lambda _camera: 0,
+        rotation: Callable[[str], Rotation] = _no_rotation,
     ) -> None:
-        """``rotation``: by how much pictures of a camera are turned."""
-        self._look = look
+        """``run`` hands a job to the worker processes. ``rotation``: of a camera's pictures."""
+        self._run = run
         self._rotation = rotation
         self._min_face = min_face
         self._max_bytes = max_bytes
 
     def picture(self, picture: bytes) -> FoundFace:
-        """The one face in a picture, with descriptor and chips."""
+        """Return the only face in a picture, with descriptor and chips."""
         check_size(picture, self._max_bytes)
-        return self._sole(picture, AnalyseTask(Search(self._min_face), "enrolment", chips=True, single_face=True))
+        return self._describe(picture, AnalyseTask(Search(self._min_face), "enrolment", chips=True, single_face=True))
 
     def part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
-        """The same of the one face in a part of a camera's picture. ``place``: in the turned picture."""
+        """Return the only face in a part of a camera's picture. ``place``: in the rotated picture."""
         search = Search(self._min_face, only=(place,), rotate=self._rotation(camera))
-        return self._sole(picture, AnalyseTask(search, "enrolment", chips=True, single_face=True))
+        return self._describe(picture, AnalyseTask(search, "enrolment", chips=True, single_face=True))
 
     def again(self, chips: bytes) -> FoundFace:
-        """The same of somebody whose chips were kept, where descriptors are made in another way by now."""
-        return self._sole(chips, RedescribeTask())
+        """Return an enrolled face, described from its stored chips with the present engine."""
+        return self._describe(chips, RedescribeTask())
 
-    def _sole(self, picture: bytes, task: AnalyseTask | RedescribeTask) -> FoundFace:
-        job = Job((picture,), task, lane=LANE, deadline=math.inf)
-        return self._look(job).result().analyses[0].single_face()
+    def _describe(self, picture: bytes, task: AnalyseTask | RedescribeTask) -> FoundFace:
+        job = Job((picture,), task, lane=ENROLMENT_LANE, deadline=math.inf)
+        return self._run(job).result().analyses[0].single_face()

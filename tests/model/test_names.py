@@ -11,6 +11,7 @@ import pytest
 
 from gateway.config import LimitSettings
 from gateway.contract.base import dump
+from gateway.contract.operations import read_fields
 from gateway.errors import BadRequest
 from gateway.model import PERSON_ID
 from gateway.model.names import MAX_ID, MAX_NAME, RESERVED_IDS, check_new_name, checked_name, means_nobody, name_key
@@ -19,7 +20,6 @@ from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.transport.packets import Received
 from gateway.people.archive import read_archive
 from gateway.rest.api_v1 import ROUTES
-from gateway.service.administration import read_fields
 from tests.support import frame
 
 

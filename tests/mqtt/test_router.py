@@ -96,7 +96,7 @@ def unused(*_arguments: Any, **_options: Any) -> Any:
 def routes(tmp_path: Path) -> list[Route]:
     interface = MqttInterface(
         Settings(data=tmp_path),
-        Services(unused, unused, unused, unused),
+        Services(unused, unused, unused),
         Identity("facegate-test", "0" * 12),
         INFO,
         Metrics(),

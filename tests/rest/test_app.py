@@ -23,7 +23,7 @@ from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
-from gateway.service.recognition import Service
+from gateway.service.recognition import RecognitionPolicy, RecognitionService
 from gateway.workers.job import Job, Report
 from tests.support import frame, wait_for
 
@@ -249,22 +249,18 @@ def test_landmarks_that_are_switched_off_are_refused_before_any_work(parameter: 
         return future
 
     settings = Settings()
-    service = Service(
+    service = RecognitionService(
         analyse,
         Gallery(),
         Decision(0.01, 0.001, measured_curves("facegate")),
         _NoPeople(),
         ThreadPoolExecutor(1),
-        settings.operations_of,
-        settings.search_of,
+        RecognitionPolicy(settings.operations_of, settings.search_of, 10_000_000, landmarks_68=False),
         Metrics(),
-        on_stranger=_fail,
-        max_bytes=10_000_000,
-        landmarks_68=False,
+        _fail,
     )
     app = create_app(
-        service.submit,
-        _fail,
+        service.submit,  # type: ignore[arg-type]  # no operation on people is submitted
         lambda: HEALTH,
         Metrics(),
         LimitSettings(),

@@ -178,7 +178,7 @@ def client_and_metrics() -> tuple[FlaskClient, Metrics]:
 
     metrics = Metrics()
     health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
-    app: Flask = create_app(refuse, refuse, lambda: health, metrics, LimitSettings())  # type: ignore[arg-type]
+    app: Flask = create_app(refuse, lambda: health, metrics, LimitSettings())  # type: ignore[arg-type]
     return app.test_client(), metrics
 
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import PIL.Image
 import pytest
@@ -16,11 +16,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from gateway.config import LimitSettings
-from gateway.contract.base import Document
+from gateway.contract.base import WireModel
 from gateway.errors import BadRequest, NoFace, TooLarge
 from gateway.metrics import Metrics
-from gateway.model import Effect, Reply, Request
-from gateway.model.caller import Caller
+from gateway.model import AdministrationRequest, Reply, Request
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.rest.app import create_app
 from gateway.rest.forms import MAX_PARTS, read_form
@@ -54,23 +53,23 @@ class RecordingApp:
         self.pictures: list[tuple[bytes, ...]] = []
         self.fields: list[dict[str, Any]] = []
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
-        application = create_app(
-            self._submit, self._administer, lambda: health, Metrics(), LimitSettings(bytes=200_000)
-        )
+        application = create_app(self._submit, lambda: health, Metrics(), LimitSettings(bytes=200_000))
         self.client: FlaskClient = application.test_client()
 
-    def _submit(self, request: Request) -> Future[Reply]:
-        self.pictures.append(request.pictures)
-        future: Future[Reply] = Future()
-        future.set_exception(NoFace("no face"))
-        return future
+    @overload
+    def _submit(self, request: Request, /) -> Future[Reply]: ...
 
-    def _administer(
-        self, operation: str, fields: Document, caller: Caller, valid_for_s: float = 0, effect: Effect | None = None
-    ) -> Future[Document]:
-        self.fields.append(dict(fields))
-        future: Future[Document] = Future()
-        future.set_result({})
+    @overload
+    def _submit(self, request: AdministrationRequest, /) -> Future[WireModel]: ...
+
+    def _submit(self, request: Request | AdministrationRequest, /) -> Future[Any]:
+        future: Future[Any] = Future()
+        if isinstance(request, Request):
+            self.pictures.append(request.pictures)
+            future.set_exception(NoFace("no face"))
+        else:
+            self.fields.append(dict(request.fields))
+            future.set_result(WireModel())
         return future
 
     def refusal(self, answer: TestResponse, status: int = 400, code: str = "bad_request") -> str:

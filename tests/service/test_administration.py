@@ -4,62 +4,80 @@ import base64
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.contract.base import Document
-from gateway.errors import BadRequest, Busy, Conflict, Expired, UnknownPerson, Unsupported
-from gateway.model import FoundFace
-from gateway.model.caller import REST_CALLER
+from gateway.contract.base import Document, WireModel
+from gateway.contract.operations import ADMINISTRATION, read_fields
+from gateway.errors import BadRequest, Busy, Conflict, Expired, Forbidden, UnknownPerson, Unsupported
+from gateway.model import AdministrationRequest, Caller, FoundFace, Origin
+from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.rest.api_v1 import ROUTES
-from gateway.service.administration import ACTIONS, WAITING, Administration, read_fields
-from gateway.service.enrolment_vision import Describer
+from gateway.service.administration import MAX_WAITING, Administration
+from gateway.service.enrolment_vision import WorkerVision
 from tests.examples import descriptor
 from tests.people.environment import PeopleEnvironment, open_environment, sample
 
 
-class Desk:
+class AdministrationHarness:
     def __init__(self, env: PeopleEnvironment) -> None:
         self.changes, self.reads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
-        describer = Describer(_refused, min_face=56, max_bytes=1000)
+        vision = WorkerVision(_refuse_job, min_face=56, max_bytes=1000)
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
-        self.office = Administration(env.people, describer, self.changes, self.reads, lambda: health)
+        self.administration = Administration(env.people, vision, self.changes, self.reads, lambda: health)
 
     def do(self, operation: str, **fields: Any) -> Document:
-        return self.office.submit(operation, fields, REST_CALLER).result(10)
+        return self.submit(operation, fields).result(10).document()
+
+    def submit(
+        self, operation: str, fields: Document, valid_for_s: float = 60, caller: Caller = REST_CALLER
+    ) -> Future[WireModel]:
+        origin = Origin(caller=caller)
+        return self.administration.submit(
+            AdministrationRequest(operation=operation, fields=fields, origin=origin, valid_for_s=valid_for_s)
+        )
 
 
-def _refused(_job: object) -> Any:
+def _refuse_job(_job: object) -> Any:
     raise AssertionError
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """Who knows Alice and Bob."""
+def harness(tmp_path: Path) -> Iterator[AdministrationHarness]:
+    """Give an administration with Alice and Bob enrolled."""
     with open_environment(tmp_path) as env:
         for name, seed in (("Alice", 1), ("Bob", 2)):
             env.registry.enrol(name, [sample(name, descriptor(seed))], REST_CALLER)
-        desk = Desk(env)
-        yield desk
-        desk.changes.shutdown()
-        desk.reads.shutdown()
+        harness = AdministrationHarness(env)
+        yield harness
+        harness.changes.shutdown()
+        harness.reads.shutdown()
 
 
-def test_every_action_has_its_way_in_over_rest_but_health() -> None:
-    """That has /readyz."""
-    assert {operation for _, _, operation in ROUTES} == ACTIONS.keys() - {"health"}
+def test_every_operation_but_health_has_a_route_in_api_v1() -> None:
+    """The operation ``health`` is /readyz."""
+    assert {operation for _, _, operation in ROUTES} == ADMINISTRATION.keys() - {"health"}
 
 
-def test_people_are_listed_page_by_page(desk: Desk) -> None:
-    first = desk.do("people/list", limit=1)
+def test_every_operation_of_the_contract_has_a_handler(harness: AdministrationHarness) -> None:
+    assert harness.administration.operations == ADMINISTRATION.keys()
+
+
+def test_camera_may_not_ask_for_operations_of_administrators(harness: AdministrationHarness) -> None:
+    with pytest.raises(Forbidden, match="mqtt:porch may not ask for people/list"):
+        harness.submit("people/list", {}, caller=camera_caller("porch")).result(10)
+
+
+def test_people_are_listed_in_pages(harness: AdministrationHarness) -> None:
+    first = harness.do("people/list", limit=1)
     assert ([each["name"] for each in first["people"]], first["next"], first["known"]) == (["Alice"], "alice", 2)
-    second = desk.do("people/list", limit="1", after=first["next"])
+    second = harness.do("people/list", limit="1", after=first["next"])
     assert ([each["name"] for each in second["people"]], second["next"]) == (["Bob"], None)
-    assert [each["person"] for each in desk.do("people/list", search="LIC")["people"]] == ["alice"]
+    assert [each["person"] for each in harness.do("people/list", search="LIC")["people"]] == ["alice"]
 
 
 @pytest.mark.parametrize(
@@ -88,9 +106,11 @@ def test_people_are_listed_page_by_page(desk: Desk) -> None:
         ("calibrate", {"plot": "maybe"}, BadRequest),
     ],
 )
-def test_what_is_malformed_is_refused(desk: Desk, operation: str, fields: dict[str, Any], error: type) -> None:
+def test_malformed_fields_are_refused(
+    harness: AdministrationHarness, operation: str, fields: dict[str, Any], error: type
+) -> None:
     with pytest.raises(error):
-        desk.do(operation, **fields)
+        harness.do(operation, **fields)
 
 
 @pytest.mark.parametrize(
@@ -102,93 +122,94 @@ def test_what_is_malformed_is_refused(desk: Desk, operation: str, fields: dict[s
         {"image": [b"1", b"2"]},
     ],
 )
-def test_pictures_come_one_by_one_or_as_a_list(fields: dict[str, Any]) -> None:
-    assert read_fields("people/add", {"name": "Ada", **fields}) == {"name": "Ada", "images": (b"1", b"2")}
+def test_pictures_are_read_from_single_fields_or_a_list(fields: dict[str, Any]) -> None:
+    read = read_fields("people/add", {"name": "Ada", **fields})
+    assert read.model_dump(exclude_unset=True) == {"name": "Ada", "images": (b"1", b"2")}
 
 
-def test_a_field_that_is_null_is_not_there(desk: Desk) -> None:
-    assert len(desk.do("people/list", search=None, limit=None)["people"]) == 2
+def test_null_field_counts_as_absent(harness: AdministrationHarness) -> None:
+    assert len(harness.do("people/list", search=None, limit=None)["people"]) == 2
 
 
-def test_an_archive_goes_out_and_comes_in(desk: Desk) -> None:
-    archive = desk.do("people/export", person="bob")["archive"]
-    desk.do("people/remove", person="bob")
-    assert desk.do("people/import", archive=archive) == {"people": 1, "pictures": 1, "warnings": []}
-    assert desk.do("people/import", archive=base64.b64decode(archive))["pictures"] == 0
+def test_exported_archive_is_imported_again(harness: AdministrationHarness) -> None:
+    archive = harness.do("people/export", person="bob")["archive"]
+    harness.do("people/remove", person="bob")
+    assert harness.do("people/import", archive=archive) == {"people": 1, "pictures": 1, "warnings": []}
+    assert harness.do("people/import", archive=base64.b64decode(archive))["pictures"] == 0
 
 
 @pytest.mark.parametrize("merge", [True, "true"])
-def test_new_pictures_of_somebody_known_are_imported_where_they_are_merged(desk: Desk, merge: object) -> None:
-    archive = desk.do("people/export", person="alice")["archive"]
-    desk.do("people/rename", person="alice", name="Al")
-    desk.do("people/rename", person="bob", name="ALICE")
+def test_new_pictures_of_an_enrolled_person_are_imported_with_merge(
+    harness: AdministrationHarness, merge: object
+) -> None:
+    archive = harness.do("people/export", person="alice")["archive"]
+    harness.do("people/rename", person="alice", name="Al")
+    harness.do("people/rename", person="bob", name="ALICE")
     for fields in ({}, {"merge": "false"}):
         with pytest.raises(Conflict, match=r"ALICE \(bob\)"):
-            desk.do("people/import", archive=archive, **fields)
-    assert desk.do("people/import", archive=archive, merge=merge)["pictures"] == 1
-    assert len(desk.do("people/show", person="bob")["pictures"]) == 2
+            harness.do("people/import", archive=archive, **fields)
+    assert harness.do("people/import", archive=archive, merge=merge)["pictures"] == 1
+    assert len(harness.do("people/show", person="bob")["pictures"]) == 2
 
 
-def test_an_import_names_people_who_look_like_one(desk: Desk) -> None:
-    archive = desk.do("people/export", person="bob")["archive"]
-    desk.do("people/rename", person="bob", name="Rob")
-    done = desk.do("people/import", archive=archive)
+def test_import_warns_of_people_who_look_like_one(harness: AdministrationHarness) -> None:
+    archive = harness.do("people/export", person="bob")["archive"]
+    harness.do("people/rename", person="bob", name="Rob")
+    done = harness.do("people/import", archive=archive)
     assert done["pictures"] == 1
     assert "facegate people merge bob_2 bob" in done["warnings"][0]
-    assert desk.do("people/rename", person="bob", name="Robert")["warnings"] == [
+    assert harness.do("people/rename", person="bob", name="Robert")["warnings"] == [
         done["warnings"][0].replace("Rob ", "Robert ")
     ]
-    assert desk.do("people/merge", person="bob_2", into="bob")["warnings"] == []
+    assert harness.do("people/merge", person="bob_2", into="bob")["warnings"] == []
 
 
-def test_too_many_that_wait_are_told_to_come_again(desk: Desk) -> None:
-    """Each may hold ten pictures."""
+def test_operations_beyond_the_limit_get_busy(harness: AdministrationHarness) -> None:
+    """Each operation may hold ten pictures."""
     go = threading.Event()
-    desk.changes.submit(go.wait, 10)
-    waiting = [
-        desk.office.submit("people/rename", {"person": "bob", "name": f"B {n}"}, REST_CALLER) for n in range(WAITING)
-    ]
+    harness.changes.submit(go.wait, 10)
+    waiting = [harness.submit("people/rename", {"person": "bob", "name": f"B {n}"}) for n in range(MAX_WAITING)]
     with pytest.raises(Busy) as caught:
-        desk.do("people/rename", person="bob", name="Bobby")
+        harness.do("people/rename", person="bob", name="Bobby")
     assert caught.value.retry_after > 0
     go.set()
-    assert [each.result(10)["name"] for each in waiting] == [f"B {n}" for n in range(WAITING)]
-    assert desk.do("people/rename", person="bob", name="Bobby")["name"] == "Bobby"
+    assert [each.result(10).document()["name"] for each in waiting] == [f"B {n}" for n in range(MAX_WAITING)]
+    assert harness.do("people/rename", person="bob", name="Bobby")["name"] == "Bobby"
 
 
-def test_what_waited_too_long_is_not_done(desk: Desk) -> None:
+def test_expired_operation_is_not_begun(harness: AdministrationHarness) -> None:
     with pytest.raises(Expired):
-        desk.office.submit("people/remove", {"person": "bob"}, REST_CALLER, 0.0).result(10)
-    assert desk.do("people/show", person="bob")["name"] == "Bob"
+        harness.submit("people/remove", {"person": "bob"}, 0.0).result(10)
+    assert harness.do("people/show", person="bob")["name"] == "Bob"
 
 
-def test_what_only_reads_waits_for_no_change(desk: Desk) -> None:
+def test_reading_operation_does_not_wait_for_changes(harness: AdministrationHarness) -> None:
     go = threading.Event()
-    desk.changes.submit(go.wait, 10)
-    assert desk.do("health")["status"] == "ready" or desk.do("health")["status"] == "not_ready"
+    harness.changes.submit(go.wait, 10)
+    assert harness.do("health")["status"] == "ready" or harness.do("health")["status"] == "not_ready"
     go.set()
 
 
-def test_a_gateway_that_goes_down_says_so(desk: Desk) -> None:
-    desk.changes.shutdown()
+def test_operation_on_a_stopping_gateway_gets_busy(harness: AdministrationHarness) -> None:
+    harness.changes.shutdown()
     with pytest.raises(Busy, match="shutting down"):
-        desk.do("people/remove", person="bob")
+        harness.do("people/remove", person="bob")
 
 
-def test_an_enrolment_that_runs_out_of_time_says_so_and_changes_nothing(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+def test_enrolment_that_expires_changes_nothing(
+    harness: AdministrationHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: over REST `timeout` was reported, and the enrolment still happened after it."""
 
-    def slow(self: Describer, _picture: bytes) -> FoundFace:
+    def slow(self: WorkerVision, _picture: bytes) -> FoundFace:
         deadline = time.monotonic() + 0.2
         while time.monotonic() <= deadline:
             time.sleep(0.01)
         return sample("Cora", descriptor(3)).face
 
-    monkeypatch.setattr(Describer, "picture", slow)
-    enrolment = desk.office.submit("people/add", {"name": "Cora", "images": [b"1", b"2", b"3"]}, REST_CALLER, 0.1)
+    monkeypatch.setattr(WorkerVision, "picture", slow)
+    enrolment = harness.submit("people/add", {"name": "Cora", "images": [b"1", b"2", b"3"]}, 0.1)
     with pytest.raises(Expired):
         enrolment.result(10)
     with pytest.raises(UnknownPerson):
-        desk.do("people/show", person="cora")
+        harness.do("people/show", person="cora")

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import MultipleFaces, NoFace, TooLarge
 from gateway.model import CAMERA_NAME, AnalyseTask, Analysis, RedescribeTask, Search
-from gateway.service.enrolment_vision import LANE, Describer
+from gateway.service.enrolment_vision import ENROLMENT_LANE, WorkerVision
 from gateway.workers.job import Job, Report
 from tests.examples import descriptor, seen
 
@@ -20,30 +20,30 @@ def cancel(future: Future[Report]) -> None:
     future.cancel()
 
 
-class Desk:
-    """A describer over workers that answer at once."""
+class VisionHarness:
+    """The vision for enrolments over workers that finish every job immediately."""
 
     def __init__(self, *pictures: Analysis, answer: Callable[[Future[Report]], None] | None = None) -> None:
         self.jobs: list[Job] = []
         self._answer = answer or (lambda future: future.set_result(Report(pictures, 1.0, 0)))
-        self.describer = Describer(
-            self.look,
+        self.vision = WorkerVision(
+            self.run,
             min_face=56,
             max_bytes=MAX_BYTES,
             rotation=lambda camera: 90 if camera == "sideways" else 0,
         )
 
-    def look(self, job: Job) -> Future[Report]:
+    def run(self, job: Job) -> Future[Report]:
         self.jobs.append(job)
         self._answer(job.future)
         return job.future
 
 
-def test_a_picture_of_somebody_known_is_described_with_more_care() -> None:
+def test_picture_is_described_for_enrolment_without_a_deadline() -> None:
     picture = seen(ALICES)
-    desk = Desk(picture)
-    assert desk.describer.picture(b"x") is picture.faces[0]
-    (job,) = desk.jobs
+    harness = VisionHarness(picture)
+    assert harness.vision.picture(b"x") is picture.faces[0]
+    (job,) = harness.jobs
     assert (job.pictures, job.task, job.deadline) == (
         (b"x",),
         AnalyseTask(descriptors="enrolment", chips=True, single_face=True),
@@ -51,53 +51,53 @@ def test_a_picture_of_somebody_known_is_described_with_more_care() -> None:
     )
 
 
-def test_a_picture_of_somebody_known_may_be_no_larger_than_any_other() -> None:
-    desk = Desk(seen(ALICES))
+def test_picture_over_the_limit_is_refused() -> None:
+    harness = VisionHarness(seen(ALICES))
     with pytest.raises(TooLarge):
-        desk.describer.picture(bytes(MAX_BYTES + 1))
-    assert not desk.jobs
+        harness.vision.picture(bytes(MAX_BYTES + 1))
+    assert not harness.jobs
 
 
-def test_somebody_known_is_described_again_from_chips_whatever_pictures_are_limited_to() -> None:
+def test_chips_over_the_limit_of_pictures_are_described() -> None:
     picture = seen(ALICES)
-    desk = Desk(picture)
+    harness = VisionHarness(picture)
     chips = bytes(MAX_BYTES + 1)
-    assert desk.describer.again(chips) is picture.faces[0]
-    (job,) = desk.jobs
+    assert harness.vision.again(chips) is picture.faces[0]
+    (job,) = harness.jobs
     assert (job.pictures, job.task, job.deadline) == ((chips,), RedescribeTask(), math.inf)
 
 
-def test_known_faces_wait_in_a_lane_of_their_own_both_times() -> None:
-    desk = Desk(seen(ALICES))
-    desk.describer.picture(b"x")
-    desk.describer.again(b"chips")
-    assert {job.lane for job in desk.jobs} == {LANE}
-    assert not CAMERA_NAME.fullmatch(LANE)
+def test_pictures_and_chips_wait_in_the_lane_of_enrolments() -> None:
+    harness = VisionHarness(seen(ALICES))
+    harness.vision.picture(b"x")
+    harness.vision.again(b"chips")
+    assert {job.lane for job in harness.jobs} == {ENROLMENT_LANE}
+    assert not CAMERA_NAME.fullmatch(ENROLMENT_LANE)
 
 
 @pytest.mark.parametrize(("picture", "error"), [(seen(), NoFace), (seen(ALICES, BOBS), MultipleFaces)])
-def test_a_picture_of_somebody_known_has_one_face(picture: Analysis, error: type[Exception]) -> None:
+def test_picture_without_a_single_face_is_refused(picture: Analysis, error: type[Exception]) -> None:
     with pytest.raises(error):
-        Desk(picture).describer.picture(b"x")
+        VisionHarness(picture).vision.picture(b"x")
 
 
-def test_describing_ends_when_the_gateway_goes_down() -> None:
+def test_describing_ends_when_the_gateway_stops() -> None:
     with pytest.raises(CancelledError):
-        Desk(answer=cancel).describer.picture(b"x")
+        VisionHarness(answer=cancel).vision.picture(b"x")
     with pytest.raises(CancelledError):
-        Desk(answer=cancel).describer.again(b"x")
+        VisionHarness(answer=cancel).vision.again(b"x")
 
 
-def test_a_face_in_a_part_of_a_picture_is_looked_for_there_alone() -> None:
+def test_part_of_a_picture_is_searched_alone() -> None:
     picture, place = seen(ALICES), ((0.1, 0.1), (0.5, 0.1), (0.5, 0.6))
-    desk = Desk(picture)
-    assert desk.describer.part(b"x", place, "porch") is picture.faces[0]
-    assert desk.jobs[0].task == AnalyseTask(Search(56, only=(place,)), "enrolment", chips=True, single_face=True)
+    harness = VisionHarness(picture)
+    assert harness.vision.part(b"x", place, "porch") is picture.faces[0]
+    assert harness.jobs[0].task == AnalyseTask(Search(56, only=(place,)), "enrolment", chips=True, single_face=True)
 
 
-def test_a_face_in_a_part_of_a_turned_camera_s_picture_is_looked_for_in_the_turned_picture() -> None:
+def test_part_is_searched_in_the_rotated_picture_of_a_camera() -> None:
     place = ((0.1, 0.1), (0.5, 0.1), (0.5, 0.6))
-    desk = Desk(seen(ALICES))
-    desk.describer.part(b"x", place, "sideways")
+    harness = VisionHarness(seen(ALICES))
+    harness.vision.part(b"x", place, "sideways")
     search = Search(56, only=(place,), rotate=90)
-    assert desk.jobs[0].task == AnalyseTask(search, "enrolment", chips=True, single_face=True)
+    assert harness.jobs[0].task == AnalyseTask(search, "enrolment", chips=True, single_face=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from concurrent.futures import Future
 from functools import partial
 
+from gateway.contract.operations import changes
 from gateway.errors import BadRequest, Timeout, shutting_down_error
 from gateway.metrics import Metrics
-from gateway.model import Effect
+from gateway.model import AdministrationRequest, Effect
 from gateway.mqtt.codec.inbound import Command, Reader, digest, take_transaction
 from gateway.mqtt.codec.outbound import Outbound, write_done
 from gateway.mqtt.codec.topics import Address
@@ -16,8 +17,8 @@ from gateway.mqtt.delivery.watchdog import claim_before_giving_up
 from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.session import Session
-from gateway.service.administration import Administer, changes
 from gateway.service.futures import then
+from gateway.service.service import Submit
 
 
 class BridgeCommands:
@@ -25,7 +26,7 @@ class BridgeCommands:
 
     def __init__(
         self,
-        administer: Administer,
+        submit: Submit,
         reader: Reader,
         validity: Validity,
         outbox: Outbox,
@@ -33,7 +34,7 @@ class BridgeCommands:
         *,
         answer_s: float,
     ) -> None:
-        self._administer = administer
+        self._submit = submit
         self._reader = reader
         self._validity = validity
         self._outbox = outbox
@@ -54,9 +55,11 @@ class BridgeCommands:
             return
         slow = Timeout("the command takes longer than mqtt.answer_s: send it over REST")
         delivery.set_give_up(claim_before_giving_up(effect, partial(fail, slow)))
-        caller = command.address.origin.caller
-        done = self._administer(command.address.operation, fields, caller, valid_for_s, effect)
-        written = then(done, lambda document: write_done(document, transaction))
+        address = command.address
+        request = AdministrationRequest(
+            operation=address.operation, fields=fields, origin=address.origin, valid_for_s=valid_for_s, effect=effect
+        )
+        written = then(self._submit(request), lambda result: write_done(result.document(), transaction))
         written.add_done_callback(partial(self._answer, delivery, command.address, transaction))
 
     def _answer(

@@ -1,0 +1,37 @@
+"""The documents of values that the store has."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from gateway.contract.people import AuditLineDocument, PersonDocument, PictureDocument, UnknownGroupDocument
+from gateway.store.records import AuditLine, PersonEntry, UnknownGroup
+
+
+def write_person(entry: PersonEntry) -> PersonDocument:
+    return PersonDocument(
+        person=entry.person.slug,
+        name=entry.person.name,
+        added=entry.added,
+        pictures=[PictureDocument(**asdict(picture)) for picture in entry.pictures],
+    )
+
+
+def write_group(group: UnknownGroup) -> UnknownGroupDocument:
+    return UnknownGroupDocument(**group_fields(group))
+
+
+def group_fields(group: UnknownGroup) -> dict[str, Any]:
+    return {
+        "unknown": group.id,
+        "first": group.first,
+        "last": group.last,
+        "seen": group.seen,
+        "cameras": list(group.cameras),
+        "pictures": len(group.faces),
+    }
+
+
+def write_audit_line(line: AuditLine) -> AuditLineDocument:
+    return AuditLineDocument(**asdict(line))

@@ -1,0 +1,90 @@
+"""The jobs for worker processes that a request about pictures needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway.model import (
+    AnalyseTask,
+    Detection,
+    DrawTask,
+    Face,
+    FaceMark,
+    FoundFace,
+    Operation,
+    Purpose,
+    Recognition,
+    Request,
+    Search,
+    Timing,
+)
+from gateway.workers.job import Job, Report
+
+# Two pictures that are compared with each other are worth the time of an enrolment.
+PURPOSE: Mapping[Operation, Purpose | None] = {
+    Operation.FACE_REC: "stream",
+    Operation.FACE_MATCH: "enrolment",
+    Operation.VERIFY: "stream",
+    Operation.DETECT: None,
+    Operation.ENROLL: "enrolment",
+}
+"""The purpose of the descriptors for each operation, or None for no descriptors."""
+
+SINGLE_FACE_OPERATIONS = frozenset({Operation.FACE_MATCH, Operation.VERIFY, Operation.ENROLL})
+"""The operations whose pictures must have one face each."""
+
+# The space keeps it apart from the names of cameras.
+REST_LANE = "over REST"
+
+
+def analysis_job(request: Request, search: Search) -> Job:
+    """Return the job that finds and describes the faces of a request."""
+    task = AnalyseTask(
+        search,
+        PURPOSE[request.operation],
+        request.landmarks,
+        chips=request.operation is Operation.ENROLL,
+        single_face=request.operation in SINGLE_FACE_OPERATIONS,
+    )
+    return _job(request, task, live=request.live)
+
+
+def drawing_job(request: Request, reply: Recognition | Detection, search: Search) -> Job:
+    """Return the job that draws the faces of a reply into the picture."""
+    return _job(request, DrawTask(tuple(map(_mark, reply.faces)), search.rotate))
+
+
+def single_faces(report: Report) -> list[FoundFace]:
+    """Return the only face of each picture. Raise NoFace or MultipleFaces, which name the picture if there are two."""
+    if len(report.analyses) == 1:
+        return [report.analyses[0].single_face()]
+    return [analysis.single_face(f"picture {number}") for number, analysis in enumerate(report.analyses, 1)]
+
+
+def timing_of(request: Request, report: Report, laps: Timing) -> Timing:
+    """Return the milliseconds of all steps. ``laps``: those of the service."""
+    steps = {"queue": report.queue_ms}
+    for analysis in report.analyses:
+        for step, ms in analysis.timing.items():
+            steps[step] = steps.get(step, 0) + ms
+    return {**steps, **laps, "total": 1000 * request.origin.age()}
+
+
+def _job(request: Request, task: AnalyseTask | DrawTask, live: bool = False) -> Job:
+    camera = request.origin.camera
+    return Job(
+        request.pictures,
+        task,
+        lane=camera or REST_LANE,
+        deadline=request.deadline,
+        live=live,
+        # All clients of REST have one lane, which gets more of the queue than a camera.
+        shared=camera is not None,
+    )
+
+
+def _mark(face: Face) -> FaceMark:
+    """Return the drawing of a face. Its label is the name or the verdict, empty without a judgement."""
+    person = face.judgement.person if face.judgement else None
+    label = person.name if person else face.judgement.verdict if face.judgement else ""
+    return FaceMark(face.box, label, person is not None, face.landmarks)

@@ -1,0 +1,156 @@
+"""The operations ``people/…``: each method is one row of the table in contract/operations.py."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from gateway.contract import fields as f
+from gateway.contract import people as documents
+from gateway.errors import Expired
+from gateway.model import AdministrationRequest
+from gateway.people.archive import read_archive, write_archive
+from gateway.people.enrolment import EnrolmentSample
+from gateway.people.services import PeopleServices
+from gateway.people.vision import EnrolmentVision
+from gateway.service.documents import write_audit_line, write_person
+from gateway.service.enrolment import change_once, enrol_once
+from gateway.store.records import ExportedPerson
+
+
+class PeopleOperations:
+    """The operations on enrolled people."""
+
+    def __init__(self, people: PeopleServices, vision: EnrolmentVision) -> None:
+        self._people = people
+        self._registry = people.registry
+        self._vision = vision
+
+    def list(self, _request: AdministrationRequest, fields: f.ListPeople) -> documents.PeopleDocument:
+        # One more than asked for: it says whether there is another page.
+        entries = self._people.store.people.list_entries(
+            after=fields.after, containing=fields.search, limit=fields.limit + 1
+        )
+        return documents.PeopleDocument(
+            people=[write_person(entry) for entry in entries[: fields.limit]],
+            known=len(self._people.gallery),
+            next=entries[fields.limit - 1].person.slug if len(entries) > fields.limit else None,
+        )
+
+    def show(self, _request: AdministrationRequest, fields: f.OnePerson) -> documents.PersonDocument:
+        return write_person(self._people.store.people.read_entry(fields.person))
+
+    def add(self, request: AdministrationRequest, fields: f.AddPictures) -> documents.EnrolledDocument:
+        samples = self._samples(request, fields.images)
+        enrol = partial(self._registry.enrol, fields.name, samples, request.caller, person=fields.person)
+        return enrol_once(self._registry, request.effect, enrol)
+
+    def add_counter_examples(
+        self, request: AdministrationRequest, fields: f.CounterExamples
+    ) -> documents.PersonDocument:
+        samples = self._samples(request, fields.images)
+        return change_once(
+            self._registry,
+            request.effect,
+            lambda: write_person(self._registry.add_counter_examples(fields.person, samples, request.caller)),
+            documents.PersonDocument,
+        )
+
+    def rename(self, request: AdministrationRequest, fields: f.RenamePerson) -> documents.ChangedPersonDocument:
+        person = change_once(
+            self._registry,
+            request.effect,
+            lambda: write_person(self._registry.rename(fields.person, fields.name, request.caller)),
+            documents.PersonDocument,
+        )
+        return self._with_warnings(person, fields.person)
+
+    def merge(self, request: AdministrationRequest, fields: f.MergePeople) -> documents.ChangedPersonDocument:
+        person = change_once(
+            self._registry,
+            request.effect,
+            lambda: write_person(self._registry.merge(fields.person, fields.into, request.caller)),
+            documents.PersonDocument,
+        )
+        return self._with_warnings(person, fields.into)
+
+    def remove(self, request: AdministrationRequest, fields: f.OnePerson) -> documents.RemovedDocument:
+        removed = documents.RemovedDocument(person=fields.person)
+
+        def remove() -> documents.RemovedDocument:
+            self._registry.remove(fields.person, request.caller)
+            return removed
+
+        return change_once(self._registry, request.effect, remove, documents.RemovedDocument, removed)
+
+    def remove_picture(
+        self, request: AdministrationRequest, fields: f.RemovePicture
+    ) -> documents.RemovedPictureDocument:
+        removed = documents.RemovedPictureDocument(person=fields.person, pictures=[])
+
+        def remove() -> documents.RemovedPictureDocument:
+            entry = self._registry.remove_picture(fields.person, fields.picture, request.caller)
+            return documents.RemovedPictureDocument(**write_person(entry).document()) if entry else removed
+
+        return change_once(self._registry, request.effect, remove, documents.RemovedPictureDocument, removed)
+
+    def erase(self, request: AdministrationRequest, fields: f.OnePerson) -> documents.ErasedDocument:
+        erased = documents.ErasedDocument(person=fields.person)
+
+        def erase() -> documents.ErasedDocument:
+            self._registry.erase(fields.person, request.caller)
+            return erased
+
+        with self._registry.erasing():
+            change_once(self._registry, request.effect, erase, documents.ErasedDocument, erased)
+            warnings = list(self._people.store.backups.skipped_warnings())
+        return documents.ErasedDocument(person=fields.person, warnings=warnings or None)
+
+    def export(self, request: AdministrationRequest, fields: f.ExportPeople) -> documents.ArchiveDocument:
+        archive = write_archive(self._registry.export(fields.person, request.caller))
+        return documents.ArchiveDocument(archive=base64.b64encode(archive).decode())
+
+    def import_archive(self, request: AdministrationRequest, fields: f.ImportPeople) -> documents.ImportDocument:
+        people = read_archive(fields.archive, self._people.rules.limits)
+        useless = self._count_useless_pictures(people)
+        sentence = f"{useless} pictures were described by another engine and have no chips: they are of no use"
+
+        def add() -> documents.ImportDocument:
+            added = self._registry.import_people(people, request.caller, merge=fields.merge)
+            return documents.ImportDocument(people=len(people), pictures=added, warnings=[sentence] if useless else [])
+
+        result = change_once(self._registry, request.effect, add, documents.ImportDocument)
+        return result.model_copy(update={"warnings": [*result.warnings, *self._warnings_about(people)]})
+
+    def audit(self, _request: AdministrationRequest, fields: f.ListEntries) -> documents.AuditDocument:
+        lines = self._people.store.audit.read_lines(fields.limit)
+        return documents.AuditDocument(audit=[write_audit_line(line) for line in lines])
+
+    def _with_warnings(self, person: documents.PersonDocument, slug: str) -> documents.ChangedPersonDocument:
+        return documents.ChangedPersonDocument(
+            **person.document(), warnings=list(self._people.updater.warnings_about(slug))
+        )
+
+    def _count_useless_pictures(self, people: Sequence[ExportedPerson]) -> int:
+        """Return the number of pictures whose descriptors this engine cannot use or make again."""
+        recipe = self._people.rules.pictures.recipe
+        pictures = [picture for each in people for picture in each.pictures]
+        return sum(each.recipe != recipe and not each.face.chips for each in pictures)
+
+    def _warnings_about(self, people: Sequence[ExportedPerson]) -> Sequence[str]:
+        # Of as many people as a message is likely to name. The log and /readyz have the others.
+        found = [self._people.store.people.find_person(each.person.name) for each in people[: f.MAX_ENTRIES]]
+        return self._people.updater.warnings_about(*(person.slug for person in found if person))
+
+    def _samples(self, request: AdministrationRequest, images: Sequence[bytes]) -> Sequence[EnrolmentSample]:
+        """Analyse the pictures one after the other. Raise Expired if that takes too long."""
+        samples: list[EnrolmentSample] = []
+        for image in images:
+            if time.monotonic() > request.deadline:
+                raise Expired(
+                    f"only {len(samples)} of {len(images)} pictures were analysed in time: send fewer at once"
+                )
+            samples.append(EnrolmentSample(image, self._vision.picture(image)))
+        return samples

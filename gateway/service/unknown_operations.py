@@ -1,0 +1,41 @@
+"""The operations ``unknowns/…``: each method is one row of the table in contract/operations.py."""
+
+from __future__ import annotations
+
+import base64
+from functools import partial
+
+from gateway.contract import fields as f
+from gateway.contract import people as documents
+from gateway.model import AdministrationRequest
+from gateway.people.services import PeopleServices
+from gateway.service.documents import group_fields, write_group
+from gateway.service.enrolment import change_once, enrol_once
+
+
+class UnknownOperations:
+    """The operations on unknown groups."""
+
+    def __init__(self, people: PeopleServices) -> None:
+        self._registry = people.registry
+        self._groups = people.groups
+
+    def list(self, _request: AdministrationRequest, fields: f.ListEntries) -> documents.UnknownGroupsDocument:
+        groups = self._groups.list_groups()[: fields.limit]
+        return documents.UnknownGroupsDocument(unknowns=[write_group(group) for group in groups])
+
+    def show(self, _request: AdministrationRequest, fields: f.OneUnknown) -> documents.UnknownGroupCropsDocument:
+        group = self._groups.group(fields.unknown)
+        crops = [base64.b64encode(face.crop).decode() for _, face in group.faces if face.crop]
+        return documents.UnknownGroupCropsDocument(**group_fields(group), crops=crops)
+
+    def name(self, request: AdministrationRequest, fields: f.NameUnknown) -> documents.EnrolledDocument:
+        enrol = partial(self._registry.enrol_unknown, fields.unknown, fields.name, request.caller, person=fields.person)
+        return enrol_once(self._registry, request.effect, enrol)
+
+    def forget(self, request: AdministrationRequest, fields: f.OneUnknown) -> documents.ForgottenGroupDocument:
+        def forget() -> documents.ForgottenGroupDocument:
+            self._groups.forget(fields.unknown)
+            return documents.ForgottenGroupDocument(unknown=fields.unknown)
+
+        return change_once(self._registry, request.effect, forget, documents.ForgottenGroupDocument)
