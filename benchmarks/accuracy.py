@@ -152,9 +152,9 @@ def figures(compared: Comparison, people: Indices) -> dict[str, Any]:
     }
 
 
-def fewer(stock: Mapping[str, float | None], ours: Mapping[str, float | None]) -> dict[str, float | None]:
+def fewer(stock: Mapping[str, float | None], facegate: Mapping[str, float | None]) -> dict[str, float | None]:
     """Return by which share facegate has fewer misses than stock, at each rate with misses."""
-    both = {rate: (stock[rate], ours[rate]) for rate in RATES}
+    both = {rate: (stock[rate], facegate[rate]) for rate in RATES}
     return {rate: round(1 - b / a, 3) if a and b is not None else None for rate, (a, b) in both.items()}
 
 
@@ -203,11 +203,11 @@ def measure(folder: Path, file: Path | None, plain: bool = False) -> dict[str, A
     named = [path for first, second, _ in pairs for path in (first, second)]
     paths = list(dict.fromkeys([*(each.path for each in pictures), *named]))
     ms = measure_ms_per_face(paths[: len(pictures) : math.ceil(len(pictures) / MAX_TIMED_PICTURES)])
-    stock, ours = describe(paths, "stock"), describe(paths, "facegate")
+    stock, facegate = describe(paths, "stock"), describe(paths, "facegate")
     similarity = Similarity(None if plain else typical_faces())
     sides: dict[Name, Comparison] = {
         "stock": by_distance(stock.stream, stock.found),
-        "facegate": by_similarity(ours.stream, ours.enrolment, ours.found, similarity),
+        "facegate": by_similarity(facegate.stream, facegate.enrolment, facegate.found, similarity),
     }
     each = {name: figures(side.first(len(pictures)), people) for name, side in sides.items()}
     result: dict[str, Any] = {
@@ -223,8 +223,8 @@ def measure(folder: Path, file: Path | None, plain: bool = False) -> dict[str, A
         place = {path: number for number, path in enumerate(paths)}
         both = np.array([(place[first], place[second]) for first, second, _ in pairs])
         # face_match describes both pictures as for enrolment.
-        ways = ours.enrolment, ours.enrolment
-        sides["facegate"] = by_similarity(*ways, ours.found, similarity)
+        ways = facegate.enrolment, facegate.enrolment
+        sides["facegate"] = by_similarity(*ways, facegate.found, similarity)
         result["pairs"] = decided(sides, both, np.array([same for *_, same in pairs]))
     return result
 

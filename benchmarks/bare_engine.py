@@ -18,14 +18,14 @@ from gateway.vision.analyse import analyse
 
 def main() -> None:
     picture = Path(sys.argv[1]).read_bytes()
-    ours = engine()
-    analyse(picture, ours, AnalyseTask(), LIMITS)
+    facegate_engine = engine()
+    analyse(picture, facegate_engine, AnalyseTask(), LIMITS)
     print("ready", flush=True)
     for line in sys.stdin:
         end = time.monotonic() + float(line)
         taken = []
         while (begun := time.monotonic()) < end:
-            analyse(picture, ours, AnalyseTask(), LIMITS)
+            analyse(picture, facegate_engine, AnalyseTask(), LIMITS)
             taken.append(1000 * (time.monotonic() - begun))
         print(json.dumps(taken), flush=True)
 

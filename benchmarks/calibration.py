@@ -115,12 +115,14 @@ def one_each(vectors: Vectors, people: Indices) -> Vectors:
     return vectors[first]
 
 
-def halves(described: DescribedPictures, people: Indices, ours: bool, pictures: int, probes: int) -> Iterator[Half]:
+def halves(
+    described: DescribedPictures, people: Indices, is_facegate: bool, pictures: int, probes: int
+) -> Iterator[Half]:
     random = np.random.default_rng(0)
     side = random.permutation(people.max() + 1)[people] % 2
     for half in (0, 1):
         own, others = side == half, side != half
-        faces = typical(one_each(described.enrolment[others], people[others])) if ours else None
+        faces = typical(one_each(described.enrolment[others], people[others])) if is_facegate else None
         similarity = Similarity(faces if faces is not None and len(faces) else None)
         seen = means(described.stream[own], people[own], probes, random)
         known = means(described.enrolment[own], people[own], pictures, random)
@@ -176,8 +178,8 @@ def measure(folder: Path, engine: str) -> dict[str, Any]:
     pictures = labelled_pictures(folder)
     if not pictures:
         raise click.ClickException(f"{folder} has no pictures of people.")
-    ours = engine == "facegate"
-    everything = describe([each.path for each in pictures], "facegate" if ours else "stock")
+    is_facegate = engine == "facegate"
+    everything = describe([each.path for each in pictures], "facegate" if is_facegate else "stock")
     found = everything.found
     described = DescribedPictures(found[found], unit(everything.stream[found]), unit(everything.enrolment[found]))
     names, people = np.unique(
@@ -187,7 +189,7 @@ def measure(folder: Path, engine: str) -> dict[str, Any]:
     for number in range(1, MAX_COUNTED_PICTURES + 1):
         curves[str(number)] = {}
         for probes in PROBE_COUNTS:
-            sides = [half for half in halves(described, people, ours, number, probes) if half.different().any()]
+            sides = [half for half in halves(described, people, is_facegate, number, probes) if half.different().any()]
             # Some person must have so many pictures.
             if sides:
                 curves[str(number)][str(probes)] = curve(sides)
@@ -195,7 +197,7 @@ def measure(folder: Path, engine: str) -> dict[str, Any]:
         "pictures": int(found.sum()),
         "people": len(names),
         "curves": rising(curves),
-        "typical": typical(one_each(described.enrolment, people)) if ours else None,
+        "typical": typical(one_each(described.enrolment, people)) if is_facegate else None,
     }
 
 

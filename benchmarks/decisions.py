@@ -64,11 +64,11 @@ class Folder:
 
     people: Indices
     stock: DescribedPictures
-    ours: DescribedPictures
+    facegate: DescribedPictures
 
     def enrollable(self) -> list[Indices]:
         """Return the pictures of each person in which both engines find a face. Others could not be enrolled."""
-        usable = self.stock.found & self.ours.found
+        usable = self.stock.found & self.facegate.found
         return [np.flatnonzero((self.people == person) & usable) for person in range(self.people.max() + 1)]
 
 
@@ -159,7 +159,7 @@ class EngineResults:
         self._draws = draws
         self._halves = halves
         self.stock = list(by_stock(folder, draws))
-        self.ours = list(by_ours(folder, draws))
+        self.facegate = list(by_facegate(folder, draws))
 
     def outcome(self, answers: Sequence[Answers], limits: Sequence[float], ambiguous: bool) -> Outcome:
         """Return the errors. ``limits``: the threshold of each gallery."""
@@ -200,7 +200,7 @@ class EngineResults:
     def by_policy(self, decision: Decision) -> Outcome:
         """Return the errors with the gateway's decision. All people in a gallery have the same number of pictures."""
         limits = [float(decision.similarity_limits(len(draw.enrolled))[draw.enrolled.shape[1]]) for draw in self._draws]
-        return self.outcome(self.ours, limits, ambiguous=True)
+        return self.outcome(self.facegate, limits, ambiguous=True)
 
     def _needed(self, half: int) -> float:
         """Return the threshold with the target FPIR in this half."""
@@ -256,15 +256,15 @@ def by_stock(folder: Folder, draws: Iterable[DrawnGallery]) -> Iterator[Answers]
         yield _answers(folder, each, folder.stock.found, alike.reshape(-1, *each.enrolled.shape).max(axis=2))
 
 
-def by_ours(folder: Folder, draws: Iterable[DrawnGallery]) -> Iterator[Answers]:
+def by_facegate(folder: Folder, draws: Iterable[DrawnGallery]) -> Iterator[Answers]:
     """Yield the answers of facegate, as in the gateway's gallery: the mean of the pictures, and typical faces."""
     similarity = Similarity(typical_faces())
-    probes = similarity.probes(folder.ours.stream)
+    probes = similarity.probes(folder.facegate.stream)
     for each in draws:
-        sums = folder.ours.enrolment[each.enrolled].sum(axis=1)
+        sums = folder.facegate.enrolment[each.enrolled].sum(axis=1)
         known = similarity.templates(sums / np.linalg.norm(sums, axis=1, keepdims=True))
         alike = probes[np.concatenate([each.known, each.strangers])] @ known.T
-        yield _answers(folder, each, folder.ours.found, alike)
+        yield _answers(folder, each, folder.facegate.found, alike)
 
 
 def compare(
@@ -296,7 +296,7 @@ def compare(
 def compared(folder: Folder, decision: Decision, draws: Sequence[tuple[int, DrawnGallery]]) -> dict[str, Any]:
     """Compare the methods. ``draws``: galleries of the same size, each with its half."""
     results = EngineResults(folder, [each for _, each in draws], [half for half, _ in draws])
-    ours = results.by_policy(decision)
+    facegate = results.by_policy(decision)
     size, pictures = draws[0][1].enrolled.shape
     return {
         "gallery": size,
@@ -306,13 +306,13 @@ def compared(folder: Folder, decision: Decision, draws: Sequence[tuple[int, Draw
         "stock_at_target": results.at_target().shares(),
         "stock_calibrated_on": "other people" if len({half for half, _ in draws}) > 1 else "the same people",
         "facegate": {
-            **ours.shares(),
+            **facegate.shares(),
             "target_fpir": TARGET_FPIR,
-            "fpir_interval": ours.fpir_interval(),
-            "fnir_interval": ours.fnir.interval(),
-            "known_as_another": ours.another.share(),
-            "fpir_galleries": ours.fpir.spread(),
-            "worst_stranger": ours.fpir.worst(),
+            "fpir_interval": facegate.fpir_interval(),
+            "fnir_interval": facegate.fnir.interval(),
+            "known_as_another": facegate.another.share(),
+            "fpir_galleries": facegate.fpir.spread(),
+            "worst_stranger": facegate.fpir.worst(),
         },
     }
 

@@ -40,7 +40,7 @@ from rich.table import Table
 from benchmarks.engines import LIMITS, ROOT, engine
 from gateway.model import Box, Search
 from gateway.vision.decoding.decode import Picture, decode
-from gateway.vision.engines import detector as our_detector
+from gateway.vision.engines import detector as detector_module
 
 PORTRAIT_SIDE_PX = 640
 """Longer side to which portraits are scaled."""
@@ -218,7 +218,7 @@ def detectors(cnn_enlarged: bool) -> list[Detector]:
     # The import loads the models.
     from gateway.vision.engines.stock import api
 
-    ours = engine().detector
+    facegate_detector = engine().detector
 
     def stock(enlarged: int, model: str) -> Callable[[Picture], list[Box]]:
         return lambda picture: [
@@ -227,7 +227,9 @@ def detectors(cnn_enlarged: bool) -> list[Detector]:
         ]  # fmt: skip
 
     def facegate(smallest: int) -> Detector:
-        return Detector(smallest, "facegate", lambda picture: ours.detect(picture, smallest, None), prepares=True)
+        return Detector(
+            smallest, "facegate", lambda picture: facegate_detector.detect(picture, smallest, None), prepares=True
+        )
 
     return [
         Detector(40, "hog1", stock(1, "hog")),
@@ -348,10 +350,10 @@ def ratios(result: Mapping[str, Any]) -> dict[str, float]:
     for name in SETS.keys() & result.keys():
         for px in ("40px", "80px"):
             figures = {detector: each["found"] for detector, each in result[name][px].items()}
-            ours = figures.pop("facegate")
-            found[f"{name}_{px}"] = round(ours / max(*figures.values(), 1), 3)
+            facegate_found = figures.pop("facegate")
+            found[f"{name}_{px}"] = round(facegate_found / max(*figures.values(), 1), 3)
             if px == "40px":
-                found[f"{name}_40px_to_hog1"] = round(ours / max(figures["hog1"], 1), 3)
+                found[f"{name}_40px_to_hog1"] = round(facegate_found / max(figures["hog1"], 1), 3)
     return dict(sorted(found.items()))
 
 
@@ -365,7 +367,7 @@ RATIO_FLOORS = {
 
 
 def measure(pictures: Path, competing: Sequence[Detector]) -> dict[str, Any]:
-    result: dict[str, Any] = {"threshold": our_detector.MIN_FACE_SCORE}
+    result: dict[str, Any] = {"threshold": detector_module.MIN_FACE_SCORE}
     missing = []
     for name, (folder, samples) in SETS.items():
         progress = Console(stderr=True)
@@ -420,7 +422,7 @@ def _table(name: str, figures: Mapping[str, Any]) -> Table:
 )  # fmt: skip
 @click.option(
     "--threshold",
-    default=our_detector.MIN_FACE_SCORE,
+    default=detector_module.MIN_FACE_SCORE,
     show_default=True,
     help="Score above which facegate counts a window as a face.",
 )
@@ -431,7 +433,7 @@ def _table(name: str, figures: Mapping[str, Any]) -> Table:
 )
 def main(as_json: bool, pictures: Path, threshold: float, cnn_enlarged: bool) -> None:
     cv2.setNumThreads(1)
-    our_detector.MIN_FACE_SCORE = threshold
+    detector_module.MIN_FACE_SCORE = threshold
     result = measure(pictures, detectors(cnn_enlarged))
     if as_json:
         click.echo(json.dumps(result))

@@ -93,7 +93,7 @@ def stock(upsample: int, model: str) -> Namer:
     return names
 
 
-def facegate(ours: Engine, min_face: int) -> Namer:
+def facegate(facegate_engine: Engine, min_face: int) -> Namer:
     vectors = people()
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     gallery = Gallery(Similarity(typical_faces()))
@@ -103,7 +103,7 @@ def facegate(ours: Engine, min_face: int) -> Namer:
 
     def names(picture: bytes) -> list[str]:
         found = []
-        for face in analyse(picture, ours, AnalyseTask(Search(min_face)), LIMITS).faces:
+        for face in analyse(picture, facegate_engine, AnalyseTask(Search(min_face)), LIMITS).faces:
             assert face.descriptor is not None
             judgement = decision.identify(gallery.nearest(face.descriptor, limits))
             found.append(judgement.person.name if judgement.person else judgement.verdict)
@@ -119,14 +119,14 @@ def taken_ms(names: Namer, picture: bytes) -> float:
 
 
 def measure(picture: bytes, rounds: int, cnn_rounds: int) -> dict[str, Any]:
-    ours = engine()
+    facegate_engine = engine()
     namers = {
         "stock_hog1": stock(1, "hog"),
-        "facegate_40px": facegate(ours, 40),
+        "facegate_40px": facegate(facegate_engine, 40),
         "stock_hog0": stock(0, "hog"),
-        "facegate_80px": facegate(ours, 80),
+        "facegate_80px": facegate(facegate_engine, 80),
         "stock_cnn": stock(0, "cnn"),
-        "facegate_56px": facegate(ours, 56),
+        "facegate_56px": facegate(facegate_engine, 56),
     }
     result: dict[str, Any] = {}
     for size, height in SIZES.items():

@@ -168,8 +168,8 @@ def measure_searches(gallery: Gallery, people: int, rounds: int) -> tuple[float,
     for number in _shown(range(rounds), f"{people} people searched", rounds):
         looked_for = [probes[(number + n) % PROBES] for n in range(count)]
         laps.append([lap_ms(search, looked_for) for search in searches])
-    theirs, ours = zip(*laps, strict=True)
-    return statistics.median(theirs), statistics.median(ours)
+    stock_laps, facegate_laps = zip(*laps, strict=True)
+    return statistics.median(stock_laps), statistics.median(facegate_laps)
 
 
 def lap_ms(search: Search, probes: Sequence[Descriptor]) -> float:

@@ -173,8 +173,6 @@ MAX_LINES = 250
 LONG_MODULES: Mapping[str, str] = {
     "mqtt/transport/reconnector": "one state machine, and the table of its states",
     "store/protocols": "the contract of every store in one place, with a docstring for each method",
-    "vision/engines/dlib_weights": "one file format, read from its first byte to its last",
-    "vision/engines/pyramid": "one algorithm with its arithmetic",
 }
 """The modules that are longer than MAX_LINES, each with the reason."""
 

@@ -63,16 +63,16 @@ def run_network(
             installation.wait_ready(DRAIN_S)
             fleet.drain(DRAIN_S)
             store_reader.read_all()
-    told = figures(history, check(history, repeats=True), deadline=DEADLINE_S)
+    result = figures(history, check(history, repeats=True), deadline=DEADLINE_S)
     growth = installation.rss_mb_max - warm
     return {
-        **told,
+        **result,
         **verdict(network_faults.outages, growth, cases),
         "faults": history.faults_by_name(),
         "gateway_exits": installation.exits,
         "rss_mb_max": round(installation.rss_mb_max, 1),
         "seconds": round(took, 1),
-        "rate_per_s": round(told["requests"] / took, 2),
+        "rate_per_s": round(result["requests"] / took, 2),
         "keepalive_s": KEEPALIVE_S,
         "workers": workers,
         "seed": seed,

@@ -34,8 +34,8 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THR
 def _environment() -> dict[str, str]:
     """Return the environment of a worker process, without the gateway's settings."""
     # A worker process decodes pictures from anyone, so it must not have the broker's password.
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("FACEGATE_")}
-    return {**kept, **_ONE_THREAD}
+    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("FACEGATE_")}
+    return {**inherited, **_ONE_THREAD}
 
 
 def worker_command(options: WorkerOptions) -> list[str]:
@@ -50,18 +50,18 @@ class Worker:
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        ours, theirs = socket.socketpair()
+        gateway_end, worker_end = socket.socketpair()
         # This end is closed here. Only if the child alone holds it open does its exit close the socket.
-        with theirs:
+        with worker_end:
             self._process = subprocess.Popen(
-                [*command, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [*command, str(worker_end.fileno())],
+                pass_fds=[worker_end.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=_environment(),
                 # Ctrl-C in a terminal goes to the gateway only, which then ends its worker processes.
                 start_new_session=True,
             )
-        self._channel = Channel(ours)
+        self._channel = Channel(gateway_end)
         self._was_aborted = False
         self._bytes_at_start = 0
         self.loaded = False

@@ -133,8 +133,8 @@ def test_interval_resamples_people() -> None:
 
 def test_fewer_is_the_share_of_avoided_misses() -> None:
     stock = {"0.01": 0.0, "0.001": 0.1, "0.0001": 0.2, "0.00001": None}
-    ours = {"0.01": 0.0, "0.001": 0.06, "0.0001": 0.25, "0.00001": None}
-    assert fewer(stock, ours) == {"0.01": None, "0.001": 0.4, "0.0001": -0.25, "0.00001": None}
+    facegate = {"0.01": 0.0, "0.001": 0.06, "0.0001": 0.25, "0.00001": None}
+    assert fewer(stock, facegate) == {"0.01": None, "0.001": 0.4, "0.0001": -0.25, "0.00001": None}
 
 
 def test_read_pairs_returns_paths_in_the_folder(tmp_path: Path) -> None:
@@ -164,16 +164,16 @@ def test_decided_uses_default_settings() -> None:
     """Pictures 1 to 3 have distances of 0.5, 0.7 and 1 from picture 0 for stock. For facegate 0 and 1 match."""
     stock = by_distance(made([[0, 0], [0.5, 0], [0.7, 0], [1, 0]]), np.ones(4, bool))
     vectors = made([[1, 0], [1, 0.1], [0, 1], [1, 0]])
-    ours = by_cosine(vectors, vectors, np.array([True, True, True, False]))
+    facegate = by_cosine(vectors, vectors, np.array([True, True, True, False]))
     pairs, same = np.array([[0, 1], [0, 2], [0, 3], [1, 2]]), np.array([True, False, True, False])
-    assert decided({"stock": stock, "facegate": ours}, pairs, same) == {
+    assert decided({"stock": stock, "facegate": facegate}, pairs, same) == {
         "pairs": 4,
         "same": 2,
         "different": 2,
         "stock": {"tpr": 0.5, "fmr": 0.5},
         "facegate": {"tpr": 0.5, "fmr": 0},
     }
-    assert decided({"stock": stock, "facegate": ours}, pairs[:1], same[:1])["stock"] == {"tpr": 1, "fmr": None}
+    assert decided({"stock": stock, "facegate": facegate}, pairs[:1], same[:1])["stock"] == {"tpr": 1, "fmr": None}
 
 
 def test_folder_without_pairs_is_an_error(tmp_path: Path) -> None:

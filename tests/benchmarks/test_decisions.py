@@ -18,7 +18,7 @@ from benchmarks.decisions import (
     Outcome,
     Shares,
     at_most,
-    by_ours,
+    by_facegate,
     by_stock,
     compare,
     compared,
@@ -42,10 +42,10 @@ def unit(vectors: Any) -> Vectors:
     return made
 
 
-def folder_of(people: Any, vectors: Vectors, found: Bools | None = None, ours: Bools | None = None) -> Folder:
+def folder_of(people: Any, vectors: Vectors, found: Bools | None = None, facegate: Bools | None = None) -> Folder:
     """Return a folder. Both engines return the same descriptor if they find a face."""
     everywhere = np.ones(len(vectors), bool)
-    sides = (DescribedPictures(everywhere if each is None else each, vectors, vectors) for each in (found, ours))
+    sides = (DescribedPictures(everywhere if each is None else each, vectors, vectors) for each in (found, facegate))
     return Folder(np.array(people), *sides)
 
 
@@ -111,9 +111,9 @@ def test_confused_person_is_missed_and_counted() -> None:
 def test_policy_gives_no_name_if_two_people_pass() -> None:
     faces = unit(np.random.default_rng(0).normal(size=(2, 128)))
     folder = folder_of([0, 0, 1, 2], faces[[0, 0, 0, 1]])
-    stock, ours = outcomes(folder, DrawnGallery(indices([0], [2]), indices(1), indices(3)))
-    assert ours.shares() == {"fpir": 0, "fnir": 1}
-    assert ours.another.share() == 0
+    stock, facegate = outcomes(folder, DrawnGallery(indices([0], [2]), indices(1), indices(3)))
+    assert facegate.shares() == {"fpir": 0, "fnir": 1}
+    assert facegate.another.share() == 0
     assert stock.fnir.share() == 0
 
 
@@ -121,9 +121,9 @@ def test_probe_without_a_face_gets_no_name() -> None:
     faces = unit(np.random.default_rng(0).normal(size=(1, 128)))
     found = np.array([True, False, False, True])
     folder = folder_of([0, 0, 1, 1], faces[[0, 0, 0, 0]], found)
-    stock, ours = outcomes(folder, DrawnGallery(indices([0]), indices(1), indices(2)))
+    stock, facegate = outcomes(folder, DrawnGallery(indices([0]), indices(1), indices(2)))
     assert stock.shares() == {"fpir": 0, "fnir": 1}
-    assert ours.shares() == {"fpir": 1, "fnir": 0}
+    assert facegate.shares() == {"fpir": 1, "fnir": 0}
     assert [each.tolist() for each in folder.enrollable()] == [[0], [3]]
 
 
@@ -132,29 +132,29 @@ def test_stock_uses_the_nearest_picture_and_facegate_the_mean() -> None:
     one, other, third = np.eye(128, dtype=np.float32)[[3, 4, 5]]
     folder = folder_of([0, 0, 0, 1, 1, 2], np.stack([one, other, one, third, third, -third]))
     drawn = DrawnGallery(indices([0, 1], [3, 4]), indices(2), indices(5))
-    (stock,), (ours,) = by_stock(folder, [drawn]), by_ours(folder, [drawn])
+    (stock,), (facegate,) = by_stock(folder, [drawn]), by_facegate(folder, [drawn])
     assert stock.best[0] == pytest.approx(0, abs=1e-6)
     mean = unit([one + other])[0]
-    assert ours.best[0] == pytest.approx(Similarity(typical_faces()).compare(one, mean), abs=1e-6)
+    assert facegate.best[0] == pytest.approx(Similarity(typical_faces()).compare(one, mean), abs=1e-6)
 
 
 @pytest.mark.parametrize("pictures", [1, 3])
 def test_policy_equals_that_of_the_gateway(pictures: int) -> None:
     """The verdicts equal those of the gateway's gallery and decision. Each person has a similar one."""
-    folder = folder_of(np.repeat(np.arange(60), 5), crowd(30, 10, noise=0.8).ours.stream)
+    folder = folder_of(np.repeat(np.arange(60), 5), crowd(30, 10, noise=0.8).facegate.stream)
     drawn = draw(folder, np.arange(60), folder.enrollable(), 30, pictures, np.random.default_rng(0))
     policy = decision(0.9)
-    sums = folder.ours.enrolment[drawn.enrolled].sum(axis=1)
+    sums = folder.facegate.enrolment[drawn.enrolled].sum(axis=1)
     owners = folder.people[drawn.enrolled[:, 0]]
     people = [Person(f"p{owner}", str(owner)) for owner in owners.tolist()]
     counts, nobody = np.full(30, pictures), (np.empty((0, 128), np.float32), np.empty(0, np.int64))
     gallery = Gallery(Similarity(typical_faces()))
     gallery.apply(Changes(1, GallerySnapshot(np.arange(30), people, unit(sums), counts, *nobody), ()))
     judgements = [
-        policy.identify(gallery.nearest(folder.ours.stream[probe], policy.similarity_limits(30)))
+        policy.identify(gallery.nearest(folder.facegate.stream[probe], policy.similarity_limits(30)))
         for probe in (*drawn.known.tolist(), *drawn.strangers.tolist())
     ]
-    (answers,) = by_ours(folder, [drawn])
+    (answers,) = by_facegate(folder, [drawn])
     named = answers.named(float(policy.similarity_limits(30)[pictures]), ambiguous=True)
     verdicts = [each.verdict for each in judgements]
     assert named.tolist() == [verdict == "match" for verdict in verdicts]
@@ -286,7 +286,7 @@ def described(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for person in range(80):
         for number in (1, 2):
             (tmp_path / f"person{person:03}_{number:04}.jpg").touch()
-    monkeypatch.setattr(decisions, "describe", lambda paths, name: folder.ours)
+    monkeypatch.setattr(decisions, "describe", lambda paths, name: folder.facegate)
     return tmp_path
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from benchmarks import detection
 from benchmarks.detection import PERTURBATIONS, PORTRAITS, Detector, Face, Sample, detect_all, match, ratios, summary
 from gateway.model import Box
-from gateway.vision.engines import detector as our_detector
+from gateway.vision.engines import detector as detector_module
 
 FACE = Face(160, 120, 80)
 HERE = Box(120, 80, 200, 160)
@@ -75,8 +75,8 @@ def outcome_of(*detectors: Detector) -> dict[str, Any]:
 
 
 def test_summary_counts_the_faces_of_each_detector() -> None:
-    hog, ours = Detector(40, "hog1", lambda _: []), Detector(40, "facegate", lambda _: [HERE, HERE])
-    result = outcome_of(hog, ours)
+    hog, facegate_found = Detector(40, "hog1", lambda _: []), Detector(40, "facegate", lambda _: [HERE, HERE])
+    result = outcome_of(hog, facegate_found)
     figures = result["40px"]
     assert result["pictures"] == 3
     assert result["labelled"] == 3
@@ -98,7 +98,7 @@ def test_ratios_use_the_best_stock_detector_of_the_same_smallest_face() -> None:
 
 def test_detection_names_missing_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detection, "detectors", lambda _cnn_enlarged: [])
-    monkeypatch.setattr(our_detector, "MIN_FACE_SCORE", 0.0)  # which main sets
+    monkeypatch.setattr(detector_module, "MIN_FACE_SCORE", 0.0)  # which main sets
     plain = CliRunner().invoke(detection.main, ["--pictures", str(tmp_path)])
     assert plain.exit_code == 0
     assert f"{tmp_path}" in plain.stdout

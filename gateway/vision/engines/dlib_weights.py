@@ -1,12 +1,5 @@
 """A reader of dlib's serialised networks, the published ``.dat`` files. Layers are in the order of computation.
 
-The format (dlib 19.3 and later, ``dlib/serialize.h`` and ``dlib/dnn``) is built of these values:
-
-- An integer is a control byte, then its bytes, little-endian. The low four bits of the control byte are the number of
-  bytes; 0x80 marks a negative number.
-- A float is an integer mantissa and an integer exponent of two.
-- A tensor is a version, four dimensions and raw float32.
-
 A network is the loss, the versions of all layers from the last to the first, the input layer, then the details of all
 layers from the first to the last. The types of the layers are part of dlib's C++ types, not of the file. They are
 therefore listed here.
@@ -21,11 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gateway.errors import StartError
+from gateway.vision.engines.dlib_reader import Array, DlibReader
 
-Array = NDArray[np.floating]
 Kind = Literal["con", "affine", "relu", "max_pool", "avg_pool", "fc", "tag", "skip", "add"]
 Step = tuple[Kind, int]
 """Kind of a layer, and the number of the tag that ``tag`` sets, ``skip`` returns to, or ``add`` adds."""
@@ -89,71 +81,12 @@ def _steps(plan: str) -> list[Step]:
 def _read(path: Path, steps: Sequence[Step]) -> Network:
     """Read a network. Raises StartError with the file's name if the file is missing or damaged."""
     try:
-        return _network(_Reader(path.read_bytes()), steps)
+        return _network(DlibReader(path.read_bytes()), steps)
     except (OSError, ValueError, IndexError, OverflowError) as error:
         raise StartError(f"The model {path} cannot be read ({error}): reinstall face_recognition_models.") from None
 
 
-class _Reader:
-    """The values of a file, read in order. Raises ValueError if the file is damaged."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def take(self, count: int) -> bytes:
-        if count < 0 or self._at + count > len(self._data):
-            raise ValueError("the file ends too early")
-        self._at += count
-        return self._data[self._at - count : self._at]
-
-    def integer(self) -> int:
-        control = self.take(1)[0]
-        value = int.from_bytes(self.take(control & 0x0F), "little")
-        return -value if control & 0x80 else value
-
-    def integers(self, count: int) -> tuple[int, ...]:
-        return tuple(self.integer() for _ in range(count))
-
-    def real(self) -> float:
-        mantissa, exponent = self.integers(2)
-        # Such exponents are infinity and NaN, which these networks do not have.
-        if exponent >= 32000:
-            raise ValueError("the file has a number that is not finite")
-        return math.ldexp(mantissa, exponent)
-
-    def reals(self, count: int) -> tuple[float, ...]:
-        return tuple(self.real() for _ in range(count))
-
-    def text(self) -> str:
-        return self.take(self.integer()).decode("latin-1")
-
-    def version(self, *known: str) -> str:
-        """Return the name of the layer and its version, one of those expected here."""
-        found = self.text()
-        if found not in known:
-            raise ValueError(f"the file has {found!r} instead of {' or '.join(known)}")
-        return found
-
-    def tensor(self) -> Array:
-        """Return all numbers of a tensor, shape (n,)."""
-        if self.integer() != 2:
-            raise ValueError("a tensor has an unknown version")
-        count = math.prod(self.integers(4))
-        return np.frombuffer(self.take(4 * count), "<f4").astype(np.float32)
-
-    def shape(self) -> tuple[int, ...]:
-        """Return the four dimensions of a part of a tensor, which dlib calls an alias."""
-        if self.integer() != 1:
-            raise ValueError("an alias has an unknown version")
-        return self.integers(4)
-
-    def check_end(self) -> None:
-        if self._at != len(self._data):
-            raise ValueError("the file is too long")
-
-
-def _network(reader: _Reader, steps: Sequence[Step]) -> Network:
+def _network(reader: DlibReader, steps: Sequence[Step]) -> Network:
     reader.integer()
     overlap = _loss(reader)
     versions = reader.integers(len(steps))[::-1]
@@ -167,7 +100,7 @@ def _network(reader: _Reader, steps: Sequence[Step]) -> Network:
     return Network(mean, tuple(layers), overlap)
 
 
-def _loss(reader: _Reader) -> float | None:
+def _loss(reader: DlibReader) -> float | None:
     """Return the detector's intersection over union above which two boxes are the same face, None for another network.
 
     Both windows of the detector have 80 x 80 pixels.
@@ -183,7 +116,7 @@ def _loss(reader: _Reader) -> float | None:
     return overlap
 
 
-def _input(reader: _Reader) -> tuple[float, ...]:
+def _input(reader: DlibReader) -> tuple[float, ...]:
     version = reader.version("input_rgb_image_sized", "input_rgb_image_pyramid", "input_rgb_image_pyramid2")
     mean = reader.reals(3)
     if version != "input_rgb_image_pyramid":
@@ -191,7 +124,7 @@ def _input(reader: _Reader) -> tuple[float, ...]:
     return mean
 
 
-def _layer(reader: _Reader, kind: Kind, tag: int) -> Layer:
+def _layer(reader: DlibReader, kind: Kind, tag: int) -> Layer:
     match kind:
         case "tag" | "skip":
             return Layer(kind, tag)
@@ -213,7 +146,7 @@ def _layer(reader: _Reader, kind: Kind, tag: int) -> Layer:
             return _dense(reader)
 
 
-def _convolution(reader: _Reader) -> Layer:
+def _convolution(reader: DlibReader) -> Layer:
     reader.version("con_4")
     numbers = reader.tensor()
     _filters, kernel, _, stride, _, padding, _ = reader.integers(7)
@@ -226,7 +159,7 @@ def _convolution(reader: _Reader) -> Layer:
     return Layer("con", 0, numbers[:count].reshape(shape), numbers[count:], kernel, stride, padding)
 
 
-def _affine(reader: _Reader) -> Layer:
+def _affine(reader: DlibReader) -> Layer:
     """Return a factor and a shift for each channel. Batch normalisation is converted to this form."""
     version = reader.version("affine_", "bn_con2")
     numbers = reader.tensor()
@@ -245,7 +178,7 @@ def _affine(reader: _Reader) -> Layer:
     return Layer("affine", 0, factor, shift - factor * mean)
 
 
-def _dense(reader: _Reader) -> Layer:
+def _dense(reader: DlibReader) -> Layer:
     reader.version("fc_2")
     outputs, inputs = reader.integers(2)
     numbers = reader.tensor()
@@ -255,7 +188,7 @@ def _dense(reader: _Reader) -> Layer:
     return Layer("fc", 0, numbers[: inputs * outputs].reshape(inputs, outputs))
 
 
-def _skip_training_state(reader: _Reader, version: int, *, first: bool) -> None:
+def _skip_training_state(reader: DlibReader, version: int, *, first: bool) -> None:
     """Skip the training state after a layer: three flags, a gradient and the last output, all empty."""
     reader.take(3)
     reader.tensor()

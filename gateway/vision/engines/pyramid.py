@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.vision.decoding.decode import Picture
+from gateway.vision.engines.canvas_packing import (
+    CANVAS_STEP_PX,
+    EDGE_PX,
+    MAX_CANVAS_PIXELS,
+    MAX_CANVAS_WIDTH_PX,
+    Tile,
+    add_to_groups,
+    pack,
+)
 
 WINDOW_PX = 80
 """Size of the faces that the detector was trained with."""
@@ -29,20 +38,8 @@ In the nearest level a face is at most a fifth too large or too small.
 MIN_LEVEL_SIDE_PX = 48
 """Shorter side of the smallest level. In a smaller level only faces much larger than the picture could be found."""
 
-GAP_PX, EDGE_PX = 10, 11
-"""Space between two levels, and around all of them, as in dlib's own pyramid (``create_tiled_pyramid``)."""
-
 BACKGROUND_RGB = (123, 117, 104)
 """Red, green and blue of an empty canvas: the mean that the network subtracts."""
-
-MAX_CANVAS_PIXELS = 4_000_000
-"""Most pixels of a canvas. Larger canvases take more memory and time.
-
-Measured: 6.5 ms per megapixel up to this size, 8 to 12 ms from 6 to 16 megapixels.
-"""
-
-MAX_CANVAS_WIDTH_PX = 2048
-"""Widest canvas. For a third of the larger widths OpenVINO takes two to three times as long (measured)."""
 
 MAX_LEVEL_PIXELS = 10_000_000
 """Most pixels of a level: enough for faces of 40 px in a picture of 1920 x 1080.
@@ -53,32 +50,8 @@ In larger pictures the smallest face that can be found grows with the picture.
 STRIP_OVERLAP_PX = 160
 """Overlap of two strips of a level. Each strip is used up to the middle of it, so every face is whole in one strip."""
 
-CANVAS_STEP_PX = 16
-"""Width and height of a canvas are multiples of this. So many sizes of pictures share few sizes of canvases."""
-
 SCORE_STRIDE_PX, FIRST_CENTRE_PX = 8, 14
 """Distance between two places of the score map, and the pixel of the canvas at the first place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A strip of one level, and its position on a canvas.
-
-    ``level``: the number of the level. ``scale``: its size relative to the picture (x, y). ``left``, ``width``: the
-    columns of the level in the strip. ``first``, ``end``: the columns of the strip in which a face's centre counts;
-    outside of them, the neighbouring strip is used. ``canvas``, ``x``, ``y``: the strip's position, in pixels.
-    """
-
-    level: int
-    scale: tuple[float, float]
-    width: int
-    height: int
-    left: int = 0
-    first: float = -math.inf
-    end: float = math.inf
-    canvas: int = 0
-    x: int = 0
-    y: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,11 +122,11 @@ def plan_pyramid(width: int, height: int, min_face: float, max_face: float | Non
     groups: list[list[Tile]] = []
     for number, (size, scale) in enumerate(zip(levels, scales, strict=True)):
         for tile in _strips(number, size, scale):
-            _group(groups, tile)
+            add_to_groups(groups, tile)
     tiles: list[Tile] = []
     canvases = []
     for number, group in enumerate(groups):
-        packed, canvas = _pack(number, group)
+        packed, canvas = pack(number, group)
         tiles += packed
         canvases.append(canvas)
     # Each level is scaled from the one before it, so the tiles must be in the order of the levels.
@@ -190,53 +163,6 @@ def _strips(level: int, size: tuple[int, int], scale: tuple[float, float]) -> It
     ]  # where the next one takes over
     for left, first, end in zip(lefts, ends, ends[1:], strict=False):
         yield Tile(level, scale, each, height, left, first - left, end - left)
-
-
-def _group(groups: list[list[Tile]], tile: Tile) -> None:
-    """Add the tile to the first group with enough space on its canvas, or to a new group."""
-    for group in groups:
-        if sum(_area(other) for other in [*group, tile]) < MAX_CANVAS_PIXELS:
-            group.append(tile)
-            return
-    groups.append([tile])
-
-
-def _area(tile: Tile) -> int:
-    return (tile.width + GAP_PX) * (tile.height + GAP_PX)
-
-
-def _pack(canvas: int, tiles: Sequence[Tile]) -> tuple[list[Tile], tuple[int, int]]:
-    """Return the tiles with their positions, and the size of the canvas.
-
-    Canvases from the width of the widest tile to twice that are tried, and the smallest one is used.
-    """
-    tiles = sorted(tiles, key=lambda tile: -tile.height)
-    least = _up(max(tile.width for tile in tiles) + 2 * EDGE_PX)
-    widths = range(
-        least, min(2 * least, MAX_CANVAS_WIDTH_PX) + 1, CANVAS_STEP_PX * math.ceil(least / CANVAS_STEP_PX / 16)
-    )
-    tried = [(width, *_places(tiles, width)) for width in widths]
-    width, places, height = min(tried, key=lambda each: each[0] * each[2])
-    placed = [replace(tile, canvas=canvas, x=x, y=y) for tile, (x, y) in zip(tiles, places, strict=True)]
-    return placed, (width, height)
-
-
-def _places(tiles: Sequence[Tile], width: int) -> tuple[list[tuple[int, int]], int]:
-    """Return the position of each tile, as high as possible below the earlier tiles, and the height of the canvas."""
-    # For each column the first free row.
-    skyline = np.full(width - 2 * EDGE_PX + GAP_PX, EDGE_PX)
-    places = []
-    for tile in tiles:
-        takes = tile.width + GAP_PX
-        starts = [int(start) for start in (0, *(np.flatnonzero(np.diff(skyline)) + 1)) if start + takes <= len(skyline)]
-        y, start = min((int(skyline[start : start + takes].max()), start) for start in starts)
-        skyline[start : start + takes] = y + tile.height + GAP_PX
-        places.append((EDGE_PX + start, y))
-    return places, _up(int(skyline.max()) - GAP_PX + EDGE_PX)
-
-
-def _up(pixels: int) -> int:
-    return math.ceil(pixels / CANVAS_STEP_PX) * CANVAS_STEP_PX
 
 
 def _owners(tiles: Sequence[Tile], canvas: int, size: tuple[int, int]) -> NDArray[np.intp]:

@@ -7,22 +7,24 @@ import pytest
 from numpy.typing import NDArray
 
 from gateway.vision.decoding.decode import Picture
-from gateway.vision.engines.pyramid import (
-    BACKGROUND_RGB,
+from gateway.vision.engines.canvas_packing import (
     CANVAS_STEP_PX,
     EDGE_PX,
-    FIRST_CENTRE_PX,
     GAP_PX,
-    LEVEL_RATIO,
     MAX_CANVAS_PIXELS,
     MAX_CANVAS_WIDTH_PX,
+    Tile,
+)
+from gateway.vision.engines.pyramid import (
+    BACKGROUND_RGB,
+    FIRST_CENTRE_PX,
+    LEVEL_RATIO,
     MAX_LEVEL_PIXELS,
     MIN_LEVEL_SIDE_PX,
     SCORE_STRIDE_PX,
     STRIP_OVERLAP_PX,
     WINDOW_PX,
     PyramidLayout,
-    Tile,
     plan_pyramid,
     resize,
 )
