@@ -32,7 +32,7 @@ Receive = Callable[[Answer], None]
 
 @dataclass(slots=True)
 class Receipt:
-    """``is_acknowledged``: whether the broker has acknowledged the message (PUBACK)."""
+    """The acknowledgement (PUBACK) of a published message."""
 
     # paho's own MQTTMessageInfo raises for a message published without a connection, although it is sent later.
 

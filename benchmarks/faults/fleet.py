@@ -111,7 +111,7 @@ class Fleet:
         bridge = device.name == BRIDGE
         request = self._load.of_bridge() if bridge else self._load.of_camera(device.name)
         now = time.monotonic()
-        self._history.sent(Sent(request.key, request.op, request.digest, [now], request.token))
+        self._history.record_request(Sent(request.key, request.op, request.digest, [now], request.token))
         self._busy.add(device.name)
         receipt = device.publish(request.topic, request.payload)
         self._open[request.key] = OpenRequest(
@@ -144,12 +144,12 @@ class Fleet:
         if not (each.device.connected and each.receipt.is_acknowledged):
             return
         each.receipt = each.device.publish(each.request.topic, each.request.payload)
-        self._history.repeated(each.request.key, now)
+        self._history.record_repetition(each.request.key, now)
         each.pause = min(2 * each.pause, MAX_REPEAT_DELAY_S)
         each.next_repeat = now + self._jittered(each.pause)
 
     def _receive(self, answer: Answer) -> None:
-        if not self._history.answered(answer):
+        if not self._history.record_answer(answer):
             return
         each = self._open.get(answer.key)
         # It was answered before, or this is the text of a document that will also arrive.
@@ -171,7 +171,7 @@ class Fleet:
 
     def _note_ack(self, each: OpenRequest) -> None:
         if each.receipt.is_acknowledged:
-            self._history.acked(each.request.key)
+            self._history.record_acknowledgement(each.request.key)
 
     def _jittered(self, seconds: float) -> float:
         return seconds * self._rng.uniform(0.75, 1.25)

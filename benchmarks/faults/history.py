@@ -104,21 +104,21 @@ class History:
     out: TextIO | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def sent(self, request: Sent) -> None:
+    def record_request(self, request: Sent) -> None:
         with self._lock:
             self.requests[request.key] = request
             self._write("sent", request)
 
-    def repeated(self, key: Key, at: float) -> None:
+    def record_repetition(self, key: Key, at: float) -> None:
         with self._lock:
             self.requests[key].sent.append(at)
             self._write("repeated", {"key": key, "at": at})
 
-    def acked(self, key: Key) -> None:
+    def record_acknowledgement(self, key: Key) -> None:
         with self._lock:
             self.requests[key].acked = True
 
-    def answered(self, answer: Answer) -> bool:
+    def record_answer(self, answer: Answer) -> bool:
         """Record an answer. Return whether it belongs to a request."""
         with self._lock:
             self._write("answered", answer)
@@ -128,13 +128,13 @@ class History:
             self.answers.setdefault(answer.key, []).append(answer)
             return True
 
-    def done(self, effects: set[Effect]) -> None:
+    def record_effects(self, effects: set[Effect]) -> None:
         with self._lock:
             for effect in sorted(effects - self.effects, key=lambda each: each.at):
                 self._write("done", effect)
             self.effects |= effects
 
-    def known(self, people: Mapping[str, str]) -> None:
+    def record_people(self, people: Mapping[str, str]) -> None:
         with self._lock:
             self.people = dict(people)
             self._write("known", dict(people))

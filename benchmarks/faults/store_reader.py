@@ -38,7 +38,7 @@ class StoreReader:
         document = document_of(self._installation.fetch("GET", f"/api/v1/audit?limit={MAX_ROWS}", wait=10))
         if document is None:
             return False
-        self._history.done({Effect(**line) for line in document["audit"]})
+        self._history.record_effects({Effect(**line) for line in document["audit"]})
         return True
 
     def _run(self) -> None:
@@ -64,5 +64,5 @@ class StoreReader:
                 return False
             people |= {each["person"]: each["name"] for each in document["people"]}
             after = document["next"]
-        self._history.known(people)
+        self._history.record_people(people)
         return True

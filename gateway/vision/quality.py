@@ -43,7 +43,7 @@ Rounding differs between processors; the largest value found was 1e-10. One pixe
 """
 
 MAX_SHARPNESS_GAP = 0.3
-"""How much less sharp a face may be in one direction than as a whole before its sharpness is reduced.
+"""Largest difference between a face's sharpness as a whole and in one direction that does not reduce its sharpness.
 
 The largest gap of 30 press photographs was 0.22. With motion blur over an eighth of the face the median was 0.5.
 """
@@ -176,7 +176,7 @@ def _blockiness(luma: NDArray[np.float32]) -> float:
 
 
 def _pose(points: Points) -> float:
-    """Return the pose: 1 from the front, 0 in profile. A head that leans to a shoulder is not reduced.
+    """Return the pose: 1 from the front, 0 in profile. Leaning to a shoulder does not reduce it.
 
     The pose depends on the nose's place below the eyes, across and down, and on the difference between the widths of
     the eyes. The widths matter because dlib puts the points of a profile almost like those of a frontal face. Five

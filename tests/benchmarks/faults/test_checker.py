@@ -32,10 +32,10 @@ def history(*answers: Answer, acked: bool = True) -> History:
         (ADDITION, "people/add", "a1"),
         (RENAMING, "people/rename", "a1"),
     ):
-        made.sent(Sent(key, op, "digest", [0.0], token, acked))
+        made.record_request(Sent(key, op, "digest", [0.0], token, acked))
     for answer in answers:
-        assert made.answered(answer)
-    made.done({addition("p1"), addition("p2"), Effect(2.0, "mqtt:bridge", "rename", "p2", 0)})
+        assert made.record_answer(answer)
+    made.record_effects({addition("p1"), addition("p2"), Effect(2.0, "mqtt:bridge", "rename", "p2", 0)})
     return made
 
 
@@ -86,13 +86,13 @@ def test_unacknowledged_request_is_not_lost_without_repetition() -> None:
 
 def test_second_addition_of_a_person_is_a_duplicate() -> None:
     made = history(*ALL)
-    made.done({addition("p1", at=7.0), addition("p1", at=8.0)})
+    made.record_effects({addition("p1", at=7.0), addition("p1", at=8.0)})
     assert check(made, repeats=True).duplicates == ["add p1", "add p1"]
 
 
 def test_second_renaming_of_a_person_is_a_duplicate() -> None:
     made = history(*ALL)
-    made.done({Effect(9.0, "mqtt:bridge", "rename", "p2", 0)})
+    made.record_effects({Effect(9.0, "mqtt:bridge", "rename", "p2", 0)})
     assert check(made, repeats=True).duplicates == ["rename p2"]
 
 
@@ -104,7 +104,7 @@ def test_two_people_from_one_request_are_a_duplicate() -> None:
 
 def test_people_of_the_folder_are_no_duplicates() -> None:
     made = history(*ALL)
-    made.done({addition("p9", 1.0, "folder"), addition("p9", 2.0, "folder")})
+    made.record_effects({addition("p9", 1.0, "folder"), addition("p9", 2.0, "folder")})
     assert check(made, repeats=True).is_empty
 
 
@@ -152,7 +152,7 @@ def test_reported_change_that_is_not_in_the_store_is_found() -> None:
 
 def test_answer_to_no_request_is_counted() -> None:
     made = History()
-    assert not made.answered(ok(READ))
+    assert not made.record_answer(ok(READ))
     assert made.strays == 1
 
 
@@ -185,7 +185,7 @@ def test_read_matches_documents_by_id_or_transaction() -> None:
 
 def test_figures_of_a_history() -> None:
     made = history(error(READ, "busy", 0.5), *ALL[1:])
-    made.repeated(READ, 2.0)
+    made.record_repetition(READ, 2.0)
     made.record_fault("gateway")
     made.record_fault("gateway and workers")
     made.record_fault("broker kill")

@@ -1,1 +1,1 @@
-"""Stand-ins for what an ESP32-CAM with MicroPython has, so that its script runs here."""
+"""Replacements for the modules of MicroPython on an ESP32-CAM, so that its script runs in the tests."""

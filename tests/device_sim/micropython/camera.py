@@ -1,4 +1,4 @@
-"""A camera driver for the ESP32-CAM, as far as the script goes: shows the given pictures, then is unplugged."""
+"""The camera driver of the ESP32-CAM, as far as the script uses it. It returns given pictures."""
 
 from __future__ import annotations
 

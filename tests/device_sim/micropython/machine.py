@@ -1,4 +1,4 @@
-"""MicroPython's ``machine``, as far as the script goes."""
+"""MicroPython's module ``machine``, as far as the script uses it."""
 
 from __future__ import annotations
 

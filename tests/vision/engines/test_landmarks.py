@@ -34,7 +34,7 @@ def test_predictor_5_returns_the_points_of_dlib(
 def test_predictor_5_returns_the_points_in_the_documented_order(
     predictor_5: Predictor5, face: tuple[Picture, Box]
 ) -> None:
-    """``gateway.model.Points``: right eye, left eye, each from its outer corner; nose."""
+    """The order is that of ``gateway.model.Points``: right eye, left eye, each from its outer corner, then the nose."""
     right_outer, right_inner, left_outer, left_inner, nose = predictor_5.points(*face).tolist()
     assert right_outer[0] > right_inner[0] > nose[0] > left_inner[0] > left_outer[0]
     assert nose[1] > max(right_outer[1], right_inner[1], left_outer[1], left_inner[1])

@@ -1,8 +1,8 @@
-"""The interface of micropython-lib's umqtt.simple and what goes wrong with it, written for CPython.
+"""umqtt.simple of micropython-lib, with its interface and its errors, written for CPython.
 
-As there: ``pid`` is counted up without bound, and on the wire are its lowest 16 bits; publishing with QoS 1 and
-subscribing wait for the acknowledgement of that very ``pid``, and meanwhile call back; sockets have no timeout; a
-connection at its end is an OSError.
+As in the original, ``pid`` grows without a limit, and its lowest 16 bits are sent. Publishing with QoS 1 and
+subscribing wait for the acknowledgement of this ``pid``, and call callbacks meanwhile. Sockets have no timeout. The end
+of a connection is an OSError.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class MQTTException(Exception):
 
 
 def number(value: int) -> bytes:
-    """Two bytes, as MicroPython's struct packs it: what does not fit is cut off."""
+    """Return two bytes. As in MicroPython's struct, higher bits are cut off."""
     return (value & 0xFFFF).to_bytes(2, "big")
 
 
