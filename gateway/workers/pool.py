@@ -8,13 +8,13 @@ The life of a worker process, as its keeper sees it:
 | starting | the process exits, or START_TIMEOUT_S pass         | dead       | at the gateway's start: StartError   |
 | idle     | the keeper takes a job from the queue              | busy       | send the pictures one by one         |
 | idle     | the process exits                                  | dead       |                                      |
-| idle     | memory grew by ``growth_bytes`` since the start    | ended      | start a replacement, then kill       |
+| idle     | memory grew by ``growth_bytes`` since the start    | stopping   | start a replacement, then kill       |
 | busy     | the last result or an error arrives                | idle       | complete the job's future            |
 | busy     | a picture takes longer than ``picture_s``          | dead       | kill; the job fails: ``timeout``     |
 | busy     | the process exits, or its message is invalid       | dead       | kill; the job fails: ``internal``    |
 | dead     | the keeper checks the process                      | starting   | start a replacement                  |
 | dead     | no process can be started                          | dead       | try again after START_RETRY_DELAY_S  |
-| any      | the gateway stops                                  | ended      | kill, at most SHUTDOWN_GRACE_S later |
+| any      | the gateway stops                                  | stopping   | kill, at most SHUTDOWN_GRACE_S later |
 
 A keeper checks its process after each job, and every IDLE_CHECK_INTERVAL_S.
 """
