@@ -1,1 +1,1 @@
-"""Enrolled people: changes, the gallery in memory, the decision whom a face shows, and the import of known_faces/."""
+"""Enrolled people: their changes, the gallery in memory, the decision about a face, and the import of known_faces/."""

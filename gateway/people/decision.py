@@ -21,7 +21,7 @@ FULL_SCORE = 6.0
 """Decades of the false match rate at which the score is 1: one false match in a million comparisons."""
 
 UPRIGHT_REASON: QualityProblem = "turned"
-"""Reason for a face without a descriptor whose quality is good enough: vision could not turn it upright."""
+"""Reason for a face of sufficient quality that has no descriptor: vision could not turn it upright."""
 
 MEASURES: Mapping[str, QualityProblem] = {
     "pixels": "too_small",
@@ -160,7 +160,7 @@ class Decision:
         return Judgement("match", best.person, score, best.similarity, margin)
 
     def passing_candidates(self, nearest: Nearest) -> list[Candidate]:
-        """Return the people whom the face may show, best first; none if the face shows a stranger."""
+        """Return the candidates that reach the threshold, best first; none if the face shows a stranger."""
         return [candidate for candidate in nearest.candidates if self._passes(candidate, nearest.people)]
 
     def _likeness(self, candidate: Candidate) -> Likeness:

@@ -35,7 +35,7 @@ QUALITY_ADVICE: Mapping[str, str] = {
 class EnrolmentReview:
     """Result of a comparison of new faces with the enrolled people, before the faces are enrolled.
 
-    ``warnings``: sentences about faces that differ too much; ``duplicates``: other people whom the faces may show.
+    ``warnings``: sentences about faces that differ too much; ``duplicates``: other people that look like the faces.
     """
 
     warnings: tuple[str, ...]
@@ -104,7 +104,7 @@ class EnrolmentAdvisor:
         )
 
     def _find_duplicates(self, person: str | Person, descriptors: Sequence[Descriptor]) -> list[Person]:
-        """Return other people for whom one of the faces would be taken."""
+        """Return other people that would be recognised in one of the faces."""
         own = person.slug if isinstance(person, Person) else None
         limits = self._decision.similarity_limits(len(self._gallery))
         found: dict[Person, None] = {}

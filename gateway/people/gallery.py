@@ -18,7 +18,7 @@ MAX_COUNTED_PICTURES = 5
 """Pictures of one person that count. The curves do not distinguish larger numbers."""
 
 MAX_CANDIDATES = 5
-"""People whom a search returns. The decision needs two; a warning about duplicate people names the others."""
+"""People that one search returns. The decision needs two; a warning about duplicate people names the others."""
 
 ROW_GROWTH_FACTOR = 1.5
 """Rows of a new matrix for each row in use, so that not every new person makes a copy of the matrix necessary."""
@@ -26,7 +26,7 @@ ROW_GROWTH_FACTOR = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person whom a face may show.
+    """A person that a face may show.
 
     ``similarity``: of the face and the mean of the person's pictures (people/similarity.py); ``pictures``: their
     number, at most MAX_COUNTED_PICTURES.
@@ -67,7 +67,7 @@ class _Rows:
     retired: int
 
     def nearest(self, compared: NDArray[np.float32], limits: NDArray[np.float32]) -> list[Candidate]:
-        """Return the candidates whom no counter-example excludes, as ``Nearest`` holds them."""
+        """Return the candidates for ``Nearest``, without people that a counter-example excludes."""
         rows = len(self.pictures)
         similarities = self.matrix[:rows] @ compared
         for row, alike in zip(self.accused, self.counters @ compared, strict=True):
@@ -94,7 +94,7 @@ class _Rows:
 
 
 class Gallery:
-    """Enrolled people whom many threads search, while one thread at a time changes them."""
+    """Enrolled people. Many threads search them, while one thread at a time changes them."""
 
     # A search takes no lock. Rows are only added and retired, never overwritten, so a search sees the rows
     # as they were at its beginning. It begins again if a row was retired meanwhile.
@@ -122,7 +122,7 @@ class Gallery:
             return self._rows.people[self._row(slug)]
 
     def nearest(self, probe: Descriptor, limits: NDArray[np.float32]) -> Nearest:
-        """Return the people whom a probe, (128,), most likely shows.
+        """Return the people that a probe, (128,), most likely shows.
 
         ``limits``: ``Decision.similarity_limits``. The best candidate exceeds the limit by most. A probe that is at
         least as similar to a counter-example of a person as to that person excludes the person.
@@ -161,10 +161,10 @@ class Gallery:
             return {slug: key for key, slug in self._slugs.items()}
 
     def lookalikes(self, slugs: Sequence[str], limits: NDArray[np.float32]) -> set[tuple[str, str]]:
-        """Return pairs of one of these people and any other person, of whom one would be taken for the other.
+        """Return pairs of people that look alike: one of these people, and any other person.
 
-        ``limits`` as for ``nearest``. The ids in a pair are in alphabetical order. Two people whom a counter-example
-        distinguishes are not a pair.
+        ``limits`` as for ``nearest``. The ids in a pair are in alphabetical order. A counter-example that distinguishes
+        two people prevents their pair.
         """
         with self._changing:
             rows = self._rows

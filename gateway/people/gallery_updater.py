@@ -30,7 +30,7 @@ class GalleryUpdater:
         self._name_warnings: list[str] = []
         self._has_warned = False
         self.warnings: tuple[str, ...] = ()
-        """Sentences about people whom a user has to look at, after the last refresh."""
+        """Warnings about people that need a user's attention, after the last refresh."""
         self.removal_count = 0
         """Number that grows when people were removed, by any process."""
         self.refresh()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from gateway.model import Person
 
 MAX_NAMED = 10
-"""People of one group whom a sentence names."""
+"""People of one group that a sentence names."""
 
 Pair = tuple[str, str]
 """The ids of two people, in alphabetical order."""
@@ -17,7 +17,7 @@ Group = tuple[str, ...]
 
 
 def connect(pairs: Iterable[Pair], ages: Mapping[str, int]) -> list[Group]:
-    """Return the groups of people whom pairs connect, directly or through others.
+    """Return the groups of people that pairs connect, directly or through others.
 
     ``ages``: by id, a number that is smaller for a person who was enrolled earlier. The group of the earliest person
     comes first.

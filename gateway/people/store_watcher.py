@@ -18,7 +18,7 @@ STORE_POLL_INTERVAL_S = 0.5
 """Time between two looks for changes. A change by another process is effective within a second."""
 
 EXPIRY_INTERVAL_S = 60.0
-"""Time between two searches for people and effects whose time is over."""
+"""Time between two searches for expired people and effects."""
 
 EFFECT_LIFETIME_S = 2 * 86_400
 """Time for which the store keeps an effect: twice the time for which a broker keeps messages for the gateway."""
@@ -63,7 +63,7 @@ class StoreWatcher:
                 log.exception("the people store cannot be followed")
 
     def expire(self) -> None:
-        """Delete old effects, and erase the people whose newest picture is older than ``keep_days``."""
+        """Delete old effects, and erase the people without a new picture for ``keep_days``."""
         self._store.effects.delete_effects(time.time() - EFFECT_LIFETIME_S)
         if self._keep_days is None:
             return

@@ -118,11 +118,11 @@ class UnknownGroups:
     def forget_similar(self, slug: str) -> None:
         """Delete the groups that may show a person who is removed, and all damaged groups."""
         with self.lock:
-            # The gateway cannot tell whom a damaged group shows.
+            # A damaged group may show any person.
             for key in self._store.damaged & self._store.read_ids():
                 log.warning("the damaged unknown %d is deleted: a person is removed", key)
                 self.forget(key)
-            # People whose descriptors are of another recipe are not in the gallery.
+            # A person is not in the gallery if all their descriptors are of another recipe.
             if slug not in self._gallery:
                 return
             for group in list(self._groups.values()):
@@ -166,7 +166,7 @@ class UnknownGroups:
             self._face_added_at[group.id] = moment
 
     def tidy(self) -> None:
-        """Save the sightings. Delete groups that expired, that are too many, or whose person was enrolled."""
+        """Save the sightings. Delete groups that expired, groups over the limit, and groups of enrolled people."""
         with self.lock:
             if self._store.damaged:
                 self._store.delete_damaged(time.time() - self._keep_s)

@@ -15,7 +15,7 @@ import requests
 
 from gateway.app import running
 from gateway.model.caller import CLI_CALLER
-from gateway.people import registry
+from gateway.people import store_watcher
 from gateway.store.sqlite import database
 from gateway.store.sqlite.store import SqliteStore
 from tests.e2e.deployments import (
@@ -143,7 +143,7 @@ def test_nearly_full_disk_makes_the_gateway_unready_and_recognition_goes_on(
         return requests.get(f"{deployment.gateway.rest.url}/{view}", timeout=5).status_code
 
     assert status("readyz") == 200
-    monkeypatch.setattr(registry, "WRITABLE_CHECK_INTERVAL_S", 0.0)
+    monkeypatch.setattr(store_watcher, "WRITABLE_CHECK_INTERVAL_S", 0.0)
     monkeypatch.setattr(database, "MIN_FREE_BYTES", math.inf)
     wait_for(lambda: status("readyz") == 503)
     assert status("healthz") == 200

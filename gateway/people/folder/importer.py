@@ -25,7 +25,7 @@ from gateway.store.records import FOLDER_PREFIX, Loss
 log = logging.getLogger(__name__)
 
 RETRY_INTERVAL_S = 60.0
-"""Time after which a picture is tried again whose failure had another cause, such as a worker that died."""
+"""Time after which a picture is tried again if its failure had another cause, such as a worker that died."""
 
 
 class FolderImporter:
@@ -100,7 +100,7 @@ class FolderImporter:
         log.info("people known: %d; pictures in %s: %d", people, self._folder, pictures)
 
     def _enrol_all(self, scan: FolderScan) -> set[str]:
-        """Enrol all pictures. Return the sources of enrolled pictures whose files do not show a person any more."""
+        """Enrol all pictures. Return the sources of enrolled pictures if their files do not show a person any more."""
         useless = set()
         before, enrolled = self._index.read_folder_digests(), self._index.read_folder_digests(self._recipe)
         self._pictures.begin(enrolled, scan)

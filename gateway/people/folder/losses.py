@@ -28,7 +28,7 @@ def moved_pictures(index: FolderIndex, scan: FolderScan) -> set[str]:
 
 
 def waiting_removals(index: FolderIndex, notes: Notes, folder: Path) -> frozenset[int]:
-    """Return the store's keys of the people whose removal waits for a confirmation, or would after the next scan."""
+    """Return people by their keys in the store: their removal waits for a confirmation, or would after a scan."""
     held = held_removal(notes)
     scan = FolderScanner(folder).scan()
     if held and scan.condition in {"missing", "unreadable"}:
