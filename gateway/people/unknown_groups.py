@@ -43,7 +43,7 @@ class UnknownGroups:
 
     def __init__(
         self,
-        store: protocols.UnknownGroups,
+        store: protocols.StoredGroups,
         gallery: Gallery,
         decision: Decision,
         *,

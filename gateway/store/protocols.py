@@ -226,7 +226,7 @@ class Audit(Protocol):
         """Sentences about problems with the audit that need a person's attention."""
 
 
-class UnknownGroups(Protocol):
+class StoredGroups(Protocol):
     """The groups of unknown faces with descriptors of one recipe.
 
     ``damaged``: the ids of groups that the last ``load`` could not read. They stay until they are deleted or expire.
@@ -334,7 +334,7 @@ class Store(Protocol):
     @property
     def status(self) -> StoreStatus: ...
 
-    def unknown_groups(self, recipe: str) -> UnknownGroups:
+    def unknown_groups(self, recipe: str) -> StoredGroups:
         """Return the unknown groups with descriptors of one recipe."""
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The protocol UnknownGroups, for every store."""
+"""The protocol StoredGroups, for every store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gateway.errors import UnknownPerson
-from gateway.store.protocols import Store, UnknownGroups
+from gateway.store.protocols import Store, StoredGroups
 from gateway.store.records import StoredFace, UnknownGroup
 from tests.examples import descriptor, near, unit
 from tests.people.environment import KEY
@@ -24,7 +24,7 @@ def store(open_store: OpenStore, request: pytest.FixtureRequest) -> Iterator[Sto
         yield store
 
 
-def groups(store: Store, recipe: str = RECIPE) -> UnknownGroups:
+def groups(store: Store, recipe: str = RECIPE) -> StoredGroups:
     return store.unknown_groups(recipe)
 
 

@@ -26,7 +26,7 @@ from gateway.store.sqlite.person_writer import PersonWriter
 from gateway.store.sqlite.removal_marks import SqliteRemovalMarks
 from gateway.store.sqlite.slugs import free_slug
 from gateway.store.sqlite.status import SqliteStatus
-from gateway.store.sqlite.unknown_groups import SqliteUnknownGroups
+from gateway.store.sqlite.unknown_groups import SqliteStoredGroups
 from gateway.store.sqlite.writes import bump_revision
 
 log = logging.getLogger(__name__)
@@ -72,9 +72,9 @@ class SqliteStore:
             self.audit.record(UPGRADE_CALLER, "backup", detail=database.upgrade_backup.name)
         self.audit.flush()
 
-    def unknown_groups(self, recipe: str) -> SqliteUnknownGroups:
+    def unknown_groups(self, recipe: str) -> SqliteStoredGroups:
         """Return the unknown groups with descriptors of one recipe."""
-        return SqliteUnknownGroups(self.database, self._records, recipe)
+        return SqliteStoredGroups(self.database, self._records, recipe)
 
     def close(self) -> None:
         """Close the file."""
