@@ -40,49 +40,58 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         engine = prepare_engine(settings)
-        self.metrics = Metrics()
-        self._fatal_errors: SimpleQueue[GatewayError] = SimpleQueue()
         if not has_store(settings):
             log.info("there is no people store yet: a new one is created at %s", store_path(settings).absolute())
+        self.metrics = Metrics()
+        self._fatal_errors: SimpleQueue[GatewayError] = SimpleQueue()
         self.pool = create_pool(settings, engine, self.metrics, workers=settings.workers.count)
+        # One thread makes all changes, one after the other. Reading has its own, so that it does not wait for them.
+        self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
         vision = WorkerVision(
-            self.pool.submit,
+            run=self.pool.submit,
             min_face=settings.detection.min_face,
             max_bytes=settings.limits.bytes,
             rotation=settings.rotation_of,
         )
-        self.people = open_people(settings, ENGINES[settings.engine].recipe, vision)
-        self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
-        recognition = RecognitionService(
-            self.pool.submit,
-            self.people.gallery,
-            self.people.decision,
-            self.people.registry,
-            self.changes,
-            RecognitionPolicy(settings.operations_of, settings.search_of, settings.limits.bytes, settings.landmarks_68),
-            self.metrics,
-            self.people.unknown_faces.observe,
+        self.people = open_people(settings, recipe=ENGINES[settings.engine].recipe, vision=vision)
+        policy = RecognitionPolicy(
+            allowed=settings.operations_of,
+            search=settings.search_of,
+            max_bytes=settings.limits.bytes,
+            landmarks_68=settings.landmarks_68,
         )
-        administration = Administration(self.people, vision, self.changes, self.reads, self.health)
-        self.service = Service(recognition, administration)
+        recognition = RecognitionService(
+            run=self.pool.submit,
+            gallery=self.people.gallery,
+            decision=self.people.decision,
+            people=self.people.registry,
+            changes=self.changes,
+            policy=policy,
+            metrics=self.metrics,
+            observe_unknown=self.people.unknown_faces.observe,
+        )
+        administration = Administration(
+            people=self.people, vision=vision, changes=self.changes, reads=self.reads, health=self.health
+        )
+        self.service = Service(recognition=recognition, administration=administration)
         identity = load_identity(settings.data, settings.mqtt.client_id)
         self.mqtt = MqttInterface(
-            settings,
-            Services(self.service.submit, self.pool.check_capacity, self.health),
-            identity,
-            _info(settings, identity.instance),
-            self.metrics,
+            settings=settings,
+            services=Services(submit=self.service.submit, check_capacity=self.pool.check_capacity, health=self.health),
+            identity=identity,
+            info=_describe_gateway(settings, identity.instance),
+            metrics=self.metrics,
             on_fatal=self._fatal_errors.put,
         )
         rest = create_app(
-            self.service.submit,
-            self.health,
-            self.metrics,
-            settings.limits,
+            submit=self.service.submit,
+            health=self.health,
+            metrics=self.metrics,
+            limits=settings.limits,
             hosts=(settings.rest.host, *settings.rest.hosts, *machine_names()),
         )
-        self.rest = RestServer(rest, settings.rest, settings.limits)
-        self.systemd = SystemdNotifier(self.health)
+        self.rest = RestServer(app=rest, settings=settings.rest, limits=settings.limits)
+        self.systemd = SystemdNotifier(health=self.health)
 
     def start(self) -> None:
         """Start all parts. Raise StartError."""
@@ -159,7 +168,7 @@ def running(settings: Settings) -> Iterator[Gateway]:
             log.info("the gateway has stopped")
 
 
-def _info(settings: Settings, instance: str) -> BridgeInfoDocument:
+def _describe_gateway(settings: Settings, instance: str) -> BridgeInfoDocument:
     """Return the document for the topic ``bridge/info``. ``instance``: the id of this gateway."""
     limits = settings.limits
     return BridgeInfoDocument(

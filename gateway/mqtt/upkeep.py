@@ -37,12 +37,12 @@ class Upkeep:
 
     @property
     def is_exclusive(self) -> bool:
-        """Whether a search has found no other gateway on the same topics."""
+        """True if a search has found no other gateway on the same topics."""
         return self._duplicates.exclusive
 
     @property
     def caught_up(self) -> bool:
-        """Whether a loopback message of this session is back."""
+        """True if a loopback message of this session is back."""
         return self._loopback.caught_up
 
     @property

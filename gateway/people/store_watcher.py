@@ -36,7 +36,7 @@ class StoreWatcher:
         self._registry = registry
         self._keep_days = keep_days
         self.writable = True
-        """Whether the store was writable at the last check."""
+        """True if the store was writable at the last check."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="people")
 

@@ -34,7 +34,7 @@ class SealedRecords:
 
     @property
     def has_key(self) -> bool:
-        """Whether the data is encrypted."""
+        """True if the data is encrypted."""
         return self._cipher.has_key
 
     def seal(self, data: bytes | None, place: str) -> bytes | None:

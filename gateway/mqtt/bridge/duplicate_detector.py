@@ -94,12 +94,12 @@ class DuplicateDetector:
 
     @property
     def exclusive(self) -> bool:
-        """Whether a search found no other gateway. Only then this one may serve."""
+        """True if a search found no other gateway. Only then this one may serve."""
         return self._state is not SearchState.SEARCHING
 
     @property
     def displaced(self) -> bool:
-        """Whether this gateway has to end, since another one served first."""
+        """True if this gateway has to end, since another one served first."""
         return self._state is SearchState.DISPLACED
 
     @property

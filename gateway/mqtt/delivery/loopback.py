@@ -80,7 +80,7 @@ class Loopback:
 
     @property
     def fresh(self) -> bool:
-        """Whether messages come in: one of this session came back within the last 30 s."""
+        """True if messages come in: one of this session came back within the last 30 s."""
         return self.caught_up and self.age < LOOPBACK_FRESH_S
 
     @property

@@ -156,7 +156,7 @@ class Upload:
 
     @property
     def answered(self) -> bool:
-        """Whether the broker has the answer to the upload."""
+        """True if the broker has the answer to the upload."""
         return self.delivery is not None and self.delivery.settled
 
     def incomplete_error(self) -> Incomplete:

@@ -112,7 +112,7 @@ class Reconnector:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread works, or has not started yet. It need not be connected."""
+        """True if the thread works, or has not started yet. It need not be connected."""
         if self._thread.ident is None:
             return True
         return self._thread.is_alive() and time.monotonic() < self._last_tick + MAX_TICK_AGE_S

@@ -70,10 +70,10 @@ class Session:
         self._closing = False
         self._broker_answered = threading.Event()
         self.connected = False
-        """Whether messages can be published. Once false after an end, it never becomes true again."""
+        """True if messages can be published. Once false after an end, it never becomes true again."""
         self.was_connected = False
         self.resumed = False
-        """Whether the broker had kept the session of the connection before this one."""
+        """True if the broker had kept the session of the connection before this one."""
         self.receive_maximum = ASSUMED_RECEIVE_MAXIMUM
         """Messages in flight that the broker allows."""
         self.max_packet_bytes = MAX_MQTT_PACKET_BYTES
@@ -83,7 +83,7 @@ class Session:
 
     @property
     def broker_answered(self) -> bool:
-        """Whether the broker said anything, even if it only closed the connection."""
+        """True if the broker said anything, even if it only closed the connection."""
         return self._broker_answered.is_set()
 
     @property

@@ -58,7 +58,7 @@ class RemovalGuard:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether the loss that is held back was confirmed since."""
+        """True if the loss that is held back was confirmed since."""
         return self._held is not None and self.is_confirmed_for(self._held)
 
     def is_confirmed_for(self, loss: Loss) -> bool:

@@ -92,7 +92,7 @@ class Database:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether this thread is within a transaction. Waits for a transaction of another thread."""
+        """True if this thread is within a transaction. Waits for a transaction of another thread."""
         with self._lock:
             return self._depth > 0
 
