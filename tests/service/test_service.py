@@ -1,0 +1,31 @@
+"""Service.submit is the one entrance for both kinds of requests."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from gateway.contract.people import PeopleDocument
+from gateway.model import AdministrationRequest, Operation, Recognition
+from gateway.model.caller import REST_CALLER
+from gateway.model.health import Health, ImportProgress, MqttHealth
+from gateway.people.vision import NoVision
+from gateway.service.administration import Administration
+from gateway.service.service import Service
+from tests.examples import descriptor, seen
+from tests.people.environment import open_environment, sample
+from tests.service.test_recognition import ALICES, RecognitionHarness, request
+
+HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
+
+
+def test_service_hands_each_request_to_the_part_that_answers_it(tmp_path: Path) -> None:
+    recognition = RecognitionHarness(seen(ALICES))
+    with open_environment(tmp_path) as env, ThreadPoolExecutor(1) as thread:
+        env.registry.enrol("Bob", [sample("bob", descriptor(2))], REST_CALLER)
+        administration = Administration(env.people, NoVision(), thread, thread, lambda: HEALTH)
+        service = Service(recognition.service, administration)
+        assert isinstance(service.submit(request(Operation.FACE_REC)).result(0), Recognition)
+        result = service.submit(AdministrationRequest(operation="people/list", fields={})).result(10)
+        assert isinstance(result, PeopleDocument)
+        assert [each.person for each in result.people] == ["bob"]
