@@ -124,15 +124,15 @@ def build_people(
     )
     registry = Registry(store, updater, enroller, remover, groups)
     watcher = StoreWatcher(store, updater, registry, keep_days=rules.keep_days)
-    unknown_faces = UnknownFaces(groups, advisor, vision.part)
+    unknown_faces = UnknownFaces(groups, advisor, vision.describe_part)
 
     skipped = SkippedFiles(store.removal_marks)
     run = ImportRun(updater, gallery, skipped)
     reader = PictureReader(rules.folder.max_bytes)
-    pictures = PictureImporter(store, enroller, advisor, reader, run, vision.picture, recipe=recipe)
+    pictures = PictureImporter(store, enroller, advisor, reader, run, vision.describe_picture, recipe=recipe)
     removals = RecentRemovals(gallery.__contains__)
     importer = FolderImporter(rules.folder.path, store, pictures, reader, run, skipped, removals, recipe=recipe)
-    renewal = DescriptorRenewal(store.faces, run, vision.again, recipe=recipe)
+    renewal = DescriptorRenewal(store.faces, run, vision.describe_chips, recipe=recipe)
     folder = FolderWatcher(rules.folder.path, importer, renewal, run, updater, rescan_s=rules.folder.rescan_s)
 
     return PeopleServices(

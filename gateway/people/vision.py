@@ -14,28 +14,28 @@ class EnrolmentVision(Protocol):
     Each waits for a worker process. Raises GatewayError, Busy, or CancelledError when the gateway stops.
     """
 
-    def picture(self, picture: bytes) -> FoundFace:
+    def describe_picture(self, picture: bytes) -> FoundFace:
         """Return the one face of a picture."""
 
-    def again(self, chips: bytes) -> FoundFace:
+    def describe_chips(self, chips: bytes) -> FoundFace:
         """Return the face of chips, which an older recipe may have described."""
 
-    def part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
+    def describe_part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
         """Return the one face at a place in a camera's picture."""
 
 
 class NoVision:
     """Vision of a process without workers, such as a command that needs no pictures."""
 
-    def picture(self, picture: bytes) -> FoundFace:
+    def describe_picture(self, picture: bytes) -> FoundFace:
         """Raise GatewayError."""
         raise _no_workers_error()
 
-    def again(self, chips: bytes) -> FoundFace:
+    def describe_chips(self, chips: bytes) -> FoundFace:
         """Raise GatewayError."""
         raise _no_workers_error()
 
-    def part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
+    def describe_part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
         """Raise GatewayError."""
         raise _no_workers_error()
 

@@ -39,17 +39,17 @@ class WorkerVision:
         self._min_face = min_face
         self._max_bytes = max_bytes
 
-    def picture(self, picture: bytes) -> FoundFace:
+    def describe_picture(self, picture: bytes) -> FoundFace:
         """Return the only face in a picture, with descriptor and chips."""
         check_size(picture, self._max_bytes)
         return self._describe(picture, AnalyseTask(Search(self._min_face), "enrolment", chips=True, single_face=True))
 
-    def part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
+    def describe_part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
         """Return the only face in a part of a camera's picture. ``place``: in the rotated picture."""
         search = Search(self._min_face, only=(place,), rotate=self._rotation(camera))
         return self._describe(picture, AnalyseTask(search, "enrolment", chips=True, single_face=True))
 
-    def again(self, chips: bytes) -> FoundFace:
+    def describe_chips(self, chips: bytes) -> FoundFace:
         """Return an enrolled face, described from its stored chips with the present engine."""
         return self._describe(chips, RedescribeTask())
 

@@ -152,5 +152,5 @@ class PeopleOperations:
                 raise Expired(
                     f"only {len(samples)} of {len(images)} pictures were analysed in time: send fewer at once"
                 )
-            samples.append(EnrolmentSample(image, self._vision.picture(image)))
+            samples.append(EnrolmentSample(image, self._vision.describe_picture(image)))
         return samples

@@ -24,7 +24,7 @@ class FakeVision(NoVision):
         self.errors: list[Exception] = []
         self.lying: set[bytes] = set()
 
-    def part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
+    def describe_part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
         self.described.append((picture, place))
         if self.errors:
             raise self.errors.pop(0)

@@ -49,10 +49,10 @@ class DescribeFunctions(NoVision):
         self._describe = describe
         self._describe_again = describe_again
 
-    def picture(self, picture: bytes) -> FoundFace:
+    def describe_picture(self, picture: bytes) -> FoundFace:
         return self._describe(picture)
 
-    def again(self, chips: bytes) -> FoundFace:
+    def describe_chips(self, chips: bytes) -> FoundFace:
         return self._describe_again(chips)
 
 
@@ -69,7 +69,7 @@ class FakeVision:
             raise errors.pop(0)
         return face_of(picture)
 
-    def again(self, chips: bytes) -> FoundFace:
+    def describe_chips(self, chips: bytes) -> FoundFace:
         """Describe chips. The picture of the chips is recorded, and its errors are raised."""
         self(chips.removeprefix(chips_of("")))
         return face_of_chips(chips)

@@ -207,7 +207,7 @@ def test_enrolment_that_expires_changes_nothing(
             time.sleep(0.01)
         return sample("Cora", descriptor(3)).face
 
-    monkeypatch.setattr(WorkerVision, "picture", slow)
+    monkeypatch.setattr(WorkerVision, "describe_picture", slow)
     enrolment = harness.submit("people/add", {"name": "Cora", "images": [b"1", b"2", b"3"]}, 0.1)
     with pytest.raises(Expired):
         enrolment.result(10)

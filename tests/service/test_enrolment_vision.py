@@ -42,7 +42,7 @@ class VisionHarness:
 def test_picture_is_described_for_enrolment_without_a_deadline() -> None:
     picture = seen(ALICES)
     harness = VisionHarness(picture)
-    assert harness.vision.picture(b"x") is picture.faces[0]
+    assert harness.vision.describe_picture(b"x") is picture.faces[0]
     (job,) = harness.jobs
     assert (job.pictures, job.task, job.deadline) == (
         (b"x",),
@@ -54,7 +54,7 @@ def test_picture_is_described_for_enrolment_without_a_deadline() -> None:
 def test_picture_over_the_limit_is_refused() -> None:
     harness = VisionHarness(seen(ALICES))
     with pytest.raises(TooLarge):
-        harness.vision.picture(bytes(MAX_BYTES + 1))
+        harness.vision.describe_picture(bytes(MAX_BYTES + 1))
     assert not harness.jobs
 
 
@@ -62,15 +62,15 @@ def test_chips_over_the_limit_of_pictures_are_described() -> None:
     picture = seen(ALICES)
     harness = VisionHarness(picture)
     chips = bytes(MAX_BYTES + 1)
-    assert harness.vision.again(chips) is picture.faces[0]
+    assert harness.vision.describe_chips(chips) is picture.faces[0]
     (job,) = harness.jobs
     assert (job.pictures, job.task, job.deadline) == ((chips,), RedescribeTask(), math.inf)
 
 
 def test_pictures_and_chips_wait_in_the_lane_of_enrolments() -> None:
     harness = VisionHarness(seen(ALICES))
-    harness.vision.picture(b"x")
-    harness.vision.again(b"chips")
+    harness.vision.describe_picture(b"x")
+    harness.vision.describe_chips(b"chips")
     assert {job.lane for job in harness.jobs} == {ENROLMENT_LANE}
     assert not CAMERA_NAME.fullmatch(ENROLMENT_LANE)
 
@@ -78,26 +78,26 @@ def test_pictures_and_chips_wait_in_the_lane_of_enrolments() -> None:
 @pytest.mark.parametrize(("picture", "error"), [(seen(), NoFace), (seen(ALICES, BOBS), MultipleFaces)])
 def test_picture_without_a_single_face_is_refused(picture: Analysis, error: type[Exception]) -> None:
     with pytest.raises(error):
-        VisionHarness(picture).vision.picture(b"x")
+        VisionHarness(picture).vision.describe_picture(b"x")
 
 
 def test_describing_ends_when_the_gateway_stops() -> None:
     with pytest.raises(CancelledError):
-        VisionHarness(answer=cancel).vision.picture(b"x")
+        VisionHarness(answer=cancel).vision.describe_picture(b"x")
     with pytest.raises(CancelledError):
-        VisionHarness(answer=cancel).vision.again(b"x")
+        VisionHarness(answer=cancel).vision.describe_chips(b"x")
 
 
 def test_part_of_a_picture_is_searched_alone() -> None:
     picture, place = seen(ALICES), ((0.1, 0.1), (0.5, 0.1), (0.5, 0.6))
     harness = VisionHarness(picture)
-    assert harness.vision.part(b"x", place, "porch") is picture.faces[0]
+    assert harness.vision.describe_part(b"x", place, "porch") is picture.faces[0]
     assert harness.jobs[0].task == AnalyseTask(Search(56, only=(place,)), "enrolment", chips=True, single_face=True)
 
 
 def test_part_is_searched_in_the_rotated_picture_of_a_camera() -> None:
     place = ((0.1, 0.1), (0.5, 0.1), (0.5, 0.6))
     harness = VisionHarness(seen(ALICES))
-    harness.vision.part(b"x", place, "sideways")
+    harness.vision.describe_part(b"x", place, "sideways")
     search = Search(56, only=(place,), rotate=90)
     assert harness.jobs[0].task == AnalyseTask(search, "enrolment", chips=True, single_face=True)

@@ -108,7 +108,7 @@ EVERYBODY = ["alice1", "alice2", "bob1"]
 def test_change_of_recipe_describes_all_people_from_chips(env: FolderEnvironment) -> None:
     env.import_folder()
     vision, chip_vision = FakeVision(), FakeVision()
-    env.import_folder(vision, "other", chip_vision.again)
+    env.import_folder(vision, "other", chip_vision.describe_chips)
     assert (vision.described, sorted(chip_vision.described)) == ([], EVERYBODY)
     assert (env.people, env.pictures) == (["Alice", "Bob the Builder"], 3)
     assert env.similarity("bob_the_builder", descriptor_of(chips_of("bob1"))) == pytest.approx(1)
@@ -152,7 +152,7 @@ def test_chips_that_cannot_be_described_are_logged_and_skipped(
     env.import_folder()
     shutil.rmtree(env.folder)
     vision = FakeVision(bob1=[BadImage("the chips that were kept of a face are damaged")])
-    env.import_folder(recipe="other", describe_again=vision.again)
+    env.import_folder(recipe="other", describe_again=vision.describe_chips)
     assert sorted(vision.described) == EVERYBODY
     assert (env.people, env.pictures) == (["Alice"], 2)
     assert env.stored == ["Alice", "Bob the Builder"]
@@ -164,7 +164,7 @@ def test_chips_that_cannot_be_described_are_logged_and_skipped(
 def test_picture_is_described_if_its_chips_fail(env: FolderEnvironment) -> None:
     env.import_folder()
     vision, chip_vision = FakeVision(), FakeVision(bob1=[Timeout("slow")])
-    assert env.import_folder(vision, "other", chip_vision.again).skipped == ()
+    assert env.import_folder(vision, "other", chip_vision.describe_chips).skipped == ()
     assert vision.described == ["bob1"]
     assert (env.people, env.pictures) == (["Alice", "Bob the Builder"], 3)
 
@@ -173,8 +173,8 @@ def test_failed_chips_are_tried_again_at_the_next_start(env: FolderEnvironment) 
     env.import_folder()
     shutil.rmtree(env.folder)
     vision = FakeVision(bob1=[Timeout("slow")])
-    env.import_folder(recipe="other", describe_again=vision.again)
-    env.import_folder(recipe="other", describe_again=vision.again)
+    env.import_folder(recipe="other", describe_again=vision.describe_chips)
+    env.import_folder(recipe="other", describe_again=vision.describe_chips)
     assert (vision.described.count("bob1"), vision.described.count("alice1")) == (2, 1)
     assert env.people == ["Alice", "Bob the Builder"]
 
@@ -191,7 +191,7 @@ def test_return_to_the_first_recipe_restores_all_people(env: FolderEnvironment) 
 def test_same_recipe_describes_nothing_again(env: FolderEnvironment) -> None:
     env.import_folder()
     vision = FakeVision()
-    env.import_folder(vision, describe_again=vision.again)
+    env.import_folder(vision, describe_again=vision.describe_chips)
     assert vision.described == []
 
 
@@ -209,7 +209,7 @@ def test_person_without_chips_is_described_from_the_picture(
     without_chips: FolderEnvironment,
 ) -> None:
     vision, chip_vision = FakeVision(), FakeVision()
-    without_chips.import_folder(vision, describe_again=chip_vision.again)
+    without_chips.import_folder(vision, describe_again=chip_vision.describe_chips)
     assert (sorted(vision.described), chip_vision.described) == (EVERYBODY, [])
     assert without_chips.chips("alice1") == chips_of("alice1")
     assert without_chips.people == without_chips.stored == ["Alice", "Bob the Builder"]
@@ -330,7 +330,7 @@ def test_picture_is_tried_again_after_a_temporary_error(
 def test_person_is_kept_when_a_picture_fails_temporarily(env: FolderEnvironment) -> None:
     env.import_folder()
     vision = FakeVision(bob1=[Timeout("slow")] * 9)
-    with env.watch_folder(vision, "other", vision.again):
+    with env.watch_folder(vision, "other", vision.describe_chips):
         assert vision.described.count("bob1") >= 2  # from the chips, from the picture, and again
         assert env.stored == ["Alice", "Bob the Builder"]
 
@@ -356,7 +356,7 @@ def test_import_waits_for_busy_workers(env: FolderEnvironment) -> None:
 def test_change_of_recipe_waits_for_busy_workers(env: FolderEnvironment) -> None:
     env.import_folder()
     vision = FakeVision(bob1=[Busy("full", 0), Busy("full", 0)])
-    env.import_folder(recipe="other", describe_again=vision.again)
+    env.import_folder(recipe="other", describe_again=vision.describe_chips)
     assert vision.described.count("bob1") == 3
     assert env.people == ["Alice", "Bob the Builder"]
 
@@ -364,7 +364,7 @@ def test_change_of_recipe_waits_for_busy_workers(env: FolderEnvironment) -> None
 def test_stop_during_a_change_of_recipe_forgets_nobody(env: FolderEnvironment) -> None:
     env.import_folder()
     vision = FakeVision(alice1=[Busy("the gateway is shutting down", 3600)])
-    watcher = env.make_watcher(face_of, "other", vision.again)
+    watcher = env.make_watcher(face_of, "other", vision.describe_chips)
     watcher.start()
     wait_for(lambda: "alice1" in vision.described)
     watcher.stop()
@@ -378,7 +378,7 @@ def test_cancelled_change_of_recipe_ends_the_thread(env: FolderEnvironment) -> N
     """The workers cancel their jobs when the gateway stops."""
     env.import_folder()
     vision = FakeVision(alice1=[CancelledError()])
-    watcher = env.make_watcher(face_of, "other", vision.again)
+    watcher = env.make_watcher(face_of, "other", vision.describe_chips)
     watcher.start()
     wait_for(lambda: not watcher._thread.is_alive())
     assert (vision.described[-1], watcher.progress.finished) == ("alice1", False)
