@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from queue import SimpleQueue
 
 from gateway import __version__
@@ -114,20 +115,24 @@ class Gateway:
 
     def stop(self) -> None:
         """Stop all parts, even if one fails: refuse new requests, finish the running ones, close connections."""
-        # An ExitStack calls the last callback first: read these lines upwards.
+        steps: Sequence[Callable[[], object]] = (
+            self.people.registry.interrupt,
+            self.people.folder.stop,
+            self.people.unknown_faces.stop,
+            self.systemd.stop,
+            self.mqtt.stop_accepting,
+            self.pool.stop,
+            partial(self.changes.shutdown, cancel_futures=True),
+            partial(self.reads.shutdown, cancel_futures=True),
+            self.rest.stop,
+            self.mqtt.stop,
+            self.people.watcher.stop,
+            self.people.store.close,
+        )
+        # An ExitStack calls the last callback first, and all of them even if one fails.
         with ExitStack() as stack:
-            stack.callback(self.people.store.close)
-            stack.callback(self.people.watcher.stop)
-            stack.callback(self.mqtt.stop)
-            stack.callback(self.rest.stop)
-            stack.callback(self.reads.shutdown, cancel_futures=True)
-            stack.callback(self.changes.shutdown, cancel_futures=True)
-            stack.callback(self.pool.stop)
-            stack.callback(self.mqtt.stop_accepting)
-            stack.callback(self.systemd.stop)
-            stack.callback(self.people.unknown_faces.stop)
-            stack.callback(self.people.folder.stop)
-            stack.callback(self.people.registry.interrupt)
+            for step in reversed(steps):
+                stack.callback(step)
 
     def health(self) -> Health:
         """Return the state of every part."""
