@@ -48,5 +48,5 @@ class VersionedModel(WireModel):
 
 def dump(document: WireModel | Document) -> bytes:
     """Return the shortest JSON of a document, in UTF-8. Raise ValueError for NaN and infinity."""
-    # The encoder of the standard library, not pydantic's: the two write very small floats differently.
+    # Not the encoder of pydantic, which writes very small floats in another form (1e-5 for 1e-05).
     return _JSON.encode(document.document() if isinstance(document, WireModel) else document).encode()

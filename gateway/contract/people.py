@@ -142,7 +142,7 @@ class CurvePointDocument(WireModel):
 
 
 class CalibrationDocument(WireModel):
-    """How well the gateway tells the enrolled people apart. ``same``, ``different``: the numbers of comparisons."""
+    """The result of a calibration. ``same``, ``different``: the numbers of comparisons of one person and of two."""
 
     people: int
     pictures: int

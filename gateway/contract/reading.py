@@ -30,7 +30,7 @@ _PICTURE_ID = re.compile(rf"[0-9a-f]{{{PICTURE_ID_DIGITS}}}")
 
 def read_json(data: bytes) -> Document:
     """Return a JSON object in which each key occurs once and each number is finite. Raise BadRequest."""
-    # Before the JSON is decoded, which makes it up to a hundred times as large.
+    # This check comes before the decoding, which can take a hundred times the memory of the JSON.
     if sum(map(data.count, (b"{", b"[", b","))) > MAX_PARTS:
         raise BadRequest(f"the JSON has more than {MAX_PARTS} parts (brackets and commas): send fewer fields")
     try:

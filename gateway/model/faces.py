@@ -20,7 +20,7 @@ Timing = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How well a face can be seen: ``pixels`` across its box. The others are 0 to 1 (vision/quality.py)."""
+    """Measures of how well a face can be seen. ``pixels``: across its box. The others: 0 to 1 (vision/quality.py)."""
 
     pixels: int
     brightness: float
@@ -44,7 +44,7 @@ class QualityLimits:
 
 
 # A face beyond these limits resembles the faces of strangers on equally bad pictures. Of 222 good photographs the
-# limits refused one. docs/ has the measurement.
+# limits refused one. docs/reference/benchmarks.md has the measurement.
 ENROLMENT_LIMITS = QualityLimits(pixels=60, brightness=0.12, sharpness=0.55, clean=0.56)
 """The least quality of a face to be enrolled."""
 
