@@ -1,1 +1,1 @@
-"""Each figure that the documentation quotes, one command each."""
+"""The benchmarks: one command for each figure that the documentation quotes."""

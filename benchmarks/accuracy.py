@@ -40,14 +40,14 @@ from gateway.people.decision import Decision
 from gateway.people.similarity import Similarity, typical_faces
 
 RATES = {"0.01": 100, "0.001": 1_000, "0.0001": 10_000, "0.00001": 100_000}
-"""False match rates, as text and as one in how many pairs."""
+"""False match rates as text, and as the number N of a rate of one in N pairs."""
 
 MIN_PAIRS = 10
-"""Least number of passing pairs of different people for a meaningful threshold."""
+"""Smallest number of passing pairs of different people for a meaningful threshold."""
 
 RESAMPLES = 200
 MAX_TIMED_PICTURES = 60
-"""Most pictures whose time is measured, evenly spread."""
+"""Largest number of pictures whose time is measured. They are spread evenly over all pictures."""
 
 STOCK_TOLERANCE = 0.6
 """Largest distance of a match in ``face_recognition.compare_faces``."""
@@ -76,7 +76,7 @@ class Comparison:
 
 
 def by_similarity(probes: Vectors, templates: Vectors, found: Bools, similarity: Similarity) -> Comparison:
-    """Compare like the gateway."""
+    """Compare by similarity, as the gateway does."""
     return Comparison(found, similarity.probes(probes), similarity.templates(templates), float)
 
 
@@ -96,7 +96,7 @@ def genuine_pairs(people: Indices) -> Indices:
 
 
 def similarities(compared: Comparison, pairs: Indices) -> Floats:
-    """Return the similarity of each pair, -inf without both faces: a miss for any threshold."""
+    """Return the similarity of each pair. Without both faces it is -inf, which is a miss for any threshold."""
     enrolled, probe = pairs.T
     alike = np.einsum("nd,nd->n", compared.templates[enrolled], compared.probes[probe])
     return np.where(compared.found[enrolled] & compared.found[probe], alike, -np.inf).astype(np.float32)
@@ -115,7 +115,7 @@ def impostors(compared: Comparison, people: Indices) -> Floats:
 
 
 def thresholds(impostors: Floats, one_in: Iterable[int]) -> list[float | None]:
-    """Return for each rate the similarity that one in so many pairs reaches; None for fewer than MIN_PAIRS pairs.
+    """Return by rate the similarity that this share of the pairs reaches; None if fewer than MIN_PAIRS pairs reach it.
 
     This changes the order of ``impostors``, because a hundred million are too many to sort or copy.
     """
@@ -153,7 +153,7 @@ def figures(compared: Comparison, people: Indices) -> dict[str, Any]:
 
 
 def fewer(stock: Mapping[str, float | None], facegate: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Return by which share facegate has fewer misses than stock, at each rate with misses."""
+    """Return by rate the share of stock's misses that facegate avoids; None for a rate at which stock misses none."""
     both = {rate: (stock[rate], facegate[rate]) for rate in RATES}
     return {rate: round(1 - b / a, 3) if a and b is not None else None for rate, (a, b) in both.items()}
 

@@ -37,11 +37,11 @@ from gateway.people.similarity import TYPICAL_FACES_FILE, Similarity
 RATES = (0.5, 0.1, 0.01, 0.001, 1e-4, 1e-5)
 
 MIN_PAIRS = 10
-"""Least number of pairs above a threshold. Fewer would be chance."""
+"""Smallest number of pairs above a threshold. A threshold with fewer pairs would depend on chance."""
 
 PROBE_COUNTS = (1, 3)
 MAX_SUBSETS = 4
-"""Most templates of a person from different subsets of its pictures. More of the same faces would add little."""
+"""Largest number of templates of a person, from different subsets of the pictures. More would add little."""
 
 RESAMPLES = 100
 TAIL_SHARE = 0.02
@@ -49,7 +49,7 @@ TAIL_SHARE = 0.02
 
 CLUSTERS = 32
 MIN_CLUSTER_PEOPLE = 5
-"""Least number of people in a cluster, so that its mean is no single person's face."""
+"""Smallest number of people in a cluster, so that its mean is no single person's face."""
 
 CLUSTER_ROUNDS = 20
 
@@ -83,7 +83,7 @@ class Half:
 
 
 def means(vectors: Vectors, people: Indices, count: int, random: np.random.Generator) -> Means:
-    """Return the means of ``count`` pictures of each person with so many."""
+    """Return the means of ``count`` pictures of each person who has at least that many."""
     chosen = []
     for person in np.unique(people):
         own = np.flatnonzero(people == person)

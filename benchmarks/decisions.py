@@ -50,7 +50,7 @@ TARGET_FPIR = 0.01
 """Target FPIR, the gateway's default (config.DecisionSettings)."""
 
 MIN_STRANGERS = 10
-"""Least strangers in each half, and least pictures of a stranger who may be the worst one."""
+"""Smallest number of strangers in each half, and of pictures of a stranger who may be reported as the worst one."""
 
 MAX_GALLERY_SHARE = 0.9
 """Largest share of the people with enough pictures in a gallery. There is only one gallery of all of them."""
@@ -90,7 +90,7 @@ class Answers:
     second: Floats
 
     def named(self, limit: float, ambiguous: bool) -> Bools:
-        """Return which probes get a name. ``ambiguous``: none if two people pass."""
+        """Return a mask of the probes that get a name. ``ambiguous``: a probe gets no name if two people pass."""
         passing: Bools = (self.best >= limit) & ~(ambiguous & (self.second >= limit))
         return passing
 
@@ -138,7 +138,7 @@ class Outcome:
     members: Floats
 
     def fpir_interval(self) -> list[float]:
-        """Return the 95 % interval of FPIR. The people in the galleries are resampled too, as they may be in many."""
+        """Return the 95 % interval of FPIR. People are resampled too, because one person may be in many galleries."""
         random = np.random.default_rng(0)
         galleries, people = (_drawn(count, random) for count in self.members.shape)
         gallery, stranger, name = self.mistakes.T
@@ -210,7 +210,7 @@ class EngineResults:
 
 
 def at_most(best: Floats, share: float) -> float:
-    """Return the lowest threshold that at most this share passes."""
+    """Return the lowest threshold that at most this share of the similarities passes."""
     first_out = np.sort(best)[::-1][int(share * len(best))]
     return float(np.nextafter(first_out, np.float32(np.inf)))
 

@@ -75,7 +75,8 @@ is used.
 SCENES = {"wide stage": range(7), "pianist": range(7, 28), "singer": range(28, 71), "audience": range(71, 92)}
 """Scenes of the clip, by frame number.
 
-They show one face of 40 px and one of 30 (in profile); one in profile, sometimes out of the picture; one; four.
+The first scene shows two faces: one of 40 px, and one of 30 px in profile. The second shows one face in profile, which
+is sometimes outside of the picture. The third shows one face, and the fourth shows four.
 """
 
 MAX_CENTRE_DISTANCE = 0.5
@@ -194,7 +195,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A detector. ``smallest``: its smallest face, in pixels. ``prepares``: it prepares for each size of picture."""
+    """A detector. ``smallest``: its smallest face, in pixels. ``prepares``: whether each size needs a preparation."""
 
     smallest: int
     name: str
@@ -363,7 +364,7 @@ RATIO_FLOORS = {
     "perturbed_40px_to_hog1": 1.25,
     "clip_40px_to_hog1": 2.0,
 }
-"""Least values of the ratios."""
+"""Smallest allowed value of each ratio."""
 
 
 def measure(pictures: Path, competing: Sequence[Detector]) -> dict[str, Any]:

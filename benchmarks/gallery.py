@@ -2,7 +2,7 @@
 
 Stock is the usual way to use face_recognition: ``face_distance`` to all people in one array, and its minimum. Facegate
 is the gateway's own search, with its thresholds. Both search the same faces among the same people, on one thread. They
-alternate, because the speed of a machine varies. The figures are medians over the rounds. Before, the answers for some
+alternate, because the speed of a machine varies. The figures are medians over the rounds. First, the answers for some
 probes are compared with brute force: a fast search that misses people would be worthless.
 
 The people are imported into a store as from an archive, and loaded as at the gateway's start. The loading runs in a
@@ -47,7 +47,7 @@ from gateway.store.sqlite.store import SqliteStore
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = (1_000, 100_000, 1_000_000)
 BATCH_PEOPLE = 1_000
-"""People that are created and imported at a time, so that never all of them are in memory."""
+"""People that are created and imported at a time, so that they are never all in memory."""
 
 RECIPE = "random"
 PROBES = 8
@@ -57,7 +57,7 @@ LAP_ROWS = 100_000
 """Rows per timed lap: with few people several searches are timed together."""
 
 MAX_SEARCHES_PER_LAP = 100
-"""Most searches per lap."""
+"""Largest number of searches per lap."""
 
 ROUNDING = 1e-5
 """Largest difference between float32 and float64."""

@@ -37,7 +37,7 @@ from device_sim.errors import SimError
 
 SAMPLE_INTERVAL_S = 10.0
 MIN_SAMPLES = 30
-"""Least number of samples, also in a short run."""
+"""Smallest number of samples, even in a short run."""
 CAMERAS = 6
 PEAK_S = 10.0
 LOAD_SHARE = 0.5

@@ -1,4 +1,4 @@
-"""One simulated camera: its connection, and its mode, a stream or requests."""
+"""A simulated camera: its connection, and its mode (a stream, or requests)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Deliver = Callable[[Message], None]
 
 
 def rotate_pictures(pictures: Sequence[Picture], start: int) -> Iterator[Picture]:
-    """Repeat all pictures endlessly. Each camera starts with another one, number ``start``."""
+    """Repeat all pictures endlessly, beginning with number ``start``: each camera begins with a different picture."""
     return islice(cycle(pictures), start % len(pictures), None)
 
 

@@ -105,7 +105,7 @@ class Connection:
         return client
 
     def __enter__(self) -> Connection:
-        """Raises Unreachable or Refused."""
+        """Connect, and wait until every subscription is acknowledged. Raises Unreachable or Refused."""
         try:
             self._client.connect(self._broker.host, self._broker.port, keepalive=30)
         except OSError as error:

@@ -32,7 +32,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One MQTT message: a whole Outgoing, or a piece of it."""
+    """An MQTT message: a whole Outgoing, or a piece of it."""
 
     topic: str
     payload: bytes

@@ -1,4 +1,4 @@
-"""One broker and one gateway for all the tests that only ask; those that break things make their own."""
+"""A broker and a gateway for all tests that only send requests. Tests that break something start their own."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support import (
     Client,
     broker_running,
     free_port,
-    furnished,
     models_folder,
+    prepare_data_folder,
     wait_for,
 )
 
@@ -58,9 +58,9 @@ def _is_slow(item: pytest.Item) -> bool:
 
 
 def settings(data: Path, broker: Broker, **changes: object) -> Settings:
-    """As from a file: ``changes`` are merged over what a test needs."""
+    """Return settings as from a file, with defaults for tests. ``changes``: sections that replace or extend these."""
     content: dict[str, object] = {
-        "data": furnished(data),
+        "data": prepare_data_folder(data),
         "mqtt": {"host": "127.0.0.1", "port": broker.port},
         "rest": {"port": free_port()},
         "people": {"folder": KNOWN_FACES, "rescan_s": 0.2},
@@ -95,7 +95,7 @@ def gateway_settings(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -
 
 @pytest.fixture(scope="session")
 def gateway(gateway_settings: Settings) -> Iterator[Gateway]:
-    """Ready: the project's own people are known."""
+    """A ready gateway, in which the project's own people are enrolled."""
     with running(gateway_settings) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
         yield gateway

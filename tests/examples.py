@@ -19,12 +19,12 @@ ALICE, BOB, CAROL = Person("alice", "Alice"), Person("bob", "Bob"), Person("caro
 
 
 def descriptor(seed: int) -> Descriptor:
-    """Of unit length; two of different seeds are nearly at right angles."""
+    """Return a descriptor of unit length. Two with different seeds are nearly at right angles."""
     return unit(np.random.default_rng(seed).normal(size=128))
 
 
 def near(descriptor: Descriptor, cosine: float, seed: int = 99) -> Descriptor:
-    """A descriptor with that cosine to the given one."""
+    """Return a descriptor with that cosine to the given one."""
     other = np.random.default_rng([seed, 128]).normal(size=128)
     across = unit(other - (other @ descriptor) * descriptor)
     return unit(cosine * descriptor + np.sqrt(1 - cosine**2) * across)
@@ -35,14 +35,14 @@ def unit(vector: Any) -> Descriptor:
 
 
 def seen(*descriptors: Descriptor | None) -> Analysis:
-    """A picture with a face for each."""
+    """Return the analysis of a picture that has one face for each descriptor."""
     timing = {"decode": 1.0, "detect": 30.0, "embed": 3.0}
     faces = tuple(FoundFace(BOX, each, quality=QUALITY) for each in descriptors)
     return Analysis(Image(640, 480, 5000), faces, timing)
 
 
 def noise(side: int) -> PIL.Image.Image:
-    """In few colours: a PNG of it is small, and the JPEG that is drawn from it is not."""
+    """Return noise in few colours: its PNG is small, and a JPEG of it is large."""
     pixels = np.random.default_rng(0).integers(0, 4, side * side, np.uint8)
     image = PIL.Image.frombytes("P", (side, side), pixels.data)
     image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
@@ -50,7 +50,7 @@ def noise(side: int) -> PIL.Image.Image:
 
 
 def encoded(image: PIL.Image.Image, kind: str, **options: Any) -> bytes:
-    """``kind`` and ``options`` as in Pillow's ``save``."""
+    """Return the image as a file. ``kind`` and ``options`` are those of Pillow's ``save``."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -61,14 +61,14 @@ def jpeg_segment(marker: int, body: bytes) -> bytes:
 
 
 Scans = Sequence[tuple[Sequence[int], int, int, int, int]]
-"""Each of some components (0, 1, 2), of the coefficients from a first to a last one, and of their bits high to low."""
+"""Scans, each with its components (0, 1, 2), its first and last coefficient, and their highest and lowest bit."""
 
 
 def grey_jpeg(width: int, height: int, sampling: Sequence[int] = (0x11, 0x11, 0x11), scans: Scans = ()) -> bytes:
-    """A JPEG in the middle of all greys, made by hand: each block of a scan is one bit, or two with all coefficients.
+    """Return a JPEG of one medium grey, built byte by byte. It is progressive if a scan has not all coefficients.
 
-    ``sampling``: of each component, across in the high and down in the low four bits. It is progressive if a scan has
-    not all coefficients.
+    ``sampling``: of each component, across in the high and down in the low four bits. Each block of a scan takes one
+    bit, or two bits in a scan with all coefficients.
     """
     scans = scans or [(range(len(sampling)), 0, 63, 0, 0)]
     progressive = any((first, last) != (0, 63) for _, first, last, *_ in scans)
@@ -99,7 +99,7 @@ def grey_jpeg(width: int, height: int, sampling: Sequence[int] = (0x11, 0x11, 0x
 
 
 def png(width: int, height: int, *, depth: int = 8, color_type: int = 2, rows: bytes = b"") -> bytes:
-    """A PNG that claims what it is told to: ``color_type`` 0 is grey, 2 RGB, 4 grey with alpha, 6 RGBA."""
+    """Return a PNG with this header, true or false. ``color_type``: 0 is grey, 2 RGB, 4 grey with alpha, 6 RGBA."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -1,4 +1,4 @@
-"""What the tests stand on: a real broker, an MQTT client that waits, and the project's pictures."""
+"""Helpers of many tests: a real broker, an MQTT client that waits, and the project's pictures."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def frame(name: str) -> bytes:
 
 _PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-"""pytest-xdist runs the tests in several processes; each takes ports of its own."""
+"""The number of test processes of pytest-xdist. Each of them uses other ports."""
 
 _MINE = range(10_000 + _PROCESS, 32_000, _PROCESSES)
 _PORTS = iter(random.sample(_MINE, len(_MINE)))
 
 
 def free_port() -> int:
-    """None comes twice, and none is of those that the kernel gives to whoever connects (ip(7): from 32768): so it is
-    free still when it is used.
-    """
+    """Return a free TCP port of this machine."""
+    # No port is returned twice, and the kernel gives ports from 32768 on to outgoing connections (ip(7)). So the port
+    # is still free when the test uses it.
     for port in _PORTS:
         with socket.socket() as sock, suppress(OSError):
             sock.bind(("127.0.0.1", port))
@@ -62,15 +62,15 @@ def free_port() -> int:
 
 
 def wait_for(condition: Any, seconds: float = WAIT_S) -> None:
-    """Until it holds; fails the test if it never does."""
+    """Wait until the condition is true. The test fails if that takes longer than ``seconds``."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"{condition} did not come true in {seconds} s"
         time.sleep(0.02)
 
 
-def in_a_quiet_moment(holds: Callable[[], bool], tries: int = 5) -> bool:
-    """Whether it does in any of some tries: what is about time fails now and then on a machine that is busy."""
+def holds_in_any_try(holds: Callable[[], bool], tries: int = 5) -> bool:
+    """Return whether a condition about time is true in one of several tries: on a busy machine some tries fail."""
     return any(holds() for _ in range(tries))
 
 
@@ -78,8 +78,10 @@ MODELS_VARIABLE = "TESTS_MODELS_FOLDER"
 
 
 def models_folder() -> Path:
-    """Return the folder for the converted networks. The process that asks first makes it, hands it on to the
-    processes that it starts (pytest-xdist), and removes it in the end.
+    """Return the folder for the converted networks.
+
+    The first process creates the folder, passes its path to the processes that it starts (pytest-xdist), and removes it
+    at its end.
     """
     if MODELS_VARIABLE not in os.environ:
         os.environ[MODELS_VARIABLE] = folder = tempfile.mkdtemp(prefix="facegate-tests-")
@@ -89,14 +91,14 @@ def models_folder() -> Path:
 
 @cache
 def models() -> Path:
-    """dlib's networks, converted once for all the tests."""
+    """Return the folder of dlib's networks, which are converted once for all tests."""
     with (models_folder() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return ensure_converted(models_folder())
 
 
-def furnished(data: Path) -> Path:
-    """A data folder in which a gateway finds the networks converted."""
+def prepare_data_folder(data: Path) -> Path:
+    """Create a data folder in which a gateway finds the converted networks, and return it."""
     folder = converted_models_folder(data)
     if not folder.exists():
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -106,8 +108,8 @@ def furnished(data: Path) -> Path:
 
 
 @contextmanager
-def halted(pids: Iterable[int]) -> Iterator[None]:
-    """Worker processes that stand still: each takes a job and does nothing with it until they go on."""
+def paused_processes(pids: Iterable[int]) -> Iterator[None]:
+    """Pause worker processes: each takes a job, and continues with it after the context."""
     stopped = list(pids)
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
@@ -126,7 +128,7 @@ def accepts(port: int) -> bool:
 
 
 class Broker:
-    """mosquitto with our own configuration, or amqtt (which has no MQTT 5) where that is not installed."""
+    """mosquitto with the project's configuration, or amqtt (without MQTT 5) if mosquitto is not installed."""
 
     def __init__(self, folder: Path, port: int | None = None, extra: str = "") -> None:
         self.port = port or free_port()
@@ -139,7 +141,7 @@ class Broker:
         command = [sys.executable, "-m", "device_sim.broker", "--port", str(self.port)]
         if MOSQUITTO:
             config = self._folder / "mosquitto.conf"
-            # or mosquitto becomes another user, who cannot save its sessions here
+            # Otherwise mosquitto becomes another user, who cannot save the sessions here.
             own = "" if os.geteuid() or "user root" in self._extra else "\nuser root\n"
             config.write_text((ROOT / "config" / "mosquitto.conf").read_text() + own + self._extra)
             command = [MOSQUITTO, "-c", str(config), *([] if self._extra else ["-p", str(self.port)])]
@@ -156,7 +158,7 @@ class Broker:
 
 @contextmanager
 def broker_running(folder: Path, port: int | None = None, extra: str = "") -> Iterator[Broker]:
-    """``extra``: more lines of mosquitto.conf, which then name the listener themselves."""
+    """Run a broker. ``extra``: more lines of mosquitto.conf, which must then name the listener too."""
     broker = Broker(folder, port, extra)
     broker.start()
     try:
@@ -180,7 +182,7 @@ class Message:
 
 
 class Client:
-    """A device: publishes, and waits for what comes on the topics it subscribed to."""
+    """A device that publishes, and waits for messages on the topics to which it has subscribed."""
 
     def __init__(
         self,
@@ -211,7 +213,7 @@ class Client:
         self._client.publish(topic, payload, qos, retain, properties).wait_for_publish(WAIT_S)
 
     def get(self, seconds: float = WAIT_S) -> Message:
-        """The next message. Raises queue.Empty if none comes."""
+        """Return the next message. Raises queue.Empty if none comes."""
         return self._received.get(timeout=seconds)
 
     def nothing_comes(self, seconds: float = 1) -> bool:

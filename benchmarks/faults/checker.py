@@ -32,7 +32,7 @@ class Findings:
 
     @property
     def is_empty(self) -> bool:
-        """True without any violation."""
+        """True if there is no violation."""
         return not (self.lost or self.duplicates or self.differing or self.missing)
 
 

@@ -35,7 +35,7 @@ class OpenRequest:
     pause: float = FIRST_REPEAT_DELAY_S
     next_repeat: float = 0.0
     blocks_device: bool = True
-    """Whether the device sends no other request meanwhile."""
+    """True if the device sends no other request until this one has its answer."""
 
 
 class Fleet:

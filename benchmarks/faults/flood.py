@@ -18,7 +18,7 @@ QUIET_SHARE = 0.4
 FLOOD_RATE = 300.0
 SECONDS = 8.0
 LIMIT = 2.0
-"""Largest allowed ratio of the other cameras' 95th percentiles, with and without the flood."""
+"""Largest allowed 95th percentile of the other cameras' latency, divided by the same without the flood."""
 
 
 def run_flood(folder: Path, report: Report, *, rounds: int, workers: int) -> dict[str, Any]:

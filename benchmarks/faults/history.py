@@ -100,7 +100,7 @@ class History:
     people: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     strays: int = 0
-    """Number of answers to no request."""
+    """Number of answers that belong to no request."""
     out: TextIO | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -18,7 +18,7 @@ KILL_AT_START_INTERVAL_S = (0.3, 2.0)
 
 
 class Kills:
-    """Kills and restarts during its context, in separate threads."""
+    """Threads that kill and restart the broker and the gateway, until the context ends."""
 
     def __init__(self, installation: Installation, rng: random.Random, *, broker_kills: bool) -> None:
         self._installation = installation

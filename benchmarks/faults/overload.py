@@ -15,7 +15,7 @@ CAMERAS = [f"many{n}" for n in range(20)]
 OVERLOAD_FACTOR = 5.0
 SECONDS = 8.0
 LIMIT = 0.9
-"""Least accepted rate, as a share of the peak rate."""
+"""Smallest allowed rate of accepted requests, as a share of the peak rate."""
 
 
 def run_overload(folder: Path, report: Report, *, rounds: int, workers: int) -> dict[str, Any]:

@@ -62,5 +62,5 @@ def measure_rounds(
             done.append(measure(setup))
             report(done[-1])
         rss = installation.rss_mb_max
-    cores = {"house": installation_cores, "senders": senders}
+    cores = {"installation": installation_cores, "senders": senders}
     return done, {"rounds": done, "workers": workers, "cores": cores, "rss_mb_max": round(rss, 1)}

@@ -80,7 +80,10 @@ def merge(config: Path | None, person: str, into: str) -> None:
 @click.argument("person")
 @click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def not_them(config: Path | None, person: str, picture: Path) -> None:
-    """Add a picture that was wrongly taken for this person. Faces that resemble it as much are no longer named."""
+    """Add a picture that was wrongly taken for this person.
+
+    A face that is at least as similar to that picture as to the person does not get the person's name any more.
+    """
     with operations_or_exit(config, with_worker=True) as run:
         run("people/not_them", person=person, images=[read_named(picture)])
         click.echo(f"faces that resemble this picture are no longer taken for {person}")

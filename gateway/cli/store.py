@@ -1,4 +1,4 @@
-"""The settings and the people store of a command: found, printed on standard error, and refused if missing."""
+"""The search for the settings and the people store of a command, which prints both on standard error."""
 
 from __future__ import annotations
 

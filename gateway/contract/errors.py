@@ -95,7 +95,7 @@ def write_command_error(error: GatewayError, transaction: str | None) -> Command
 
 
 def write_problem(title: str, status: int, detail: str, code: str) -> ProblemDocument:
-    """``title`` and ``status``: of the HTTP status."""
+    """Return the problem document. ``title`` and ``status``: of the HTTP status."""
     return ProblemDocument(title=title, status=status, detail=detail, code=_code(code))
 
 

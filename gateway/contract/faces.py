@@ -31,7 +31,7 @@ class CandidateDocument(WireModel):
 
 
 class FaceDocument(WireModel):
-    """A face that nobody was searched for. ``box``: left, top, right, bottom."""
+    """A face that was not compared with enrolled people. ``box``: left, top, right, bottom."""
 
     box: tuple[int, int, int, int]
     quality: Omitted[QualityDocument] = None

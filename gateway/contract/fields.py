@@ -52,7 +52,7 @@ class Fields(BaseModel):
 
 
 class ListPeople(Fields):
-    """``after``: the id that the last page ended with. ``search``: a part of the names."""
+    """The fields of ``people/list``. ``after``: the last id of the previous page. ``search``: a part of the names."""
 
     after: Text = ""
     search: Text = ""
@@ -97,13 +97,13 @@ class RemovePicture(OnePerson):
 
 
 class ExportPeople(Fields):
-    """Without ``person``: all people."""
+    """The fields of ``people/export``. Without ``person`` all people are exported."""
 
     person: PersonId | None = None
 
 
 class ImportPeople(Fields):
-    """``merge``: also add new pictures to people who are enrolled already."""
+    """The fields of ``people/import``. ``merge``: also add new pictures to people who are enrolled already."""
 
     archive: Blob
     merge: Flag = False
@@ -122,7 +122,7 @@ class NameUnknown(NameOrPerson):
 
 
 class Calibrate(Fields):
-    """``plot``: also return a picture of the curves."""
+    """The fields of ``calibrate``. ``plot``: also return a picture of the curves."""
 
     plot: Flag = False
 
@@ -132,7 +132,7 @@ class NoFields(Fields):
 
 
 class Recognise(Fields):
-    """``annotate``: also return the picture with the faces drawn in."""
+    """The fields of ``face_rec``. ``annotate``: also return the picture with the faces drawn in."""
 
     image: Blob
     landmarks: Landmarks = 0

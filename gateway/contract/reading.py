@@ -1,4 +1,4 @@
-"""Reading what came over a wire: JSON objects, and the values of their fields."""
+"""Readers of JSON objects that came over a wire, and of the values of their fields."""
 
 from __future__ import annotations
 
@@ -49,32 +49,32 @@ def read_landmarks(value: object) -> LandmarkCount:
     Options may come as text, in the user properties of MQTT 5.
     """
     if (count := _LANDMARKS.get(_word(value))) is None:
-        raise BadRequest("landmarks is true (68), 68, 5 or false")
+        raise BadRequest("landmarks must be true (68), 68, 5 or false")
     return count
 
 
 def read_flag(name: str, value: object) -> bool:
     """Return a truth value, which may come as text. Raise BadRequest."""
     if (flag := _FLAGS.get(_word(value))) is None:
-        raise BadRequest(f"{name} is true or false")
+        raise BadRequest(f"{name} must be true or false")
     return flag
 
 
 def read_person_id(name: str, value: object) -> str:
     if not isinstance(value, str) or not PERSON_ID.fullmatch(value):
-        raise BadRequest(f"{name} is a person's id: 1 to {MAX_ID} of a-z, 0-9 and _")
+        raise BadRequest(f"{name} must be a person's id: 1 to {MAX_ID} of a-z, 0-9 and _")
     return value
 
 
 def read_text(name: str, value: object) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT_LENGTH or not value.isprintable():
-        raise BadRequest(f"{name} is a text of up to {MAX_TEXT_LENGTH} printable characters")
+        raise BadRequest(f"{name} must be a text of up to {MAX_TEXT_LENGTH} printable characters")
     return value
 
 
 def read_picture_id(name: str, value: object) -> str:
     if not isinstance(value, str) or not _PICTURE_ID.fullmatch(value):
-        raise BadRequest(f"{name} is a picture's id: {PICTURE_ID_DIGITS} of 0-9 and a-f")
+        raise BadRequest(f"{name} must be a picture's id: {PICTURE_ID_DIGITS} of 0-9 and a-f")
     return value
 
 
@@ -82,7 +82,7 @@ def read_number(name: str, value: object) -> int:
     """Return a number from 1 on, which may come as text. Raise BadRequest."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not text.isascii() or not text.isdigit() or len(text) > MAX_NUMBER_DIGITS or int(text) < 1:
-        raise BadRequest(f"{name} is a whole number, 1 or more")
+        raise BadRequest(f"{name} must be a whole number, 1 or more")
     return int(text)
 
 
@@ -92,14 +92,14 @@ def read_bytes(name: str, value: object) -> bytes:
         return value
     if isinstance(value, str):
         return decode_base64(value)
-    raise BadRequest(f"{name} is given in base64")
+    raise BadRequest(f"{name} must be given in base64")
 
 
 def read_images(name: str, value: object) -> tuple[bytes, ...]:
     """Return the pictures of a list, or a single picture. Raise BadRequest."""
     images = value if isinstance(value, list | tuple) else [value]
     if not 1 <= len(images) <= MAX_PICTURES_AT_ONCE:
-        raise BadRequest(f"{name} is a list of 1 to {MAX_PICTURES_AT_ONCE} pictures")
+        raise BadRequest(f"{name} must be a list of 1 to {MAX_PICTURES_AT_ONCE} pictures")
     return tuple(read_bytes(name, each) for each in images)
 
 

@@ -1,4 +1,4 @@
-"""Questions about paths that are answered with no, instead of an error, in folders that this user may not open."""
+"""Checks of paths that return False, and raise no error, in folders that this user may not open."""
 
 from __future__ import annotations
 

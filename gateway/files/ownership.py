@@ -74,7 +74,7 @@ def check_python() -> None:
     if _started_by and not os.access(sys.executable, os.X_OK):
         user = user_name(os.geteuid())
         raise StartError(
-            f"{sys.executable} may not be run by the user {user}, the owner of the data folder, whom root became:"
+            f"The user {user}, who owns the data folder and whom root became, may not run {sys.executable}:"
             f" install Facegate where {user} can read it, for example in /opt/facegate."
         )
 

@@ -96,7 +96,7 @@ def find_picture(data: bytes) -> PictureStart:
 
 
 def _skip_lead(data: bytes, found: re.Match[bytes]) -> PictureStart:
-    """Return the picture behind text. Raise BadImage if other bytes precede the picture."""
+    """Return the start of a picture that follows text. Raise BadImage if other bytes precede the picture."""
     # The other bytes may be a file of their own, and the picture only a part of it.
     kind, start = _kind(found, PICTURES), found.start()
     if not is_text(data[:start]):

@@ -244,7 +244,7 @@ class StoredGroups(Protocol):
         """Add a group of one face with its quality score, seen by a camera at a moment."""
 
     def add_face(self, group: UnknownGroup, worth: float, face: StoredFace, max_faces: int = 5) -> None:
-        """Add a face to a group. Of more than ``max_faces`` the one with the lowest score is deleted."""
+        """Add a face to a group. Over ``max_faces`` faces, the face with the lowest score is deleted."""
 
     def save_sightings(self, groups: Sequence[UnknownGroup]) -> None:
         """Write when, how often and by which cameras the groups were seen."""
@@ -272,7 +272,7 @@ class Backups(Protocol):
         """Return a free path for a new backup, named after the current time."""
 
     def audit_name(self, path: Path) -> str:
-        """Return a name of a backup for the audit, which cannot contain the name of a person."""
+        """Return the name that the audit shows for a backup. It cannot contain the name of a person."""
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the lock of the backups, so that none is made while a person is erased. Reentrant in one thread."""
@@ -302,7 +302,7 @@ class StoreStatus(Protocol):
 
 
 class Store(Protocol):
-    """One opened store: its parts, over one database. A part may be used by several threads."""
+    """An opened store: all its parts, over one database. A part may be used by several threads."""
 
     @property
     def people(self) -> People: ...

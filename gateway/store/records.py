@@ -39,7 +39,7 @@ class StoredFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """One picture of a person with all stored data.
+    """A picture of a person with all stored data.
 
     ``digest``: the SHA-256 of the picture in hexadecimal digits. ``source``: the caller that sent the picture, or its
     path in the folder of known people. ``recipe``: how the descriptor was made (vision/engines/registry.py).
@@ -107,7 +107,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """One line of the audit. ``at``: seconds since 1970.
+    """A line of the audit. ``at``: seconds since 1970.
 
     ``door``: the caller that asked for the change. ``person``: a random id of the person, from which nobody can tell a
     name. ``detail``: the name of a backup, and the user who made or restored it.

@@ -87,20 +87,20 @@ class SealedRecords:
     def open_descriptors(self, blobs: Sequence[bytes], digests: Sequence[str]) -> NDArray[np.float32]:
         """Return descriptors as float32 of shape (n, 128). Raise ValueError if one of them is damaged."""
         if not all(isinstance(blob, bytes) for blob in blobs):
-            raise ValueError("a known picture in it is damaged")
+            raise ValueError("a stored picture in it is damaged")
         if self._cipher.has_key:
             blobs = [
                 self._cipher.open(blob, f"descriptor of {each}") for blob, each in zip(blobs, digests, strict=True)
             ]
         if any(len(blob) != DESCRIPTOR_BYTES for blob in blobs):
-            raise ValueError("a known picture in it is damaged, or encrypted with a key that is not given")
+            raise ValueError("a stored picture in it is damaged, or encrypted with a key that is not given")
         found = np.frombuffer(b"".join(blobs), _FLOAT32).reshape(-1, 128).astype(np.float32)
         # A flipped bit may make a descriptor so long that it resembles everybody, and the database notices nothing.
         with np.errstate(all="ignore"):
             squared_norms = np.square(found).sum(axis=1)
         # written so that NaN fails too
         if not (abs(squared_norms - 1) < _MAX_NORM_ERROR).all():
-            raise ValueError("a known picture in it is damaged")
+            raise ValueError("a stored picture in it is damaged")
         return found
 
     def seal_key_check(self) -> bytes:

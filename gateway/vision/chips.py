@@ -23,7 +23,7 @@ The stock engine uses 0.25. The descriptors of all three paddings together tell 
 """
 
 MAX_CHIPS = max(map(len, CHIP_PADDINGS.values()))
-"""Most chips of one face."""
+"""Largest number of chips of one face."""
 
 MAX_CROP_SIDE_PX = 256
 """Longest side of the picture of a face that is shown to people."""
@@ -82,5 +82,5 @@ def decode_chips(data: bytes) -> Picture:
         raise BadImage(f"the stored chips of a face are damaged: {error}") from None
     if column.shape[1] != CHIP_SIDE_PX or column.shape[0] % CHIP_SIDE_PX:
         size, side = f"{column.shape[1]} x {column.shape[0]}", CHIP_SIDE_PX
-        raise BadImage(f"the stored chips of a face are damaged: {size} pixels are no column of {side} x {side}")
+        raise BadImage(f"the stored chips of a face are damaged: expected {side} x {side} pixels a chip, found {size}")
     return column.reshape(-1, CHIP_SIDE_PX, CHIP_SIDE_PX, 3)

@@ -51,7 +51,7 @@ The largest gap of 30 press photographs was 0.22. With motion blur over an eight
 JPEG_BLOCK_PX = 8
 """Side of a block in JPEG compression."""
 MAX_CLEAN_SIDE_PX = 256
-"""Largest part of a face, in its middle, in which compression is measured. The limit bounds the time."""
+"""Side of the largest part of a face in which compression is measured: its middle. The limit bounds the time."""
 
 FRONTAL_NOSE_DROP = 0.77
 """Distance of the nose below the eyes, divided by the distance between the eyes.
@@ -107,7 +107,7 @@ def _real(points: Points, width: int, height: int) -> NDArray[np.bool_]:
 
 
 def _smoothing(sigma: float) -> NDArray[np.float32]:
-    """Return a matrix, (90, 150). Multiplied from both sides, it blurs a chip and cuts it to its core."""
+    """Return the matrix A, (90, 150), of a blur: A @ chip @ A.T is the blurred core of the chip."""
     at, of = np.mgrid[CORE_RANGE_PX, :150]
     far = np.abs(at - of) / sigma
     # Tiny weights would change nothing, but make the product ten times slower.

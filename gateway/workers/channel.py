@@ -15,7 +15,7 @@ MAX_MESSAGE_BYTES = 256 << 20
 
 
 class Channel:
-    """One end of the socket. Raises ConnectionError if the other end is closed, TimeoutError if it is too slow."""
+    """An end of the socket. Raises ConnectionError if the other end is closed, TimeoutError if it is too slow."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock

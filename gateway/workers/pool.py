@@ -44,7 +44,7 @@ START_RETRY_DELAY_S = 5.0
 """Delay before the next attempt if no worker process can be started."""
 
 MIN_RENEWAL_AGE_S = 60.0
-"""Least age of a worker process that is replaced because of its memory.
+"""Smallest age of a worker process that is replaced because of its memory.
 
 Without it, a gateway that usually gets large pictures would replace its worker processes all the time.
 """

@@ -33,8 +33,8 @@ class FairQueue:
     ahead, and waits until the clock has caught up.
 
     An idle lane cannot save up worker time: it starts again at the clock. No lane waits for ever, because all work
-    moves the clock. A new lane counts as served as many turns ago as requests may wait. So a sender that always uses
-    new names is not preferred for longer.
+    moves the clock. A new lane counts as served ``limits.requests`` turns ago, and no lane counts as served
+    earlier. So a sender that always uses new names is not preferred for longer than that.
 
     If the queue is full, a new request displaces the newest request of the fullest lane, if that lane is fuller than
     its own. Of live frames only the newest of each camera waits (queue_limits.py). ``clock``: as ``time.monotonic``.
@@ -180,7 +180,9 @@ class FairQueue:
     def _check_deadline(self, lane: Lane, job: Job) -> None:
         wait = self._wait_s(lane.work_s)
         if self._clock() < job.deadline < self._clock() + wait:
-            raise QueueFull(f"{lane.name} has jobs for about {wait:.0f} s waiting, longer than the request may wait")
+            raise QueueFull(
+                f"the waiting jobs of {lane.name} take about {wait:.0f} s, longer than this request may wait"
+            )
 
     def _wait_s(self, own_s: float) -> float:
         """Return the expected wait of a lane with ``own_s`` worker seconds waiting."""

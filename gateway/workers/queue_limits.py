@@ -9,7 +9,7 @@ from gateway.workers.job import Job
 from gateway.workers.lane import Lane
 
 MAX_STREAMS = 1000
-"""Most live frames that wait, one for each camera."""
+"""Largest number of live frames that wait, one for each camera."""
 
 
 class QueueFull(Exception):
@@ -20,9 +20,9 @@ class QueueFull(Exception):
 class QueueLimits:
     """The limits of the queue.
 
-    ``requests``: most waiting requests. ``per_lane``: most waiting requests of one lane. ``bytes``: most bytes of the
-    pictures of all waiting requests; the live frames may have as many again. A lane may use the same share of the bytes
-    as of the requests.
+    ``requests``: the largest number of waiting requests. ``per_lane``: the same for one lane. ``bytes``: the largest
+    size of the pictures of all waiting requests. All live frames together may have as many bytes again. A lane may use
+    the same share of the bytes as of the requests.
 
     A lane of many senders (``shared`` is False) may use half of both. A single job always fits, even a larger one.
     """

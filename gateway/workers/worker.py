@@ -1,4 +1,4 @@
-"""One worker process, as the gateway controls it."""
+"""A worker process, as the gateway controls it."""
 
 from __future__ import annotations
 

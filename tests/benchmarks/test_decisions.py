@@ -218,7 +218,7 @@ def test_sizes_are_limited_to_the_possible_ones() -> None:
 
 
 def test_shares_are_over_pictures_and_the_worst_over_people() -> None:
-    """Of three people with twenty galleries one always gets a name, one never, and one has few pictures."""
+    """There are three people and twenty galleries. One person always gets a name, one never, one has few pictures."""
     seen, happened = zeros(20, 3), zeros(20, 3)
     seen[:, :2] = happened[:, 0] = 1
     seen[0, 2] = happened[0, 2] = 1

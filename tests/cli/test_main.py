@@ -19,7 +19,7 @@ from benchmarks.faults.processes import started
 from gateway import __version__
 from gateway.vision.engines.conversion import DIGESTS_FILE, converted_models_folder
 from gateway.vision.engines.model_files import MODEL_FILES, model_file
-from tests.support import KNOWN_FACES, ROOT, Broker, free_port, furnished, wait_for
+from tests.support import KNOWN_FACES, ROOT, Broker, free_port, prepare_data_folder, wait_for
 
 FACEGATE = [sys.executable, "-m", "gateway"]
 
@@ -28,7 +28,7 @@ def environment(data: Path, broker: Broker, rest_port: int, *, empty: bool = Fal
     """The variables of a gateway. ``empty``: its data folder has no converted models yet."""
     return {
         **os.environ,
-        "FACEGATE_DATA": str(data if empty else furnished(data)),
+        "FACEGATE_DATA": str(data if empty else prepare_data_folder(data)),
         "FACEGATE_MQTT__HOST": "127.0.0.1",
         "FACEGATE_MQTT__PORT": str(broker.port),
         "FACEGATE_MQTT__BASE": f"cli-{rest_port}",  # a second gateway on the same base exits

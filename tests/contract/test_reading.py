@@ -21,7 +21,7 @@ def test_landmarks_are_a_number_or_true_for_all(value: object, count: int) -> No
     [None, 7, "7", 1, "1", -5, 1.0, 5.0, 68.0, "5.0", "05", " 5", "", "perhaps", "\uff15", b"5", [], [5], {}, 10**30],
 )
 def test_landmarks_refuse_any_other_value(value: object) -> None:
-    with pytest.raises(BadRequest, match=r"^landmarks is true "):
+    with pytest.raises(BadRequest, match=r"^landmarks must be true "):
         read_landmarks(value)
 
 
@@ -32,7 +32,7 @@ def test_flag_is_true_or_false(value: object, flag: bool) -> None:
 
 @pytest.mark.parametrize("value", [None, 0, 1, 1.0, "1", "yes", "", b"true", [], [True], {}])
 def test_flag_refuses_any_other_value_and_names_the_field(value: object) -> None:
-    with pytest.raises(BadRequest, match=r"^annotate is true or false$"):
+    with pytest.raises(BadRequest, match=r"^annotate must be true or false$"):
         read_flag("annotate", value)
 
 

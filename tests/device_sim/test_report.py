@@ -87,7 +87,7 @@ def test_summary_names_problems_only_if_there_are_some() -> None:
 
 
 def test_repetitions_and_duplicates_do_not_change_lost() -> None:
-    """Of two requests one is answered twice, so the other one is lost."""
+    """There are two requests. The first one is answered twice, so the second one is lost."""
     sent = Sent("sim-1", "a.jpg")
     tally = count_events(sent, sent, Repeated("sim-1", "a.jpg"), answer(), Duplicate("sim-1"))
     assert (tally.sent, tally.answered, tally.lost) == (2, 1, 1)

@@ -28,7 +28,7 @@ from tests.e2e.deployments import (
     wait_until_ready,
     workers_of,
 )
-from tests.support import MOSQUITTO, Client, broker_running, frame, halted, wait_for
+from tests.support import MOSQUITTO, Client, broker_running, frame, paused_processes, wait_for
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
 
@@ -89,7 +89,7 @@ def test_command_with_the_same_transaction_adds_a_person_once(deployment: Deploy
 def test_enrolment_that_got_a_timeout_is_not_done_later(deployment: Deployment, requester: Client) -> None:
     """Regression: the person was enrolled a moment after the device got `timeout`."""
     before = people_and_audit(deployment)
-    with halted(workers_of(deployment.gateway)):
+    with paused_processes(workers_of(deployment.gateway)):
         before_it = jobs_taken(deployment.gateway)
         enrol(requester, "slow", "Barack Obama", "obama_1", "obama_2")
         wait_for(lambda: jobs_taken(deployment.gateway) > before_it)

@@ -37,7 +37,17 @@ from tests.e2e.deployments import (
 )
 from tests.e2e.test_mqtt import properties
 from tests.examples import encoded, noise
-from tests.support import MOSQUITTO, Broker, Client, Message, broker_running, frame, free_port, halted, wait_for
+from tests.support import (
+    MOSQUITTO,
+    Broker,
+    Client,
+    Message,
+    broker_running,
+    frame,
+    free_port,
+    paused_processes,
+    wait_for,
+)
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
 
@@ -100,7 +110,7 @@ def test_repeated_request_gets_the_same_reply_and_is_computed_once(deployment: D
 
 def test_repeats_of_a_running_request_share_its_computation(deployment: Deployment, requester: Client) -> None:
     before = deployment.requests()
-    with halted(workers_of(deployment.gateway)):
+    with paused_processes(workers_of(deployment.gateway)):
         for _ in range(3):
             requester.publish("facegate/porch/request/detect/hasty", frame("obama_1"))
         time.sleep(0.3)
@@ -222,7 +232,7 @@ def test_upload_gets_the_missing_pieces_and_then_its_answer(deployment: Deployme
 
 def test_slow_request_gets_a_timeout_and_the_next_are_answered(deployment: Deployment, requester: Client) -> None:
     """A request without an acknowledgement holds up all later ones, and with these the broker's queue."""
-    with halted(workers_of(deployment.gateway)):
+    with paused_processes(workers_of(deployment.gateway)):
         began = time.monotonic()
         requester.publish("facegate/porch/request/detect/slow", frame("obama_1"))
         assert next_response(requester)["code"] == "timeout"
@@ -245,7 +255,7 @@ def test_jump_of_the_wall_clock_changes_nothing(
     """
     parts, lost = pieces(frame("obama_1"), 2), deployment.gateway.metrics.snapshot()["connections_lost"]
     client5, now = Client(deployment.broker.port, MQTTProtocolVersion.MQTTv5), time.time
-    with halted(workers_of(deployment.gateway)):
+    with paused_processes(workers_of(deployment.gateway)):
         requester.publish(f"facegate/porch/request/detect/before{days}", frame("obama_1"))
         good = properties(MessageExpiryInterval=60)
         client5.publish(f"facegate/yard/request/detect/five{days}", frame("obama_1"), properties=good)
@@ -279,7 +289,7 @@ def test_only_state_and_info_are_retained(deployment: Deployment, requester: Cli
     requester.publish("facegate/porch/request/detect/wrong", b"no picture")
     requester.publish("facegate/porch/frame", frame("obama_1"), qos=0)
     next_responses(requester, 2)
-    with halted(workers_of(deployment.gateway)):
+    with paused_processes(workers_of(deployment.gateway)):
         pass
     deployment.gateway.mqtt.bridge_status._health_published_at = 0.0  # so that the next message is due
     message = health.get()
@@ -332,7 +342,7 @@ def test_waiting_requests_survive_an_orderly_restart_of_the_broker(
     extra = f"\nuser root\npersistence {str(keeps).lower()}\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
     with broker_running(tmp_path, port, extra) as broker:
         config = small_settings(tmp_path / "data", broker, mqtt={"answer_s": 30})
-        with running(config) as gateway, halted(workers_of(wait_until_ready(gateway))):
+        with running(config) as gateway, paused_processes(workers_of(wait_until_ready(gateway))):
             gateway.pool._picture_s = 60
             wait_for(lambda: gateway.mqtt.downtime.seconds() < 60)
             device = Client(port)
@@ -420,7 +430,7 @@ def test_halted_broker_makes_the_gateway_unready_and_nothing_else(tmp_path: Path
         wait_until_ready(gateway)
         process = private_broker._process
         assert process is not None
-        with halted([process.pid]):
+        with paused_processes([process.pid]):
             wait_for(lambda: not gateway.health().ready, 30)
             assert requests.get(f"{url}/readyz", timeout=5).status_code == 503
             assert requests.get(f"{url}/healthz", timeout=5).status_code == 200

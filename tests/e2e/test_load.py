@@ -15,7 +15,7 @@ from paho.mqtt.properties import Properties
 from gateway.app import running
 from tests.conftest import settings
 from tests.e2e.deployments import jobs_taken, workers_of
-from tests.support import MOSQUITTO, Broker, Client, frame, halted, wait_for
+from tests.support import MOSQUITTO, Broker, Client, frame, paused_processes, wait_for
 
 
 def test_camera_over_its_share_gets_busy_with_the_seconds_to_wait(tmp_path: Path, broker: Broker) -> None:
@@ -25,7 +25,7 @@ def test_camera_over_its_share_gets_busy_with_the_seconds_to_wait(tmp_path: Path
         wait_for(lambda: gateway.health().ready, 60)
         client = Client(broker.port).subscribe("flood/porch/response/#", "flood/porch/verdict/+")
         before = jobs_taken(gateway)
-        with halted(workers_of(gateway)):
+        with paused_processes(workers_of(gateway)):
             client.publish("flood/porch/request/face_rec/0", frame("obama_1"))
             wait_for(lambda: jobs_taken(gateway) == before + 1)
             for n in range(1, 10):
@@ -51,7 +51,7 @@ def test_busy_on_a_topic_that_the_camera_chose_has_qos_1(tmp_path: Path, broker:
         client = Client(broker.port, MQTTProtocolVersion.MQTTv5).subscribe("chosen/porch/response/mine")
         mine = Properties(PacketTypes.PUBLISH)
         mine.ResponseTopic = "chosen/porch/response/mine"
-        with halted(workers_of(gateway)):
+        with paused_processes(workers_of(gateway)):
             for _ in range(3):
                 client.publish("chosen/porch/request/face_rec", frame("obama_1"), properties=mine)
             busy = client.get()
@@ -66,7 +66,7 @@ def test_killed_worker_costs_one_request_and_the_others_are_answered(tmp_path: P
         client = Client(broker.port).subscribe("kill/+/response/#")
         before = jobs_taken(gateway)
         victim, other = workers_of(gateway)
-        with halted([victim, other]):
+        with paused_processes([victim, other]):
             for n in range(12):
                 client.publish(f"kill/camera{n % 2}/request/face_rec/{n}", frame("obama_1"))
             wait_for(lambda: jobs_taken(gateway) == before + 2 and len(gateway.pool._queue) == 10)
@@ -85,7 +85,7 @@ def test_busy_camera_does_not_keep_others_waiting(tmp_path: Path, broker: Broker
         wait_for(lambda: gateway.health().ready, 60)
         client = Client(broker.port).subscribe("fair/+/response/#")
         before = jobs_taken(gateway)
-        with halted(workers_of(gateway)):
+        with paused_processes(workers_of(gateway)):
             for n in range(12):
                 client.publish(f"fair/busy/request/face_rec/{n}", frame("obama_1"))
             client.publish("fair/quiet/request/face_rec/1", frame("obama_1"))

@@ -17,7 +17,7 @@ from paho.mqtt.properties import Properties
 from gateway.app import Gateway
 from tests.e2e.deployments import jobs_taken, workers_of
 from tests.examples import png
-from tests.support import Broker, Client, frame, halted, wait_for
+from tests.support import Broker, Client, frame, paused_processes, wait_for
 
 
 def properties(**values: object) -> Properties:
@@ -71,7 +71,7 @@ def test_live_frames_are_answered_with_a_result_and_a_verdict(client: Client, pi
 
 def test_newest_live_frame_replaces_older_ones_and_the_dropped_are_counted(client: Client, gateway: Gateway) -> None:
     client.subscribe("facegate/stream/result", "facegate/stream/frame")
-    with halted(workers_of(gateway)):
+    with paused_processes(workers_of(gateway)):
         for _ in range(20):
             client.publish("facegate/stream/frame", frame("stranger_1"), qos=0)
         client.publish("facegate/stream/frame", frame("obama_1"), qos=0)
@@ -372,7 +372,7 @@ def test_options_may_be_user_properties(client5: Client) -> None:
 def test_expired_request_is_not_computed(client5: Client, gateway: Gateway) -> None:
     """Pictures before it keep each worker busy for longer than its one second."""
     client5.subscribe("facegate/+/response/#")
-    with halted(workers_of(gateway)):
+    with paused_processes(workers_of(gateway)):
         before = jobs_taken(gateway)
         for n in range(gateway.pool.size):
             client5.publish(f"facegate/early{n}/request/face_rec/w{n}", frame("obama_1"))

@@ -334,7 +334,7 @@ gateway.cli.main.main(['people', 'add', '--name', 'Eve', sys.argv[1]])
     (data / "eve.jpg").write_bytes(b"a picture")
     done = run_as(0, code, data, str(data / "eve.jpg"), str(folder / "python"))
     assert done.returncode == 1
-    assert f"{folder}/python may not be run by the user nobody" in done.stderr
+    assert f"The user nobody, who owns the data folder and whom root became, may not run {folder}/python" in done.stderr
     assert "Traceback" not in done.stderr
 
 

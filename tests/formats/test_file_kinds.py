@@ -115,7 +115,7 @@ def test_picture_behind_text_is_read(lead: bytes, kind: str) -> None:
 
 
 def test_picture_behind_other_bytes_is_refused_with_its_position() -> None:
-    """It may be a part of another file, like the preview picture of a document."""
+    """The picture may be a part of another file, like the preview picture of a document."""
     with pytest.raises(BadImage, match="a JPEG begins at byte 4, after bytes of another kind: send the picture alone"):
         find_picture(b"\x01\x02\x03\x04" + JPEG)
 

@@ -114,7 +114,7 @@ def test_label_of_a_very_large_face_is_inside_the_picture() -> None:
 
 
 def test_labels_do_not_cover_other_faces_or_labels() -> None:
-    """Of two faces, one above the other, the upper one has its name above it."""
+    """Two faces are one above the other. The name of the upper one is above its box."""
     upper, lower = FaceMark(Box(100, 60, 160, 120), "Ann", True), FaceMark(Box(100, 121, 160, 180), "Bob", False)
     result = annotated(grey(), upper, lower)
     assert colour_mask(result[40:59, 100:140], KNOWN_RGB).mean() > 0.3

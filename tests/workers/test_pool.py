@@ -39,7 +39,7 @@ from gateway.workers.pool import Pool
 from gateway.workers.queue import FairQueue
 from gateway.workers.queue_limits import QueueLimits
 from gateway.workers.worker import Worker, worker_command
-from tests.support import frame, halted, models, wait_for
+from tests.support import frame, models, paused_processes, wait_for
 
 QUICK_WORKER = [sys.executable, "-m", "tests.workers.quick_worker"]
 """Command of a worker process with the same protocol that finds no face in any picture."""
@@ -143,7 +143,7 @@ def test_pool_does_not_analyse_an_expired_job(pool: Pool) -> None:
 def test_killed_worker_fails_only_the_request_that_it_had() -> None:
     with running_pool(facegate_worker()) as (pool, metrics):
         jobs = [job(frame("empty_1"), lane=f"camera {n}") for n in range(16)]
-        with halted(pids(pool)[:1]):
+        with paused_processes(pids(pool)[:1]):
             for each in jobs:
                 pool.submit(each)
             # The other worker process completes these.
@@ -250,7 +250,7 @@ def test_each_picture_of_a_job_has_the_whole_time_limit() -> None:
 
 def test_job_expires_between_its_pictures() -> None:
     with running_pool(QUICK_WORKER, workers=1) as (pool, _):
-        with halted(pids(pool)):
+        with paused_processes(pids(pool)):
             deadline = time.monotonic() + 0.5
             late = pool.submit(Job((b"1", b"2", b"3"), DETECT_ONLY, lane="porch", deadline=deadline))
             wait_for(lambda: late.running() and time.monotonic() > deadline)

@@ -544,7 +544,7 @@ def test_request_that_cannot_start_before_its_deadline_is_refused(queue: FairQue
         # All 100 workers need 5 s for it.
         take_and_finish(queue, clock, 5 * 100)
     put_jobs(queue, job("hog"))
-    with pytest.raises(Busy, match=r"hog has jobs for about .* s waiting"):
+    with pytest.raises(Busy, match=r"the waiting jobs of hog take about .* s"):
         put_jobs(queue, job("hog", deadline=clock.now + 1))
     put_jobs(queue, job("porch", deadline=clock.now + 1))
 

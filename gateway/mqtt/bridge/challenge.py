@@ -54,18 +54,18 @@ def new_challenge() -> Challenge:
 
 
 def read_challenge(payload: bytes) -> Challenge | None:
-    """Return None for any other message: anybody may publish on the topic."""
+    """Return the challenge, or None for any other message: anybody may publish on the topic."""
     found = _CHALLENGE.fullmatch(payload)
     return Challenge(found[1]) if found else None
 
 
 def read_answer(payload: bytes) -> Answer | None:
-    """Return None for any other message."""
+    """Return the answer, or None for any other message."""
     found = _ANSWER.fullmatch(payload)
     return Answer(found[1], int(found[2])) if found else None
 
 
 def read_claim(payload: bytes) -> Claim | None:
-    """Return None for any other message."""
+    """Return the claim, or None for any other message."""
     found = _CLAIM.fullmatch(payload)
     return Claim(found[1]) if found else None

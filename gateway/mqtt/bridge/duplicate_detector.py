@@ -94,12 +94,12 @@ class DuplicateDetector:
 
     @property
     def exclusive(self) -> bool:
-        """True if a search found no other gateway. Only then this one may serve."""
+        """True if a search found no other gateway. Only then may this gateway serve."""
         return self._state is not SearchState.SEARCHING
 
     @property
     def displaced(self) -> bool:
-        """True if this gateway has to end, since another one served first."""
+        """True if this gateway has to end, because another gateway served first."""
         return self._state is SearchState.DISPLACED
 
     @property

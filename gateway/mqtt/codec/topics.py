@@ -77,7 +77,7 @@ class Topics:
         return f"{self.loopbacks}{instance}"
 
     def read(self, topic: str) -> Address | None:
-        """Return None for a topic without a valid camera name: then nobody can be answered."""
+        """Return the address, or None for a topic without a valid camera name: then nobody can be answered."""
         inside = topic.startswith(f"{self._base}/")
         camera, _, rest = topic.removeprefix(f"{self._base}/").partition("/")
         kind, *levels = rest.split("/", 7)

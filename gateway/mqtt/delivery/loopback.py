@@ -29,7 +29,7 @@ class LoopbackMessage(NamedTuple):
 
 
 def read_loopback(payload: bytes) -> LoopbackMessage | None:
-    """Return None for any other payload: anybody may publish on the topic."""
+    """Return the loopback message, or None for any other payload: anybody may publish on the topic."""
     found = _MESSAGE.fullmatch(payload)
     return LoopbackMessage(int(found[1]), int(found[2])) if found else None
 
@@ -80,7 +80,7 @@ class Loopback:
 
     @property
     def fresh(self) -> bool:
-        """True if messages come in: one of this session came back within the last 30 s."""
+        """True if messages come in: a loopback message of this session came back within the last 30 s."""
         return self.caught_up and self.age < LOOPBACK_FRESH_S
 
     @property

@@ -54,7 +54,7 @@ class PoisonGuard:
         return recent and self._ended_connections >= MAX_FAILED_CONNECTIONS and _fingerprint(received) == self._suspect
 
     def is_hopeless(self, received: Received) -> bool:
-        """Return whether even the short error has ended a connection."""
+        """Return whether the message's short error, sent in place of its answer, has ended a connection too."""
         return self._ended_connections > MAX_FAILED_CONNECTIONS and self.is_suspect(received)
 
 

@@ -97,7 +97,7 @@ class UploadReader:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One sentence about all damaged entries, complete when ``read`` has ended, and as long as they are there."""
+        """A sentence about all damaged entries that still exist. It is complete when ``read`` has ended."""
         # A person deletes the entries, or the erasure of a person does.
         if self._aside is None or not self._aside.exists():
             return ()
@@ -125,7 +125,7 @@ class UploadReader:
                     yield found
 
     def _read_upload(self, folder: Path) -> FoundUpload | None:
-        """Return None for an upload without a piece, and for one whose topic is not valid under these settings.
+        """Return the upload, or None if it has no piece or its topic is not valid under these settings.
 
         Raises OSError or ValueError if the upload is damaged.
         """

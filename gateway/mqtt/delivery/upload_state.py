@@ -1,4 +1,4 @@
-"""One upload and the table of its states.
+"""An upload and the table of its states.
 
 A device may be too small to send a whole picture in one message. Then it sends the picture in pieces. Each piece is
 acknowledged when it is on the disk. The piece that completes the upload is acknowledged like any other request: when

@@ -145,7 +145,7 @@ class Uploads:
 
 
 def _check_same_request(before: Address, now: Address) -> None:
-    """Raises Conflict if two requests with the same id are mixed."""
+    """Check that the piece belongs to the same request. Raises Conflict if two requests use the same id."""
     assert before.piece is not None
     assert now.piece is not None
     if (before.operation, before.person, before.piece[1]) != (now.operation, now.person, now.piece[1]):

@@ -23,7 +23,7 @@ class Backoff:
 
     @property
     def at_limit(self) -> bool:
-        """True if the last connection was the last short one that is tolerated."""
+        """True after MAX_SHORT_CONNECTIONS short connections in a row."""
         return self._short_connections == MAX_SHORT_CONNECTIONS
 
     def record_try(self, lasted: float | None, *, explained: bool) -> None:

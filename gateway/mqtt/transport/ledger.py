@@ -69,7 +69,7 @@ class Delivery(Generic[S]):
         return self.state in (DeliveryState.SETTLED, DeliveryState.ACKNOWLEDGED)
 
     def is_worth_answering(self, now: float) -> bool:
-        """Return whether the sender may still wait: a reply that comes hours late opens a door to nobody."""
+        """Return whether the sender may still wait for the reply: after hours nobody waits for it any more."""
         if self.replies is None:
             return True
         good_for = min((reply.expiry for reply in self.replies if reply.expiry is not None), default=math.inf)

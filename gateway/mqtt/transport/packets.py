@@ -13,7 +13,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 SESSION_EXPIRY_S = 86_400
-"""For so long the broker keeps the requests of a gateway that is not connected."""
+"""Time for which the broker keeps the requests of a gateway that is not connected."""
 
 MAX_PROPERTIES_BYTES = 4096
 """Size of a message's MQTT 5 properties. The gateway reads a topic, a number and a few short names there."""

@@ -46,8 +46,10 @@ log = logging.getLogger(__name__)
 
 TICK_INTERVAL_S = 0.5
 MAX_TICK_AGE_S = 60.0
-"""Without a tick the thread counts as stuck. A vain search for the broker's name takes half a minute (resolv.conf(5):
-three servers, twice)."""
+"""Time without a tick after which the thread counts as stuck.
+
+A failed look-up of a host name takes 30 s (resolv.conf(5): three servers, twice).
+"""
 
 _TEMPORARY_REFUSALS = frozenset({"Server unavailable", "Server busy", "Quota exceeded", "Connection rate exceeded"})
 """Refusals that end without anybody doing something (MQTT 5.0, 3.2.2.2)."""
@@ -112,7 +114,7 @@ class Reconnector:
 
     @property
     def alive(self) -> bool:
-        """True if the thread works, or has not started yet. It need not be connected."""
+        """True if the thread works, connected or not, or has not started yet."""
         if self._thread.ident is None:
             return True
         return self._thread.is_alive() and time.monotonic() < self._last_tick + MAX_TICK_AGE_S

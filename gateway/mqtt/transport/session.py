@@ -28,16 +28,16 @@ from gateway.mqtt.transport.paho_client import CONNECT_TIMEOUT_S, make_client
 log = logging.getLogger(__name__)
 
 THREAD_END_TIMEOUT_S = 5.0
-"""For paho's thread to end after its connection has."""
+"""Time for paho's thread to end after its connection has ended."""
 
 DRAIN_TIMEOUT_S = 2.0
-"""For the broker to acknowledge the last messages before the connection is closed."""
+"""Time for the broker to acknowledge the last messages before the connection is closed."""
 MAX_INFLIGHT_MESSAGES = 2000
 """Published messages that wait for the broker's acknowledgement, where the broker allows so many."""
 
 
 class Session:
-    """One TCP connection. It is opened once, and never reconnects.
+    """The life of a TCP connection, which is opened once and never reconnects.
 
     ``on_up`` and ``on_message`` are called in paho's thread, and must not block it. Their exceptions are logged and
     counted.
@@ -70,7 +70,7 @@ class Session:
         self._closing = False
         self._broker_answered = threading.Event()
         self.connected = False
-        """True if messages can be published. Once false after an end, it never becomes true again."""
+        """True while messages can be published. After the end of the connection it never becomes true again."""
         self.was_connected = False
         self.resumed = False
         """True if the broker had kept the session of the connection before this one."""
@@ -83,7 +83,7 @@ class Session:
 
     @property
     def broker_answered(self) -> bool:
-        """True if the broker said anything, even if it only closed the connection."""
+        """True if the broker sent anything, or closed the connection."""
         return self._broker_answered.is_set()
 
     @property

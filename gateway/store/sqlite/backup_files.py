@@ -1,4 +1,4 @@
-"""One file in the folder of backups: checking for people, and erasing a person."""
+"""A file in the folder of backups: the check for people in it, and the erasure of a person from it."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class BackupFolder:
         return erased
 
     def audit_name(self, path: Path) -> str:
-        """Return a name of a backup for the audit."""
+        """Return the name that the audit shows for a backup."""
         # nothing is ever erased from the audit, and a name that a person chose may contain the name of somebody
         if is_generated_name(path.name):
             return path.name

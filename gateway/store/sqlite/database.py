@@ -28,7 +28,7 @@ Row = tuple[Any, ...]
 
 
 class Database:
-    """One SQLite file. Several threads may share the object, and several processes the file."""
+    """An SQLite file. Several threads may share the object, and several processes the file."""
 
     def __init__(self, path: Path, backups: Path | None = None) -> None:
         """Open the file, or create it. Raise StartError if it cannot be used.

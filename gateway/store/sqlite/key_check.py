@@ -22,12 +22,10 @@ def check_key(database: Database, records: SealedRecords, *, may_encrypt: bool) 
         return True
     if row is not None and not records.has_key:
         raise IntactStoreError(
-            "it is encrypted, and people.key is not given: set people.key, or people.key_file, to the key of before"
+            "it is encrypted, and people.key is not given: set people.key, or people.key_file, to its key"
         )
     if row is not None and not records.is_key_of(row[0]):
-        raise IntactStoreError(
-            "it is encrypted with another key: set people.key, or people.key_file, to the key of before"
-        )
+        raise IntactStoreError("it is encrypted with another key: set people.key, or people.key_file, to that key")
     return False
 
 

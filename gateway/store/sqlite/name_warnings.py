@@ -6,7 +6,7 @@ from gateway.model.names import NOBODY_KEYS, RESERVED_IDS
 from gateway.store.sqlite.database import Database, Row
 
 MAX_WARNINGS_PER_KIND = 20
-"""The number of warnings of each kind. A person has to act on each of them."""
+"""The largest number of warnings of each kind: a user has to act on each of them."""
 
 
 def find_name_warnings(database: Database) -> list[str]:

@@ -1,4 +1,4 @@
-"""One store in SQLite: all its parts over one file in the data folder."""
+"""A store in SQLite: all its parts over one file in the data folder."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class SqliteStore:
     ) -> None:
         """Open the file, or create it. Raise StartError if it cannot be used.
 
-        ``may_encrypt``: whether a store with people may be encrypted now, with its first key. Without an ``audit`` its
-        lines stay in the file of the store.
+        ``may_encrypt``: whether a store with people may be encrypted now, with its first key. ``audit``: the file of
+        the audit; without it the lines of the audit stay in the file of the store.
         """
         self.database = database = Database(path)
         self._records = records = SealedRecords(cipher or Cipher(None))

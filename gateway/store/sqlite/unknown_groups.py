@@ -65,7 +65,7 @@ class SqliteStoredGroups:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("its cameras are not a list of names")
         if None in (first, last, seen) or not faces or not math.isfinite(first + last):
-            raise ValueError("a number is missing, or it has no face")
+            raise ValueError("a time, a count or all its faces are missing")
         return UnknownGroup(
             key, first, last, seen, names[-MAX_CAMERAS_PER_GROUP:], [self._read_face(key, face) for face in faces]
         )
@@ -73,7 +73,7 @@ class SqliteStoredGroups:
     def _read_face(self, key: int, face: Row) -> tuple[float, StoredFace]:
         descriptor, chips, crop, worth = face
         if worth is None:
-            raise ValueError("a number is missing")
+            raise ValueError("the score of a face is missing")
         place = f"unknown {key}"
         opened = [self._records.open(image, place) for image in (chips, crop)]
         return worth, StoredFace(self._records.open_descriptor(descriptor, place), *opened)
@@ -117,7 +117,7 @@ class SqliteStoredGroups:
         return group
 
     def add_face(self, group: UnknownGroup, worth: float, face: StoredFace, max_faces: int = 5) -> None:
-        """Add a face to a group. Of more than ``max_faces`` the one with the lowest score is deleted."""
+        """Add a face to a group. Over ``max_faces`` faces, the face with the lowest score is deleted."""
         group.faces = sorted([*group.faces, (worth, face)], key=lambda each: -each[0])[:max_faces]
         with self._database.transaction() as db:
             db.execute("DELETE FROM unknown_faces WHERE unknown = ?", (group.id,))

@@ -71,7 +71,7 @@ def _decode_webp(data: bytes, limits: PictureLimits) -> Picture:
     webp = read_webp(data, limits)
     pixels = _decode_with_pillow(data, WEBP)
     if _is_readable(webp.shortened, WEBP):
-        raise damaged_webp_error("the picture ends before its data")
+        raise damaged_webp_error("the file has bytes that the picture does not use")
     return _upright(pixels, read_orientation(webp.exif, webp.xmp))
 
 

@@ -22,13 +22,13 @@ from gateway.vision.decoding.jpeg_scans import (
 )
 
 MAX_SEGMENTS = 1_000
-"""Most segments of a file. The longest headers of phones (panoramas, depth maps) have about 300 of 64 kB each."""
+"""Largest number of segments. The longest headers of phones (panoramas, depth maps) have about 300 of 64 kB each."""
 
 MAX_SCANS = 100
-"""Most scans of a progressive JPEG. Encoders write about ten. A malicious scan needs only a dozen bytes."""
+"""Largest number of scans. Encoders write about ten. A malicious scan needs only a dozen bytes."""
 
 MAX_FULL_PASSES = 20
-"""Most passes over a picture of ``limits.pixels``. A smaller picture may have more.
+"""Largest number of passes over a picture of ``limits.pixels``. A smaller picture may have more.
 
 Every scan of a component is a pass over all its blocks, even with few bytes. libjpeg's default script makes 14 passes
 without subsampling, and 8 with 4:2:0.

@@ -14,10 +14,10 @@ from gateway.errors import BadImage, Unsupported
 from gateway.model import PictureLimits
 
 MAX_CHUNKS = 20_000
-"""Most chunks of a file: 10 MB in chunks of 512 bytes. libpng writes chunks of 8 kB."""
+"""Largest number of chunks of a file: 10 MB in chunks of 512 bytes. libpng writes chunks of 8 kB."""
 
 MAX_TEXT_BYTES = 150_000
-"""Most bytes of a decompressed text that may hold the orientation. Without a limit it could grow a thousandfold.
+"""Largest size of a decompressed text that may hold the orientation. Without a limit it could grow a thousandfold.
 
 EXIF has up to 64 kB in a JPEG, and a text holds EXIF in hexadecimal digits.
 """

@@ -9,7 +9,7 @@ from gateway.errors import BadImage
 from gateway.model import PictureLimits
 
 MAX_CHUNKS = 20_000
-"""Most chunks of a file. An animation has a chunk for each of its pictures."""
+"""Largest number of chunks of a file. An animation has a chunk for each of its pictures."""
 
 UNREAD_BYTES = 16
 """Bytes at the end of an intact picture. A decoder needs at least one of them: libwebp's encoder adds up to 3 more."""

@@ -15,7 +15,7 @@ GAP_PX, EDGE_PX = 10, 11
 """Space between two levels, and around all of them, as in dlib's own pyramid (``create_tiled_pyramid``)."""
 
 MAX_CANVAS_PIXELS = 4_000_000
-"""Most pixels of a canvas. Larger canvases take more memory and time.
+"""Largest number of pixels of a canvas. Larger canvases take more memory and time.
 
 Measured: 6.5 ms per megapixel up to this size, 8 to 12 ms from 6 to 16 megapixels.
 """

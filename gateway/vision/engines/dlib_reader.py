@@ -53,7 +53,7 @@ class DlibReader:
         return self.take(self.integer()).decode("latin-1")
 
     def version(self, *known: str) -> str:
-        """Return the name of the layer and its version, one of those expected here."""
+        """Read the name of a layer with its version, and return it. Raises ValueError unless it is in ``known``."""
         found = self.text()
         if found not in known:
             raise ValueError(f"the file has {found!r} instead of {' or '.join(known)}")

@@ -25,7 +25,7 @@ Step = tuple[Kind, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """One layer of a network.
+    """A layer of a network.
 
     ``weights``: of ``con`` (out, in, height, width), of ``affine`` the factors (channels,), of ``fc`` (in, out).
     ``bias``: (out,). ``stride`` and ``padding`` are the same across and down. ``kernel`` 0 means the whole map.

@@ -42,7 +42,7 @@ BACKGROUND_RGB = (123, 117, 104)
 """Red, green and blue of an empty canvas: the mean that the network subtracts."""
 
 MAX_LEVEL_PIXELS = 10_000_000
-"""Most pixels of a level: enough for faces of 40 px in a picture of 1920 x 1080.
+"""Largest number of pixels of a level: enough for faces of 40 px in a picture of 1920 x 1080.
 
 In larger pictures the smallest face that can be found grows with the picture.
 """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EngineEntry:
-    """One engine.
+    """An engine of the table.
 
     ``recipe``: the way its descriptors are made. Every enrolled picture stores its recipe, because descriptors of two
     recipes must never be compared. ``models``: the model files that the engine always needs. ``open_networks``: opens

@@ -25,7 +25,7 @@ PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 MAX_DETECT_PIXELS = 4_000_000
-"""Most pixels of a picture for the detector. Larger pictures are reduced: HOG takes 0.7 s or more per megapixel."""
+"""Largest number of pixels for the detector. A larger picture is reduced: HOG takes 0.7 s or more per megapixel."""
 
 
 MIN_HOG_SCORE = -0.5

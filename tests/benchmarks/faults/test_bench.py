@@ -21,7 +21,7 @@ from benchmarks.faults.load import Load
 from benchmarks.faults.network_faults import Outage, verdict
 from benchmarks.faults.processes import Process, end, started
 from benchmarks.faults.store_reader import StoreReader
-from tests.support import MOSQUITTO, furnished, wait_for
+from tests.support import MOSQUITTO, prepare_data_folder, wait_for
 
 SLEEPER = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '60'], start_new_session=True)"]
 
@@ -29,7 +29,7 @@ SLEEPER = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '6
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 def test_bench_finds_no_violation_after_kills(tmp_path: Path) -> None:
     rng, history = random.Random(1), History()
-    settings = {"FACEGATE_DATA": str(furnished(tmp_path / "data"))}
+    settings = {"FACEGATE_DATA": str(prepare_data_folder(tmp_path / "data"))}
     installation = Installation(tmp_path, history, rng, workers=1, settings=settings)
     fleet = Fleet(installation.port, Load(rng, enroll=0.3), history, rng, cameras=3, repeats=True)
     with installation, fleet, StoreReader(installation, history) as store_reader:

@@ -90,5 +90,5 @@ class FakeGateway:
 
     @property
     def result(self) -> tuple[bool, tuple[str, ...]]:
-        """Whether it may serve, and the warnings of its search."""
+        """True if the gateway may serve, and the warnings of its search."""
         return self.detector.exclusive, self.detector.warnings

@@ -148,15 +148,23 @@ def test_document_may_have_the_field_schema() -> None:
         pytest.param("request/detect", b"{}", {}, "takes 1 picture", id="no picture"),
         pytest.param("request/face_match", JPEG, {}, "takes 2 picture", id="one picture for two"),
         pytest.param("request/face_match", as_json(image1=BASE64), {}, "takes 2 picture", id="one of two pictures"),
-        pytest.param("request/detect", JPEG, {"landmarks": "perhaps"}, "landmarks is true", id="undecided property"),
-        pytest.param("request/detect", JPEG, {"landmarks": "7"}, "landmarks is true", id="seven points"),
-        pytest.param("request/detect", as_json(image=BASE64, landmarks=7), {}, "landmarks is true", id="7 points"),
-        pytest.param("request/detect", as_json(image=BASE64, landmarks=1.0), {}, "landmarks is true", id="1.0 points"),
-        pytest.param("request/detect", as_json(image=BASE64, landmarks=None), {}, "landmarks is true", id="null"),
-        pytest.param("request/detect", as_json(image=BASE64, landmarks=[]), {}, "landmarks is true", id="list"),
-        pytest.param("request/detect", JPEG, {"annotate": "perhaps"}, "annotate is true or false", id="unsure"),
-        pytest.param("request/detect", as_json(image=BASE64, annotate=1), {}, "annotate is true or", id="1 for true"),
-        pytest.param("request/detect", as_json(image=BASE64, annotate=None), {}, "annotate is", id="null for false"),
+        pytest.param(
+            "request/detect", JPEG, {"landmarks": "perhaps"}, "landmarks must be true", id="undecided property"
+        ),
+        pytest.param("request/detect", JPEG, {"landmarks": "7"}, "landmarks must be true", id="seven points"),
+        pytest.param("request/detect", as_json(image=BASE64, landmarks=7), {}, "landmarks must be true", id="7 points"),
+        pytest.param(
+            "request/detect", as_json(image=BASE64, landmarks=1.0), {}, "landmarks must be true", id="1.0 points"
+        ),
+        pytest.param("request/detect", as_json(image=BASE64, landmarks=None), {}, "landmarks must be true", id="null"),
+        pytest.param("request/detect", as_json(image=BASE64, landmarks=[]), {}, "landmarks must be true", id="list"),
+        pytest.param("request/detect", JPEG, {"annotate": "perhaps"}, "annotate must be true or false", id="unsure"),
+        pytest.param(
+            "request/detect", as_json(image=BASE64, annotate=1), {}, "annotate must be true or", id="1 for true"
+        ),
+        pytest.param(
+            "request/detect", as_json(image=BASE64, annotate=None), {}, "annotate must be", id="null for false"
+        ),
         pytest.param(
             "request/verify/42/bob", JPEG, {"annotate": "true"}, "only face_rec and detect", id="annotated verify"
         ),

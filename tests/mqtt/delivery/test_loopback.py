@@ -36,7 +36,7 @@ def test_loopback_message_is_sent_at_the_start_and_is_fresh_when_it_is_back(sess
 
 
 def test_message_of_an_earlier_session_does_not_count(session: OfflineSession) -> None:
-    """It comes out of the resumed session, before the requests that waited behind it."""
+    """The broker delivers the old message first, and the requests that waited behind it later."""
     loopback = Loopback(TOPIC)
     loopback.start_session(session)
     loopback.start_session(session)

@@ -158,7 +158,7 @@ def test_damaged_descriptor_is_refused_in_one_sentence(path: Path, value: object
         enrol(store, "Alice")
         with store.database.transaction() as db:
             db.execute("UPDATE pictures SET descriptor = ?", (value,))
-        with pytest.raises(StartError, match="a known picture in it is damaged"):
+        with pytest.raises(StartError, match="a stored picture in it is damaged"):
             store.faces.changes(0, RECIPE)
 
 

@@ -66,7 +66,7 @@ def test_suppress_keeps_windows_side_by_side_in_the_order_of_scores() -> None:
 
 @pytest.mark.parametrize(("shift", "kept"), [(39, 1), (40, 2)])
 def test_suppress_uses_the_overlap_of_dlib(shift: int, kept: int) -> None:
-    """Of windows of 80 pixels, 41 common columns are 0.345 of the union, 40 are 0.333."""
+    """Two windows of 80 pixels with 41 common columns have an overlap of 0.345, with 40 columns 0.333."""
     assert (80 - shift) / (80 + shift) == pytest.approx(MAX_OVERLAP_IOU, abs=0.008)
     found = [(1.0, (0.0, 0.0, 79.0, 79.0)), (0.9, (float(shift), 0.0, shift + 79.0, 79.0))]
     assert len(suppress(found)) == kept
@@ -140,7 +140,7 @@ def test_detect_rounds_the_windows_of_find_scored(detector: CnnDetector, obama: 
 
 
 def test_detect_orders_boxes_by_their_scores(detector: CnnDetector) -> None:
-    """One of the three has a low score."""
+    """The middle face of three has a low score."""
     picture = paste_faces(900, 300, (150, 150, 100), (450, 150, 100), (750, 150, 100))
     picture[:, 300:600] = cv2.GaussianBlur(picture[:, 300:600], (0, 0), 6) // 2 + 60
     found = detector.find_scored(picture, 56)

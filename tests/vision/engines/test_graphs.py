@@ -69,7 +69,7 @@ def test_descriptor_graph_returns_128_numbers_per_chip() -> None:
 
 
 def test_factors_and_shifts_are_folded_into_convolutions(detector: Network) -> None:
-    """One factor scales the picture to 0..1. Each convolution has one addition."""
+    """A single factor scales the picture to 0..1. Each convolution has one addition."""
     found = operation_counts(detector_graph(detector))
     assert (found["Convolution"], found["Add"], found["Multiply"]) == (8, 8, 1)
     assert "FakeQuantize" not in found
