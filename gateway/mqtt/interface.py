@@ -17,7 +17,6 @@ from gateway.model.health import MqttHealth
 from gateway.mqtt.bridge.bridge_status import BridgeStatus
 from gateway.mqtt.bridge.commands import BridgeCommands
 from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
-from gateway.mqtt.bridge.retained import RetainedTopics
 from gateway.mqtt.codec.inbound import Reader
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.connections import Connections
@@ -31,6 +30,7 @@ from gateway.mqtt.intake import Intake
 from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.pieces import Pieces
 from gateway.mqtt.queries import Queries
+from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.router import Route, Router
 from gateway.mqtt.services import Services
 from gateway.mqtt.transport.identity import Identity

@@ -8,10 +8,10 @@ from functools import partial
 
 from gateway.config import LimitSettings
 from gateway.errors import Busy, GatewayError, TooLarge, shutting_down_error
-from gateway.mqtt.bridge.retained import RetainedTopics
 from gateway.mqtt.codec.outbound import Outbound, write_failure
 from gateway.mqtt.codec.topics import Address
-from gateway.mqtt.router import ConnectionName
+from gateway.mqtt.retained import RetainedTopics
+from gateway.mqtt.transport.connection_spec import ConnectionName
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.session import Session
@@ -86,10 +86,13 @@ class Outbox:
     def announce(self, publication: Publication, *, owner: str | None = None) -> None:
         """Publish a message that answers nothing. Without a session it is dropped: repeat it on the next session.
 
-        ``owner``: the part of the gateway to which a retained topic belongs. It is the one that clears the topic, also
-        after a restart, since the topic is written to the journal before the message goes out.
+        ``owner``: the part of the gateway to which a retained topic belongs, and which clears it. Raises ValueError for
+        a retained message without an owner, and for an owner of a message that is not retained.
         """
+        if publication.retain != (owner is not None):
+            raise ValueError("a retained message needs an owner, and no other message has one")
         if owner is not None:
+            # Before the message: after a kill between the two steps the owner can still clear the topic.
             self._retained.add(owner, publication.topic)
         # Messages at QoS 0 need no place among the replies that the broker has to acknowledge.
         if (session := self._sessions.get("requests" if publication.qos else "frames")) is not None:

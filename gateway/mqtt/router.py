@@ -7,12 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from gateway.mqtt.transport.connection_spec import ConnectionName
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.session import Session
-
-ConnectionName = Literal["requests", "frames"]
-"""``requests``: the broker keeps its session while the gateway is away. ``frames``: frames of streams are dropped then,
-and cannot fill the window of the other connection."""
 
 When = Literal["always", "exclusive", "searching", "included"]
 """The time of the subscription to a filter. ``exclusive``: once no other gateway serves the same topics. ``searching``:

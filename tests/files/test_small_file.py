@@ -11,8 +11,8 @@ import pytest
 
 from gateway.errors import StartError
 from gateway.files.small_file import read_or_set_aside, read_text, replace_text, set_aside
-from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.delivery.downtime import Downtime
+from gateway.mqtt.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.transport.identity import load_identity
 
 

@@ -10,13 +10,13 @@ import pytest
 from gateway.config import LimitSettings
 from gateway.errors import Conflict
 from gateway.metrics import Metrics
-from gateway.mqtt.bridge.retained import RetainedTopics
 from gateway.mqtt.codec.inbound import Frame, Query, Reader
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.delivery.ignored_messages import IgnoredMessages
 from gateway.mqtt.delivery.poison_guard import MAX_FAILED_CONNECTIONS, PoisonGuard
 from gateway.mqtt.intake import Intake
 from gateway.mqtt.outbox import Outbox
+from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Received
 from gateway.mqtt.transport.session import Session

@@ -11,10 +11,10 @@ import pytest
 
 from gateway.config import LimitSettings
 from gateway.errors import BadRequest, Busy
-from gateway.mqtt.bridge.retained import RetainedTopics
 from gateway.mqtt.codec.outbound import Outbound
 from gateway.mqtt.codec.topics import Address, Topics
 from gateway.mqtt.outbox import MAX_HEADER_BYTES, Outbox
+from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.session import Session
@@ -115,6 +115,23 @@ def test_retained_announcement_is_journalled_before_it_can_be_published(outbox: 
     """After a kill between the two steps the next run clears a topic that may be empty."""
     outbox.announce(Publication("facegate/porch/presence", b"{}", retain=True), owner="sightings")
     assert RetainedTopics(path).left_behind("sightings", ()) == ["facegate/porch/presence"]
+
+
+def test_outbox_refuses_a_retained_announcement_without_an_owner(outbox: Outbox, session: OfflineSession) -> None:
+    """Nobody could clear its topic after a restart."""
+    outbox.use_session("requests", session)
+    with pytest.raises(ValueError, match="a retained message needs an owner"):
+        outbox.announce(Publication("facegate/porch/presence", b"{}", retain=True))
+    assert session.published == []
+
+
+def test_outbox_refuses_an_owner_of_an_announcement_that_is_not_retained(
+    outbox: Outbox, session: OfflineSession, path: Path
+) -> None:
+    outbox.use_session("requests", session)
+    with pytest.raises(ValueError, match="no other message has one"):
+        outbox.announce(Publication("facegate/porch/sighting", b"{}"), owner="sightings")
+    assert (session.published, path.exists()) == ([], False)
 
 
 def test_announcement_at_qos_0_uses_the_connection_of_frames(outbox: Outbox, session: OfflineSession) -> None:

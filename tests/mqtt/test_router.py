@@ -11,8 +11,9 @@ from gateway.config import Settings
 from gateway.metrics import Metrics
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.interface import MqttInterface
-from gateway.mqtt.router import ConnectionName, Route, Router, pattern_of
+from gateway.mqtt.router import Route, Router, pattern_of
 from gateway.mqtt.services import Services
+from gateway.mqtt.transport.connection_spec import ConnectionName
 from gateway.mqtt.transport.identity import Identity
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Received

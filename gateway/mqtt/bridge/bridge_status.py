@@ -11,9 +11,9 @@ from gateway.contract.base import dump
 from gateway.contract.health import BridgeInfoDocument, BridgeStateDocument, HealthDocument, write_health
 from gateway.metrics import Metrics
 from gateway.model.health import Health
-from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.outbox import Outbox
+from gateway.mqtt.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.session import Session
 
@@ -60,7 +60,7 @@ class BridgeStatus:
         current = (self._topics.state, self._topics.info)
         self._choose_topics_to_clear(current)
         for topic in self._clearing:
-            self._outbox.announce(Publication(topic, b"", retain=True))
+            self._outbox.announce(Publication(topic, b"", retain=True), owner=BRIDGE)
         self.announce_online()
 
     def confirm_cleared(self) -> None:

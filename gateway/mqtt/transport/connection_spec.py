@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from gateway.mqtt.transport.packets import Publication
+
+ConnectionName = Literal["requests", "frames"]
+"""``requests``: the broker keeps its session while the gateway is away. ``frames``: frames of streams are dropped then,
+and cannot fill the window of the other connection."""
 
 ASSUMED_RECEIVE_MAXIMUM = 10
 """Messages in flight that any broker allows, until it has stated its own limit: the lowest known limit is HiveMQ's."""

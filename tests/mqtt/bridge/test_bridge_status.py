@@ -10,9 +10,9 @@ from gateway.config import LimitSettings
 from gateway.contract.health import BridgeInfoDocument, LimitsDocument
 from gateway.metrics import Metrics
 from gateway.mqtt.bridge.bridge_status import MAX_CLEARING_ATTEMPTS, BridgeStatus
-from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.outbox import Outbox
+from gateway.mqtt.retained import BRIDGE, RetainedTopics
 from gateway.mqtt.transport.backoff import MAX_SHORT_CONNECTIONS
 from tests.mqtt.offline import OfflineSession
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.mqtt.bridge.retained import BRIDGE, RetainedTopics
+from gateway.mqtt.retained import BRIDGE, RetainedTopics
 
 CURRENT = ("facegate/bridge/state", "facegate/bridge/info")
 OLD = ("home/bridge/info", "home/bridge/state")
@@ -101,7 +101,7 @@ def test_topic_that_a_full_disk_refused_is_written_by_the_next_announcement(
     """Without a second try the next run would not know of the message, and it would stay for ever."""
     retained = RetainedTopics(path)
     with monkeypatch.context() as full:
-        full.setattr("gateway.mqtt.bridge.retained.replace_text", refuse)
+        full.setattr("gateway.mqtt.retained.replace_text", refuse)
         retained.add("homeassistant", DISCOVERY)
     assert not path.exists()
     assert retained.left_behind("homeassistant", ()) == [DISCOVERY]
