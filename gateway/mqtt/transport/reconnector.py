@@ -36,7 +36,7 @@ from gateway.errors import AnotherGateway, GatewayError, StartError
 from gateway.metrics import Metrics
 from gateway.mqtt.transport import backoff
 from gateway.mqtt.transport.backoff import Backoff
-from gateway.mqtt.transport.connection_spec import ASSUMED_RECEIVE_MAXIMUM, MAX_MQTT_PACKET_BYTES, ConnectionSpec
+from gateway.mqtt.transport.connection_spec import ASSUMED_RECEIVE_MAXIMUM, ConnectionSpec
 from gateway.mqtt.transport.ledger import Delivery, Ledger
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.protocol_choice import ProtocolChoice
@@ -94,7 +94,6 @@ class Reconnector:
         self._backoff = Backoff()
         self.receive_maximum = ASSUMED_RECEIVE_MAXIMUM
         """Messages in flight that the broker allowed in the last session."""
-        self.max_packet_bytes = MAX_MQTT_PACKET_BYTES
         self._session: Session | None = None
         self._start_error: StartError | None = None
         self._farewell: Publication | None = None
@@ -194,7 +193,7 @@ class Reconnector:
             self._handle_refusal(session)
             return None
         self._protocol.record_connected(session)
-        self.receive_maximum, self.max_packet_bytes = session.receive_maximum, session.max_packet_bytes
+        self.receive_maximum = session.receive_maximum
         return self._tick_until_end(session)
 
     def _tick_until_end(self, session: Session) -> float:
