@@ -74,11 +74,16 @@ class ArchiveDocument(WireModel):
     archive: str
 
 
-class ImportDocument(WireModel):
+class ImportCountsDocument(WireModel):
     """The numbers of people in an archive and of new pictures."""
 
     people: int
     pictures: int
+
+
+class ImportDocument(ImportCountsDocument):
+    """The numbers of people in an archive and of new pictures. ``warnings``: useless pictures and doubtful people."""
+
     warnings: list[str]
 
 

@@ -58,6 +58,13 @@ class Registry:
         self._updater.refresh()
         return reply
 
+    def complete_reply(self, effect: Effect | None, reply: EffectReply, complete: EffectReply) -> EffectReply | None:
+        """Replace the reply of ``apply_once`` by a complete one, and return the reply that is stored now.
+
+        That is another one if another thread or process completed it first. Return None as ``apply_once`` does.
+        """
+        return complete if effect is None else self._store.effects.replace_reply(effect, reply, complete)
+
     def enrol(
         self,
         name: str | None,

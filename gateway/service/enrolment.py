@@ -23,6 +23,8 @@ class Changes(Protocol):
 
     def apply_once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None: ...
 
+    def complete_reply(self, effect: Effect | None, reply: Document, complete: Document) -> Document | None: ...
+
 
 class PeopleChanges(Changes, Protocol):
     """The part of the registry that enrols people."""
@@ -41,17 +43,23 @@ class PeopleChanges(Changes, Protocol):
 def change_once(
     changes: Changes,
     effect: Effect | None,
-    change: Callable[[], ResultT],
+    change: Callable[[], WireModel],
     result: type[ResultT],
     if_removed: ResultT | None = None,
+    find_warnings: Callable[[], list[str]] | None = None,
 ) -> ResultT:
     """Make a change, or return the result of the same change that was made before. Raise GatewayError.
 
-    ``if_removed``: the result if the person was removed since. Without it that raises Conflict.
+    ``if_removed``: the result if the person was removed since. Without it that raises Conflict. ``find_warnings``:
+    returns the warnings of the result. It is called after the change, which then returns a document without warnings.
     """
     # The store writes the result beside the effect, in the transaction of the change: a repeated request gets it
     # without a second change. The result is therefore written as a document and read back, also the first time.
     document = changes.apply_once(effect, lambda: change().document())
+    # Some warnings need the gallery as it is after the change, and cannot be written in its transaction. A stored
+    # result without them is not complete, and is never sent: the caller always gets the one that was completed first.
+    if document is not None and find_warnings is not None and "warnings" not in document:
+        document = changes.complete_reply(effect, document, {**document, "warnings": find_warnings()})
     if document is not None:
         return result.model_validate(document)
     if if_removed is None:

@@ -9,6 +9,7 @@ from functools import partial
 
 from gateway.contract import fields as f
 from gateway.contract import people as documents
+from gateway.contract.base import Document
 from gateway.errors import Expired
 from gateway.model import AdministrationRequest
 from gateway.people.archive import read_archive, write_archive
@@ -59,22 +60,22 @@ class PeopleOperations:
         )
 
     def rename(self, request: AdministrationRequest, fields: f.RenamePerson) -> documents.ChangedPersonDocument:
-        person = change_once(
+        return change_once(
             self._registry,
             request.effect,
             lambda: write_person(self._registry.rename(fields.person, fields.name, request.caller)),
-            documents.PersonDocument,
+            documents.ChangedPersonDocument,
+            find_warnings=lambda: self._people.updater.warnings_about(fields.person),
         )
-        return self._with_warnings(person, fields.person)
 
     def merge(self, request: AdministrationRequest, fields: f.MergePeople) -> documents.ChangedPersonDocument:
-        person = change_once(
+        return change_once(
             self._registry,
             request.effect,
             lambda: write_person(self._registry.merge(fields.person, fields.into, request.caller)),
-            documents.PersonDocument,
+            documents.ChangedPersonDocument,
+            find_warnings=lambda: self._people.updater.warnings_about(fields.into),
         )
-        return self._with_warnings(person, fields.into)
 
     def remove(self, request: AdministrationRequest, fields: f.OnePerson) -> documents.RemovedDocument:
         removed = documents.RemovedDocument(person=fields.person)
@@ -97,16 +98,14 @@ class PeopleOperations:
         return change_once(self._registry, request.effect, remove, documents.RemovedPictureDocument, removed)
 
     def erase(self, request: AdministrationRequest, fields: f.OnePerson) -> documents.ErasedDocument:
-        erased = documents.ErasedDocument(person=fields.person)
-
-        def erase() -> documents.ErasedDocument:
+        def erase() -> Document:
             self._registry.erase(fields.person, request.caller)
-            return erased
+            return self._find_skipped_files()
 
+        # The stored reply has no person, since nothing may name an erased person. The request names the person.
         with self._registry.erasing():
-            change_once(self._registry, request.effect, erase, documents.ErasedDocument, erased)
-            warnings = list(self._people.store.backups.skipped_warnings())
-        return documents.ErasedDocument(person=fields.person, warnings=warnings or None)
+            reply = self._registry.apply_once(request.effect, erase) or self._find_skipped_files()
+        return documents.ErasedDocument(person=fields.person, warnings=reply["warnings"] or None)
 
     def export(self, request: AdministrationRequest, fields: f.ExportPeople) -> documents.ArchiveDocument:
         archive = write_archive(self._registry.export(fields.person, request.caller))
@@ -114,30 +113,34 @@ class PeopleOperations:
 
     def import_archive(self, request: AdministrationRequest, fields: f.ImportPeople) -> documents.ImportDocument:
         people = read_archive(fields.archive, self._people.rules.limits)
-        useless = self._count_useless_pictures(people)
-        sentence = f"{useless} pictures were described by another engine and have no chips: they are of no use"
 
-        def add() -> documents.ImportDocument:
+        def add() -> documents.ImportCountsDocument:
             added = self._registry.import_people(people, request.caller, merge=fields.merge)
-            return documents.ImportDocument(people=len(people), pictures=added, warnings=[sentence] if useless else [])
+            return documents.ImportCountsDocument(people=len(people), pictures=added)
 
-        result = change_once(self._registry, request.effect, add, documents.ImportDocument)
-        return result.model_copy(update={"warnings": [*result.warnings, *self._warnings_about(people)]})
+        return change_once(
+            self._registry,
+            request.effect,
+            add,
+            documents.ImportDocument,
+            find_warnings=lambda: [*self._warnings_about_pictures(people), *self._warnings_about(people)],
+        )
 
     def audit(self, _request: AdministrationRequest, fields: f.ListEntries) -> documents.AuditDocument:
         lines = self._people.store.audit.read_lines(fields.limit)
         return documents.AuditDocument(audit=[write_audit_line(line) for line in lines])
 
-    def _with_warnings(self, person: documents.PersonDocument, slug: str) -> documents.ChangedPersonDocument:
-        return documents.ChangedPersonDocument(
-            **person.document(), warnings=list(self._people.updater.warnings_about(slug))
-        )
+    def _find_skipped_files(self) -> Document:
+        return {"warnings": list(self._people.store.backups.skipped_warnings())}
 
-    def _count_useless_pictures(self, people: Sequence[ExportedPerson]) -> int:
-        """Return the number of pictures whose descriptors this engine cannot use or make again."""
+    def _warnings_about_pictures(self, people: Sequence[ExportedPerson]) -> Sequence[str]:
+        """Return a warning about pictures whose descriptors this engine cannot use or make again."""
         recipe = self._people.rules.pictures.recipe
         pictures = [picture for each in people for picture in each.pictures]
-        return sum(each.recipe != recipe and not each.face.chips for each in pictures)
+        useless = sum(each.recipe != recipe and not each.face.chips for each in pictures)
+        if not useless:
+            return ()
+        return (f"{useless} pictures were described by another engine and have no chips: they are of no use",)
 
     def _warnings_about(self, people: Sequence[ExportedPerson]) -> Sequence[str]:
         # Of as many people as a message is likely to name. The log and /readyz have the others.

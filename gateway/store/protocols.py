@@ -143,6 +143,12 @@ class Effects(Protocol):
         request used the same key, and Timeout if the deadline has passed.
         """
 
+    def replace_reply(self, effect: Effect, reply: EffectReply, replacement: EffectReply) -> EffectReply | None:
+        """Replace the stored reply of an effect, if it still is ``reply``, and return the stored reply.
+
+        Return None if there is none, as ``apply_once`` does.
+        """
+
     def is_in_change(self) -> bool:
         """Return whether this thread is within ``apply_once``."""
 

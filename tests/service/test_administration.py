@@ -13,9 +13,10 @@ import pytest
 from gateway.contract.base import Document, WireModel
 from gateway.contract.operations import ADMINISTRATION, read_fields
 from gateway.errors import BadRequest, Busy, Conflict, Expired, Forbidden, UnknownPerson, Unsupported
-from gateway.model import AdministrationRequest, Caller, FoundFace, Origin
+from gateway.model import AdministrationRequest, Caller, Effect, FoundFace, Origin
 from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.model.health import Health, ImportProgress, MqttHealth
+from gateway.people.registry import Registry
 from gateway.rest.api_v1 import ROUTES
 from gateway.service.administration import MAX_WAITING, Administration
 from gateway.service.enrolment_vision import WorkerVision
@@ -25,6 +26,7 @@ from tests.people.environment import PeopleEnvironment, open_environment, sample
 
 class AdministrationHarness:
     def __init__(self, env: PeopleEnvironment) -> None:
+        self.env = env
         self.changes, self.reads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         vision = WorkerVision(_refuse_job, min_face=56, max_bytes=1000)
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
@@ -33,13 +35,29 @@ class AdministrationHarness:
     def do(self, operation: str, **fields: Any) -> Document:
         return self.submit(operation, fields).result(10).document()
 
+    def do_once(self, operation: str, **fields: Any) -> Document:
+        """Send a request with an id. All calls for one operation are repeats of one request."""
+        effect = Effect(f"bridge/{operation}", repr(fields).encode(), time.monotonic() + 60)
+        return self.submit(operation, fields, effect=effect).result(10).document()
+
     def submit(
-        self, operation: str, fields: Document, valid_for_s: float = 60, caller: Caller = REST_CALLER
+        self,
+        operation: str,
+        fields: Document,
+        valid_for_s: float = 60,
+        caller: Caller = REST_CALLER,
+        effect: Effect | None = None,
     ) -> Future[WireModel]:
         origin = Origin(caller=caller)
         return self.administration.submit(
-            AdministrationRequest(operation=operation, fields=fields, origin=origin, valid_for_s=valid_for_s)
+            AdministrationRequest(
+                operation=operation, fields=fields, origin=origin, valid_for_s=valid_for_s, effect=effect
+            )
         )
+
+    def enrol(self, name: str, seed: int) -> None:
+        """Enrol a person. People with one seed look alike."""
+        self.env.registry.enrol(name, [sample(name, descriptor(seed))], REST_CALLER)
 
 
 def _refuse_job(_job: object) -> Any:
@@ -50,9 +68,9 @@ def _refuse_job(_job: object) -> Any:
 def harness(tmp_path: Path) -> Iterator[AdministrationHarness]:
     """Give an administration with Alice and Bob enrolled."""
     with open_environment(tmp_path) as env:
-        for name, seed in (("Alice", 1), ("Bob", 2)):
-            env.registry.enrol(name, [sample(name, descriptor(seed))], REST_CALLER)
         harness = AdministrationHarness(env)
+        for name, seed in (("Alice", 1), ("Bob", 2)):
+            harness.enrol(name, seed)
         yield harness
         harness.changes.shutdown()
         harness.reads.shutdown()
@@ -162,6 +180,65 @@ def test_import_warns_of_people_who_look_like_one(harness: AdministrationHarness
         done["warnings"][0].replace("Rob ", "Robert ")
     ]
     assert harness.do("people/merge", person="bob_2", into="bob")["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields"),
+    [
+        ("people/rename", {"person": "bob", "name": "Robert"}),
+        ("people/merge", {"person": "alice", "into": "bob"}),
+        ("people/import", {}),
+    ],
+)
+def test_repeated_change_gets_the_same_warnings_after_another_enrolment(
+    harness: AdministrationHarness, operation: str, fields: dict[str, Any]
+) -> None:
+    """Regression: the warnings of the reply were not stored, and a repeat got those of its own time."""
+    if operation == "people/import":
+        fields = {"archive": harness.do("people/export", person="bob")["archive"]}
+        harness.do("people/remove", person="bob")
+    harness.enrol("Twin", 2)
+    first = harness.do_once(operation, **fields)
+    assert "Twin (twin)" in first["warnings"][0]
+    harness.enrol("Third", 2)
+    assert harness.do_once(operation, **fields) == first
+
+
+def test_repeated_change_gets_the_same_reply_without_warnings(harness: AdministrationHarness) -> None:
+    first = harness.do_once("people/rename", person="bob", name="Robert")
+    assert first["warnings"] == []
+    harness.enrol("Twin", 2)
+    assert harness.do_once("people/rename", person="bob", name="Robert") == first
+
+
+@pytest.mark.parametrize("skips_before", [True, False])
+def test_repeated_erasure_gets_the_same_warnings(harness: AdministrationHarness, skips_before: bool) -> None:
+    """Regression: a repeat got warnings about the files of its own time."""
+    backups = harness.env.data / "backups"
+    backups.mkdir(exist_ok=True)
+    if skips_before:
+        (backups / "old.sqlite").write_bytes(b"no store")
+    first = harness.do_once("people/erase", person="bob")
+    assert ("warnings" in first) == skips_before
+    (backups / "later.sqlite").write_bytes(b"no store")
+    assert harness.do_once("people/erase", person="bob") == first
+
+
+def test_reply_that_lost_its_warnings_to_a_kill_is_completed_once(
+    harness: AdministrationHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killing:
+        killing.setattr(Registry, "complete_reply", kill)
+        with pytest.raises(KeyboardInterrupt):
+            harness.do_once("people/rename", person="bob", name="Robert")
+    harness.enrol("Twin", 2)
+    completed = harness.do_once("people/rename", person="bob", name="Robert")
+    assert "Twin (twin)" in completed["warnings"][0]
+    harness.enrol("Third", 2)
+    assert harness.do_once("people/rename", person="bob", name="Robert") == completed
 
 
 def test_operations_beyond_the_limit_get_busy(harness: AdministrationHarness) -> None:

@@ -156,6 +156,9 @@ class RecognitionHarness:
     def apply_once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
         return change()
 
+    def complete_reply(self, effect: Effect | None, reply: Document, complete: Document) -> Document | None:
+        raise AssertionError
+
     def ask(self, operation: Operation, **changes: object) -> Reply:
         return self.service.submit(request(operation, **changes)).result(timeout=0)
 

@@ -48,6 +48,25 @@ def test_reply_about_a_removed_person_is_not_stored(store: Store) -> None:
     assert store.effects.apply_once(effect(), never) is None
 
 
+def test_stored_reply_is_replaced_once(store: Store) -> None:
+    reply = store.effects.apply_once(effect(), lambda: {**enrol_alice(store), "added": 0.1, "name": "Zoë"})
+    assert reply is not None
+    first, second = {**reply, "warnings": ["first"]}, {**reply, "warnings": ["second"]}
+    repeated = store.effects.apply_once(effect(), never)
+    assert repeated is not None
+    assert store.effects.replace_reply(effect(), repeated, first) == first
+    assert store.effects.replace_reply(effect(), reply, second) == first
+    assert store.effects.apply_once(effect(), never) == first
+
+
+def test_reply_about_a_removed_person_is_not_replaced(store: Store) -> None:
+    reply = store.effects.apply_once(effect(), lambda: enrol_alice(store))
+    assert reply is not None
+    store.people.remove("alice", REST_CALLER)
+    assert store.effects.replace_reply(effect(), reply, {**reply, "warnings": []}) is None
+    assert store.effects.apply_once(effect(), never) is None
+
+
 @pytest.mark.parametrize("seconds", [-1.0, 0.2])
 def test_late_effect_changes_nothing(store: Store, seconds: float) -> None:
     """The deadline has passed before the change, or passes during it."""

@@ -34,12 +34,21 @@ class SqliteEffects:
             if done is not None:
                 return _read_reply(effect, done[1])
             reply = _apply_in_time(effect, change)
-            person, text = reply.get("person"), json.dumps(reply, ensure_ascii=False)
+            person, text = reply.get("person"), _write_reply(reply)
             exists = person and db.execute("SELECT 1 FROM people WHERE slug = ?", (person,)).fetchone()
             # of a removed person no name may stay
             stored = (person, text) if exists or not person else (None, None)
             db.execute("INSERT INTO effects VALUES (?, ?, ?, ?, ?)", (effect.key, digest, *stored, time.time()))
         return reply
+
+    def replace_reply(self, effect: Effect, reply: EffectReply, replacement: EffectReply) -> EffectReply | None:
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE effects SET reply = ? WHERE key = ? AND reply = ?",
+                (_write_reply(replacement), effect.key, _write_reply(reply)),
+            )
+            stored = db.execute("SELECT reply FROM effects WHERE key = ?", (effect.key,)).fetchone()
+        return _read_reply(effect, stored[0]) if stored is not None else None
 
     def is_in_change(self) -> bool:
         return self._database.in_transaction
@@ -49,6 +58,11 @@ class SqliteEffects:
         if self._database.row("SELECT 1 FROM effects WHERE at < ?", (before,)):
             with self._database.transaction() as db:
                 db.execute("DELETE FROM effects WHERE at < ?", (before,))
+
+
+def _write_reply(reply: EffectReply) -> str:
+    # The text of a reply that was read is the text that was stored: replace_reply compares the two.
+    return json.dumps(reply, ensure_ascii=False)
 
 
 def _read_reply(effect: Effect, reply: str | None) -> EffectReply | None:
