@@ -35,7 +35,6 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "paho": {
         "mqtt/transport/packets",
         "mqtt/transport/paho_client",
-        "mqtt/transport/paho_patches",
         "mqtt/transport/protocol_choice",
         "mqtt/transport/session",
     },
@@ -250,9 +249,6 @@ SET_FROM_OUTSIDE: Mapping[str, str] = {
     "mqtt/delivery/uploads: upload": "the state of an upload, changed only here and under the lock",
     "mqtt/transport/ledger: delivery": "the state of a delivery, changed only here and under the lock",
     "mqtt/transport/ledger: each": "the state of a delivery, changed only here and under the lock",
-    "mqtt/transport/packets: properties": "paho's object for properties is filled by its attributes",
-    "mqtt/transport/paho_patches: Properties": "the patch of paho, applied when a client is made",
-    "mqtt/transport/paho_patches: ReasonCode": "the patch of paho, applied when a client is made",
     "rest/app: app.json": "Flask's JSON provider is configured by its attributes",
     "rest/calls: g": "Flask's object for data of one request",
     "store/sqlite/unknown_groups: group": "the faces of a group are read after the group itself",

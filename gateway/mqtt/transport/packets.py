@@ -9,7 +9,8 @@ from typing import Any
 
 from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.properties import Properties, VariableByteIntegers
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 SESSION_EXPIRY_S = 86_400
@@ -71,6 +72,21 @@ def read_message(first: int, packet: bytes | bytearray, *, five: bool) -> tuple[
     mid = reader.number(2) if qos else 0
     fields = _read_properties(reader) if five else {}
     return mid, Received(topic, reader.rest(), retained=bool(first & 1), qos=qos, **fields)
+
+
+def read_puback(packet: bytes | bytearray) -> tuple[int, ReasonCode]:
+    """Return the message id and the reason code of a PUBACK packet (MQTT 5.0, 3.4). Raises MalformedPacket."""
+    reader = _Reader(packet)
+    return reader.number(2), _puback_reason(reader.number(1) if reader else 0)
+
+
+# Cached: paho copies the table of all names for each reason code.
+@lru_cache
+def _puback_reason(code: int) -> ReasonCode:
+    try:
+        return ReasonCode(PacketTypes.PUBACK, identifier=code)
+    except (KeyError, ValueError):
+        raise MalformedPacket(f"a PUBACK with reason code {code}") from None
 
 
 def _read_properties(reader: _Reader) -> Mapping[str, Any]:
@@ -142,31 +158,31 @@ class _Reader:
         raise MalformedPacket("a number of more than four bytes")
 
 
-def properties_of(publication: Publication) -> Properties:
-    """Return the MQTT 5 properties of the message."""
-    return _properties(publication.content_type, publication.correlation, publication.expiry)
+# paho's own Properties build tables of all property names for each message, and search them to pack it.
+@dataclass(frozen=True, slots=True)
+class PackedProperties:
+    """The properties of a PUBLISH in bytes, for paho in the place of its own ``Properties``."""
+
+    packed: bytes
+
+    def pack(self) -> bytes:
+        return self.packed
 
 
-class _PackedProperties(Properties):
-    """Properties of a PUBLISH that are packed once: paho takes longer for that than for the rest of the packet."""
+def properties_of(publication: Publication) -> PackedProperties:
+    """Return the MQTT 5 properties of the message (MQTT 5.0, 3.3.2.3)."""
+    packed = b""
+    if publication.content_type is not None:
+        packed += b"\x03" + _data(publication.content_type.encode())
+    if publication.correlation is not None:
+        packed += b"\x09" + _data(publication.correlation)
+    if publication.expiry is not None:
+        packed += b"\x02" + publication.expiry.to_bytes(4, "big")
+    return PackedProperties(VariableByteIntegers.encode(len(packed)) + packed)
 
-    def __init__(self) -> None:
-        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
 
-    pack = lru_cache(maxsize=256)(Properties.pack)
-
-
-# Cached, so that the properties of the next message are packed already.
-@lru_cache(maxsize=256)
-def _properties(content_type: str | None, correlation: bytes | None, expiry: int | None) -> Properties:
-    properties = _PackedProperties()
-    if content_type is not None:
-        properties.ContentType = content_type
-    if correlation is not None:
-        properties.CorrelationData = correlation
-    if expiry is not None:
-        properties.MessageExpiryInterval = expiry
-    return properties
+def _data(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data
 
 
 def connect_properties(persistent: bool, window: int | None) -> Properties:

@@ -12,16 +12,19 @@ from typing import Any, cast
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.exception import MalformedPacket
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from gateway.config import MqttSettings
 from gateway.errors import StartError
 from gateway.mqtt.transport.connection_spec import ConnectionSpec
-from gateway.mqtt.transport.packets import Received, read_message
-from gateway.mqtt.transport.paho_patches import apply_paho_patches
+from gateway.mqtt.transport.packets import Received, read_message, read_puback
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
+
+NO_PROPERTIES = Properties(PacketTypes.PUBACK)
 
 
 class PahoClient(paho.Client):
@@ -47,9 +50,19 @@ class PahoClient(paho.Client):
         try:
             mid, received = read_message(self._in_packet["command"], self._in_packet["packet"], five=five)
         except MalformedPacket as error:
-            log.error("the broker sent a malformed packet: %s", error)
-            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+            return _malformed(error)
         self.on_received(mid, received)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    # paho builds tables of all property names and reason codes for each PUBACK, which takes longer than to read it.
+    def _handle_pubackcomp(self, _cmd: str) -> MQTTErrorCode:
+        try:
+            mid, reason = read_puback(self._in_packet["packet"])
+        except MalformedPacket as error:
+            return _malformed(error)
+        with self._out_message_mutex:
+            if mid in self._out_messages:
+                return self._do_on_publish(mid, reason, NO_PROPERTIES)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def cut(self) -> None:
@@ -76,9 +89,13 @@ class PahoClient(paho.Client):
             self.woken.set()
 
 
+def _malformed(error: MalformedPacket) -> MQTTErrorCode:
+    log.error("the broker sent a malformed packet: %s", error)
+    return MQTTErrorCode.MQTT_ERR_PROTOCOL
+
+
 def make_client(settings: MqttSettings, spec: ConnectionSpec, protocol: MQTTProtocolVersion) -> PahoClient:
     """Return a client that is configured, but not connected. Raises StartError for unusable files of mqtt.tls."""
-    apply_paho_patches()
     client = PahoClient(
         CallbackAPIVersion.VERSION2,
         spec.client_id,

@@ -126,7 +126,7 @@ class Session:
         self._outgoing.put(publication, delivery)
 
     def _send(self, publication: Publication, delivery: Delivery[Session] | None) -> None:
-        properties = properties_of(publication) if self.is_mqtt5 else None
+        properties: Any = properties_of(publication) if self.is_mqtt5 else None
         try:
             info = self._client.publish(
                 publication.topic, publication.payload, publication.qos, publication.retain, properties=properties

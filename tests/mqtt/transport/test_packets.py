@@ -1,10 +1,6 @@
-"""Messages read from packets without paho, and the gateway's changes to paho's types."""
+"""Packets that the gateway reads and writes without paho: in the same way, and faster."""
 
 from __future__ import annotations
-
-import json
-import subprocess
-import sys
 
 import pytest
 from paho.mqtt import _packet
@@ -12,37 +8,9 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.mqtt.codec.topics import Topics
-from gateway.mqtt.transport.packets import read_message
-from gateway.mqtt.transport.paho_patches import apply_paho_patches
-
-KINDS = [value for name, value in vars(PacketTypes).items() if name.isupper()]
-PRINT_TABLES = f"""
-import json
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-print(json.dumps([[vars(Properties(kind)) for kind in {KINDS}], list(ReasonCode.names.items())]))
-"""
-
-
-def test_patched_packets_share_the_tables_that_paho_builds_for_each() -> None:
-    apply_paho_patches()
-    unpatched = subprocess.run([sys.executable, "-c", PRINT_TABLES], capture_output=True, check=True, text=True).stdout
-    patched = [[vars(Properties(spec)) for spec in KINDS], list(ReasonCode.names.items())]
-    assert json.loads(unpatched) == json.loads(json.dumps(patched))
-    one, other = Properties(PacketTypes.PUBLISH), Properties(PacketTypes.PUBLISH)
-    assert one.properties is other.properties
-
-
-def test_property_of_one_patched_packet_does_not_appear_in_another() -> None:
-    apply_paho_patches()
-    first, second = Properties(PacketTypes.PUBLISH), Properties(PacketTypes.PUBLISH)
-    first.UserProperty = ("a", "b")
-    first.ResponseTopic = "door/answers"
-    assert (second.json(), second.isEmpty()) == ({}, True)
-    assert Properties(PacketTypes.CONNECT).packetType == PacketTypes.CONNECT
+from gateway.mqtt.transport.packets import Publication, properties_of, read_message, read_puback
 
 
 def packet_of(topic: bytes, rest: bytes) -> bytes:
@@ -141,3 +109,33 @@ def test_too_many_properties_are_a_fault_and_are_not_read() -> None:
     _, received = read_message(0x32, packet_of(b"t", b"\x00\x07" + many.pack() + b"picture"), five=True)
     assert received.fault == "the message has more than 4096 bytes of properties"
     assert (received.payload, received.correlation) == (b"picture", None)
+
+
+@pytest.mark.parametrize("reason", [b"", b"\x00", b"\x10", b"\x87", b"\x97\x00", b"\x87\x05\x1f\x00\x02no"])
+def test_puback_is_read_as_paho_reads_it(reason: bytes) -> None:
+    theirs = _packet.decode_puback(0x40, b"\x01\x02" + reason, MQTTProtocolVersion.MQTTv5)
+    mid, ours = read_puback(b"\x01\x02" + reason)
+    assert (mid, ours, ours.is_failure) == (theirs.mid, theirs.reason, theirs.reason.is_failure)
+
+
+@pytest.mark.parametrize(("packet", "message"), [(b"\x01", "ends too soon"), (b"\x01\x02\x01", "reason code 1")])
+def test_damaged_puback_is_malformed(packet: bytes, message: str) -> None:
+    with pytest.raises(MalformedPacket, match=message):
+        read_puback(packet)
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain"])
+@pytest.mark.parametrize("correlation", [None, b"", b"\x00\xff" * 100])
+@pytest.mark.parametrize("expiry", [None, 0, 2**32 - 1])
+def test_properties_of_a_publication_are_read_by_paho(
+    content_type: str | None, correlation: bytes | None, expiry: int | None
+) -> None:
+    publication = Publication("t", b"", content_type=content_type, correlation=correlation, expiry=expiry)
+    expected = {
+        "ContentType": content_type,
+        "CorrelationData": None if correlation is None else correlation.hex(),
+        "MessageExpiryInterval": expiry,
+    }
+    packed, theirs = properties_of(publication).pack(), Properties(PacketTypes.PUBLISH)
+    assert theirs.unpack(packed)[1] == len(packed)
+    assert theirs.json() == {name: value for name, value in expected.items() if value is not None}
