@@ -190,7 +190,7 @@ def measure(folder: Path, engine: str) -> dict[str, Any]:
         curves[str(number)] = {}
         for probes in PROBE_COUNTS:
             sides = [half for half in halves(described, people, is_facegate, number, probes) if half.different().any()]
-            # Some person must have so many pictures.
+            # At least one person must have that many pictures.
             if sides:
                 curves[str(number)][str(probes)] = curve(sides)
     return {

@@ -97,7 +97,7 @@ def fill(path: Path, people: int) -> float:
 def open_gallery(path: Path) -> tuple[SqliteStore, Gallery]:
     """Load the gallery like the gateway at its start (people/wiring.py)."""
     store, gallery, revision = SqliteStore(path), Gallery(Similarity(typical_faces())), 0
-    # In portions, as in Registry.follow.
+    # The store returns the changes in portions.
     while store.faces.revision() != revision:
         changes = store.faces.changes(revision, RECIPE)
         gallery.apply(changes)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# Run as a file, this module's folder would be searched for the package gateway, and contains this gateway.py.
+# Run as a file, Python would search the folder of this module for the package gateway, and find this gateway.py.
 if __package__ is None or __package__ == "":
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 

@@ -30,7 +30,7 @@ class Stream:
         self._pictures = pictures
         self._timeout = timeout
         self._numbers = count()
-        # By size, the oldest first.
+        # The outstanding frames by their size, the oldest first.
         self._outstanding: dict[int, SentPicture] = {}
         self._unaccounted = 0
 

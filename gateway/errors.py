@@ -42,7 +42,7 @@ class GatewayError(Exception):
 
     def __str__(self) -> str:
         """Return the message, cut to MAX_MESSAGE_LENGTH."""
-        # It may quote a client's text. A broker disconnects a client that publishes a packet over its limit.
+        # The message may quote a client's text. A broker disconnects a client that publishes a packet over its limit.
         return super().__str__()[:MAX_MESSAGE_LENGTH]
 
 

@@ -61,8 +61,8 @@ ONLY_IN: Mapping[str, Collection[str]] = {
 }
 """The modules, or packages with "/" at the end, that may import a library, or a package of the gateway.
 
-These turn the library's exceptions into those of the gateway. The empty sets: nothing is unpickled, and no picture is
-fetched from a URL.
+These modules convert the library's exceptions into those of the gateway. An empty set means that no module may import
+the library: nothing is unpickled, and no picture is fetched from a URL.
 """
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -261,7 +261,7 @@ SET_FROM_OUTSIDE: Mapping[str, str] = {
 
 
 def test_attributes_are_set_only_on_self_and_on_new_objects() -> None:
-    """A hook that is set from outside makes a circle that no import shows."""
+    """A hook that is set from outside is a circular dependency that no import shows."""
     found = {f"{name_of(path)}: {target.rpartition('.')[0]}" for path in MODULES for target in _set_from_outside(path)}
     assert found == SET_FROM_OUTSIDE.keys()
 

@@ -49,7 +49,7 @@ def apt(programs: Path, **candidates: str) -> None:
 
 
 def test_python_that_is_too_new_is_named_and_not_advised(programs: Path, setup: Setup) -> None:
-    """Regression: it advised `sudo apt-get install python3`, which was there already and was that Python."""
+    """Regression: the script advised `sudo apt-get install python3`, which installs that same Python."""
     write_python(programs / "python3", 14)
     apt(programs, python3="3.14.2-1", python3__venv="3.14.2-1")
     message = setup()

@@ -104,7 +104,7 @@ def test_ready_gateway_reports_ready_and_in_the_end_stopping(systemd: Systemd, r
 
 
 def test_gateway_without_a_broker_is_alive_and_not_ready(systemd: Systemd, reported: ReportedGateway) -> None:
-    """Regression: it was restarted again and again while the broker was away, and REST did not work either."""
+    """Regression: without a broker the gateway was restarted again and again, and REST did not work either."""
     reported.health = AWAY
     reported.notifier.start()
     for _ in range(3):

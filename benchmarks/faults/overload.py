@@ -26,7 +26,7 @@ def run_overload(folder: Path, report: Report, *, rounds: int, workers: int) -> 
 
     done, setting = measure_rounds(folder, one_round, report_round, cameras=CAMERAS, rounds=rounds, workers=workers)
     peak, accepted = (statistics.mean(each[name] for each in done) for name in ("peak_per_s", "accepted_per_s"))
-    # Of all rounds together, because within one round the speed of a machine may change by half.
+    # The share of all rounds together: within one round the speed of a machine may change by half.
     share = accepted / peak
     totals = {name: sum(each[name] for each in done) for name in ("sent", "accepted", "refused", "unanswered")}
     return {

@@ -87,7 +87,7 @@ def run(config: Path | None) -> None:
     try:
         found = find_and_load(config)
         configure(found.settings.log_level)
-        # After the configuration, which only root may be able to read. All other files belong to the owner.
+        # The configuration was read before: only root may be able to read it. All other files belong to the owner.
         become_owner(found.settings.data)
         check_settings(found.settings)
         log.info("configuration: %s", found.source)

@@ -69,8 +69,8 @@ class HourlyLimit:
         own = [moment for moment, each in recent if each == caller]
         if len(own) >= self._share:
             raise Busy(
-                f"{caller} alone had {len(own)} {self._events} within an hour, which is the largest share for one"
-                f" caller of the {self._limit} that {self._setting} allows",
+                f"{caller} reached the limit for one caller: {len(own)} {self._events} within an hour, a share of the"
+                f" {self._limit} that {self._setting} allows",
                 _seconds_until_hour_old(own[-self._share]),
             )
 

@@ -137,7 +137,7 @@ def test_audit_log_contains_no_names(facegate: Facegate) -> None:
 
 
 def test_audit_log_contains_exports_backups_and_restores(facegate: Facegate, data: Path, tmp_path: Path) -> None:
-    """Regression: it contained none, and a restore returned it to its state at the backup."""
+    """Regression: the audit log contained none, and a restore replaced the log by that of the backup."""
     facegate("backup", str(tmp_path / "mine.sqlite"))
     facegate("people", "export", str(tmp_path / "all.zip"))
     facegate("people", "export", "--person", "grace", str(tmp_path / "grace.zip"))
@@ -279,7 +279,7 @@ def test_command_names_the_configuration_and_the_store_it_uses(
 def test_command_without_a_store_is_refused_and_creates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], empty_file: bool
 ) -> None:
-    """Regression: it made a store in the current folder, and reported success."""
+    """Regression: the command made a store in the current folder, and reported success."""
     monkeypatch.chdir(tmp_path)
     for name in ("known.zip", "ada.jpg"):
         (tmp_path / name).write_bytes(b"x")

@@ -273,7 +273,7 @@ def test_byte_order_mark_of_windows_editors_is_accepted(tmp_path: Path, encoding
 
 
 def test_tilde_is_the_home_folder_in_every_path(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regression: it became a folder of that name."""
+    """Regression: a tilde became a folder of that name."""
     monkeypatch.setenv("HOME", str(tmp_path))
     tls = "tls: {enabled: true, ca: ~/ca, cert: ~/cert, key: ~/key}"
     settings = load(write(f"{{data: ~/facegate, people: {{folder: ~/faces, key_file: ~/k}}, mqtt: {{{tls}}}}}"))
@@ -378,7 +378,7 @@ REFUSED_SETTINGS = [
 def test_check_config_refuses_settings_that_run_cannot_use(
     write: Write, tmp_path: Path, content: str, message: str
 ) -> None:
-    """Regression: it accepted them, and run refused them or waited for ever for a broker."""
+    """Regression: check-config accepted them, and run refused them or waited for ever for a broker."""
     file = tmp_path / "file"
     file.touch()
     done = check_config("--config", str(write(content.replace("FILE", str(file)))))

@@ -37,7 +37,7 @@ def test_stock_dlib_recognises_people(tmp_path: Path, broker: Broker) -> None:
 
 
 def test_people_are_recognised_after_a_change_of_the_engine(tmp_path: Path, broker: Broker) -> None:
-    """The descriptors are computed again from the stored chips, there and back."""
+    """The descriptors are computed again from the stored chips, for another engine and for the first one again."""
 
     def start(engine: EngineName, **changes: object) -> None:
         one = {"engine": engine, "mqtt": {"base": "change"}, "workers": {"processes": 1}}

@@ -17,7 +17,7 @@ from gateway.mqtt.transport.identity import load_identity
 
 
 def unreadable(path: Path) -> None:
-    # Root can read it all the same: then the content is no client id.
+    # Root can read the file nevertheless, but its content is not a valid client id.
     path.write_bytes(b"?")
     path.chmod(0)
 
@@ -58,7 +58,7 @@ READERS = {"client_id": client_id, "retained.json": retained, "alive": alive}
 def test_damaged_file_is_set_aside_and_named(
     tmp_path: Path, name: str, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Regression: some ended the gateway with a traceback at each start, others were used as they were."""
+    """Regression: some damaged files ended the gateway with a traceback, others were used in spite of the damage."""
     DAMAGES[damage](tmp_path / name)
     (warning,) = READERS[name](tmp_path)
     (aside,) = tmp_path.glob(f"{name}.damaged-*")

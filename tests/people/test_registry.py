@@ -521,7 +521,7 @@ def test_damaged_picture_does_not_end_the_following(
 
 
 def traces(name: str, face: str) -> tuple[bytes, ...]:
-    """Return byte strings that show a person with one picture in a file."""
+    """Return the byte strings by which a person with one picture is found in a file."""
     found = {"Alice": ALICE, "Bob": BOB}[name]
     return name.encode(), name.lower().encode(), near(found, 0.95, 0).tobytes(), chips_of(face), face.encode()
 

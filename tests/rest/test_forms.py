@@ -243,7 +243,7 @@ def test_bare_picture_is_read_with_any_type(app: RecordingApp, content_type: str
 def test_picture_behind_the_header_of_an_mjpeg_part_is_no_form(
     app: RecordingApp, content_type: str | None, line: str
 ) -> None:
-    """Regression: it was refused as a truncated form."""
+    """Regression: the picture was refused as a truncated form."""
     header = line.join(["--frame", "Content-Type: image/jpeg", f"Content-Length: {len(PICTURE)}", "", ""])
     body = header.encode() + PICTURE
     post(app, body, content_type)
@@ -419,7 +419,7 @@ def test_name_in_a_form_is_read_in_its_character_set(app: RecordingApp, kind: st
 
 @pytest.mark.parametrize("name", [b"J\xfcrgen", b"\xff\xfeJ\0", b"\xed\xa0\x80"])
 def test_name_that_is_not_utf8_is_refused(app: RecordingApp, name: bytes) -> None:
-    """Regression: it was stored as ``J\ufffdrgen``."""
+    """Regression: the name was stored as ``J\ufffdrgen``."""
     assert "the name is not UTF-8" in app.refusal(add(app, (disposition('name="name"'), name), IMAGES))
 
 

@@ -145,7 +145,7 @@ class DuplicateDetector:
         self._seen.clear()
         self._claimed_by, self._unanswered = "", None
         self._own.reset()
-        # After the reset: a stop between the two steps would be missed.
+        # This check comes after the reset: otherwise a stop between the two would be missed.
         if self._stopping:
             raise NotYet
         session.subscribe([(topic, 0) for topic in self._seen.topics], retained=True)
@@ -182,7 +182,7 @@ class DuplicateDetector:
         self._state = TRANSITIONS[self._state][event]
 
     def _hears_itself(self) -> bool:
-        # Several times: the first challenge may overtake the subscription of a new session.
+        # The challenge is sent several times: the first one may overtake the subscription of a new session.
         for _ in range(LOOPBACK_TRIES):
             self._send(self._own.message)
             if self._own.wait_for_return(LOOPBACK_WAIT_S):

@@ -138,7 +138,7 @@ class Reader:
         if not isinstance(address, Address):
             return address
         try:
-            # The correlation first, since an error about the Response Topic carries it too.
+            # The correlation comes first, because an error about the Response Topic carries the correlation too.
             address = correlated(address, received.correlation)
             return address if suspect else self._topics.redirected(address, received.response_topic)
         except GatewayError as error:
@@ -195,7 +195,7 @@ def _operation(address: Address) -> Operation:
 
 def _options(operation: Operation, options: Mapping[str, Any], address: Address) -> dict[str, Any]:
     """Return the arguments of the request that are no pictures. Raises BadRequest."""
-    # A camera may send fields of its own. But where a person is changed a mistyped name must not be lost.
+    # A camera may send fields of its own. But an operation that changes a person must not ignore a mistyped field.
     if operation is Operation.ENROLL and (unknown := sorted(options.keys() - OPTION_FIELDS)):
         raise BadRequest(f"unknown field: {', '.join(ascii(name)[:64] for name in unknown[:3])}")
     name = options.get("name") if operation is Operation.ENROLL else None

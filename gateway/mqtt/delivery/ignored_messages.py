@@ -53,7 +53,7 @@ class IgnoredMessages:
         return (*found[:MAX_WARNINGS], *others)
 
     def _report(self, kind: Kind, topic: str, sentence: Callable[[str], str]) -> None:
-        # Anybody may send many such messages, with 64 kB of topic. So only the first one of a camera costs a sentence.
+        # Anybody may send many such messages, with 64 kB of topic. So only the first one of a camera gets a sentence.
         now = time.monotonic()
         key = kind, self._camera(topic)
         with self._lock:

@@ -98,7 +98,7 @@ class UploadReader:
     @property
     def warnings(self) -> tuple[str, ...]:
         """A sentence about all damaged entries that still exist. It is complete when ``read`` has ended."""
-        # A person deletes the entries, or the erasure of a person does.
+        # A user deletes the entries, or the erasure of a person deletes them.
         if self._aside is None or not self._aside.exists():
             return ()
         names = ", ".join(self._damaged[:MAX_NAMED_ENTRIES]) + (", …" if len(self._damaged) > MAX_NAMED_ENTRIES else "")

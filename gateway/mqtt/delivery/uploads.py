@@ -68,7 +68,7 @@ class Uploads:
             _check_same_request(upload.address, address)
             if address.piece[0] not in upload.sizes:
                 self._store(upload, delivery.received, address.piece[0])
-            # Not before: a refused first piece takes no other upload's place.
+            # The upload is listed only now: a first piece that is refused must not take a place.
             self._uploads[address.key] = upload
             upload.address = address
             if not upload.hand_on(delivery):

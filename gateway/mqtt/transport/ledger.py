@@ -26,7 +26,7 @@ class Acknowledges(Protocol):
 KEPT_PAYLOAD_BYTES = 256
 """The part of a handled message that is kept until the message can be acknowledged in its turn."""
 
-# Below backoff.MAX_SHORT_CONNECTIONS, so that a reply on which the broker hangs up does not end the gateway.
+# Below backoff.MAX_SHORT_CONNECTIONS, so that a reply that makes the broker disconnect does not end the gateway.
 MAX_EXTRA_SESSIONS = 3
 """Further sessions on which a lost reply is published again."""
 

@@ -42,7 +42,7 @@ class OutgoingQueue(Generic[S]):
 
     def pump(self) -> None:
         """Send as many messages as the broker takes now."""
-        # By one thread at a time. A second thread leaves its message to the first, which looks again before it ends.
+        # One thread sends at a time. A second thread leaves its message to the first, which checks the queue again.
         while self._has_room() and self._pumping.acquire(blocking=False):
             try:
                 while self._has_room():
@@ -60,7 +60,7 @@ class OutgoingQueue(Generic[S]):
 
     def _is_empty(self) -> bool:
         self.pump()
-        # On its way from the queue to the ledger a message is in neither. Its sender holds this lock meanwhile.
+        # While a message moves from the queue to the ledger, neither counts it. The sender holds this lock meanwhile.
         with self._pumping:
             return len(self) == 0
 

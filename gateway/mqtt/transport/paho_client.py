@@ -83,7 +83,7 @@ class PahoClient(paho.Client):
             log.exception("the thread of an MQTT connection failed")
             return MQTTErrorCode.MQTT_ERR_UNKNOWN
         finally:
-            # Otherwise a thread that publishes would write, and get paho's callbacks under the locks that it holds.
+            # Otherwise a thread that publishes would write, and get paho's callbacks while it holds its locks.
             self.cut()
             self.ended.set()
             self.woken.set()

@@ -21,7 +21,7 @@ class ProtocolChoice:
 
     def __init__(self, setting: Literal["auto", "5", "3.1.1"]) -> None:
         self._protocols = list(_PROTOCOLS[setting])
-        # Whether the broker refused MQTT 5, or twice did not answer to it. A broker that only closed the connection may
+        # True if the broker refused MQTT 5, or did not answer to it twice. A broker that only closed the connection may
         # have been about to start. One that was silent once may have been stopped for a moment.
         self._refuses_mqtt5 = False
         self._was_silent_to_mqtt5 = False

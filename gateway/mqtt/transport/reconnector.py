@@ -150,7 +150,7 @@ class Reconnector:
         try:
             self._connect_until_stopped()
         finally:
-            # Where the stop came before the first try, ``start`` waits all the same.
+            # If the stop came before the first try, ``start`` is still waiting.
             self._first_try_ended.set()
 
     def _connect_until_stopped(self) -> None:
@@ -200,7 +200,7 @@ class Reconnector:
         log.info("connected to the broker at %s, MQTT %s", self._broker, "5.0" if session.is_mqtt5 else "3.1.1")
         began = time.monotonic()
         self._first_try_ended.set()
-        # In this order: a stop that did not see this session yet, and so cannot interrupt it, is seen here.
+        # ``_stopping`` is checked first: a stop that came before this session existed could not interrupt its wait.
         while not self._stopping.is_set() and not session.wait_for_end(TICK_INTERVAL_S):
             self._last_tick = time.monotonic()
             try:
@@ -228,7 +228,7 @@ class Reconnector:
         """Try the other protocol, where the broker does not speak this one; otherwise report the refusal."""
         self._protocol.record_refused(session)
         if self._stopping.is_set():
-            # In order, for the broker may have accepted the gateway. Where the connection is cut, the broker publishes
+            # The session is closed, not cut: the broker may have accepted the gateway. After a cut the broker publishes
             # the last will, on a topic where another gateway may be online.
             session.close(self._farewell)
             return
@@ -247,7 +247,7 @@ class Reconnector:
         self._first_try_ended.set()
 
     def _handle_another_gateway(self, error: AnotherGateway) -> None:
-        # Found later only where no broker could be reached at the start.
+        # This comes later only if no broker could be reached at the start.
         if self._first_try_ended.is_set():
             self._on_fatal(error)
             self._stopping.set()

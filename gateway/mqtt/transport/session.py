@@ -156,14 +156,14 @@ class Session:
 
     def close(self, farewell: Publication | None = None) -> None:
         """Publish the farewell as the last message, and disconnect once the broker has all messages."""
-        # First, for a late CONNACK may begin to use the session in this moment.
+        # This comes first, because a late CONNACK may begin to use the session at this moment.
         self._closing = True
         if farewell is not None and self.connected:
             self._outgoing.put(farewell, None)
-        # A DISCONNECT withdraws the last will. So where the broker does not acknowledge the farewell (its window may be
+        # A DISCONNECT withdraws the last will. So if the broker does not acknowledge the farewell (its window may be
         # full of replies), the connection is cut, and the last will says the same. Without a farewell the gateway must
-        # leave no word: mosquitto 2.0 takes a socket that is closed while it acknowledges something for a lost
-        # connection, and publishes the will. So then it always disconnects.
+        # publish nothing, the last will included. So it always sends DISCONNECT then: if a socket is closed while
+        # mosquitto 2.0 acknowledges something, mosquitto takes the connection for lost and publishes the will.
         if (
             not self.connected
             or self._outgoing.wait_until_empty(DRAIN_TIMEOUT_S, self._client.ended)
@@ -199,7 +199,7 @@ class Session:
         self.resumed, self.receive_maximum = resumed, receive_maximum
         self.connected = self.was_connected = True
         orphans = self._ledger.begin(self, resumed=resumed)
-        # First, so that messages come whatever fails below.
+        # This comes first, so that messages come in even if something below fails.
         self.subscribe(self._spec.filters)
         for orphan in orphans:
             for reply in orphan.replies or ():
@@ -220,7 +220,7 @@ class Session:
             try:
                 self._on_message(delivery)
             except Exception:
-                # Acknowledged, or the message would be delivered and fail again for ever.
+                # The message is acknowledged: otherwise it would be delivered, and fail, for ever.
                 self._ledger.answer(delivery, ())
                 raise
             finally:

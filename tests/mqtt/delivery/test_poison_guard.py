@@ -33,7 +33,7 @@ def guard_after(ends: int, payload: bytes = b"picture") -> PoisonGuard:
 
 
 def test_guard_suspects_a_message_whose_answer_ends_every_connection() -> None:
-    """Regression: the request came again with each connection, was answered, and ended that one too, for ever."""
+    """Regression: the request came again with each connection, and its answer ended that connection too, for ever."""
     guard = PoisonGuard()
     for n in range(MAX_FAILED_CONNECTIONS):
         assert not guard.is_suspect(request()), n

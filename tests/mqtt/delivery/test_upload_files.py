@@ -115,7 +115,7 @@ def test_warning_ends_when_the_damaged_entries_are_deleted(root: Path) -> None:
 
 
 def test_file_in_place_of_the_folder_is_set_aside(tmp_path: Path) -> None:
-    """Regression: it was ignored, and then no piece could be stored."""
+    """Regression: the file was ignored, and then no piece could be stored."""
     root = tmp_path / "uploads"
     root.write_bytes(b"x")
     assert len(read_uploads(root).warnings) == 1

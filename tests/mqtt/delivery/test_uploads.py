@@ -257,7 +257,7 @@ def test_upload_is_removed_when_it_is_answered(harness: UploadHarness) -> None:
 
 
 def test_pieces_that_come_after_the_answer_take_no_place(tmp_path: Path) -> None:
-    """Regression: they were reported as incomplete after the answer, and two such uploads kept the camera out."""
+    """Regression: such pieces were reported as incomplete, and two such uploads used up the camera's limit."""
     harness = UploadHarness(tmp_path / "uploads", idle_s=5, per_camera=2)
     for request in "ab":
         upload_and_answer(harness, request)

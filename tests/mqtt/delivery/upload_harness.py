@@ -33,7 +33,7 @@ class UploadHarness:
         self.uploads = Uploads(self.folder, self.settings, MAX_BYTES, TOPICS.read)
 
     def connect(self) -> None:
-        """Begin a new session, which has lost the deliveries of the one before."""
+        """Begin a new session, without the deliveries of the previous session."""
         self.session = OfflineSession()
         self.ledger: Ledger[Session] = Ledger()
         self.ledger.begin(self.session, resumed=False)

@@ -96,7 +96,7 @@ def answering(answer: Callable[[list[bytes]], bytes | None]) -> Iterator[tuple[i
 
 
 def test_busy_broker_is_tried_again() -> None:
-    """Regression: it was an error after which no supervisor restarts the gateway."""
+    """Regression: a busy broker was an error after which no supervisor restarts the gateway."""
     with refusing(3) as (port, heard):  # server unavailable
         reconnector = make_reconnector(port)
         reconnector.start()
@@ -225,7 +225,7 @@ def test_stop_at_any_moment_leaves_no_retained_online(
         thread = threading.Thread(target=reconnector.stop, args=[state("offline", topic)])
         thread.start()
         stopping.append(thread)
-        # For the stop to do what it can do at this moment, before connecting goes on.
+        # Gives the stop time to act at this moment, before connecting goes on.
         thread.join(0.2)
 
     with monkeypatch.context() as patched:

@@ -51,7 +51,7 @@ def side(box: Box) -> int:
     return box.right - box.left
 
 
-# Of windows that overlap
+# Tests of windows that overlap
 
 
 def test_suppress_keeps_the_better_of_two_windows() -> None:
@@ -124,7 +124,7 @@ def test_suppress_accepts_an_empty_list() -> None:
     assert suppress([]) == []
 
 
-# Of pictures
+# Tests of pictures
 
 
 def test_detector_finds_a_face_at_its_place(detector: CnnDetector, obama: Picture) -> None:
@@ -221,7 +221,7 @@ def test_detector_does_not_change_the_picture(detector: CnnDetector, obama: Pict
     detector.detect(obama[::-1, ::-1], 40)
 
 
-# Of large pictures
+# Tests of large pictures
 
 
 def borders(width: int, height: int, min_face: float) -> list[int]:
