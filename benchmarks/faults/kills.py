@@ -45,7 +45,7 @@ class Kills:
     def _gateway(self, rng: random.Random) -> None:
         span = GATEWAY_KILL_INTERVAL_S
         while not self._closing.wait(rng.uniform(*span)):
-            # Half of the kills include the worker processes, like a power failure. Otherwise these must end by themselves.
+            # Half of the kills include the worker processes, like a power failure. Otherwise these must end alone.
             self._installation.kill_gateway(family=rng.random() < 0.5)
             span = KILL_AT_START_INTERVAL_S if rng.random() < KILL_AT_START_SHARE else GATEWAY_KILL_INTERVAL_S
 

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 SHARE_COUNT = 4
-"""Sources that find room beside each other. The items of one source may use this fraction of both limits."""
+"""The share of one source is this part of both limits: a quarter. Four sources can use theirs together."""
 
 
 class BoundedQueue(Generic[T]):

@@ -1,4 +1,4 @@
-"""Deletion of damaged uploads: they may hold pictures of any person, and the gateway cannot tell of which."""
+"""Deletion of damaged uploads: they may hold pictures of any person, and the gateway cannot tell of whom."""
 
 from __future__ import annotations
 

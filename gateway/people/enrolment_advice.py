@@ -53,9 +53,10 @@ class EnrolmentAdvisor:
         """Raise BadImage for a face whose quality is too low. ``subject``: the picture, for the message."""
         if (shortfall := self._decision.enrolment_shortfall(face.quality)) is not None:
             reason = f"{shortfall.reason.replace('_', ' ')} ({shortfall})"
-            raise BadImage(f"{subject} is of no use, since the face is {reason}: {QUALITY_ADVICE[shortfall.reason]}")
+            advice = QUALITY_ADVICE[shortfall.reason]
+            raise BadImage(f"{subject} cannot be used, because the face is {reason}: {advice}")
         if face.descriptor is None:
-            raise BadImage(f"{subject} is of no use, since the face is turned: {QUALITY_ADVICE['turned']}")
+            raise BadImage(f"{subject} cannot be used, because the face is turned: {QUALITY_ADVICE['turned']}")
 
     def undescribed_error(self, quality: Quality | None) -> BadImage:
         """Return the error for a face of this quality that has no descriptor."""

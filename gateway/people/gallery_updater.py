@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class GalleryUpdater:
-    """Bring the gallery, and the warnings about the people in it, to the state of the store."""
+    """The updates of the gallery, and of the warnings about the people in it, from the store."""
 
     def __init__(
         self, store: Store, gallery: Gallery, decision: Decision, review: GalleryReview, *, recipe: str

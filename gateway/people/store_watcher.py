@@ -1,4 +1,4 @@
-"""Watch of the people store: changes by other processes, and people who are erased after their time."""
+"""The thread that watches the store for changes by other processes, and for people whose time is over."""
 
 from __future__ import annotations
 

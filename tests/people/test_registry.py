@@ -340,7 +340,7 @@ def test_face_of_too_low_quality_is_refused_with_advice(env: PeopleEnvironment, 
     before = (env.store.faces.revision(), len(env.store.audit.read_lines(10)))
     with pytest.raises(BadImage, match=f"(?s)picture 2 .*{reason.replace('_', ' ')}.*{QUALITY_ADVICE[reason][:10]}"):
         env.registry.enrol("Bob", [sample("a", BOB), sample("b", BOB, quality)], REST_CALLER)
-    with pytest.raises(BadImage, match=r"^the picture is of no use"):
+    with pytest.raises(BadImage, match=r"^the picture cannot be used, because"):
         env.registry.enrol("alice", [sample("b", ALICE, quality)], REST_CALLER)
     assert (entries(env), env.store.faces.revision(), len(env.store.audit.read_lines(10))) == ({"alice": 1}, *before)
 

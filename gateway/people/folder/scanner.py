@@ -94,7 +94,7 @@ class FolderScanner:
 
 
 class _Walk:
-    """One pass through a folder."""
+    """A single scan of a folder."""
 
     def __init__(self, root: Path, max_entries: int, sniffed: dict[str, tuple[FileStamp, bool]]) -> None:
         self._root = os.fspath(root)
@@ -108,7 +108,7 @@ class _Walk:
         self._skipped: dict[str, list[str]] = {}
 
     def walk(self, person: str | None) -> None:
-        """Raises OSError if the folder itself cannot be listed."""
+        """Read the folder and everything below it. Raises OSError if the folder itself cannot be listed."""
         for entry in self._entries(self._root):
             self._add_entry(entry, "", person, (self._real_root,))
 

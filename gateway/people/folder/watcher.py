@@ -1,4 +1,4 @@
-"""Watch of the folder known_faces/, which is imported at the start and after each change."""
+"""The thread that watches the folder known_faces/, and imports it at the start and after each change."""
 
 from __future__ import annotations
 

@@ -543,7 +543,7 @@ def test_face_of_too_low_quality_is_skipped_with_advice(env: FolderEnvironment) 
         return replace(face_of(picture), quality=quality)
 
     assert env.import_folder(describe).skipped == (
-        "known_faces/Alice/2.png: it is of no use, since the face is blurred "
+        "known_faces/Alice/2.png: it cannot be used, because the face is blurred "
         "(sharpness 0, at least 0.55 is needed): hold still, or use a sharper picture",
     )
     assert (env.people, env.pictures) == (["Alice", "Bob the Builder"], 2)

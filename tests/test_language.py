@@ -1,0 +1,56 @@
+"""Plain words: the rules of CONTRIBUTING.md that a program can check."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+
+HEADLESS = re.compile(r"(What|Who|Whom|Whose|Whoever|Whether|How|That|It|One|Of|By which)\b")
+"""Beginnings of sentences without a noun: a reader has to guess the subject."""
+
+PRIVATE_WORDS = re.compile(
+    r"\b(whoever|whence|thereof|anew|lookout|spool|breaker|doors?|canary|canaries|house|on wish)\b", re.IGNORECASE
+)
+"""Words that this project once used in a meaning of its own, or that readers have to look up."""
+
+ALLOWED = re.compile(
+    r"bridge/canary|\"(canary|door)\"|'(canary|door)'|`door`|`canary`|front door|\bdoor (text|TEXT)\b"
+    r"|at, door, action|^ +door: str$|\beffect\.door\b|^ +canary: Literal|\bcanary=\"back\""
+)
+"""Names on the wires and in stored data, which do not change."""
+
+SOURCES = sorted(path for folder in ("gateway", "device_sim", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def docstrings(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each docstring, also of those below constants and attributes."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        body = getattr(node, "body", None)
+        for each in body if isinstance(body, list) else []:
+            value = each.value if isinstance(each, ast.Expr) else None
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield each.lineno, value.value.strip()
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=name_of)
+def test_docstrings_begin_with_a_noun_or_an_imperative(path: Path) -> None:
+    headless = [f"{path}:{line}: {text[:80]}" for line, text in docstrings(path) if HEADLESS.match(text)]
+    assert headless == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_no_private_word_is_used(path: Path) -> None:
+    lines = enumerate(path.read_text().splitlines(), 1)
+    private = [f"{path}:{n}: {line.strip()}" for n, line in lines if PRIVATE_WORDS.search(ALLOWED.sub("", line))]
+    assert private == []
