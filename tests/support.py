@@ -35,7 +35,8 @@ KNOWN_FACES = ROOT / "known_faces"
 SHARED = ROOT.parent / "shared" / "data"
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
-WAIT_S = 20
+WAIT_S = 60
+"""The longest wait for anything that must come, also on a machine that is busy with other work."""
 
 
 def frame(name: str) -> bytes:

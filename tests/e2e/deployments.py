@@ -11,7 +11,7 @@ from typing import Any
 from gateway.app import Gateway, running
 from gateway.config import Settings
 from tests.conftest import settings
-from tests.support import Broker, Client, broker_running, wait_for
+from tests.support import WAIT_S, Broker, Client, broker_running, wait_for
 
 ANSWER_S = 5.0
 
@@ -37,7 +37,7 @@ def jobs_taken(gateway: Gateway) -> int:
     return gateway.pool._queue._turn
 
 
-def next_responses(client: Client, count: int = 1, seconds: float = 20) -> dict[str, dict[str, Any]]:
+def next_responses(client: Client, count: int = 1, seconds: float = WAIT_S) -> dict[str, dict[str, Any]]:
     """Return the next responses, by the last level of their topics. Other messages are skipped."""
     found: dict[str, dict[str, Any]] = {}
     while len(found) < count:
@@ -47,7 +47,7 @@ def next_responses(client: Client, count: int = 1, seconds: float = 20) -> dict[
     return found
 
 
-def next_response(client: Client, seconds: float = 20) -> dict[str, Any]:
+def next_response(client: Client, seconds: float = WAIT_S) -> dict[str, Any]:
     (found,) = next_responses(client, seconds=seconds).values()
     return found
 

@@ -27,7 +27,7 @@ from tests.e2e.deployments import (
     wait_until_ready,
 )
 from tests.examples import descriptor
-from tests.support import MOSQUITTO, Broker, Client, broker_running, frame, free_port, wait_for
+from tests.support import MOSQUITTO, WAIT_S, Broker, Client, broker_running, frame, free_port, wait_for
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
 
@@ -193,7 +193,7 @@ def test_gateway_ends_if_the_broker_acknowledges_on_no_connection(
         )
         device = Client(private_broker.port)
         device.publish("facegate/porch/request/detect/held", frame("obama_1"))
-        fatal = gateway._fatal_errors.get(timeout=30)
+        fatal = gateway._fatal_errors.get(timeout=WAIT_S)
         assert not isinstance(fatal, StartError)
         assert fatal.exit_code == 70
         assert "cannot be acknowledged" in str(fatal)
@@ -309,7 +309,7 @@ def test_gateway_that_is_disconnected_again_and_again_ends_with_the_reason(
         twin.reconnect_delay_set(1, 1)
         twin.connect("127.0.0.1", private_broker.port)
         twin.loop_start()
-        fatal = gateway._fatal_errors.get(timeout=30)
+        fatal = gateway._fatal_errors.get(timeout=WAIT_S)
         twin.disconnect()
         twin.loop_stop()
         assert isinstance(fatal, StartError)

@@ -39,6 +39,7 @@ from tests.e2e.test_mqtt import properties
 from tests.examples import encoded, noise
 from tests.support import (
     MOSQUITTO,
+    WAIT_S,
     Broker,
     Client,
     Message,
@@ -481,7 +482,7 @@ def test_other_gateway_is_found_also_when_the_broker_starts_later(
         private_broker.stop()
         with running(small_settings(tmp_path / "two", private_broker)) as other:
             private_broker.start()
-            error = other._fatal_errors.get(timeout=30)
+            error = other._fatal_errors.get(timeout=WAIT_S)
             assert isinstance(error, AnotherGateway | Unavailable)  # depends on which is back first
             assert gateway.mqtt.identity.instance in str(error)
         assert gateway._fatal_errors.empty()
@@ -498,7 +499,7 @@ def test_of_two_serving_gateways_the_later_one_ends_and_leaves_no_trace(
     with running(small_settings(tmp_path / "one", private_broker)) as one:
         first = one.mqtt.identity.instance
         with running(small_settings(tmp_path / "two", private_broker)) as two:
-            error = two._fatal_errors.get(timeout=20)
+            error = two._fatal_errors.get(timeout=WAIT_S)
             assert first in str(error)
             assert error.exit_code == os.EX_TEMPFAIL  # systemd starts it again, and then it searches
         assert one._fatal_errors.empty()

@@ -35,7 +35,7 @@ from gateway.store.records import Picture, StoredFace
 from gateway.store.sqlite.store import SqliteStore
 from tests.conftest import settings
 from tests.examples import descriptor
-from tests.support import KNOWN_FACES, ROOT, Broker, Client, frame, wait_for
+from tests.support import KNOWN_FACES, ROOT, WAIT_S, Broker, Client, frame, wait_for
 
 
 @dataclass
@@ -65,12 +65,12 @@ class PeopleHarness:
         return data
 
     def recognised_name(self, picture: str) -> str | None:
-        answer = requests.post(f"{self.url}/face_rec", files={"file": frame(picture)}, timeout=30)
+        answer = requests.post(f"{self.url}/face_rec", files={"file": frame(picture)}, timeout=WAIT_S)
         name: str = answer.json()["name"]
         return None if name == "Unknown" else name
 
     def person_ids(self) -> list[str]:
-        return [each["person"] for each in requests.get(f"{self.url}/api/v1/people", timeout=30).json()["people"]]
+        return [each["person"] for each in requests.get(f"{self.url}/api/v1/people", timeout=WAIT_S).json()["people"]]
 
 
 def people_settings(tmp_path: Path, broker: Broker, **changes: object) -> Settings:
@@ -79,7 +79,7 @@ def people_settings(tmp_path: Path, broker: Broker, **changes: object) -> Settin
     people = {"folder": folder, "rescan_s": 0.2}
     cameras = {"desk": {"operations": ["enroll", "face_rec"]}}
     one = {
-        "mqtt": {"base": "people"},
+        "mqtt": {"base": "people", "answer_s": 30},
         "rest": {"hosts": ["pi.local"]},
         "workers": {"processes": 1},
         "people": people,
@@ -156,41 +156,46 @@ def test_wrong_command_gets_its_error_code_and_changes_nothing(harness: PeopleHa
 def test_person_is_enrolled_changed_and_removed_over_rest(harness: PeopleHarness) -> None:
     people = f"{harness.url}/api/v1/people"
     files = [("images", frame("obama_1")), ("images", frame("obama_2"))]
-    added = requests.post(people, data={"name": "Ada"}, files=files, timeout=30).json()
+    added = requests.post(people, data={"name": "Ada"}, files=files, timeout=WAIT_S).json()
     assert (added["schema"], added["person"], added["pictures"]) == (1, "ada", 2)
     encoded = base64.b64encode(frame("hopper_1")).decode()
-    assert requests.post(people, json={"name": "Grace", "images": [encoded]}, timeout=30).json()["person"] == "grace"
+    assert (
+        requests.post(people, json={"name": "Grace", "images": [encoded]}, timeout=WAIT_S).json()["person"] == "grace"
+    )
     assert harness.recognised_name("hopper_1") == "Grace"
-    assert requests.patch(f"{people}/grace", json={"name": "Grace Hopper"}, timeout=30).json()["name"] == "Grace Hopper"
-    archive = requests.get(f"{people}/export", timeout=30)
+    assert (
+        requests.patch(f"{people}/grace", json={"name": "Grace Hopper"}, timeout=WAIT_S).json()["name"]
+        == "Grace Hopper"
+    )
+    archive = requests.get(f"{people}/export", timeout=WAIT_S)
     assert archive.headers["Content-Type"] == "application/zip"
     assert len(zipfile.ZipFile(io.BytesIO(archive.content)).namelist()) == 4
-    pictures = requests.get(f"{people}/ada", timeout=30).json()["pictures"]
-    assert requests.delete(f"{people}/ada/pictures/{pictures[0]['id']}", timeout=30).status_code == 200
-    assert requests.post(f"{people}/ada/erase", timeout=30).json() == {"schema": 1, "person": "ada"}
-    assert requests.delete(f"{people}/grace", timeout=30).status_code == 200
+    pictures = requests.get(f"{people}/ada", timeout=WAIT_S).json()["pictures"]
+    assert requests.delete(f"{people}/ada/pictures/{pictures[0]['id']}", timeout=WAIT_S).status_code == 200
+    assert requests.post(f"{people}/ada/erase", timeout=WAIT_S).json() == {"schema": 1, "person": "ada"}
+    assert requests.delete(f"{people}/grace", timeout=WAIT_S).status_code == 200
     assert harness.person_ids() == []
-    back = requests.post(f"{people}/import", files={"archive": archive.content}, timeout=30).json()
+    back = requests.post(f"{people}/import", files={"archive": archive.content}, timeout=WAIT_S).json()
     assert (back["people"], back["pictures"]) == (2, 3)
     assert harness.recognised_name("obama_1") == "Ada"
-    missing = requests.get(f"{people}/nobody", timeout=30)
+    missing = requests.get(f"{people}/nobody", timeout=WAIT_S)
     assert (missing.status_code, missing.json()["code"]) == (404, "unknown_person")
-    taken = requests.patch(f"{people}/ada", json={"name": "Grace Hopper"}, timeout=30)
+    taken = requests.patch(f"{people}/ada", json={"name": "Grace Hopper"}, timeout=WAIT_S)
     assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
-    audit = requests.get(f"{harness.url}/api/v1/audit", params={"limit": 1}, timeout=30).json()["audit"]
+    audit = requests.get(f"{harness.url}/api/v1/audit", params={"limit": 1}, timeout=WAIT_S).json()["audit"]
     assert [(line["door"], line["action"]) for line in audit] == [("rest", "import")]
 
 
 def test_page_of_another_site_changes_nobody(harness: PeopleHarness) -> None:
     for origin, status in (("http://evil.example", 403), (harness.url, 404)):
-        answer = requests.delete(f"{harness.url}/api/v1/people/ada", headers={"Origin": origin}, timeout=30)
+        answer = requests.delete(f"{harness.url}/api/v1/people/ada", headers={"Origin": origin}, timeout=WAIT_S)
         assert answer.status_code == status
 
 
 def test_request_with_a_foreign_host_name_is_refused(harness: PeopleHarness) -> None:
     """DNS rebinding: a page lets its own name point to this machine, and reads the answers."""
     for host, status in (("evil.example:5001", 403), ("localhost:5001", 200), ("[::1]:5001", 200), ("pi.local", 200)):
-        answer = requests.get(f"{harness.url}/api/v1/people", headers={"Host": host}, timeout=30)
+        answer = requests.get(f"{harness.url}/api/v1/people", headers={"Host": host}, timeout=WAIT_S)
         assert answer.status_code == status, host
 
 
@@ -224,7 +229,7 @@ def test_faces_of_a_stranger_form_a_group_that_can_be_named(harness: PeopleHarne
     (group,) = harness.run("unknowns/list")["unknowns"]
     (crop, *_) = harness.run("unknowns/show", unknown=group["unknown"])["crops"]
     assert base64.b64decode(crop).startswith(b"\xff\xd8\xff")
-    shown = requests.get(f"{harness.url}/api/v1/unknowns/{group['unknown']}/crop", timeout=30)
+    shown = requests.get(f"{harness.url}/api/v1/unknowns/{group['unknown']}/crop", timeout=WAIT_S)
     assert (shown.headers["Content-Type"], shown.content) == ("image/jpeg", base64.b64decode(crop))
     with PIL.Image.open(io.BytesIO(shown.content)) as image:
         assert 150 < min(image.size) <= max(image.size) <= 256
@@ -238,7 +243,7 @@ def test_person_erased_during_a_stream_leaves_no_trace(harness: PeopleHarness, t
     mine = harness.folder / "Barack_Obama" / "1.jpg"
     mine.parent.mkdir()
     mine.write_bytes((KNOWN_FACES / "Barack_Obama" / "barack_obama_1.jpg").read_bytes())
-    wait_for(lambda: harness.recognised_name("obama_1") == "Barack Obama", 30)
+    wait_for(lambda: harness.recognised_name("obama_1") == "Barack Obama")
     harness.run("people/add", person="barack_obama", images=[frame("obama_2")])
     store = harness.gateway.people.store
     assert isinstance(store, SqliteStore)
@@ -295,7 +300,7 @@ def test_command_line_changes_a_running_gateway(harness: PeopleHarness) -> None:
 
     def facegate(*words: str) -> str:
         command = [sys.executable, "-m", "gateway", *words]
-        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=WAIT_S)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -315,14 +320,14 @@ def test_empty_folder_gives_a_warning_and_removes_nobody_until_confirmed(harness
     picture.write_bytes(frame("obama_2"))
     wait_for(lambda: harness.person_ids() == ["barack_obama"])
     shutil.rmtree(picture.parent)
-    wait_for(lambda: requests.get(f"{harness.url}/readyz", timeout=30).json()["warnings"])
+    wait_for(lambda: requests.get(f"{harness.url}/readyz", timeout=WAIT_S).json()["warnings"])
     assert harness.person_ids() == ["barack_obama"]
     environment = {**os.environ, "FACEGATE_DATA": str(harness.data), "FACEGATE_PEOPLE__FOLDER": str(harness.folder)}
     command = [sys.executable, "-m", "gateway", "people", "confirm-removal"]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=WAIT_S)
     assert "Barack Obama (barack_obama)" in done.stdout
     wait_for(lambda: harness.person_ids() == [])
-    wait_for(lambda: not requests.get(f"{harness.url}/readyz", timeout=30).json()["warnings"])
+    wait_for(lambda: not requests.get(f"{harness.url}/readyz", timeout=WAIT_S).json()["warnings"])
 
 
 FORKING = multiprocessing.get_context("forkserver")
