@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,7 @@ from gateway.people.calibration import Comparisons, calibrate, compare, draw_plo
 from gateway.people.decision import Decision
 from gateway.store.records import Picture, StoredFace
 from tests.examples import descriptor, near, unit
-from tests.people.environment import CURVES, RECIPE, PeopleEnvironment, open_environment, sample
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
-    with open_environment(tmp_path) as env:
-        yield env
+from tests.people.environment import CURVES, RECIPE, PeopleEnvironment, sample
 
 
 def populated(env: PeopleEnvironment, people: int, pictures: int = 2) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -27,17 +27,6 @@ from tests.support import ROOT, wait_for
 
 ALICE, BOB = descriptor(1), descriptor(2)
 FACES = {"Alice": ALICE, "Bob": BOB}
-
-
-@pytest.fixture
-def vision() -> FakeVision:
-    return FakeVision()
-
-
-@pytest.fixture
-def env(tmp_path: Path, vision: FakeVision) -> Iterator[PeopleEnvironment]:
-    with open_environment(tmp_path, vision=vision) as env:
-        yield env
 
 
 def effect(key: str = "door/1", digest: bytes = b"enrol alice", seconds: float = 60) -> Effect:

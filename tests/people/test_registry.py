@@ -44,12 +44,6 @@ ALICE, BOB, CAROL = descriptor(1), descriptor(2), descriptor(3)
 FEW = "more: of people with one picture 17 % are missed, with 3 pictures 5 %"
 
 
-@pytest.fixture
-def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
-    with open_environment(tmp_path) as env:
-        yield env
-
-
 def enrol(env: PeopleEnvironment, who: str, *pictures: str, caller: Caller = REST_CALLER) -> tuple[str, ...]:
     """Enrol pictures of that person, each a little different, and return the warnings."""
     faces = {"alice": ALICE, "bob": BOB, "carol": CAROL}

@@ -27,17 +27,6 @@ DAY = 86_400
 
 
 @pytest.fixture
-def vision() -> FakeVision:
-    return FakeVision()
-
-
-@pytest.fixture
-def env(tmp_path: Path, vision: FakeVision) -> Iterator[PeopleEnvironment]:
-    with open_environment(tmp_path, vision=vision) as env:
-        yield env
-
-
-@pytest.fixture
 def scene(env: PeopleEnvironment, vision: FakeVision) -> CameraScene:
     return CameraScene(env, vision)
 

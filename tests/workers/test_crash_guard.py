@@ -1,29 +1,15 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from gateway.errors import BadImage, wire_errors
 from gateway.workers import crash_guard
 from gateway.workers.crash_guard import STRIKE_LIFETIME_S, CrashGuard
-
-
-@dataclass
-class Clock:
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.workers.fake_clock import FakeClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def guard(clock: Clock) -> CrashGuard:
+def guard(clock: FakeClock) -> CrashGuard:
     return CrashGuard(10, clock)
 
 
@@ -59,7 +45,7 @@ def test_guard_refusal_is_temporary_with_the_code_bad_image(guard: CrashGuard) -
     assert wire_errors()["bad_image"] is BadImage
 
 
-def test_guard_accepts_a_refused_picture_after_an_hour(guard: CrashGuard, clock: Clock) -> None:
+def test_guard_accepts_a_refused_picture_after_an_hour(guard: CrashGuard, clock: FakeClock) -> None:
     for _ in range(2):
         guard.record_timeout(b"slow")
     clock.now = STRIKE_LIFETIME_S + 1

@@ -6,7 +6,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 import pytest
 
@@ -18,16 +17,9 @@ from gateway.workers.job import Job, Report
 from gateway.workers.queue import FairQueue
 from gateway.workers.queue_limits import MAX_STREAMS, QueueLimits
 from tests.support import wait_for
+from tests.workers.fake_clock import FakeClock
 
 NO_WAIT_S = 0.0
-
-
-@dataclass
-class Clock:
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -36,12 +28,7 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def queue(metrics: Metrics, clock: Clock) -> FairQueue:
+def queue(metrics: Metrics, clock: FakeClock) -> FairQueue:
     """Return a queue for many workers, so that any number of jobs may be in work."""
     return FairQueue(QueueLimits(6, 3, bytes=1000), metrics, workers=100, clock=clock)
 
@@ -61,7 +48,7 @@ def take_job(queue: FairQueue) -> Job:
     return job
 
 
-def take_and_finish(queue: FairQueue, clock: Clock, seconds: float) -> Job:
+def take_and_finish(queue: FairQueue, clock: FakeClock, seconds: float) -> Job:
     """Take a job and finish it after so many seconds, like a worker."""
     job = take_job(queue)
     clock.now += seconds
@@ -456,7 +443,7 @@ def test_single_live_frame_fits_with_any_size(queue: FairQueue) -> None:
     assert take_job(queue) is frame
 
 
-def test_worker_time_is_shared_equally_between_cheap_and_expensive_jobs(queue: FairQueue, clock: Clock) -> None:
+def test_worker_time_is_shared_equally_between_cheap_and_expensive_jobs(queue: FairQueue, clock: FakeClock) -> None:
     """Regression: one camera with expensive pictures had as many turns as the others."""
     used: Counter[str] = Counter()
     for lane in "cheap", "cheap", "dear", "dear":
@@ -471,7 +458,7 @@ def test_worker_time_is_shared_equally_between_cheap_and_expensive_jobs(queue: F
     assert used["cheap"] == pytest.approx(used["dear"], rel=0.1)
 
 
-def test_idle_camera_saves_up_no_worker_time(queue: FairQueue, clock: Clock) -> None:
+def test_idle_camera_saves_up_no_worker_time(queue: FairQueue, clock: FakeClock) -> None:
     put_jobs(queue, job("idle"))
     take_and_finish(queue, clock, 0.1)
     for _ in range(100):
@@ -486,7 +473,7 @@ def test_idle_camera_saves_up_no_worker_time(queue: FairQueue, clock: Clock) -> 
     assert 5 <= served.count("idle") <= 7
 
 
-def test_lane_is_served_in_spite_of_ever_new_expensive_lanes(queue: FairQueue, clock: Clock) -> None:
+def test_lane_is_served_in_spite_of_ever_new_expensive_lanes(queue: FairQueue, clock: FakeClock) -> None:
     put_jobs(queue, job("steady"))
     take_and_finish(queue, clock, 0.1)
     put_jobs(queue, job("steady"))
@@ -497,7 +484,7 @@ def test_lane_is_served_in_spite_of_ever_new_expensive_lanes(queue: FairQueue, c
     assert "steady" in served[:7]
 
 
-def test_camera_with_possibly_slow_jobs_leaves_a_worker_to_others(metrics: Metrics, clock: Clock) -> None:
+def test_camera_with_possibly_slow_jobs_leaves_a_worker_to_others(metrics: Metrics, clock: FakeClock) -> None:
     queue = FairQueue(QueueLimits(24, 8, bytes=1000), metrics, workers=3, clock=clock)
     put_jobs(queue, *(job("hog") for _ in range(4)), *(job("hog", live=True) for _ in range(2)))
     assert [take_job(queue).lane, take_job(queue).lane, queue.take(NO_WAIT_S)] == ["hog", "hog", None]
@@ -505,14 +492,14 @@ def test_camera_with_possibly_slow_jobs_leaves_a_worker_to_others(metrics: Metri
     assert take_job(queue).lane == "porch"
 
 
-def test_frames_and_requests_of_a_camera_share_its_limit_of_workers(metrics: Metrics, clock: Clock) -> None:
+def test_frames_and_requests_of_a_camera_share_its_limit_of_workers(metrics: Metrics, clock: FakeClock) -> None:
     queue = FairQueue(QueueLimits(24, 8, bytes=1000), metrics, workers=2, clock=clock)
     put_jobs(queue, job("hog"), job("hog", live=True))
     assert take_job(queue).live is False
     assert queue.take(NO_WAIT_S) is None
 
 
-def test_camera_with_quick_jobs_may_use_every_worker(metrics: Metrics, clock: Clock) -> None:
+def test_camera_with_quick_jobs_may_use_every_worker(metrics: Metrics, clock: FakeClock) -> None:
     """Otherwise a gateway with one camera, or with REST only, would never use its last worker."""
     queue = FairQueue(QueueLimits(24, 8, bytes=1000), metrics, workers=2, clock=clock)
     put_jobs(queue, job())
@@ -526,7 +513,7 @@ def test_camera_with_quick_jobs_may_use_every_worker(metrics: Metrics, clock: Cl
     assert queue.take(NO_WAIT_S) is None
 
 
-def test_single_worker_serves_every_camera(metrics: Metrics, clock: Clock) -> None:
+def test_single_worker_serves_every_camera(metrics: Metrics, clock: FakeClock) -> None:
     queue = FairQueue(QueueLimits(24, 8, bytes=1000), metrics, workers=1, clock=clock)
     put_jobs(queue, job())
     assert take_job(queue).lane == "a"
@@ -537,7 +524,7 @@ def test_requests_and_frames_of_a_camera_alternate(queue: FairQueue) -> None:
     assert [each.live for each in take_all(queue)] == [False, True, False]
 
 
-def test_request_that_cannot_start_before_its_deadline_is_refused(queue: FairQueue, clock: Clock) -> None:
+def test_request_that_cannot_start_before_its_deadline_is_refused(queue: FairQueue, clock: FakeClock) -> None:
     """Only the waiting work of the same camera matters, not expensive pictures of another camera."""
     for _ in range(10):
         put_jobs(queue, job("hog"))
@@ -549,14 +536,16 @@ def test_request_that_cannot_start_before_its_deadline_is_refused(queue: FairQue
     put_jobs(queue, job("porch", deadline=clock.now + 1))
 
 
-def test_request_after_slow_jobs_is_accepted_if_none_waits(queue: FairQueue, clock: Clock) -> None:
+def test_request_after_slow_jobs_is_accepted_if_none_waits(queue: FairQueue, clock: FakeClock) -> None:
     """Regression: refused jobs took no time, so the gateway never learned that jobs were quick again."""
     put_jobs(queue, job())
     take_and_finish(queue, clock, 60)
     put_jobs(queue, job(deadline=clock.now + 1))
 
 
-def test_number_of_remembered_lanes_is_limited(queue: FairQueue, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_remembered_lanes_is_limited(
+    queue: FairQueue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(queue_module, "MAX_LANES", 3)
     for n in range(20):
         put_jobs(queue, job(str(n)))
