@@ -23,11 +23,11 @@ Owners = Mapping[str, str]
 class RetainedTopics:
     """The retained topics of the gateway and the owner of each. Safe to use from any thread.
 
-    An owner is a part of the gateway that publishes retained messages. It clears only its own topics: a topic that
-    it does not know may be a current one of another owner.
-
-    Raises StartError if a damaged file cannot be set aside.
+    An owner is a part of the gateway that publishes retained messages. Raises StartError if a damaged file cannot be
+    set aside.
     """
+
+    # An owner clears only its own topics: a topic that it does not know may be a current one of another owner.
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -98,7 +98,7 @@ class SealedRecords:
         # A flipped bit may make a descriptor so long that it resembles everybody, and the database notices nothing.
         with np.errstate(all="ignore"):
             squared_norms = np.square(found).sum(axis=1)
-        # written so that NaN fails too
+        # The comparison is written so that NaN fails too.
         if not (abs(squared_norms - 1) < _MAX_NORM_ERROR).all():
             raise ValueError("a stored picture in it is damaged")
         return found

@@ -40,7 +40,7 @@ def make_snapshot(
 
 def _sums(faces: NDArray[np.float32], firsts: NDArray[np.intp], counts: NDArray[np.intp]) -> NDArray[np.float32]:
     """Return the sum of each person's faces. ``firsts``: the first row of each person, whose rows are consecutive."""
-    # one pass for each number of pictures, since there are many people with few pictures each
+    # One pass for each number of pictures is fast, since there are many people with few pictures each.
     sums: NDArray[np.float32] = faces[firsts]
     for n in range(1, int(counts.max(initial=0))):
         more = np.flatnonzero(counts > n)

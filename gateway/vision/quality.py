@@ -121,10 +121,10 @@ _FINE, _COARSE = _smoothing(FINE_BLUR_PX), _smoothing(COARSE_BLUR_PX)
 def _sharpness(luma: NDArray[np.float32], real: NDArray[np.bool_]) -> float:
     """Return the sharpness, from 0 to 1: how much a further blur weakens the gradients. Contrast does not matter.
 
-    In a photograph with blur s the gradients after a further blur f are proportional to 1 / hypot(s, f), because the
-    spectrum of photographs is 1/f. The equation is solved for s. Noise has little influence. A small face that was
-    enlarged to the chip is blurred, and counts as such.
+    Noise has little influence. A small face that was enlarged to the chip is blurred, and counts as such.
     """
+    # In a photograph with blur s the gradients after a further blur f are proportional to 1 / hypot(s, f), because the
+    # spectrum of photographs is 1/f. The equation is solved for s.
     # The edge of the picture must not count as an edge of the face.
     seen = _COARSE @ real.astype(np.float32) @ _COARSE.T > 0.999
     fine, coarse = (each @ luma @ each.T for each in (_FINE, _COARSE))
@@ -162,11 +162,9 @@ def _clean(picture: Picture, box: Box) -> float:
 
 
 def _blockiness(luma: NDArray[np.float32]) -> float:
-    """Return the mean difference at block borders, divided by the mean difference at all other rows.
-
-    Every eighth row is a block border. The position with the largest differences is used, because a picture that was
-    cropped or rotated after its compression has its blocks at another position.
-    """
+    """Return the mean difference at block borders, divided by the mean difference at all other rows."""
+    # Every eighth row is a block border. The position with the largest differences is used, because a picture that was
+    # cropped or rotated after its compression has its blocks at another position.
     if min(luma.shape) <= 2 * JPEG_BLOCK_PX:
         return 1.0
     steps = np.abs(np.diff(luma, axis=0)).mean(axis=1)
@@ -179,9 +177,9 @@ def _pose(points: Points) -> float:
     """Return the pose: 1 from the front, 0 in profile. Leaning to a shoulder does not reduce it.
 
     The pose depends on the nose's place below the eyes, across and down, and on the difference between the widths of
-    the eyes. The widths matter because dlib puts the points of a profile almost like those of a frontal face. Five
-    points do not show a bowed head.
+    the eyes. Five points do not show a bowed head.
     """
+    # The widths matter because dlib puts the points of a profile almost like those of a frontal face.
     outer, inner, other_outer, other_inner, nose = (complex(x, y) for x, y in points)
     middle, other_middle = (outer + inner) / 2, (other_outer + other_inner) / 2
     eyes, width, other_width = middle - other_middle, abs(outer - inner), abs(other_outer - other_inner)

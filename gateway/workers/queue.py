@@ -27,18 +27,18 @@ MAX_LANES = 2000
 class FairQueue:
     """The waiting jobs. Each lane (a camera) is charged the worker seconds that its jobs take.
 
-    The fair clock counts the seconds that each lane could have used so far if all active lanes had shared the workers
-    equally. The next lane is one that is not ahead of this clock. Of several, it is the lane that was served least
-    recently, so a camera with rare requests does not wait for a camera with many. A camera with expensive pictures is
-    ahead, and waits until the clock has caught up.
-
-    An idle lane cannot save up worker time: it starts again at the clock. No lane waits for ever, because all work
-    moves the clock. A new lane counts as served ``limits.requests`` turns ago, and no lane counts as served
-    earlier. So a sender that always uses new names is not preferred for longer than that.
-
     If the queue is full, a new request displaces the newest request of the fullest lane, if that lane is fuller than
     its own. Of live frames only the newest of each camera waits (queue_limits.py). ``clock``: as ``time.monotonic``.
     """
+
+    # The fair clock counts the seconds that each lane could have used so far if all active lanes had shared the workers
+    # equally. The next lane is one that is not ahead of this clock. Of several, it is the lane that was served least
+    # recently, so a camera with rare requests does not wait for a camera with many. A camera with expensive pictures is
+    # ahead, and waits until the clock has caught up.
+    #
+    # An idle lane cannot save up worker time: it starts again at the clock. No lane waits for ever, because all work
+    # moves the clock. A new lane counts as served ``limits.requests`` turns ago, and no lane counts as served earlier.
+    # So a sender that always uses new names is not preferred for longer than that.
 
     def __init__(
         self, limits: QueueLimits, metrics: Metrics, *, workers: int, clock: Callable[[], float] = time.monotonic

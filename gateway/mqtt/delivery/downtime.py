@@ -23,11 +23,11 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 class Downtime:
     """A file with the moment at which the gateway was last known to take messages.
 
-    The moment is measured by the clock since boot, which runs on while the gateway does not run and while the machine
-    sleeps. After a restart of the machine the downtime is unknown. The wall clock is not used: it may jump by a day.
-
-    Raises StartError if a damaged file cannot be set aside.
+    After a restart of the machine the downtime is unknown. Raises StartError if a damaged file cannot be set aside.
     """
+
+    # The moment is measured by the clock since boot, which runs on while the gateway does not run and while the machine
+    # sleeps. The wall clock may jump by a day.
 
     def __init__(self, path: Path) -> None:
         self._path = path

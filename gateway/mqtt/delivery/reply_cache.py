@@ -29,11 +29,10 @@ class _CachedReply:
 
 
 class ReplyCache:
-    """Replies by the key of their request, in memory. Safe to use from any thread.
+    """Replies by the key of their request, in memory. Safe to use from any thread."""
 
-    A reply that changes nothing can be computed again after a restart. Writing it to a file would wear out a memory
-    card.
-    """
+    # A reply that changes nothing can be computed again after a restart. Writing it to a file would wear out a memory
+    # card.
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

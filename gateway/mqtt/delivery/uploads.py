@@ -26,14 +26,14 @@ RETRY_AFTER_S = 10
 class Uploads:
     """Uploads by the key of their request, and the limits for all of them. Safe to use from any thread.
 
-    A piece is acknowledged when it is on the disk, and so it has to outlive the gateway. If pieces were acknowledged
-    with their answer, they would fill the window of the connection, and no upload would ever be complete.
-
     ``max_bytes``: the limit for all pieces of an upload. ``read_topic`` returns the address of a stored upload, or None
     for a topic of other settings. ``warnings``: sentences about damaged files of an earlier run.
 
     Raises StartError if a damaged file cannot be set aside.
     """
+
+    # A piece is acknowledged when it is on the disk, and so it has to outlive the gateway. If pieces were acknowledged
+    # with their answer, they would fill the window of the connection, and no upload would ever be complete.
 
     def __init__(
         self, folder: Path, settings: UploadSettings, max_bytes: int, read_topic: Callable[[str], Address | None]

@@ -99,11 +99,9 @@ class Ledger(Generic[S]):
         """Number of deliveries acknowledged since the start."""
 
     def begin(self, session: S, *, resumed: bool) -> list[Delivery[S]]:
-        """Start a session, and return the deliveries whose replies must be published on it again.
-
-        The broker delivers the messages of a resumed session again, so they are forgotten here. The messages of a lost
-        session it has forgotten too: only the gateway can still answer them, as long as somebody may wait for that.
-        """
+        """Start a session, and return the deliveries whose replies must be published on it again."""
+        # The broker delivers the messages of a resumed session again, so they are forgotten here. The messages of a
+        # lost session are gone at the broker too: only the gateway can still answer them, while somebody may wait.
         with self._lock:
             for each in [each for each in self._deliveries if not each.settled]:
                 each.apply(DeliveryEvent.SESSION_RESUMED if resumed else DeliveryEvent.SESSION_LOST)

@@ -73,7 +73,8 @@ class PahoClient(paho.Client):
                 cast(socket.socket, sock).shutdown(socket.SHUT_RDWR)
 
     def close_sockets(self) -> None:
-        """Close the pair of sockets by which threads wake each other; otherwise it waits for the garbage collection."""
+        """Close the pair of sockets by which threads wake each other."""
+        # Otherwise they stay open until the garbage collection.
         self._reset_sockets()
 
     def loop_forever(self, *arguments: Any, **options: Any) -> MQTTErrorCode:
@@ -128,5 +129,6 @@ def _set_tls(client: paho.Client, settings: MqttSettings) -> None:
 
 
 def _set_no_delay(_client: paho.Client, _data: object, sock: Any) -> None:
-    """Switch Nagle's algorithm off, which would hold each reply back for 40 ms."""
+    """Switch Nagle's algorithm off."""
+    # It would hold each reply back for 40 ms.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -228,7 +228,8 @@ class Session:
                 delivery.received = delivery.received.head(KEPT_PAYLOAD_BYTES)
 
     def _handle_puback(self, _client: paho.Client, _data: object, mid: int, reason: ReasonCode, _: object) -> None:
-        """Called under paho's lock. A refusal is final: the broker would refuse the same message again."""
+        """Record that the broker has a message. Called under paho's lock."""
+        # A refusal is final: the broker would refuse the same message again.
         if reason.is_failure:
             self._metrics.count("replies_refused")
             log.warning("the broker refused a published message: %s", reason.getName())

@@ -16,15 +16,14 @@ from gateway.store.records import Loss
 HELD_NOTE, CONFIRMED_NOTE = "held_removal", "confirmed_removal"
 """Names of the notes in the store that the gateway and the command ``people confirm-removal`` exchange."""
 
-# long enough to start a gateway that is down, short enough not to confirm the effect of a later fault
+# Long enough to start a gateway that is down, short enough not to confirm the effect of a later fault.
 CONFIRMATION_LIFETIME_S = 3600.0
 
 
 class RemovalGuard:
-    """Delays the removal of many people until it is confirmed.
+    """Delays the removal of many people until it is confirmed."""
 
-    The notes contain keys and no names, so that they say nothing about people after their removal.
-    """
+    # The notes contain keys and no names, so that they say nothing about people after their removal.
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes

@@ -59,11 +59,9 @@ def is_system_name(name: str) -> bool:
     return name.startswith(SYSTEM_PREFIXES) or name.lower() in SYSTEM_FILES | SYSTEM_FOLDERS
 
 
+# Following such links would let every user who may write in the folder make the gateway read any file.
 class OutsideLinkError(OSError):
-    """Error for a link that leads out of the folder.
-
-    Following such links would let every user who may write in the folder make the gateway read any file.
-    """
+    """Error for a link that leads out of the folder."""
 
 
 class FolderScanner:

@@ -57,7 +57,7 @@ class SqlitePeopleArchive:
         merge: bool = False,
         check_continue: Callable[[], None] = lambda: None,
     ) -> int:
-        # a person with counter-examples only would be shown by no picture
+        # A person with counter-examples only would be shown by no picture.
         shown = [each for each in people if not all(picture.counter for picture in each.pictures)]
         with self._database.transaction() as db:
             if not merge and (enrolled := [person for each in shown if (person := _person_without_all(db, each))]):

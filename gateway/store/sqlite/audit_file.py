@@ -70,13 +70,13 @@ class AuditFile:
 
         A problem with the audit itself raises nothing: it must not make a change that is done look like a failure.
         """
-        # the lines of a transaction that has not ended may still be undone
+        # The lines of a transaction that has not ended may still be undone.
         oldest = "SELECT uid, at, door, action, person, pictures, detail FROM outbox ORDER BY rowid LIMIT ?"
         while not store.in_transaction and (waiting := store.rows(oldest, (MAX_LINES_PER_MOVE,))):
             if not self._append(waiting) or not _delete(store, waiting):
                 return
         if self._problem:
-            # another process may have moved all lines, so that no insert here would show that the problem is over
+            # Another process may have moved all lines, so that no insert here would show that the problem is over.
             with self._lock:
                 self._check()
 
@@ -133,7 +133,7 @@ class AuditFile:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """Open a connection for one use, and create the file if it is missing."""
-        # a connection is not kept open, since another process may rename a damaged file at any time
+        # No connection is kept open, since another process may rename a damaged file at any time.
         if not exists(self._path):
             log.info("creating a new audit: %s", self._path)
             self._path.touch(0o600)
@@ -155,7 +155,7 @@ class AuditFile:
                     raise sqlite3.DatabaseError(damage)
             self._problem = ""
         except (sqlite3.Error, OSError) as error:
-            # another inode: another process has replaced the damaged file since
+            # Another inode means that another process has replaced the damaged file since.
             if not _is_damage(error) or self._inode() != before:
                 self._report(error)
                 return
@@ -199,5 +199,5 @@ def _delete(store: Database, moved: Sequence[Row]) -> bool:
 
 def _is_damage(error: Exception) -> bool:
     """Return whether the content of the file is damaged."""
-    # a full disk, a lock or a permission raises an error of a subclass
+    # A full disk, a lock or a permission raises an error of a subclass.
     return type(error) is sqlite3.DatabaseError

@@ -70,13 +70,13 @@ def check_readable(path: Path) -> None:
     """
     if (header := _header(path)) is None:
         return
-    # without ``immutable`` reading would create a log beside the file
+    # Without ``immutable`` reading would create a log beside the file.
     mode = "mode=ro&immutable=1" if header[_WRITE_VERSION] == 2 else "mode=ro"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=0)) as db:
             _holds_people(db)
     except sqlite3.OperationalError as error:
-        # an erasure can write a file that another process writes now, or wrote when it was killed
+        # An erasure can write a file that another process writes now, or wrote when it was killed.
         if "locked" not in str(error) and not path.with_name(f"{path.name}-journal").exists():
             raise GatewayError(f"{path} cannot be opened ({error})") from None
     except sqlite3.DatabaseError as error:
@@ -102,7 +102,7 @@ def erase_from(path: Path, slug: str, pictures: Collection[str]) -> bool:
 
 
 def _erase(db: sqlite3.Connection, slug: str, pictures: Collection[str]) -> bool:
-    # deleting a person deletes the pictures of that person too
+    # Deleting a person deletes the pictures of that person too.
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA secure_delete = ON")
     before = db.total_changes
@@ -131,7 +131,7 @@ def _header(path: Path) -> bytes | None:
 
 def _holds_people(db: sqlite3.Connection) -> bool:
     """Return whether a database is a people store. Raise UnreadableError for a database of another program."""
-    # a copy of the audit is not a people store
+    # A copy of the audit is not a people store.
     people = _columns(db, "people")
     if people and not ({"id", "slug"} <= people and {"person", "digest"} <= _columns(db, "pictures")):
         raise UnreadableError("its tables are not those of a people store")

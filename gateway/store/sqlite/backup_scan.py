@@ -83,7 +83,7 @@ def erase_from_all(folder: Path, slug: str, pictures: Collection[str]) -> bool:
 def _examine(folder: Path) -> tuple[list[str], list[tuple[Path, str]]]:
     """Return sentences about files that SQLite cannot open, and all unreadable files with the reason for each."""
     unopened = []
-    # ext4 has a folder lost+found in the root of each disk
+    # ext4 has a folder lost+found in the root of each disk.
     unreadable = [(path, "a folder") for path in _entries(folder) if is_folder(path) and path.name != "lost+found"]
     for path in _files(folder):
         try:

@@ -56,7 +56,7 @@ class BackupFolder:
         """Check that each backup can be rewritten, and log new warnings."""
         self._checked_at = time.monotonic()
         before = self._warnings
-        # a backup may be deleted during the check: the next check will find the others
+        # A backup may be deleted during the check: the next check will find the others.
         with suppress(OSError):
             self._warnings = find_warnings(self._folder)
         if self._warnings != before:
@@ -107,7 +107,7 @@ class BackupFolder:
 
     def audit_name(self, path: Path) -> str:
         """Return the name that the audit shows for a backup."""
-        # nothing is ever erased from the audit, and a name that a person chose may contain the name of somebody
+        # Nothing is ever erased from the audit, and a name that a person chose may contain the name of somebody.
         if is_generated_name(path.name):
             return path.name
         inside = path.absolute().parent.resolve() == self._folder.resolve()
@@ -115,7 +115,7 @@ class BackupFolder:
 
     def skipped_warnings(self) -> tuple[str, ...]:
         """Return warnings about files that an erasure skips though they may contain people."""
-        # a file that was deleted during the check needs no warning
+        # A file that was deleted during the check needs no warning.
         with suppress(OSError):
             return skipped_warnings(self._folder)
         return ()

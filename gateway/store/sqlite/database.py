@@ -37,7 +37,7 @@ class Database:
         """
         self.path = path
         self._lock = threading.RLock()
-        # the number of nested transactions
+        # The number of transactions that are open within each other.
         self._depth = 0
         self._scrub_pending = False
         self.upgrade_backup: Path | None = None
@@ -46,7 +46,7 @@ class Database:
             # Docker creates a folder for a file that is missing; the mode of that folder must not change
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            # biometric data is for the owner only; SQLite gives its log the same mode
+            # Biometric data is for the owner only; SQLite gives its log the same mode.
             path.touch(0o600)
             path.chmod(0o600)
             self._db = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, check_same_thread=False, isolation_level=None)
@@ -108,7 +108,7 @@ class Database:
 
     def is_writable(self) -> bool:
         """Return whether a change would succeed now."""
-        # nothing is written for the test: flash memory wears out
+        # Nothing is written for the test: flash memory wears out.
         try:
             with self.transaction():
                 return shutil.disk_usage(self.path.parent).free > MIN_FREE_BYTES
@@ -142,7 +142,7 @@ class Database:
                 new.touch(0o600)
             with closing(sqlite3.connect(new)) as target:
                 (source or self._db).backup(target)
-                # one file, not three
+                # Without this mode the copy would have two more files beside it.
                 target.execute("PRAGMA journal_mode = DELETE")
                 if without:
                     target.execute("PRAGMA foreign_keys = ON")
@@ -170,7 +170,7 @@ class Database:
         return int(version)
 
     def _upgrade(self, backups: Path) -> None:
-        # otherwise dropping a table would delete the rows that refer to it
+        # Otherwise dropping a table would delete the rows that refer to it.
         self._db.execute("PRAGMA foreign_keys = OFF")
         self._db.execute("PRAGMA legacy_alter_table = ON")
         with self._db:
@@ -179,11 +179,11 @@ class Database:
             if 0 < version < schema.VERSION:
                 backups.mkdir(mode=0o700, exist_ok=True)
                 to = backups / f"before-version-{schema.VERSION}-{time.strftime('%Y%m%d-%H%M%S')}.sqlite"
-                # a connection within a transaction, as this one is, cannot be copied from
+                # A connection within a transaction, as this one is, cannot be copied from.
                 with closing(sqlite3.connect(self.path)) as source:
                     self.copy(to, source=source)
                 self.upgrade_backup = to
-            # for a file that another process has upgraded since there are no steps
+            # There are no steps left if another process has upgraded the file since.
             for statement in _statements(schema.STEPS.get(version, "")):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
@@ -193,7 +193,7 @@ class Database:
 
 def _statements(script: str) -> Iterator[str]:
     """Yield the statements of a script, one by one."""
-    # sqlite3's ``executescript`` would end the transaction
+    # sqlite3's ``executescript`` would end the transaction.
     statement = ""
     for line in script.splitlines():
         statement += f"{line}\n"
@@ -235,7 +235,7 @@ def store_unusable_error(path: Path, error: Exception) -> StartError:
 
 
 def _advice(error: Exception) -> str:
-    # only a damaged store may be replaced: without an undamaged one everybody in it would be lost
+    # Only a damaged store may be replaced: without an undamaged one everybody in it would be lost.
     if isinstance(error, IntactStoreError):
         return ". Leave the store where it is: nothing in it is damaged."
     if isinstance(error, OSError) or any(word in str(error) for word in _DISK_WORDS):

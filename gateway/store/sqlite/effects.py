@@ -36,7 +36,7 @@ class SqliteEffects:
             reply = _apply_in_time(effect, change)
             person, text = reply.get("person"), _write_reply(reply)
             exists = person and db.execute("SELECT 1 FROM people WHERE slug = ?", (person,)).fetchone()
-            # of a removed person no name may stay
+            # No name of a removed person may stay here.
             stored = (person, text) if exists or not person else (None, None)
             db.execute("INSERT INTO effects VALUES (?, ?, ?, ?, ?)", (effect.key, digest, *stored, time.time()))
         return reply
@@ -54,7 +54,7 @@ class SqliteEffects:
         return self._database.in_transaction
 
     def delete_effects(self, before: float) -> None:
-        # a transaction without a change would write to flash memory for nothing
+        # A transaction without a change would write to flash memory for nothing.
         if self._database.row("SELECT 1 FROM effects WHERE at < ?", (before,)):
             with self._database.transaction() as db:
                 db.execute("DELETE FROM effects WHERE at < ?", (before,))

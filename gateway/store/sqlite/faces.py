@@ -49,7 +49,7 @@ class SqliteFaces:
             except ValueError as error:
                 raise store_unusable_error(self._database.path, error) from None
             removed = [key for (key,) in db.execute("SELECT person FROM gone WHERE revision > ?", (since,))]
-        # for the gallery a person without a picture of this recipe is removed too
+        # A person without a picture of this recipe is removed from the gallery too.
         present = set(snapshot.keys.tolist())
         return Changes(revision, snapshot, [*removed, *(key for key, _ in changed if key not in present)])
 

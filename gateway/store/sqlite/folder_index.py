@@ -55,7 +55,7 @@ class SqliteFolderIndex:
                 append_person_audit(db, FOLDER_CALLER, "add", person, 1)
             mark_changed(db, person)
             if replaces is not None:
-                # after the new picture is added, so that a person whose only picture is replaced is not removed
+                # At the end: otherwise a person whose only picture is replaced would be removed.
                 rows = db.execute(
                     "SELECT person, digest FROM pictures WHERE digest = ? AND source = ?", (replaces, picture.source)
                 )
@@ -110,7 +110,7 @@ class SqliteFolderIndex:
             return
         wanted = set(sources)
         with self._database.transaction() as db:
-            # one pass over all pictures, not one for each source
+            # One pass over all pictures is faster than a query for each source.
             rows = db.execute("SELECT person, digest, source FROM pictures").fetchall()
             _remove_each(db, [row[:2] for row in rows if row[2] in wanted])
         self._database.scrub()

@@ -32,7 +32,7 @@ def check_key(database: Database, records: SealedRecords, *, may_encrypt: bool) 
 def check_rows(database: Database) -> None:
     """Check that the columns exist and the ids of all people are valid. Raise ValueError, or GatewayError."""
     database.row("SELECT person, digest, source, recipe, descriptor, chips, original, counter FROM pictures")
-    # without an index every row is read, so that a damaged one is found
+    # Without an index every row is read, so that a damaged one is found.
     for (slug,) in database.rows("SELECT slug FROM people NOT INDEXED"):
         if not isinstance(slug, str) or not PERSON_ID.fullmatch(slug):
             raise ValueError("a person in it is damaged")
@@ -47,7 +47,7 @@ def _encrypt_all(database: Database, records: SealedRecords) -> None:
                 "UPDATE pictures SET descriptor = ?, chips = ?, original = ? WHERE digest = ? AND person = ?",
                 (*records.seal_stored_picture(digest, *fields), digest, person),
             )
-        # unknown faces are not worth encrypting: their people will be seen again
+        # Unknown faces are not worth encrypting: their people will be seen again.
         db.execute("DELETE FROM unknowns")
         db.execute("INSERT INTO meta VALUES ('seal', ?)", (records.seal_key_check(),))
     database.scrub()

@@ -92,7 +92,7 @@ class SqlitePeople:
             one, other = person_key(db, slug), person_key(db, into)
             if one == other:
                 raise Conflict("a person cannot be merged with the same person: give two different ids")
-            # a picture that shows the merged person cannot be a counter-example for the same person
+            # A picture that shows the merged person cannot be a counter-example for the same person.
             db.execute(
                 "DELETE FROM pictures WHERE counter AND person IN (?1, ?2) AND digest IN"
                 " (SELECT digest FROM pictures WHERE person IN (?1, ?2) AND NOT counter)",

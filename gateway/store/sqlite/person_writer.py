@@ -51,7 +51,7 @@ class PersonWriter:
 
     def check_people(self, db: sqlite3.Connection, before: int) -> None:
         """Raise TooLarge if there are more people than before, and more than the limit."""
-        # an older store may have too many people already, and must only not grow
+        # An older store may have too many people already, and must only not grow.
         if (count := count_people(db)) > before:
             self._limits.check_people(count)
 
@@ -62,7 +62,7 @@ class PersonWriter:
 
     def mark_counter_examples(self, db: sqlite3.Connection, person: int, digests: Iterable[str]) -> None:
         """Mark removed counter-examples, so that no folder of their person can enrol them."""
-        # only for these folders: the pictures show other people, who may enrol them as their own
+        # Only these folders are closed to the pictures: they show other people, who may enrol them as their own.
         marks = {picture_in_folder(folder, each) for folder in folder_names(db, person) for each in digests}
         self._marks.add(marks, erased=False)
 

@@ -57,7 +57,7 @@ def _restore_detail(name: str, before: Path | None, user: str) -> str:
 def _copy(backup: Path, to: Path) -> None:
     if not backup.is_file():
         raise FileNotFoundError(f"there is no file {backup}")
-    # reading one byte gives a clear error where SQLite would not name a missing permission
+    # Reading one byte gives a clear error where SQLite would not name a missing permission.
     with backup.open("rb") as file:
         if not file.read(1):
             raise StartError("it is empty")
@@ -74,7 +74,7 @@ def _set_aside(path: Path, restored: SqliteStore, cipher: Cipher, audit: AuditFi
         with closing(SqliteStore(path, cipher, audit=audit)) as store:
             apply_erasures(restored.database, read_erasures(store.database))
             return store.backups.make()
-    # a damaged store may be the reason for the restore
+    # A damaged store may be the reason for the restore.
     except StartError:
         aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
         log.warning("the store cannot be read, and is renamed to %s: people erased since the backup may be back", aside)

@@ -95,7 +95,7 @@ def _check(database: Database, records: SealedRecords, may_encrypt: bool) -> byt
 
 def _shorten_ids(database: Database) -> None:
     """Give a new id to each person whose id is too long."""
-    # version 4 made such ids for 10,000 names that begin alike
+    # Version 4 made such ids for 10,000 names that begin alike.
     with database.reading() as db:
         too_long = db.execute("SELECT id, name FROM people WHERE length(slug) > ?", (MAX_ID,)).fetchall()
     if not too_long:

@@ -80,7 +80,7 @@ class SqliteStoredGroups:
 
     def delete_damaged(self, before: float) -> None:
         """Delete the damaged groups that were last seen before a moment, in seconds since 1970."""
-        # a group whose last moment cannot be read counts as seen now, so that it expires too
+        # A group whose last moment cannot be read counts as seen now, so that it expires too.
         with self._database.transaction() as db:
             for key in self.damaged:
                 db.execute("DELETE FROM unknowns WHERE id = ? AND last < ?", (key, before))
@@ -92,7 +92,7 @@ class SqliteStoredGroups:
 
     def delete_other_recipes(self) -> None:
         """Delete the groups with descriptors of another recipe. Their people will be seen again."""
-        # faces without a group would never expire
+        # Faces without a group would never expire.
         with self._database.transaction() as db:
             db.execute("DELETE FROM unknown_faces WHERE unknown NOT IN (SELECT id FROM unknowns)")
             db.execute(

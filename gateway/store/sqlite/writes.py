@@ -97,7 +97,7 @@ def delete_person(db: sqlite3.Connection, person: int) -> None:
     """Delete a person, and all stored replies that contain the id or the name."""
     revision = _next_revision(db)
     slug, name = db.execute("SELECT slug, name FROM people WHERE id = ?", (person,)).fetchone()
-    # the reply to a change of another person may contain the name in a warning
+    # The reply to a change of another person may contain the name in a warning.
     db.execute(
         "UPDATE effects SET person = NULL, reply = NULL WHERE person = ?1 OR instr(reply, ?1) OR instr(reply, ?2)",
         (slug, json.dumps(name, ensure_ascii=False)[1:-1]),
