@@ -91,7 +91,7 @@ class Connections:
 
     def _subscribe_frames(self, session: Session) -> None:
         """Subscribe to frames once no other gateway serves the same topics."""
-        # Called for each new session, and for the current one when the search ends: the later call does it.
+        # This is called for each new session, and also when the search ends. The later of the two calls subscribes.
         if self._upkeep.is_exclusive:
             session.subscribe(self._router.filters("frames", "exclusive"))
 

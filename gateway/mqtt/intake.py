@@ -76,7 +76,7 @@ class Intake:
                 raise message.error
             handle(delivery, message)
         except Exception as error:
-            # Whatever it is: a message without an answer is delivered again for ever.
+            # Any exception is answered: a message without an answer would be delivered again for ever.
             self._metrics.count("errors")
             self._outbox.fail(delivery, message.address, error)
 

@@ -70,11 +70,11 @@ class Outbox:
         is_busy = isinstance(error, Busy)
         if is_busy and self._shutting_down and delivery.mid:
             return
-        # `busy` is logged at DEBUG: where one request is refused many are, and writing that down makes it worse.
+        # `busy` is logged at DEBUG: refused requests come in floods, and a log line for each would add to the load.
         level = logging.DEBUG if is_busy else logging.INFO
         log.log(level, "%s to %s: %s", error.code, address.reply_topic, error, extra={"kind": error.code})
-        # `busy` goes out at QoS 0: it is true for a moment only, and costs less in a flood. But not where the camera
-        # chose the topic: the broker may refuse that one, and the poison guard knows only what it acknowledges.
+        # `busy` goes out at QoS 0: it is true for a moment only, and costs less in a flood. On a topic that the camera
+        # chose it has QoS 1: the broker may disconnect for that topic, and the poison guard sees only QoS 1.
         qos = 0 if address.live or (is_busy and not address.chosen) else 1
         outbound = write_failure(address, error, transaction)
         self._publish(delivery, address, outbound, self._limits.request_s, qos=qos)

@@ -30,7 +30,7 @@ class Pieces:
             self._outbox.acknowledge(delivery)
             return
         query = self._reader.read_query(replace(piece.received, payload=joined), piece.suspect)
-        # The reader ignored no piece of it, and so it does not ignore the whole.
+        # The reader ignored none of the pieces, so it does not ignore the whole upload.
         assert not isinstance(query, Ignored)
         self._intake.hand_on(delivery, query, self._queries.ask)
 

@@ -64,7 +64,7 @@ class Queries:
     def _submit(self, delivery: Delivery[Session], message: Frame | Query, valid_for_s: float) -> Future[Reply]:
         address = message.address
         if not address.live:
-            # Before the payload is read: in a flood a refusal has to be cheap.
+            # This check comes before the payload is read: in a flood a refusal has to be cheap.
             self._services.check_capacity(str(address.origin.camera))
         request = self._reader.read_request(message, min(valid_for_s, self._answer_s))
         give_up = partial(self._give_up, delivery, address, pictures=len(request.pictures))

@@ -40,8 +40,8 @@ class RetainedTopics:
 
     def add(self, owner: str, *topics: str) -> None:
         """Record the topics before anything retained is published on them. A topic belongs to its last owner."""
-        # Before: after a kill between the two steps, the next run clears a topic that may be empty. In the other
-        # order it would not know of a message that the broker holds.
+        # The topics are recorded first: after a kill between the two steps, the next run clears a topic that may be
+        # empty. In the other order the next run would not know of a message that the broker holds.
         with self._lock:
             self._replace({**self._owners, **dict.fromkeys(topics, owner)})
 

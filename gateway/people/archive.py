@@ -84,7 +84,7 @@ def _read_index(data: bytes) -> list[dict[str, Any]]:
     # The entry of a picture has eight of these characters in 900 bytes.
     # A file of brackets alone needs a hundred times its size in memory.
     if sum(map(data.count, (b"{", b"[", b","))) > 1000 + len(data) // 25:
-        raise ValueError("its index has more parts than people need")
+        raise ValueError("its index has more parts than its people need")
     index = json.loads(data)
     if index["facegate"] != ARCHIVE_VERSION:
         raise BadRequest(

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class GalleryUpdater:
-    """The updates of the gallery, and of the warnings about the people in it, from the store."""
+    """The part that applies changes of the store to the gallery, and to the warnings about its people."""
 
     def __init__(
         self, store: Store, gallery: Gallery, decision: Decision, review: GalleryReview, *, recipe: str

@@ -94,7 +94,7 @@ class UnknownGroups:
         """Return the group with this id. Raises UnknownPerson."""
         with self.lock:
             if (group := self._groups.get(key)) is None:
-                raise UnknownPerson(f"there is no unknown {key}")
+                raise UnknownPerson(f"there is no unknown group {key}")
             return group
 
     def faces_to_name(self, key: int) -> list[StoredFace]:
@@ -103,7 +103,7 @@ class UnknownGroups:
             group = self.group(key)
             # Another process may have named or forgotten the group.
             if key not in self._store.read_ids():
-                raise UnknownPerson(f"there is no unknown {key}")
+                raise UnknownPerson(f"there is no unknown group {key}")
             return [face for _, face in group.faces]
 
     def forget(self, key: int) -> None:

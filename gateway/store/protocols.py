@@ -163,7 +163,7 @@ class FolderIndex(Protocol):
         """Return source and digest of all pictures from the folder, or of those with a descriptor of one recipe."""
 
     def enrol_from_folder(self, folder: str, picture: Picture, *, replaces: str | None = None) -> None:
-        """Add a picture to the person of a folder, in place of the picture of the same source and digest ``replaces``.
+        """Add a picture to the person of a folder. ``replaces``: the digest of the previous picture of the source.
 
         Raise BadRequest as ``RemovalMarks.check_not_removed`` does, and TooLarge if a limit is exceeded.
         """

@@ -161,7 +161,7 @@ def test_file_without_pairs_is_an_error(tmp_path: Path) -> None:
 
 
 def test_decided_uses_default_settings() -> None:
-    """Pictures 1 to 3 have distances of 0.5, 0.7 and 1 from picture 0 for stock. For facegate 0 and 1 match."""
+    """Stock: pictures 1 to 3 have distances of 0.5, 0.7 and 1 from picture 0. Facegate: pictures 0 and 1 match."""
     stock = by_distance(made([[0, 0], [0.5, 0], [0.7, 0], [1, 0]]), np.ones(4, bool))
     vectors = made([[1, 0], [1, 0.1], [0, 1], [1, 0]])
     facegate = by_cosine(vectors, vectors, np.array([True, True, True, False]))

@@ -128,7 +128,7 @@ def test_probe_without_a_face_gets_no_name() -> None:
 
 
 def test_stock_uses_the_nearest_picture_and_facegate_the_mean() -> None:
-    """Person 0 is enrolled with two pictures at right angles. The probe equals one, and is far from their mean."""
+    """Person 0 is enrolled with two pictures at right angles. The probe equals one of them, not their mean."""
     one, other, third = np.eye(128, dtype=np.float32)[[3, 4, 5]]
     folder = folder_of([0, 0, 0, 1, 1, 2], np.stack([one, other, one, third, third, -third]))
     drawn = DrawnGallery(indices([0, 1], [3, 4]), indices(2), indices(5))

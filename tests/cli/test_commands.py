@@ -227,7 +227,7 @@ def test_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path, mo
 
 def test_store_without_unknown_groups_lists_none(facegate: Facegate) -> None:
     assert json.loads(facegate("unknowns", "list", "--json").stdout)["unknowns"] == []
-    assert "there is no unknown 3" in facegate("unknowns", "forget", "3", code=1).stderr
+    assert "there is no unknown group 3" in facegate("unknowns", "forget", "3", code=1).stderr
 
 
 def test_confirm_removal_confirms_people_whose_pictures_are_missing(

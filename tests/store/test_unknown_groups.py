@@ -67,7 +67,7 @@ def test_mean_of_a_group_is_the_mean_of_its_faces(store: Store) -> None:
 
 def test_deleting_an_unknown_group_is_refused_and_deletes_none(store: Store) -> None:
     group = groups(store).add_group("door", 100.0, 0.5, face(1))
-    with pytest.raises(UnknownPerson, match="no unknown 999"):
+    with pytest.raises(UnknownPerson, match="no unknown group 999"):
         groups(store).delete([group.id, 999])
     assert groups(store).read_ids() == {group.id}
 

@@ -210,7 +210,7 @@ def test_dlib_gets_a_contiguous_copy_of_the_part(engine: Engine, monkeypatch: py
 
 
 def test_search_returns_no_face_above_the_largest_size(facegate: Engine) -> None:
-    """The box counts. The detector may find a slightly smaller box if it does not look for larger faces."""
+    """The size of the box counts. The detector may find a slightly smaller box if it does not look for larger faces."""
     picture = decode(frame("obama_1"), PictureLimits())
     (box,) = search(picture, Search(), facegate.detector)
     side = box.right - box.left

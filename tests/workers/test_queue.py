@@ -108,7 +108,7 @@ def test_lane_is_served_in_spite_of_ever_new_lanes(queue: FairQueue) -> None:
         next_one = queue.take(NO_WAIT_S)
         assert next_one is not None
         served.append(next_one.lane)
-    # As many turns as the queue has places.
+    # The lane waits for as many turns as the queue has places.
     assert served.index("steady") == 6
 
 

@@ -1,7 +1,7 @@
 """Messages as typed values: topic, properties and payload are read here, and nowhere else.
 
-A message becomes a Frame, Query, Command or Piece, or it is Rejected or Ignored. Its payload is read last: a flood of
-messages is refused before, which costs less.
+A message becomes a Frame, Query, Command or Piece, or it is Rejected or Ignored. Its payload is read last, so that a
+flood of messages can be refused before, at a low cost.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Validity:
     def receive_loopback(self, delivery: Delivery[Session]) -> None:
         """Take a loopback message, and record that the gateway takes messages."""
         self._loopback.receive(delivery.received.payload)
-        # Before that, messages that waited at the broker may still come, and they are as old as the downtime.
+        # Until a loopback message is back, messages that waited at the broker may come, as old as the downtime.
         if self._loopback.caught_up:
             self._downtime.mark_alive()
         delivery.session.answer(delivery)

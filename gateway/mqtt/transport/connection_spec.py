@@ -9,8 +9,8 @@ from typing import Literal
 from gateway.mqtt.transport.packets import Publication
 
 ConnectionName = Literal["requests", "frames"]
-"""``requests``: the broker keeps its session while the gateway is away. ``frames``: frames of streams are dropped then,
-and cannot fill the window of the other connection."""
+"""The two connections. The broker keeps the session of ``requests`` while the gateway is away. It drops the frames of
+``frames`` then, and they cannot fill the window of the other connection."""
 
 ASSUMED_RECEIVE_MAXIMUM = 10
 """Messages in flight that any broker allows, until it has stated its own limit: the lowest known limit is HiveMQ's."""

@@ -78,7 +78,7 @@ class Session:
         """Messages in flight that the broker allows."""
         self.max_packet_bytes = MAX_MQTT_PACKET_BYTES
         self.refusal: str | None = None
-        """Why the broker refused the connection."""
+        """The reason for which the broker refused the connection."""
         self.end_reason = "no answer"
 
     @property

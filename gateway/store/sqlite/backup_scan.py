@@ -51,7 +51,7 @@ def skipped_warnings(folder: Path) -> tuple[str, ...]:
 
 
 def obstacles(folder: Path) -> list[str]:
-    """Return sentences about files that this process cannot rewrite, or about the folder, with what to do."""
+    """Return sentences about files, or the folder, that this process cannot rewrite. Each says what to do."""
     return [
         f"{path} cannot be rewritten by this process, which runs as the user {user_name(os.geteuid())}:"
         f" {_remedy(folder, path)}"

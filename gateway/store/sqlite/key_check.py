@@ -35,7 +35,7 @@ def check_rows(database: Database) -> None:
     # Without an index every row is read, so that a damaged one is found.
     for (slug,) in database.rows("SELECT slug FROM people NOT INDEXED"):
         if not isinstance(slug, str) or not PERSON_ID.fullmatch(slug):
-            raise ValueError("a person in it is damaged")
+            raise ValueError("the id of a person in it is damaged")
 
 
 def _encrypt_all(database: Database, records: SealedRecords) -> None:

@@ -143,7 +143,7 @@ class SqliteStoredGroups:
         with self._database.transaction() as db:
             for key in groups:
                 if not db.execute("DELETE FROM unknowns WHERE id = ?", (key,)).rowcount:
-                    raise UnknownPerson(f"there is no unknown {key}")
+                    raise UnknownPerson(f"there is no unknown group {key}")
         self.damaged -= set(groups)
         self._database.scrub()
 
