@@ -1,9 +1,12 @@
-"""The state of the store in SQLite."""
+"""The state of the store in SQLite, and the warnings about names and ids that older versions accepted."""
 
 from __future__ import annotations
 
-from gateway.store.sqlite.database import Database
-from gateway.store.sqlite.name_warnings import find_name_warnings
+from gateway.model.names import NOBODY_KEYS, RESERVED_IDS
+from gateway.store.sqlite.database import Database, Row
+
+MAX_WARNINGS_PER_KIND = 20
+"""The largest number of warnings of each kind: a user has to act on each of them."""
 
 
 class SqliteStatus:
@@ -16,4 +19,50 @@ class SqliteStatus:
         return self._database.is_writable()
 
     def find_name_warnings(self) -> list[str]:
-        return find_name_warnings(self._database)
+        database = self._database
+        return [
+            *(_two_spellings(*row) for row in _spelled_twice(database)),
+            *(_means_nobody(*row) for row in _named(database, "name_key", NOBODY_KEYS)),
+            *(_is_reserved(*row) for row in _named(database, "slug", RESERVED_IDS)),
+            *(_is_undecoded(*row) for row in _undecoded(database)),
+        ]
+
+
+def _spelled_twice(database: Database) -> list[Row]:
+    return database.rows(
+        "SELECT max(slug), min(slug) FROM people GROUP BY name_key HAVING count(*) > 1 LIMIT ?",
+        (MAX_WARNINGS_PER_KIND,),
+    )
+
+
+def _named(database: Database, column: str, words: frozenset[str]) -> list[Row]:
+    marks = ", ".join("?" * len(words))
+    sql = f"SELECT slug, name FROM people WHERE {column} IN ({marks}) LIMIT ?"  # noqa: S608 (constants of this module)
+    return database.rows(sql, (*sorted(words), MAX_WARNINGS_PER_KIND))
+
+
+def _undecoded(database: Database) -> list[Row]:
+    sql = "SELECT slug, name FROM people WHERE instr(name, char(65533)) LIMIT ?"
+    return database.rows(sql, (MAX_WARNINGS_PER_KIND,))
+
+
+def _two_spellings(one: str, other: str) -> str:
+    return (
+        f"{one} and {other} have the same name in two spellings: if they are one person, run facegate people merge"
+        f" {one} {other}, else rename one of them"
+    )
+
+
+def _means_nobody(slug: str, name: str) -> str:
+    return f"the name {name!r} of {slug} means nobody: run facegate people rename {slug} with another name"
+
+
+def _is_reserved(slug: str, name: str) -> str:
+    return (
+        f"the id {slug!r} of {name!r} is a reserved word, so that no interface can name that person: enrol the person"
+        f" under another name, and run facegate people merge {slug} with the new id"
+    )
+
+
+def _is_undecoded(slug: str, name: str) -> str:
+    return f"the name {name!r} of {slug} was not UTF-8: run facegate people rename {slug} with the right name"
