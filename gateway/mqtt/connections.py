@@ -2,6 +2,9 @@
 
 The session of the connection for requests outlasts it, so no request is lost. Frames have a connection of their own,
 so that they cannot fill the window of the first one.
+
+This module decides when a connection begins, what it subscribes to, and when it is replaced. At the start of a session,
+twice a second during it and at its end it calls ``upkeep``, which has the tasks of all other parts for these moments.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from gateway.mqtt.transport.session import Session
 
 
 class Upkeep:
-    """The parts of the interface that have something to do at the start, during or at the end of a session."""
+    """The tasks of all parts of the interface, in their order. ``Connections`` calls the methods, and decides when."""
 
     def __init__(
         self,
