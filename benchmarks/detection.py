@@ -346,7 +346,7 @@ def summary(outcomes: Sequence[Outcome], labelled: bool) -> dict[str, Any]:
 
 
 def ratios(result: Mapping[str, Any]) -> dict[str, float]:
-    """Return the faces found by facegate per face found by stock with the same smallest face: the best one, and HOG."""
+    """Return the faces of facegate, divided by those of stock: of its best detector, and of HOG, by smallest face."""
     found = {}
     for name in SETS.keys() & result.keys():
         for px in ("40px", "80px"):

@@ -183,7 +183,7 @@ def record(recorder: CallRecorder, port: int, requests: int) -> list[list[str]]:
 def main(requests: int) -> None:
     """Count how often the path of a message turns back between the modules of the MQTT interface."""
     recorder = CallRecorder()
-    # Before the gateway starts its threads: each of them takes the profile function with it.
+    # This comes before the gateway starts its threads: a thread takes over the profile function at its start.
     threading.setprofile(recorder)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -118,7 +118,7 @@ def _is_in(module: str, place: str) -> bool:
 
 
 def test_vision_tasks_do_not_import_the_engines() -> None:
-    """They use an engine by the protocols of vision/engine.py, so that another engine changes no task."""
+    """The tasks use an engine by the protocols of vision/engine.py, so that another engine changes no task."""
     for path in (path for path in MODULES if name_of(path).startswith("vision/")):
         if not name_of(path).startswith("vision/engines/"):
             assert not [used for used in imports(path) if used.startswith("gateway.vision.engines")], name_of(path)

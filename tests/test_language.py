@@ -11,7 +11,9 @@ import pytest
 
 from tests.support import ROOT
 
-HEADLESS = re.compile(r"(What|Who|Whom|Whose|Whoever|Whether|How|That|It|One|Of|By which)\b")
+HEADLESS = re.compile(
+    r"(What|Who|Whom|Whose|Whoever|Whether|Which|Why|When|Where|How|That|It|They|Others|One|Of|By which)\b"
+)
 """Beginnings of sentences without a noun: a reader has to guess the subject."""
 
 PRIVATE_WORDS = re.compile(

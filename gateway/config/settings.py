@@ -90,7 +90,7 @@ class Settings(BaseSettings):
         return self.operations if own is None or own.operations is None else own.operations
 
     def search_of(self, camera: str | None) -> Search:
-        """Return how faces are searched for in pictures of this camera. None stands for pictures over REST."""
+        """Return the search for faces in pictures of this camera, or of REST if ``camera`` is None."""
         own = self.cameras.get(camera or "", CameraSettings())
         return Search(
             own.min_face or self.detection.min_face,

@@ -10,7 +10,7 @@ Interface = Literal["mqtt", "rest", "cli", "known_faces", "retention", "upgrade"
 which people are erased. ``upgrade``: the first start of a newer version on an older store."""
 
 Role = Literal["camera", "administrator", "system"]
-"""``camera``: may ask for the operations that the settings allow to it. ``administrator``: may ask for everything.
+"""The rights of a caller. ``camera``: the operations that the settings allow it. ``administrator``: all operations.
 ``system``: the gateway itself."""
 
 

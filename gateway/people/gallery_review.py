@@ -68,7 +68,7 @@ class GalleryReview:
         """Sentences about everything that was found and still holds."""
 
     def mark_changed(self, slugs: Iterable[str]) -> None:
-        """Mark people who are new or changed for the review. Others may have been removed."""
+        """Mark people who are new or changed for the review. Other people may have been removed."""
         self._stale = True
         changed = dict.fromkeys(slugs)
         self._unread |= changed

@@ -226,7 +226,7 @@ def test_micropython_client_limits_the_packet_id(broker: Broker, device: Any) ->
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="amqtt says nothing to it")
 def test_broker_closes_the_connection_at_packet_id_0(broker: Broker, device: Any) -> None:
-    """This is the reason for the limit in the script."""
+    """The script limits its packet ids for this reason."""
     device.connect()
     device.client.pid = 65_534
     device.client.publish(b"t", b"", False, 1)

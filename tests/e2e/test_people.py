@@ -239,7 +239,7 @@ def test_faces_of_a_stranger_form_a_group_that_can_be_named(harness: PeopleHarne
 
 
 def test_person_erased_during_a_stream_leaves_no_trace(harness: PeopleHarness, tmp_path: Path, broker: Broker) -> None:
-    """No match after the answer, and none from the folder, and no trace in any file."""
+    """After the answer the person is not matched, does not return from the folder, and is in no file."""
     mine = harness.folder / "Barack_Obama" / "1.jpg"
     mine.parent.mkdir()
     mine.write_bytes((KNOWN_FACES / "Barack_Obama" / "barack_obama_1.jpg").read_bytes())

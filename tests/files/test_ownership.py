@@ -186,7 +186,7 @@ print(os.getresuid(), os.getresgid(), os.getgroups())
 @as_root
 @pytest.mark.parametrize("call", ["setgroups", "setuid"])
 def test_root_that_may_not_become_the_owner_is_refused(data: Path, call: str) -> None:
-    """This happens in a container without the capability SETUID."""
+    """Root may not change its user in a container without the capability SETUID."""
     code = f"""
 from pathlib import Path
 from gateway.errors import StartError

@@ -137,7 +137,7 @@ def test_rotated_faces_of_different_people_do_not_match(facegate: Engine, degree
 
 
 def test_two_people_of_the_rotated_cases_do_not_match(facegate: Engine, shared: Path) -> None:
-    """Each of them matches the upright frames of the same person."""
+    """Each of the two matches the upright frames of the same person."""
     obama, biden = (
         largest_described_face((shared / "cases" / f"lying_{name}.jpg").read_bytes(), facegate)
         for name in ("obama", "biden")

@@ -131,7 +131,7 @@ def test_redescribe_refuses_data_that_are_no_chips(facegate: Engine, data: bytes
 
 
 def test_descriptors_for_enrolment_and_stream_are_similar(either: Engine) -> None:
-    """They are made of six and two chips, or one and one, and must be comparable."""
+    """The descriptors are made of six and two chips, or of one and one, and must be comparable."""
     tasks = [AnalyseTask(descriptors="enrolment"), AnalyseTask(descriptors="stream")]
     known, streamed = (analyse_single_face(PORTRAIT, either, task) for task in tasks)
     assert known.descriptor is not None

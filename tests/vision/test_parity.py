@@ -189,7 +189,7 @@ def test_detector_finds_the_faces_of_dlib(
     path: Path,
     part: Box,
 ) -> None:
-    """Both find the same faces. Scores agree within 1e-4 (measured: 3e-6), edges within one pixel."""
+    """Both detectors find the same faces. Scores agree within 1e-4 (measured: 3e-6), edges within one pixel."""
     picture = np.ascontiguousarray(read(path)[part.top : part.bottom, part.left : part.right])
     theirs = sorted(dlib_detector(picture, 0), key=lambda face: -face.confidence)
     found = detect_on_dlib_pyramid(picture)

@@ -82,7 +82,7 @@ def test_within_tells_points_inside_and_outside_of_a_polygon(
 
 
 def test_point_is_within_exactly_one_of_two_adjacent_polygons() -> None:
-    """This includes points on their common border."""
+    """The test includes points on the common border."""
     for y in (0.0, 0.25, 0.5, 0.999):
         right: Polygon = ((0.5, 0), (1, 0), (1, 1), (0.5, 1))
         assert _within(LEFT, 0.5, y) + _within(right, 0.5, y) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.files.small_file import read_or_set_aside, replace_text
 
-# Rarely enough that the small writes do not wear out a memory card.
+# The writes are rare, so that they do not wear out a memory card.
 WRITE_INTERVAL_S = 20.0
 """The shortest time between two writes of the file."""
 

@@ -130,5 +130,5 @@ def _set_tls(client: paho.Client, settings: MqttSettings) -> None:
 
 def _set_no_delay(_client: paho.Client, _data: object, sock: Any) -> None:
     """Switch Nagle's algorithm off."""
-    # It would hold each reply back for 40 ms.
+    # The algorithm would hold each reply back for 40 ms.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

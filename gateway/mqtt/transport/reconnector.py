@@ -175,7 +175,7 @@ class Reconnector:
         """
         try:
             spec = self._make_spec()
-            # Making the spec may take its time.
+            # ``make_spec`` may have taken seconds, in which the reconnector was stopped.
             if self._stopping.is_set():
                 raise NotYet
             self._session = session = self._make_session(self._settings, self._protocol.next, spec)

@@ -1,4 +1,4 @@
-"""All files in the folder of backups: which an erasure rewrites, deletes or skips."""
+"""The files in the folder of backups: an erasure rewrites, deletes or skips each of them."""
 
 from __future__ import annotations
 

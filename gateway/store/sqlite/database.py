@@ -97,7 +97,7 @@ class Database:
             return self._depth > 0
 
     def scrub(self) -> None:
-        """Remove all deleted data from the file and its log, within a transaction at its end.
+        """Remove all deleted data from the file and its log. Call it at the end of a transaction.
 
         Another process that is reading may delay the removal from the log.
         """

@@ -1,4 +1,4 @@
-"""Which of two gateways stays, and which messages prove that another gateway is running."""
+"""The choice between two gateways, and the messages that prove that another gateway is running."""
 
 from __future__ import annotations
 

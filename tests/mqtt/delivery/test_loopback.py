@@ -1,4 +1,4 @@
-"""Which returned messages prove that the gateway receives messages on its present session."""
+"""The returned messages that prove that the gateway receives messages on its present session."""
 
 from __future__ import annotations
 

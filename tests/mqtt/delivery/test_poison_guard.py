@@ -1,4 +1,4 @@
-"""Which requests are taken for the cause when connections end again and again."""
+"""The requests that are taken for the cause when connections end again and again."""
 
 from __future__ import annotations
 

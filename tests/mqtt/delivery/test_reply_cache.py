@@ -1,4 +1,4 @@
-"""Which replies a repeated request gets from the cache, and what the cache keeps of them."""
+"""The replies that a repeated request gets from the cache, and the parts of them that the cache keeps."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_cache_is_bounded(submit: Submissions, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_cache_never_drops_a_reply_that_is_being_computed(submit: Submissions, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise a repeat would be computed beside it, when there is the least time for that."""
+    """Otherwise a repeated request would be computed a second time, while the gateway is busiest."""
     monkeypatch.setattr(module, "MAX_CACHED_REPLIES", 3)
     monkeypatch.setattr(module, "CACHED_S", 0.0)
     cache = ReplyCache()

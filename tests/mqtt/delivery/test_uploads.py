@@ -206,7 +206,7 @@ def test_same_id_of_another_camera_is_another_upload(harness: UploadHarness) -> 
 
 
 def test_pieces_are_there_after_a_restart(harness: UploadHarness) -> None:
-    """They were acknowledged: the broker does not deliver them again."""
+    """The pieces were acknowledged, so the broker does not deliver them again."""
     harness.send_piece(2, 3, "verify/1/bob")
     harness.send_piece(0, 3, "verify/1/bob")
     later = UploadHarness(harness.folder, idle_s=5)

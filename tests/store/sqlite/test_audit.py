@@ -261,7 +261,7 @@ def test_lines_stay_in_the_outbox_while_the_audit_cannot_be_used(
 
 
 def test_problem_is_a_warning_as_long_as_it_lasts(tmp_path: Path) -> None:
-    """This holds without a waiting line too, and if another process moved the lines."""
+    """The warning stays if no line waits, and also if another process moved the lines."""
     (tmp_path / AUDIT_FILE).mkdir()
     audit = AuditFile(tmp_path / AUDIT_FILE)
     with closing(SqliteStore(tmp_path / "people.sqlite", audit=audit)) as store:

@@ -43,7 +43,7 @@ def test_removed_folder_picture_is_erased_from_the_files(path: Path, store: Sqli
 
 
 def test_erased_people_of_many_are_erased_from_the_files(path: Path) -> None:
-    """They shared pages of the file with others."""
+    """The erased people shared pages of the file with other people."""
     with opened(path) as store:
         for n in range(120):
             enrol(store, f"Person <{n:03}>", picture(f"d{n}", descriptor(n), chips=b"chips <%03d>" % n * (n % 50)))

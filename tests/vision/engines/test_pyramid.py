@@ -125,7 +125,7 @@ def test_levels_do_not_exceed_the_largest_size() -> None:
 
 
 def test_smallest_face_grows_in_a_large_picture() -> None:
-    """This applies if the first level would exceed MAX_LEVEL_PIXELS."""
+    """The smallest face grows if the first level would exceed MAX_LEVEL_PIXELS."""
     for width, height, asked in ((1920, 1080, 40), (640, 480, 17.5), (5000, 5000, 127)):
         assert plan_pyramid(width, height, asked).levels[0] == (round(width * 80 / asked), round(height * 80 / asked))
     assert plan_pyramid(5000, 5000, 40).levels == plan_pyramid(5000, 5000, 126.49).levels

@@ -42,7 +42,7 @@ def test_graph_is_compiled_again_after_too_many_shapes(graph: Graph) -> None:
 
 
 def test_results_do_not_depend_on_earlier_inputs(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They also do not depend on a compilation in between."""
+    """The results also do not depend on a compilation in between."""
     forwards = {shape: graph.run(noise(1, *shape)) for shape in SHAPES}
     monkeypatch.setattr(runtime, "MAX_INPUT_SHAPES", 4)
     for shape in (*reversed(SHAPES), *SHAPES):
