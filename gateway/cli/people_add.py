@@ -13,8 +13,8 @@ from gateway.cli.output import count, indent_warnings, progress, refusals_by_rea
 from gateway.errors import GatewayError
 from gateway.files.ownership import permission_hint
 from gateway.logs import escape
-from gateway.people.folder.file_names import GivenPicture, Refusal, given_pictures
 from gateway.people.folder.files import read_bounded, reason_of
+from gateway.people.folder.given_pictures import GivenPicture, Refusal, given_pictures
 
 
 @click.command("add", short_help="Enrol people from pictures or folders.")

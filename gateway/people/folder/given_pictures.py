@@ -1,4 +1,4 @@
-"""The person on each file that is given to ``people add``, by the same rules as for known_faces/."""
+"""The pictures that are given to ``people add``, and their people, by the same rules as for known_faces/."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.people.folder.file_names import NAMED_BY_CAMERA, NO_PERSON_GIVEN, given_pictures, name_of_file
+from gateway.people.folder.given_pictures import NAMED_BY_CAMERA, NO_PERSON_GIVEN, given_pictures, name_of_file
 
 
 @pytest.fixture
