@@ -15,12 +15,9 @@ from gateway.model import Descriptor, FoundFace, Quality
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.store import protocols
-from gateway.store.records import StoredFace, UnknownGroup
+from gateway.store.records import MAX_FACES_PER_GROUP, StoredFace, UnknownGroup
 
 log = logging.getLogger(__name__)
-
-MAX_FACES_PER_GROUP = 5
-"""Faces that are kept of one group, each from another moment."""
 
 MIN_FACE_INTERVAL_S = 5.0
 """Time between two faces that are kept of one group. Faces of one moment are nearly the same picture."""
@@ -113,7 +110,7 @@ class UnknownGroups:
                 self._store.delete([key])
                 return
             self._store.delete([self.group(key).id])
-            del self._groups[key]
+            self._drop(key)
 
     def forget_similar(self, slug: str) -> None:
         """Delete the groups that may show a person who is removed, and all damaged groups."""
@@ -162,7 +159,7 @@ class UnknownGroups:
                 self._groups[group.id] = group
             # The group may have been forgotten meanwhile.
             elif group.id in self._groups:
-                self._store.add_face(group, worth, stored, MAX_FACES_PER_GROUP)
+                self._store.add_face(group, worth, stored)
             self._face_added_at[group.id] = moment
 
     def tidy(self) -> None:
@@ -181,10 +178,15 @@ class UnknownGroups:
             if removed & stored:
                 self._store.delete(sorted(removed & stored))
             for key in removed:
-                del self._groups[key]
-                self._face_added_at.pop(key, None)
+                self._drop(key)
             self._store.save_sightings([self._groups[key] for key in self._unsaved & self._groups.keys()])
             self._unsaved.clear()
+
+    def _drop(self, key: int) -> None:
+        """Remove a group, which the store does not have any more, from memory."""
+        del self._groups[key]
+        self._face_added_at.pop(key, None)
+        self._unsaved.discard(key)
 
     def _find_nearest(self, descriptor: Descriptor) -> UnknownGroup | None:
         best: tuple[float, UnknownGroup | None] = (JOIN_SCORE, None)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gateway.model import Descriptor, Effect, Person
 from gateway.model.caller import Caller
 from gateway.store.records import (
+    MAX_FACES_PER_GROUP,
     AuditLine,
     Changes,
     EffectReply,
@@ -249,7 +250,9 @@ class StoredGroups(Protocol):
     def add_group(self, camera: str, moment: float, worth: float, face: StoredFace) -> UnknownGroup:
         """Add a group of one face with its quality score, seen by a camera at a moment."""
 
-    def add_face(self, group: UnknownGroup, worth: float, face: StoredFace, max_faces: int = 5) -> None:
+    def add_face(
+        self, group: UnknownGroup, worth: float, face: StoredFace, max_faces: int = MAX_FACES_PER_GROUP
+    ) -> None:
         """Add a face to a group. Over ``max_faces`` faces, the face with the lowest score is deleted."""
 
     def save_sightings(self, groups: Sequence[UnknownGroup]) -> None:

@@ -17,6 +17,9 @@ FOLDER_PREFIX = "known_faces/"
 PICTURE_ID_DIGITS = 16
 """The number of digits of a picture's digest that are its id on the wires."""
 
+MAX_FACES_PER_GROUP = 5
+"""Faces that are stored for an unknown group, each from another moment."""
+
 MAX_CAMERAS_PER_GROUP = 20
 """The number of cameras that are stored for an unknown group. A client could otherwise send endless new names."""
 

@@ -15,8 +15,8 @@ from gateway.model.caller import CLI_CALLER, REST_CALLER
 from gateway.people import unknown_faces as module
 from gateway.people import unknown_groups
 from gateway.people.unknown_faces import MIN_GROUP_PIXELS, UnknownFaces
-from gateway.people.unknown_groups import MAX_FACES_PER_GROUP, MIN_FACE_INTERVAL_S, NEW_VISIT_AFTER_S
-from gateway.store.records import MAX_CAMERAS_PER_GROUP
+from gateway.people.unknown_groups import MIN_FACE_INTERVAL_S, NEW_VISIT_AFTER_S
+from gateway.store.records import MAX_CAMERAS_PER_GROUP, MAX_FACES_PER_GROUP
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.camera_scene import IMAGE, NOW, CameraScene, FakeVision, restart
 from tests.people.environment import PeopleEnvironment, chips_of, files_with, open_environment, sample
@@ -206,6 +206,7 @@ def test_group_is_forgotten_on_request(tmp_path: Path, scene: CameraScene) -> No
     (group,) = scene.groups.list_groups()
     scene.groups.forget(group.id)
     assert (scene.groups.list_groups(), scene.stored.read_ids()) == ([], set())
+    assert scene.groups._face_added_at == {}
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     with pytest.raises(UnknownPerson):
         scene.groups.forget(group.id)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from gateway.errors import UnknownPerson
-from gateway.store.records import MAX_CAMERAS_PER_GROUP, StoredFace, UnknownGroup
+from gateway.store.records import MAX_CAMERAS_PER_GROUP, MAX_FACES_PER_GROUP, StoredFace, UnknownGroup
 from gateway.store.sealing import SealedRecords
 from gateway.store.sqlite.database import Database, Row
 
@@ -116,7 +116,9 @@ class SqliteStoredGroups:
         self.add_face(group, worth, face)
         return group
 
-    def add_face(self, group: UnknownGroup, worth: float, face: StoredFace, max_faces: int = 5) -> None:
+    def add_face(
+        self, group: UnknownGroup, worth: float, face: StoredFace, max_faces: int = MAX_FACES_PER_GROUP
+    ) -> None:
         """Add a face to a group. Over ``max_faces`` faces, the face with the lowest score is deleted."""
         group.faces = sorted([*group.faces, (worth, face)], key=lambda each: -each[0])[:max_faces]
         with self._database.transaction() as db:
