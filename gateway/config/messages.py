@@ -45,7 +45,7 @@ MAX_FOUND_LENGTH = 40
 
 PATTERNS: Mapping[str, str] = {
     "mqtt.base": "expected one to four levels of A-Z a-z 0-9 _ -, separated by /, as site/facegate",
-    "mqtt.client_id": "expected 1 to 64 of A-Z a-z 0-9 _ -",
+    "mqtt.client_id": "expected 1 to 64 characters of A-Z a-z 0-9 _ -",
 }
 """The message for a text of the wrong form, by the setting."""
 

@@ -62,7 +62,7 @@ def read_flag(name: str, value: object) -> bool:
 
 def read_person_id(name: str, value: object) -> str:
     if not isinstance(value, str) or not PERSON_ID.fullmatch(value):
-        raise BadRequest(f"{name} must be a person's id: 1 to {MAX_ID} of a-z, 0-9 and _")
+        raise BadRequest(f"{name} must be a person's id: 1 to {MAX_ID} characters of a-z, 0-9 and _")
     return value
 
 
@@ -74,7 +74,7 @@ def read_text(name: str, value: object) -> str:
 
 def read_picture_id(name: str, value: object) -> str:
     if not isinstance(value, str) or not _PICTURE_ID.fullmatch(value):
-        raise BadRequest(f"{name} must be a picture's id: {PICTURE_ID_DIGITS} of 0-9 and a-f")
+        raise BadRequest(f"{name} must be a picture's id: {PICTURE_ID_DIGITS} characters of 0-9 and a-f")
     return value
 
 

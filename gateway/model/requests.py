@@ -132,7 +132,7 @@ class Request:
         if self.annotate and self.operation not in (Operation.FACE_REC, Operation.DETECT):
             raise BadRequest("only face_rec and detect annotate a picture")
         if self.person is not None and not PERSON_ID.fullmatch(self.person):
-            raise BadRequest(f"a person's id is 1 to {MAX_ID} of a-z, 0-9 and _")
+            raise BadRequest(f"a person's id must be 1 to {MAX_ID} characters of a-z, 0-9 and _")
 
     @property
     def deadline(self) -> float:

@@ -126,7 +126,7 @@ class PeopleArchive(Protocol):
         merge: bool = False,
         check_continue: Callable[[], None] = ...,
     ) -> int:
-        """Add people, pictures of one name to the person with that name. Return the number of new pictures.
+        """Add people. A person whose name is enrolled already gets the new pictures. Return the number of new pictures.
 
         Raise Conflict if there are new pictures of people who are enrolled already, unless ``merge`` allows it, and
         TooLarge if a limit is exceeded. ``check_continue`` is called before each person, and undoes all by raising.

@@ -356,9 +356,9 @@ REFUSED_SETTINGS = [
     pytest.param("rest: {hosts: a}", "rest.hosts: expected a list, as [a, b]", id="no list"),
     pytest.param("cameras: [a]", "cameras: expected a map, as name: value", id="no map"),
     pytest.param("cameras: {a: {only: [[]]}}", "expected at least 3 entries, found 0", id="no corners"),
-    pytest.param("cameras: {front door: {}}", "use 1 to 64 of A-Z a-z 0-9 _ -", id="camera"),
+    pytest.param("cameras: {front door: {}}", "use 1 to 64 characters of A-Z a-z 0-9 _ -", id="camera"),
     pytest.param("mqtt: {base: a b}", "mqtt.base: expected one to four levels of A-Z", id="base"),
-    pytest.param("mqtt: {client_id: a b}", "mqtt.client_id: expected 1 to 64 of A-Z", id="client id"),
+    pytest.param("mqtt: {client_id: a b}", "mqtt.client_id: expected 1 to 64 characters of A-Z", id="client id"),
     *(
         pytest.param(f"mqtt: {{host: '{host}'}}", "write the host name alone; the port is mqtt.port", id=host)
         for host in (

@@ -1,4 +1,4 @@
-"""Questions about paths in folders that this user may not open."""
+"""Checks of paths in folders that this user may not open."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
 
 
 def effect() -> Effect:
-    """Return an effect as each attempt of one request has it."""
+    """Return a new effect with the same key, as each attempt of one request makes it."""
     return Effect("porch/1", b"enrol alice", time.monotonic() + 60)
 
 

@@ -165,7 +165,7 @@ def take_transaction(fields: dict[str, Any]) -> str | None:
     """Remove the transaction, which identifies a command, from its fields and return it. Raises BadRequest."""
     transaction = fields.pop("transaction", None)
     if transaction is not None and (not isinstance(transaction, str) or not REQUEST_ID.fullmatch(transaction)):
-        raise BadRequest("a transaction is 1 to 36 of A-Z, a-z, 0-9, _ and -")
+        raise BadRequest("a transaction must be 1 to 36 characters of A-Z, a-z, 0-9, _ and -")
     return transaction
 
 

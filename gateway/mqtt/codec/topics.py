@@ -148,7 +148,7 @@ class Topics:
             return Address(Origin(caller=caller), operation, reply_topic)
         request_id, *rest = rest
         if not REQUEST_ID.fullmatch(request_id):
-            fault = "a request id is 1 to 36 of A-Z, a-z, 0-9, _ and -"
+            fault = "a request id must be 1 to 36 characters of A-Z, a-z, 0-9, _ and -"
             return Address(Origin(caller=caller), operation, reply_topic, fault=fault)
         return Address(
             Origin(caller=caller, request_id=request_id),

@@ -51,7 +51,7 @@ def load_identity(data: Path, client_id: str | None) -> Identity:
 def _parse(text: str) -> str:
     own = text.strip()
     if not _CLIENT_ID.fullmatch(own):
-        raise ValueError("a client id is 1 to 64 of A-Z, a-z, 0-9, _ and -")
+        raise ValueError("a client id must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -")
     return own
 
 

@@ -74,7 +74,7 @@ class PahoClient(paho.Client):
 
     def close_sockets(self) -> None:
         """Close the pair of sockets by which threads wake each other."""
-        # Otherwise they stay open until the garbage collection.
+        # Otherwise the sockets stay open until the garbage collection.
         self._reset_sockets()
 
     def loop_forever(self, *arguments: Any, **options: Any) -> MQTTErrorCode:

@@ -228,7 +228,7 @@ def test_command_has_fields_and_a_transaction() -> None:
 
 @pytest.mark.parametrize("transaction", ["", "a" * 37, "a b", 7, ["a"]])
 def test_malformed_transaction_is_refused(transaction: object) -> None:
-    with pytest.raises(BadRequest, match="a transaction is"):
+    with pytest.raises(BadRequest, match="a transaction must be"):
         read_command(json.dumps({"transaction": transaction}).encode())
 
 

@@ -85,7 +85,7 @@ def test_base_may_have_several_levels() -> None:
 @pytest.mark.parametrize("request_id", ["", "a b", "a" * 37, "ä", "a.b", "\0", "\u202eabc", "x" * 3000, "1\n"])
 def test_request_with_an_invalid_id_is_answered_without_it(request_id: str) -> None:
     address = read(f"facegate/porch/request/face_rec/{request_id}/bob")
-    assert address.fault == "a request id is 1 to 36 of A-Z, a-z, 0-9, _ and -"
+    assert address.fault == "a request id must be 1 to 36 characters of A-Z, a-z, 0-9, _ and -"
     assert (address.reply_topic, address.verdict_topic) == ("facegate/porch/response/face_rec", None)
     assert address.origin.request_id is None
 

@@ -225,7 +225,7 @@ def test_owed_reply_outlives_several_sessions(ledger: Ledger[RecordingSession], 
 def test_reply_that_ends_every_session_is_repeated_on_a_few_only(
     ledger: Ledger[RecordingSession], session: RecordingSession
 ) -> None:
-    """Regression: the broker closed the connection on it five times, and the gateway ended."""
+    """Regression: the broker closed the connection at that reply five times, and the gateway ended."""
     ledger.answer(deliver(ledger, session, 7), [REPLY])
     assert [len(ledger.begin(RecordingSession(), resumed=False)) for _ in range(MAX_EXTRA_SESSIONS + 1)] == [
         1
