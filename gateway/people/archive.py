@@ -98,14 +98,12 @@ def _read_index(data: bytes) -> list[dict[str, Any]]:
 
 
 class _FileReader:
-    """Reader of the files of an archive, which returns at most ``budget`` bytes in all.
+    """Reader of the files of an archive, which returns at most ``budget`` bytes in all."""
 
-    Several pictures may share a file: a counter-example of one person may show another person. The store keeps each
-    picture by itself, so each use of a file counts.
-    """
+    # Several pictures may share a file: a counter-example of one person may show another person. The store keeps each
+    # picture by itself, so each use of a file counts.
 
     def __init__(self, archive: zipfile.ZipFile, budget: int) -> None:
-        self._archive = archive
         self._names = set(archive.namelist())
         self._read = cache(archive.read)
         self._budget = budget

@@ -21,12 +21,8 @@ class FolderPictures:
     ``digests``: the SHA-256 of each picture that could be read, in hex; ``complete``: whether these are all pictures.
     """
 
-    digests: frozenset[str] = frozenset()
-    complete: bool = False
-
-
-UNSEEN = FolderPictures()
-"""Result for a folder that was not searched."""
+    digests: frozenset[str]
+    complete: bool
 
 
 def find_folder_pictures(folder: Path, max_bytes: int, names: Collection[str]) -> FolderPictures:
