@@ -107,7 +107,10 @@ class Reader:
     def read_piece(self, received: Received, suspect: bool) -> Piece | Rejected | Ignored:
         # A Response Topic counts only for the answer to the whole query: each piece may have another one.
         address = self._read_topic(received)
-        return Piece(address, received, suspect) if isinstance(address, Address) else address
+        if isinstance(address, Ignored):
+            return address
+        fault = received.fault or address.fault
+        return Piece(address, received, suspect) if fault is None else Rejected(address, BadRequest(fault))
 
     def read_request(self, message: Frame | Query, valid_for_s: float) -> Request:
         """Read the payload. ``valid_for_s``: seconds after which nobody waits for the reply. Raises BadRequest."""
@@ -135,23 +138,24 @@ class Reader:
     def _read_address(self, received: Received, suspect: bool) -> Address | Rejected | Ignored:
         """Return the address with what MQTT 5's properties say about the reply."""
         address = self._read_topic(received)
-        if not isinstance(address, Address):
+        if isinstance(address, Ignored):
             return address
         try:
-            # The correlation comes first, because an error about the Response Topic carries the correlation too.
+            # In this order: the reply to each fault carries the correlation, and goes to a valid Response Topic.
             address = correlated(address, received.correlation)
-            return address if suspect else self._topics.redirected(address, received.response_topic)
+            if not suspect:
+                address = self._topics.redirected(address, received.response_topic)
+            if (fault := received.fault or address.fault) is not None:
+                raise BadRequest(fault)
         except GatewayError as error:
             return Rejected(address, error)
+        return address
 
-    def _read_topic(self, received: Received) -> Address | Rejected | Ignored:
+    def _read_topic(self, received: Received) -> Address | Ignored:
         if received.retained:
             return Ignored("retained")
         address = self._topics.read(received.topic)
-        if address is None:
-            return Ignored("name")
-        fault = received.fault or address.fault
-        return address if fault is None else Rejected(address, BadRequest(fault))
+        return Ignored("name") if address is None else address
 
     def _check_size(self, payload: bytes) -> None:
         if len(payload) > self._limits.message_bytes:

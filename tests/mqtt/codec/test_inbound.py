@@ -337,3 +337,13 @@ def test_frame_is_read_from_the_topic_of_frames() -> None:
     frame = READER.read_frame(received("porch/frame"), False)
     assert isinstance(frame, Frame)
     assert (frame.address.live, frame.payload) == (True, JPEG)
+
+
+@pytest.mark.parametrize("topic", ["request", "request/face_rec/not*valid", "request/face_rec/1/alice/more"])
+def test_reply_to_a_faulty_topic_has_its_correlation_and_goes_to_the_response_topic(topic: str) -> None:
+    """Regression: a fault of the topic was found before the properties were read, so the device could not match it."""
+    wanted = {"response_topic": "facegate/porch/response/mine", "correlation": b"c"}
+    message = READER.read_query(received(f"porch/{topic}", **wanted), False)
+    assert isinstance(message, Rejected)
+    assert isinstance(message.error, BadRequest)
+    assert (message.address.reply_topic, message.address.correlation) == ("facegate/porch/response/mine", b"c")
