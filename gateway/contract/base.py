@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Document = Mapping[str, Any]
 """A JSON object as Python has it."""
@@ -20,6 +20,7 @@ MAX_LISTED = 100
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound="WireModel")
 
 
 def _is_none(value: object) -> bool:
@@ -34,6 +35,15 @@ class WireModel(BaseModel):
     """A document that crosses a wire. The order of the fields is the order in the JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    @classmethod
+    def read_stored(cls: type[ModelT], document: Document) -> ModelT | None:
+        """Return the stored document, or None if it is not one of this version."""
+        # Another version may have stored it, with a field more or less.
+        try:
+            return cls.model_validate(document, extra="ignore")
+        except ValidationError:
+            return None
 
     def document(self) -> dict[str, Any]:
         return self.model_dump(by_alias=True)

@@ -49,7 +49,8 @@ class LimitsDocument(WireModel):
     bytes: int
     pixels: int
     side: int
-    request_s: float
+    # An integer stays one: 60, not 60.0, as the settings have it.
+    request_s: int | float
 
 
 class BridgeInfoDocument(VersionedModel):

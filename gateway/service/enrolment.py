@@ -60,8 +60,8 @@ def change_once(
     # result without them is not complete, and is never sent: the caller always gets the one that was completed first.
     if document is not None and find_warnings is not None and "warnings" not in document:
         document = changes.complete_reply(effect, document, {**document, "warnings": find_warnings()})
-    if document is not None:
-        return result.model_validate(document)
+    if document is not None and (stored := result.read_stored(document)) is not None:
+        return stored
     if if_removed is None:
         raise Conflict("already done; that person no longer exists")
     return if_removed

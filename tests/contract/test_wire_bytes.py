@@ -23,6 +23,7 @@ from gateway.contract.health import (
     BridgeInfoDocument,
     BridgeStateDocument,
     HealthDocument,
+    LimitsDocument,
     LivenessDocument,
     write_health,
     write_liveness,
@@ -184,3 +185,8 @@ def test_every_operation_of_administrators_has_an_expected_document() -> None:
 def test_document_refuses_nan() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         dump({"score": float("nan")})
+
+
+@pytest.mark.parametrize(("request_s", "written"), [(60, b"60}"), (7.5, b"7.5}")])
+def test_whole_seconds_of_the_limits_stay_whole(request_s: float, written: bytes) -> None:
+    assert dump(LimitsDocument(bytes=1, pixels=2, side=3, request_s=request_s)).endswith(written)

@@ -62,3 +62,23 @@ def test_repeated_removal_returns_the_result_for_a_removed_person(env: PeopleEnv
 
     for _ in range(2):
         assert change_once(env.registry, effect(), remove, RemovedDocument, removed) == removed
+
+
+class NewerDocument(EnrolledDocument):
+    added_later: int = 1
+
+
+def test_stored_result_of_a_newer_version_is_read_without_its_new_fields(env: PeopleEnvironment) -> None:
+    first = enrol(env, None)
+    newer = NewerDocument.model_validate(first.document())
+    change_once(env.registry, effect(), lambda: newer, NewerDocument)
+    assert change_once(env.registry, effect(), lambda: newer, EnrolledDocument) == first
+
+
+def test_stored_result_that_cannot_be_read_raises_conflict(env: PeopleEnvironment) -> None:
+    """Regression: it was reported as a bug in the gateway, which a device takes for temporary."""
+    enrol(env, None)
+    stored = RemovedDocument(person="alice")
+    assert change_once(env.registry, effect(), lambda: stored, RemovedDocument) == stored
+    with pytest.raises(Conflict, match="already done"):
+        change_once(env.registry, effect(), lambda: stored, EnrolledDocument)

@@ -105,12 +105,14 @@ class Reader:
         return Command(address, received.payload, suspect) if isinstance(address, Address) else address
 
     def read_piece(self, received: Received, suspect: bool) -> Piece | Rejected | Ignored:
-        # A Response Topic counts only for the answer to the whole query: each piece may have another one.
         address = self._read_topic(received)
-        if isinstance(address, Ignored):
-            return address
-        fault = received.fault or address.fault
-        return Piece(address, received, suspect) if fault is None else Rejected(address, BadRequest(fault))
+        if isinstance(address, Address) and address.piece is not None:
+            # A Response Topic counts only for the answer to the whole query: each piece may have another one.
+            fault = received.fault or address.fault
+            return Piece(address, received, suspect) if fault is None else Rejected(address, BadRequest(fault))
+        address_of_fault = self._read_address(received, suspect)
+        assert not isinstance(address_of_fault, Address)
+        return address_of_fault
 
     def read_request(self, message: Frame | Query, valid_for_s: float) -> Request:
         """Read the payload. ``valid_for_s``: seconds after which nobody waits for the reply. Raises BadRequest."""

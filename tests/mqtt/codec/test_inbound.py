@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cbor2
@@ -339,11 +339,22 @@ def test_frame_is_read_from_the_topic_of_frames() -> None:
     assert (frame.address.live, frame.payload) == (True, JPEG)
 
 
-@pytest.mark.parametrize("topic", ["request", "request/face_rec/not*valid", "request/face_rec/1/alice/more"])
-def test_reply_to_a_faulty_topic_has_its_correlation_and_goes_to_the_response_topic(topic: str) -> None:
+@pytest.mark.parametrize(
+    ("topic", "read_message"),
+    [
+        ("request", READER.read_query),
+        ("request/face_rec/not*valid", READER.read_query),
+        ("request/face_rec/1/alice/more", READER.read_query),
+        ("part/one/2/face_rec/1", READER.read_piece),
+        ("part/12345/1/face_rec/1", READER.read_piece),
+    ],
+)
+def test_reply_to_a_faulty_topic_has_its_correlation_and_goes_to_the_response_topic(
+    topic: str, read_message: Callable[[Received, bool], object]
+) -> None:
     """Regression: a fault of the topic was found before the properties were read, so the device could not match it."""
-    wanted = {"response_topic": "facegate/porch/response/mine", "correlation": b"c"}
-    message = READER.read_query(received(f"porch/{topic}", **wanted), False)
+    response_topic = "facegate/porch/response/mine"
+    message = read_message(received(f"porch/{topic}", response_topic=response_topic, correlation=b"c"), False)
     assert isinstance(message, Rejected)
     assert isinstance(message.error, BadRequest)
-    assert (message.address.reply_topic, message.address.correlation) == ("facegate/porch/response/mine", b"c")
+    assert (message.address.reply_topic, message.address.correlation) == (response_topic, b"c")
