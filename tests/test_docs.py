@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -386,3 +387,49 @@ NAMES_PAGES = [
 def test_pages_that_code_and_settings_name_exist(path: Path) -> None:
     for page in re.findall(r"docs/[\w/-]+\.\w+", path.read_text()):
         assert (ROOT / page).is_file(), f"{path.name} names {page}"
+
+
+def template(string: ast.Constant | ast.JoinedStr) -> str | None:
+    """Return a pattern of the texts that a string of the code makes, or None if it says too little to be found."""
+    parts = string.values if isinstance(string, ast.JoinedStr) else [string]
+    texts = [str(part.value) if isinstance(part, ast.Constant) else "%s" for part in parts]
+    pieces = re.split(r"%[.\d]*[sdf]", "".join(texts))
+    return ".+".join(map(re.escape, pieces)) if len("".join(pieces)) >= 10 else None
+
+
+def printed_templates() -> set[str]:
+    """Return the patterns of all strings in the gateway."""
+    sources = [ast.parse(path.read_text()) for path in (ROOT / "gateway").rglob("*.py")]
+    nodes = [node for tree in sources for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.JoinedStr)]
+    return {
+        found
+        for node in nodes
+        if not isinstance(node, ast.Constant) or isinstance(node.value, str)
+        if (found := template(node))
+    }
+
+
+def quoted_lines(text: str) -> Iterator[str]:
+    """Return the lines that a page quotes from the output of the commands, if they have words of the code."""
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+        command = ""
+        for line in map(str.strip, block.splitlines()):
+            command = line if line.startswith("$ ") else command
+            own_words = line and line != command and not re.search(r"\), \d+ pictures?$", line)
+            if own_words and "facegate people" in command:
+                yield re.sub(r" \[y/N\]: \w$", "", line)
+            elif logged := re.fullmatch(r"\S+ \S+ [A-Z]+ +gateway[.\w]+: (.+)", line):
+                yield logged[1]
+
+
+QUOTED_LINES = [(path.name, line) for path in DOCS for line in quoted_lines(path.read_text())]
+
+
+def test_pages_quote_lines_of_the_output() -> None:
+    assert len(QUOTED_LINES) >= 15
+    assert any(line.startswith("Erase ") for _, line in QUOTED_LINES)
+
+
+def test_quoted_prompts_and_printed_lines_are_those_of_the_code() -> None:
+    pattern = re.compile("|".join(sorted(printed_templates())), re.DOTALL)
+    assert not [(page, line) for page, line in QUOTED_LINES if not pattern.fullmatch(line)]

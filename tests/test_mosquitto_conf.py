@@ -28,6 +28,11 @@ def test_killed_broker_loses_at_most_half_a_minute(conf: dict[str, str]) -> None
     assert "autosave_on_changes" not in conf
 
 
+def test_broker_configuration_sets_no_folder_that_the_system_sets_too(conf: dict[str, str]) -> None:
+    """mosquitto does not start if the folder is set in Debian's own file and here."""
+    assert "persistence_location" not in conf
+
+
 def test_broker_accepts_the_largest_message_of_the_gateway(conf: dict[str, str]) -> None:
     assert int(conf["max_packet_size"]) >= Settings().limits.message_bytes
 
