@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.files import OutputFile, check_outside, write_named
+from gateway.cli.files import OutputFile, check_outside, note_replacement, write_named
 from gateway.cli.operations import operations, settings_or_exit
 from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
 from gateway.cli.output import print_table
@@ -27,11 +27,17 @@ def calibrate(config: Path | None, as_json: bool, plot: Path | None) -> None:
         with operations(settings, with_worker=False) as run:
             found = dict(run("calibrate", plot=plot is not None))
         if plot:
-            write_named(plot, base64.b64decode(found.pop("plot")))
+            _write_plot(plot, base64.b64decode(found.pop("plot")), on_stderr=as_json)
     if as_json:
         click.echo(json.dumps(found))
     else:
         _print_calibration(found)
+
+
+def _write_plot(file: Path, png: bytes, *, on_stderr: bool) -> None:
+    replacement = note_replacement(file)
+    write_named(file, png)
+    click.echo(f"{file}: {len(png):,} bytes{replacement}", err=on_stderr)
 
 
 def _print_calibration(found: Document) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -39,10 +40,15 @@ def list_people(config: Path | None, as_json: bool, search: str) -> None:
         return
     rows = []
     for each in found:
-        counters = sum(picture["counter"] for picture in each["pictures"])
-        pictures = len(each["pictures"]) - counters
-        rows.append((each["person"], each["name"], str(pictures), str(counters or ""), format_minute(each["added"])))
+        own, counters = _count_pictures(each)
+        rows.append((each["person"], each["name"], str(own), str(counters or ""), format_minute(each["added"])))
     print_table(("id", "name", "pictures", "not them", "since"), rows)
+
+
+def _count_pictures(person: Document) -> tuple[int, int]:
+    """Return the numbers of a person's own pictures and of the counter-examples ("not them")."""
+    counters = sum(picture["counter"] for picture in person["pictures"])
+    return len(person["pictures"]) - counters, counters
 
 
 @click.command("show")
@@ -72,7 +78,9 @@ def merge(config: Path | None, person: str, into: str) -> None:
     """Merge one person into another, who keeps name and id."""
     with operations_or_exit(config) as run:
         done = run("people/merge", person=person, into=into)
-        click.echo(f"{done['name']} ({into}) now has {count(len(done['pictures']), 'picture')}")
+        own, counters = _count_pictures(done)
+        not_them = f", and {count(counters, 'picture')} of other people (not them)" if counters else ""
+        click.echo(f"{done['name']} ({into}) now has {count(own, 'picture')}{not_them}")
 
 
 @click.command("not-them")
@@ -109,12 +117,22 @@ def remove(config: Path | None, person: str, picture: str | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def erase(config: Path | None, person: str, yes: bool) -> None:
     """Delete a person everywhere in the data folder: store, backups, unknown faces that may be theirs."""
-    if not yes:
-        click.confirm(f"Erase {person} permanently?", abort=True)
+    if not yes and not _is_confirmed(f"Erase {person} permanently?"):
+        click.echo("nobody was erased", err=True)
+        sys.exit(1)
     with operations_or_exit(config) as run:
         for warning in run("people/erase", person=person).get("warnings", ()):
             click.echo(warning, err=True)
         click.echo(f"erased {person}; delete pictures in known_faces/, exports and backups elsewhere yourself")
+
+
+def _is_confirmed(question: str) -> bool:
+    """Return the answer to a question. Ctrl-C and the end of the input mean no."""
+    try:
+        return click.confirm(question)
+    except click.Abort:
+        click.echo(err=True)
+        return False
 
 
 @click.command("audit", short_help="Print the audit log.")
