@@ -54,8 +54,8 @@ class RestServer:
             )
         except OSError as error:
             raise Unavailable(
-                f"REST cannot listen on {self._settings.host}:{self._settings.port}: {error.strerror}"
-                " (rest.host, rest.port)."
+                f"REST cannot listen on {self._settings.host}:{self._settings.port}: {error.strerror}:"
+                " stop the program there, or set rest.host and rest.port to an address that is free."
             ) from None
         self._thread = threading.Thread(target=self._server.run, name="rest", daemon=True)
         self._thread.start()
