@@ -13,6 +13,11 @@ from device_sim.model import Answer, Contradiction, Duplicate, Event, Repeated, 
 PERCENTILES = (50, 95, 99)
 # Contradictions that are listed in the summary. All are counted.
 MAX_LISTED_CONTRADICTIONS = 20
+# A broker accepts the publications of a login that may not make them, and does not say so.
+NO_REPLY_ADVICE = (
+    "no reply arrived: check that the gateway runs on this broker with the same base topic (--base), and that the"
+    " login may use the topics of each camera (--user '{camera}' logs in by the camera's name)"
+)
 
 
 def line(answer: Answer) -> str:
@@ -128,6 +133,8 @@ class Statistics:
             f"verdicts {self.verdicts}",
             f"{self.seconds:.1f} s, {self.answered / self.seconds:.1f} answers/s",
         ]
+        if self.lost and not self.answered:
+            lines.append(NO_REPLY_ADVICE)
         if self.skipped:
             lines.append(f"skipped {self.skipped}: there was no connection, or it was too slow")
         if self.repeated or self.duplicates:

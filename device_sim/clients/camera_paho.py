@@ -19,7 +19,12 @@ TOPIC = f"facegate/{CAMERA}"
 DEADLINE, FIRST_PAUSE, LONGEST_PAUSE = 30, 2.5, 10  # seconds
 TEMPORARY = ("error timeout", "error internal", "error expired")  # after these the request is repeated
 
-picture = Path(sys.argv[1]).read_bytes()
+if len(sys.argv) != 2:
+    sys.exit("usage: camera_paho.py PICTURE.jpg")
+try:
+    picture = Path(sys.argv[1]).read_bytes()
+except OSError as error:
+    sys.exit(f"{sys.argv[1]} cannot be read ({error.strerror}); usage: camera_paho.py PICTURE.jpg")
 request = secrets.token_hex(8)  # a new id, so that an old verdict is not mistaken for this one's
 verdicts, ready = queue.SimpleQueue(), threading.Event()
 

@@ -140,6 +140,17 @@ def test_paho_client_reports_a_refused_connection(tmp_path: Path) -> None:
     assert err.startswith("The broker refuses the connection: Not authorized")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problem"), [([], ""), (["absent.jpg"], "absent.jpg cannot be read (No such file or directory); ")]
+)
+def test_paho_client_without_a_picture_prints_its_usage(arguments: list[str], problem: str) -> None:
+    """Regression: the script ended with a traceback."""
+    command = [sys.executable, "-W", "error", str(CLIENTS / "camera_paho.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{problem}usage: camera_paho.py PICTURE.jpg\n"
+
+
 @pytest.fixture
 def board(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Load the script of the ESP32-CAM, with replacements for the modules of MicroPython."""

@@ -86,6 +86,13 @@ def test_summary_names_problems_only_if_there_are_some() -> None:
     assert "errors: busy 2" in count_events(*[answer(code="busy")] * 2).summary()
 
 
+def test_summary_hints_at_the_login_only_if_no_reply_arrived() -> None:
+    sent = Sent("sim-1", "a.jpg")
+    assert "--user '{camera}'" in count_events(sent).summary()
+    assert "--user" not in count_events(sent, sent, answer()).summary()
+    assert "--user" not in count_events(Skipped("sim-1")).summary()
+
+
 def test_repetitions_and_duplicates_do_not_change_lost() -> None:
     """There are two requests. The first one is answered twice, so the second one is lost."""
     sent = Sent("sim-1", "a.jpg")
