@@ -14,7 +14,7 @@ from gateway.formats.text_encodings import decode_base64, json_type_name
 _WORDS = ("image", "picture", "photo", "file")
 _LISTS = tuple(f"{word}s" for word in _WORDS)
 _PICTURE = re.compile(rf"({'|'.join(_WORDS)})(_data|_base64)?(\d{{0,2}})(_data|_base64)?")
-"""image, image2, image_data, file1, picture_base64, image1_data, …"""
+"""The accepted names of a picture: image, image2, image_data, file1, picture_base64, image1_data, …"""
 
 
 def take_pictures(fields: dict[str, Any]) -> tuple[bytes, ...]:
