@@ -17,10 +17,12 @@ from click import Command, Context, Group, Option
 from flask import Flask
 from pydantic import BaseModel
 
+from device_sim.request import OPERATIONS as SIMULATED_OPERATIONS
 from gateway.cli.main import main
 from gateway.config import CameraSettings, LimitSettings, Settings
 from gateway.contract.operations import ADMINISTRATION
 from gateway.contract.schemas import json_schemas
+from gateway.contract.verdict import VERDICT_PATTERN
 from gateway.errors import GatewayError, StartError, Unavailable, wire_errors
 from gateway.metrics import COUNTS, Metrics
 from gateway.model import Operation, Quality
@@ -50,6 +52,8 @@ COMMANDS = "docs/reference/commands.md"
 MODELS = "docs/reference/models.md"
 LAYERS_PAGE = "docs/design/layers.md"
 STATES = "docs/design/state-machines.md"
+
+SETTINGS_FILE = (ROOT / "config" / "gateway.yaml").read_text()
 
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [
@@ -104,6 +108,21 @@ def test_every_error_code_is_documented_with_its_http_status(code: str) -> None:
 def test_every_operation_is_documented(operation: Operation) -> None:
     assert f"| `{operation.value}` |" in text_of(MQTT)
     assert f"request/{operation.value}" in text_of(README)
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_every_operation_is_in_the_settings_file_and_in_the_simulator(operation: Operation) -> None:
+    (comment,) = re.findall(r"# Operations that every camera may ask for:(.*?)\noperations:", SETTINGS_FILE, re.DOTALL)
+    assert re.search(rf"\b{operation.value}\b", comment)
+    assert operation.value in SIMULATED_OPERATIONS
+
+
+def test_verdict_texts_of_the_page_are_those_of_the_schema() -> None:
+    _, _, rest = text_of(MQTT).partition("### Verdict texts\n")
+    cells = re.findall(r"^\| (`.+?) \|", rest.split("\n## ")[0], re.MULTILINE)
+    texts = [text.replace("<code>", "bad_image") for cell in cells for text in re.findall(r"`([^`]+)`", cell)]
+    assert not [text for text in texts if not re.fullmatch(VERDICT_PATTERN, text)]
+    assert {text.split()[0] for text in texts} == set(re.findall(r"[a-z_]{4,}", VERDICT_PATTERN))
 
 
 @pytest.mark.parametrize("field", fields(Quality), ids=lambda field: field.name)

@@ -9,10 +9,25 @@ import pytest
 
 from gateway.contract.errors import ErrorCode
 from gateway.contract.operations import ADMINISTRATION, RECOGNITION
+from gateway.contract.replies import ReplyDocument, write_reply
 from gateway.contract.schemas import json_schemas
 from gateway.contract.verdict import VerdictLine, write_error_verdict, write_verdict
-from gateway.errors import Busy, NoFace, TooLarge, wire_errors
-from gateway.model import Box, Comparison, Detection, Enrolment, Face, Image, Judgement, Person, Recognition, Reply
+from gateway.errors import BadRequest, Busy, NoFace, TooLarge, wire_errors
+from gateway.model import (
+    Box,
+    Comparison,
+    Detection,
+    Enrolment,
+    Face,
+    Image,
+    Judgement,
+    Operation,
+    Origin,
+    Person,
+    Recognition,
+    Reply,
+    Request,
+)
 
 SCHEMAS = json_schemas()
 LONGEST = Person("a" * 53, "A")
@@ -46,28 +61,47 @@ def test_error_codes_of_the_schema_are_those_of_the_error_classes() -> None:
     assert set(get_args(ErrorCode)) == set(wire_errors())
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [
-        Recognition(faces=(), image=IMAGE, threshold=0.5, timing={}),
-        Recognition(
-            faces=(Face(Box(0, 0, 1, 1), judgement=Judgement("match", LONGEST, 0.834)),),
-            image=IMAGE,
-            threshold=0.5,
-            timing={},
-        ),
-        Recognition(
-            faces=(Face(Box(0, 0, 1, 1), judgement=Judgement("too_small")),), image=IMAGE, threshold=0.5, timing={}
-        ),
-        Comparison(match=True, score=1.0, threshold=0.5, faces=(), timing={}),
-        Enrolment(LONGEST, 1, ()),
-        Detection(faces=(Face(Box(0, 0, 1, 1)),), image=IMAGE, timing={}, left_out=3),
-    ],
-)
-def test_verdict_of_a_reply_is_valid_for_its_model(reply: Reply) -> None:
-    VerdictLine(write_verdict(reply))
+REPLIES = [
+    Recognition(faces=(), image=IMAGE, threshold=0.5, timing={}),
+    Recognition(
+        faces=(Face(Box(0, 0, 1, 1), judgement=Judgement("match", LONGEST, 0.834)),),
+        image=IMAGE,
+        threshold=0.5,
+        timing={},
+    ),
+    Recognition(
+        faces=(Face(Box(0, 0, 1, 1), judgement=Judgement("too_small")),), image=IMAGE, threshold=0.5, timing={}
+    ),
+    Comparison(match=True, score=1.0, threshold=0.5, faces=(), timing={}),
+    Enrolment(LONGEST, 1, ()),
+    Detection(faces=(Face(Box(0, 0, 1, 1)),), image=IMAGE, timing={}, left_out=3),
+]
+
+
+@pytest.mark.parametrize("kind", get_args(Reply))
+def test_every_kind_of_reply_has_a_valid_verdict_text_and_a_document_with_a_schema(kind: type[Reply]) -> None:
+    examples = [reply for reply in REPLIES if type(reply) is kind]
+    assert examples, f"add an example of {kind.__name__} to REPLIES"
+    results = {spec.result for spec in RECOGNITION.values()}
+    for reply in examples:
+        VerdictLine(write_verdict(reply))
+        document = write_reply(Origin(), "any", reply)
+        assert type(document) in results
+        assert type(document) in get_args(ReplyDocument)
 
 
 @pytest.mark.parametrize("error", [NoFace("no face"), Busy("full", 5), TooLarge("large")])
 def test_verdict_of_an_error_is_valid_for_its_model(error: NoFace | Busy | TooLarge) -> None:
     VerdictLine(write_error_verdict(error))
+
+
+@pytest.mark.parametrize("operation", RECOGNITION)
+def test_fields_of_an_operation_promise_annotate_only_where_a_request_may_have_it(operation: Operation) -> None:
+    person = "ada" if operation in (Operation.VERIFY, Operation.ENROLL) else None
+    pictures = (b"",) * operation.picture_counts[0]
+    try:
+        Request(operation=operation, pictures=pictures, valid_for_s=1, person=person, annotate=True)
+        accepted = True
+    except BadRequest:
+        accepted = False
+    assert ("annotate" in RECOGNITION[operation].known) == accepted
