@@ -14,7 +14,7 @@ from gateway.model.names import checked_name
 from gateway.people.enrolment_advice import EnrolmentAdvisor
 from gateway.store.limits import HourlyLimit
 from gateway.store.protocols import Store
-from gateway.store.records import PersonEntry, Picture, StoredFace
+from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, Picture, StoredFace
 
 UNLIMITED_INTERFACES = frozenset({"cli"})
 """Interfaces without an hourly limit: a user who may write in the data folder needs none."""
@@ -50,6 +50,11 @@ class PictureRules:
         return Picture(sample.digest, source, self.recipe, face, original, counter)
 
 
+def _subject(number: int, samples: Sequence[EnrolmentSample]) -> str:
+    """Return what a message calls the picture with this number, from 1."""
+    return f"picture {number}" if len(samples) > 1 else "the picture"
+
+
 class Enroller:
     """Enrolment of faces. The gallery does not change: that is the work of ``GalleryUpdater.refresh``."""
 
@@ -66,10 +71,11 @@ class Enroller:
         self._check_limit(caller)
         target = self._find_named(name) if name is not None else self._find_by_id(person or "", new)
         for number, sample in enumerate(samples, 1):
-            self._advisor.check_face(sample.face, f"picture {number}" if len(samples) > 1 else "the picture")
+            self._advisor.check_face(sample.face, _subject(number, samples))
+        repeated = self._repetition_warnings(target, samples)
         review = self._advisor.review(target, [sample.face for sample in samples])
         entry = self._add(target, samples, caller)
-        return entry, self._advisor.warnings(review, entry)
+        return entry, (*repeated, *self._advisor.warnings(review, entry))
 
     def add_counter_examples(self, slug: str, samples: Sequence[EnrolmentSample], caller: Caller) -> PersonEntry:
         """Store counter-examples of a person, as ``Registry.add_counter_examples`` does."""
@@ -104,6 +110,16 @@ class Enroller:
         if caller.interface not in UNLIMITED_INTERFACES and entry.pictures != before:
             self._limit.count(caller.audit_text())
         return entry
+
+    def _repetition_warnings(self, target: str | Person, samples: Sequence[EnrolmentSample]) -> list[str]:
+        """Return a warning about each picture that is enrolled for the person already."""
+        pictures = self._store.people.read_entry(target.slug).pictures if isinstance(target, Person) else ()
+        known = {picture.id for picture in pictures if not picture.counter}
+        return [
+            f"{_subject(number, samples)} was enrolled already: nothing was added"
+            for number, sample in enumerate(samples, 1)
+            if sample.digest[:PICTURE_ID_DIGITS] in known
+        ]
 
     def _find_named(self, name: str) -> str | Person:
         """Return the person of this name, or the valid name of a new person. Raise BadRequest."""

@@ -312,6 +312,15 @@ def test_pictures_of_different_faces_give_a_warning(env: PeopleEnvironment) -> N
     assert warnings == ("these pictures do not look like one person",)
 
 
+def test_picture_that_is_enrolled_already_gives_a_warning(env: PeopleEnvironment) -> None:
+    """Regression: the result of a repeated picture looked like that of a new one."""
+    enrol(env, "Alice", "a", "b", "c")
+    entry, warnings = env.registry.enrol("Alice", [sample("b", ALICE)], REST_CALLER)
+    assert (entry.picture_count, warnings) == (3, ("the picture was enrolled already: nothing was added",))
+    entry, warnings = env.registry.enrol("Alice", [sample("d", ALICE), sample("a", ALICE)], REST_CALLER)
+    assert (entry.picture_count, warnings) == (4, ("picture 2 was enrolled already: nothing was added",))
+
+
 def test_picture_unlike_the_enrolled_pictures_gives_a_warning(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a", "b", "c")
     _, warnings = env.registry.enrol("Alice", [sample("d", BOB)], REST_CALLER)
