@@ -25,6 +25,8 @@ from gateway.people.folder.given_pictures import GivenPicture, Refusal, given_pi
 @NEW_OPTION
 def add(config: Path | None, name: str | None, by_file: bool, paths: tuple[Path, ...], new: bool) -> None:
     """Enrol people from pictures with one face each, or from folders of such pictures."""
+    if name is not None and not name.strip():
+        raise click.ClickException('--name is empty: give the name of the person, as --name "First Last"')
     pictures, refusals, notes = given_pictures(paths, name, by_file=by_file)
     for note in notes:
         click.echo(f"left out: {note}", err=True)

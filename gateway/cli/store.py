@@ -9,7 +9,7 @@ import click
 from gateway.config import Settings
 from gateway.config.find import find_and_load
 from gateway.errors import StartError
-from gateway.files.ownership import become_owner
+from gateway.files.ownership import become_owner, permission_hint
 from gateway.people.wiring import has_store, store_path
 
 
@@ -45,5 +45,7 @@ def _check_store(settings: Settings, new: bool) -> None:
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StartError(f"The data folder {settings.data} cannot be created: {error}.") from None
+        raise StartError(
+            f"The data folder {settings.data} cannot be created: {error.strerror}{permission_hint(error)}."
+        ) from None
     click.echo(f"facegate: a new people store is created at {path}", err=True)

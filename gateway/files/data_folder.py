@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.errors import StartError
-from gateway.files.ownership import become_owner, open_lock
+from gateway.files.ownership import become_owner, open_lock, permission_hint
 
 
 # Two gateways on one data folder would also share a client id: at each connection the broker disconnects the other.
@@ -21,7 +21,9 @@ def data_folder_lock(data: Path) -> Iterator[None]:
         data.chmod(0o700)
         lock = open_lock(data / "lock")
     except OSError as error:
-        raise StartError(f"The data folder {data} cannot be used: {error}.") from None
+        raise StartError(
+            f"The data folder {data} cannot be used: {error.filename}: {error.strerror}{permission_hint(error)}."
+        ) from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,6 +19,19 @@ MAX_DEPTH = 50
 MAX_NODES = 100_000
 """All values, each counted as often as an alias (*) repeats it."""
 
+READ_ADVICE = ": check the path of the configuration, and whether this user may read the file"
+
+SYNTAX_ADVICE = {
+    "'\\t' that cannot start any token": "indent with spaces",
+    "cannot start any token": "put quotes around the value",
+    "mapping values are not allowed": "put quotes around a value with a colon, or correct the indentation",
+    "expected <block end>": "indent the settings of a section equally",
+    "unexpected end of stream": "a quotation mark is not closed",
+    "found '<stream end>'": "a bracket is not closed",
+    "could not find expected ':'": "write each setting as `name: value`",
+}
+"""The advice for a part of a problem that YAML reports. The first part that occurs counts."""
+
 _TAG = "tag:yaml.org,2002:"
 _TEXT, _MERGE = f"{_TAG}str", f"{_TAG}merge"
 _READ_AS = {
@@ -62,7 +75,7 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+        raise ConfigError(f"{path} cannot be read: {error.strerror}{READ_ADVICE}.") from None
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{path} is larger than {MAX_BYTES:,} bytes, the limit for a configuration: check the path.")
     utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -158,7 +171,5 @@ def _place(error: yaml.YAMLError) -> str:
     if mark is None:
         return ""
     problem = str(getattr(error, "problem", ""))
-    hint = ""
-    if "cannot start any token" in problem:
-        hint = ": indent with spaces" if "'\\t'" in problem else ": put quotes around the value"
+    hint = next((f": {advice}" for part, advice in SYNTAX_ADVICE.items() if part in problem), "")
     return f": {problem}{hint}, line {mark.line + 1}, column {mark.column + 1}"

@@ -103,8 +103,8 @@ def cipher(settings: Settings) -> Cipher:
         try:
             text = people.key_file.read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
-            raise StartError(
-                f"The key file {people.key_file} cannot be read: {error}{permission_hint(error)}."
-            ) from None
+            reason = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
+            advice = permission_hint(error) or ": check the path in people.key_file"
+            raise StartError(f"The key file {people.key_file} cannot be read: {reason}{advice}.") from None
         return Cipher(read_key(text, f"people.key_file: {people.key_file} cannot be used: it"))
     return Cipher(read_key(people.key.get_secret_value() if people.key else None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 
@@ -13,6 +14,8 @@ from gateway.errors import Unavailable
 
 FLUSH_S = 0.2
 """Time for the last replies to be sent after the last thread has written them."""
+
+ADDRESS_ADVICE = "set rest.host to an address of this machine, and rest.port to a port that this user may open"
 
 MAX_HEADER_BYTES = 65_536
 """The most bytes of a request's first line and headers. Browsers and proxies send a few thousand."""
@@ -53,9 +56,10 @@ class RestServer:
                 ident="facegate",
             )
         except OSError as error:
+            in_use = error.errno == errno.EADDRINUSE
             raise Unavailable(
                 f"REST cannot listen on {self._settings.host}:{self._settings.port}: {error.strerror}:"
-                " stop the program there, or set rest.host and rest.port to an address that is free."
+                f" {'stop the program there, or set rest.port to a free port' if in_use else ADDRESS_ADVICE}."
             ) from None
         self._thread = threading.Thread(target=self._server.run, name="rest", daemon=True)
         self._thread.start()

@@ -89,6 +89,12 @@ def test_merge_counts_pictures_as_the_list_does(facegate: Facegate, data: Path) 
     assert "grace\tGrace\t3\t1\t" in facegate("people", "list").stdout
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_add_with_an_empty_name_says_that_it_is_empty(facegate: Facegate, tmp_path: Path, name: str) -> None:
+    """Regression: the message asked for --name, although it was given."""
+    assert "--name is empty" in facegate("people", "add", "--name", name, str(tmp_path), code=1).stderr
+
+
 def test_erase_asks_first(facegate: Facegate) -> None:
     done = facegate("people", "erase", "grace", code=1)
     assert "Erase grace permanently?" in done.output

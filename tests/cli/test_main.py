@@ -164,7 +164,7 @@ def test_rest_port_in_use_is_reported(tmp_path: Path, broker: Broker) -> None:
         sentence = refused(environment(tmp_path / "data", broker, port), code=os.EX_TEMPFAIL)
     assert sentence == (
         f"facegate: REST cannot listen on 127.0.0.1:{port}: Address already in use: stop the program there,"
-        " or set rest.host and rest.port to an address that is free."
+        " or set rest.port to a free port."
     )
 
 
