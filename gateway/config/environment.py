@@ -18,6 +18,10 @@ CONFIG_VARIABLE = "FACEGATE_CONFIG"
 """The variable that names the configuration file. It is not a setting."""
 
 
+SettingPath = tuple[int | str, ...]
+"""The names of the sections, the setting, and the places in lists and maps, as ("operations", 1)."""
+
+
 class StrictEnvironment(EnvSettingsSource):
     """A source of settings that refuses doubtful JSON."""
 
@@ -64,9 +68,41 @@ def _own_variables() -> Iterator[str]:
 # pydantic-settings ignores a mistyped variable.
 def _unknown_variables(fields: Mapping[str, FieldInfo]) -> Iterator[str]:
     for variable in _own_variables():
-        keys = variable[len(VARIABLE_PREFIX) :].lower().split("__")
+        keys = _keys(variable)
         if variable != CONFIG_VARIABLE and not _names_setting(keys, fields):
             yield variable
+
+
+def find_variable(path: SettingPath) -> str | None:
+    """Return the variable that contains the value of a setting, or None if the value is from elsewhere."""
+    # The variable of a setting overrides the JSON of its section.
+    for variable in sorted(_own_variables(), key=lambda each: -len(_keys(each))):
+        keys = tuple(_keys(variable))
+        if keys == path[: len(keys)] and _contains(os.environ[variable], path[len(keys) :]):
+            return variable
+    return None
+
+
+def variables_below(path: SettingPath) -> list[str]:
+    """Return the variables with values inside of a section."""
+    return [variable for variable in _own_variables() if path and tuple(_keys(variable))[: len(path)] == path]
+
+
+def _contains(text: str, path: SettingPath) -> bool:
+    """Return whether the JSON in a variable has a value at the path. The empty path is any text."""
+    if not path:
+        return True
+    try:
+        value = json.loads(text)
+        for key in path:
+            value = value[key]
+    except (ValueError, LookupError, TypeError):
+        return False
+    return True
+
+
+def _keys(variable: str) -> list[str]:
+    return variable[len(VARIABLE_PREFIX) :].lower().split("__")
 
 
 def _names_setting(keys: list[str], fields: Mapping[str, FieldInfo]) -> bool:

@@ -45,7 +45,8 @@ def _load(path: Path, why: str, data: Path | None = None) -> FoundSettings:
     try:
         return FoundSettings(load(path, data=data), f"{path}{why}")
     except ConfigError as error:
-        raise ConfigError(f"{error}{why}") from None
+        # A message about the environment alone does not name the file.
+        raise ConfigError(f"{error}{why if str(path) in str(error) else ''}") from None
 
 
 def _exists(path: Path) -> bool:

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings.exceptions import SettingsError
 
+from gateway.config.environment import variables_below
+from gateway.config.problems import Problem, find_problems
 from gateway.formats.text_encodings import json_type_name
 
 MESSAGES: Mapping[str, str] = {
@@ -51,12 +53,25 @@ PATTERNS: Mapping[str, str] = {
 
 
 def describe_problems(error: ValidationError, path: Path | None) -> str:
-    """Return one sentence that names each bad setting. ``path``: the configuration file, if there is one."""
-    problems = []
-    for problem in error.errors(include_url=False):
-        setting = ".".join(str(part) for part in problem["loc"])
-        problems.append(f"{setting}: {_describe(setting, problem)}")
-    return f"The configuration{f' ({path})' if path else ''} cannot be used: {'; '.join(problems)}."
+    """Return a sentence about the bad variables, and one about the other bad settings.
+
+    ``path``: the configuration file, if there is one.
+    """
+    problems = list(find_problems(error.errors(include_url=False)))
+    from_variables = [f"{each.variable}: {_describe(each)}" for each in problems if each.variable]
+    others = [_describe(each) + _name_variables(each) for each in problems if not each.variable]
+    sentences = []
+    if from_variables:
+        sentences.append(f"The environment cannot be used: {'; '.join(from_variables)}.")
+    if others:
+        sentences.append(f"The configuration{f' ({path})' if path else ''} cannot be used: {'; '.join(others)}.")
+    return " ".join(sentences)
+
+
+def _name_variables(problem: Problem) -> str:
+    """Return the end of a message about a whole section: the variables that give a part of it."""
+    variables = variables_below(problem.path)
+    return f" (with {', '.join(variables)} from the environment)" if variables else ""
 
 
 def describe_bad_json(error: SettingsError) -> str:
@@ -64,12 +79,23 @@ def describe_bad_json(error: SettingsError) -> str:
     # The name of the setting is only in the text of the error.
     setting = re.search(r'field "(\w+)"', str(error))
     reason = error.__cause__ if isinstance(error.__cause__, ValueError) else error
-    name = f"{setting[1]}: " if setting else ""
+    name = f"{_name_with_variable(setting[1])}: " if setting else ""
     return f"The environment cannot be used: {name}expected a list or a map as JSON ({reason})."
 
 
+def _name_with_variable(setting: str) -> str:
+    """Return the name of a setting or a section, with the variable if only one can be meant."""
+    variables = variables_below((setting,))
+    return f"{variables[0]}: {setting}" if len(variables) == 1 else setting
+
+
+def _describe(problem: Problem) -> str:
+    text = problem.region_form or _describe_error(problem.setting, problem.details)
+    return f"{problem.setting}: {text}" if problem.path else text
+
+
 # Texts and whole sections are never quoted: they may be, or contain, a password.
-def _describe(setting: str, problem: ErrorDetails) -> str:
+def _describe_error(setting: str, problem: ErrorDetails) -> str:
     if problem["type"] == "string_pattern_mismatch" and setting in PATTERNS:
         return PATTERNS[setting]
     if problem["type"].startswith("model_") and problem["input"] is None:

@@ -42,7 +42,7 @@ class TlsSettings(Section):
         if given and not self.enabled:
             raise ValueError(
                 f"{' and '.join(given)} given, but TLS is not enabled, so everything would be sent in plain text:"
-                " set mqtt.tls.enabled to true, or remove them"
+                f" set mqtt.tls.enabled to true, or remove {'it' if len(given) == 1 else 'them'}"
             )
         if self.key is not None and self.cert is None:
             raise ValueError("key is given without cert: set cert to the certificate of the key")

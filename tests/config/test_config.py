@@ -119,7 +119,7 @@ def test_wrong_setting_is_refused_with_its_path(write: Write, content: str, path
 
 def test_polygon_with_too_many_corners_is_refused(write: Write) -> None:
     corners = [[n / 100, 0.5] for n in range(65)]
-    with pytest.raises(ConfigError, match=r"cameras\.porch\.only\.0: expected at most 64 entries"):
+    with pytest.raises(ConfigError, match=r"cameras\.porch\.only\.0: .* 3 to 64 corners"):
         load(write(json.dumps({"cameras": {"porch": {"only": [corners]}}})))
 
 
@@ -355,7 +355,7 @@ REFUSED_SETTINGS = [
     pytest.param("mqtt:\n  # host: a\n", "mqtt: the section is empty: add a setting below it", id="no settings"),
     pytest.param("rest: {hosts: a}", "rest.hosts: expected a list, as [a, b]", id="no list"),
     pytest.param("cameras: [a]", "cameras: expected a map, as name: value", id="no map"),
-    pytest.param("cameras: {a: {only: [[]]}}", "expected at least 3 entries, found 0", id="no corners"),
+    pytest.param("cameras: {a: {only: [[]]}}", "each with 3 to 64 corners", id="no corners"),
     pytest.param("cameras: {front door: {}}", "use 1 to 64 characters of A-Z a-z 0-9 _ -", id="camera"),
     pytest.param("mqtt: {base: a b}", "mqtt.base: expected one to four levels of A-Z", id="base"),
     pytest.param("mqtt: {client_id: a b}", "mqtt.client_id: expected 1 to 64 characters of A-Z", id="client id"),
@@ -478,6 +478,70 @@ def test_wrong_value_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(variable, "x")
     with pytest.raises(ConfigError, match=key):
         load()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "place"),
+    [
+        ("FACEGATE_WORKERS__PROCESSES", "-1", "workers.processes: expected at least 0, found '-1'"),
+        ("facegate_mqtt__port", "0", "mqtt.port: expected at least 1, found '0'"),
+        ("FACEGATE_MQTT", '{"hots": "x"}', "mqtt.hots: unknown setting"),
+        ("FACEGATE_OPERATIONS", '["detect", "fly"]', "operations.1: expected 'face_rec'"),
+        ("FACEGATE_OPERATIONS", "detect", "operations: expected a list or a map as JSON"),
+        ("FACEGATE_CAMERAS", '{"porch": {"rotate": 45}}', "cameras.porch.rotate: expected 0, 90, 180 or 270, found 45"),
+    ],
+)
+def test_bad_variable_is_named_and_not_the_file(
+    write: Write, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, place: str
+) -> None:
+    """Regression: the message named the configuration file, in which the setting was right or missing."""
+    monkeypatch.setenv(variable, value)
+    path = write("mqtt: {host: pi}")
+    message = check_config("--config", str(path)).stderr
+    assert message.startswith(f"facegate: The environment cannot be used: {variable}: {place}")
+    assert str(path) not in message
+
+
+def test_bad_settings_of_the_file_and_the_environment_are_told_apart(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEGATE_MQTT", '{"host": "pi"}')
+    monkeypatch.setenv("FACEGATE_WORKERS__QUEUE", "0")
+    path = write("{mqtt: {port: 0}, workers: {queue: -1}}")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert str(caught.value) == (
+        "The environment cannot be used: FACEGATE_WORKERS__QUEUE: workers.queue: expected at least 1, found '0'."
+        f" The configuration ({path}) cannot be used: mqtt.port: expected at least 1, found 0."
+    )
+
+
+def test_variable_that_contradicts_the_file_is_named_with_it(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEGATE_DETECTION__MAX_FACE", "50")
+    with pytest.raises(ConfigError, match=r"yaml\) .*\(with FACEGATE_DETECTION__MAX_FACE from the environment\)"):
+        load(write("detection: {min_face: 60}"))
+
+
+@pytest.mark.parametrize(
+    ("regions", "place"),
+    [
+        ("[[0, 0.2], [0.6, 0.2]]", "only.0.0"),
+        ("[[[0, 0.2], [0.6, 0.2]]]", "only.0"),
+        ("[[[[0, 0.2], [0.6, 0.2], [0.6, 1]]]]", "only.0.0"),
+        ("[[[0, 0.2, 1], [0.6], [0.6, 1]]]", "only.0.0"),
+        ("[[0, 0.2, 0.6, 0.2, 0.6, 1]]", "only.0.0"),
+        ("0.5", "only"),
+    ],
+)
+def test_region_of_the_wrong_form_is_refused_with_the_right_form(write: Write, regions: str, place: str) -> None:
+    """Regression: a missing bracket gave six messages, and none showed the right form."""
+    path = write(f"cameras: {{porch: {{only: {regions}}}}}")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert str(caught.value) == (
+        f"The configuration ({path}) cannot be used: cameras.porch.{place}: expected a list of regions, each with"
+        " 3 to 64 corners [x, y] from 0 to 1, as [[[0, 0.2], [0.6, 0.2], [0.6, 1]]]."
+    )
 
 
 def test_operations_of_a_camera_are_its_own_or_those_of_all_cameras(write: Write) -> None:
