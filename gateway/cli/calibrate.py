@@ -11,7 +11,7 @@ import click
 from gateway.cli.files import OutputFile, check_outside, note_replacement, write_named
 from gateway.cli.operations import operations, settings_or_exit
 from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
-from gateway.cli.output import print_table
+from gateway.cli.output import count, print_table
 from gateway.contract.base import Document
 
 
@@ -44,7 +44,8 @@ def _print_calibration(found: Document) -> None:
     if found["curve"]:
         rows = [(f"{1 / row['rate']:,.0f}", f"{row['score']:.3f}") for row in found["curve"]]
         print_table(("one comparison of different people in", "scores at least"), rows)
-    click.echo("{people} people, {pictures} pictures; a face is named from a score of {threshold}".format(**found))
+    people, pictures = count(found["people"], "person", "people"), count(found["pictures"], "picture")
+    click.echo(f"{people}, {pictures}; a face is named from a score of {found['threshold']}")
     if found["closest"]:
         one, other = found["closest"]["people"]
         doubt = ": are they the same person?" if found["closest"]["one_person"] else ""

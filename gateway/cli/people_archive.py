@@ -11,6 +11,7 @@ from gateway.cli.files import OutputFile, check_outside, note_replacement, read_
 from gateway.cli.operations import operations, operations_or_exit, settings_or_exit
 from gateway.cli.options import CONFIG_OPTION, NEW_OPTION
 from gateway.cli.output import count, indent_warnings
+from gateway.errors import BadRequest
 
 
 @click.command("export")
@@ -36,6 +37,9 @@ def export_people(config: Path | None, file: Path, person: str | None) -> None:
 def import_people(config: Path | None, file: Path, merge: bool, new: bool) -> None:
     """Add people from an archive. People and pictures in the store stay as they are."""
     with operations_or_exit(config, new=new) as run:
-        done = run("people/import", archive=read_named(file), merge=merge)
+        try:
+            done = run("people/import", archive=read_named(file), merge=merge)
+        except BadRequest as error:
+            raise BadRequest(f"{file}: {error}") from None
         people, pictures = count(done["people"], "person", "people"), count(done["pictures"], "new picture")
         click.echo(f"{people}, {pictures}{indent_warnings(done)}")

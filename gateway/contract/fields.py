@@ -72,7 +72,8 @@ class NameOrPerson(Fields):
     @model_validator(mode="after")
     def _check_either(self) -> NameOrPerson:
         if (self.person is None) == (self.name is None):
-            raise BadRequest("give either a name, or the id of an enrolled person")
+            found = "neither" if self.person is None else "both"
+            raise BadRequest(f"give either name, or person (the id of an enrolled person): the request has {found}")
         return self
 
 

@@ -97,9 +97,11 @@ def read_fields(operation: str, values: Mapping[str, Any]) -> f.Fields:
         )
     given = _gather_images({name: value for name, value in values.items() if value is not None})
     if unknown := sorted(ascii(name)[:MAX_QUOTED_LENGTH] for name in given.keys() - {*spec.known}):
-        raise BadRequest(f"unknown field of {operation}: {', '.join(unknown[:MAX_NAMED_FIELDS])}")
+        known = f"its fields are {', '.join(spec.known)}" if spec.known else "it has no fields"
+        raise BadRequest(f"unknown field of {operation}: {', '.join(unknown[:MAX_NAMED_FIELDS])}; {known}")
     if missing := [name for name in spec.required if name not in given]:
-        raise BadRequest(f"{operation} needs {' and '.join(missing)}")
+        found = f"only {', '.join(given)}" if given else "no fields"
+        raise BadRequest(f"{operation} needs {' and '.join(missing)}: the request has {found}")
     fields: f.Fields = spec.fields.model_validate(given)
     return fields
 

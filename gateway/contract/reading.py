@@ -10,9 +10,9 @@ from typing import Any
 
 from gateway.contract.base import Document
 from gateway.errors import BadRequest
-from gateway.formats.text_encodings import decode_base64, trim
+from gateway.formats.text_encodings import decode_base64, json_type_name, quote_value, trim
 from gateway.model import MAX_PICTURES_AT_ONCE, PERSON_ID, LandmarkCount
-from gateway.model.names import MAX_ID
+from gateway.model.names import person_id_error
 
 # Cameras send their own state beside a picture. With so many parts the JSON takes 100 kB of memory.
 MAX_PARTS = 1000
@@ -39,7 +39,7 @@ def read_json(data: bytes) -> Document:
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the JSON cannot be read: {error}") from None
     if not isinstance(document, dict):
-        raise BadRequest("the JSON must be an object")
+        raise BadRequest(f'the JSON must be an object such as {{"image": …}}, not {json_type_name(document)}')
     return document
 
 
@@ -49,32 +49,36 @@ def read_landmarks(value: object) -> LandmarkCount:
     Options may come as text, in the user properties of MQTT 5.
     """
     if (count := _LANDMARKS.get(_word(value))) is None:
-        raise BadRequest("landmarks must be true (68), 68, 5 or false")
+        raise BadRequest(f"landmarks must be true (68), 68, 5 or false, not {quote_value(value)}")
     return count
 
 
 def read_flag(name: str, value: object) -> bool:
     """Return a truth value, which may come as text. Raise BadRequest."""
     if (flag := _FLAGS.get(_word(value))) is None:
-        raise BadRequest(f"{name} must be true or false")
+        raise BadRequest(f"{name} must be true or false, not {quote_value(value)}")
     return flag
 
 
 def read_person_id(name: str, value: object) -> str:
     if not isinstance(value, str) or not PERSON_ID.fullmatch(value):
-        raise BadRequest(f"{name} must be a person's id: 1 to {MAX_ID} characters of a-z, 0-9 and _")
+        raise person_id_error(name, quote_value(value))
     return value
 
 
 def read_text(name: str, value: object) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT_LENGTH or not value.isprintable():
-        raise BadRequest(f"{name} must be a text of up to {MAX_TEXT_LENGTH} printable characters")
+        found = f"{len(value)} characters: {quote_value(value)}" if isinstance(value, str) else quote_value(value)
+        raise BadRequest(f"{name} must be a text of up to {MAX_TEXT_LENGTH} printable characters, not {found}")
     return value
 
 
 def read_picture_id(name: str, value: object) -> str:
     if not isinstance(value, str) or not _PICTURE_ID.fullmatch(value):
-        raise BadRequest(f"{name} must be a picture's id: {PICTURE_ID_DIGITS} characters of 0-9 and a-f")
+        raise BadRequest(
+            f"{name} must be a picture's id ({PICTURE_ID_DIGITS} characters of 0-9 and a-f), not {quote_value(value)}:"
+            " `facegate people show <person>` lists the ids"
+        )
     return value
 
 
@@ -82,7 +86,9 @@ def read_number(name: str, value: object) -> int:
     """Return a number from 1 on, which may come as text. Raise BadRequest."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not text.isascii() or not text.isdigit() or len(text) > MAX_NUMBER_DIGITS or int(text) < 1:
-        raise BadRequest(f"{name} must be a whole number, 1 or more")
+        raise BadRequest(
+            f"{name} must be a whole number from 1 on, of up to {MAX_NUMBER_DIGITS} digits, not {quote_value(value)}"
+        )
     return int(text)
 
 
@@ -92,14 +98,14 @@ def read_bytes(name: str, value: object) -> bytes:
         return value
     if isinstance(value, str):
         return decode_base64(value)
-    raise BadRequest(f"{name} must be given in base64")
+    raise BadRequest(f"{name} must be text in base64, or bytes in CBOR, not {json_type_name(value)}")
 
 
 def read_images(name: str, value: object) -> tuple[bytes, ...]:
     """Return the pictures of a list, or a single picture. Raise BadRequest."""
     images = value if isinstance(value, list | tuple) else [value]
     if not 1 <= len(images) <= MAX_PICTURES_AT_ONCE:
-        raise BadRequest(f"{name} must be a list of 1 to {MAX_PICTURES_AT_ONCE} pictures")
+        raise BadRequest(f"{name} must be a list of 1 to {MAX_PICTURES_AT_ONCE} pictures, not of {len(images)}")
     return tuple(read_bytes(name, each) for each in images)
 
 
@@ -110,7 +116,8 @@ def _word(value: object) -> str:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key occurs twice")
+        twice = next(key for n, (key, _) in enumerate(pairs) if any(key == each for each, _ in pairs[:n]))
+        raise ValueError(f"the key {quote_value(twice)} occurs twice")
     return found
 
 

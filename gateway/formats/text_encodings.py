@@ -41,6 +41,8 @@ MIN_CHARACTERS = 128
 MIN_HEX_DIGITS = 5
 """The number of different digits from which a text counts as hexadecimal. The base64 of zeros is ``AAAA``."""
 
+MAX_QUOTED_CHARACTERS = 64
+"""Characters of a value that an error message quotes."""
 MAX_QUOTED_BYTES = 16
 """Bytes of a payload that an error message quotes."""
 
@@ -110,6 +112,17 @@ def json_type_name(value: object) -> str:
     if isinstance(value, bool):
         return "true or false"
     return _KINDS.get(type(value), type(value).__name__)
+
+
+def quote_value(value: object) -> str:
+    """Return a JSON or CBOR value for an error message: its beginning if it is text or a number, else its type."""
+    if isinstance(value, str):
+        return ascii(value[:MAX_QUOTED_CHARACTERS])
+    if isinstance(value, bool):
+        return str(value).lower()
+    # A number may have a million digits, which take minutes to write.
+    is_short = isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**MAX_QUOTED_CHARACTERS)
+    return str(value) if is_short else json_type_name(value)
 
 
 def describe_unexpected(text: bytes) -> str:

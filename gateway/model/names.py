@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, UnknownPerson
 
 MAX_NAME = 100
 """Characters of a name."""
@@ -61,6 +61,24 @@ def checked_name(text: object) -> str:
     if not any(_is_sign(character) for character in name):
         raise BadRequest(f"the name {name!a} is only punctuation: it needs a letter, digit or symbol")
     return name
+
+
+def person_id_error(field: str, found: str) -> BadRequest:
+    """Return the error for a value that is no id of a person. ``found``: the value, short and in quotes."""
+    return BadRequest(
+        f"{field} must be a person's id (1 to {MAX_ID} characters of a-z, 0-9 and _), not {found}: if this is"
+        " a name, find the id with `facegate people list`"
+    )
+
+
+def unknown_person_error(slug: str) -> UnknownPerson:
+    """Return the error for an id that no person has."""
+    return UnknownPerson(f"no person with the id {slug!r} is enrolled: `facegate people list` shows the ids")
+
+
+def unknown_group_error(key: int) -> UnknownPerson:
+    """Return the error for the id of a group of unknown faces that does not exist, or no longer."""
+    return UnknownPerson(f"there is no unknown group {key}: `facegate unknowns list` shows the groups")
 
 
 def check_new_name(name: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.errors import BadRequest, TooLarge
 from gateway.model.caller import REST_CALLER, Caller
-from gateway.model.names import MAX_ID, PERSON_ID
+from gateway.model.names import MAX_ID, PERSON_ID, person_id_error
 from gateway.model.tasks import LandmarkCount
 
 MAX_CAMERA_LENGTH = 64
@@ -40,6 +40,14 @@ class Operation(str, Enum):
         if self is Operation.ENROLL:
             return range(1, MAX_PICTURES_AT_ONCE + 1)
         return range(2, 3) if self is Operation.FACE_MATCH else range(1, 2)
+
+    @property
+    def pictures_text(self) -> str:
+        """The numbers of pictures in words, for an error message."""
+        counts = self.picture_counts
+        if len(counts) > 1:
+            return f"{counts[0]} to {counts[-1]} pictures"
+        return f"{counts[0]} {'picture' if counts[0] == 1 else 'pictures'}"
 
 
 def check_size(picture: bytes, max_bytes: int) -> None:
@@ -120,19 +128,33 @@ class Request:
     effect: Effect | None = None
 
     def __post_init__(self) -> None:
-        allowed = self.operation.picture_counts
-        if len(self.pictures) not in allowed:
-            count = allowed[0] if len(allowed) == 1 else f"{allowed[0]} to {allowed[-1]}"
-            raise BadRequest(f"{self.operation.value} takes {count} picture(s), not {len(self.pictures)}")
-        if self.operation is Operation.ENROLL:
-            if (self.person is None) == (self.name is None):
-                raise BadRequest("enroll needs either a name, or the id of an enrolled person")
-        elif (self.operation is Operation.VERIFY) != (self.person is not None) or self.name is not None:
-            raise BadRequest("verify needs a person (…/request/verify/<id>/<person>); only enroll and verify take one")
+        if len(self.pictures) not in self.operation.picture_counts:
+            raise BadRequest(f"{self.operation.value} takes {self.operation.pictures_text}, not {len(self.pictures)}")
+        self._check_person()
         if self.annotate and self.operation not in (Operation.FACE_REC, Operation.DETECT):
-            raise BadRequest("only face_rec and detect annotate a picture")
-        if self.person is not None and not PERSON_ID.fullmatch(self.person):
-            raise BadRequest(f"a person's id must be 1 to {MAX_ID} characters of a-z, 0-9 and _")
+            raise BadRequest(
+                f"only face_rec and detect annotate a picture: leave out annotate for {self.operation.value}"
+            )
+
+    def _check_person(self) -> None:
+        operation, person = self.operation, self.person
+        if operation is Operation.ENROLL:
+            if (person is None) == (self.name is None):
+                found = "neither" if person is None else "both"
+                raise BadRequest(
+                    f"enroll needs either a name, or the id of an enrolled person: the request has {found}"
+                )
+        elif self.name is not None:
+            raise BadRequest(f"{operation.value} takes no name: leave it out")
+        elif operation is Operation.VERIFY and person is None:
+            raise BadRequest(
+                "verify needs a person: send the id in the field person, or over MQTT in the topic"
+                " (…/request/verify/<id>/<person>)"
+            )
+        elif operation is not Operation.VERIFY and person is not None:
+            raise BadRequest(f"{operation.value} takes no person: remove {person[:MAX_ID]!a}")
+        if person is not None and not PERSON_ID.fullmatch(person):
+            raise person_id_error("person", f"{person[:MAX_ID]!a}")
 
     @property
     def deadline(self) -> float:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.errors import UnknownPerson
 from gateway.model import Descriptor, Person
+from gateway.model.names import unknown_person_error
 from gateway.people.similarity import COLUMNS, Similarity
 from gateway.store.records import Changes, GallerySnapshot
 
@@ -201,7 +201,7 @@ class Gallery:
 
     def _row(self, slug: str) -> int:
         if (row := self._row_of.get(slug)) is None:
-            raise UnknownPerson(f"no person with the id {slug!r} is enrolled")
+            raise unknown_person_error(slug)
         return row
 
     def _with(self, snapshot: GallerySnapshot, rows: _Rows, gone: list[int]) -> _Rows:

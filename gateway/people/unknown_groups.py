@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.errors import UnknownPerson
 from gateway.model import Descriptor, FoundFace, Quality
+from gateway.model.names import unknown_group_error
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.store import protocols
@@ -91,7 +91,7 @@ class UnknownGroups:
         """Return the group with this id. Raises UnknownPerson."""
         with self.lock:
             if (group := self._groups.get(key)) is None:
-                raise UnknownPerson(f"there is no unknown group {key}")
+                raise unknown_group_error(key)
             return group
 
     def faces_to_name(self, key: int) -> list[StoredFace]:
@@ -100,7 +100,7 @@ class UnknownGroups:
             group = self.group(key)
             # Another process may have named or forgotten the group.
             if key not in self._store.read_ids():
-                raise UnknownPerson(f"there is no unknown group {key}")
+                raise unknown_group_error(key)
             return [face for _, face in group.faces]
 
     def forget(self, key: int) -> None:

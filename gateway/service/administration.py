@@ -82,7 +82,9 @@ class Administration:
 
     def _check_role(self, request: AdministrationRequest) -> None:
         if request.caller.role not in ADMINISTRATION[request.operation].roles:
-            raise Forbidden(f"{request.caller.audit_text()} may not ask for {request.operation}")
+            raise Forbidden(
+                f"{request.caller.audit_text()} may not ask for {request.operation}: only administrators may"
+            )
 
     def _make_handlers(self, people: PeopleOperations, unknowns: UnknownOperations) -> dict[str, Handler]:
         return {

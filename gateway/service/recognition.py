@@ -203,7 +203,11 @@ class RecognitionService:
             raise Unsupported("landmarks of 68 points are switched off (landmarks_68): ask for 5")
         camera = request.origin.camera
         if camera is not None and request.operation not in self._policy.allowed(camera):
-            raise Forbidden(f"the camera {camera} may not ask for {request.operation.value}")
+            operation = request.operation.value
+            raise Forbidden(
+                f"the camera {camera} may not ask for {operation}: add {operation} to operations, or to"
+                f" cameras.{camera}.operations if the camera has a list of its own"
+            )
         for picture in request.pictures:
             check_size(picture, self._policy.max_bytes)
         if request.operation is Operation.VERIFY and request.person is not None:

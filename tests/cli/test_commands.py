@@ -112,6 +112,12 @@ def test_error_is_one_sentence_with_exit_code_1(facegate: Facegate) -> None:
         assert sentence.startswith("facegate: ")
 
 
+def test_import_of_a_file_that_is_no_archive_names_the_file(facegate: Facegate, tmp_path: Path) -> None:
+    file = tmp_path / "people.zip"
+    file.write_text("no archive")
+    assert f"{file}: this is not an archive of people" in facegate("people", "import", str(file), code=1).stderr
+
+
 def test_export_and_import_carry_people_to_another_store(facegate: Facegate, tmp_path: Path) -> None:
     file = tmp_path / "people.zip"
     facegate("people", "export", str(file))

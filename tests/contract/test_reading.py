@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gateway.contract.operations import read_fields
 from gateway.contract.reading import read_flag, read_json, read_landmarks
 from gateway.errors import BadRequest
 
@@ -32,7 +33,7 @@ def test_flag_is_true_or_false(value: object, flag: bool) -> None:
 
 @pytest.mark.parametrize("value", [None, 0, 1, 1.0, "1", "yes", "", b"true", [], [True], {}])
 def test_flag_refuses_any_other_value_and_names_the_field(value: object) -> None:
-    with pytest.raises(BadRequest, match=r"^annotate must be true or false$"):
+    with pytest.raises(BadRequest, match=r"^annotate must be true or false, not "):
         read_flag("annotate", value)
 
 
@@ -86,3 +87,36 @@ def test_error_quotes_only_the_beginning_of_json() -> None:
     with pytest.raises(BadRequest) as caught:
         read_json(b'{"a": 1e' + b"9" * 1_000_000 + b"}")
     assert len(str(caught.value)) <= 500
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields", "message"),
+    [
+        ("people/show", {"person": "Ada"}, r"not 'Ada': if this is a name, find the id with `facegate people list`$"),
+        (
+            "people/show",
+            {"person": 7},
+            r"^person must be a person's id \(1 to 53 characters of a-z, 0-9 and _\), not 7: ",
+        ),
+        ("people/list", {"limit": "few"}, r"^limit must be a whole number from 1 on, of up to 9 digits, not 'few'$"),
+        ("people/list", {"limit": 10**100}, r"not a number$"),
+        ("people/list", {"limit": True}, r"not true$"),
+        ("people/list", {"search": "a" * 300}, r"not 300 characters: 'a{64}'$"),
+        ("people/add", {"nam": "Ada"}, r"^unknown field of people/add: 'nam'; its fields are person, name, images$"),
+        ("health", {"x": 1}, r"^unknown field of health: 'x'; it has no fields$"),
+        ("people/rename", {"person": "ada"}, r"^people/rename needs name: the request has only person$"),
+        ("people/rename", {}, r"^people/rename needs person and name: the request has no fields$"),
+        ("people/add", {"images": b"x"}, r"the request has neither$"),
+        ("people/add", {"images": b"x", "name": "Ada", "person": "ada"}, r"the request has both$"),
+    ],
+)
+def test_error_about_a_field_names_the_expected_and_the_found_value(
+    operation: str, fields: dict[str, object], message: str
+) -> None:
+    with pytest.raises(BadRequest, match=message):
+        read_fields(operation, fields)
+
+
+def test_error_about_a_doubled_key_names_it() -> None:
+    with pytest.raises(BadRequest, match="the key 'b' occurs twice"):
+        read_json(b'{"a":1,"b":1,"b":2}')

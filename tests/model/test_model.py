@@ -87,8 +87,13 @@ def test_verify_needs_a_person() -> None:
 
 @pytest.mark.parametrize("operation", [Operation.FACE_REC, Operation.DETECT])
 def test_person_is_refused_for_face_rec_and_detect(operation: Operation) -> None:
-    with pytest.raises(BadRequest, match="only enroll and verify take one"):
+    with pytest.raises(BadRequest, match=f"^{operation.value} takes no person: remove 'alice'$"):
         Request(operation=operation, pictures=(b"x",), valid_for_s=1, person="alice")
+
+
+def test_error_about_a_name_in_place_of_an_id_says_where_the_ids_are() -> None:
+    with pytest.raises(BadRequest, match="not 'Ada': if this is a name, find the id with `facegate people list`"):
+        Request(operation=Operation.VERIFY, pictures=(b"x",), valid_for_s=1, person="Ada")
 
 
 @pytest.mark.parametrize("person", [*HOSTILE, "a" * 10_000])
@@ -200,7 +205,7 @@ def test_enroll_needs_a_person_or_a_name_and_not_both(changes: dict[str, str]) -
 
 
 def test_name_is_refused_for_face_rec() -> None:
-    with pytest.raises(BadRequest, match="only enroll and verify take one"):
+    with pytest.raises(BadRequest, match="face_rec takes no name"):
         Request(operation=Operation.FACE_REC, pictures=(b"x",), valid_for_s=1, name="Alice")
 
 

@@ -211,7 +211,7 @@ def test_reports_do_not_name_a_removed_person(
         remove()
         wait_for(lambda: "alice" not in shown().lower())
         # the import that hides the names may still be running
-        wait_for(lambda: "2 files of people who were removed are not used: it was removed" in shown())
+        wait_for(lambda: "2 files of people who were removed are not used: a removed picture" in shown())
         assert "known_faces/Bob_the_Builder/notes.txt" in shown()
     caplog.clear()
     assert "alice" not in str(env.import_folder()).lower() + caplog.text.lower()

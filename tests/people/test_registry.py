@@ -614,7 +614,7 @@ def test_erased_person_is_not_imported_again(tmp_path: Path, env: PeopleEnvironm
     wait_for(lambda: watcher.progress.finished)
     watcher.stop()
     assert (entries(env), described) == ({}, [])
-    assert "it was removed" in watcher.progress.skipped[0]
+    assert "a removed picture is not enrolled" in watcher.progress.skipped[0]
 
 
 def test_removal_of_an_unknown_id_is_refused(env: PeopleEnvironment) -> None:

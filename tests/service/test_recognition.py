@@ -187,7 +187,9 @@ def verdicts(reply: Recognition) -> list[tuple[str, str | None]]:
 
 def test_camera_is_refused_an_operation_that_it_may_not_ask_for() -> None:
     harness = RecognitionHarness(seen(ALICES))
-    with pytest.raises(Forbidden, match="blind may not ask for face_rec"):
+    with pytest.raises(
+        Forbidden, match=r"blind may not ask for face_rec: add face_rec to operations, or to cameras\.blind\.operations"
+    ):
         harness.ask(Operation.FACE_REC, origin=Origin(caller=camera_caller("blind")))
     assert not harness.workers.jobs
 

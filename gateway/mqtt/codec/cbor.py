@@ -37,7 +37,7 @@ def read_map(payload: bytes) -> Mapping[str, Any]:
     except Exception as error:  # cbor2 raises many kinds beside its own
         raise BadRequest(f"the CBOR cannot be read: {error}") from None
     if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):
-        raise BadRequest("the CBOR must be a map with text keys")
+        raise BadRequest("the CBOR must be a map with text keys, such as 'image'")
     return fields
 
 

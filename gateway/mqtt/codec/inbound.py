@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 from gateway.config import LimitSettings
 from gateway.contract.reading import read_flag, read_landmarks
-from gateway.errors import BadRequest, GatewayError, TooLarge, Unsupported
-from gateway.formats.text_encodings import json_type_name
+from gateway.errors import BadImage, BadRequest, GatewayError, TooLarge, Unsupported
+from gateway.formats.text_encodings import MAX_QUOTED_CHARACTERS, json_type_name, quote_start, quote_value
 from gateway.model import REQUEST_ID, Effect, Operation, Request
 from gateway.model.names import checked_name
 from gateway.mqtt.codec.payload import read_fields
-from gateway.mqtt.codec.pictures import take_pictures
+from gateway.mqtt.codec.pictures import check_count, take_pictures
 from gateway.mqtt.codec.topics import Address, Topics, correlated
 from gateway.mqtt.transport.packets import Received
 
@@ -120,22 +120,32 @@ class Reader:
         operation = _operation(address)
         self._check_size(payload)
         fields = read_fields(payload)
+        names = list(fields)
         pictures = take_pictures(fields)
         options = {name: value for name, value in properties.items() if name in OPTION_FIELDS} | fields
+        effect = _effect(message, valid_for_s) if operation is Operation.ENROLL else None
+        arguments = _options(operation, options, address)
+        check_count(operation, len(pictures), names)
         return Request(
             operation=operation,
             pictures=pictures,
             valid_for_s=valid_for_s,
             origin=address.origin,
             live=address.live,
-            effect=_effect(message, valid_for_s) if operation is Operation.ENROLL else None,
-            **_options(operation, options, address),
+            effect=effect,
+            **arguments,
         )
 
     def read_fields(self, command: Command) -> dict[str, Any]:
         """Return the fields of a command. Raises BadRequest."""
         self._check_size(command.payload)
-        return read_fields(command.payload or b"{}")
+        try:
+            return read_fields(command.payload or b"{}")
+        except BadImage:
+            raise BadImage(
+                f"expected the fields of {command.address.operation} as JSON or CBOR, but the payload begins with"
+                f" {quote_start(command.payload)}"
+            ) from None
 
     def _read_address(self, received: Received, suspect: bool) -> Address | Rejected | Ignored:
         """Return the address with what MQTT 5's properties say about the reply."""
@@ -163,7 +173,7 @@ class Reader:
         if len(payload) > self._limits.message_bytes:
             raise TooLarge(
                 f"the payload has {len(payload)} bytes: at most {self._limits.message_bytes} are accepted"
-                " (limits.message_bytes)"
+                " (limits.message_bytes): send a smaller picture"
             )
 
 
@@ -171,7 +181,9 @@ def take_transaction(fields: dict[str, Any]) -> str | None:
     """Remove the transaction, which identifies a command, from its fields and return it. Raises BadRequest."""
     transaction = fields.pop("transaction", None)
     if transaction is not None and (not isinstance(transaction, str) or not REQUEST_ID.fullmatch(transaction)):
-        raise BadRequest("a transaction must be 1 to 36 characters of A-Z, a-z, 0-9, _ and -")
+        raise BadRequest(
+            f"a transaction must be 1 to 36 characters of A-Z, a-z, 0-9, _ and -, not {quote_value(transaction)}"
+        )
     return transaction
 
 
@@ -203,13 +215,16 @@ def _options(operation: Operation, options: Mapping[str, Any], address: Address)
     """Return the arguments of the request that are no pictures. Raises BadRequest."""
     # A camera may send fields of its own. But an operation that changes a person must not ignore a mistyped field.
     if operation is Operation.ENROLL and (unknown := sorted(options.keys() - OPTION_FIELDS)):
-        raise BadRequest(f"unknown field: {', '.join(ascii(name)[:64] for name in unknown[:3])}")
+        found = ", ".join(ascii(name[:MAX_QUOTED_CHARACTERS]) for name in unknown[:3])
+        raise BadRequest(
+            f"unknown field: {found}; the fields of enroll are image, images, {', '.join(sorted(OPTION_FIELDS))}"
+        )
     name = options.get("name") if operation is Operation.ENROLL else None
     person = options.get("person") if operation in (Operation.ENROLL, Operation.VERIFY) else None
     if person is None and name is None:
         person = address.person
     if person is not None and not isinstance(person, str):
-        raise BadRequest(f"expected person as text, got {json_type_name(person)}")
+        raise BadRequest(f"expected person as text, the id of a person, got {json_type_name(person)}")
     return {
         "person": person,
         "name": None if name is None else checked_name(name),

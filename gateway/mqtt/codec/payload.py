@@ -25,7 +25,7 @@ def read_fields(payload: bytes) -> dict[str, Any]:
     Raises BadImage or BadRequest.
     """
     if not payload:
-        raise BadImage("the payload is empty")
+        raise BadImage("the payload is empty: send a JPEG, PNG or WebP picture, base64 of one, JSON or CBOR")
     if is_file(payload):
         return {"image": payload}
     if cbor.is_map(payload):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gateway.errors import BadRequest
-from gateway.formats.text_encodings import decode_base64, json_type_name
+from gateway.formats.text_encodings import MAX_QUOTED_CHARACTERS, decode_base64, json_type_name
+from gateway.model import Operation
 
 # The first word is the contract's. Of two fields for the same picture the earlier word counts: `file` is often the name
 # of a file.
 _WORDS = ("image", "picture", "photo", "file")
+_EXPECTED = {Operation.FACE_MATCH: "image1 and image2", Operation.ENROLL: "image or images"}
+MAX_NAMED_FIELDS = 5
+"""Fields of a payload that an error message names."""
+
 _LISTS = tuple(f"{word}s" for word in _WORDS)
 _PICTURE = re.compile(rf"({'|'.join(_WORDS)})(_data|_base64)?(\d{{0,2}})(_data|_base64)?")
 """The accepted names of a picture: image, image2, image_data, file1, picture_base64, image1_data, …"""
@@ -27,13 +32,23 @@ def take_pictures(fields: dict[str, Any]) -> tuple[bytes, ...]:
     return tuple(map(read_picture, [*single, *_take_list(fields)]))
 
 
+def check_count(operation: Operation, count: int, names: Collection[str]) -> None:
+    """Raise BadRequest for a number of pictures that the operation does not take. ``names``: of all fields."""
+    if count not in operation.picture_counts:
+        shown = ", ".join(ascii(name[:MAX_QUOTED_CHARACTERS]) for name in sorted(names)[:MAX_NAMED_FIELDS])
+        raise BadRequest(
+            f"{operation.value} takes {operation.pictures_text} ({_EXPECTED.get(operation, 'image')}), not {count}:"
+            f" the payload has {f'the fields {shown}' if shown else 'no fields'}"
+        )
+
+
 def read_picture(value: object) -> bytes:
     """Return the bytes of a field that holds a picture: bytes (CBOR) or base64. Raises BadRequest or BadImage."""
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
         return decode_base64(value)
-    raise BadRequest(f"expected a picture as bytes or base64, got {json_type_name(value)}")
+    raise BadRequest(f"expected a picture as bytes (CBOR) or base64 (JSON), got {json_type_name(value)}")
 
 
 def _names(fields: Mapping[str, Any]) -> dict[int, str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gateway.errors import BadRequest, Forbidden
+from gateway.formats.text_encodings import quote_value
 from gateway.model import CAMERA_NAME, REQUEST_ID, RESERVED_CAMERAS, Operation, Origin
 from gateway.model.caller import BRIDGE_CALLER, camera_caller
 
@@ -20,7 +21,7 @@ PUBLISHABLE = re.compile(r"(?=(?:[^/]*/){0,31}[^/]*\Z)[!\"$-*,-~]{1,256}")
 """Printable ASCII without ``#`` and ``+``, up to 32 levels."""
 MAX_CORRELATION_BYTES = 128
 
-NO_OPERATION = "the topic names no operation"
+NO_OPERATION = "the topic names no operation: expected request/<operation> (docs/reference/mqtt.md)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,14 @@ class Topics:
             return address
         allowed = (f"{self._base}/{address.origin.camera}/response/", *self._response_topics)
         if not (PUBLISHABLE.fullmatch(response_topic) and response_topic.startswith(allowed)):
-            raise Forbidden(f"a Response Topic must begin with {allowed[0]}, and be ASCII of up to 32 levels")
+            raise Forbidden(
+                f"a Response Topic must begin with {allowed[0]}, and be ASCII of up to 32 levels, not"
+                f" {quote_value(response_topic)}"
+            )
         if self.read(response_topic) is not None:
-            raise Forbidden("a Response Topic must not be one that the gateway listens to")
+            raise Forbidden(
+                f"the Response Topic {quote_value(response_topic)} is one that the gateway listens to: choose another"
+            )
         return replace(address, reply_topic=response_topic, chosen=True)
 
     def _frame(self, camera: str) -> Address:
@@ -111,7 +117,7 @@ class Topics:
             f"{self._base}/{camera}/result",
             f"{self._base}/{camera}/verdict",
             live=True,
-            fault=f"{camera} is not the name of a camera" if camera in RESERVED_CAMERAS else None,
+            fault=reserved_name_fault(camera) if camera in RESERVED_CAMERAS else None,
         )
 
     def _command(self, levels: list[str]) -> Address:
@@ -148,7 +154,7 @@ class Topics:
             return Address(Origin(caller=caller), operation, reply_topic)
         request_id, *rest = rest
         if not REQUEST_ID.fullmatch(request_id):
-            fault = "a request id must be 1 to 36 characters of A-Z, a-z, 0-9, _ and -"
+            fault = f"a request id must be 1 to 36 characters of A-Z, a-z, 0-9, _ and -, not {quote_value(request_id)}"
             return Address(Origin(caller=caller), operation, reply_topic, fault=fault)
         return Address(
             Origin(caller=caller, request_id=request_id),
@@ -156,6 +162,13 @@ class Topics:
             f"{reply_topic}/{request_id}",
             f"{root}/verdict/{request_id}",
             person=rest[0] if rest else None,
-            fault="the topic has too many levels" if len(rest) > 1 else None,
+            fault="the topic has too many levels: expected request/<operation>/<id>/<person>"
+            if len(rest) > 1
+            else None,
             key=f"{camera}/{request_id}",
         )
+
+
+def reserved_name_fault(camera: str) -> str:
+    """Return the fault of a topic with a name that no camera may have."""
+    return f"the name {camera} is reserved for the gateway: give the camera another name, in its topics"

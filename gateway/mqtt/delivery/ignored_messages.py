@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from gateway.model import CAMERA_NAME, MAX_CAMERA_LENGTH, RESERVED_CAMERAS
+from gateway.mqtt.codec.topics import reserved_name_fault
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,8 @@ class IgnoredMessages:
 
     def _name_sentence(self, topic: str) -> str:
         camera = self._camera(topic)
+        if camera in RESERVED_CAMERAS:
+            return f"Messages on {_quoted(topic)} get an error: {reserved_name_fault(camera)}."
         return (
             f"Messages on {_quoted(f'{self._base}/{camera}/…')} are ignored: the name of the camera {_fault(camera)}."
             f" It may have 1 to {MAX_CAMERA_LENGTH} characters out of A-Z, a-z, 0-9, _ and -. Change the topic in the"
@@ -94,8 +97,6 @@ class IgnoredMessages:
 def _fault(camera: str) -> str:
     if not camera:
         return "is empty"
-    if camera in RESERVED_CAMERAS:
-        return "is reserved for the gateway"
     if CAMERA_NAME.fullmatch(camera[:MAX_CAMERA_LENGTH]):
         return f"has more than {MAX_CAMERA_LENGTH} characters"
     strange = dict.fromkeys(each for each in camera if not CAMERA_NAME.fullmatch(each))

@@ -217,7 +217,12 @@ class Reconnector:
         return time.monotonic() - began
 
     def _handle_unreachable(self, error: Exception) -> None:
-        text = f"No broker can be reached at {self._broker}: {error} (mqtt.host, mqtt.port, mqtt.tls)."
+        # An OSError shows its number and often its arguments too, which say nothing more.
+        plain = isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.strerror
+        text = (
+            f"No broker can be reached at {self._broker}: {plain or error}. Start the broker, or correct mqtt.host,"
+            " mqtt.port or mqtt.tls."
+        )
         if isinstance(error, ssl.SSLCertVerificationError):
             self._handle_error(StartError(text))
         elif not self._first_try_ended.is_set():
@@ -235,11 +240,10 @@ class Reconnector:
         session.abort()
         if self._protocol.switch(session):
             return
-        refusal = f"refuses the gateway: {session.refusal} (mqtt.user, mqtt.password)"
+        refusal = f"refuses the gateway: {session.refusal}. Correct mqtt.user and mqtt.password"
         is_silent = session.refusal is None
-        error = StartError(
-            f"The broker at {self._broker} {'does not answer as an MQTT broker' if is_silent else refusal}."
-        )
+        silence = "does not answer as an MQTT broker: correct mqtt.host, mqtt.port or mqtt.tls"
+        error = StartError(f"The broker at {self._broker} {silence if is_silent else refusal}.")
         if not is_silent and session.refusal not in _TEMPORARY_REFUSALS:
             self._handle_error(error)
         elif not self._first_try_ended.is_set():

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from gateway.model import Person
 from gateway.model.caller import Caller
+from gateway.model.names import unknown_person_error
 from gateway.store.limits import not_merged_error
 from gateway.store.records import FOLDER_PREFIX, ExportedPerson, Picture
 from gateway.store.sealing import SealedRecords
@@ -21,7 +22,6 @@ from gateway.store.sqlite.writes import (
     get_or_create_person,
     mark_changed,
     picture_digests,
-    unknown_person_error,
 )
 
 

@@ -16,16 +16,20 @@ def check_key(database: Database, records: SealedRecords, *, may_encrypt: bool) 
     if row is None and records.has_key:
         if not may_encrypt and database.row("SELECT 1 FROM people"):
             raise IntactStoreError(
-                "it is not encrypted yet, and people.key is given: start the gateway with that key once"
+                "it is not encrypted yet, and people.key is set: start the gateway once, which encrypts the"
+                " store with that key"
             )
         _encrypt_all(database, records)
         return True
     if row is not None and not records.has_key:
         raise IntactStoreError(
-            "it is encrypted, and people.key is not given: set people.key, or people.key_file, to its key"
+            "it is encrypted, and no key is set: set people.key or people.key_file to the key that it was encrypted"
+            " with"
         )
     if row is not None and not records.is_key_of(row[0]):
-        raise IntactStoreError("it is encrypted with another key: set people.key, or people.key_file, to that key")
+        raise IntactStoreError(
+            "it is encrypted with another key: set people.key or people.key_file to the key that it was encrypted with"
+        )
     return False
 
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from gateway.errors import Conflict, UnknownPerson
 from gateway.model import Person
 from gateway.model.caller import Caller
-from gateway.model.names import check_new_name, name_key
+from gateway.model.names import check_new_name, name_key, unknown_person_error
 from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, Picture
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.person_writer import PersonWriter, delete_counter_examples_of
@@ -27,7 +27,6 @@ from gateway.store.sqlite.writes import (
     mark_changed,
     person_key,
     to_entry,
-    unknown_person_error,
 )
 
 _ENTRIES = (
@@ -115,7 +114,9 @@ class SqlitePeople:
                 (person, PICTURE_ID_DIGITS, picture),
             ).fetchone()
             if row is None:
-                raise UnknownPerson(f"{slug} has no picture {picture}")
+                raise UnknownPerson(
+                    f"{slug} has no picture {picture}: `facegate people show {slug}` lists its pictures"
+                )
             if row[1]:
                 self._writer.mark_counter_examples(db, person, [row[0]])
             else:

@@ -28,14 +28,20 @@ class SqliteRemovalMarks:
 
     def check_not_removed(self, folder: str, digest: str) -> None:
         if self.has(digest):
-            raise BadRequest("it was removed: enrol it in another way if it is to come back")
+            raise BadRequest(
+                "a removed picture is not enrolled from the folder again: delete the file, or enrol the picture with"
+                " `facegate people add`"
+            )
         if self.has(closed_folder(folder)):
             raise BadRequest(
                 "the person of this folder was removed while not all pictures in the folder could be read: rename the"
                 " folder or enrol the person in another way to use the pictures, or delete the folder"
             )
         if self.has(picture_in_folder(folder, digest)):
-            raise BadRequest("it was a counter-example for the person of this folder")
+            raise BadRequest(
+                "the picture was a counter-example for the person of this folder: delete the file, or move it into the"
+                " folder of the right person"
+            )
 
     def to_digest(self, mark: str) -> bytes:
         """Return the keyed digest of a mark, as the table contains it."""

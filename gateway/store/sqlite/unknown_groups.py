@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from gateway.errors import UnknownPerson
+from gateway.model.names import unknown_group_error
 from gateway.store.records import MAX_CAMERAS_PER_GROUP, MAX_FACES_PER_GROUP, StoredFace, UnknownGroup
 from gateway.store.sealing import SealedRecords
 from gateway.store.sqlite.database import Database, Row
@@ -145,7 +145,7 @@ class SqliteStoredGroups:
         with self._database.transaction() as db:
             for key in groups:
                 if not db.execute("DELETE FROM unknowns WHERE id = ?", (key,)).rowcount:
-                    raise UnknownPerson(f"there is no unknown group {key}")
+                    raise unknown_group_error(key)
         self.damaged -= set(groups)
         self._database.scrub()
 

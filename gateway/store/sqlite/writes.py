@@ -8,21 +8,15 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
-from gateway.errors import UnknownPerson
 from gateway.model import Person
 from gateway.model.caller import Caller
-from gateway.model.names import check_new_name, name_key
+from gateway.model.names import check_new_name, name_key, unknown_person_error
 from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, PictureEntry
 from gateway.store.sqlite.database import Row
 from gateway.store.sqlite.slugs import free_slug
 
 # For so many revisions the keys of removed people are stored, so that other processes learn of the removals.
 MAX_REVISIONS_OF_REMOVALS = 100_000
-
-
-def unknown_person_error(slug: str) -> UnknownPerson:
-    """Return the error for an id that no person has."""
-    return UnknownPerson(f"no person with the id {slug!r} is enrolled")
 
 
 def to_entry(rows: Sequence[Row]) -> PersonEntry:

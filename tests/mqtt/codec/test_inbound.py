@@ -180,7 +180,7 @@ def test_document_may_have_the_field_schema() -> None:
             "request/verify/42",
             as_json(image=BASE64, person=7),
             {},
-            "expected person as text, got a number",
+            "expected person as text, the id of a person, got a number",
             id="person that is a number",
         ),
         pytest.param("request/verify/42/Al-Ice", JPEG, {}, "1 to 53", id="person that is no slug"),
@@ -188,8 +188,31 @@ def test_document_may_have_the_field_schema() -> None:
         pytest.param(f"request/verify/42/{'a' * 3000}", JPEG, {}, "1 to 53", id="long person"),
         pytest.param("request/verify/42/", JPEG, {}, "1 to 53", id="empty person"),
         pytest.param(
-            "request/detect/42/alice", JPEG, {}, "only enroll and verify take one", id="person where none belongs"
+            "request/detect/42/alice", JPEG, {}, "detect takes no person: remove 'alice'", id="needless person"
         ),
+        pytest.param(
+            "request/face_rec",
+            as_json(imge=BASE64),
+            {},
+            r"^face_rec takes 1 picture \(image\), not 0: the payload has the fields 'imge'$",
+            id="mistyped image",
+        ),
+        pytest.param(
+            "request/face_match",
+            as_json(image1=BASE64),
+            {},
+            r"takes 2 pictures \(image1 and image2\), not 1: the payload has the fields 'image1'$",
+            id="found field of two",
+        ),
+        pytest.param("request/detect", b"{}", {}, "not 0: the payload has no fields", id="no fields"),
+        pytest.param(
+            "request/enroll/1",
+            as_json(image=BASE64, nam="A"),
+            {},
+            "the fields of enroll are image, images, annotate, landmarks, name, person",
+            id="known fields",
+        ),
+        pytest.param("request/detect", JPEG, {"landmarks": "7"}, "false, not '7'$", id="found landmarks"),
         pytest.param("request/detect/a b", JPEG, {}, "request id", id="bad id"),
         pytest.param("request", JPEG, {}, "no operation", id="no operation"),
         pytest.param("request/detect/1/a/b", JPEG, {}, "too many levels", id="too many levels"),
@@ -224,6 +247,13 @@ def test_command_has_fields_and_a_transaction() -> None:
     assert read_command(cbor2.dumps(fields)) == (fields, None)
     assert read_command(JPEG) == ({"image": JPEG}, None)
     assert read_command(b"") == ({}, None)
+
+
+@pytest.mark.parametrize("payload", [b"x", b"limit=5", b"[1]"])
+def test_command_whose_payload_is_neither_json_nor_cbor_is_refused(payload: bytes) -> None:
+    """Regression: such a command got an error about pictures and base64."""
+    with pytest.raises(BadImage, match="the fields of people/list as JSON or CBOR, but the payload begins with"):
+        read_command(payload, "people/list")
 
 
 @pytest.mark.parametrize("transaction", ["", "a" * 37, "a b", 7, ["a"]])
@@ -330,7 +360,7 @@ def test_message_that_nobody_can_be_answered_for_is_ignored(message: Received, r
 def test_frame_of_the_bridge_is_rejected() -> None:
     message = READER.read_frame(received("bridge/frame"), False)
     assert isinstance(message, Rejected)
-    assert str(message.error) == "bridge is not the name of a camera"
+    assert str(message.error).startswith("the name bridge is reserved for the gateway: ")
 
 
 def test_frame_is_read_from_the_topic_of_frames() -> None:

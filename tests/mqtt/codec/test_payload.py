@@ -149,7 +149,7 @@ def test_picture_is_bytes_or_text(value: object) -> None:
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, True, [JPEG], {"image": JPEG}])
 def test_picture_of_another_type_is_refused(value: Any) -> None:
-    with pytest.raises(BadRequest, match="expected a picture as bytes or base64, got"):
+    with pytest.raises(BadRequest, match=r"expected a picture as bytes \(CBOR\) or base64 \(JSON\), got"):
         read_picture(value)
 
 

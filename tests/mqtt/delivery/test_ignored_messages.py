@@ -24,7 +24,6 @@ def ignored() -> IgnoredMessages:
         ("cam.1", "has '.'"),
         ("a.b c\u00e4d!", "has '.', ' ', '\u00e4'"),
         ("", "is empty"),
-        ("bridge", "is reserved for the gateway"),
         ("a" * 65, "has more than 64 characters"),
         ("a\u202eb", "has '\\u202e'"),
     ],
@@ -41,6 +40,14 @@ def test_invalid_camera_name_is_reported_with_the_reason(
     assert "1 to 64 characters out of A-Z, a-z, 0-9, _ and -" in record.getMessage()
     assert ignored.warnings == (record.getMessage(),)
     assert record.getMessage().isprintable()
+
+
+def test_warning_about_a_reserved_name_says_that_the_frames_get_an_error(ignored: IgnoredMessages) -> None:
+    """Regression: the warning said that messages on bridge/… are ignored, where the requests of administrators work."""
+    ignored.report_name("home/faces/bridge/frame")
+    (warning,) = ignored.warnings
+    assert warning.startswith("Messages on 'home/faces/bridge/frame' get an error: the name bridge is reserved")
+    assert "1 to 64" not in warning
 
 
 def test_retained_message_has_a_warning_of_its_own(ignored: IgnoredMessages, caplog: pytest.LogCaptureFixture) -> None:

@@ -482,7 +482,8 @@ def test_removed_picture_is_not_imported_again(env: FolderEnvironment) -> None:
     progress = env.import_folder(vision)
     assert vision.described == []
     assert progress.skipped == (
-        "known_faces/Alice/1.jpg: it was removed: enrol it in another way if it is to come back",
+        "known_faces/Alice/1.jpg: a removed picture is not enrolled from the folder again: delete the file, or enrol"
+        " the picture with `facegate people add`",
     )
     assert (env.people, env.pictures) == (["Alice", "Bob the Builder"], 2)
 
@@ -492,8 +493,8 @@ def test_removed_person_is_not_imported_again(env: FolderEnvironment, erase: boo
     env.import_folder()
     (env.registry.erase if erase else env.registry.remove)("alice", REST_CALLER)
     assert env.import_folder().skipped == (
-        "2 files of people who were removed are not used: it was removed: enrol it in another way if it is to come"
-        " back",
+        "2 files of people who were removed are not used: a removed picture is not enrolled from the folder again:"
+        " delete the file, or enrol the picture with `facegate people add`",
     )
     assert env.people == env.stored == ["Bob the Builder"]
 

@@ -40,9 +40,7 @@ def test_encrypted_store_is_read_with_its_key_and_no_file_contains_plain_data(pa
         assert (bob.pictures[0].face.chips, bob.pictures[0].original) == (CHIPS, b"a whole picture")
 
 
-@pytest.mark.parametrize(
-    ("key", "reason"), [(None, "people.key is not given"), (OTHER_KEY, "cannot be decrypted|another")]
-)
+@pytest.mark.parametrize(("key", "reason"), [(None, "no key is set"), (OTHER_KEY, "cannot be decrypted|another")])
 def test_encrypted_store_is_refused_unchanged_without_its_key(path: Path, key: bytes | None, reason: str) -> None:
     make_encrypted_store(path)
     with pytest.raises(StartError, match=rf"people\.sqlite cannot be used .*({reason})") as refused:
