@@ -14,6 +14,7 @@ import click
 
 from gateway import __version__
 from gateway.allocator import give_back_large_blocks, share_one_arena
+from gateway.cli.error_line import print_error
 from gateway.cli.options import CONFIG_OPTION
 from gateway.errors import GatewayError
 
@@ -125,7 +126,7 @@ def _exit_on_signal(_signal: int, _frame: object) -> None:
 
 
 def _exit_with(error: GatewayError) -> NoReturn:
-    click.echo(f"facegate: {error}", err=True)
+    print_error(error)
     sys.exit(error.exit_code)
 
 

@@ -12,8 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
-
+from gateway.cli.error_line import print_error
 from gateway.cli.store import settings_of_store
 from gateway.config import Settings
 from gateway.contract.base import Document
@@ -40,7 +39,7 @@ def errors_as_messages() -> Iterator[None]:
     try:
         yield
     except GatewayError as error:
-        click.echo(f"facegate: {error}", err=True)
+        print_error(error)
         sys.exit(1)
 
 

@@ -147,7 +147,7 @@ def test_restore_is_refused_while_a_gateway_runs(facegate: Facegate, data: Path,
     facegate("backup", str(tmp_path / "backup.sqlite"))
     with data_folder_lock(data):
         assert (
-            "A gateway is running on the data folder"
+            "facegate: a gateway is running on the data folder"
             in facegate("restore", str(tmp_path / "backup.sqlite"), code=1).output
         )
 
@@ -323,7 +323,7 @@ def test_command_without_a_store_is_refused_and_creates_nothing(
     before = sorted(tmp_path.rglob("*"))
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 1
-    assert f"There is no people store at {tmp_path / 'data' / 'people.sqlite'}. Name the" in done.stderr
+    assert f"facegate: there is no people store at {tmp_path / 'data' / 'people.sqlite'}. Name the" in done.stderr
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -142,7 +142,7 @@ def test_model_of_the_68_landmarks_is_not_needed_without_them(tmp_path: Path, br
             (models / MODEL_FILES[role][0]).symlink_to(model_file(role))
     port = free_port()
     env = {**environment(tmp_path / "data", broker, port), "PYTHONPATH": str(tmp_path)}
-    assert f"The landmarks_68 model {models}" in refused(env)
+    assert f"facegate: the landmarks_68 model {models}" in refused(env)
     with facegate({**env, "FACEGATE_LANDMARKS_68": "false"}) as process:
         wait_until_ready(process, port)
 
@@ -181,7 +181,7 @@ def test_second_gateway_on_the_same_data_folder_exits(tmp_path: Path, broker: Br
     with facegate(environment(tmp_path / "data", broker, port)) as first:
         wait_until_ready(first, port)
         sentence = refused(environment(tmp_path / "data", broker, free_port()))
-        assert sentence == f"facegate: A gateway is running on the data folder {tmp_path / 'data'}: stop it first."
+        assert sentence == f"facegate: a gateway is running on the data folder {tmp_path / 'data'}: stop it first."
         assert first.poll() is None
 
 

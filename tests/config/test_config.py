@@ -498,7 +498,7 @@ def test_bad_variable_is_named_and_not_the_file(
     monkeypatch.setenv(variable, value)
     path = write("mqtt: {host: pi}")
     message = check_config("--config", str(path)).stderr
-    assert message.startswith(f"facegate: The environment cannot be used: {variable}: {place}")
+    assert message.startswith(f"facegate: the environment cannot be used: {variable}: {place}")
     assert str(path) not in message
 
 
@@ -632,7 +632,7 @@ def test_check_config_hides_the_password(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_check_config_reports_a_wrong_setting_in_one_line(write: Write) -> None:
     printed = check_config("--config", str(write("mqtt: {port: 0}")))
     assert (printed.exit_code, printed.stdout) == (os.EX_CONFIG, "")
-    assert printed.stderr.startswith("facegate: The configuration (")
+    assert printed.stderr.startswith("facegate: the configuration (")
     assert printed.stderr.count("\n") == 1
 
 

@@ -144,7 +144,7 @@ def test_erasure_that_cannot_lock_the_backups_says_what_to_do(data: Path, place:
 def test_message_for_another_user_names_the_owner(data: Path) -> None:
     other = facegate(data, "people", "list", user=NOBODY - 1)
     assert other.returncode == 1
-    assert f"The data folder {data} belongs to the user nobody" in other.stderr
+    assert f"the data folder {data} belongs to the user nobody" in other.stderr
     assert "sudo -u 'nobody' facegate" in other.stderr
 
 
@@ -334,7 +334,7 @@ gateway.cli.main.main(['people', 'add', '--name', 'Eve', sys.argv[1]])
     (data / "eve.jpg").write_bytes(b"a picture")
     done = run_as(0, code, data, str(data / "eve.jpg"), str(folder / "python"))
     assert done.returncode == 1
-    assert f"The user nobody, who owns the data folder and whom root became, may not run {folder}/python" in done.stderr
+    assert f"the user nobody, who owns the data folder and whom root became, may not run {folder}/python" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -343,7 +343,7 @@ def test_closed_folder_above_the_data_folder_is_named(data: Path) -> None:
     data.parent.chmod(0o700)
     done = facegate(data, "people", "list", user=0)
     assert done.returncode == 1
-    assert f"The data folder {data} cannot be used as the user nobody" in done.stderr
+    assert f"the data folder {data} cannot be used as the user nobody" in done.stderr
 
 
 @as_root
