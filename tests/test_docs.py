@@ -439,6 +439,9 @@ def quoted_lines(text: str) -> Iterator[str]:
                 yield re.sub(r" \[y/N\]: \w$", "", line)
             elif logged := re.fullmatch(r"\S+ \S+ [A-Z]+ +gateway[.\w]+: (.+)", line):
                 yield logged[1]
+    for texts in re.findall(r'(?:"error"|"status":\d+,"detail"|"warnings"|"skipped"):\s?\[?("[^\]}]+)', text):
+        # Of a skipped file the path comes first. An ellipsis stands for a part that is left out.
+        yield from (line.split(".jpg: ")[-1] for line in re.findall(r'^"([^"…]+)"', texts))
 
 
 QUOTED_LINES = [(path.name, line) for path in DOCS for line in quoted_lines(path.read_text())]
