@@ -14,7 +14,7 @@ import click
 
 from device_sim.camera import Camera, CameraMode, rotate_pictures
 from device_sim.connection import PROTOCOLS, Broker
-from device_sim.errors import SimError
+from device_sim.errors import SimError, Unreachable
 from device_sim.inbox import Inbox
 from device_sim.model import Answer, Picture
 from device_sim.pictures import FRAMES, load
@@ -152,6 +152,8 @@ def main(**options: Any) -> None:
     """
     try:
         statistics = run(Options(**options))
+    except Unreachable as error:
+        raise click.ClickException(f"{error} Start one there, or name a running one (--host, --port).") from None
     except SimError as error:
         raise click.ClickException(str(error)) from None
     if statistics.contradictions:

@@ -26,9 +26,10 @@ def _check_readable(setting: str, path: Path) -> None:
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
-        raise ConfigError(f"{setting}: {path} cannot be read: {error.strerror}{permission_hint(error)}.") from None
+        advice = permission_hint(error) or ": check the path"
+        raise ConfigError(f"{setting}: {path} cannot be read: {error.strerror}{advice}.") from None
     if empty:
-        raise ConfigError(f"{setting}: {path} is empty.")
+        raise ConfigError(f"{setting}: {path} is empty: name a file with content.")
 
 
 def _check_certificates(tls: TlsSettings) -> None:

@@ -69,6 +69,7 @@ def test_missing_broker_is_an_error_with_exit_code_1() -> None:
     result = simulate("--port", free_port())
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: No broker can be reached at 127.0.0.1:")
+    assert "--host, --port" in result.stderr
 
 
 def test_folder_without_pictures_is_an_error_with_exit_code_1(tmp_path: Path) -> None:
