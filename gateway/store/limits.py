@@ -38,14 +38,18 @@ class PeopleLimits:
     def check_people(self, count: int) -> None:
         """Raise TooLarge if ``count`` people are more than allowed."""
         if count > self.people:
-            raise TooLarge(f"{count} people are more than the {self.people} that people.most allows")
+            raise TooLarge(
+                f"{count} people are more than the {self.people} that people.most allows: remove people, or raise"
+                " people.most"
+            )
 
     def check_pictures(self, name: str, count: int) -> None:
         """Raise TooLarge if ``count`` pictures of one person are more than allowed."""
         if count > self.pictures_per_person:
             raise TooLarge(
                 f"{name} would have {count} pictures, including counter-examples: more than the"
-                f" {self.pictures_per_person} that people.pictures_per_person allows"
+                f" {self.pictures_per_person} that people.pictures_per_person allows: remove pictures, or raise"
+                " people.pictures_per_person"
             )
 
 

@@ -100,19 +100,27 @@ class Uploads:
         assert address.key is not None
         assert address.piece is not None
         if address.piece[1] > self._settings.pieces:
-            raise TooLarge(f"an upload may have {self._settings.pieces} pieces, and this one has {address.piece[1]}")
+            raise TooLarge(
+                f"an upload may have {self._settings.pieces} pieces, and this one has {address.piece[1]}: send larger"
+                " pieces"
+            )
         of_camera = [key for key in self._uploads if key.startswith(f"{address.origin.camera}/")]
         if len(of_camera) >= self._settings.per_camera:
             abandoned = next((key for key in of_camera if self._uploads[key].state is UploadState.ABANDONED), None)
             if abandoned is None:
-                raise Busy(f"{self._settings.per_camera} uploads of this camera are under way", RETRY_AFTER_S)
+                raise Busy(
+                    f"{self._settings.per_camera} uploads of this camera are not complete: complete one first",
+                    RETRY_AFTER_S,
+                )
             self._remove(abandoned, UploadEvent.DISPLACED)
         return Upload(address, self._folder / address.key, repeated=address.key in self._answered_at)
 
     def _store(self, upload: Upload, received: Received, number: int) -> None:
         piece = received.payload
         if upload.size + len(piece) > self._max_bytes:
-            raise TooLarge(f"all pieces together may have {self._max_bytes} bytes, and they have more")
+            raise TooLarge(
+                f"all pieces together may have {self._max_bytes} bytes, and they have more: send a smaller picture"
+            )
         self._make_room(upload, cost_of(len(piece)))
         try:
             write_piece(upload.folder, received.topic, number, piece)
@@ -133,7 +141,7 @@ class Uploads:
                 limit = (
                     f"{settings.at_once} uploads" if count > settings.at_once else f"uploads of {settings.bytes} bytes"
                 )
-                raise Busy(f"{limit} are under way", RETRY_AFTER_S)
+                raise Busy(f"{limit} are under way: send the piece again later", RETRY_AFTER_S)
             _, key = idle.pop(0)
             count, total = count - 1, total - others[key].cost
             self._remove(key, UploadEvent.DISPLACED)

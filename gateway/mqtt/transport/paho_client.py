@@ -125,7 +125,7 @@ def _set_tls(client: paho.Client, settings: MqttSettings) -> None:
         ca, cert, key = (str(path) if path else None for path in (tls.ca, tls.cert, tls.key))
         client.tls_set(ca, cert, key)
     except (OSError, ValueError) as error:
-        raise StartError(f"The files of mqtt.tls cannot be used: {error}.") from None
+        raise StartError(f"The files of mqtt.tls cannot be used: {error}. Correct mqtt.tls.ca, cert and key.") from None
 
 
 def _set_no_delay(_client: paho.Client, _data: object, sock: Any) -> None:

@@ -78,5 +78,5 @@ def _apply_in_time(effect: Effect, change: Callable[[], EffectReply]) -> EffectR
     """Return the reply of the change. Raise Timeout after the deadline, which undoes the change."""
     reply = change() if time.monotonic() < effect.deadline else {}
     if time.monotonic() > effect.deadline or not effect.claim():
-        raise Timeout("it took longer than allowed: nothing was changed")
+        raise Timeout("the change took longer than allowed, and nothing was changed: send the request again")
     return reply
