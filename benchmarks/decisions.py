@@ -60,7 +60,10 @@ RESAMPLES = 500
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Folder:
-    """The n pictures of a folder: their people, ascending from 0, and the descriptors of both engines."""
+    """All n pictures of a folder, described by both engines.
+
+    ``people``: the index of the person on each picture, from 0, in ascending order.
+    """
 
     people: Indices
     stock: DescribedPictures

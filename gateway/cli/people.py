@@ -46,7 +46,7 @@ def list_people(config: Path | None, as_json: bool, search: str) -> None:
 
 
 def _count_pictures(person: Document) -> tuple[int, int]:
-    """Return the numbers of a person's own pictures and of the counter-examples ("not them")."""
+    """Return two counts: the pictures that show the person, and the counter-examples (column "not them")."""
     counters = sum(picture["counter"] for picture in person["pictures"])
     return len(person["pictures"]) - counters, counters
 

@@ -20,7 +20,7 @@ SYSTEMD_CONFIG, SYSTEMD_DATA = Path("/etc/facegate/gateway.yaml"), Path("/var/li
 
 @dataclass(frozen=True, slots=True)
 class FoundSettings:
-    """The settings, and ``source``: the file that they come from, in words."""
+    """The settings. ``source``: the description of the file that the settings come from."""
 
     settings: Settings
     source: str

@@ -1,4 +1,4 @@
-"""A check of the files that the settings name, so that a missing one is reported before anything needs it."""
+"""A check of the files that the settings name, so that a missing file is reported at the start."""
 
 from __future__ import annotations
 

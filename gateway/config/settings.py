@@ -70,7 +70,7 @@ class Settings(BaseSettings):
             if not CAMERA_NAME.fullmatch(name) or name in RESERVED_CAMERAS:
                 raise ValueError(
                     f"{name!r} is not the name of a camera:"
-                    f" use 1 to {MAX_CAMERA_LENGTH} characters of A-Z a-z 0-9 _ -, and not bridge"
+                    f" use 1 to {MAX_CAMERA_LENGTH} characters of A-Z a-z 0-9 _ -; the name bridge is reserved"
                 )
         return cameras
 

@@ -1,1 +1,1 @@
-"""Files that the gateway reads and writes: their owner, their damage, and strict YAML."""
+"""Files that the gateway reads and writes: their owner, the handling of damaged files, and strict YAML."""

@@ -1,4 +1,4 @@
-"""The owner of the data folder: root continues as that user, and any other user is refused.
+"""The owner of the data folder: the only user who may run the gateway on it. A process of root becomes this user.
 
 The owner of a folder can create symbolic links in it at any moment. Root would follow them to any file of the machine.
 Files that root creates would be closed to the gateway. A process that runs as the owner has neither problem.
@@ -60,7 +60,7 @@ def chown_command(path: Path, data: Path) -> str:
 
 
 def permission_hint(error: Exception) -> str:
-    """Return the end of an error message: the user whom a PermissionError refused, and what to do. Else return ""."""
+    """Return the user whom a PermissionError refused, and what to do, to end a message. Return "" for other errors."""
     if not isinstance(error, PermissionError):
         return ""
     user = user_name(os.geteuid())
@@ -74,7 +74,7 @@ def check_python() -> None:
     if _started_by and not os.access(sys.executable, os.X_OK):
         user = user_name(os.geteuid())
         raise StartError(
-            f"The user {user}, who owns the data folder and whom root became, may not run {sys.executable}:"
+            f"This process continues as {user}, the owner of the data folder, who may not run {sys.executable}:"
             f" install Facegate where {user} can read it, for example in /opt/facegate."
         )
 
@@ -96,7 +96,7 @@ def _look_up(data: Path) -> os.stat_result | None:
 
 
 def _check_link(data: Path, owner: int) -> None:
-    """Raise StartError for a symbolic link of a third user: that user would choose the owner."""
+    """Raise StartError for a symbolic link of a third user, who could choose the owner by changing the link."""
     link = data.lstat()
     if stat.S_ISLNK(link.st_mode) and link.st_uid not in (ROOT, owner):
         raise StartError(

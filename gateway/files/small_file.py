@@ -1,4 +1,4 @@
-"""Small files that the gateway writes for itself and can replace. A damaged one is renamed, never deleted."""
+"""Small files that the gateway writes for itself and can replace. A damaged file is renamed, never deleted."""
 
 from __future__ import annotations
 

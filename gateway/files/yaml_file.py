@@ -87,7 +87,7 @@ def _read_text(path: Path) -> str:
 
 
 def _check_depth(text: str, path: Path) -> None:
-    """Raise ConfigError for too many nested levels, before recursive code meets them."""
+    """Raise ConfigError for too many nested levels, on which recursive code would fail."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -128,7 +128,7 @@ class _Checker:
         return 0
 
     def _names(self, node: yaml.MappingNode, place: str) -> list[str]:
-        """Return the names in a map, each with its path. Raise ConfigError for a repeated one."""
+        """Return the names in a map, each with its path. Raise ConfigError for a repeated name."""
         lines: dict[str, int] = {}
         names = []
         for key, _ in node.value:

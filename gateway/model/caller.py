@@ -16,7 +16,7 @@ Role = Literal["camera", "administrator", "system"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The party that asks for something. ``name``: of a camera or a user, if the interface has such names."""
+    """The party that asks for something. ``name``: the name of a camera or a user, if the interface has such names."""
 
     interface: Interface
     name: str | None

@@ -32,7 +32,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class QualityLimits:
-    """The least quality of a face that may be identified, in units of Quality."""
+    """The limits below which a face is not identified, in the units of Quality."""
 
     # Of smaller faces 1.5 to 2.4 % of strangers are named where 1 % is promised.
     pixels: int = 50

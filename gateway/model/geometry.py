@@ -27,7 +27,7 @@ Rotation = Literal[0, 90, 180, 270]
 
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
-    """The largest picture that is decoded. ``pixels``: in all. ``side``: pixels of the longer side."""
+    """The largest picture that is decoded. ``pixels``: width times height. ``side``: pixels of the longer side."""
 
     pixels: int = 25_000_000
     side: int = 16_384

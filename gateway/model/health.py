@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class ImportProgress:
     """The progress of the import of the folder of known people.
 
-    ``done``: pictures, of ``of``, that were looked at. ``people``: enrolled people. ``skipped``: pictures that cannot
-    be used, each with the reason. ``finished``: the first import is complete.
+    ``done``: the number of processed pictures, out of ``of``. ``people``: enrolled people. ``skipped``: pictures that
+    cannot be used, each with the reason. ``finished``: the first import is complete.
     """
 
     done: int = 0

@@ -1,4 +1,4 @@
-"""People, and the judgement of whom a face shows."""
+"""People, and the judgement which person a face shows."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The two connections of the gateway to its broker: one for requests, and one for frames of streams.
 
-The session of the connection for requests outlasts it, so no request is lost. Frames have a connection of their own,
-so that they cannot fill the window of the first one.
+The broker keeps the session for requests while their connection is down, so no request is lost. Frames have a
+connection of their own, so that they cannot fill the window for requests.
 
 This module decides when a connection begins, what it subscribes to, and when it is replaced. At the start of a session,
 twice a second during it and at its end it calls ``upkeep``, which has the tasks of all other parts for these moments.
@@ -76,7 +76,7 @@ class Connections:
         return self.requests.alive and self.frames.alive
 
     def start(self) -> None:
-        """Return when connected, or when no broker can be reached. Raises StartError."""
+        """Start to connect, and return after the first try, connected or not. Raises StartError."""
         # Frames first: on their connection the gateway searches for other gateways, and learns the broker's limits.
         self.frames.start()
         self.requests.start()

@@ -70,7 +70,7 @@ class Intake:
     def hand_on(
         self, delivery: Delivery[Session], message: M | Rejected, handle: Callable[[Delivery[Session], M], None]
     ) -> None:
-        """Call ``handle`` with the message. Answer a rejected message, and one at which ``handle`` fails."""
+        """Call ``handle`` with the message. Answer a rejected message, and a message at which ``handle`` fails."""
         try:
             if isinstance(message, Rejected):
                 raise message.error

@@ -40,7 +40,7 @@ from gateway.mqtt.upkeep import Upkeep
 
 
 class MqttInterface:
-    """The whole of the parts of the interface, which it builds, starts and stops.
+    """The MQTT interface: it builds, starts and stops all its parts.
 
     ``info``: the content of ``bridge/info``. ``on_fatal`` gets the error that ends the gateway. Raises StartError.
     """
@@ -109,12 +109,15 @@ class MqttInterface:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences about what works but needs a person's attention."""
+        """Sentences about problems that need a person's attention, although the interface works."""
         files = (*self.identity.warnings, *self._retained.warnings, *self.downtime.warnings, *self.uploads.warnings)
         return (*self._duplicates.warnings, *files, *self._ignored.warnings)
 
     def start(self) -> None:
-        """Return when connected, or when no broker can be reached: the gateway keeps trying. Raises StartError."""
+        """Start to connect, and return after the first try. The gateway goes on trying if no broker can be reached.
+
+        Raises StartError if another try would fail too, for example because the broker refuses the gateway.
+        """
         self.connections.start()
 
     def stop_accepting(self) -> None:
@@ -128,6 +131,6 @@ class MqttInterface:
         self.connections.stop()
 
     def _end_for_another_gateway(self, error: GatewayError) -> None:
-        """End the gateway: another one on the same topics was there first, and answers from now on."""
+        """End the gateway: another gateway on the same topics served first, and goes on."""
         self.stop_accepting()
         self._on_fatal(error)

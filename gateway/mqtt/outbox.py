@@ -36,7 +36,7 @@ class Outbox:
         self._sessions[connection] = session
 
     def begin_shutdown(self) -> None:
-        """Report `busy` no more: a request that is refused from now on is answered after the next start."""
+        """Stop to report `busy`: a request that is refused from now on is answered after the next start."""
         self._shutting_down = True
 
     def reply(
@@ -50,7 +50,7 @@ class Outbox:
     ) -> None:
         """Publish the document, and the verdict where the address has a topic for one.
 
-        ``valid_for_s``: seconds after which the broker drops the reply, as a rule limits.request_s.
+        ``valid_for_s``: seconds after which the broker drops the reply, usually limits.request_s.
         """
         max_bytes = min(self._limits.message_bytes, delivery.session.max_packet_bytes - MAX_HEADER_BYTES)
         if len(outbound.document) > max_bytes:
@@ -90,7 +90,7 @@ class Outbox:
         a retained message without an owner, and for an owner of a message that is not retained.
         """
         if publication.retain != (owner is not None):
-            raise ValueError("a retained message needs an owner, and no other message has one")
+            raise ValueError("a retained message needs an owner, and any other message must have none")
         if owner is not None:
             # Before the message: after a kill between the two steps the owner can still clear the topic.
             self._retained.add(owner, publication.topic)

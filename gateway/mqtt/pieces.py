@@ -1,4 +1,4 @@
-"""The path of a piece: it is stored, and the last piece of an upload makes a query of all of them."""
+"""The path of a piece: it is stored, and the last piece of an upload turns all pieces into a query."""
 
 from __future__ import annotations
 

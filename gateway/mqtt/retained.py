@@ -91,7 +91,7 @@ def _parse(text: str) -> Owners:
         # Earlier versions wrote a list: only the bridge had retained topics.
         content = {BRIDGE: content}
     if not isinstance(content, dict):
-        raise ValueError("it is neither an object of owners nor a list of topics")
+        raise ValueError("expected an object of owners or a list of topics")
     return {_topic(each): owner for owner, topics in content.items() for each in _list(topics)}
 
 

@@ -30,7 +30,7 @@ class Route:
 
 
 class Router:
-    """The table of routes. Of several routes that match a topic the first one counts."""
+    """The table of routes. If several routes match a topic, the first route gets the message."""
 
     def __init__(self, routes: Sequence[Route], otherwise: Handler) -> None:
         """``otherwise``: the handler of messages that no route matches, such as those of an older subscription."""

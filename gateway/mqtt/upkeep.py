@@ -42,7 +42,7 @@ class Upkeep:
 
     @property
     def caught_up(self) -> bool:
-        """True if a loopback message of this session is back."""
+        """True if a loopback message of this session came back."""
         return self._loopback.caught_up
 
     @property
@@ -52,7 +52,7 @@ class Upkeep:
 
     @property
     def farewell(self) -> Publication | None:
-        """The last message, if any: a displaced gateway leaves no `offline`, which would be taken for the other's."""
+        """The last message, if any: a displaced gateway leaves no `offline`, because another gateway serves."""
         return None if self._duplicates.displaced else self.will
 
     def search(self, session: Session) -> None:
@@ -85,6 +85,9 @@ class Upkeep:
         self._pieces.tick(session)
 
     def end_requests(self, unconfirmed: Delivery[Session] | None) -> bool:
-        """Return whether it is known why the session ended. ``unconfirmed``: the oldest one in flight then."""
+        """Return whether it is known why the session ended.
+
+        ``unconfirmed``: the oldest delivery whose replies the broker had not acknowledged at its end.
+        """
         self._loopback.end_session()
         return self._poison_guard.connection_ended(unconfirmed)

@@ -39,7 +39,7 @@ _URL = re.compile(r"(https?)://([^/?#]*)", re.IGNORECASE)
 class Authority:
     """The host and the port of a URL or of a ``Host`` header.
 
-    ``name``: in lower case, an IPv6 address without brackets.
+    ``name``: the host in lower case; an IPv6 address has no brackets. ``port``: None if the text names no port.
     """
 
     name: str

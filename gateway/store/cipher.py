@@ -1,4 +1,4 @@
-"""Encryption of stored faces: AES-256-GCM with a key that is not stored beside them."""
+"""Encryption of stored faces: AES-256-GCM with a key from outside the store."""
 
 from __future__ import annotations
 

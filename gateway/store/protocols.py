@@ -41,15 +41,15 @@ class People(Protocol):
         """Return one person."""
 
     def list_entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[PersonEntry]:
-        """Return people by slug, from the first one after ``after``, whose names contain a text."""
+        """Return the people whose names contain a text, sorted by slug, from the first slug after ``after``."""
 
     def list_unchanged_since(self, moment: float) -> list[str]:
-        """Return the slugs of people who got and lost no picture since a moment, in seconds since 1970."""
+        """Return the slugs of people whose pictures are unchanged since a moment, in seconds since 1970."""
 
     def enrol(self, who: str | Person, pictures: Iterable[Picture], caller: Caller) -> PersonEntry:
-        """Add pictures to a person; a name that no person has creates one. Pictures that are stored already stay.
+        """Add pictures to a person; a new name creates a person. Stored pictures stay.
 
-        Raise Conflict if the person would be left with counter-examples only, and TooLarge if a limit is exceeded.
+        Raise Conflict if the person would have counter-examples only, and TooLarge if a limit is exceeded.
         """
 
     def rename(self, slug: str, name: str, caller: Caller) -> PersonEntry:
@@ -73,7 +73,7 @@ class People(Protocol):
         also: Collection[str] = (),
         closes_folders: bool = False,
     ) -> Person:
-        """Remove a person with all pictures, and mark these so that the folder cannot enrol them again.
+        """Remove a person with all pictures. Mark the pictures, so that the folder cannot enrol them again.
 
         ``erase``: the marks also apply to a backup that is restored later. ``also``: digests of other pictures to mark.
         ``closes_folders``: no folder of the person, or of that name, can enrol any picture, until a person of that name
@@ -90,7 +90,7 @@ class Faces(Protocol):
     def changes(self, since: int, recipe: str, max_people: int = 50_000) -> Changes:
         """Return the changes after a revision, with descriptors of one recipe; after 0, all people.
 
-        Of more than ``max_people`` the first are returned. A call with the revision of the result returns the next.
+        At most ``max_people`` people are returned. A call with the revision of the result returns the next ones.
         """
 
     def read_faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
@@ -188,7 +188,7 @@ class FolderIndex(Protocol):
         """Return by slug the people with these keys who are still enrolled."""
 
     def remove_folder_pictures(self, sources: Collection[str]) -> None:
-        """Remove the pictures from these sources, and the people who are left with none."""
+        """Remove the pictures from these sources, and the people who then have no picture."""
 
 
 class RemovalMarks(Protocol):
@@ -223,7 +223,7 @@ class Audit(Protocol):
         """Add a line about something that changes no person, such as an export or a backup."""
 
     def flush(self) -> None:
-        """Move waiting lines to their final place. A problem there raises nothing, and ``warnings`` reports it."""
+        """Move waiting lines to their final place. A problem with the audit is only reported by ``warnings``."""
 
     def read_lines(self, limit: int) -> list[AuditLine]:
         """Return the newest lines, the newest first."""

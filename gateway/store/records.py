@@ -1,4 +1,4 @@
-"""The values that every store reads and writes, with no trace of how they are stored."""
+"""The values that every store reads and writes, independent of the form in which a store keeps them."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExportedPerson:
-    """A person with all stored pictures, as in archives. ``added``: of each picture, in seconds since 1970."""
+    """A person with all stored pictures, as in archives. ``added``: the time of each picture, in seconds since 1970."""
 
     person: Person
     pictures: Sequence[Picture]
@@ -164,7 +164,7 @@ class UnknownGroup:
 
     @property
     def source(self) -> str:
-        """The camera that saw the person last; empty for an empty list."""
+        """The camera that saw the person last; empty if ``cameras`` is empty."""
         return self.cameras[-1] if self.cameras else ""
 
     def add_sighting(self, camera: str, moment: float, *, is_new_visit: bool) -> None:

@@ -129,7 +129,7 @@ def test_outbox_refuses_an_owner_of_an_announcement_that_is_not_retained(
     outbox: Outbox, session: OfflineSession, path: Path
 ) -> None:
     outbox.use_session("requests", session)
-    with pytest.raises(ValueError, match="no other message has one"):
+    with pytest.raises(ValueError, match="any other message must have none"):
         outbox.announce(Publication("facegate/porch/sighting", b"{}"), owner="sightings")
     assert (session.published, path.exists()) == ([], False)
 

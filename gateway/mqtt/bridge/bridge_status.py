@@ -1,4 +1,4 @@
-"""The messages in which the gateway describes itself: ``bridge/state``, ``bridge/info`` and ``bridge/health``."""
+"""The messages by which the gateway describes itself: ``bridge/state``, ``bridge/info`` and ``bridge/health``."""
 
 from __future__ import annotations
 

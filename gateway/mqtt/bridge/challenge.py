@@ -31,7 +31,10 @@ class Challenge(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The answer of a gateway that serves. ``up_ms``: milliseconds since its first loopback message."""
+    """The answer of a gateway that serves to a challenge.
+
+    ``nonce``: the number of the challenge. ``up_ms``: milliseconds since the gateway sent its first loopback message.
+    """
 
     nonce: bytes
     up_ms: int
@@ -41,7 +44,7 @@ class Answer(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """The answer of a gateway that is searching too, and will serve before the one that asked."""
+    """The answer of a gateway that is searching too, and will serve before the gateway that sent the challenge."""
 
     nonce: bytes
 

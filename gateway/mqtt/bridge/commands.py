@@ -42,7 +42,7 @@ class BridgeCommands:
         self._answer_s = answer_s
 
     def handle(self, delivery: Delivery[Session], command: Command) -> None:
-        """Answer when the command is done. Raises BadRequest as long as the transaction cannot be read."""
+        """Answer when the command is done. Raises BadRequest if the transaction cannot be read."""
         fields = self._reader.read_fields(command)
         transaction = take_transaction(fields)
         fail = partial(self._outbox.fail, delivery, command.address, transaction=transaction)

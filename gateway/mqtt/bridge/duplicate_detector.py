@@ -45,7 +45,7 @@ _INSTANCE = re.compile(r"[0-9a-f]{12}")
 
 
 class SearchSession(Protocol):
-    """The MQTT session of a search. ``connected`` never becomes true again after its end."""
+    """The MQTT session of a search. After the session ended, ``connected`` stays false."""
 
     connected: bool
 
@@ -118,7 +118,7 @@ class DuplicateDetector:
         self._own.release()
 
     def receive(self, received: Received) -> None:
-        """React to a message of another gateway, or take the own challenge that is back."""
+        """React to a message of another gateway, or take the own challenge that came back."""
         if not received.topic.startswith(self._topics.loopbacks):
             self._seen.receive(received)
             return
@@ -140,7 +140,7 @@ class DuplicateDetector:
     def search(self, session: SearchSession) -> None:
         """Search once, for about a second, or for 15 s if the retained status is that of another gateway.
 
-        Raises AnotherGateway if another gateway serves, and NotYet if that is not known.
+        Raises AnotherGateway if another gateway serves, and NotYet if the search has no result.
         """
         self._seen.clear()
         self._claimed_by, self._unanswered = "", None

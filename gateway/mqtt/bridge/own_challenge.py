@@ -26,12 +26,12 @@ class OwnChallenge:
         self._created_at = time.monotonic()
 
     def reset(self) -> None:
-        """Forget what came back, before a search."""
+        """Forget all answers, and that the challenge came back, before a search."""
         self._returned.clear()
         self._answered.clear()
 
     def release(self) -> None:
-        """End all waiting, at a stop."""
+        """End all waiting, since the gateway stops."""
         self._returned.set()
         self._answered.set()
 

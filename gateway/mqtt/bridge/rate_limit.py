@@ -1,4 +1,4 @@
-"""Limits for the messages that the gateway publishes in reaction to others, which anybody may send."""
+"""Limits for the messages that the gateway publishes in reaction to messages from anybody."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RateLimit:
 class RateLimitByName:
     """At most ``most`` events of each name, and of ``names`` names, within a second.
 
-    So the events of one name do not use up the limit of the others.
+    So the events of one name do not use up the limit of the other names.
     """
 
     def __init__(self, most: int, names: int) -> None:

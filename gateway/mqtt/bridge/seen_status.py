@@ -1,4 +1,4 @@
-"""The retained ``bridge/state`` and ``bridge/info``, which the gateway that was online last has published."""
+"""The retained ``bridge/state`` and ``bridge/info``, as the gateway that was online last published them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Messages as typed values: topic, properties and payload are read here, and nowhere else.
 
-A message becomes a Frame, Query, Command or Piece, or it is Rejected or Ignored. Its payload is read last, so that a
-flood of messages can be refused before, at a low cost.
+A message becomes a Frame, Query, Command or Piece, or it is Rejected or Ignored. The payload is read last, so that
+a flood of messages can be refused earlier, at a low cost.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Reader:
         return Frame(address, received.payload, received.properties, suspect)
 
     def read_query(self, received: Received, suspect: bool) -> Query | Rejected | Ignored:
-        """Read a query. ``received`` may also be the last piece of one, with the payload of all pieces."""
+        """Read a query. ``received`` may also be the last piece of a query, with the payload of all pieces."""
         address = self._read_address(received, suspect)
         if not isinstance(address, Address):
             return address

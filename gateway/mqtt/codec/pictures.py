@@ -23,7 +23,7 @@ _PICTURE = re.compile(rf"({'|'.join(_WORDS)})(_data|_base64)?(\d{{0,2}})(_data|_
 
 
 def take_pictures(fields: dict[str, Any]) -> tuple[bytes, ...]:
-    """Remove all pictures from the fields and return them: by their numbers, then those in lists.
+    """Remove all pictures from the fields and return them: first the numbered fields, then the lists.
 
     Raises BadRequest or BadImage.
     """

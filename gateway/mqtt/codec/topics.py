@@ -48,7 +48,7 @@ class Address:
 
 
 def correlated(address: Address, correlation: bytes | None) -> Address:
-    """Return the address with MQTT 5's Correlation Data. Raises BadRequest if that is too long."""
+    """Return the address with MQTT 5's Correlation Data. Raises BadRequest if the data is too long."""
     if correlation is None:
         return address
     if len(correlation) > MAX_CORRELATION_BYTES:
@@ -78,7 +78,7 @@ class Topics:
         return f"{self.loopbacks}{instance}"
 
     def read(self, topic: str) -> Address | None:
-        """Return the address, or None for a topic without a valid camera name: then nobody can be answered."""
+        """Return the address, or None for a topic without a valid camera name, which can get no answer."""
         inside = topic.startswith(f"{self._base}/")
         camera, _, rest = topic.removeprefix(f"{self._base}/").partition("/")
         kind, *levels = rest.split("/", 7)

@@ -53,9 +53,9 @@ class Downtime:
 
 
 def _parse(text: str) -> float:
-    """Return the moment, or -inf for one of another boot. Raises ValueError for a text of another form."""
+    """Return the stored moment, or -inf for a moment before the last boot. Raises ValueError for any other text."""
     if not (found := _LINE.fullmatch(text)):
-        raise ValueError("it does not hold a boot and a time")
+        raise ValueError("expected the id of a boot and a time in seconds")
     boot, moment = found[1], float(found[2])
     # The written time may be rounded up, by less than a millisecond.
     return moment if boot == _boot() and moment <= _now() + 0.001 else -math.inf

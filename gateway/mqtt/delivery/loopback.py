@@ -19,7 +19,7 @@ _MESSAGE = re.compile(rb"([0-9]{1,18}) ([0-9]{1,18})")
 
 
 class LoopbackMessage(NamedTuple):
-    """``up_ms``: milliseconds since the sending gateway published its first loopback message."""
+    """A message of a gateway to itself. ``up_ms``: milliseconds since it published its first loopback message."""
 
     number: int
     up_ms: int
@@ -58,7 +58,7 @@ class Loopback:
         self._send(session)
 
     def end_session(self) -> None:
-        """Forget what came back: the next session may have lost its subscriptions."""
+        """Forget that a message came back: the next session may have lost its subscriptions."""
         self.caught_up = False
 
     def tick(self, session: Session) -> None:

@@ -27,7 +27,7 @@ SUSPICION_S = 600.0
 class PoisonGuard:
     """Record of the connections that ended, and of the request whose answer was unconfirmed each time.
 
-    A suspect request gets a short error as its answer. A hopeless one gets no answer, and is only acknowledged.
+    A suspect request gets a short error as its answer. A hopeless request gets no answer, and is only acknowledged.
     """
 
     def __init__(self) -> None:

@@ -94,7 +94,7 @@ def _copy_result(reply: Future[Reply]) -> Future[Reply]:
 
 
 def _is_worth_keeping(reply: Future[Reply]) -> bool:
-    """Return False for an error that may be gone the next time, and for a reply with a picture, which is large."""
+    """Return False for an error that may not occur again, and for a reply with a picture, since pictures are large."""
     if reply.cancelled():
         return False
     error = reply.exception()

@@ -147,7 +147,7 @@ class Upload:
         self.apply(UploadEvent.PIECE if self.missing else UploadEvent.LAST_PIECE)
 
     def hand_on(self, delivery: Delivery[Session]) -> bool:
-        """Go to HANDED_ON with the delivery of this piece. Return False if the upload is not to be handed on now."""
+        """Go to HANDED_ON with the delivery of this piece. Return False if the upload must not be handed on now."""
         if not self.allows(UploadEvent.HAND_ON) or self._is_pending_on(delivery.session):
             return False
         self.apply(UploadEvent.HAND_ON)
@@ -165,7 +165,7 @@ class Upload:
         return Incomplete(f"{len(missing)} of {self.pieces} pieces are missing", missing[:MAX_LISTED])
 
     def _is_pending_on(self, session: Session) -> bool:
-        """Return whether the answer is still to come, on this session."""
+        """Return whether this session still has to send the answer."""
         return self.delivery is not None and self.delivery.session is session and not self.delivery.settled
 
 

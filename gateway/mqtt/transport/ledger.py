@@ -1,4 +1,4 @@
-"""The account of deliveries: which messages the gateway must still acknowledge, which replies the broker must.
+"""The account of deliveries: the messages and the replies that are not acknowledged yet.
 
 The states of a delivery are in delivery_state.py.
 """
@@ -137,7 +137,7 @@ class Ledger(Generic[S]):
             return delivery.session
 
     def record_sent(self, session: S, mid: int, delivery: Delivery[S] | None) -> None:
-        """Record a published message. ``delivery``: the one that it answers."""
+        """Record a published message. ``delivery``: the delivery that the message answers."""
         with self._lock:
             if session is not self._session:
                 return

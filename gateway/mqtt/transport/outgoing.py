@@ -1,4 +1,4 @@
-"""The queue of messages to the broker, which has no more of them in flight than the broker allows."""
+"""The queue of messages to the broker: it sends no more messages at once than the broker allows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OutgoingQueue(Generic[S]):
         return len(self._queue) + self._ledger.in_flight
 
     def put(self, publication: Publication, delivery: Delivery[S] | None) -> None:
-        """Send a message, now or when the broker takes it. ``delivery``: the one that the message answers."""
+        """Send a message, now or when the broker takes it. ``delivery``: the delivery that the message answers."""
         self._queue.append((publication, delivery))
         self.pump()
 
@@ -51,7 +51,7 @@ class OutgoingQueue(Generic[S]):
                 self._pumping.release()
 
     def wait_until_empty(self, seconds: float, ended: threading.Event) -> bool:
-        """Wait, but not beyond the end of the connection. Return whether the broker has acknowledged all messages."""
+        """Wait until the queue is empty or the connection ends. Return whether all are acknowledged."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not self._is_empty():
             if ended.wait(DRAIN_POLL_S):

@@ -67,7 +67,7 @@ def read_message(first: int, packet: bytes | bytearray, *, five: bool) -> tuple[
     """
     reader, qos = _Reader(packet), first >> 1 & 0b11
     if qos > 1:
-        raise MalformedPacket(f"a message at QoS {qos}, but the gateway subscribes with QoS 0 and 1")
+        raise MalformedPacket(f"a message has QoS {qos}, but the gateway subscribes with QoS 0 and 1")
     topic = reader.text()
     mid = reader.number(2) if qos else 0
     fields = _read_properties(reader) if five else {}
@@ -86,11 +86,11 @@ def _puback_reason(code: int) -> ReasonCode:
     try:
         return ReasonCode(PacketTypes.PUBACK, identifier=code)
     except (KeyError, ValueError):
-        raise MalformedPacket(f"a PUBACK with reason code {code}") from None
+        raise MalformedPacket(f"a PUBACK has the reason code {code}, which a PUBACK cannot have") from None
 
 
 def _read_properties(reader: _Reader) -> Mapping[str, Any]:
-    """Return the properties that Received has (MQTT 5.0, 2.2.2.2)."""
+    """Return the properties for the fields of Received (MQTT 5.0, 2.2.2.2)."""
     # In one pass: the time that paho takes grows with the square of their number.
     properties = _Reader(reader.take(reader.variable()))
     if len(properties) > MAX_PROPERTIES_BYTES:
@@ -115,12 +115,12 @@ def _read_properties(reader: _Reader) -> Mapping[str, Any]:
                 name = properties.text()
                 pairs[name] = properties.text()
             case other:
-                raise MalformedPacket(f"a message with property {other}")
+                raise MalformedPacket(f"a message has the property {other}, which the gateway does not accept")
     return {**fields, "properties": pairs}
 
 
 class _Reader:
-    """Reads the parts of a packet from its front (MQTT 5.0, 1.5). Raises MalformedPacket where it ends too soon."""
+    """Reads the parts of a packet from its front (MQTT 5.0, 1.5). Raises MalformedPacket if the packet is too short."""
 
     def __init__(self, packet: bytes | bytearray) -> None:
         self._left = memoryview(packet)
@@ -130,7 +130,7 @@ class _Reader:
 
     def take(self, size: int) -> bytes:
         if size > len(self._left):
-            raise MalformedPacket("a message that ends too soon")
+            raise MalformedPacket("a packet ends before its last field")
         taken, self._left = bytes(self._left[:size]), self._left[size:]
         return taken
 
@@ -155,7 +155,7 @@ class _Reader:
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return value
-        raise MalformedPacket("a number of more than four bytes")
+        raise MalformedPacket("a Variable Byte Integer has more than four bytes")
 
 
 # paho's own Properties build tables of all property names for each message, and search them to pack it.

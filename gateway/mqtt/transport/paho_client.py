@@ -31,7 +31,7 @@ class PahoClient(paho.Client):
     """A paho client that is used for one session and never reconnects.
 
     ``ended``: set while its thread does not run. ``woken``: set when the thread ends, or when somebody interrupts the
-    wait for that. ``on_received`` is called with each message and its id, which is 0 at QoS 0.
+    wait for its end. ``on_received`` is called with each message and its id, which is 0 at QoS 0.
     """
 
     # paho's ``is_connected`` stays true when its thread has ended: hence ``ended``.

@@ -31,7 +31,7 @@ class ProtocolChoice:
         return self._protocols[0]
 
     def record_connected(self, session: Session) -> None:
-        """Keep this session's version. Try MQTT 5 first again where the broker may only have been starting."""
+        """Keep this session's version. Try MQTT 5 first again if the broker may only have been starting."""
         if session.is_mqtt5 or self._refuses_mqtt5:
             self._protocols = [self.next]
         else:

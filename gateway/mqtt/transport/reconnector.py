@@ -60,7 +60,7 @@ class NotYet(Exception):
 
 
 class Reconnector:
-    """A connection to the broker that lasts, one session after the other.
+    """A lasting connection to the broker: a new session begins whenever one ends.
 
     ``make_spec`` is called before each session; it may raise NotYet or AnotherGateway. ``on_tick`` is called twice a
     second while a session lasts. ``on_down`` is called after a session, and returns whether it is known why it ended.
@@ -119,7 +119,7 @@ class Reconnector:
         return self._thread.is_alive() and time.monotonic() < self._last_tick + MAX_TICK_AGE_S
 
     def start(self) -> None:
-        """Return when connected, or when no broker can be reached: then the reconnector keeps trying.
+        """Start to connect, and return after the first try. The reconnector goes on trying if no broker can be reached.
 
         Raises StartError if the broker refuses the gateway, for then no other try helps.
         """

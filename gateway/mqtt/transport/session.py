@@ -116,7 +116,7 @@ class Session:
         self._client.woken.set()
 
     def publish(self, publication: Publication, delivery: Delivery[Session] | None = None) -> None:
-        """Publish without waiting. ``delivery``: the one that the message answers."""
+        """Publish without waiting. ``delivery``: the delivery that the message answers."""
         # Replies to deliveries at QoS 1 are limited by the window of the connection, so none of them is dropped.
         if not self.connected or self._closing:
             return

@@ -93,7 +93,7 @@ class SqlitePeopleArchive:
 
 
 def _person_without_all(db: sqlite3.Connection, each: ExportedPerson) -> Person | None:
-    """Return the enrolled person of that name, if one of the exported pictures would be new."""
+    """Return the enrolled person of that name, if this person lacks one of the exported pictures."""
     row = find_person_row(db, each.person.name)
     if row is None or {picture.digest for picture in each.pictures} <= picture_digests(db, row[0]):
         return None

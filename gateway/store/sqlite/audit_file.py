@@ -68,7 +68,7 @@ class AuditFile:
     def collect(self, store: Database) -> None:
         """Move the lines in the outbox of the people store into the audit. Raise GatewayError if the store fails.
 
-        A problem with the audit itself raises nothing: it must not make a change that is done look like a failure.
+        A problem with the audit itself raises no error: the change is done, and must not look like a failure.
         """
         # The lines of a transaction that has not ended may still be undone.
         oldest = "SELECT uid, at, door, action, person, pictures, detail FROM outbox ORDER BY rowid LIMIT ?"

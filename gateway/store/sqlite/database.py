@@ -79,7 +79,7 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Change everything in the block or nothing, on the disk when the block ends. Raise GatewayError.
 
-        A transaction within another one is a part of that.
+        An inner transaction is a part of the outer one.
         """
         with self._lock, _store_errors(), self._nested("BEGIN IMMEDIATE"):
             yield self._db

@@ -1,4 +1,4 @@
-"""The effects of requests: each change is made once, and its reply is stored with it."""
+"""The effects of requests: each change is made once, and stored together with its reply."""
 
 from __future__ import annotations
 

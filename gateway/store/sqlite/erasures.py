@@ -13,7 +13,7 @@ from gateway.store.sqlite.writes import delete_person, delete_picture, has_showi
 
 @dataclass(frozen=True, slots=True)
 class Erasures:
-    """The keyed digests of all erased pictures and names, and the secret that they were made with."""
+    """The keyed digests of all erased pictures and names, and the secret that keys the digests."""
 
     digests: Iterable[bytes]
     secret: bytes

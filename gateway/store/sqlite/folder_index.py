@@ -117,7 +117,7 @@ class SqliteFolderIndex:
 
 
 def _remove_each(db: sqlite3.Connection, pictures: Iterable[Row]) -> None:
-    """Remove pictures from the folder, each given by person and digest, and the people who are left with none."""
+    """Remove pictures from the folder, each given by person and digest, and the people who then have no picture."""
     for person, digest in pictures:
         delete_picture(db, person, digest)
         append_person_audit(db, FOLDER_CALLER, "remove_picture", person, 1)

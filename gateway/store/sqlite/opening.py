@@ -20,7 +20,7 @@ def path_of_store(data: Path) -> Path:
 
 
 def store_exists(data: Path) -> bool:
-    """Return whether the data folder contains a store. An empty file is none. Raise StartError."""
+    """Return whether the data folder contains a store. An empty file does not count. Raise StartError."""
     path = path_of_store(data)
     try:
         return path.stat().st_size > 0
@@ -40,5 +40,5 @@ def open_store(data: Path, cipher: Cipher, limits: PeopleLimits, *, may_encrypt:
 
 
 def restore_backup(backup: Path, data: Path, cipher: Cipher, user: str) -> Path | None:
-    """Replace the store by a backup, as ``restore.restore`` does. Return the copy of the store before it."""
+    """Replace the store by a backup, as ``restore.restore`` does. Return the copy of the replaced store."""
     return restore.restore(backup, path_of_store(data), cipher, AuditFile(data / AUDIT_FILE), user)

@@ -153,7 +153,7 @@ class SqlitePeople:
         return Person(slug, name)
 
     def _mark_pictures(self, db: sqlite3.Connection, person: int, also: Collection[str], erased: bool) -> None:
-        """Mark all pictures of a person, and those with the digests ``also``, as removed."""
+        """Mark all pictures of a person, and the pictures with the digests ``also``, as removed."""
         rows = db.execute("SELECT digest, counter FROM pictures WHERE person = ?", (person,)).fetchall()
         counter_examples = {digest for digest, counter in rows if counter}
         self._marks.add({digest for digest, _ in rows}.union(also) - counter_examples, erased=erased)

@@ -80,7 +80,7 @@ def picture_in_folder(folder: str, digest: str) -> str:
 
 
 def closed_folder(name: str) -> str:
-    """Return the mark of all folders of that name, in any spelling, which must not enrol any picture."""
+    """Return the mark that closes folders: no folder of that name, in any spelling, may enrol a picture."""
     return f"/{name_key(name)}"
 
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile, user: str) -> Path | None:
-    """Replace the store by a backup that was checked. Return the copy of the store before it, if there was a store.
+    """Replace the store by a checked backup. Return the copy of the replaced store, if there was a store.
 
     People who were erased from the current store are erased from the restored one too. The audit is not replaced; it
     gets a line that ``user`` restored this backup. No other process may use the store. Raise StartError.
@@ -50,7 +50,7 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile, user: st
 
 
 def _restore_detail(name: str, before: Path | None, user: str) -> str:
-    """Return the detail of the audit line. ``name``: of the backup, as from ``audit_name``."""
+    """Return the detail of the audit line. ``name``: the name of the backup, from ``audit_name``."""
     return f"{name}, by {user}" + (f"; the store before it is {before.name}" if before else "")
 
 
@@ -69,7 +69,7 @@ def _copy(backup: Path, to: Path) -> None:
 
 
 def _set_aside(path: Path, restored: SqliteStore, cipher: Cipher, audit: AuditFile) -> Path:
-    """Copy the current store, and erase from the restored one the people who were erased from it. Return the copy."""
+    """Copy the current store. Repeat its erasures in the restored store. Return the copy."""
     try:
         with closing(SqliteStore(path, cipher, audit=audit)) as store:
             apply_erasures(restored.database, read_erasures(store.database))

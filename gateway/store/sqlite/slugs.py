@@ -23,7 +23,7 @@ def free_slug(db: sqlite3.Connection, name: str) -> str:
 
 
 def _free_number(is_taken: Callable[[int], bool]) -> int:
-    """Return a free number from 2 on, with a logarithmic number of calls. All numbers below it are taken."""
+    """Return a free number from 2 on, with a logarithmic number of calls. All smaller numbers are taken."""
     taken, free = 1, 2
     while is_taken(free):
         taken, free = free, 2 * free

@@ -87,7 +87,7 @@ def _check(database: Database, records: SealedRecords, may_encrypt: bool) -> byt
     was_encrypted = check_key(database, records, may_encrypt=may_encrypt)
     check_rows(database)
     if was_encrypted:
-        log.warning("%s is encrypted from now on; delete the backups from before, which are not", database.path)
+        log.warning("%s is now encrypted, but its older backups are not: delete the older backups", database.path)
     secret = bytes(read_meta(database, "secret", bytes))
     read_meta(database, "revision", int)
     return secret

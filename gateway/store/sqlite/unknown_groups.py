@@ -33,7 +33,7 @@ FROM unknown_faces WHERE recipe = ? ORDER BY worth DESC
 class SqliteStoredGroups:
     """The groups of unknown faces with descriptors of one recipe.
 
-    ``damaged``: the ids of groups that could not be read by the last ``load``. They stay in the file until they are
+    ``damaged``: the ids of groups that the last ``load`` could not read. They stay in the file until they are
     deleted or expire.
     """
 

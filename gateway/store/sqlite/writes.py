@@ -20,7 +20,7 @@ MAX_REVISIONS_OF_REMOVALS = 100_000
 
 
 def to_entry(rows: Sequence[Row]) -> PersonEntry:
-    """Return the person of rows (slug, name, created, digest, source, created, counter), one for each picture."""
+    """Return the person from rows (slug, name, created, digest, source, created, counter), one for each picture."""
     slug, name, added, *_ = rows[0]
     pictures = [PictureEntry(row[3][:PICTURE_ID_DIGITS], row[4], row[5], bool(row[6])) for row in rows if row[3]]
     return PersonEntry(Person(slug, name), added, tuple(pictures))

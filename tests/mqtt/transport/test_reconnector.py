@@ -112,7 +112,7 @@ def test_broker_that_sends_a_malformed_packet_is_left_and_logged(caplog: pytest.
         reconnector.start()
         wait_for(lambda: len(heard) > 1)
         reconnector.stop()
-    assert "the broker sent a malformed packet: a message that ends too soon" in caplog.text
+    assert "the broker sent a malformed packet: a packet ends before its last field" in caplog.text
 
 
 def test_not_yet_does_not_lengthen_the_pauses(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
