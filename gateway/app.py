@@ -1,4 +1,4 @@
-"""The composition root: it builds every part by keyword, and starts and stops them in order."""
+"""The composition root: it builds all parts, and starts and stops them in order."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class GatewayError(Exception):
     """The base of all errors of the gateway.
 
     ``exit_code``: the exit code of the process if this error ends it, from sysexits.h. The code tells systemd whether
-    to restart. ``temporary``: the same picture may be accepted later, although the error code says otherwise.
+    to restart. ``temporary``: the same picture may be accepted later, which the error code does not say.
     """
 
     code: ClassVar[str] = "internal"
@@ -47,7 +47,7 @@ class GatewayError(Exception):
 
 
 class StartError(GatewayError):
-    """An error that ends the command, which prints it. A person must act: another attempt would fail too.
+    """An error that the command prints before it exits. A person must act: another attempt would fail too.
 
     It is never sent over MQTT or REST.
     """

@@ -43,7 +43,7 @@ def _escape_character(character: str) -> str:
 class OneLineFormatter(logging.Formatter):
     """A formatter that writes each record on one line, with the lines of a traceback indented below it.
 
-    So no text from a client, and no file name, can look like a record of its own.
+    So no text from a client, and no file name, can look like another record.
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
@@ -73,8 +73,8 @@ def configure(level: str) -> None:
 class RateLimitFilter(logging.Filter):
     """A filter that passes at most MAX_RECORDS records from one line of the code in PERIOD_S seconds.
 
-    Records may carry an extra field ``kind``: each kind is then limited on its own. It must take few values, because
-    each is remembered. The first record of the next period says how many were left out.
+    Records may carry an extra field ``kind``: each kind is then limited on its own. It must have few values, because
+    each value is remembered. The first record of the next period says how many were left out.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -24,8 +24,8 @@ SEND_TIMEOUT_S = 1.0
 class SystemdNotifier:
     """A thread that reports to systemd each second.
 
-    ``READY=1`` is sent when the gateway can answer requests, ``WATCHDOG=1`` as long as it is live. Without the latter
-    systemd restarts it.
+    ``READY=1`` is sent when the gateway can answer requests, ``WATCHDOG=1`` as long as it is live. Without
+    ``WATCHDOG=1`` systemd restarts the gateway.
     """
 
     def __init__(self, health: Callable[[], Health]) -> None:

@@ -1,4 +1,4 @@
-"""Checks of the settings that ``run`` makes before it opens anything, and ``check-config`` makes too."""
+"""Checks of the settings by ``run``, before it opens anything, and by ``check-config``."""
 
 from __future__ import annotations
 

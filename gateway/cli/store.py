@@ -1,4 +1,4 @@
-"""The search for the settings and the people store of a command, which prints both on standard error."""
+"""The search for the settings and the people store of a command. Both are printed on standard error."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class WireModel(BaseModel):
 
     @classmethod
     def read_stored(cls: type[ModelT], document: Document) -> ModelT | None:
-        """Return the stored document, or None if it is not one of this version."""
+        """Return the stored document, or None if it is not a document of this version."""
         # Another version may have stored it, with a field more or less.
         try:
             return cls.model_validate(document, extra="ignore")

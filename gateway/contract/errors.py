@@ -1,4 +1,4 @@
-"""The documents about errors, and those that wrap the reply to a command."""
+"""The documents about errors, and the documents that contain the reply to a command."""
 
 from __future__ import annotations
 

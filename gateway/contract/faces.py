@@ -11,7 +11,7 @@ LandmarksDocument = dict[str, list[tuple[int, int]]]
 
 
 class QualityDocument(WireModel):
-    """The quality of a face: ``pixels`` across its box, the others 0 to 1."""
+    """The quality of a face: ``pixels``: the smaller side of its box. The other fields: 0 to 1."""
 
     pixels: int
     brightness: float

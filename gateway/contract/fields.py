@@ -19,7 +19,7 @@ _BASE64 = {"type": "string", "contentEncoding": "base64"}
 
 
 def _read(read: Callable[[str, object], Any]) -> BeforeValidator:
-    """Return a validator whose BadRequest names the field. Pydantic passes on errors that are no ValueError."""
+    """Return a validator that raises BadRequest with the field's name. Pydantic does not catch BadRequest."""
 
     def validate(value: object, info: ValidationInfo) -> Any:
         return read(str(info.field_name), value)

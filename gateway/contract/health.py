@@ -1,4 +1,4 @@
-"""The documents in which the gateway describes itself."""
+"""The documents by which the gateway describes itself."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ ResultT = TypeVar("ResultT", bound=WireModel)
 class OperationSpec(Generic[FieldsT, ResultT]):
     """An operation. ``fields`` and ``result``: the models of its request and of its reply.
 
-    An operation that ``changes`` something needs an id over MQTT, so that a repeated request changes nothing again.
+    Over MQTT an operation that ``changes`` something needs an id, so that a repeated request changes nothing again.
     """
 
     fields: type[FieldsT]

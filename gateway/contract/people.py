@@ -82,7 +82,7 @@ class ImportCountsDocument(WireModel):
 
 
 class ImportDocument(ImportCountsDocument):
-    """The numbers of people in an archive and of new pictures. ``warnings``: useless pictures and doubtful people."""
+    """The numbers of people in an archive and of new pictures. ``warnings``: about pictures and people."""
 
     warnings: list[str]
 

@@ -1,4 +1,4 @@
-"""The verdict: one line of text for devices that read no JSON."""
+"""The verdict: one line of text for devices that cannot read JSON."""
 
 from __future__ import annotations
 

@@ -74,7 +74,8 @@ def check_python() -> None:
     if _started_by and not os.access(sys.executable, os.X_OK):
         user = user_name(os.geteuid())
         raise StartError(
-            f"This process continues as {user}, the owner of the data folder, who may not run {sys.executable}:"
+            f"The user {user} owns the data folder, so this process now runs as {user}, but may not run"
+            f" {sys.executable}:"
             f" install Facegate where {user} can read it, for example in /opt/facegate."
         )
 

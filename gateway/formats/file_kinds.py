@@ -124,7 +124,7 @@ def is_file(data: bytes) -> bool:
 
 
 def is_picture(data: bytes) -> bool:
-    """Return whether the bytes begin like a picture, even one of a kind that is not read."""
+    """Return whether the bytes begin like a picture, even of a kind that the gateway does not read."""
     return bool(_ANY_PICTURE.match(data[:MAX_LEAD_BYTES]))
 
 

@@ -98,7 +98,7 @@ def _check_base64(data: bytes, spaced: bytes, whole: bytes) -> None:
 
 
 def _has_lost_plus(head: bytes) -> bool:
-    """Return whether spaces have replaced each ``+``: then the pieces between them differ in length."""
+    """Return whether spaces have replaced each ``+``: then the pieces between the spaces differ in length."""
     # Lines that were wrapped by spaces have one length.
     *pieces, _ = head.split(b" ")
     lengths = {len(each) for each in pieces if each}

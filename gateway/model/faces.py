@@ -20,7 +20,10 @@ Timing = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Measures of how well a face can be seen. ``pixels``: across its box. The others: 0 to 1 (vision/quality.py)."""
+    """Measures of how well a face can be seen (vision/quality.py).
+
+    ``pixels``: the smaller side of its box. The other measures are from 0 to 1.
+    """
 
     pixels: int
     brightness: float

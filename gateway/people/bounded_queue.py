@@ -51,5 +51,5 @@ class BoundedQueue(Generic[T]):
 
 
 def _fits(sizes: Sequence[int], size: int, max_items: int, max_bytes: int) -> bool:
-    """Return whether an item fits beside items of these ``sizes``. An item that is alone always fits."""
+    """Return whether an item fits beside items of these ``sizes``. A single item always fits."""
     return not sizes or (len(sizes) < max_items and sum(sizes) + size <= max_bytes)

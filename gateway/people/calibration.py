@@ -127,7 +127,7 @@ def _score_all(
     sums: NDArray[np.float32],
     counts: NDArray[np.intp],
 ) -> Floats:
-    """Return the score of a face and each person. ``sums`` and ``counts``: of the descriptors of each person."""
+    """Return the score of a face and each person. ``sums``, ``counts``: of each person's descriptors."""
     means = sums / np.linalg.norm(sums, axis=1, keepdims=True)
     alike = gallery.similarities(face, means)
     pairs = zip(alike.tolist(), counts.tolist(), strict=True)

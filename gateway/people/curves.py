@@ -23,7 +23,7 @@ class Curve:
     """Curve of the false match rate over the similarity. Both arrays are float64, (n,), and ascend.
 
     ``decades``: -log10 of the share of pairs of different people at or above each of ``similarities``; ``beyond``: the
-    slope after the last point, in similarity for each decade; by default that of the last segment.
+    slope after the last point, in similarity for each decade; by default the slope of the last segment.
     """
 
     # Nothing was measured beyond the last point. The extended straight line is on the safe side there:

@@ -1,4 +1,4 @@
-"""Deletion of damaged uploads: they may hold pictures of any person, and the gateway cannot tell of whom."""
+"""Deletion of damaged uploads, which may contain pictures of any person, also of a person who is erased."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAMAGED_UPLOADS = "uploads.damaged-*"
 
 
 def delete_damaged_uploads(data: Path) -> None:
-    """Delete the damaged uploads in a data folder, since a person is erased. Raise GatewayError if one is left."""
+    """Delete the damaged uploads in a data folder, for an erasure. Raise GatewayError if an upload is left."""
     for path in sorted(data.glob(DAMAGED_UPLOADS)):
         log.warning("%s is deleted: a person is erased, and it may hold pictures of that person", path)
         try:

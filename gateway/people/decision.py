@@ -138,7 +138,7 @@ class Decision:
         return self.unfit_reason(quality) or UPRIGHT_REASON
 
     def enrolment_shortfall(self, quality: Quality | None) -> Shortfall | None:
-        """Return why a face must not be enrolled, or None. A face of too low quality to be named is not enrolled."""
+        """Return why a face must not be enrolled, or None. A face that must not be named is not enrolled either."""
         return _shortfall(quality, self._enrolment) or _shortfall(quality, self._quality)
 
     def identify(self, nearest: Nearest, quality: Quality | None = None) -> Judgement:

@@ -28,8 +28,8 @@ ROW_GROWTH_FACTOR = 1.5
 class Candidate:
     """A person that a face may show.
 
-    ``similarity``: of the face and the mean of the person's pictures (people/similarity.py); ``pictures``: their
-    number, at most MAX_COUNTED_PICTURES.
+    ``similarity``: of the face and the mean of the person's pictures (people/similarity.py); ``pictures``: the
+    number of these pictures, at most MAX_COUNTED_PICTURES.
     """
 
     person: Person
@@ -53,7 +53,7 @@ class _Rows:
     """State of the gallery that one search sees.
 
     ``matrix``: templates, float32, (rows and unused rows, COLUMNS); ``people``: the person of each row; ``pictures``:
-    uint8, (rows,), their number for each row, 0 for a row that is not used any more; ``counters``: (m, COLUMNS),
+    uint8, (rows,), the number of each person's pictures, 0 for an unused row; ``counters``: (m, COLUMNS),
     counter-examples, each of the person in the row ``accused``; ``retired``: rows that went out of use since the start.
     """
 

@@ -138,7 +138,7 @@ class GalleryReview:
         )
 
     def _log_new(self) -> None:
-        """Log the sentences that were not there after the last review."""
+        """Log the sentences that are new since the last review."""
         for sentence in self.warnings:
             if sentence not in self._logged:
                 log.warning("%s", sentence)

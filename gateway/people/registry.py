@@ -61,7 +61,7 @@ class Registry:
     def complete_reply(self, effect: Effect | None, reply: EffectReply, complete: EffectReply) -> EffectReply | None:
         """Replace the reply of ``apply_once`` by a complete one, and return the reply that is stored now.
 
-        That is another one if another thread or process completed it first. Return None as ``apply_once`` does.
+        If another thread or process completed the reply first, return that reply. Return None as ``apply_once`` does.
         """
         return complete if effect is None else self._store.effects.replace_reply(effect, reply, complete)
 
@@ -76,8 +76,8 @@ class Registry:
     ) -> tuple[PersonEntry, tuple[str, ...]]:
         """Enrol faces of one person, and return the person and warnings about the faces.
 
-        ``name``: the name of an enrolled or a new person; ``person``: an id, if there is no name; ``new``: make a new
-        person of an id that nobody has. Raises BadImage for a face of too low quality, before anything is changed.
+        ``name``: the name of an enrolled or a new person; ``person``: an id, if there is no name; ``new``: create a
+        person if nobody has this id. Raises BadImage for a face of too low quality, before anything is changed.
         """
         entry, warnings = self._enroller.enrol(name, samples, caller, person=person, new=new)
         self._updater.refresh()

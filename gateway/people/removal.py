@@ -1,4 +1,4 @@
-"""Removal and erasure of people, with everything that may show them."""
+"""Removal and erasure of people, and of all stored data that may show them."""
 
 from __future__ import annotations
 

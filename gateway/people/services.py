@@ -1,4 +1,4 @@
-"""All objects of people/, and their construction in one order."""
+"""All objects of people/, and the function that builds them in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread that watches the store for changes by other processes, and for people whose time is over."""
+"""The thread that watches the store for changes by other processes, and for people who have to be erased."""
 
 from __future__ import annotations
 

@@ -79,11 +79,11 @@ class UnknownGroups:
         ids = ", ".join(map(str, damaged[:MAX_NAMED_IDS])) + (", ..." if len(damaged) > MAX_NAMED_IDS else "")
         return (
             f"{len(damaged)} groups of unknown faces are damaged and left out ({ids}): delete them with"
-            " `facegate unknowns forget ID`, or they expire as the others do",
+            " `facegate unknowns forget ID`, or wait until they expire",
         )
 
     def list_groups(self) -> list[UnknownGroup]:
-        """Return all groups, the one that was seen last first."""
+        """Return all groups, beginning with the group that was seen last."""
         with self.lock:
             return sorted(self._groups.values(), key=lambda group: -group.last)
 
@@ -142,7 +142,7 @@ class UnknownGroups:
             return group
 
     def wants_face(self, group: UnknownGroup, quality: Quality, moment: float) -> bool:
-        """Return whether a group has room for a face of this quality, or a much worse face to replace."""
+        """Return whether a group has room for a face of this quality, or has a much worse face to replace."""
         if moment < self._face_added_at.get(group.id, 0) + MIN_FACE_INTERVAL_S:
             return False
         return len(group.faces) < MAX_FACES_PER_GROUP or quality_score(quality) > 1.2 * group.faces[-1][0]

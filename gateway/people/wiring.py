@@ -46,7 +46,7 @@ def open_people(
 def open_for_command(
     settings: Settings, recipe: str, vision: EnrolmentVision | None = None
 ) -> Iterator[PeopleServices]:
-    """Give the people for a command, beside which a gateway may run. Raises StartError.
+    """Give the people for a command. A gateway may run on the same store. Raises StartError.
 
     ``vision``: needed for commands with pictures.
     """
@@ -87,12 +87,12 @@ def store_path(settings: Settings) -> Path:
 
 
 def has_store(settings: Settings) -> bool:
-    """Return whether there is a store. An empty file is none. Raise StartError."""
+    """Return whether there is a store. An empty file does not count. Raise StartError."""
     return store_exists(settings.data)
 
 
 def restore_store(settings: Settings, backup: Path, user: str) -> Path | None:
-    """Replace the store by a backup, for a user. Return the copy of the store before it. Raise StartError."""
+    """Replace the store by a backup, for a user. Return the copy of the replaced store. Raise StartError."""
     return restore_backup(backup, settings.data, cipher(settings), user)
 
 

@@ -67,7 +67,7 @@ def _view(calls: Calls, path: str, operation: str) -> Callable[..., Any]:
 
 
 def _file_response(content: str | list[str], file: FileReply) -> Response:
-    """Return the reply with a file. ``content``: the file in base64, or a list of files of which the first counts."""
+    """Return the reply with a file. ``content``: the file in base64, or a list whose first file is sent."""
     first = content if isinstance(content, str) else content[0]
     headers = {"Content-Disposition": f"inline; filename={file.name}", "X-Content-Type-Options": "nosniff"}
     return Response(base64.b64decode(first), mimetype=file.kind, headers=headers)

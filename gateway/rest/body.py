@@ -1,6 +1,6 @@
 """The body of a request: a form, JSON, or a picture.
 
-The first bytes tell which, as over MQTT, because many clients state no Content-Type or a wrong one.
+The first bytes decide which of these it is, as over MQTT, because many clients state no Content-Type or a wrong one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The check that refuses requests which a page of another site makes a browser send.
+"""The check that refuses a request if a page of another site made the browser send it.
 
 Browsers name the sender in headers that no page can change. Other programs send none of these headers: only their
 ``Host`` is checked.
@@ -96,7 +96,7 @@ class CrossSiteCheck:
             _check_sender("Referer", headers["Referer"], host)
 
     def _checked_host(self, header: str) -> Authority | None:
-        """Return the host in the header, or None for an empty one. Raise Forbidden if it is not allowed."""
+        """Return the host in the header, or None for an empty header. Raise Forbidden if it is not allowed."""
         # Every browser sends Host. Health checks over HTTP/1.0 do not.
         if not header:
             return None

@@ -24,8 +24,8 @@ MAX_HEADER_BYTES = 65_536
 class RestServer:
     """The server with its thread.
 
-    Flask refuses a body over the limit with a problem document. Waitress reads up to twice the limit for that. It
-    refuses larger bodies with a plain 413, and headers over their limit with a plain 431.
+    Flask refuses a body over the limit with a problem document. For this purpose waitress reads up to twice the limit.
+    It refuses larger bodies with a plain 413, and headers over their limit with a plain 431.
     """
 
     def __init__(self, app: Flask, settings: RestSettings, limits: LimitSettings) -> None:

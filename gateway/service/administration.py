@@ -33,7 +33,7 @@ Handler = Callable[[AdministrationRequest, Any], WireModel]
 
 
 class Administration:
-    """The operations on people. ``changes``: one thread, for one change after the other. ``reads``: for the others."""
+    """The operations on people. ``changes``: one thread, so that changes never overlap. ``reads``: for the rest."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Administration:
         return frozenset(self._handlers)
 
     def submit(self, request: AdministrationRequest) -> Future[WireModel]:
-        """Return the future of the result. An exception is the future's too, and is never raised here."""
+        """Return the future of the result. The future also gets every exception; none is raised here."""
         try:
             fields = read_fields(request.operation, request.fields)
             self._check_role(request)

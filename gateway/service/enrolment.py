@@ -50,7 +50,7 @@ def change_once(
 ) -> ResultT:
     """Make a change, or return the result of the same change that was made before. Raise GatewayError.
 
-    ``if_removed``: the result if the person was removed since. Without it that raises Conflict. ``find_warnings``:
+    ``if_removed``: the result if the person was removed since; if it is None, raise Conflict. ``find_warnings``:
     returns the warnings of the result. It is called after the change, which then returns a document without warnings.
     """
     # The store writes the result beside the effect, in the transaction of the change: a repeated request gets it

@@ -1,4 +1,4 @@
-"""Futures that are made from other futures."""
+"""Functions that derive one future from another."""
 
 from __future__ import annotations
 

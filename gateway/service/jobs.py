@@ -55,14 +55,14 @@ def drawing_job(request: Request, reply: Recognition | Detection, search: Search
 
 
 def single_faces(report: Report) -> list[FoundFace]:
-    """Return the only face of each picture. Raise NoFace or MultipleFaces, which name the picture if there are two."""
+    """Return the only face of each picture. Raise NoFace or MultipleFaces. Of two pictures, the error names one."""
     if len(report.analyses) == 1:
         return [report.analyses[0].single_face()]
     return [analysis.single_face(f"picture {number}") for number, analysis in enumerate(report.analyses, 1)]
 
 
 def timing_of(request: Request, report: Report, laps: Timing) -> Timing:
-    """Return the milliseconds of all steps. ``laps``: those of the service."""
+    """Return the milliseconds of all steps. ``laps``: the steps of the service."""
     steps = {"queue": report.queue_ms}
     for analysis in report.analyses:
         for step, ms in analysis.timing.items():

@@ -84,7 +84,7 @@ class RecognitionService:
         self._observe_unknown = observe_unknown
 
     def submit(self, request: Request) -> Future[Reply]:
-        """Return the future of the reply. An exception is the future's too, and is never raised here.
+        """Return the future of the reply. The future also gets every exception; none is raised here.
 
         The future of a live frame that a newer frame replaced is cancelled.
         """

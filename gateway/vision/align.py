@@ -142,7 +142,7 @@ def _try_directions(picture: Picture, box: Box, predictor: LandmarkPredictor, sc
 
 
 def _movement(picture: Picture, box: Box, points: Points, predictor: LandmarkPredictor) -> float:
-    """Return how far the points move with the box (root mean square): 0 not at all, 1 as far as the box."""
+    """Return how far the points move with the box (root mean square): 0 if they stay, 1 if they move as far."""
     side = box.right - box.left
     moved = []
     for across, down in BOX_SHIFTS:

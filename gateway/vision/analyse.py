@@ -67,7 +67,7 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
 
 
 def largest(boxes: Sequence[Box], count: int) -> list[Box]:
-    """Return the ``count`` largest boxes in their original order. Among equal boxes the first ones are kept."""
+    """Return the ``count`` largest boxes in their original order. Of boxes of one size, the first ones are kept."""
     chosen = sorted(range(len(boxes)), key=lambda number: -boxes[number].area)[:count]
     return [boxes[number] for number in sorted(chosen)]
 

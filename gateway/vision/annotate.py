@@ -116,7 +116,7 @@ class _Canvas:
             self._image.paste(LANDMARK_RGB, (area.left, area.top), strokes)
 
     def draw_label(self, mark: FaceMark) -> None:
-        """Draw the name below or above the box, where it covers less. Draw nothing if the picture is too small."""
+        """Draw the name below or above the box, where the name hides less. Draw nothing if the picture is too small."""
         size = min(self._side / 40, max(self._side / 70, (mark.box.right - mark.box.left) / 7))
         font = ImageFont.load_default(max(MIN_TEXT_PX, round(size)))
         # Pillow has another kind of font only when it is built without FreeType.

@@ -121,7 +121,7 @@ _FINE, _COARSE = _smoothing(FINE_BLUR_PX), _smoothing(COARSE_BLUR_PX)
 def _sharpness(luma: NDArray[np.float32], real: NDArray[np.bool_]) -> float:
     """Return the sharpness, from 0 to 1: how much a further blur weakens the gradients. Contrast does not matter.
 
-    Noise has little influence. A small face that was enlarged to the chip is blurred, and counts as such.
+    Noise has little influence. A small face that was enlarged to the chip is blurred, and counts as blurred.
     """
     # In a photograph with blur s the gradients after a further blur f are proportional to 1 / hypot(s, f), because the
     # spectrum of photographs is 1/f. The equation is solved for s.

@@ -1,4 +1,4 @@
-"""Regions of interest: the parts of a picture in which faces count, and the parts in which they are ignored."""
+"""Regions of interest: the parts of a picture in which faces count, and the parts in which faces are ignored."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _counts(box: Box, wanted: Search, width: int, height: int) -> bool:
 def _within(polygon: Polygon, x: float, y: float) -> bool:
     """Return whether the point is inside the polygon.
 
-    It is inside if a ray from the point to the right crosses the polygon's edges an odd number of times.
+    The point is inside if a ray from the point to the right crosses the polygon's edges an odd number of times.
     """
     inside = False
     for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):

@@ -40,7 +40,7 @@ class CrashGuard:
     """The crashes and timeouts of each picture, in memory. Safe to use from any thread.
 
     Pictures are identified by their SHA-256 and are not stored. ``limit_s``: the time limit of a picture, for the error
-    message. ``clock``: as ``time.monotonic``.
+    message. ``clock``: a function like ``time.monotonic``.
     """
 
     def __init__(self, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:

@@ -14,7 +14,7 @@ class Report:
     """The result of a job.
 
     ``analyses``: one for each picture. ``queue_ms``: the time that the job waited. ``dropped``: the live frames of the
-    same camera that were dropped since the last one that was analysed.
+    same camera that were dropped since the last analysed frame.
     """
 
     analyses: tuple[Analysis, ...]

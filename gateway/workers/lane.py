@@ -23,7 +23,7 @@ class Lane:
     ``due_s``: the moment on the queue's fair clock up to which the lane has used its share of worker time. ``turn``:
     the number of the turn in which the lane was served last. ``job_s``: the moving average of worker seconds of a job.
     ``slowest_s``: the slowest recent job, infinite before the first job is done. ``dropped``: the live frames that were
-    dropped since the last one that was taken.
+    dropped since the last frame was taken.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Lane:
         return job
 
     def finish(self, job: Job, seconds: float) -> None:
-        """Correct the account: the job took so many worker seconds."""
+        """Correct the account by the worker seconds that the job took."""
         self.in_work -= 1
         if job.live:
             self.frame_in_work = False

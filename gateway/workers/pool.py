@@ -54,7 +54,7 @@ SHUTDOWN_GRACE_S = 5.0
 
 
 class Pool:
-    """The worker processes. If a process crashes or hangs, only the request that it had fails.
+    """The worker processes. If a process crashes or hangs, only its present request fails.
 
     ``start_worker``: starts a process. ``picture_s``: the time limit of one picture. ``growth_bytes``: an idle process
     is replaced if its memory grew by more than this since its start.
@@ -119,7 +119,7 @@ class Pool:
         return job.future
 
     def check_capacity(self, camera: str) -> None:
-        """Raise Busy if ``submit`` would refuse a camera's request. This is cheaper than reading the request first."""
+        """Raise Busy if ``submit`` would refuse a camera's request. The check comes before the request is read."""
         self._queue.check_capacity(camera)
 
     @property
@@ -191,7 +191,7 @@ class Pool:
         try:
             new = self._start_worker()
         except OSError as error:
-            log.warning("The worker process is not replaced: no other one can be started (%s).", error)
+            log.warning("The worker process is not replaced: a new worker process cannot be started (%s).", error)
             return
         try:
             new.wait_until_ready()

@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _set_alarm(seconds: float) -> None:
-    """Let the system end this process if the picture takes far too long and the gateway cannot end it any more."""
+    """Let the system end this process if a picture takes far too long and the gateway is no longer there to do so."""
     # The default action of the signal needs no Python code, which an engine that hangs would block.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(math.ceil(seconds))

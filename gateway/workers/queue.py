@@ -28,7 +28,7 @@ class FairQueue:
     """The waiting jobs. Each lane (a camera) is charged the worker seconds that its jobs take.
 
     If the queue is full, a new request displaces the newest request of the fullest lane, if that lane is fuller than
-    its own. Of live frames only the newest of each camera waits (queue_limits.py). ``clock``: as ``time.monotonic``.
+    its own. Of live frames only the newest of each camera waits (queue_limits.py). ``clock``: like ``time.monotonic``.
     """
 
     # The fair clock counts the seconds that each lane could have used so far if all active lanes had shared the workers

@@ -21,7 +21,7 @@ class QueueLimits:
     """The limits of the queue.
 
     ``requests``: the largest number of waiting requests. ``per_lane``: the same for one lane. ``bytes``: the largest
-    size of the pictures of all waiting requests. All live frames together may have as many bytes again. A lane may use
+    size of the pictures of all waiting requests. All live frames together may have the same size again. A lane may use
     the same share of the bytes as of the requests.
 
     A lane of many senders (``shared`` is False) may use half of both. A single job always fits, even a larger one.
@@ -66,9 +66,9 @@ class QueueLimits:
         return fullest
 
     def displace_requests(self, lanes: Collection[Lane], lane: Lane, more_bytes: int) -> list[Job]:
-        """Remove and return requests until one more of ``lane`` fits.
+        """Remove and return requests until one more request of ``lane`` fits.
 
-        Raises QueueFull, and removes none, if it cannot fit.
+        Raises QueueFull, and removes none, if the new request cannot fit.
         """
         taken: list[tuple[Lane, Job]] = []
         try:
@@ -93,7 +93,7 @@ class QueueLimits:
         return dropped
 
     def _full(self, lanes: Collection[Lane], more_bytes: int) -> str:
-        """Return the limit that one more request would exceed, as a message; empty if none."""
+        """Return the limit that one more request would exceed, as a message; empty if it exceeds no limit."""
         if sum(len(lane.requests) for lane in lanes) >= self.requests:
             return f"the queue is full ({self.requests} waiting)"
         size = sum(lane.bytes for lane in lanes)

@@ -19,7 +19,7 @@ from gateway.workers.worker import Worker, worker_command
 
 
 def prepare_engine(settings: Settings) -> EngineOptions:
-    """Check the models, and convert them if the engine needs that. Raise StartError."""
+    """Check the models, and convert them if the engine needs converted models. Raise StartError."""
     check_python()
     entry = ENGINES[settings.engine]
     wanted = entry.models | ({"landmarks_68"} if settings.landmarks_68 else set())

@@ -334,7 +334,7 @@ gateway.cli.main.main(['people', 'add', '--name', 'Eve', sys.argv[1]])
     (data / "eve.jpg").write_bytes(b"a picture")
     done = run_as(0, code, data, str(data / "eve.jpg"), str(folder / "python"))
     assert done.returncode == 1
-    expected = f"process continues as nobody, the owner of the data folder, who may not run {folder}/python"
+    expected = f"owns the data folder, so this process now runs as nobody, but may not run {folder}/python"
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
 

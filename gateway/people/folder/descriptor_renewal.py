@@ -37,7 +37,7 @@ class DescriptorRenewal:
             return
         outdated = self._faces.list_outdated_pictures(self._recipe)
         if outdated:
-            log.info("the engine makes other descriptors now: %d are made again", len(outdated))
+            log.info("%d descriptors were made by another engine: they are computed again", len(outdated))
         complete = True
         for digest in outdated:
             complete = self._renew_picture(digest) and complete
@@ -47,7 +47,7 @@ class DescriptorRenewal:
             self._revision = self._faces.revision()
 
     def _renew_picture(self, digest: str) -> bool:
-        """Return whether the descriptor was renewed, or can never be."""
+        """Return whether the descriptor was renewed, or can never be renewed."""
         try:
             chips = self._faces.read_chips(digest)
             # The person may have been removed meanwhile.
@@ -56,6 +56,6 @@ class DescriptorRenewal:
                 assert face.descriptor is not None
                 self._faces.replace_descriptor(digest, self._recipe, face.descriptor)
         except GatewayError as error:
-            log.warning("the descriptor of picture %.16s cannot be made again: %s", digest, error)
+            log.warning("the descriptor of picture %.16s cannot be computed again: %s", digest, error)
             return is_final(error)
         return True

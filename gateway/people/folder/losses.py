@@ -1,4 +1,4 @@
-"""Pictures that were imported from a folder and are not there any more, and the people on them."""
+"""Pictures that were imported from a folder and are no longer in it, and the people whom they show."""
 
 from __future__ import annotations
 

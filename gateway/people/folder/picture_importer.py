@@ -66,8 +66,8 @@ class PictureImporter:
     def import_picture(self, source: str, file: PictureFile, before: str | None, enrolled: str | None) -> None:
         """Enrol the picture of a file, unless it is enrolled.
 
-        ``before``: the digest of the enrolled picture of the same source; ``enrolled``: the same, if its descriptor is
-        of this recipe. Raises OSError, and GatewayError for a picture that is not enrolled.
+        ``before``: the digest of the enrolled picture of the same source; ``enrolled``: this digest if the descriptor
+        is of the present recipe, else None. Raises OSError, and GatewayError for a picture that is not enrolled.
         """
         if file.person is None:
             raise BadRequest("put it into a folder named after the person")

@@ -1,4 +1,4 @@
-"""Sentences in the log and in /readyz about a folder of known people that a user has to look at."""
+"""Sentences in the log and in /readyz about problems of the folder of known people that a user has to solve."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _state(folder: Path, scan: FolderScan) -> str:
 
 def _unread_sentence(folder: Path, scan: FolderScan, hides: Hides) -> str:
     if scan.condition in ("missing", "unreadable"):
-        return f"{_state(folder, scan)}: nobody is imported from it. Put it there, or correct people.folder"
+        return f"{_state(folder, scan)}: nobody is imported from it. Put the folder there, or correct people.folder"
     if not scan.complete:
         return f"the folder {escape(str(folder))} has too many files: {scan.skipped[-1]}"
     if not scan.unread:

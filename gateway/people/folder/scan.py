@@ -36,7 +36,7 @@ class FolderScan:
         return tuple(sentence(paths, reason) for reason, paths in self.unused.items())
 
     def may_hold(self, path: str) -> bool:
-        """Return whether there may be a picture at this path. It may where the scan could not read."""
+        """Return whether there may be a picture at this path. Folders that the scan could not read may hold one."""
         if path in self.pictures or not self.complete:
             return True
         parts = path.split("/")

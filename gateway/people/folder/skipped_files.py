@@ -49,7 +49,7 @@ class SkippedFiles:
         self.sentences += [hidden_sentence(count, reason) for reason, count in self._hidden.items()]
 
     def log_new(self) -> None:
-        """Log the sentences that were not there after the last import."""
+        """Log the sentences that are new since the last import."""
         for each in self.sentences:
             if each not in self._logged:
                 log.warning("skipped in the known faces: %s", each)

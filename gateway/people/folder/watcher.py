@@ -31,8 +31,8 @@ SCAN_PAUSE_FACTOR = 20
 class FolderWatcher:
     """Thread that scans the folder and imports each change.
 
-    People in the store are recognised from the start, before the first import. An exception is a change of the engine:
-    their descriptors are made again first. /readyz reports the end of the first import.
+    People in the store are recognised from the start, before the first import. After a change of the engine,
+    their descriptors are computed again first. /readyz reports the end of the first import.
     """
 
     def __init__(

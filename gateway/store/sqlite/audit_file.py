@@ -180,7 +180,7 @@ class AuditFile:
 
     def _report(self, error: Exception) -> None:
         """Set the problem, and log it once."""
-        problem = f"the audit {self._path} cannot be written ({error}): its lines stay in the people store until it can"
+        problem = f"the audit {self._path} cannot be written now ({error}): its lines wait in the people store"
         if problem != self._problem:
             log.error("%s", problem)
         self._problem = problem

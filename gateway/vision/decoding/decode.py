@@ -29,7 +29,7 @@ PROBE_BYTES = bytes(range(1, 65))
 def decode(data: bytes, limits: PictureLimits) -> Picture:
     """Return the first picture of a JPEG, PNG or WebP file. Alpha is ignored; grey, palette and CMYK become RGB.
 
-    Raises BadImage if the file is no picture or damaged, TooLarge, and Unsupported. Format, structure and size are
+    Raises BadImage if the file is damaged or no picture, TooLarge, and Unsupported. Format, structure and size are
     checked before time or memory is spent on the pixels.
     """
     kind, start = find_picture(data)

@@ -138,7 +138,7 @@ class _Reader:
 
     @property
     def is_complete(self) -> bool:
-        """True if all data of the picture has been read. Only an end marker tells this of a progressive JPEG."""
+        """True if all data of the picture has been read. A progressive JPEG is complete at its end marker."""
         if self._frame is None or self._frame.progressive:
             return False
         return self._frame.shares.keys() <= {each for scan in self._scans for each in scan.components}
@@ -215,7 +215,7 @@ class _Reader:
 
 
 def _transform(adobe: int, components: int) -> int:
-    """Return Adobe's code of the colours: 0 as they are, 1 YCbCr, 2 YCCK (four components).
+    """Return Adobe's code of the colours: 0 for RGB or CMYK, 1 for YCbCr, 2 for YCCK (four components).
 
     libjpeg reads an unknown code as 1 or 2.
     """

@@ -59,7 +59,7 @@ def _decode(clean: bytes, frame: Frame) -> tuple[Pixels, str]:
 
 
 def _stray_bytes(warning: str) -> tuple[int, str]:
-    """Return the number of superfluous bytes in a warning and the marker after them; 0 if the warning is another."""
+    """Return the number of superfluous bytes in a warning and the marker after them; 0 for any other warning."""
     found = _STRAY_BYTES.search(warning)
     return (int(found[1]), found[2]) if found else (0, "")
 

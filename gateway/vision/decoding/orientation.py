@@ -17,7 +17,7 @@ _XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])")
 
 
 def read_orientation(exif: bytes, xmp: bytes) -> int:
-    """Return the orientation, or ``ORIENTATION_AS_STORED`` if neither EXIF nor XMP has a readable one."""
+    """Return the orientation, or ``ORIENTATION_AS_STORED`` if neither EXIF nor XMP has a readable orientation."""
     if found := _from_exif(exif.removeprefix(_EXIF)):
         return found
     in_xmp = _XMP.search(xmp)
@@ -25,7 +25,7 @@ def read_orientation(exif: bytes, xmp: bytes) -> int:
 
 
 def _from_exif(tiff: bytes) -> int:
-    """Return the orientation, or 0 if there is none.
+    """Return the orientation, or 0 if EXIF has no readable one.
 
     An entry is a tag, a type, a count and a value, 12 bytes in all (TIFF 6.0, section 2).
     """

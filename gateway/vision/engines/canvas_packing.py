@@ -1,6 +1,6 @@
 """The packing of tiles on canvases, which the detector's network gets as its input.
 
-A tile is a level of the image pyramid, or a strip of one.
+A tile is a level of the image pyramid, or a strip of a level.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ MAX_CANVAS_BYTES = 80_000_000
 
 
 class CnnDetector:
-    """The face detector. ``graph``: from ``graphs.detector_graph``. Not to be shared between threads."""
+    """The face detector. ``graph``: from ``graphs.detector_graph``. For one thread at a time."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -41,7 +41,7 @@ class CnnDetector:
         return [Box(*(round(edge) for edge in rect)) for _, rect in self.find_scored(picture, min_face, max_face)]
 
     def find_scored(self, picture: Picture, min_face: float, max_face: float | None = None) -> list[tuple[float, Rect]]:
-        """Return (score, rectangle), in the order of the scores. Rectangles are in fractions of a pixel."""
+        """Return (score, rectangle), in the order of the scores. Rectangles are in pixels, with fractions."""
         layout = _cached_plan(picture.shape[1], picture.shape[0], min_face, max_face)
         found = []
         for number, canvas in enumerate(layout.draw(picture, self._reused_canvases(layout))):

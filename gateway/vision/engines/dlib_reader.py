@@ -1,6 +1,6 @@
 """A reader of the values in dlib's serialised files.
 
-The format (dlib 19.3 and later, ``dlib/serialize.h`` and ``dlib/dnn``) is built of these values:
+The format (dlib 19.3 and later, ``dlib/serialize.h`` and ``dlib/dnn``) consists of these values:
 
 - An integer is a control byte, then its bytes, little-endian. The low four bits of the control byte are the number of
   bytes; 0x80 marks a negative number.

@@ -27,7 +27,7 @@ Step = tuple[Kind, int]
 class Layer:
     """A layer of a network.
 
-    ``weights``: of ``con`` (out, in, height, width), of ``affine`` the factors (channels,), of ``fc`` (in, out).
+    ``weights``: for ``con`` (out, in, height, width), for ``affine`` the factors (channels,), for ``fc`` (in, out).
     ``bias``: (out,). ``stride`` and ``padding`` are the same across and down. ``kernel`` 0 means the whole map.
     """
 
@@ -44,8 +44,8 @@ class Layer:
 class Network:
     """A network.
 
-    ``mean``: of red, green, blue; the first layer gets (x - mean) / 256. ``overlap``: the intersection over union above
-    which two boxes are the same face; None for a network that finds no faces.
+    ``mean``: the mean red, green and blue; the first layer gets (x - mean) / 256. ``overlap``: the intersection over
+    union above which two boxes are the same face; None for a network that finds no faces.
     """
 
     mean: tuple[float, ...]

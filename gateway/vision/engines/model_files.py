@@ -1,7 +1,7 @@
 """The model files: their names, digests and paths.
 
 The weights come with the package ``face_recognition_models``. The package is located without an import, because the
-import needs an old enough setuptools and ends the process without it.
+import ends the process if setuptools is missing or too new.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An image pyramid: one picture at many sizes, so that a detector of one window size finds faces of all sizes.
+"""An image pyramid: one picture at many sizes, so that a detector with a window of fixed size finds faces of all sizes.
 
 The detector's window is 80 px wide. In the first level of the pyramid the smallest wanted face fills the window. Each
 further level is smaller by LEVEL_RATIO. All levels are packed side by side on one canvas, which the network gets as one

@@ -1,7 +1,7 @@
-"""The table of engines: for each name the recipe of its descriptors, its model files, and the function that opens it.
+"""The table of engines: the name, the recipe of the descriptors, the model files, and the function that opens it.
 
 The gateway's main process imports this module. Each function therefore imports the libraries of its engine itself, and
-a process loads only those of the engine that it uses.
+a process loads only the libraries of the engine that it uses.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ ENGINES: Mapping[EngineName, EngineEntry] = {
 
 
 def open_engine(options: EngineOptions) -> Engine:
-    """Load the models, except the one of 68 points, and set up this process for image analysis. Raises StartError."""
+    """Load the models, except the model of 68 points, and set up this process for image analysis. Raises StartError."""
     import cv2
 
     from gateway.vision.engine import Engine

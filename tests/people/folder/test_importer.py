@@ -157,7 +157,8 @@ def test_chips_that_cannot_be_described_are_logged_and_skipped(
     assert (env.people, env.pictures) == (["Alice"], 2)
     assert env.stored == ["Alice", "Bob the Builder"]
     assert (
-        f"{digest_of('bob1')[:16]} cannot be made again: the chips that were kept of a face are damaged" in caplog.text
+        f"{digest_of('bob1')[:16]} cannot be computed again: the chips that were kept of a face are damaged"
+        in caplog.text
     )
 
 
