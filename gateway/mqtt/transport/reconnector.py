@@ -240,11 +240,12 @@ class Reconnector:
         session.abort()
         if self._protocol.switch(session):
             return
-        refusal = f"refuses the gateway: {session.refusal}. Correct mqtt.user and mqtt.password"
-        is_silent = session.refusal is None
+        is_silent, is_temporary = session.refusal is None, session.refusal in _TEMPORARY_REFUSALS
+        advice = "The gateway keeps trying" if is_temporary else "Correct mqtt.user and mqtt.password"
+        refusal = f"refuses the gateway: {session.refusal}. {advice}"
         silence = "does not answer as an MQTT broker: correct mqtt.host, mqtt.port or mqtt.tls"
         error = StartError(f"The broker at {self._broker} {silence if is_silent else refusal}.")
-        if not is_silent and session.refusal not in _TEMPORARY_REFUSALS:
+        if not is_silent and not is_temporary:
             self._handle_error(error)
         elif not self._first_try_ended.is_set():
             log.warning("%s", error)

@@ -95,13 +95,14 @@ def answering(answer: Callable[[list[bytes]], bytes | None]) -> Iterator[tuple[i
     thread.join()
 
 
-def test_busy_broker_is_tried_again() -> None:
+def test_busy_broker_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     """Regression: a busy broker was an error after which no supervisor restarts the gateway."""
     with refusing(3) as (port, heard):  # server unavailable
         reconnector = make_reconnector(port)
         reconnector.start()
         wait_for(lambda: len(heard) > 1)
         reconnector.stop()
+    assert "The gateway keeps trying." in caplog.text
 
 
 def test_broker_that_sends_a_malformed_packet_is_left_and_logged(caplog: pytest.LogCaptureFixture) -> None:
