@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         return self
 
     def operations_of(self, camera: str) -> tuple[Operation, ...]:
-        """Return the operations that this camera may request: its own setting, else the one for all cameras."""
+        """Return the operations that this camera may request: its own setting, else the setting for all cameras."""
         own = self.cameras.get(camera)
         return self.operations if own is None or own.operations is None else own.operations
 

@@ -13,7 +13,7 @@ from gateway.model import LandmarkCount
 from gateway.model.names import checked_name
 
 MAX_ENTRIES = 1000
-"""Entries of a list that one reply has."""
+"""The largest number of entries in one reply."""
 
 _BASE64 = {"type": "string", "contentEncoding": "base64"}
 

@@ -49,7 +49,7 @@ class QualityLimits:
 # A face beyond these limits resembles the faces of strangers on equally bad pictures. Of 222 good photographs the
 # limits refused one. docs/reference/benchmarks.md has the measurement.
 ENROLMENT_LIMITS = QualityLimits(pixels=60, brightness=0.12, sharpness=0.55, clean=0.56)
-"""The least quality of a face to be enrolled."""
+"""The limits below which a face is not enrolled."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

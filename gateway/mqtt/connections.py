@@ -35,7 +35,7 @@ slow network."""
 
 
 class Connections:
-    """The connection for requests and the one for frames. ``on_fatal`` gets the error that ends the gateway."""
+    """The connection for requests and the connection for frames. ``on_fatal`` gets the error that ends the gateway."""
 
     def __init__(
         self,

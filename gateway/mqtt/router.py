@@ -33,7 +33,7 @@ class Router:
     """The table of routes. If several routes match a topic, the first route gets the message."""
 
     def __init__(self, routes: Sequence[Route], otherwise: Handler) -> None:
-        """``otherwise``: the handler of messages that no route matches, such as those of an older subscription."""
+        """``otherwise``: the handler of messages that no route matches, for example from an older subscription."""
         self._routes = routes
         self._otherwise = otherwise
         self._patterns = [(route.connection, pattern_of(route.filter), route.handler) for route in routes]

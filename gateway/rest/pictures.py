@@ -21,7 +21,7 @@ PICTURE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "file1": ("image1", "file1", "image_data1"),
     "file2": ("image2", "file2", "image_data2"),
 }
-"""The names of a picture in JSON, by its name in a form: the documented name first, then those of similar APIs."""
+"""The names of a picture in JSON, by its name in a form: the documented name first, then names from similar APIs."""
 
 
 def read_pictures(request: Request, names: Sequence[str]) -> tuple[bytes, ...]:

@@ -137,7 +137,7 @@ class ExportedPerson:
 class Loss:
     """The people who lose pictures because files vanished from the folder, by their keys in the store.
 
-    ``affected``: people who lose a picture; ``removed``: those of them without any picture left; ``total``: the number
+    ``affected``: people who lose a picture; ``removed``: people who lose all pictures; ``total``: the number
     of people from the folder.
     """
 

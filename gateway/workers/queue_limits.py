@@ -52,7 +52,7 @@ class QueueLimits:
         return max(count / self.share(lane), size / self.share_bytes(lane))
 
     def lane_to_displace(self, lanes: Collection[Lane], lane: Lane, more_bytes: int = 0) -> Lane | None:
-        """Return the lane that loses its newest request so that one more of ``lane`` fits; None if it fits already.
+        """Return the lane that loses its newest request so that one more of ``lane`` fits; None if it fits anyway.
 
         That is the fullest lane, if it is fuller than ``lane`` would be: a camera with several waiting requests loses
         one to a camera with none. Raises QueueFull if there is no such lane.

@@ -57,8 +57,8 @@ class SearchSession(Protocol):
 class DuplicateDetector:
     """The states of search_state.py, and the messages between gateways of challenge.py.
 
-    Of two gateways that serve, the one that began first stays. Of two that search at the same time, the one with the
-    lower instance name serves.
+    Of two gateways that serve, the gateway that began first stays. Of two gateways that search at the same time, the
+    gateway with the lower instance name serves.
 
     ``loopback_filter``: the topics of the loopback messages of all gateways. ``receive`` gets the messages on these and
     on ``bridge/state`` and ``bridge/info``, to which ``search`` subscribes. ``publish`` must use the connection that

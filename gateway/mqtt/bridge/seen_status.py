@@ -33,7 +33,7 @@ class SeenStatus:
             self._documents[received.topic] = json.loads(received.payload)
 
     def is_another_online(self, own_instance: str) -> bool:
-        """Return whether the messages are those of another gateway that says it is online."""
+        """Return whether the messages come from another gateway and say that it is online."""
         state = self._documents.get(self._state_topic)
         online = isinstance(state, dict) and state.get("state") == "online"
         return online and self._info.get("instance") not in (None, own_instance)

@@ -128,7 +128,7 @@ class Topics:
         return Address(origin, operation, f"{reply_topic}/{operation}")
 
     def _piece(self, camera: str, levels: list[str]) -> Address:
-        """``levels``: the piece's number, the number of all pieces, then those of a request with an id."""
+        """``levels``: the piece's number, the number of all pieces, then the levels of a request with an id."""
         numbers, rest = levels[:2], levels[2:]
         if len(numbers) < 2 or not all(map(_NUMBER.fullmatch, numbers)):
             fault = "expected the topic part/<number from 0>/<number of pieces>/<operation>/<id>"

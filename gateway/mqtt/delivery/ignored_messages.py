@@ -1,4 +1,4 @@
-"""Warnings about messages that get no answer: those of a camera with an invalid name, and retained ones."""
+"""Warnings about messages that get no answer: of a camera with an invalid name, or retained."""
 
 from __future__ import annotations
 

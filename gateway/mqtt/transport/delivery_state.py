@@ -29,8 +29,8 @@ class DeliveryEvent(Enum):
     NO_REPLY = "the message needs no reply"
     CONFIRMED = "the broker has confirmed the last reply"
     TURN = "all earlier deliveries of the session are settled"
-    SESSION_RESUMED = "the session of a new connection is the one before"
-    SESSION_LOST = "the session of a new connection is empty"
+    SESSION_RESUMED = "a new connection continues the session"
+    SESSION_LOST = "the broker has no session for a new connection"
     EXPIRED = "the replies have expired, or were published on too many sessions"
 
 

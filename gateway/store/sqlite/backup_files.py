@@ -134,7 +134,7 @@ def _holds_people(db: sqlite3.Connection) -> bool:
     # A copy of the audit is not a people store.
     people = _columns(db, "people")
     if people and not ({"id", "slug"} <= people and {"person", "digest"} <= _columns(db, "pictures")):
-        raise UnreadableError("its tables are not those of a people store")
+        raise UnreadableError("its tables are not the tables of a people store")
     return bool(people)
 
 

@@ -63,7 +63,7 @@ class CnnDetector:
         return [float(scores[row, middle].max()) for row in rows]
 
     def _reused_canvases(self, layout: PyramidLayout) -> list[Picture]:
-        """Return canvases for the layout, those of an earlier picture if possible."""
+        """Return canvases for the layout, reused from an earlier picture if possible."""
         # New memory takes more time than drawing on it.
         canvases = self._canvases.pop(layout, None) or layout.blank()
         self._canvases[layout] = canvases

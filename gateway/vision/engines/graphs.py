@@ -1,6 +1,6 @@
 """dlib's two networks as OpenVINO graphs, arranged for fast computation on a processor.
 
-The results are those of dlib, except for rounding. There are three exact rearrangements:
+The results equal the results of dlib, except for rounding. There are three exact rearrangements:
 
 - A factor and a shift after a convolution become part of its weights, as does the mean that is subtracted from the
   picture.
