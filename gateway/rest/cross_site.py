@@ -47,7 +47,7 @@ class Authority:
 
 
 def read_authority(text: str) -> Authority | None:
-    """Return the host and its optional port, or None for any other text."""
+    """Read text such as ``pi.local:8080``, in which the port is optional. Return None for text of another form."""
     # The length is checked before the translation to punycode, which takes a second for 200 kB.
     found = _AUTHORITY.fullmatch(text) if len(text) <= MAX_AUTHORITY else None
     if found is None:
