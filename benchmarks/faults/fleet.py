@@ -152,7 +152,7 @@ class Fleet:
         if not self._history.record_answer(answer):
             return
         each = self._open.get(answer.key)
-        # It was answered before, or this is the text of a document that will also arrive.
+        # The request has its reply already, or this text belongs to a document that will also arrive.
         if each is None or (answer.verdict is not None and not each.device.small):
             return
         if self._repeats and not answer.final:

@@ -1,4 +1,4 @@
-"""Ask who is on a picture: ``python camera_paho.py PICTURE.jpg``. This needs only paho-mqtt 2.
+"""Ask who is in a picture: ``python camera_paho.py PICTURE.jpg``. This needs only paho-mqtt 2.
 
 The request is repeated with the same id until a verdict arrives, or until the deadline.
 """

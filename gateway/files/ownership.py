@@ -128,7 +128,7 @@ def _become(data: Path, folder: os.stat_result) -> None:
             " or allow it SETUID and SETGID."
         ) from None
     _started_by.append(ROOT)
-    log.info("the data folder %s belongs to the user %s: root continues as that user", data, user_name(owner))
+    log.info("the data folder %s belongs to the user %s: the gateway now runs as that user", data, user_name(owner))
 
 
 def _wrong_user(data: Path, owner: int) -> str:

@@ -139,7 +139,7 @@ class _Canvas:
 
 def _strokes(lines: Sequence[Line], thickness: float, area: Box) -> Image.Image:
     """Return a mask of the lines, in the size of ``area``."""
-    # It is drawn up to four times larger and then reduced, because Pillow's own lines are not smooth.
+    # The mask is drawn up to four times larger and then reduced, because Pillow's own lines are not smooth.
     width, height = area.right - area.left, area.bottom - area.top
     scale = max(1, min(4, 2000 // max(width, height)))
     mask = Image.new("L", (width * scale, height * scale))
