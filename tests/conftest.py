@@ -28,13 +28,17 @@ SLOW_PLACES = (
     "device_sim/",
     "e2e/",
     "mqtt/transport/test_reconnector.py",
+    "people/test_calibration.py",
+    "people/test_effects.py",
+    "people/test_registry.py",
+    "store/sqlite/test_database.py",
     "cli/test_main.py",
     "files/test_ownership.py",
     "vision/",
     "workers/test_conversion.py",
     "workers/test_pool.py",
 )
-"""Tests that start brokers, gateways or workers, or load the networks; so does every test that asks for a broker."""
+"""Tests that start other processes, load the networks, draw plots or wait, as every test with a broker does."""
 
 
 def pytest_configure() -> None:
