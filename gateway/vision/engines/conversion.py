@@ -29,7 +29,7 @@ GRAPH_NAMES = ("detector-int8", "detector-f32", "descriptor")
 
 def converted_models_folder(data: Path) -> Path:
     """Return the folder of the converted networks in the data folder."""
-    made_of = f"{CONVERTER_VERSION} {MODEL_FILES['detector'][1]} {MODEL_FILES['descriptor'][1]}"
+    made_of = f"{CONVERTER_VERSION} {MODEL_FILES['detector'].sha256} {MODEL_FILES['descriptor'].sha256}"
     return data / "models" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 

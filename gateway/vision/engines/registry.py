@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gateway.allocator import keep_freed_memory
 from gateway.model import EngineName
-from gateway.vision.engines.model_files import MODEL_FILES, Role, model_file
+from gateway.vision.engines.model_files import Role, model_file
 from gateway.vision.engines.options import EngineOptions
 
 if TYPE_CHECKING:
@@ -53,9 +53,12 @@ def _open_dlib_cnn(_options: EngineOptions) -> tuple[Detector, Embedder]:
     return StockDetector("cnn"), StockEmbedder()
 
 
+STOCK_MODELS = frozenset[Role]({"detector", "landmarks_5", "landmarks_68", "descriptor"})
+"""The models that the package face_recognition loads at its import, whichever of them is used."""
+
 # The gateway's own engine takes the mean over chips and their mirror images: two for a face of a stream, six for an
 # enrolled picture. The stock engines take one chip, as face_recognition.face_encodings does by default. They share a
-# recipe, because they differ only in their detector. The package face_recognition loads all models at its import.
+# recipe, because they differ only in their detector.
 ENGINES: Mapping[EngineName, EngineEntry] = {
     "facegate": EngineEntry(
         "dlib-resnet/5-point/2-of-6",
@@ -63,8 +66,8 @@ ENGINES: Mapping[EngineName, EngineEntry] = {
         _open_facegate,
         needs_conversion=True,
     ),
-    "dlib-hog": EngineEntry("dlib-resnet/5-point/1-chip", frozenset(MODEL_FILES), _open_dlib_hog),
-    "dlib-cnn": EngineEntry("dlib-resnet/5-point/1-chip", frozenset(MODEL_FILES), _open_dlib_cnn),
+    "dlib-hog": EngineEntry("dlib-resnet/5-point/1-chip", STOCK_MODELS, _open_dlib_hog),
+    "dlib-cnn": EngineEntry("dlib-resnet/5-point/1-chip", STOCK_MODELS, _open_dlib_cnn),
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Literal
 
@@ -11,14 +10,11 @@ import numpy as np
 import PIL.Image
 import PIL.ImageFile
 
+# This import loads all models, also that of 68 points. The benchmarks import ``api`` from here.
+from face_recognition import api as api
+
 from gateway.model import Box, Descriptor
 from gateway.vision.decoding.decode import Picture
-
-with warnings.catch_warnings():
-    # face_recognition_models finds its files by pkg_resources, which warns that it is deprecated.
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
-    # The import loads all models, also that of 68 points. The benchmarks import ``api`` from here.
-    from face_recognition import api as api
 
 # The import sets Pillow, for the whole process, to accept truncated pictures. That is undone here.
 PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False

@@ -187,7 +187,9 @@ def test_folder_name_depends_on_the_weights_and_the_version(tmp_path: Path, monk
     assert converted_models_folder(tmp_path) == before
     monkeypatch.setattr(conversion, "CONVERTER_VERSION", conversion.CONVERTER_VERSION + 1)
     raised = converted_models_folder(tmp_path)
-    monkeypatch.setitem(model_files.MODEL_FILES, "descriptor", ("other.dat", 64 * "0"))
+    monkeypatch.setitem(
+        model_files.MODEL_FILES, "descriptor", model_files.ModelFile(model_files.DLIB_MODELS, "other.dat", 64 * "0")
+    )
     assert len({before, raised, converted_models_folder(tmp_path)}) == 3
 
 

