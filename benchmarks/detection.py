@@ -228,9 +228,10 @@ def detectors(cnn_enlarged: bool) -> list[Detector]:
         ]  # fmt: skip
 
     def facegate(smallest: int) -> Detector:
-        return Detector(
-            smallest, "facegate", lambda picture: facegate_detector.detect(picture, smallest, None), prepares=True
-        )
+        def detect(picture: Picture) -> list[Box]:
+            return [face.box for face in facegate_detector.detect(picture, smallest, None)]
+
+        return Detector(smallest, "facegate", detect, prepares=True)
 
     return [
         Detector(40, "hog1", stock(1, "hog")),

@@ -21,7 +21,7 @@ from gateway.model import (
 from gateway.vision.align import AlignedFace, align, rotate, turned_part
 from gateway.vision.chips import CHIP_SIDE_PX, cut_chips, decode_chips, encode_chips, encode_crop
 from gateway.vision.decoding.decode import Picture, decode
-from gateway.vision.engine import Engine
+from gateway.vision.engine import Detection, Engine
 from gateway.vision.landmark_groups import name_5_points, name_68_points
 from gateway.vision.quality import measure_quality
 from gateway.vision.regions import search
@@ -42,34 +42,33 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
     picture = rotate(decode(data, limits), wanted.search.rotate)
     clock.lap("decode")
     found = search(picture, wanted.search, engine.detector)
-    boxes = largest(found, MAX_FACES)
-    left_out = len(found) - len(boxes)
+    detections = largest(found, MAX_FACES)
+    left_out = len(found) - len(detections)
     clock.lap("detect")
     height, width = picture.shape[:2]
     image = Image(width, height, len(data))
     # The caller refuses a picture with several faces: describing them would be wasted time.
-    if wanted.single_face and len(boxes) > 1:
-        return Analysis(
-            image, tuple(FoundFace(box.clipped_to(width, height)) for box in boxes), clock.laps, left_out=left_out
-        )
-    alignments = [align(picture, box, engine.predictor_5, engine.detector) for box in boxes]
+    if wanted.single_face and len(detections) > 1:
+        only_boxes = tuple(FoundFace(each.box.clipped_to(width, height)) for each in detections)
+        return Analysis(image, only_boxes, clock.laps, left_out=left_out)
+    alignments = [align(picture, each.box, engine.predictor_5, engine.detector) for each in detections]
     chips = [cut_chips(picture, each.points, wanted.descriptors or "stream") for each in alignments]
     clock.lap("align")
-    descriptors: Sequence[Descriptor | None] = [None] * len(boxes)
+    descriptors: Sequence[Descriptor | None] = [None] * len(detections)
     if wanted.descriptors:
         descriptors = engine.embedder.embed(chips)
         clock.lap("embed")
     faces = tuple(
-        _face(picture, engine, wanted, *parts) for parts in zip(boxes, alignments, chips, descriptors, strict=True)
+        _face(picture, engine, wanted, *parts) for parts in zip(detections, alignments, chips, descriptors, strict=True)
     )
     clock.lap("details")
     return Analysis(image, faces, clock.laps, left_out=left_out)
 
 
-def largest(boxes: Sequence[Box], count: int) -> list[Box]:
-    """Return the ``count`` largest boxes in their original order. Of boxes of one size, the first ones are kept."""
-    chosen = sorted(range(len(boxes)), key=lambda number: -boxes[number].area)[:count]
-    return [boxes[number] for number in sorted(chosen)]
+def largest(faces: Sequence[Detection], count: int) -> list[Detection]:
+    """Return the ``count`` largest faces in their original order. Of faces of one size, the first ones are kept."""
+    chosen = sorted(range(len(faces)), key=lambda number: -faces[number].box.area)[:count]
+    return [faces[number] for number in sorted(chosen)]
 
 
 def redescribe(chips: bytes, engine: Engine) -> Analysis:
@@ -85,12 +84,13 @@ def _face(
     picture: Picture,
     engine: Engine,
     wanted: AnalyseTask,
-    box: Box,
+    detection: Detection,
     found: AlignedFace,
     chips: Picture,
     about: Descriptor | None,
 ) -> FoundFace:
     """Return a face with its details. A face without a certain upright direction gets no descriptor and pose 0."""
+    box = detection.box
     seen = measure_quality(picture, box, found.points, chips[len(chips) // 2])
     clipped = box.clipped_to(picture.shape[1], picture.shape[0])
     if not found.upright:

@@ -16,9 +16,24 @@ TILE_SIDE_PX, TILE_FACE_PX = 128, 80
 """Side of a chip for ``score_upright``, and side of the face's box in it. dlib's CNN was trained on faces of 80."""
 
 
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A face that a detector found.
+
+    ``box``: square, may reach beyond the picture. ``score``: the score of dlib's CNN; a higher one is surer.
+    ``confirmed``: False if only the proposer saw the face. ``roll``: degrees by which the face leans, clockwise in the
+    picture; with 90 its forehead points to the right. None if the detector does not know.
+    """
+
+    box: Box
+    score: float
+    confirmed: bool = True
+    roll: float | None = None
+
+
 class FaceFinder(Protocol):
-    def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
-        """Return the boxes of the faces, which may reach beyond the picture.
+    def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Detection]:
+        """Return the faces.
 
         ``picture``: uint8 RGB, (height, width, 3). ``min_face``, ``max_face``: sizes of faces to find, in pixels.
         """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from gateway.model import Box, Polygon, Search
 from gateway.vision.decoding.decode import Picture
-from gateway.vision.engine import FaceFinder
+from gateway.vision.engine import Detection, FaceFinder
 
 REGION_MARGIN = 0.5
 """Margin that is searched around the wanted region, as a share of the region's larger side.
@@ -17,14 +18,15 @@ With the margin a face with its centre on the region's border is seen whole, unl
 """
 
 
-def search(picture: Picture, wanted: Search, detector: FaceFinder) -> list[Box]:
-    """Return the boxes of the faces that match ``wanted``, in pixels of the picture."""
+def search(picture: Picture, wanted: Search, detector: FaceFinder) -> list[Detection]:
+    """Return the faces that match ``wanted``, in pixels of the picture."""
     # The detector gets only the part of the picture that can hold such faces.
     height, width = picture.shape[:2]
     seen = _about(wanted.only, width, height) if wanted.only else Box(0, 0, width, height)
     part = np.ascontiguousarray(picture[seen.top : seen.bottom, seen.left : seen.right])
-    found = [box.shifted_by(seen.left, seen.top) for box in detector.detect(part, wanted.min_face, wanted.max_face)]
-    return [box for box in found if _counts(box, wanted, width, height)]
+    found = detector.detect(part, wanted.min_face, wanted.max_face)
+    shifted = (replace(face, box=face.box.shifted_by(seen.left, seen.top)) for face in found)
+    return [face for face in shifted if _counts(face.box, wanted, width, height)]
 
 
 def _about(polygons: tuple[Polygon, ...], width: int, height: int) -> Box:

@@ -20,7 +20,7 @@ from gateway.people.similarity import Similarity, typical_faces
 from gateway.vision.align import TurnedPart, align, rotate, turn, turned_part
 from gateway.vision.analyse import analyse
 from gateway.vision.decoding.decode import Picture, decode
-from gateway.vision.engine import Engine
+from gateway.vision.engine import Detection, Engine
 from tests.examples import encoded
 from tests.support import FRAMES, KNOWN_FACES, frame
 
@@ -72,7 +72,7 @@ class UnsureDetector:
     def __init__(self, engine: Engine) -> None:
         self._detector = engine.detector
 
-    def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
+    def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Detection]:
         return self._detector.detect(picture, min_face, max_face)
 
     def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
@@ -100,10 +100,10 @@ def test_turned_part_of_a_face_at_the_edge_is_inside_the_picture() -> None:
 @pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.stem)
 def test_align_keeps_the_predicted_points_of_an_upright_face(facegate: Engine, path: Path) -> None:
     picture = decode(path.read_bytes(), LIMITS)
-    for box in facegate.detector.detect(picture, 56, None):
-        found = align(picture, box, facegate.predictor_5, facegate.detector)
+    for face in facegate.detector.detect(picture, 56, None):
+        found = align(picture, face.box, facegate.predictor_5, facegate.detector)
         assert (found.turns, found.upright) == (0, True)
-        assert (found.points == facegate.predictor_5.points(picture, box)).all()
+        assert (found.points == facegate.predictor_5.points(picture, face.box)).all()
 
 
 @pytest.mark.parametrize("name", CORNERS)
@@ -121,7 +121,8 @@ def test_face_is_recognised_at_any_rotation(facegate: Engine, name: str, degrees
 @quarter_turns
 def test_align_finds_the_same_pixels_of_a_rotated_face(facegate: Engine, turns: int) -> None:
     picture = head_of("obama_1")
-    (box,) = facegate.detector.detect(picture, 80, None)
+    (face,) = facegate.detector.detect(picture, 80, None)
+    box = face.box
     whole = TurnedPart(Box(0, 0, 330, 330), turns)
     there = align(whole.of(picture), whole.box(box), facegate.predictor_5, facegate.detector)
     assert (there.turns, there.upright) == (4 - turns, True)

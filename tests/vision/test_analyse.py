@@ -13,7 +13,7 @@ from gateway.vision import analyse as module
 from gateway.vision.analyse import analyse, largest, redescribe
 from gateway.vision.chips import decode_chips
 from gateway.vision.decoding.decode import decode
-from gateway.vision.engine import Engine
+from gateway.vision.engine import Detection, Engine
 from gateway.vision.engines.landmarks import Predictor68
 from gateway.vision.engines.options import EngineOptions
 from gateway.vision.engines.registry import open_engine
@@ -101,11 +101,11 @@ def test_task_for_a_sole_face_does_not_describe_several(either: Engine) -> None:
         assert all((face.descriptor is None) == sole for face in faces)
 
 
-def test_largest_keeps_the_order_of_the_boxes() -> None:
-    boxes = [Box(0, 0, side, side) for side in (3, 9, 5, 9, 1, 7)]
-    assert largest(boxes, 3) == [boxes[1], boxes[3], boxes[5]]
-    assert largest(boxes, 1) == [boxes[1]]
-    assert largest(boxes, 9) == boxes
+def test_largest_keeps_the_order_of_the_faces() -> None:
+    faces = [Detection(Box(0, 0, side, side), 1.0) for side in (3, 9, 5, 9, 1, 7)]
+    assert largest(faces, 3) == [faces[1], faces[3], faces[5]]
+    assert largest(faces, 1) == [faces[1]]
+    assert largest(faces, 9) == faces
     assert largest([], 3) == []
 
 
@@ -230,7 +230,7 @@ def test_analyse_rotates_a_picture_by_its_exif_orientation(either: Engine) -> No
     upright = either.detector.detect(decode(PORTRAIT, LIMITS), 56, None)
     seen = analyse(lying, either, AnalyseTask(descriptors=None), LIMITS)
     assert seen.image == Image(320, 290, len(lying))
-    assert [face.box for face in seen.faces] == upright
+    assert [face.box for face in seen.faces] == [face.box for face in upright]
 
 
 def test_analyse_finds_a_face_in_a_grey_picture(either: Engine) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.model import Box, PictureLimits, Polygon, Search
 from gateway.vision.decoding.decode import Picture, decode
-from gateway.vision.engine import Engine
+from gateway.vision.engine import Detection, Engine
 from gateway.vision.regions import REGION_MARGIN, _within, search
 from tests.support import frame
 
@@ -32,10 +32,10 @@ class FakeDetector:
         self.shown: Box | None = None
         self.asked: tuple[int, int | None] | None = None
 
-    def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
+    def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Detection]:
         (y, x), (height, width) = picture[0, 0, :2].tolist(), picture.shape[:2]
         self.shown, self.asked = Box(x, y, x + width, y + height), (min_face, max_face)
-        return [box.shifted_by(-x, -y) for box in self.boxes]
+        return [Detection(box.shifted_by(-x, -y), 1.0) for box in self.boxes]
 
 
 def numbered_picture() -> Picture:
@@ -49,7 +49,8 @@ def square_around(x: float, y: float, size: int = 40) -> Box:
 
 
 def find_faces(wanted: Search, *boxes: Box) -> list[Box]:
-    return search(np.zeros((HEIGHT, WIDTH, 3), np.uint8), wanted, FakeDetector(*boxes))
+    found = search(np.zeros((HEIGHT, WIDTH, 3), np.uint8), wanted, FakeDetector(*boxes))
+    return [face.box for face in found]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_detector_gets_a_part_of_the_picture_for_any_polygon(polygon: Polygon) -
 def test_boxes_are_in_pixels_of_the_whole_picture() -> None:
     face = square_around(150, 120)
     only: Polygon = ((0.5, 0.4), (0.8, 0.4), (0.8, 0.8), (0.5, 0.8))
-    assert search(numbered_picture(), Search(only=(only,)), FakeDetector(face)) == [face]
+    assert search(numbered_picture(), Search(only=(only,)), FakeDetector(face)) == [Detection(face, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_face_is_found_in_a_part_as_in_the_whole_picture(facegate: Engine, only:
     (whole,) = search(picture, Search(), facegate.detector)
     (part,) = search(picture, Search(only=(only,)), facegate.detector)
     for edge in ("left", "top", "right", "bottom"):
-        assert getattr(part, edge) == pytest.approx(getattr(whole, edge), abs=40)
+        assert getattr(part.box, edge) == pytest.approx(getattr(whole.box, edge), abs=40)
 
 
 RIGHT: Polygon = ((0.5, 0), (1, 0), (1, 1), (0.5, 1))
@@ -212,10 +213,10 @@ def test_dlib_gets_a_contiguous_copy_of_the_part(engine: Engine, monkeypatch: py
 def test_search_returns_no_face_above_the_largest_size(facegate: Engine) -> None:
     """The size of the box counts. The detector may find a slightly smaller box if it does not look for larger faces."""
     picture = decode(frame("obama_1"), PictureLimits())
-    (box,) = search(picture, Search(), facegate.detector)
-    side = box.right - box.left
+    (face,) = search(picture, Search(), facegate.detector)
+    side = face.box.right - face.box.left
     assert len(search(picture, Search(max_face=side), facegate.detector)) == 1
     for max_face in range(60, side, 15):
         found = search(picture, Search(max_face=max_face), facegate.detector)
-        assert all(box.right - box.left <= max_face for box in found)
+        assert all(each.box.right - each.box.left <= max_face for each in found)
     assert search(picture, Search(max_face=side // 2), facegate.detector) == []

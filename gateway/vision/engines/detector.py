@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gateway.model import Box
 from gateway.vision.decoding.decode import Picture
+from gateway.vision.engine import Detection
 from gateway.vision.engines.graphs import BLOCK_PX
 from gateway.vision.engines.pyramid import FIRST_CENTRE_PX, SCORE_STRIDE_PX, PyramidLayout, Rect, plan_pyramid
 from gateway.vision.engines.runtime import Graph
@@ -36,9 +37,10 @@ class CnnDetector:
         self._graph = graph
         self._canvases: OrderedDict[PyramidLayout, list[Picture]] = OrderedDict()
 
-    def detect(self, picture: Picture, min_face: int, max_face: int | None = None) -> list[Box]:
-        """Return square boxes, in the order of their scores. They may reach beyond the picture."""
-        return [Box(*(round(edge) for edge in rect)) for _, rect in self.find_scored(picture, min_face, max_face)]
+    def detect(self, picture: Picture, min_face: int, max_face: int | None = None) -> list[Detection]:
+        """Return the faces, in the order of their scores."""
+        found = self.find_scored(picture, min_face, max_face)
+        return [Detection(Box(*(round(edge) for edge in rect)), score) for score, rect in found]
 
     def find_scored(self, picture: Picture, min_face: float, max_face: float | None = None) -> list[tuple[float, Rect]]:
         """Return (score, rectangle), in the order of the scores. Rectangles are in pixels, with fractions."""

@@ -15,6 +15,7 @@ from face_recognition import api as api
 
 from gateway.model import Box, Descriptor
 from gateway.vision.decoding.decode import Picture
+from gateway.vision.engine import Detection
 
 # The import sets Pillow, for the whole process, to accept truncated pictures. That is undone here.
 PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -34,10 +35,10 @@ class StockDetector:
     def __init__(self, detector: Literal["hog", "cnn"]) -> None:
         self._detector = detector
 
-    def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Box]:
-        """Return the boxes of the faces, clipped to the picture as in face_recognition. Size limits are ignored.
+    def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Detection]:
+        """Return the faces, with boxes clipped to the picture as in face_recognition. Size limits are ignored.
 
-        The smallest face is 40 px for HOG, and 80 px for the CNN.
+        The smallest face is 40 px for HOG, and 80 px for the CNN. face_recognition reports no scores: each is 1.
         """
         # HOG gets the picture enlarged twice, the CNN gets it unchanged.
         height, width = picture.shape[:2]
@@ -45,7 +46,7 @@ class StockDetector:
         shrunk = picture if factor == 1 else np.asarray(PIL.Image.fromarray(picture).reduce(factor))
         found = api.face_locations(shrunk, 1 if self._detector == "hog" else 0, self._detector)
         boxes = (Box(left, top, right, bottom).scaled_by(factor) for top, right, bottom, left in found)
-        return [box.clipped_to(width, height) for box in boxes]
+        return [Detection(box.clipped_to(width, height), 1.0) for box in boxes]
 
     def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
         """Return the best HOG score of each tile. HOG finds upright faces only, so it is used for both detectors."""

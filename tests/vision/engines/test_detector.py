@@ -9,6 +9,7 @@ import pytest
 
 from gateway.model import Box, PictureLimits
 from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.engine import Detection
 from gateway.vision.engines.detector import MAX_OVERLAP_IOU, CnnDetector, suppress
 from gateway.vision.engines.networks import open_detector
 from gateway.vision.engines.pyramid import STRIP_OVERLAP_PX, Rect, plan_pyramid
@@ -127,15 +128,19 @@ def test_suppress_accepts_an_empty_list() -> None:
 # Tests of pictures
 
 
+def boxes_of(detector: CnnDetector, picture: Picture, min_face: int, max_face: int | None = None) -> list[Box]:
+    return [face.box for face in detector.detect(picture, min_face, max_face)]
+
+
 def test_detector_finds_a_face_at_its_place(detector: CnnDetector, obama: Picture) -> None:
-    (box,) = detector.detect(obama, 80)
+    (box,) = boxes_of(detector, obama, 80)
     assert centre(box) == pytest.approx(centre(OBAMA), abs=20)
     assert side(box) == pytest.approx(side(OBAMA), rel=0.25)
 
 
 def test_detect_rounds_the_windows_of_find_scored(detector: CnnDetector, obama: Picture) -> None:
     ((score, rect),) = detector.find_scored(obama, 80)
-    assert detector.detect(obama, 80) == [Box(*(round(edge) for edge in rect))]
+    assert detector.detect(obama, 80) == [Detection(Box(*(round(edge) for edge in rect)), score)]
     assert 0.9 < score < 1.3
 
 
@@ -146,7 +151,7 @@ def test_detect_orders_boxes_by_their_scores(detector: CnnDetector) -> None:
     found = detector.find_scored(picture, 56)
     assert len(found) == 3
     assert [score for score, _ in found] == sorted((score for score, _ in found), reverse=True)
-    assert centre(detector.detect(picture, 56)[2]) == pytest.approx((450, 150), abs=30)
+    assert centre(boxes_of(detector, picture, 56)[2]) == pytest.approx((450, 150), abs=30)
 
 
 @pytest.mark.parametrize("name", ["obama_1", "hopper_1", "stranger_2"])
@@ -160,7 +165,7 @@ def test_detector_finds_a_face_for_any_smallest_size(detector: CnnDetector, name
 def test_detector_finds_no_face_below_the_smallest_size(detector: CnnDetector, min_face: int) -> None:
     """A face of the smallest size is found, a face of half that size is not."""
     large, small = (170, 200, round(1.1 * min_face)), (450, 200, min_face // 2)
-    boxes = detector.detect(paste_faces(600, 400, large, small), min_face)
+    boxes = boxes_of(detector, paste_faces(600, 400, large, small), min_face)
     assert [centre(box) for box in boxes] == [pytest.approx(large[:2], abs=20)]
     assert side(boxes[0]) >= min_face - 2
 
@@ -168,17 +173,17 @@ def test_detector_finds_no_face_below_the_smallest_size(detector: CnnDetector, m
 @pytest.mark.parametrize("max_face", [60, 80, 100])
 def test_detector_finds_no_face_far_above_the_largest_size(detector: CnnDetector, max_face: int) -> None:
     """Faces from 1.5 times that size are not found. vision/regions.py filters those between."""
-    boxes = detector.detect(paste_faces(900, 500, (140, 250, 55), (600, 250, 220)), 40, max_face)
+    boxes = boxes_of(detector, paste_faces(900, 500, (140, 250, 55), (600, 250, 220)), 40, max_face)
     assert [centre(box) for box in boxes] == [pytest.approx((140, 250), abs=20)]
 
 
 def test_detector_finds_a_face_that_fills_the_picture(detector: CnnDetector) -> None:
-    (box,) = detector.detect(face(170)[60:280, 60:280], 56)
+    (box,) = boxes_of(detector, face(170)[60:280, 60:280], 56)
     assert side(box) > 130
 
 
 def test_box_of_a_cut_off_face_reaches_beyond_the_picture(detector: CnnDetector, obama: Picture) -> None:
-    (box,) = detector.detect(np.ascontiguousarray(obama[:, 420:]), 80)
+    (box,) = boxes_of(detector, np.ascontiguousarray(obama[:, 420:]), 80)
     assert box.left < 0
 
 
@@ -237,7 +242,7 @@ def test_detector_finds_each_face_of_a_crowd_once(detector: CnnDetector, off: in
     (border,) = borders(1600, 1600, 54)
     columns = [x for x in range(border + off - 1200, 1541, 120) if x >= 60]
     faces = [(x, y, 60) for x in columns for y in range(60, 1541, 120)]
-    boxes = detector.detect(paste_faces(1600, 1600, *faces), 54)
+    boxes = boxes_of(detector, paste_faces(1600, 1600, *faces), 54)
     assert len(boxes) == len(faces) > 140
     for face in faces:
         assert sum(centre(box) == pytest.approx(face[:2], abs=20) for box in boxes) == 1
@@ -247,14 +252,14 @@ def test_detector_finds_each_face_of_a_crowd_once(detector: CnnDetector, off: in
 def test_detector_finds_each_face_of_a_large_picture_once(detector: CnnDetector, off: int) -> None:
     (border,) = borders(1600, 1600, 54)
     faces = [(100, 800, 60), (border + off, 300, 60), (1500, 1400, 60)]
-    boxes = detector.detect(paste_faces(1600, 1600, *faces), 54)
+    boxes = boxes_of(detector, paste_faces(1600, 1600, *faces), 54)
     assert sorted(centre(box) for box in boxes) == [pytest.approx(face[:2], abs=20) for face in faces]
 
 
 def test_detector_finds_faces_all_over_25_megapixels(detector: CnnDetector) -> None:
     """The faces have 200 pixels. In such a picture the smallest size grows to 126."""
     faces = [(x, y, 200) for x in (400, 2500, 4600) for y in (400, 2500, 4600)]
-    boxes = detector.detect(paste_faces(5000, 5000, *faces), 56)
+    boxes = boxes_of(detector, paste_faces(5000, 5000, *faces), 56)
     assert len(boxes) == len(faces)
     for face in faces:
         assert sum(centre(box) == pytest.approx(face[:2], abs=30) for box in boxes) == 1
@@ -268,5 +273,5 @@ def test_detector_finds_a_face_at_the_end_of_a_very_long_picture(detector: CnnDe
         if wide
         else partial(paste_faces, 300, 65_500, (150, 65_300, 120))
     )
-    (box,) = detector.detect(at(), 56)
+    (box,) = boxes_of(detector, at(), 56)
     assert centre(box) == pytest.approx((65_300, 150) if wide else (150, 65_300), abs=20)

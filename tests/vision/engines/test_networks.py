@@ -27,8 +27,8 @@ def faces(models: Path) -> list[Picture]:
     found = []
     for name in ("obama_1", "obama_2", "stranger_1"):
         picture = decode(frame(name), PictureLimits())
-        (box,) = detector.detect(picture, 80)
-        found.append(cut_chips(picture, predictor_5.points(picture, box), "enrolment"))
+        (face,) = detector.detect(picture, 80)
+        found.append(cut_chips(picture, predictor_5.points(picture, face.box), "enrolment"))
     return found
 
 
@@ -84,7 +84,8 @@ def test_descriptors_of_one_person_are_more_similar_than_those_of_two(
 
 @pytest.mark.parametrize("precision", ["auto", "int8", "bf16", "f32"])
 def test_detector_of_any_precision_finds_a_face(models: Path, precision: DetectorPrecision) -> None:
-    (box,) = open_detector(models, precision).detect(decode(frame("obama_1"), PictureLimits())[40:340, 320:620], 80)
+    (face,) = open_detector(models, precision).detect(decode(frame("obama_1"), PictureLimits())[40:340, 320:620], 80)
+    box = face.box
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((66, 56, 231, 220), abs=30)
 
 

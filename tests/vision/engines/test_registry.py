@@ -29,7 +29,8 @@ def portrait() -> Picture:
 
 
 def test_every_engine_finds_aligns_and_describes_a_face(any_engine: Engine, portrait: Picture) -> None:
-    (box,) = any_engine.detector.detect(portrait, 56, None)
+    (face,) = any_engine.detector.detect(portrait, 56, None)
+    box = face.box
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((56, 40, 221, 200), abs=30)
     points = any_engine.predictor_5.points(portrait, box)
     assert (points > 0).all()
@@ -54,8 +55,10 @@ def test_facegate_engine_opens_in_any_precision(models: Path, portrait: Picture,
     """Any precision works on any processor, only slower."""
     rest = "f32" if precision == "int8" else precision
     opened = open_engine(EngineOptions("facegate", models, precision, rest))  # type: ignore[arg-type]
-    (box,) = opened.detector.detect(portrait, 56, None)
-    assert len(opened.embedder.embed([cut_chips(portrait, opened.predictor_5.points(portrait, box), "stream")])) == 1
+    (face,) = opened.detector.detect(portrait, 56, None)
+    assert (
+        len(opened.embedder.embed([cut_chips(portrait, opened.predictor_5.points(portrait, face.box), "stream")])) == 1
+    )
 
 
 def test_facegate_engine_does_not_import_face_recognition(models: Path) -> None:

@@ -34,7 +34,7 @@ def boxes(engine: Engine, picture: Picture) -> list[Box]:
 
 
 def detect_faces(engine: Engine, picture: Picture) -> list[Box]:
-    return engine.detector.detect(picture, 56, None)
+    return [face.box for face in engine.detector.detect(picture, 56, None)]
 
 
 def describe_faces(engine: Engine, picture: Picture, boxes: list[Box]) -> list[Descriptor]:
