@@ -8,7 +8,9 @@ are compared: HOG enlarged once, the default of face_recognition, finds 40 pixel
 
 The engines alternate, picture by picture, and the figures are medians over the rounds, because the speed of a machine
 varies. ``peak_share`` is the speed of the two networks as a share of one core's peak in convolutions. The peak is
-measured in the same run with a large convolution.
+measured in the same run with a large convolution. ``cap`` is the limit of the environment variable
+ONEDNN_MAX_CPU_ISA. ``formats`` has the number formats that were chosen, and ``instructions`` the share of each
+network's time by the processor's instructions (benchmarks/instructions.py).
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.engines import LIMITS, ROOT, engine
+from benchmarks.instructions import used_instructions
 from benchmarks.peak import peak_share
 from benchmarks.snapshots import snapshot_of
 from gateway.model import AnalyseTask, Search
@@ -46,6 +49,7 @@ from gateway.people.similarity import Similarity, typical_faces
 from gateway.store.records import Changes
 from gateway.vision.analyse import analyse
 from gateway.vision.engine import Engine
+from gateway.vision.engines.conversion import converted_models_folder
 from gateway.vision.engines.stock import api
 
 SIZES = {"240p": 240, "480p": 480, "720p": 720, "1080p": 1080}
@@ -146,8 +150,7 @@ def measure(picture: bytes, rounds: int, cnn_rounds: int) -> dict[str, Any]:
             "ratio_cnn": round(ms["stock_cnn"] / ms["facegate_80px"], 1),
             "faces": faces,
         }
-    result["peak_share"] = peak_share()
-    return result
+    return {**result, "peak_share": peak_share(), **used_instructions(converted_models_folder(ROOT / "data"))}
 
 
 @click.command(help=__doc__)
@@ -173,6 +176,8 @@ def main(as_json: bool, rounds: int, cnn_rounds: int, picture: Path) -> None:
         table.add_row(ratio, *(str(result[size][ratio]) for size in SIZES))
     Console().print(table)
     click.echo(f"Share of the processor's peak: {result['peak_share']}")
+    click.echo(f"Limit of the instructions: {result['cap'] or 'none'}. Formats: {result['formats']}")
+    click.echo(f"Share of the time by instructions: {result['instructions']}")
 
 
 if __name__ == "__main__":

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.engines import ROOT
+from benchmarks.instructions import CHIPS, chosen_formats, sample_canvas, sample_chips
 from gateway.vision.engines.conversion import converted_models_folder
-from gateway.vision.engines.graphs import BLOCK_PX
 from gateway.vision.engines.openvino_import import op, openvino
-from gateway.vision.engines.runtime import Graph, fast_float, has_fast_int8
+from gateway.vision.engines.processor import fast_float
+from gateway.vision.engines.runtime import Graph
 
-CANVAS = (896, 1088)
-CHIPS = 12
 DETECTOR_OPS = 2 * 3702
 """Multiplications and additions per pixel of the canvas, in dlib's own layers without added zeros."""
 DESCRIPTOR_OPS = 2 * 270.9e6
@@ -29,12 +28,10 @@ ROUNDS = 15
 def peak_share() -> dict[str, Any]:
     """Return the GOP/s of a large convolution, and the shares of both networks. The measurements alternate."""
     folder = converted_models_folder(ROOT / "data")
-    detector_numbers = "int8" if has_fast_int8() else "f32"
-    find = Graph(folder / f"detector-{detector_numbers}.xml", fast_float())
+    formats = chosen_formats()
+    find = Graph(folder / f"detector-{formats['detector']}.xml", fast_float())
     describe = Graph(folder / "descriptor.xml", fast_float())
-    random = np.random.default_rng(0)
-    canvas = random.integers(0, 255, (1, CANVAS[0], CANVAS[1] // BLOCK_PX, 3 * BLOCK_PX), np.uint8)
-    chips = random.integers(0, 255, (CHIPS, 150, 150, 3), np.uint8)
+    canvas, chips = sample_canvas(), sample_chips()
     tasks: dict[str, tuple[Callable[[], object], float]] = {
         "int8": (_convolutions(quantised=True), CONVOLUTION_OPS),
         fast_float(): (_convolutions(quantised=False), CONVOLUTION_OPS),
@@ -49,10 +46,10 @@ def peak_share() -> dict[str, Any]:
             taken[name].append(time.perf_counter() - begun)
     gops = {name: ops / statistics.median(taken[name]) / 1e9 for name, (_, ops) in tasks.items()}
     return {
-        "detector": round(gops["detector"] / gops[detector_numbers], 3),
+        "detector": round(gops["detector"] / gops[formats["detector"]], 3),
         "descriptor": round(gops["descriptor"] / gops[fast_float()], 3),
         "peak_gops": {name: round(gops[name]) for name in ("int8", fast_float())},
-        "precision": {"detector": detector_numbers, "descriptor": fast_float()},
+        "precision": formats,
     }
 
 

@@ -29,8 +29,9 @@ from gateway.vision.engines.landmarks import Predictor5
 from gateway.vision.engines.model_files import model_file
 from gateway.vision.engines.networks import open_detector
 from gateway.vision.engines.openvino_import import openvino
+from gateway.vision.engines.processor import Float
 from gateway.vision.engines.pyramid import Rect
-from gateway.vision.engines.runtime import Float, Graph
+from gateway.vision.engines.runtime import Graph
 from tests.support import FRAMES, KNOWN_FACES, ROOT, SHARED
 
 Floats = NDArray[np.float32]
@@ -330,9 +331,11 @@ def scores_with(instructions: str, models: Path, out: Path) -> Floats:
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="this is about instructions of x86-64")
-def test_8_bit_scores_are_equal_with_and_without_vnni(models: Path, tmp_path: Path) -> None:
+def test_8_bit_scores_are_equal_with_all_instructions(models: Path, tmp_path: Path) -> None:
     """Regression: on older processors without VNNI sums were cut off at 16 bits, and faces were not found."""
-    best, *others = (scores_with(each, models, tmp_path / f"{each}.npy") for each in ("ALL", "AVX512_CORE", "AVX2"))
+    best, *others = (
+        scores_with(each, models, tmp_path / f"{each}.npy") for each in ("ALL", "AVX512_CORE", "AVX2", "SSE41")
+    )
     assert len(best) > 10_000
     for scores in others:
         np.testing.assert_allclose(scores, best, rtol=0, atol=1e-3)

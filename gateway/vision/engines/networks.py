@@ -10,7 +10,8 @@ import numpy as np
 from gateway.model import Descriptor, DescriptorPrecision, DetectorPrecision
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engines.detector import CnnDetector
-from gateway.vision.engines.runtime import Graph, fast_float, has_fast_int8
+from gateway.vision.engines.processor import fast_float, has_fast_int8
+from gateway.vision.engines.runtime import Graph
 
 MAX_BATCH = 24
 """Chips per batch: four faces to enrol, or twelve faces of a stream. Larger batches are not faster, and take memory."""

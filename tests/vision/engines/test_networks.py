@@ -11,7 +11,8 @@ from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engines.landmarks import Predictor5
 from gateway.vision.engines.model_files import model_file
 from gateway.vision.engines.networks import MAX_BATCH, CnnEmbedder, open_detector, open_embedder
-from gateway.vision.engines.runtime import Graph, has_fast_int8
+from gateway.vision.engines.processor import has_fast_int8
+from gateway.vision.engines.runtime import Graph
 from tests.support import frame
 
 

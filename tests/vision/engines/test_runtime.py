@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gateway.vision.engines import runtime
-from gateway.vision.engines.runtime import MAX_INPUT_SHAPES, Graph, fast_float, has_fast_int8
+from gateway.vision.engines.runtime import MAX_INPUT_SHAPES, Graph
 
 SHAPES = [(32 + 16 * n, 8 + 4 * (n % 5), 12) for n in range(6)]
 """Shapes of small canvases."""
@@ -84,13 +83,3 @@ def test_run_reads_bytes_as_0_to_255(describe: Graph) -> None:
     black, dark, white = (describe.run(np.full((1, 150, 150, 3), value, np.uint8)) for value in (0, 100, 255))
     assert np.abs(black - dark).max() > 0.01
     assert np.abs(dark - white).max() > 0.01
-
-
-def test_fast_float_is_bfloat16_if_the_processor_has_it() -> None:
-    assert fast_float() in ("bf16", "f32")
-    flags = Path("/proc/cpuinfo")
-    if platform.machine() != "x86_64" or not flags.exists():
-        pytest.skip("this tells nothing of the processor")
-    words = set(flags.read_text().split())
-    assert (fast_float() == "bf16") == bool({"amx_bf16", "avx512_bf16"} & words)
-    assert has_fast_int8() == ("avx2" in words)
