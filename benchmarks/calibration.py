@@ -123,7 +123,7 @@ def halves(
     for half in (0, 1):
         own, others = side == half, side != half
         faces = typical(one_each(described.enrolment[others], people[others])) if is_facegate else None
-        similarity = Similarity(faces if faces is not None and len(faces) else None)
+        similarity = Similarity(faces if faces is not None and len(faces) else None, described.stream.shape[1])
         seen = means(described.stream[own], people[own], probes, random)
         known = means(described.enrolment[own], people[own], pictures, random)
         yield Half(similarity.probes(seen.vectors) @ similarity.templates(known.vectors).T, seen, known)

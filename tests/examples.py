@@ -18,9 +18,9 @@ QUALITY = Quality(pixels=100, brightness=0.52, sharpness=0.81, pose=0.93, inside
 ALICE, BOB, CAROL = Person("alice", "Alice"), Person("bob", "Bob"), Person("carol", "Carol")
 
 
-def descriptor(seed: int) -> Descriptor:
+def descriptor(seed: int, dimensions: int = 128) -> Descriptor:
     """Return a descriptor of unit length. Two with different seeds are nearly at right angles."""
-    return unit(np.random.default_rng(seed).normal(size=128))
+    return unit(np.random.default_rng(seed).normal(size=dimensions))
 
 
 def near(descriptor: Descriptor, cosine: float, seed: int = 99) -> Descriptor:

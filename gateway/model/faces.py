@@ -12,7 +12,7 @@ from gateway.errors import MultipleFaces, NoFace
 from gateway.model.geometry import Box, Image, Landmarks
 
 Descriptor = NDArray[np.float32]
-"""Shape (128,), float32, of unit length, so that a dot product is the cosine."""
+"""Shape (d,), float32, of unit length, so that a dot product is the cosine. d is 128 for dlib's network."""
 
 Timing = Mapping[str, float]
 """Milliseconds by step: ``decode``, ``detect``, ``embed``…"""

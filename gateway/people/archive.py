@@ -17,6 +17,7 @@ import numpy as np
 from gateway.errors import BadRequest
 from gateway.model import PERSON_ID, Descriptor, Person
 from gateway.model.names import checked_name
+from gateway.model.recipes import dimensions_of
 from gateway.store.limits import PeopleLimits
 from gateway.store.records import ExportedPerson, Picture, StoredFace
 
@@ -173,15 +174,15 @@ def _read_picture(read_file: _FileReader, index: dict[str, Any]) -> Picture:
         raise ValueError(
             f"the chips of a face have at most {MAX_CHIPS_BYTES} bytes, and chips/{digest} has {len(chips)}"
         )
-    face = StoredFace(_read_descriptor(index["descriptor"]), chips)
+    face = StoredFace(_read_descriptor(index["descriptor"], dimensions_of(recipe)), chips)
     return Picture(digest, source, recipe, face, read_file(f"originals/{digest}"), index["counter"] is True)
 
 
-def _read_descriptor(text: str) -> Descriptor:
-    """Return a descriptor, float32, (128,). Raises ValueError unless its length is 1."""
+def _read_descriptor(text: str, dimensions: int) -> Descriptor:
+    """Return a descriptor, float32, (dimensions,). Raises ValueError unless its length is 1."""
     found = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
-    if found.shape != (128,) or not abs(float(np.square(found).sum()) - 1) < 2e-3:
-        raise ValueError("a descriptor is not 128 numbers of unit length")
+    if found.shape != (dimensions,) or not abs(float(np.square(found).sum()) - 1) < 2e-3:
+        raise ValueError(f"a descriptor is not {dimensions} numbers of unit length")
     return found
 
 

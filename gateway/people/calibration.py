@@ -97,11 +97,11 @@ def compare(
 ) -> Comparisons:
     """Compare each picture with the mean of the pictures of each of the people in ``names``.
 
-    ``people``: the person on each picture; ``faces``: the descriptors of the pictures, (n, 128).
+    ``people``: the person on each picture; ``faces``: the descriptors of the pictures, (n, d).
     """
     place = {person: n for n, person in enumerate(names)}
     owners = np.array([place[person] for person in people], np.intp)
-    sums = np.zeros((len(names), 128), np.float32)
+    sums = np.zeros((len(names), faces.shape[1]), np.float32)
     np.add.at(sums, owners, faces)
     counts = np.bincount(owners, minlength=len(names))
     same, different, closest, highest = [], [], None, -np.inf

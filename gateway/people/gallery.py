@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gateway.model import Descriptor, Person
 from gateway.model.names import unknown_person_error
-from gateway.people.similarity import COLUMNS, Similarity
+from gateway.people.similarity import Similarity
 from gateway.store.records import Changes, GallerySnapshot
 
 MAX_COUNTED_PICTURES = 5
@@ -52,8 +52,8 @@ class Nearest:
 class _Rows:
     """State of the gallery that one search sees.
 
-    ``matrix``: templates, float32, (rows and unused rows, COLUMNS); ``people``: the person of each row; ``pictures``:
-    uint8, (rows,), the number of each person's pictures, 0 for an unused row; ``counters``: (m, COLUMNS),
+    ``matrix``: templates, float32, (rows and unused rows, c); ``people``: the person of each row; ``pictures``:
+    uint8, (rows,), the number of each person's pictures, 0 for an unused row; ``counters``: (m, c),
     counter-examples, each of the person in the row ``accused``; ``retired``: rows that went out of use since the start.
     """
 
@@ -100,14 +100,14 @@ class Gallery:
     # as they were at its beginning. It begins again if a row was retired meanwhile.
 
     def __init__(self, similarity: Similarity | None = None) -> None:
-        """``similarity``: by default the plain cosine."""
+        """``similarity``: by default the plain cosine of descriptors of dlib's network."""
         self._similarity = similarity or Similarity(None)
         self._changing = threading.Lock()
         self._row_of: dict[str, int] = {}
         # Ids of people by the store's key, and counter-examples by id.
         self._slugs: dict[int, str] = {}
         self._accused: dict[str, NDArray[np.float32]] = {}
-        no_counters = np.empty((0, COLUMNS), np.float32)
+        no_counters = self._similarity.no_faces()
         self._rows = _Rows(self._empty_matrix(0), [], np.empty(0, np.uint8), [], no_counters, retired=0)
 
     def __contains__(self, slug: str) -> bool:
@@ -122,7 +122,7 @@ class Gallery:
             return self._rows.people[self._row(slug)]
 
     def nearest(self, probe: Descriptor, limits: NDArray[np.float32]) -> Nearest:
-        """Return the people that a probe, (128,), most likely shows.
+        """Return the people that a probe, (d,), most likely shows.
 
         ``limits``: ``Decision.similarity_limits``. The best candidate exceeds the limit by most. A probe that is at
         least as similar to a counter-example of a person as to that person excludes the person.
@@ -135,7 +135,7 @@ class Gallery:
                 return Nearest(tuple(found), len(self))
 
     def compare_person(self, slug: str, probe: Descriptor) -> Candidate:
-        """Return the similarity of a probe, (128,), to one person.
+        """Return the similarity of a probe, (d,), to one person.
 
         The similarity is -1 if a counter-example is at least as similar. Raises UnknownPerson.
         """
@@ -143,11 +143,11 @@ class Gallery:
             return self._rows.candidate(self._row(slug), self._similarity.probes(probe[None])[0])
 
     def compare(self, one: Descriptor, other: Descriptor) -> float:
-        """Return the similarity of two descriptors, (128,) each."""
+        """Return the similarity of two descriptors, (d,) each."""
         return self._similarity.compare(one, other)
 
     def similarities(self, face: Descriptor, templates: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the similarity, (n,), of one face and each of some descriptors, (n, 128)."""
+        """Return the similarity, (n,), of one face and each of some descriptors, (n, d)."""
         alike: NDArray[np.float32] = self._similarity.templates(templates) @ self._similarity.probes(face[None])[0]
         return alike
 
@@ -227,14 +227,14 @@ class Gallery:
         matrix[: len(old)] = rows.matrix[old]
         self._row_of = {slug: row for row, (slug, _) in enumerate(here)}
         people = [rows.people[row] for row in old.tolist()]
-        no_counters = np.empty((0, COLUMNS), np.float32)
+        no_counters = self._similarity.no_faces()
         return _Rows(matrix, people, rows.pictures[old], [], no_counters, rows.retired + 1)
 
     def _empty_matrix(self, rows: int) -> NDArray[np.float32]:
-        return np.zeros((int(rows * ROW_GROWTH_FACTOR) + 16, COLUMNS), np.float32)
+        return np.zeros((int(rows * ROW_GROWTH_FACTOR) + 16, self._similarity.columns), np.float32)
 
     def _accusations(self, snapshot: GallerySnapshot) -> tuple[list[int], NDArray[np.float32]]:
-        """Return counter-examples, (m, COLUMNS), and the row of the person of each."""
+        """Return counter-examples, (m, c), and the row of the person of each."""
         owners = [self._slugs.get(key) for key in snapshot.counter_keys.tolist()]
         changed = {person.slug for person in snapshot.people} if self._accused else ()
         self._accused = {
@@ -243,4 +243,4 @@ class Gallery:
         for slug in {owner for owner in owners if owner}:
             self._accused[slug] = self._similarity.templates(snapshot.counters[[owner == slug for owner in owners]])
         rows = [self._row_of[slug] for slug, counters in self._accused.items() for _ in counters]
-        return rows, np.concatenate([np.empty((0, COLUMNS), np.float32), *self._accused.values()])
+        return rows, np.concatenate([self._similarity.no_faces(), *self._accused.values()])

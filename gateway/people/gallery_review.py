@@ -51,7 +51,7 @@ class GalleryReview:
     def __init__(
         self, gallery: Gallery, decision: Decision, pictures_of: Callable[[str], Vectors], *, logs: bool = True
     ) -> None:
-        """``pictures_of`` returns the descriptors of a person's pictures, (n, 128); ``logs``: log new warnings."""
+        """``pictures_of`` returns the descriptors of a person's pictures, (n, d); ``logs``: log new warnings."""
         self._gallery = gallery
         self._decision = decision
         self._pictures_of = pictures_of

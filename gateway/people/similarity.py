@@ -10,19 +10,26 @@ the largest cosine to one of a few dozen typical faces, each the mean of several
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.model.recipes import DLIB_DIMENSIONS
+
 Vectors = NDArray[np.float32]
-"""Shape (n, 128) for descriptors of unit length, (n, COLUMNS) for vectors that are ready to be compared."""
+"""Shape (n, d) for descriptors of unit length, (n, c) for vectors that are ready to be compared.
 
-# The correction is part of two longer vectors, so that a search of the gallery stays one product of matrices.
-COLUMNS = 132
-"""Numbers of a vector that is ready to be compared: 128 of the descriptor, two of the correction, two zeros.
+d is the number of dimensions of the recipe, c is ``Similarity.columns``.
+"""
 
-Rows of a multiple of 16 bytes are compared a sixth faster (measured).
+CORRECTIONS = 2
+"""Numbers that a vector that is ready to be compared has beyond the descriptor: one for each of the two faces."""
+
+COLUMN_MULTIPLE = 4
+"""Such a vector is filled with zeros to a multiple of this. Rows of a multiple of 16 bytes are compared a sixth faster
+(measured).
 """
 
 TYPICAL_FACES_FILE = Path(__file__).with_name("typical.npy")
@@ -35,31 +42,44 @@ CROWD_WEIGHT = 0.25
 class Similarity:
     """Similarity of descriptors, with or without the correction by typical faces."""
 
-    def __init__(self, typical: Vectors | None) -> None:
-        """``typical``: the typical faces, (k, 128), or None for the plain cosine, which fits descriptors of dlib."""
+    # The correction is part of two longer vectors, so that a search of the gallery stays one product of matrices.
+
+    def __init__(self, typical: Vectors | None, dimensions: int = DLIB_DIMENSIONS) -> None:
+        """``typical``: the typical faces, (k, dimensions), or None for the plain cosine."""
         self._typical = typical
+        self._dimensions = dimensions
+
+    @property
+    def columns(self) -> int:
+        """Return the number of columns of a vector that is ready to be compared."""
+        return math.ceil((self._dimensions + CORRECTIONS) / COLUMN_MULTIPLE) * COLUMN_MULTIPLE
+
+    def no_faces(self) -> Vectors:
+        """Return an empty array of vectors, (0, c)."""
+        return np.empty((0, self.columns), np.float32)
 
     def probes(self, descriptors: Vectors) -> Vectors:
-        """Return vectors of faces to look up, (n, COLUMNS). Their product with templates is the similarity."""
+        """Return vectors of faces to look up, (n, c). Their product with templates is the similarity."""
         return self._columns(descriptors, self._bonus(descriptors), 1)
 
     def templates(self, descriptors: Vectors) -> Vectors:
-        """Return vectors of enrolled faces, (n, COLUMNS)."""
+        """Return vectors of enrolled faces, (n, c)."""
         return self._columns(descriptors, 1, self._bonus(descriptors))
 
     def as_probes(self, templates: Vectors) -> Vectors:
-        """Return templates, (n, COLUMNS), as the probes of the same faces."""
+        """Return templates, (n, c), as the probes of the same faces."""
         probes: Vectors = templates.copy()
-        probes[:, [128, 129]] = templates[:, [129, 128]]
+        first, second = self._dimensions, self._dimensions + 1
+        probes[:, [first, second]] = templates[:, [second, first]]
         return probes
 
     def compare(self, one: Vectors, other: Vectors) -> float:
-        """Return the similarity of two descriptors, (128,) each."""
+        """Return the similarity of two descriptors, (d,) each."""
         return float((self.probes(one[None]) @ self.templates(other[None]).T).item())
 
     def _columns(self, descriptors: Vectors, one: Vectors | int, other: Vectors | int) -> Vectors:
-        length = descriptors.shape[1]
-        columns = np.zeros((len(descriptors), length + COLUMNS - 128), np.float32)
+        length = self._dimensions
+        columns = np.zeros((len(descriptors), self.columns), np.float32)
         columns[:, :length], columns[:, length], columns[:, length + 1] = descriptors, one, other
         return columns
 

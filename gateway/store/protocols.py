@@ -94,7 +94,7 @@ class Faces(Protocol):
         """
 
     def read_faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
-        """Return the person and the descriptor, as float32 of shape (n, 128), of each picture that shows a person."""
+        """Return the person and the descriptor, as float32 of shape (n, d), of each picture that shows a person."""
 
     def read_counter_examples(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
         """Return all counter-examples: the slug of their person, the id of the picture, and the descriptor."""

@@ -86,9 +86,9 @@ class PersonEntry:
 class GallerySnapshot:
     """People as columns of equal length for the gallery.
 
-    ``keys``: int64, the store's numbers of the people. ``descriptors``: float32 of shape (n, 128), the mean of each
+    ``keys``: int64, the store's numbers of the people. ``descriptors``: float32 of shape (n, d), the mean of each
     person's pictures, of unit length. ``pictures``: int64, the number of pictures in each mean. ``counters``: float32
-    of shape (m, 128), the counter-examples, each of the person with the key in ``counter_keys``.
+    of shape (m, d), the counter-examples, each of the person with the key in ``counter_keys``.
     """
 
     keys: NDArray[np.int64]

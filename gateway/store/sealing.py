@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.model import Descriptor
+from gateway.model.recipes import dimensions_of
 from gateway.store.cipher import Cipher
 from gateway.store.records import Picture, StoredFace
 
 _FLOAT32 = np.dtype("<f4")
-DESCRIPTOR_BYTES = 128 * _FLOAT32.itemsize
 
 _KEY_CHECK = b"facegate seals with this key"
 """The plain text that a store keeps encrypted, so that it recognises its key. Stores of every version contain it."""
@@ -63,9 +63,9 @@ class SealedRecords:
             self.seal(original, f"original of {digest}"),
         )
 
-    def open_face(self, descriptor: bytes, chips: bytes | None, digest: str) -> StoredFace:
+    def open_face(self, descriptor: bytes, chips: bytes | None, digest: str, recipe: str) -> StoredFace:
         """Return the face of a picture. Raise ValueError if a field is damaged."""
-        return StoredFace(self.open_descriptor(descriptor, digest), self.open_chips(chips, digest))
+        return StoredFace(self.open_descriptor(descriptor, digest, recipe), self.open_chips(chips, digest))
 
     def open_chips(self, chips: bytes | None, digest: str) -> bytes | None:
         """Return the chips of a picture. Raise ValueError if they are damaged."""
@@ -76,25 +76,26 @@ class SealedRecords:
         return self.open(original, f"original of {digest}")
 
     def seal_descriptor(self, descriptor: Descriptor, digest: str) -> bytes:
-        """Return the encrypted descriptor, as 128 little-endian float32."""
+        """Return the encrypted descriptor, as little-endian float32."""
         return self._cipher.seal(descriptor.astype(_FLOAT32).tobytes(), f"descriptor of {digest}")
 
-    def open_descriptor(self, blob: bytes, digest: str) -> Descriptor:
-        """Return a descriptor as float32 of shape (128,). Raise ValueError if it is damaged."""
-        found: Descriptor = self.open_descriptors([blob], [digest])[0]
+    def open_descriptor(self, blob: bytes, digest: str, recipe: str) -> Descriptor:
+        """Return a descriptor of a recipe as float32 of shape (d,). Raise ValueError if it is damaged."""
+        found: Descriptor = self.open_descriptors([blob], [digest], recipe)[0]
         return found
 
-    def open_descriptors(self, blobs: Sequence[bytes], digests: Sequence[str]) -> NDArray[np.float32]:
-        """Return descriptors as float32 of shape (n, 128). Raise ValueError if one of them is damaged."""
+    def open_descriptors(self, blobs: Sequence[bytes], digests: Sequence[str], recipe: str) -> NDArray[np.float32]:
+        """Return descriptors of one recipe as float32 of shape (n, d). Raise ValueError if one of them is damaged."""
+        dimensions = dimensions_of(recipe)
         if not all(isinstance(blob, bytes) for blob in blobs):
             raise ValueError("a stored picture in it is damaged")
         if self._cipher.has_key:
             blobs = [
                 self._cipher.open(blob, f"descriptor of {each}") for blob, each in zip(blobs, digests, strict=True)
             ]
-        if any(len(blob) != DESCRIPTOR_BYTES for blob in blobs):
+        if any(len(blob) != dimensions * _FLOAT32.itemsize for blob in blobs):
             raise ValueError("a stored picture in it is damaged, or encrypted with a key that is not given")
-        found = np.frombuffer(b"".join(blobs), _FLOAT32).reshape(-1, 128).astype(np.float32)
+        found = np.frombuffer(b"".join(blobs), _FLOAT32).reshape(-1, dimensions).astype(np.float32)
         # A flipped bit may make a descriptor so long that it resembles everybody, and the database notices nothing.
         with np.errstate(all="ignore"):
             squared_norms = np.square(found).sum(axis=1)

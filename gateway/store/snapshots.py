@@ -11,9 +11,10 @@ from gateway.model import Person
 from gateway.store.records import GallerySnapshot
 
 
-def empty_snapshot() -> GallerySnapshot:
-    """Return a snapshot without people."""
-    return GallerySnapshot(_int64(()), (), _no_faces(), _int64(()), _no_faces(), _int64(()))
+def empty_snapshot(dimensions: int) -> GallerySnapshot:
+    """Return a snapshot without people. ``dimensions``: of the descriptors."""
+    no_faces = np.empty((0, dimensions), np.float32)
+    return GallerySnapshot(_int64(()), (), no_faces, _int64(()), no_faces, _int64(()))
 
 
 def make_snapshot(
@@ -21,7 +22,7 @@ def make_snapshot(
 ) -> GallerySnapshot:
     """Return the snapshot of pictures, given as columns of equal length and sorted by key. There must be at least one.
 
-    ``faces``: float32 of shape (n, 128), of unit length; ``counter``: whether each is a counter-example.
+    ``faces``: float32 of shape (n, d), of unit length; ``counter``: whether each is a counter-example.
     """
     is_counter = np.array(counter, bool)
     owners, firsts, pictures = np.unique(_int64(keys)[~is_counter], return_index=True, return_counts=True)
@@ -50,7 +51,3 @@ def _sums(faces: NDArray[np.float32], firsts: NDArray[np.intp], counts: NDArray[
 
 def _int64(keys: Sequence[int]) -> NDArray[np.int64]:
     return np.array(keys, np.int64)
-
-
-def _no_faces() -> NDArray[np.float32]:
-    return np.empty((0, 128), np.float32)

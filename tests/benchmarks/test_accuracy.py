@@ -37,7 +37,7 @@ STRANGERS = 2000
 def by_cosine(probes: Vectors, templates: Vectors, found: Bools) -> Comparison:
     """Compare descriptors of any length by cosine."""
     unit = [each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-9) for each in (probes, templates)]
-    return by_similarity(unit[0], unit[1], found, Similarity(None))
+    return by_similarity(unit[0], unit[1], found, Similarity(None, probes.shape[1]))
 
 
 def made(vectors: Any) -> np.ndarray[Any, np.dtype[np.float32]]:

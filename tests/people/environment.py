@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gateway.model import Descriptor, FoundFace, Person, Quality
+from gateway.model.recipes import dimensions_of
 from gateway.people.curves import Curve, Curves
 from gateway.people.decision import Decision
 from gateway.people.enrolment import EnrolmentSample, Keep, PictureRules
@@ -95,7 +96,7 @@ def build_services(
     """Build the services of people as the gateway does at a start."""
     return build_people(
         store=store,
-        similarity=Similarity(None),
+        similarity=Similarity(None, dimensions_of(rules.pictures.recipe)),
         decision=decision,
         vision=vision or NoVision(),
         rules=rules,

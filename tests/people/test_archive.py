@@ -23,6 +23,7 @@ from gateway.store.records import ExportedPerson, Picture, StoredFace
 from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor, near
 from tests.people.environment import KEY, RECIPE, PeopleEnvironment, digest_of, files_with, open_environment, sample
+from tests.store.examples import RECIPE_64
 
 ALICE, BOB = descriptor(1), descriptor(2)
 
@@ -325,6 +326,23 @@ def test_refused_name_is_reported_with_the_person_id(env: PeopleEnvironment) -> 
 def test_archive_with_the_name_unknown_is_refused(env: PeopleEnvironment) -> None:
     with pytest.raises(BadRequest, match="choose another name"):
         env.registry.import_people(read_archive(changed(exported(env), first_person(name="UNKNOWN"))), REST_CALLER)
+
+
+def test_archive_keeps_descriptors_of_a_recogniser(tmp_path: Path) -> None:
+    for folder in ("one", "other", "stock"):
+        (tmp_path / folder).mkdir()
+    with open_environment(tmp_path / "one", recipe=RECIPE_64) as env:
+        env.registry.enrol("Alice", [sample("a", descriptor(1, 64))], REST_CALLER)
+        archive = exported(env)
+    with open_environment(tmp_path / "other", recipe=RECIPE_64) as other:
+        other.registry.import_people(read_archive(archive), REST_CALLER)
+        assert other.who(descriptor(1, 64)) == "alice"
+        assert other.who(descriptor(2, 64)) is None
+    with open_environment(tmp_path / "stock") as stock:
+        stock.registry.import_people(read_archive(archive), REST_CALLER)
+        assert "alice" not in stock.gallery
+    with pytest.raises(BadRequest, match="64 numbers"):
+        read_archive(changed(archive, first_picture(descriptor=coded(descriptor(1)))))
 
 
 def test_unchanged_index_is_accepted(env: PeopleEnvironment) -> None:

@@ -60,6 +60,19 @@ def test_typical_faces_are_descriptors_of_unit_length() -> None:
     assert np.linalg.norm(faces, axis=1) == pytest.approx(np.ones(len(faces)), abs=1e-5)
 
 
+@pytest.mark.parametrize("dimensions", [1, 5, 64, 512])
+@pytest.mark.parametrize("crowded", [False, True])
+def test_similarity_of_any_number_of_dimensions(dimensions: int, crowded: bool) -> None:
+    faces = np.stack([descriptor(1, dimensions), descriptor(2, dimensions)])
+    similarity = Similarity(faces[:1] if crowded else None, dimensions)
+    one, other = faces
+    correction = CROWD_WEIGHT * (1 - float(one @ other)) if crowded else 0
+    assert similarity.compare(one, other) == pytest.approx(float(one @ other) + correction, abs=1e-5)
+    assert similarity.probes(faces).shape == (2, similarity.columns)
+    assert similarity.columns % 4 == 0
+    assert (similarity.as_probes(similarity.templates(faces)) == similarity.probes(faces)).all()
+
+
 def test_templates_become_the_probes_of_the_same_faces() -> None:
     faces = np.stack([descriptor(1), descriptor(2)])
     similarity = Similarity(typical_faces())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from gateway.model import Descriptor, Person
 from gateway.model.caller import REST_CALLER
+from gateway.model.recipes import recogniser_recipe
 from gateway.store.protocols import Store
 from gateway.store.records import PersonEntry, Picture, StoredFace
 from tests.examples import descriptor
 
 RECIPE = "dlib"
+RECIPE_64 = recogniser_recipe(32 * "0", 64)
 CHIPS = b"\xff\xd8 an aligned face"
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gateway.errors import GatewayError
 from gateway.model import Person
 from gateway.model.caller import REST_CALLER
 from gateway.store.protocols import Store
-from tests.examples import descriptor, unit
+from tests.examples import ALICE, BOB, descriptor, unit
 from tests.people.environment import KEY
 from tests.store.conftest import OpenStore
-from tests.store.examples import CHIPS, RECIPE, enrol, people, picture, stored_face
+from tests.store.examples import CHIPS, RECIPE, RECIPE_64, enrol, people, picture, stored_face
 
 
 def test_enrolled_face_is_in_the_store_after_reopening(open_store: OpenStore) -> None:
@@ -83,6 +84,34 @@ def test_picture_has_one_descriptor_of_the_last_recipe(open_store: OpenStore) ->
         assert (stored_face(store, recipe="other").descriptor == descriptor(2)).all()
         assert stored_face(store, recipe="other").chips == b"other chips"
         assert len(store.people.read_entry("alice").pictures) == 1
+
+
+def test_recipes_of_different_dimensions_are_in_one_store(open_store: OpenStore) -> None:
+    short = picture("d2", descriptor(2, 64), recipe=RECIPE_64)
+    with open_store() as store:
+        enrol(store, "Alice", picture("d1"), short)
+        enrol(store, "Bob", picture("d3", descriptor(3, 64), recipe=RECIPE_64, counter=True), short)
+    with open_store() as store:
+        assert (people(store), people(store, RECIPE_64)) == ([ALICE], [ALICE, BOB])
+        snapshot = store.faces.changes(0, RECIPE_64).snapshot
+        assert (snapshot.descriptors == descriptor(2, 64)).all()
+        assert (snapshot.counters == descriptor(3, 64)).all()
+        assert store.faces.changes(0, "recogniser/" + 32 * "1" + "/7").snapshot.descriptors.shape == (0, 7)
+        assert store.faces.read_faces(RECIPE_64)[1].shape == (2, 64)
+        assert store.faces.read_faces("another")[1].shape == (0, 128)
+        assert (stored_face(store, "d2", RECIPE_64).descriptor == descriptor(2, 64)).all()
+
+
+def test_descriptor_of_another_length_than_its_recipe_says_is_damaged(store: Store) -> None:
+    enrol(store, "Alice", picture("d1", descriptor(1), recipe=RECIPE_64))
+    with pytest.raises(GatewayError, match="damaged"):
+        store.faces.changes(0, RECIPE_64)
+
+
+def test_descriptor_is_replaced_by_one_of_other_dimensions(store: Store) -> None:
+    enrol(store, "Alice", picture("d1"))
+    store.faces.replace_descriptor("d1", RECIPE_64, descriptor(5, 64))
+    assert (store.faces.changes(0, RECIPE_64).snapshot.descriptors == descriptor(5, 64)).all()
 
 
 def test_another_recipe_for_one_picture_does_not_change_other_pictures(store: Store) -> None:

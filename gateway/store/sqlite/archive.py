@@ -88,7 +88,7 @@ class SqlitePeopleArchive:
     def _open_picture(self, row: Row) -> Picture:
         """Return the picture of a row (digest, source, recipe, descriptor, chips, original, counter, …)."""
         digest, source, recipe, descriptor, chips, original, counter, *_ = row
-        face = self._records.open_face(descriptor, chips, digest)
+        face = self._records.open_face(descriptor, chips, digest, recipe)
         return Picture(digest, source, recipe, face, self._records.open_original(original, digest), bool(counter))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.model import Descriptor, Person
+from gateway.model.recipes import dimensions_of
 from gateway.store.records import PICTURE_ID_DIGITS, Changes, GallerySnapshot, StoredFace
 from gateway.store.sealing import SealedRecords
 from gateway.store.snapshots import empty_snapshot, make_snapshot
@@ -56,7 +57,7 @@ class SqliteFaces:
     def read_faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
         sql = _FACES.format(person="AND slug = ?" if slug else "")
         rows = self._database.rows(sql, (recipe, slug) if slug else (recipe,))
-        faces = self._records.open_descriptors([row[3] for row in rows], [row[2] for row in rows])
+        faces = self._records.open_descriptors([row[3] for row in rows], [row[2] for row in rows], recipe)
         return [Person(slug, name) for slug, name, *_ in rows], faces
 
     def read_counter_examples(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
@@ -65,7 +66,7 @@ class SqliteFaces:
             (recipe,),
         )
         return [
-            (slug, digest[:PICTURE_ID_DIGITS], self._records.open_descriptor(blob, digest))
+            (slug, digest[:PICTURE_ID_DIGITS], self._records.open_descriptor(blob, digest, recipe))
             for slug, digest, blob in rows
         ]
 
@@ -83,7 +84,7 @@ class SqliteFaces:
         row = self._database.row(
             "SELECT descriptor, chips FROM pictures WHERE digest = ? AND recipe = ?", (digest, recipe)
         )
-        return self._records.open_face(row[0], row[1], digest) if row else None
+        return self._records.open_face(row[0], row[1], digest, recipe) if row else None
 
     def replace_descriptor(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
         with self._database.transaction() as db:
@@ -96,7 +97,7 @@ class SqliteFaces:
         """Return the people whose last change is after ``since``, up to ``to``. Raise ValueError for a damaged face."""
         rows = db.execute(_CHANGED_FACES, (since, to, recipe)).fetchall()
         if not rows:
-            return empty_snapshot()
+            return empty_snapshot(dimensions_of(recipe))
         keys, slugs, names, digests, blobs, counter = zip(*rows, strict=True)
-        faces = self._records.open_descriptors(blobs, digests)
+        faces = self._records.open_descriptors(blobs, digests, recipe)
         return make_snapshot(keys, list(map(Person, slugs, names)), faces, counter)

@@ -44,7 +44,7 @@ CREATE TABLE pictures (
     digest TEXT NOT NULL,       -- SHA-256 of the picture, hex
     source TEXT NOT NULL,       -- the caller, or known_faces/ and the path of the file
     recipe TEXT NOT NULL,       -- how the descriptor was made
-    descriptor BLOB NOT NULL,   -- 128 float32, little-endian, of unit length; encrypted if there is a key
+    descriptor BLOB NOT NULL,   -- float32, little-endian, of unit length; encrypted if there is a key
     created REAL NOT NULL,
     chips BLOB,                 -- a JPEG of the aligned face; encrypted
     original BLOB,              -- the picture itself, if it is stored; encrypted

@@ -76,7 +76,7 @@ class SqliteStoredGroups:
             raise ValueError("the score of a face is missing")
         place = f"unknown {key}"
         opened = [self._records.open(image, place) for image in (chips, crop)]
-        return worth, StoredFace(self._records.open_descriptor(descriptor, place), *opened)
+        return worth, StoredFace(self._records.open_descriptor(descriptor, place, self._recipe), *opened)
 
     def delete_damaged(self, before: float) -> None:
         """Delete the damaged groups that were last seen before a moment, in seconds since 1970."""

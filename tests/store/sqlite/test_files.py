@@ -99,7 +99,7 @@ def test_truncated_file_is_refused(path: Path, intact: bytes, share: float) -> N
     "where",
     [
         pytest.param(b"SQLite format 3", id="header"),
-        pytest.param(b"descriptor BLOB NOT NULL,   -- 128", id="schema"),
+        pytest.param(b"descriptor BLOB NOT NULL,   -- float32", id="schema"),
         pytest.param(b"person_7", id="slug"),
         pytest.param(descriptor(7).tobytes(), id="descriptor"),
     ],
