@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.vision.engines.graphs import BLOCK_PX
-from gateway.vision.engines.processor import Float, fast_float, has_fast_int8, instruction_cap
+from gateway.vision.engines.processor import Float, descriptor_format, detector_format, fast_float, instruction_cap
 from gateway.vision.engines.runtime import compile_network
 
 CANVAS_PX = 896, 1088
@@ -31,7 +31,12 @@ MIN_SHARE = 0.001
 
 def chosen_formats() -> dict[str, str]:
     """Return the number format that the gateway chooses for each network with the setting ``auto``."""
-    return {"detector": "int8" if has_fast_int8() else "f32", "descriptor": fast_float()}
+    return {"detector": detector_format(), "descriptor": descriptor_format()}
+
+
+def network_file(models: Path, network: str, number_format: str) -> Path:
+    """Return the converted file of a network. bfloat16 is computed from the file with float32."""
+    return models / f"{network}-{'int8' if number_format == 'int8' else 'f32'}.xml"
 
 
 def sample_canvas() -> NDArray[np.uint8]:
@@ -49,8 +54,8 @@ def used_instructions(models: Path) -> dict[str, Any]:
     """Return the limit, the formats, and the instructions of each network. ``models``: of the converted networks."""
     formats = chosen_formats()
     networks = {
-        "detector": (models / f"detector-{formats['detector']}.xml", sample_canvas()),
-        "descriptor": (models / "descriptor.xml", sample_chips()),
+        name: (network_file(models, name, number_format), sample())
+        for (name, number_format), sample in zip(formats.items(), (sample_canvas, sample_chips), strict=True)
     }
     ran = {name: time_shares(path, fast_float(), batch) for name, (path, batch) in networks.items()}
     return {

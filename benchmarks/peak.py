@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.engines import ROOT
-from benchmarks.instructions import CHIPS, chosen_formats, sample_canvas, sample_chips
+from benchmarks.instructions import CHIPS, chosen_formats, network_file, sample_canvas, sample_chips
 from gateway.vision.engines.conversion import converted_models_folder
 from gateway.vision.engines.openvino_import import op, openvino
 from gateway.vision.engines.processor import fast_float
@@ -29,8 +29,7 @@ def peak_share() -> dict[str, Any]:
     """Return the GOP/s of a large convolution, and the shares of both networks. The measurements alternate."""
     folder = converted_models_folder(ROOT / "data")
     formats = chosen_formats()
-    find = Graph(folder / f"detector-{formats['detector']}.xml", fast_float())
-    describe = Graph(folder / "descriptor.xml", fast_float())
+    find, describe = (Graph(network_file(folder, *each), fast_float()) for each in formats.items())
     canvas, chips = sample_canvas(), sample_chips()
     tasks: dict[str, tuple[Callable[[], object], float]] = {
         "int8": (_convolutions(quantised=True), CONVOLUTION_OPS),
@@ -47,7 +46,7 @@ def peak_share() -> dict[str, Any]:
     gops = {name: ops / statistics.median(taken[name]) / 1e9 for name, (_, ops) in tasks.items()}
     return {
         "detector": round(gops["detector"] / gops[formats["detector"]], 3),
-        "descriptor": round(gops["descriptor"] / gops[fast_float()], 3),
+        "descriptor": round(gops["descriptor"] / gops[formats["descriptor"]], 3),
         "peak_gops": {name: round(gops[name]) for name in ("int8", fast_float())},
         "precision": formats,
     }

@@ -10,7 +10,7 @@ from gateway.model.geometry import Box, Landmarks, Polygon, Rotation
 EngineName = Literal["facegate", "dlib-hog", "dlib-cnn"]
 
 DetectorPrecision = Literal["auto", "int8", "bf16", "f32"]
-DescriptorPrecision = Literal["auto", "bf16", "f32"]
+DescriptorPrecision = Literal["auto", "int8", "bf16", "f32"]
 """The number format in which a network computes. ``auto`` takes the fastest one that the processor supports."""
 
 Purpose = Literal["stream", "enrolment"]

@@ -31,7 +31,7 @@ def test_share_of_the_time_is_summed_by_instructions() -> None:
 def test_report_names_the_cap_and_the_instructions_that_ran() -> None:
     report = reported(models(), "SSE41")
     assert report["cap"] == "SSE41"
-    assert report["formats"] == {**chosen_formats(), "descriptor": "f32"}
+    assert report["formats"] == {**chosen_formats(), "descriptor": "int8"}
     for network in ("detector", "descriptor"):
         assert max(report["instructions"][network].items(), key=lambda each: each[1])[0] == "sse42"
         assert sum(report["instructions"][network].values()) == pytest.approx(1, abs=0.02)

@@ -88,7 +88,7 @@ def test_file_changes_only_the_settings_it_names(write: Write) -> None:
         ("detection: {max_face: 55}", "detection"),
         ("detection: {smallest: 56}", "detection.smallest"),
         ("precision: {detector: f16}", "precision.detector"),
-        ("precision: {descriptor: int8}", "precision.descriptor"),
+        ("precision: {descriptor: int4}", "precision.descriptor"),
         ("precision: int8", "precision"),
         ("workers: {picture_s: .inf}", "workers.picture_s"),
         ("workers: {picture_s: .nan}", "workers.picture_s"),

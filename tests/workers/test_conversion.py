@@ -50,7 +50,7 @@ def test_ensure_converted_converts_once_and_reports_progress(tmp_path: Path, cap
     folder = ensure_converted(tmp_path / "data")
     assert folder == converted_models_folder(tmp_path / "data")
     assert damaged_files(folder) == []
-    assert "converting dlib's models, once: 1 of 3" in capfd.readouterr().err
+    assert "converting dlib's models, once: 1 of 4" in capfd.readouterr().err
     before = inode(folder)
     assert ensure_converted(tmp_path / "data") == folder
     assert inode(folder) == before
@@ -65,7 +65,7 @@ def test_ensure_converted_keeps_intact_models(data: Path, capfd: pytest.CaptureF
 
 
 def test_ensure_converted_replaces_a_damaged_file_with_a_warning(data: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = converted_models_folder(data) / "descriptor.bin"
+    path = converted_models_folder(data) / "descriptor-f32.bin"
     path.write_bytes(path.read_bytes()[:-1])
     with caplog.at_level(logging.WARNING):
         folder = ensure_converted(data)
@@ -73,8 +73,8 @@ def test_ensure_converted_replaces_a_damaged_file_with_a_warning(data: Path, cap
     (record,) = conversion_records(caplog)
     assert record.levelname == "WARNING"
     assert str(folder) in record.getMessage()
-    assert "descriptor.bin" in record.getMessage()
-    assert path.read_bytes() == (support.models() / "descriptor.bin").read_bytes()
+    assert "descriptor-f32.bin" in record.getMessage()
+    assert path.read_bytes() == (support.models() / "descriptor-f32.bin").read_bytes()
 
 
 def test_ensure_converted_replaces_a_missing_file(data: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -91,7 +91,7 @@ def test_first_conversion_logs_no_warning(tmp_path: Path, caplog: pytest.LogCapt
 def test_ensure_converted_removes_files_of_an_interrupted_conversion(tmp_path: Path) -> None:
     left = converted_models_folder(tmp_path).with_suffix(".new")
     left.mkdir(parents=True)
-    (left / "descriptor.xml").write_bytes(b"half")
+    (left / "descriptor-f32.xml").write_bytes(b"half")
     assert damaged_files(ensure_converted(tmp_path)) == []
     assert not left.exists()
 
@@ -103,7 +103,7 @@ def test_only_one_of_two_simultaneous_processes_converts(tmp_path: Path) -> None
     two = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     messages = [process.communicate(timeout=120)[1] for process in two]
     assert [process.returncode for process in two] == [0, 0], messages
-    assert sum("1 of 3" in text for text in messages) == 1
+    assert sum("1 of 4" in text for text in messages) == 1
     assert damaged_files(folder) == []
 
 

@@ -20,11 +20,12 @@ from typing import Any
 from gateway.errors import GatewayError
 from gateway.vision.engines.model_files import MODEL_FILES, model_file
 
-CONVERTER_VERSION = 2
-"""Version of the graphs. Raise it with every change of graphs.py that changes the converted files."""
+CONVERTER_VERSION = 3
+"""Version of the graphs. Raise it with every change of graphs.py or convolutions.py that changes the
+converted files."""
 
 DIGESTS_FILE = "digests.json"
-GRAPH_NAMES = ("detector-int8", "detector-f32", "descriptor")
+GRAPH_NAMES = ("detector-int8", "detector-f32", "descriptor-int8", "descriptor-f32")
 
 
 def converted_models_folder(data: Path) -> Path:
@@ -59,18 +60,19 @@ def convert(folder: Path) -> None:
 
 def _convert(folder: Path) -> None:
     from gateway.vision.engines.dlib_weights import read_descriptor, read_detector
-    from gateway.vision.engines.graphs import ACTIVATION_LIMITS, descriptor_graph, detector_graph
+    from gateway.vision.engines.graphs import DESCRIPTOR_LIMITS, DETECTOR_LIMITS, descriptor_graph, detector_graph
     from gateway.vision.engines.openvino_import import openvino
 
     begun = time.monotonic()
     new = folder.with_suffix(".new")
     _clear(new)
     new.mkdir()
-    detector = read_detector(model_file("detector"))
+    detector, descriptor = read_detector(model_file("detector")), read_descriptor(model_file("descriptor"))
     graphs: dict[str, Callable[[], Any]] = {
-        "detector-int8": lambda: detector_graph(detector, ACTIVATION_LIMITS),
+        "detector-int8": lambda: detector_graph(detector, DETECTOR_LIMITS),
         "detector-f32": lambda: detector_graph(detector),
-        "descriptor": lambda: descriptor_graph(read_descriptor(model_file("descriptor"))),
+        "descriptor-int8": lambda: descriptor_graph(descriptor, DESCRIPTOR_LIMITS),
+        "descriptor-f32": lambda: descriptor_graph(descriptor),
     }
     for number, (name, graph) in enumerate(graphs.items(), 1):
         print(f"converting dlib's models, once: {number} of {len(graphs)}, {name}", file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ import numpy as np
 from gateway.model import Descriptor, DescriptorPrecision, DetectorPrecision
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engines.detector import CnnDetector
-from gateway.vision.engines.processor import fast_float, has_fast_int8
+from gateway.vision.engines.processor import Format, descriptor_format, detector_format, fast_float
 from gateway.vision.engines.runtime import Graph
 
 MAX_BATCH = 24
@@ -39,13 +39,16 @@ class CnnEmbedder:
 
 def open_detector(folder: Path, precision: DetectorPrecision) -> CnnDetector:
     """Open the face detector. ``folder``: of the converted networks (conversion.py)."""
-    if precision == "auto":
-        precision = "int8" if has_fast_int8() else "f32"
-    if precision == "int8":
-        return CnnDetector(Graph(folder / "detector-int8.xml", fast_float()))
-    return CnnDetector(Graph(folder / "detector-f32.xml", precision))
+    return CnnDetector(_open(folder, "detector", detector_format() if precision == "auto" else precision))
 
 
 def open_embedder(folder: Path, precision: DescriptorPrecision) -> CnnEmbedder:
     """Open the network that describes faces. ``folder``: of the converted networks (conversion.py)."""
-    return CnnEmbedder(Graph(folder / "descriptor.xml", fast_float() if precision == "auto" else precision))
+    return CnnEmbedder(_open(folder, "descriptor", descriptor_format() if precision == "auto" else precision))
+
+
+def _open(folder: Path, network: str, precision: Format) -> Graph:
+    if precision == "int8":
+        # The layers that are not in 8 bits.
+        return Graph(folder / f"{network}-int8.xml", fast_float())
+    return Graph(folder / f"{network}-f32.xml", precision)

@@ -11,7 +11,7 @@ from gateway.vision.engines import conversion, model_files
 from gateway.vision.engines.conversion import DIGESTS_FILE, convert, converted_models_folder, damaged_files
 from gateway.vision.engines.networks import open_detector, open_embedder
 
-GRAPH_FILES = ["descriptor", "detector-f32", "detector-int8"]
+GRAPH_FILES = ["descriptor-f32", "descriptor-int8", "detector-f32", "detector-int8"]
 FILE_NAMES = [f"{name}.{kind}" for name in GRAPH_FILES for kind in ("bin", "xml")]
 
 
@@ -53,10 +53,11 @@ def test_convert_writes_the_networks_into_their_folder(tmp_path: Path, capfd: py
     assert damaged_files(folder) == []
     told = capfd.readouterr()
     assert told.out == ""
-    assert [line.split(", ")[-1] for line in told.err.splitlines()[:3]] == [
+    assert [line.split(", ")[-1] for line in told.err.splitlines()[:4]] == [
         "detector-int8",
         "detector-f32",
-        "descriptor",
+        "descriptor-int8",
+        "descriptor-f32",
     ]
     assert str(folder) in told.err
 
@@ -107,7 +108,7 @@ def test_damaged_files_names_a_missing_file(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "7", "null", '"x"', '["descriptor.bin"]', '{"a": 1}', '{"\\u0000": ""}', "\x00", "[" * 100_000],
+    ["", "{", "[]", "7", "null", '"x"', '["descriptor-f32.bin"]', '{"a": 1}', '{"\\u0000": ""}', "\x00", "[" * 100_000],
 )
 def test_damaged_files_notices_invalid_digests(folder: Path, text: str) -> None:
     (folder / DIGESTS_FILE).write_text(text)
@@ -137,7 +138,7 @@ def test_damaged_files_of_a_missing_folder(tmp_path: Path) -> None:
 
 
 def test_convert_replaces_damaged_files(folder: Path, models: Path) -> None:
-    flip_byte(folder / "descriptor.bin", 1000)
+    flip_byte(folder / "descriptor-f32.bin", 1000)
     (folder / "detector-f32.xml").unlink()
     (folder / "something else").touch()
     convert(folder)
@@ -149,7 +150,7 @@ def test_convert_removes_files_of_an_interrupted_conversion(tmp_path: Path, mode
     folder = converted_models_folder(tmp_path)
     left = folder.with_suffix(".new")
     left.mkdir(parents=True)
-    (left / "descriptor.bin").write_bytes(b"half of it")
+    (left / "descriptor-f32.bin").write_bytes(b"half of it")
     (left / "something else").touch()
     assert damaged_files(folder) == [DIGESTS_FILE]
     convert(folder)

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from gateway.vision.engines.dlib_weights import Network, read_descriptor, read_detector
 from gateway.vision.engines.graphs import (
-    ACTIVATION_LIMITS,
     BLOCK_PX,
     CHANNEL_MULTIPLE,
+    DESCRIPTOR_LIMITS,
+    DETECTOR_LIMITS,
     descriptor_graph,
     detector_graph,
 )
@@ -83,7 +84,7 @@ def test_convolutions_have_multiples_of_16_channels(detector: Network) -> None:
 
 def test_all_convolutions_except_the_last_use_8_bits(detector: Network) -> None:
     """The last convolution adds nine sums, which must stay exact."""
-    graph = detector_graph(detector, ACTIVATION_LIMITS)
+    graph = detector_graph(detector, DETECTOR_LIMITS)
     *quantised, last = convolutions(graph)
     assert len(quantised) == 7
     for node in quantised:
@@ -93,23 +94,39 @@ def test_all_convolutions_except_the_last_use_8_bits(detector: Network) -> None:
 
 def test_two_products_of_8_bits_fit_into_16_bits(detector: Network) -> None:
     """Some processors add two products in 16 bits, and cut off larger sums."""
-    *quantised, _ = convolutions(detector_graph(detector, ACTIVATION_LIMITS))
+    *quantised, _ = convolutions(detector_graph(detector, DETECTOR_LIMITS))
     for node in quantised:
         weights, low, high = (node.input_value(1).get_node().input_value(n).get_node().data for n in range(3))
         assert (low == -high).all()
         assert 2 * 255 * np.abs(np.round(127 * weights / high)).max() < 2**15
 
 
+def test_descriptor_uses_8_bits_in_all_convolutions() -> None:
+    quantised = convolutions(descriptor_graph(read_descriptor(model_file("descriptor")), DESCRIPTOR_LIMITS))
+    assert len(quantised) == 1 + len(DESCRIPTOR_LIMITS)
+    for node in quantised:
+        assert [node.input_value(n).get_node().get_type_name() for n in (0, 1)] == ["FakeQuantize"] * 2
+
+
+def test_descriptor_graph_can_return_the_inputs_of_convolutions() -> None:
+    chips = np.random.default_rng(0).integers(0, 256, (1, 150, 150, 3)).astype(np.float32)
+    (descriptor,) = outputs(descriptor_graph(read_descriptor(model_file("descriptor"))), chips)
+    same, *seen = outputs(descriptor_graph(read_descriptor(model_file("descriptor")), every=True), chips)
+    assert len(seen) == len(DESCRIPTOR_LIMITS)
+    assert all((layer >= 0).all() for layer in seen)
+    np.testing.assert_allclose(same, descriptor, rtol=0, atol=1e-6)
+
+
 def test_8_bits_change_the_scores_only_slightly(detector: Network, canvas: Floats) -> None:
     """The change shows the influence of rounding."""
-    (exact,), (rounded,) = (outputs(detector_graph(detector, ranges), canvas) for ranges in (None, ACTIVATION_LIMITS))
+    (exact,), (rounded,) = (outputs(detector_graph(detector, ranges), canvas) for ranges in (None, DETECTOR_LIMITS))
     assert 0 < np.abs(exact - rounded).max() < 0.1
 
 
 def test_detector_graph_can_return_the_inputs_of_convolutions(detector: Network, canvas: Floats) -> None:
-    """``benchmarks/ranges.py`` uses these six outputs. None is negative, and each has a value in ACTIVATION_LIMITS."""
+    """``benchmarks/ranges.py`` uses these six outputs. None is negative, and each has a value in DETECTOR_LIMITS."""
     (scores,) = outputs(detector_graph(detector), canvas)
     same, *seen = outputs(detector_graph(detector, every=True), canvas)
-    assert len(seen) == len(ACTIVATION_LIMITS)
+    assert len(seen) == len(DETECTOR_LIMITS)
     assert all((layer >= 0).all() for layer in seen)
     np.testing.assert_allclose(same, scores, rtol=0, atol=1e-6)

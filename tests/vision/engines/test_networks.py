@@ -36,7 +36,7 @@ def faces(models: Path) -> list[Picture]:
 def test_descriptor_is_the_normalised_mean_over_chips_and_mirror_images(
     models: Path, embedder: CnnEmbedder, faces: list[Picture]
 ) -> None:
-    graph = Graph(models / "descriptor.xml", "f32")
+    graph = Graph(models / "descriptor-f32.xml", "f32")
     for face in (faces[0], faces[0][1:2]):
         six = [graph.run(np.ascontiguousarray(chip)[None])[0] for chips in (face, face[:, :, ::-1]) for chip in chips]
         mean = np.mean(six, axis=0)

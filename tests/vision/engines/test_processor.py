@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from gateway.vision.engines import processor
-from gateway.vision.engines.processor import CAP_VARIABLES, fast_float, has_fast_int8, instruction_cap, processor_flags
+from gateway.vision.engines.processor import (
+    CAP_VARIABLES,
+    descriptor_format,
+    detector_format,
+    fast_float,
+    has_fast_int8,
+    instruction_cap,
+    processor_flags,
+)
 
 NATIVE_BF16 = {"sse4_1", "avx2", "avx512f", "avx512_bf16", "amx_bf16"}
 
@@ -47,6 +55,24 @@ def test_fast_float_follows_the_cap(cap: str, expected: str, monkeypatch: pytest
     monkeypatch.setattr(processor, "processor_flags", lambda: NATIVE_BF16)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", cap)
     assert fast_float() == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "cap", "detector", "descriptor"),
+    [
+        (NATIVE_BF16, "", "int8", "bf16"),
+        (NATIVE_BF16, "AVX2", "int8", "int8"),
+        ({"sse4_1"}, "", "int8", "int8"),
+        (set[str](), "", "f32", "f32"),
+    ],
+)
+def test_formats_of_the_networks(
+    flags: set[str], cap: str, detector: str, descriptor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "processor_flags", lambda: flags)
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", cap)
+    assert (detector_format(), descriptor_format()) == (detector, descriptor)
 
 
 def test_cap_does_not_add_instructions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def graph(models: Path) -> Graph:
 
 @pytest.fixture(scope="module")
 def describe(models: Path) -> Graph:
-    return Graph(models / "descriptor.xml", "f32")
+    return Graph(models / "descriptor-f32.xml", "f32")
 
 
 def noise(*shape: int) -> NDArray[np.uint8]:
