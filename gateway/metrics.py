@@ -35,10 +35,10 @@ class Metrics:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
 
-    def count(self, name: Count) -> None:
-        """Increment a counter."""
+    def count(self, name: Count, number: int = 1) -> None:
+        """Increment a counter by the number."""
         with self._lock:
-            self._counts[name] += 1
+            self._counts[name] += number
 
     def snapshot(self) -> dict[str, int]:
         """Return a copy of all counters."""

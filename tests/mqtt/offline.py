@@ -31,8 +31,8 @@ class OfflineSession(Session):
         self.published: list[Publication] = []
         self.subscribed: list[str] = []
 
-    def publish(self, publication: Publication, delivery: Delivery[Session] | None = None) -> None:
-        self.published.append(publication)
+    def publish(self, *publications: Publication, delivery: Delivery[Session] | None = None) -> None:
+        self.published += publications
 
     def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool = False) -> None:
         self.subscribed += [topic for topic, _ in filters]

@@ -93,8 +93,6 @@ class Ledger(Generic[S]):
         # Deliveries of ended sessions that are not settled, in the order of receipt.
         self._orphans: dict[Delivery[S], None] = {}
         self._in_flight: dict[int, Delivery[S] | None] = {}
-        # Acknowledgements that came before ``publish`` returned the message id.
-        self._confirmed_early: set[int] = set()
         self.acknowledged = 0
         """Number of deliveries acknowledged since the start."""
 
@@ -114,7 +112,6 @@ class Ledger(Generic[S]):
             self._session = session
             self._deliveries.clear()
             self._in_flight.clear()
-            self._confirmed_early.clear()
             return [each for each in self._orphans if each.replies is not None]
 
     def add(self, delivery: Delivery[S]) -> None:
@@ -125,7 +122,7 @@ class Ledger(Generic[S]):
     def answer(self, delivery: Delivery[S], replies: Sequence[Publication]) -> S | None:
         """Record the replies, and return the session on which to publish them. Return None for an answered delivery.
 
-        ``record_sent`` must follow for each reply.
+        ``record_sending`` or ``record_sent`` must follow for each reply.
         """
         with self._lock:
             if delivery.replies is not None:
@@ -136,27 +133,23 @@ class Ledger(Generic[S]):
             self._settle(delivery)
             return delivery.session
 
-    def record_sent(self, session: S, mid: int, delivery: Delivery[S] | None) -> None:
-        """Record a published message. ``delivery``: the delivery that the message answers."""
+    def record_sending(self, session: S, mid: int, delivery: Delivery[S] | None) -> None:
+        """Record a message at QoS 1 before it is sent. ``delivery``: the delivery that the message answers."""
         with self._lock:
-            if session is not self._session:
-                return
-            # paho may report the acknowledgement before its ``publish`` returns.
-            if mid in self._confirmed_early:
-                self._confirmed_early.discard(mid)
-                self._confirm(delivery)
-            else:
+            if session is self._session:
                 self._in_flight[mid] = delivery
 
-    def record_confirmed(self, session: S, mid: int) -> None:
-        """Record that the broker has acknowledged a published message."""
+    def record_sent(self, session: S, delivery: Delivery[S] | None) -> None:
+        """Record that a message at QoS 0 was sent: the broker does not acknowledge it."""
         with self._lock:
-            if session is not self._session:
-                return
-            if mid in self._in_flight:
-                self._confirm(self._in_flight.pop(mid))
-            else:
-                self._confirmed_early.add(mid)
+            if session is self._session:
+                self._confirm(delivery)
+
+    def record_confirmed(self, session: S, mid: int) -> None:
+        """Record that the broker has acknowledged a message at QoS 1."""
+        with self._lock:
+            if session is self._session:
+                self._confirm(self._in_flight.pop(mid, None))
 
     def oldest_received_at(self) -> float | None:
         """Return when the oldest unacknowledged delivery came, on the clock of ``time.monotonic``."""

@@ -158,18 +158,25 @@ class _Reader:
         raise MalformedPacket("a Variable Byte Integer has more than four bytes")
 
 
+def write_message(publication: Publication, mid: int, *, five: bool) -> bytes:
+    """Return the PUBLISH packet of a message (MQTT 5.0, 3.3). ``mid``: its id, which is left out at QoS 0."""
+    body = _data(publication.topic.encode())
+    if publication.qos:
+        body += mid.to_bytes(2, "big")
+    if five:
+        body += _write_properties(publication)
+    first = PacketTypes.PUBLISH << 4 | publication.qos << 1 | publication.retain
+    size = VariableByteIntegers.encode(len(body) + len(publication.payload))
+    return b"".join((bytes((first,)), size, body, publication.payload))
+
+
+def write_puback(mid: int) -> bytes:
+    """Return the PUBACK packet that acknowledges a message (MQTT 5.0, 3.4)."""
+    return bytes((PacketTypes.PUBACK << 4, 2)) + mid.to_bytes(2, "big")
+
+
 # paho's own Properties build tables of all property names for each message, and search them to pack it.
-@dataclass(frozen=True, slots=True)
-class PackedProperties:
-    """The properties of a PUBLISH in bytes, for paho in the place of its own ``Properties``."""
-
-    packed: bytes
-
-    def pack(self) -> bytes:
-        return self.packed
-
-
-def properties_of(publication: Publication) -> PackedProperties:
+def _write_properties(publication: Publication) -> bytes:
     """Return the MQTT 5 properties of the message (MQTT 5.0, 3.3.2.3)."""
     packed = b""
     if publication.content_type is not None:
@@ -178,7 +185,8 @@ def properties_of(publication: Publication) -> PackedProperties:
         packed += b"\x09" + _data(publication.correlation)
     if publication.expiry is not None:
         packed += b"\x02" + publication.expiry.to_bytes(4, "big")
-    return PackedProperties(VariableByteIntegers.encode(len(packed)) + packed)
+    size: bytes = VariableByteIntegers.encode(len(packed))
+    return size + packed
 
 
 def _data(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""paho's client for one session: it reads messages by itself, and reports the end of its thread."""
+"""paho's client for one session: it reads and writes messages by itself, and reports the end of its thread."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -13,35 +14,132 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config import MqttSettings
 from gateway.errors import StartError
 from gateway.mqtt.transport.connection_spec import ConnectionSpec
-from gateway.mqtt.transport.packets import Received, read_message, read_puback
+from gateway.mqtt.transport.packets import Received, read_message, read_puback, write_puback
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
 
-NO_PROPERTIES = Properties(PacketTypes.PUBACK)
+READ_AHEAD_BYTES = 4096
+"""Bytes that are read at once where paho asks for fewer: several small packets, or the head of a large one."""
 
 
 class PahoClient(paho.Client):
     """A paho client that is used for one session and never reconnects.
 
     ``ended``: set while its thread does not run. ``woken``: set when the thread ends, or when somebody interrupts the
-    wait for its end. ``on_received`` is called with each message and its id, which is 0 at QoS 0.
+    wait for its end. ``on_received`` is called with each message and its id, which is 0 at QoS 0. ``on_confirmed`` is
+    called with the id of each message that the broker has acknowledged, and the reason code. ``on_drained`` is called
+    when the system has taken all bytes of ``send``. All three are called in paho's thread, without a lock.
     """
 
     # paho's ``is_connected`` stays true when its thread has ended: hence ``ended``.
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
+        # One thread at a time uses the socket: OpenSSL allows no other use, and a closed socket's number is used again.
+        self._socket_lock = threading.Lock()
+        self._read_ahead = b""
+        self._unsent = bytearray()
+        self._is_leaving = False
         super().__init__(*arguments, **options)
         self.ended = threading.Event()
         self.ended.set()
         self.woken = threading.Event()
         self.on_received: Callable[[int, Received], None] = lambda _mid, _received: None
+        self.on_confirmed: Callable[[int, ReasonCode], None] = lambda _mid, _reason: None
+        self.on_drained: Callable[[], None] = lambda: None
+
+    @property
+    def blocked(self) -> bool:
+        """True while the system does not take more bytes for the broker."""
+        return bool(self._unsent)
+
+    def next_mid(self) -> int:
+        """Return the id for the next message, from 1 to 65535."""
+        return self._mid_generate()
+
+    def send(self, packets: bytes) -> None:
+        """Send packets without waiting. A packet for a connection that has ended is dropped."""
+        # The calling thread writes to the socket. paho's thread would have to be woken for each packet, which takes
+        # longer than to send it. paho's thread sends only the bytes that the system does not take now.
+        with self._socket_lock:
+            if not self._unsent:
+                packets = packets[self._write(packets) :]
+            if packets:
+                self._unsent += packets
+                self._wake()
+
+    def acknowledge(self, mid: int) -> None:
+        """Acknowledge a message of the broker."""
+        self.send(write_puback(mid))
+
+    def want_write(self) -> bool:
+        return self.blocked
+
+    def loop_write(self) -> MQTTErrorCode:
+        with self._socket_lock:
+            del self._unsent[: self._write(self._unsent)]
+            drained = not self._unsent
+        if drained:
+            self._leave_if_asked()
+            self.on_drained()
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    # paho sends its own packets by this method: CONNECT, SUBSCRIBE, PINGREQ, DISCONNECT.
+    def _packet_queue(self, command: int, packet: bytes | bytearray, *_arguments: Any) -> MQTTErrorCode:
+        self._is_leaving |= command & 0xF0 == PacketTypes.DISCONNECT << 4
+        self.send(bytes(packet))
+        if not self.blocked:
+            self._leave_if_asked()
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _leave_if_asked(self) -> None:
+        # After DISCONNECT the client closes the connection (MQTT 5.0, 3.14.4).
+        if self._is_leaving:
+            self.cut()
+
+    def _write(self, data: bytes | bytearray) -> int:
+        """Return the number of bytes that the system has taken, or that are of no use any more."""
+        try:
+            sent = self._sock_send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            # paho's thread reads the end of the connection, and reports it.
+            self.cut()
+            return len(data)
+        self._last_msg_out = time.monotonic()
+        return sent
+
+    def _wake(self) -> None:
+        """Let paho's thread wait until the system takes more bytes."""
+        if (sock := self._sockpairW) is not None:
+            with contextlib.suppress(OSError):
+                sock.send(b"0")
+
+    def _sock_close(self) -> None:
+        with self._socket_lock:
+            super()._sock_close()
+            self._unsent.clear()
+
+    # paho reads the head of a packet byte by byte, with a call of the system for each.
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if not self._read_ahead:
+            with self._socket_lock:
+                self._read_ahead = super()._sock_recv(max(bufsize, READ_AHEAD_BYTES))
+        taken, self._read_ahead = self._read_ahead[:bufsize], self._read_ahead[bufsize:]
+        return taken
+
+    def _loop(self, timeout: float = 1.0) -> MQTTErrorCode:
+        # The socket does not look readable for bytes that were read ahead.
+        if self._read_ahead and (code := self.loop_read()) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return code
+        return super()._loop(0.0 if self._read_ahead else timeout)
 
     # paho copies the picture eight times, which is felt where a flood of messages is refused. It also ends the
     # connection for text that a camera may write (a byte order mark in a property).
@@ -60,9 +158,7 @@ class PahoClient(paho.Client):
             mid, reason = read_puback(self._in_packet["packet"])
         except MalformedPacket as error:
             return _malformed(error)
-        with self._out_message_mutex:
-            if mid in self._out_messages:
-                return self._do_on_publish(mid, reason, NO_PROPERTIES)
+        self.on_confirmed(mid, reason)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def cut(self) -> None:
@@ -106,8 +202,6 @@ def make_client(settings: MqttSettings, spec: ConnectionSpec, protocol: MQTTProt
         manual_ack=True,
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
-    # The session counts messages in flight by itself: paho searches all of them at every PUBACK.
-    client.max_inflight_messages_set(0)
     if (will := spec.will) is not None:
         client.will_set(will.topic, will.payload, will.qos, will.retain)
     if settings.user is not None:

@@ -21,8 +21,8 @@ from gateway.mqtt.transport.connection_spec import (
     ConnectionSpec,
 )
 from gateway.mqtt.transport.ledger import KEPT_PAYLOAD_BYTES, Delivery, Ledger
-from gateway.mqtt.transport.outgoing import OutgoingQueue
-from gateway.mqtt.transport.packets import Publication, Received, connect_properties, properties_of, subscriptions
+from gateway.mqtt.transport.outgoing import Outgoing, OutgoingQueue
+from gateway.mqtt.transport.packets import Publication, Received, connect_properties, subscriptions, write_message
 from gateway.mqtt.transport.paho_client import CONNECT_TIMEOUT_S, make_client
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,6 @@ THREAD_END_TIMEOUT_S = 5.0
 
 DRAIN_TIMEOUT_S = 2.0
 """Time for the broker to acknowledge the last messages before the connection is closed."""
-MAX_INFLIGHT_MESSAGES = 2000
-"""Published messages that wait for the broker's acknowledgement, where the broker allows so many."""
 
 
 class Session:
@@ -63,9 +61,10 @@ class Session:
         self._client.on_connect = self._handle_connack
         self._client.on_disconnect = self._handle_disconnect
         self._client.on_received = self._handle_message
-        self._client.on_publish = self._handle_puback
+        self._client.on_confirmed = self._handle_puback
         self._client.on_subscribe = self._handle_suback
-        self._outgoing = OutgoingQueue(ledger, min(spec.inflight, MAX_INFLIGHT_MESSAGES), self._send)
+        self._outgoing = OutgoingQueue(ledger, spec.inflight, self._send, lambda: self._client.blocked)
+        self._client.on_drained = self._outgoing.pump
         # A session that closes publishes nothing but its farewell.
         self._closing = False
         self._broker_answered = threading.Event()
@@ -115,37 +114,39 @@ class Session:
         """End ``wait_for_end``."""
         self._client.woken.set()
 
-    def publish(self, publication: Publication, delivery: Delivery[Session] | None = None) -> None:
-        """Publish without waiting. ``delivery``: the delivery that the message answers."""
-        # Replies to deliveries at QoS 1 are limited by the window of the connection, so none of them is dropped.
+    def publish(self, *publications: Publication, delivery: Delivery[Session] | None = None) -> None:
+        """Publish without waiting. ``delivery``: the delivery that the messages answer."""
         if not self.connected or self._closing:
             return
+        # Replies to deliveries at QoS 1 are limited by the window of the connection, so none of them is dropped.
         if delivery is not None and not delivery.mid and self.pending >= self._settings.max_queued:
-            self._metrics.count("replies_lost")
+            self._metrics.count("replies_lost", len(publications))
             return
-        self._outgoing.put(publication, delivery)
+        self._outgoing.put(*(Outgoing(publication, delivery) for publication in publications))
 
-    def _send(self, publication: Publication, delivery: Delivery[Session] | None) -> None:
-        properties: Any = properties_of(publication) if self.is_mqtt5 else None
-        try:
-            info = self._client.publish(
-                publication.topic, publication.payload, publication.qos, publication.retain, properties=properties
-            )
-        except OSError:  # the connection has just ended
-            return
-        # Whatever paho returns, the message is in its queue. Published again, it would go out twice.
-        self._ledger.record_sent(self, info.mid, delivery)
+    def _send(self, messages: Sequence[Outgoing[Session]]) -> None:
+        self._client.send(b"".join(map(self._write, messages)))
+        for each in messages:
+            if not each.publication.qos:
+                self._ledger.record_sent(self, each.delivery)
+
+    def _write(self, message: Outgoing[Session]) -> bytes:
+        """Return the packet of a message, which is recorded if the broker has to acknowledge it."""
+        mid = 0
+        if message.publication.qos:
+            mid = self._client.next_mid()
+            # This comes before the packet is sent: the acknowledgement may come before ``send`` returns.
+            self._ledger.record_sending(self, mid, message.delivery)
+        return write_message(message.publication, mid, five=self.is_mqtt5)
 
     def answer(self, delivery: Delivery[Session], *replies: Publication) -> None:
         """Publish the replies, unless the delivery has been answered. The broker then gets its acknowledgement."""
         # The ledger may have moved the delivery to a newer session.
         if (session := self._ledger.answer(delivery, replies)) is not None:
-            for reply in replies:
-                session.publish(reply, delivery)
+            session.publish(*replies, delivery=delivery)
 
     def acknowledge(self, mid: int) -> None:
-        with contextlib.suppress(OSError):  # the connection has just ended
-            self._client.ack(mid, 1)
+        self._client.acknowledge(mid)
 
     def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool = False) -> None:
         """Subscribe to topic filters with their QoS. ``retained``: receive the retained messages too (MQTT 5)."""
@@ -159,7 +160,7 @@ class Session:
         # This comes first, because a late CONNACK may begin to use the session at this moment.
         self._closing = True
         if farewell is not None and self.connected:
-            self._outgoing.put(farewell, None)
+            self._outgoing.put(Outgoing(farewell))
         # A DISCONNECT withdraws the last will. So if the broker does not acknowledge the farewell (its window may be
         # full of replies), the connection is cut, and the last will says the same. Without a farewell the gateway must
         # publish nothing, the last will included. So it always sends DISCONNECT then: if a socket is closed while
@@ -202,8 +203,7 @@ class Session:
         # This comes first, so that messages come in even if something below fails.
         self.subscribe(self._spec.filters)
         for orphan in orphans:
-            for reply in orphan.replies or ():
-                self.publish(reply, orphan)
+            self.publish(*(orphan.replies or ()), delivery=orphan)
         self._on_up(self)
 
     def _handle_disconnect(
@@ -227,8 +227,8 @@ class Session:
                 # Many deliveries wait in a window, and pictures are large.
                 delivery.received = delivery.received.head(KEPT_PAYLOAD_BYTES)
 
-    def _handle_puback(self, _client: paho.Client, _data: object, mid: int, reason: ReasonCode, _: object) -> None:
-        """Record that the broker has a message. Called under paho's lock."""
+    def _handle_puback(self, mid: int, reason: ReasonCode) -> None:
+        """Record that the broker has a message."""
         # A refusal is final: the broker would refuse the same message again.
         if reason.is_failure:
             self._metrics.count("replies_refused")

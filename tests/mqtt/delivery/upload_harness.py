@@ -53,7 +53,7 @@ class UploadHarness:
         """Answer the last piece. ``confirmed``: whether the broker has the answer."""
         assert self.last is not None
         self.ledger.answer(self.last, [ANSWER])
-        self.ledger.record_sent(self.session, 1, self.last)
+        self.ledger.record_sending(self.session, 1, self.last)
         if confirmed:
             self.confirm_answer()
 

@@ -46,7 +46,7 @@ class LedgerHarness:
         if self.delivery.replies is None:
             self.reply()
         session = self.delivery.session
-        self.ledger.record_sent(session, REPLY_MID, self.delivery)
+        self.ledger.record_sending(session, REPLY_MID, self.delivery)
         self.ledger.record_confirmed(session, REPLY_MID)
 
     def settle_earlier(self) -> None:

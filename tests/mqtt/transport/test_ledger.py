@@ -55,9 +55,9 @@ def test_delivery_is_acknowledged_once_the_broker_has_all_replies(
     """Regression: acknowledged on receipt, 45 of 4,135 requests were lost when the gateway was killed; now none."""
     delivery = deliver(ledger, session, 7)
     assert ledger.answer(delivery, [VERDICT, REPLY]) is session
-    ledger.record_sent(session, 1, delivery)
+    ledger.record_sending(session, 1, delivery)
     ledger.record_confirmed(session, 1)
-    ledger.record_sent(session, 2, delivery)
+    ledger.record_sending(session, 2, delivery)
     assert session.acknowledged == []
     assert (len(ledger), ledger.in_flight) == (1, 1)
     ledger.record_confirmed(session, 2)
@@ -78,11 +78,11 @@ def test_deliveries_are_acknowledged_in_the_order_of_receipt_not_of_replies(
     deliveries = [deliver(ledger, session, mid) for mid in (5, 3, 9)]
     for out, at in ((11, 2), (12, 1)):
         ledger.answer(deliveries[at], [REPLY])
-        ledger.record_sent(session, out, deliveries[at])
+        ledger.record_sending(session, out, deliveries[at])
         ledger.record_confirmed(session, out)
     assert session.acknowledged == []
     ledger.answer(deliveries[0], [REPLY])
-    ledger.record_sent(session, 13, deliveries[0])
+    ledger.record_sending(session, 13, deliveries[0])
     assert session.acknowledged == []
     ledger.record_confirmed(session, 13)
     assert session.acknowledged == [5, 3, 9]
@@ -101,40 +101,35 @@ def test_settled_delivery_waits_for_the_unsettled_one_before_it(
     assert ledger.oldest_received_at() is None
 
 
-def test_broker_may_confirm_a_reply_before_publish_returns(
+def test_reply_at_qos_0_is_confirmed_once_it_is_sent(
     ledger: Ledger[RecordingSession], session: RecordingSession
 ) -> None:
-    """Regression: paho calls on_publish from its own thread, and the request stayed unacknowledged for ever."""
     delivery = deliver(ledger, session, 7)
     ledger.answer(delivery, [VERDICT, REPLY])
-    ledger.record_confirmed(session, 2)
-    ledger.record_confirmed(session, 1)
+    ledger.record_sent(session, delivery)
     assert session.acknowledged == []
-    ledger.record_sent(session, 1, delivery)
-    ledger.record_sent(session, 2, delivery)
+    ledger.record_sent(session, delivery)
     assert session.acknowledged == [7]
     assert ledger.in_flight == 0
 
 
-def test_reused_message_id_is_not_taken_for_the_one_confirmed_early(
+def test_unknown_or_repeated_confirmation_settles_nothing(
     ledger: Ledger[RecordingSession], session: RecordingSession
 ) -> None:
-    one, other = deliver(ledger, session, 7), deliver(ledger, session, 8)
-    ledger.answer(one, [REPLY])
-    ledger.answer(other, [REPLY])
-    ledger.record_confirmed(session, 1)
-    ledger.record_sent(session, 1, one)
-    ledger.record_sent(session, 1, other)
-    assert session.acknowledged == [7]
-    ledger.record_confirmed(session, 1)
-    assert session.acknowledged == [7, 8]
+    delivery = deliver(ledger, session, 7)
+    ledger.answer(delivery, [VERDICT, REPLY])
+    ledger.record_sending(session, 1, delivery)
+    ledger.record_sending(session, 2, delivery)
+    for mid in (3, 1, 1):
+        ledger.record_confirmed(session, mid)
+    assert (session.acknowledged, ledger.in_flight) == ([], 1)
 
 
 def test_message_that_answers_nothing_is_counted_and_acknowledges_nothing(
     ledger: Ledger[RecordingSession], session: RecordingSession
 ) -> None:
     deliver(ledger, session, 7)
-    ledger.record_sent(session, 1, None)
+    ledger.record_sending(session, 1, None)
     assert ledger.in_flight == 1
     ledger.record_confirmed(session, 1)
     assert (ledger.in_flight, session.acknowledged) == (0, [])
@@ -147,33 +142,21 @@ def test_older_session_does_not_affect_the_new_one(
     """Regression: message ids start again with each session. An old one acknowledged, and lost, another message."""
     old = deliver(ledger, session, 7)
     ledger.answer(old, [REPLY])
-    ledger.record_sent(session, 1, old)
+    ledger.record_sending(session, 1, old)
     new = RecordingSession()
     ledger.begin(new, resumed=resumed)
     again = deliver(ledger, new, 7)
     ledger.answer(again, [REPLY])
-    ledger.record_sent(new, 1, again)
+    ledger.record_sending(new, 1, again)
     ledger.record_confirmed(session, 1)
-    ledger.record_sent(session, 1, old)
+    ledger.record_sending(session, 1, old)
+    ledger.record_sent(session, again)
     late = deliver(ledger, session, 8)
     assert (session.acknowledged, new.acknowledged, len(ledger), ledger.in_flight) == ([], [], 1, 1)
     ledger.answer(late, [])
     assert (session.acknowledged, new.acknowledged) == ([], [])
     ledger.record_confirmed(new, 1)
     assert (session.acknowledged, new.acknowledged) == ([], [7])
-
-
-def test_early_confirmation_on_the_old_session_settles_nothing_on_the_new_one(
-    ledger: Ledger[RecordingSession], session: RecordingSession
-) -> None:
-    ledger.record_confirmed(session, 1)
-    new = RecordingSession()
-    ledger.begin(new, resumed=True)
-    delivery = deliver(ledger, new, 7)
-    ledger.answer(delivery, [REPLY])
-    ledger.record_sent(new, 1, delivery)
-    assert new.acknowledged == []
-    assert ledger.in_flight == 1
 
 
 def test_deliveries_of_a_resumed_session_are_forgotten(
@@ -200,7 +183,7 @@ def test_deliveries_of_a_lost_session_are_answered_on_the_new_one(
     assert ledger.begin(new, resumed=False) == [answered]
     assert ledger.answer(under_way, [REPLY]) is new
     for mid, delivery in ((1, answered), (2, under_way)):
-        ledger.record_sent(new, mid, delivery)
+        ledger.record_sending(new, mid, delivery)
         ledger.record_confirmed(new, mid)
     assert (session.acknowledged, new.acknowledged) == ([9], [])
     assert len(ledger) == 0
@@ -213,10 +196,10 @@ def test_owed_reply_outlives_several_sessions(ledger: Ledger[RecordingSession], 
     ledger.begin(second, resumed=False)
     ledger.begin(third, resumed=False)
     assert ledger.answer(delivery, [REPLY]) is third
-    ledger.record_sent(third, 1, delivery)
+    ledger.record_sending(third, 1, delivery)
     fourth = RecordingSession()
     assert ledger.begin(fourth, resumed=True) == [delivery]
-    ledger.record_sent(fourth, 1, delivery)
+    ledger.record_sending(fourth, 1, delivery)
     ledger.record_confirmed(fourth, 1)
     assert ledger.begin(RecordingSession(), resumed=False) == []
     assert session.acknowledged == second.acknowledged == third.acknowledged == fourth.acknowledged == []
@@ -257,7 +240,7 @@ def test_delivery_at_qos_0_waits_for_nothing(ledger: Ledger[RecordingSession], s
     delivery = deliver(ledger, session, 0)
     assert len(ledger) == 0
     assert ledger.answer(delivery, [REPLY]) is session
-    ledger.record_sent(session, 1, delivery)
+    ledger.record_sending(session, 1, delivery)
     ledger.record_confirmed(session, 1)
     assert session.acknowledged == []
 
@@ -282,7 +265,7 @@ def test_oldest_unconfirmed_is_the_oldest_answered_delivery(
     assert ledger.oldest_unconfirmed() is None
     for mid, delivery in ((11, second), (12, first)):
         ledger.answer(delivery, [REPLY])
-        ledger.record_sent(session, mid, delivery)
+        ledger.record_sending(session, mid, delivery)
     assert ledger.oldest_unconfirmed() is first
     ledger.record_confirmed(session, 12)
     assert ledger.oldest_unconfirmed() is second
@@ -311,11 +294,11 @@ def test_concurrent_threads_acknowledge_each_delivery_once_and_in_order(
             for _ in range(2):
                 with lock:
                     mid = next(numbers)
+                ledger.record_sending(session, mid, delivery)
                 if random.random() < 0.5:
                     ledger.record_confirmed(session, mid)
                 else:
                     out.append(mid)
-                ledger.record_sent(session, mid, delivery)
         answered.wait(20)
 
     threads = [threading.Thread(target=answer_deliveries) for _ in range(4)]

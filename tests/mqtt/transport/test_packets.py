@@ -7,10 +7,10 @@ from paho.mqtt import _packet
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.properties import Properties, VariableByteIntegers
 
 from gateway.mqtt.codec.topics import Topics
-from gateway.mqtt.transport.packets import Publication, properties_of, read_message, read_puback
+from gateway.mqtt.transport.packets import Publication, read_message, read_puback, write_message, write_puback
 
 
 def packet_of(topic: bytes, rest: bytes) -> bytes:
@@ -124,18 +124,40 @@ def test_damaged_puback_is_malformed(packet: bytes, message: str) -> None:
         read_puback(packet)
 
 
+@pytest.mark.parametrize("five", [True, False])
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("size", [0, 1, 200, 20_000])
+def test_written_message_is_the_same_when_it_is_read(five: bool, qos: int, size: int) -> None:
+    message = Publication("über/t", bytes(size), qos, retain=True, correlation=b"\x00\xff", expiry=60)
+    packet = write_message(message, 65_535, five=five)
+    length, used = VariableByteIntegers.decode(packet[1:])
+    assert len(packet) == 1 + used + length
+    mid, read = read_message(packet[0], packet[1 + used :], five=five)
+    assert (mid, read.topic, read.payload) == (65_535 if qos else 0, message.topic, message.payload)
+    assert (read.qos, read.retained) == (qos, True)
+    assert (read.correlation, read.expiry) == ((b"\x00\xff", 60) if five else (None, None))
+
+
 @pytest.mark.parametrize("content_type", [None, "text/plain"])
 @pytest.mark.parametrize("correlation", [None, b"", b"\x00\xff" * 100])
 @pytest.mark.parametrize("expiry", [None, 0, 2**32 - 1])
-def test_properties_of_a_publication_are_read_by_paho(
+def test_properties_of_a_written_message_are_read_by_paho(
     content_type: str | None, correlation: bytes | None, expiry: int | None
 ) -> None:
-    publication = Publication("t", b"", content_type=content_type, correlation=correlation, expiry=expiry)
+    publication = Publication("t", b"payload", content_type=content_type, correlation=correlation, expiry=expiry)
     expected = {
         "ContentType": content_type,
         "CorrelationData": None if correlation is None else correlation.hex(),
         "MessageExpiryInterval": expiry,
     }
-    packed, theirs = properties_of(publication).pack(), Properties(PacketTypes.PUBLISH)
-    assert theirs.unpack(packed)[1] == len(packed)
+    packet, theirs = write_message(publication, 1, five=True), Properties(PacketTypes.PUBLISH)
+    properties = packet[1 + VariableByteIntegers.decode(packet[1:])[1] + len(b"\0\x01t") + len(b"\0\x01") :]
+    assert properties[theirs.unpack(properties)[1] :] == b"payload"
     assert theirs.json() == {name: value for name, value in expected.items() if value is not None}
+
+
+def test_written_puback_is_read_as_success() -> None:
+    packet = write_puback(513)
+    assert packet[:2] == b"\x40\x02"
+    mid, reason = read_puback(packet[2:])
+    assert (mid, reason.is_failure) == (513, False)

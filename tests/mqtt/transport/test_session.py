@@ -4,20 +4,21 @@ import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
-import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import VariableByteIntegers
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config import MqttSettings
 from gateway.metrics import Metrics
 from gateway.mqtt.transport.connection_spec import ConnectionSpec
 from gateway.mqtt.transport.ledger import KEPT_PAYLOAD_BYTES, Delivery, Ledger
-from gateway.mqtt.transport.packets import Publication, Received, connect_properties
+from gateway.mqtt.transport.packets import Publication, Received, connect_properties, read_message
 from gateway.mqtt.transport.session import Session
 from tests.support import Broker, free_port, wait_for
 
@@ -51,28 +52,40 @@ def make_session(
 
 
 class ClientStub:
-    """A stand-in for paho's client. ``while_publishing`` runs within ``publish``."""
+    """A stand-in for paho's client. ``while_sending`` runs within ``send``."""
 
     protocol = MQTTProtocolVersion.MQTTv311
 
     def __init__(self) -> None:
         self.topics: list[str] = []
         self.acknowledged: list[int] = []
-        self.result = MQTTErrorCode.MQTT_ERR_SUCCESS
-        self.while_publishing: Callable[[int], None] = lambda _mid: None
+        self.blocked = False
+        self.while_sending: Callable[[int], None] = lambda _mid: None
+        self._mids = count(1)
 
-    def publish(self, topic: str, *_arguments: object, **_options: object) -> paho.MQTTMessageInfo:
-        self.topics.append(topic)
-        info = paho.MQTTMessageInfo(len(self.topics))
-        info.rc = self.result
-        self.while_publishing(info.mid)
-        return info
+    def next_mid(self) -> int:
+        return next(self._mids)
 
-    def ack(self, mid: int, _qos: int) -> None:
+    def send(self, packets: bytes) -> None:
+        for first, packet in split(packets):
+            mid, received = read_message(first, packet, five=False)
+            self.topics.append(received.topic)
+            self.while_sending(mid)
+
+    def acknowledge(self, mid: int) -> None:
         self.acknowledged.append(mid)
 
     def subscribe(self, _filters: object) -> None:
         pass
+
+
+def split(packets: bytes) -> Iterator[tuple[int, bytes]]:
+    """Return the first byte of each packet, and the bytes after its fixed header."""
+    while packets:
+        length, used = VariableByteIntegers.decode(packets[1:])
+        end = 1 + used + length
+        yield packets[0], packets[1 + used : end]
+        packets = packets[end:]
 
 
 def make_stub_session(
@@ -94,11 +107,11 @@ def deliver(session: Session, mid: int) -> Delivery[Session]:
 def answer(session: Session, mid: int) -> None:
     delivery, reply = deliver(session, mid), Publication(f"r/{mid}", b"{}")
     assert session._ledger.answer(delivery, [reply]) is session
-    session.publish(reply, delivery)
+    session.publish(reply, delivery=delivery)
 
 
 def confirm(session: Session, mid: int, reason: str = "Success") -> None:
-    session._handle_puback(session._client, None, mid, ReasonCode(PacketTypes.PUBACK, reason), None)
+    session._handle_puback(mid, ReasonCode(PacketTypes.PUBACK, reason))
 
 
 MANY = ConnectionSpec("test", [], inflight=10)
@@ -153,21 +166,6 @@ def test_small_reply_does_not_wait_for_the_one_before(broker: Broker) -> None:
     assert session.abort()
 
 
-def test_message_that_paho_queues_is_not_published_again() -> None:
-    """Regression: paho sends it later all the same, so the device got the reply twice."""
-    session, stub = make_stub_session()
-    stub.result = MQTTErrorCode.MQTT_ERR_NO_CONN
-    answer(session, 7)
-    answer(session, 8)
-    assert stub.topics == ["r/7", "r/8"]
-    assert stub.acknowledged == []
-    confirm(session, 1)
-    confirm(session, 2)
-    assert stub.topics == ["r/7", "r/8"]
-    assert stub.acknowledged == [7, 8]
-    assert session.pending == 0
-
-
 def test_refused_message_is_settled_and_not_published_again() -> None:
     """Regression: the broker refused it by a reason code again and again, and later messages waited behind it."""
     metrics = Metrics()
@@ -198,7 +196,7 @@ def test_replies_at_qos_0_are_dropped_over_a_limit() -> None:
     metrics = Metrics()
     session, stub = make_stub_session(ConnectionSpec("test", [], inflight=2), metrics, max_queued=5)
     for n in range(20):
-        session.publish(Publication(f"p/{n}", b""), Delivery(session=session))
+        session.publish(Publication(f"p/{n}", b""), delivery=Delivery(session=session))
         assert session.pending <= 5
     assert metrics.snapshot()["replies_lost"] == 15
     for mid in range(1, 6):
@@ -217,8 +215,8 @@ def test_replies_to_deliveries_at_qos_1_are_never_dropped() -> None:
     assert metrics.snapshot()["replies_lost"] == 0
 
 
-def test_broker_may_confirm_in_another_thread_before_publish_returns() -> None:
-    """paho calls back under a lock for which ``publish`` waits: a lock of the gateway taken in both would deadlock."""
+def test_broker_may_confirm_in_another_thread_before_send_returns() -> None:
+    """A lock of the gateway that is taken in both threads would deadlock."""
     session, stub = make_stub_session()
     stuck = []
 
@@ -228,12 +226,34 @@ def test_broker_may_confirm_in_another_thread_before_publish_returns() -> None:
         thread.join(5)
         stuck.append(thread.is_alive())
 
-    stub.while_publishing = confirms
+    stub.while_sending = confirms
     answer(session, 7)
     answer(session, 8)
     assert stuck == [False, False]
     assert stub.acknowledged == [7, 8]
     assert session.pending == 0
+
+
+def test_messages_wait_while_the_broker_reads_too_slowly() -> None:
+    session, stub = make_stub_session()
+    stub.blocked = True
+    for n in range(30):
+        session.publish(Publication(f"p/{n}", b"", qos=0), delivery=Delivery(session=session))
+    assert (stub.topics, session.pending) == ([], 30)
+    stub.blocked = False
+    session._outgoing.pump()
+    assert (stub.topics, session.pending) == ([f"p/{n}" for n in range(30)], 0)
+
+
+def test_request_is_acknowledged_after_its_reply_at_qos_0() -> None:
+    session, stub = make_stub_session()
+    stub.blocked = True
+    delivery = deliver(session, 7)
+    session.answer(delivery, Publication("r/7", b"busy", qos=0))
+    assert stub.acknowledged == []
+    stub.blocked = False
+    session._outgoing.pump()
+    assert (stub.topics, stub.acknowledged) == (["r/7"], [7])
 
 
 def test_connect_asks_for_a_session_expiry_only_if_persistent() -> None:
@@ -251,7 +271,7 @@ def test_concurrent_replies_stay_within_the_receive_maximum() -> None:
         with paho_is_busy:
             most.append(session._ledger.in_flight)
 
-    stub.while_publishing = waits
+    stub.while_sending = waits
     with paho_is_busy:
         threads = [threading.Thread(target=answer, args=(session, mid)) for mid in range(1, 33)]
         for thread in threads:
