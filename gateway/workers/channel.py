@@ -1,4 +1,7 @@
-"""Messages over one socket: four bytes of length (big-endian), then CBOR. Pickle is never used."""
+"""Messages over one socket: four bytes of length (big-endian), then CBOR. Pickle is never used.
+
+Bytes of a length that both ends know, such as a picture, may follow a message as they are.
+"""
 
 from __future__ import annotations
 
@@ -20,34 +23,42 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
 
-    def send(self, message: Any, timeout: float | None = None) -> None:
+    def send(self, message: Any, timeout: float | None = None, *, attachment: bytes = b"") -> None:
+        """Send a message, and the attachment after it. ``timeout``: in seconds, None for no limit."""
         data = cbor2.dumps(message)
         self._socket.settimeout(timeout)
-        self._socket.sendall(_LENGTH.pack(len(data)) + data)
+        # One call of the system sends both, and copies neither of them before.
+        parts = (_LENGTH.pack(len(data)), data, attachment)
+        sent = self._socket.sendmsg(parts)
+        for part in parts:
+            if sent < len(part):
+                self._socket.sendall(memoryview(part)[sent:])
+            sent = max(sent - len(part), 0)
 
     def receive(self, timeout: float | None = None) -> Any:
+        """Return the next message. ``timeout``: in seconds, None for no limit."""
         end = None if timeout is None else time.monotonic() + timeout
         (length,) = _LENGTH.unpack(self._receive_bytes(_LENGTH.size, end))
-        if length > MAX_MESSAGE_BYTES:
-            raise ConnectionError(
-                f"the other end announced {length} bytes, and at most {MAX_MESSAGE_BYTES} are allowed"
-            )
         return cbor2.loads(self._receive_bytes(length, end))
+
+    def receive_attachment(self, length: int) -> bytes:
+        """Return the bytes that follow the message that was received last."""
+        return self._receive_bytes(length, None)
 
     def close(self) -> None:
         self._socket.close()
 
     def _receive_bytes(self, count: int, end: float | None) -> bytes:
-        data = bytearray(count)
-        view = memoryview(data)
-        while view:
-            if end is not None:
-                # A timeout of 0 would make the socket non-blocking.
-                self._socket.settimeout(max(end - time.monotonic(), 1e-3))
-            else:
-                self._socket.settimeout(None)
-            got = self._socket.recv_into(view)
-            if got == 0:
+        if count > MAX_MESSAGE_BYTES:
+            raise ConnectionError(f"the other end announced {count} bytes, and at most {MAX_MESSAGE_BYTES} are allowed")
+        chunks: list[bytes] = []
+        while count:
+            # A timeout of 0 would make the socket non-blocking.
+            self._socket.settimeout(None if end is None else max(end - time.monotonic(), 1e-3))
+            # Without a timeout the system waits for all bytes, so that there is only one chunk, which is not copied.
+            chunk = self._socket.recv(count, socket.MSG_WAITALL)
+            if not chunk:
                 raise ConnectionError("the other end is closed")
-            view = view[got:]
-        return bytes(data)
+            chunks.append(chunk)
+            count -= len(chunk)
+        return b"".join(chunks)

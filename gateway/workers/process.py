@@ -35,7 +35,8 @@ def main(arguments: list[str]) -> None:
     with contextlib.closing(channel), contextlib.suppress(ConnectionError):
         channel.send("ready")
         while True:
-            picture, task, limit_s = read_job(channel.receive())
+            task, picture_bytes, limit_s = read_job(channel.receive())
+            picture = channel.receive_attachment(picture_bytes)
             _set_alarm(2 * limit_s + 10)
             channel.send(_result(picture, task, engine, options.limits))
             signal.alarm(0)

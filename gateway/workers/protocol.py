@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, astuple
+from dataclasses import astuple, fields
 from typing import Any
 
 import numpy as np
@@ -25,15 +25,18 @@ from gateway.model import (
 )
 
 
-def write_job(picture: bytes, task: Task, limit_s: float) -> dict[str, Any]:
-    """Return the message for a task. ``limit_s``: the time after which the gateway ends the worker process."""
-    return {"picture": picture, "limit_s": limit_s, "task": type(task).__name__, **asdict(task)}
+def write_job(task: Task, picture_bytes: int, limit_s: float) -> dict[str, Any]:
+    """Return the message for a task. Its picture follows the message.
+
+    ``picture_bytes``: the length of the picture; ``limit_s``: the time after which the gateway ends the worker process.
+    """
+    return {"picture_bytes": picture_bytes, "limit_s": limit_s, "task": type(task).__name__, **_write_task(task)}
 
 
-def read_job(message: dict[str, Any]) -> tuple[bytes, Task, float]:
-    """Return the picture, the task and ``limit_s`` of a message."""
-    picture, limit_s = message.pop("picture"), message.pop("limit_s")
-    return picture, _read_task(message.pop("task"), message), limit_s
+def read_job(message: dict[str, Any]) -> tuple[Task, int, float]:
+    """Return the task, ``picture_bytes`` and ``limit_s`` of a message."""
+    picture_bytes, limit_s = message.pop("picture_bytes"), message.pop("limit_s")
+    return _read_task(message.pop("task"), message), picture_bytes, limit_s
 
 
 def write_report(analysis: Analysis) -> dict[str, Any]:
@@ -51,6 +54,25 @@ def read_report(message: dict[str, Any]) -> Analysis:
     if "analysis" not in message:
         raise wire_errors()[message["code"]](message["message"])
     return _read_analysis(message["analysis"])
+
+
+def _write_task(task: Task) -> dict[str, Any]:
+    match task:
+        case AnalyseTask():
+            return _write_fields(task) | {"search": _write_fields(task.search)}
+        case RedescribeTask():
+            return {}
+        case DrawTask():
+            return _write_fields(task) | {"marks": [_write_mark(mark) for mark in task.marks]}
+
+
+def _write_mark(mark: FaceMark) -> dict[str, Any]:
+    return _write_fields(mark) | {"box": _write_fields(mark.box)}
+
+
+# ``dataclasses.asdict`` copies each value in depth: for a task that took a tenth of the gateway's time for a frame.
+def _write_fields(value: Any) -> dict[str, Any]:
+    return {each.name: getattr(value, each.name) for each in fields(value)}
 
 
 def _read_task(name: str, fields: dict[str, Any]) -> Task:

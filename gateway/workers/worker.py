@@ -104,7 +104,7 @@ class Worker:
         """
         end = time.monotonic() + limit_s
         try:
-            self._channel.send(write_job(picture, task, limit_s), limit_s)
+            self._channel.send(write_job(task, len(picture), limit_s), limit_s, attachment=picture)
             message = self._channel.receive(max(end - time.monotonic(), 0))
         except TimeoutError:
             self.kill()

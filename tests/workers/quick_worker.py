@@ -47,5 +47,5 @@ if __name__ == "__main__":
     with contextlib.suppress(ConnectionError):
         channel.send("ready")
         while True:
-            picture, _, limit_s = read_job(channel.receive())
-            run_command(channel, picture, limit_s)
+            _, picture_bytes, limit_s = read_job(channel.receive())
+            run_command(channel, channel.receive_attachment(picture_bytes), limit_s)

@@ -55,6 +55,37 @@ def test_channel_transfers_a_message_larger_than_any_buffer(channel: Channel, pe
         sending.result(20)
 
 
+def test_channel_transfers_an_attachment_after_its_message(channel: Channel, peer: socket.socket) -> None:
+    Channel(peer).send("one", attachment=b"\xff\xd8")
+    Channel(peer).send("two")
+    assert channel.receive(20) == "one"
+    assert channel.receive_attachment(2) == b"\xff\xd8"
+    assert channel.receive(20) == "two"
+    assert channel.receive_attachment(0) == b""
+
+
+def test_channel_transfers_an_attachment_larger_than_any_buffer(channel: Channel, peer: socket.socket) -> None:
+    picture = bytes(range(256)) * 20_000
+    with ThreadPoolExecutor(1) as threads:
+        sending = threads.submit(lambda: Channel(peer).send("job", 20, attachment=picture))
+        assert channel.receive(20) == "job"
+        assert channel.receive_attachment(len(picture)) == picture
+        sending.result(20)
+
+
+def test_attachment_of_a_closed_socket_is_reported(channel: Channel, peer: socket.socket) -> None:
+    Channel(peer).send("job", attachment=b"half")
+    peer.close()
+    assert channel.receive(20) == "job"
+    with pytest.raises(ConnectionError):
+        channel.receive_attachment(8)
+
+
+def test_receive_attachment_refuses_more_than_the_limit(channel: Channel) -> None:
+    with pytest.raises(ConnectionError, match=str(MAX_MESSAGE_BYTES + 1)):
+        channel.receive_attachment(MAX_MESSAGE_BYTES + 1)
+
+
 def test_channel_joins_a_message_received_in_pieces(channel: Channel, peer: socket.socket) -> None:
     data = frame_message({"a": "b" * 100})
 

@@ -29,7 +29,8 @@ def test_alarm_of_a_worker_is_later_than_the_time_limit_of_its_job(
     def run() -> None:
         channel = Channel(ours)
         assert channel.receive(20) == "ready"
-        channel.send(write_job(b"no picture", AnalyseTask(), limit_s))
+        picture = b"no picture"
+        channel.send(write_job(AnalyseTask(), len(picture), limit_s), attachment=picture)
         answers.append(channel.receive(20))
         channel.close()
 

@@ -59,22 +59,21 @@ def face_through_protocol(face: FoundFace) -> FoundFace:
     return through_protocol(Analysis(Image(1, 1, 1), (face,), {})).single_face()
 
 
-@pytest.mark.parametrize("picture", [b"one", b""])
 @pytest.mark.parametrize("task", TASKS, ids=repr)
-def test_protocol_transfers_a_job_unchanged(picture: bytes, task: Task) -> None:
-    assert read_job(through_cbor(write_job(picture, task, 2.5))) == (picture, task, 2.5)
+def test_protocol_transfers_a_job_unchanged(task: Task) -> None:
+    assert read_job(through_cbor(write_job(task, 7, 2.5))) == (task, 7, 2.5)
 
 
 def test_received_task_is_hashable() -> None:
     """The parts of the task are tuples, not lists: it can be compared and hashed, and cannot change."""
-    _, task, _ = read_job(through_cbor(write_job(b"", TASKS[5], 1)))
+    task, _, _ = read_job(through_cbor(write_job(TASKS[5], 0, 1)))
     assert hash(task) == hash(TASKS[5])
 
 
 @pytest.mark.parametrize("name", ["Fly", "", "Task", "analyse"])
 def test_protocol_refuses_an_unknown_task(name: str) -> None:
     with pytest.raises(ValueError, match="unknown task"):
-        read_job({"picture": b"", "limit_s": 1, "task": name})
+        read_job({"picture_bytes": 0, "limit_s": 1, "task": name})
 
 
 def test_protocol_transfers_the_number_of_left_out_faces() -> None:
