@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from gateway.contract.base import Document, Omitted, WireModel
 from gateway.model import Face, Judgement, Likeness, Quality, Verdict
 
@@ -87,7 +85,7 @@ def _box(face: Face) -> tuple[int, int, int, int]:
 
 
 def _quality(quality: Quality | None) -> QualityDocument | None:
-    return None if quality is None else QualityDocument(**asdict(quality))
+    return None if quality is None else QualityDocument.model_validate(quality, from_attributes=True)
 
 
 def _landmarks(face: Face) -> LandmarksDocument | None:

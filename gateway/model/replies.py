@@ -35,11 +35,11 @@ class Recognition:
     annotated: bytes | None = None
     dropped: int = 0
     left_out: int = 0
+    best: Face | None = field(init=False)
+    """The best match, or without a match the largest face. None without faces."""
 
-    @property
-    def best(self) -> Face | None:
-        """The best match, or without a match the largest face. None without faces."""
-        return max(self.faces, key=_prominence, default=None)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "best", max(self.faces, key=_prominence, default=None))
 
     @property
     def person(self) -> Person | None:

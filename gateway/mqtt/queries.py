@@ -6,11 +6,11 @@ import time
 from concurrent.futures import Future
 from functools import partial
 
-from gateway.errors import Expired, Timeout, shutting_down_error
+from gateway.errors import Expired, Timeout
 from gateway.metrics import Metrics
 from gateway.model import Operation, Reply
 from gateway.mqtt.codec.inbound import Frame, Query, Reader
-from gateway.mqtt.codec.outbound import Outbound, write_result
+from gateway.mqtt.codec.outbound import write_result
 from gateway.mqtt.codec.topics import Address
 from gateway.mqtt.delivery.reply_cache import ReplyCache
 from gateway.mqtt.delivery.validity import Validity
@@ -19,7 +19,6 @@ from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.services import Services
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.session import Session
-from gateway.service.futures import then
 
 MAX_PENDING_RESULTS = 100
 """Results of frames that the broker has not taken yet. A slower broker gets only some of the results."""
@@ -58,8 +57,7 @@ class Queries:
         else:
             content = (address.operation, address.person, tuple(message.properties.items()), message.payload)
             reply = self._cache.get_or_submit(address.key, content, submit)
-        written = then(reply, partial(write_result, address))
-        written.add_done_callback(partial(self._answer, delivery, address, valid_for_s))
+        reply.add_done_callback(partial(self._answer, delivery, address, valid_for_s))
 
     def _submit(self, delivery: Delivery[Session], message: Frame | Query, valid_for_s: float) -> Future[Reply]:
         address = message.address
@@ -71,24 +69,27 @@ class Queries:
         delivery.set_give_up(claim_before_giving_up(request.effect, give_up))
         return self._services.submit(request)
 
-    def _answer(
-        self, delivery: Delivery[Session], address: Address, valid_for_s: float, written: Future[Outbound]
-    ) -> None:
-        if address.live and written.cancelled():
+    def _answer(self, delivery: Delivery[Session], address: Address, valid_for_s: float, reply: Future[Reply]) -> None:
+        if address.live and reply.cancelled():
             # A newer frame has replaced this one.
             return
         if address.live and delivery.session.pending > MAX_PENDING_RESULTS:
             self._metrics.count("results_dropped")
             return
-        error = shutting_down_error() if written.cancelled() else written.exception()
+        try:
+            outbound = write_result(address, reply.result())
+        # Any exception, or the device would never get an answer.
+        except Exception as error:
+            self._fail(delivery, address, valid_for_s, error)
+        else:
+            left = valid_for_s - (time.monotonic() - delivery.received_at)
+            self._outbox.reply(delivery, address, outbound, left)
+
+    def _fail(self, delivery: Delivery[Session], address: Address, valid_for_s: float, error: Exception) -> None:
         if isinstance(error, Expired) and valid_for_s > self._answer_s:
             # The request itself is still valid: another try may succeed.
             error = Timeout(str(error))
-        if error is None:
-            left = valid_for_s - (time.monotonic() - delivery.received_at)
-            self._outbox.reply(delivery, address, written.result(), left)
-        else:
-            self._outbox.fail(delivery, address, error)
+        self._outbox.fail(delivery, address, error)
 
     def _give_up(self, delivery: Delivery[Session], address: Address, *, pictures: int) -> None:
         # The pictures of one request are analysed one after the other.

@@ -8,7 +8,7 @@ similar to every face than one picture is.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -32,17 +32,22 @@ class Curve:
     similarities: NDArray[np.float64]
     decades: NDArray[np.float64]
     beyond: float | None = None
+    # Each face of each frame looks a similarity up, so the line is extended only once.
+    _extended: tuple[NDArray[np.float64], NDArray[np.float64]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_extended", self._extend())
 
     def decades_at(self, similarity: float) -> float:
         """Return -log10 of the false match rate at a similarity, by linear interpolation.
 
         The last segment is extended. Below the first point the value is that of the first point.
         """
-        return float(np.interp(similarity, *self._extended()))
+        return float(np.interp(similarity, *self._extended))
 
     def similarity_at(self, decades: float) -> float:
         """Return the similarity at -log10 of a false match rate, at least that of the first point."""
-        similarities, known = self._extended()
+        similarities, known = self._extended
         return float(np.interp(decades, known, similarities))
 
     @property
@@ -55,7 +60,7 @@ class Curve:
         """Return the slope of the last segment, in similarity for each decade."""
         return float((self.similarities[-1] - self.similarities[-2]) / (self.decades[-1] - self.decades[-2]))
 
-    def _extended(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _extend(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return similarities and decades with one more point, 20 decades beyond the last."""
         slope = self.slope if self.beyond is None else self.beyond
         far = self.decades[-1] + 20
