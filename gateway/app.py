@@ -52,7 +52,7 @@ class Gateway:
             run=self.pool.submit,
             min_face=settings.detection.min_face,
             max_bytes=settings.limits.bytes,
-            rotation=settings.rotation_of,
+            mounting=settings.mounting_of,
         )
         self.people = open_people(settings, recipe=ENGINES[settings.engine].recipe, vision=vision)
         policy = RecognitionPolicy(

@@ -230,3 +230,4 @@ class CameraSettings(Section):
     only: tuple[Corners, ...] = ()
     never: tuple[Corners, ...] = ()
     rotate: Rotation = 0
+    mirror: bool = False

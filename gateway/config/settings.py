@@ -26,7 +26,7 @@ from gateway.config.sections import (
     UploadSettings,
     WorkerSettings,
 )
-from gateway.model import CAMERA_NAME, MAX_CAMERA_LENGTH, RESERVED_CAMERAS, EngineName, Operation, Rotation, Search
+from gateway.model import CAMERA_NAME, MAX_CAMERA_LENGTH, RESERVED_CAMERAS, EngineName, Mounting, Operation, Search
 
 # A camera on the network may not change the enrolled people unless the configuration allows it.
 DEFAULT_OPERATIONS = tuple(operation for operation in Operation if operation is not Operation.ENROLL)
@@ -97,12 +97,12 @@ class Settings(BaseSettings):
             own.max_face or self.detection.max_face,
             own.only,
             own.never,
-            own.rotate,
+            Mounting(own.rotate, own.mirror),
         )
 
-    def rotation_of(self, camera: str) -> Rotation:
-        """Return by how many degrees pictures of this camera are turned before anything else."""
-        return self.search_of(camera).rotate
+    def mounting_of(self, camera: str) -> Mounting:
+        """Return the change that is made to pictures of this camera before anything else."""
+        return self.search_of(camera).mounting
 
     @classmethod
     def settings_customise_sources(

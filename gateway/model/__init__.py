@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.model.caller import Caller
 from gateway.model.faces import ENROLMENT_LIMITS, Analysis, Descriptor, FoundFace, Quality, QualityLimits, Timing
-from gateway.model.geometry import Box, Image, Landmarks, PictureLimits, Points, Polygon, Rotation
+from gateway.model.geometry import Box, Image, Landmarks, Mounting, PictureLimits, Points, Polygon, Rotation
 from gateway.model.names import PERSON_ID
 from gateway.model.people import Judgement, Likeness, Person, QualityProblem, Verdict
 from gateway.model.replies import Comparison, Detection, Enrolment, Face, Recognition, Reply
@@ -65,6 +65,7 @@ __all__ = [
     "LandmarkCount",
     "Landmarks",
     "Likeness",
+    "Mounting",
     "Operation",
     "Origin",
     "Person",

@@ -26,6 +26,21 @@ Rotation = Literal[0, 90, 180, 270]
 
 
 @dataclass(frozen=True, slots=True)
+class Mounting:
+    """The change that makes a camera's pictures upright: turn them clockwise by ``rotate`` degrees, then ``mirror``.
+
+    ``mirror``: exchange left and right, for a camera that sends mirror images.
+    """
+
+    rotate: Rotation = 0
+    mirror: bool = False
+
+
+UPRIGHT = Mounting()
+"""The mounting of a camera whose pictures need no change."""
+
+
+@dataclass(frozen=True, slots=True)
 class PictureLimits:
     """The largest picture that is decoded. ``pixels``: width times height. ``side``: pixels of the longer side."""
 

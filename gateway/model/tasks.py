@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.model.geometry import Box, Landmarks, Polygon, Rotation
+from gateway.model.geometry import UPRIGHT, Box, Landmarks, Mounting, Polygon
 
 EngineName = Literal["facegate", "dlib-hog", "dlib-cnn"]
 
@@ -25,14 +25,14 @@ class Search:
     """The faces to look for: from ``min_face`` to about ``max_face`` pixels, by the width of their box.
 
     ``only``: polygons, of which one must contain the middle of a face; none means the whole picture. ``never``:
-    polygons of which none may contain it. ``rotate``: degrees clockwise by which the picture is turned first.
+    polygons of which none may contain it. ``mounting``: the change that is made to the picture first.
     """
 
     min_face: int = 56
     max_face: int | None = None
     only: tuple[Polygon, ...] = ()
     never: tuple[Polygon, ...] = ()
-    rotate: Rotation = 0
+    mounting: Mounting = UPRIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,10 @@ class FaceMark:
 
 @dataclass(frozen=True, slots=True)
 class DrawTask:
-    """Draw faces into a picture, after it is turned by ``rotate`` degrees."""
+    """Draw faces into a picture, after it is changed as by ``Search.mounting``."""
 
     marks: tuple[FaceMark, ...]
-    rotate: Rotation = 0
+    mounting: Mounting = UPRIGHT
 
 
 Task = AnalyseTask | RedescribeTask | DrawTask

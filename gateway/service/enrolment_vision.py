@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from gateway.model import AnalyseTask, FoundFace, Polygon, RedescribeTask, Rotation, Search, check_size
+from gateway.model import AnalyseTask, FoundFace, Mounting, Polygon, RedescribeTask, Search, check_size
 from gateway.workers.job import Job, Report
 
 # The space keeps it apart from the names of cameras.
@@ -14,8 +14,8 @@ ENROLMENT_LANE = "known faces"
 """The lane for these jobs in the queue."""
 
 
-def _no_rotation(_camera: str) -> Rotation:
-    return 0
+def _upright(_camera: str) -> Mounting:
+    return Mounting()
 
 
 class WorkerVision:
@@ -31,11 +31,11 @@ class WorkerVision:
         *,
         min_face: int,
         max_bytes: int,
-        rotation: Callable[[str], Rotation] = _no_rotation,
+        mounting: Callable[[str], Mounting] = _upright,
     ) -> None:
-        """``run`` hands a job to the worker processes. ``rotation``: of a camera's pictures."""
+        """``run`` hands a job to the worker processes. ``mounting``: of a camera."""
         self._run = run
-        self._rotation = rotation
+        self._mounting = mounting
         self._min_face = min_face
         self._max_bytes = max_bytes
 
@@ -45,8 +45,8 @@ class WorkerVision:
         return self._describe(picture, AnalyseTask(Search(self._min_face), "enrolment", chips=True, single_face=True))
 
     def describe_part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
-        """Return the only face in a part of a camera's picture. ``place``: in the rotated picture."""
-        search = Search(self._min_face, only=(place,), rotate=self._rotation(camera))
+        """Return the only face in a part of a camera's picture. ``place``: in the upright picture."""
+        search = Search(self._min_face, only=(place,), mounting=self._mounting(camera))
         return self._describe(picture, AnalyseTask(search, "enrolment", chips=True, single_face=True))
 
     def describe_chips(self, chips: bytes) -> FoundFace:

@@ -51,7 +51,7 @@ def analysis_job(request: Request, search: Search) -> Job:
 
 def drawing_job(request: Request, reply: Recognition | Detection, search: Search) -> Job:
     """Return the job that draws the faces of a reply into the picture."""
-    return _job(request, DrawTask(tuple(map(_mark, reply.faces)), search.rotate))
+    return _job(request, DrawTask(tuple(map(_mark, reply.faces)), search.mounting))
 
 
 def single_faces(report: Report) -> list[FoundFace]:

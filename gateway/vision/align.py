@@ -14,7 +14,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from gateway.model import Box, Points, Rotation
+from gateway.model import Box, Mounting, Points
 from gateway.vision.chips import cut_chip
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import TILE_FACE_PX, TILE_SIDE_PX, LandmarkPredictor, UprightScorer
@@ -68,9 +68,10 @@ def align(picture: Picture, box: Box, predictor: LandmarkPredictor, scorer: Upri
     return _try_directions(picture, box, predictor, scorer)
 
 
-def rotate(picture: Picture, degrees: Rotation) -> Picture:
-    """Return the picture, rotated clockwise by ``degrees``, for a camera that is mounted rotated."""
-    return turn(picture, -degrees // 90)
+def make_upright(picture: Picture, mounting: Mounting) -> Picture:
+    """Return the picture, turned and mirrored as the mounting of its camera asks for."""
+    turned = turn(picture, -mounting.rotate // 90)
+    return np.ascontiguousarray(turned[:, ::-1]) if mounting.mirror else turned
 
 
 def turn(picture: Picture, turns: int) -> Picture:

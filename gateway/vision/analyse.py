@@ -18,7 +18,7 @@ from gateway.model import (
     PictureLimits,
     Points,
 )
-from gateway.vision.align import AlignedFace, align, rotate, turned_part
+from gateway.vision.align import AlignedFace, align, make_upright, turned_part
 from gateway.vision.chips import CHIP_SIDE_PX, cut_chips, decode_chips, encode_chips, encode_crop
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Detection, Engine
@@ -39,7 +39,7 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
     Raises BadImage, TooLarge or Unsupported if ``data`` cannot be decoded.
     """
     clock = Stopwatch()
-    picture = rotate(decode(data, limits), wanted.search.rotate)
+    picture = make_upright(decode(data, limits), wanted.search.mounting)
     clock.lap("decode")
     found = search(picture, wanted.search, engine.detector)
     detections = largest(found, MAX_FACES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.metrics import Stopwatch
 from gateway.model import AnalyseTask, Analysis, DrawTask, Image, PictureLimits, RedescribeTask, Task
-from gateway.vision.align import rotate
+from gateway.vision.align import make_upright
 from gateway.vision.analyse import analyse, redescribe
 from gateway.vision.annotate import annotate
 from gateway.vision.decoding.decode import decode
@@ -24,7 +24,7 @@ def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> 
 
 def _draw(data: bytes, task: DrawTask, limits: PictureLimits) -> Analysis:
     clock = Stopwatch()
-    picture = rotate(decode(data, limits), task.rotate)
+    picture = make_upright(decode(data, limits), task.mounting)
     drawn = annotate(picture, task.marks)
     clock.lap("annotate")
     height, width = picture.shape[:2]

@@ -18,6 +18,7 @@ from gateway.model import (
     FoundFace,
     Image,
     Landmarks,
+    Mounting,
     Quality,
     RedescribeTask,
     Search,
@@ -59,11 +60,16 @@ def read_report(message: dict[str, Any]) -> Analysis:
 def _write_task(task: Task) -> dict[str, Any]:
     match task:
         case AnalyseTask():
-            return _write_fields(task) | {"search": _write_fields(task.search)}
+            return _write_fields(task) | {"search": _write_search(task.search)}
         case RedescribeTask():
             return {}
         case DrawTask():
-            return _write_fields(task) | {"marks": [_write_mark(mark) for mark in task.marks]}
+            marks = [_write_mark(mark) for mark in task.marks]
+            return {"marks": marks, "mounting": _write_fields(task.mounting)}
+
+
+def _write_search(search: Search) -> dict[str, Any]:
+    return _write_fields(search) | {"mounting": _write_fields(search.mounting)}
 
 
 def _write_mark(mark: FaceMark) -> dict[str, Any]:
@@ -82,13 +88,13 @@ def _read_task(name: str, fields: dict[str, Any]) -> Task:
         case "RedescribeTask":
             return RedescribeTask()
         case "DrawTask":
-            return DrawTask(tuple(_read_mark(mark) for mark in fields["marks"]), fields["rotate"])
+            return DrawTask(tuple(_read_mark(mark) for mark in fields["marks"]), Mounting(**fields["mounting"]))
     raise ValueError(f"unknown task: {name}")
 
 
 def _read_search(search: dict[str, Any]) -> Search:
     only, never = (_read_polygons(search.pop(name)) for name in ("only", "never"))
-    return Search(only=only, never=never, **search)
+    return Search(only=only, never=never, mounting=Mounting(**search.pop("mounting")), **search)
 
 
 def _read_polygons(polygons: list[list[list[float]]]) -> tuple[tuple[tuple[float, float], ...], ...]:

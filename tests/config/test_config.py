@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from gateway.cli.main import main
 from gateway.config import VARIABLE_PREFIX, Settings, load
 from gateway.errors import ConfigError
-from gateway.model import ENROLMENT_LIMITS, EngineName, Operation, QualityLimits, Search
+from gateway.model import ENROLMENT_LIMITS, EngineName, Mounting, Operation, QualityLimits, Search
 from tests.support import ROOT
 
 CONFIG = ROOT / "config" / "gateway.yaml"
@@ -572,10 +572,11 @@ def test_search_of_a_camera_has_its_own_settings_or_those_of_all_cameras(write: 
     assert settings.search_of("porch") == Search(40, 400)
 
 
-def test_rotation_is_set_for_single_cameras(write: Write) -> None:
-    settings = load(write("cameras: {hall: {rotate: 270}, porch: {min_face: 40}}"))
-    assert settings.search_of("hall") == Search(rotate=270)
-    assert [settings.rotation_of(camera) for camera in ("hall", "porch", "yard")] == [270, 0, 0]
+def test_mounting_is_set_for_single_cameras(write: Write) -> None:
+    settings = load(write("cameras: {hall: {rotate: 270, mirror: true}, porch: {min_face: 40}}"))
+    assert settings.search_of("hall") == Search(mounting=Mounting(270, mirror=True))
+    assert [settings.mounting_of(camera) for camera in ("porch", "yard")] == [Mounting(), Mounting()]
+    assert settings.search_of(None).mounting == Mounting()
 
 
 @pytest.mark.parametrize("degrees", ["45", "-90", "360", "left", "true"])

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError, Future
 import pytest
 
 from gateway.errors import MultipleFaces, NoFace, TooLarge
-from gateway.model import CAMERA_NAME, AnalyseTask, Analysis, RedescribeTask, Search
+from gateway.model import CAMERA_NAME, AnalyseTask, Analysis, Mounting, RedescribeTask, Search
 from gateway.service.enrolment_vision import ENROLMENT_LANE, WorkerVision
 from gateway.workers.job import Job, Report
 from tests.examples import descriptor, seen
@@ -30,7 +30,7 @@ class VisionHarness:
             self.run,
             min_face=56,
             max_bytes=MAX_BYTES,
-            rotation=lambda camera: 90 if camera == "sideways" else 0,
+            mounting=lambda camera: Mounting(90 if camera == "sideways" else 0),
         )
 
     def run(self, job: Job) -> Future[Report]:
@@ -95,9 +95,9 @@ def test_part_of_a_picture_is_searched_alone() -> None:
     assert harness.jobs[0].task == AnalyseTask(Search(56, only=(place,)), "enrolment", chips=True, single_face=True)
 
 
-def test_part_is_searched_in_the_rotated_picture_of_a_camera() -> None:
+def test_part_is_searched_in_the_upright_picture_of_a_camera() -> None:
     place = ((0.1, 0.1), (0.5, 0.1), (0.5, 0.6))
     harness = VisionHarness(seen(ALICES))
     harness.vision.describe_part(b"x", place, "sideways")
-    search = Search(56, only=(place,), rotate=90)
+    search = Search(56, only=(place,), mounting=Mounting(90))
     assert harness.jobs[0].task == AnalyseTask(search, "enrolment", chips=True, single_face=True)

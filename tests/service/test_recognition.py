@@ -37,6 +37,7 @@ from gateway.model import (
     FoundFace,
     Image,
     LandmarkCount,
+    Mounting,
     Operation,
     Origin,
     Person,
@@ -59,6 +60,7 @@ from tests.examples import ALICE, BOB, BOX, CAROL, QUALITY, descriptor, near, se
 ALICES, BOBS, NOBODYS = descriptor(1), descriptor(2), descriptor(3)
 MAX_BYTES = 1000
 DECISION = Decision(0.01, 0.001, measured_curves("facegate"))
+SIDEWAYS = Mounting(270)
 FAR = Search(20, 60, never=(((0, 0), (1, 0), (1, 0.5)),))
 DRAWN = b"\xff\xd8 a picture with boxes"
 
@@ -95,7 +97,7 @@ def allowed_operations(camera: str) -> tuple[Operation, ...]:
 
 
 def search_of(camera: str | None) -> Search:
-    return FAR if camera == "far" else Search(rotate=270) if camera == "sideways" else Search()
+    return FAR if camera == "far" else Search(mounting=SIDEWAYS) if camera == "sideways" else Search()
 
 
 class ImmediateExecutor(Executor):
@@ -450,13 +452,13 @@ def test_faces_are_drawn_with_name_or_verdict() -> None:
     assert (drawing.pictures, drawing.deadline, drawing.live) == ((b"picture",), 1060, False)
 
 
-def test_faces_are_drawn_into_the_picture_as_the_settings_rotate_it() -> None:
+def test_faces_are_drawn_into_the_upright_picture() -> None:
     harness = RecognitionHarness(seen(ALICES))
     harness.recognise(annotate=True, origin=Origin(caller=camera_caller("sideways")))
     looked, drawn = (job.task for job in harness.workers.jobs)
     assert isinstance(looked, AnalyseTask)
     assert isinstance(drawn, DrawTask)
-    assert (looked.search.rotate, drawn.rotate) == (270, 270)
+    assert (looked.search.mounting, drawn.mounting) == (SIDEWAYS, SIDEWAYS)
 
 
 def test_ambiguous_face_is_drawn_as_ambiguous_and_not_as_known() -> None:

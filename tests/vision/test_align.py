@@ -13,18 +13,27 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from gateway.model import AnalyseTask, Box, FoundFace, PictureLimits, Rotation, Search
+from gateway.model import AnalyseTask, Box, DrawTask, FaceMark, FoundFace, Mounting, PictureLimits, Rotation, Search
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.similarity import Similarity, typical_faces
-from gateway.vision.align import TurnedPart, align, rotate, turn, turned_part
+from gateway.vision.align import TurnedPart, align, make_upright, turn, turned_part
 from gateway.vision.analyse import analyse
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Detection, Engine
+from gateway.vision.tasks import run_task
 from tests.examples import encoded
 from tests.support import FRAMES, KNOWN_FACES, frame
 
 LIMITS = PictureLimits()
+MOUNTINGS: dict[tuple[Rotation, bool], list[list[int]]] = {
+    (0, True): [[2, 1, 0], [5, 4, 3]],
+    (90, False): [[3, 0], [4, 1], [5, 2]],
+    (90, True): [[0, 3], [1, 4], [2, 5]],
+    (180, False): [[5, 4, 3], [2, 1, 0]],
+    (270, True): [[5, 2], [4, 1], [3, 0]],
+}
+"""The pixels of a picture, [[0, 1, 2], [3, 4, 5]], by its mounting: clockwise rotation, and whether it is mirrored."""
 DECISION = Decision(0.01, 0.001, measured_curves("facegate"))
 SIMILARITY = Similarity(typical_faces())
 PICTURES = sorted([*KNOWN_FACES.glob("*/*.jpg"), *(path for path in FRAMES.glob("*.jpg") if "empty" not in path.stem)])
@@ -213,14 +222,44 @@ def test_picture_of_a_rotated_camera_is_rotated_first(facegate: Engine, degrees:
     wanted = AnalyseTask(Search(only=left), landmarks=5)
     straight = encoded(PIL.Image.fromarray(head_of("obama_1")[:, :300]), "PNG")
     upright = analyse(straight, facegate, wanted, LIMITS)
-    found = analyse(hanging, facegate, replace(wanted, search=replace(wanted.search, rotate=degrees)), LIMITS)
+    found = analyse(
+        hanging, facegate, replace(wanted, search=replace(wanted.search, mounting=Mounting(degrees))), LIMITS
+    )
     assert (found.image.width, found.image.height) == (300, 330)
     (one,), (other,) = upright.faces, found.faces
     assert (one.box, one.landmarks, one.quality) == (other.box, other.landmarks, other.quality)
     np.testing.assert_array_equal(one.descriptor, other.descriptor)
 
 
-def test_rotate_by_0_degrees_does_not_copy() -> None:
+def test_picture_of_an_upright_camera_is_not_copied() -> None:
     picture = np.zeros((4, 6, 3), np.uint8)
-    assert rotate(picture, 0).base is picture or rotate(picture, 0) is picture
-    assert [rotate(picture, degrees).shape[:2] for degrees in (90, 180, 270)] == [(6, 4), (4, 6), (6, 4)]
+    assert np.shares_memory(make_upright(picture, Mounting()), picture)
+
+
+def test_picture_is_turned_clockwise_and_then_mirrored() -> None:
+    picture = np.arange(6, dtype=np.uint8).reshape(2, 3, 1).repeat(3, axis=2)
+    turned = {each: make_upright(picture, Mounting(*each))[..., 0].tolist() for each in MOUNTINGS}
+    assert turned == MOUNTINGS
+
+
+def test_results_of_a_mirrored_camera_refer_to_the_mirrored_picture(facegate: Engine) -> None:
+    """Faces, landmarks, regions and the drawing are those of the picture that a camera that is not mirrored sends."""
+    straight = head_of("obama_1")[:, :300]
+    left = (((0.0, 0.0), (0.9, 0.0), (0.9, 1.0), (0.0, 1.0)),)
+    mirrored = Mounting(mirror=True)
+    wanted = Search(only=left), Search(only=left, mounting=mirrored)
+    pictures = [encoded(PIL.Image.fromarray(each), "PNG") for each in (straight, straight[:, ::-1])]
+    one, other = (
+        analyse(picture, facegate, AnalyseTask(search, landmarks=5), LIMITS)
+        for picture, search in zip(pictures, wanted, strict=True)
+    )
+    assert [(face.box, face.landmarks, face.quality) for face in one.faces] == [
+        (face.box, face.landmarks, face.quality) for face in other.faces
+    ]
+    assert len(one.faces) == 1
+    marks = (FaceMark(one.faces[0].box, "Barack", True),)
+    drawn = [
+        run_task(picture, facegate, DrawTask(marks, mounting), LIMITS).drawn
+        for picture, mounting in zip(pictures, (Mounting(), mirrored), strict=True)
+    ]
+    assert drawn[0] == drawn[1]

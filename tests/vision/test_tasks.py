@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from gateway.errors import BadImage, TooLarge
-from gateway.model import AnalyseTask, Box, DrawTask, FaceMark, Image, PictureLimits, RedescribeTask
+from gateway.model import AnalyseTask, Box, DrawTask, FaceMark, Image, Mounting, PictureLimits, RedescribeTask
 from gateway.vision.engine import Engine
 from gateway.vision.tasks import run_task
 from tests.support import frame
@@ -51,7 +51,7 @@ def test_draw_task_returns_a_jpeg_with_the_marks(facegate: Engine) -> None:
 
 
 def test_draw_task_rotates_the_picture(facegate: Engine) -> None:
-    seen = run_task(frame("obama_1"), facegate, DrawTask((), rotate=90), LIMITS)
+    seen = run_task(frame("obama_1"), facegate, DrawTask((), Mounting(90)), LIMITS)
     assert (seen.image.width, seen.image.height) == (480, 853)
     upright = read(run_task(frame("obama_1"), facegate, DrawTask(()), LIMITS).drawn)
     assert np.abs(read(seen.drawn) - np.rot90(upright, -1)).mean() < 2

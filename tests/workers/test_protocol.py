@@ -16,6 +16,7 @@ from gateway.model import (
     FoundFace,
     Image,
     Landmarks,
+    Mounting,
     Polygon,
     Quality,
     RedescribeTask,
@@ -38,9 +39,9 @@ TASKS: list[Task] = [
     AnalyseTask(Search(min_face=33, max_face=400)),
     AnalyseTask(Search(only=(TRIANGLE, SQUARE), never=(SQUARE,)), landmarks=68),
     RedescribeTask(),
-    AnalyseTask(Search(rotate=270)),
+    AnalyseTask(Search(mounting=Mounting(270, mirror=True))),
     DrawTask(()),
-    DrawTask((), rotate=90),
+    DrawTask((), Mounting(90)),
     DrawTask((FaceMark(Box(-1, 2, 30, 40), "Änne", True), FaceMark(Box(0, 0, 1, 1), "", False, LANDMARKS))),
 ]
 
