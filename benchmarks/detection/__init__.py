@@ -1,0 +1,1 @@
+"""The comparison of face detectors: ``python -m benchmarks.detection``."""
