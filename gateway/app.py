@@ -51,14 +51,14 @@ class Gateway:
         vision = WorkerVision(
             run=self.pool.submit,
             min_face=settings.detection.min_face,
-            max_bytes=settings.limits.bytes,
+            size_limit=settings.limits.file,
             mounting=settings.mounting_of,
         )
         self.people = open_people(settings, recipe=ENGINES[settings.engine].recipe, vision=vision)
         policy = RecognitionPolicy(
             allowed=settings.operations_of,
             search=settings.search_of,
-            max_bytes=settings.limits.bytes,
+            size_limit=settings.size_limit_of,
             landmarks_68=settings.landmarks_68,
         )
         recognition = RecognitionService(
@@ -181,7 +181,13 @@ def _describe_gateway(settings: Settings, instance: str) -> BridgeInfoDocument:
         host=socket.gethostname(),
         engine=settings.engine,
         operations=[operation.value for operation in settings.operations],
-        limits=LimitsDocument(bytes=limits.bytes, pixels=limits.pixels, side=limits.side, request_s=limits.request_s),
+        limits=LimitsDocument(
+            bytes=limits.bytes,
+            pixels=limits.pixels,
+            jpeg_pixels=limits.jpeg_pixels,
+            side=limits.side,
+            request_s=limits.request_s,
+        ),
         models=dict(digests()),
         instance=instance,
     )

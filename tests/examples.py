@@ -98,6 +98,13 @@ def grey_jpeg(width: int, height: int, sampling: Sequence[int] = (0x11, 0x11, 0x
     return b"\xff\xd8" + head + tables + coded + b"\xff\xd9"
 
 
+def jpeg_claiming(width: int, height: int) -> bytes:
+    """Return a JPEG with a false size in its header. It has few pixels."""
+    data = encoded(PIL.Image.new("RGB", (40, 24)), "JPEG")
+    at = data.index(b"\xff\xc0") + 5
+    return data[:at] + struct.pack(">HH", height, width) + data[at + 4 :]
+
+
 def png(width: int, height: int, *, depth: int = 8, color_type: int = 2, rows: bytes = b"") -> bytes:
     """Return a PNG with this header, true or false. ``color_type``: 0 is grey, 2 RGB, 4 grey with alpha, 6 RGBA."""
 

@@ -84,7 +84,7 @@ def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperatio
 def _vision(settings: Settings, pool: Pool | None) -> EnrolmentVision:
     if pool is None:
         return NoVision()
-    return WorkerVision(pool.submit, min_face=settings.detection.min_face, max_bytes=settings.limits.bytes)
+    return WorkerVision(pool.submit, min_face=settings.detection.min_face, size_limit=settings.limits.file)
 
 
 def _health() -> Health:

@@ -36,7 +36,7 @@ def add(config: Path | None, name: str | None, by_file: bool, paths: tuple[Path,
     with settings_or_exit(config, new=new) as settings:
         if pictures:
             with operations(settings, with_worker=True) as run:
-                refusals += _enrol(pictures, run, settings.limits.bytes)
+                refusals += _enrol(pictures, run, settings.limits.file.bytes)
     if refusals:
         click.echo(f"not enrolled: {len(refusals)} of {given}", err=True)
         for line in refusals_by_reason(refusals):

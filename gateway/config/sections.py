@@ -19,7 +19,7 @@ from gateway.config.field_types import (
     Port,
     Seconds,
 )
-from gateway.model import DescriptorPrecision, DetectorPrecision, Operation, PictureLimits, Rotation
+from gateway.model import DescriptorPrecision, DetectorPrecision, Operation, PictureLimits, Rotation, SizeLimit
 
 
 class Section(BaseModel):
@@ -136,19 +136,36 @@ class LimitSettings(Section):
     """``limits``: the largest pictures, and the longest wait of a request."""
 
     bytes: int = Field(default=10_000_000, ge=1_000)
+    file_bytes: int = Field(default=25_000_000, ge=1_000)
     pixels: int = Field(default=25_000_000, ge=10_000, le=150_000_000)
+    jpeg_pixels: int = Field(default=65_000_000, ge=10_000, le=150_000_000)
     side: int = Field(default=16_384, ge=100, le=65_535)
     request_s: Seconds = 60
 
     @property
     def picture(self) -> PictureLimits:
         """The limits of a decoded picture."""
-        return PictureLimits(self.pixels, self.side)
+        return PictureLimits(self.pixels, self.side, self.jpeg_pixels)
+
+    @property
+    def camera(self) -> SizeLimit:
+        """The limit of a picture from a camera."""
+        return SizeLimit(self.bytes, "limits.bytes")
+
+    @property
+    def file(self) -> SizeLimit:
+        """The limit of a picture over REST, in a folder or for a command. A camera's limit applies if it is larger."""
+        return SizeLimit(self.file_bytes, "limits.file_bytes") if self.file_bytes > self.bytes else self.camera
 
     @property
     def message_bytes(self) -> int:
         """The largest message: two pictures in base64, and their JSON."""
         return 3 * self.bytes
+
+    @property
+    def body_bytes(self) -> int:
+        """The largest body of a REST request: two pictures in base64, and their JSON."""
+        return 3 * self.file.bytes
 
 
 class DecisionSettings(Section):

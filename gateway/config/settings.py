@@ -26,7 +26,16 @@ from gateway.config.sections import (
     UploadSettings,
     WorkerSettings,
 )
-from gateway.model import CAMERA_NAME, MAX_CAMERA_LENGTH, RESERVED_CAMERAS, EngineName, Mounting, Operation, Search
+from gateway.model import (
+    CAMERA_NAME,
+    MAX_CAMERA_LENGTH,
+    RESERVED_CAMERAS,
+    EngineName,
+    Mounting,
+    Operation,
+    Search,
+    SizeLimit,
+)
 
 # A camera on the network may not change the enrolled people unless the configuration allows it.
 DEFAULT_OPERATIONS = tuple(operation for operation in Operation if operation is not Operation.ENROLL)
@@ -99,6 +108,10 @@ class Settings(BaseSettings):
             own.never,
             Mounting(own.rotate, own.mirror),
         )
+
+    def size_limit_of(self, camera: str | None) -> SizeLimit:
+        """Return the limit of an encoded picture of this camera, or of REST if ``camera`` is None."""
+        return self.limits.file if camera is None else self.limits.camera
 
     def mounting_of(self, camera: str) -> Mounting:
         """Return the change that is made to pictures of this camera before anything else."""

@@ -44,10 +44,14 @@ class LivenessDocument(VersionedModel):
 
 
 class LimitsDocument(WireModel):
-    """The largest picture: encoded bytes, pixels, pixels of a side. ``request_s``: the longest time for a reply."""
+    """The largest picture: encoded bytes, pixels, pixels of a side. ``request_s``: the longest time for a reply.
+
+    ``jpeg_pixels``: of a baseline JPEG, which is reduced to ``pixels``.
+    """
 
     bytes: int
     pixels: int
+    jpeg_pixels: int
     side: int
     # An integer stays one: 60, not 60.0, as the settings have it.
     request_s: int | float

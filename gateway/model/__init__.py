@@ -19,7 +19,7 @@ from gateway.model.requests import (
     Operation,
     Origin,
     Request,
-    check_size,
+    SizeLimit,
 )
 from gateway.model.tasks import (
     AnalyseTask,
@@ -82,8 +82,8 @@ __all__ = [
     "Request",
     "Rotation",
     "Search",
+    "SizeLimit",
     "Task",
     "Timing",
     "Verdict",
-    "check_size",
 ]

@@ -42,29 +42,58 @@ UPRIGHT = Mounting()
 
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
-    """The largest picture that is decoded. ``pixels``: width times height. ``side``: pixels of the longer side."""
+    """The largest picture that is decoded. ``pixels``: width times height. ``side``: pixels of the longer side.
+
+    ``jpeg_pixels``: width times height of a baseline JPEG, if it is more than ``pixels``. Such a JPEG is reduced to
+    ``pixels`` while it is decoded.
+    """
 
     pixels: int = 25_000_000
     side: int = 16_384
+    jpeg_pixels: int = 0
 
     def check(self, width: int, height: int) -> None:
         """Raise BadImage for a picture without pixels, and TooLarge for one that is larger than allowed."""
+        self._check(width, height, self.pixels, "limits.pixels")
+
+    def check_jpeg(self, width: int, height: int) -> None:
+        """Do the same for a JPEG, which may be reduced while it is decoded."""
+        if self.jpeg_pixels <= self.pixels:
+            self.check(width, height)
+        else:
+            self._check(width, height, self.jpeg_pixels, "limits.jpeg_pixels")
+            # A picture of one eighth must not have more than ``pixels``.
+            self._check(width, height, 64 * self.pixels, "64 times limits.pixels")
+
+    def _check(self, width: int, height: int, most: int, setting: str) -> None:
         size = f"{width} x {height} pixels"
         if not width or not height:
             raise BadImage(f"the picture has {size}: it shows nothing")
-        if width * height > self.pixels:
-            raise TooLarge(f"the picture has {size}, more than {self.pixels} (limits.pixels): send it smaller")
+        if width * height > most:
+            raise TooLarge(f"the picture has {size}, more than {most} ({setting}): send it smaller")
         if max(width, height) > self.side:
             raise TooLarge(f"the picture has {size}: a side may have up to {self.side} (limits.side): send it smaller")
+
+    def eighths(self, width: int, height: int) -> int:
+        """Return the size in which a JPEG is decoded: the most eighths of its sides, 8 to 1, within ``pixels``.
+
+        libjpeg can reduce a picture by these factors while it decodes it.
+        """
+        sizes = ((-(-width * count // 8), -(-height * count // 8), count) for count in range(8, 0, -1))
+        return next((count for across, down, count in sizes if across * down <= self.pixels), 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The size of a decoded picture: pixels when it is upright, and the bytes of its encoded form."""
+    """The size of a picture as it was sent: pixels when it is upright, and the bytes of its encoded form."""
 
     width: int
     height: int
     bytes: int
+
+    def turned_by(self, degrees: Rotation) -> Image:
+        """Return the size after a turn of the picture."""
+        return Image(self.height, self.width, self.bytes) if degrees % 180 else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +114,9 @@ class Box:
         left, top = min(max(self.left, 0), width - 1), min(max(self.top, 0), height - 1)
         return Box(left, top, max(min(self.right, width), left + 1), max(min(self.bottom, height), top + 1))
 
-    def scaled_by(self, factor: int) -> Box:
-        return Box(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor)
+    def scaled_by(self, factor: float) -> Box:
+        """Return the box in a picture that is larger by the factor, in whole pixels."""
+        return Box(*(round(edge * factor) for edge in (self.left, self.top, self.right, self.bottom)))
 
     def shifted_by(self, x: int, y: int) -> Box:
         return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)

@@ -50,10 +50,17 @@ class Operation(str, Enum):
         return f"{counts[0]} {'picture' if counts[0] == 1 else 'pictures'}"
 
 
-def check_size(picture: bytes, max_bytes: int) -> None:
-    """Raise TooLarge for an encoded picture over ``limits.bytes``."""
-    if len(picture) > max_bytes:
-        raise TooLarge(f"the picture has {len(picture)} bytes, more than {max_bytes} (limits.bytes): send it smaller")
+@dataclass(frozen=True, slots=True)
+class SizeLimit:
+    """The largest number of bytes of an encoded picture, and the setting that it comes from."""
+
+    bytes: int
+    setting: str = "limits.bytes"
+
+    def check(self, size: int) -> None:
+        """Raise TooLarge for a picture with more bytes."""
+        if size > self.bytes:
+            raise TooLarge(f"the picture has {size} bytes, more than {self.bytes} ({self.setting}): send it smaller")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def people_rules(settings: Settings, recipe: str) -> PeopleRules:
     people = settings.people
     return PeopleRules(
         pictures=PictureRules(recipe, people.keep),
-        folder=FolderRules(people.folder, people.rescan_s, settings.limits.bytes),
+        folder=FolderRules(people.folder, people.rescan_s, settings.limits.file.bytes),
         unknowns=UnknownRules(settings.unknowns.most, settings.unknowns.keep_days),
         keep_days=people.keep_days,
         limits=PeopleLimits(people.most, people.pictures_per_person, people.enrolments_per_hour),

@@ -29,7 +29,7 @@ def create_app(
 ) -> Flask:
     """Return the application. ``hosts``: names of this machine in URLs, besides ``localhost`` and IP addresses."""
     app = Flask("gateway.rest", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = limits.message_bytes
+    app.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the provider that Flask installs has this attribute
     # The check comes first: a refused request is not even logged, and its body is not read.
     add_cross_site_check(app, CrossSiteCheck(hosts), metrics)

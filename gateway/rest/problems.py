@@ -85,9 +85,9 @@ def _detail(status: HTTPStatus, allow: str | None) -> str | None:
 
 
 def _too_large() -> str:
-    """Return the size of the body and the limit, which create_app computes from ``limits.bytes``."""
+    """Return the size of the body and the limit, which create_app computes from ``limits.file_bytes``."""
     size, limit = request.content_length or 0, current_app.config["MAX_CONTENT_LENGTH"]
-    return f"the body has {size} bytes, and at most {limit} are allowed (three times limits.bytes)"
+    return f"the body has {size} bytes, and at most {limit} are allowed (three times limits.file_bytes)"
 
 
 def _bug_problem(error: Exception) -> Response:

@@ -47,7 +47,7 @@ class RestServer:
                 host=self._settings.host,
                 port=self._settings.port,
                 threads=self._settings.threads,
-                max_request_body_size=2 * self._limits.message_bytes,
+                max_request_body_size=2 * self._limits.body_bytes,
                 max_request_header_size=MAX_HEADER_BYTES,
                 asyncore_use_poll=True,
                 connection_limit=1000,

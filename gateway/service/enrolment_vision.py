@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from gateway.model import AnalyseTask, FoundFace, Mounting, Polygon, RedescribeTask, Search, check_size
+from gateway.model import AnalyseTask, FoundFace, Mounting, Polygon, RedescribeTask, Search, SizeLimit
 from gateway.workers.job import Job, Report
 
 # The space keeps it apart from the names of cameras.
@@ -30,18 +30,18 @@ class WorkerVision:
         run: Callable[[Job], Future[Report]],
         *,
         min_face: int,
-        max_bytes: int,
+        size_limit: SizeLimit,
         mounting: Callable[[str], Mounting] = _upright,
     ) -> None:
         """``run`` hands a job to the worker processes. ``mounting``: of a camera."""
         self._run = run
         self._mounting = mounting
         self._min_face = min_face
-        self._max_bytes = max_bytes
+        self._size_limit = size_limit
 
     def describe_picture(self, picture: bytes) -> FoundFace:
         """Return the only face in a picture, with descriptor and chips."""
-        check_size(picture, self._max_bytes)
+        self._size_limit.check(len(picture))
         return self._describe(picture, AnalyseTask(Search(self._min_face), "enrolment", chips=True, single_face=True))
 
     def describe_part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:

@@ -28,7 +28,7 @@ from gateway.model import (
     Reply,
     Request,
     Search,
-    check_size,
+    SizeLimit,
 )
 from gateway.people.decision import Decision
 from gateway.people.enrolment import EnrolmentSample
@@ -48,12 +48,13 @@ class RecognitionPolicy:
     """The settings for requests about pictures.
 
     ``allowed``: the operations that a camera may ask for. ``search``: the faces to look for in the pictures of a
-    camera, or of REST (None). ``max_bytes``: of an encoded picture. ``landmarks_68``: 68 landmarks may be asked for.
+    camera, or of REST (None). ``size_limit``: of an encoded picture, likewise. ``landmarks_68``: 68 landmarks may be
+    asked for.
     """
 
     allowed: Callable[[str], tuple[Operation, ...]]
     search: Callable[[str | None], Search]
-    max_bytes: int
+    size_limit: Callable[[str | None], SizeLimit]
     landmarks_68: bool = True
 
 
@@ -193,7 +194,7 @@ class RecognitionService:
         (analysis,) = report.analyses
         assert analysis.drawn is not None
         # The broker might not accept a message with a larger picture.
-        check_size(analysis.drawn, self._policy.max_bytes)
+        self._policy.size_limit(request.origin.camera).check(len(analysis.drawn))
         timing = {**reply.timing, "annotate": sum(analysis.timing.values()), "total": 1000 * request.origin.age()}
         return replace(reply, annotated=analysis.drawn, timing=timing)
 
@@ -209,7 +210,7 @@ class RecognitionService:
                 f" cameras.{camera}.operations if the camera has a list of its own"
             )
         for picture in request.pictures:
-            check_size(picture, self._policy.max_bytes)
+            self._policy.size_limit(camera).check(len(picture))
         if request.operation is Operation.VERIFY and request.person is not None:
             # Raises UnknownPerson.
             self._gallery.person(request.person)

@@ -18,13 +18,14 @@ from gateway.model import (
     PictureLimits,
     Points,
 )
-from gateway.vision.align import AlignedFace, align, make_upright, turned_part
+from gateway.vision.align import AlignedFace, align, turned_part
 from gateway.vision.chips import CHIP_SIDE_PX, cut_chips, decode_chips, encode_chips, encode_crop
-from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import Detection, Engine
 from gateway.vision.landmark_groups import name_5_points, name_68_points
 from gateway.vision.quality import measure_quality
 from gateway.vision.regions import search
+from gateway.vision.scaled import open_picture
 
 MAX_FACES = 32
 """Faces that are analysed in one picture: the largest ones.
@@ -39,18 +40,18 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
     Raises BadImage, TooLarge or Unsupported if ``data`` cannot be decoded.
     """
     clock = Stopwatch()
-    picture = make_upright(decode(data, limits), wanted.search.mounting)
+    opened = open_picture(data, limits, wanted.search.mounting)
+    picture = opened.pixels
     clock.lap("decode")
     found = search(picture, wanted.search, engine.detector)
     detections = largest(found, MAX_FACES)
     left_out = len(found) - len(detections)
     clock.lap("detect")
     height, width = picture.shape[:2]
-    image = Image(width, height, len(data))
     # The caller refuses a picture with several faces: describing them would be wasted time.
     if wanted.single_face and len(detections) > 1:
-        only_boxes = tuple(FoundFace(each.box.clipped_to(width, height)) for each in detections)
-        return Analysis(image, only_boxes, clock.laps, left_out=left_out)
+        only_boxes = (FoundFace(each.box.clipped_to(width, height)) for each in detections)
+        return Analysis(opened.image, tuple(map(opened.in_sent_pixels, only_boxes)), clock.laps, left_out=left_out)
     alignments = [align(picture, each.box, engine.predictor_5, engine.detector) for each in detections]
     chips = [cut_chips(picture, each.points, wanted.descriptors or "stream") for each in alignments]
     clock.lap("align")
@@ -58,11 +59,12 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
     if wanted.descriptors:
         descriptors = engine.embedder.embed(chips)
         clock.lap("embed")
-    faces = tuple(
+    faces = (
         _face(picture, engine, wanted, *parts) for parts in zip(detections, alignments, chips, descriptors, strict=True)
     )
+    sent = tuple(map(opened.in_sent_pixels, faces))
     clock.lap("details")
-    return Analysis(image, faces, clock.laps, left_out=left_out)
+    return Analysis(opened.image, sent, clock.laps, left_out=left_out)
 
 
 def largest(faces: Sequence[Detection], count: int) -> list[Detection]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from gateway.metrics import Stopwatch
-from gateway.model import AnalyseTask, Analysis, DrawTask, Image, PictureLimits, RedescribeTask, Task
-from gateway.vision.align import make_upright
+from gateway.model import AnalyseTask, Analysis, DrawTask, PictureLimits, RedescribeTask, Task
 from gateway.vision.analyse import analyse, redescribe
 from gateway.vision.annotate import annotate
-from gateway.vision.decoding.decode import decode
 from gateway.vision.engine import Engine
+from gateway.vision.scaled import open_picture
 
 
 def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> Analysis:
@@ -24,8 +23,7 @@ def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> 
 
 def _draw(data: bytes, task: DrawTask, limits: PictureLimits) -> Analysis:
     clock = Stopwatch()
-    picture = make_upright(decode(data, limits), task.mounting)
-    drawn = annotate(picture, task.marks)
+    opened = open_picture(data, limits, task.mounting)
+    drawn = annotate(opened.pixels, [opened.in_own_pixels(mark) for mark in task.marks])
     clock.lap("annotate")
-    height, width = picture.shape[:2]
-    return Analysis(Image(width, height, len(data)), (), clock.laps, drawn)
+    return Analysis(opened.image, (), clock.laps, drawn)

@@ -124,7 +124,7 @@ def test_threads_of_the_gateway_share_one_heap(tmp_path: Path, broker: Broker) -
 
 def test_first_start_converts_the_models_and_logs_it(tmp_path: Path, broker: Broker) -> None:
     port, data = free_port(), tmp_path / "data"
-    for conversions in (3, 0):
+    for conversions in (4, 0):
         with facegate(environment(data, broker, port, empty=True)) as process:
             wait_until_ready(process, port)
             process.terminate()

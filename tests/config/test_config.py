@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from gateway.cli.main import main
 from gateway.config import VARIABLE_PREFIX, Settings, load
 from gateway.errors import ConfigError
-from gateway.model import ENROLMENT_LIMITS, EngineName, Mounting, Operation, QualityLimits, Search
+from gateway.model import ENROLMENT_LIMITS, EngineName, Mounting, Operation, QualityLimits, Search, SizeLimit
 from tests.support import ROOT
 
 CONFIG = ROOT / "config" / "gateway.yaml"
@@ -613,6 +613,18 @@ def test_default_keepalive_notices_a_dead_connection_before_requests_expire() ->
 def test_message_has_room_for_two_pictures_in_base64() -> None:
     limits = Settings().limits
     assert limits.message_bytes > 2 * limits.bytes * 4 / 3
+    assert limits.body_bytes > 2 * limits.file_bytes * 4 / 3
+
+
+def test_files_and_cameras_have_limits_of_their_own() -> None:
+    settings = Settings()
+    assert settings.size_limit_of("porch") == SizeLimit(10_000_000, "limits.bytes")
+    assert settings.size_limit_of(None) == SizeLimit(25_000_000, "limits.file_bytes")
+
+
+def test_limit_of_files_is_never_below_that_of_cameras(write: Write) -> None:
+    """Otherwise a higher ``limits.bytes`` of an older configuration would no longer hold for REST."""
+    assert load(write("limits: {bytes: 40000000}")).limits.file == SizeLimit(40_000_000, "limits.bytes")
 
 
 def test_check_config_prints_the_settings_in_effect(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,4 +189,4 @@ def test_document_refuses_nan() -> None:
 
 @pytest.mark.parametrize(("request_s", "written"), [(60, b"60}"), (7.5, b"7.5}")])
 def test_whole_seconds_of_the_limits_stay_whole(request_s: float, written: bytes) -> None:
-    assert dump(LimitsDocument(bytes=1, pixels=2, side=3, request_s=request_s)).endswith(written)
+    assert dump(LimitsDocument(bytes=1, pixels=2, jpeg_pixels=4, side=3, request_s=request_s)).endswith(written)

@@ -136,7 +136,7 @@ def problem(answer: requests.Response, status: int, code: str) -> None:
         (frame("obama_1")[:20_000], 400, "bad_image"),
         (frame("obama_1")[:20_000] + b"\xff\xd9", 400, "bad_image"),
         (b"\0\0\0\x20ftypheic" + bytes(100), 415, "unsupported"),
-        (b"\xff\xd8\xff" + bytes(10_000_000), 413, "too_large"),
+        (b"\xff\xd8\xff" + bytes(25_000_000), 413, "too_large"),
     ],
 )
 def test_bad_picture_gets_a_fitting_status(rest_url: str, picture: bytes, status: int, code: str) -> None:
@@ -149,7 +149,7 @@ def test_comparison_needs_one_face_in_each_picture(rest_url: str) -> None:
 
 
 def test_body_over_the_limit_is_refused(rest_url: str) -> None:
-    problem(recognise(rest_url, bytes(30_000_001)), 413, "too_large")
+    problem(recognise(rest_url, bytes(75_000_001)), 413, "too_large")
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_landmarks_that_are_switched_off_are_refused_before_any_work(parameter: 
         Decision(0.01, 0.001, measured_curves("facegate")),
         _NoPeople(),
         ThreadPoolExecutor(1),
-        RecognitionPolicy(settings.operations_of, settings.search_of, 10_000_000, landmarks_68=False),
+        RecognitionPolicy(settings.operations_of, settings.search_of, settings.size_limit_of, landmarks_68=False),
         Metrics(),
         _fail,
     )

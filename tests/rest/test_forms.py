@@ -53,7 +53,8 @@ class RecordingApp:
         self.pictures: list[tuple[bytes, ...]] = []
         self.fields: list[dict[str, Any]] = []
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
-        application = create_app(self._submit, lambda: health, Metrics(), LimitSettings(bytes=200_000))
+        limits = LimitSettings(bytes=200_000, file_bytes=200_000)
+        application = create_app(self._submit, lambda: health, Metrics(), limits)
         self.client: FlaskClient = application.test_client()
 
     @overload
@@ -443,7 +444,7 @@ def test_message_about_a_large_body_names_size_limit_and_setting(app: RecordingA
     detail = app.refusal(post(app, bytes(600_001)), 413, "too_large")
     assert "600001 bytes" in detail
     assert "600000" in detail
-    assert "limits.bytes" in detail
+    assert "three times limits.file_bytes" in detail
 
 
 @pytest.mark.parametrize("name", ["form_no_filename.bin", "form_latin1_filename.bin"])

@@ -13,7 +13,7 @@ import pytest
 from gateway.contract.base import Document, WireModel
 from gateway.contract.operations import ADMINISTRATION, read_fields
 from gateway.errors import BadRequest, Busy, Conflict, Expired, Forbidden, UnknownPerson, Unsupported
-from gateway.model import AdministrationRequest, Caller, Effect, FoundFace, Origin
+from gateway.model import AdministrationRequest, Caller, Effect, FoundFace, Origin, SizeLimit
 from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.people.registry import Registry
@@ -28,7 +28,7 @@ class AdministrationHarness:
     def __init__(self, env: PeopleEnvironment) -> None:
         self.env = env
         self.changes, self.reads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
-        vision = WorkerVision(_refuse_job, min_face=56, max_bytes=1000)
+        vision = WorkerVision(_refuse_job, min_face=56, size_limit=SizeLimit(1000))
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
         self.administration = Administration(env.people, vision, self.changes, self.reads, lambda: health)
 

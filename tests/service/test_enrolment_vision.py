@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError, Future
 import pytest
 
 from gateway.errors import MultipleFaces, NoFace, TooLarge
-from gateway.model import CAMERA_NAME, AnalyseTask, Analysis, Mounting, RedescribeTask, Search
+from gateway.model import CAMERA_NAME, AnalyseTask, Analysis, Mounting, RedescribeTask, Search, SizeLimit
 from gateway.service.enrolment_vision import ENROLMENT_LANE, WorkerVision
 from gateway.workers.job import Job, Report
 from tests.examples import descriptor, seen
@@ -29,7 +29,7 @@ class VisionHarness:
         self.vision = WorkerVision(
             self.run,
             min_face=56,
-            max_bytes=MAX_BYTES,
+            size_limit=SizeLimit(MAX_BYTES),
             mounting=lambda camera: Mounting(90 if camera == "sideways" else 0),
         )
 

@@ -46,6 +46,7 @@ from gateway.model import (
     Reply,
     Request,
     Search,
+    SizeLimit,
 )
 from gateway.model.caller import Caller, camera_caller
 from gateway.people.curves import measured_curves
@@ -58,8 +59,9 @@ from gateway.workers.job import Job, Report
 from tests.examples import ALICE, BOB, BOX, CAROL, QUALITY, descriptor, near, seen
 
 ALICES, BOBS, NOBODYS = descriptor(1), descriptor(2), descriptor(3)
-MAX_BYTES = 1000
+MAX_BYTES, MAX_FILE_BYTES = 1000, 3000
 DECISION = Decision(0.01, 0.001, measured_curves("facegate"))
+FRONT_DOOR = Origin(caller=camera_caller("front"))
 SIDEWAYS = Mounting(270)
 FAR = Search(20, 60, never=(((0, 0), (1, 0), (1, 0.5)),))
 DRAWN = b"\xff\xd8 a picture with boxes"
@@ -96,6 +98,10 @@ def allowed_operations(camera: str) -> tuple[Operation, ...]:
     return (Operation.DETECT,) if camera == "blind" else tuple(Operation)
 
 
+def size_limit_of(camera: str | None) -> SizeLimit:
+    return SizeLimit(MAX_FILE_BYTES, "limits.file_bytes") if camera is None else SizeLimit(MAX_BYTES)
+
+
 def search_of(camera: str | None) -> Search:
     return FAR if camera == "far" else Search(mounting=SIDEWAYS) if camera == "sideways" else Search()
 
@@ -128,7 +134,7 @@ class RecognitionHarness:
             DECISION,
             self,
             ImmediateExecutor(),
-            RecognitionPolicy(allowed_operations, search_of, MAX_BYTES, landmarks_68),
+            RecognitionPolicy(allowed_operations, search_of, size_limit_of, landmarks_68),
             self.metrics,
             lambda *observation: self.observations.append(observation),
         )
@@ -209,12 +215,21 @@ def test_camera_gets_an_operation_that_it_may_ask_for() -> None:
 def test_picture_over_the_limit_is_refused_without_a_job(operation: Operation, pictures: tuple[int, ...]) -> None:
     harness = RecognitionHarness()
     with pytest.raises(TooLarge, match=r"more than 1000 \(limits\.bytes\)"):
-        harness.ask(operation, pictures=tuple(map(bytes, pictures)))
+        harness.ask(operation, pictures=tuple(map(bytes, pictures)), origin=FRONT_DOOR)
     assert not harness.workers.jobs
 
 
+def test_picture_over_rest_has_a_limit_of_its_own() -> None:
+    """A file of a phone is larger than a frame of a camera."""
+    harness = RecognitionHarness(seen())
+    assert harness.recognise(pictures=(bytes(MAX_FILE_BYTES),)).faces == ()
+    with pytest.raises(TooLarge, match=r"3001 bytes, more than 3000 \(limits\.file_bytes\)"):
+        harness.recognise(pictures=(bytes(MAX_FILE_BYTES + 1),))
+
+
 def test_picture_at_the_limit_is_analysed() -> None:
-    assert RecognitionHarness(seen()).recognise(pictures=(bytes(MAX_BYTES),)).faces == ()
+    pictures = (bytes(MAX_BYTES),)
+    assert RecognitionHarness(seen()).recognise(pictures=pictures, origin=FRONT_DOOR).faces == ()
 
 
 def test_unknown_person_is_refused_without_a_job() -> None:

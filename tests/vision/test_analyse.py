@@ -207,9 +207,9 @@ def test_enlarged_picture_shows_the_same_person(either: Engine) -> None:
         analyse_single_face(large, either, AnalyseTask()),
     )
     small_box, large_box = (np.array([[box.left, box.top], [box.right, box.bottom]]) for box in (before.box, after.box))
-    assert np.abs(large_box.mean(axis=0) / 8 - small_box.mean(axis=0)).max() < 25
+    # The face is found on the same level of the pyramid, or on the next one, whose windows are a fifth larger.
+    assert np.abs(large_box.mean(axis=0) / 8 - small_box.mean(axis=0)).max() < 33
     larger = np.ptp(large_box, axis=0) / 8 / np.ptp(small_box, axis=0)
-    # The face is found on the same level of the pyramid, or on the next one.
     assert (np.abs(np.log(larger)) < np.log(1.5)).all()
     assert before.descriptor is not None
     assert after.descriptor is not None

@@ -26,11 +26,11 @@ def test_worker_options_survive_json(engine: EngineOptions, limits: PictureLimit
 
 
 def test_worker_options_are_one_command_line_argument() -> None:
-    text = WorkerOptions(EngineOptions("facegate", Path("models")), PictureLimits(1000, 200)).to_json()
+    text = WorkerOptions(EngineOptions("facegate", Path("models")), PictureLimits(1000, 200, 5000)).to_json()
     assert "\0" not in text
     assert json.loads(text) == {
         "engine": {"name": "facegate", "models": "models", "detector": "auto", "descriptor": "auto"},
-        "limits": {"pixels": 1000, "side": 200},
+        "limits": {"pixels": 1000, "side": 200, "jpeg_pixels": 5000},
     }
 
 

@@ -96,7 +96,7 @@ def read_bounded(path: str | os.PathLike[str], max_bytes: int) -> tuple[bytes, F
     with open_regular(path) as file:
         status = os.fstat(file.fileno())
         if status.st_size > max_bytes:
-            raise TooLarge(f"it has {status.st_size} bytes, more than limits.bytes ({max_bytes})")
+            raise TooLarge(f"it has {status.st_size} bytes, more than limits.file_bytes ({max_bytes})")
         data = file.read(status.st_size + 1)
     if len(data) != status.st_size:
         raise OSError("it changed while it was read")

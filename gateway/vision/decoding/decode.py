@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import PIL.Image
@@ -22,11 +23,28 @@ from gateway.vision.decoding.webp import damaged_webp_error, read_webp
 Picture = NDArray[np.uint8]
 """Upright pixels: shape (height, width, 3), uint8, in the order red, green, blue."""
 
+SWAPPING_ORIENTATIONS = (5, 6, 7, 8)
+"""Orientations in which the picture lies on its side."""
+
 PROBE_BYTES = bytes(range(1, 65))
 """Bytes that libjpeg decodes to pixels if pixels are missing."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedPicture:
+    """Upright pixels, and the size of the upright picture in its file. A large JPEG is reduced while it is decoded."""
+
+    pixels: Picture
+    width: int
+    height: int
+
+
 def decode(data: bytes, limits: PictureLimits) -> Picture:
+    """Return the pixels of ``decode_with_size``."""
+    return decode_with_size(data, limits).pixels
+
+
+def decode_with_size(data: bytes, limits: PictureLimits) -> DecodedPicture:
     """Return the first picture of a JPEG, PNG or WebP file. Alpha is ignored; grey, palette and CMYK become RGB.
 
     Raises BadImage if the file is damaged or no picture, TooLarge, and Unsupported. Format, structure and size are
@@ -36,17 +54,24 @@ def decode(data: bytes, limits: PictureLimits) -> Picture:
     picture = data[start:] if start else data
     if kind == JPEG:
         return _decode_jpeg(picture, limits)
-    return _decode_png(picture, limits) if kind == PNG else _decode_webp(picture, limits)
+    pixels = _decode_png(picture, limits) if kind == PNG else _decode_webp(picture, limits)
+    return DecodedPicture(pixels, pixels.shape[1], pixels.shape[0])
 
 
-def _decode_jpeg(data: bytes, limits: PictureLimits) -> Picture:
+def _decode_jpeg(data: bytes, limits: PictureLimits) -> DecodedPicture:
     jpeg = read_jpeg(data, limits)
+    width, height = jpeg.frame.width, jpeg.frame.height
     pixels = jpeg_pixels(jpeg)
     if pixels is None:
+        # Pillow would decode it in full size.
+        limits.check(width, height)
         pixels = _decode_rare_jpeg(jpeg.clean)
     elif jpeg.frame.colours == 4:
         pixels = _from_cmyk(pixels)
-    return _upright(pixels, read_orientation(jpeg.exif, jpeg.xmp))
+    orientation = read_orientation(jpeg.exif, jpeg.xmp)
+    if orientation in SWAPPING_ORIENTATIONS:
+        width, height = height, width
+    return DecodedPicture(_upright(pixels, orientation), width, height)
 
 
 def _decode_rare_jpeg(clean: bytes) -> Picture:
@@ -105,7 +130,7 @@ def _from_cmyk(pixels: NDArray[np.uint8]) -> Picture:
 def _upright(picture: Picture, orientation: int) -> Picture:
     # numpy moves whole pixels twice as fast as single bytes.
     pixels = picture.view("V3")
-    if orientation in (5, 6, 7, 8):
+    if orientation in SWAPPING_ORIENTATIONS:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]

@@ -70,11 +70,14 @@ class Segment:
 class Jpeg:
     """A JPEG file. ``exif`` is TIFF and ``xmp`` is XML; both may be empty or damaged.
 
+    ``eighths``: the size in which it is decoded, in eighths of its sides: 8 unless it has more than ``limits.pixels``.
+
     ``clean`` is a file with the same picture, but without application data, and without bytes between its segments or
     after its last scan. It has an end marker. A decoder's warning about ``clean`` therefore concerns the picture.
     """
 
     frame: Frame
+    eighths: int
     exif: bytes
     xmp: bytes
     clean: bytes
@@ -172,7 +175,9 @@ class _Reader:
         if self._frame is not None:
             raise damaged_jpeg_error("a second picture begins within the first")
         self._frame = read_frame(body, progressive=marker == PROGRESSIVE)
-        self._limits.check(self._frame.width, self._frame.height)
+        self._limits.check_jpeg(self._frame.width, self._frame.height)
+        if self._frame.progressive:
+            self._check_memory(self._frame, "is progressive")
         self._keep(marker, body)
 
     def _take_scan(self, body: bytes, coded: memoryview) -> None:
@@ -182,16 +187,31 @@ class _Reader:
         if len(self._scans) == MAX_SCANS:
             raise BadImage(f"the JPEG has more than {MAX_SCANS} scans: save it as a baseline JPEG")
         self._scans.append(scan)
+        if len(set(scan.components)) < frame.colours:
+            self._check_memory(frame, "has several scans")
         self._check_passes(scan, frame)
         if not frame.progressive:
             body = body[:-3] + bytes(_SEQUENTIAL)
         self._keep(SOS, body)
         self._parts.append(coded)
 
+    def _eighths(self, frame: Frame) -> int:
+        return self._limits.eighths(frame.width, frame.height)
+
+    def _check_memory(self, frame: Frame, reason: str) -> None:
+        """Raise TooLarge for a JPEG of which libjpeg holds all coefficients in memory, if it is to be reduced."""
+        # A coefficient takes two bytes, so a pixel takes 12 bytes with three colours, or 6 with colours of half the
+        # resolution. Of a JPEG with one scan libjpeg holds a few rows.
+        if self._eighths(frame) < 8:
+            raise TooLarge(
+                f"the JPEG of {frame.width} x {frame.height} pixels {reason}: more than {self._limits.pixels} pixels"
+                " (limits.pixels) are read from a baseline JPEG with one scan only; save it as such, or smaller"
+            )
+
     def _check_passes(self, scan: Scan, frame: Frame) -> None:
         self._passes += sum(frame.shares[each] for each in scan.components)
         pixels = frame.width * frame.height
-        if self._passes * pixels > MAX_FULL_PASSES * self._limits.pixels:
+        if self._eighths(frame) == 8 and self._passes * pixels > MAX_FULL_PASSES * self._limits.pixels:
             raise TooLarge(
                 f"the JPEG of {frame.width} x {frame.height} pixels has too many scans, more than {MAX_FULL_PASSES} "
                 f"for {self._limits.pixels} pixels: send it smaller, or as a baseline JPEG"
@@ -211,7 +231,7 @@ class _Reader:
         if self._adobe is not None:
             head += (_ADOBE, bytes((_transform(self._adobe, self._frame.colours),)))
         clean = b"".join((*head, *self._parts, END_MARKER))
-        return Jpeg(self._frame, self._exif, self._xmp, clean)
+        return Jpeg(self._frame, self._eighths(self._frame), self._exif, self._xmp, clean)
 
 
 def _transform(adobe: int, components: int) -> int:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gateway.formats.file_kinds import is_text
 from gateway.vision.decoding.jpeg import END_MARKER, Jpeg
-from gateway.vision.decoding.jpeg_scans import Frame, damaged_jpeg_error
+from gateway.vision.decoding.jpeg_scans import damaged_jpeg_error
 
 Pixels = NDArray[np.uint8]
 
@@ -31,28 +31,31 @@ _STRAY_BYTES = re.compile(r"(\d+) extraneous bytes before marker 0x(..)")
 def jpeg_pixels(jpeg: Jpeg) -> Pixels | None:
     """Decode a JPEG: uint8 RGB, (height, width, 3), or inverted CMYK, (height, width, 4). Raises BadImage.
 
-    Return None if the decoder does not support the colour subsampling.
+    The sides are reduced to ``jpeg.eighths``, rounded up. Return None if the decoder does not support the colour
+    subsampling.
     """
-    pixels, warning = _decode(jpeg.clean, jpeg.frame)
+    pixels, warning = _decode(jpeg.clean, jpeg)
     if "subsampling" in warning:
         return None
     count, marker = _stray_bytes(warning)
     if marker == EOI_HEX:
         # Only the first warning is known, and warnings about damage may have followed. Also, zeros in place of pixels
         # leave superfluous bytes. So the picture is decoded again without these bytes.
-        pixels, warning = _decode(_without_tail(jpeg.clean, count), jpeg.frame)
+        pixels, warning = _decode(_without_tail(jpeg.clean, count), jpeg)
         count, _ = _stray_bytes(warning)
     if warning and not 0 < count <= MAX_STRAY_BYTES:
         raise damaged_jpeg_error(warning.removeprefix("Corrupt JPEG data: "))
     return pixels
 
 
-def _decode(clean: bytes, frame: Frame) -> tuple[Pixels, str]:
+def _decode(clean: bytes, jpeg: Jpeg) -> tuple[Pixels, str]:
     """Return the pixels and the decoder's first warning. All pixels are filled in spite of a warning."""
-    colours, channels = ("CMYK", 4) if frame.colours == 4 else ("RGB", 3)
-    pixels = np.empty((frame.height, frame.width, channels), np.uint8)
+    colours, channels = ("CMYK", 4) if jpeg.frame.colours == 4 else ("RGB", 3)
+    height, width = (-(-side * jpeg.eighths // 8) for side in (jpeg.frame.height, jpeg.frame.width))
+    pixels = np.empty((height, width, channels), np.uint8)
     try:
-        simplejpeg.decode_jpeg(clean, colours, buffer=pixels)
+        # simplejpeg takes the smallest number of eighths that has at least this size.
+        simplejpeg.decode_jpeg(clean, colours, min_height=height, min_width=width, buffer=pixels)
     except ValueError as error:
         return pixels, str(error)
     return pixels, ""

@@ -24,7 +24,7 @@ INFO = BridgeInfoDocument(
     host="pi",
     engine="facegate",
     operations=[],
-    limits=LimitsDocument(bytes=1, pixels=1, side=1, request_s=60),
+    limits=LimitsDocument(bytes=1, pixels=1, jpeg_pixels=1, side=1, request_s=60),
     models={},
     instance="i",
 )

@@ -677,7 +677,7 @@ def test_file_over_the_limit_is_skipped_with_the_reason(env: FolderEnvironment) 
     with (env.folder / "Alice/3.jpg").open("wb") as file:
         file.truncate(2_500_000_000)
     (skipped,) = env.import_folder().skipped
-    assert skipped == "known_faces/Alice/3.jpg: it has 2500000000 bytes, more than limits.bytes (10000)"
+    assert skipped == "known_faces/Alice/3.jpg: it has 2500000000 bytes, more than limits.file_bytes (10000)"
 
 
 def test_line_break_in_a_file_name_is_escaped(env: FolderEnvironment, caplog: pytest.LogCaptureFixture) -> None:

@@ -234,7 +234,7 @@ def test_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "sparse.jpg"
     with path.open("wb") as file:
         file.truncate(2_500_000_000)
-    with pytest.raises(TooLarge, match=r"2500000000 bytes, more than limits\.bytes \(1000\)"):
+    with pytest.raises(TooLarge, match=r"2500000000 bytes, more than limits\.file_bytes \(1000\)"):
         read_bounded(path, 1000)
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -18,7 +17,7 @@ from gateway.errors import BadImage, TooLarge, Unsupported
 from gateway.model import PictureLimits
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.decoding.jpeg import MAX_SCANS
-from tests.examples import encoded, grey_jpeg, png
+from tests.examples import encoded, grey_jpeg, jpeg_claiming, png
 from tests.support import FRAMES, frame
 
 LIMITS = PictureLimits()
@@ -69,13 +68,6 @@ JPEGS: dict[str, dict[str, Any]] = {
     "progressive": {"progressive": True},
 }
 """Pillow's options for each kind of JPEG."""
-
-
-def jpeg_claiming(width: int, height: int) -> bytes:
-    """Return a JPEG with a false size in its header. It has few pixels."""
-    data = encoded(plain_picture(), "JPEG")
-    at = data.index(b"\xff\xc0") + 5
-    return data[:at] + struct.pack(">HH", height, width) + data[at + 4 :]
 
 
 def jpeg_of_scans(scans: int) -> bytes:
