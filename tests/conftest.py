@@ -34,6 +34,7 @@ SLOW_PLACES = (
     "store/sqlite/test_database.py",
     "cli/test_main.py",
     "files/test_ownership.py",
+    "test_wheel.py",
     "vision/",
     "workers/test_conversion.py",
     "workers/test_pool.py",

@@ -10,13 +10,15 @@ from gateway.config.named_files import check_files
 from gateway.errors import ConfigError
 from gateway.files.closed_folders import is_folder
 from gateway.people.wiring import cipher
+from gateway.vision.engines.requirements import check_requirements
 
 
 def check_settings(settings: Settings) -> None:
-    """Raise ConfigError or StartError for unusable files, an invalid key, and a data folder that is a file.
+    """Raise ConfigError or StartError for an engine that this machine cannot run, unusable files and an invalid key.
 
-    Nothing is created or changed.
+    A data folder that is a file is refused too. Nothing is created or changed.
     """
+    check_requirements(settings.engine)
     check_files(settings)
     cipher(settings)
     _check_folder(settings.data)

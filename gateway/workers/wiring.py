@@ -10,6 +10,7 @@ from gateway.metrics import Metrics
 from gateway.vision.engines.model_files import MODEL_FILES, check_models
 from gateway.vision.engines.options import EngineOptions
 from gateway.vision.engines.registry import ENGINES
+from gateway.vision.engines.requirements import check_requirements
 from gateway.workers.conversion import ensure_converted
 from gateway.workers.options import WorkerOptions
 from gateway.workers.pool import Pool
@@ -19,8 +20,9 @@ from gateway.workers.worker import Worker, worker_command
 
 
 def prepare_engine(settings: Settings) -> EngineOptions:
-    """Check the models, and convert them if the engine needs converted models. Raise StartError."""
+    """Check the engine's requirements and its models, and convert the models if it needs that. Raise StartError."""
     check_python()
+    check_requirements(settings.engine)
     entry = ENGINES[settings.engine]
     wanted = entry.models | ({"landmarks_68"} if settings.landmarks_68 else set())
     check_models(role for role in MODEL_FILES if role in wanted)

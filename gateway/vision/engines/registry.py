@@ -25,13 +25,15 @@ class EngineEntry:
 
     ``recipe``: the way its descriptors are made. Every enrolled picture stores its recipe, because descriptors of two
     recipes must never be compared. ``models``: the model files that the engine always needs. ``open_networks``: opens
-    its detector and its embedder. ``needs_conversion``: it uses networks that conversion.py converts.
+    its detector and its embedder. ``needs_conversion``: it uses networks that conversion.py converts. ``package``: a
+    Python package that it needs, and that the extra ``stock`` of Facegate installs.
     """
 
     recipe: str
     models: frozenset[Role]
     open_networks: Callable[[EngineOptions], tuple[Detector, Embedder]]
     needs_conversion: bool = False
+    package: str | None = None
 
 
 def _open_facegate(options: EngineOptions) -> tuple[Detector, Embedder]:
@@ -66,8 +68,8 @@ ENGINES: Mapping[EngineName, EngineEntry] = {
         _open_facegate,
         needs_conversion=True,
     ),
-    "dlib-hog": EngineEntry("dlib-resnet/5-point/1-chip", STOCK_MODELS, _open_dlib_hog),
-    "dlib-cnn": EngineEntry("dlib-resnet/5-point/1-chip", STOCK_MODELS, _open_dlib_cnn),
+    "dlib-hog": EngineEntry("dlib-resnet/5-point/1-chip", STOCK_MODELS, _open_dlib_hog, package="face_recognition"),
+    "dlib-cnn": EngineEntry("dlib-resnet/5-point/1-chip", STOCK_MODELS, _open_dlib_cnn, package="face_recognition"),
 }
 
 

@@ -1,0 +1,117 @@
+"""Build the source distribution and the wheel, install the wheel with pip alone, and recognise a picture with it.
+
+CI runs this: ``.venv/bin/python scripts/check_wheel.py``. It needs a network and 1.5 GB of free space.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[1]
+READY_S = 120
+"""The longest time from the start of the gateway to the first name."""
+
+
+def main() -> None:
+    """Check the wheel. Exit with a message if a step fails."""
+    with TemporaryDirectory(prefix="facegate-wheel-") as name:
+        folder = Path(name)
+        programs = install(build(folder), folder)
+        print(run(programs / "facegate", "--version").strip())
+        run(programs / "facegate", "check-config", cwd=folder)
+        refuse_the_stock_engine(programs / "facegate", folder)
+        recognise(programs / "facegate", folder)
+    print("check_wheel: the wheel works")
+
+
+def build(folder: Path) -> Path:
+    """Build the source distribution, and the wheel from that. Return the wheel."""
+    run(Path(sys.executable).with_name("uv"), "build", "--out-dir", folder / "dist", ROOT)
+    return next((folder / "dist").glob("*.whl"))
+
+
+def install(wheel: Path, folder: Path) -> Path:
+    """Install the wheel into an environment of its own. Return the folder of its programs."""
+    begun = time.monotonic()
+    venv.create(folder / "venv", with_pip=True)
+    programs = folder / "venv" / "bin"
+    run(programs / "pip", "install", "--quiet", wheel)
+    run(programs / "pip", "check")
+    packages = run(programs / "pip", "list", "--format=freeze").lower().splitlines()
+    unwanted = [each for each in packages if each.startswith(("tensorflow", "dlib==", "face-recognition=="))]
+    if unwanted:
+        sys.exit(f"check_wheel: pip installed {', '.join(unwanted)}")
+    print(f"check_wheel: pip installed {len(packages)} packages in {time.monotonic() - begun:.0f} s")
+    return programs
+
+
+def refuse_the_stock_engine(facegate: Path, folder: Path) -> None:
+    """Check that an engine without its package is refused in one sentence."""
+    env = {**os.environ, "FACEGATE_ENGINE": "dlib-hog"}
+    done = subprocess.run([facegate, "check-config"], cwd=folder, env=env, capture_output=True, text=True)
+    if done.returncode != os.EX_CONFIG or "needs the package face_recognition" not in done.stderr:
+        sys.exit(f"check_wheel: dlib-hog without face_recognition: {done.returncode}, {done.stderr}")
+
+
+def recognise(facegate: Path, folder: Path) -> None:
+    """Run the gateway without a broker, and wait until it names the person in a picture."""
+    port = free_port()
+    env = {
+        **os.environ,
+        "FACEGATE_DATA": str(folder / "data"),
+        "FACEGATE_MQTT__HOST": "127.0.0.1",
+        "FACEGATE_MQTT__PORT": str(free_port()),
+        "FACEGATE_REST__PORT": str(port),
+        "FACEGATE_PEOPLE__FOLDER": str(ROOT / "known_faces"),
+        "FACEGATE_WORKERS__PROCESSES": "1",
+    }
+    picture = (ROOT / "device_sim" / "frames" / "obama_1.jpg").read_bytes()
+    with subprocess.Popen([facegate, "run"], cwd=folder, env=env) as process:
+        try:
+            end = time.monotonic() + READY_S
+            while (name := name_in(picture, port)) != "Barack Obama":
+                if process.poll() is not None or time.monotonic() > end:
+                    sys.exit(f"check_wheel: no name for the picture, but {name}")
+                time.sleep(0.2)
+        finally:
+            process.terminate()
+    if process.returncode:
+        sys.exit(f"check_wheel: the gateway ended with {process.returncode}")
+
+
+def name_in(picture: bytes, port: int) -> str | None:
+    """Return the name that the gateway finds; None if it finds nobody, or does not answer yet."""
+    try:
+        reply = requests.post(f"http://127.0.0.1:{port}/face_rec", files={"file": picture}, timeout=60)
+    except requests.ConnectionError:
+        return None
+    name: str | None = reply.json().get("name")
+    return name
+
+
+def free_port() -> int:
+    """Return a TCP port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def run(*command: object, cwd: Path = ROOT) -> str:
+    """Run a program and return its output. Exit with its messages if it fails."""
+    done = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"check_wheel: {' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
