@@ -33,10 +33,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.faces import Name, Vectors, describe, labelled_pictures, measure_ms_per_face
+from benchmarks.faces import Name, Vectors, describe, measure_ms_per_face
 from gateway.config import DecisionSettings
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
+from gateway.people.labelled_pictures import labelled_pictures
 from gateway.people.similarity import Similarity, typical_faces
 
 RATES = {"0.01": 100, "0.001": 1_000, "0.0001": 10_000, "0.00001": 100_000}

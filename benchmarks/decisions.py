@@ -39,9 +39,10 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.accuracy import STOCK_TOLERANCE, Bools, Floats, Indices, by_distance
-from benchmarks.faces import DescribedPictures, describe, labelled_pictures
+from benchmarks.faces import DescribedPictures, describe
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
+from gateway.people.labelled_pictures import labelled_pictures
 from gateway.people.similarity import Similarity, typical_faces
 
 GALLERY_SIZES = (10, 100, 500)

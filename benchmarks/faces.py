@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import multiprocessing
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -28,24 +26,10 @@ from gateway.model import AnalyseTask, Descriptor, Purpose
 from gateway.vision.analyse import analyse
 from gateway.vision.engine import Engine
 
-MAX_PICTURES_PER_PERSON = 6
-"""Pictures per person. Otherwise a few people with a hundred pictures would make nearly all pairs."""
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-
-LFW_NAME = re.compile(r"(.+)_\d{4}")
-"""File names of LFW, with the pictures of all people in one folder."""
-
 Name = Literal["stock", "facegate"]
 
 Vectors = NDArray[np.float32]
 """Descriptors: shape (n, 128)."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledPicture:
-    person: str
-    path: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,21 +43,6 @@ class DescribedPictures:
     found: NDArray[np.bool_]
     stream: Vectors
     enrolment: Vectors
-
-
-def labelled_pictures(folder: Path) -> list[LabelledPicture]:
-    """Return at most six pictures of each person, ordered by name: ``<person>/*`` or ``<person>_<nnnn>.*``.
-
-    Folders with a name that begins with ``_`` or ``.`` are ignored.
-    """
-    paths = [path for path in (*folder.glob("*"), *folder.glob("[!_.]*/*")) if path.suffix.lower() in SUFFIXES]
-    named = sorted((person, path.name, path) for path in paths if (person := _person(path, folder)))
-    people = groupby(named, lambda each: each[0])
-    return [
-        LabelledPicture(person, path)
-        for person, pictures in people
-        for *_, path in list(pictures)[:MAX_PICTURES_PER_PERSON]
-    ]
 
 
 def describe(paths: Sequence[Path], name: Name) -> DescribedPictures:
@@ -108,13 +77,6 @@ def measure_ms_per_face(paths: Sequence[Path]) -> dict[Name, float | None]:
             taken.append(laps)
     medians = np.median(np.array(taken, float), axis=0).round(2).tolist() if taken else [None, None]
     return dict(zip(ways, medians, strict=True))
-
-
-def _person(path: Path, folder: Path) -> str | None:
-    if path.parent != folder:
-        return path.parent.name
-    numbered = LFW_NAME.fullmatch(path.stem)
-    return numbered[1] if numbered else None
 
 
 def _lap_ms(way: Callable[[bytes], object], data: bytes) -> float | None:

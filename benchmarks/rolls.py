@@ -30,11 +30,11 @@ import numpy as np
 import PIL.Image
 
 from benchmarks.engines import LIMITS, engine
-from benchmarks.faces import labelled_pictures
 from gateway.config import DecisionSettings
 from gateway.model import AnalyseTask, FoundFace, Purpose
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
+from gateway.people.labelled_pictures import labelled_pictures
 from gateway.people.similarity import Similarity, typical_faces
 from gateway.vision.analyse import analyse
 from gateway.vision.engine import Engine

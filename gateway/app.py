@@ -20,6 +20,7 @@ from gateway.model.health import Health
 from gateway.mqtt.interface import MqttInterface
 from gateway.mqtt.services import Services
 from gateway.mqtt.transport.identity import load_identity
+from gateway.people.recogniser_switch import check_recogniser_switch
 from gateway.people.wiring import has_store, open_people, store_path
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import machine_names
@@ -30,7 +31,7 @@ from gateway.service.recognition import RecognitionPolicy, RecognitionService
 from gateway.service.service import Service
 from gateway.systemd import SystemdNotifier
 from gateway.vision.engines.model_files import digests
-from gateway.vision.engines.registry import ENGINES
+from gateway.vision.engines.recogniser import recogniser_digest
 from gateway.workers.wiring import create_pool, prepare_engine
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,9 @@ class Gateway:
             size_limit=settings.limits.file,
             mounting=settings.mounting_of,
         )
-        self.people = open_people(settings, recipe=ENGINES[settings.engine].recipe, vision=vision)
+        self.people = open_people(settings, vision)
+        rules = self.people.rules
+        check_recogniser_switch(self.people.store.faces, rules.pictures.recipe, rules.folder.path)
         policy = RecognitionPolicy(
             allowed=settings.operations_of,
             search=settings.search_of,
@@ -188,6 +191,14 @@ def _describe_gateway(settings: Settings, instance: str) -> BridgeInfoDocument:
             side=limits.side,
             request_s=limits.request_s,
         ),
-        models=dict(digests()),
+        models=_model_digests(settings),
         instance=instance,
     )
+
+
+def _model_digests(settings: Settings) -> dict[str, str]:
+    """Return the SHA-256 of each model. A recogniser takes the place of dlib's descriptor network."""
+    found: dict[str, str] = {role: digest for role, digest in digests().items()}  # noqa: C416
+    if settings.recogniser is not None:
+        found["descriptor"] = recogniser_digest(settings.recogniser)
+    return found

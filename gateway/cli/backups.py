@@ -15,7 +15,6 @@ from gateway.files.data_folder import data_folder_lock
 from gateway.files.ownership import invoking_user
 from gateway.model.caller import CLI_CALLER
 from gateway.people.wiring import open_for_command, restore_store
-from gateway.vision.engines.registry import ENGINES
 
 
 @click.command(short_help="Copy the people store into a file.")
@@ -26,7 +25,7 @@ def backup(config: Path | None, file: Path | None) -> None:
     with settings_or_exit(config) as settings:
         if file:
             check_outside(file, settings.data)
-        with open_for_command(settings, ENGINES[settings.engine].recipe) as opened, opened.store.backups.locked():
+        with open_for_command(settings) as opened, opened.store.backups.locked():
             backups = opened.store.backups
             path = file or backups.free_path()
             replacement = note_replacement(path)

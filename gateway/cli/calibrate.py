@@ -9,18 +9,36 @@ from pathlib import Path
 import click
 
 from gateway.cli.files import OutputFile, check_outside, note_replacement, write_named
-from gateway.cli.operations import operations, settings_or_exit
+from gateway.cli.operations import errors_as_messages, operations, settings_or_exit
 from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
 from gateway.cli.output import count, print_table
+from gateway.cli.store import find_settings
 from gateway.contract.base import Document
+from gateway.files.ownership import become_owner
 
 
 @click.command(short_help="Measure how well your people can be told apart.")
 @CONFIG_OPTION
 @JSON_OPTION
 @click.option("--plot", type=OutputFile(), help="Write a diagram to this file (PNG).")
-def calibrate(config: Path | None, as_json: bool, plot: Path | None) -> None:
-    """Measure how well the enrolled people can be told apart, by their own pictures."""
+@click.option(
+    "--pictures",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Measure the configured recogniser with the pictures in this folder: one folder for each person.",
+)
+@click.option("--write", "writes", is_flag=True, help="With --pictures: store the curves, which the gateway then uses.")
+def calibrate(config: Path | None, as_json: bool, plot: Path | None, pictures: Path | None, writes: bool) -> None:
+    """Measure how well the enrolled people can be told apart, by their own pictures.
+
+    With --pictures: measure the curves of your own recogniser (setting recogniser) with labelled pictures.
+    """
+    if pictures is not None:
+        if as_json or plot:
+            raise click.UsageError("--pictures cannot be combined with --json or --plot")
+        _calibrate_recogniser(config, pictures, writes=writes)
+        return
+    if writes:
+        raise click.UsageError("--write needs --pictures FOLDER: the pictures to measure")
     with settings_or_exit(config) as settings:
         if plot:
             check_outside(plot, settings.data)
@@ -32,6 +50,15 @@ def calibrate(config: Path | None, as_json: bool, plot: Path | None) -> None:
         click.echo(json.dumps(found))
     else:
         _print_calibration(found)
+
+
+def _calibrate_recogniser(config: Path | None, pictures: Path, *, writes: bool) -> None:
+    from gateway.cli.calibrate_recogniser import calibrate_recogniser
+
+    with errors_as_messages():
+        settings = find_settings(config)
+        become_owner(settings.data)
+        calibrate_recogniser(settings, pictures, writes=writes)
 
 
 def _write_plot(file: Path, png: bytes, *, on_stderr: bool) -> None:

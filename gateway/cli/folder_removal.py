@@ -14,7 +14,6 @@ from gateway.model.caller import CLI_CALLER
 from gateway.people.folder.losses import waiting_removals
 from gateway.people.folder.removal_guard import confirm_removal
 from gateway.people.wiring import open_for_command
-from gateway.vision.engines.registry import ENGINES
 
 
 @click.command("confirm-removal", short_help="Confirm the removal of people who are not in the folder.")
@@ -27,7 +26,7 @@ def confirm_removal_of_people(config: Path | None, show: bool) -> None:
     the people would be removed within ten minutes. A running gateway then removes the people within seconds. Otherwise
     they are removed at its next start, if that is within an hour.
     """
-    with settings_or_exit(config) as settings, open_for_command(settings, ENGINES[settings.engine].recipe) as opened:
+    with settings_or_exit(config) as settings, open_for_command(settings) as opened:
         waiting = waiting_removals(opened.store.folder_index, opened.store.notes, settings.people.folder)
         for person in opened.store.folder_index.find_people_by_key(waiting):
             click.echo(f"{person.name} ({person.slug})")

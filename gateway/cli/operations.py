@@ -25,7 +25,6 @@ from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.people.wiring import open_for_command
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
-from gateway.vision.engines.registry import ENGINES
 from gateway.workers.pool import Pool
 from gateway.workers.wiring import create_pool, prepare_engine
 
@@ -66,7 +65,7 @@ def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperatio
     pool = create_pool(settings, prepare_engine(settings), Metrics(), workers=1) if with_worker else None
     vision = _vision(settings, pool)
     with ExitStack() as stack:
-        people = stack.enter_context(open_for_command(settings, ENGINES[settings.engine].recipe, vision))
+        people = stack.enter_context(open_for_command(settings, vision))
         thread = stack.enter_context(ThreadPoolExecutor(1))
         if pool is not None:
             pool.start()

@@ -15,6 +15,7 @@ from gateway.config.problems import Problem, find_problems
 from gateway.formats.text_encodings import json_type_name
 
 MESSAGES: Mapping[str, str] = {
+    "missing": "this key is missing: add it",
     "extra_forbidden": "unknown setting: check its spelling",
     "model_type": "expected a map of settings",
     "model_attributes_type": "expected a map of settings",

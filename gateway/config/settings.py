@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     data: FilePath = Path("data")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     engine: EngineName = "facegate"
+    recogniser: FilePath | None = None
     landmarks_68: bool = True
     mqtt: MqttSettings = MqttSettings()
     rest: RestSettings = RestSettings()
@@ -82,6 +83,12 @@ class Settings(BaseSettings):
                     f" use 1 to {MAX_CAMERA_LENGTH} characters of A-Z a-z 0-9 _ -; the name bridge is reserved"
                 )
         return cameras
+
+    @model_validator(mode="after")
+    def _check_engine_of_recogniser(self) -> Settings:
+        if self.recogniser is not None and self.engine != "facegate":
+            raise ValueError(f"recogniser needs engine: facegate, but engine is {self.engine}: change one of the two")
+        return self
 
     @model_validator(mode="after")
     def _check_face_sizes_of_cameras(self) -> Settings:

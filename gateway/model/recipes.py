@@ -21,6 +21,11 @@ def recogniser_recipe(digest: str, dimensions: int) -> str:
     return f"recogniser/{digest[:32]}/{dimensions}"
 
 
+def is_of_recogniser(recipe: str) -> bool:
+    """Return whether this is the recipe of a recogniser of the user's own."""
+    return _NAMED_DIMENSIONS.fullmatch(recipe) is not None
+
+
 def dimensions_of(recipe: str) -> int:
     """Return the number of dimensions of a recipe's descriptors.
 

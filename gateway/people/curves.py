@@ -8,9 +8,11 @@ similar to every face than one picture is.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +83,11 @@ class Curves:
 @cache
 def measured_curves(engine: str) -> Curves:
     """Return the measured curves of an engine, ``facegate`` or ``stock``. Raises KeyError for another engine."""
-    table = json.loads(CURVES_FILE.read_text())["curves"][engine]
+    return read_curves(json.loads(CURVES_FILE.read_text())["curves"][engine])
+
+
+def read_curves(table: Mapping[str, Any]) -> Curves:
+    """Return the curves in the JSON of a measurement. Raises KeyError, TypeError or ValueError for another content."""
     curves = [_read_curve(table[key]["1"]) for key in sorted(table, key=int)]
     # One slope for all curves: otherwise they would cross beyond their last points.
     steepest = max(curve.slope for curve in curves)

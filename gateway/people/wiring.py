@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,31 +11,30 @@ from gateway.config import Settings
 from gateway.errors import StartError
 from gateway.files.ownership import permission_hint
 from gateway.model import QualityLimits
-from gateway.people.curves import measured_curves
+from gateway.people.curves import Curves
 from gateway.people.decision import Decision
 from gateway.people.enrolment import PictureRules
+from gateway.people.measurement import Measurement, engine_measurement, read_measurement
 from gateway.people.services import FolderRules, PeopleRules, PeopleServices, UnknownRules, build_people
-from gateway.people.similarity import Similarity, typical_faces
 from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.store.cipher import Cipher, read_key
 from gateway.store.limits import PeopleLimits
 from gateway.store.sqlite import open_store, path_of_store, restore_backup, store_exists
+from gateway.vision.engines.recogniser import recogniser_of
+from gateway.vision.engines.registry import ENGINES
 
 
-def open_people(
-    settings: Settings, recipe: str, vision: EnrolmentVision, *, for_command: bool = False
-) -> PeopleServices:
+def open_people(settings: Settings, vision: EnrolmentVision, *, for_command: bool = False) -> PeopleServices:
     """Open the store, and build all objects of people/. Raises StartError.
 
-    ``recipe``: the recipe of the engine's descriptors. A command does not encrypt the store with a new key, and does
-    not log warnings about people: the gateway does.
+    A command does not encrypt the store with a new key, and does not log warnings about people: the gateway does.
     """
-    rules = people_rules(settings, recipe)
-    own_engine = settings.engine == "facegate"
+    measurement = find_measurement(settings)
+    rules = people_rules(settings, measurement.recipe)
     return build_people(
         store=open_store(settings.data, cipher(settings), rules.limits, may_encrypt=not for_command),
-        similarity=Similarity(typical_faces() if own_engine else None),
-        decision=make_decision(settings),
+        similarity=measurement.similarity(),
+        decision=make_decision(settings, measurement.curves),
         vision=vision,
         rules=rules,
         data=settings.data,
@@ -43,16 +43,30 @@ def open_people(
 
 
 @contextmanager
-def open_for_command(
-    settings: Settings, recipe: str, vision: EnrolmentVision | None = None
-) -> Iterator[PeopleServices]:
+def open_for_command(settings: Settings, vision: EnrolmentVision | None = None) -> Iterator[PeopleServices]:
     """Give the people for a command. A gateway may run on the same store. Raises StartError.
 
     ``vision``: needed for commands with pictures.
     """
-    people = open_people(settings, recipe, vision or NoVision(), for_command=True)
+    people = open_people(settings, vision or NoVision(), for_command=True)
     with closing(people.store):
         yield people
+
+
+def find_measurement(settings: Settings) -> Measurement:
+    """Return the curves and typical faces for the descriptors with these settings. Raise StartError or ConfigError."""
+    recogniser = recogniser_of(settings)
+    if recogniser is not None:
+        return read_measurement(settings.data, recogniser.recipe, recogniser.path)
+    return engine_measurement(ENGINES[settings.engine])
+
+
+def count_enrolled(settings: Settings) -> int:
+    """Return the number of enrolled people; 0 if there is no store. Raise StartError."""
+    if not has_store(settings):
+        return 0
+    with closing(open_store(settings.data, cipher(settings), PeopleLimits(), may_encrypt=False)) as store:
+        return len(store.people.list_unchanged_since(math.inf))
 
 
 def people_rules(settings: Settings, recipe: str) -> PeopleRules:
@@ -67,13 +81,13 @@ def people_rules(settings: Settings, recipe: str) -> PeopleRules:
     )
 
 
-def make_decision(settings: Settings) -> Decision:
-    """Return the decision by the settings, and by the measured curves of their engine."""
+def make_decision(settings: Settings, curves: Curves) -> Decision:
+    """Return the decision by the settings and the measured curves."""
     decision = settings.decision
     return Decision(
         decision.max_false_identification,
         decision.max_false_match,
-        measured_curves("facegate" if settings.engine == "facegate" else "stock"),
+        curves,
         QualityLimits(**settings.quality.model_dump()),
         QualityLimits(**settings.enrolment.model_dump()),
         fixed_identification=decision.fixed_identification,

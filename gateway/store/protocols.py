@@ -105,6 +105,12 @@ class Faces(Protocol):
     def read_chips(self, digest: str) -> bytes | None:
         """Return the chips of a picture, if they are stored."""
 
+    def list_pictures_of_undescribable(self, recipe: str) -> list[tuple[str, str, str]]:
+        """Return name, recipe and source of each picture of people without a descriptor of a recipe and without chips.
+
+        Counter-examples do not count.
+        """
+
     def find_face(self, digest: str, recipe: str) -> StoredFace | None:
         """Return the face of a picture with a descriptor of this recipe, whichever person has the picture."""
 

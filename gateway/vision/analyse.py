@@ -19,7 +19,15 @@ from gateway.model import (
     Points,
 )
 from gateway.vision.align import AlignedFace, align, turned_part
-from gateway.vision.chips import CHIP_SIDE_PX, cut_chips, decode_chips, encode_chips, encode_crop
+from gateway.vision.chips import (
+    CHIP_SIDE_PX,
+    cut_chips,
+    cut_window,
+    decode_chips,
+    encode_chips,
+    encode_crop,
+    window_of_chips,
+)
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import Detection, Engine
 from gateway.vision.landmark_groups import name_5_points, name_68_points
@@ -57,7 +65,9 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
     clock.lap("align")
     descriptors: Sequence[Descriptor | None] = [None] * len(detections)
     if wanted.descriptors:
-        descriptors = engine.embedder.embed(chips)
+        window = engine.embedder.window
+        seen = chips if window is None else [cut_window(picture, each.points, window) for each in alignments]
+        descriptors = engine.embedder.embed(seen)
         clock.lap("embed")
     faces = (
         _face(picture, engine, wanted, *parts) for parts in zip(detections, alignments, chips, descriptors, strict=True)
@@ -76,7 +86,8 @@ def largest(faces: Sequence[Detection], count: int) -> list[Detection]:
 def redescribe(chips: bytes, engine: Engine) -> Analysis:
     """Return a new descriptor of an enrolled face, computed from its stored chips. Raises BadImage."""
     clock = Stopwatch()
-    (descriptor,) = engine.embedder.embed([decode_chips(chips)])
+    stored, window = decode_chips(chips), engine.embedder.window
+    (descriptor,) = engine.embedder.embed([stored if window is None else window_of_chips(stored, window)])
     clock.lap("embed")
     face = FoundFace(Box(0, 0, CHIP_SIDE_PX, CHIP_SIDE_PX), descriptor, chips=chips)
     return Analysis(Image(CHIP_SIDE_PX, CHIP_SIDE_PX, len(chips)), (face,), clock.laps)

@@ -11,6 +11,7 @@ import numpy as np
 from gateway.errors import BadImage, GatewayError
 from gateway.model import Box, PictureLimits, Points, Purpose
 from gateway.vision.decoding.decode import Picture, decode
+from gateway.vision.windows import ChipWindow
 
 CHIP_SIDE_PX = 150
 """Width and height of a chip, the input of dlib's descriptor network."""
@@ -40,6 +41,43 @@ def cut_chips(picture: Picture, points: Points, purpose: Purpose) -> Picture:
     """Return the chips of a face: uint8 RGB, (1 or 3, 150, 150, 3). The chip with padding 0.25 is in the middle."""
     # dlib cuts from the full picture, so the chips equal those of face_recognition pixel for pixel.
     return np.stack([cut_chip(picture, points, CHIP_SIDE_PX, padding) for padding in CHIP_PADDINGS[purpose]])
+
+
+def cut_window(picture: Picture, points: Points, window: ChipWindow) -> Picture:
+    """Return the window of a face: uint8 RGB, (1, side, side, 3)."""
+    return _part(cut_chip(picture, points, window.chip_side, window.padding), window)
+
+
+def window_of_chips(chips: Picture, window: ChipWindow) -> Picture:
+    """Return the window of a face, cut from its stored chips: uint8 RGB, (1, side, side, 3).
+
+    The parts of the window outside of the chips are black. A window of ArcFace lacks a strip of hair and forehead, an
+    eighth of its height. A MobileFaceNet then missed 6.6 % of the pairs of one person in place of 5.3 %, at one false
+    match in 10,000.
+    """
+    paddings = dict(zip(_paddings_of(chips), chips, strict=True))
+    padding = min((each for each in paddings if each >= window.padding), default=max(paddings))
+    side = round(window.chip_side * (1 + 2 * padding) / (1 + 2 * window.padding))
+    chip = paddings[padding]
+    if side != CHIP_SIDE_PX:
+        chip = cv2.resize(chip, (side, side), interpolation=cv2.INTER_AREA if side < CHIP_SIDE_PX else cv2.INTER_LINEAR)
+    before = (window.chip_side - side) // 2
+    after = window.chip_side - side - before
+    if before >= 0:
+        whole = cv2.copyMakeBorder(chip, before, after, before, after, cv2.BORDER_CONSTANT)
+    else:
+        whole = chip[-before:after, -before:after]
+    return _part(whole, window)
+
+
+def _paddings_of(chips: Picture) -> tuple[float, ...]:
+    """Return the paddings of stored chips, which are those of an enrolment, or of a stream in an old store."""
+    return next(each for each in CHIP_PADDINGS.values() if len(each) == len(chips))
+
+
+def _part(chip: Picture, window: ChipWindow) -> Picture:
+    rows, columns = (slice(start, start + window.side) for start in (window.top, window.left))
+    return chip[rows, columns][None]
 
 
 def cut_chip(picture: Picture, points: Points, side: int, padding: float) -> Picture:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from gateway.model import Box, Descriptor, Points
 from gateway.vision.decoding.decode import Picture
+from gateway.vision.windows import ChipWindow
 
 TILE_SIDE_PX, TILE_FACE_PX = 128, 80
 """Side of a chip for ``score_upright``, and side of the face's box in it. dlib's CNN was trained on faces of 80."""
@@ -60,10 +61,15 @@ class LandmarkPredictor(Protocol):
 
 
 class Embedder(Protocol):
-    def embed(self, faces: Sequence[Picture]) -> list[Descriptor]:
-        """Return a descriptor for each face: float32, (128,), of unit length.
+    @property
+    def window(self) -> ChipWindow | None:
+        """Return the part of a face that the network looks at; None for the chips of dlib's network."""
 
-        ``faces``: for each face its chips, uint8 RGB, (1 or 3, 150, 150, 3).
+    def embed(self, faces: Sequence[Picture]) -> list[Descriptor]:
+        """Return a descriptor for each face: float32, (d,), of unit length.
+
+        ``faces``: for each face its chips, uint8 RGB, (1 or 3, 150, 150, 3). With a window, for each face the pixels of
+        the window, (1, side, side, 3).
         """
 
 

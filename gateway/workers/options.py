@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gateway.model import PictureLimits
-from gateway.vision.engines.options import EngineOptions
+from gateway.vision.engines.options import EngineOptions, RecogniserOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +25,6 @@ class WorkerOptions:
         fields = json.loads(text)
         engine = fields.pop("engine")
         limits = PictureLimits(**fields.pop("limits"))
-        models = engine["models"] and Path(engine["models"])
-        return cls(EngineOptions(**engine | {"models": models}), limits, **fields)
+        models, recogniser = (engine.pop(name) for name in ("models", "recogniser"))
+        given = recogniser and RecogniserOptions.from_fields(recogniser)
+        return cls(EngineOptions(**engine, models=models and Path(models), recogniser=given), limits, **fields)

@@ -13,14 +13,14 @@ import signal
 import socket
 import sys
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StartError
 from gateway.model import PictureLimits, Task
 from gateway.vision.engine import Engine
 from gateway.vision.engines.registry import open_engine
 from gateway.vision.tasks import run_task
 from gateway.workers.channel import Channel
 from gateway.workers.options import WorkerOptions
-from gateway.workers.protocol import read_job, write_failure, write_report
+from gateway.workers.protocol import READY, read_job, write_failure, write_report
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,14 @@ def main(arguments: list[str]) -> None:
     text, descriptor = arguments
     options = WorkerOptions.from_json(text)
     channel = Channel(socket.socket(fileno=int(descriptor)))
-    engine = open_engine(options.engine)
     # The process ends when the gateway closes the socket.
     with contextlib.closing(channel), contextlib.suppress(ConnectionError):
-        channel.send("ready")
+        try:
+            engine = open_engine(options.engine)
+        except StartError as error:
+            channel.send(str(error))
+            return
+        channel.send(READY)
         while True:
             task, picture_bytes, limit_s = read_job(channel.receive())
             picture = channel.receive_attachment(picture_bytes)

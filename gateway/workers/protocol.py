@@ -25,6 +25,9 @@ from gateway.model import (
     Task,
 )
 
+READY = "ready"
+"""The first message of a worker process that has loaded its models. Otherwise the message is a sentence: the reason."""
+
 
 def write_job(task: Task, picture_bytes: int, limit_s: float) -> dict[str, Any]:
     """Return the message for a task. Its picture follows the message.

@@ -9,6 +9,7 @@ from gateway.files.ownership import check_python
 from gateway.metrics import Metrics
 from gateway.vision.engines.model_files import MODEL_FILES, check_models
 from gateway.vision.engines.options import EngineOptions
+from gateway.vision.engines.recogniser import recogniser_of
 from gateway.vision.engines.registry import ENGINES
 from gateway.vision.engines.requirements import check_requirements
 from gateway.workers.conversion import ensure_converted
@@ -27,7 +28,8 @@ def prepare_engine(settings: Settings) -> EngineOptions:
     wanted = entry.models | ({"landmarks_68"} if settings.landmarks_68 else set())
     check_models(role for role in MODEL_FILES if role in wanted)
     models = ensure_converted(settings.data) if entry.needs_conversion else None
-    return EngineOptions(settings.engine, models, settings.precision.detector, settings.precision.descriptor)
+    precision = settings.precision
+    return EngineOptions(settings.engine, models, precision.detector, precision.descriptor, recogniser_of(settings))
 
 
 def create_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, workers: int) -> Pool:

@@ -11,12 +11,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from gateway.errors import GatewayError, Timeout, Unavailable
+from gateway.errors import GatewayError, StartError, Timeout, Unavailable
 from gateway.model import Analysis, Task
 from gateway.workers.channel import Channel
 from gateway.workers.options import WorkerOptions
 from gateway.workers.process_memory import resident_bytes
-from gateway.workers.protocol import read_report, write_job
+from gateway.workers.protocol import READY, read_report, write_job
 
 START_TIMEOUT_S = 60
 """Longest time to load the models. It takes a second or two, but longer on a Raspberry Pi with a slow card."""
@@ -88,13 +88,15 @@ class Worker:
         return code is not None and not self._was_aborted and code not in _REQUESTED_EXIT_CODES
 
     def wait_until_ready(self) -> None:
-        """Wait until the models are loaded. Raises Unavailable if that fails."""
+        """Wait until the models are loaded. Raises StartError if a model cannot be used, else Unavailable."""
         try:
-            self._channel.receive(START_TIMEOUT_S)
-            self._bytes_at_start = resident_bytes(self.pid) or 0
-            self.loaded = True
+            found = self._channel.receive(START_TIMEOUT_S)
         except (ConnectionError, TimeoutError):
             raise Unavailable("A worker process could not load the engine: see its messages above.") from None
+        if found != READY:
+            raise StartError(str(found))
+        self._bytes_at_start = resident_bytes(self.pid) or 0
+        self.loaded = True
 
     def run(self, picture: bytes, task: Task, limit_s: float) -> Analysis:
         """Run a task in the process, and return its result.

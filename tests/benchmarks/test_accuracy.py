@@ -27,8 +27,9 @@ from benchmarks.accuracy import (
     similarities,
     thresholds,
 )
-from benchmarks.faces import DescribedPictures, Vectors, labelled_pictures
+from benchmarks.faces import DescribedPictures, Vectors
 from gateway.people.curves import CURVES_FILE
+from gateway.people.labelled_pictures import labelled_pictures
 from gateway.people.similarity import Similarity
 
 STRANGERS = 2000

@@ -12,7 +12,7 @@ from gateway.errors import GatewayError, UnknownPerson
 from gateway.model.caller import CLI_CALLER, REST_CALLER
 from gateway.people.wiring import open_for_command
 from tests.examples import descriptor
-from tests.people.environment import RECIPE, PeopleEnvironment, open_environment, sample
+from tests.people.environment import PeopleEnvironment, open_environment, sample
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_erasure_that_cannot_delete_uploads_fails_and_can_be_repeated(
 
 def test_erasure_by_a_command_deletes_damaged_uploads(data: Path) -> None:
     settings = Settings(data=data, people={"folder": data / "known_faces"})
-    with open_for_command(settings, RECIPE) as opened:
+    with open_for_command(settings) as opened:
         opened.registry.enrol("Alice", [sample("a", descriptor(1))], CLI_CALLER)
         opened.registry.erase("alice", CLI_CALLER)
     assert uploads(data) == ["uploads"]

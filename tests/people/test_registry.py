@@ -21,6 +21,7 @@ from gateway.people.services import FolderRules
 from gateway.people.store_watcher import StoreWatcher
 from gateway.people.wiring import open_for_command
 from gateway.store.records import Picture, StoredFace
+from gateway.vision.engines.registry import ENGINES
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.environment import (
     KEY,
@@ -257,7 +258,9 @@ def test_first_of_many_lookalikes_are_reported(env: PeopleEnvironment) -> None:
 def enrol_one_face_as(env: PeopleEnvironment, *names: str) -> None:
     for n, name in enumerate(names):
         env.store.people.enrol(
-            name, [Picture(f"d{n}", "rest", RECIPE, StoredFace(near(ALICE, 0.98, n), None))], REST_CALLER
+            name,
+            [Picture(f"d{n}", "rest", env.people.rules.pictures.recipe, StoredFace(near(ALICE, 0.98, n), None))],
+            REST_CALLER,
         )
     env.updater.refresh()
 
@@ -279,13 +282,12 @@ def test_group_of_lookalikes_is_reported_in_one_sentence(
     assert caplog.text.count("look like one person") == 1
 
 
-def test_command_does_not_log_lookalikes(
-    tmp_path: Path, env: PeopleEnvironment, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_command_does_not_log_lookalikes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Regression: each command printed all of these warnings before its answer."""
-    enrol_one_face_as(env, "Alice", "Ali")
+    with open_environment(tmp_path, recipe=ENGINES["facegate"].recipe) as env:
+        enrol_one_face_as(env, "Alice", "Ali")
     caplog.clear()
-    with open_for_command(Settings(data=tmp_path), RECIPE) as opened:
+    with open_for_command(Settings(data=tmp_path)) as opened:
         assert len(opened.updater.warnings) == 1
     assert caplog.text == ""
 

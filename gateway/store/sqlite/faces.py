@@ -26,6 +26,10 @@ SELECT p.id, slug, name, digest, descriptor, counter FROM people p INDEXED BY pe
 CROSS JOIN pictures ON person = p.id
 WHERE revision > ? AND revision <= ? AND recipe = ? ORDER BY p.id
 """
+_UNDESCRIBABLE = """
+SELECT name, recipe, source FROM people p JOIN pictures ON person = p.id WHERE NOT counter
+AND p.id NOT IN (SELECT person FROM pictures WHERE NOT counter AND (recipe = ? OR chips IS NOT NULL)) ORDER BY name
+"""
 
 
 class SqliteFaces:
@@ -75,6 +79,10 @@ class SqliteFaces:
             "SELECT DISTINCT digest FROM pictures WHERE recipe != ? AND chips IS NOT NULL", (recipe,)
         )
         return [digest for (digest,) in rows]
+
+    def list_pictures_of_undescribable(self, recipe: str) -> list[tuple[str, str, str]]:
+        rows = self._database.rows(_UNDESCRIBABLE, (recipe,))
+        return [(name, other, source) for name, other, source in rows]
 
     def read_chips(self, digest: str) -> bytes | None:
         row = self._database.row("SELECT chips FROM pictures WHERE digest = ? AND chips IS NOT NULL", (digest,))

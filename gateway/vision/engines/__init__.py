@@ -8,5 +8,5 @@ package. To add an engine:
 2. Add its name to ``EngineName`` (``gateway/model``), and its entry to the table ``ENGINES`` (``registry.py``). The
    entry has the recipe of its descriptors, its model files, and the function that opens it.
 3. Add new model files with their digests to ``model_files.py``.
-4. Choose its curves in ``gateway/people/wiring.py``, and measure them with ``python -m benchmarks.calibration``.
+4. Measure its curves with ``python -m benchmarks.calibration``, and name them in the entry.
 """

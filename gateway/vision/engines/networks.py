@@ -12,6 +12,7 @@ from gateway.vision.decoding.decode import Picture
 from gateway.vision.engines.detector import CnnDetector
 from gateway.vision.engines.processor import Format, descriptor_format, detector_format, fast_float
 from gateway.vision.engines.runtime import Graph
+from gateway.vision.windows import ChipWindow
 
 MAX_BATCH = 24
 """Chips per batch: four faces to enrol, or twelve faces of a stream. Larger batches are not faster, and take memory."""
@@ -19,6 +20,8 @@ MAX_BATCH = 24
 
 class CnnEmbedder:
     """The network that describes faces. ``graph``: from ``graphs.descriptor_graph``."""
+
+    window: ChipWindow | None = None
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.allocator import keep_freed_memory
-from gateway.model import EngineName
+from gateway.model import DescriptorPrecision, EngineName
 from gateway.vision.engines.model_files import Role, model_file
-from gateway.vision.engines.options import EngineOptions
+from gateway.vision.engines.options import EngineOptions, RecogniserOptions
 
 if TYPE_CHECKING:
     from gateway.vision.engine import Detector, Embedder, Engine
@@ -24,23 +24,38 @@ class EngineEntry:
     """An engine of the table.
 
     ``recipe``: the way its descriptors are made. Every enrolled picture stores its recipe, because descriptors of two
-    recipes must never be compared. ``models``: the model files that the engine always needs. ``open_networks``: opens
-    its detector and its embedder. ``needs_conversion``: it uses networks that conversion.py converts. ``package``: a
-    Python package that it needs, and that the extra ``stock`` of Facegate installs.
+    recipes must never be compared. ``curves``: the name of their measurement in ``gateway/people/curves.json``.
+    ``models``: the model files that the engine always needs. ``open_networks``: opens its detector and its embedder.
+    ``needs_conversion``: it uses networks that conversion.py converts. ``has_typical_faces``: typical faces correct the
+    similarity of its descriptors. ``package``: a Python package that it needs, and that the extra ``stock`` of Facegate
+    installs.
     """
 
     recipe: str
+    curves: str
     models: frozenset[Role]
     open_networks: Callable[[EngineOptions], tuple[Detector, Embedder]]
     needs_conversion: bool = False
     package: str | None = None
+    has_typical_faces: bool = False
 
 
 def _open_facegate(options: EngineOptions) -> tuple[Detector, Embedder]:
     from gateway.vision.engines.networks import open_detector, open_embedder
 
     assert options.models is not None
-    return open_detector(options.models, options.detector), open_embedder(options.models, options.descriptor)
+    detector = open_detector(options.models, options.detector)
+    if options.recogniser is None:
+        return detector, open_embedder(options.models, options.descriptor)
+    return detector, _open_recogniser(options.recogniser, options.descriptor)
+
+
+def _open_recogniser(recogniser: RecogniserOptions, precision: DescriptorPrecision) -> Embedder:
+    from gateway.vision.engines.processor import fast_float
+    from gateway.vision.engines.recogniser_network import RecogniserEmbedder
+
+    # 8 bits need measured ranges, which only dlib's network has.
+    return RecogniserEmbedder(recogniser, fast_float() if precision == "auto" or precision == "int8" else precision)
 
 
 def _open_dlib_hog(_options: EngineOptions) -> tuple[Detector, Embedder]:
@@ -64,12 +79,18 @@ STOCK_MODELS = frozenset[Role]({"detector", "landmarks_5", "landmarks_68", "desc
 ENGINES: Mapping[EngineName, EngineEntry] = {
     "facegate": EngineEntry(
         "dlib-resnet/5-point/2-of-6",
+        "facegate",
         frozenset({"detector", "landmarks_5", "descriptor"}),
         _open_facegate,
         needs_conversion=True,
+        has_typical_faces=True,
     ),
-    "dlib-hog": EngineEntry("dlib-resnet/5-point/1-chip", STOCK_MODELS, _open_dlib_hog, package="face_recognition"),
-    "dlib-cnn": EngineEntry("dlib-resnet/5-point/1-chip", STOCK_MODELS, _open_dlib_cnn, package="face_recognition"),
+    "dlib-hog": EngineEntry(
+        "dlib-resnet/5-point/1-chip", "stock", STOCK_MODELS, _open_dlib_hog, package="face_recognition"
+    ),
+    "dlib-cnn": EngineEntry(
+        "dlib-resnet/5-point/1-chip", "stock", STOCK_MODELS, _open_dlib_cnn, package="face_recognition"
+    ),
 }
 
 

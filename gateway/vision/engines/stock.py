@@ -16,6 +16,7 @@ from face_recognition import api as api
 from gateway.model import Box, Descriptor
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import Detection
+from gateway.vision.windows import ChipWindow
 
 # The import sets Pillow, for the whole process, to accept truncated pictures. That is undone here.
 PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -56,6 +57,8 @@ class StockDetector:
 
 class StockEmbedder:
     """dlib's descriptor network."""
+
+    window: ChipWindow | None = None
 
     def embed(self, faces: Sequence[Picture]) -> list[Descriptor]:
         """Return the descriptor of each face's middle chip: float32, (128,)."""

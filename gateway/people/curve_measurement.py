@@ -1,0 +1,221 @@
+"""The measurement of curves and typical faces, with pictures of many people whose names are known.
+
+A person is the mean of one to five pictures. A probe is the mean of one or three other pictures. The result, over all
+pairs of different people, is the similarity that is reached at each false match rate, if at least ten pairs reach it.
+Its interval comes from resampling people, because pairs of one person are not independent. The result also has the
+share of pairs of one person below each similarity.
+
+Typical faces (``gateway/people/similarity.py``) are the means of clusters of people, with one picture of each, found by
+spherical k-means. Clusters of few people are left out, so that no person's descriptor is among them. The people are
+split in halves, and each half is compared with the typical faces of the other half.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.people.gallery import MAX_COUNTED_PICTURES
+from gateway.people.similarity import Similarity, Vectors
+
+Floats = NDArray[np.float32]
+Indices = NDArray[np.intp]
+
+RATES = (0.5, 0.1, 0.01, 0.001, 1e-4, 1e-5)
+
+MIN_PAIRS = 10
+"""Smallest number of pairs above a threshold. A threshold with fewer pairs would depend on chance."""
+
+PROBE_COUNTS = (1, 3)
+MAX_SUBSETS = 4
+"""Largest number of templates of a person, from different subsets of the pictures. More would add little."""
+
+RESAMPLES = 100
+TAIL_SHARE = 0.02
+"""Share of the most similar pairs. Resampling uses only these for the thresholds of the lower rates."""
+
+CLUSTERS = 32
+MIN_CLUSTER_PEOPLE = 5
+"""Smallest number of people in a cluster, so that its mean is no single person's face."""
+
+CLUSTER_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Means:
+    """Means of a few pictures each: their person, and the indices of the pictures, (n, k)."""
+
+    vectors: Vectors
+    people: Indices
+    of: Indices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Half:
+    """Similarities of one half, (probes, templates), compared with the typical faces of the other half."""
+
+    similarities: Vectors
+    probes: Means
+    templates: Means
+
+    def different(self) -> Indices:
+        different: Indices = self.probes.people[:, None] != self.templates.people[None]
+        return different
+
+    def same(self) -> Floats:
+        """Return the similarities of one person's pairs. A picture of the template is never its probe."""
+        shared = (self.probes.of[:, None, :, None] == self.templates.of[None, :, None, :]).any(axis=(2, 3))
+        same: Floats = self.similarities[~self.different() & ~shared].astype(float)
+        return same
+
+
+def means(vectors: Vectors, people: Indices, count: int, random: np.random.Generator) -> Means:
+    """Return the means of ``count`` pictures of each person who has at least that many."""
+    chosen = []
+    for person in np.unique(people):
+        own = np.flatnonzero(people == person)
+        if count == 1:
+            chosen += own[:, None].tolist()
+        elif len(own) >= count:
+            subsets = min(MAX_SUBSETS, math.comb(len(own), count))
+            chosen += [random.choice(own, count, replace=False).tolist() for _ in range(subsets)]
+    of = np.array(chosen, np.intp).reshape(-1, count)
+    sums = vectors[of].sum(axis=1)
+    return Means(sums / np.linalg.norm(sums, axis=1, keepdims=True), people[of[:, 0]], of)
+
+
+def typical(faces: Vectors) -> Vectors:
+    """Return the means of the clusters, of unit length."""
+    random = np.random.default_rng(0)
+    means = faces[random.choice(len(faces), min(CLUSTERS, len(faces)), replace=False)]
+    for _ in range(CLUSTER_ROUNDS):
+        nearest = (faces @ means.T).argmax(axis=1)
+        sums = np.stack([faces[nearest == n].sum(axis=0) for n in range(len(means))])
+        means = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+    people = np.bincount((faces @ means.T).argmax(axis=1), minlength=len(means))
+    return means[people >= MIN_CLUSTER_PEOPLE]
+
+
+def one_each(vectors: Vectors, people: Indices) -> Vectors:
+    """Return the first picture of each person."""
+    _, first = np.unique(people, return_index=True)
+    return vectors[first]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledFaces:
+    """The descriptors of n pictures, (n, d), of unit length: for a stream and for enrolment. ``people``: (n,)."""
+
+    people: Indices
+    stream: Vectors
+    enrolment: Vectors
+
+
+def halves(faces: LabelledFaces, pictures: int, probes: int, *, with_typical: bool) -> Iterator[Half]:
+    random = np.random.default_rng(0)
+    people = faces.people
+    side = random.permutation(people.max() + 1)[people] % 2
+    for half in (0, 1):
+        own, others = side == half, side != half
+        crowd = typical(one_each(faces.enrolment[others], people[others])) if with_typical else faces.enrolment[:0]
+        similarity = Similarity(crowd if len(crowd) else None, faces.stream.shape[1])
+        seen = means(faces.stream[own], people[own], probes, random)
+        known = means(faces.enrolment[own], people[own], pictures, random)
+        yield Half(similarity.probes(seen.vectors) @ similarity.templates(known.vectors).T, seen, known)
+
+
+def count_pairs(faces: LabelledFaces, pictures: int) -> int:
+    """Return the number of pairs of different people: a probe, and a person with this number of pictures."""
+    return sum(int(half.different().sum()) for half in halves(faces, pictures, 1, with_typical=False))
+
+
+def curve(sides: list[Half]) -> dict[str, Any]:
+    different = np.concatenate([half.similarities[half.different()] for half in sides]).astype(float)
+    same = np.concatenate([half.same() for half in sides])
+    rates = [rate for rate in RATES if rate * len(different) >= MIN_PAIRS]
+    found = np.quantile(different, [1 - rate for rate in rates])
+    low, high = interval(sides, rates, found)
+    return {
+        "similarity": found.round(4).tolist(),
+        "decades": [round(-math.log10(rate), 3) for rate in rates],
+        "low": low.round(4).tolist(),
+        "high": high.round(4).tolist(),
+        "missed": [round(float((same < limit).mean()), 4) if len(same) else None for limit in found],
+        "pairs": len(different),
+        "people": len(np.unique(np.concatenate([half.templates.people for half in sides]))),
+    }
+
+
+def interval(sides: list[Half], rates: list[float], found: Floats) -> tuple[Floats, Floats]:
+    """Return the limits of 95 % of the resamples. High rates are certain enough without resampling."""
+    random = np.random.default_rng(0)
+    cut = min(np.quantile(half.similarities, 1 - TAIL_SHARE) for half in sides)
+    tails = []
+    for half in sides:
+        row, column = np.nonzero((half.similarities >= cut) & half.different())
+        tails.append((half.similarities[row, column], half.probes.people[row], half.templates.people[column]))
+    similarities, one, other = (np.concatenate(each) for each in zip(*tails, strict=True))
+    # In small measurements the most similar pairs are all of one person each.
+    if not len(similarities):
+        return found, found
+    order = np.argsort(-similarities)
+    count = 1 + max(int(each.people.max()) for half in sides for each in (half.probes, half.templates))
+    limits = []
+    for _ in range(RESAMPLES):
+        weight = np.bincount(random.integers(0, count, count), minlength=count).astype(float)
+        total = sum(_weight(half, weight) for half in sides)
+        reached = np.cumsum((weight[one] * weight[other])[order]) / total
+        places = np.minimum(np.searchsorted(reached, rates), len(order) - 1)
+        limits.append(np.where(np.array(rates) < TAIL_SHARE / 2, similarities[order][places], found))
+    low, high = np.quantile(limits, [0.025, 0.975], axis=0)
+    return low, high
+
+
+def _weight(half: Half, weight: Floats) -> float:
+    """Return the weight of all pairs of different people."""
+    rows, columns = weight[half.probes.people], weight[half.templates.people]
+    return float(rows @ half.different() @ columns)
+
+
+def measure_curves(
+    faces: LabelledFaces, *, with_typical: bool, probe_counts: Sequence[int] = PROBE_COUNTS
+) -> dict[str, dict[str, Any]]:
+    """Return the curves by number of pictures of the person and of the probe, as in ``curves.json``.
+
+    ``with_typical``: use the similarity with typical faces.
+    """
+    curves: dict[str, dict[str, Any]] = {}
+    for number in range(1, MAX_COUNTED_PICTURES + 1):
+        curves[str(number)] = {}
+        for probes in probe_counts:
+            sides = [
+                half for half in halves(faces, number, probes, with_typical=with_typical) if half.different().any()
+            ]
+            # At least one person must have that many pictures.
+            if sides:
+                curves[str(number)][str(probes)] = curve(sides)
+    return rising(curves)
+
+
+def rising(curves: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Make the curves rise with the number of pictures: a mean of more pictures is more similar to all faces."""
+    result = {key: dict(each) for key, each in curves.items()}
+    for probes in map(str, PROBE_COUNTS):
+        least: list[float] = []
+        for key in [key for key, each in result.items() if probes in each]:
+            points = dict(result[key][probes])
+            least += [-1.0] * (len(points["similarity"]) - len(least))
+            points["similarity"] = [max(pair) for pair in zip(points["similarity"], least, strict=False)]
+            least[: len(points["similarity"])] = points["similarity"]
+            result[key][probes] = points
+    return result
+
+
+def unit(vectors: Vectors) -> Vectors:
+    lengths: Vectors = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return vectors / lengths

@@ -1,0 +1,73 @@
+"""The curves of a recogniser of the user's own, made of labelled pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gateway.errors import GatewayError
+from gateway.model import Analysis, Descriptor
+from gateway.people.curve_measurement import (
+    MIN_PAIRS,
+    RATES,
+    LabelledFaces,
+    count_pairs,
+    measure_curves,
+    one_each,
+    typical,
+)
+from gateway.people.gallery import MAX_COUNTED_PICTURES
+from gateway.people.similarity import Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecogniserCurves:
+    """The curves, in the form of ``curves.json``, and the typical faces, float32, (k, d), k may be 0."""
+
+    curves: Mapping[str, Mapping[str, Any]]
+    typical: Vectors
+    pictures: int
+    people: int
+
+
+def middle_descriptor(analysis: Analysis) -> Descriptor | None:
+    """Return the descriptor of the face nearest to the middle of a picture, or None without such a face."""
+    middle = np.array([analysis.image.width, analysis.image.height]) / 2
+    found = [
+        (float(np.hypot((box.left + box.right) / 2 - middle[0], (box.top + box.bottom) / 2 - middle[1])), face)
+        for face in analysis.faces
+        for box in [face.box]
+    ]
+    return min(found, key=lambda each: each[0])[1].descriptor if found else None
+
+
+def measure_recogniser(names: Sequence[str], descriptors: Sequence[Descriptor], rate: float) -> RecogniserCurves:
+    """Return the curves of pictures of these people. Raise GatewayError for too few pictures.
+
+    ``rate``: the false match rate that the curves must reach; of rates below the lowest of RATES, that one.
+    """
+    if len(set(names)) < 2:
+        raise GatewayError("a face was found in the pictures of less than two people: name a folder with more people")
+    labels, people = np.unique(names, return_inverse=True)
+    vectors = np.stack(descriptors)
+    crowd = typical(one_each(vectors, people))
+    faces = LabelledFaces(people, vectors, vectors)
+    _check_pairs(faces, max(rate, min(RATES)))
+    curves = measure_curves(faces, with_typical=len(crowd) > 0, probe_counts=(1,))
+    return RecogniserCurves(curves, crowd, len(names), len(labels))
+
+
+def _check_pairs(faces: LabelledFaces, rate: float) -> None:
+    """Raise GatewayError if a curve would not reach the rate."""
+    needed = round(MIN_PAIRS / rate)
+    for pictures in range(1, MAX_COUNTED_PICTURES + 1):
+        if (pairs := count_pairs(faces, pictures)) < needed:
+            raise GatewayError(
+                f"too few pictures for curves: one mistake in {1 / rate:,.0f} takes {needed:,} comparisons of different"
+                f" people, and for people with {pictures} picture(s) there are {pairs:,}. Add more people, some of them"
+                " with at least 5 pictures, or allow more mistakes (decision.max_false_identification,"
+                " decision.max_false_match)"
+            )
