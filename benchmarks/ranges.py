@@ -54,7 +54,7 @@ def chips(pictures: Sequence[Picture]) -> Iterator[Floats]:
     models = engine()
     for picture in pictures:
         for face in models.detector.detect(picture, min(MIN_FACES), None):
-            found = align(picture, face.box, models.predictor_5, models.detector)
+            found = align(picture, face, models.predictor_5, models.detector)
             once = cut_chips(picture, found.points, "enrolment")
             yield np.concatenate([once, once[:, :, ::-1]]).astype(np.float32)
 

@@ -19,7 +19,15 @@ from gateway.config.field_types import (
     Port,
     Seconds,
 )
-from gateway.model import DescriptorPrecision, DetectorPrecision, Operation, PictureLimits, Rotation, SizeLimit
+from gateway.model import (
+    DescriptorPrecision,
+    DetectionMethod,
+    DetectorPrecision,
+    Operation,
+    PictureLimits,
+    Rotation,
+    SizeLimit,
+)
 
 
 class Section(BaseModel):
@@ -219,8 +227,9 @@ class UnknownSettings(Section):
 
 
 class DetectionSettings(Section):
-    """``detection``: the sizes of the faces that are searched for."""
+    """``detection``: how faces are searched for, and their sizes."""
 
+    method: DetectionMethod = "pyramid"
     min_face: FaceSize = 56
     max_face: FaceSize | None = None
 

@@ -24,6 +24,7 @@ from gateway.model.requests import (
 from gateway.model.tasks import (
     AnalyseTask,
     DescriptorPrecision,
+    DetectionMethod,
     DetectorPrecision,
     DrawTask,
     EngineName,
@@ -52,6 +53,7 @@ __all__ = [
     "Descriptor",
     "DescriptorPrecision",
     "Detection",
+    "DetectionMethod",
     "DetectorPrecision",
     "DrawTask",
     "Effect",

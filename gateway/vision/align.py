@@ -17,7 +17,7 @@ import numpy as np
 from gateway.model import Box, Mounting, Points
 from gateway.vision.chips import cut_chip
 from gateway.vision.decoding.decode import Picture
-from gateway.vision.engine import TILE_FACE_PX, TILE_SIDE_PX, LandmarkPredictor, UprightScorer
+from gateway.vision.engine import TILE_FACE_PX, TILE_SIDE_PX, Detection, LandmarkPredictor, UprightScorer
 
 BOX_SHIFTS = ((0.12, 0.0), (-0.12, 0.0), (0.0, -0.12))
 """Shifts of the box across and down, as shares of its side. Three predictions take 1.6 ms."""
@@ -60,12 +60,16 @@ class AlignedFace:
     upright: bool = True
 
 
-def align(picture: Picture, box: Box, predictor: LandmarkPredictor, scorer: UprightScorer) -> AlignedFace:
-    """Return the five points of a face that may be rotated by any angle."""
-    points = predictor.points(picture, box)
-    if _movement(picture, box, points, predictor) < MIN_DOUBTFUL_MOVEMENT:
-        return AlignedFace(points)
-    return _try_directions(picture, box, predictor, scorer)
+def align(picture: Picture, face: Detection, predictor: LandmarkPredictor, scorer: UprightScorer) -> AlignedFace:
+    """Return the five points of a face that may be rotated by any angle.
+
+    The roll of the detection, if known, is tried first. Other directions are tried if its points are doubtful.
+    """
+    turns = round((face.roll or 0) / 90) % 4
+    seen = _turned_to(picture, face.box, turns, predictor)
+    if seen.movement < MIN_DOUBTFUL_MOVEMENT:
+        return AlignedFace(seen.points, turns)
+    return _try_directions(picture, face.box, predictor, scorer)
 
 
 def make_upright(picture: Picture, mounting: Mounting) -> Picture:
@@ -129,17 +133,32 @@ def turned_part(picture: Picture, box: Box, turns: int) -> TurnedPart:
 
 def _try_directions(picture: Picture, box: Box, predictor: LandmarkPredictor, scorer: UprightScorer) -> AlignedFace:
     """Examine the face in all four directions, and return its points in the best one."""
-    points, movements = [], []
-    for part in (turned_part(picture, box, turns) for turns in range(4)):
-        pixels, there = part.of(picture), part.box(box)
-        found = predictor.points(pixels, there)
-        points.append(part.points_in_picture(found))
-        movements.append(_movement(pixels, there, found, predictor))
+    seen = [_turned_to(picture, box, turns, predictor) for turns in range(4)]
+    points, movements = [each.points for each in seen], [each.movement for each in seen]
     scores = scorer.score_upright([cut_chip(picture, each, TILE_SIDE_PX, _TILE_PADDING) for each in points])
     best = int(np.argmax(np.subtract(scores, movements)))
     # A rotation needs better evidence than none: the score of wrong rotations was at least 0.21 below the movement.
     proved = best == 0 or scores[best] >= movements[best]
     return AlignedFace(points[best], best, proved and scores[best] >= MIN_UPRIGHT_SCORE)
+
+
+@dataclass(frozen=True, slots=True)
+class _SeenPoints:
+    """The points that were predicted in one direction, in pixels of the picture, and their movement with the box."""
+
+    points: Points
+    movement: float
+
+
+def _turned_to(picture: Picture, box: Box, turns: int, predictor: LandmarkPredictor) -> _SeenPoints:
+    """Predict the points after quarter turns anticlockwise."""
+    if not turns:
+        points = predictor.points(picture, box)
+        return _SeenPoints(points, _movement(picture, box, points, predictor))
+    part = turned_part(picture, box, turns)
+    pixels, there = part.of(picture), part.box(box)
+    found = predictor.points(pixels, there)
+    return _SeenPoints(part.points_in_picture(found), _movement(pixels, there, found, predictor))
 
 
 def _movement(picture: Picture, box: Box, points: Points, predictor: LandmarkPredictor) -> float:

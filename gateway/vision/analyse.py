@@ -60,7 +60,7 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
     if wanted.single_face and len(detections) > 1:
         only_boxes = (FoundFace(each.box.clipped_to(width, height)) for each in detections)
         return Analysis(opened.image, tuple(map(opened.in_sent_pixels, only_boxes)), clock.laps, left_out=left_out)
-    alignments = [align(picture, each.box, engine.predictor_5, engine.detector) for each in detections]
+    alignments = [align(picture, each, engine.predictor_5, engine.detector) for each in detections]
     chips = [cut_chips(picture, each.points, wanted.descriptors or "stream") for each in alignments]
     clock.lap("align")
     descriptors: Sequence[Descriptor | None] = [None] * len(detections)

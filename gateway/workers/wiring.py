@@ -29,7 +29,14 @@ def prepare_engine(settings: Settings) -> EngineOptions:
     check_models(role for role in MODEL_FILES if role in wanted)
     models = ensure_converted(settings.data) if entry.needs_conversion else None
     precision = settings.precision
-    return EngineOptions(settings.engine, models, precision.detector, precision.descriptor, recogniser_of(settings))
+    return EngineOptions(
+        settings.engine,
+        models,
+        precision.detector,
+        precision.descriptor,
+        recogniser_of(settings),
+        settings.detection.method,
+    )
 
 
 def create_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, workers: int) -> Pool:

@@ -110,7 +110,7 @@ def test_turned_part_of_a_face_at_the_edge_is_inside_the_picture() -> None:
 def test_align_keeps_the_predicted_points_of_an_upright_face(facegate: Engine, path: Path) -> None:
     picture = decode(path.read_bytes(), LIMITS)
     for face in facegate.detector.detect(picture, 56, None):
-        found = align(picture, face.box, facegate.predictor_5, facegate.detector)
+        found = align(picture, face, facegate.predictor_5, facegate.detector)
         assert (found.turns, found.upright) == (0, True)
         assert (found.points == facegate.predictor_5.points(picture, face.box)).all()
 
@@ -133,7 +133,7 @@ def test_align_finds_the_same_pixels_of_a_rotated_face(facegate: Engine, turns: 
     (face,) = facegate.detector.detect(picture, 80, None)
     box = face.box
     whole = TurnedPart(Box(0, 0, 330, 330), turns)
-    there = align(whole.of(picture), whole.box(box), facegate.predictor_5, facegate.detector)
+    there = align(whole.of(picture), Detection(whole.box(box), 1.0), facegate.predictor_5, facegate.detector)
     assert (there.turns, there.upright) == (4 - turns, True)
     points = facegate.predictor_5.points(picture, box)
     assert np.abs(whole.points_in_picture(there.points) - points).max() < 0.05 * (box.right - box.left)
@@ -207,11 +207,13 @@ def test_stock_engine_is_certain_of_upright_faces_only(engine: Engine) -> None:
     box = Box(83, 82, 248, 246)
     for turns in range(4):
         whole = TurnedPart(Box(0, 0, 330, 330), turns)
-        found = align(whole.of(picture), whole.box(box), engine.predictor_5, engine.detector)
+        found = align(whole.of(picture), Detection(whole.box(box), 1.0), engine.predictor_5, engine.detector)
         assert (found.turns, found.upright) == (-turns % 4, True)
     grey = np.full((330, 330, 3), 128, np.uint8)
     noise = np.random.default_rng(0).integers(0, 256, (330, 330, 3), np.uint8)
-    assert not any(align(each, box, engine.predictor_5, engine.detector).upright for each in (grey, noise))
+    assert not any(
+        align(each, Detection(box, 1.0), engine.predictor_5, engine.detector).upright for each in (grey, noise)
+    )
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])

@@ -1,4 +1,4 @@
-"""The conversion of dlib's networks to OpenVINO: ``python -m gateway.vision.engines.conversion FOLDER``.
+"""The conversion of the networks to OpenVINO: ``python -m gateway.vision.engines.conversion FOLDER``.
 
 The networks are converted once and stored in the data folder. The folder's name is made of the SHA-256 of the weights
 and the version of the converter, so files of another version are never used. The gateway checks the files at every
@@ -20,17 +20,21 @@ from typing import Any
 from gateway.errors import GatewayError
 from gateway.vision.engines.model_files import MODEL_FILES, model_file
 
-CONVERTER_VERSION = 3
-"""Version of the graphs. Raise it with every change of graphs.py or convolutions.py that changes the
+CONVERTER_VERSION = 4
+"""Version of the graphs. Raise it with every change of graphs.py, convolutions.py or proposer_graph.py that changes the
 converted files."""
 
+PROPOSER_WEIGHTS = Path(__file__).with_name("proposer.npz")
+"""The weights of Facegate's own network, which are part of its code."""
+
 DIGESTS_FILE = "digests.json"
-GRAPH_NAMES = ("detector-int8", "detector-f32", "descriptor-int8", "descriptor-f32")
+GRAPH_NAMES = ("detector-int8", "detector-f32", "descriptor-int8", "descriptor-f32", "proposer-int8", "proposer-f32")
 
 
 def converted_models_folder(data: Path) -> Path:
     """Return the folder of the converted networks in the data folder."""
-    made_of = f"{CONVERTER_VERSION} {MODEL_FILES['detector'].sha256} {MODEL_FILES['descriptor'].sha256}"
+    dlib_networks = f"{MODEL_FILES['detector'].sha256} {MODEL_FILES['descriptor'].sha256}"
+    made_of = f"{CONVERTER_VERSION} {dlib_networks} {_digest(PROPOSER_WEIGHTS)}"
     return data / "models" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 
@@ -46,7 +50,7 @@ def damaged_files(folder: Path) -> list[str]:
 
 
 def convert(folder: Path) -> None:
-    """Read dlib's files and write the graphs, unless intact ones exist. Print the progress on standard error.
+    """Read the model files and write the graphs, unless intact ones exist. Print the progress on standard error.
 
     Raises StartError, OSError.
     """
@@ -62,20 +66,24 @@ def _convert(folder: Path) -> None:
     from gateway.vision.engines.dlib_weights import read_descriptor, read_detector
     from gateway.vision.engines.graphs import DESCRIPTOR_LIMITS, DETECTOR_LIMITS, descriptor_graph, detector_graph
     from gateway.vision.engines.openvino_import import openvino
+    from gateway.vision.engines.proposer_graph import proposer_graph, read_proposer
 
     begun = time.monotonic()
     new = folder.with_suffix(".new")
     _clear(new)
     new.mkdir()
     detector, descriptor = read_detector(model_file("detector")), read_descriptor(model_file("descriptor"))
+    proposer = read_proposer(PROPOSER_WEIGHTS)
     graphs: dict[str, Callable[[], Any]] = {
         "detector-int8": lambda: detector_graph(detector, DETECTOR_LIMITS),
         "detector-f32": lambda: detector_graph(detector),
         "descriptor-int8": lambda: descriptor_graph(descriptor, DESCRIPTOR_LIMITS),
         "descriptor-f32": lambda: descriptor_graph(descriptor),
+        "proposer-int8": lambda: proposer_graph(proposer, int8=True),
+        "proposer-f32": lambda: proposer_graph(proposer),
     }
     for number, (name, graph) in enumerate(graphs.items(), 1):
-        print(f"converting dlib's models, once: {number} of {len(graphs)}, {name}", file=sys.stderr, flush=True)
+        print(f"converting the models, once: {number} of {len(graphs)}, {name}", file=sys.stderr, flush=True)
         openvino.save_model(graph(), new / f"{name}.xml", compress_to_fp16=False)
     digests = {path.name: _digest(path) for path in sorted(new.iterdir())}
     (new / DIGESTS_FILE).write_text(json.dumps(digests, indent=1))

@@ -14,7 +14,14 @@ from gateway.model import Box
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import Detection
 from gateway.vision.engines.graphs import BLOCK_PX
-from gateway.vision.engines.pyramid import FIRST_CENTRE_PX, SCORE_STRIDE_PX, PyramidLayout, Rect, plan_pyramid
+from gateway.vision.engines.pyramid import (
+    BACKGROUND_RGB,
+    FIRST_CENTRE_PX,
+    SCORE_STRIDE_PX,
+    PyramidLayout,
+    Rect,
+    plan_pyramid,
+)
 from gateway.vision.engines.runtime import Graph
 
 MIN_FACE_SCORE = 0.0
@@ -63,6 +70,25 @@ class CnnDetector:
         middle = _places(side / 2)
         rows = (_places(side * (number + 0.5)) for number in range(len(tiles)))
         return [float(scores[row, middle].max()) for row in rows]
+
+    def score_tiles(self, tiles: Sequence[Picture], rows: int) -> list[list[tuple[float, float, float]]]:
+        """Return for each tile the windows with a score above MIN_FACE_SCORE: (score, x, y) from the tile's middle.
+
+        ``tiles``: square pictures, uint8 RGB, (side, side, 3) each. ``rows``: the number of tiles for which the canvas
+        has room; the rest stays empty.
+        """
+        side = tiles[0].shape[0]
+        canvas = np.full((rows * side, side, 3), BACKGROUND_RGB, np.uint8)
+        for number, tile in enumerate(tiles):
+            canvas[number * side : (number + 1) * side] = tile
+        scores = self._graph.run(canvas.reshape(1, rows * side, side // BLOCK_PX, 3 * BLOCK_PX))[0, 0]
+        found: list[list[tuple[float, float, float]]] = [[] for _ in tiles]
+        for row, column in np.argwhere(scores > MIN_FACE_SCORE).tolist():
+            y, x = SCORE_STRIDE_PX * row + FIRST_CENTRE_PX, SCORE_STRIDE_PX * column + FIRST_CENTRE_PX
+            number = y // side
+            if number < len(tiles):
+                found[number].append((float(scores[row, column]), x - (side - 1) / 2, y % side - (side - 1) / 2))
+        return found
 
     def _reused_canvases(self, layout: PyramidLayout) -> list[Picture]:
         """Return canvases for the layout, reused from an earlier picture if possible."""

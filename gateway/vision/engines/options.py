@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.model import DescriptorPrecision, DetectorPrecision, EngineName
+from gateway.model import DescriptorPrecision, DetectionMethod, DetectorPrecision, EngineName
 from gateway.vision.windows import ChipWindow
 
 
@@ -50,3 +50,4 @@ class EngineOptions:
     detector: DetectorPrecision = "auto"
     descriptor: DescriptorPrecision = "auto"
     recogniser: RecogniserOptions | None = None
+    method: DetectionMethod = "pyramid"

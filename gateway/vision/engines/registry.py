@@ -41,10 +41,11 @@ class EngineEntry:
 
 
 def _open_facegate(options: EngineOptions) -> tuple[Detector, Embedder]:
-    from gateway.vision.engines.networks import open_detector, open_embedder
+    from gateway.vision.engines.networks import open_detector, open_embedder, open_two_stage_detector
 
     assert options.models is not None
-    detector = open_detector(options.models, options.detector)
+    find = open_two_stage_detector if options.method == "two-stage" else open_detector
+    detector = find(options.models, options.detector)
     if options.recogniser is None:
         return detector, open_embedder(options.models, options.descriptor)
     return detector, _open_recogniser(options.recogniser, options.descriptor)
