@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from gateway.config.environment import CONFIG_VARIABLE, VARIABLE_PREFIX
 from gateway.config.load import load
+from gateway.config.network_sections import MqttSettings, RestSettings
 from gateway.config.sections import (
     CameraSettings,
     DecisionSettings,
     LimitSettings,
-    MqttSettings,
-    RestSettings,
     UploadSettings,
     WorkerSettings,
 )

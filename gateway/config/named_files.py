@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from gateway.config.sections import TlsSettings
+from gateway.config.network_sections import TlsSettings
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError
 from gateway.files.ownership import permission_hint

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from gateway.config.messages import describe_problems
-from gateway.config.sections import Section
+from gateway.config.section import Section
 from gateway.errors import ConfigError
 from gateway.files.yaml_file import read_yaml
 from gateway.model.recipes import MAX_DIMENSIONS

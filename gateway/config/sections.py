@@ -1,4 +1,6 @@
-"""The sections of the configuration, one class each. ``config/gateway.yaml`` describes every setting."""
+"""The sections of the configuration, one class each. Those about the network are in ``network_sections.py``.
+
+``config/gateway.yaml`` describes every setting."""
 
 from __future__ import annotations
 
@@ -6,19 +8,18 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from gateway.config.field_types import (
-    HOST_NAME,
     Corners,
     Days,
     ErrorRate,
     FaceSize,
     FilePath,
     Fraction,
-    Port,
     Seconds,
 )
+from gateway.config.section import Section
 from gateway.model import (
     DescriptorPrecision,
     DetectionMethod,
@@ -28,87 +29,6 @@ from gateway.model import (
     Rotation,
     SizeLimit,
 )
-
-
-class Section(BaseModel):
-    """A section that cannot be changed after it was read, and that refuses unknown settings."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class TlsSettings(Section):
-    """``mqtt.tls``: the encryption of the connection to the broker."""
-
-    enabled: bool = False
-    ca: FilePath | None = None
-    cert: FilePath | None = None
-    key: FilePath | None = None
-
-    @model_validator(mode="after")
-    def _refuse_plain_text(self) -> TlsSettings:
-        given = [name for name in ("ca", "cert", "key") if getattr(self, name) is not None]
-        if given and not self.enabled:
-            raise ValueError(
-                f"{' and '.join(given)} given, but TLS is not enabled, so everything would be sent in plain text:"
-                f" set mqtt.tls.enabled to true, or remove {'it' if len(given) == 1 else 'them'}"
-            )
-        if self.key is not None and self.cert is None:
-            raise ValueError("key is given without cert: set cert to the certificate of the key")
-        return self
-
-
-class MqttSettings(Section):
-    """``mqtt``: the broker, and the exchange of messages with it."""
-
-    host: str = Field(default="localhost", min_length=1)
-    port: Port = 1883
-    user: str | None = None
-    password: SecretStr | None = None
-    tls: TlsSettings = TlsSettings()
-    base: str = Field(default="facegate", pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,3}$")
-    client_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    protocol: Literal["auto", "5", "3.1.1"] = "auto"
-    keepalive_s: int = Field(default=20, ge=5, le=3600)
-    answer_s: Seconds = 10
-    window: int = Field(default=1000, ge=1, le=10_000)
-    response_topics: tuple[str, ...] = ()
-    max_queued: int = Field(default=1000, ge=1)
-
-    @field_validator("host")
-    @classmethod
-    def _check_host(cls, host: str) -> str:
-        # A link-local address may end with its zone, as in fe80::1%eth0.
-        if host.startswith("[") or not HOST_NAME.fullmatch(host.partition("%")[0]):
-            raise ValueError(f"{host!r} is not a host name: write the host name alone; the port is mqtt.port")
-        return host
-
-    @field_validator("response_topics")
-    @classmethod
-    def _check_prefixes(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
-        for topic in topics:
-            if not topic or topic.startswith(("$", "/")) or set(topic) & set("+#\0"):
-                raise ValueError(
-                    f"{topic!r} is not the beginning of a topic to publish on:"
-                    " it must not be empty, begin with $ or /, or contain +, # or NUL"
-                )
-        return topics
-
-
-class RestSettings(Section):
-    """``rest``: the REST interface."""
-
-    host: str = "127.0.0.1"
-    hosts: tuple[str, ...] = ()
-    port: Port = 5001
-    threads: int = Field(default=48, ge=1, le=256)
-
-    @field_validator("hosts")
-    @classmethod
-    def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        for host in hosts:
-            if not HOST_NAME.fullmatch(host):
-                raise ValueError(f"{host!r} is not a host name: write the name alone, as pi.local")
-        return hosts
 
 
 class WorkerSettings(Section):

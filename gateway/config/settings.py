@@ -11,17 +11,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.config.environment import VARIABLE_PREFIX, StrictEnvironment
 from gateway.config.field_types import FilePath
+from gateway.config.network_sections import MqttSettings, RestSettings
 from gateway.config.sections import (
     CameraSettings,
     DecisionSettings,
     DetectionSettings,
     EnrolmentSettings,
     LimitSettings,
-    MqttSettings,
     PeopleSettings,
     PrecisionSettings,
     QualitySettings,
-    RestSettings,
     UnknownSettings,
     UploadSettings,
     WorkerSettings,
