@@ -279,7 +279,13 @@ def test_bridge_publishes_its_state_and_its_description(client: Client) -> None:
     info = published["info"].json
     assert info["engine"] == "facegate"
     assert info["operations"] == ["face_rec", "face_match", "verify", "detect"]
-    assert info["limits"] == {"bytes": 10_000_000, "pixels": 25_000_000, "side": 16_384, "request_s": 60}
+    assert info["limits"] == {
+        "bytes": 10_000_000,
+        "pixels": 25_000_000,
+        "side": 16_384,
+        "jpeg_pixels": 65_000_000,
+        "request_s": 60,
+    }
     assert all(len(digest) == 64 for digest in info["models"].values())
 
 

@@ -18,6 +18,7 @@ RECOGNISER = RecogniserOptions(Path("a b.onnx"), "recipe", WINDOW, bgr=True, mea
     "engine",
     [
         EngineOptions("dlib-hog"),
+        EngineOptions("facegate", Path("models"), method="two-stage"),
         EngineOptions("facegate", Path("/data/models/0123")),
         EngineOptions("facegate", Path('a b/"c"/ü'), "int8", "f32"),
         EngineOptions("dlib-cnn", None, "bf16", "bf16"),
@@ -40,6 +41,7 @@ def test_worker_options_are_one_command_line_argument() -> None:
             "detector": "auto",
             "descriptor": "auto",
             "recogniser": None,
+            "method": "pyramid",
         },
         "limits": {"pixels": 1000, "side": 200, "jpeg_pixels": 5000},
     }

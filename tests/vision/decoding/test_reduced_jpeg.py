@@ -45,7 +45,7 @@ def test_jpeg_is_reduced_as_little_as_needed(eighths: int) -> None:
     [(5000, 5000, 8), (5712, 4284, 8), (8160, 6120, 5), (9248, 6936, 4), (16_384, 3900, 5), (6250, 8000, 5)],
 )
 def test_phone_pictures_keep_as_many_pixels_as_allowed(width: int, height: int, eighths: int) -> None:
-    """They are pictures of 24, 50 and 64 megapixels, and a panorama."""
+    """The sizes are of pictures of 24, 50 and 64 megapixels, and of a panorama."""
     assert PHONE.eighths(width, height) == eighths
 
 
