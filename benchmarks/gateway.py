@@ -6,6 +6,10 @@ The benchmark starts a broker and ``facegate run`` as in production, on free por
 Latency: single requests over MQTT and REST alternate. The overhead is the round trip less the time of the steps in the
 worker process, from decoding to embedding, in the same request.
 
+Processor time: the time that the main process of the gateway and the broker use while single requests come, divided by
+their number, and the time that a worker process uses outside of the analysis. ``idle_cpu_ms_a_second`` is the
+processor time of both without requests, of which each frame also has its share.
+
 Throughput: in several rounds, bare engine processes, as many as workers, analyse the picture repeatedly. Then the
 gateway gets as many requests over MQTT as keep its workers busy. The same is done with one engine process, and with a
 second gateway with one worker. ``scaling`` is the throughput of all workers divided by that of one, in the gateway and
@@ -28,7 +32,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -38,6 +42,7 @@ from typing import Any
 import click
 
 from benchmarks.engines import ROOT
+from benchmarks.processor_time import CPU_ROUNDS, cpu_ms_a_frame, idle_cpu_ms_a_second
 from device_sim.broker_choice import choose_broker, free_port, run_broker
 from device_sim.child_process import ChildProcess
 from device_sim.connection import Broker, Connection
@@ -136,15 +141,26 @@ class BareEngines:
         return line
 
 
+@dataclass(frozen=True, slots=True)
+class RunningGateway:
+    """A broker, and a gateway that is ready. ``processes``: the process ids of both, by name."""
+
+    broker: Broker
+    rest_port: int
+    processes: Mapping[str, int]
+
+
 @contextmanager
-def run_gateway(workers: int) -> Iterator[tuple[Broker, int]]:
-    """Run a broker and a gateway, and return the broker and the REST port when the gateway is ready."""
+def run_gateway(workers: int) -> Iterator[RunningGateway]:
+    """Run a broker and a gateway until the context ends."""
     inbox, port, rest_port = Inbox(), free_port(), free_port()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="facegate-benchmark-")))
         choice = choose_broker("auto", port)
         conf = ROOT / "config" / "mosquitto.conf"
-        stack.enter_context(run_broker(choice, conf=conf, log=folder / "broker.log", inbox=inbox))
+        broker = stack.enter_context(run_broker(choice, conf=conf, log=folder / "broker.log", inbox=inbox))
+        if broker is None:
+            raise click.ClickException(f"Another broker has taken port {port}: run the benchmark again.")
         environment = {
             "FACEGATE_DATA": str(folder / "data"),
             "FACEGATE_MQTT__PORT": str(port),
@@ -155,7 +171,7 @@ def run_gateway(workers: int) -> Iterator[tuple[Broker, int]]:
         command = [sys.executable, "-m", "gateway", "run", "--config", str(ROOT / "config" / "gateway.yaml")]
         gateway = ChildProcess("The gateway", command, log=folder / "gateway.log", environment=environment, folder=ROOT)
         wait_until_ready(rest_port, stack.enter_context(gateway), inbox, lambda _status: None)
-        yield choice.broker, rest_port
+        yield RunningGateway(choice.broker, rest_port, {"gateway": gateway.pid, "broker": broker.pid})
 
 
 def gateway_fps(mqtt: MqttClient, in_flight: int, seconds: float) -> float:
@@ -180,6 +196,7 @@ class GatewayAndEngines:
     """A gateway, and bare engine processes, as many as its workers."""
 
     workers: int
+    gateway: RunningGateway
     mqtt: MqttClient
     rest: RestClient
     engines: BareEngines
@@ -193,11 +210,11 @@ class GatewayAndEngines:
 @contextmanager
 def run_bench(workers: int) -> Iterator[GatewayAndEngines]:
     picture = PICTURE.read_bytes()
-    with run_gateway(workers) as (broker, rest_port):
-        mqtt, engines = MqttClient(broker, picture), BareEngines(workers)
+    with run_gateway(workers) as gateway:
+        mqtt, engines = MqttClient(gateway.broker, picture), BareEngines(workers)
         try:
             with mqtt.connection:
-                yield GatewayAndEngines(workers, mqtt, RestClient(rest_port, picture), engines)
+                yield GatewayAndEngines(workers, gateway, mqtt, RestClient(gateway.rest_port, picture), engines)
         finally:
             engines.close()
 
@@ -213,18 +230,23 @@ def percentiles(added: Sequence[float]) -> dict[str, float]:
     }
 
 
-def measure(requests: int, rounds: int, seconds: float, workers: int) -> dict[str, Any]:
+def measure(requests: int, frames: int, rounds: int, seconds: float, workers: int) -> dict[str, Any]:
     with run_bench(workers) as all_workers, run_bench(1) as one_worker:
         mqtt, rest = all_workers.mqtt, all_workers.rest
         for client in (mqtt, rest):
             # This opens connections and fills caches.
             client.added_ms()
         added = [(mqtt.added_ms(), rest.added_ms()) for _ in range(requests)]
+        ask = {"mqtt": mqtt.added_ms, "rest": rest.added_ms}
+        cpu = cpu_ms_a_frame(all_workers.gateway.processes, ask, PICTURE.read_bytes(), frames)
+        idle = idle_cpu_ms_a_second(all_workers.gateway.processes)
         taken = [(all_workers.round(seconds), one_worker.round(seconds)) for _ in range(rounds)]
     pairs = [pair for pair, _ in taken]
     return {
         "mqtt": percentiles([each for each, _ in added]),
         "rest": percentiles([each for _, each in added]),
+        "cpu_ms_a_frame": cpu,
+        "idle_cpu_ms_a_second": idle,
         "throughput": {
             "gateway_fps": round(statistics.median(through for through, _ in pairs), 2),
             "engine_fps": round(statistics.median(alone for _, alone in pairs), 2),
@@ -236,6 +258,7 @@ def measure(requests: int, rounds: int, seconds: float, workers: int) -> dict[st
         },
         "workers": workers,
         "requests": requests,
+        "frames": frames,
         "rounds": rounds,
     }
 
@@ -243,11 +266,18 @@ def measure(requests: int, rounds: int, seconds: float, workers: int) -> dict[st
 @click.command(help=__doc__)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
 @click.option("--requests", default=50, show_default=True, help="Single requests over each interface.")
+@click.option(
+    "--frames",
+    default=200,
+    show_default=True,
+    type=click.IntRange(CPU_ROUNDS),
+    help="Requests over each interface for the processor time.",
+)
 @click.option("--rounds", default=5, show_default=True, help="Rounds of throughput, engine and gateway alternating.")
 @click.option("--seconds", default=6.0, show_default=True, help="Duration of each half of a round.")
 @click.option("--workers", default=os.cpu_count(), show_default="one per core", help="Number of worker processes.")
-def main(as_json: bool, requests: int, rounds: int, seconds: float, workers: int) -> None:
-    result = measure(requests, rounds, seconds, workers)
+def main(as_json: bool, requests: int, frames: int, rounds: int, seconds: float, workers: int) -> None:
+    result = measure(requests, frames, rounds, seconds, workers)
     if as_json:
         click.echo(json.dumps(result))
         return
@@ -256,6 +286,10 @@ def main(as_json: bool, requests: int, rounds: int, seconds: float, workers: int
         click.echo(
             f"{client}: adds {figures['added_ms_p50']} ms (median), {figures['added_ms_p95']} ms (p95) a request"
         )
+        cpu = ", ".join(f"{name} {ms}" for name, ms in result["cpu_ms_a_frame"][client].items())
+        click.echo(f"{client}: processor time in ms a frame: {cpu}")
+    idle = ", ".join(f"{name} {ms}" for name, ms in result["idle_cpu_ms_a_second"].items())
+    click.echo(f"idle: processor time in ms a second: {idle}")
     through = result["throughput"]
     scaling = result["scaling"]
     click.echo(f"{workers} workers against one: {scaling['gateway']} times, bare engines {scaling['engine']} times")

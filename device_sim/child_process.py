@@ -63,6 +63,12 @@ class ChildProcess:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    @property
+    def pid(self) -> int:
+        """The process id, within the context."""
+        assert self._process is not None
+        return self._process.pid
+
     def check(self) -> None:
         """Raise ChildEnded with the last line of the log if the process has ended."""
         if self._process is None or self._process.poll() is None:
