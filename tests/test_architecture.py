@@ -36,6 +36,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
         "mqtt/transport/packets",
         "mqtt/transport/paho_client",
         "mqtt/transport/protocol_choice",
+        "mqtt/transport/splitter",
         "mqtt/transport/session",
     },
     "flask": {"rest/"},

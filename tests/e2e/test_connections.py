@@ -63,7 +63,7 @@ def test_request_is_answered_on_the_next_connection_if_a_bug_ends_its_own(
     """Regression: paho's thread had ended, `is_connected` went on saying yes, and nothing came in any more."""
     before, session = deployment.count("connections_lost"), deployment.gateway.mqtt.connections.requests._session
     assert session is not None
-    session._client._handle_publish = raise_bug  # type: ignore[method-assign]
+    session._client.on_received = raise_bug
     requester.publish("facegate/porch/request/detect/deadly", frame("obama_1"))
     assert next_responses(requester)["deadly"]["status"] == "ok"
     assert deployment.count("connections_lost") > before
@@ -75,7 +75,7 @@ def test_stream_goes_on_over_the_next_connection(deployment: Deployment, fast_re
     screen = Client(deployment.broker.port).subscribe("facegate/hall/result")
     before, session = deployment.count("connections_lost"), deployment.gateway.mqtt.connections.frames._session
     assert session is not None
-    session._client._handle_publish = raise_bug  # type: ignore[method-assign]
+    session._client.on_received = raise_bug
 
     def shown() -> bool:
         screen.publish("facegate/hall/frame", frame("obama_1"), qos=0)

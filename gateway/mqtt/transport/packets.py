@@ -59,7 +59,7 @@ class Publication:
     expiry: int | None = None
 
 
-def read_message(first: int, packet: bytes | bytearray, *, five: bool) -> tuple[int, Received]:
+def read_message(first: int, packet: bytes | memoryview, *, five: bool) -> tuple[int, Received]:
     """Return the message id (0 at QoS 0) and the message of a PUBLISH packet (MQTT 5.0, 3.3).
 
     ``first``: the first byte of the fixed header; ``packet``: the bytes after that header; ``five``: MQTT 5.
@@ -74,7 +74,7 @@ def read_message(first: int, packet: bytes | bytearray, *, five: bool) -> tuple[
     return mid, Received(topic, reader.rest(), retained=bool(first & 1), qos=qos, **fields)
 
 
-def read_puback(packet: bytes | bytearray) -> tuple[int, ReasonCode]:
+def read_puback(packet: bytes | memoryview) -> tuple[int, ReasonCode]:
     """Return the message id and the reason code of a PUBACK packet (MQTT 5.0, 3.4). Raises MalformedPacket."""
     reader = _Reader(packet)
     return reader.number(2), _puback_reason(reader.number(1) if reader else 0)
@@ -122,7 +122,7 @@ def _read_properties(reader: _Reader) -> Mapping[str, Any]:
 class _Reader:
     """Reads the parts of a packet from its front (MQTT 5.0, 1.5). Raises MalformedPacket if the packet is too short."""
 
-    def __init__(self, packet: bytes | bytearray) -> None:
+    def __init__(self, packet: bytes | memoryview) -> None:
         self._left = memoryview(packet)
 
     def __len__(self) -> int:

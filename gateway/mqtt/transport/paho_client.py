@@ -20,13 +20,14 @@ from gateway.config import MqttSettings
 from gateway.errors import StartError
 from gateway.mqtt.transport.connection_spec import ConnectionSpec
 from gateway.mqtt.transport.packets import Received, read_message, read_puback, write_puback
+from gateway.mqtt.transport.splitter import PacketSplitter
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
 
-READ_AHEAD_BYTES = 4096
-"""Bytes that are read at once where paho asks for fewer: several small packets, or the head of a large one."""
+READ_BYTES = 131_072
+"""The most bytes that are read at once: usually a whole picture."""
 
 
 class PahoClient(paho.Client):
@@ -43,7 +44,7 @@ class PahoClient(paho.Client):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         # One thread at a time uses the socket: OpenSSL allows no other use, and a closed socket's number is used again.
         self._socket_lock = threading.Lock()
-        self._read_ahead = b""
+        self._splitter = PacketSplitter()
         self._unsent = bytearray()
         self._is_leaving = False
         super().__init__(*arguments, **options)
@@ -128,37 +129,45 @@ class PahoClient(paho.Client):
             self._unsent.clear()
 
     # paho reads the head of a packet byte by byte, with a call of the system for each.
-    def _sock_recv(self, bufsize: int) -> bytes:
-        if not self._read_ahead:
-            with self._socket_lock:
-                self._read_ahead = super()._sock_recv(max(bufsize, READ_AHEAD_BYTES))
-        taken, self._read_ahead = self._read_ahead[:bufsize], self._read_ahead[bufsize:]
-        return taken
-
-    def _loop(self, timeout: float = 1.0) -> MQTTErrorCode:
-        # The socket does not look readable for bytes that were read ahead.
-        if self._read_ahead and (code := self.loop_read()) != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            return code
-        return super()._loop(0.0 if self._read_ahead else timeout)
-
-    # paho copies the picture eight times, which is felt where a flood of messages is refused. It also ends the
-    # connection for text that a camera may write (a byte order mark in a property).
-    def _handle_publish(self) -> MQTTErrorCode:
-        five = self.protocol == MQTTProtocolVersion.MQTTv5
+    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         try:
-            mid, received = read_message(self._in_packet["command"], self._in_packet["packet"], five=five)
+            with self._socket_lock:
+                data = self._sock_recv(READ_BYTES)
+        except BlockingIOError:
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        except OSError:
+            data = b""
+        if not data:
+            return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+        # By this time paho sees that the connection is alive. paho 2.1 has the first name, paho 2.2 the second.
+        self._last_msg_in = self._last_bytes_received = time.monotonic()
+        try:
+            return self._handle_packets(data)
         except MalformedPacket as error:
-            return _malformed(error)
-        self.on_received(mid, received)
+            log.error("the broker sent a malformed packet: %s", error)
+            return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_PROTOCOL)
+
+    def _handle_packets(self, data: bytes) -> MQTTErrorCode:
+        for first, packet in self._splitter.feed(data):
+            # A packet before may have ended the connection.
+            if self._sock is None:
+                break
+            if (code := self._handle_packet(first, packet)) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                return self._loop_rc_handle(code)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
-    # paho builds tables of all property names and reason codes for each PUBACK, which takes longer than to read it.
-    def _handle_pubackcomp(self, _cmd: str) -> MQTTErrorCode:
-        try:
-            mid, reason = read_puback(self._in_packet["packet"])
-        except MalformedPacket as error:
-            return _malformed(error)
-        self.on_confirmed(mid, reason)
+    def _handle_packet(self, first: int, packet: memoryview) -> MQTTErrorCode:
+        # paho copies the picture eight times, which is felt where a flood of messages is refused. It also ends the
+        # connection for text that a camera may write (a byte order mark in a property). For a PUBACK it builds tables
+        # of all property names and reason codes, which takes longer than to read it.
+        if first >> 4 == PacketTypes.PUBLISH:
+            self.on_received(*read_message(first, packet, five=self.protocol == MQTTProtocolVersion.MQTTv5))
+        elif first >> 4 == PacketTypes.PUBACK:
+            self.on_confirmed(*read_puback(packet))
+        else:
+            size, body = len(packet), bytearray(packet)
+            self._in_packet |= {"command": first, "remaining_length": size, "packet": body, "pos": 0}
+            return self._packet_handle()
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def cut(self) -> None:
@@ -184,11 +193,6 @@ class PahoClient(paho.Client):
             self.cut()
             self.ended.set()
             self.woken.set()
-
-
-def _malformed(error: MalformedPacket) -> MQTTErrorCode:
-    log.error("the broker sent a malformed packet: %s", error)
-    return MQTTErrorCode.MQTT_ERR_PROTOCOL
 
 
 def make_client(settings: MqttSettings, spec: ConnectionSpec, protocol: MQTTProtocolVersion) -> PahoClient:

@@ -46,7 +46,7 @@ def test_message_is_read_as_paho_reads_it(first: int, length: int | None, payloa
     rest = (b"\x01\x02" if first & 0b10 else b"") + (properties.pack() if five else b"") + payload
     packet = bytearray(packet_of(b"facegate/door/frame", rest))
     theirs = _packet.decode_publish(first, packet, MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311)
-    mid, ours = read_message(first, packet, five=five)
+    mid, ours = read_message(first, memoryview(packet), five=five)
     assert (mid, ours.topic.encode(), ours.payload) == (theirs.mid, theirs.topic, theirs.payload)
     assert (ours.qos, ours.retained, ours.fault) == (theirs.qos, theirs.retain, None)
     found = theirs.properties.json() if theirs.properties else {}
