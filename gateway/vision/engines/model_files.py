@@ -15,7 +15,7 @@ from typing import Literal
 
 from gateway.errors import StartError
 
-Role = Literal["detector", "landmarks_5", "landmarks_68", "descriptor", "blazeface", "face_mesh"]
+Role = Literal["detector", "landmarks_5", "landmarks_68", "descriptor", "face_mesh"]
 
 BUNDLE = Path(__file__).parent / "bundle"
 """The folder of the files that the wheel of Facegate contains. A checkout of the repository does not have it."""
@@ -69,11 +69,6 @@ MODEL_FILES: dict[Role, ModelFile] = {
         DLIB_MODELS,
         "dlib_face_recognition_resnet_model_v1.dat",
         "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-    ),
-    "blazeface": ModelFile(
-        MEDIAPIPE_MODELS,
-        "face_detection_full_range.tflite",
-        "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
     ),
     "face_mesh": ModelFile(
         MEDIAPIPE_MODELS,
