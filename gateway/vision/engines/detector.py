@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +16,6 @@ from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import Detection
 from gateway.vision.engines.graphs import BLOCK_PX
 from gateway.vision.engines.pyramid import (
-    BACKGROUND_RGB,
     FIRST_CENTRE_PX,
     SCORE_STRIDE_PX,
     PyramidLayout,
@@ -37,6 +37,15 @@ MAX_CANVAS_BYTES = 80_000_000
 """Memory for reused canvases. A picture of 1920 x 1080 takes 30 MB for faces from 56 pixels, and 60 MB from 40."""
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window of WINDOW_PX pixels that shows a face. ``x``, ``y``: the pixel of the canvas at its centre."""
+
+    score: float
+    x: int
+    y: int
+
+
 class CnnDetector:
     """The face detector. ``graph``: from ``graphs.detector_graph``. For one thread at a time."""
 
@@ -54,9 +63,7 @@ class CnnDetector:
         layout = _cached_plan(picture.shape[1], picture.shape[0], min_face, max_face)
         found = []
         for number, canvas in enumerate(layout.draw(picture, self._reused_canvases(layout))):
-            height, width = canvas.shape[:2]
-            scores = self._graph.run(canvas.reshape(1, height, width // BLOCK_PX, 3 * BLOCK_PX))
-            found += layout.boxes(number, scores[0, 0], MIN_FACE_SCORE)
+            found += layout.boxes(number, self._scores(canvas), MIN_FACE_SCORE)
         return suppress(found)
 
     def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
@@ -65,30 +72,28 @@ class CnnDetector:
         ``tiles``: square chips, uint8 RGB, (side, side, 3) each (vision/align.py).
         """
         side = tiles[0].shape[0]
-        canvas = np.concatenate(tiles)
-        scores = self._graph.run(canvas.reshape(1, len(canvas), side // BLOCK_PX, 3 * BLOCK_PX))[0, 0]
+        scores = self._scores(np.concatenate(tiles))
         middle = _places(side / 2)
         rows = (_places(side * (number + 0.5)) for number in range(len(tiles)))
         return [float(scores[row, middle].max()) for row in rows]
 
-    def score_tiles(self, tiles: Sequence[Picture], rows: int) -> list[list[tuple[float, float, float]]]:
-        """Return for each tile the windows with a score above MIN_FACE_SCORE: (score, x, y) from the tile's middle.
+    def find_windows(self, canvas: Picture) -> list[Window]:
+        """Return the windows of a canvas that show a face. ``canvas``: uint8 RGB, (height, width, 3)."""
+        scores = self._scores(canvas)
+        return [
+            Window(
+                float(scores[row, column]),
+                SCORE_STRIDE_PX * column + FIRST_CENTRE_PX,
+                SCORE_STRIDE_PX * row + FIRST_CENTRE_PX,
+            )
+            for row, column in np.argwhere(scores > MIN_FACE_SCORE).tolist()
+        ]
 
-        ``tiles``: square pictures, uint8 RGB, (side, side, 3) each. ``rows``: the number of tiles for which the canvas
-        has room; the rest stays empty.
-        """
-        side = tiles[0].shape[0]
-        canvas = np.full((rows * side, side, 3), BACKGROUND_RGB, np.uint8)
-        for number, tile in enumerate(tiles):
-            canvas[number * side : (number + 1) * side] = tile
-        scores = self._graph.run(canvas.reshape(1, rows * side, side // BLOCK_PX, 3 * BLOCK_PX))[0, 0]
-        found: list[list[tuple[float, float, float]]] = [[] for _ in tiles]
-        for row, column in np.argwhere(scores > MIN_FACE_SCORE).tolist():
-            y, x = SCORE_STRIDE_PX * row + FIRST_CENTRE_PX, SCORE_STRIDE_PX * column + FIRST_CENTRE_PX
-            number = y // side
-            if number < len(tiles):
-                found[number].append((float(scores[row, column]), x - (side - 1) / 2, y % side - (side - 1) / 2))
-        return found
+    def _scores(self, canvas: Picture) -> NDArray[np.float32]:
+        """Return the score map, (rows, columns): about an eighth of the canvas's height and width."""
+        height, width = canvas.shape[:2]
+        scores: NDArray[np.float32] = self._graph.run(canvas.reshape(1, height, width // BLOCK_PX, 3 * BLOCK_PX))[0, 0]
+        return scores
 
     def _reused_canvases(self, layout: PyramidLayout) -> list[Picture]:
         """Return canvases for the layout, reused from an earlier picture if possible."""

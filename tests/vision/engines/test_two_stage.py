@@ -14,7 +14,7 @@ from gateway.vision.engine import Detection
 from gateway.vision.engines.detector import CnnDetector
 from gateway.vision.engines.networks import open_detector, open_two_stage_detector
 from gateway.vision.engines.proposals import Proposal
-from gateway.vision.engines.two_stage import TILE_SIDE_PX, Halvings, Tile, TwoStageDetector, tiles_of
+from gateway.vision.engines.two_stage import TILE_SIDE_PX, ProposedTile, Reductions, TwoStageDetector, tiles_of
 from tests.support import FRAMES
 
 NAMES = sorted(path.stem for path in FRAMES.glob("*.jpg"))
@@ -95,8 +95,8 @@ def test_tile_is_turned_and_scaled_around_the_proposed_place() -> None:
     picture = np.zeros((400, 400, 3), np.uint8)
     cv2.circle(picture, (250, 150), 8, (255, 0, 0), -1)
     # 40 pixels right of the place. Turned upright from a roll of 90 degrees, this is above the place.
-    tile = Tile(Proposal(0.9, 210, 150, 80, 90), 1.0, 90)
-    red = np.argwhere(Halvings(picture).cut(tile)[..., 0] > 127)
+    tile = ProposedTile(Proposal(0.9, 210, 150, 80, 90), 1.0, 90)
+    red = np.argwhere(Reductions(picture).cut(tile)[..., 0] > 127)
     row, column = red.mean(axis=0)
     middle = (TILE_SIDE_PX - 1) / 2
     assert [row, column] == pytest.approx([middle - 40, middle], abs=0.6)
@@ -106,7 +106,7 @@ def test_tile_is_turned_and_scaled_around_the_proposed_place() -> None:
 def test_large_face_is_cut_from_a_reduced_picture() -> None:
     """Regression: bilinear interpolation alone would take one of 8 pixels, and show a checkerboard as noise."""
     checkered = np.indices((1600, 1600)).sum(axis=0)[..., None] % 2 * np.full(3, 255)
-    cut = Halvings(checkered.astype(np.uint8)).cut(Tile(Proposal(0.9, 800, 800, 640), 0.125, 0))
+    cut = Reductions(checkered.astype(np.uint8)).cut(ProposedTile(Proposal(0.9, 800, 800, 640), 0.125, 0))
     assert cut.std() < 2
 
 
