@@ -26,7 +26,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import cv2
@@ -41,7 +41,7 @@ from benchmarks.engines import LIMITS, ROOT, engine
 from benchmarks.instructions import used_instructions
 from benchmarks.peak import peak_share
 from benchmarks.snapshots import snapshot_of
-from gateway.model import AnalyseTask, Search
+from gateway.model import AnalyseTask, DetectionMethod, Search
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
@@ -122,8 +122,8 @@ def taken_ms(names: Namer, picture: bytes) -> float:
     return 1000 * (time.perf_counter() - begun)
 
 
-def measure(picture: bytes, rounds: int, cnn_rounds: int) -> dict[str, Any]:
-    facegate_engine = engine()
+def measure(picture: bytes, rounds: int, cnn_rounds: int, method: DetectionMethod) -> dict[str, Any]:
+    facegate_engine = engine(method=method)
     namers = {
         "stock_hog1": stock(1, "hog"),
         "facegate_40px": facegate(facegate_engine, 40),
@@ -162,9 +162,13 @@ def measure(picture: bytes, rounds: int, cnn_rounds: int) -> dict[str, Any]:
     default=ROOT / "device_sim" / "frames" / "obama_1.jpg",
     help="Picture that is scaled to all sizes.  [default: a frame of the demo]",
 )  # fmt: skip
-def main(as_json: bool, rounds: int, cnn_rounds: int, picture: Path) -> None:
+@click.option(
+    "--method", type=click.Choice(get_args(DetectionMethod)), default="pyramid", show_default=True,
+    help="Method of facegate, as the setting detection.method.",
+)  # fmt: skip
+def main(as_json: bool, rounds: int, cnn_rounds: int, picture: Path, method: DetectionMethod) -> None:
     cv2.setNumThreads(1)
-    result = measure(picture.read_bytes(), rounds, cnn_rounds)
+    result = measure(picture.read_bytes(), rounds, cnn_rounds, method)
     if as_json:
         click.echo(json.dumps(result))
         return

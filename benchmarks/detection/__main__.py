@@ -26,7 +26,7 @@ os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # befo
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import cv2
@@ -39,6 +39,7 @@ from benchmarks.detection.detectors import Detector, detectors
 from benchmarks.detection.no_faces import DEFAULT_FOLDER, MissingPictures
 from benchmarks.detection.samples import SETS
 from benchmarks.engines import ROOT
+from gateway.model import DetectionMethod
 from gateway.vision.engines import detector as detector_module
 
 
@@ -117,10 +118,19 @@ def _table(name: str, figures: Mapping[str, Any]) -> Table:
     is_flag=True,
     help="Also run dlib's CNN enlarged once: it finds 40 px, and takes many seconds per picture.",
 )
-def main(as_json: bool, pictures: Path, no_faces: Path, threshold: float, cnn_enlarged: bool) -> None:
+@click.option(
+    "--method",
+    type=click.Choice(get_args(DetectionMethod)),
+    default="pyramid",
+    show_default=True,
+    help="Method of facegate, as the setting detection.method.",
+)
+def main(
+    as_json: bool, pictures: Path, no_faces: Path, threshold: float, cnn_enlarged: bool, method: DetectionMethod
+) -> None:
     cv2.setNumThreads(1)
     detector_module.MIN_FACE_SCORE = threshold
-    result = measure(pictures, no_faces, detectors(cnn_enlarged))
+    result = measure(pictures, no_faces, detectors(cnn_enlarged, method))
     if as_json:
         click.echo(json.dumps(result))
     else:

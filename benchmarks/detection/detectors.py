@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.engines import engine
-from gateway.model import Box, Search
+from gateway.model import Box, DetectionMethod, Search
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import Detection
 
@@ -21,11 +21,11 @@ class Detector:
     prepares: bool = False
 
 
-def detectors(cnn_enlarged: bool) -> list[Detector]:
+def detectors(cnn_enlarged: bool, method: DetectionMethod = "pyramid") -> list[Detector]:
     # The import loads the models.
     from gateway.vision.engines.stock import api
 
-    facegate_detector = engine().detector
+    facegate_detector = engine(method=method).detector
 
     def stock(enlarged: int, model: str) -> Callable[[Picture], list[Detection]]:
         return lambda picture: [

@@ -110,7 +110,7 @@ def test_ratios_use_the_best_stock_detector_of_the_same_smallest_face() -> None:
 
 
 def test_detection_names_missing_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "detectors", lambda _cnn_enlarged: [])
+    monkeypatch.setattr(command, "detectors", lambda _cnn_enlarged, _method: [])
     monkeypatch.setattr(detector_module, "MIN_FACE_SCORE", 0.0)  # which main sets
     folders = ["--pictures", str(tmp_path), "--no-faces", str(tmp_path)]
     plain = CliRunner().invoke(command.main, folders)
