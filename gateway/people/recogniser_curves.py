@@ -50,7 +50,7 @@ def measure_recogniser(names: Sequence[str], descriptors: Sequence[Descriptor], 
     ``rate``: the false match rate that the curves must reach; of rates below the lowest of RATES, that one.
     """
     if len(set(names)) < 2:
-        raise GatewayError("a face was found in the pictures of less than two people: name a folder with more people")
+        raise GatewayError("a face was found in the pictures of fewer than two people: name a folder with more people")
     labels, people = np.unique(names, return_inverse=True)
     vectors = np.stack(descriptors)
     crowd = typical(one_each(vectors, people))
