@@ -47,7 +47,7 @@ def middle_descriptor(analysis: Analysis) -> Descriptor | None:
 def measure_recogniser(names: Sequence[str], descriptors: Sequence[Descriptor], rate: float) -> RecogniserCurves:
     """Return the curves of pictures of these people. Raise GatewayError for too few pictures.
 
-    ``rate``: the false match rate that the curves must reach; of rates below the lowest of RATES, that one.
+    ``rate``: the false match rate that the curves must reach; outside of RATES, the nearest of these.
     """
     if len(set(names)) < 2:
         raise GatewayError("a face was found in the pictures of fewer than two people: name a folder with more people")
@@ -55,7 +55,8 @@ def measure_recogniser(names: Sequence[str], descriptors: Sequence[Descriptor], 
     vectors = np.stack(descriptors)
     crowd = typical(one_each(vectors, people))
     faces = LabelledFaces(people, vectors, vectors)
-    _check_pairs(faces, max(rate, min(RATES)))
+    # A curve needs two points at least.
+    _check_pairs(faces, min(max(rate, min(RATES)), RATES[1]))
     curves = measure_curves(faces, with_typical=len(crowd) > 0, probe_counts=(1,))
     return RecogniserCurves(curves, crowd, len(names), len(labels))
 
