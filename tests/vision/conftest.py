@@ -37,6 +37,19 @@ def facegate(models: Path) -> Engine:
 
 
 @pytest.fixture(scope="session")
+def two_stages(models: Path) -> Engine:
+    """The gateway's own engine with detection in two stages."""
+    return open_engine(EngineOptions("facegate", models, method="two-stage"))
+
+
+@pytest.fixture(params=["facegate", "two_stages"])
+def either_method(request: pytest.FixtureRequest) -> Engine:
+    """The gateway's own engine, with each of its two methods of detection."""
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine
+
+
+@pytest.fixture(scope="session")
 def stock(engine: Engine) -> Any:
     """The package face_recognition. The stock engine imports it first and suppresses its warnings."""
     import face_recognition

@@ -146,19 +146,30 @@ def test_rotated_faces_of_different_people_do_not_match(facegate: Engine, degree
     assert not any(is_same_person(one, other) for one, other in combinations(found, 2))
 
 
-def test_two_people_of_the_rotated_cases_do_not_match(facegate: Engine, shared: Path) -> None:
+def test_two_people_of_the_rotated_cases_do_not_match(either_method: Engine, shared: Path) -> None:
     """Each of the two matches the upright frames of the same person."""
     obama, biden = (
-        largest_described_face((shared / "cases" / f"lying_{name}.jpg").read_bytes(), facegate)
+        largest_described_face((shared / "cases" / f"lying_{name}.jpg").read_bytes(), either_method)
         for name in ("obama", "biden")
     )
     assert obama is not None
     assert biden is not None
     assert not is_same_person(obama, biden)
     for face, name in ((obama, "obama_1"), (biden, "biden_2")):
-        upright = largest_described_face(frame(name), facegate)
+        upright = largest_described_face(frame(name), either_method)
         assert upright is not None
         assert is_same_person(face, upright)
+
+
+@quarter_turns
+def test_two_stages_describe_a_rotated_face_like_the_upright_one(two_stages: Engine, turns: int) -> None:
+    """They find a face at any roll, also one that hangs upside down."""
+    upright, found = (
+        largest_described_face(rotated_head("obama_1", degrees), two_stages) for degrees in (0, 90 * turns)
+    )
+    assert upright is not None
+    assert found is not None
+    assert is_same_person(upright, found)
 
 
 @pytest.mark.parametrize("count", [5, 68])
