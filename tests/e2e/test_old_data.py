@@ -1,6 +1,6 @@
 """A data folder of an earlier version keeps its people, its unknown faces, its audit and its backup.
 
-``data/old_data.tar.xz`` was written by a gateway before detection in two stages and recognisers of the user's own: Joe
+``old_data.tar.xz`` was written by a gateway before detection in two stages and recognisers of the user's own: Joe
 Biden enrolled over REST and Grace Hopper from ``known_faces/``, each with the project's picture; Barack Obama unknown,
 in a group of three faces; and a backup.
 """
@@ -22,7 +22,7 @@ from gateway.vision.engines.recogniser import recipe_of
 from tests.conftest import settings
 from tests.support import WAIT_S, Broker, Client, frame, wait_for
 
-OLD_DATA = Path(__file__).parent / "data" / "old_data.tar.xz"
+OLD_DATA = Path(__file__).with_name("old_data.tar.xz")
 LONG_DAYS = 36_500
 
 
