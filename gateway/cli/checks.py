@@ -10,6 +10,7 @@ from gateway.config.named_files import check_files
 from gateway.errors import ConfigError
 from gateway.files.closed_folders import is_folder
 from gateway.people.wiring import cipher
+from gateway.vision.engines.recogniser import recogniser_of
 from gateway.vision.engines.requirements import check_requirements
 
 
@@ -18,9 +19,10 @@ def check_settings(settings: Settings) -> None:
 
     A data folder that is a file is refused too. Nothing is created or changed.
     """
-    check_requirements(settings.engine)
+    check_requirements(settings)
     check_files(settings)
     cipher(settings)
+    recogniser_of(settings)
     _check_folder(settings.data)
 
 

@@ -23,7 +23,7 @@ from gateway.workers.worker import Worker, worker_command
 def prepare_engine(settings: Settings) -> EngineOptions:
     """Check the engine's requirements and its models, and convert the models if it needs that. Raise StartError."""
     check_python()
-    check_requirements(settings.engine)
+    check_requirements(settings)
     entry = ENGINES[settings.engine]
     wanted = entry.models | ({"landmarks_68"} if settings.landmarks_68 else set())
     check_models(role for role in MODEL_FILES if role in wanted)

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.cli.checks import check_settings
 from gateway.config import Settings
-from gateway.errors import StartError
+from gateway.errors import ConfigError, StartError
 from gateway.model import EngineName
 from gateway.vision.engines import requirements
 from gateway.vision.engines.requirements import check_requirements
@@ -32,7 +32,7 @@ def processor(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.mark.parametrize("engine", ["facegate", "dlib-hog", "dlib-cnn"])
 def test_installed_engine_is_accepted(engine: EngineName) -> None:
-    check_requirements(engine)
+    check_requirements(Settings(engine=engine))
 
 
 def test_processor_without_avx_is_refused(processor: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -54,12 +54,28 @@ def test_processor_without_avx_is_refused(processor: pytest.MonkeyPatch, tmp_pat
 def test_other_processor_is_accepted(processor: pytest.MonkeyPatch, machine: str, flags: set[str]) -> None:
     processor.setattr(platform, "machine", lambda: machine)
     processor.setattr(requirements, "processor_flags", lambda: flags)
-    check_requirements("facegate")
+    check_requirements(Settings())
 
 
 def test_dlib_that_was_compiled_here_is_accepted_without_avx(processor: pytest.MonkeyPatch) -> None:
     processor.setattr(requirements, "DLIB_WHEEL", "package-that-is-not-installed")
-    check_requirements("facegate")
+    check_requirements(Settings())
+
+
+@pytest.mark.parametrize("key", ["detector", "descriptor"])
+def test_8_bits_are_refused_on_arm64(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    settings = Settings.model_validate({"precision": {key: "int8"}})
+    check_requirements(settings)
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    with pytest.raises(StartError, match=rf"^precision\.{key}: int8 gives wrong results on arm64"):
+        check_requirements(settings)
+    check_requirements(Settings())
+
+
+def test_recogniser_without_its_description_is_refused(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, recogniser=tmp_path / "own.onnx")
+    with pytest.raises(ConfigError, match=r"own\.onnx needs its description in .*own\.yaml, which is missing"):
+        check_settings(settings)
 
 
 @pytest.mark.parametrize("engine", ["dlib-hog", "dlib-cnn"])
