@@ -163,7 +163,7 @@ def test_two_people_of_the_rotated_cases_do_not_match(either_method: Engine, sha
 
 @quarter_turns
 def test_two_stages_describe_a_rotated_face_like_the_upright_one(two_stages: Engine, turns: int) -> None:
-    """They find a face at any roll, also one that hangs upside down."""
+    """The proposer finds a face at any roll, also one that hangs upside down."""
     upright, found = (
         largest_described_face(rotated_head("obama_1", degrees), two_stages) for degrees in (0, 90 * turns)
     )
