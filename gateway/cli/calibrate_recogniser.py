@@ -21,7 +21,7 @@ from gateway.model import AnalyseTask, Descriptor, Search
 from gateway.people.folder.files import read_bounded, reason_of
 from gateway.people.labelled_pictures import LabelledPicture, labelled_pictures
 from gateway.people.measurement import write_measurement
-from gateway.people.recogniser_curves import RecogniserCurves, measure_recogniser, middle_descriptor
+from gateway.people.recogniser_curves import RecogniserCurves, check_enough, measure_recogniser, middle_descriptor
 from gateway.people.wiring import count_enrolled
 from gateway.vision.engines.recogniser import recogniser_of
 from gateway.workers.job import Job
@@ -44,14 +44,18 @@ def calibrate_recogniser(settings: Settings, folder: Path, *, writes: bool) -> N
             " network are part of Facegate."
         )
     pictures = labelled_pictures(folder)
-    names, descriptors = _describe(settings, pictures)
     rate = min(
         settings.decision.max_false_match,
         settings.decision.max_false_identification / max(count_enrolled(settings), 1),
     )
+    # Checked before the pictures are described, which takes minutes.
+    check_enough([picture.person for picture in pictures], rate)
+    names, descriptors = _describe(settings, pictures)
     found = measure_recogniser(names, descriptors, rate)
     _print(found)
-    if writes:
+    if not writes:
+        click.echo("nothing was stored: add --write to store these curves")
+    else:
         measured = f"{found.pictures} pictures of {found.people} people"
         name = read_sheet(recogniser.path).name
         path = write_measurement(settings.data, recogniser.recipe, name, measured, found.curves, found.typical)

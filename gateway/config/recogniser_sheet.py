@@ -16,7 +16,7 @@ from gateway.model.recipes import MAX_DIMENSIONS
 
 def _for_each_colour(value: object) -> object:
     """Return three equal numbers for one number."""
-    return (value, value, value) if isinstance(value, int | float) else value
+    return (value, value, value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 Colours = Annotated[

@@ -112,14 +112,21 @@ class Enroller:
         return entry
 
     def _repetition_warnings(self, target: str | Person, samples: Sequence[EnrolmentSample]) -> list[str]:
-        """Return a warning about each picture that is enrolled for the person already."""
+        """Return a warning about each picture that is enrolled for the person already.
+
+        A picture that was described by another recogniser is described again.
+        """
         pictures = self._store.people.read_entry(target.slug).pictures if isinstance(target, Person) else ()
         known = {picture.id for picture in pictures if not picture.counter}
         return [
-            f"{_subject(number, samples)} was enrolled already: nothing was added"
+            f"{_subject(number, samples)} was enrolled already: {self._effect_of_repetition(sample)}"
             for number, sample in enumerate(samples, 1)
             if sample.digest[:PICTURE_ID_DIGITS] in known
         ]
+
+    def _effect_of_repetition(self, sample: EnrolmentSample) -> str:
+        found = self._store.faces.find_face(sample.digest, self._rules.recipe)
+        return "it was described again" if found is None else "nothing was added"
 
     def _find_named(self, name: str) -> str | Person:
         """Return the person of this name, or the valid name of a new person. Raise BadRequest."""

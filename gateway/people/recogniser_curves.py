@@ -47,25 +47,36 @@ def middle_descriptor(analysis: Analysis) -> Descriptor | None:
 def measure_recogniser(names: Sequence[str], descriptors: Sequence[Descriptor], rate: float) -> RecogniserCurves:
     """Return the curves of pictures of these people. Raise GatewayError for too few pictures.
 
-    ``rate``: the false match rate that the curves must reach; outside of RATES, the nearest of these.
+    ``rate``: as for ``check_enough``.
     """
-    if len(set(names)) < 2:
-        raise GatewayError("a face was found in the pictures of fewer than two people: name a folder with more people")
+    check_enough(names, rate)
     labels, people = np.unique(names, return_inverse=True)
     vectors = np.stack(descriptors)
     crowd = typical(one_each(vectors, people))
     faces = LabelledFaces(people, vectors, vectors)
-    # A curve needs two points at least.
-    _check_pairs(faces, min(max(rate, min(RATES)), RATES[1]))
     curves = measure_curves(faces, with_typical=len(crowd) > 0, probe_counts=(1,))
     return RecogniserCurves(curves, crowd, len(names), len(labels))
 
 
-def _check_pairs(faces: LabelledFaces, rate: float) -> None:
-    """Raise GatewayError if a curve would not reach the rate."""
+def check_enough(names: Sequence[str], rate: float) -> None:
+    """Raise GatewayError if curves of pictures of these people would not reach the false match rate.
+
+    ``names``: of the person in each picture. ``rate``: the lowest rate of RATES is enough for lower ones.
+    """
+    labels, people = np.unique(names, return_inverse=True)
+    if len(labels) < 2:
+        raise GatewayError(
+            "curves need pictures of at least two people in which a face is found: name a folder with a folder for each"
+            " person"
+        )
+    # A curve has two points at least.
+    rate = min(max(rate, min(RATES)), RATES[1])
     needed = round(MIN_PAIRS / rate)
+    # Only the number of pairs matters.
+    vectors = np.ones((len(people), 1), np.float32)
     for pictures in range(1, MAX_COUNTED_PICTURES + 1):
-        if (pairs := count_pairs(faces, pictures)) < needed:
+        pairs = count_pairs(LabelledFaces(people, vectors, vectors), pictures)
+        if pairs < needed:
             raise GatewayError(
                 f"too few pictures for curves: one mistake in {1 / rate:,.0f} takes {needed:,} comparisons of different"
                 f" people, and for people with {pictures} picture(s) there are {pairs:,}. Add more people, some of them"

@@ -30,6 +30,10 @@ from tests.support import Broker, frame, prepare_data_folder
 DIMENSIONS = 120
 """A projection to so many of 128 dimensions changes a cosine little, so that the curves of stock dlib fit."""
 
+OFTEN = {"decision": {"max_false_match": 0.5, "max_false_identification": 0.5}}
+"""Rates for curves of few pictures: one mistake in ten takes 100 comparisons, and eight people with five pictures have
+120."""
+
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -109,9 +113,7 @@ def write_people(folder: Path, people: int) -> Path:
 
 
 def test_calibration_writes_curves_with_which_the_gateway_opens(tmp_path: Path, network: Path) -> None:
-    # One mistake in ten takes 100 comparisons: eight people with five pictures have 120.
-    often = {"decision": {"max_false_match": 0.5, "max_false_identification": 0.5}}
-    done = calibrate(tmp_path, network, write_people(tmp_path / "people", 8), "--write", **often)
+    done = calibrate(tmp_path, network, write_people(tmp_path / "people", 8), "--write", **OFTEN)
     assert done.exit_code == 0, done.output
     assert "6.jpg: " in done.output
     assert "40 pictures of 8 people" in done.output
@@ -138,7 +140,7 @@ def test_calibration_with_pictures_needs_a_recogniser(tmp_path: Path) -> None:
 def test_calibration_reports_a_network_that_cannot_be_used(tmp_path: Path, network: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"no network")
     (tmp_path / "bad.yaml").write_text(network.with_suffix(".yaml").read_text())
-    done = calibrate(tmp_path, tmp_path / "bad.onnx", write_people(tmp_path / "people", 1))
+    done = calibrate(tmp_path, tmp_path / "bad.onnx", write_people(tmp_path / "people", 8), **OFTEN)
     assert done.exit_code == 1
     assert "bad.onnx cannot be used by OpenVINO" in done.output
     assert "Traceback" not in done.output

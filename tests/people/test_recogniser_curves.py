@@ -59,9 +59,9 @@ def test_too_few_pictures_are_refused_with_the_number_that_is_needed() -> None:
         measure_recogniser(*faces(20, 5), rate=0.001)
     with pytest.raises(GatewayError, match=r"for people with 3 picture\(s\) there are 0"):
         measure_recogniser(*faces(150, 2), rate=0.01)
-    with pytest.raises(GatewayError, match="fewer than two people"):
+    with pytest.raises(GatewayError, match="at least two people"):
         measure_recogniser(["p", "p"], [descriptor(1, 16)] * 2, rate=0.01)
-    with pytest.raises(GatewayError, match="fewer than two people"):
+    with pytest.raises(GatewayError, match="at least two people"):
         measure_recogniser([], [], rate=0.01)
 
 

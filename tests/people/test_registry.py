@@ -323,6 +323,14 @@ def test_picture_that_is_enrolled_already_gives_a_warning(env: PeopleEnvironment
     assert (entry.picture_count, warnings) == (4, ("picture 2 was enrolled already: nothing was added",))
 
 
+def test_picture_that_another_recogniser_described_is_described_again(env: PeopleEnvironment) -> None:
+    enrol(env, "Alice", "a")
+    env.store.faces.replace_descriptor(sample("a", ALICE).digest, "another recipe", ALICE)
+    entry, warnings = env.registry.enrol("Alice", [sample("a", ALICE)], REST_CALLER)
+    assert (entry.picture_count, warnings[0]) == (1, "the picture was enrolled already: it was described again")
+    assert env.store.faces.find_face(sample("a", ALICE).digest, RECIPE) is not None
+
+
 def test_picture_unlike_the_enrolled_pictures_gives_a_warning(env: PeopleEnvironment) -> None:
     enrol(env, "Alice", "a", "b", "c")
     _, warnings = env.registry.enrol("Alice", [sample("d", BOB)], REST_CALLER)
