@@ -62,7 +62,7 @@ class Gateway:
             allowed=settings.operations_of,
             search=settings.search_of,
             size_limit=settings.size_limit_of,
-            landmarks_68=settings.landmarks_68,
+            landmarks_68=settings.landmarks_68 != "off",
         )
         recognition = RecognitionService(
             run=self.pool.submit,

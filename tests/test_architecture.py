@@ -46,6 +46,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "simplejpeg": {"vision/decoding/jpeg_pixels"},
     "cv2": {
         "vision/chips",
+        "vision/engines/face_mesh",
         "vision/engines/proposer",
         "vision/engines/pyramid",
         "vision/engines/registry",

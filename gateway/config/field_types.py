@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+
+from gateway.model import Landmarks68
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -43,3 +45,17 @@ def _expand_home(value: object) -> object:
 
 
 FilePath = Annotated[Path, BeforeValidator(_expand_home)]
+
+_BOOL = TypeAdapter(bool)
+
+
+def _read_truth_value(value: object) -> object:
+    """Return ``mesh`` for true and ``off`` for false. Other values are returned as they are."""
+    # The setting was true or false in the past. YAML also reads the word off as false.
+    try:
+        return "mesh" if _BOOL.validate_python(value) else "off"
+    except ValidationError:
+        return value
+
+
+Landmarks68Setting = Annotated[Landmarks68, BeforeValidator(_read_truth_value)]

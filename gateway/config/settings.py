@@ -10,7 +10,7 @@ from pydantic import field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.config.environment import VARIABLE_PREFIX, StrictEnvironment
-from gateway.config.field_types import FilePath
+from gateway.config.field_types import FilePath, Landmarks68Setting
 from gateway.config.network_sections import MqttSettings, RestSettings
 from gateway.config.sections import (
     CameraSettings,
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     engine: EngineName = "facegate"
     recogniser: FilePath | None = None
-    landmarks_68: bool = True
+    landmarks_68: Landmarks68Setting = "mesh"
     mqtt: MqttSettings = MqttSettings()
     rest: RestSettings = RestSettings()
     workers: WorkerSettings = WorkerSettings()

@@ -9,7 +9,10 @@ LandmarksDocument = dict[str, list[tuple[int, int]]]
 
 
 class QualityDocument(WireModel):
-    """The quality of a face: ``pixels``: the smaller side of its box. The other fields: 0 to 1."""
+    """The quality of a face. ``pixels``: the smaller side of its box. ``yaw``, ``pitch``, ``roll``: degrees.
+
+    The other fields: 0 to 1.
+    """
 
     pixels: int
     brightness: float
@@ -17,6 +20,9 @@ class QualityDocument(WireModel):
     pose: float
     inside: float
     clean: float
+    yaw: Omitted[int] = None
+    pitch: Omitted[int] = None
+    roll: Omitted[int] = None
 
 
 class CandidateDocument(WireModel):

@@ -23,7 +23,7 @@ MAX_NUMBER_DIGITS = 9
 PICTURE_ID_DIGITS = 16
 """Digits of a picture's id: the first ones of its SHA-256 digest."""
 
-_LANDMARKS: Mapping[object, LandmarkCount] = {"false": 0, "0": 0, "5": 5, "68": 68, "true": 68}
+_LANDMARKS: Mapping[object, LandmarkCount] = {"false": 0, "0": 0, "5": 5, "68": 68, "468": 468, "true": 68}
 _FLAGS = {"true": True, "false": False}
 _PICTURE_ID = re.compile(rf"[0-9a-f]{{{PICTURE_ID_DIGITS}}}")
 
@@ -49,7 +49,7 @@ def read_landmarks(value: object) -> LandmarkCount:
     Options may come as text, in the user properties of MQTT 5.
     """
     if (count := _LANDMARKS.get(_word(value))) is None:
-        raise BadRequest(f"landmarks must be true (68), 68, 5 or false, not {quote_value(value)}")
+        raise BadRequest(f"landmarks must be true (68), 5, 68, 468 or false, not {quote_value(value)}")
     return count
 
 

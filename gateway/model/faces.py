@@ -22,7 +22,8 @@ Timing = Mapping[str, float]
 class Quality:
     """Measures of how well a face can be seen (vision/quality.py).
 
-    ``pixels``: the smaller side of its box. The other measures are from 0 to 1.
+    ``pixels``: the smaller side of its box. ``yaw``, ``pitch``, ``roll``: the direction of the head in degrees
+    (vision/head_pose.py), or None if not measured. The other measures are from 0 to 1.
     """
 
     pixels: int
@@ -31,6 +32,9 @@ class Quality:
     pose: float
     inside: float
     clean: float = 1.0
+    yaw: int | None = None
+    pitch: int | None = None
+    roll: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,11 @@ DescriptorPrecision = Literal["auto", "int8", "bf16", "f32"]
 Purpose = Literal["stream", "enrolment"]
 """The use of a descriptor. For a stream it must be made quickly. For enrolment it is made once, with more care."""
 
-LandmarkCount = Literal[0, 5, 68]
-"""The number of points of a face that a request asks for."""
+LandmarkCount = Literal[0, 5, 68, 468]
+"""The number of points of a face that a request asks for. 468: the mesh."""
+
+Landmarks68 = Literal["mesh", "dlib", "off"]
+"""The origin of 68 points: the mesh or dlib's model. ``off``: nobody may ask for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,14 @@ class Search:
 class AnalyseTask:
     """Find the faces in a picture. The other fields say what to report of each, beside its box and quality.
 
-    ``single_face``: the request needs exactly one face. Of several faces only the boxes are reported.
+    ``head_pose``: yaw, pitch and roll. ``single_face``: the request needs exactly one face. Of several faces only the
+    boxes are reported.
     """
 
     search: Search = Search()
     descriptors: Purpose | None = "stream"
     landmarks: LandmarkCount = 0
+    head_pose: bool = False
     chips: bool = False
     single_face: bool = False
 

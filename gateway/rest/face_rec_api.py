@@ -9,7 +9,8 @@ from flask import Flask, redirect, request
 from werkzeug.wrappers import Response
 
 from gateway.contract.faces import write_candidates
-from gateway.model import Comparison, Operation, Recognition
+from gateway.contract.reading import read_landmarks
+from gateway.model import Comparison, LandmarkCount, Operation, Recognition
 from gateway.rest.calls import Calls
 from gateway.rest.pages import upload_form
 from gateway.rest.pictures import read_pictures
@@ -28,11 +29,11 @@ def add_face_rec_api(app: Flask, calls: Calls) -> None:
 
     @app.post("/face_rec")
     def face_rec() -> dict[str, Any]:
-        features, locations = _flag("facial_features"), _flag("face_locations")
+        count, locations = _landmark_count(), _flag("face_locations")
         pictures = read_pictures(request, ("file",))
-        reply = calls.recognise(Operation.FACE_REC, pictures, 68 if features else 0, _flag("annotate"))
+        reply = calls.recognise(Operation.FACE_REC, pictures, count, _flag("annotate"))
         assert isinstance(reply, Recognition)
-        return _write_recognition(reply, features, locations)
+        return _write_recognition(reply, count > 0, locations)
 
     @app.get("/face_match")
     def face_match_form() -> str:
@@ -49,6 +50,11 @@ def add_face_rec_api(app: Flask, calls: Calls) -> None:
 def _flag(name: str) -> bool:
     """Return whether a query parameter is ``true``, in any case of its letters."""
     return request.args.get(name, "").lower() == "true"
+
+
+def _landmark_count() -> LandmarkCount:
+    """Return the number of points that ``landmarks`` asks for, else 68 with ``facial_features``. Raise BadRequest."""
+    return read_landmarks(request.args.get("landmarks", _flag("facial_features")))
 
 
 def _write_recognition(reply: Recognition, features: bool, locations: bool) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from gateway.metrics import Stopwatch
 from gateway.model import (
@@ -13,10 +13,10 @@ from gateway.model import (
     Descriptor,
     FoundFace,
     Image,
-    LandmarkCount,
     Landmarks,
     PictureLimits,
     Points,
+    Quality,
 )
 from gateway.vision.align import AlignedFace, align, turned_part
 from gateway.vision.chips import (
@@ -29,8 +29,9 @@ from gateway.vision.chips import (
     window_of_chips,
 )
 from gateway.vision.decoding.decode import Picture
-from gateway.vision.engine import Detection, Engine
-from gateway.vision.landmark_groups import name_5_points, name_68_points
+from gateway.vision.engine import Detection, Engine, MeshPoints
+from gateway.vision.head_pose import measure_head_pose, roll_of_points
+from gateway.vision.landmark_groups import MESH_POINTS_68, name_5_points, name_68_points, name_mesh_points
 from gateway.vision.quality import measure_quality
 from gateway.vision.regions import search
 from gateway.vision.scaled import open_picture
@@ -108,29 +109,47 @@ def _face(
     clipped = box.clipped_to(picture.shape[1], picture.shape[0])
     if not found.upright:
         return FoundFace(clipped, quality=replace(seen, pose=0.0))
+    mesh = _mesh(picture, engine, wanted, box, found)
     return FoundFace(
         clipped,
         about,
-        _landmarks(picture, engine, wanted.landmarks, box, found),
-        seen,
+        _landmarks(picture, engine, wanted, box, found, mesh),
+        _with_head_pose(seen, mesh),
         encode_chips(chips) if wanted.chips else None,
         encode_crop(picture, box, found.turns) if wanted.chips else None,
     )
 
 
+def _mesh(picture: Picture, engine: Engine, wanted: AnalyseTask, box: Box, alignment: AlignedFace) -> MeshPoints | None:
+    """Return the mesh of an upright face, or None if the task does not need it: it takes 5 ms."""
+    if not wanted.head_pose and wanted.landmarks in (0, 5):
+        return None
+    return engine.mesh.points(picture, box, roll_of_points(alignment.points))
+
+
+def _with_head_pose(quality: Quality, mesh: MeshPoints | None) -> Quality:
+    return quality if mesh is None else replace(quality, **asdict(measure_head_pose(mesh)))
+
+
 def _landmarks(
-    picture: Picture, engine: Engine, count: LandmarkCount, box: Box, alignment: AlignedFace
+    picture: Picture, engine: Engine, wanted: AnalyseTask, box: Box, alignment: AlignedFace, mesh: MeshPoints | None
 ) -> Landmarks | None:
-    match count:
+    match wanted.landmarks:
         case 0:
             return None
         case 5:
             return name_5_points(alignment.points)
         case 68:
-            return name_68_points(_points_68(picture, engine, box, alignment.turns))
+            return name_68_points(_points_68(picture, engine, box, alignment.turns, mesh))
+        case 468:
+            assert mesh is not None
+            return name_mesh_points(mesh)
 
 
-def _points_68(picture: Picture, engine: Engine, box: Box, turns: int) -> Points:
+def _points_68(picture: Picture, engine: Engine, box: Box, turns: int, mesh: MeshPoints | None) -> Points:
+    if engine.predictor_68 is None:
+        assert mesh is not None
+        return mesh[list(MESH_POINTS_68), :2]
     if not turns:
         return engine.predictor_68.points(picture, box)
     part = turned_part(picture, box, turns)

@@ -20,6 +20,7 @@ from slugify import slugify
 from gateway.errors import Unsupported
 from gateway.model import Box, FaceMark
 from gateway.vision.decoding.decode import Picture
+from gateway.vision.landmark_groups import MESH_GROUP
 
 KNOWN_RGB, UNKNOWN_RGB = (52, 199, 89), (255, 179, 0)
 TEXT_RGB, LANDMARK_RGB = (0, 0, 0), (255, 255, 255)
@@ -103,11 +104,11 @@ class _Canvas:
         self._occupied.append(box)
 
     def draw_landmarks(self, mark: FaceMark) -> None:
-        """Draw a line through each group of landmarks; the outlines of the eyes are closed.
+        """Draw a line through each group of landmarks, and dots for the mesh. The outlines of the eyes are closed.
 
         The line width depends on the size of the face. Points far from the box are not drawn.
         """
-        lines = [[*line, *line[:1]] if name.endswith("_eye") else line for name, line in (mark.landmarks or {}).items()]
+        lines = [line for name, points in (mark.landmarks or {}).items() for line in _lines(name, points)]
         box, side = mark.box, mark.box.right - mark.box.left
         around = Box(box.left - side // 2, box.top - side // 2, box.right + side // 2, box.bottom + side // 2)
         area = _intersection(around, self.bounds())
@@ -135,6 +136,14 @@ class _Canvas:
 
     def _occupied_area(self, place: Box) -> int:
         return sum(_area(_intersection(place, other)) for other in self._occupied)
+
+
+def _lines(name: str, points: Line) -> list[Line]:
+    """Return the lines of a group of landmarks."""
+    # The order of the mesh is no path along the face.
+    if name == MESH_GROUP:
+        return [[point] for point in points]
+    return [[*points, *points[:1]] if name.endswith("_eye") else points]
 
 
 def _strokes(lines: Sequence[Line], thickness: float, area: Box) -> Image.Image:

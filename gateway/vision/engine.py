@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gateway.model import Box, Descriptor, Points
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.windows import ChipWindow
@@ -60,6 +63,18 @@ class LandmarkPredictor(Protocol):
         """
 
 
+MeshPoints = NDArray[np.float32]
+"""The mesh of a face, float32, (468, 3): x, y and depth in pixels of the picture. Smaller depths are nearer."""
+
+
+class MeshPredictor(Protocol):
+    def points(self, picture: Picture, box: Box, roll: float) -> MeshPoints:
+        """Return the mesh of the face in the box. ``roll``: radians clockwise by which the face leans.
+
+        ``picture``: uint8 RGB, (height, width, 3). The box and the points may be outside of the picture.
+        """
+
+
 class Embedder(Protocol):
     @property
     def window(self) -> ChipWindow | None:
@@ -75,9 +90,13 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The models that the tasks use. The predictors return 5 and 68 landmarks in the order of dlib's models."""
+    """The models that the tasks use. The predictors return 5 and 68 landmarks in the order of dlib's models.
+
+    ``predictor_68``: None if the 68 landmarks are taken from the mesh.
+    """
 
     detector: Detector
     embedder: Embedder
     predictor_5: LandmarkPredictor
-    predictor_68: LandmarkPredictor
+    mesh: MeshPredictor
+    predictor_68: LandmarkPredictor | None = None

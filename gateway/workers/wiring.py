@@ -25,7 +25,8 @@ def prepare_engine(settings: Settings) -> EngineOptions:
     check_python()
     check_requirements(settings)
     entry = ENGINES[settings.engine]
-    wanted = entry.models | ({"landmarks_68"} if settings.landmarks_68 else set())
+    dlib_68 = settings.landmarks_68 == "dlib"
+    wanted = entry.models | {"face_mesh"} | ({"landmarks_68"} if dlib_68 else set())
     check_models(role for role in MODEL_FILES if role in wanted)
     models = ensure_converted(settings.data) if entry.needs_conversion else None
     precision = settings.precision
@@ -36,6 +37,7 @@ def prepare_engine(settings: Settings) -> EngineOptions:
         precision.descriptor,
         recogniser_of(settings),
         settings.detection.method,
+        dlib_68,
     )
 
 

@@ -436,9 +436,21 @@ def test_nested_settings_come_from_single_variables(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("FACEGATE_DETECTION__MAX_FACE", "300")
     monkeypatch.setenv("FACEGATE_PRECISION__DETECTOR", "f32")
     settings = load()
-    assert settings.landmarks_68 is False
+    assert settings.landmarks_68 == "off"
     assert settings.search_of("porch") == Search(56, 300)
     assert (settings.precision.detector, settings.precision.descriptor) == ("f32", "auto")
+
+
+@pytest.mark.parametrize(
+    ("value", "origin"),
+    [("true", "mesh"), ("false", "off"), ("off", "off"), ('"off"', "off"), ("mesh", "mesh"), ("dlib", "dlib")],
+)
+def test_landmarks_68_is_a_word_or_a_truth_value_of_older_versions(
+    write: Write, monkeypatch: pytest.MonkeyPatch, value: str, origin: str
+) -> None:
+    assert load(write(f"landmarks_68: {value}")).landmarks_68 == origin
+    monkeypatch.setenv("FACEGATE_LANDMARKS_68", value.strip('"'))
+    assert load().landmarks_68 == origin
 
 
 def test_regions_of_a_camera_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -663,7 +675,7 @@ def test_refusal_does_not_repeat_the_password(write: Write) -> None:
         ("mqtt: {port: 0}", "mqtt.port: expected at least 1, found 0"),
         ("mqtt: {port: {password: geheim}}", "mqtt.port: expected a whole number, found an object"),
         ("engine: magic", "engine: expected 'facegate', 'dlib-hog' or 'dlib-cnn', found 'magic'"),
-        ("landmarks_68: null", "landmarks_68: expected true or false, found None"),
+        ("landmarks_68: null", "landmarks_68: expected 'mesh', 'dlib' or 'off', found None"),
     ],
 )
 def test_message_says_what_was_expected_and_found(write: Write, content: str, message: str) -> None:

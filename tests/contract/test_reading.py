@@ -11,7 +11,20 @@ from gateway.errors import BadRequest
 
 @pytest.mark.parametrize(
     ("value", "count"),
-    [(True, 68), (68, 68), ("68", 68), ("true", 68), (5, 5), ("5", 5), (False, 0), (0, 0), ("false", 0), ("0", 0)],
+    [
+        (True, 68),
+        (68, 68),
+        ("68", 68),
+        ("true", 68),
+        (5, 5),
+        ("5", 5),
+        (468, 468),
+        ("468", 468),
+        (False, 0),
+        (0, 0),
+        ("false", 0),
+        ("0", 0),
+    ],
 )
 def test_landmarks_are_a_number_or_true_for_all(value: object, count: int) -> None:
     assert read_landmarks(value) == count

@@ -133,6 +133,11 @@ def test_face_has_its_own_quality() -> None:
     ]
 
 
+def test_face_has_its_measured_head_pose() -> None:
+    document = recognition(Face(KNOWN.box, replace(QUALITY, yaw=-12, pitch=0, roll=90), None, KNOWN.judgement))
+    assert document["faces"][0]["quality"] == {**QUALITY_JSON, "yaw": -12, "pitch": 0, "roll": 90}
+
+
 def test_annotated_picture_of_a_recognition_is_base64() -> None:
     reply = Recognition(faces=(KNOWN,), image=IMAGE, threshold=0.5, timing=TIMING, annotated=PIXEL)
     document = written(Operation.FACE_REC, reply)

@@ -122,6 +122,15 @@ def test_detect_returns_boxes_and_requested_landmarks(client: Client) -> None:
     assert sum(map(len, face["landmarks"].values())) == 72  # 68 points; the lips share four corners
 
 
+def test_detect_returns_the_mesh_and_the_head_pose(client: Client) -> None:
+    client.subscribe("facegate/porch/response/detect/#")
+    client.publish("facegate/porch/request/detect/d4", cbor2.dumps({"image": frame("obama_1"), "landmarks": 468}))
+    (face,) = client.get().json["faces"]
+    (mesh,) = face["landmarks"].values()
+    assert len(mesh) == 468
+    assert [face["quality"][angle] for angle in ("yaw", "pitch", "roll")] == pytest.approx([11, 18, 5], abs=6)
+
+
 def test_detect_returns_five_landmarks_on_request(client: Client) -> None:
     client.subscribe("facegate/porch/response/detect/#")
     client.publish("facegate/porch/request/detect/d5", cbor2.dumps({"image": frame("obama_1"), "landmarks": 5}))

@@ -77,6 +77,26 @@ def test_landmarks_can_be_drawn_onto_the_picture(rest_url: str) -> None:
     assert top - margin < y1 < y2 < bottom + margin
 
 
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"landmarks": "468"}, 468),
+        ({"landmarks": "5", "facial_features": "true"}, 5),
+        ({"landmarks": "true"}, 72),
+        ({"landmarks": "false", "facial_features": "true"}, None),
+    ],
+)
+def test_number_of_landmarks_is_a_query_parameter(rest_url: str, query: dict[str, str], count: int | None) -> None:
+    features = recognise(rest_url, frame("obama_1"), **query).json().get("facial_features")
+    assert (features and sum(map(len, features.values()))) == count
+
+
+def test_another_number_of_landmarks_is_refused(rest_url: str) -> None:
+    answer = recognise(rest_url, frame("obama_1"), landmarks="7")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    assert "landmarks must be" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("parameter", ["facial_features", "face_locations"])
 def test_landmarks_and_location_are_empty_unless_there_is_one_face(rest_url: str, parameter: str) -> None:
     answer = recognise(rest_url, frame("empty_1"), **{parameter: "true"}).json()

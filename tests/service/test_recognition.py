@@ -392,7 +392,7 @@ def test_detection_makes_no_descriptors() -> None:
     reply = harness.ask(Operation.DETECT)
     assert isinstance(reply, Detection)
     assert [face.judgement for face in reply.faces] == [None, None]
-    assert harness.workers.jobs[0].task == AnalyseTask(descriptors=None)
+    assert harness.workers.jobs[0].task == AnalyseTask(descriptors=None, head_pose=True)
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,8 @@ def test_descriptors_are_made_for_the_purpose_of_the_operation(operation: Operat
     harness = RecognitionHarness(*[seen(ALICES)] * (2 if operation is Operation.FACE_MATCH else 1))
     harness.ask(operation)
     sole = operation in (Operation.VERIFY, Operation.FACE_MATCH)
-    assert [job.task for job in harness.workers.jobs] == [AnalyseTask(descriptors=purpose, single_face=sole)]
+    task = AnalyseTask(descriptors=purpose, head_pose=operation is Operation.DETECT, single_face=sole)
+    assert [job.task for job in harness.workers.jobs] == [task]
 
 
 def test_search_follows_the_settings_of_the_camera() -> None:
@@ -425,13 +426,13 @@ def test_face_in_a_reply_has_its_quality(operation: Operation) -> None:
     assert {face.quality for face in reply.faces} == {QUALITY}
 
 
-@pytest.mark.parametrize("count", [5, 68])
+@pytest.mark.parametrize("count", [5, 68, 468])
 def test_requested_landmarks_are_in_the_reply(count: LandmarkCount) -> None:
     points = {"chin": [(1, 2)]}
     picture = Analysis(Image(1, 1, 1), (FoundFace(Box(0, 0, 1, 1), ALICES, points),), {})
     harness = RecognitionHarness(picture)
     assert harness.recognise(landmarks=count).faces[0].landmarks == points
-    assert harness.workers.jobs[0].task == AnalyseTask(landmarks=count)
+    assert harness.workers.jobs[0].task == AnalyseTask(landmarks=count, head_pose=count > 5)
 
 
 @pytest.mark.parametrize("operation", DEFAULT_OPERATIONS)
@@ -442,11 +443,11 @@ def test_switched_off_landmarks_are_refused_without_a_job(operation: Operation) 
     assert not harness.workers.jobs
 
 
-@pytest.mark.parametrize("count", [0, 5])
-def test_five_landmarks_work_where_68_are_switched_off(count: LandmarkCount) -> None:
+@pytest.mark.parametrize("count", [0, 5, 468])
+def test_other_landmarks_work_where_68_are_switched_off(count: LandmarkCount) -> None:
     harness = RecognitionHarness(seen(ALICES), landmarks_68=False)
     harness.recognise(landmarks=count)
-    assert harness.workers.jobs[0].task == AnalyseTask(landmarks=count)
+    assert harness.workers.jobs[0].task == AnalyseTask(landmarks=count, head_pose=count > 5)
 
 
 def cancel(future: Future[Report]) -> None:

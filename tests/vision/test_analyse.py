@@ -14,6 +14,7 @@ from gateway.vision.analyse import analyse, largest, redescribe
 from gateway.vision.chips import decode_chips
 from gateway.vision.decoding.decode import decode
 from gateway.vision.engine import Detection, Engine
+from gateway.vision.engines.face_mesh import FaceMesh
 from gateway.vision.engines.landmarks import Predictor68
 from gateway.vision.engines.options import EngineOptions
 from gateway.vision.engines.registry import open_engine
@@ -162,9 +163,39 @@ def test_analyse_returns_68_landmarks_inside_the_picture(either: Engine) -> None
     assert all(0 <= x < 320 and 0 <= y < 290 for x, y in points)
 
 
+def test_analyse_returns_the_mesh_of_a_lying_face_on_the_face(facegate: Engine) -> None:
+    def mesh(data: bytes) -> list[tuple[int, int]]:
+        landmarks = analyse_single_face(data, facegate, AnalyseTask(descriptors=None, landmarks=468)).landmarks
+        assert landmarks is not None
+        return landmarks["mesh"]
+
+    with PIL.Image.open(io.BytesIO(PORTRAIT)) as image:
+        lying = encoded(image.rotate(-60, expand=True), "PNG")
+        width, height = image.rotate(-60, expand=True).size
+    upright = np.array(mesh(PORTRAIT)) - [160, 145]
+    cos, sin = np.cos(np.radians(60)), np.sin(np.radians(60))
+    expected = upright @ np.array([[cos, sin], [-sin, cos]]) + [width / 2, height / 2]
+    assert np.linalg.norm(np.array(mesh(lying)) - expected, axis=1).mean() < 6
+
+
+def test_network_of_the_mesh_is_loaded_only_when_it_is_needed(models: Path) -> None:
+    engine = open_engine(EngineOptions("facegate", models))
+    assert engine.predictor_68 is None
+    for wanted in (AnalyseTask(), AnalyseTask(landmarks=5), AnalyseTask(descriptors="enrolment", landmarks=5)):
+        quality = analyse_single_face(PORTRAIT, engine, wanted).quality
+        assert quality is not None
+        assert (quality.yaw, quality.pitch, quality.roll) == (None, None, None)
+    assert isinstance(engine.mesh, FaceMesh)
+    assert engine.mesh._request is None
+    for wanted in (AnalyseTask(landmarks=68), AnalyseTask(landmarks=468), AnalyseTask(head_pose=True)):
+        quality = analyse_single_face(PORTRAIT, engine, wanted).quality
+        assert quality is not None
+        assert None not in (quality.yaw, quality.pitch, quality.roll)
+
+
 def test_68_point_model_is_loaded_only_for_68_landmarks(models: Path) -> None:
     """The model takes 100 MB and a second, so it is loaded only once."""
-    engine = open_engine(EngineOptions("facegate", models))
+    engine = open_engine(EngineOptions("facegate", models, dlib_68=True))
     predictor = engine.predictor_68
     assert isinstance(predictor, Predictor68)
     for wanted in (AnalyseTask(), AnalyseTask(landmarks=5), AnalyseTask(descriptors="enrolment", landmarks=5)):

@@ -138,7 +138,9 @@ def test_lines_and_letters_grow_with_the_picture() -> None:
     assert heights[-1] > 80
 
 
-@pytest.mark.parametrize("landmarks", [FIVE, {"chin": [(70, 100), (110, 135), (150, 100)]}])
+@pytest.mark.parametrize(
+    "landmarks", [FIVE, {"chin": [(70, 100), (110, 135), (150, 100)]}, {"mesh": [(70, 100), (110, 135), (150, 100)]}]
+)
 def test_landmarks_are_drawn_in_white_at_their_places(landmarks: Landmarks) -> None:
     result = annotated(grey(), FaceMark(BOX, "", True, landmarks))
     for x, y in itertools.chain(*landmarks.values()):
@@ -150,6 +152,12 @@ def test_landmark_line_connects_only_its_own_group() -> None:
     result = annotated(grey(), FaceMark(BOX, "", True, FIVE))
     assert (result[75, 85:96].min(axis=1) > 150).all()
     assert (result[75, 102:118] < 150).all()
+
+
+def test_points_of_the_mesh_are_not_connected() -> None:
+    result = annotated(grey(), FaceMark(BOX, "", True, {"mesh": [(80, 100), (100, 100), (120, 100)]}))
+    assert (result[100, [80, 100, 120]].min(axis=1) > 190).all()
+    assert (result[100, [*range(84, 97), *range(104, 117)]] < 150).all()
 
 
 def test_annotate_draws_68_landmarks() -> None:

@@ -4,7 +4,6 @@ import io
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import astuple
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -174,6 +173,15 @@ def test_pose_of_a_squeezed_face_is_lower(path: Path) -> None:
     assert resized(path, 1, 0.3).pose < 0.5
 
 
+def measures_of(quality: Quality) -> tuple[float, ...]:
+    """Return the measures from 0 to 1."""
+    return quality.brightness, quality.sharpness, quality.pose, quality.inside, quality.clean
+
+
+def every_measure(quality: Quality) -> tuple[float, ...]:
+    return quality.pixels, *measures_of(quality)
+
+
 @every_picture
 def test_pose_does_not_depend_on_leaning(path: Path) -> None:
     box, points = face(path)
@@ -181,7 +189,7 @@ def test_pose_does_not_depend_on_leaning(path: Path) -> None:
     turned = np.stack([points[:, 1], picture.shape[1] - 1 - points[:, 0]], axis=1)
     width = picture.shape[1]
     after = measure(np.rot90(picture), Box(box.top, width - box.right, box.bottom, width - box.left), turned)
-    assert np.abs(np.subtract(astuple(after), astuple(before))).max() <= 0.02
+    assert np.abs(np.subtract(every_measure(after), every_measure(before))).max() <= 0.02
 
 
 @every_picture
@@ -192,7 +200,7 @@ def test_mirrored_face_has_the_same_quality(path: Path) -> None:
     after = measure(
         picture[:, ::-1], Box(picture.shape[1] - box.right, box.top, picture.shape[1] - box.left, box.bottom), mirrored
     )
-    assert np.abs(np.subtract(astuple(after), astuple(before))).max() <= 0.03
+    assert np.abs(np.subtract(every_measure(after), every_measure(before))).max() <= 0.03
 
 
 HEAD = np.array([(0.71, 0, -0.2), (0.29, 0, -0.1), (-0.71, 0, -0.2), (-0.29, 0, -0.1), (0, 0.77, 0.15)])
@@ -302,7 +310,7 @@ def test_quality_of_degenerate_points_is_in_range(points: Points, level: int) ->
     """Regression: rounding errors of a grey chip gave sharpness 1.0 on an AMD processor with AVX-512, else 0.0."""
     picture, chip = np.full((40, 50, 3), level, np.uint8), np.full((150, 150, 3), level, np.uint8)
     found = measure_quality(picture, Box(0, 0, 20, 20), points, chip)
-    assert all(0 <= value <= 1 for value in astuple(found)[1:])
+    assert all(0 <= value <= 1 for value in measures_of(found))
     assert found.pose == 0
     assert found.sharpness == 0
 
@@ -312,7 +320,7 @@ def test_quality_of_tiny_and_outside_boxes_is_in_range(box: Box) -> None:
     picture = np.full((50, 50, 3), 128, np.uint8)
     points = locate(picture, box)
     found = measure(picture, box, points)
-    assert all(0 <= value <= 1 for value in astuple(found)[1:])
+    assert all(0 <= value <= 1 for value in measures_of(found))
     assert found.pixels == box.right - box.left
     assert found.inside == (1 if found.pixels == 1 else 0)
 
@@ -321,7 +329,7 @@ def test_quality_values_are_python_numbers_with_two_decimals() -> None:
     """JSON accepts only Python's own numbers."""
     found = quality_of_changed(PICTURES[0], lambda image: image)
     assert type(found.pixels) is int
-    assert all(type(value) is float and value == round(value, 2) for value in astuple(found)[1:])
+    assert all(type(value) is float and value == round(value, 2) for value in measures_of(found))
 
 
 def jpeg_compression(quality: int) -> Callable[[PIL.Image.Image], PIL.Image.Image]:

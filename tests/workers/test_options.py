@@ -18,7 +18,7 @@ RECOGNISER = RecogniserOptions(Path("a b.onnx"), "recipe", WINDOW, bgr=True, mea
     "engine",
     [
         EngineOptions("dlib-hog"),
-        EngineOptions("facegate", Path("models"), method="two-stage"),
+        EngineOptions("facegate", Path("models"), method="two-stage", dlib_68=True),
         EngineOptions("facegate", Path("/data/models/0123")),
         EngineOptions("facegate", Path('a b/"c"/ü'), "int8", "f32"),
         EngineOptions("dlib-cnn", None, "bf16", "bf16"),
@@ -42,6 +42,7 @@ def test_worker_options_are_one_command_line_argument() -> None:
             "descriptor": "auto",
             "recogniser": None,
             "method": "pyramid",
+            "dlib_68": False,
         },
         "limits": {"pixels": 1000, "side": 200, "jpeg_pixels": 5000},
     }

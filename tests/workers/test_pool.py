@@ -109,12 +109,13 @@ def test_pool_reports_data_that_are_no_chips(pool: Pool) -> None:
         pool.submit(job(frame("obama_1"), task=RedescribeTask())).result(30)
 
 
-@pytest.mark.parametrize(("count", "groups"), [(5, 3), (68, 9)])
+@pytest.mark.parametrize(("count", "groups"), [(5, 3), (68, 9), (468, 1)])
 def test_pool_returns_the_requested_number_of_landmarks(pool: Pool, count: LandmarkCount, groups: int) -> None:
     landmarks = the_face(pool, frame("obama_1"), AnalyseTask(descriptors=None, landmarks=count)).landmarks
     assert landmarks is not None
     assert len(landmarks) == groups
-    assert len({point for group in landmarks.values() for point in group}) == count
+    # The lips share four corners. Closed lips may share more points, and small parts of the mesh may share a pixel.
+    assert sum(map(len, landmarks.values())) == {5: 5, 68: 72, 468: 468}[count]
 
 
 def test_pool_draws_marks_on_a_picture(pool: Pool) -> None:

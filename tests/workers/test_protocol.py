@@ -35,6 +35,7 @@ TASKS: list[Task] = [
     AnalyseTask(descriptors=None),
     AnalyseTask(descriptors="enrolment", landmarks=5),
     AnalyseTask(landmarks=68),
+    AnalyseTask(landmarks=468, head_pose=True),
     AnalyseTask(descriptors="enrolment", chips=True),
     AnalyseTask(Search(min_face=33, max_face=400)),
     AnalyseTask(Search(only=(TRIANGLE, SQUARE), never=(SQUARE,)), landmarks=68),
@@ -67,8 +68,8 @@ def test_protocol_transfers_a_job_unchanged(task: Task) -> None:
 
 def test_received_task_is_hashable() -> None:
     """The parts of the task are tuples, not lists: it can be compared and hashed, and cannot change."""
-    task, _, _ = read_job(through_cbor(write_job(TASKS[5], 0, 1)))
-    assert hash(task) == hash(TASKS[5])
+    task, _, _ = read_job(through_cbor(write_job(TASKS[6], 0, 1)))
+    assert hash(task) == hash(TASKS[6])
 
 
 @pytest.mark.parametrize("name", ["Fly", "", "Task", "analyse"])
@@ -102,7 +103,7 @@ def test_protocol_transfers_landmarks_as_points() -> None:
 
 
 def test_protocol_transfers_quality_chips_and_crop() -> None:
-    quality = Quality(pixels=120, brightness=0.52, sharpness=0.81, pose=0.93, inside=1.0)
+    quality = Quality(120, 0.52, 0.81, 0.93, 1.0, 0.9, yaw=-12, pitch=0, roll=179)
     face = face_through_protocol(
         FoundFace(Box(1, 2, 30, 40), quality=quality, chips=b"\xff\xd8 chips", crop=b"\xff\xd8 crop")
     )

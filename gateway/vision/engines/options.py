@@ -42,7 +42,7 @@ class EngineOptions:
     """The options of an engine.
 
     ``models``: the folder of the converted networks, if the engine needs them. ``recogniser``: the network that
-    describes faces; None for the engine's own.
+    describes faces; None for the engine's own. ``dlib_68``: 68 landmarks come from dlib's model, not from the mesh.
     """
 
     name: EngineName
@@ -51,3 +51,4 @@ class EngineOptions:
     descriptor: DescriptorPrecision = "auto"
     recogniser: RecogniserOptions | None = None
     method: DetectionMethod = "pyramid"
+    dlib_68: bool = False

@@ -96,14 +96,19 @@ ENGINES: Mapping[EngineName, EngineEntry] = {
 
 
 def open_engine(options: EngineOptions) -> Engine:
-    """Load the models, except the model of 68 points, and set up this process for image analysis. Raises StartError."""
+    """Load the models and set up this process for image analysis. Raises StartError.
+
+    The mesh and the model of 68 points are loaded at their first use.
+    """
     import cv2
 
     from gateway.vision.engine import Engine
+    from gateway.vision.engines.face_mesh import FaceMesh
     from gateway.vision.engines.landmarks import Predictor5, Predictor68
 
     # There is one worker process for each core already.
     cv2.setNumThreads(1)
     keep_freed_memory()
     detector, embedder = ENGINES[options.name].open_networks(options)
-    return Engine(detector, embedder, Predictor5(model_file("landmarks_5")), Predictor68())
+    predictor_68 = Predictor68() if options.dlib_68 else None
+    return Engine(detector, embedder, Predictor5(model_file("landmarks_5")), FaceMesh(), predictor_68)

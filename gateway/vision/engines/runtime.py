@@ -46,9 +46,14 @@ class Graph:
         return compile_network(self._path, self._floats).create_infer_request()
 
 
-def compile_network(path: Path, floats: Float, **options: object) -> Any:
-    """Return OpenVINO's compiled model of a converted network, whose input is bytes. ``options``: OpenVINO's."""
+def compile_network(path: Path, floats: Float, *, scale: float | None = None, **options: object) -> Any:
+    """Return OpenVINO's compiled model of a network, whose input is bytes. ``options``: OpenVINO's.
+
+    ``scale``: the network gets the bytes divided by this number.
+    """
     core = openvino.Core()
     prepared = openvino.preprocess.PrePostProcessor(core.read_model(path))
     prepared.input().tensor().set_element_type(openvino.Type.u8)
+    if scale is not None:
+        prepared.input().preprocess().convert_element_type(openvino.Type.f32).scale(scale)
     return core.compile_model(prepared.build(), "CPU", {**OPTIONS, "INFERENCE_PRECISION_HINT": floats, **options})

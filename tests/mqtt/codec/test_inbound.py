@@ -95,7 +95,7 @@ def test_options_are_fields_or_user_properties(payload: bytes, properties: Mappi
     assert (request.landmarks, request.annotate) == (68, True)
 
 
-@pytest.mark.parametrize(("value", "count"), [(True, 68), (68, 68), (5, 5), ("5", 5), (0, 0), (False, 0)])
+@pytest.mark.parametrize(("value", "count"), [(True, 68), (68, 68), (468, 468), (5, 5), ("5", 5), (0, 0), (False, 0)])
 def test_option_landmarks_gives_the_number_of_points(value: object, count: int) -> None:
     assert read("request/face_rec", as_json(image=BASE64, landmarks=value)).landmarks == count
     assert read("request/face_rec", cbor2.dumps({"image": JPEG, "landmarks": value})).landmarks == count
