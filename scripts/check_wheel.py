@@ -1,6 +1,7 @@
 """Build the source distribution and the wheel, install the wheel with pip alone, and recognise a picture with it.
 
 CI runs this: ``.venv/bin/python scripts/check_wheel.py``. It needs a network and 1.5 GB of free space.
+tests/test_wheel.py uses its functions for the gateway of an unpacked wheel.
 """
 
 from __future__ import annotations
@@ -65,15 +66,7 @@ def refuse_the_stock_engine(facegate: Path, folder: Path) -> None:
 def recognise(facegate: Path, folder: Path) -> None:
     """Run the gateway without a broker, and wait until it names the person in a picture."""
     port = free_port()
-    env = {
-        **os.environ,
-        "FACEGATE_DATA": str(folder / "data"),
-        "FACEGATE_MQTT__HOST": "127.0.0.1",
-        "FACEGATE_MQTT__PORT": str(free_port()),
-        "FACEGATE_REST__PORT": str(port),
-        "FACEGATE_PEOPLE__FOLDER": str(ROOT / "known_faces"),
-        "FACEGATE_WORKERS__PROCESSES": "1",
-    }
+    env = gateway_environment(folder / "data", port, free_port())
     picture = (ROOT / "device_sim" / "frames" / "obama_1.jpg").read_bytes()
     with subprocess.Popen([facegate, "run"], cwd=folder, env=env) as process:
         try:
@@ -88,8 +81,24 @@ def recognise(facegate: Path, folder: Path) -> None:
         sys.exit(f"check_wheel: the gateway ended with {process.returncode}")
 
 
+def gateway_environment(data: Path, port: int, broker_port: int) -> dict[str, str]:
+    """Return the environment of a gateway with REST at ``port`` and the repository's known faces.
+
+    ``broker_port``: a port of this machine without a broker.
+    """
+    return {
+        **os.environ,
+        "FACEGATE_DATA": str(data),
+        "FACEGATE_MQTT__HOST": "127.0.0.1",
+        "FACEGATE_MQTT__PORT": str(broker_port),
+        "FACEGATE_REST__PORT": str(port),
+        "FACEGATE_PEOPLE__FOLDER": str(ROOT / "known_faces"),
+        "FACEGATE_WORKERS__PROCESSES": "1",
+    }
+
+
 def name_in(picture: bytes, port: int) -> str | None:
-    """Return the name that the gateway finds; None if it finds nobody, or does not answer yet."""
+    """Return the name that the gateway finds; None if it does not answer yet, or finds nobody."""
     try:
         reply = requests.post(f"http://127.0.0.1:{port}/face_rec", files={"file": picture}, timeout=60)
     except requests.ConnectionError:

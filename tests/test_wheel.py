@@ -18,10 +18,10 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-import requests
 
 from gateway.vision.engines.model_files import MEDIAPIPE_MODELS, MODEL_FILES
-from tests.support import KNOWN_FACES, ROOT, frame, free_port, prepare_data_folder, wait_for
+from scripts.check_wheel import gateway_environment, name_in
+from tests.support import ROOT, frame, free_port, prepare_data_folder, wait_for
 
 BUNDLED = {file.name: file.sha256 for file in MODEL_FILES.values() if file.package == MEDIAPIPE_MODELS}
 
@@ -90,31 +90,13 @@ def test_damaged_model_ends_the_build(tmp_path: Path) -> None:
 @contextmanager
 def gateway_running(folder: Path, port: int) -> Iterator[None]:
     """Run the unpacked gateway, without a broker."""
-    env = {
-        **os.environ,
-        "PYTHONPATH": str(folder),
-        "FACEGATE_DATA": str(prepare_data_folder(folder / "data")),
-        "FACEGATE_MQTT__HOST": "127.0.0.1",
-        "FACEGATE_MQTT__PORT": str(free_port()),
-        "FACEGATE_REST__PORT": str(port),
-        "FACEGATE_PEOPLE__FOLDER": str(KNOWN_FACES),
-        "FACEGATE_WORKERS__PROCESSES": "1",
-    }
+    env = gateway_environment(prepare_data_folder(folder / "data"), port, free_port())
+    env["PYTHONPATH"] = str(folder)
     with subprocess.Popen([sys.executable, "-m", "gateway", "run"], cwd=folder, env=env) as process:
         try:
             yield
         finally:
             process.terminate()
-
-
-def name_in(picture: bytes, port: int) -> str | None:
-    """Return the name that the gateway finds; None if it does not answer yet, or finds nobody."""
-    try:
-        reply = requests.post(f"http://127.0.0.1:{port}/face_rec", files={"file": picture}, timeout=60)
-    except requests.ConnectionError:
-        return None
-    name: str | None = reply.json().get("name")
-    return name
 
 
 def test_gateway_of_the_wheel_finds_its_models(unpacked: Path) -> None:
