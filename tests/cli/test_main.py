@@ -133,7 +133,7 @@ def test_first_start_converts_the_models_and_logs_it(tmp_path: Path, broker: Bro
     assert (converted_models_folder(data) / DIGESTS_FILE).is_file()
 
 
-def test_model_of_the_68_landmarks_is_not_needed_without_them(tmp_path: Path, broker: Broker) -> None:
+def test_dlibs_model_of_68_landmarks_is_needed_only_on_request(tmp_path: Path, broker: Broker) -> None:
     """Some people may not use this model because of its licence. A package with the other models hides the real one."""
     models = tmp_path / "face_recognition_models" / "models"
     models.mkdir(parents=True)
@@ -142,8 +142,8 @@ def test_model_of_the_68_landmarks_is_not_needed_without_them(tmp_path: Path, br
         (models / MODEL_FILES[role].name).symlink_to(model_file(role))
     port = free_port()
     env = {**environment(tmp_path / "data", broker, port), "PYTHONPATH": str(tmp_path)}
-    assert f"facegate: the landmarks_68 model {models}" in refused(env)
-    with facegate({**env, "FACEGATE_LANDMARKS_68": "false"}) as process:
+    assert f"facegate: the landmarks_68 model {models}" in refused({**env, "FACEGATE_LANDMARKS_68": "dlib"})
+    with facegate(env) as process:
         wait_until_ready(process, port)
 
 
