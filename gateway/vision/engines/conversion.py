@@ -67,6 +67,7 @@ def _convert(folder: Path) -> None:
     from gateway.vision.engines.graphs import DESCRIPTOR_LIMITS, DETECTOR_LIMITS, descriptor_graph, detector_graph
     from gateway.vision.engines.openvino_import import openvino
     from gateway.vision.engines.proposer_graph import proposer_graph, read_proposer
+    from gateway.vision.engines.self_check import check_descriptor
 
     begun = time.monotonic()
     new = folder.with_suffix(".new")
@@ -85,6 +86,7 @@ def _convert(folder: Path) -> None:
     for number, (name, graph) in enumerate(graphs.items(), 1):
         print(f"converting the models, once: {number} of {len(graphs)}, {name}", file=sys.stderr, flush=True)
         openvino.save_model(graph(), new / f"{name}.xml", compress_to_fp16=False)
+    check_descriptor(new)
     digests = {path.name: _digest(path) for path in sorted(new.iterdir())}
     (new / DIGESTS_FILE).write_text(json.dumps(digests, indent=1))
     _clear(folder)
