@@ -41,7 +41,7 @@ class Quality:
 class QualityLimits:
     """The limits below which a face is not identified, in the units of Quality."""
 
-    # Of smaller faces 1.5 to 2.4 % of strangers are named where 1 % is promised.
+    # Smaller faces resemble each other: more pairs of two people pass than decision.max_false_match allows.
     pixels: int = 50
     brightness: float = 0.06
     sharpness: float = 0.1

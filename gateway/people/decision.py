@@ -137,6 +137,10 @@ class Decision:
         # Vision cannot tell surely which way is up in a very dark or small face, so such a reason comes first.
         return self.unfit_reason(quality) or UPRIGHT_REASON
 
+    def is_too_small(self, quality: Quality | None) -> bool:
+        """Return whether a face is smaller than the limit. Below it more strangers pass than the rates allow."""
+        return quality is not None and quality.pixels < self._quality.pixels
+
     def enrolment_shortfall(self, quality: Quality | None) -> Shortfall | None:
         """Return why a face must not be enrolled, or None. A face that must not be named is not enrolled either."""
         return _shortfall(quality, self._enrolment) or _shortfall(quality, self._quality)

@@ -176,7 +176,7 @@ class RecognitionService:
                 self._observe_unknown(found, request.pictures[0], analysis.image, camera)
 
     def _descriptor(self, face: FoundFace) -> Descriptor:
-        if face.descriptor is None:
+        if face.descriptor is None or self._decision.is_too_small(face.quality):
             reason = self._decision.undescribed_reason(face.quality)
             raise BadImage(
                 f"the face cannot be compared, since it is {reason.replace('_', ' ')}: {QUALITY_ADVICE[reason]}"

@@ -295,6 +295,14 @@ def test_face_of_too_low_quality_to_be_turned_upright_gets_that_verdict(
         RecognitionHarness(lying(**quality)).ask(Operation.VERIFY)
 
 
+@pytest.mark.parametrize("operation", [Operation.FACE_MATCH, Operation.VERIFY])
+def test_face_below_the_measured_size_is_not_compared(operation: Operation) -> None:
+    """Regression: it was confirmed, though face_rec gave it no name."""
+    small = Analysis(Image(640, 480, 5000), (FoundFace(BOX, ALICES, quality=replace(QUALITY, pixels=49)),), {})
+    with pytest.raises(BadImage, match="cannot be compared, since it is too small: come closer"):
+        RecognitionHarness(*[small] * (2 if operation is Operation.FACE_MATCH else 1)).ask(operation)
+
+
 def test_comparison_names_the_picture_without_a_face() -> None:
     with pytest.raises(NoFace, match="no face in picture 2"):
         RecognitionHarness(seen(ALICES), seen()).ask(Operation.FACE_MATCH)
