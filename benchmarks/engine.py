@@ -163,7 +163,7 @@ def measure(picture: bytes, rounds: int, cnn_rounds: int, method: DetectionMetho
     help="Picture that is scaled to all sizes.  [default: a frame of the demo]",
 )  # fmt: skip
 @click.option(
-    "--method", type=click.Choice(get_args(DetectionMethod)), default="pyramid", show_default=True,
+    "--method", type=click.Choice(get_args(DetectionMethod)), default="two-stage", show_default=True,
     help="Method of facegate, as the setting detection.method.",
 )  # fmt: skip
 def main(as_json: bool, rounds: int, cnn_rounds: int, picture: Path, method: DetectionMethod) -> None:

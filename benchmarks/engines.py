@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIMITS = PictureLimits()
 
 
-def engine(name: EngineName = "facegate", method: DetectionMethod = "pyramid") -> Engine:
+def engine(name: EngineName = "facegate", method: DetectionMethod = "two-stage") -> Engine:
     """Open an engine. Convert the networks of the gateway's own engine first, if necessary."""
     folder = converted_models_folder(ROOT / "data")
     if name == "facegate":

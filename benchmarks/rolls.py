@@ -133,7 +133,7 @@ def lying(result: Mapping[str, Any]) -> dict[str, Any]:
     return {"same_of_1000": same, "named_share": named, "kept": kept}
 
 
-def measure(folder: Path, people: int, angles: Sequence[int], method: DetectionMethod = "pyramid") -> dict[str, Any]:
+def measure(folder: Path, people: int, angles: Sequence[int], method: DetectionMethod = "two-stage") -> dict[str, Any]:
     facegate, decision_maker = engine(method=method), PairDecision()
     grouped = [
         [each.path for each in group] for _, group in groupby(labelled_pictures(folder), lambda each: each.person)
@@ -159,7 +159,7 @@ def measure(folder: Path, people: int, angles: Sequence[int], method: DetectionM
     help="Folder of photographs by person.",
 )  # fmt: skip
 @click.option(
-    "--method", type=click.Choice(get_args(DetectionMethod)), default="pyramid", show_default=True,
+    "--method", type=click.Choice(get_args(DetectionMethod)), default="two-stage", show_default=True,
     help="Method of facegate, as the setting detection.method.",
 )  # fmt: skip
 @click.option("--people", default=46, show_default=True, help="Number of randomly chosen people.")

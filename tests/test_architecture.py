@@ -50,7 +50,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
         "vision/engines/proposer",
         "vision/engines/pyramid",
         "vision/engines/registry",
-        "vision/engines/two_stage",
+        "vision/engines/tiles",
     },
     "dlib": {"vision/chips", "vision/engines/landmarks"},
     "face_recognition": {"vision/engines/stock"},

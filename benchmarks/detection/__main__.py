@@ -121,7 +121,7 @@ def _table(name: str, figures: Mapping[str, Any]) -> Table:
 @click.option(
     "--method",
     type=click.Choice(get_args(DetectionMethod)),
-    default="pyramid",
+    default="two-stage",
     show_default=True,
     help="Method of facegate, as the setting detection.method.",
 )

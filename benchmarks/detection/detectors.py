@@ -21,7 +21,7 @@ class Detector:
     prepares: bool = False
 
 
-def detectors(cnn_enlarged: bool, method: DetectionMethod = "pyramid") -> list[Detector]:
+def detectors(cnn_enlarged: bool, method: DetectionMethod = "two-stage") -> list[Detector]:
     # The import loads the models.
     from gateway.vision.engines.stock import api
 

@@ -149,7 +149,7 @@ class UnknownSettings(Section):
 class DetectionSettings(Section):
     """``detection``: how faces are searched for, and their sizes."""
 
-    method: DetectionMethod = "pyramid"
+    method: DetectionMethod = "two-stage"
     min_face: FaceSize = 56
     max_face: FaceSize | None = None
 

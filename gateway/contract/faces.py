@@ -11,7 +11,7 @@ LandmarksDocument = dict[str, list[tuple[int, int]]]
 class QualityDocument(WireModel):
     """The quality of a face. ``pixels``: the smaller side of its box. ``yaw``, ``pitch``, ``roll``: degrees.
 
-    The other fields: 0 to 1.
+    ``confirmed``: whether the second stage of the detector saw the face too. The other fields: 0 to 1.
     """
 
     pixels: int
@@ -20,6 +20,7 @@ class QualityDocument(WireModel):
     pose: float
     inside: float
     clean: float
+    confirmed: bool
     yaw: Omitted[int] = None
     pitch: Omitted[int] = None
     roll: Omitted[int] = None

@@ -23,7 +23,8 @@ class Quality:
     """Measures of how well a face can be seen (vision/quality.py).
 
     ``pixels``: the smaller side of its box. ``yaw``, ``pitch``, ``roll``: the direction of the head in degrees
-    (vision/head_pose.py), or None if not measured. The other measures are from 0 to 1.
+    (vision/head_pose.py), or None if not measured. ``confirmed``: False if only the first stage of the detector saw the
+    face. The other measures are from 0 to 1.
     """
 
     pixels: int
@@ -35,6 +36,7 @@ class Quality:
     yaw: int | None = None
     pitch: int | None = None
     roll: int | None = None
+    confirmed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class FoundFace:
     """A face as vision reports it, before it is compared with anybody.
 
     ``chips`` and ``crop`` are JPEGs, made for enrolment only: the face aligned in several ways, and the face as people
-    look at it. ``descriptor`` is also None for a face that cannot be turned upright.
+    look at it. ``descriptor`` is also None for a face that cannot be turned upright, or is not confirmed.
     """
 
     box: Box

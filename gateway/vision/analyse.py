@@ -103,11 +103,15 @@ def _face(
     chips: Picture,
     about: Descriptor | None,
 ) -> FoundFace:
-    """Return a face with its details. A face without a certain upright direction gets no descriptor and pose 0."""
+    """Return a face with its details.
+
+    A face that is not confirmed, or has no certain upright direction, gets no descriptor and pose 0.
+    """
     box = detection.box
     seen = measure_quality(picture, box, found.points, chips[len(chips) // 2])
+    seen = replace(seen, confirmed=detection.confirmed)
     clipped = box.clipped_to(picture.shape[1], picture.shape[0])
-    if not found.upright:
+    if not (found.upright and detection.confirmed):
         return FoundFace(clipped, quality=replace(seen, pose=0.0))
     mesh = _mesh(picture, engine, wanted, box, found)
     return FoundFace(

@@ -42,7 +42,15 @@ IMAGE = Image(853, 480, 102795)
 TIMING = {"queue": 1.23, "decode": 1.06, "detect": 31.0, "total": 37.44}
 TIMING_MS = {"queue": 1.2, "decode": 1.1, "detect": 31.0, "total": 37.4}
 QUALITY = Quality(pixels=118, brightness=0.52, sharpness=0.81, pose=0.93, inside=1.0)
-QUALITY_JSON = {"pixels": 118, "brightness": 0.52, "sharpness": 0.81, "pose": 0.93, "inside": 1.0, "clean": 1.0}
+QUALITY_JSON = {
+    "pixels": 118,
+    "brightness": 0.52,
+    "sharpness": 0.81,
+    "pose": 0.93,
+    "inside": 1.0,
+    "clean": 1.0,
+    "confirmed": True,
+}
 KNOWN = Face(Box(412, 88, 530, 206), QUALITY, judgement=Judgement("match", OBAMA, 0.83333, 0.96234, 0.312345))
 STRANGER = Face(Box(10, 10, 50, 60), judgement=Judgement("unknown", None, 0.2, 0.8))
 PIXEL = b"\xff\xd8\xff\xe0 not quite a picture"
@@ -129,7 +137,15 @@ def test_face_has_its_own_quality() -> None:
     document = recognition(KNOWN, Face(STRANGER.box, other))
     assert [face["quality"] for face in document["faces"]] == [
         QUALITY_JSON,
-        {"pixels": 40, "brightness": 0.1, "sharpness": 0.0, "pose": 0.25, "inside": 0.5, "clean": 1.0},
+        {
+            "pixels": 40,
+            "brightness": 0.1,
+            "sharpness": 0.0,
+            "pose": 0.25,
+            "inside": 0.5,
+            "clean": 1.0,
+            "confirmed": True,
+        },
     ]
 
 

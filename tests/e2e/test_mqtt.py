@@ -39,6 +39,7 @@ def test_request_is_answered_on_its_response_and_verdict_topics(client: Client) 
     left, _, right, _ = result["faces"][0]["box"]
     quality = result["faces"][0]["quality"]
     assert quality.pop("pixels") == pytest.approx(right - left, abs=1)
+    assert quality.pop("confirmed") is True
     assert all(0 < value <= 1 for value in quality.values())
     assert quality.keys() == {"brightness", "sharpness", "pose", "inside", "clean"}
     verdict = answers["facegate/porch/verdict/42"].payload.decode()

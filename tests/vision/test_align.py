@@ -76,13 +76,13 @@ def is_same_person(one: FoundFace, other: FoundFace) -> bool:
 
 
 class UnsureDetector:
-    """A detector that finds faces as usual, but gives no upright direction a good score."""
+    """A detector that finds faces as usual, but knows no roll, and gives no upright direction a good score."""
 
     def __init__(self, engine: Engine) -> None:
         self._detector = engine.detector
 
     def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Detection]:
-        return self._detector.detect(picture, min_face, max_face)
+        return [replace(each, roll=None) for each in self._detector.detect(picture, min_face, max_face)]
 
     def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
         return [-1.0] * len(tiles)

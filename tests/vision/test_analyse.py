@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from gateway.model import AnalyseTask, Box, FoundFace, Image, PictureLimits, Sea
 from gateway.vision import analyse as module
 from gateway.vision.analyse import analyse, largest, redescribe
 from gateway.vision.chips import decode_chips
-from gateway.vision.decoding.decode import decode
+from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Detection, Engine
 from gateway.vision.engines.face_mesh import FaceMesh
 from gateway.vision.engines.landmarks import Predictor68
@@ -278,3 +280,20 @@ def test_analyse_refuses_undecodable_data(
 ) -> None:
     with pytest.raises(error):
         analyse(data, facegate, AnalyseTask(), limits)
+
+
+def test_unconfirmed_face_is_found_but_not_described(facegate: Engine) -> None:
+    class Proposing:
+        """A detector whose second stage sees no face."""
+
+        def detect(self, picture: Picture, min_face: int, max_face: int | None) -> list[Detection]:
+            return [replace(each, confirmed=False) for each in facegate.detector.detect(picture, min_face, max_face)]
+
+        def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
+            return facegate.detector.score_upright(tiles)
+
+    unsure = replace(facegate, detector=Proposing())
+    face = analyse_single_face(PORTRAIT, unsure, AnalyseTask(landmarks=5, chips=True))
+    assert (face.descriptor, face.landmarks, face.chips, face.crop) == (None, None, None, None)
+    assert face.quality is not None
+    assert (face.quality.confirmed, face.quality.pose) == (False, 0)

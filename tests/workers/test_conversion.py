@@ -50,7 +50,7 @@ def test_ensure_converted_converts_once_and_reports_progress(tmp_path: Path, cap
     folder = ensure_converted(tmp_path / "data")
     assert folder == converted_models_folder(tmp_path / "data")
     assert damaged_files(folder) == []
-    assert "converting the models, once: 1 of 6" in capfd.readouterr().err
+    assert "converting the models, once: 1 of 5" in capfd.readouterr().err
     before = inode(folder)
     assert ensure_converted(tmp_path / "data") == folder
     assert inode(folder) == before
@@ -103,7 +103,7 @@ def test_only_one_of_two_simultaneous_processes_converts(tmp_path: Path) -> None
     two = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     messages = [process.communicate(timeout=120)[1] for process in two]
     assert [process.returncode for process in two] == [0, 0], messages
-    assert sum("1 of 6" in text for text in messages) == 1
+    assert sum("1 of 5" in text for text in messages) == 1
     assert damaged_files(folder) == []
 
 

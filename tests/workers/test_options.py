@@ -41,7 +41,7 @@ def test_worker_options_are_one_command_line_argument() -> None:
             "detector": "auto",
             "descriptor": "auto",
             "recogniser": None,
-            "method": "pyramid",
+            "method": "two-stage",
             "dlib_68": False,
         },
         "limits": {"pixels": 1000, "side": 200, "jpeg_pixels": 5000},

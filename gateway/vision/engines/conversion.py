@@ -18,23 +18,22 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import GatewayError
-from gateway.vision.engines.model_files import MODEL_FILES, model_file
+from gateway.vision.engines.model_files import MODEL_FILES, Role, model_file
 
-CONVERTER_VERSION = 4
+CONVERTER_VERSION = 5
 """Version of the graphs. Raise it with every change of graphs.py, convolutions.py or proposer_graph.py that changes the
 converted files."""
 
-PROPOSER_WEIGHTS = Path(__file__).with_name("proposer.npz")
-"""The weights of Facegate's own network, which are part of its code."""
+CONVERTED: tuple[Role, ...] = ("detector", "descriptor", "proposer")
+"""The models that are converted."""
 
 DIGESTS_FILE = "digests.json"
-GRAPH_NAMES = ("detector-int8", "detector-f32", "descriptor-int8", "descriptor-f32", "proposer-int8", "proposer-f32")
+GRAPH_NAMES = ("detector-int8", "detector-f32", "descriptor-int8", "descriptor-f32", "proposer-f32")
 
 
 def converted_models_folder(data: Path) -> Path:
     """Return the folder of the converted networks in the data folder."""
-    dlib_networks = f"{MODEL_FILES['detector'].sha256} {MODEL_FILES['descriptor'].sha256}"
-    made_of = f"{CONVERTER_VERSION} {dlib_networks} {_digest(PROPOSER_WEIGHTS)}"
+    made_of = " ".join([str(CONVERTER_VERSION), *(MODEL_FILES[role].sha256 for role in CONVERTED)])
     return data / "models" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 
@@ -66,7 +65,7 @@ def _convert(folder: Path) -> None:
     from gateway.vision.engines.dlib_weights import read_descriptor, read_detector
     from gateway.vision.engines.graphs import DESCRIPTOR_LIMITS, DETECTOR_LIMITS, descriptor_graph, detector_graph
     from gateway.vision.engines.openvino_import import openvino
-    from gateway.vision.engines.proposer_graph import proposer_graph, read_proposer
+    from gateway.vision.engines.proposer_graph import proposer_graph
     from gateway.vision.engines.self_check import check_descriptor
 
     begun = time.monotonic()
@@ -74,14 +73,12 @@ def _convert(folder: Path) -> None:
     _clear(new)
     new.mkdir()
     detector, descriptor = read_detector(model_file("detector")), read_descriptor(model_file("descriptor"))
-    proposer = read_proposer(PROPOSER_WEIGHTS)
     graphs: dict[str, Callable[[], Any]] = {
         "detector-int8": lambda: detector_graph(detector, DETECTOR_LIMITS),
         "detector-f32": lambda: detector_graph(detector),
         "descriptor-int8": lambda: descriptor_graph(descriptor, DESCRIPTOR_LIMITS),
         "descriptor-f32": lambda: descriptor_graph(descriptor),
-        "proposer-int8": lambda: proposer_graph(proposer, int8=True),
-        "proposer-f32": lambda: proposer_graph(proposer),
+        "proposer-f32": lambda: proposer_graph(model_file("proposer")),
     }
     for number, (name, graph) in enumerate(graphs.items(), 1):
         print(f"converting the models, once: {number} of {len(graphs)}, {name}", file=sys.stderr, flush=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +15,7 @@ from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import Detection
 from gateway.vision.engines.graphs import BLOCK_PX
 from gateway.vision.engines.pyramid import (
+    BACKGROUND_RGB,
     FIRST_CENTRE_PX,
     SCORE_STRIDE_PX,
     PyramidLayout,
@@ -37,13 +37,17 @@ MAX_CANVAS_BYTES = 80_000_000
 """Memory for reused canvases. A picture of 1920 x 1080 takes 30 MB for faces from 56 pixels, and 60 MB from 40."""
 
 
+CANVAS_SPACES = (1, 2, 4, 8, 16, 32)
+"""Numbers of tiles for which a canvas has space. OpenVINO prepares each size of canvas once: few sizes are best."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window of WINDOW_PX pixels that shows a face. ``x``, ``y``: the pixel of the canvas at its centre."""
+    """A window of WINDOW_PX pixels in a tile. ``across``, ``down``: its centre, seen from the middle of the tile."""
 
     score: float
-    x: int
-    y: int
+    across: float
+    down: float
 
 
 class CnnDetector:
@@ -71,23 +75,29 @@ class CnnDetector:
 
         ``tiles``: square chips, uint8 RGB, (side, side, 3) each (vision/align.py).
         """
-        side = tiles[0].shape[0]
-        scores = self._scores(np.concatenate(tiles))
-        middle = _places(side / 2)
-        rows = (_places(side * (number + 0.5)) for number in range(len(tiles)))
-        return [float(scores[row, middle].max()) for row in rows]
+        return [window.score for window in self.look_at(tiles, 2 * SCORE_STRIDE_PX)]
 
-    def find_windows(self, canvas: Picture) -> list[Window]:
-        """Return the windows of a canvas that show a face. ``canvas``: uint8 RGB, (height, width, 3)."""
+    def look_at(self, tiles: Sequence[Picture], reach: float) -> Iterator[Window]:
+        """Yield the best window near the middle of each tile.
+
+        ``tiles``: uint8 RGB, (side, side, 3) each, of one side, a multiple of SCORE_STRIDE_PX. ``reach``: the distance
+        from the middle, across and down, up to which a window counts, in pixels.
+        """
+        for number in range(0, len(tiles), CANVAS_SPACES[-1]):
+            yield from self._look_at_once(tiles[number : number + CANVAS_SPACES[-1]], reach)
+
+    def _look_at_once(self, tiles: Sequence[Picture], reach: float) -> Iterator[Window]:
+        side = tiles[0].shape[0]
+        space = next(count for count in CANVAS_SPACES if count >= len(tiles))
+        canvas = np.full((space * side, side, 3), BACKGROUND_RGB, np.uint8)
+        canvas[: len(tiles) * side] = np.concatenate(tiles)
         scores = self._scores(canvas)
-        return [
-            Window(
-                float(scores[row, column]),
-                SCORE_STRIDE_PX * column + FIRST_CENTRE_PX,
-                SCORE_STRIDE_PX * row + FIRST_CENTRE_PX,
-            )
-            for row, column in np.argwhere(scores > MIN_FACE_SCORE).tolist()
-        ]
+        near, middle = _places_near(side, reach), (side - 1) / 2
+        for number in range(len(tiles)):
+            part = scores[near + number * side // SCORE_STRIDE_PX][:, near]
+            row, column = divmod(int(part.argmax()), len(near))
+            across, down = (SCORE_STRIDE_PX * near[[column, row]] + FIRST_CENTRE_PX - middle).tolist()
+            yield Window(float(part[row, column]), across, down)
 
     def _scores(self, canvas: Picture) -> NDArray[np.float32]:
         """Return the score map, (rows, columns): about an eighth of the canvas's height and width."""
@@ -105,10 +115,10 @@ class CnnDetector:
         return canvases
 
 
-def _places(pixel: float) -> slice:
-    """Return the places of the score map with a window centre near the pixel, within about one place."""
-    place = (pixel - FIRST_CENTRE_PX) / SCORE_STRIDE_PX
-    return slice(math.floor(place - 1), math.ceil(place + 1) + 1)
+def _places_near(side: int, reach: float) -> NDArray[np.int64]:
+    """Return the places of a tile's score map, along a side, whose windows are near the middle of the tile."""
+    distances = SCORE_STRIDE_PX * np.arange(side // SCORE_STRIDE_PX) + FIRST_CENTRE_PX - (side - 1) / 2
+    return np.flatnonzero(np.abs(distances) <= reach)
 
 
 def _bytes(canvases: list[Picture]) -> int:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from gateway.errors import StartError
 
-Role = Literal["detector", "landmarks_5", "landmarks_68", "descriptor", "face_mesh"]
+Role = Literal["detector", "landmarks_5", "landmarks_68", "descriptor", "face_mesh", "proposer"]
 
 BUNDLE = Path(__file__).parent / "bundle"
 """The folder of the files that the wheel of Facegate contains. A checkout of the repository does not have it."""
@@ -74,6 +74,11 @@ MODEL_FILES: dict[Role, ModelFile] = {
         MEDIAPIPE_MODELS,
         "face_landmark.tflite",
         "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
+    ),
+    "proposer": ModelFile(
+        MEDIAPIPE_MODELS,
+        "face_detection_full_range.tflite",
+        "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
     ),
 }
 """The file of each role."""

@@ -11,7 +11,7 @@ from gateway.model import Descriptor, DescriptorPrecision, DetectorPrecision
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engines.detector import CnnDetector
 from gateway.vision.engines.processor import Format, descriptor_format, detector_format, fast_float
-from gateway.vision.engines.proposer import CnnProposer
+from gateway.vision.engines.proposer import BlazeFaceProposer
 from gateway.vision.engines.runtime import Graph
 from gateway.vision.engines.two_stage import TwoStageDetector
 from gateway.vision.windows import ChipWindow
@@ -49,8 +49,8 @@ def open_detector(folder: Path, precision: DetectorPrecision) -> CnnDetector:
 
 def open_two_stage_detector(folder: Path, precision: DetectorPrecision) -> TwoStageDetector:
     """Open the detector that proposes places first. ``folder``: of the converted networks (conversion.py)."""
-    name = "proposer-int8" if (detector_format() if precision == "auto" else precision) == "int8" else "proposer-f32"
-    return TwoStageDetector(CnnProposer(Graph(folder / f"{name}.xml", "f32")), open_detector(folder, precision))
+    first, others = (Graph(folder / "proposer-f32.xml", fast_float()) for _ in range(2))
+    return TwoStageDetector(BlazeFaceProposer(first, others), open_detector(folder, precision))
 
 
 def open_embedder(folder: Path, precision: DescriptorPrecision) -> CnnEmbedder:

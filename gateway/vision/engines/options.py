@@ -50,5 +50,5 @@ class EngineOptions:
     detector: DetectorPrecision = "auto"
     descriptor: DescriptorPrecision = "auto"
     recogniser: RecogniserOptions | None = None
-    method: DetectionMethod = "pyramid"
+    method: DetectionMethod = "two-stage"
     dlib_68: bool = False

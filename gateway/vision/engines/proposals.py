@@ -10,6 +10,9 @@ from typing import Protocol
 
 from gateway.vision.decoding.decode import Picture
 
+MIN_DISTANCE = 0.4
+"""Distance of the centres of two faces, across or down, as a share of the larger side: nearer ones are one face."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -33,3 +36,17 @@ class Proposer(Protocol):
 
         ``picture``: uint8 RGB, (height, width, 3). ``min_face``, ``max_face``: sides of faces to find, in pixels.
         """
+
+
+def without_repeats(found: list[Proposal]) -> list[Proposal]:
+    """Return the surest proposal of each place, the surest first."""
+    kept: list[Proposal] = []
+    for each in sorted(found, key=lambda proposal: -proposal.score):
+        if not any(are_one(each, other) for other in kept):
+            kept.append(each)
+    return kept
+
+
+def are_one(one: Proposal, other: Proposal) -> bool:
+    """Return whether two proposals are of one face."""
+    return max(abs(one.x - other.x), abs(one.y - other.y)) < MIN_DISTANCE * max(one.side, other.side)

@@ -1,166 +1,118 @@
-"""The proposer: a small network that tells where faces may be, at any roll, on a much reduced picture.
+"""The proposer: BlazeFace tells where faces may be, on a reduced picture.
 
-The smallest wanted face is reduced to SMALLEST_PX. The network was trained with faces of 12 to 26 pixels, so each
-further level has half of the size. All levels lie side by side on one sheet, which the network gets as one input.
+The smallest wanted face is reduced to SMALLEST_PX. The network sees faces of this size up to LEVEL_STEP times as large,
+so a second and third level, each much smaller than the one before it, show the larger faces.
 
-At each place, 8 pixels apart, the network gives six numbers: the logarithm of the odds that a face has its centre here;
-the distance of this centre, across and down, in places; the binary logarithm of its side, from TYPICAL_PX; and the
-cosine and the sine of its roll.
+At each place, STEP_PX apart, the network gives 17 numbers: the logarithm of the odds that a face is here; the centre of
+the face, across and down from the place, its width and its height; and six points, across and down from the place. The
+first two points are the eyes at the left and at the right of an upright face. All but the first are in pixels.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.vision.decoding.decode import Picture
-from gateway.vision.engines.proposals import Proposal
-from gateway.vision.engines.proposer_graph import MIDDLE_GREY
+from gateway.vision.engines.proposals import Proposal, without_repeats
+from gateway.vision.engines.proposer_graph import SIDE_MULTIPLE_PX
+from gateway.vision.engines.pyramid import halve, resize
 from gateway.vision.engines.runtime import Graph
 
-SMALLEST_PX, TYPICAL_PX = 12.0, 17.0
-"""Side of the smallest wanted face on the first level, and side from which the network counts."""
+SMALLEST_PX = 20
+"""Side of the smallest wanted face on the first level. Smaller ones are faster, but fewer doubtful faces are found."""
 
-MIN_PROPOSAL_SCORE = 0.2
-"""Score from which a place is proposed. A lower one finds few more faces, and each place takes about 2 ms."""
+LEVEL_STEP = 5
+"""Size of a level, divided by the size of the next one."""
 
-STEP_PX = 8
-"""Distance of two places."""
-
-GAP_PX = 16
-"""Distance of two levels on a sheet."""
-
-MIN_LEVEL_SIDE_PX = 10
+MIN_LEVEL_SIDE_PX = 24
 """Shorter side of the smallest level."""
 
-CONTRAST, MAX_GAIN = 48.0, 6.0
-"""Standard deviation of the greys to which each picture is brought, and the most by which they are multiplied for it.
+MIN_PROPOSAL_SCORE = 0.2
+"""Score from which a place is proposed. A lower one finds hardly any more faces, and each place takes a few ms."""
 
-The network was trained with pictures brought to the same contrast.
+STEP_PX = 4
+"""Distance of two places."""
+
+SIDE_FACTOR = 0.95
+"""Side of dlib's square for a face, divided by BlazeFace's: the median of the press photographs (LFW)."""
+
+SIDE_TOLERANCE = 2.0
+"""Factor by which a proposal may be smaller or larger than the wanted faces, because its side is an estimate.
+
+Heads turned away are up to 1.7 times as large as proposed.
 """
 
-SIDE_TOLERANCE = 1.4
-"""Factor by which a proposal may be smaller or larger than the wanted faces, because its side is an estimate."""
 
-MIN_DISTANCE = 0.4
-"""Distance of two proposals, as a share of the larger side, below which only the surer one is kept."""
+class BlazeFaceProposer:
+    """The proposer. ``first``, ``others``: the graph of ``proposer_graph``, opened twice. For one thread at a time."""
 
-Grey = NDArray[np.uint8]
-"""A grey picture: (height, width)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """A level of a sheet. ``left``, ``top``: its place. ``scale``: its size divided by the size of the picture."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-    scale: float
-
-
-class CnnProposer:
-    """The proposer. ``graph``: from ``proposer_graph``. For one thread at a time."""
-
-    def __init__(self, graph: Graph, min_score: float = MIN_PROPOSAL_SCORE) -> None:
-        self._graph = graph
-        self._least_odds = math.log(min_score / (1 - min_score))
+    def __init__(self, first: Graph, others: Graph) -> None:
+        # A graph takes several ms to prepare for another size. The first level of a camera has always the same size.
+        self._first, self._others = first, others
 
     def propose(self, picture: Picture, min_face: float, max_face: float | None = None) -> list[Proposal]:
         """Return the places, the surest first.
 
         ``picture``: uint8 RGB, (height, width, 3). ``min_face``, ``max_face``: sides of faces to find, in pixels.
         """
-        levels = plan_sheet(picture.shape[1], picture.shape[0], min_face, max_face)
-        if not levels:
-            return []
-        places = self._graph.run(draw_sheet(picture, levels)[None, None])[0]
         smallest = min_face / SIDE_TOLERANCE
         largest = math.inf if max_face is None else max_face * SIDE_TOLERANCE
-        found = [each for each in self._read(places, levels) if smallest <= each.side <= largest]
-        return without_repeats(found)
-
-    def _read(self, places: NDArray[np.float32], levels: tuple[Level, ...]) -> Iterator[Proposal]:
-        for row, column in np.argwhere(places[0] > self._least_odds).tolist():
-            level = _level_at(levels, STEP_PX * column, STEP_PX * row)
-            if level is None:
-                continue
-            odds, right, down, size, cos, sin = places[:, row, column].tolist()
-            x, y = STEP_PX * (column + right) + 0.5 - level.left, STEP_PX * (row + down) + 0.5 - level.top
-            side, roll = TYPICAL_PX * 2.0 ** min(max(size, -2), 2), math.degrees(math.atan2(sin, cos))
-            yield Proposal(1 / (1 + math.exp(-odds)), x / level.scale, y / level.scale, side / level.scale, roll)
+        found: list[Proposal] = []
+        graph = self._first
+        for level in reduced_levels(picture, min_face, max_face):
+            found += _read(graph.run(_filled_up(level)[None])[0], picture.shape[1] / level.shape[1])
+            graph = self._others
+        return without_repeats([each for each in found if smallest <= each.side <= largest])
 
 
-def without_repeats(found: list[Proposal]) -> list[Proposal]:
-    """Return the surest proposal of each place, the surest first."""
-    kept: list[Proposal] = []
-    for each in sorted(found, key=lambda proposal: -proposal.score):
-        if not any(_are_one(each, other) for other in kept):
-            kept.append(each)
-    return kept
+def _read(places: NDArray[np.float32], enlargement: float) -> Iterator[Proposal]:
+    """Yield the proposals. ``places``: the network's numbers for a level, (17, rows, columns)."""
+    for row, column in np.argwhere(places[0] > _odds(MIN_PROPOSAL_SCORE)).tolist():
+        odds, *measures = places[:, row, column].tolist()
+        yield _proposal(odds, STEP_PX * (column + 0.5), STEP_PX * (row + 0.5), measures, enlargement)
 
 
-def _are_one(one: Proposal, other: Proposal) -> bool:
-    return max(abs(one.x - other.x), abs(one.y - other.y)) < MIN_DISTANCE * max(one.side, other.side)
+def _proposal(odds: float, x: float, y: float, measures: list[float], enlargement: float) -> Proposal:
+    """Return what the network says at the place (x, y) of a level, in pixels of the picture."""
+    right, down, width, height, left_eye_x, left_eye_y, right_eye_x, right_eye_y = measures[:8]
+    side = SIDE_FACTOR * math.sqrt(abs(width * height))
+    roll = math.degrees(math.atan2(right_eye_y - left_eye_y, right_eye_x - left_eye_x))
+    centre = enlargement * (x + right), enlargement * (y + down)
+    return Proposal(1 / (1 + math.exp(-odds)), *centre, enlargement * side, roll)
 
 
-@lru_cache(maxsize=32)
-def plan_sheet(width: int, height: int, min_face: float, max_face: float | None) -> tuple[Level, ...]:
-    """Return the levels for a picture of this size: the largest at the left, the others in a column beside it."""
+def _odds(score: float) -> float:
+    """Return the logarithm of the odds of a score."""
+    return math.log(score / (1 - score))
+
+
+def reduced_levels(picture: Picture, min_face: float, max_face: float | None) -> Iterator[Picture]:
+    """Yield the levels, the largest first, as far as wanted faces can be on them."""
     scale = min(SMALLEST_PX / min_face, 1.0)
-    levels: list[Level] = []
-    left = top = 0
-    size = round(width * scale), round(height * scale)
-    while min(size) >= MIN_LEVEL_SIDE_PX and (max_face is None or max_face * scale >= SMALLEST_PX or not levels):
-        levels.append(Level(left, top, *size, scale))
-        left, top = (_stepped(size[0]), 0) if left == 0 else (left, top + _stepped(size[1]))
-        size, scale = (size[0] // 2, size[1] // 2), scale / 2
-    return tuple(levels)
+    level = _reduced(picture, scale)
+    while min(level.shape[:2]) >= MIN_LEVEL_SIDE_PX:
+        yield level
+        scale /= LEVEL_STEP
+        if max_face is not None and max_face * scale < SMALLEST_PX:
+            return
+        level = _reduced(level, 1 / LEVEL_STEP)
 
 
-def _stepped(length: int) -> int:
-    """Return the length with a gap, such that the next level begins at a place."""
-    return -(-(length + GAP_PX) // STEP_PX) * STEP_PX
+def _reduced(picture: Picture, scale: float) -> Picture:
+    height, width = picture.shape[:2]
+    wanted = max(1, round(width * scale)), max(1, round(height * scale))
+    # OpenCV is fastest at halving. Area interpolation is good for any scale, but five times slower.
+    while picture.shape[1] >= 2 * wanted[0] and picture.shape[0] >= 2 * wanted[1]:
+        picture = halve(picture)
+    return picture if picture.shape[1::-1] == wanted else resize(picture, wanted)
 
 
-def draw_sheet(picture: Picture, levels: tuple[Level, ...]) -> Grey:
-    """Return the levels of the picture in grey, with the same contrast for every picture."""
-    sheet = np.full((max(each.top + each.height for each in levels), max(each.left + each.width for each in levels)),
-                    MIDDLE_GREY, np.uint8)  # fmt: skip
-    level = _even_contrast(_reduced(picture, (levels[0].width, levels[0].height)))
-    for each in levels:
-        if each is not levels[0]:
-            level = cv2.resize(level, (each.width, each.height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        sheet[each.top : each.top + each.height, each.left : each.left + each.width] = level
-    return sheet
-
-
-def _reduced(picture: Picture, size: tuple[int, int]) -> Grey:
-    # OpenCV is fastest at halving, and interpolation is good enough for the rest.
-    while picture.shape[1] >= 2 * size[0] and picture.shape[0] >= 2 * size[1]:
-        half = picture.shape[1] // 2, picture.shape[0] // 2
-        picture = cv2.resize(picture, half, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
-
-
-def _even_contrast(grey: Grey) -> Grey:
-    mean, deviation = (float(each[0, 0]) for each in cv2.meanStdDev(grey))
-    gain = min(CONTRAST / max(deviation, 1), MAX_GAIN)
-    table = np.clip((np.arange(256) - mean) * gain + MIDDLE_GREY, 0, 255).round().astype(np.uint8)
-    return cv2.LUT(grey, table)  # type: ignore[return-value]
-
-
-def _level_at(levels: tuple[Level, ...], x: int, y: int) -> Level | None:
-    """Return the level that contains the pixel of the sheet, if any."""
-    for level in levels:
-        if level.left <= x < level.left + level.width and level.top <= y < level.top + level.height:
-            return level
-    return None
+def _filled_up(level: Picture) -> NDArray[np.uint8]:
+    """Return the level on black, with sides that the network takes."""
+    height, width = (-(-side // SIDE_MULTIPLE_PX) * SIDE_MULTIPLE_PX for side in level.shape[:2])
+    return cv2.copyMakeBorder(level, 0, height - level.shape[0], 0, width - level.shape[1], cv2.BORDER_CONSTANT)  # type: ignore[return-value]

@@ -1,63 +1,57 @@
-"""The proposer: Facegate's own small network, as an OpenVINO graph.
+"""BlazeFace as an OpenVINO graph: the network of MediaPipe that proposes places of faces.
 
-Its weights are in ``proposer.npz`` (docs/reference/models.md). For layer n the file has ``w<n>`` (out, in, height,
-width), ``b<n>`` (out,) and ``s<n>`` (2,): the stride, and 1 if the layer adds its input to its output. ``wh`` and
-``bh`` are of the last layer, the head. ``limits``: for each layer and the head the upper limit of its input in 8 bits.
+The published file is for pictures of 192 x 192 pixels. This graph takes pictures of any size, with the same weights.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gateway.vision.engines.convolutions import Filter, Node, constant, convolve
+from gateway.vision.engines.convolutions import constant
 from gateway.vision.engines.openvino_import import op, openvino
 
-MIDDLE_GREY, GREY_SCALE = 128, 64
-"""The network computes with (grey - MIDDLE_GREY) / GREY_SCALE, so that the padding with zeros is a middle grey."""
+SIDE_MULTIPLE_PX = 32
+"""The sides of the picture must be multiples of this number: the network halves the picture five times."""
+
+MIDDLE_GREY = 127.5
+"""The network computes with (pixel - MIDDLE_GREY) / MIDDLE_GREY."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ProposerWeights:
-    """The weights. ``residual``: for each filter, whether its output is added to its input. ``limits``: see above."""
+def proposer_graph(path: Path) -> openvino.Model:
+    """Return the graph that proposes places of faces. ``path``: the published file (TensorFlow Lite).
 
-    filters: tuple[Filter, ...]
-    residual: tuple[bool, ...]
-    head: Filter
-    limits: NDArray[np.float32]
-
-
-def read_proposer(path: Path) -> ProposerWeights:
-    """Read the weights. Raises OSError, ValueError or KeyError for a file of another kind."""
-    with np.load(path, allow_pickle=False) as file:
-        count = sum(name.startswith("w") and name != "wh" for name in file.files)
-        filters, residual = [], []
-        for number in range(count):
-            weights, (stride, adds) = file[f"w{number}"].astype(np.float32), file[f"s{number}"].tolist()
-            padding = weights.shape[-1] // 2
-            filters.append(Filter(weights, file[f"b{number}"].astype(np.float32), (stride,) * 2, (padding,) * 2))
-            residual.append(bool(adds))
-        head = Filter(file["wh"].astype(np.float32), file["bh"].astype(np.float32))
-        return ProposerWeights(tuple(filters), tuple(residual), head, file["limits"].astype(np.float32))
-
-
-def proposer_graph(weights: ProposerWeights, *, int8: bool = False, every: bool = False) -> openvino.Model:
-    """Return the graph that proposes places of faces.
-
-    Input: a grey picture, float32 from 0 to 255, (1, 1, height, width). Output: float32, (1, 6, about height / 8, about
-    width / 8), at each place the six numbers that proposer.py explains. The place (x, y) belongs to the pixel (8 x, 8
-    y). With ``every`` the inputs of each convolution, except the first one, are further outputs.
+    Input: a picture, float32 RGB from 0 to 255, (1, height, width, 3). Output: float32, (1, 17, height / 4, width / 4),
+    at each place the numbers that proposer.py explains.
     """
-    picture = op.parameter([1, 1, -1, -1], np.float32, name="picture")
-    x = op.multiply(op.subtract(picture, constant(MIDDLE_GREY)), constant(1 / GREY_SCALE))
-    inputs: list[Node] = []
-    for filter_, adds, limit in zip(weights.filters, weights.residual, weights.limits[:-1], strict=True):
-        # The first layer has one channel: it is fast in floats, and its input has a sign.
-        y = convolve(x, filter_, float(limit) if int8 and inputs else None)
-        x = op.relu(op.add(x, y)) if adds else op.relu(y)
-        inputs.append(x)
-    places = convolve(x, weights.head, float(weights.limits[-1]) if int8 else None)
-    return openvino.Model([places, *inputs] if every else [places], [picture], "proposer")
+    published = openvino.Core().read_model(path)
+    for node in published.get_ops():
+        if node.get_type_name() == "Interpolate":
+            _enlarge_any_size(node)
+    picture = op.parameter([1, -1, -1, 3], np.float32, name="picture")
+    scaled = op.multiply(op.subtract(picture, constant(MIDDLE_GREY)), constant(1 / MIDDLE_GREY))
+    published.get_parameters()[0].output(0).replace(scaled.output(0))
+    # The outputs are a list of all places, whose length is fixed. The maps they are made of have any size.
+    maps = [_before_the_list(result) for result in published.get_results()]
+    maps.sort(key=lambda output: output.get_partial_shape()[1].get_length())
+    return openvino.Model([op.concat(maps, 1)], [picture], "proposer")
+
+
+def _enlarge_any_size(node: Any) -> None:
+    """Replace an enlargement to a fixed size by one to twice the size of its input."""
+    published = node.get_attributes()
+    same = {name: published[name] for name in ("mode", "coordinate_transformation_mode", "nearest_mode")}
+    twice, height_and_width = op.constant(np.array([2, 2], np.float32)), op.constant(np.array([1, 2], np.int64))
+    enlarged = op.interpolate(
+        node.input_value(0), twice, shape_calculation_mode="scales", axes=height_and_width, **same
+    )
+    node.output(0).replace(enlarged.output(0))
+
+
+def _before_the_list(result: Any) -> Any:
+    """Return the map, with the channels first, that the network reshapes into the list of a result."""
+    reshape = result.input_value(0).get_node()
+    transpose = reshape.input_value(0).get_node()
+    return transpose.input_value(0)

@@ -114,6 +114,13 @@ def resize(picture: Picture, size: tuple[int, int], into: Picture | None = None)
     return cv2.resize(picture, size, dst=into, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
+def halve(picture: Picture) -> Picture:
+    """Return the picture in half of its size. Of an odd number of rows or columns, the last one is left out."""
+    height, width = (max(1, side // 2) for side in picture.shape[:2])
+    # OpenCV is six times faster at exact halves.
+    return resize(picture[: 2 * height, : 2 * width], (width, height))
+
+
 def plan_pyramid(width: int, height: int, min_face: float, max_face: float | None = None) -> PyramidLayout:
     """Return the layout for pictures of this size, and faces from ``min_face`` to about ``max_face`` pixels."""
     min_face = max(min_face, WINDOW_PX * math.sqrt(width * height / MAX_LEVEL_PIXELS))

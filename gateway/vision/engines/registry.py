@@ -81,7 +81,7 @@ ENGINES: Mapping[EngineName, EngineEntry] = {
     "facegate": EngineEntry(
         "dlib-resnet/5-point/2-of-6",
         "facegate",
-        frozenset({"detector", "landmarks_5", "descriptor"}),
+        frozenset({"detector", "landmarks_5", "descriptor", "proposer"}),
         _open_facegate,
         needs_conversion=True,
         has_typical_faces=True,

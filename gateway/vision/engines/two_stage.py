@@ -1,8 +1,11 @@
 """The two-stage detector: a small network proposes places, and dlib's CNN looks at these places only.
 
-Around each proposal a square of the picture is cut at a few sizes, and turned upright by the proposed roll. In such a
-tile a face fills the window of dlib's CNN. All tiles lie below each other on one canvas. So dlib's CNN decides as it
-does on a full image pyramid, but most of the picture is never given to it.
+Around each proposal a square of the picture is cut, scaled so that a face fills the window of dlib's CNN, and turned
+upright by the proposed roll. dlib's CNN decides as it does on a full image pyramid, but most of the picture is never
+given to it.
+
+The size and the roll of a proposal are estimates. So there are three rounds: the proposed size; if that shows no face,
+smaller and larger ones; and if these show none either, other directions. Most faces need the first round only.
 """
 
 from __future__ import annotations
@@ -11,57 +14,59 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
 from gateway.model import Box
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import Detection
-from gateway.vision.engines.detector import CnnDetector, suppress
-from gateway.vision.engines.proposals import Proposal, Proposer
-from gateway.vision.engines.pyramid import BACKGROUND_RGB, WINDOW_PX, Rect, resize
+from gateway.vision.engines import detector
+from gateway.vision.engines.detector import CnnDetector, Window, suppress
+from gateway.vision.engines.proposals import Proposal, Proposer, are_one
+from gateway.vision.engines.pyramid import WINDOW_PX, Rect
+from gateway.vision.engines.tiles import (
+    ProposedTile,
+    Reductions,
+    Sizes,
+    needed_turn,
+    proposed_tile,
+    resized_tiles,
+    turned_tiles,
+)
 
 MAX_PROPOSALS = 64
 """Places that are looked at in one picture: the surest ones."""
 
-WINDOW_FACTORS = (0.83, 1.0, 1.2)
-"""Sides of the windows that are tried, divided by the proposed side."""
+MIN_SURE_SCORE = 0.7
+"""Score of a proposal from which it counts as a face even if dlib's CNN sees none: faces in profile, or with a mask.
 
-TILE_SIDE_PX = 144
-"""Side of a tile. The window of 80 px is in its middle; the network also sees what is around the window."""
+In the labelled pictures the surest false proposal had 0.66 (``benchmarks.detection``).
+"""
 
 MAX_SHIFT_PX = 24
 """Distance from the middle of a tile within which a window counts: the error of a proposal's centre."""
 
-TILES_PER_CANVAS = (3, 6, 12, 24)
-"""Numbers of tiles for which a canvas has space. OpenVINO prepares each size of canvas once: few sizes are best."""
-
-MAX_UPRIGHT_ROLL = 25.0
-"""Roll in degrees up to which a tile is not turned: dlib's CNN finds such faces as they are."""
-
 
 @dataclass(frozen=True, slots=True)
-class ProposedTile:
-    """A square of the picture around a proposal.
+class Look:
+    """The result of a look of dlib's CNN at a tile: the best window."""
 
-    ``zoom``: pixels of the tile for one pixel of the picture. ``turned``: degrees anticlockwise by which the tile shows
-    the picture turned.
-    """
+    tile: ProposedTile
+    window: Window
 
-    proposal: Proposal
-    zoom: float
-    turned: float
+    @property
+    def shows_face(self) -> bool:
+        return self.window.score > detector.MIN_FACE_SCORE
 
-    def to_picture(self, x: float, y: float) -> tuple[float, float]:
-        """Convert a place in pixels of the tile, seen from its middle, to pixels of the picture."""
-        cos, sin = math.cos(math.radians(self.turned)) / self.zoom, math.sin(math.radians(self.turned)) / self.zoom
-        return self.proposal.x + cos * x - sin * y, self.proposal.y + sin * x + cos * y
+    @property
+    def rect(self) -> Rect:
+        """The window in pixels of the picture, with upright sides."""
+        x, y = self.tile.to_picture(self.window.across, self.window.down)
+        half = (WINDOW_PX - 1) / 2 / self.tile.zoom
+        return x - half, y - half, x + half, y + half
 
-    def window_at(self, x: float, y: float) -> Rect:
-        """Return the window around such a place, in pixels of the picture, with upright sides."""
-        column, row = self.to_picture(x, y)
-        half = (WINDOW_PX - 1) / 2 / self.zoom
-        return column - half, row - half, column + half, row + half
+    @property
+    def roll(self) -> float | None:
+        """The roll of the face, as far as it is known, from -180 to 180 degrees."""
+        turned, proposed = self.tile.turned, self.tile.proposal.roll
+        return proposed if turned == needed_turn(proposed) else (turned + 180) % 360 - 180
 
 
 class TwoStageDetector:
@@ -72,70 +77,58 @@ class TwoStageDetector:
         self._judge = judge
 
     def detect(self, picture: Picture, min_face: int, max_face: int | None = None) -> list[Detection]:
-        """Return the faces, in the order of their scores."""
+        """Return the faces: first those that dlib's CNN sees, in the order of their scores."""
         proposals = self._proposer.propose(picture, min_face, max_face)[:MAX_PROPOSALS]
-        tiles = [tile for proposal in proposals for tile in tiles_of(proposal, min_face)]
-        reductions = Reductions(picture)
-        most = TILES_PER_CANVAS[-1]
-        faces = [face for n in range(0, len(tiles), most) for face in self._faces(reductions, tiles[n : n + most])]
-        rolls = {rect: tile.proposal.roll for _, rect, tile in faces}
-        kept = suppress([(score, rect) for score, rect, _ in faces])
-        return [Detection(Box(*(round(edge) for edge in rect)), score, roll=rolls[rect]) for score, rect in kept]
+        sizes = Sizes(min_face, max_face or math.inf)
+        looks = self._look_in_rounds(Reductions(picture), proposals, sizes)
+        faces = {look.rect: look for look in looks if look.shows_face}
+        kept = [faces[rect] for _, rect in suppress([(look.window.score, rect) for rect, look in faces.items()])]
+        return [*map(_confirmed, kept), *map(_unconfirmed, sure_beside(looks, kept, sizes))]
 
     def score_upright(self, tiles: Sequence[Picture]) -> list[float]:
         """Return the best score near the middle of each tile, as dlib's CNN gives it."""
         return self._judge.score_upright(tiles)
 
-    def _faces(
-        self, reductions: Reductions, tiles: Sequence[ProposedTile]
-    ) -> Iterator[tuple[float, Rect, ProposedTile]]:
-        """Yield the score, the window in pixels of the picture, and the tile, of each window that shows a face."""
-        middle = (TILE_SIDE_PX - 1) / 2
-        for window in self._judge.find_windows(_canvas([reductions.cut(tile) for tile in tiles])):
-            number, y = divmod(window.y, TILE_SIDE_PX)
-            across, down = window.x - middle, y - middle
-            if number < len(tiles) and max(abs(across), abs(down)) <= MAX_SHIFT_PX:
-                yield window.score, tiles[number].window_at(across, down), tiles[number]
+    def _look_in_rounds(self, reductions: Reductions, proposals: Sequence[Proposal], sizes: Sizes) -> list[Look]:
+        """Return the best look at each proposal."""
+        best: dict[Proposal, Look] = {}
+        for round_ in (proposed_tile, resized_tiles, turned_tiles):
+            open_ = [each for each in proposals if each not in best or not best[each].shows_face]
+            tiles = [tile for proposal in open_ for tile in round_(proposal, sizes)]
+            windows = self._judge.look_at([reductions.cut(tile) for tile in tiles], MAX_SHIFT_PX)
+            for look in map(Look, tiles, windows):
+                known = best.get(look.tile.proposal)
+                if known is None or look.window.score > known.window.score:
+                    best[look.tile.proposal] = look
+        return list(best.values())
 
 
-def tiles_of(proposal: Proposal, min_face: float) -> Iterator[ProposedTile]:
-    """Yield the tiles in which dlib's CNN looks for the proposed face, for windows from ``min_face`` pixels."""
-    turned = proposal.roll if proposal.roll is not None and abs(proposal.roll) > MAX_UPRIGHT_ROLL else 0.0
-    for window in sorted({max(proposal.side * factor, min_face) for factor in WINDOW_FACTORS}):
-        yield ProposedTile(proposal, WINDOW_PX / window, turned)
+def sure_beside(looks: Sequence[Look], faces: Sequence[Look], sizes: Sizes) -> Iterator[Look]:
+    """Yield the looks at sure proposals of a wanted size that show no face, and that are not places of the faces."""
+    places = [_place(face) for face in faces]
+    for look in looks:
+        proposal = look.tile.proposal
+        if look.shows_face or proposal.score < MIN_SURE_SCORE or not sizes.include(proposal.side):
+            continue
+        if not any(are_one(proposal, place) for place in places):
+            yield look
 
 
-class Reductions:
-    """A picture and its reductions to a half, a quarter and so on, each made when it is first needed."""
-
-    def __init__(self, picture: Picture) -> None:
-        self._pictures = [picture]
-
-    def cut(self, tile: ProposedTile) -> Picture:
-        """Return the pixels of the tile: uint8 RGB, (TILE_SIDE_PX, TILE_SIDE_PX, 3)."""
-        # Interpolation reads four neighbours only. From a picture of more than twice the size it would skip pixels.
-        halvings = max(0, math.floor(math.log2(1 / tile.zoom)))
-        source, scale = self._reduced(halvings), 0.5**halvings
-        middle = (TILE_SIDE_PX - 1) / 2
-        left, top = tile.to_picture(-middle, -middle)
-        right, below = tile.to_picture(1 - middle, -middle)
-        across, down = (right - left) * scale, (below - top) * scale
-        to_source = np.array([[across, -down, (left + 0.5) * scale - 0.5], [down, across, (top + 0.5) * scale - 0.5]])
-        return cv2.warpAffine(
-            source, to_source, (TILE_SIDE_PX, TILE_SIDE_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT, borderValue=BACKGROUND_RGB,
-        )  # type: ignore[return-value]  # fmt: skip
-
-    def _reduced(self, halvings: int) -> Picture:
-        while len(self._pictures) <= halvings:
-            last = self._pictures[-1]
-            self._pictures.append(resize(last, (max(1, last.shape[1] // 2), max(1, last.shape[0] // 2))))
-        return self._pictures[halvings]
+def _place(face: Look) -> Proposal:
+    left, top, right, bottom = face.rect
+    return Proposal(1.0, (left + right) / 2, (top + bottom) / 2, right - left)
 
 
-def _canvas(tiles: Sequence[Picture]) -> Picture:
-    """Return the tiles below each other, on a canvas with space for one of TILES_PER_CANVAS."""
-    space = next(count for count in TILES_PER_CANVAS if count >= len(tiles))
-    canvas = np.full((space * TILE_SIDE_PX, TILE_SIDE_PX, 3), BACKGROUND_RGB, np.uint8)
-    canvas[: len(tiles) * TILE_SIDE_PX] = np.concatenate(tiles)
-    return canvas
+def _confirmed(look: Look) -> Detection:
+    return Detection(_box(look.rect), look.window.score, roll=look.roll)
+
+
+def _unconfirmed(look: Look) -> Detection:
+    proposal = look.tile.proposal
+    half = (proposal.side - 1) / 2
+    rect = proposal.x - half, proposal.y - half, proposal.x + half, proposal.y + half
+    return Detection(_box(rect), look.window.score, confirmed=False, roll=proposal.roll)
+
+
+def _box(rect: Rect) -> Box:
+    return Box(*(round(edge) for edge in rect))

@@ -139,7 +139,15 @@ def test_result_has_the_fields_of_the_contract() -> None:
     content = document(write_result(ADDRESS, recognition(MATCH)))
     assert set(content) == {*KEPT_PAYLOAD_BYTES, *RESULT}
     assert set(content["faces"][0]) >= FACE
-    assert set(content["faces"][0]["quality"]) == {"pixels", "brightness", "sharpness", "pose", "inside", "clean"}
+    assert set(content["faces"][0]["quality"]) == {
+        "pixels",
+        "brightness",
+        "sharpness",
+        "pose",
+        "inside",
+        "clean",
+        "confirmed",
+    }
     assert (content["camera"], content["op"], content["status"]) == ("porch", "face_rec", "ok")
 
 

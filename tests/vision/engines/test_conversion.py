@@ -11,7 +11,7 @@ from gateway.vision.engines import conversion, model_files
 from gateway.vision.engines.conversion import DIGESTS_FILE, convert, converted_models_folder, damaged_files
 from gateway.vision.engines.networks import open_detector, open_embedder
 
-GRAPH_FILES = ["descriptor-f32", "descriptor-int8", "detector-f32", "detector-int8", "proposer-f32", "proposer-int8"]
+GRAPH_FILES = ["descriptor-f32", "descriptor-int8", "detector-f32", "detector-int8", "proposer-f32"]
 FILE_NAMES = [f"{name}.{kind}" for name in GRAPH_FILES for kind in ("bin", "xml")]
 
 

@@ -25,6 +25,7 @@ from gateway.vision.engines.pyramid import (
     STRIP_OVERLAP_PX,
     WINDOW_PX,
     PyramidLayout,
+    halve,
     plan_pyramid,
     resize,
 )
@@ -320,3 +321,12 @@ def test_resize_keeps_places(scale: float) -> None:
     y, x = np.nonzero(small[..., 0] > 100)
     assert (x.mean() + 0.5) / scale == pytest.approx(250, abs=0.5 / scale)
     assert (y.mean() + 0.5) / scale == pytest.approx(150, abs=0.5 / scale)
+
+
+@pytest.mark.parametrize(("size", "half"), [((6, 8), (3, 4)), ((7, 9), (3, 4)), ((1, 5), (1, 2)), ((1, 1), (1, 1))])
+def test_half_of_a_picture_has_the_mean_of_each_four_pixels(size: tuple[int, int], half: tuple[int, int]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    halved = halve(picture)
+    assert halved.shape == (*half, 3)
+    if min(size) > 1:
+        assert halved[0, 0].tolist() == pytest.approx(picture[:2, :2].mean(axis=(0, 1)).tolist(), abs=1)

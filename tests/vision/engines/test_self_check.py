@@ -19,7 +19,7 @@ def test_right_descriptor_is_accepted(models: Path) -> None:
 
 
 def test_wrong_descriptor_is_refused(tmp_path: Path) -> None:
-    """One convolution of 64 channels is wrong, as with qemu's SME."""
+    """Compute one convolution of 64 channels wrongly, as qemu's SME does."""
     network = read_descriptor(model_file("descriptor"))
     layer = next(each for each in network.layers if each.kind == "con" and each.weights.shape[:2] == (64, 64))
     layer.weights[:] = layer.weights[::-1]

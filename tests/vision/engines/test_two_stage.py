@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -14,7 +13,7 @@ from gateway.vision.engine import Detection
 from gateway.vision.engines.detector import CnnDetector
 from gateway.vision.engines.networks import open_detector, open_two_stage_detector
 from gateway.vision.engines.proposals import Proposal
-from gateway.vision.engines.two_stage import TILE_SIDE_PX, ProposedTile, Reductions, TwoStageDetector, tiles_of
+from gateway.vision.engines.two_stage import TwoStageDetector
 from tests.support import FRAMES
 
 NAMES = sorted(path.stem for path in FRAMES.glob("*.jpg"))
@@ -35,13 +34,17 @@ def picture_of(name: str) -> Picture:
 
 
 def are_one(one: Box, other: Box) -> bool:
-    """Return whether two boxes are of one face: the centres and the sides differ by less than a quarter."""
-    side = one.right - one.left
-    return max(
+    """Return whether two boxes are of one face.
+
+    Their centres are near each other. Their sides may differ by a half: the full pyramid itself gives the same face
+    sides of 163 or 213 pixels, as its levels happen to lie.
+    """
+    side, other_side = one.right - one.left, other.right - other.left
+    away = max(
         abs(one.left + one.right - other.left - other.right) / 2,
         abs(one.top + one.bottom - other.top - other.bottom) / 2,
-        abs(side - (other.right - other.left)),
-    ) < side / 4  # fmt: skip
+    )
+    return away < side / 4 and max(side, other_side) < 1.5 * min(side, other_side)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,7 +64,7 @@ def test_two_stages_find_a_lying_face_and_tell_its_roll(two_stage: TwoStageDetec
     assert abs((face.roll - 90 * turns + 180) % 360 - 180) < 30
 
 
-@pytest.mark.parametrize(("min_face", "max_face", "count"), [(80, None, 1), (220, None, 0), (80, 200, 1), (40, 80, 0)])
+@pytest.mark.parametrize(("min_face", "max_face", "count"), [(80, None, 1), (260, None, 0), (80, 200, 1), (40, 80, 0)])
 def test_two_stages_find_faces_of_the_wanted_sizes_only(
     two_stage: TwoStageDetector, min_face: int, max_face: int | None, count: int
 ) -> None:
@@ -84,31 +87,54 @@ class Everywhere:
         return [Proposal(0.5, x, y, 165) for y in range(20, height, 60) for x in range(20, width, 110)]
 
 
+class Once:
+    """A proposer that proposes one place, whatever the picture shows."""
+
+    def __init__(self, proposal: Proposal) -> None:
+        self._proposal = proposal
+
+    def propose(self, picture: Picture, min_face: float, max_face: float | None) -> list[Proposal]:
+        return [self._proposal]
+
+
+@pytest.mark.parametrize("proposed", [Proposal(0.3, 468, 178, 100, 0), Proposal(0.3, 468, 178, 210, 0)])
+def test_face_is_found_though_its_proposed_size_is_wrong(pyramid: CnnDetector, proposed: Proposal) -> None:
+    (found,) = TwoStageDetector(Once(proposed), pyramid).detect(picture_of("obama_1"), 80)
+    (expected,) = pyramid.detect(picture_of("obama_1"), 80)
+    assert found.confirmed
+    assert are_one(expected.box, found.box)
+
+
+@pytest.mark.parametrize("roll", [90, 180, -90])
+def test_face_is_found_though_its_proposed_roll_is_wrong(pyramid: CnnDetector, roll: float) -> None:
+    proposed = Proposal(0.6, 468, 178, 165, roll)
+    (found,) = TwoStageDetector(Once(proposed), pyramid).detect(picture_of("obama_1"), 80)
+    (expected,) = pyramid.detect(picture_of("obama_1"), 80)
+    assert found.confirmed
+    assert are_one(expected.box, found.box)
+
+
+@pytest.mark.parametrize(("score", "side", "count"), [(0.9, 165, 1), (0.5, 165, 0), (0.9, 60, 0)])
+def test_sure_proposal_of_a_wanted_size_counts_though_the_cnn_sees_no_face(
+    pyramid: CnnDetector, score: float, side: float, count: int
+) -> None:
+    covered = picture_of("obama_1").copy()
+    covered[96:260, 386:551] = 128
+    found = TwoStageDetector(Once(Proposal(score, 468, 178, side, 10)), pyramid).detect(covered, 80)
+    assert [(face.confirmed, face.roll) for face in found] == [(False, 10)] * count
+
+
+def test_sure_proposal_beside_the_window_of_its_face_is_no_second_face(pyramid: CnnDetector) -> None:
+    class Twice(Once):
+        def propose(self, picture: Picture, min_face: float, max_face: float | None) -> list[Proposal]:
+            return [self._proposal, Proposal(0.9, 490, 200, 60, 0)]
+
+    (face,) = TwoStageDetector(Twice(Proposal(0.9, 468, 178, 165, 0)), pyramid).detect(picture_of("obama_1"), 40)
+    assert face.confirmed
+
+
 def test_tiles_of_many_places_are_spread_over_several_canvases(pyramid: CnnDetector) -> None:
     found: list[Detection] = TwoStageDetector(Everywhere(), pyramid).detect(picture_of("obama_1"), 80)
     (expected,) = pyramid.detect(picture_of("obama_1"), 80)
     assert len(found) == 1
     assert are_one(expected.box, found[0].box)
-
-
-def test_tile_is_turned_and_scaled_around_the_proposed_place() -> None:
-    picture = np.zeros((400, 400, 3), np.uint8)
-    cv2.circle(picture, (250, 150), 8, (255, 0, 0), -1)
-    # 40 pixels right of the place. Turned upright from a roll of 90 degrees, this is above the place.
-    tile = ProposedTile(Proposal(0.9, 210, 150, 80, 90), 1.0, 90)
-    red = np.argwhere(Reductions(picture).cut(tile)[..., 0] > 127)
-    row, column = red.mean(axis=0)
-    middle = (TILE_SIDE_PX - 1) / 2
-    assert [row, column] == pytest.approx([middle - 40, middle], abs=0.6)
-    assert tile.to_picture(0, -40) == pytest.approx((250, 150))
-
-
-def test_large_face_is_cut_from_a_reduced_picture() -> None:
-    """Regression: bilinear interpolation alone would take one of 8 pixels, and show a checkerboard as noise."""
-    checkered = np.indices((1600, 1600)).sum(axis=0)[..., None] % 2 * np.full(3, 255)
-    cut = Reductions(checkered.astype(np.uint8)).cut(ProposedTile(Proposal(0.9, 800, 800, 640), 0.125, 0))
-    assert cut.std() < 2
-
-
-def test_no_window_is_smaller_than_the_smallest_wanted_face() -> None:
-    assert [80 / tile.zoom for tile in tiles_of(Proposal(0.9, 0, 0, 50), 56)] == [pytest.approx(56), pytest.approx(60)]
