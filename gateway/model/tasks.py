@@ -10,7 +10,7 @@ from gateway.model.geometry import UPRIGHT, Box, Landmarks, Mounting, Polygon
 EngineName = Literal["facegate", "dlib-hog", "dlib-cnn"]
 
 DetectionMethod = Literal["pyramid", "two-stage"]
-"""``pyramid``: dlib's CNN on the whole picture. ``two-stage``: only at the places that a small network proposes."""
+"""``pyramid``: dlib's CNN on the whole picture. ``two-stage``: only at the places that BlazeFace proposes."""
 
 DetectorPrecision = Literal["auto", "int8", "bf16", "f32"]
 DescriptorPrecision = Literal["auto", "int8", "bf16", "f32"]
