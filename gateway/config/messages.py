@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings.exceptions import SettingsError
@@ -107,6 +108,10 @@ def _describe_error(setting: str, problem: ErrorDetails) -> str:
 
 
 def _quote(value: object) -> str:
+    if isinstance(value, str):
+        return repr(value)[:MAX_FOUND_LENGTH]
+    if value is None or isinstance(value, int | float):
+        # As in the file: null, true and .inf, where Python says None, True and inf. The value is the first line.
+        return str(yaml.safe_dump(value)).partition("\n")[0][:MAX_FOUND_LENGTH]
     # A list or a map in place of a number may contain a password.
-    simple = value is None or isinstance(value, str | int | float)
-    return repr(value)[:MAX_FOUND_LENGTH] if simple else json_type_name(value)
+    return json_type_name(value)

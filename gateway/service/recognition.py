@@ -201,7 +201,9 @@ class RecognitionService:
     def _check(self, request: Request) -> None:
         """Raise GatewayError for a request that the settings or the enrolled people do not allow."""
         if request.landmarks == 68 and not self._policy.landmarks_68:
-            raise Unsupported("landmarks of 68 points are switched off (landmarks_68): ask for 5 or 468")
+            raise Unsupported(
+                "landmarks of 68 points are switched off: ask for landmarks=5 or 468, or set landmarks_68: mesh"
+            )
         camera = request.origin.camera
         if camera is not None and request.operation not in self._policy.allowed(camera):
             operation = request.operation.value

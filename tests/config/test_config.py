@@ -675,7 +675,10 @@ def test_refusal_does_not_repeat_the_password(write: Write) -> None:
         ("mqtt: {port: 0}", "mqtt.port: expected at least 1, found 0"),
         ("mqtt: {port: {password: geheim}}", "mqtt.port: expected a whole number, found an object"),
         ("engine: magic", "engine: expected 'facegate', 'dlib-hog' or 'dlib-cnn', found 'magic'"),
-        ("landmarks_68: null", "landmarks_68: expected 'mesh', 'dlib' or 'off', found None"),
+        ("landmarks_68: null", "landmarks_68: expected 'mesh', 'dlib' or 'off', found null"),
+        ("log_level: off", "log_level: expected 'DEBUG', 'INFO', 'WARNING' or 'ERROR', found false"),
+        ("mqtt: {tls: {enabled: null}}", "mqtt.tls.enabled: expected true or false, found null"),
+        ("workers: {picture_s: .inf}", "workers.picture_s: expected a finite number, found .inf"),
     ],
 )
 def test_message_says_what_was_expected_and_found(write: Write, content: str, message: str) -> None:
