@@ -63,10 +63,13 @@ class AlignedFace:
 def align(picture: Picture, face: Detection, predictor: LandmarkPredictor, scorer: UprightScorer) -> AlignedFace:
     """Return the five points of a face that may be rotated by any angle.
 
-    The roll of the detection, if known, is tried first. Other directions are tried if its points are doubtful.
+    The roll of the detection, if known, is tried first. Other directions are tried if its points are doubtful. The
+    direction of a face that is not confirmed is never certain.
     """
     turns = round((face.roll or 0) / 90) % 4
     seen = _turned_to(picture, face.box, turns, predictor)
+    if not face.confirmed:
+        return AlignedFace(seen.points, turns, upright=False)
     if seen.movement < MIN_DOUBTFUL_MOVEMENT:
         return AlignedFace(seen.points, turns)
     return _try_directions(picture, face.box, predictor, scorer)

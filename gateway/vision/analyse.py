@@ -64,11 +64,16 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
     alignments = [align(picture, each, engine.predictor_5, engine.detector) for each in detections]
     chips = [cut_chips(picture, each.points, wanted.descriptors or "stream") for each in alignments]
     clock.lap("align")
-    descriptors: Sequence[Descriptor | None] = [None] * len(detections)
+    descriptors: list[Descriptor | None] = [None] * len(detections)
     if wanted.descriptors:
         window = engine.embedder.window
-        seen = chips if window is None else [cut_window(picture, each.points, window) for each in alignments]
-        descriptors = engine.embedder.embed(seen)
+        upright = [number for number, each in enumerate(alignments) if each.upright]
+        seen = [
+            chips[number] if window is None else cut_window(picture, alignments[number].points, window)
+            for number in upright
+        ]
+        for number, descriptor in zip(upright, engine.embedder.embed(seen), strict=True):
+            descriptors[number] = descriptor
         clock.lap("embed")
     faces = (
         _face(picture, engine, wanted, *parts) for parts in zip(detections, alignments, chips, descriptors, strict=True)
@@ -79,8 +84,13 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
 
 
 def largest(faces: Sequence[Detection], count: int) -> list[Detection]:
-    """Return the ``count`` largest faces in their original order. Of faces of one size, the first ones are kept."""
-    chosen = sorted(range(len(faces)), key=lambda number: -faces[number].box.area)[:count]
+    """Return the ``count`` largest faces in their original order, confirmed ones before others.
+
+    Of faces of one size, the first ones are kept.
+    """
+    chosen = sorted(range(len(faces)), key=lambda number: (not faces[number].confirmed, -faces[number].box.area))[
+        :count
+    ]
     return [faces[number] for number in sorted(chosen)]
 
 
@@ -105,13 +115,13 @@ def _face(
 ) -> FoundFace:
     """Return a face with its details.
 
-    A face that is not confirmed, or has no certain upright direction, gets no descriptor and pose 0.
+    A face without a certain upright direction gets no descriptor and pose 0, as does one that is not confirmed.
     """
     box = detection.box
     seen = measure_quality(picture, box, found.points, chips[len(chips) // 2])
     seen = replace(seen, confirmed=detection.confirmed)
     clipped = box.clipped_to(picture.shape[1], picture.shape[0])
-    if not (found.upright and detection.confirmed):
+    if not found.upright:
         return FoundFace(clipped, quality=replace(seen, pose=0.0))
     mesh = _mesh(picture, engine, wanted, box, found)
     return FoundFace(

@@ -34,7 +34,10 @@ def wanted(tmp_path: Path, broker: Broker) -> Settings:
     with tarfile.open(OLD_DATA) as archive:
         archive.extractall(data)  # noqa: S202
     people = {"folder": tmp_path / "missing"}
-    return settings(data, broker, people=people, unknowns={"keep_days": LONG_DAYS}, workers={"processes": 1})
+    # The other gateway of the tests shares the broker.
+    mqtt = {"base": "old"}
+    unknowns = {"keep_days": LONG_DAYS}
+    return settings(data, broker, mqtt=mqtt, people=people, unknowns=unknowns, workers={"processes": 1})
 
 
 @pytest.fixture

@@ -37,12 +37,12 @@ def facegate(models: Path) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def two_stages(models: Path) -> Engine:
-    """The gateway's own engine with detection in two stages."""
-    return open_engine(EngineOptions("facegate", models, method="two-stage"))
+def pyramid(models: Path) -> Engine:
+    """The gateway's own engine, with detection on the full pyramid."""
+    return open_engine(EngineOptions("facegate", models, method="pyramid"))
 
 
-@pytest.fixture(params=["facegate", "two_stages"])
+@pytest.fixture(params=["facegate", "pyramid"])
 def either_method(request: pytest.FixtureRequest) -> Engine:
     """The gateway's own engine, with each of its two methods of detection."""
     engine: Engine = request.getfixturevalue(request.param)

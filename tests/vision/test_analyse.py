@@ -297,3 +297,15 @@ def test_unconfirmed_face_is_found_but_not_described(facegate: Engine) -> None:
     assert (face.descriptor, face.landmarks, face.chips, face.crop) == (None, None, None, None)
     assert face.quality is not None
     assert (face.quality.confirmed, face.quality.pose) == (False, 0)
+
+
+def test_confirmed_faces_are_kept_before_larger_unconfirmed_ones() -> None:
+    small, large = Detection(Box(0, 0, 60, 60), 1.0), Detection(Box(0, 0, 90, 90), -1.0, confirmed=False)
+    assert largest([large, small], 1) == [small]
+
+
+def test_pyramid_finds_and_describes_the_same_face(facegate: Engine, pyramid: Engine) -> None:
+    one, other = (analyse_single_face(PORTRAIT, engine, AnalyseTask()).descriptor for engine in (facegate, pyramid))
+    assert one is not None
+    assert other is not None
+    assert float(one @ other) > 0.98

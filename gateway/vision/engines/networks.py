@@ -10,7 +10,7 @@ import numpy as np
 from gateway.model import Descriptor, DescriptorPrecision, DetectorPrecision
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engines.detector import CnnDetector
-from gateway.vision.engines.processor import Format, descriptor_format, detector_format, fast_float
+from gateway.vision.engines.processor import Float, Format, descriptor_format, detector_format, fast_float
 from gateway.vision.engines.proposer import BlazeFaceProposer
 from gateway.vision.engines.runtime import Graph
 from gateway.vision.engines.two_stage import TwoStageDetector
@@ -18,6 +18,10 @@ from gateway.vision.windows import ChipWindow
 
 MAX_BATCH = 24
 """Chips per batch: four faces to enrol, or twelve faces of a stream. Larger batches are not faster, and take memory."""
+
+
+MAX_PROPOSER_SHAPES = 16
+"""Sizes of input after which the proposer is compiled again. Each size takes up to 20 MB."""
 
 
 class CnnEmbedder:
@@ -49,7 +53,8 @@ def open_detector(folder: Path, precision: DetectorPrecision) -> CnnDetector:
 
 def open_two_stage_detector(folder: Path, precision: DetectorPrecision) -> TwoStageDetector:
     """Open the detector that proposes places first. ``folder``: of the converted networks (conversion.py)."""
-    first, others = (Graph(folder / "proposer-f32.xml", fast_float()) for _ in range(2))
+    floats: Float = "f32" if precision == "f32" else fast_float()
+    first, others = (Graph(folder / "proposer-f32.xml", floats, MAX_PROPOSER_SHAPES) for _ in range(2))
     return TwoStageDetector(BlazeFaceProposer(first, others), open_detector(folder, precision))
 
 

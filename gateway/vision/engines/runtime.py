@@ -24,10 +24,11 @@ class Graph:
     """A converted network, which accepts inputs of any size. Not to be shared between threads.
 
     OpenVINO keeps prepared data for each input size without a limit: 2.5 MB per size of the detector. Therefore the
-    graph is compiled again after MAX_INPUT_SHAPES sizes, which frees this memory.
+    graph is compiled again after ``max_shapes`` sizes, which frees this memory.
     """
 
-    def __init__(self, path: Path, floats: Float) -> None:
+    def __init__(self, path: Path, floats: Float, max_shapes: int = MAX_INPUT_SHAPES) -> None:
+        self._max_shapes = max_shapes
         self._path = path
         self._floats = floats
         self._shapes: set[tuple[int, ...]] = set()
@@ -35,7 +36,7 @@ class Graph:
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the first output, float32, for an input of bytes."""
-        if batch.shape not in self._shapes and len(self._shapes) == MAX_INPUT_SHAPES:
+        if batch.shape not in self._shapes and len(self._shapes) == self._max_shapes:
             self._shapes.clear()
             self._request = self._compiled()
         self._shapes.add(batch.shape)

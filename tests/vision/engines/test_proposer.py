@@ -9,8 +9,8 @@ import pytest
 
 from gateway.model import PictureLimits
 from gateway.vision.decoding.decode import Picture, decode
-from gateway.vision.engines.proposals import Proposal, without_repeats
-from gateway.vision.engines.proposer import SMALLEST_PX, BlazeFaceProposer, reduced_levels
+from gateway.vision.engines.proposals import MAX_PROPOSALS, Proposal, without_repeats
+from gateway.vision.engines.proposer import MAX_LEVEL_PIXELS, SMALLEST_PX, BlazeFaceProposer, levels_of
 from gateway.vision.engines.runtime import Graph
 from tests.support import frame
 
@@ -34,10 +34,15 @@ def test_surest_proposal_is_the_face(proposer: BlazeFaceProposer, obama: Picture
     assert best.roll == pytest.approx(0, abs=15)
 
 
-@pytest.mark.parametrize(("turns", "roll"), [(1, -90), (3, 90)])
-def test_roll_is_clockwise(proposer: BlazeFaceProposer, obama: Picture, turns: int, roll: float) -> None:
-    best = proposer.propose(np.ascontiguousarray(np.rot90(obama, turns)), 80)[0]
-    assert best.roll == pytest.approx(roll, abs=30)
+@pytest.mark.parametrize(("turns", "place", "roll"), [(1, (178, 385), -90), (2, (385, 302), 180), (3, (302, 468), 90)])
+def test_surest_lying_proposal_is_the_lying_face(
+    proposer: BlazeFaceProposer, obama: Picture, turns: int, place: tuple[float, float], roll: float
+) -> None:
+    best = proposer.propose_lying(np.ascontiguousarray(np.rot90(obama, turns)), 80)[0]
+    assert [best.x, best.y] == pytest.approx(place, abs=20)
+    assert best.side == pytest.approx(165, rel=0.25)
+    assert best.roll is not None
+    assert (best.roll - roll + 180) % 360 - 180 == pytest.approx(0, abs=20)
 
 
 @pytest.mark.parametrize("change", [lambda p: p // 5, lambda p: p // 4 + 180])
@@ -56,19 +61,33 @@ def test_face_much_larger_than_wanted_is_not_proposed(proposer: BlazeFacePropose
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (9, 9)])
 def test_tiny_picture_has_no_proposals(proposer: BlazeFaceProposer, size: tuple[int, int]) -> None:
     assert proposer.propose(np.zeros((*size, 3), np.uint8), 40) == []
+    assert proposer.propose_lying(np.zeros((*size, 3), np.uint8), 40) == []
 
 
 @pytest.mark.parametrize(("size", "min_face"), [((853, 480), 40), ((1920, 1080), 56), ((700, 100), 20), ((333, 77), 9)])
 def test_smallest_wanted_face_has_the_least_size_that_the_network_sees(size: tuple[int, int], min_face: int) -> None:
-    first, *others = reduced_levels(np.zeros((size[1], size[0], 3), np.uint8), min_face, None)
-    assert first.shape[1] / size[0] == pytest.approx(min(SMALLEST_PX / min_face, 1), rel=0.01)
-    assert all(each.shape[1] < first.shape[1] / 4 for each in others)
+    first, *others = levels_of(np.zeros((size[1], size[0], 3), np.uint8), min_face, None, SMALLEST_PX)
+    assert first.across == pytest.approx(max(min_face / SMALLEST_PX, 1), rel=0.02)
+    assert all(each.across > 4 * first.across for each in others)
 
 
 def test_levels_end_where_faces_exceed_the_largest_wanted_size() -> None:
     picture = np.zeros((1080, 1920, 3), np.uint8)
-    assert len(list(reduced_levels(picture, 40, 100))) == 1
-    assert len(list(reduced_levels(picture, 40, None))) == 2
+    assert len(levels_of(picture, 40, 100, SMALLEST_PX)) == 1
+    assert len(levels_of(picture, 40, None, SMALLEST_PX)) == 2
+
+
+@pytest.mark.parametrize(("size", "min_face"), [((5000, 5000), 20), ((8120, 8000), 56), ((65_000, 300), 20)])
+def test_levels_of_large_pictures_are_bounded(size: tuple[int, int], min_face: int) -> None:
+    """Regression: the proposer took 3.6 GB for a picture of 25 megapixels, and 100 seconds."""
+    levels = levels_of(np.zeros((size[1], size[0], 3), np.uint8), min_face, None, SMALLEST_PX)
+    assert max(each.pixels.shape[0] * each.pixels.shape[1] for each in levels) < 2.1 * MAX_LEVEL_PIXELS
+
+
+def test_proposals_are_bounded() -> None:
+    """Regression: a picture full of small faces took 14 seconds here."""
+    found = [Proposal(0.5, 50 * x, 50 * y, 40) for x in range(80) for y in range(80)]
+    assert len(without_repeats([*found, Proposal(0.9, -100, 0, 40)])) == MAX_PROPOSALS
 
 
 def test_of_repeated_proposals_the_surest_one_is_kept() -> None:

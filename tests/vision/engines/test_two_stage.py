@@ -13,6 +13,7 @@ from gateway.vision.engine import Detection
 from gateway.vision.engines.detector import CnnDetector
 from gateway.vision.engines.networks import open_detector, open_two_stage_detector
 from gateway.vision.engines.proposals import Proposal
+from gateway.vision.engines.pyramid import resize
 from gateway.vision.engines.two_stage import TwoStageDetector
 from tests.support import FRAMES
 
@@ -86,6 +87,9 @@ class Everywhere:
         height, width = picture.shape[:2]
         return [Proposal(0.5, x, y, 165) for y in range(20, height, 60) for x in range(20, width, 110)]
 
+    def propose_lying(self, picture: Picture, min_face: float, max_face: float | None) -> list[Proposal]:
+        return []
+
 
 class Once:
     """A proposer that proposes one place, whatever the picture shows."""
@@ -95,6 +99,9 @@ class Once:
 
     def propose(self, picture: Picture, min_face: float, max_face: float | None) -> list[Proposal]:
         return [self._proposal]
+
+    def propose_lying(self, picture: Picture, min_face: float, max_face: float | None) -> list[Proposal]:
+        return []
 
 
 @pytest.mark.parametrize("proposed", [Proposal(0.3, 468, 178, 100, 0), Proposal(0.3, 468, 178, 210, 0)])
@@ -131,6 +138,67 @@ def test_sure_proposal_beside_the_window_of_its_face_is_no_second_face(pyramid: 
 
     (face,) = TwoStageDetector(Twice(Proposal(0.9, 468, 178, 165, 0)), pyramid).detect(picture_of("obama_1"), 40)
     assert face.confirmed
+
+
+class Lying(Once):
+    """A proposer that proposes its place as a lying face only. ``asked``: whether it was asked for lying faces."""
+
+    asked = False
+
+    def propose(self, picture: Picture, min_face: float, max_face: float | None) -> list[Proposal]:
+        return []
+
+    def propose_lying(self, picture: Picture, min_face: float, max_face: float | None) -> list[Proposal]:
+        self.asked = True
+        return [self._proposal]
+
+
+def test_lying_places_are_looked_at_in_a_picture_without_upright_faces(pyramid: CnnDetector) -> None:
+    lying = np.ascontiguousarray(np.rot90(picture_of("obama_1")))
+    (face,) = TwoStageDetector(Lying(Proposal(0.9, 178, 385, 165, -90)), pyramid).detect(lying, 80)
+    assert (face.confirmed, face.roll) == (True, -90)
+
+
+def test_sure_lying_place_without_a_confirmed_face_is_no_face(pyramid: CnnDetector) -> None:
+    proposer = Lying(Proposal(0.9, 100, 100, 165, 90))
+    assert TwoStageDetector(proposer, pyramid).detect(np.full((480, 640, 3), 128, np.uint8), 80) == []
+    assert proposer.asked
+
+
+def test_lying_faces_are_not_looked_for_beside_an_upright_one(pyramid: CnnDetector) -> None:
+    class Both(Lying):
+        def propose(self, picture: Picture, min_face: float, max_face: float | None) -> list[Proposal]:
+            return [self._proposal]
+
+    proposer = Both(Proposal(0.9, 468, 178, 165, 0))
+    assert len(TwoStageDetector(proposer, pyramid).detect(picture_of("obama_1"), 80)) == 1
+    assert not proposer.asked
+
+
+SIDES_OF_CROPS = [56, 64, 80, 100, 150, 200, 300, 480]
+
+
+@pytest.mark.parametrize("side", SIDES_OF_CROPS)
+def test_face_that_fills_the_picture_is_found(two_stage: TwoStageDetector, side: int) -> None:
+    """Regression: the proposer saw no face that fills its input."""
+    crop = picture_of("obama_1")[96:260, 386:551]
+    assert len(two_stage.detect(resize(crop, (side, side)), 56)) == 1
+
+
+def test_face_at_the_bottom_of_a_narrow_picture_is_found_in_its_place(two_stage: TwoStageDetector) -> None:
+    """Regression: the level was narrower by rounding, and its rows were converted like its columns."""
+    narrow = np.full((3200, 130, 3), 128, np.uint8)
+    face = resize(picture_of("obama_1")[56:300, 346:591], (100, 100))
+    narrow[2950:3050, 15:115] = face
+    (found,) = two_stage.detect(narrow, 56)
+    assert found.confirmed
+    assert abs((found.box.top + found.box.bottom) / 2 - 3000) < 15
+
+
+def test_crowd_is_found_beyond_the_places_that_are_looked_at_again(two_stage: TwoStageDetector) -> None:
+    face = resize(picture_of("obama_1")[56:300, 346:591], (100, 100))
+    crowd = np.tile(face, (10, 12, 1))
+    assert len(two_stage.detect(crowd, 56)) > 100
 
 
 def test_tiles_of_many_places_are_spread_over_several_canvases(pyramid: CnnDetector) -> None:
