@@ -153,10 +153,11 @@ class Decision:
             return Judgement(reason)
         if not nearest.candidates:
             return Judgement("unknown")
-        best, *others = nearest.candidates
+        passing = self.passing_candidates(nearest)
+        best = passing[0] if passing else nearest.candidates[0]
+        others = [each for each in nearest.candidates if each is not best]
         score = self.score(best.similarity, best.pictures)
         margin = best.similarity - others[0].similarity if others else None
-        passing = self.passing_candidates(nearest)
         if not passing:
             return Judgement("unknown", None, score, best.similarity, margin)
         if len(passing) > 1:

@@ -70,6 +70,8 @@ class _Rows:
         """Return the candidates for ``Nearest``, without people that a counter-example excludes."""
         rows = len(self.pictures)
         similarities = self.matrix[:rows] @ compared
+        # argmax would choose NaN, as if that person was the most likely one.
+        similarities[~np.isfinite(similarities)] = -np.inf
         for row, alike in zip(self.accused, self.counters @ compared, strict=True):
             if alike >= similarities[row]:
                 similarities[row] = -np.inf

@@ -145,6 +145,14 @@ def test_one_passing_person_is_a_match_and_two_are_ambiguous(
     assert (judgement.verdict, judgement.person) == (verdict, person)
 
 
+def test_match_names_the_person_who_passes() -> None:
+    """Regression: the first candidate was named, also if only the second one passed."""
+    for below in (0.5, math.nan):
+        judgement = DECISION.identify(nearest(below, 0.99))
+        assert (judgement.verdict, judgement.person, judgement.similarity) == ("match", BOB, 0.99)
+        assert judgement.score == DECISION.score(0.99)
+
+
 def test_ambiguous_judgement_lists_all_passing_people() -> None:
     judgement = DECISION.identify(nearest(0.99, 0.98))
     assert [(each.person, each.similarity) for each in judgement.candidates] == [(ALICE, 0.99), (BOB, 0.98)]

@@ -75,6 +75,13 @@ def test_person_with_several_near_pictures_is_one_candidate() -> None:
     assert people(gallery.nearest(PROBE, LEVEL)) == ["alice", "bob"]
 
 
+def test_nearest_never_returns_a_person_with_an_undefined_similarity() -> None:
+    undefined = np.full(128, np.nan, np.float32)
+    gallery = gallery_of({ALICE: at(0.9), BOB: [undefined]})
+    assert people(gallery.nearest(PROBE, LEVEL)) == ["alice"]
+    assert people(gallery.nearest(undefined, LEVEL)) == []
+
+
 def test_nearest_returns_one_candidate_of_a_gallery_of_one() -> None:
     assert people(gallery_of({ALICE: at(-0.9)}).nearest(PROBE, LEVEL)) == ["alice"]
 
