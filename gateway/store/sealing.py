@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.errors import GatewayError
 from gateway.model import Descriptor
 from gateway.model.recipes import dimensions_of
 from gateway.store.cipher import Cipher
@@ -46,9 +47,9 @@ class SealedRecords:
         return None if data is None else self._cipher.open(data, place)
 
     def seal_picture(self, picture: Picture) -> tuple[bytes, bytes | None, bytes | None]:
-        """Return the encrypted descriptor, chips and original of a picture."""
+        """Return the encrypted descriptor, chips and original of a picture. Raise as ``seal_descriptor``."""
         return (
-            self.seal_descriptor(picture.face.descriptor, picture.digest),
+            self.seal_descriptor(picture.face.descriptor, picture.digest, picture.recipe),
             self.seal(picture.face.chips, f"chips of {picture.digest}"),
             self.seal(picture.original, f"original of {picture.digest}"),
         )
@@ -75,8 +76,13 @@ class SealedRecords:
         """Return the picture itself. Raise ValueError if it is damaged."""
         return self.open(original, f"original of {digest}")
 
-    def seal_descriptor(self, descriptor: Descriptor, digest: str) -> bytes:
-        """Return the encrypted descriptor, as little-endian float32."""
+    def seal_descriptor(self, descriptor: Descriptor, digest: str, recipe: str) -> bytes:
+        """Return the encrypted descriptor, as little-endian float32.
+
+        Raise GatewayError for a descriptor that ``open_descriptor`` would refuse: a single one makes a store unusable.
+        """
+        if descriptor.shape != (dimensions_of(recipe),) or not _are_of_unit_length(descriptor[None]):
+            raise GatewayError("the descriptor of a face is invalid, so it is not stored")
         return self._cipher.seal(descriptor.astype(_FLOAT32).tobytes(), f"descriptor of {digest}")
 
     def open_descriptor(self, blob: bytes, digest: str, recipe: str) -> Descriptor:
@@ -97,10 +103,7 @@ class SealedRecords:
             raise ValueError("a stored picture in it is damaged, or encrypted with a key that is not given")
         found = np.frombuffer(b"".join(blobs), _FLOAT32).reshape(-1, dimensions).astype(np.float32)
         # A flipped bit may make a descriptor so long that it resembles everybody, and the database notices nothing.
-        with np.errstate(all="ignore"):
-            squared_norms = np.square(found).sum(axis=1)
-        # The comparison is written so that NaN fails too.
-        if not (abs(squared_norms - 1) < _MAX_NORM_ERROR).all():
+        if not _are_of_unit_length(found):
             raise ValueError("a stored picture in it is damaged")
         return found
 
@@ -114,3 +117,11 @@ class SealedRecords:
             return self._cipher.open(key_check, "seal") == _KEY_CHECK
         except ValueError:
             return False
+
+
+def _are_of_unit_length(descriptors: NDArray[np.float32]) -> bool:
+    """Return whether all descriptors, (n, d), have a length of 1."""
+    with np.errstate(all="ignore"):
+        squared_norms = np.square(descriptors).sum(axis=1)
+    # The comparison is written so that NaN fails too.
+    return bool((abs(squared_norms - 1) < _MAX_NORM_ERROR).all())

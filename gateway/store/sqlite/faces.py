@@ -96,7 +96,7 @@ class SqliteFaces:
 
     def replace_descriptor(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
         with self._database.transaction() as db:
-            sealed = self._records.seal_descriptor(descriptor, digest)
+            sealed = self._records.seal_descriptor(descriptor, digest, recipe)
             db.execute("UPDATE pictures SET recipe = ?, descriptor = ? WHERE digest = ?", (recipe, sealed, digest))
             for (person,) in db.execute("SELECT person FROM pictures WHERE digest = ?", (digest,)).fetchall():
                 bump_revision(db, person)

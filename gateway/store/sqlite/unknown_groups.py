@@ -124,7 +124,7 @@ class SqliteStoredGroups:
         with self._database.transaction() as db:
             db.execute("DELETE FROM unknown_faces WHERE unknown = ?", (group.id,))
             for each_worth, each in group.faces:
-                sealed = self._records.seal_descriptor(each.descriptor, f"unknown {group.id}")
+                sealed = self._records.seal_descriptor(each.descriptor, f"unknown {group.id}", self._recipe)
                 chips, crop = (self._records.seal(image, f"unknown {group.id}") for image in (each.chips, each.crop))
                 db.execute(
                     "INSERT INTO unknown_faces (unknown, recipe, descriptor, chips, crop, worth)"

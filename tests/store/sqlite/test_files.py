@@ -152,7 +152,7 @@ def test_damaged_value_is_refused_in_one_sentence(path: Path, intact: bytes, sta
     check_refused(path)
 
 
-@pytest.mark.parametrize("value", [7, "x", b"x"])
+@pytest.mark.parametrize("value", [7, "x", b"x", pytest.param(descriptor(1, 64).tobytes(), id="other dimensions")])
 def test_damaged_descriptor_is_refused_in_one_sentence(path: Path, value: object) -> None:
     with opened(path) as store:
         enrol(store, "Alice")
