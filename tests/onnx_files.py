@@ -33,10 +33,14 @@ def field(number: int, value: int | str | bytes) -> bytes:
     return varint(number << 3 | 2) + varint(len(data)) + data
 
 
-def tensor(name: str, values: NDArray[np.generic]) -> bytes:
+def tensor(name: str, values: NDArray[np.generic], location: str | None = None) -> bytes:
+    """Return a tensor. ``location``: the name of another file that has its values, little-endian."""
     kind, dtype = (INT64, "<i8") if values.dtype == np.int64 else (FLOAT, "<f4")
     dims = b"".join(field(1, size) for size in values.shape)
-    return dims + field(2, kind) + field(8, name) + field(9, values.astype(dtype).tobytes())
+    start = dims + field(2, kind) + field(8, name)
+    if location is not None:
+        return start + field(13, field(1, "location") + field(2, location)) + field(14, 1)
+    return start + field(9, values.astype(dtype).tobytes())
 
 
 def attribute(name: str, value: int | float | Sequence[int]) -> bytes:
@@ -59,9 +63,9 @@ class OnnxWriter:
         self._nodes: list[bytes] = []
         self._initializers: list[bytes] = []
 
-    def constant(self, values: NDArray[np.generic]) -> str:
+    def constant(self, values: NDArray[np.generic], location: str | None = None) -> str:
         name = f"c{len(self._initializers)}"
-        self._initializers.append(tensor(name, values))
+        self._initializers.append(tensor(name, values, location))
         return name
 
     def node(self, kind: str, *inputs: str, **attributes: int | float | Sequence[int]) -> str:
@@ -70,10 +74,12 @@ class OnnxWriter:
         self._nodes.append(parts + b"".join(field(5, attribute(*each)) for each in attributes.items()))
         return name
 
-    def model(self, shape: Sequence[int | str], output: str, output_shape: Sequence[int | str]) -> bytes:
+    def model(self, shape: Sequence[int | str] | None, output: str, output_shape: Sequence[int | str]) -> bytes:
+        """Return the file. ``shape``: of its input, which is named x; None for a network without an input."""
         graph = b"".join(field(1, each) for each in self._nodes) + field(2, "graph")
         graph += b"".join(field(5, each) for each in self._initializers)
-        graph += field(11, value_info("x", shape)) + field(12, value_info(output, output_shape))
+        graph += b"" if shape is None else field(11, value_info("x", shape))
+        graph += field(12, value_info(output, output_shape))
         return field(1, 8) + field(7, graph) + field(8, field(2, OPSET))
 
 

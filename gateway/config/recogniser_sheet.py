@@ -27,7 +27,7 @@ Colours = Annotated[
 """A number for each colour, in the order of ``colour``; in the file one number stands for three equal ones."""
 
 Scales = Annotated[
-    tuple[Annotated[float, Field(gt=0, le=1000)], ...],
+    tuple[Annotated[float, Field(ge=1e-3, le=1000)], ...],
     BeforeValidator(_for_each_colour),
     Field(min_length=3, max_length=3),
 ]

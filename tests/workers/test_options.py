@@ -11,7 +11,9 @@ from gateway.vision.windows import window_for
 from gateway.workers.options import WorkerOptions
 
 WINDOW = window_for("arcface", 112, 0.25)
-RECOGNISER = RecogniserOptions(Path("a b.onnx"), "recipe", WINDOW, bgr=True, mean=(1, 2, 3.5), scale=(4, 5, 6))
+RECOGNISER = RecogniserOptions(
+    Path("a b.onnx"), "digest", "recipe", WINDOW, bgr=True, mean=(1, 2, 3.5), scale=(4, 5, 6)
+)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,13 @@ from gateway.vision.windows import ChipWindow
 class RecogniserOptions:
     """A recogniser of the user's own, which describes faces in place of the engine's network.
 
-    ``path``: of the network. ``recipe``: of its descriptors. ``window``: the part of a face that it looks at. ``bgr``:
-    its colours are in the order blue, green, red. ``mean``, ``scale``: for each colour, in the network's order; the
-    network gets (x - mean) / scale.
+    ``path``: of the network. ``digest``: the SHA-256 of its file, in hexadecimal digits. ``recipe``: of its
+    descriptors. ``window``: the part of a face that it looks at. ``bgr``: its colours are in the order blue, green,
+    red. ``mean``, ``scale``: for each colour, in the network's order; the network gets (x - mean) / scale.
     """
 
     path: Path
+    digest: str
     recipe: str
     window: ChipWindow
     bgr: bool

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from gateway.config import Settings
-from gateway.errors import ConfigError, StartError
+from gateway.errors import ConfigError, GatewayError, StartError
 from gateway.model import AnalyseTask, PictureLimits
 from gateway.model.recipes import dimensions_of
 from gateway.vision.analyse import analyse, redescribe
 from gateway.vision.engine import Engine
+from gateway.vision.engines import recogniser
+from gateway.vision.engines.model_files import model_file
 from gateway.vision.engines.options import EngineOptions, RecogniserOptions
 from gateway.vision.engines.recogniser import recipe_of, recogniser_of
 from gateway.vision.engines.registry import ENGINES, open_engine
@@ -124,6 +126,92 @@ def test_file_that_is_no_network_is_refused_by_name(tmp_path: Path, models: Path
         opened(write_sheet(tmp_path / "bad.onnx"), models)
 
 
+def write_network(path: Path, kind: str, shape: tuple[int, ...] | None, *inputs: str) -> Settings:
+    """Write a network of one node, and settings that name it. The node's inputs are x by default."""
+    writer = OnnxWriter()
+    given = inputs or ("x",) if shape else (writer.constant(np.ones((1, 3), np.float32)),)
+    path.write_bytes(writer.model(shape, writer.node(kind, *given), shape or (1, 3)))
+    return write_sheet(path, dimensions=3 * 32 * 32, input=32)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (None, "must have one input of four dimensions; found: none"),
+        ((1, 3), r"must have one input of four dimensions; found: \[1,3\]"),
+        ((0, 3, 32, 32), "takes 0 pictures at once; expected 1 to 32"),
+        ((1_000_000, 3, 32, 32), "takes 1000000 pictures at once; expected 1 to 32"),
+    ],
+)
+def test_input_of_another_form_is_refused(
+    tmp_path: Path, models: Path, shape: tuple[int, ...] | None, message: str
+) -> None:
+    with pytest.raises(StartError, match=rf"^The recogniser .*n\.onnx {message}\.?$"):
+        opened(write_network(tmp_path / "n.onnx", "Relu", shape), models)
+
+
+def test_output_that_does_not_fit_the_number_of_pictures_is_refused(tmp_path: Path, models: Path) -> None:
+    """Regression: the command ended with a traceback."""
+    writer = OnnxWriter()
+    output = writer.node("ReduceMean", "x", axes=[0, 2, 3], keepdims=0)
+    (tmp_path / "n.onnx").write_bytes(writer.model((2, 3, 32, 32), output, (3,)))
+    with pytest.raises(StartError, match=r"n\.onnx cannot be used by OpenVINO: .+"):
+        opened(write_sheet(tmp_path / "n.onnx", dimensions=3, input=32), models)
+
+
+# The logarithm of a negative number is undefined.
+@pytest.mark.parametrize(("kind", "inputs"), [("Log", ["x"]), ("Sub", ["x", "x"])])
+def test_network_that_returns_no_direction_is_refused(
+    tmp_path: Path, models: Path, kind: str, inputs: list[str]
+) -> None:
+    settings = write_network(tmp_path / "n.onnx", kind, (1, 3, 32, 32), *inputs)
+    with pytest.raises(StartError, match="returns zeros, infinite or undefined numbers for a trial picture"):
+        opened(settings, models)
+
+
+def test_face_without_a_direction_gets_no_descriptor(tmp_path: Path, models: Path) -> None:
+    """Regression: its descriptor was enrolled, and the store could not be read again."""
+    engine = opened(write_sheet(mean_colours(tmp_path / "n.onnx"), dimensions=3, input=32, mean=100), models)
+    with pytest.raises(GatewayError, match="no usable descriptor"):
+        engine.embedder.embed([np.full((1, 32, 32, 3), 100, np.uint8)])
+
+
+def test_network_that_changes_after_its_recipe_is_known_is_refused(tmp_path: Path, models: Path) -> None:
+    """Regression: a worker process that started later used the new network with the recipe of the old one."""
+    settings = write_sheet(mean_colours(tmp_path / "n.onnx"), dimensions=3, input=32)
+    given = options(settings)
+    mean_colours(tmp_path / "n.onnx", channels_last=True)
+    with pytest.raises(StartError, match=r"n\.onnx changed while the gateway ran"):
+        open_engine(EngineOptions("facegate", models, recogniser=given))
+
+
+def test_network_for_tensorflow_lite_can_be_used(tmp_path: Path, models: Path) -> None:
+    network = tmp_path / "mesh.tflite"
+    network.write_bytes(model_file("face_mesh").read_bytes())
+    engine = opened(write_sheet(network, dimensions=1404, input=192), models)
+    assert described(engine).shape == (1404,)
+
+
+@pytest.mark.parametrize("name", ["n.xml", "n.pdmodel", "n"])
+def test_network_of_several_files_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"one of two files")
+    with pytest.raises(ConfigError, match=rf"{name} cannot be used: expected one \.onnx or \.tflite file"):
+        recogniser_of(write_sheet(tmp_path / name))
+
+
+# The limit of a block of the file may lie within the place that names the other file.
+@pytest.mark.parametrize("block_bytes", [1 << 20, 16, 15])
+def test_weights_in_another_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+    """Regression: the recipe did not depend on them."""
+    monkeypatch.setattr(recogniser, "_BLOCK_BYTES", block_bytes)
+    for location in ("w.bin", "long" * 50):
+        path, writer = tmp_path / f"{location}.onnx", OnnxWriter()
+        weights = writer.constant(np.ones(3, np.float32), location)
+        path.write_bytes(writer.model((1, 3, 32, 32), writer.node("Mul", "x", weights), (1, 3, 32, 32)))
+        with pytest.raises(ConfigError, match=r"\.onnx keeps weights in another file: export the network as one file"):
+            recogniser_of(write_sheet(path))
+
+
 def test_recipe_depends_on_everything_that_changes_a_descriptor(tmp_path: Path) -> None:
     network = tmp_path / "n.onnx"
     network.write_bytes(b"one")
@@ -153,7 +241,7 @@ def test_one_number_stands_for_three_colours(tmp_path: Path) -> None:
         ({"input": 1000}, r"input: expected at most 512, found 1000"),
         ({"colour": "red"}, r"colour: expected 'rgb' or 'bgr', found 'red'"),
         ({"alignment": "eyes"}, r"alignment: expected 'dlib' or 'arcface', found 'eyes'"),
-        ({"scale": 0}, r"scale\.0: expected more than 0\.0, found 0"),
+        ({"scale": 0.0001}, r"scale\.0: expected at least 0\.001, found 0\.0001"),
         ({"mean": "[1, 2]"}, r"mean: expected at least 3 entries, found 2"),
         ({"padding": 0.5}, r"padding: expected at most 0\.4, found 0\.5"),
         ({"licence": None}, r"licence: this key is missing: add it"),
