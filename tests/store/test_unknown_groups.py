@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from gateway.errors import UnknownPerson
+from gateway.errors import GatewayError, UnknownPerson
 from gateway.store.protocols import Store, StoredGroups
 from gateway.store.records import StoredFace, UnknownGroup
 from tests.examples import descriptor, near, unit
@@ -56,6 +56,14 @@ def test_group_keeps_its_best_faces(store: Store) -> None:
         groups(store).add_face(group, worth, face(n), max_faces=3)
     assert [worth for worth, _ in group.faces] == [0.9, 0.7, 0.5]
     assert [worth for worth, _ in groups(store).load()[0].faces] == [0.9, 0.7, 0.5]
+
+
+def test_invalid_face_does_not_change_its_group(store: Store) -> None:
+    group = groups(store).add_group("door", 100.0, 0.3, face(0))
+    before = comparable(group)
+    with pytest.raises(GatewayError, match="descriptor of a face is invalid"):
+        groups(store).add_face(group, 0.9, StoredFace(np.full(128, np.nan, np.float32), None))
+    assert [comparable(group)] == [comparable(each) for each in groups(store).load()] == [before]
 
 
 def test_mean_of_a_group_is_the_mean_of_its_faces(store: Store) -> None:

@@ -120,10 +120,10 @@ class SqliteStoredGroups:
         self, group: UnknownGroup, worth: float, face: StoredFace, max_faces: int = MAX_FACES_PER_GROUP
     ) -> None:
         """Add a face to a group. Over ``max_faces`` faces, the face with the lowest score is deleted."""
-        group.faces = sorted([*group.faces, (worth, face)], key=lambda each: -each[0])[:max_faces]
+        faces = sorted([*group.faces, (worth, face)], key=lambda each: -each[0])[:max_faces]
         with self._database.transaction() as db:
             db.execute("DELETE FROM unknown_faces WHERE unknown = ?", (group.id,))
-            for each_worth, each in group.faces:
+            for each_worth, each in faces:
                 sealed = self._records.seal_descriptor(each.descriptor, f"unknown {group.id}", self._recipe)
                 chips, crop = (self._records.seal(image, f"unknown {group.id}") for image in (each.chips, each.crop))
                 db.execute(
@@ -131,6 +131,7 @@ class SqliteStoredGroups:
                     " VALUES (?, ?, ?, ?, ?, ?)",
                     (group.id, self._recipe, sealed, chips, crop, each_worth),
                 )
+        group.faces = faces
 
     def save_sightings(self, groups: Sequence[UnknownGroup]) -> None:
         """Write when, how often and by which cameras the groups were seen."""
