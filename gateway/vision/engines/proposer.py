@@ -39,10 +39,10 @@ LEVEL_STEP = 7
 MIN_LEVEL_SIDE_PX = 12
 """Shorter side of the smallest level."""
 
-MAX_LEVEL_PIXELS = 625_000
-"""Largest number of pixels of a level: enough for faces of 40 px in a picture of 1920 x 1080.
+MAX_LEVEL_PIXELS = 400_000
+"""Largest number of pixels of a level. In a picture of 1920 x 1080 a face of 40 px still has 18 px there.
 
-In larger pictures the smallest face that can be found grows with the picture, as with the full pyramid.
+In pictures of more than about 5 megapixels the smallest face that can be found grows, as with the full pyramid.
 """
 
 MIN_PROPOSAL_SCORE = 0.2
