@@ -17,7 +17,7 @@ import requests
 
 from benchmarks.faults.processes import started
 from gateway import __version__
-from gateway.vision.engines.conversion import DIGESTS_FILE, converted_models_folder
+from gateway.vision.engines.conversion import DIGESTS_FILE, GRAPH_NAMES, converted_models_folder
 from gateway.vision.engines.model_files import MODEL_FILES, model_file
 from gateway.vision.engines.registry import STOCK_MODELS
 from tests.support import KNOWN_FACES, ROOT, Broker, free_port, prepare_data_folder, wait_for
@@ -124,7 +124,7 @@ def test_threads_of_the_gateway_share_one_heap(tmp_path: Path, broker: Broker) -
 
 def test_first_start_converts_the_models_and_logs_it(tmp_path: Path, broker: Broker) -> None:
     port, data = free_port(), tmp_path / "data"
-    for conversions in (6, 0):
+    for conversions in (len(GRAPH_NAMES), 0):
         with facegate(environment(data, broker, port, empty=True)) as process:
             wait_until_ready(process, port)
             process.terminate()
