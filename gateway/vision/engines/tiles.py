@@ -23,7 +23,7 @@ OTHER_SIDES = (0.77, 1.2, 1.44, 1.73)
 MIN_LYING_ROLL = 45.0
 """Roll in degrees from which a face is called lying."""
 
-MIN_SCORE_TO_TURN = 0.3
+MIN_SCORE_TO_TURN = 0.4
 """Score of a proposal from which it is looked at in other directions. Weaker ones are rarely faces."""
 
 TILE_SIDE_PX = 144
