@@ -80,6 +80,10 @@ class Level:
         x, y = self.across * (found.x - self.border), self.down * (found.y - self.border)
         return replace(found, x=x, y=y, side=found.side * math.sqrt(self.across * self.down))
 
+    def without_border(self) -> Level:
+        inner = slice(self.border, -self.border or None)
+        return replace(self, pixels=self.pixels[inner, inner], border=0)
+
 
 class BlazeFaceProposer:
     """The proposer. ``first``, ``others``: the graph of ``proposer_graph``, opened twice. For one thread at a time."""
@@ -103,7 +107,8 @@ class BlazeFaceProposer:
     def propose_lying(self, picture: Picture, min_face: float, max_face: float | None = None) -> list[Proposal]:
         """Return the places of faces that lean by more, the surest first. That takes three quarters as long."""
         found: list[Proposal] = []
-        for level in levels_of(picture, min_face, max_face, SMALLEST_LYING_PX):
+        # Faces of 10 px are seen less well inside of a border: of 46 lying faces 36 instead of 45.
+        for level in map(Level.without_border, levels_of(picture, min_face, max_face, SMALLEST_LYING_PX)):
             for turns in (1, 2, 3):
                 turned = _read(self._others, np.rot90(level.pixels, turns))
                 found += [level.in_picture(_turn_back(each, turns, level.pixels.shape)) for each in turned]
