@@ -64,16 +64,9 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
     alignments = [align(picture, each, engine.predictor_5, engine.detector) for each in detections]
     chips = [cut_chips(picture, each.points, wanted.descriptors or "stream") for each in alignments]
     clock.lap("align")
-    descriptors: list[Descriptor | None] = [None] * len(detections)
+    descriptors: Sequence[Descriptor | None] = [None] * len(detections)
     if wanted.descriptors:
-        window = engine.embedder.window
-        upright = [number for number, each in enumerate(alignments) if each.upright]
-        seen = [
-            chips[number] if window is None else cut_window(picture, alignments[number].points, window)
-            for number in upright
-        ]
-        for number, descriptor in zip(upright, engine.embedder.embed(seen), strict=True):
-            descriptors[number] = descriptor
+        descriptors = _describe(picture, engine, alignments, chips)
         clock.lap("embed")
     faces = (
         _face(picture, engine, wanted, *parts) for parts in zip(detections, alignments, chips, descriptors, strict=True)
@@ -84,13 +77,15 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
 
 
 def largest(faces: Sequence[Detection], count: int) -> list[Detection]:
-    """Return the ``count`` largest faces in their original order, confirmed ones before others.
+    """Return the ``count`` largest faces in their original order. Confirmed faces are kept before others.
 
     Of faces of one size, the first ones are kept.
     """
-    chosen = sorted(range(len(faces)), key=lambda number: (not faces[number].confirmed, -faces[number].box.area))[
-        :count
-    ]
+
+    def rank(number: int) -> tuple[bool, int]:
+        return not faces[number].confirmed, -faces[number].box.area
+
+    chosen = sorted(range(len(faces)), key=rank)[:count]
     return [faces[number] for number in sorted(chosen)]
 
 
@@ -102,6 +97,20 @@ def redescribe(chips: bytes, engine: Engine) -> Analysis:
     clock.lap("embed")
     face = FoundFace(Box(0, 0, CHIP_SIDE_PX, CHIP_SIDE_PX), descriptor, chips=chips)
     return Analysis(Image(CHIP_SIDE_PX, CHIP_SIDE_PX, len(chips)), (face,), clock.laps)
+
+
+def _describe(
+    picture: Picture, engine: Engine, alignments: Sequence[AlignedFace], chips: Sequence[Picture]
+) -> list[Descriptor | None]:
+    """Return the descriptor of each upright face, and None for the others."""
+    window = engine.embedder.window
+    seen = [
+        cut if window is None else cut_window(picture, each.points, window)
+        for each, cut in zip(alignments, chips, strict=True)
+        if each.upright
+    ]
+    found = iter(engine.embedder.embed(seen))
+    return [next(found) if each.upright else None for each in alignments]
 
 
 def _face(
@@ -118,8 +127,8 @@ def _face(
     A face without a certain upright direction gets no descriptor and pose 0, as does one that is not confirmed.
     """
     box = detection.box
-    seen = measure_quality(picture, box, found.points, chips[len(chips) // 2])
-    seen = replace(seen, confirmed=detection.confirmed)
+    measured = measure_quality(picture, box, found.points, chips[len(chips) // 2])
+    seen = replace(measured, confirmed=detection.confirmed)
     clipped = box.clipped_to(picture.shape[1], picture.shape[0])
     if not found.upright:
         return FoundFace(clipped, quality=replace(seen, pose=0.0))
