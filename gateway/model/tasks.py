@@ -45,8 +45,8 @@ class Search:
 class AnalyseTask:
     """Find the faces in a picture. The other fields say what to report of each, beside its box and quality.
 
-    ``head_pose``: yaw, pitch and roll. ``single_face``: the request needs exactly one face. Of several faces only the
-    boxes are reported.
+    ``head_pose``: yaw, pitch and roll; with 68 and 468 landmarks they are reported anyway. ``single_face``: the request
+    needs exactly one face. Of several faces only the boxes are reported.
     """
 
     search: Search = Search()

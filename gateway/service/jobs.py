@@ -43,7 +43,7 @@ def analysis_job(request: Request, search: Search) -> Job:
         search,
         PURPOSE[request.operation],
         request.landmarks,
-        head_pose=request.operation is Operation.DETECT or request.landmarks in (68, 468),
+        head_pose=request.operation is Operation.DETECT,
         chips=request.operation is Operation.ENROLL,
         single_face=request.operation in SINGLE_FACE_OPERATIONS,
     )

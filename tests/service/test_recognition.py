@@ -440,7 +440,7 @@ def test_requested_landmarks_are_in_the_reply(count: LandmarkCount) -> None:
     picture = Analysis(Image(1, 1, 1), (FoundFace(Box(0, 0, 1, 1), ALICES, points),), {})
     harness = RecognitionHarness(picture)
     assert harness.recognise(landmarks=count).faces[0].landmarks == points
-    assert harness.workers.jobs[0].task == AnalyseTask(landmarks=count, head_pose=count > 5)
+    assert harness.workers.jobs[0].task == AnalyseTask(landmarks=count)
 
 
 @pytest.mark.parametrize("operation", DEFAULT_OPERATIONS)
@@ -455,7 +455,7 @@ def test_switched_off_landmarks_are_refused_without_a_job(operation: Operation) 
 def test_other_landmarks_work_where_68_are_switched_off(count: LandmarkCount) -> None:
     harness = RecognitionHarness(seen(ALICES), landmarks_68=False)
     harness.recognise(landmarks=count)
-    assert harness.workers.jobs[0].task == AnalyseTask(landmarks=count, head_pose=count > 5)
+    assert harness.workers.jobs[0].task == AnalyseTask(landmarks=count)
 
 
 def cancel(future: Future[Report]) -> None:
