@@ -47,7 +47,6 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "cv2": {
         "vision/chips",
         "vision/engines/face_mesh",
-        "vision/engines/proposer",
         "vision/engines/pyramid",
         "vision/engines/registry",
         "vision/engines/tiles",

@@ -25,8 +25,8 @@ class Detection:
     """A face that a detector found.
 
     ``box``: square, may reach beyond the picture. ``score``: the score of dlib's CNN; a higher one is surer.
-    ``confirmed``: False if only the proposer saw the face. ``roll``: degrees by which the face leans, clockwise in the
-    picture; with 90 its forehead points to the right. None if the detector does not know.
+    ``confirmed``: False if only the proposer saw the face; the score is then 0 or less. ``roll``: degrees by which the
+    face leans, clockwise in the picture; with 90 its forehead points to the right. None if the detector does not know.
     """
 
     box: Box

@@ -1,4 +1,4 @@
-"""The face detector: dlib's CNN over an image pyramid that is packed on few canvases."""
+"""dlib's CNN: over an image pyramid that is packed on few canvases, or over tiles that others cut."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ Edges = NDArray[np.float64]
 
 MAX_CANVAS_BYTES = 80_000_000
 """Memory for reused canvases. A picture of 1920 x 1080 takes 30 MB for faces from 56 pixels, and 60 MB from 40."""
-
 
 CANVAS_SPACES = (1, 2, 4, 8, 16, 32)
 """Numbers of tiles for which a canvas has space. OpenVINO prepares each size of canvas once: few sizes are best."""

@@ -17,9 +17,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engines.proposals import Proposal, without_repeats
@@ -183,11 +181,16 @@ def _side(level: Picture) -> int:
     return side
 
 
+def _on_canvas(level: Picture, width: int, height: int, edge: int, colour: tuple[int, int, int]) -> Picture:
+    """Return the level on a canvas of this size and colour, ``edge`` pixels from the top and from the left."""
+    canvas = np.full((height, width, 3), colour, np.uint8)
+    canvas[edge : edge + level.shape[0], edge : edge + level.shape[1]] = level
+    return canvas
+
+
 def _bordered(level: Picture, border: int) -> Picture:
     height, width = level.shape[:2]
-    bordered = np.full((height + 2 * border, width + 2 * border, 3), BACKGROUND_RGB, np.uint8)
-    bordered[border : border + height, border : border + width] = level
-    return bordered
+    return _on_canvas(level, width + 2 * border, height + 2 * border, border, BACKGROUND_RGB)
 
 
 def _reduced(picture: Picture, scale: float) -> Picture:
@@ -199,7 +202,7 @@ def _reduced(picture: Picture, scale: float) -> Picture:
     return picture if picture.shape[1::-1] == wanted else resize(picture, wanted)
 
 
-def _filled_up(level: Picture) -> NDArray[np.uint8]:
+def _filled_up(level: Picture) -> Picture:
     """Return the level on black, with sides that the network takes."""
     height, width = (-(-side // SIDE_MULTIPLE_PX) * SIDE_MULTIPLE_PX for side in level.shape[:2])
-    return cv2.copyMakeBorder(level, 0, height - level.shape[0], 0, width - level.shape[1], cv2.BORDER_CONSTANT)  # type: ignore[return-value]
+    return _on_canvas(level, width, height, 0, (0, 0, 0))

@@ -1,7 +1,6 @@
 """The tiles in which dlib's CNN looks for a proposed face: squares of the picture, scaled and turned.
 
-The size and the roll of a proposal are estimates. So there are three rounds of tiles: of the proposed size; smaller and
-larger ones; and, unless the proposal is too unsure, other directions.
+There are three rounds of tiles (two_stage.py).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ MIN_LYING_ROLL = 45.0
 MIN_SCORE_TO_TURN = 0.4
 """Score of a proposal from which it is looked at in other directions. Weaker ones are rarely faces."""
 
-TILE_SIDE_PX = 144
+PROPOSED_TILE_PX = 144
 """Side of a tile. The window of 80 px is in its middle; the network also sees what is around the window."""
 
 MAX_UPRIGHT_ROLL = 10.0
@@ -101,17 +100,17 @@ class Reductions:
         self._pictures = [picture]
 
     def cut(self, tile: ProposedTile) -> Picture:
-        """Return the pixels of the tile: uint8 RGB, (TILE_SIDE_PX, TILE_SIDE_PX, 3)."""
+        """Return the pixels of the tile: uint8 RGB, (PROPOSED_TILE_PX, PROPOSED_TILE_PX, 3)."""
         # Interpolation reads four neighbours only. From a picture of more than twice the size it would skip pixels.
         halvings = max(0, math.floor(math.log2(1 / tile.zoom)))
         source, scale = self._reduced(halvings), 0.5**halvings
-        middle = (TILE_SIDE_PX - 1) / 2
+        middle = (PROPOSED_TILE_PX - 1) / 2
         left, top = tile.to_picture(-middle, -middle)
         right, below = tile.to_picture(1 - middle, -middle)
         across, down = (right - left) * scale, (below - top) * scale
         to_source = np.array([[across, -down, (left + 0.5) * scale - 0.5], [down, across, (top + 0.5) * scale - 0.5]])
         return cv2.warpAffine(
-            source, to_source, (TILE_SIDE_PX, TILE_SIDE_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            source, to_source, (PROPOSED_TILE_PX, PROPOSED_TILE_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT, borderValue=BACKGROUND_RGB,
         )  # type: ignore[return-value]  # fmt: skip
 

@@ -1,11 +1,12 @@
-"""The two-stage detector: a small network proposes places, and dlib's CNN looks at these places only.
+"""The two-stage detector: BlazeFace proposes places, and dlib's CNN looks at these places only.
 
 Around each proposal a square of the picture is cut, scaled so that a face fills the window of dlib's CNN, and turned
 upright by the proposed roll. dlib's CNN decides as it does on a full image pyramid, but most of the picture is never
 given to it.
 
 The size and the roll of a proposal are estimates. So there are three rounds: the proposed size; if that shows no face,
-smaller and larger ones; and if these show none either, other directions. Most faces need the first round only.
+smaller and larger ones; and if these show none either, other directions, unless the proposal is too unsure. Most
+faces need the first round only.
 
 In a picture without an upright face, lying faces are proposed and looked at in the same way.
 """
@@ -96,15 +97,15 @@ class TwoStageDetector:
     def _look_in_rounds(self, reductions: Reductions, proposals: Sequence[Proposal], sizes: Sizes) -> list[Look]:
         """Return the best look at each proposal."""
         best: dict[Proposal, Look] = {}
-        open_: Sequence[Proposal] = proposals
+        undecided: Sequence[Proposal] = proposals
         for round_ in (proposed_tile, resized_tiles, turned_tiles):
-            tiles = [tile for proposal in open_ for tile in round_(proposal, sizes)]
+            tiles = [tile for proposal in undecided for tile in round_(proposal, sizes)]
             windows = self._judge.look_at([reductions.cut(tile) for tile in tiles], MAX_SHIFT_PX)
             for look in map(Look, tiles, windows):
                 known = best.get(look.tile.proposal)
                 if known is None or look.window.score > known.window.score:
                     best[look.tile.proposal] = look
-            open_ = [each for each in open_ if not best[each].shows_face][:MAX_DOUBTFUL]
+            undecided = [each for each in undecided if not best[each].shows_face][:MAX_DOUBTFUL]
         return list(best.values())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.vision.engines.proposals import Proposal
 from gateway.vision.engines.tiles import (
-    TILE_SIDE_PX,
+    PROPOSED_TILE_PX,
     ProposedTile,
     Reductions,
     Sizes,
@@ -27,7 +27,7 @@ def test_tile_is_turned_and_scaled_around_the_proposed_place() -> None:
     tile = ProposedTile(Proposal(0.9, 210, 150, 80, 90), 1.0, 90)
     red = np.argwhere(Reductions(picture).cut(tile)[..., 0] > 127)
     row, column = red.mean(axis=0)
-    middle = (TILE_SIDE_PX - 1) / 2
+    middle = (PROPOSED_TILE_PX - 1) / 2
     assert [row, column] == pytest.approx([middle - 40, middle], abs=0.6)
     assert tile.to_picture(0, -40) == pytest.approx((250, 150))
 
