@@ -33,6 +33,8 @@ def test_table_on_a_terminal_truncates_nothing(
 @pytest.mark.parametrize("err", [False, True])
 def test_line_beside_a_progress_bar_stays_whole(monkeypatch: pytest.MonkeyPatch, err: bool) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    # Rich draws no bar on a terminal that cannot move its cursor, such as the one of an editor.
+    monkeypatch.setenv("TERM", "xterm")
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=40, color_system=None)
     with Progress(console=console, auto_refresh=False) as bar:

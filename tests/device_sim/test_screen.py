@@ -51,7 +51,9 @@ def test_table_shows_the_newest_answers_and_the_counts() -> None:
     assert f"answered {TABLE_ROWS + 2}" in final
 
 
-def test_terminal_screen_shows_the_start() -> None:
+def test_terminal_screen_shows_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Rich draws nothing on a terminal that cannot move its cursor, such as the one of an editor.
+    monkeypatch.setenv("TERM", "xterm")
     drawn = io.StringIO()
     with TerminalScreen(Console(file=drawn, force_terminal=True, width=100)).starting() as show:
         show(HALF)
