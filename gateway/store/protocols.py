@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gateway.model import Descriptor, Effect, Person
 from gateway.model.caller import Caller
+from gateway.model.sightings import Sighting
 from gateway.store.records import (
     MAX_FACES_PER_GROUP,
     AuditLine,
@@ -26,6 +27,7 @@ from gateway.store.records import (
     Loss,
     PersonEntry,
     Picture,
+    SightingRecord,
     StoredFace,
     UnknownGroup,
 )
@@ -275,6 +277,57 @@ class StoredGroups(Protocol):
 
     def delete_other_recipes(self) -> None:
         """Delete the groups with descriptors of another recipe. Their people will be seen again."""
+
+
+class Sightings(Protocol):
+    """The history of sightings. An open sighting is stored too, so that it goes on after a restart.
+
+    The methods that change something need no caller and write no audit: a sighting is no change of a person.
+    """
+
+    def save(self, records: Sequence[SightingRecord]) -> None:
+        """Write sightings, or replace them by their ids. A record without a face leaves a stored face as it is."""
+
+    def read_open(self) -> list[SightingRecord]:
+        """Return the sightings that have not ended, with their faces and evidence."""
+
+    def find(self, sighting: str) -> SightingRecord | None:
+        """Return a sighting by its id, with its face."""
+
+    def list_sightings(
+        self,
+        *,
+        camera: str | None = None,
+        person: str | None = None,
+        unknown: int | None = None,
+        outcome: str | None = None,
+        since: float | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[Sighting]:
+        """Return the sightings that fit all filters, the newest first. ``before``: the id that the page follows."""
+
+    def read_crop(self, sighting: str) -> bytes | None:
+        """Return the picture of a sighting, a JPEG, if it is stored."""
+
+    def relabel(self, unknown: int, person: Person | None) -> int:
+        """Give the sightings of an unknown group to a person, or to nobody. Return their number."""
+
+    def forget_person(self, slug: str) -> None:
+        """Delete the sightings of a person who is removed or erased, with their pictures."""
+
+    def delete_ended(self, before: float) -> None:
+        """Delete the sightings that ended before a moment, in seconds since 1970."""
+
+
+class CameraSwitches(Protocol):
+    """The cameras that are switched off. A camera without a row is on."""
+
+    def read_disabled(self) -> set[str]:
+        """Return the names of the cameras that are off."""
+
+    def write_disabled(self, cameras: Collection[str]) -> None:
+        """Replace the names of the cameras that are off."""
 
 
 class Backups(Protocol):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.model import Descriptor, Person
+from gateway.model.sightings import Sighting
 
 FOLDER_PREFIX = "known_faces/"
 """The beginning of the source of each picture from the folder of known people. The path in the folder follows."""
@@ -178,3 +179,16 @@ class UnknownGroup:
         total = np.sum([face.descriptor for _, face in self.faces], axis=0)
         mean: Descriptor = (total / np.linalg.norm(total)).astype(np.float32)
         return mean
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SightingRecord:
+    """A sighting with all stored data.
+
+    ``face``: the best face, with its crop; None if nothing of it is stored. ``evidence``: the state of the decision in
+    the form that live/ chose, with which an open sighting goes on after a restart; empty for a sighting that ended.
+    """
+
+    sighting: Sighting
+    face: StoredFace | None = None
+    evidence: bytes = b""

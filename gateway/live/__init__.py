@@ -1,0 +1,1 @@
+"""Live cameras: from the frames of a stream to sightings of people."""
