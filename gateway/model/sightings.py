@@ -26,7 +26,7 @@ NOBODY = "nobody"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One person on one camera, with gaps shorter than ``sightings.again_s``.
+    """The stay of one person on one camera, with gaps shorter than ``sightings.again_s``.
 
     ``visit``: the id that the sightings of one person on several cameras share. ``person``: set if the outcome is
     ``named``. ``unknown``: the id of the unknown group, if the outcome is ``stranger`` and a group was found or begun;
