@@ -5,12 +5,12 @@ ARGS ?=
 # The tests of a file run in one process. tests/conftest.py orders them.
 IN_PROCESSES := -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help setup run test quick quick-all check format bench faults soak clean
+.PHONY: help setup run test test-all test-homeassistant quick quick-all check format bench faults soak clean
 
 help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-25s %s\n", $$1, $$2 }'
 
 setup: ## Create the environment in .venv (the other targets do this first)
 	@scripts/setup.sh
@@ -18,11 +18,19 @@ setup: ## Create the environment in .venv (the other targets do this first)
 run: setup ## Run broker, gateway, REST and simulated cameras with real pictures; ARGS="--for 30" stops after 30 s
 	@$(PYTHON_IN_VENV) -m device_sim.demo $(ARGS)
 
-test: setup ## Run all tests in two processes; ARGS goes to pytest, as ARGS="tests/people -x"
+test: setup ## Run the tests in two processes; ARGS goes to pytest, as ARGS="tests/people -x"
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) $(ARGS)
 
+test-all: setup ## Run these and the extra tests: a real Home Assistant, long runs, 1,000 cameras
+	@scripts/setup_homeassistant.sh
+	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) -m "" $(ARGS)
+
+test-homeassistant: setup ## Run the tests of Home Assistant, with a real one if Python 3.13 is installed
+	@scripts/setup_homeassistant.sh
+	@$(PYTHON_IN_VENV) -m pytest -m "" tests/integrations/homeassistant $(ARGS)
+
 quick: setup ## Run the tests that need no broker, no workers and no networks (under a minute)
-	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) -m "not slow" $(ARGS)
+	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) -m "not slow and not extra" $(ARGS)
 
 quick-all: setup ## Run the tests of `make quick` on Python 3.10 and 3.13, where these are installed
 	@scripts/quick_all.sh $(ARGS)

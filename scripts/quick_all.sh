@@ -6,18 +6,9 @@ cd "$(dirname "$0")/.."
 
 skip() { printf 'quick-all: Python 3.%s is SKIPPED: %s\n' "$1" "$2"; }
 
-# Prints the path of Python 3.<minor>. A shim of pyenv may be on the PATH although it starts nothing.
-find_python() {
-  for python in "python3.$1" "${HOME:-}/.local/share/uv/python/cpython-3.$1".*/bin/python3 \
-    "${HOME:-}/.pyenv/versions/3.$1".*/bin/python3; do
-    "$python" -c "import sys; sys.exit(sys.version_info[:2] != (3, $1))" 2>/dev/null && command -v "$python" && return
-  done
-  return 1
-}
-
 failed=
 for minor in 10 13; do
-  if ! python=$(find_python $minor); then
+  if ! python=$(scripts/find_python.sh $minor); then
     skip $minor "it is not installed"
     continue
   fi
@@ -27,7 +18,7 @@ for minor in 10 13; do
     continue
   fi
   echo "quick-all: the quick tests on $("$environment/bin/python" --version)"
-  "$environment/bin/python" -m pytest -q -p no:cacheprovider -n 2 --dist loadscope --no-loadscope-reorder -m "not slow" "$@" ||
+  "$environment/bin/python" -m pytest -q -p no:cacheprovider -n 2 --dist loadscope --no-loadscope-reorder -m "not slow and not extra" "$@" ||
     failed="$failed 3.$minor"
 done
 [ -z "$failed" ] || { echo "quick-all: tests FAILED on Python$failed" >&2; exit 1; }

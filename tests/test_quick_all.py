@@ -16,7 +16,8 @@ from tests.support import ROOT
 def project(tmp_path: Path) -> Path:
     """A project with the script, and a folder ``programs`` that is the whole PATH."""
     (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "quick_all.sh", tmp_path / "scripts")
+    for script in ("quick_all.sh", "find_python.sh"):
+        shutil.copy(ROOT / "scripts" / script, tmp_path / "scripts")
     link_tools(tmp_path / "programs", ("sh", "dirname", "mkdir", "cp"))
     return tmp_path
 
