@@ -29,6 +29,12 @@ class Announcer(Protocol):
     def announce_camera(self, state: CameraState) -> None:
         """Announce the state of a camera. Called when it is first seen, on each change, and at most every 10 s."""
 
+    def announce_switch(self, enabled: bool) -> None:
+        """Announce the switch for all cameras. Called at the start, and on each change.
+
+        A camera is followed while this switch and its own, ``CameraState.enabled``, are both on.
+        """
+
     def remove_person(self, slug: str) -> None:
         """Withdraw everything that names a person who was removed."""
 
@@ -61,6 +67,10 @@ class Announcers:
     def announce_camera(self, state: CameraState) -> None:
         for each in self._announcers:
             each.announce_camera(state)
+
+    def announce_switch(self, enabled: bool) -> None:
+        for each in self._announcers:
+            each.announce_switch(enabled)
 
     def remove_person(self, slug: str) -> None:
         for each in self._announcers:
