@@ -7,13 +7,15 @@ acknowledgement when it has that answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from gateway.config import Settings
 from gateway.contract.health import BridgeInfoDocument
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.model.health import MqttHealth
+from gateway.model.subscriptions import Subscription
 from gateway.mqtt.bridge.bridge_status import BridgeStatus
 from gateway.mqtt.bridge.commands import BridgeCommands
 from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
@@ -42,7 +44,8 @@ from gateway.mqtt.upkeep import Upkeep
 class MqttInterface:
     """The MQTT interface: it builds, starts and stops all its parts.
 
-    ``info``: the content of ``bridge/info``. ``on_fatal`` gets the error that ends the gateway. Raises StartError.
+    ``info``: the content of ``bridge/info``. ``on_fatal`` gets the error that ends the gateway. ``subscriptions``: the
+    topics of other programs that other parts of the gateway read. Raises StartError.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class MqttInterface:
         info: BridgeInfoDocument,
         metrics: Metrics,
         on_fatal: Callable[[GatewayError], None],
+        subscriptions: Sequence[Subscription] = (),
     ) -> None:
         limits, data, mqtt = settings.limits, settings.data, settings.mqtt
         self._on_fatal = on_fatal
@@ -79,7 +83,7 @@ class MqttInterface:
         )
         self.bridge_status = BridgeStatus(topics, self._retained, outbox, info, services.health, metrics)
         upkeep = Upkeep(self.bridge_status, self._duplicates, loopback, validity, poison_guard, self._pieces, outbox)
-        self.routes = self._routes(validity)
+        self.routes = [*self._routes(validity), *map(self._foreign_route, subscriptions)]
         router = Router(self.routes, self._intake.ignore)
         self.connections = Connections(mqtt, identity.client_id, router, upkeep, metrics, on_fatal)
 
@@ -95,6 +99,16 @@ class MqttInterface:
             Route("frames", topics.state, 0, self._watch, "searching"),
             Route("frames", topics.info, 0, self._watch, "searching"),
         ]
+
+    def _foreign_route(self, subscription: Subscription) -> Route:
+        handler = partial(self._hand_over, subscription)
+        return Route("frames", subscription.topic_filter, 0, handler, "exclusive")
+
+    def _hand_over(self, subscription: Subscription, delivery: Delivery[Session]) -> None:
+        """Give the message of another program to the part of the gateway that reads it."""
+        # A retained message may be of any age: it tells nothing about now.
+        if not delivery.received.retained:
+            subscription.receive(delivery.received.topic, delivery.received.payload)
 
     def _watch(self, delivery: Delivery[Session]) -> None:
         self._duplicates.receive(delivery.received)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from gateway.config import Settings
 from gateway.metrics import Metrics
+from gateway.model.subscriptions import Subscription
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.interface import MqttInterface
 from gateway.mqtt.router import Route, Router, pattern_of
@@ -93,17 +95,21 @@ def unused(*_arguments: Any, **_options: Any) -> Any:
     pytest.fail("no message is handled here")
 
 
-@pytest.fixture
-def routes(tmp_path: Path) -> list[Route]:
-    interface = MqttInterface(
+def interface(tmp_path: Path, subscriptions: Sequence[Subscription] = ()) -> MqttInterface:
+    return MqttInterface(
         Settings(data=tmp_path),
         Services(unused, unused, unused),
         Identity("facegate-test", "0" * 12),
         INFO,
         Metrics(),
         lambda _error: None,
+        subscriptions,
     )
-    return list(interface.routes)
+
+
+@pytest.fixture
+def routes(tmp_path: Path) -> list[Route]:
+    return list(interface(tmp_path).routes)
 
 
 def test_every_route_that_is_included_is_subscribed_by_another_one(routes: list[Route]) -> None:
@@ -121,3 +127,15 @@ def test_no_two_subscriptions_of_a_connection_overlap(routes: list[Route], conne
     for each in (topics.loopback("0" * 12), "facegate/porch/frame", "facegate/porch/request/detect/1", topics.state):
         subscribed = [route for route in routes if route.connection == connection and route.when != "included"]
         assert sum(bool(pattern_of(route.filter).fullmatch(each)) for route in subscribed) <= 1
+
+
+def test_messages_of_another_program_reach_the_part_that_reads_them(tmp_path: Path) -> None:
+    received: list[tuple[str, bytes]] = []
+    subscription = Subscription("frigate/events", lambda topic, payload: received.append((topic, payload)))
+    router = Router(interface(tmp_path, [subscription]).routes, unused)
+    for retained in (True, False):
+        message = Received("frigate/events", b"{}", retained=retained)
+        router.dispatch("frames", Delivery(received=message, session=OfflineSession()))
+    assert received == [("frigate/events", b"{}")]
+    # another gateway on the same topics would act on the messages too
+    assert ("frigate/events", 0) in router.filters("frames", "exclusive")
