@@ -71,13 +71,31 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Curves by the number of pictures of an enrolled person, beginning with 1."""
+    """Curves by the number of pictures of an enrolled person, beginning with 1.
+
+    ``by_probes``: curves for the mean of several pictures of the face, by their number, each in the form of
+    ``by_pictures``.
+    """
 
     by_pictures: tuple[Curve, ...]
+    by_probes: Mapping[int, tuple[Curve, ...]] = field(default_factory=dict)
 
-    def for_pictures(self, pictures: int) -> Curve:
-        """Return the curve for a number of pictures; for more than were measured, the last curve."""
-        return self.by_pictures[min(pictures, len(self.by_pictures)) - 1]
+    @property
+    def max_probes(self) -> int:
+        """Return the largest number of pictures of a face whose mean was measured."""
+        return max(self.by_probes, default=1)
+
+    def for_pictures(self, pictures: int, probes: int = 1) -> Curve:
+        """Return the curve for a number of pictures; for more than were measured, the last curve.
+
+        ``probes``: the number of pictures of the face. A number that was not measured gets the curve of the next larger
+        one: the mean of more pictures is more similar to every face. Raises ValueError above ``max_probes``.
+        """
+        curves = self.by_pictures if probes == 1 else self._for_probes(probes)
+        return curves[min(pictures, len(curves)) - 1]
+
+    def _for_probes(self, probes: int) -> tuple[Curve, ...]:
+        return self.by_probes[min(each for each in self.by_probes if each >= probes)]
 
 
 @cache
@@ -88,10 +106,17 @@ def measured_curves(engine: str) -> Curves:
 
 def read_curves(table: Mapping[str, Any]) -> Curves:
     """Return the curves in the JSON of a measurement. Raises KeyError, TypeError or ValueError for another content."""
-    curves = [_read_curve(table[key]["1"]) for key in sorted(table, key=int)]
-    # One slope for all curves: otherwise they would cross beyond their last points.
-    steepest = max(curve.slope for curve in curves)
-    return Curves(tuple(replace(curve, beyond=steepest) for curve in curves))
+    keys = sorted(table, key=int)
+    # Only numbers of probes that were measured for each number of pictures.
+    numbers = sorted({int(probes) for probes in table[keys[0]] if all(probes in table[key] for key in keys)})
+    curves: dict[int, tuple[Curve, ...]] = {}
+    steepest = 0.0
+    for probes in numbers:
+        measured = [_read_curve(table[key][str(probes)]) for key in keys]
+        # One slope for all curves, and none less steep for more probes: otherwise curves would cross beyond their ends.
+        steepest = max(steepest, *(curve.slope for curve in measured))
+        curves[probes] = tuple(replace(curve, beyond=steepest) for curve in measured)
+    return Curves(curves.pop(1), curves)
 
 
 def _read_curve(points: dict[str, list[float]]) -> Curve:

@@ -76,26 +76,33 @@ class Decision:
         self._enrolment = enrolment
         self._fixed_identification = fixed_identification
         self._fixed_verification = fixed_verification
-        # The number of people and the limits of the last call of ``similarity_limits``.
-        self._limits: tuple[int, NDArray[np.float32]] | None = None
+        # The limits of the last calls of ``similarity_limits``, all for one number of people.
+        self._limits: Mapping[tuple[int, int, float], NDArray[np.float32]] = {}
 
-    def score(self, similarity: float, pictures: int = 1) -> float:
+    def score(self, similarity: float, pictures: int = 1, probes: int = 1) -> float:
         """Return the score of a similarity to a person with this number of pictures, from 0 to 1.
 
-        The score is min(1, -log10(FMR) / 6). FMR is the false match rate at that similarity.
+        The score is min(1, -log10(FMR) / 6). FMR is the false match rate at that similarity. ``probes``: the number of
+        pictures whose mean was compared.
         """
-        return min(self._curves.for_pictures(pictures).decades_at(similarity) / FULL_SCORE, 1.0)
+        return min(self._curves.for_pictures(pictures, probes).decades_at(similarity) / FULL_SCORE, 1.0)
 
-    def identification_threshold(self, people: int) -> float:
+    def identification_threshold(self, people: int, share: float = 1.0) -> float:
         """Return the lowest score at which a face is named among this number of people.
 
-        The threshold is above 1 for so many people that hardly any face can be named.
+        ``share``: the share of the allowed rate that this comparison may use. The threshold is above 1 for so many
+        people that hardly any face can be named.
         """
         # Boole's inequality: the chance that a stranger passes for any of n people is at most
         # n times the false match rate, so at most max_false_identification.
         if self._fixed_identification is not None:
-            return self._fixed_identification
-        return _score(self._max_false_identification / max(people, 1))
+            return self._fixed_identification + _score(share)
+        return _score(share * self._max_false_identification / max(people, 1))
+
+    @property
+    def max_probes(self) -> int:
+        """Return the largest number of pictures whose mean may be compared: for more there is no measured curve."""
+        return self._curves.max_probes
 
     def verification_threshold(self) -> float:
         """Return the lowest score at which a claim to be one person is confirmed."""
@@ -111,20 +118,23 @@ class Decision:
             self._max_false_identification * 10 ** self._curves.for_pictures(MAX_COUNTED_PICTURES).measured_decades
         )
 
-    def similarity_limits(self, people: int) -> NDArray[np.float32]:
+    def similarity_limits(self, people: int, probes: int = 1, share: float = 1.0) -> NDArray[np.float32]:
         """Return the lowest similarity at which a face is named, by the person's number of pictures.
 
-        float32, (MAX_COUNTED_PICTURES + 1,); infinite for a person without pictures.
+        ``probes`` and ``share`` as for ``score`` and ``identification_threshold``. The result: float32,
+        (MAX_COUNTED_PICTURES + 1,); infinite for a person without pictures.
         """
-        if self._limits and self._limits[0] == people:
-            return self._limits[1]
-        decades = FULL_SCORE * self.identification_threshold(people)
+        key = people, probes, share
+        if (known := self._limits.get(key)) is not None:
+            return known
+        decades = FULL_SCORE * self.identification_threshold(people, share)
         by_pictures = [
-            self._curves.for_pictures(pictures).similarity_at(decades)
+            self._curves.for_pictures(pictures, probes).similarity_at(decades)
             for pictures in range(1, MAX_COUNTED_PICTURES + 1)
         ]
         limits = np.array([np.inf, *by_pictures], np.float32)
-        self._limits = people, limits
+        # Many threads ask, so the mapping is replaced and never changed.
+        self._limits = {**{each: old for each, old in self._limits.items() if each[0] == people}, key: limits}
         return limits
 
     def unfit_reason(self, quality: Quality | None) -> QualityProblem | None:
@@ -145,37 +155,42 @@ class Decision:
         """Return why a face must not be enrolled, or None. A face that must not be named is not enrolled either."""
         return _shortfall(quality, self._enrolment) or _shortfall(quality, self._quality)
 
-    def identify(self, nearest: Nearest, quality: Quality | None = None) -> Judgement:
+    def identify(
+        self, nearest: Nearest, quality: Quality | None = None, probes: int = 1, share: float = 1.0
+    ) -> Judgement:
         """Return the verdict on a face: ``match`` if one person reaches the threshold, ``ambiguous`` if several do,
         else ``unknown``. For a face of too low quality the verdict is the reason.
+
+        ``probes`` and ``share`` as for ``similarity_limits``.
         """
         if (reason := self.unfit_reason(quality)) is not None:
             return Judgement(reason)
         if not nearest.candidates:
             return Judgement("unknown")
-        passing = self.passing_candidates(nearest)
+        passing = self.passing_candidates(nearest, probes, share)
         best = passing[0] if passing else nearest.candidates[0]
         others = [each for each in nearest.candidates if each is not best]
-        score = self.score(best.similarity, best.pictures)
+        score = self.score(best.similarity, best.pictures, probes)
         margin = best.similarity - others[0].similarity if others else None
         if not passing:
             return Judgement("unknown", None, score, best.similarity, margin)
         if len(passing) > 1:
-            return Judgement("ambiguous", None, score, best.similarity, margin, tuple(map(self._likeness, passing)))
+            likely = tuple(self._likeness(each, probes) for each in passing)
+            return Judgement("ambiguous", None, score, best.similarity, margin, likely)
         return Judgement("match", best.person, score, best.similarity, margin)
 
-    def passing_candidates(self, nearest: Nearest) -> list[Candidate]:
+    def passing_candidates(self, nearest: Nearest, probes: int = 1, share: float = 1.0) -> list[Candidate]:
         """Return the candidates that reach the threshold, best first; none if the face shows a stranger."""
-        return [candidate for candidate in nearest.candidates if self._passes(candidate, nearest.people)]
+        decades = FULL_SCORE * self.identification_threshold(nearest.people, share)
+        return [candidate for candidate in nearest.candidates if self._decades(candidate, probes) >= decades]
 
-    def _likeness(self, candidate: Candidate) -> Likeness:
-        score = self.score(candidate.similarity, candidate.pictures)
+    def _likeness(self, candidate: Candidate, probes: int) -> Likeness:
+        score = self.score(candidate.similarity, candidate.pictures, probes)
         return Likeness(candidate.person, score, candidate.similarity)
 
-    def _passes(self, candidate: Candidate, people: int) -> bool:
+    def _decades(self, candidate: Candidate, probes: int) -> float:
         # Decades are compared, since a score ends at 1, a rate of one in a million.
-        decades = self._curves.for_pictures(candidate.pictures).decades_at(candidate.similarity)
-        return decades >= FULL_SCORE * self.identification_threshold(people)
+        return self._curves.for_pictures(candidate.pictures, probes).decades_at(candidate.similarity)
 
 
 def _shortfall(quality: Quality | None, limits: QualityLimits) -> Shortfall | None:
