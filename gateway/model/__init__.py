@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from gateway.model.caller import Caller
-from gateway.model.faces import ENROLMENT_LIMITS, Analysis, Descriptor, FoundFace, Quality, QualityLimits, Timing
+from gateway.model.faces import (
+    ENROLMENT_LIMITS,
+    Analysis,
+    Descriptor,
+    FoundFace,
+    Looked,
+    Quality,
+    QualityLimits,
+    Timing,
+)
 from gateway.model.geometry import Box, Image, Landmarks, Mounting, PictureLimits, Points, Polygon, Rotation
 from gateway.model.names import PERSON_ID
 from gateway.model.people import Judgement, Likeness, Person, QualityProblem, Verdict
@@ -31,6 +40,7 @@ from gateway.model.tasks import (
     FaceMark,
     LandmarkCount,
     Landmarks68,
+    LiveTask,
     Purpose,
     RedescribeTask,
     Search,
@@ -69,6 +79,8 @@ __all__ = [
     "Landmarks",
     "Landmarks68",
     "Likeness",
+    "LiveTask",
+    "Looked",
     "Mounting",
     "Operation",
     "Origin",

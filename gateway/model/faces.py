@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from gateway.model.geometry import Box, Image, Landmarks
 
 Descriptor = NDArray[np.float32]
 """Shape (d,), float32, of unit length, so that a dot product is the cosine. d is 128 for dlib's network."""
+
+Looked = Literal["full", "parts", "nothing"]
+"""The part of a live frame in which faces were looked for. ``nothing``: it did not change since earlier looks."""
 
 Timing = Mapping[str, float]
 """Milliseconds by step: ``decode``, ``detect``, ``embed``…"""
@@ -62,8 +66,8 @@ ENROLMENT_LIMITS = QualityLimits(pixels=60, brightness=0.12, sharpness=0.55, cle
 class FoundFace:
     """A face as vision reports it, before it is compared with anybody.
 
-    ``chips`` and ``crop`` are JPEGs, made for enrolment only: the face aligned in several ways, and the face as people
-    look at it. ``descriptor`` is also None for a face that cannot be turned upright, or is not confirmed.
+    ``chips`` and ``crop`` are JPEGs, made on request: the face aligned in several ways, and the face as people look at
+    it. ``descriptor`` is also None for a face that cannot be turned upright, or is not confirmed.
     """
 
     box: Box
@@ -80,6 +84,11 @@ class Analysis:
 
     ``drawn``: the result of a DrawTask, a JPEG. ``left_out``: the number of smaller faces that are not in ``faces`` and
     are not described, because the picture has too many.
+
+    The other fields are for a LiveTask. ``thumbnail``: the picture as it was when each place was last looked at, for
+    the next LiveTask of this camera; None if the thumbnail of this task stays valid. ``still``: the boxes of
+    ``LiveTask.faces`` around which nothing changed, so that nothing was looked for. These faces are still there.
+    ``changed``: boxes of the changed parts in which faces were looked for.
     """
 
     image: Image
@@ -87,6 +96,10 @@ class Analysis:
     timing: Timing
     drawn: bytes | None = None
     left_out: int = 0
+    looked: Looked = "full"
+    thumbnail: bytes | None = None
+    still: tuple[Box, ...] = ()
+    changed: tuple[Box, ...] = ()
 
     def single_face(self, which: str = "the picture") -> FoundFace:
         """Return the only face. Raise NoFace or MultipleFaces, whose messages call the picture ``which``."""

@@ -58,6 +58,28 @@ class AnalyseTask:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveTask:
+    """Find and describe the faces in a frame of a stream, as far as the picture changed since earlier looks.
+
+    ``thumbnail``: the one that the last frame of this camera with a thumbnail was answered with; None before the first
+    one, which is always looked at in full. ``faces``: the boxes of the faces that the frame before this one shows. The
+    part of the picture around such a face is looked at only if it changed. ``look_at``: boxes around which the picture
+    is looked at even if nothing changed there. Boxes are in pixels of the upright picture as it was sent. ``full``:
+    look at the whole picture. ``learn``: parts that change without a face may count less from now on, such as leaves
+    and clocks. ``pictures``: make chips and a crop of each described face. ``landmarks``: as in AnalyseTask.
+    """
+
+    search: Search = Search()
+    thumbnail: bytes | None = None
+    faces: tuple[Box, ...] = ()
+    look_at: tuple[Box, ...] = ()
+    full: bool = False
+    learn: bool = False
+    pictures: bool = True
+    landmarks: LandmarkCount = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RedescribeTask:
     """Describe an enrolled face again, from the chips that were stored when it was enrolled."""
 
@@ -80,4 +102,4 @@ class DrawTask:
     mounting: Mounting = UPRIGHT
 
 
-Task = AnalyseTask | RedescribeTask | DrawTask
+Task = AnalyseTask | LiveTask | RedescribeTask | DrawTask

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.metrics import Stopwatch
-from gateway.model import AnalyseTask, Analysis, DrawTask, PictureLimits, RedescribeTask, Task
+from gateway.model import AnalyseTask, Analysis, DrawTask, LiveTask, PictureLimits, RedescribeTask, Task
 from gateway.vision.analyse import analyse, redescribe
 from gateway.vision.annotate import annotate
 from gateway.vision.engine import Engine
@@ -15,6 +15,9 @@ def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> 
     match task:
         case AnalyseTask():
             return analyse(data, engine, task, limits)
+        case LiveTask():
+            wanted = AnalyseTask(task.search, "stream", task.landmarks, chips=task.pictures)
+            return analyse(data, engine, wanted, limits)
         case RedescribeTask():
             return redescribe(data, engine)
         case DrawTask():

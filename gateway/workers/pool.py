@@ -29,7 +29,7 @@ from concurrent.futures import Future
 
 from gateway.errors import Expired, GatewayError, StartError, Timeout
 from gateway.metrics import Metrics
-from gateway.model import Analysis
+from gateway.model import Analysis, Task
 from gateway.workers.crash_guard import CrashGuard
 from gateway.workers.job import Job, Report
 from gateway.workers.queue import FairQueue
@@ -213,7 +213,8 @@ class Pool:
             return
         try:
             self._guard.check(job.pictures)
-            analyses = tuple(self._analyse(worker, job, n) for n in range(len(job.pictures)))
+            task = job.make_task()
+            analyses = tuple(self._analyse(worker, job, task, n) for n in range(len(job.pictures)))
         except GatewayError as error:
             job.future.set_exception(error)
         # An invalid message from a worker process must not end its keeper.
@@ -224,7 +225,7 @@ class Pool:
         else:
             job.future.set_result(Report(analyses, 1000 * (started - job.queued), job.dropped))
 
-    def _analyse(self, worker: Worker, job: Job, n: int) -> Analysis:
+    def _analyse(self, worker: Worker, job: Job, task: Task, n: int) -> Analysis:
         """Return the analysis of picture ``n`` of the job."""
         # Each picture has its own time limit. So the guard records only the picture that exceeds it.
         if n and time.monotonic() > job.deadline:
@@ -232,7 +233,7 @@ class Pool:
             raise Expired(f"only {n} of {count} pictures were analysed in time: send fewer in one request")
         picture = job.pictures[n]
         try:
-            return worker.run(picture, job.task, self._picture_s)
+            return worker.run(picture, task, self._picture_s)
         except Timeout:
             self._guard.record_timeout(picture)
             raise

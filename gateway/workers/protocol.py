@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from gateway.model import (
     FoundFace,
     Image,
     Landmarks,
+    LiveTask,
     Mounting,
     Quality,
     RedescribeTask,
@@ -64,6 +65,9 @@ def _write_task(task: Task) -> dict[str, Any]:
     match task:
         case AnalyseTask():
             return _write_fields(task) | {"search": _write_search(task.search)}
+        case LiveTask():
+            boxes = {"faces": _write_boxes(task.faces), "look_at": _write_boxes(task.look_at)}
+            return _write_fields(task) | boxes | {"search": _write_search(task.search)}
         case RedescribeTask():
             return {}
         case DrawTask():
@@ -79,15 +83,30 @@ def _write_mark(mark: FaceMark) -> dict[str, Any]:
     return _write_fields(mark) | {"box": _write_fields(mark.box)}
 
 
+def _write_boxes(boxes: tuple[Box, ...]) -> list[tuple[int, ...]]:
+    return [_write_values(box) for box in boxes]
+
+
+def _read_boxes(boxes: list[list[int]]) -> tuple[Box, ...]:
+    return tuple(Box(*edges) for edges in boxes)
+
+
 # ``dataclasses.asdict`` copies each value in depth: for a task that took a tenth of the gateway's time for a frame.
 def _write_fields(value: Any) -> dict[str, Any]:
     return {each.name: getattr(value, each.name) for each in fields(value)}
+
+
+def _write_values(value: Any) -> tuple[Any, ...]:
+    return tuple(getattr(value, each.name) for each in fields(value))
 
 
 def _read_task(name: str, fields: dict[str, Any]) -> Task:
     match name:
         case "AnalyseTask":
             return AnalyseTask(**fields | {"search": _read_search(fields["search"])})
+        case "LiveTask":
+            boxes = {name: _read_boxes(fields[name]) for name in ("faces", "look_at")}
+            return LiveTask(**fields | boxes | {"search": _read_search(fields["search"])})
         case "RedescribeTask":
             return RedescribeTask()
         case "DrawTask":
@@ -110,21 +129,24 @@ def _read_mark(mark: dict[str, Any]) -> FaceMark:
 
 def _write_analysis(analysis: Analysis) -> dict[str, Any]:
     faces = [_write_face(face) for face in analysis.faces]
-    rest = {"timing": analysis.timing, "drawn": analysis.drawn, "left_out": analysis.left_out}
-    return {"image": astuple(analysis.image), "faces": faces, **rest}
+    still, changed = _write_boxes(analysis.still), _write_boxes(analysis.changed)
+    rest = {"image": _write_values(analysis.image), "faces": faces, "still": still, "changed": changed}
+    return _write_fields(analysis) | rest
 
 
 def _read_analysis(message: dict[str, Any]) -> Analysis:
     faces = tuple(_read_face(face) for face in message["faces"])
-    return Analysis(Image(*message["image"]), faces, message["timing"], message["drawn"], message["left_out"])
+    still, changed = _read_boxes(message["still"]), _read_boxes(message["changed"])
+    rest = {"image": Image(*message["image"]), "faces": faces, "still": still, "changed": changed}
+    return Analysis(**message | rest)
 
 
 def _write_face(face: FoundFace) -> dict[str, Any]:
     return {
-        "box": astuple(face.box),
+        "box": _write_values(face.box),
         "descriptor": None if face.descriptor is None else face.descriptor.tobytes(),
         "landmarks": face.landmarks,
-        "quality": None if face.quality is None else astuple(face.quality),
+        "quality": None if face.quality is None else _write_values(face.quality),
         "chips": face.chips,
         "crop": face.crop,
     }

@@ -27,6 +27,7 @@ from gateway.model import (
     FaceMark,
     FoundFace,
     LandmarkCount,
+    LiveTask,
     PictureLimits,
     RedescribeTask,
     Task,
@@ -92,6 +93,37 @@ def test_pool_analyses_a_picture(pool: Pool) -> None:
     assert (face.descriptor, face.landmarks, face.chips) == (None, None, None)
     assert face.quality is not None
     assert report.queue_ms >= 0
+
+
+def test_pool_makes_a_task_when_a_worker_takes_the_job() -> None:
+    made: list[float] = []
+
+    def make() -> Task:
+        made.append(time.monotonic())
+        return LiveTask()
+
+    with running_pool(QUICK_WORKER, workers=1) as (pool, _):
+        finished: list[float] = []
+        before = pool.submit(job(b"any"))
+        before.add_done_callback(lambda _: finished.append(time.monotonic()))
+        later = pool.submit(Job((b"any",), make, lane="porch", deadline=math.inf))
+        wait([before, later], 30)
+        assert later.result().analyses[0].faces == ()
+        assert len(made) == 1
+        assert made[0] >= finished[0]
+
+
+def test_pool_survives_a_task_that_cannot_be_made() -> None:
+    def fail() -> Task:
+        raise LookupError
+
+    with running_pool(QUICK_WORKER, workers=1) as (pool, metrics):
+        (pid,) = pids(pool)
+        with pytest.raises(GatewayError, match="a bug in the gateway"):
+            pool.submit(Job((b"any",), fail, lane="porch", deadline=math.inf)).result(30)
+        assert pool.submit(job(b"any")).result(30).analyses
+        assert pids(pool) == [pid]
+        assert metrics.snapshot()["workers_replaced"] == 0
 
 
 def test_pool_describes_a_face_and_its_stored_chips(pool: Pool) -> None:

@@ -16,6 +16,7 @@ from gateway.model import (
     FoundFace,
     Image,
     Landmarks,
+    LiveTask,
     Mounting,
     Polygon,
     Quality,
@@ -39,6 +40,8 @@ TASKS: list[Task] = [
     AnalyseTask(descriptors="enrolment", chips=True),
     AnalyseTask(Search(min_face=33, max_face=400)),
     AnalyseTask(Search(only=(TRIANGLE, SQUARE), never=(SQUARE,)), landmarks=68),
+    LiveTask(),
+    LiveTask(Search(never=(SQUARE,)), b"thumbnail", (Box(1, 2, 3, 4),), (Box(-1, 2, 3, 4),) * 2, True, True, False, 5),
     RedescribeTask(),
     AnalyseTask(Search(mounting=Mounting(270, mirror=True))),
     DrawTask(()),
@@ -70,6 +73,15 @@ def test_received_task_is_hashable() -> None:
     """The parts of the task are tuples, not lists: it can be compared and hashed, and cannot change."""
     task, _, _ = read_job(through_cbor(write_job(TASKS[6], 0, 1)))
     assert hash(task) == hash(TASKS[6])
+
+
+def test_protocol_transfers_the_look_of_a_live_frame_unchanged() -> None:
+    still, changed = (Box(1, 2, 3, 4), Box(5, 6, 7, 8)), (Box(9, 10, 11, 12),)
+    seen = Analysis(Image(4, 3, 2), (), {"gate": 0.5}, looked="parts", thumbnail=b"1", still=still, changed=changed)
+    arrived = through_protocol(seen)
+    assert (arrived.image, arrived.faces, arrived.timing) == (seen.image, seen.faces, seen.timing)
+    assert (arrived.looked, arrived.thumbnail) == ("parts", b"1")
+    assert (arrived.still, arrived.changed) == (still, changed)
 
 
 @pytest.mark.parametrize("name", ["Fly", "", "Task", "analyse"])
