@@ -7,11 +7,24 @@ from typing import Any
 
 from device_sim.repetition import TEMPORARY_CODES
 
+PROBLEMS = frozenset({"too_small", "too_dark", "blurred", "turned", "cut_off", "compressed"})
+"""The reasons why a face is not seen well enough to be named."""
+
+HINTS = PROBLEMS | {"undecided"}
+
 
 def is_temporary(verdict: str) -> bool:
     """Return whether the request may be sent again after this verdict."""
     word, _, rest = verdict.partition(" ")
     return word in TEMPORARY_CODES or (word == "error" and rest in TEMPORARY_CODES)
+
+
+def hint(verdict: str) -> str | None:
+    """Return the reason why one more picture may give a better answer, or None if none may."""
+    word, _, rest = verdict.partition(" ")
+    if word in PROBLEMS:
+        return word
+    return rest if word in {"unknown", "ambiguous", "no_face"} and rest in HINTS else None
 
 
 def first_word(data: Mapping[str, Any]) -> str | None:

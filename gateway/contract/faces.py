@@ -71,14 +71,15 @@ def write_judged_face(face: Face, judgement: Judgement) -> JudgedFaceDocument:
         score=round_score(judgement.score),
         similarity=_similarity(judgement.similarity),
         margin=_similarity(judgement.margin),
-        candidates=[_candidate(each) for each in judgement.candidates] or None,
+        candidates=[write_candidate(each) for each in judgement.candidates] or None,
         box=_box(face),
         quality=_quality(face.quality),
         landmarks=_landmarks(face),
     )
 
 
-def _candidate(likeness: Likeness) -> CandidateDocument:
+def write_candidate(likeness: Likeness) -> CandidateDocument:
+    """Return a person that an ambiguous face may show."""
     return CandidateDocument(
         name=likeness.person.name,
         person=likeness.person.slug,
@@ -101,7 +102,7 @@ def _landmarks(face: Face) -> LandmarksDocument | None:
 
 def write_candidates(judgement: Judgement) -> list[Document]:
     """Return the people that an ambiguous face may show, the best first."""
-    return [_candidate(each).document() for each in judgement.candidates]
+    return [write_candidate(each).document() for each in judgement.candidates]
 
 
 def round_score(score: float) -> float:

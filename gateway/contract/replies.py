@@ -8,7 +8,7 @@ from typing import Literal
 from gateway.contract.base import Omitted, WireModel
 from gateway.contract.faces import FaceDocument, JudgedFaceDocument, round_score, write_face, write_judged_face
 from gateway.contract.head import Head, head_of
-from gateway.model import Comparison, Detection, Enrolment, Image, Origin, Recognition, Reply, Timing
+from gateway.model import Comparison, Detection, Enrolment, Hint, Image, Origin, Recognition, Reply, Timing
 
 TimingDocument = dict[str, float]
 """Milliseconds by step."""
@@ -40,6 +40,7 @@ class RecognitionDocument(Head):
     person: str | None
     score: float | None
     threshold: float
+    hint: Omitted[Hint] = None
     faces: list[JudgedFaceDocument | FaceDocument]
     counts: RecognitionCounts
     image: ImageDocument
@@ -107,6 +108,7 @@ def _recognition(origin: Origin, operation: str, reply: Recognition) -> Recognit
         person=reply.person.slug if reply.person else None,
         score=round_score(best.score) if best else None,
         threshold=round_score(reply.threshold),
+        hint=reply.hint,
         faces=[write_judged_face(face, face.judgement) if face.judgement else write_face(face) for face in reply.faces],
         counts=RecognitionCounts(
             face=len(reply.faces),

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from gateway.contract.errors import CommandDocument, CommandErrorDocument, ErrorDocument, ProblemDocument
 from gateway.contract.health import BridgeInfoDocument, BridgeStateDocument, HealthDocument, LivenessDocument
+from gateway.contract.live import CameraStateDocument, EventDocument, PersonPresenceDocument, PresentDocument
 from gateway.contract.operations import ADMINISTRATION, RECOGNITION, OperationSpec
 from gateway.contract.verdict import VerdictLine
 
@@ -22,6 +23,10 @@ _OTHERS: Mapping[str, type[BaseModel]] = {
     "bridge/health": HealthDocument,
     "bridge/info": BridgeInfoDocument,
     "bridge/state": BridgeStateDocument,
+    "event": EventDocument,
+    "present": PresentDocument,
+    "person": PersonPresenceDocument,
+    "camera/state": CameraStateDocument,
 }
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field, RootModel
 
 from gateway.errors import Busy, GatewayError, NoFace
-from gateway.model import Comparison, Detection, Enrolment, Recognition, Reply
+from gateway.model import Comparison, Detection, Enrolment, QualityProblem, Recognition, Reply
 
 MAX_VERDICT_BYTES = 64
+_PROBLEMS = "|".join(get_args(QualityProblem))
 VERDICT_PATTERN = (
-    r"^(match \d\.\d\d [a-z0-9_]+|unknown|ambiguous|too_small|too_dark|blurred|turned|cut_off|compressed|no_face"
+    rf"^(match \d\.\d\d [a-z0-9_]+|(unknown|ambiguous|no_face)( (undecided|{_PROBLEMS}))?|{_PROBLEMS}"
     r"|(same|different) \d\.\d\d|enrolled [a-z0-9_]+|faces \d+|busy \d+|error [a-z_]+)$"
 )
+"""``unknown``, ``ambiguous`` and ``no_face`` may have a hint, the reason why one more picture may be worth it."""
 
 
 class VerdictLine(RootModel[Annotated[str, Field(pattern=VERDICT_PATTERN, max_length=MAX_VERDICT_BYTES)]]):
@@ -40,6 +42,8 @@ def write_error_verdict(error: GatewayError) -> str:
 
 def _recognition(reply: Recognition) -> str:
     best = reply.best.judgement if reply.best else None
-    if best is None:
-        return "no_face"
-    return f"match {best.score:.2f} {best.person.slug}" if best.person else best.verdict
+    if best is not None and best.person is not None:
+        return f"match {best.score:.2f} {best.person.slug}"
+    word = best.verdict if best else "no_face"
+    # A quality problem says by itself why another picture may be better.
+    return f"{word} {reply.hint}" if reply.hint and word not in get_args(QualityProblem) else word

@@ -15,7 +15,7 @@ from gateway.model.faces import (
 )
 from gateway.model.geometry import Box, Image, Landmarks, Mounting, PictureLimits, Points, Polygon, Rotation
 from gateway.model.names import PERSON_ID
-from gateway.model.people import Judgement, Likeness, Person, QualityProblem, Verdict
+from gateway.model.people import Hint, Judgement, Likeness, Person, QualityProblem, Verdict
 from gateway.model.replies import Comparison, Detection, Enrolment, Face, Recognition, Reply
 from gateway.model.requests import (
     CAMERA_NAME,
@@ -73,6 +73,7 @@ __all__ = [
     "Face",
     "FaceMark",
     "FoundFace",
+    "Hint",
     "Image",
     "Judgement",
     "LandmarkCount",

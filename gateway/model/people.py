@@ -8,6 +8,9 @@ from typing import Literal
 QualityProblem = Literal["too_small", "too_dark", "blurred", "turned", "cut_off", "compressed"]
 """The reason why a face is not compared with anybody."""
 
+Hint = Literal["undecided"] | QualityProblem
+"""The reason why one more picture may give a better answer. ``undecided``: the sighting needs another picture."""
+
 Verdict = Literal["match", "unknown", "ambiguous"] | QualityProblem
 
 

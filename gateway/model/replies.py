@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from gateway.model.faces import Quality, Timing
 from gateway.model.geometry import Box, Image, Landmarks
-from gateway.model.people import Judgement, Person
+from gateway.model.people import Hint, Judgement, Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Recognition:
 
     ``annotated``: on request, the picture as a JPEG with the faces drawn in. ``dropped``: frames of this camera that
     newer frames replaced since the last result. ``left_out``: the number of smaller faces that are not in ``faces``,
-    because the picture has too many.
+    because the picture has too many. ``hint``: set where one more picture may give a better answer. ``unchanged``: the
+    scene of a live frame is that of the frame before, so nothing was looked for.
     """
 
     faces: tuple[Face, ...]
@@ -35,6 +36,8 @@ class Recognition:
     annotated: bytes | None = None
     dropped: int = 0
     left_out: int = 0
+    hint: Hint | None = None
+    unchanged: bool = False
     best: Face | None = field(init=False)
     """The best match, or without a match the largest face. None without faces."""
 

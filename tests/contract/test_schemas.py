@@ -19,11 +19,13 @@ from gateway.model import (
     Detection,
     Enrolment,
     Face,
+    Hint,
     Image,
     Judgement,
     Operation,
     Origin,
     Person,
+    QualityProblem,
     Recognition,
     Reply,
     Request,
@@ -32,6 +34,7 @@ from gateway.model import (
 SCHEMAS = json_schemas()
 LONGEST = Person("a" * 53, "A")
 IMAGE = Image(1, 1, 1)
+HINTS: tuple[Hint, ...] = ("undecided", *get_args(QualityProblem))
 
 
 @pytest.mark.parametrize("operation", [*ADMINISTRATION, *(each.value for each in RECOGNITION)])
@@ -72,6 +75,7 @@ REPLIES = [
     Recognition(
         faces=(Face(Box(0, 0, 1, 1), judgement=Judgement("too_small")),), image=IMAGE, threshold=0.5, timing={}
     ),
+    *(Recognition(faces=(), image=IMAGE, threshold=0.5, timing={}, hint=hint) for hint in HINTS),
     Comparison(match=True, score=1.0, threshold=0.5, faces=(), timing={}),
     Enrolment(LONGEST, 1, ()),
     Detection(faces=(Face(Box(0, 0, 1, 1)),), image=IMAGE, timing={}, left_out=3),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from device_sim.verdict import first_word, is_temporary
+from device_sim.verdict import first_word, hint, is_temporary
 
 SMALL = {"verdict": "too_small", "box": [0, 0, 9, 9]}
 LARGE = {"verdict": "unknown", "box": [0, 0, 99, 99]}
@@ -18,6 +18,25 @@ def test_temporary_verdict_is_not_final(text: str) -> None:
 @pytest.mark.parametrize("text", ["unknown", "match 0.83 busy", "error conflict", "error", "", "busybody"])
 def test_other_verdicts_are_final(text: str) -> None:
     assert not is_temporary(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("turned", "turned"),
+        ("unknown blurred", "blurred"),
+        ("unknown undecided", "undecided"),
+        ("no_face too_dark", "too_dark"),
+        ("unknown", None),
+        ("no_face", None),
+        ("match 0.83 turned", None),
+        ("undecided", None),
+        ("unknown later", None),
+        ("busy 3", None),
+    ],
+)
+def test_hint_says_why_one_more_picture_may_help(text: str, reason: str | None) -> None:
+    assert hint(text) == reason
 
 
 @pytest.mark.parametrize(
