@@ -59,6 +59,8 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "gateway.store.sqlite": {"store/sqlite/", "people/wiring"},
     "cryptography": {"store/cipher"},
     "matplotlib": {"people/calibration"},
+    # One module bounds every answer, verifies certificates and follows no redirect.
+    "httpx": {"integrations/http_client"},
     "pydantic": {"config/", "contract/"},
     "pydantic_settings": {"config/"},
     "click": {"cli/"},
@@ -70,7 +72,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
 """The modules, or packages with "/" at the end, that may import a library, or a package of the gateway.
 
 These modules convert the library's exceptions into those of the gateway. An empty set means that no module may import
-the library: nothing is unpickled, and no picture is fetched from a URL.
+the library: nothing is unpickled, and no picture is fetched from a URL that a message names.
 """
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
