@@ -28,9 +28,11 @@ class SightingSettings(Section):
 
     again_s: Seconds = 120
     keep_days: float = Field(default=7, ge=0, le=36_500)
+    most: int = Field(default=100_000, ge=1, le=1_000_000)
 
 
 class IgnoredSettings(Section):
     """``ignored``: unknown groups that nobody wants to be told about."""
 
     keep_days: Days = 90
+    most: int = Field(default=1_000, ge=0, le=100_000)

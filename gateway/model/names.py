@@ -81,6 +81,11 @@ def unknown_group_error(key: int) -> UnknownPerson:
     return UnknownPerson(f"there is no unknown group {key}: `facegate unknowns list` shows the groups")
 
 
+def unknown_sighting_error(sighting: str) -> UnknownPerson:
+    """Return the error for the id of a sighting that does not exist, or no longer. ``sighting``: at most 64 letters."""
+    return UnknownPerson(f"there is no sighting {sighting!r}: `facegate sightings list` shows the sightings")
+
+
 def check_new_name(name: str) -> None:
     """Raise BadRequest for a name that a new person cannot get."""
     if means_nobody(name):

@@ -29,8 +29,8 @@ from gateway.people.store_watcher import StoreWatcher
 from gateway.people.unknown_faces import UnknownFaces
 from gateway.people.unknown_groups import UnknownGroups
 from gateway.people.vision import EnrolmentVision
-from gateway.store.limits import HourlyLimit, PeopleLimits
-from gateway.store.protocols import Store
+from gateway.store.limits import HourlyLimit, PeopleLimits, SightingLimits
+from gateway.store.protocols import Sightings, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class PeopleRules:
     unknowns: UnknownRules
     keep_days: float | None = None
     limits: PeopleLimits = field(default_factory=PeopleLimits)
+    sightings: SightingLimits = field(default_factory=SightingLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class PeopleServices:
     registry: Registry
     watcher: StoreWatcher
     unknown_faces: UnknownFaces
+    sightings: Sightings
     folder: FolderWatcher
     rules: PeopleRules
 
@@ -123,7 +125,8 @@ def build_people(
         delete_damaged_uploads=partial(delete_damaged_uploads, data),
     )
     registry = Registry(store, updater, enroller, remover, groups)
-    watcher = StoreWatcher(store, updater, registry, keep_days=rules.keep_days)
+    sightings = store.sightings(recipe, rules.sightings)
+    watcher = StoreWatcher(store, updater, registry, sightings, keep_days=rules.keep_days)
     unknown_faces = UnknownFaces(groups, advisor, vision.describe_part)
 
     skipped = SkippedFiles(store.removal_marks)
@@ -144,6 +147,7 @@ def build_people(
         registry=registry,
         watcher=watcher,
         unknown_faces=unknown_faces,
+        sightings=sightings,
         folder=folder,
         rules=rules,
     )

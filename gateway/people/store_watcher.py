@@ -10,7 +10,7 @@ import time
 from gateway.model.caller import RETENTION_CALLER
 from gateway.people.gallery_updater import GalleryUpdater
 from gateway.people.registry import Registry
-from gateway.store.protocols import Store
+from gateway.store.protocols import Sightings, Store
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ STORE_POLL_INTERVAL_S = 0.5
 """Time between two looks for changes. A change by another process is effective within a second."""
 
 EXPIRY_INTERVAL_S = 60.0
-"""Time between two searches for expired people and effects."""
+"""Time between two searches for expired people, effects and sightings."""
 
 EFFECT_LIFETIME_S = 2 * 86_400
 """Time for which the store keeps an effect: twice the time for which a broker keeps messages for the gateway."""
@@ -28,12 +28,24 @@ WRITABLE_CHECK_INTERVAL_S = 10.0
 
 
 class StoreWatcher:
-    """Thread that refreshes the gallery, and erases people without new pictures for ``keep_days``, if that is set."""
+    """Thread that refreshes the gallery and deletes old data.
 
-    def __init__(self, store: Store, updater: GalleryUpdater, registry: Registry, *, keep_days: float | None) -> None:
+    ``keep_days``: the time after which people without a new picture are erased, or None.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        updater: GalleryUpdater,
+        registry: Registry,
+        sightings: Sightings,
+        *,
+        keep_days: float | None,
+    ) -> None:
         self._store = store
         self._updater = updater
         self._registry = registry
+        self._sightings = sightings
         self._keep_days = keep_days
         self.writable = True
         """True if the store was writable at the last check."""
@@ -63,8 +75,9 @@ class StoreWatcher:
                 log.exception("the people store cannot be followed")
 
     def expire(self) -> None:
-        """Delete old effects, and erase the people without a new picture for ``keep_days``."""
+        """Delete old effects and sightings, and erase the people without a new picture for ``keep_days``."""
         self._store.effects.delete_effects(time.time() - EFFECT_LIFETIME_S)
+        self._sightings.tidy()
         if self._keep_days is None:
             return
         for slug in self._store.people.list_unchanged_since(time.time() - 86_400 * self._keep_days):

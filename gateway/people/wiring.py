@@ -18,7 +18,7 @@ from gateway.people.measurement import Measurement, engine_measurement, read_mea
 from gateway.people.services import FolderRules, PeopleRules, PeopleServices, UnknownRules, build_people
 from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.store.cipher import Cipher, read_key
-from gateway.store.limits import PeopleLimits
+from gateway.store.limits import PeopleLimits, SightingLimits
 from gateway.store.sqlite import open_store, path_of_store, restore_backup, store_exists
 from gateway.vision.engines.recogniser import recogniser_of
 from gateway.vision.engines.registry import ENGINES
@@ -78,6 +78,7 @@ def people_rules(settings: Settings, recipe: str) -> PeopleRules:
         unknowns=UnknownRules(settings.unknowns.most, settings.unknowns.keep_days),
         keep_days=people.keep_days,
         limits=PeopleLimits(people.most, people.pictures_per_person, people.enrolments_per_hour),
+        sightings=SightingLimits(settings.sightings.keep_days, settings.sightings.most),
     )
 
 

@@ -53,6 +53,17 @@ class PeopleLimits:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class SightingLimits:
+    """The settings sightings.keep_days and sightings.most.
+
+    With ``keep_days`` of 0 a sighting is deleted when it ends.
+    """
+
+    keep_days: float = 7
+    most: int = 100_000
+
+
 class HourlyLimit:
     """A limit on the number of events within an hour, and on the share of one caller. Not safe for several threads."""
 

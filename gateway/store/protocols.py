@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gateway.model import Descriptor, Effect, Person
 from gateway.model.caller import Caller
 from gateway.model.sightings import Sighting
+from gateway.store.limits import SightingLimits
 from gateway.store.records import (
     MAX_FACES_PER_GROUP,
     AuditLine,
@@ -282,11 +283,17 @@ class StoredGroups(Protocol):
 class Sightings(Protocol):
     """The history of sightings. An open sighting is stored too, so that it goes on after a restart.
 
-    The methods that change something need no caller and write no audit: a sighting is no change of a person.
+    A sighting is no change of a person: these methods need no caller and write no audit. A method that changes
+    something may wait for seconds for another change, such as an import. Faces and evidence of another recipe are left
+    out of records: nothing can be compared with them. Sightings that cannot be read are left out too.
     """
 
     def save(self, records: Sequence[SightingRecord]) -> None:
-        """Write sightings, or replace them by their ids. A record without a face leaves a stored face as it is."""
+        """Write sightings, or replace them by their ids. A record without a face leaves a stored face as it is.
+
+        A sighting of a person who was removed meanwhile, also as a candidate, is not stored. Neither is a sighting
+        that ended, if ``SightingLimits.keep_days`` is 0.
+        """
 
     def read_open(self) -> list[SightingRecord]:
         """Return the sightings that have not ended, with their faces and evidence."""
@@ -305,19 +312,45 @@ class Sightings(Protocol):
         before: str | None = None,
         limit: int = 100,
     ) -> list[Sighting]:
-        """Return the sightings that fit all filters, the newest first. ``before``: the id that the page follows."""
+        """Return the sightings that fit all filters, the newest first.
+
+        ``since``: only those that began at this moment, in seconds since 1970, or later. ``before``: the id of the last
+        sighting of the previous page. Raise UnknownPerson for the id of a person or a sighting that does not exist.
+        """
 
     def read_crop(self, sighting: str) -> bytes | None:
         """Return the picture of a sighting, a JPEG, if it is stored."""
 
+    def read_faces(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, Descriptor | None]]:
+        """Return a key, the id and the descriptor of each sighting with a face, in the order of their keys.
+
+        ``after``: the key after which the page begins. The descriptor is None if it is of another recipe or damaged.
+        """
+
     def relabel(self, unknown: int, person: Person | None) -> int:
-        """Give the sightings of an unknown group to a person, or to nobody. Return their number."""
+        """Give the sightings of an unknown group to a person, or to no group. Return their number."""
+
+    def move_unknown(self, unknown: int, into: int) -> None:
+        """Give the sightings of an unknown group to another group."""
 
     def forget_person(self, slug: str) -> None:
-        """Delete the sightings of a person who is removed or erased, with their pictures."""
+        """Delete the sightings of a person, with their pictures. The removal of a person does that too."""
 
-    def delete_ended(self, before: float) -> None:
-        """Delete the sightings that ended before a moment, in seconds since 1970."""
+    def forget_unknown(self, unknown: int) -> None:
+        """Delete the sightings of an unknown group, with their pictures."""
+
+    def delete(self, sightings: Collection[str]) -> None:
+        """Delete sightings by their ids, with their pictures. Ids that do not exist are ignored."""
+
+    def tidy(self) -> None:
+        """Delete the sightings that ended too long ago, and those over the limit.
+
+        Over the limit the camera with the most sightings loses its oldest one: no camera displaces those of others.
+        """
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence about sightings that could not be read, if there were any."""
 
 
 class CameraSwitches(Protocol):
@@ -402,8 +435,14 @@ class Store(Protocol):
     @property
     def status(self) -> StoreStatus: ...
 
+    @property
+    def camera_switches(self) -> CameraSwitches: ...
+
     def unknown_groups(self, recipe: str) -> StoredGroups:
         """Return the unknown groups with descriptors of one recipe."""
+
+    def sightings(self, recipe: str, limits: SightingLimits | None = None) -> Sightings:
+        """Return the history of sightings, with descriptors of one recipe. ``limits``: the default ones if None."""
 
     def close(self) -> None:
         """Close the database."""

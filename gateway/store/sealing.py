@@ -107,6 +107,25 @@ class SealedRecords:
             raise ValueError("a stored picture in it is damaged")
         return found
 
+    def seal_sighting_face(
+        self, face: StoredFace, sighting: str, recipe: str
+    ) -> tuple[bytes, bytes | None, bytes | None]:
+        """Return the encrypted descriptor, chips and crop of a sighting's face. Raise as ``seal_descriptor``."""
+        place = sighting_place(sighting)
+        return (
+            self.seal_descriptor(face.descriptor, place, recipe),
+            self.seal(face.chips, f"chips of {place}"),
+            self.seal(face.crop, f"crop of {place}"),
+        )
+
+    def open_sighting_face(
+        self, descriptor: bytes, chips: bytes | None, crop: bytes | None, sighting: str, recipe: str
+    ) -> StoredFace:
+        """Return the face of a sighting. Raise ValueError if a field is damaged."""
+        place = sighting_place(sighting)
+        opened = self.open(chips, f"chips of {place}"), self.open(crop, f"crop of {place}")
+        return StoredFace(self.open_descriptor(descriptor, place, recipe), *opened)
+
     def seal_key_check(self) -> bytes:
         """Return the encrypted text by which a store recognises its key."""
         return self._cipher.seal(_KEY_CHECK, "seal")
@@ -117,6 +136,11 @@ class SealedRecords:
             return self._cipher.open(key_check, "seal") == _KEY_CHECK
         except ValueError:
             return False
+
+
+def sighting_place(sighting: str) -> str:
+    """Return the name of a sighting in the places of its fields. ``sighting``: its id."""
+    return f"sighting {sighting}"
 
 
 def _are_of_unit_length(descriptors: NDArray[np.float32]) -> bool:

@@ -111,8 +111,10 @@ def _erase(db: sqlite3.Connection, slug: str, pictures: Collection[str]) -> bool
         db.execute(_DELETE_SHOWN_PEOPLE["counter" in _columns(db, "pictures")], (each,))
         db.execute("DELETE FROM pictures WHERE substr(digest, 1, 16) = ?", (each,))
     found = db.total_changes > before
-    if _columns(db, "effects"):
-        db.execute("DELETE FROM effects")
+    # Each of these may show or name the person. Only a copy from before an upgrade has them.
+    for table in ("effects", "unknowns", "sightings"):
+        if _columns(db, table):
+            db.execute(f"DELETE FROM {table}")  # noqa: S608 (constants of this function)
     db.execute("VACUUM")
     return found
 

@@ -135,8 +135,8 @@ class SqliteBackups(BackupFolder):
         self._database = database
 
     def make(self, to: Path | None = None) -> Path:
-        """Copy the store without unknown groups, effects and waiting audit lines. Raise GatewayError."""
+        """Copy the store without unknown groups, sightings, effects and waiting audit lines. Raise GatewayError."""
         with self.locked():
             path = to or self.free_path()
-            self._database.copy(path, without=("unknowns", "effects", "outbox"))
+            self._database.copy(path, without=("unknowns", "sightings", "effects", "outbox"))
         return path

@@ -51,7 +51,8 @@ def _encrypt_all(database: Database, records: SealedRecords) -> None:
                 "UPDATE pictures SET descriptor = ?, chips = ?, original = ? WHERE digest = ? AND person = ?",
                 (*records.seal_stored_picture(digest, *fields), digest, person),
             )
-        # Unknown faces are not worth encrypting: their people will be seen again.
+        # Unknown faces and sightings are not worth encrypting: their people will be seen again.
         db.execute("DELETE FROM unknowns")
+        db.execute("DELETE FROM sightings")
         db.execute("INSERT INTO meta VALUES ('seal', ?)", (records.seal_key_check(),))
     database.scrub()

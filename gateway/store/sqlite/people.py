@@ -15,6 +15,7 @@ from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, Picture
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.person_writer import PersonWriter, delete_counter_examples_of
 from gateway.store.sqlite.removal_marks import SqliteRemovalMarks, closed_folder, removed_name
+from gateway.store.sqlite.sighting_rows import move_sightings
 from gateway.store.sqlite.writes import (
     append_person_audit,
     bump_revision,
@@ -99,6 +100,7 @@ class SqlitePeople:
             )
             moved = db.execute("UPDATE OR IGNORE pictures SET person = ? WHERE person = ?", (other, one)).rowcount
             db.execute("UPDATE folders SET person = ? WHERE person = ?", (other, one))
+            move_sightings(db, one, other)
             append_person_audit(db, caller, "merge", one, moved)
             delete_person(db, one)
             mark_changed(db, other)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-VERSION = 7
+VERSION = 8
 
 _EFFECTS = """
 CREATE TABLE effects (          -- changes with their replies, so that a repeated request gets the same reply
@@ -107,8 +107,62 @@ _STAMPS = """
 ALTER TABLE pictures ADD COLUMN stamp TEXT;   -- of the file in known_faces/ when it was read
 """
 
-_NEW = _TABLES + _EFFECTS + _NAME_KEYS + _OUTBOX + _STAMPS
-_FROM_2 = _ASIDE + _TABLES + _EFFECTS + _OVER + _NAME_KEYS + _OUTBOX + _STAMPS
+_SIGHTINGS = """
+ALTER TABLE unknowns ADD COLUMN ignored INTEGER NOT NULL DEFAULT 0;   -- 1: nobody wants to be told about the group
+CREATE TABLE sightings (        -- the history, and the sightings that have not ended
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    visit TEXT NOT NULL,
+    camera TEXT NOT NULL,
+    since REAL NOT NULL,
+    last REAL NOT NULL,         -- when the last picture came
+    outcome TEXT NOT NULL,
+    person INTEGER REFERENCES people ON DELETE CASCADE,
+    unknown INTEGER,            -- the id of the unknown group, also after the group was deleted
+    seen INTEGER,
+    score REAL,
+    threshold REAL,
+    frames INTEGER NOT NULL,
+    box TEXT,                   -- a JSON list
+    ignored INTEGER NOT NULL,
+    ended REAL,                 -- NULL: it goes on
+    reason TEXT,
+    frigate_event TEXT,
+    zones TEXT NOT NULL,        -- a JSON list
+    recipe TEXT NOT NULL,       -- of the evidence
+    evidence BLOB               -- of a sighting that goes on; encrypted
+);
+CREATE INDEX sightings_by_time ON sightings (since);
+CREATE INDEX sightings_by_camera ON sightings (camera, since);
+CREATE INDEX sightings_by_person ON sightings (person, since);
+CREATE INDEX sightings_by_unknown ON sightings (unknown, since);
+CREATE INDEX sightings_by_outcome ON sightings (outcome, since);
+CREATE INDEX sightings_by_end ON sightings (ended);
+CREATE TABLE sighting_faces (   -- in a table of its own, so that a page of sightings reads no pictures
+    sighting INTEGER PRIMARY KEY REFERENCES sightings ON DELETE CASCADE,
+    recipe TEXT NOT NULL,
+    descriptor BLOB NOT NULL,   -- encrypted
+    chips BLOB,                 -- encrypted
+    crop BLOB                   -- encrypted
+);
+CREATE TABLE sighting_candidates (   -- the people whom an ambiguous sighting may show
+    sighting INTEGER NOT NULL REFERENCES sightings ON DELETE CASCADE,
+    person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
+    score REAL NOT NULL,
+    similarity REAL NOT NULL,
+    PRIMARY KEY (sighting, person)
+);
+CREATE INDEX sighting_candidates_by_person ON sighting_candidates (person);
+CREATE TRIGGER sightings_go_with_candidates BEFORE DELETE ON people
+    BEGIN DELETE FROM sightings WHERE key IN (SELECT sighting FROM sighting_candidates WHERE person = OLD.id); END;
+CREATE TABLE cameras_off (      -- the cameras that are switched off
+    name TEXT PRIMARY KEY
+);
+"""
+"""A sighting names its person by the key, so that it is deleted with the person, in every copy of the file too."""
+
+_NEW = _TABLES + _EFFECTS + _NAME_KEYS + _OUTBOX + _STAMPS + _SIGHTINGS
+_FROM_2 = _ASIDE + _TABLES + _EFFECTS + _OVER + _NAME_KEYS + _OUTBOX + _STAMPS + _SIGHTINGS
 
 _FROM_1 = """
 ALTER TABLE pictures ADD COLUMN chips BLOB;
@@ -121,7 +175,7 @@ INSERT INTO outbox (uid, at, door, action, person, pictures, detail)
     SELECT printf('%d-%s-%.6f', id, person, at), at, door, action, person, pictures, '' FROM audit ORDER BY id;
 DROP TABLE audit;
 """
-_FROM_5 = _OUTBOX + _OUT_OF_THE_STORE + _STAMPS
+_FROM_5 = _OUTBOX + _OUT_OF_THE_STORE + _STAMPS + _SIGHTINGS
 """Version 5 had the audit in this file. The uid follows from the line, so that copies of the store have the same."""
 
 STEPS = {
@@ -131,6 +185,7 @@ STEPS = {
     3: _EFFECTS + _NAME_KEYS + _FROM_5,
     4: _NAME_KEYS + _FROM_5,
     5: _FROM_5,
-    6: _STAMPS,
+    6: _STAMPS + _SIGHTINGS,
+    7: _SIGHTINGS,
 }
 """The statements that upgrade a file of each version to VERSION. 0 is an empty file."""

@@ -9,12 +9,13 @@ from gateway.errors import GatewayError
 from gateway.model.caller import UPGRADE_CALLER
 from gateway.model.names import MAX_ID
 from gateway.store.cipher import Cipher
-from gateway.store.limits import PeopleLimits
+from gateway.store.limits import PeopleLimits, SightingLimits
 from gateway.store.sealing import SealedRecords
 from gateway.store.sqlite.archive import SqlitePeopleArchive
 from gateway.store.sqlite.audit import SqliteAudit
 from gateway.store.sqlite.audit_file import AuditFile
 from gateway.store.sqlite.backups import SqliteBackups
+from gateway.store.sqlite.camera_switches import SqliteCameraSwitches
 from gateway.store.sqlite.database import Database, store_unusable_error
 from gateway.store.sqlite.effects import SqliteEffects
 from gateway.store.sqlite.faces import SqliteFaces
@@ -24,6 +25,7 @@ from gateway.store.sqlite.meta import SqliteNotes, read_meta
 from gateway.store.sqlite.people import SqlitePeople
 from gateway.store.sqlite.person_writer import PersonWriter
 from gateway.store.sqlite.removal_marks import SqliteRemovalMarks
+from gateway.store.sqlite.sightings import SqliteSightings
 from gateway.store.sqlite.slugs import free_slug
 from gateway.store.sqlite.status import SqliteStatus
 from gateway.store.sqlite.unknown_groups import SqliteStoredGroups
@@ -68,6 +70,7 @@ class SqliteStore:
         self.audit = SqliteAudit(database, audit)
         self.backups = SqliteBackups(path.parent / "backups", database)
         self.status = SqliteStatus(database)
+        self.camera_switches = SqliteCameraSwitches(database)
         if database.upgrade_backup is not None:
             self.audit.record(UPGRADE_CALLER, "backup", detail=database.upgrade_backup.name)
         self.audit.flush()
@@ -75,6 +78,10 @@ class SqliteStore:
     def unknown_groups(self, recipe: str) -> SqliteStoredGroups:
         """Return the unknown groups with descriptors of one recipe."""
         return SqliteStoredGroups(self.database, self._records, recipe)
+
+    def sightings(self, recipe: str, limits: SightingLimits | None = None) -> SqliteSightings:
+        """Return the history of sightings, with descriptors of one recipe."""
+        return SqliteSightings(self.database, self._records, recipe, limits or SightingLimits())
 
     def close(self) -> None:
         """Close the file."""

@@ -101,7 +101,7 @@ def test_two_backups_within_a_second_get_different_names(env: PeopleEnvironment)
 
 def test_backup_contains_no_unknown_groups(env: PeopleEnvironment) -> None:
     with env.store.database.transaction() as db:
-        db.execute("INSERT INTO unknowns VALUES (1, 0, 0, 1, '[]')")
+        db.execute("INSERT INTO unknowns VALUES (1, 0, 0, 1, '[]', 0)")
         db.execute(
             "INSERT INTO unknown_faces (unknown, recipe, descriptor, chips, worth) VALUES (1, 'r', ?, ?, 1)",
             (descriptor(9).tobytes(), b"an unknown face"),

@@ -1,0 +1,22 @@
+"""The cameras that are switched off, in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from gateway.store.sqlite.database import Database
+
+
+class SqliteCameraSwitches:
+    """The table of cameras that are off, as store.protocols.CameraSwitches describes it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read_disabled(self) -> set[str]:
+        return {str(name) for (name,) in self._database.rows("SELECT name FROM cameras_off")}
+
+    def write_disabled(self, cameras: Collection[str]) -> None:
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM cameras_off")
+            db.executemany("INSERT INTO cameras_off VALUES (?)", [(name,) for name in sorted(cameras)])

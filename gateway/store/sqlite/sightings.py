@@ -1,0 +1,240 @@
+"""The history of sightings, stored in the same file as the people."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Collection, Sequence
+
+from gateway.model import Descriptor, Person
+from gateway.model.names import unknown_sighting_error
+from gateway.model.sightings import Sighting
+from gateway.store.limits import SightingLimits
+from gateway.store.records import SightingRecord, StoredFace
+from gateway.store.sealing import SealedRecords, sighting_place
+from gateway.store.sqlite.database import Database, Row
+from gateway.store.sqlite.sighting_expiry import delete_old
+from gateway.store.sqlite.sighting_rows import SELECT, WRITE, read_candidate, read_sighting, to_row
+from gateway.store.sqlite.writes import person_key
+
+log = logging.getLogger(__name__)
+
+MAX_SQL_VALUES = 900
+"""The values of one query: SQLite before 3.32 allows 999."""
+
+_NEWEST_FIRST = "ORDER BY since DESC, key DESC LIMIT ?"
+_CANDIDATES = """
+SELECT sighting, CAST(slug AS BLOB), CAST(name AS BLOB), score, similarity
+FROM sighting_candidates JOIN people ON people.id = person WHERE sighting IN ({keys}) ORDER BY score DESC, slug
+"""
+_FACE = (
+    "SELECT recipe, CAST(descriptor AS BLOB), CAST(chips AS BLOB), CAST(crop AS BLOB) FROM sighting_faces"
+    " WHERE sighting = ?"
+)
+_WRITE_FACE = "INSERT OR REPLACE INTO sighting_faces (sighting, recipe, descriptor, chips, crop) VALUES (?, ?, ?, ?, ?)"
+_DAMAGE = (ValueError, TypeError, RecursionError)
+
+
+class SqliteSightings:
+    """The tables of sightings, as store.protocols.Sightings describes them, with descriptors of one recipe."""
+
+    def __init__(self, database: Database, records: SealedRecords, recipe: str, limits: SightingLimits) -> None:
+        self._database = database
+        self._records = records
+        self._recipe = recipe
+        self._limits = limits
+        self._damaged: set[int] = set()
+
+    def save(self, records: Sequence[SightingRecord]) -> None:
+        with self._database.transaction() as db:
+            for record in records:
+                self._save(db, record)
+
+    def _save(self, db: sqlite3.Connection, record: SightingRecord) -> None:
+        sighting = record.sighting
+        people = [*([sighting.person] if sighting.person else []), *(each.person for each in sighting.candidates)]
+        keys = {each.slug: key for each in people if (key := _find_key(db, each)) is not None}
+        if len(keys) < len(people) or (sighting.ended is not None and not self._limits.keep_days):
+            db.execute("DELETE FROM sightings WHERE id = ?", (sighting.id,))
+            return
+        values = to_row(sighting, keys[sighting.person.slug] if sighting.person else None)
+        evidence = self._records.seal(record.evidence or None, f"evidence of {sighting_place(sighting.id)}")
+        (key,) = db.execute(WRITE, (*values, self._recipe, evidence)).fetchone()
+        db.execute("DELETE FROM sighting_candidates WHERE sighting = ?", (key,))
+        db.executemany(
+            "INSERT INTO sighting_candidates VALUES (?, ?, ?, ?)",
+            [(key, keys[each.person.slug], each.score, each.similarity) for each in sighting.candidates],
+        )
+        if record.face is not None:
+            sealed = self._records.seal_sighting_face(record.face, sighting.id, self._recipe)
+            db.execute(_WRITE_FACE, (key, self._recipe, *sealed))
+
+    def read_open(self) -> list[SightingRecord]:
+        with self._database.reading() as db:
+            found = self._read(db, "WHERE ended IS NULL ORDER BY since, key", ())
+            return [self._read_record(db, key, sighting) for key, sighting in found]
+
+    def find(self, sighting: str) -> SightingRecord | None:
+        with self._database.reading() as db:
+            found = self._read(db, "WHERE s.id = ?", (sighting,))
+            return self._read_record(db, *found[0]) if found else None
+
+    def list_sightings(
+        self,
+        *,
+        camera: str | None = None,
+        person: str | None = None,
+        unknown: int | None = None,
+        outcome: str | None = None,
+        since: float | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[Sighting]:
+        with self._database.reading() as db:
+            filters: dict[str, tuple[object, ...] | None] = {
+                "camera = ?": None if camera is None else (camera,),
+                "person = ?": None if person is None else (person_key(db, person),),
+                "unknown = ?": None if unknown is None else (unknown,),
+                "outcome = ?": None if outcome is None else (outcome,),
+                "since >= ?": None if since is None else (since,),
+                "(since, key) < (?, ?)": None if before is None else _position(db, before),
+            }
+            chosen = {condition: values for condition, values in filters.items() if values is not None}
+            where = f"WHERE {' AND '.join(chosen)} " if chosen else ""
+            values = [value for each in chosen.values() for value in each]
+            return [sighting for _, sighting in self._read(db, where + _NEWEST_FIRST, (*values, limit))]
+
+    def read_crop(self, sighting: str) -> bytes | None:
+        row = self._database.row(
+            "SELECT CAST(crop AS BLOB) FROM sighting_faces WHERE sighting = (SELECT key FROM sightings WHERE id = ?)",
+            (sighting,),
+        )
+        try:
+            return self._records.open(row[0], f"crop of {sighting_place(sighting)}") if row else None
+        except _DAMAGE as error:
+            log.warning("the picture of the sighting %s is damaged: %s", sighting, error)
+            return None
+
+    def read_faces(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, Descriptor | None]]:
+        rows = self._database.rows(
+            "SELECT key, id, f.recipe, CAST(descriptor AS BLOB) FROM sighting_faces f JOIN sightings ON key = sighting"
+            " WHERE sighting > ? ORDER BY sighting LIMIT ?",
+            (after, limit),
+        )
+        return [(key, each, self._open_descriptor(each, recipe, blob)) for key, each, recipe, blob in rows]
+
+    def relabel(self, unknown: int, person: Person | None) -> int:
+        with self._database.transaction() as db:
+            key = None if person is None else person_key(db, person.slug)
+            return db.execute(
+                "UPDATE sightings SET person = ?1, outcome = CASE WHEN ?1 IS NULL THEN outcome ELSE 'named' END,"
+                " unknown = NULL, seen = NULL, ignored = 0 WHERE unknown = ?2",
+                (key, unknown),
+            ).rowcount
+
+    def move_unknown(self, unknown: int, into: int) -> None:
+        with self._database.transaction() as db:
+            db.execute("UPDATE sightings SET unknown = ? WHERE unknown = ?", (into, unknown))
+
+    def forget_person(self, slug: str) -> None:
+        with self._database.transaction() as db:
+            key = person_key(db, slug)
+            db.execute(
+                "DELETE FROM sightings WHERE person = ?1"
+                " OR key IN (SELECT sighting FROM sighting_candidates WHERE person = ?1)",
+                (key,),
+            )
+        self._database.scrub()
+
+    def forget_unknown(self, unknown: int) -> None:
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM sightings WHERE unknown = ?", (unknown,))
+        self._database.scrub()
+
+    def delete(self, sightings: Collection[str]) -> None:
+        with self._database.transaction() as db:
+            db.executemany("DELETE FROM sightings WHERE id = ?", [(each,) for each in sightings])
+        self._database.scrub()
+
+    def tidy(self) -> None:
+        delete_old(self._database, self._limits)
+        exists = "SELECT 1 FROM sightings WHERE key = ?"
+        self._damaged = {key for key in self._damaged if self._database.row(exists, (key,))}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        if not self._damaged:
+            return ()
+        return (
+            f"{len(self._damaged)} sightings in the store are damaged and left out: they are deleted when they expire"
+            " (sightings.keep_days)",
+        )
+
+    def _read(self, db: sqlite3.Connection, where: str, values: Row) -> list[tuple[int, Sighting]]:
+        """Return the keys and the sightings that fit. Those that are damaged are left out."""
+        rows = db.execute(SELECT + where, values).fetchall()
+        candidates = _read_candidates(db, [row[0] for row in rows])
+        found = []
+        for row in rows:
+            try:
+                likenesses = tuple(read_candidate(*each) for each in candidates.get(row[0], ()))
+                found.append((row[0], read_sighting(row, likenesses)))
+            except _DAMAGE as error:
+                if row[0] not in self._damaged:
+                    log.warning("the sighting in row %d is damaged and left out: %s", row[0], error)
+                self._damaged.add(row[0])
+        return found
+
+    def _read_record(self, db: sqlite3.Connection, key: int, sighting: Sighting) -> SightingRecord:
+        (recipe, evidence) = db.execute(
+            "SELECT recipe, CAST(evidence AS BLOB) FROM sightings WHERE key = ?", (key,)
+        ).fetchone()
+        face = db.execute(_FACE, (key,)).fetchone()
+        try:
+            opened = (
+                self._records.open(evidence, f"evidence of {sighting_place(sighting.id)}")
+                if recipe == self._recipe
+                else None
+            )
+            return SightingRecord(sighting, self._open_face(sighting.id, face), opened or b"")
+        except _DAMAGE as error:
+            log.warning("the face or the evidence of the sighting %s is damaged: %s", sighting.id, error)
+            return SightingRecord(sighting)
+
+    def _open_face(self, sighting: str, row: Row | None) -> StoredFace | None:
+        """Return the face of a row (recipe, descriptor, chips, crop), None for another recipe. Raise ValueError."""
+        if row is None or row[0] != self._recipe:
+            return None
+        return self._records.open_sighting_face(row[1], row[2], row[3], sighting, self._recipe)
+
+    def _open_descriptor(self, sighting: str, recipe: str, blob: bytes) -> Descriptor | None:
+        if recipe != self._recipe:
+            return None
+        try:
+            return self._records.open_descriptor(blob, sighting_place(sighting), recipe)
+        except _DAMAGE:
+            return None
+
+
+def _find_key(db: sqlite3.Connection, person: Person) -> int | None:
+    row = db.execute("SELECT id FROM people WHERE slug = ?", (person.slug,)).fetchone()
+    return int(row[0]) if row else None
+
+
+def _position(db: sqlite3.Connection, sighting: str) -> Row:
+    """Return the place of a sighting among all others: its start and its key. Raise UnknownPerson."""
+    row: Row | None = db.execute("SELECT since, key FROM sightings WHERE id = ?", (sighting,)).fetchone()
+    if row is None:
+        raise unknown_sighting_error(sighting)
+    return row
+
+
+def _read_candidates(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, list[Row]]:
+    """Return (slug, name, score, similarity) of the candidates of sightings, the best first, by the sightings' keys."""
+    found: dict[int, list[Row]] = {}
+    for start in range(0, len(keys), MAX_SQL_VALUES):
+        block = keys[start : start + MAX_SQL_VALUES]
+        marks = ", ".join("?" * len(block))
+        for key, *candidate in db.execute(_CANDIDATES.format(keys=marks), block):
+            found.setdefault(key, []).append(tuple(candidate))
+    return found
