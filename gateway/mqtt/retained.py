@@ -1,10 +1,15 @@
-"""The journal of the topics on which the gateway has left retained messages, so that a later run can clear them."""
+"""The journal of the topics on which the gateway has left retained messages, so that a later run can clear them.
+
+The file has a line for each addition: a JSON object of owners, each with its topics. A line is appended, so that a
+thousand cameras do not cost a thousand copies of the file. A removal rewrites the file: the topic of a person who was
+erased must not stay in it.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +19,11 @@ from gateway.mqtt.codec.topics import PUBLISHABLE
 BRIDGE: Final = "bridge"
 """The owner of ``bridge/state`` and ``bridge/info``, and of every topic in a file that names no owners."""
 
-MAX_BYTES = 1_000_000
+LIVE: Final = "live"
+"""The owner of the topics of live cameras and of people."""
 
-Owners = Mapping[str, str]
-"""The owner of each topic."""
+MAX_BYTES = 100_000_000
+"""More than five topics of 150 bytes for each of the 100,000 cameras that the setting live.most_cameras allows."""
 
 
 class RetainedTopics:
@@ -35,7 +41,9 @@ class RetainedTopics:
         loss = "retained messages of an earlier run on other topics are not cleared (mqtt.base)"
         kept = read_or_set_aside(path, _parse, max_bytes=MAX_BYTES, loss=loss)
         self.warnings = kept.warnings
-        self._owners: Owners = kept.value or {}
+        self._owners = kept.value or {}
+        # The first change of a run rewrites the file: its last line may be torn, and it may have many lines.
+        self._may_append = False
         self._saved = True
 
     def add(self, owner: str, *topics: str) -> None:
@@ -43,10 +51,15 @@ class RetainedTopics:
         # The topics are recorded first: after a kill between the two steps, the next run clears a topic that may be
         # empty. In the other order the next run would not know of a message that the broker holds.
         with self._lock:
-            self._replace({**self._owners, **dict.fromkeys(topics, owner)})
+            added = {topic: owner for topic in topics if self._owners.get(topic) != owner}
+            self._owners.update(added)
+            if self._may_append and self._saved and added:
+                self._append(added)
+            elif added or not self._saved:
+                self._rewrite()
 
     def left_behind(self, owner: str, current: Collection[str]) -> list[str]:
-        """Return the owner's topics of earlier runs that are not among its current ones, sorted.
+        """Return the owner's topics that are not among its current ones, sorted.
 
         The owner publishes an empty retained message on each, and calls ``remove`` when the broker has it.
         """
@@ -55,36 +68,61 @@ class RetainedTopics:
                 topic for topic, its_owner in self._owners.items() if its_owner == owner and topic not in current
             )
 
-    def remove(self, owner: str, topic: str) -> None:
-        """Forget the topic, whose retained message is cleared, unless another owner has it now."""
+    def remove(self, owner: str, *topics: str) -> None:
+        """Forget the topics, whose retained messages are cleared, unless another owner has them now."""
         with self._lock:
-            if self._owners.get(topic) == owner:
-                self._replace({each: its_owner for each, its_owner in self._owners.items() if each != topic})
+            removed = [topic for topic in topics if self._owners.get(topic) == owner]
+            for topic in removed:
+                del self._owners[topic]
+            if removed:
+                self._rewrite()
 
-    def _replace(self, owners: Owners) -> None:
-        if owners == self._owners and self._saved:
-            return
-        self._owners = owners
+    def _append(self, added: Mapping[str, str]) -> None:
         try:
-            replace_text(self._path, _write(owners))
+            with self._path.open("a") as file:
+                file.write(_write_line(added))
+        except OSError:
+            self._saved = False
+
+    def _rewrite(self) -> None:
+        try:
+            replace_text(self._path, _write_line(self._owners))
         except OSError:
             # A full disk must not keep the gateway from serving. The next call tries again.
             self._saved = False
         else:
-            self._saved = True
+            self._saved = self._may_append = True
 
 
-def _write(owners: Owners) -> str:
+def _write_line(owners: Mapping[str, str]) -> str:
     topics: dict[str, list[str]] = {}
     for topic, owner in sorted(owners.items()):
         topics.setdefault(owner, []).append(topic)
-    return json.dumps(topics, sort_keys=True)
+    return f"{json.dumps(topics, sort_keys=True)}\n"
 
 
-def _parse(text: str) -> Owners:
-    """Return the owner of each topic. Raises ValueError unless the text is an object of owners or a list of topics."""
+def _parse(text: str) -> dict[str, str]:
+    """Return the owner of each topic. Raises ValueError unless each line is an object of owners or a list of topics."""
+    *lines, last = text.removesuffix("\n").split("\n")
+    owners = dict(_read_lines(lines))
     try:
-        content = json.loads(text)
+        owners.update(_read_lines([last]))
+    except ValueError:
+        # A power cut may tear the last line. Its topics had nothing published on them yet.
+        if not lines or text.endswith("\n"):
+            raise
+    return owners
+
+
+def _read_lines(lines: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for line in lines:
+        for owner, topics in _read_owners(line).items():
+            yield from ((_topic(each), owner) for each in _list(topics))
+
+
+def _read_owners(line: str) -> Mapping[str, object]:
+    try:
+        content = json.loads(line)
     except ValueError:
         raise ValueError("it is not JSON") from None
     if isinstance(content, list):
@@ -92,7 +130,7 @@ def _parse(text: str) -> Owners:
         content = {BRIDGE: content}
     if not isinstance(content, dict):
         raise ValueError("expected an object of owners or a list of topics")
-    return {_topic(each): owner for owner, topics in content.items() for each in _list(topics)}
+    return content
 
 
 def _list(topics: object) -> list[object]:

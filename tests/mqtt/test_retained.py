@@ -20,7 +20,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def written(path: Path) -> object:
-    return json.loads(path.read_text())
+    """Return the topics of each owner. The lines of the file add up."""
+    topics: dict[str, list[str]] = {}
+    for line in path.read_text().splitlines():
+        for owner, added in json.loads(line).items():
+            topics.setdefault(owner, []).extend(added)
+    return {owner: sorted(each) for owner, each in topics.items()}
 
 
 def test_topics_of_an_earlier_run_are_left_behind_until_they_are_removed(path: Path) -> None:
@@ -111,6 +116,67 @@ def test_topic_that_a_full_disk_refused_is_written_by_the_next_announcement(
 
 def refuse(_path: Path, _text: str) -> None:
     raise OSError("no space left on the device")
+
+
+def test_topic_that_the_disk_took_in_part_is_written_by_the_next_announcement(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retained = RetainedTopics(path)
+    retained.add(BRIDGE, *CURRENT)
+    with monkeypatch.context() as full:
+        full.setattr("gateway.mqtt.retained._write_line", lambda _: refuse(path, ""))
+        retained.add("homeassistant", DISCOVERY)
+    with path.open("a") as file:
+        file.write('{"homeassistant": ["homeass')
+    retained.add("homeassistant", DISCOVERY)
+    assert written(path) == {"bridge": sorted(CURRENT), "homeassistant": [DISCOVERY]}
+
+
+def test_torn_last_line_loses_only_its_own_topics(path: Path) -> None:
+    """A power cut tears a line before anything is published on its topics."""
+    RetainedTopics(path).add(BRIDGE, *OLD)
+    with path.open("a") as file:
+        file.write('{"live": ["facegate/porch/pres')
+    retained = RetainedTopics(path)
+    assert retained.warnings == ()
+    assert retained.left_behind(BRIDGE, ()) == list(OLD)
+    retained.add("live", "facegate/porch/present")
+    assert written(path) == {"bridge": list(OLD), "live": ["facegate/porch/present"]}
+
+
+def test_file_of_the_version_before_is_read_and_extended(path: Path) -> None:
+    """Earlier versions wrote one object without a line break."""
+    path.write_text(json.dumps({"bridge": list(CURRENT)}))
+    retained = RetainedTopics(path)
+    retained.add("live", "facegate/porch/present")
+    retained.add("live", "facegate/porch/state")
+    assert RetainedTopics(path).warnings == ()
+    assert written(path) == {"bridge": sorted(CURRENT), "live": ["facegate/porch/present", "facegate/porch/state"]}
+
+
+def test_topics_of_many_cameras_are_written_once_each(path: Path) -> None:
+    """Regression: each new topic rewrote the whole file, and a file of more than a megabyte was taken for damaged."""
+    retained = RetainedTopics(path)
+    topics = [f"facegate/camera_{n}_{'x' * 50}/{kind}" for n in range(5000) for kind in ("present", "state", "enabled")]
+    retained.add("live", "facegate/first")
+    (inode, size) = path.stat().st_ino, path.stat().st_size
+    for topic in topics:
+        before, size = size, path.stat().st_size
+        assert size - before < 200
+        retained.add("live", topic)
+    assert path.stat().st_ino == inode
+    assert size > 1_000_000
+    assert RetainedTopics(path).left_behind("live", ("facegate/first",)) == sorted(topics)
+
+
+def test_removed_topics_leave_no_trace_in_the_file(path: Path) -> None:
+    """The id of a person who was erased stands in a topic."""
+    retained = RetainedTopics(path)
+    retained.add(BRIDGE, *CURRENT)
+    retained.add("live", "facegate/bridge/person/ada", "facegate/bridge/person/bob")
+    retained.remove("live", "facegate/bridge/person/ada", "facegate/bridge/person/bob")
+    assert "person" not in path.read_text()
+    assert written(path) == {"bridge": sorted(CURRENT)}
 
 
 def test_cleared_topic_is_announced_and_recorded_again(path: Path) -> None:

@@ -65,8 +65,8 @@ class BridgeStatus:
 
     def confirm_cleared(self) -> None:
         """Forget the cleared topics: the broker has all messages that ``start_session`` published."""
-        while self._clearing:
-            self._retained.remove(BRIDGE, self._clearing.pop())
+        self._retained.remove(BRIDGE, *self._clearing)
+        self._clearing = []
         self._failed_attempts = 0
 
     def announce_online(self) -> None:
