@@ -4,89 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from device_sim.camera import Camera, CameraMode, rotate_pictures
-from device_sim.connection import PROTOCOLS, Broker
+from device_sim.connection import PROTOCOLS
 from device_sim.errors import SimError, Unreachable
+from device_sim.fleet import Fleet
 from device_sim.inbox import Inbox
-from device_sim.model import Answer, Picture
-from device_sim.pictures import FRAMES, load
-from device_sim.repetition import RepeatPolicy
+from device_sim.model import Answer
+from device_sim.options import Options
+from device_sim.pictures import FRAMES
 from device_sim.report import Statistics, line
-from device_sim.request import OPERATIONS, OPERATIONS_WITH_PERSON, Requests
+from device_sim.request import OPERATIONS
 from device_sim.simulation import Simulation
-from device_sim.stream import Stream
 
 POSITIVE = click.FloatRange(min=0, min_open=True)
+SHARE = click.FloatRange(0, 1)
 DEFAULT_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The options of the command line."""
-
-    host: str
-    port: int
-    user: str | None
-    password: str | None
-    protocol: str
-    base: str
-    name: str
-    cameras: int
-    rate: float
-    count: int | None
-    seconds: float | None
-    mode: str
-    op: str
-    person: str | None
-    frames: Path
-    qos: int | None
-    timeout: float
-    repeat: bool
-    repeat_after: float
-    parts: int | None
-    quiet: bool
-    as_json: bool
-
-    def __post_init__(self) -> None:
-        if self.op in OPERATIONS_WITH_PERSON and not self.person:
-            raise click.UsageError(f"--op {self.op} needs --person: the person that the picture should show.")
-
-    def make_cameras(self, inbox: Inbox) -> list[Camera]:
-        pictures = load(self.frames)
-        broker = Broker(self.host, self.port, self.user, self.password, self.protocol)
-        return [
-            Camera(
-                f"{self.name}-{number + 1}",
-                self._mode(pictures, number),
-                inbox.put,
-                broker=broker,
-                base=self.base,
-                qos=self.qos,
-                parts=self.parts if self.mode == "request" else None,
-            )
-            for number in range(self.cameras)
-        ]
-
-    def _mode(self, pictures: Sequence[Picture], start: int) -> CameraMode:
-        rotation = rotate_pictures(pictures, start)
-        if self.mode == "stream":
-            return Stream(rotation, timeout=self.timeout)
-        return Requests(
-            rotation,
-            op=self.op,
-            person=self.person if self.op in OPERATIONS_WITH_PERSON else None,
-            timeout=self.timeout,
-            by_correlation=self.protocol == "5",
-            repeating=RepeatPolicy(after=self.repeat_after) if self.repeat else None,
-        )
 
 
 @click.command(context_settings={"auto_envvar_prefix": "DEVICE_SIM", "show_default": True})
@@ -100,9 +37,18 @@ class Options:
 @click.option("--base", default="facegate", help="The gateway's base topic.")
 @click.option("--name", default="sim", help="Cameras are called NAME-1, NAME-2, …")
 @click.option("--cameras", default=1, type=click.IntRange(min=1), metavar="N", help="Number of cameras.")
+@click.option("--camera", help="One camera of exactly this name, in place of --name and --cameras.")
+@click.option(
+    "--connections",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Share this number of connections, without a status for each camera.  [default: one for each camera]",
+)
 @click.option("--rate", default=1.0, type=POSITIVE, metavar="FPS", help="Pictures per second of each camera.")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after this number of pictures of each camera.")
-@click.option("--seconds", type=POSITIVE, help="Stop after this time. Without --count the default is 60.")
+@click.option(
+    "--seconds", type=POSITIVE, help="Stop after this time; inf: at Ctrl-C. Without --count the default is 60."
+)
 @click.option(
     "--mode",
     default="stream",
@@ -116,8 +62,20 @@ class Options:
     default=FRAMES,
     show_default="device_sim/frames",
     type=click.Path(path_type=Path),
-    help="Folder of JPEG files to show.",
+    help="Folder of JPEG files to show, also in subfolders.",
 )
+@click.option("--video", metavar="FILE|URL", help="Video to show, or a live stream (rtsp://…). Needs the package av.")
+@click.option(
+    "--pan", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Photograph to move a window over."
+)
+@click.option("--window", default=0.5, type=click.FloatRange(0.01, 1), help="Share of its width and height for --pan.")
+@click.option("--pan-seconds", default=10.0, type=POSITIVE, help="Time of the window for one way around.")
+@click.option("--loss", default=0.0, type=SHARE, help="Share of the pictures that are not sent.")
+@click.option("--duplicates", default=0.0, type=SHARE, help="Share of the pictures that are sent twice.")
+@click.option("--reordering", default=0.0, type=SHARE, help="Share of the pictures that the next one overtakes.")
+@click.option("--jitter", default=0.0, type=click.FloatRange(min=0), help="Longest delay of a picture in seconds.")
+@click.option("--clock-skew", default=0.0, type=SHARE, help="Largest error of a camera's clock, as a share.")
+@click.option("--seed", type=int, help="Makes the same pictures late, lost and doubled in each run.")
 @click.option("--qos", type=click.IntRange(0, 2), help="Default: 0 for a stream, 1 for requests.")
 @click.option("--timeout", default=15.0, type=POSITIVE, help="Seconds after which a picture counts as lost.")
 @click.option(
@@ -163,12 +121,13 @@ def main(**options: Any) -> None:
 def run(options: Options) -> Statistics:
     """Run the cameras, print their answers and the summary, and return the figures. Raises SimError."""
     inbox = Inbox()
-    cameras = options.make_cameras(inbox)
+    source = options.open_source()
     with ExitStack() as stack:
         stack.enter_context(inbox.signals())
-        for camera in cameras:
-            stack.enter_context(camera)
-        simulation = Simulation(cameras, inbox, rate=options.rate, timeout=options.timeout)
+        fleet = stack.enter_context(Fleet(options, source, inbox))
+        simulation = Simulation(
+            fleet.cameras, inbox, rate=options.rate, timeout=options.timeout, disturbances=options.disturbances()
+        )
         seconds = options.seconds or (None if options.count else DEFAULT_SECONDS)
         statistics = Statistics()
         for event in simulation.events(count=options.count, seconds=seconds):

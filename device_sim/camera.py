@@ -6,11 +6,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import cycle, islice
 from types import TracebackType
 
 from device_sim.connection import Broker, Connection, Mqtt5Properties
-from device_sim.model import Event, Message, Outgoing, Picture, Repeated, Sent, Skipped
+from device_sim.model import Event, Message, Outgoing, Repeated, Sent, Skipped
+from device_sim.network_loop import NetworkLoop
 from device_sim.pieces import split
 from device_sim.request import Requests
 from device_sim.stream import Stream
@@ -19,17 +19,13 @@ CameraMode = Stream | Requests
 Deliver = Callable[[Message], None]
 
 
-def rotate_pictures(pictures: Sequence[Picture], start: int) -> Iterator[Picture]:
-    """Repeat all pictures endlessly, beginning with number ``start``: each camera begins with a different picture."""
-    return islice(cycle(pictures), start % len(pictures), None)
-
-
 class Camera:
     """A simulated camera. All methods must be called from one thread.
 
     ``deliver`` is called on the network thread for each received message. ``{camera}`` in user name and password is
     replaced by the camera's name, because brokers may require them to match. ``parts``: the largest piece in bytes, if
-    requests are sent in pieces.
+    requests are sent in pieces. ``loop``: the network thread that cameras share. ``shared``: the connection that
+    cameras share. Its owner starts it after all its cameras were made, and it calls ``deliver`` itself.
     """
 
     def __init__(
@@ -42,6 +38,8 @@ class Camera:
         base: str,
         qos: int | None = None,
         parts: int | None = None,
+        loop: NetworkLoop | None = None,
+        shared: Connection | None = None,
     ) -> None:
         self.name = name
         self._mode = mode
@@ -49,31 +47,38 @@ class Camera:
         self._prefix = f"{base}/{name}/"
         self._parts = parts
         self._qos = mode.default_qos if qos is None else qos
-        self._connection = Connection(
+        self._owns_connection = shared is None
+        self._connection = shared or Connection(
             replace(broker, user=_with_name(broker.user, name), password=_with_name(broker.password, name)),
             client_id=f"{name}-{secrets.token_hex(4)}",
-            filters=[(self._prefix + below, self._qos) for below in mode.filters],
             receive=self._receive,
             status=self._prefix + "status",
+            loop=loop,
         )
+        self._connection.add_filters([(self._prefix + below, self._qos) for below in mode.filters])
 
     def __enter__(self) -> Camera:
-        self._connection.__enter__()
+        if self._owns_connection:
+            self._connection.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        if self._owns_connection:
+            self._connection.close()
 
-    def send_picture(self) -> Sent | Skipped:
-        """Send the next picture, unless there is no connection or it is still busy."""
-        outgoing = self._mode.next()
+    def take_picture(self) -> Outgoing:
+        """Return the message with the next picture. Raises NoNewPicture."""
+        return self._mode.next()
+
+    def send(self, outgoing: Outgoing) -> Sent | Repeated | Skipped:
+        """Send a picture, unless there is no connection or it is still busy."""
         at = time.monotonic()
         if not self._publish(outgoing):
             return Skipped(self.name)
-        self._mode.record_sent(outgoing, at)
-        return Sent(self.name, outgoing.picture.name)
+        is_copy = self._mode.record_sent(outgoing, at)
+        return (Repeated if is_copy else Sent)(self.name, outgoing.picture.name)
 
     def maintain(self) -> Iterator[Event]:
         """Give up requests after their timeout, and repeat those that are due if there is a connection."""
@@ -97,7 +102,7 @@ class Camera:
         properties = self._properties(outgoing)
         publications = split(outgoing.topic, outgoing.payload, self._parts, outgoing.missing)
         accepted = [
-            self._connection.publish(self._prefix + each.topic, each.payload, self._qos, properties)
+            self._connection.publish(self._prefix + each.topic, each.payload, self._qos, properties, self.name)
             for each in publications
         ]
         return accepted[0]

@@ -1,9 +1,10 @@
-"""The MQTT connection of a simulated device. Only this module imports paho."""
+"""The MQTT connection of one or several simulated devices."""
 
 from __future__ import annotations
 
 import random
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device_sim.errors import Refused, Unreachable
+from device_sim.network_loop import NetworkLoop
 
 # Requests that the broker has not acknowledged yet. With more of them the next request is skipped.
 MAX_QUEUED_MESSAGES = 200
@@ -24,7 +26,7 @@ MAX_QUEUED_MESSAGES = 200
 # so that cameras that lost the same broker do not all reconnect at the same moment.
 FIRST_RECONNECT_DELAY_S = (0.5, 1.5)
 MAX_RECONNECT_DELAY_S = (4.0, 8.0)
-# Time for the broker to acknowledge the status ``offline``.
+# Time for the broker to acknowledge the status ``offline``, and for the last bytes to leave.
 DISCONNECT_TIMEOUT_S = 1.0
 ONLINE, OFFLINE = b"online", b"offline"
 PROTOCOLS = {"3.1.1": paho.MQTTv311, "5": paho.MQTTv5}
@@ -63,8 +65,9 @@ def ignore(_topic: str, _payload: bytes, _correlation: bytes | None) -> None:
 class Connection:
     """A connection that reconnects by itself. The context starts when every subscription is acknowledged.
 
-    ``receive`` is called on paho's network thread with topic, payload and Correlation Data. ``status``: a topic for the
-    retained status ``online`` or ``offline``; the last will is ``offline``.
+    ``receive`` is called on the network thread with topic, payload and Correlation Data. ``status``: a topic for the
+    retained status ``online`` or ``offline``; the last will is ``offline``. ``loop``: a running loop that connections
+    share; without it this connection runs one of its own.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Connection:
         receive: Receive = ignore,
         status: str | None = None,
         connect_timeout_s: float = 5,
+        loop: NetworkLoop | None = None,
     ) -> None:
         self._broker = broker
         self._filters = list(filters)
@@ -83,9 +87,15 @@ class Connection:
         self._status = status
         self._subscribed = False
         self._patience = connect_timeout_s
+        self._shared_loop = loop
+        self._loop = loop or NetworkLoop()
+        self._closing = False
+        self._closed = threading.Event()
+        self._reconnect_delay = self._first_delay()
         # The result of each connection attempt: the reason of a refusal, or None.
         self._connect_results: SimpleQueue[str | None] = SimpleQueue()
-        self._leaving: paho.MQTTMessageInfo | None = None
+        # The last frame of each sender, while it may not have left yet.
+        self._leaving: dict[str, paho.MQTTMessageInfo] = {}
         self._client = self._make_client(client_id)
 
     def _make_client(self, client_id: str) -> paho.Client:
@@ -102,24 +112,36 @@ class Connection:
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+        self._loop.add(client)
         return client
+
+    def add_filters(self, filters: Sequence[tuple[str, int]]) -> None:
+        """Add subscriptions, before the context starts."""
+        self._filters += filters
 
     def __enter__(self) -> Connection:
         """Connect, and wait until every subscription is acknowledged. Raises Unreachable or Refused."""
+        if self._shared_loop is None:
+            self._loop.__enter__()
+        try:
+            self._connect()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _connect(self) -> None:
         try:
             self._client.connect(self._broker.host, self._broker.port, keepalive=30)
         except OSError as error:
             reason = error.strerror or str(error)
             raise Unreachable(f"No broker can be reached at {self._broker}: {reason}.") from None
-        self._client.loop_start()
         try:
             refusal = self._connect_results.get(timeout=self._patience)
         except Empty:
             refusal = f"The program at {self._broker} does not answer like an MQTT broker."
         if refusal is not None:
-            self.close()
             raise Refused(refusal)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -137,23 +159,31 @@ class Connection:
             # If the connection is lost or the queue is full, the last will publishes ``offline``.
             with suppress(RuntimeError, ValueError):
                 self._client.publish(self._status, OFFLINE, 1, retain=True).wait_for_publish(DISCONNECT_TIMEOUT_S)
-        self._client.disconnect()
-        self._client.loop_stop()
-        # Otherwise paho's internal pair of sockets stays open until garbage collection.
+        self._closing = True
+        if self._client.disconnect() is paho.MQTT_ERR_SUCCESS:
+            self._closed.wait(DISCONNECT_TIMEOUT_S)
+        self._loop.remove(self._client)
+        if self._shared_loop is None:
+            self._loop.__exit__()
+        # A connection that was never accepted is still open.
         self._client._reset_sockets()
 
-    def publish(self, topic: str, payload: bytes, qos: int, reply: Mqtt5Properties | None) -> bool:
-        """Publish a message. Return False if it was not accepted: there is no connection, or it is too slow."""
+    def publish(self, topic: str, payload: bytes, qos: int, reply: Mqtt5Properties | None, sender: str = "") -> bool:
+        """Publish a message. Return False if it was not accepted: there is no connection, or it is too slow.
+
+        ``sender``: the camera, where several share this connection.
+        """
         # A live frame must not queue behind the one before it, because paho queues QoS 0 without a limit.
-        # The network thread may reset ``_leaving`` at any moment.
-        leaving = self._leaving
+        # The network thread may clear ``_leaving`` at any moment.
+        leaving = self._leaving.get(sender)
         if not self.ready or (leaving and not leaving.is_published()):
             return False
         info = self._client.publish(topic, payload, qos, properties=self._properties(reply))
         # Without a connection paho keeps messages of QoS 1 and 2, and sends them after the next CONNACK.
         if info.rc is not paho.MQTT_ERR_SUCCESS and (qos == 0 or info.rc is not paho.MQTT_ERR_NO_CONN):
             return False
-        self._leaving = info if qos == 0 else None
+        if qos == 0:
+            self._leaving[sender] = info
         return True
 
     def _properties(self, reply: Mqtt5Properties | None) -> Properties | None:
@@ -167,17 +197,18 @@ class Connection:
             properties.MessageExpiryInterval = reply.expiry
         return properties
 
-    def _on_socket_open(self, _client: paho.Client, _data: object, sock: paho.SocketLike) -> None:
+    def _on_socket_open(self, client: paho.Client, _data: object, sock: paho.SocketLike) -> None:
         # With Nagle's algorithm the end of a picture would wait 40 ms or more for an acknowledgement.
         # paho has another kind of socket for websockets only.
         assert isinstance(sock, socket.socket)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop.register(client, sock)
 
     def _on_connect(
         self, client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _properties: object
     ) -> None:
         # A message that was being sent over the last connection will never be confirmed.
-        self._leaving = None
+        self._leaving.clear()
         self._subscribed = False
         if reason.is_failure:
             self._refuse(str(reason).lower())
@@ -197,17 +228,35 @@ class Connection:
 
     def _open(self, client: paho.Client) -> None:
         self._subscribed = True
+        self._reconnect_delay = self._first_delay()
         if self._status is not None:
             client.publish(self._status, ONLINE, 1, retain=True)
         self._connect_results.put(None)
 
     def _on_disconnect(
-        self, client: paho.Client, _data: object, _flags: object, _reason: ReasonCode, _properties: object
+        self, _client: paho.Client, _data: object, _flags: object, _reason: ReasonCode, _properties: object
     ) -> None:
         self._subscribed = False
-        # paho doubles the first delay up to the second. Its annotation says int, but it accepts any number.
-        client.reconnect_delay_set(random.uniform(*FIRST_RECONNECT_DELAY_S), random.uniform(*MAX_RECONNECT_DELAY_S))  # type: ignore[arg-type]
         self._refuse("it closed the connection")
+        if self._closing:
+            self._closed.set()
+        else:
+            self._reconnect_later()
+
+    def _first_delay(self) -> float:
+        return random.uniform(*FIRST_RECONNECT_DELAY_S)
+
+    def _reconnect_later(self) -> None:
+        self._loop.call_later(self._reconnect_delay, self._reconnect)
+        self._reconnect_delay = min(2 * self._reconnect_delay, random.uniform(*MAX_RECONNECT_DELAY_S))
+
+    def _reconnect(self) -> None:
+        if self._closing:
+            return
+        try:
+            self._client.reconnect()
+        except OSError:
+            self._reconnect_later()
 
     def _refuse(self, reason: str) -> None:
         self._connect_results.put(f"The broker at {self._broker} refuses the connection: {reason}.")

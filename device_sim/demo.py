@@ -13,13 +13,13 @@ from typing import Any
 import click
 
 from device_sim.broker_choice import BROKER_KINDS, BrokerChoice, choose_broker, run_broker
-from device_sim.camera import Camera, rotate_pictures
+from device_sim.camera import Camera
 from device_sim.child_process import ChildProcess
 from device_sim.connection import Broker
 from device_sim.errors import SimError
 from device_sim.inbox import Inbox, Stopped
 from device_sim.model import Event, Picture
-from device_sim.pictures import FRAMES, load
+from device_sim.pictures import FRAMES, load, rotate_pictures
 from device_sim.readiness import wait_until_ready
 from device_sim.report import Statistics
 from device_sim.screen import Screen, make_screen

@@ -11,6 +11,10 @@ class SimError(Exception):
     """The run cannot continue. The message is a whole sentence for the user."""
 
 
+class NoNewPicture(Exception):
+    """A live source has no picture that was not sent yet. The run goes on."""
+
+
 class Unreachable(SimError):
     pass
 

@@ -67,14 +67,21 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A picture was due, but there was no connection, or it was still busy with the picture before."""
+    """A picture was due, but there was no connection, it was still busy, or the source had no new picture."""
+
+    camera: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """A picture was not sent, because the simulated network lost it."""
 
     camera: str
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A request was sent again."""
+    """A request was sent again, or the simulated network doubled a picture."""
 
     camera: str
     picture: str
@@ -118,4 +125,18 @@ class Verdict:
     text: str
 
 
-Event = Sent | Skipped | Repeated | Answer | Duplicate | Contradiction | Verdict
+@dataclass(frozen=True, slots=True)
+class SightingEvent:
+    """An event about a sighting. ``who``: a name, or ``stranger``. ``duration``: in seconds, of ``ended``.
+
+    ``ms``: from the first picture of the sighting to the arrival of the event, by the clocks of gateway and simulator.
+    """
+
+    camera: str
+    event_type: str
+    who: str
+    duration: float | None
+    ms: float
+
+
+Event = Sent | Skipped | Discarded | Repeated | Answer | Duplicate | Contradiction | Verdict | SightingEvent

@@ -5,14 +5,27 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from device_sim.model import Answer, Contradiction, Duplicate, Event, Repeated, Sent, Skipped, Verdict
+from device_sim.model import (
+    Answer,
+    Contradiction,
+    Discarded,
+    Duplicate,
+    Event,
+    Repeated,
+    Sent,
+    SightingEvent,
+    Skipped,
+    Verdict,
+)
 
 PERCENTILES = (50, 95, 99)
 # Contradictions that are listed in the summary. All are counted.
 MAX_LISTED_CONTRADICTIONS = 20
+# The events that say who it is. Each sighting has one of them at most.
+FIRST_EVENTS = frozenset({"recognised", "stranger"})
 # A broker accepts the publications of a login that may not make them, and does not say so.
 NO_REPLY_ADVICE = (
     "no reply arrived: check that the gateway runs on this broker with the same base topic (--base), and that the"
@@ -37,12 +50,19 @@ def percentile(sorted_values: Sequence[float], percent: float) -> float:
     return sorted_values[max(math.ceil(len(sorted_values) * percent / 100) - 1, 0)]
 
 
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """Return the percentiles, rounded to a tenth, by their names; empty without a value."""
+    ordered = sorted(values)
+    return {f"p{percent}": round(percentile(ordered, percent), 1) for percent in PERCENTILES if ordered}
+
+
 class Statistics:
     """The counts of events. Latencies are those of results only, because errors are quick."""
 
     def __init__(self) -> None:
         self.sent = 0
         self.skipped = 0
+        self.discarded = 0
         self.repeated = 0
         self.duplicates = 0
         self.contradictions = 0
@@ -53,7 +73,9 @@ class Statistics:
         self.dropped = 0
         self.errors: Counter[str] = Counter()
         self.people: Counter[str] = Counter()
+        self.events: Counter[str] = Counter()
         self._milliseconds: list[float] = []
+        self._event_milliseconds: list[float] = []
         self._start = time.monotonic()
 
     def add(self, event: Event) -> None:
@@ -63,6 +85,8 @@ class Statistics:
                 self.sent += 1
             case Skipped():
                 self.skipped += 1
+            case Discarded():
+                self.discarded += 1
             case Repeated():
                 self.repeated += 1
             case Duplicate():
@@ -71,8 +95,15 @@ class Statistics:
                 self._add_contradiction(event)
             case Verdict():
                 self.verdicts += 1
+            case SightingEvent():
+                self._add_sighting_event(event)
             case Answer():
                 self._add_answer(event)
+
+    def _add_sighting_event(self, event: SightingEvent) -> None:
+        self.events[event.event_type] += 1
+        if event.event_type in FIRST_EVENTS:
+            self._event_milliseconds.append(event.ms)
 
     def _add_answer(self, answer: Answer) -> None:
         self.dropped += answer.dropped
@@ -102,8 +133,11 @@ class Statistics:
 
     def latency(self) -> dict[str, float]:
         """Return the percentiles of the latency in ms, as {"p50": …, "p95": …, "p99": …}; empty without a result."""
-        values = sorted(self._milliseconds)
-        return {f"p{percent}": round(percentile(values, percent), 1) for percent in PERCENTILES if values}
+        return percentiles(self._milliseconds)
+
+    def event_latency(self) -> dict[str, float]:
+        """Return the percentiles of the time in ms from a sighting's first picture to its first event."""
+        return percentiles(self._event_milliseconds)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary for ``--json``."""
@@ -115,6 +149,7 @@ class Statistics:
             "lost": self.lost,
             "dropped": self.dropped,
             "skipped": self.skipped,
+            "discarded": self.discarded,
             "repeated": self.repeated,
             "duplicates": self.duplicates,
             "contradictions": self.contradictions,
@@ -124,6 +159,8 @@ class Statistics:
             "errors": dict(self.errors),
             "people": dict(self.people),
             "latency_ms": self.latency(),
+            "events": dict(self.events),
+            "event_latency_ms": self.event_latency(),
         }
 
     def summary(self) -> str:
@@ -136,7 +173,9 @@ class Statistics:
         if self.lost and not self.answered:
             lines.append(NO_REPLY_ADVICE)
         if self.skipped:
-            lines.append(f"skipped {self.skipped}: there was no connection, or it was too slow")
+            lines.append(f"skipped {self.skipped}: there was no connection, it was too slow, or there was no picture")
+        if self.discarded:
+            lines.append(f"discarded {self.discarded}: the simulated network lost them")
         if self.repeated or self.duplicates:
             lines.append(
                 f"repeated {self.repeated}, duplicates {self.duplicates}: repeated answers without a contradiction"
@@ -153,8 +192,16 @@ class Statistics:
         if self.people:
             lines.append(f"people: {format_counter(self.people)}")
         if latency := self.latency():
-            lines.append("round trip: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in latency.items()))
+            lines.append(f"round trip: {format_percentiles(latency)}")
+        if self.events:
+            lines.append(f"events: {format_counter(self.events)}")
+        if latency := self.event_latency():
+            lines.append(f"first picture to event: {format_percentiles(latency)}")
         return "\n".join(lines)
+
+
+def format_percentiles(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {ms:.1f} ms" for name, ms in values.items())
 
 
 def format_counter(counter: Counter[str]) -> str:

@@ -50,7 +50,7 @@ class Requests:
         self._ledger = RequestLedger(op, timeout=timeout, repeating=repeating)
 
     def next(self) -> Outgoing:
-        """Return the next request."""
+        """Return the next request. Raises NoNewPicture."""
         picture = next(self._pictures)
         key = f"{self._boot}-{next(self._numbers)}"
         topic = f"request/{self._op}/{key}"
@@ -64,9 +64,9 @@ class Requests:
             expiry=math.ceil(self._timeout),
         )
 
-    def record_sent(self, outgoing: Outgoing, at: float) -> None:
-        """Record that a request was sent, for the first time or again."""
-        self._ledger.record_sent(outgoing, at)
+    def record_sent(self, outgoing: Outgoing, at: float) -> bool:
+        """Record that a request was sent, and return whether it was sent before."""
+        return self._ledger.record_sent(outgoing, at)
 
     def due_again(self, at: float) -> Sequence[Outgoing]:
         """Return the requests to send again now."""

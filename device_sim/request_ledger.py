@@ -40,10 +40,14 @@ class RequestLedger:
         self._records: dict[str, AnswerRecord] = {}
         self._closed: deque[str] = deque()
 
-    def record_sent(self, outgoing: Outgoing, at: float) -> None:
-        """Record that a request was sent, for the first time or again."""
+    def record_sent(self, outgoing: Outgoing, at: float) -> bool:
+        """Record that a request was sent, and return whether it was sent before."""
         key = outgoing.key
-        if key not in self._asked:
+        is_copy = key in self._records
+        if is_copy and key not in self._asked:
+            # The request was answered before its copy was sent.
+            return True
+        if not is_copy:
             schedule = RepeatSchedule(self._repeating, deadline=at + self._timeout)
             self._asked[key] = OutstandingRequest(outgoing, SentPicture(outgoing.picture, at), schedule)
             size = None if self._op == "face_match" else len(outgoing.payload)
@@ -52,6 +56,7 @@ class RequestLedger:
         asked.schedule.record_sent(at)
         # If the missing pieces are lost again, all pieces are sent.
         asked.outgoing = replace(asked.outgoing, missing=())
+        return is_copy
 
     def due_again(self, at: float) -> Sequence[Outgoing]:
         """Return the requests to send again now, with the remaining time as expiry, or with missing pieces only."""

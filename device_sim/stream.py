@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from device_sim import document
+from device_sim import document, sighting_event
 from device_sim.answer_record import find_contradictions
 from device_sim.document import Document
-from device_sim.model import Contradiction, Event, Message, Outgoing, Picture, SentPicture, Verdict
+from device_sim.model import Contradiction, Duplicate, Event, Message, Outgoing, Picture, SentPicture, Verdict
 
 # Largest padding of a frame. A size is used again only after this many frames, so a late result matches no new frame.
 MAX_PADDING_BYTES = 1000
@@ -23,7 +23,7 @@ MAX_PADDING_BYTES = 1000
 class Stream:
     """The frames of a camera, and their results."""
 
-    filters = ("result", "verdict")
+    filters = ("result", "verdict", "event")
     default_qos = 0
 
     def __init__(self, pictures: Iterator[Picture], *, timeout: float) -> None:
@@ -32,23 +32,39 @@ class Stream:
         self._numbers = count()
         # The outstanding frames by their size, the oldest first.
         self._outstanding: dict[int, SentPicture] = {}
+        # The frames that were sent lately, answered or not, by their size, and those of them that were sent twice.
+        self._recent: dict[int, float] = {}
+        self._doubled: set[int] = set()
         self._unaccounted = 0
 
     def next(self) -> Outgoing:
-        """Return the next frame."""
+        """Return the next frame. Raises NoNewPicture."""
         picture = next(self._pictures)
         size = len(picture.jpeg) + next(self._numbers) % MAX_PADDING_BYTES
         while size in self._outstanding:
             size += 1
+        self._recent.pop(size, None)
+        self._doubled.discard(size)
         return Outgoing("frame", picture.jpeg.ljust(size, b"\0"), str(size), picture)
 
-    def record_sent(self, outgoing: Outgoing, at: float) -> None:
-        """Record that a frame was sent, and forget those after their timeout."""
-        expired = [size for size, shot in self._outstanding.items() if shot.at < at - self._timeout]
-        for size in expired:
-            del self._outstanding[size]
-        self._outstanding[len(outgoing.payload)] = SentPicture(outgoing.picture, at)
+    def record_sent(self, outgoing: Outgoing, at: float) -> bool:
+        """Record that a frame was sent, and forget those after their timeout. Return whether it was sent before."""
+        self._forget_before(at - self._timeout)
+        size = len(outgoing.payload)
+        is_copy = size in self._recent
+        if is_copy:
+            self._doubled.add(size)
+        else:
+            self._recent[size] = at
+            self._outstanding[size] = SentPicture(outgoing.picture, at)
         self._unaccounted += 1
+        return is_copy
+
+    def _forget_before(self, at: float) -> None:
+        for size in [size for size, sent_at in self._recent.items() if sent_at < at]:
+            del self._recent[size]
+            self._outstanding.pop(size, None)
+            self._doubled.discard(size)
 
     def is_waiting(self) -> bool:
         """Return whether a frame was neither answered nor reported as dropped."""
@@ -66,8 +82,13 @@ class Stream:
         """Return the events of a received message."""
         if message.topic == "verdict":
             return [Verdict(message.camera, message.payload.decode(errors="replace"))]
+        if message.topic == "event":
+            return [sighting_event.read(message)]
         reply = document.read(message.payload)
         self._unaccounted -= 1 + reply.dropped
+        if reply.size in self._doubled and reply.size not in self._outstanding:
+            self._doubled.discard(reply.size)
+            return [Duplicate(message.camera)]
         wrong = find_contradictions({"camera": message.camera, "op": "face_rec"}, reply)
         complaints = [Contradiction(message.camera, "frame", text) for text in wrong]
         return [reply.as_answer(self._answered_by(reply), message), *complaints]

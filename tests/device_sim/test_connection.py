@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -10,6 +11,7 @@ import pytest
 
 from device_sim.connection import Broker, Connection, Mqtt5Properties
 from device_sim.errors import Refused, Unreachable
+from device_sim.network_loop import NetworkLoop
 from tests import support
 from tests.support import broker_running, free_port
 
@@ -117,13 +119,40 @@ def test_connection_works_without_permission_for_the_status(tmp_path: Path) -> N
 
 
 def test_connections_do_not_reconnect_at_the_same_moment(broker: support.Broker) -> None:
-    delays = set()
-    for name in ("j", "k"):
-        with Connection(broker_address(broker), name) as link:
-            cut_connection(link)
-            support.wait_for(lambda link=link: link._client._reconnect_min_delay != 1)
-            delays.add((link._client._reconnect_min_delay, link._client._reconnect_max_delay))
+    links = [Connection(broker_address(broker), name) for name in ("j", "k")]
+    delays = {link._reconnect_delay for link in links}
     assert len(delays) == 2
+    for link in links:
+        with link:
+            cut_connection(link)
+            support.wait_for(lambda link=link: link._reconnect_delay not in delays)
+
+
+def test_connections_share_one_thread(broker: support.Broker) -> None:
+    received: SimpleQueue[str] = SimpleQueue()
+    before = threading.active_count()
+    with NetworkLoop() as loop, ExitStack() as stack:
+        links = [
+            Connection(
+                broker_address(broker),
+                f"shared-{number}",
+                filters=[(f"shared/{number}", 0)],
+                receive=lambda topic, _payload, _data: received.put(topic),
+                loop=loop,
+            )
+            for number in range(30)
+        ]
+        for link in links:
+            stack.enter_context(link)
+        assert threading.active_count() == before + 1
+        for number, link in enumerate(links):
+            assert link.publish(f"shared/{number}", b"x" * 300_000, 0, None)
+        assert {received.get(timeout=support.WAIT_S) for _ in links} == {f"shared/{number}" for number in range(30)}
+        cut_connection(links[0])
+        support.wait_for(lambda: not links[0].ready)
+        assert links[1].publish("shared/1", b"", 0, None)
+        support.wait_for(lambda: links[0].publish("shared/0", b"again", 0, None))
+    assert threading.active_count() == before
 
 
 def test_connection_reconnects_after_a_broker_restart(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from device_sim.__main__ import main
+from device_sim.pictures import FRAMES
 from gateway.app import Gateway
 from tests.support import Broker, free_port, holds_in_any_try
 
@@ -80,3 +81,39 @@ def test_folder_without_pictures_is_an_error_with_exit_code_1(tmp_path: Path) ->
 
 def test_verify_requires_a_person() -> None:
     assert simulate("--mode", "request", "--op", "verify").exit_code == 2
+
+
+@pytest.mark.parametrize("connections", [(), ("--connections", 2)], ids=["one connection each", "shared connections"])
+def test_many_cameras_get_their_answers(gateway: Gateway, broker: Broker, connections: tuple[object, ...]) -> None:
+    options = ["--name", "many", "--cameras", 30, "--rate", 0.5, "--count", 1, "--pan", FRAMES / "obama_1.jpg"]
+    found = summary(simulate("--port", broker.port, *options, *connections, "--json"))
+    assert (found["sent"], found["skipped"], found["unmatched"]) == (30, 0, 0)
+    assert found["answered"] + found["dropped"] == 30
+
+
+def test_single_camera_has_the_given_name(gateway: Gateway, broker: Broker) -> None:
+    result = simulate("--port", broker.port, "--camera", "porch", "--count", 1)
+    assert result.stdout.splitlines()[0].split()[0] == "porch"
+
+
+def test_disturbed_requests_contradict_nothing(gateway: Gateway, broker: Broker) -> None:
+    disturbances = ["--loss", 0.2, "--duplicates", 0.3, "--reordering", 0.2, "--jitter", 0.3, "--clock-skew", 0.1]
+    options = ["--mode", "request", "--cameras", 2, "--rate", 8, "--count", 12, "--seed", 1, *disturbances]
+    found = summary(simulate("--port", broker.port, "--name", "disturbed", *options, "--json"))
+    assert found["discarded"] > 0
+    assert found["repeated"] > 0
+    assert found["sent"] + found["discarded"] == 24
+    assert (found["answered"], found["contradictions"]) == (found["sent"], 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--connections", 2, "--user", "{camera}"], "needs one login for all cameras"),
+        (["--video", "a.mp4", "--pan", FRAMES / "obama_1.jpg"], "--video and --pan are given"),
+    ],
+)
+def test_options_that_exclude_each_other_are_an_error(arguments: list[object], message: str) -> None:
+    result = simulate(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr

@@ -4,7 +4,18 @@ from typing import Any
 
 import pytest
 
-from device_sim.model import Answer, Contradiction, Duplicate, Event, Repeated, Sent, Skipped, Verdict
+from device_sim.model import (
+    Answer,
+    Contradiction,
+    Discarded,
+    Duplicate,
+    Event,
+    Repeated,
+    Sent,
+    SightingEvent,
+    Skipped,
+    Verdict,
+)
 from device_sim.report import MAX_LISTED_CONTRADICTIONS, Statistics, line, percentile
 
 CONTRADICTION = Contradiction("sim-1", "a-1", "camera is 'b', and 'sim-1' was sent")
@@ -56,7 +67,11 @@ def test_answer_to_no_request_is_unmatched() -> None:
 
 
 def test_json_summary_has_every_count() -> None:
-    again: list[Event] = [Repeated("sim-1", "a.jpg"), Duplicate("sim-1"), CONTRADICTION]
+    again: list[Event] = [Repeated("sim-1", "a.jpg"), Duplicate("sim-1"), Discarded("sim-1"), CONTRADICTION]
+    again += [
+        SightingEvent("sim-1", "recognised", "Joe Biden", None, 600),
+        SightingEvent("sim-1", "ended", "Joe Biden", 4.2, 9000),
+    ]
     tally = count_events(Sent("sim-1", "a.jpg"), Skipped("sim-1"), Verdict("sim-1", "unknown"), answer(), *again)
     document = tally.as_dict()
     assert document.pop("seconds") >= 0
@@ -67,6 +82,7 @@ def test_json_summary_has_every_count() -> None:
         "lost": 0,
         "dropped": 0,
         "skipped": 1,
+        "discarded": 1,
         "repeated": 1,
         "duplicates": 1,
         "contradictions": 1,
@@ -76,6 +92,8 @@ def test_json_summary_has_every_count() -> None:
         "errors": {},
         "people": {"Joe Biden": 1},
         "latency_ms": {"p50": 40.0, "p95": 40.0, "p99": 40.0},
+        "events": {"recognised": 1, "ended": 1},
+        "event_latency_ms": {"p50": 600.0, "p95": 600.0, "p99": 600.0},
     }
 
 

@@ -5,7 +5,7 @@ from itertools import repeat
 
 import pytest
 
-from device_sim.model import Answer, Contradiction, Message, Outgoing, Picture, Verdict
+from device_sim.model import Answer, Contradiction, Duplicate, Message, Outgoing, Picture, Verdict
 from device_sim.stream import Stream
 
 PICTURE = Picture("one.jpg", b"\xff\xd8 picture \xff\xd9")
@@ -94,3 +94,15 @@ def test_result_of_another_camera_or_operation_is_a_contradiction(field: str) ->
     _, event = stream.read(Message("sim-1", "result", json.dumps(document).encode(), None, 1))
     assert isinstance(event, Contradiction)
     assert event.text.startswith(f"{field} is 'detect'")
+
+
+def test_frame_that_is_sent_twice_may_be_answered_twice() -> None:
+    stream, (frame,) = stream_with(1)
+    assert stream.record_sent(frame, 0.1)
+    assert result(stream, frame, at=1).ms == 1000
+    document = {"schema": 1, "status": "ok", "op": "face_rec", "faces": [], "image": {"bytes": len(frame.payload)}}
+    message = Message("sim-1", "result", json.dumps(document).encode(), None, 1)
+    assert stream.read(message) == [Duplicate("sim-1")]
+    assert not stream.is_waiting()
+    (third,) = stream.read(message)
+    assert isinstance(third, Answer)

@@ -1,0 +1,35 @@
+"""The gateway's events about sightings, read as a device should: it uses documented fields only, and checks them."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from device_sim.document import SCHEMA, UNREADABLE
+from device_sim.model import Contradiction, Message, SightingEvent
+
+
+def read(message: Message) -> SightingEvent | Contradiction:
+    """Read an event. An invalid one, or one of another camera, is a contradiction."""
+    try:
+        data = json.loads(message.payload)
+        if data["schema"] != SCHEMA:
+            raise ValueError("unknown schema")
+        if data["camera"] != message.camera:
+            return Contradiction(message.camera, "event", f"camera is {data['camera']!r:.80}")
+        return _event(data, message)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Contradiction(message.camera, "event", f"{UNREADABLE}: {message.payload[:80]!r}")
+
+
+def _event(data: dict[str, Any], message: Message) -> SightingEvent:
+    arrived = time.time() - (time.monotonic() - message.at)
+    duration = data.get("duration")
+    return SightingEvent(
+        camera=message.camera,
+        event_type=str(data["event_type"]),
+        who=str(data.get("name") or "stranger"),
+        duration=None if duration is None else float(duration),
+        ms=1000 * (arrived - float(data["since"])),
+    )

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from device_sim.model import Contradiction, Message, SightingEvent
+from device_sim.sighting_event import read
+
+
+def message(**fields: Any) -> Message:
+    document = {"schema": 1, "event_type": "recognised", "camera": "sim-1", "since": time.time() - 2, **fields}
+    return Message("sim-1", "event", json.dumps(document).encode(), None, time.monotonic() - 1)
+
+
+def event(**fields: Any) -> SightingEvent:
+    found = read(message(**fields))
+    assert isinstance(found, SightingEvent)
+    return found
+
+
+def test_event_says_who_and_how_long_after_the_first_picture_it_arrived() -> None:
+    found = event(name="Ada Lovelace")
+    assert (found.camera, found.event_type, found.who, found.duration) == ("sim-1", "recognised", "Ada Lovelace", None)
+    assert found.ms == pytest.approx(1000, abs=100)
+
+
+def test_nameless_person_is_a_stranger() -> None:
+    found = event(event_type="ended", name=None, duration=4.2)
+    assert (found.who, found.duration) == ("stranger", 4.2)
+
+
+@pytest.mark.parametrize("fields", [{"camera": "other"}, {"schema": 2}, {"since": None}])
+def test_wrong_event_is_a_contradiction(fields: dict[str, Any]) -> None:
+    assert isinstance(read(message(**fields)), Contradiction)
