@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.config.environment import VARIABLE_PREFIX, StrictEnvironment
 from gateway.config.field_types import FilePath, Landmarks68Setting
+from gateway.config.homeassistant_section import HomeAssistantSettings
 from gateway.config.live_sections import IgnoredSettings, LiveSettings, SightingSettings
 from gateway.config.network_sections import MqttSettings, RestSettings
 from gateway.config.sections import (
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     live: LiveSettings = LiveSettings()
     sightings: SightingSettings = SightingSettings()
     ignored: IgnoredSettings = IgnoredSettings()
+    homeassistant: HomeAssistantSettings = HomeAssistantSettings()
     operations: tuple[Operation, ...] = DEFAULT_OPERATIONS
     cameras: Mapping[str, CameraSettings] = {}
 
