@@ -146,6 +146,7 @@ class Gateway:
             workers_maintained=self.pool.has_all_keepers,
             store=self.people.watcher.writable,
             known_faces=self.people.folder.progress,
+            unknowns=len(self.people.groups),
             warnings=self._warnings(),
         )
 

@@ -33,6 +33,7 @@ class HealthDocument(VersionedModel):
     workers: WorkersDocument
     store: Literal["writable", "read_only"]
     known_faces: KnownFacesDocument
+    unknowns: int
     warnings: list[str]
 
 
@@ -91,6 +92,7 @@ def write_health(health: Health) -> HealthDocument:
             # The log has all of them.
             skipped=list(progress.skipped[:MAX_LISTED]),
         ),
+        unknowns=health.unknowns,
         warnings=list(health.warnings[:MAX_LISTED]),
     )
 

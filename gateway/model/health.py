@@ -38,8 +38,9 @@ class Health:
     """The state of every part.
 
     ``workers_ready``: worker processes, of ``workers``, that run and have loaded their models. ``workers_maintained``:
-    the threads that replace dead workers run. ``store``: the people store accepts changes. ``warnings``: sentences
-    about faults that a person should look at, although the gateway works.
+    the threads that replace dead workers run. ``store``: the people store accepts changes. ``unknowns``: the number of
+    groups of unknown faces that wait for a name. ``warnings``: sentences about faults that a person should look at,
+    although the gateway works.
     """
 
     mqtt: MqttHealth
@@ -48,6 +49,7 @@ class Health:
     workers_maintained: bool
     store: bool
     known_faces: ImportProgress
+    unknowns: int = 0
     warnings: tuple[str, ...] = ()
 
     # False asks systemd or an orchestrator for a restart. A missing broker is no reason: a restart would not help.

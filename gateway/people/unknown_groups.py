@@ -82,6 +82,9 @@ class UnknownGroups:
             " `facegate unknowns forget ID`, or wait until they expire",
         )
 
+    def __len__(self) -> int:
+        return len(self._groups)
+
     def list_groups(self) -> list[UnknownGroup]:
         """Return all groups, beginning with the group that was seen last."""
         with self.lock:

@@ -19,7 +19,7 @@ EXPECTED = {
     "command without transaction": '{"schema":1,"data":{},"status":"ok"}',
     "command error": '{"schema":1,"data":{},"status":"error","error":"full","code":"busy","retry_after":3,"transaction":"7"}',
     "command error incomplete": '{"schema":1,"data":{},"status":"error","error":"missing","code":"incomplete","missing":[1]}',
-    "health": '{"schema":1,"status":"not_ready","live":true,"broker":"connected","canary":"missing","workers":{"ready":1,"of":2},"store":"writable","known_faces":{"done":3,"of":4,"people":2,"skipped":["Bob/1.jpg: no face"]},"warnings":["a warning"]}',
+    "health": '{"schema":1,"status":"not_ready","live":true,"broker":"connected","canary":"missing","workers":{"ready":1,"of":2},"store":"writable","known_faces":{"done":3,"of":4,"people":2,"skipped":["Bob/1.jpg: no face"]},"unknowns":5,"warnings":["a warning"]}',
     "problem": '{"schema":1,"type":"about:blank","title":"Not Found","status":404,"detail":"nobody","code":"unknown_person"}',
     "people/show": '{"person":"jose","name":"José","added":1790000000.5,"pictures":[{"id":"abababababababab","source":"mqtt:porch","added":1790000001.25,"counter":false},{"id":"cdcdcdcdcdcdcdcd","source":"rest","added":1790000002.0,"counter":true}]}',
     "people/list": '{"people":[{"person":"jose","name":"José","added":1790000000.5,"pictures":[{"id":"abababababababab","source":"mqtt:porch","added":1790000001.25,"counter":false},{"id":"cdcdcdcdcdcdcdcd","source":"rest","added":1790000002.0,"counter":true}]}],"known":2,"next":"jose"}',

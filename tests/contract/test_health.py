@@ -27,7 +27,9 @@ def test_health_document_shows_whether_the_gateway_is_live_and_ready(
     """A missing broker is no reason for a restart."""
     progress = ImportProgress(3, 4, 2, ("Bob/1.jpg: no face",), True)
     warning = "the backups cannot be rewritten"
-    health = Health(MqttHealth(True, True, True), 1, 2, True, True, known_faces=progress, warnings=(warning,))
+    health = Health(
+        MqttHealth(True, True, True), 1, 2, True, True, known_faces=progress, unknowns=5, warnings=(warning,)
+    )
     health = replace(health, **changes)
     assert (health.ready, health.live) == (ready, live)
     assert write_health(health).document() == {
@@ -39,6 +41,7 @@ def test_health_document_shows_whether_the_gateway_is_live_and_ready(
         "store": "writable",
         "workers": {"ready": 1, "of": 2},
         "known_faces": {"done": 3, "of": 4, "people": 2, "skipped": ["Bob/1.jpg: no face"]},
+        "unknowns": 5,
         "warnings": [warning],
         **shown,
     }

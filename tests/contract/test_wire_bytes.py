@@ -78,6 +78,7 @@ HEALTH = Health(
     True,
     True,
     known_faces=ImportProgress(3, 4, 2, ("Bob/1.jpg: no face",), True),
+    unknowns=5,
     warnings=("a warning",),
 )
 
