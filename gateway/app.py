@@ -17,6 +17,7 @@ from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
 from gateway.metrics import Metrics
 from gateway.model.health import Health
+from gateway.mqtt.announcements.wiring import Announcements
 from gateway.mqtt.interface import MqttInterface
 from gateway.mqtt.services import Services
 from gateway.mqtt.transport.identity import load_identity
@@ -78,6 +79,7 @@ class Gateway:
             people=self.people, vision=vision, changes=self.changes, reads=self.reads, health=self.health
         )
         self.service = Service(recognition=recognition, administration=administration)
+        self.announcements = Announcements(settings)
         identity = load_identity(settings.data, settings.mqtt.client_id)
         self.mqtt = MqttInterface(
             settings=settings,
@@ -86,6 +88,7 @@ class Gateway:
             info=_describe_gateway(settings, identity.instance),
             metrics=self.metrics,
             on_fatal=self._fatal_errors.put,
+            announcements=self.announcements,
         )
         rest = create_app(
             submit=self.service.submit,

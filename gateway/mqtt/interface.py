@@ -16,10 +16,13 @@ from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.model.health import MqttHealth
 from gateway.model.subscriptions import Subscription
+from gateway.mqtt.announcements.switches import SwitchCommands
+from gateway.mqtt.announcements.wiring import Announcements
 from gateway.mqtt.bridge.bridge_status import BridgeStatus
 from gateway.mqtt.bridge.commands import BridgeCommands
 from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
 from gateway.mqtt.codec.inbound import Reader
+from gateway.mqtt.codec.live_topics import LiveTopics
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.connections import Connections
 from gateway.mqtt.delivery.downtime import Downtime
@@ -32,9 +35,8 @@ from gateway.mqtt.intake import Intake
 from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.pieces import Pieces
 from gateway.mqtt.queries import Queries
-from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.router import Route, Router
-from gateway.mqtt.services import Services
+from gateway.mqtt.services import Services, SetEnabled
 from gateway.mqtt.transport.identity import Identity
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.session import Session
@@ -44,8 +46,9 @@ from gateway.mqtt.upkeep import Upkeep
 class MqttInterface:
     """The MQTT interface: it builds, starts and stops all its parts.
 
-    ``info``: the content of ``bridge/info``. ``on_fatal`` gets the error that ends the gateway. ``subscriptions``: the
-    topics of other programs that other parts of the gateway read. Raises StartError.
+    ``info``: the content of ``bridge/info``. ``on_fatal`` gets the error that ends the gateway. ``announcements``: the
+    messages that answer nothing. ``subscriptions``: the topics of other programs that other parts of the gateway read.
+    Raises StartError.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class MqttInterface:
         info: BridgeInfoDocument,
         metrics: Metrics,
         on_fatal: Callable[[GatewayError], None],
+        announcements: Announcements,
         subscriptions: Sequence[Subscription] = (),
     ) -> None:
         limits, data, mqtt = settings.limits, settings.data, settings.mqtt
@@ -63,7 +67,8 @@ class MqttInterface:
         self.identity = identity
         self.topics = topics = Topics(mqtt.base, mqtt.response_topics)
         self.reader = reader = Reader(topics, limits)
-        self._retained = RetainedTopics(data / "retained.json")
+        self._announcements = announcements
+        self._retained = announcements.retained
         self._outbox = outbox = Outbox(limits, self._retained)
 
         self.downtime = Downtime(data / "alive")
@@ -82,8 +87,18 @@ class MqttInterface:
             topics, identity.instance, loopback, outbox.announce, self._end_for_another_gateway
         )
         self.bridge_status = BridgeStatus(topics, self._retained, outbox, info, services.health, metrics)
-        upkeep = Upkeep(self.bridge_status, self._duplicates, loopback, validity, poison_guard, self._pieces, outbox)
-        self.routes = [*self._routes(validity), *map(self._foreign_route, subscriptions)]
+        upkeep = Upkeep(
+            self.bridge_status,
+            self._duplicates,
+            loopback,
+            validity,
+            poison_guard,
+            self._pieces,
+            outbox,
+            announcements.sender,
+        )
+        switches = self._switch_routes(LiveTopics(mqtt.base), services.set_enabled)
+        self.routes = [*self._routes(validity), *switches, *map(self._foreign_route, subscriptions)]
         router = Router(self.routes, self._intake.ignore)
         self.connections = Connections(mqtt, identity.client_id, router, upkeep, metrics, on_fatal)
 
@@ -99,6 +114,12 @@ class MqttInterface:
             Route("frames", topics.state, 0, self._watch, "searching"),
             Route("frames", topics.info, 0, self._watch, "searching"),
         ]
+
+    def _switch_routes(self, topics: LiveTopics, set_enabled: SetEnabled | None) -> list[Route]:
+        if set_enabled is None:
+            return []
+        commands = SwitchCommands(topics, set_enabled, self._ignored, self._outbox)
+        return [Route("requests", topics.switches, 1, commands.receive)]
 
     def _foreign_route(self, subscription: Subscription) -> Route:
         handler = partial(self._hand_over, subscription)
@@ -142,9 +163,12 @@ class MqttInterface:
     def stop(self) -> None:
         """End the connections, after the broker has the last replies."""
         self._duplicates.stop()
+        if not self._duplicates.displaced:
+            self._announcements.announcer.announce_absence()
         self.connections.stop()
 
     def _end_for_another_gateway(self, error: GatewayError) -> None:
         """End the gateway: another gateway on the same topics served first, and goes on."""
+        self._announcements.sender.stop()
         self.stop_accepting()
         self._on_fatal(error)

@@ -68,6 +68,11 @@ class RetainedTopics:
                 topic for topic, its_owner in self._owners.items() if its_owner == owner and topic not in current
             )
 
+    def belongs_to(self, owner: str, topic: str) -> bool:
+        """Return whether the topic is one of the owner's."""
+        with self._lock:
+            return self._owners.get(topic) == owner
+
     def remove(self, owner: str, *topics: str) -> None:
         """Forget the topics, whose retained messages are cleared, unless another owner has them now."""
         with self._lock:

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from gateway.model.health import Health
 from gateway.service.service import Submit
 
+SetEnabled = Callable[["str | None", bool], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """The functions of the service, the workers and the gateway itself.
 
-    ``check_capacity`` raises Busy if no more requests of that camera may wait.
+    ``check_capacity`` raises Busy if no more requests of that camera may wait. ``set_enabled`` switches a camera, or
+    with None all cameras, on or off; it is None if live cameras are not followed (the setting live.enabled).
     """
 
     submit: Submit
     check_capacity: Callable[[str], None]
     health: Callable[[], Health]
+    set_enabled: SetEnabled | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.mqtt.announcements.sender import Sender
 from gateway.mqtt.bridge.bridge_status import BridgeStatus
 from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
 from gateway.mqtt.delivery.loopback import Loopback
@@ -26,6 +27,7 @@ class Upkeep:
         poison_guard: PoisonGuard,
         pieces: Pieces,
         outbox: Outbox,
+        announcements: Sender,
     ) -> None:
         self._bridge_status = bridge_status
         self._duplicates = duplicates
@@ -34,6 +36,7 @@ class Upkeep:
         self._poison_guard = poison_guard
         self._pieces = pieces
         self._outbox = outbox
+        self._announcements = announcements
 
     @property
     def is_exclusive(self) -> bool:
@@ -71,6 +74,8 @@ class Upkeep:
     def start_requests(self, session: Session) -> None:
         self._outbox.use_session("requests", session)
         self._validity.start_session()
+        # Nobody may see a name of an earlier run beside `online`.
+        self._announcements.start_session(session)
         self._bridge_status.start_session(session)
         self._loopback.start_session(session)
 
@@ -82,6 +87,8 @@ class Upkeep:
         if self._duplicates.take_conflict():
             # Another gateway, which has to end, has published its own state.
             self._bridge_status.announce_online()
+            self._announcements.start_session(session)
+        self._announcements.tick()
         self._pieces.tick(session)
 
     def end_requests(self, unconfirmed: Delivery[Session] | None) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from gateway.config import Settings
 from gateway.metrics import Metrics
 from gateway.model.subscriptions import Subscription
+from gateway.mqtt.announcements.wiring import Announcements
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.interface import MqttInterface
 from gateway.mqtt.router import Route, Router, pattern_of
@@ -96,13 +97,15 @@ def unused(*_arguments: Any, **_options: Any) -> Any:
 
 
 def interface(tmp_path: Path, subscriptions: Sequence[Subscription] = ()) -> MqttInterface:
+    settings = Settings(data=tmp_path)
     return MqttInterface(
-        Settings(data=tmp_path),
+        settings,
         Services(unused, unused, unused),
         Identity("facegate-test", "0" * 12),
         INFO,
         Metrics(),
         lambda _error: None,
+        Announcements(settings),
         subscriptions,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gateway.model import CAMERA_NAME
 
 BRIDGE = "bridge"
@@ -38,3 +40,8 @@ class LiveTopics:
         """Return the camera, or BRIDGE, of a topic. Return None for a topic without a valid name."""
         camera = topic.removeprefix(f"{self._base}/").partition("/")[0]
         return camera if topic.startswith(f"{self._base}/") and CAMERA_NAME.fullmatch(camera) else None
+
+    def read_cameras(self, topics: Iterable[str]) -> list[str]:
+        """Return the cameras of the topics, without BRIDGE."""
+        names = dict.fromkeys(map(self.read_camera, topics))
+        return [name for name in names if name is not None and name != BRIDGE]

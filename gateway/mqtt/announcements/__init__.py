@@ -1,0 +1,1 @@
+"""Messages that answer nothing: retained documents, events and pictures of live cameras."""

@@ -1,0 +1,100 @@
+"""The announcer of live cameras on MQTT."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.config.live_sections import LiveSettings
+from gateway.contract.base import dump
+from gateway.contract.live import write_camera_state, write_event, write_person_presence, write_presence
+from gateway.model.sightings import CameraState, PersonPresence, Presence, SightingEvent
+from gateway.mqtt.announcements.documents import RetainedDocuments
+from gateway.mqtt.announcements.events import EventQueue
+from gateway.mqtt.announcements.snapshots import Snapshots
+from gateway.mqtt.codec.live_topics import BRIDGE, LiveTopics
+from gateway.mqtt.transport.packets import Publication
+
+ON, OFF = b"ON", b"OFF"
+
+
+class MqttAnnouncer:
+    """Publisher of sightings on the topics of ``docs/reference/mqtt.md``. Implements Announcer."""
+
+    def __init__(
+        self, topics: LiveTopics, settings: LiveSettings, documents: RetainedDocuments, events: EventQueue
+    ) -> None:
+        self._topics = topics
+        self._documents = documents
+        self._events = events
+        self._snapshots = Snapshots(topics, settings.snapshot, documents, events)
+        self._cameras: dict[str, CameraState] = {}
+        self._presences: dict[str, Presence] = {}
+        self._people: dict[str, PersonPresence] = {}
+        if settings.enabled:
+            self._restore(settings.most_cameras)
+
+    def announce_snapshot(self, camera: str, picture: bytes) -> None:
+        self._snapshots.show(camera, picture)
+
+    def announce_event(self, event: SightingEvent) -> None:
+        sighting = event.sighting
+        people = [each.slug for each in (sighting.person, event.previous) if each is not None]
+        people += [each.person.slug for each in sighting.candidates]
+        self._snapshots.note_event(event)
+        topic, document = self._topics.event(sighting.camera), dump(write_event(event))
+        self._events.put(Publication(topic, document, content_type="application/json"), sighting.camera, *people)
+
+    def announce_presence(self, presence: Presence) -> None:
+        self._presences[presence.camera] = presence
+        self._documents.publish(self._topics.present(presence.camera), dump(write_presence(presence)))
+
+    def announce_person(self, presence: PersonPresence) -> None:
+        self._people[presence.person.slug] = presence
+        self._documents.publish(self._topics.person(presence.person.slug), dump(write_person_presence(presence)))
+
+    def announce_camera(self, state: CameraState) -> None:
+        before, self._cameras[state.camera] = self._cameras.get(state.camera), state
+        is_urgent = before is None or replace(before, last_frame=state.last_frame) != state
+        publish = self._documents.publish if is_urgent else self._documents.publish_later
+        publish(self._topics.state(state.camera), dump(write_camera_state(state)))
+        self._documents.publish(self._topics.switch(state.camera), ON if state.enabled else OFF)
+        if not state.enabled:
+            self._snapshots.withdraw(state.camera)
+
+    def announce_switch(self, enabled: bool) -> None:
+        self._documents.publish(self._topics.switch(BRIDGE), ON if enabled else OFF)
+        if not enabled:
+            self._snapshots.withdraw_all()
+
+    def remove_person(self, slug: str) -> None:
+        self._people.pop(slug, None)
+        self._documents.withdraw(self._topics.person(slug))
+        self._events.forget(slug)
+        self._snapshots.forget_person(slug)
+
+    def remove_camera(self, camera: str) -> None:
+        self._cameras.pop(camera, None)
+        self._presences.pop(camera, None)
+        topics = self._topics
+        self._documents.withdraw(topics.present(camera), topics.state(camera), topics.switch(camera))
+        self._events.forget(camera)
+        self._snapshots.withdraw(camera)
+
+    def announce_absence(self) -> None:
+        """Announce that nobody is present any more, and no camera connected, since the gateway stops."""
+        for presence in [each for each in self._presences.values() if each.count]:
+            self.announce_presence(Presence(camera=presence.camera, last_text=presence.text, last_at=presence.last_at))
+        for person in [each for each in self._people.values() if each.present]:
+            self.announce_person(replace(person, present=False))
+        for state in [each for each in self._cameras.values() if each.connected]:
+            self.announce_camera(replace(state, connected=False))
+
+    def _restore(self, most_cameras: int) -> None:
+        """Take over the cameras of an earlier run: nobody is there, and no frame has come yet."""
+        # The topics of further cameras are cleared, or their number could grow with each run.
+        cameras = self._topics.read_cameras(self._documents.earlier_topics)[:most_cameras]
+        # All names disappear before anything else is said.
+        for camera in cameras:
+            self.announce_presence(Presence(camera=camera))
+        for camera in cameras:
+            self.announce_camera(CameraState(camera=camera))

@@ -1,0 +1,154 @@
+"""The retained documents of one owner: each new session gets the newest one of every topic."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection
+from itertools import islice
+
+from gateway.mqtt.announcements.source import publish
+from gateway.mqtt.retained import RetainedTopics
+from gateway.mqtt.transport.ledger import Delivery
+from gateway.mqtt.transport.packets import Publication
+from gateway.mqtt.transport.session import Session
+
+log = logging.getLogger(__name__)
+
+MAX_DEFERRED_PER_TICK = 25
+"""Documents of ``publish_later`` in half a second: 50 a second."""
+
+# A broker may close the connection of a client that publishes where its ACL forbids it (MQTT 3.1.1, 3.3.5). Fewer than
+# backoff.MAX_SHORT_CONNECTIONS: after that many short connections in a row the gateway ends.
+MAX_CLEARING_ATTEMPTS = 3
+"""Connections in a row that may end before the topics of an earlier run are cleared."""
+
+
+class RetainedDocuments:
+    """Publisher of the retained documents of an owner. Safe to use from any thread. Implements Source.
+
+    Only the newest document of a topic is kept, and only that one is published after the broker was away. The broker is
+    cleared of all topics that the owner does not use any more, also those of an earlier run.
+    ``on_work`` is called when there is something to send.
+    """
+
+    def __init__(self, owner: str, retained: RetainedTopics, on_work: Callable[[], None] = lambda: None) -> None:
+        self._owner = owner
+        self._retained = retained
+        self._on_work = on_work
+        self._lock = threading.Lock()
+        self._documents: dict[str, bytes] = {}
+        # Topics whose message stays at the broker, though the gateway does not have it.
+        self._untouched: set[str] = set()
+        # Topics whose newest document was not sent on this session yet. The order is that of the announcements.
+        self._unsent: dict[str, None] = {}
+        self._deferred: dict[str, None] = {}
+        # Topics that are cleared, with the delivery of the empty message once it is sent.
+        self._clearing: dict[str, Delivery[Session] | None] = {}
+        self._failed_attempts = 0
+
+    @property
+    def earlier_topics(self) -> list[str]:
+        """The owner's topics at the broker, those of an earlier run included."""
+        return self._retained.left_behind(self._owner, ())
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Publish a document in place of the one before, now and on each later session. Empty: withdraw it."""
+        if not payload:
+            self.withdraw(topic)
+        elif self._set(topic, payload):
+            with self._lock:
+                self._deferred.pop(topic, None)
+                self._unsent[topic] = None
+            self._on_work()
+
+    def publish_later(self, topic: str, payload: bytes) -> None:
+        """Publish a document that is not urgent: it waits if there are many of them."""
+        if self._set(topic, payload):
+            with self._lock:
+                if topic not in self._unsent:
+                    self._deferred[topic] = None
+
+    def leave(self, topic: str) -> None:
+        """Leave the message of an earlier run as it is."""
+        with self._lock:
+            self._untouched.add(topic)
+
+    def withdraw(self, *topics: str) -> None:
+        """Clear the topics at the broker."""
+        with self._lock:
+            for topic in topics:
+                self._documents.pop(topic, None)
+                self._unsent.pop(topic, None)
+                self._deferred.pop(topic, None)
+                self._untouched.discard(topic)
+                if self._retained.belongs_to(self._owner, topic):
+                    self._clearing[topic] = None
+                    self._unsent[topic] = None
+        self._on_work()
+
+    def start_session(self) -> None:
+        """Publish all documents again, since the broker may have lost them, and clear the topics of an earlier run."""
+        with self._lock:
+            self._choose_topics_to_clear()
+            self._unsent = {**dict.fromkeys(self._documents), **dict.fromkeys(self._clearing)}
+            self._deferred.clear()
+
+    def send(self, session: Session, count: int) -> int:
+        """Publish up to ``count`` documents, and return their number."""
+        with self._lock:
+            topics = list(islice(self._unsent, count))
+            messages = [self._take(session, topic) for topic in topics]
+        # Before the messages: after a kill between the two steps the next run can still clear the topics.
+        self._retained.add(self._owner, *(each.topic for each, _ in messages if each.payload))
+        for publication, delivery in messages:
+            publish(session, publication, delivery)
+        return len(messages)
+
+    def tick(self) -> None:
+        """Forget the topics that are cleared, and send some of the documents that could wait."""
+        with self._lock:
+            cleared = [topic for topic, delivery in self._clearing.items() if delivery is not None and delivery.settled]
+            for topic in cleared:
+                del self._clearing[topic]
+            for topic in list(self._deferred)[:MAX_DEFERRED_PER_TICK]:
+                del self._deferred[topic]
+                self._unsent[topic] = None
+            if not self._clearing:
+                self._failed_attempts = 0
+        self._retained.remove(self._owner, *cleared)
+
+    def _set(self, topic: str, payload: bytes) -> bool:
+        """Note the document of a topic. Return False if it is that of before."""
+        with self._lock:
+            if self._documents.get(topic) == payload:
+                return False
+            self._documents[topic] = payload
+            self._clearing.pop(topic, None)
+            self._untouched.discard(topic)
+            return True
+
+    def _take(self, session: Session, topic: str) -> tuple[Publication, Delivery[Session]]:
+        del self._unsent[topic]
+        payload, delivery = self._documents.get(topic, b""), Delivery(session=session)
+        if not payload:
+            self._clearing[topic] = delivery
+        return Publication(topic, payload, retain=True), delivery
+
+    def _choose_topics_to_clear(self) -> None:
+        # Topics of the previous attempt are still here: the connection ended before the broker confirmed them.
+        self._failed_attempts += bool(self._clearing)
+        if self._clearing and self._failed_attempts == MAX_CLEARING_ATTEMPTS:
+            self._warn(self._clearing)
+        may_clear = self._failed_attempts < MAX_CLEARING_ATTEMPTS
+        current = {*self._documents, *self._untouched}
+        found = self._retained.left_behind(self._owner, current) if may_clear else []
+        self._clearing = dict.fromkeys(found)
+
+    def _warn(self, topics: Collection[str]) -> None:
+        log.warning(
+            "The retained messages on %s cannot be cleared: the broker closed the connection %d times. Let the"
+            " gateway's login write these topics, or delete the messages at the broker.",
+            list(topics)[:10],
+            MAX_CLEARING_ATTEMPTS,
+        )
