@@ -15,6 +15,9 @@ from gateway.config import Settings
 from gateway.contract.health import BridgeInfoDocument, LimitsDocument
 from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
+from gateway.live.announcer import Announcers
+from gateway.live.switches import NoSwitches, Switches
+from gateway.live.wiring import LiveParts, build_live
 from gateway.metrics import Metrics
 from gateway.model.health import Health
 from gateway.mqtt.announcements.wiring import Announcements
@@ -28,7 +31,8 @@ from gateway.rest.cross_site import machine_names
 from gateway.rest.server import RestServer
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
-from gateway.service.recognition import RecognitionPolicy, RecognitionService
+from gateway.service.recognition import RecognitionService
+from gateway.service.request_check import RecognitionPolicy, allow_camera
 from gateway.service.service import Service
 from gateway.systemd import SystemdNotifier
 from gateway.vision.engines.model_files import digests
@@ -50,6 +54,8 @@ class Gateway:
         self.pool = create_pool(settings, engine, self.metrics, workers=settings.workers.count)
         # One thread makes all changes, one after the other. Reading has its own, so that it does not wait for them.
         self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
+        # Sightings are written by a thread of their own, so that a long change does not fill the queue of the others.
+        self.journal = ThreadPoolExecutor(1, "journal")
         vision = WorkerVision(
             run=self.pool.submit,
             min_face=settings.detection.min_face,
@@ -59,11 +65,13 @@ class Gateway:
         self.people = open_people(settings, vision)
         rules = self.people.rules
         check_recogniser_switch(self.people.store.faces, rules.pictures.recipe, rules.folder.path)
+        switches = Switches(NoSwitches(), settings.mqtt.base)
         policy = RecognitionPolicy(
             allowed=settings.operations_of,
             search=settings.search_of,
             size_limit=settings.size_limit_of,
             landmarks_68=settings.landmarks_68 != "off",
+            check_enabled=switches.check if settings.live.enabled else allow_camera,
         )
         recognition = RecognitionService(
             run=self.pool.submit,
@@ -78,12 +86,31 @@ class Gateway:
         administration = Administration(
             people=self.people, vision=vision, changes=self.changes, reads=self.reads, health=self.health
         )
-        self.service = Service(recognition=recognition, administration=administration)
         self.announcements = Announcements(settings)
+        parts = LiveParts(
+            self.people,
+            self.pool,
+            policy,
+            switches,
+            Announcers([self.announcements.announcer]),
+            self.journal,
+            self.metrics,
+        )
+        self.live = build_live(settings, parts) if settings.live.enabled else None
+        self.service = Service(
+            recognition=recognition,
+            administration=administration,
+            follow=self.live.submit if self.live is not None else None,
+        )
         identity = load_identity(settings.data, settings.mqtt.client_id)
         self.mqtt = MqttInterface(
             settings=settings,
-            services=Services(submit=self.service.submit, check_capacity=self.pool.check_capacity, health=self.health),
+            services=Services(
+                submit=self.service.submit,
+                check_capacity=self.pool.check_capacity,
+                health=self.health,
+                set_enabled=self.live.set_enabled if self.live is not None else None,
+            ),
             identity=identity,
             info=_describe_gateway(settings, identity.instance),
             metrics=self.metrics,
@@ -109,6 +136,8 @@ class Gateway:
         self.people.watcher.start()
         self.people.store.backups.check()
         self.people.unknown_faces.start()
+        if self.live is not None:
+            self.live.start()
         # Requests may wait at the broker: MQTT starts after everything that answers them.
         self.mqtt.start()
         self.people.folder.start()
@@ -128,6 +157,8 @@ class Gateway:
             self.systemd.stop,
             self.mqtt.stop_accepting,
             self.pool.stop,
+            *([self.live.stop] if self.live is not None else []),
+            self.journal.shutdown,
             partial(self.changes.shutdown, cancel_futures=True),
             partial(self.reads.shutdown, cancel_futures=True),
             self.rest.stop,

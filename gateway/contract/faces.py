@@ -44,7 +44,10 @@ class FaceDocument(WireModel):
 
 
 class JudgedFaceDocument(WireModel):
-    """A face that was compared with the enrolled people."""
+    """A face that was compared with the enrolled people.
+
+    ``track`` and ``sighting``: ids, for a face in a live frame. The verdict is that of this picture alone.
+    """
 
     name: str | None
     person: str | None
@@ -56,6 +59,8 @@ class JudgedFaceDocument(WireModel):
     box: tuple[int, int, int, int]
     quality: Omitted[QualityDocument] = None
     landmarks: Omitted[LandmarksDocument] = None
+    track: Omitted[str] = None
+    sighting: Omitted[str] = None
 
 
 def write_face(face: Face) -> FaceDocument:
@@ -75,6 +80,8 @@ def write_judged_face(face: Face, judgement: Judgement) -> JudgedFaceDocument:
         box=_box(face),
         quality=_quality(face.quality),
         landmarks=_landmarks(face),
+        track=face.track,
+        sighting=face.sighting.id if face.sighting else None,
     )
 
 

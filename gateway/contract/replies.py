@@ -33,7 +33,10 @@ class DetectionCounts(WireModel):
 
 
 class RecognitionDocument(Head):
-    """The reply to ``face_rec``, and the result of a live frame."""
+    """The reply to ``face_rec``, and the result of a live frame.
+
+    ``sighting``: the id of the sighting that decided ``name``, ``person`` and ``score`` of a live frame.
+    """
 
     status: Literal["ok"] = "ok"
     name: str | None
@@ -41,6 +44,7 @@ class RecognitionDocument(Head):
     score: float | None
     threshold: float
     hint: Omitted[Hint] = None
+    sighting: Omitted[str] = None
     faces: list[JudgedFaceDocument | FaceDocument]
     counts: RecognitionCounts
     image: ImageDocument
@@ -100,15 +104,16 @@ def write_reply(origin: Origin, operation: str, reply: Reply) -> ReplyDocument:
 
 
 def _recognition(origin: Origin, operation: str, reply: Recognition) -> RecognitionDocument:
-    best = reply.best.judgement if reply.best else None
+    best = reply.best
     verdicts = [face.judgement.verdict for face in reply.faces if face.judgement]
     return RecognitionDocument(
         **head_of(origin, operation),
         name=reply.person.name if reply.person else None,
         person=reply.person.slug if reply.person else None,
-        score=round_score(best.score) if best else None,
+        score=round_score(best.score) if best and best.verdict else None,
         threshold=round_score(reply.threshold),
         hint=reply.hint,
+        sighting=best.sighting.id if best and best.sighting else None,
         faces=[write_judged_face(face, face.judgement) if face.judgement else write_face(face) for face in reply.faces],
         counts=RecognitionCounts(
             face=len(reply.faces),

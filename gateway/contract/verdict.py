@@ -41,9 +41,9 @@ def write_error_verdict(error: GatewayError) -> str:
 
 
 def _recognition(reply: Recognition) -> str:
-    best = reply.best.judgement if reply.best else None
+    best = reply.best
     if best is not None and best.person is not None:
         return f"match {best.score:.2f} {best.person.slug}"
-    word = best.verdict if best else "no_face"
+    word = (best.verdict if best else None) or "no_face"
     # A quality problem says by itself why another picture may be better.
     return f"{word} {reply.hint}" if reply.hint and word not in get_args(QualityProblem) else word

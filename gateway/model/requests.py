@@ -120,7 +120,8 @@ class Request:
     ``pictures``: encoded. ``valid_for_s``: seconds after which the caller no longer needs the reply. ``person``: the id
     of the person to verify, or to enrol with another picture. ``name``: of the person to enrol, who may be new.
     ``annotate``: also return the picture with the faces drawn in. ``live``: a frame of a stream, which a newer frame
-    may replace. ``effect``: set for a request that changes something.
+    may replace. ``effect``: set for a request that changes something. ``frigate_event`` and ``zones``: the event of
+    Frigate that the picture of a live request belongs to, and the zones in which Frigate sees its object.
     """
 
     operation: Operation
@@ -133,6 +134,8 @@ class Request:
     annotate: bool = False
     live: bool = False
     effect: Effect | None = None
+    frigate_event: str | None = None
+    zones: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.pictures) not in self.operation.picture_counts:

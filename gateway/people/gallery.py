@@ -105,6 +105,7 @@ class Gallery:
         """``similarity``: by default the plain cosine of descriptors of dlib's network."""
         self._similarity = similarity or Similarity(None)
         self._changing = threading.Lock()
+        self.changes = 0
         self._row_of: dict[str, int] = {}
         # Ids of people by the store's key, and counter-examples by id.
         self._slugs: dict[int, str] = {}
@@ -153,9 +154,10 @@ class Gallery:
         alike: NDArray[np.float32] = self._similarity.templates(templates) @ self._similarity.probes(face[None])[0]
         return alike
 
-    def slugs(self) -> list[str]:
-        """Return the ids of all people."""
-        return list(self._row_of)
+    def people(self) -> dict[str, Person]:
+        """Return all people by their ids."""
+        with self._changing:
+            return {slug: self._rows.people[row] for slug, row in self._row_of.items()}
 
     def by_age(self) -> dict[str, int]:
         """Return by id a number that is smaller for a person who was enrolled earlier."""
@@ -171,8 +173,7 @@ class Gallery:
         with self._changing:
             rows = self._rows
             own = np.array([self._row_of[slug] for slug in slugs if slug in self._row_of], np.intp)
-            known = len(rows.pictures)
-            matrix = rows.matrix[:known]
+            matrix = rows.matrix[: len(rows.pictures)]
             similarities = self._similarity.as_probes(matrix[own]) @ matrix.T
             for accused, counter in zip(rows.accused, self._similarity.as_probes(rows.counters), strict=True):
                 alike = matrix @ counter
@@ -200,6 +201,7 @@ class Gallery:
             self._rows = now = self._with(changes.snapshot, rows, gone)
             # Nothing of a removed person stays in memory. A search that runs now sees ``retired``, and begins again.
             now.matrix[np.flatnonzero(now.pictures == 0)] = 0
+            self.changes += 1
 
     def _row(self, slug: str) -> int:
         if (row := self._row_of.get(slug)) is None:

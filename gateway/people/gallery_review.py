@@ -78,7 +78,7 @@ class GalleryReview:
             small = self._people <= SMALL_GALLERY
             # In a large gallery one person more hardly changes the limits: comparing the known pairs is enough.
             self._uncompared |= dict.fromkeys(
-                self._gallery.slugs() if small else (slug for pair in self._pairs for slug in pair)
+                self._gallery.people() if small else (slug for pair in self._pairs for slug in pair)
             )
 
     def review_next_block(self) -> None:

@@ -15,6 +15,7 @@ from gateway.model import FoundFace, Image, Polygon
 from gateway.people.bounded_queue import BoundedQueue
 from gateway.people.enrolment_advice import EnrolmentAdvisor
 from gateway.people.unknown_groups import UnknownGroups
+from gateway.store.records import UnknownGroup
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +32,16 @@ MIN_GROUP_PIXELS = 60
 """Size of a face that may begin a group. Smaller faces cannot be distinguished well enough."""
 
 
+def _ignore(_group: UnknownGroup | None) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
     """An unknown face in a picture of a camera.
 
-    ``place``: the corners of the face, relative to the picture; ``moment``: seconds since 1970.
+    ``picture``: empty for a face that has chips already. ``place``: the corners of the face, relative to the picture;
+    ``moment``: seconds since 1970; ``done``: called with the group of the face, or with None if it has none.
     """
 
     face: FoundFace
@@ -43,6 +49,7 @@ class Observation:
     place: Polygon
     camera: str
     moment: float
+    done: Callable[[UnknownGroup | None], None] = _ignore
 
 
 class UnknownFaces:
@@ -79,13 +86,22 @@ class UnknownFaces:
             place = face.box.relative_corners(image)
             self._waiting.offer(Observation(face, picture, place, camera, time.time()), len(picture), camera)
 
+    def find_group(
+        self, face: FoundFace, camera: str, moment: float, done: Callable[[UnknownGroup | None], None]
+    ) -> None:
+        """Find or begin the group of a face with chips, without waiting. ``done``: called in another thread."""
+        observation = Observation(face, b"", (), camera, moment, done)
+        size = len(face.chips or b"") + len(face.crop or b"")
+        if not self._groups.is_enabled or not self._waiting.offer(observation, size, camera):
+            done(None)
+
     def _run(self) -> None:
         saved_at = time.monotonic()
         while not self._stopping.is_set():
             try:
                 observation = self._waiting.get(timeout=1)
                 if observation is not None:
-                    self.add(observation)
+                    self._add_and_report(observation)
             except Empty:
                 pass
             # The gateway is stopping: its workers have cancelled their jobs.
@@ -101,18 +117,26 @@ class UnknownFaces:
                 self._tidy()
         self._tidy()
 
-    def add(self, observation: Observation) -> None:
-        """Add an observation to the groups. Raises GatewayError for a face that cannot be described."""
+    def _add_and_report(self, observation: Observation) -> None:
+        group = None
+        try:
+            group = self.add(observation)
+        finally:
+            observation.done(group)
+
+    def add(self, observation: Observation) -> UnknownGroup | None:
+        """Add an observation to the groups, and return its group. Raises GatewayError for an unsuitable face."""
         face, camera, moment = observation.face, observation.camera, observation.moment
         assert face.descriptor is not None
         group = self._groups.add_sighting(face.descriptor, camera, moment)
         if face.quality is None or face.quality.pixels < MIN_GROUP_PIXELS:
-            return
+            return group
         if group is None or self._groups.wants_face(group, face.quality, moment):
-            described = self._describe(observation.picture, observation.place, camera)
+            described = self._describe(observation.picture, observation.place, camera) if observation.picture else face
             # A face that could not be enrolled later is not kept.
             self._advisor.check_face(described, "the picture")
-            self._groups.add_face(group, described, face.quality, camera, moment)
+            return self._groups.add_face(group, described, face.quality, camera, moment)
+        return group
 
     def _tidy(self) -> None:
         try:

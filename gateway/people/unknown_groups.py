@@ -152,8 +152,11 @@ class UnknownGroups:
 
     def add_face(
         self, group: UnknownGroup | None, face: FoundFace, quality: Quality, camera: str, moment: float
-    ) -> None:
-        """Add a face to a group, or begin a new group with it. ``quality``: of the face in the camera's picture."""
+    ) -> UnknownGroup:
+        """Add a face to a group, or begin a new group with it. Return the group.
+
+        ``quality``: of the face in the camera's picture.
+        """
         assert face.descriptor is not None
         stored, worth = StoredFace(face.descriptor, face.chips, face.crop), quality_score(quality)
         with self.lock:
@@ -164,6 +167,7 @@ class UnknownGroups:
             elif group.id in self._groups:
                 self._store.add_face(group, worth, stored)
             self._face_added_at[group.id] = moment
+            return group
 
     def tidy(self) -> None:
         """Save the sightings. Delete groups that expired, groups over the limit, and groups of enrolled people."""

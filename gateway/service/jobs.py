@@ -86,6 +86,5 @@ def _job(request: Request, task: AnalyseTask | DrawTask, live: bool = False) -> 
 
 def _mark(face: Face) -> FaceMark:
     """Return the drawing of a face. Its label is the name or the verdict, empty without a judgement."""
-    person = face.judgement.person if face.judgement else None
-    label = person.name if person else face.judgement.verdict if face.judgement else ""
-    return FaceMark(face.box, label, person is not None, face.landmarks)
+    label = face.person.name if face.person else face.verdict or ""
+    return FaceMark(face.box, label, face.person is not None, face.landmarks)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gateway.errors import BadImage, Forbidden, Unsupported
+from gateway.errors import BadImage
 from gateway.metrics import Metrics, Stopwatch
 from gateway.model import (
     Analysis,
@@ -27,35 +23,21 @@ from gateway.model import (
     Recognition,
     Reply,
     Request,
-    Search,
-    SizeLimit,
 )
 from gateway.people.decision import Decision
 from gateway.people.enrolment import EnrolmentSample
 from gateway.people.enrolment_advice import QUALITY_ADVICE
 from gateway.people.gallery import Gallery
+from gateway.service.annotator import Annotator
 from gateway.service.enrolment import PeopleChanges, enrol_once
+from gateway.service.face_judge import FaceJudge
 from gateway.service.futures import flatten, then
-from gateway.service.jobs import analysis_job, drawing_job, single_faces, timing_of
+from gateway.service.jobs import analysis_job, single_faces, timing_of
+from gateway.service.request_check import RecognitionPolicy, RequestCheck
 from gateway.workers.job import Job, Report
 
 ObserveUnknown = Callable[[FoundFace, bytes, Image, str], None]
 """Called with each unknown face, its picture, the size of the picture, and the camera."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecognitionPolicy:
-    """The settings for requests about pictures.
-
-    ``allowed``: the operations that a camera may ask for. ``search``: the faces to look for in the pictures of a
-    camera, or of REST (None). ``size_limit``: of an encoded picture, likewise. ``landmarks_68``: 68 landmarks may be
-    asked for.
-    """
-
-    allowed: Callable[[str], tuple[Operation, ...]]
-    search: Callable[[str | None], Search]
-    size_limit: Callable[[str | None], SizeLimit]
-    landmarks_68: bool = True
 
 
 class RecognitionService:
@@ -78,6 +60,9 @@ class RecognitionService:
         self._run = run
         self._gallery = gallery
         self._decision = decision
+        self._judge = FaceJudge(gallery, decision)
+        self._check = RequestCheck(policy, gallery)
+        self._annotator = Annotator(run, policy)
         self._people = people
         self._changes = changes
         self._policy = policy
@@ -91,14 +76,13 @@ class RecognitionService:
         """
         self._metrics.count("requests")
         try:
-            self._check(request)
+            self._check.check(request)
             report = self._run(analysis_job(request, self._policy.search(request.origin.camera)))
             if request.operation is Operation.ENROLL:
                 reply = flatten(then(report, lambda done: self._changes.submit(self._reply, request, done)))
             else:
                 reply = then(report, partial(self._reply, request))
-            if request.annotate:
-                reply = flatten(then(reply, partial(self._annotate, request)))
+            reply = self._annotator.annotate(request, reply)
         except Exception as error:
             reply = Future()
             reply.set_exception(error)
@@ -109,15 +93,14 @@ class RecognitionService:
         """Compare each face with all enrolled people."""
         (analysis,) = report.analyses
         clock = Stopwatch()
-        people = len(self._gallery)
-        limits = self._decision.similarity_limits(people)
-        faces = tuple(_face(face, self._judge(face, limits)) for face in analysis.faces)
+        judgements = self._judge.judge_all(analysis.faces)
+        faces = tuple(_face(face, judgement) for face, judgement in zip(analysis.faces, judgements, strict=True))
         clock.lap("match")
         self._report_unknown_faces(request, analysis, faces)
         return Recognition(
             faces=faces,
             image=analysis.image,
-            threshold=self._decision.identification_threshold(people),
+            threshold=self._judge.threshold,
             timing=timing_of(request, report, clock.laps),
             dropped=report.dropped,
             left_out=analysis.left_out,
@@ -164,11 +147,6 @@ class RecognitionService:
         timing = timing_of(request, report, {})
         return Enrolment(Person(done.person, done.name), done.pictures, tuple(done.warnings), timing)
 
-    def _judge(self, face: FoundFace, limits: NDArray[np.float32]) -> Judgement:
-        if face.descriptor is None:
-            return Judgement(self._decision.undescribed_reason(face.quality))
-        return self._decision.identify(self._gallery.nearest(face.descriptor, limits), face.quality)
-
     def _report_unknown_faces(self, request: Request, analysis: Analysis, faces: tuple[Face, ...]) -> None:
         for found, face in zip(analysis.faces, faces, strict=True):
             if face.judgement and face.judgement.verdict == "unknown":
@@ -182,40 +160,6 @@ class RecognitionService:
                 f"the face cannot be compared, since it is {reason.replace('_', ' ')}: {QUALITY_ADVICE[reason]}"
             )
         return face.descriptor
-
-    def _annotate(self, request: Request, reply: Reply) -> Future[Reply]:
-        """Return the future of the reply with the picture, into which a worker has drawn the faces."""
-        # Request refuses ``annotate`` for all other operations.
-        assert isinstance(reply, Recognition | Detection)
-        job = drawing_job(request, reply, self._policy.search(request.origin.camera))
-        return then(self._run(job), partial(self._add_picture, request, reply))
-
-    def _add_picture(self, request: Request, reply: Recognition | Detection, report: Report) -> Reply:
-        (analysis,) = report.analyses
-        assert analysis.drawn is not None
-        # The broker might not accept a message with a larger picture.
-        self._policy.size_limit(request.origin.camera).check(len(analysis.drawn))
-        timing = {**reply.timing, "annotate": sum(analysis.timing.values()), "total": 1000 * request.origin.age()}
-        return replace(reply, annotated=analysis.drawn, timing=timing)
-
-    def _check(self, request: Request) -> None:
-        """Raise GatewayError for a request that the settings or the enrolled people do not allow."""
-        if request.landmarks == 68 and not self._policy.landmarks_68:
-            raise Unsupported(
-                "landmarks of 68 points are switched off: ask for landmarks=5 or 468, or set landmarks_68: mesh"
-            )
-        camera = request.origin.camera
-        if camera is not None and request.operation not in self._policy.allowed(camera):
-            operation = request.operation.value
-            raise Forbidden(
-                f"the camera {camera} may not ask for {operation}: add {operation} to operations, or to"
-                f" cameras.{camera}.operations if the camera has a list of its own"
-            )
-        for picture in request.pictures:
-            self._policy.size_limit(camera).check(len(picture))
-        if request.operation is Operation.VERIFY and request.person is not None:
-            # Raises UnknownPerson.
-            self._gallery.person(request.person)
 
     def _reply(self, request: Request, report: Report) -> Reply:
         match request.operation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol, overload
 
@@ -22,11 +23,20 @@ class Submit(Protocol):
 
 
 class Service:
-    """The operations on pictures and on people."""
+    """The operations on pictures and on people.
 
-    def __init__(self, recognition: RecognitionService, administration: Administration) -> None:
+    ``follow``: takes live frames, or is None if they are answered one by one.
+    """
+
+    def __init__(
+        self,
+        recognition: RecognitionService,
+        administration: Administration,
+        follow: Callable[[Request], Future[Reply]] | None = None,
+    ) -> None:
         self._recognition = recognition
         self._administration = administration
+        self._follow = follow
 
     @overload
     def submit(self, request: Request, /) -> Future[Reply]: ...
@@ -37,5 +47,7 @@ class Service:
     def submit(self, request: Request | AdministrationRequest, /) -> Future[Reply] | Future[WireModel]:
         """Return the future of the reply. The future's exception is a GatewayError, or a bug in the gateway."""
         if isinstance(request, Request):
+            if request.live and self._follow is not None:
+                return self._follow(request)
             return self._recognition.submit(request)
         return self._administration.submit(request)

@@ -123,6 +123,11 @@ class Pool:
         self._queue.check_capacity(camera)
 
     @property
+    def has_waiting_jobs(self) -> bool:
+        """True if a job waits for a worker process."""
+        return len(self._queue) > 0
+
+    @property
     def ready(self) -> int:
         """Number of worker processes that are alive and have loaded the models."""
         return sum(worker.loaded and worker.alive for worker in self._workers)

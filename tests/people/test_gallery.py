@@ -57,7 +57,7 @@ def test_lookalikes_reach_the_lower_limit_of_the_two() -> None:
 
 def test_removed_person_is_no_lookalike() -> None:
     gallery = gallery_of({ALICE: [PROBE], BOB: [PROBE]})
-    assert gallery.lookalikes(gallery.slugs(), LEVEL) == {("alice", "bob")}
+    assert gallery.lookalikes(list(gallery.people()), LEVEL) == {("alice", "bob")}
     gallery.apply(changes({}, gone=[len("bob")]))
     assert gallery.lookalikes(["alice", "bob"], LEVEL - 10) == set()
 

@@ -23,7 +23,8 @@ from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
-from gateway.service.recognition import RecognitionPolicy, RecognitionService
+from gateway.service.recognition import RecognitionService
+from gateway.service.request_check import RecognitionPolicy
 from gateway.workers.job import Job, Report
 from tests.support import frame, wait_for
 

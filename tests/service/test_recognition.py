@@ -53,7 +53,8 @@ from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.enrolment import EnrolmentSample
 from gateway.people.gallery import Gallery
-from gateway.service.recognition import RecognitionPolicy, RecognitionService
+from gateway.service.recognition import RecognitionService
+from gateway.service.request_check import RecognitionPolicy
 from gateway.store.records import Changes, GallerySnapshot, PersonEntry
 from gateway.workers.job import Job, Report
 from tests.examples import ALICE, BOB, BOX, CAROL, QUALITY, descriptor, near, seen

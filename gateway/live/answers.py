@@ -1,0 +1,44 @@
+"""The answers to live frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gateway.live.camera import FollowedFace
+from gateway.model import Face, Hint, Recognition, Request
+from gateway.service.jobs import timing_of
+from gateway.workers.job import Report
+
+
+def write_answer(request: Request, report: Report, faces: Sequence[FollowedFace], threshold: float) -> Recognition:
+    """Return the answer to a frame. ``threshold``: the lowest score at which a face is named."""
+    (analysis,) = report.analyses
+    answer = Recognition(
+        faces=tuple(map(_face, faces)),
+        image=analysis.image,
+        threshold=threshold,
+        timing=timing_of(request, report, {}),
+        dropped=report.dropped,
+        left_out=analysis.left_out,
+        unchanged=analysis.looked == "nothing",
+    )
+    return replace(answer, hint=_hint(answer.best))
+
+
+def _face(followed: FollowedFace) -> Face:
+    found = followed.face
+    return Face(
+        found.box, found.quality, found.landmarks, followed.judgement, track=followed.track, sighting=followed.sighting
+    )
+
+
+def _hint(face: Face | None) -> Hint | None:
+    """Return the reason why one more picture may give a better answer, or None if there is a decision."""
+    if face is None or face.sighting is None:
+        return None
+    match face.sighting.outcome:
+        case "named" | "stranger" | "ambiguous":
+            return None
+        case problem:
+            return problem

@@ -1,0 +1,66 @@
+"""The states of the cameras: on or off, connected or not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.live.announcer import Announcer
+from gateway.live.moment import Moment
+from gateway.live.switches import Switches
+from gateway.model.sightings import CameraState
+
+ANNOUNCE_INTERVAL_S = 10.0
+"""Time between two announcements of a camera that differ only in the time of its last frame."""
+
+
+class CameraBoard:
+    """The states of all cameras that are known. Each change is announced. One thread calls all methods.
+
+    ``lost_s``: the time without a frame after which a camera is not connected.
+    """
+
+    def __init__(self, announcer: Announcer, switches: Switches, lost_s: float) -> None:
+        self._announcer = announcer
+        self._switches = switches
+        self._lost_s = lost_s
+        self._last: dict[str, Moment] = {}
+        self._announced: dict[str, tuple[CameraState, float]] = {}
+
+    def note_frame(self, name: str, moment: Moment) -> None:
+        """Note that a frame of a camera came."""
+        self._last[name] = moment
+        self.announce(name, moment)
+
+    def is_connected(self, name: str, moment: Moment) -> bool:
+        """Return whether frames of a camera come in."""
+        return name in self._last and moment.monotonic - self._last[name].monotonic <= self._lost_s
+
+    def states(self, moment: Moment) -> list[CameraState]:
+        """Return the states of all cameras that are known, in the order of their names."""
+        return [self._state(name, moment) for name in sorted({*self._announced, *self._switches.switched_off})]
+
+    def announce(self, name: str, moment: Moment) -> None:
+        """Announce the state of a camera if it has changed, and the time of its last frame now and then."""
+        state = self._state(name, moment)
+        before, at = self._announced.get(name, (None, float("-inf")))
+        if before is not None:
+            recent = moment.monotonic < at + ANNOUNCE_INTERVAL_S
+            if state == before or (recent and replace(state, last_frame=before.last_frame) == before):
+                return
+        self._announced[name] = state, moment.monotonic
+        self._announcer.announce_camera(state)
+
+    def forget(self, name: str) -> None:
+        """Withdraw the state of a camera."""
+        self._last.pop(name, None)
+        if self._announced.pop(name, None) is not None:
+            self._announcer.remove_camera(name)
+
+    def _state(self, name: str, moment: Moment) -> CameraState:
+        last = self._last.get(name)
+        return CameraState(
+            camera=name,
+            enabled=self._switches.is_on(name),
+            connected=self.is_connected(name, moment),
+            last_frame=None if last is None else last.timestamp,
+        )

@@ -1,0 +1,227 @@
+"""The live cameras: what their frames mean for sightings and presence. One thread calls all methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.live.book import SightingBook
+from gateway.live.camera import Camera, FollowedFace
+from gateway.live.camera_board import CameraBoard
+from gateway.live.moment import Moment, moment_of
+from gateway.live.open_sighting import OpenSighting
+from gateway.live.presence import PresenceBoard
+from gateway.live.switches import Switches
+from gateway.live.tracks import Follower, SeenFace, Track
+from gateway.live.visits import new_id
+from gateway.model import Analysis, FoundFace, QualityProblem, Request
+from gateway.model.sightings import EndReason, Sighting
+from gateway.service.face_judge import FaceJudge
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRules:
+    """The settings for live cameras: see ``live`` and ``sightings`` in the configuration."""
+
+    gone_s: float
+    again_s: float
+    lost_s: float
+    most_cameras: int
+
+
+class LiveCameras:
+    """The cameras that sent a live frame, and their tracks."""
+
+    def __init__(
+        self,
+        book: SightingBook,
+        presence: PresenceBoard,
+        judge: FaceJudge,
+        switches: Switches,
+        board: CameraBoard,
+        rules: CameraRules,
+    ) -> None:
+        self._book = book
+        self._presence = presence
+        self._judge = judge
+        self._switches = switches
+        self._board = board
+        self._rules = rules
+        self._follower = Follower[OpenSighting](judge.decades, lambda sighting: sighting.person is not None)
+        # In the order of the last frames, so that the first camera is the one that was silent for longest.
+        self._cameras: dict[str, Camera] = {}
+        self._tracks = 0
+
+    def add_known(self, names: list[str], moment: Moment) -> None:
+        """Announce cameras that are known before their first frame: nobody is there."""
+        for name in names:
+            self._presence.add_camera(name)
+            self._board.announce(name, moment)
+
+    def add_frame(self, request: Request, analysis: Analysis) -> list[FollowedFace] | None:
+        """Add a frame. Return its faces and those that stand still, or None for a frame that changes nothing."""
+        moment, name = moment_of(request), request.origin.camera
+        assert name is not None
+        if not self._switches.is_followed(name):
+            return None
+        camera = self._camera(name, moment)
+        if not camera.accept(request.pictures[0], moment):
+            return None
+        self._board.note_frame(name, moment)
+        rested = camera.rest(analysis.still, moment)
+        self._leave(camera, camera.end_absent(moment), moment)
+        found = self._follow(camera, request, analysis, moment)
+        again = [camera.show_again(track) for track in rested if track in camera.tracks and track not in found]
+        judgements = self._judge.judge_all(analysis.faces)
+        shown = [camera.show(*each) for each in zip(found, analysis.faces, judgements, strict=True)]
+        self._update(camera, moment)
+        return [*shown, *(each for each in again if each is not None)]
+
+    def tick(self, moment: Moment) -> None:
+        """End tracks, sightings and connections that are over. Called several times a second."""
+        self._book.search_groups(moment)
+        for camera in self._cameras.values():
+            ended = camera.end_absent(moment)
+            if ended:
+                self._leave(camera, ended, moment)
+            self._update(camera, moment)
+            self._board.announce(camera.name, moment)
+        self._book.end_absent(moment, lambda name: self._reason(name, moment))
+
+    def disable(self, name: str, moment: Moment) -> None:
+        """End the sightings of a camera that was switched off."""
+        self._end_all(name, "disabled", moment)
+
+    def forget(self, name: str, moment: Moment) -> None:
+        """Forget a camera."""
+        self._end_all(name, "left", moment)
+        self._cameras.pop(name, None)
+        self._board.forget(name)
+        self._presence.remove_camera(name)
+
+    def drop_sighting(self, sighting: OpenSighting, moment: Moment) -> None:
+        """End the tracks of a sighting."""
+        camera = self._cameras.get(sighting.now.camera)
+        if camera is not None:
+            camera.end([track for track in camera.tracks if track.owner is sighting])
+            self._update(camera, moment)
+
+    def update_presence(self, name: str, moment: Moment) -> None:
+        """Announce the presence on a camera if it has changed."""
+        if name in self._cameras:
+            self._update(self._cameras[name], moment)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._cameras)
+
+    def _camera(self, name: str, moment: Moment) -> Camera:
+        camera = self._cameras.pop(name, None)
+        if camera is None:
+            camera = Camera(name, self._rules.gone_s, self._rules.again_s, self._rules.lost_s)
+            self._presence.add_camera(name)
+            while len(self._cameras) >= self._rules.most_cameras:
+                self.forget(next(iter(self._cameras)), moment)
+        self._cameras[name] = camera
+        return camera
+
+    def _follow(
+        self, camera: Camera, request: Request, analysis: Analysis, moment: Moment
+    ) -> list[Track[OpenSighting]]:
+        """Continue and begin tracks with the faces of a frame. Return the track of each face."""
+        problems = [self._judge.problem_of(face) for face in analysis.faces]
+        faces = [
+            SeenFace(face.box, face.descriptor, problem is None)
+            for face, problem in zip(analysis.faces, problems, strict=True)
+        ]
+        found = self._follower.follow(camera.tracks, faces, moment.monotonic)
+        self._end_conflicts(camera, faces, found, moment)
+        tracks = [
+            track or self._begin(camera, request, face, seen, moment)
+            for track, face, seen in zip(found, analysis.faces, faces, strict=True)
+        ]
+        for track, face, problem in zip(tracks, analysis.faces, problems, strict=True):
+            self._see(camera, track, face, problem, moment)
+        return tracks
+
+    def _begin(
+        self, camera: Camera, request: Request, face: FoundFace, seen: SeenFace, moment: Moment
+    ) -> Track[OpenSighting]:
+        """Begin a track, which belongs to an open sighting if its face returned."""
+        sighting = None
+        if seen.usable:
+            followed = [track.owner for track in camera.tracks if track.last == moment.monotonic]
+            sighting = self._book.find_return(camera.name, face, followed, moment)
+        if sighting is None:
+            sighting = self._book.begin(_new_sighting(camera.name, request, face, moment), moment)
+        self._tracks += 1
+        track = Track(f"t{self._tracks}", sighting, face.box, moment.monotonic, moment.monotonic)
+        track.see(seen, moment.monotonic, "agrees" if seen.descriptor is not None else "overlaps")
+        camera.tracks.append(track)
+        return track
+
+    def _see(
+        self,
+        camera: Camera,
+        track: Track[OpenSighting],
+        face: FoundFace,
+        problem: QualityProblem | None,
+        moment: Moment,
+    ) -> None:
+        """Add a face to the sighting of its track."""
+        if track.in_doubt:
+            return
+        track.owner.see(face.box, moment)
+        if not camera.is_repeated:
+            before = track.owner
+            after = self._book.add_face(before, face, problem, moment)
+            if after is not before:
+                camera.give_tracks(before, after)
+        self._book.see(track.owner, moment)
+
+    def _end_conflicts(
+        self,
+        camera: Camera,
+        faces: list[SeenFace],
+        found: list[Track[OpenSighting] | None],
+        moment: Moment,
+    ) -> None:
+        """End the tracks whose place another person has taken."""
+        strangers = [face for face, track in zip(faces, found, strict=True) if track is None]
+        lost = [track for track in camera.tracks if track not in found]
+        ended = [track for track in lost if any(self._follower.conflicts(track, face) for face in strangers)]
+        self._leave(camera, camera.end(ended), moment)
+
+    def _leave(self, camera: Camera, ended: list[Track[OpenSighting]], moment: Moment) -> None:
+        """Note that tracks have ended."""
+        followed = {id(track.owner) for track in camera.tracks}
+        for owner in {id(track.owner): track.owner for track in ended}.values():
+            if id(owner) not in followed:
+                self._book.leave(owner, moment)
+
+    def _end_all(self, name: str, reason: EndReason, moment: Moment) -> None:
+        camera = self._cameras.get(name)
+        if camera is not None:
+            camera.end(camera.tracks)
+            self._update(camera, moment)
+        for sighting in self._book.on_camera(name):
+            self._book.end(sighting, reason, moment)
+
+    def _update(self, camera: Camera, moment: Moment) -> None:
+        self._presence.update(camera.name, camera.present(), moment)
+
+    def _reason(self, name: str, moment: Moment) -> EndReason:
+        return "left" if self._board.is_connected(name, moment) else "camera_lost"
+
+
+def _new_sighting(camera: str, request: Request, face: FoundFace, moment: Moment) -> Sighting:
+    key = new_id()
+    return Sighting(
+        id=key,
+        visit=key,
+        camera=camera,
+        since=moment.timestamp,
+        last_seen=moment.timestamp,
+        box=face.box,
+        frigate_event=request.frigate_event,
+        zones=request.zones,
+    )

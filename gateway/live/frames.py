@@ -1,0 +1,54 @@
+"""The jobs of live frames for the worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from gateway.live.looks import Looks
+from gateway.model import LiveTask, Request, Search
+from gateway.service.request_check import RequestCheck
+from gateway.workers.job import Job, Report
+
+
+class FrameJobs:
+    """The part that lets a worker process look at live frames.
+
+    ``run`` hands a job to the worker processes. ``search``: returns the faces to look for in a camera's pictures.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Job], Future[Report]],
+        check: RequestCheck,
+        search: Callable[[str | None], Search],
+        looks: Looks,
+    ) -> None:
+        self._run = run
+        self._check = check
+        self._search = search
+        self._looks = looks
+
+    def submit(self, request: Request) -> Future[Report]:
+        """Return the future of the report, which is cancelled if a newer frame replaces this one.
+
+        Raises GatewayError for a frame that is not allowed.
+        """
+        self._check.check(request)
+        camera = request.origin.camera
+        assert camera is not None
+        made: list[LiveTask] = []
+
+        # Called when a worker takes the job: only then the result of the frame before is known.
+        def make_task() -> LiveTask:
+            made.append(self._looks.task(camera, self._search(camera), request.landmarks))
+            return made[0]
+
+        def record(done: Future[Report]) -> None:
+            if not done.cancelled() and not done.exception():
+                self._looks.record(camera, made[0], done.result().analyses[0])
+
+        job = Job(request.pictures, make_task, lane=camera, deadline=request.deadline, live=True)
+        # The first callback runs first: the next frame of the camera is taken only after all of them.
+        job.future.add_done_callback(record)
+        return self._run(job)

@@ -1,0 +1,119 @@
+"""Presence: the people on each camera now, and the camera of each person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from gateway.live.announcer import Announcer
+from gateway.live.moment import Moment
+from gateway.model import Person
+from gateway.model.sightings import PersonPresence, Presence, PresentPerson, Sighting
+
+LAST_SEEN_INTERVAL_S = 60.0
+"""Time between two announcements of a present person that differ only in ``last_seen``."""
+
+
+class PresenceBoard:
+    """The presence of cameras and of people. Each change is announced. One thread calls the methods that change it."""
+
+    def __init__(self, announcer: Announcer) -> None:
+        self._announcer = announcer
+        self._cameras: dict[str, Presence] = {}
+        self._people: dict[str, PersonPresence] = {}
+        # The sightings of each person that are present, by camera.
+        self._present: dict[str, dict[str, Sighting]] = {}
+
+    @property
+    def cameras(self) -> Mapping[str, Presence]:
+        return self._cameras
+
+    @property
+    def people(self) -> Mapping[str, PersonPresence]:
+        return self._people
+
+    def add_camera(self, camera: str) -> None:
+        """Announce that nobody is on a camera that was not known."""
+        if camera not in self._cameras:
+            self._cameras[camera] = Presence(camera=camera)
+            self._announcer.announce_presence(self._cameras[camera])
+
+    def remove_camera(self, camera: str) -> None:
+        self._cameras.pop(camera, None)
+
+    def add_person(self, presence: PersonPresence) -> None:
+        """Announce a person who was not known, or has another name."""
+        self._people[presence.person.slug] = presence
+        self._announcer.announce_person(presence)
+
+    def rename_person(self, person: Person) -> None:
+        self.add_person(replace(self._people[person.slug], person=person))
+
+    def remove_person(self, slug: str) -> None:
+        """Withdraw everything that names a person."""
+        self._people.pop(slug, None)
+        self._present.pop(slug, None)
+        for presence in list(self._cameras.values()):
+            without = presence.without_person(slug)
+            if without != presence:
+                self._show(without)
+        self._announcer.remove_person(slug)
+
+    def update(self, camera: str, sightings: Iterable[Sighting], moment: Moment) -> None:
+        """Note the sightings whose face is on a camera now."""
+        present = sorted(sightings, key=lambda each: each.since)
+        self._update_camera(camera, present, moment)
+        self._update_people(camera, present, moment)
+
+    def _update_camera(self, camera: str, present: list[Sighting], moment: Moment) -> None:
+        people: dict[str, PresentPerson] = {}
+        for each in present:
+            if each.person is not None:
+                people.setdefault(each.person.slug, PresentPerson(each.person, each.since))
+        strangers = sum(each.outcome == "stranger" and not each.ignored for each in present)
+        before = self._cameras.get(camera, Presence(camera=camera))
+        after = replace(before, people=tuple(people.values()), strangers=strangers)
+        if after != before or camera not in self._cameras:
+            shown = after if after.count else before
+            if shown.count:
+                after = replace(after, last_text=shown.text, last_at=moment.timestamp)
+            self._show(after)
+
+    def _show(self, presence: Presence) -> None:
+        self._cameras[presence.camera] = presence
+        self._announcer.announce_presence(presence)
+
+    def _update_people(self, camera: str, present: list[Sighting], moment: Moment) -> None:
+        here = {each.person.slug: each for each in reversed(present) if each.person is not None}
+        for slug, sighting in here.items():
+            self._present.setdefault(slug, {})[camera] = sighting
+            self._show_person(slug, moment)
+        for slug in [slug for slug, cameras in self._present.items() if camera in cameras and slug not in here]:
+            last = self._present[slug].pop(camera)
+            if not self._present[slug]:
+                del self._present[slug]
+            self._show_person(slug, moment, last)
+
+    def _show_person(self, slug: str, moment: Moment, left: Sighting | None = None) -> None:
+        """Announce where a person is. ``left``: the sighting that is not present any more."""
+        before = self._people.get(slug)
+        here = max(self._present.get(slug, {}).values(), key=lambda each: each.since, default=None)
+        shown = here or left
+        if shown is None or shown.person is None:
+            return
+        after = PersonPresence(
+            person=shown.person,
+            present=here is not None,
+            camera=shown.camera,
+            since=shown.since,
+            last_seen=max(shown.last_seen, (before.last_seen if before else None) or 0.0),
+        )
+        if before is not None and _is_nearly(before, after):
+            return
+        self.add_person(after)
+
+
+def _is_nearly(before: PersonPresence, after: PersonPresence) -> bool:
+    """Return whether two presences differ only in a ``last_seen`` of about the same time."""
+    elapsed = (after.last_seen or 0.0) - (before.last_seen or 0.0)
+    return elapsed < LAST_SEEN_INTERVAL_S and after.present and replace(after, last_seen=before.last_seen) == before

@@ -1,0 +1,182 @@
+"""The service for live cameras: one thread owns the state of all of them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+from gateway.live.answers import write_answer
+from gateway.live.frames import FrameJobs
+from gateway.live.moment import Moment, current_moment
+from gateway.live.state import LiveState
+from gateway.live.switches import Switches
+from gateway.metrics import Metrics
+from gateway.model import Reply, Request
+from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence
+from gateway.service.annotator import Annotator
+from gateway.workers.job import Report
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.25
+"""Time between two looks at what has ended."""
+
+CALL_TIMEOUT_S = 10.0
+"""Longest wait of another thread for the state."""
+
+Tasks = SimpleQueue[Callable[[], object]]
+
+T = TypeVar("T")
+
+
+class LiveService:
+    """The frames, sightings and presence of all live cameras. Every method may be called by any thread.
+
+    ``threshold``: returns the lowest score at which a face is named. ``tasks``: functions for the thread to call.
+    """
+
+    def __init__(
+        self,
+        frames: FrameJobs,
+        state: LiveState,
+        switches: Switches,
+        annotator: Annotator,
+        metrics: Metrics,
+        threshold: Callable[[], float],
+        tasks: Tasks,
+        clock: Callable[[], Moment] = current_moment,
+    ) -> None:
+        self._frames = frames
+        self._state = state
+        self._switches = switches
+        self._annotator = annotator
+        self._metrics = metrics
+        self._threshold = threshold
+        self._clock = clock
+        self._tasks = tasks
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="live")
+
+    def start(self) -> None:
+        """Continue the sightings of the last run, announce the state of everything, and start the thread."""
+        self.post(lambda: self._state.start(self._clock()))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread. Open sightings stay in the store: they go on after the next start."""
+        self._stopping.set()
+        self._tasks.put(self._state.flush)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def submit(self, request: Request) -> Future[Reply]:
+        """Return the future of the answer to a live frame. The future also gets every exception.
+
+        The future is cancelled if a newer frame replaces this one, or if the frame must not change anything.
+        """
+        self._metrics.count("requests")
+        answer: Future[Reply] = Future()
+        try:
+            report = self._frames.submit(request)
+        except Exception as error:
+            answer.set_exception(error)
+        else:
+            report.add_done_callback(lambda done: self.post(partial(self._follow, request, done, answer)))
+        answer = self._annotator.annotate(request, answer)
+        answer.add_done_callback(self._count)
+        return answer
+
+    def set_enabled(self, camera: str | None, on: bool) -> None:
+        """Switch recognition on or off for a camera, or for all cameras (None)."""
+        self._switches.turn(camera, on)
+        self.post(lambda: self._state.note_switch(camera, self._clock()))
+
+    def cameras(self) -> list[CameraState]:
+        """Return the states of all cameras that are known."""
+        return self._call(lambda: self._state.camera_states(self._clock()))
+
+    def presences(self) -> list[Presence]:
+        """Return the presence on each camera that is known."""
+        return self._call(self._state.presences)
+
+    def person_presences(self) -> list[PersonPresence]:
+        """Return where each enrolled person is, or was last."""
+        return self._call(self._state.person_presences)
+
+    def correct(self, sighting: str, event_type: EventType) -> None:
+        """Announce that a user said who a sighting does not show (``not_them``), or that its name is right."""
+        self.post(lambda: self._state.correct(sighting, event_type, self._clock()))
+
+    def forget_person(self, slug: str) -> None:
+        """Forget everything about a person who was removed."""
+        self.post(lambda: self._state.forget_person(slug, self._clock()))
+
+    def forget_camera(self, name: str) -> None:
+        """Forget a camera. Its next frame makes it known again."""
+        self.post(lambda: self._state.forget_camera(name, self._clock()))
+
+    def post(self, task: Callable[[], object]) -> None:
+        """Let the thread of the live cameras call a function."""
+        self._tasks.put(task)
+
+    def _call(self, function: Callable[[], T]) -> T:
+        result: Future[T] = Future()
+        self.post(partial(_settle, result, function))
+        return result.result(CALL_TIMEOUT_S)
+
+    def _follow(self, request: Request, report: Future[Report], answer: Future[Reply]) -> None:
+        """Answer a frame after a worker process has looked at it."""
+        if report.cancelled():
+            answer.cancel()
+            return
+        if (error := report.exception()) is not None:
+            answer.set_exception(error)
+            return
+        try:
+            (analysis,) = report.result().analyses
+            faces = self._state.cameras.add_frame(request, analysis)
+            reply = None if faces is None else write_answer(request, report.result(), faces, self._threshold())
+        # Any exception, or the camera would never get an answer.
+        except Exception as bug:
+            log.exception("a live frame cannot be followed")
+            answer.set_exception(bug)
+            return
+        if reply is None:
+            answer.cancel()
+        else:
+            answer.set_result(reply)
+
+    def _run(self) -> None:
+        next_tick = time.monotonic()
+        while not (self._stopping.is_set() and self._tasks.empty()):
+            with suppress(Empty):
+                self._try(self._tasks.get(timeout=max(next_tick - time.monotonic(), 0)))
+            if time.monotonic() >= next_tick:
+                next_tick = time.monotonic() + TICK_S
+                self._try(lambda: self._state.tick(self._clock()))
+
+    def _try(self, task: Callable[[], object]) -> None:
+        # A bug in one step must not end the recognition for all cameras.
+        try:
+            task()
+        except Exception:
+            log.exception("a bug in the gateway: a step of the live cameras failed")
+
+    def _count(self, answer: Future[Reply]) -> None:
+        if not answer.cancelled():
+            self._metrics.count("errors" if answer.exception() else "replies")
+
+
+def _settle(result: Future[T], function: Callable[[], T]) -> None:
+    try:
+        result.set_result(function())
+    # The caller waits for the result.
+    except Exception as error:
+        result.set_exception(error)

@@ -1,0 +1,69 @@
+"""The switches of the cameras: recognition may be off for one camera, or for all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+
+from gateway.errors import Forbidden
+from gateway.store.protocols import CameraSwitches
+
+ALL_CAMERAS = "bridge"
+"""The name under which the switch for all cameras is stored. No camera may have it."""
+
+
+class NoSwitches:
+    """Stand-in for the store of the switches, in which all cameras are on."""
+
+    def read_disabled(self) -> set[str]:
+        return set()
+
+    def write_disabled(self, cameras: Collection[str]) -> None:
+        """Do nothing."""
+
+
+class Switches:
+    """The switches, for any thread. They outlive a restart, if ``save`` is called after a change."""
+
+    def __init__(self, store: CameraSwitches, base: str) -> None:
+        """``base``: the setting mqtt.base, for the error message."""
+        self._store = store
+        self._base = base
+        self._lock = threading.Lock()
+        self._off = frozenset(store.read_disabled())
+
+    @property
+    def all_on(self) -> bool:
+        """The switch for all cameras."""
+        return ALL_CAMERAS not in self._off
+
+    @property
+    def switched_off(self) -> frozenset[str]:
+        """The cameras whose own switch is off."""
+        return self._off - {ALL_CAMERAS}
+
+    def is_on(self, camera: str) -> bool:
+        """Return the camera's own switch."""
+        return camera not in self._off
+
+    def is_followed(self, camera: str) -> bool:
+        """Return whether the camera's own switch and the switch for all cameras are on."""
+        return self.all_on and self.is_on(camera)
+
+    def check(self, camera: str) -> None:
+        """Raise Forbidden for a camera that is switched off."""
+        for name, subject in ((ALL_CAMERAS, "all cameras"), (camera, f"the camera {camera}")):
+            if name in self._off:
+                raise Forbidden(
+                    f"recognition is switched off for {subject}: publish ON on {self._base}/{name}/enabled/set"
+                )
+
+    def turn(self, camera: str | None, on: bool) -> None:
+        """Turn the switch of a camera, or for None the switch for all cameras."""
+        name = ALL_CAMERAS if camera is None else camera
+        with self._lock:
+            self._off = self._off - {name} if on else self._off | {name}
+
+    def save(self) -> None:
+        """Store the switches. This may wait for the store."""
+        self._store.write_disabled(self._off)

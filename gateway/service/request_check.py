@@ -1,0 +1,61 @@
+"""The checks of a request about pictures, before a worker process gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.errors import Forbidden, Unsupported
+from gateway.model import Operation, Request, Search, SizeLimit
+from gateway.people.gallery import Gallery
+
+
+def allow_camera(_camera: str) -> None:
+    """Allow each camera, where cameras have no switches."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionPolicy:
+    """The settings for requests about pictures.
+
+    ``allowed``: the operations that a camera may ask for. ``search``: the faces to look for in the pictures of a
+    camera, or of REST (None). ``size_limit``: of an encoded picture, likewise. ``landmarks_68``: 68 landmarks may be
+    asked for. ``check_enabled``: raises Forbidden for a camera that is switched off.
+    """
+
+    allowed: Callable[[str], tuple[Operation, ...]]
+    search: Callable[[str | None], Search]
+    size_limit: Callable[[str | None], SizeLimit]
+    landmarks_68: bool = True
+    check_enabled: Callable[[str], None] = allow_camera
+
+
+class RequestCheck:
+    """The check whether the settings and the enrolled people allow a request."""
+
+    def __init__(self, policy: RecognitionPolicy, gallery: Gallery) -> None:
+        self._policy = policy
+        self._gallery = gallery
+
+    def check(self, request: Request) -> None:
+        """Raise GatewayError for a request that is not allowed."""
+        if request.landmarks == 68 and not self._policy.landmarks_68:
+            raise Unsupported(
+                "landmarks of 68 points are switched off: ask for landmarks=5 or 468, or set landmarks_68: mesh"
+            )
+        camera = request.origin.camera
+        if camera is not None:
+            self._policy.check_enabled(camera)
+            self._check_operation(camera, request.operation)
+        for picture in request.pictures:
+            self._policy.size_limit(camera).check(len(picture))
+        if request.operation is Operation.VERIFY and request.person is not None:
+            # Raises UnknownPerson.
+            self._gallery.person(request.person)
+
+    def _check_operation(self, camera: str, operation: Operation) -> None:
+        if operation not in self._policy.allowed(camera):
+            raise Forbidden(
+                f"the camera {camera} may not ask for {operation.value}: add {operation.value} to operations, or to"
+                f" cameras.{camera}.operations if the camera has a list of its own"
+            )
