@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from device_sim.request import OPERATIONS as SIMULATED_OPERATIONS
 from gateway.cli.main import main
 from gateway.config import CameraSettings, LimitSettings, Settings
+from gateway.config.input_sections import PullInput
 from gateway.contract.operations import ADMINISTRATION
 from gateway.contract.schemas import json_schemas
 from gateway.contract.verdict import VERDICT_PATTERN
@@ -240,7 +241,13 @@ def settings(section: BaseModel, path: str = "") -> Iterator[tuple[str, object]]
             yield f"{path}{name}", value
 
 
-ALL_SETTINGS = {**dict(settings(Settings())), **dict(settings(CameraSettings(), "cameras.<camera>."))}
+PULL_INPUT = PullInput.model_construct(url="required")
+
+ALL_SETTINGS = {
+    **dict(settings(Settings())),
+    **dict(settings(CameraSettings(), "cameras.<camera>.")),
+    **dict(settings(PULL_INPUT, "inputs.pull.<camera>.")),
+}
 
 
 @pytest.mark.parametrize("name", ALL_SETTINGS)

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from gateway.config.environment import VARIABLE_PREFIX, StrictEnvironment
 from gateway.config.field_types import FilePath, Landmarks68Setting
 from gateway.config.homeassistant_section import HomeAssistantSettings
+from gateway.config.input_sections import InputSettings
 from gateway.config.live_sections import IgnoredSettings, LiveSettings, SightingSettings
 from gateway.config.network_sections import MqttSettings, RestSettings
 from gateway.config.sections import (
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     live: LiveSettings = LiveSettings()
     sightings: SightingSettings = SightingSettings()
     ignored: IgnoredSettings = IgnoredSettings()
+    inputs: InputSettings = InputSettings()
     homeassistant: HomeAssistantSettings = HomeAssistantSettings()
     operations: tuple[Operation, ...] = DEFAULT_OPERATIONS
     cameras: Mapping[str, CameraSettings] = {}
@@ -103,6 +105,11 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"cameras.{name}: max_face ({search.max_face}) is smaller than min_face ({search.min_face})"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_topics_of_inputs(self) -> Settings:
+        self.inputs.check_base(self.mqtt.base)
         return self
 
     def operations_of(self, camera: str) -> tuple[Operation, ...]:

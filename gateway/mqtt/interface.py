@@ -12,7 +12,8 @@ from functools import partial
 
 from gateway.config import Settings
 from gateway.contract.health import BridgeInfoDocument
-from gateway.errors import GatewayError
+from gateway.errors import ConfigError, GatewayError
+from gateway.formats.topic_patterns import TopicPattern, filters_overlap
 from gateway.metrics import Metrics
 from gateway.model.health import MqttHealth
 from gateway.model.subscriptions import Subscription
@@ -97,8 +98,14 @@ class MqttInterface:
             outbox,
             announcements.sender,
         )
-        switches = self._switch_routes(LiveTopics(mqtt.base), services.set_enabled)
-        self.routes = [*self._routes(validity), *switches, *map(self._foreign_route, subscriptions)]
+        inputs = [each.pattern for each in settings.inputs.topics]
+        _check_overlaps(inputs, subscriptions)
+        self.routes = [
+            *self._routes(validity),
+            *self._switch_routes(LiveTopics(mqtt.base), services.set_enabled),
+            *map(self._input_route, inputs),
+            *map(self._foreign_route, subscriptions),
+        ]
         router = Router(self.routes, self._intake.ignore)
         self.connections = Connections(mqtt, identity.client_id, router, upkeep, metrics, on_fatal)
 
@@ -120,6 +127,10 @@ class MqttInterface:
             return []
         commands = SwitchCommands(topics, set_enabled, self._ignored, self._outbox)
         return [Route("requests", topics.switches, 1, commands.receive)]
+
+    def _input_route(self, pattern: TopicPattern) -> Route:
+        handle = self._intake.handler(partial(self.reader.read_input, pattern), self.queries.ask)
+        return Route("frames", pattern.topic_filter, 0, handle, "exclusive")
 
     def _foreign_route(self, subscription: Subscription) -> Route:
         handler = partial(self._hand_over, subscription)
@@ -172,3 +183,14 @@ class MqttInterface:
         self._announcements.sender.stop()
         self.stop_accepting()
         self._on_fatal(error)
+
+
+def _check_overlaps(inputs: Sequence[TopicPattern], subscriptions: Sequence[Subscription]) -> None:
+    """Raise ConfigError for an input whose messages another part of the gateway reads too."""
+    for pattern in inputs:
+        for other in subscriptions:
+            if filters_overlap(pattern.topic_filter, other.topic_filter):
+                raise ConfigError(
+                    f"inputs.topics: {pattern.topic} overlaps with {other.topic_filter}, which the gateway reads for"
+                    " another purpose: use a topic that has pictures only."
+                )

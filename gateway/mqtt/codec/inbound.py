@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gateway.config import LimitSettings
 from gateway.contract.reading import read_flag, read_landmarks
 from gateway.errors import BadImage, BadRequest, GatewayError, TooLarge, Unsupported
 from gateway.formats.text_encodings import MAX_QUOTED_CHARACTERS, json_type_name, quote_start, quote_value
+from gateway.formats.topic_patterns import TopicPattern
 from gateway.model import REQUEST_ID, Effect, Operation, Request
 from gateway.model.names import checked_name
 from gateway.mqtt.codec.payload import read_fields
@@ -92,6 +93,11 @@ class Reader:
         if not isinstance(address, Address):
             return address
         return Frame(address, received.payload, received.properties, suspect)
+
+    def read_input(self, pattern: TopicPattern, received: Received, suspect: bool) -> Frame | Rejected | Ignored:
+        """Read a picture on a topic of other firmware as a frame of the camera that the pattern names."""
+        topic = self._topics.frame(pattern.name_camera(received.topic))
+        return self.read_frame(replace(received, topic=topic), suspect)
 
     def read_query(self, received: Received, suspect: bool) -> Query | Rejected | Ignored:
         """Read a query. ``received`` may also be the last piece of a query, with the payload of all pieces."""

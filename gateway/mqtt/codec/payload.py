@@ -10,6 +10,7 @@ from gateway.errors import BadImage
 from gateway.formats.file_kinds import is_file
 from gateway.formats.text_encodings import decode_base64, describe_unexpected, trim
 from gateway.mqtt.codec import cbor
+from gateway.mqtt.codec.node_buffers import replace_buffers
 
 IGNORED_FIELDS = frozenset({"schema", "camera", "file_format"})
 """Fields that the gateway does not need: the topic names the camera, and a picture's first bytes tell its format."""
@@ -21,8 +22,8 @@ MIN_PICTURE_BYTES = 64
 def read_fields(payload: bytes) -> dict[str, Any]:
     """Return the fields of JSON or CBOR, but not IGNORED_FIELDS. A bare picture, or its base64, is the field ``image``.
 
-    Other bytes that are no text are the field ``image`` too: the decoder names the formats that it does not accept.
-    Raises BadImage or BadRequest.
+    A buffer of Node.js is read like base64. Other bytes that are no text are the field ``image`` too: the decoder names
+    the formats that it does not accept. Raises BadImage, BadRequest or TooLarge.
     """
     if not payload:
         raise BadImage("the payload is empty: send a JPEG, PNG or WebP picture, base64 of one, JSON or CBOR")
@@ -30,7 +31,7 @@ def read_fields(payload: bytes) -> dict[str, Any]:
         return {"image": payload}
     if cbor.is_map(payload):
         return _without_ignored(cbor.read_map(payload))
-    text = trim(payload)
+    text = replace_buffers(trim(payload))
     if text.startswith(b"{"):
         return _without_ignored(read_json(text))
     is_base64 = text.isascii() and not text.startswith(b"<")

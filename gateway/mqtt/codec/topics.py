@@ -73,6 +73,10 @@ class Topics:
         self.health = f"{base}/bridge/health"
         self.loopbacks = f"{base}/bridge/canary/"
 
+    def frame(self, camera: str) -> str:
+        """Return the topic of a camera's frames."""
+        return f"{self._base}/{camera}/frame"
+
     def loopback(self, instance: str) -> str:
         """Return the topic of a gateway's loopback messages."""
         return f"{self.loopbacks}{instance}"

@@ -74,11 +74,19 @@ class IgnoredMessages:
         log.warning("%s", text)
 
     def _camera(self, topic: str) -> str:
+        if not topic.startswith(f"{self._base}/"):
+            return topic[:MAX_TOPIC_CHARACTERS]
         # One character more than allowed, to show that a name is too long.
         return topic.removeprefix(f"{self._base}/").partition("/")[0][: MAX_CAMERA_LENGTH + 1]
 
     def _name_sentence(self, topic: str) -> str:
         camera = self._camera(topic)
+        if not topic.startswith(f"{self._base}/"):
+            return (
+                f"Messages on {_quoted(topic)} are ignored: the topic gives no valid name of a camera (1 to"
+                f" {MAX_CAMERA_LENGTH} characters out of A-Z, a-z, 0-9, _ and -). Name the camera without a placeholder"
+                " in inputs.topics."
+            )
         if camera in RESERVED_CAMERAS:
             return f"Messages on {_quoted(topic)} get an error: {reserved_name_fault(camera)}."
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -12,10 +13,11 @@ import pytest
 
 from gateway.config import LimitSettings
 from gateway.errors import BadImage, BadRequest, TooLarge, Unsupported
+from gateway.formats.topic_patterns import TopicPattern
 from gateway.model import Operation, Request
 from gateway.mqtt.codec.inbound import Command, Frame, Ignored, Piece, Query, Reader, Rejected, take_transaction
 from gateway.mqtt.codec.outbound import write_failure
-from gateway.mqtt.codec.topics import Topics
+from gateway.mqtt.codec.topics import Address, Topics
 from gateway.mqtt.transport.packets import Received
 
 LIMITS = LimitSettings(bytes=1000, request_s=60)
@@ -388,3 +390,28 @@ def test_reply_to_a_faulty_topic_has_its_correlation_and_goes_to_the_response_to
     assert isinstance(message, Rejected)
     assert isinstance(message.error, BadRequest)
     assert (message.address.reply_topic, message.address.correlation) == (response_topic, b"c")
+
+
+def test_input_is_a_frame_of_the_camera_that_its_topic_names() -> None:
+    pattern = TopicPattern("ha/sensor/{host}/still", "{host}")
+    message = READER.read_input(pattern, Received("ha/sensor/esp-1/still", JPEG, retained=False), False)
+    assert isinstance(message, Frame)
+    assert message.address == replace(read_frame_address("esp-1"), origin=message.address.origin)
+    assert READER.read_request(message, 60).live
+
+
+def read_frame_address(camera: str) -> Address:
+    message = READER.read_frame(received(f"{camera}/frame"), False)
+    assert isinstance(message, Frame)
+    return message.address
+
+
+@pytest.mark.parametrize("topic", ["ha/sensor/front door/still", "ha/sensor//still"])
+def test_input_without_a_valid_camera_is_ignored(topic: str) -> None:
+    pattern = TopicPattern("ha/sensor/{host}/still", "{host}")
+    assert READER.read_input(pattern, Received(topic, JPEG, retained=False), False) == Ignored("name")
+
+
+def test_retained_input_is_ignored() -> None:
+    pattern = TopicPattern("yard/cam", "porch")
+    assert READER.read_input(pattern, Received("yard/cam", JPEG, retained=True), False) == Ignored("retained")

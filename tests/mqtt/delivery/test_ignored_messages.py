@@ -42,6 +42,14 @@ def test_invalid_camera_name_is_reported_with_the_reason(
     assert record.getMessage().isprintable()
 
 
+def test_topic_of_other_firmware_without_a_camera_is_reported_with_the_setting(ignored: IgnoredMessages) -> None:
+    for _ in range(2):
+        ignored.report_name("ha/sensor/front door/still")
+    (warning,) = ignored.warnings
+    assert warning.startswith("Messages on 'ha/sensor/front door/still' are ignored: the topic gives no valid name")
+    assert "inputs.topics" in warning
+
+
 def test_warning_about_a_reserved_name_says_that_the_frames_get_an_error(ignored: IgnoredMessages) -> None:
     """Regression: the warning said that messages on bridge/… are ignored, where the requests of administrators work."""
     ignored.report_name("home/faces/bridge/frame")
