@@ -15,6 +15,7 @@ from gateway.config import Settings
 from gateway.contract.health import BridgeInfoDocument, LimitsDocument
 from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
+from gateway.integrations.inputs.pulled_cameras import PulledCameras
 from gateway.live.announcer import Announcers
 from gateway.live.switches import NoSwitches, Switches
 from gateway.live.wiring import LiveParts, build_live
@@ -117,6 +118,7 @@ class Gateway:
             on_fatal=self._fatal_errors.put,
             announcements=self.announcements,
         )
+        self.pulled = PulledCameras(settings, self.service.submit, switches.is_followed)
         rest = create_app(
             submit=self.service.submit,
             health=self.health,
@@ -140,6 +142,7 @@ class Gateway:
             self.live.start()
         # Requests may wait at the broker: MQTT starts after everything that answers them.
         self.mqtt.start()
+        self.pulled.start()
         self.people.folder.start()
         when = "MQTT" if self.mqtt.connected else "MQTT as soon as the broker is available"
         log.info("ready to serve: %s, and REST on %s", when, self.rest.url)
@@ -155,6 +158,7 @@ class Gateway:
             self.people.folder.stop,
             self.people.unknown_faces.stop,
             self.systemd.stop,
+            self.pulled.stop,
             self.mqtt.stop_accepting,
             self.pool.stop,
             *([self.live.stop] if self.live is not None else []),
@@ -192,6 +196,7 @@ class Gateway:
             *self.people.groups.warnings,
             *self.people.folder.warnings,
             *self.mqtt.warnings,
+            *self.pulled.warnings,
         )
 
 

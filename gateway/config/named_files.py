@@ -15,6 +15,9 @@ def check_files(settings: Settings) -> None:
     """Raise ConfigError, which names the setting and the file, for a missing, unreadable or invalid file."""
     tls = settings.mqtt.tls
     files = {"mqtt.tls.ca": tls.ca, "mqtt.tls.cert": tls.cert, "mqtt.tls.key": tls.key}
+    for name, pulled in settings.inputs.pull.items():
+        files[f"inputs.pull.{name}.secret_file"] = pulled.secret_file
+        files[f"inputs.pull.{name}.ca"] = pulled.ca
     for setting, path in (*files.items(), ("people.key_file", settings.people.key_file)):
         if path is not None:
             _check_readable(setting, path)

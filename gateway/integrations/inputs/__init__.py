@@ -1,0 +1,1 @@
+"""Cameras that do not push their pictures: the gateway asks them over HTTP."""
