@@ -47,6 +47,7 @@ GLOSSARY = "docs/glossary.md"
 MQTT = "docs/reference/mqtt.md"
 REST = "docs/reference/rest.md"
 PEOPLE = "docs/reference/people.md"
+SIGHTINGS = "docs/reference/sightings.md"
 ERRORS = "docs/reference/errors.md"
 HEALTH_PAGE = "docs/reference/health.md"
 SETTINGS = "docs/reference/settings.md"
@@ -165,7 +166,7 @@ def test_every_topic_is_documented() -> None:
 def test_every_route_is_documented(rule: object) -> None:
     for method in getattr(rule, "methods", set()) - {"HEAD", "OPTIONS"}:
         if str(rule).startswith("/api/v1/"):
-            assert f"`{method} {rule}`" in text_of(PEOPLE)
+            assert f"`{method} {rule}`" in text_of(PEOPLE) + text_of(SIGHTINGS)
         else:
             assert f"`{method} {rule}`" in text_of(REST)
             assert str(rule) in text_of(README)
@@ -173,7 +174,7 @@ def test_every_route_is_documented(rule: object) -> None:
 
 @pytest.mark.parametrize("operation", ADMINISTRATION)
 def test_every_action_is_documented_with_its_fields(operation: str) -> None:
-    (row,) = re.findall(rf"^\| `{operation}` \|(.*?)\|", text_of(PEOPLE), re.MULTILINE)
+    (row,) = re.findall(rf"^\| `{operation}` \|(.*?)\|", text_of(PEOPLE) + text_of(SIGHTINGS), re.MULTILINE)
     fields = set(ADMINISTRATION[operation].known)
     assert set(re.findall(r"`(\w+)`", row)) == fields
 

@@ -33,10 +33,12 @@ class LazyCommand(NamedTuple):
 
 LAZY_COMMANDS: Mapping[str, LazyCommand] = {
     "backup": LazyCommand("gateway.cli.backups", "Copy the people store into a file."),
+    "cameras": LazyCommand("gateway.cli.cameras", "Live cameras: switch recognition on or off, forget a camera."),
     "calibrate": LazyCommand("gateway.cli.calibrate", "Measure how well your people can be told apart."),
     "people": LazyCommand("gateway.cli.people", "Enrolled people: add, list, rename, erase, and more."),
     "restore": LazyCommand("gateway.cli.backups", "Replace the people store by a backup."),
-    "unknowns": LazyCommand("gateway.cli.unknowns", "Faces that belong to no enrolled person: list, name, forget."),
+    "sightings": LazyCommand("gateway.cli.sightings", "Sightings of live cameras: list, show, confirm, correct."),
+    "unknowns": LazyCommand("gateway.cli.unknowns", "Faces that belong to no enrolled person: name, ignore, join."),
 }
 """The commands of other modules. Each module has a variable with the name of the command."""
 

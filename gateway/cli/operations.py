@@ -25,6 +25,7 @@ from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.people.wiring import open_for_command
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
+from gateway.service.live_notes import StoredCameras
 from gateway.workers.pool import Pool
 from gateway.workers.wiring import create_pool, prepare_engine
 
@@ -70,7 +71,7 @@ def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperatio
         if pool is not None:
             pool.start()
             stack.callback(pool.stop)
-        administration = Administration(people, vision, thread, thread, _health)
+        administration = Administration(people, vision, thread, thread, _health, StoredCameras(people.store))
 
         def run(operation: str, **fields: Any) -> Document:
             origin = Origin(caller=CLI_CALLER)

@@ -27,8 +27,8 @@ def list_unknowns(config: Path | None, as_json: bool) -> None:
     rows = []
     for each in found["unknowns"]:
         first, last, cameras = format_minute(each["first"]), format_minute(each["last"]), ", ".join(each["cameras"])
-        rows.append((str(each["unknown"]), str(each["seen"]), first, last, cameras))
-    print_table(("unknown", "seen", "first", "last", "cameras"), rows)
+        rows.append((str(each["unknown"]), str(each["seen"]), first, last, cameras, "yes" if each["ignored"] else ""))
+    print_table(("unknown", "seen", "first", "last", "cameras", "ignored"), rows)
 
 
 @click.command("name")
@@ -52,8 +52,42 @@ def forget_unknown(config: Path | None, unknown: int) -> None:
         click.echo(f"deleted unknown {unknown}")
 
 
+@click.command("ignore")
+@CONFIG_OPTION
+@click.argument("unknown", type=int)
+def ignore_unknown(config: Path | None, unknown: int) -> None:
+    """Do not announce the person of a group any more. The sightings are still stored."""
+    with operations_or_exit(config) as run:
+        run("unknowns/ignore", unknown=unknown)
+        click.echo(f"unknown {unknown} is ignored; undo: facegate unknowns unignore {unknown}")
+
+
+@click.command("unignore")
+@CONFIG_OPTION
+@click.argument("unknown", type=int)
+def unignore_unknown(config: Path | None, unknown: int) -> None:
+    """Announce the person of an ignored group again."""
+    with operations_or_exit(config) as run:
+        run("unknowns/unignore", unknown=unknown)
+        click.echo(f"unknown {unknown} is not ignored any more")
+
+
+@click.command("join")
+@CONFIG_OPTION
+@click.argument("unknown", type=int)
+@click.argument("into", type=int)
+def join_unknowns(config: Path | None, unknown: int, into: int) -> None:
+    """Add a group of unknown faces to another group that shows the same person."""
+    with operations_or_exit(config) as run:
+        done = run("unknowns/join", unknown=unknown, into=into)
+        click.echo(
+            f"unknown {into} was seen {count(done['seen'], 'time')} and has {count(done['pictures'], 'picture')}"
+        )
+
+
 unknowns = click.Group(
     "unknowns",
-    commands=[list_unknowns, name_unknown, forget_unknown],
-    help="Faces that belong to no enrolled person: list, name, forget.",
+    commands=[list_unknowns, name_unknown, forget_unknown, ignore_unknown, unignore_unknown, join_unknowns],
+    help="Faces that belong to no enrolled person: list, name, ignore, join, forget.",
+    short_help="Faces that belong to no enrolled person: name, ignore, join.",
 )

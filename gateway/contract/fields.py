@@ -11,6 +11,7 @@ from gateway.contract import reading
 from gateway.errors import BadRequest
 from gateway.model import LandmarkCount
 from gateway.model.names import checked_name
+from gateway.model.sightings import OUTCOMES
 
 MAX_ENTRIES = 1000
 """The largest number of entries in one reply."""
@@ -32,6 +33,10 @@ def _limit(name: str, value: object) -> int:
 
 
 PersonId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,53}$"), _read(reading.read_person_id)]
+SightingId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$"), _read(reading.read_sighting_id)]
+CameraName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), _read(reading.read_camera)]
+OutcomeWord = Annotated[str, Field(json_schema_extra={"enum": list(OUTCOMES)}), _read(reading.read_outcome)]
+Moment = Annotated[float, Field(ge=0), _read(reading.read_moment)]
 PictureId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$"), _read(reading.read_picture_id)]
 Name = Annotated[str, _read(lambda _, value: checked_name(value))]
 Text = Annotated[str, Field(max_length=reading.MAX_TEXT_LENGTH), _read(reading.read_text)]
@@ -120,6 +125,45 @@ class OneUnknown(Fields):
 
 class NameUnknown(NameOrPerson):
     unknown: Number
+
+
+class JoinUnknowns(OneUnknown):
+    into: Number
+
+
+class ListSightings(Fields):
+    """The fields of ``sightings/list``. ``since``: the earliest beginning, in seconds since 1970.
+
+    ``before``: the id of the last sighting of the previous page.
+    """
+
+    camera: CameraName | None = None
+    person: PersonId | None = None
+    unknown: Number | None = None
+    outcome: OutcomeWord | None = None
+    since: Moment | None = None
+    before: SightingId | None = None
+    limit: Limit = 100
+
+
+class OneSighting(Fields):
+    sighting: SightingId
+
+
+class CorrectSighting(OneSighting):
+    """The fields of ``sightings/not_them`` and ``sightings/confirm``. ``person``: by default the named one."""
+
+    person: PersonId | None = None
+
+
+class OneCamera(Fields):
+    camera: CameraName
+
+
+class CameraOrAll(Fields):
+    """The fields of ``cameras/enable`` and ``cameras/disable``. Without ``camera`` the switch for all cameras."""
+
+    camera: CameraName | None = None
 
 
 class Calibrate(Fields):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gateway.contract import fields as f
-from gateway.contract import people, replies
+from gateway.contract import people, replies, sightings
 from gateway.contract.base import WireModel
 from gateway.contract.health import HealthDocument
 from gateway.errors import BadRequest, Unsupported
@@ -69,6 +69,17 @@ ADMINISTRATION: Mapping[str, OperationSpec[Any, Any]] = {
     "unknowns/show": OperationSpec(f.OneUnknown, people.UnknownGroupCropsDocument, changes=False),
     "unknowns/name": OperationSpec(f.NameUnknown, people.EnrolledDocument, changes=True),
     "unknowns/forget": OperationSpec(f.OneUnknown, people.ForgottenGroupDocument, changes=True),
+    "unknowns/ignore": OperationSpec(f.OneUnknown, people.UnknownGroupDocument, changes=True),
+    "unknowns/unignore": OperationSpec(f.OneUnknown, people.UnknownGroupDocument, changes=True),
+    "unknowns/join": OperationSpec(f.JoinUnknowns, people.UnknownGroupDocument, changes=True),
+    "sightings/list": OperationSpec(f.ListSightings, sightings.SightingsDocument, changes=False),
+    "sightings/show": OperationSpec(f.OneSighting, sightings.SightingPictureDocument, changes=False),
+    "sightings/not_them": OperationSpec(f.CorrectSighting, sightings.CorrectedSightingDocument, changes=True),
+    "sightings/confirm": OperationSpec(f.CorrectSighting, sightings.CorrectedSightingDocument, changes=True),
+    "cameras/list": OperationSpec(f.NoFields, sightings.CamerasDocument, changes=False),
+    "cameras/enable": OperationSpec(f.CameraOrAll, sightings.CameraSwitchDocument, changes=True),
+    "cameras/disable": OperationSpec(f.CameraOrAll, sightings.CameraSwitchDocument, changes=True),
+    "cameras/forget": OperationSpec(f.OneCamera, sightings.ForgottenCameraDocument, changes=True),
     "calibrate": OperationSpec(f.Calibrate, people.CalibrationDocument, changes=False),
     "health": OperationSpec(f.NoFields, HealthDocument, changes=False),
 }

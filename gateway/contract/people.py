@@ -105,7 +105,10 @@ class AuditDocument(WireModel):
 
 
 class UnknownGroupDocument(WireModel):
-    """Faces of one person who is not enrolled. ``first``, ``last``: seconds since 1970."""
+    """Faces of one person who is not enrolled. ``first``, ``last``: seconds since 1970.
+
+    ``ignored``: nobody wants to be told about this person.
+    """
 
     unknown: int
     first: float
@@ -113,6 +116,7 @@ class UnknownGroupDocument(WireModel):
     seen: int
     cameras: list[str]
     pictures: int
+    ignored: bool
 
 
 class UnknownGroupsDocument(WireModel):

@@ -11,8 +11,9 @@ from typing import Any
 from gateway.contract.base import Document
 from gateway.errors import BadRequest
 from gateway.formats.text_encodings import decode_base64, json_type_name, quote_value, trim
-from gateway.model import MAX_PICTURES_AT_ONCE, PERSON_ID, LandmarkCount
+from gateway.model import CAMERA_NAME, MAX_PICTURES_AT_ONCE, PERSON_ID, RESERVED_CAMERAS, LandmarkCount
 from gateway.model.names import person_id_error
+from gateway.model.sightings import OUTCOMES
 
 # Cameras send their own state beside a picture. With so many parts the JSON takes 100 kB of memory.
 MAX_PARTS = 1000
@@ -25,6 +26,10 @@ PICTURE_ID_DIGITS = 16
 
 _LANDMARKS: Mapping[object, LandmarkCount] = {"false": 0, "0": 0, "5": 5, "68": 68, "468": 468, "true": 68}
 _FLAGS = {"true": True, "false": False}
+MAX_SIGHTING_ID_LENGTH = 64
+
+_SIGHTING_ID = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_SIGHTING_ID_LENGTH}}}")
+_MOMENT = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 _PICTURE_ID = re.compile(rf"[0-9a-f]{{{PICTURE_ID_DIGITS}}}")
 
 
@@ -80,6 +85,35 @@ def read_picture_id(name: str, value: object) -> str:
             " `facegate people show <person>` lists the ids"
         )
     return value
+
+
+def read_sighting_id(name: str, value: object) -> str:
+    if not isinstance(value, str) or not _SIGHTING_ID.fullmatch(value):
+        raise BadRequest(
+            f"{name} must be a sighting's id (up to {MAX_SIGHTING_ID_LENGTH} characters of A-Z, a-z, 0-9, ., _ and -),"
+            f" not {quote_value(value)}: `facegate sightings list` lists the ids"
+        )
+    return value
+
+
+def read_camera(name: str, value: object) -> str:
+    if not isinstance(value, str) or not CAMERA_NAME.fullmatch(value) or value in RESERVED_CAMERAS:
+        raise BadRequest(f"{name} must be the name of a camera (A-Z, a-z, 0-9, _ and -), not {quote_value(value)}")
+    return value
+
+
+def read_outcome(name: str, value: object) -> str:
+    if value not in OUTCOMES:
+        raise BadRequest(f"{name} must be one of {', '.join(OUTCOMES)}, not {quote_value(value)}")
+    return str(value)
+
+
+def read_moment(name: str, value: object) -> float:
+    """Return seconds since 1970, which may come as text. Raise BadRequest."""
+    text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    if not _MOMENT.fullmatch(text):
+        raise BadRequest(f"{name} must be a time in seconds since 1970, not {quote_value(value)}")
+    return float(text)
 
 
 def read_number(name: str, value: object) -> int:

@@ -6,7 +6,7 @@ All values are snapshots: a change makes a new one. Times are seconds since 1970
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from gateway.model.geometry import Box
 from gateway.model.people import Likeness, Person, QualityProblem
@@ -14,11 +14,17 @@ from gateway.model.people import Likeness, Person, QualityProblem
 Outcome = Literal["named", "stranger", "ambiguous", "undecided"] | QualityProblem
 """The decision about a sighting. ``undecided``: no picture was good enough yet, and no single reason stands out."""
 
+OUTCOMES: tuple[str, ...] = tuple(word for kind in get_args(Outcome) for word in get_args(kind))
+"""All outcomes."""
+
 EndReason = Literal["left", "restart", "disabled", "camera_lost"]
 """The reason why a sighting ended."""
 
 EventType = Literal["appeared", "recognised", "stranger", "changed", "ended", "not_them", "confirmed"]
 """The types of events. The values are the words of both wires."""
+
+ALL_CAMERAS = "bridge"
+"""The name under which the switch for all cameras is stored. No camera may have it."""
 
 NOBODY = "nobody"
 """The text of a presence without people."""

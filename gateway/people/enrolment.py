@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.errors import UnknownPerson
-from gateway.model import FoundFace, Person
+from gateway.model import Box, FoundFace, Person
 from gateway.model.caller import Caller
 from gateway.model.names import checked_name
 from gateway.people.enrolment_advice import EnrolmentAdvisor
@@ -33,6 +33,15 @@ class EnrolmentSample:
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.picture).hexdigest()
+
+
+def sample_of_stored(face: StoredFace) -> EnrolmentSample | None:
+    """Return a stored face, whose picture was not kept, as it is enrolled. None if the face has no chips."""
+    if face.chips is None:
+        return None
+    # The chips take the place of the picture.
+    found = FoundFace(Box(0, 0, 1, 1), face.descriptor, quality=face.quality, chips=face.chips)
+    return EnrolmentSample(face.chips, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,14 @@ class Enroller:
         self._limit = limit
 
     def enrol(
-        self, name: str | None, samples: Sequence[EnrolmentSample], caller: Caller, *, person: str | None, new: bool
+        self,
+        name: str | None,
+        samples: Sequence[EnrolmentSample],
+        caller: Caller,
+        *,
+        person: str | None,
+        new: bool,
+        source: str | None = None,
     ) -> tuple[PersonEntry, tuple[str, ...]]:
         """Enrol faces, and return the person and warnings, as ``Registry.enrol`` does."""
         self._check_limit(caller)
@@ -74,13 +90,15 @@ class Enroller:
             self._advisor.check_face(sample.face, _subject(number, samples))
         repeated = self._repetition_warnings(target, samples)
         review = self._advisor.review(target, [sample.face for sample in samples])
-        entry = self._add(target, samples, caller)
+        entry = self._add(target, samples, caller, source=source)
         return entry, (*repeated, *self._advisor.warnings(review, entry))
 
-    def add_counter_examples(self, slug: str, samples: Sequence[EnrolmentSample], caller: Caller) -> PersonEntry:
+    def add_counter_examples(
+        self, slug: str, samples: Sequence[EnrolmentSample], caller: Caller, *, source: str | None = None
+    ) -> PersonEntry:
         """Store counter-examples of a person, as ``Registry.add_counter_examples`` does."""
         self._check_limit(caller)
-        return self._add(self._store.people.read_entry(slug).person, samples, caller, counter=True)
+        return self._add(self._store.people.read_entry(slug).person, samples, caller, counter=True, source=source)
 
     def enrol_from_folder(self, name: str, sample: EnrolmentSample, source: str, *, replaces: str | None) -> None:
         """Enrol a picture of the folder known_faces/, in place of the picture with the digest ``replaces``.
@@ -101,10 +119,19 @@ class Enroller:
             self._limit.check(caller.audit_text())
 
     def _add(
-        self, target: str | Person, samples: Sequence[EnrolmentSample], caller: Caller, *, counter: bool = False
+        self,
+        target: str | Person,
+        samples: Sequence[EnrolmentSample],
+        caller: Caller,
+        *,
+        counter: bool = False,
+        source: str | None = None,
     ) -> PersonEntry:
-        """Add pictures to a person. The limit counts an enrolment that changes the person's pictures."""
-        pictures = [self._make_picture(each, caller.audit_text(), counter=counter) for each in samples]
+        """Add pictures to a person. The limit counts an enrolment that changes the person's pictures.
+
+        ``source``: of the pictures; the caller if it is None.
+        """
+        pictures = [self._make_picture(each, source or caller.audit_text(), counter=counter) for each in samples]
         before = self._store.people.read_entry(target.slug).pictures if isinstance(target, Person) else ()
         entry = self._store.people.enrol(target, pictures, caller)
         if caller.interface not in UNLIMITED_INTERFACES and entry.pictures != before:

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from gateway.errors import shutting_down_error
-from gateway.model import Box, Effect, FoundFace, Person
+from gateway.model import Effect, Person
 from gateway.model.caller import Caller
 from gateway.model.names import checked_name
-from gateway.people.enrolment import Enroller, EnrolmentSample
+from gateway.people.enrolment import Enroller, EnrolmentSample, sample_of_stored
 from gateway.people.gallery_updater import GalleryUpdater
 from gateway.people.removal import PersonRemover
 from gateway.people.unknown_groups import UnknownGroups
-from gateway.store.protocols import Store
-from gateway.store.records import EffectReply, ExportedPerson, PersonEntry
+from gateway.store.protocols import Sightings, Store
+from gateway.store.records import EffectReply, ExportedPerson, PersonEntry, UnknownGroup
 
 
 class Registry:
@@ -31,12 +31,14 @@ class Registry:
         enroller: Enroller,
         remover: PersonRemover,
         groups: UnknownGroups,
+        sightings: Sightings,
     ) -> None:
         self._store = store
         self._updater = updater
         self._enroller = enroller
         self._remover = remover
         self._groups = groups
+        self._sightings = sightings
         self._interrupted = threading.Event()
 
     def apply_once(self, effect: Effect | None, change: Callable[[], EffectReply]) -> EffectReply | None:
@@ -73,39 +75,56 @@ class Registry:
         *,
         person: str | None = None,
         new: bool = False,
+        source: str | None = None,
     ) -> tuple[PersonEntry, tuple[str, ...]]:
         """Enrol faces of one person, and return the person and warnings about the faces.
 
         ``name``: the name of an enrolled or a new person; ``person``: an id, if there is no name; ``new``: create a
-        person if nobody has this id. Raises BadImage for a face of too low quality, before anything is changed.
+        person if nobody has this id; ``source``: of the pictures, by default the caller. Raises BadImage for a face of
+        too low quality, before anything is changed.
         """
-        entry, warnings = self._enroller.enrol(name, samples, caller, person=person, new=new)
+        entry, warnings = self._enroller.enrol(name, samples, caller, person=person, new=new, source=source)
         self._updater.refresh()
         return entry, warnings
 
     def enrol_unknown(
         self, key: int, name: str | None, caller: Caller, *, person: str | None = None
     ) -> tuple[PersonEntry, tuple[str, ...]]:
-        """Enrol the faces of a group of unknown faces, as ``enrol`` does, and delete the group."""
+        """Enrol the faces of a group of unknown faces, as ``enrol`` does, and delete the group.
+
+        The stored sightings of the group get the name.
+        """
         with self._groups.lock:
             faces = self._groups.faces_to_name(key)
             # The picture of such a face is not kept: its chips take the place of the picture.
-            samples = [
-                EnrolmentSample(face.chips, FoundFace(Box(0, 0, 1, 1), face.descriptor, chips=face.chips))
-                for face in faces
-                if face.chips
-            ]
+            samples = [sample for face in faces if (sample := sample_of_stored(face)) is not None]
             enrolled = self.enrol(name, samples, caller, person=person)
+            self._sightings.relabel(key, enrolled[0].person)
             self._groups.forget(key)
             return enrolled
 
-    def add_counter_examples(self, slug: str, samples: Sequence[EnrolmentSample], caller: Caller) -> PersonEntry:
+    def forget_unknown(self, key: int) -> None:
+        """Delete a group of unknown faces, and its sightings."""
+        with self._groups.lock:
+            self._groups.forget(key)
+            self._sightings.forget_unknown(key)
+
+    def join_unknowns(self, key: int, into: int) -> UnknownGroup:
+        """Add a group of unknown faces, with its sightings, to another group. Return the other group."""
+        with self._groups.lock:
+            group = self._groups.join(key, into)
+            self._sightings.move_unknown(key, into)
+            return group
+
+    def add_counter_examples(
+        self, slug: str, samples: Sequence[EnrolmentSample], caller: Caller, *, source: str | None = None
+    ) -> PersonEntry:
         """Add faces that were wrongly taken for a person.
 
         A face that is at least as similar to a counter-example as to the person is not taken for the person any more.
         Raises Conflict if the person would have no other picture left.
         """
-        entry = self._enroller.add_counter_examples(slug, samples, caller)
+        entry = self._enroller.add_counter_examples(slug, samples, caller, source=source)
         self._updater.refresh()
         return entry
 

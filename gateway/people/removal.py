@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from gateway.errors import UnknownPerson
-from gateway.model import Person
+from gateway.model import Descriptor, Person
 from gateway.model.caller import Caller
 from gateway.people.decision import Decision
 from gateway.people.folder.pictures import FolderPictures
 from gateway.people.gallery import Gallery
 from gateway.people.unknown_groups import UnknownGroups
-from gateway.store.protocols import Store
+from gateway.store.protocols import Sightings, Store
 from gateway.store.records import FOLDER_PREFIX, PICTURE_ID_DIGITS
 
 FindFolderPictures = Callable[[Collection[str]], FolderPictures]
@@ -20,7 +20,7 @@ FindFolderPictures = Callable[[Collection[str]], FolderPictures]
 
 
 class PersonRemover:
-    """Removal of people from the store, from groups of unknown faces, from backups and from damaged uploads."""
+    """Removal of people from the store, from unknown groups, sightings, backups and damaged uploads."""
 
     def __init__(
         self,
@@ -28,6 +28,7 @@ class PersonRemover:
         gallery: Gallery,
         decision: Decision,
         groups: UnknownGroups,
+        sightings: Sightings,
         *,
         recipe: str,
         find_folder_pictures: FindFolderPictures,
@@ -38,6 +39,7 @@ class PersonRemover:
         self._decision = decision
         self._backups = store.backups
         self._groups = groups
+        self._sightings = sightings
         self._recipe = recipe
         self._find_folder_pictures = find_folder_pictures
         self._delete_damaged_uploads = delete_damaged_uploads
@@ -50,8 +52,8 @@ class PersonRemover:
 
     def remove(self, slug: str, caller: Caller) -> Person:
         """Remove a person, as ``Registry.remove`` does."""
-        # The groups are compared with the person, who must still be in the gallery.
-        self._groups.forget_similar(slug)
+        # Other faces are compared with the person, who must still be in the gallery.
+        self._forget_similar(slug)
         return self._remove(slug, caller, erase=False)
 
     def erase(self, slug: str, caller: Caller) -> Person:
@@ -65,7 +67,7 @@ class PersonRemover:
                     raise
                 self._delete_damaged_uploads()
                 return Person(slug, slug)
-            self._groups.forget_similar(slug)
+            self._forget_similar(slug)
             self._remove_similar_counter_examples(slug, caller)
             # Backups come before the store: if the process is killed in between, the person is still there,
             # and the erasure can be repeated.
@@ -82,6 +84,25 @@ class PersonRemover:
         missing = any(each.source.startswith(FOLDER_PREFIX) and each.id not in seen for each in entry.pictures)
         closes_folders = missing or not found.complete
         return self._store.people.remove(slug, caller, erase=erase, also=found.digests, closes_folders=closes_folders)
+
+    def _forget_similar(self, slug: str) -> None:
+        """Delete the unknown groups and the sightings that may show a person who is removed."""
+        for key in self._groups.forget_similar(slug):
+            self._sightings.forget_unknown(key)
+        self._sightings.delete([each for each, found in self._sighting_faces() if self._may_show(found, slug)])
+
+    def _sighting_faces(self) -> Iterator[tuple[str, Descriptor | None]]:
+        """Yield the id and the descriptor of each sighting with a face."""
+        after = 0
+        while page := self._sightings.read_faces(after):
+            after = page[-1][0]
+            yield from ((sighting, descriptor) for _, sighting, descriptor in page)
+
+    def _may_show(self, descriptor: Descriptor | None, slug: str) -> bool:
+        # A face that cannot be read may show any person.
+        if descriptor is None:
+            return True
+        return slug in self._gallery and self._decision.verifies(self._gallery.compare_person(slug, descriptor))
 
     def _remove_similar_counter_examples(self, slug: str, caller: Caller) -> None:
         """Remove counter-examples of other people that may show a person."""

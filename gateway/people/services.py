@@ -22,6 +22,7 @@ from gateway.people.folder.watcher import FolderWatcher
 from gateway.people.gallery import Gallery
 from gateway.people.gallery_review import GalleryReview
 from gateway.people.gallery_updater import GalleryUpdater
+from gateway.people.group_rules import UnknownRules
 from gateway.people.registry import Registry
 from gateway.people.removal import PersonRemover
 from gateway.people.similarity import Similarity, Vectors
@@ -43,14 +44,6 @@ class FolderRules:
     path: Path
     rescan_s: float
     max_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownRules:
-    """Rules for groups of unknown faces: see ``UnknownGroups``."""
-
-    max_groups: int
-    keep_days: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +101,10 @@ def build_people(
         store.unknown_groups(recipe),
         gallery,
         decision,
-        max_groups=rules.unknowns.max_groups,
-        keep_days=rules.unknowns.keep_days,
+        rules=rules.unknowns,
         deletes_unused=not for_command,
     )
+    sightings = store.sightings(recipe, rules.sightings)
     advisor = EnrolmentAdvisor(gallery, decision)
     limit = HourlyLimit(rules.limits.enrolments_per_hour, "enrolments", "people.enrolments_per_hour")
     enroller = Enroller(store, advisor, rules.pictures, limit)
@@ -120,12 +113,12 @@ def build_people(
         gallery,
         decision,
         groups,
+        sightings,
         recipe=recipe,
         find_folder_pictures=partial(find_folder_pictures, rules.folder.path, rules.folder.max_bytes),
         delete_damaged_uploads=partial(delete_damaged_uploads, data),
     )
-    registry = Registry(store, updater, enroller, remover, groups)
-    sightings = store.sightings(recipe, rules.sightings)
+    registry = Registry(store, updater, enroller, remover, groups, sightings)
     watcher = StoreWatcher(store, updater, registry, sightings, keep_days=rules.keep_days)
     unknown_faces = UnknownFaces(groups, advisor, vision.describe_part)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.errors import Conflict
 from gateway.model import Descriptor, FoundFace, Quality
 from gateway.model.names import unknown_group_error
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
+from gateway.people.group_rules import UnknownRules, damage_warnings
 from gateway.store import protocols
 from gateway.store.records import MAX_FACES_PER_GROUP, StoredFace, UnknownGroup
 
@@ -28,9 +28,6 @@ JOIN_SCORE = 4 / 6
 NEW_VISIT_AFTER_S = 60.0
 """Time without the stranger after which a face counts as a new visit."""
 
-MAX_NAMED_IDS = 10
-"""Ids that one warning names."""
-
 
 class UnknownGroups:
     """Groups of unknown faces in memory and in the store, for any thread.
@@ -44,43 +41,33 @@ class UnknownGroups:
         gallery: Gallery,
         decision: Decision,
         *,
-        max_groups: int,
-        keep_days: float,
+        rules: UnknownRules,
         deletes_unused: bool = True,
     ) -> None:
-        """``max_groups``: 0 keeps no groups; ``keep_days``: the time after which a group without a new face is deleted;
-        ``deletes_unused``: delete groups of other recipes, and all groups if none are kept. A command leaves that to
+        """``deletes_unused``: delete groups of other recipes, and all groups if none are kept. A command leaves that to
         the gateway.
         """
         self.lock = threading.RLock()
         self._store = store
         self._gallery = gallery
         self._decision = decision
-        self._max_groups = max_groups
-        self._keep_s = 86_400 * keep_days
+        self._rules = rules
         self._groups: dict[int, UnknownGroup] = {}
         self._face_added_at: dict[int, float] = {}
         self._unsaved: set[int] = set()
         if deletes_unused:
-            store.delete_other_recipes() if max_groups else store.delete_all()
+            store.delete_other_recipes() if rules.max_groups else store.delete_all()
         self.reload()
 
     @property
     def is_enabled(self) -> bool:
         """Return whether groups are kept."""
-        return self._max_groups > 0
+        return self._rules.max_groups > 0
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Return a sentence about groups that cannot be read, if there are any."""
-        damaged = sorted(self._store.damaged)
-        if not damaged:
-            return ()
-        ids = ", ".join(map(str, damaged[:MAX_NAMED_IDS])) + (", ..." if len(damaged) > MAX_NAMED_IDS else "")
-        return (
-            f"{len(damaged)} groups of unknown faces are damaged and left out ({ids}): delete them with"
-            " `facegate unknowns forget ID`, or wait until they expire",
-        )
+        return damage_warnings(self._store.damaged)
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -101,9 +88,7 @@ class UnknownGroups:
         """Return the faces of a group that is going to be named. Raises UnknownPerson."""
         with self.lock:
             group = self.group(key)
-            # Another process may have named or forgotten the group.
-            if key not in self._store.read_ids():
-                raise unknown_group_error(key)
+            self._check_stored(group)
             return [face for _, face in group.faces]
 
     def forget(self, key: int) -> None:
@@ -115,23 +100,51 @@ class UnknownGroups:
             self._store.delete([self.group(key).id])
             self._drop(key)
 
-    def forget_similar(self, slug: str) -> None:
-        """Delete the groups that may show a person who is removed, and all damaged groups."""
+    def is_ignored(self, key: int) -> bool:
+        """Return whether a group exists and is ignored: nobody wants to be told about its person."""
+        with self.lock:
+            return key in self._groups and self._groups[key].ignored
+
+    def ignore(self, key: int) -> UnknownGroup:
+        """Ignore a group. Raises UnknownPerson, and TooLarge if too many groups are ignored."""
+        with self.lock:
+            group = self.group(key)
+            self._rules.ignored.check(sum(each.ignored for each in self._groups.values() if each is not group))
+            return self._set_ignored(group, True)
+
+    def unignore(self, key: int) -> UnknownGroup:
+        """Do not ignore a group any more. Raises UnknownPerson."""
+        with self.lock:
+            return self._set_ignored(self.group(key), False)
+
+    def join(self, key: int, into: int) -> UnknownGroup:
+        """Add a group to another group, and delete the first. Return the second. Raises UnknownPerson and Conflict."""
+        with self.lock:
+            group, other = self.group(key), self.group(into)
+            if group is other:
+                raise Conflict("a group cannot be joined with itself: give two different ids")
+            self._check_stored(group, other)
+            self._groups[into] = self._store.join(group, other)
+            self._drop(key)
+            self._revision = self._store.read_revision()
+            return self._groups[into]
+
+    def forget_similar(self, slug: str) -> list[int]:
+        """Delete the groups that may show a person who is removed, and all damaged groups. Return their ids."""
         with self.lock:
             # A damaged group may show any person.
-            for key in self._store.damaged & self._store.read_ids():
+            damaged = sorted(self._store.damaged & self._store.read_ids())
+            for key in damaged:
                 log.warning("the damaged unknown %d is deleted: a person is removed", key)
+            similar = [group.id for group in self._groups.values() if self._may_show(group, slug)]
+            for key in (*damaged, *similar):
                 self.forget(key)
-            # A person is not in the gallery if all their descriptors are of another recipe.
-            if slug not in self._gallery:
-                return
-            for group in list(self._groups.values()):
-                if self._decision.verifies(self._gallery.compare_person(slug, group.mean())):
-                    self.forget(group.id)
+            return [*damaged, *similar]
 
     def reload(self) -> None:
         """Read all groups from the store again. Unsaved sightings of the last seconds are lost."""
         with self.lock:
+            self._revision = self._store.read_revision()
             self._groups = {group.id: group for group in self._store.load()} if self.is_enabled else {}
             self._unsaved.clear()
 
@@ -172,13 +185,14 @@ class UnknownGroups:
     def tidy(self) -> None:
         """Save the sightings. Delete groups that expired, groups over the limit, and groups of enrolled people."""
         with self.lock:
+            if self._store.read_revision() != self._revision:
+                self._save_sightings()
+                self.reload()
             if self._store.damaged:
-                self._store.delete_damaged(time.time() - self._keep_s)
-            recent = [group for group in self.list_groups() if group.last > time.time() - self._keep_s]
+                self._store.delete_damaged(self._rules.expired_before(), self._rules.expired_before(ignored=True))
             limits = self._decision.similarity_limits(len(self._gallery))
-            kept = {
-                group.id for group in share_fairly(recent, self._max_groups) if not self._is_enrolled(group, limits)
-            }
+            wanted = self._rules.choose_kept(self.list_groups())
+            kept = {group.id for group in wanted if not self._is_enrolled(group, limits)}
             # Another process may have named or forgotten some groups.
             stored = self._store.read_ids()
             removed = self._groups.keys() - (kept & stored)
@@ -186,8 +200,28 @@ class UnknownGroups:
                 self._store.delete(sorted(removed & stored))
             for key in removed:
                 self._drop(key)
-            self._store.save_sightings([self._groups[key] for key in self._unsaved & self._groups.keys()])
-            self._unsaved.clear()
+            self._save_sightings()
+
+    def _save_sightings(self) -> None:
+        self._store.save_sightings([self._groups[key] for key in self._unsaved & self._groups.keys()])
+        self._unsaved.clear()
+
+    def _set_ignored(self, group: UnknownGroup, ignored: bool) -> UnknownGroup:
+        self._check_stored(group)
+        self._store.set_ignored(group, ignored)
+        self._revision = self._store.read_revision()
+        return group
+
+    def _check_stored(self, *groups: UnknownGroup) -> None:
+        """Raise UnknownPerson if another process has named or forgotten one of the groups."""
+        stored = self._store.read_ids()
+        for group in groups:
+            if group.id not in stored:
+                raise unknown_group_error(group.id)
+
+    def _may_show(self, group: UnknownGroup, slug: str) -> bool:
+        # A person is not in the gallery if all their descriptors are of another recipe.
+        return slug in self._gallery and self._decision.verifies(self._gallery.compare_person(slug, group.mean()))
 
     def _drop(self, key: int) -> None:
         """Remove a group, which the store does not have any more, from memory."""
@@ -206,18 +240,6 @@ class UnknownGroups:
     def _is_enrolled(self, group: UnknownGroup, limits: NDArray[np.float32]) -> bool:
         """Return whether the group shows a person who was enrolled elsewhere."""
         return self._decision.identify(self._gallery.nearest(group.mean(), limits)).verdict == "match"
-
-
-def share_fairly(groups: Sequence[UnknownGroup], max_groups: int) -> list[UnknownGroup]:
-    """Return at most ``max_groups`` of the groups, which are ordered by their last sighting, newest first."""
-    # The camera with the most groups loses its oldest group: no camera can displace the groups of the others.
-    by_camera: dict[str, list[UnknownGroup]] = {}
-    for group in groups:
-        by_camera.setdefault(group.source, []).append(group)
-    for _ in range(len(groups) - max_groups):
-        fullest = max(by_camera.values(), key=lambda each: (len(each), -each[-1].last))
-        fullest.pop()
-    return [group for each in by_camera.values() for group in each]
 
 
 def quality_score(quality: Quality) -> float:

@@ -14,8 +14,9 @@ from gateway.model import QualityLimits
 from gateway.people.curves import Curves
 from gateway.people.decision import Decision
 from gateway.people.enrolment import PictureRules
+from gateway.people.group_rules import IgnoredRules, UnknownRules
 from gateway.people.measurement import Measurement, engine_measurement, read_measurement
-from gateway.people.services import FolderRules, PeopleRules, PeopleServices, UnknownRules, build_people
+from gateway.people.services import FolderRules, PeopleRules, PeopleServices, build_people
 from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.store.cipher import Cipher, read_key
 from gateway.store.limits import PeopleLimits, SightingLimits
@@ -75,7 +76,11 @@ def people_rules(settings: Settings, recipe: str) -> PeopleRules:
     return PeopleRules(
         pictures=PictureRules(recipe, people.keep),
         folder=FolderRules(people.folder, people.rescan_s, settings.limits.file.bytes),
-        unknowns=UnknownRules(settings.unknowns.most, settings.unknowns.keep_days),
+        unknowns=UnknownRules(
+            settings.unknowns.most,
+            settings.unknowns.keep_days,
+            IgnoredRules(settings.ignored.most, settings.ignored.keep_days),
+        ),
         keep_days=people.keep_days,
         limits=PeopleLimits(people.most, people.pictures_per_person, people.enrolments_per_hour),
         sightings=SightingLimits(settings.sightings.keep_days, settings.sightings.most),

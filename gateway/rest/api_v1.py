@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response, request
 
+from gateway.errors import UnknownPerson
 from gateway.rest.calls import Calls
 from gateway.rest.fields import read_fields
 
@@ -31,23 +32,42 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", "/api/v1/unknowns/<unknown>/crop", "unknowns/show"),
     ("POST", "/api/v1/unknowns/<unknown>/name", "unknowns/name"),
     ("DELETE", "/api/v1/unknowns/<unknown>", "unknowns/forget"),
+    ("POST", "/api/v1/unknowns/<unknown>/ignore", "unknowns/ignore"),
+    ("POST", "/api/v1/unknowns/<unknown>/unignore", "unknowns/unignore"),
+    ("POST", "/api/v1/unknowns/<unknown>/join", "unknowns/join"),
+    ("GET", "/api/v1/sightings", "sightings/list"),
+    ("GET", "/api/v1/sightings/<sighting>", "sightings/show"),
+    ("GET", "/api/v1/sightings/<sighting>/picture", "sightings/show"),
+    ("POST", "/api/v1/sightings/<sighting>/not_them", "sightings/not_them"),
+    ("POST", "/api/v1/sightings/<sighting>/confirm", "sightings/confirm"),
+    ("GET", "/api/v1/cameras", "cameras/list"),
+    ("POST", "/api/v1/cameras/enable", "cameras/enable"),
+    ("POST", "/api/v1/cameras/disable", "cameras/disable"),
+    ("POST", "/api/v1/cameras/<camera>/enable", "cameras/enable"),
+    ("POST", "/api/v1/cameras/<camera>/disable", "cameras/disable"),
+    ("DELETE", "/api/v1/cameras/<camera>", "cameras/forget"),
     ("GET", "/api/v1/calibration", "calibrate"),
 )
 """The method, the path and the operation of each route. Names in angle brackets are fields of the operation."""
 
 
 class FileReply(NamedTuple):
-    """A field of a document that is sent as a file: the field (of a list, its first entry), the type and the name."""
+    """A field of a document that is sent as a file: the field (of a list, its first entry), the type and the name.
+
+    ``max_age_s``: the time for which a browser may show its copy. A proxy stores no copy.
+    """
 
     field: str
     kind: str
     name: str
+    max_age_s: int = 0
 
 
 FILES: Mapping[str, FileReply] = {
     "/api/v1/people/export": FileReply("archive", "application/zip", "people.zip"),
     "/api/v1/people/<person>/export": FileReply("archive", "application/zip", "person.zip"),
     "/api/v1/unknowns/<unknown>/crop": FileReply("crops", "image/jpeg", "crop.jpg"),
+    "/api/v1/sightings/<sighting>/picture": FileReply("picture", "image/jpeg", "sighting.jpg", 60),
 }
 """The paths that reply with a file instead of a document."""
 
@@ -66,8 +86,17 @@ def _view(calls: Calls, path: str, operation: str) -> Callable[..., Any]:
     return view
 
 
-def _file_response(content: str | list[str], file: FileReply) -> Response:
-    """Return the reply with a file. ``content``: the file in base64, or a list whose first file is sent."""
+def _file_response(content: str | list[str] | None, file: FileReply) -> Response:
+    """Return the reply with a file. ``content``: the file in base64, or a list whose first file is sent.
+
+    Raise UnknownPerson if there is no file.
+    """
+    if not content:
+        raise UnknownPerson("no picture is stored")
     first = content if isinstance(content, str) else content[0]
-    headers = {"Content-Disposition": f"inline; filename={file.name}", "X-Content-Type-Options": "nosniff"}
+    headers = {
+        "Content-Disposition": f"inline; filename={file.name}",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": f"private, max-age={file.max_age_s}" if file.max_age_s else "private, no-store",
+    }
     return Response(base64.b64decode(first), mimetype=file.kind, headers=headers)

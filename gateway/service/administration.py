@@ -20,7 +20,10 @@ from gateway.model.health import Health
 from gateway.people.calibration import calibrate
 from gateway.people.services import PeopleServices
 from gateway.people.vision import EnrolmentVision
+from gateway.service.camera_operations import CameraOperations
+from gateway.service.live_cameras import LiveCameras
 from gateway.service.people_operations import PeopleOperations
+from gateway.service.sighting_operations import SightingOperations
 from gateway.service.unknown_operations import UnknownOperations
 
 # Each may hold ten pictures, and over REST each holds a thread (rest.threads).
@@ -33,7 +36,10 @@ Handler = Callable[[AdministrationRequest, Any], WireModel]
 
 
 class Administration:
-    """The operations on people. ``changes``: one thread, so that changes never overlap. ``reads``: for the rest."""
+    """The operations of administrators. ``changes``: one thread, so that changes never overlap.
+
+    ``reads``: a thread for all others. ``live``: the live cameras; None if they are switched off.
+    """
 
     def __init__(
         self,
@@ -42,13 +48,21 @@ class Administration:
         changes: Executor,
         reads: Executor,
         health: Callable[[], Health],
+        live: LiveCameras | None = None,
     ) -> None:
         self._people = people
         self._health_now = health
         self._changes = changes
         self._reads = reads
         self._free = BoundedSemaphore(MAX_WAITING)
-        self._handlers = self._make_handlers(PeopleOperations(people, vision), UnknownOperations(people))
+        self._handlers: dict[str, Handler] = {
+            **_people_handlers(PeopleOperations(people, vision)),
+            **_unknown_handlers(UnknownOperations(people)),
+            **_sighting_handlers(SightingOperations(people, live)),
+            **_camera_handlers(CameraOperations(people, live)),
+            "calibrate": self._calibrate,
+            "health": self._health,
+        }
 
     @property
     def operations(self) -> frozenset[str]:
@@ -86,28 +100,6 @@ class Administration:
                 f"{request.caller.audit_text()} may not ask for {request.operation}: only administrators may"
             )
 
-    def _make_handlers(self, people: PeopleOperations, unknowns: UnknownOperations) -> dict[str, Handler]:
-        return {
-            "people/list": people.list,
-            "people/show": people.show,
-            "people/add": people.add,
-            "people/not_them": people.add_counter_examples,
-            "people/rename": people.rename,
-            "people/merge": people.merge,
-            "people/remove": people.remove,
-            "people/remove_picture": people.remove_picture,
-            "people/erase": people.erase,
-            "people/export": people.export,
-            "people/import": people.import_archive,
-            "people/audit": people.audit,
-            "unknowns/list": unknowns.list,
-            "unknowns/show": unknowns.show,
-            "unknowns/name": unknowns.name,
-            "unknowns/forget": unknowns.forget,
-            "calibrate": self._calibrate,
-            "health": self._health,
-        }
-
     def _calibrate(self, _request: AdministrationRequest, fields: f.Calibrate) -> CalibrationDocument:
         people = self._people
         recipe = people.rules.pictures.recipe
@@ -122,3 +114,50 @@ def _run(request: AdministrationRequest, handle: Callable[[], WireModel]) -> Wir
     if time.monotonic() > request.deadline:
         raise Expired("the request expired while it waited for another operation: send it again")
     return handle()
+
+
+def _people_handlers(people: PeopleOperations) -> dict[str, Handler]:
+    return {
+        "people/list": people.list,
+        "people/show": people.show,
+        "people/add": people.add,
+        "people/not_them": people.add_counter_examples,
+        "people/rename": people.rename,
+        "people/merge": people.merge,
+        "people/remove": people.remove,
+        "people/remove_picture": people.remove_picture,
+        "people/erase": people.erase,
+        "people/export": people.export,
+        "people/import": people.import_archive,
+        "people/audit": people.audit,
+    }
+
+
+def _unknown_handlers(unknowns: UnknownOperations) -> dict[str, Handler]:
+    return {
+        "unknowns/list": unknowns.list,
+        "unknowns/show": unknowns.show,
+        "unknowns/name": unknowns.name,
+        "unknowns/forget": unknowns.forget,
+        "unknowns/ignore": unknowns.ignore,
+        "unknowns/unignore": unknowns.unignore,
+        "unknowns/join": unknowns.join,
+    }
+
+
+def _sighting_handlers(sightings: SightingOperations) -> dict[str, Handler]:
+    return {
+        "sightings/list": sightings.list,
+        "sightings/show": sightings.show,
+        "sightings/not_them": sightings.not_them,
+        "sightings/confirm": sightings.confirm,
+    }
+
+
+def _camera_handlers(cameras: CameraOperations) -> dict[str, Handler]:
+    return {
+        "cameras/list": cameras.list,
+        "cameras/enable": cameras.enable,
+        "cameras/disable": cameras.disable,
+        "cameras/forget": cameras.forget,
+    }

@@ -30,6 +30,7 @@ def group_fields(group: UnknownGroup) -> dict[str, Any]:
         "seen": group.seen,
         "cameras": list(group.cameras),
         "pictures": len(group.faces),
+        "ignored": group.ignored,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from functools import partial
 
 from gateway.contract import fields as f
@@ -11,6 +12,7 @@ from gateway.model import AdministrationRequest
 from gateway.people.services import PeopleServices
 from gateway.service.documents import group_fields, write_group
 from gateway.service.enrolment import change_once, enrol_once
+from gateway.store.records import UnknownGroup
 
 
 class UnknownOperations:
@@ -35,7 +37,23 @@ class UnknownOperations:
 
     def forget(self, request: AdministrationRequest, fields: f.OneUnknown) -> documents.ForgottenGroupDocument:
         def forget() -> documents.ForgottenGroupDocument:
-            self._groups.forget(fields.unknown)
+            self._registry.forget_unknown(fields.unknown)
             return documents.ForgottenGroupDocument(unknown=fields.unknown)
 
         return change_once(self._registry, request.effect, forget, documents.ForgottenGroupDocument)
+
+    def ignore(self, request: AdministrationRequest, fields: f.OneUnknown) -> documents.UnknownGroupDocument:
+        return self._change(request, lambda: self._groups.ignore(fields.unknown))
+
+    def unignore(self, request: AdministrationRequest, fields: f.OneUnknown) -> documents.UnknownGroupDocument:
+        return self._change(request, lambda: self._groups.unignore(fields.unknown))
+
+    def join(self, request: AdministrationRequest, fields: f.JoinUnknowns) -> documents.UnknownGroupDocument:
+        return self._change(request, lambda: self._registry.join_unknowns(fields.unknown, fields.into))
+
+    def _change(
+        self, request: AdministrationRequest, change: Callable[[], UnknownGroup]
+    ) -> documents.UnknownGroupDocument:
+        return change_once(
+            self._registry, request.effect, lambda: write_group(change()), documents.UnknownGroupDocument
+        )

@@ -222,6 +222,9 @@ class Notes(Protocol):
     def write_note(self, name: str, value: str | None) -> None:
         """Write a note; None deletes it."""
 
+    def take_notes(self, prefix: str) -> list[str]:
+        """Delete the notes whose names begin with a prefix. Return them in the order of their names."""
+
 
 class Audit(Protocol):
     """The list of all changes. It can only grow, and contains no names."""
@@ -256,6 +259,9 @@ class StoredGroups(Protocol):
     def read_ids(self) -> set[int]:
         """Return the ids of all groups in the store, which another process may have changed."""
 
+    def read_revision(self) -> int:
+        """Return the number that grows when a group is ignored or joined, whichever process does that."""
+
     def add_group(self, camera: str, moment: float, worth: float, face: StoredFace) -> UnknownGroup:
         """Add a group of one face with its quality score, seen by a camera at a moment."""
 
@@ -273,8 +279,17 @@ class StoredGroups(Protocol):
     def delete_all(self) -> None:
         """Delete all groups."""
 
-    def delete_damaged(self, before: float) -> None:
-        """Delete the damaged groups that were last seen before a moment, in seconds since 1970."""
+    def set_ignored(self, group: UnknownGroup, ignored: bool) -> None:
+        """Ignore a group, or take that back."""
+
+    def join(self, group: UnknownGroup, into: UnknownGroup) -> UnknownGroup:
+        """Add the faces and the visits of a group to another one, and delete the first. Return the joined group."""
+
+    def delete_damaged(self, before: float, ignored_before: float) -> None:
+        """Delete the damaged groups that were last seen before a moment, in seconds since 1970.
+
+        ``ignored_before``: the moment for groups that are ignored.
+        """
 
     def delete_other_recipes(self) -> None:
         """Delete the groups with descriptors of another recipe. Their people will be seen again."""

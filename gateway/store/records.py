@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.model import Descriptor, Person
+from gateway.model import Descriptor, Person, Quality
 from gateway.model.sightings import Sighting
 
 FOLDER_PREFIX = "known_faces/"
@@ -33,12 +33,14 @@ class StoredFace:
     """The data that is stored of one face.
 
     ``chips``: a JPEG of the aligned face, from which another engine can make its descriptor; None for faces that were
-    enrolled before chips were stored. ``crop``: a JPEG of the face for people to look at, of unknown faces only.
+    enrolled before chips were stored. ``crop``: a JPEG of the face for people to look at, of unknown faces and of
+    sightings only. ``quality``: of sightings only.
     """
 
     descriptor: Descriptor
     chips: bytes | None
     crop: bytes | None = None
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +155,7 @@ class UnknownGroup:
 
     ``first`` and ``last``: the first and last time the person was seen, in seconds since 1970; ``seen``: how often.
     ``cameras``: the last cameras that saw the person, the newest at the end. ``faces``: the best faces with their
-    quality score, the best first.
+    quality score, the best first. ``ignored``: nobody wants to be told about the person.
     """
 
     id: int
@@ -162,6 +164,7 @@ class UnknownGroup:
     seen: int
     cameras: list[str]
     faces: list[tuple[float, StoredFace]] = field(default_factory=list)
+    ignored: bool = False
 
     @property
     def source(self) -> str:
@@ -173,6 +176,17 @@ class UnknownGroup:
         self.seen += is_new_visit
         self.last = moment
         self.cameras = [*(each for each in self.cameras if each != camera), camera][-MAX_CAMERAS_PER_GROUP:]
+
+    def with_visits_of(self, other: UnknownGroup) -> UnknownGroup:
+        """Return the group with the visits of another group of the same person. Its faces are not added."""
+        names = [*(each for each in other.cameras if each not in self.cameras), *self.cameras]
+        return replace(
+            self,
+            first=min(self.first, other.first),
+            last=max(self.last, other.last),
+            seen=self.seen + other.seen,
+            cameras=names[-MAX_CAMERAS_PER_GROUP:],
+        )
 
     def mean(self) -> Descriptor:
         """Return the mean of the descriptors, of unit length."""

@@ -107,6 +107,18 @@ class SealedRecords:
             raise ValueError("a stored picture in it is damaged")
         return found
 
+    def seal_unknown_face(
+        self, descriptor: bytes, chips: bytes | None, crop: bytes | None, unknown: int
+    ) -> tuple[bytes, bytes | None, bytes | None]:
+        """Return the encrypted fields of a face of an unknown group that was stored without a key."""
+        place = f"unknown {unknown}"
+        sealed = self._cipher.seal(descriptor, f"descriptor of {place}")
+        return sealed, self.seal(chips, place), self.seal(crop, place)
+
+    def open_images(self, chips: bytes | None, crop: bytes | None, place: str) -> tuple[bytes | None, bytes | None]:
+        """Return the chips and the crop of a face of an unknown group. Raise ValueError if one is damaged."""
+        return self.open(chips, place), self.open(crop, place)
+
     def seal_sighting_face(
         self, face: StoredFace, sighting: str, recipe: str
     ) -> tuple[bytes, bytes | None, bytes | None]:

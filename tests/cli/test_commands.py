@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -21,8 +22,9 @@ from gateway.cli.main import LAZY_COMMANDS, LazyGroup, main
 from gateway.errors import GatewayError
 from gateway.files.ownership import user_name
 from gateway.model.caller import CLI_CALLER
+from gateway.model.sightings import Sighting
 from gateway.people.folder.removal_guard import CONFIRMED_NOTE, RemovalGuard
-from gateway.store.records import Picture, StoredFace
+from gateway.store.records import Picture, SightingRecord, StoredFace
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
 from gateway.store.sqlite.store import SqliteStore
 from gateway.vision.engines.registry import ENGINES
@@ -396,6 +398,93 @@ def test_list_of_commands_is_not_truncated(facegate: Facegate) -> None:
 @pytest.mark.parametrize("command", ["people", "unknowns", "calibrate", "backup", "restore"])
 def test_command_has_a_help_text(facegate: Facegate, command: str) -> None:
     assert "Usage" in facegate(command, "--help").output
+
+
+def save_sightings(data: Path) -> None:
+    """Store a sighting of Ada, and one of a stranger of the unknown group 1."""
+    recipe, now = ENGINES["facegate"].recipe, time.time()
+    with closing(SqliteStore(data / "people.sqlite")) as store:
+        group = store.unknown_groups(recipe).add_group("yard", now, 0.5, StoredFace(descriptor(9), b"chips"))
+        store.unknown_groups(recipe).add_group("yard", now, 0.5, StoredFace(descriptor(8), b"chips"))
+        ada = store.people.read_entry("ada_lovelace").person
+        face = StoredFace(descriptor(4), b"chips of a sighting", b"the picture of a sighting")
+        store.sightings(recipe).save(
+            [
+                SightingRecord(
+                    Sighting(
+                        id="s1",
+                        visit="v",
+                        camera="porch",
+                        since=now - 9,
+                        last_seen=now - 2,
+                        outcome="named",
+                        person=ada,
+                        ended=now,
+                        reason="left",
+                    ),
+                    face,
+                ),
+                SightingRecord(
+                    Sighting(
+                        id="s2",
+                        visit="v",
+                        camera="yard",
+                        since=now - 8,
+                        last_seen=now,
+                        outcome="stranger",
+                        unknown=group.id,
+                    ),
+                    face,
+                ),
+            ]
+        )
+
+
+def test_sightings_are_listed_shown_and_corrected(facegate: Facegate, data: Path, tmp_path: Path) -> None:
+    save_sightings(data)
+    lines = facegate("sightings", "list").stdout.splitlines()
+    assert [line.split("\t")[:3] for line in lines[1:]] == [
+        ["s2", "yard", "unknown 1"],
+        ["s1", "porch", "Ada Lovelace"],
+    ]
+    found = json.loads(facegate("sightings", "list", "--json", "--camera", "porch", "--days", "1").stdout)
+    assert [each["sighting"] for each in found["sightings"]] == ["s1"]
+    assert (
+        json.loads(facegate("sightings", "list", "--json", "--limit", "1").stdout)["sightings"][0]["sighting"] == "s2"
+    )
+    picture = tmp_path / "s1.jpg"
+    shown = json.loads(facegate("sightings", "show", "s1", "--picture", str(picture)).stdout)
+    assert (shown["name"], "picture" in shown) == ("Ada Lovelace", False)
+    assert picture.read_bytes() == b"the picture of a sighting"
+    confirmed = facegate("sightings", "confirm", "s2", "--person", "grace").stdout.splitlines()
+    assert confirmed[0] == "s2 shows Grace (grace)"
+    undo = confirmed[1].removeprefix("undo: facegate ").split()
+    facegate(*undo)
+    assert len(json.loads(facegate("people", "show", "grace").stdout)["pictures"]) == 1
+    assert "s1 does not show ada_lovelace" in facegate("sightings", "not-them", "s1").stdout
+    assert "s1 has no name" in facegate("sightings", "confirm", "s1", code=1).stderr
+    assert "no sighting 's3'" in facegate("sightings", "show", "s3", code=1).stderr
+
+
+def test_unknown_groups_are_ignored_and_joined(facegate: Facegate, data: Path) -> None:
+    save_sightings(data)
+    assert "unknown 1 is ignored" in facegate("unknowns", "ignore", "1").stdout
+    assert facegate("unknowns", "list").stdout.count("\tyes\n") == 1
+    assert "not ignored any more" in facegate("unknowns", "unignore", "1").stdout
+    assert "unknown 2 was seen 2 times and has 2 pictures" in facegate("unknowns", "join", "1", "2").stdout
+    assert "no unknown group 1" in facegate("unknowns", "join", "1", "2", code=1).stderr
+
+
+def test_cameras_are_switched(facegate: Facegate) -> None:
+    assert facegate("cameras", "list").stdout == "no camera is switched off\n"
+    assert facegate("cameras", "disable", "porch").stdout == "recognition is switched off for porch\n"
+    assert facegate("cameras", "disable").stdout == "recognition is switched off for all cameras\n"
+    assert facegate("cameras", "list").stdout == "all cameras: off\nporch: off\n"
+    assert json.loads(facegate("cameras", "list", "--json").stdout) == {"enabled": False, "disabled": ["porch"]}
+    facegate("cameras", "enable")
+    facegate("cameras", "forget", "porch")
+    assert facegate("cameras", "list").stdout == "no camera is switched off\n"
+    assert "must be the name of a camera" in facegate("cameras", "enable", "a/b", code=1).stderr
 
 
 @pytest.mark.parametrize("name", LAZY_COMMANDS)

@@ -178,7 +178,15 @@ def test_document_with_an_unknown_field_is_invalid_for_its_model(name: str) -> N
 
 
 def test_every_operation_of_administrators_has_an_expected_document() -> None:
-    shared = {"people/not_them": "people/show", "people/merge": "people/rename", "unknowns/name": "people/add"}
+    shared = {
+        "people/not_them": "people/show",
+        "people/merge": "people/rename",
+        "unknowns/name": "people/add",
+        "unknowns/unignore": "unknowns/ignore",
+        "unknowns/join": "unknowns/ignore",
+        "sightings/not_them": "sightings/confirm",
+        "cameras/disable": "cameras/enable",
+    }
     for name, spec in ADMINISTRATION.items():
         assert name in EXPECTED or ADMINISTRATION[shared[name]].result is spec.result
 

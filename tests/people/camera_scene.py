@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from gateway.model import Descriptor, FoundFace, Image, Polygon, Quality
-from gateway.people.services import UnknownRules
+from gateway.people.group_rules import UnknownRules
 from gateway.people.unknown_faces import Observation
 from gateway.people.vision import NoVision
 from tests.examples import BOX, QUALITY

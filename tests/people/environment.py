@@ -17,8 +17,9 @@ from gateway.people.decision import Decision
 from gateway.people.enrolment import EnrolmentSample, Keep, PictureRules
 from gateway.people.gallery import MAX_COUNTED_PICTURES, Gallery, Nearest
 from gateway.people.gallery_updater import GalleryUpdater
+from gateway.people.group_rules import UnknownRules
 from gateway.people.registry import Registry
-from gateway.people.services import FolderRules, PeopleRules, PeopleServices, UnknownRules, build_people
+from gateway.people.services import FolderRules, PeopleRules, PeopleServices, build_people
 from gateway.people.similarity import Similarity
 from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.store.cipher import Cipher

@@ -366,6 +366,9 @@ class FakeNotes:
         if value is not None:
             self.notes[name] = value
 
+    def take_notes(self, prefix: str) -> list[str]:
+        return [self.notes.pop(name) for name in sorted(self.notes) if name.startswith(prefix)]
+
 
 def loss(removed: int, total: int) -> Loss:
     people = frozenset(range(removed))

@@ -20,17 +20,18 @@ from gateway.people.registry import Registry
 from gateway.rest.api_v1 import ROUTES
 from gateway.service.administration import MAX_WAITING, Administration
 from gateway.service.enrolment_vision import WorkerVision
+from gateway.service.live_cameras import LiveCameras
 from tests.examples import descriptor
 from tests.people.environment import PeopleEnvironment, open_environment, sample
 
 
 class AdministrationHarness:
-    def __init__(self, env: PeopleEnvironment) -> None:
+    def __init__(self, env: PeopleEnvironment, live: LiveCameras | None = None) -> None:
         self.env = env
         self.changes, self.reads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         vision = WorkerVision(_refuse_job, min_face=56, size_limit=SizeLimit(1000))
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
-        self.administration = Administration(env.people, vision, self.changes, self.reads, lambda: health)
+        self.administration = Administration(env.people, vision, self.changes, self.reads, lambda: health, live)
 
     def do(self, operation: str, **fields: Any) -> Document:
         return self.submit(operation, fields).result(10).document()
@@ -121,6 +122,26 @@ def test_people_are_listed_in_pages(harness: AdministrationHarness) -> None:
         ("people/add", {"images": [b"x"] * 11, "name": "A"}, BadRequest),
         ("people/add", {"images": [7], "name": "A"}, BadRequest),
         ("unknowns/show", {"unknown": "one"}, BadRequest),
+        ("unknowns/join", {"unknown": 1}, BadRequest),
+        ("sightings/list", {"camera": "a/b"}, BadRequest),
+        ("sightings/list", {"camera": "bridge"}, BadRequest),
+        ("sightings/list", {"outcome": "gone"}, BadRequest),
+        ("sightings/list", {"outcome": ["named"]}, BadRequest),
+        ("sightings/list", {"since": "yesterday"}, BadRequest),
+        ("sightings/list", {"since": -1}, BadRequest),
+        ("sightings/list", {"since": "1e999"}, BadRequest),
+        ("sightings/list", {"since": True}, BadRequest),
+        ("sightings/list", {"person": "carol"}, UnknownPerson),
+        ("sightings/list", {"before": "1790000000.123-ab12cd"}, UnknownPerson),
+        ("sightings/show", {"sighting": "../x"}, BadRequest),
+        ("sightings/show", {"sighting": "s" * 65}, BadRequest),
+        ("sightings/show", {"sighting": "s1"}, UnknownPerson),
+        ("sightings/confirm", {"sighting": "s1"}, UnknownPerson),
+        ("sightings/not_them", {"sighting": "s1", "person": "Alice"}, BadRequest),
+        ("cameras/list", {}, Unsupported),
+        ("cameras/enable", {"camera": "porch"}, Unsupported),
+        ("cameras/enable", {"camera": "#"}, BadRequest),
+        ("cameras/forget", {}, BadRequest),
         ("calibrate", {"plot": "maybe"}, BadRequest),
     ],
 )

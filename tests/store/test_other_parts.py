@@ -21,6 +21,14 @@ def test_note_is_in_the_store_until_it_is_deleted(open_store: OpenStore) -> None
         assert store.notes.read_note("held_removal") is None
 
 
+def test_notes_are_taken_in_the_order_of_their_names(store: Store) -> None:
+    for name in ("live 2", "other", "live 1", "LIVE 3", "liv"):
+        store.notes.write_note(name, f"note {name}")
+    assert store.notes.take_notes("live ") == ["note live 1", "note live 2"]
+    assert store.notes.take_notes("live ") == []
+    assert [store.notes.read_note(name) is None for name in ("other", "LIVE 3", "liv")] == [False] * 3
+
+
 def test_audit_contains_actions_that_change_no_person(store: Store) -> None:
     added = enrol(store, "Alice").person
     store.audit.record(REST_CALLER, "export", slug=added.slug, pictures=1)

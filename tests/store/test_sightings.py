@@ -18,7 +18,7 @@ from gateway.model.sightings import Sighting
 from gateway.store.limits import SightingLimits
 from gateway.store.protocols import Sightings, Store
 from gateway.store.records import SightingRecord, StoredFace
-from tests.examples import descriptor
+from tests.examples import QUALITY, descriptor
 from tests.people.environment import KEY
 from tests.store.conftest import OpenStore
 from tests.store.examples import RECIPE, RECIPE_64, enrol, picture
@@ -47,7 +47,7 @@ def sighting(n: int = 1, **values: Any) -> Sighting:
 
 
 def face(n: int = 1) -> StoredFace:
-    return StoredFace(descriptor(n), b"chips of face %d" % n, b"crop of face %d" % n)
+    return StoredFace(descriptor(n), b"chips of face %d" % n, b"crop of face %d" % n, QUALITY)
 
 
 def save(store: Store, *some: Sighting, **limits: Any) -> None:
@@ -60,8 +60,12 @@ def listed(store: Store, **filters: Any) -> list[str]:
 
 def comparable(record: SightingRecord | None) -> object:
     assert record is not None
-    found = record.face and (record.face.descriptor.tobytes(), record.face.chips, record.face.crop)
+    found = record.face and (record.face.descriptor.tobytes(), *_rest(record.face))
     return record.sighting, found, record.evidence
+
+
+def _rest(face: StoredFace) -> tuple[object, ...]:
+    return face.chips, face.crop, face.quality
 
 
 def test_sighting_is_stored_completely(store: Store) -> None:
@@ -226,6 +230,23 @@ def test_naming_a_group_relabels_its_sightings(store: Store) -> None:
     assert (second.id, second.unknown) == ("s2", None)
     with pytest.raises(UnknownPerson):
         sightings(store).relabel(7, Person("nobody", "Nobody"))
+
+
+def test_sighting_that_goes_on_follows_its_group(store: Store) -> None:
+    """The live cameras still have the old group when they write the sighting again."""
+    of_group = [sighting(n, outcome="stranger", unknown=n) for n in (1, 2, 3)]
+    save(store, *of_group)
+    sightings(store).move_unknown(1, 2)
+    sightings(store).relabel(2, ADA)
+    save(store, *of_group)
+    assert listed(store, person="ada") == ["s2", "s1"]
+    assert listed(store, unknown=3) == ["s3"]
+    store.people.merge("ada", "bob", REST_CALLER)
+    save(store, *of_group)
+    assert listed(store, person="bob") == ["s2", "s1"]
+    store.people.remove("bob", REST_CALLER)
+    save(store, *of_group)
+    assert listed(store, outcome="named") == []
 
 
 def test_sightings_of_a_group_move_to_another_group_and_are_forgotten_with_it(store: Store) -> None:

@@ -84,3 +84,27 @@ def test_id_of_a_group_is_never_used_twice(store: Store) -> None:
     group = groups(store).add_group("door", 100.0, 0.5, face(1))
     groups(store).delete([group.id])
     assert groups(store).add_group("door", 100.0, 0.5, face(1)).id != group.id
+
+
+def test_group_is_ignored_after_a_start(store: Store) -> None:
+    group = groups(store).add_group("door", 100.0, 0.5, face(1))
+    before = groups(store).read_revision()
+    groups(store).set_ignored(group, True)
+    assert group.ignored
+    assert [each.ignored for each in groups(store).load()] == [True]
+    assert groups(store).read_revision() > before
+    groups(store).set_ignored(group, False)
+    assert [each.ignored for each in groups(store).load()] == [False]
+
+
+def test_joined_group_has_the_faces_and_visits_of_both(store: Store) -> None:
+    one = groups(store).add_group("yard", 300.0, 0.7, face(3))
+    other = groups(store).add_group("door", 100.0, 0.5, face(1))
+    groups(store).add_face(other, 0.9, face(2))
+    before = groups(store).read_revision()
+    joined = groups(store).join(one, other)
+    assert (joined.id, joined.first, joined.last, joined.seen) == (other.id, 100.0, 300.0, 2)
+    assert joined.cameras == ["yard", "door"]
+    assert [worth for worth, _ in joined.faces] == [0.9, 0.7, 0.5]
+    assert [comparable(each) for each in groups(store).load()] == [comparable(joined)]
+    assert groups(store).read_revision() > before

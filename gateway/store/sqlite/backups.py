@@ -138,5 +138,5 @@ class SqliteBackups(BackupFolder):
         """Copy the store without unknown groups, sightings, effects and waiting audit lines. Raise GatewayError."""
         with self.locked():
             path = to or self.free_path()
-            self._database.copy(path, without=("unknowns", "sightings", "effects", "outbox"))
+            self._database.copy(path, without=("unknowns", "sightings", "moved_groups", "effects", "outbox"))
         return path

@@ -51,8 +51,14 @@ def _encrypt_all(database: Database, records: SealedRecords) -> None:
                 "UPDATE pictures SET descriptor = ?, chips = ?, original = ? WHERE digest = ? AND person = ?",
                 (*records.seal_stored_picture(digest, *fields), digest, person),
             )
-        # Unknown faces and sightings are not worth encrypting: their people will be seen again.
-        db.execute("DELETE FROM unknowns")
+        # Unknown faces and sightings are not worth encrypting: their people will be seen again. Somebody decided to
+        # ignore a group.
+        db.execute("DELETE FROM unknowns WHERE ignored IS NOT 1")
+        for key, *fields in db.execute("SELECT id, descriptor, chips, crop, unknown FROM unknown_faces").fetchall():
+            db.execute(
+                "UPDATE unknown_faces SET descriptor = ?, chips = ?, crop = ? WHERE id = ?",
+                (*records.seal_unknown_face(*fields), key),
+            )
         db.execute("DELETE FROM sightings")
         db.execute("INSERT INTO meta VALUES ('seal', ?)", (records.seal_key_check(),))
     database.scrub()

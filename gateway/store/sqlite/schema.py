@@ -143,7 +143,8 @@ CREATE TABLE sighting_faces (   -- in a table of its own, so that a page of sigh
     recipe TEXT NOT NULL,
     descriptor BLOB NOT NULL,   -- encrypted
     chips BLOB,                 -- encrypted
-    crop BLOB                   -- encrypted
+    crop BLOB,                  -- encrypted
+    quality TEXT                -- a JSON object
 );
 CREATE TABLE sighting_candidates (   -- the people whom an ambiguous sighting may show
     sighting INTEGER NOT NULL REFERENCES sightings ON DELETE CASCADE,
@@ -155,6 +156,12 @@ CREATE TABLE sighting_candidates (   -- the people whom an ambiguous sighting ma
 CREATE INDEX sighting_candidates_by_person ON sighting_candidates (person);
 CREATE TRIGGER sightings_go_with_candidates BEFORE DELETE ON people
     BEGIN DELETE FROM sightings WHERE key IN (SELECT sighting FROM sighting_candidates WHERE person = OLD.id); END;
+CREATE TABLE moved_groups (     -- where the sightings of an unknown group went, for sightings that are written later
+    unknown INTEGER PRIMARY KEY,
+    person INTEGER REFERENCES people ON DELETE CASCADE,
+    other INTEGER,              -- an unknown group
+    at REAL NOT NULL
+);
 CREATE TABLE cameras_off (      -- the cameras that are switched off
     name TEXT PRIMARY KEY
 );

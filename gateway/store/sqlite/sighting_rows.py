@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from itertools import chain
+from dataclasses import asdict
 from typing import Any, TypeVar, cast, get_args
 
-from gateway.model import Box, Person
+from gateway.model import Box, Person, Quality
 from gateway.model.people import Likeness
-from gateway.model.sightings import EndReason, Outcome, Sighting
+from gateway.model.sightings import OUTCOMES, EndReason, Outcome, Sighting
 from gateway.store.sqlite.database import Row
 
-OUTCOMES = frozenset[str](chain.from_iterable(get_args(each) for each in get_args(Outcome)))
-REASONS = frozenset[str](get_args(EndReason))
+REASONS: tuple[str, ...] = get_args(EndReason)
 
 # A column in SQLite may contain a value of any type. Text is read as bytes: one row with bytes that are not UTF-8 would
 # make the whole query fail.
@@ -84,9 +83,24 @@ def read_candidate(slug: bytes, name: bytes, score: object, similarity: object) 
     return Likeness(Person(_text(slug), _text(name)), _number(float, score), _number(float, similarity))
 
 
+def write_quality(quality: Quality | None) -> str | None:
+    return None if quality is None else json.dumps(asdict(quality))
+
+
+def read_quality(value: bytes | None) -> Quality | None:
+    """Return the quality of a face. Raise ValueError, TypeError or RecursionError if it is damaged."""
+    if value is None:
+        return None
+    fields = json.loads(bytes(value))
+    if not all(each is None or isinstance(each, int | float) for each in fields.values()):
+        raise ValueError("a number in it is damaged")
+    return Quality(**fields)
+
+
 def move_sightings(db: sqlite3.Connection, person: int, into: int) -> None:
     """Give the sightings of a person to another one, by their keys, within the transaction of the caller."""
     db.execute("UPDATE sightings SET person = ? WHERE person = ?", (into, person))
+    db.execute("UPDATE moved_groups SET person = ? WHERE person = ?", (into, person))
     db.execute("UPDATE OR IGNORE sighting_candidates SET person = ? WHERE person = ?", (into, person))
     # A row that is left belongs to a sighting with both people as candidates, and would delete it with the person.
     db.execute("DELETE FROM sighting_candidates WHERE person = ?", (person,))
@@ -96,7 +110,7 @@ def _text(value: bytes) -> str:
     return bytes(value).decode()
 
 
-def _word(value: bytes, words: frozenset[str]) -> str:
+def _word(value: bytes, words: tuple[str, ...]) -> str:
     if (word := _text(value)) not in words:
         raise ValueError("a word in it is unknown")
     return word

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from gateway.model import Descriptor, Person
 from gateway.model.names import unknown_sighting_error
@@ -14,7 +15,16 @@ from gateway.store.records import SightingRecord, StoredFace
 from gateway.store.sealing import SealedRecords, sighting_place
 from gateway.store.sqlite.database import Database, Row
 from gateway.store.sqlite.sighting_expiry import delete_old
-from gateway.store.sqlite.sighting_rows import SELECT, WRITE, read_candidate, read_sighting, to_row
+from gateway.store.sqlite.sighting_groups import follow_group, move_group, name_group
+from gateway.store.sqlite.sighting_rows import (
+    SELECT,
+    WRITE,
+    read_candidate,
+    read_quality,
+    read_sighting,
+    to_row,
+    write_quality,
+)
 from gateway.store.sqlite.writes import person_key
 
 log = logging.getLogger(__name__)
@@ -28,11 +38,13 @@ SELECT sighting, CAST(slug AS BLOB), CAST(name AS BLOB), score, similarity
 FROM sighting_candidates JOIN people ON people.id = person WHERE sighting IN ({keys}) ORDER BY score DESC, slug
 """
 _FACE = (
-    "SELECT recipe, CAST(descriptor AS BLOB), CAST(chips AS BLOB), CAST(crop AS BLOB) FROM sighting_faces"
-    " WHERE sighting = ?"
+    "SELECT recipe, CAST(descriptor AS BLOB), CAST(chips AS BLOB), CAST(crop AS BLOB),"
+    " CAST(quality AS BLOB) FROM sighting_faces WHERE sighting = ?"
 )
-_WRITE_FACE = "INSERT OR REPLACE INTO sighting_faces (sighting, recipe, descriptor, chips, crop) VALUES (?, ?, ?, ?, ?)"
-_DAMAGE = (ValueError, TypeError, RecursionError)
+_WRITE_FACE = """
+INSERT OR REPLACE INTO sighting_faces (sighting, recipe, descriptor, chips, crop, quality) VALUES (?, ?, ?, ?, ?, ?)
+"""
+_DAMAGE = (ValueError, TypeError, RecursionError, AttributeError)
 
 
 class SqliteSightings:
@@ -51,7 +63,7 @@ class SqliteSightings:
                 self._save(db, record)
 
     def _save(self, db: sqlite3.Connection, record: SightingRecord) -> None:
-        sighting = record.sighting
+        sighting = follow_group(db, record.sighting)
         people = [*([sighting.person] if sighting.person else []), *(each.person for each in sighting.candidates)]
         keys = {each.slug: key for each in people if (key := _find_key(db, each)) is not None}
         if len(keys) < len(people) or (sighting.ended is not None and not self._limits.keep_days):
@@ -67,7 +79,7 @@ class SqliteSightings:
         )
         if record.face is not None:
             sealed = self._records.seal_sighting_face(record.face, sighting.id, self._recipe)
-            db.execute(_WRITE_FACE, (key, self._recipe, *sealed))
+            db.execute(_WRITE_FACE, (key, self._recipe, *sealed, write_quality(record.face.quality)))
 
     def read_open(self) -> list[SightingRecord]:
         with self._database.reading() as db:
@@ -125,16 +137,11 @@ class SqliteSightings:
 
     def relabel(self, unknown: int, person: Person | None) -> int:
         with self._database.transaction() as db:
-            key = None if person is None else person_key(db, person.slug)
-            return db.execute(
-                "UPDATE sightings SET person = ?1, outcome = CASE WHEN ?1 IS NULL THEN outcome ELSE 'named' END,"
-                " unknown = NULL, seen = NULL, ignored = 0 WHERE unknown = ?2",
-                (key, unknown),
-            ).rowcount
+            return name_group(db, unknown, None if person is None else person_key(db, person.slug))
 
     def move_unknown(self, unknown: int, into: int) -> None:
         with self._database.transaction() as db:
-            db.execute("UPDATE sightings SET unknown = ? WHERE unknown = ?", (into, unknown))
+            move_group(db, unknown, into)
 
     def forget_person(self, slug: str) -> None:
         with self._database.transaction() as db:
@@ -202,10 +209,12 @@ class SqliteSightings:
             return SightingRecord(sighting)
 
     def _open_face(self, sighting: str, row: Row | None) -> StoredFace | None:
-        """Return the face of a row (recipe, descriptor, chips, crop), None for another recipe. Raise ValueError."""
+        """Return the face of a row from _FACE, None for another recipe. Raise an error of _DAMAGE."""
         if row is None or row[0] != self._recipe:
             return None
-        return self._records.open_sighting_face(row[1], row[2], row[3], sighting, self._recipe)
+        _, descriptor, chips, crop, quality = row
+        face = self._records.open_sighting_face(descriptor, chips, crop, sighting, self._recipe)
+        return replace(face, quality=read_quality(quality))
 
     def _open_descriptor(self, sighting: str, recipe: str, blob: bytes) -> Descriptor | None:
         if recipe != self._recipe:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 # bytes: one row with bytes that are not UTF-8 would make the whole query fail.
 _GROUPS = """
 SELECT id, CASE WHEN typeof(first) = 'real' THEN first END, CASE WHEN typeof(last) = 'real' THEN last END,
-    CASE WHEN typeof(seen) = 'integer' THEN seen END, CAST(cameras AS BLOB)
+    CASE WHEN typeof(seen) = 'integer' THEN seen END, CAST(cameras AS BLOB), ignored IS 1
 FROM unknowns WHERE id IN (SELECT unknown FROM unknown_faces WHERE recipe = ?) ORDER BY id
 """
 _FACES = """
@@ -28,6 +28,8 @@ SELECT unknown, CAST(descriptor AS BLOB), CAST(chips AS BLOB), CAST(crop AS BLOB
     CASE WHEN typeof(worth) = 'real' THEN worth END
 FROM unknown_faces WHERE recipe = ? ORDER BY worth DESC
 """
+_REVISION = "unknown_groups"
+_BUMP_REVISION = "INSERT INTO meta VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET value = value + 1"
 
 
 class SqliteStoredGroups:
@@ -60,30 +62,35 @@ class SqliteStoredGroups:
 
     def _read(self, row: Row, faces: Sequence[Row]) -> UnknownGroup:
         """Return the group of a row. Raise ValueError, TypeError or RecursionError if it is damaged."""
-        key, first, last, seen, cameras = row
+        key, first, last, seen, cameras, ignored = row
         names = json.loads(bytes(cameras))
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("its cameras are not a list of names")
         if None in (first, last, seen) or not faces or not math.isfinite(first + last):
             raise ValueError("a time, a count or all its faces are missing")
-        return UnknownGroup(
-            key, first, last, seen, names[-MAX_CAMERAS_PER_GROUP:], [self._read_face(key, face) for face in faces]
-        )
+        read = [self._read_face(key, face) for face in faces]
+        return UnknownGroup(key, first, last, seen, names[-MAX_CAMERAS_PER_GROUP:], read, bool(ignored))
 
     def _read_face(self, key: int, face: Row) -> tuple[float, StoredFace]:
         descriptor, chips, crop, worth = face
         if worth is None:
             raise ValueError("the score of a face is missing")
         place = f"unknown {key}"
-        opened = [self._records.open(image, place) for image in (chips, crop)]
-        return worth, StoredFace(self._records.open_descriptor(descriptor, place, self._recipe), *opened)
+        vector = self._records.open_descriptor(descriptor, place, self._recipe)
+        return worth, StoredFace(vector, *self._records.open_images(chips, crop, place))
 
-    def delete_damaged(self, before: float) -> None:
-        """Delete the damaged groups that were last seen before a moment, in seconds since 1970."""
+    def delete_damaged(self, before: float, ignored_before: float) -> None:
+        """Delete the damaged groups that were last seen before a moment, in seconds since 1970.
+
+        ``ignored_before``: the moment for groups that are ignored.
+        """
         # A group whose last moment cannot be read counts as seen now, so that it expires too.
         with self._database.transaction() as db:
             for key in self.damaged:
-                db.execute("DELETE FROM unknowns WHERE id = ? AND last < ?", (key, before))
+                db.execute(
+                    "DELETE FROM unknowns WHERE id = ? AND last < CASE WHEN ignored IS 1 THEN ? ELSE ? END",
+                    (key, ignored_before, before),
+                )
                 db.execute(
                     "UPDATE unknowns SET last = ? WHERE id = ? AND typeof(last) != 'real'",
                     (time.time(), key),
@@ -104,6 +111,11 @@ class SqliteStoredGroups:
     def read_ids(self) -> set[int]:
         """Return the ids of all groups in the file, which another process may have changed."""
         return {key for (key,) in self._database.rows("SELECT id FROM unknowns")}
+
+    def read_revision(self) -> int:
+        """Return the number that grows when a group is ignored or joined, whichever process does that."""
+        row = self._database.row("SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?", (_REVISION,))
+        return int(row[0]) if row else 0
 
     def add_group(self, camera: str, moment: float, worth: float, face: StoredFace) -> UnknownGroup:
         """Add a group of one face with its quality score, seen by a camera at a moment."""
@@ -140,6 +152,25 @@ class SqliteStoredGroups:
                 "UPDATE unknowns SET last = ?, seen = ?, cameras = ? WHERE id = ?",
                 [(group.last, group.seen, json.dumps(group.cameras), group.id) for group in groups],
             )
+
+    def set_ignored(self, group: UnknownGroup, ignored: bool) -> None:
+        """Ignore a group, or take that back."""
+        with self._database.transaction() as db:
+            db.execute("UPDATE unknowns SET ignored = ? WHERE id = ?", (ignored, group.id))
+            db.execute(_BUMP_REVISION, (_REVISION,))
+        group.ignored = ignored
+
+    def join(self, group: UnknownGroup, into: UnknownGroup) -> UnknownGroup:
+        """Add the faces and the visits of a group to another one, and delete the first. Return the joined group."""
+        joined = into.with_visits_of(group)
+        with self._database.transaction() as db:
+            db.execute("UPDATE unknowns SET first = ? WHERE id = ?", (joined.first, joined.id))
+            self.save_sightings([joined])
+            for worth, face in group.faces:
+                self.add_face(joined, worth, face)
+            self.delete([group.id])
+            db.execute(_BUMP_REVISION, (_REVISION,))
+        return joined
 
     def delete(self, groups: Sequence[int]) -> None:
         """Delete groups by their ids. Raise UnknownPerson if one of them does not exist."""

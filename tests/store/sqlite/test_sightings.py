@@ -208,6 +208,16 @@ def test_damaged_sighting_expires(store: SqliteStore, statement: str, monkeypatc
     assert history.warnings == ()
 
 
+@pytest.mark.parametrize("quality", ["{", "[]", "{}", '{"pixels": "x"}', '{"colour": 1}'])
+def test_face_with_a_damaged_quality_is_left_out(store: SqliteStore, quality: str) -> None:
+    save(store, sighting(1))
+    with store.database.transaction() as db:
+        db.execute("UPDATE sighting_faces SET quality = ?", (quality,))
+    record = sightings(store).find("s1")
+    assert record is not None
+    assert record.face is None
+
+
 @pytest.mark.parametrize("column", ["descriptor", "chips", "crop"])
 def test_damaged_face_leaves_the_sighting(store: SqliteStore, column: str) -> None:
     save(store, sighting(1), sighting(2))

@@ -64,6 +64,30 @@ def test_first_key_deletes_plain_groups(tmp_path: Path) -> None:
     assert files_with(tmp_path, b"chips of face 1", face(1).descriptor.tobytes()) == set()
 
 
+def test_first_key_encrypts_ignored_groups(tmp_path: Path) -> None:
+    """Somebody decided to ignore them."""
+    with closing(SqliteStore(tmp_path / "people.sqlite")) as store:
+        group = groups(store).add_group("door", 100.0, 0.5, face(1))
+        groups(store).set_ignored(group, True)
+        groups(store).add_group("door", 100.0, 0.5, face(2))
+    with closing(SqliteStore(tmp_path / "people.sqlite", Cipher(KEY))) as store:
+        assert [comparable(each) for each in groups(store).load()] == [comparable(group)]
+    assert files_with(tmp_path, b"chips of face 1", face(1).descriptor.tobytes()) == set()
+
+
+def test_damaged_ignored_group_expires_later(store: SqliteStore) -> None:
+    for ignored in (True, False):
+        groups(store).set_ignored(groups(store).add_group("door", 100.0, 0.5, face(1)), ignored)
+    with store.database.transaction() as db:
+        db.execute("UPDATE unknowns SET cameras = '{'")
+    there = groups(store)
+    there.load()
+    there.delete_damaged(before=101.0, ignored_before=99.0)
+    assert there.read_ids() == {1}
+    there.delete_damaged(before=101.0, ignored_before=101.0)
+    assert there.read_ids() == set()
+
+
 DAMAGE = [
     pytest.param("UPDATE unknowns SET cameras = '{'", id="no JSON"),
     pytest.param("UPDATE unknowns SET cameras = '7'", id="no list"),
@@ -112,9 +136,9 @@ def test_damaged_group_expires_even_without_a_readable_time(tmp_path: Path, stor
         db.execute("UPDATE unknowns SET cameras = '{', last = ?", (last,))
     there = groups(store)
     there.load()
-    there.delete_damaged(before=99.0)
+    there.delete_damaged(before=99.0, ignored_before=1.0)
     assert len(there.damaged) == 1
-    there.delete_damaged(before=time.time() + 1)
+    there.delete_damaged(before=time.time() + 1, ignored_before=1.0)
     store.database.scrub()
     assert (there.damaged, there.read_ids()) == (frozenset(), set())
     assert files_with(tmp_path, b"chips of face 1") == set()

@@ -1,0 +1,67 @@
+"""The group of commands ``facegate cameras``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from gateway.cli.operations import operations_or_exit
+from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
+
+_ALL = "all cameras"
+
+
+@click.command("list")
+@CONFIG_OPTION
+@JSON_OPTION
+def list_cameras(config: Path | None, as_json: bool) -> None:
+    """List the cameras that are switched off. GET /api/v1/cameras of a running gateway lists all."""
+    with operations_or_exit(config) as run:
+        found = run("cameras/list")
+    off = [each["camera"] for each in found["cameras"]]
+    if as_json:
+        click.echo(json.dumps({"enabled": found["enabled"], "disabled": off}))
+        return
+    for name in [*([] if found["enabled"] else [_ALL]), *off]:
+        click.echo(f"{name}: off")
+    if found["enabled"] and not off:
+        click.echo("no camera is switched off")
+
+
+@click.command("enable")
+@CONFIG_OPTION
+@click.argument("camera", required=False)
+def enable(config: Path | None, camera: str | None) -> None:
+    """Switch recognition on for a camera. Without CAMERA: the switch for all cameras."""
+    with operations_or_exit(config) as run:
+        run("cameras/enable", camera=camera)
+        click.echo(f"recognition is switched on for {camera or _ALL}")
+
+
+@click.command("disable")
+@CONFIG_OPTION
+@click.argument("camera", required=False)
+def disable(config: Path | None, camera: str | None) -> None:
+    """Switch recognition off for a camera: nothing of it is decoded. Without CAMERA: the switch for all cameras."""
+    with operations_or_exit(config) as run:
+        run("cameras/disable", camera=camera)
+        click.echo(f"recognition is switched off for {camera or _ALL}")
+
+
+@click.command("forget")
+@CONFIG_OPTION
+@click.argument("camera")
+def forget(config: Path | None, camera: str) -> None:
+    """Forget a camera that exists no more, with its switch. Its sightings stay until they expire."""
+    with operations_or_exit(config) as run:
+        run("cameras/forget", camera=camera)
+        click.echo(f"forgot the camera {camera}")
+
+
+cameras = click.Group(
+    "cameras",
+    commands=[list_cameras, enable, disable, forget],
+    help="Live cameras: switch recognition on or off, forget a camera.",
+)

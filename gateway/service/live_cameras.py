@@ -1,0 +1,37 @@
+"""The live cameras, as the operations of administrators see them. The package live is above this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from gateway.model import Person
+from gateway.model.sightings import CameraState, Presence, Sighting
+
+CorrectionEvent = Literal["not_them", "confirmed"]
+
+
+class LiveCameras(Protocol):
+    """The live cameras of a gateway. Any thread may call the methods."""
+
+    @property
+    def all_enabled(self) -> bool:
+        """The switch for all cameras."""
+
+    def cameras(self) -> Sequence[CameraState]:
+        """Return the state of each camera that is known."""
+
+    def presences(self) -> Sequence[Presence]:
+        """Return the people on each camera that is known."""
+
+    def set_enabled(self, camera: str | None, on: bool) -> None:
+        """Switch recognition on or off for a camera, or for all cameras (None). The switch outlives a restart."""
+
+    def forget_camera(self, camera: str) -> None:
+        """Forget a camera, with its switch. Its next frame makes it known again."""
+
+    def correct(self, sighting: Sighting, event_type: CorrectionEvent, previous: Person | None) -> None:
+        """Note and announce that a user corrected a sighting, which may have ended.
+
+        ``sighting``: as it is now in the store; ``previous``: the person whom it was named as before.
+        """

@@ -1,0 +1,116 @@
+"""Changes of live cameras by a command: it writes them to the store, and leaves a note for a gateway that runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.errors import GatewayError
+from gateway.model import CAMERA_NAME, Person
+from gateway.model.sightings import ALL_CAMERAS, CameraState, Presence, Sighting
+from gateway.service.live_cameras import CorrectionEvent, LiveCameras
+from gateway.store.protocols import Sightings, Store
+
+log = logging.getLogger(__name__)
+
+NOTE_PREFIX = "live_cameras "
+
+POLL_INTERVAL_S = 0.5
+"""Time between two looks for notes. A change by a command is effective within a second."""
+
+NOTE_LIFETIME_S = 60.0
+"""Time for which a note is good. An older one was left while no gateway ran: the store has the change."""
+
+
+class StoredCameras:
+    """The live cameras for a command, which sees no frames (service/live_cameras.py)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def all_enabled(self) -> bool:
+        return ALL_CAMERAS not in self._store.camera_switches.read_disabled()
+
+    def cameras(self) -> Sequence[CameraState]:
+        """Return the cameras that are switched off. No others are stored."""
+        disabled = self._store.camera_switches.read_disabled() - {ALL_CAMERAS}
+        return [CameraState(camera=name, enabled=False) for name in sorted(disabled)]
+
+    def presences(self) -> Sequence[Presence]:
+        return ()
+
+    def set_enabled(self, camera: str | None, on: bool) -> None:
+        name = {ALL_CAMERAS if camera is None else camera}
+        disabled = self._store.camera_switches.read_disabled()
+        self._store.camera_switches.write_disabled(disabled - name if on else disabled | name)
+        self._write_note(change="switch", camera=camera, on=on)
+
+    def forget_camera(self, camera: str) -> None:
+        disabled = self._store.camera_switches.read_disabled()
+        self._store.camera_switches.write_disabled(disabled - {camera})
+        self._write_note(change="forget", camera=camera)
+
+    def correct(self, sighting: Sighting, event_type: CorrectionEvent, previous: Person | None) -> None:
+        # No note names a person: it would stay in the file if the person was erased.
+        self._write_note(change=event_type, sighting=sighting.id)
+
+    def _write_note(self, **note: object) -> None:
+        now = time.time()
+        # The names of notes are sorted by time.
+        self._store.notes.write_note(f"{NOTE_PREFIX}{now:.6f}", json.dumps({"at": now, **note}))
+
+
+class LiveNotes:
+    """The thread that applies the notes of commands to the live cameras of this gateway."""
+
+    def __init__(self, store: Store, sightings: Sightings, live: LiveCameras) -> None:
+        self._store = store
+        self._sightings = sightings
+        self._live = live
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="live notes")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def apply(self) -> None:
+        """Apply the notes that are good. Raise GatewayError if the store fails."""
+        for note in self._store.notes.take_notes(NOTE_PREFIX):
+            try:
+                self._apply(json.loads(note))
+            except (ValueError, TypeError, KeyError) as error:
+                log.warning("the note of a command is damaged: %s", error)
+
+    def _apply(self, note: dict[str, Any]) -> None:
+        if not time.time() - NOTE_LIFETIME_S < float(note["at"]):
+            return
+        camera = note.get("camera")
+        if camera is not None and not CAMERA_NAME.fullmatch(camera):
+            raise ValueError("the name of a camera is invalid")
+        if note["change"] == "switch":
+            self._live.set_enabled(camera, note["on"] is True)
+        elif note["change"] == "forget":
+            self._live.forget_camera(str(camera))
+        elif (record := self._sightings.find(note["sighting"])) is not None:
+            event: CorrectionEvent = "not_them" if note["change"] == "not_them" else "confirmed"
+            self._live.correct(record.sighting, event, None)
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(POLL_INTERVAL_S):
+            try:
+                self.apply()
+            except GatewayError as error:
+                log.warning("the notes of commands cannot be read now: %s", error)
+            # Even a bug in the gateway must not end this thread.
+            except Exception:
+                log.exception("the notes of commands cannot be applied")

@@ -1,0 +1,56 @@
+"""The sightings of an unknown group that gets a name, or is joined to another group.
+
+A sighting that goes on is written again later, by a part of the gateway that still has the old group. The moves are
+therefore stored for a while.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import replace
+
+from gateway.model import Person
+from gateway.model.sightings import Sighting
+
+MOVE_LIFETIME_S = 86_400
+"""The time for which a move is stored. Hardly any sighting lasts longer."""
+
+
+def name_group(db: sqlite3.Connection, unknown: int, person: int | None) -> int:
+    """Give the sightings of a group to the person with a key, or to no group. Return their number."""
+    if person is None:
+        return db.execute("UPDATE sightings SET unknown = NULL, seen = NULL WHERE unknown = ?", (unknown,)).rowcount
+    _note_move(db, unknown, person, None)
+    return db.execute(
+        "UPDATE sightings SET person = ?, outcome = 'named', unknown = NULL, seen = NULL, ignored = 0"
+        " WHERE unknown = ?",
+        (person, unknown),
+    ).rowcount
+
+
+def move_group(db: sqlite3.Connection, unknown: int, into: int) -> None:
+    """Give the sightings of a group to another group."""
+    _note_move(db, unknown, None, into)
+    db.execute("UPDATE sightings SET unknown = ? WHERE unknown = ?", (into, unknown))
+
+
+def follow_group(db: sqlite3.Connection, sighting: Sighting) -> Sighting:
+    """Return the sighting with the person or the group that its unknown group was given to."""
+    row = db.execute(
+        "SELECT other, slug, name FROM moved_groups LEFT JOIN people ON people.id = person WHERE unknown = ?",
+        (sighting.unknown,),
+    ).fetchone()
+    if row is None or sighting.person is not None:
+        return sighting
+    other, slug, name = row
+    if slug is None:
+        return replace(sighting, unknown=other)
+    return replace(sighting, outcome="named", person=Person(slug, name), unknown=None, seen=None, ignored=False)
+
+
+def _note_move(db: sqlite3.Connection, unknown: int, person: int | None, other: int | None) -> None:
+    now = time.time()
+    db.execute("DELETE FROM moved_groups WHERE at < ?", (now - MOVE_LIFETIME_S,))
+    db.execute("UPDATE moved_groups SET person = ?, other = ?, at = ? WHERE other = ?", (person, other, now, unknown))
+    db.execute("INSERT OR REPLACE INTO moved_groups VALUES (?, ?, ?, ?)", (unknown, person, other, now))
