@@ -69,6 +69,9 @@ class Options:
             "FACEGATE_MQTT__PORT": str(choice.broker.port),
             "FACEGATE_REST__PORT": str(self.rest_port),
             "FACEGATE_DATA": str(self.data.resolve()),
+            # Each photograph is shown for a second, and again after some seconds. So visits are short here.
+            "FACEGATE_LIVE__GONE_S": "1",
+            "FACEGATE_SIGHTINGS__AGAIN_S": "3",
         }
         if choice.own == "amqtt":
             # amqtt misreads an MQTT 5 CONNECT with a last will, and then neither answers nor closes the connection.

@@ -129,14 +129,24 @@ class Verdict:
 class SightingEvent:
     """An event about a sighting. ``who``: a name, or ``stranger``. ``duration``: in seconds, of ``ended``.
 
-    ``ms``: from the first picture of the sighting to the arrival of the event, by the clocks of gateway and simulator.
+    ``sighting``: its id. ``ms``: from the first picture of the sighting to the arrival of the event, by the clocks of
+    gateway and simulator.
     """
 
     camera: str
     event_type: str
+    sighting: str
     who: str
     duration: float | None
     ms: float
 
 
-Event = Sent | Skipped | Discarded | Repeated | Answer | Duplicate | Contradiction | Verdict | SightingEvent
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """The people on a camera have changed. ``text``: their names, the number of strangers, or ``nobody``."""
+
+    camera: str
+    text: str
+
+
+Event = Sent | Skipped | Discarded | Repeated | Answer | Duplicate | Contradiction | Verdict | SightingEvent | Presence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -14,11 +14,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from device_sim.model import Answer, Event
+from device_sim.model import Answer, Event, Presence, SightingEvent
 from device_sim.readiness import Status
 from device_sim.report import Statistics, line, milliseconds
+from device_sim.visits import Visits, sentence
 
-TABLE_ROWS = 12
+# Rows of the two tables, on a terminal that is high enough.
+TABLE_ROWS, VISIT_ROWS = 12, 8
+# Lines of the terminal beside these rows: frames and headings of the tables, counts and notes.
+OTHER_LINES = 14
+MIN_ROWS = 3
 REDRAWS_PER_S = 10
 
 
@@ -66,6 +71,8 @@ class LineScreen:
         def show(event: Event, _statistics: Statistics) -> None:
             if isinstance(event, Answer):
                 self.print_line(line(event))
+            elif isinstance(event, SightingEvent) and (news := sentence(event)):
+                self.print_line(f"{event.camera:<8} * {news}")
 
         yield show
 
@@ -96,28 +103,69 @@ class TerminalScreen:
 
     @contextmanager
     def watching(self, notes: str) -> Iterator[Callable[[Event, Statistics], None]]:
-        rows: deque[tuple[str, Answer]] = deque(maxlen=TABLE_ROWS)
+        board = Board(self._console.size.height)
         # A thread of rich draws the last object that it got. So it gets a new object each time.
         with Live(console=self._console, refresh_per_second=REDRAWS_PER_S) as live:
 
             def show(event: Event, statistics: Statistics) -> None:
-                if isinstance(event, Answer):
-                    rows.append((time.strftime("%H:%M:%S"), event))
-                live.update(Group(_table(rows), Text(_counters(statistics)), Text(notes)))
+                board.add(event)
+                live.update(Group(*board.draw(), Text(_counters(statistics)), Text(notes)))
 
             yield show
 
 
-def _table(rows: deque[tuple[str, Answer]]) -> Table:
-    table = Table("time", "camera", "picture", "who", expand=True)
-    table.add_column("score", justify="right")
-    table.add_column("ms", justify="right")
-    for at, answer in rows:
-        score = "" if answer.score is None else f"{answer.score:.2f}"
-        table.add_row(at, answer.camera, Text(answer.picture or "?"), _label(answer), score, milliseconds(answer))
-    for _ in range(TABLE_ROWS - len(rows)):
+class Board:
+    """The two tables of the demo: the newest frames, and the newest visits. ``height``: lines of the terminal."""
+
+    def __init__(self, height: int) -> None:
+        rows = max(height - OTHER_LINES, 2 * MIN_ROWS)
+        self._visit_rows = min(max(rows // 3, MIN_ROWS), VISIT_ROWS)
+        self._frame_rows = min(rows - self._visit_rows, TABLE_ROWS)
+        self._answers: deque[tuple[str, Answer]] = deque(maxlen=self._frame_rows)
+        self._visits = Visits()
+        self._present: dict[str, str] = {}
+
+    def add(self, event: Event) -> None:
+        match event:
+            case Answer():
+                self._answers.append((time.strftime("%H:%M:%S"), event))
+            case SightingEvent():
+                self._visits.add(event)
+            case Presence():
+                self._present[event.camera] = event.text
+
+    def draw(self) -> Sequence[Table]:
+        return self._draw_frames(), self._draw_visits()
+
+    def _draw_frames(self) -> Table:
+        table = Table("time", "camera", "picture", "who", expand=True)
+        table.add_column("score", justify="right")
+        table.add_column("ms", justify="right")
+        for at, answer in self._answers:
+            score = "" if answer.score is None else f"{answer.score:.2f}"
+            table.add_row(at, answer.camera, Text(answer.picture or "?"), _label(answer), score, milliseconds(answer))
+        return _fill(table, self._frame_rows)
+
+    def _draw_visits(self) -> Table:
+        present = "; ".join(f"{camera}: {text}" for camera, text in sorted(self._present.items()))
+        table = Table("came", "camera", "visitor", expand=True, title=Text(f"now: {present}") if present else None)
+        table.add_column("stayed", justify="right")
+        for visit in self._visits.newest(self._visit_rows):
+            came = time.strftime("%H:%M:%S", time.localtime(visit.came))
+            stayed = Text("is here", style="green") if visit.stayed is None else Text(f"{visit.stayed:.1f} s")
+            table.add_row(came, visit.camera, _who(visit.who), stayed)
+        return _fill(table, self._visit_rows)
+
+
+def _fill(table: Table, rows: int) -> Table:
+    """Add empty rows, so that the table keeps its height."""
+    while table.row_count < rows:
         table.add_row()
     return table
+
+
+def _who(who: str) -> Text:
+    return Text(who, style="yellow" if who == "stranger" else "green")
 
 
 def _label(answer: Answer) -> Text:

@@ -1,4 +1,4 @@
-"""The gateway's events about sightings, read as a device should: it uses documented fields only, and checks them."""
+"""The gateway's news about sightings, read as a device should: it uses documented fields only, and checks them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import time
 from typing import Any
 
 from device_sim.document import SCHEMA, UNREADABLE
-from device_sim.model import Contradiction, Message, SightingEvent
+from device_sim.model import Contradiction, Message, Presence, SightingEvent
 
 
-def read(message: Message) -> SightingEvent | Contradiction:
-    """Read an event. An invalid one, or one of another camera, is a contradiction."""
+def read(message: Message) -> SightingEvent | Presence | Contradiction:
+    """Read a message on ``event`` or ``present``. An invalid one, or one of another camera, is a contradiction."""
     try:
         data = json.loads(message.payload)
         if data["schema"] != SCHEMA:
             raise ValueError("unknown schema")
+        if message.topic == "present":
+            return Presence(message.camera, str(data["text"]))
         if data["camera"] != message.camera:
             return Contradiction(message.camera, "event", f"camera is {data['camera']!r:.80}")
         return _event(data, message)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Contradiction(message.camera, "event", f"{UNREADABLE}: {message.payload[:80]!r}")
+        return Contradiction(message.camera, message.topic, f"{UNREADABLE}: {message.payload[:80]!r}")
 
 
 def _event(data: dict[str, Any], message: Message) -> SightingEvent:
@@ -29,6 +31,7 @@ def _event(data: dict[str, Any], message: Message) -> SightingEvent:
     return SightingEvent(
         camera=message.camera,
         event_type=str(data["event_type"]),
+        sighting=str(data["sighting"]),
         who=str(data.get("name") or "stranger"),
         duration=None if duration is None else float(duration),
         ms=1000 * (arrived - float(data["since"])),

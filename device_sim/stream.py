@@ -23,7 +23,7 @@ MAX_PADDING_BYTES = 1000
 class Stream:
     """The frames of a camera, and their results."""
 
-    filters = ("result", "verdict", "event")
+    filters = ("result", "verdict", "event", "present")
     default_qos = 0
 
     def __init__(self, pictures: Iterator[Picture], *, timeout: float) -> None:
@@ -82,7 +82,7 @@ class Stream:
         """Return the events of a received message."""
         if message.topic == "verdict":
             return [Verdict(message.camera, message.payload.decode(errors="replace"))]
-        if message.topic == "event":
+        if message.topic in ("event", "present"):
             return [sighting_event.read(message)]
         reply = document.read(message.payload)
         self._unaccounted -= 1 + reply.dropped

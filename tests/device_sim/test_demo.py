@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -45,6 +46,7 @@ def test_demo_prints_names_and_ends_all_processes(tmp_path: Path, broker: str) -
     assert demo.process.returncode == 0, out
     assert "Gateway: ready" in out
     assert "Barack Obama" in out
+    assert re.search(r"^demo-\d   \* (Barack Obama|Joe Biden|Grace Hopper) came$", out, re.MULTILINE)
     assert demo.no_process_is_left()
 
 

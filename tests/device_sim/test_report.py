@@ -69,8 +69,8 @@ def test_answer_to_no_request_is_unmatched() -> None:
 def test_json_summary_has_every_count() -> None:
     again: list[Event] = [Repeated("sim-1", "a.jpg"), Duplicate("sim-1"), Discarded("sim-1"), CONTRADICTION]
     again += [
-        SightingEvent("sim-1", "recognised", "Joe Biden", None, 600),
-        SightingEvent("sim-1", "ended", "Joe Biden", 4.2, 9000),
+        SightingEvent("sim-1", "recognised", "s-1", "Joe Biden", None, 600),
+        SightingEvent("sim-1", "ended", "s-1", "Joe Biden", 4.2, 9000),
     ]
     tally = count_events(Sent("sim-1", "a.jpg"), Skipped("sim-1"), Verdict("sim-1", "unknown"), answer(), *again)
     document = tally.as_dict()

@@ -5,10 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from device_sim.model import Answer, Sent
+from device_sim.model import Answer, Presence, Sent, SightingEvent
 from device_sim.readiness import Status
 from device_sim.report import Statistics
-from device_sim.screen import TABLE_ROWS, LineScreen, Screen, TerminalScreen
+from device_sim.screen import TABLE_ROWS, Board, LineScreen, Screen, TerminalScreen
 
 READY = Status(ready=True)
 HALF = Status(workers=(1, 2))
@@ -49,6 +49,54 @@ def test_table_shows_the_newest_answers_and_the_counts() -> None:
     assert "picture-1.jpg" not in final
     assert f"picture-{TABLE_ROWS + 1}.jpg" in final
     assert f"answered {TABLE_ROWS + 2}" in final
+
+
+CAME = SightingEvent("sim-1", "recognised", "s-1", "Ada Lovelace", None, 100)
+LEFT = SightingEvent("sim-1", "ended", "s-1", "Ada Lovelace", 4.2, 9000)
+
+
+def draw(board: Board) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    for table in board.draw():
+        console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_board_shows_who_is_here_and_how_long_people_stayed() -> None:
+    board = Board(height=40)
+    for event in (Presence("sim-1", "Ada Lovelace"), CAME):
+        board.add(event)
+    assert "now: sim-1: Ada Lovelace" in draw(board)
+    assert "is here" in draw(board)
+    for event in (LEFT, Presence("sim-1", "nobody")):
+        board.add(event)
+    assert "now: sim-1: nobody" in draw(board)
+    assert "4.2 s" in draw(board)
+
+
+@pytest.mark.parametrize("height", [10, 24, 40, 100])
+def test_board_keeps_its_height_and_fits_the_terminal(height: int) -> None:
+    board = Board(height)
+    before = draw(board).count("\n")
+    board.add(Presence("sim-1", "nobody"))
+    for number in range(50):
+        board.add(answer(f"picture-{number}.jpg"))
+        board.add(SightingEvent("sim-1", "recognised", f"s-{number}", "Ada", None, 100))
+    # The line about the people who are there now is added.
+    assert draw(board).count("\n") == before + 1
+    # Three lines of counts and notes follow, and the cursor.
+    assert before + 5 <= max(height, 24)
+
+
+def test_line_screen_prints_who_came_and_left(capsys: pytest.CaptureFixture[str]) -> None:
+    with LineScreen().watching("") as show:
+        for event in (CAME, LEFT, Presence("sim-1", "nobody")):
+            show(event, Statistics())
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "sim-1    * Ada Lovelace came",
+        "sim-1    * Ada Lovelace left after 4.2 s",
+    ]
 
 
 def test_terminal_screen_shows_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

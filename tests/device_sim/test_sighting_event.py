@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from device_sim.model import Contradiction, Message, SightingEvent
+from device_sim.model import Contradiction, Message, Presence, SightingEvent
 from device_sim.sighting_event import read
 
 
 def message(**fields: Any) -> Message:
-    document = {"schema": 1, "event_type": "recognised", "camera": "sim-1", "since": time.time() - 2, **fields}
-    return Message("sim-1", "event", json.dumps(document).encode(), None, time.monotonic() - 1)
+    document = {"schema": 1, "event_type": "recognised", "camera": "sim-1", "sighting": "s-1", "since": time.time() - 2}
+    return Message("sim-1", "event", json.dumps(document | fields).encode(), None, time.monotonic() - 1)
 
 
 def event(**fields: Any) -> SightingEvent:
@@ -35,3 +35,10 @@ def test_nameless_person_is_a_stranger() -> None:
 @pytest.mark.parametrize("fields", [{"camera": "other"}, {"schema": 2}, {"since": None}])
 def test_wrong_event_is_a_contradiction(fields: dict[str, Any]) -> None:
     assert isinstance(read(message(**fields)), Contradiction)
+
+
+def test_presence_is_its_text() -> None:
+    document = {"schema": 1, "count": 2, "text": "Ada Lovelace, 1 stranger"}
+    message = Message("sim-1", "present", json.dumps(document).encode(), None, 0)
+    assert read(message) == Presence("sim-1", "Ada Lovelace, 1 stranger")
+    assert isinstance(read(Message("sim-1", "present", b"{}", None, 0)), Contradiction)
