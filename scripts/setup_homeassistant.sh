@@ -19,7 +19,7 @@ done_mark=$environment/.facegate-$version
 [ -e "$done_mark" ] && exit 0
 
 python=$(scripts/find_python.sh 13) || skip "Python 3.13, on which Home Assistant $version runs, is not installed"
-echo "setup-homeassistant: Home Assistant $version in $environment (about 500 MB)"
+echo "setup-homeassistant: Home Assistant $version in $environment (about 800 MB)"
 
 # Home Assistant asks for Python 3.13.2. The tests need nothing that is newer than 3.13.0.
 install() { .venv/bin/uv pip install --quiet --python "$environment/bin/python" --python-version 3.13.2 "$@"; }
@@ -27,8 +27,10 @@ install() { .venv/bin/uv pip install --quiet --python "$environment/bin/python" 
 packages="the packages of Home Assistant cannot be installed; see above"
 .venv/bin/uv venv --quiet --clear --python "$python" "$environment" || skip "$packages"
 install "homeassistant==$version" || skip "$packages"
-# Home Assistant installs the packages of an integration when it is first used. These are the ones of the tests.
+# Home Assistant installs the packages of an integration when it is first used. These are the ones of the integrations
+# mqtt, frontend and mobile_app, which imports many others.
 constraints=$(echo "$environment"/lib/python3.13/site-packages/homeassistant/package_constraints.txt)
-install --constraint "$constraints" paho-mqtt home-assistant-frontend || skip "$packages"
+install --constraint "$constraints" paho-mqtt home-assistant-frontend PyNaCl hass-nabucasa numpy av PyTurboJPEG \
+  hassil home-assistant-intents mutagen ha-ffmpeg pymicro-vad pyspeex-noise || skip "$packages"
 touch "$done_mark"
 echo "setup-homeassistant: done"
