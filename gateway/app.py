@@ -61,7 +61,7 @@ class Gateway:
             run=self.pool.submit,
             min_face=settings.detection.min_face,
             size_limit=settings.limits.file,
-            mounting=settings.mounting_of,
+            search=settings.search_of,
         )
         self.people = open_people(settings, vision)
         rules = self.people.rules

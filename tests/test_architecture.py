@@ -46,11 +46,13 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "openvino": {"vision/engines/openvino_import"},
     "simplejpeg": {"vision/decoding/jpeg_pixels"},
     "cv2": {
+        "vision/blackout",
         "vision/chips",
         "vision/engines/face_mesh",
         "vision/engines/pyramid",
         "vision/engines/registry",
         "vision/engines/tiles",
+        "vision/gate",
     },
     "dlib": {"vision/chips", "vision/engines/landmarks"},
     "face_recognition": {"vision/engines/stock"},

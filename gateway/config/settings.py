@@ -132,10 +132,6 @@ class Settings(BaseSettings):
         """Return the limit of an encoded picture of this camera, or of REST if ``camera`` is None."""
         return self.limits.file if camera is None else self.limits.camera
 
-    def mounting_of(self, camera: str) -> Mounting:
-        """Return the change that is made to pictures of this camera before anything else."""
-        return self.search_of(camera).mounting
-
     @classmethod
     def settings_customise_sources(
         cls,

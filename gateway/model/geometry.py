@@ -114,6 +114,12 @@ class Box:
         left, top = min(max(self.left, 0), width - 1), min(max(self.top, 0), height - 1)
         return Box(left, top, max(min(self.right, width), left + 1), max(min(self.bottom, height), top + 1))
 
+    def intersection(self, other: Box) -> Box | None:
+        """Return the common part of two boxes, or None if they have no pixel in common."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
+        return Box(left, top, right, bottom) if left < right and top < bottom else None
+
     def scaled_by(self, factor: float) -> Box:
         """Return the box in a picture that is larger by the factor, in whole pixels."""
         return Box(*(round(edge * factor) for edge in (self.left, self.top, self.right, self.bottom)))

@@ -96,10 +96,14 @@ class FaceMark:
 
 @dataclass(frozen=True, slots=True)
 class DrawTask:
-    """Draw faces into a picture, after it is changed as by ``Search.mounting``."""
+    """Draw faces into a picture, after it is changed as by ``Search.mounting``.
+
+    ``never``: polygons that are made black, as in Search.
+    """
 
     marks: tuple[FaceMark, ...]
     mounting: Mounting = UPRIGHT
+    never: tuple[Polygon, ...] = ()
 
 
 Task = AnalyseTask | LiveTask | RedescribeTask | DrawTask

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 
-from gateway.model import AnalyseTask, FoundFace, Mounting, Polygon, RedescribeTask, Search, SizeLimit
+from gateway.model import AnalyseTask, FoundFace, Polygon, RedescribeTask, Search, SizeLimit
 from gateway.workers.job import Job, Report
 
 # The space keeps it apart from the names of cameras.
@@ -14,8 +15,8 @@ ENROLMENT_LANE = "known faces"
 """The lane for these jobs in the queue."""
 
 
-def _upright(_camera: str) -> Mounting:
-    return Mounting()
+def _whole_picture(_camera: str) -> Search:
+    return Search()
 
 
 class WorkerVision:
@@ -31,11 +32,11 @@ class WorkerVision:
         *,
         min_face: int,
         size_limit: SizeLimit,
-        mounting: Callable[[str], Mounting] = _upright,
+        search: Callable[[str], Search] = _whole_picture,
     ) -> None:
-        """``run`` hands a job to the worker processes. ``mounting``: of a camera."""
+        """``run`` hands a job to the worker processes. ``search``: of a camera, for its mounting and ``never``."""
         self._run = run
-        self._mounting = mounting
+        self._search = search
         self._min_face = min_face
         self._size_limit = size_limit
 
@@ -46,7 +47,7 @@ class WorkerVision:
 
     def describe_part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
         """Return the only face in a part of a camera's picture. ``place``: in the upright picture."""
-        search = Search(self._min_face, only=(place,), mounting=self._mounting(camera))
+        search = replace(self._search(camera), min_face=self._min_face, max_face=None, only=(place,))
         return self._describe(picture, AnalyseTask(search, "enrolment", chips=True, single_face=True))
 
     def describe_chips(self, chips: bytes) -> FoundFace:

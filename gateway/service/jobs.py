@@ -52,7 +52,7 @@ def analysis_job(request: Request, search: Search) -> Job:
 
 def drawing_job(request: Request, reply: Recognition | Detection, search: Search) -> Job:
     """Return the job that draws the faces of a reply into the picture."""
-    return _job(request, DrawTask(tuple(map(_mark, reply.faces)), search.mounting))
+    return _job(request, DrawTask(tuple(map(_mark, reply.faces)), search.mounting, search.never))
 
 
 def single_faces(report: Report) -> list[FoundFace]:

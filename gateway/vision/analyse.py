@@ -34,7 +34,7 @@ from gateway.vision.head_pose import measure_head_pose, roll_of_points
 from gateway.vision.landmark_groups import MESH_POINTS_68, name_5_points, name_68_points, name_mesh_points
 from gateway.vision.quality import measure_quality
 from gateway.vision.regions import search
-from gateway.vision.scaled import open_picture
+from gateway.vision.scaled import ScaledPicture, open_picture
 
 MAX_FACES = 32
 """Faces that are analysed in one picture: the largest ones.
@@ -50,9 +50,19 @@ def analyse(data: bytes, engine: Engine, wanted: AnalyseTask, limits: PictureLim
     """
     clock = Stopwatch()
     opened = open_picture(data, limits, wanted.search.mounting)
+    return analyse_parts(opened, engine, wanted, None, clock)
+
+
+def analyse_parts(
+    opened: ScaledPicture, engine: Engine, wanted: AnalyseTask, parts: Sequence[Box] | None, clock: Stopwatch
+) -> Analysis:
+    """Return the faces in parts of a decoded picture, or in the whole picture if ``parts`` is None.
+
+    ``parts``: in pixels of the picture as it was sent. ``clock``: gets the times; the last step was the decoding.
+    """
     picture = opened.pixels
     clock.lap("decode")
-    found = search(picture, wanted.search, engine.detector)
+    found = search(picture, wanted.search, engine.detector, opened.in_own_boxes(parts))
     detections = largest(found, MAX_FACES)
     left_out = len(found) - len(detections)
     clock.lap("detect")
@@ -139,7 +149,7 @@ def _face(
         _landmarks(picture, engine, wanted, box, found, mesh),
         _with_head_pose(seen, mesh),
         encode_chips(chips) if wanted.chips else None,
-        encode_crop(picture, box, found.turns) if wanted.chips else None,
+        encode_crop(picture, box, found.turns, wanted.search.never) if wanted.chips else None,
     )
 
 

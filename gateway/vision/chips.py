@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import dlib
 import numpy as np
 
 from gateway.errors import BadImage, GatewayError
-from gateway.model import Box, PictureLimits, Points, Purpose
+from gateway.model import Box, PictureLimits, Points, Polygon, Purpose
+from gateway.vision.blackout import black_out
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.windows import ChipWindow
 
@@ -94,15 +95,18 @@ def encode_chips(chips: Picture) -> bytes:
     return cv2.imencode(".jpg", column, JPEG_OPTIONS)[1].tobytes()
 
 
-def encode_crop(picture: Picture, box: Box, turns: int = 0) -> bytes:
+def encode_crop(picture: Picture, box: Box, turns: int = 0, never: Sequence[Polygon] = ()) -> bytes:
     """Return a JPEG of the face with a margin of a quarter of the box on every side.
 
-    ``turns``: quarter turns anticlockwise that make the face upright. The longest side has MAX_CROP_SIDE_PX at most.
+    ``turns``: quarter turns anticlockwise that make the face upright. ``never``: regions that are made black. The
+    longest side has MAX_CROP_SIDE_PX at most.
     """
     width, height = box.right - box.left, box.bottom - box.top
     around = Box(box.left - width // 4, box.top - height // 4, box.right + width // 4, box.bottom + height // 4)
-    part = around.clipped_to(picture.shape[1], picture.shape[0])
-    seen = np.rot90(picture[part.top : part.bottom, part.left : part.right, ::-1], turns)
+    picture_height, picture_width = picture.shape[:2]
+    part = around.clipped_to(picture_width, picture_height)
+    pixels = picture[part.top : part.bottom, part.left : part.right]
+    seen = np.rot90(black_out(pixels, never, part, picture_width, picture_height)[:, :, ::-1], turns)
     scale = min(1.0, MAX_CROP_SIDE_PX / max(seen.shape[:2]))
     size = max(1, round(seen.shape[1] * scale)), max(1, round(seen.shape[0] * scale))
     return cv2.imencode(".jpg", cv2.resize(seen, size, interpolation=cv2.INTER_AREA), JPEG_OPTIONS)[1].tobytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,15 +19,23 @@ With the margin a face with its centre on the region's border is seen whole, unl
 """
 
 
-def search(picture: Picture, wanted: Search, detector: FaceFinder) -> list[Detection]:
-    """Return the faces that match ``wanted``, in pixels of the picture."""
+def search(
+    picture: Picture, wanted: Search, detector: FaceFinder, parts: Sequence[Box] | None = None
+) -> list[Detection]:
+    """Return the faces that match ``wanted``, in pixels of the picture. ``parts``: look only at these parts of it."""
     # The detector gets only the part of the picture that can hold such faces.
     height, width = picture.shape[:2]
     seen = _about(wanted.only, width, height) if wanted.only else Box(0, 0, width, height)
-    part = np.ascontiguousarray(picture[seen.top : seen.bottom, seen.left : seen.right])
-    found = detector.detect(part, wanted.min_face, wanted.max_face)
-    shifted = (replace(face, box=face.box.shifted_by(seen.left, seen.top)) for face in found)
-    return [face for face in shifted if _counts(face.box, wanted, width, height)]
+    looked_at = [seen] if parts is None else [both for part in parts if (both := seen.intersection(part)) is not None]
+    found = [face for part in looked_at for face in _detect(picture, part, wanted, detector)]
+    return [face for face in found if _counts(face.box, wanted, width, height)]
+
+
+def _detect(picture: Picture, part: Box, wanted: Search, detector: FaceFinder) -> Iterator[Detection]:
+    """Yield the faces in a part of the picture, in pixels of the picture."""
+    pixels = np.ascontiguousarray(picture[part.top : part.bottom, part.left : part.right])
+    for face in detector.detect(pixels, wanted.min_face, wanted.max_face):
+        yield replace(face, box=face.box.shifted_by(part.left, part.top))
 
 
 def _about(polygons: tuple[Polygon, ...], width: int, height: int) -> Box:

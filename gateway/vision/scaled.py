@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.model import FaceMark, FoundFace, Image, Landmarks, Mounting, PictureLimits
+from gateway.model import Box, FaceMark, FoundFace, Image, Landmarks, Mounting, PictureLimits
 from gateway.vision.align import make_upright
 from gateway.vision.decoding.decode import Picture, decode_with_size
 
@@ -27,6 +28,13 @@ class ScaledPicture:
             return face
         box = face.box.scaled_by(self.scale).clipped_to(self.image.width, self.image.height)
         return replace(face, box=box, landmarks=_scaled(face.landmarks, self.scale))
+
+    def in_own_boxes(self, boxes: Sequence[Box] | None) -> Sequence[Box] | None:
+        """Return boxes in the sent picture as boxes in ``pixels``."""
+        if boxes is None or self.scale == 1:
+            return boxes
+        height, width = self.pixels.shape[:2]
+        return [box.scaled_by(1 / self.scale).clipped_to(width, height) for box in boxes]
 
     def in_own_pixels(self, mark: FaceMark) -> FaceMark:
         """Return a mark on the sent picture as a mark on ``pixels``."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from gateway.metrics import Stopwatch
-from gateway.model import AnalyseTask, Analysis, DrawTask, LiveTask, PictureLimits, RedescribeTask, Task
+from gateway.model import AnalyseTask, Analysis, Box, DrawTask, LiveTask, PictureLimits, RedescribeTask, Task
 from gateway.vision.analyse import analyse, redescribe
 from gateway.vision.annotate import annotate
+from gateway.vision.blackout import black_out
 from gateway.vision.engine import Engine
+from gateway.vision.live import look
 from gateway.vision.scaled import open_picture
 
 
@@ -16,8 +18,7 @@ def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> 
         case AnalyseTask():
             return analyse(data, engine, task, limits)
         case LiveTask():
-            wanted = AnalyseTask(task.search, "stream", task.landmarks, chips=task.pictures)
-            return analyse(data, engine, wanted, limits)
+            return look(data, engine, task, limits)
         case RedescribeTask():
             return redescribe(data, engine)
         case DrawTask():
@@ -27,6 +28,8 @@ def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> 
 def _draw(data: bytes, task: DrawTask, limits: PictureLimits) -> Analysis:
     clock = Stopwatch()
     opened = open_picture(data, limits, task.mounting)
-    drawn = annotate(opened.pixels, [opened.in_own_pixels(mark) for mark in task.marks])
+    height, width = opened.pixels.shape[:2]
+    picture = black_out(opened.pixels, task.never, Box(0, 0, width, height), width, height)
+    drawn = annotate(picture, [opened.in_own_pixels(mark) for mark in task.marks])
     clock.lap("annotate")
     return Analysis(opened.image, (), clock.laps, drawn)

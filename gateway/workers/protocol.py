@@ -72,7 +72,7 @@ def _write_task(task: Task) -> dict[str, Any]:
             return {}
         case DrawTask():
             marks = [_write_mark(mark) for mark in task.marks]
-            return {"marks": marks, "mounting": _write_fields(task.mounting)}
+            return {"marks": marks, "mounting": _write_fields(task.mounting), "never": task.never}
 
 
 def _write_search(search: Search) -> dict[str, Any]:
@@ -110,7 +110,8 @@ def _read_task(name: str, fields: dict[str, Any]) -> Task:
         case "RedescribeTask":
             return RedescribeTask()
         case "DrawTask":
-            return DrawTask(tuple(_read_mark(mark) for mark in fields["marks"]), Mounting(**fields["mounting"]))
+            marks = tuple(_read_mark(mark) for mark in fields["marks"])
+            return DrawTask(marks, Mounting(**fields["mounting"]), _read_polygons(fields["never"]))
     raise ValueError(f"unknown task: {name}")
 
 

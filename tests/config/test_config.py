@@ -587,7 +587,7 @@ def test_search_of_a_camera_has_its_own_settings_or_those_of_all_cameras(write: 
 def test_mounting_is_set_for_single_cameras(write: Write) -> None:
     settings = load(write("cameras: {hall: {rotate: 270, mirror: true}, porch: {min_face: 40}}"))
     assert settings.search_of("hall") == Search(mounting=Mounting(270, mirror=True))
-    assert [settings.mounting_of(camera) for camera in ("porch", "yard")] == [Mounting(), Mounting()]
+    assert [settings.search_of(camera).mounting for camera in ("porch", "yard")] == [Mounting(), Mounting()]
     assert settings.search_of(None).mounting == Mounting()
 
 

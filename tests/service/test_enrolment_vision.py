@@ -20,6 +20,9 @@ def cancel(future: Future[Report]) -> None:
     future.cancel()
 
 
+NEVER = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0))
+
+
 class VisionHarness:
     """The vision for enrolments over workers that finish every job immediately."""
 
@@ -30,7 +33,9 @@ class VisionHarness:
             self.run,
             min_face=56,
             size_limit=SizeLimit(MAX_BYTES),
-            mounting=lambda camera: Mounting(90 if camera == "sideways" else 0),
+            search=lambda camera: (
+                Search(80, 90, mounting=Mounting(90), never=(NEVER,)) if camera == "sideways" else Search(80)
+            ),
         )
 
     def run(self, job: Job) -> Future[Report]:
@@ -99,5 +104,5 @@ def test_part_is_searched_in_the_upright_picture_of_a_camera() -> None:
     place = ((0.1, 0.1), (0.5, 0.1), (0.5, 0.6))
     harness = VisionHarness(seen(ALICES))
     harness.vision.describe_part(b"x", place, "sideways")
-    search = Search(56, only=(place,), mounting=Mounting(90))
+    search = Search(56, only=(place,), never=(NEVER,), mounting=Mounting(90))
     assert harness.jobs[0].task == AnalyseTask(search, "enrolment", chips=True, single_face=True)

@@ -76,3 +76,12 @@ def test_every_task_refuses_data_that_are_no_picture(
 def test_tasks_refuse_a_picture_above_the_limit(facegate: Engine, task: AnalyseTask | DrawTask) -> None:
     with pytest.raises(TooLarge):
         run_task(frame("obama_1"), facegate, task, PictureLimits(1000))
+
+
+def test_draw_task_makes_regions_without_faces_black(facegate: Engine) -> None:
+    right = ((0.6, 0.0), (1.0, 0.0), (1.0, 1.0), (0.6, 1.0))
+    plain, covered = (
+        read(run_task(frame("obama_1"), facegate, DrawTask((), never=never), LIMITS).drawn) for never in ((), (right,))
+    )
+    assert covered[:, 525:].max() < 30
+    assert np.abs(covered - plain)[:, :500].max() < 40

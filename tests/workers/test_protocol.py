@@ -46,6 +46,7 @@ TASKS: list[Task] = [
     AnalyseTask(Search(mounting=Mounting(270, mirror=True))),
     DrawTask(()),
     DrawTask((), Mounting(90)),
+    DrawTask((), never=(TRIANGLE,)),
     DrawTask((FaceMark(Box(-1, 2, 30, 40), "Änne", True), FaceMark(Box(0, 0, 1, 1), "", False, LANDMARKS))),
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import PIL.Image
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 from gateway.errors import BadImage
 from gateway.formats.file_kinds import JPEG, PNG, WEBP, find_picture
 from gateway.model import PictureLimits
-from gateway.vision.decoding.jpeg import END_MARKER, read_jpeg
+from gateway.vision.decoding.jpeg import END_MARKER, Jpeg, read_jpeg
 from gateway.vision.decoding.jpeg_pixels import jpeg_pixels
 from gateway.vision.decoding.jpeg_scans import damaged_jpeg_error
 from gateway.vision.decoding.orientation import read_orientation
 from gateway.vision.decoding.png import read_png
 from gateway.vision.decoding.webp import damaged_webp_error, read_webp
+
+P = TypeVar("P", bound=np.generic)
 
 Picture = NDArray[np.uint8]
 """Upright pixels: shape (height, width, 3), uint8, in the order red, green, blue."""
@@ -50,16 +53,21 @@ def decode_with_size(data: bytes, limits: PictureLimits) -> DecodedPicture:
     Raises BadImage if the file is damaged or no picture, TooLarge, and Unsupported. Format, structure and size are
     checked before time or memory is spent on the pixels.
     """
-    kind, start = find_picture(data)
-    picture = data[start:] if start else data
+    kind, picture = split_picture(data)
     if kind == JPEG:
-        return _decode_jpeg(picture, limits)
+        return decode_jpeg(read_jpeg(picture, limits), limits)
     pixels = _decode_png(picture, limits) if kind == PNG else _decode_webp(picture, limits)
     return DecodedPicture(pixels, pixels.shape[1], pixels.shape[0])
 
 
-def _decode_jpeg(data: bytes, limits: PictureLimits) -> DecodedPicture:
-    jpeg = read_jpeg(data, limits)
+def split_picture(data: bytes) -> tuple[str, bytes]:
+    """Return the kind of a picture, and its bytes without those before its beginning. Raises BadImage, Unsupported."""
+    kind, start = find_picture(data)
+    return kind, data[start:] if start else data
+
+
+def decode_jpeg(jpeg: Jpeg, limits: PictureLimits) -> DecodedPicture:
+    """Return the pixels of a JPEG whose structure was read. Raises BadImage and TooLarge."""
     width, height = jpeg.frame.width, jpeg.frame.height
     pixels = jpeg_pixels(jpeg)
     if pixels is None:
@@ -129,11 +137,15 @@ def _from_cmyk(pixels: NDArray[np.uint8]) -> Picture:
 
 def _upright(picture: Picture, orientation: int) -> Picture:
     # numpy moves whole pixels twice as fast as single bytes.
-    pixels = picture.view("V3")
+    return turn_upright(picture.view("V3"), orientation).view(np.uint8)
+
+
+def turn_upright(pixels: NDArray[P], orientation: int) -> NDArray[P]:
+    """Return the pixels, (height, width, …), turned as the orientation of their file asks for."""
     if orientation in SWAPPING_ORIENTATIONS:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels).view(np.uint8)
+    return np.ascontiguousarray(pixels)

@@ -24,6 +24,8 @@ MAX_STRAY_BYTES = 9
 MAX_PADDING_BYTES = 2
 """Bytes that look like padding, but may be the last bytes of the picture."""
 
+_CHANNELS = {"RGB": 3, "CMYK": 4, "GRAY": 1}
+
 EOI_HEX = "d9"
 _STRAY_BYTES = re.compile(r"(\d+) extraneous bytes before marker 0x(..)")
 
@@ -34,25 +36,39 @@ def jpeg_pixels(jpeg: Jpeg) -> Pixels | None:
     The sides are reduced to ``jpeg.eighths``, rounded up. Return None if the decoder does not support the colour
     subsampling.
     """
-    pixels, warning = _decode(jpeg.clean, jpeg)
+    return _checked_pixels(jpeg, "CMYK" if jpeg.frame.colours == 4 else "RGB", jpeg.eighths)
+
+
+def jpeg_luma(jpeg: Jpeg) -> Pixels | None:
+    """Decode the brightness of a JPEG at one eighth of its sides: uint8, (height / 8, width / 8). Raises BadImage.
+
+    All data of the picture is read, so that damage is found as in ``jpeg_pixels``. Return None if the decoder does not
+    support the colours.
+    """
+    # libjpeg does not convert CMYK to grey.
+    pixels = None if jpeg.frame.colours == 4 else _checked_pixels(jpeg, "GRAY", 1)
+    return None if pixels is None else pixels[:, :, 0]
+
+
+def _checked_pixels(jpeg: Jpeg, colours: str, eighths: int) -> Pixels | None:
+    pixels, warning = _decode(jpeg.clean, jpeg, colours, eighths)
     if "subsampling" in warning:
         return None
     count, marker = _stray_bytes(warning)
     if marker == EOI_HEX:
         # Only the first warning is known, and warnings about damage may have followed. Also, zeros in place of pixels
         # leave superfluous bytes. So the picture is decoded again without these bytes.
-        pixels, warning = _decode(_without_tail(jpeg.clean, count), jpeg)
+        pixels, warning = _decode(_without_tail(jpeg.clean, count), jpeg, colours, eighths)
         count, _ = _stray_bytes(warning)
     if warning and not 0 < count <= MAX_STRAY_BYTES:
         raise damaged_jpeg_error(warning.removeprefix("Corrupt JPEG data: "))
     return pixels
 
 
-def _decode(clean: bytes, jpeg: Jpeg) -> tuple[Pixels, str]:
+def _decode(clean: bytes, jpeg: Jpeg, colours: str, eighths: int) -> tuple[Pixels, str]:
     """Return the pixels and the decoder's first warning. All pixels are filled in spite of a warning."""
-    colours, channels = ("CMYK", 4) if jpeg.frame.colours == 4 else ("RGB", 3)
-    height, width = (-(-side * jpeg.eighths // 8) for side in (jpeg.frame.height, jpeg.frame.width))
-    pixels = np.empty((height, width, channels), np.uint8)
+    height, width = (-(-side * eighths // 8) for side in (jpeg.frame.height, jpeg.frame.width))
+    pixels = np.empty((height, width, _CHANNELS[colours]), np.uint8)
     try:
         # simplejpeg takes the smallest number of eighths that has at least this size.
         simplejpeg.decode_jpeg(clean, colours, min_height=height, min_width=width, buffer=pixels)
