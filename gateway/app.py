@@ -17,7 +17,7 @@ from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
 from gateway.integrations.inputs.pulled_cameras import PulledCameras
 from gateway.live.announcer import Announcers
-from gateway.live.switches import NoSwitches, Switches
+from gateway.live.switches import Switches
 from gateway.live.wiring import LiveParts, build_live
 from gateway.metrics import Metrics
 from gateway.model.health import Health
@@ -66,7 +66,7 @@ class Gateway:
         self.people = open_people(settings, vision)
         rules = self.people.rules
         check_recogniser_switch(self.people.store.faces, rules.pictures.recipe, rules.folder.path)
-        switches = Switches(NoSwitches(), settings.mqtt.base)
+        switches = Switches(self.people.store.camera_switches, settings.mqtt.base)
         policy = RecognitionPolicy(
             allowed=settings.operations_of,
             search=settings.search_of,
@@ -84,9 +84,6 @@ class Gateway:
             metrics=self.metrics,
             observe_unknown=self.people.unknown_faces.observe,
         )
-        administration = Administration(
-            people=self.people, vision=vision, changes=self.changes, reads=self.reads, health=self.health
-        )
         self.announcements = Announcements(settings)
         parts = LiveParts(
             self.people,
@@ -98,6 +95,9 @@ class Gateway:
             self.metrics,
         )
         self.live = build_live(settings, parts) if settings.live.enabled else None
+        administration = Administration(
+            people=self.people, vision=vision, changes=self.changes, reads=self.reads, health=self.health
+        )
         self.service = Service(
             recognition=recognition,
             administration=administration,

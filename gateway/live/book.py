@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from gateway.live.events import Events
 from gateway.live.evidence import Evidence
@@ -10,6 +10,7 @@ from gateway.live.groups import FindGroup, FoundGroup
 from gateway.live.journal import Journal
 from gateway.live.moment import Moment
 from gateway.live.open_sighting import OpenSighting
+from gateway.live.open_sightings import OpenSightings
 from gateway.live.sighting_decision import SightingDecision
 from gateway.live.visits import VisitKey, Visits
 from gateway.model import FoundFace, Judgement, Person, QualityProblem
@@ -23,9 +24,10 @@ SAVE_INTERVAL_S = 30.0
 
 
 class SightingBook:
-    """The open sightings. One thread calls all methods.
+    """The rules by which sightings begin, are decided, and end. One thread calls all methods.
 
-    ``again_s``: a sighting ends after so many seconds without a face. ``appeared``: announce undecided sightings too.
+    ``open``: the sightings that have not ended. ``again_s``: a sighting ends after so many seconds without a face.
+    ``appeared``: announce undecided sightings too.
     """
 
     def __init__(
@@ -45,62 +47,45 @@ class SightingBook:
         self._again_s = again_s
         self._appeared = appeared
         self._visits = Visits(again_s)
-        # By camera and by id.
-        self._open: dict[str, dict[str, OpenSighting]] = {}
-
-    def on_camera(self, camera: str) -> list[OpenSighting]:
-        """Return the open sightings of a camera, the oldest first."""
-        return list(self._open.get(camera, {}).values())
-
-    def __iter__(self) -> Iterator[OpenSighting]:
-        return iter([each for sightings in self._open.values() for each in sightings.values()])
-
-    def find(self, key: str) -> OpenSighting | None:
-        """Return an open sighting by its id."""
-        return next((each for each in self if each.now.id == key), None)
-
-    def restore(self, sighting: OpenSighting) -> None:
-        """Continue a sighting of the journal."""
-        self._open.setdefault(sighting.now.camera, {})[sighting.now.id] = sighting
+        self.open = OpenSightings(decision)
 
     def begin(self, sighting: Sighting, moment: Moment) -> OpenSighting:
         """Begin a sighting."""
-        of_camera = self._open.setdefault(sighting.camera, {})
-        if len(of_camera) >= MAX_OPEN_SIGHTINGS:
-            self.end(min(of_camera.values(), key=lambda each: each.last), "left", moment)
+        others = self.open.on_camera(sighting.camera)
+        if len(others) >= MAX_OPEN_SIGHTINGS:
+            self.end(min(others, key=lambda each: each.last), "left", moment)
         opened = OpenSighting(sighting, Evidence(), moment.monotonic)
-        self._open.setdefault(sighting.camera, {})[sighting.id] = opened
+        self.open.add(opened)
         if self._appeared:
             self._events.announce("appeared", opened, moment)
         return opened
 
-    def find_return(
-        self, camera: str, face: FoundFace, but: Iterable[OpenSighting], moment: Moment
-    ) -> OpenSighting | None:
-        """Return the open sighting of a usable face that belongs to no track, or None. ``but``: not one of these."""
-        assert face.descriptor is not None
-        excluded = {each.now.id for each in but}
-        known = [each for each in self.on_camera(camera) if each.now.id not in excluded and each.evidence.frames]
-        fitting = [each for each in known if self._decision.agrees(each.evidence, face.descriptor)]
-        return max(fitting, key=lambda each: each.last, default=None)
-
     def add_face(
-        self, sighting: OpenSighting, face: FoundFace, problem: QualityProblem | None, moment: Moment
+        self,
+        sighting: OpenSighting,
+        face: FoundFace,
+        problem: QualityProblem | None,
+        but: Iterable[OpenSighting],
+        moment: Moment,
     ) -> OpenSighting:
         """Add a face that agrees with its sighting. ``problem``: the reason why it is not usable.
 
-        Return the sighting that the face belongs to now: an older one, if it shows the same person.
+        Return the sighting that the face belongs to now: an older one, if it shows the same person. ``but``: it is none
+        of these, since their faces are in the same picture.
         """
         if problem is not None:
             sighting.add_problem(problem)
             return sighting
+        if not sighting.evidence.frames and not sighting.announced:
+            # The face may have been too poor so far to be recognised as a return.
+            sighting = self._merged(sighting, self.open.find_return(sighting.now.camera, face, [*but, sighting]))
         sighting.see_usable(face, moment)
         judgement = self._decision.add_face(sighting.evidence, face, moment.monotonic)
         if judgement is not None:
             sighting = self._decide(sighting, judgement, moment)
             self._journal.add(sighting)
         self._search_group(sighting, moment)
-        return sighting
+        return sighting.merged_into or sighting
 
     def see(self, sighting: OpenSighting, moment: Moment) -> None:
         """Note that a sighting goes on."""
@@ -116,12 +101,12 @@ class SightingBook:
 
     def search_groups(self, moment: Moment) -> None:
         """Let the unknown groups of strangers be found who were seen for long enough."""
-        for sighting in self:
+        for sighting in self.open:
             self._search_group(sighting, moment)
 
     def end_absent(self, moment: Moment, reason: Callable[[str], EndReason]) -> None:
         """End the sightings without a face for ``again_s``. ``reason``: returns why those of a camera end."""
-        for sighting in self:
+        for sighting in self.open:
             if moment.monotonic > sighting.last + self._again_s:
                 restarted = sighting.restored
                 self.end(sighting, "restart" if restarted else reason(sighting.now.camera), moment)
@@ -129,24 +114,28 @@ class SightingBook:
 
     def end(self, sighting: OpenSighting, reason: EndReason, moment: Moment) -> None:
         """End a sighting, and announce this if it was announced."""
-        self._remove(sighting)
+        self.open.remove(sighting)
         sighting.change(ended=moment.timestamp, reason=reason)
         if sighting.announced:
             self._events.announce("ended", sighting, moment)
         else:
             self._journal.add(sighting)
 
-    def correct(self, sighting: OpenSighting, event_type: EventType, moment: Moment) -> None:
-        """Announce a correction (``not_them``), after which a sighting has no name, or a confirmation."""
-        previous = sighting.person
-        if event_type == "not_them" and previous is not None:
-            sighting.evidence.withdraw_name()
-            sighting.change(outcome="stranger", person=None, score=None)
-        self._events.announce(event_type, sighting, moment, previous)
+    def correct(
+        self, sighting: OpenSighting, stored: Sighting, event_type: EventType, previous: Person | None, moment: Moment
+    ) -> None:
+        """Note that a user corrected or confirmed a sighting. ``stored``: as it is in the store after that."""
+        sighting.evidence.set_person(stored.person.slug if stored.person else None)
+        if stored.person is None:
+            sighting.forget_best()
+        sighting.change(
+            outcome=stored.outcome, person=stored.person, unknown=stored.unknown, seen=stored.seen, score=stored.score
+        )
+        self._events.announce(event_type, sighting, moment, previous or sighting.person)
 
     def rename(self, person: Person) -> None:
         """Give the open sightings of a person the person's new name."""
-        for sighting in self:
+        for sighting in self.open:
             if sighting.person is not None and sighting.person.slug == person.slug:
                 sighting.change(person=person)
                 self._journal.add(sighting)
@@ -156,7 +145,7 @@ class SightingBook:
         score, threshold = judgement.score, self._decision.threshold(sighting.evidence)
         frames = sighting.evidence.frames
         if judgement.person is not None:
-            sighting = self._merged(sighting, judgement.person)
+            sighting = self._merged(sighting, self.open.find_named(sighting, judgement.person))
             sighting.change(score=score, threshold=threshold, frames=frames)
             self.give_name(sighting, judgement.person, moment)
         elif sighting.person is not None:
@@ -181,18 +170,21 @@ class SightingBook:
 
     def _take_name(self, sighting: OpenSighting, moment: Moment) -> None:
         previous = sighting.person
+        # The next usable face is for the unknown group: the chips of the best one are not here any more.
+        sighting.forget_best()
         sighting.change(outcome="stranger", person=None, score=None)
         self._events.announce("changed", sighting, moment, previous)
 
     def _search_group(self, sighting: OpenSighting, moment: Moment) -> None:
         """Let the unknown group of a stranger be found, once."""
-        if sighting.best is not None and sighting.is_stranger(moment.monotonic):
-            sighting.note_search()
+        if sighting.best is None or not sighting.is_stranger(moment.monotonic):
+            return
+        sighting.note_search()
+        # Somebody who looked different for a moment must not be announced as a stranger.
+        if self._merged(sighting, self.open.find_same(sighting)) is sighting:
+            face = sighting.best[1]
             self._find_group(
-                sighting.best[1],
-                sighting.now.camera,
-                moment.timestamp,
-                lambda group: self.set_group(sighting, group, moment),
+                face, sighting.now.camera, moment.timestamp, lambda group: self.set_group(sighting, group, moment)
             )
 
     def set_group(self, sighting: OpenSighting, group: FoundGroup | None, moment: Moment) -> None:
@@ -209,28 +201,14 @@ class SightingBook:
         if not announced and not sighting.now.ignored:
             self._events.announce("stranger", sighting, moment)
 
-    def _merged(self, sighting: OpenSighting, person: Person) -> OpenSighting:
-        """Return the older sighting of the person on this camera, into which the sighting was merged, or itself."""
-        if sighting.announced:
+    def _merged(self, sighting: OpenSighting, older: OpenSighting | None) -> OpenSighting:
+        """Merge a sighting into an older one of the same person, unless it was announced. Return the one to use."""
+        if older is None or sighting.announced:
             return sighting
-        same = [each for each in self.on_camera(sighting.now.camera) if each.person and each.person.slug == person.slug]
-        older = next((each for each in same if each is not sighting), None)
-        if older is None:
-            return sighting
-        self.merge(sighting, older)
+        self.open.remove(sighting)
+        older.join(sighting)
+        self._journal.add(older)
         return older
-
-    def merge(self, sighting: OpenSighting, into: OpenSighting) -> None:
-        """Merge a sighting, which was not announced, into an older one of the same person."""
-        self._remove(sighting)
-        into.join(sighting)
-        self._journal.add(into)
-
-    def _remove(self, sighting: OpenSighting) -> None:
-        of_camera = self._open.get(sighting.now.camera, {})
-        of_camera.pop(sighting.now.id, None)
-        if not of_camera:
-            self._open.pop(sighting.now.camera, None)
 
 
 def _visit_key(sighting: OpenSighting) -> VisitKey:

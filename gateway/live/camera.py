@@ -96,6 +96,16 @@ class Camera:
                 rested.append(track)
         return rested
 
+    def followed(self, moment: Moment, but: Track[OpenSighting] | None = None) -> list[OpenSighting]:
+        """Return the sightings with a face in the frame of this moment. ``but``: not those of this track alone."""
+        return [each.owner for each in self.tracks if each.last == moment.monotonic and each is not but]
+
+    def follow_merges(self) -> None:
+        """Let the tracks of sightings that were merged belong to the older ones."""
+        for track in self.tracks:
+            if track.owner.merged_into is not None:
+                track.give_to(track.owner.merged_into)
+
     def give_tracks(self, owner: OpenSighting, to: OpenSighting) -> None:
         """Let the tracks of a sighting belong to another one."""
         for track in self.tracks:

@@ -111,6 +111,11 @@ class LiveCameras:
             self._update(self._cameras[name], moment)
 
     @property
+    def threshold(self) -> float:
+        """The lowest score at which a face is named."""
+        return self._judge.threshold
+
+    @property
     def names(self) -> list[str]:
         return list(self._cameras)
 
@@ -149,8 +154,7 @@ class LiveCameras:
         """Begin a track, which belongs to an open sighting if its face returned."""
         sighting = None
         if seen.usable:
-            followed = [track.owner for track in camera.tracks if track.last == moment.monotonic]
-            sighting = self._book.find_return(camera.name, face, followed, moment)
+            sighting = self._book.open.find_return(camera.name, face, camera.followed(moment))
         if sighting is None:
             sighting = self._book.begin(_new_sighting(camera.name, request, face, moment), moment)
         self._tracks += 1
@@ -172,10 +176,9 @@ class LiveCameras:
             return
         track.owner.see(face.box, moment)
         if not camera.is_repeated:
-            before = track.owner
-            after = self._book.add_face(before, face, problem, moment)
-            if after is not before:
-                camera.give_tracks(before, after)
+            before, others = track.owner, camera.followed(moment, track)
+            after = self._book.add_face(before, face, problem, others, moment)
+            camera.give_tracks(before, after)
         self._book.see(track.owner, moment)
 
     def _end_conflicts(
@@ -203,10 +206,11 @@ class LiveCameras:
         if camera is not None:
             camera.end(camera.tracks)
             self._update(camera, moment)
-        for sighting in self._book.on_camera(name):
+        for sighting in self._book.open.on_camera(name):
             self._book.end(sighting, reason, moment)
 
     def _update(self, camera: Camera, moment: Moment) -> None:
+        camera.follow_merges()
         self._presence.update(camera.name, camera.present(), moment)
 
     def _reason(self, name: str, moment: Moment) -> EndReason:

@@ -8,7 +8,7 @@ from gateway.live.moment import Moment
 from gateway.live.open_sighting import OpenSighting
 from gateway.live.visits import new_id
 from gateway.model import Person
-from gateway.model.sightings import EventType, SightingEvent
+from gateway.model.sightings import EventType, Sighting, SightingEvent
 
 WITH_SNAPSHOT: frozenset[EventType] = frozenset({"recognised", "stranger", "changed"})
 """The events before which the picture of the sighting is announced."""
@@ -33,11 +33,11 @@ class Events:
         crop = sighting.best[1].crop if sighting.best else None
         if crop is not None and self._snapshots and event_type in WITH_SNAPSHOT:
             self._announcer.announce_snapshot(sighting.now.camera, crop)
-        event = SightingEvent(
-            id=new_id(),
-            event_type=event_type,
-            timestamp=moment.timestamp,
-            sighting=sighting.now,
-            previous=previous,
-        )
-        self._announcer.announce_event(event)
+        self._announcer.announce_event(make_event(event_type, sighting.now, moment, previous))
+
+
+def make_event(event_type: EventType, sighting: Sighting, moment: Moment, previous: Person | None) -> SightingEvent:
+    """Return a new event. ``previous``: the person before a change."""
+    return SightingEvent(
+        id=new_id(), event_type=event_type, timestamp=moment.timestamp, sighting=sighting, previous=previous
+    )

@@ -82,6 +82,10 @@ class Evidence:
         """Note that the name was taken away."""
         self.person = None
 
+    def set_person(self, person: str | None) -> None:
+        """Note whom a user named, by the id."""
+        self.person = person
+
     def join(self, other: Evidence) -> None:
         """Add the evidence of another track of the same sighting. The spent shares add up."""
         self.spent += other.spent

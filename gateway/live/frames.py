@@ -52,3 +52,7 @@ class FrameJobs:
         # The first callback runs first: the next frame of the camera is taken only after all of them.
         job.future.add_done_callback(record)
         return self._run(job)
+
+    def forget(self, camera: str) -> None:
+        """Forget a camera. Its next frame is looked at in full."""
+        self._looks.forget(camera)

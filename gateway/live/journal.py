@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from functools import partial
 
 from gateway.errors import GatewayError
-from gateway.live.open_sighting import OpenSighting
+from gateway.live.open_sighting import OpenSighting, shows
 from gateway.store.protocols import Sightings
 from gateway.store.records import SightingRecord
 
@@ -21,17 +21,17 @@ MAX_UNWRITTEN = 2_000
 class Journal:
     """The records that wait to be written. All methods are called by the thread of the live cameras.
 
-    ``writes``: an executor with one thread, which keeps the order. None as ``store``: nothing is stored.
+    ``writes``: an executor with one thread, which keeps the order.
     """
 
-    def __init__(self, store: Sightings | None, writes: Executor) -> None:
+    def __init__(self, store: Sightings, writes: Executor) -> None:
         self._store = store
         self._writes = writes
         self._waiting: dict[str, SightingRecord] = {}
 
     def add(self, sighting: OpenSighting) -> None:
         """Note that a sighting changed. ``flush`` writes it."""
-        if self._store is None or not sighting.is_worth_storing:
+        if not sighting.is_worth_storing:
             return
         record, waiting = sighting.make_record(), self._waiting.pop(sighting.now.id, None)
         if record.face is None and waiting is not None:
@@ -40,23 +40,13 @@ class Journal:
         while len(self._waiting) > MAX_UNWRITTEN:
             self._waiting.pop(next(iter(self._waiting)))
 
-    def read_open(self) -> list[SightingRecord]:
-        """Return the sightings that were open when the gateway ended."""
-        return [] if self._store is None else self._store.read_open()
-
     def forget_person(self, slug: str) -> None:
-        """Delete the stored sightings of a person, also those that wait."""
-        self._waiting = {
-            key: record
-            for key, record in self._waiting.items()
-            if record.sighting.person is None or record.sighting.person.slug != slug
-        }
-        if self._store is not None:
-            self.run(partial(self._store.forget_person, slug))
+        """Drop the records that wait and name a person. Those in the store go with the person."""
+        self._waiting = {key: each for key, each in self._waiting.items() if not shows(each.sighting, slug)}
 
     def flush(self) -> None:
         """Write all waiting records, in the other thread."""
-        if self._store is not None and self._waiting:
+        if self._waiting:
             records, self._waiting = list(self._waiting.values()), {}
             self.run(partial(self._store.save, records))
 

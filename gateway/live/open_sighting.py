@@ -21,6 +21,9 @@ MIN_STRANGER_FACES = 2
 STRANGER_PATIENCE_S = 1.0
 """Time from the first usable face until somebody is announced as a stranger, so that a second look comes before."""
 
+BETTER_FACE = 1.3
+"""Factor of a face's worth from which the unknown group is asked for again, if there was none."""
+
 ANNOUNCED, SILENT = b"\x01", b"\x00"
 """The first byte of the evidence in a record: whether an event has announced the sighting."""
 
@@ -29,12 +32,13 @@ ANNOUNCED, SILENT = b"\x01", b"\x00"
 class OpenSighting:
     """A sighting that has not ended. It belongs to one thread.
 
-    ``now``: its state. ``last``: the moment of the last face, in monotonic seconds. ``usable``: the number of faces
-    that were good enough to name somebody, and ``first_usable`` the moment of the first one. ``verdict``: of the last
-    look. ``problems``: how often each problem of quality was seen. ``best``: the best face, with its worth;
-    ``is_face_stored``: the store has it. ``faces``: the number of all faces.
-    ``announced``: an event told about the sighting, so its end needs one too. ``searched``: the unknown group was asked
-    for. ``restored``: no face was seen since the gateway started. ``saved``: the moment of the last regular save.
+    ``now``: its state. ``last``: the moment of the last face, in monotonic seconds. ``faces``: the number of all faces.
+    ``usable``: the number of faces that were good enough to name somebody, and ``first_usable`` the moment of the first
+    one. ``verdict``: of the last look. ``problems``: how often each problem of quality was seen. ``best``: the best
+    face, with its worth; ``is_face_stored``: the store has it. ``announced``: an event told about the sighting, so its
+    end needs one too. ``searched``: the unknown group was asked for, with a face of ``searched_worth``. ``restored``:
+    no face was seen since the gateway started. ``is_erased``: the person was removed, so nothing is stored.
+    ``merged_into``: the older sighting of the same person. ``saved``: the moment of the last regular save.
     """
 
     now: Sighting
@@ -49,7 +53,10 @@ class OpenSighting:
     is_face_stored: bool = False
     announced: bool = False
     searched: bool = False
+    searched_worth: float = 0.0
     restored: bool = False
+    is_erased: bool = False
+    merged_into: OpenSighting | None = None
     saved: float = 0.0
 
     @property
@@ -67,20 +74,18 @@ class OpenSighting:
         return self.is_decided and not self.now.ignored
 
     def is_stranger(self, moment: float) -> bool:
-        """Return whether this is a stranger whose unknown group was not asked for yet. ``moment``: monotonic."""
-        if self.searched or self.person is not None or self.verdict != "unknown" or self.first_usable is None:
+        """Return whether this is a stranger whose unknown group must be found. ``moment``: monotonic seconds."""
+        if self.person is not None or self.verdict != "unknown" or self.first_usable is None or self.best is None:
+            return False
+        # A face that is not good enough for a group is replaced by a better one.
+        if self.searched and (self.now.unknown is not None or self.best[0] < BETTER_FACE * self.searched_worth):
             return False
         patient = moment - self.first_usable >= STRANGER_PATIENCE_S or self.evidence.looks > 1
         return self.usable >= MIN_STRANGER_FACES and patient
 
-    def shows(self, slug: str) -> bool:
-        """Return whether a person's name stands in the sighting, also as a candidate."""
-        people = [self.person, *(each.person for each in self.now.candidates)]
-        return any(each is not None and each.slug == slug for each in people)
-
     def erase_name(self) -> None:
         """Remove everything that tells who this is."""
-        self.best, self.evidence = None, Evidence()
+        self.best, self.evidence, self.is_erased = None, Evidence(), True
         self.change(outcome="undecided", person=None, score=None, candidates=())
 
     def change(self, **changes: object) -> None:
@@ -94,8 +99,8 @@ class OpenSighting:
         self.change(box=box, last_seen=moment.timestamp)
 
     def note_search(self) -> None:
-        """Note that the unknown group was asked for."""
-        self.searched = True
+        """Note that the unknown group was asked for, with the best face."""
+        self.searched, self.searched_worth = True, self.best[0] if self.best else 0.0
 
     def is_save_due(self, moment: float, interval_s: float) -> bool:
         """Return True once in an interval."""
@@ -120,6 +125,10 @@ class OpenSighting:
         if self.best is None or worth > self.best[0]:
             self.best, self.is_face_stored = (worth, face), False
 
+    def forget_best(self) -> None:
+        """Let the next usable face be the best one."""
+        self.best = None
+
     def add_problem(self, problem: QualityProblem) -> None:
         """Note a face that is too poor, and the reason."""
         self.problems[problem] += 1
@@ -128,8 +137,8 @@ class OpenSighting:
 
     @property
     def is_worth_storing(self) -> bool:
-        """False for what may be no face at all: it was seen once, and not well."""
-        return self.usable > 0 or self.faces > 1 or self.announced
+        """False for what may be no face at all: it was seen once, and not well. False if the person was removed."""
+        return not self.is_erased and (self.usable > 0 or self.faces > 1 or self.announced)
 
     @property
     def undecided_outcome(self) -> Outcome:
@@ -139,6 +148,7 @@ class OpenSighting:
 
     def join(self, other: OpenSighting) -> None:
         """Take in another sighting of the same person on the same camera."""
+        other.note_merge(self)
         self.evidence.join(other.evidence)
         self.usable += other.usable
         self.faces += other.faces
@@ -155,13 +165,20 @@ class OpenSighting:
         if other.best is not None and (self.best is None or other.best[0] > self.best[0]):
             self.best, self.is_face_stored = other.best, False
 
+    def note_merge(self, into: OpenSighting) -> None:
+        """Note the older sighting into which this one was merged."""
+        self.merged_into = into
+
     def make_record(self) -> SightingRecord:
         """Return the record for the store. Its face is None if the store has the face."""
         face = None
         if self.best is not None and not self.is_face_stored:
-            found, self.is_face_stored = self.best[1], True
+            worth, found = self.best
             assert found.descriptor is not None
-            face = StoredFace(found.descriptor, found.chips, found.crop)
+            face, self.is_face_stored = StoredFace(found.descriptor, found.chips, found.crop), True
+            if self.person is not None or self.now.unknown is not None:
+                # Nothing needs the chips any more. They have 20 kB.
+                self.best = worth, replace(found, chips=None)
         evidence = b"" if self.now.ended else (ANNOUNCED if self.announced else SILENT) + self.evidence.to_bytes()
         return SightingRecord(self.now, face, evidence)
 
@@ -182,3 +199,9 @@ def restored_sighting(record: SightingRecord, moment: Moment) -> OpenSighting:
         searched=record.sighting.outcome == "stranger",
         restored=True,
     )
+
+
+def shows(sighting: Sighting, slug: str) -> bool:
+    """Return whether a sighting names a person, also as a candidate."""
+    people = [sighting.person, *(each.person for each in sighting.candidates)]
+    return any(each is not None and each.slug == slug for each in people)

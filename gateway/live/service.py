@@ -14,13 +14,15 @@ from typing import TypeVar
 
 from gateway.live.answers import write_answer
 from gateway.live.frames import FrameJobs
+from gateway.live.history import History
 from gateway.live.moment import Moment, current_moment
 from gateway.live.state import LiveState
 from gateway.live.switches import Switches
 from gateway.metrics import Metrics
-from gateway.model import Reply, Request
-from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence
+from gateway.model import Person, Reply, Request
+from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence, Sighting
 from gateway.service.annotator import Annotator
+from gateway.store.protocols import Sightings
 from gateway.workers.job import Report
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ T = TypeVar("T")
 class LiveService:
     """The frames, sightings and presence of all live cameras. Every method may be called by any thread.
 
-    ``threshold``: returns the lowest score at which a face is named. ``tasks``: functions for the thread to call.
+    ``store``: the history, read at the start. ``tasks``: functions for the thread to call.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class LiveService:
         switches: Switches,
         annotator: Annotator,
         metrics: Metrics,
-        threshold: Callable[[], float],
+        store: Sightings,
         tasks: Tasks,
         clock: Callable[[], Moment] = current_moment,
     ) -> None:
@@ -58,15 +60,19 @@ class LiveService:
         self._switches = switches
         self._annotator = annotator
         self._metrics = metrics
-        self._threshold = threshold
+        self._store = store
         self._clock = clock
         self._tasks = tasks
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live")
 
     def start(self) -> None:
-        """Continue the sightings of the last run, announce the state of everything, and start the thread."""
-        self.post(lambda: self._state.start(self._clock()))
+        """Continue the sightings of the last run, announce the state of everything, and start the thread.
+
+        Raises GatewayError if the store fails.
+        """
+        history = History(self._store)
+        self.post(lambda: self._state.start(history, self._clock()))
         self._thread.start()
 
     def stop(self) -> None:
@@ -93,6 +99,11 @@ class LiveService:
         answer.add_done_callback(self._count)
         return answer
 
+    @property
+    def all_enabled(self) -> bool:
+        """The switch for all cameras."""
+        return self._switches.all_on
+
     def set_enabled(self, camera: str | None, on: bool) -> None:
         """Switch recognition on or off for a camera, or for all cameras (None)."""
         self._switches.turn(camera, on)
@@ -110,16 +121,21 @@ class LiveService:
         """Return where each enrolled person is, or was last."""
         return self._call(self._state.person_presences)
 
-    def correct(self, sighting: str, event_type: EventType) -> None:
-        """Announce that a user said who a sighting does not show (``not_them``), or that its name is right."""
-        self.post(lambda: self._state.correct(sighting, event_type, self._clock()))
+    def correct(self, sighting: Sighting, event_type: EventType, previous: Person | None) -> None:
+        """Note and announce that a user corrected a sighting (``not_them``, ``confirmed``), which may have ended.
+
+        ``sighting``: as it is now in the store; ``previous``: the person whom it was named as before.
+        """
+        self.post(lambda: self._state.correct(sighting, event_type, previous, self._clock()))
 
     def forget_person(self, slug: str) -> None:
         """Forget everything about a person who was removed."""
         self.post(lambda: self._state.forget_person(slug, self._clock()))
 
     def forget_camera(self, name: str) -> None:
-        """Forget a camera. Its next frame makes it known again."""
+        """Forget a camera, with its switch. Its next frame makes it known again."""
+        self._switches.turn(name, on=True)
+        self._frames.forget(name)
         self.post(lambda: self._state.forget_camera(name, self._clock()))
 
     def post(self, task: Callable[[], object]) -> None:
@@ -142,7 +158,9 @@ class LiveService:
         try:
             (analysis,) = report.result().analyses
             faces = self._state.cameras.add_frame(request, analysis)
-            reply = None if faces is None else write_answer(request, report.result(), faces, self._threshold())
+            reply = (
+                None if faces is None else write_answer(request, report.result(), faces, self._state.cameras.threshold)
+            )
         # Any exception, or the camera would never get an answer.
         except Exception as bug:
             log.exception("a live frame cannot be followed")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gateway.live.announcer import Announcer
 from gateway.live.book import SightingBook
 from gateway.live.camera_board import CameraBoard
 from gateway.live.cameras import LiveCameras
+from gateway.live.events import make_event
+from gateway.live.history import History
 from gateway.live.journal import Journal
 from gateway.live.moment import Moment
-from gateway.live.open_sighting import OpenSighting, restored_sighting
+from gateway.live.open_sighting import OpenSighting, shows
 from gateway.live.people import KnownPeople
 from gateway.live.presence import PresenceBoard
 from gateway.live.switches import Switches
 from gateway.model import Person
-from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence
+from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence, Sighting
 
 
 class LiveState:
@@ -39,15 +43,15 @@ class LiveState:
         self._switches = switches
         self._announcer = announcer
 
-    def start(self, moment: Moment) -> None:
+    def start(self, history: History, moment: Moment) -> None:
         """Continue the sightings of the last run, and announce everything."""
         self._announcer.announce_switch(self._switches.all_on)
-        for record in self._journal.read_open():
-            self._book.restore(restored_sighting(record, moment))
-        names = {sighting.now.camera for sighting in self._book} | self._switches.switched_off
-        self.cameras.add_known(sorted(names), moment)
-        self._follow_people(moment)
-        for name in sorted(names):
+        for sighting in history.open_sightings(moment):
+            self._book.open.add(sighting)
+        open_on = {sighting.now.camera for sighting in self._book.open}
+        self.cameras.add_known(sorted({*open_on, *history.cameras, *self._switches.switched_off}), moment)
+        self._follow_people(moment, history.people)
+        for name in sorted(open_on):
             self._end_disabled(name, moment)
 
     def tick(self, moment: Moment) -> None:
@@ -79,23 +83,26 @@ class LiveState:
     def person_presences(self) -> list[PersonPresence]:
         return list(self._presence.people.values())
 
-    def correct(self, key: str, event_type: EventType, moment: Moment) -> None:
-        """Announce that a user corrected or confirmed a sighting. A corrected one has no name any more."""
-        sighting = self._book.find(key)
-        if sighting is not None:
-            self._book.correct(sighting, event_type, moment)
-            self.cameras.update_presence(sighting.now.camera, moment)
+    def correct(self, stored: Sighting, event_type: EventType, previous: Person | None, moment: Moment) -> None:
+        """Announce a correction by a user. ``stored``: the sighting after it; ``previous``: the person before it."""
+        sighting = self._book.open.find(stored.id)
+        if sighting is None:
+            self._announcer.announce_event(make_event(event_type, stored, moment, previous))
+            return
+        self._book.correct(sighting, stored, event_type, previous, moment)
+        self.cameras.update_presence(stored.camera, moment)
 
     def forget_person(self, slug: str, moment: Moment) -> None:
         """Forget everything about a person who was removed."""
         self._journal.forget_person(slug)
-        for sighting in list(self._book):
-            if sighting.shows(slug):
+        for sighting in list(self._book.open):
+            if shows(sighting.now, slug):
                 self._forget_sighting(sighting, moment)
         self._presence.remove_person(slug)
 
     def forget_camera(self, name: str, moment: Moment) -> None:
         """Forget a camera."""
+        self._journal.run(self._switches.save)
         self.cameras.forget(name, moment)
 
     def _forget_sighting(self, sighting: OpenSighting, moment: Moment) -> None:
@@ -108,13 +115,16 @@ class LiveState:
         if not self._switches.is_followed(name):
             self.cameras.disable(name, moment)
 
-    def _follow_people(self, moment: Moment) -> None:
-        """Announce people who were enrolled, renamed or removed, by whatever process."""
+    def _follow_people(self, moment: Moment, last: Mapping[str, Sighting] | None = None) -> None:
+        """Announce people who were enrolled, renamed or removed, by whatever process.
+
+        ``last``: the last sighting of each person, if it is known.
+        """
         new, renamed, removed = self._people.find_changes()
         for slug in removed:
             self.forget_person(slug, moment)
         for person in new:
-            self._presence.add_person(PersonPresence(person=person))
+            self._presence.add_person(_last_presence(person, (last or {}).get(person.slug)))
         for person in renamed:
             self._rename(person, moment)
 
@@ -123,3 +133,10 @@ class LiveState:
         self._presence.rename_person(person)
         for name in self.cameras.names:
             self.cameras.update_presence(name, moment)
+
+
+def _last_presence(person: Person, last: Sighting | None) -> PersonPresence:
+    """Return the presence of a person who is not here, as the last sighting tells."""
+    if last is None:
+        return PersonPresence(person=person)
+    return PersonPresence(person=person, camera=last.camera, since=last.since, last_seen=last.last_seen)

@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
 
 from gateway.errors import Forbidden
+from gateway.model.sightings import ALL_CAMERAS
 from gateway.store.protocols import CameraSwitches
-
-ALL_CAMERAS = "bridge"
-"""The name under which the switch for all cameras is stored. No camera may have it."""
-
-
-class NoSwitches:
-    """Stand-in for the store of the switches, in which all cameras are on."""
-
-    def read_disabled(self) -> set[str]:
-        return set()
-
-    def write_disabled(self, cameras: Collection[str]) -> None:
-        """Do nothing."""
 
 
 class Switches:

@@ -51,7 +51,7 @@ def build_live(settings: Settings, parts: LiveParts) -> LiveService:
     """Build the service for live cameras."""
     live, again_s = settings.live, settings.sightings.again_s
     gallery, decision = parts.people.gallery, parts.people.decision
-    judge, journal = FaceJudge(gallery, decision), Journal(None, parts.writes)
+    judge, journal = FaceJudge(gallery, decision), Journal(parts.people.sightings, parts.writes)
     presence = PresenceBoard(parts.announcer)
     tasks: Tasks = SimpleQueue()
     book = SightingBook(
@@ -70,7 +70,7 @@ def build_live(settings: Settings, parts: LiveParts) -> LiveService:
     looks = Looks(live.full_look_s, lambda: not parts.pool.has_waiting_jobs, live.most_cameras)
     frames = FrameJobs(parts.pool.submit, RequestCheck(parts.policy, gallery), parts.policy.search, looks)
     annotator = Annotator(parts.pool.submit, parts.policy)
-    return LiveService(frames, state, parts.switches, annotator, parts.metrics, lambda: judge.threshold, tasks)
+    return LiveService(frames, state, parts.switches, annotator, parts.metrics, parts.people.sightings, tasks)
 
 
 def _find_group(

@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
-from typing import Any, TypeVar
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from gateway.errors import BadImage
 from gateway.live.book import SightingBook
 from gateway.live.camera import FollowedFace
 from gateway.live.camera_board import CameraBoard
 from gateway.live.cameras import CameraRules, LiveCameras
 from gateway.live.events import Events
 from gateway.live.groups import FoundGroup, GroupFound
+from gateway.live.history import History
 from gateway.live.journal import Journal
 from gateway.live.moment import Moment
 from gateway.live.people import KnownPeople
 from gateway.live.presence import PresenceBoard
 from gateway.live.sighting_decision import SightingDecision
 from gateway.live.state import LiveState
-from gateway.live.switches import NoSwitches, Switches
+from gateway.live.switches import Switches
 from gateway.model import Analysis, Box, Descriptor, FoundFace, Image, Operation, Origin, Person, Quality, Request
-from gateway.model.caller import camera_caller
+from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.model.sightings import CameraState, PersonPresence, Presence, SightingEvent
 from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
-from gateway.people.gallery import Gallery
-from gateway.people.similarity import Similarity, typical_faces
+from gateway.people.enrolment import EnrolmentSample
+from gateway.people.services import build_people
+from gateway.people.similarity import Similarity
+from gateway.people.unknown_faces import Observation
+from gateway.people.vision import NoVision
 from gateway.service.face_judge import FaceJudge
-from gateway.store.protocols import CameraSwitches, Sightings
-from gateway.store.records import Changes, GallerySnapshot
+from gateway.store.cipher import Cipher
+from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
+from gateway.store.sqlite.store import SqliteStore
+from tests.examples import BOX, QUALITY
+from tests.people.environment import make_rules
 
 IMAGE = Image(640, 480, 5000)
 CROP = b"\xff\xd8 a crop"
-GOOD = Quality(pixels=100, brightness=0.52, sharpness=0.81, pose=0.93, inside=1.0)
 TURNED = Quality(pixels=100, brightness=0.52, sharpness=0.81, pose=0.0, inside=1.0)
 START = Moment(1000.0, 1_790_000_000.0)
 AGAIN_S, GONE_S, LOST_S = 120.0, 5.0, 60.0
-
-T = TypeVar("T")
 
 
 class ImmediateExecutor(Executor):
@@ -95,80 +100,76 @@ class RecordedAnnouncer:
         return [(each.event_type, _slug(each.sighting.person)) for each in self.events]
 
 
-class Groups:
-    """The unknown groups: each face of another stranger begins one."""
-
-    def __init__(self, gallery: Gallery, decision: Decision) -> None:
-        self.enabled = True
-        self.ignored: set[int] = set()
-        self.faces: list[tuple[int, Descriptor]] = []
-        self.seen: dict[int, int] = {}
-        self._gallery = gallery
-        self._decision = decision
-
-    def find(self, face: FoundFace, camera: str, moment: float, done: GroupFound) -> None:
-        assert face.descriptor is not None
-        if not self.enabled:
-            done(None)
-            return
-        score = self._decision.score
-        known = [n for n, each in self.faces if score(self._gallery.compare(face.descriptor, each)) >= 4 / 6]
-        key = known[0] if known else len(self.seen) + 1
-        self.faces.append((key, face.descriptor))
-        self.seen[key] = self.seen.get(key, 0) + 1
-        done(FoundGroup(key, self.seen[key], key in self.ignored))
-
-
 class LiveHarness:
-    """The live cameras over a gallery of these people, each with one descriptor, or several for several pictures."""
+    """The live cameras on a real store. ``people``: descriptors of enrolled people, by their names."""
 
     def __init__(
         self,
-        *people: tuple[Person, Sequence[Descriptor]],
-        store: Sightings | None = None,
-        switches: CameraSwitches | None = None,
+        data: Path,
+        people: Mapping[str, Sequence[Descriptor]] | None = None,
+        *,
         again_s: float = AGAIN_S,
         appeared: bool = False,
         most_cameras: int = 100,
         start: Moment = START,
+        similarity: Similarity | None = None,
     ) -> None:
-        self.gallery = Gallery(Similarity(typical_faces()))
         self.decision = Decision(0.01, 0.001, measured_curves("facegate"))
-        self.enrol(*people)
+        self.store = SqliteStore(data / "people.sqlite", Cipher(None), audit=AuditFile(data / AUDIT_FILE))
+        self.people = build_people(
+            store=self.store,
+            similarity=similarity or Similarity(None),
+            decision=self.decision,
+            vision=NoVision(),
+            rules=make_rules(data),
+            data=data,
+        )
+        for name, descriptors in (people or {}).items():
+            self.enrol(name, *descriptors)
+        self.people.updater.refresh()
         self.announcer = RecordedAnnouncer()
-        self.groups = Groups(self.gallery, self.decision)
-        self.switches = Switches(switches or NoSwitches(), "facegate")
-        judge, journal = FaceJudge(self.gallery, self.decision), Journal(store, ImmediateExecutor())
+        self.switches = Switches(self.store.camera_switches, "facegate")
+        gallery = self.people.gallery
+        judge, journal = FaceJudge(gallery, self.decision), Journal(self.people.sightings, ImmediateExecutor())
         presence = PresenceBoard(self.announcer)
         self.book = SightingBook(
-            SightingDecision(self.gallery, self.decision),
+            SightingDecision(gallery, self.decision),
             Events(self.announcer, journal, snapshots=True),
             journal,
-            self.groups.find,
+            self._find_group,
             again_s=again_s,
             appeared=appeared,
         )
         board = CameraBoard(self.announcer, self.switches, LOST_S)
         rules = CameraRules(GONE_S, again_s, LOST_S, most_cameras)
         self.cameras = LiveCameras(self.book, presence, judge, self.switches, board, rules)
-        people_known = KnownPeople(self.gallery)
         self.state = LiveState(
-            self.cameras, board, self.book, presence, journal, people_known, self.switches, self.announcer
+            self.cameras, board, self.book, presence, journal, KnownPeople(gallery), self.switches, self.announcer
         )
         self.now = start
         self._frames = 0
-        self.state.start(self.now)
+        self.caller = REST_CALLER
+        self.state.start(History(self.people.sightings), self.now)
 
-    def enrol(self, *people: tuple[Person, Sequence[Descriptor]]) -> None:
-        """Enrol these people instead of all others."""
-        keys = np.arange(len(people)) + 1
-        means = [np.mean(np.array(faces), axis=0) for _, faces in people]
-        faces = np.array([mean / np.linalg.norm(mean) for mean in means], np.float32).reshape(-1, 128)
-        counts = np.array([len(faces) for _, faces in people], np.int64)
-        nobody = np.empty((0, 128), np.float32), np.empty(0, np.int64)
-        snapshot = GallerySnapshot(keys, [person for person, _ in people], faces, counts, *nobody)
-        gone = [key for key in range(1, 20) if key not in keys]
-        self.gallery.apply(Changes(1, snapshot, gone))
+    def enrol(self, name: str, *descriptors: Descriptor) -> Person:
+        """Enrol a person with one picture for each descriptor."""
+        samples = [
+            EnrolmentSample(f"{name} {n}".encode(), FoundFace(BOX, each, quality=QUALITY, chips=b"chips"))
+            for n, each in enumerate(descriptors)
+        ]
+        entry, _ = self.people.registry.enrol(name, samples, REST_CALLER)
+        return entry.person
+
+    def _find_group(self, face: FoundFace, camera: str, moment: float, done: GroupFound) -> None:
+        group = None
+        # The face is not good enough to be enrolled later.
+        with suppress(BadImage):
+            group = self.people.unknown_faces.add(Observation(face, b"", (), camera, moment))
+        done(None if group is None else FoundGroup(group.id, group.seen, ignored=False))
+
+    def close(self) -> None:
+        """Close the store, as when the gateway ends."""
+        self.store.close()
 
     def wait(self, seconds: float) -> None:
         """Let time pass. The timer runs four times a second, as in the service."""
@@ -197,7 +198,7 @@ class LiveHarness:
 
 
 def face(
-    descriptor: Descriptor | None, x: int = 100, y: int = 100, side: int = 100, quality: Quality = GOOD
+    descriptor: Descriptor | None, x: int = 100, y: int = 100, side: int = 100, quality: Quality = QUALITY
 ) -> FoundFace:
     """Return a face at a place of the picture."""
     quality = quality if descriptor is not None else TURNED
