@@ -39,6 +39,7 @@ LAZY_COMMANDS: Mapping[str, LazyCommand] = {
     "restore": LazyCommand("gateway.cli.backups", "Replace the people store by a backup."),
     "sightings": LazyCommand("gateway.cli.sightings", "Sightings of live cameras: list, show, confirm, correct."),
     "unknowns": LazyCommand("gateway.cli.unknowns", "Faces that belong to no enrolled person: name, ignore, join."),
+    "watch": LazyCommand("gateway.cli.watch", "Print who comes and leaves, as any gateway announces it."),
 }
 """The commands of other modules. Each module has a variable with the name of the command."""
 

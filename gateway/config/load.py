@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from gateway.config.environment import check_variables
 from gateway.config.messages import describe_bad_json, describe_problems
+from gateway.config.network_sections import MqttSettings
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError
 from gateway.files.yaml_file import read_yaml
@@ -32,3 +34,13 @@ def load(path: Path | None = None, *, data: Path | None = None) -> Settings:
         raise ConfigError(describe_problems(error, path)) from None
     except SettingsError as error:
         raise ConfigError(describe_bad_json(error)) from None
+
+
+def change_broker(mqtt: MqttSettings, changes: Mapping[str, object]) -> MqttSettings:
+    """Return the settings of the broker with other values, as the options of a command give them. Raise ConfigError."""
+    try:
+        checked = MqttSettings.model_validate(changes)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        raise ConfigError(f"--{name} {changes[name]!a} is not valid.") from None
+    return mqtt.model_copy(update={name: getattr(checked, name) for name in changes})
