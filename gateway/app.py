@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from queue import SimpleQueue
 
-from gateway import __version__
 from gateway.config import Settings
-from gateway.contract.health import BridgeInfoDocument, LimitsDocument
 from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
+from gateway.integrations.homeassistant.wiring import HomeAssistant
 from gateway.integrations.inputs.pulled_cameras import PulledCameras
 from gateway.live.announcer import Announcers
 from gateway.live.switches import Switches
@@ -23,6 +21,7 @@ from gateway.metrics import Metrics
 from gateway.model.health import Health
 from gateway.mqtt.announcements.wiring import Announcements
 from gateway.mqtt.interface import MqttInterface
+from gateway.mqtt.retained import HOMEASSISTANT
 from gateway.mqtt.services import Services
 from gateway.mqtt.transport.identity import load_identity
 from gateway.people.recogniser_switch import check_recogniser_switch
@@ -32,12 +31,11 @@ from gateway.rest.cross_site import machine_names
 from gateway.rest.server import RestServer
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
+from gateway.service.gateway_info import describe_gateway
 from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import RecognitionPolicy, allow_camera
 from gateway.service.service import Service
 from gateway.systemd import SystemdNotifier
-from gateway.vision.engines.model_files import digests
-from gateway.vision.engines.recogniser import recogniser_digest
 from gateway.workers.wiring import create_pool, prepare_engine
 
 log = logging.getLogger(__name__)
@@ -85,12 +83,17 @@ class Gateway:
             observe_unknown=self.people.unknown_faces.observe,
         )
         self.announcements = Announcements(settings)
+        # These documents have an owner also if Home Assistant is switched off: its devices are cleared then.
+        descriptions = self.announcements.documents(HOMEASSISTANT)
+        self.homeassistant = HomeAssistant(
+            settings, descriptions.publish, descriptions.earlier_topics, lambda: self.mqtt.repeat_announcements()
+        )
         parts = LiveParts(
             self.people,
             self.pool,
             policy,
             switches,
-            Announcers([self.announcements.announcer]),
+            Announcers([self.announcements.announcer, *self.homeassistant.announcers]),
             self.journal,
             self.metrics,
         )
@@ -113,10 +116,11 @@ class Gateway:
                 set_enabled=self.live.set_enabled if self.live is not None else None,
             ),
             identity=identity,
-            info=_describe_gateway(settings, identity.instance),
+            info=describe_gateway(settings, identity.instance),
             metrics=self.metrics,
             on_fatal=self._fatal_errors.put,
             announcements=self.announcements,
+            subscriptions=self.homeassistant.subscriptions,
         )
         self.pulled = PulledCameras(settings, self.service.submit, switches.is_followed)
         rest = create_app(
@@ -138,6 +142,7 @@ class Gateway:
         self.people.watcher.start()
         self.people.store.backups.check()
         self.people.unknown_faces.start()
+        self.homeassistant.start(self.people.gallery.people().values())
         if self.live is not None:
             self.live.start()
         # Requests may wait at the broker: MQTT starts after everything that answers them.
@@ -158,6 +163,7 @@ class Gateway:
             self.people.folder.stop,
             self.people.unknown_faces.stop,
             self.systemd.stop,
+            self.homeassistant.stop,
             self.pulled.stop,
             self.mqtt.stop_accepting,
             self.pool.stop,
@@ -196,6 +202,7 @@ class Gateway:
             *self.people.groups.warnings,
             *self.people.folder.warnings,
             *self.mqtt.warnings,
+            *self.homeassistant.warnings,
             *self.pulled.warnings,
         )
 
@@ -214,31 +221,3 @@ def running(settings: Settings) -> Iterator[Gateway]:
         finally:
             gateway.stop()
             log.info("the gateway has stopped")
-
-
-def _describe_gateway(settings: Settings, instance: str) -> BridgeInfoDocument:
-    """Return the document for the topic ``bridge/info``. ``instance``: the id of this gateway."""
-    limits = settings.limits
-    return BridgeInfoDocument(
-        version=__version__,
-        host=socket.gethostname(),
-        engine=settings.engine,
-        operations=[operation.value for operation in settings.operations],
-        limits=LimitsDocument(
-            bytes=limits.bytes,
-            pixels=limits.pixels,
-            jpeg_pixels=limits.jpeg_pixels,
-            side=limits.side,
-            request_s=limits.request_s,
-        ),
-        models=_model_digests(settings),
-        instance=instance,
-    )
-
-
-def _model_digests(settings: Settings) -> dict[str, str]:
-    """Return the SHA-256 of each model. A recogniser takes the place of dlib's descriptor network."""
-    found: dict[str, str] = {role: digest for role, digest in digests().items()}  # noqa: C416
-    if settings.recogniser is not None:
-        found["descriptor"] = recogniser_digest(settings.recogniser)
-    return found

@@ -166,6 +166,11 @@ class MqttInterface:
         """
         self.connections.start()
 
+    def repeat_announcements(self) -> None:
+        """Publish all states again, for a program that has just started."""
+        self._announcements.repeat()
+        self.bridge_status.repeat_health()
+
     def stop_accepting(self) -> None:
         """Leave further messages unacknowledged: they come again at the next start. Replies still go out."""
         self._intake.stop_accepting()

@@ -22,6 +22,9 @@ BRIDGE: Final = "bridge"
 LIVE: Final = "live"
 """The owner of the topics of live cameras and of people."""
 
+HOMEASSISTANT: Final = "homeassistant"
+"""The owner of the topics that describe devices to Home Assistant."""
+
 MAX_BYTES = 100_000_000
 """More than five topics of 150 bytes for each of the 100,000 cameras that the setting live.most_cameras allows."""
 

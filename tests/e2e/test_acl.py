@@ -15,7 +15,7 @@ from tests.support import MOSQUITTO, ROOT, Broker, Client, Message, broker_runni
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt has no such thing")
 
-LOGINS = ("facegate", "admin", "porch", "yard", "observer")
+LOGINS = ("facegate", "admin", "home", "porch", "yard", "observer")
 
 
 def documented_acl() -> str:
@@ -92,12 +92,13 @@ def test_acl_lets_a_camera_stream_and_publish_its_status(logins: Logins) -> None
     porch.publish("facegate/porch/status", b"online")
     porch.publish("facegate/porch/frame", frame("obama_1"), qos=0)
     by_topic(observer, *watched)
-    assert porch.get().payload == b"unknown"
+    # One frame alone does not decide who it is.
+    assert porch.get().payload == b"unknown undecided"
 
 
 def test_acl_forbids_a_camera_the_topics_of_another_and_of_the_bridge(logins: Logins, gateway: Gateway) -> None:
-    kinds = ("request/#", "part/#", "frame", "response/#", "verdict/#", "state")
-    observer = logins["observer"].subscribe(*(f"facegate/+/{kind}" for kind in kinds))
+    kinds = ("+/request/#", "+/part/#", "+/frame", "+/response/#", "+/verdict/#", "bridge/state")
+    observer = logins["observer"].subscribe(*(f"facegate/{kind}" for kind in kinds))
     assert observer.get().json == {"state": "online"}
     answered = logins["admin"].subscribe("facegate/bridge/response/#")
     porch = logins["porch"].subscribe("facegate/porch/verdict/#")
@@ -135,3 +136,23 @@ def test_acl_hides_the_topics_of_another_camera(logins: Logins) -> None:
     while "facegate/yard/response/face_rec/loud" not in heard:
         heard.add(yard.get().topic)
     assert heard == {"facegate/yard/verdict/loud", "facegate/yard/response/face_rec/loud"}
+
+
+def test_acl_lets_home_assistant_read_its_devices_and_switch_cameras(logins: Logins) -> None:
+    home = logins["home"].subscribe("homeassistant/device/facegate/gateway/config")
+    command = home.get().json["components"]["recognition"]["command_topic"]
+    home.subscribe("facegate/bridge/enabled/state")
+    assert home.get().payload == b"ON"
+    home.publish(command, b"OFF")
+    assert home.get().payload == b"OFF"
+    home.publish(command, b"ON")
+    assert home.get().payload == b"ON"
+
+
+def test_acl_lets_home_assistant_name_strangers_and_nothing_else(logins: Logins) -> None:
+    home = logins["home"].subscribe("facegate/bridge/response/#")
+    for operation in ("people/list", "unknowns/forget", "unknowns/name"):
+        home.publish(f"facegate/bridge/request/{operation}", b'{"transaction": "1", "unknown": 999, "name": "Ada"}')
+    reply = home.get()
+    assert reply.topic == "facegate/bridge/response/unknowns/name"
+    assert reply.json["code"] == "unknown_person"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from gateway.config.homeassistant_section import HomeAssistantSettings
 from gateway.contract.base import Document
@@ -17,17 +17,17 @@ Descriptions = Mapping[str, Document | None]
 class DeviceTable:
     """The devices, and the messages that a change of them needs. Used by one thread at a time.
 
-    ``snapshot``: the picture of the last sighting is published. ``configured``: the cameras of the settings. They get
-    their devices first: any topic can name a camera, and the number of cameras has a bound.
+    ``snapshot``: the picture of the last sighting is published. ``first_cameras``: they get their devices first: any
+    topic can name a camera, and the number of cameras has a bound.
     """
 
     def __init__(
-        self, names: Names, settings: HomeAssistantSettings, *, snapshot: bool, configured: Collection[str] = ()
+        self, names: Names, settings: HomeAssistantSettings, *, snapshot: bool, first_cameras: Iterable[str] = ()
     ) -> None:
         self._names = names
         self._most_cameras, self._most_people = settings.most_cameras, settings.most_people
         self._snapshot = snapshot
-        self._configured = tuple(configured)
+        self._first_cameras = tuple(first_cameras)
         self._cameras: set[str] = set()
         self._people: dict[str, Person] = {}
         self._waiting: dict[str, Person] = {}
@@ -49,21 +49,12 @@ class DeviceTable:
             )
         return tuple(found)
 
-    def begin(self, people: Iterable[Person], earlier: Collection[str]) -> Descriptions:
-        """Fill the table. ``earlier``: the topics of an earlier run: its cameras stay, unknown devices go."""
-        for camera in (*self._configured, *sorted(filter(None, map(self._names.read_camera, earlier)))):
-            self.add_camera(camera)
-        for person in people:
-            self.add_person(person)
-        current = self.all_descriptions()
-        return {**dict.fromkeys(sorted(set(earlier) - set(current))), **current}
-
-    def all_descriptions(self) -> Descriptions:
-        """Return the descriptions of all devices."""
+    def begin(self, people: Iterable[Person]) -> Descriptions:
+        """Return the devices of the gateway, of the first cameras and of these people."""
         gateway = {self._names.topic(GATEWAY): describe_gateway(self._names)}
-        cameras = [self._camera(camera) for camera in sorted(self._cameras)]
-        people = [self._person(person) for person in self._people.values()]
-        return {topic: document for each in (gateway, *cameras, *people) for topic, document in each.items()}
+        cameras = [self.add_camera(camera) for camera in self._first_cameras]
+        devices = [gateway, *cameras, *(self.add_person(person) for person in people)]
+        return {topic: description for each in devices for topic, description in each.items()}
 
     def add_camera(self, camera: str) -> Descriptions:
         """Add a camera, if it is new and there is room."""

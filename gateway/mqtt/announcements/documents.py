@@ -94,6 +94,12 @@ class RetainedDocuments:
             self._unsent = {**dict.fromkeys(self._documents), **dict.fromkeys(self._clearing)}
             self._deferred.clear()
 
+    def repeat(self) -> None:
+        """Publish all documents again on this session: another program may have cleared some of them."""
+        with self._lock:
+            self._unsent = {**dict.fromkeys(self._documents), **self._unsent}
+        self._on_work()
+
     def send(self, session: Session, count: int) -> int:
         """Publish up to ``count`` documents, and return their number."""
         with self._lock:

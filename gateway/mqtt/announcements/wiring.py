@@ -23,6 +23,7 @@ class Announcements:
     def __init__(self, settings: Settings) -> None:
         self.retained = RetainedTopics(settings.data / "retained.json")
         self.sender = Sender(settings.mqtt.max_queued)
+        self._documents: list[RetainedDocuments] = []
         # Documents are sent first: a retained picture comes before its event.
         documents = self.documents(LIVE)
         events = EventQueue(self.sender.send)
@@ -33,4 +34,10 @@ class Announcements:
         """Return a new publisher of the retained documents of a part of the gateway. Call this before the start."""
         documents = RetainedDocuments(owner, self.retained, self.sender.send)
         self.sender.add(documents)
+        self._documents.append(documents)
         return documents
+
+    def repeat(self) -> None:
+        """Publish all retained documents again."""
+        for documents in self._documents:
+            documents.repeat()

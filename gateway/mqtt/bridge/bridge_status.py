@@ -84,6 +84,10 @@ class BridgeStatus:
             message = Publication(self._topics.health, dump(health), qos=0, content_type="application/json")
             self._outbox.announce(message)
 
+    def repeat_health(self) -> None:
+        """Publish ``bridge/health`` at the next opportunity, though it may not have changed."""
+        self._last_health = None
+
     def state_message(self, state: Literal["online", "offline"]) -> Publication:
         """Return the retained message for ``bridge/state``, which is also the last will (``offline``)."""
         return Publication(self._topics.state, dump(BridgeStateDocument(state=state)), retain=True)

@@ -1,0 +1,39 @@
+"""The description of the gateway for the topic ``bridge/info``."""
+
+from __future__ import annotations
+
+import socket
+
+from gateway import __version__
+from gateway.config import Settings
+from gateway.contract.health import BridgeInfoDocument, LimitsDocument
+from gateway.vision.engines.model_files import digests
+from gateway.vision.engines.recogniser import recogniser_digest
+
+
+def describe_gateway(settings: Settings, instance: str) -> BridgeInfoDocument:
+    """Return the description. ``instance``: the id of this gateway."""
+    limits = settings.limits
+    return BridgeInfoDocument(
+        version=__version__,
+        host=socket.gethostname(),
+        engine=settings.engine,
+        operations=[operation.value for operation in settings.operations],
+        limits=LimitsDocument(
+            bytes=limits.bytes,
+            pixels=limits.pixels,
+            jpeg_pixels=limits.jpeg_pixels,
+            side=limits.side,
+            request_s=limits.request_s,
+        ),
+        models=_model_digests(settings),
+        instance=instance,
+    )
+
+
+def _model_digests(settings: Settings) -> dict[str, str]:
+    """Return the SHA-256 of each model. A recogniser takes the place of dlib's descriptor network."""
+    found: dict[str, str] = {role: digest for role, digest in digests().items()}  # noqa: C416
+    if settings.recogniser is not None:
+        found["descriptor"] = recogniser_digest(settings.recogniser)
+    return found
