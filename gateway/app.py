@@ -12,8 +12,9 @@ from queue import SimpleQueue
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
+from gateway.integrations.frigate.corrections import NameCorrections
 from gateway.integrations.homeassistant.wiring import HomeAssistant
-from gateway.integrations.inputs.pulled_cameras import PulledCameras
+from gateway.integrations.picture_sources import PictureSources
 from gateway.live.announcer import Announcers
 from gateway.live.switches import Switches
 from gateway.live.wiring import LiveParts, build_live
@@ -88,12 +89,13 @@ class Gateway:
         self.homeassistant = HomeAssistant(
             settings, descriptions.publish, descriptions.earlier_topics, lambda: self.mqtt.repeat_announcements()
         )
+        corrections = NameCorrections()
         parts = LiveParts(
             self.people,
             self.pool,
             policy,
             switches,
-            Announcers([self.announcements.announcer, *self.homeassistant.announcers]),
+            Announcers([self.announcements.announcer, *self.homeassistant.announcers, corrections]),
             self.journal,
             self.metrics,
         )
@@ -106,11 +108,12 @@ class Gateway:
             administration=administration,
             follow=self.live.submit if self.live is not None else None,
         )
+        self.sources = PictureSources(settings, self.service.submit, switches.is_followed, corrections, self.metrics)
         identity = load_identity(settings.data, settings.mqtt.client_id)
         self.mqtt = MqttInterface(
             settings=settings,
             services=Services(
-                submit=self.service.submit,
+                submit=self.sources.submit_frame,
                 check_capacity=self.pool.check_capacity,
                 health=self.health,
                 set_enabled=self.live.set_enabled if self.live is not None else None,
@@ -120,9 +123,8 @@ class Gateway:
             metrics=self.metrics,
             on_fatal=self._fatal_errors.put,
             announcements=self.announcements,
-            subscriptions=self.homeassistant.subscriptions,
+            subscriptions=[*self.homeassistant.subscriptions, *self.sources.subscriptions],
         )
-        self.pulled = PulledCameras(settings, self.service.submit, switches.is_followed)
         rest = create_app(
             submit=self.service.submit,
             health=self.health,
@@ -145,9 +147,9 @@ class Gateway:
         self.homeassistant.start(self.people.gallery.people().values())
         if self.live is not None:
             self.live.start()
+        self.sources.start()
         # Requests may wait at the broker: MQTT starts after everything that answers them.
         self.mqtt.start()
-        self.pulled.start()
         self.people.folder.start()
         when = "MQTT" if self.mqtt.connected else "MQTT as soon as the broker is available"
         log.info("ready to serve: %s, and REST on %s", when, self.rest.url)
@@ -164,7 +166,7 @@ class Gateway:
             self.people.unknown_faces.stop,
             self.systemd.stop,
             self.homeassistant.stop,
-            self.pulled.stop,
+            self.sources.stop,
             self.mqtt.stop_accepting,
             self.pool.stop,
             *([self.live.stop] if self.live is not None else []),
@@ -203,7 +205,7 @@ class Gateway:
             *self.people.folder.warnings,
             *self.mqtt.warnings,
             *self.homeassistant.warnings,
-            *self.pulled.warnings,
+            *self.sources.warnings,
         )
 
 

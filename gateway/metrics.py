@@ -22,6 +22,9 @@ Count = Literal[
     "messages_ignored",  # MQTT messages without a possible reply: retained ones, and topics without a camera
     "cross_site_refused",  # REST requests that may come from a page of another site
     "callback_failures",  # bugs in the gateway while it handled an MQTT message; each is logged
+    "frigate_pictures",  # pictures of events that Frigate or go2rtc gave
+    "frigate_names",  # names that were written into events of Frigate
+    "frigate_refusals",  # requests that Frigate or go2rtc refused or did not answer; each kind is logged once
     "workers_replaced",  # worker processes that died or were killed
     "workers_renewed",  # idle worker processes that were replaced because they had grown
 ]

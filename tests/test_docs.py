@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from device_sim.request import OPERATIONS as SIMULATED_OPERATIONS
 from gateway.cli.main import main
 from gateway.config import CameraSettings, LimitSettings, Settings
+from gateway.config.frigate_section import FrigateSettings
 from gateway.config.input_sections import PullInput
 from gateway.contract.operations import ADMINISTRATION
 from gateway.contract.schemas import json_schemas
@@ -238,16 +239,19 @@ def settings(section: BaseModel, path: str = "") -> Iterator[tuple[str, object]]
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             yield from settings(value, f"{path}{name}.")
-        elif name != "cameras":
+        # Maps from names to sections of their own.
+        elif not (path == "" and name in ("cameras", "frigate")):
             yield f"{path}{name}", value
 
 
 PULL_INPUT = PullInput.model_construct(url="required")
+FRIGATE = FrigateSettings.model_construct(url="required")
 
 ALL_SETTINGS = {
     **dict(settings(Settings())),
     **dict(settings(CameraSettings(), "cameras.<camera>.")),
     **dict(settings(PULL_INPUT, "inputs.pull.<camera>.")),
+    **dict(settings(FRIGATE, "frigate.<name>.")),
 }
 
 

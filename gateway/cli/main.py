@@ -35,6 +35,7 @@ LAZY_COMMANDS: Mapping[str, LazyCommand] = {
     "backup": LazyCommand("gateway.cli.backups", "Copy the people store into a file."),
     "cameras": LazyCommand("gateway.cli.cameras", "Live cameras: switch recognition on or off, forget a camera."),
     "calibrate": LazyCommand("gateway.cli.calibrate", "Measure how well your people can be told apart."),
+    "frigate": LazyCommand("gateway.cli.frigate", "Frigate servers: try their connection."),
     "people": LazyCommand("gateway.cli.people", "Enrolled people: add, list, rename, erase, and more."),
     "restore": LazyCommand("gateway.cli.backups", "Replace the people store by a backup."),
     "sightings": LazyCommand("gateway.cli.sightings", "Sightings of live cameras: list, show, confirm, correct."),

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from gateway.model import Landmarks68
 
@@ -23,6 +23,30 @@ Corners = Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3, m
 
 HOST_NAME = re.compile(r"[^\s:/@?#*,\[\]]+|\[?[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]?")
 """A name or an IP address, without scheme and port."""
+
+WEB_ADDRESS = re.compile(r"(?i:https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[A-Za-z0-9._~-]+)*/?")
+"""A scheme, a host, and perhaps a port and a path: no user and password, which would appear in the log."""
+
+
+def _check_web_address(text: str) -> str:
+    if not WEB_ADDRESS.fullmatch(text):
+        raise ValueError("expected an address as http://frigate:5000, without a user, a password, ? and #")
+    return text.rstrip("/")
+
+
+WebAddress = Annotated[str, AfterValidator(_check_web_address)]
+"""The address of a program on the network, without a slash at its end."""
+
+
+def is_topic(text: str) -> bool:
+    """Return whether a text may be the beginning of a topic of another program."""
+    return (
+        bool(text)
+        and len(text) <= 200
+        and not text.startswith("$")
+        and "" not in text.split("/")
+        and not set(text) & set("+#\0")
+    )
 
 
 def _expand_home(value: object) -> object:

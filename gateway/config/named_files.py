@@ -15,13 +15,19 @@ def check_files(settings: Settings) -> None:
     """Raise ConfigError, which names the setting and the file, for a missing, unreadable or invalid file."""
     tls = settings.mqtt.tls
     files = {"mqtt.tls.ca": tls.ca, "mqtt.tls.cert": tls.cert, "mqtt.tls.key": tls.key}
+    files["people.key_file"] = settings.people.key_file
+    for name, instance in settings.frigate.items():
+        files |= {f"frigate.{name}.ca": instance.ca, f"frigate.{name}.password_file": instance.password_file}
     for name, pulled in settings.inputs.pull.items():
         files[f"inputs.pull.{name}.secret_file"] = pulled.secret_file
         files[f"inputs.pull.{name}.ca"] = pulled.ca
-    for setting, path in (*files.items(), ("people.key_file", settings.people.key_file)):
+    for setting, path in files.items():
         if path is not None:
             _check_readable(setting, path)
     _check_certificates(tls)
+    for setting, path in files.items():
+        if path is not None and setting.endswith(".ca"):
+            _check_authority(setting, path)
 
 
 def _check_readable(setting: str, path: Path) -> None:
@@ -33,6 +39,13 @@ def _check_readable(setting: str, path: Path) -> None:
         raise ConfigError(f"{setting}: {path} cannot be read: {error.strerror}{advice}.") from None
     if empty:
         raise ConfigError(f"{setting}: {path} is empty: name a file with content.")
+
+
+def _check_authority(setting: str, path: Path) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise ConfigError(f"{setting}: {path} cannot be used ({error.reason or error}): expected PEM.") from None
 
 
 def _check_certificates(tls: TlsSettings) -> None:

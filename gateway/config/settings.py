@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.config.environment import VARIABLE_PREFIX, StrictEnvironment
 from gateway.config.field_types import FilePath, Landmarks68Setting
+from gateway.config.frigate_section import FrigateSettings
 from gateway.config.homeassistant_section import HomeAssistantSettings
 from gateway.config.input_sections import InputSettings
 from gateway.config.live_sections import IgnoredSettings, LiveSettings, SightingSettings
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     ignored: IgnoredSettings = IgnoredSettings()
     inputs: InputSettings = InputSettings()
     homeassistant: HomeAssistantSettings = HomeAssistantSettings()
+    frigate: Mapping[str, FrigateSettings] = {}
     operations: tuple[Operation, ...] = DEFAULT_OPERATIONS
     cameras: Mapping[str, CameraSettings] = {}
 
@@ -90,6 +92,23 @@ class Settings(BaseSettings):
                     f" use 1 to {MAX_CAMERA_LENGTH} characters of A-Z a-z 0-9 _ -; the name bridge is reserved"
                 )
         return cameras
+
+    @model_validator(mode="after")
+    def _check_topics_of_frigate(self) -> Settings:
+        if self.frigate and not self.live.enabled:
+            raise ValueError("frigate needs live.enabled: true: without sightings no name can be decided")
+        owners = {self.mqtt.base: "mqtt.base"}
+        for name, instance in self.frigate.items():
+            if not CAMERA_NAME.fullmatch(name):
+                raise ValueError(f"frigate.{name[:40]}: use 1 to 64 characters of A-Z a-z 0-9 _ - for the name")
+            setting = f"frigate.{name}.topic_prefix"
+            if owner := owners.get(instance.topic_prefix):
+                raise ValueError(
+                    f"{setting}: {owner} is {instance.topic_prefix} too: give each Frigate server a topic_prefix of its"
+                    " own, here and in its configuration"
+                )
+            owners[instance.topic_prefix] = setting
+        return self
 
     @model_validator(mode="after")
     def _check_engine_of_recogniser(self) -> Settings:

@@ -37,6 +37,10 @@ class FrameJobs:
         self._check.check(request)
         camera = request.origin.camera
         assert camera is not None
+        if request.frigate_event is not None:
+            # Such pictures have several sizes, and are taken because something changed: nothing is compared.
+            task = LiveTask(self._search(camera), full=True, landmarks=request.landmarks)
+            return self._run(Job(request.pictures, task, lane=camera, deadline=request.deadline, live=True))
         made: list[LiveTask] = []
 
         # Called when a worker takes the job: only then the result of the frame before is known.

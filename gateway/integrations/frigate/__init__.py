@@ -1,0 +1,1 @@
+"""Frigate: its events about people become sightings, and their names are written into its events."""

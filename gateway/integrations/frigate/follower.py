@@ -1,0 +1,242 @@
+"""The follower of one Frigate server: it reads events, takes pictures of people, and has their names written.
+
+One thread owns the state of all events. Other threads wait for Frigate, and hand their results back to that thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from gateway.config.frigate_section import FrigateSettings
+from gateway.contract.frigate import FrigateBox, read_frigate_message
+from gateway.errors import BadRequest
+from gateway.integrations.frigate.event_book import LEARN_S, EventBook, FrameTime
+from gateway.integrations.frigate.name_writer import NameChange, NameWriter
+from gateway.integrations.frigate.naming import face_of_event
+from gateway.integrations.frigate.picture_taker import PictureTaker, Taken
+from gateway.integrations.frigate.refusals import RefusalLog
+from gateway.integrations.frigate.server import FrigateServer
+from gateway.integrations.frigate.tracked_event import TrackedEvent
+from gateway.metrics import Metrics
+from gateway.model import Face, Reply, Request
+from gateway.model.sightings import Sighting
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MAX_WAITING = 2_000
+"""Messages of Frigate that may wait. More come only if this machine is too slow."""
+
+THREADS = 4
+"""Threads that wait for Frigate and go2rtc, for several cameras at a time."""
+
+IDLE_S = 30.0
+"""The longest wait of the thread that owns the state, if nothing is due."""
+
+USABLE = ("match", "unknown", "ambiguous")
+"""The verdicts about faces that could be compared."""
+
+DECIDED = ("named", "stranger")
+"""The outcomes of a sighting after which no more pictures are needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRules:
+    """The rules of the gateway for the cameras of Frigate.
+
+    ``claim`` returns whether pictures of the camera may come from the source with that name. ``is_upright`` returns
+    whether boxes in the camera's pictures have the same coordinates here and at Frigate.
+    """
+
+    claim: Callable[[str, str], bool]
+    is_upright: Callable[[str], bool]
+
+
+class Follower:
+    """The follower of one Frigate server. ``name``: of its section in the settings."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: FrigateSettings,
+        server: FrigateServer,
+        submit: Callable[[Request], Future[Reply]],
+        rules: SourceRules,
+        metrics: Metrics,
+        learn_s: float = LEARN_S,
+    ) -> None:
+        self._section = f"frigate.{name}"
+        self._settings = settings
+        self._rules = rules
+        self._metrics = metrics
+        self.refusals = RefusalLog(metrics)
+        self._taker = PictureTaker(server, submit, self.refusals, metrics)
+        self._writer = NameWriter(server, self.refusals, metrics)
+        self._book = EventBook(settings, time.monotonic(), learn_s)
+        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._executor = ThreadPoolExecutor(THREADS, f"frigate-{name}")
+        self._thread = threading.Thread(target=self._run, name=f"frigate-{name}", daemon=True)
+        self._connections_lost = 0
+        self._misread = False
+
+    @property
+    def topic(self) -> str:
+        """The topic of Frigate's messages."""
+        return f"{self._settings.topic_prefix}/events"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more pictures. Those that are under way end by themselves, within seconds."""
+        self._inbox.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def receive(self, _topic: str, payload: bytes) -> None:
+        """Take a message of Frigate. Called by the thread of the MQTT connection."""
+        if self._inbox.qsize() < MAX_WAITING:
+            self._inbox.put(partial(self._read, payload))
+        else:
+            self._metrics.count("messages_ignored")
+
+    def correct(self, sighting: Sighting) -> None:
+        """Change the name of the event that got it from this sighting."""
+        self._inbox.put(partial(self._correct, sighting))
+
+    def _run(self) -> None:
+        while True:
+            wait_s = min(IDLE_S, max(0.0, self._book.due() - time.monotonic()))
+            try:
+                task = self._inbox.get(timeout=wait_s)
+            except queue.Empty:
+                task = self._skip
+            if task is None:
+                return
+            try:
+                task()
+                self._begin_attempts()
+            # Any exception is logged: without this thread no event would be followed any more.
+            except Exception:
+                self._metrics.count("callback_failures")
+                log.exception("%s: a bug in the gateway", self._section)
+
+    def _skip(self) -> None:
+        """Do nothing: a picture is due."""
+
+    def _read(self, payload: bytes) -> None:
+        try:
+            message = read_frigate_message(payload)
+        except BadRequest as error:
+            self._metrics.count("messages_ignored")
+            log.log(
+                logging.DEBUG if self._misread else logging.WARNING, "%s: on %s: %s", self._section, self.topic, error
+            )
+            self._misread = True
+            return
+        now = time.monotonic()
+        lost = self._metrics.snapshot()["connections_lost"]
+        if lost != self._connections_lost:
+            self._connections_lost = lost
+            self._book.restart_learning(now)
+        self._book.add(message, now)
+
+    def _begin_attempts(self) -> None:
+        for attempt in self._book.begin_attempts(time.monotonic()):
+            if self._rules.claim(attempt.camera, f"Frigate ({self._section})"):
+                self._wait_for(partial(self._taker.take, attempt), self._end_attempt)
+            else:
+                self._end_attempt(Taken(attempt, "off"))
+
+    def _end_attempt(self, taken: Taken) -> None:
+        event = self._book.end_attempt(taken.attempt)
+        if event is None:
+            return
+        if taken.outcome == "replaced":
+            event.give_up_attempt()
+            return
+        faces = taken.seen.faces if taken.seen else ()
+        usable = [face for face in faces if face.judgement is not None and face.judgement.verdict in USABLE]
+        own = self._find_face(event, taken)
+        decided = taken.outcome == "off" or self._is_decided(own, usable)
+        seen = taken.outcome == "seen"
+        event.end_attempt(time.monotonic(), taken=seen, usable=bool(usable), decided=decided)
+        if own is not None and own.sighting is not None:
+            self._name(event, own.sighting)
+
+    def _find_face(self, event: TrackedEvent, taken: Taken) -> Face | None:
+        """Return the face of the event's person, if the picture tells which one it is."""
+        if taken.seen is None or taken.picture is None:
+            return None
+        box: FrigateBox | None = None
+        match taken.attempt.step:
+            case "main_stream":
+                frame = FrameTime()
+            case "recording":
+                frame = FrameTime(taken.attempt.moment, taken.attempt.moment)
+            case "snapshot":
+                moment = taken.picture.frame_time
+                frame = FrameTime(event.latest.start_time if moment is None else moment, moment)
+                box = event.box_at(moment) if self._rules.is_upright(event.camera) else None
+        others = self._book.others_on_camera(event, frame, time.monotonic())
+        alone = not others and self._book.is_complete_for(event)
+        return face_of_event(taken.seen, box, [each.latest.box for each in others], alone=alone)
+
+    def _is_decided(self, own: Face | None, usable: list[Face]) -> bool:
+        """Return whether no more pictures of the event are needed."""
+        if own is not None:
+            return _has_outcome(own)
+        # Without a name to write, the decision need not belong to the event.
+        return not self._settings.write_back and bool(usable) and all(map(_has_outcome, usable))
+
+    def _name(self, event: TrackedEvent, sighting: Sighting) -> None:
+        """Have the name of the sighting written into the event, unless another name stands there."""
+        known = event.latest.sub_label
+        if not self._settings.write_back or sighting.person is None or known not in (None, event.written):
+            return
+        self._change_name(event, sighting.person.name, sighting)
+
+    def _correct(self, sighting: Sighting) -> None:
+        event = self._book.find_sighting(sighting.id)
+        if event is not None and event.written is not None and self._settings.write_back:
+            self._change_name(event, sighting.person.name if sighting.person else None, sighting)
+
+    def _change_name(self, event: TrackedEvent, name: str | None, sighting: Sighting) -> None:
+        change = NameChange(event.id, name, sighting.score or 0.0, event.latest.sub_label, event.written, sighting.id)
+        if name != event.written:
+            self._wait_for(partial(self._write, change), self._end_write)
+
+    def _write(self, change: NameChange) -> tuple[NameChange, bool]:
+        return change, self._writer.write(change)
+
+    def _end_write(self, done: tuple[NameChange, bool]) -> None:
+        change, written = done
+        event = self._book.get(change.event)
+        if written:
+            log.info("%s: event %s is now named %s", self._section, change.event, change.name or "nobody")
+            if event is not None:
+                event.note_name(change.name, change.sighting)
+
+    def _wait_for(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
+        """Do the work in a thread that may wait, and hand its result to the thread that owns the state."""
+        future = self._executor.submit(work)
+        future.add_done_callback(lambda done: self._inbox.put(partial(_continue, done, then)))
+
+
+def _continue(done: Future[T], then: Callable[[T], None]) -> None:
+    if not done.cancelled():
+        then(done.result())
+
+
+def _has_outcome(face: Face) -> bool:
+    return face.sighting is not None and face.sighting.outcome in DECIDED

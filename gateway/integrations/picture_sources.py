@@ -1,0 +1,63 @@
+"""The sources of pictures beside MQTT: Frigate, and the cameras of ``inputs.pull``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.config import Settings
+from gateway.integrations.frigate.corrections import NameCorrections
+from gateway.integrations.frigate.follower import SourceRules
+from gateway.integrations.frigate.integration import FrigateIntegration
+from gateway.integrations.inputs.pulled_cameras import PulledCameras
+from gateway.live.frame_sources import FrameSources, claiming
+from gateway.metrics import Metrics
+from gateway.model.geometry import UPRIGHT
+from gateway.model.subscriptions import Subscription
+from gateway.service.service import Submit
+
+
+class PictureSources:
+    """All these sources, and the rule that each camera has one of them.
+
+    ``submit``: of the service. ``is_followed``: returns whether a camera is switched on. Raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        submit: Submit,
+        is_followed: Callable[[str], bool],
+        corrections: NameCorrections,
+        metrics: Metrics,
+    ) -> None:
+        self._sources = FrameSources()
+        self.submit_frame: Submit = claiming(submit, self._sources)
+        """``submit`` for frames of the cameras themselves, which come before those of Frigate."""
+        self._pulled = PulledCameras(settings, self.submit_frame, is_followed)
+        self._frigate = FrigateIntegration(
+            settings.frigate,
+            submit,
+            SourceRules(self._sources.claim, lambda camera: settings.search_of(camera).mounting == UPRIGHT),
+            corrections,
+            metrics,
+            max_bytes=settings.limits.bytes,
+        )
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """The topics of other programs that are read."""
+        return self._frigate.subscriptions
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about sources that give no pictures, and about cameras with two sources."""
+        return (*self._pulled.warnings, *self._frigate.warnings, *self._sources.warnings)
+
+    def start(self) -> None:
+        self._frigate.start()
+        self._pulled.start()
+
+    def stop(self) -> None:
+        """Ask for no further picture, and submit none."""
+        self._pulled.stop()
+        self._frigate.stop()
