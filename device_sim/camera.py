@@ -94,7 +94,7 @@ class Camera:
         return self._mode.read(message)
 
     def is_waiting(self) -> bool:
-        return self._mode.is_waiting()
+        return self._mode.is_waiting(time.monotonic())
 
     def _publish(self, outgoing: Outgoing) -> bool:
         """Publish a message or its pieces, and return whether the first one was accepted."""

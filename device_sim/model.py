@@ -51,10 +51,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class SentPicture:
-    """A sent picture that may still be answered. ``at``: the time at which it was given to the connection."""
+    """A sent picture that may still be answered. ``at``: the time at which it was given to the connection.
+
+    ``number``: of the frame in its stream, from 1.
+    """
 
     picture: Picture
     at: float
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,10 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A result, response or error. ``picture`` and ``ms`` are None if it belongs to no outstanding picture."""
+    """A result, response or error. ``picture`` and ``ms`` are None if it belongs to no outstanding picture.
+
+    ``newer``: the frames of a stream that were sent after the newest answered one; None for a request.
+    """
 
     camera: str
     picture: str | None
@@ -99,6 +106,7 @@ class Answer:
     ms: float | None
     code: str | None
     dropped: int
+    newer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Statistics:
         self.errors: Counter[str] = Counter()
         self.people: Counter[str] = Counter()
         self.events: Counter[str] = Counter()
+        self._unanswered: Counter[str] = Counter()
         self._milliseconds: list[float] = []
         self._event_milliseconds: list[float] = []
         self._start = time.monotonic()
@@ -83,6 +84,7 @@ class Statistics:
         match event:
             case Sent():
                 self.sent += 1
+                self._unanswered[event.camera] += 1
             case Skipped():
                 self.skipped += 1
             case Discarded():
@@ -107,6 +109,10 @@ class Statistics:
 
     def _add_answer(self, answer: Answer) -> None:
         self.dropped += answer.dropped
+        if answer.newer is not None:
+            self._unanswered[answer.camera] = min(self._unanswered[answer.camera], answer.newer)
+        elif answer.ms is not None:
+            self._unanswered[answer.camera] -= 1 + answer.dropped
         if answer.ms is None:
             self.unmatched += 1
             return
@@ -124,8 +130,13 @@ class Statistics:
 
     @property
     def lost(self) -> int:
-        """Number of pictures that were neither answered nor dropped."""
-        return max(self.sent - self.answered - self.dropped, 0)
+        """Number of requests without an answer, and of frames without an answer to them or to a newer frame."""
+        return max(sum(self._unanswered.values()), 0)
+
+    @property
+    def overtaken(self) -> int:
+        """Number of frames without an answer that were not reported as dropped: a newer frame was answered."""
+        return max(self.sent - self.answered - self.dropped - self.lost, 0)
 
     @property
     def seconds(self) -> float:
@@ -148,6 +159,7 @@ class Statistics:
             "answered": self.answered,
             "lost": self.lost,
             "dropped": self.dropped,
+            "overtaken": self.overtaken,
             "skipped": self.skipped,
             "discarded": self.discarded,
             "repeated": self.repeated,
@@ -172,6 +184,8 @@ class Statistics:
         ]
         if self.lost and not self.answered:
             lines.append(NO_REPLY_ADVICE)
+        if self.overtaken:
+            lines.append(f"overtaken {self.overtaken}: a newer frame was answered")
         if self.skipped:
             lines.append(f"skipped {self.skipped}: there was no connection, it was too slow, or there was no picture")
         if self.discarded:

@@ -76,7 +76,7 @@ class Requests:
         """Forget the requests after their timeout."""
         return self._ledger.give_up(at)
 
-    def is_waiting(self) -> bool:
+    def is_waiting(self, _at: float) -> bool:
         """Return whether a request is outstanding."""
         return self._ledger.is_waiting()
 

@@ -8,7 +8,9 @@ frames of one camera in another order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 
 from device_sim import document, sighting_event
@@ -18,6 +20,8 @@ from device_sim.model import Contradiction, Duplicate, Event, Message, Outgoing,
 
 # Largest padding of a frame. A size is used again only after this many frames, so a late result matches no new frame.
 MAX_PADDING_BYTES = 1000
+# Longest wait for the answer to the last frame. A frame of a scene that did not change may get none.
+MAX_ANSWER_S = 5.0
 
 
 class Stream:
@@ -35,7 +39,9 @@ class Stream:
         # The frames that were sent lately, answered or not, by their size, and those of them that were sent twice.
         self._recent: dict[int, float] = {}
         self._doubled: set[int] = set()
-        self._unaccounted = 0
+        self._sent = 0
+        self._newest_answered = 0
+        self._last_sent_at = -math.inf
 
     def next(self) -> Outgoing:
         """Return the next frame. Raises NoNewPicture."""
@@ -55,9 +61,9 @@ class Stream:
         if is_copy:
             self._doubled.add(size)
         else:
-            self._recent[size] = at
-            self._outstanding[size] = SentPicture(outgoing.picture, at)
-        self._unaccounted += 1
+            self._sent += 1
+            self._recent[size] = self._last_sent_at = at
+            self._outstanding[size] = SentPicture(outgoing.picture, at, self._sent)
         return is_copy
 
     def _forget_before(self, at: float) -> None:
@@ -66,9 +72,10 @@ class Stream:
             self._outstanding.pop(size, None)
             self._doubled.discard(size)
 
-    def is_waiting(self) -> bool:
-        """Return whether a frame was neither answered nor reported as dropped."""
-        return self._unaccounted > 0
+    def is_waiting(self, at: float) -> bool:
+        """Return whether an answer to the newest frame may still come."""
+        is_answered = self._newest_answered == self._sent
+        return not is_answered and at < self._last_sent_at + min(self._timeout, MAX_ANSWER_S)
 
     def due_again(self, _at: float) -> Sequence[Outgoing]:
         """Return nothing: a frame is never sent again."""
@@ -85,13 +92,15 @@ class Stream:
         if message.topic in ("event", "present"):
             return [sighting_event.read(message)]
         reply = document.read(message.payload)
-        self._unaccounted -= 1 + reply.dropped
         if reply.size in self._doubled and reply.size not in self._outstanding:
             self._doubled.discard(reply.size)
             return [Duplicate(message.camera)]
         wrong = find_contradictions({"camera": message.camera, "op": "face_rec"}, reply)
         complaints = [Contradiction(message.camera, "frame", text) for text in wrong]
-        return [reply.as_answer(self._answered_by(reply), message), *complaints]
+        shot = self._answered_by(reply)
+        if shot is not None:
+            self._newest_answered = max(self._newest_answered, shot.number)
+        return [replace(reply.as_answer(shot, message), newer=self._sent - self._newest_answered), *complaints]
 
     def _answered_by(self, reply: Document) -> SentPicture | None:
         """Return the frame of a reply. A reply without a size, an error, counts for the oldest frame."""

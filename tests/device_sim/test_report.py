@@ -56,6 +56,19 @@ def test_lost_counts_pictures_neither_answered_nor_dropped() -> None:
     assert (tally.sent, tally.answered, tally.dropped, tally.lost) == (5, 2, 2, 1)
 
 
+def test_frame_without_an_answer_is_overtaken_if_a_newer_one_is_answered() -> None:
+    """Six frames: the second and the fourth are answered, and one is reported as dropped."""
+    sent = Sent("sim-1", "a.jpg")
+    tally = count_events(sent, sent, answer(newer=0), sent, sent, answer(newer=0, dropped=1), sent, sent)
+    assert (tally.sent, tally.answered, tally.dropped, tally.overtaken, tally.lost) == (6, 2, 1, 1, 2)
+
+
+def test_late_answer_to_an_older_frame_leaves_the_newer_ones_answered() -> None:
+    sent = Sent("sim-1", "a.jpg")
+    tally = count_events(sent, sent, answer(newer=0), answer(newer=0))
+    assert (tally.answered, tally.overtaken, tally.lost) == (2, 0, 0)
+
+
 def test_error_counts_as_an_answer_without_latency() -> None:
     tally = count_events(Sent("sim-1", "a.jpg"), answer(code="busy", label="busy", people=(), ms=1))
     assert (tally.answered, tally.lost, tally.errors, tally.latency()) == (1, 0, {"busy": 1}, {})
@@ -81,6 +94,7 @@ def test_json_summary_has_every_count() -> None:
         "answered": 1,
         "lost": 0,
         "dropped": 0,
+        "overtaken": 0,
         "skipped": 1,
         "discarded": 1,
         "repeated": 1,

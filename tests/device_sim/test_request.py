@@ -86,13 +86,13 @@ def test_response_on_another_topic_is_unmatched() -> None:
     (event,) = asking.read(Message("sim-1", f"response/detect/{one.key}", document(), None, 1))
     assert isinstance(event, Answer)
     assert event.picture is None
-    assert asking.is_waiting()
+    assert asking.is_waiting(0)
 
 
 def test_second_equal_response_is_a_duplicate() -> None:
     asking, one = one_sent()
     assert answer(asking, one, document(id="1", timestamp=1, timing_ms={"total": 1})).picture == "one.jpg"
-    assert not asking.is_waiting()
+    assert not asking.is_waiting(0)
     assert respond(asking, one, document(id="2", timestamp=2, timing_ms={"total": 2})) == [Duplicate("sim-1")]
 
 
@@ -198,12 +198,12 @@ def test_busy_until_the_deadline_is_the_answer() -> None:
     (event,) = asking.give_up(10.1)
     assert isinstance(event, Answer)
     assert event.code == "busy"
-    assert not asking.is_waiting()
+    assert not asking.is_waiting(0)
 
 
 def test_request_without_an_answer_is_given_up_at_the_deadline() -> None:
     asking, _ = one_sent()
-    assert (asking.give_up(10.1), asking.is_waiting()) == ([], False)
+    assert (asking.give_up(10.1), asking.is_waiting(0)) == ([], False)
 
 
 def test_every_answer_is_final_without_repetition() -> None:

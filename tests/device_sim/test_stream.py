@@ -6,7 +6,7 @@ from itertools import repeat
 import pytest
 
 from device_sim.model import Answer, Contradiction, Duplicate, Message, Outgoing, Picture, Verdict
-from device_sim.stream import Stream
+from device_sim.stream import MAX_ANSWER_S, Stream
 
 PICTURE = Picture("one.jpg", b"\xff\xd8 picture \xff\xd9")
 
@@ -55,12 +55,14 @@ def test_results_may_come_in_any_order() -> None:
     assert [result(stream, sent[number], at=2).ms for number in (1, 0)] == [1000, 2000]
 
 
-def test_stream_is_not_waiting_after_all_frames_are_answered_or_dropped() -> None:
+def test_stream_waits_for_the_answer_to_its_newest_frame_for_some_seconds() -> None:
     stream, sent = stream_with(3)
-    result(stream, sent[0], at=3)
-    assert stream.is_waiting()
-    result(stream, sent[2], at=3, dropped=1)
-    assert not stream.is_waiting()
+    assert stream.is_waiting(3)
+    assert not stream.is_waiting(2 + MAX_ANSWER_S)
+    assert result(stream, sent[0], at=3).newer == 2
+    assert stream.is_waiting(3)
+    assert result(stream, sent[2], at=3).newer == 0
+    assert not stream.is_waiting(3)
 
 
 def test_unmatched_result_has_no_latency() -> None:
@@ -103,6 +105,6 @@ def test_frame_that_is_sent_twice_may_be_answered_twice() -> None:
     document = {"schema": 1, "status": "ok", "op": "face_rec", "faces": [], "image": {"bytes": len(frame.payload)}}
     message = Message("sim-1", "result", json.dumps(document).encode(), None, 1)
     assert stream.read(message) == [Duplicate("sim-1")]
-    assert not stream.is_waiting()
+    assert not stream.is_waiting(1)
     (third,) = stream.read(message)
     assert isinstance(third, Answer)
