@@ -12,7 +12,7 @@ from gateway.workers.job import Report
 
 
 def write_answer(request: Request, report: Report, faces: Sequence[FollowedFace], threshold: float) -> Recognition:
-    """Return the answer to a frame. ``threshold``: the lowest score at which a face is named."""
+    """Return the answer to a frame. ``threshold``: the lowest score at which a face in one picture is named."""
     (analysis,) = report.analyses
     answer = Recognition(
         faces=tuple(map(_face, faces)),
@@ -23,6 +23,9 @@ def write_answer(request: Request, report: Report, faces: Sequence[FollowedFace]
         left_out=analysis.left_out,
         unchanged=analysis.looked == "nothing",
     )
+    decided = answer.best.sighting if answer.best else None
+    if decided is not None and decided.threshold is not None:
+        answer = replace(answer, threshold=decided.threshold)
     return replace(answer, hint=_hint(answer.best))
 
 

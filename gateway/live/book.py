@@ -133,6 +133,15 @@ class SightingBook:
         )
         self._events.announce(event_type, sighting, moment, previous or sighting.person)
 
+    def change(self, sighting: OpenSighting, person: Person | None, ignored: bool, moment: Moment) -> None:
+        """Note that a user named the unknown group of a stranger, or that it is ignored now, or not any more."""
+        if person is not None:
+            sighting.evidence.set_person(person.slug)
+            self.give_name(sighting, person, moment)
+        elif sighting.now.ignored != ignored:
+            sighting.change(ignored=ignored)
+            self._journal.add(sighting)
+
     def rename(self, person: Person) -> None:
         """Give the open sightings of a person the person's new name."""
         for sighting in self.open:

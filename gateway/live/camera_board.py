@@ -12,6 +12,9 @@ from gateway.model.sightings import CameraState
 ANNOUNCE_INTERVAL_S = 10.0
 """Time between two announcements of a camera that differ only in the time of its last frame."""
 
+CHECK_INTERVAL_S = 1.0
+"""Time between two looks for cameras that are not connected any more."""
+
 
 class CameraBoard:
     """The states of all cameras that are known. Each change is announced. One thread calls all methods.
@@ -25,6 +28,7 @@ class CameraBoard:
         self._lost_s = lost_s
         self._last: dict[str, Moment] = {}
         self._announced: dict[str, tuple[CameraState, float]] = {}
+        self._checked_at = float("-inf")
 
     def note_frame(self, name: str, moment: Moment) -> None:
         """Note that a frame of a camera came."""
@@ -34,6 +38,14 @@ class CameraBoard:
     def is_connected(self, name: str, moment: Moment) -> bool:
         """Return whether frames of a camera come in."""
         return name in self._last and moment.monotonic - self._last[name].monotonic <= self._lost_s
+
+    def tick(self, moment: Moment) -> None:
+        """Announce the cameras that are not connected any more. Called several times a second."""
+        if moment.monotonic < self._checked_at + CHECK_INTERVAL_S:
+            return
+        self._checked_at = moment.monotonic
+        for name in list(self._announced):
+            self.announce(name, moment)
 
     def states(self, moment: Moment) -> list[CameraState]:
         """Return the states of all cameras that are known, in the order of their names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.live.book import SightingBook
@@ -13,7 +14,7 @@ from gateway.live.presence import PresenceBoard
 from gateway.live.switches import Switches
 from gateway.live.tracks import Follower, SeenFace, Track
 from gateway.live.visits import new_id
-from gateway.model import Analysis, FoundFace, QualityProblem, Request
+from gateway.model import Analysis, FoundFace, Request
 from gateway.model.sightings import EndReason, Sighting
 from gateway.service.face_judge import FaceJudge
 
@@ -69,7 +70,7 @@ class LiveCameras:
         self._board.note_frame(name, moment)
         rested = camera.rest(analysis.still, moment)
         self._leave(camera, camera.end_absent(moment), moment)
-        found = self._follow(camera, request, analysis, moment)
+        found = self._follow(camera, request, analysis.faces)
         again = [camera.show_again(track) for track in rested if track in camera.tracks and track not in found]
         judgements = self._judge.judge_all(analysis.faces)
         shown = [camera.show(*each) for each in zip(found, analysis.faces, judgements, strict=True)]
@@ -80,11 +81,11 @@ class LiveCameras:
         """End tracks, sightings and connections that are over. Called several times a second."""
         self._book.search_groups(moment)
         for camera in self._cameras.values():
-            ended = camera.end_absent(moment)
-            if ended:
-                self._leave(camera, ended, moment)
-            self._update(camera, moment)
-            self._board.announce(camera.name, moment)
+            # Most cameras show nobody most of the time.
+            if camera.tracks:
+                self._leave(camera, camera.end_absent(moment), moment)
+                self._update(camera, moment)
+        self._board.tick(moment)
         self._book.end_absent(moment, lambda name: self._reason(name, moment))
 
     def disable(self, name: str, moment: Moment) -> None:
@@ -129,56 +130,46 @@ class LiveCameras:
         self._cameras[name] = camera
         return camera
 
-    def _follow(
-        self, camera: Camera, request: Request, analysis: Analysis, moment: Moment
-    ) -> list[Track[OpenSighting]]:
+    def _follow(self, camera: Camera, request: Request, found: Sequence[FoundFace]) -> list[Track[OpenSighting]]:
         """Continue and begin tracks with the faces of a frame. Return the track of each face."""
-        problems = [self._judge.problem_of(face) for face in analysis.faces]
-        faces = [
-            SeenFace(face.box, face.descriptor, problem is None)
-            for face, problem in zip(analysis.faces, problems, strict=True)
-        ]
-        found = self._follower.follow(camera.tracks, faces, moment.monotonic)
-        self._end_conflicts(camera, faces, found, moment)
+        moment = moment_of(request)
+        faces = [SeenFace(face.box, face.descriptor, self._judge.problem_of(face) is None) for face in found]
+        followed = self._follower.follow(camera.tracks, faces, moment.monotonic)
+        self._end_conflicts(camera, faces, followed, moment)
         tracks = [
-            track or self._begin(camera, request, face, seen, moment)
-            for track, face, seen in zip(found, analysis.faces, faces, strict=True)
+            track or self._begin(camera, request, face, seen)
+            for track, face, seen in zip(followed, found, faces, strict=True)
         ]
-        for track, face, problem in zip(tracks, analysis.faces, problems, strict=True):
-            self._see(camera, track, face, problem, moment)
+        for track, face in zip(tracks, found, strict=True):
+            self._see(camera, request, track, face)
         return tracks
 
-    def _begin(
-        self, camera: Camera, request: Request, face: FoundFace, seen: SeenFace, moment: Moment
-    ) -> Track[OpenSighting]:
+    def _begin(self, camera: Camera, request: Request, face: FoundFace, seen: SeenFace) -> Track[OpenSighting]:
         """Begin a track, which belongs to an open sighting if its face returned."""
-        sighting = None
+        moment, sighting = moment_of(request), None
         if seen.usable:
             sighting = self._book.open.find_return(camera.name, face, camera.followed(moment))
         if sighting is None:
-            sighting = self._book.begin(_new_sighting(camera.name, request, face, moment), moment)
+            sighting = self._book.begin(_new_sighting(camera.name, request, face), moment)
         self._tracks += 1
         track = Track(f"t{self._tracks}", sighting, face.box, moment.monotonic, moment.monotonic)
         track.see(seen, moment.monotonic, "agrees" if seen.descriptor is not None else "overlaps")
         camera.tracks.append(track)
         return track
 
-    def _see(
-        self,
-        camera: Camera,
-        track: Track[OpenSighting],
-        face: FoundFace,
-        problem: QualityProblem | None,
-        moment: Moment,
-    ) -> None:
+    def _see(self, camera: Camera, request: Request, track: Track[OpenSighting], face: FoundFace) -> None:
         """Add a face to the sighting of its track."""
         if track.in_doubt:
             return
-        track.owner.see(face.box, moment)
+        moment, sighting = moment_of(request), track.owner
+        sighting.see(face.box, moment)
+        if request.frigate_event is not None:
+            sighting.change(frigate_event=request.frigate_event, zones=request.zones)
         if not camera.is_repeated:
-            before, others = track.owner, camera.followed(moment, track)
-            after = self._book.add_face(before, face, problem, others, moment)
-            camera.give_tracks(before, after)
+            others = camera.followed(moment, track)
+            camera.give_tracks(
+                sighting, self._book.add_face(sighting, face, self._judge.problem_of(face), others, moment)
+            )
         self._book.see(track.owner, moment)
 
     def _end_conflicts(
@@ -217,14 +208,14 @@ class LiveCameras:
         return "left" if self._board.is_connected(name, moment) else "camera_lost"
 
 
-def _new_sighting(camera: str, request: Request, face: FoundFace, moment: Moment) -> Sighting:
-    key = new_id()
+def _new_sighting(camera: str, request: Request, face: FoundFace) -> Sighting:
+    key, now = new_id(), request.origin.timestamp
     return Sighting(
         id=key,
         visit=key,
         camera=camera,
-        since=moment.timestamp,
-        last_seen=moment.timestamp,
+        since=now,
+        last_seen=now,
         box=face.box,
         frigate_event=request.frigate_event,
         zones=request.zones,

@@ -3,31 +3,55 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from concurrent.futures import Executor
-from functools import partial
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from typing import NamedTuple
 
 from gateway.errors import GatewayError
 from gateway.live.open_sighting import OpenSighting, shows
+from gateway.model import Person
 from gateway.store.protocols import Sightings
 from gateway.store.records import SightingRecord
 
 log = logging.getLogger(__name__)
 
+RETRY_S = 5.0
+"""Pause after a write that failed, such as on a full disk."""
+
 MAX_UNWRITTEN = 2_000
 """Records that wait for a store that cannot write. The oldest ones are dropped."""
+
+
+class StoredChange(NamedTuple):
+    """A change of an open sighting of a stranger by a user. ``person``: the name that the group got."""
+
+    sighting: str
+    person: Person | None
+    ignored: bool
 
 
 class Journal:
     """The records that wait to be written. All methods are called by the thread of the live cameras.
 
-    ``writes``: an executor with one thread, which keeps the order.
+    ``writes``: an executor with one thread, which keeps the order. ``is_ignored``: returns whether nobody wants to be
+    told about an unknown group; it may wait for the store. ``post``: lets the thread of the live cameras call a
+    function.
     """
 
-    def __init__(self, store: Sightings, writes: Executor) -> None:
+    def __init__(
+        self,
+        store: Sightings,
+        writes: Executor,
+        is_ignored: Callable[[int], bool],
+        post: Callable[[Callable[[], None]], None],
+    ) -> None:
         self._store = store
         self._writes = writes
+        self._is_ignored = is_ignored
+        self._post = post
         self._waiting: dict[str, SightingRecord] = {}
+        self._write: Future[None] | None = None
 
     def add(self, sighting: OpenSighting) -> None:
         """Note that a sighting changed. ``flush`` writes it."""
@@ -38,28 +62,54 @@ class Journal:
             record = SightingRecord(record.sighting, waiting.face, record.evidence)
         self._waiting[record.sighting.id] = record
         while len(self._waiting) > MAX_UNWRITTEN:
-            self._waiting.pop(next(iter(self._waiting)))
+            del self._waiting[next(iter(self._waiting))]
 
     def forget_person(self, slug: str) -> None:
         """Drop the records that wait and name a person. Those in the store go with the person."""
         self._waiting = {key: each for key, each in self._waiting.items() if not shows(each.sighting, slug)}
 
     def flush(self) -> None:
-        """Write all waiting records, in the other thread."""
-        if self._waiting:
-            records, self._waiting = list(self._waiting.values()), {}
-            self.run(partial(self._store.save, records))
+        """Write all waiting records, in the other thread. A store that is busy gets them later, together."""
+        if self._waiting and (self._write is None or self._write.done()):
+            records, self._waiting = self._waiting, {}
+            self._write = self.run(lambda: self._save(records))
 
-    def run(self, write: Callable[[], object]) -> None:
-        """Run a write in the other thread, after those before it."""
-        self._writes.submit(_run, write)
+    def read_changes(self, strangers: Mapping[str, int], done: Callable[[list[StoredChange]], None]) -> None:
+        """Read what users changed in open sightings. ``strangers``: their unknown groups, by their ids.
+
+        ``done``: called later, in the thread of the live cameras.
+        """
+        self.run(lambda: self._read_changes(strangers, done))
+
+    def run(self, step: Callable[[], None]) -> Future[None]:
+        """Run a step in the other thread, after those before it."""
+        return self._writes.submit(_run, step)
+
+    def _save(self, records: Mapping[str, SightingRecord]) -> None:
+        try:
+            self._store.save(list(records.values()))
+        except GatewayError as error:
+            log.error("sightings cannot be stored now: %s", error)
+            time.sleep(RETRY_S)
+            self._post(lambda: self._wait_again(records))
+
+    def _wait_again(self, records: Mapping[str, SightingRecord]) -> None:
+        self._waiting = {**records, **self._waiting}
+
+    def _read_changes(self, strangers: Mapping[str, int], done: Callable[[list[StoredChange]], None]) -> None:
+        changes = []
+        for key, unknown in strangers.items():
+            record = self._store.find(key)
+            if record is not None:
+                changes.append(StoredChange(key, record.sighting.person, self._is_ignored(unknown)))
+        self._post(lambda: done(changes))
 
 
-def _run(write: Callable[[], object]) -> None:
+def _run(step: Callable[[], None]) -> None:
     # A full disk must not end the recognition.
     try:
-        write()
+        step()
     except GatewayError as error:
-        log.error("sightings cannot be stored: %s", error)
+        log.error("a step of the sightings failed in the store: %s", error)
     except Exception:
-        log.exception("sightings cannot be stored")
+        log.exception("a bug in the gateway: a step of the sightings failed")

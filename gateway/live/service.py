@@ -95,9 +95,9 @@ class LiveService:
             answer.set_exception(error)
         else:
             report.add_done_callback(lambda done: self.post(partial(self._follow, request, done, answer)))
-        answer = self._annotator.annotate(request, answer)
-        answer.add_done_callback(self._count)
-        return answer
+        drawn = self._annotator.annotate(request, answer)
+        drawn.add_done_callback(self._count)
+        return drawn
 
     @property
     def all_enabled(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gateway.live.announcer import Announcer
 from gateway.live.book import SightingBook
@@ -10,7 +10,7 @@ from gateway.live.camera_board import CameraBoard
 from gateway.live.cameras import LiveCameras
 from gateway.live.events import make_event
 from gateway.live.history import History
-from gateway.live.journal import Journal
+from gateway.live.journal import Journal, StoredChange
 from gateway.live.moment import Moment
 from gateway.live.open_sighting import OpenSighting, shows
 from gateway.live.people import KnownPeople
@@ -18,6 +18,9 @@ from gateway.live.presence import PresenceBoard
 from gateway.live.switches import Switches
 from gateway.model import Person
 from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence, Sighting
+
+READ_CHANGES_INTERVAL_S = 2.0
+"""Time between two looks at what users changed in the sightings of strangers."""
 
 
 class LiveState:
@@ -42,6 +45,7 @@ class LiveState:
         self._people = people
         self._switches = switches
         self._announcer = announcer
+        self._changes_read_at = float("-inf")
 
     def start(self, history: History, moment: Moment) -> None:
         """Continue the sightings of the last run, and announce everything."""
@@ -58,6 +62,7 @@ class LiveState:
         """End what is over, and write what has changed. Called several times a second."""
         self._follow_people(moment)
         self.cameras.tick(moment)
+        self._read_changes(moment)
         self._journal.flush()
 
     def flush(self) -> None:
@@ -104,6 +109,22 @@ class LiveState:
         """Forget a camera."""
         self._journal.run(self._switches.save)
         self.cameras.forget(name, moment)
+
+    def _read_changes(self, moment: Moment) -> None:
+        """Learn now and then which strangers a user has named or ignored meanwhile."""
+        if moment.monotonic < self._changes_read_at + READ_CHANGES_INTERVAL_S:
+            return
+        strangers = {each.now.id: each.now.unknown for each in self._book.open if each.now.unknown is not None}
+        if strangers:
+            self._changes_read_at = moment.monotonic
+            self._journal.read_changes(strangers, lambda changes: self._apply(changes, moment))
+
+    def _apply(self, changes: Sequence[StoredChange], moment: Moment) -> None:
+        for key, person, ignored in changes:
+            sighting = self._book.open.find(key)
+            if sighting is not None and sighting.now.unknown is not None:
+                self._book.change(sighting, person, ignored, moment)
+                self.cameras.update_presence(sighting.now.camera, moment)
 
     def _forget_sighting(self, sighting: OpenSighting, moment: Moment) -> None:
         """End a sighting of a person who was removed, without the name."""

@@ -49,11 +49,12 @@ class LiveParts:
 
 def build_live(settings: Settings, parts: LiveParts) -> LiveService:
     """Build the service for live cameras."""
+    tasks: Tasks = SimpleQueue()
     live, again_s = settings.live, settings.sightings.again_s
     gallery, decision = parts.people.gallery, parts.people.decision
-    judge, journal = FaceJudge(gallery, decision), Journal(parts.people.sightings, parts.writes)
+    judge = FaceJudge(gallery, decision)
+    journal = Journal(parts.people.sightings, parts.writes, parts.people.groups.is_ignored, tasks.put)
     presence = PresenceBoard(parts.announcer)
-    tasks: Tasks = SimpleQueue()
     book = SightingBook(
         SightingDecision(gallery, decision),
         Events(parts.announcer, journal, snapshots=live.snapshot != "off"),
@@ -80,7 +81,7 @@ def _find_group(
 
     # Called in the thread of the unknown faces.
     def post(group: UnknownGroup | None) -> None:
-        found = None if group is None else FoundGroup(group.id, group.seen, ignored=False)
+        found = None if group is None else FoundGroup(group.id, group.seen, group.ignored)
         tasks.put(lambda: done(found))
 
     unknown_faces.find_group(face, camera, moment, post)

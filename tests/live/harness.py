@@ -113,6 +113,7 @@ class LiveHarness:
         most_cameras: int = 100,
         start: Moment = START,
         similarity: Similarity | None = None,
+        started: bool = True,
     ) -> None:
         self.decision = Decision(0.01, 0.001, measured_curves("facegate"))
         self.store = SqliteStore(data / "people.sqlite", Cipher(None), audit=AuditFile(data / AUDIT_FILE))
@@ -130,7 +131,7 @@ class LiveHarness:
         self.announcer = RecordedAnnouncer()
         self.switches = Switches(self.store.camera_switches, "facegate")
         gallery = self.people.gallery
-        judge, journal = FaceJudge(gallery, self.decision), Journal(self.people.sightings, ImmediateExecutor())
+        judge, journal = FaceJudge(gallery, self.decision), self._make_journal()
         presence = PresenceBoard(self.announcer)
         self.book = SightingBook(
             SightingDecision(gallery, self.decision),
@@ -149,7 +150,8 @@ class LiveHarness:
         self.now = start
         self._frames = 0
         self.caller = REST_CALLER
-        self.state.start(History(self.people.sightings), self.now)
+        if started:
+            self.state.start(History(self.people.sightings), self.now)
 
     def enrol(self, name: str, *descriptors: Descriptor) -> Person:
         """Enrol a person with one picture for each descriptor."""
@@ -160,22 +162,26 @@ class LiveHarness:
         entry, _ = self.people.registry.enrol(name, samples, REST_CALLER)
         return entry.person
 
+    def _make_journal(self) -> Journal:
+        return Journal(self.people.sightings, ImmediateExecutor(), self.people.groups.is_ignored, lambda task: task())
+
     def _find_group(self, face: FoundFace, camera: str, moment: float, done: GroupFound) -> None:
         group = None
         # The face is not good enough to be enrolled later.
         with suppress(BadImage):
             group = self.people.unknown_faces.add(Observation(face, b"", (), camera, moment))
-        done(None if group is None else FoundGroup(group.id, group.seen, ignored=False))
+        done(None if group is None else FoundGroup(group.id, group.seen, group.ignored))
 
     def close(self) -> None:
         """Close the store, as when the gateway ends."""
         self.store.close()
 
     def wait(self, seconds: float) -> None:
-        """Let time pass. The timer runs four times a second, as in the service."""
+        """Let time pass. The timer runs four times a second, as in the service, and in long pauses once a second."""
         end = self.now.monotonic + seconds
         while self.now.monotonic < end - 1e-9:
-            step = min(0.25, end - self.now.monotonic)
+            left = end - self.now.monotonic
+            step = min(1.0 if left > 10 else 0.25, left)
             self.now = Moment(self.now.monotonic + step, self.now.timestamp + step)
             self.state.tick(self.now)
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gateway.model import Descriptor
+from gateway.model import Analysis, Descriptor
+from gateway.people.sighting_corrections import SightingCorrections
 from tests.examples import descriptor, near
 from tests.live.conftest import ADAS, BOBS
-from tests.live.harness import CROP, START, LiveHarness, face
+from tests.live.harness import CROP, IMAGE, START, LiveHarness, face
 
 STRANGERS, OTHERS = descriptor(3), descriptor(4)
 MakeLive = Callable[..., LiveHarness]
@@ -364,6 +365,80 @@ def test_enrolled_person_is_announced(live: LiveHarness) -> None:
     live.enrol("Carol", descriptor(9))
     live.wait(0.25)
     assert (live.announcer.people[-1].person.name, live.announcer.people[-1].present) == ("Carol", False)
+
+
+def test_stranger_who_is_named_meanwhile_gets_the_name(live: LiveHarness) -> None:
+    show(live, STRANGERS)
+    live.people.registry.enrol_unknown(1, "Carol", live.caller)
+    show(live, STRANGERS, frames=12)
+    assert live.announcer.told() == [("stranger", None), ("changed", "carol")]
+    assert live.announcer.presences[-1].text == "Carol"
+    live.wait(130)
+    assert live.announcer.told()[2:] == [("ended", "carol")]
+    (stored,) = live.people.sightings.list_sightings()
+    assert stored.person is not None
+    assert (stored.person.slug, stored.unknown) == ("carol", None)
+
+
+def test_ignored_stranger_is_announced_no_more(live: LiveHarness) -> None:
+    show(live, STRANGERS)
+    live.people.groups.ignore(1)
+    show(live, STRANGERS, frames=12)
+    assert live.announcer.presences[-1].text == "nobody"
+    live.wait(200)
+    # The visit that was announced has its end.
+    assert live.announcer.told() == [("stranger", None), ("ended", None)]
+    show(live, STRANGERS)
+    live.wait(200)
+    assert live.announcer.told()[2:] == []
+    newest, oldest = live.people.sightings.list_sightings()
+    assert (newest.outcome, newest.unknown, newest.ignored) == ("stranger", 1, True)
+    assert newest.since > oldest.since
+
+
+def test_stranger_who_is_taken_back_is_announced_again(live: LiveHarness) -> None:
+    show(live, STRANGERS)
+    live.people.groups.ignore(1)
+    live.wait(200)
+    live.people.groups.unignore(1)
+    show(live, STRANGERS)
+    assert live.announcer.told() == [("stranger", None), ("ended", None), ("stranger", None)]
+
+
+def test_sighting_that_a_user_corrects_loses_its_name(live: LiveHarness) -> None:
+    show(live, ADAS)
+    stored = live.people.sightings.list_sightings()[0]
+    corrections = SightingCorrections(live.people.store, live.people.sightings, live.people.registry)
+    done = corrections.not_them(stored.id, None, live.caller)
+    live.state.correct(done.sighting, "not_them", done.previous, live.now)
+    event = live.announcer.events[-1]
+    assert event.previous is not None
+    assert (event.event_type, event.sighting.person, event.previous.slug) == ("not_them", None, "ada_lovelace")
+    assert live.announcer.presences[-1].people == ()
+    live.wait(130)
+    assert live.announcer.told()[-1] == ("ended", None)
+    assert [each for each, _ in live.announcer.told()].count("ended") == 1
+
+
+def test_correction_of_a_sighting_that_ended_is_announced(live: LiveHarness) -> None:
+    show(live, ADAS)
+    live.wait(130)
+    stored = live.people.sightings.list_sightings()[0]
+    corrections = SightingCorrections(live.people.store, live.people.sightings, live.people.registry)
+    done = corrections.confirm(stored.id, None, live.caller)
+    live.state.correct(done.sighting, "confirmed", done.previous, live.now)
+    assert live.announcer.told()[-1] == ("confirmed", "ada_lovelace")
+
+
+def test_picture_of_frigate_gives_the_sighting_its_event_and_zones(live: LiveHarness) -> None:
+    for n, event in enumerate(["1790000000.1-abc", "1790000009.2-def"]):
+        analysis = Analysis(IMAGE, (face(looks(ADAS, n)),), {})
+        live.analysed(analysis, picture=b"%d" % n, frigate_event=event, zones=("drive",))
+        live.wait(1)
+    live.wait(130)
+    recognised, ended = live.announcer.events
+    assert (recognised.sighting.frigate_event, recognised.sighting.zones) == ("1790000000.1-abc", ("drive",))
+    assert ended.sighting.frigate_event == "1790000009.2-def"
 
 
 def test_frames_end_with_a_bounded_number_of_sightings(live: LiveHarness) -> None:

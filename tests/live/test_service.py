@@ -1,0 +1,242 @@
+"""The service for live cameras: its thread, and the future of each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from gateway.config import DEFAULT_OPERATIONS
+from gateway.errors import BadImage, Forbidden
+from gateway.live.frames import FrameJobs
+from gateway.live.looks import Looks
+from gateway.live.service import LiveService
+from gateway.metrics import Metrics
+from gateway.model import (
+    Analysis,
+    DrawTask,
+    FoundFace,
+    LiveTask,
+    Operation,
+    Origin,
+    Recognition,
+    Request,
+    Search,
+    SizeLimit,
+    Task,
+)
+from gateway.model.caller import camera_caller
+from gateway.service.annotator import Annotator
+from gateway.service.request_check import RecognitionPolicy, RequestCheck
+from gateway.workers.job import Job, Report
+from tests.live.conftest import ADAS, PEOPLE
+from tests.live.harness import IMAGE, LiveHarness, face
+from tests.support import wait_for
+
+TIMEOUT_S = 60
+
+
+class Workers:
+    """Worker processes that keep each job until the test reports its faces."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.tasks: list[Task] = []
+
+    def run(self, job: Job) -> Future[Report]:
+        self.jobs.append(job)
+        if isinstance(job.task, DrawTask):
+            self.tasks.append(job.task)
+            job.future.set_result(Report((Analysis(IMAGE, (), {}, drawn=b"drawn"),), 1.0, 0))
+        return job.future
+
+    def report(self, *faces: FoundFace) -> None:
+        """Let a worker take the last job, and report these faces."""
+        job = self.jobs[-1]
+        self.tasks.append(job.make_task())
+        job.future.set_result(Report((Analysis(IMAGE, faces, {}),), 1.0, 0))
+
+
+class ServiceHarness:
+    """A service with its thread, over workers that the test controls."""
+
+    def __init__(self, data: Path) -> None:
+        self.live = LiveHarness(data, PEOPLE, started=False)
+        self.workers, self.metrics = Workers(), Metrics()
+        policy = RecognitionPolicy(
+            allowed=lambda camera: () if camera == "blind" else DEFAULT_OPERATIONS,
+            search=lambda _: Search(min_face=40),
+            size_limit=lambda _: SizeLimit(1000),
+            check_enabled=self.live.switches.check,
+        )
+        check = RequestCheck(policy, self.live.people.gallery)
+        self.service = LiveService(
+            FrameJobs(self.workers.run, check, policy.search, Looks(60, lambda: True, 10)),
+            self.live.state,
+            self.live.switches,
+            Annotator(self.workers.run, policy),
+            self.metrics,
+            self.live.people.sightings,
+            SimpleQueue(),
+        )
+        self.service.start()
+
+    def submit(self, picture: bytes = b"frame", camera: str = "porch", **options: object) -> Future[object]:
+        request = Request(
+            operation=Operation.FACE_REC,
+            pictures=(picture,),
+            valid_for_s=60,
+            origin=Origin(caller=camera_caller(camera)),
+            live=True,
+            **options,  # type: ignore[arg-type]
+        )
+        return self.service.submit(request)  # type: ignore[return-value]
+
+    def stop(self) -> None:
+        self.service.stop()
+        self.live.close()
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Iterator[ServiceHarness]:
+    harness = ServiceHarness(tmp_path)
+    yield harness
+    harness.stop()
+
+
+def test_frame_gets_the_answer_of_its_sighting(harness: ServiceHarness) -> None:
+    answer = harness.submit()
+    assert not answer.done()
+    harness.workers.report(face(ADAS))
+    reply = answer.result(TIMEOUT_S)
+    assert isinstance(reply, Recognition)
+    assert reply.person is not None
+    assert reply.person.name == "Ada Lovelace"
+    task = harness.workers.tasks[0]
+    assert isinstance(task, LiveTask)
+    assert task.search == Search(min_face=40)
+    counts = harness.metrics.snapshot()
+    assert (counts["requests"], counts["replies"], counts["errors"]) == (1, 1, 0)
+
+
+def test_frame_that_a_newer_one_replaced_is_cancelled(harness: ServiceHarness) -> None:
+    answer = harness.submit()
+    harness.workers.jobs[0].future.cancel()
+    with pytest.raises(CancelledError):
+        answer.result(TIMEOUT_S)
+
+
+def test_error_of_a_worker_is_the_answer(harness: ServiceHarness) -> None:
+    answer = harness.submit()
+    harness.workers.jobs[0].future.set_exception(BadImage("no picture"))
+    with pytest.raises(BadImage, match="no picture"):
+        answer.result(TIMEOUT_S)
+    assert harness.metrics.snapshot()["errors"] == 1
+
+
+def test_camera_that_may_not_ask_is_refused_before_a_job_is_made(harness: ServiceHarness) -> None:
+    with pytest.raises(Forbidden, match="blind may not ask for face_rec"):
+        harness.submit(camera="blind").result(TIMEOUT_S)
+    assert harness.workers.jobs == []
+
+
+def test_bug_in_one_step_ends_neither_the_thread_nor_the_next_answer(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(harness.live.cameras, "add_frame", lambda *_: 1 / 0)
+        answer = harness.submit()
+        harness.workers.report(face(ADAS))
+        with pytest.raises(ZeroDivisionError):
+            answer.result(TIMEOUT_S)
+    answer = harness.submit(b"next")
+    harness.workers.report(face(ADAS))
+    assert answer.result(TIMEOUT_S)
+
+
+def test_annotated_frame_is_drawn_with_the_name_of_the_sighting(harness: ServiceHarness) -> None:
+    answer = harness.submit(annotate=True)
+    harness.workers.report(face(ADAS))
+    reply = answer.result(TIMEOUT_S)
+    assert isinstance(reply, Recognition)
+    assert reply.annotated == b"drawn"
+    drawing = harness.workers.tasks[-1]
+    assert isinstance(drawing, DrawTask)
+    assert [mark.label for mark in drawing.marks] == ["Ada Lovelace"]
+
+
+def test_switched_off_camera_is_refused_and_forgets_its_frame(harness: ServiceHarness) -> None:
+    harness.service.set_enabled("porch", False)
+    message = r"switched off for the camera porch: publish ON on facegate/porch/enabled/set"
+    with pytest.raises(Forbidden, match=message):
+        harness.submit().result(TIMEOUT_S)
+    assert harness.workers.jobs == []
+    (state,) = harness.service.cameras()
+    assert (state.camera, state.enabled) == ("porch", False)
+    harness.service.set_enabled("porch", True)
+    harness.submit()
+    assert len(harness.workers.jobs) == 1
+
+
+def test_switch_for_all_cameras_refuses_each_camera(harness: ServiceHarness) -> None:
+    harness.service.set_enabled(None, False)
+    assert not harness.service.all_enabled
+    message = r"switched off for all cameras: publish ON on facegate/bridge/enabled/set"
+    with pytest.raises(Forbidden, match=message):
+        harness.submit().result(TIMEOUT_S)
+    harness.service.set_enabled(None, True)
+    harness.submit()
+    assert len(harness.workers.jobs) == 1
+
+
+def test_frame_in_work_when_its_camera_is_switched_off_has_no_answer(harness: ServiceHarness) -> None:
+    answer = harness.submit()
+    harness.service.set_enabled("porch", False)
+    harness.workers.report(face(ADAS))
+    with pytest.raises(CancelledError):
+        answer.result(TIMEOUT_S)
+    assert harness.live.announcer.events == []
+
+
+def test_other_threads_read_the_state(harness: ServiceHarness) -> None:
+    harness.submit()
+    harness.workers.report(face(ADAS))
+    wait_for(lambda: [each.text for each in harness.service.presences()] == ["Ada Lovelace"], TIMEOUT_S)
+    assert [each.camera for each in harness.service.cameras()] == ["porch"]
+    present = {each.person.name: each.present for each in harness.service.person_presences()}
+    assert present == {"Ada Lovelace": True, "Bob": False}
+
+
+def test_forgotten_camera_is_unknown_until_its_next_frame(harness: ServiceHarness) -> None:
+    harness.submit()
+    harness.workers.report()
+    wait_for(lambda: [each.camera for each in harness.service.cameras()] == ["porch"], TIMEOUT_S)
+    harness.service.set_enabled("porch", False)
+    harness.service.forget_camera("porch")
+    assert harness.service.cameras() == []
+    assert harness.live.announcer.removed == ["porch"]
+    answer = harness.submit(b"next")
+    harness.workers.report()
+    answer.result(TIMEOUT_S)
+    assert [each.camera for each in harness.service.cameras()] == ["porch"]
+
+
+def test_timer_runs_without_frames(harness: ServiceHarness) -> None:
+    """The timer announces a person who was enrolled, although no frame comes."""
+    harness.live.enrol("Carol", ADAS)
+    wait_for(lambda: any(each.person.name == "Carol" for each in harness.live.announcer.people), TIMEOUT_S)
+
+
+def test_stop_writes_what_is_open(tmp_path: Path) -> None:
+    harness = ServiceHarness(tmp_path)
+    answer = harness.submit()
+    harness.workers.report(face(ADAS))
+    answer.result(TIMEOUT_S)
+    harness.service.stop()
+    (record,) = harness.live.people.sightings.read_open()
+    assert record.sighting.person is not None
+    assert record.evidence
+    harness.live.close()
