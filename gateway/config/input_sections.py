@@ -103,6 +103,13 @@ class InputSettings(Section):
                     raise ValueError(f"the topics {other} and {one} overlap: a picture would arrive twice")
         return self
 
+    @model_validator(mode="after")
+    def _check_sources(self) -> InputSettings:
+        for each in self.topics:
+            if each.camera in self.pull:
+                raise ValueError(f"the camera {each.camera} has a topic and an address to pull: remove one of them")
+        return self
+
     def check_base(self, base: str) -> None:
         """Raise ValueError for a topic that is also one of the gateway's own. ``base``: the setting mqtt.base."""
         for each in self.topics:

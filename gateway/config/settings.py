@@ -131,6 +131,14 @@ class Settings(BaseSettings):
         self.inputs.check_base(self.mqtt.base)
         return self
 
+    @model_validator(mode="after")
+    def _check_pulled_cameras_are_followed(self) -> Settings:
+        if self.inputs.pull and not self.live.enabled:
+            raise ValueError(
+                "inputs.pull needs live.enabled: true, since pictures that are pulled get no other answer than events"
+            )
+        return self
+
     def operations_of(self, camera: str) -> tuple[Operation, ...]:
         """Return the operations that this camera may request: its own setting, else the setting for all cameras."""
         own = self.cameras.get(camera)

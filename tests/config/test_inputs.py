@@ -76,5 +76,17 @@ def test_wrong_pulled_camera_is_refused_with_the_reason(
     assert "secret" not in found.replace("secret_file", "")
 
 
+def test_camera_has_one_source(tmp_path: Path) -> None:
+    topics = [{"topic": "yard/picture", "camera": "yard"}]
+    assert "the camera yard has a topic and an address" in refusal(tmp_path, topics=topics, pull={"yard": {"url": URL}})
+
+
+def test_pulled_camera_needs_live_cameras(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.yaml"
+    path.write_text(json.dumps({"live": {"enabled": False}, "inputs": {"pull": {"porch": {"url": URL}}}}))
+    with pytest.raises(ConfigError, match=r"inputs\.pull needs live\.enabled: true"):
+        load(path)
+
+
 def test_pulled_camera_needs_a_valid_name(tmp_path: Path) -> None:
     assert "'front door' is not the name of a camera" in refusal(tmp_path, pull={"front door": {"url": URL}})
