@@ -495,7 +495,9 @@ def test_of_two_serving_gateways_the_later_one_ends_and_leaves_no_trace(
     """Regression: one gateway was cut off while the other searched, and both answered from then on."""
     monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.2)
     monkeypatch.setattr(duplicate_detector, "AGE_TIE_MS", 0)
-    monkeypatch.setattr(DuplicateDetector, "search", lambda detector, _session: detector._apply(SearchEvent.SILENT))
+    monkeypatch.setattr(
+        DuplicateDetector, "search", lambda detector, _session: detector._progress.apply(SearchEvent.SILENT)
+    )
     with running(small_settings(tmp_path / "one", private_broker)) as one:
         first = one.mqtt.identity.instance
         with running(small_settings(tmp_path / "two", private_broker)) as two:

@@ -3,7 +3,8 @@
 A loopback message proves nothing: anybody can publish one, or publish an old one again. So a gateway that sees another
 gateway's loopback message publishes a challenge on its own loopback topic: a random number. Only a gateway that runs
 at that moment answers with the same number. A gateway that does not serve yet answers with a claim, which means that it
-is about to serve.
+is about to serve. When nobody answers, a gateway publishes that it begins to serve. Of several gateways the one whose
+message the broker delivers first serves, however busy the machine is.
 
 This protects against stray, retained, replayed and forged messages, however many somebody publishes. It does not
 protect against a program that reads and publishes on every topic of an open broker: such a program can imitate a whole
@@ -19,6 +20,7 @@ from typing import NamedTuple
 _CHALLENGE = re.compile(rb"challenge ([0-9a-f]{16})")
 _ANSWER = re.compile(rb"answer ([0-9a-f]{16}) ([0-9]{1,18})")
 _CLAIM = re.compile(rb"claim ([0-9a-f]{16})")
+_SERVE = re.compile(rb"serve ([0-9a-f]{16})")
 
 
 class Challenge(NamedTuple):
@@ -52,6 +54,15 @@ class Claim(NamedTuple):
         return b"claim %b" % self
 
 
+class Serve(NamedTuple):
+    """The last message of a search: a gateway begins to serve. ``nonce``: the number of its challenge."""
+
+    nonce: bytes
+
+    def write(self) -> bytes:
+        return b"serve %b" % self
+
+
 def new_challenge() -> Challenge:
     return Challenge(secrets.token_hex(8).encode())
 
@@ -72,3 +83,9 @@ def read_claim(payload: bytes) -> Claim | None:
     """Return the claim, or None for any other message."""
     found = _CLAIM.fullmatch(payload)
     return Claim(found[1]) if found else None
+
+
+def read_serve(payload: bytes) -> Serve | None:
+    """Return the message that a gateway begins to serve, or None for any other message."""
+    found = _SERVE.fullmatch(payload)
+    return Serve(found[1]) if found else None

@@ -5,6 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 
+# Anybody may publish challenges under any name. A gateway that searches beside others publishes up to ten a second.
+MAX_ANSWERS_PER_S = 20
+"""Answers to one instance."""
+MAX_INSTANCES_PER_S = 100
+"""Instances that get answers."""
+
 
 class RateLimit:
     """At most ``most`` events within ``seconds``."""

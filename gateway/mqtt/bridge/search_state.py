@@ -22,7 +22,7 @@ class SearchEvent(Enum):
     UNHEARD = "the own challenge did not come back from the broker"
     ANSWERED = "another gateway has answered the challenge"
     CLAIMED = "another gateway with a lower instance name is about to serve"
-    SILENT = "the own challenge came back, and no other gateway answered it"
+    SILENT = "no other gateway answered, and the own message that this gateway serves came back before any other one"
     OLDER_FOUND = "a gateway that served before this one has answered a challenge"
     YOUNGER_FOUND = "a gateway that began to serve after this one has answered a challenge"
 

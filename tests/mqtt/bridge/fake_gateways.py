@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import queue
+import random
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -41,8 +44,42 @@ class FakeBroker:
     def publish(self, publication: Publication) -> None:
         self.published.append(publication)
         if publication.topic not in self.deaf:
-            for each in self.gateways:
+            for each in [each for each in self.gateways if each.connected]:
                 each.detector.receive(Received(publication.topic, publication.payload, retained=False))
+
+
+class SlowBroker(FakeBroker):
+    """A broker that delivers all messages in one order, to each gateway after a while of its own."""
+
+    def __init__(self, delays: random.Random) -> None:
+        super().__init__()
+        self._delays = delays
+        self._lock = threading.Lock()
+        self._queues: dict[str, queue.SimpleQueue[Publication | None]] = {}
+        self._threads: list[threading.Thread] = []
+
+    def publish(self, publication: Publication) -> None:
+        with self._lock:
+            for gateway in self.gateways:
+                self._queue(gateway).put(publication)
+
+    def stop(self) -> None:
+        for each in self._queues.values():
+            each.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _queue(self, gateway: FakeGateway) -> queue.SimpleQueue[Publication | None]:
+        if gateway.instance not in self._queues:
+            self._queues[gateway.instance] = waiting = queue.SimpleQueue[Publication | None]()
+            self._threads.append(threading.Thread(target=self._deliver, args=(gateway, waiting)))
+            self._threads[-1].start()
+        return self._queues[gateway.instance]
+
+    def _deliver(self, gateway: FakeGateway, waiting: queue.SimpleQueue[Publication | None]) -> None:
+        while (publication := waiting.get()) is not None:
+            time.sleep(self._delays.choice([0, 0, 0.01, 0.04]))
+            gateway.detector.receive(Received(publication.topic, publication.payload, retained=False))
 
 
 @dataclass
@@ -66,7 +103,7 @@ class FakeGateway:
         self.broker.gateways.append(self)
 
     def serve(self) -> None:
-        self.detector._apply(SearchEvent.SILENT)
+        self.detector._progress.apply(SearchEvent.SILENT)
 
     def subscribe(self, filters: Sequence[tuple[str, int]], *, retained: bool) -> None:
         self.subscribed.set()

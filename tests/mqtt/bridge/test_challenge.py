@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from gateway.mqtt.bridge.challenge import Answer, Challenge, Claim, read_answer, read_challenge, read_claim
+from gateway.mqtt.bridge.challenge import (
+    Answer,
+    Challenge,
+    Claim,
+    Serve,
+    read_answer,
+    read_challenge,
+    read_claim,
+    read_serve,
+)
 
 
 def test_each_message_is_read_as_it_is_written_and_as_nothing_else() -> None:
@@ -12,3 +21,6 @@ def test_each_message_is_read_as_it_is_written_and_as_nothing_else() -> None:
     claim = Claim(b"0123456789abcdef")
     assert (read_claim(claim.write()), read_answer(claim.write()), read_challenge(claim.write())) == (claim, None, None)
     assert (read_claim(challenge.write()), read_claim(answer.write())) == (None, None)
+    serve = Serve(b"0123456789abcdef")
+    assert (read_serve(serve.write()), read_claim(serve.write()), read_challenge(serve.write())) == (serve, None, None)
+    assert (read_serve(challenge.write()), read_serve(claim.write())) == (None, None)

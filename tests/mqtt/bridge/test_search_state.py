@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import AnotherGateway
 from gateway.mqtt.bridge import duplicate_detector as module
-from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
+from gateway.mqtt.bridge.search_progress import SearchProgress
 from gateway.mqtt.bridge.search_state import TRANSITIONS, SearchEvent, SearchState
 from gateway.mqtt.transport.reconnector import NotYet
 from tests.mqtt.bridge.fake_gateways import HIGHER, LOWER, OWN, UP_MS, FakeBroker, FakeGateway
@@ -27,14 +27,14 @@ def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[Transition]:
     """The transitions of all gateways, in order."""
     seen: list[Transition] = []
-    apply = DuplicateDetector._apply
+    apply = SearchProgress.apply
 
-    def record(detector: DuplicateDetector, event: SearchEvent) -> None:
-        before = detector._state
-        apply(detector, event)
-        seen.append((before, event, detector._state))
+    def record(progress: SearchProgress, event: SearchEvent) -> None:
+        before = progress._state
+        apply(progress, event)
+        seen.append((before, event, progress._state))
 
-    monkeypatch.setattr(DuplicateDetector, "_apply", record)
+    monkeypatch.setattr(SearchProgress, "apply", record)
     return seen
 
 
@@ -81,10 +81,10 @@ def test_each_transition_of_the_table_happens(
     seen: list[Transition], state: SearchState, event: SearchEvent, following: SearchState
 ) -> None:
     gateway = FakeGateway(FakeBroker(), serving=state is SearchState.EXCLUSIVE)
-    assert gateway.detector._state is state
+    assert gateway.detector._progress._state is state
     TRIGGERS[event](gateway)
     assert (state, event, following) in seen
-    assert gateway.detector._state is following
+    assert gateway.detector._progress._state is following
 
 
 def test_table_has_a_row_for_each_state_and_uses_each_event() -> None:
