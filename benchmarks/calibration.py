@@ -21,7 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.faces import Vectors, describe
-from gateway.people.curve_measurement import PROBE_COUNTS, LabelledFaces, measure_curves, one_each, typical
+from gateway.people.curve_measurement import (
+    PROBE_COUNTS,
+    LabelledFaces,
+    measure_curves,
+    one_each,
+    same_cosine,
+    typical,
+)
 from gateway.people.curves import CURVES_FILE
 from gateway.people.labelled_pictures import labelled_pictures
 from gateway.people.similarity import TYPICAL_FACES_FILE
@@ -42,6 +49,7 @@ def measure(folder: Path, engine: str) -> dict[str, Any]:
         "pictures": int(found.sum()),
         "people": len(names),
         "curves": measure_curves(described, with_typical=is_facegate),
+        "same_cosine": same_cosine(described),
         "typical": typical(one_each(described.enrolment, people)) if is_facegate else None,
     }
 
@@ -57,12 +65,17 @@ def write(result: Mapping[str, Any], engine: str) -> None:
         raise click.ClickException("the pictures have too few people with many pictures for the curves.")
     if engine == "facegate" and not len(faces):
         raise click.ClickException("the pictures have too few people for typical faces.")
-    table = json.loads(CURVES_FILE.read_text()) if CURVES_FILE.exists() else {"measured": {}, "curves": {}}
+    table = (
+        json.loads(CURVES_FILE.read_text())
+        if CURVES_FILE.exists()
+        else {"measured": {}, "same_cosine": {}, "curves": {}}
+    )
     name = "facegate" if engine == "facegate" else "stock"
     table["measured"][name] = (
         f"python -m benchmarks.calibration --engine {engine} on {result['pictures']} press photographs of "
         f"{result['people']} people (LFW, grey, 250 x 250, at most six of a person)"
     )
+    table["same_cosine"][name] = result["same_cosine"]
     table["curves"][name] = result["curves"]
     CURVES_FILE.write_text(json.dumps(table, indent=1) + "\n")
     if engine == "facegate":

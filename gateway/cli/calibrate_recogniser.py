@@ -58,7 +58,9 @@ def calibrate_recogniser(settings: Settings, folder: Path, *, writes: bool) -> N
     else:
         measured = f"{found.pictures} pictures of {found.people} people"
         name = read_sheet(recogniser.path).name
-        path = write_measurement(settings.data, recogniser.recipe, name, measured, found.curves, found.typical)
+        path = write_measurement(
+            settings.data, recogniser.recipe, name, measured, found.curves, found.typical, found.same_cosine
+        )
         click.echo(f"the curves of {name} are written: {path}")
 
 
@@ -113,7 +115,7 @@ def _print(found: RecogniserCurves) -> None:
     rows = [
         (number, f"{10**-decades:.2g}", f"{similarity:.4f}", "-" if missed is None else f"{missed:.1%}")
         for number, by_probes in found.curves.items()
-        for points in by_probes.values()
+        for points in [by_probes["1"]]
         for decades, similarity, missed in zip(points["decades"], points["similarity"], points["missed"], strict=True)
     ]
     print_table(("pictures of a person", "false match rate", "similarity", "same person missed"), rows)

@@ -67,25 +67,34 @@ class SightingBook:
         problem: QualityProblem | None,
         but: Iterable[OpenSighting],
         moment: Moment,
+        *,
+        more_follow: bool,
     ) -> OpenSighting:
         """Add a face that agrees with its sighting. ``problem``: the reason why it is not usable.
 
         Return the sighting that the face belongs to now: an older one, if it shows the same person. ``but``: it is none
-        of these, since their faces are in the same picture.
+        of these, since their faces are in the same picture. ``more_follow``: the next frame comes soon.
         """
         if problem is not None:
             sighting.add_problem(problem)
-            return sighting
+            return self.decide_waiting(sighting, moment)
         if not sighting.evidence.frames and not sighting.announced:
             # The face may have been too poor so far to be recognised as a return.
             sighting = self._merged(sighting, self.open.find_return(sighting.now.camera, face, [*but, sighting]))
         sighting.see_usable(face, moment)
-        judgement = self._decision.add_face(sighting.evidence, face, moment.monotonic)
-        if judgement is not None:
-            sighting = self._decide(sighting, judgement, moment)
-            self._journal.add(sighting)
+        judgement = self._decision.add_face(sighting.evidence, face, moment.monotonic, more_follow=more_follow)
+        sighting = self._decide(sighting, judgement, moment)
         self._search_group(sighting, moment)
         return sighting.merged_into or sighting
+
+    def decide_waiting(self, sighting: OpenSighting, moment: Moment) -> OpenSighting:
+        """Decide about a sighting whose second face does not come. Return the sighting that it is now."""
+        return self._decide(sighting, self._decision.decide_waiting(sighting.evidence, moment.monotonic), moment)
+
+    def decide_all_waiting(self, moment: Moment) -> None:
+        """Decide about all sightings whose second face does not come."""
+        for sighting in self.open:
+            self.decide_waiting(sighting, moment)
 
     def see(self, sighting: OpenSighting, moment: Moment) -> None:
         """Note that a sighting goes on."""
@@ -149,7 +158,10 @@ class SightingBook:
                 sighting.change(person=person)
                 self._journal.add(sighting)
 
-    def _decide(self, sighting: OpenSighting, judgement: Judgement, moment: Moment) -> OpenSighting:
+    def _decide(self, sighting: OpenSighting, judgement: Judgement | None, moment: Moment) -> OpenSighting:
+        """Apply a judgement, and return the sighting that it belongs to now. None changes nothing."""
+        if judgement is None:
+            return sighting
         sighting.note_verdict(judgement.verdict)
         score, threshold = judgement.score, self._decision.threshold(sighting.evidence)
         frames = sighting.evidence.frames
@@ -164,6 +176,7 @@ class SightingBook:
             sighting.change(
                 score=score, threshold=threshold, frames=frames, outcome=outcome, candidates=judgement.candidates
             )
+        self._journal.add(sighting)
         return sighting
 
     def give_name(self, sighting: OpenSighting, person: Person, moment: Moment) -> None:

@@ -20,6 +20,12 @@ REMEMBERED_INTERVALS = 5
 """Frame intervals whose median is the interval of a camera."""
 
 
+FAST_INTERVAL_S = 0.35
+"""Frame interval up to which the first look at a sighting waits for its second face: it comes in time, even if a frame
+is lost.
+"""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FollowedFace:
     """A face of a live frame. ``judgement``: of this picture alone; ``sighting``: its state after the frame."""
@@ -64,6 +70,11 @@ class Camera:
         if not self.is_repeated:
             self._changed_at = moment.monotonic
         return moment.monotonic - self._changed_at <= self._frozen_s
+
+    @property
+    def is_fast(self) -> bool:
+        """True if the next frame comes soon."""
+        return bool(self._intervals) and median(self._intervals) <= FAST_INTERVAL_S
 
     @property
     def gone_s(self) -> float:

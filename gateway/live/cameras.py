@@ -79,6 +79,7 @@ class LiveCameras:
 
     def tick(self, moment: Moment) -> None:
         """End tracks, sightings and connections that are over. Called several times a second."""
+        self._book.decide_all_waiting(moment)
         self._book.search_groups(moment)
         for camera in self._cameras.values():
             # Most cameras show nobody most of the time.
@@ -166,10 +167,9 @@ class LiveCameras:
         if request.frigate_event is not None:
             sighting.change(frigate_event=request.frigate_event, zones=request.zones)
         if not camera.is_repeated:
-            others = camera.followed(moment, track)
-            camera.give_tracks(
-                sighting, self._book.add_face(sighting, face, self._judge.problem_of(face), others, moment)
-            )
+            others, problem = camera.followed(moment, track), self._judge.problem_of(face)
+            after = self._book.add_face(sighting, face, problem, others, moment, more_follow=camera.is_fast)
+            camera.give_tracks(sighting, after)
         self._book.see(track.owner, moment)
 
     def _end_conflicts(

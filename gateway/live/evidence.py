@@ -13,11 +13,11 @@ from gateway.model import Descriptor
 MAX_EVIDENCE_FACES = 5
 """Faces that are kept of one sighting. Their mean is the probe; the curves end there."""
 
-MIN_FACE_INTERVAL_S = 0.25
-"""Time between two faces that are kept. Faces of one moment are nearly the same picture."""
+FIRST_INTERVAL_S = 0.15
+"""Time between the first two faces. A camera with ten frames a second skips one frame."""
 
-MAX_KEPT_COSINE = 0.985
-"""Cosine from which two faces are nearly the same picture. Such a face is kept only if it is clearly better."""
+INTERVAL_S = 0.25
+"""Time between two later faces. Faces of one moment are nearly the same picture."""
 
 CLEARLY_BETTER = 1.3
 """Factor of the quality from which a face is clearly better than another."""
@@ -30,11 +30,23 @@ class EvidenceFace(NamedTuple):
     worth: float
 
 
+class Probe(NamedTuple):
+    """The mean of some faces. ``descriptor``: of unit length; ``length``: of the mean before; ``faces``: their number.
+
+    The length is 1 for identical faces, and shorter the more they differ.
+    """
+
+    descriptor: Descriptor
+    length: float
+    faces: int
+
+
 class Evidence:
     """Faces of one sighting, and the decisions about it. It belongs to one thread.
 
     ``spent``: the share of the allowed rate that was spent, 1 or more if nothing is left; ``looks``: the number of
-    decisions that were made; ``person``: the id of the person that the last decision named.
+    decisions that were made; ``person``: the id of the person that the last decision named; ``last_share``: the share
+    of the last decision.
     """
 
     def __init__(
@@ -52,24 +64,30 @@ class Evidence:
         """The number of faces that are kept."""
         return len(self._faces)
 
-    def add(self, face: EvidenceFace, moment: float) -> bool:
+    def has_waited(self, moment: float, wait_s: float) -> bool:
+        """Return whether a face waits for the first decision, since so many seconds or more."""
+        return self.frames > 0 and not self.looks and moment >= self._added_at + wait_s
+
+    def add(self, face: EvidenceFace, moment: float, max_cosine: float) -> bool:
         """Keep a face that is clearly different from the kept ones, or clearly better. Return whether it was kept.
 
-        ``moment``: monotonic seconds.
+        ``moment``: monotonic seconds. ``max_cosine``: faces with a higher cosine are nearly the same picture. Before
+        the first decision, a second face is kept even then.
         """
-        if moment < self._added_at + MIN_FACE_INTERVAL_S:
+        first = not self.looks and self.frames < 2
+        if moment < self._added_at + (FIRST_INTERVAL_S if first else INTERVAL_S):
             return False
-        kept = self._keep(face)
+        kept = self._keep(face, np.inf if first else max_cosine)
         if kept:
             self._added_at = moment
         return kept
 
-    def mean(self, frames: int) -> Descriptor:
-        """Return the mean of the best ``frames`` faces, (d,), of unit length."""
-        best = sorted(self._faces, key=lambda each: -each.worth)[:frames]
-        total = np.sum([each.descriptor for each in best], axis=0)
-        mean: Descriptor = (total / max(float(np.linalg.norm(total)), 1e-9)).astype(np.float32)
-        return mean
+    def probe(self, faces: int) -> Probe:
+        """Return the mean of the best ``faces`` faces, or of all if there are fewer."""
+        best = sorted(self._faces, key=lambda each: -each.worth)[:faces]
+        mean = np.mean([each.descriptor for each in best], axis=0)
+        length = float(np.linalg.norm(mean))
+        return Probe((mean / max(length, 1e-9)).astype(np.float32), length, len(best))
 
     def spend(self, share: float, person: str | None) -> None:
         """Note a decision that may have been wrong with this share of the allowed rate, and whom it named."""
@@ -116,10 +134,9 @@ class Evidence:
         ]
         return cls(float(document["spent"]), int(document["looks"]), document["person"], faces)
 
-    def _keep(self, face: EvidenceFace) -> bool:
+    def _keep(self, face: EvidenceFace, max_cosine: float) -> bool:
         """Keep a face in place of a worse one that is nearly the same, or of the worst one if there are too many."""
-        cosines = [float(each.descriptor @ face.descriptor) for each in self._faces]
-        alike = [each for each, cosine in zip(self._faces, cosines, strict=True) if cosine > MAX_KEPT_COSINE]
+        alike = [each for each in self._faces if float(each.descriptor @ face.descriptor) > max_cosine]
         if not alike and len(self._faces) < MAX_EVIDENCE_FACES:
             self._faces.append(face)
             return True

@@ -3,13 +3,17 @@
 A look compares the mean of some faces of the sighting with all enrolled people. Each look may be wrong with its share
 of ``decision.max_false_identification``. The shares sum to 1, so a sighting of a stranger is named with at most that
 chance, however much its frames depend on each other (Boole's inequality).
+
+The mean of several pictures is more similar to every face than one picture is, the more so the more the pictures
+differ. So the curve is chosen by how much they differ (``Curves.different_probes``).
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from gateway.live.evidence import Evidence, EvidenceFace
+from gateway.errors import UnknownPerson
+from gateway.live.evidence import Evidence, EvidenceFace, Probe
 from gateway.model import Descriptor, FoundFace, Judgement
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
@@ -17,16 +21,30 @@ from gateway.people.unknown_groups import quality_score
 
 
 class Look(NamedTuple):
-    """A decision that is made when the evidence has ``frames`` faces, with a share of the allowed rate."""
+    """A decision that is made when the evidence has ``faces`` faces, with a share of the allowed rate."""
 
-    frames: int
+    faces: int
     share: float
 
 
-LOOKS = (Look(1, 0.7), Look(2, 0.1), Look(3, 0.1), Look(5, 0.1))
-"""The looks of one sighting. The first one is the largest: most people are named by their first usable frame."""
+LOOKS = (Look(2, 0.9), Look(3, 0.05), Look(5, 0.05))
+"""The looks of one sighting.
 
-REVIEW_FRAMES = 3
+The mean of the first two usable frames misses fewer people than the first frame alone, even if both are nearly the same
+(docs/reference/benchmarks.md). Nearly all people are named then, so nearly all of the rate is spent there.
+"""
+
+FIRST_LOOK_WAIT_S = 0.4
+"""Time after which the first look is made with one face, if no second one came."""
+
+CLEARLY_DIFFERENT = 0.4
+"""Difference of two faces from which the later one is new evidence. 1: as different as two photographs of one person.
+
+In the film of the benchmarks, faces of somebody who moves differ by 0.7 from one frame to the next. Those of somebody
+who sits still differ by 0.25.
+"""
+
+REVIEW_FACES = 3
 """Faces after which a name may be taken away."""
 
 REVIEW_SCORE = 2 / 6
@@ -42,24 +60,35 @@ class SightingDecision:
     def __init__(self, gallery: Gallery, decision: Decision) -> None:
         self._gallery = gallery
         self._decision = decision
+        same = decision.curves.same_cosine
+        self._max_cosine = 1.0 if same is None else 1 - CLEARLY_DIFFERENT * (1 - same)
 
-    def add_face(self, evidence: Evidence, face: FoundFace, moment: float) -> Judgement | None:
+    def add_face(
+        self, evidence: Evidence, face: FoundFace, moment: float, *, more_follow: bool = False
+    ) -> Judgement | None:
         """Add a face of the sighting, seen at ``moment`` (monotonic seconds).
 
-        Return a judgement if the sighting was decided again. Return None if the face is too poor, is nearly the same as
-        an earlier one, or leaves the decision as it is.
+        ``more_follow``: the camera sends frames so quickly that the first look may wait for the second face. Then
+        ``decide_waiting`` has to be called too. Return a judgement if the sighting was decided again. Return None if
+        the face is too poor, is nearly the same as an earlier one, or leaves the decision as it is.
         """
         if face.descriptor is None or self._decision.unfit_reason(face.quality):
-            return None
+            return self.decide_waiting(evidence, moment)
         worth = quality_score(face.quality) if face.quality else 1.0
-        if not evidence.add(EvidenceFace(face.descriptor, worth), moment):
-            return None
-        if evidence.person is not None and not self._withdraws(evidence):
-            return None
-        look = _next_look(evidence)
-        if look is not None:
-            return self._look(evidence, look)
-        return None if evidence.person is None else self._withdraw(evidence)
+        if not evidence.add(EvidenceFace(face.descriptor, worth), moment, self._max_cosine):
+            return self.decide_waiting(evidence, moment)
+        if evidence.person is not None:
+            return self._review(evidence)
+        if not evidence.looks and not more_follow:
+            return self._look(evidence, LOOKS[0])
+        return self._take_look(evidence)
+
+    def decide_waiting(self, evidence: Evidence, moment: float) -> Judgement | None:
+        """Make the first look with one face if no second one came in time. Call it a few times a second.
+
+        ``moment``: monotonic seconds; infinite when the sighting ends.
+        """
+        return self._look(evidence, LOOKS[0]) if evidence.has_waited(moment, FIRST_LOOK_WAIT_S) else None
 
     def threshold(self, evidence: Evidence) -> float:
         """Return the lowest score with which the last look could name the sighting."""
@@ -67,51 +96,60 @@ class SightingDecision:
 
     def agrees(self, evidence: Evidence, descriptor: Descriptor) -> bool:
         """Return whether a face may show the person of the sighting. True while there is no evidence."""
-        return not evidence.frames or self._is_same(descriptor, 1, evidence)
+        return not evidence.frames or self._is_same(Probe(descriptor, 1.0, 1), evidence)
 
     def same_person(self, one: Evidence, other: Evidence) -> bool:
         """Return whether two sightings show the same person. False while one of them has no evidence."""
-        if not one.frames or not other.frames:
-            return False
-        probes = min(one.frames, self._decision.max_probes)
-        return self._is_same(one.mean(probes), probes, other)
+        return bool(one.frames and other.frames) and self._is_same(self._probe(one), other)
 
-    def _is_same(self, descriptor: Descriptor, probes: int, evidence: Evidence) -> bool:
-        mean = evidence.mean(evidence.frames)
+    def _probe(self, evidence: Evidence) -> Probe:
+        """Return the mean of all faces, or of the best ones if no larger number was measured."""
+        return evidence.probe(self._decision.curves.max_probes)
+
+    def _is_same(self, probe: Probe, evidence: Evidence) -> bool:
+        known = evidence.probe(evidence.frames)
         # The descriptors of another recogniser, from before a restart.
-        if len(mean) != len(descriptor):
+        if len(known.descriptor) != len(probe.descriptor):
             return False
-        score = self._decision.score(self._gallery.compare(descriptor, mean), evidence.frames, probes)
+        similarity = self._gallery.compare(probe.descriptor, known.descriptor)
+        score = self._decision.score(similarity, known.faces, self._different(probe))
         return score >= self._decision.verification_threshold()
 
+    def _different(self, probe: Probe) -> float:
+        return self._decision.curves.different_probes(probe.length, probe.faces)
+
+    def _take_look(self, evidence: Evidence) -> Judgement | None:
+        """Make the next look, if the evidence has enough faces and enough of the rate for it."""
+        for look in LOOKS[evidence.looks : evidence.looks + 1]:
+            if look.faces <= evidence.frames and evidence.spent + look.share <= 1 + SPENT_TOLERANCE:
+                return self._look(evidence, look)
+        return None
+
     def _look(self, evidence: Evidence, look: Look) -> Judgement:
-        probes = min(evidence.frames, self._decision.max_probes)
-        limits = self._decision.similarity_limits(len(self._gallery), probes, look.share)
-        nearest = self._gallery.nearest(evidence.mean(probes), limits)
-        judgement = self._decision.identify(nearest, probes=probes, share=look.share)
+        probe = self._probe(evidence)
+        different = self._different(probe)
+        limits = self._decision.similarity_limits(len(self._gallery), different, look.share)
+        nearest = self._gallery.nearest(probe.descriptor, limits)
+        judgement = self._decision.identify(nearest, probes=different, share=look.share)
         evidence.spend(look.share, judgement.person.slug if judgement.person else None)
         return judgement
 
-    def _withdraws(self, evidence: Evidence) -> bool:
-        """Return whether the evidence speaks clearly against the name, or the person is not enrolled any more."""
+    def _review(self, evidence: Evidence) -> Judgement | None:
+        """Take the name away if the evidence speaks clearly against it. Another name costs a look."""
         assert evidence.person is not None
-        if evidence.person not in self._gallery:
-            return True
-        if evidence.frames < REVIEW_FRAMES:
-            return False
-        probes = min(evidence.frames, self._decision.max_probes)
-        found = self._gallery.compare_person(evidence.person, evidence.mean(probes))
-        return self._decision.score(found.similarity, found.pictures, probes) < REVIEW_SCORE
-
-    def _withdraw(self, evidence: Evidence) -> Judgement:
-        """Take the name away. That gives nobody a name, so it costs nothing."""
+        if not self._speaks_against(evidence, evidence.person):
+            return None
         evidence.withdraw_name()
-        return Judgement("unknown")
+        # To take a name away gives nobody a name, so it costs nothing.
+        return self._take_look(evidence) or Judgement("unknown")
 
-
-def _next_look(evidence: Evidence) -> Look | None:
-    """Return the next look that the evidence has enough faces and enough of the rate for, or None."""
-    for look in LOOKS[evidence.looks :]:
-        if look.frames <= evidence.frames and evidence.spent + look.share <= 1 + SPENT_TOLERANCE:
-            return look
-    return None
+    def _speaks_against(self, evidence: Evidence, person: str) -> bool:
+        if evidence.frames < REVIEW_FACES:
+            return False
+        probe = self._probe(evidence)
+        try:
+            found = self._gallery.compare_person(person, probe.descriptor)
+        # The person was removed.
+        except UnknownPerson:
+            return True
+        return self._decision.score(found.similarity, found.pictures, self._different(probe)) < REVIEW_SCORE

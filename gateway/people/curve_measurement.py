@@ -1,13 +1,14 @@
 """The measurement of curves and typical faces, with pictures of many people whose names are known.
 
-A person is the mean of one to five pictures. A probe is the mean of one or three other pictures. The result, over all
-pairs of different people, is the similarity that is reached at each false match rate, if at least ten pairs reach it.
-Its interval comes from resampling people, because pairs of one person are not independent. The result also has the
-share of pairs of one person below each similarity.
+A person is the mean of one to five pictures. A probe is the mean of one, two, three or five other pictures. The result,
+over all pairs of different people, is the similarity that is reached at each false match rate, if at least ten pairs
+reach it. Its interval comes from resampling people, because pairs of one person are not independent. The result also
+has the share of pairs of one person below each similarity.
 
 Typical faces (``gateway/people/similarity.py``) are the means of clusters of people, with one picture of each, found by
 spherical k-means. Clusters of few people are left out, so that no person's descriptor is among them. The people are
-split in halves, and each half is compared with the typical faces of the other half.
+split in halves, and each half is compared with the typical faces of the other half. Several random splits are pooled:
+the lowest rates depend on a few pairs of people, and one split has only half of all pairs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -26,18 +28,24 @@ from gateway.people.similarity import Similarity, Vectors
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
-RATES = (0.5, 0.1, 0.01, 0.001, 1e-4, 1e-5)
+RATES = (0.5, 0.1, 0.01, 0.001, 3e-4, 1e-4, 3e-5, 1e-5)
 
 MIN_PAIRS = 10
 """Smallest number of pairs above a threshold. A threshold with fewer pairs would depend on chance."""
 
-PROBE_COUNTS = (1, 3)
-MAX_SUBSETS = 4
-"""Largest number of templates of a person, from different subsets of the pictures. More would add little."""
+PROBE_COUNTS = (1, 2, 3, 5)
+MAX_SUBSETS = 10
+"""Largest number of means of one person, of different subsets of the pictures."""
+
+SPLITS = 6
+"""Random splits of the people in halves. Of 100 pairs of people, 98 are together in a half of one of them."""
 
 RESAMPLES = 100
 TAIL_SHARE = 0.02
 """Share of the most similar pairs. Resampling uses only these for the thresholds of the lower rates."""
+
+SAME_QUANTILE = 0.75
+"""Share of the pairs of pictures of one person with a cosine below that of ``same_cosine``."""
 
 CLUSTERS = 32
 MIN_CLUSTER_PEOPLE = 5
@@ -116,28 +124,32 @@ class LabelledFaces:
     enrolment: Vectors
 
 
-def halves(faces: LabelledFaces, pictures: int, probes: int, *, with_typical: bool) -> Iterator[Half]:
+def halves(
+    faces: LabelledFaces, pictures: int, probes: int, *, with_typical: bool, splits: int = SPLITS
+) -> Iterator[Half]:
     random = np.random.default_rng(0)
     people = faces.people
-    side = random.permutation(people.max() + 1)[people] % 2
-    for half in (0, 1):
-        own, others = side == half, side != half
-        crowd = typical(one_each(faces.enrolment[others], people[others])) if with_typical else faces.enrolment[:0]
-        similarity = Similarity(crowd if len(crowd) else None, faces.stream.shape[1])
-        seen = means(faces.stream[own], people[own], probes, random)
-        known = means(faces.enrolment[own], people[own], pictures, random)
-        yield Half(similarity.probes(seen.vectors) @ similarity.templates(known.vectors).T, seen, known)
+    for _ in range(splits):
+        side = random.permutation(people.max() + 1)[people] % 2
+        for half in (0, 1):
+            own, others = side == half, side != half
+            crowd = typical(one_each(faces.enrolment[others], people[others])) if with_typical else faces.enrolment[:0]
+            similarity = Similarity(crowd if len(crowd) else None, faces.stream.shape[1])
+            seen = means(faces.stream[own], people[own], probes, random)
+            known = means(faces.enrolment[own], people[own], pictures, random)
+            yield Half(similarity.probes(seen.vectors) @ similarity.templates(known.vectors).T, seen, known)
 
 
 def count_pairs(faces: LabelledFaces, pictures: int) -> int:
-    """Return the number of pairs of different people: a probe, and a person with this number of pictures."""
-    return sum(int(half.different().sum()) for half in halves(faces, pictures, 1, with_typical=False))
+    """Return the number of pairs of different people in one split: a probe, and a person with so many pictures."""
+    return sum(int(half.different().sum()) for half in halves(faces, pictures, 1, with_typical=False, splits=1))
 
 
 def curve(sides: list[Half]) -> dict[str, Any]:
     different = np.concatenate([half.similarities[half.different()] for half in sides]).astype(float)
     same = np.concatenate([half.same() for half in sides])
-    rates = [rate for rate in RATES if rate * len(different) >= MIN_PAIRS]
+    pairs = len(different) // SPLITS
+    rates = [rate for rate in RATES if rate * pairs >= MIN_PAIRS]
     found = np.quantile(different, [1 - rate for rate in rates])
     low, high = interval(sides, rates, found)
     return {
@@ -146,7 +158,7 @@ def curve(sides: list[Half]) -> dict[str, Any]:
         "low": low.round(4).tolist(),
         "high": high.round(4).tolist(),
         "missed": [round(float((same < limit).mean()), 4) if len(same) else None for limit in found],
-        "pairs": len(different),
+        "pairs": pairs,
         "people": len(np.unique(np.concatenate([half.templates.people for half in sides]))),
     }
 
@@ -173,7 +185,8 @@ def interval(sides: list[Half], rates: list[float], found: Floats) -> tuple[Floa
         places = np.minimum(np.searchsorted(reached, rates), len(order) - 1)
         limits.append(np.where(np.array(rates) < TAIL_SHARE / 2, similarities[order][places], found))
     low, high = np.quantile(limits, [0.025, 0.975], axis=0)
-    return low, high
+    # A resample may have no pair at the lowest rates but the most similar one.
+    return np.minimum(low, found), np.maximum(high, found)
 
 
 def _weight(half: Half, weight: Floats) -> float:
@@ -203,17 +216,37 @@ def measure_curves(
 
 
 def rising(curves: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Make the curves rise with the number of pictures: a mean of more pictures is more similar to all faces."""
-    result = {key: dict(each) for key, each in curves.items()}
-    for probes in map(str, PROBE_COUNTS):
-        least: list[float] = []
-        for key in [key for key, each in result.items() if probes in each]:
-            points = dict(result[key][probes])
-            least += [-1.0] * (len(points["similarity"]) - len(least))
-            points["similarity"] = [max(pair) for pair in zip(points["similarity"], least, strict=False)]
-            least[: len(points["similarity"])] = points["similarity"]
-            result[key][probes] = points
+    """Make the curves rise with the number of pictures: a mean of more pictures is more similar to all faces.
+
+    That holds for the pictures of the person, and for those of the probe.
+    """
+    result: dict[str, dict[str, Any]] = {}
+    for key, by_probes in curves.items():
+        result[key] = {}
+        for probes, points in by_probes.items():
+            of_fewer = [each[probes] for each in result.values() if probes in each]
+            result[key][probes] = _raise_to(points, [*result[key].values(), *of_fewer])
     return result
+
+
+def _raise_to(points: Mapping[str, Any], curves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a curve that is nowhere below the others, as far as they reach. Its interval contains it."""
+    rows = zip_longest(points["similarity"], *(each["similarity"] for each in curves), fillvalue=-1.0)
+    similarities = [max(row) for row, _ in zip(rows, points["similarity"], strict=False)]
+    highest = [max(pair) for pair in zip(points["high"], similarities, strict=True)]
+    return {**points, "similarity": similarities, "high": highest}
+
+
+def same_cosine(faces: LabelledFaces) -> float | None:
+    """Return the cosine that a quarter of the pairs of pictures of one person exceed, or None without such a pair.
+
+    A high value is on the safe side: pictures that are less alike count as different.
+    """
+    cosines: list[float] = []
+    for person in np.unique(faces.people):
+        own = faces.stream[faces.people == person]
+        cosines += (own @ own.T)[np.triu_indices(len(own), 1)].tolist()
+    return round(float(np.quantile(cosines, SAME_QUANTILE)), 4) if cosines else None
 
 
 def unit(vectors: Vectors) -> Vectors:

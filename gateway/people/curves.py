@@ -8,6 +8,7 @@ similar to every face than one picture is.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -18,6 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 CURVES_FILE = Path(__file__).with_name("curves.json")
+
+SPREAD_STEPS = 20
+"""Steps in which the difference of some pictures of a face is rounded up, so that few curves are made."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,42 +73,80 @@ class Curve:
         return np.append(self.similarities, self.similarities[-1] + 20 * slope), np.append(self.decades, far)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Curves:
     """Curves by the number of pictures of an enrolled person, beginning with 1.
 
-    ``by_probes``: curves for the mean of several pictures of the face, by their number, each in the form of
-    ``by_pictures``.
+    ``by_probes``: curves for the mean of several different pictures of the face, by their number, each in the form of
+    ``by_pictures``. ``same_cosine``: the cosine that a quarter of the pairs of pictures of one person exceed, or
+    None if it was not measured.
     """
 
     by_pictures: tuple[Curve, ...]
     by_probes: Mapping[int, tuple[Curve, ...]] = field(default_factory=dict)
+    same_cosine: float | None = None
+    # Curves between those that were measured: at most SPREAD_STEPS for each number of pictures.
+    _between: dict[tuple[int, float], Curve] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def max_probes(self) -> int:
         """Return the largest number of pictures of a face whose mean was measured."""
         return max(self.by_probes, default=1)
 
-    def for_pictures(self, pictures: int, probes: int = 1) -> Curve:
+    def different_probes(self, length: float, pictures: int) -> float:
+        """Return the number of different pictures that some pictures of a face are worth, from 1 to ``pictures``.
+
+        ``length``: of the mean of their descriptors. It is 1 for identical pictures, and shorter the more they differ.
+        """
+        if self.same_cosine is None:
+            return float(pictures)
+        # The squared length of the mean of n pictures whose cosines are s is s + (1 - s) / n.
+        spread = (1 - min(length, 1.0) ** 2) / (1 - self.same_cosine)
+        rounded = math.ceil(SPREAD_STEPS * spread - 1e-6) / SPREAD_STEPS
+        return float(pictures) if rounded >= 1 - 1 / pictures else 1 / (1 - rounded)
+
+    def for_pictures(self, pictures: int, probes: float = 1) -> Curve:
         """Return the curve for a number of pictures; for more than were measured, the last curve.
 
-        ``probes``: the number of pictures of the face. A number that was not measured gets the curve of the next larger
-        one: the mean of more pictures is more similar to every face. Raises ValueError above ``max_probes``.
+        ``probes``: the number of different pictures of the face whose mean is compared, at most ``max_probes``. Between
+        two numbers that were measured, the curve is between theirs.
         """
-        curves = self.by_pictures if probes == 1 else self._for_probes(probes)
-        return curves[min(pictures, len(curves)) - 1]
+        pictures = min(pictures, len(self.by_pictures))
+        if probes == 1:
+            return self.by_pictures[pictures - 1]
+        if probes in self.by_probes:
+            return self.by_probes[int(probes)][pictures - 1]
+        key = pictures, probes
+        if key not in self._between:
+            self._between[key] = self._make_between(pictures, probes)
+        return self._between[key]
 
-    def _for_probes(self, probes: int) -> tuple[Curve, ...]:
-        return self.by_probes[min(each for each in self.by_probes if each >= probes)]
+    def _make_between(self, pictures: int, probes: float) -> Curve:
+        """Return the curve between the two measured ones, in equal steps of 1 / probes."""
+        less, more = self._neighbours(probes)
+        place = (1 / less - 1 / probes) / (1 / less - 1 / more)
+        return _between(self.for_pictures(pictures, less), self.for_pictures(pictures, more), place)
+
+    def _neighbours(self, probes: float) -> tuple[int, int]:
+        measured = [1, *sorted(self.by_probes)]
+        return max(each for each in measured if each < probes), min(each for each in measured if each > probes)
+
+
+def _between(one: Curve, other: Curve, place: float) -> Curve:
+    """Return the curve between two others. ``place``: 0 for the first one, 1 for the other."""
+    decades = np.union1d(one.decades, other.decades)
+    first, second = (np.array([each.similarity_at(value) for value in decades]) for each in (one, other))
+    return Curve(first + place * (second - first), decades, max(one.beyond or one.slope, other.beyond or other.slope))
 
 
 @cache
 def measured_curves(engine: str) -> Curves:
     """Return the measured curves of an engine, ``facegate`` or ``stock``. Raises KeyError for another engine."""
-    return read_curves(json.loads(CURVES_FILE.read_text())["curves"][engine])
+    content = json.loads(CURVES_FILE.read_text())
+    return read_curves(content["curves"][engine], content["same_cosine"][engine])
 
 
-def read_curves(table: Mapping[str, Any]) -> Curves:
+def read_curves(table: Mapping[str, Any], same_cosine: float | None = None) -> Curves:
     """Return the curves in the JSON of a measurement. Raises KeyError, TypeError or ValueError for another content."""
     keys = sorted(table, key=int)
     # Only numbers of probes that were measured for each number of pictures.
@@ -116,7 +158,7 @@ def read_curves(table: Mapping[str, Any]) -> Curves:
         # One slope for all curves, and none less steep for more probes: otherwise curves would cross beyond their ends.
         steepest = max(steepest, *(curve.slope for curve in measured))
         curves[probes] = tuple(replace(curve, beyond=steepest) for curve in measured)
-    return Curves(curves.pop(1), curves)
+    return Curves(curves.pop(1), curves, same_cosine)
 
 
 def _read_curve(points: dict[str, list[float]]) -> Curve:

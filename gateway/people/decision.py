@@ -77,13 +77,13 @@ class Decision:
         self._fixed_identification = fixed_identification
         self._fixed_verification = fixed_verification
         # The limits of the last calls of ``similarity_limits``, all for one number of people.
-        self._limits: Mapping[tuple[int, int, float], NDArray[np.float32]] = {}
+        self._limits: Mapping[tuple[int, float, float], NDArray[np.float32]] = {}
 
-    def score(self, similarity: float, pictures: int = 1, probes: int = 1) -> float:
+    def score(self, similarity: float, pictures: int = 1, probes: float = 1) -> float:
         """Return the score of a similarity to a person with this number of pictures, from 0 to 1.
 
         The score is min(1, -log10(FMR) / 6). FMR is the false match rate at that similarity. ``probes``: the number of
-        pictures whose mean was compared.
+        different pictures whose mean was compared (``Curves.different_probes``).
         """
         return min(self._curves.for_pictures(pictures, probes).decades_at(similarity) / FULL_SCORE, 1.0)
 
@@ -99,10 +99,16 @@ class Decision:
             return self._fixed_identification + _score(share)
         return _score(share * self._max_false_identification / max(people, 1))
 
+    def named_strangers(self, people: int) -> float:
+        """Return the allowed share of strangers that are named among this number of people."""
+        if self._fixed_identification is None:
+            return self._max_false_identification if people else 0.0
+        return float(min(people * 10 ** (-FULL_SCORE * self._fixed_identification), 1.0))
+
     @property
-    def max_probes(self) -> int:
-        """Return the largest number of pictures whose mean may be compared: for more there is no measured curve."""
-        return self._curves.max_probes
+    def curves(self) -> Curves:
+        """Return the curves from which the thresholds follow."""
+        return self._curves
 
     def verification_threshold(self) -> float:
         """Return the lowest score at which a claim to be one person is confirmed."""
@@ -118,7 +124,7 @@ class Decision:
             self._max_false_identification * 10 ** self._curves.for_pictures(MAX_COUNTED_PICTURES).measured_decades
         )
 
-    def similarity_limits(self, people: int, probes: int = 1, share: float = 1.0) -> NDArray[np.float32]:
+    def similarity_limits(self, people: int, probes: float = 1, share: float = 1.0) -> NDArray[np.float32]:
         """Return the lowest similarity at which a face is named, by the person's number of pictures.
 
         ``probes`` and ``share`` as for ``score`` and ``identification_threshold``. The result: float32,
@@ -156,7 +162,7 @@ class Decision:
         return _shortfall(quality, self._enrolment) or _shortfall(quality, self._quality)
 
     def identify(
-        self, nearest: Nearest, quality: Quality | None = None, probes: int = 1, share: float = 1.0
+        self, nearest: Nearest, quality: Quality | None = None, probes: float = 1, share: float = 1.0
     ) -> Judgement:
         """Return the verdict on a face: ``match`` if one person reaches the threshold, ``ambiguous`` if several do,
         else ``unknown``. For a face of too low quality the verdict is the reason.
@@ -179,16 +185,16 @@ class Decision:
             return Judgement("ambiguous", None, score, best.similarity, margin, likely)
         return Judgement("match", best.person, score, best.similarity, margin)
 
-    def passing_candidates(self, nearest: Nearest, probes: int = 1, share: float = 1.0) -> list[Candidate]:
+    def passing_candidates(self, nearest: Nearest, probes: float = 1, share: float = 1.0) -> list[Candidate]:
         """Return the candidates that reach the threshold, best first; none if the face shows a stranger."""
         decades = FULL_SCORE * self.identification_threshold(nearest.people, share)
         return [candidate for candidate in nearest.candidates if self._decades(candidate, probes) >= decades]
 
-    def _likeness(self, candidate: Candidate, probes: int) -> Likeness:
+    def _likeness(self, candidate: Candidate, probes: float) -> Likeness:
         score = self.score(candidate.similarity, candidate.pictures, probes)
         return Likeness(candidate.person, score, candidate.similarity)
 
-    def _decades(self, candidate: Candidate, probes: int) -> float:
+    def _decades(self, candidate: Candidate, probes: float) -> float:
         # Decades are compared, since a score ends at 1, a rate of one in a million.
         return self._curves.for_pictures(candidate.pictures, probes).decades_at(candidate.similarity)
 

@@ -47,14 +47,24 @@ def measurement_path(data: Path, recipe: str) -> Path:
     return data / "recognisers" / f"{recipe.split('/')[1]}.json"
 
 
-def write_measurement(data: Path, recipe: str, name: str, measured: str, curves: Any, typical: Vectors) -> Path:
+def write_measurement(
+    data: Path, recipe: str, name: str, measured: str, curves: Any, typical: Vectors, same_cosine: float | None = None
+) -> Path:
     """Write the measurement of a recogniser, and return the path of the file. Raise OSError.
 
     ``name``: of the recogniser. ``measured``: the pictures that were measured, for people who read the file.
+    ``same_cosine``: as in ``Curves``.
     """
     path = measurement_path(data, recipe)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    content = {"recipe": recipe, "name": name, "measured": measured, "curves": curves, "typical": typical.tolist()}
+    content = {
+        "recipe": recipe,
+        "name": name,
+        "measured": measured,
+        "curves": curves,
+        "same_cosine": same_cosine,
+        "typical": typical.tolist(),
+    }
     replace_text(path, json.dumps(content))
     return path
 
@@ -65,7 +75,9 @@ def read_measurement(data: Path, recipe: str, network: Path) -> Measurement:
     try:
         content = json.loads(path.read_bytes())
         typical = np.array(content["typical"], np.float32).reshape(-1, dimensions_of(recipe))
-        return Measurement(recipe, read_curves(content["curves"]), typical if len(typical) else None)
+        # A file of an earlier version has no such field.
+        curves = read_curves(content["curves"], content.get("same_cosine"))
+        return Measurement(recipe, curves, typical if len(typical) else None)
     except FileNotFoundError:
         raise StartError(
             f"The recogniser {network} has no measured curves yet, or it or its description was changed: run"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from gateway.people.curve_measurement import (
     count_pairs,
     measure_curves,
     one_each,
+    same_cosine,
     typical,
 )
 from gateway.people.gallery import MAX_COUNTED_PICTURES
@@ -25,9 +27,13 @@ from gateway.people.similarity import Vectors
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecogniserCurves:
-    """The curves, in the form of ``curves.json``, and the typical faces, float32, (k, d), k may be 0."""
+    """The curves, in the form of ``curves.json``, and the typical faces, float32, (k, d), k may be 0.
+
+    ``same_cosine``: as in ``Curves``.
+    """
 
     curves: Mapping[str, Mapping[str, Any]]
+    same_cosine: float | None
     typical: Vectors
     pictures: int
     people: int
@@ -54,8 +60,25 @@ def measure_recogniser(names: Sequence[str], descriptors: Sequence[Descriptor], 
     vectors = np.stack(descriptors)
     crowd = typical(one_each(vectors, people))
     faces = LabelledFaces(people, vectors, vectors)
-    curves = measure_curves(faces, with_typical=len(crowd) > 0, probe_counts=(1,))
-    return RecogniserCurves(curves, crowd, len(names), len(labels))
+    curves = _reaching(measure_curves(faces, with_typical=len(crowd) > 0), needed_rate(rate))
+    return RecogniserCurves(curves, same_cosine(faces), crowd, len(names), len(labels))
+
+
+def _reaching(curves: Mapping[str, Mapping[str, Any]], rate: float) -> dict[str, dict[str, Any]]:
+    """Return the curves of one picture, and those of the mean of several pictures that reach this false match rate.
+
+    Without a curve, a sighting is decided by single pictures. That is on the safe side.
+    """
+    decades = -math.log10(rate) - 1e-3
+    return {
+        key: {probes: points for probes, points in each.items() if probes == "1" or points["decades"][-1] >= decades}
+        for key, each in curves.items()
+    }
+
+
+def needed_rate(rate: float) -> float:
+    """Return the rate that the curves must reach. A curve has two points at least."""
+    return min(max(rate, min(RATES)), RATES[1])
 
 
 def check_enough(names: Sequence[str], rate: float) -> None:
@@ -69,8 +92,7 @@ def check_enough(names: Sequence[str], rate: float) -> None:
             "curves need pictures of at least two people in which a face is found: name a folder with a folder for each"
             " person"
         )
-    # A curve has two points at least.
-    rate = min(max(rate, min(RATES)), RATES[1])
+    rate = needed_rate(rate)
     needed = round(MIN_PAIRS / rate)
     # Only the number of pairs matters.
     vectors = np.ones((len(people), 1), np.float32)

@@ -109,8 +109,8 @@ def test_nobody_gets_a_wrong_name(run: ClipRun) -> None:
 
 
 def test_singer_is_named_in_nearly_every_frame(run: ClipRun) -> None:
-    """A single odd picture of the singer has no name, and does not end the track."""
-    assert sum(names == {"lin_manuel_miranda"} for names in run.names[28:71]) >= 42
+    """The first two frames wait for a second face. A single odd picture has no name, and does not end the track."""
+    assert sum(names == {"lin_manuel_miranda"} for names in run.names[28:71]) >= 40
 
 
 def test_pianist_and_president_are_turned(run: ClipRun) -> None:

@@ -39,6 +39,32 @@ def test_known_person_is_recognised_once_and_ends_after_the_last_face(live: Live
     assert ended.duration == pytest.approx(29 * 0.2)
 
 
+def show_nobody(live: LiveHarness) -> None:
+    """Let a camera send five frames a second without a face."""
+    for _ in range(3):
+        live.frame()
+        live.wait(0.2)
+
+
+def test_fast_camera_decides_about_two_faces_together(live: LiveHarness) -> None:
+    show_nobody(live)
+    live.frame(face(looks(ADAS, 1)))
+    assert live.announcer.told() == []
+    live.wait(0.2)
+    live.frame(face(looks(ADAS, 2)))
+    assert live.announcer.told() == [("recognised", "ada_lovelace")]
+    assert live.announcer.events[0].sighting.frames == 2
+
+
+def test_fast_camera_decides_about_one_face_if_no_second_one_comes(live: LiveHarness) -> None:
+    show_nobody(live)
+    live.frame(face(looks(ADAS, 1)))
+    live.wait(0.25)
+    assert live.announcer.told() == []
+    live.wait(0.25)
+    assert live.announcer.told() == [("recognised", "ada_lovelace")]
+
+
 def test_snapshot_comes_before_its_event_and_presence_after(live: LiveHarness) -> None:
     live.frame(face(ADAS))
     kinds = [kind for kind, _ in live.announcer.all if kind in ("snapshot", "recognised", "presence")]
