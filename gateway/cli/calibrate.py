@@ -73,6 +73,7 @@ def _print_calibration(found: Document) -> None:
         print_table(("one comparison of different people in", "scores at least"), rows)
     people, pictures = count(found["people"], "person", "people"), count(found["pictures"], "picture")
     click.echo(f"{people}, {pictures}; a face is named from a score of {found['threshold']}")
+    click.echo(found["strangers"]["text"])
     if found["closest"]:
         one, other = found["closest"]["people"]
         doubt = ": are they the same person?" if found["closest"]["one_person"] else ""

@@ -150,6 +150,18 @@ class CurvePointDocument(WireModel):
     score: float
 
 
+class StrangersDocument(WireModel):
+    """The rate of strangers that get a name (people/stranger_rate.py).
+
+    ``one_named_in``: sightings; ``a_day``: strangers; ``days``: until one is named; ``text``: a sentence with all that.
+    """
+
+    one_named_in: int | None
+    a_day: float | None
+    days: float | None
+    text: str
+
+
 class CalibrationDocument(WireModel):
     """The result of a calibration. ``same``, ``different``: the numbers of comparisons of one person and of two."""
 
@@ -159,6 +171,7 @@ class CalibrationDocument(WireModel):
     different: int
     threshold: float
     measured_for: int
+    strangers: StrangersDocument
     missed: float | None
     mistaken: float | None
     closest: ClosestPairDocument | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from gateway.errors import Unsupported
 from gateway.model import Person
 from gateway.people.decision import FULL_SCORE, Decision
 from gateway.people.gallery import Gallery
+from gateway.people.stranger_rate import stranger_rate
 from gateway.store.protocols import Store
 
 RULE_OF_THREE = 3
@@ -76,6 +78,7 @@ def calibrate(
         "different": len(found.different),
         "threshold": round(threshold, 3),
         "measured_for": decision.max_measured_people(),
+        "strangers": stranger_rate(decision, len(gallery), store.sightings(recipe), time.time()).document(),
         "missed": None if not len(found.same) else round(float((found.same < threshold).mean()), 4),
         "mistaken": None if not len(found.different) else round(float((found.different >= threshold).mean()), 6),
         "closest": None

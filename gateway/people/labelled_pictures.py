@@ -22,19 +22,15 @@ class LabelledPicture:
     path: Path
 
 
-def labelled_pictures(folder: Path) -> list[LabelledPicture]:
-    """Return at most six pictures of each person, ordered by name: ``<person>/*`` or ``<person>_<nnnn>.*``.
+def labelled_pictures(folder: Path, most: int = MAX_PICTURES_PER_PERSON) -> list[LabelledPicture]:
+    """Return at most ``most`` pictures of each person, ordered by name: ``<person>/*`` or ``<person>_<nnnn>.*``.
 
     Folders with a name that begins with ``_`` or ``.`` are ignored.
     """
     paths = [path for path in (*folder.glob("*"), *folder.glob("[!_.]*/*")) if path.suffix.lower() in SUFFIXES]
     named = sorted((person, path.name, path) for path in paths if (person := _person(path, folder)))
     people = groupby(named, lambda each: each[0])
-    return [
-        LabelledPicture(person, path)
-        for person, pictures in people
-        for *_, path in list(pictures)[:MAX_PICTURES_PER_PERSON]
-    ]
+    return [LabelledPicture(person, path) for person, pictures in people for *_, path in list(pictures)[:most]]
 
 
 def _person(path: Path, folder: Path) -> str | None:

@@ -46,5 +46,5 @@ EXPECTED = {
     "bridge/info": '{"schema":1,"version":"1.0","host":"pi","engine":"facegate","operations":["face_rec"],"limits":{"bytes":1,"pixels":2,"jpeg_pixels":4,"side":3,"request_s":60.0},"models":{"detector":"ab"},"instance":"i1"}',
     "bridge/state": '{"state":"online"}',
     "healthz": '{"schema":1,"status":"ok","counts":{"requests":1}}',
-    "calibrate": '{"people":2,"pictures":3,"same":1,"different":3,"threshold":0.521,"measured_for":20000,"missed":null,"mistaken":1e-06,"closest":{"people":["a","b"],"score":0.1,"one_person":false},"curve":[{"rate":1e-05,"score":0.5}],"proposed_threshold":null,"refused":"too few"}',
+    "calibrate": '{"people":2,"pictures":3,"same":1,"different":3,"threshold":0.521,"measured_for":20000,"strangers":{"one_named_in":100,"a_day":12.0,"days":8.33,"text":"one in 100"},"missed":null,"mistaken":1e-06,"closest":{"people":["a","b"],"score":0.1,"one_person":false},"curve":[{"rate":1e-05,"score":0.5}],"proposed_threshold":null,"refused":"too few"}',
 }
