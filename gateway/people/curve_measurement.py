@@ -247,8 +247,3 @@ def same_cosine(faces: LabelledFaces) -> float | None:
         own = faces.stream[faces.people == person]
         cosines += (own @ own.T)[np.triu_indices(len(own), 1)].tolist()
     return round(float(np.quantile(cosines, SAME_QUANTILE)), 4) if cosines else None
-
-
-def unit(vectors: Vectors) -> Vectors:
-    lengths: Vectors = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return vectors / lengths
