@@ -64,6 +64,13 @@ DEFAULT_SECONDS = 60.0
     type=click.Path(path_type=Path),
     help="Folder of JPEG files to show, also in subfolders.",
 )
+@click.option(
+    "--dwell",
+    default=1,
+    type=click.IntRange(1, 1_000_000),
+    metavar="N",
+    help="Show each picture N times in a row, as a scene that stays the same.",
+)
 @click.option("--video", metavar="FILE|URL", help="Video to show, or a live stream (rtsp://…). Needs the package av.")
 @click.option(
     "--pan", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Photograph to move a window over."

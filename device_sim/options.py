@@ -43,6 +43,7 @@ class Options:
     frames: Path
     video: str | None
     pan: Path | None
+    dwell: int
     window: float
     pan_seconds: float
     loss: float
@@ -89,8 +90,9 @@ class Options:
         if self.video is not None:
             return open_video(self.video, self.rate)
         if self.pan is not None:
-            return partial(rotate_pictures, pan(self.pan, window=self.window, seconds=self.pan_seconds, rate=self.rate))
-        return partial(rotate_pictures, load(self.frames))
+            way = pan(self.pan, window=self.window, seconds=self.pan_seconds, rate=self.rate)
+            return partial(rotate_pictures, way, dwell=self.dwell)
+        return partial(rotate_pictures, load(self.frames), dwell=self.dwell)
 
     def make_mode(self, source: PictureSource, number: int) -> CameraMode:
         """Return the mode of the camera with this number."""

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
-from itertools import cycle, islice
+from itertools import chain, cycle, islice, repeat
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -23,9 +23,13 @@ PictureSource = Callable[[int], Iterator[Picture]]
 """A function that returns the endless pictures of a camera by its number. A live source may raise NoNewPicture."""
 
 
-def rotate_pictures(pictures: Sequence[Picture], start: int) -> Iterator[Picture]:
-    """Repeat all pictures endlessly, beginning with number ``start``: each camera begins with a different picture."""
-    return islice(cycle(pictures), start % len(pictures), None)
+def rotate_pictures(pictures: Sequence[Picture], start: int, dwell: int = 1) -> Iterator[Picture]:
+    """Repeat all pictures endlessly, beginning with number ``start``: each camera begins with a different picture.
+
+    ``dwell``: times that each picture is shown in a row. The cameras change their pictures at different times.
+    """
+    shown = chain.from_iterable(repeat(picture, dwell) for picture in cycle(pictures))
+    return islice(shown, start % len(pictures) * dwell + start % dwell, None)
 
 
 def load(folder: Path) -> Sequence[Picture]:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from device_sim.errors import SimError
+from device_sim.model import Picture
 from device_sim.pictures import FRAMES, load, pan, rotate_pictures
 
 
@@ -33,6 +35,12 @@ def test_rotate_pictures_starts_with_another_picture_for_each_camera() -> None:
     pictures = load(FRAMES)
     assert next(rotate_pictures(pictures, 0)) != next(rotate_pictures(pictures, 1))
     assert next(rotate_pictures(pictures, len(pictures))) == pictures[0]
+
+
+def test_picture_dwells_and_cameras_change_at_different_times() -> None:
+    one, two = Picture("one.jpg", b"1"), Picture("two.jpg", b"2")
+    shown = [list(islice(rotate_pictures([one, two], start, dwell=3), 6)) for start in range(3)]
+    assert shown == [[one, one, one, two, two, two], [two, two, one, one, one, two], [one, two, two, two, one, one]]
 
 
 def test_numbered_pictures_of_subfolders_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
