@@ -1,14 +1,14 @@
 #!/bin/sh
 # Creates a virtual environment with Home Assistant in .venvs/homeassistant, for the tests against the real program.
-# Does nothing if it is up to date, or if FACEGATE_HOMEASSISTANT names another environment. Where Python 3.13 or the
+# Does nothing if it is up to date, or if HOMEASSISTANT_VENV names another environment. Where Python 3.13 or the
 # packages cannot be had, this is reported, and the tests are skipped: scripts/setup_homeassistant.sh
 set -eu
 cd "$(dirname "$0")/.."
 
 skip() { printf 'setup-homeassistant: SKIPPED: %s\n' "$1"; exit 0; }
 
-if [ -n "${FACEGATE_HOMEASSISTANT:-}" ]; then
-  echo "setup-homeassistant: the tests use the Home Assistant of $FACEGATE_HOMEASSISTANT (FACEGATE_HOMEASSISTANT)"
+if [ -n "${HOMEASSISTANT_VENV:-}" ]; then
+  echo "setup-homeassistant: the tests use the Home Assistant of $HOMEASSISTANT_VENV (HOMEASSISTANT_VENV)"
   exit 0
 fi
 

@@ -58,5 +58,5 @@ def test_complete_environment_is_not_made_again(project: Path) -> None:
 
 
 def test_another_environment_is_used(project: Path) -> None:
-    assert "/opt/ha" in run(project, FACEGATE_HOMEASSISTANT="/opt/ha")
+    assert "/opt/ha" in run(project, HOMEASSISTANT_VENV="/opt/ha")
     assert not (project / ENVIRONMENT).exists()

@@ -18,7 +18,7 @@ import requests
 
 from tests.support import ROOT, free_port, wait_for
 
-ENVIRONMENT = Path(os.environ.get("FACEGATE_HOMEASSISTANT") or ROOT / ".venvs" / "homeassistant")
+ENVIRONMENT = Path(os.environ.get("HOMEASSISTANT_VENV") or ROOT / ".venvs" / "homeassistant")
 
 # Home Assistant checks the version of Python when it is imported. The tests need nothing that is newer than 3.13.0.
 LAUNCH = """
@@ -112,6 +112,12 @@ class RealHomeAssistant:
     def attributes(self, entity: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.get(f"states/{entity}")["attributes"]
         return found
+
+    def picture(self, entity: str) -> bytes:
+        """Return the picture of an image entity."""
+        answer = self._session.get(f"{self._url}/api/image_proxy/{entity}", timeout=60)
+        answer.raise_for_status()
+        return answer.content
 
     def wait_for_states(self, expected: Mapping[str, str | None], seconds: float = 60) -> None:
         """Wait until all entities have these states. None: there is no such entity."""
