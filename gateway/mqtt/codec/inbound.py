@@ -18,7 +18,7 @@ from gateway.formats.text_encodings import MAX_QUOTED_CHARACTERS, json_type_name
 from gateway.formats.topic_patterns import TopicPattern
 from gateway.model import REQUEST_ID, Effect, Operation, Request
 from gateway.model.names import checked_name
-from gateway.mqtt.codec.payload import read_fields
+from gateway.mqtt.codec.payload import IGNORED_IN_COMMANDS, read_fields
 from gateway.mqtt.codec.pictures import check_count, take_pictures
 from gateway.mqtt.codec.topics import Address, Topics, correlated
 from gateway.mqtt.transport.packets import Received
@@ -146,7 +146,7 @@ class Reader:
         """Return the fields of a command. Raises BadRequest."""
         self._check_size(command.payload)
         try:
-            return read_fields(command.payload or b"{}")
+            return read_fields(command.payload or b"{}", IGNORED_IN_COMMANDS)
         except BadImage:
             raise BadImage(
                 f"expected the fields of {command.address.operation} as JSON or CBOR, but the payload begins with"

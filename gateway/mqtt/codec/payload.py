@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gateway.contract.reading import read_json
@@ -15,12 +15,15 @@ from gateway.mqtt.codec.node_buffers import replace_buffers
 IGNORED_FIELDS = frozenset({"schema", "camera", "file_format"})
 """Fields that the gateway does not need: the topic names the camera, and a picture's first bytes tell its format."""
 
+IGNORED_IN_COMMANDS = IGNORED_FIELDS - {"camera"}
+"""The same for an administrator's command, whose topic names no camera."""
+
 MIN_PICTURE_BYTES = 64
 """No picture in any format is smaller: a PNG of one pixel has 67 bytes."""
 
 
-def read_fields(payload: bytes) -> dict[str, Any]:
-    """Return the fields of JSON or CBOR, but not IGNORED_FIELDS. A bare picture, or its base64, is the field ``image``.
+def read_fields(payload: bytes, ignored: Collection[str] = IGNORED_FIELDS) -> dict[str, Any]:
+    """Return the fields of JSON or CBOR without the ignored ones. A bare picture, or its base64, is ``image``.
 
     A buffer of Node.js is read like base64. Other bytes that are no text are the field ``image`` too: the decoder names
     the formats that it does not accept. Raises BadImage, BadRequest or TooLarge.
@@ -30,16 +33,16 @@ def read_fields(payload: bytes) -> dict[str, Any]:
     if is_file(payload):
         return {"image": payload}
     if cbor.is_map(payload):
-        return _without_ignored(cbor.read_map(payload))
+        return _without(ignored, cbor.read_map(payload))
     text = replace_buffers(trim(payload))
     if text.startswith(b"{"):
-        return _without_ignored(read_json(text))
+        return _without(ignored, read_json(text))
     is_base64 = text.isascii() and not text.startswith(b"<")
     return {"image": _decode_picture(text) if is_base64 else payload}
 
 
-def _without_ignored(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in IGNORED_FIELDS}
+def _without(ignored: Collection[str], fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in ignored}
 
 
 def _decode_picture(text: bytes) -> bytes:

@@ -248,6 +248,11 @@ def test_command_has_fields_and_a_transaction() -> None:
     fields = {"image1": JPEG, "image2": JPEG, "person": "ada"}
     assert read_command(cbor2.dumps(fields)) == (fields, None)
     assert read_command(JPEG) == ({"image": JPEG}, None)
+
+
+def test_command_may_name_a_camera() -> None:
+    """Regression: the field was dropped, as in requests of cameras, whose topics name the camera."""
+    assert read_command(b'{"schema":1,"camera":"porch"}', "cameras/forget") == ({"camera": "porch"}, None)
     assert read_command(b"") == ({}, None)
 
 
