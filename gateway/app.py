@@ -33,6 +33,7 @@ from gateway.rest.server import RestServer
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.gateway_info import describe_gateway
+from gateway.service.live_notes import LiveNotes
 from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import RecognitionPolicy, allow_camera
 from gateway.service.service import Service
@@ -100,9 +101,9 @@ class Gateway:
             self.metrics,
         )
         self.live = build_live(settings, parts) if settings.live.enabled else None
-        administration = Administration(
-            people=self.people, vision=vision, changes=self.changes, reads=self.reads, health=self.health
-        )
+        store, sightings = self.people.store, self.people.sightings
+        self._live_parts = (self.live, LiveNotes(store, sightings, self.live)) if self.live is not None else ()
+        administration = Administration(self.people, vision, self.changes, self.reads, self.health, self.live)
         self.service = Service(
             recognition=recognition,
             administration=administration,
@@ -145,8 +146,8 @@ class Gateway:
         self.people.store.backups.check()
         self.people.unknown_faces.start()
         self.homeassistant.start(self.people.gallery.people().values())
-        if self.live is not None:
-            self.live.start()
+        for part in self._live_parts:
+            part.start()
         self.sources.start()
         # Requests may wait at the broker: MQTT starts after everything that answers them.
         self.mqtt.start()
@@ -169,7 +170,7 @@ class Gateway:
             self.sources.stop,
             self.mqtt.stop_accepting,
             self.pool.stop,
-            *([self.live.stop] if self.live is not None else []),
+            *(part.stop for part in reversed(self._live_parts)),
             self.journal.shutdown,
             partial(self.changes.shutdown, cancel_futures=True),
             partial(self.reads.shutdown, cancel_futures=True),
@@ -202,6 +203,7 @@ class Gateway:
             *self.people.store.backups.warnings,
             *self.people.store.audit.warnings,
             *self.people.groups.warnings,
+            *self.people.sightings.warnings,
             *self.people.folder.warnings,
             *self.mqtt.warnings,
             *self.homeassistant.warnings,

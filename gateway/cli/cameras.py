@@ -54,7 +54,7 @@ def disable(config: Path | None, camera: str | None) -> None:
 @CONFIG_OPTION
 @click.argument("camera")
 def forget(config: Path | None, camera: str) -> None:
-    """Forget a camera that exists no more, with its switch. Its sightings stay until they expire."""
+    """Forget a camera that exists no more, with its switch and its sightings."""
     with operations_or_exit(config) as run:
         run("cameras/forget", camera=camera)
         click.echo(f"forgot the camera {camera}")

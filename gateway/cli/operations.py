@@ -71,7 +71,9 @@ def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperatio
         if pool is not None:
             pool.start()
             stack.callback(pool.stop)
-        administration = Administration(people, vision, thread, thread, _health, StoredCameras(people.store))
+        administration = Administration(
+            people, vision, thread, thread, _health, StoredCameras(people.store, people.sightings)
+        )
 
         def run(operation: str, **fields: Any) -> Document:
             origin = Origin(caller=CLI_CALLER)

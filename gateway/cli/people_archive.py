@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,10 +21,15 @@ from gateway.errors import BadRequest
 @click.option("--person", help="Only the person with this id.")
 def export_people(config: Path | None, file: Path, person: str | None) -> None:
     """Write all people, or one person, into an archive. It is not encrypted."""
+    write_export(config, file, "people/export", person=person)
+
+
+def write_export(config: Path | None, file: Path, operation: str, **fields: Any) -> None:
+    """Write the archive of an operation into a file. Errors end the command."""
     with settings_or_exit(config) as settings:
         check_outside(file, settings.data)
         with operations(settings, with_worker=False) as run:
-            archive = base64.b64decode(run("people/export", **({"person": person} if person else {}))["archive"])
+            archive = base64.b64decode(run(operation, **fields)["archive"])
         replacement = note_replacement(file)
         write_named(file, archive)
         click.echo(f"{file}: {len(archive):,} bytes{replacement}")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.files import OutputFile
 from gateway.cli.operations import operations_or_exit
 from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
 from gateway.cli.output import count, format_minute, print_table
+from gateway.cli.people_archive import write_export
 
 MAX_LISTED = 1000
 
@@ -52,6 +54,15 @@ def forget_unknown(config: Path | None, unknown: int) -> None:
         click.echo(f"deleted unknown {unknown}")
 
 
+@click.command("export")
+@CONFIG_OPTION
+@click.argument("unknown", type=int)
+@click.argument("file", type=OutputFile())
+def export_unknown(config: Path | None, unknown: int, file: Path) -> None:
+    """Write a group into an archive, as `people export` does. It is not encrypted."""
+    write_export(config, file, "unknowns/export", unknown=unknown)
+
+
 @click.command("ignore")
 @CONFIG_OPTION
 @click.argument("unknown", type=int)
@@ -87,7 +98,15 @@ def join_unknowns(config: Path | None, unknown: int, into: int) -> None:
 
 unknowns = click.Group(
     "unknowns",
-    commands=[list_unknowns, name_unknown, forget_unknown, ignore_unknown, unignore_unknown, join_unknowns],
-    help="Faces that belong to no enrolled person: list, name, ignore, join, forget.",
+    commands=[
+        list_unknowns,
+        name_unknown,
+        forget_unknown,
+        export_unknown,
+        ignore_unknown,
+        unignore_unknown,
+        join_unknowns,
+    ],
+    help="Faces that belong to no enrolled person: list, name, ignore, join, export, forget.",
     short_help="Faces that belong to no enrolled person: name, ignore, join.",
 )

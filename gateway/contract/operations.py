@@ -69,6 +69,7 @@ ADMINISTRATION: Mapping[str, OperationSpec[Any, Any]] = {
     "unknowns/show": OperationSpec(f.OneUnknown, people.UnknownGroupCropsDocument, changes=False),
     "unknowns/name": OperationSpec(f.NameUnknown, people.EnrolledDocument, changes=True),
     "unknowns/forget": OperationSpec(f.OneUnknown, people.ForgottenGroupDocument, changes=True),
+    "unknowns/export": OperationSpec(f.OneUnknown, people.ArchiveDocument, changes=False),
     "unknowns/ignore": OperationSpec(f.OneUnknown, people.UnknownGroupDocument, changes=True),
     "unknowns/unignore": OperationSpec(f.OneUnknown, people.UnknownGroupDocument, changes=True),
     "unknowns/join": OperationSpec(f.JoinUnknowns, people.UnknownGroupDocument, changes=True),

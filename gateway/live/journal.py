@@ -68,6 +68,11 @@ class Journal:
         """Drop the records that wait and name a person. Those in the store go with the person."""
         self._waiting = {key: each for key, each in self._waiting.items() if not shows(each.sighting, slug)}
 
+    def forget_camera(self, name: str) -> None:
+        """Delete the sightings of a camera."""
+        self._waiting = {key: each for key, each in self._waiting.items() if each.sighting.camera != name}
+        self.run(lambda: self._store.forget_camera(name))
+
     def flush(self) -> None:
         """Write all waiting records, in the other thread. A store that is busy gets them later, together."""
         if self._waiting and (self._write is None or self._write.done()):

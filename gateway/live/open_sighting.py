@@ -175,7 +175,7 @@ class OpenSighting:
         if self.best is not None and not self.is_face_stored:
             worth, found = self.best
             assert found.descriptor is not None
-            face, self.is_face_stored = StoredFace(found.descriptor, found.chips, found.crop), True
+            face, self.is_face_stored = StoredFace(found.descriptor, found.chips, found.crop, found.quality), True
             if self.person is not None or self.now.unknown is not None:
                 # Nothing needs the chips any more. They have 20 kB.
                 self.best = worth, replace(found, chips=None)

@@ -106,9 +106,10 @@ class LiveState:
         self._presence.remove_person(slug)
 
     def forget_camera(self, name: str, moment: Moment) -> None:
-        """Forget a camera."""
+        """Forget a camera, with its stored sightings: they would make it known again after a restart."""
         self._journal.run(self._switches.save)
         self.cameras.forget(name, moment)
+        self._journal.forget_camera(name)
 
     def _read_changes(self, moment: Moment) -> None:
         """Learn now and then which strangers a user has named or ignored meanwhile."""

@@ -107,6 +107,10 @@ class Enroller:
         """
         self._store.folder_index.enrol_from_folder(name, self._make_picture(sample, source), replaces=replaces)
 
+    def make_pictures(self, samples: Sequence[EnrolmentSample], source: str) -> list[Picture]:
+        """Return the stored parts of pictures. Raise BadImage for a face without a descriptor."""
+        return [self._make_picture(each, source) for each in samples]
+
     def _make_picture(self, sample: EnrolmentSample, source: str, *, counter: bool = False) -> Picture:
         """Return the stored parts of a picture. Raise BadImage for a face without a descriptor."""
         if sample.face.descriptor is None:

@@ -17,6 +17,9 @@ from gateway.people.unknown_groups import UnknownGroups
 from gateway.store.protocols import Sightings, Store
 from gateway.store.records import EffectReply, ExportedPerson, PersonEntry, UnknownGroup
 
+UNKNOWN_SOURCE = "unknown"
+"""The source of the pictures of an exported group of unknown faces."""
+
 
 class Registry:
     """Changes of people. Each change is effective for every search when its method returns.
@@ -171,6 +174,15 @@ class Registry:
         self._store.audit.record(caller, "export", slug=slug)
         self._updater.refresh()
         return self._store.archive.export_people(slug)
+
+    def export_unknown(self, key: int, caller: Caller) -> ExportedPerson:
+        """Return a group of unknown faces as a person without a name of their own. The export is in the audit."""
+        faces = self._groups.faces_to_name(key)
+        samples = [sample for face in faces if (sample := sample_of_stored(face)) is not None]
+        pictures = self._enroller.make_pictures(samples, UNKNOWN_SOURCE)
+        self._store.audit.record(caller, "export_unknown", pictures=len(pictures))
+        last = self._groups.group(key).last
+        return ExportedPerson(Person(f"unknown_{key}", f"unknown {key}"), pictures, [last] * len(pictures))
 
     def import_people(self, people: Sequence[ExportedPerson], caller: Caller, *, merge: bool = False) -> int:
         """Add people from an archive, and return the number of new pictures.

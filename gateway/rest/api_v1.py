@@ -32,6 +32,7 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", "/api/v1/unknowns/<unknown>/crop", "unknowns/show"),
     ("POST", "/api/v1/unknowns/<unknown>/name", "unknowns/name"),
     ("DELETE", "/api/v1/unknowns/<unknown>", "unknowns/forget"),
+    ("GET", "/api/v1/unknowns/<unknown>/export", "unknowns/export"),
     ("POST", "/api/v1/unknowns/<unknown>/ignore", "unknowns/ignore"),
     ("POST", "/api/v1/unknowns/<unknown>/unignore", "unknowns/unignore"),
     ("POST", "/api/v1/unknowns/<unknown>/join", "unknowns/join"),
@@ -66,6 +67,7 @@ class FileReply(NamedTuple):
 FILES: Mapping[str, FileReply] = {
     "/api/v1/people/export": FileReply("archive", "application/zip", "people.zip"),
     "/api/v1/people/<person>/export": FileReply("archive", "application/zip", "person.zip"),
+    "/api/v1/unknowns/<unknown>/export": FileReply("archive", "application/zip", "unknown.zip"),
     "/api/v1/unknowns/<unknown>/crop": FileReply("crops", "image/jpeg", "crop.jpg"),
     "/api/v1/sightings/<sighting>/picture": FileReply("picture", "image/jpeg", "sighting.jpg", 60),
 }

@@ -139,6 +139,7 @@ def _unknown_handlers(unknowns: UnknownOperations) -> dict[str, Handler]:
         "unknowns/show": unknowns.show,
         "unknowns/name": unknowns.name,
         "unknowns/forget": unknowns.forget,
+        "unknowns/export": unknowns.export,
         "unknowns/ignore": unknowns.ignore,
         "unknowns/unignore": unknowns.unignore,
         "unknowns/join": unknowns.join,

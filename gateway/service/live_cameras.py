@@ -28,7 +28,7 @@ class LiveCameras(Protocol):
         """Switch recognition on or off for a camera, or for all cameras (None). The switch outlives a restart."""
 
     def forget_camera(self, camera: str) -> None:
-        """Forget a camera, with its switch. Its next frame makes it known again."""
+        """Forget a camera, with its switch and its sightings. Its next frame makes it known again."""
 
     def correct(self, sighting: Sighting, event_type: CorrectionEvent, previous: Person | None) -> None:
         """Note and announce that a user corrected a sighting, which may have ended.

@@ -29,8 +29,9 @@ NOTE_LIFETIME_S = 60.0
 class StoredCameras:
     """The live cameras for a command, which sees no frames (service/live_cameras.py)."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, sightings: Sightings) -> None:
         self._store = store
+        self._sightings = sightings
 
     @property
     def all_enabled(self) -> bool:
@@ -53,6 +54,7 @@ class StoredCameras:
     def forget_camera(self, camera: str) -> None:
         disabled = self._store.camera_switches.read_disabled()
         self._store.camera_switches.write_disabled(disabled - {camera})
+        self._sightings.forget_camera(camera)
         self._write_note(change="forget", camera=camera)
 
     def correct(self, sighting: Sighting, event_type: CorrectionEvent, previous: Person | None) -> None:

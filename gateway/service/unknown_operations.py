@@ -9,6 +9,7 @@ from functools import partial
 from gateway.contract import fields as f
 from gateway.contract import people as documents
 from gateway.model import AdministrationRequest
+from gateway.people.archive import write_archive
 from gateway.people.services import PeopleServices
 from gateway.service.documents import group_fields, write_group
 from gateway.service.enrolment import change_once, enrol_once
@@ -34,6 +35,10 @@ class UnknownOperations:
     def name(self, request: AdministrationRequest, fields: f.NameUnknown) -> documents.EnrolledDocument:
         enrol = partial(self._registry.enrol_unknown, fields.unknown, fields.name, request.caller, person=fields.person)
         return enrol_once(self._registry, request.effect, enrol)
+
+    def export(self, request: AdministrationRequest, fields: f.OneUnknown) -> documents.ArchiveDocument:
+        archive = write_archive([self._registry.export_unknown(fields.unknown, request.caller)])
+        return documents.ArchiveDocument(archive=base64.b64encode(archive).decode())
 
     def forget(self, request: AdministrationRequest, fields: f.OneUnknown) -> documents.ForgottenGroupDocument:
         def forget() -> documents.ForgottenGroupDocument:

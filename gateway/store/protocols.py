@@ -354,6 +354,9 @@ class Sightings(Protocol):
     def forget_unknown(self, unknown: int) -> None:
         """Delete the sightings of an unknown group, with their pictures."""
 
+    def forget_camera(self, camera: str) -> None:
+        """Delete the sightings of a camera, with their pictures."""
+
     def delete(self, sightings: Collection[str]) -> None:
         """Delete sightings by their ids, with their pictures. Ids that do not exist are ignored."""
 

@@ -466,11 +466,12 @@ def test_sightings_are_listed_shown_and_corrected(facegate: Facegate, data: Path
     assert "no sighting 's3'" in facegate("sightings", "show", "s3", code=1).stderr
 
 
-def test_unknown_groups_are_ignored_and_joined(facegate: Facegate, data: Path) -> None:
+def test_unknown_groups_are_ignored_and_joined(facegate: Facegate, data: Path, tmp_path: Path) -> None:
     save_sightings(data)
     assert "unknown 1 is ignored" in facegate("unknowns", "ignore", "1").stdout
     assert facegate("unknowns", "list").stdout.count("\tyes\n") == 1
     assert "not ignored any more" in facegate("unknowns", "unignore", "1").stdout
+    assert f"{tmp_path / 'unknown.zip'}: " in facegate("unknowns", "export", "1", str(tmp_path / "unknown.zip")).stdout
     assert "unknown 2 was seen 2 times and has 2 pictures" in facegate("unknowns", "join", "1", "2").stdout
     assert "no unknown group 1" in facegate("unknowns", "join", "1", "2", code=1).stderr
 

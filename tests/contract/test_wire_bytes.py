@@ -182,6 +182,7 @@ def test_every_operation_of_administrators_has_an_expected_document() -> None:
         "people/not_them": "people/show",
         "people/merge": "people/rename",
         "unknowns/name": "people/add",
+        "unknowns/export": "people/export",
         "unknowns/unignore": "unknowns/ignore",
         "unknowns/join": "unknowns/ignore",
         "sightings/not_them": "sightings/confirm",

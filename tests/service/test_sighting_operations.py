@@ -15,6 +15,7 @@ from gateway.errors import BadRequest, Conflict, TooLarge, UnknownPerson
 from gateway.model import Descriptor, Person, Quality
 from gateway.model.people import Likeness
 from gateway.model.sightings import ALL_CAMERAS, CameraState, Presence, PresentPerson, Sighting
+from gateway.people.archive import read_archive
 from gateway.people.group_rules import IgnoredRules, UnknownRules
 from gateway.people.sighting_corrections import MAX_CONFIRMED_PICTURES
 from gateway.service.live_cameras import CorrectionEvent
@@ -290,6 +291,17 @@ def test_group_is_ignored_and_announced_again(harness: AdministrationHarness) ->
         harness.do("unknowns/ignore", unknown=999)
 
 
+def test_ignored_group_is_exported_like_a_person(harness: AdministrationHarness) -> None:
+    group = add_group(harness)
+    harness.do("unknowns/ignore", unknown=group)
+    (exported,) = read_archive(base64.b64decode(harness.do("unknowns/export", unknown=group)["archive"]))
+    assert (exported.person.slug, exported.person.name) == (f"unknown_{group}", f"unknown {group}")
+    assert [each.face.chips for each in exported.pictures] == [b"other chips", b"chips"]
+    assert harness.do("people/audit", limit=1)["audit"][0]["action"] == "export_unknown"
+    with pytest.raises(UnknownPerson):
+        harness.do("unknowns/export", unknown=999)
+
+
 def test_groups_are_joined_with_their_sightings(harness: AdministrationHarness) -> None:
     one, other = add_group(harness, 7), add_group(harness, 8)
     save(harness, 1, face(descriptor(7)), outcome="stranger", unknown=one)
@@ -377,7 +389,10 @@ def test_changes_by_a_command_reach_a_running_gateway_once(
     harness: AdministrationHarness, live: RecordedCameras
 ) -> None:
     store = harness.env.store
-    command, gateway = StoredCameras(store), LiveNotes(store, harness.env.people.sightings, live)
+    command, gateway = (
+        StoredCameras(store, harness.env.people.sightings),
+        LiveNotes(store, harness.env.people.sightings, live),
+    )
     gateway.apply()
     assert live.changes == []
     save(harness, outcome="stranger")
@@ -403,7 +418,7 @@ def test_changes_by_a_command_reach_a_running_gateway_once(
 
 
 def test_command_lists_the_cameras_that_are_off(harness: AdministrationHarness) -> None:
-    command = StoredCameras(harness.env.store)
+    command = StoredCameras(harness.env.store, harness.env.people.sightings)
     command.set_enabled("porch", False)
     assert command.all_enabled
     assert [(each.camera, each.enabled) for each in command.cameras()] == [("porch", False)]
@@ -438,7 +453,7 @@ def test_old_and_damaged_notes_change_nothing(
 def test_thread_applies_notes(harness: AdministrationHarness, live: RecordedCameras) -> None:
     notes = LiveNotes(harness.env.store, harness.env.people.sightings, live)
     notes.start()
-    StoredCameras(harness.env.store).set_enabled("porch", False)
+    StoredCameras(harness.env.store, harness.env.people.sightings).set_enabled("porch", False)
     deadline = time.monotonic() + 60
     while not live.changes and time.monotonic() < deadline:
         time.sleep(0.02)

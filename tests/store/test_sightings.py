@@ -257,6 +257,12 @@ def test_sightings_of_a_group_move_to_another_group_and_are_forgotten_with_it(st
     assert listed(store) == ["s3"]
 
 
+def test_sightings_are_forgotten_with_their_camera(store: Store) -> None:
+    save(store, sighting(1), sighting(2, camera="yard"))
+    sightings(store).forget_camera("porch")
+    assert listed(store) == ["s2"]
+
+
 def test_sightings_are_deleted_by_their_ids(store: Store) -> None:
     save(store, *(sighting(n) for n in (1, 2, 3)))
     sightings(store).delete(["s1", "s3", "s99"])

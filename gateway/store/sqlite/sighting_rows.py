@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar, cast, get_args
 
@@ -38,6 +39,13 @@ ON CONFLICT (id) DO UPDATE SET visit = excluded.visit, camera = excluded.camera,
 RETURNING key
 """
 
+_CANDIDATES = """
+SELECT sighting, CAST(slug AS BLOB), CAST(name AS BLOB), score, similarity
+FROM sighting_candidates JOIN people ON people.id = person WHERE sighting IN ({keys}) ORDER BY score DESC, slug
+"""
+MAX_SQL_VALUES = 900
+"""The values of one query: SQLite before 3.32 allows 999."""
+
 T = TypeVar("T", int, float)
 
 
@@ -51,8 +59,11 @@ def to_row(sighting: Sighting, person: int | None) -> Row:
     )
 
 
-def read_sighting(row: Row, candidates: tuple[Likeness, ...]) -> Sighting:
-    """Return the sighting of a row of SELECT. Raise ValueError, TypeError or RecursionError if it is damaged."""
+def read_sighting(row: Row, candidates: Sequence[Row]) -> Sighting:
+    """Return the sighting of a row of SELECT, with candidates from ``read_candidates``.
+
+    Raise ValueError, TypeError or RecursionError if a row is damaged.
+    """
     _, key, visit, camera, since, last, outcome, slug, name, unknown, seen, score, threshold, frames, *rest = row
     box, ignored, ended, reason, frigate_event, zones = rest
     return Sighting(
@@ -69,7 +80,7 @@ def read_sighting(row: Row, candidates: tuple[Likeness, ...]) -> Sighting:
         threshold=_optional(float, threshold),
         frames=_number(int, frames),
         box=_box(box),
-        candidates=candidates,
+        candidates=tuple(_read_candidate(*each) for each in candidates),
         ignored=bool(_number(int, ignored)),
         ended=_optional(float, ended),
         reason=cast("EndReason", _word(reason, REASONS)) if reason is not None else None,
@@ -78,9 +89,15 @@ def read_sighting(row: Row, candidates: tuple[Likeness, ...]) -> Sighting:
     )
 
 
-def read_candidate(slug: bytes, name: bytes, score: object, similarity: object) -> Likeness:
-    """Return a candidate of an ambiguous sighting. Raise ValueError if it is damaged."""
-    return Likeness(Person(_text(slug), _text(name)), _number(float, score), _number(float, similarity))
+def read_candidates(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, list[Row]]:
+    """Return (slug, name, score, similarity) of the candidates of sightings, the best first, by the sightings' keys."""
+    found: dict[int, list[Row]] = {}
+    for start in range(0, len(keys), MAX_SQL_VALUES):
+        block = keys[start : start + MAX_SQL_VALUES]
+        marks = ", ".join("?" * len(block))
+        for key, *candidate in db.execute(_CANDIDATES.format(keys=marks), block):
+            found.setdefault(key, []).append(tuple(candidate))
+    return found
 
 
 def write_quality(quality: Quality | None) -> str | None:
@@ -104,6 +121,10 @@ def move_sightings(db: sqlite3.Connection, person: int, into: int) -> None:
     db.execute("UPDATE OR IGNORE sighting_candidates SET person = ? WHERE person = ?", (into, person))
     # A row that is left belongs to a sighting with both people as candidates, and would delete it with the person.
     db.execute("DELETE FROM sighting_candidates WHERE person = ?", (person,))
+
+
+def _read_candidate(slug: bytes, name: bytes, score: object, similarity: object) -> Likeness:
+    return Likeness(Person(_text(slug), _text(name)), _number(float, score), _number(float, similarity))
 
 
 def _text(value: bytes) -> str:

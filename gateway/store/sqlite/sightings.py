@@ -19,7 +19,7 @@ from gateway.store.sqlite.sighting_groups import follow_group, move_group, name_
 from gateway.store.sqlite.sighting_rows import (
     SELECT,
     WRITE,
-    read_candidate,
+    read_candidates,
     read_quality,
     read_sighting,
     to_row,
@@ -29,14 +29,7 @@ from gateway.store.sqlite.writes import person_key
 
 log = logging.getLogger(__name__)
 
-MAX_SQL_VALUES = 900
-"""The values of one query: SQLite before 3.32 allows 999."""
-
 _NEWEST_FIRST = "ORDER BY since DESC, key DESC LIMIT ?"
-_CANDIDATES = """
-SELECT sighting, CAST(slug AS BLOB), CAST(name AS BLOB), score, similarity
-FROM sighting_candidates JOIN people ON people.id = person WHERE sighting IN ({keys}) ORDER BY score DESC, slug
-"""
 _FACE = (
     "SELECT recipe, CAST(descriptor AS BLOB), CAST(chips AS BLOB), CAST(crop AS BLOB),"
     " CAST(quality AS BLOB) FROM sighting_faces WHERE sighting = ?"
@@ -154,9 +147,10 @@ class SqliteSightings:
         self._database.scrub()
 
     def forget_unknown(self, unknown: int) -> None:
-        with self._database.transaction() as db:
-            db.execute("DELETE FROM sightings WHERE unknown = ?", (unknown,))
-        self._database.scrub()
+        self._forget("DELETE FROM sightings WHERE unknown = ?", unknown)
+
+    def forget_camera(self, camera: str) -> None:
+        self._forget("DELETE FROM sightings WHERE camera = ?", camera)
 
     def delete(self, sightings: Collection[str]) -> None:
         with self._database.transaction() as db:
@@ -173,19 +167,23 @@ class SqliteSightings:
         if not self._damaged:
             return ()
         return (
-            f"{len(self._damaged)} sightings in the store are damaged and left out: they are deleted when they expire"
+            f"damaged sightings in the store are left out ({len(self._damaged)}): they are deleted when they expire"
             " (sightings.keep_days)",
         )
+
+    def _forget(self, statement: str, value: object) -> None:
+        with self._database.transaction() as db:
+            db.execute(statement, (value,))
+        self._database.scrub()
 
     def _read(self, db: sqlite3.Connection, where: str, values: Row) -> list[tuple[int, Sighting]]:
         """Return the keys and the sightings that fit. Those that are damaged are left out."""
         rows = db.execute(SELECT + where, values).fetchall()
-        candidates = _read_candidates(db, [row[0] for row in rows])
+        candidates = read_candidates(db, [row[0] for row in rows])
         found = []
         for row in rows:
             try:
-                likenesses = tuple(read_candidate(*each) for each in candidates.get(row[0], ()))
-                found.append((row[0], read_sighting(row, likenesses)))
+                found.append((row[0], read_sighting(row, candidates.get(row[0], ()))))
             except _DAMAGE as error:
                 if row[0] not in self._damaged:
                     log.warning("the sighting in row %d is damaged and left out: %s", row[0], error)
@@ -236,14 +234,3 @@ def _position(db: sqlite3.Connection, sighting: str) -> Row:
     if row is None:
         raise unknown_sighting_error(sighting)
     return row
-
-
-def _read_candidates(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, list[Row]]:
-    """Return (slug, name, score, similarity) of the candidates of sightings, the best first, by the sightings' keys."""
-    found: dict[int, list[Row]] = {}
-    for start in range(0, len(keys), MAX_SQL_VALUES):
-        block = keys[start : start + MAX_SQL_VALUES]
-        marks = ", ".join("?" * len(block))
-        for key, *candidate in db.execute(_CANDIDATES.format(keys=marks), block):
-            found.setdefault(key, []).append(tuple(candidate))
-    return found

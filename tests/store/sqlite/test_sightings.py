@@ -177,7 +177,7 @@ def test_damaged_sighting_is_left_out_and_the_others_are_read(
     assert [each.sighting.id for each in history.read_open()] == ["s2"]
     assert history.find("s1") is None
     assert history.warnings == (
-        "1 sightings in the store are damaged and left out: they are deleted when they expire (sightings.keep_days)",
+        "damaged sightings in the store are left out (1): they are deleted when they expire (sightings.keep_days)",
     )
     assert caplog.text.count("is damaged and left out") == 1
     history.tidy()
