@@ -79,6 +79,11 @@ class Journal:
             records, self._waiting = self._waiting, {}
             self._write = self.run(lambda: self._save(records))
 
+    def close(self) -> None:
+        """Write all waiting records, also if the store is busy. Nothing is added afterwards."""
+        self._write = None
+        self.flush()
+
     def read_changes(self, strangers: Mapping[str, int], done: Callable[[list[StoredChange]], None]) -> None:
         """Read what users changed in open sightings. ``strangers``: their unknown groups, by their ids.
 

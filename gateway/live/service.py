@@ -78,7 +78,7 @@ class LiveService:
     def stop(self) -> None:
         """End the thread. Open sightings stay in the store: they go on after the next start."""
         self._stopping.set()
-        self._tasks.put(self._state.flush)
+        self._tasks.put(self._state.stop)
         if self._thread.is_alive():
             self._thread.join()
 

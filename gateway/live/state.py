@@ -65,9 +65,9 @@ class LiveState:
         self._read_changes(moment)
         self._journal.flush()
 
-    def flush(self) -> None:
+    def stop(self) -> None:
         """Write everything that has changed."""
-        self._journal.flush()
+        self._journal.close()
 
     def note_switch(self, camera: str | None, moment: Moment) -> None:
         """End the sightings of cameras that are switched off now, announce the switch, and store it."""

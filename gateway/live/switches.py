@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 
-from gateway.errors import Forbidden
+from gateway.errors import Forbidden, TooLarge
 from gateway.model.sightings import ALL_CAMERAS
 from gateway.store.protocols import CameraSwitches
+
+# Any topic can name a camera.
+MAX_SWITCHED_OFF = 10_000
+"""Largest number of cameras that are switched off."""
 
 
 class Switches:
@@ -46,10 +50,13 @@ class Switches:
                 )
 
     def turn(self, camera: str | None, on: bool) -> None:
-        """Turn the switch of a camera, or for None the switch for all cameras."""
+        """Turn the switch of a camera, or for None the switch for all cameras. Raises TooLarge if too many are off."""
         name = ALL_CAMERAS if camera is None else camera
         with self._lock:
-            self._off = self._off - {name} if on else self._off | {name}
+            off = self._off - {name} if on else self._off | {name}
+            if not on and len(off) > MAX_SWITCHED_OFF:
+                raise TooLarge(f"{MAX_SWITCHED_OFF} cameras are switched off: switch one on, or forget it, first")
+            self._off = off
 
     def save(self) -> None:
         """Store the switches. This may wait for the store."""

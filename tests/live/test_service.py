@@ -10,7 +10,7 @@ from queue import SimpleQueue
 import pytest
 
 from gateway.config import DEFAULT_OPERATIONS
-from gateway.errors import BadImage, Forbidden
+from gateway.errors import BadImage, Forbidden, TooLarge
 from gateway.live.frames import FrameJobs
 from gateway.live.looks import Looks
 from gateway.live.service import LiveService
@@ -179,6 +179,16 @@ def test_switched_off_camera_is_refused_and_forgets_its_frame(harness: ServiceHa
     harness.service.set_enabled("porch", True)
     harness.submit()
     assert len(harness.workers.jobs) == 1
+
+
+def test_number_of_cameras_that_are_off_is_bounded(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.live.switches.MAX_SWITCHED_OFF", 2)
+    for name in ("one", "two"):
+        harness.service.set_enabled(name, False)
+    with pytest.raises(TooLarge, match="2 cameras are switched off"):
+        harness.service.set_enabled("three", False)
+    harness.service.set_enabled("one", True)
+    harness.service.set_enabled("three", False)
 
 
 def test_switch_for_all_cameras_refuses_each_camera(harness: ServiceHarness) -> None:

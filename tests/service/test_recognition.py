@@ -54,7 +54,7 @@ from gateway.people.decision import Decision
 from gateway.people.enrolment import EnrolmentSample
 from gateway.people.gallery import Gallery
 from gateway.service.recognition import RecognitionService
-from gateway.service.request_check import RecognitionPolicy
+from gateway.service.request_check import RecognitionPolicy, RequestCheck
 from gateway.store.records import Changes, GallerySnapshot, PersonEntry
 from gateway.workers.job import Job, Report
 from tests.examples import ALICE, BOB, BOX, CAROL, QUALITY, descriptor, near, seen
@@ -637,6 +637,18 @@ def test_face_of_low_quality_gets_the_reason_as_its_verdict() -> None:
     harness = RecognitionHarness(replace(seen(ALICES), faces=(dark,)))
     assert verdicts(harness.recognise()) == [("too_dark", None)]
     assert harness.observations == []
+
+
+def test_request_of_a_camera_that_is_switched_off_is_refused() -> None:
+    harness = RecognitionHarness(seen(ALICES))
+
+    def refuse(camera: str) -> None:
+        raise Forbidden(f"recognition is switched off for the camera {camera}")
+
+    policy = RecognitionPolicy(allowed_operations, search_of, size_limit_of, check_enabled=refuse)
+    with pytest.raises(Forbidden, match="switched off for the camera front"):
+        RequestCheck(policy, harness.gallery).check(request(Operation.FACE_REC, origin=FRONT_DOOR))
+    RequestCheck(policy, harness.gallery).check(request(Operation.FACE_REC))
 
 
 def test_unknown_faces_are_observed_and_no_others() -> None:

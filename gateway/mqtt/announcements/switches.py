@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from gateway.errors import BadRequest, GatewayError
 from gateway.formats.text_encodings import quote_start
 from gateway.mqtt.bridge.rate_limit import RateLimit
 from gateway.mqtt.codec.live_topics import BRIDGE, LiveTopics
@@ -48,7 +49,10 @@ class SwitchCommands:
 
     def _switch(self, camera: str | None, topic: str, payload: bytes) -> None:
         enabled = _VALUES.get(payload.strip().lower())
-        if enabled is not None:
+        try:
+            if enabled is None:
+                raise BadRequest(f"expected ON or OFF, got {quote_start(payload)}")
             self._set_enabled(camera, enabled)
-        elif self._reports.allows():
-            log.warning("a message on %s is ignored: expected ON or OFF, got %s", topic, quote_start(payload))
+        except GatewayError as error:
+            if self._reports.allows():
+                log.warning("a message on %s is ignored: %s", topic, error)
