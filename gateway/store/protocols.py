@@ -298,6 +298,8 @@ class StoredGroups(Protocol):
 class Sightings(Protocol):
     """The history of sightings. An open sighting is stored too, so that it goes on after a restart.
 
+    The removal of a person also deletes the sightings that name the person, or have the person as a candidate.
+
     A sighting is no change of a person: these methods need no caller and write no audit. A method that changes
     something may wait for seconds for another change, such as an import. Faces and evidence of another recipe are left
     out of records: nothing can be compared with them. Sightings that cannot be read are left out too.
@@ -342,14 +344,11 @@ class Sightings(Protocol):
         ``after``: the key after which the page begins. The descriptor is None if it is of another recipe or damaged.
         """
 
-    def relabel(self, unknown: int, person: Person | None) -> int:
-        """Give the sightings of an unknown group to a person, or to no group. Return their number."""
+    def relabel(self, unknown: int, person: Person) -> None:
+        """Give the sightings of an unknown group to a person, also those that are written later."""
 
     def move_unknown(self, unknown: int, into: int) -> None:
-        """Give the sightings of an unknown group to another group."""
-
-    def forget_person(self, slug: str) -> None:
-        """Delete the sightings of a person, with their pictures. The removal of a person does that too."""
+        """Give the sightings of an unknown group to another group, also those that are written later."""
 
     def forget_unknown(self, unknown: int) -> None:
         """Delete the sightings of an unknown group, with their pictures."""

@@ -17,16 +17,14 @@ MOVE_LIFETIME_S = 86_400
 """The time for which a move is stored. Hardly any sighting lasts longer."""
 
 
-def name_group(db: sqlite3.Connection, unknown: int, person: int | None) -> int:
-    """Give the sightings of a group to the person with a key, or to no group. Return their number."""
-    if person is None:
-        return db.execute("UPDATE sightings SET unknown = NULL, seen = NULL WHERE unknown = ?", (unknown,)).rowcount
+def name_group(db: sqlite3.Connection, unknown: int, person: int) -> None:
+    """Give the sightings of a group to the person with a key."""
     _note_move(db, unknown, person, None)
-    return db.execute(
+    db.execute(
         "UPDATE sightings SET person = ?, outcome = 'named', unknown = NULL, seen = NULL, ignored = 0"
         " WHERE unknown = ?",
         (person, unknown),
-    ).rowcount
+    )
 
 
 def move_group(db: sqlite3.Connection, unknown: int, into: int) -> None:

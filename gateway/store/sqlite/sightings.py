@@ -128,23 +128,13 @@ class SqliteSightings:
         )
         return [(key, each, self._open_descriptor(each, recipe, blob)) for key, each, recipe, blob in rows]
 
-    def relabel(self, unknown: int, person: Person | None) -> int:
+    def relabel(self, unknown: int, person: Person) -> None:
         with self._database.transaction() as db:
-            return name_group(db, unknown, None if person is None else person_key(db, person.slug))
+            name_group(db, unknown, person_key(db, person.slug))
 
     def move_unknown(self, unknown: int, into: int) -> None:
         with self._database.transaction() as db:
             move_group(db, unknown, into)
-
-    def forget_person(self, slug: str) -> None:
-        with self._database.transaction() as db:
-            key = person_key(db, slug)
-            db.execute(
-                "DELETE FROM sightings WHERE person = ?1"
-                " OR key IN (SELECT sighting FROM sighting_candidates WHERE person = ?1)",
-                (key,),
-            )
-        self._database.scrub()
 
     def forget_unknown(self, unknown: int) -> None:
         self._forget("DELETE FROM sightings WHERE unknown = ?", unknown)
