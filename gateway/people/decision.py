@@ -110,6 +110,13 @@ class Decision:
         """Return the curves from which the thresholds follow."""
         return self._curves
 
+    def join_threshold(self, groups: int) -> float:
+        """Return the score above which a face joins an unknown group among this number of groups.
+
+        A new stranger joins the group of another one with at most the chance ``max_false_identification``.
+        """
+        return _score(self._max_false_identification / max(groups, 1))
+
     def verification_threshold(self) -> float:
         """Return the lowest score at which a claim to be one person is confirmed."""
         return self._fixed_verification if self._fixed_verification is not None else _score(self._max_false_match)

@@ -22,9 +22,6 @@ log = logging.getLogger(__name__)
 MIN_FACE_INTERVAL_S = 5.0
 """Time between two faces that are kept of one group. Faces of one moment are nearly the same picture."""
 
-JOIN_SCORE = 4 / 6
-"""Score from which a face joins a group: a false match rate of one in 10,000."""
-
 NEW_VISIT_AFTER_S = 60.0
 """Time without the stranger after which a face counts as a new visit."""
 
@@ -230,7 +227,8 @@ class UnknownGroups:
         self._unsaved.discard(key)
 
     def _find_nearest(self, descriptor: Descriptor) -> UnknownGroup | None:
-        best: tuple[float, UnknownGroup | None] = (JOIN_SCORE, None)
+        """Return the group that a face belongs to, or None. To join a group is an identification among the groups."""
+        best: tuple[float, UnknownGroup | None] = (self._decision.join_threshold(len(self._groups)), None)
         for group in self._groups.values():
             similarity = self._gallery.compare(descriptor, group.mean())
             score = self._decision.score(similarity, len(group.faces))

@@ -94,3 +94,37 @@ def test_last_curve_is_used_for_more_pictures() -> None:
 def test_curves_of_an_unknown_engine_are_a_key_error() -> None:
     with pytest.raises(KeyError):
         measured_curves("another")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_curves_of_more_probes_never_need_less_similarity(engine: str) -> None:
+    curves = measured_curves(engine)
+    assert curves.max_probes == 5
+    for pictures in range(1, MAX_COUNTED_PICTURES + 1):
+        rates = np.linspace(0, FULL_SCORE, 61).tolist()
+        by_probes = [[curves.for_pictures(pictures, n).similarity_at(rate) for rate in rates] for n in (1, 2, 3, 5)]
+        assert (np.diff(by_probes, axis=0) > -1e-6).all()
+
+
+def test_frames_are_worth_more_pictures_the_more_they_differ() -> None:
+    curves = measured_curves("facegate")
+    same = curves.same_cosine
+    assert same is not None
+    # The length of the mean of n pictures whose cosines are all the same.
+    lengths = {n: (same + (1 - same) / n) ** 0.5 for n in (2, 3, 5)}
+    assert [curves.different_probes(length, n) for n, length in lengths.items()] == pytest.approx([2, 3, 5])
+    assert curves.different_probes(1.0, 5) == 1
+    assert 1 < curves.different_probes(0.998, 5) < 2
+    # Pictures that differ more than usual are not worth more than their number.
+    assert curves.different_probes(0.5, 2) == 2
+
+
+def test_frames_are_worth_their_number_if_no_cosine_was_measured() -> None:
+    assert Curves((CURVE,)).different_probes(1.0, 3) == 3
+
+
+def test_curve_between_two_numbers_of_probes_is_between_theirs() -> None:
+    other = Curve(CURVE.similarities + 0.1, CURVE.decades)
+    curves = Curves((CURVE,), {2: (other,)})
+    assert curves.for_pictures(1, 4 / 3).similarity_at(3) == pytest.approx(CURVE.similarity_at(3) + 0.05)
+    assert curves.for_pictures(1, 2) is other

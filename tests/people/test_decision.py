@@ -8,7 +8,7 @@ import pytest
 
 from gateway.model import Judgement, Person, Quality, QualityLimits
 from gateway.people.curves import Curve, Curves, measured_curves
-from gateway.people.decision import Decision
+from gateway.people.decision import FULL_SCORE, Decision
 from gateway.people.gallery import MAX_COUNTED_PICTURES, Candidate, Nearest
 from tests.examples import ALICE, BOB, QUALITY
 
@@ -239,3 +239,31 @@ def test_quality_at_the_limit_is_accepted() -> None:
 
 def test_face_without_quality_is_accepted() -> None:
     assert DECISION.unfit_reason(None) is None
+
+
+def test_share_of_the_rate_raises_the_threshold() -> None:
+    whole, tenth = DECISION.identification_threshold(10), DECISION.identification_threshold(10, 0.1)
+    assert tenth - whole == pytest.approx(1 / FULL_SCORE)
+    fixed = Decision(0.01, 0.001, CURVES, fixed_identification=0.5)
+    assert fixed.identification_threshold(10, 0.1) == pytest.approx(0.5 + 1 / FULL_SCORE)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.05])
+@pytest.mark.parametrize("probes", [1, 1.25, 2, 3, 5])
+def test_limits_of_a_mean_agree_with_the_decision(probes: float, share: float) -> None:
+    limit = float(DECISION.similarity_limits(10, probes, share)[3])
+    verdicts = [
+        DECISION.identify(nearest(limit + change, pictures=3), probes=probes, share=share).verdict
+        for change in (-1e-4, 1e-4)
+    ]
+    assert verdicts == ["unknown", "match"]
+
+
+def test_limits_rise_with_the_different_pictures_of_a_mean() -> None:
+    limits = np.array([DECISION.similarity_limits(100, probes)[1:] for probes in (1, 1.5, 2, 2.5, 3, 4, 5)])
+    assert (np.diff(limits, axis=0) > -1e-6).all()
+
+
+def test_joining_a_group_needs_more_similarity_among_more_groups() -> None:
+    thresholds = [DECISION.join_threshold(groups) for groups in (0, 1, 10, 100)]
+    assert thresholds == pytest.approx([2 / 6, 2 / 6, 3 / 6, 4 / 6])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +90,20 @@ def test_face_nearest_to_the_middle_counts() -> None:
     assert found is not None
     assert found.tolist() == descriptor(2).tolist()
     assert middle_descriptor(Analysis(image, (), {})) is None
+
+
+def test_file_of_an_earlier_version_has_no_curves_of_means(tmp_path: Path, measured: RecogniserCurves) -> None:
+    single = {key: {"1": each["1"]} for key, each in measured.curves.items()}
+    path = write_measurement(tmp_path, RECIPE, "own", "", single, measured.typical)
+    content = json.loads(path.read_text())
+    del content["same_cosine"]
+    path.write_text(json.dumps(content))
+    curves = read_measurement(tmp_path, RECIPE, NETWORK).curves
+    assert (curves.max_probes, curves.same_cosine) == (1, None)
+
+
+def test_curves_of_means_are_stored_if_they_reach_the_rate(measured: RecogniserCurves) -> None:
+    assert all({"1", "2"} <= each.keys() for each in measured.curves.values())
+    assert all(points["decades"][-1] >= 1.9 for each in measured.curves.values() for points in each.values())
+    assert measured.same_cosine is not None
+    assert 0.3 < measured.same_cosine < 1
