@@ -49,6 +49,12 @@ class SightingBook:
         self._visits = Visits(again_s)
         self.open = OpenSightings(decision)
 
+    def restore(self, sighting: OpenSighting) -> None:
+        """Continue a sighting of the last run, and its visit."""
+        self.open.add(sighting)
+        if sighting.is_decided:
+            self._visits.join(_visit_key(sighting), sighting.now.visit, sighting.last)
+
     def begin(self, sighting: Sighting, moment: Moment) -> OpenSighting:
         """Begin a sighting."""
         others = self.open.on_camera(sighting.camera)
@@ -134,13 +140,14 @@ class SightingBook:
         self, sighting: OpenSighting, stored: Sighting, event_type: EventType, previous: Person | None, moment: Moment
     ) -> None:
         """Note that a user corrected or confirmed a sighting. ``stored``: as it is in the store after that."""
+        before = sighting.person
         sighting.evidence.set_person(stored.person.slug if stored.person else None)
         if stored.person is None:
             sighting.forget_best()
         sighting.change(
             outcome=stored.outcome, person=stored.person, unknown=stored.unknown, seen=stored.seen, score=stored.score
         )
-        self._events.announce(event_type, sighting, moment, previous or sighting.person)
+        self._events.announce(event_type, sighting, moment, previous or before)
 
     def change(self, sighting: OpenSighting, person: Person | None, ignored: bool, moment: Moment) -> None:
         """Note that a user named the unknown group of a stranger, or that it is ignored now, or not any more."""

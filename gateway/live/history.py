@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 from gateway.live.moment import Moment
 from gateway.live.open_sighting import OpenSighting, restored_sighting
 from gateway.model.sightings import Sighting
 from gateway.store.protocols import Sightings
-
-log = logging.getLogger(__name__)
 
 MAX_READ_SIGHTINGS = 5_000
 """Stored sightings that are read for the last places of people, and for the names of cameras."""
@@ -32,10 +29,4 @@ class History:
 
     def open_sightings(self, moment: Moment) -> list[OpenSighting]:
         """Return the sightings that were open when the gateway ended."""
-        found = []
-        for record in self._open:
-            try:
-                found.append(restored_sighting(record, moment))
-            except ValueError as error:
-                log.warning("the sighting %s does not go on: %s", record.sighting.id, error)
-        return found
+        return [restored_sighting(record, moment) for record in self._open]

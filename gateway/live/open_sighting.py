@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import get_args
@@ -12,6 +13,8 @@ from gateway.model import Box, FoundFace, Person, QualityProblem, Verdict
 from gateway.model.sightings import Outcome, Sighting
 from gateway.people.unknown_groups import quality_score
 from gateway.store.records import SightingRecord, StoredFace
+
+log = logging.getLogger(__name__)
 
 QUALITY_PROBLEMS: frozenset[str] = frozenset(get_args(QualityProblem))
 
@@ -184,19 +187,27 @@ class OpenSighting:
 
 
 def restored_sighting(record: SightingRecord, moment: Moment) -> OpenSighting:
-    """Return the open sighting of a record, as the gateway that ended left it. Raise ValueError for other bytes."""
-    flag, evidence = record.evidence[:1], Evidence.from_bytes(record.evidence[1:])
-    last = moment.monotonic - max(moment.timestamp - record.sighting.last_seen, 0.0)
+    """Return the open sighting of a record, as the gateway that ended left it.
+
+    Without evidence that can be read, such as that of another recogniser, nobody can continue it. But it gets its end.
+    """
+    sighting = record.sighting
+    try:
+        evidence, announced = Evidence.from_bytes(record.evidence[1:]), record.evidence[:1] == ANNOUNCED
+    except ValueError as error:
+        log.warning("the sighting %s ends: %s", sighting.id, error)
+        evidence, announced = Evidence(), sighting.outcome in ("named", "stranger") and not sighting.ignored
+    last = moment.monotonic - max(moment.timestamp - sighting.last_seen, 0.0)
     usable = evidence.frames
     return OpenSighting(
-        record.sighting,
+        sighting,
         evidence,
         last,
         usable=usable,
         faces=max(usable, 1),
         first_usable=last if usable else None,
-        announced=flag == ANNOUNCED,
-        searched=record.sighting.outcome == "stranger",
+        announced=announced,
+        searched=sighting.outcome == "stranger",
         restored=True,
     )
 

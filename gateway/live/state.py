@@ -51,7 +51,7 @@ class LiveState:
         """Continue the sightings of the last run, and announce everything."""
         self._announcer.announce_switch(self._switches.all_on)
         for sighting in history.open_sightings(moment):
-            self._book.open.add(sighting)
+            self._book.restore(sighting)
         open_on = {sighting.now.camera for sighting in self._book.open}
         self.cameras.add_known(sorted({*open_on, *history.cameras, *self._switches.switched_off}), moment)
         self._follow_people(moment, history.people)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.live.moment import Moment
+from gateway.store.records import SightingRecord
 from tests.examples import descriptor
 from tests.live.conftest import ADAS
 from tests.live.harness import START, LiveHarness, face
@@ -95,3 +96,23 @@ def test_camera_that_is_off_stays_off(make_live: MakeLive) -> None:
     after.state.note_switch(None, after.now)
     assert after.frame(face(looks(ADAS, 1))) is None
     assert after.frame(face(looks(ADAS, 1)), camera="hall") is not None
+
+
+def test_visit_goes_on_over_a_restart(make_live: MakeLive) -> None:
+    before = make_live()
+    show(before, ADAS)
+    after = restart(make_live, before, 20)
+    show(after, ADAS, camera="hall")
+    (event,) = after.announcer.events
+    assert event.sighting.visit == before.announcer.events[0].sighting.visit
+
+
+def test_sighting_whose_evidence_cannot_be_read_gets_its_end(make_live: MakeLive) -> None:
+    before = make_live()
+    show(before, ADAS)
+    (record,) = before.people.sightings.read_open()
+    before.people.sightings.save([SightingRecord(record.sighting, None, b"\x01damaged")])
+    after = restart(make_live, before, 20)
+    after.wait(130)
+    (ended,) = after.announcer.events
+    assert (ended.event_type, ended.sighting.id) == ("ended", record.sighting.id)
