@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
-from gateway.integrations.frigate.corrections import NameCorrections
+from gateway.integrations.frigate.name_news import NameNews
 from gateway.integrations.homeassistant.wiring import HomeAssistant
 from gateway.integrations.picture_sources import PictureSources
 from gateway.live.announcer import Announcers
@@ -90,13 +90,13 @@ class Gateway:
         self.homeassistant = HomeAssistant(
             settings, descriptions.publish, descriptions.earlier_topics, lambda: self.mqtt.repeat_announcements()
         )
-        corrections = NameCorrections()
+        name_news = NameNews()
         parts = LiveParts(
             self.people,
             self.pool,
             policy,
             switches,
-            Announcers([self.announcements.announcer, *self.homeassistant.announcers, corrections]),
+            Announcers([self.announcements.announcer, *self.homeassistant.announcers, name_news]),
             self.journal,
             self.metrics,
         )
@@ -109,7 +109,14 @@ class Gateway:
             administration=administration,
             follow=self.live.submit if self.live is not None else None,
         )
-        self.sources = PictureSources(settings, self.service.submit, switches.is_followed, corrections, self.metrics)
+        self.sources = PictureSources(
+            settings,
+            self.service.submit,
+            switches.is_followed,
+            lambda camera: self.live.note_alive(camera) if self.live is not None else None,
+            name_news,
+            self.metrics,
+        )
         identity = load_identity(settings.data, settings.mqtt.client_id)
         self.mqtt = MqttInterface(
             settings=settings,

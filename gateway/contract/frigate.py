@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
 
 from gateway.errors import BadRequest
-from gateway.model import MAX_CAMERA_LENGTH
+from gateway.model import CAMERA_NAME, MAX_CAMERA_LENGTH
 
 # Frigate lists every point of an object's path, twice: before and after the change.
 MAX_MESSAGE_BYTES = 1_000_000
@@ -76,12 +76,24 @@ class FrigateMessage(FrigateModel):
 
 def read_frigate_message(payload: bytes) -> FrigateMessage:
     """Return the message. Raise BadRequest for anything that Frigate does not send."""
-    if len(payload) > MAX_MESSAGE_BYTES:
-        raise BadRequest(f"the message has {len(payload)} bytes, more than {MAX_MESSAGE_BYTES}")
-    try:
-        return FrigateMessage.model_validate_json(payload)
-    except ValidationError as error:
-        raise BadRequest(f"the message is not one of Frigate's: {_first_fault(error)}") from None
+    return _read_message(FrigateMessage, payload)
+
+
+class _CameraStats(FrigateModel):
+    """The frames a second that come from a camera."""
+
+    camera_fps: float = 0.0
+
+
+class FrigateStats(FrigateModel):
+    """A message on ``<topic_prefix>/stats``, once a minute."""
+
+    cameras: Mapping[str, _CameraStats] = {}
+
+    @property
+    def working(self) -> tuple[str, ...]:
+        """The cameras whose frames come in at Frigate."""
+        return tuple(name for name, each in self.cameras.items() if each.camera_fps > 0 and CAMERA_NAME.fullmatch(name))
 
 
 class FrigateEvent(FrigateModel):
@@ -139,12 +151,26 @@ class FrigateEventList(RootModel[tuple[FrigateEvent, ...]]):
     """The events of a search (``/api/events``)."""
 
 
+def read_frigate_stats(payload: bytes) -> FrigateStats:
+    """Return the message about all cameras. Raise BadRequest for anything that Frigate does not send."""
+    return _read_message(FrigateStats, payload)
+
+
 def read_frigate_answer(model: type[AnswerT], content: bytes) -> AnswerT:
     """Return an answer of Frigate's HTTP interface. Raise BadRequest for another answer."""
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
         raise BadRequest(f"the answer is not one of Frigate's: {_first_fault(error)}") from None
+
+
+def _read_message(model: type[AnswerT], payload: bytes) -> AnswerT:
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise BadRequest(f"the message has {len(payload)} bytes, more than {MAX_MESSAGE_BYTES}")
+    try:
+        return model.model_validate_json(payload)
+    except ValidationError as error:
+        raise BadRequest(f"the message is not one of Frigate's: {_first_fault(error)}") from None
 
 
 def _first_fault(error: ValidationError) -> str:

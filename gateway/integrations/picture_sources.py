@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.config import Settings
-from gateway.integrations.frigate.corrections import NameCorrections
 from gateway.integrations.frigate.follower import SourceRules
 from gateway.integrations.frigate.integration import FrigateIntegration
+from gateway.integrations.frigate.name_news import NameNews
 from gateway.integrations.inputs.pulled_cameras import PulledCameras
 from gateway.live.frame_sources import FrameSources, claiming
 from gateway.metrics import Metrics
@@ -19,7 +19,8 @@ from gateway.service.service import Submit
 class PictureSources:
     """All these sources, and the rule that each camera has one of them.
 
-    ``submit``: of the service. ``is_followed``: returns whether a camera is switched on. Raises ConfigError.
+    ``submit``: of the service. ``is_followed``: returns whether a camera is switched on. ``note_alive``: is called
+    with a camera that works but has no frames. Raises ConfigError.
     """
 
     def __init__(
@@ -27,7 +28,8 @@ class PictureSources:
         settings: Settings,
         submit: Submit,
         is_followed: Callable[[str], bool],
-        corrections: NameCorrections,
+        note_alive: Callable[[str], None],
+        name_news: NameNews,
         metrics: Metrics,
     ) -> None:
         self._sources = FrameSources()
@@ -37,8 +39,8 @@ class PictureSources:
         self._frigate = FrigateIntegration(
             settings.frigate,
             submit,
-            SourceRules(self._sources.claim, lambda camera: settings.search_of(camera).mounting == UPRIGHT),
-            corrections,
+            SourceRules(self._sources.claim, lambda camera: settings.search_of(camera).mounting == UPRIGHT, note_alive),
+            name_news,
             metrics,
             max_bytes=settings.limits.bytes,
         )

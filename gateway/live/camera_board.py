@@ -15,6 +15,9 @@ ANNOUNCE_INTERVAL_S = 10.0
 CHECK_INTERVAL_S = 1.0
 """Time between two looks for cameras that are not connected any more."""
 
+ALIVE_S = 150.0
+"""Time for which a camera counts as connected after another program said so: Frigate says it once a minute."""
+
 
 class CameraBoard:
     """The states of all cameras that are known. Each change is announced. One thread calls all methods.
@@ -27,6 +30,7 @@ class CameraBoard:
         self._switches = switches
         self._lost_s = lost_s
         self._last: dict[str, Moment] = {}
+        self._alive: dict[str, float] = {}
         self._announced: dict[str, tuple[CameraState, float]] = {}
         self._checked_at = float("-inf")
 
@@ -35,8 +39,16 @@ class CameraBoard:
         self._last[name] = moment
         self.announce(name, moment)
 
+    def note_alive(self, name: str, moment: Moment) -> None:
+        """Note that a camera works, although none of its frames came. A camera that is not known stays unknown."""
+        if name in self._announced:
+            self._alive[name] = moment.monotonic
+            self.announce(name, moment)
+
     def is_connected(self, name: str, moment: Moment) -> bool:
-        """Return whether frames of a camera come in."""
+        """Return whether frames of a camera come in, or would come if anything happened."""
+        if moment.monotonic <= self._alive.get(name, float("-inf")) + ALIVE_S:
+            return True
         return name in self._last and moment.monotonic - self._last[name].monotonic <= self._lost_s
 
     def tick(self, moment: Moment) -> None:
@@ -65,6 +77,7 @@ class CameraBoard:
     def forget(self, name: str) -> None:
         """Withdraw the state of a camera."""
         self._last.pop(name, None)
+        self._alive.pop(name, None)
         if self._announced.pop(name, None) is not None:
             self._announcer.remove_camera(name)
 

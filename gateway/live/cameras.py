@@ -168,7 +168,9 @@ class LiveCameras:
             sighting.change(frigate_event=request.frigate_event, zones=request.zones)
         if not camera.is_repeated:
             others, problem = camera.followed(moment, track), self._judge.problem_of(face)
-            after = self._book.add_face(sighting, face, problem, others, moment, more_follow=camera.is_fast)
+            # Frigate's pictures come seldom, even if two of them came quickly.
+            more_follow = camera.is_fast and request.frigate_event is None
+            after = self._book.add_face(sighting, face, problem, others, moment, more_follow=more_follow)
             camera.give_tracks(sighting, after)
         self._book.see(track.owner, moment)
 

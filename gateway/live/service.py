@@ -109,6 +109,10 @@ class LiveService:
         self._switches.turn(camera, on)
         self.post(lambda: self._state.note_switch(camera, self._clock()))
 
+    def note_alive(self, camera: str) -> None:
+        """Note that a camera works, although it sends frames only when something happens."""
+        self.post(lambda: self._state.note_alive(camera, self._clock()))
+
     def cameras(self) -> list[CameraState]:
         """Return the states of all cameras that are known."""
         return self._call(lambda: self._state.camera_states(self._clock()))

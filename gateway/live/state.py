@@ -69,6 +69,10 @@ class LiveState:
         """Write everything that has changed."""
         self._journal.close()
 
+    def note_alive(self, camera: str, moment: Moment) -> None:
+        """Note that a camera works, although none of its frames came."""
+        self._board.note_alive(camera, moment)
+
     def note_switch(self, camera: str | None, moment: Moment) -> None:
         """End the sightings of cameras that are switched off now, announce the switch, and store it."""
         self._journal.run(self._switches.save)

@@ -53,9 +53,9 @@ class EventBook:
     def get(self, event_id: str) -> TrackedEvent | None:
         return self._events.get(event_id)
 
-    def find_sighting(self, sighting: str) -> TrackedEvent | None:
-        """Return the event that got its name from the sighting."""
-        return next((each for each in self._events.values() if each.sighting == sighting), None)
+    def find_sighting(self, sighting: str) -> list[TrackedEvent]:
+        """Return the events whose person is that of the sighting."""
+        return [each for each in self._events.values() if each.sighting == sighting]
 
     def restart_learning(self, now: float) -> None:
         """Trust no more that all events are known: messages may have been lost."""

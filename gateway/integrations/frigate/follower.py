@@ -16,7 +16,7 @@ from functools import partial
 from typing import TypeVar
 
 from gateway.config.frigate_section import FrigateSettings
-from gateway.contract.frigate import FrigateBox, read_frigate_message
+from gateway.contract.frigate import FrigateBox, read_frigate_message, read_frigate_stats
 from gateway.errors import BadRequest
 from gateway.integrations.frigate.event_book import LEARN_S, EventBook, FrameTime
 from gateway.integrations.frigate.name_writer import NameChange, NameWriter
@@ -28,6 +28,7 @@ from gateway.integrations.frigate.tracked_event import TrackedEvent
 from gateway.metrics import Metrics
 from gateway.model import Face, Reply, Request
 from gateway.model.sightings import Sighting
+from gateway.model.subscriptions import Subscription
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +55,13 @@ class SourceRules:
     """The rules of the gateway for the cameras of Frigate.
 
     ``claim`` returns whether pictures of the camera may come from the source with that name. ``is_upright`` returns
-    whether boxes in the camera's pictures have the same coordinates here and at Frigate.
+    whether boxes in the camera's pictures have the same coordinates here and at Frigate. ``note_alive`` is called with
+    each camera that works at Frigate.
     """
 
     claim: Callable[[str, str], bool]
     is_upright: Callable[[str], bool]
+    note_alive: Callable[[str], None]
 
 
 class Follower:
@@ -89,9 +92,11 @@ class Follower:
         self._misread = False
 
     @property
-    def topic(self) -> str:
-        """The topic of Frigate's messages."""
-        return f"{self._settings.topic_prefix}/events"
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """The topics of Frigate that are read."""
+        prefix = self._settings.topic_prefix
+        receivers = {"events": self._read_event, "stats": self._read_stats}
+        return tuple(Subscription(f"{prefix}/{name}", partial(self._receive, read)) for name, read in receivers.items())
 
     def start(self) -> None:
         self._thread.start()
@@ -103,16 +108,9 @@ class Follower:
             self._thread.join()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def receive(self, _topic: str, payload: bytes) -> None:
-        """Take a message of Frigate. Called by the thread of the MQTT connection."""
-        if self._inbox.qsize() < MAX_WAITING:
-            self._inbox.put(partial(self._read, payload))
-        else:
-            self._metrics.count("messages_ignored")
-
-    def correct(self, sighting: Sighting) -> None:
-        """Change the name of the event that got it from this sighting."""
-        self._inbox.put(partial(self._correct, sighting))
+    def note_name(self, sighting: Sighting) -> None:
+        """Write, change or remove the name of the events whose person is that of the sighting."""
+        self._inbox.put(partial(self._note_name, sighting))
 
     def _run(self) -> None:
         while True:
@@ -134,22 +132,35 @@ class Follower:
     def _skip(self) -> None:
         """Do nothing: a picture is due."""
 
-    def _read(self, payload: bytes) -> None:
+    def _receive(self, read: Callable[[bytes], None], topic: str, payload: bytes) -> None:
+        """Take a message of Frigate. Called by the thread of the MQTT connection."""
+        if self._inbox.qsize() < MAX_WAITING:
+            self._inbox.put(partial(self._read, read, topic, payload))
+        else:
+            self._metrics.count("messages_ignored")
+
+    def _read(self, read: Callable[[bytes], None], topic: str, payload: bytes) -> None:
         try:
-            message = read_frigate_message(payload)
+            read(payload)
         except BadRequest as error:
             self._metrics.count("messages_ignored")
-            log.log(
-                logging.DEBUG if self._misread else logging.WARNING, "%s: on %s: %s", self._section, self.topic, error
-            )
+            level = logging.DEBUG if self._misread else logging.WARNING
+            log.log(level, "%s: on %s: %s", self._section, topic, error)
             self._misread = True
-            return
+
+    def _read_event(self, payload: bytes) -> None:
+        message = read_frigate_message(payload)
         now = time.monotonic()
         lost = self._metrics.snapshot()["connections_lost"]
         if lost != self._connections_lost:
             self._connections_lost = lost
             self._book.restart_learning(now)
         self._book.add(message, now)
+
+    def _read_stats(self, payload: bytes) -> None:
+        for camera in read_frigate_stats(payload).working:
+            if not self._settings.cameras or camera in self._settings.cameras:
+                self._rules.note_alive(camera)
 
     def _begin_attempts(self) -> None:
         for attempt in self._book.begin_attempts(time.monotonic()):
@@ -172,7 +183,9 @@ class Follower:
         seen = taken.outcome == "seen"
         event.end_attempt(time.monotonic(), taken=seen, usable=bool(usable), decided=decided)
         if own is not None and own.sighting is not None:
-            self._name(event, own.sighting)
+            event.note_sighting(own.sighting.id)
+            if own.sighting.person is not None:
+                self._change_name(event, own.sighting)
 
     def _find_face(self, event: TrackedEvent, taken: Taken) -> Face | None:
         """Return the face of the event's person, if the picture tells which one it is."""
@@ -199,21 +212,15 @@ class Follower:
         # Without a name to write, the decision need not belong to the event.
         return not self._settings.write_back and bool(usable) and all(map(_has_outcome, usable))
 
-    def _name(self, event: TrackedEvent, sighting: Sighting) -> None:
-        """Have the name of the sighting written into the event, unless another name stands there."""
-        known = event.latest.sub_label
-        if not self._settings.write_back or sighting.person is None or known not in (None, event.written):
-            return
-        self._change_name(event, sighting.person.name, sighting)
+    def _note_name(self, sighting: Sighting) -> None:
+        for event in self._book.find_sighting(sighting.id):
+            self._change_name(event, sighting)
 
-    def _correct(self, sighting: Sighting) -> None:
-        event = self._book.find_sighting(sighting.id)
-        if event is not None and event.written is not None and self._settings.write_back:
-            self._change_name(event, sighting.person.name if sighting.person else None, sighting)
-
-    def _change_name(self, event: TrackedEvent, name: str | None, sighting: Sighting) -> None:
-        change = NameChange(event.id, name, sighting.score or 0.0, event.latest.sub_label, event.written, sighting.id)
-        if name != event.written:
+    def _change_name(self, event: TrackedEvent, sighting: Sighting) -> None:
+        """Have the name of the sighting written into the event, or removed, unless another name stands there."""
+        name, known = sighting.person.name if sighting.person else None, event.latest.sub_label
+        if self._settings.write_back and name != event.written and known in (None, event.written):
+            change = NameChange(event.id, name, sighting.score or 0.0, known, event.written)
             self._wait_for(partial(self._write, change), self._end_write)
 
     def _write(self, change: NameChange) -> tuple[NameChange, bool]:
@@ -225,7 +232,7 @@ class Follower:
         if written:
             log.info("%s: event %s is now named %s", self._section, change.event, change.name or "nobody")
             if event is not None:
-                event.note_name(change.name, change.sighting)
+                event.note_name(change.name)
 
     def _wait_for(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
         """Do the work in a thread that may wait, and hand its result to the thread that owns the state."""

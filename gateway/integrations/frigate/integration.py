@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 from gateway.config.frigate_section import FrigateSettings
-from gateway.integrations.frigate.corrections import NameCorrections
 from gateway.integrations.frigate.follower import Follower, SourceRules
+from gateway.integrations.frigate.name_news import NameNews
 from gateway.integrations.frigate.server import FrigateServer
 from gateway.metrics import Metrics
 from gateway.model import Reply, Request
@@ -17,8 +17,8 @@ from gateway.model.subscriptions import Subscription
 class FrigateIntegration:
     """All Frigate servers.
 
-    ``submit``: the service of live cameras. ``corrections``: of names that were written. ``max_bytes``: the largest
-    picture. Raises ConfigError for a file of the settings that cannot be read.
+    ``submit``: the service of live cameras. ``name_news``: reports the names of sightings that change. ``max_bytes``:
+    the largest picture. Raises ConfigError for a file of the settings that cannot be read.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class FrigateIntegration:
         servers: Mapping[str, FrigateSettings],
         submit: Callable[[Request], Future[Reply]],
         rules: SourceRules,
-        corrections: NameCorrections,
+        name_news: NameNews,
         metrics: Metrics,
         max_bytes: int,
     ) -> None:
@@ -35,12 +35,12 @@ class FrigateIntegration:
             for name, settings in servers.items()
         ]
         for each in self._followers:
-            corrections.listen(each.correct)
+            name_news.listen(each.note_name)
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
         """The topics of Frigate's messages."""
-        return tuple(Subscription(each.topic, each.receive) for each in self._followers)
+        return tuple(subscription for each in self._followers for subscription in each.subscriptions)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ class NameChange:
     """A change of the name of an event.
 
     ``name``: None removes it. ``score``: from 0 to 1. ``known``: the name in Frigate's last message. ``own``: the name
-    that this gateway wrote last, or None. ``sighting``: the id of the sighting that the name comes from.
+    that this gateway wrote last, or None.
     """
 
     event: str
@@ -28,7 +28,6 @@ class NameChange:
     score: float = 0.0
     known: str | None = None
     own: str | None = None
-    sighting: str | None = None
 
 
 class NameWriter:

@@ -59,7 +59,7 @@ class TrackedEvent:
 
     ``first_seen``, ``last_seen`` and ``ended_at``: when messages came, on the clock of ``time.monotonic``.
     ``complete``: the message about its beginning came. ``written``: the name that this gateway wrote last.
-    ``sighting``: the id of the sighting that the name came from.
+    ``sighting``: the id of the sighting of the event's person.
     """
 
     def __init__(self, latest: FrigateObject, settings: FrigateSettings, now: float, *, complete: bool) -> None:
@@ -134,9 +134,13 @@ class TrackedEvent:
         self._end_round()
         return None
 
-    def note_name(self, name: str | None, sighting: str | None) -> None:
-        """Note the name that this gateway wrote, and the id of the sighting that it came from."""
-        self.written, self.sighting = name, sighting
+    def note_name(self, name: str | None) -> None:
+        """Note the name that this gateway wrote."""
+        self.written = name
+
+    def note_sighting(self, sighting: str) -> None:
+        """Note the id of the sighting of the event's person."""
+        self.sighting = sighting
 
     def end_attempt(self, now: float, *, taken: bool, usable: bool, decided: bool) -> None:
         """Plan the next picture. ``taken``: there was one. ``usable``: it showed a face that could be compared.

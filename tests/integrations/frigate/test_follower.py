@@ -5,6 +5,7 @@ Frigate and go2rtc are stand-ins. Each test has a camera of its own, since sight
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ class FollowerHarness:
     metrics: Metrics
     sources: FrameSources
     replies: list[Future[Reply]]
+    alive: list[str]
     camera: str = field(default_factory=lambda: f"porch_{secrets.token_hex(4)}")
 
     def event(self, picture: bytes = OBAMA, number: int = 1, **changes: Any) -> Event:
@@ -59,7 +61,12 @@ class FollowerHarness:
         return self.frigate.add(replace(event, **changes))
 
     def send(self, kind: Literal["new", "update", "end"], event: Event) -> None:
-        self.follower.receive("frigate/events", event.message(kind))
+        self.receive("frigate/events", event.message(kind))
+
+    def receive(self, topic: str, payload: bytes) -> None:
+        """Deliver a message of the broker."""
+        (receive,) = [each.receive for each in self.follower.subscriptions if each.topic_filter == topic]
+        receive(topic, payload)
 
     def end(self, event: Event) -> None:
         event.end = time.time()
@@ -90,6 +97,7 @@ def following(
     values = {"go2rtc_url": go2rtc.url, **settings}
     metrics, sources = Metrics(), FrameSources()
     replies: list[Future[Reply]] = []
+    alive: list[str] = []
 
     def submit(request: Request) -> Future[Reply]:
         replies.append(gateway.service.submit(request))
@@ -100,13 +108,13 @@ def following(
         settings_for(frigate, **values),
         client_of(frigate, **values),
         submit,
-        SourceRules(sources.claim, lambda _: True),
+        SourceRules(sources.claim, lambda _: True, alive.append),
         metrics,
         learn_s,
     )
     follower.start()
     try:
-        yield FollowerHarness(frigate, go2rtc, follower, metrics, sources, replies)
+        yield FollowerHarness(frigate, go2rtc, follower, metrics, sources, replies, alive)
     finally:
         follower.stop()
 
@@ -285,12 +293,39 @@ def test_correction_of_a_sighting_changes_the_own_name_only(
         harness.send("new", event)
         wait_for(lambda: harness.count("frigate_names") == 1)
         sighting = harness.sighting()
-        harness.follower.correct(replace(sighting, person=Person("joe_biden", "Joe Biden")))
+        harness.follower.note_name(replace(sighting, person=Person("joe_biden", "Joe Biden")))
         wait_for(lambda: event.sub_label == "Joe Biden")
         wait_for(lambda: harness.count("frigate_names") == 2)
-        harness.follower.correct(replace(sighting, person=None))
+        harness.follower.note_name(replace(sighting, person=None))
         wait_for(lambda: event.sub_label is None)
         event.sub_label = "Michelle"
-        harness.follower.correct(replace(sighting, person=Person("joe_biden", "Joe Biden")))
+        harness.follower.note_name(replace(sighting, person=Person("joe_biden", "Joe Biden")))
         harness.follower.stop()
         assert event.sub_label == "Michelle"
+
+
+@pytest.mark.parametrize("version", ["0.18"])
+def test_cameras_that_work_at_frigate_are_known_as_connected(
+    gateway: Gateway, frigate: FrigateStandIn, go2rtc: Go2rtcStandIn
+) -> None:
+    """Their pictures come only with events, which may be hours apart."""
+    with following(gateway, frigate, go2rtc, cameras=["porch", "yard"]) as harness:
+        stats = {"porch": {"camera_fps": 5.0}, "yard": {"camera_fps": 0.0}, "hall": {"camera_fps": 5.0}, "a/b": {}}
+        harness.receive("frigate/stats", json.dumps({"cameras": stats, "service": {"uptime": 1}}).encode())
+        wait_for(lambda: harness.alive)
+        assert harness.alive == ["porch"]
+
+
+@pytest.mark.parametrize("version", ["0.18"])
+def test_messages_of_another_form_are_counted_and_said_once(
+    gateway: Gateway, frigate: FrigateStandIn, go2rtc: Go2rtcStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    with following(gateway, frigate, go2rtc) as harness:
+        for topic in ("frigate/events", "frigate/stats", "frigate/events"):
+            harness.receive(topic, b"{")
+        wait_for(lambda: harness.count("messages_ignored") == 3)
+        assert len([each for each in caplog.records if "not one of Frigate's" in each.message]) == 1
+        # the follower goes on
+        event = harness.event()
+        harness.send("new", event)
+        wait_for(lambda: event.sub_label)

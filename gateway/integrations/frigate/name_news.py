@@ -1,4 +1,4 @@
-"""Corrections of names: the news of live cameras that concern Frigate."""
+"""The news of live cameras that concern Frigate: names of sightings."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Callable
 from gateway.model.sightings import CameraState, PersonPresence, Presence, Sighting, SightingEvent
 
 
-class NameCorrections:
-    """An Announcer that reports sightings whose name was wrong."""
+class NameNews:
+    """An Announcer that reports the sightings that get a name, another one, or lose it."""
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[Sighting], None]] = []
 
     def listen(self, listener: Callable[[Sighting], None]) -> None:
-        """Call the function with each sighting that has another name now, or none. It must not wait."""
+        """Call the function with each sighting whose name has changed. It must not wait."""
         self._listeners.append(listener)
 
     def announce_event(self, event: SightingEvent) -> None:
-        if event.event_type in ("changed", "not_them"):
+        if event.event_type in ("recognised", "changed", "not_them"):
             for listener in self._listeners:
                 listener(event.sighting)
 
