@@ -12,6 +12,7 @@ Count = Literal[
     "replies",  # requests answered without an error
     "errors",  # requests answered with an error
     "frames_dropped",  # live frames that a newer one replaced, or that did not fit in workers.queue_bytes
+    "results_unchanged",  # frames of an unchanged scene without an answer of their own (live.unchanged_answer_s)
     "results_dropped",  # results of live frames that the broker accepted too slowly
     "replies_lost",  # replies beyond mqtt.max_queued
     "replies_refused",  # replies that the broker refused with a reason code

@@ -57,6 +57,6 @@ class FrameJobs:
         job.future.add_done_callback(record)
         return self._run(job)
 
-    def forget(self, camera: str) -> None:
-        """Forget a camera. Its next frame is looked at in full."""
+    def forget(self, camera: str | None) -> None:
+        """Forget a camera, or all cameras (None). The next frame is looked at in full."""
         self._looks.forget(camera)

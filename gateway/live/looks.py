@@ -109,10 +109,13 @@ class Looks:
             while len(self._cameras) > self._most_cameras:
                 self._cameras.popitem(last=False)
 
-    def forget(self, camera: str) -> None:
-        """Forget a camera. Its next frame is looked at in full."""
+    def forget(self, camera: str | None) -> None:
+        """Forget a camera, or all cameras (None). The next frame is looked at in full."""
         with self._lock:
-            self._cameras.pop(camera, None)
+            if camera is None:
+                self._cameras.clear()
+            else:
+                self._cameras.pop(camera, None)
 
     def _first(self, now: float) -> _CameraLooks:
         return _CameraLooks(full_at=now - self._first_phase() * EARLY_SHARE * self._full_look_s)

@@ -72,7 +72,8 @@ class LiveService:
         Raises GatewayError if the store fails.
         """
         history = History(self._store)
-        self.post(lambda: self._state.start(history, self._clock()))
+        # Not in the thread: the gateway connects to the broker after this, and must not publish a name of the last run.
+        self._state.start(history, self._clock())
         self._thread.start()
 
     def stop(self) -> None:
@@ -107,6 +108,8 @@ class LiveService:
     def set_enabled(self, camera: str | None, on: bool) -> None:
         """Switch recognition on or off for a camera, or for all cameras (None)."""
         self._switches.turn(camera, on)
+        # Nothing of its pictures stays. When it is on again, it may show somebody who has stood still for long.
+        self._frames.forget(camera)
         self.post(lambda: self._state.note_switch(camera, self._clock()))
 
     def note_alive(self, camera: str) -> None:

@@ -88,7 +88,7 @@ class Analysis:
     The other fields are for a LiveTask. ``thumbnail``: the picture as it was when each place was last looked at, for
     the next LiveTask of this camera; None if the thumbnail of this task stays valid. ``still``: the boxes of
     ``LiveTask.faces`` around which nothing changed, so that nothing was looked for. These faces are still there.
-    ``changed``: boxes of the changed parts in which faces were looked for.
+    ``changed``: boxes of the changed parts in which faces were looked for. ``brightness``: of the whole frame, 0 to 1.
     """
 
     image: Image
@@ -98,6 +98,7 @@ class Analysis:
     left_out: int = 0
     looked: Looked = "full"
     thumbnail: bytes | None = None
+    brightness: float | None = None
     still: tuple[Box, ...] = ()
     changed: tuple[Box, ...] = ()
 

@@ -30,6 +30,7 @@ from gateway.mqtt.delivery.downtime import Downtime
 from gateway.mqtt.delivery.ignored_messages import IgnoredMessages
 from gateway.mqtt.delivery.loopback import Loopback
 from gateway.mqtt.delivery.poison_guard import PoisonGuard
+from gateway.mqtt.delivery.unchanged_answers import UnchangedAnswers
 from gateway.mqtt.delivery.uploads import Uploads
 from gateway.mqtt.delivery.validity import Validity
 from gateway.mqtt.intake import Intake
@@ -79,7 +80,8 @@ class MqttInterface:
         poison_guard = PoisonGuard()
         self._intake = Intake(self._ignored, poison_guard, outbox, metrics)
 
-        self.queries = Queries(services, reader, validity, outbox, metrics, answer_s=mqtt.answer_s)
+        unchanged = UnchangedAnswers(settings.live.unchanged_answer_s, settings.live.most_cameras)
+        self.queries = Queries(services, reader, validity, outbox, metrics, unchanged, answer_s=mqtt.answer_s)
         self.uploads = Uploads(data / "uploads", settings.uploads, limits.message_bytes, topics.read)
         self._pieces = Pieces(self.uploads, reader, self._intake, self.queries, outbox)
         self._commands = BridgeCommands(services.submit, reader, validity, outbox, metrics, answer_s=mqtt.answer_s)

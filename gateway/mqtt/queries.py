@@ -8,11 +8,12 @@ from functools import partial
 
 from gateway.errors import Expired, Timeout
 from gateway.metrics import Metrics
-from gateway.model import Operation, Reply
+from gateway.model import Operation, Recognition, Reply
 from gateway.mqtt.codec.inbound import Frame, Query, Reader
 from gateway.mqtt.codec.outbound import write_result
 from gateway.mqtt.codec.topics import Address
 from gateway.mqtt.delivery.reply_cache import ReplyCache
+from gateway.mqtt.delivery.unchanged_answers import UnchangedAnswers
 from gateway.mqtt.delivery.validity import Validity
 from gateway.mqtt.delivery.watchdog import claim_before_giving_up
 from gateway.mqtt.outbox import Outbox
@@ -34,6 +35,7 @@ class Queries:
         validity: Validity,
         outbox: Outbox,
         metrics: Metrics,
+        unchanged: UnchangedAnswers,
         *,
         answer_s: float,
     ) -> None:
@@ -42,6 +44,7 @@ class Queries:
         self._validity = validity
         self._outbox = outbox
         self._metrics = metrics
+        self._unchanged = unchanged
         self._answer_s = answer_s
         self._cache = ReplyCache()
 
@@ -77,7 +80,10 @@ class Queries:
             self._metrics.count("results_dropped")
             return
         try:
-            outbound = write_result(address, reply.result())
+            result = reply.result()
+            if address.live and not self._needs_answer(address, result):
+                return
+            outbound = write_result(address, result)
         # Any exception, or the device would never get an answer.
         except Exception as error:
             self._fail(delivery, address, valid_for_s, error)
@@ -85,7 +91,16 @@ class Queries:
             left = valid_for_s - (time.monotonic() - delivery.received_at)
             self._outbox.reply(delivery, address, outbound, left)
 
+    def _needs_answer(self, address: Address, reply: Reply) -> bool:
+        assert isinstance(reply, Recognition)
+        if self._unchanged.needs_answer(str(address.origin.camera), reply):
+            return True
+        self._metrics.count("results_unchanged")
+        return False
+
     def _fail(self, delivery: Delivery[Session], address: Address, valid_for_s: float, error: Exception) -> None:
+        if address.live:
+            self._unchanged.forget(str(address.origin.camera))
         if isinstance(error, Expired) and valid_for_s > self._answer_s:
             # The request itself is still valid: another try may succeed.
             error = Timeout(str(error))

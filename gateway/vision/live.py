@@ -27,15 +27,16 @@ def look(data: bytes, engine: Engine, task: LiveTask, limits: PictureLimits) -> 
     comparison = None if known is None or task.full else frame.compare(known)
     parts = None if comparison is None else frame.parts(comparison)
     clock.lap("gate")
+    brightness = round(float(frame.small.mean()) / 255, 3)
     if parts == []:
-        return Analysis(frame.image, (), clock.laps, looked="nothing", still=task.faces)
+        return Analysis(frame.image, (), clock.laps, looked="nothing", brightness=brightness, still=task.faces)
     found = analyse_parts(frame.opened(), engine, frame.wanted, parts, clock)
     seen = frame.updated(known, comparison, parts, [face.box for face in found.faces]).to_bytes()
     if comparison is None or parts is None:
-        return replace(found, looked="full", thumbnail=seen)
+        return replace(found, looked="full", thumbnail=seen, brightness=brightness)
     still = tuple(face for face in task.faces if not any(face.intersection(part) for part in parts))
     changed = tuple(map(frame.in_picture, comparison.places))
-    return replace(found, looked="parts", thumbnail=seen, still=still, changed=changed)
+    return replace(found, looked="parts", thumbnail=seen, brightness=brightness, still=still, changed=changed)
 
 
 class LiveFrame:

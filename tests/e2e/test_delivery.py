@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -541,26 +540,6 @@ def test_retained_online_of_a_dead_gateway_prevents_no_start(
     with running(small_settings(tmp_path / "data", private_broker)) as gateway:
         wait_until_ready(gateway)
     client.close()
-
-
-def test_retained_topics_of_an_earlier_base_are_cleared(tmp_path: Path, private_broker: Broker) -> None:
-    """Regression: the old bridge/state said `online` for ever."""
-    with running(small_settings(tmp_path / "data", private_broker, mqtt={"base": "home/attic"})):
-        pass
-    client = Client(private_broker.port).subscribe("home/#")
-    assert {client.get().topic, client.get().topic} == {"home/attic/bridge/state", "home/attic/bridge/info"}
-    client.close()
-    with running(small_settings(tmp_path / "data", private_broker)):
-        wait_for(
-            lambda: (
-                json.loads((tmp_path / "data" / "retained.json").read_text())
-                == {"bridge": ["facegate/bridge/info", "facegate/bridge/state"]}
-            )
-        )
-        time.sleep(0.3)
-        client = Client(private_broker.port).subscribe("home/#")
-        assert client.nothing_comes(0.5)
-        client.close()
 
 
 def test_second_gateway_answers_no_frame_before_it_ends(tmp_path: Path, private_broker: Broker) -> None:

@@ -87,3 +87,12 @@ def test_answer_about_an_unchanged_scene_says_so() -> None:
 def test_answer_has_the_dropped_frames_and_those_left_out() -> None:
     reply = answer(left_out=5)
     assert (reply.dropped, reply.left_out, reply.threshold) == (3, 5, 0.5)
+
+
+@pytest.mark.parametrize(("brightness", "text"), [(0.01, "no_face too_dark"), (0.3, "no_face"), (None, "no_face")])
+def test_dark_frame_without_a_face_says_why_none_may_be_seen(brightness: float | None, text: str) -> None:
+    assert write_verdict(answer(brightness=brightness)) == text
+
+
+def test_dark_frame_with_a_face_has_no_hint_of_its_own() -> None:
+    assert write_verdict(answer((MATCH, NAMED), brightness=0.01)).startswith("match")

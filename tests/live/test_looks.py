@@ -153,3 +153,6 @@ def test_looks_forget_the_camera_with_the_oldest_frame() -> None:
     assert [scene.task(camera).thumbnail for camera in ("porch", "yard", "gate")] == [b"porch", None, b"gate"]
     scene.looks.forget("porch")
     assert scene.task("porch").full
+    assert not scene.task("gate").full
+    scene.looks.forget(None)
+    assert scene.task("gate").full
