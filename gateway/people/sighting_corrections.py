@@ -15,7 +15,7 @@ from gateway.store.protocols import Sightings, Store
 from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, SightingRecord
 
 SOURCE_PREFIX = "sighting:"
-"""The beginning of the source of each picture that a sighting gave. The name of the camera follows."""
+"""The beginning of the source of each picture that a sighting gave: ``sighting:<camera>/<id of the sighting>``."""
 
 MAX_CONFIRMED_PICTURES = 10
 """Pictures from confirmed sightings that a person has. One more takes the place of the oldest."""
@@ -48,10 +48,13 @@ class SightingCorrections:
     def confirm(self, key: str, person: str | None, caller: Caller) -> Correction:
         """Note that a sighting shows a person, by default the one that it was named as.
 
-        The face joins the pictures of the person if it is good enough. Raises UnknownPerson and BadRequest.
+        The face joins the pictures of the person if it is good enough. A counter-example that this sighting gave before
+        is removed. Raises UnknownPerson and BadRequest.
         """
         record = self._find(key)
         target = self._store.people.read_entry(person or _named(record.sighting)).person
+        # Before the face is enrolled: otherwise it would be compared with its own counter-example.
+        self._take_back(record.sighting, target, caller, counter=True)
         picture, warnings = self._enrol(record, target, caller)
         changes = {"outcome": "named", "person": target, "unknown": None, "seen": None}
         sighting = self._save(record, candidates=(), ignored=False, **changes)
@@ -60,15 +63,15 @@ class SightingCorrections:
     def not_them(self, key: str, person: str | None, caller: Caller) -> Correction:
         """Note that a sighting does not show a person, by default the one that it was named as.
 
-        The face becomes a counter-example of the person. Raises UnknownPerson, BadRequest, and Conflict if the person
-        would have counter-examples only.
+        The face becomes a counter-example of the person. A picture that this sighting gave before is removed, unless it
+        is the only one. Raises UnknownPerson, BadRequest, and Conflict if the person would have counter-examples only.
         """
         record = self._find(key)
         target = self._store.people.read_entry(person or _named(record.sighting)).person
         sample = _sample(record)
         if sample is not None:
-            source = SOURCE_PREFIX + record.sighting.camera
-            self._registry.add_counter_examples(target.slug, [sample], caller, source=source)
+            self._registry.add_counter_examples(target.slug, [sample], caller, source=_source(record.sighting))
+            self._take_back(record.sighting, target, caller, counter=False)
         sighting = self._save(record, **_without(record.sighting, target))
         warnings = () if sample else (NO_FACE,)
         return Correction(sighting, record.sighting.person, target, _picture_id(sample), warnings)
@@ -82,13 +85,26 @@ class SightingCorrections:
         """Add the face of a sighting to a person. Return the id of the picture, if it was added, and warnings."""
         if (sample := _sample(record)) is None:
             return None, (NO_FACE,)
-        source = SOURCE_PREFIX + record.sighting.camera
         try:
-            entry, warnings = self._registry.enrol(None, [sample], caller, person=person.slug, source=source)
+            entry, warnings = self._registry.enrol(
+                None, [sample], caller, person=person.slug, source=_source(record.sighting)
+            )
         except BadImage as error:
             return None, (f"only the sighting was corrected: {error}",)
         self._remove_oldest(entry, caller)
         return _picture_id(sample), warnings
+
+    def _take_back(self, sighting: Sighting, person: Person, caller: Caller, *, counter: bool) -> None:
+        """Remove the pictures, or the counter-examples, that an opposite correction of the same sighting gave.
+
+        The best face of a sighting changes while it lasts. So the new picture may not take the place of the old one.
+        """
+        pictures = self._store.people.read_entry(person.slug).pictures
+        given = [each for each in pictures if each.source == _source(sighting) and each.counter == counter]
+        # The last picture stays: the person would be removed with it.
+        if counter or len(given) < sum(not each.counter for each in pictures):
+            for picture in given:
+                self._registry.remove_picture(person.slug, picture.id, caller)
 
     def _remove_oldest(self, entry: PersonEntry, caller: Caller) -> None:
         confirmed = [each for each in entry.pictures if each.source.startswith(SOURCE_PREFIX) and not each.counter]
@@ -106,6 +122,10 @@ def _named(sighting: Sighting) -> str:
     if sighting.person is None:
         raise BadRequest(f"the sighting {sighting.id} has no name: give person, the id of an enrolled person")
     return sighting.person.slug
+
+
+def _source(sighting: Sighting) -> str:
+    return f"{SOURCE_PREFIX}{sighting.camera}/{sighting.id}"
 
 
 def _sample(record: SightingRecord) -> EnrolmentSample | None:

@@ -97,7 +97,7 @@ def test_sighting_is_shown_confirmed_and_corrected(harness: PeopleHarness) -> No
     confirmed = post(harness, f"sightings/{key}/confirm")
     assert (confirmed["name"], confirmed["picture_of"]) == ("Barack Obama", "barack_obama")
     sources = [each["source"] for each in get(harness, "people/barack_obama")["pictures"]]
-    assert sources == ["rest", "sighting:porch"]
+    assert sources == ["rest", f"sighting:porch/{key}"]
     assert next_event(harness, "confirmed")["sighting"] == key
 
     corrected = post(harness, f"sightings/{key}/not_them")

@@ -122,7 +122,7 @@ def test_confirmed_sighting_adds_its_face_to_the_person(harness: AdministrationH
     save(harness, outcome="named", person=ALICE)
     done = harness.do_once("sightings/confirm", sighting="s1")
     assert (done["name"], done["picture_of"], done["outcome"]) == ("Alice", "alice", "named")
-    assert pictures(harness) == [("rest", False), ("sighting:porch", False)]
+    assert pictures(harness) == [("rest", False), ("sighting:porch/s1", False)]
     assert live.changes == [("s1", "confirmed", ALICE)]
     assert harness.do_once("sightings/confirm", sighting="s1") == done
     assert len(live.changes) == 1
@@ -151,7 +151,7 @@ def test_person_has_a_limited_number_of_pictures_from_sightings(harness: Adminis
         save(harness, n, face(near(descriptor(1), 0.8, n), n), camera=f"camera{n}", outcome="named", person=ALICE)
         harness.do("sightings/confirm", sighting=f"s{n}")
     confirmed = [source for source, _ in pictures(harness) if source != "rest"]
-    assert confirmed == [f"sighting:camera{n}" for n in range(3, MAX_CONFIRMED_PICTURES + 3)]
+    assert confirmed == [f"sighting:camera{n}/s{n}" for n in range(3, MAX_CONFIRMED_PICTURES + 3)]
     assert len(pictures(harness)) == MAX_CONFIRMED_PICTURES + 1
 
 
@@ -181,7 +181,7 @@ def test_sighting_of_somebody_else_becomes_a_counter_example(
     save(harness, outcome="named", person=ALICE, score=0.8)
     done = harness.do_once("sightings/not_them", sighting="s1")
     assert (done["outcome"], done["person"], done["score"], done["picture_of"]) == ("stranger", None, None, "alice")
-    assert pictures(harness) == [("rest", False), ("sighting:porch", True)]
+    assert pictures(harness) == [("rest", False), ("sighting:porch/s1", True)]
     assert harness.env.who(FACE) is None
     assert live.changes == [("s1", "not_them", ALICE)]
     harness.do("people/remove_picture", person="alice", picture=done["picture"])
@@ -192,7 +192,32 @@ def test_wrong_confirmation_is_turned_into_a_counter_example(harness: Administra
     save(harness, outcome="named", person=ALICE)
     harness.do("sightings/confirm", sighting="s1")
     harness.do("sightings/not_them", sighting="s1")
-    assert pictures(harness) == [("rest", False), ("sighting:porch", True)]
+    assert pictures(harness) == [("rest", False), ("sighting:porch/s1", True)]
+
+
+@pytest.mark.parametrize(("first", "second"), [("not_them", "confirm"), ("confirm", "not_them")])
+def test_correction_takes_back_the_opposite_one_of_the_same_sighting(
+    harness: AdministrationHarness, first: str, second: str
+) -> None:
+    """Regression: the best face had changed between the two, and both pictures stayed, one as a counter-example."""
+    save(harness, outcome="named", person=ALICE)
+    harness.do(f"sightings/{first}", sighting="s1", person="alice")
+    save(harness, found=face(near(descriptor(1), 0.8, 10), 2), outcome="named", person=ALICE)
+    done = harness.do(f"sightings/{second}", sighting="s1", person="alice")
+    assert pictures(harness) == [("rest", False), ("sighting:porch/s1", second == "not_them")]
+    shown = harness.do("people/show", person="alice")["pictures"]
+    assert done["picture"] == shown[1]["id"]
+    assert not [each for each in done["warnings"] if "look like" in each]
+
+
+def test_correction_does_not_remove_the_last_picture_of_a_person(harness: AdministrationHarness) -> None:
+    save(harness, outcome="named", person=ALICE)
+    harness.do("sightings/confirm", sighting="s1")
+    (first, _) = harness.do("people/show", person="alice")["pictures"]
+    harness.do("people/remove_picture", person="alice", picture=first["id"])
+    save(harness, found=face(near(descriptor(1), 0.8, 10), 2), outcome="named", person=ALICE)
+    harness.do("sightings/not_them", sighting="s1")
+    assert pictures(harness) == [("sighting:porch/s1", False), ("sighting:porch/s1", True)]
 
 
 def test_candidate_of_an_ambiguous_sighting_can_be_ruled_out(harness: AdministrationHarness) -> None:
