@@ -28,10 +28,18 @@ DAY_S = 86_400
 @JSON_OPTION
 @click.option("--camera", help="Only sightings of this camera.")
 @click.option("--person", help="Only sightings of the person with this id.")
-@click.option("--unknown", type=int, help="Only sightings of this group of unknown faces.")
+@click.option("--unknown", type=click.IntRange(min=1), help="Only sightings of this group of unknown faces.")
 @click.option("--outcome", help="Only sightings with this outcome: named, stranger, ambiguous, undecided, turned, ...")
-@click.option("--days", type=float, help="Only sightings that began within the last days.")
-@click.option("--limit", default=100, show_default=True, help="The number of sightings, the newest first.")
+@click.option(
+    "--days", type=click.FloatRange(min=0, min_open=True), help="Only sightings that began within the last days."
+)
+@click.option(
+    "--limit",
+    default=100,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Largest number of sightings, the newest first.",
+)
 def list_sightings(config: Path | None, as_json: bool, days: float | None, limit: int, **filters: Any) -> None:
     """List the sightings of live cameras, the newest first."""
     since = None if days is None else max(time.time() - DAY_S * days, 0)

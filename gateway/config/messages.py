@@ -47,8 +47,11 @@ MESSAGES: Mapping[str, str] = {
 MAX_FOUND_LENGTH = 40
 """Characters of a wrong value that a message quotes."""
 
+TOPIC_LEVELS = "expected one to four levels of A-Z a-z 0-9 _ -, separated by /"
+
 PATTERNS: Mapping[str, str] = {
-    "mqtt.base": "expected one to four levels of A-Z a-z 0-9 _ -, separated by /, as site/facegate",
+    "mqtt.base": f"{TOPIC_LEVELS}, as site/facegate",
+    "homeassistant.prefix": f"{TOPIC_LEVELS}, as homeassistant",
     "mqtt.client_id": "expected 1 to 64 characters of A-Z a-z 0-9 _ -",
 }
 """The message for a text of the wrong form, by the setting."""

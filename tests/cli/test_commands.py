@@ -466,6 +466,14 @@ def test_sightings_are_listed_shown_and_corrected(facegate: Facegate, data: Path
     assert "no sighting 's3'" in facegate("sightings", "show", "s3", code=1).stderr
 
 
+@pytest.mark.parametrize("option", ["--limit", "--days", "--unknown"])
+def test_list_of_sightings_refuses_numbers_below_one(facegate: Facegate, data: Path, option: str) -> None:
+    save_sightings(data)
+    assert f"Invalid value for '{option}': 0 is not in the range" in " ".join(
+        facegate("sightings", "list", option, "0", code=2).stderr.split()
+    ).replace("0.0", "0")
+
+
 def test_unknown_groups_are_ignored_and_joined(facegate: Facegate, data: Path, tmp_path: Path) -> None:
     save_sightings(data)
     assert "unknown 1 is ignored" in facegate("unknowns", "ignore", "1").stdout

@@ -358,6 +358,9 @@ REFUSED_SETTINGS = [
     pytest.param("cameras: {a: {only: [[]]}}", "each with 3 to 64 corners", id="no corners"),
     pytest.param("cameras: {front door: {}}", "use 1 to 64 characters of A-Z a-z 0-9 _ -", id="camera"),
     pytest.param("mqtt: {base: a b}", "mqtt.base: expected one to four levels of A-Z", id="base"),
+    pytest.param(
+        "homeassistant: {prefix: 'home/#'}", "homeassistant.prefix: expected one to four levels of A-Z", id="prefix"
+    ),
     pytest.param("mqtt: {client_id: a b}", "mqtt.client_id: expected 1 to 64 characters of A-Z", id="client id"),
     *(
         pytest.param(f"mqtt: {{host: '{host}'}}", "write the host name alone; the port is mqtt.port", id=host)
