@@ -207,6 +207,7 @@ def test_answer_that_the_acl_forbids_holds_up_nothing(tmp_path: Path) -> None:
     acl.write_text(
         "topic readwrite facegate/bridge/#\ntopic readwrite facegate/+/request/#\n"
         "topic readwrite facegate/+/verdict/#\ntopic read facegate/+/part/#\ntopic read facegate/+/frame\n"
+        "topic readwrite homeassistant/#\n"
     )
     extra = f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\nacl_file {acl}\n"
     with broker_running(tmp_path, port, extra) as broker, running(small_settings(tmp_path / "data", broker)) as gateway:
