@@ -37,6 +37,7 @@ from gateway.mqtt.intake import Intake
 from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.pieces import Pieces
 from gateway.mqtt.queries import Queries
+from gateway.mqtt.retained import BRIDGE
 from gateway.mqtt.router import Route, Router
 from gateway.mqtt.services import Services, SetEnabled
 from gateway.mqtt.transport.identity import Identity
@@ -71,7 +72,7 @@ class MqttInterface:
         self.reader = reader = Reader(topics, limits)
         self._announcements = announcements
         self._retained = announcements.retained
-        self._outbox = outbox = Outbox(limits, self._retained)
+        self._outbox = outbox = Outbox(limits)
 
         self.downtime = Downtime(data / "alive")
         self.loopback = loopback = Loopback(topics.loopback(identity.instance))
@@ -89,7 +90,9 @@ class MqttInterface:
         self._duplicates = DuplicateDetector(
             topics, identity.instance, loopback, outbox.announce, self._end_for_another_gateway
         )
-        self.bridge_status = BridgeStatus(topics, self._retained, outbox, info, services.health, metrics)
+        # The last of all documents: see Upkeep.start_requests.
+        documents = announcements.documents(BRIDGE)
+        self.bridge_status = BridgeStatus(topics, documents, outbox, info, services.health, metrics)
         upkeep = Upkeep(
             self.bridge_status,
             self._duplicates,

@@ -10,7 +10,6 @@ from gateway.config import LimitSettings
 from gateway.errors import Busy, GatewayError, TooLarge, shutting_down_error
 from gateway.mqtt.codec.outbound import Outbound, write_failure
 from gateway.mqtt.codec.topics import Address
-from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.transport.connection_spec import ConnectionName
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Publication
@@ -23,11 +22,10 @@ MAX_HEADER_BYTES = 1024
 
 
 class Outbox:
-    """The publisher of replies and announcements. Safe to use from any thread."""
+    """The publisher of replies, and of messages that need no repetition. Safe to use from any thread."""
 
-    def __init__(self, limits: LimitSettings, retained: RetainedTopics) -> None:
+    def __init__(self, limits: LimitSettings) -> None:
         self._limits = limits
-        self._retained = retained
         self._sessions: dict[ConnectionName, Session] = {}
         self._shutting_down = False
 
@@ -83,17 +81,13 @@ class Outbox:
         """Acknowledge a message that gets no reply."""
         delivery.session.answer(delivery)
 
-    def announce(self, publication: Publication, *, owner: str | None = None) -> None:
-        """Publish a message that answers nothing. Without a session it is dropped: repeat it on the next session.
+    def announce(self, publication: Publication) -> None:
+        """Publish a message that answers nothing and is not retained. Without a session it is dropped.
 
-        ``owner``: the part of the gateway to which a retained topic belongs, and which clears it. Raises ValueError for
-        a retained message without an owner, and for an owner of a message that is not retained.
+        Raises ValueError for a retained message: RetainedDocuments publishes it, and can clear it after a restart.
         """
-        if publication.retain != (owner is not None):
-            raise ValueError("a retained message needs an owner, and any other message must have none")
-        if owner is not None:
-            # Before the message: after a kill between the two steps the owner can still clear the topic.
-            self._retained.add(owner, publication.topic)
+        if publication.retain:
+            raise ValueError("a retained message is published by RetainedDocuments")
         # Messages at QoS 0 need no place among the replies that the broker has to acknowledge.
         if (session := self._sessions.get("requests" if publication.qos else "frames")) is not None:
             session.publish(publication)

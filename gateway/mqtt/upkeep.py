@@ -74,19 +74,15 @@ class Upkeep:
     def start_requests(self, session: Session) -> None:
         self._outbox.use_session("requests", session)
         self._validity.start_session()
-        # Nobody may see a name of an earlier run beside `online`.
-        self._announcements.start_session(session)
         self._bridge_status.start_session(session)
+        # The gateway's own state comes last: nobody may see a name of an earlier run beside `online`.
+        self._announcements.start_session(session)
         self._loopback.start_session(session)
 
     def tick_requests(self, session: Session) -> None:
         self._loopback.tick(session)
-        if self.caught_up:
-            # The broker has all messages that were published before the loopback message.
-            self._bridge_status.confirm_cleared()
         if self._duplicates.take_conflict():
             # Another gateway, which has to end, has published its own state.
-            self._bridge_status.announce_online()
             self._announcements.start_session(session)
         self._announcements.tick()
         self._pieces.tick(session)

@@ -16,7 +16,6 @@ from gateway.mqtt.delivery.ignored_messages import IgnoredMessages
 from gateway.mqtt.delivery.poison_guard import MAX_FAILED_CONNECTIONS, PoisonGuard
 from gateway.mqtt.intake import Intake
 from gateway.mqtt.outbox import Outbox
-from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Received
 from gateway.mqtt.transport.session import Session
@@ -31,7 +30,7 @@ class IntakeHarness:
         self.metrics = Metrics()
         self.ignored = IgnoredMessages("facegate")
         self.guard = PoisonGuard()
-        outbox = Outbox(LimitSettings(), RetainedTopics(folder / "retained.json"))
+        outbox = Outbox(LimitSettings())
         self.intake = Intake(self.ignored, self.guard, outbox, self.metrics)
         self.reader = Reader(Topics("facegate"), LimitSettings())
         self.handled: list[Query | Frame] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from gateway.errors import BadRequest, Busy
 from gateway.mqtt.codec.outbound import Outbound
 from gateway.mqtt.codec.topics import Address, Topics
 from gateway.mqtt.outbox import MAX_HEADER_BYTES, Outbox
-from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.session import Session
@@ -24,13 +22,8 @@ RESULT = Outbound(b'{"status":"ok"}', "unknown")
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "retained.json"
-
-
-@pytest.fixture
-def outbox(path: Path) -> Outbox:
-    return Outbox(LimitSettings(request_s=60), RetainedTopics(path))
+def outbox() -> Outbox:
+    return Outbox(LimitSettings(request_s=60))
 
 
 @pytest.fixture
@@ -102,36 +95,12 @@ def test_unexpected_exception_is_answered_as_internal_and_logged(
     assert "secret" in caplog.text
 
 
-def test_retained_announcement_is_journalled_for_its_owner(outbox: Outbox, session: OfflineSession, path: Path) -> None:
-    outbox.use_session("requests", session)
-    sighting = Publication("facegate/porch/presence", b"{}", retain=True)
-    outbox.announce(sighting, owner="sightings")
-    assert session.published == [sighting]
-    assert RetainedTopics(path).left_behind("sightings", ()) == [sighting.topic]
-    assert RetainedTopics(path).left_behind("bridge", ()) == []
-
-
-def test_retained_announcement_is_journalled_before_it_can_be_published(outbox: Outbox, path: Path) -> None:
-    """After a kill between the two steps the next run clears a topic that may be empty."""
-    outbox.announce(Publication("facegate/porch/presence", b"{}", retain=True), owner="sightings")
-    assert RetainedTopics(path).left_behind("sightings", ()) == ["facegate/porch/presence"]
-
-
-def test_outbox_refuses_a_retained_announcement_without_an_owner(outbox: Outbox, session: OfflineSession) -> None:
+def test_outbox_refuses_a_retained_announcement(outbox: Outbox, session: OfflineSession) -> None:
     """Nobody could clear its topic after a restart."""
     outbox.use_session("requests", session)
-    with pytest.raises(ValueError, match="a retained message needs an owner"):
-        outbox.announce(Publication("facegate/porch/presence", b"{}", retain=True))
+    with pytest.raises(ValueError, match="published by RetainedDocuments"):
+        outbox.announce(Publication("facegate/porch/present", b"{}", retain=True))
     assert session.published == []
-
-
-def test_outbox_refuses_an_owner_of_an_announcement_that_is_not_retained(
-    outbox: Outbox, session: OfflineSession, path: Path
-) -> None:
-    outbox.use_session("requests", session)
-    with pytest.raises(ValueError, match="any other message must have none"):
-        outbox.announce(Publication("facegate/porch/sighting", b"{}"), owner="sightings")
-    assert (session.published, path.exists()) == ([], False)
 
 
 def test_announcement_at_qos_0_uses_the_connection_of_frames(outbox: Outbox, session: OfflineSession) -> None:

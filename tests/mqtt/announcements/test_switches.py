@@ -25,7 +25,7 @@ class Switchboard:
     def __init__(self, retained: RetainedTopics) -> None:
         self.switched: list[tuple[str | None, bool]] = []
         self.ignored = IgnoredMessages("home/attic")
-        outbox = Outbox(LimitSettings(), retained)
+        outbox = Outbox(LimitSettings())
         self._commands = SwitchCommands(TOPICS, lambda *switch: self.switched.append(switch), self.ignored, outbox)
 
     def receive(self, topic: str, payload: bytes, *, retained: bool = False) -> None:
