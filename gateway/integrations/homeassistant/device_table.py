@@ -39,8 +39,8 @@ class DeviceTable:
         found = []
         if self._has_left_out_cameras:
             found.append(
-                f"Home Assistant shows only {self._most_cameras} cameras, and there are more: remove unwanted ones with"
-                " `facegate cameras forget`, or raise homeassistant.most_cameras"
+                f"Home Assistant shows only {self._most_cameras} cameras, and there are more: forget unwanted ones"
+                " (cameras/forget), or raise homeassistant.most_cameras"
             )
         if self._waiting:
             found.append(
