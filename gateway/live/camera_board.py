@@ -75,11 +75,11 @@ class CameraBoard:
         self._announcer.announce_camera(state)
 
     def forget(self, name: str) -> None:
-        """Withdraw the state of a camera."""
+        """Withdraw everything about a camera, also if only an earlier run has announced it."""
         self._last.pop(name, None)
         self._alive.pop(name, None)
-        if self._announced.pop(name, None) is not None:
-            self._announcer.remove_camera(name)
+        self._announced.pop(name, None)
+        self._announcer.remove_camera(name)
 
     def _state(self, name: str, moment: Moment) -> CameraState:
         last = self._last.get(name)

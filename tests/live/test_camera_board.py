@@ -1,9 +1,9 @@
-"""The connection of cameras whose pictures come only when something happens."""
+"""The states of the cameras, also of those whose pictures come only when something happens."""
 
 from __future__ import annotations
 
-from gateway.live.camera_board import ALIVE_S
-from tests.live.harness import LOST_S, LiveHarness
+from gateway.live.camera_board import ALIVE_S, CameraBoard
+from tests.live.harness import LOST_S, LiveHarness, RecordedAnnouncer
 
 
 def connected(live: LiveHarness) -> dict[str, bool]:
@@ -26,3 +26,10 @@ def test_camera_without_frames_is_connected_while_another_program_says_so(live: 
 def test_camera_that_never_had_a_frame_stays_unknown(live: LiveHarness) -> None:
     live.state.note_alive("hall", live.now)
     assert connected(live) == {}
+
+
+def test_camera_of_an_earlier_run_is_withdrawn(live: LiveHarness) -> None:
+    """Regression: a camera that was silent since the start kept its retained topics when it was forgotten."""
+    announcer = RecordedAnnouncer()
+    CameraBoard(announcer, live.switches, LOST_S).forget("porch")
+    assert announcer.removed == ["porch"]
