@@ -72,6 +72,8 @@ class Options:
             # Each photograph is shown for a second, and again after some seconds. So visits are short here.
             "FACEGATE_LIVE__GONE_S": "1",
             "FACEGATE_SIGHTINGS__AGAIN_S": "3",
+            # The broker may be that of a household. Its Home Assistant would keep the devices of the demo.
+            "FACEGATE_HOMEASSISTANT__ENABLED": "false",
         }
         if choice.own == "amqtt":
             # amqtt misreads an MQTT 5 CONNECT with a last will, and then neither answers nor closes the connection.

@@ -20,6 +20,9 @@ PERIOD_S = 60.0
 EXTERNALLY_TRIGGERED = ("gateway.mqtt", "gateway.rest", "waitress")
 """Loggers whose messages a client can cause as often as it likes."""
 
+HTTP_CLIENT_LOGGERS = ("httpx", "httpcore")
+"""Loggers that write a line for each request to a camera or to Frigate, with its address."""
+
 
 def escape(text: str) -> str:
     """Return the text as one line of printable characters, with others as ``\\n``, ``\\x1b`` or ``\\u2028``.
@@ -63,6 +66,9 @@ def _indent(text: str) -> str:
 def configure(level: str) -> None:
     """Log to standard error. Every record is written at DEBUG; at higher levels repeated ones are left out."""
     logging.basicConfig(level=level)
+    # An address may contain a login, and a pulled camera is asked several times a second.
+    for name in HTTP_CLIENT_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
     root = logging.getLogger()
     for handler in root.handlers:
         handler.setFormatter(OneLineFormatter(FORMAT))

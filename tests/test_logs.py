@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -103,3 +104,19 @@ def test_text_in_an_exception_looks_like_no_record(text: str) -> None:
 def test_ordinary_text_is_logged_unchanged() -> None:
     assert escape("José 山田 Ада O'Neil \\ 😀") == "José 山田 Ада O'Neil \\ 😀"
     assert escape("a\tb\nc") == "a\\tb\\nc"
+
+
+REQUEST = """
+import httpx
+from gateway.logs import configure
+
+configure("DEBUG")
+client = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200)))
+client.get("http://camera/snapshot?password=secret")
+"""
+
+
+def test_requests_to_cameras_are_not_logged() -> None:
+    """Regression: the log got a line for each picture of a pulled camera, with the address and its password."""
+    done = subprocess.run([sys.executable, "-c", REQUEST], capture_output=True, text=True, check=True)
+    assert "camera" not in done.stderr

@@ -48,6 +48,10 @@ def test_demo_prints_names_and_ends_all_processes(tmp_path: Path, broker: str) -
     assert "Barack Obama" in out
     assert re.search(r"^demo-\d   \* (Barack Obama|Joe Biden|Grace Hopper) came$", out, re.MULTILINE)
     assert demo.no_process_is_left()
+    # The Home Assistant of a household that has this broker would keep the devices of the demo.
+    retained = (demo.data / "retained.json").read_text()
+    assert "facegate/demo-1/present" in retained
+    assert "homeassistant/" not in retained
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
