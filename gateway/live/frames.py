@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from gateway.live.looks import Looks
-from gateway.model import LiveTask, Request, Search
+from gateway.model import Analysis, LiveTask, Request, Search
 from gateway.service.request_check import RequestCheck
 from gateway.workers.job import Job, Report
 
@@ -60,3 +60,11 @@ class FrameJobs:
     def forget(self, camera: str | None) -> None:
         """Forget a camera, or all cameras (None). The next frame is looked at in full."""
         self._looks.forget(camera)
+
+    def note_followed(self, camera: str, analysis: Analysis, followed: int) -> None:
+        """Look again at faces that stand still but are not followed, such as those of a camera that was off.
+
+        ``followed``: the number of followed faces in the frame.
+        """
+        if followed < len(analysis.faces) + len(analysis.still):
+            self._looks.look_again(camera)

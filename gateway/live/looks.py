@@ -109,6 +109,12 @@ class Looks:
             while len(self._cameras) > self._most_cameras:
                 self._cameras.popitem(last=False)
 
+    def look_again(self, camera: str) -> None:
+        """Look at the faces of the camera's next frame even if they stand still, since nobody follows them."""
+        with self._lock:
+            if (last := self._cameras.get(camera)) is not None:
+                self._cameras[camera] = replace(last, fresh_looks=max(last.fresh_looks, 1))
+
     def forget(self, camera: str | None) -> None:
         """Forget a camera, or all cameras (None). The next frame is looked at in full."""
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -13,13 +13,14 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from gateway.live.answers import write_answer
+from gateway.live.camera import FollowedFace
 from gateway.live.frames import FrameJobs
 from gateway.live.history import History
 from gateway.live.moment import Moment, current_moment
 from gateway.live.state import LiveState
 from gateway.live.switches import Switches
 from gateway.metrics import Metrics
-from gateway.model import Person, Reply, Request
+from gateway.model import Person, Recognition, Reply, Request
 from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence, Sighting
 from gateway.service.annotator import Annotator
 from gateway.store.protocols import Sightings
@@ -165,9 +166,7 @@ class LiveService:
         try:
             (analysis,) = report.result().analyses
             faces = self._state.cameras.add_frame(request, analysis)
-            reply = (
-                None if faces is None else write_answer(request, report.result(), faces, self._state.cameras.threshold)
-            )
+            reply = None if faces is None else self._write(request, report.result(), faces)
         # Any exception, or the camera would never get an answer.
         except Exception as bug:
             log.exception("a live frame cannot be followed")
@@ -177,6 +176,12 @@ class LiveService:
             answer.cancel()
         else:
             answer.set_result(reply)
+
+    def _write(self, request: Request, report: Report, faces: Sequence[FollowedFace]) -> Recognition:
+        (analysis,), camera = report.analyses, request.origin.camera
+        assert camera is not None
+        self._frames.note_followed(camera, analysis, len(faces))
+        return write_answer(request, report, faces, self._state.cameras.threshold)
 
     def _run(self) -> None:
         next_tick = time.monotonic()

@@ -156,3 +156,16 @@ def test_looks_forget_the_camera_with_the_oldest_frame() -> None:
     assert not scene.task("gate").full
     scene.looks.forget(None)
     assert scene.task("gate").full
+
+
+def test_still_face_that_nobody_follows_is_looked_at_again() -> None:
+    scene = Scene()
+    scene.answer("full", (FACE,), thumbnail=b"1")
+    scene.clock.now += FRESH_S + 1
+    for _ in range(FRESH_LOOKS):
+        scene.answer("nothing", still=(FACE,))
+    assert scene.task().look_at == ()
+    scene.looks.look_again("porch")
+    assert scene.task().look_at == (FACE,)
+    scene.answer("parts", (FACE,))
+    assert scene.task().look_at == ()
