@@ -23,6 +23,12 @@ LEARN_INTERVAL_S = 1.0
 It learns by time, not by frames: a person who passes a fast camera has many frames, but little time.
 """
 
+MANY_WAITING_JOBS = 10
+"""Waiting jobs from which the first look at a camera is put off until no job waits.
+
+After a start, a thousand cameras send their first frames at once: full looks would take the workers half a minute.
+"""
+
 EARLY_SHARE = 0.75
 """Share of ``full_look_s`` after which a full look is due if the workers are idle."""
 
@@ -31,7 +37,8 @@ EARLY_SHARE = 0.75
 class _CameraLooks:
     """The state of a camera. Moments are on the clock of ``time.monotonic``.
 
-    ``full_at``: the moment of the last full look. ``fresh_until`` and ``fresh_looks``: until then, and for so many more
+    ``full_at``: the moment of the last full look, or a random one before the first. ``seen_whole``: there was a full
+    look. ``fresh_until`` and ``fresh_looks``: until then, and for so many more
     looks, the faces are looked at in any case. ``changed``: the parts that changed in the last frame.
     """
 
@@ -39,6 +46,7 @@ class _CameraLooks:
     faces: tuple[Box, ...] = ()
     changed: tuple[Box, ...] = ()
     full_at: float = 0.0
+    seen_whole: bool = False
     learned_at: float = 0.0
     fresh_until: float = 0.0
     fresh_looks: int = 0
@@ -47,22 +55,23 @@ class _CameraLooks:
 class Looks:
     """The next look at each camera. Safe to use from any thread.
 
-    ``full_look_s``: the interval of full looks. ``is_idle``: returns whether no job waits for a worker. ``cameras``:
-    the largest number of cameras that are remembered. A forgotten camera is looked at in full. ``first_phase``: returns
-    a number from 0 to 1, a camera's place in the first interval, so that cameras that began together are spread.
+    ``full_look_s``: the interval of full looks. ``waiting_jobs``: returns the number of jobs that wait for a worker.
+    ``cameras``: the largest number of cameras that are remembered. A forgotten camera is looked at in full.
+    ``first_phase``: returns a number from 0 to 1, a camera's place in the first interval, so that cameras that began
+    together are spread.
     """
 
     def __init__(
         self,
         full_look_s: float,
-        is_idle: Callable[[], bool],
+        waiting_jobs: Callable[[], int],
         cameras: int,
         *,
         clock: Callable[[], float] = time.monotonic,
         first_phase: Callable[[], float] = random.random,
     ) -> None:
         self._full_look_s = full_look_s
-        self._is_idle = is_idle
+        self._waiting_jobs = waiting_jobs
         self._most_cameras = cameras
         self._clock = clock
         self._first_phase = first_phase
@@ -83,7 +92,7 @@ class Looks:
             last.faces,
             # A part that has come to rest is looked at once more: its last look saw it in motion.
             look_at=(*wanted, *last.changed, *(last.faces if fresh else ())),
-            full=last.thumbnail is None or self._full_look_is_due(now - last.full_at),
+            full=self._needs_full_look(last, now),
             learn=now - last.learned_at >= LEARN_INTERVAL_S,
             landmarks=landmarks,
         )
@@ -99,7 +108,8 @@ class Looks:
                 thumbnail=analysis.thumbnail or task.thumbnail,
                 faces=(*faces, *analysis.still),
                 changed=analysis.changed,
-                full_at=now if analysis.looked == "full" and last.thumbnail is not None else last.full_at,
+                full_at=now if analysis.looked == "full" and last.seen_whole else last.full_at,
+                seen_whole=last.seen_whole or analysis.looked == "full",
                 learned_at=now if task.learn else last.learned_at,
                 fresh_looks=max(last.fresh_looks - 1, 0),
             )
@@ -126,10 +136,13 @@ class Looks:
     def _first(self, now: float) -> _CameraLooks:
         return _CameraLooks(full_at=now - self._first_phase() * EARLY_SHARE * self._full_look_s)
 
-    def _full_look_is_due(self, age_s: float) -> bool:
-        if age_s < EARLY_SHARE * self._full_look_s:
-            return False
-        return age_s >= self._full_look_s or self._is_idle()
+    def _needs_full_look(self, last: _CameraLooks, now: float) -> bool:
+        if last.thumbnail is None:
+            return self._waiting_jobs() < MANY_WAITING_JOBS
+        age_s = now - last.full_at
+        if age_s >= self._full_look_s:
+            return True
+        return (not last.seen_whole or age_s >= EARLY_SHARE * self._full_look_s) and self._waiting_jobs() == 0
 
 
 def _is_new(box: Box, faces: tuple[Box, ...], changed: tuple[Box, ...]) -> bool:

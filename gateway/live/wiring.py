@@ -68,7 +68,7 @@ def build_live(settings: Settings, parts: LiveParts) -> LiveService:
     cameras = LiveCameras(book, presence, judge, parts.switches, board, rules)
     people = KnownPeople(gallery)
     state = LiveState(cameras, board, book, presence, journal, people, parts.switches, parts.announcer)
-    looks = Looks(live.full_look_s, lambda: not parts.pool.has_waiting_jobs, live.most_cameras)
+    looks = Looks(live.full_look_s, lambda: parts.pool.waiting_jobs, live.most_cameras)
     frames = FrameJobs(parts.pool.submit, RequestCheck(parts.policy, gallery), parts.policy.search, looks)
     annotator = Annotator(parts.pool.submit, parts.policy)
     return LiveService(frames, state, parts.switches, annotator, parts.metrics, parts.people.sightings, tasks)

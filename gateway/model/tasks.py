@@ -62,11 +62,12 @@ class LiveTask:
     """Find and describe the faces in a frame of a stream, as far as the picture changed since earlier looks.
 
     ``thumbnail``: the one that the last frame of this camera with a thumbnail was answered with; None before the first
-    one, which is always looked at in full. ``faces``: the boxes of the faces that the frame before this one shows. The
-    part of the picture around such a face is looked at only if it changed. ``look_at``: boxes around which the picture
-    is looked at even if nothing changed there. Boxes are in pixels of the upright picture as it was sent. ``full``:
-    look at the whole picture. ``learn``: parts that change without a face may count less from now on, such as leaves
-    and clocks. ``pictures``: make chips and a crop of each described face. ``landmarks``: as in AnalyseTask.
+    one. A first frame that is not looked at in full only gets a thumbnail. ``faces``: the boxes of the faces that the
+    frame before this one shows. The part of the picture around such a face is looked at only if it changed.
+    ``look_at``: boxes around which the picture is looked at even if nothing changed there. Boxes are in pixels of the
+    upright picture as it was sent. ``full``: look at the whole picture. ``learn``: parts that change without a face may
+    count less from now on, such as leaves and clocks. ``pictures``: make chips and a crop of each described face.
+    ``landmarks``: as in AnalyseTask.
     """
 
     search: Search = Search()

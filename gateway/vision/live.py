@@ -28,6 +28,9 @@ def look(data: bytes, engine: Engine, task: LiveTask, limits: PictureLimits) -> 
     parts = None if comparison is None else frame.parts(comparison)
     clock.lap("gate")
     brightness = round(float(frame.small.mean()) / 255, 3)
+    if task.thumbnail is None and not task.full:
+        seen = Thumbnail.of(frame.small).to_bytes()
+        return Analysis(frame.image, (), clock.laps, looked="nothing", brightness=brightness, thumbnail=seen)
     if parts == []:
         return Analysis(frame.image, (), clock.laps, looked="nothing", brightness=brightness, still=task.faces)
     found = analyse_parts(frame.opened(), engine, frame.wanted, parts, clock)

@@ -123,9 +123,9 @@ class Pool:
         self._queue.check_capacity(camera)
 
     @property
-    def has_waiting_jobs(self) -> bool:
-        """True if a job waits for a worker process."""
-        return len(self._queue) > 0
+    def waiting_jobs(self) -> int:
+        """The number of jobs that wait for a worker process."""
+        return len(self._queue)
 
     @property
     def ready(self) -> int:

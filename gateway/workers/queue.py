@@ -51,6 +51,8 @@ class FairQueue:
         self._lanes: OrderedDict[str, Lane] = OrderedDict()
         # The lanes with a waiting job.
         self._waiting: dict[str, Lane] = {}
+        # The lanes with a job in work.
+        self._working: dict[str, Lane] = {}
         self._turn = 0
         self._fair_s = 0.0
         self._closed = False
@@ -95,9 +97,11 @@ class FairQueue:
         """Charge the lane of the job for the time since the job was taken."""
         with self._changed:
             seconds = self._clock() - job.began
-            active = sum(not lane.idle for lane in self._lanes.values())
-            self._fair_s += seconds / active
-            self._lanes[job.lane].finish(job, seconds)
+            self._fair_s += seconds / len(self._waiting.keys() | self._working.keys())
+            lane = self._working[job.lane]
+            lane.finish(job, seconds)
+            if not lane.in_work:
+                del self._working[job.lane]
             self._changed.notify()
 
     def close(self) -> None:
@@ -173,6 +177,7 @@ class FairQueue:
         job = lane.begin(self._clock(), self._fair_s)
         self._turn += 1
         lane.turn = self._turn
+        self._working[lane.name] = lane
         self._remove_if_empty(lane)
         job.future.set_running_or_notify_cancel()
         return job

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.live.looks import EARLY_SHARE, FRESH_LOOKS, FRESH_S, LEARN_INTERVAL_S, Looks
+from gateway.live.looks import EARLY_SHARE, FRESH_LOOKS, FRESH_S, LEARN_INTERVAL_S, MANY_WAITING_JOBS, Looks
 from gateway.model import Analysis, Box, FoundFace, Image, LiveTask, Looked, Search
 from tests.workers.fake_clock import FakeClock
 
@@ -13,10 +13,10 @@ SEARCH = Search(40)
 class Scene:
     """A camera whose frames are answered by hand, and the clock of its looks."""
 
-    def __init__(self, *, idle: bool = True, phase: float = 0.0, cameras: int = 10) -> None:
+    def __init__(self, *, waiting: int = 0, phase: float = 0.0, cameras: int = 10) -> None:
         self.clock = FakeClock(1000.0)
-        self.idle = idle
-        self.looks = Looks(60, lambda: self.idle, cameras, clock=self.clock, first_phase=lambda: phase)
+        self.waiting = waiting
+        self.looks = Looks(60, lambda: self.waiting, cameras, clock=self.clock, first_phase=lambda: phase)
 
     def task(self, camera: str = "porch") -> LiveTask:
         return self.looks.task(camera, SEARCH)
@@ -103,9 +103,25 @@ def test_wanted_faces_are_looked_at() -> None:
     assert scene.looks.task("porch", SEARCH, 5, wanted=(ELSEWHERE,)).look_at == (ELSEWHERE,)
 
 
-@pytest.mark.parametrize(("idle", "share"), [(True, EARLY_SHARE), (False, 1.0)])
-def test_full_look_is_due_earlier_while_the_workers_are_idle(idle: bool, share: float) -> None:
-    scene = Scene(idle=idle)
+def test_first_full_look_waits_while_many_jobs_wait() -> None:
+    scene = Scene(waiting=MANY_WAITING_JOBS, phase=0.5)
+    assert not scene.task().full
+    scene.answer("nothing", thumbnail=b"1")
+    assert not scene.task().full
+    scene.waiting = 1
+    assert not scene.task().full
+    scene.waiting = 0
+    assert scene.task().full
+    # It is not put off for longer than another full look.
+    scene.waiting = MANY_WAITING_JOBS
+    scene.clock.now += 60
+    assert scene.task().full
+    assert Scene(waiting=MANY_WAITING_JOBS - 1).task().full
+
+
+@pytest.mark.parametrize(("waiting", "share"), [(0, EARLY_SHARE), (1, 1.0)])
+def test_full_look_is_due_earlier_while_no_job_waits(waiting: int, share: float) -> None:
+    scene = Scene(waiting=waiting)
     scene.answer("full", thumbnail=b"1")
     scene.clock.now += 60 * share - 0.1
     assert not scene.task().full

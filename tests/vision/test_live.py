@@ -35,7 +35,8 @@ class Camera:
         self._task = LiveTask(search or Search())
 
     def show(self, data: bytes, **changes: object) -> Analysis:
-        seen = look(data, self._engine, replace(self._task, **changes), LIMITS)  # type: ignore[arg-type]
+        task = replace(self._task, **{"full": self._task.thumbnail is None, **changes})  # type: ignore[arg-type]
+        seen = look(data, self._engine, task, LIMITS)
         faces = (*(face.box for face in seen.faces), *seen.still)
         self._task = replace(self._task, thumbnail=seen.thumbnail or self._task.thumbnail, faces=faces)
         return seen
@@ -92,6 +93,14 @@ def test_unchanged_frame_is_answered_without_decoding_or_detection(camera: Camer
     assert seen.thumbnail is None
     assert list(seen.timing) == ["gate"]
     assert seen.image == first.image
+
+
+def test_first_frame_without_a_full_look_gets_a_thumbnail(camera: Camera) -> None:
+    first = camera.show(OBAMA, full=False)
+    assert (first.looked, first.faces, list(first.timing)) == ("nothing", (), ["gate"])
+    assert first.thumbnail is not None
+    assert camera.show(OBAMA).looked == "nothing"
+    assert len(camera.show(OBAMA, full=True).faces) == 1
 
 
 def test_full_look_is_made_on_request(camera: Camera) -> None:
@@ -214,7 +223,7 @@ def _upright(data: bytes, mounting: Mounting) -> Pixels:
 def test_reduced_jpeg_has_its_places_in_pixels_as_it_was_sent(facegate: Engine, pixels: Pixels, empty: Pixels) -> None:
     limits = PictureLimits(pixels=430 * 240, jpeg_pixels=853 * 480)
     task = LiveTask(Search(30))
-    first = look(encoded(empty), facegate, task, limits)
+    first = look(encoded(empty), facegate, replace(task, full=True), limits)
     seen = look(encoded(pixels), facegate, replace(task, thumbnail=first.thumbnail), limits)
     assert seen.looked in ("parts", "full")
     assert overlap(only_face(seen), FACE) > 0.6
@@ -258,7 +267,7 @@ def test_cut_jpeg_is_refused_although_only_its_thumbnail_is_decoded(camera: Came
 
 def test_jpeg_that_is_too_large_is_refused(facegate: Engine) -> None:
     with pytest.raises(TooLarge):
-        look(OBAMA, facegate, LiveTask(), PictureLimits(pixels=1000))
+        look(OBAMA, facegate, LiveTask(full=True), PictureLimits(pixels=1000))
 
 
 def test_bytes_of_no_picture_are_refused_as_in_other_requests(camera: Camera) -> None:
@@ -278,4 +287,4 @@ def test_landmarks_come_with_a_live_frame_on_request(camera: Camera) -> None:
 
 
 def test_live_task_runs_as_a_task_of_a_worker(facegate: Engine) -> None:
-    assert run_task(OBAMA, facegate, LiveTask(), LIMITS).looked == "full"
+    assert run_task(OBAMA, facegate, LiveTask(full=True), LIMITS).looked == "full"
