@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gateway.live.announcer import Announcer
 from gateway.live.moment import Moment
 from gateway.live.switches import Switches
@@ -65,12 +63,9 @@ class CameraBoard:
 
     def announce(self, name: str, moment: Moment) -> None:
         """Announce the state of a camera if it has changed, and the time of its last frame now and then."""
+        if self._is_announced(name, moment):
+            return
         state = self._state(name, moment)
-        before, at = self._announced.get(name, (None, float("-inf")))
-        if before is not None:
-            recent = moment.monotonic < at + ANNOUNCE_INTERVAL_S
-            if state == before or (recent and replace(state, last_frame=before.last_frame) == before):
-                return
         self._announced[name] = state, moment.monotonic
         self._announcer.announce_camera(state)
 
@@ -80,6 +75,17 @@ class CameraBoard:
         self._alive.pop(name, None)
         self._announced.pop(name, None)
         self._announcer.remove_camera(name)
+
+    def _is_announced(self, name: str, moment: Moment) -> bool:
+        """Return whether the last announcement of a camera is still good enough."""
+        # This is called for each camera several times a second. So it makes no new state to compare.
+        if name not in self._announced:
+            return False
+        (before, at), last = self._announced[name], self._last.get(name)
+        if (before.enabled, before.connected) != (self._switches.is_on(name), self.is_connected(name, moment)):
+            return False
+        is_recent = moment.monotonic < at + ANNOUNCE_INTERVAL_S
+        return is_recent or before.last_frame == (None if last is None else last.timestamp)
 
     def _state(self, name: str, moment: Moment) -> CameraState:
         last = self._last.get(name)
