@@ -151,8 +151,8 @@ class RunningGateway:
 
 
 @contextmanager
-def run_gateway(workers: int) -> Iterator[RunningGateway]:
-    """Run a broker and a gateway until the context ends."""
+def run_gateway(workers: int, settings: Mapping[str, str] | None = None) -> Iterator[RunningGateway]:
+    """Run a broker and a gateway until the context ends. ``settings``: further variables of its environment."""
     inbox, port, rest_port = Inbox(), free_port(), free_port()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="facegate-benchmark-")))
@@ -167,6 +167,7 @@ def run_gateway(workers: int) -> Iterator[RunningGateway]:
             "FACEGATE_REST__PORT": str(rest_port),
             "FACEGATE_WORKERS__PROCESSES": str(workers),
             "FACEGATE_PEOPLE__FOLDER": str(ROOT / "known_faces"),
+            **(settings or {}),
         }
         command = [sys.executable, "-m", "gateway", "run", "--config", str(ROOT / "config" / "gateway.yaml")]
         gateway = ChildProcess("The gateway", command, log=folder / "gateway.log", environment=environment, folder=ROOT)
