@@ -38,8 +38,8 @@ FACE_SHARE = 1 / 3
 JOINED_PX = 5
 """Changed pixels with fewer pixels between them are one place."""
 
-SOLID = np.ones((3, 3), np.uint8)
-"""The smallest solid change."""
+SOLID_SHARE = 2 / 3
+"""Side of the smallest solid change where changes are usual, divided by the side of the smallest wanted face."""
 
 MAX_FIT_SAMPLES = 2_000
 """Pixels from which exposure and noise are estimated."""
@@ -85,12 +85,18 @@ def compare(seen: Luma, known: Thumbnail, allowed: NDArray[np.bool_], min_face: 
     threshold = min(max(MIN_CHANGE, NOISE_FACTOR * noise), MAX_THRESHOLD)
     changed = (change > np.maximum(threshold, known.tolerance)) & allowed
     # Where changes are usual, what exceeds them by chance is scattered. A face is solid.
-    changed &= (known.tolerance == 0) | (cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, SOLID) > 0)
+    changed &= (known.tolerance == 0) | _solid(changed, max(3, round(SOLID_SHARE * min_face)))
     if not changed.any():
         return Comparison(expected, change, np.zeros(seen.shape, np.int32), (), whole=False)
     labels, places = _places(changed, max(3.0, (FACE_SHARE * min_face) ** 2))
     whole = changed.sum() > WHOLE_CHANGE * allowed.sum() or len(places) > MAX_CHANGES
     return Comparison(expected, change, labels, places, whole)
+
+
+def _solid(changed: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    """Return the changed pixels that belong to a square of that side, all of whose pixels changed."""
+    opened = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    return np.asarray(opened > 0, np.bool_)
 
 
 def _places(changed: NDArray[np.bool_], min_pixels: float) -> tuple[NDArray[np.int32], tuple[Box, ...]]:

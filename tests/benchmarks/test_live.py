@@ -5,8 +5,11 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from benchmarks.live import thousand
+from benchmarks.live.latency import Visits
 from benchmarks.live.looking import Looked, appearances, bench_worker, missed
 from benchmarks.live.scenes import NOISY, Picture, encode, noisy_walk, still, walk
+from benchmarks.live.thousand import Answers, Samples
 from gateway.model import Box, Search
 
 BOX = Box(10, 10, 50, 50)
@@ -68,3 +71,16 @@ def test_still_scene_is_looked_at_in_full_only_now_and_then(picture: Picture) ->
     assert looked.looks["full"] == 2
     assert looked.looks["nothing"] == 58
     assert 0 < looked.ms_a_frame < 1000
+
+
+def test_latency_is_measured_from_the_first_usable_frame_of_each_visit() -> None:
+    visits = Visits(usable=[100.0, 120.0, 140.0], recognised=[100.4, 119.8])
+    assert visits.latencies() == pytest.approx([0.4, 0.0])
+
+
+def test_figures_of_a_thousand_cameras_tell_the_start_from_the_rest() -> None:
+    answers = Answers(latencies=[(10.0, 3.0), (100.0, 0.1), (101.0, 0.3)])
+    found = thousand.figures(answers, Samples((), [100, 200, 300, 400]), 0.0, 5, 2)
+    assert found["start_latency_s"]["max"] == 3.0
+    assert found["latency_s"]["max"] == 0.3
+    assert found["answered"] == 3
