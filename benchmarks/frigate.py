@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,6 +43,9 @@ KNOWN: Mapping[str, Sequence[str]] = {
     "Grace Hopper": ("hopper_1",),
 }
 """Enrolled people, and their pictures."""
+USERS_NAME = "Named by a user"
+MAX_RECORDED = 100
+"""Pictures of a recording that are kept: those of several minutes."""
 STRANGERS, EMPTY = ("stranger_1", "stranger_2"), "empty_1"
 
 LEARN_S = 80.0
@@ -131,15 +134,27 @@ class Nvr:
     prefix: str
     shown: dict[str, bytes] = field(default_factory=dict)
     """The present frame of the main stream of each camera."""
-    recorded: dict[str, bytes] = field(default_factory=dict)
+    recorded: dict[str, list[tuple[float, bytes]]] = field(default_factory=dict)
+    """For each camera the pictures of its recording, each from a moment on (seconds since 1970)."""
 
     def set_up(self) -> None:
         self.frigate.topic_prefix = self.prefix
         self.frigate.cameras = {f"{self.prefix}_{side}" for side in ("front", "back")}
         for camera in self.frigate.cameras:
-            self.shown[camera] = self.recorded[camera] = picture(EMPTY)
+            self.recorded[camera] = []
+            self.show(camera, picture(EMPTY), picture(EMPTY))
             self.go2rtc.frames[camera] = lambda name=camera: self.fresh(self.shown[name])  # type: ignore[misc]
-            self.frigate.recordings[camera] = lambda _, name=camera: self.fresh(self.recorded[name])  # type: ignore[misc]
+            self.frigate.recordings[camera] = partial(self.recorded_at, camera)
+
+    def show(self, camera: str, live: bytes, recorded: bytes) -> None:
+        """Show a picture to the main stream of a camera, and one to its recording, from now on."""
+        self.shown[camera] = live
+        # A little earlier than the event, whose first moment may be asked for.
+        self.recorded[camera] = [*self.recorded[camera][-MAX_RECORDED:], (time.time() - 0.1, recorded)]
+
+    def recorded_at(self, camera: str, moment: float) -> bytes:
+        """Return the picture of a recording at a moment."""
+        return self.fresh(next(data for begun, data in reversed(self.recorded[camera]) if begun <= moment))
 
     @staticmethod
     def fresh(data: bytes) -> bytes:
@@ -204,46 +219,46 @@ class Play:
             if visit.kind == "deleted":
                 nvr.frigate.events.pop(visit.event.id, None)
             visit.event.end = time.time()
-            nvr.shown[visit.event.camera] = picture(EMPTY)
+            nvr.show(visit.event.camera, picture(EMPTY), picture(EMPTY))
             self._publish(nvr, "end", visit.event)
 
     def _visits(self, nvr: Nvr, camera: str, kind: Kind) -> Iterator[Visit]:
         """Give the events of a scene, and show it to the cameras."""
         name = self._rng.choice(list(KNOWN))
         frame = self._rng.choice(KNOWN[name])
-        nvr.shown[camera] = nvr.recorded[camera] = picture(EMPTY)
+        live = recorded = EMPTY
         match kind:
-            case "snapshot" | "fault" | "taken" | "deleted":
-                visit = self._visit(camera, kind, frame, name)
-                if kind == "taken":
-                    visit.event.sub_label, visit.event.score, visit.expected = "Named by a user", 1.0, "Named by a user"
-                elif kind == "fault":
-                    nvr.shown[camera] = picture(frame)
-                    nvr.frigate.fail_next(f"{visit.event.id}/snapshot", self._rng.choice(FAULTS))
-                elif kind == "deleted":
-                    visit.expected = None
-                    nvr.frigate.fail_next(f"{visit.event.id}/sub_label", FAULTS[-1])
-                yield visit
-            case "main_stream":
-                nvr.shown[camera] = picture(frame)
-                yield self._visit(camera, kind, EMPTY, name)
-            case "recording":
-                nvr.recorded[camera] = picture(frame)
-                yield self._visit(camera, kind, EMPTY, name, late=True)
-            case "stranger":
-                stranger = self._rng.choice(STRANGERS)
-                nvr.shown[camera] = nvr.recorded[camera] = picture(stranger)
-                yield self._visit(camera, kind, stranger, None)
-            case "nobody":
-                yield self._visit(camera, kind, EMPTY, None)
             case "pair":
                 other = self._rng.choice([each for each in KNOWN if each != name])
                 yield from self._pair(nvr, camera, {name: frame, other: self._rng.choice(KNOWN[other])})
+                return
+            case "main_stream":
+                live, visit = frame, self._visit(camera, kind, EMPTY, name)
+            case "recording":
+                recorded, visit = frame, self._visit(camera, kind, EMPTY, name, late=True)
+            case "stranger":
+                live = recorded = self._rng.choice(STRANGERS)
+                visit = self._visit(camera, kind, live, None)
+            case "nobody":
+                visit = self._visit(camera, kind, EMPTY, None)
+            case "fault":
+                live, visit = frame, self._visit(camera, kind, frame, name)
+                nvr.frigate.fail_next(f"{visit.event.id}/snapshot", self._rng.choice(FAULTS))
+            case "taken":
+                visit = self._visit(camera, kind, frame, USERS_NAME)
+                visit.event.sub_label, visit.event.score = USERS_NAME, 1.0
+            case "deleted":
+                visit = self._visit(camera, kind, frame, None)
+                nvr.frigate.fail_next(f"{visit.event.id}/sub_label", FAULTS[-1])
+            case "snapshot":
+                visit = self._visit(camera, kind, frame, name)
+        nvr.show(camera, picture(live), picture(recorded))
+        yield visit
 
     def _pair(self, nvr: Nvr, camera: str, people: Mapping[str, str]) -> Iterator[Visit]:
         """Give the events of two people in one picture. Only 0.18 says which frame a snapshot is."""
         both = pair_of(*people.values())
-        nvr.shown[camera] = nvr.recorded[camera] = both
+        nvr.show(camera, both, both)
         x = 0
         for name, frame in people.items():
             width, height = size_of(frame)
@@ -365,6 +380,7 @@ def _figures(play: Play, samples: list[dict[str, float]], counts: dict[str, int]
         "names_expected": sum(each.expected is not None and each.kind != "taken" for each in visits),
         "names_written": sum(each.named_at is not None for each in visits),
         "names_wrong": sum(each.is_wrong for each in visits),
+        "wrong": [f"{each.kind}: {each.event.sub_label} for {each.expected}" for each in visits if each.is_wrong],
         "names_missed": dict(Counter(each.kind for each in missed)),
         "new_to_name_s": latency,
         "counts": {name: count for name, count in counts.items() if name.startswith("frigate")},
