@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,9 @@ class Household:
 
     def sees_obama(self) -> bool:
         return bool(self.text() == "Barack Obama" and self.retained(OBAMA)["present"])
+
+    def is_online(self) -> bool:
+        return bool(self.retained("facegate/bridge/state") == {"state": "online"})
 
     def sees_nobody(self) -> bool:
         """Return whether no retained message says that somebody is here."""
@@ -177,3 +182,20 @@ def test_no_name_stands_anywhere_after_the_gateway_was_killed(
         wait_for(household.sees_nobody)
         assert household.next_event("ended").json["reason"] == "restart"
         assert household.events.nothing_comes(0.5)
+
+
+@pytest.mark.extra
+def test_no_name_stands_anywhere_after_kills_at_any_moment(
+    household: Household, tmp_path: Path, private_broker: Broker
+) -> None:
+    """Ten kills, each a random time after the first frame of the run."""
+    for _ in range(10):
+        process = start_gateway(tmp_path, private_broker, people={"folder": str(KNOWN_FACES)})
+        household.send_frames_until(household.is_online)
+        end = time.monotonic() + random.uniform(0, 2)
+        household.send_frames_until(lambda end=end: time.monotonic() > end)  # type: ignore[misc]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        wait_for(lambda: not household.is_online())
+    with ended_at_exit(start_gateway(tmp_path, private_broker, people={"folder": str(KNOWN_FACES)})):
+        wait_for(lambda: household.is_online() and household.sees_nobody())
