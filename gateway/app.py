@@ -200,7 +200,7 @@ class Gateway:
             workers_maintained=self.pool.has_all_keepers,
             store=self.people.watcher.writable,
             known_faces=self.people.folder.progress,
-            unknowns=len(self.people.groups),
+            unknowns=self.people.groups.waiting,
             warnings=self._warnings(),
         )
 

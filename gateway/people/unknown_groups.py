@@ -66,8 +66,10 @@ class UnknownGroups:
         """Return a sentence about groups that cannot be read, if there are any."""
         return damage_warnings(self._store.damaged)
 
-    def __len__(self) -> int:
-        return len(self._groups)
+    @property
+    def waiting(self) -> int:
+        """The number of groups that wait for a name. Without the lock, which is held while the store is written."""
+        return sum(not group.ignored for group in list(self._groups.values()))
 
     def list_groups(self) -> list[UnknownGroup]:
         """Return all groups, beginning with the group that was seen last."""

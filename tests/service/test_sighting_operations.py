@@ -303,8 +303,10 @@ def test_naming_a_group_names_its_sightings(harness: AdministrationHarness) -> N
 def test_group_is_ignored_and_announced_again(harness: AdministrationHarness) -> None:
     groups = harness.env.people.groups
     group = add_group(harness)
+    assert groups.waiting == 1
     assert harness.do_once("unknowns/ignore", unknown=group)["ignored"] is True
     assert groups.is_ignored(group)
+    assert groups.waiting == 0
     assert [each["ignored"] for each in harness.do("unknowns/list")["unknowns"]] == [True]
     groups.reload()
     assert groups.is_ignored(group)
