@@ -108,6 +108,11 @@ class SightingBook:
         if sighting.is_save_due(moment.monotonic, SAVE_INTERVAL_S):
             self._journal.add(sighting)
 
+    def rest(self, sighting: OpenSighting, moment: Moment) -> None:
+        """Note that a sighting goes on with a face that stands still."""
+        sighting.rest(moment)
+        self.see(sighting, moment)
+
     def leave(self, sighting: OpenSighting, moment: Moment) -> None:
         """Note that the last track of a sighting has ended."""
         # Nobody could recognise a return.

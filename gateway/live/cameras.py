@@ -69,6 +69,8 @@ class LiveCameras:
             return None
         self._board.note_frame(name, moment)
         rested = camera.rest(analysis.still, moment)
+        for track in rested:
+            self._book.rest(track.owner, moment)
         self._leave(camera, camera.end_absent(moment), moment)
         found = self._follow(camera, request, analysis.faces)
         again = [camera.show_again(track) for track in rested if track in camera.tracks and track not in found]

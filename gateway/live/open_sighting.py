@@ -101,6 +101,11 @@ class OpenSighting:
         self.faces += 1
         self.change(box=box, last_seen=moment.timestamp)
 
+    def rest(self, moment: Moment) -> None:
+        """Note that the last face stands still."""
+        self.last = moment.monotonic
+        self.change(last_seen=moment.timestamp)
+
     def note_search(self) -> None:
         """Note that the unknown group was asked for, with the best face."""
         self.searched, self.searched_worth = True, self.best[0] if self.best else 0.0

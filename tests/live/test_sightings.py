@@ -262,6 +262,18 @@ def test_faces_that_stand_still_are_still_there(live: LiveHarness) -> None:
     assert live.announcer.presences[-1].text == "nobody"
 
 
+def test_sighting_lasts_as_long_as_its_face_stands_still(live: LiveHarness) -> None:
+    """Regression: the sighting ended after ``again_s`` without a new face, while its person was still present."""
+    live.frame(face(ADAS))
+    for _ in range(200):
+        live.wait(1)
+        live.frame(looked="nothing", still=(face(ADAS).box,))
+    assert live.announcer.told() == [("recognised", "ada_lovelace")]
+    live.wait(130)
+    assert live.announcer.told() == [("recognised", "ada_lovelace"), ("ended", "ada_lovelace")]
+    assert live.announcer.events[-1].sighting.duration == pytest.approx(200)
+
+
 def test_slow_camera_keeps_a_person_between_two_frames(live: LiveHarness) -> None:
     for _ in range(2):
         live.frame()
