@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
 
 from gateway.errors import BadRequest
-from gateway.model import CAMERA_NAME, MAX_CAMERA_LENGTH
+from gateway.model import CAMERA_NAME, MAX_CAMERA_LENGTH, RESERVED_CAMERAS
 
 # Frigate lists every point of an object's path, twice: before and after the change.
 MAX_MESSAGE_BYTES = 1_000_000
@@ -19,10 +19,21 @@ EVENT_ID = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?-[a-z0-9]{1,20}")
 
 CAMERA_PATTERN = rf"^[A-Za-z0-9_-]{{1,{MAX_CAMERA_LENGTH}}}$"
 
+# Any client of the broker can write such a message.
+MAX_TEXT, MAX_ZONES = 100, 50
+"""Characters of a label, a sub label and the name of a zone; zones of an event."""
+
 
 def _read_sub_label(value: Any) -> Any:
     """Return the text of a sub label. Frigate sends a name with its score, and a removed name as ``[null, null]``."""
     return value[0] if isinstance(value, list) and value else value
+
+
+def _check_camera(name: str) -> str:
+    # The topics of such a camera would be those of the gateway itself.
+    if name in RESERVED_CAMERAS:
+        raise ValueError("no camera may have this name")
+    return name
 
 
 def _read_snapshot(value: Any) -> Any:
@@ -36,6 +47,8 @@ class FrigateModel(BaseModel):
 
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
 
 FrigateBox = tuple[float, float, float, float]
 """Left, top, right and bottom in pixels of the ``detect`` stream."""
@@ -55,15 +68,15 @@ class FrigateObject(FrigateModel):
     """
 
     id: Annotated[str, Field(pattern=rf"^{EVENT_ID.pattern}$")]
-    camera: Annotated[str, Field(pattern=CAMERA_PATTERN)]
-    label: str
+    camera: Annotated[str, Field(pattern=CAMERA_PATTERN), AfterValidator(_check_camera)]
+    label: Text
     start_time: float
     frame_time: float
     box: FrigateBox
     end_time: float | None = None
-    sub_label: Annotated[str | None, BeforeValidator(_read_sub_label)] = None
+    sub_label: Annotated[Text | None, BeforeValidator(_read_sub_label)] = None
     snapshot: Annotated[FrigateSnapshot | None, BeforeValidator(_read_snapshot)] = None
-    entered_zones: tuple[str, ...] = ()
+    entered_zones: Annotated[tuple[Text, ...], Field(max_length=MAX_ZONES)] = ()
     false_positive: bool = False
 
 
