@@ -44,10 +44,13 @@ class JpegSplitter:
                 self._skipped = 0
                 yield bytes(self._buffer[:end])
             else:
-                # The next picture may begin inside of a broken one.
+                # The next picture may begin inside of a broken one. What was read counts, since it is read again: a
+                # stream with many beginnings of one broken picture would keep the thread for hours.
                 end = 2
-                self._skipped += end
+                self._skipped += self._at
             self._drop(end)
+            if self._skipped > self._max_bytes:
+                raise TooLong
         if len(self._buffer) > self._max_bytes or self._skipped > self._max_bytes:
             raise TooLong
 

@@ -106,6 +106,18 @@ def test_stream_of_beginnings_ends_after_the_limit() -> None:
     assert is_too_long([b"\xff\xd8\xff" * 100] * 100)
 
 
+def test_stream_that_is_read_again_and_again_ends_after_the_limit() -> None:
+    """Each of the many beginnings leads to the same long and broken rest."""
+    beginnings = b"".join(b"\xff\xd8\xff\xe1" + (4000 - 6 * n).to_bytes(2, "big") for n in range(600))
+    rest = b"\xff" * 5_000 + b"\x00"
+    stream = beginnings.ljust(4000, b"\xff") + rest
+    splitter = JpegSplitter(20_000)
+    with pytest.raises(TooLong):
+        list(splitter.feed(stream))
+    # Most of it was not read at all.
+    assert len(splitter._buffer) > 5_000
+
+
 def test_memory_is_that_of_one_picture() -> None:
     splitter = JpegSplitter(MAX_BYTES)
     for _ in range(200):
