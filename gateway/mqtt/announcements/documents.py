@@ -105,8 +105,9 @@ class RetainedDocuments:
         with self._lock:
             topics = list(islice(self._unsent, count))
             messages = [self._take(session, topic) for topic in topics]
-        # Before the messages: after a kill between the two steps the next run can still clear the topics.
-        self._retained.add(self._owner, *(each.topic for each, _ in messages if each.payload))
+            # Before the messages: after a kill between the two steps the next run can still clear the topics. Under the
+            # lock: ``withdraw`` clears only the topics that are recorded.
+            self._retained.add(self._owner, *(each.topic for each, _ in messages if each.payload))
         for publication, delivery in messages:
             publish(session, publication, delivery)
         return len(messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -234,3 +235,25 @@ def test_document_that_is_announced_while_another_is_sent_follows_it(run: Run, m
     monkeypatch.setattr(module, "publish", publish_slowly)
     run.documents.publish(PORCH, b"1")
     assert session.take() == [(PORCH, b"1"), (PORCH, b"2")]
+
+
+def test_document_that_is_withdrawn_while_it_is_sent_first_is_cleared(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person may be removed in the moment in which their first document is sent."""
+    session = run.connect()
+    withdraw = threading.Thread(target=run.documents.withdraw, args=[PORCH])
+    add = RetainedTopics.add
+
+    def add_slowly(retained: RetainedTopics, *arguments: str) -> None:
+        if PORCH in arguments and withdraw.ident is None:
+            withdraw.start()
+            # Without a lock the other thread ends here.
+            withdraw.join(0.5)
+        add(retained, *arguments)
+
+    monkeypatch.setattr(RetainedTopics, "add", add_slowly)
+    run.documents.publish(PORCH, b"1")
+    withdraw.join()
+    run.sender.tick()
+    assert session.take() == [(PORCH, b"1"), (PORCH, b"")]
