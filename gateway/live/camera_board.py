@@ -32,6 +32,14 @@ class CameraBoard:
         self._announced: dict[str, tuple[CameraState, float]] = {}
         self._checked_at = float("-inf")
 
+    def __len__(self) -> int:
+        """Return the number of cameras that are announced."""
+        return len(self._announced)
+
+    def knows(self, name: str) -> bool:
+        """Return whether a camera is announced."""
+        return name in self._announced
+
     def note_frame(self, name: str, moment: Moment) -> None:
         """Note that a frame of a camera came."""
         self._last[name] = moment

@@ -91,6 +91,12 @@ class LiveCameras:
         self._board.tick(moment)
         self._book.end_absent(moment, lambda name: self._reason(name, moment))
 
+    def announce_switch(self, name: str, moment: Moment) -> None:
+        """Announce the switch of a camera. One that never had a frame is announced while there is room for it."""
+        # Any topic can name a camera.
+        if self._board.knows(name) or len(self._board) < self._rules.most_cameras:
+            self._board.announce(name, moment)
+
     def disable(self, name: str, moment: Moment) -> None:
         """End the sightings of a camera that was switched off."""
         self._end_all(name, "disabled", moment)

@@ -16,6 +16,10 @@ class KnownPeople:
         self._changes = -1
         self._people: Mapping[str, Person] = {}
 
+    def knows(self, person: Person | None) -> bool:
+        """Return whether a person is announced. True for nobody."""
+        return person is None or person.slug in self._people
+
     def find_changes(self) -> tuple[list[Person], list[Person], list[str]]:
         """Return the people who are new, those with another name, and the ids of those who were removed."""
         if self._gallery.changes == self._changes:

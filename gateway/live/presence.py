@@ -47,6 +47,11 @@ class PresenceBoard:
         self._announcer.announce_person(presence)
 
     def rename_person(self, person: Person) -> None:
+        """Announce a person under another name. The one of before stands nowhere any more."""
+        before = self._people[person.slug].person.name
+        for presence in list(self._cameras.values()):
+            if before in presence.last_text:
+                self._show(replace(presence, last_text="", last_at=None))
         self.add_person(replace(self._people[person.slug], person=person))
 
     def remove_person(self, slug: str) -> None:

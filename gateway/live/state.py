@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 
 from gateway.live.announcer import Announcer
 from gateway.live.book import SightingBook
@@ -18,6 +19,9 @@ from gateway.live.presence import PresenceBoard
 from gateway.live.switches import Switches
 from gateway.model import Person
 from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence, Sighting
+
+RETRY_SAVE_S = 1.0
+"""Time after which it is tried again to store the switches, if the store could not."""
 
 READ_CHANGES_INTERVAL_S = 2.0
 """Time between two looks at what users changed in the sightings of strangers."""
@@ -46,6 +50,8 @@ class LiveState:
         self._switches = switches
         self._announcer = announcer
         self._changes_read_at = float("-inf")
+        self._save: Future[None] | None = None
+        self._save_began_at = float("-inf")
 
     def start(self, history: History, moment: Moment) -> None:
         """Continue the sightings of the last run, and announce everything."""
@@ -63,10 +69,13 @@ class LiveState:
         self._follow_people(moment)
         self.cameras.tick(moment)
         self._read_changes(moment)
+        if moment.monotonic >= self._save_began_at + RETRY_SAVE_S:
+            self._save_switches(moment)
         self._journal.flush()
 
     def stop(self) -> None:
         """Write everything that has changed."""
+        self._journal.run(self._switches.save)
         self._journal.close()
 
     def note_alive(self, camera: str, moment: Moment) -> None:
@@ -75,11 +84,11 @@ class LiveState:
 
     def note_switch(self, camera: str | None, moment: Moment) -> None:
         """End the sightings of cameras that are switched off now, announce the switch, and store it."""
-        self._journal.run(self._switches.save)
+        self._save_switches(moment)
         if camera is None:
             self._announcer.announce_switch(self._switches.all_on)
         else:
-            self._board.announce(camera, moment)
+            self.cameras.announce_switch(camera, moment)
         for name in self.cameras.names if camera is None else [camera]:
             self._end_disabled(name, moment)
 
@@ -94,6 +103,10 @@ class LiveState:
 
     def correct(self, stored: Sighting, event_type: EventType, previous: Person | None, moment: Moment) -> None:
         """Announce a correction by a user. ``stored``: the sighting after it; ``previous``: the person before it."""
+        self._follow_people(moment)
+        # Meanwhile the person may have been removed: no announcement may name them again.
+        if not (self._people.knows(stored.person) and self._people.knows(previous)):
+            return
         sighting = self._book.open.find(stored.id)
         if sighting is None:
             self._announcer.announce_event(make_event(event_type, stored, moment, previous))
@@ -115,6 +128,12 @@ class LiveState:
         self.cameras.forget(name, moment)
         self._journal.forget_camera(name)
 
+    def _save_switches(self, moment: Moment) -> None:
+        """Store the switches if they have changed, and no save is waiting: any client of the broker can turn them."""
+        if not self._switches.is_saved and (self._save is None or self._save.done()):
+            self._save_began_at = moment.monotonic
+            self._save = self._journal.run(self._switches.save)
+
     def _read_changes(self, moment: Moment) -> None:
         """Learn now and then which strangers a user has named or ignored meanwhile."""
         if moment.monotonic < self._changes_read_at + READ_CHANGES_INTERVAL_S:
@@ -125,9 +144,11 @@ class LiveState:
             self._journal.read_changes(strangers, lambda changes: self._apply(changes, moment))
 
     def _apply(self, changes: Sequence[StoredChange], moment: Moment) -> None:
+        self._follow_people(moment)
         for key, person, ignored in changes:
             sighting = self._book.open.find(key)
-            if sighting is not None and sighting.now.unknown is not None:
+            # Meanwhile the person may have been removed: no announcement may name them again.
+            if sighting is not None and sighting.now.unknown is not None and self._people.knows(person):
                 self._book.change(sighting, person, ignored, moment)
                 self.cameras.update_presence(sighting.now.camera, moment)
 

@@ -21,7 +21,7 @@ class Switches:
         self._store = store
         self._base = base
         self._lock = threading.Lock()
-        self._off = frozenset(store.read_disabled())
+        self._off = self._saved = frozenset(store.read_disabled())
 
     @property
     def all_on(self) -> bool:
@@ -58,6 +58,14 @@ class Switches:
                 raise TooLarge(f"{MAX_SWITCHED_OFF} cameras are switched off: switch one on, or forget it, first")
             self._off = off
 
+    @property
+    def is_saved(self) -> bool:
+        """True if the store has the switches as they are now."""
+        return self._off == self._saved
+
     def save(self) -> None:
-        """Store the switches. This may wait for the store."""
-        self._store.write_disabled(self._off)
+        """Store the switches, if they have changed. This may wait for the store. Raise GatewayError if it fails."""
+        off = self._off
+        if off != self._saved:
+            self._store.write_disabled(off)
+            self._saved = off

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from gateway.errors import GatewayError
 from gateway.model import Analysis, Descriptor
 from gateway.people.sighting_corrections import SightingCorrections
 from tests.examples import descriptor, near
@@ -353,6 +354,36 @@ def test_switched_off_camera_ends_its_sightings(live: LiveHarness) -> None:
     assert not live.announcer.cameras[-1].enabled
 
 
+def test_switches_of_many_names_do_not_grow_the_announcements(make_live: MakeLive) -> None:
+    """Any topic can name a camera."""
+    live = make_live(most_cameras=3)
+    live.frame(camera="porch")
+    for on in (False, True, False):
+        for name in ("porch", *(f"camera{n}" for n in range(10))):
+            live.switches.turn(name, on)
+            live.state.note_switch(name, live.now)
+    assert {each.camera for each in live.announcer.cameras} == {"porch", "camera0", "camera1"}
+    assert not live.announcer.cameras[-1].enabled
+    assert live.frame(camera="camera9") is None
+
+
+def test_switch_that_the_store_could_not_take_is_stored_later(
+    live: LiveHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a camera that was switched off would be on again after a restart."""
+
+    def fail(_: object) -> None:
+        raise GatewayError("the disk is full")
+
+    live.switches.turn("porch", False)
+    with monkeypatch.context() as patched:
+        patched.setattr(live.store.camera_switches, "write_disabled", fail)
+        live.state.note_switch("porch", live.now)
+    assert live.store.camera_switches.read_disabled() == set()
+    live.wait(2)
+    assert live.store.camera_switches.read_disabled() == {"porch"}
+
+
 def test_lost_camera_is_announced(live: LiveHarness) -> None:
     show(live, ADAS)
     assert live.announcer.cameras[-1].connected
@@ -397,6 +428,28 @@ def test_renamed_person_gets_the_new_name_in_presence(live: LiveHarness) -> None
     live.wait(0.25)
     assert live.announcer.presences[-1].text == "Ada King"
     assert live.announcer.people[-1].person.name == "Ada King"
+
+
+def test_old_name_of_a_renamed_person_is_not_the_last_one_of_a_camera(live: LiveHarness) -> None:
+    show(live, ADAS)
+    live.wait(130)
+    assert live.announcer.presences[-1].last_text == "Ada Lovelace"
+    live.people.registry.rename("ada_lovelace", "Ada King", live.caller)
+    live.wait(0.25)
+    assert live.announcer.presences[-1].last_text == ""
+
+
+def test_correction_with_a_person_who_was_removed_meanwhile_names_nobody(live: LiveHarness) -> None:
+    show(live, STRANGERS)
+    (stored,) = live.people.sightings.list_sightings()
+    done = SightingCorrections(live.store, live.people.sightings, live.people.registry).confirm(
+        stored.id, "ada_lovelace", live.caller
+    )
+    live.people.registry.remove("ada_lovelace", live.caller)
+    live.state.correct(done.sighting, "confirmed", done.previous, live.now)
+    live.wait(0.25)
+    assert live.announcer.told() == [("stranger", None)]
+    assert not any(each.people or each.last_text == "Ada Lovelace" for each in live.announcer.presences)
 
 
 def test_enrolled_person_is_announced(live: LiveHarness) -> None:
