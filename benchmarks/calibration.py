@@ -25,13 +25,12 @@ from gateway.people.curve_measurement import (
     PROBE_COUNTS,
     LabelledFaces,
     measure_curves,
-    one_each,
     same_cosine,
-    typical,
 )
 from gateway.people.curves import CURVES_FILE
 from gateway.people.labelled_pictures import labelled_pictures
 from gateway.people.similarity import TYPICAL_FACES_FILE
+from gateway.people.typical_faces import one_each, typical
 
 
 def measure(folder: Path, engine: str) -> dict[str, Any]:

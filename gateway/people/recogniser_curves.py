@@ -17,12 +17,11 @@ from gateway.people.curve_measurement import (
     LabelledFaces,
     count_pairs,
     measure_curves,
-    one_each,
     same_cosine,
-    typical,
 )
 from gateway.people.gallery import MAX_COUNTED_PICTURES
 from gateway.people.similarity import Vectors
+from gateway.people.typical_faces import one_each, typical
 
 
 @dataclass(frozen=True, slots=True, eq=False)
