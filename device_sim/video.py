@@ -119,7 +119,7 @@ def _open(address: str) -> InputContainer:
     try:
         import av
     except ImportError:
-        raise SimError('--video needs the package av: install it with pip install "facegate[video]".') from None
+        raise SimError("--video needs the package av: run make setup, or pip install av.") from None
     try:
         options = {"rtsp_transport": "tcp"} if address.startswith("rtsp") else {}
         container = av.open(address, options=options, timeout=STREAM_TIMEOUT_S)
