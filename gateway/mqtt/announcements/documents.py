@@ -38,8 +38,6 @@ class RetainedDocuments:
         self._on_work = on_work
         self._lock = threading.Lock()
         self._documents: dict[str, bytes] = {}
-        # Topics whose message stays at the broker, though the gateway does not have it.
-        self._untouched: set[str] = set()
         # Topics whose newest document was not sent on this session yet. The order is that of the announcements.
         self._unsent: dict[str, None] = {}
         self._deferred: dict[str, None] = {}
@@ -69,11 +67,6 @@ class RetainedDocuments:
                 if topic not in self._unsent:
                     self._deferred[topic] = None
 
-    def leave(self, topic: str) -> None:
-        """Leave the message of an earlier run as it is."""
-        with self._lock:
-            self._untouched.add(topic)
-
     def withdraw(self, *topics: str) -> None:
         """Clear the topics at the broker."""
         with self._lock:
@@ -81,7 +74,6 @@ class RetainedDocuments:
                 self._documents.pop(topic, None)
                 self._unsent.pop(topic, None)
                 self._deferred.pop(topic, None)
-                self._untouched.discard(topic)
                 if self._retained.belongs_to(self._owner, topic):
                     self._clearing[topic] = None
                     self._unsent[topic] = None
@@ -132,7 +124,6 @@ class RetainedDocuments:
                 return False
             self._documents[topic] = payload
             self._clearing.pop(topic, None)
-            self._untouched.discard(topic)
             return True
 
     def _take(self, session: Session, topic: str) -> tuple[Publication, Delivery[Session]]:
@@ -148,8 +139,7 @@ class RetainedDocuments:
         if self._clearing and self._failed_attempts == MAX_CLEARING_ATTEMPTS:
             self._warn(self._clearing)
         may_clear = self._failed_attempts < MAX_CLEARING_ATTEMPTS
-        current = {*self._documents, *self._untouched}
-        found = self._retained.left_behind(self._owner, current) if may_clear else []
+        found = self._retained.left_behind(self._owner, self._documents) if may_clear else []
         self._clearing = dict.fromkeys(found)
 
     def _warn(self, topics: Collection[str]) -> None:

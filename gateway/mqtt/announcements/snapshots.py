@@ -28,7 +28,8 @@ class Snapshots:
     """Publisher of a picture of each sighting, before its event.
 
     ``mode``: the setting ``live.snapshot``. A retained picture stays at the broker until the next one, until its camera
-    is switched off or forgotten, or until the person whom it may show is removed.
+    is switched off or forgotten, until the person whom it may show is removed, or until the next start: the person may
+    have been erased while no gateway ran.
     """
 
     def __init__(
@@ -42,10 +43,8 @@ class Snapshots:
         self._mode = mode
         self._documents = documents
         self._events = events
-        # Of the retained pictures at the broker, those of an earlier run included.
+        # Of the retained pictures at the broker.
         self._shown: dict[str, ShownFace] = {}
-        if mode == "retained":
-            self._restore()
 
     def show(self, camera: str, picture: bytes) -> None:
         """Publish the picture of a sighting, a JPEG. ``note_event`` says whose it is."""
@@ -79,11 +78,3 @@ class Snapshots:
     def _withdraw(self, cameras: Iterable[str]) -> None:
         shown = [camera for camera in cameras if self._shown.pop(camera, None) is not None]
         self._documents.withdraw(*map(self._topics.snapshot, shown))
-
-    def _restore(self) -> None:
-        topics = self._documents.earlier_topics
-        for camera in self._topics.read_cameras(topics):
-            topic = self._topics.snapshot(camera)
-            if topic in topics:
-                self._documents.leave(topic)
-                self._shown[camera] = ShownFace(sighting="")
