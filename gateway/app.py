@@ -17,6 +17,7 @@ from gateway.integrations.homeassistant.wiring import HomeAssistant
 from gateway.integrations.picture_sources import PictureSources
 from gateway.live.announcer import Announcers
 from gateway.live.switches import Switches
+from gateway.live.unfollowed import UnfollowedCameras
 from gateway.live.wiring import LiveParts, build_live
 from gateway.metrics import Metrics
 from gateway.model.health import Health
@@ -35,7 +36,7 @@ from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.gateway_info import describe_gateway
 from gateway.service.live_notes import LiveNotes
 from gateway.service.recognition import RecognitionService
-from gateway.service.request_check import RecognitionPolicy, allow_camera
+from gateway.service.request_check import RecognitionPolicy
 from gateway.service.service import Service
 from gateway.systemd import SystemdNotifier
 from gateway.workers.wiring import create_pool, prepare_engine
@@ -66,13 +67,15 @@ class Gateway:
         self.people = open_people(settings, vision)
         rules = self.people.rules
         check_recogniser_switch(self.people.store.faces, rules.pictures.recipe, rules.folder.path)
-        switches = Switches(self.people.store.camera_switches, settings.mqtt.base)
+        is_live = settings.live.enabled
+        switches = Switches(self.people.store.camera_switches, settings.mqtt.base if is_live else None)
+        self.unfollowed = UnfollowedCameras(switches)
         policy = RecognitionPolicy(
             allowed=settings.operations_of,
             search=settings.search_of,
             size_limit=settings.size_limit_of,
             landmarks_68=settings.landmarks_68 != "off",
-            check_enabled=switches.check if settings.live.enabled else allow_camera,
+            check_enabled=switches.check,
         )
         recognition = RecognitionService(
             run=self.pool.submit,
@@ -100,9 +103,10 @@ class Gateway:
             self.journal,
             self.metrics,
         )
-        self.live = build_live(settings, parts) if settings.live.enabled else None
+        self.live = build_live(settings, parts) if is_live else None
         store, sightings = self.people.store, self.people.sightings
-        self._live_parts = (self.live, LiveNotes(store, sightings, self.live)) if self.live is not None else ()
+        notes = LiveNotes(store, sightings, self.live or self.unfollowed)
+        self._live_parts = (notes,) if self.live is None else (self.live, notes)
         administration = Administration(self.people, vision, self.changes, self.reads, self.health, self.live)
         self.service = Service(
             recognition=recognition,
@@ -215,6 +219,7 @@ class Gateway:
             *self.mqtt.warnings,
             *self.homeassistant.warnings,
             *self.sources.warnings,
+            *(self.unfollowed.warnings if self.live is None else ()),
         )
 
 

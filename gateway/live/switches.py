@@ -16,8 +16,8 @@ MAX_SWITCHED_OFF = 10_000
 class Switches:
     """The switches, for any thread. They outlive a restart, if ``save`` is called after a change."""
 
-    def __init__(self, store: CameraSwitches, base: str) -> None:
-        """``base``: the setting mqtt.base, for the error message."""
+    def __init__(self, store: CameraSwitches, base: str | None) -> None:
+        """``base``: the setting mqtt.base, for the error message. None if no topic switches the cameras."""
         self._store = store
         self._base = base
         self._lock = threading.Lock()
@@ -45,9 +45,7 @@ class Switches:
         """Raise Forbidden for a camera that is switched off."""
         for name, subject in ((ALL_CAMERAS, "all cameras"), (camera, f"the camera {camera}")):
             if name in self._off:
-                raise Forbidden(
-                    f"recognition is switched off for {subject}: publish ON on {self._base}/{name}/enabled/set"
-                )
+                raise Forbidden(f"recognition is switched off for {subject}: {self._remedy(name)}")
 
     def turn(self, camera: str | None, on: bool) -> None:
         """Turn the switch of a camera, or for None the switch for all cameras. Raises TooLarge if too many are off."""
@@ -69,3 +67,9 @@ class Switches:
         if off != self._saved:
             self._store.write_disabled(off)
             self._saved = off
+
+    def _remedy(self, name: str) -> str:
+        """Return how a user switches a camera on, or for ALL_CAMERAS all of them."""
+        if self._base is not None:
+            return f"publish ON on {self._base}/{name}/enabled/set"
+        return "run facegate cameras enable" + ("" if name == ALL_CAMERAS else f" {name}")

@@ -11,18 +11,8 @@ from gateway.model.sightings import CameraState, Presence, Sighting
 CorrectionEvent = Literal["not_them", "confirmed"]
 
 
-class LiveCameras(Protocol):
-    """The live cameras of a gateway. Any thread may call the methods."""
-
-    @property
-    def all_enabled(self) -> bool:
-        """The switch for all cameras."""
-
-    def cameras(self) -> Sequence[CameraState]:
-        """Return the state of each camera that is known."""
-
-    def presences(self) -> Sequence[Presence]:
-        """Return the people on each camera that is known."""
+class CameraChanges(Protocol):
+    """The changes that users make. Any thread may call the methods."""
 
     def set_enabled(self, camera: str | None, on: bool) -> None:
         """Switch recognition on or off for a camera, or for all cameras (None). The switch outlives a restart."""
@@ -35,3 +25,17 @@ class LiveCameras(Protocol):
 
         ``sighting``: as it is now in the store; ``previous``: the person whom it was named as before.
         """
+
+
+class LiveCameras(CameraChanges, Protocol):
+    """The live cameras of a gateway. Any thread may call the methods."""
+
+    @property
+    def all_enabled(self) -> bool:
+        """The switch for all cameras."""
+
+    def cameras(self) -> Sequence[CameraState]:
+        """Return the state of each camera that is known."""
+
+    def presences(self) -> Sequence[Presence]:
+        """Return the people on each camera that is known."""

@@ -12,7 +12,7 @@ from typing import Any
 from gateway.errors import GatewayError
 from gateway.model import CAMERA_NAME, Person
 from gateway.model.sightings import ALL_CAMERAS, CameraState, Presence, Sighting
-from gateway.service.live_cameras import CorrectionEvent, LiveCameras
+from gateway.service.live_cameras import CameraChanges, CorrectionEvent
 from gateway.store.protocols import Sightings, Store
 
 log = logging.getLogger(__name__)
@@ -68,9 +68,9 @@ class StoredCameras:
 
 
 class LiveNotes:
-    """The thread that applies the notes of commands to the live cameras of this gateway."""
+    """The thread that applies the notes of commands to the cameras of this gateway."""
 
-    def __init__(self, store: Store, sightings: Sightings, live: LiveCameras) -> None:
+    def __init__(self, store: Store, sightings: Sightings, live: CameraChanges) -> None:
         self._store = store
         self._sightings = sightings
         self._live = live

@@ -138,14 +138,29 @@ def test_camera_is_switched_off_over_a_restart_and_by_a_command(tmp_path: Path, 
         assert camera["present"] == "nobody"
         off = requests.post(f"{url}/porch/disable", timeout=WAIT_S).json()
         assert off == {"schema": 1, "camera": "porch", "enabled": False}
+    config = tmp_path / "command.yaml"
+    config.write_text(json.dumps({"data": str(wanted.data)}))
+
+    def switch(change: str) -> None:
+        command = [sys.executable, "-m", "gateway", "cameras", change, "porch", "--config", str(config)]
+        subprocess.run(command, cwd=ROOT, check=True, timeout=WAIT_S)
+
+    # The switch holds also if no camera is followed.
+    with running(wanted.model_copy(update={"live": wanted.live.model_copy(update={"enabled": False})})) as gateway:
+        wait_for(lambda: gateway.health().ready, 60)
+        client.publish("switched/porch/frame", frame("empty_1"), qos=0)
+        assert client.get().json["code"] == "forbidden"
+        assert any("switched off for porch" in warning for warning in gateway.health().warnings)
+        switch("enable")
+        wait_for(lambda: not any("switched off" in warning for warning in gateway.health().warnings))
+        client.publish("switched/porch/frame", frame("empty_1"), qos=0)
+        assert client.get().json["status"] == "ok"
+        switch("disable")
     with running(wanted) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
         client.publish("switched/porch/frame", frame("empty_1"), qos=0)
         assert client.get().json["code"] == "forbidden"
-        config = tmp_path / "command.yaml"
-        config.write_text(json.dumps({"data": str(wanted.data)}))
-        command = [sys.executable, "-m", "gateway", "cameras", "enable", "porch", "--config", str(config)]
-        subprocess.run(command, cwd=ROOT, check=True, timeout=WAIT_S)
+        switch("enable")
         wait_for(lambda: requests.get(url, timeout=WAIT_S).json()["cameras"][0]["enabled"])
         client.publish("switched/porch/frame", frame("empty_1"), qos=0)
         assert client.get().json["status"] == "ok"
