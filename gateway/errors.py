@@ -18,6 +18,7 @@ GatewayError            internal        a bug in the gateway, or the death of a 
  ├ Expired              expired         the request expired while it waited
  ├ Timeout              timeout         the picture took longer than allowed
  └ Forbidden            forbidden       this camera may not request that operation
+    └ SwitchedOff       forbidden       recognition is switched off for this camera
 """
 
 from __future__ import annotations
@@ -138,6 +139,10 @@ class Timeout(GatewayError):
 
 class Forbidden(GatewayError):
     code = "forbidden"
+
+
+class SwitchedOff(Forbidden):
+    """A Forbidden that every picture of a camera gets while it is off. The switch logs the first one."""
 
 
 TEMPORARY_CODES = frozenset({"busy", "timeout", "internal", "expired"})

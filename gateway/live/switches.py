@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
-from gateway.errors import Forbidden, TooLarge
+from gateway.errors import SwitchedOff, TooLarge
 from gateway.model.sightings import ALL_CAMERAS
 from gateway.store.protocols import CameraSwitches
+
+log = logging.getLogger(__name__)
 
 # Any topic can name a camera.
 MAX_SWITCHED_OFF = 10_000
@@ -22,6 +25,8 @@ class Switches:
         self._base = base
         self._lock = threading.Lock()
         self._off = self._saved = frozenset(store.read_disabled())
+        # The switches that refused a picture since they were turned off.
+        self._logged: frozenset[str] = frozenset()
 
     @property
     def all_on(self) -> bool:
@@ -42,10 +47,12 @@ class Switches:
         return self.all_on and self.is_on(camera)
 
     def check(self, camera: str) -> None:
-        """Raise Forbidden for a camera that is switched off."""
+        """Raise SwitchedOff for a camera that is switched off."""
         for name, subject in ((ALL_CAMERAS, "all cameras"), (camera, f"the camera {camera}")):
             if name in self._off:
-                raise Forbidden(f"recognition is switched off for {subject}: {self._remedy(name)}")
+                error = SwitchedOff(f"recognition is switched off for {subject}: {self._remedy(name)}")
+                self._log_once(name, camera, error)
+                raise error
 
     def turn(self, camera: str | None, on: bool) -> None:
         """Turn the switch of a camera, or for None the switch for all cameras. Raises TooLarge if too many are off."""
@@ -55,6 +62,7 @@ class Switches:
             if not on and len(off) > MAX_SWITCHED_OFF:
                 raise TooLarge(f"{MAX_SWITCHED_OFF} cameras are switched off: switch one on, or forget it, first")
             self._off = off
+            self._logged &= off
 
     @property
     def is_saved(self) -> bool:
@@ -67,6 +75,14 @@ class Switches:
         if off != self._saved:
             self._store.write_disabled(off)
             self._saved = off
+
+    def _log_once(self, name: str, camera: str, error: SwitchedOff) -> None:
+        """Log the first picture that a switch refuses after each change."""
+        with self._lock:
+            is_first = name in self._off and name not in self._logged
+            self._logged |= {name} & self._off
+        if is_first:
+            log.info("pictures of the camera %s are refused, which is logged once: %s", camera, error)
 
     def _remedy(self, name: str) -> str:
         """Return how a user switches a camera on, or for ALL_CAMERAS all of them."""

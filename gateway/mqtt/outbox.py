@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError
 from functools import partial
 
 from gateway.config import LimitSettings
-from gateway.errors import Busy, GatewayError, TooLarge, shutting_down_error
+from gateway.errors import Busy, GatewayError, SwitchedOff, TooLarge, shutting_down_error
 from gateway.mqtt.codec.outbound import Outbound, write_failure
 from gateway.mqtt.codec.topics import Address
 from gateway.mqtt.transport.connection_spec import ConnectionName
@@ -68,8 +68,9 @@ class Outbox:
         is_busy = isinstance(error, Busy)
         if is_busy and self._shutting_down and delivery.mid:
             return
-        # `busy` is logged at DEBUG: refused requests come in floods, and a log line for each would add to the load.
-        level = logging.DEBUG if is_busy else logging.INFO
+        # At DEBUG: refused requests come in floods, and a log line for each would add to the load. A camera that is
+        # switched off may send for years.
+        level = logging.DEBUG if is_busy or isinstance(error, SwitchedOff) else logging.INFO
         log.log(level, "%s to %s: %s", error.code, address.reply_topic, error, extra={"kind": error.code})
         # `busy` goes out at QoS 0: it is true for a moment only, and costs less in a flood. On a topic that the camera
         # chose it has QoS 1: the broker may disconnect for that topic, and the poison guard sees only QoS 1.

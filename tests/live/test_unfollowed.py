@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import pytest
 
 from gateway.errors import Forbidden
 from gateway.live.switches import Switches
 from gateway.live.unfollowed import MAX_NAMED, UnfollowedCameras
 from gateway.model.sightings import ALL_CAMERAS
-
-
-class StoredSwitches:
-    """Switches in memory."""
-
-    def __init__(self, *off: str) -> None:
-        self.off = set(off)
-
-    def read_disabled(self) -> set[str]:
-        return self.off
-
-    def write_disabled(self, cameras: Collection[str]) -> None:
-        self.off = set(cameras)
+from tests.live.test_switches import StoredSwitches
 
 
 def test_stored_switch_holds_until_a_command_turns_it() -> None:

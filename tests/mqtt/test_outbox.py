@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.config import LimitSettings
-from gateway.errors import BadRequest, Busy
+from gateway.errors import BadRequest, Busy, Forbidden, SwitchedOff
 from gateway.mqtt.codec.outbound import Outbound
 from gateway.mqtt.codec.topics import Address, Topics
 from gateway.mqtt.outbox import MAX_HEADER_BYTES, Outbox
@@ -84,6 +84,17 @@ def test_busy_is_not_reported_during_a_shutdown_to_a_request_that_comes_again(
     outbox.fail(delivered(session, mid=0), address, Busy("the gateway is shutting down", 5))
     outbox.fail(delivered(session, mid=8), address, BadRequest("no"))
     assert len(session.published) == 2
+
+
+def test_answers_to_a_camera_that_is_off_are_not_logged(
+    outbox: Outbox, session: OfflineSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: a camera that was off and still sent was logged 20 times a minute."""
+    caplog.set_level("INFO")
+    for error in (SwitchedOff("recognition is off"), Forbidden("not allowed")):
+        outbox.fail(delivered(session), address_of("porch/request/face_rec"), error)
+    assert [json.loads(each.payload)["code"] for each in session.published] == ["forbidden", "forbidden"]
+    assert ("recognition is off" in caplog.text, "not allowed" in caplog.text) == (False, True)
 
 
 def test_unexpected_exception_is_answered_as_internal_and_logged(
