@@ -105,7 +105,7 @@ class PersonPresenceDocument(VersionedModel):
 
 
 class CameraStateDocument(VersionedModel):
-    """The state of a camera. ``last_frame``: seconds since 1970, or null before the first frame."""
+    """The state of a camera. ``last_frame``: seconds since 1970, or null if no frame is known."""
 
     camera: str
     enabled: bool

@@ -68,7 +68,7 @@ class CorrectedSightingDocument(SightingDocument):
 class CameraDocument(WireModel):
     """A camera. ``enabled``: its own switch. ``connected``: pictures come in. ``present``: who is there now.
 
-    ``last_frame``: seconds since 1970, or null before the first frame.
+    ``last_frame``: seconds since 1970, or null if no frame is known.
     """
 
     camera: str

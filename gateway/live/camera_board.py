@@ -40,6 +40,13 @@ class CameraBoard:
         """Return whether a camera is announced."""
         return name in self._announced
 
+    def add_known(self, name: str, last_frame: float | None, moment: Moment) -> None:
+        """Announce a camera before its first frame. ``last_frame``: the time of one of an earlier run."""
+        if last_frame is not None:
+            # It came too long ago for a connection.
+            self._last[name] = Moment(float("-inf"), last_frame)
+        self.announce(name, moment)
+
     def note_frame(self, name: str, moment: Moment) -> None:
         """Note that a frame of a camera came."""
         self._last[name] = moment

@@ -52,11 +52,14 @@ class LiveCameras:
         self._cameras: dict[str, Camera] = {}
         self._tracks = 0
 
-    def add_known(self, names: list[str], moment: Moment) -> None:
-        """Announce cameras that are known before their first frame: nobody is there."""
-        for name in names:
-            self._presence.add_camera(name)
-            self._board.announce(name, moment)
+    def add_known(self, name: str, last: Sighting | None, last_frame: float | None, moment: Moment) -> None:
+        """Announce a camera that is known before its first frame: nobody is there.
+
+        ``last``: the last sighting that was present; ``last_frame``: the time of a frame of an earlier run, in seconds
+        since 1970.
+        """
+        self._presence.add_camera(name, last)
+        self._board.add_known(name, last_frame, moment)
 
     def add_frame(self, request: Request, analysis: Analysis) -> list[FollowedFace] | None:
         """Add a frame. Return its faces and those that stand still, or None for a frame that changes nothing."""

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
+from gateway.errors import GatewayError
 from gateway.live.moment import Moment
 from gateway.live.open_sighting import OpenSighting, restored_sighting
 from gateway.model.sightings import Sighting
 from gateway.store.protocols import Sightings
 
+log = logging.getLogger(__name__)
+
 MAX_READ_SIGHTINGS = 5_000
-"""Stored sightings that are read for the last places of people, and for the names of cameras."""
+"""Stored sightings that are read for the last places of people, and for what cameras saw last."""
 
 
 class History:
     """The stored sightings at the start. Raises GatewayError if the store fails.
 
-    ``people``: the last sighting of each person, by slug; ``cameras``: the names of the cameras.
+    ``people``: the last sighting of each person, by slug. ``present``: the last sighting of somebody who counts as
+    present, by camera. ``last_frames``: the time of the last picture of a sighting, by camera, in seconds since 1970.
     """
 
     def __init__(self, store: Sightings) -> None:
         self._open = store.read_open()
-        recent = store.list_sightings(limit=MAX_READ_SIGHTINGS)
-        # The newest one comes first, so the oldest one is overwritten.
-        named = [each for each in recent if each.person is not None]
-        self.people: Mapping[str, Sighting] = {each.person.slug: each for each in reversed(named) if each.person}
-        self.cameras = frozenset(each.camera for each in recent)
+        _tidy(store)
+        # The newest one comes last, and overwrites the ones before it.
+        recent = sorted(store.list_sightings(limit=MAX_READ_SIGHTINGS), key=lambda each: each.last_seen)
+        self.people: Mapping[str, Sighting] = {each.person.slug: each for each in recent if each.person is not None}
+        self.present: Mapping[str, Sighting] = {
+            each.camera: each for each in recent if each.person is not None or each.is_present_stranger
+        }
+        self.last_frames: Mapping[str, float] = {each.camera: each.last_seen for each in recent}
 
     def open_sightings(self, moment: Moment) -> list[OpenSighting]:
         """Return the sightings that were open when the gateway ended."""
         return [restored_sighting(record, moment) for record in self._open]
+
+
+def _tidy(store: Sightings) -> None:
+    """Delete what is too old: an announcement would bring it back for as long as nothing newer happens."""
+    try:
+        store.tidy()
+    # A full disk must not prevent the start.
+    except GatewayError as error:
+        log.warning("old sightings cannot be deleted now: %s", error)

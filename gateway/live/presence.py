@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.live.announcer import Announcer
@@ -32,11 +32,14 @@ class PresenceBoard:
     def people(self) -> Mapping[str, PersonPresence]:
         return self._people
 
-    def add_camera(self, camera: str) -> None:
-        """Announce that nobody is on a camera that was not known."""
-        if camera not in self._cameras:
-            self._cameras[camera] = Presence(camera=camera)
-            self._announcer.announce_presence(self._cameras[camera])
+    def add_camera(self, camera: str, last: Sighting | None = None) -> None:
+        """Announce that nobody is on a camera that was not known. ``last``: the last sighting that was present."""
+        if camera in self._cameras:
+            return
+        presence = Presence(camera=camera)
+        if last is not None:
+            presence = replace(presence, last_text=_with(presence, [last]).text, last_at=last.last_seen)
+        self._show(presence)
 
     def remove_camera(self, camera: str) -> None:
         self._cameras.pop(camera, None)
@@ -71,13 +74,8 @@ class PresenceBoard:
         self._update_people(camera, present, moment)
 
     def _update_camera(self, camera: str, present: list[Sighting], moment: Moment) -> None:
-        people: dict[str, PresentPerson] = {}
-        for each in present:
-            if each.person is not None:
-                people.setdefault(each.person.slug, PresentPerson(each.person, each.since))
-        strangers = sum(each.outcome == "stranger" and not each.ignored for each in present)
         before = self._cameras.get(camera, Presence(camera=camera))
-        after = replace(before, people=tuple(people.values()), strangers=strangers)
+        after = _with(before, present)
         if after != before or camera not in self._cameras:
             shown = after if after.count else before
             if shown.count:
@@ -116,6 +114,16 @@ class PresenceBoard:
         if before is not None and _is_nearly(before, after):
             return
         self.add_person(after)
+
+
+def _with(presence: Presence, present: Sequence[Sighting]) -> Presence:
+    """Return the presence on a camera with these sightings, the oldest first."""
+    people: dict[str, PresentPerson] = {}
+    for each in present:
+        if each.person is not None:
+            people.setdefault(each.person.slug, PresentPerson(each.person, each.since))
+    strangers = sum(each.is_present_stranger for each in present)
+    return replace(presence, people=tuple(people.values()), strangers=strangers)
 
 
 def _is_nearly(before: PersonPresence, after: PersonPresence) -> bool:

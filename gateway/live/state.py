@@ -59,8 +59,12 @@ class LiveState:
         for sighting in history.open_sightings(moment):
             self._book.restore(sighting)
         open_on = {sighting.now.camera for sighting in self._book.open}
-        self.cameras.add_known(sorted({*open_on, *history.cameras, *self._switches.switched_off}), moment)
+        # The people come first: what a camera saw last names nobody who was removed.
         self._follow_people(moment, history.people)
+        for name in sorted({*open_on, *history.last_frames, *self._switches.switched_off}):
+            last = history.present.get(name)
+            known = last if last is not None and self._people.knows(last.person) else None
+            self.cameras.add_known(name, known, history.last_frames.get(name), moment)
         for name in sorted(open_on):
             self._end_disabled(name, moment)
 

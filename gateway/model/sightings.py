@@ -68,6 +68,11 @@ class Sighting:
         """The seconds from the first to the last picture."""
         return self.last_seen - self.since
 
+    @property
+    def is_present_stranger(self) -> bool:
+        """True if the sighting counts as a stranger in the presence on its camera."""
+        return self.outcome == "stranger" and not self.ignored
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SightingEvent:
@@ -93,7 +98,7 @@ class Presence:
     """The people on a camera now, the one who came first at the beginning.
 
     ``strangers``: the number of strangers. ``last_text`` and ``last_at``: the last text other than ``nobody``, and when
-    it was true; empty and None if there was none.
+    it was true; empty and None if there was none. After a start they tell of the newest stored sighting.
     """
 
     camera: str
@@ -132,7 +137,11 @@ class PersonPresence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraState:
-    """A camera that the gateway knows. ``connected``: pictures come in. ``last_frame``: None if there was none yet."""
+    """A camera that the gateway knows. ``connected``: pictures come in.
+
+    ``last_frame``: the time of the last picture, or None if none is known. Before the first one after a start it is the
+    time of the last picture of a stored sighting, so a later one may have come.
+    """
 
     camera: str
     enabled: bool = True

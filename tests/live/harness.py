@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from gateway.people.unknown_faces import Observation
 from gateway.people.vision import NoVision
 from gateway.service.face_judge import FaceJudge
 from gateway.store.cipher import Cipher
+from gateway.store.limits import SightingLimits
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
 from gateway.store.sqlite.store import SqliteStore
 from tests.examples import BOX, QUALITY
@@ -101,7 +103,10 @@ class RecordedAnnouncer:
 
 
 class LiveHarness:
-    """The live cameras on a real store. ``people``: descriptors of enrolled people, by their names."""
+    """The live cameras on a real store. ``people``: descriptors of enrolled people, by their names.
+
+    ``keep_days``: of the sightings, by the clock of the computer. By default none is too old.
+    """
 
     def __init__(
         self,
@@ -111,6 +116,7 @@ class LiveHarness:
         again_s: float = AGAIN_S,
         appeared: bool = False,
         most_cameras: int = 100,
+        keep_days: float = 36_500,
         start: Moment = START,
         similarity: Similarity | None = None,
         started: bool = True,
@@ -122,7 +128,7 @@ class LiveHarness:
             similarity=similarity or Similarity(None),
             decision=self.decision,
             vision=NoVision(),
-            rules=make_rules(data),
+            rules=replace(make_rules(data), sightings=SightingLimits(keep_days)),
             data=data,
         )
         for name, descriptors in (people or {}).items():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from gateway.live.moment import Moment
 from gateway.store.records import SightingRecord
 from tests.examples import descriptor
@@ -14,9 +16,9 @@ from tests.live.test_sightings import looks, show
 MakeLive = Callable[..., LiveHarness]
 
 
-def restart(make_live: MakeLive, live: LiveHarness, after_s: float) -> LiveHarness:
+def restart(make_live: MakeLive, live: LiveHarness, after_s: float, **options: object) -> LiveHarness:
     """Start again on the same store, some seconds later. Monotonic clocks begin anywhere."""
-    return make_live(again=True, start=Moment(5.0, live.now.timestamp + after_s))
+    return make_live(again=True, start=Moment(5.0, live.now.timestamp + after_s), **options)
 
 
 def test_person_who_is_there_before_and_after_a_restart_is_announced_once(make_live: MakeLive) -> None:
@@ -81,6 +83,70 @@ def test_last_place_of_a_person_is_known_after_a_restart(make_live: MakeLive) ->
     assert ada.last_seen is not None
     assert [each.camera for each in after.announcer.cameras] == ["porch"]
     assert not after.announcer.cameras[0].connected
+
+
+def test_last_presence_and_last_frame_of_a_camera_are_known_after_a_restart(make_live: MakeLive) -> None:
+    """Regression: they were unknown after each restart, until the next frame."""
+    before = make_live()
+    show(before, ADAS)
+    left = before.now.timestamp
+    show(before, descriptor(3), camera="hall")
+    before.wait(130)
+    after = restart(make_live, before, 20)
+    last = {each.camera: (each.text, each.last_text) for each in after.announcer.presences}
+    assert last == {"porch": ("nobody", "Ada Lovelace"), "hall": ("nobody", "1 stranger")}
+    states = {each.camera: (each.connected, each.last_frame) for each in after.announcer.cameras}
+    (seen,) = [each.last_seen for each in after.people.sightings.list_sightings(camera="porch")]
+    assert states["porch"] == (False, seen)
+    assert START.timestamp < seen <= left
+    assert after.state.presences()[1].last_at == seen
+
+
+def test_last_frame_after_a_restart_is_replaced_by_the_next_one(make_live: MakeLive) -> None:
+    before = make_live()
+    show(before, ADAS)
+    before.wait(130)
+    after = restart(make_live, before, 20)
+    after.frame()
+    assert after.announcer.cameras[-1].connected
+    assert after.announcer.cameras[-1].last_frame == after.now.timestamp
+
+
+def test_person_who_was_removed_before_a_restart_is_not_named_after_it(make_live: MakeLive) -> None:
+    before = make_live()
+    show(before, ADAS)
+    before.wait(130)
+    before.people.registry.remove("ada_lovelace", before.caller)
+    after = restart(make_live, before, 20)
+    assert [each for each in after.announcer.presences if each.last_text] == []
+    assert [each.person.slug for each in after.announcer.people] == ["bob"]
+
+
+def test_person_who_is_removed_after_a_restart_leaves_no_name_of_before(make_live: MakeLive) -> None:
+    before = make_live()
+    show(before, ADAS)
+    before.wait(130)
+    after = restart(make_live, before, 20)
+    assert after.announcer.presences[-1].last_text == "Ada Lovelace"
+    after.people.registry.remove("ada_lovelace", after.caller)
+    after.wait(0.25)
+    assert (after.announcer.presences[-1].last_text, after.announcer.presences[-1].last_at) == ("", None)
+
+
+@pytest.mark.parametrize(("stay_s", "told"), [(130, []), (0, [("ended", "ada_lovelace")])])
+def test_nothing_comes_back_from_sightings_that_are_not_kept(
+    make_live: MakeLive, stay_s: float, told: list[tuple[str, str]]
+) -> None:
+    """An open sighting still gets its end, although the start deletes what is stored of it."""
+    # In the past, by the clock of the computer.
+    before = make_live(start=Moment(1000.0, 1_600_000_000.0))
+    show(before, ADAS)
+    before.wait(stay_s)
+    after = restart(make_live, before, 20, keep_days=0)
+    assert [each for each in after.announcer.presences if each.last_text] == []
+    assert [each for each in after.announcer.people if each.camera or each.last_seen] == []
+    after.wait(130)
+    assert after.announcer.told() == told
 
 
 def test_camera_that_is_off_stays_off(make_live: MakeLive) -> None:
