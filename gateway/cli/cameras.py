@@ -17,17 +17,20 @@ _ALL = "all cameras"
 @CONFIG_OPTION
 @JSON_OPTION
 def list_cameras(config: Path | None, as_json: bool) -> None:
-    """List the cameras that are switched off. GET /api/v1/cameras of a running gateway lists all."""
+    """List all cameras that are known, and their switches."""
     with operations_or_exit(config) as run:
         found = run("cameras/list")
-    off = [each["camera"] for each in found["cameras"]]
+    switches = {each["camera"]: each["enabled"] for each in found["cameras"]}
     if as_json:
-        click.echo(json.dumps({"enabled": found["enabled"], "disabled": off}))
+        cameras = [{"camera": name, "enabled": on} for name, on in switches.items()]
+        click.echo(json.dumps({"enabled": found["enabled"], "cameras": cameras}))
         return
-    for name in [*([] if found["enabled"] else [_ALL]), *off]:
-        click.echo(f"{name}: off")
-    if found["enabled"] and not off:
-        click.echo("no camera is switched off")
+    if not found["enabled"]:
+        click.echo(f"{_ALL}: off")
+    for name, on in switches.items():
+        click.echo(f"{name}: {'on' if on else 'off'}")
+    if not switches:
+        click.echo("no camera is known yet")
 
 
 @click.command("enable")

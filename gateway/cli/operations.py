@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli.error_line import print_error
+from gateway.cli.known_cameras import find_known_cameras
 from gateway.cli.store import settings_of_store
 from gateway.config import Settings
 from gateway.contract.base import Document
@@ -71,9 +72,8 @@ def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperatio
         if pool is not None:
             pool.start()
             stack.callback(pool.stop)
-        administration = Administration(
-            people, vision, thread, thread, _health, StoredCameras(people.store, people.sightings)
-        )
+        cameras = StoredCameras(people.store, people.sightings, find_known_cameras(settings))
+        administration = Administration(people, vision, thread, thread, _health, cameras)
 
         def run(operation: str, **fields: Any) -> Document:
             origin = Origin(caller=CLI_CALLER)

@@ -139,6 +139,14 @@ class Settings(BaseSettings):
             )
         return self
 
+    @property
+    def configured_cameras(self) -> frozenset[str]:
+        """The cameras that the settings name. Others may exist."""
+        frigate = (name for instance in self.frigate.values() for name in instance.cameras)
+        # The name of a camera may also be a level of a topic: "{camera}".
+        topics = (each.camera for each in self.inputs.topics if "{" not in each.camera)
+        return frozenset({*self.cameras, *self.inputs.pull, *topics, *frigate})
+
     def operations_of(self, camera: str) -> tuple[Operation, ...]:
         """Return the operations that this camera may request: its own setting, else the setting for all cameras."""
         own = self.cameras.get(camera)

@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from gateway.errors import GatewayError
@@ -29,18 +29,21 @@ NOTE_LIFETIME_S = 60.0
 class StoredCameras:
     """The live cameras for a command, which sees no frames (service/live_cameras.py)."""
 
-    def __init__(self, store: Store, sightings: Sightings) -> None:
+    def __init__(self, store: Store, sightings: Sightings, known: Collection[str] = ()) -> None:
+        """``known``: cameras that are known although the store may have nothing about them."""
         self._store = store
         self._sightings = sightings
+        self._known = known
 
     @property
     def all_enabled(self) -> bool:
         return ALL_CAMERAS not in self._store.camera_switches.read_disabled()
 
     def cameras(self) -> Sequence[CameraState]:
-        """Return the cameras that are switched off. No others are stored."""
+        """Return the cameras that are known: those given, those with sightings, and those that are off."""
         disabled = self._store.camera_switches.read_disabled() - {ALL_CAMERAS}
-        return [CameraState(camera=name, enabled=False) for name in sorted(disabled)]
+        names = {*self._known, *self._sightings.cameras(), *disabled}
+        return [CameraState(camera=name, enabled=name not in disabled) for name in sorted(names)]
 
     def presences(self) -> Sequence[Presence]:
         return ()

@@ -335,6 +335,9 @@ class Sightings(Protocol):
         sighting of the previous page. Raise UnknownPerson for the id of a person or a sighting that does not exist.
         """
 
+    def cameras(self) -> set[str]:
+        """Return the names of the cameras that have sightings."""
+
     def read_crop(self, sighting: str) -> bytes | None:
         """Return the picture of a sighting, a JPEG, if it is stored."""
 

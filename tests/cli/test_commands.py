@@ -23,6 +23,7 @@ from gateway.errors import GatewayError
 from gateway.files.ownership import user_name
 from gateway.model.caller import CLI_CALLER
 from gateway.model.sightings import Sighting
+from gateway.mqtt.retained import LIVE, RetainedTopics
 from gateway.people.folder.removal_guard import CONFIRMED_NOTE, RemovalGuard
 from gateway.store.records import Picture, SightingRecord, StoredFace
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
@@ -485,15 +486,29 @@ def test_unknown_groups_are_ignored_and_joined(facegate: Facegate, data: Path, t
 
 
 def test_cameras_are_switched(facegate: Facegate) -> None:
-    assert facegate("cameras", "list").stdout == "no camera is switched off\n"
+    assert facegate("cameras", "list").stdout == "no camera is known yet\n"
     assert facegate("cameras", "disable", "porch").stdout == "recognition is switched off for porch\n"
     assert facegate("cameras", "disable").stdout == "recognition is switched off for all cameras\n"
     assert facegate("cameras", "list").stdout == "all cameras: off\nporch: off\n"
-    assert json.loads(facegate("cameras", "list", "--json").stdout) == {"enabled": False, "disabled": ["porch"]}
+    assert json.loads(facegate("cameras", "list", "--json").stdout) == {
+        "enabled": False,
+        "cameras": [{"camera": "porch", "enabled": False}],
+    }
     facegate("cameras", "enable")
     facegate("cameras", "forget", "porch")
-    assert facegate("cameras", "list").stdout == "no camera is switched off\n"
+    assert facegate("cameras", "list").stdout == "no camera is known yet\n"
     assert "must be the name of a camera" in facegate("cameras", "enable", "a/b", code=1).stderr
+
+
+def test_cameras_of_the_settings_and_of_the_gateway_are_listed(facegate: Facegate, data: Path, tmp_path: Path) -> None:
+    config = tmp_path / "gateway.yaml"
+    config.write_text("cameras: {attic: {}}")
+    save_sightings(data)
+    # "porch" has sightings. "yard" never showed a face, and the earlier base is not this gateway's any more.
+    topics = ["facegate/yard/state", "facegate/yard/present", "facegate/bridge/state", "earlier/old/state"]
+    RetainedTopics(data / "retained.json").add(LIVE, *topics)
+    facegate("cameras", "disable", "yard")
+    assert facegate("cameras", "list", "--config", str(config)).stdout == "attic: on\nporch: on\nyard: off\n"
 
 
 @pytest.mark.parametrize("name", LAZY_COMMANDS)

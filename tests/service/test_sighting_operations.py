@@ -430,7 +430,7 @@ def test_changes_by_a_command_reach_a_running_gateway_once(
     command.forget_camera("yard")
     command.correct(sighting, "not_them", ALICE)
     command.correct(sighting, "confirmed", None)
-    assert (command.all_enabled, command.cameras()) == (False, [])
+    assert (command.all_enabled, command.cameras()) == (False, [CameraState(camera="porch")])
     assert store.camera_switches.read_disabled() == {ALL_CAMERAS}
     for _ in range(2):
         gateway.apply()
@@ -444,14 +444,23 @@ def test_changes_by_a_command_reach_a_running_gateway_once(
         ]
 
 
-def test_command_lists_the_cameras_that_are_off(harness: AdministrationHarness) -> None:
-    command = StoredCameras(harness.env.store, harness.env.people.sightings)
-    command.set_enabled("porch", False)
+def test_command_lists_the_cameras_that_are_known(harness: AdministrationHarness) -> None:
+    """Regression: only those that were off were listed."""
+    command = StoredCameras(harness.env.store, harness.env.people.sightings, ["attic"])
+    save(harness, camera="yard")
+    for name in ("porch", "yard"):
+        command.set_enabled(name, False)
+    command.set_enabled("yard", True)
     assert command.all_enabled
-    assert [(each.camera, each.enabled) for each in command.cameras()] == [("porch", False)]
+    assert [(each.camera, each.enabled) for each in command.cameras()] == [
+        ("attic", True),
+        ("porch", False),
+        ("yard", True),
+    ]
     assert command.presences() == ()
-    command.forget_camera("porch")
-    assert command.cameras() == []
+    for name in ("porch", "yard"):
+        command.forget_camera(name)
+    assert [each.camera for each in command.cameras()] == ["attic"]
 
 
 def test_old_and_damaged_notes_change_nothing(

@@ -58,6 +58,13 @@ def listed(store: Store, **filters: Any) -> list[str]:
     return [each.id for each in sightings(store).list_sightings(**filters)]
 
 
+def test_cameras_of_sightings_are_known(store: Store) -> None:
+    save(store, sighting(1), sighting(2, camera="yard"), sighting(3))
+    assert sightings(store).cameras() == {"porch", "yard"}
+    sightings(store).forget_camera("porch")
+    assert sightings(store).cameras() == {"yard"}
+
+
 def comparable(record: SightingRecord | None) -> object:
     assert record is not None
     found = record.face and (record.face.descriptor.tobytes(), *_rest(record.face))

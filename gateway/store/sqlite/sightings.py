@@ -109,6 +109,11 @@ class SqliteSightings:
             values = [value for each in chosen.values() for value in each]
             return [sighting for _, sighting in self._read(db, where + _NEWEST_FIRST, (*values, limit))]
 
+    def cameras(self) -> set[str]:
+        rows = self._database.rows("SELECT DISTINCT CAST(camera AS BLOB) FROM sightings")
+        # A damaged name fits no camera.
+        return {bytes(name).decode(errors="replace") for (name,) in rows}
+
     def read_crop(self, sighting: str) -> bytes | None:
         row = self._database.row(
             "SELECT CAST(crop AS BLOB) FROM sighting_faces WHERE sighting = (SELECT key FROM sightings WHERE id = ?)",
