@@ -87,6 +87,8 @@ class SightingBook:
         if not sighting.evidence.frames and not sighting.announced:
             # The face may have been too poor so far to be recognised as a return.
             sighting = self._merged(sighting, self.open.find_return(sighting.now.camera, face, [*but, sighting]))
+        if not sighting.evidence.frames:
+            sighting.inherit(self.open.find_lookalike(sighting.now.camera, face, [*but, sighting]))
         sighting.see_usable(face, moment)
         judgement = self._decision.add_face(sighting.evidence, face, moment.monotonic, more_follow=more_follow)
         sighting = self._decide(sighting, judgement, moment)
@@ -128,8 +130,7 @@ class SightingBook:
         """End the sightings without a face for ``again_s``. ``reason``: returns why those of a camera end."""
         for sighting in self.open:
             if moment.monotonic > sighting.last + self._again_s:
-                restarted = sighting.restored
-                self.end(sighting, "restart" if restarted else reason(sighting.now.camera), moment)
+                self.end(sighting, "restart" if sighting.restored else reason(sighting.now.camera), moment)
         self._visits.expire(moment.monotonic)
 
     def end(self, sighting: OpenSighting, reason: EndReason, moment: Moment) -> None:

@@ -104,6 +104,10 @@ class Evidence:
         """Note whom a user named, by the id."""
         self.person = person
 
+    def inherit(self, other: Evidence) -> None:
+        """Begin with the spent share and the decisions of another sighting, but without its faces and its name."""
+        self.spent, self.looks, self.last_share = other.spent, other.looks, other.last_share
+
     def join(self, other: Evidence) -> None:
         """Add the evidence of another track of the same sighting. The spent shares add up."""
         self.spent += other.spent

@@ -154,6 +154,12 @@ class OpenSighting:
         problem = max(self.problems, key=self.problems.__getitem__, default=None)
         return "undecided" if problem is None or self.problems[problem] <= self.usable else problem
 
+    def inherit(self, other: OpenSighting | None) -> None:
+        """Begin with the decisions of another sighting, if there is one that may show the same person."""
+        if other is not None:
+            self.evidence.inherit(other.evidence)
+            self.verdict = other.verdict
+
     def join(self, other: OpenSighting) -> None:
         """Take in another sighting of the same person on the same camera."""
         other.note_merge(self)

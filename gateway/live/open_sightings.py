@@ -46,6 +46,22 @@ class OpenSightings:
         fitting = [each for each in known if self._decision.agrees(each.evidence, face.descriptor)]
         return max(fitting, key=lambda each: each.last, default=None)
 
+    def find_lookalike(self, camera: str, face: FoundFace, but: Iterable[OpenSighting]) -> OpenSighting | None:
+        """Return the sighting without a name that a usable face may show too, or None. ``but``: not one of these.
+
+        Of several, it is the one that spent most of the allowed rate.
+        """
+        # Otherwise somebody with a changing face would begin one sighting after the other, each with the whole rate.
+        assert face.descriptor is not None
+        excluded = {each.now.id for each in but}
+        unnamed = [each for each in self.on_camera(camera) if each.person is None and each.evidence.looks]
+        fitting = [
+            each
+            for each in unnamed
+            if each.now.id not in excluded and self._decision.may_agree(each.evidence, face.descriptor)
+        ]
+        return max(fitting, key=lambda each: each.evidence.spent, default=None)
+
     def find_named(self, sighting: OpenSighting, person: Person) -> OpenSighting | None:
         """Return another sighting of the person on the camera of a sighting."""
         return next((each for each in self._others(sighting) if each.person and each.person.slug == person.slug), None)

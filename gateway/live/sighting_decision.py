@@ -50,6 +50,9 @@ REVIEW_FACES = 3
 REVIEW_SCORE = 2 / 6
 """Score below which the mean of the faces speaks clearly against a name: a false match rate of one in 100."""
 
+POSSIBLE_SCORE = 1 / 6
+"""Score from which two faces may show one person: a false match rate of one in 10."""
+
 SPENT_TOLERANCE = 1e-6
 """Largest error of a sum of shares."""
 
@@ -98,6 +101,10 @@ class SightingDecision:
         """Return whether a face may show the person of the sighting. True while there is no evidence."""
         return not evidence.frames or self._is_same(Probe(descriptor, 1.0, 1), evidence)
 
+    def may_agree(self, evidence: Evidence, descriptor: Descriptor) -> bool:
+        """Return whether it is possible that a face shows the person of the sighting: few faces are so different."""
+        return bool(evidence.frames) and self._likeness(Probe(descriptor, 1.0, 1), evidence) >= POSSIBLE_SCORE
+
     def same_person(self, one: Evidence, other: Evidence) -> bool:
         """Return whether two sightings show the same person. False while one of them has no evidence."""
         return bool(one.frames and other.frames) and self._is_same(self._probe(one), other)
@@ -107,13 +114,16 @@ class SightingDecision:
         return evidence.probe(self._decision.curves.max_probes)
 
     def _is_same(self, probe: Probe, evidence: Evidence) -> bool:
+        return self._likeness(probe, evidence) >= self._decision.verification_threshold()
+
+    def _likeness(self, probe: Probe, evidence: Evidence) -> float:
+        """Return the score of a probe compared with the faces of a sighting."""
         known = evidence.probe(evidence.frames)
         # The descriptors of another recogniser, from before a restart.
         if len(known.descriptor) != len(probe.descriptor):
-            return False
+            return 0.0
         similarity = self._gallery.compare(probe.descriptor, known.descriptor)
-        score = self._decision.score(similarity, known.faces, self._different(probe))
-        return score >= self._decision.verification_threshold()
+        return self._decision.score(similarity, known.faces, self._different(probe))
 
     def _different(self, probe: Probe) -> float:
         return self._decision.curves.different_probes(probe.length, probe.faces)

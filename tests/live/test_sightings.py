@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gateway.errors import GatewayError
+from gateway.live.evidence import Evidence
 from gateway.model import Analysis, Descriptor
 from gateway.people.sighting_corrections import SightingCorrections
 from tests.examples import descriptor, near
@@ -546,3 +547,25 @@ def test_means_of_looks_are_alike() -> None:
     """The looks of one person agree strongly, and those of two people do not."""
     assert float(looks(ADAS, 1) @ looks(ADAS, 2)) > 0.96
     assert abs(float(np.dot(looks(ADAS, 1), looks(BOBS, 2)))) < 0.4
+
+
+# Two looks of the stranger have a cosine of 0.96 and 0.93: the second is too little to recognise the return.
+@pytest.mark.parametrize("cosine", [0.98, 0.965])
+def test_stranger_who_returns_with_another_look_has_no_new_rate(
+    live: LiveHarness, monkeypatch: pytest.MonkeyPatch, cosine: float
+) -> None:
+    """Regression: each return that was not recognised began a sighting with the whole allowed rate."""
+    shares: list[float] = []
+    spend = Evidence.spend
+
+    def record(evidence: Evidence, share: float, person: str | None) -> None:
+        shares.append(share)
+        spend(evidence, share, person)
+
+    monkeypatch.setattr(Evidence, "spend", record)
+    for visit in range(10):
+        for n in range(6):
+            live.frame(face(near(STRANGERS, cosine, 6 * visit + n), x=100 + 3 * n))
+            live.wait(0.25)
+        live.wait(20)
+    assert 0 < sum(shares) <= 1 + 1e-6
