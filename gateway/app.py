@@ -21,6 +21,7 @@ from gateway.live.unfollowed import UnfollowedCameras
 from gateway.live.wiring import LiveParts, build_live
 from gateway.metrics import Metrics
 from gateway.model.health import Health
+from gateway.mqtt.announcements.known_cameras import find_known_cameras
 from gateway.mqtt.announcements.wiring import Announcements
 from gateway.mqtt.interface import MqttInterface
 from gateway.mqtt.retained import HOMEASSISTANT
@@ -107,7 +108,15 @@ class Gateway:
         store, sightings = self.people.store, self.people.sightings
         notes = LiveNotes(store, sightings, self.live or self.unfollowed)
         self._live_parts = (notes,) if self.live is None else (self.live, notes)
-        administration = Administration(self.people, vision, self.changes, self.reads, self.health, self.live)
+        administration = Administration(
+            self.people,
+            vision,
+            self.changes,
+            self.reads,
+            self.health,
+            self.live,
+            find_known_cameras(settings, self.announcements.retained),
+        )
         self.service = Service(
             recognition=recognition,
             administration=administration,

@@ -12,7 +12,7 @@ GatewayError            internal        a bug in the gateway, or the death of a 
  │  └ Unsupported       unsupported     the operation or the kind of picture does not exist here
  ├ NoFace               no_face         a comparison needs a face, and the picture has none
  ├ MultipleFaces        multiple_faces  a comparison needs one face, and the picture has several
- ├ UnknownPerson        unknown_person  no person, unknown group or picture has that id
+ ├ UnknownPerson        unknown_person  no person, unknown group, picture or camera has that id
  ├ Conflict             conflict        the change contradicts data that exists already
  ├ Busy                 busy            the queue is full; carries the seconds to wait
  ├ Expired              expired         the request expired while it waited

@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.operations import operations_or_exit
 from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
+from gateway.contract.base import Document
 
 _ALL = "all cameras"
 
@@ -39,8 +40,8 @@ def list_cameras(config: Path | None, as_json: bool) -> None:
 def enable(config: Path | None, camera: str | None) -> None:
     """Switch recognition on for a camera. Without CAMERA: the switch for all cameras."""
     with operations_or_exit(config) as run:
-        run("cameras/enable", camera=camera)
-        click.echo(f"recognition is switched on for {camera or _ALL}")
+        done = run("cameras/enable", camera=camera)
+    _print_switch(done, f"recognition is switched on for {camera or _ALL}")
 
 
 @click.command("disable")
@@ -49,8 +50,8 @@ def enable(config: Path | None, camera: str | None) -> None:
 def disable(config: Path | None, camera: str | None) -> None:
     """Switch recognition off for a camera: nothing of it is decoded. Without CAMERA: the switch for all cameras."""
     with operations_or_exit(config) as run:
-        run("cameras/disable", camera=camera)
-        click.echo(f"recognition is switched off for {camera or _ALL}")
+        done = run("cameras/disable", camera=camera)
+    _print_switch(done, f"recognition is switched off for {camera or _ALL}")
 
 
 @click.command("forget")
@@ -61,6 +62,12 @@ def forget(config: Path | None, camera: str) -> None:
     with operations_or_exit(config) as run:
         run("cameras/forget", camera=camera)
         click.echo(f"forgot the camera {camera}")
+
+
+def _print_switch(done: Document, line: str) -> None:
+    """Print the warnings about a switch, or the line if there are none."""
+    for each in done.get("warnings") or [line]:
+        click.echo(each)
 
 
 cameras = click.Group(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli.error_line import print_error
-from gateway.cli.known_cameras import find_known_cameras
 from gateway.cli.store import settings_of_store
 from gateway.config import Settings
 from gateway.contract.base import Document
@@ -22,6 +21,7 @@ from gateway.metrics import Metrics
 from gateway.model import AdministrationRequest, Origin
 from gateway.model.caller import CLI_CALLER
 from gateway.model.health import Health, ImportProgress, MqttHealth
+from gateway.mqtt.announcements.known_cameras import find_known_cameras
 from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.people.wiring import open_for_command
 from gateway.service.administration import Administration

@@ -86,10 +86,11 @@ class CamerasDocument(WireModel):
 
 
 class CameraSwitchDocument(WireModel):
-    """The switch of a camera, or of all cameras: ``camera`` is null then."""
+    """The switch of a camera, or of all cameras: ``camera`` is null then. ``warnings``: the camera is not known yet."""
 
     camera: str | None
     enabled: bool
+    warnings: Omitted[list[str]] = None
 
 
 class ForgottenCameraDocument(WireModel):

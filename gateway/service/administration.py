@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
 from functools import partial
 from threading import BoundedSemaphore
@@ -39,6 +39,7 @@ class Administration:
     """The operations of administrators. ``changes``: one thread, so that changes never overlap.
 
     ``reads``: a thread for all others. ``live``: the live cameras; None if they are switched off.
+    ``known_cameras``: cameras that are known although they may have sent nothing yet.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Administration:
         reads: Executor,
         health: Callable[[], Health],
         live: LiveCameras | None = None,
+        known_cameras: Collection[str] = (),
     ) -> None:
         self._people = people
         self._health_now = health
@@ -59,7 +61,7 @@ class Administration:
             **_people_handlers(PeopleOperations(people, vision)),
             **_unknown_handlers(UnknownOperations(people)),
             **_sighting_handlers(SightingOperations(people, live)),
-            **_camera_handlers(CameraOperations(people, live)),
+            **_camera_handlers(CameraOperations(people, live, known_cameras)),
             "calibrate": self._calibrate,
             "health": self._health,
         }

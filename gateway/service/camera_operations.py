@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Collection
+
 from gateway.contract import fields as f
 from gateway.contract import sightings as documents
-from gateway.errors import Unsupported
+from gateway.errors import UnknownPerson, Unsupported
 from gateway.model import AdministrationRequest
 from gateway.model.sightings import NOBODY
 from gateway.people.services import PeopleServices
@@ -13,10 +16,15 @@ from gateway.service.live_cameras import LiveCameras
 
 
 class CameraOperations:
-    """The operations on live cameras. ``live``: None if live cameras are switched off (live.enabled)."""
+    """The operations on live cameras. ``live``: None if live cameras are switched off (live.enabled).
 
-    def __init__(self, people: PeopleServices, live: LiveCameras | None) -> None:
+    ``known``: cameras that are known although they may have sent nothing yet.
+    """
+
+    def __init__(self, people: PeopleServices, live: LiveCameras | None, known: Collection[str] = ()) -> None:
         self._registry = people.registry
+        self._sightings = people.sightings
+        self._known = known
         self._live_or_none = live
 
     def list(self, _request: AdministrationRequest, _fields: f.NoFields) -> documents.CamerasDocument:
@@ -35,6 +43,8 @@ class CameraOperations:
 
     def forget(self, request: AdministrationRequest, fields: f.OneCamera) -> documents.ForgottenCameraDocument:
         def forget() -> documents.ForgottenCameraDocument:
+            if not self._is_known(fields.camera):
+                raise UnknownPerson(f"no camera {fields.camera!r} is known: cameras/list has the names of all cameras")
             self._live.forget_camera(fields.camera)
             return documents.ForgottenCameraDocument(camera=fields.camera)
 
@@ -44,10 +54,22 @@ class CameraOperations:
         self, request: AdministrationRequest, camera: str | None, *, on: bool
     ) -> documents.CameraSwitchDocument:
         def switch() -> documents.CameraSwitchDocument:
+            warnings = self._find_warnings(camera, "on" if on else "off")
             self._live.set_enabled(camera, on)
-            return documents.CameraSwitchDocument(camera=camera, enabled=on)
+            return documents.CameraSwitchDocument(camera=camera, enabled=on, warnings=warnings)
 
         return change_once(self._registry, request.effect, switch, documents.CameraSwitchDocument)
+
+    def _find_warnings(self, camera: str | None, state: str) -> builtins.list[str] | None:
+        """Return a warning about a camera that is not known: its name may be misspelled."""
+        if camera is None or self._is_known(camera):
+            return None
+        return [f"the camera {camera} is not known yet: it will be {state} when it sends its first picture"]
+
+    def _is_known(self, camera: str) -> bool:
+        if camera in self._known or camera in self._sightings.cameras():
+            return True
+        return any(each.camera == camera for each in self._live.cameras())
 
     @property
     def _live(self) -> LiveCameras:

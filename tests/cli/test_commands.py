@@ -487,6 +487,8 @@ def test_unknown_groups_are_ignored_and_joined(facegate: Facegate, data: Path, t
 
 def test_cameras_are_switched(facegate: Facegate) -> None:
     assert facegate("cameras", "list").stdout == "no camera is known yet\n"
+    warning = "the camera porch is not known yet: it will be off when it sends its first picture\n"
+    assert facegate("cameras", "disable", "porch").stdout == warning
     assert facegate("cameras", "disable", "porch").stdout == "recognition is switched off for porch\n"
     assert facegate("cameras", "disable").stdout == "recognition is switched off for all cameras\n"
     assert facegate("cameras", "list").stdout == "all cameras: off\nporch: off\n"
@@ -497,6 +499,7 @@ def test_cameras_are_switched(facegate: Facegate) -> None:
     facegate("cameras", "enable")
     facegate("cameras", "forget", "porch")
     assert facegate("cameras", "list").stdout == "no camera is known yet\n"
+    assert "no camera 'porch' is known" in facegate("cameras", "forget", "porch", code=1).stderr
     assert "must be the name of a camera" in facegate("cameras", "enable", "a/b", code=1).stderr
 
 

@@ -412,6 +412,22 @@ def test_cameras_are_switched_and_forgotten(harness: AdministrationHarness, live
     assert live.changes == [("porch", False), (None, True), ("yard",)]
 
 
+def test_camera_that_is_not_known_is_switched_with_a_warning_and_not_forgotten(
+    harness: AdministrationHarness, live: RecordedCameras
+) -> None:
+    """Regression: a misspelled name was switched off and forgotten with success."""
+    warnings = ["the camera prch is not known yet: it will be off when it sends its first picture"]
+    done = harness.do_once("cameras/disable", camera="prch")
+    assert done == {"camera": "prch", "enabled": False, "warnings": warnings}
+    assert harness.do_once("cameras/disable", camera="prch") == done
+    with pytest.raises(UnknownPerson, match="no camera 'prch' is known: cameras/list"):
+        harness.do("cameras/forget", camera="prch")
+    assert live.changes == [("prch", False)]
+    save(harness, camera="prch")
+    assert "warnings" not in harness.do("cameras/enable", camera="prch")
+    assert harness.do("cameras/forget", camera="prch") == {"camera": "prch"}
+
+
 def test_changes_by_a_command_reach_a_running_gateway_once(
     harness: AdministrationHarness, live: RecordedCameras
 ) -> None:
