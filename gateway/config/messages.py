@@ -13,18 +13,19 @@ from pydantic_settings.exceptions import SettingsError
 
 from gateway.config.environment import variables_below
 from gateway.config.problems import Problem, find_problems
+from gateway.config.section_forms import form_of
 from gateway.formats.text_encodings import json_type_name
 
 MESSAGES: Mapping[str, str] = {
     "missing": "this key is missing: add it",
     "extra_forbidden": "unknown setting: check its spelling",
-    "model_type": "expected a map of settings",
-    "model_attributes_type": "expected a map of settings",
+    "model_type": "expected a map of settings, found {found}",
+    "model_attributes_type": "expected a map of settings, found {found}",
     "path_type": "expected a path (YAML reads a single ~ as nothing: write ~/folder)",
     "string_type": "expected text: put quotes around the value",
     "tuple_type": "expected a list, as [a, b]",
-    "dict_type": "expected a map, as name: value",
-    "mapping_type": "expected a map, as name: value",
+    "dict_type": "expected a map, as name: value, found {found}",
+    "mapping_type": "expected a map, as name: value, found {found}",
     "too_short": "expected at least {min_length} entries, found {actual_length}",
     "too_long": "expected at most {max_length} entries",
     "string_too_short": "the text is empty",
@@ -106,8 +107,15 @@ def _describe_error(setting: str, problem: ErrorDetails) -> str:
     if problem["type"].startswith("model_") and problem["input"] is None:
         return "the section is empty: add a setting below it, or remove the line"
     if message := MESSAGES.get(problem["type"]):
-        return message.format(**problem.get("ctx", {}), found=_quote(problem["input"]))
+        found = _name_section(problem["input"]) if "a map" in message else _quote(problem["input"])
+        form = form_of(setting, problem)
+        return message.format(**problem.get("ctx", {}), found=found) + (f" (write it as {form})" if form else "")
     return problem["msg"].removeprefix("Value error, ")
+
+
+def _name_section(value: object) -> str:
+    """Return what stands in the place of a section. It may be a password, whose section lacks its name."""
+    return _quote(value) if isinstance(value, bool) else json_type_name(value)
 
 
 def _quote(value: object) -> str:

@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.main import main
 from gateway.config import VARIABLE_PREFIX, Settings, load
+from gateway.config.section import Section
+from gateway.config.section_forms import FORMS
 from gateway.errors import ConfigError
 from gateway.model import ENROLMENT_LIMITS, EngineName, Mounting, Operation, QualityLimits, Search, SizeLimit
 from tests.support import ROOT
@@ -355,6 +357,35 @@ REFUSED_SETTINGS = [
     pytest.param("mqtt:\n  # host: a\n", "mqtt: the section is empty: add a setting below it", id="no settings"),
     pytest.param("rest: {hosts: a}", "rest.hosts: expected a list, as [a, b]", id="no list"),
     pytest.param("cameras: [a]", "cameras: expected a map, as name: value", id="no map"),
+    pytest.param(
+        "homeassistant: false",
+        "homeassistant: expected a map of settings, found false (write it as homeassistant: {enabled: false})",
+        id="switched off",
+    ),
+    pytest.param(
+        "homeassistant: true", "found true (write it as homeassistant: {enabled: true}", id="section switched on"
+    ),
+    pytest.param("live: off", "live: expected a map of settings, found false (write it as live: {enabled: false}"),
+    pytest.param(
+        "frigate: {url: http://f}",
+        "frigate.url: expected a map of settings, found text"
+        " (write it as frigate: {home: {url: 'http://frigate:5000'}})",
+        id="frigate without a name",
+    ),
+    pytest.param("frigate: false", "found false (write it as frigate: {home: {url:", id="no frigate"),
+    pytest.param("inputs: [a]", "found a list (write it as inputs: {pull: {porch: {url:", id="list as inputs"),
+    pytest.param(
+        "inputs: {porch: {url: http://p}}",
+        "inputs.porch: unknown setting: check its spelling (write it as inputs: {pull: {porch: {url:",
+        id="inputs without pull",
+    ),
+    pytest.param(
+        "inputs: {pull: {url: http://p}}", "inputs.pull.url: expected a map of settings, found text (write it as inputs"
+    ),
+    pytest.param(
+        "inputs: {topics: {topic: a}}", "inputs.topics: expected a list, as [a, b] (write it as inputs: {topics: [{"
+    ),
+    pytest.param("mqtt: {tls: true}", "found true (write it as mqtt: {tls: {enabled: true}}", id="tls"),
     pytest.param("cameras: {a: {only: [[]]}}", "each with 3 to 64 corners", id="no corners"),
     pytest.param("cameras: {front door: {}}", "use 1 to 64 characters of A-Z a-z 0-9 _ -", id="camera"),
     pytest.param("mqtt: {base: a b}", "mqtt.base: expected one to four levels of A-Z", id="base"),
@@ -387,6 +418,24 @@ def test_check_config_refuses_settings_that_run_cannot_use(
     done = check_config("--config", str(write(content.replace("FILE", str(file)))))
     assert (done.exit_code, done.stdout) == (os.EX_CONFIG, "")
     assert message.replace("FILE", str(file)) in done.stderr
+
+
+@pytest.mark.parametrize("form", FORMS.values())
+def test_form_of_a_section_in_a_message_can_be_used(write: Write, form: str) -> None:
+    assert load(write(form))
+
+
+def test_each_section_has_a_form() -> None:
+    sections = {name for name, field in Settings.model_fields.items() if isinstance(field.default, Section | dict)}
+    assert sections == {setting for setting in FORMS if "." not in setting}
+
+
+@pytest.mark.parametrize("content", ["frigate: {password: 271828}", "frigate: {password: geheim}", "mqtt: [geheim]"])
+def test_message_about_a_section_quotes_no_password(write: Write, content: str) -> None:
+    with pytest.raises(ConfigError, match="write it as") as caught:
+        load(write(content))
+    assert "271828" not in str(caught.value)
+    assert "geheim" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
