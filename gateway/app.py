@@ -95,6 +95,7 @@ class Gateway:
             settings, descriptions.publish, descriptions.earlier_topics, lambda: self.mqtt.repeat_announcements()
         )
         name_news = NameNews()
+        known_cameras = find_known_cameras(settings, self.announcements.retained)
         parts = LiveParts(
             self.people,
             self.pool,
@@ -103,6 +104,7 @@ class Gateway:
             Announcers([self.announcements.announcer, *self.homeassistant.announcers, name_news]),
             self.journal,
             self.metrics,
+            known_cameras,
         )
         self.live = build_live(settings, parts) if is_live else None
         store, sightings = self.people.store, self.people.sightings
@@ -115,7 +117,7 @@ class Gateway:
             self.reads,
             self.health,
             self.live,
-            find_known_cameras(settings, self.announcements.retained),
+            known_cameras,
         )
         self.service = Service(
             recognition=recognition,

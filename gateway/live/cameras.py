@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.live.book import SightingBook
@@ -21,12 +21,16 @@ from gateway.service.face_judge import FaceJudge
 
 @dataclass(frozen=True, slots=True)
 class CameraRules:
-    """The settings for live cameras: see ``live`` and ``sightings`` in the configuration."""
+    """The settings for live cameras: see ``live`` and ``sightings`` in the configuration.
+
+    ``known``: cameras that are configured, or that an earlier run has announced.
+    """
 
     gone_s: float
     again_s: float
     lost_s: float
     most_cameras: int
+    known: frozenset[str] = frozenset()
 
 
 class LiveCameras:
@@ -95,10 +99,19 @@ class LiveCameras:
         self._book.end_absent(moment, lambda name: self._reason(name, moment))
 
     def announce_switch(self, name: str, moment: Moment) -> None:
-        """Announce the switch of a camera. One that never had a frame is announced while there is room for it."""
+        """Announce the switch of a camera that is known. A misspelled name must not become a device."""
+        if name in self._rules.known or self._board.knows(name):
+            self.announce_refused(name, moment)
+
+    def announce_refused(self, name: str, moment: Moment) -> None:
+        """Announce a camera whose frame was refused since it is off, while there is room for it."""
         # Any topic can name a camera.
         if self._board.knows(name) or len(self._board) < self._rules.most_cameras:
             self._board.announce(name, moment)
+
+    def find_known(self, names: Iterable[str]) -> frozenset[str]:
+        """Return those of the names that are configured, or that an earlier run has announced."""
+        return self._rules.known.intersection(names)
 
     def disable(self, name: str, moment: Moment) -> None:
         """End the sightings of a camera that was switched off."""

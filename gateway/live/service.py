@@ -12,6 +12,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from gateway.errors import SwitchedOff
 from gateway.live.answers import write_answer
 from gateway.live.camera import FollowedFace
 from gateway.live.frames import FrameJobs
@@ -94,6 +95,8 @@ class LiveService:
         try:
             report = self._frames.submit(request)
         except Exception as error:
+            if isinstance(error, SwitchedOff):
+                self.post(lambda: self._state.note_refused(request))
             answer.set_exception(error)
         else:
             report.add_done_callback(lambda done: self.post(partial(self._follow, request, done, answer)))

@@ -12,12 +12,12 @@ from gateway.live.cameras import LiveCameras
 from gateway.live.events import make_event
 from gateway.live.history import History
 from gateway.live.journal import Journal, StoredChange
-from gateway.live.moment import Moment
+from gateway.live.moment import Moment, moment_of
 from gateway.live.open_sighting import OpenSighting, shows
 from gateway.live.people import KnownPeople
 from gateway.live.presence import PresenceBoard
 from gateway.live.switches import Switches
-from gateway.model import Person
+from gateway.model import Person, Request
 from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence, Sighting
 
 RETRY_SAVE_S = 1.0
@@ -59,9 +59,10 @@ class LiveState:
         for sighting in history.open_sightings(moment):
             self._book.restore(sighting)
         open_on = {sighting.now.camera for sighting in self._book.open}
+        switched_off = self.cameras.find_known(self._switches.switched_off)
         # The people come first: what a camera saw last names nobody who was removed.
         self._follow_people(moment, history.people)
-        for name in sorted({*open_on, *history.last_frames, *self._switches.switched_off}):
+        for name in sorted({*open_on, *history.last_frames, *switched_off}):
             last = history.present.get(name)
             known = last if last is not None and self._people.knows(last.person) else None
             self.cameras.add_known(name, known, history.last_frames.get(name), moment)
@@ -85,6 +86,11 @@ class LiveState:
     def note_alive(self, camera: str, moment: Moment) -> None:
         """Note that a camera works, although none of its frames came."""
         self._board.note_alive(camera, moment)
+
+    def note_refused(self, request: Request) -> None:
+        """Note that a camera exists, although its frame was refused since it is off."""
+        assert request.origin.camera is not None
+        self.cameras.announce_refused(request.origin.camera, moment_of(request))
 
     def note_switch(self, camera: str | None, moment: Moment) -> None:
         """End the sightings of cameras that are switched off now, announce the switch, and store it."""

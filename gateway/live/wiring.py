@@ -36,7 +36,10 @@ from gateway.workers.pool import Pool
 
 @dataclass(frozen=True, slots=True)
 class LiveParts:
-    """The parts of the gateway that live/ uses. ``writes``: an executor with one thread, for the store."""
+    """The parts of the gateway that live/ uses. ``writes``: an executor with one thread, for the store.
+
+    ``known_cameras``: those that are configured, or that an earlier run has announced.
+    """
 
     people: PeopleServices
     pool: Pool
@@ -45,6 +48,7 @@ class LiveParts:
     announcer: Announcer
     writes: Executor
     metrics: Metrics
+    known_cameras: frozenset[str]
 
 
 def build_live(settings: Settings, parts: LiveParts) -> LiveService:
@@ -63,7 +67,7 @@ def build_live(settings: Settings, parts: LiveParts) -> LiveService:
         again_s=again_s,
         appeared=live.appeared,
     )
-    rules = CameraRules(live.gone_s, again_s, live.camera_lost_s, live.most_cameras)
+    rules = CameraRules(live.gone_s, again_s, live.camera_lost_s, live.most_cameras, parts.known_cameras)
     board = CameraBoard(parts.announcer, parts.switches, live.camera_lost_s)
     cameras = LiveCameras(book, presence, judge, parts.switches, board, rules)
     people = KnownPeople(gallery)

@@ -116,6 +116,7 @@ class LiveHarness:
         again_s: float = AGAIN_S,
         appeared: bool = False,
         most_cameras: int = 100,
+        known: frozenset[str] = frozenset(),
         keep_days: float = 36_500,
         start: Moment = START,
         similarity: Similarity | None = None,
@@ -148,7 +149,7 @@ class LiveHarness:
             appeared=appeared,
         )
         board = CameraBoard(self.announcer, self.switches, LOST_S)
-        rules = CameraRules(GONE_S, again_s, LOST_S, most_cameras)
+        rules = CameraRules(GONE_S, again_s, LOST_S, most_cameras, known)
         self.cameras = LiveCameras(self.book, presence, judge, self.switches, board, rules)
         self.state = LiveState(
             self.cameras, board, self.book, presence, journal, KnownPeople(gallery), self.switches, self.announcer

@@ -181,6 +181,15 @@ def test_switched_off_camera_is_refused_and_forgets_its_frame(harness: ServiceHa
     assert len(harness.workers.jobs) == 1
 
 
+def test_camera_that_was_off_before_its_first_frame_is_announced_with_it(harness: ServiceHarness) -> None:
+    harness.service.set_enabled("porch", False)
+    harness.service.cameras()
+    assert harness.live.announcer.cameras == []
+    with pytest.raises(Forbidden):
+        harness.submit().result(TIMEOUT_S)
+    wait_for(lambda: [each.enabled for each in harness.live.announcer.cameras] == [False], TIMEOUT_S)
+
+
 def test_number_of_cameras_that_are_off_is_bounded(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.live.switches.MAX_SWITCHED_OFF", 2)
     for name in ("one", "two"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -359,13 +360,27 @@ def test_switches_of_many_names_do_not_grow_the_announcements(make_live: MakeLiv
     """Any topic can name a camera."""
     live = make_live(most_cameras=3)
     live.frame(camera="porch")
+    refuse = partial(live.cameras.announce_refused, moment=live.now)
     for on in (False, True, False):
         for name in ("porch", *(f"camera{n}" for n in range(10))):
             live.switches.turn(name, on)
             live.state.note_switch(name, live.now)
+            if not on:
+                refuse(name)
     assert {each.camera for each in live.announcer.cameras} == {"porch", "camera0", "camera1"}
     assert not live.announcer.cameras[-1].enabled
     assert live.frame(camera="camera9") is None
+
+
+def test_switch_of_a_camera_that_is_not_known_announces_nothing(make_live: MakeLive) -> None:
+    """Regression: a misspelled name became a device of Home Assistant, also after a restart."""
+    for again in (False, True):
+        live = make_live(known=frozenset({"attic"}), again=again)
+        for name in ("attic", "prch"):
+            live.switches.turn(name, False)
+            live.state.note_switch(name, live.now)
+        assert [(each.camera, each.enabled) for each in live.announcer.cameras] == [("attic", False)]
+        assert [each.camera for each in live.state.camera_states(live.now)] == ["attic", "prch"]
 
 
 def test_switch_that_the_store_could_not_take_is_stored_later(
