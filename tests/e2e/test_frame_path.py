@@ -91,5 +91,5 @@ def test_frame_meets_the_readme_steps_of_a_worker_in_order() -> None:
     assert len(steps) >= 5
     engine, recorder = open_engine(EngineOptions("facegate", models())), Recorder(steps)
     with recording(recorder):
-        run_task(frame("obama_1"), engine, LiveTask(), PictureLimits())
+        run_task(frame("obama_1"), engine, LiveTask(full=True), PictureLimits())
     assert missing_step(steps, recorder.met) is None
