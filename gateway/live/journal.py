@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from typing import NamedTuple
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UnknownPerson
 from gateway.live.open_sighting import OpenSighting, shows
 from gateway.model import Person
+from gateway.model.sightings import Sighting
 from gateway.store.protocols import Sightings
 from gateway.store.records import SightingRecord
 
@@ -91,6 +93,10 @@ class Journal:
         """
         self.run(lambda: self._read_changes(strangers, done))
 
+    def read_last(self, slugs: Sequence[str], done: Callable[[list[Sighting]], None]) -> None:
+        """Read the last sighting of each of these people. ``done``: as for ``read_changes``."""
+        self.run(lambda: self._read_last(slugs, done))
+
     def run(self, step: Callable[[], None]) -> Future[None]:
         """Run a step in the other thread, after those before it."""
         return self._writes.submit(_run, step)
@@ -113,6 +119,14 @@ class Journal:
             if record is not None:
                 changes.append(StoredChange(key, record.sighting.person, self._is_ignored(unknown)))
         self._post(lambda: done(changes))
+
+    def _read_last(self, slugs: Sequence[str], done: Callable[[list[Sighting]], None]) -> None:
+        found: list[Sighting] = []
+        for slug in slugs:
+            # Meanwhile the person may have been removed.
+            with suppress(UnknownPerson):
+                found += self._store.list_sightings(person=slug, limit=1)
+        self._post(lambda: done(found))
 
 
 def _run(step: Callable[[], None]) -> None:

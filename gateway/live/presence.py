@@ -49,6 +49,12 @@ class PresenceBoard:
         self._people[presence.person.slug] = presence
         self._announcer.announce_person(presence)
 
+    def note_last(self, last: Sighting) -> None:
+        """Note a sighting of a person that got the name later, if it is the last one."""
+        before = self._people.get(last.person.slug) if last.person else None
+        if before is not None and not before.present and (before.last_seen or 0.0) < last.last_seen:
+            self.add_person(replace(before, camera=last.camera, since=last.since, last_seen=last.last_seen))
+
     def rename_person(self, person: Person) -> None:
         """Announce a person under another name. The one of before stands nowhere any more."""
         before = self._people[person.slug].person.name

@@ -26,6 +26,9 @@ RETRY_SAVE_S = 1.0
 READ_CHANGES_INTERVAL_S = 2.0
 """Time between two looks at what users changed in the sightings of strangers."""
 
+NAMING_S = 10.0
+"""Time after a change of a person in which the sightings of an unknown group may get the name."""
+
 
 class LiveState:
     """Cameras, sightings, presence and people, and how a change of one changes the others."""
@@ -50,6 +53,9 @@ class LiveState:
         self._switches = switches
         self._announcer = announcer
         self._changes_read_at = float("-inf")
+        # The people who may have got sightings, each with the end of the time in which it is looked for them.
+        self._changed_people: dict[str, float] = {}
+        self._places_read_at = float("-inf")
         self._save: Future[None] | None = None
         self._save_began_at = float("-inf")
 
@@ -74,6 +80,7 @@ class LiveState:
         self._follow_people(moment)
         self.cameras.tick(moment)
         self._read_changes(moment)
+        self._read_places(moment)
         if moment.monotonic >= self._save_began_at + RETRY_SAVE_S:
             self._save_switches(moment)
         self._journal.flush()
@@ -153,6 +160,18 @@ class LiveState:
             self._changes_read_at = moment.monotonic
             self._journal.read_changes(strangers, lambda changes: self._apply(changes, moment))
 
+    def _read_places(self, moment: Moment) -> None:
+        """Learn where people were last whose pictures have changed: an unknown group may have got their name."""
+        if not self._changed_people or moment.monotonic < self._places_read_at + READ_CHANGES_INTERVAL_S:
+            return
+        self._places_read_at = moment.monotonic
+        self._journal.read_last(list(self._changed_people), self._note_places)
+        self._changed_people = {slug: end for slug, end in self._changed_people.items() if end > moment.monotonic}
+
+    def _note_places(self, sightings: Sequence[Sighting]) -> None:
+        for sighting in sightings:
+            self._presence.note_last(sighting)
+
     def _apply(self, changes: Sequence[StoredChange], moment: Moment) -> None:
         self._follow_people(moment)
         for key, person, ignored in changes:
@@ -178,6 +197,10 @@ class LiveState:
         ``last``: the last sighting of each person, if it is known.
         """
         new, renamed, removed = self._people.find_changes()
+        changed = self._people.take_changed()
+        # At the start the last sightings are known.
+        if last is None:
+            self._changed_people.update(dict.fromkeys(changed, moment.monotonic + NAMING_S))
         for slug in removed:
             self.forget_person(slug, moment)
         for person in new:
