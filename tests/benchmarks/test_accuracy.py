@@ -225,7 +225,8 @@ def test_calibration_prints_the_curve(described: Path, engine: str) -> None:
         calibration.main, ["--pictures", str(described), "--engine", engine, "--json"], catch_exceptions=False
     )
     curves = json.loads(result.stdout)["curves"]
-    assert [list(curves[number]) for number in "12345"] == [["1"], ["1"], [], [], []]  # people have two pictures
+    # People have two pictures: to enrol, and to show.
+    assert [list(curves[number]) for number in "12345"] == [["1", "2"], ["1", "2"], [], [], []]
     for number in "12":
         points = curves[number]["1"]
         assert points["decades"][-1] <= math.log10(points["pairs"] / 10) < points["decades"][-1] + 1
