@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,9 @@ SLOW_PLACES = (
 
 
 def pytest_configure() -> None:
+    # A shell lets the commands that it runs in the background ignore Ctrl-C, and every child inherits that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Before pytest-xdist starts its processes, which inherit the folder.
     models_folder()
 
