@@ -58,11 +58,11 @@ class BenchWorker:
         self._worker = worker
 
     def look_with_gate(self, frames: Iterable[bytes], search: Search, fps: float, warm_up: int = 0) -> Looked:
-        """Look at frames as the gateway does. The first ``warm_up`` frames do not count."""
+        """Look at frames as the gateway does. The first ``warm_up`` frames do not count: they come once a second."""
         clock, looked = SceneClock(), Looked()
         looks = Looks(FULL_LOOK_S, lambda: 0, 1, clock=clock, first_phase=lambda: 0.0)
         for number, data in enumerate(frames):
-            clock.now = number / fps
+            clock.now += 1.0 if number < warm_up else 1 / fps
             task = looks.task(CAMERA, search)
             before = processor_ms(self._worker.pid)
             analysis = self._worker.run(data, task, PICTURE_LIMIT_S)

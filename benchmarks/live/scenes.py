@@ -23,7 +23,7 @@ NOISE_LEVELS = 6.0
 """Standard deviation of the sensor's noise for each pixel and colour: a camera indoors in the evening."""
 EXPOSURES = (1.0, 1.35, 0.8, 1.15, 0.7)
 """Factors of the light that reaches the sensor, one after the other."""
-EXPOSURE_FRAMES, INFRARED_FRAMES = 15, 30
+EXPOSURE_FRAMES, INFRARED_FRAMES = 30, 60
 """Frames between two steps of the exposure, and between two switches to infrared light and back."""
 LEAVES = (0.0, 0.0, 0.35, 0.45)
 """Left, top, right and bottom of the tree, as shares of the picture."""
