@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from gateway.model import Analysis, Box, LandmarkCount, LiveTask, Search
 
 FRESH_S, FRESH_LOOKS = 3.0, 3
-"""Time, and number of looks, for which a face that moved is looked at although it is still: both must have passed."""
+"""Time, and number of looks, for which a new face is looked at although it is still: both must have passed."""
 
 LEARN_INTERVAL_S = 1.0
 """Interval in which a camera's thumbnail learns once where pictures change without a face.
@@ -113,7 +113,7 @@ class Looks:
                 learned_at=now if task.learn else last.learned_at,
                 fresh_looks=max(last.fresh_looks - 1, 0),
             )
-            if any(_is_new(box, task.faces, analysis.changed) for box in faces):
+            if any(_is_new(box, task.faces) for box in faces):
                 following = replace(following, fresh_until=now + FRESH_S, fresh_looks=FRESH_LOOKS)
             self._cameras[camera] = following
             while len(self._cameras) > self._most_cameras:
@@ -145,9 +145,7 @@ class Looks:
         return (not last.seen_whole or age_s >= EARLY_SHARE * self._full_look_s) and self._waiting_jobs() == 0
 
 
-def _is_new(box: Box, faces: tuple[Box, ...], changed: tuple[Box, ...]) -> bool:
-    """Return whether a face moved, or was not there before. ``faces``: of the frame before."""
-    if any(box.intersection(place) for place in changed):
-        return True
+def _is_new(box: Box, faces: tuple[Box, ...]) -> bool:
+    """Return whether a face was not there in the frame before, or moved far. ``faces``: of that frame."""
     x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
     return not any(face.left <= x < face.right and face.top <= y < face.bottom for face in faces)

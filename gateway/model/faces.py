@@ -88,7 +88,8 @@ class Analysis:
     The other fields are for a LiveTask. ``thumbnail``: the picture as it was when each place was last looked at, for
     the next LiveTask of this camera; None if the thumbnail of this task stays valid. ``still``: the boxes of
     ``LiveTask.faces`` around which nothing changed, so that nothing was looked for. These faces are still there.
-    ``changed``: boxes of the changed parts in which faces were looked for. ``brightness``: of the whole frame, 0 to 1.
+    ``changed``: boxes of the changed parts in which faces were looked for, except where changes are usual.
+    ``brightness``: of the whole frame, 0 to 1.
     """
 
     image: Image

@@ -57,14 +57,19 @@ class Comparison:
 
     ``expected``: the thumbnail in the frame's exposure. ``change``: absolute differences from it. ``labels``: for each
     pixel the number of its changed place, from 1, or 0. ``places``: the box of each place, in pixels of the thumbnail.
-    ``whole``: most of the picture changed.
+    ``usual``: for each place whether changes are usual there. ``whole``: most of the picture changed.
     """
 
     expected: Levels
     change: Levels
     labels: NDArray[np.int32]
     places: tuple[Box, ...]
+    usual: tuple[bool, ...]
     whole: bool
+
+    def unusual_places(self) -> list[Box]:
+        """Return the places at which changes are not usual."""
+        return [place for place, usual in zip(self.places, self.usual, strict=True) if not usual]
 
     def places_without(self, faces: Sequence[Box]) -> NDArray[np.bool_]:
         """Return the pixels of the changed places that no face touches. ``faces``: in pixels of the thumbnail."""
@@ -87,10 +92,11 @@ def compare(seen: Luma, known: Thumbnail, allowed: NDArray[np.bool_], min_face: 
     # Where changes are usual, what exceeds them by chance is scattered. A face is solid.
     changed &= (known.tolerance == 0) | _solid(changed, max(3, round(SOLID_SHARE * min_face)))
     if not changed.any():
-        return Comparison(expected, change, np.zeros(seen.shape, np.int32), (), whole=False)
+        return Comparison(expected, change, np.zeros(seen.shape, np.int32), (), (), whole=False)
     labels, places = _places(changed, max(3.0, (FACE_SHARE * min_face) ** 2))
     whole = changed.sum() > WHOLE_CHANGE * allowed.sum() or len(places) > MAX_CHANGES
-    return Comparison(expected, change, labels, places, whole)
+    usual = np.unique(labels[changed & (known.tolerance > MAX_THRESHOLD)])
+    return Comparison(expected, change, labels, places, tuple(n in usual for n in range(1, len(places) + 1)), whole)
 
 
 def _solid(changed: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:

@@ -38,7 +38,7 @@ def look(data: bytes, engine: Engine, task: LiveTask, limits: PictureLimits) -> 
     if comparison is None or parts is None:
         return replace(found, looked="full", thumbnail=seen, brightness=brightness)
     still = tuple(face for face in task.faces if not any(face.intersection(part) for part in parts))
-    changed = tuple(map(frame.in_picture, comparison.places))
+    changed = tuple(map(frame.in_picture, comparison.unusual_places()))
     return replace(found, looked="parts", thumbnail=seen, brightness=brightness, still=still, changed=changed)
 
 

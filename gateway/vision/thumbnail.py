@@ -22,8 +22,8 @@ A thumbnail has at most 40 kB: 1,000 cameras need 40 MB.
 """
 
 LEARNING_RATE = 1 / 8
-"""Share of its distance to the wanted tolerance by which the tolerance grows once: after 9 times it covers a change."""
-LEARNED_MARGIN = 1.5
+"""Share of its distance to the wanted tolerance by which the tolerance grows once: after 6 times it covers a change."""
+LEARNED_MARGIN = 2.0
 """Wanted tolerance of a place that changes again and again, divided by its change."""
 FORGETTING_RATE = 1 / 16
 """Share of the tolerance that is lost at each full look."""
