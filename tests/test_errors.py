@@ -37,7 +37,8 @@ def test_code_is_part_of_the_contract(code: str) -> None:
 
 
 def test_code_belongs_to_one_class() -> None:
-    sent = [kind for kind in CLASSES if not issubclass(kind, StartError)]
+    # A class without a code of its own is sent with the code of its parent.
+    sent = [kind for kind in CLASSES if not issubclass(kind, StartError) and "code" in vars(kind)]
     assert sorted(kind.__name__ for kind in sent) == sorted(kind.__name__ for kind in wire_errors().values())
 
 
