@@ -1,4 +1,4 @@
-"""The table of all operations: name, fields, result, who may ask for it, and whether it changes something."""
+"""The table of all operations: name, fields, result, the role that it needs, and whether it changes something."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ from gateway.contract import fields as f
 from gateway.contract import people, replies, sightings
 from gateway.contract.base import WireModel
 from gateway.contract.health import HealthDocument
-from gateway.errors import BadRequest, Unsupported
+from gateway.errors import BadRequest, Forbidden, Unsupported
 from gateway.model import Operation
-from gateway.model.caller import Role
+from gateway.model.caller import Caller, Role
 
 MAX_NAMED_FIELDS = 3
 """Unknown fields that an error message names."""
 MAX_QUOTED_LENGTH = 64
 """Characters of a caller's word that an error message repeats."""
-
-ADMINISTRATOR = frozenset[Role]({"administrator"})
-CAMERA = frozenset[Role]({"camera", "administrator"})
-"""The settings choose which of these operations a camera may ask for."""
 
 _IMAGE = re.compile(r"image\d{0,2}")
 
@@ -34,13 +30,14 @@ ResultT = TypeVar("ResultT", bound=WireModel)
 class OperationSpec(Generic[FieldsT, ResultT]):
     """An operation. ``fields`` and ``result``: the models of its request and of its reply.
 
-    Over MQTT an operation that ``changes`` something needs an id, so that a repeated request changes nothing again.
+    ``role``: the first of LEVELS that may ask for it. Whether a camera may is a setting of the camera. Over MQTT an
+    operation that ``changes`` something needs an id, so that a repeated request changes nothing again.
     """
 
     fields: type[FieldsT]
     result: type[ResultT]
     changes: bool
-    roles: frozenset[Role] = ADMINISTRATOR
+    role: Role
 
     @property
     def required(self) -> list[str]:
@@ -53,47 +50,65 @@ class OperationSpec(Generic[FieldsT, ResultT]):
 
 
 ADMINISTRATION: Mapping[str, OperationSpec[Any, Any]] = {
-    "people/list": OperationSpec(f.ListPeople, people.PeopleDocument, changes=False),
-    "people/show": OperationSpec(f.OnePerson, people.PersonDocument, changes=False),
-    "people/add": OperationSpec(f.AddPictures, people.EnrolledDocument, changes=True),
-    "people/not_them": OperationSpec(f.CounterExamples, people.PersonDocument, changes=True),
-    "people/rename": OperationSpec(f.RenamePerson, people.ChangedPersonDocument, changes=True),
-    "people/merge": OperationSpec(f.MergePeople, people.ChangedPersonDocument, changes=True),
-    "people/remove": OperationSpec(f.OnePerson, people.RemovedDocument, changes=True),
-    "people/remove_picture": OperationSpec(f.RemovePicture, people.RemovedPictureDocument, changes=True),
-    "people/erase": OperationSpec(f.OnePerson, people.ErasedDocument, changes=True),
-    "people/export": OperationSpec(f.ExportPeople, people.ArchiveDocument, changes=False),
-    "people/import": OperationSpec(f.ImportPeople, people.ImportDocument, changes=True),
-    "people/audit": OperationSpec(f.ListEntries, people.AuditDocument, changes=False),
-    "unknowns/list": OperationSpec(f.ListEntries, people.UnknownGroupsDocument, changes=False),
-    "unknowns/show": OperationSpec(f.OneUnknown, people.UnknownGroupCropsDocument, changes=False),
-    "unknowns/name": OperationSpec(f.NameUnknown, people.EnrolledDocument, changes=True),
-    "unknowns/forget": OperationSpec(f.OneUnknown, people.ForgottenGroupDocument, changes=True),
-    "unknowns/export": OperationSpec(f.OneUnknown, people.ArchiveDocument, changes=False),
-    "unknowns/ignore": OperationSpec(f.OneUnknown, people.UnknownGroupDocument, changes=True),
-    "unknowns/unignore": OperationSpec(f.OneUnknown, people.UnknownGroupDocument, changes=True),
-    "unknowns/join": OperationSpec(f.JoinUnknowns, people.UnknownGroupDocument, changes=True),
-    "sightings/list": OperationSpec(f.ListSightings, sightings.SightingsDocument, changes=False),
-    "sightings/show": OperationSpec(f.OneSighting, sightings.SightingPictureDocument, changes=False),
-    "sightings/not_them": OperationSpec(f.CorrectSighting, sightings.CorrectedSightingDocument, changes=True),
-    "sightings/confirm": OperationSpec(f.CorrectSighting, sightings.CorrectedSightingDocument, changes=True),
-    "cameras/list": OperationSpec(f.NoFields, sightings.CamerasDocument, changes=False),
-    "cameras/enable": OperationSpec(f.CameraOrAll, sightings.CameraSwitchDocument, changes=True),
-    "cameras/disable": OperationSpec(f.CameraOrAll, sightings.CameraSwitchDocument, changes=True),
-    "cameras/forget": OperationSpec(f.OneCamera, sightings.ForgottenCameraDocument, changes=True),
-    "calibrate": OperationSpec(f.Calibrate, people.CalibrationDocument, changes=False),
-    "health": OperationSpec(f.NoFields, HealthDocument, changes=False),
+    "people/list": OperationSpec(f.ListPeople, people.PeopleDocument, changes=False, role="viewer"),
+    "people/show": OperationSpec(f.OnePerson, people.PersonDocument, changes=False, role="viewer"),
+    "people/add": OperationSpec(f.AddPictures, people.EnrolledDocument, changes=True, role="keeper"),
+    "people/not_them": OperationSpec(f.CounterExamples, people.PersonDocument, changes=True, role="keeper"),
+    "people/rename": OperationSpec(f.RenamePerson, people.ChangedPersonDocument, changes=True, role="keeper"),
+    "people/merge": OperationSpec(f.MergePeople, people.ChangedPersonDocument, changes=True, role="keeper"),
+    "people/remove": OperationSpec(f.OnePerson, people.RemovedDocument, changes=True, role="keeper"),
+    "people/remove_picture": OperationSpec(f.RemovePicture, people.RemovedPictureDocument, changes=True, role="keeper"),
+    "people/erase": OperationSpec(f.OnePerson, people.ErasedDocument, changes=True, role="privacy"),
+    "people/export": OperationSpec(f.ExportPeople, people.ArchiveDocument, changes=False, role="privacy"),
+    "people/import": OperationSpec(f.ImportPeople, people.ImportDocument, changes=True, role="admin"),
+    "people/audit": OperationSpec(f.ListEntries, people.AuditDocument, changes=False, role="privacy"),
+    "unknowns/list": OperationSpec(f.ListEntries, people.UnknownGroupsDocument, changes=False, role="viewer"),
+    "unknowns/show": OperationSpec(f.OneUnknown, people.UnknownGroupCropsDocument, changes=False, role="viewer"),
+    "unknowns/name": OperationSpec(f.NameUnknown, people.EnrolledDocument, changes=True, role="keeper"),
+    "unknowns/forget": OperationSpec(f.OneUnknown, people.ForgottenGroupDocument, changes=True, role="keeper"),
+    "unknowns/export": OperationSpec(f.OneUnknown, people.ArchiveDocument, changes=False, role="privacy"),
+    "unknowns/ignore": OperationSpec(f.OneUnknown, people.UnknownGroupDocument, changes=True, role="keeper"),
+    "unknowns/unignore": OperationSpec(f.OneUnknown, people.UnknownGroupDocument, changes=True, role="keeper"),
+    "unknowns/join": OperationSpec(f.JoinUnknowns, people.UnknownGroupDocument, changes=True, role="keeper"),
+    "sightings/list": OperationSpec(f.ListSightings, sightings.SightingsDocument, changes=False, role="viewer"),
+    "sightings/show": OperationSpec(f.OneSighting, sightings.SightingPictureDocument, changes=False, role="viewer"),
+    "sightings/not_them": OperationSpec(
+        f.CorrectSighting, sightings.CorrectedSightingDocument, changes=True, role="keeper"
+    ),
+    "sightings/confirm": OperationSpec(
+        f.CorrectSighting, sightings.CorrectedSightingDocument, changes=True, role="keeper"
+    ),
+    "cameras/list": OperationSpec(f.NoFields, sightings.CamerasDocument, changes=False, role="viewer"),
+    "cameras/enable": OperationSpec(f.CameraOrAll, sightings.CameraSwitchDocument, changes=True, role="keeper"),
+    "cameras/disable": OperationSpec(f.CameraOrAll, sightings.CameraSwitchDocument, changes=True, role="keeper"),
+    "cameras/forget": OperationSpec(f.OneCamera, sightings.ForgottenCameraDocument, changes=True, role="keeper"),
+    "calibrate": OperationSpec(f.Calibrate, people.CalibrationDocument, changes=False, role="keeper"),
+    "health": OperationSpec(f.NoFields, HealthDocument, changes=False, role="viewer"),
 }
 """The operations of administrators, by the words of both wires."""
 
 RECOGNITION: Mapping[Operation, OperationSpec[Any, Any]] = {
-    Operation.FACE_REC: OperationSpec(f.Recognise, replies.RecognitionDocument, changes=False, roles=CAMERA),
-    Operation.FACE_MATCH: OperationSpec(f.Compare, replies.ComparisonDocument, changes=False, roles=CAMERA),
-    Operation.VERIFY: OperationSpec(f.Verify, replies.ComparisonDocument, changes=False, roles=CAMERA),
-    Operation.DETECT: OperationSpec(f.Recognise, replies.DetectionDocument, changes=False, roles=CAMERA),
-    Operation.ENROLL: OperationSpec(f.Enroll, replies.EnrolmentDocument, changes=True, roles=CAMERA),
+    Operation.FACE_REC: OperationSpec(f.Recognise, replies.RecognitionDocument, changes=False, role="client"),
+    Operation.FACE_MATCH: OperationSpec(f.Compare, replies.ComparisonDocument, changes=False, role="client"),
+    Operation.VERIFY: OperationSpec(f.Verify, replies.ComparisonDocument, changes=False, role="client"),
+    Operation.DETECT: OperationSpec(f.Recognise, replies.DetectionDocument, changes=False, role="client"),
+    Operation.ENROLL: OperationSpec(f.Enroll, replies.EnrolmentDocument, changes=True, role="keeper"),
 }
 """The operations on pictures. mqtt/codec and rest/ also read other spellings of their fields."""
+
+
+def least_role(operation: str) -> Role:
+    """Return the first of LEVELS that may ask for an operation on pictures or of administrators."""
+    if operation in ADMINISTRATION:
+        return ADMINISTRATION[operation].role
+    return RECOGNITION[Operation(operation)].role
+
+
+def check_role(caller: Caller, operation: str) -> None:
+    """Raise Forbidden if the caller's role may not ask for an operation."""
+    least = least_role(operation)
+    if not caller.may(least):
+        raise Forbidden(f"{operation} needs the role {least}, and the role of {caller.audit_text()} is {caller.role}")
 
 
 def changes(operation: str) -> bool:

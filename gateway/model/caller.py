@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Interface = Literal["mqtt", "rest", "cli", "known_faces", "retention", "upgrade"]
 """The origin of a request or of a change. ``known_faces``: the folder of known people. ``retention``: the time after
 which people are erased. ``upgrade``: the first start of a newer version on an older store."""
 
-Role = Literal["camera", "administrator", "system"]
-"""The rights of a caller. ``camera``: the operations that the settings allow it. ``administrator``: all operations.
-``system``: the gateway itself."""
+Role = Literal["camera", "client", "viewer", "keeper", "privacy", "admin", "system"]
+"""The rights of a caller. ``camera``: the operations that the settings allow it, for itself only. ``system``: the
+gateway itself. The others are those of people and programs: see LEVELS."""
+
+LEVELS: Final[tuple[Role, ...]] = ("client", "viewer", "keeper", "privacy", "admin")
+"""The roles of people and programs. Each may do all that the roles before it may do.
+
+``client`` recognises and compares faces. ``viewer`` also sees names, sightings and pictures. ``keeper`` also changes
+people. ``privacy`` also erases, exports, and reads the audit. ``admin`` may do everything.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,12 @@ class Caller:
     name: str | None
     role: Role
 
+    def may(self, least: Role) -> bool:
+        """Return whether the caller's role is this one of LEVELS, or one after it."""
+        if self.role == "system":
+            return True
+        return self.role in LEVELS and LEVELS.index(self.role) >= LEVELS.index(least)
+
     def audit_text(self) -> str:
         """Return the text for the audit and for a picture's source, such as ``mqtt:porch`` or ``rest``."""
         # Stores of every version hold these texts: they must not change.
@@ -29,10 +42,10 @@ class Caller:
 
 
 # REST and the command line have no users yet: a caller that reaches them may do everything.
-REST_CALLER = Caller("rest", None, "administrator")
-CLI_CALLER = Caller("cli", None, "administrator")
-BRIDGE_CALLER = Caller("mqtt", "bridge", "administrator")
-"""An administrator that sends commands to the topics of the bridge."""
+REST_CALLER = Caller("rest", None, "admin")
+CLI_CALLER = Caller("cli", None, "admin")
+BRIDGE_CALLER = Caller("mqtt", "bridge", "admin")
+"""An admin that sends commands to the topics of the bridge."""
 FOLDER_CALLER = Caller("known_faces", None, "system")
 """The import of the folder of known people."""
 UPGRADE_CALLER = Caller("upgrade", None, "system")

@@ -12,9 +12,9 @@ from typing import Any
 from gateway.contract import fields as f
 from gateway.contract.base import WireModel
 from gateway.contract.health import HealthDocument, write_health
-from gateway.contract.operations import ADMINISTRATION, read_fields
+from gateway.contract.operations import ADMINISTRATION, check_role, read_fields
 from gateway.contract.people import CalibrationDocument
-from gateway.errors import Busy, Expired, Forbidden, shutting_down_error
+from gateway.errors import Busy, Expired, shutting_down_error
 from gateway.model import AdministrationRequest
 from gateway.model.health import Health
 from gateway.people.calibration import calibrate
@@ -75,7 +75,7 @@ class Administration:
         """Return the future of the result. The future also gets every exception; none is raised here."""
         try:
             fields = read_fields(request.operation, request.fields)
-            self._check_role(request)
+            check_role(request.caller, request.operation)
             if not self._free.acquire(blocking=False):
                 raise Busy(f"{MAX_WAITING} operations are waiting: try again later", RETRY_AFTER_S)
         except Exception as error:
@@ -95,12 +95,6 @@ class Administration:
             done: Future[WireModel] = Future()
             done.set_exception(shutting_down_error())
             return done
-
-    def _check_role(self, request: AdministrationRequest) -> None:
-        if request.caller.role not in ADMINISTRATION[request.operation].roles:
-            raise Forbidden(
-                f"{request.caller.audit_text()} may not ask for {request.operation}: only administrators may"
-            )
 
     def _calibrate(self, _request: AdministrationRequest, fields: f.Calibrate) -> CalibrationDocument:
         people = self._people

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.contract.operations import check_role
 from gateway.errors import Forbidden, Unsupported
 from gateway.model import Operation, Request, Search, SizeLimit
 from gateway.people.gallery import Gallery
@@ -47,6 +48,8 @@ class RequestCheck:
         if camera is not None:
             self._policy.check_enabled(camera)
             self._check_operation(camera, request.operation)
+        else:
+            check_role(request.origin.caller, request.operation.value)
         for picture in request.pictures:
             self._policy.size_limit(camera).check(len(picture))
         if request.operation is Operation.VERIFY and request.person is not None:

@@ -87,7 +87,7 @@ def test_every_operation_of_the_contract_has_a_handler(harness: AdministrationHa
 
 
 def test_camera_may_not_ask_for_operations_of_administrators(harness: AdministrationHarness) -> None:
-    with pytest.raises(Forbidden, match="mqtt:porch may not ask for people/list"):
+    with pytest.raises(Forbidden, match="people/list needs the role viewer, and the role of mqtt:porch is camera"):
         harness.submit("people/list", {}, caller=camera_caller("porch")).result(10)
 
 

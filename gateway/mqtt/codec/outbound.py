@@ -33,6 +33,6 @@ def write_done(document: Document, transaction: str | None) -> Outbound:
 
 def write_failure(address: Address, error: GatewayError, transaction: str | None = None) -> Outbound:
     """Return the error for a camera or an administrator. ``transaction``: of an administrator's command."""
-    if address.origin.caller.role == "administrator":
+    if address.origin.caller.role != "camera":
         return Outbound(dump(write_command_error(error, transaction)), write_error_verdict(error))
     return Outbound(dump(write_error(address.origin, address.operation, error)), write_error_verdict(error))
