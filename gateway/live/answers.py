@@ -31,8 +31,8 @@ def write_answer(request: Request, report: Report, faces: Sequence[FollowedFace]
     )
     decided = answer.best.sighting if answer.best else None
     if decided is not None and decided.threshold is not None:
-        answer = replace(answer, threshold=decided.threshold)
-    return replace(answer, hint=_hint(answer.best, analysis.brightness))
+        threshold = decided.threshold
+    return replace(answer, threshold=threshold, hint=_hint(answer.best, analysis.brightness))
 
 
 def _face(followed: FollowedFace) -> Face:

@@ -110,16 +110,18 @@ class PresenceBoard:
         shown = here or left
         if shown is None or shown.person is None:
             return
-        after = PersonPresence(
-            person=shown.person,
-            present=here is not None,
-            camera=shown.camera,
-            since=shown.since,
-            last_seen=max(shown.last_seen, (before.last_seen if before else None) or 0.0),
-        )
-        if before is not None and _is_nearly(before, after):
+        last_seen = max(shown.last_seen, (before.last_seen if before else None) or 0.0)
+        if before is not None and here is not None and _is_nearly(before, here, last_seen):
             return
-        self.add_person(after)
+        self.add_person(
+            PersonPresence(
+                person=shown.person,
+                present=here is not None,
+                camera=shown.camera,
+                since=shown.since,
+                last_seen=last_seen,
+            )
+        )
 
 
 def _with(presence: Presence, present: Sequence[Sighting]) -> Presence:
@@ -132,7 +134,7 @@ def _with(presence: Presence, present: Sequence[Sighting]) -> Presence:
     return replace(presence, people=tuple(people.values()), strangers=strangers)
 
 
-def _is_nearly(before: PersonPresence, after: PersonPresence) -> bool:
-    """Return whether two presences differ only in a ``last_seen`` of about the same time."""
-    elapsed = (after.last_seen or 0.0) - (before.last_seen or 0.0)
-    return elapsed < LAST_SEEN_INTERVAL_S and after.present and replace(after, last_seen=before.last_seen) == before
+def _is_nearly(before: PersonPresence, here: Sighting, last_seen: float) -> bool:
+    """Return whether a person is where they were, and was announced a short time ago."""
+    is_same = (before.person, before.camera, before.since) == (here.person, here.camera, here.since)
+    return before.present and is_same and last_seen - (before.last_seen or 0.0) < LAST_SEEN_INTERVAL_S
