@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.config.environment import CONFIG_VARIABLE
 from gateway.config.load import load
+from gateway.config.secrets_file import SECRETS_FILE, read_secrets
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError
 
@@ -42,6 +43,8 @@ def find_and_load(given: Path | None) -> FoundSettings:
 
 def _load(path: Path, why: str, data: Path | None = None) -> FoundSettings:
     path = path.expanduser()
+    if path == SYSTEMD_CONFIG:
+        read_secrets(path.with_name(SECRETS_FILE))
     try:
         return FoundSettings(load(path, data=data), f"{path}{why}")
     except ConfigError as error:

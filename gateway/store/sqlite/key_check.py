@@ -24,7 +24,7 @@ def check_key(database: Database, records: SealedRecords, *, may_encrypt: bool) 
     if row is not None and not records.has_key:
         raise IntactStoreError(
             "it is encrypted, and no key is set: set people.key or people.key_file to the key that it was encrypted"
-            " with"
+            " with. Only root can read the key in /etc/facegate/secrets: run a command with sudo"
         )
     if row is not None and not records.is_key_of(row[0]):
         raise IntactStoreError(
