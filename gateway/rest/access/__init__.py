@@ -1,0 +1,1 @@
+"""The callers of the REST interface: their addresses, tokens, sessions and roles."""

@@ -1,0 +1,99 @@
+"""The client of a request: its address and its encryption, also behind a proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
+_FORWARDED_PROTO = "HTTP_X_FORWARDED_PROTO"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The program that sent a request.
+
+    ``address``: None if it is not known. ``through_proxy``: a proxy of ``rest.proxies`` passed the request on.
+    ``unknown_proxy``: the request has headers of a proxy, which is not one of ``rest.proxies``. ``encrypted``: the
+    client used TLS.
+    """
+
+    address: Address | None
+    through_proxy: bool
+    unknown_proxy: bool
+    encrypted: bool
+
+    @property
+    def is_local(self) -> bool:
+        """True if the client is a program on this machine, as far as the request shows."""
+        is_loopback = self.address is not None and self.address.is_loopback
+        return is_loopback and not self.through_proxy and not self.unknown_proxy
+
+    @property
+    def name(self) -> str:
+        """The address as text, for logs and counts."""
+        return "an unknown address" if self.address is None else str(self.address)
+
+
+class Proxies:
+    """The proxies whose ``X-Forwarded-*`` headers are believed: ``rest.proxies``."""
+
+    def __init__(self, networks: Iterable[Network] = ()) -> None:
+        self._networks = tuple(networks)
+
+    def __bool__(self) -> bool:
+        """Return whether there are any."""
+        return bool(self._networks)
+
+    def find_client(self, environ: Mapping[str, Any]) -> Client:
+        """Return the client of a request, from its WSGI environment."""
+        peer = read_address(environ.get("REMOTE_ADDR") or "")
+        is_tls = environ.get("wsgi.url_scheme") == "https"
+        if not self.is_trusted(peer):
+            return Client(peer, through_proxy=False, unknown_proxy=has_proxy_headers(environ), encrypted=is_tls)
+        protocols = _entries(environ.get(_FORWARDED_PROTO, ""))
+        return Client(
+            self._first_untrusted(_entries(environ.get(_FORWARDED_FOR, ""))),
+            through_proxy=True,
+            unknown_proxy=False,
+            # Behind two proxies there may be a list. Each part of the path must be encrypted.
+            encrypted={each.lower() for each in protocols} == {"https"} if protocols else is_tls,
+        )
+
+    def is_trusted(self, address: Address | None) -> bool:
+        """Return whether an address is that of a proxy in ``rest.proxies``."""
+        return address is not None and any(address in network for network in self._networks)
+
+    def _first_untrusted(self, forwarded_for: list[str]) -> Address | None:
+        # Each proxy appends the address of its sender. The client itself may have written the entries on the left.
+        for entry in reversed(forwarded_for):
+            address = read_address(entry)
+            if not self.is_trusted(address):
+                return address
+        return None
+
+
+def read_address(text: str) -> Address | None:
+    """Return an IP address, or None for other text. An IPv4 address that was mapped to IPv6 is mapped back."""
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def has_proxy_headers(environ: Mapping[str, Any]) -> bool:
+    """Return whether a request has a header that only proxies add."""
+    return any(
+        name in ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP") or name.startswith("HTTP_X_FORWARDED")
+        for name in environ
+    )
+
+
+def _entries(header: str) -> list[str]:
+    return [entry.strip() for entry in header.split(",") if entry.strip()]
