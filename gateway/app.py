@@ -29,9 +29,7 @@ from gateway.mqtt.services import Services
 from gateway.mqtt.transport.identity import load_identity
 from gateway.people.recogniser_switch import check_recogniser_switch
 from gateway.people.wiring import has_store, open_people, store_path
-from gateway.rest.app import create_app
-from gateway.rest.cross_site import machine_names
-from gateway.rest.server import RestServer
+from gateway.rest.wiring import create_rest
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.gateway_info import describe_gateway
@@ -148,14 +146,7 @@ class Gateway:
             announcements=self.announcements,
             subscriptions=[*self.homeassistant.subscriptions, *self.sources.subscriptions],
         )
-        rest = create_app(
-            submit=self.service.submit,
-            health=self.health,
-            metrics=self.metrics,
-            limits=settings.limits,
-            hosts=(settings.rest.host, *settings.rest.hosts, *machine_names()),
-        )
-        self.rest = RestServer(app=rest, settings=settings.rest, limits=settings.limits)
+        self.rest = create_rest(settings, self.service.submit, self.health, store.tokens, self.metrics)
         self.systemd = SystemdNotifier(health=self.health)
 
     def start(self) -> None:

@@ -15,9 +15,11 @@ GatewayError            internal        a bug in the gateway, or the death of a 
  ├ UnknownPerson        unknown_person  no person, unknown group, picture or camera has that id
  ├ Conflict             conflict        the change contradicts data that exists already
  ├ Busy                 busy            the queue is full; carries the seconds to wait
+ │  └ TooManyLogins     busy            too many log-ins from one address failed
  ├ Expired              expired         the request expired while it waited
  ├ Timeout              timeout         the picture took longer than allowed
- └ Forbidden            forbidden       this camera may not request that operation
+ ├ Unauthorized         unauthorized    a token is missing or wrong
+ └ Forbidden            forbidden       this caller may not request that operation
     └ SwitchedOff       forbidden       recognition is switched off for this camera
 """
 
@@ -120,6 +122,10 @@ class Busy(GatewayError):
         self.retry_after = retry_after
 
 
+class TooManyLogins(Busy):
+    """A Busy for an address from which too many log-ins failed."""
+
+
 RESTART_S = 5
 """Seconds after which a gateway that shuts down may run again."""
 
@@ -135,6 +141,10 @@ class Expired(GatewayError):
 
 class Timeout(GatewayError):
     code = "timeout"
+
+
+class Unauthorized(GatewayError):
+    code = "unauthorized"
 
 
 class Forbidden(GatewayError):

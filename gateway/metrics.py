@@ -22,6 +22,7 @@ Count = Literal[
     "sessions_lost",  # reconnections at which the broker no longer had our session
     "messages_ignored",  # MQTT messages without a possible reply: retained ones, and topics without a camera
     "cross_site_refused",  # REST requests that may come from a page of another site
+    "logins_failed",  # REST requests with a wrong token, those beyond the limit of their address included
     "callback_failures",  # bugs in the gateway while it handled an MQTT message; each is logged
     "frigate_pictures",  # pictures of events that Frigate or go2rtc gave
     "frigate_names",  # names that were written into events of Frigate

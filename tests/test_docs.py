@@ -22,7 +22,7 @@ from gateway.cli.main import main
 from gateway.config import CameraSettings, LimitSettings, Settings
 from gateway.config.frigate_section import FrigateSettings
 from gateway.config.input_sections import PullInput
-from gateway.contract.operations import ADMINISTRATION
+from gateway.contract.operations import ADMINISTRATION, least_role
 from gateway.contract.schemas import json_schemas
 from gateway.contract.verdict import VERDICT_PATTERN
 from gateway.errors import GatewayError, StartError, Unavailable, wire_errors
@@ -39,6 +39,7 @@ from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
 from gateway.vision.engines.model_files import MODEL_FILES, Role
 from gateway.workers import pool
+from tests.rest.access.examples import local_access
 from tests.support import ROOT
 from tests.test_architecture import LAYERS
 
@@ -47,6 +48,7 @@ INDEX = "docs/README.md"
 GLOSSARY = "docs/glossary.md"
 MQTT = "docs/reference/mqtt.md"
 REST = "docs/reference/rest.md"
+ACCESS = "docs/reference/access.md"
 PEOPLE = "docs/reference/people.md"
 SIGHTINGS = "docs/reference/sightings.md"
 ERRORS = "docs/reference/errors.md"
@@ -85,6 +87,7 @@ def application() -> Flask:
         lambda: HEALTH,
         Metrics(),
         LimitSettings(),
+        access=local_access(),
     )
 
 
@@ -178,6 +181,12 @@ def test_every_action_is_documented_with_its_fields(operation: str) -> None:
     (row,) = re.findall(rf"^\| `{operation}` \|(.*?)\|", text_of(PEOPLE) + text_of(SIGHTINGS), re.MULTILINE)
     fields = set(ADMINISTRATION[operation].known)
     assert set(re.findall(r"`(\w+)`", row)) == fields
+
+
+@pytest.mark.parametrize("operation", [*ADMINISTRATION, *(each.value for each in Operation)])
+def test_every_operation_is_documented_with_its_role(operation: str) -> None:
+    (role,) = re.findall(rf"^\| `(\w+)` \| [^|]*\|[^|]*`{operation}`[^|]*\|$", text_of(ACCESS), re.MULTILINE)
+    assert role == least_role(operation)
 
 
 def names_in(schema: object) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,22 @@ def _check_web_address(text: str) -> str:
 
 WebAddress = Annotated[str, AfterValidator(_check_web_address)]
 """The address of a program on the network, without a slash at its end."""
+
+
+def _read_network(value: object) -> object:
+    """Return the network of a text. Raise ValueError."""
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    try:
+        # Without str, the number 5 would be the address 0.0.0.5.
+        return ip_network(str(value), strict=False)
+    except ValueError:
+        shown = str(value)[:64]
+        raise ValueError(f"{shown!r} is not a network: write it as 192.168.0.0/16, or as one IP address") from None
+
+
+NetworkSetting = Annotated[IPv4Network | IPv6Network, BeforeValidator(_read_network)]
+"""A range of IP addresses, or a single one."""
 
 
 def is_topic(text: str) -> bool:

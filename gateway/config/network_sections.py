@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from gateway.config.field_types import (
     HOST_NAME,
     FilePath,
+    NetworkSetting,
     Port,
     Seconds,
 )
@@ -73,6 +74,16 @@ class MqttSettings(Section):
         return topics
 
 
+class AnonymousSettings(Section):
+    """``rest.anonymous``: the role of requests without a token, and the addresses that they may come from."""
+
+    # The word "from" belongs to Python.
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+
+    role: Literal["client", "viewer", "keeper"] = "client"
+    networks: tuple[NetworkSetting, ...] = Field(alias="from")
+
+
 class RestSettings(Section):
     """``rest``: the REST interface."""
 
@@ -80,6 +91,8 @@ class RestSettings(Section):
     hosts: tuple[str, ...] = ()
     port: Port = 5001
     threads: int = Field(default=48, ge=1, le=256)
+    anonymous: AnonymousSettings | None = None
+    plain_admin: bool = False
 
     @field_validator("hosts")
     @classmethod

@@ -13,6 +13,7 @@ FORMS: Mapping[str, str] = {
     "mqtt": "mqtt: {host: localhost}",
     "mqtt.tls": "mqtt: {tls: {enabled: true}}",
     "rest": "rest: {port: 5001}",
+    "rest.anonymous": "rest: {anonymous: {role: client, from: [192.168.0.0/16]}}",
     "workers": "workers: {processes: 0}",
     "limits": "limits: {bytes: 10000000}",
     "uploads": "uploads: {pieces: 256}",

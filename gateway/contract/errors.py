@@ -22,6 +22,7 @@ ErrorCode = Literal[
     "busy",
     "expired",
     "timeout",
+    "unauthorized",
     "forbidden",
     "internal",
 ]

@@ -11,6 +11,7 @@ from gateway.contract.errors import CommandDocument, CommandErrorDocument, Error
 from gateway.contract.health import BridgeInfoDocument, BridgeStateDocument, HealthDocument, LivenessDocument
 from gateway.contract.live import CameraStateDocument, EventDocument, PersonPresenceDocument, PresentDocument
 from gateway.contract.operations import ADMINISTRATION, RECOGNITION, OperationSpec
+from gateway.contract.session import SessionDocument
 from gateway.contract.verdict import VerdictLine
 
 _OTHERS: Mapping[str, type[BaseModel]] = {
@@ -27,6 +28,7 @@ _OTHERS: Mapping[str, type[BaseModel]] = {
     "present": PresentDocument,
     "person": PersonPresenceDocument,
     "camera/state": CameraStateDocument,
+    "session": SessionDocument,
 }
 
 

@@ -20,6 +20,7 @@ from gateway.people.services import FolderRules, PeopleRules, PeopleServices, bu
 from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.store.cipher import Cipher, read_key
 from gateway.store.limits import PeopleLimits, SightingLimits
+from gateway.store.protocols import Store
 from gateway.store.sqlite import open_store, path_of_store, restore_backup, store_exists
 from gateway.vision.engines.recogniser import recogniser_of
 from gateway.vision.engines.registry import ENGINES
@@ -54,6 +55,13 @@ def open_for_command(settings: Settings, vision: EnrolmentVision | None = None) 
         yield people
 
 
+@contextmanager
+def open_store_for_command(settings: Settings) -> Iterator[Store]:
+    """Give the store alone for a command that needs no faces. A gateway may run on it. Raise StartError."""
+    with closing(open_store(settings.data, cipher(settings), PeopleLimits(), may_encrypt=False)) as store:
+        yield store
+
+
 def find_measurement(settings: Settings) -> Measurement:
     """Return the curves and typical faces for the descriptors with these settings. Raise StartError or ConfigError."""
     recogniser = recogniser_of(settings)
@@ -66,7 +74,7 @@ def count_enrolled(settings: Settings) -> int:
     """Return the number of enrolled people; 0 if there is no store. Raise StartError."""
     if not has_store(settings):
         return 0
-    with closing(open_store(settings.data, cipher(settings), PeopleLimits(), may_encrypt=False)) as store:
+    with open_store_for_command(settings) as store:
         return len(store.people.list_unchanged_since(math.inf))
 
 

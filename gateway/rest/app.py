@@ -9,6 +9,9 @@ from flask import Flask, request
 from gateway.config import LimitSettings
 from gateway.metrics import Metrics
 from gateway.model.health import Health
+from gateway.rest.access.access import Access
+from gateway.rest.access.check import add_access_check
+from gateway.rest.access.login_api import add_login_api
 from gateway.rest.api_v1 import add_api_v1
 from gateway.rest.calls import Calls, add_timing
 from gateway.rest.cross_site import CrossSiteCheck, add_cross_site_check
@@ -25,14 +28,16 @@ def create_app(
     metrics: Metrics,
     limits: LimitSettings,
     *,
+    access: Access,
     hosts: Sequence[str] = (),
 ) -> Flask:
     """Return the application. ``hosts``: names of this machine in URLs, besides ``localhost`` and IP addresses."""
     app = Flask("gateway.rest", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the provider that Flask installs has this attribute
-    # The check comes first: a refused request is not even logged, and its body is not read.
+    # The checks come first: a refused request is not even logged, and its body is not read.
     add_cross_site_check(app, CrossSiteCheck(hosts), metrics)
+    add_access_check(app, access)
     app.before_request(lambda: log_request(request))
     add_timing(app)
     add_error_handlers(app, metrics)
@@ -41,4 +46,5 @@ def create_app(
     add_face_rec_api(app, calls)
     add_api_v1(app, calls)
     add_health_api(app, health, metrics)
+    add_login_api(app, access)
     return app

@@ -12,7 +12,7 @@ from flask import Flask, Response, g
 from gateway.contract.base import SCHEMA, Document
 from gateway.errors import Timeout, shutting_down_error
 from gateway.model import AdministrationRequest, LandmarkCount, Operation, Origin, Reply, Request
-from gateway.model.caller import REST_CALLER
+from gateway.rest.access.current import current_caller
 from gateway.service.service import Submit
 
 T = TypeVar("T")
@@ -39,6 +39,7 @@ class Calls:
             operation=operation,
             pictures=pictures,
             valid_for_s=self._request_s,
+            origin=Origin(caller=current_caller()),
             landmarks=landmarks,
             annotate=annotate,
         )
@@ -53,7 +54,7 @@ class Calls:
         request = AdministrationRequest(
             operation=operation,
             fields=fields,
-            origin=Origin(caller=REST_CALLER),
+            origin=Origin(caller=current_caller()),
             valid_for_s=self._request_s,
         )
         return {"schema": SCHEMA, **self._wait(self._submit(request)).document()}

@@ -119,14 +119,15 @@ def _opens_form(method: str, path: str, headers: Mapping[str, str]) -> bool:
 
 def _check_sender(header: str, url: str, host: Authority | None) -> None:
     """Raise Forbidden unless ``url`` has the host and the port of the request."""
-    if not _is_same_origin(url, host):
+    if not is_same_origin(url, host):
         raise Forbidden(
             f"{header} {url[:MAX_QUOTED]!r} is not a page of this gateway: only its own pages may send requests from a"
             " browser (a proxy must pass the Host header on)"
         )
 
 
-def _is_same_origin(url: str, host: Authority | None) -> bool:
+def is_same_origin(url: str, host: Authority | None) -> bool:
+    """Return whether a URL has a host and a port. The default port of its scheme may be left out of either."""
     # One character more than allowed, so that a truncated host is still too long.
     found = _URL.match(url[: MAX_SCHEME + MAX_AUTHORITY + 1])
     if found is None or host is None:

@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response
 from gateway.contract.faces import write_candidates
 from gateway.contract.reading import read_landmarks
 from gateway.model import Comparison, LandmarkCount, Operation, Recognition
+from gateway.rest.access.current import current_csrf
 from gateway.rest.calls import Calls
-from gateway.rest.pages import upload_form
+from gateway.rest.pages import html_response, upload_form
 from gateway.rest.pictures import read_pictures
 
 
@@ -24,8 +25,9 @@ def add_face_rec_api(app: Flask, calls: Calls) -> None:
         return redirect("/face_rec")
 
     @app.get("/face_rec")
-    def face_rec_form() -> str:
-        return upload_form("Who is it?", "Send a picture; the answer is the name of the person.", {"file": "Picture"})
+    def face_rec_form() -> Response:
+        text = "Send a picture; the answer is the name of the person."
+        return html_response(upload_form("Who is it?", text, {"file": "Picture"}, current_csrf()))
 
     @app.post("/face_rec")
     def face_rec() -> dict[str, Any]:
@@ -36,9 +38,10 @@ def add_face_rec_api(app: Flask, calls: Calls) -> None:
         return _write_recognition(reply, count > 0, locations)
 
     @app.get("/face_match")
-    def face_match_form() -> str:
+    def face_match_form() -> Response:
         files = {"file1": "First picture", "file2": "Second picture"}
-        return upload_form("The same person?", "Send two pictures with one face each.", files)
+        text = "Send two pictures with one face each."
+        return html_response(upload_form("The same person?", text, files, current_csrf()))
 
     @app.post("/face_match")
     def face_match() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Request
 
 from gateway.errors import BadRequest
+from gateway.rest.access.access import CSRF_PARAMETER
 from gateway.rest.body import Form, read_body
 from gateway.rest.forms import Part
 from gateway.rest.pictures import decode_if_base64
@@ -26,7 +27,7 @@ BINARY_FIELD = re.compile(r"archive|images?|image\d{1,2}")
 
 def read_fields(request: Request, operation: str) -> dict[str, Any]:
     """Return the fields of the query, and of the form or the JSON. Raise BadRequest or TooLarge."""
-    fields: dict[str, Any] = dict(request.args.items())
+    fields: dict[str, Any] = {name: value for name, value in request.args.items() if name != CSRF_PARAMETER}
     body = read_body(request)
     if isinstance(body, Mapping):
         return {**fields, **body}

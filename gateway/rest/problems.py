@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from gateway.contract.base import dump
 from gateway.contract.errors import write_problem
-from gateway.errors import Busy, GatewayError, TooLarge
+from gateway.errors import Busy, GatewayError, TooLarge, TooManyLogins, Unauthorized
 from gateway.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "busy": HTTPStatus.SERVICE_UNAVAILABLE,
     "expired": HTTPStatus.GATEWAY_TIMEOUT,
     "timeout": HTTPStatus.GATEWAY_TIMEOUT,
+    "unauthorized": HTTPStatus.UNAUTHORIZED,
     "forbidden": HTTPStatus.FORBIDDEN,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -53,10 +54,19 @@ def add_error_handlers(app: Flask, metrics: Metrics) -> None:
     app.register_error_handler(Exception, _bug_problem)
 
 
+def status_of(error: GatewayError) -> HTTPStatus:
+    """Return the HTTP status of an error."""
+    # The gateway itself is not busy: only this address has to wait.
+    return HTTPStatus.TOO_MANY_REQUESTS if isinstance(error, TooManyLogins) else STATUS[error.code]
+
+
 def _gateway_problem(error: GatewayError) -> Response:
-    response = _problem(STATUS[error.code], error.code, str(error))
+    response = _problem(status_of(error), error.code, str(error))
     if isinstance(error, Busy):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unauthorized):
+        # Basic works too, but is not offered: a browser would ask for a user and a password in a window of its own.
+        response.headers["WWW-Authenticate"] = 'Bearer realm="facegate"'
     return response
 
 

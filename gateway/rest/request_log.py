@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from flask import Request
 
 from gateway.errors import GatewayError
+from gateway.rest.access.access import CSRF_PARAMETER
 from gateway.rest.body import boundary_of
 from gateway.rest.forms import read_form
 
 log = logging.getLogger(__name__)
 
 PICTURE_PLACEHOLDER = "<image raw data>"
-_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-csrf-token"})
+_SECRET_PARAMETER = re.compile(rf"(?<=[?&]){CSRF_PARAMETER}=[^&]*")
 
 
 def log_request(request: Request) -> None:
@@ -21,7 +24,8 @@ def log_request(request: Request) -> None:
     if not log.isEnabledFor(logging.DEBUG):
         return
     headers = "\n".join(f"{name}: {_header_value(name, value)}" for name, value in request.headers)
-    log.debug("%s %s\n%s\n\n%s", request.method, request.full_path.rstrip("?"), headers, _body(request))
+    path = _SECRET_PARAMETER.sub(f"{CSRF_PARAMETER}=<secret>", request.full_path.rstrip("?"))
+    log.debug("%s %s\n%s\n\n%s", request.method, path, headers, _body(request))
 
 
 def _header_value(name: str, value: str) -> str:

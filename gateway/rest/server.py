@@ -56,7 +56,8 @@ class RestServer:
                 recv_bytes=READ_BYTES,
                 connection_limit=1000,
                 channel_timeout=30,  # seconds without a byte
-                clear_untrusted_proxy_headers=True,
+                # Their presence shows that a request came through a proxy (rest/access/client.py).
+                clear_untrusted_proxy_headers=False,
                 ident="facegate",
             )
         except OSError as error:

@@ -32,6 +32,7 @@ from gateway.store.records import (
     StoredFace,
     UnknownGroup,
 )
+from gateway.store.tokens import Token
 
 
 class People(Protocol):
@@ -422,6 +423,32 @@ class StoreStatus(Protocol):
         """Return sentences about names and ids that older versions accepted, and that new people cannot get."""
 
 
+class Tokens(Protocol):
+    """The tokens of the REST interface. A restore of a backup changes none of them.
+
+    A token is known by the SHA-256 of its text (store.tokens.digest_of). Methods with the name of a token raise
+    UnknownPerson if there is none.
+    """
+
+    def add(self, token: Token, digest: bytes) -> None:
+        """Add a token. Raise Conflict for a name that is taken, and TooLarge for more than MAX_TOKENS."""
+
+    def find(self, digest: bytes) -> Token | None:
+        """Return the token with this digest, also if it has expired. The duration does not depend on the digest."""
+
+    def list_tokens(self) -> list[Token]:
+        """Return all tokens, sorted by name."""
+
+    def replace(self, token: Token, digest: bytes) -> None:
+        """Replace the token of that name. The text of before is worth nothing from now on."""
+
+    def remove(self, name: str) -> None:
+        """Remove a token."""
+
+    def mark_used(self, digest: bytes, moment: float) -> None:
+        """Write that the token with this digest was used at a moment, in seconds since 1970."""
+
+
 class Store(Protocol):
     """An opened store: all its parts, over one database. A part may be used by several threads."""
 
@@ -457,6 +484,9 @@ class Store(Protocol):
 
     @property
     def camera_switches(self) -> CameraSwitches: ...
+
+    @property
+    def tokens(self) -> Tokens: ...
 
     def unknown_groups(self, recipe: str) -> StoredGroups:
         """Return the unknown groups with descriptors of one recipe."""

@@ -356,6 +356,13 @@ REFUSED_SETTINGS = [
     pytest.param("data: FILE/below/it", "data: FILE/below/it cannot be used: FILE is not a folder", id="below a file"),
     pytest.param("mqtt:\n  # host: a\n", "mqtt: the section is empty: add a setting below it", id="no settings"),
     pytest.param("rest: {hosts: a}", "rest.hosts: expected a list, as [a, b]", id="no list"),
+    pytest.param("rest: {anonymous: true}", "(write it as rest: {anonymous: {role: client, from: [192.168.0.0/16]}})"),
+    pytest.param("rest: {anonymous: {role: client}}", "rest.anonymous.from: this key is missing: add it"),
+    pytest.param("rest: {anonymous: {from: [5]}}", "rest.anonymous.from.0: '5' is not a network: write it as 192.168."),
+    pytest.param("rest: {anonymous: {from: [pi.local]}}", "'pi.local' is not a network: write it as 192.168.0.0/16"),
+    pytest.param(
+        "rest: {anonymous: {role: admin, from: []}}", "rest.anonymous.role: expected 'client', 'viewer' or 'keeper'"
+    ),
     pytest.param("cameras: [a]", "cameras: expected a map, as name: value", id="no map"),
     pytest.param(
         "homeassistant: false",

@@ -26,6 +26,7 @@ from gateway.rest.problems import STATUS
 from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import RecognitionPolicy
 from gateway.workers.job import Job, Report
+from tests.rest.access.examples import local_access
 from tests.support import frame, wait_for
 
 WAIT_S = 60
@@ -238,10 +239,10 @@ def test_idle_clients_do_not_delay_others(rest_url: str) -> None:
 
 def test_request_is_logged_at_debug_without_its_picture(rest_url: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "gateway.rest.request_log")
-    headers = {"Authorization": "Bearer geheim", "X-Camera": "porch"}
+    headers = {"Cookie": "session=geheim", "X-CSRF-Token": "geheim", "X-Camera": "porch"}
     files = {"file": ("picture.jpg", frame("obama_1"), "image/jpeg")}
-    requests.post(f"{rest_url}/face_rec?face_locations=true", files=files, headers=headers, timeout=WAIT_S)
-    assert "POST /face_rec?face_locations=true" in caplog.text
+    requests.post(f"{rest_url}/face_rec?csrf=geheim&face_locations=true", files=files, headers=headers, timeout=WAIT_S)
+    assert "POST /face_rec?csrf=<secret>&face_locations=true" in caplog.text
     assert "X-Camera: porch" in caplog.text
     assert "picture.jpg (image/jpeg)\n<image raw data>" in caplog.text
     assert "geheim" not in caplog.text
@@ -285,6 +286,7 @@ def test_landmarks_that_are_switched_off_are_refused_before_any_work(parameter: 
         lambda: HEALTH,
         Metrics(),
         LimitSettings(),
+        access=local_access(),
     )
     answer = app.test_client().post(f"/face_rec?{parameter}=true", data={"file": (io.BytesIO(frame("obama_1")), "x")})
     assert (len(jobs), answer.mimetype) == (int(submitted), "application/problem+json")

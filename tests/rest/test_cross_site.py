@@ -16,6 +16,7 @@ from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.rest import cross_site
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import CrossSiteCheck, host_name, machine_names
+from tests.rest.access.examples import local_access
 
 CHECK = CrossSiteCheck(("faces.example.org", "Küche.lan", "ambient.internal."))
 HOST = "pi.local:5001"
@@ -178,7 +179,7 @@ def client_and_metrics() -> tuple[FlaskClient, Metrics]:
 
     metrics = Metrics()
     health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
-    app: Flask = create_app(refuse, lambda: health, metrics, LimitSettings())  # type: ignore[arg-type]
+    app: Flask = create_app(refuse, lambda: health, metrics, LimitSettings(), access=local_access())  # type: ignore[arg-type]
     return app.test_client(), metrics
 
 

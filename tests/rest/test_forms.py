@@ -23,6 +23,7 @@ from gateway.model import AdministrationRequest, Reply, Request
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.rest.app import create_app
 from gateway.rest.forms import MAX_PARTS, read_form
+from tests.rest.access.examples import local_access
 from tests.support import frame
 
 PICTURE = frame("obama_1")
@@ -54,7 +55,7 @@ class RecordingApp:
         self.fields: list[dict[str, Any]] = []
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
         limits = LimitSettings(bytes=200_000, file_bytes=200_000)
-        application = create_app(self._submit, lambda: health, Metrics(), limits)
+        application = create_app(self._submit, lambda: health, Metrics(), limits, access=local_access())
         self.client: FlaskClient = application.test_client()
 
     @overload

@@ -28,6 +28,7 @@ from gateway.store.sqlite.removal_marks import SqliteRemovalMarks
 from gateway.store.sqlite.sightings import SqliteSightings
 from gateway.store.sqlite.slugs import free_slug
 from gateway.store.sqlite.status import SqliteStatus
+from gateway.store.sqlite.token_file import ACCESS_FILE, SqliteTokens
 from gateway.store.sqlite.unknown_groups import SqliteStoredGroups
 from gateway.store.sqlite.writes import bump_revision
 
@@ -71,6 +72,7 @@ class SqliteStore:
         self.backups = SqliteBackups(path.parent / "backups", database)
         self.status = SqliteStatus(database)
         self.camera_switches = SqliteCameraSwitches(database)
+        self.tokens = SqliteTokens(path.with_name(ACCESS_FILE))
         if database.upgrade_backup is not None:
             self.audit.record(UPGRADE_CALLER, "backup", detail=database.upgrade_backup.name)
         self.audit.flush()

@@ -1,0 +1,137 @@
+"""The identification of callers over REST: by token, by session, or without either."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Request
+
+from gateway.config import RestSettings
+from gateway.errors import Forbidden, Unauthorized
+from gateway.metrics import Metrics
+from gateway.model.caller import Caller
+from gateway.rest.access.anonymous import TOKEN_ADVICE, AnonymousRules
+from gateway.rest.access.client import Client, Proxies
+from gateway.rest.access.credentials import read_token
+from gateway.rest.access.failed_logins import FailedLogins, ReportFailure, log_failure
+from gateway.rest.access.sessions import Session, Sessions
+from gateway.rest.access.token_check import TokenCheck
+from gateway.rest.cross_site import is_same_origin, read_authority
+from gateway.store.protocols import Tokens
+
+CSRF_HEADER = "X-CSRF-Token"
+CSRF_PARAMETER = "csrf"
+"""The query parameter for the CSRF token of plain HTML forms, which cannot send a header."""
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The caller of a request, and its session if a browser sent it."""
+
+    caller: Caller
+    session: Session | None = None
+
+
+class Access:
+    """The identification of callers. ``report``: called for failed log-ins, a bounded number a minute.
+
+    ``proxies``: those whose headers are believed. ``clock``: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        settings: RestSettings,
+        tokens: Tokens,
+        metrics: Metrics,
+        *,
+        proxies: Proxies | None = None,
+        report: ReportFailure = log_failure,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._proxies = proxies or Proxies()
+        self._rules = AnonymousRules(settings, behind_proxy=bool(self._proxies))
+        failed = FailedLogins(metrics, report)
+        self._tokens = TokenCheck(tokens, failed, plain_admin=settings.plain_admin, clock=clock)
+        self._sessions = Sessions()
+
+    def describe(self) -> str:
+        """Return a sentence for the log about who needs no token."""
+        return self._rules.describe()
+
+    def client_of(self, request: Request) -> Client:
+        """Return the program that sent a request."""
+        return self._proxies.find_client(request.environ)
+
+    def identify(self, request: Request) -> Identity:
+        """Return who sent a request, by its headers alone. Raise Unauthorized, Forbidden or TooManyLogins."""
+        client = self.client_of(request)
+        if authorization := request.headers.get("Authorization"):
+            return Identity(self.identify_token(read_token(authorization), client))
+        if found := self._find_session(request, client):
+            return found
+        protocol = request.environ.get("SERVER_PROTOCOL", "")
+        caller = self._rules.find_caller(client, request.headers.get("Host", ""), protocol)
+        if caller is None:
+            advice = "; the proxy that sent it is not in rest.proxies" if client.unknown_proxy else ""
+            raise Unauthorized(f"this request needs a token: {TOKEN_ADVICE}{advice}")
+        return Identity(caller)
+
+    def identify_token(self, secret: str, client: Client) -> Caller:
+        """Return the caller with a token, also from a body. Raise Unauthorized, Forbidden or TooManyLogins."""
+        caller, _ = self._tokens.accept(secret, client)
+        return caller
+
+    def log_in(self, secret: str, client: Client) -> tuple[str, Identity]:
+        """Begin a session with a token. Return its id, and the identity. Raise as ``identify_token`` does."""
+        caller, digest = self._tokens.accept(secret, client)
+        session_id, session = self._sessions.begin(digest)
+        return session_id, Identity(caller, session)
+
+    def log_out(self, request: Request) -> None:
+        """End the session of a request."""
+        self._sessions.end(_session_id(request, self.client_of(request)))
+
+    def _find_session(self, request: Request, client: Client) -> Identity | None:
+        """Return who sent a request with the cookie of a session that lasts. Raise Forbidden."""
+        session_id = _session_id(request, client)
+        session = self._sessions.find(session_id) if session_id else None
+        if session is None:
+            return None
+        caller = self._tokens.find_caller(session.token_digest, client)
+        if caller is None:
+            self._sessions.end(session_id)
+            return None
+        if request.method not in SAFE_METHODS:
+            _check_own_page(request, client, session)
+        return Identity(caller, session)
+
+
+def session_cookie(client: Client) -> str:
+    """Return the name of the cookie with the id of a session."""
+    # Browsers accept a name that begins with __Host- only over TLS. No other host or plain page can then set it.
+    return "__Host-facegate_session" if client.encrypted else "facegate_session"
+
+
+def _session_id(request: Request, client: Client) -> str:
+    return request.cookies.get(session_cookie(client), "")
+
+
+def _check_own_page(request: Request, client: Client, session: Session) -> None:
+    """Raise Forbidden unless a page of this gateway sent a change with the cookie of a session."""
+    # Cookies ignore ports: a page of another program on this host sends the cookie too.
+    scheme = "https" if client.encrypted else "http"
+    origin = request.headers.get("Origin", "")
+    host = read_authority(request.headers.get("Host", ""))
+    if not origin.lower().startswith(f"{scheme}://") or not is_same_origin(origin, host):
+        raise Forbidden(
+            f"a change in a session needs the header Origin with the address of this gateway, {scheme} included, and"
+            f" has {origin[:100]!r}"
+        )
+    given = request.headers.get(CSRF_HEADER) or request.args.get(CSRF_PARAMETER, "")
+    if not hmac.compare_digest(given.encode(errors="surrogatepass"), session.csrf.encode()):
+        raise Forbidden(f"a change in a session needs its CSRF token in the header {CSRF_HEADER} (GET /session)")

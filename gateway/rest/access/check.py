@@ -1,0 +1,56 @@
+"""The check of every request before its body is read: who sent it, and whether the role allows the route."""
+
+from __future__ import annotations
+
+from flask import Flask, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from gateway.errors import Forbidden, GatewayError, Unauthorized
+from gateway.model.caller import Role
+from gateway.rest.access.access import Access, Identity
+from gateway.rest.access.current import set_identity
+from gateway.rest.access.route_roles import role_of_route
+from gateway.rest.cross_site import FORM_PATHS
+
+
+def add_access_check(app: Flask, access: Access) -> None:
+    """Check each request for a route. An unknown path and a wrong method get their errors from Flask."""
+
+    @app.before_request
+    def check() -> Response | None:
+        if request.url_rule is None:
+            return None
+        least = role_of_route(request.method, request.url_rule.rule)
+        if least is None:
+            set_identity(_identify_if_possible(access))
+            return None
+        try:
+            set_identity(_identify(access, least))
+        except Unauthorized:
+            if not _is_browser_page():
+                raise
+            return redirect(url_for("login_form", next=request.path), code=303)
+        return None
+
+
+def _identify(access: Access, least: Role) -> Identity:
+    identity = access.identify(request)
+    if not identity.caller.may(least):
+        raise Forbidden(
+            f"{request.method} {request.path[:100]} needs the role {least}, and the role of"
+            f" {identity.caller.audit_text()} is {identity.caller.role}"
+        )
+    return identity
+
+
+def _identify_if_possible(access: Access) -> Identity | None:
+    try:
+        return access.identify(request)
+    # A route for everybody answers also if the token is wrong, or if the tokens cannot be read.
+    except GatewayError:
+        return None
+
+
+def _is_browser_page() -> bool:
+    is_page = request.method == "GET" and request.path in FORM_PATHS
+    return is_page and "Authorization" not in request.headers and "text/html" in request.headers.get("Accept", "")

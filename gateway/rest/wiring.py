@@ -1,0 +1,37 @@
+"""The REST interface, built from the settings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from gateway.config import Settings
+from gateway.metrics import Metrics
+from gateway.model.health import Health
+from gateway.rest.access.access import Access
+from gateway.rest.access.start_check import check_tokens
+from gateway.rest.app import create_app
+from gateway.rest.cross_site import machine_names
+from gateway.rest.server import RestServer
+from gateway.service.service import Submit
+from gateway.store.protocols import Tokens
+
+log = logging.getLogger(__name__)
+
+
+def create_rest(
+    settings: Settings, submit: Submit, health: Callable[[], Health], tokens: Tokens, metrics: Metrics
+) -> RestServer:
+    """Return the server of the REST interface. Raise StartError if REST must not listen with these settings."""
+    check_tokens(settings.rest, tokens)
+    access = Access(settings.rest, tokens, metrics)
+    log.info("%s", access.describe())
+    app = create_app(
+        submit=submit,
+        health=health,
+        metrics=metrics,
+        limits=settings.limits,
+        access=access,
+        hosts=(settings.rest.host, *settings.rest.hosts, *machine_names()),
+    )
+    return RestServer(app=app, settings=settings.rest, limits=settings.limits)

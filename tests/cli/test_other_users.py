@@ -1,0 +1,124 @@
+"""The command line for a user who may not read the data folder: the access matrix of commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click import Command, Context, Group
+
+from gateway.cli.main import main
+from gateway.store.cipher import Cipher
+from gateway.store.limits import PeopleLimits
+from gateway.store.sqlite import open_store
+from tests.store.examples import enrol
+from tests.support import ROOT
+
+OWNER, OTHER = 65534, 65533
+PERSON = "Ada Lovelace"
+
+WITHOUT_STORE = {"check-config", "frigate check", "watch"}
+"""Commands that read settings and the broker only."""
+
+ARGUMENTS = {
+    "backup": ["copy.sqlite"],
+    "restore": ["old.sqlite"],
+    "people not-them": ["ada_lovelace", "picture.jpg"],
+    "people add": ["picture.jpg", "--name", "Eve"],
+    "people import": ["people.zip"],
+    "people export": ["people.zip"],
+    "unknowns export": ["1", "unknown.zip"],
+    "tokens add": ["--name", "eve", "--role", "admin"],
+    "people erase": ["ada_lovelace", "--yes"],
+}
+"""The arguments of commands that need others than an id for each argument."""
+
+CODE = """
+import importlib, json, os, sys
+from click.testing import CliRunner
+import gateway.cli.main as cli
+for lazy in cli.LAZY_COMMANDS.values():
+    importlib.import_module(lazy.module)
+import gateway.app, gateway.cli.checks
+commands = json.loads(sys.argv[1])
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[2]))
+found = {}
+for name, words in commands.items():
+    done = CliRunner().invoke(cli.main, words)
+    found[name] = [done.exit_code, done.output]
+print(json.dumps(found))
+"""
+"""The code that becomes the other user, and runs all commands. It loads all modules before, since only root may read
+the folder of this Python."""
+
+
+def leaves(group: Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Command]]:
+    for name in group.list_commands(Context(group)):
+        command = group.get_command(Context(group), name)
+        assert command is not None
+        if isinstance(command, Group):
+            yield from leaves(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+def words_of(path: tuple[str, ...], command: Command) -> list[str]:
+    given = ARGUMENTS.get(" ".join(path))
+    arguments = [each for each in command.params if each.param_type_name == "argument" and each.required]
+    return [*path, *(given if given is not None else ["1"] * len(arguments))]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a data folder of another user. pytest's own folders are closed to the user of the commands."""
+    with tempfile.TemporaryDirectory(prefix="facegate-other-") as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        data = folder / "data"
+        data.mkdir(mode=0o700)
+        with closing(open_store(data, Cipher(None), PeopleLimits())) as store:
+            enrol(store, PERSON)
+        for path in (data, *data.iterdir()):
+            os.chown(path, OWNER, OWNER)
+        for file in ("old.sqlite", "picture.jpg", "people.zip"):
+            (folder / file).write_bytes(b"x")
+            (folder / file).chmod(0o666)
+        yield folder
+
+
+def content(data: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_no_command_serves_a_user_who_may_not_read_the_store(folder: Path) -> None:
+    assert isinstance(main, Group)
+    commands = {" ".join(path): words_of(path, command) for path, command in leaves(main)}
+    with_store = {name: words for name, words in commands.items() if name not in WITHOUT_STORE}
+    before = content(folder / "data")
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "FACEGATE_DATA": str(folder / "data")}
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, json.dumps(with_store), str(OTHER)],
+        env=env,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=120,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert len(found) >= 35
+    assert {name for name, (code, _) in found.items() if code == 0} == set()
+    refused = {name for name, (_, output) in found.items() if "belongs to the user" in output}
+    assert refused == with_store.keys(), {name: found[name] for name in with_store.keys() - refused}
+    assert not [name for name, (_, output) in found.items() if PERSON in output]
+    assert content(folder / "data") == before
