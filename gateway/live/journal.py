@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from typing import NamedTuple
@@ -54,21 +54,23 @@ class Journal:
         self._post = post
         self._waiting: dict[str, SightingRecord] = {}
         self._write: Future[None] | None = None
+        # The people who were removed since the last write began: it may fail, and be repeated.
+        self._forgotten: set[str] = set()
+        self._deleted: set[str] = set()
 
     def add(self, sighting: OpenSighting) -> None:
         """Note that a sighting changed. ``flush`` writes it."""
         if not sighting.is_worth_storing:
             return
         record, waiting = sighting.make_record(), self._waiting.pop(sighting.now.id, None)
-        if record.face is None and waiting is not None:
-            record = SightingRecord(record.sighting, waiting.face, record.evidence)
-        self._waiting[record.sighting.id] = record
+        self._waiting[record.sighting.id] = record if waiting is None else record.after(waiting)
         while len(self._waiting) > MAX_UNWRITTEN:
             del self._waiting[next(iter(self._waiting))]
 
     def forget_person(self, slug: str) -> None:
         """Drop the records that wait and name a person. Those in the store go with the person."""
-        self._waiting = {key: each for key, each in self._waiting.items() if not shows(each.sighting, slug)}
+        self._waiting = _without_person(self._waiting, slug)
+        self._forgotten.add(slug)
 
     def forget_camera(self, name: str) -> None:
         """Delete the sightings of a camera."""
@@ -78,8 +80,14 @@ class Journal:
     def flush(self) -> None:
         """Write all waiting records, in the other thread. A store that is busy gets them later, together."""
         if self._waiting and (self._write is None or self._write.done()):
-            records, self._waiting = self._waiting, {}
-            self._write = self.run(lambda: self._save(records))
+            records, forgotten = self._waiting, set[str]()
+            self._waiting, self._forgotten = {}, forgotten
+            self._write = self.run(lambda: self._save(records, forgotten))
+
+    def take_deleted(self) -> set[str]:
+        """Return the ids of sightings that the store did not have any more, since the last call."""
+        deleted, self._deleted = self._deleted, set()
+        return deleted
 
     def close(self) -> None:
         """Write all waiting records, also if the store is busy. Nothing is added afterwards."""
@@ -101,16 +109,23 @@ class Journal:
         """Run a step in the other thread, after those before it."""
         return self._writes.submit(_run, step)
 
-    def _save(self, records: Mapping[str, SightingRecord]) -> None:
+    def _save(self, records: Mapping[str, SightingRecord], forgotten: Collection[str]) -> None:
         try:
-            self._store.save(list(records.values()))
+            deleted = self._store.save(list(records.values()))
         except GatewayError as error:
             log.error("sightings cannot be stored now: %s", error)
             time.sleep(RETRY_S)
-            self._post(lambda: self._wait_again(records))
+            self._post(lambda: self._wait_again(records, forgotten))
+        else:
+            if deleted:
+                self._post(lambda: self._deleted.update(deleted))
 
-    def _wait_again(self, records: Mapping[str, SightingRecord]) -> None:
-        self._waiting = {**records, **self._waiting}
+    def _wait_again(self, records: Mapping[str, SightingRecord], forgotten: Collection[str]) -> None:
+        # Somebody who is enrolled under the same name now must not get them.
+        for slug in forgotten:
+            records = _without_person(records, slug)
+        newer = {key: each.after(records[key]) if key in records else each for key, each in self._waiting.items()}
+        self._waiting = {**records, **newer}
 
     def _read_changes(self, strangers: Mapping[str, int], done: Callable[[list[StoredChange]], None]) -> None:
         changes = []
@@ -127,6 +142,10 @@ class Journal:
             with suppress(UnknownPerson):
                 found += self._store.list_sightings(person=slug, limit=1)
         self._post(lambda: done(found))
+
+
+def _without_person(records: Mapping[str, SightingRecord], slug: str) -> dict[str, SightingRecord]:
+    return {key: each for key, each in records.items() if not shows(each.sighting, slug)}
 
 
 def _run(step: Callable[[], None]) -> None:

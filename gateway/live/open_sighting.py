@@ -40,7 +40,8 @@ class OpenSighting:
     one. ``verdict``: of the last look. ``problems``: how often each problem of quality was seen. ``best``: the best
     face, with its worth; ``is_face_stored``: the store has it. ``announced``: an event told about the sighting, so its
     end needs one too. ``searched``: the unknown group was asked for, with a face of ``searched_worth``. ``restored``:
-    no face was seen since the gateway started. ``is_erased``: the person was removed, so nothing is stored.
+    no face was seen since the gateway started. ``is_stored``: a record of it was made. ``is_erased``: the person was
+    removed, or the sighting was deleted, so nothing is stored.
     ``merged_into``: the older sighting of the same person. ``saved``: the moment of the last regular save.
     """
 
@@ -58,6 +59,7 @@ class OpenSighting:
     searched: bool = False
     searched_worth: float = 0.0
     restored: bool = False
+    is_stored: bool = False
     is_erased: bool = False
     merged_into: OpenSighting | None = None
     saved: float = 0.0
@@ -90,6 +92,10 @@ class OpenSighting:
         """Remove everything that tells who this is."""
         self.best, self.evidence, self.is_erased = None, Evidence(), True
         self.change(outcome="undecided", person=None, score=None, candidates=())
+
+    def forget_face(self) -> None:
+        """Remove the best face, and store nothing any more: the sighting was deleted."""
+        self.best, self.is_erased = None, True
 
     def change(self, **changes: object) -> None:
         """Replace fields of the state."""
@@ -194,7 +200,8 @@ class OpenSighting:
                 # Nothing needs the chips any more. They have 20 kB.
                 self.best = worth, replace(found, chips=None)
         evidence = b"" if self.now.ended else (ANNOUNCED if self.announced else SILENT) + self.evidence.to_bytes()
-        return SightingRecord(self.now, face, evidence)
+        is_new, self.is_stored = not self.is_stored, True
+        return SightingRecord(self.now, face, evidence, is_new)
 
 
 def restored_sighting(record: SightingRecord, moment: Moment) -> OpenSighting:
@@ -220,6 +227,7 @@ def restored_sighting(record: SightingRecord, moment: Moment) -> OpenSighting:
         announced=announced,
         searched=sighting.outcome == "stranger",
         restored=True,
+        is_stored=True,
     )
 
 

@@ -15,6 +15,7 @@ class KnownPeople:
         self._gallery = gallery
         self._changes = -1
         self._people: Mapping[str, Person] = {}
+        self._keys: Mapping[str, int] = {}
         self._changed: set[str] = set()
 
     def knows(self, person: Person | None) -> bool:
@@ -27,13 +28,20 @@ class KnownPeople:
         return changed
 
     def find_changes(self) -> tuple[list[Person], list[Person], list[str]]:
-        """Return the people who are new, those with another name, and the ids of those who were removed."""
+        """Return the people who are new, those with another name, and the ids of those who were removed.
+
+        Somebody who was removed and enrolled again is both removed and new.
+        """
         if self._gallery.changes == self._changes:
             return [], [], []
-        self._changes, people = self._gallery.changes, self._gallery.people()
-        before, self._people = self._people, people
+        self._changes, people, keys = self._gallery.changes, self._gallery.people(), self._gallery.by_age()
+        # An id may be given again. The store's key never is.
+        same = {slug for slug, key in self._keys.items() if keys.get(slug) == key}
+        before = {slug: person for slug, person in self._people.items() if slug in same}
+        removed = [slug for slug in self._people if slug not in same]
+        self._people, self._keys = people, keys
         # The gallery makes a new value for a person whose pictures have changed.
         self._changed |= {slug for slug, person in people.items() if before.get(slug) is not person}
         new = [person for slug, person in people.items() if slug not in before]
         renamed = [person for slug, person in people.items() if slug in before and before[slug] != person]
-        return new, renamed, [slug for slug in before if slug not in people]
+        return new, renamed, removed

@@ -83,6 +83,7 @@ class LiveState:
         self._read_places(moment)
         if moment.monotonic >= self._save_began_at + RETRY_SAVE_S:
             self._save_switches(moment)
+        self._forget_deleted()
         self._journal.flush()
 
     def stop(self) -> None:
@@ -181,6 +182,17 @@ class LiveState:
                 self._book.change(sighting, person, ignored, moment)
                 self.cameras.update_presence(sighting.now.camera, moment)
 
+    def _save_unnamed(self) -> None:
+        """Learn from the store which sightings without a name an erasure has deleted."""
+        for sighting in self._book.open:
+            if sighting.person is None:
+                self._journal.add(sighting)
+
+    def _forget_deleted(self) -> None:
+        for key in self._journal.take_deleted():
+            if (sighting := self._book.open.find(key)) is not None:
+                sighting.forget_face()
+
     def _forget_sighting(self, sighting: OpenSighting, moment: Moment) -> None:
         """End a sighting of a person who was removed, without the name."""
         sighting.erase_name()
@@ -203,6 +215,8 @@ class LiveState:
             self._changed_people.update(dict.fromkeys(changed, moment.monotonic + NAMING_S))
         for slug in removed:
             self.forget_person(slug, moment)
+        if removed:
+            self._save_unnamed()
         for person in new:
             self._presence.add_person(_last_presence(person, (last or {}).get(person.slug)))
         for person in renamed:

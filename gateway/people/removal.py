@@ -67,6 +67,8 @@ class PersonRemover:
                     raise
                 self._delete_damaged_uploads()
                 return Person(slug, slug)
+            # Those of the person, which the next step may delete, say where the others are.
+            self._sightings.forget_neighbours(slug)
             self._forget_similar(slug)
             self._remove_similar_counter_examples(slug, caller)
             # Backups come before the store: if the process is killed in between, the person is still there,

@@ -113,7 +113,7 @@ class SightingCorrections:
 
     def _save(self, record: SightingRecord, **changes: object) -> Sighting:
         sighting = replace(record.sighting, **changes)  # type: ignore[arg-type]  # the names and types of its fields
-        self._sightings.save([SightingRecord(sighting, None, record.evidence)])
+        self._sightings.save([SightingRecord(sighting, None, record.evidence, is_new=False)])
         return sighting
 
 

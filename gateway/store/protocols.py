@@ -306,11 +306,12 @@ class Sightings(Protocol):
     out of records: nothing can be compared with them. Sightings that cannot be read are left out too.
     """
 
-    def save(self, records: Sequence[SightingRecord]) -> None:
+    def save(self, records: Sequence[SightingRecord]) -> list[str]:
         """Write sightings, or replace them by their ids. A record without a face leaves a stored face as it is.
 
-        A sighting of a person who was removed meanwhile, also as a candidate, is not stored. Neither is a sighting
-        that ended, if ``SightingLimits.keep_days`` is 0.
+        A sighting that was deleted meanwhile, such as by an erasure, is not stored again: the ids of such sightings are
+        returned. A sighting of a person who was removed meanwhile, also as a candidate, is not stored. Neither is a
+        sighting that ended, if ``SightingLimits.keep_days`` is 0.
         """
 
     def read_open(self) -> list[SightingRecord]:
@@ -359,6 +360,9 @@ class Sightings(Protocol):
 
     def forget_camera(self, camera: str) -> None:
         """Delete the sightings of a camera, with their pictures."""
+
+    def forget_neighbours(self, person: str) -> None:
+        """Delete the sightings without a name around those of a person, as the erasure of the person does."""
 
     def delete(self, sightings: Collection[str]) -> None:
         """Delete sightings by their ids, with their pictures. Ids that do not exist are ignored."""

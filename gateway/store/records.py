@@ -201,8 +201,14 @@ class SightingRecord:
 
     ``face``: the best face, with its crop; None if nothing of it is stored. ``evidence``: the state of the decision in
     the form that live/ chose, with which an open sighting goes on after a restart; empty for a sighting that ended.
+    ``is_new``: the store never had the sighting. Otherwise, if the store does not have it, it was deleted.
     """
 
     sighting: Sighting
     face: StoredFace | None = None
     evidence: bytes = b""
+    is_new: bool = True
+
+    def after(self, older: SightingRecord) -> SightingRecord:
+        """Return this record in place of an older one of the same sighting that was not written."""
+        return replace(self, face=self.face or older.face, is_new=self.is_new or older.is_new)

@@ -584,3 +584,68 @@ def test_stranger_who_returns_with_another_look_has_no_new_rate(
             live.wait(0.25)
         live.wait(20)
     assert 0 < sum(shares) <= 1 + 1e-6
+
+
+def test_person_who_is_removed_and_enrolled_again_at_once_gets_no_old_face(live: LiveHarness) -> None:
+    """Regression: within one step of the timer nobody noticed, and the new person got the sighting of the old one."""
+    show(live, ADAS)
+    live.people.registry.remove("ada_lovelace", live.caller)
+    live.enrol("Ada Lovelace", descriptor(77))
+    live.wait(0.25)
+    assert live.announcer.told() == [("recognised", "ada_lovelace"), ("ended", None)]
+    assert live.announcer.presences[-1].text == "nobody"
+    live.wait(130)
+    assert live.people.sightings.list_sightings() == []
+
+
+def test_write_that_failed_gives_no_old_face_to_a_person_of_the_same_name(
+    live: LiveHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: the write was repeated after another person had got the name."""
+
+    def fail(_seconds: float) -> None:
+        monkeypatch.undo()
+        live.people.registry.remove("ada_lovelace", live.caller)
+        live.enrol("Ada Lovelace", descriptor(77))
+        live.state.tick(live.now)
+
+    monkeypatch.setattr("gateway.live.journal.time.sleep", fail)
+    monkeypatch.setattr(live.people.sightings, "save", _full_disk)
+    show(live, ADAS, frames=2)
+    live.wait(1)
+    assert live.people.sightings.list_sightings(person="ada_lovelace") == []
+
+
+def _full_disk(_records: object) -> list[str]:
+    raise GatewayError("the disk is full")
+
+
+@pytest.mark.parametrize("by_another_process", [False, True])
+def test_erasure_deletes_unnamed_sightings_around_those_of_the_person(
+    live: LiveHarness, by_another_process: bool
+) -> None:
+    """Regression: the picture of a tilted face of the erased person stayed, since it resembled nobody."""
+    show(live, STRANGERS, camera="garden")
+    show(live, ADAS, frames=5)
+    # Tilted, the same person resembles nobody.
+    show(live, OTHERS, frames=2, x=400)
+    if by_another_process:
+        live.store.people.remove("ada_lovelace", live.caller, erase=True)
+    else:
+        live.people.registry.erase("ada_lovelace", live.caller)
+    live.people.updater.refresh()
+    live.wait(60)
+    # The sighting was open. What it showed does not come back.
+    assert {each.camera for each in live.people.sightings.list_sightings()} == {"garden"}
+    show(live, OTHERS, frames=2, x=400)
+    live.wait(130)
+    assert {each.camera for each in live.people.sightings.list_sightings()} == {"garden"}
+
+
+def test_removal_without_erasure_keeps_unnamed_sightings(live: LiveHarness) -> None:
+    show(live, ADAS)
+    show(live, OTHERS, x=400)
+    live.people.registry.remove("ada_lovelace", live.caller)
+    live.wait(130)
+    (stranger,) = live.people.sightings.list_sightings()
+    assert (stranger.outcome, stranger.reason) == ("stranger", "camera_lost")

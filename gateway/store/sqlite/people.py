@@ -15,6 +15,7 @@ from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, Picture
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.person_writer import PersonWriter, delete_counter_examples_of
 from gateway.store.sqlite.removal_marks import SqliteRemovalMarks, closed_folder, removed_name
+from gateway.store.sqlite.sighting_neighbours import delete_neighbours
 from gateway.store.sqlite.sighting_rows import move_sightings
 from gateway.store.sqlite.writes import (
     append_person_audit,
@@ -148,6 +149,7 @@ class SqlitePeople:
                 self._marks.add(map(closed_folder, names), erased=erase)
             if erase:
                 delete_counter_examples_of(db, person)
+                delete_neighbours(db, person)
             pictures = db.execute("DELETE FROM pictures WHERE person = ?", (person,)).rowcount
             append_person_audit(db, caller, "erase" if erase else "remove", person, pictures)
             delete_person(db, person)

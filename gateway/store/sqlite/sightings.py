@@ -16,6 +16,7 @@ from gateway.store.sealing import SealedRecords, sighting_place
 from gateway.store.sqlite.database import Database, Row
 from gateway.store.sqlite.sighting_expiry import delete_old
 from gateway.store.sqlite.sighting_groups import follow_group, move_group, name_group
+from gateway.store.sqlite.sighting_neighbours import delete_neighbours
 from gateway.store.sqlite.sighting_rows import (
     SELECT,
     WRITE,
@@ -50,10 +51,13 @@ class SqliteSightings:
         self._limits = limits
         self._damaged: set[int] = set()
 
-    def save(self, records: Sequence[SightingRecord]) -> None:
+    def save(self, records: Sequence[SightingRecord]) -> list[str]:
         with self._database.transaction() as db:
+            deleted = [each.sighting.id for each in records if _was_deleted(db, each)]
             for record in records:
-                self._save(db, record)
+                if record.sighting.id not in deleted:
+                    self._save(db, record)
+        return deleted
 
     def _save(self, db: sqlite3.Connection, record: SightingRecord) -> None:
         sighting = follow_group(db, record.sighting)
@@ -147,6 +151,11 @@ class SqliteSightings:
     def forget_camera(self, camera: str) -> None:
         self._forget("DELETE FROM sightings WHERE camera = ?", camera)
 
+    def forget_neighbours(self, person: str) -> None:
+        with self._database.transaction() as db:
+            delete_neighbours(db, person_key(db, person))
+        self._database.scrub()
+
     def delete(self, sightings: Collection[str]) -> None:
         with self._database.transaction() as db:
             db.executemany("DELETE FROM sightings WHERE id = ?", [(each,) for each in sightings])
@@ -196,10 +205,10 @@ class SqliteSightings:
                 if recipe == self._recipe
                 else None
             )
-            return SightingRecord(sighting, self._open_face(sighting.id, face), opened or b"")
+            return SightingRecord(sighting, self._open_face(sighting.id, face), opened or b"", is_new=False)
         except _DAMAGE as error:
             log.warning("the face or the evidence of the sighting %s is damaged: %s", sighting.id, error)
-            return SightingRecord(sighting)
+            return SightingRecord(sighting, is_new=False)
 
     def _open_face(self, sighting: str, row: Row | None) -> StoredFace | None:
         """Return the face of a row from _FACE, None for another recipe. Raise an error of _DAMAGE."""
@@ -216,6 +225,12 @@ class SqliteSightings:
             return self._records.open_descriptor(blob, sighting_place(sighting), recipe)
         except _DAMAGE:
             return None
+
+
+def _was_deleted(db: sqlite3.Connection, record: SightingRecord) -> bool:
+    if record.is_new:
+        return False
+    return db.execute("SELECT 1 FROM sightings WHERE id = ?", (record.sighting.id,)).fetchone() is None
 
 
 def _find_key(db: sqlite3.Connection, person: Person) -> int | None:
