@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from gateway.live.ended_early import EndedEarly
 from gateway.live.events import Events
 from gateway.live.evidence import Evidence
 from gateway.live.groups import FindGroup, FoundGroup
@@ -26,8 +27,8 @@ SAVE_INTERVAL_S = 30.0
 class SightingBook:
     """The rules by which sightings begin, are decided, and end. One thread calls all methods.
 
-    ``open``: the sightings that have not ended. ``again_s``: a sighting ends after so many seconds without a face.
-    ``appeared``: announce undecided sightings too.
+    ``open``: the sightings that have not ended. ``ended_early``: those that ended before ``again_s`` seconds without a
+    face. ``appeared``: announce undecided sightings too.
     """
 
     def __init__(
@@ -48,12 +49,13 @@ class SightingBook:
         self._appeared = appeared
         self._visits = Visits(again_s)
         self.open = OpenSightings(decision)
+        self.ended_early = EndedEarly(decision, again_s)
 
     def restore(self, sighting: OpenSighting) -> None:
         """Continue a sighting of the last run, and its visit."""
         self.open.add(sighting)
         if sighting.is_decided:
-            self._visits.join(_visit_key(sighting), sighting.now.visit, sighting.last)
+            self._visits.join(sighting.visit_key, sighting.now.visit, sighting.last)
 
     def begin(self, sighting: Sighting, moment: Moment) -> OpenSighting:
         """Begin a sighting."""
@@ -87,11 +89,13 @@ class SightingBook:
         if not sighting.evidence.frames and not sighting.announced:
             # The face may have been too poor so far to be recognised as a return.
             sighting = self._merged(sighting, self.open.find_return(sighting.now.camera, face, [*but, sighting]))
+        repeated = None
         if not sighting.evidence.frames:
-            sighting.inherit(self.open.find_lookalike(sighting.now.camera, face, [*but, sighting]))
+            lookalike = self.open.find_lookalike(sighting.now.camera, face, [*but, sighting])
+            repeated = self.ended_early.hand_over(sighting, face, lookalike)
         sighting.see_usable(face, moment)
         judgement = self._decision.add_face(sighting.evidence, face, moment.monotonic, more_follow=more_follow)
-        sighting = self._decide(sighting, judgement, moment)
+        sighting = self._decide(sighting, judgement or repeated, moment)
         self._search_group(sighting, moment)
         return sighting.merged_into or sighting
 
@@ -99,14 +103,14 @@ class SightingBook:
         """Decide about a sighting whose second face does not come. Return the sighting that it is now."""
         return self._decide(sighting, self._decision.decide_waiting(sighting.evidence, moment.monotonic), moment)
 
-    def decide_all_waiting(self, moment: Moment) -> None:
-        """Decide about all sightings whose second face does not come."""
+    def follow_up(self, moment: Moment) -> None:
+        """Decide about sightings whose second face does not come, and let the groups of seen strangers be found."""
         for sighting in self.open:
-            self.decide_waiting(sighting, moment)
+            self._search_group(self.decide_waiting(sighting, moment), moment)
 
     def see(self, sighting: OpenSighting, moment: Moment) -> None:
         """Note that a sighting goes on."""
-        self._visits.see(_visit_key(sighting), moment.monotonic)
+        self._visits.see(sighting.visit_key, moment.monotonic)
         if sighting.is_save_due(moment.monotonic, SAVE_INTERVAL_S):
             self._journal.add(sighting)
 
@@ -121,17 +125,13 @@ class SightingBook:
         if not sighting.evidence.frames:
             self.end(sighting, "left", moment)
 
-    def search_groups(self, moment: Moment) -> None:
-        """Let the unknown groups of strangers be found who were seen for long enough."""
-        for sighting in self.open:
-            self._search_group(sighting, moment)
-
     def end_absent(self, moment: Moment, reason: Callable[[str], EndReason]) -> None:
         """End the sightings without a face for ``again_s``. ``reason``: returns why those of a camera end."""
         for sighting in self.open:
             if moment.monotonic > sighting.last + self._again_s:
                 self.end(sighting, "restart" if sighting.restored else reason(sighting.now.camera), moment)
         self._visits.expire(moment.monotonic)
+        self.ended_early.expire(moment.monotonic)
 
     def end(self, sighting: OpenSighting, reason: EndReason, moment: Moment) -> None:
         """End a sighting, and announce this if it was announced."""
@@ -141,6 +141,7 @@ class SightingBook:
             self._events.announce("ended", sighting, moment)
         else:
             self._journal.add(sighting)
+        self.ended_early.add(sighting, moment.monotonic)
 
     def correct(
         self, sighting: OpenSighting, stored: Sighting, event_type: EventType, previous: Person | None, moment: Moment
@@ -244,7 +245,3 @@ class SightingBook:
         older.join(sighting)
         self._journal.add(older)
         return older
-
-
-def _visit_key(sighting: OpenSighting) -> VisitKey:
-    return VisitKey(sighting.person.slug if sighting.person else None, sighting.now.unknown)

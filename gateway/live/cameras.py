@@ -88,8 +88,7 @@ class LiveCameras:
 
     def tick(self, moment: Moment) -> None:
         """End tracks, sightings and connections that are over. Called several times a second."""
-        self._book.decide_all_waiting(moment)
-        self._book.search_groups(moment)
+        self._book.follow_up(moment)
         for camera in self._cameras.values():
             # Most cameras show nobody most of the time.
             if camera.tracks:

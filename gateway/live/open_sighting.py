@@ -9,6 +9,7 @@ from typing import get_args
 
 from gateway.live.evidence import Evidence
 from gateway.live.moment import Moment
+from gateway.live.visits import VisitKey
 from gateway.model import Box, FoundFace, Person, QualityProblem, Verdict
 from gateway.model.sightings import Outcome, Sighting
 from gateway.people.unknown_groups import quality_score
@@ -67,6 +68,10 @@ class OpenSighting:
     @property
     def person(self) -> Person | None:
         return self.now.person
+
+    @property
+    def visit_key(self) -> VisitKey:
+        return VisitKey(self.person.slug if self.person else None, self.now.unknown)
 
     @property
     def is_decided(self) -> bool:
@@ -165,6 +170,10 @@ class OpenSighting:
         if other is not None:
             self.evidence.inherit(other.evidence)
             self.verdict = other.verdict
+
+    def resume(self, other: OpenSighting) -> None:
+        """Go on with the evidence and the decisions of a sighting of the same person that has ended."""
+        self.evidence, self.verdict = other.evidence, other.verdict
 
     def join(self, other: OpenSighting) -> None:
         """Take in another sighting of the same person on the same camera."""

@@ -93,6 +93,15 @@ class SightingDecision:
         """
         return self._look(evidence, LOOKS[0]) if evidence.has_waited(moment, FIRST_LOOK_WAIT_S) else None
 
+    def repeat(self, evidence: Evidence, score: float | None) -> Judgement | None:
+        """Return the last decision again if it named somebody who is still enrolled. ``score``: of that decision.
+
+        This is no new comparison, so it costs nothing of the allowed rate.
+        """
+        if evidence.person is None or evidence.person not in self._gallery:
+            return None
+        return Judgement("match", self._gallery.person(evidence.person), score or 0.0)
+
     def threshold(self, evidence: Evidence) -> float:
         """Return the lowest score with which the last look could name the sighting."""
         return self._decision.identification_threshold(len(self._gallery), evidence.last_share)

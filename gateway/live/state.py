@@ -138,6 +138,7 @@ class LiveState:
         for sighting in list(self._book.open):
             if shows(sighting.now, slug):
                 self._forget_sighting(sighting, moment)
+        self._book.ended_early.forget_person(slug)
         self._presence.remove_person(slug)
 
     def forget_camera(self, name: str, moment: Moment) -> None:
