@@ -177,9 +177,14 @@ def read_frigate_answer(model: type[AnswerT], content: bytes) -> AnswerT:
         raise BadRequest(f"the answer is not one of Frigate's: {_first_fault(error)}") from None
 
 
-def _read_message(model: type[AnswerT], payload: bytes) -> AnswerT:
+def check_frigate_size(payload: bytes) -> None:
+    """Raise BadRequest for a message that is larger than any of Frigate's."""
     if len(payload) > MAX_MESSAGE_BYTES:
         raise BadRequest(f"the message has {len(payload)} bytes, more than {MAX_MESSAGE_BYTES}")
+
+
+def _read_message(model: type[AnswerT], payload: bytes) -> AnswerT:
+    check_frigate_size(payload)
     try:
         return model.model_validate_json(payload)
     except ValidationError as error:

@@ -6,7 +6,6 @@ One thread owns the state of all events. Other threads wait for Frigate, and han
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -16,9 +15,10 @@ from functools import partial
 from typing import TypeVar
 
 from gateway.config.frigate_section import FrigateSettings
-from gateway.contract.frigate import FrigateBox, read_frigate_message, read_frigate_stats
+from gateway.contract.frigate import FrigateBox, check_frigate_size, read_frigate_message, read_frigate_stats
 from gateway.errors import BadRequest
 from gateway.integrations.frigate.event_book import LEARN_S, EventBook, FrameTime
+from gateway.integrations.frigate.inbox import Inbox
 from gateway.integrations.frigate.name_writer import NameChange, NameWriter
 from gateway.integrations.frigate.naming import face_of_event
 from gateway.integrations.frigate.picture_taker import PictureTaker, Taken
@@ -33,9 +33,6 @@ from gateway.model.subscriptions import Subscription
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-MAX_WAITING = 2_000
-"""Messages of Frigate that may wait. More come only if this machine is too slow."""
 
 THREADS = 4
 """Threads that wait for Frigate and go2rtc, for several cameras at a time."""
@@ -85,7 +82,7 @@ class Follower:
         self._taker = PictureTaker(server, submit, self.refusals, metrics)
         self._writer = NameWriter(server, self.refusals, metrics)
         self._book = EventBook(settings, time.monotonic(), learn_s)
-        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._executor = ThreadPoolExecutor(THREADS, f"frigate-{name}")
         self._thread = threading.Thread(target=self._run, name=f"frigate-{name}", daemon=True)
         self._connections_lost = 0
@@ -115,11 +112,7 @@ class Follower:
     def _run(self) -> None:
         while True:
             wait_s = min(IDLE_S, max(0.0, self._book.due() - time.monotonic()))
-            try:
-                task = self._inbox.get(timeout=wait_s)
-            except queue.Empty:
-                task = self._skip
-            if task is None:
+            if (task := self._inbox.get(wait_s)) is None:
                 return
             try:
                 task()
@@ -129,24 +122,28 @@ class Follower:
                 self._metrics.count("callback_failures")
                 log.exception("%s: a bug in the gateway", self._section)
 
-    def _skip(self) -> None:
-        """Do nothing: a picture is due."""
-
     def _receive(self, read: Callable[[bytes], None], topic: str, payload: bytes) -> None:
         """Take a message of Frigate. Called by the thread of the MQTT connection."""
-        if self._inbox.qsize() < MAX_WAITING:
-            self._inbox.put(partial(self._read, read, topic, payload))
+        try:
+            # It is checked before the message waits: any client of the broker may have sent it.
+            check_frigate_size(payload)
+        except BadRequest as error:
+            self._ignore(topic, error)
         else:
-            self._metrics.count("messages_ignored")
+            if not self._inbox.put_message(partial(self._read, read, topic, payload), len(payload)):
+                self._metrics.count("messages_ignored")
 
     def _read(self, read: Callable[[bytes], None], topic: str, payload: bytes) -> None:
         try:
             read(payload)
         except BadRequest as error:
-            self._metrics.count("messages_ignored")
-            level = logging.DEBUG if self._misread else logging.WARNING
-            log.log(level, "%s: on %s: %s", self._section, topic, error)
-            self._misread = True
+            self._ignore(topic, error)
+
+    def _ignore(self, topic: str, error: BadRequest) -> None:
+        self._metrics.count("messages_ignored")
+        level = logging.DEBUG if self._misread else logging.WARNING
+        log.log(level, "%s: on %s: %s", self._section, topic, error)
+        self._misread = True
 
     def _read_event(self, payload: bytes) -> None:
         message = read_frigate_message(payload)
@@ -230,7 +227,9 @@ class Follower:
         change, written = done
         event = self._book.get(change.event)
         if written:
-            log.info("%s: event %s is now named %s", self._section, change.event, change.name or "nobody")
+            # The log does not say who was seen.
+            outcome = "written" if change.name else "removed"
+            log.info("%s: the name of event %s was %s", self._section, change.event, outcome)
             if event is not None:
                 event.note_name(change.name)
 

@@ -19,6 +19,7 @@ import pytest
 
 from benchmarks.frigate_stand_in import Answer, BoxTuple, Event, FrigateStandIn, Go2rtcStandIn, User, Version
 from gateway.app import Gateway
+from gateway.contract.frigate import MAX_MESSAGE_BYTES
 from gateway.integrations.frigate.follower import Follower, SourceRules
 from gateway.live.frame_sources import OWN_FRAMES, FrameSources
 from gateway.metrics import Metrics
@@ -119,7 +120,10 @@ def following(
         follower.stop()
 
 
-def test_known_person_is_named_in_the_event(gateway: Gateway, frigate: FrigateStandIn, go2rtc: Go2rtcStandIn) -> None:
+def test_known_person_is_named_in_the_event(
+    gateway: Gateway, frigate: FrigateStandIn, go2rtc: Go2rtcStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "gateway")
     with following(gateway, frigate, go2rtc) as harness:
         event = harness.event()
         harness.send("new", event)
@@ -133,6 +137,9 @@ def test_known_person_is_named_in_the_event(gateway: Gateway, frigate: FrigateSt
         harness.send("update", replace(event, frame_time=time.time()))
         harness.end(event)
         assert harness.writes() == [f"POST /api/events/{event.id}/sub_label"]
+    assert f"the name of event {event.id} was written" in caplog.text
+    # The log does not say who was seen.
+    assert "Obama" not in caplog.text
 
 
 @pytest.mark.parametrize("version", ["0.16", "0.18"])
@@ -324,6 +331,8 @@ def test_messages_of_another_form_are_counted_and_said_once(
         for topic in ("frigate/events", "frigate/stats", "frigate/events"):
             harness.receive(topic, b"{")
         wait_for(lambda: harness.count("messages_ignored") == 3)
+        harness.receive("frigate/events", bytes(MAX_MESSAGE_BYTES + 1))
+        assert harness.count("messages_ignored") == 4
         assert len([each for each in caplog.records if "not one of Frigate's" in each.message]) == 1
         # the follower goes on
         event = harness.event()
