@@ -19,6 +19,7 @@ from gateway.model import (
     Quality,
 )
 from gateway.vision.align import AlignedFace, align, turned_part
+from gateway.vision.blackout import black_out
 from gateway.vision.chips import (
     CHIP_SIDE_PX,
     cut_chips,
@@ -78,8 +79,10 @@ def analyse_parts(
     if wanted.descriptors:
         descriptors = _describe(picture, engine, alignments, chips)
         clock.lap("embed")
+    stored = _stored_chips(picture, wanted, alignments, chips)
     faces = (
-        _face(picture, engine, wanted, *parts) for parts in zip(detections, alignments, chips, descriptors, strict=True)
+        _face(picture, engine, wanted, *parts)
+        for parts in zip(detections, alignments, chips, descriptors, stored, strict=True)
     )
     sent = tuple(map(opened.in_sent_pixels, faces))
     clock.lap("details")
@@ -123,6 +126,20 @@ def _describe(
     return [next(found) if each.upright else None for each in alignments]
 
 
+def _stored_chips(
+    picture: Picture, wanted: AnalyseTask, alignments: Sequence[AlignedFace], chips: Sequence[Picture]
+) -> Sequence[Picture]:
+    """Return the chips that are stored. In them the regions ``never`` are black.
+
+    The faces are described from the whole chips: black parts would change the descriptors.
+    """
+    if not (wanted.chips and wanted.search.never and alignments):
+        return chips
+    height, width = picture.shape[:2]
+    shown = black_out(picture, wanted.search.never, Box(0, 0, width, height), width, height)
+    return [cut_chips(shown, each.points, wanted.descriptors or "stream") for each in alignments]
+
+
 def _face(
     picture: Picture,
     engine: Engine,
@@ -131,8 +148,9 @@ def _face(
     found: AlignedFace,
     chips: Picture,
     about: Descriptor | None,
+    stored: Picture,
 ) -> FoundFace:
-    """Return a face with its details.
+    """Return a face with its details. ``stored``: its chips as they are stored.
 
     A face without a certain upright direction gets no descriptor and pose 0, as does one that is not confirmed.
     """
@@ -148,7 +166,7 @@ def _face(
         about,
         _landmarks(picture, engine, wanted, box, found, mesh),
         _with_head_pose(seen, mesh),
-        encode_chips(chips) if wanted.chips else None,
+        encode_chips(stored) if wanted.chips else None,
         encode_crop(picture, box, found.turns, wanted.search.never) if wanted.chips else None,
     )
 

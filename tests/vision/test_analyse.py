@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 
 from gateway.errors import BadImage, TooLarge
-from gateway.model import AnalyseTask, Box, FoundFace, Image, PictureLimits, Search
+from gateway.model import AnalyseTask, Box, FoundFace, Image, PictureLimits, Polygon, Purpose, Search
 from gateway.vision import analyse as module
 from gateway.vision.analyse import analyse, largest, redescribe
 from gateway.vision.chips import decode_chips
@@ -229,6 +229,27 @@ def test_analyse_returns_only_faces_that_match_the_search(facegate: Engine) -> N
     assert len(analyse(PORTRAIT, facegate, AnalyseTask(Search(never=left)), LIMITS).faces) == 1
     assert analyse(PORTRAIT, facegate, AnalyseTask(Search(min_face=300)), LIMITS).faces == ()
     assert analyse(PORTRAIT, facegate, AnalyseTask(Search(max_face=60)), LIMITS).faces == ()
+
+
+@pytest.mark.parametrize("purpose", ["stream", "enrolment"])
+def test_chips_are_black_where_faces_never_count_but_the_descriptor_is_the_same(
+    facegate: Engine, purpose: Purpose
+) -> None:
+    """Regression: exports contained the regions that no picture may show."""
+    right: Polygon = ((0.6, 0), (1, 0), (1, 1), (0.6, 1))
+    faces = [
+        analyse_single_face(PORTRAIT, facegate, AnalyseTask(Search(never=never), purpose, chips=True))
+        for never in ((), (right,))
+    ]
+    plain, hidden = faces
+    assert plain.descriptor is not None
+    assert hidden.descriptor is not None
+    assert (plain.descriptor == hidden.descriptor).all()
+    before, after = (decode_chips(each.chips or b"").astype(int) for each in faces)
+    # The middle of the face is left of the region.
+    assert np.abs(after - before)[:, :, :75].max() < 40
+    assert after[:, :, 125:].max() < 30
+    assert before[:, :, 125:].max() > 100
 
 
 def test_enlarged_picture_shows_the_same_person(either: Engine) -> None:
