@@ -86,7 +86,7 @@ class Gateway:
             metrics=self.metrics,
             observe_unknown=self.people.unknown_faces.observe,
         )
-        self.announcements = Announcements(settings)
+        self.announcements = Announcements(settings, self.people.sightings.cameras())
         # These documents have an owner also if Home Assistant is switched off: its devices are cleared then.
         descriptions = self.announcements.documents(HOMEASSISTANT)
         self.homeassistant = HomeAssistant(

@@ -68,7 +68,8 @@ class LiveState:
         switched_off = self.cameras.find_known(self._switches.switched_off)
         # The people come first: what a camera saw last names nobody who was removed.
         self._follow_people(moment, history.people)
-        for name in sorted({*open_on, *history.last_frames, *switched_off}):
+        # Any client of the broker can switch off a camera that does not exist: these come last.
+        for name in dict.fromkeys([*sorted({*open_on, *history.last_frames}), *sorted(switched_off)]):
             last = history.present.get(name)
             known = last if last is not None and self._people.knows(last.person) else None
             self.cameras.add_known(name, known, history.last_frames.get(name), moment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from gateway.config.live_sections import LiveSettings
@@ -18,12 +19,21 @@ ON, OFF = b"ON", b"OFF"
 
 
 class MqttAnnouncer:
-    """Publisher of sightings on the topics of ``docs/reference/mqtt.md``. Implements Announcer."""
+    """Publisher of sightings on the topics of ``docs/reference/mqtt.md``. Implements Announcer.
+
+    ``first_cameras``: those that are configured or have sightings. The others come last: any topic can name a camera.
+    """
 
     def __init__(
-        self, topics: LiveTopics, settings: LiveSettings, documents: RetainedDocuments, events: EventQueue
+        self,
+        topics: LiveTopics,
+        settings: LiveSettings,
+        documents: RetainedDocuments,
+        events: EventQueue,
+        first_cameras: Collection[str] = (),
     ) -> None:
         self._topics = topics
+        self._first_cameras = frozenset(first_cameras)
         self._documents = documents
         self._events = events
         self._snapshots = Snapshots(topics, settings.snapshot, documents, events)
@@ -54,10 +64,11 @@ class MqttAnnouncer:
 
     def announce_camera(self, state: CameraState) -> None:
         before, self._cameras[state.camera] = self._cameras.get(state.camera), state
-        is_urgent = before is None or replace(before, last_frame=state.last_frame) != state
+        is_change = before is None or replace(before, last_frame=state.last_frame) != state
+        is_urgent = is_change and self._matters(before, state)
         publish = self._documents.publish if is_urgent else self._documents.publish_later
         publish(self._topics.state(state.camera), dump(write_camera_state(state)))
-        self._documents.publish(self._topics.switch(state.camera), ON if state.enabled else OFF)
+        publish(self._topics.switch(state.camera), ON if state.enabled else OFF)
         if not state.enabled:
             self._snapshots.withdraw(state.camera)
 
@@ -89,10 +100,16 @@ class MqttAnnouncer:
         for state in [each for each in self._cameras.values() if each.connected]:
             self.announce_camera(replace(state, connected=False))
 
+    def _matters(self, before: CameraState | None, state: CameraState) -> bool:
+        """Return whether a camera sends pictures, has sent some, or is configured."""
+        was_connected = before is not None and before.connected
+        return state.connected or was_connected or state.camera in self._first_cameras
+
     def _restore(self, most_cameras: int) -> None:
         """Take over the cameras of an earlier run: nobody is there, and no frame has come yet."""
+        known = self._topics.read_cameras(self._documents.earlier_topics)
         # The topics of further cameras are cleared, or their number could grow with each run.
-        cameras = self._topics.read_cameras(self._documents.earlier_topics)[:most_cameras]
+        cameras = sorted(known, key=lambda camera: camera not in self._first_cameras)[:most_cameras]
         # All names disappear before anything else is said.
         for camera in cameras:
             self.announce_presence(Presence(camera=camera))

@@ -41,6 +41,8 @@ class RetainedDocuments:
         # Topics whose newest document was not sent on this session yet. The order is that of the announcements.
         self._unsent: dict[str, None] = {}
         self._deferred: dict[str, None] = {}
+        # Topics whose document is not urgent: on a new session they come after all others.
+        self._not_urgent: set[str] = set()
         # Topics that are cleared, with the delivery of the empty message once it is sent.
         self._clearing: dict[str, Delivery[Session] | None] = {}
         self._failed_attempts = 0
@@ -57,6 +59,7 @@ class RetainedDocuments:
         elif self._set(topic, payload):
             with self._lock:
                 self._deferred.pop(topic, None)
+                self._not_urgent.discard(topic)
                 self._unsent[topic] = None
             self._on_work()
 
@@ -65,6 +68,7 @@ class RetainedDocuments:
         if self._set(topic, payload):
             with self._lock:
                 if topic not in self._unsent:
+                    self._not_urgent.add(topic)
                     self._deferred[topic] = None
 
     def withdraw(self, *topics: str) -> None:
@@ -74,6 +78,7 @@ class RetainedDocuments:
                 self._documents.pop(topic, None)
                 self._unsent.pop(topic, None)
                 self._deferred.pop(topic, None)
+                self._not_urgent.discard(topic)
                 if self._retained.belongs_to(self._owner, topic):
                     self._clearing[topic] = None
                     self._unsent[topic] = None
@@ -83,7 +88,9 @@ class RetainedDocuments:
         """Publish all documents again, since the broker may have lost them, and clear the topics of an earlier run."""
         with self._lock:
             self._choose_topics_to_clear()
-            self._unsent = {**dict.fromkeys(self._documents), **dict.fromkeys(self._clearing)}
+            urgent = [topic for topic in self._documents if topic not in self._not_urgent]
+            # A topic of an earlier run may name somebody.
+            self._unsent = dict.fromkeys([*urgent, *self._clearing, *self._documents])
             self._deferred.clear()
 
     def repeat(self) -> None:

@@ -130,6 +130,8 @@ def test_time_of_the_last_frame_can_wait_but_a_change_cannot(run: Run) -> None:
 def test_camera_that_is_switched_off_has_the_state_off(run: Run) -> None:
     run.announcer.announce_camera(CameraState(camera="porch", enabled=False))
     run.announcer.announce_switch(False)
+    # A camera without pictures is not urgent: any client can switch off cameras that do not exist.
+    run.announcements.sender.tick()
     messages = run.messages()
     assert messages["facegate/porch/enabled/state"] == messages["facegate/bridge/enabled/state"] == "OFF"
 
@@ -266,3 +268,34 @@ def test_number_of_cameras_that_are_taken_over_is_bounded(tmp_path: Path) -> Non
     presences = [topic for topic, content in messages.items() if topic.endswith("present") and content is not None]
     assert len(presences) == 4
     assert list(messages.values()).count(None) == 5
+
+
+def test_cameras_of_a_flood_come_after_real_ones_and_their_names(tmp_path: Path) -> None:
+    """Regression: cameras came in alphabetical order, and real ones beyond the bound were withdrawn."""
+    flood = [f"facegate/a{n}/{topic}" for n in range(6000) for topic in ("present", "state", "enabled/state")]
+    real = [f"facegate/{camera}/{topic}" for camera in ("porch", "yard") for topic in ("present", "state")]
+    names = [f"facegate/bridge/person/{slug}" for slug in ("ada", "bob")]
+    RetainedTopics(tmp_path / "retained.json").add(LIVE, *flood, *real, *names)
+    settings = Settings(data=tmp_path, cameras={"porch": {}})
+    announcements = Announcements(settings, {"yard"})
+    announcements.announcer.announce_person(PersonPresence(person=ADA))
+    # Somebody has switched off the cameras of the flood.
+    for n in range(2000):
+        announcements.announcer.announce_camera(CameraState(camera=f"a{n}", enabled=False))
+    session = ConfirmingSession()
+    announcements.sender.start_session(session)
+    sent: dict[str, bytes] = {}
+    while messages := session.take():
+        sent |= messages
+        session.confirm()
+        announcements.sender.tick()
+    order = list(sent)
+    assert order[:2] == ["facegate/porch/present", "facegate/yard/present"]
+    assert read(sent["facegate/yard/state"])["connected"] is False
+    assert [read(sent[each]) and read(sent[each])["present"] for each in names] == [False, None]
+    states = [place for place, topic in enumerate(order) if topic.startswith("facegate/a") and sent[topic]]
+    states = [place for place in states if not order[place].endswith("/present")]
+    assert max(map(order.index, names)) < min(states)
+    # The bound holds, and nothing is left behind.
+    assert len([topic for topic in sent if topic.endswith("/present") and sent[topic]]) == 2000
+    assert len(sent) == len({*flood, *real, *names, "facegate/porch/enabled/state", "facegate/yard/enabled/state"})
