@@ -162,7 +162,8 @@ class MqttInterface:
     def warnings(self) -> tuple[str, ...]:
         """Sentences about problems that need a person's attention, although the interface works."""
         files = (*self.identity.warnings, *self._retained.warnings, *self.downtime.warnings, *self.uploads.warnings)
-        return (*self._duplicates.warnings, *files, *self._ignored.warnings)
+        announced = self._announcements.sender.warnings
+        return (*self._duplicates.warnings, *files, *self._ignored.warnings, *announced)
 
     def start(self) -> None:
         """Start to connect, and return after the first try. The gateway goes on trying if no broker can be reached.

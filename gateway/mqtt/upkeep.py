@@ -93,4 +93,5 @@ class Upkeep:
         ``unconfirmed``: the oldest delivery whose replies the broker had not acknowledged at its end.
         """
         self._loopback.end_session()
-        return self._poison_guard.connection_ended(unconfirmed)
+        is_announcement = self._announcements.end_session()
+        return self._poison_guard.connection_ended(unconfirmed) or is_announcement

@@ -34,6 +34,7 @@ class RetainedDocuments:
 
     def __init__(self, owner: str, retained: RetainedTopics, on_work: Callable[[], None] = lambda: None) -> None:
         self._owner = owner
+        self.title = f"Retained messages ({owner})"
         self._retained = retained
         self._on_work = on_work
         self._lock = threading.Lock()
@@ -43,6 +44,8 @@ class RetainedDocuments:
         self._deferred: dict[str, None] = {}
         # Topics whose document is not urgent: on a new session they come after all others.
         self._not_urgent: set[str] = set()
+        # The documents that were sent on this session, and that the broker may not have confirmed.
+        self._sent: dict[str, Delivery[Session]] = {}
         # Topics that are cleared, with the delivery of the empty message once it is sent.
         self._clearing: dict[str, Delivery[Session] | None] = {}
         self._failed_attempts = 0
@@ -92,6 +95,7 @@ class RetainedDocuments:
             # A topic of an earlier run may name somebody.
             self._unsent = dict.fromkeys([*urgent, *self._clearing, *self._documents])
             self._deferred.clear()
+            self._sent.clear()
 
     def repeat(self) -> None:
         """Publish all documents again on this session: another program may have cleared some of them."""
@@ -111,9 +115,14 @@ class RetainedDocuments:
             publish(session, publication, delivery)
         return len(messages)
 
+    def oldest_unconfirmed(self) -> tuple[str, float] | None:
+        with self._lock:
+            return next(((topic, each.received_at) for topic, each in self._sent.items() if not each.settled), None)
+
     def tick(self) -> None:
         """Forget the topics that are cleared, and send some of the documents that could wait."""
         with self._lock:
+            self._sent = {topic: each for topic, each in self._sent.items() if not each.settled}
             cleared = [topic for topic, delivery in self._clearing.items() if delivery is not None and delivery.settled]
             for topic in cleared:
                 del self._clearing[topic]
@@ -136,7 +145,9 @@ class RetainedDocuments:
     def _take(self, session: Session, topic: str) -> tuple[Publication, Delivery[Session]]:
         del self._unsent[topic]
         payload, delivery = self._documents.get(topic, b""), Delivery(session=session)
-        if not payload:
+        if payload:
+            self._sent[topic] = delivery
+        else:
             self._clearing[topic] = delivery
         return Publication(topic, payload, retain=True), delivery
 

@@ -45,6 +45,7 @@ class EventQueue:
     """
 
     def __init__(self, on_work: Callable[[], None] = lambda: None) -> None:
+        self.title = "Events of live cameras"
         self._on_work = on_work
         self._lock = threading.Lock()
         self._waiting: deque[QueuedEvent] = deque()
@@ -85,6 +86,14 @@ class EventQueue:
             left = max(1, math.ceil(each.at + EVENT_VALID_S - now))
             publish(session, replace(each.publication, expiry=left), each.delivery)
         return len(batch)
+
+    def oldest_unconfirmed(self) -> tuple[str, float] | None:
+        with self._lock:
+            waiting = (each for each in self._sent if each.delivery is not None and not each.delivery.settled)
+            found = next(waiting, None)
+        return (
+            None if found is None or found.delivery is None else (found.publication.topic, found.delivery.received_at)
+        )
 
     def tick(self) -> None:
         """Drop the events that the broker has confirmed, and those that are too old."""

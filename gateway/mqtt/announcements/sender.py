@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from gateway.mqtt.announcements.publish_guard import PublishGuard, Unconfirmed
 from gateway.mqtt.announcements.source import Source
 from gateway.mqtt.transport.session import Session
 
@@ -28,6 +29,12 @@ class Sender:
         self._session: Session | None = None
         self._has_work = False
         self._stopped = False
+        self._guard = PublishGuard()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about announcements that the broker does not take."""
+        return self._guard.warnings
 
     def add(self, source: Source) -> None:
         """Add a source, before the first session."""
@@ -37,10 +44,17 @@ class Sender:
         """Use a new session from now on, and publish everything that the broker may have lost."""
         # Otherwise a thread could send a message on the old session after its source was told of the new one.
         with self._sending:
+            self._guard.start_session()
             for source in self._sources:
                 source.start_session()
             self._session = session
         self.send()
+
+    def end_session(self) -> bool:
+        """Note that a session has ended. Return whether an announcement is the cause, which is left out from now on."""
+        found = ((each.title, each.oldest_unconfirmed()) for each in self._sources)
+        unconfirmed = (Unconfirmed(title, *oldest) for title, oldest in found if oldest is not None)
+        return self._guard.connection_ended(min(unconfirmed, key=lambda each: each.at, default=None))
 
     def tick(self) -> None:
         """Note what the broker has confirmed, and send what could not be sent before. Called twice a second."""
@@ -71,4 +85,5 @@ class Sender:
         if self._stopped or session is None or not session.connected:
             return False
         room = min(self._max_pending - session.pending, MAX_BATCH_MESSAGES)
-        return room > 0 and any(source.send(session, room) for source in self._sources)
+        allowed = (each for each in self._sources if not self._guard.leaves_out(each.title))
+        return room > 0 and any(source.send(session, room) for source in allowed)

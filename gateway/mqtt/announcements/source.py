@@ -10,7 +10,19 @@ from gateway.mqtt.transport.session import Session
 
 
 class Source(Protocol):
-    """A part that has messages to announce. Safe to use from any thread."""
+    """A part that has messages to announce. Safe to use from any thread.
+
+    ``title``: of its messages, a plural for the beginning of a sentence.
+    """
+
+    @property
+    def title(self) -> str: ...
+
+    def oldest_unconfirmed(self) -> tuple[str, float] | None:
+        """Return the topic of the oldest message that the broker has not confirmed, and when it was published.
+
+        The time is that of ``time.monotonic``.
+        """
 
     def start_session(self) -> None:
         """Note that the broker may have lost the messages that it has not confirmed."""
