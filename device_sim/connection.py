@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -167,6 +167,15 @@ class Connection:
             self._loop.__exit__()
         # A connection that was never accepted is still open.
         self._client._reset_sockets()
+
+    def clear(self, topics: Iterable[str]) -> None:
+        """Delete the retained messages on topics. Raises Unreachable if the broker does not confirm that."""
+        for topic in topics:
+            info = self._client.publish(topic, b"", 1, retain=True)
+            with suppress(RuntimeError, ValueError):
+                info.wait_for_publish(self._patience)
+            if not info.is_published():
+                raise Unreachable(f"The broker at {self._broker} does not confirm that {topic} is cleared.")
 
     def publish(self, topic: str, payload: bytes, qos: int, reply: Mqtt5Properties | None, sender: str = "") -> bool:
         """Publish a message. Return False if it was not accepted: there is no connection, or it is too slow.

@@ -18,6 +18,7 @@ from device_sim.child_process import ChildProcess
 from device_sim.connection import Broker
 from device_sim.errors import SimError
 from device_sim.inbox import Inbox, Stopped
+from device_sim.leftovers import clear_leftovers
 from device_sim.model import Event, Picture
 from device_sim.pictures import FRAMES, load, rotate_pictures
 from device_sim.readiness import wait_until_ready
@@ -51,16 +52,20 @@ class Options:
     broker_conf: Path
     rest_port: int
 
+    @property
+    def camera_names(self) -> list[str]:
+        return [f"demo-{number + 1}" for number in range(self.cameras)]
+
     def make_cameras(self, pictures: Sequence[Picture], broker: Broker, inbox: Inbox) -> list[Camera]:
         return [
             Camera(
-                f"demo-{number + 1}",
+                name,
                 Stream(rotate_pictures(pictures, number), timeout=PICTURE_TIMEOUT_S),
                 inbox.put,
                 broker=broker,
                 base=self.base,
             )
-            for number in range(self.cameras)
+            for number, name in enumerate(self.camera_names)
         ]
 
     def gateway(self, choice: BrokerChoice) -> ChildProcess:
@@ -132,6 +137,8 @@ def run(options: Options, screen: Screen, inbox: Inbox) -> None:
     with ExitStack() as stack:
         log = options.data / "broker.log"
         broker = stack.enter_context(run_broker(choice, conf=options.broker_conf, log=log, inbox=inbox))
+        if choice.own is None:
+            stack.callback(lambda: report_leftovers(options, choice.broker, screen))
         gateway = stack.enter_context(options.gateway(choice))
         with screen.starting() as show_status:
             wait_until_ready(options.rest_port, gateway, inbox, show_status)
@@ -145,6 +152,13 @@ def run(options: Options, screen: Screen, inbox: Inbox) -> None:
     screen.print_line(statistics.summary())
     if not statistics.answered and not inbox.stopped:
         raise SimError(f"No result was received: see {gateway.log}.")
+
+
+def report_leftovers(options: Options, broker: Broker, screen: Screen) -> None:
+    """Delete what the gateway and the cameras leave at the broker, and print what went wrong."""
+    statuses = [f"{options.base}/{name}/status" for name in options.camera_names]
+    if problem := clear_leftovers(broker, options.data, statuses):
+        screen.print_line(problem)
 
 
 def collect_statistics(

@@ -17,7 +17,7 @@ from rich.text import Text
 from device_sim.model import Answer, Event, Presence, SightingEvent
 from device_sim.readiness import Status
 from device_sim.report import Statistics, line, milliseconds
-from device_sim.visits import Visits, sentence
+from device_sim.visits import Visit, Visits, sentence
 
 # Rows of the two tables, on a terminal that is high enough.
 TABLE_ROWS, VISIT_ROWS = 12, 8
@@ -152,9 +152,15 @@ class Board:
         table.add_column("stayed", justify="right")
         for visit in self._visits.newest(self._visit_rows):
             came = time.strftime("%H:%M:%S", time.localtime(visit.came))
-            stayed = Text("is here", style="green") if visit.stayed is None else Text(f"{visit.stayed:.1f} s")
-            table.add_row(came, visit.camera, _who(visit.who), stayed)
+            table.add_row(came, visit.camera, _who(visit.who), self._stayed(visit))
         return _fill(table, self._visit_rows)
+
+    def _stayed(self, visit: Visit) -> Text:
+        if visit.stayed is not None:
+            return Text(f"{visit.stayed:.1f} s")
+        # A visit ends some time after its person has left: the person may come back.
+        is_here = visit.who in self._present.get(visit.camera, visit.who)
+        return Text("is here", style="green") if is_here else Text("left", style="dim")
 
 
 def _fill(table: Table, rows: int) -> Table:

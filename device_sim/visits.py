@@ -57,6 +57,7 @@ def sentence(event: SightingEvent) -> str | None:
         case "changed":
             return f"it is {event.who}"
         case "ended":
-            return f"{event.who} left after {event.duration or 0:.1f} s"
+            stay = f"{event.duration or 0:.1f} s"
+            return f"{event.who} left after one picture" if stay == "0.0 s" else f"{event.who} left after {stay}"
         case _:
             return None

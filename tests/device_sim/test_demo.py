@@ -14,13 +14,14 @@ import pytest
 
 from device_sim.demo import check_port_free
 from device_sim.errors import SimError
-from tests.support import ROOT, accepts, free_port, wait_for
+from tests.e2e.gateway_processes import retained_messages
+from tests.support import ROOT, Client, accepts, broker_running, free_port, wait_for
 
 
 class Demo:
-    def __init__(self, data: Path, *arguments: str) -> None:
+    def __init__(self, data: Path, *arguments: str, broker_port: int | None = None) -> None:
         self.data = data
-        self.broker_port, self.rest_port = free_port(), free_port()
+        self.broker_port, self.rest_port = broker_port or free_port(), free_port()
         ports = ["--broker-port", str(self.broker_port), "--rest-port", str(self.rest_port)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "device_sim.demo", "--data", str(data), *ports, *arguments],
@@ -52,6 +53,20 @@ def test_demo_prints_names_and_ends_all_processes(tmp_path: Path, broker: str) -
     retained = (demo.data / "retained.json").read_text()
     assert "facegate/demo-1/present" in retained
     assert "homeassistant/" not in retained
+
+
+def test_demo_leaves_nothing_at_a_broker_that_goes_on(tmp_path: Path) -> None:
+    """Regression: the broker of a household kept the cameras and people of the demo for ever."""
+    with broker_running(tmp_path) as broker:
+        other = Client(broker.port)
+        other.publish("facegate/porch/present", b"of a gateway that is off now", retain=True)
+        demo = Demo(tmp_path / "data", "--for", "3", "--rate", "2", broker_port=broker.port)
+        wait_for(lambda: "facegate/demo-1/present" in retained_messages(broker.port), 60)
+        out = demo.wait_for_end()
+        assert demo.process.returncode == 0, out
+        assert "the one that already runs" in out
+        assert list(retained_messages(broker.port)) == ["facegate/porch/present"]
+        other.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -69,9 +69,13 @@ def test_board_shows_who_is_here_and_how_long_people_stayed() -> None:
         board.add(event)
     assert "now: sim-1: Ada Lovelace" in draw(board)
     assert "is here" in draw(board)
+    board.add(Presence("sim-1", "nobody"))
+    assert "now: sim-1: nobody" in draw(board)
+    assert "left" in draw(board)
+    board.add(Presence("sim-1", "Ada Lovelace, 1 stranger"))
+    assert "is here" in draw(board)
     for event in (LEFT, Presence("sim-1", "nobody")):
         board.add(event)
-    assert "now: sim-1: nobody" in draw(board)
     assert "4.2 s" in draw(board)
 
 

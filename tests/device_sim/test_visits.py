@@ -50,6 +50,7 @@ def test_number_of_visits_is_bounded() -> None:
         (event("stranger", "stranger"), "stranger came"),
         (event("changed", "Joe"), "it is Joe"),
         (event("ended", duration=61.04), "Ada left after 61.0 s"),
+        (event("ended", duration=0.04), "Ada left after one picture"),
         (event("appeared"), None),
     ],
 )
