@@ -111,6 +111,30 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_times_of_live_cameras(self) -> Settings:
+        if self.sightings.again_s < self.live.gone_s:
+            raise ValueError(
+                f"sightings.again_s ({self.sightings.again_s:g}) is shorter than live.gone_s ({self.live.gone_s:g}): a"
+                " visit would end while its person is still present; raise again_s, or lower gone_s"
+            )
+        if self.live.camera_lost_s < self.live.gone_s:
+            raise ValueError(
+                f"live.camera_lost_s ({self.live.camera_lost_s:g}) is shorter than live.gone_s ({self.live.gone_s:g}):"
+                " somebody would be present on a camera that is not connected; raise camera_lost_s, or lower gone_s"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_topics_of_homeassistant(self) -> Settings:
+        base, prefix = self.mqtt.base, self.homeassistant.prefix
+        if self.homeassistant.enabled and f"{prefix}/".startswith(f"{base}/"):
+            raise ValueError(
+                f"homeassistant.prefix ({prefix}) is mqtt.base ({base}) or lies in it: the devices would be topics of"
+                " cameras; set homeassistant.prefix to the discovery prefix of Home Assistant, by default homeassistant"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_engine_of_recogniser(self) -> Settings:
         if self.recogniser is not None and self.engine != "facegate":
             raise ValueError(f"recogniser needs engine: facegate, but engine is {self.engine}: change one of the two")

@@ -656,6 +656,36 @@ def test_rotation_must_be_a_quarter_turn(write: Write, degrees: str) -> None:
         load(write(f"cameras: {{hall: {{rotate: {degrees}}}}}"))
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("sightings: {again_s: 4}", r"sightings\.again_s \(4\) is shorter than live\.gone_s \(5\)"),
+        ("live: {camera_lost_s: 1}", r"live\.camera_lost_s \(1\) is shorter than live\.gone_s \(5\)"),
+        ("homeassistant: {prefix: facegate}", r"homeassistant\.prefix \(facegate\) is mqtt\.base"),
+        (
+            "{mqtt: {base: a/b}, homeassistant: {prefix: a/b/c}}",
+            r"homeassistant\.prefix \(a/b/c\) is mqtt\.base \(a/b\)",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(write: Write, content: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(write(content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{live: {gone_s: 1}, sightings: {again_s: 1}}",
+        "{mqtt: {base: homeassistant/facegate}}",
+        "{mqtt: {base: facegate}, homeassistant: {prefix: facegate2}}",
+        "{mqtt: {base: homeassistant}, homeassistant: {enabled: false}}",
+    ],
+)
+def test_settings_that_only_look_alike_are_accepted(write: Write, content: str) -> None:
+    load(write(content))
+
+
 def test_camera_with_contradicting_face_sizes_is_refused(write: Write) -> None:
     path = write("cameras: {porch: {max_face: 50}}")
     with pytest.raises(ConfigError, match=r"cameras\.porch: max_face \(50\) is smaller than min_face \(56\)"):

@@ -168,7 +168,9 @@ def test_no_name_stands_anywhere_after_the_gateway_was_killed(
     """Regression of other projects: after a crash somebody was at home for ever."""
 
     def start() -> subprocess.Popen[bytes]:
-        return start_gateway(tmp_path, private_broker, people={"folder": str(KNOWN_FACES)}, sightings={"again_s": 1})
+        return start_gateway(
+            tmp_path, private_broker, people={"folder": str(KNOWN_FACES)}, sightings={"again_s": 1}, live={"gone_s": 1}
+        )
 
     process = start()
     household.send_frames_until(household.sees_obama)
