@@ -158,7 +158,7 @@ def draw_plot(found: Comparisons, threshold: float) -> bytes:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise Unsupported("a plot needs matplotlib, which is not installed: pip install facegate[plot]") from None
+        raise Unsupported("a plot needs matplotlib, which is not installed: pip install matplotlib") from None
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     scores = np.linspace(0, 1, 501)

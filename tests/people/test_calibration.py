@@ -148,5 +148,5 @@ def test_plot_shows_both_curves_and_the_threshold() -> None:
 
 def test_plot_without_matplotlib_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    with pytest.raises(Unsupported, match=r"facegate\[plot\]"):
+    with pytest.raises(Unsupported, match="pip install matplotlib"):
         draw_plot(Comparisons(np.array([]), np.array([]), None), 0.5)
