@@ -35,7 +35,7 @@ from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.gateway_info import describe_gateway
 from gateway.service.live_notes import LiveNotes
 from gateway.service.recognition import RecognitionService
-from gateway.service.request_check import RecognitionPolicy
+from gateway.service.request_check import policy_of
 from gateway.service.service import Service
 from gateway.systemd import SystemdNotifier
 from gateway.workers.wiring import create_pool, prepare_engine
@@ -69,13 +69,7 @@ class Gateway:
         is_live = settings.live.enabled
         switches = Switches(self.people.store.camera_switches, settings.mqtt.base if is_live else None)
         self.unfollowed = UnfollowedCameras(switches)
-        policy = RecognitionPolicy(
-            allowed=settings.operations_of,
-            search=settings.search_of,
-            size_limit=settings.size_limit_of,
-            landmarks_68=settings.landmarks_68 != "off",
-            check_enabled=switches.check,
-        )
+        policy = policy_of(settings, switches.check)
         recognition = RecognitionService(
             run=self.pool.submit,
             gallery=self.people.gallery,

@@ -103,6 +103,7 @@ class DecisionSettings(Section):
     max_false_match: ErrorRate = 0.001
     fixed_identification: Fraction | None = None
     fixed_verification: Fraction | None = None
+    failed_verifications_per_hour: int = Field(default=240, ge=1, le=1_000_000)
 
 
 class QualitySettings(Section):

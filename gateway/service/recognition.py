@@ -34,6 +34,7 @@ from gateway.service.face_judge import FaceJudge
 from gateway.service.futures import flatten, then
 from gateway.service.jobs import analysis_job, single_faces, timing_of
 from gateway.service.request_check import RecognitionPolicy, RequestCheck
+from gateway.service.verification_limit import VerificationLimit
 from gateway.workers.job import Job, Report
 
 ObserveUnknown = Callable[[FoundFace, bytes, Image, str], None]
@@ -61,6 +62,7 @@ class RecognitionService:
         self._gallery = gallery
         self._decision = decision
         self._judge = FaceJudge(gallery, decision)
+        self._attempts = VerificationLimit(policy.failed_verifications_per_hour)
         self._check = RequestCheck(policy, gallery)
         self._annotator = Annotator(run, policy)
         self._people = people
@@ -77,6 +79,8 @@ class RecognitionService:
         self._metrics.count("requests")
         try:
             self._check.check(request)
+            if request.operation is Operation.VERIFY:
+                self._attempts.check(str(request.person), request.origin.caller.audit_text())
             report = self._run(analysis_job(request, self._policy.search(request.origin.camera)))
             if request.operation is Operation.ENROLL:
                 reply = flatten(then(report, lambda done: self._changes.submit(self._reply, request, done)))
@@ -118,8 +122,11 @@ class RecognitionService:
             person, similarity, pictures = candidate.person, candidate.similarity, candidate.pictures
         clock.lap("match")
         score, threshold = self._decision.score(similarity, pictures), self._decision.verification_threshold()
+        match = score >= threshold
+        if request.person is not None:
+            self._attempts.finish(request.person, request.origin.caller.audit_text(), matched=match)
         return Comparison(
-            match=score >= threshold,
+            match=match,
             score=score,
             threshold=threshold,
             faces=tuple(map(_face, found)),

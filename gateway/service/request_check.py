@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.config import Settings
 from gateway.contract.operations import check_role
 from gateway.errors import Forbidden, Unsupported
 from gateway.model import Operation, Request, Search, SizeLimit
@@ -21,7 +22,8 @@ class RecognitionPolicy:
 
     ``allowed``: the operations that a camera may ask for. ``search``: the faces to look for in the pictures of a
     camera, or of REST (None). ``size_limit``: of an encoded picture, likewise. ``landmarks_68``: 68 landmarks may be
-    asked for. ``check_enabled``: raises Forbidden for a camera that is switched off.
+    asked for. ``check_enabled``: raises Forbidden for a camera that is switched off. ``failed_verifications_per_hour``:
+    of each person.
     """
 
     allowed: Callable[[str], tuple[Operation, ...]]
@@ -29,6 +31,19 @@ class RecognitionPolicy:
     size_limit: Callable[[str | None], SizeLimit]
     landmarks_68: bool = True
     check_enabled: Callable[[str], None] = allow_camera
+    failed_verifications_per_hour: int = 240
+
+
+def policy_of(settings: Settings, check_enabled: Callable[[str], None]) -> RecognitionPolicy:
+    """Return the policy by the settings. ``check_enabled``: as RecognitionPolicy has it."""
+    return RecognitionPolicy(
+        allowed=settings.operations_of,
+        search=settings.search_of,
+        size_limit=settings.size_limit_of,
+        landmarks_68=settings.landmarks_68 != "off",
+        check_enabled=check_enabled,
+        failed_verifications_per_hour=settings.decision.failed_verifications_per_hour,
+    )
 
 
 class RequestCheck:
