@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from queue import SimpleQueue
 
+from gateway import __version__
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
@@ -20,6 +21,7 @@ from gateway.live.switches import Switches
 from gateway.live.unfollowed import UnfollowedCameras
 from gateway.live.wiring import LiveParts, build_live
 from gateway.metrics import Metrics
+from gateway.model.caller import GATEWAY_CALLER
 from gateway.model.health import Health
 from gateway.mqtt.announcements.known_cameras import find_known_cameras
 from gateway.mqtt.announcements.wiring import Announcements
@@ -103,18 +105,13 @@ class Gateway:
         notes = LiveNotes(store, sightings, self.live or self.unfollowed)
         self._live_parts = (notes,) if self.live is None else (self.live, notes)
         administration = Administration(
-            self.people,
-            vision,
-            self.changes,
-            self.reads,
-            self.health,
-            self.live,
-            known_cameras,
+            self.people, vision, self.changes, self.reads, self.health, self.live, known_cameras
         )
         self.service = Service(
             recognition=recognition,
             administration=administration,
             follow=self.live.submit if self.live is not None else None,
+            record=self.people.audit.events.record,
         )
         self.sources = PictureSources(
             settings,
@@ -149,6 +146,7 @@ class Gateway:
         self.rest.start()
         self.systemd.start()
         self.pool.start()
+        self.people.store.audit.record(GATEWAY_CALLER, "start", detail=f"version {__version__}")
         self.people.watcher.start()
         self.people.store.backups.check()
         self.people.unknown_faces.start()
@@ -202,6 +200,7 @@ class Gateway:
             known_faces=self.people.folder.progress,
             unknowns=self.people.groups.waiting,
             warnings=self._warnings(),
+            audit_head=self.people.audit.head,
         )
 
     def _warnings(self) -> tuple[str, ...]:
@@ -209,6 +208,7 @@ class Gateway:
             *self.people.updater.warnings,
             *self.people.store.backups.warnings,
             *self.people.store.audit.warnings,
+            *self.people.audit.warnings,
             *self.people.groups.warnings,
             *self.people.sightings.warnings,
             *self.people.folder.warnings,

@@ -32,6 +32,7 @@ class LazyCommand(NamedTuple):
 
 
 LAZY_COMMANDS: Mapping[str, LazyCommand] = {
+    "audit": LazyCommand("gateway.cli.audit", "The audit: check that nobody changed it."),
     "backup": LazyCommand("gateway.cli.backups", "Copy the people store into a file."),
     "cameras": LazyCommand("gateway.cli.cameras", "Live cameras: switch recognition on or off, forget a camera."),
     "calibrate": LazyCommand("gateway.cli.calibrate", "Measure how well your people can be told apart."),

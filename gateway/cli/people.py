@@ -18,6 +18,9 @@ from gateway.cli.people_add import add
 from gateway.cli.people_archive import export_people, import_people
 from gateway.contract.base import Document
 
+AUDIT_COLUMNS = (
+    "time", "interface", "user", "role", "action", "outcome", "person", "name", "pictures", "detail"
+)  # fmt: skip
 PAGE_SIZE = 1000
 """People that one call of ``people/list`` returns."""
 
@@ -139,13 +142,21 @@ def _is_confirmed(question: str) -> bool:
 @CONFIG_OPTION
 @click.option("--limit", default=100, show_default=True, help="The number of entries, the latest first.")
 def audit(config: Path | None, limit: int) -> None:
-    """Print the audit log: each change with its time and interface. Random numbers stand for the people."""
-    rows = []
+    """Print the audit log: each change with its time, interface and user, refusals, and failed log-ins.
+
+    The audit has random numbers for people. The column "name" shows the people who are enrolled now.
+    """
     with operations_or_exit(config) as run:
-        for line in run("people/audit", limit=limit)["audit"]:
-            moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["at"]))
-            rows.append((moment, line["door"], line["action"], line["person"], str(line["pictures"]), line["detail"]))
-    print_table(("time", "interface", "action", "person", "pictures", "detail"), rows)
+        lines = run("people/audit", limit=limit)["audit"]
+    print_table(AUDIT_COLUMNS, map(_audit_row, lines))
+
+
+def _audit_row(line: Document) -> tuple[str, ...]:
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["at"]))
+    interface, _, _ = line["door"].partition(":")
+    number = f"{line['outcome']} {line['times']} times" if line["times"] > 1 else line["outcome"]
+    subject = line["person"], line["name"] or "", str(line["pictures"])
+    return moment, interface, line["actor"], line["role"], line["action"], number, *subject, line["detail"]
 
 
 people = click.Group(

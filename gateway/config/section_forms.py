@@ -23,6 +23,7 @@ FORMS: Mapping[str, str] = {
     "quality": "quality: {pixels: 50}",
     "enrolment": "enrolment: {pixels: 60}",
     "people": "people: {folder: known_faces}",
+    "audit": "audit: {most: 200000}",
     "unknowns": "unknowns: {keep_days: 14}",
     "live": "live: {enabled: true}",
     "sightings": "sightings: {keep_days: 7}",

@@ -140,6 +140,13 @@ class PeopleSettings(Section):
     key_file: FilePath | None = None
 
 
+class AuditSettings(Section):
+    """``audit``: the number and the age of its lines."""
+
+    most: int = Field(default=200_000, ge=1_000, le=10_000_000)
+    keep_days: Days | None = None
+
+
 class UnknownSettings(Section):
     """``unknowns``: groups of faces that belong to no enrolled person."""
 

@@ -17,6 +17,7 @@ from gateway.config.input_sections import InputSettings
 from gateway.config.live_sections import IgnoredSettings, LiveSettings, SightingSettings
 from gateway.config.network_sections import MqttSettings, RestSettings
 from gateway.config.sections import (
+    AuditSettings,
     CameraSettings,
     DecisionSettings,
     DetectionSettings,
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     quality: QualitySettings = QualitySettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
     people: PeopleSettings = PeopleSettings()
+    audit: AuditSettings = AuditSettings()
     unknowns: UnknownSettings = UnknownSettings()
     live: LiveSettings = LiveSettings()
     sightings: SightingSettings = SightingSettings()

@@ -24,7 +24,10 @@ class KnownFacesDocument(WireModel):
 
 
 class HealthDocument(VersionedModel):
-    """The reply to ``/readyz`` and to the operation ``health``, and the message on ``bridge/health``."""
+    """The reply to ``/readyz`` and to the operation ``health``, and the message on ``bridge/health``.
+
+    ``audit``: the number and the code of the last line of the audit, once a day.
+    """
 
     status: Literal["ready", "not_ready"]
     live: bool
@@ -34,6 +37,7 @@ class HealthDocument(VersionedModel):
     store: Literal["writable", "read_only"]
     known_faces: KnownFacesDocument
     unknowns: int
+    audit: str | None
     warnings: list[str]
 
 
@@ -93,6 +97,7 @@ def write_health(health: Health) -> HealthDocument:
             skipped=list(progress.skipped[:MAX_LISTED]),
         ),
         unknowns=health.unknowns,
+        audit=health.audit_head,
         warnings=list(health.warnings[:MAX_LISTED]),
     )
 

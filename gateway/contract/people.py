@@ -88,7 +88,11 @@ class ImportDocument(ImportCountsDocument):
 
 
 class AuditLineDocument(WireModel):
-    """A line of the audit. ``door``: the caller. ``person``: a random id, empty for nobody or everybody."""
+    """A line of the audit. ``door``: the interface and the caller. ``actor``: the caller alone.
+
+    ``person``: a random id, empty for nobody or everybody. ``name``: their name, if they are enrolled.
+    ``times``: the number of equal events. ``line``: its number.
+    """
 
     at: float
     door: str
@@ -96,6 +100,12 @@ class AuditLineDocument(WireModel):
     person: str
     pictures: int
     detail: str
+    actor: str
+    role: str
+    outcome: str
+    times: int
+    line: int
+    name: str | None
 
 
 class AuditDocument(WireModel):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Interface = Literal["mqtt", "rest", "cli", "known_faces", "retention", "upgrade"]
+Interface = Literal["mqtt", "rest", "cli", "known_faces", "retention", "upgrade", "gateway"]
 """The origin of a request or of a change. ``known_faces``: the folder of known people. ``retention``: the time after
-which people are erased. ``upgrade``: the first start of a newer version on an older store."""
+which people are erased. ``upgrade``: the first start of a newer version on an older store. ``gateway``: the gateway
+itself, for its start and for lines of the audit about the audit."""
 
 Role = Literal["camera", "client", "viewer", "keeper", "privacy", "admin", "system"]
 """The rights of a caller. ``camera``: the operations that the settings allow it, for itself only. ``system``: the
@@ -48,6 +49,7 @@ BRIDGE_CALLER = Caller("mqtt", "bridge", "admin")
 """An admin that sends commands to the topics of the bridge."""
 FOLDER_CALLER = Caller("known_faces", None, "system")
 """The import of the folder of known people."""
+GATEWAY_CALLER = Caller("gateway", None, "system")
 UPGRADE_CALLER = Caller("upgrade", None, "system")
 RETENTION_CALLER = Caller("retention", None, "system")
 """The erasure of people after ``people.keep_days``."""

@@ -40,7 +40,7 @@ class Health:
     ``workers_ready``: worker processes, of ``workers``, that run and have loaded their models. ``workers_maintained``:
     the threads that replace dead workers run. ``store``: the people store accepts changes. ``unknowns``: the number of
     groups of unknown faces that wait for a name. ``warnings``: sentences about faults that a person should look at,
-    although the gateway works.
+    although the gateway works. ``audit_head``: the end of the audit at its last report, once a day.
     """
 
     mqtt: MqttHealth
@@ -51,6 +51,7 @@ class Health:
     known_faces: ImportProgress
     unknowns: int = 0
     warnings: tuple[str, ...] = ()
+    audit_head: str | None = None
 
     # False asks systemd or an orchestrator for a restart. A missing broker is no reason: a restart would not help.
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from gateway.people.audit_keeper import AuditKeeper
 from gateway.people.damaged_uploads import delete_damaged_uploads
 from gateway.people.decision import Decision
 from gateway.people.enrolment import Enroller, PictureRules
@@ -30,7 +31,7 @@ from gateway.people.store_watcher import StoreWatcher
 from gateway.people.unknown_faces import UnknownFaces
 from gateway.people.unknown_groups import UnknownGroups
 from gateway.people.vision import EnrolmentVision
-from gateway.store.limits import HourlyLimit, PeopleLimits, SightingLimits
+from gateway.store.limits import AuditLimits, HourlyLimit, PeopleLimits, SightingLimits
 from gateway.store.protocols import Sightings, Store
 
 
@@ -60,6 +61,7 @@ class PeopleRules:
     keep_days: float | None = None
     limits: PeopleLimits = field(default_factory=PeopleLimits)
     sightings: SightingLimits = field(default_factory=SightingLimits)
+    audit: AuditLimits = field(default_factory=AuditLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class PeopleServices:
     updater: GalleryUpdater
     groups: UnknownGroups
     registry: Registry
+    audit: AuditKeeper
     watcher: StoreWatcher
     unknown_faces: UnknownFaces
     sightings: Sightings
@@ -119,7 +122,8 @@ def build_people(
         delete_damaged_uploads=partial(delete_damaged_uploads, data),
     )
     registry = Registry(store, updater, enroller, remover, groups, sightings)
-    watcher = StoreWatcher(store, updater, registry, sightings, keep_days=rules.keep_days)
+    audit = AuditKeeper(store.audit, rules.audit)
+    watcher = StoreWatcher(store, updater, registry, sightings, audit, keep_days=rules.keep_days)
     unknown_faces = UnknownFaces(groups, advisor, vision.describe_part)
 
     skipped = SkippedFiles(store.removal_marks)
@@ -138,6 +142,7 @@ def build_people(
         updater=updater,
         groups=groups,
         registry=registry,
+        audit=audit,
         watcher=watcher,
         unknown_faces=unknown_faces,
         sightings=sightings,

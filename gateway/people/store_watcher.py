@@ -8,6 +8,7 @@ import threading
 import time
 
 from gateway.model.caller import RETENTION_CALLER
+from gateway.people.audit_keeper import AuditKeeper
 from gateway.people.gallery_updater import GalleryUpdater
 from gateway.people.registry import Registry
 from gateway.store.protocols import Sightings, Store
@@ -28,7 +29,7 @@ WRITABLE_CHECK_INTERVAL_S = 10.0
 
 
 class StoreWatcher:
-    """Thread that refreshes the gallery and deletes old data.
+    """Thread that refreshes the gallery, deletes old data, and takes care of the audit.
 
     ``keep_days``: the time after which people without a new picture are erased, or None.
     """
@@ -39,6 +40,7 @@ class StoreWatcher:
         updater: GalleryUpdater,
         registry: Registry,
         sightings: Sightings,
+        audit: AuditKeeper,
         *,
         keep_days: float | None,
     ) -> None:
@@ -46,6 +48,7 @@ class StoreWatcher:
         self._updater = updater
         self._registry = registry
         self._sightings = sightings
+        self._audit = audit
         self._keep_days = keep_days
         self.writable = True
         """True if the store was writable at the last check."""
@@ -59,12 +62,14 @@ class StoreWatcher:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._audit.close()
 
     def _watch(self) -> None:
         expired_at = checked_at = -math.inf
         while not self._stopping.wait(STORE_POLL_INTERVAL_S):
             try:
                 self._updater.refresh()
+                self._audit.run_due()
                 if time.monotonic() > checked_at + WRITABLE_CHECK_INTERVAL_S:
                     checked_at, self.writable = time.monotonic(), self._store.status.is_writable()
                 if time.monotonic() > expired_at + EXPIRY_INTERVAL_S:

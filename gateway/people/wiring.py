@@ -19,7 +19,7 @@ from gateway.people.measurement import Measurement, engine_measurement, read_mea
 from gateway.people.services import FolderRules, PeopleRules, PeopleServices, build_people
 from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.store.cipher import Cipher, read_key
-from gateway.store.limits import PeopleLimits, SightingLimits
+from gateway.store.limits import AuditLimits, PeopleLimits, SightingLimits
 from gateway.store.protocols import Store
 from gateway.store.sqlite import open_store, path_of_store, restore_backup, store_exists
 from gateway.vision.engines.recogniser import recogniser_of
@@ -92,6 +92,7 @@ def people_rules(settings: Settings, recipe: str) -> PeopleRules:
         keep_days=people.keep_days,
         limits=PeopleLimits(people.most, people.pictures_per_person, people.enrolments_per_hour),
         sightings=SightingLimits(settings.sightings.keep_days, settings.sightings.most),
+        audit=AuditLimits(settings.audit.most, settings.audit.keep_days),
     )
 
 

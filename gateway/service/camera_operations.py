@@ -24,6 +24,7 @@ class CameraOperations:
     def __init__(self, people: PeopleServices, live: LiveCameras | None, known: Collection[str] = ()) -> None:
         self._registry = people.registry
         self._sightings = people.sightings
+        self._audit = people.store.audit
         self._known = known
         self._live_or_none = live
 
@@ -46,6 +47,7 @@ class CameraOperations:
             if not self._is_known(fields.camera):
                 raise UnknownPerson(f"no camera {fields.camera!r} is known: cameras/list has the names of all cameras")
             self._live.forget_camera(fields.camera)
+            self._audit.record(request.caller, request.operation, detail=fields.camera)
             return documents.ForgottenCameraDocument(camera=fields.camera)
 
         return change_once(self._registry, request.effect, forget, documents.ForgottenCameraDocument)
@@ -56,6 +58,7 @@ class CameraOperations:
         def switch() -> documents.CameraSwitchDocument:
             warnings = self._find_warnings(camera, "on" if on else "off")
             self._live.set_enabled(camera, on)
+            self._audit.record(request.caller, request.operation, detail=camera or "all cameras")
             return documents.CameraSwitchDocument(camera=camera, enabled=on, warnings=warnings)
 
         return change_once(self._registry, request.effect, switch, documents.CameraSwitchDocument)

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.contract.people import AuditLineDocument, PersonDocument, PictureDocument, UnknownGroupDocument
-from gateway.store.records import AuditLine, PersonEntry, UnknownGroup
+from gateway.store.audit_records import AuditLine
+from gateway.store.records import PersonEntry, UnknownGroup
 
 
 def write_person(entry: PersonEntry) -> PersonDocument:

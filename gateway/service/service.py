@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol, overload
+from functools import partial
+from typing import Any, Protocol, overload
 
 from gateway.contract.base import WireModel
 from gateway.model import AdministrationRequest, Reply, Request
+from gateway.model.audit import RecordEvent
 from gateway.service.administration import Administration
 from gateway.service.recognition import RecognitionService
+from gateway.service.refusals import find_event
 
 
 class Submit(Protocol):
@@ -25,7 +28,8 @@ class Submit(Protocol):
 class Service:
     """The operations on pictures and on people.
 
-    ``follow``: takes live frames, or is None if they are answered one by one.
+    ``follow``: takes live frames, or is None if they are answered one by one. ``record``: gets the refusals and the
+    failures that the audit must have.
     """
 
     def __init__(
@@ -33,10 +37,12 @@ class Service:
         recognition: RecognitionService,
         administration: Administration,
         follow: Callable[[Request], Future[Reply]] | None = None,
+        record: RecordEvent = lambda _: None,
     ) -> None:
         self._recognition = recognition
         self._administration = administration
         self._follow = follow
+        self._record = record
 
     @overload
     def submit(self, request: Request, /) -> Future[Reply]: ...
@@ -46,8 +52,18 @@ class Service:
 
     def submit(self, request: Request | AdministrationRequest, /) -> Future[Reply] | Future[WireModel]:
         """Return the future of the reply. The future's exception is a GatewayError, or a bug in the gateway."""
-        if isinstance(request, Request):
-            if request.live and self._follow is not None:
-                return self._follow(request)
-            return self._recognition.submit(request)
-        return self._administration.submit(request)
+        reply: Future[Any] = self._start(request)
+        reply.add_done_callback(partial(self._note_refusal, request))
+        return reply
+
+    def _start(self, request: Request | AdministrationRequest) -> Future[Any]:
+        if isinstance(request, AdministrationRequest):
+            return self._administration.submit(request)
+        if request.live and self._follow is not None:
+            return self._follow(request)
+        return self._recognition.submit(request)
+
+    def _note_refusal(self, request: Request | AdministrationRequest, reply: Future[Any]) -> None:
+        error = None if reply.cancelled() else reply.exception()
+        if error is not None and (event := find_event(request, error)) is not None:
+            self._record(event)

@@ -22,6 +22,7 @@ class UnknownOperations:
     def __init__(self, people: PeopleServices) -> None:
         self._registry = people.registry
         self._groups = people.groups
+        self._audit = people.store.audit
 
     def list(self, _request: AdministrationRequest, fields: f.ListEntries) -> documents.UnknownGroupsDocument:
         groups = self._groups.list_groups()[: fields.limit]
@@ -43,22 +44,31 @@ class UnknownOperations:
     def forget(self, request: AdministrationRequest, fields: f.OneUnknown) -> documents.ForgottenGroupDocument:
         def forget() -> documents.ForgottenGroupDocument:
             self._registry.forget_unknown(fields.unknown)
+            self._record(request, fields.unknown)
             return documents.ForgottenGroupDocument(unknown=fields.unknown)
 
         return change_once(self._registry, request.effect, forget, documents.ForgottenGroupDocument)
 
     def ignore(self, request: AdministrationRequest, fields: f.OneUnknown) -> documents.UnknownGroupDocument:
-        return self._change(request, lambda: self._groups.ignore(fields.unknown))
+        return self._change(request, fields.unknown, lambda: self._groups.ignore(fields.unknown))
 
     def unignore(self, request: AdministrationRequest, fields: f.OneUnknown) -> documents.UnknownGroupDocument:
-        return self._change(request, lambda: self._groups.unignore(fields.unknown))
+        return self._change(request, fields.unknown, lambda: self._groups.unignore(fields.unknown))
 
     def join(self, request: AdministrationRequest, fields: f.JoinUnknowns) -> documents.UnknownGroupDocument:
-        return self._change(request, lambda: self._registry.join_unknowns(fields.unknown, fields.into))
+        join = partial(self._registry.join_unknowns, fields.unknown, fields.into)
+        return self._change(request, fields.unknown, join)
 
     def _change(
-        self, request: AdministrationRequest, change: Callable[[], UnknownGroup]
+        self, request: AdministrationRequest, unknown: int, make_change: Callable[[], UnknownGroup]
     ) -> documents.UnknownGroupDocument:
-        return change_once(
-            self._registry, request.effect, lambda: write_group(change()), documents.UnknownGroupDocument
-        )
+        def change() -> documents.UnknownGroupDocument:
+            changed = write_group(make_change())
+            self._record(request, unknown)
+            return changed
+
+        return change_once(self._registry, request.effect, change, documents.UnknownGroupDocument)
+
+    def _record(self, request: AdministrationRequest, unknown: int) -> None:
+        """Add a line about a change of a group to the audit."""
+        self._audit.record(request.caller, request.operation, detail=f"unknown {unknown}")

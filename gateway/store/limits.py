@@ -64,6 +64,14 @@ class SightingLimits:
     most: int = 100_000
 
 
+@dataclass(frozen=True, slots=True)
+class AuditLimits:
+    """The settings audit.most and audit.keep_days. With ``keep_days`` of None only the number of lines is limited."""
+
+    lines: int = 200_000
+    keep_days: float | None = None
+
+
 class HourlyLimit:
     """A limit on the number of events within an hour, and on the share of one caller. Not safe for several threads."""
 

@@ -111,22 +111,6 @@ class Changes:
     removed_keys: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
-class AuditLine:
-    """A line of the audit. ``at``: seconds since 1970.
-
-    ``door``: the caller that asked for the change. ``person``: a random id of the person, from which nobody can tell a
-    name. ``detail``: the name of a backup, and the user who made or restored it.
-    """
-
-    at: float
-    door: str
-    action: str
-    person: str
-    pictures: int
-    detail: str = ""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ExportedPerson:
     """A person with all stored pictures, as in archives. ``added``: the time of each picture, in seconds since 1970."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -176,8 +177,29 @@ def test_audit_log_contains_exports_backups_and_restores(facegate: Facegate, dat
     assert [(line.action, line.person) for line in (everybody, one)] == [("export", ""), ("export", erase.person)]
     assert erase.action == "erase"
     assert restore.action == "restore"
-    assert restore.detail.startswith(f"a file outside data/backups, by {user}; the store before it is people-")
+    assert restore.detail.startswith(
+        f"a file outside data/backups of after line 3, by {user}; the store before it is people-"
+    )
     assert "restore" in facegate("people", "audit").stdout
+
+
+def test_audit_is_verified(facegate: Facegate, data: Path) -> None:
+    done = facegate("audit", "verify")
+    head = done.stdout.split()[-4].rstrip(":")
+    assert done.stdout == f"2 lines, up to {head}: nothing was changed\n"
+    facegate("people", "rename", "grace", "Grace Hopper")
+    found = json.loads(facegate("audit", "verify", "--json", "--head", head).stdout)
+    assert (found["lines"], found["intact"], found["problems"]) == (3, True, [])
+    assert found["head"].startswith("3:")
+    with closing(sqlite3.connect(data / AUDIT_FILE)) as db:
+        db.executescript("DROP TRIGGER audit_lasts; DELETE FROM audit WHERE id = 2")
+    done = facegate("audit", "verify", "--head", head, code=1)
+    assert "2 lines" in done.stdout
+    assert "2 problems" in done.stdout
+    assert "line 3 of the audit or the line before was changed or removed" in done.stderr
+    assert "the audit has no line 2 with the code" in done.stderr
+    assert "LINE:CODE" in facegate("audit", "verify", "--help").output
+    assert "64 hexadecimal digits" in facegate("audit", "verify", "--head", "2", code=2).output
 
 
 def test_erase_names_files_that_it_did_not_search(facegate: Facegate, data: Path) -> None:

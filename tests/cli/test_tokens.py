@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.main import main
 from gateway.files.ownership import user_name
+from gateway.store.audit_records import AuditLine
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
-from gateway.store.records import AuditLine
 from gateway.store.sqlite import open_store
 from gateway.store.tokens import Token, digest_of
 

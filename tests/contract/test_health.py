@@ -28,7 +28,15 @@ def test_health_document_shows_whether_the_gateway_is_live_and_ready(
     progress = ImportProgress(3, 4, 2, ("Bob/1.jpg: no face",), True)
     warning = "the backups cannot be rewritten"
     health = Health(
-        MqttHealth(True, True, True), 1, 2, True, True, known_faces=progress, unknowns=5, warnings=(warning,)
+        MqttHealth(True, True, True),
+        1,
+        2,
+        True,
+        True,
+        known_faces=progress,
+        unknowns=5,
+        warnings=(warning,),
+        audit_head="812:5f0c",
     )
     health = replace(health, **changes)
     assert (health.ready, health.live) == (ready, live)
@@ -42,6 +50,7 @@ def test_health_document_shows_whether_the_gateway_is_live_and_ready(
         "workers": {"ready": 1, "of": 2},
         "known_faces": {"done": 3, "of": 4, "people": 2, "skipped": ["Bob/1.jpg: no face"]},
         "unknowns": 5,
+        "audit": "812:5f0c",
         "warnings": [warning],
         **shown,
     }

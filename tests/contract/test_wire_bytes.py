@@ -80,6 +80,7 @@ HEALTH = Health(
     known_faces=ImportProgress(3, 4, 2, ("Bob/1.jpg: no face",), True),
     unknowns=5,
     warnings=("a warning",),
+    audit_head="812:5f0c",
 )
 
 WRITTEN: dict[str, Callable[[], WireModel]] = {

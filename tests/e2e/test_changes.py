@@ -78,7 +78,7 @@ def test_command_with_the_same_transaction_adds_a_person_once(deployment: Deploy
     first = add(requester, "t1", "Barack Obama", "obama_1")
     assert (first["status"], first["data"]["person"], first["data"]["pictures"]) == ("ok", "barack_obama", 1)
     people, audit = people_and_audit(deployment)
-    assert [line["action"] for line in audit] == ["add"]
+    assert [line["action"] for line in audit] == ["add", "start"]
     again = add(requester, "t1", "Barack Obama", "obama_1")
     assert content_of(again) == content_of(first)
     other = add(requester, "t1", "Joe Biden", "biden_1")

@@ -201,7 +201,7 @@ def test_repeated_enrolment_is_done_once_also_across_a_restart(
                 replies.append(next_response(device))
                 assert replies[-1].get("error") is None
             lines = gateway.people.store.audit.read_lines(10)
-            assert [line.action for line in lines] == ["add"]
+            assert [line.action for line in lines if line.action != "start"] == ["add"]
             other = cbor2.dumps({"name": "Joe Biden", "image": frame("biden_1")})
             device.publish("facegate/porch/request/enroll/e1", other)
             assert next_response(device)["code"] == "conflict"

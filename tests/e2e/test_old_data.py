@@ -62,7 +62,13 @@ def test_gateway_names_the_people_of_an_old_data_folder(wanted: Settings, client
         audit = requests.get(f"{url}/api/v1/audit", timeout=WAIT_S).json()["audit"]
     lines = [(line["door"], line["action"]) for line in audit]
     # The store is upgraded, with a backup before.
-    assert lines == [("upgrade", "backup"), ("cli", "backup"), ("known_faces", "add"), ("rest", "add")]
+    assert lines == [
+        ("gateway", "start"),
+        ("upgrade", "backup"),
+        ("cli", "backup"),
+        ("known_faces", "add"),
+        ("rest", "add"),
+    ]
 
 
 def test_old_data_folder_is_restored_from_its_own_backup(wanted: Settings) -> None:

@@ -124,7 +124,7 @@ def test_person_is_enrolled_changed_and_removed_over_the_bridge(harness: PeopleH
     assert harness.run("people/remove", person="jose_nandu") == {"person": "jose_nandu"}
     assert harness.recognised_name("obama_2") is None
     actions = [line["action"] for line in harness.run("people/audit")["audit"]]
-    assert actions == ["remove", "remove_picture", "merged", "merge", "add", "rename", "add"]
+    assert actions == ["remove", "remove_picture", "merged", "merge", "add", "rename", "add", "start"]
     assert harness.run("health")["status"] == "ready"
 
 

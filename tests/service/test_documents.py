@@ -7,7 +7,8 @@ import json
 from gateway.contract.base import dump
 from gateway.model import Person
 from gateway.service.documents import write_audit_line, write_group, write_person
-from gateway.store.records import AuditLine, PersonEntry, PictureEntry, UnknownGroup
+from gateway.store.audit_records import AuditLine
+from gateway.store.records import PersonEntry, PictureEntry, UnknownGroup
 from tests.contract.expected import EXPECTED
 
 ENTRY = PersonEntry(
@@ -30,5 +31,5 @@ def test_unknown_group_document_is_unchanged() -> None:
 
 
 def test_audit_line_document_is_unchanged() -> None:
-    line = AuditLine(1790000000.5, "mqtt:porch", "add", "ab12", 2)
+    line = AuditLine(1790000000.5, "mqtt:porch", "add", "ab12", 2, actor="porch", role="camera", line=7)
     assert json.dumps(json.loads(EXPECTED["people/audit"])["audit"]) == json.dumps([write_audit_line(line).document()])

@@ -329,6 +329,28 @@ def test_ignored_group_is_exported_like_a_person(harness: AdministrationHarness)
         harness.do("unknowns/export", unknown=999)
 
 
+def lines(harness: AdministrationHarness) -> list[tuple[str, str]]:
+    """Return action and detail of the lines in the audit, the oldest first, without those of the first enrolments."""
+    return [(line.action, line.detail) for line in harness.env.store.audit.read_lines(99)[::-1]][2:]
+
+
+def test_changes_of_groups_are_in_the_audit_once(harness: AdministrationHarness) -> None:
+    one, other = add_group(harness, 7), add_group(harness, 8)
+    for _ in range(2):
+        harness.do_once("unknowns/ignore", unknown=one)
+    harness.do("unknowns/unignore", unknown=one)
+    harness.do("unknowns/join", unknown=one, into=other)
+    with pytest.raises(UnknownPerson):
+        harness.do("unknowns/forget", unknown=one)
+    harness.do("unknowns/forget", unknown=other)
+    assert lines(harness) == [
+        ("unknowns/ignore", f"unknown {one}"),
+        ("unknowns/unignore", f"unknown {one}"),
+        ("unknowns/join", f"unknown {one}"),
+        ("unknowns/forget", f"unknown {other}"),
+    ]
+
+
 def test_groups_are_joined_with_their_sightings(harness: AdministrationHarness) -> None:
     one, other = add_group(harness, 7), add_group(harness, 8)
     save(harness, 1, face(descriptor(7)), outcome="stranger", unknown=one)
@@ -410,6 +432,11 @@ def test_cameras_are_switched_and_forgotten(harness: AdministrationHarness, live
     assert harness.do("cameras/enable") == {"camera": None, "enabled": True}
     assert harness.do("cameras/forget", camera="yard") == {"camera": "yard"}
     assert live.changes == [("porch", False), (None, True), ("yard",)]
+    assert lines(harness) == [
+        ("cameras/disable", "porch"),
+        ("cameras/enable", "all cameras"),
+        ("cameras/forget", "yard"),
+    ]
 
 
 def test_camera_that_is_not_known_is_switched_with_a_warning_and_not_forgotten(

@@ -2,7 +2,8 @@
 
 A transaction cannot span two files. A change therefore writes its line into the table ``outbox`` of the people store,
 and the line is moved to the audit after the change. After a crash the move is repeated. The unique ``uid`` of a line
-prevents a second copy.
+prevents a second copy. The people store also notes the end of the audit at each move, so that an audit that was
+deleted, shortened or replaced by an older copy is noticed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from pathlib import Path
 
 from gateway.errors import GatewayError
 from gateway.files.closed_folders import exists
-from gateway.store.records import AuditLine
+from gateway.store.audit_records import AuditHead, AuditLine, parse_head
+from gateway.store.limits import AuditLimits
+from gateway.store.sqlite.audit_chain import read_key
+from gateway.store.sqlite.audit_lines import append_lines, delete_old_lines, read_head, read_newest
+from gateway.store.sqlite.audit_schema import prepare
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Database, Row
 
 log = logging.getLogger(__name__)
@@ -25,29 +30,14 @@ log = logging.getLogger(__name__)
 AUDIT_FILE = "audit.sqlite"
 """The name of the audit in the data folder."""
 
-VERSION = 1
+KEY_FILE = "audit.key"
+"""The name of the audit's key in the data folder."""
+
 MAX_LINES_PER_MOVE = 1000
 """The number of lines that one transaction moves."""
 
-_TABLE = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS audit (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    uid TEXT NOT NULL UNIQUE,   -- of the line
-    at REAL NOT NULL,
-    door TEXT NOT NULL,
-    action TEXT NOT NULL,
-    person TEXT NOT NULL,       -- a random id; empty for a line about nobody or everybody
-    pictures INTEGER NOT NULL,
-    detail TEXT NOT NULL
-);
-CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE UPDATE ON audit
-    BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END;
-CREATE TRIGGER IF NOT EXISTS audit_lasts BEFORE DELETE ON audit
-    BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END;
-PRAGMA user_version = {VERSION};
-COMMIT;
-"""
+HEAD_NOTE = "audit_head"
+"""The name of the note in the people store about the end of the audit."""
 
 
 class AuditFile:
@@ -59,6 +49,7 @@ class AuditFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._key_path = path.with_name(KEY_FILE)
         self._lock = threading.Lock()
         self._problem = ""
         with self._lock:
@@ -73,19 +64,52 @@ class AuditFile:
         # The lines of a transaction that has not ended may still be undone.
         oldest = "SELECT uid, at, door, action, person, pictures, detail FROM outbox ORDER BY rowid LIMIT ?"
         while not store.in_transaction and (waiting := store.rows(oldest, (MAX_LINES_PER_MOVE,))):
-            if not self._append(waiting) or not _delete(store, waiting):
+            head = self._append([_complete(row) for row in waiting], known_head(store))
+            if head is None or not _delete(store, waiting, head):
                 return
         if self._problem:
             # Another process may have moved all lines, so that no insert here would show that the problem is over.
             with self._lock:
                 self._check()
 
+    def append(self, store: Database, rows: Sequence[Row]) -> bool:
+        """Add lines that were not in the outbox. Return whether they are on the disk. Raise GatewayError."""
+        head = self._append(rows, known_head(store))
+        return head is not None and _delete(store, (), head)
+
     def read_lines(self, limit: int) -> list[AuditLine]:
         """Return up to ``limit`` lines, the newest first. Raise GatewayError if the audit cannot be read."""
-        query = "SELECT at, door, action, person, pictures, detail FROM audit ORDER BY id DESC LIMIT ?"
+        with self.reading() as db:
+            return read_newest(db, limit)
+
+    def read_head(self) -> AuditHead:
+        """Return the end of the audit. Raise GatewayError if the audit cannot be read."""
+        with self.reading() as db:
+            return read_head(db)
+
+    def read_key(self) -> bytes | None:
+        """Return the key of the audit, None if it is missing. Raise GatewayError if it cannot be read."""
+        try:
+            return read_key(self._key_path)
+        except OSError as error:
+            raise GatewayError(f"the audit {self._path} cannot be checked: {error}") from None
+
+    def delete_old_lines(self, limits: AuditLimits) -> None:
+        """Delete the lines over the limits. A problem with the audit is only reported by ``warnings``."""
+        with self._lock:
+            try:
+                with self._opened() as db, db:
+                    db.execute("BEGIN IMMEDIATE")
+                    delete_old_lines(db, self._key_path, limits)
+            except (sqlite3.Error, OSError) as error:
+                self._report(error)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection for reading. Raise GatewayError if the audit cannot be read."""
         try:
             with self._lock, self._opened() as db:
-                return [AuditLine(*row) for row in db.execute(query, (limit,))]
+                yield db
         except (sqlite3.Error, OSError) as error:
             raise GatewayError(f"the audit {self._path} cannot be read: {error}") from None
 
@@ -101,34 +125,30 @@ class AuditFile:
             ),
         )
 
-    def _append(self, rows: Sequence[Row]) -> bool:
-        """Add lines to the audit. Return whether they are on the disk now."""
+    def _append(self, rows: Sequence[Row], known: AuditHead | None) -> AuditHead | None:
+        """Add lines to the audit. Return its end if they are on the disk now."""
         with self._lock:
             try:
-                self._insert_or_replace_damaged(rows)
+                head = self._insert_or_replace_damaged(rows, known)
             except (sqlite3.Error, OSError) as error:
                 self._report(error)
-                return False
+                return None
             self._problem = ""
-            return True
+            return head
 
-    def _insert_or_replace_damaged(self, rows: Sequence[Row]) -> None:
+    def _insert_or_replace_damaged(self, rows: Sequence[Row], known: AuditHead | None) -> AuditHead:
         try:
-            self._insert(rows)
+            return self._insert(rows, known)
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise
             self._set_aside(error)
-            self._insert(rows)
+            return self._insert(rows, known)
 
-    def _insert(self, rows: Sequence[Row]) -> None:
+    def _insert(self, rows: Sequence[Row], known: AuditHead | None) -> AuditHead:
         with self._opened() as db, db:
             db.execute("BEGIN IMMEDIATE")
-            db.executemany(
-                "INSERT OR IGNORE INTO audit (uid, at, door, action, person, pictures, detail)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
+            return append_lines(db, self._key_path, rows, known)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -138,11 +158,7 @@ class AuditFile:
             log.info("creating a new audit: %s", self._path)
             self._path.touch(0o600)
         with closing(sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as db:
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise sqlite3.OperationalError("it was written by a newer version")
-            if version < VERSION:
-                db.executescript(_TABLE)
+            prepare(db, self._key_path)
             yield db
 
     def _check(self) -> None:
@@ -186,11 +202,28 @@ class AuditFile:
         self._problem = problem
 
 
-def _delete(store: Database, moved: Sequence[Row]) -> bool:
-    """Delete lines from the outbox. Return whether they are deleted; otherwise the next move repeats it."""
+def _complete(row: Row) -> Row:
+    """Return a line of the outbox with all columns of the audit."""
+    interface_and_name = row[2]
+    return (*row, interface_and_name.partition(":")[2], "", "done", 1)
+
+
+def known_head(store: Database) -> AuditHead | None:
+    """Return the end of the audit that the people store knows."""
+    row = store.row("SELECT value FROM meta WHERE key = ?", (HEAD_NOTE,))
+    try:
+        return parse_head(str(row[0])) if row else None
+    except ValueError as error:
+        log.warning("the note about the end of the audit is damaged: %s", error)
+        return None
+
+
+def _delete(store: Database, moved: Sequence[Row], head: AuditHead) -> bool:
+    """Delete lines from the outbox, and note the end of the audit. If that fails, the next move repeats it."""
     try:
         with store.transaction() as db:
             db.executemany("DELETE FROM outbox WHERE uid = ?", [(uid,) for uid, *_ in moved])
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (HEAD_NOTE, head.text()))
     except GatewayError as error:
         log.warning("the outbox of the audit cannot be emptied now: %s", error)
         return False

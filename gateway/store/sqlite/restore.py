@@ -11,8 +11,9 @@ from pathlib import Path
 from gateway.errors import GatewayError, StartError
 from gateway.files.ownership import permission_hint
 from gateway.model.caller import CLI_CALLER
+from gateway.store.audit_records import AuditHead
 from gateway.store.cipher import Cipher
-from gateway.store.sqlite.audit_file import AuditFile
+from gateway.store.sqlite.audit_file import AuditFile, known_head
 from gateway.store.sqlite.backup_files import delete
 from gateway.store.sqlite.backups import BackupFolder
 from gateway.store.sqlite.database import Database
@@ -33,9 +34,9 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile, user: st
         _copy(backup, new)
         with closing(SqliteStore(new, cipher)) as restored:
             before = _set_aside(path, restored, cipher, audit) if path.exists() else None
-            restored.audit.record(
-                CLI_CALLER, "restore", detail=_restore_detail(backups.audit_name(backup), before, user)
-            )
+            known = known_head(restored.database)
+            detail = _restore_detail(backups.audit_name(backup), known, before, user)
+            restored.audit.record(CLI_CALLER, "restore", detail=detail)
             restored.database.scrub()
     except (GatewayError, sqlite3.Error, OSError) as error:
         delete(new)
@@ -49,9 +50,13 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile, user: st
     return before
 
 
-def _restore_detail(name: str, before: Path | None, user: str) -> str:
-    """Return the detail of the audit line. ``name``: the name of the backup, from ``audit_name``."""
-    return f"{name}, by {user}" + (f"; the store before it is {before.name}" if before else "")
+def _restore_detail(name: str, known: AuditHead | None, before: Path | None, user: str) -> str:
+    """Return the detail of the audit line. ``name``: the name of the backup, from ``audit_name``.
+
+    ``known``: the end of the audit when the backup was made. The changes after it are undone, except erasures.
+    """
+    fork = f" of after line {known.line}" if known else ""
+    return f"{name}{fork}, by {user}" + (f"; the store before it is {before.name}" if before else "")
 
 
 def _copy(backup: Path, to: Path) -> None:

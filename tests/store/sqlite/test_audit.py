@@ -146,7 +146,7 @@ def test_restore_adds_a_line_to_the_audit_and_removes_none(env: PeopleEnvironmen
         line = again.store.audit.read_lines(1)[0]
         assert (line.door, line.detail) == (
             "cli",
-            f"a file outside data/backups, by ada; the store before it is {before.name}",
+            f"a file outside data/backups of after line 1, by ada; the store before it is {before.name}",
         )
         again.registry.remove("alice", REST_CALLER)
     assert in_file(env.data) == ["add", "rename", "restore", "remove"]
@@ -217,7 +217,7 @@ def test_damaged_audit_is_renamed_and_a_new_one_created(env: PeopleEnvironment) 
         again.registry.rename("alice", "Bob", REST_CALLER)
         (aside,) = env.data.glob("audit-damaged-*.sqlite")
         assert aside.read_bytes() == content
-        assert actions(again.store) == ["rename"]
+        assert actions(again.store) == ["audit_replaced", "rename"]
         again.registry.erase("alice", REST_CALLER)
     assert aside.read_bytes() == content
     (warning,) = AuditFile(env.data / AUDIT_FILE).warnings
@@ -227,7 +227,7 @@ def test_damaged_audit_is_renamed_and_a_new_one_created(env: PeopleEnvironment) 
 def test_audit_that_is_damaged_during_use_is_renamed(env: PeopleEnvironment) -> None:
     damage(env.data / AUDIT_FILE)
     env.registry.rename("alice", "Bob", REST_CALLER)
-    assert in_file(env.data) == ["rename"]
+    assert in_file(env.data) == ["audit_replaced", "rename"]
     assert len(list(env.data.glob("audit-damaged-*.sqlite"))) == 1
 
 

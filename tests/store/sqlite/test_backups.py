@@ -128,7 +128,7 @@ def test_restore_leaves_no_other_file_beside_the_store(env: PeopleEnvironment) -
     backup = env.store.backups.make()
     path = close(env)
     restore(backup, path, PLAIN)
-    assert {each.name for each in env.data.iterdir()} == {"people.sqlite", "audit.sqlite", "backups"}
+    assert {each.name for each in env.data.iterdir()} == {"people.sqlite", "audit.sqlite", "audit.key", "backups"}
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -237,7 +237,7 @@ def test_damaged_or_missing_backup_is_refused_by_name_and_nothing_changes(
     with pytest.raises(StartError, match=r"The backup .*mine\.sqlite was not restored: ."):
         restore(backup, path, PLAIN)
     assert path.read_bytes() == content
-    assert {each.name for each in env.data.iterdir()} == {"people.sqlite", "audit.sqlite", "backups"}
+    assert {each.name for each in env.data.iterdir()} == {"people.sqlite", "audit.sqlite", "audit.key", "backups"}
     assert found_people(path) == {"alice": True}
 
 

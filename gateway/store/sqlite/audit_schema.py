@@ -1,0 +1,92 @@
+"""The tables of the audit file, and the upgrade of older files."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from gateway.store.sqlite.audit_chain import CHAIN_START, create_key, line_code, read_key
+
+VERSION = 2
+
+# SQLite stores the comments within the statements in the file, where they explain it to other programs.
+_VERSION_1 = """
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid TEXT NOT NULL UNIQUE,   -- of the line
+    at REAL NOT NULL,
+    door TEXT NOT NULL,
+    action TEXT NOT NULL,
+    person TEXT NOT NULL,       -- a random id; empty for a line about nobody or everybody
+    pictures INTEGER NOT NULL,
+    detail TEXT NOT NULL
+)
+"""
+_FROM_1 = (
+    "DROP TRIGGER IF EXISTS audit_stays",
+    "DROP TRIGGER IF EXISTS audit_lasts",
+    "ALTER TABLE audit ADD COLUMN actor TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE audit ADD COLUMN role TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE audit ADD COLUMN outcome TEXT NOT NULL DEFAULT 'done'",
+    "ALTER TABLE audit ADD COLUMN times INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE audit ADD COLUMN code BLOB",
+    """
+CREATE TABLE checkpoint (       -- the end of the lines that were deleted because of their age or number
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    line INTEGER NOT NULL,
+    code BLOB NOT NULL,         -- of that line
+    seal BLOB NOT NULL          -- depends on the line, its code, and the key
+)
+""",
+)
+_TRIGGERS = (
+    """
+CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END
+""",
+    """
+CREATE TRIGGER audit_lasts BEFORE DELETE ON audit
+    WHEN OLD.id > coalesce((SELECT line FROM checkpoint), 0)
+    BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END
+""",
+)
+
+
+_COVERED = (
+    "SELECT id, uid, at, door, action, person, pictures, detail, actor, role, outcome, times FROM audit ORDER BY id"
+)
+
+
+def prepare(db: sqlite3.Connection, key_path: Path) -> None:
+    """Create the tables of a new file, or upgrade an older file. Raise sqlite3.Error, or OSError about the key."""
+    if (version := _version(db)) == VERSION:
+        return
+    if version > VERSION:
+        raise sqlite3.OperationalError("it was written by a newer version")
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        # Another process may have done it meanwhile.
+        if (version := _version(db)) < VERSION:
+            _upgrade(db, version, key_path)
+
+
+def _version(db: sqlite3.Connection) -> int:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _upgrade(db: sqlite3.Connection, version: int, key_path: Path) -> None:
+    for statement in (*([] if version else [_VERSION_1]), *_FROM_1):
+        db.execute(statement)
+    _add_codes(db, read_key(key_path) or create_key(key_path))
+    for statement in _TRIGGERS:
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _add_codes(db: sqlite3.Connection, key: bytes) -> None:
+    """Give a code to each line of an older file, which had none."""
+    code = CHAIN_START
+    for line, *values in db.execute(_COVERED).fetchall():
+        code = line_code(key, code, line, values)
+        db.execute("UPDATE audit SET code = ? WHERE id = ?", (code, line))

@@ -1,0 +1,58 @@
+"""The audit of a gateway, over an erasure, a restore and a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from gateway.app import Gateway, running
+from gateway.config import Settings
+from gateway.people.wiring import open_for_command, restore_store
+from tests.conftest import settings
+from tests.support import WAIT_S, Broker, frame, wait_for
+
+
+@pytest.fixture
+def wanted(tmp_path: Path, broker: Broker) -> Settings:
+    # The other gateway of the tests shares the broker.
+    mqtt, people = {"base": "audited"}, {"folder": tmp_path / "known_faces"}
+    (tmp_path / "known_faces").mkdir()
+    return settings(tmp_path / "data", broker, mqtt=mqtt, people=people, workers={"processes": 1})
+
+
+def ask(gateway: Gateway, method: str, path: str, **content: Any) -> Any:
+    answer = requests.request(method, f"{gateway.rest.url}{path}", timeout=WAIT_S, **content)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_person_stays_erased_after_a_restore_and_a_restart_and_the_audit_has_all_three(
+    wanted: Settings, tmp_path: Path
+) -> None:
+    with running(wanted) as gateway:
+        wait_for(lambda: gateway.health().ready, WAIT_S)
+        ask(gateway, "POST", "/api/v1/people", data={"name": "Barack Obama"}, files={"images": frame("obama_1")})
+        ask(gateway, "POST", "/api/v1/people", data={"name": "Joe Biden"}, files={"images": frame("biden_1")})
+        assert ask(gateway, "POST", "/face_rec", files={"file": frame("obama_2")})["name"] == "Barack Obama"
+        backup = gateway.people.store.backups.make(tmp_path / "elsewhere.sqlite")
+        ask(gateway, "POST", "/api/v1/people/barack_obama/erase")
+    restore_store(wanted, backup, "ada")
+    with running(wanted) as gateway:
+        wait_for(lambda: gateway.health().ready, WAIT_S)
+        assert ask(gateway, "POST", "/face_rec", files={"file": frame("obama_2")})["name"] == "Unknown"
+        assert ask(gateway, "POST", "/face_rec", files={"file": frame("biden_2")})["name"] == "Joe Biden"
+        lines = ask(gateway, "GET", "/api/v1/audit")["audit"][::-1]
+        head = gateway.health().audit_head
+    assert [line["action"] for line in lines] == ["start", "add", "add", "erase", "restore", "start"]
+    obama, biden = lines[1], lines[2]
+    assert (obama["name"], lines[3]["person"], lines[3]["name"]) == (None, obama["person"], None)
+    assert (biden["name"], biden["outcome"]) == ("Joe Biden", "done")
+    # The backup is of the time after both enrolments.
+    assert lines[4]["detail"].startswith("a file outside data/backups of after line 3")
+    with open_for_command(wanted) as people:
+        assert people.store.audit.check().problems == ()
+        assert head is not None
+    assert b"Obama" not in (wanted.data / "audit.sqlite").read_bytes()

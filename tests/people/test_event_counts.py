@@ -1,0 +1,110 @@
+"""Floods of events become few lines of the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from gateway.model.audit import AuditEvent
+from gateway.model.caller import Caller, camera_caller
+from gateway.people import event_counts
+from gateway.people.event_counts import MAX_KINDS, OTHERS, REPEAT_INTERVAL_S, EventCounts
+
+PHONE = Caller("rest", "phone", "client")
+ERASE = AuditEvent(PHONE, "people/erase", "refused", "alice")
+
+
+class AuditRecord:
+    """An audit that stores what is written, and may be unusable."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[AuditEvent, int]] = []
+        self.usable = True
+
+    def write(self, events: Mapping[AuditEvent, int]) -> bool:
+        if self.usable:
+            self.lines += events.items()
+        return self.usable
+
+
+class Clock:
+    """The time of the module ``event_counts``."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(event_counts, "time", clock)
+    return clock
+
+
+def test_first_event_has_a_line_and_a_flood_has_one_line_an_hour(clock: Clock) -> None:
+    audit = AuditRecord()
+    counts = EventCounts(audit.write)
+    for _ in range(20_000):
+        counts.record(ERASE)
+        if len(audit.lines) == 0:
+            counts.write_due()
+    counts.write_due()
+    assert audit.lines == [(ERASE, 1)]
+    clock.now += REPEAT_INTERVAL_S
+    counts.write_due()
+    counts.write_due()
+    assert audit.lines[1:] == [(ERASE, 19_999)]
+
+
+def test_event_after_a_quiet_hour_is_a_first_one(clock: Clock) -> None:
+    audit = AuditRecord()
+    counts = EventCounts(audit.write)
+    for _ in range(3):
+        counts.record(ERASE)
+        counts.write_due()
+        clock.now += REPEAT_INTERVAL_S + 1
+        counts.write_due()
+    assert audit.lines == [(ERASE, 1)] * 3
+
+
+def test_many_different_events_are_counted_together(clock: Clock) -> None:
+    """An open broker lets a client choose endless names of cameras."""
+    audit = AuditRecord()
+    counts = EventCounts(audit.write)
+    for number in range(5_000):
+        counts.record(AuditEvent(camera_caller(f"camera{number}"), "enroll", "refused", f"person{number}"))
+    counts.write_due()
+    assert len(audit.lines) == MAX_KINDS + 1
+    assert audit.lines[-1] == (AuditEvent(Caller("mqtt", None, "camera"), OTHERS, "refused"), 5_000 - MAX_KINDS)
+    clock.now += REPEAT_INTERVAL_S
+    counts.write_due()
+    counts.record(ERASE)
+    counts.write_due()
+    assert audit.lines[-1] == (ERASE, 1)
+
+
+def test_events_wait_while_the_audit_cannot_be_written(clock: Clock) -> None:
+    audit = AuditRecord()
+    counts = EventCounts(audit.write)
+    audit.usable = False
+    counts.record(ERASE)
+    counts.write_due()
+    counts.record(ERASE)
+    audit.usable = True
+    counts.write_due()
+    assert audit.lines == [(ERASE, 2)]
+
+
+def test_counts_are_written_before_the_end(clock: Clock) -> None:
+    audit = AuditRecord()
+    counts = EventCounts(audit.write)
+    counts.record(ERASE)
+    counts.write_due()
+    counts.record(ERASE)
+    counts.write_all()
+    counts.write_all()
+    assert audit.lines == [(ERASE, 1), (ERASE, 1)]
