@@ -194,7 +194,8 @@ def test_page_of_another_site_changes_nobody(harness: PeopleHarness) -> None:
 
 def test_request_with_a_foreign_host_name_is_refused(harness: PeopleHarness) -> None:
     """DNS rebinding: a page lets its own name point to this machine, and reads the answers."""
-    for host, status in (("evil.example:5001", 403), ("localhost:5001", 200), ("[::1]:5001", 200), ("pi.local", 200)):
+    # A name of rest.hosts that is not loopback may have come through a proxy: such a request needs a token.
+    for host, status in (("evil.example:5001", 403), ("localhost:5001", 200), ("[::1]:5001", 200), ("pi.local", 401)):
         answer = requests.get(f"{harness.url}/api/v1/people", headers={"Host": host}, timeout=WAIT_S)
         assert answer.status_code == status, host
 

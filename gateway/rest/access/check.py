@@ -5,12 +5,15 @@ from __future__ import annotations
 from flask import Flask, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from gateway.errors import Forbidden, GatewayError, Unauthorized
+from gateway.errors import BadRequest, Forbidden, GatewayError, TooLarge, Unauthorized
 from gateway.model.caller import Role
 from gateway.rest.access.access import Access, Identity
 from gateway.rest.access.current import set_identity
 from gateway.rest.access.route_roles import role_of_route
 from gateway.rest.cross_site import FORM_PATHS
+
+MAX_OPEN_BODY_BYTES = 4_096
+"""The largest body on a route for everybody. The token of a log-in has some 50 characters."""
 
 
 def add_access_check(app: Flask, access: Access) -> None:
@@ -22,6 +25,7 @@ def add_access_check(app: Flask, access: Access) -> None:
             return None
         least = role_of_route(request.method, request.url_rule.rule)
         if least is None:
+            _check_small_body()
             set_identity(_identify_if_possible(access))
             return None
         try:
@@ -31,6 +35,15 @@ def add_access_check(app: Flask, access: Access) -> None:
                 raise
             return redirect(url_for("login_form", next=request.path), code=303)
         return None
+
+
+def _check_small_body() -> None:
+    """Raise BadRequest or TooLarge unless the headers of a request that anybody may send announce a small body."""
+    size = request.content_length
+    if size is None and "Transfer-Encoding" in request.headers:
+        raise BadRequest("the size of this body must be known before it is sent: send a Content-Length")
+    if size is not None and size > MAX_OPEN_BODY_BYTES:
+        raise TooLarge(f"a body has at most {MAX_OPEN_BODY_BYTES} bytes here, and this one has {size}")
 
 
 def _identify(access: Access, least: Role) -> Identity:

@@ -10,14 +10,11 @@ from werkzeug.wrappers import Response
 from gateway.contract.base import Document, dump
 from gateway.contract.reading import read_json
 from gateway.contract.session import write_session
-from gateway.errors import BadRequest, GatewayError, TooLarge
+from gateway.errors import BadRequest, GatewayError
 from gateway.rest.access.access import Access, Identity, session_cookie
 from gateway.rest.access.current import current_identity
 from gateway.rest.pages import html_response, login_page
 from gateway.rest.problems import status_of
-
-MAX_LOGIN_BYTES = 4_096
-"""The largest body of a log-in: a token has some 50 characters."""
 
 _OWN_PATH = re.compile(r"/(?:[\w.-][\w./-]*)?", re.ASCII)
 """A path of this gateway. ``//host`` would be another machine."""
@@ -58,13 +55,7 @@ def add_login_api(app: Flask, access: Access) -> None:
 
 
 def _read_fields() -> tuple[Document, bool]:
-    """Return the fields of a log-in, and whether they are those of an HTML form. Raise BadRequest or TooLarge."""
-    # Anybody may send this body: it is read only if its length is known and small.
-    size = request.content_length
-    if size is None:
-        raise BadRequest("a log-in needs a body with a Content-Length: a form with the field token, or JSON")
-    if size > MAX_LOGIN_BYTES:
-        raise TooLarge(f"a log-in has at most {MAX_LOGIN_BYTES} bytes, and this one has {size}")
+    """Return the fields of a log-in, and whether they are those of an HTML form. Raise BadRequest."""
     if request.mimetype == "application/x-www-form-urlencoded":
         return request.form, True
     return read_json(request.get_data(cache=False)), False

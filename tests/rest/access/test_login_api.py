@@ -242,6 +242,8 @@ def test_wrong_token_shows_the_page_again(site: Site) -> None:
         ({"data": b"{", "content_type": "application/json"}, 400, "bad_request"),
         ({"data": b"x" * 5_000, "content_type": "application/json"}, 413, "too_large"),
         ({"data": {"token": "x" * 5_000}}, 413, "too_large"),
+        ({"data": b"x" * 5_000, "content_type": "image/jpeg"}, 413, "too_large"),
+        ({"headers": {"Transfer-Encoding": "chunked"}}, 400, "bad_request"),
         ({}, 400, "bad_request"),
     ],
 )
