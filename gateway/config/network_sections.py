@@ -23,10 +23,18 @@ class TlsSettings(Section):
     ca: FilePath | None = None
     cert: FilePath | None = None
     key: FilePath | None = None
+    server_name: str | None = None
+
+    @field_validator("server_name")
+    @classmethod
+    def _check_server_name(cls, name: str | None) -> str | None:
+        if name is not None and not HOST_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a host name: write the name of the broker's certificate alone")
+        return name
 
     @model_validator(mode="after")
     def _refuse_plain_text(self) -> TlsSettings:
-        given = [name for name in ("ca", "cert", "key") if getattr(self, name) is not None]
+        given = [name for name in ("ca", "cert", "key", "server_name") if getattr(self, name) is not None]
         if given and not self.enabled:
             raise ValueError(
                 f"{' and '.join(given)} given, but TLS is not enabled, so everything would be sent in plain text:"

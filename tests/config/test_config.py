@@ -304,14 +304,19 @@ def test_path_that_names_nothing_is_refused(write: Write, content: str, message:
         load(write(content))
 
 
-@pytest.mark.parametrize("file", ["ca", "cert", "key"])
+@pytest.mark.parametrize("file", ["ca", "cert", "key", "server_name"])
 @pytest.mark.parametrize("enabled", ["", "enabled: false, "])
 def test_tls_file_without_tls_is_refused(write: Write, file: str, enabled: str) -> None:
     """Regression: the password was sent in plain text, although the CA showed the intention."""
-    done = check_config("--config", str(write(f"mqtt: {{password: x, tls: {{{enabled}{file}: /etc/ca.pem}}}}")))
+    done = check_config("--config", str(write(f"mqtt: {{password: x, tls: {{{enabled}{file}: ca.pem}}}}")))
     assert (done.exit_code, done.stdout) == (os.EX_CONFIG, "")
     assert f"mqtt.tls: {file} given, but TLS is not enabled" in done.stderr
     assert "plain text" in done.stderr
+
+
+def test_server_name_of_tls_is_a_host_name(write: Write) -> None:
+    with pytest.raises(ConfigError, match=r"mqtt\.tls\.server_name: .* is not a host name"):
+        load(write("mqtt: {tls: {enabled: true, server_name: 'mqtts://broker:8883'}}"))
 
 
 def test_tls_can_be_enabled_by_the_environment(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

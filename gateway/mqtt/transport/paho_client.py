@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -37,6 +38,7 @@ class PahoClient(paho.Client):
     wait for its end. ``on_received`` is called with each message and its id, which is 0 at QoS 0. ``on_confirmed`` is
     called with the id of each message that the broker has acknowledged, and the reason code. ``on_drained`` is called
     when the system has taken all bytes of ``send``. All three are called in paho's thread, without a lock.
+    ``server_name``: the name that the broker's certificate must have, if it is not that of the host.
     """
 
     # paho's ``is_connected`` stays true when its thread has ended: hence ``ended``.
@@ -54,6 +56,7 @@ class PahoClient(paho.Client):
         self.on_received: Callable[[int, Received], None] = lambda _mid, _received: None
         self.on_confirmed: Callable[[int, ReasonCode], None] = lambda _mid, _reason: None
         self.on_drained: Callable[[], None] = lambda: None
+        self.server_name: str | None = None
 
     @property
     def blocked(self) -> bool:
@@ -122,6 +125,15 @@ class PahoClient(paho.Client):
         if (sock := self._sockpairW) is not None:
             with contextlib.suppress(OSError):
                 sock.send(b"0")
+
+    # paho checks the certificate against the name of the host.
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        host = self._host
+        self._host = self.server_name or host
+        try:
+            return super()._ssl_wrap_socket(tcp_sock)
+        finally:
+            self._host = host
 
     def _sock_close(self) -> None:
         with self._socket_lock:
@@ -217,11 +229,12 @@ def make_client(settings: MqttSettings, spec: ConnectionSpec, protocol: MQTTProt
     return client
 
 
-def _set_tls(client: paho.Client, settings: MqttSettings) -> None:
+def _set_tls(client: PahoClient, settings: MqttSettings) -> None:
     tls = settings.tls
     try:
         ca, cert, key = (str(path) if path else None for path in (tls.ca, tls.cert, tls.key))
         client.tls_set(ca, cert, key)
+        client.server_name = tls.server_name
     except (OSError, ValueError) as error:
         raise StartError(f"The files of mqtt.tls cannot be used: {error}. Correct mqtt.tls.ca, cert and key.") from None
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import trustme
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import VariableByteIntegers
@@ -20,7 +22,7 @@ from gateway.mqtt.transport.connection_spec import ConnectionSpec
 from gateway.mqtt.transport.ledger import KEPT_PAYLOAD_BYTES, Delivery, Ledger
 from gateway.mqtt.transport.packets import Publication, Received, connect_properties, read_message
 from gateway.mqtt.transport.session import Session
-from tests.support import Broker, free_port, wait_for
+from tests.support import MOSQUITTO, Broker, broker_running, free_port, wait_for
 
 
 @pytest.fixture
@@ -260,6 +262,39 @@ def test_connect_asks_for_a_session_expiry_only_if_persistent() -> None:
     persistent = {"SessionExpiryInterval": 86_400, "ReceiveMaximum": 5}
     assert connect_properties(True, 5).json() == persistent
     assert connect_properties(False, None).json() == {}
+
+
+@pytest.fixture(scope="module")
+def named_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, Path]]:
+    """A broker whose certificate has the name ``broker.example.org`` only, and the authority that signed it."""
+    if MOSQUITTO is None:
+        pytest.skip("mosquitto is not installed; amqtt has no TLS")
+    folder, port, authority = tmp_path_factory.mktemp("tls"), free_port(), trustme.CA()
+    certificate = authority.issue_cert("broker.example.org")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    certificate.private_key_pem.write_to_path(folder / "key.pem")
+    files = f"certfile {folder / 'cert.pem'}\nkeyfile {folder / 'key.pem'}"
+    extra = f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\n{files}\n"
+    with broker_running(folder, port, extra) as broker:
+        yield broker, folder / "ca.pem"
+
+
+def test_server_name_is_the_name_in_the_certificate_of_the_broker(named_broker: tuple[Broker, Path]) -> None:
+    broker, ca = named_broker
+    session = make_session(broker.port, tls={"enabled": True, "ca": ca, "server_name": "broker.example.org"})
+    session.open()
+    assert session.was_connected
+    session.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho leaves a socket to be collected
+@pytest.mark.parametrize("server_name", [None, "other.example.org"])
+def test_certificate_with_another_name_is_refused(named_broker: tuple[Broker, Path], server_name: str | None) -> None:
+    broker, ca = named_broker
+    session = make_session(broker.port, tls={"enabled": True, "ca": ca, "server_name": server_name})
+    with pytest.raises(ssl.SSLCertVerificationError, match="not valid for"):
+        session.open()
 
 
 def test_concurrent_replies_stay_within_the_receive_maximum() -> None:
