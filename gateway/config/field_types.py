@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
@@ -17,6 +17,8 @@ Days = Annotated[float, Field(gt=0, le=36_500)]
 ErrorRate = Annotated[float, Field(ge=1e-4, le=0.5)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 """A number from 0 to 1: a score, a quality, or a coordinate as a share of the picture's width or height."""
+UserRole = Literal["client", "viewer", "keeper", "privacy", "admin"]
+"""The roles of people and programs: ``LEVELS`` of model/caller.py."""
 FaceSize = Annotated[int, Field(ge=20, le=10_000)]
 """Pixels across a face."""
 Corners = Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3, max_length=64)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -12,8 +13,10 @@ from gateway.config.field_types import (
     NetworkSetting,
     Port,
     Seconds,
+    UserRole,
 )
 from gateway.config.section import Section
+from gateway.model import MQTT_LOGIN, RESERVED_CAMERAS
 
 
 class TlsSettings(Section):
@@ -61,6 +64,20 @@ class MqttSettings(Section):
     window: int = Field(default=1000, ge=1, le=10_000)
     response_topics: tuple[str, ...] = ()
     max_queued: int = Field(default=1000, ge=1)
+    users: Mapping[str, UserRole] = {}
+    export: bool = False
+
+    @field_validator("users")
+    @classmethod
+    def _check_logins(cls, users: Mapping[str, UserRole]) -> Mapping[str, UserRole]:
+        for login in users:
+            # The broker binds the topics of a camera to its login: such a login would have the topics of the bridge.
+            if not MQTT_LOGIN.fullmatch(login) or login in RESERVED_CAMERAS:
+                raise ValueError(
+                    f"{login[:80]!r} is not the login of a user: use 1 to 64 characters of A-Z a-z 0-9 _ . @ -;"
+                    " the name bridge is reserved"
+                )
+        return users
 
     @field_validator("host")
     @classmethod

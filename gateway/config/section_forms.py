@@ -12,6 +12,7 @@ _TOPICS = "inputs: {topics: [{topic: 'cam/{name}/jpg', camera: '{name}'}]}"
 FORMS: Mapping[str, str] = {
     "mqtt": "mqtt: {host: localhost}",
     "mqtt.tls": "mqtt: {tls: {enabled: true}}",
+    "mqtt.users": "mqtt: {users: {home: keeper}}",
     "rest": "rest: {port: 5001}",
     "rest.anonymous": "rest: {anonymous: {role: client, from: [192.168.0.0/16]}}",
     "workers": "workers: {processes: 0}",

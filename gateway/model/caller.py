@@ -10,9 +10,10 @@ Interface = Literal["mqtt", "rest", "cli", "known_faces", "retention", "upgrade"
 which people are erased. ``upgrade``: the first start of a newer version on an older store. ``gateway``: the gateway
 itself, for its start and for lines of the audit about the audit."""
 
-Role = Literal["camera", "client", "viewer", "keeper", "privacy", "admin", "system"]
-"""The rights of a caller. ``camera``: the operations that the settings allow it, for itself only. ``system``: the
-gateway itself. The others are those of people and programs: see LEVELS."""
+Role = Literal["nobody", "camera", "client", "viewer", "keeper", "privacy", "admin", "system"]
+"""The rights of a caller. ``nobody``: none, for a login that the settings do not name. ``camera``: the operations that
+the settings allow it, for itself only. ``system``: the gateway itself. The others are those of people and programs: see
+LEVELS."""
 
 LEVELS: Final[tuple[Role, ...]] = ("client", "viewer", "keeper", "privacy", "admin")
 """The roles of people and programs. Each may do all that the roles before it may do.
@@ -39,14 +40,22 @@ class Caller:
     def audit_text(self) -> str:
         """Return the text for the audit and for a picture's source, such as ``mqtt:porch`` or ``rest``."""
         # Stores of every version hold these texts: they must not change.
-        return self.interface if self.name is None else f"{self.interface}:{self.name}"
+        if self.name is None:
+            return self.interface
+        # A camera and a user may have the same name. No camera has a slash in its name.
+        return f"mqtt:user/{self.name}" if self.is_mqtt_user else f"{self.interface}:{self.name}"
+
+    @property
+    def is_mqtt_user(self) -> bool:
+        """True for a login of the broker that sends commands under its own name."""
+        return self.interface == "mqtt" and self.name is not None and self.role != "camera"
 
 
 # REST and the command line have no users yet: a caller that reaches them may do everything.
 REST_CALLER = Caller("rest", None, "admin")
 CLI_CALLER = Caller("cli", None, "admin")
-BRIDGE_CALLER = Caller("mqtt", "bridge", "admin")
-"""An admin that sends commands to the topics of the bridge."""
+BRIDGE_CALLER = Caller("mqtt", None, "admin")
+"""The sender of a command to the topics of the bridge that name no login. Only the broker knows who it is."""
 FOLDER_CALLER = Caller("known_faces", None, "system")
 """The import of the folder of known people."""
 GATEWAY_CALLER = Caller("gateway", None, "system")

@@ -21,6 +21,8 @@ MAX_CAMERA_LENGTH = 64
 CAMERA_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_CAMERA_LENGTH}}}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 RESERVED_CAMERAS = frozenset({"bridge"})
+MQTT_LOGIN = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
+"""The name of a user at the broker, which is a level of the topics of the user."""
 MAX_PICTURES_AT_ONCE = 10
 """Pictures in one request to enrol."""
 
@@ -105,8 +107,8 @@ class Origin:
 
     @property
     def camera(self) -> str | None:
-        """The name in the topic of a message, or None for a request by another interface."""
-        return self.caller.name if self.caller.interface == "mqtt" else None
+        """The name of the camera, or None for a request of another caller."""
+        return self.caller.name if self.caller.role == "camera" else None
 
     def age(self) -> float:
         """Return the seconds since the request was received."""

@@ -20,6 +20,7 @@ from gateway.model.subscriptions import Subscription
 from gateway.mqtt.announcements.switches import SwitchCommands
 from gateway.mqtt.announcements.wiring import Announcements
 from gateway.mqtt.bridge.bridge_status import BridgeStatus
+from gateway.mqtt.bridge.command_access import CommandAccess
 from gateway.mqtt.bridge.commands import BridgeCommands
 from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
 from gateway.mqtt.codec.inbound import Reader
@@ -68,7 +69,7 @@ class MqttInterface:
         limits, data, mqtt = settings.limits, settings.data, settings.mqtt
         self._on_fatal = on_fatal
         self.identity = identity
-        self.topics = topics = Topics(mqtt.base, mqtt.response_topics)
+        self.topics = topics = Topics(mqtt.base, mqtt.response_topics, mqtt.users)
         self.reader = reader = Reader(topics, limits)
         self._announcements = announcements
         self._retained = announcements.retained
@@ -85,7 +86,9 @@ class MqttInterface:
         self.queries = Queries(services, reader, validity, outbox, metrics, unchanged, answer_s=mqtt.answer_s)
         self.uploads = Uploads(data / "uploads", settings.uploads, limits.message_bytes, topics.read)
         self._pieces = Pieces(self.uploads, reader, self._intake, self.queries, outbox)
-        self._commands = BridgeCommands(services.submit, reader, validity, outbox, metrics, answer_s=mqtt.answer_s)
+        self._commands = BridgeCommands(
+            services.submit, CommandAccess(export=mqtt.export), reader, validity, outbox, metrics, answer_s=mqtt.answer_s
+        )
 
         self._duplicates = DuplicateDetector(
             topics, identity.instance, loopback, outbox.announce, self._end_for_another_gateway
@@ -119,6 +122,7 @@ class MqttInterface:
         return [
             Route("requests", self.loopback.topic, 1, validity.receive_loopback),
             Route("requests", topics.commands, 1, handler(reader.read_command, self._commands.handle), "included"),
+            Route("requests", topics.user_commands, 1, handler(reader.read_command, self._commands.handle)),
             Route("requests", topics.requests, 1, handler(reader.read_query, self.queries.ask)),
             Route("requests", topics.pieces, 1, handler(reader.read_piece, self._pieces.add)),
             Route("frames", topics.frames, 0, handler(reader.read_frame, self.queries.ask), "exclusive"),

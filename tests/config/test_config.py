@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -14,10 +15,12 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.main import main
 from gateway.config import VARIABLE_PREFIX, Settings, load
+from gateway.config.field_types import UserRole
 from gateway.config.section import Section
 from gateway.config.section_forms import FORMS
 from gateway.errors import ConfigError
 from gateway.model import ENROLMENT_LIMITS, EngineName, Mounting, Operation, QualityLimits, Search, SizeLimit
+from gateway.model.caller import LEVELS
 from tests.support import ROOT
 
 CONFIG = ROOT / "config" / "gateway.yaml"
@@ -317,6 +320,31 @@ def test_tls_file_without_tls_is_refused(write: Write, file: str, enabled: str) 
 def test_server_name_of_tls_is_a_host_name(write: Write) -> None:
     with pytest.raises(ConfigError, match=r"mqtt\.tls\.server_name: .* is not a host name"):
         load(write("mqtt: {tls: {enabled: true, server_name: 'mqtts://broker:8883'}}"))
+
+
+def test_users_at_the_broker_have_roles(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(write("mqtt: {users: {home: keeper, ann@example.org: admin}}")).mqtt.users["home"] == "keeper"
+    monkeypatch.setenv("FACEGATE_MQTT__USERS", '{"home": "viewer"}')
+    assert load(None).mqtt.users == {"home": "viewer"}
+
+
+@pytest.mark.parametrize(
+    ("users", "message"),
+    [
+        ("{bridge: keeper}", "'bridge' is not the login of a user"),
+        ("{a/b: keeper}", "'a/b' is not the login of a user"),
+        ("{'': keeper}", "'' is not the login of a user"),
+        ("{home: camera}", "mqtt.users.home: expected 'client', 'viewer', 'keeper', 'privacy' or 'admin'"),
+        ("[home]", r"write it as mqtt: {users: {home: keeper}}"),
+    ],
+)
+def test_user_without_a_valid_login_and_role_is_refused(write: Write, users: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load(write(f"mqtt: {{users: {users}}}"))
+
+
+def test_roles_of_users_are_the_levels_of_callers() -> None:
+    assert get_args(UserRole) == LEVELS
 
 
 def test_tls_can_be_enabled_by_the_environment(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,7 @@ def test_answers_that_end_the_connection_are_given_up(tmp_path: Path, fast_recon
     With MQTT 3.1.1 a broker cannot announce its largest packet. Two such requests ended so many connections that the
     gateway took them for a second client with its id, and ended for good.
     """
-    port, three = free_port(), {"protocol": "3.1.1"}
+    port, three = free_port(), {"protocol": "3.1.1", "export": True}
     extra = f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\nmax_packet_size 50000\n"
     with (
         broker_running(tmp_path, port, extra) as broker,

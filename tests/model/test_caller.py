@@ -20,7 +20,9 @@ from gateway.model.caller import (
     ("caller", "text"),
     [
         (camera_caller("porch"), "mqtt:porch"),
-        (BRIDGE_CALLER, "mqtt:bridge"),
+        (BRIDGE_CALLER, "mqtt"),
+        (Caller("mqtt", "porch", "keeper"), "mqtt:user/porch"),
+        (Caller("mqtt", "porch", "nobody"), "mqtt:user/porch"),
         (REST_CALLER, "rest"),
         (CLI_CALLER, "cli"),
         (FOLDER_CALLER, "known_faces"),
@@ -38,9 +40,11 @@ def test_only_a_camera_has_the_role_of_a_camera() -> None:
     assert {each.role for each in (FOLDER_CALLER, RETENTION_CALLER, UPGRADE_CALLER)} == {"system"}
 
 
-def test_origin_has_a_camera_only_over_mqtt() -> None:
+def test_only_the_request_of_a_camera_has_a_camera() -> None:
     assert Origin(caller=camera_caller("porch")).camera == "porch"
     assert Origin(caller=REST_CALLER).camera is None
+    assert Origin(caller=BRIDGE_CALLER).camera is None
+    assert Origin(caller=Caller("mqtt", "porch", "keeper")).camera is None
     assert Origin(caller=Caller("rest", "alice", "admin")).camera is None
 
 
@@ -51,6 +55,10 @@ def test_each_role_may_do_what_the_roles_before_it_may_do(role: Role, least: Rol
 
 def test_camera_has_the_rights_of_no_role_of_people() -> None:
     assert not any(camera_caller("porch").may(least) for least in LEVELS)
+
+
+def test_nobody_may_do_nothing() -> None:
+    assert not any(Caller("mqtt", "mallory", "nobody").may(least) for least in LEVELS)
 
 
 def test_gateway_itself_may_do_everything() -> None:

@@ -1,4 +1,4 @@
-"""Commands of administrators on ``bridge/request``."""
+"""Commands of administrators on ``bridge/request``, and of users on ``bridge/user/<login>/request``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from concurrent.futures import Future
 from functools import partial
 
 from gateway.contract.operations import changes
-from gateway.errors import BadRequest, Timeout, shutting_down_error
+from gateway.errors import BadRequest, Forbidden, Timeout, shutting_down_error
 from gateway.metrics import Metrics
 from gateway.model import AdministrationRequest, Effect
+from gateway.mqtt.bridge.command_access import CommandAccess
 from gateway.mqtt.codec.inbound import Command, Reader, digest, take_transaction
 from gateway.mqtt.codec.outbound import Outbound, write_done
 from gateway.mqtt.codec.topics import Address
@@ -27,6 +28,7 @@ class BridgeCommands:
     def __init__(
         self,
         submit: Submit,
+        access: CommandAccess,
         reader: Reader,
         validity: Validity,
         outbox: Outbox,
@@ -35,6 +37,7 @@ class BridgeCommands:
         answer_s: float,
     ) -> None:
         self._submit = submit
+        self._access = access
         self._reader = reader
         self._validity = validity
         self._outbox = outbox
@@ -48,6 +51,7 @@ class BridgeCommands:
         fail = partial(self._outbox.fail, delivery, command.address, transaction=transaction)
         try:
             valid_for_s = min(self._validity.seconds(delivery, suspect=command.suspect), self._answer_s)
+            self._access.check(command.address.operation)
             effect = _effect(command, transaction, delivery.received_at + valid_for_s)
         except Exception as error:
             self._metrics.count("errors")
@@ -69,6 +73,8 @@ class BridgeCommands:
         if error is None:
             self._outbox.reply(delivery, address, written.result(), transaction=transaction)
         else:
+            if isinstance(error, Forbidden):
+                error = self._access.explain(address.origin.caller, error)
             self._outbox.fail(delivery, address, error, transaction)
 
 
@@ -79,4 +85,7 @@ def _effect(command: Command, transaction: str | None, deadline: float) -> Effec
         return None
     if transaction is None:
         raise BadRequest(f"{operation} needs the field transaction, which identifies a repeated command")
-    return Effect(f"bridge/{transaction}", digest(command.address, command.payload, {}), deadline)
+    # Users may choose the same transaction: the key contains the login.
+    login = command.address.origin.caller.name
+    key = f"bridge/{transaction}" if login is None else f"bridge/user/{login}/{transaction}"
+    return Effect(key, digest(command.address, command.payload, {}), deadline)

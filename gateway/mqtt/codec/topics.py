@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.errors import BadRequest, Forbidden
 from gateway.formats.text_encodings import quote_value
-from gateway.model import CAMERA_NAME, REQUEST_ID, RESERVED_CAMERAS, Operation, Origin
-from gateway.model.caller import BRIDGE_CALLER, camera_caller
+from gateway.model import CAMERA_NAME, MQTT_LOGIN, REQUEST_ID, RESERVED_CAMERAS, Caller, Operation, Origin
+from gateway.model.caller import BRIDGE_CALLER, Role, camera_caller
 
 _OPERATION = re.compile(r"[a-z0-9_]{1,32}")
 _NUMBER = re.compile(r"[0-9]{1,4}")
@@ -20,6 +20,8 @@ _COMMAND = re.compile(r"[a-z_]{1,32}(/[a-z_]{1,32})?")
 PUBLISHABLE = re.compile(r"(?=(?:[^/]*/){0,31}[^/]*\Z)[!\"$-*,-~]{1,256}")
 """Printable ASCII without ``#`` and ``+``, up to 32 levels."""
 MAX_CORRELATION_BYTES = 128
+
+NO_USERS: Mapping[str, Role] = {}
 
 NO_OPERATION = "the topic names no operation: expected request/<operation> (docs/reference/mqtt.md)"
 
@@ -59,14 +61,20 @@ def correlated(address: Address, correlation: bytes | None) -> Address:
 
 
 class Topics:
-    """The topics below ``base``. ``response_topics``: allowed beginnings of Response Topics beside a camera's own."""
+    """The topics below ``base``.
 
-    def __init__(self, base: str, response_topics: Sequence[str] = ()) -> None:
+    ``response_topics``: allowed beginnings of Response Topics beside the caller's own. ``users``: the roles of the
+    logins that send commands under their own names. Any other login has the role ``nobody``.
+    """
+
+    def __init__(self, base: str, response_topics: Sequence[str] = (), users: Mapping[str, Role] = NO_USERS) -> None:
         self._base = base
         self._response_topics = tuple(response_topics)
+        self._users = users
         self.frames = f"{base}/+/frame"
         self.requests = f"{base}/+/request/#"
         self.commands = f"{base}/bridge/request/#"
+        self.user_commands = f"{base}/bridge/user/+/request/#"
         self.pieces = f"{base}/+/part/#"
         self.state = f"{base}/bridge/state"
         self.info = f"{base}/bridge/info"
@@ -90,10 +98,12 @@ class Topics:
             return None
         if kind == "frame" and not levels:
             return self._frame(camera)
+        if kind == "user" and camera in RESERVED_CAMERAS and levels[1:2] == ["request"]:
+            return self._user_command(levels[0], levels[2:])
         if kind not in ("request", "part"):
             return None
         if camera in RESERVED_CAMERAS:
-            return self._command(levels if kind == "request" else [])
+            return self._command(BRIDGE_CALLER, levels if kind == "request" else [])
         return self._request(camera, levels) if kind == "request" else self._piece(camera, levels)
 
     def redirected(self, address: Address, response_topic: str | None) -> Address:
@@ -102,7 +112,7 @@ class Topics:
         # the gateway itself for ever.
         if response_topic is None:
             return address
-        allowed = (f"{self._base}/{address.origin.camera}/response/", *self._response_topics)
+        allowed = (f"{self._root(address.origin.caller)}/response/", *self._response_topics)
         if not (PUBLISHABLE.fullmatch(response_topic) and response_topic.startswith(allowed)):
             raise Forbidden(
                 f"a Response Topic must begin with {allowed[0]}, and be ASCII of up to 32 levels, not"
@@ -124,9 +134,22 @@ class Topics:
             fault=reserved_name_fault(camera) if camera in RESERVED_CAMERAS else None,
         )
 
-    def _command(self, levels: list[str]) -> Address:
+    def _root(self, caller: Caller) -> str:
+        """Return the topic below which a caller publishes its requests and gets its replies."""
+        if caller.is_mqtt_user:
+            return f"{self._base}/bridge/user/{caller.name}"
+        return f"{self._base}/bridge" if caller.name is None else f"{self._base}/{caller.name}"
+
+    def _user_command(self, login: str, levels: list[str]) -> Address:
+        """Return the address of a command whose topic names the login of the sender."""
+        if not MQTT_LOGIN.fullmatch(login):
+            fault = f"a login must be 1 to 64 characters of A-Z, a-z, 0-9, _, ., @ and -, not {quote_value(login)}"
+            return replace(self._command(BRIDGE_CALLER, []), fault=fault)
+        return self._command(Caller("mqtt", login, self._users.get(login, "nobody")), levels)
+
+    def _command(self, caller: Caller, levels: list[str]) -> Address:
         """Return the address of an administrator's command, whose operation may have two words."""
-        operation, origin, reply_topic = "/".join(levels), Origin(caller=BRIDGE_CALLER), f"{self._base}/bridge/response"
+        operation, origin, reply_topic = "/".join(levels), Origin(caller=caller), f"{self._root(caller)}/response"
         if not _COMMAND.fullmatch(operation):
             return Address(origin, "", reply_topic, fault=NO_OPERATION)
         return Address(origin, operation, f"{reply_topic}/{operation}")

@@ -79,6 +79,49 @@ def test_malformed_command_is_answered_on_the_bridge(operation: str) -> None:
     assert (address.fault, address.reply_topic) == (NO_OPERATION, "facegate/bridge/response")
 
 
+@pytest.mark.parametrize(("login", "role"), [("home", "keeper"), ("ann@x.org", "privacy"), ("porch", "nobody")])
+def test_command_of_a_user_is_answered_below_the_login(login: str, role: str) -> None:
+    topics = Topics("facegate", users={"home": "keeper", "ann@x.org": "privacy"})
+    for operation in ("health", "people/add"):
+        address = read(f"facegate/bridge/user/{login}/request/{operation}", topics)
+        assert (address.operation, address.fault) == (operation, None)
+        assert address.reply_topic == f"facegate/bridge/user/{login}/response/{operation}"
+        assert (address.origin.caller.name, address.origin.caller.role) == (login, role)
+        assert address.origin.camera is None
+
+
+@pytest.mark.parametrize("operation", ["", "people/", "people/add/more", "People/add"])
+def test_malformed_command_of_a_user_is_answered_below_the_login(operation: str) -> None:
+    address = read(f"facegate/bridge/user/home/request/{operation}")
+    assert (address.fault, address.reply_topic) == (NO_OPERATION, "facegate/bridge/user/home/response")
+
+
+@pytest.mark.parametrize("login", ["", "a b", "+", "#", "\0", "hömé", "x" * 65, "home\n"])
+def test_invalid_login_is_answered_on_the_bridge(login: str) -> None:
+    address = read(f"facegate/bridge/user/{login}/request/health")
+    assert address.fault is not None
+    assert address.fault.startswith("a login must be 1 to 64 characters")
+    assert address.reply_topic == "facegate/bridge/response"
+
+
+@pytest.mark.parametrize("topic", ["bridge/user", "bridge/user/home", "bridge/user/home/response/health"])
+def test_other_topics_below_a_user_have_no_address(topic: str) -> None:
+    assert TOPICS.read(f"facegate/{topic}") is None
+    assert TOPICS.read("facegate/porch/user/home/request/health") is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "own"),
+    [("user/home/request/health", "bridge/user/home/response/"), ("request/health", "bridge/response/")],
+)
+def test_response_topic_of_a_command_is_below_the_responses_of_its_sender(asked: str, own: str) -> None:
+    address = read(f"facegate/bridge/{asked}")
+    assert TOPICS.redirected(address, f"facegate/{own}x").reply_topic == f"facegate/{own}x"
+    for other in ("bridge/user/ann/response/x", "bridge/user/home/request/health", "porch/response/x", "home/response/x"):
+        with pytest.raises(Forbidden):
+            TOPICS.redirected(address, f"facegate/{other}")
+
+
 def test_bridge_sends_no_frames() -> None:
     assert read("facegate/bridge/frame").fault == reserved_name_fault("bridge")
 

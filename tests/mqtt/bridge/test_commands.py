@@ -1,0 +1,116 @@
+"""Commands on the topics of the bridge, with an administration that refuses as the real one does."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.config import LimitSettings
+from gateway.contract.health import LivenessDocument
+from gateway.contract.operations import check_role
+from gateway.metrics import Metrics
+from gateway.model import AdministrationRequest, Request
+from gateway.mqtt.bridge.command_access import CommandAccess
+from gateway.mqtt.bridge.commands import BridgeCommands
+from gateway.mqtt.codec.inbound import Command, Reader
+from gateway.mqtt.codec.topics import Topics
+from gateway.mqtt.delivery.downtime import Downtime
+from gateway.mqtt.delivery.loopback import Loopback
+from gateway.mqtt.delivery.validity import Validity
+from gateway.mqtt.outbox import Outbox
+from gateway.mqtt.transport.ledger import Delivery
+from gateway.mqtt.transport.packets import Received
+from gateway.mqtt.transport.session import Session
+from tests.mqtt.offline import OfflineSession
+
+USERS = {"home": "keeper", "officer": "privacy"}
+
+
+class CommandsHarness:
+    """``asked``: the requests that the administration got."""
+
+    def __init__(self, folder: Path, access: CommandAccess) -> None:
+        limits = LimitSettings()
+        self.asked: list[AdministrationRequest] = []
+        self._reader = Reader(Topics("facegate", users=USERS), limits)
+        validity = Validity(60, Downtime(folder / "alive"), Loopback("facegate/bridge/canary/0"), Metrics())
+        self._commands = BridgeCommands(
+            self._submit, access, self._reader, validity, Outbox(limits), Metrics(), answer_s=10
+        )
+
+    def send(self, topic: str, **fields: Any) -> tuple[str, dict[str, Any]]:
+        """Send a command, and return the topic and the document of its reply."""
+        session = OfflineSession()
+        received = Received(f"facegate/bridge/{topic}", json.dumps(fields).encode(), retained=False)
+        command = self._reader.read_command(received, False)
+        assert isinstance(command, Command)
+        delivery: Delivery[Session] = Delivery(received=received, session=session)
+        self._commands.handle(delivery, command)
+        (reply,) = session.published
+        return reply.topic, json.loads(reply.payload)
+
+    def _submit(self, request: Request | AdministrationRequest) -> Future[Any]:
+        assert isinstance(request, AdministrationRequest)
+        self.asked.append(request)
+        done: Future[Any] = Future()
+        try:
+            check_role(request.caller, request.operation)
+            done.set_result(LivenessDocument(status="ok", counts={}))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> CommandsHarness:
+    return CommandsHarness(tmp_path, CommandAccess(export=False))
+
+
+def test_command_of_a_user_has_the_role_of_its_login(harness: CommandsHarness) -> None:
+    topic, reply = harness.send("user/home/request/people/list")
+    assert (topic, reply["status"]) == ("facegate/bridge/user/home/response/people/list", "ok")
+    topic, reply = harness.send("user/home/request/people/erase", person="ada", transaction="1")
+    assert (topic, reply["code"]) == ("facegate/bridge/user/home/response/people/erase", "forbidden")
+    assert reply["error"] == (
+        "people/erase needs the role privacy, and the role of mqtt:user/home is keeper"
+    )
+    assert harness.send("user/officer/request/people/erase", person="ada", transaction="1")[1]["status"] == "ok"
+
+
+def test_login_without_a_role_learns_the_setting(harness: CommandsHarness) -> None:
+    reply = harness.send("user/mallory/request/people/list")[1]
+    assert (reply["code"], reply["error"]) == (
+        "forbidden",
+        "people/list needs the role viewer, and the role of mqtt:user/mallory is nobody: give the login a role in"
+        " mqtt.users",
+    )
+
+
+def test_command_without_a_login_has_the_role_of_an_admin(harness: CommandsHarness) -> None:
+    topic, reply = harness.send("request/people/import", archive="", transaction="1")
+    assert (topic, reply["status"]) == ("facegate/bridge/response/people/import", "ok")
+    (request,) = harness.asked
+    assert request.caller.audit_text() == "mqtt"
+
+
+def test_users_may_choose_the_same_transaction(harness: CommandsHarness) -> None:
+    for sender in ("user/home", "user/officer", "user/home"):
+        harness.send(f"{sender}/request/people/rename", person="a", name="b", transaction="1")
+    harness.send("request/people/rename", person="a", name="b", transaction="1")
+    keys = [each.effect.key for each in harness.asked if each.effect is not None]
+    assert keys == ["bridge/user/home/1", "bridge/user/officer/1", "bridge/user/home/1", "bridge/1"]
+
+
+@pytest.mark.parametrize("operation", ["people/export", "unknowns/export"])
+@pytest.mark.parametrize("sender", ["user/officer", ""])
+def test_exports_are_off_unless_a_setting_allows_them(tmp_path: Path, operation: str, sender: str) -> None:
+    topic = f"{sender}/request/{operation}".removeprefix("/")
+    closed, opened = (CommandsHarness(tmp_path, CommandAccess(export=each)) for each in (False, True))
+    reply = closed.send(topic, transaction="1")[1]
+    assert (reply["code"], reply["transaction"], closed.asked) == ("forbidden", "1", [])
+    assert reply["error"].startswith(f"{operation} is off over MQTT: set mqtt.export to true, use REST, or use facegate")
+    assert opened.send(topic)[1]["status"] == "ok"
