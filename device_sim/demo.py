@@ -80,6 +80,9 @@ class Options:
             # The broker may be that of a household. Its Home Assistant would keep the devices of the demo.
             "FACEGATE_HOMEASSISTANT__ENABLED": "false",
         }
+        if choice.own is not None:
+            # It serves programs on this machine only.
+            environment["FACEGATE_MQTT__TRUST_BROKER"] = "true"
         if choice.own == "amqtt":
             # amqtt misreads an MQTT 5 CONNECT with a last will, and then neither answers nor closes the connection.
             environment["FACEGATE_MQTT__PROTOCOL"] = "3.1.1"

@@ -70,7 +70,8 @@ def settings(data: Path, broker: Broker, **changes: object) -> Settings:
     """Return settings as from a file, with defaults for tests. ``changes``: sections that replace or extend these."""
     content: dict[str, object] = {
         "data": prepare_data_folder(data),
-        "mqtt": {"host": "127.0.0.1", "port": broker.port},
+        # The broker of most tests has no ACL.
+        "mqtt": {"host": "127.0.0.1", "port": broker.port, "trust_broker": True},
         "rest": {"port": free_port()},
         "people": {"folder": KNOWN_FACES, "rescan_s": 0.2},
     }

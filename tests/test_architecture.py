@@ -34,6 +34,7 @@ LEVEL = {package: n for n, layer in enumerate(LAYERS) for package in layer}
 
 ONLY_IN: Mapping[str, Collection[str]] = {
     "paho": {
+        "mqtt/transport/acl_probe",
         "mqtt/transport/packets",
         "mqtt/transport/paho_client",
         "mqtt/transport/protocol_choice",

@@ -66,6 +66,7 @@ class MqttSettings(Section):
     max_queued: int = Field(default=1000, ge=1)
     users: Mapping[str, UserRole] = {}
     export: bool = False
+    trust_broker: bool = False
 
     @field_validator("users")
     @classmethod

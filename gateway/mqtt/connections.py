@@ -19,6 +19,7 @@ from functools import partial
 from gateway.config import MqttSettings
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
+from gateway.mqtt.bridge.acl_watch import AclWatch
 from gateway.mqtt.delivery.watchdog import Watchdog
 from gateway.mqtt.router import Router
 from gateway.mqtt.transport.connection_spec import ConnectionSpec
@@ -43,6 +44,7 @@ class Connections:
         client_id: str,
         router: Router,
         upkeep: Upkeep,
+        acl_watch: AclWatch,
         metrics: Metrics,
         on_fatal: Callable[[GatewayError], None],
     ) -> None:
@@ -50,13 +52,14 @@ class Connections:
         self._client_id = client_id
         self._router = router
         self._upkeep = upkeep
+        self._acl_watch = acl_watch
         self._last_request_at = -math.inf
         reconnector = partial(Reconnector, settings, metrics=metrics, on_fatal=on_fatal)
         self.frames = reconnector(
             self._frames_spec,
             on_up=self._start_frames,
             on_message=partial(router.dispatch, "frames"),
-            on_tick=upkeep.tick_frames,
+            on_tick=self._tick_frames,
         )
         self.requests = reconnector(
             self._requests_spec,
@@ -99,12 +102,17 @@ class Connections:
             session.subscribe(self._router.filters("frames", "exclusive"))
 
     def _requests_spec(self) -> ConnectionSpec:
-        """Return the spec, after a search for other gateways. Raises AnotherGateway and NotYet."""
+        """Return the spec, after a search for other gateways and the question whether the broker has an ACL.
+
+        Raises AnotherGateway, NotYet, StartError, OSError and ValueError.
+        """
         if not self._upkeep.is_exclusive:
             if (session := self.frames.session) is None or not session.connected:
                 raise NotYet
             self._upkeep.search(session)
             self._subscribe_frames(self.frames.session or session)
+        # Commands may wait at the broker: their rights are known before they come.
+        self._acl_watch.ask(five=self.frames.session is None or self.frames.session.is_mqtt5)
         max_in_flight = self.frames.receive_maximum
         return ConnectionSpec(
             self._client_id,
@@ -115,6 +123,10 @@ class Connections:
             window=max(1, min(self._settings.window, max_in_flight // 2)),
             will=self._upkeep.will,
         )
+
+    def _tick_frames(self, session: Session) -> None:
+        self._upkeep.tick_frames(session)
+        self._acl_watch.tick(five=session.is_mqtt5)
 
     def _receive_request(self, delivery: Delivery[Session]) -> None:
         self._last_request_at = time.monotonic()

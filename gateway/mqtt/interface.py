@@ -19,6 +19,7 @@ from gateway.model.health import MqttHealth
 from gateway.model.subscriptions import Subscription
 from gateway.mqtt.announcements.switches import SwitchCommands
 from gateway.mqtt.announcements.wiring import Announcements
+from gateway.mqtt.bridge.acl_watch import AclWatch
 from gateway.mqtt.bridge.bridge_status import BridgeStatus
 from gateway.mqtt.bridge.command_access import CommandAccess
 from gateway.mqtt.bridge.commands import BridgeCommands
@@ -41,6 +42,7 @@ from gateway.mqtt.queries import Queries
 from gateway.mqtt.retained import BRIDGE
 from gateway.mqtt.router import Route, Router
 from gateway.mqtt.services import Services, SetEnabled
+from gateway.mqtt.transport.acl_probe import AclProbe
 from gateway.mqtt.transport.identity import Identity
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.session import Session
@@ -86,8 +88,9 @@ class MqttInterface:
         self.queries = Queries(services, reader, validity, outbox, metrics, unchanged, answer_s=mqtt.answer_s)
         self.uploads = Uploads(data / "uploads", settings.uploads, limits.message_bytes, topics.read)
         self._pieces = Pieces(self.uploads, reader, self._intake, self.queries, outbox)
+        self._access = access = CommandAccess(topics.acl_probe, export=mqtt.export, trust_broker=mqtt.trust_broker)
         self._commands = BridgeCommands(
-            services.submit, CommandAccess(export=mqtt.export), reader, validity, outbox, metrics, answer_s=mqtt.answer_s
+            services.submit, access, reader, validity, outbox, metrics, answer_s=mqtt.answer_s
         )
 
         self._duplicates = DuplicateDetector(
@@ -115,7 +118,9 @@ class MqttInterface:
             *map(self._foreign_route, subscriptions),
         ]
         router = Router(self.routes, self._intake.ignore)
-        self.connections = Connections(mqtt, identity.client_id, router, upkeep, metrics, on_fatal)
+        probe = AclProbe(mqtt, identity.client_id, topics.acl_probe, loopback.topic)
+        acl_watch = AclWatch(probe, access.record_acl)
+        self.connections = Connections(mqtt, identity.client_id, router, upkeep, acl_watch, metrics, on_fatal)
 
     def _routes(self, validity: Validity) -> list[Route]:
         topics, reader, handler = self.topics, self.reader, self._intake.handler
@@ -167,7 +172,7 @@ class MqttInterface:
         """Sentences about problems that need a person's attention, although the interface works."""
         files = (*self.identity.warnings, *self._retained.warnings, *self.downtime.warnings, *self.uploads.warnings)
         announced = self._announcements.sender.warnings
-        return (*self._duplicates.warnings, *files, *self._ignored.warnings, *announced)
+        return (*self._duplicates.warnings, *files, *self._ignored.warnings, *announced, *self._access.warnings)
 
     def start(self) -> None:
         """Start to connect, and return after the first try. The gateway goes on trying if no broker can be reached.

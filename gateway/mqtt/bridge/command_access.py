@@ -1,21 +1,59 @@
-"""The rules about commands over MQTT that the settings add to the roles of the callers."""
+"""The rules about commands over MQTT that the settings and the broker add to the roles of the callers."""
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import Final
 
-from gateway.errors import Forbidden
-from gateway.model.caller import Caller
+from gateway.errors import Busy, Forbidden, GatewayError
+from gateway.model.caller import Caller, Role
+from gateway.mqtt.transport.acl_probe import AclState
+
+log = logging.getLogger(__name__)
 
 EXPORTS: Final = frozenset({"people/export", "unknowns/export"})
 """The operations whose replies contain descriptors and pictures of people."""
 
+OPEN_BROKER_ROLE: Final[Role] = "keeper"
+"""The highest role of a command through a broker without an ACL, where everybody can send every command."""
+NEXT_ROLE: Final[Role] = "privacy"
+"""The role after OPEN_BROKER_ROLE."""
+
+RETRY_S = 30
+"""Time after which it may be known whether the broker has an ACL."""
+
 
 class CommandAccess:
-    """The rules. ``export``: the setting mqtt.export."""
+    """The rules. Safe to use from any thread.
 
-    def __init__(self, *, export: bool) -> None:
+    ``topic``: the topic of the message that asks whether the broker has an ACL. ``export``: the setting mqtt.export.
+    ``trust_broker``: the setting of that name.
+    """
+
+    def __init__(self, topic: str, *, export: bool, trust_broker: bool) -> None:
+        self._topic = topic
         self._export = export
+        self._trust_broker = trust_broker
+        self._acl: AclState = "unknown"
+
+    def record_acl(self, state: AclState) -> None:
+        """Record whether the broker has an ACL, and log a change for the worse."""
+        before, self._acl = self._acl, state
+        if state != before:
+            for warning in self.warnings:
+                log.warning("%s", warning)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        if self._trust_broker or self._acl != "open":
+            return ()
+        return (
+            f"The broker has no ACL: it delivers a message on {self._topic}, which no login needs. Every program that"
+            " reaches the broker may enrol, rename and remove people. Erasing, importing, exporting and the audit are"
+            " off over MQTT. Give the broker an ACL (docs/how-to/logins-and-tls.md), or set mqtt.trust_broker to true"
+            " if you trust every program on it.",
+        )
 
     def check(self, operation: str) -> None:
         """Raise Forbidden for an operation that is switched off over MQTT."""
@@ -26,8 +64,25 @@ class CommandAccess:
                 f" {operation.replace('/', ' ')}"
             )
 
-    def explain(self, caller: Caller, error: Forbidden) -> Forbidden:
-        """Return the refusal of a command, with the setting that it follows from."""
+    def limit(self, caller: Caller) -> Caller:
+        """Return the caller, with a lower role if the broker has no ACL: then anybody may use the caller's topics."""
+        return replace(caller, role=OPEN_BROKER_ROLE) if self._is_limited(caller) else caller
+
+    def explain(self, caller: Caller, error: Forbidden) -> GatewayError:
+        """Return the refusal of a command with the setting that it follows from. ``caller``: before ``limit``."""
         if caller.role == "nobody":
             return Forbidden(f"{error}: give the login a role in mqtt.users")
-        return error
+        if not self._is_limited(caller):
+            return error
+        if self._acl == "unknown":
+            return Busy(
+                "it is not known yet whether the broker has an ACL: try again later, or set mqtt.trust_broker to true",
+                RETRY_S,
+            )
+        return Forbidden(
+            f"{error}, since the broker has no ACL: give it one (docs/how-to/logins-and-tls.md), or set"
+            " mqtt.trust_broker to true"
+        )
+
+    def _is_limited(self, caller: Caller) -> bool:
+        return not self._trust_broker and self._acl != "enforced" and caller.may(NEXT_ROLE)

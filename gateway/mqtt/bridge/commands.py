@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 
 from gateway.contract.operations import changes
@@ -59,9 +60,9 @@ class BridgeCommands:
             return
         slow = Timeout("the command takes longer than mqtt.answer_s: send it over REST")
         delivery.set_give_up(claim_before_giving_up(effect, partial(fail, slow)))
-        address = command.address
+        origin = replace(command.address.origin, caller=self._access.limit(command.address.origin.caller))
         request = AdministrationRequest(
-            operation=address.operation, fields=fields, origin=address.origin, valid_for_s=valid_for_s, effect=effect
+            operation=command.address.operation, fields=fields, origin=origin, valid_for_s=valid_for_s, effect=effect
         )
         written = then(self._submit(request), lambda result: write_done(result.document(), transaction))
         written.add_done_callback(partial(self._answer, delivery, command.address, transaction))

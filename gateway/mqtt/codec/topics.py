@@ -79,6 +79,7 @@ class Topics:
         self.state = f"{base}/bridge/state"
         self.info = f"{base}/bridge/info"
         self.health = f"{base}/bridge/health"
+        self.acl_probe = f"{base}/acl_probe"
         self.loopbacks = f"{base}/bridge/canary/"
 
     def frame(self, camera: str) -> str:

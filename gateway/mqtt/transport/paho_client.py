@@ -225,16 +225,16 @@ def make_client(settings: MqttSettings, spec: ConnectionSpec, protocol: MQTTProt
         client.username_pw_set(settings.user, password.get_secret_value() if password else None)
     if settings.tls.enabled:
         _set_tls(client, settings)
+        client.server_name = settings.tls.server_name
     client.on_socket_open = _set_no_delay
     return client
 
 
-def _set_tls(client: PahoClient, settings: MqttSettings) -> None:
+def _set_tls(client: paho.Client, settings: MqttSettings) -> None:
     tls = settings.tls
     try:
         ca, cert, key = (str(path) if path else None for path in (tls.ca, tls.cert, tls.key))
         client.tls_set(ca, cert, key)
-        client.server_name = tls.server_name
     except (OSError, ValueError) as error:
         raise StartError(f"The files of mqtt.tls cannot be used: {error}. Correct mqtt.tls.ca, cert and key.") from None
 

@@ -62,9 +62,10 @@ class NotYet(Exception):
 class Reconnector:
     """A lasting connection to the broker: a new session begins whenever one ends.
 
-    ``make_spec`` is called before each session; it may raise NotYet or AnotherGateway. ``on_tick`` is called twice a
-    second while a session lasts. ``on_down`` is called after a session, and returns whether it is known why it ended.
-    ``on_fatal`` is called with an error that only a person can mend.
+    ``make_spec`` is called before each session. It may raise NotYet, AnotherGateway, and the errors of a connection
+    that cannot be opened. ``on_tick`` is called twice a second while a session lasts. ``on_down`` is called after a
+    session, and returns whether it is known why it ended. ``on_fatal`` is called with an error that only a person can
+    mend.
     """
 
     # Only the reconnector's own thread opens, uses and closes sessions. A stop that closed a session from another
@@ -95,6 +96,7 @@ class Reconnector:
         self.receive_maximum = ASSUMED_RECEIVE_MAXIMUM
         """Messages in flight that the broker allowed in the last session."""
         self._session: Session | None = None
+        self._client_id = ""
         self._start_error: StartError | None = None
         self._farewell: Publication | None = None
         self._first_try_ended = threading.Event()
@@ -178,6 +180,7 @@ class Reconnector:
             # ``make_spec`` may have taken seconds, in which the reconnector was stopped.
             if self._stopping.is_set():
                 raise NotYet
+            self._client_id = spec.client_id
             self._session = session = self._make_session(self._settings, self._protocol.next, spec)
             session.open()
         except AnotherGateway as error:
@@ -271,7 +274,7 @@ class Reconnector:
         self._on_fatal(
             StartError(
                 f"The broker at {self._broker} closed {backoff.MAX_SHORT_CONNECTIONS} connections in a row. Most likely"
-                f" another client has the client id {self._make_spec().client_id} (mqtt.client_id): stop that client,"
+                f" another client has the client id {self._client_id} (mqtt.client_id): stop that client,"
                 " or set another id."
             )
         )

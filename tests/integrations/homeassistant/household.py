@@ -76,6 +76,7 @@ class GatewayProcess:
             "FACEGATE_DATA": str(prepare_data_folder(folder / "data")),
             "FACEGATE_MQTT__HOST": "127.0.0.1",
             "FACEGATE_MQTT__PORT": str(broker.port),
+            "FACEGATE_MQTT__TRUST_BROKER": "true",
             "FACEGATE_REST__PORT": str(self._rest_port),
             "FACEGATE_PEOPLE__FOLDER": str(KNOWN_FACES),
             "FACEGATE_WORKERS__PROCESSES": "1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from gateway.contract.health import LivenessDocument
 from gateway.contract.operations import check_role
 from gateway.metrics import Metrics
 from gateway.model import AdministrationRequest, Request
-from gateway.mqtt.bridge.command_access import CommandAccess
+from gateway.model.caller import Role
+from gateway.mqtt.bridge.command_access import RETRY_S, CommandAccess
 from gateway.mqtt.bridge.commands import BridgeCommands
 from gateway.mqtt.codec.inbound import Command, Reader
 from gateway.mqtt.codec.topics import Topics
@@ -22,12 +24,13 @@ from gateway.mqtt.delivery.downtime import Downtime
 from gateway.mqtt.delivery.loopback import Loopback
 from gateway.mqtt.delivery.validity import Validity
 from gateway.mqtt.outbox import Outbox
+from gateway.mqtt.transport.acl_probe import AclState
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Received
 from gateway.mqtt.transport.session import Session
 from tests.mqtt.offline import OfflineSession
 
-USERS = {"home": "keeper", "officer": "privacy"}
+USERS: Mapping[str, Role] = {"home": "keeper", "officer": "privacy"}
 
 
 class CommandsHarness:
@@ -65,9 +68,15 @@ class CommandsHarness:
         return done
 
 
+def access_of(*, export: bool = False, trust_broker: bool = False, acl: AclState = "enforced") -> CommandAccess:
+    access = CommandAccess("facegate/acl_probe", export=export, trust_broker=trust_broker)
+    access.record_acl(acl)
+    return access
+
+
 @pytest.fixture
 def harness(tmp_path: Path) -> CommandsHarness:
-    return CommandsHarness(tmp_path, CommandAccess(export=False))
+    return CommandsHarness(tmp_path, access_of())
 
 
 def test_command_of_a_user_has_the_role_of_its_login(harness: CommandsHarness) -> None:
@@ -75,9 +84,7 @@ def test_command_of_a_user_has_the_role_of_its_login(harness: CommandsHarness) -
     assert (topic, reply["status"]) == ("facegate/bridge/user/home/response/people/list", "ok")
     topic, reply = harness.send("user/home/request/people/erase", person="ada", transaction="1")
     assert (topic, reply["code"]) == ("facegate/bridge/user/home/response/people/erase", "forbidden")
-    assert reply["error"] == (
-        "people/erase needs the role privacy, and the role of mqtt:user/home is keeper"
-    )
+    assert reply["error"] == ("people/erase needs the role privacy, and the role of mqtt:user/home is keeper")
     assert harness.send("user/officer/request/people/erase", person="ada", transaction="1")[1]["status"] == "ok"
 
 
@@ -109,8 +116,56 @@ def test_users_may_choose_the_same_transaction(harness: CommandsHarness) -> None
 @pytest.mark.parametrize("sender", ["user/officer", ""])
 def test_exports_are_off_unless_a_setting_allows_them(tmp_path: Path, operation: str, sender: str) -> None:
     topic = f"{sender}/request/{operation}".removeprefix("/")
-    closed, opened = (CommandsHarness(tmp_path, CommandAccess(export=each)) for each in (False, True))
+    closed, opened = (CommandsHarness(tmp_path, access_of(export=each)) for each in (False, True))
     reply = closed.send(topic, transaction="1")[1]
     assert (reply["code"], reply["transaction"], closed.asked) == ("forbidden", "1", [])
-    assert reply["error"].startswith(f"{operation} is off over MQTT: set mqtt.export to true, use REST, or use facegate")
+    assert reply["error"].startswith(
+        f"{operation} is off over MQTT: set mqtt.export to true, use REST, or use facegate"
+    )
     assert opened.send(topic)[1]["status"] == "ok"
+
+
+@pytest.mark.parametrize("sender", ["user/officer/request", "request"])
+def test_no_command_has_the_rights_above_a_keeper_without_an_acl(tmp_path: Path, sender: str) -> None:
+    harness = CommandsHarness(tmp_path, access_of(acl="open"))
+    assert harness.send(f"{sender}/people/rename", person="a", name="b", transaction="1")[1]["status"] == "ok"
+    reply = harness.send(f"{sender}/people/erase", person="a", transaction="2")[1]
+    assert (reply["code"], reply["transaction"]) == ("forbidden", "2")
+    assert "is keeper, since the broker has no ACL: give it one" in reply["error"]
+    assert {request.caller.role for request in harness.asked} == {"keeper"}
+
+
+def test_lower_role_stays_without_an_acl(tmp_path: Path) -> None:
+    harness = CommandsHarness(tmp_path, access_of(acl="open"))
+    reply = harness.send("user/home/request/people/erase", person="a", transaction="1")[1]
+    assert reply["error"].endswith("the role of mqtt:user/home is keeper")
+    assert harness.send("user/mallory/request/people/list")[1]["code"] == "forbidden"
+
+
+def test_command_is_repeated_until_it_is_known_whether_there_is_an_acl(tmp_path: Path) -> None:
+    access = access_of(acl="unknown")
+    harness = CommandsHarness(tmp_path, access)
+    command = {"person": "a", "transaction": "1"}
+    reply = harness.send("user/officer/request/people/erase", **command)[1]
+    assert (reply["code"], reply["retry_after"]) == ("busy", RETRY_S)
+    access.record_acl("enforced")
+    assert harness.send("user/officer/request/people/erase", **command)[1]["status"] == "ok"
+
+
+@pytest.mark.parametrize("acl", ["open", "unknown"])
+def test_trusted_broker_needs_no_acl(tmp_path: Path, acl: AclState) -> None:
+    access = access_of(trust_broker=True, acl=acl)
+    harness = CommandsHarness(tmp_path, access)
+    assert harness.send("request/people/import", archive="", transaction="1")[1]["status"] == "ok"
+    assert access.warnings == ()
+
+
+def test_missing_acl_is_logged_once_and_stays_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    access = access_of(acl="enforced")
+    for _ in range(3):
+        access.record_acl("open")
+    (warning,) = access.warnings
+    assert "it delivers a message on facegate/acl_probe" in warning
+    assert [record.message for record in caplog.records] == [warning]
+    access.record_acl("enforced")
+    assert access.warnings == ()

@@ -117,7 +117,12 @@ def test_other_topics_below_a_user_have_no_address(topic: str) -> None:
 def test_response_topic_of_a_command_is_below_the_responses_of_its_sender(asked: str, own: str) -> None:
     address = read(f"facegate/bridge/{asked}")
     assert TOPICS.redirected(address, f"facegate/{own}x").reply_topic == f"facegate/{own}x"
-    for other in ("bridge/user/ann/response/x", "bridge/user/home/request/health", "porch/response/x", "home/response/x"):
+    for other in (
+        "bridge/user/ann/response/x",
+        "bridge/user/home/request/health",
+        "porch/response/x",
+        "home/response/x",
+    ):
         with pytest.raises(Forbidden):
             TOPICS.redirected(address, f"facegate/{other}")
 

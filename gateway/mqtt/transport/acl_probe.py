@@ -1,0 +1,150 @@
+"""The question whether the broker has an ACL (access control list), asked by a message that it should not deliver.
+
+The gateway publishes a message on a topic that no login needs, over a connection of its own. An open broker delivers
+it. A broker with an ACL drops the message, refuses it (MQTT 5), or closes the connection. A message on a topic that the
+gateway may use is the proof that the broker had time to deliver the other one.
+
+A broker whose ACL allows the gateway's login everything cannot be told from an open one. It counts as open.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Container
+from enum import Enum, auto
+from queue import Empty, SimpleQueue
+from typing import Any, Literal
+
+from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.config import MqttSettings
+from gateway.mqtt.transport.connection_spec import ConnectionSpec
+from gateway.mqtt.transport.packets import Publication, Received, subscriptions, write_message
+from gateway.mqtt.transport.paho_client import make_client
+
+AclState = Literal["enforced", "open", "unknown"]
+
+ANSWER_TIMEOUT_S = 5.0
+"""Time for the whole exchange of messages."""
+
+CLOSE_TIMEOUT_S = 2.0
+
+
+class _Event(Enum):
+    """An answer of the broker. ``PERMITTED``: the message on the permitted topic came back. ``DELIVERED``: the message
+    on the other topic came back. ``TAKEN``, ``REFUSED``: the acknowledgement of that message."""
+
+    CONNECTED = auto()
+    PERMITTED = auto()
+    DELIVERED = auto()
+    TAKEN = auto()
+    REFUSED = auto()
+    ENDED = auto()
+
+
+class AclProbe:
+    """The sender of the question. ``topic``: needed by no login. ``own_topic``: the gateway may read and write it."""
+
+    def __init__(self, settings: MqttSettings, client_id: str, topic: str, own_topic: str) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self.topic = topic
+        self._own_topic = own_topic
+
+    def run(self, *, five: bool) -> AclState:
+        """Ask, and return the answer within about ANSWER_TIMEOUT_S. ``five``: under MQTT 5.
+
+        Raises OSError and ValueError if no connection can be opened, and StartError for unusable files of mqtt.tls.
+        """
+        exchange = _Exchange(self._settings, self._client_id, self.topic, self._own_topic, five=five)
+        try:
+            return exchange.run()
+        finally:
+            exchange.close()
+
+
+class _Exchange:
+    """The exchange of messages over one connection."""
+
+    def __init__(self, settings: MqttSettings, client_id: str, topic: str, own_topic: str, *, five: bool) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._own_topic = own_topic
+        self._five = five
+        self._nonce = b"acl %b" % secrets.token_hex(8).encode()
+        self._mid = 0
+        self._events: SimpleQueue[_Event] = SimpleQueue()
+        self._deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        protocol = MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311
+        # A random client id: nobody can end the connection by a connection with the same id.
+        spec = ConnectionSpec(f"{client_id}-acl-{secrets.token_hex(6)}", [])
+        self._client = make_client(settings, spec, protocol)
+        self._client.on_connect = self._handle_connack
+        self._client.on_disconnect = lambda *_: self._events.put(_Event.ENDED)
+        self._client.on_received = self._handle_message
+        self._client.on_confirmed = self._handle_puback
+
+    def run(self) -> AclState:
+        self._client.connect(self._settings.host, self._settings.port, self._settings.keepalive_s)
+        self._client.ended.clear()
+        self._client.loop_start()
+        if self._wait_for({_Event.CONNECTED}) is not _Event.CONNECTED:
+            return "unknown"
+        self._subscribe(self._own_topic)
+        self._publish(self._own_topic)
+        if self._wait_for({_Event.PERMITTED}) is not _Event.PERMITTED:
+            return "unknown"
+        # From here on the end of the connection is an answer: some brokers close it for a forbidden topic.
+        self._subscribe(self._topic)
+        self._publish(self._topic)
+        answer = self._wait_for({_Event.DELIVERED, _Event.TAKEN, _Event.REFUSED})
+        if answer is _Event.TAKEN:
+            self._publish(self._own_topic)
+            answer = self._wait_for({_Event.DELIVERED, _Event.PERMITTED})
+        if answer is None:
+            return "unknown"
+        return "open" if answer is _Event.DELIVERED else "enforced"
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.ended.wait(CLOSE_TIMEOUT_S)
+        self._client.cut()
+        if self._client.ended.wait(CLOSE_TIMEOUT_S):
+            self._client.loop_stop()
+            self._client.close_sockets()
+
+    def _wait_for(self, wanted: Container[_Event]) -> _Event | None:
+        """Return the first of these events, or ENDED, or None if none of them comes in time."""
+        while True:
+            try:
+                event = self._events.get(timeout=max(0.0, self._deadline - time.monotonic()))
+            except Empty:
+                return None
+            if event in wanted or event is _Event.ENDED:
+                return event
+
+    def _subscribe(self, topic: str) -> None:
+        self._client.subscribe(subscriptions([(topic, 1)], five=self._five, retained=False))
+
+    def _publish(self, topic: str) -> None:
+        mid = self._client.next_mid()
+        # This comes before the message: its acknowledgement may come before ``send`` returns.
+        if topic == self._topic:
+            self._mid = mid
+        message = Publication(topic, self._nonce, qos=1, expiry=int(ANSWER_TIMEOUT_S))
+        self._client.send(write_message(message, mid, five=self._five))
+
+    def _handle_connack(self, _client: object, _data: object, _flags: object, reason: ReasonCode, _: Any) -> None:
+        self._events.put(_Event.ENDED if reason.is_failure else _Event.CONNECTED)
+
+    def _handle_message(self, mid: int, received: Received) -> None:
+        self._client.acknowledge(mid)
+        # Anybody may publish on an open broker.
+        if received.payload == self._nonce:
+            self._events.put(_Event.DELIVERED if received.topic == self._topic else _Event.PERMITTED)
+
+    def _handle_puback(self, mid: int, reason: ReasonCode) -> None:
+        if mid == self._mid:
+            self._events.put(_Event.REFUSED if reason.is_failure else _Event.TAKEN)

@@ -1,0 +1,110 @@
+"""The question whether the broker has an ACL, with real brokers, and one that closes the connection as some do."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+
+from gateway.config import MqttSettings
+from gateway.mqtt.transport import acl_probe
+from gateway.mqtt.transport.acl_probe import AclProbe, AclState
+from gateway.mqtt.transport.packets import Publication, read_message, write_message
+from gateway.mqtt.transport.splitter import PacketSplitter
+from tests.support import MOSQUITTO, WAIT_S, Broker, broker_running, free_port
+
+ASKED, OWN = "facegate/acl_probe", "facegate/bridge/canary/0123456789ab"
+
+needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt has no such thing")
+
+
+def answer_of(port: int, *, five: bool, login: str | None = None) -> AclState:
+    settings = MqttSettings.model_validate({"host": "127.0.0.1", "port": port, "user": login, "password": login})
+    return AclProbe(settings, "test", ASKED, OWN).run(five=five)
+
+
+@contextmanager
+def broker_with_acl(folder: Path, lines: str) -> Iterator[Broker]:
+    """Run a broker with the login ``facegate``. ``lines``: its ACL."""
+    port, passwords, acl = free_port(), folder / "passwords", folder / "acl"
+    passwords.touch(mode=0o600)
+    subprocess.run(["mosquitto_passwd", "-b", str(passwords), "facegate", "facegate"], check=True)
+    acl.write_text(f"user facegate\n{lines}\n")
+    extra = f"\nuser root\nlistener {port} 127.0.0.1\npassword_file {passwords}\nacl_file {acl}\n"
+    with broker_running(folder, port, extra) as broker:
+        yield broker
+
+
+@pytest.mark.parametrize("five", [False, True])
+def test_broker_without_an_acl_is_open(broker: Broker, five: bool) -> None:
+    if five and not broker.mqtt5:
+        pytest.skip("MQTT 5 needs mosquitto, which is not installed")
+    assert answer_of(broker.port, five=five) == "open"
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("five", [False, True])
+@pytest.mark.parametrize(
+    ("lines", "answer"),
+    [
+        ("topic readwrite facegate/bridge/#", "enforced"),
+        (f"topic readwrite facegate/bridge/#\ntopic write {ASKED}", "enforced"),
+        (f"topic readwrite facegate/bridge/#\ntopic read {ASKED}", "enforced"),
+        # It cannot be told from an open broker by its own login.
+        ("topic readwrite #", "open"),
+    ],
+)
+def test_broker_with_an_acl_is_told_from_an_open_one(tmp_path: Path, five: bool, lines: str, answer: AclState) -> None:
+    with broker_with_acl(tmp_path, lines) as broker:
+        assert answer_of(broker.port, five=five, login="facegate") == answer
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("five", [False, True])
+def test_nothing_is_known_if_the_permitted_message_does_not_come_back(
+    tmp_path: Path, five: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acl_probe, "ANSWER_TIMEOUT_S", 1.0)
+    with broker_with_acl(tmp_path, "topic read facegate/+/frame") as broker:
+        assert answer_of(broker.port, five=five, login="facegate") == "unknown"
+        # The broker refuses the connection.
+        assert answer_of(broker.port, five=five, login="mallory") == "unknown"
+
+
+def test_broker_that_is_away_is_an_error() -> None:
+    with pytest.raises(OSError, match="refused"):
+        answer_of(free_port(), five=True)
+
+
+def serve_one_client(listener: socket.socket, closes_at: str) -> None:
+    """Speak MQTT 3.1.1 with one client: return each message, and close the connection at one on that topic."""
+    channel, _ = listener.accept()
+    splitter = PacketSplitter()
+    with channel:
+        while data := channel.recv(65_536):
+            for first, packet in splitter.feed(data):
+                if first >> 4 == PacketTypes.CONNECT:
+                    channel.sendall(bytes((PacketTypes.CONNACK << 4, 2, 0, 0)))
+                elif first >> 4 == PacketTypes.PUBLISH:
+                    mid, received = read_message(first, packet, five=False)
+                    if received.topic == closes_at:
+                        return
+                    channel.sendall(bytes((PacketTypes.PUBACK << 4, 2)) + mid.to_bytes(2, "big"))
+                    channel.sendall(write_message(Publication(received.topic, received.payload), mid, five=False))
+
+
+@pytest.mark.parametrize(("closes_at", "answer"), [(ASKED, "enforced"), (OWN, "unknown"), ("", "open")])
+def test_connection_that_is_closed_for_the_question_is_a_refusal(closes_at: str, answer: AclState) -> None:
+    """AWS IoT Core and HiveMQ close the connection of a client that publishes on a forbidden topic."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve_one_client, args=(listener, closes_at))
+        thread.start()
+        assert answer_of(listener.getsockname()[1], five=False) == answer
+        thread.join(WAIT_S)
+        assert not thread.is_alive()
