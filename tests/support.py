@@ -190,7 +190,9 @@ class Client:
         port: int,
         protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
         login: tuple[str, str] | None = None,
+        ca: Path | None = None,
     ) -> None:
+        """``ca``: the authority that signed the broker's certificate, which is for ``localhost``."""
         self._filters: list[str] = []
         self._received: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._subscribed: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -199,7 +201,9 @@ class Client:
         self._client.on_subscribe = lambda _client, _data, mid, _codes, _props: self._subscribed.put(mid)
         if login is not None:
             self._client.username_pw_set(*login)
-        self._client.connect("127.0.0.1", port)
+        if ca is not None:
+            self._client.tls_set(str(ca))
+        self._client.connect("127.0.0.1" if ca is None else "localhost", port)
         self._client.loop_start()
 
     def subscribe(self, *topics: str) -> Client:

@@ -32,6 +32,7 @@ class LazyCommand(NamedTuple):
 
 
 LAZY_COMMANDS: Mapping[str, LazyCommand] = {
+    "acl": LazyCommand("gateway.cli.acl", "Print the ACL for the broker."),
     "audit": LazyCommand("gateway.cli.audit", "The audit: check that nobody changed it."),
     "backup": LazyCommand("gateway.cli.backups", "Copy the people store into a file."),
     "cameras": LazyCommand("gateway.cli.cameras", "Live cameras: switch recognition on or off, forget a camera."),

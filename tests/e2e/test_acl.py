@@ -1,70 +1,19 @@
-"""The logins and the ACL that docs/how-to/logins-and-tls.md tells everybody to copy, in a real broker."""
+"""The files of config/mosquitto in a real broker: what each login may do, and what it may not."""
 
 from __future__ import annotations
 
-import re
-import subprocess
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
+from click.testing import CliRunner
 
-from gateway.app import Gateway, running
-from tests.e2e.deployments import pieces, small_settings, wait_until_ready
-from tests.support import MOSQUITTO, ROOT, Broker, Client, Message, broker_running, frame, free_port
-
-pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt has no such thing")
-
-LOGINS = ("facegate", "admin", "home", "porch", "yard", "observer")
-
-
-def documented_acl() -> str:
-    (block,) = re.findall(
-        r"```\n(pattern .*?)```", (ROOT / "docs" / "how-to" / "logins-and-tls.md").read_text(), re.DOTALL
-    )
-    return str(block)
-
-
-@pytest.fixture(scope="module")
-def acl_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker with the documented ACL, and one more login, ``observer``, which may read all topics."""
-    folder, port = tmp_path_factory.mktemp("acl"), free_port()
-    passwords, acl = folder / "passwords", folder / "acl"
-    passwords.touch(mode=0o600)
-    for login in LOGINS:
-        subprocess.run(["mosquitto_passwd", "-b", str(passwords), login, login], check=True)
-    acl.write_text(f"{documented_acl()}\nuser observer\ntopic read facegate/#\n")
-    extra = f"\nuser root\nlistener {port} 127.0.0.1\npassword_file {passwords}\nacl_file {acl}\n"
-    with broker_running(folder, port, extra) as broker:
-        yield broker
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, acl_broker: Broker) -> Iterator[Gateway]:
-    """A ready gateway, which has received its own loopback messages."""
-    login = {"user": "facegate", "password": "facegate"}
-    with running(small_settings(tmp_path_factory.mktemp("acl") / "data", acl_broker, mqtt=login)) as gateway:
-        yield wait_until_ready(gateway)
-
-
-class Logins(dict[str, Client]):
-    """A client for each login, connected when a test first uses it."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self._port = port
-
-    def __missing__(self, name: str) -> Client:
-        self[name] = client = Client(self._port, login=(name, name))
-        return client
-
-
-@pytest.fixture
-def logins(acl_broker: Broker, gateway: Gateway) -> Iterator[Logins]:
-    logins = Logins(acl_broker.port)
-    yield logins
-    for client in logins.values():
-        client.close()
+from gateway.app import Gateway
+from gateway.cli.acl_rules import AclRules
+from gateway.cli.main import main
+from gateway.config import load
+from gateway.mqtt.router import pattern_of
+from tests.e2e.deployments import pieces
+from tests.e2e.secure_broker import FILES, Logins
+from tests.support import Client, Message, frame
 
 
 def by_topic(client: Client, *topics: str) -> dict[str, Message]:
@@ -96,13 +45,13 @@ def test_acl_lets_a_camera_stream_and_publish_its_status(logins: Logins) -> None
     assert porch.get().payload == b"unknown undecided"
 
 
-def test_acl_forbids_a_camera_the_topics_of_another_and_of_the_bridge(logins: Logins, gateway: Gateway) -> None:
+def test_acl_forbids_a_camera_the_topics_of_another_and_of_the_bridge(logins: Logins, secure_gateway: Gateway) -> None:
     kinds = ("+/request/#", "+/part/#", "+/frame", "+/response/#", "+/verdict/#", "bridge/state")
     observer = logins["observer"].subscribe(*(f"facegate/{kind}" for kind in kinds))
     assert observer.get().json == {"state": "online"}
-    answered = logins["admin"].subscribe("facegate/bridge/response/#")
+    answered = logins["admin"].subscribe("facegate/bridge/user/admin/response/#")
     porch = logins["porch"].subscribe("facegate/porch/verdict/#")
-    before = gateway.metrics.snapshot()["requests"]
+    before = secure_gateway.metrics.snapshot()["requests"]
     for topic in (
         "facegate/yard/request/face_rec/1",
         "facegate/yard/part/0/1/face_rec/1",
@@ -112,15 +61,18 @@ def test_acl_forbids_a_camera_the_topics_of_another_and_of_the_bridge(logins: Lo
         "facegate/porch/response/face_rec/1",
         "facegate/porch/verdict/1",
         "facegate/bridge/response/people/list",
+        "facegate/bridge/user/admin/response/people/list",
         "facegate/bridge/state",
+        "facegate/acl_probe",
     ):
         porch.publish(topic, frame("obama_1"))
-    porch.publish("facegate/bridge/request/people/list", b'{"transaction": "porch"}')
+    for sender in ("bridge", "bridge/user/porch", "bridge/user/admin"):
+        porch.publish(f"facegate/{sender}/request/people/list", b'{"transaction": "porch"}')
     porch.publish("facegate/porch/request/face_rec/own", frame("obama_1"))
     assert observer.get().topic == "facegate/porch/request/face_rec/own"
     assert porch.get().topic == "facegate/porch/verdict/own"
-    assert gateway.metrics.snapshot()["requests"] == before + 1
-    logins["admin"].publish("facegate/bridge/request/people/list", b'{"transaction": "admin"}')
+    assert secure_gateway.metrics.snapshot()["requests"] == before + 1
+    logins["admin"].publish("facegate/bridge/user/admin/request/people/list", b'{"transaction": "admin"}')
     reply: dict[str, Any] = answered.get().json
     assert (reply["transaction"], reply["status"]) == ("admin", "ok")
 
@@ -130,7 +82,7 @@ def test_acl_hides_the_topics_of_another_camera(logins: Logins) -> None:
     yard = logins["yard"].subscribe("#", "facegate/porch/response/#", "facegate/+/verdict/#")
     porch.publish("facegate/porch/request/face_rec/quiet", frame("obama_1"))
     assert porch.get().payload == b"unknown"
-    logins["admin"].publish("facegate/bridge/request/people/list", b'{"transaction": "quiet"}')
+    logins["admin"].publish("facegate/bridge/user/admin/request/people/list", b'{"transaction": "quiet"}')
     yard.publish("facegate/yard/request/face_rec/loud", frame("obama_1"))
     heard: set[str] = set()
     while "facegate/yard/response/face_rec/loud" not in heard:
@@ -149,10 +101,30 @@ def test_acl_lets_home_assistant_read_its_devices_and_switch_cameras(logins: Log
     assert home.get().payload == b"ON"
 
 
-def test_acl_lets_home_assistant_name_strangers_and_nothing_else(logins: Logins) -> None:
-    home = logins["home"].subscribe("facegate/bridge/response/#")
-    for operation in ("people/list", "unknowns/forget", "unknowns/name"):
-        home.publish(f"facegate/bridge/request/{operation}", b'{"transaction": "1", "unknown": 999, "name": "Ada"}')
-    reply = home.get()
-    assert reply.topic == "facegate/bridge/response/unknowns/name"
+def test_acl_lets_home_assistant_name_strangers_under_its_own_login_only(logins: Logins) -> None:
+    home = logins["home"].subscribe("facegate/bridge/#")
+    for sender in ("bridge", "bridge/user/admin", "bridge/user/home"):
+        for operation in ("people/erase", "unknowns/name"):
+            fields = b'{"transaction": "1", "unknown": 999, "name": "Ada"}'
+            home.publish(f"facegate/{sender}/request/{operation}", fields)
+    while "/response/" not in (reply := home.get()).topic:
+        pass
+    assert reply.topic == "facegate/bridge/user/home/response/unknowns/name"
     assert reply.json["code"] == "unknown_person"
+
+
+def test_gateway_knows_that_this_broker_has_an_acl(secure_gateway: Gateway) -> None:
+    assert secure_gateway.health().warnings == ()
+
+
+def test_acl_lets_the_gateway_read_all_its_topics(secure_gateway: Gateway) -> None:
+    rules = AclRules(load(FILES / "gateway.yaml")).gateway().rules
+    readable = [pattern_of(rule.topic) for rule in rules if rule.access != "write"]
+    for route in secure_gateway.mqtt.routes:
+        example = route.filter.replace("+", "x").replace("#", "y/z")
+        assert any(pattern.fullmatch(example) for pattern in readable), route.filter
+
+
+def test_shipped_acl_is_the_output_of_the_command() -> None:
+    printed = CliRunner().invoke(main, ["acl", "--config", str(FILES / "gateway.yaml")])
+    assert printed.output == (FILES / "acl").read_text()

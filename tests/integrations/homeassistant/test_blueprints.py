@@ -98,7 +98,7 @@ def gateway(broker: Broker) -> Iterator[Client]:
     for device, description in devices.items():
         client.publish(names.topic(device), dump(description), retain=True)
     client.publish("facegate/bridge/state", b'{"state":"online"}', retain=True)
-    yield client.subscribe("facegate/bridge/request/#")
+    yield client.subscribe("facegate/bridge/request/#", "facegate/bridge/user/+/request/#")
     client.close()
 
 
@@ -136,9 +136,9 @@ def publish(gateway: Client, camera: str, event: dict[str, object], **changes: o
     gateway.publish(f"facegate/{camera}/event", dump({**event, "camera": camera, **changes}))
 
 
-def answer(gateway: Client, operation: str, transaction: str, **reply: object) -> None:
+def answer(gateway: Client, operation: str, transaction: str, *, sender: str = "", **reply: object) -> None:
     document = {"schema": 1, "transaction": transaction, "data": {}, "status": "ok", **reply}
-    gateway.publish(f"facegate/bridge/response/{operation}", dump(document))
+    gateway.publish(f"facegate/bridge{sender}/response/{operation}", dump(document))
 
 
 @pytest.mark.extra
@@ -170,6 +170,22 @@ def test_stranger_is_named_from_the_phone(gateway: Client, homeassistant: RealHo
     assert request.topic == "facegate/bridge/request/unknowns/ignore"
     assert request.json["unknown"] == 3
     assert not phone.has_notification()
+
+
+@pytest.mark.extra
+def test_stranger_is_named_under_the_login_of_home_assistant(
+    gateway: Client, homeassistant: RealHomeAssistant, phone: Phone
+) -> None:
+    use(homeassistant, "name_a_stranger", phones=[phone.device], login="home")
+    publish(gateway, "porch", STRANGER)
+    write_name, _ = (each["action"] for each in phone.get()["data"]["actions"])
+    phone.press(write_name, reply_text="Ada")
+    request = gateway.get()
+    assert request.topic == "facegate/bridge/user/home/request/unknowns/name"
+    while not phone.has_notification(1):
+        reply = {"person": "ada", "name": "Ada"}
+        answer(gateway, "unknowns/name", request.json["transaction"], sender="/user/home", data=reply)
+    assert phone.get()["message"] == "Ada is known now"
 
 
 @pytest.mark.extra

@@ -1,0 +1,187 @@
+"""The access matrix over MQTT: each login and each role, each operation, at a real broker with the shipped files.
+
+The broker refuses the topics of others. The gateway refuses operations that a role does not allow, also where the
+broker would let them through.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import queue
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.app import Gateway
+from gateway.config import DEFAULT_OPERATIONS
+from gateway.contract.operations import ADMINISTRATION
+from gateway.model import Caller, Operation
+from gateway.mqtt.bridge.command_access import EXPORTS
+from gateway.mqtt.router import pattern_of
+from tests.e2e.secure_broker import USERS, Logins, SecureBroker
+from tests.support import WAIT_S, Client, frame
+
+CAMERAS = ("porch", "yard")
+LOGINS = (*CAMERAS, *USERS, "guest")
+"""All logins but those of the gateway and the observer. ``guest`` has no rule of its own, and no role."""
+
+OF_THE_GATEWAY = ("bridge/state", "bridge/info", "bridge/health", "bridge/person/ada", "bridge/canary/0123456789ab")
+"""Topics that only the gateway publishes on."""
+
+
+class Publisher:
+    """A client under MQTT 5, to which the broker says whether it takes a message."""
+
+    def __init__(self, broker: SecureBroker, login: str) -> None:
+        self._answers: queue.SimpleQueue[tuple[int, bool]] = queue.SimpleQueue()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.on_publish = self._record
+        self._client.username_pw_set(login, login)
+        self._client.tls_set(str(broker.ca))
+        self._client.connect("localhost", broker.broker.port)
+        self._client.loop_start()
+
+    def permitted(self, topics: Sequence[str]) -> set[str]:
+        """Publish on each topic, and return those whose message the broker has taken."""
+        sent = {self._client.publish(topic, b"{}", 1).mid: topic for topic in topics}
+        assert len(sent) == len(topics)
+        answers = dict(self._answers.get(timeout=WAIT_S) for _ in sent)
+        return {topic for mid, topic in sent.items() if answers[mid]}
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._client._reset_sockets()
+
+    def _record(self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: object) -> None:
+        self._answers.put((mid, not reason.is_failure))
+
+
+def may(login: str, operation: str) -> bool:
+    return login in USERS and Caller("mqtt", login, USERS[login]).may(ADMINISTRATION[operation].role)
+
+
+def expected_topics(login: str) -> Iterator[tuple[str, bool]]:
+    """Give each topic of the matrix, and whether the login may publish on it."""
+    for operation in ADMINISTRATION:
+        for user in (*USERS, "guest"):
+            permitted = user == login and may(login, operation) and operation not in EXPORTS
+            yield f"facegate/bridge/user/{user}/request/{operation}", permitted
+        yield f"facegate/bridge/request/{operation}", False
+    for camera, operation in product(CAMERAS, Operation):
+        permitted = camera == login and operation in DEFAULT_OPERATIONS
+        yield f"facegate/{camera}/request/{operation.value}/1", permitted
+        yield f"facegate/{camera}/part/0/2/{operation.value}/1", permitted
+    for camera in CAMERAS:
+        yield f"facegate/{camera}/frame", camera == login
+        yield f"facegate/{camera}/enabled/set", USERS.get(login) in ("keeper", "privacy", "admin")
+        for kind in ("result", "response/detect/1", "verdict/1", "event", "present", "snapshot", "state"):
+            yield f"facegate/{camera}/{kind}", False
+    for topic in OF_THE_GATEWAY:
+        yield f"facegate/{topic}", False
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_broker_takes_the_topics_of_a_login_only_from_it(
+    login: str, secure_broker: SecureBroker, secure_gateway: Gateway
+) -> None:
+    expected = dict(expected_topics(login))
+    publisher = Publisher(secure_broker, login)
+    assert publisher.permitted(list(expected)) == {topic for topic, permitted in expected.items() if permitted}
+    publisher.close()
+    assert len(expected) - sum(expected.values()) >= 200
+
+
+def fields_of(operation: str) -> dict[str, Any]:
+    """Return fields with which the operation would change nobody."""
+    picture = base64.b64encode(frame("empty_1")).decode()
+    of_people = {"person": "nobody_here", "into": "nobody_there", "name": "Nobody", "picture": "0123456789abcdef"}
+    values = {
+        **of_people,
+        "unknown": 999,
+        "sighting": "1-a",
+        "camera": "nowhere",
+        "archive": picture,
+        "images": [picture],
+    }
+    if operation == "unknowns/join":
+        values["into"] = 998
+    required = ADMINISTRATION[operation].required
+    named = {"name"} & {*ADMINISTRATION[operation].known}
+    one_camera = {"camera"} if operation.startswith("cameras/") else set()
+    return {name: values[name] for name in {*required, *named, *(one_camera & {*ADMINISTRATION[operation].known})}}
+
+
+def codes_of(client: Client, sender: str, operations: Iterable[str]) -> dict[str, str]:
+    """Send each operation as that sender, and return its error code, or ``ok``."""
+    found = {}
+    for operation in operations:
+        document = {"transaction": "matrix", **fields_of(operation)}
+        client.publish(f"facegate/{sender}/request/{operation}", json.dumps(document).encode())
+        reply = client.get()
+        assert reply.topic == f"facegate/{sender}/response/{operation}"
+        found[operation] = reply.json.get("code", "ok")
+    return found
+
+
+@pytest.mark.parametrize("user", [*USERS, "guest", "porch"])
+def test_gateway_refuses_what_a_role_does_not_allow(user: str, logins: Logins) -> None:
+    """The observer stands for a mistake in the broker's rules."""
+    observer = logins["observer"].subscribe(f"facegate/bridge/user/{user}/response/#")
+    codes = codes_of(observer, f"bridge/user/{user}", ADMINISTRATION)
+    assert {each for each, code in codes.items() if code != "forbidden"} == {
+        each for each in ADMINISTRATION if may(user, each)
+    }
+
+
+def readable_topics(login: str) -> list[str]:
+    """Return the topic filters of all that a login may read."""
+    found = [f"{login}/result", f"{login}/response/#", f"{login}/verdict/#"]
+    if login in USERS:
+        found += ["bridge/state", "bridge/info"]
+    if USERS.get(login, "client") != "client":
+        found.append(f"bridge/user/{login}/response/#")
+        found += [
+            f"+/{kind}" for kind in ("result", "status", "event", "present", "snapshot", "state", "enabled/state")
+        ]
+        found += ["bridge/health", "bridge/person/+"]
+        return ["homeassistant/device/facegate/#", *(f"facegate/{each}" for each in found)]
+    return [f"facegate/{each}" for each in found]
+
+
+def test_answer_reaches_nobody_but_its_login(logins: Logins, secure_gateway: Gateway) -> None:
+    """An export has faces: nobody else may get it, whatever they subscribe to."""
+    for login in LOGINS:
+        logins[login].subscribe("#", "facegate/#", "facegate/bridge/user/+/response/#", "facegate/+/response/#")
+    observer = logins["observer"].subscribe("facegate/bridge/user/+/response/people/export")
+    observer.publish("facegate/bridge/user/officer/request/people/export", b'{"transaction": "secret"}')
+    answer = observer.get()
+    assert (answer.json["status"], answer.json["transaction"]) == ("ok", "secret")
+    answers = [f"facegate/{camera}/{kind}" for camera in CAMERAS for kind in ("result", "response/face_rec/matrix")]
+    observer.subscribe(*answers)
+    for camera in CAMERAS:
+        logins[camera].publish(f"facegate/{camera}/frame", frame("obama_1"), qos=0)
+        logins[camera].publish(f"facegate/{camera}/request/face_rec/matrix", frame("obama_1"))
+    # Afterwards the broker has delivered all of them to whoever may read them.
+    assert {observer.get().topic for _ in answers} == set(answers)
+    heard = {login: list(messages_until_own(logins[login], login)) for login in LOGINS}
+    for login, topics in heard.items():
+        patterns = [pattern_of(each) for each in readable_topics(login)]
+        assert not [topic for topic in topics if not any(each.fullmatch(topic) for each in patterns)], login
+    export = "facegate/bridge/user/officer/response/people/export"
+    assert {login for login, topics in heard.items() if export in topics} == {"officer"}
+
+
+def messages_until_own(client: Client, login: str) -> Iterator[str]:
+    """Send a last request, and give the topics of all messages up to its answer."""
+    client.publish(f"facegate/{login}/request/detect/last", b"no picture")
+    topic = ""
+    while topic != f"facegate/{login}/response/detect/last":
+        topic = client.get().topic
+        yield topic
