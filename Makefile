@@ -5,7 +5,7 @@ ARGS ?=
 # The tests of a file run in one process. tests/conftest.py orders them.
 IN_PROCESSES := -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help setup run test test-all test-homeassistant quick quick-all check format bench faults soak clean
+.PHONY: help setup install run test test-all test-homeassistant quick quick-all check audit format bench faults soak clean
 
 help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -14,6 +14,9 @@ help: ## Print the targets
 
 setup: ## Create the environment in .venv (the other targets do this first)
 	@scripts/setup.sh
+
+install: ## Create the environment with what the gateway needs only, for a service
+	@scripts/setup.sh production
 
 run: setup ## Run broker, gateway, REST and simulated cameras with real pictures; ARGS="--for 30" stops after 30 s
 	@$(PYTHON_IN_VENV) -m device_sim.demo $(ARGS)
@@ -39,6 +42,9 @@ check: setup ## Check formatting, lint and types, as CI does
 	@.venv/bin/ruff format --check
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
+
+audit: setup ## Look up all packages in the list of known vulnerabilities (needs pypi.org)
+	@$(PYTHON_IN_VENV) scripts/audit.py
 
 format: setup ## Format the code, and let ruff correct it
 	@.venv/bin/ruff check --fix

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Creates the virtual environment in .venv, with the packages of uv.lock. Does nothing if it is up to date.
 # Needs Python 3.10 to 3.13 with its module venv. PYTHON=/path/to/python chooses one.
+# `setup.sh production` installs only what the gateway needs, without tests, tools and demo.
+# Every package is a wheel whose SHA-256 stands in uv.lock. Only Facegate itself is built, with the hatchling from there.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -58,15 +60,28 @@ then run \`make setup\` again (PYTHON=/path/to/python make setup chooses one)."
   "$python" -m venv --clear .venv
 fi
 
-done_mark=.venv/.facegate-$(cat pyproject.toml uv.lock | cksum | tr ' ' -)
+case ${1:-} in
+  # --inexact keeps uv itself, which is no part of these groups.
+  production) groups="--no-default-groups --group models --group build --inexact"; size="200 MB" ;;
+  "") groups=; size="350 MB" ;;
+  *) fail "expected \`production\` or nothing, not $1" ;;
+esac
+
+done_mark=.venv/.facegate-${1:-all}-$(cat pyproject.toml uv.lock | cksum | tr ' ' -)
 [ -e "$done_mark" ] && exit 0
 
-uv=$(sed -n '/^name = "uv"$/{n;s/^version = "\(.*\)"$/\1/p;}' uv.lock)
-echo "setup: installing the packages of uv.lock (about 350 MB the first time)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv" ||
+# The version and the digests of uv in uv.lock, in the form of pip.
+sed -n '/^name = "uv"$/,/^\[\[package\]\]$/p' uv.lock |
+  sed -n 's/^version = "\(.*\)"$/uv==\1/p; s/.* hash = "\(sha256:[0-9a-f]*\)".*/ --hash=\1/p' |
+  tr '\n' ' ' >.venv/uv.txt
+echo "setup: installing the packages of uv.lock (about $size the first time)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt ||
   fail "uv cannot be installed; is the Python package registry reachable?"
 # Bytecode is compiled now. Otherwise each worker process, and each test that starts a program, would compile it.
-UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --frozen --compile-bytecode || fail "the packages cannot be installed; see above"
+export UV_PROJECT_ENVIRONMENT=.venv
+.venv/bin/uv sync --frozen --no-build --no-install-project --compile-bytecode $groups &&
+  .venv/bin/uv sync --frozen --no-build-isolation-package facegate --quiet $groups ||
+  fail "the packages cannot be installed; see above"
 rm -f .venv/.facegate-*
 touch "$done_mark"
 echo "setup: done"
