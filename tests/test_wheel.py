@@ -109,6 +109,6 @@ def test_gateway_of_the_wheel_finds_its_models(unpacked: Path) -> None:
 def test_gateway_of_the_wheel_names_a_person(unpacked: Path) -> None:
     port = free_port()
     with gateway_running(unpacked, port):
-        # The people of the folder become known one after the other.
-        wait_for(lambda: name_in(frame("obama_1"), port) == "Barack Obama")
+        # The gateway first converts the models. The people of the folder become known one after the other.
+        wait_for(lambda: name_in(frame("obama_1"), port) == "Barack Obama", 180)
         wait_for(lambda: name_in(frame("hopper_1"), port) == "Grace Hopper")
