@@ -258,7 +258,7 @@ def test_sightings_that_may_show_a_removed_person_are_deleted(
     save(harness, 2, outcome="ambiguous", candidates=(Likeness(ALICE, 0.6, 0.8), Likeness(BOB, 0.6, 0.8)))
     save(harness, 3, face(near(descriptor(1), 0.9, 3), 3), outcome="stranger")
     save(harness, 4, face(near(descriptor(1), 0.9, 4), 4), outcome="named", person=BOB)
-    save(harness, 5, face(descriptor(50), 5), outcome="stranger", unknown=group)
+    save(harness, 5, face(descriptor(50), 5), outcome="stranger", unknown=group, camera="yard")
     backup = harness.env.store.backups.make()
     harness.do(operation, person="alice")
     assert [each["sighting"] for each in harness.do("sightings/list")["sightings"]] == ["s5"]
