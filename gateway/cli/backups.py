@@ -35,6 +35,8 @@ def backup(config: Path | None, file: Path | None) -> None:
             backups.make(path)
             people = count(len(opened.gallery), "person", "people")
             click.echo(f"{path}: {path.stat().st_size:,} bytes, {people}{replacement}")
+            if copy := opened.store.keys.find_copy(path):
+                click.echo(f"{copy}: the data keys. No backup in this folder can be read without this file")
 
 
 @click.command(short_help="Replace the people store by a backup.")

@@ -38,6 +38,7 @@ LAZY_COMMANDS: Mapping[str, LazyCommand] = {
     "cameras": LazyCommand("gateway.cli.cameras", "Live cameras: switch recognition on or off, forget a camera."),
     "calibrate": LazyCommand("gateway.cli.calibrate", "Measure how well your people can be told apart."),
     "frigate": LazyCommand("gateway.cli.frigate", "Frigate servers: try their connection."),
+    "key": LazyCommand("gateway.cli.key", "The key that encrypts the people store: make one, rotate it."),
     "people": LazyCommand("gateway.cli.people", "Enrolled people: add, list, rename, erase, and more."),
     "restore": LazyCommand("gateway.cli.backups", "Replace the people store by a backup."),
     "sightings": LazyCommand("gateway.cli.sightings", "Sightings of live cameras: list, show, confirm, correct."),

@@ -20,7 +20,7 @@ def settings_of_store(config: Path | None, *, new: bool = False) -> Settings:
     """
     settings = find_settings(config)
     become_owner(settings.data)
-    _check_store(settings, new)
+    check_store(settings, new=new)
     return settings
 
 
@@ -32,7 +32,7 @@ def find_settings(config: Path | None) -> Settings:
     return found.settings
 
 
-def _check_store(settings: Settings, new: bool) -> None:
+def check_store(settings: Settings, *, new: bool = False) -> None:
     """Raise StartError if there is no people store, unless a ``new`` one may be created."""
     if has_store(settings):
         return

@@ -41,6 +41,7 @@ class GalleryUpdater:
         if self._store.effects.is_in_change():
             return
         self._store.audit.flush()
+        self._store.keys.destroy_erased()
         with self._refreshing:
             while self._store.faces.revision() != self._revision:
                 self._apply_changes()

@@ -11,6 +11,7 @@ from gateway.config import Settings
 from gateway.errors import StartError
 from gateway.files.ownership import permission_hint
 from gateway.model import QualityLimits
+from gateway.model.caller import CLI_CALLER
 from gateway.people.curves import Curves
 from gateway.people.decision import Decision
 from gateway.people.enrolment import PictureRules
@@ -129,11 +130,25 @@ def cipher(settings: Settings) -> Cipher:
     """Return the cipher with the key in the settings, or in the file that they name. Raises StartError."""
     people = settings.people
     if people.key_file is not None:
-        try:
-            text = people.key_file.read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
-            advice = permission_hint(error) or ": check the path in people.key_file"
-            raise StartError(f"The key file {people.key_file} cannot be read: {reason}{advice}.") from None
-        return Cipher(read_key(text, f"people.key_file: {people.key_file} cannot be used: it"))
+        return cipher_of_file(people.key_file, "people.key_file")
     return Cipher(read_key(people.key.get_secret_value() if people.key else None))
+
+
+def cipher_of_file(path: Path, setting: str) -> Cipher:
+    """Return the cipher with the key in a file, which a setting names. Raises StartError."""
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
+        advice = permission_hint(error) or f": check the path in {setting}"
+        raise StartError(f"The key file {path} cannot be read: {reason}{advice}.") from None
+    return Cipher(read_key(text, f"{setting}: {path} cannot be used: it"))
+
+
+def rotate_master_key(settings: Settings, master: Cipher, user: str) -> None:
+    """Encrypt all data keys with another master key, for a user. No gateway may run. Raise GatewayError."""
+    with closing(open_store(settings.data, cipher(settings), PeopleLimits(), may_encrypt=False)) as store:
+        # The audit comes first: it must not miss a rotation.
+        store.audit.record(CLI_CALLER, "rotate_key", detail=f"by {user}")
+        store.audit.flush()
+        store.keys.rotate(master)

@@ -43,6 +43,11 @@ class Cipher:
             raise ValueError("the encrypted data cannot be decrypted with this key") from None
 
 
+def make_key() -> str:
+    """Return a new random key in base64."""
+    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
 def read_key(text: str | None, subject: str = "people.key") -> bytes | None:
     """Return the 32 bytes of a key in base64, as ``openssl rand -base64 32`` prints it.
 

@@ -20,6 +20,7 @@ from gateway.model.audit import AuditEvent
 from gateway.model.caller import Caller
 from gateway.model.sightings import Sighting
 from gateway.store.audit_records import AuditCheck, AuditHead, AuditLine
+from gateway.store.cipher import Cipher
 from gateway.store.limits import AuditLimits, SightingLimits
 from gateway.store.records import (
     MAX_FACES_PER_GROUP,
@@ -433,6 +434,23 @@ class Backups(Protocol):
         """Sentences about problems of a future erasure."""
 
 
+class Keys(Protocol):
+    """The data keys of an encrypted store: one for each person. Without a master key there are none."""
+
+    def destroy_erased(self) -> None:
+        """Destroy the data keys of erased people, so that no copy of the store contains anything readable about them.
+
+        Within ``Effects.apply_once`` this has no effect. A problem is only reported by ``Backups.warnings``, and the
+        next call tries again.
+        """
+
+    def find_copy(self, backup: Path) -> Path | None:
+        """Return the path of the data keys beside a backup, None without a master key."""
+
+    def rotate(self, master: Cipher) -> None:
+        """Encrypt the data keys with another master key. No other process may use the store."""
+
+
 class StoreStatus(Protocol):
     """The state of the store as a whole."""
 
@@ -498,6 +516,9 @@ class Store(Protocol):
 
     @property
     def backups(self) -> Backups: ...
+
+    @property
+    def keys(self) -> Keys: ...
 
     @property
     def status(self) -> StoreStatus: ...

@@ -23,9 +23,12 @@ _KEY_CHECK = b"facegate seals with this key"
 
 _MAX_NORM_ERROR = 2e-3
 
+Places = tuple[str, str, str]
+"""The places of the three encrypted fields of a face."""
+
 
 class SealedRecords:
-    """Encrypts and decrypts the fields of records with one key.
+    """Encrypts and decrypts the fields of records with one key: the data key of their owner.
 
     The places below are a part of the encryption: stores of every version contain data with exactly these places.
     """
@@ -54,15 +57,10 @@ class SealedRecords:
             self.seal(picture.original, f"original of {picture.digest}"),
         )
 
-    def seal_stored_picture(
-        self, digest: str, descriptor: bytes, chips: bytes | None, original: bytes | None
-    ) -> tuple[bytes, bytes | None, bytes | None]:
-        """Return the encrypted fields of a picture that was stored without a key."""
-        return (
-            self._cipher.seal(descriptor, f"descriptor of {digest}"),
-            self.seal(chips, f"chips of {digest}"),
-            self.seal(original, f"original of {digest}"),
-        )
+    def reseal(self, fields: Sequence[bytes | None], places: Sequence[str], new: SealedRecords) -> list[bytes | None]:
+        """Return encrypted fields of a record, encrypted with the key of other records. Raise ValueError for damage."""
+        pairs = zip(fields, places, strict=True)
+        return [new.seal(self.open(field, place), place) for field, place in pairs]
 
     def open_face(self, descriptor: bytes, chips: bytes | None, digest: str, recipe: str) -> StoredFace:
         """Return the face of a picture. Raise ValueError if a field is damaged."""
@@ -87,33 +85,14 @@ class SealedRecords:
 
     def open_descriptor(self, blob: bytes, digest: str, recipe: str) -> Descriptor:
         """Return a descriptor of a recipe as float32 of shape (d,). Raise ValueError if it is damaged."""
-        found: Descriptor = self.open_descriptors([blob], [digest], recipe)[0]
+        found: Descriptor = read_descriptors([self.open_descriptor_bytes(blob, digest)], recipe)[0]
         return found
 
-    def open_descriptors(self, blobs: Sequence[bytes], digests: Sequence[str], recipe: str) -> NDArray[np.float32]:
-        """Return descriptors of one recipe as float32 of shape (n, d). Raise ValueError if one of them is damaged."""
-        dimensions = dimensions_of(recipe)
-        if not all(isinstance(blob, bytes) for blob in blobs):
+    def open_descriptor_bytes(self, blob: bytes, digest: str) -> bytes:
+        """Return the decrypted descriptor, for ``read_descriptors``. Raise ValueError if it is damaged."""
+        if not isinstance(blob, bytes):
             raise ValueError("a stored picture in it is damaged")
-        if self._cipher.has_key:
-            blobs = [
-                self._cipher.open(blob, f"descriptor of {each}") for blob, each in zip(blobs, digests, strict=True)
-            ]
-        if any(len(blob) != dimensions * _FLOAT32.itemsize for blob in blobs):
-            raise ValueError("a stored picture in it is damaged, or encrypted with a key that is not given")
-        found = np.frombuffer(b"".join(blobs), _FLOAT32).reshape(-1, dimensions).astype(np.float32)
-        # A flipped bit may make a descriptor so long that it resembles everybody, and the database notices nothing.
-        if not _are_of_unit_length(found):
-            raise ValueError("a stored picture in it is damaged")
-        return found
-
-    def seal_unknown_face(
-        self, descriptor: bytes, chips: bytes | None, crop: bytes | None, unknown: int
-    ) -> tuple[bytes, bytes | None, bytes | None]:
-        """Return the encrypted fields of a face of an unknown group that was stored without a key."""
-        place = f"unknown {unknown}"
-        sealed = self._cipher.seal(descriptor, f"descriptor of {place}")
-        return sealed, self.seal(chips, place), self.seal(crop, place)
+        return self._cipher.open(blob, f"descriptor of {digest}")
 
     def open_images(self, chips: bytes | None, crop: bytes | None, place: str) -> tuple[bytes | None, bytes | None]:
         """Return the chips and the crop of a face of an unknown group. Raise ValueError if one is damaged."""
@@ -130,29 +109,71 @@ class SealedRecords:
             self.seal(face.crop, f"crop of {place}"),
         )
 
+    def open_crop(self, crop: bytes | None, sighting: str) -> bytes | None:
+        """Return the crop of a sighting. Raise ValueError if it is damaged."""
+        return self.open(crop, f"crop of {sighting_place(sighting)}")
+
     def open_sighting_face(
         self, descriptor: bytes, chips: bytes | None, crop: bytes | None, sighting: str, recipe: str
     ) -> StoredFace:
         """Return the face of a sighting. Raise ValueError if a field is damaged."""
         place = sighting_place(sighting)
-        opened = self.open(chips, f"chips of {place}"), self.open(crop, f"crop of {place}")
+        opened = self.open(chips, f"chips of {place}"), self.open_crop(crop, sighting)
         return StoredFace(self.open_descriptor(descriptor, place, recipe), *opened)
 
-    def seal_key_check(self) -> bytes:
-        """Return the encrypted text by which a store recognises its key."""
-        return self._cipher.seal(_KEY_CHECK, "seal")
 
-    def is_key_of(self, key_check: bytes) -> bool:
-        """Return whether a text from ``seal_key_check`` was encrypted with this key."""
-        try:
-            return self._cipher.open(key_check, "seal") == _KEY_CHECK
-        except ValueError:
-            return False
+def seal_key_check(master: Cipher) -> bytes:
+    """Return the encrypted text by which a store recognises its master key."""
+    return master.seal(_KEY_CHECK, "seal")
+
+
+def is_key_of(master: Cipher, key_check: bytes) -> bool:
+    """Return whether a text from ``seal_key_check`` was encrypted with this master key."""
+    try:
+        return master.open(key_check, "seal") == _KEY_CHECK
+    except ValueError:
+        return False
+
+
+def read_descriptors(blobs: Sequence[bytes], recipe: str) -> NDArray[np.float32]:
+    """Return descriptors of one recipe as float32 of shape (n, d). Raise ValueError if one of them is damaged."""
+    dimensions = dimensions_of(recipe)
+    if not all(isinstance(blob, bytes) for blob in blobs):
+        raise ValueError("a stored picture in it is damaged")
+    if any(len(blob) != dimensions * _FLOAT32.itemsize for blob in blobs):
+        raise ValueError("a stored picture in it is damaged, or encrypted with a key that is not given")
+    found = np.frombuffer(b"".join(blobs), _FLOAT32).reshape(-1, dimensions).astype(np.float32)
+    # A flipped bit may make a descriptor so long that it resembles everybody, and the database notices nothing.
+    if not _are_of_unit_length(found):
+        raise ValueError("a stored picture in it is damaged")
+    return found
+
+
+def picture_places(digest: str) -> Places:
+    """Return the places of a picture's descriptor, chips and original."""
+    return f"descriptor of {digest}", f"chips of {digest}", f"original of {digest}"
+
+
+def unknown_places(unknown: int) -> Places:
+    """Return the places of the descriptor, the chips and the crop of a face of an unknown group."""
+    place = f"unknown {unknown}"
+    return f"descriptor of {place}", place, place
+
+
+def sighting_places(sighting: str) -> Places:
+    """Return the places of the descriptor, the chips and the crop of a sighting's face."""
+    place = sighting_place(sighting)
+    return f"descriptor of {place}", f"chips of {place}", f"crop of {place}"
 
 
 def sighting_place(sighting: str) -> str:
     """Return the name of a sighting in the places of its fields. ``sighting``: its id."""
     return f"sighting {sighting}"
+
+
+def evidence_place(sighting: str) -> str:
+    """Return the place of a sighting's evidence."""
+    return f"evidence of {sighting_place(sighting)}"
 
 
 def _are_of_unit_length(descriptors: NDArray[np.float32]) -> bool:

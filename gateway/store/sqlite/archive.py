@@ -11,7 +11,7 @@ from gateway.model.caller import Caller
 from gateway.model.names import unknown_person_error
 from gateway.store.limits import not_merged_error
 from gateway.store.records import FOLDER_PREFIX, ExportedPerson, Picture
-from gateway.store.sealing import SealedRecords
+from gateway.store.sqlite.data_keys import DataKeys
 from gateway.store.sqlite.database import Database, Row
 from gateway.store.sqlite.person_writer import PersonWriter
 from gateway.store.sqlite.removal_marks import SqliteRemovalMarks
@@ -28,11 +28,9 @@ from gateway.store.sqlite.writes import (
 class SqlitePeopleArchive:
     """The export and import of people, as store.protocols.PeopleArchive describes them."""
 
-    def __init__(
-        self, database: Database, records: SealedRecords, writer: PersonWriter, marks: SqliteRemovalMarks
-    ) -> None:
+    def __init__(self, database: Database, keys: DataKeys, writer: PersonWriter, marks: SqliteRemovalMarks) -> None:
         self._database = database
-        self._records = records
+        self._keys = keys
         self._writer = writer
         self._marks = marks
 
@@ -43,11 +41,11 @@ class SqlitePeopleArchive:
             if person is None:
                 raise unknown_person_error(each)
             rows = self._database.rows(
-                "SELECT digest, source, recipe, descriptor, chips, original, counter, q.created FROM pictures q"
+                "SELECT uid, digest, source, recipe, descriptor, chips, original, counter, q.created FROM pictures q"
                 " JOIN people p ON p.id = person WHERE slug = ? ORDER BY q.created, digest",
                 (each,),
             )
-            yield ExportedPerson(Person(*person), [self._open_picture(row) for row in rows], [row[7] for row in rows])
+            yield ExportedPerson(Person(*person), [self._open_picture(row) for row in rows], [row[8] for row in rows])
 
     def import_people(
         self,
@@ -86,10 +84,11 @@ class SqlitePeopleArchive:
         return len(new)
 
     def _open_picture(self, row: Row) -> Picture:
-        """Return the picture of a row (digest, source, recipe, descriptor, chips, original, counter, …)."""
-        digest, source, recipe, descriptor, chips, original, counter, *_ = row
-        face = self._records.open_face(descriptor, chips, digest, recipe)
-        return Picture(digest, source, recipe, face, self._records.open_original(original, digest), bool(counter))
+        """Return the picture of a row (uid, digest, source, recipe, descriptor, chips, original, counter, …)."""
+        uid, digest, source, recipe, descriptor, chips, original, counter, *_ = row
+        records = self._keys.of(uid)
+        face = records.open_face(descriptor, chips, digest, recipe)
+        return Picture(digest, source, recipe, face, records.open_original(original, digest), bool(counter))
 
 
 def _person_without_all(db: sqlite3.Connection, each: ExportedPerson) -> Person | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
 
@@ -21,12 +21,11 @@ _HEADER_BYTES = 100
 _WRITE_VERSION = 18
 """The offset of the write version in the header. 2 means a write-ahead log. https://sqlite.org/fileformat2.html"""
 
-_DELETE_SHOWN_PEOPLE = {
-    False: "DELETE FROM people WHERE id IN (SELECT person FROM pictures WHERE substr(digest, 1, 16) = ?)",
-    True: "DELETE FROM people WHERE id IN"
-    " (SELECT person FROM pictures WHERE substr(digest, 1, 16) = ? AND NOT counter)",
+_SHOWN_PEOPLE = {
+    False: "FROM people WHERE id IN (SELECT person FROM pictures WHERE substr(digest, 1, 16) = ?)",
+    True: "FROM people WHERE id IN (SELECT person FROM pictures WHERE substr(digest, 1, 16) = ? AND NOT counter)",
 }
-"""Deletes the people that a picture shows, by whether the version of the store has counter-examples."""
+"""The people that a picture shows, by whether the version of the store has counter-examples."""
 
 
 class UnreadableError(Exception):
@@ -83,16 +82,22 @@ def check_readable(path: Path) -> None:
         raise UnreadableError(str(error)) from None
 
 
-def erase_from(path: Path, slug: str, pictures: Collection[str]) -> bool:
+def erase_from(
+    path: Path, slug: str, pictures: Collection[str], destroy_keys: Callable[[Collection[str]], None]
+) -> bool:
     """Erase a person, and all people that the pictures show, from a file. Return whether anything was found.
 
-    ``pictures``: ids of pictures. Raise UnreadableError, or GatewayError if the file is locked or the disk is full.
+    ``pictures``: ids of pictures. ``destroy_keys``: called before with the uids of these people. Raise UnreadableError,
+    or GatewayError if the file is locked or the disk is full.
     """
     if _header(path) is None:
         return False
     try:
         with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as db:
-            return _holds_people(db) and _erase(db, slug, pictures)
+            if not _holds_people(db):
+                return False
+            destroy_keys(_find_uids(db, slug, pictures))
+            return _erase(db, slug, pictures)
     except sqlite3.OperationalError as error:
         raise GatewayError(
             f"{path} still contains the person ({error}): try again, or else move this file away or delete it"
@@ -101,14 +106,24 @@ def erase_from(path: Path, slug: str, pictures: Collection[str]) -> bool:
         raise UnreadableError(str(error)) from None
 
 
+def _find_uids(db: sqlite3.Connection, slug: str, pictures: Collection[str]) -> set[str]:
+    """Return the uids of the people whom ``_erase`` erases. None in versions without uids."""
+    if "uid" not in _columns(db, "people"):
+        return set()
+    shown = _SHOWN_PEOPLE["counter" in _columns(db, "pictures")]
+    found = [("FROM people WHERE slug = ?", slug), *((shown, each) for each in pictures)]
+    return {str(uid) for people, value in found for (uid,) in db.execute(f"SELECT uid {people}", (value,))}
+
+
 def _erase(db: sqlite3.Connection, slug: str, pictures: Collection[str]) -> bool:
     # Deleting a person deletes the pictures of that person too.
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA secure_delete = ON")
     before = db.total_changes
     db.execute("DELETE FROM people WHERE slug = ?", (slug,))
+    shown = _SHOWN_PEOPLE["counter" in _columns(db, "pictures")]
     for each in pictures:
-        db.execute(_DELETE_SHOWN_PEOPLE["counter" in _columns(db, "pictures")], (each,))
+        db.execute(f"DELETE {shown}", (each,))
         db.execute("DELETE FROM pictures WHERE substr(digest, 1, 16) = ?", (each,))
     found = db.total_changes > before
     # Each of these may show or name the person. Only a copy from before an upgrade has them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from gateway.errors import GatewayError
@@ -59,11 +59,14 @@ def obstacles(folder: Path) -> list[str]:
     ]
 
 
-def erase_from_all(folder: Path, slug: str, pictures: Collection[str]) -> bool:
+def erase_from_all(
+    folder: Path, slug: str, pictures: Collection[str], destroy_keys: Callable[[Collection[str]], None]
+) -> bool:
     """Erase a person from every people store in the folder. Return whether anything was found.
 
     A backup that cannot be read, or was not completed, is deleted if Facegate generated its name. Any other unreadable
-    file is skipped. Raise GatewayError if a file is locked or the disk is full, and OSError.
+    file is skipped. ``destroy_keys``: called with the uids of the people in a file before the file is changed. Raise
+    GatewayError if a file is locked or the disk is full, and OSError.
     """
     found = False
     for path in _entries(folder):
@@ -72,7 +75,7 @@ def erase_from_all(folder: Path, slug: str, pictures: Collection[str]) -> bool:
             delete(path)
     for path in _files(folder):
         try:
-            found = erase_from(path, slug, pictures) or found
+            found = erase_from(path, slug, pictures, destroy_keys) or found
         except UnreadableError as error:
             if is_generated_name(path.name):
                 log.warning("deleting the backup %s during an erasure, since it cannot be read: %s", path, error)

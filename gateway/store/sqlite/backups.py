@@ -16,6 +16,7 @@ from gateway.files.ownership import open_lock
 from gateway.store.sqlite.backup_files import is_generated_name
 from gateway.store.sqlite.backup_scan import LOCK_FILE, erase_from_all, find_warnings, obstacles, skipped_warnings
 from gateway.store.sqlite.database import Database
+from gateway.store.sqlite.keys import SqliteKeys
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,8 @@ CHECK_INTERVAL_S = 60.0
 
 STORE_FILE = "people.sqlite"
 """The name of the store in the data folder."""
+
+_NOT_IN_BACKUPS = ("unknowns", "sightings", "moved_groups", "effects", "outbox", "erased_people")
 
 
 class BackupFolder:
@@ -99,11 +102,14 @@ class BackupFolder:
         if found := obstacles(self._folder):
             raise GatewayError(f"nothing was erased: {found[0]}, and erase again")
         try:
-            erased = erase_from_all(self._folder, slug, pictures)
+            erased = erase_from_all(self._folder, slug, pictures, self._destroy_keys)
             self._delete_leftovers_of_restores()
         except OSError as error:
             raise GatewayError(f"not everything was erased: {error}; erase again") from None
         return erased
+
+    def _destroy_keys(self, uids: Collection[str]) -> None:
+        """Destroy the data keys of people in a backup, before they are erased from it."""
 
     def audit_name(self, path: Path) -> str:
         """Return the name that the audit shows for a backup."""
@@ -130,13 +136,32 @@ class BackupFolder:
 class SqliteBackups(BackupFolder):
     """The backups of one store, as store.protocols.Backups describes them."""
 
-    def __init__(self, folder: Path, database: Database) -> None:
+    def __init__(self, folder: Path, database: Database, keys: SqliteKeys) -> None:
         super().__init__(folder)
         self._database = database
+        self._keys = keys
 
     def make(self, to: Path | None = None) -> Path:
-        """Copy the store without unknown groups, sightings, effects and waiting audit lines. Raise GatewayError."""
+        """Copy the store without unknown groups, sightings, effects, waiting audit lines and erasures.
+
+        The copy contains no data keys: they are copied beside it. Raise GatewayError.
+        """
         with self.locked():
             path = to or self.free_path()
-            self._database.copy(path, without=("unknowns", "sightings", "moved_groups", "effects", "outbox"))
+            self._keys.check_copy(path)
+            self._database.copy(path, without=_NOT_IN_BACKUPS)
+            # The keys come second: a person who is enrolled in between must not be without a key.
+            self._keys.copy_beside(path)
         return path
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return (*super().warnings, *self._keys.warnings)
+
+    def erase(self, slug: str, pictures: Collection[str]) -> bool:
+        if obstacle := self._keys.find_obstacle():
+            raise GatewayError(f"nothing was erased: {obstacle}, and erase again")
+        return super().erase(slug, pictures)
+
+    def _destroy_keys(self, uids: Collection[str]) -> None:
+        self._keys.destroy(uids)

@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from gateway.errors import GatewayError, StartError
+from gateway.errors import GatewayError
 from gateway.files.ownership import permission_hint
 from gateway.model.names import name_key
 from gateway.store.sqlite import schema
+from gateway.store.sqlite.store_errors import IntactStoreError, store_unusable_error
 
 LOCK_TIMEOUT_S = 10
 """The time to wait for another process that is writing."""
@@ -27,19 +28,31 @@ MIN_FREE_BYTES = 5_000_000
 Row = tuple[Any, ...]
 
 
+class Participant(Protocol):
+    """Another file that takes part in the transactions of a database."""
+
+    def before_commit(self) -> None:
+        """Write all that the transaction needs in the other file. An error rolls the transaction back."""
+
+    def after_rollback(self) -> None:
+        """Forget all that was not written."""
+
+
 class Database:
     """An SQLite file. Several threads may share the object, and several processes the file."""
 
-    def __init__(self, path: Path, backups: Path | None = None) -> None:
+    def __init__(self, path: Path, backups: Path | None = None, *, participant: Participant | None = None) -> None:
         """Open the file, or create it. Raise StartError if it cannot be used.
 
         ``backups``: the folder for a copy of the file before an upgrade to a new version; created if it is missing.
+        ``participant``: another file that takes part in the transactions.
         """
         self.path = path
         self._lock = threading.RLock()
         # The number of transactions that are open within each other.
         self._depth = 0
         self._scrub_pending = False
+        self._participant = participant
         self.upgrade_backup: Path | None = None
         """The copy that was made before the file was upgraded to a new version, if it was."""
         try:
@@ -125,6 +138,12 @@ class Database:
             self._depth = 1
             try:
                 yield
+                if self._participant is not None:
+                    self._participant.before_commit()
+            except BaseException:
+                if self._participant is not None:
+                    self._participant.after_rollback()
+                raise
             finally:
                 self._depth = 0
         if self._scrub_pending:
@@ -219,28 +238,3 @@ def _copy_errors(to: Path) -> Iterator[None]:
     except OSError as error:
         reason = f"{error.strerror}{permission_hint(error)}"
         raise GatewayError(f"the copy {to} of the people store cannot be written: {reason}") from error
-
-
-class IntactStoreError(ValueError):
-    """An undamaged store that cannot be used now. The message says what to do."""
-
-
-_DISK_WORDS = ("locked", "readonly", "read-only", "unable to open", "full", "I/O", "ermission")
-"""Words of SQLite's messages about a disk or a permission; with these the store itself is not damaged."""
-
-
-def store_unusable_error(path: Path, error: Exception) -> StartError:
-    """Return the error for a store that cannot be opened, with the reason and what to do."""
-    return StartError(f"The people store {path} cannot be used ({error}){_advice(error)}")
-
-
-def _advice(error: Exception) -> str:
-    # Only a damaged store may be replaced: without an undamaged one everybody in it would be lost.
-    if isinstance(error, IntactStoreError):
-        return ". Leave the store where it is: nothing in it is damaged."
-    if isinstance(error, OSError) or any(word in str(error) for word in _DISK_WORDS):
-        return ": check the disk, and who may read and write the data folder. Do not replace the store by a backup."
-    return (
-        ": restore a backup (facegate restore). Without a backup move the store away: known_faces/ is then imported"
-        " again, and all people who were enrolled in another way are lost."
-    )

@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 from gateway.model import Descriptor, Person
 from gateway.model.recipes import dimensions_of
 from gateway.store.records import PICTURE_ID_DIGITS, Changes, GallerySnapshot, StoredFace
-from gateway.store.sealing import SealedRecords
 from gateway.store.snapshots import empty_snapshot, make_snapshot
-from gateway.store.sqlite.database import Database, store_unusable_error
+from gateway.store.sqlite.data_keys import DataKeys
+from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.meta import read_meta
-from gateway.store.sqlite.writes import bump_revision
+from gateway.store.sqlite.store_errors import store_unusable_error
+from gateway.store.sqlite.writes import bump_revision, person_uid
 
 _FACES = (
-    "SELECT slug, name, digest, descriptor FROM people p JOIN pictures ON person = p.id"
+    "SELECT slug, name, uid, digest, descriptor FROM people p JOIN pictures ON person = p.id"
     " WHERE recipe = ? AND NOT counter {person} ORDER BY slug, digest"
 )
 # CROSS JOIN fixes the order of the tables: otherwise one changed person would make SQLite read everybody
 _CHANGED_FACES = """
-SELECT p.id, slug, name, digest, descriptor, counter FROM people p INDEXED BY people_by_revision
+SELECT p.id, slug, name, uid, digest, descriptor, counter FROM people p INDEXED BY people_by_revision
 CROSS JOIN pictures ON person = p.id
 WHERE revision > ? AND revision <= ? AND recipe = ? ORDER BY p.id
 """
@@ -35,9 +36,9 @@ AND p.id NOT IN (SELECT person FROM pictures WHERE NOT counter AND (recipe = ? O
 class SqliteFaces:
     """The faces in the table of pictures, as store.protocols.Faces describes them."""
 
-    def __init__(self, database: Database, records: SealedRecords) -> None:
+    def __init__(self, database: Database, keys: DataKeys) -> None:
         self._database = database
-        self._records = records
+        self._keys = keys
 
     def revision(self) -> int:
         return int(read_meta(self._database, "revision", int))
@@ -61,17 +62,19 @@ class SqliteFaces:
     def read_faces(self, recipe: str, slug: str | None = None) -> tuple[list[Person], NDArray[np.float32]]:
         sql = _FACES.format(person="AND slug = ?" if slug else "")
         rows = self._database.rows(sql, (recipe, slug) if slug else (recipe,))
-        faces = self._records.open_descriptors([row[3] for row in rows], [row[2] for row in rows], recipe)
+        uids, digests, blobs = ([row[n] for row in rows] for n in (2, 3, 4))
+        faces = self._keys.open_descriptors(uids, digests, blobs, recipe)
         return [Person(slug, name) for slug, name, *_ in rows], faces
 
     def read_counter_examples(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
         rows = self._database.rows(
-            "SELECT slug, digest, descriptor FROM pictures JOIN people p ON p.id = person WHERE counter AND recipe = ?",
+            "SELECT slug, uid, digest, descriptor FROM pictures JOIN people p ON p.id = person"
+            " WHERE counter AND recipe = ?",
             (recipe,),
         )
         return [
-            (slug, digest[:PICTURE_ID_DIGITS], self._records.open_descriptor(blob, digest, recipe))
-            for slug, digest, blob in rows
+            (slug, digest[:PICTURE_ID_DIGITS], self._keys.of(uid).open_descriptor(blob, digest, recipe))
+            for slug, uid, digest, blob in rows
         ]
 
     def list_outdated_pictures(self, recipe: str) -> list[str]:
@@ -85,20 +88,28 @@ class SqliteFaces:
         return [(name, other, source) for name, other, source in rows]
 
     def read_chips(self, digest: str) -> bytes | None:
-        row = self._database.row("SELECT chips FROM pictures WHERE digest = ? AND chips IS NOT NULL", (digest,))
-        return self._records.open_chips(row[0], digest) if row else None
+        row = self._database.row(
+            "SELECT uid, chips FROM pictures JOIN people p ON p.id = person WHERE digest = ? AND chips IS NOT NULL",
+            (digest,),
+        )
+        return self._keys.of(row[0]).open_chips(row[1], digest) if row else None
 
     def find_face(self, digest: str, recipe: str) -> StoredFace | None:
         row = self._database.row(
-            "SELECT descriptor, chips FROM pictures WHERE digest = ? AND recipe = ?", (digest, recipe)
+            "SELECT uid, descriptor, chips FROM pictures JOIN people p ON p.id = person"
+            " WHERE digest = ? AND recipe = ?",
+            (digest, recipe),
         )
-        return self._records.open_face(row[0], row[1], digest, recipe) if row else None
+        return self._keys.of(row[0]).open_face(row[1], row[2], digest, recipe) if row else None
 
     def replace_descriptor(self, digest: str, recipe: str, descriptor: Descriptor) -> None:
         with self._database.transaction() as db:
-            sealed = self._records.seal_descriptor(descriptor, digest, recipe)
-            db.execute("UPDATE pictures SET recipe = ?, descriptor = ? WHERE digest = ?", (recipe, sealed, digest))
             for (person,) in db.execute("SELECT person FROM pictures WHERE digest = ?", (digest,)).fetchall():
+                sealed = self._keys.of_new(person_uid(db, person)).seal_descriptor(descriptor, digest, recipe)
+                db.execute(
+                    "UPDATE pictures SET recipe = ?, descriptor = ? WHERE person = ? AND digest = ?",
+                    (recipe, sealed, person, digest),
+                )
                 bump_revision(db, person)
 
     def _read_snapshot(self, db: sqlite3.Connection, since: int, to: int, recipe: str) -> GallerySnapshot:
@@ -106,6 +117,6 @@ class SqliteFaces:
         rows = db.execute(_CHANGED_FACES, (since, to, recipe)).fetchall()
         if not rows:
             return empty_snapshot(dimensions_of(recipe))
-        keys, slugs, names, digests, blobs, counter = zip(*rows, strict=True)
-        faces = self._records.open_descriptors(blobs, digests, recipe)
+        keys, slugs, names, uids, digests, blobs, counter = zip(*rows, strict=True)
+        faces = self._keys.open_descriptors(uids, digests, blobs, recipe)
         return make_snapshot(keys, list(map(Person, slugs, names)), faces, counter)

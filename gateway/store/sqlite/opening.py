@@ -10,8 +10,8 @@ from gateway.store.protocols import Store
 from gateway.store.sqlite import restore
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
 from gateway.store.sqlite.backups import STORE_FILE
-from gateway.store.sqlite.database import store_unusable_error
 from gateway.store.sqlite.store import SqliteStore
+from gateway.store.sqlite.store_errors import store_unusable_error
 
 
 def path_of_store(data: Path) -> Path:

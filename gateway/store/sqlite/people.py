@@ -16,7 +16,6 @@ from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.person_writer import PersonWriter, delete_counter_examples_of
 from gateway.store.sqlite.removal_marks import SqliteRemovalMarks, closed_folder, removed_name
 from gateway.store.sqlite.sighting_neighbours import delete_neighbours
-from gateway.store.sqlite.sighting_rows import move_sightings
 from gateway.store.sqlite.writes import (
     append_person_audit,
     bump_revision,
@@ -28,6 +27,7 @@ from gateway.store.sqlite.writes import (
     has_showing_picture,
     mark_changed,
     person_key,
+    person_uid,
     to_entry,
 )
 
@@ -99,9 +99,9 @@ class SqlitePeople:
                 " (SELECT digest FROM pictures WHERE person IN (?1, ?2) AND NOT counter)",
                 (one, other),
             )
-            moved = db.execute("UPDATE OR IGNORE pictures SET person = ? WHERE person = ?", (other, one)).rowcount
+            moved = self._writer.move_pictures(db, one, other)
             db.execute("UPDATE folders SET person = ? WHERE person = ?", (other, one))
-            move_sightings(db, one, other)
+            self._writer.move_sightings(db, one, other)
             append_person_audit(db, caller, "merge", one, moved)
             delete_person(db, one)
             mark_changed(db, other)
@@ -152,6 +152,8 @@ class SqlitePeople:
                 delete_neighbours(db, person)
             pictures = db.execute("DELETE FROM pictures WHERE person = ?", (person,)).rowcount
             append_person_audit(db, caller, "erase" if erase else "remove", person, pictures)
+            if erase:
+                db.execute("INSERT OR IGNORE INTO erased_people VALUES (?)", (person_uid(db, person),))
             delete_person(db, person)
         self._database.scrub()
         return Person(slug, name)

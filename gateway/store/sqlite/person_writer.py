@@ -5,16 +5,21 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from gateway.errors import GatewayError
 from gateway.store.limits import PeopleLimits
 from gateway.store.records import Picture
-from gateway.store.sealing import SealedRecords
+from gateway.store.sealing import picture_places
+from gateway.store.sqlite.data_keys import DataKeys
 from gateway.store.sqlite.removal_marks import SqliteRemovalMarks, picture_in_folder
+from gateway.store.sqlite.sighting_keys import reseal_sightings
+from gateway.store.sqlite.sighting_rows import move_sightings
 from gateway.store.sqlite.writes import (
     bump_revision,
     count_people,
     delete_picture,
     folder_names,
     get_or_create_person,
+    person_uid,
     picture_digests,
 )
 
@@ -25,13 +30,20 @@ ON CONFLICT DO UPDATE SET source = excluded.source, recipe = excluded.recipe, de
     chips = excluded.chips, counter = excluded.counter
 WHERE source != excluded.source OR recipe != excluded.recipe OR counter != excluded.counter
 """
+_ONLY_OF_FIRST = """
+SELECT digest, descriptor, chips, original FROM pictures
+WHERE person = ?1 AND digest NOT IN (SELECT digest FROM pictures WHERE person = ?2)
+"""
+_MOVE = """
+UPDATE pictures SET person = ?, descriptor = ?, chips = ?, original = ? WHERE person = ? AND digest = ?
+"""
 
 
 class PersonWriter:
     """Creates people and adds pictures, for every way to enrol."""
 
-    def __init__(self, records: SealedRecords, marks: SqliteRemovalMarks, limits: PeopleLimits) -> None:
-        self._records = records
+    def __init__(self, keys: DataKeys, marks: SqliteRemovalMarks, limits: PeopleLimits) -> None:
+        self._keys = keys
         self._marks = marks
         self._limits = limits
 
@@ -44,10 +56,14 @@ class PersonWriter:
 
     def add_picture(self, db: sqlite3.Connection, person: int, picture: Picture, moment: float) -> int:
         """Add a picture, and delete its removal mark. Return the number of changed rows: 1, or 0 if nothing is new."""
-        descriptor, chips, original = self._records.seal_picture(picture)
+        descriptor, chips, original = self._keys.of_new(person_uid(db, person)).seal_picture(picture)
         self._marks.delete(picture.digest)
         fields = (picture.digest, picture.source, picture.recipe, descriptor, chips, original, moment, picture.counter)
         return db.execute(_ADD, (person, *fields)).rowcount
+
+    def move_sightings(self, db: sqlite3.Connection, person: int, into: int) -> None:
+        """Give the sightings of a person to another one."""
+        reseal_sightings(db, self._keys, move_sightings(db, person, into))
 
     def check_people(self, db: sqlite3.Connection, before: int) -> None:
         """Raise TooLarge if there are more people than before, and more than the limit."""
@@ -65,6 +81,25 @@ class PersonWriter:
         # Only these folders are closed to the pictures: they show other people, who may enrol them as their own.
         marks = {picture_in_folder(folder, each) for folder in folder_names(db, person) for each in digests}
         self._marks.add(marks, erased=False)
+
+    def move_pictures(self, db: sqlite3.Connection, person: int, into: int) -> int:
+        """Give the pictures of a person to another one, who gets no picture twice. Return their number.
+
+        Raise GatewayError if one of them is damaged.
+        """
+        uid, other = person_uid(db, person), person_uid(db, into)
+        old, new = self._keys.of_new(uid), self._keys.of_new(other)
+        rows = db.execute(_ONLY_OF_FIRST, (person, into)).fetchall()
+        for digest, *fields in rows:
+            try:
+                resealed = old.reseal(fields, picture_places(digest), new)
+            except ValueError as error:
+                raise GatewayError(f"a picture cannot be moved to another person: {error}") from None
+            db.execute(_MOVE, (into, *resealed, person, digest))
+        # An older backup contains the person. An erasure of the other one must make it unreadable too.
+        db.execute("UPDATE merged_people SET other = ? WHERE other = ?", (other, uid))
+        db.execute("INSERT OR REPLACE INTO merged_people VALUES (?, ?)", (uid, other))
+        return len(rows)
 
 
 def delete_counter_examples_of(db: sqlite3.Connection, person: int) -> None:

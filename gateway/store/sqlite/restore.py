@@ -16,8 +16,10 @@ from gateway.store.cipher import Cipher
 from gateway.store.sqlite.audit_file import AuditFile, known_head
 from gateway.store.sqlite.backup_files import delete
 from gateway.store.sqlite.backups import BackupFolder
+from gateway.store.sqlite.data_keys import DataKeys
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.erasures import apply_erasures, read_erasures
+from gateway.store.sqlite.key_file import KEY_FILE, KeyFile
 from gateway.store.sqlite.store import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile, user: st
     new, backups = path.with_name(f"{path.name}.restored"), BackupFolder(path.parent / "backups")
     try:
         _copy(backup, new)
+        adopt_keys(backup, path, cipher)
         with closing(SqliteStore(new, cipher)) as restored:
             before = _set_aside(path, restored, cipher, audit) if path.exists() else None
             known = known_head(restored.database)
@@ -71,6 +74,18 @@ def _copy(backup: Path, to: Path) -> None:
     there = f"{backup.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(there, uri=True)) as source, closing(sqlite3.connect(to)) as target:
         source.backup(target)
+
+
+def adopt_keys(backup: Path, path: Path, cipher: Cipher) -> None:
+    """Add the data keys beside a backup to those of the store, but no key that was destroyed."""
+    copy, keys = KeyFile(backup.with_name(KEY_FILE)), DataKeys(path.with_name(KEY_FILE), cipher)
+    if not keys.has_key or not copy.exists() or copy.path.absolute() == keys.file.path.absolute():
+        return
+    try:
+        keys.adopt(copy.read())
+    # The store may have all the keys that the backup needs. The check of the restored store will tell.
+    except (GatewayError, ValueError) as error:
+        log.warning("the data keys beside the backup are not used: %s", error)
 
 
 def _set_aside(path: Path, restored: SqliteStore, cipher: Cipher, audit: AuditFile) -> Path:

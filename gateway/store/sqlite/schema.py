@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-VERSION = 8
+VERSION = 9
 
 _EFFECTS = """
 CREATE TABLE effects (          -- changes with their replies, so that a repeated request gets the same reply
@@ -44,7 +44,7 @@ CREATE TABLE pictures (
     digest TEXT NOT NULL,       -- SHA-256 of the picture, hex
     source TEXT NOT NULL,       -- the caller, or known_faces/ and the path of the file
     recipe TEXT NOT NULL,       -- how the descriptor was made
-    descriptor BLOB NOT NULL,   -- float32, little-endian, of unit length; encrypted if there is a key
+    descriptor BLOB NOT NULL,   -- float32, little-endian, of unit length; encrypted with the data key of the person
     created REAL NOT NULL,
     chips BLOB,                 -- a JPEG of the aligned face; encrypted
     original BLOB,              -- the picture itself, if it is stored; encrypted
@@ -168,8 +168,22 @@ CREATE TABLE cameras_off (      -- the cameras that are switched off
 """
 """A sighting names its person by the key, so that it is deleted with the person, in every copy of the file too."""
 
-_NEW = _TABLES + _EFFECTS + _NAME_KEYS + _OUTBOX + _STAMPS + _SIGHTINGS
-_FROM_2 = _ASIDE + _TABLES + _EFFECTS + _OVER + _NAME_KEYS + _OUTBOX + _STAMPS + _SIGHTINGS
+_DATA_KEYS = """
+ALTER TABLE sightings ADD COLUMN owner TEXT NOT NULL DEFAULT '';   -- of the data key: the uid of the person, or empty
+CREATE TABLE merged_people (    -- the uid of each person who was merged into another one, whose data key remains
+    uid TEXT PRIMARY KEY,
+    other TEXT NOT NULL         -- the uid of the other person
+);
+CREATE TABLE erased_people (    -- the uids of erased people whose data keys have to be destroyed
+    uid TEXT PRIMARY KEY
+);
+"""
+"""The data keys themselves are in another file (key_file), so that no copy of this file contains them."""
+
+_SINCE_7 = _SIGHTINGS + _DATA_KEYS
+_SINCE_6 = _STAMPS + _SINCE_7
+_NEW = _TABLES + _EFFECTS + _NAME_KEYS + _OUTBOX + _SINCE_6
+_FROM_2 = _ASIDE + _TABLES + _EFFECTS + _OVER + _NAME_KEYS + _OUTBOX + _SINCE_6
 
 _FROM_1 = """
 ALTER TABLE pictures ADD COLUMN chips BLOB;
@@ -182,7 +196,7 @@ INSERT INTO outbox (uid, at, door, action, person, pictures, detail)
     SELECT printf('%d-%s-%.6f', id, person, at), at, door, action, person, pictures, '' FROM audit ORDER BY id;
 DROP TABLE audit;
 """
-_FROM_5 = _OUTBOX + _OUT_OF_THE_STORE + _STAMPS + _SIGHTINGS
+_FROM_5 = _OUTBOX + _OUT_OF_THE_STORE + _SINCE_6
 """Version 5 had the audit in this file. The uid follows from the line, so that copies of the store have the same."""
 
 STEPS = {
@@ -192,7 +206,8 @@ STEPS = {
     3: _EFFECTS + _NAME_KEYS + _FROM_5,
     4: _NAME_KEYS + _FROM_5,
     5: _FROM_5,
-    6: _STAMPS + _SIGHTINGS,
-    7: _SIGHTINGS,
+    6: _SINCE_6,
+    7: _SINCE_7,
+    8: _DATA_KEYS,
 }
 """The statements that upgrade a file of each version to VERSION. 0 is an empty file."""

@@ -17,14 +17,16 @@ MOVE_LIFETIME_S = 86_400
 """The time for which a move is stored. Hardly any sighting lasts longer."""
 
 
-def name_group(db: sqlite3.Connection, unknown: int, person: int) -> None:
-    """Give the sightings of a group to the person with a key."""
+def name_group(db: sqlite3.Connection, unknown: int, person: int) -> list[int]:
+    """Give the sightings of a group to the person with a key. Return the keys of the sightings."""
+    named = [key for (key,) in db.execute("SELECT key FROM sightings WHERE unknown = ?", (unknown,))]
     _note_move(db, unknown, person, None)
     db.execute(
         "UPDATE sightings SET person = ?, outcome = 'named', unknown = NULL, seen = NULL, ignored = 0"
         " WHERE unknown = ?",
         (person, unknown),
     )
+    return named
 
 
 def move_group(db: sqlite3.Connection, unknown: int, into: int) -> None:

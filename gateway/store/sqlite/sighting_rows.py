@@ -28,14 +28,14 @@ FROM sightings s LEFT JOIN people p ON p.id = person
 
 WRITE = """
 INSERT INTO sightings (id, visit, camera, since, last, outcome, person, unknown, seen, score, threshold, frames, box,
-    ignored, ended, reason, frigate_event, zones, recipe, evidence)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ignored, ended, reason, frigate_event, zones, recipe, evidence, owner)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET visit = excluded.visit, camera = excluded.camera, since = excluded.since,
     last = excluded.last, outcome = excluded.outcome, person = excluded.person, unknown = excluded.unknown,
     seen = excluded.seen, score = excluded.score, threshold = excluded.threshold, frames = excluded.frames,
     box = excluded.box, ignored = excluded.ignored, ended = excluded.ended, reason = excluded.reason,
     frigate_event = excluded.frigate_event, zones = excluded.zones, recipe = excluded.recipe,
-    evidence = excluded.evidence
+    evidence = excluded.evidence, owner = excluded.owner
 RETURNING key
 """
 
@@ -50,7 +50,7 @@ T = TypeVar("T", int, float)
 
 
 def to_row(sighting: Sighting, person: int | None) -> Row:
-    """Return the values for WRITE, but for recipe and evidence. ``person``: the key of the person."""
+    """Return the values for WRITE, but for recipe, evidence and owner. ``person``: the key of the person."""
     s, box = sighting, sighting.box
     return (
         *(s.id, s.visit, s.camera, s.since, s.last_seen, s.outcome, person, s.unknown, s.seen, s.score, s.threshold),
@@ -114,13 +114,18 @@ def read_quality(value: bytes | None) -> Quality | None:
     return Quality(**fields)
 
 
-def move_sightings(db: sqlite3.Connection, person: int, into: int) -> None:
-    """Give the sightings of a person to another one, by their keys, within the transaction of the caller."""
+def move_sightings(db: sqlite3.Connection, person: int, into: int) -> list[int]:
+    """Give the sightings of a person to another one, by their keys, within the transaction of the caller.
+
+    Return the keys of the sightings.
+    """
+    moved = [key for (key,) in db.execute("SELECT key FROM sightings WHERE person = ?", (person,))]
     db.execute("UPDATE sightings SET person = ? WHERE person = ?", (into, person))
     db.execute("UPDATE moved_groups SET person = ? WHERE person = ?", (into, person))
     db.execute("UPDATE OR IGNORE sighting_candidates SET person = ? WHERE person = ?", (into, person))
     # A row that is left belongs to a sighting with both people as candidates, and would delete it with the person.
     db.execute("DELETE FROM sighting_candidates WHERE person = ?", (person,))
+    return moved
 
 
 def _read_candidate(slug: bytes, name: bytes, score: object, similarity: object) -> Likeness:

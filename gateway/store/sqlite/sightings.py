@@ -12,10 +12,12 @@ from gateway.model.names import unknown_sighting_error
 from gateway.model.sightings import Sighting
 from gateway.store.limits import SightingLimits
 from gateway.store.records import SightingRecord, StoredFace
-from gateway.store.sealing import SealedRecords, sighting_place
+from gateway.store.sealing import SealedRecords, evidence_place, sighting_place
+from gateway.store.sqlite.data_keys import NOBODY, DataKeys
 from gateway.store.sqlite.database import Database, Row
 from gateway.store.sqlite.sighting_expiry import delete_old
 from gateway.store.sqlite.sighting_groups import follow_group, move_group, name_group
+from gateway.store.sqlite.sighting_keys import find_owner, read_owner, reseal_face, reseal_sightings
 from gateway.store.sqlite.sighting_neighbours import delete_neighbours
 from gateway.store.sqlite.sighting_rows import (
     SELECT,
@@ -26,7 +28,7 @@ from gateway.store.sqlite.sighting_rows import (
     to_row,
     write_quality,
 )
-from gateway.store.sqlite.writes import person_key
+from gateway.store.sqlite.writes import person_key, person_uid
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +46,9 @@ _DAMAGE = (ValueError, TypeError, RecursionError, AttributeError)
 class SqliteSightings:
     """The tables of sightings, as store.protocols.Sightings describes them, with descriptors of one recipe."""
 
-    def __init__(self, database: Database, records: SealedRecords, recipe: str, limits: SightingLimits) -> None:
+    def __init__(self, database: Database, keys: DataKeys, recipe: str, limits: SightingLimits) -> None:
         self._database = database
-        self._records = records
+        self._keys = keys
         self._recipe = recipe
         self._limits = limits
         self._damaged: set[int] = set()
@@ -66,17 +68,21 @@ class SqliteSightings:
         if len(keys) < len(people) or (sighting.ended is not None and not self._limits.keep_days):
             db.execute("DELETE FROM sightings WHERE id = ?", (sighting.id,))
             return
-        values = to_row(sighting, keys[sighting.person.slug] if sighting.person else None)
-        evidence = self._records.seal(record.evidence or None, f"evidence of {sighting_place(sighting.id)}")
-        (key,) = db.execute(WRITE, (*values, self._recipe, evidence)).fetchone()
+        person = keys[sighting.person.slug] if sighting.person else None
+        owner = NOBODY if person is None else person_uid(db, person)
+        records, before = self._keys.of_new(owner), find_owner(db, sighting.id)
+        evidence = records.seal(record.evidence or None, evidence_place(sighting.id))
+        (key,) = db.execute(WRITE, (*to_row(sighting, person), self._recipe, evidence, owner)).fetchone()
         db.execute("DELETE FROM sighting_candidates WHERE sighting = ?", (key,))
         db.executemany(
             "INSERT INTO sighting_candidates VALUES (?, ?, ?, ?)",
             [(key, keys[each.person.slug], each.score, each.similarity) for each in sighting.candidates],
         )
         if record.face is not None:
-            sealed = self._records.seal_sighting_face(record.face, sighting.id, self._recipe)
+            sealed = records.seal_sighting_face(record.face, sighting.id, self._recipe)
             db.execute(_WRITE_FACE, (key, self._recipe, *sealed, write_quality(record.face.quality)))
+        elif before is not None:
+            reseal_face(db, self._keys, key, sighting.id, (before, owner))
 
     def read_open(self) -> list[SightingRecord]:
         with self._database.reading() as db:
@@ -120,26 +126,27 @@ class SqliteSightings:
 
     def read_crop(self, sighting: str) -> bytes | None:
         row = self._database.row(
-            "SELECT CAST(crop AS BLOB) FROM sighting_faces WHERE sighting = (SELECT key FROM sightings WHERE id = ?)",
+            "SELECT CAST(owner AS BLOB), CAST(crop AS BLOB) FROM sightings JOIN sighting_faces ON key = sighting"
+            " WHERE id = ?",
             (sighting,),
         )
         try:
-            return self._records.open(row[0], f"crop of {sighting_place(sighting)}") if row else None
+            return self._keys.of(read_owner(row[0])).open_crop(row[1], sighting) if row else None
         except _DAMAGE as error:
             log.warning("the picture of the sighting %s is damaged: %s", sighting, error)
             return None
 
     def read_faces(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, Descriptor | None]]:
         rows = self._database.rows(
-            "SELECT key, id, f.recipe, CAST(descriptor AS BLOB) FROM sighting_faces f JOIN sightings ON key = sighting"
-            " WHERE sighting > ? ORDER BY sighting LIMIT ?",
+            "SELECT key, id, CAST(owner AS BLOB), f.recipe, CAST(descriptor AS BLOB) FROM sighting_faces f"
+            " JOIN sightings ON key = sighting WHERE sighting > ? ORDER BY sighting LIMIT ?",
             (after, limit),
         )
-        return [(key, each, self._open_descriptor(each, recipe, blob)) for key, each, recipe, blob in rows]
+        return [(row[0], row[1], self._open_descriptor(*row[1:])) for row in rows]
 
     def relabel(self, unknown: int, person: Person) -> None:
         with self._database.transaction() as db:
-            name_group(db, unknown, person_key(db, person.slug))
+            reseal_sightings(db, self._keys, name_group(db, unknown, person_key(db, person.slug)))
 
     def move_unknown(self, unknown: int, into: int) -> None:
         with self._database.transaction() as db:
@@ -195,34 +202,31 @@ class SqliteSightings:
         return found
 
     def _read_record(self, db: sqlite3.Connection, key: int, sighting: Sighting) -> SightingRecord:
-        (recipe, evidence) = db.execute(
-            "SELECT recipe, CAST(evidence AS BLOB) FROM sightings WHERE key = ?", (key,)
+        (owner, recipe, evidence) = db.execute(
+            "SELECT CAST(owner AS BLOB), recipe, CAST(evidence AS BLOB) FROM sightings WHERE key = ?", (key,)
         ).fetchone()
         face = db.execute(_FACE, (key,)).fetchone()
         try:
-            opened = (
-                self._records.open(evidence, f"evidence of {sighting_place(sighting.id)}")
-                if recipe == self._recipe
-                else None
-            )
-            return SightingRecord(sighting, self._open_face(sighting.id, face), opened or b"", is_new=False)
+            records = self._keys.of(read_owner(owner))
+            opened = records.open(evidence, evidence_place(sighting.id)) if recipe == self._recipe else None
+            return SightingRecord(sighting, self._open_face(records, sighting.id, face), opened or b"", is_new=False)
         except _DAMAGE as error:
             log.warning("the face or the evidence of the sighting %s is damaged: %s", sighting.id, error)
             return SightingRecord(sighting, is_new=False)
 
-    def _open_face(self, sighting: str, row: Row | None) -> StoredFace | None:
+    def _open_face(self, records: SealedRecords, sighting: str, row: Row | None) -> StoredFace | None:
         """Return the face of a row from _FACE, None for another recipe. Raise an error of _DAMAGE."""
         if row is None or row[0] != self._recipe:
             return None
         _, descriptor, chips, crop, quality = row
-        face = self._records.open_sighting_face(descriptor, chips, crop, sighting, self._recipe)
+        face = records.open_sighting_face(descriptor, chips, crop, sighting, self._recipe)
         return replace(face, quality=read_quality(quality))
 
-    def _open_descriptor(self, sighting: str, recipe: str, blob: bytes) -> Descriptor | None:
+    def _open_descriptor(self, sighting: str, owner: bytes, recipe: str, blob: bytes) -> Descriptor | None:
         if recipe != self._recipe:
             return None
         try:
-            return self._records.open_descriptor(blob, sighting_place(sighting), recipe)
+            return self._keys.of(read_owner(owner)).open_descriptor(blob, sighting_place(sighting), recipe)
         except _DAMAGE:
             return None
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from gateway.model.names import unknown_group_error
 from gateway.store.records import MAX_CAMERAS_PER_GROUP, MAX_FACES_PER_GROUP, StoredFace, UnknownGroup
-from gateway.store.sealing import SealedRecords
+from gateway.store.sqlite.data_keys import NOBODY, DataKeys
 from gateway.store.sqlite.database import Database, Row
 
 log = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ class SqliteStoredGroups:
     deleted or expire.
     """
 
-    def __init__(self, database: Database, records: SealedRecords, recipe: str) -> None:
+    def __init__(self, database: Database, keys: DataKeys, recipe: str) -> None:
         self._database = database
-        self._records = records
+        self._keys = keys
         self._recipe = recipe
         self.damaged: frozenset[int] = frozenset()
 
@@ -76,8 +76,9 @@ class SqliteStoredGroups:
         if worth is None:
             raise ValueError("the score of a face is missing")
         place = f"unknown {key}"
-        vector = self._records.open_descriptor(descriptor, place, self._recipe)
-        return worth, StoredFace(vector, *self._records.open_images(chips, crop, place))
+        records = self._keys.of(NOBODY)
+        vector = records.open_descriptor(descriptor, place, self._recipe)
+        return worth, StoredFace(vector, *records.open_images(chips, crop, place))
 
     def delete_damaged(self, before: float, ignored_before: float) -> None:
         """Delete the damaged groups that were last seen before a moment, in seconds since 1970.
@@ -135,9 +136,10 @@ class SqliteStoredGroups:
         faces = sorted([*group.faces, (worth, face)], key=lambda each: -each[0])[:max_faces]
         with self._database.transaction() as db:
             db.execute("DELETE FROM unknown_faces WHERE unknown = ?", (group.id,))
+            records = self._keys.of_new(NOBODY)
             for each_worth, each in faces:
-                sealed = self._records.seal_descriptor(each.descriptor, f"unknown {group.id}", self._recipe)
-                chips, crop = (self._records.seal(image, f"unknown {group.id}") for image in (each.chips, each.crop))
+                sealed = records.seal_descriptor(each.descriptor, f"unknown {group.id}", self._recipe)
+                chips, crop = (records.seal(image, f"unknown {group.id}") for image in (each.chips, each.crop))
                 db.execute(
                     "INSERT INTO unknown_faces (unknown, recipe, descriptor, chips, crop, worth)"
                     " VALUES (?, ?, ?, ?, ?, ?)",

@@ -34,6 +34,12 @@ def person_key(db: sqlite3.Connection, slug: str) -> int:
     return int(row[0])
 
 
+def person_uid(db: sqlite3.Connection, person: int) -> str:
+    """Return the random id of a person, by which the audit and the data keys name the person."""
+    (uid,) = db.execute("SELECT uid FROM people WHERE id = ?", (person,)).fetchone()
+    return str(uid)
+
+
 def find_person_row(db: sqlite3.Connection, name: str) -> Row | None:
     """Return (key, slug, name) of the person with that name, in this spelling or else in another one (name_key)."""
     row: Row | None = db.execute(
@@ -117,8 +123,7 @@ def delete_if_empty(db: sqlite3.Connection, person: int) -> bool:
 
 def append_person_audit(db: sqlite3.Connection, caller: Caller, action: str, person: int, pictures: int) -> None:
     """Add a line about a person to the outbox of the audit."""
-    (uid,) = db.execute("SELECT uid FROM people WHERE id = ?", (person,)).fetchone()
-    append_audit(db, caller, action, uid, pictures)
+    append_audit(db, caller, action, person_uid(db, person), pictures)
 
 
 def append_audit(

@@ -8,9 +8,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gateway.store.cipher import Cipher
+from gateway.store.records import Picture, StoredFace
+from gateway.store.sealing import SealedRecords, seal_key_check
 from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor
 from tests.store.examples import CHIPS, RECIPE
+
+WHOLE_PICTURE = b"\xff\xd8 a whole picture"
 
 VERSION_1 = """
 CREATE TABLE people (
@@ -57,78 +61,9 @@ PRAGMA user_version = 2;
 """The store when the folder of known people was the only way to enrol."""
 
 
-VERSION_7 = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE people (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    uid TEXT NOT NULL UNIQUE DEFAULT (lower(hex(randomblob(8)))),
-    slug TEXT NOT NULL UNIQUE,
-    name TEXT NOT NULL UNIQUE,
-    created REAL NOT NULL,
-    changed REAL NOT NULL,
-    revision INTEGER NOT NULL
-, name_key TEXT NOT NULL DEFAULT '');
-CREATE INDEX people_by_revision ON people (revision);
-CREATE TABLE pictures (
-    person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
-    digest TEXT NOT NULL,
-    source TEXT NOT NULL,
-    recipe TEXT NOT NULL,
-    descriptor BLOB NOT NULL,
-    created REAL NOT NULL,
-    chips BLOB,
-    original BLOB,
-    counter INTEGER NOT NULL DEFAULT 0, stamp TEXT,
-    PRIMARY KEY (person, digest)
-);
-CREATE INDEX pictures_by_digest ON pictures (digest);
-CREATE TABLE folders (
-    name TEXT PRIMARY KEY,
-    person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE
-);
-CREATE TABLE gone (person INTEGER PRIMARY KEY, revision INTEGER NOT NULL);
-CREATE TABLE tombstones (
-    digest BLOB PRIMARY KEY,
-    erased INTEGER NOT NULL
-);
-CREATE TABLE unknowns (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    first REAL NOT NULL,
-    last REAL NOT NULL,
-    seen INTEGER NOT NULL,
-    cameras TEXT NOT NULL
-);
-CREATE TABLE unknown_faces (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    unknown INTEGER NOT NULL REFERENCES unknowns ON DELETE CASCADE,
-    recipe TEXT NOT NULL,
-    descriptor BLOB NOT NULL,
-    chips BLOB NOT NULL,
-    crop BLOB,
-    worth REAL NOT NULL
-);
-CREATE TABLE effects (
-    key TEXT PRIMARY KEY,
-    digest BLOB NOT NULL,
-    person TEXT,
-    reply TEXT,
-    at REAL NOT NULL
-);
-CREATE INDEX effects_by_age ON effects (at);
-CREATE INDEX people_by_name_key ON people (name_key);
-CREATE TABLE outbox (
-    uid TEXT PRIMARY KEY,
-    at REAL NOT NULL,
-    door TEXT NOT NULL,
-    action TEXT NOT NULL,
-    person TEXT NOT NULL,
-    pictures INTEGER NOT NULL,
-    detail TEXT NOT NULL
-);
-INSERT INTO meta VALUES ('revision', 1), ('secret', zeroblob(32));
-PRAGMA user_version = 7;
-"""
-"""The store before sightings."""
+def schema_of(version: int) -> str:
+    """Return the statements by which Facegate made an empty store of a version from 3 to 8, without its comments."""
+    return (Path(__file__).parent / "old_schemas" / f"version_{version}.sql").read_text()
 
 
 def version_of(path: Path) -> int:
@@ -161,7 +96,7 @@ def write_version_7(path: Path) -> None:
     vector = descriptor(1).tobytes()
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("PRAGMA journal_mode = WAL")
-        database.executescript(VERSION_7)
+        database.executescript(schema_of(7))
         database.execute("INSERT INTO people VALUES (1, 'uid', 'alice', 'Alice', 1, 1, 1, 'alice')")
         picture = (1, "d1", "rest", RECIPE, vector, 1.5, CHIPS, None, 0, None)
         database.execute("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", picture)
@@ -171,6 +106,35 @@ def write_version_7(path: Path) -> None:
             "INSERT INTO unknown_faces (unknown, recipe, descriptor, chips, crop, worth) VALUES (?, ?, ?, ?, ?, ?)",
             face,
         )
+
+
+def write_store_of_version(path: Path, version: int, key: bytes | None = None) -> Path:
+    """Write Alice with two pictures and Bob with one, in any version. With a key from version 3, encrypted with it."""
+    if version < 3:
+        return write_old_store(path, version)
+    records = SealedRecords(Cipher(key))
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript(schema_of(version))
+        for person, name in ((1, "Alice"), (7, "Bob")):
+            values = (person, f"uid of {name}", name.lower(), name, 1, 1, 1)
+            database.execute(
+                "INSERT INTO people (id, uid, slug, name, created, changed, revision) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+        if version > 4:
+            database.execute("UPDATE people SET name_key = lower(name)")
+        for n, person in ((1, 1), (2, 1), (3, 7)):
+            picture = Picture(f"d{n}", "rest", RECIPE, StoredFace(descriptor(n), CHIPS), WHOLE_PICTURE)
+            row = (person, f"d{n}", "rest", RECIPE, 1.5, *records.seal_picture(picture))
+            database.execute(
+                "INSERT INTO pictures (person, digest, source, recipe, created, descriptor, chips, original)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+        if key is not None:
+            database.execute("INSERT INTO meta VALUES ('seal', ?)", (seal_key_check(Cipher(key)),))
+    return path
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor
 from tests.people.environment import PeopleEnvironment, files_with, open_environment, sample
 from tests.store.examples import enrol, picture
-from tests.store.sqlite.old_stores import VERSION_7, opened, version_of
+from tests.store.sqlite.old_stores import opened, schema_of, version_of
 
 NAMES = (b"Alice", b"alice")
 
@@ -181,7 +181,7 @@ PRAGMA user_version = 5;
 def write_version_5(path: Path) -> Path:
     """Write a store of version 5, which contains the audit as a table."""
     with closing(sqlite3.connect(path)) as db:
-        db.executescript(VERSION_7 + VERSION_5)
+        db.executescript(schema_of(7) + VERSION_5)
     return path
 
 

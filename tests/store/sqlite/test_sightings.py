@@ -124,11 +124,7 @@ def test_backup_has_no_sightings_and_the_switches(tmp_path: Path, store: SqliteS
     store.camera_switches.write_disabled(["yard"])
     backup = store.backups.make()
     assert backup.name not in files_with(tmp_path, b"the front door", b"crop of face 1")
-    with (
-        closing(SqliteStore(backup))
-        if not store._records.has_key
-        else closing(SqliteStore(backup, Cipher(KEY))) as copy
-    ):
+    with closing(SqliteStore(backup)) if not store._keys.has_key else closing(SqliteStore(backup, Cipher(KEY))) as copy:
         assert copy.camera_switches.read_disabled() == {"yard"}
         assert listed(copy) == []
 
@@ -226,9 +222,9 @@ def test_damaged_face_leaves_the_sighting(store: SqliteStore, column: str) -> No
     record = sightings(store).find("s1")
     assert record is not None
     # A picture that is not encrypted may be any bytes.
-    assert record.face is None or (column != "descriptor" and not store._records.has_key)
+    assert record.face is None or (column != "descriptor" and not store._keys.has_key)
     assert listed(store) == ["s2", "s1"]
     if column == "descriptor":
         assert [found is None for *_, found in sightings(store).read_faces()] == [True, False]
-    if column == "crop" and store._records.has_key:
+    if column == "crop" and store._keys.has_key:
         assert sightings(store).read_crop("s1") is None

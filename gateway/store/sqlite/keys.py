@@ -1,0 +1,107 @@
+"""The data keys as a part of the store: their destruction after an erasure, their copies and the master key."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from pathlib import Path
+
+from gateway.errors import GatewayError, StartError
+from gateway.store.cipher import Cipher
+from gateway.store.sqlite.data_keys import DataKeys
+from gateway.store.sqlite.database import Database
+from gateway.store.sqlite.key_file import KEY_FILE, KeyFile
+
+log = logging.getLogger(__name__)
+
+_LIVING = "SELECT uid FROM people"
+
+
+class SqliteKeys:
+    """The data keys of a store, as store.protocols.Keys describes them."""
+
+    def __init__(self, database: Database, keys: DataKeys, backups: Path) -> None:
+        self._database = database
+        self._keys = keys
+        self._copy = backups / KEY_FILE
+        self._problem = ""
+
+    def destroy_erased(self) -> None:
+        # The row of a transaction that has not ended may still be undone.
+        if self._database.in_transaction:
+            return
+        try:
+            if erased := [uid for (uid,) in self._database.rows("SELECT uid FROM erased_people")]:
+                self.destroy(erased)
+                self._forget(erased)
+            self._problem = ""
+        except GatewayError as error:
+            self._report(error)
+
+    def destroy(self, uids: Collection[str]) -> None:
+        """Destroy the data keys of people who are not enrolled, and of those who were merged into them.
+
+        ``uids`` of enrolled people are left out. Raise GatewayError.
+        """
+        if not self._keys.has_key:
+            return
+        living = {uid for (uid,) in self._database.rows(_LIVING)}
+        merged = self._database.rows("SELECT uid, other FROM merged_people")
+        doomed = {*uids, *(uid for uid, other in merged if other in uids)} - living
+        self._keys.destroy(doomed, self._copy)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about data keys that cannot be destroyed."""
+        obstacle = self.find_obstacle()
+        return (
+            *([f"nobody can be erased: {obstacle}"] if obstacle else ()),
+            *([self._problem] if self._problem else ()),
+        )
+
+    def find_obstacle(self) -> str | None:
+        """Return the reason why no data key can be destroyed now, and what to do. None if all is well."""
+        return self._keys.file.find_obstacle() if self._keys.has_key else None
+
+    def check_copy(self, backup: Path) -> None:
+        """Raise GatewayError if the data keys cannot be copied beside a backup."""
+        copy = backup.with_name(KEY_FILE)
+        if backup.name == KEY_FILE:
+            raise GatewayError(f"{backup} is the name of the data keys beside a backup: choose another name")
+        if not self._keys.has_key or not KeyFile(copy).exists():
+            return
+        if KeyFile(copy).read().id != self._keys.file.read().id:
+            raise GatewayError(
+                f"{copy} has the data keys of another gateway's backups: write the backup into another folder"
+            )
+
+    def copy_beside(self, backup: Path) -> None:
+        """Copy the data keys beside a backup, in the place of an older copy."""
+        copy = self.find_copy(backup)
+        if copy is not None and copy.absolute() != self._keys.file.path.absolute():
+            self._keys.file.copy(copy)
+
+    def find_copy(self, backup: Path) -> Path | None:
+        return backup.with_name(KEY_FILE) if self._keys.has_key else None
+
+    def rotate(self, master: Cipher) -> None:
+        if not self._keys.has_key:
+            raise StartError(
+                "The store is not encrypted: set people.key or people.key_file first, and start the gateway."
+            )
+        self._keys.rotate(master)
+        if KeyFile(self._copy).exists():
+            self._keys.file.copy(self._copy)
+
+    def _forget(self, uids: Collection[str]) -> None:
+        with self._database.transaction() as db:
+            for uid in uids:
+                db.execute("DELETE FROM erased_people WHERE uid = ?", (uid,))
+                db.execute("DELETE FROM merged_people WHERE ? IN (uid, other)", (uid,))
+
+    def _report(self, error: GatewayError) -> None:
+        """Set the problem, and log it once."""
+        problem = f"the data key of an erased person is not destroyed yet ({error}): it is tried again"
+        if problem != self._problem:
+            log.error("%s", problem)
+        self._problem = problem
