@@ -11,6 +11,7 @@ import os
 import pwd
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,10 @@ log = logging.getLogger(__name__)
 
 ROOT = 0
 """The user id that may become any other user."""
+
+MAX_FOREIGN_FILES = 3
+MAX_WALKED_FILES = 100_000
+"""The files below the data folder that are looked at: more than all limits of settings allow by default."""
 
 _started_by: list[int] = []
 """The user who started this process, after it became another user."""
@@ -57,6 +62,25 @@ def user_name(uid: int) -> str:
 def chown_command(path: Path, data: Path) -> str:
     """Return a command that makes the owner of the data folder the owner of a file below it."""
     return f"sudo chown -R {user_name(data.stat().st_uid).lstrip('#')}: {path}"
+
+
+def find_foreign_files(data: Path, skipped: Path) -> list[Path]:
+    """Return files and folders below the data folder that another user owns, at most MAX_FOREIGN_FILES.
+
+    Files below ``skipped``, and those that this process cannot see, are left out.
+    """
+    found: list[Path] = []
+    with suppress(OSError):
+        owner, seen = data.stat().st_uid, 0
+        for folder, folders, files in os.walk(data):
+            folders[:] = [name for name in folders if Path(folder, name) != skipped]
+            for path in sorted({Path(folder, name) for name in (*folders, *files)} - {skipped}):
+                seen += 1
+                with suppress(OSError):
+                    found += [path] if path.lstat().st_uid != owner else []
+                if len(found) == MAX_FOREIGN_FILES or seen == MAX_WALKED_FILES:
+                    return found
+    return found
 
 
 def permission_hint(error: Exception) -> str:

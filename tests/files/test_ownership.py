@@ -16,9 +16,11 @@ import pytest
 from gateway.errors import StartError
 from gateway.files.ownership import become_owner, open_lock
 from gateway.model.caller import CLI_CALLER
+from gateway.store.cipher import Cipher
 from gateway.store.records import Picture, StoredFace
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
 from gateway.store.sqlite.backups import BackupFolder
+from gateway.store.sqlite.key_file import KEY_FILE
 from gateway.store.sqlite.store import SqliteStore
 from gateway.vision.engines.registry import ENGINES
 from tests.examples import descriptor
@@ -138,6 +140,39 @@ def test_erasure_that_cannot_lock_the_backups_says_what_to_do(data: Path, place:
     assert erased.returncode == 1
     assert "Traceback" not in erased.stderr
     assert f"sudo chown -R nobody: {data / 'backups'}" in erased.stderr
+
+
+ERASE_ADA = """
+from contextlib import closing
+from pathlib import Path
+from gateway.store.cipher import Cipher
+from gateway.store.sqlite.store import SqliteStore
+with closing(SqliteStore(Path(sys.argv[1]) / "people.sqlite", Cipher(bytes(range(32))))) as store:
+    print(*store.backups.warnings, sep="\\n")
+    store.backups.erase("ada", ())
+"""
+"""The code that prints the warnings of an encrypted store, then erases Ada from its backups."""
+
+
+@as_root
+def test_data_keys_of_root_are_a_warning_and_make_an_erasure_fail(data: Path) -> None:
+    with closing(SqliteStore(data / "people.sqlite", Cipher(bytes(range(32))))):
+        pass
+    (data / KEY_FILE).chmod(0o644)
+    done = run_as(NOBODY, ERASE_ADA, data, str(data))
+    problem = f"{data / KEY_FILE} cannot be rewritten by this process, which runs as the user nobody"
+    assert f"nobody can be erased: {problem}: run `sudo chown -R nobody: {data / KEY_FILE}`" in done.stdout
+    assert f"nothing was erased: {problem}" in done.stderr
+
+
+@as_root
+def test_file_of_root_in_the_data_folder_is_a_warning_before_an_erasure(data: Path) -> None:
+    """The folder could not be deleted by an erasure."""
+    folder = data / "uploads.damaged-20261128-120000"
+    (folder / "door").mkdir(parents=True)
+    done = run_as(NOBODY, ERASE_ADA.replace("Cipher(bytes(range(32)))", "None"), data, str(data))
+    assert f"an erasure may fail: another user owns {folder}, {folder / 'door'}: run" in done.stdout
+    assert f"`sudo chown -R nobody: {data}`" in done.stdout
 
 
 @as_root

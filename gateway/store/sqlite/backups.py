@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import GatewayError
-from gateway.files.ownership import open_lock
+from gateway.files.ownership import chown_command, find_foreign_files, open_lock
 from gateway.store.sqlite.backup_files import is_generated_name
 from gateway.store.sqlite.backup_scan import LOCK_FILE, erase_from_all, find_warnings, obstacles, skipped_warnings
 from gateway.store.sqlite.database import Database
@@ -61,7 +61,7 @@ class BackupFolder:
         before = self._warnings
         # A backup may be deleted during the check: the next check will find the others.
         with suppress(OSError):
-            self._warnings = find_warnings(self._folder)
+            self._warnings = (*find_warnings(self._folder), *_foreign_warnings(self._folder))
         if self._warnings != before:
             for warning in self._warnings:
                 log.warning("%s", warning)
@@ -131,6 +131,16 @@ class BackupFolder:
         for path in (*data.glob(f"{STORE_FILE}.damaged-*"), *data.glob(f"{STORE_FILE}.restored*")):
             log.warning("deleting %s during an erasure: an unfinished restore left it behind", path)
             path.unlink()
+
+
+def _foreign_warnings(backups: Path) -> list[str]:
+    """Return a sentence if another user owns files below the data folder, beside the backups."""
+    data = backups.parent
+    found = find_foreign_files(data, backups)
+    if not found:
+        return []
+    names = ", ".join(map(str, found))
+    return [f"an erasure may fail: another user owns {names}: run `{chown_command(data, data)}`"]
 
 
 class SqliteBackups(BackupFolder):
