@@ -17,6 +17,7 @@ from gateway.integrations.frigate.name_news import NameNews
 from gateway.integrations.homeassistant.wiring import HomeAssistant
 from gateway.integrations.picture_sources import PictureSources
 from gateway.live.announcer import Announcers
+from gateway.live.switch_events import record_switches
 from gateway.live.switches import Switches
 from gateway.live.unfollowed import UnfollowedCameras
 from gateway.live.wiring import LiveParts, build_live
@@ -107,11 +108,12 @@ class Gateway:
         administration = Administration(
             self.people, vision, self.changes, self.reads, self.health, self.live, known_cameras
         )
+        events = self.people.audit.events
         self.service = Service(
             recognition=recognition,
             administration=administration,
             follow=self.live.submit if self.live is not None else None,
-            record=self.people.audit.events.record,
+            record=events.record,
         )
         self.sources = PictureSources(
             settings,
@@ -128,7 +130,7 @@ class Gateway:
                 submit=self.sources.submit_frame,
                 check_capacity=self.pool.check_capacity,
                 health=self.health,
-                set_enabled=self.live.set_enabled if self.live is not None else None,
+                set_enabled=record_switches(self.live.set_enabled, events.record) if self.live is not None else None,
             ),
             identity=identity,
             info=describe_gateway(settings, identity.instance),

@@ -56,6 +56,8 @@ REST_CALLER = Caller("rest", None, "admin")
 CLI_CALLER = Caller("cli", None, "admin")
 BRIDGE_CALLER = Caller("mqtt", None, "admin")
 """The sender of a command to the topics of the bridge that name no login. Only the broker knows who it is."""
+SWITCH_CALLER = Caller("mqtt", None, "keeper")
+"""The sender of a message that switches a camera on or off. Only the broker knows who it is."""
 FOLDER_CALLER = Caller("known_faces", None, "system")
 """The import of the folder of known people."""
 GATEWAY_CALLER = Caller("gateway", None, "system")
