@@ -139,7 +139,7 @@ class Gateway:
             announcements=self.announcements,
             subscriptions=[*self.homeassistant.subscriptions, *self.sources.subscriptions],
         )
-        self.rest = create_rest(settings, self.service.submit, self.health, store.tokens, self.metrics)
+        self.rest = create_rest(settings, self.service.submit, self.health, store.tokens, self.metrics, events.record)
         self.systemd = SystemdNotifier(health=self.health)
 
     def start(self) -> None:

@@ -15,8 +15,8 @@ Outcome = Literal["done", "refused", "failed"]
 class AuditEvent:
     """An event for the audit.
 
-    ``action``: an operation, or a word such as ``login``. ``person``: the id of the person whom it is about, or empty.
-    ``detail``: such as an address or an error code. It must never contain the name of a person.
+    ``action``: an operation, a route of REST, or a word such as ``login``. ``person``: the id of the person whom it is
+    about, or empty. ``detail``: such as an address or an error code. It must never contain the name of a person.
     """
 
     caller: Caller
@@ -24,6 +24,10 @@ class AuditEvent:
     outcome: Outcome
     person: str = ""
     detail: str = ""
+
+
+def ignore_event(_event: AuditEvent, /) -> None:
+    """Record nothing, where there is no audit."""
 
 
 class RecordEvent(Protocol):

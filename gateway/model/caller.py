@@ -52,6 +52,8 @@ class Caller:
 
 
 # REST and the command line have no users yet: a caller that reaches them may do everything.
+UNKNOWN_REST_CALLER = Caller("rest", None, "nobody")
+"""A sender of a REST request whose log-in failed."""
 REST_CALLER = Caller("rest", None, "admin")
 CLI_CALLER = Caller("cli", None, "admin")
 BRIDGE_CALLER = Caller("mqtt", None, "admin")

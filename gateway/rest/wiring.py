@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from gateway.config import Settings
 from gateway.metrics import Metrics
+from gateway.model.audit import RecordEvent
 from gateway.model.health import Health
 from gateway.rest.access.access import Access
 from gateway.rest.access.start_check import check_tokens
@@ -20,11 +21,19 @@ log = logging.getLogger(__name__)
 
 
 def create_rest(
-    settings: Settings, submit: Submit, health: Callable[[], Health], tokens: Tokens, metrics: Metrics
+    settings: Settings,
+    submit: Submit,
+    health: Callable[[], Health],
+    tokens: Tokens,
+    metrics: Metrics,
+    record: RecordEvent,
 ) -> RestServer:
-    """Return the server of the REST interface. Raise StartError if REST must not listen with these settings."""
+    """Return the server of the REST interface. Raise StartError if REST must not listen with these settings.
+
+    ``record``: gets the failed log-ins and the refusals that the audit must have.
+    """
     check_tokens(settings.rest, tokens)
-    access = Access(settings.rest, tokens, metrics)
+    access = Access(settings.rest, tokens, metrics, record=record)
     log.info("%s", access.describe())
     app = create_app(
         submit=submit,

@@ -9,7 +9,7 @@ from typing import Any, Protocol, overload
 
 from gateway.contract.base import WireModel
 from gateway.model import AdministrationRequest, Reply, Request
-from gateway.model.audit import RecordEvent
+from gateway.model.audit import RecordEvent, ignore_event
 from gateway.service.administration import Administration
 from gateway.service.recognition import RecognitionService
 from gateway.service.refusals import find_event
@@ -37,7 +37,7 @@ class Service:
         recognition: RecognitionService,
         administration: Administration,
         follow: Callable[[Request], Future[Reply]] | None = None,
-        record: RecordEvent = lambda _: None,
+        record: RecordEvent = ignore_event,
     ) -> None:
         self._recognition = recognition
         self._administration = administration

@@ -12,6 +12,7 @@ from flask import Request
 from gateway.config import RestSettings
 from gateway.errors import Forbidden, Unauthorized
 from gateway.metrics import Metrics
+from gateway.model.audit import RecordEvent, ignore_event
 from gateway.model.caller import Caller
 from gateway.rest.access.anonymous import TOKEN_ADVICE, AnonymousRules
 from gateway.rest.access.client import Client, Proxies
@@ -40,6 +41,7 @@ class Identity:
 class Access:
     """The identification of callers. ``report``: called for failed log-ins, a bounded number a minute.
 
+    ``record``: called for each failed log-in, and for each request that a role does not allow.
     ``proxies``: those whose headers are believed. ``clock``: seconds since 1970.
     """
 
@@ -51,11 +53,13 @@ class Access:
         *,
         proxies: Proxies | None = None,
         report: ReportFailure = log_failure,
+        record: RecordEvent = ignore_event,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._proxies = proxies or Proxies()
         self._rules = AnonymousRules(settings, behind_proxy=bool(self._proxies))
-        failed = FailedLogins(metrics, report)
+        self.record = record
+        failed = FailedLogins(metrics, report, record=record)
         self._tokens = TokenCheck(tokens, failed, plain_admin=settings.plain_admin, clock=clock)
         self._sessions = Sessions()
 

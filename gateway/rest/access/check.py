@@ -6,6 +6,7 @@ from flask import Flask, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from gateway.errors import BadRequest, Forbidden, GatewayError, TooLarge, Unauthorized
+from gateway.model.audit import AuditEvent
 from gateway.model.caller import Role
 from gateway.rest.access.access import Access, Identity
 from gateway.rest.access.current import set_identity
@@ -29,7 +30,7 @@ def add_access_check(app: Flask, access: Access) -> None:
             set_identity(_identify_if_possible(access))
             return None
         try:
-            set_identity(_identify(access, least))
+            set_identity(_identify(access, least, request.url_rule.rule))
         except Unauthorized:
             if not _is_browser_page():
                 raise
@@ -46,9 +47,11 @@ def _check_small_body() -> None:
         raise TooLarge(f"a body has at most {MAX_OPEN_BODY_BYTES} bytes here, and this one has {size}")
 
 
-def _identify(access: Access, least: Role) -> Identity:
+def _identify(access: Access, least: Role, path: str) -> Identity:
+    """Return who sent the request. Raise Unauthorized, Forbidden or TooManyLogins. ``path``: the rule of the route."""
     identity = access.identify(request)
     if not identity.caller.may(least):
+        access.record(AuditEvent(identity.caller, f"{request.method} {path}", "refused", detail=Forbidden.code))
         raise Forbidden(
             f"{request.method} {request.path[:100]} needs the role {least}, and the role of"
             f" {identity.caller.audit_text()} is {identity.caller.role}"

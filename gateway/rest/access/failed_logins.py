@@ -12,6 +12,8 @@ from ipaddress import IPv6Address
 
 from gateway.errors import TooManyLogins
 from gateway.metrics import Metrics
+from gateway.model.audit import AuditEvent, RecordEvent, ignore_event
+from gateway.model.caller import UNKNOWN_REST_CALLER
 from gateway.rest.access.client import Client
 
 log = logging.getLogger(__name__)
@@ -64,13 +66,18 @@ _ENDED = _Window(0.0)
 
 
 class FailedLogins:
-    """The failed log-ins of the last minute. ``report``: called for a bounded number of them."""
+    """The failed log-ins of the last minute. ``report``: called for a bounded number of them; ``record``: for each."""
 
     def __init__(
-        self, metrics: Metrics, report: ReportFailure = log_failure, clock: Callable[[], float] = time.monotonic
+        self,
+        metrics: Metrics,
+        report: ReportFailure = log_failure,
+        clock: Callable[[], float] = time.monotonic,
+        record: RecordEvent = ignore_event,
     ) -> None:
         self._metrics = metrics
         self._report = report
+        self._record_event = record
         self._clock = clock
         self._lock = threading.Lock()
         self._windows: OrderedDict[str, _Window] = OrderedDict()
@@ -93,6 +100,7 @@ class FailedLogins:
     def record(self, client: Client, reason: str) -> None:
         """Count a failed log-in, and report it unless too many others are reported."""
         self._metrics.count("logins_failed")
+        self._record_event(AuditEvent(UNKNOWN_REST_CALLER, "login", "refused", detail=client.name))
         with self._lock:
             now = self._clock()
             self._count(site_of(client), now)

@@ -17,6 +17,7 @@ from gateway.contract.base import WireModel
 from gateway.errors import NoFace
 from gateway.metrics import Metrics
 from gateway.model import AdministrationRequest, Request
+from gateway.model.audit import AuditEvent
 from gateway.model.caller import Caller, Role
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.rest.access.access import Access
@@ -66,6 +67,7 @@ class Site:
         self.tokens = SqliteTokens(folder / "access.sqlite")
         self.metrics = Metrics()
         self.failures: list[FailedLogin] = []
+        self.events: list[AuditEvent] = []
         self.served: list[Caller] = []
         settings = RestSettings.model_validate({"plain_admin": True, **rest})
         self.access = Access(
@@ -74,6 +76,7 @@ class Site:
             self.metrics,
             proxies=Proxies(proxies or []),
             report=self.failures.append,
+            record=self.events.append,
             clock=clock,
         )
         self.app = create_app(

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from gateway.errors import GatewayError
-from gateway.model.caller import REST_CALLER, Caller
+from gateway.model.audit import AuditEvent
+from gateway.model.caller import REST_CALLER, UNKNOWN_REST_CALLER, Caller
 from gateway.rest.access.failed_logins import MAX_FAILURES
 from gateway.rest.access.token_check import USED_INTERVAL_S
 from tests.rest.access.examples import Site, bearer, code_of
@@ -226,6 +227,18 @@ def test_guessing_is_limited_and_a_good_token_still_works(site: Site) -> None:
     assert site.client("192.168.1.8").get(PEOPLE, headers=bearer(late)).status_code == 200
     assert site.metrics.snapshot()["logins_failed"] == MAX_FAILURES + 2
     assert {each.address for each in site.failures} == {"192.168.1.7"}
+
+
+def test_failed_log_ins_and_refused_requests_are_events_for_the_audit(site: Site) -> None:
+    phone, stranger = site.add("phone", "client"), bearer("facegate_wrong")
+    for _ in range(2):
+        site.client().get(PEOPLE, headers=stranger)
+    site.client().delete(f"{PEOPLE}/ada_lovelace", headers=bearer(phone))
+    site.client().get("/face_rec", headers=bearer(phone))
+    login = AuditEvent(UNKNOWN_REST_CALLER, "login", "refused", detail="192.168.1.7")
+    # The path of the rule names nobody.
+    refusal = AuditEvent(Caller("rest", "phone", "client"), f"DELETE {PEOPLE}/<person>", "refused", detail="forbidden")
+    assert site.events == [login, login, refusal]
 
 
 def test_no_token_is_in_a_log_or_in_a_report(site: Site, caplog: pytest.LogCaptureFixture) -> None:
