@@ -61,9 +61,9 @@ then run \`make setup\` again (PYTHON=/path/to/python make setup chooses one)."
 fi
 
 case ${1:-} in
-  # --inexact keeps uv itself, which is no part of these groups.
-  production) groups="--no-default-groups --group models --group build --inexact"; size="200 MB" ;;
-  "") groups=; size="350 MB" ;;
+  # uv itself is no part of these groups.
+  production) groups="--no-default-groups --group models --group build" keep=--inexact size="200 MB" ;;
+  "") groups= keep= size="350 MB" ;;
   *) fail "expected \`production\` or nothing, not $1" ;;
 esac
 
@@ -79,8 +79,8 @@ echo "setup: installing the packages of uv.lock (about $size the first time)"
   fail "uv cannot be installed; is the Python package registry reachable?"
 # Bytecode is compiled now. Otherwise each worker process, and each test that starts a program, would compile it.
 export UV_PROJECT_ENVIRONMENT=.venv
-.venv/bin/uv sync --frozen --no-build --no-install-project --compile-bytecode $groups &&
-  .venv/bin/uv sync --frozen --no-build-isolation-package facegate --quiet $groups ||
+.venv/bin/uv sync --frozen --no-build --no-install-project --inexact --compile-bytecode $groups &&
+  .venv/bin/uv sync --frozen --no-build-isolation-package facegate --quiet $groups $keep ||
   fail "the packages cannot be installed; see above"
 rm -f .venv/.facegate-*
 touch "$done_mark"
