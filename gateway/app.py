@@ -215,6 +215,7 @@ class Gateway:
             *self.people.sightings.warnings,
             *self.people.folder.warnings,
             *self.mqtt.warnings,
+            *self.rest.warnings,
             *self.homeassistant.warnings,
             *self.sources.warnings,
             *(self.unfollowed.warnings if self.live is None else ()),

@@ -42,8 +42,8 @@ ONLY_IN: Mapping[str, Collection[str]] = {
         "mqtt/transport/session",
     },
     "flask": {"rest/"},
-    "werkzeug": {"rest/access/", "rest/face_rec_api", "rest/forms", "rest/problems"},
-    "waitress": {"rest/server"},
+    "werkzeug": {"rest/access/", "rest/face_rec_api", "rest/forms", "rest/problems", "rest/transport/bridge"},
+    "uvicorn": {"rest/server"},
     "openvino": {"vision/engines/openvino_import"},
     "simplejpeg": {"vision/decoding/jpeg_pixels"},
     "cv2": {
@@ -60,7 +60,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "PIL": {"vision/annotate", "vision/decoding/decode", "vision/engines/stock"},
     "sqlite3": {"store/sqlite/"},
     "gateway.store.sqlite": {"store/sqlite/", "people/wiring"},
-    "cryptography": {"store/cipher"},
+    "cryptography": {"rest/self_signed", "rest/transport/certificate", "store/cipher"},
     "matplotlib": {"people/calibration"},
     # One module bounds every answer, verifies certificates and follows no redirect.
     "httpx": {"integrations/http_client"},
@@ -159,7 +159,7 @@ PICTURE_LIBRARIES = {"PIL", "cv2", "dlib", "face_recognition", "openvino", "simp
     [
         pytest.param("gateway.app", PICTURE_LIBRARIES, id="the main process decodes no picture"),
         pytest.param(
-            "gateway.workers.process", {"flask", "paho", "sqlite3", "waitress"}, id="a worker has no interface"
+            "gateway.workers.process", {"flask", "paho", "sqlite3", "uvicorn"}, id="a worker has no interface"
         ),
         pytest.param("gateway.vision.engines.registry", PICTURE_LIBRARIES, id="the table of engines loads no engine"),
         pytest.param("gateway.vision.tasks", {"openvino", "face_recognition"}, id="the tasks of vision load no engine"),
@@ -264,6 +264,7 @@ SET_FROM_OUTSIDE: Mapping[str, str] = {
     "mqtt/transport/ledger: each": "the state of a delivery, changed only here and under the lock",
     "rest/app: app.json": "Flask's JSON provider is configured by its attributes",
     "rest/access/current: g": "Flask's object for data of one request",
+    "rest/server: self._server": "a server of uvicorn stops when its attribute says so",
     "rest/calls: g": "Flask's object for data of one request",
     "store/sqlite/unknown_groups: group": "the faces of a group are read after the group itself",
     "workers/crash_guard: self._add_strike(picture)": "the strikes of a picture, counted only here and under the lock",

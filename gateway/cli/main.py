@@ -43,6 +43,7 @@ LAZY_COMMANDS: Mapping[str, LazyCommand] = {
     "restore": LazyCommand("gateway.cli.backups", "Replace the people store by a backup."),
     "sightings": LazyCommand("gateway.cli.sightings", "Sightings of live cameras: list, show, confirm, correct."),
     "tokens": LazyCommand("gateway.cli.tokens", "Tokens for the REST interface: add, list, revoke, rotate."),
+    "tls": LazyCommand("gateway.cli.tls", "Certificates for REST: make one."),
     "unknowns": LazyCommand("gateway.cli.unknowns", "Faces that belong to no enrolled person: name, ignore, join."),
     "watch": LazyCommand("gateway.cli.watch", "Print who comes and leaves, as any gateway announces it."),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from gateway.config.network_sections import TlsSettings
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError
 from gateway.files.ownership import permission_hint
@@ -15,6 +14,8 @@ def check_files(settings: Settings) -> None:
     """Raise ConfigError, which names the setting and the file, for a missing, unreadable or invalid file."""
     tls = settings.mqtt.tls
     files = {"mqtt.tls.ca": tls.ca, "mqtt.tls.cert": tls.cert, "mqtt.tls.key": tls.key}
+    rest = settings.rest.tls
+    files |= {"rest.tls.cert": rest.cert, "rest.tls.key": rest.key}
     files["people.key_file"] = settings.people.key_file
     for name, instance in settings.frigate.items():
         files |= {f"frigate.{name}.ca": instance.ca, f"frigate.{name}.password_file": instance.password_file}
@@ -24,7 +25,8 @@ def check_files(settings: Settings) -> None:
     for setting, path in files.items():
         if path is not None:
             _check_readable(setting, path)
-    _check_certificates(tls)
+    _check_certificate("mqtt.tls.cert", tls.cert, tls.key)
+    _check_certificate("rest.tls.cert", rest.cert, rest.key)
     for setting, path in files.items():
         if path is not None and setting.endswith(".ca"):
             _check_authority(setting, path)
@@ -48,19 +50,14 @@ def _check_authority(setting: str, path: Path) -> None:
         raise ConfigError(f"{setting}: {path} cannot be used ({error.reason or error}): expected PEM.") from None
 
 
-def _check_certificates(tls: TlsSettings) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    setting, path = "mqtt.tls.ca", tls.ca
+def _check_certificate(setting: str, cert: Path | None, key: Path | None) -> None:
     try:
-        if tls.ca is not None:
-            context.load_verify_locations(tls.ca)
-        setting, path = "mqtt.tls.cert", tls.cert
-        if tls.cert is not None:
+        if cert is not None:
             # OpenSSL would ask for the key's password at the terminal if none was given.
-            context.load_cert_chain(tls.cert, tls.key, password=lambda: b"")
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(cert, key, password=lambda: b"")
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise ConfigError(
-            f"{setting}: {path} cannot be used ({reason}):"
+            f"{setting}: {cert} cannot be used ({reason}):"
             " expected PEM; the key must be unencrypted and belong to the certificate."
         ) from None

@@ -110,6 +110,20 @@ class AnonymousSettings(Section):
     networks: tuple[NetworkSetting, ...] = Field(alias="from")
 
 
+class RestTlsSettings(Section):
+    """``rest.tls``: the certificate with which REST is served over HTTPS. Without it, REST is served over HTTP."""
+
+    cert: FilePath | None = None
+    key: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _check_pair(self) -> RestTlsSettings:
+        if (self.cert is None) != (self.key is None):
+            given, missing = ("cert", "key") if self.key is None else ("key", "cert")
+            raise ValueError(f"{given} is given without {missing}: a server needs both (facegate tls make)")
+        return self
+
+
 class RestSettings(Section):
     """``rest``: the REST interface."""
 
@@ -119,6 +133,7 @@ class RestSettings(Section):
     threads: int = Field(default=48, ge=1, le=256)
     anonymous: AnonymousSettings | None = None
     plain_admin: bool = False
+    tls: RestTlsSettings = RestTlsSettings()
 
     @field_validator("hosts")
     @classmethod

@@ -15,6 +15,7 @@ FORMS: Mapping[str, str] = {
     "mqtt.users": "mqtt: {users: {home: keeper}}",
     "rest": "rest: {port: 5001}",
     "rest.anonymous": "rest: {anonymous: {role: client, from: [192.168.0.0/16]}}",
+    "rest.tls": "rest: {tls: {cert: data/tls/rest.pem, key: data/tls/rest-key.pem}}",
     "workers": "workers: {processes: 0}",
     "limits": "limits: {bytes: 10000000}",
     "uploads": "uploads: {pieces: 256}",

@@ -15,6 +15,7 @@ from gateway.rest.access.login_api import add_login_api
 from gateway.rest.api_v1 import add_api_v1
 from gateway.rest.calls import Calls, add_timing
 from gateway.rest.cross_site import CrossSiteCheck, add_cross_site_check
+from gateway.rest.early_refusals import add_early_refusals
 from gateway.rest.face_rec_api import add_face_rec_api
 from gateway.rest.health_api import add_health_api
 from gateway.rest.problems import add_error_handlers
@@ -35,9 +36,10 @@ def create_app(
     app = Flask("gateway.rest", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the provider that Flask installs has this attribute
-    # The checks come first: a refused request is not even logged, and its body is not read.
+    # The checks of the headers come first: a refused request is not even logged, and its body is not read.
     add_cross_site_check(app, CrossSiteCheck(hosts), metrics)
     add_access_check(app, access)
+    add_early_refusals(app)
     app.before_request(lambda: log_request(request))
     add_timing(app)
     add_error_handlers(app, metrics)

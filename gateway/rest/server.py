@@ -1,79 +1,98 @@
-"""The HTTP server, waitress, which runs the Flask application."""
+"""The HTTP server: uvicorn, which runs the Flask application through a bridge."""
 
 from __future__ import annotations
 
 import errno
+import logging
 import threading
-import time
 
+import uvicorn
 from flask import Flask
-from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from gateway.config import LimitSettings, RestSettings
 from gateway.errors import Unavailable
-
-FLUSH_S = 0.2
-"""Time for the last replies to be sent after the last thread has written them."""
+from gateway.rest.transport.bridge import MAX_HEADER_BYTES, Bridge
+from gateway.rest.transport.certificate import Certificate
+from gateway.rest.transport.connections import BACKLOG, WAIT_S, Connections, connection_limit, listen
 
 ADDRESS_ADVICE = "set rest.host to an address of this machine, and rest.port to a port that this user may open"
 
-MAX_HEADER_BYTES = 65_536
-"""The most bytes of a request's first line and headers. Browsers and proxies send a few thousand."""
-
-READ_BYTES = 131_072
-"""The most bytes that are read at once. waitress's 8,192 would wake its thread nine times for a picture of 68 kB."""
+STOP_S = 2
+"""Time for the last replies to be sent."""
 
 
 class RestServer:
-    """The server with its thread.
-
-    Flask refuses a body over the limit with a problem document. For this purpose waitress reads up to twice the limit.
-    It refuses larger bodies with a plain 413, and headers over their limit with a plain 431.
-    """
+    """The server with its thread, in which an event loop receives requests and sends responses."""
 
     def __init__(self, app: Flask, settings: RestSettings, limits: LimitSettings) -> None:
-        self._app = app
         self._settings = settings
-        self._limits = limits
-        self._server: BaseWSGIServer | MultiSocketServer | None = None
+        tls = settings.tls
+        self._certificate = Certificate(tls.cert, tls.key) if tls.cert is not None and tls.key is not None else None
+        self._connections = Connections(connection_limit())
+        self._bridge = Bridge(app, settings.threads, self._connections, limits.body_bytes)
+        self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        return f"http://{self._settings.host}:{self._settings.port}"
+        scheme = "http" if self._certificate is None else "https"
+        return f"{scheme}://{self._settings.host}:{self._settings.port}"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about faults that need the attention of a person."""
+        return () if self._certificate is None else self._certificate.warnings
 
     def start(self) -> None:
         """Start to listen. Raise Unavailable if the port cannot be opened."""
         try:
-            self._server = create_server(
-                self._app,
-                host=self._settings.host,
-                port=self._settings.port,
-                threads=self._settings.threads,
-                max_request_body_size=2 * self._limits.body_bytes,
-                max_request_header_size=MAX_HEADER_BYTES,
-                asyncore_use_poll=True,
-                recv_bytes=READ_BYTES,
-                connection_limit=1000,
-                channel_timeout=30,  # seconds without a byte
-                # Their presence shows that a request came through a proxy (rest/access/client.py).
-                clear_untrusted_proxy_headers=False,
-                ident="facegate",
-            )
+            listeners = listen(self._settings.host, self._settings.port, self._connections)
         except OSError as error:
             in_use = error.errno == errno.EADDRINUSE
             raise Unavailable(
                 f"REST cannot listen on {self._settings.host}:{self._settings.port}: {error.strerror}:"
                 f" {'stop the program there, or set rest.port to a free port' if in_use else ADDRESS_ADVICE}."
             ) from None
-        self._thread = threading.Thread(target=self._server.run, name="rest", daemon=True)
+        self._server = uvicorn.Server(self._config())
+        self._thread = threading.Thread(target=self._server.run, args=(listeners,), name="rest", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop listening. Running requests have a few seconds to finish."""
         if self._server is None or self._thread is None:
             return
-        self._server.task_dispatcher.shutdown()
-        time.sleep(FLUSH_S)
-        self._server.close()
-        self._thread.join(timeout=1)
+        self._server.should_exit = True
+        self._thread.join(2 * STOP_S)
+        self._bridge.stop()
+
+    def _config(self) -> uvicorn.Config:
+        # log_config: the gateway has set up its log. ws: without WebSockets, such a request is an ordinary one.
+        # A context of our own can take over a renewed certificate. One that uvicorn makes from file names cannot.
+        context = None if self._certificate is None else self._certificate.context
+        return uvicorn.Config(
+            self._bridge,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level=logging.WARNING,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            headers=[("server", "facegate")],
+            backlog=BACKLOG,
+            timeout_keep_alive=int(WAIT_S),
+            timeout_graceful_shutdown=STOP_S,
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+            callback_notify=self._look_around,
+            timeout_notify=1,
+            ssl_context_factory=None if context is None else lambda *_: context,
+        )
+
+    async def _look_around(self) -> None:
+        """Do the work of each second."""
+        self._connections.shut_slow()
+        if self._certificate is not None:
+            self._certificate.reload_if_renewed()

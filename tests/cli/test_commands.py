@@ -552,3 +552,13 @@ def test_help_imports_no_lazy_command() -> None:
     assert "Copy the people store into a file." in done.stdout
     assert "gateway.app" not in done.stdout.split()
     assert "numpy" not in done.stdout.split()
+
+
+def test_certificate_is_made_for_the_names_of_the_gateway(facegate: Facegate, data: Path) -> None:
+    made = json.loads(facegate("tls", "make", "--host", "10.0.0.5", "--json").stdout)
+    assert {"10.0.0.5", "localhost", "127.0.0.1"} < set(made["hosts"])
+    assert made["cert"] == str(data / "tls" / "rest.pem")
+    assert "add --replace" in facegate("tls", "make", code=1).output
+    replaced = facegate("tls", "make", "--replace").stdout
+    assert f"tls: {{cert: {made['cert']}, key: {made['key']}}}" in replaced
+    assert made["fingerprint"] not in replaced

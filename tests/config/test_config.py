@@ -357,11 +357,18 @@ def test_key_without_its_certificate_is_refused(write: Write) -> None:
         load(write("mqtt: {tls: {enabled: true, key: /etc/key.pem}}"))
 
 
+@pytest.mark.parametrize(("given", "missing"), [("cert", "key"), ("key", "cert")])
+def test_rest_needs_certificate_and_key(write: Write, given: str, missing: str) -> None:
+    with pytest.raises(ConfigError, match=rf"rest\.tls: {given} is given without {missing}"):
+        load(write(f"rest: {{tls: {{{given}: /etc/x.pem}}}}"))
+
+
 @pytest.mark.parametrize(
     ("setting", "content"),
     [
         ("mqtt.tls.ca", "mqtt: {tls: {enabled: true, ca: FILE}}"),
         ("mqtt.tls.cert", "mqtt: {tls: {enabled: true, cert: FILE}}"),
+        ("rest.tls.cert", "rest: {tls: {cert: FILE, key: FILE}}"),
         ("people.key_file", "people: {key_file: FILE}"),
     ],
 )

@@ -1,0 +1,137 @@
+"""The ASGI application that uvicorn runs: it receives a request on the event loop, and lets Flask answer in a thread.
+
+A slow upload costs no thread, and neither does a client that reads its answer slowly. Only whole requests reach Flask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http import HTTPStatus
+
+from flask import Flask
+from werkzeug.wrappers import Response
+
+from gateway.errors import GatewayError
+from gateway.rest.transport.bodies import Bodies, Disconnected, discard
+from gateway.rest.transport.connections import Connection, Connections, Phase
+from gateway.rest.transport.environ import (
+    BODY_ERROR,
+    HEADER_CHECK,
+    Environ,
+    HeaderCheck,
+    Receive,
+    Scope,
+    Send,
+    add_body,
+    client_of,
+    write_environ,
+)
+
+HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
+"""The paths with threads of their own, so that they never wait for other requests."""
+
+HEALTH_THREADS = 2
+
+MAX_HEADER_BYTES = 65_536
+"""The most bytes of a request's headers. Browsers and proxies send a few thousand."""
+
+HEADERS_TOO_LONG = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+BODIES_DISCARDED = 2
+"""The most bytes of a refused body that are received, as a multiple of the largest body that is allowed."""
+
+SEND_BYTES = 65_536
+"""The most bytes of a response that are handed over in one step."""
+
+SEND_S = 30.0
+"""The longest time in which a client may read nothing of its response."""
+
+
+class Bridge:
+    """The application. ``threads``: the requests that Flask answers at the same time."""
+
+    def __init__(self, app: Flask, threads: int, connections: Connections, largest_body: int) -> None:
+        self._app = app
+        self._connections = connections
+        self._bodies = Bodies(largest_body)
+        self._largest_body = largest_body
+        self._threads = ThreadPoolExecutor(threads, "rest")
+        self._health_threads = ThreadPoolExecutor(HEALTH_THREADS, "rest-health")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        with self._connections.request(client_of(scope)) as connection:
+            try:
+                response, body_left = await self._respond(scope, receive, connection)
+                await _send(response, send)
+                if body_left:
+                    connection.enter(Phase.RECEIVING)
+                    # Many clients read no response before they have sent everything.
+                    await discard(receive, BODIES_DISCARDED * self._largest_body)
+                await send({"type": "http.response.body", "body": b""})
+            except Disconnected:
+                pass
+            except asyncio.TimeoutError:
+                connection.shut()
+                # The event loop has to notice the end of the connection, or uvicorn logs an incomplete response.
+                await receive()
+
+    def stop(self) -> None:
+        """Let no further request reach Flask."""
+        for executor in (self._threads, self._health_threads):
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _respond(self, scope: Scope, receive: Receive, connection: Connection) -> tuple[Response, bool]:
+        """Return the response, and whether a part of the request's body is left."""
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+            return _closing(Response("the headers are too long", HEADERS_TOO_LONG)), True
+        environ = write_environ(scope)
+        if not _has_body(environ):
+            return await self._ask_flask(environ, connection), False
+        connection.enter(Phase.RECEIVING)
+        refusal = await self._check_headers(environ)
+        if refusal is not None:
+            return _closing(refusal), True
+        with self._bodies.room() as body:
+            try:
+                add_body(environ, await self._bodies.read(body, receive))
+            except GatewayError as error:
+                environ[BODY_ERROR] = error
+                return _closing(await self._ask_flask(environ, connection)), True
+            return await self._ask_flask(environ, connection), False
+
+    async def _check_headers(self, environ: Environ) -> Response | None:
+        """Return the response to a request that is refused because of its headers, else None."""
+        check = HeaderCheck()
+        response = await self._run({**environ, HEADER_CHECK: check})
+        return None if check.passed else response
+
+    async def _ask_flask(self, environ: Environ, connection: Connection) -> Response:
+        connection.enter(Phase.ANSWERING)
+        return await self._run(environ)
+
+    async def _run(self, environ: Environ) -> Response:
+        threads = self._health_threads if environ["PATH_INFO"] in HEALTH_PATHS else self._threads
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(threads, partial(Response.from_app, self._app, environ, buffered=True))
+
+
+def _has_body(environ: Environ) -> bool:
+    return "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0"
+
+
+def _closing(response: Response) -> Response:
+    response.headers["Connection"] = "close"
+    return response
+
+
+async def _send(response: Response, send: Send) -> None:
+    """Send a response, but not its end. Raise asyncio.TimeoutError if the client reads nothing for SEND_S."""
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    content = response.get_data()
+    for start in range(0, len(content), SEND_BYTES):
+        chunk = content[start : start + SEND_BYTES]
+        await asyncio.wait_for(send({"type": "http.response.body", "body": chunk, "more_body": True}), SEND_S)

@@ -1,0 +1,180 @@
+"""The open connections of the HTTP server, and the limits on their number and their waiting time.
+
+A client that opens a connection and sends nothing, or one byte a second, costs a file descriptor. The descriptors are
+shared with the cameras' MQTT connections, the store and the worker processes, so that their number is limited here.
+"""
+
+from __future__ import annotations
+
+import resource
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum, auto
+from typing import Any
+
+MAX_CONNECTIONS = 400
+"""The most connections at a time. With the default limit of 1,024 descriptors, more than half are left for the rest."""
+
+DESCRIPTOR_SHARE = 0.4
+"""The largest share of this process's file descriptors that connections may use."""
+
+WAIT_S = 30.0
+"""The longest time from the beginning of a connection, or from its last response, to the end of the next headers."""
+
+BACKLOG = 128
+"""Connections that the kernel accepts for the gateway. The event loop takes over as many in one step."""
+
+Peer = tuple[str, int]
+"""The address and the port of a client."""
+
+
+class Phase(Enum):
+    """The work of a connection: it waits for headers or receives a body, or its request is being answered."""
+
+    WAITING = auto()
+    RECEIVING = auto()
+    ANSWERING = auto()
+
+
+class Connection:
+    """An accepted connection. ``since``: the monotonic time in seconds at which its phase began."""
+
+    def __init__(self, host: str, shut: Callable[[], None], clock: Callable[[], float]) -> None:
+        self.host = host
+        self.is_shut = False
+        self._shut = shut
+        self._clock = clock
+        self.enter(Phase.WAITING)
+
+    def enter(self, phase: Phase) -> None:
+        """Begin another phase."""
+        self.phase, self.since = phase, self._clock()
+
+    def shut(self) -> None:
+        """End the connection in both directions. The event loop then closes the socket."""
+        self.is_shut = True
+        self._shut()
+
+
+class Connections:
+    """The table of the open connections. Only the thread of the event loop uses it.
+
+    ``limit``: the most connections at a time.
+    """
+
+    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._open: dict[Peer, Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, peer: Peer, shut: Callable[[], None]) -> Connection:
+        """Add a connection. If there are too many, shut the oldest one that is not being answered, else this one."""
+        connection = Connection(peer[0], shut, self._clock)
+        is_full = sum(not each.is_shut for each in self._open.values()) >= self._limit
+        self._open[peer] = connection
+        if is_full:
+            self._shut_one()
+        return connection
+
+    def remove(self, peer: Peer, connection: Connection) -> None:
+        """Forget a connection that was closed."""
+        if self._open.get(peer) is connection:
+            del self._open[peer]
+
+    @contextmanager
+    def request(self, peer: Peer) -> Iterator[Connection]:
+        """Return the connection of a request, which waits for headers again at the end."""
+        # A client may have left in the meantime.
+        connection = self._open.get(peer) or Connection(peer[0], lambda: None, self._clock)
+        try:
+            yield connection
+        finally:
+            connection.enter(Phase.WAITING)
+
+    def shut_slow(self) -> None:
+        """Shut the connections that have waited for headers for longer than WAIT_S."""
+        oldest = self._clock() - WAIT_S
+        for connection in self._open.values():
+            if connection.phase is Phase.WAITING and connection.since < oldest:
+                connection.shut()
+
+    def _shut_one(self) -> None:
+        """Shut the connection that waits or receives for the longest time, of the address that has most of these."""
+        slow = [each for each in self._open.values() if each.phase is not Phase.ANSWERING and not each.is_shut]
+        counts = Counter(each.host for each in slow)
+        # The address with most connections first, so that one client cannot push out the others.
+        max(slow, key=lambda each: (counts[each.host], -each.since)).shut()
+
+
+class _Socket(socket.socket):
+    """The socket of a connection. It leaves the table when the event loop closes it."""
+
+    def __init__(self, accepted: socket.socket) -> None:
+        super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
+        self._on_close: Callable[[], None] = lambda: None
+
+    def call_on_close(self, callback: Callable[[], None]) -> None:
+        self._on_close = callback
+
+    def close(self) -> None:
+        self._on_close()
+        super().close()
+
+    def shut(self) -> None:
+        """End the connection in both directions, unless the client did so."""
+        # An OSError: the client has reset the connection.
+        with suppress(OSError):
+            self.shutdown(socket.SHUT_RDWR)
+
+
+class Listener(socket.socket):
+    """A listening socket whose connections are in a table from the moment of their acceptance, even before TLS."""
+
+    def __init__(self, family: int, connections: Connections) -> None:
+        super().__init__(family, socket.SOCK_STREAM)
+        self._connections = connections
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Accept a connection, as the event loop asks for it."""
+        accepted, address = super().accept()
+        tracked, peer = _Socket(accepted), address[:2]
+        connection = self._connections.add(peer, tracked.shut)
+        tracked.call_on_close(lambda: self._connections.remove(peer, connection))
+        return tracked, address
+
+
+def connection_limit() -> int:
+    """Return the most connections that leave enough file descriptors for the rest of the gateway."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if descriptors < 0 else min(MAX_CONNECTIONS, int(DESCRIPTOR_SHARE * descriptors))
+
+
+def listen(host: str, port: int, connections: Connections) -> list[Listener]:
+    """Return a listening socket for each address of a host. Raise OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    listeners: list[Listener] = []
+    try:
+        for family, address in dict.fromkeys((each[0], each[4]) for each in found):
+            listeners.append(Listener(family, connections))
+            _open(listeners[-1], address)
+    except OSError:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+def _open(listener: Listener, address: Any) -> None:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listener.family == socket.AF_INET6:
+        # A host with both kinds of addresses has a socket for each.
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.bind(address)
+    listener.listen(BACKLOG)
+    listener.setblocking(False)

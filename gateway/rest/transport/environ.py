@@ -1,0 +1,90 @@
+"""The way of a request from ASGI, the interface of uvicorn, to WSGI, the interface of Flask."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Scope = Mapping[str, Any]
+"""The first line and the headers of a request, as ASGI describes them."""
+
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+Environ = dict[str, Any]
+"""The same as WSGI describes it (PEP 3333), with the body."""
+
+HEADER_CHECK = "facegate.header_check"
+"""The key of the HeaderCheck of a request whose body is not here yet."""
+
+BODY_ERROR = "facegate.body_error"
+"""The key of the error with which the server refused the body."""
+
+NO_ADDRESS = ("", 0)
+"""The address of a client that left before it was looked up."""
+
+CONTENT_HEADERS = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
+"""The headers that have no prefix in WSGI."""
+
+
+@dataclass(slots=True)
+class HeaderCheck:
+    """The result of a check of the headers. ``passed``: the body may be received."""
+
+    passed: bool = False
+
+    def accept(self) -> None:
+        """Let the body be received."""
+        self.passed = True
+
+
+def write_environ(scope: Scope) -> Environ:
+    """Return the environment of a request without its body."""
+    server, client = scope["server"] or NO_ADDRESS, client_of(scope)
+    environ: Environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode().decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1]),
+        "REMOTE_ADDR": client[0],
+        "REMOTE_PORT": str(client[1]),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    _add_headers(environ, scope["headers"])
+    return environ
+
+
+def client_of(scope: Scope) -> tuple[str, int]:
+    """Return the address and the port of the client."""
+    return scope["client"] or NO_ADDRESS
+
+
+def add_body(environ: Environ, body: bytes) -> None:
+    """Add the body. Flask sees its length in the headers, also if it came in chunks."""
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+
+
+def _add_headers(environ: Environ, headers: list[tuple[bytes, bytes]]) -> None:
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        # In WSGI, X_Forwarded_For and X-Forwarded-For have the same name: one of them could pass for the other.
+        if "_" in name:
+            continue
+        key = name.upper().replace("-", "_")
+        key = key if key in CONTENT_HEADERS else f"HTTP_{key}"
+        environ[key] = f"{environ[key]}, {value}" if key in environ else value
