@@ -83,11 +83,16 @@ class Gateway:
             metrics=self.metrics,
             observe_unknown=self.people.unknown_faces.observe,
         )
-        self.announcements = Announcements(settings, self.people.sightings.cameras())
+        seen_cameras = self.people.sightings.cameras()
+        self.announcements = Announcements(settings, seen_cameras)
         # These documents have an owner also if Home Assistant is switched off: its devices are cleared then.
         descriptions = self.announcements.documents(HOMEASSISTANT)
         self.homeassistant = HomeAssistant(
-            settings, descriptions.publish, descriptions.earlier_topics, lambda: self.mqtt.repeat_announcements()
+            settings,
+            descriptions.publish,
+            descriptions.earlier_topics,
+            seen_cameras,
+            lambda: self.mqtt.repeat_announcements(),
         )
         name_news = NameNews()
         known_cameras = find_known_cameras(settings, self.announcements.retained)

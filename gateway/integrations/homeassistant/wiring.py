@@ -18,12 +18,18 @@ class HomeAssistant:
     """The integration of Home Assistant. It has no parts if the settings switch it off.
 
     ``publish``: of retained messages. ``earlier_topics``: the topics on which an earlier run described devices. Its
-    cameras keep their devices, also while they send nothing. ``repeat``: publishes all descriptions and states again.
-    ``announcers``, ``subscriptions``: for the live cameras and for the MQTT interface.
+    cameras keep their devices, also while they send nothing. ``seen_cameras``: those with sightings, which get their
+    devices before others. ``repeat``: publishes all descriptions and states again. ``announcers``, ``subscriptions``:
+    for the live cameras and for the MQTT interface.
     """
 
     def __init__(
-        self, settings: Settings, publish: Publish, earlier_topics: Collection[str], repeat: Callable[[], None]
+        self,
+        settings: Settings,
+        publish: Publish,
+        earlier_topics: Collection[str],
+        seen_cameras: Collection[str],
+        repeat: Callable[[], None],
     ) -> None:
         self._devices: DeviceAnnouncer | None = None
         self._births: Births | None = None
@@ -31,7 +37,7 @@ class HomeAssistant:
         self.subscriptions: Sequence[Subscription] = ()
         # Without sightings the entities would have no states.
         if settings.homeassistant.enabled and settings.live.enabled:
-            self._devices = DeviceAnnouncer(publish, _device_table(settings, earlier_topics))
+            self._devices = DeviceAnnouncer(publish, _device_table(settings, earlier_topics, seen_cameras))
             self._births = Births(repeat)
             self.announcers = [self._devices]
             self.subscriptions = [Subscription(BIRTH_TOPIC, self._births.receive)]
@@ -51,12 +57,13 @@ class HomeAssistant:
             self._births.stop()
 
 
-def _device_table(settings: Settings, earlier_topics: Collection[str]) -> DeviceTable:
+def _device_table(settings: Settings, earlier_topics: Collection[str], seen_cameras: Collection[str]) -> DeviceTable:
     names = Names(settings.mqtt.base, settings.homeassistant.prefix)
     earlier_cameras = sorted(filter(None, map(names.read_camera, earlier_topics)))
     return DeviceTable(
         names,
         settings.homeassistant,
         snapshot=settings.live.snapshot != "off",
-        first_cameras=[*settings.cameras, *earlier_cameras],
+        # Any client of the broker can name a camera, and the number of devices is bounded.
+        first_cameras=[*sorted(settings.configured_cameras), *sorted(seen_cameras), *earlier_cameras],
     )
