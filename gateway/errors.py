@@ -15,8 +15,7 @@ GatewayError            internal        a bug in the gateway, or the death of a 
  ├ UnknownPerson        unknown_person  no person, unknown group, picture or camera has that id
  ├ Conflict             conflict        the change contradicts data that exists already
  ├ Busy                 busy            the queue is full; carries the seconds to wait
- │  ├ TooManyLogins     busy            too many log-ins from one address failed
- │  └ TooManyAttempts   busy            the caller failed too often to be verified as a person
+ │  └ TooManyAttempts   busy            the caller failed too often to log in, or to be verified as a person
  ├ Expired              expired         the request expired while it waited
  ├ Timeout              timeout         the picture took longer than allowed
  ├ Unauthorized         unauthorized    a token is missing or wrong
@@ -123,12 +122,8 @@ class Busy(GatewayError):
         self.retry_after = retry_after
 
 
-class TooManyLogins(Busy):
-    """A Busy for an address from which too many log-ins failed."""
-
-
 class TooManyAttempts(Busy):
-    """A Busy for a caller that tries to be taken for a person. The audit has it."""
+    """A Busy for a caller that failed too often to log in, or to be taken for a person. The audit has it."""
 
 
 RESTART_S = 5

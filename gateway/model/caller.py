@@ -11,9 +11,12 @@ which people are erased. ``upgrade``: the first start of a newer version on an o
 itself, for its start and for lines of the audit about the audit."""
 
 Role = Literal["nobody", "camera", "client", "viewer", "keeper", "privacy", "admin", "system"]
-"""The rights of a caller. ``nobody``: none, for a login that the settings do not name. ``camera``: the operations that
-the settings allow it, for itself only. ``system``: the gateway itself. The others are those of people and programs: see
-LEVELS."""
+"""The rights of a caller.
+
+``nobody``: none, for a wrong token, and for a login of the broker that the settings do not name. ``camera``: the
+operations that the settings allow it, for itself only. ``system``: the gateway itself. The others are those of people
+and programs: see LEVELS.
+"""
 
 LEVELS: Final[tuple[Role, ...]] = ("client", "viewer", "keeper", "privacy", "admin")
 """The roles of people and programs. Each may do all that the roles before it may do.
@@ -51,11 +54,12 @@ class Caller:
         return self.interface == "mqtt" and self.name is not None and self.role != "camera"
 
 
-# REST and the command line have no users yet: a caller that reaches them may do everything.
 UNKNOWN_REST_CALLER = Caller("rest", None, "nobody")
 """A sender of a REST request whose log-in failed."""
 REST_CALLER = Caller("rest", None, "admin")
+"""A program on this machine, where no token is needed."""
 CLI_CALLER = Caller("cli", None, "admin")
+"""A user who may read and write the data folder."""
 BRIDGE_CALLER = Caller("mqtt", None, "admin")
 """The sender of a command to the topics of the bridge that name no login. Only the broker knows who it is."""
 SWITCH_CALLER = Caller("mqtt", None, "keeper")

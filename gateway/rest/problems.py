@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from gateway.contract.base import dump
 from gateway.contract.errors import write_problem
-from gateway.errors import Busy, GatewayError, TooLarge, TooManyLogins, Unauthorized
+from gateway.errors import Busy, GatewayError, TooLarge, TooManyAttempts, Unauthorized
 from gateway.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -56,8 +56,8 @@ def add_error_handlers(app: Flask, metrics: Metrics) -> None:
 
 def status_of(error: GatewayError) -> HTTPStatus:
     """Return the HTTP status of an error."""
-    # The gateway itself is not busy: only this address has to wait.
-    return HTTPStatus.TOO_MANY_REQUESTS if isinstance(error, TooManyLogins) else STATUS[error.code]
+    # The gateway itself is not busy: only this caller has to wait.
+    return HTTPStatus.TOO_MANY_REQUESTS if isinstance(error, TooManyAttempts) else STATUS[error.code]
 
 
 def _gateway_problem(error: GatewayError) -> Response:

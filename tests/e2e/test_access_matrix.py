@@ -16,7 +16,7 @@ from gateway.rest.access.route_roles import ROUTE_ROLES
 from gateway.store.sqlite.token_file import ACCESS_FILE, SqliteTokens
 from tests.conftest import settings
 from tests.rest.access.examples import add_token
-from tests.support import WAIT_S, Broker
+from tests.support import WAIT_S, Broker, wait_for
 
 DENIALS_AT_LEAST = 500
 
@@ -117,3 +117,15 @@ def test_no_role_gets_more_than_its_own(matrix: Matrix) -> None:
     assert matrix.leaks == []
     assert matrix.refused_wrongly == []
     assert len(matrix.denied) >= DENIALS_AT_LEAST
+
+
+def test_audit_has_failed_log_ins_and_refused_roles(matrix: Matrix) -> None:
+    requests.get(f"{matrix.url}/session", auth=("ada", "wrong"), timeout=WAIT_S)
+    bearer(matrix.secrets["viewer"]).post(f"{matrix.url}/api/v1/people/ada/erase", timeout=WAIT_S)
+
+    def lines() -> set[tuple[str, str, str, str]]:
+        answer = bearer(matrix.secrets["privacy"]).get(f"{matrix.url}/api/v1/audit?limit=1000", timeout=WAIT_S)
+        return {(line["door"], line["role"], line["action"], line["outcome"]) for line in answer.json()["audit"]}
+
+    expected = {("rest", "nobody", "login", "refused"), ("rest:viewer", "viewer", "people/erase", "refused")}
+    wait_for(lambda: expected <= lines())

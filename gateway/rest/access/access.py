@@ -12,12 +12,12 @@ from flask import Request
 from gateway.config import RestSettings
 from gateway.errors import Forbidden, Unauthorized
 from gateway.metrics import Metrics
-from gateway.model.audit import RecordEvent, ignore_event
+from gateway.model.audit import AuditEvent, RecordEvent, ignore_event
 from gateway.model.caller import Caller
 from gateway.rest.access.anonymous import TOKEN_ADVICE, AnonymousRules
 from gateway.rest.access.client import Client, Proxies
 from gateway.rest.access.credentials import read_token
-from gateway.rest.access.failed_logins import FailedLogins, ReportFailure, log_failure
+from gateway.rest.access.failed_logins import FailedLogins
 from gateway.rest.access.sessions import Session, Sessions
 from gateway.rest.access.token_check import TokenCheck
 from gateway.rest.cross_site import is_same_origin, read_authority
@@ -39,10 +39,10 @@ class Identity:
 
 
 class Access:
-    """The identification of callers. ``report``: called for failed log-ins, a bounded number a minute.
+    """The identification of callers.
 
-    ``record``: called for each failed log-in, and for each request that a role does not allow.
-    ``proxies``: those whose headers are believed. ``clock``: seconds since 1970.
+    ``proxies``: those whose headers are believed. ``record``: gets the failed log-ins and the refused roles, for the
+    audit. ``clock``: seconds since 1970.
     """
 
     def __init__(
@@ -52,14 +52,13 @@ class Access:
         metrics: Metrics,
         *,
         proxies: Proxies | None = None,
-        report: ReportFailure = log_failure,
         record: RecordEvent = ignore_event,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._proxies = proxies or Proxies()
         self._rules = AnonymousRules(settings, behind_proxy=bool(self._proxies))
-        self.record = record
-        failed = FailedLogins(metrics, report, record=record)
+        self._record = record
+        failed = FailedLogins(metrics, record)
         self._tokens = TokenCheck(tokens, failed, plain_admin=settings.plain_admin, clock=clock)
         self._sessions = Sessions()
 
@@ -72,7 +71,7 @@ class Access:
         return self._proxies.find_client(request.environ)
 
     def identify(self, request: Request) -> Identity:
-        """Return who sent a request, by its headers alone. Raise Unauthorized, Forbidden or TooManyLogins."""
+        """Return who sent a request, by its headers alone. Raise Unauthorized, Forbidden or TooManyAttempts."""
         client = self.client_of(request)
         if authorization := request.headers.get("Authorization"):
             return Identity(self.identify_token(read_token(authorization), client))
@@ -86,7 +85,7 @@ class Access:
         return Identity(caller)
 
     def identify_token(self, secret: str, client: Client) -> Caller:
-        """Return the caller with a token, also from a body. Raise Unauthorized, Forbidden or TooManyLogins."""
+        """Return the caller with a token, also from a body. Raise Unauthorized, Forbidden or TooManyAttempts."""
         caller, _ = self._tokens.accept(secret, client)
         return caller
 
@@ -99,6 +98,10 @@ class Access:
     def log_out(self, request: Request) -> None:
         """End the session of a request."""
         self._sessions.end(_session_id(request, self.client_of(request)))
+
+    def note_refusal(self, caller: Caller, operation: str, person: str) -> None:
+        """Record that the role of a caller is too low for an operation. ``person``: its id, or an empty text."""
+        self._record(AuditEvent(caller, operation, "refused", person, Forbidden.code))
 
     def _find_session(self, request: Request, client: Client) -> Identity | None:
         """Return who sent a request with the cookie of a session that lasts. Raise Forbidden."""

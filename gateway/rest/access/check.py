@@ -6,11 +6,11 @@ from flask import Flask, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from gateway.errors import BadRequest, Forbidden, GatewayError, TooLarge, Unauthorized
-from gateway.model.audit import AuditEvent
+from gateway.model import PERSON_ID
 from gateway.model.caller import Role
 from gateway.rest.access.access import Access, Identity
 from gateway.rest.access.current import set_identity
-from gateway.rest.access.route_roles import role_of_route
+from gateway.rest.access.route_roles import ROUTE_OPERATIONS, role_of_route, route_name
 from gateway.rest.cross_site import FORM_PATHS
 
 MAX_OPEN_BODY_BYTES = 4_096
@@ -30,7 +30,7 @@ def add_access_check(app: Flask, access: Access) -> None:
             set_identity(_identify_if_possible(access))
             return None
         try:
-            set_identity(_identify(access, least, request.url_rule.rule))
+            set_identity(_identify(access, least, route_name(request.method, request.url_rule.rule)))
         except Unauthorized:
             if not _is_browser_page():
                 raise
@@ -47,11 +47,11 @@ def _check_small_body() -> None:
         raise TooLarge(f"a body has at most {MAX_OPEN_BODY_BYTES} bytes here, and this one has {size}")
 
 
-def _identify(access: Access, least: Role, path: str) -> Identity:
-    """Return who sent the request. Raise Unauthorized, Forbidden or TooManyLogins. ``path``: the rule of the route."""
+def _identify(access: Access, least: Role, route: str) -> Identity:
     identity = access.identify(request)
     if not identity.caller.may(least):
-        access.record(AuditEvent(identity.caller, f"{request.method} {path}", "refused", detail=Forbidden.code))
+        if route in ROUTE_OPERATIONS:
+            access.note_refusal(identity.caller, ROUTE_OPERATIONS[route], _person())
         raise Forbidden(
             f"{request.method} {request.path[:100]} needs the role {least}, and the role of"
             f" {identity.caller.audit_text()} is {identity.caller.role}"
@@ -65,6 +65,12 @@ def _identify_if_possible(access: Access) -> Identity | None:
     # A route for everybody answers also if the token is wrong, or if the tokens cannot be read.
     except GatewayError:
         return None
+
+
+def _person() -> str:
+    """Return the id of the person in the path, or an empty text."""
+    person = (request.view_args or {}).get("person", "")
+    return person if PERSON_ID.fullmatch(person) else ""
 
 
 def _is_browser_page() -> bool:

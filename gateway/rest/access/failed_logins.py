@@ -1,4 +1,4 @@
-"""The limit of failed log-ins by address."""
+"""The limit of failed log-ins by address, and their reports."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 
-from gateway.errors import TooManyLogins
+from gateway.errors import TooManyAttempts
 from gateway.metrics import Metrics
-from gateway.model.audit import AuditEvent, RecordEvent, ignore_event
-from gateway.model.caller import UNKNOWN_REST_CALLER
+from gateway.model.audit import RecordEvent
 from gateway.rest.access.client import Client
+from gateway.rest.access.login_audit import LoginAudit
 
 log = logging.getLogger(__name__)
 
@@ -25,29 +25,13 @@ MAX_FAILURES = 10
 MAX_ADDRESSES = 10_000
 """Addresses that are remembered. Beyond them the address with the oldest window is forgotten."""
 
-MAX_REPORTS = 60
-"""Failed log-ins within WINDOW_S that are logged one by one, of all addresses together."""
+MAX_LOGGED = 60
+"""Failed log-ins within WINDOW_S that get a line in the log, of all addresses together."""
 
 SITE_PREFIX_BITS = 64
 """The bits of an IPv6 address that belong to one site. One sender may use every address of a site."""
 
-
-@dataclass(frozen=True, slots=True)
-class FailedLogin:
-    """A log-in that failed. ``suppressed``: further ones since the last report, which were only counted."""
-
-    address: str
-    reason: str
-    suppressed: int
-
-
-ReportFailure = Callable[[FailedLogin], None]
-
-
-def log_failure(failure: FailedLogin) -> None:
-    """Log a failed log-in, without its token."""
-    more = f" ({failure.suppressed} more since the last such line)" if failure.suppressed else ""
-    log.warning("a log-in from %s failed: %s%s", failure.address, failure.reason, more)
+LIMITED = "too many failed log-ins before it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,49 +50,41 @@ _ENDED = _Window(0.0)
 
 
 class FailedLogins:
-    """The failed log-ins of the last minute. ``report``: called for a bounded number of them; ``record``: for each."""
+    """The failed log-ins of the last minute. ``record``: gets an event for the audit about each of them."""
 
-    def __init__(
-        self,
-        metrics: Metrics,
-        report: ReportFailure = log_failure,
-        clock: Callable[[], float] = time.monotonic,
-        record: RecordEvent = ignore_event,
-    ) -> None:
+    def __init__(self, metrics: Metrics, record: RecordEvent, clock: Callable[[], float] = time.monotonic) -> None:
         self._metrics = metrics
-        self._report = report
-        self._record_event = record
+        self._audit = LoginAudit(record, clock)
         self._clock = clock
         self._lock = threading.Lock()
         self._windows: OrderedDict[str, _Window] = OrderedDict()
-        self._reports = _ENDED
-        self._suppressed = 0
+        self._logged = _ENDED
 
     def check(self, client: Client) -> None:
-        """Raise TooManyLogins, and count the failure, if too many log-ins from the client's address failed."""
+        """Raise TooManyAttempts, and count the failure, if too many log-ins from the client's address failed."""
         now = self._clock()
         with self._lock:
             window = self._windows.get(site_of(client), _ENDED)
-            if window.count < MAX_FAILURES or now >= window.ends_at:
-                return
-            left = window.ends_at - now
-        self.record(client, "too many failed log-ins before it")
-        raise TooManyLogins(
-            f"more than {MAX_FAILURES} log-ins from {client.name} failed within {WINDOW_S:g} s: wait", int(left) + 1
+        if window.count < MAX_FAILURES or now >= window.ends_at:
+            return
+        self.record(client, LIMITED)
+        raise TooManyAttempts(
+            f"more than {MAX_FAILURES} log-ins from {client.name} failed within {WINDOW_S:g} s: wait",
+            int(window.ends_at - now) + 1,
         )
 
     def record(self, client: Client, reason: str) -> None:
-        """Count a failed log-in, and report it unless too many others are reported."""
+        """Count a failed log-in, and report it."""
         self._metrics.count("logins_failed")
-        self._record_event(AuditEvent(UNKNOWN_REST_CALLER, "login", "refused", detail=client.name))
+        self._audit.record(client.name, reason)
         with self._lock:
             now = self._clock()
             self._count(site_of(client), now)
-            if not self._may_report(now):
-                self._suppressed += 1
-                return
-            suppressed, self._suppressed = self._suppressed, 0
-        self._report(FailedLogin(client.name, reason, suppressed))
+            self._logged = logged = self._logged.add(now)
+        if logged.count <= MAX_LOGGED:
+            log.warning("a log-in from %s failed: %s", client.name, reason)
+        elif logged.count == MAX_LOGGED + 1:
+            log.warning("more than %d log-ins failed within %g s: further ones are only counted", MAX_LOGGED, WINDOW_S)
 
     def _count(self, site: str, now: float) -> None:
         window = self._windows.get(site, _ENDED)
@@ -118,10 +94,6 @@ class FailedLogins:
             self._windows.move_to_end(site)
             if len(self._windows) > MAX_ADDRESSES:
                 self._windows.popitem(last=False)
-
-    def _may_report(self, now: float) -> bool:
-        self._reports = self._reports.add(now)
-        return self._reports.count <= MAX_REPORTS
 
 
 def site_of(client: Client) -> str:

@@ -10,12 +10,17 @@ from gateway.rest.api_v1 import ROUTES
 
 LOWEST_ROLE: Role = "client"
 
+ROUTE_OPERATIONS: Mapping[str, str] = {
+    "GET /face_rec": "face_rec",
+    "POST /face_rec": "face_rec",
+    "GET /face_match": "face_match",
+    "POST /face_match": "face_match",
+    **{f"{method} {path}": operation for method, path, operation in ROUTES},
+}
+"""The operation of a route, by method and path. It needs the same role over every interface."""
+
 ROUTE_ROLES: Mapping[str, Role | None] = {
     "GET /": None,
-    "GET /face_rec": least_role("face_rec"),
-    "POST /face_rec": least_role("face_rec"),
-    "GET /face_match": least_role("face_match"),
-    "POST /face_match": least_role("face_match"),
     # Without the role viewer these two say only whether the gateway works: service managers have no token.
     "GET /healthz": None,
     "GET /readyz": None,
@@ -23,7 +28,7 @@ ROUTE_ROLES: Mapping[str, Role | None] = {
     "POST /login": None,
     "POST /logout": LOWEST_ROLE,
     "GET /session": LOWEST_ROLE,
-    **{f"{method} {path}": least_role(operation) for method, path, operation in ROUTES},
+    **{route: least_role(operation) for route, operation in ROUTE_OPERATIONS.items()},
 }
 """The first of LEVELS that may use a route, by method and path. None: nobody needs a token there."""
 
@@ -31,9 +36,14 @@ MISSING_ROLE: Role = "admin"
 """The role for a route that is missing in the table. A test fails for it too."""
 
 
+def route_name(method: str, path: str) -> str:
+    """Return the name of a route in the tables. ``path``: as Flask has it, with names in angle brackets."""
+    return f"{'GET' if method == 'HEAD' else method} {path}"
+
+
 def role_of_route(method: str, path: str) -> Role | None:
     """Return the first of LEVELS that may use a route; None if everybody may."""
     if method == "OPTIONS":
         # Flask answers with the methods of the path.
         return None
-    return ROUTE_ROLES.get(f"{'GET' if method == 'HEAD' else method} {path}", MISSING_ROLE)
+    return ROUTE_ROLES.get(route_name(method, path), MISSING_ROLE)

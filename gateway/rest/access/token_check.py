@@ -36,7 +36,7 @@ class TokenCheck:
         self._used: dict[bytes, float] = {}
 
     def accept(self, secret: str, client: Client) -> tuple[Caller, bytes]:
-        """Return the caller with a token, and the token's digest. Raise Unauthorized, Forbidden or TooManyLogins."""
+        """Return the caller with a token, and the token's digest. Raise Unauthorized, Forbidden or TooManyAttempts."""
         digest = digest_of(secret)
         # A program with a good token is served although others behind the same address fail.
         if digest not in self._used:

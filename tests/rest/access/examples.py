@@ -22,7 +22,6 @@ from gateway.model.caller import Caller, Role
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.rest.access.access import Access
 from gateway.rest.access.client import Proxies
-from gateway.rest.access.failed_logins import FailedLogin
 from gateway.rest.app import create_app
 from gateway.store.sqlite.token_file import SqliteTokens
 from gateway.store.tokens import Token, digest_of, make_secret
@@ -66,7 +65,6 @@ class Site:
     ) -> None:
         self.tokens = SqliteTokens(folder / "access.sqlite")
         self.metrics = Metrics()
-        self.failures: list[FailedLogin] = []
         self.events: list[AuditEvent] = []
         self.served: list[Caller] = []
         settings = RestSettings.model_validate({"plain_admin": True, **rest})
@@ -75,7 +73,6 @@ class Site:
             self.tokens,
             self.metrics,
             proxies=Proxies(proxies or []),
-            report=self.failures.append,
             record=self.events.append,
             clock=clock,
         )

@@ -6,18 +6,20 @@ from ipaddress import ip_address
 
 import pytest
 
-from gateway.errors import TooManyLogins
+from gateway.errors import TooManyAttempts
 from gateway.metrics import Metrics
+from gateway.model.audit import AuditEvent
+from gateway.model.caller import UNKNOWN_REST_CALLER
 from gateway.rest.access.client import Client
 from gateway.rest.access.failed_logins import (
     MAX_ADDRESSES,
     MAX_FAILURES,
-    MAX_REPORTS,
+    MAX_LOGGED,
     WINDOW_S,
-    FailedLogin,
     FailedLogins,
-    log_failure,
 )
+from gateway.rest.access.login_audit import INTERVAL_S
+from gateway.rest.access.login_audit import MAX_ADDRESSES as MAX_NAMED
 
 
 class Clock:
@@ -38,8 +40,8 @@ class Failures:
     def __init__(self) -> None:
         self.clock = Clock()
         self.metrics = Metrics()
-        self.reports: list[FailedLogin] = []
-        self.logins = FailedLogins(self.metrics, self.reports.append, self.clock)
+        self.events: list[AuditEvent] = []
+        self.logins = FailedLogins(self.metrics, self.events.append, self.clock)
 
     def fail(self, address: str | None, times: int = MAX_FAILURES) -> None:
         for _ in range(times):
@@ -49,7 +51,7 @@ class Failures:
     def is_limited(self, address: str | None) -> bool:
         try:
             self.logins.check(client(address))
-        except TooManyLogins:
+        except TooManyAttempts:
             return True
         return False
 
@@ -57,7 +59,7 @@ class Failures:
 def test_address_is_limited_after_too_many_failures_and_free_again_later() -> None:
     failures = Failures()
     failures.fail("192.168.1.7")
-    with pytest.raises(TooManyLogins, match=r"from 192\.168\.1\.7 failed within 60 s: wait") as refusal:
+    with pytest.raises(TooManyAttempts, match=r"from 192\.168\.1\.7 failed within 60 s: wait") as refusal:
         failures.logins.check(client("192.168.1.7"))
     assert refusal.value.retry_after == WINDOW_S + 1
     assert not failures.is_limited("192.168.1.8")
@@ -102,15 +104,34 @@ def test_number_of_remembered_addresses_is_bounded() -> None:
     assert len(failures.logins._windows) == MAX_ADDRESSES
 
 
-def test_all_failures_are_counted_and_a_bounded_number_is_reported() -> None:
+def test_all_failures_are_counted_and_a_bounded_number_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     failures = Failures()
     for n in range(200):
         failures.fail(f"10.0.0.{n}", times=1)
-    assert failures.metrics.snapshot()["logins_failed"] == 200
-    assert len(failures.reports) == MAX_REPORTS
+    assert failures.metrics.snapshot()["logins_failed"] == len(failures.events) == 200
+    assert len(caplog.messages) == MAX_LOGGED + 1
+    assert caplog.messages[0] == "a log-in from 10.0.0.0 failed: unknown token"
+    assert "further ones are only counted" in caplog.messages[-1]
     failures.clock.now += WINDOW_S
     failures.fail("10.0.1.1", times=1)
-    assert failures.reports[-1] == FailedLogin("10.0.1.1", "unknown token", suppressed=200 - MAX_REPORTS)
+    assert caplog.messages[-1] == "a log-in from 10.0.1.1 failed: unknown token"
+
+
+def test_audit_names_a_bounded_number_of_addresses() -> None:
+    """More addresses would use up the kinds of events that get lines of their own."""
+    failures = Failures()
+    for n in range(200):
+        failures.fail(f"10.0.0.{n}", times=1)
+    failures.fail("10.0.0.1", times=1)
+    details = [event.detail for event in failures.events]
+    assert len(set(details)) == MAX_NAMED + 1
+    assert details[0] == "10.0.0.0: unknown token"
+    assert details[199:] == ["other addresses: unknown token", "10.0.0.1: unknown token"]
+    failures.clock.now += INTERVAL_S
+    failures.fail("10.0.0.199", times=1)
+    assert failures.events[-1] == AuditEvent(
+        UNKNOWN_REST_CALLER, "login", "refused", detail="10.0.0.199: unknown token"
+    )
 
 
 def test_refusals_by_the_limit_are_counted_too() -> None:
@@ -118,12 +139,3 @@ def test_refusals_by_the_limit_are_counted_too() -> None:
     failures.fail("10.0.0.1")
     assert failures.is_limited("10.0.0.1")
     assert failures.metrics.snapshot()["logins_failed"] == MAX_FAILURES + 1
-
-
-def test_log_line_names_the_address(caplog: pytest.LogCaptureFixture) -> None:
-    log_failure(FailedLogin("10.0.0.1", "unknown token", 0))
-    log_failure(FailedLogin("10.0.0.1", "unknown token", 7))
-    assert caplog.messages == [
-        "a log-in from 10.0.0.1 failed: unknown token",
-        "a log-in from 10.0.0.1 failed: unknown token (7 more since the last such line)",
-    ]
