@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import queue
 from typing import Any
 
+import paho.mqtt.client as paho
 from click.testing import CliRunner
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from gateway.app import Gateway
 from gateway.cli.acl_rules import AclRules
@@ -12,8 +15,8 @@ from gateway.cli.main import main
 from gateway.config import load
 from gateway.mqtt.router import pattern_of
 from tests.e2e.deployments import pieces
-from tests.e2e.secure_broker import FILES, Logins
-from tests.support import Client, Message, frame
+from tests.e2e.secure_broker import FILES, Logins, SecureBroker
+from tests.support import WAIT_S, Client, Message, frame
 
 
 def by_topic(client: Client, *topics: str) -> dict[str, Message]:
@@ -128,3 +131,16 @@ def test_acl_lets_the_gateway_read_all_its_topics(secure_gateway: Gateway) -> No
 def test_shipped_acl_is_the_output_of_the_command() -> None:
     printed = CliRunner().invoke(main, ["acl", "--config", str(FILES / "gateway.yaml")])
     assert printed.output == (FILES / "acl").read_text()
+
+
+def test_client_without_a_login_is_refused(secure_broker: SecureBroker) -> None:
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    refusals: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    client.on_connect = lambda _client, _data, _flags, reason, _properties: refusals.put(reason.is_failure)
+    client.tls_set(str(secure_broker.ca))
+    client.connect("localhost", secure_broker.broker.port)
+    client.loop_start()
+    assert refusals.get(timeout=WAIT_S)
+    client.disconnect()
+    client.loop_stop()
+    client._reset_sockets()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import trustme
 from gateway.app import running
 from gateway.errors import StartError
 from tests.conftest import settings
+from tests.e2e.deployments import small_settings
 from tests.examples import encoded, noise
 from tests.support import MOSQUITTO, Broker, Client, broker_running, frame, free_port, wait_for
 
@@ -127,3 +129,23 @@ def test_certificate_of_an_unknown_authority_is_refused(tmp_path: Path, tls_brok
         running(settings(tmp_path / "data", tls_broker, mqtt={"tls": {"enabled": True}}, workers={"processes": 1})),
     ):
         pass
+
+
+def test_broker_without_an_acl_is_found_and_no_command_has_more_rights_than_a_keeper(
+    tmp_path: Path, private_broker: Broker
+) -> None:
+    careful = {"trust_broker": False, "users": {"officer": "privacy"}}
+    with running(small_settings(tmp_path / "data", private_broker, mqtt=careful)) as gateway:
+        assert any(each.startswith("The broker has no ACL") for each in gateway.health().warnings)
+        client = Client(private_broker.port).subscribe("facegate/bridge/response/#", "facegate/bridge/user/#")
+        asked = {"people/erase": {"person": "ada"}, "people/audit": {}, "people/rename": {"person": "ada", "name": "B"}}
+        for sender in ("bridge", "bridge/user/officer"):
+            codes = []
+            for operation, fields in asked.items():
+                payload = json.dumps({"transaction": "1", **fields}).encode()
+                client.publish(f"facegate/{sender}/request/{operation}", payload)
+                while "/response/" not in (reply := client.get()).topic:
+                    pass
+                codes.append(reply.json["code"])
+            assert codes == ["forbidden", "forbidden", "unknown_person"]
+        client.close()

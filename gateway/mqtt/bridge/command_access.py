@@ -55,25 +55,22 @@ class CommandAccess:
             " if you trust every program on it.",
         )
 
-    def check(self, operation: str) -> None:
-        """Raise Forbidden for an operation that is switched off over MQTT."""
-        # Every login that the broker lets read the topic of the reply receives the export too.
-        if operation in EXPORTS and not self._export:
-            raise Forbidden(
-                f"{operation} is off over MQTT: set mqtt.export to true, use REST, or use facegate"
-                f" {operation.replace('/', ' ')}"
-            )
+    def limit(self, caller: Caller, operation: str) -> Caller:
+        """Return the caller, with a lower role if the operation is off or the broker has no ACL.
 
-    def limit(self, caller: Caller) -> Caller:
-        """Return the caller, with a lower role if the broker has no ACL: then anybody may use the caller's topics."""
-        return replace(caller, role=OPEN_BROKER_ROLE) if self._is_limited(caller) else caller
+        Without an ACL anybody may use the topics of the caller.
+        """
+        return replace(caller, role=OPEN_BROKER_ROLE) if self._is_limited(caller, operation) else caller
 
-    def explain(self, caller: Caller, error: Forbidden) -> GatewayError:
+    def explain(self, caller: Caller, operation: str, error: Forbidden) -> GatewayError:
         """Return the refusal of a command with the setting that it follows from. ``caller``: before ``limit``."""
         if caller.role == "nobody":
             return Forbidden(f"{error}: give the login a role in mqtt.users")
-        if not self._is_limited(caller):
+        if not self._is_limited(caller, operation):
             return error
+        if self._is_off(operation):
+            command = f"facegate {operation.replace('/', ' ')}"
+            return Forbidden(f"{operation} is off over MQTT: set mqtt.export to true, use REST, or use {command}")
         if self._acl == "unknown":
             return Busy(
                 "it is not known yet whether the broker has an ACL: try again later, or set mqtt.trust_broker to true",
@@ -84,5 +81,10 @@ class CommandAccess:
             " mqtt.trust_broker to true"
         )
 
-    def _is_limited(self, caller: Caller) -> bool:
-        return not self._trust_broker and self._acl != "enforced" and caller.may(NEXT_ROLE)
+    def _is_limited(self, caller: Caller, operation: str) -> bool:
+        has_acl = self._trust_broker or self._acl == "enforced"
+        return caller.may(NEXT_ROLE) and (self._is_off(operation) or not has_acl)
+
+    def _is_off(self, operation: str) -> bool:
+        # Every login that the broker lets read the topic of the reply receives the export too.
+        return operation in EXPORTS and not self._export

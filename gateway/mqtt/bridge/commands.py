@@ -52,7 +52,6 @@ class BridgeCommands:
         fail = partial(self._outbox.fail, delivery, command.address, transaction=transaction)
         try:
             valid_for_s = min(self._validity.seconds(delivery, suspect=command.suspect), self._answer_s)
-            self._access.check(command.address.operation)
             effect = _effect(command, transaction, delivery.received_at + valid_for_s)
         except Exception as error:
             self._metrics.count("errors")
@@ -60,12 +59,17 @@ class BridgeCommands:
             return
         slow = Timeout("the command takes longer than mqtt.answer_s: send it over REST")
         delivery.set_give_up(claim_before_giving_up(effect, partial(fail, slow)))
-        origin = replace(command.address.origin, caller=self._access.limit(command.address.origin.caller))
+        address = command.address
+        caller = self._access.limit(address.origin.caller, address.operation)
         request = AdministrationRequest(
-            operation=command.address.operation, fields=fields, origin=origin, valid_for_s=valid_for_s, effect=effect
+            operation=address.operation,
+            fields=fields,
+            origin=replace(address.origin, caller=caller),
+            valid_for_s=valid_for_s,
+            effect=effect,
         )
         written = then(self._submit(request), lambda result: write_done(result.document(), transaction))
-        written.add_done_callback(partial(self._answer, delivery, command.address, transaction))
+        written.add_done_callback(partial(self._answer, delivery, address, transaction))
 
     def _answer(
         self, delivery: Delivery[Session], address: Address, transaction: str | None, written: Future[Outbound]
@@ -75,7 +79,7 @@ class BridgeCommands:
             self._outbox.reply(delivery, address, written.result(), transaction=transaction)
         else:
             if isinstance(error, Forbidden):
-                error = self._access.explain(address.origin.caller, error)
+                error = self._access.explain(address.origin.caller, address.operation, error)
             self._outbox.fail(delivery, address, error, transaction)
 
 

@@ -118,11 +118,21 @@ def test_exports_are_off_unless_a_setting_allows_them(tmp_path: Path, operation:
     topic = f"{sender}/request/{operation}".removeprefix("/")
     closed, opened = (CommandsHarness(tmp_path, access_of(export=each)) for each in (False, True))
     reply = closed.send(topic, transaction="1")[1]
-    assert (reply["code"], reply["transaction"], closed.asked) == ("forbidden", "1", [])
+    assert (reply["code"], reply["transaction"]) == ("forbidden", "1")
     assert reply["error"].startswith(
         f"{operation} is off over MQTT: set mqtt.export to true, use REST, or use facegate"
     )
     assert opened.send(topic)[1]["status"] == "ok"
+
+
+def test_export_that_is_off_is_refused_where_the_audit_sees_it(harness: CommandsHarness) -> None:
+    harness.send("user/officer/request/people/export")
+    assert [(each.caller.name, each.caller.role) for each in harness.asked] == [("officer", "keeper")]
+
+
+def test_keeper_does_not_learn_how_to_switch_exports_on(harness: CommandsHarness) -> None:
+    reply = harness.send("user/home/request/people/export")[1]
+    assert reply["error"].endswith("the role of mqtt:user/home is keeper")
 
 
 @pytest.mark.parametrize("sender", ["user/officer/request", "request"])
