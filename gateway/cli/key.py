@@ -13,8 +13,8 @@ from gateway.cli.store import check_store, find_settings
 from gateway.errors import StartError
 from gateway.files.data_folder import data_folder_lock
 from gateway.files.ownership import invoking_user, permission_hint
-from gateway.people.wiring import cipher_of_file, rotate_master_key
-from gateway.store.cipher import make_key
+from gateway.people.wiring import read_key_file, rotate_master_key
+from gateway.store.cipher import Cipher, make_key
 
 
 @click.group(short_help="The key that encrypts the people store: make one, rotate it.")
@@ -42,7 +42,7 @@ def rotate(config: Path | None, file: Path) -> None:
     with errors_as_messages():
         settings = find_settings(config)
         # Only root may be able to read the file. The process becomes the owner of the data folder below.
-        master = cipher_of_file(file, "the new key")
+        master = Cipher(read_key_file(file, "the new key"))
         with data_folder_lock(settings.data):
             check_store(settings)
             rotate_master_key(settings, master, invoking_user())

@@ -129,20 +129,25 @@ def restore_store(settings: Settings, backup: Path, user: str) -> Path | None:
 def cipher(settings: Settings) -> Cipher:
     """Return the cipher with the key in the settings, or in the file that they name. Raises StartError."""
     people = settings.people
-    if people.key_file is not None:
-        return cipher_of_file(people.key_file, "people.key_file")
-    return Cipher(read_key(people.key.get_secret_value() if people.key else None))
+    key = read_key(people.key.get_secret_value() if people.key else None)
+    if people.key_file is None:
+        return Cipher(key)
+    in_file = read_key_file(people.key_file, "people.key_file")
+    # After a rotation one of the two is often forgotten.
+    if key is not None and key != in_file:
+        raise StartError("people.key and people.key_file are two different keys: remove the one that is not used.")
+    return Cipher(in_file)
 
 
-def cipher_of_file(path: Path, setting: str) -> Cipher:
-    """Return the cipher with the key in a file, which a setting names. Raises StartError."""
+def read_key_file(path: Path, setting: str) -> bytes | None:
+    """Return the key in a file, which a setting names. Raises StartError."""
     try:
         text = path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
         advice = permission_hint(error) or f": check the path in {setting}"
         raise StartError(f"The key file {path} cannot be read: {reason}{advice}.") from None
-    return Cipher(read_key(text, f"{setting}: {path} cannot be used: it"))
+    return read_key(text, f"{setting}: {path} cannot be used: it")
 
 
 def rotate_master_key(settings: Settings, master: Cipher, user: str) -> None:

@@ -86,6 +86,17 @@ def test_store_without_a_key_is_not_rotated(tmp_path: Path) -> None:
     assert "is not encrypted: set people.key" in done.stderr
 
 
+def test_two_different_keys_are_refused(facegate: Facegate, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    facegate("key", "make", file)
+    config = tmp_path / "gateway.yaml"
+    config.write_text(f"people: {{key_file: {file}}}")
+    refused = facegate("people", "list", "--config", config, code=1).stderr
+    assert "people.key and people.key_file are two different keys" in refused
+    file.write_text(OLD)
+    assert "Ada" in facegate("people", "list", "--config", config).stdout
+
+
 def test_backup_names_the_data_keys_beside_it(facegate: Facegate, data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "usb"
     folder.mkdir()

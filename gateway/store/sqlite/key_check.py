@@ -71,23 +71,27 @@ def check_rows(database: Database) -> None:
 
 
 def _check_people(database: Database, keys: DataKeys) -> None:
-    uids = [uid for (uid,) in database.rows("SELECT uid FROM people WHERE id IN (SELECT person FROM pictures)")]
-    missing, destroyed = keys.find_lost(uids)
-    if missing:
+    """Remove erased people. Raise IntactStoreError if the data key of another person is missing."""
+    if missing := _remove_erased(database, keys):
         raise IntactStoreError(
             f"{len(missing)} of its people have no data key in {keys.file.path}: put the copy of that file back that"
             " `facegate backup` wrote beside the newest backup"
         )
+
+
+def _remove_erased(database: Database, keys: DataKeys) -> list[str]:
+    """Remove the people whose data keys were destroyed. Return the uids of those without a data key."""
+    uids = [uid for (uid,) in database.rows("SELECT uid FROM people WHERE id IN (SELECT person FROM pictures)")]
+    missing, destroyed = keys.find_lost(uids)
     if not destroyed:
-        return
+        return missing
     with database.transaction() as db:
         for uid in destroyed:
             for (person,) in db.execute("SELECT id FROM people WHERE uid = ?", (uid,)).fetchall():
                 delete_person(db, person)
     database.scrub()
-    log.warning(
-        "%d erased people were in %s again, without a data key: they are removed", len(destroyed), database.path
-    )
+    log.warning("%d erased people were in %s again, and are removed", len(destroyed), database.path)
+    return missing
 
 
 def _encrypt_plain(database: Database, keys: DataKeys) -> None:
@@ -106,6 +110,7 @@ def _encrypt(database: Database, keys: DataKeys, before: SealedRecords) -> None:
         if db.execute("SELECT 1 FROM meta WHERE key = ?", (_ENCRYPTED,)).fetchone():
             return
         keys.prepare()
+        _remove_erased(database, keys)
         for person, uid in db.execute("SELECT id, uid FROM people").fetchall():
             _encrypt_pictures(db, person, before, keys.of_new(uid))
         nobody = keys.of_new(NOBODY)

@@ -396,6 +396,19 @@ def test_sightings_and_unknown_groups_of_an_encrypted_store_of_version_8_stay(tm
     assert crop_of_sighting(path, "uid of Alice") == b"crop of a sighting"
 
 
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
+def test_erased_person_in_a_backup_from_before_data_keys_is_not_restored(
+    tmp_path: Path, data: Path, key: bytes | None
+) -> None:
+    backup = write_store_of_version(tmp_path / "older.sqlite", 8, key)
+    path = Path(shutil.copy(backup, data / "people.sqlite"))
+    with open_environment(data, KEY) as env:
+        env.registry.erase("alice", REST_CALLER)
+    restore(backup, path, Cipher(KEY), AuditFile(data / AUDIT_FILE), "ada")
+    with opened(path, KEY) as store:
+        assert people(store) == [Person("bob", "Bob")]
+
+
 def write_sighting_of_version_8(db: sqlite3.Connection) -> None:
     cipher = Cipher(KEY)
     db.execute(
