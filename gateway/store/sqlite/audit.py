@@ -50,7 +50,9 @@ class SqliteAudit:
         if self._file is not None:
             return self._with_names(self._file.read_lines(limit))
         rows = self._database.rows(
-            "SELECT at, door, action, person, pictures, detail FROM outbox ORDER BY rowid DESC LIMIT ?", (limit,)
+            "SELECT at, door, action, person, pictures, detail, actor, role, outcome, times FROM outbox"
+            " ORDER BY rowid DESC LIMIT ?",
+            (limit,),
         )
         return self._with_names([AuditLine(*row) for row in rows])
 

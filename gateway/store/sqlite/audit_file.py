@@ -62,9 +62,12 @@ class AuditFile:
         A problem with the audit itself raises no error: the change is done, and must not look like a failure.
         """
         # The lines of a transaction that has not ended may still be undone.
-        oldest = "SELECT uid, at, door, action, person, pictures, detail FROM outbox ORDER BY rowid LIMIT ?"
+        oldest = (
+            "SELECT uid, at, door, action, person, pictures, detail, actor, role, outcome, times FROM outbox"
+            " ORDER BY rowid LIMIT ?"
+        )
         while not store.in_transaction and (waiting := store.rows(oldest, (MAX_LINES_PER_MOVE,))):
-            head = self._append([_complete(row) for row in waiting], known_head(store))
+            head = self._append(waiting, known_head(store))
             if head is None or not _delete(store, waiting, head):
                 return
         if self._problem:
@@ -200,12 +203,6 @@ class AuditFile:
         if problem != self._problem:
             log.error("%s", problem)
         self._problem = problem
-
-
-def _complete(row: Row) -> Row:
-    """Return a line of the outbox with all columns of the audit."""
-    interface_and_name = row[2]
-    return (*row, interface_and_name.partition(":")[2], "", "done", 1)
 
 
 def known_head(store: Database) -> AuditHead | None:

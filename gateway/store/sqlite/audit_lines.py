@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gateway.files.ownership import invoking_user
 from gateway.logs import escape
 from gateway.model.caller import GATEWAY_CALLER, Caller
 from gateway.store.audit_records import AuditHead, AuditLine
@@ -47,21 +48,23 @@ MAX_SQLITE_INTEGER = 2**63 - 1
 
 
 def make_row(
-    caller: Caller, action: str, *, person: str = "", detail: str = "", outcome: str = "done", times: int = 1
+    caller: Caller,
+    action: str,
+    *,
+    person: str = "",
+    pictures: int = 0,
+    detail: str = "",
+    outcome: str = "done",
+    times: int = 1,
 ) -> Row:
     """Return a new line, without the columns that depend on its place. ``person``: the random id of a person."""
-    return (
-        *(
-            secrets.token_hex(16),
-            time.time(),
-            caller.audit_text(),
-            action,
-            person,
-            0,
-            escape(detail)[:MAX_DETAIL_LENGTH],
-        ),
-        *(caller.name or "", caller.role, outcome, times),
-    )
+    head = secrets.token_hex(16), time.time(), caller.audit_text(), action, person, pictures
+    return (*head, escape(detail)[:MAX_DETAIL_LENGTH], _actor(caller), caller.role, outcome, times)
+
+
+def _actor(caller: Caller) -> str:
+    """Return the name of a caller. A command is run by a user of the operating system."""
+    return caller.name or (invoking_user() if caller.interface == "cli" else "")
 
 
 def read_head(db: sqlite3.Connection) -> AuditHead:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-VERSION = 9
+VERSION = 10
 
 _EFFECTS = """
 CREATE TABLE effects (          -- changes with their replies, so that a repeated request gets the same reply
@@ -24,8 +24,14 @@ CREATE TABLE outbox (           -- lines for the audit, another file: written wi
     action TEXT NOT NULL,
     person TEXT NOT NULL,       -- the uid of the person; empty for a line about nobody or everybody
     pictures INTEGER NOT NULL,
-    detail TEXT NOT NULL        -- the name of a backup, and the user who made or restored it
+    detail TEXT NOT NULL        -- such as the name of a backup, and the user who made or restored it
 );
+"""
+_OUTBOX_COLUMNS = """
+ALTER TABLE outbox ADD COLUMN actor TEXT NOT NULL DEFAULT '';       -- the name of the caller, or the user of a command
+ALTER TABLE outbox ADD COLUMN role TEXT NOT NULL DEFAULT '';        -- of the caller
+ALTER TABLE outbox ADD COLUMN outcome TEXT NOT NULL DEFAULT 'done';
+ALTER TABLE outbox ADD COLUMN times INTEGER NOT NULL DEFAULT 1;
 """
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
@@ -180,7 +186,8 @@ CREATE TABLE erased_people (    -- the uids of erased people whose data keys hav
 """
 """The data keys themselves are in another file (key_file), so that no copy of this file contains them."""
 
-_SINCE_7 = _SIGHTINGS + _DATA_KEYS
+_SINCE_8 = _DATA_KEYS + _OUTBOX_COLUMNS
+_SINCE_7 = _SIGHTINGS + _SINCE_8
 _SINCE_6 = _STAMPS + _SINCE_7
 _NEW = _TABLES + _EFFECTS + _NAME_KEYS + _OUTBOX + _SINCE_6
 _FROM_2 = _ASIDE + _TABLES + _EFFECTS + _OVER + _NAME_KEYS + _OUTBOX + _SINCE_6
@@ -208,6 +215,7 @@ STEPS = {
     5: _FROM_5,
     6: _SINCE_6,
     7: _SINCE_7,
-    8: _DATA_KEYS,
+    8: _SINCE_8,
+    9: _OUTBOX_COLUMNS,
 }
 """The statements that upgrade a file of each version to VERSION. 0 is an empty file."""

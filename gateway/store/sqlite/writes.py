@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from gateway.model import Person
 from gateway.model.caller import Caller
 from gateway.model.names import check_new_name, name_key, unknown_person_error
 from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, PictureEntry
+from gateway.store.sqlite.audit_lines import make_row
 from gateway.store.sqlite.database import Row
 from gateway.store.sqlite.slugs import free_slug
 
@@ -130,10 +130,11 @@ def append_audit(
     db: sqlite3.Connection, caller: Caller, action: str, uid: str = "", pictures: int = 0, detail: str = ""
 ) -> None:
     """Add a line to the outbox of the audit. ``uid``: the random id of a person, empty for nobody or everybody."""
-    line = secrets.token_hex(16)
+    row = make_row(caller, action, person=uid, pictures=pictures, detail=detail)
     db.execute(
-        "INSERT INTO outbox (uid, at, door, action, person, pictures, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (line, time.time(), caller.audit_text(), action, uid, pictures, detail),
+        "INSERT INTO outbox (uid, at, door, action, person, pictures, detail, actor, role, outcome, times)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        row,
     )
 
 

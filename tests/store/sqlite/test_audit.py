@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import GatewayError
-from gateway.model.caller import BRIDGE_CALLER, CLI_CALLER, REST_CALLER
+from gateway.files.ownership import user_name
+from gateway.model.caller import BRIDGE_CALLER, CLI_CALLER, REST_CALLER, Caller, camera_caller
 from gateway.store.cipher import Cipher
 from gateway.store.sqlite import schema
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
@@ -123,7 +125,7 @@ def test_audit_contains_exports_of_one_person_and_of_all(env: PeopleEnvironment)
     list(env.registry.export(None, BRIDGE_CALLER))
     everybody, one, add = env.store.audit.read_lines(3)
     assert (one.door, one.action, one.person) == ("rest", "export", add.person)
-    assert (everybody.door, everybody.action, everybody.person) == ("mqtt:bridge", "export", "")
+    assert (everybody.door, everybody.action, everybody.person) == ("mqtt", "export", "")
 
 
 def test_audit_contains_only_a_random_id_of_an_erased_person(env: PeopleEnvironment) -> None:
@@ -201,6 +203,36 @@ def test_lines_of_an_old_store_are_moved_once(tmp_path: Path) -> None:
     assert in_file(tmp_path)[:4] == ["add", "add", "erase", "backup"]
     assert in_file(tmp_path).count("erase") == 1
     assert version_of(tmp_path / "people.sqlite") == schema.VERSION
+
+
+def test_waiting_line_of_version_9_is_moved(tmp_path: Path) -> None:
+    """Version 9 had no role and no outcome in the outbox."""
+    with closing(sqlite3.connect(tmp_path / "people.sqlite")) as db, db:
+        db.executescript(schema_of(9))
+        db.execute("INSERT INTO outbox VALUES ('a line', 1.5, 'mqtt:porch', 'add', 'aa', 2, '')")
+    with open_environment(tmp_path) as env:
+        backup, add = env.store.audit.read_lines(9)
+        assert (add.door, add.role, add.outcome, add.times) == ("mqtt:porch", "", "done", 1)
+        assert (backup.door, backup.role, backup.action) == ("upgrade", "system", "backup")
+    assert version_of(tmp_path / "people.sqlite") == schema.VERSION
+
+
+@pytest.mark.parametrize(
+    ("caller", "actor", "role"),
+    [
+        (Caller("rest", "phone", "keeper"), "phone", "keeper"),
+        (REST_CALLER, "", "admin"),
+        (camera_caller("porch"), "porch", "camera"),
+        (CLI_CALLER, user_name(os.getuid()), "admin"),
+    ],
+)
+def test_line_has_the_user_and_the_role_of_the_caller(
+    env: PeopleEnvironment, caller: Caller, actor: str, role: str
+) -> None:
+    env.registry.rename("alice", "Anna", caller)
+    line = env.store.audit.read_lines(1)[0]
+    assert (line.door, line.actor, line.role, line.outcome) == (caller.audit_text(), actor, role, "done")
+    assert env.store.audit.check().problems == ()
 
 
 def damage(path: Path) -> None:

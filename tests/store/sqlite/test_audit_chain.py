@@ -62,7 +62,7 @@ def test_key_is_for_its_owner_only(store: SqliteStore, tmp_path: Path) -> None:
     [
         (["UPDATE audit SET action = 'remove' WHERE id = 3"], "line 3 of the audit"),
         (["UPDATE audit SET at = at + 1 WHERE id = 1"], "line 1 of the audit"),
-        (["UPDATE audit SET role = 'admin' WHERE id = 5"], "line 5 of the audit"),
+        (["UPDATE audit SET role = 'viewer' WHERE id = 5"], "line 5 of the audit"),
         (["UPDATE audit SET times = 2 WHERE id = 5"], "line 5 of the audit"),
         (["UPDATE audit SET code = zeroblob(32) WHERE id = 2"], "the lines 2 to 3 of the audit"),
         (["UPDATE audit SET code = 'text' WHERE id = 2"], "the lines 2 to 3 of the audit"),
