@@ -134,6 +134,7 @@ class RestSettings(Section):
     anonymous: AnonymousSettings | None = None
     plain_admin: bool = False
     tls: RestTlsSettings = RestTlsSettings()
+    proxies: tuple[NetworkSetting, ...] = ()
 
     @field_validator("hosts")
     @classmethod

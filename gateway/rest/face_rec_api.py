@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from flask import Flask, redirect, request
+from flask import Flask, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from gateway.contract.faces import write_candidates
@@ -22,7 +22,7 @@ def add_face_rec_api(app: Flask, calls: Calls) -> None:
 
     @app.get("/")
     def index() -> Response:
-        return redirect("/face_rec")
+        return redirect(url_for("face_rec_form"))
 
     @app.get("/face_rec")
     def face_rec_form() -> Response:

@@ -11,6 +11,7 @@ from flask import Flask
 
 from gateway.config import LimitSettings, RestSettings
 from gateway.errors import Unavailable
+from gateway.rest.access.client import Proxies
 from gateway.rest.transport.bridge import MAX_HEADER_BYTES, Bridge
 from gateway.rest.transport.certificate import Certificate
 from gateway.rest.transport.connections import BACKLOG, WAIT_S, Connections, connection_limit, listen
@@ -29,7 +30,7 @@ class RestServer:
         tls = settings.tls
         self._certificate = Certificate(tls.cert, tls.key) if tls.cert is not None and tls.key is not None else None
         self._connections = Connections(connection_limit())
-        self._bridge = Bridge(app, settings.threads, self._connections, limits.body_bytes)
+        self._bridge = Bridge(app, settings.threads, self._connections, limits.body_bytes, Proxies(settings.proxies))
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 

@@ -10,6 +10,7 @@ from gateway.metrics import Metrics
 from gateway.model.audit import RecordEvent
 from gateway.model.health import Health
 from gateway.rest.access.access import Access
+from gateway.rest.access.client import Proxies
 from gateway.rest.access.start_check import check_tokens
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import machine_names
@@ -33,7 +34,7 @@ def create_rest(
     ``record``: gets the failed log-ins and the refusals that the audit must have.
     """
     check_tokens(settings.rest, tokens)
-    access = Access(settings.rest, tokens, metrics, record=record)
+    access = Access(settings.rest, tokens, metrics, proxies=Proxies(settings.rest.proxies), record=record)
     log.info("%s", access.describe())
     app = create_app(
         submit=submit,

@@ -53,10 +53,11 @@ class Site:
 def application(site: Site) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LIMITS.body_bytes
-    add_cross_site_check(app, CrossSiteCheck([]), site.metrics)
+    add_cross_site_check(app, CrossSiteCheck(["faces.example"]), site.metrics)
     add_early_refusals(app)
     add_error_handlers(app, site.metrics)
     app.add_url_rule("/", "index", view_func=lambda: "served")
+    app.add_url_rule("/where", "where", view_func=lambda: request.host + request.script_root)
     app.add_url_rule("/healthz", "healthz", view_func=lambda: "healthy")
     app.add_url_rule("/wait", "wait", view_func=lambda: str(site.gate.wait(WAIT_S)))
     app.add_url_rule("/large", "large", view_func=lambda: bytes(20_000_000))
@@ -226,6 +227,15 @@ def test_connection_serves_several_requests(site: Site) -> None:
 def test_head_has_the_headers_of_the_body_only(site: Site) -> None:
     answer = requests.head(f"{site.url}/large", timeout=WAIT_S)
     assert (answer.headers["Content-Length"], answer.content) == ("20000000", b"")
+
+
+def test_names_of_a_trusted_proxy_are_those_of_the_gateway() -> None:
+    forwarded = {"X-Forwarded-Host": "faces.example", "X-Forwarded-Prefix": "/faces", "Origin": "https://faces.example"}
+    site = Site(free_port())
+    with serving(site, RestSettings.model_validate({"port": site.port, "proxies": ["127.0.0.1"]})):
+        assert requests.get(f"{site.url}/where", headers=forwarded, timeout=WAIT_S).text == "faces.example/faces"
+    with serving(site, RestSettings(port=site.port)):
+        assert requests.get(f"{site.url}/where", headers=forwarded, timeout=WAIT_S).status_code == 403
 
 
 def test_port_in_use_is_named_with_advice(site: Site) -> None:

@@ -14,6 +14,7 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from gateway.errors import GatewayError
+from gateway.rest.access.client import Proxies
 from gateway.rest.transport.bodies import Bodies, Disconnected, discard
 from gateway.rest.transport.connections import Connection, Connections, Phase
 from gateway.rest.transport.environ import (
@@ -28,6 +29,7 @@ from gateway.rest.transport.environ import (
     client_of,
     write_environ,
 )
+from gateway.rest.transport.public_address import apply_public_address
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 """The paths with threads of their own, so that they never wait for other requests."""
@@ -50,10 +52,11 @@ SEND_S = 30.0
 
 
 class Bridge:
-    """The application. ``threads``: the requests that Flask answers at the same time."""
+    """The application. ``threads``: the requests that Flask answers at the same time. ``proxies``: trusted ones."""
 
-    def __init__(self, app: Flask, threads: int, connections: Connections, largest_body: int) -> None:
+    def __init__(self, app: Flask, threads: int, connections: Connections, largest_body: int, proxies: Proxies) -> None:
         self._app = app
+        self._proxies = proxies
         self._connections = connections
         self._bodies = Bodies(largest_body)
         self._largest_body = largest_body
@@ -88,6 +91,7 @@ class Bridge:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
             return _closing(Response("the headers are too long", HEADERS_TOO_LONG)), True
         environ = write_environ(scope)
+        apply_public_address(environ, self._proxies.is_trusted)
         if not _has_body(environ):
             return await self._ask_flask(environ, connection), False
         connection.enter(Phase.RECEIVING)
