@@ -212,6 +212,7 @@ class Gateway:
 
     def _warnings(self) -> tuple[str, ...]:
         return (
+            *self.pool.warnings,
             *self.people.updater.warnings,
             *self.people.store.backups.warnings,
             *self.people.store.audit.warnings,

@@ -17,7 +17,7 @@ MAX_RECORDS = 20
 """Records of one kind that are logged in each period of PERIOD_S."""
 PERIOD_S = 60.0
 
-EXTERNALLY_TRIGGERED = ("gateway.mqtt", "gateway.rest", "uvicorn", "asyncio")
+EXTERNALLY_TRIGGERED = ("gateway.mqtt", "gateway.rest", "gateway.workers.messages", "uvicorn", "asyncio")
 """Loggers whose messages a client can cause as often as it likes."""
 
 HTTP_CLIENT_LOGGERS = ("httpx", "httpcore")

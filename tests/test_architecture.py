@@ -17,7 +17,7 @@ PACKAGE = ROOT / "gateway"
 
 LAYERS = [
     {"__init__", "allocator", "errors", "logs"},
-    {"files", "formats", "metrics", "model"},
+    {"confinement", "files", "formats", "metrics", "model"},
     {"contract", "config"},
     {"store", "vision"},
     {"people", "workers"},
@@ -62,6 +62,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "gateway.store.sqlite": {"store/sqlite/", "people/wiring"},
     "cryptography": {"rest/self_signed", "rest/transport/certificate", "store/cipher"},
     "matplotlib": {"people/calibration"},
+    "msgspec": {"workers/protocol"},
     # One module bounds every answer, verifies certificates and follows no redirect.
     "httpx": {"integrations/http_client"},
     "pydantic": {"config/", "contract/"},

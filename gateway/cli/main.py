@@ -16,6 +16,7 @@ from gateway import __version__
 from gateway.allocator import give_back_large_blocks, share_one_arena
 from gateway.cli.error_line import print_error
 from gateway.cli.options import CONFIG_OPTION
+from gateway.confinement.limits import hide_memory
 from gateway.errors import GatewayError
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,9 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, help="Facegate: face recognition for cameras on MQTT, with a REST sidecar.")
 @click.version_option(__version__, prog_name="facegate")
-def main() -> None: ...
+def main() -> None:
+    # Every command may read the key and the passwords. A worker process must not read them in this one's memory.
+    hide_memory()
 
 
 @main.command(short_help="Run the gateway until SIGTERM or Ctrl-C.")

@@ -40,6 +40,7 @@ class WorkerSettings(Section):
     queue_per_camera: int = Field(default=4, ge=1, le=10_000)
     queue_bytes: int = Field(default=64_000_000, ge=1_000_000)
     growth_bytes: int = Field(default=400_000_000, ge=100_000_000)
+    confined: bool = True
 
     @property
     def count(self) -> int:

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gateway.metrics import Stopwatch
-from gateway.model import AnalyseTask, Analysis, Box, DrawTask, LiveTask, PictureLimits, RedescribeTask, Task
+from gateway.model import (
+    AnalyseTask,
+    Analysis,
+    Box,
+    DrawTask,
+    FaceMark,
+    LiveTask,
+    PictureLimits,
+    RedescribeTask,
+    Task,
+)
 from gateway.vision.analyse import analyse, redescribe
 from gateway.vision.annotate import annotate
 from gateway.vision.blackout import black_out
+from gateway.vision.decoding.decode import load_decoders
 from gateway.vision.engine import Engine
 from gateway.vision.live import look
 from gateway.vision.scaled import open_picture
+
+
+def load_libraries() -> None:
+    """Load the code that libraries load at its first use. A confined process cannot load it later."""
+    load_decoders()
+    # A drawn label needs a font, and other letters than Latin ones need their table.
+    annotate(np.zeros((100, 100, 3), np.uint8), [FaceMark(Box(10, 10, 90, 50), "é", known=True)])
 
 
 def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> Analysis:

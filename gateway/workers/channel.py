@@ -1,4 +1,4 @@
-"""Messages over one socket: four bytes of length (big-endian), then CBOR. Pickle is never used.
+"""Messages over one socket: four bytes of length (big-endian), then the message.
 
 Bytes of a length that both ends know, such as a picture, may follow a message as they are.
 """
@@ -8,49 +8,49 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from typing import Any
-
-import cbor2
 
 _LENGTH = struct.Struct(">I")
 MAX_MESSAGE_BYTES = 256 << 20
-"""Longest message, far above the largest picture. A longer announced length shows that the other process is broken."""
+"""Longest message and attachment, far above the largest picture."""
 
 
 class Channel:
-    """An end of the socket. Raises ConnectionError if the other end is closed, TimeoutError if it is too slow."""
+    """An end of the socket.
+
+    Raises ConnectionError if the other end is closed, TimeoutError if it is too slow, and ValueError if it announces
+    more bytes than allowed.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
 
-    def send(self, message: Any, timeout: float | None = None, *, attachment: bytes = b"") -> None:
+    def send(self, message: bytes, timeout: float | None = None, *, attachment: bytes = b"") -> None:
         """Send a message, and the attachment after it. ``timeout``: in seconds, None for no limit."""
-        data = cbor2.dumps(message)
         self._socket.settimeout(timeout)
         # One call of the system sends both, and copies neither of them before.
-        parts = (_LENGTH.pack(len(data)), data, attachment)
+        parts = (_LENGTH.pack(len(message)), message, attachment)
         sent = self._socket.sendmsg(parts)
         for part in parts:
             if sent < len(part):
                 self._socket.sendall(memoryview(part)[sent:])
             sent = max(sent - len(part), 0)
 
-    def receive(self, timeout: float | None = None) -> Any:
-        """Return the next message. ``timeout``: in seconds, None for no limit."""
+    def receive(self, timeout: float | None = None, *, most_bytes: int = MAX_MESSAGE_BYTES) -> bytes:
+        """Return the next message. ``timeout``: in seconds, None for no limit. ``most_bytes``: the longest allowed."""
         end = None if timeout is None else time.monotonic() + timeout
         (length,) = _LENGTH.unpack(self._receive_bytes(_LENGTH.size, end))
-        return cbor2.loads(self._receive_bytes(length, end))
+        _check_length(length, most_bytes)
+        return self._receive_bytes(length, end)
 
     def receive_attachment(self, length: int) -> bytes:
         """Return the bytes that follow the message that was received last."""
+        _check_length(length, MAX_MESSAGE_BYTES)
         return self._receive_bytes(length, None)
 
     def close(self) -> None:
         self._socket.close()
 
     def _receive_bytes(self, count: int, end: float | None) -> bytes:
-        if count > MAX_MESSAGE_BYTES:
-            raise ConnectionError(f"the other end announced {count} bytes, and at most {MAX_MESSAGE_BYTES} are allowed")
         chunks: list[bytes] = []
         while count:
             # A timeout of 0 would make the socket non-blocking.
@@ -62,3 +62,8 @@ class Channel:
             chunks.append(chunk)
             count -= len(chunk)
         return b"".join(chunks)
+
+
+def _check_length(length: int, most: int) -> None:
+    if length > most:
+        raise ValueError(f"the other end announced {length} bytes, and at most {most} are allowed")

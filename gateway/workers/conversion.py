@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.errors import StartError
 from gateway.vision.engines.conversion import converted_models_folder, damaged_files
+from gateway.workers.environment import process_environment
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def ensure_converted(data: Path) -> Path:
         log.warning("the converted models in %s are damaged (%s) and are converted again", folder, ", ".join(wrong))
     command = [sys.executable, "-m", "gateway.vision.engines.conversion", str(folder)]
     try:
-        failed = subprocess.run(command, timeout=CONVERSION_TIMEOUT_S).returncode
+        failed = subprocess.run(command, timeout=CONVERSION_TIMEOUT_S, env=process_environment()).returncode
     except (OSError, subprocess.TimeoutExpired) as error:
         raise StartError(f"The models could not be converted: {error}.") from None
     if failed or damaged_files(folder):

@@ -6,10 +6,11 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gateway.errors import BadImage
+from gateway.errors import BadImage, GatewayError, Timeout
 
 MAX_STRIKES = 2
 """Crashes, or timeouts, after which a picture is refused.
@@ -78,6 +79,23 @@ class CrashGuard:
                     f"this picture took longer than {self._limit_s:g} s (workers.picture_s) {known.timeouts} times: the"
                     " same picture is refused for an hour; send a smaller one"
                 )
+
+    @contextmanager
+    def watching(self, picture: bytes, has_crashed: Callable[[], bool]) -> Iterator[None]:
+        """Record the picture if the work on it fails: by a timeout, a crash, or an invalid answer."""
+        try:
+            yield
+        except Timeout:
+            self.record_timeout(picture)
+            raise
+        except GatewayError:
+            if has_crashed():
+                self.record_crash(picture)
+            raise
+        # The picture may have taken over the process that sent an invalid answer.
+        except Exception:
+            self.record_crash(picture)
+            raise
 
     def _add_strike(self, picture: bytes) -> _Strikes:
         digest = _digest(picture)

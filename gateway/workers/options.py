@@ -12,10 +12,14 @@ from gateway.vision.engines.options import EngineOptions, RecogniserOptions
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """The options of a worker process. ``limits``: the largest picture that is decoded."""
+    """The options of a worker process. ``limits``: the largest picture that is decoded.
+
+    ``confined``: the process may only do what the analysis of pictures needs.
+    """
 
     engine: EngineOptions
     limits: PictureLimits
+    confined: bool = True
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str)

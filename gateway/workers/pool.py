@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from gateway.errors import Expired, GatewayError, StartError, Timeout
+from gateway.errors import Expired, GatewayError, StartError
 from gateway.metrics import Metrics
 from gateway.model import Analysis, Task
 from gateway.workers.crash_guard import CrashGuard
@@ -93,6 +93,9 @@ class Pool:
             for worker in self._workers:
                 worker.kill()
             raise
+        log.info("each worker process is confined: %s", self._workers[0].confinement)
+        for warning in self.warnings:
+            log.warning("%s", warning)
         self._threads = [
             threading.Thread(target=self._run_keeper, args=(n,), name=f"keeper-{n}") for n in range(self._count)
         ]
@@ -131,6 +134,11 @@ class Pool:
     def ready(self) -> int:
         """Number of worker processes that are alive and have loaded the models."""
         return sum(worker.loaded and worker.alive for worker in self._workers)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about the confinement that this machine, or a setting, does not allow."""
+        return self._workers[0].confinement.warnings if self._workers else ()
 
     @property
     def has_all_keepers(self) -> bool:
@@ -237,12 +245,5 @@ class Pool:
             count = len(job.pictures)
             raise Expired(f"only {n} of {count} pictures were analysed in time: send fewer in one request")
         picture = job.pictures[n]
-        try:
+        with self._guard.watching(picture, lambda: worker.crashed):
             return worker.run(picture, task, self._picture_s)
-        except Timeout:
-            self._guard.record_timeout(picture)
-            raise
-        except GatewayError:
-            if worker.crashed:
-                self._guard.record_crash(picture)
-            raise

@@ -1,7 +1,7 @@
 """The program of a worker process: ``python -m gateway.workers.process OPTIONS SOCKET``.
 
 The process is a separate program, not a fork. It inherits nothing but one socket, and loads neither the MQTT nor the
-REST interface.
+REST interface. It decodes pictures from anyone, so it is confined before the first of them (confined.py).
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import signal
 import socket
 import sys
 
+from gateway.confinement.report import Confinement
 from gateway.errors import GatewayError, StartError
 from gateway.model import PictureLimits, Task
 from gateway.vision.engine import Engine
 from gateway.vision.engines.registry import open_engine
-from gateway.vision.tasks import run_task
+from gateway.vision.tasks import load_libraries, run_task
 from gateway.workers.channel import Channel
+from gateway.workers.confined import restrict_loading, restrict_working
 from gateway.workers.options import WorkerOptions
-from gateway.workers.protocol import READY, read_job, write_failure, write_report
+from gateway.workers.protocol import Started, read_job, write_failure, write_report, write_started
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +35,27 @@ def main(arguments: list[str]) -> None:
     # The process ends when the gateway closes the socket.
     with contextlib.closing(channel), contextlib.suppress(ConnectionError):
         try:
-            engine = open_engine(options.engine)
+            engine, confinement = _load(options)
         except StartError as error:
-            channel.send(str(error))
+            channel.send(write_started(Started(str(error))))
             return
-        channel.send(READY)
+        channel.send(write_started(Started(confinement=confinement)))
         while True:
             task, picture_bytes, limit_s = read_job(channel.receive())
             picture = channel.receive_attachment(picture_bytes)
             _set_alarm(2 * limit_s + 10)
             channel.send(_result(picture, task, engine, options.limits))
             signal.alarm(0)
+
+
+def _load(options: WorkerOptions) -> tuple[Engine, Confinement]:
+    """Load the engine, and confine the process unless the options forbid it. Raises StartError."""
+    load_libraries()
+    if not options.confined:
+        return open_engine(options.engine), Confinement(*["workers.confined is false"] * 2)
+    files = restrict_loading(options)
+    engine = open_engine(options.engine)
+    return engine, Confinement(restrict_working(options), files)
 
 
 def _set_alarm(seconds: float) -> None:
@@ -53,7 +65,7 @@ def _set_alarm(seconds: float) -> None:
     signal.alarm(math.ceil(seconds))
 
 
-def _result(picture: bytes, task: Task, engine: Engine, limits: PictureLimits) -> dict[str, object]:
+def _result(picture: bytes, task: Task, engine: Engine, limits: PictureLimits) -> bytes:
     try:
         return write_report(run_task(picture, engine, task, limits))
     except GatewayError as error:

@@ -1,172 +1,128 @@
-"""The messages between the gateway and a worker process, as values for CBOR."""
+"""The messages between the gateway and a worker process, in MessagePack. Pickle is never used.
+
+The types of ``gateway.model`` are the schema: a message with another type anywhere is refused while it is decoded. A
+worker process decodes pictures from anyone, so ``answer_check.py`` also bounds everything in its answers.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
 
+import msgspec
 import numpy as np
 
+from gateway.confinement.report import Confinement
 from gateway.errors import GatewayError, wire_errors
-from gateway.model import (
-    AnalyseTask,
-    Analysis,
-    Box,
-    Descriptor,
-    DrawTask,
-    FaceMark,
-    FoundFace,
-    Image,
-    Landmarks,
-    LiveTask,
-    Mounting,
-    Quality,
-    RedescribeTask,
-    Search,
-    Task,
-)
+from gateway.model import AnalyseTask, Analysis, DrawTask, LiveTask, RedescribeTask, Task
+from gateway.workers.answer_check import check_answer
 
-READY = "ready"
-"""The first message of a worker process that has loaded its models. Otherwise the message is a sentence: the reason."""
+T = TypeVar("T")
+
+MAX_STARTED_BYTES = 1 << 16
+"""Longest first message of a worker process."""
+
+MAX_ANSWER_BYTES, MAX_DRAWING_BYTES = 1 << 24, 1 << 27
+"""Longest answer to a task: at most 32 faces with their pictures, or a whole picture as a JPEG."""
+
+_TASKS: dict[str, type[Task]] = {each.__name__: each for each in (AnalyseTask, LiveTask, RedescribeTask, DrawTask)}
 
 
-def write_job(task: Task, picture_bytes: int, limit_s: float) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The first message of a worker process. ``error``: the reason why it cannot use a model, as a sentence."""
+
+    error: str | None = None
+    confinement: Confinement = field(default_factory=Confinement)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    name: Literal["AnalyseTask", "LiveTask", "RedescribeTask", "DrawTask"]
+    task: msgspec.Raw
+    picture_bytes: int
+    limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Either an analysis, or an error with its code."""
+
+    analysis: Analysis | None = None
+    code: str = ""
+    message: str = ""
+
+
+def write_started(started: Started) -> bytes:
+    return _encode(started)
+
+
+def read_started(data: bytes) -> Started:
+    """Return the first message of a worker process. Raises ValueError."""
+    return _decode(data, Started)
+
+
+def write_job(task: Task, picture_bytes: int, limit_s: float) -> bytes:
     """Return the message for a task. Its picture follows the message.
 
     ``picture_bytes``: the length of the picture; ``limit_s``: the time after which the gateway ends the worker process.
     """
-    return {"picture_bytes": picture_bytes, "limit_s": limit_s, "task": type(task).__name__, **_write_task(task)}
+    name: Any = type(task).__name__
+    return _encode(_Job(name, msgspec.Raw(_encode(task)), picture_bytes, limit_s))
 
 
-def read_job(message: dict[str, Any]) -> tuple[Task, int, float]:
-    """Return the task, ``picture_bytes`` and ``limit_s`` of a message."""
-    picture_bytes, limit_s = message.pop("picture_bytes"), message.pop("limit_s")
-    return _read_task(message.pop("task"), message), picture_bytes, limit_s
+def read_job(data: bytes) -> tuple[Task, int, float]:
+    """Return the task, ``picture_bytes`` and ``limit_s`` of a message. Raises ValueError."""
+    job = _decode(data, _Job)
+    return _decode(job.task, _TASKS[job.name]), job.picture_bytes, job.limit_s
 
 
-def write_report(analysis: Analysis) -> dict[str, Any]:
+def most_answer_bytes(task: Task) -> int:
+    """Return the length of the longest answer to a task."""
+    return MAX_DRAWING_BYTES if isinstance(task, DrawTask) else MAX_ANSWER_BYTES
+
+
+def write_report(analysis: Analysis) -> bytes:
     """Return the message for a result."""
-    return {"analysis": _write_analysis(analysis)}
+    return _encode(_Answer(analysis))
 
 
-def write_failure(error: GatewayError) -> dict[str, Any]:
+def write_failure(error: GatewayError) -> bytes:
     """Return the message for an error."""
-    return {"code": error.code, "message": str(error)}
+    return _encode(_Answer(code=error.code, message=str(error)))
 
 
-def read_report(message: dict[str, Any]) -> Analysis:
-    """Return the result of a message. Raises the error that the worker process reported."""
-    if "analysis" not in message:
-        raise wire_errors()[message["code"]](message["message"])
-    return _read_analysis(message["analysis"])
+def read_report(data: bytes, dimensions: int) -> Analysis:
+    """Return the result of a message. Raises the error that the worker process reported, and ValueError.
+
+    ``dimensions``: the number of dimensions of a descriptor.
+    """
+    answer = _decode(data, _Answer)
+    if answer.analysis is None:
+        raise wire_errors()[answer.code](answer.message)
+    check_answer(answer.analysis, dimensions)
+    return answer.analysis
 
 
-def _write_task(task: Task) -> dict[str, Any]:
-    match task:
-        case AnalyseTask():
-            return _write_fields(task) | {"search": _write_search(task.search)}
-        case LiveTask():
-            boxes = {"faces": _write_boxes(task.faces), "look_at": _write_boxes(task.look_at)}
-            return _write_fields(task) | boxes | {"search": _write_search(task.search)}
-        case RedescribeTask():
-            return {}
-        case DrawTask():
-            marks = [_write_mark(mark) for mark in task.marks]
-            return {"marks": marks, "mounting": _write_fields(task.mounting), "never": task.never}
+def _encode(message: object) -> bytes:
+    return msgspec.msgpack.encode(message, enc_hook=_write_array)
 
 
-def _write_search(search: Search) -> dict[str, Any]:
-    return _write_fields(search) | {"mounting": _write_fields(search.mounting)}
+def _decode(data: bytes | msgspec.Raw, kind: type[T]) -> T:
+    """Return the message. Raises ValueError."""
+    return msgspec.msgpack.decode(data, type=kind, dec_hook=_read_array)
 
 
-def _write_mark(mark: FaceMark) -> dict[str, Any]:
-    return _write_fields(mark) | {"box": _write_fields(mark.box)}
+def _write_array(value: Any) -> object:
+    """Return an array of float32 as bytes, and a number of numpy as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray) and value.dtype == np.float32:
+        return value.tobytes()
+    raise TypeError(f"a message cannot contain {type(value).__name__}")
 
 
-def _write_boxes(boxes: tuple[Box, ...]) -> list[tuple[int, ...]]:
-    return [_write_values(box) for box in boxes]
-
-
-def _read_boxes(boxes: list[list[int]]) -> tuple[Box, ...]:
-    return tuple(Box(*edges) for edges in boxes)
-
-
-# ``dataclasses.asdict`` copies each value in depth: for a task that took a tenth of the gateway's time for a frame.
-# ``dataclasses.fields`` makes a new tuple at each call.
-def _write_fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
-
-
-def _write_values(value: Any) -> tuple[Any, ...]:
-    return tuple(getattr(value, name) for name in value.__dataclass_fields__)
-
-
-def _read_task(name: str, fields: dict[str, Any]) -> Task:
-    match name:
-        case "AnalyseTask":
-            return AnalyseTask(**fields | {"search": _read_search(fields["search"])})
-        case "LiveTask":
-            boxes = {name: _read_boxes(fields[name]) for name in ("faces", "look_at")}
-            return LiveTask(**fields | boxes | {"search": _read_search(fields["search"])})
-        case "RedescribeTask":
-            return RedescribeTask()
-        case "DrawTask":
-            marks = tuple(_read_mark(mark) for mark in fields["marks"])
-            return DrawTask(marks, Mounting(**fields["mounting"]), _read_polygons(fields["never"]))
-    raise ValueError(f"unknown task: {name}")
-
-
-def _read_search(search: dict[str, Any]) -> Search:
-    only, never = (_read_polygons(search.pop(name)) for name in ("only", "never"))
-    return Search(only=only, never=never, mounting=Mounting(**search.pop("mounting")), **search)
-
-
-def _read_polygons(polygons: list[list[list[float]]]) -> tuple[tuple[tuple[float, float], ...], ...]:
-    return tuple(tuple((x, y) for x, y in polygon) for polygon in polygons)
-
-
-def _read_mark(mark: dict[str, Any]) -> FaceMark:
-    return FaceMark(Box(**mark.pop("box")), landmarks=_read_landmarks(mark.pop("landmarks")), **mark)
-
-
-def _write_analysis(analysis: Analysis) -> dict[str, Any]:
-    faces = [_write_face(face) for face in analysis.faces]
-    still, changed = _write_boxes(analysis.still), _write_boxes(analysis.changed)
-    rest = {"image": _write_values(analysis.image), "faces": faces, "still": still, "changed": changed}
-    return _write_fields(analysis) | rest
-
-
-def _read_analysis(message: dict[str, Any]) -> Analysis:
-    faces = tuple(_read_face(face) for face in message["faces"])
-    still, changed = _read_boxes(message["still"]), _read_boxes(message["changed"])
-    rest = {"image": Image(*message["image"]), "faces": faces, "still": still, "changed": changed}
-    return Analysis(**message | rest)
-
-
-def _write_face(face: FoundFace) -> dict[str, Any]:
-    return {
-        "box": _write_values(face.box),
-        "descriptor": None if face.descriptor is None else face.descriptor.tobytes(),
-        "landmarks": face.landmarks,
-        "quality": None if face.quality is None else _write_values(face.quality),
-        "chips": face.chips,
-        "crop": face.crop,
-    }
-
-
-def _read_face(face: dict[str, Any]) -> FoundFace:
-    return FoundFace(
-        Box(*face["box"]),
-        _read_descriptor(face["descriptor"]),
-        _read_landmarks(face["landmarks"]),
-        None if face["quality"] is None else Quality(*face["quality"]),
-        face["chips"],
-        face["crop"],
-    )
-
-
-def _read_landmarks(groups: dict[str, list[list[int]]] | None) -> Landmarks | None:
-    return None if groups is None else {name: [(x, y) for x, y in points] for name, points in groups.items()}
-
-
-def _read_descriptor(data: bytes | None) -> Descriptor | None:
-    return None if data is None else np.frombuffer(data, np.float32)
+def _read_array(_kind: type, value: Any) -> object:
+    if not isinstance(value, bytes):
+        raise ValueError("expected the bytes of an array")
+    return np.frombuffer(value, np.float32)

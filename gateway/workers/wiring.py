@@ -7,6 +7,7 @@ from functools import partial
 from gateway.config import Settings
 from gateway.files.ownership import check_python
 from gateway.metrics import Metrics
+from gateway.model.recipes import DLIB_DIMENSIONS, dimensions_of
 from gateway.vision.engines.model_files import MODEL_FILES, check_models
 from gateway.vision.engines.options import EngineOptions
 from gateway.vision.engines.recogniser import recogniser_of
@@ -43,8 +44,12 @@ def prepare_engine(settings: Settings) -> EngineOptions:
 
 def create_pool(settings: Settings, engine: EngineOptions, metrics: Metrics, *, workers: int) -> Pool:
     """Return a pool of that many worker processes. ``start`` starts them."""
-    options = WorkerOptions(engine, settings.limits.picture)
     limits = settings.workers
+    options = WorkerOptions(engine, settings.limits.picture, limits.confined)
     queue = FairQueue(QueueLimits(limits.queue, limits.queue_per_camera, limits.queue_bytes), metrics, workers=workers)
-    start = partial(Worker, worker_command(options))
+    start = partial(Worker, worker_command(options), _dimensions(engine))
     return Pool(start, queue, metrics, workers=workers, picture_s=limits.picture_s, growth_bytes=limits.growth_bytes)
+
+
+def _dimensions(engine: EngineOptions) -> int:
+    return DLIB_DIMENSIONS if engine.recogniser is None else dimensions_of(engine.recogniser.recipe)

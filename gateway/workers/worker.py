@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -11,12 +10,16 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from gateway.confinement.report import Confinement
 from gateway.errors import GatewayError, StartError, Timeout, Unavailable
 from gateway.model import Analysis, Task
+from gateway.model.recipes import DLIB_DIMENSIONS
 from gateway.workers.channel import Channel
+from gateway.workers.environment import process_environment
+from gateway.workers.messages import forward_messages
 from gateway.workers.options import WorkerOptions
 from gateway.workers.process_memory import resident_bytes
-from gateway.workers.protocol import READY, read_report, write_job
+from gateway.workers.protocol import MAX_STARTED_BYTES, most_answer_bytes, read_report, read_started, write_job
 
 START_TIMEOUT_S = 60
 """Longest time to load the models. It takes a second or two, but longer on a Raspberry Pi with a slow card."""
@@ -24,18 +27,11 @@ START_TIMEOUT_S = 60
 EXIT_TIMEOUT_S = 5.0
 """Longest wait for the exit code of a process that has closed its socket."""
 
+MESSAGES_TIMEOUT_S = 1.0
+"""Longest wait for the last messages of a process that has ended."""
+
 _REQUESTED_EXIT_CODES = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGALRM})
 """Exit codes of a process that was ended on purpose, or by its own alarm: its picture is not the cause."""
-
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""Environment for libraries of a worker process: there is one process for each core already."""
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment of a worker process, without the gateway's settings."""
-    # A worker process decodes pictures from anyone, so it must not have the broker's password.
-    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("FACEGATE_")}
-    return {**inherited, **_ONE_THREAD}
 
 
 def worker_command(options: WorkerOptions) -> list[str]:
@@ -47,9 +43,10 @@ class Worker:
     """A worker process, started by the constructor. Not to be shared between threads.
 
     Call ``wait_until_ready`` before the first ``run``. ``command`` gets the number of its socket as a last argument.
+    ``dimensions``: the number of dimensions of a descriptor. ``confinement``: known when the process is ready.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], dimensions: int = DLIB_DIMENSIONS) -> None:
         gateway_end, worker_end = socket.socketpair()
         # This end is closed here. Only if the child alone holds it open does its exit close the socket.
         with worker_end:
@@ -57,14 +54,21 @@ class Worker:
                 [*command, str(worker_end.fileno())],
                 pass_fds=[worker_end.fileno()],
                 stdin=subprocess.DEVNULL,
-                env=_environment(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                bufsize=0,
+                env=process_environment(),
                 # Ctrl-C in a terminal goes to the gateway only, which then ends its worker processes.
                 start_new_session=True,
             )
+        assert self._process.stdout is not None
+        self._messages = forward_messages(self._process.stdout, self.pid)
         self._channel = Channel(gateway_end)
+        self._dimensions = dimensions
         self._was_aborted = False
         self._bytes_at_start = 0
         self.loaded = False
+        self.confinement = Confinement()
         self.started = time.monotonic()
 
     @property
@@ -90,31 +94,33 @@ class Worker:
     def wait_until_ready(self) -> None:
         """Wait until the models are loaded. Raises StartError if a model cannot be used, else Unavailable."""
         try:
-            found = self._channel.receive(START_TIMEOUT_S)
-        except (ConnectionError, TimeoutError):
+            started = read_started(self._channel.receive(START_TIMEOUT_S, most_bytes=MAX_STARTED_BYTES))
+        except (ConnectionError, TimeoutError, ValueError):
+            self._messages.join(MESSAGES_TIMEOUT_S)
             raise Unavailable("A worker process could not load the engine: see its messages above.") from None
-        if found != READY:
-            raise StartError(str(found))
+        if started.error is not None:
+            raise StartError(started.error)
+        self.confinement = started.confinement
         self._bytes_at_start = resident_bytes(self.pid) or 0
         self.loaded = True
 
     def run(self, picture: bytes, task: Task, limit_s: float) -> Analysis:
         """Run a task in the process, and return its result.
 
-        Raises the error that the process reports, Timeout after ``limit_s`` seconds, or GatewayError if the process
-        exits. After Timeout and an exit the process has ended.
+        Raises the error that the process reports, Timeout after ``limit_s`` seconds, GatewayError if the process exits,
+        and ValueError if its answer is none. After Timeout and an exit the process has ended.
         """
         end = time.monotonic() + limit_s
         try:
             self._channel.send(write_job(task, len(picture), limit_s), limit_s, attachment=picture)
-            message = self._channel.receive(max(end - time.monotonic(), 0))
+            answer = self._channel.receive(max(end - time.monotonic(), 0), most_bytes=most_answer_bytes(task))
         except TimeoutError:
             self.kill()
             raise Timeout(f"the picture took longer than {limit_s:g} s (workers.picture_s)") from None
         except ConnectionError:
             self._await_exit()
             raise GatewayError("the worker process ended unexpectedly while it analysed this picture") from None
-        return read_report(message)
+        return read_report(answer, self._dimensions)
 
     def abort(self) -> None:
         """End the process without waiting. Another thread may be in ``run``, which then raises an error."""

@@ -1,8 +1,9 @@
 """A worker process without an engine, for tests of processes and jobs.
 
-A picture is a command: ``die``, ``hang``, ``send an invalid message``, ``signal N`` (the process sends the signal to
-itself) or ``grow N`` (the process allocates N bytes). The result of any other picture has no faces, and the time limit
-of the job as a timing. With ``grow N`` as an argument the process is large from its start.
+A picture is a command: ``die``, ``hang``, ``send an invalid message``, ``send a long message``, ``write TEXT`` (to
+standard error), ``signal N`` (the process sends the signal to itself) or ``grow N`` (the process allocates N bytes).
+The result of any other picture has no faces, and the time limit of the job as a timing. With ``grow N`` as an argument
+the process is large from its start.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 
 from gateway.model import Analysis, Image
 from gateway.workers.channel import Channel
-from gateway.workers.protocol import read_job, write_report
+from gateway.workers.protocol import MAX_ANSWER_BYTES, Started, read_job, write_report, write_started
 
 _ALLOCATED: list[bytes] = []
 
@@ -30,12 +31,16 @@ def run_command(channel: Channel, picture: bytes, limit_s: float) -> None:
     elif picture == b"hang":
         time.sleep(3600)
     elif picture == b"send an invalid message":
-        channel.send({"analysis": {"image": 3}})
+        channel.send(b"\x81\xa8analysis\x03")
+    elif picture == b"send a long message":
+        channel.send(bytes(MAX_ANSWER_BYTES + 1))
     elif picture.startswith(b"signal "):
         os.kill(os.getpid(), int(picture.split()[1]))
     else:
         if picture.startswith(b"grow "):
             grow(picture)
+        elif picture.startswith(b"write "):
+            os.write(2, picture.removeprefix(b"write "))
         channel.send(write_report(Analysis(Image(1, 1, len(picture)), (), {"limit_s": limit_s})))
 
 
@@ -45,7 +50,7 @@ if __name__ == "__main__":
         grow(command.encode())
     channel = Channel(socket.socket(fileno=int(descriptor)))
     with contextlib.suppress(ConnectionError):
-        channel.send("ready")
+        channel.send(write_started(Started()))
         while True:
             _, picture_bytes, limit_s = read_job(channel.receive())
             run_command(channel, channel.receive_attachment(picture_bytes), limit_s)

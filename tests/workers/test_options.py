@@ -29,7 +29,7 @@ RECOGNISER = RecogniserOptions(
 )
 @pytest.mark.parametrize("limits", [PictureLimits(), PictureLimits(1, 2)])
 def test_worker_options_survive_json(engine: EngineOptions, limits: PictureLimits) -> None:
-    options = WorkerOptions(engine, limits)
+    options = WorkerOptions(engine, limits, confined=False)
     assert WorkerOptions.from_json(options.to_json()) == options
 
 
@@ -47,6 +47,7 @@ def test_worker_options_are_one_command_line_argument() -> None:
             "dlib_68": False,
         },
         "limits": {"pixels": 1000, "side": 200, "jpeg_pixels": 5000},
+        "confined": True,
     }
 
 

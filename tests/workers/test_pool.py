@@ -310,6 +310,24 @@ def test_worker_that_sends_an_invalid_message_is_replaced() -> None:
         assert metrics.snapshot()["workers_replaced"] == 1
 
 
+def test_worker_that_announces_a_long_message_is_replaced() -> None:
+    with running_pool(QUICK_WORKER, workers=1) as (pool, metrics):
+        with pytest.raises(GatewayError, match="invalid message"):
+            pool.submit(job(b"send a long message")).result(30)
+        assert pool.submit(job(b"")).result(30).analyses[0].faces == ()
+        assert metrics.snapshot()["workers_replaced"] == 1
+
+
+def test_picture_that_makes_two_workers_lie_is_refused() -> None:
+    """The picture may have taken over the process."""
+    with running_pool(QUICK_WORKER, workers=1) as (pool, _):
+        for _ in range(2):
+            with pytest.raises(GatewayError, match="invalid message"):
+                pool.submit(job(b"send an invalid message")).result(30)
+        with pytest.raises(BadImage, match="2 worker processes crashed"):
+            pool.submit(job(b"send an invalid message")).result(30)
+
+
 def test_pool_start_reports_an_engine_that_cannot_be_loaded() -> None:
     with pytest.raises(StartError, match="engine"), running_pool([sys.executable, "-c", "raise SystemExit(1)"]):
         pass

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import cbor2
+import msgspec
 import numpy as np
 import pytest
 
@@ -24,6 +27,7 @@ from gateway.model import (
     Search,
     Task,
 )
+from gateway.model.recipes import DLIB_DIMENSIONS
 from gateway.workers.protocol import read_job, read_report, write_failure, write_job, write_report
 from tests.examples import descriptor
 
@@ -51,14 +55,8 @@ TASKS: list[Task] = [
 ]
 
 
-def through_cbor(message: dict[str, Any]) -> dict[str, Any]:
-    """Return the message as the other end of a channel receives it."""
-    arrived: dict[str, Any] = cbor2.loads(cbor2.dumps(message))
-    return arrived
-
-
 def through_protocol(seen: Analysis) -> Analysis:
-    return read_report(through_cbor(write_report(seen)))
+    return read_report(write_report(seen), DLIB_DIMENSIONS)
 
 
 def face_through_protocol(face: FoundFace) -> FoundFace:
@@ -67,12 +65,12 @@ def face_through_protocol(face: FoundFace) -> FoundFace:
 
 @pytest.mark.parametrize("task", TASKS, ids=repr)
 def test_protocol_transfers_a_job_unchanged(task: Task) -> None:
-    assert read_job(through_cbor(write_job(task, 7, 2.5))) == (task, 7, 2.5)
+    assert read_job(write_job(task, 7, 2.5)) == (task, 7, 2.5)
 
 
 def test_received_task_is_hashable() -> None:
     """The parts of the task are tuples, not lists: it can be compared and hashed, and cannot change."""
-    task, _, _ = read_job(through_cbor(write_job(TASKS[6], 0, 1)))
+    task, _, _ = read_job(write_job(TASKS[6], 0, 1))
     assert hash(task) == hash(TASKS[6])
 
 
@@ -87,8 +85,9 @@ def test_protocol_transfers_the_look_of_a_live_frame_unchanged() -> None:
 
 @pytest.mark.parametrize("name", ["Fly", "", "Task", "analyse"])
 def test_protocol_refuses_an_unknown_task(name: str) -> None:
-    with pytest.raises(ValueError, match="unknown task"):
-        read_job({"picture_bytes": 0, "limit_s": 1, "task": name})
+    job = {"name": name, "task": {}, "picture_bytes": 0, "limit_s": 1}
+    with pytest.raises(ValueError, match="Invalid enum value"):
+        read_job(msgspec.msgpack.encode(job))
 
 
 def test_protocol_transfers_the_number_of_left_out_faces() -> None:
@@ -133,7 +132,7 @@ def test_protocol_keeps_missing_details_missing() -> None:
 )
 def test_protocol_transfers_an_error_with_its_type(error: GatewayError) -> None:
     with pytest.raises(type(error), match=str(error)) as raised:
-        read_report(through_cbor(write_failure(error)))
+        read_report(write_failure(error), DLIB_DIMENSIONS)
     assert type(raised.value) is type(error)
 
 
@@ -142,13 +141,101 @@ def test_protocol_transfers_an_error_with_its_type(error: GatewayError) -> None:
     [
         {},
         {"code": "no such code", "message": "x"},
+        {"code": "incomplete", "message": "x"},
+        {"code": ["bad_image"], "message": "x"},
         {"analysis": {}},
         {"analysis": {"image": 3}},
-        {"analysis": {"image": [1, 1, 1], "timing": {}, "faces": [{}], "drawn": None}},
-        {"analysis": {"image": [1, 1, 1], "timing": {}, "faces": [{"box": [1, 2, 3]}], "drawn": None}},
+        {"analysis": {"image": [1, 1, 1], "timing": {}, "faces": []}},
+        "analysis",
+        [1] * 100_000,
+        msgspec.msgpack.Ext(5, bytes(1000)),
+        {"analysis": msgspec.msgpack.Ext(-1, bytes(12))},
+    ],
+    ids=lambda message: str(message)[:40],
+)
+def test_protocol_refuses_an_invalid_report(message: object) -> None:
+    """The pool treats any exception other than GatewayError as a broken worker process."""
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        read_report(msgspec.msgpack.encode(message), DLIB_DIMENSIONS)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\xdd\xff\xff\xff\xff", id="an array of 4,294,967,295 elements"),
+        pytest.param(b"\x81\xa8analysis\x81\xa5faces\xdd\xff\xff\xff\xff", id="as many faces"),
+        pytest.param(b"\x81\xa8analysis\x81\xa6timing\xdf\xff\xff\xff\xff", id="as many times"),
+        pytest.param(b"\xc6\xff\xff\xff\xff", id="4 GB of bytes"),
+        pytest.param(b"\x91" * 1_000_000, id="a million arrays in each other"),
+        pytest.param(b"\x81\xa8analysis" * 100_000, id="maps in each other"),
     ],
 )
-def test_protocol_refuses_an_invalid_report(message: dict[str, Any]) -> None:
-    """The pool treats any exception other than GatewayError as a broken worker process."""
-    with pytest.raises((KeyError, TypeError)):
-        read_report(message)
+def test_protocol_refuses_a_message_that_claims_much(data: bytes) -> None:
+    with pytest.raises((ValueError, RecursionError)):
+        read_report(data, DLIB_DIMENSIONS)
+
+
+QUALITY = Quality(29, 0.5, 0.25, 1.0, 0.75)
+FACE = FoundFace(Box(1, 2, 30, 40), descriptor(1), LANDMARKS, QUALITY, b"chips", b"crop")
+SEEN = Analysis(Image(640, 480, 5000), (FACE,), {"decode": 1.5}, thumbnail=b"1", still=(Box(1, 2, 3, 4),))
+
+LIES: Mapping[str, Analysis] = {
+    "a picture without pixels": replace(SEEN, image=Image(0, 480, 5000)),
+    "a picture of negative size": replace(SEEN, image=Image(640, -480, 5000)),
+    "an infinite time": replace(SEEN, timing={"decode": math.inf}),
+    "no number as a time": replace(SEEN, timing={"decode": math.nan}),
+    "a long name": replace(SEEN, timing={"d" * 33: 1.0}),
+    "a name with a control character": replace(SEEN, timing={"decode\x1b": 1.0}),
+    "many times": replace(SEEN, timing={f"step_{n}": 1.0 for n in range(33)}),
+    "a negative number of faces": replace(SEEN, left_out=-1),
+    "a huge number of faces": replace(SEEN, left_out=2**62),
+    "no number as brightness": replace(SEEN, brightness=math.nan),
+    "many faces": replace(SEEN, faces=(FACE,) * 65),
+    "many boxes": replace(SEEN, changed=(Box(1, 2, 3, 4),) * 20_001),
+    "a large thumbnail": replace(SEEN, thumbnail=bytes(2**20 + 1)),
+    "a box without an area": replace(SEEN, still=(Box(5, 2, 5, 4),)),
+    "a box from right to left": replace(SEEN, faces=(replace(FACE, box=Box(30, 2, 1, 40)),)),
+    "a box far away": replace(SEEN, faces=(replace(FACE, box=Box(1, 2, 30, 2**40)),)),
+    "a short descriptor": replace(SEEN, faces=(replace(FACE, descriptor=descriptor(1)[:64]),)),
+    "a descriptor of zeros": replace(SEEN, faces=(replace(FACE, descriptor=np.zeros(128, np.float32)),)),
+    "a long vector": replace(SEEN, faces=(replace(FACE, descriptor=2 * descriptor(1)),)),
+    "no numbers as a descriptor": replace(SEEN, faces=(replace(FACE, descriptor=descriptor(1) * np.nan),)),
+    "large chips": replace(SEEN, faces=(replace(FACE, chips=bytes(2**20 + 1)),)),
+    "a large crop": replace(SEEN, faces=(replace(FACE, crop=bytes(2**20 + 1)),)),
+    "many landmarks": replace(SEEN, faces=(replace(FACE, landmarks={"chin": [(1, 2)] * 501}),)),
+    "many groups of landmarks": replace(SEEN, faces=(replace(FACE, landmarks={f"g{n}": [] for n in range(33)}),)),
+    "landmarks far away": replace(SEEN, faces=(replace(FACE, landmarks={"chin": [(2**62, 0)]}),)),
+    "an infinite quality": replace(SEEN, faces=(replace(FACE, quality=replace(QUALITY, pose=math.inf)),)),
+    "a huge angle": replace(SEEN, faces=(replace(FACE, quality=replace(QUALITY, yaw=2**62)),)),
+}
+
+
+def test_protocol_accepts_the_analysis_that_the_lies_change() -> None:
+    assert through_protocol(SEEN).faces[0].box == FACE.box
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_protocol_refuses_a_lie(lie: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        through_protocol(LIES[lie])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"looked": "everywhere"},
+        {"left_out": 1.5},
+        {"drawn": "text"},
+        {"brightness": "bright"},
+        {"still": [{"left": 1, "top": 2, "right": "3", "bottom": 4}]},
+        {"faces": [{"box": {"left": 1, "top": 2, "right": 3, "bottom": 4}, "descriptor": [0.5] * 128}]},
+        {"faces": [{"box": {"left": 1, "top": 2, "right": 3, "bottom": 4}, "descriptor": b"abc"}]},
+    ],
+    ids=str,
+)
+def test_protocol_refuses_another_type(change: dict[str, Any]) -> None:
+    analysis = {"image": {"width": 1, "height": 1, "bytes": 1}, "faces": [], "timing": {}}
+    assert read_report(msgspec.msgpack.encode({"analysis": analysis}), DLIB_DIMENSIONS).faces == ()
+    with pytest.raises(ValueError, match=r"\w"):
+        read_report(msgspec.msgpack.encode({"analysis": analysis | change}), DLIB_DIMENSIONS)

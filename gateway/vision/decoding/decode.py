@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TypeVar
 
 import numpy as np
@@ -29,6 +30,9 @@ Picture = NDArray[np.uint8]
 SWAPPING_ORIENTATIONS = (5, 6, 7, 8)
 """Orientations in which the picture lies on its side."""
 
+_LATE_DECODERS = ("PIL.MpoImagePlugin", "PIL.WebPImagePlugin")
+"""Decoders that Pillow's ``preinit`` does not load."""
+
 PROBE_BYTES = bytes(range(1, 65))
 """Bytes that libjpeg decodes to pixels if pixels are missing."""
 
@@ -40,6 +44,13 @@ class DecodedPicture:
     pixels: Picture
     width: int
     height: int
+
+
+def load_decoders() -> None:
+    """Load the modules of Pillow now that it would load with the first picture of each kind."""
+    PIL.Image.preinit()
+    for module in _LATE_DECODERS:
+        import_module(module)
 
 
 def decode(data: bytes, limits: PictureLimits) -> Picture:

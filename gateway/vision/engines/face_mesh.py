@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ from gateway.model import Box
 from gateway.vision.decoding.decode import Picture
 from gateway.vision.engine import MeshPoints
 from gateway.vision.engines.model_files import model_file
+from gateway.vision.engines.runtime import compile_network
 from gateway.vision.head_pose import roll_of_mesh
 
 SIDE_PX = 192
@@ -35,10 +35,11 @@ Medians of the second squares on 950 faces.
 
 
 class FaceMesh:
-    """MediaPipe's Face Mesh. The network is loaded at the first use. Not to be shared between threads."""
+    """MediaPipe's Face Mesh. Not to be shared between threads."""
 
     def __init__(self) -> None:
-        self._request: Any = None
+        network = compile_network(model_file("face_mesh"), "f32", scale=255)
+        self._request = network.create_infer_request()
 
     def points(self, picture: Picture, box: Box, roll: float) -> MeshPoints:
         """Return the points of the face in the box. ``roll``: radians clockwise by which the face leans."""
@@ -52,11 +53,6 @@ class FaceMesh:
 
     def _run(self, pixels: Picture) -> NDArray[np.float32]:
         """Return the points, (468, 3), in pixels of the input. ``pixels``: uint8 RGB, (192, 192, 3)."""
-        if self._request is None:
-            # The stock engines use OpenVINO for the mesh only.
-            from gateway.vision.engines.runtime import compile_network
-
-            self._request = compile_network(model_file("face_mesh"), "f32", scale=255).create_infer_request()
         self._request.infer({0: pixels[np.newaxis]})
         return np.array(self._request.get_output_tensor(0).data).reshape(-1, 3)
 

@@ -24,15 +24,13 @@ class Predictor5:
 
 
 class Predictor68:
-    """dlib's 68-point shape predictor. Its model of 100 MB is loaded at the first call of ``points``."""
+    """dlib's 68-point shape predictor, with a model of 100 MB."""
 
     def __init__(self) -> None:
-        self._predictor: dlib.shape_predictor | None = None
+        self._predictor = dlib.shape_predictor(str(model_file("landmarks_68")))
 
     def points(self, picture: Picture, box: Box) -> Points:
         """Return the landmarks, shape (68, 2): x and y in pixels of the picture."""
-        if self._predictor is None:
-            self._predictor = dlib.shape_predictor(str(model_file("landmarks_68")))
         return _points(self._predictor, picture, box)
 
 

@@ -96,9 +96,9 @@ ENGINES: Mapping[EngineName, EngineEntry] = {
 
 
 def open_engine(options: EngineOptions) -> Engine:
-    """Load the models and set up this process for image analysis. Raises StartError.
+    """Load all models and set up this process for image analysis. Raises StartError.
 
-    The mesh and the model of 68 points are loaded at their first use.
+    The engine opens no file later: a confined process could not.
     """
     import cv2
 

@@ -24,12 +24,13 @@ class Graph:
     """A converted network, which accepts inputs of any size. Not to be shared between threads.
 
     OpenVINO keeps prepared data for each input size without a limit: 2.5 MB per size of the detector. Therefore the
-    graph is compiled again after ``max_shapes`` sizes, which frees this memory.
+    graph is compiled again after ``max_shapes`` sizes, which frees this memory. The file is read only once, because a
+    confined process cannot open it again.
     """
 
     def __init__(self, path: Path, floats: Float, max_shapes: int = MAX_INPUT_SHAPES) -> None:
         self._max_shapes = max_shapes
-        self._path = path
+        self._model = _with_bytes(path)
         self._floats = floats
         self._shapes: set[tuple[int, ...]] = set()
         self._request = self._compiled()
@@ -44,7 +45,7 @@ class Graph:
         return np.array(self._request.get_output_tensor(0).data)
 
     def _compiled(self) -> Any:
-        return compile_network(self._path, self._floats).create_infer_request()
+        return _compile(self._model, self._floats).create_infer_request()
 
 
 def compile_network(path: Path, floats: Float, *, scale: float | None = None, **options: object) -> Any:
@@ -52,9 +53,18 @@ def compile_network(path: Path, floats: Float, *, scale: float | None = None, **
 
     ``scale``: the network gets the bytes divided by this number.
     """
-    core = openvino.Core()
-    prepared = openvino.preprocess.PrePostProcessor(core.read_model(path))
+    return _compile(_with_bytes(path, scale), floats, **options)
+
+
+def _with_bytes(path: Path, scale: float | None = None) -> Any:
+    """Return OpenVINO's model of a network, with an input of bytes."""
+    prepared = openvino.preprocess.PrePostProcessor(openvino.Core().read_model(path))
     prepared.input().tensor().set_element_type(openvino.Type.u8)
     if scale is not None:
         prepared.input().preprocess().convert_element_type(openvino.Type.f32).scale(scale)
-    return core.compile_model(prepared.build(), "CPU", {**OPTIONS, "INFERENCE_PRECISION_HINT": floats, **options})
+    return prepared.build()
+
+
+def _compile(model: Any, floats: Float, **options: object) -> Any:
+    settings = {**OPTIONS, "INFERENCE_PRECISION_HINT": floats, **options}
+    return openvino.Core().compile_model(model, "CPU", settings)

@@ -99,8 +99,8 @@ def test_mesh_of_any_box_is_finite(mesh: FaceMesh, obama: Picture, box: Box) -> 
     assert np.isfinite(mesh.points(obama, box, 0)).all()
 
 
-def test_network_is_loaded_at_its_first_use(monkeypatch: pytest.MonkeyPatch, obama: Picture) -> None:
-    lazy = FaceMesh()
+def test_network_is_loaded_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A confined process opens no file later."""
     monkeypatch.setitem(MODEL_FILES, "face_mesh", ModelFile(MEDIAPIPE_MODELS, "missing.tflite", ""))
     with pytest.raises(StartError, match=r"missing\.tflite"):
-        lazy.points(obama, BOX, 0)
+        FaceMesh()

@@ -50,8 +50,8 @@ def test_points_of_a_very_wide_picture_are_exact(predictor_5: Predictor5) -> Non
     assert (points - near == [65_000, 0]).all()
 
 
-def test_68_point_model_is_loaded_at_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    lazy = Predictor68()
+def test_68_point_model_is_loaded_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A confined process opens no file later."""
     monkeypatch.setitem(MODEL_FILES, "landmarks_68", ModelFile(DLIB_MODELS, "missing.dat", ""))
     with pytest.raises(StartError, match=r"missing\.dat"):
-        lazy.points(decode(frame("obama_1"), PictureLimits()), Box(386, 96, 551, 260))
+        Predictor68()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,17 @@ def test_graph_is_compiled_again_after_too_many_shapes(graph: Graph) -> None:
     graph.run(noise(1, 32 + MAX_INPUT_SHAPES, 8, 12))
     assert graph._request is not first
     assert len(graph._shapes) == 1
+
+
+def test_graph_is_compiled_again_without_its_file(models: Path, tmp_path: Path) -> None:
+    """A confined process opens no file."""
+    for name in ("detector-f32.xml", "detector-f32.bin"):
+        shutil.copy(models / name, tmp_path)
+    graph = Graph(tmp_path / "detector-f32.xml", "f32", max_shapes=1)
+    before = graph.run(noise(1, 32, 8, 12))
+    shutil.rmtree(tmp_path)
+    graph.run(noise(1, 33, 8, 12))
+    assert (graph.run(noise(1, 32, 8, 12)) == before).all()
 
 
 def test_results_do_not_depend_on_earlier_inputs(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
