@@ -28,3 +28,8 @@ def test_unit_is_not_restarted_after_errors_that_need_a_person() -> None:
     assert f"RestartPreventExitStatus={StartError.exit_code}\n" in UNIT
     assert ConfigError.exit_code == StartError.exit_code == os.EX_CONFIG
     assert {Unavailable.exit_code, GatewayError.exit_code} == {os.EX_TEMPFAIL, os.EX_SOFTWARE}
+
+
+@pytest.mark.parametrize("setting", ["LimitNOFILE", "LimitCORE", "MemoryMax", "TasksMax", "SystemCallFilter"])
+def test_unit_limits_the_service(setting: str) -> None:
+    assert f"\n{setting}=" in UNIT
