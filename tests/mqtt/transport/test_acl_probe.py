@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from paho.mqtt.packettypes import PacketTypes
 
 from gateway.config import MqttSettings
 from gateway.mqtt.transport import acl_probe
-from gateway.mqtt.transport.acl_probe import AclProbe, AclState
+from gateway.mqtt.transport.acl_probe import CLOSED_TRIES, AclProbe, AclState
 from gateway.mqtt.transport.packets import Publication, read_message, write_message
 from gateway.mqtt.transport.splitter import PacketSplitter
 from tests.support import MOSQUITTO, WAIT_S, Broker, broker_running, free_port
@@ -82,29 +82,62 @@ def test_broker_that_is_away_is_an_error() -> None:
         answer_of(free_port(), five=True)
 
 
-def serve_one_client(listener: socket.socket, closes_at: str) -> None:
-    """Speak MQTT 3.1.1 with one client: return each message, and close the connection at one on that topic."""
-    channel, _ = listener.accept()
-    splitter = PacketSplitter()
-    with channel:
+class ClosingBroker:
+    """A broker for MQTT 3.1.1 without an ACL. It closes the first connections at a message on one topic.
+
+    ``closed``: how many it has closed so far.
+    """
+
+    def __init__(self, listener: socket.socket, topic: str, closes: int) -> None:
+        self.closed = 0
+        self._listener = listener
+        self._topic = topic
+        self._closes = closes
+
+    def serve(self) -> None:
+        """Serve one client after the other until the listener is closed."""
+        with suppress(OSError):
+            while True:
+                channel, _ = self._listener.accept()
+                with channel:
+                    self._serve_one(channel)
+
+    def _serve_one(self, channel: socket.socket) -> None:
+        splitter = PacketSplitter()
         while data := channel.recv(65_536):
             for first, packet in splitter.feed(data):
                 if first >> 4 == PacketTypes.CONNECT:
                     channel.sendall(bytes((PacketTypes.CONNACK << 4, 2, 0, 0)))
                 elif first >> 4 == PacketTypes.PUBLISH:
                     mid, received = read_message(first, packet, five=False)
-                    if received.topic == closes_at:
+                    if received.topic == self._topic and self.closed < self._closes:
+                        self.closed += 1
                         return
                     channel.sendall(bytes((PacketTypes.PUBACK << 4, 2)) + mid.to_bytes(2, "big"))
                     channel.sendall(write_message(Publication(received.topic, received.payload), mid, five=False))
 
 
-@pytest.mark.parametrize(("closes_at", "answer"), [(ASKED, "enforced"), (OWN, "unknown"), ("", "open")])
-def test_connection_that_is_closed_for_the_question_is_a_refusal(closes_at: str, answer: AclState) -> None:
+@pytest.mark.parametrize(
+    ("topic", "closes", "closed", "answer"),
+    [
+        (ASKED, 100, CLOSED_TRIES, "enforced"),
+        # By chance, or because somebody wants an open broker to seem closed.
+        (ASKED, CLOSED_TRIES - 1, CLOSED_TRIES - 1, "open"),
+        (OWN, 100, 1, "unknown"),
+        (OWN, 0, 0, "open"),
+    ],
+)
+def test_connections_that_are_closed_at_the_question_are_a_refusal(
+    topic: str, closes: int, closed: int, answer: AclState
+) -> None:
     """AWS IoT Core and HiveMQ close the connection of a client that publishes on a forbidden topic."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve_one_client, args=(listener, closes_at))
+        served = ClosingBroker(listener, topic, closes)
+        thread = threading.Thread(target=served.serve)
         thread.start()
         assert answer_of(listener.getsockname()[1], five=False) == answer
+        assert served.closed == closed
+        # This ends the wait for the next client.
+        listener.shutdown(socket.SHUT_RDWR)
         thread.join(WAIT_S)
         assert not thread.is_alive()
