@@ -140,6 +140,27 @@ def test_gateway_refuses_what_a_role_does_not_allow(user: str, logins: Logins) -
     }
 
 
+@pytest.mark.parametrize("operation", ADMINISTRATION)
+def test_camera_has_no_operation_of_a_user(operation: str, logins: Logins) -> None:
+    observer = logins["observer"].subscribe("facegate/porch/response/#")
+    observer.publish(f"facegate/porch/request/{operation}", json.dumps(fields_of(operation)).encode())
+    assert observer.get().json["code"] in ("unsupported", "bad_request")
+
+
+def test_camera_has_no_operation_that_the_settings_do_not_allow(logins: Logins) -> None:
+    observer = logins["observer"].subscribe("facegate/porch/response/#")
+    observer.publish("facegate/porch/request/enroll/matrix/ada", frame("obama_1"))
+    assert observer.get().json["code"] == "forbidden"
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_user_recognises_faces_only_on_the_topics_of_a_camera(user: str, logins: Logins) -> None:
+    observer = logins["observer"].subscribe(f"facegate/bridge/user/{user}/response/#")
+    for operation in Operation:
+        observer.publish(f"facegate/bridge/user/{user}/request/{operation.value}", b"{}")
+        assert observer.get().json["code"] == "unsupported"
+
+
 def readable_topics(login: str) -> list[str]:
     """Return the topic filters of all that a login may read."""
     found = [f"{login}/result", f"{login}/response/#", f"{login}/verdict/#"]
