@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 from click import Command, Context, Group
 
 from gateway.cli.main import main
-from gateway.store.cipher import Cipher
+from gateway.store.cipher import Cipher, make_key
 from gateway.store.limits import PeopleLimits
 from gateway.store.sqlite import open_store
 from tests.store.examples import enrol
@@ -24,13 +25,12 @@ from tests.support import ROOT
 OWNER, OTHER = 65534, 65533
 PERSON = "Ada Lovelace"
 
-WITHOUT_STORE = {"check-config", "frigate check", "watch"}
-"""Commands that read settings and the broker only."""
+WITHOUT_STORE = {"acl", "check-config", "frigate check", "key make", "watch"}
+"""Commands that use only the settings and the broker. A new command that opens no store is added here."""
 
 ARGUMENTS = {
     "backup": ["copy.sqlite"],
-    "restore": ["old.sqlite"],
-    "people not-them": ["ada_lovelace", "picture.jpg"],
+    "key rotate": ["new.key"],
     "people add": ["picture.jpg", "--name", "Eve"],
     "people import": ["people.zip"],
     "people export": ["people.zip"],
@@ -41,7 +41,7 @@ ARGUMENTS = {
 """The arguments of commands that need others than an id for each argument."""
 
 CODE = """
-import importlib, json, os, sys
+import encodings.ascii, importlib, json, os, sys
 from click.testing import CliRunner
 import gateway.cli.main as cli
 for lazy in cli.LAZY_COMMANDS.values():
@@ -54,7 +54,7 @@ os.setuid(int(sys.argv[2]))
 found = {}
 for name, words in commands.items():
     done = CliRunner().invoke(cli.main, words)
-    found[name] = [done.exit_code, done.output]
+    found[name] = [done.exit_code, done.output + repr(done.exception)]
 print(json.dumps(found))
 """
 """The code that becomes the other user, and runs all commands. It loads all modules before, since only root may read
@@ -74,7 +74,8 @@ def leaves(group: Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 def words_of(path: tuple[str, ...], command: Command) -> list[str]:
     given = ARGUMENTS.get(" ".join(path))
     arguments = [each for each in command.params if each.param_type_name == "argument" and each.required]
-    return [*path, *(given if given is not None else ["1"] * len(arguments))]
+    usual = ["old.sqlite" if isinstance(each.type, click.Path) else "1" for each in arguments]
+    return [*path, *(usual if given is None else given)]
 
 
 @pytest.fixture
@@ -89,8 +90,8 @@ def folder() -> Iterator[Path]:
             enrol(store, PERSON)
         for path in (data, *data.iterdir()):
             os.chown(path, OWNER, OWNER)
-        for file in ("old.sqlite", "picture.jpg", "people.zip"):
-            (folder / file).write_bytes(b"x")
+        for file in ("old.sqlite", "picture.jpg", "people.zip", "new.key"):
+            (folder / file).write_text(make_key())
             (folder / file).chmod(0o666)
         yield folder
 
