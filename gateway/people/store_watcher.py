@@ -80,7 +80,11 @@ class StoreWatcher:
                 log.exception("the people store cannot be followed")
 
     def expire(self) -> None:
-        """Delete old effects and sightings, and erase the people without a new picture for ``keep_days``."""
+        """Delete old effects and sightings, and erase the people without a new picture for ``keep_days``.
+
+        The data keys are copied, if they changed.
+        """
+        self._store.keys.save_copy()
         self._store.effects.delete_effects(time.time() - EFFECT_LIFETIME_S)
         self._sightings.tidy()
         if self._keep_days is None:

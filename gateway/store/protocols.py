@@ -444,6 +444,12 @@ class Keys(Protocol):
         next call tries again.
         """
 
+    def save_copy(self) -> None:
+        """Copy the data keys into the folder of backups if they changed: without them all people would be lost.
+
+        A problem is only reported by ``Backups.warnings``.
+        """
+
     def find_copy(self, backup: Path) -> Path | None:
         """Return the path of the data keys beside a backup, None without a master key."""
 

@@ -127,8 +127,8 @@ class DataKeys:
         """Read the file, and check that its master key is this one. Raise IntactStoreError or GatewayError."""
         if not self.file.exists():
             raise IntactStoreError(
-                f"it is encrypted, and its data keys {self.file.path} are missing: put a copy of that file back, as"
-                " `facegate backup` writes it beside each backup"
+                f"it is encrypted, and its data keys {self.file.path} are missing: put a copy of that file back, from"
+                " data/backups or from beside the newest backup"
             )
         if not self.is_master_of(self.file.read().key_check):
             raise IntactStoreError(wrong_key_message(str(self.file.path)))
@@ -145,8 +145,8 @@ class DataKeys:
     def destroy(self, owners: Iterable[str], copy: Path) -> None:
         """Destroy the data keys of erased people, also in a copy of the file. Raise GatewayError."""
         owners = list(owners)
-        # The copy comes first: if the process ends in between, this is done again.
-        for file in (KeyFile(copy), self.file):
+        # The copy comes second: see ``KeyFile.copy``. If the process ends in between, this is done again.
+        for file in (self.file, KeyFile(copy)):
             if file.exists():
                 file.destroy(owners)
 

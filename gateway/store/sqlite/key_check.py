@@ -74,8 +74,8 @@ def _check_people(database: Database, keys: DataKeys) -> None:
     """Remove erased people. Raise IntactStoreError if the data key of another person is missing."""
     if missing := _remove_erased(database, keys):
         raise IntactStoreError(
-            f"{len(missing)} of its people have no data key in {keys.file.path}: put the copy of that file back that"
-            " `facegate backup` wrote beside the newest backup"
+            f"{len(missing)} of its people have no data key in {keys.file.path}: put the newest copy of that file back,"
+            " from data/backups or from beside the newest backup"
         )
 
 

@@ -104,6 +104,13 @@ class KeyFile:
 
     def copy(self, to: Path) -> None:
         """Copy the file, in the place of another copy of it."""
+        copied = None
+        # A key that is destroyed meanwhile, first in this file and then in the copy, would come back with the copy.
+        while copied != (state := self.state()):
+            self._copy(to)
+            copied = state
+
+    def _copy(self, to: Path) -> None:
         new = to.with_name(f"{to.name}.new")
         with self._opened() as source, self._errors():
             new.unlink(missing_ok=True)

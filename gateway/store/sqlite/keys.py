@@ -24,7 +24,8 @@ class SqliteKeys:
         self._database = database
         self._keys = keys
         self._copy = backups / KEY_FILE
-        self._problem = ""
+        self._problem = self._copy_problem = ""
+        self._copied_state: object = None
 
     def destroy_erased(self) -> None:
         # The row of a transaction that has not ended may still be undone.
@@ -36,7 +37,8 @@ class SqliteKeys:
                 self._forget(erased)
             self._problem = ""
         except GatewayError as error:
-            self._report(error)
+            problem = f"the data key of an erased person is not destroyed yet ({error}): it is tried again"
+            self._problem = _log_once(problem, self._problem)
 
     def destroy(self, uids: Collection[str]) -> None:
         """Destroy the data keys of people who are not enrolled, and of those who were merged into them.
@@ -56,7 +58,7 @@ class SqliteKeys:
         obstacle = self.find_obstacle()
         return (
             *([f"nobody can be erased: {obstacle}"] if obstacle else ()),
-            *([self._problem] if self._problem else ()),
+            *filter(None, (self._problem, self._copy_problem)),
         )
 
     def find_obstacle(self) -> str | None:
@@ -84,6 +86,17 @@ class SqliteKeys:
     def find_copy(self, backup: Path) -> Path | None:
         return backup.with_name(KEY_FILE) if self._keys.has_key else None
 
+    def save_copy(self) -> None:
+        if not self._keys.has_key:
+            return
+        try:
+            if (state := self._keys.file.state()) != self._copied_state:
+                self._copy.parent.mkdir(mode=0o700, exist_ok=True)
+                self._keys.file.copy(self._copy)
+            self._copied_state, self._copy_problem = state, ""
+        except (GatewayError, OSError) as error:
+            self._copy_problem = _log_once(f"the data keys are not copied to {self._copy}: {error}", self._copy_problem)
+
     def rotate(self, master: Cipher) -> None:
         if not self._keys.has_key:
             raise StartError(
@@ -99,9 +112,9 @@ class SqliteKeys:
                 db.execute("DELETE FROM erased_people WHERE uid = ?", (uid,))
                 db.execute("DELETE FROM merged_people WHERE ? IN (uid, other)", (uid,))
 
-    def _report(self, error: GatewayError) -> None:
-        """Set the problem, and log it once."""
-        problem = f"the data key of an erased person is not destroyed yet ({error}): it is tried again"
-        if problem != self._problem:
-            log.error("%s", problem)
-        self._problem = problem
+
+def _log_once(problem: str, before: str) -> str:
+    """Log a problem unless it is the one of before, and return it."""
+    if problem != before:
+        log.error("%s", problem)
+    return problem

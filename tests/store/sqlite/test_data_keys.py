@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import Conflict, GatewayError, StartError
-from gateway.model import Descriptor, Person
+from gateway.model import Descriptor, Effect, Person
 from gateway.model.caller import REST_CALLER
 from gateway.model.sightings import Sighting
 from gateway.store.cipher import Cipher
@@ -184,6 +185,71 @@ def test_data_key_that_cannot_be_destroyed_is_reported_and_tried_again(tmp_path:
         env.updater.refresh()
         assert env.store.backups.warnings == ()
         assert keys_in(tmp_path / "people.sqlite")[uid] is None
+
+
+def test_erasure_of_a_request_destroys_the_data_key_after_its_transaction(data: Path) -> None:
+    with open_environment(data, KEY) as env:
+        env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
+        path = data / "people.sqlite"
+        uid = uid_of(path, "alice")
+
+        def erase() -> dict[str, object]:
+            env.registry.erase("alice", REST_CALLER)
+            assert keys_in(path)[uid] is not None
+            return {}
+
+        env.registry.apply_once(Effect("rest/1", b"digest", time.monotonic() + 60), erase)
+        assert keys_in(path)[uid] is None
+
+
+def test_gateway_keeps_a_copy_of_the_data_keys(data: Path) -> None:
+    copy = data / "backups" / KEY_FILE
+    with open_environment(data, KEY) as env:
+        env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
+        env.people.watcher.expire()
+        before = copy.stat().st_ino
+        env.people.watcher.expire()
+        assert copy.stat().st_ino == before
+        env.registry.enrol("Bob", [sample("bob1", BOB)], REST_CALLER)
+        env.people.watcher.expire()
+        env.registry.erase("alice", REST_CALLER)
+        alive = [key is not None for key in keys_in(copy).values()]
+    (data / KEY_FILE).write_bytes(copy.read_bytes())
+    with open_environment(data, KEY) as env:
+        assert (env.who(BOB), sorted(alive)) == ("bob", [False, True, True])
+
+
+def test_data_keys_that_cannot_be_copied_are_a_warning(data: Path) -> None:
+    with open_environment(data, KEY) as env:
+        env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
+        (data / "backups").write_text("no folder")
+        env.people.watcher.expire()
+        assert any(f"the data keys are not copied to {data / 'backups'}" in each for each in env.store.backups.warnings)
+        (data / "backups").unlink()
+        env.people.watcher.expire()
+        assert env.store.keys.warnings == ()
+
+
+def test_copy_of_the_data_keys_has_no_key_that_is_destroyed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "people.sqlite"
+    copies: list[Path] = []
+    copy_once = KeyFile._copy
+    with opened(path, KEY) as store:
+        enrol(store, "Alice")
+
+        def copy_and_erase(file: KeyFile, to: Path) -> None:
+            copy_once(file, to)
+            if not copies:
+                store.people.remove("alice", REST_CALLER, erase=True)
+                store.keys.destroy_erased()
+            copies.append(to)
+
+        monkeypatch.setattr(KeyFile, "_copy", copy_and_erase)
+        backup = store.backups.make()
+    assert len(copies) == 2
+    assert sorted(key is not None for key in keys_in(backup).values()) == [False, True]
 
 
 def test_rotation_changes_the_key_and_nothing_in_the_store(tmp_path: Path) -> None:
