@@ -17,7 +17,19 @@ MAX_RECORDS = 20
 """Records of one kind that are logged in each period of PERIOD_S."""
 PERIOD_S = 60.0
 
-EXTERNALLY_TRIGGERED = ("gateway.mqtt", "gateway.rest", "gateway.workers.messages", "uvicorn", "asyncio")
+EXTERNALLY_TRIGGERED = (
+    "asyncio",
+    "gateway.live",
+    "gateway.mqtt",
+    "gateway.people.unknown_faces",
+    "gateway.people.unknown_groups",
+    "gateway.rest",
+    "gateway.service",
+    "gateway.store.sqlite.effects",
+    "gateway.store.sqlite.sightings",
+    "gateway.workers",
+    "uvicorn",
+)
 """Loggers whose messages a client can cause as often as it likes."""
 
 HTTP_CLIENT_LOGGERS = ("httpx", "httpcore")

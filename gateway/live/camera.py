@@ -20,6 +20,9 @@ REMEMBERED_INTERVALS = 5
 """Frame intervals whose median is the interval of a camera."""
 
 
+MAX_TRACKS = 128
+"""Tracks of a camera at the beginning of a frame, four times the faces of one picture. The oldest ones end."""
+
 FAST_INTERVAL_S = 0.35
 """Frame interval up to which the first look at a sighting waits for its second face: it comes in time, even if a frame
 is lost.
@@ -124,9 +127,11 @@ class Camera:
                 track.give_to(to)
 
     def end_absent(self, moment: Moment) -> list[Track[OpenSighting]]:
-        """End the tracks without a face, and return them."""
+        """End the tracks without a face, and those beyond MAX_TRACKS. Return them."""
         gone_s = self.gone_s
-        return self.end([track for track in self.tracks if track.is_over(moment.monotonic, gone_s)])
+        over = [track for track in self.tracks if track.is_over(moment.monotonic, gone_s)]
+        others = sorted((track for track in self.tracks if track not in over), key=lambda track: track.last)
+        return self.end([*over, *others[: max(0, len(others) - MAX_TRACKS)]])
 
     def end(self, tracks: Iterable[Track[OpenSighting]]) -> list[Track[OpenSighting]]:
         """End tracks, and return them."""

@@ -64,8 +64,7 @@ class Journal:
             return
         record, waiting = sighting.make_record(), self._waiting.pop(sighting.now.id, None)
         self._waiting[record.sighting.id] = record if waiting is None else record.after(waiting)
-        while len(self._waiting) > MAX_UNWRITTEN:
-            del self._waiting[next(iter(self._waiting))]
+        self._drop_oldest()
 
     def forget_person(self, slug: str) -> None:
         """Drop the records that wait and name a person. Those in the store go with the person."""
@@ -126,6 +125,11 @@ class Journal:
             records = _without_person(records, slug)
         newer = {key: each.after(records[key]) if key in records else each for key, each in self._waiting.items()}
         self._waiting = {**records, **newer}
+        self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        while len(self._waiting) > MAX_UNWRITTEN:
+            del self._waiting[next(iter(self._waiting))]
 
     def _read_changes(self, strangers: Mapping[str, int], done: Callable[[list[StoredChange]], None]) -> None:
         changes = []

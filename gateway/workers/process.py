@@ -15,6 +15,7 @@ import sys
 
 from gateway.confinement.report import Confinement
 from gateway.errors import GatewayError, StartError
+from gateway.logs import configure
 from gateway.model import PictureLimits, Task
 from gateway.vision.engine import Engine
 from gateway.vision.engines.registry import open_engine
@@ -24,13 +25,15 @@ from gateway.workers.confined import restrict_loading, restrict_working
 from gateway.workers.options import WorkerOptions
 from gateway.workers.protocol import Started, read_job, write_failure, write_report, write_started
 
-log = logging.getLogger(__name__)
+# As a program this module has the name __main__, which no limit of the log knows.
+log = logging.getLogger("gateway.workers.process")
 
 
 def main(arguments: list[str]) -> None:
     """Run the tasks that arrive on the socket until the gateway closes it."""
     text, descriptor = arguments
     options = WorkerOptions.from_json(text)
+    configure("INFO")
     channel = Channel(socket.socket(fileno=int(descriptor)))
     # The process ends when the gateway closes the socket.
     with contextlib.closing(channel), contextlib.suppress(ConnectionError):

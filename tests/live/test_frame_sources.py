@@ -59,6 +59,17 @@ def test_conflict_is_said_once_and_shown_for_an_hour(
     assert not sources.warnings
 
 
+def test_number_of_remembered_cameras_is_bounded(sources: FrameSources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.live.frame_sources.MAX_CAMERAS", 3)
+    for n in range(20):
+        sources.claim(f"camera{n}", OWN_FRAMES)
+        assert not sources.claim(f"camera{n}", FRIGATE)
+    assert len(sources.warnings) == 3
+    # The first cameras are forgotten, and the last three are not.
+    assert sources.claim("camera16", FRIGATE)
+    assert not sources.claim("camera19", FRIGATE)
+
+
 @pytest.mark.parametrize("live", [True, False])
 def test_live_frames_claim_their_camera(sources: FrameSources, live: bool) -> None:
     submitted: list[Request] = []

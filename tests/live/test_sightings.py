@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gateway.errors import GatewayError
+from gateway.live.camera import MAX_TRACKS
 from gateway.live.evidence import Evidence
 from gateway.model import Analysis, Descriptor
 from gateway.people.sighting_corrections import SightingCorrections
@@ -556,6 +557,14 @@ def test_frames_end_with_a_bounded_number_of_sightings(live: LiveHarness) -> Non
     live.wait(200)
     told = live.announcer.told()
     assert told.count(("stranger", None)) == told.count(("ended", None))
+
+
+def test_frames_end_with_a_bounded_number_of_tracks(live: LiveHarness) -> None:
+    """Many faces that jump around begin many tracks, each of which costs time in every later frame."""
+    for n in range(20):
+        live.frame(*(face(descriptor(100 + 20 * n + k), x=150 * k) for k in range(20)))
+        live.wait(0.1)
+    assert len(live.cameras._cameras["porch"].tracks) <= MAX_TRACKS + 20
 
 
 def test_means_of_looks_are_alike() -> None:

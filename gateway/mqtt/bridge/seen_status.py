@@ -10,6 +10,10 @@ from gateway.errors import AnotherGateway
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.transport.packets import Received
 
+# Any client of an open broker can write these topics, and JSON can take a hundred times its size in memory.
+MAX_STATUS_BYTES = 100_000
+"""The largest status message that is read. A gateway's own has a few thousand bytes."""
+
 
 class SeenStatus:
     """The retained status messages that a search has received.
@@ -28,7 +32,9 @@ class SeenStatus:
         self._documents = {}
 
     def receive(self, received: Received) -> None:
-        """Keep the document of the message. A payload that is not JSON is ignored."""
+        """Keep the document of the message. A payload that is too large or no JSON is ignored."""
+        if len(received.payload) > MAX_STATUS_BYTES:
+            return
         with contextlib.suppress(ValueError, RecursionError):
             self._documents[received.topic] = json.loads(received.payload)
 

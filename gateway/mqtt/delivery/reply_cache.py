@@ -5,15 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gateway.errors import TEMPORARY_CODES, Conflict, GatewayError
-from gateway.model import Detection, Recognition, Reply
+from gateway.model import Detection, Enrolment, Face, Recognition, Reply
 
 MAX_CACHED_REPLIES = 1000
+
+# A point takes about 120 bytes. The meshes of 32 faces would take 2 MB in each of the replies.
+MAX_CACHED_POINTS = 500
+"""The most landmarks of a reply that is kept: one face with its mesh, or seven faces with 68 points."""
 
 # The time for which a request is valid (limits.request_s). An enrolment is remembered for longer, by the store.
 CACHED_S = 60.0
@@ -66,12 +70,13 @@ class ReplyCache:
     def _drop_old(self) -> None:
         # A reply that is still computed is never dropped: a repeat would be computed beside it.
         oldest_allowed = time.monotonic() - CACHED_S
-        while self._replies:
-            oldest = next(iter(self._replies.values()))
-            recent = oldest.cached_at > oldest_allowed and len(self._replies) < MAX_CACHED_REPLIES
-            if recent or not oldest.reply.done():
+        surplus = len(self._replies) - MAX_CACHED_REPLIES + 1
+        for key, each in list(self._replies.items()):
+            if each.cached_at > oldest_allowed and surplus <= 0:
                 return
-            self._replies.popitem(last=False)
+            if each.reply.done():
+                del self._replies[key]
+                surplus -= 1
 
     def _keep_or_drop(self, key: str, reply: Future[Reply]) -> None:
         with self._lock:
@@ -94,11 +99,18 @@ def _copy_result(reply: Future[Reply]) -> Future[Reply]:
 
 
 def _is_worth_keeping(reply: Future[Reply]) -> bool:
-    """Return False for an error that may not occur again, and for a reply with a picture, since pictures are large."""
+    """Return False for an error that may not occur again, and for a large reply: with a picture or many landmarks."""
     if reply.cancelled():
         return False
     error = reply.exception()
     if error is not None:
         return isinstance(error, GatewayError) and error.code not in TEMPORARY_CODES
     result = reply.result()
-    return not isinstance(result, Recognition | Detection) or result.annotated is None
+    if isinstance(result, Enrolment):
+        return True
+    has_picture = isinstance(result, Recognition | Detection) and result.annotated is not None
+    return not has_picture and _count_points(result.faces) <= MAX_CACHED_POINTS
+
+
+def _count_points(faces: Iterable[Face]) -> int:
+    return sum(len(points) for face in faces for points in (face.landmarks or {}).values())

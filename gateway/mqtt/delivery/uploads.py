@@ -19,6 +19,9 @@ from gateway.mqtt.transport.session import Session
 
 log = logging.getLogger(__name__)
 
+MAX_ANSWERED_UPLOADS = 10_000
+"""Answered uploads that are remembered, so that a late piece of one begins no new upload."""
+
 RETRY_AFTER_S = 10
 """The ``retry_after`` of the error busy."""
 
@@ -90,11 +93,16 @@ class Uploads:
                     if upload.state is UploadState.INCOMPLETE:
                         incomplete.append((upload.address, upload.incomplete_error()))
                 if upload.answered:
-                    self._answered_at[key] = now
+                    self._note_answered(key, now)
                     self._remove(key, UploadEvent.ANSWERED)
                 elif upload.began_at < oldest_allowed:
                     self._remove(key, UploadEvent.EXPIRED)
         return incomplete
+
+    def _note_answered(self, key: str, now: float) -> None:
+        self._answered_at[key] = now
+        if len(self._answered_at) > MAX_ANSWERED_UPLOADS:
+            del self._answered_at[next(iter(self._answered_at))]
 
     def _begin(self, address: Address) -> Upload:
         assert address.key is not None

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from gateway.errors import BadImage, Busy, Conflict, GatewayError, NoFace, Timeout
-from gateway.model import Comparison, Detection, Image, Reply
+from gateway.model import Box, Comparison, Detection, Face, Image, Reply
 from gateway.mqtt.delivery import reply_cache as module
 from gateway.mqtt.delivery.reply_cache import ReplyCache
 
@@ -89,6 +89,17 @@ def test_reply_with_a_picture_is_not_cached(submit: Submissions, annotated: byte
     assert len(submit.futures) == times
 
 
+@pytest.mark.parametrize(("faces", "times"), [(1, 1), (2, 2)])
+def test_reply_with_many_landmarks_is_not_cached(submit: Submissions, faces: int, times: int) -> None:
+    """Regression: a thousand cached meshes of 32 faces would have taken 2 GB."""
+    cache = ReplyCache()
+    face = Face(Box(0, 0, 9, 9), landmarks={"mesh": [(n, n) for n in range(468)]})
+    reply = Detection(faces=(face,) * faces, image=IMAGE, timing={})
+    cache.get_or_submit("door/1", 7, submit).set_result(reply)
+    cache.get_or_submit("door/1", 7, submit)
+    assert len(submit.futures) == times
+
+
 def test_reply_that_fails_immediately_is_not_cached() -> None:
     cache, submissions = ReplyCache(), list[int]()
 
@@ -121,6 +132,19 @@ def test_cache_is_bounded(submit: Submissions, monkeypatch: pytest.MonkeyPatch) 
     assert len(submit.futures) == 100
     cache.get_or_submit("door/1", 7, submit)
     assert len(submit.futures) == 101
+
+
+def test_cache_is_bounded_while_an_old_request_is_computed(
+    submit: Submissions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: as long as the oldest request had no reply, nothing was dropped."""
+    monkeypatch.setattr(module, "MAX_CACHED_REPLIES", 10)
+    cache = ReplyCache()
+    slow = cache.get_or_submit("door/slow", 7, submit)
+    for n in range(100):
+        cache.get_or_submit(f"door/{n}", 7, submit).set_result(DIFFERENT)
+    assert len(cache._replies) <= 10
+    assert cache.get_or_submit("door/slow", 7, submit) is slow
 
 
 def test_cache_never_drops_a_reply_that_is_being_computed(submit: Submissions, monkeypatch: pytest.MonkeyPatch) -> None:

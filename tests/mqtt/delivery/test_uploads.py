@@ -152,6 +152,15 @@ def test_number_of_all_uploads_together_is_limited(tmp_path: Path) -> None:
     assert harness.send_piece_on("facegate/a/part/1/2/face_rec/1", b"x") == b"xx"
 
 
+def test_number_of_answered_uploads_that_are_remembered_is_limited(
+    harness: UploadHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.mqtt.delivery.uploads.MAX_ANSWERED_UPLOADS", 5)
+    for n in range(20):
+        upload_and_answer(harness, str(n))
+    assert list(harness.uploads._answered_at) == [f"porch/{n}" for n in range(15, 20)]
+
+
 def test_incomplete_upload_gives_way_to_another(tmp_path: Path) -> None:
     """Otherwise somebody who begins uploads and never ends them keeps all others out for a minute."""
     harness = UploadHarness(tmp_path / "uploads", at_once=2, idle_s=5)

@@ -1,0 +1,62 @@
+"""The journal of sightings while the store cannot write."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+from typing import Any
+
+import pytest
+
+from gateway.errors import GatewayError
+from gateway.live import journal as module
+from gateway.live.evidence import Evidence
+from gateway.live.journal import Journal
+from gateway.live.open_sighting import OpenSighting
+from gateway.model import Box
+from gateway.model.sightings import Sighting
+from gateway.store.protocols import Sightings
+
+
+class LateExecutor(Executor):
+    """An executor that runs its tasks when it is told to."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Any] = []
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.tasks.append(lambda: future.set_result(fn(*args, **kwargs)))
+        return future
+
+    def run(self) -> None:
+        while self.tasks:
+            self.tasks.pop(0)()
+
+
+def test_records_that_wait_for_the_store_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: the records of a write that failed were added to those that came meanwhile, again and again."""
+    monkeypatch.setattr(module, "MAX_UNWRITTEN", 5)
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    saved: list[int] = []
+
+    class FullStore:
+        def save(self, records: list[object]) -> None:
+            saved.append(len(records))
+            raise GatewayError("the disk is full")
+
+    executor = LateExecutor()
+    store: Sightings = FullStore()  # type: ignore[assignment]  # only this method is called
+    journal = Journal(store, executor, lambda _group: False, lambda task: task())
+    for n in range(40):
+        journal.add(opened(n))
+        if n % 4 == 3:
+            executor.run()
+            journal.flush()
+    assert max(saved) == 5
+    assert len(journal._waiting) <= 5
+
+
+def opened(n: int) -> OpenSighting:
+    """Return a sighting that is worth storing."""
+    now = Sighting(id=f"s{n}", visit=f"s{n}", camera="porch", since=1.0, last_seen=2.0, box=Box(0, 0, 9, 9))
+    return OpenSighting(now, Evidence(), 0.0, usable=1)
