@@ -49,6 +49,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "cv2": {
         "vision/blackout",
         "vision/chips",
+        "vision/decoding/webp_pixels",
         "vision/engines/face_mesh",
         "vision/engines/pyramid",
         "vision/engines/registry",

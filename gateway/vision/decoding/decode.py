@@ -13,7 +13,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from gateway.errors import BadImage
-from gateway.formats.file_kinds import JPEG, PNG, WEBP, find_picture
+from gateway.formats.file_kinds import JPEG, PNG, find_picture
 from gateway.model import PictureLimits
 from gateway.vision.decoding.jpeg import END_MARKER, Jpeg, read_jpeg
 from gateway.vision.decoding.jpeg_pixels import jpeg_pixels
@@ -21,6 +21,7 @@ from gateway.vision.decoding.jpeg_scans import damaged_jpeg_error
 from gateway.vision.decoding.orientation import read_orientation
 from gateway.vision.decoding.png import read_png
 from gateway.vision.decoding.webp import damaged_webp_error, read_webp
+from gateway.vision.decoding.webp_pixels import webp_pixels
 
 P = TypeVar("P", bound=np.generic)
 
@@ -35,6 +36,9 @@ _LATE_DECODERS = ("PIL.MpoImagePlugin", "PIL.WebPImagePlugin")
 
 PROBE_BYTES = bytes(range(1, 65))
 """Bytes that libjpeg decodes to pixels if pixels are missing."""
+
+STRIP_ROWS = 256
+"""Rows of a picture that are converted to RGB at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,9 +117,11 @@ def _decode_webp(data: bytes, limits: PictureLimits) -> Picture:
     # A WebP has no checksum. But the last bytes of an intact file are needed to decode it. A damaged file either misses
     # bytes, or its decoder finishes before the last bytes. So the file without its last bytes must not be decodable.
     webp = read_webp(data, limits)
-    pixels = _decode_with_pillow(data, WEBP)
-    if _is_readable(webp.shortened, WEBP):
+    if webp_pixels(webp.shortened) is not None:
         raise damaged_webp_error("the file has bytes that the picture does not use")
+    pixels = webp_pixels(webp.image)
+    if pixels is None:
+        raise damaged_webp_error("its pixels cannot be decoded")
     return _upright(pixels, read_orientation(webp.exif, webp.xmp))
 
 
@@ -125,18 +131,21 @@ def _decode_with_pillow(data: bytes, kind: str) -> Picture:
             # Pillow warns about large pictures, but the size of this one has been checked.
             warnings.simplefilter("ignore")
             with PIL.Image.open(io.BytesIO(data), formats=(kind.upper(),)) as image:
-                return np.asarray(image.convert("RGB"))
+                return _rgb(image)
     # Pillow may raise nearly any exception for arbitrary bytes.
     except Exception as error:
         raise BadImage(f"the {kind} is damaged: {error}; send the picture again, whole") from error
 
 
-def _is_readable(data: bytes, kind: str) -> bool:
-    try:
-        _decode_with_pillow(data, kind)
-    except BadImage:
-        return False
-    return True
+def _rgb(image: PIL.Image.Image) -> Picture:
+    """Return the pixels of an opened file. They are converted in strips: the whole takes three times the memory."""
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    image.load()
+    for top in range(0, height, STRIP_ROWS):
+        strip = image.crop((0, top, width, min(height, top + STRIP_ROWS)))
+        pixels[top : top + STRIP_ROWS] = np.asarray(strip.convert("RGB"))
+    return pixels
 
 
 def _from_cmyk(pixels: NDArray[np.uint8]) -> Picture:

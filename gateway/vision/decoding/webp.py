@@ -23,11 +23,13 @@ _IMAGES = (b"VP8 ", b"VP8L")
 class Webp:
     """A WebP file. ``exif`` is TIFF and ``xmp`` is XML; both may be empty or damaged.
 
-    ``shortened`` is a file with only the first image, without its last bytes.
+    ``image`` is a file with only the first image, without transparency. ``shortened`` is that file without the last
+    bytes of the image.
     """
 
     exif: bytes
     xmp: bytes
+    image: bytes
     shortened: bytes
 
 
@@ -43,28 +45,36 @@ def read_webp(data: bytes, limits: PictureLimits) -> Webp:
     """
     sized = False
     found = {b"EXIF": b"", b"XMP ": b""}
-    shortened = b""
+    image: tuple[bytes, memoryview] | None = None
     for kind, body in _chunks(data):
         if not sized:
             limits.check(*_size(kind, bytes(body[:10])))
             sized = True
         if found.get(kind) == b"":
             found[kind] = bytes(body)
-        shortened = shortened or _shortened(kind, body)
+        image = image or _find_image(kind, body)
     if not sized:
         raise damaged_webp_error("it ends within its header")
-    return Webp(found[b"EXIF"], found[b"XMP "], shortened)
+    if image is None or int.from_bytes(data[4:8], "little") + 8 > len(data):
+        raise damaged_webp_error("its end is missing")
+    kind, body = image
+    # The image has a size of its own, and the header of the file may lie.
+    limits.check(*_size(kind, bytes(body[:10])))
+    shortened = body[: -min(UNREAD_BYTES, len(body) // 2)]
+    return Webp(found[b"EXIF"], found[b"XMP "], _file_of(kind, body), _file_of(kind, shortened))
 
 
-def _shortened(kind: bytes, body: memoryview) -> bytes:
-    """Return the image of a chunk as a file, without its last bytes; empty for a chunk of another type."""
+def _find_image(kind: bytes, body: memoryview) -> tuple[bytes, memoryview] | None:
+    """Return type and body of the image in a chunk, which may be a frame of an animation. None if there is none."""
     if kind == b"ANMF":
         inner = _chunks(body, _ANIMATION_HEADER_BYTES)
-        return next((found for each in inner if (found := _shortened(*each))), b"")
-    if kind not in _IMAGES:
-        return b""
-    kept = bytes(body[: -min(UNREAD_BYTES, len(body) // 2)])
-    chunk = kind + len(kept).to_bytes(4, "little") + kept + bytes(len(kept) % 2)
+        return next((found for each in inner if (found := _find_image(*each))), None)
+    return (kind, body) if kind in _IMAGES else None
+
+
+def _file_of(kind: bytes, body: memoryview) -> bytes:
+    """Return a file with one chunk."""
+    chunk = kind + len(body).to_bytes(4, "little") + bytes(body) + bytes(len(body) % 2)
     return b"RIFF" + (len(chunk) + 4).to_bytes(4, "little") + b"WEBP" + chunk
 
 

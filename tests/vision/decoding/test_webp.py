@@ -99,3 +99,29 @@ def test_webp_with_too_many_chunks_is_refused(monkeypatch: pytest.MonkeyPatch) -
 def test_orientation_of_a_webp_is_read_from_xmp() -> None:
     data = encoded(NOISE, "WEBP", lossless=True, xmp=b'<a tiff:Orientation="6"/>')
     assert (decode(data, LIMITS) == np.rot90(np.asarray(NOISE), -1)).all()
+
+
+def test_image_that_is_larger_than_its_file_says_is_refused_before_it_is_decoded() -> None:
+    head = bytes(4) + (1_000 - 1).to_bytes(3, "little") * 2
+    image = bytes.fromhex("0000009d012a") + (16_383).to_bytes(2, "little") * 2 + bytes(200)
+    chunks = b"".join(
+        kind + len(body).to_bytes(4, "little") + body for kind, body in ((b"VP8X", head), (b"VP8 ", image))
+    )
+    data = b"RIFF" + (4 + len(chunks)).to_bytes(4, "little") + b"WEBP" + chunks
+    with pytest.raises(TooLarge, match="16383 x 16383"):
+        decode(data, PictureLimits())
+
+
+def test_first_picture_of_an_animation_is_that_of_a_file_with_one_picture() -> None:
+    data = encoded(NOISE, "WEBP", save_all=True, append_images=[NOISE.rotate(90)], lossless=True)
+    first = encoded(NOISE, "WEBP", lossless=True)
+    assert np.array_equal(decode(data, LIMITS), decode(first, LIMITS))
+
+
+def test_damaged_webp_writes_nothing_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    """OpenCV writes several lines for each damaged file: a camera could fill the log."""
+    for data in (*WEBPS.values(), *PHOTOGRAPHS.values()):
+        for share in (0.1, 0.5, 0.9):
+            with pytest.raises(BadImage):
+                decode(data[: max(12, int(len(data) * share))], LIMITS)
+    assert capfd.readouterr() == ("", "")
