@@ -5,7 +5,7 @@ ARGS ?=
 # The tests of a file run in one process. tests/conftest.py orders them.
 IN_PROCESSES := -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help setup install run test test-all test-homeassistant quick quick-all check audit format bench faults soak clean
+.PHONY: help setup install run test test-all test-homeassistant quick quick-all check audit format bench faults hostile fuzz soak clean
 
 help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -56,6 +56,12 @@ bench: setup ## Measure the engine against stock dlib, and the gateway's overhea
 
 faults: setup ## Kill gateway and broker under load for five minutes; ARGS="--long", "--network", "--flood", "--overload"
 	@$(PYTHON_IN_VENV) -m benchmarks.faults $(ARGS)
+
+hostile: setup ## Send 200,000 inputs that are meant to hurt; ARGS="--count 20000 --resume"
+	@$(PYTHON_IN_VENV) -m benchmarks.hostile $(ARGS)
+
+fuzz: setup ## Let atheris try inputs on each parser, a minute each; ARGS="--seconds 600 json cbor"
+	@UV_PROJECT_ENVIRONMENT=.venvs/fuzz .venv/bin/uv run --quiet --frozen --group fuzz python -m tests.fuzz $(ARGS)
 
 soak: setup ## Measure memory, threads and latency for an hour at half capacity, into data/soak; ARGS="--minutes 60"
 	@$(PYTHON_IN_VENV) -m benchmarks.soak $(ARGS)
