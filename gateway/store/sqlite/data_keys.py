@@ -27,6 +27,9 @@ NOBODY = ""
 MAX_OPENED_KEYS = 1_000
 """The data keys that stay decrypted in memory, at 2.5 kB each. All people are only read one after the other."""
 
+COPY_ADVICE = "put the newest copy of that file back, from data/backups or from beside the newest backup"
+"""The advice for a file of data keys that is missing, damaged or too old."""
+
 
 class DataKeys:
     """The data keys by their owners: the uid of a person, or NOBODY. Several threads may share the object."""
@@ -126,11 +129,12 @@ class DataKeys:
     def check(self) -> None:
         """Read the file, and check that its master key is this one. Raise IntactStoreError or GatewayError."""
         if not self.file.exists():
-            raise IntactStoreError(
-                f"it is encrypted, and its data keys {self.file.path} are missing: put a copy of that file back, from"
-                " data/backups or from beside the newest backup"
-            )
-        if not self.is_master_of(self.file.read().key_check):
+            raise IntactStoreError(f"it is encrypted, and its data keys {self.file.path} are missing: {COPY_ADVICE}")
+        try:
+            content = self.file.read()
+        except GatewayError as error:
+            raise IntactStoreError(f"{error}: check who may read that file. If it is damaged, {COPY_ADVICE}") from None
+        if not self.is_master_of(content.key_check):
             raise IntactStoreError(wrong_key_message(str(self.file.path)))
         with self._lock:
             self._read()
@@ -184,7 +188,10 @@ class DataKeys:
         if (key := self._new.get(owner) or self._keys.get(owner)) is None:
             state = "was destroyed" if owner in self._keys else f"is missing in {self.file.path}"
             raise IntactStoreError(f"the data key of a record {state}")
-        return self._master.open(key, _place(owner))
+        try:
+            return self._master.open(key, _place(owner))
+        except ValueError:
+            raise IntactStoreError(f"a data key in {self.file.path} is damaged: {COPY_ADVICE}") from None
 
     def _read_changes(self) -> None:
         # While the file cannot be read, and after a rotation by another process, the keys in memory are as good.

@@ -15,7 +15,7 @@ from gateway.store.sealing import (
     sighting_places,
     unknown_places,
 )
-from gateway.store.sqlite.data_keys import NOBODY, DataKeys, wrong_key_message
+from gateway.store.sqlite.data_keys import COPY_ADVICE, NOBODY, DataKeys, wrong_key_message
 from gateway.store.sqlite.database import Database, Row
 from gateway.store.sqlite.store_errors import IntactStoreError
 from gateway.store.sqlite.writes import delete_person
@@ -73,10 +73,7 @@ def check_rows(database: Database) -> None:
 def _check_people(database: Database, keys: DataKeys) -> None:
     """Remove erased people. Raise IntactStoreError if the data key of another person is missing."""
     if missing := _remove_erased(database, keys):
-        raise IntactStoreError(
-            f"{len(missing)} of its people have no data key in {keys.file.path}: put the newest copy of that file back,"
-            " from data/backups or from beside the newest backup"
-        )
+        raise IntactStoreError(f"{len(missing)} of its people have no data key in {keys.file.path}: {COPY_ADVICE}")
 
 
 def _remove_erased(database: Database, keys: DataKeys) -> list[str]:

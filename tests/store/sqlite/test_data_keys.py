@@ -377,6 +377,26 @@ def test_store_without_its_data_keys_is_refused_unchanged(tmp_path: Path) -> Non
         assert len(people(store)) == 2
 
 
+def test_damaged_file_of_data_keys_is_refused_with_the_right_advice(tmp_path: Path) -> None:
+    """The advice to restore a backup, or to move the store away, would lose people."""
+    path = tmp_path / "people.sqlite"
+    with opened(path, KEY) as store:
+        enrol(store, "Alice", picture("d1", ALICE))
+    content = path.with_name(KEY_FILE).read_bytes()
+    path.with_name(KEY_FILE).write_bytes(content[:100] + bytes(len(content) - 100))
+    check_refused(path, KEY, "put the newest copy of that file back")
+    path.with_name(KEY_FILE).write_bytes(b"damaged " * 1000)
+    check_refused(path, KEY, "put the newest copy of that file back")
+    path.with_name(KEY_FILE).write_bytes(content)
+    with closing(sqlite3.connect(path.with_name(KEY_FILE))) as db, db:
+        db.execute("UPDATE data_keys SET key = zeroblob(length(key))")
+    with opened(path, KEY) as store, pytest.raises(StartError, match=r"a data key in .* is damaged: put the newest"):
+        people(store)
+    path.with_name(KEY_FILE).write_bytes(content)
+    with opened(path, KEY) as store:
+        assert people(store) == [Person("alice", "Alice")]
+
+
 def sighting(person: Person | None = None, **fields: object) -> Sighting:
     values: dict[str, object] = {
         "id": "s1", "visit": "v1", "camera": "door", "since": 1e9, "last_seen": 1e9, "frames": 1, "box": None,
