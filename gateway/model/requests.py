@@ -96,10 +96,12 @@ class Origin:
     """The caller, the ids and the time of a request.
 
     ``request_id``: given by the caller. ``id``: given by the gateway to the event. ``timestamp``: seconds since 1970.
-    ``received``: the same moment on the clock of ``time.monotonic``.
+    ``received``: the same moment on the clock of ``time.monotonic``. ``sender``: the token and the address of a program
+    that uses REST, so that each gets its share of the worker processes.
     """
 
     caller: Caller = REST_CALLER
+    sender: str = ""
     request_id: str | None = None
     id: str = field(default_factory=_event_id)
     timestamp: float = field(default_factory=time.time)

@@ -12,7 +12,7 @@ from flask import Flask, Response, g
 from gateway.contract.base import SCHEMA, Document
 from gateway.errors import Timeout, shutting_down_error
 from gateway.model import AdministrationRequest, LandmarkCount, Operation, Origin, Reply, Request
-from gateway.rest.access.current import current_caller
+from gateway.rest.access.current import current_caller, current_sender
 from gateway.service.service import Submit
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Calls:
             operation=operation,
             pictures=pictures,
             valid_for_s=self._request_s,
-            origin=Origin(caller=current_caller()),
+            origin=Origin(caller=current_caller(), sender=current_sender()),
             landmarks=landmarks,
             annotate=annotate,
         )

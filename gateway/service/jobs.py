@@ -34,7 +34,7 @@ SINGLE_FACE_OPERATIONS = frozenset({Operation.FACE_MATCH, Operation.VERIFY, Oper
 """The operations whose pictures must have one face each."""
 
 # The space keeps it apart from the names of cameras.
-REST_LANE = "over REST"
+REST_LANE = "the REST client"
 
 
 def analysis_job(request: Request, search: Search) -> Job:
@@ -76,10 +76,10 @@ def _job(request: Request, task: AnalyseTask | DrawTask, live: bool = False) -> 
     return Job(
         request.pictures,
         task,
-        lane=camera or REST_LANE,
+        lane=camera or f"{REST_LANE} {request.origin.sender}".strip(),
         deadline=request.deadline,
         live=live,
-        # All clients of REST have one lane, which gets more of the queue than a camera.
+        # A program may send the pictures of many cameras: it gets more of the queue than a camera.
         shared=camera is not None,
     )
 

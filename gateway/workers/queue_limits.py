@@ -24,7 +24,8 @@ class QueueLimits:
     size of the pictures of all waiting requests. All live frames together may have the same size again. A lane may use
     the same share of the bytes as of the requests.
 
-    A lane of many senders (``shared`` is False) may use half of both. A single job always fits, even a larger one.
+    A lane of a program (``shared`` is False) may use half of both while others leave room. A single job always fits,
+    even a larger one.
     """
 
     requests: int
@@ -37,7 +38,7 @@ class QueueLimits:
 
     def share_bytes(self, lane: Lane) -> float:
         """Return the bytes of the lane's requests that may wait."""
-        return min(1.0, self.share(lane) / self.requests) * self.bytes
+        return self._bytes_of(self.share(lane))
 
     def check_share(self, lane: Lane, more_bytes: int = 0) -> None:
         """Raise QueueFull if the lane uses its whole share."""
@@ -47,9 +48,14 @@ class QueueLimits:
             raise QueueFull(f"{lane.name} uses its whole share of the queue's memory (workers.queue_bytes)")
 
     def fullness(self, lane: Lane, more: int = 0, more_bytes: int = 0) -> float:
-        """Return the part of the lane's share that is in use, with the given further requests and bytes."""
+        """Return the number of camera's shares that the lane uses, with the given further requests and bytes."""
+        # The same measure for all: otherwise several programs with larger shares would displace the cameras.
         count, size = len(lane.requests) + more, lane.bytes + more_bytes
-        return max(count / self.share(lane), size / self.share_bytes(lane))
+        return max(count / self.per_lane, size / self._bytes_of(self.per_lane))
+
+    def _bytes_of(self, requests: int) -> float:
+        """Return the bytes that belong to so many places in the queue."""
+        return min(1.0, requests / self.requests) * self.bytes
 
     def lane_to_displace(self, lanes: Collection[Lane], lane: Lane, more_bytes: int = 0) -> Lane | None:
         """Return the lane that loses its newest request so that one more of ``lane`` fits; None if it fits anyway.

@@ -325,13 +325,24 @@ def test_many_threads_take_each_job_exactly_once(metrics: Metrics) -> None:
     assert len(found) == 500
 
 
-def test_lane_of_many_senders_may_use_half_of_the_queue(metrics: Metrics) -> None:
-    """All requests over REST are one lane."""
+def test_program_may_use_half_of_the_queue(metrics: Metrics) -> None:
     queue = FairQueue(QueueLimits(8, 2, bytes=1000), metrics, workers=2)
     put_jobs(queue, *(job("over REST", shared=False) for _ in range(4)))
     with pytest.raises(Busy, match=r"its whole share of the queue \(4 requests\)"):
         put_jobs(queue, job("over REST", shared=False))
     put_jobs(queue, job("porch"))
+
+
+def test_programs_with_many_requests_give_way_to_cameras_and_to_each_other(metrics: Metrics) -> None:
+    queue = FairQueue(QueueLimits(8, 2, bytes=1000), metrics, workers=2)
+    greedy = [job(name, shared=False) for name in ("first", "second") for _ in range(4)]
+    put_jobs(queue, *greedy)
+    put_jobs(queue, job("porch"), job("third", shared=False))
+    assert sorted(each.lane for each in greedy if each.future.done()) == ["first", "second"]
+    # A camera that waits with one request loses it to nobody.
+    porch = job("door")
+    put_jobs(queue, porch, *(job(f"program{n}", shared=False) for n in range(3)))
+    assert not porch.future.done()
 
 
 def test_check_capacity_refuses_like_put(queue: FairQueue) -> None:

@@ -9,7 +9,7 @@ from gateway.errors import BadRequest, Forbidden, GatewayError, TooLarge, Unauth
 from gateway.model import PERSON_ID
 from gateway.model.caller import Role
 from gateway.rest.access.access import Access, Identity
-from gateway.rest.access.current import set_identity
+from gateway.rest.access.current import set_client, set_identity
 from gateway.rest.access.route_roles import ROUTE_OPERATIONS, role_of_route, route_name
 from gateway.rest.cross_site import FORM_PATHS
 
@@ -22,6 +22,7 @@ def add_access_check(app: Flask, access: Access) -> None:
 
     @app.before_request
     def check() -> Response | None:
+        set_client(access.client_of(request))
         if request.url_rule is None:
             return None
         least = role_of_route(request.method, request.url_rule.rule)

@@ -6,11 +6,24 @@ from flask import g
 
 from gateway.model.caller import Caller, Role
 from gateway.rest.access.access import Identity
+from gateway.rest.access.client import Client
+from gateway.rest.access.failed_logins import site_of
 
 
 def set_identity(identity: Identity | None) -> None:
     """Set who sent the request. None: nobody knows, and the route allows that."""
     g.identity = identity
+
+
+def set_client(client: Client) -> None:
+    """Set the program that sent the request."""
+    g.client = client
+
+
+def current_sender() -> str:
+    """Return the token and the address of the program that sent the request. The route must need a role."""
+    client: Client = g.client
+    return f"{current_caller().name or ''}@{site_of(client)}".removeprefix("@")
 
 
 def current_identity() -> Identity:

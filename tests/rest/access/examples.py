@@ -67,6 +67,7 @@ class Site:
         self.metrics = Metrics()
         self.events: list[AuditEvent] = []
         self.served: list[Caller] = []
+        self.senders: list[str] = []
         settings = RestSettings.model_validate({"plain_admin": True, **rest})
         self.access = Access(
             settings,
@@ -96,6 +97,7 @@ class Site:
     def _submit(self, request: Request | AdministrationRequest) -> Future[Any]:
         future: Future[Any] = Future()
         self.served.append(request.origin.caller)
+        self.senders.append(request.origin.sender)
         if isinstance(request, Request):
             future.set_exception(NoFace("no face"))
         else:

@@ -312,3 +312,10 @@ def test_wrong_tokens_cannot_be_tried_out_on_open_routes(site: Site) -> None:
     assert site.metrics.snapshot()["logins_failed"] == 3 * MAX_FAILURES
     late = site.add("late", "viewer")
     assert "counts" not in client.get("/healthz", headers=bearer(late)).get_json()
+
+
+def test_programs_are_told_apart_by_token_and_address(site: Site) -> None:
+    phone, tablet = bearer(site.add("phone", "client")), bearer(site.add("tablet", "client"))
+    for headers, address in ((phone, "10.0.0.1"), (tablet, "10.0.0.1"), (tablet, "2001:db8::1"), ({}, LOCAL)):
+        site.client(address).post("/face_rec", data=b"\xff\xd8\xff", headers=headers)
+    assert site.senders == ["phone@10.0.0.1", "tablet@10.0.0.1", "tablet@20010db800000000", "127.0.0.1"]
