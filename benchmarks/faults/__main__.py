@@ -25,6 +25,7 @@ from benchmarks.faults.flood import run_flood
 from benchmarks.faults.network import run_network
 from benchmarks.faults.overload import run_overload
 from benchmarks.faults.processes import PROC
+from benchmarks.faults.slow_clients import run_slow_clients
 from device_sim.broker_choice import find_mosquitto
 from device_sim.errors import SimError
 
@@ -51,10 +52,16 @@ MUST_BE_ZERO = ("lost", "duplicate_effects", "differing_replies", "missing_effec
     flag_value="overload",
     help="Send five times as many requests as the gateway can answer.",
 )
+@click.option(
+    "--slow-clients",
+    "mode",
+    flag_value="slow-clients",
+    help="Measure others while 100 slow HTTP clients and 20 floods use the gateway.",
+)
 @click.option("--seed", type=int, help="Seed of the random numbers.")
 @click.option("--workers", default=2, show_default=True, help="Number of worker processes.")
 @click.option("--history", type=click.File("w"), help="File for all recorded events, as JSON lines.")
-@click.option("--rounds", default=12, show_default=True, help="Rounds of --flood and --overload.")
+@click.option("--rounds", default=12, show_default=True, help="Rounds of --flood, --overload and --slow-clients.")
 def main(as_json: bool, mode: str | None, seed: int | None, **options: Any) -> None:
     check_machine()
     install_exit_guard()
@@ -103,7 +110,17 @@ def measure_overload(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
     return run_overload(folder, report, rounds=options["rounds"], workers=options["workers"])
 
 
-MODES = {None: measure_kills, "network": measure_network, "flood": measure_flood, "overload": measure_overload}
+def measure_slow_clients(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+    return run_slow_clients(folder, report, rounds=options["rounds"], workers=options["workers"])
+
+
+MODES = {
+    None: measure_kills,
+    "network": measure_network,
+    "flood": measure_flood,
+    "overload": measure_overload,
+    "slow-clients": measure_slow_clients,
+}
 
 
 def passed(result: dict[str, Any]) -> bool:

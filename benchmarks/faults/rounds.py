@@ -23,11 +23,13 @@ WARM_UP_S = 3.0
 class MeasurementSetup:
     """The setup of a measurement.
 
-    ``installation``: the cores of broker, gateway and worker processes. ``senders``: the cores of the cameras, which in
-    practice are other machines and take no time of the gateway. Both are empty on a machine with one core.
+    ``port``: the port of the broker. ``rest_port``: the port of the gateway's REST interface. ``installation``: the
+    cores of broker, gateway and worker processes. ``senders``: the cores of the cameras, which in practice are other
+    machines and take no time of the gateway. Both are empty on a machine with one core.
     """
 
     port: int
+    rest_port: int
     workers: int
     installation: list[int]
     senders: list[int]
@@ -56,7 +58,7 @@ def measure_rounds(
     workers = min(workers, len(installation_cores)) if installation_cores else workers
     done = []
     with Installation(folder, History(), random.Random(0), workers=workers, cores=installation_cores) as installation:
-        setup = MeasurementSetup(installation.port, workers, installation_cores, senders)
+        setup = MeasurementSetup(installation.port, installation.rest_port, workers, installation_cores, senders)
         send(setup.task(cameras, WARM_UP_S))
         for _ in range(rounds):
             done.append(measure(setup))

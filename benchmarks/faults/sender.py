@@ -16,6 +16,7 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from benchmarks.faults.devices import Device
 from benchmarks.faults.exit_guard import install_exit_guard
@@ -156,10 +157,10 @@ class Sender:
 
 
 class SenderProcess:
-    """A sender in a separate process."""
+    """A sender in a separate process. ``module``: the program that does the task."""
 
-    def __init__(self, task: SendTask) -> None:
-        command = [sys.executable, "-m", "benchmarks.faults.sender"]
+    def __init__(self, task: Any, module: str = "benchmarks.faults.sender") -> None:
+        command = [sys.executable, "-m", module]
         self._task = task
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdin is not None
