@@ -155,6 +155,7 @@ class Gateway:
         self.pool.start()
         self.people.store.audit.record(GATEWAY_CALLER, "start", detail=f"version {__version__}")
         self.people.watcher.start()
+        self.people.audit.start()
         self.people.store.backups.check()
         self.people.unknown_faces.start()
         self.homeassistant.start(self.people.gallery.people().values())
@@ -189,6 +190,7 @@ class Gateway:
             self.rest.stop,
             self.mqtt.stop,
             self.people.watcher.stop,
+            self.people.audit.stop,
             self.people.store.close,
         )
         # An ExitStack calls the last callback first, and all of them even if one fails.

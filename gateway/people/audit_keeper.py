@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 
 from gateway.people.event_counts import EventCounts
@@ -11,6 +12,9 @@ from gateway.store.limits import AuditLimits
 from gateway.store.protocols import Audit
 
 log = logging.getLogger(__name__)
+
+POLL_INTERVAL_S = 0.5
+"""The time between two looks for events to write. The first event of a kind has its line within a second."""
 
 TIDY_INTERVAL_S = 3_600.0
 """The time between two deletions of old lines."""
@@ -20,7 +24,7 @@ REPORT_INTERVAL_S = 86_400.0
 
 
 class AuditKeeper:
-    """The part that takes care of the audit. One thread calls ``run_due`` again and again.
+    """The thread that takes care of the audit.
 
     The end of the audit is reported in the log and in the health document. Other machines usually have copies of both,
     so that nobody can replace the audit by another one unnoticed.
@@ -35,6 +39,19 @@ class AuditKeeper:
         """The end of the audit at the last report, as ``facegate audit verify --head`` reads it."""
         self.warnings: tuple[str, ...] = ()
         """Sentences about lines that another program changed or removed."""
+        self._stopping = threading.Event()
+        # The check of 200,000 lines takes seconds. Nothing else may wait for it.
+        self._thread = threading.Thread(target=self._run, name="audit")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, and write the events that wait. Raise GatewayError."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.events.write_all()
 
     def run_due(self) -> None:
         """Do the work whose time has come. Raise GatewayError."""
@@ -57,6 +74,10 @@ class AuditKeeper:
             self.head = found.head.text()
             log.info("the audit ends with the line and the code %s", self.head)
 
-    def close(self) -> None:
-        """Write the events that wait. Raise GatewayError."""
-        self.events.write_all()
+    def _run(self) -> None:
+        while not self._stopping.wait(POLL_INTERVAL_S):
+            try:
+                self.run_due()
+            # Even a bug in the gateway must not end this thread.
+            except Exception:
+                log.exception("the audit cannot be taken care of")

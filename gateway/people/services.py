@@ -123,7 +123,7 @@ def build_people(
     )
     registry = Registry(store, updater, enroller, remover, groups, sightings)
     audit = AuditKeeper(store.audit, rules.audit)
-    watcher = StoreWatcher(store, updater, registry, sightings, audit, keep_days=rules.keep_days)
+    watcher = StoreWatcher(store, updater, registry, sightings, keep_days=rules.keep_days)
     unknown_faces = UnknownFaces(groups, advisor, vision.describe_part)
 
     skipped = SkippedFiles(store.removal_marks)

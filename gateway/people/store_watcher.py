@@ -8,7 +8,6 @@ import threading
 import time
 
 from gateway.model.caller import RETENTION_CALLER
-from gateway.people.audit_keeper import AuditKeeper
 from gateway.people.gallery_updater import GalleryUpdater
 from gateway.people.registry import Registry
 from gateway.store.protocols import Sightings, Store
@@ -29,7 +28,7 @@ WRITABLE_CHECK_INTERVAL_S = 10.0
 
 
 class StoreWatcher:
-    """Thread that refreshes the gallery, deletes old data, and takes care of the audit.
+    """Thread that refreshes the gallery and deletes old data.
 
     ``keep_days``: the time after which people without a new picture are erased, or None.
     """
@@ -40,7 +39,6 @@ class StoreWatcher:
         updater: GalleryUpdater,
         registry: Registry,
         sightings: Sightings,
-        audit: AuditKeeper,
         *,
         keep_days: float | None,
     ) -> None:
@@ -48,7 +46,6 @@ class StoreWatcher:
         self._updater = updater
         self._registry = registry
         self._sightings = sightings
-        self._audit = audit
         self._keep_days = keep_days
         self.writable = True
         """True if the store was writable at the last check."""
@@ -62,14 +59,12 @@ class StoreWatcher:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._audit.close()
 
     def _watch(self) -> None:
         expired_at = checked_at = -math.inf
         while not self._stopping.wait(STORE_POLL_INTERVAL_S):
             try:
                 self._updater.refresh()
-                self._audit.run_due()
                 if time.monotonic() > checked_at + WRITABLE_CHECK_INTERVAL_S:
                     checked_at, self.writable = time.monotonic(), self._store.status.is_writable()
                 if time.monotonic() > expired_at + EXPIRY_INTERVAL_S:

@@ -76,20 +76,20 @@ def test_flood_does_not_grow_the_audit_over_its_limit(tmp_path: Path, clock: Clo
         for _ in range(3):
             for number in range(200):
                 keeper.events.record(AuditEvent(REST_CALLER, f"action{number}", "refused"))
-            keeper.close()
+            keeper.events.write_all()
             clock.now += TIDY_INTERVAL_S + 1
             keeper.run_due()
             # The line about the deletion comes on top.
             assert len(env.store.audit.read_lines(1000)) == 31
 
 
-def test_watcher_writes_events_and_the_last_ones_when_it_stops(tmp_path: Path) -> None:
+def test_thread_writes_events_and_the_last_ones_when_it_stops(tmp_path: Path) -> None:
     event = AuditEvent(REST_CALLER, "login", "refused")
     with open_environment(tmp_path) as env:
-        env.people.watcher.start()
+        env.people.audit.start()
         env.people.audit.events.record(event)
         wait_for(lambda: [line.action for line in env.store.audit.read_lines(9)] == ["login"])
         env.people.audit.events.record(event)
         env.people.audit.events.record(event)
-        env.people.watcher.stop()
+        env.people.audit.stop()
         assert [line.times for line in env.store.audit.read_lines(9)] == [2, 1]
