@@ -37,6 +37,8 @@ from device_sim.errors import SimError
 SETTINGS = {
     # Each frame gets an answer, and each operation can succeed.
     "FACEGATE_LIVE__UNCHANGED_ANSWER_S": "0",
+    "FACEGATE_MQTT__EXPORT": "true",
+    "FACEGATE_MQTT__TRUST_BROKER": "true",
     # A store that fills up is one of the attacks. A small one is full after a few hundred of the inputs.
     "FACEGATE_PEOPLE__MOST": "60",
     "FACEGATE_PEOPLE__PICTURES_PER_PERSON": "8",

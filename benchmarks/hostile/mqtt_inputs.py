@@ -238,6 +238,11 @@ def _foreign(rng: random.Random) -> tuple[str, bool]:
     return f"{BASE}/{OTHER_CAMERA}/{rest}", False
 
 
+def _login(rng: random.Random) -> tuple[str, bool]:
+    login = rng.choice(("", "home", "..", "x" * 200, "\u00e9", "a b"))
+    return f"{BASE}/bridge/user/{login}/request/{rng.choice(('people/export', 'people/erase', 'x', ''))}", False
+
+
 def _switch(rng: random.Random) -> tuple[str, bool]:
     return f"{BASE}/{OTHER_CAMERA}{rng.randrange(20)}/enabled/set", False
 
@@ -250,6 +255,7 @@ TOPICS: Sequence[Callable[[random.Random], tuple[str, bool]]] = (
     _bad_piece,
     _lost_piece,
     _foreign,
+    _login,
     _switch,
 )
 """Makers of topics: the topic, and whether a message on it must be answered."""

@@ -31,9 +31,6 @@ Picture = NDArray[np.uint8]
 SWAPPING_ORIENTATIONS = (5, 6, 7, 8)
 """Orientations in which the picture lies on its side."""
 
-_LATE_DECODERS = ("PIL.MpoImagePlugin", "PIL.WebPImagePlugin")
-"""Decoders that Pillow's ``preinit`` does not load."""
-
 PROBE_BYTES = bytes(range(1, 65))
 """Bytes that libjpeg decodes to pixels if pixels are missing."""
 
@@ -53,8 +50,8 @@ class DecodedPicture:
 def load_decoders() -> None:
     """Load the modules of Pillow now that it would load with the first picture of each kind."""
     PIL.Image.preinit()
-    for module in _LATE_DECODERS:
-        import_module(module)
+    # Pillow turns to it for a JPEG with several pictures, and ``preinit`` does not load it.
+    import_module("PIL.MpoImagePlugin")
 
 
 def decode(data: bytes, limits: PictureLimits) -> Picture:
