@@ -123,6 +123,9 @@ class Topics:
             raise Forbidden(
                 f"the Response Topic {quote_value(response_topic)} is one that the gateway listens to: choose another"
             )
+        # Everybody takes the messages below the bridge for the gateway's own, whatever the setting allows.
+        if response_topic.startswith(f"{self._base}/bridge/") and not response_topic.startswith(allowed[0]):
+            raise Forbidden(f"the Response Topic {quote_value(response_topic)} is for other callers: choose another")
         return replace(address, reply_topic=response_topic, chosen=True)
 
     def _frame(self, camera: str) -> Address:

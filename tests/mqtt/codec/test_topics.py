@@ -258,6 +258,15 @@ def test_setting_never_allows_a_topic_that_the_gateway_reads(allowed: str, topic
         redirected(f"facegate/{topic}", topics=Topics("facegate", [allowed]))
 
 
+@pytest.mark.parametrize(
+    "topic", ["bridge/user/home/response/people/list", "bridge/response/health", "bridge/event", "bridge/person/ada"]
+)
+@pytest.mark.parametrize("allowed", ["facegate/", "f"])
+def test_setting_never_allows_a_camera_to_speak_for_the_gateway(allowed: str, topic: str) -> None:
+    with pytest.raises(Forbidden, match="is for other callers"):
+        redirected(f"facegate/{topic}", topics=Topics("facegate", [allowed]))
+
+
 def test_correlation_data_becomes_part_of_the_address() -> None:
     assert redirected(None, bytes(range(MAX_CORRELATION_BYTES))).correlation == bytes(range(128))
     assert redirected(f"{OWN}x", b"").correlation == b""
