@@ -33,6 +33,7 @@ SLOW_PLACES = (
     "people/test_effects.py",
     "people/test_registry.py",
     "store/sqlite/test_database.py",
+    "cli/test_doctor.py",
     "cli/test_main.py",
     "files/test_ownership.py",
     "test_wheel.py",

@@ -38,6 +38,7 @@ LAZY_COMMANDS: Mapping[str, LazyCommand] = {
     "backup": LazyCommand("gateway.cli.backups", "Copy the people store into a file."),
     "cameras": LazyCommand("gateway.cli.cameras", "Live cameras: switch recognition on or off, forget a camera."),
     "calibrate": LazyCommand("gateway.cli.calibrate", "Measure how well your people can be told apart."),
+    "doctor": LazyCommand("gateway.cli.doctor", "Find out what is open, wrong or about to break."),
     "frigate": LazyCommand("gateway.cli.frigate", "Frigate servers: try their connection."),
     "key": LazyCommand("gateway.cli.key", "The key that encrypts the people store: make one, rotate it."),
     "people": LazyCommand("gateway.cli.people", "Enrolled people: add, list, rename, erase, and more."),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -15,21 +13,18 @@ from queue import Empty, SimpleQueue
 
 import click
 
+from gateway.cli.broker_connection import connected_to_broker
 from gateway.cli.error_line import print_error
 from gateway.cli.options import CONFIG_OPTION
 from gateway.cli.watch_lines import KINDS, Announcement, Lines, read_announcement
 from gateway.config import MqttSettings
 from gateway.config.find import find_and_load
 from gateway.config.load import change_broker
-from gateway.errors import GatewayError, StartError
-from gateway.metrics import Metrics
+from gateway.errors import GatewayError
 from gateway.mqtt.transport.connection_spec import ConnectionSpec
 from gateway.mqtt.transport.ledger import Delivery
-from gateway.mqtt.transport.reconnector import Reconnector
 from gateway.mqtt.transport.session import Session
 
-CONNECT_TIMEOUT_S = 15.0
-"""The time for the broker to accept the connection, under either version of MQTT."""
 SILENCE_S = 2.0
 """The time after which a hint is printed, if no gateway is known on the broker."""
 WAKE_INTERVAL_S = 0.5
@@ -114,46 +109,12 @@ def _received(settings: MqttSettings) -> Iterator[Received]:
     def receive(delivery: Delivery[Session]) -> None:
         received.put((delivery.received.topic, delivery.received.payload))
 
-    _check_reachable(settings)
-    spec = ConnectionSpec(
-        f"facegate-watch-{secrets.token_hex(4)}", [(f"{settings.base}/+/{kind}", 0) for kind in KINDS]
-    )
-    connection = Reconnector(
+    filters = [(f"{settings.base}/+/{kind}", 0) for kind in KINDS]
+    with connected_to_broker(
         settings,
-        lambda: spec,
-        Metrics(),
+        ConnectionSpec(f"facegate-watch-{secrets.token_hex(4)}", filters),
         # Again, for the retained messages: the people who are there now, and the state of the gateway.
-        on_up=lambda session: session.subscribe(spec.filters, retained=True),
+        on_up=lambda session: session.subscribe(filters, retained=True),
         on_message=receive,
-    )
-    log = logging.getLogger("gateway.mqtt")
-    # Errors of the first try are printed once, by this command.
-    log.setLevel(logging.CRITICAL)
-    try:
-        connection.start()
-        _wait_until_connected(connection, settings)
-        log.setLevel(logging.WARNING)
+    ):
         yield received
-    finally:
-        connection.stop()
-
-
-def _check_reachable(settings: MqttSettings) -> None:
-    try:
-        socket.create_connection((settings.host, settings.port), timeout=CONNECT_TIMEOUT_S).close()
-    except OSError as error:
-        raise StartError(
-            f"No broker can be reached at {settings.host}:{settings.port}: {error.strerror or error}. Start the broker,"
-            " or name another one (--host, --port)."
-        ) from None
-
-
-def _wait_until_connected(connection: Reconnector, settings: MqttSettings) -> None:
-    end = time.monotonic() + CONNECT_TIMEOUT_S
-    while not connection.connected:
-        if time.monotonic() > end:
-            raise StartError(
-                f"The program at {settings.host}:{settings.port} does not answer as an MQTT broker: name another one"
-                " (--host, --port), or correct mqtt.tls."
-            )
-        time.sleep(0.05)

@@ -21,10 +21,11 @@ SYSTEMD_CONFIG, SYSTEMD_DATA = Path("/etc/facegate/gateway.yaml"), Path("/var/li
 
 @dataclass(frozen=True, slots=True)
 class FoundSettings:
-    """The settings. ``source``: the description of the file that the settings come from."""
+    """The settings. ``source``: the description of the file that the settings come from. ``path``: that file."""
 
     settings: Settings
     source: str
+    path: Path | None = None
 
 
 def find_and_load(given: Path | None) -> FoundSettings:
@@ -46,7 +47,7 @@ def _load(path: Path, why: str, data: Path | None = None) -> FoundSettings:
     if path == SYSTEMD_CONFIG:
         read_secrets(path.with_name(SECRETS_FILE))
     try:
-        return FoundSettings(load(path, data=data), f"{path}{why}")
+        return FoundSettings(load(path, data=data), f"{path}{why}", path)
     except ConfigError as error:
         # A message about the environment alone does not name the file.
         raise ConfigError(f"{error}{why if str(path) in str(error) else ''}") from None

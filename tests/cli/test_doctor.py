@@ -1,0 +1,247 @@
+"""The command ``facegate doctor``: with and without a gateway, a people store and a broker."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from gateway.app import Gateway
+from gateway.cli.checkup import machine
+from gateway.cli.checkup.broker import check_broker
+from gateway.cli.checkup.finding import Finding
+from gateway.cli.checkup.rest import check_rest_settings, check_running_gateway, is_public
+from gateway.cli.main import main
+from gateway.config import RestSettings, Settings
+from gateway.model.caller import CLI_CALLER
+from gateway.people.wiring import open_store_for_command
+from gateway.store.tokens import Token, digest_of, make_secret
+from tests.e2e.deployments import small_settings
+from tests.e2e.secure_broker import secure_broker_running
+from tests.store.examples import picture
+from tests.support import MOSQUITTO, Broker, free_port
+
+needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt has no ACL")
+
+
+def to_do(findings: Iterable[Finding]) -> dict[str, str]:
+    """Return the texts of the findings for which a person must act, by the part that they are about."""
+    return {each.about: each.text for each in findings if each.state == "to_do"}
+
+
+class Machine:
+    """A configuration and a data folder. No gateway is running, and nothing listens at the broker's port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.config = folder / "gateway.yaml"
+        self.content: dict[str, Any] = {
+            "data": str(self.data),
+            "mqtt": {"host": "127.0.0.1", "port": free_port()},
+            "rest": {"port": free_port()},
+        }
+
+    def settings(self) -> Settings:
+        return Settings.model_validate(self.content)
+
+    def enrol(self) -> None:
+        """Enrol Ada into a new store."""
+        self.data.mkdir(mode=0o700)
+        with open_store_for_command(self.settings()) as store:
+            store.people.enrol("Ada", [picture()], CLI_CALLER)
+
+    def add_token(self, expires: float | None = None) -> None:
+        with open_store_for_command(self.settings()) as store:
+            token = Token("phone", "viewer", time.time() - 10, expires=expires)
+            store.tokens.add(token, digest_of(make_secret()))
+
+    def run(self, *words: str) -> tuple[int, dict[str, tuple[str, str | None]]]:
+        """Return the exit code, and the text and the command of each thing to do, by the part that it is about."""
+        self.config.write_text(yaml.safe_dump(self.content))
+        done = CliRunner().invoke(main, ["doctor", "--config", str(self.config), "--json", *words])
+        document = json.loads(done.stdout)
+        found = [each for each in document["findings"] if each["state"] == "to_do"]
+        assert document["good"] is (not found)
+        assert document["schema"] == 1
+        return done.exit_code, {each["about"]: (each["text"], each["command"]) for each in found}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_only_the_broker_is_missing_before_the_first_start(home: Machine) -> None:
+    code, found = home.run()
+    assert (code, set(found)) == (1, {"broker"})
+    assert "No broker can be reached at 127.0.0.1" in found["broker"][0]
+    assert not home.data.exists()
+
+
+def test_findings_are_lines_with_their_commands(home: Machine) -> None:
+    home.config.write_text(yaml.safe_dump(home.content))
+    lines = CliRunner().invoke(main, ["doctor", "--config", str(home.config)]).stdout.splitlines()
+    assert any(line.startswith("ok: settings: the configuration is valid") for line in lines)
+    at = next(n for n, line in enumerate(lines) if line.startswith("advice: gateway: no gateway is running"))
+    assert lines[at + 1] == "    sudo systemctl start facegate"
+
+
+def test_wrong_settings_are_a_finding(home: Machine) -> None:
+    home.content["colour"] = "blue"
+    code, found = home.run()
+    assert (code, set(found)) == (1, {"settings"})
+    assert "colour" in found["settings"][0]
+
+
+def test_people_without_a_backup_need_one(home: Machine) -> None:
+    home.enrol()
+    assert home.run()[1]["backups"] == ("1 person, and no backup", "facegate backup")
+    home.config.write_text(yaml.safe_dump(home.content))
+    assert CliRunner().invoke(main, ["backup", "--config", str(home.config)]).exit_code == 0
+    assert "backups" not in home.run()[1]
+
+
+def test_files_that_others_may_read_are_named_with_the_command_that_closes_them(home: Machine, tmp_path: Path) -> None:
+    key = tmp_path / "people key"
+    assert CliRunner().invoke(main, ["key", "make", str(key)]).exit_code == 0
+    home.content["people"] = {"key_file": str(key)}
+    home.enrol()
+    assert "files" not in home.run()[1]
+    key.chmod(0o644)
+    assert home.run()[1]["files"][1] == f"chmod o-rwx '{key}'"
+    key.chmod(0o600)
+    home.data.chmod(0o755)
+    assert home.run()[1]["files"][1] == f"chmod 700 {home.data}"
+
+
+def test_password_in_settings_that_others_may_read_is_found(home: Machine) -> None:
+    home.content["mqtt"] |= {"password": "a word"}
+    home.config.touch(0o644)
+    home.config.chmod(0o644)
+    assert home.run()[1]["files"][1] == f"chmod o-rwx {home.config}"
+    home.config.chmod(0o600)
+    assert "files" not in home.run()[1]
+
+
+def test_another_key_is_found(home: Machine, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert CliRunner().invoke(main, ["key", "make", str(tmp_path / name)]).exit_code == 0
+    home.content["people"] = {"key_file": str(tmp_path / "one")}
+    home.enrol()
+    home.content["people"] = {"key_file": str(tmp_path / "two")}
+    assert "another key" in home.run()[1]["people store"][0]
+
+
+def test_changed_audit_is_found(home: Machine) -> None:
+    home.enrol()
+    assert "audit" not in home.run()[1]
+    with closing(sqlite3.connect(home.data / "audit.sqlite")) as db, db:
+        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {trigger}")
+        assert db.execute("UPDATE audit SET pictures = 7").rowcount
+    assert home.run()[1]["audit"][1] == "facegate audit verify"
+
+
+def test_expired_token_is_found(home: Machine) -> None:
+    home.enrol()
+    home.add_token(expires=time.time() - 1)
+    assert home.run()[1]["tokens"][1] == "facegate tokens revoke phone"
+
+
+def test_rest_beyond_this_machine_needs_a_token(home: Machine) -> None:
+    home.enrol()
+    home.content["rest"]["host"] = "192.168.1.5"
+    assert home.run()[1]["tokens"][1] == "facegate tokens add --name phone --role viewer"
+    home.add_token()
+    assert "tokens" not in home.run()[1]
+
+
+@pytest.mark.parametrize(
+    ("network", "public"),
+    [
+        ("192.168.0.0/16", False),
+        ("10.0.0.0/8", False),
+        ("fd00::/8", False),
+        ("0.0.0.0/0", True),
+        ("::/0", True),
+        ("8.8.8.0/24", True),
+    ],
+)
+def test_addresses_of_the_internet_are_told_from_those_of_a_home_network(network: str, public: bool) -> None:
+    assert is_public(ip_network(network)) is public
+    rest = RestSettings.model_validate({"anonymous": {"from": [network]}})
+    assert ("REST" in to_do(check_rest_settings(rest))) is public
+
+
+def test_admin_tokens_over_plain_http_are_found() -> None:
+    rest = RestSettings.model_validate({"host": "192.168.1.5", "plain_admin": True})
+    assert "without encryption" in to_do(check_rest_settings(rest))["REST"]
+    assert not to_do(check_rest_settings(RestSettings(plain_admin=True)))
+
+
+def test_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not to_do(machine.check_machine(tmp_path / "data"))
+    # A disk that is really full would disturb everything else on this machine.
+    monkeypatch.setattr(machine, "MIN_FREE_BYTES", shutil.disk_usage(tmp_path).free * 2)
+    assert "delete what is not needed" in to_do(machine.check_machine(tmp_path / "data"))["disk"]
+
+
+def test_other_program_on_the_port_of_rest_is_found(broker: Broker) -> None:
+    assert "gateway" in to_do(check_running_gateway(RestSettings(port=broker.port), []))
+
+
+def test_running_gateway_is_asked_for_its_warnings(gateway: Gateway, gateway_settings: Settings) -> None:
+    secret = make_secret()
+    gateway.people.store.tokens.add(Token("doctor", "viewer", time.time()), digest_of(secret))
+    try:
+        findings = list(check_running_gateway(gateway_settings.rest, [("good", secret), ("bad", "nonsense")]))
+    finally:
+        gateway.people.store.tokens.remove("doctor")
+    assert any(each.text == "the gateway is running and ready" for each in findings)
+    assert any(each.text == "the token in good may see people, and may not read the audit" for each in findings)
+    assert any(each.text == "a proxy on this machine gets no people without a token" for each in findings)
+    warnings = set(gateway.health().warnings)
+    assert {each.text for each in findings if each.about == "gateway" and each.state == "to_do"} == warnings
+    assert "refuses the token in bad" in to_do(findings)["tokens"]
+
+
+def test_open_broker_is_found_unless_it_is_trusted(broker: Broker, tmp_path: Path) -> None:
+    settings = small_settings(tmp_path / "data", broker, mqtt={"trust_broker": False})
+    assert "the broker has no ACL" in to_do(check_broker(settings))["broker"]
+    assert not to_do(check_broker(small_settings(tmp_path / "data", broker, mqtt={"trust_broker": True})))
+
+
+@needs_mosquitto
+def test_broker_with_the_shipped_files_is_good(tmp_path: Path) -> None:
+    with secure_broker_running(tmp_path, []) as secure:
+        findings = list(check_broker(secure.settings(tmp_path / "data")))
+    assert not to_do(findings)
+    texts = [each.text for each in findings]
+    assert "the broker has an ACL" in texts
+    assert "a client without a login may not use the topics of the gateway" in texts
+    assert "the broker takes messages of up to 30000000 bytes, and the gateway of 30000000" in texts
+
+
+@needs_mosquitto
+def test_smaller_limit_of_the_broker_is_found(tmp_path: Path, broker: Broker) -> None:
+    if not broker.mqtt5:
+        pytest.skip("only MQTT 5 states the limit")
+    settings = small_settings(tmp_path / "data", broker, limits={"bytes": 20_000_000})
+    assert "limits.bytes needs 60000000" in to_do(check_broker(settings))["broker"]
+
+
+def test_log_is_written_again_after_the_command(home: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    home.run()
+    logging.getLogger("gateway.test").warning("still written")
+    assert "still written" in caplog.text
