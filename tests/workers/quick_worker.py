@@ -3,7 +3,7 @@
 A picture is a command: ``die``, ``hang``, ``send an invalid message``, ``send a long message``, ``write TEXT`` (to
 standard error), ``signal N`` (the process sends the signal to itself) or ``grow N`` (the process allocates N bytes).
 The result of any other picture has no faces, and the time limit of the job as a timing. With ``grow N`` as an argument
-the process is large from its start.
+the process is large from its start. With ``unconfined`` it reports that it is not confined.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 
+from gateway.confinement.report import Confinement
 from gateway.model import Analysis, Image
 from gateway.workers.channel import Channel
 from gateway.workers.protocol import MAX_ANSWER_BYTES, Started, read_job, write_report, write_started
@@ -46,11 +47,13 @@ def run_command(channel: Channel, picture: bytes, limit_s: float) -> None:
 
 if __name__ == "__main__":
     *commands, descriptor = sys.argv[1:]
+    confinement = Confinement("a reason" if "unconfined" in commands else None)
     for command in commands:
-        grow(command.encode())
+        if command.startswith("grow"):
+            grow(command.encode())
     channel = Channel(socket.socket(fileno=int(descriptor)))
     with contextlib.suppress(ConnectionError):
-        channel.send(write_started(Started()))
+        channel.send(write_started(Started(confinement=confinement)))
         while True:
             _, picture_bytes, limit_s = read_job(channel.receive())
             run_command(channel, channel.receive_attachment(picture_bytes), limit_s)

@@ -328,6 +328,19 @@ def test_picture_that_makes_two_workers_lie_is_refused() -> None:
             pool.submit(job(b"send an invalid message")).result(30)
 
 
+def test_pool_warns_once_of_workers_that_are_not_confined(caplog: pytest.LogCaptureFixture) -> None:
+    with running_pool([*QUICK_WORKER, "unconfined"]) as (pool, _):
+        (warning,) = pool.warnings
+    assert warning.startswith("Worker processes are not confined (a reason).")
+    logged = [record.getMessage() for record in caplog.records if record.name == pool_module.__name__]
+    assert logged.count(warning) == 1
+
+
+def test_pool_of_confined_workers_has_no_warning() -> None:
+    with running_pool(QUICK_WORKER, workers=1) as (pool, _):
+        assert pool.warnings == ()
+
+
 def test_pool_start_reports_an_engine_that_cannot_be_loaded() -> None:
     with pytest.raises(StartError, match="engine"), running_pool([sys.executable, "-c", "raise SystemExit(1)"]):
         pass
