@@ -168,6 +168,13 @@ def test_rest_port_in_use_is_reported(tmp_path: Path, broker: Broker) -> None:
     )
 
 
+def test_rest_beyond_this_machine_without_a_token_is_refused(tmp_path: Path, broker: Broker) -> None:
+    env = {**environment(tmp_path / "data", broker, free_port()), "FACEGATE_REST__HOST": "::"}
+    sentence = refused(env)
+    assert sentence.startswith("facegate: REST would listen on :: (rest.host), which other machines can reach")
+    assert "`facegate tokens add --name phone --role viewer`" in sentence
+
+
 def test_missing_model_is_reported(tmp_path: Path, broker: Broker) -> None:
     """An empty package of that name hides the real one."""
     (tmp_path / "face_recognition_models").mkdir()

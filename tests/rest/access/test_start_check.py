@@ -44,6 +44,20 @@ def test_gateway_listens_on_loopback_without_a_token(tmp_path: Path, host: str) 
     check(tmp_path, host=host, anonymous={"from": []})
 
 
+@pytest.mark.parametrize("rest", [{"anonymous": {"from": []}}, {"proxies": ["127.0.0.1"]}])
+def test_gateway_that_refuses_every_request_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rest: dict[str, Any]
+) -> None:
+    check(tmp_path)
+    assert caplog.messages == []
+    check(tmp_path, **rest)
+    assert [message for message in caplog.messages if "REST refuses every request" in message]
+    caplog.clear()
+    add_token(SqliteTokens(tmp_path / "access.sqlite"), "phone", "viewer")
+    check(tmp_path, **rest)
+    assert caplog.messages == []
+
+
 def test_gateway_refuses_to_start_with_tokens_that_it_cannot_read(tmp_path: Path) -> None:
     (tmp_path / "access.sqlite").write_bytes(b"damaged" * 1000)
     with pytest.raises(StartError, match="Move the file away if it is damaged"):
