@@ -87,21 +87,22 @@ class Uploads:
         with self._lock:
             oldest_allowed = now - self._settings.keep_s
             self._answered_at = {key: at for key, at in self._answered_at.items() if at >= oldest_allowed}
+            self._remove_answered()
             for key, upload in list(self._uploads.items()):
                 if upload.allows(UploadEvent.IDLE) and now > upload.last_piece_at + self._settings.idle_s:
                     upload.apply(UploadEvent.IDLE)
                     if upload.state is UploadState.INCOMPLETE:
                         incomplete.append((upload.address, upload.incomplete_error()))
-                if upload.answered:
-                    self._note_answered(key, now)
-                    self._remove(key, UploadEvent.ANSWERED)
-                elif upload.began_at < oldest_allowed:
+                if upload.began_at < oldest_allowed:
                     self._remove(key, UploadEvent.EXPIRED)
         return incomplete
 
-    def _note_answered(self, key: str, now: float) -> None:
-        self._answered_at[key] = now
-        if len(self._answered_at) > MAX_ANSWERED_UPLOADS:
+    def _remove_answered(self) -> None:
+        """Remove the uploads that are answered, and remember that they were."""
+        for key in [key for key, upload in self._uploads.items() if upload.answered]:
+            self._answered_at[key] = time.monotonic()
+            self._remove(key, UploadEvent.ANSWERED)
+        while len(self._answered_at) > MAX_ANSWERED_UPLOADS:
             del self._answered_at[next(iter(self._answered_at))]
 
     def _begin(self, address: Address) -> Upload:
@@ -112,6 +113,8 @@ class Uploads:
                 f"an upload may have {self._settings.pieces} pieces, and this one has {address.piece[1]}: send larger"
                 " pieces"
             )
+        # Otherwise a quick camera would get ``busy`` because of uploads that have their answer.
+        self._remove_answered()
         of_camera = [key for key in self._uploads if key.startswith(f"{address.origin.camera}/")]
         if len(of_camera) >= self._settings.per_camera:
             abandoned = next((key for key in of_camera if self._uploads[key].state is UploadState.ABANDONED), None)

@@ -117,6 +117,15 @@ def test_number_of_uploads_of_one_camera_is_limited(tmp_path: Path) -> None:
     assert harness.send_piece(0, 2, "face_rec/c") is None
 
 
+def test_answered_uploads_of_a_camera_do_not_count(tmp_path: Path) -> None:
+    """Regression: the third upload within half a second got busy, although the first two had their answers."""
+    harness = UploadHarness(tmp_path / "uploads", per_camera=2)
+    for request in "abcde":
+        harness.send_piece(0, 2, f"face_rec/{request}")
+        assert harness.send_piece(1, 2, f"face_rec/{request}") == WHOLE
+        harness.answer_last()
+
+
 def test_bytes_of_all_uploads_together_are_limited(tmp_path: Path) -> None:
     harness = UploadHarness(tmp_path / "uploads", bytes=100_000)
     harness.send_piece(0, 2, "face_rec/a", bytes(50_000))
