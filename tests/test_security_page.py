@@ -1,0 +1,35 @@
+"""The page about security: each answer to a threat names tests, and these tests exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests.support import ROOT
+
+TEXT = (ROOT / "docs" / "security.md").read_text()
+
+LISTS = {"API": range(1, 11), "I": range(1, 11)}
+"""The points of the two lists of the OWASP, by the beginning of their names."""
+
+TABLES = re.findall(r"^\| [^|]*(?:\| [^|]*)+\| test \|\n\| --- .*\n((?:\|.*\n)+)", TEXT, re.MULTILINE)
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for table in TABLES for line in table.splitlines()]
+
+
+def test_page_has_the_attackers_and_every_point_of_both_lists() -> None:
+    assert len(TABLES) == 3
+    points = {row[0].split()[0] for row in ROWS}
+    wanted = {f"{name}{n}" for name, numbers in LISTS.items() for n in numbers}
+    assert wanted <= points
+    assert len(ROWS) >= len(wanted) + 10
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1]}"[:60])
+def test_every_answer_names_tests_that_exist(row: list[str]) -> None:
+    named = [re.fullmatch(r"`(tests/[\w/]+\.py)::(test_\w+)`", each) for each in row[-1].split(", ")]
+    for found in named:
+        assert found, f"expected `tests/file.py::test_name`, separated by commas, found {row[-1]}"
+        tree = ast.parse((ROOT / found[1]).read_text())
+        assert found[2] in [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)], found[0]
