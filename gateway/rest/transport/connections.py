@@ -137,7 +137,8 @@ class Listener(socket.socket):
     """A listening socket whose connections are in a table from the moment of their acceptance, even before TLS."""
 
     def __init__(self, family: int, connections: Connections) -> None:
-        super().__init__(family, socket.SOCK_STREAM)
+        # asyncio sends without delay (TCP_NODELAY) only over a socket that states its protocol.
+        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._connections = connections
 
     def accept(self) -> tuple[socket.socket, Any]:

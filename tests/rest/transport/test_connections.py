@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
+import socket
 from collections.abc import Iterator
 
 import pytest
 
-from gateway.rest.transport.connections import MAX_CONNECTIONS, WAIT_S, Connection, Connections, Phase, connection_limit
+from gateway.rest.transport.connections import (
+    MAX_CONNECTIONS,
+    WAIT_S,
+    Connection,
+    Connections,
+    Phase,
+    connection_limit,
+    listen,
+)
+from tests.support import free_port
 
 
 class Clock:
@@ -109,6 +120,27 @@ def test_request_of_a_client_that_left_needs_no_connection() -> None:
     with Table().connections.request(("10.0.0.1", 1)) as connection:
         connection.shut()
     assert connection.phase is Phase.WAITING
+
+
+def test_responses_are_sent_without_delay() -> None:
+    """Regression: each response over an open connection waited 40 ms for an acknowledgement of its headers."""
+
+    async def delay_option() -> int:
+        loop, accepted = asyncio.get_running_loop(), asyncio.Queue[asyncio.BaseTransport]()
+
+        class Server(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                accepted.put_nowait(transport)
+
+        (listener,) = listen("127.0.0.1", free_port(), Connections(10))
+        server = await loop.create_server(Server, sock=listener)
+        with socket.create_connection(listener.getsockname()):
+            transport = await accepted.get()
+            option: int = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        server.close()
+        return option
+
+    assert asyncio.run(delay_option()) != 0
 
 
 @pytest.fixture
