@@ -15,6 +15,8 @@ from gateway.cli.checks import check_settings
 from gateway.cli.checkup.broker import check_broker
 from gateway.cli.checkup.files import check_files_of_others
 from gateway.cli.checkup.finding import Finding, from_error
+from gateway.cli.checkup.frigate import check_frigate
+from gateway.cli.checkup.logins import check_logins
 from gateway.cli.checkup.machine import check_machine
 from gateway.cli.checkup.people_store import check_store
 from gateway.cli.checkup.rest import check_rest_settings, check_running_gateway
@@ -43,15 +45,23 @@ MARKS = {"ok": "ok", "advice": "advice", "to_do": "to do"}
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file with a token, with which a running gateway is asked. May be repeated.",
 )
-def doctor(config: Path | None, as_json: bool, token_files: tuple[Path, ...]) -> None:
+@click.option(
+    "--login-file",
+    "login_files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with LOGIN:PASSWORD of a camera or user at the broker, to try it. May be repeated.",
+)
+def doctor(config: Path | None, as_json: bool, token_files: tuple[Path, ...], login_files: tuple[Path, ...]) -> None:
     """Check settings, files, people store, REST, broker and machine, and say what to do.
 
     A gateway and a broker may be running or not. The exit code is 1 if a line begins with "to do".
     """
     with errors_as_messages():
-        tokens = [(str(file), read_named(file).decode("ascii", "replace").strip()) for file in token_files]
+        tokens = [(str(file), _read_secret(file)) for file in token_files]
+        logins = [_split_login(file) for file in login_files]
     with _no_log():
-        findings = list(_printed(check_gateway(config, tokens), quiet=as_json))
+        findings = list(_printed(check_gateway(config, tokens, logins), quiet=as_json))
     if as_json:
         click.echo(json.dumps(_document(findings)))
     sys.exit(1 if any(each.state == "to_do" for each in findings) else 0)
@@ -75,8 +85,21 @@ def _printed(findings: Iterable[Finding], *, quiet: bool) -> Iterator[Finding]:
         yield finding
 
 
-def check_gateway(config: Path | None, tokens: Sequence[tuple[str, str]]) -> Iterator[Finding]:
-    """Check everything. ``tokens``: the names of tokens, each with its text."""
+def _read_secret(file: Path) -> str:
+    return read_named(file).decode("utf-8", "replace").strip()
+
+
+def _split_login(file: Path) -> tuple[str, str]:
+    login, colon, password = _read_secret(file).partition(":")
+    if not colon:
+        raise GatewayError(f"{file} cannot be used: it needs one line with LOGIN:PASSWORD")
+    return login, password
+
+
+def check_gateway(
+    config: Path | None, tokens: Sequence[tuple[str, str]], logins: Sequence[tuple[str, str]]
+) -> Iterator[Finding]:
+    """Check everything. ``tokens``: names, each with a token. ``logins``: at the broker, each with its password."""
     try:
         found = find_and_load(config)
     except GatewayError as error:
@@ -90,6 +113,8 @@ def check_gateway(config: Path | None, tokens: Sequence[tuple[str, str]]) -> Ite
     yield from check_rest_settings(settings.rest)
     yield from check_running_gateway(settings.rest, tokens)
     yield from check_broker(settings)
+    yield from check_logins(settings.mqtt, logins)
+    yield from check_frigate(settings)
 
 
 def _check_settings(settings: Settings, source: str) -> Iterator[Finding]:

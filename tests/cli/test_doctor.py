@@ -21,6 +21,8 @@ from gateway.app import Gateway
 from gateway.cli.checkup import machine
 from gateway.cli.checkup.broker import check_broker
 from gateway.cli.checkup.finding import Finding
+from gateway.cli.checkup.frigate import check_frigate
+from gateway.cli.checkup.logins import check_logins
 from gateway.cli.checkup.rest import check_rest_settings, check_running_gateway, is_public
 from gateway.cli.main import main
 from gateway.config import RestSettings, Settings
@@ -231,6 +233,31 @@ def test_broker_with_the_shipped_files_is_good(tmp_path: Path) -> None:
     assert "the broker has an ACL" in texts
     assert "a client without a login may not use the topics of the gateway" in texts
     assert "the broker takes messages of up to 30000000 bytes, and the gateway of 30000000" in texts
+
+
+@needs_mosquitto
+def test_login_that_reads_replies_to_others_is_found(tmp_path: Path) -> None:
+    rules = "\nuser curious\ntopic read facegate/+/response/#\n"
+    with secure_broker_running(tmp_path, ["porch", "curious"], rules) as secure:
+        mqtt = secure.settings(tmp_path / "data").mqtt
+        findings = list(check_logins(mqtt, [(each, each) for each in ("porch", "home", "curious")]))
+        (refused,) = check_logins(mqtt, [("porch", "wrong")])
+    assert [each.state for each in findings] == ["ok", "ok", "to_do"]
+    assert findings[0].text == "the login porch receives the replies to it, and no others"
+    assert "the login curious receives replies to other logins" in findings[2].text
+    assert refused.state == "to_do"
+
+
+def test_frigate_that_does_not_answer_is_found(home: Machine) -> None:
+    home.content["frigate"] = {"yard": {"url": f"http://127.0.0.1:{free_port()}"}}
+    assert to_do(check_frigate(home.settings()))["Frigate"].startswith("yard: ")
+
+
+def test_file_without_a_login_is_refused(home: Machine, tmp_path: Path) -> None:
+    (tmp_path / "login").write_text("porch")
+    done = CliRunner().invoke(main, ["doctor", "--login-file", str(tmp_path / "login")])
+    assert done.exit_code == 1
+    assert "it needs one line with LOGIN:PASSWORD" in done.stderr
 
 
 @needs_mosquitto
