@@ -58,7 +58,7 @@ def doctor(config: Path | None, as_json: bool, token_files: tuple[Path, ...], lo
     A gateway and a broker may be running or not. The exit code is 1 if a line begins with "to do".
     """
     with errors_as_messages():
-        tokens = [(str(file), _read_secret(file)) for file in token_files]
+        tokens = [(str(file), _read_token(file)) for file in token_files]
         logins = [_split_login(file) for file in login_files]
     with _no_log():
         findings = list(_printed(check_gateway(config, tokens, logins), quiet=as_json))
@@ -87,6 +87,13 @@ def _printed(findings: Iterable[Finding], *, quiet: bool) -> Iterator[Finding]:
 
 def _read_secret(file: Path) -> str:
     return read_named(file).decode("utf-8", "replace").strip()
+
+
+def _read_token(file: Path) -> str:
+    token = _read_secret(file)
+    if not token.isascii() or not token.isprintable() or not token:
+        raise GatewayError(f"{file} cannot be used: it needs one line with a token, as `facegate tokens add` prints it")
+    return token
 
 
 def _split_login(file: Path) -> tuple[str, str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from contextlib import closing
@@ -32,7 +35,7 @@ from gateway.store.tokens import Token, digest_of, make_secret
 from tests.e2e.deployments import small_settings
 from tests.e2e.secure_broker import secure_broker_running
 from tests.store.examples import picture
-from tests.support import MOSQUITTO, Broker, free_port
+from tests.support import MOSQUITTO, ROOT, Broker, free_port
 
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt has no ACL")
 
@@ -253,11 +256,41 @@ def test_frigate_that_does_not_answer_is_found(home: Machine) -> None:
     assert to_do(check_frigate(home.settings()))["Frigate"].startswith("yard: ")
 
 
-def test_file_without_a_login_is_refused(home: Machine, tmp_path: Path) -> None:
-    (tmp_path / "login").write_text("porch")
-    done = CliRunner().invoke(main, ["doctor", "--login-file", str(tmp_path / "login")])
+@pytest.mark.parametrize(
+    ("option", "content", "expected"),
+    [
+        ("--login-file", "porch", "one line with LOGIN:PASSWORD"),
+        ("--token-file", "tökén", "one line with a token"),
+        ("--token-file", "two\nlines", "one line with a token"),
+        ("--token-file", "", "one line with a token"),
+    ],
+)
+def test_file_without_a_login_or_token_is_refused(tmp_path: Path, option: str, content: str, expected: str) -> None:
+    (tmp_path / "file").write_text(content)
+    done = CliRunner().invoke(main, ["doctor", option, str(tmp_path / "file")])
     assert done.exit_code == 1
-    assert "it needs one line with LOGIN:PASSWORD" in done.stderr
+    assert f"it needs {expected}" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_user_who_may_not_open_the_data_folder_gets_findings(home: Machine) -> None:
+    """The command is for root: it must end with a finding, too, where another user runs it."""
+    home.enrol()
+    # All modules are loaded before, since only root may read the folder of this Python.
+    code = "import os, gateway.app, gateway.cli.doctor, encodings.idna; from gateway.cli.main import main;"
+    code += "os.setgroups([]); os.setgid(65533); os.setuid(65533); main(['doctor', '--json'])"
+    ports = {"FACEGATE_MQTT__PORT": str(free_port()), "FACEGATE_REST__PORT": str(free_port())}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "FACEGATE_DATA": str(home.data), **ports},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    found = {each["about"] for each in json.loads(done.stdout)["findings"] if each["state"] == "to_do"}
+    assert found == {"settings", "people store", "broker"}
 
 
 @needs_mosquitto

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.cli.checkup.finding import Finding
+from gateway.files.closed_folders import exists
 
 MIN_FREE_BYTES = 1_000_000_000
 """Free bytes below which a person must act. The people store, its journal and a backup need room."""
@@ -21,7 +22,7 @@ CLOCK_NOT_SYNCHRONISED = 5
 
 def check_machine(data: Path) -> Iterator[Finding]:
     """Check the disk of the data folder, and the clock."""
-    existing = next(each for each in (data.absolute(), *data.absolute().parents) if each.exists())
+    existing = next(each for each in (data.absolute(), *data.absolute().parents) if exists(each))
     free = shutil.disk_usage(existing).free
     gigabytes = f"{free / 1e9:.1f} GB are free on the disk of {data}"
     if free < MIN_FREE_BYTES:
