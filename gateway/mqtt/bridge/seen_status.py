@@ -10,7 +10,7 @@ from gateway.errors import AnotherGateway
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.transport.packets import Received
 
-# Any client of an open broker can write these topics, and JSON can take a hundred times its size in memory.
+# Any client of an open broker can write these topics, and JSON can take 25 times its size in memory.
 MAX_STATUS_BYTES = 100_000
 """The largest status message that is read. A gateway's own has a few thousand bytes."""
 

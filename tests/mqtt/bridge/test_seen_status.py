@@ -34,6 +34,6 @@ def test_other_messages_name_no_gateway(info: bytes) -> None:
 
 
 def test_large_message_is_not_read() -> None:
-    """Regression: 10 MB of brackets took a gigabyte of memory."""
+    """Regression: 10 MB of brackets took 250 MB of memory."""
     large = b'{"instance":"other","x":[' + b"[]," * (MAX_STATUS_BYTES // 3) + b"0]}"
     assert not seen(large).is_another_online("mine")
