@@ -148,9 +148,10 @@ def test_protocol_transfers_an_error_with_its_type(error: GatewayError) -> None:
         {"analysis": {"image": [1, 1, 1], "timing": {}, "faces": []}},
         "analysis",
         [1] * 100_000,
-        msgspec.msgpack.Ext(5, bytes(1000)),
-        {"analysis": msgspec.msgpack.Ext(-1, bytes(12))},
+        pytest.param(msgspec.msgpack.Ext(5, bytes(1000)), id="an extension"),
+        pytest.param({"analysis": msgspec.msgpack.Ext(-1, bytes(12))}, id="a moment of MessagePack"),
     ],
+    # Without addresses of objects: two processes that share the tests must give them the same names.
     ids=lambda message: str(message)[:40],
 )
 def test_protocol_refuses_an_invalid_report(message: object) -> None:
