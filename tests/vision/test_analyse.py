@@ -16,7 +16,6 @@ from gateway.vision.analyse import analyse, largest, redescribe
 from gateway.vision.chips import decode_chips
 from gateway.vision.decoding.decode import Picture, decode
 from gateway.vision.engine import Detection, Engine
-from gateway.vision.engines.face_mesh import FaceMesh
 from gateway.vision.engines.landmarks import Predictor68
 from gateway.vision.engines.options import EngineOptions
 from gateway.vision.engines.registry import open_engine
@@ -180,35 +179,23 @@ def test_analyse_returns_the_mesh_of_a_lying_face_on_the_face(facegate: Engine) 
     assert np.linalg.norm(np.array(mesh(lying)) - expected, axis=1).mean() < 6
 
 
-def test_network_of_the_mesh_is_loaded_only_when_it_is_needed(models: Path) -> None:
+def test_network_of_the_mesh_runs_only_when_it_is_needed(models: Path) -> None:
     engine = open_engine(EngineOptions("facegate", models))
     assert engine.predictor_68 is None
     for wanted in (AnalyseTask(), AnalyseTask(landmarks=5), AnalyseTask(descriptors="enrolment", landmarks=5)):
         quality = analyse_single_face(PORTRAIT, engine, wanted).quality
         assert quality is not None
         assert (quality.yaw, quality.pitch, quality.roll) == (None, None, None)
-    assert isinstance(engine.mesh, FaceMesh)
-    assert engine.mesh._request is None
     for wanted in (AnalyseTask(landmarks=68), AnalyseTask(landmarks=468), AnalyseTask(head_pose=True)):
         quality = analyse_single_face(PORTRAIT, engine, wanted).quality
         assert quality is not None
         assert None not in (quality.yaw, quality.pitch, quality.roll)
 
 
-def test_68_point_model_is_loaded_only_for_68_landmarks(models: Path) -> None:
-    """The model takes 100 MB and a second, so it is loaded only once."""
-    engine = open_engine(EngineOptions("facegate", models, dlib_68=True))
-    predictor = engine.predictor_68
-    assert isinstance(predictor, Predictor68)
-    for wanted in (AnalyseTask(), AnalyseTask(landmarks=5), AnalyseTask(descriptors="enrolment", landmarks=5)):
-        analyse(PORTRAIT, engine, wanted, LIMITS)
-    analyse(frame("empty_1"), engine, AnalyseTask(landmarks=68), LIMITS)
-    assert predictor._predictor is None
-    analyse(PORTRAIT, engine, AnalyseTask(landmarks=68), LIMITS)
-    loaded = predictor._predictor
-    assert loaded is not None
-    analyse(PORTRAIT, engine, AnalyseTask(landmarks=68), LIMITS)
-    assert predictor._predictor is loaded
+def test_68_point_model_is_loaded_at_the_start_only_if_the_settings_want_it(models: Path) -> None:
+    """The model takes 100 MB. A confined process cannot open its file later."""
+    assert open_engine(EngineOptions("facegate", models)).predictor_68 is None
+    assert isinstance(open_engine(EngineOptions("facegate", models, dlib_68=True)).predictor_68, Predictor68)
 
 
 @pytest.mark.parametrize(
