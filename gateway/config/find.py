@@ -44,13 +44,18 @@ def find_and_load(given: Path | None) -> FoundSettings:
 
 def _load(path: Path, why: str, data: Path | None = None) -> FoundSettings:
     path = path.expanduser()
-    if path == SYSTEMD_CONFIG:
-        read_secrets(path.with_name(SECRETS_FILE))
+    if secrets := secrets_file_of(path):
+        read_secrets(secrets)
     try:
         return FoundSettings(load(path, data=data), f"{path}{why}", path)
     except ConfigError as error:
         # A message about the environment alone does not name the file.
         raise ConfigError(f"{error}{why if str(path) in str(error) else ''}") from None
+
+
+def secrets_file_of(config: Path | None) -> Path | None:
+    """Return the file with the secrets of a configuration. Only that of the systemd unit has one."""
+    return config.with_name(SECRETS_FILE) if config is not None and config == SYSTEMD_CONFIG else None
 
 
 def _exists(path: Path) -> bool:

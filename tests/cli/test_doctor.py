@@ -12,8 +12,10 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -23,12 +25,13 @@ from click.testing import CliRunner
 from gateway.app import Gateway
 from gateway.cli.checkup import machine
 from gateway.cli.checkup.broker import check_broker
+from gateway.cli.checkup.files import check_files_of_others
 from gateway.cli.checkup.finding import Finding
 from gateway.cli.checkup.frigate import check_frigate
 from gateway.cli.checkup.logins import check_logins
 from gateway.cli.checkup.rest import check_rest_settings, check_running_gateway, is_public
 from gateway.cli.main import main
-from gateway.config import RestSettings, Settings
+from gateway.config import RestSettings, Settings, find
 from gateway.model.caller import CLI_CALLER
 from gateway.people.wiring import open_store_for_command
 from gateway.store.tokens import Token, digest_of, make_secret
@@ -139,6 +142,40 @@ def test_password_in_settings_that_others_may_read_is_found(home: Machine) -> No
     assert "files" not in home.run()[1]
 
 
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"frigate": {"home": {"url": "http://frigate:8971", "user": "admin", "password": "a word"}}},
+        {"inputs": {"pull": {"porch": {"url": "http://camera/now.jpg", "user": "me", "password": "a word"}}}},
+        {"inputs": {"pull": {"porch": {"url": "http://camera/now.jpg", "token": "a word"}}}},
+    ],
+)
+def test_every_secret_in_settings_that_others_may_read_is_found(section: dict[str, Any], tmp_path: Path) -> None:
+    config = tmp_path / "gateway.yaml"
+    config.touch()
+    config.chmod(0o644)
+    settings = Settings.model_validate({"data": str(tmp_path / "data"), **section})
+    assert to_do(check_files_of_others(settings, config))["files"].startswith(
+        f"every user of this machine may read {config}"
+    )
+    config.chmod(0o600)
+    assert not to_do(check_files_of_others(settings, config))
+
+
+def test_secrets_of_the_unit_that_others_may_read_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, secrets = tmp_path / "gateway.yaml", tmp_path / "secrets"
+    monkeypatch.setattr(find, "SYSTEMD_CONFIG", config)
+    settings = Settings.model_validate({"data": str(tmp_path / "data")})
+    secrets.touch()
+    secrets.chmod(0o644)
+    found = [each.command for each in check_files_of_others(settings, config) if each.state == "to_do"]
+    assert found == [f"chmod o-rwx {secrets}"]
+    # Another configuration does not use that file.
+    assert not to_do(check_files_of_others(settings, tmp_path / "other.yaml"))
+    secrets.chmod(0o600)
+    assert not to_do(check_files_of_others(settings, config))
+
+
 def test_another_key_is_found(home: Machine, tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert CliRunner().invoke(main, ["key", "make", str(tmp_path / name)]).exit_code == 0
@@ -187,6 +224,23 @@ def test_addresses_of_the_internet_are_told_from_those_of_a_home_network(network
     assert is_public(ip_network(network)) is public
     rest = RestSettings.model_validate({"anonymous": {"from": [network]}})
     assert ("REST" in to_do(check_rest_settings(rest))) is public
+
+
+def test_gateway_that_is_not_ready_is_described_in_words() -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = json.dumps({"status": "not_ready", "broker": "connecting", "workers": {"ready": 1, "of": 2}})
+            self.send_response(503)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content.encode())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        rest = RestSettings.model_validate({"port": server.server_port})
+        texts = [each.text for each in check_running_gateway(rest, [])]
+        server.shutdown()
+    assert "the gateway is running, but not ready (broker: connecting, workers: 1 of 2 ready)" in texts
 
 
 def test_admin_tokens_over_plain_http_are_found() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from gateway.cli.checkup.finding import Finding
 from gateway.config import Settings
+from gateway.config.find import secrets_file_of
 from gateway.files.ownership import chown_command, find_foreign_files
 
 
@@ -22,8 +23,8 @@ def check_files_of_others(settings: Settings, config: Path | None) -> Iterator[F
 
 
 def _check_secret_files(settings: Settings, config: Path | None) -> Iterator[Finding]:
-    files = _secret_files(settings)
-    if config is not None and _contains_secret(settings):
+    files = {"the secrets of the systemd unit": secrets_file_of(config), **_secret_files(settings)}
+    if _contains_secret(settings):
         files = {"a password or key in the settings": config, **files}
     for name, path in files.items():
         if path is not None and _mode(path) & stat.S_IRWXO:
@@ -45,9 +46,16 @@ def _secret_files(settings: Settings) -> Mapping[str, Path | None]:
 
 def _contains_secret(settings: Settings) -> bool:
     """Return whether the file of the settings has a secret. Variables of the environment replace those of the file."""
-    given = {"FACEGATE_MQTT__PASSWORD": settings.mqtt.password, "FACEGATE_PEOPLE__KEY": settings.people.key}
+    given: Mapping[str, Iterable[object]] = {
+        "FACEGATE_MQTT__PASSWORD": (settings.mqtt.password,),
+        "FACEGATE_PEOPLE__KEY": (settings.people.key,),
+        "FACEGATE_FRIGATE": (each.password for each in settings.frigate.values()),
+        "FACEGATE_INPUTS__PULL": (
+            secret for each in settings.inputs.pull.values() for secret in (each.password, each.token)
+        ),
+    }
     names = {name.upper() for name in os.environ}
-    return any(value is not None and name not in names for name, value in given.items())
+    return any(name not in names and any(secret is not None for secret in secrets) for name, secrets in given.items())
 
 
 def _check_data(data: Path) -> Iterator[Finding]:

@@ -102,7 +102,7 @@ def _check_health(health: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("gateway", "ok", "the gateway is running and ready")
     else:
         parts = ", ".join(
-            f"{name}: {health[name]}" for name in ("broker", "canary", "workers", "store") if name in health
+            f"{name}: {_part(health[name])}" for name in ("broker", "canary", "workers", "store") if name in health
         )
         yield Finding("gateway", "to_do", f"the gateway is running, but not ready ({parts})", "journalctl -u facegate")
     if "warnings" not in health:
@@ -110,6 +110,11 @@ def _check_health(health: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("gateway", "advice", text, "facegate tokens add --name doctor --role viewer")
     warnings = health.get("warnings")
     yield from from_warnings("gateway", map(str, warnings if isinstance(warnings, list) else ()))
+
+
+def _part(state: object) -> str:
+    """Return the state of a part of the gateway. The worker processes are counted."""
+    return f"{state.get('ready')} of {state.get('of')} ready" if isinstance(state, dict) else str(state)
 
 
 def _check_without_token(client: HttpClient) -> Iterator[Finding]:
