@@ -54,7 +54,7 @@ def _document(found: AuditCheck) -> dict[str, object]:
 
 def _text(found: AuditCheck) -> str:
     end = f", up to {found.head.text()}" if found.head else ""
-    result = f"{len(found.problems)} problems" if found.problems else "nothing was changed"
+    result = count(len(found.problems), "problem") if found.problems else "nothing was changed"
     return f"{count(found.lines, 'line')}{end}: {result}"
 
 

@@ -29,7 +29,7 @@ def backup(config: Path | None, file: Path | None) -> None:
             backups = opened.store.backups
             path = file or backups.free_path()
             replacement = note_replacement(path)
-            # The audit log comes first: it may name a backup that failed, but must not miss one.
+            # The audit comes first: it may name a backup that failed, but must not miss one.
             opened.store.audit.record(CLI_CALLER, "backup", detail=f"{backups.audit_name(path)}, by {invoking_user()}")
             opened.store.audit.flush()
             backups.make(path)

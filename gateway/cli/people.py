@@ -138,11 +138,11 @@ def _is_confirmed(question: str) -> bool:
         return False
 
 
-@click.command("audit", short_help="Print the audit log.")
+@click.command("audit", short_help="Print the audit.")
 @CONFIG_OPTION
-@click.option("--limit", default=100, show_default=True, help="The number of entries, the latest first.")
+@click.option("--limit", default=100, show_default=True, help="The number of lines, the latest first.")
 def audit(config: Path | None, limit: int) -> None:
-    """Print the audit log: each change with its time, interface and user, refusals, and failed log-ins.
+    """Print the audit: each change with its time, interface and user, refusals, and failed log-ins.
 
     The audit has random numbers for people. The column "name" shows the people who are enrolled now.
     """

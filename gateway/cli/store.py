@@ -40,7 +40,8 @@ def check_store(settings: Settings, *, new: bool = False) -> None:
     if not new:
         raise StartError(
             f"There is no people store at {path}. Name the gateway's configuration (--config FILE or FACEGATE_CONFIG),"
-            " or start the gateway once, which creates a store. `people add` and `people import` create one with --new."
+            " or start the gateway once, which creates a store. `people add`, `people import` and `tokens add` create"
+            " one with --new."
         )
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -37,6 +37,7 @@ def make(config: Path | None, hosts: tuple[str, ...], days: int, replace: bool, 
         if (folder / CERT_FILE).exists() and not replace:
             raise click.ClickException(f"there is a certificate already, {folder / CERT_FILE}: add --replace")
         try:
+            settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
             made = make_certificate(folder, _names(settings, hosts), days)
         except OSError as error:
             raise click.ClickException(f"{folder}: {error.strerror}{permission_hint(error)}") from None

@@ -18,7 +18,7 @@ from gateway.files.ownership import invoking_user
 from gateway.model.caller import CLI_CALLER, LEVELS, Role
 from gateway.people.wiring import open_store_for_command
 from gateway.store.protocols import Store
-from gateway.store.tokens import Token, digest_of, make_secret, unknown_token_error
+from gateway.store.tokens import Token, check_new_token, digest_of, make_secret, unknown_token_error
 
 DAY_S = 86_400
 MAX_DAYS = 36_500
@@ -43,6 +43,8 @@ def add(config: Path | None, new: bool, as_json: bool, name: str, role: Role, da
     with _store(config, new=new) as store:
         secret, now = make_secret(), time.time()
         token = Token(name, role, now, expires=_expiry(now, days))
+        # Checked before the audit gets its line, which says "done".
+        check_new_token(name, [each.name for each in store.tokens.list_tokens()])
         _record(store, "add_token", f"{name}, {role}")
         store.tokens.add(token, digest_of(secret))
     _print_secret(token, secret, as_json)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 
-from gateway.errors import BadRequest, UnknownPerson
+from gateway.errors import BadRequest, Conflict, TooLarge, UnknownPerson
 from gateway.model.caller import LEVELS, Role
 
 TOKEN_BYTES = 32
@@ -52,6 +53,14 @@ class Token:
     def is_valid(self, moment: float) -> bool:
         """Return whether the token has not expired at a moment, in seconds since 1970."""
         return self.expires is None or moment < self.expires
+
+
+def check_new_token(name: str, names: Collection[str]) -> None:
+    """Check that a token may be added. ``names``: of all tokens. Raise TooLarge or Conflict."""
+    if len(names) >= MAX_TOKENS:
+        raise TooLarge(f"there are {len(names)} tokens, and at most {MAX_TOKENS} are allowed: revoke one first")
+    if name in names:
+        raise Conflict(f"there is a token {name} already: revoke or rotate it, or use another name")
 
 
 def unknown_token_error(name: str) -> UnknownPerson:

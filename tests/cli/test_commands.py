@@ -187,6 +187,7 @@ def test_audit_is_verified(facegate: Facegate, data: Path) -> None:
     done = facegate("audit", "verify")
     head = done.stdout.split()[-4].rstrip(":")
     assert done.stdout == f"2 lines, up to {head}: nothing was changed\n"
+    assert facegate("audit", "verify", "--head", f"7{head[1:]}", code=1).stdout == f"2 lines, up to {head}: 1 problem\n"
     facegate("people", "rename", "grace", "Grace Hopper")
     found = json.loads(facegate("audit", "verify", "--json", "--head", head).stdout)
     assert (found["lines"], found["intact"], found["problems"]) == (3, True, [])
@@ -562,3 +563,9 @@ def test_certificate_is_made_for_the_names_of_the_gateway(facegate: Facegate, da
     replaced = facegate("tls", "make", "--replace").stdout
     assert f"tls: {{cert: {made['cert']}, key: {made['key']}}}" in replaced
     assert made["fingerprint"] not in replaced
+
+
+def test_first_certificate_is_made_in_a_folder_that_only_its_owner_may_open(tmp_path: Path) -> None:
+    data = tmp_path / "new" / "data"
+    assert CliRunner().invoke(main, ["tls", "make"], env={"FACEGATE_DATA": str(data)}).exit_code == 0
+    assert [oct(each.stat().st_mode & 0o777) for each in (data, data / "tls")] == ["0o700", "0o700"]

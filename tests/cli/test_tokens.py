@@ -104,13 +104,15 @@ def test_rotated_token_without_expiry_has_none(facegate: Facegate) -> None:
     assert json.loads(facegate("rotate", "phone", "--json").stdout)["expires"] is None
 
 
-def test_name_that_is_taken_or_wrong_is_refused(facegate: Facegate) -> None:
+def test_name_that_is_taken_or_wrong_is_refused(facegate: Facegate, data: Path) -> None:
     facegate("add", "--name", "phone", "--role", "viewer")
     assert "there is a token phone already" in facegate("add", "--name", "phone", "--role", "admin", code=1).stderr
     assert "is not the name of a token" in facegate("add", "--name", "a b", "--role", "admin", code=1).stderr
     for wrong in (("--role", "camera"), ("--role", "viewer", "--days", "0"), ("--role", "viewer", "--days", "1e9")):
         facegate("add", "--name", "other", *wrong, code=2)
     assert len(json.loads(facegate("list", "--json").stdout)["tokens"]) == 1
+    # A line would say that the second token was made.
+    assert [line.detail.split(",")[:2] for line in audit(data)] == [["phone", " viewer"]]
 
 
 def test_audit_names_token_role_and_user(facegate: Facegate, data: Path) -> None:

@@ -9,11 +9,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import BadRequest, Conflict, GatewayError, TooLarge
+from gateway.errors import BadRequest, GatewayError
 from gateway.files.closed_folders import exists
 from gateway.files.ownership import permission_hint
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Row
-from gateway.store.tokens import MAX_TOKENS, Token, unknown_token_error
+from gateway.store.tokens import Token, check_new_token, unknown_token_error
 
 ACCESS_FILE = "access.sqlite"
 """The name of the file in the data folder."""
@@ -45,11 +45,7 @@ class SqliteTokens:
 
     def add(self, token: Token, digest: bytes) -> None:
         with self._changing() as db:
-            (count,) = db.execute("SELECT count(*) FROM tokens").fetchone()
-            if count >= MAX_TOKENS:
-                raise TooLarge(f"there are {count} tokens, and at most {MAX_TOKENS} are allowed: revoke one first")
-            if db.execute("SELECT 1 FROM tokens WHERE name = ?", (token.name,)).fetchone():
-                raise Conflict(f"there is a token {token.name} already: revoke or rotate it, or use another name")
+            check_new_token(token.name, [name for (name,) in db.execute("SELECT name FROM tokens")])
             db.execute(
                 f"INSERT INTO tokens ({_COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 (a constant)
                 (token.name, token.role, token.created, token.last_used, token.expires, digest),
