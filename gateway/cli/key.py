@@ -28,7 +28,10 @@ def make(file: Path) -> None:
     """Write a new random key into FILE, which only its owner can read. A file that exists is refused."""
     with errors_as_messages():
         _write_new(file, make_key())
-    click.echo(f"{file}: a new key. Nothing uses it yet: set people.key_file, or run `facegate key rotate {file}`")
+    click.echo(
+        f"{file}: a new key. Nothing uses it yet: set people.key_file, or run `facegate key rotate {file}`."
+        " The user of the gateway must be able to read the file"
+    )
 
 
 @key.command(short_help="Encrypt the data keys with a new key.")

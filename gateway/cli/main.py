@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
@@ -57,6 +57,14 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *LAZY_COMMANDS])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ImportError, LookupError):
+            # Python loads some of its own modules late. A process of root that became another user may not read them.
+            _check_python()
+            raise
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if lazy := LAZY_COMMANDS.get(cmd_name):
@@ -128,6 +136,16 @@ def check_config(config: Path | None) -> None:
     click.echo(f"facegate: configuration: {found.source}", err=True)
     settings = found.settings
     click.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _check_python() -> None:
+    """End the command with a message if this process may not read its own Python any more."""
+    from gateway.files.ownership import check_python
+
+    try:
+        check_python()
+    except GatewayError as error:
+        _exit_with(error)
 
 
 def _exit_on_signal(_signal: int, _frame: object) -> None:

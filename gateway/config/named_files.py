@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError
-from gateway.files.ownership import permission_hint
+from gateway.files.ownership import reading_hint
 
 
 def check_files(settings: Settings) -> None:
@@ -37,7 +37,7 @@ def _check_readable(setting: str, path: Path) -> None:
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
-        advice = permission_hint(error) or ": check the path"
+        advice = reading_hint(error) or ": check the path"
         raise ConfigError(f"{setting}: {path} cannot be read: {error.strerror}{advice}.") from None
     if empty:
         raise ConfigError(f"{setting}: {path} is empty: name a file with content.")

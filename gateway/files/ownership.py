@@ -85,11 +85,19 @@ def find_foreign_files(data: Path, skipped: Path) -> list[Path]:
 
 def permission_hint(error: Exception) -> str:
     """Return the user whom a PermissionError refused, and what to do, to end a message. Return "" for other errors."""
+    return f"{_refused_user(error)}: use a folder that this user may read and write" if _refused_user(error) else ""
+
+
+def reading_hint(error: Exception) -> str:
+    """Return the end of a message as ``permission_hint`` does, for a file that is only read."""
+    return f"{_refused_user(error)}: let this user read the file" if _refused_user(error) else ""
+
+
+def _refused_user(error: Exception) -> str:
     if not isinstance(error, PermissionError):
         return ""
-    user = user_name(os.geteuid())
     owner = " (root became this user, the owner of the data folder)" if _started_by else ""
-    return f" as the user {user}{owner}: use a folder that this user may read and write"
+    return f" as the user {user_name(os.geteuid())}{owner}"
 
 
 def check_python() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gateway.config import Settings
 from gateway.errors import StartError
-from gateway.files.ownership import permission_hint
+from gateway.files.ownership import reading_hint
 from gateway.model import QualityLimits
 from gateway.model.caller import CLI_CALLER
 from gateway.people.curves import Curves
@@ -145,7 +145,7 @@ def read_key_file(path: Path, setting: str) -> bytes | None:
         text = path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
-        advice = permission_hint(error) or f": check the path in {setting}"
+        advice = reading_hint(error) or f": check the path in {setting}"
         raise StartError(f"The key file {path} cannot be read: {reason}{advice}.") from None
     return read_key(text, f"{setting}: {path} cannot be used: it")
 

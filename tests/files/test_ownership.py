@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StartError
-from gateway.files.ownership import become_owner, open_lock
+from gateway.files.ownership import become_owner, open_lock, reading_hint
 from gateway.model.caller import CLI_CALLER
 from gateway.store.cipher import Cipher
 from gateway.store.records import Picture, StoredFace
@@ -372,6 +372,33 @@ gateway.cli.main.main(['people', 'add', '--name', 'Eve', sys.argv[1]])
     expected = f"owns the data folder, so this process now runs as nobody, but may not run {folder}/python"
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@as_root
+@pytest.mark.parametrize("error", ["LookupError('unknown encoding: ascii')", "ImportError('no module')"])
+def test_python_that_cannot_load_its_modules_any_more_is_named(
+    data: Path, outside: dict[Path, tuple[int, int, bytes]], error: str
+) -> None:
+    """Regression: a command of root ended with a traceback if its Python is closed to the owner."""
+    (folder, *_) = outside
+    code = f"""
+import gateway.people.wiring
+def broken(settings):
+    raise {error}
+gateway.people.wiring.cipher = broken
+sys.executable = sys.argv[1]
+gateway.cli.main.main(['people', 'list'])
+"""
+    done = run_as(0, code, data, str(folder / "python"))
+    assert f"this process now runs as nobody, but may not run {folder}/python" in done.stderr
+    assert "Traceback" not in done.stderr
+    # With a Python that works, such an error is a bug of the gateway.
+    assert "Traceback" in run_as(0, code, data, "/bin/sh").stderr
+
+
+def test_hint_about_a_file_that_is_only_read_asks_for_no_writing() -> None:
+    assert reading_hint(PermissionError()).endswith(": let this user read the file")
+    assert reading_hint(FileNotFoundError()) == ""
 
 
 @as_root
