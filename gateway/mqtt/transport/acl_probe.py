@@ -4,6 +4,9 @@ The gateway publishes a message on a topic that no login needs, over a connectio
 it. A broker with an ACL drops the message, refuses it (MQTT 5), or closes the connection. A message on a topic that the
 gateway may use is the proof that the broker had time to deliver the other one.
 
+On an open broker anybody may see these messages, and repeat them so that the proof seems to come first. So each
+question has a permitted topic of its own, and each message a text of its own: a repetition shows that it is open.
+
 A broker whose ACL allows the gateway's login everything cannot be told from an open one. It counts as open.
 """
 
@@ -40,8 +43,8 @@ CLOSED_TRIES = 3
 
 
 class _Event(Enum):
-    """An answer of the broker. ``PERMITTED``: the message on the permitted topic came back. ``DELIVERED``: the message
-    on the other topic came back. ``TAKEN``, ``REFUSED``: the acknowledgement of that message."""
+    """An answer of the broker. ``PERMITTED``: the message on the permitted topic came back. ``DELIVERED``: a message
+    came that only an open broker delivers. ``TAKEN``, ``REFUSED``: the acknowledgement of the other topic's message."""
 
     CONNECTED = auto()
     PERMITTED = auto()
@@ -52,7 +55,10 @@ class _Event(Enum):
 
 
 class AclProbe:
-    """The sender of the question. ``topic``: needed by no login. ``own_topic``: the gateway may read and write it."""
+    """The sender of the question. ``topic``: needed by no login.
+
+    ``own_topic``: the gateway may read and write the topics that begin with it.
+    """
 
     def __init__(self, settings: MqttSettings, client_id: str, topic: str, own_topic: str) -> None:
         self._settings = settings
@@ -86,9 +92,10 @@ class _Exchange:
     def __init__(self, settings: MqttSettings, client_id: str, topic: str, own_topic: str, *, five: bool) -> None:
         self._settings = settings
         self._topic = topic
-        self._own_topic = own_topic
+        # Nobody can fill this topic before the question is asked.
+        self._own_topic = f"{own_topic}-{secrets.token_hex(8)}"
         self._five = five
-        self._nonce = b"acl %b" % secrets.token_hex(8).encode()
+        self._awaited: set[bytes] = set()
         self._mid = 0
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._deadline = time.monotonic() + ANSWER_TIMEOUT_S
@@ -110,8 +117,9 @@ class _Exchange:
             return "unknown"
         self._subscribe(self._own_topic)
         self._publish(self._own_topic)
-        if self._wait_for({_Event.PERMITTED}) is not _Event.PERMITTED:
-            return "unknown"
+        first = self._wait_for({_Event.PERMITTED, _Event.DELIVERED})
+        if first is not _Event.PERMITTED:
+            return "open" if first is _Event.DELIVERED else "unknown"
         # From here on the end of the connection is an answer: some brokers close it for a forbidden topic.
         self._subscribe(self._topic)
         self._publish(self._topic)
@@ -151,7 +159,9 @@ class _Exchange:
         # This comes before the message: its acknowledgement may come before ``send`` returns.
         if topic == self._topic:
             self._mid = mid
-        message = Publication(topic, self._nonce, qos=1, expiry=int(ANSWER_TIMEOUT_S))
+        payload = b"acl %b" % secrets.token_hex(8).encode()
+        self._awaited.add(payload)
+        message = Publication(topic, payload, qos=1, expiry=int(ANSWER_TIMEOUT_S))
         self._client.send(write_message(message, mid, five=self._five))
 
     def _handle_connack(self, _client: object, _data: object, _flags: object, reason: ReasonCode, _: Any) -> None:
@@ -159,9 +169,10 @@ class _Exchange:
 
     def _handle_message(self, mid: int, received: Received) -> None:
         self._client.acknowledge(mid)
-        # Anybody may publish on an open broker.
-        if received.payload == self._nonce:
-            self._events.put(_Event.DELIVERED if received.topic == self._topic else _Event.PERMITTED)
+        is_awaited = received.topic == self._own_topic and received.payload in self._awaited
+        self._awaited.discard(received.payload)
+        # Anything else on these two topics comes from somebody whom an ACL would have stopped.
+        self._events.put(_Event.PERMITTED if is_awaited else _Event.DELIVERED)
 
     def _handle_puback(self, mid: int, reason: ReasonCode) -> None:
         if mid != self._mid:

@@ -15,7 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from gateway.config import MqttSettings
 from gateway.mqtt.transport import acl_probe
 from gateway.mqtt.transport.acl_probe import CLOSED_TRIES, AclProbe, AclState
-from gateway.mqtt.transport.packets import Publication, read_message, write_message
+from gateway.mqtt.transport.packets import Publication, Received, read_message, write_message
 from gateway.mqtt.transport.splitter import PacketSplitter
 from tests.support import MOSQUITTO, WAIT_S, Broker, broker_running, free_port
 
@@ -110,11 +110,28 @@ class ClosingBroker:
                     channel.sendall(bytes((PacketTypes.CONNACK << 4, 2, 0, 0)))
                 elif first >> 4 == PacketTypes.PUBLISH:
                     mid, received = read_message(first, packet, five=False)
-                    if received.topic == self._topic and self.closed < self._closes:
+                    if received.topic.startswith(self._topic) and self.closed < self._closes:
                         self.closed += 1
                         return
                     channel.sendall(bytes((PacketTypes.PUBACK << 4, 2)) + mid.to_bytes(2, "big"))
-                    channel.sendall(write_message(Publication(received.topic, received.payload), mid, five=False))
+                    self._deliver(channel, received)
+
+    def _deliver(self, channel: socket.socket, received: Received) -> None:
+        channel.sendall(write_message(Publication(received.topic, received.payload), 1, five=False))
+
+
+class CrowdedBroker(ClosingBroker):
+    """An open broker on which somebody repeats the permitted message, so that the question comes after a copy of it."""
+
+    def __init__(self, listener: socket.socket, topic: str, closes: int) -> None:
+        super().__init__(listener, topic, closes)
+        self._seen: list[Received] = []
+
+    def _deliver(self, channel: socket.socket, received: Received) -> None:
+        if received.topic == self._topic:
+            super()._deliver(channel, self._seen[-1])
+        self._seen.append(received)
+        super()._deliver(channel, received)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +148,27 @@ def test_connections_that_are_closed_at_the_question_are_a_refusal(
     topic: str, closes: int, closed: int, answer: AclState
 ) -> None:
     """AWS IoT Core and HiveMQ close the connection of a client that publishes on a forbidden topic."""
+    with serving(ClosingBroker, topic, closes) as (port, served):
+        assert answer_of(port, five=False) == answer
+        assert served.closed == closed
+
+
+def test_nobody_can_hide_that_the_broker_is_open_by_repeating_messages() -> None:
+    with serving(CrowdedBroker, ASKED, 0) as (port, _):
+        assert answer_of(port, five=False) == "open"
+
+
+@contextmanager
+def serving(kind: type[ClosingBroker], topic: str, closes: int) -> Iterator[tuple[int, ClosingBroker]]:
+    """Run a broker in a thread. Give its port, and the broker."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        served = ClosingBroker(listener, topic, closes)
+        served = kind(listener, topic, closes)
         thread = threading.Thread(target=served.serve)
         thread.start()
-        assert answer_of(listener.getsockname()[1], five=False) == answer
-        assert served.closed == closed
-        # This ends the wait for the next client.
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(WAIT_S)
+        try:
+            yield listener.getsockname()[1], served
+        finally:
+            # This ends the wait for the next client.
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(WAIT_S)
         assert not thread.is_alive()
