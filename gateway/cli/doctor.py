@@ -55,7 +55,7 @@ MARKS = {"ok": "ok", "advice": "advice", "to_do": "to do"}
 def doctor(config: Path | None, as_json: bool, token_files: tuple[Path, ...], login_files: tuple[Path, ...]) -> None:
     """Check settings, files, people store, REST, broker and machine, and say what to do.
 
-    A gateway and a broker may be running or not. The exit code is 1 if a line begins with "to do".
+    It works whether a gateway and a broker are running or not. The exit code is 1 if a line begins with "to do".
     """
     with errors_as_messages():
         tokens = [(str(file), _read_token(file)) for file in token_files]

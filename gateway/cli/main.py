@@ -81,7 +81,7 @@ class LazyGroup(click.Group):
             formatter.write_dl(sorted({**own, **lazy}.items()))
 
 
-@click.group(cls=LazyGroup, help="Facegate: face recognition for cameras on MQTT, with a REST sidecar.")
+@click.group(cls=LazyGroup, help="Facegate: face recognition for cameras on MQTT, with a REST interface.")
 @click.version_option(__version__, prog_name="facegate")
 def main() -> None:
     # Every command may read the key and the passwords. A worker process must not read them in this one's memory.

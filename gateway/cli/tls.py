@@ -25,10 +25,10 @@ WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # these are compared, no
 @click.option("--replace", is_flag=True, help="Replace the certificate that this command made before.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def make(config: Path | None, hosts: tuple[str, ...], days: int, replace: bool, as_json: bool) -> None:
-    """Make a key and a certificate that it signs itself, in the folder tls of the data folder.
+    """Make a key and a certificate that is signed with it, in the folder tls of the data folder.
 
     The certificate names localhost, this machine, rest.host, rest.hosts and each --host. Clients must be told to trust
-    it: no authority vouches for it.
+    it: no authority has signed it.
     """
     with errors_as_messages():
         settings = find_and_load(config).settings

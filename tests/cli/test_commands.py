@@ -178,7 +178,7 @@ def test_audit_log_contains_exports_backups_and_restores(facegate: Facegate, dat
     assert erase.action == "erase"
     assert restore.action == "restore"
     assert restore.detail.startswith(
-        f"a file outside data/backups of after line 3, by {user}; the store before it is people-"
+        f"a file outside data/backups, made after line 3, by {user}; the store before it is people-"
     )
     assert "restore" in facegate("people", "audit").stdout
 

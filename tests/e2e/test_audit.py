@@ -51,7 +51,7 @@ def test_person_stays_erased_after_a_restore_and_a_restart_and_the_audit_has_all
     assert (obama["name"], lines[3]["person"], lines[3]["name"]) == (None, obama["person"], None)
     assert (biden["name"], biden["outcome"]) == ("Joe Biden", "done")
     # The backup is of the time after both enrolments.
-    assert lines[4]["detail"].startswith("a file outside data/backups of after line 3")
+    assert lines[4]["detail"].startswith("a file outside data/backups, made after line 3")
     with open_for_command(wanted) as people:
         assert people.store.audit.check().problems == ()
         assert head is not None

@@ -58,7 +58,7 @@ def _restore_detail(name: str, known: AuditHead | None, before: Path | None, use
 
     ``known``: the end of the audit when the backup was made. The changes after it are undone, except erasures.
     """
-    fork = f" of after line {known.line}" if known else ""
+    fork = f", made after line {known.line}" if known else ""
     return f"{name}{fork}, by {user}" + (f"; the store before it is {before.name}" if before else "")
 
 

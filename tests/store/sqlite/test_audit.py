@@ -148,7 +148,7 @@ def test_restore_adds_a_line_to_the_audit_and_removes_none(env: PeopleEnvironmen
         line = again.store.audit.read_lines(1)[0]
         assert (line.door, line.detail) == (
             "cli",
-            f"a file outside data/backups of after line 1, by ada; the store before it is {before.name}",
+            f"a file outside data/backups, made after line 1, by ada; the store before it is {before.name}",
         )
         again.registry.remove("alice", REST_CALLER)
     assert in_file(env.data) == ["add", "rename", "restore", "remove"]
