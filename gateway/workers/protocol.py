@@ -53,6 +53,18 @@ class _Answer:
     message: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """The only part of an answer that may be longer than MAX_ANSWER_BYTES."""
+
+    drawn: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _DrawingAnswer:
+    analysis: _Drawing | None = None
+
+
 def write_started(started: Started) -> bytes:
     return _encode(started)
 
@@ -97,11 +109,24 @@ def read_report(data: bytes, dimensions: int) -> Analysis:
 
     ``dimensions``: the number of dimensions of a descriptor.
     """
+    _check_length(data)
     answer = _decode(data, _Answer)
     if answer.analysis is None:
         raise wire_errors()[answer.code](answer.message)
     check_answer(answer.analysis, dimensions)
     return answer.analysis
+
+
+def _check_length(data: bytes) -> None:
+    """Raise ValueError if an answer is too long without its drawing."""
+    if len(data) <= MAX_ANSWER_BYTES:
+        return
+    # Fields that the type does not have are skipped without a value in memory. As values, small numbers take 25 times
+    # their length.
+    found = _decode(data, _DrawingAnswer).analysis
+    rest = len(data) - len((found and found.drawn) or b"")
+    if rest > MAX_ANSWER_BYTES:
+        raise ValueError(f"expected at most {MAX_ANSWER_BYTES} bytes beside a drawing, found {rest}")
 
 
 def _encode(message: object) -> bytes:
