@@ -30,6 +30,9 @@ from tests.support import WAIT_S, free_port, wait_for
 LIMITS = LimitSettings(bytes=100_000, file_bytes=100_000)
 """Limits with which a body may have 300 kB."""
 
+LARGE = 20_000_000
+"""The bytes of a response that no buffer of the system can take."""
+
 
 @dataclass
 class Site:
@@ -60,7 +63,7 @@ def application(site: Site) -> Flask:
     app.add_url_rule("/where", "where", view_func=lambda: request.host + request.script_root)
     app.add_url_rule("/healthz", "healthz", view_func=lambda: "healthy")
     app.add_url_rule("/wait", "wait", view_func=lambda: str(site.gate.wait(WAIT_S)))
-    app.add_url_rule("/large", "large", view_func=lambda: bytes(20_000_000))
+    app.add_url_rule("/large", "large", view_func=lambda: bytes(LARGE))
     app.add_url_rule("/echo", "echo", view_func=lambda: request.get_data(), methods=["POST"])
     return app
 
@@ -130,6 +133,27 @@ def test_slow_readers_hold_no_thread(site: Site) -> None:
     with connections(site, 20, b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n") as slow:
         assert get(site) == "served"
         assert read_status(slow[0]) == 200
+
+
+def test_response_that_nobody_reads_ends_when_others_need_its_memory(site: Site) -> None:
+    """Clients that read 64 kB in 30 s kept 22 MB each, up to 400 of them, for hours."""
+    line = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with site.connect(line) as first:
+        assert first.recv(1)
+        with site.connect(line) as second:
+            assert second.recv(1)
+            assert get(site) == "served"
+            assert read_up_to(first, LARGE) < LARGE
+            assert read_up_to(second, LARGE) >= LARGE
+
+
+def read_up_to(sock: socket.socket, size: int) -> int:
+    """Read so many bytes, or fewer if the connection ends before. Return their number."""
+    count = 0
+    with suppress(ConnectionError):
+        while count < size and (data := sock.recv(1 << 20)):
+            count += len(data)
+    return count
 
 
 @pytest.mark.parametrize(

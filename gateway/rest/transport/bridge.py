@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 from gateway.errors import GatewayError
 from gateway.rest.access.client import Proxies
 from gateway.rest.transport.bodies import Bodies, Disconnected, discard
-from gateway.rest.transport.connections import Connection, Connections, Phase
+from gateway.rest.transport.connections import Connection, Connections, Phase, Unread
 from gateway.rest.transport.environ import (
     BODY_ERROR,
     HEADER_CHECK,
@@ -44,6 +44,9 @@ HEADERS_TOO_LONG = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 BODIES_DISCARDED = 2
 """The most bytes of a refused body that are received, as a multiple of the largest body that is allowed."""
 
+RESPONSES_IN_MEMORY = 2
+"""The memory for all responses that clients are reading, but for one, as a multiple of the largest body allowed."""
+
 SEND_BYTES = 65_536
 """The most bytes of a response that are handed over in one step."""
 
@@ -59,6 +62,7 @@ class Bridge:
         self._proxies = proxies
         self._connections = connections
         self._bodies = Bodies(largest_body)
+        self._unread = Unread(RESPONSES_IN_MEMORY * largest_body)
         self._largest_body = largest_body
         self._threads = ThreadPoolExecutor(threads, "rest")
         self._health_threads = ThreadPoolExecutor(HEALTH_THREADS, "rest-health")
@@ -68,7 +72,8 @@ class Bridge:
         with self._connections.request(client_of(scope)) as connection:
             try:
                 response, body_left = await self._respond(scope, receive, connection)
-                await _send(response, send)
+                with self._unread.response(connection, len(response.get_data())):
+                    await _send(response, send)
                 if body_left:
                     connection.enter(Phase.RECEIVING)
                     # Many clients read no response before they have sent everything.

@@ -112,6 +112,36 @@ class Connections:
         max(slow, key=lambda each: (counts[each.host], -each.since)).shut()
 
 
+class Unread:
+    """The responses that clients are reading, in memory. Only the thread of the event loop uses them.
+
+    ``limit``: the most bytes of all but the largest one. Beyond it the connections that read for the longest time are
+    shut.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        # A dict is in the order of the responses.
+        self._sizes: dict[Connection, int] = {}
+
+    @contextmanager
+    def response(self, connection: Connection, size: int) -> Iterator[None]:
+        """Count a response until it is sent."""
+        self._sizes[connection] = size
+        self._make_room()
+        try:
+            yield
+        finally:
+            self._sizes.pop(connection, None)
+
+    def _make_room(self) -> None:
+        # One response may have any size: an export of all people may be larger than the limit.
+        while sum(self._sizes.values()) - max(self._sizes.values()) > self._limit:
+            oldest = next(iter(self._sizes))
+            del self._sizes[oldest]
+            oldest.shut()
+
+
 class _Socket(socket.socket):
     """The socket of a connection. It leaves the table when the event loop closes it."""
 
