@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 PYTHON_IN_VENV := .venv/bin/python
 ARGS ?=
-# The tests of a file run in one process. tests/conftest.py orders them.
-IN_PROCESSES := -n 2 --dist loadscope --no-loadscope-reorder
+# Three processes on two cores: tests wait for brokers and clocks. The tests of a file run in one process.
+# tests/conftest.py orders them.
+IN_PROCESSES := -n 3 --dist loadscope --no-loadscope-reorder
 
 .PHONY: help setup install run test test-all test-homeassistant quick quick-all check audit format bench faults hostile fuzz soak clean
 
@@ -21,7 +22,7 @@ install: ## Create the environment with what the gateway needs only, for a servi
 run: setup ## Run broker, gateway, REST and simulated cameras with real pictures; ARGS="--for 30" stops after 30 s
 	@$(PYTHON_IN_VENV) -m device_sim.demo $(ARGS)
 
-test: setup ## Run the tests in two processes; ARGS goes to pytest, as ARGS="tests/people -x"
+test: setup ## Run the tests in three processes; ARGS goes to pytest, as ARGS="tests/people -x"
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) $(ARGS)
 
 test-all: setup ## Run these and the extra tests: a real Home Assistant, long runs, 1,000 cameras

@@ -54,7 +54,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make quick` leaves out, and put it first: two processes then end at about the same time."""
+    """Mark what `make quick` leaves out, and put it first: the processes then end at about the same time."""
     for item in items:
         if _is_slow(item):
             item.add_marker("slow")
