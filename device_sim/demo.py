@@ -81,7 +81,7 @@ class Options:
             "FACEGATE_HOMEASSISTANT__ENABLED": "false",
         }
         if choice.own is not None:
-            # It serves programs on this machine only.
+            # The demo's own broker serves programs on this machine only.
             environment["FACEGATE_MQTT__TRUST_BROKER"] = "true"
         if choice.own == "amqtt":
             # amqtt misreads an MQTT 5 CONNECT with a last will, and then neither answers nor closes the connection.

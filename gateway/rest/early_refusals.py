@@ -28,7 +28,7 @@ def add_early_refusals(app: Flask) -> None:
             return None
         if request.routing_exception is not None:
             raise request.routing_exception
-        # Raises RequestEntityTooLarge if the headers state a size over the limit.
-        request.stream  # noqa: B018
+        # Reading the property raises RequestEntityTooLarge if the headers state a size over the limit.
+        _ = request.stream
         check.accept()
         return Response(status=HTTPStatus.NO_CONTENT)

@@ -125,7 +125,7 @@ class Follower:
     def _receive(self, read: Callable[[bytes], None], topic: str, payload: bytes) -> None:
         """Take a message of Frigate. Called by the thread of the MQTT connection."""
         try:
-            # It is checked before the message waits: any client of the broker may have sent it.
+            # The size is checked before the message waits: any client of the broker may have sent it.
             check_frigate_size(payload)
         except BadRequest as error:
             self._ignore(topic, error)

@@ -18,7 +18,7 @@ def webp_pixels(data: bytes) -> NDArray[np.uint8] | None:
     # Otherwise OpenCV writes several lines to standard error for each damaged file.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        # It returns None for a damaged file, and raises an error for some.
+        # OpenCV returns None for a damaged file, and raises an error for some.
         pixels: NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(data, np.uint8), _MODE)  # type: ignore[assignment]
     except cv2.error:
         return None

@@ -56,7 +56,7 @@ def test_broker_without_an_acl_is_open(broker: Broker, five: bool) -> None:
         ("topic readwrite facegate/bridge/#", "enforced"),
         (f"topic readwrite facegate/bridge/#\ntopic write {ASKED}", "enforced"),
         (f"topic readwrite facegate/bridge/#\ntopic read {ASKED}", "enforced"),
-        # It cannot be told from an open broker by its own login.
+        # Such a login sees no difference between this ACL and an open broker.
         ("topic readwrite #", "open"),
     ],
 )
