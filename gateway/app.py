@@ -26,6 +26,7 @@ from gateway.model.caller import GATEWAY_CALLER
 from gateway.model.health import Health
 from gateway.mqtt.announcements.known_cameras import find_known_cameras
 from gateway.mqtt.announcements.wiring import Announcements
+from gateway.mqtt.description.asyncapi import describe_mqtt
 from gateway.mqtt.interface import MqttInterface
 from gateway.mqtt.retained import HOMEASSISTANT
 from gateway.mqtt.services import Services
@@ -144,7 +145,9 @@ class Gateway:
             announcements=self.announcements,
             subscriptions=[*self.homeassistant.subscriptions, *self.sources.subscriptions],
         )
-        self.rest = create_rest(settings, self.service.submit, self.health, store.tokens, self.metrics, events.record)
+        self.rest = create_rest(
+            settings, self.service.submit, self.health, store.tokens, self.metrics, events.record, describe_mqtt
+        )
         self.systemd = SystemdNotifier(health=self.health)
 
     def start(self) -> None:

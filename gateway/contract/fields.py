@@ -68,8 +68,13 @@ class OnePerson(Fields):
     person: PersonId
 
 
+_EITHER = [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("name", "person")]
+
+
 class NameOrPerson(Fields):
     """Either the name of a person, who may be new, or the id of an enrolled person."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _EITHER})  # type: ignore[dict-item]
 
     person: PersonId | None = None
     name: Name | None = None

@@ -48,6 +48,12 @@ class LivenessDocument(VersionedModel):
     counts: dict[str, int]
 
 
+class StatusDocument(VersionedModel):
+    """The part of the replies to ``/healthz`` and ``/readyz`` that everybody gets."""
+
+    status: Literal["ok", "stuck", "ready", "not_ready"]
+
+
 class LimitsDocument(WireModel):
     """The largest picture: encoded bytes, pixels, pixels of a side. ``request_s``: the longest time for a reply.
 

@@ -97,11 +97,17 @@ RECOGNITION: Mapping[Operation, OperationSpec[Any, Any]] = {
 """The operations on pictures. mqtt/codec and rest/ also read other spellings of their fields."""
 
 
+AnyOperation = OperationSpec[Any, Any]
+
+
+def find_operation(operation: str) -> AnyOperation:
+    """Return the operation with a name, on pictures or of administrators."""
+    return ADMINISTRATION[operation] if operation in ADMINISTRATION else RECOGNITION[Operation(operation)]
+
+
 def least_role(operation: str) -> Role:
     """Return the first of LEVELS that may ask for an operation on pictures or of administrators."""
-    if operation in ADMINISTRATION:
-        return ADMINISTRATION[operation].role
-    return RECOGNITION[Operation(operation)].role
+    return find_operation(operation).role
 
 
 def check_role(caller: Caller, operation: str) -> None:

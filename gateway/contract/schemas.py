@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from gateway.contract.errors import CommandDocument, CommandErrorDocument, ErrorDocument, ProblemDocument
 from gateway.contract.health import BridgeInfoDocument, BridgeStateDocument, HealthDocument, LivenessDocument
 from gateway.contract.live import CameraStateDocument, EventDocument, PersonPresenceDocument, PresentDocument
-from gateway.contract.operations import ADMINISTRATION, RECOGNITION, OperationSpec
+from gateway.contract.operations import ADMINISTRATION, RECOGNITION, AnyOperation
 from gateway.contract.session import SessionDocument
 from gateway.contract.verdict import VerdictLine
 
@@ -44,5 +44,5 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     return schemas
 
 
-def _operations() -> dict[str, OperationSpec[Any, Any]]:
+def _operations() -> dict[str, AnyOperation]:
     return {**ADMINISTRATION, **{operation.value: spec for operation, spec in RECOGNITION.items()}}

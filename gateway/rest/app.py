@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from flask import Flask, request
 
 from gateway.config import LimitSettings
+from gateway.contract.base import Document
 from gateway.metrics import Metrics
 from gateway.model.health import Health
 from gateway.rest.access.access import Access
@@ -15,6 +16,7 @@ from gateway.rest.access.login_api import add_login_api
 from gateway.rest.api_v1 import add_api_v1
 from gateway.rest.calls import Calls, add_timing
 from gateway.rest.cross_site import CrossSiteCheck, add_cross_site_check
+from gateway.rest.description_api import add_description_api
 from gateway.rest.early_refusals import add_early_refusals
 from gateway.rest.face_rec_api import add_face_rec_api
 from gateway.rest.health_api import add_health_api
@@ -31,8 +33,12 @@ def create_app(
     *,
     access: Access,
     hosts: Sequence[str] = (),
+    describe_mqtt: Callable[[], Document] = dict,
 ) -> Flask:
-    """Return the application. ``hosts``: names of this machine in URLs, besides ``localhost`` and IP addresses."""
+    """Return the application. ``hosts``: names of this machine in URLs, besides ``localhost`` and IP addresses.
+
+    ``describe_mqtt``: returns the AsyncAPI document.
+    """
     app = Flask("gateway.rest", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the provider that Flask installs has this attribute
@@ -49,4 +55,5 @@ def create_app(
     add_api_v1(app, calls)
     add_health_api(app, health, metrics)
     add_login_api(app, access)
+    add_description_api(app, describe_mqtt)
     return app

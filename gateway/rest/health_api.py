@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 
 from gateway.contract.base import WireModel
-from gateway.contract.health import write_health, write_liveness
+from gateway.contract.health import StatusDocument, write_health, write_liveness
 from gateway.contract.operations import least_role
 from gateway.metrics import Metrics
 from gateway.model.health import Health
@@ -35,4 +35,4 @@ def _visible_part(document: WireModel) -> dict[str, Any]:
     """Return the document, or only its status for a caller who may not ask for the operation ``health``."""
     # The warnings may name people, and the skipped files too.
     fields = document.document()
-    return fields if caller_may(least_role("health")) else {name: fields[name] for name in ("schema", "status")}
+    return fields if caller_may(least_role("health")) else StatusDocument(status=fields["status"]).document()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from gateway.config import Settings
+from gateway.contract.base import Document
 from gateway.metrics import Metrics
 from gateway.model.audit import RecordEvent
 from gateway.model.health import Health
@@ -28,10 +30,12 @@ def create_rest(
     tokens: Tokens,
     metrics: Metrics,
     record: RecordEvent,
+    describe_mqtt: Callable[[str, str], Document],
 ) -> RestServer:
     """Return the server of the REST interface. Raise StartError if REST must not listen with these settings.
 
-    ``record``: gets the failed log-ins and the refusals that the audit must have.
+    ``record``: gets the failed log-ins and the refusals that the audit must have. ``describe_mqtt``: returns the
+    AsyncAPI document, from the base topic and the address of the broker.
     """
     check_tokens(settings.rest, tokens)
     access = Access(settings.rest, tokens, metrics, proxies=Proxies(settings.rest.proxies), record=record)
@@ -43,5 +47,6 @@ def create_rest(
         limits=settings.limits,
         access=access,
         hosts=(settings.rest.host, *settings.rest.hosts, *machine_names()),
+        describe_mqtt=partial(describe_mqtt, settings.mqtt.base, f"{settings.mqtt.host}:{settings.mqtt.port}"),
     )
     return RestServer(app=app, settings=settings.rest, limits=settings.limits)

@@ -13,7 +13,15 @@ from gateway.rest.access.route_roles import ROUTE_ROLES, role_of_route
 from gateway.rest.api_v1 import ROUTES
 from tests.rest.access.examples import Site, code_of
 
-OPEN = {"GET /", "GET /healthz", "GET /readyz", "GET /login", "POST /login"}
+OPEN = {
+    "GET /",
+    "GET /asyncapi.json",
+    "GET /healthz",
+    "GET /login",
+    "GET /openapi.json",
+    "GET /readyz",
+    "POST /login",
+}
 
 
 def routes(site: Site) -> set[str]:

@@ -1,0 +1,28 @@
+"""``/openapi.json`` and ``/asyncapi.json``: the descriptions of both interfaces, which contain no data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask, Response, request
+
+from gateway.contract.base import Document, dump
+from gateway.rest.description.openapi import describe_rest
+
+
+def add_description_api(app: Flask, describe_mqtt: Callable[[], Document]) -> None:
+    """Add the routes. ``describe_mqtt``: returns the AsyncAPI document."""
+
+    @app.get("/openapi.json")
+    def openapi() -> Response:
+        # A proxy may offer the gateway below a path of its own.
+        server = request.script_root or "/"
+        return _json({**describe_rest(), "servers": [{"url": server}]})
+
+    @app.get("/asyncapi.json")
+    def asyncapi() -> Response:
+        return _json(describe_mqtt())
+
+
+def _json(document: Document) -> Response:
+    return Response(dump(document), mimetype="application/json", headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,141 @@
+"""The OpenAPI document describes every route, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from gateway.contract.components import Components
+from gateway.contract.operations import ADMINISTRATION, RECOGNITION
+from gateway.contract.summaries import SUMMARIES
+from gateway.errors import wire_errors
+from gateway.rest.access.route_roles import ROUTE_ROLES
+from gateway.rest.api_v1 import FILES
+from gateway.rest.description.openapi import TAGS, describe_rest, describe_routes
+from gateway.rest.description.operation_routes import ROUTE_TEXTS
+from gateway.rest.description.problem_answers import PROBLEM_TEXTS, codes_of
+from gateway.rest.description.route_description import openapi_path, path_fields
+from gateway.rest.problems import STATUS
+from tests.rest.access.examples import ELSEWHERE, Site
+
+DOCUMENT = describe_rest()
+
+
+def described_operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+OPERATIONS = dict(described_operations())
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_document_is_valid_openapi() -> None:
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_every_route_is_described_and_no_other(site: Site) -> None:
+    routes = {
+        f"{method} {rule.rule}"
+        for rule in site.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    described = set(describe_routes(Components()))
+    assert routes - described == set(), "describe these routes: gateway/rest/description"
+    assert described - routes == set(), "these routes do not exist"
+
+
+def test_routes_with_texts_of_their_own_exist() -> None:
+    assert set(ROUTE_TEXTS) <= set(ROUTE_ROLES)
+    assert {f"GET {path}" for path in FILES} <= set(ROUTE_ROLES)
+
+
+def test_every_operation_has_a_summary() -> None:
+    assert set(SUMMARIES) == {*ADMINISTRATION, *(each.value for each in RECOGNITION)}
+
+
+@pytest.mark.parametrize(("route", "role"), ROUTE_ROLES.items())
+def test_role_of_a_route_is_described(route: str, role: str | None) -> None:
+    method, path = route.split(" ")
+    operation = OPERATIONS[f"{method} {openapi_path(path)}"]
+    assert operation.get("x-role") == role
+    assert operation["security"] == ([] if role is None else [{"bearer": []}, {"basic": []}, {"session": []}])
+    assert set(path_fields(path)) == {
+        each["name"] for each in operation.get("parameters", ()) if each["in"] == "path" and each["required"]
+    }
+
+
+def test_names_for_generated_clients_are_unique_identifiers() -> None:
+    names = [each["operationId"] for each in OPERATIONS.values()]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)
+
+
+@pytest.mark.parametrize("route", OPERATIONS)
+def test_route_has_a_tag_and_a_summary(route: str) -> None:
+    operation = OPERATIONS[route]
+    assert operation["tags"][0] in TAGS
+    assert operation["summary"][0].isupper()
+    assert not operation["summary"].endswith(".")
+    assert len(operation["summary"]) <= 80
+
+
+def test_every_error_code_has_a_described_status() -> None:
+    assert {code for status in PROBLEM_TEXTS for code in codes_of(status)} == set(wire_errors())
+    assert {status.value for status in STATUS.values()} <= set(PROBLEM_TEXTS)
+
+
+def test_texts_have_no_marks_of_docstrings() -> None:
+    assert "``" not in json.dumps(DOCUMENT)
+
+
+def test_every_component_is_used() -> None:
+    text = json.dumps(DOCUMENT)
+    for kind in ("schemas", "responses"):
+        for name in DOCUMENT["components"][kind]:
+            assert f'"#/components/{kind}/{name}"' in text, name
+
+
+def test_schemas_of_answers_say_which_fields_are_always_there() -> None:
+    schema = DOCUMENT["components"]["schemas"]["PersonReply"]
+    assert schema["required"] == ["schema", "person", "name", "added", "pictures"]
+    assert list(schema["properties"]) == schema["required"]
+
+
+def test_field_that_may_be_left_out_is_never_null() -> None:
+    schema = DOCUMENT["components"]["schemas"]["SightingPictureReply"]
+    assert schema["properties"]["frigate_event"] == {"type": "string"}
+    assert "frigate_event" not in schema["required"]
+    assert {"type": "null"} in schema["properties"]["name"]["anyOf"]
+
+
+def test_pictures_may_be_json_a_form_or_the_body_itself() -> None:
+    content = OPERATIONS["POST /api/v1/people/{person}/pictures"]["requestBody"]["content"]
+    assert set(content) == {"application/json", "multipart/form-data", "image/jpeg", "image/png", "image/webp"}
+    images = content["application/json"]["schema"]["properties"]["images"]
+    assert images["items"] == {"type": "string", "contentEncoding": "base64"}
+    # The person is in the path: the body has no name.
+    assert list(content["application/json"]["schema"]["properties"]) == ["images"]
+
+
+def test_description_needs_no_token(site: Site) -> None:
+    answer = site.client(ELSEWHERE).get("/openapi.json")
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    assert answer.get_json() == DOCUMENT
+
+
+def test_description_names_the_path_of_a_proxy(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    answer = site.app.test_client().get("/openapi.json", environ_overrides={"SCRIPT_NAME": "/faces"})
+    assert answer.get_json()["servers"] == [{"url": "/faces"}]
