@@ -63,7 +63,7 @@ fi
 case ${1:-} in
   # uv itself is no part of these groups.
   production) groups="--no-default-groups --group models --group build" keep=--inexact size="200 MB" ;;
-  "") groups= keep= size="350 MB" ;;
+  "") groups= keep= size="400 MB" ;;
   *) fail "expected \`production\` or nothing, not $1" ;;
 esac
 
