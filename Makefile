@@ -6,7 +6,7 @@ ARGS ?=
 # tests/conftest.py orders them.
 IN_PROCESSES := -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help setup install run test test-all test-homeassistant quick quick-all check audit format bench faults hostile fuzz soak clean
+.PHONY: help setup install run test test-all test-homeassistant test-console quick quick-all check audit format bench faults hostile fuzz soak clean
 
 help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -32,6 +32,9 @@ test-all: setup ## Run these and the extra tests: a real Home Assistant, long ru
 test-homeassistant: setup ## Run the tests of Home Assistant, with a real one if Python 3.13 is installed
 	@scripts/setup_homeassistant.sh
 	@$(PYTHON_IN_VENV) -m pytest -m "" tests/integrations/homeassistant $(ARGS)
+
+test-console: setup ## Run the tests of the console in a headless Chromium; SCREENSHOTS=DIR saves pictures of the views
+	@$(PYTHON_IN_VENV) -m pytest -m "" tests/console $(ARGS)
 
 quick: setup ## Run the tests that need no broker, no workers and no networks (under a minute)
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) -m "not slow and not extra" $(ARGS)

@@ -95,7 +95,7 @@ class Options:
 
     def notes(self, choice: BrokerChoice) -> str:
         return (
-            f"Open http://127.0.0.1:{self.rest_port}/face_rec in a browser to try a picture of your own.\n"
+            f"Open http://127.0.0.1:{self.rest_port}/ in a browser: cameras, people, and a picture of your own.\n"
             f"Pictures go through {choice}. Ctrl-C stops."
         )
 

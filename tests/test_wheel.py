@@ -64,6 +64,13 @@ def test_wheel_contains_the_small_models(wheel: zipfile.ZipFile) -> None:
     assert {str(Path(name).parent) for name in names} == {"gateway/vision/engines/bundle"}
 
 
+def test_wheel_contains_the_console(wheel: zipfile.ZipFile) -> None:
+    files = ROOT / "gateway" / "rest" / "console" / "files"
+    packed = {name for name in wheel.namelist() if name.startswith("gateway/rest/console/files/")}
+    assert packed == {path.relative_to(ROOT).as_posix() for path in files.rglob("*") if path.is_file()}
+    assert "gateway/rest/console/files/index.html" in packed
+
+
 def test_wheel_contains_the_licences_of_the_models(wheel: zipfile.ZipFile) -> None:
     licences = {Path(name).name: wheel.read(name).decode() for name in wheel.namelist() if "/licenses/" in name}
     assert licences.keys() == {"LICENSE", "NOTICE", "Apache-2.0.txt"}

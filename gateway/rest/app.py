@@ -15,6 +15,7 @@ from gateway.rest.access.check import add_access_check
 from gateway.rest.access.login_api import add_login_api
 from gateway.rest.api_v1 import add_api_v1
 from gateway.rest.calls import Calls, add_timing
+from gateway.rest.console.assets import add_console
 from gateway.rest.cross_site import CrossSiteCheck, add_cross_site_check
 from gateway.rest.description_api import add_description_api
 from gateway.rest.early_refusals import add_early_refusals
@@ -56,4 +57,5 @@ def create_app(
     add_health_api(app, health, metrics)
     add_login_api(app, access)
     add_description_api(app, describe_mqtt)
+    add_console(app)
     return app

@@ -5,49 +5,47 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from flask import Flask, redirect, request, url_for
-from werkzeug.wrappers import Response
+from flask import Flask, Response, request
 
 from gateway.contract.faces import write_candidates
+from gateway.contract.operations import least_role
 from gateway.contract.reading import read_landmarks
 from gateway.model import Comparison, LandmarkCount, Operation, Recognition
-from gateway.rest.access.current import current_csrf
+from gateway.rest.access.current import caller_may, current_csrf
+from gateway.rest.answer_pages import comparison_page, recognition_page
 from gateway.rest.calls import Calls
-from gateway.rest.pages import html_response, upload_form
+from gateway.rest.pages import html_response, upload_page, wants_page
 from gateway.rest.pictures import read_pictures
 
 
 def add_face_rec_api(app: Flask, calls: Calls) -> None:
-    """Add the routes, and the redirection of ``/`` to the first of them."""
-
-    @app.get("/")
-    def index() -> Response:
-        return redirect(url_for("face_rec_form"))
+    """Add the routes. A browser that posts a form gets a page, and every other client gets JSON."""
 
     @app.get("/face_rec")
     def face_rec_form() -> Response:
-        text = "Send a picture; the answer is the name of the person."
-        return html_response(upload_form("Who is it?", text, {"file": "Picture"}, current_csrf()))
+        return html_response(upload_page("/face_rec", current_csrf()))
 
     @app.post("/face_rec")
-    def face_rec() -> dict[str, Any]:
+    def face_rec() -> dict[str, Any] | Response:
+        is_page = wants_page(request)
         count, locations = _landmark_count(), _flag("face_locations")
         pictures = read_pictures(request, ("file",))
-        reply = calls.recognise(Operation.FACE_REC, pictures, count, _flag("annotate"))
+        reply = calls.recognise(Operation.FACE_REC, pictures, count, is_page or _flag("annotate"))
         assert isinstance(reply, Recognition)
+        if is_page:
+            may_enrol = caller_may(least_role("people/add"))
+            return html_response(recognition_page(reply, pictures[0], current_csrf(), may_enrol=may_enrol))
         return _write_recognition(reply, count > 0, locations)
 
     @app.get("/face_match")
     def face_match_form() -> Response:
-        files = {"file1": "First picture", "file2": "Second picture"}
-        text = "Send two pictures with one face each."
-        return html_response(upload_form("The same person?", text, files, current_csrf()))
+        return html_response(upload_page("/face_match", current_csrf()))
 
     @app.post("/face_match")
-    def face_match() -> dict[str, Any]:
+    def face_match() -> dict[str, Any] | Response:
         reply = calls.recognise(Operation.FACE_MATCH, read_pictures(request, ("file1", "file2")))
         assert isinstance(reply, Comparison)
-        return {"match": reply.match}
+        return html_response(comparison_page(reply, current_csrf())) if wants_page(request) else {"match": reply.match}
 
 
 def _flag(name: str) -> bool:

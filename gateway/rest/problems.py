@@ -13,6 +13,8 @@ from gateway.contract.base import dump
 from gateway.contract.errors import write_problem
 from gateway.errors import Busy, GatewayError, TooLarge, TooManyAttempts, Unauthorized
 from gateway.metrics import Metrics
+from gateway.rest.access.current import current_csrf
+from gateway.rest.pages import answer_page, html_response, wants_page
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,8 @@ def add_error_handlers(app: Flask, metrics: Metrics) -> None:
     @app.after_request
     def count(response: Response) -> Response:
         # The service counts the errors of requests that were submitted to it.
-        if response.mimetype == PROBLEM_TYPE and "submitted" not in g:
+        is_error = response.mimetype == PROBLEM_TYPE or (response.status_code >= 400 and wants_page(request))
+        if is_error and "submitted" not in g:
             metrics.count("errors")
         return response
 
@@ -106,5 +109,7 @@ def _bug_problem(error: Exception) -> Response:
 
 
 def _problem(status: HTTPStatus, code: str, detail: str) -> Response:
+    if wants_page(request):
+        return html_response(answer_page(request.path, "This did not work", detail, "", current_csrf()), status)
     problem = write_problem(status.phrase, status.value, detail, code)
     return Response(dump(problem), status, mimetype=PROBLEM_TYPE)

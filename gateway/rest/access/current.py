@@ -45,5 +45,6 @@ def caller_may(least: Role) -> bool:
 
 def current_csrf() -> str:
     """Return the CSRF token of the session, or "" if the request belongs to none."""
-    identity: Identity | None = g.identity
+    # A request that another site sent is refused before anybody asks who sent it.
+    identity: Identity | None = g.get("identity")
     return identity.session.csrf if identity and identity.session else ""

@@ -38,7 +38,7 @@ def face_rec_routes(components: Components) -> dict[str, RouteDescription]:
                 "The route of the original project, with the same answer. `name` is `Unknown` if nobody matches or"
                 " there is no face."
             ),
-            answers={"200": json_answer(components.ref(FaceRecDocument))},
+            answers={"200": _answer(components.ref(FaceRecDocument))},
             problems=_PROBLEMS,
             parameters=[
                 {"name": name, "in": "query", "description": text, "schema": schema}
@@ -54,11 +54,17 @@ def face_rec_routes(components: Components) -> dict[str, RouteDescription]:
             tag="original",
             summary="Tell whether two pictures show the same person",
             description="The route of the original project, with the same answer. Each picture shows one face.",
-            answers={"200": json_answer(components.ref(FaceMatchDocument))},
+            answers={"200": _answer(components.ref(FaceMatchDocument))},
             problems=_PROBLEMS,
             body=_body("file1 file2", {"image1": _BASE64, "image2": _BASE64}, ["image1", "image2"]),
         ),
     }
+
+
+def _answer(schema: Schema) -> Schema:
+    """Return an answer in JSON, which is a page for a browser."""
+    answer = json_answer(schema, "The result; a page if `Accept` names `text/html`.")
+    return {**answer, "content": {**answer["content"], **page_answer()["content"]}}
 
 
 def _body(files: str, fields: Schema, required: list[str]) -> Schema:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.contract.components import Components, Schema
 from gateway.contract.health import HealthDocument, LivenessDocument, StatusDocument
 from gateway.contract.session import SessionDocument
+from gateway.rest.console.assets import KINDS
 from gateway.rest.description.problem_answers import EVERY_PROBLEM, LOGIN_PROBLEMS
 from gateway.rest.description.route_description import RouteDescription, json_answer, page_answer
 
@@ -27,8 +28,24 @@ def gateway_routes(components: Components) -> dict[str, RouteDescription]:
         **_health_routes(components),
         **_login_routes(components),
         **_description_routes(),
+        **_console_routes(),
+    }
+
+
+def _console_routes() -> dict[str, RouteDescription]:
+    unchanged = {"description": "The copy of the browser is the newest one."}
+    file = {"description": "The file.", "content": {kind: {"schema": {"type": "string"}} for kind in KINDS.values()}}
+    return {
         "GET /": RouteDescription(
-            "start_page", "pages", "The start page", {"302": {"description": "To `/face_rec`."}}, problems=_OPEN
+            "console", "pages", "The console", {"200": page_answer(), "304": unchanged}, problems=_OPEN
+        ),
+        "GET /console/<path:file>": RouteDescription(
+            name="console_file",
+            tag="pages",
+            summary="A file of the console",
+            answers={"200": file, "304": unchanged},
+            problems=(*_OPEN, 404),
+            parameters=[{"name": "file", "in": "path", "required": True, "schema": {"type": "string"}}],
         ),
     }
 

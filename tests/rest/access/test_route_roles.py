@@ -16,6 +16,7 @@ from tests.rest.access.examples import Site, code_of
 OPEN = {
     "GET /",
     "GET /asyncapi.json",
+    "GET /console/<path:file>",
     "GET /healthz",
     "GET /login",
     "GET /openapi.json",

@@ -1,0 +1,1 @@
+"""The console: the page at ``/`` for people, which uses only the documented routes."""

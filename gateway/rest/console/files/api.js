@@ -1,0 +1,97 @@
+// Requests to the documented routes of the gateway, and the errors that they get.
+
+// The gateway may stand below a path of a proxy, so addresses are relative to this file.
+const BASE = new URL("../", import.meta.url);
+
+let csrf = "";
+
+/** An error that the gateway answered, or `offline` if there was no answer. */
+export class Problem extends Error {
+  constructor(status, code, detail) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** Use the CSRF token of a session for all changes. */
+export function useCsrf(token) {
+  csrf = token ?? "";
+}
+
+/** Return the address of a route. `query`: empty values are left out. */
+export function address(path, query = {}) {
+  const url = new URL(path, BASE);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
+  }
+  return url.href;
+}
+
+/** Return the document of a route. Throw Problem. */
+export function get(path, query = {}, signal = undefined) {
+  return request("GET", address(path, query), { signal });
+}
+
+/** Return the document of a route of `/api/v1`. Throw Problem. */
+export function read(path, query, signal) {
+  return get(`api/v1/${path}`, query, signal);
+}
+
+/**
+ * Change something by a route of `/api/v1`. `body`: the fields, a form, or nothing. Throw Problem.
+ *
+ * `last`: the page may be closed meanwhile.
+ */
+export function change(method, path, body = undefined, { last = false } = {}) {
+  const { headers, ...content } = encoded(body);
+  const once = { ...headers, "Idempotency-Key": randomKey() };
+  return request(method, address(`api/v1/${path}`), { ...content, headers: once, keepalive: last });
+}
+
+/** Send a picture, or a form with two, to a route of `/api/v1` that changes nothing. Throw Problem. */
+export function ask(path, body, query = {}, signal = undefined) {
+  return request("POST", address(`api/v1/${path}`, query), { ...encoded(body), signal });
+}
+
+/** Send JSON to a route outside of `/api/v1`. Throw Problem. */
+export function post(path, fields) {
+  return request("POST", address(path), encoded(fields));
+}
+
+/** Return the newest version of a picture of `/api/v1`, or null if there is none. */
+export async function readPicture(path, signal) {
+  const response = await fetch(address(`api/v1/${path}`), { signal }).catch(() => null);
+  return response?.ok ? response.blob() : null;
+}
+
+function encoded(body) {
+  if (body === undefined || body instanceof FormData || body instanceof Blob) return { body };
+  return { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+}
+
+// crypto.randomUUID exists only over HTTPS and on this machine.
+function randomKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function request(method, url, { headers = {}, ...options }) {
+  const token = method === "GET" || csrf === "" ? {} : { "X-CSRF-Token": csrf };
+  let response;
+  try {
+    response = await fetch(url, { method, headers: { Accept: "application/json", ...headers, ...token }, ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, "offline", "");
+  }
+  if (response.ok) return response.headers.get("Content-Type")?.includes("json") ? response.json() : null;
+  throw await problemOf(response);
+}
+
+async function problemOf(response) {
+  const fields = await response.json().catch(() => ({}));
+  const problem = new Problem(response.status, fields.code ?? "internal", fields.detail ?? response.statusText);
+  // The shell asks for a token. A log-in that fails says so itself.
+  if (response.status === 401 && !response.url.endsWith("/login")) document.dispatchEvent(new CustomEvent("unauthorized"));
+  return problem;
+}

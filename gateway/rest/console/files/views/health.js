@@ -1,0 +1,58 @@
+// The view of the gateway itself: what works, what falls short, and what to do.
+
+import { get, read } from "../api.js";
+import { h, put } from "../dom.js";
+import { listen } from "../events.js";
+import * as format from "../format.js";
+import { icon } from "../icons.js";
+import { complain } from "../messages.js";
+import { viewHead, warningList } from "../parts.js";
+import { texts } from "../texts.js";
+
+const COUNTS_MS = 5000;
+
+export const health = { name: "health", role: "viewer", show };
+
+async function show(main, { signal }) {
+  const parts = h("ul", { class: "checks" });
+  const warnings = h("div");
+  const counts = h("dl", { class: "counts" });
+  put(main, viewHead(texts.views.health), parts, warnings, h("h2", {}, texts.health.counts), counts);
+
+  await Promise.all([load(), loadCounts()]);
+  listen(["health"], (kind, event) => (kind === "health" ? draw(event) : load().catch(complain)), signal);
+  const timer = setInterval(() => loadCounts().catch(() => null), COUNTS_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+
+  async function load() {
+    draw(await read("health", {}, signal));
+  }
+
+  function draw(state) {
+    put(parts, checksOf(state).map(([isGood, name, value, advice]) => h("li", { class: isGood ? "good" : "bad" },
+      icon(isGood ? "ok" : "warning"), h("div", {}, h("strong", {}, name), h("span", {}, value), isGood ? null : h("small", {}, advice)))));
+    const sentences = [...state.warnings, ...state.known_faces.skipped];
+    put(warnings, h("h2", {}, texts.health.attention), sentences.length > 0 ? warningList(sentences) : h("p", { class: "hint" }, texts.health.nothing));
+  }
+
+  async function loadCounts() {
+    const state = await get("healthz", {}, signal);
+    put(counts, Object.entries(state.counts).map(([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, format.count(value)))));
+  }
+}
+
+/** Return for each part of the gateway: whether it is well, its name, its state, and what to do. */
+function checksOf(state) {
+  const { workers, known_faces: folder } = state;
+  const words = texts.health;
+  return [
+    [state.status === "ready", words.gateway, words.status[state.status], words.statusAdvice],
+    [state.broker === "connected", words.broker, words.brokerStates[state.broker], words.brokerAdvice],
+    [state.canary === "back", words.loopback, words.loopbackStates[state.canary], words.loopbackAdvice],
+    [workers.ready === workers.of, words.workers, words.workersOf(workers.ready, workers.of), words.workersAdvice],
+    [state.store === "writable", words.store, words.storeStates[state.store], words.storeAdvice],
+    [folder.done === folder.of, words.folder, words.folderOf(folder.done, folder.of), words.folderAdvice],
+    [true, words.people, format.count(folder.people), ""],
+    [true, words.strangers, format.count(state.unknowns), ""],
+  ];
+}
