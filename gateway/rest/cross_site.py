@@ -17,8 +17,8 @@ from flask import Flask, request
 from gateway.errors import Forbidden
 from gateway.metrics import Metrics
 
-FORM_PATHS = frozenset({"/", "/face_rec", "/face_match"})
-"""The pages that a link on any site may open."""
+FORM_PATHS = frozenset({"/", "/face_rec", "/face_match", "/login"})
+"""The pages that a link on any site may open. A page that needs a log-in leads to ``/login``."""
 
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -16,12 +17,12 @@ from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.rest import cross_site
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import CrossSiteCheck, host_name, machine_names
-from tests.rest.access.examples import local_access
+from tests.rest.access.examples import Site, local_access
 
 CHECK = CrossSiteCheck(("faces.example.org", "Küche.lan", "ambient.internal."))
 HOST = "pi.local:5001"
 OWN = CrossSiteCheck(("pi.local",))
-FORMS = ("/", "/face_rec", "/face_match")
+FORMS = ("/", "/face_rec", "/face_match", "/login")
 
 
 def allowed(check: CrossSiteCheck, headers: Mapping[str, str], method: str = "POST", path: str = "/face_rec") -> bool:
@@ -192,6 +193,16 @@ def test_every_route_is_checked_before_its_body_is_read() -> None:
             answer = client.open(path, method=method, headers=headers, data=b"\xff" * 100, content_type="image/jpeg")
             assert answer.status_code == 403, (method, path, headers)
     assert metrics.snapshot()["cross_site_refused"] == metrics.snapshot()["errors"] == 3 * len(routes)
+
+
+def test_link_of_another_site_leads_to_the_log_in(tmp_path: Path) -> None:
+    """Regression: the page /face_rec redirected to /login, which refused the browser with 403."""
+    browser = Site(tmp_path, anonymous={"from": []}).client("192.168.1.7")
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
+    answer = browser.get("/face_rec", headers=link)
+    assert (answer.status_code, answer.location) == (303, "/login?next=/face_rec")
+    assert browser.get(answer.location, headers=link).status_code == 200
+    assert browser.post("/login", headers=link).status_code == 403
 
 
 def test_refusal_is_a_problem_document() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -9,6 +10,16 @@ from typing import Any
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+
+_PROXY_HEADER = re.compile(
+    # Standards, and the proxies that imitate them.
+    r"HTTP_(FORWARDED|VIA|CDN_LOOP|X_FORWARDED.*|X_ORIGINAL_.*"
+    # Names of the client's address, as X-Real-IP, CF-Connecting-IP, True-Client-IP, Fly-Client-IP, X-Azure-ClientIP.
+    r"|(.*_)?(CLIENT|CONNECTING|REAL|REMOTE|USER|SOCKET)_?(IP|IPV6|ADDR)|X_ENVOY_.*"
+    # Other traces of Cloudflare, Amazon, Tailscale and Home Assistant.
+    r"|CF_RAY|X_AMZN_TRACE_ID|TAILSCALE_.*|X_INGRESS_PATH)"
+)
+"""The headers that forwarders add, by their names in WSGI."""
 
 _FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
 _FORWARDED_PROTO = "HTTP_X_FORWARDED_PROTO"
@@ -88,11 +99,8 @@ def read_address(text: str) -> Address | None:
 
 
 def has_proxy_headers(environ: Mapping[str, Any]) -> bool:
-    """Return whether a request has a header that only proxies add."""
-    return any(
-        name in ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP") or name.startswith("HTTP_X_FORWARDED")
-        for name in environ
-    )
+    """Return whether a request has a header that only proxies and other forwarders add."""
+    return any(map(_PROXY_HEADER.fullmatch, environ))
 
 
 def _entries(header: str) -> list[str]:

@@ -129,6 +129,14 @@ def test_programs_on_this_machine_need_no_token(site: Site) -> None:
     assert set(site.served) == {REST_CALLER}
 
 
+OTHER_FORWARDER_HEADERS = (
+    "X-Client-IP", "Client-IP", "X-Cluster-Client-IP", "Proxy-Client-IP", "Fastly-Client-IP", "Fly-Client-IP",
+    "True-Client-IP", "CF-Connecting-IP", "CF-Connecting-IPv6", "DO-Connecting-IP", "X-Azure-ClientIP",
+    "X-Azure-SocketIP", "X-Appengine-User-IP", "X-Envoy-External-Address", "X-Original-Forwarded-For",
+    "X-Original-Host", "CDN-Loop", "CF-Ray", "X-Amzn-Trace-Id", "Tailscale-User-Login", "X-Ingress-Path",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -139,11 +147,27 @@ def test_programs_on_this_machine_need_no_token(site: Site) -> None:
         {"X-Forwarded-Proto": "https"},
         {"X-Forwarded-Host": "localhost"},
         {"X-Real-IP": "127.0.0.1"},
+        *({name: "203.0.113.9"} for name in OTHER_FORWARDER_HEADERS),
     ],
 )
 def test_nobody_is_let_in_through_a_proxy_on_this_machine(site: Site, headers: dict[str, str]) -> None:
     assert code_of(site.client(LOCAL).get(PEOPLE, headers=headers)) == (401, "unauthorized")
     assert site.served == []
+
+
+def test_usual_headers_of_programs_do_not_look_like_those_of_a_proxy(site: Site) -> None:
+    usual = (
+        "Accept",
+        "Accept-Encoding",
+        "Connection",
+        "DNT",
+        "Priority",
+        "Sec-Fetch-Site",
+        "User-Agent",
+        "X-Requested-With",
+    )
+    headers = dict.fromkeys(usual, "none")
+    assert site.client(LOCAL).get(PEOPLE, headers=headers).status_code == 200
 
 
 def test_nobody_is_let_in_through_nginx_as_it_is_installed(site: Site) -> None:
