@@ -33,7 +33,7 @@ from gateway.mqtt.services import Services
 from gateway.mqtt.transport.identity import load_identity
 from gateway.people.recogniser_switch import check_recogniser_switch
 from gateway.people.wiring import has_store, open_people, store_path
-from gateway.rest.wiring import create_rest
+from gateway.rest.wiring import create_rest, needs_token
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.gateway_info import describe_gateway
@@ -111,8 +111,9 @@ class Gateway:
         store, sightings = self.people.store, self.people.sightings
         notes = LiveNotes(store, sightings, self.live or self.unfollowed)
         self._live_parts = (notes,) if self.live is None else (self.live, notes)
+        keep = needs_token(settings.rest)
         administration = Administration(
-            self.people, vision, self.changes, self.reads, self.health, self.live, known_cameras
+            self.people, vision, self.changes, self.reads, self.health, self.live, known_cameras, keep_admin=keep
         )
         events = self.people.audit.events
         self.service = Service(

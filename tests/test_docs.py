@@ -78,6 +78,10 @@ def text_of(page: str) -> str:
     return path.read_text()
 
 
+OPERATIONS = text_of(PEOPLE) + text_of(SIGHTINGS) + text_of(ACCESS)
+"""The pages with the tables of operations, their fields and their routes."""
+
+
 HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
 
 
@@ -170,7 +174,7 @@ def test_every_topic_is_documented() -> None:
 def test_every_route_is_documented(rule: object) -> None:
     for method in getattr(rule, "methods", set()) - {"HEAD", "OPTIONS"}:
         if str(rule).startswith("/api/v1/"):
-            assert f"`{method} {rule}`" in text_of(PEOPLE) + text_of(SIGHTINGS)
+            assert f"`{method} {rule}`" in OPERATIONS
         else:
             assert f"`{method} {rule}`" in text_of(REST)
             assert str(rule) in text_of(README)
@@ -178,7 +182,7 @@ def test_every_route_is_documented(rule: object) -> None:
 
 @pytest.mark.parametrize("operation", ADMINISTRATION)
 def test_every_action_is_documented_with_its_fields(operation: str) -> None:
-    (row,) = re.findall(rf"^\| `{operation}` \|(.*?)\|", text_of(PEOPLE) + text_of(SIGHTINGS), re.MULTILINE)
+    (row,) = re.findall(rf"^\| `{operation}` \|(.*?)\|", OPERATIONS, re.MULTILINE)
     fields = set(ADMINISTRATION[operation].known)
     assert set(re.findall(r"`(\w+)`", row)) == fields
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from gateway.contract import reading
 from gateway.errors import BadRequest
 from gateway.model import LandmarkCount
+from gateway.model.caller import LEVELS, MAX_TOKEN_DAYS, TOKEN_NAME, Role
 from gateway.model.names import checked_name
 from gateway.model.sightings import OUTCOMES
 
@@ -36,6 +37,9 @@ PersonId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,53}$"), _read(reading.rea
 SightingId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$"), _read(reading.read_sighting_id)]
 CameraName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), _read(reading.read_camera)]
 OutcomeWord = Annotated[str, Field(json_schema_extra={"enum": list(OUTCOMES)}), _read(reading.read_outcome)]
+TokenName = Annotated[str, Field(pattern=rf"^{TOKEN_NAME.pattern}$"), _read(reading.read_token_name)]
+RoleWord = Annotated[Role, Field(json_schema_extra={"enum": list(LEVELS)}), _read(reading.read_role)]
+Days = Annotated[float, Field(gt=0, le=MAX_TOKEN_DAYS), _read(reading.read_days)]
 Moment = Annotated[float, Field(ge=0), _read(reading.read_moment)]
 PictureId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$"), _read(reading.read_picture_id)]
 Name = Annotated[str, _read(lambda _, value: checked_name(value))]
@@ -169,6 +173,23 @@ class CameraOrAll(Fields):
     """The fields of ``cameras/enable`` and ``cameras/disable``. Without ``camera`` the switch for all cameras."""
 
     camera: CameraName | None = None
+
+
+class OneToken(Fields):
+    name: TokenName
+
+
+class AddToken(OneToken):
+    """The fields of ``tokens/add``. ``days``: the time after which the token expires; without it: never."""
+
+    role: RoleWord
+    days: Days | None = None
+
+
+class RotateToken(OneToken):
+    """The fields of ``tokens/rotate``. ``days``: as for a new token; without it as long as the old one was valid."""
+
+    days: Days | None = None
 
 
 class Calibrate(Fields):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gateway.contract import fields as f
-from gateway.contract import people, replies, sightings
+from gateway.contract import people, replies, sightings, tokens
 from gateway.contract.base import WireModel
 from gateway.contract.health import HealthDocument
 from gateway.errors import BadRequest, Forbidden, Unsupported
@@ -82,10 +82,17 @@ ADMINISTRATION: Mapping[str, OperationSpec[Any, Any]] = {
     "cameras/enable": OperationSpec(f.CameraOrAll, sightings.CameraSwitchDocument, changes=True, role="keeper"),
     "cameras/disable": OperationSpec(f.CameraOrAll, sightings.CameraSwitchDocument, changes=True, role="keeper"),
     "cameras/forget": OperationSpec(f.OneCamera, sightings.ForgottenCameraDocument, changes=True, role="keeper"),
+    "tokens/list": OperationSpec(f.NoFields, tokens.TokensDocument, changes=False, role="admin"),
+    "tokens/add": OperationSpec(f.AddToken, tokens.NewTokenDocument, changes=True, role="admin"),
+    "tokens/revoke": OperationSpec(f.OneToken, tokens.RevokedTokenDocument, changes=True, role="admin"),
+    "tokens/rotate": OperationSpec(f.RotateToken, tokens.NewTokenDocument, changes=True, role="admin"),
     "calibrate": OperationSpec(f.Calibrate, people.CalibrationDocument, changes=False, role="keeper"),
     "health": OperationSpec(f.NoFields, HealthDocument, changes=False, role="viewer"),
 }
 """The operations of administrators, by the words of both wires."""
+
+SECRET_REPLIES = frozenset({"tokens/add", "tokens/rotate"})
+"""The operations whose replies have a token. Nobody but the sender of the request may read these replies."""
 
 RECOGNITION: Mapping[Operation, OperationSpec[Any, Any]] = {
     Operation.FACE_REC: OperationSpec(f.Recognise, replies.RecognitionDocument, changes=False, role="client"),
@@ -117,6 +124,13 @@ def check_role(caller: Caller, operation: str) -> None:
         raise Forbidden(f"{operation} needs the role {least}, and the role of {caller.audit_text()} is {caller.role}")
 
 
+def check_command(caller: Caller, operation: str) -> None:
+    """Raise Unsupported if this is no operation of administrators, and Forbidden as ``check_role`` does."""
+    if operation not in ADMINISTRATION:
+        raise _unknown_operation_error(operation)
+    check_role(caller, operation)
+
+
 def changes(operation: str) -> bool:
     """Return whether an administrator's operation changes something."""
     return operation in ADMINISTRATION and ADMINISTRATION[operation].changes
@@ -125,9 +139,7 @@ def changes(operation: str) -> bool:
 def read_fields(operation: str, values: Mapping[str, Any]) -> f.Fields:
     """Return the fields of an administrator's operation. Raise Unsupported or BadRequest."""
     if (spec := ADMINISTRATION.get(operation)) is None:
-        raise Unsupported(
-            f"unknown operation {operation[:MAX_QUOTED_LENGTH]}: the operations are {', '.join(ADMINISTRATION)}"
-        )
+        raise _unknown_operation_error(operation)
     given = _gather_images({name: value for name, value in values.items() if value is not None})
     if unknown := sorted(ascii(name)[:MAX_QUOTED_LENGTH] for name in given.keys() - {*spec.known}):
         known = f"its fields are {', '.join(spec.known)}" if spec.known else "it has no fields"
@@ -137,6 +149,12 @@ def read_fields(operation: str, values: Mapping[str, Any]) -> f.Fields:
         raise BadRequest(f"{operation} needs {' and '.join(missing)}: the request has {found}")
     fields: f.Fields = spec.fields.model_validate(given)
     return fields
+
+
+def _unknown_operation_error(operation: str) -> Unsupported:
+    return Unsupported(
+        f"unknown operation {operation[:MAX_QUOTED_LENGTH]}: the operations are {', '.join(ADMINISTRATION)}"
+    )
 
 
 def _gather_images(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from gateway.contract.base import Document
 from gateway.errors import BadRequest
 from gateway.formats.text_encodings import decode_base64, json_type_name, quote_value, trim
 from gateway.model import CAMERA_NAME, MAX_PICTURES_AT_ONCE, PERSON_ID, RESERVED_CAMERAS, LandmarkCount
+from gateway.model.caller import LEVELS, MAX_TOKEN_DAYS, MAX_TOKEN_NAME_LENGTH, TOKEN_NAME
 from gateway.model.names import person_id_error
 from gateway.model.sightings import OUTCOMES
 
@@ -30,6 +31,7 @@ MAX_SIGHTING_ID_LENGTH = 64
 
 _SIGHTING_ID = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_SIGHTING_ID_LENGTH}}}")
 _MOMENT = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
+_DAYS = re.compile(r"\d{1,5}(\.\d{1,9})?", re.ASCII)
 _PICTURE_ID = re.compile(rf"[0-9a-f]{{{PICTURE_ID_DIGITS}}}")
 
 
@@ -113,6 +115,29 @@ def read_moment(name: str, value: object) -> float:
     text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
     if not _MOMENT.fullmatch(text):
         raise BadRequest(f"{name} must be a time in seconds since 1970, not {quote_value(value)}")
+    return float(text)
+
+
+def read_token_name(name: str, value: object) -> str:
+    if not isinstance(value, str) or not TOKEN_NAME.fullmatch(value):
+        raise BadRequest(
+            f"{name} must be the name of a token (1 to {MAX_TOKEN_NAME_LENGTH} characters of A-Z, a-z, 0-9, _ and -),"
+            f" not {quote_value(value)}"
+        )
+    return value
+
+
+def read_role(name: str, value: object) -> str:
+    if value not in LEVELS:
+        raise BadRequest(f"{name} must be one of {', '.join(LEVELS)}, not {quote_value(value)}")
+    return str(value)
+
+
+def read_days(name: str, value: object) -> float:
+    """Return a number of days, which may come as text. Raise BadRequest."""
+    text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    if not _DAYS.fullmatch(text) or not 0 < float(text) <= MAX_TOKEN_DAYS:
+        raise BadRequest(f"{name} must be a number of days, at most {MAX_TOKEN_DAYS}, not {quote_value(value)}")
     return float(text)
 
 

@@ -38,6 +38,10 @@ SUMMARIES: Mapping[str, str] = {
     "cameras/enable": "Switch recognition on, for one camera or with the switch for all cameras",
     "cameras/disable": "Switch recognition off, for one camera or with the switch for all cameras",
     "cameras/forget": "Forget a camera that is not used any more",
+    "tokens/list": "List the tokens of the REST interface, without their texts",
+    "tokens/add": "Make a token; its text is in this reply and nowhere else",
+    "tokens/revoke": "Revoke a token; its sessions end",
+    "tokens/rotate": "Replace a token by a new one with the same name and role",
     "calibrate": "Compare your own enrolled pictures with each other",
     "health": "Tell whether the gateway works, and what it lacks",
 }

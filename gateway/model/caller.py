@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -24,6 +25,12 @@ LEVELS: Final[tuple[Role, ...]] = ("client", "viewer", "keeper", "privacy", "adm
 ``client`` recognises and compares faces. ``viewer`` also sees names, sightings and pictures. ``keeper`` also changes
 people. ``privacy`` also erases, exports, and reads the audit. ``admin`` may do everything.
 """
+
+
+MAX_TOKEN_NAME_LENGTH = 64
+TOKEN_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_TOKEN_NAME_LENGTH}}}")
+"""The name of a token, which is the name of the callers that use it."""
+MAX_TOKEN_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response, request
 
+from gateway.contract.base import dump
+from gateway.contract.operations import SECRET_REPLIES
 from gateway.errors import UnknownPerson
 from gateway.rest.calls import Calls
 from gateway.rest.fields import read_fields
@@ -47,6 +49,10 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
     ("POST", "/api/v1/cameras/<camera>/enable", "cameras/enable"),
     ("POST", "/api/v1/cameras/<camera>/disable", "cameras/disable"),
     ("DELETE", "/api/v1/cameras/<camera>", "cameras/forget"),
+    ("GET", "/api/v1/tokens", "tokens/list"),
+    ("POST", "/api/v1/tokens", "tokens/add"),
+    ("DELETE", "/api/v1/tokens/<name>", "tokens/revoke"),
+    ("POST", "/api/v1/tokens/<name>/rotate", "tokens/rotate"),
     ("GET", "/api/v1/calibration", "calibrate"),
 )
 """The method, the path and the operation of each route. Names in angle brackets are fields of the operation."""
@@ -83,6 +89,8 @@ def add_api_v1(app: Flask, calls: Calls) -> None:
 def _view(calls: Calls, path: str, operation: str) -> Callable[..., Any]:
     def view(**path_fields: str) -> Any:
         document = calls.administer(operation, {**read_fields(request, operation), **path_fields})
+        if operation in SECRET_REPLIES:
+            return Response(dump(document), mimetype="application/json", headers={"Cache-Control": "no-store"})
         return _file_response(document[FILES[path].field], FILES[path]) if path in FILES else document
 
     return view

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from gateway.config import Settings
+from gateway.config import RestSettings, Settings
 from gateway.contract.base import Document
 from gateway.metrics import Metrics
 from gateway.model.audit import RecordEvent
 from gateway.model.health import Health
 from gateway.rest.access.access import Access
+from gateway.rest.access.anonymous import AnonymousRules
 from gateway.rest.access.client import Proxies
 from gateway.rest.access.start_check import check_tokens
 from gateway.rest.app import create_app
@@ -21,6 +22,11 @@ from gateway.service.service import Submit
 from gateway.store.protocols import Tokens
 
 log = logging.getLogger(__name__)
+
+
+def needs_token(rest: RestSettings) -> bool:
+    """Return whether also a program on this machine needs a token for the role admin."""
+    return not AnonymousRules(rest, behind_proxy=bool(rest.proxies)).is_open_here
 
 
 def create_rest(

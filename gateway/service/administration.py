@@ -12,7 +12,7 @@ from typing import Any
 from gateway.contract import fields as f
 from gateway.contract.base import WireModel
 from gateway.contract.health import HealthDocument, write_health
-from gateway.contract.operations import ADMINISTRATION, check_role, read_fields
+from gateway.contract.operations import ADMINISTRATION, check_command, read_fields
 from gateway.contract.people import CalibrationDocument
 from gateway.errors import Busy, Expired, shutting_down_error
 from gateway.model import AdministrationRequest
@@ -24,6 +24,7 @@ from gateway.service.camera_operations import CameraOperations
 from gateway.service.live_cameras import LiveCameras
 from gateway.service.people_operations import PeopleOperations
 from gateway.service.sighting_operations import SightingOperations
+from gateway.service.token_operations import TokenOperations
 from gateway.service.unknown_operations import UnknownOperations
 
 # Each may hold ten pictures, and over REST each holds a thread (rest.threads).
@@ -39,7 +40,8 @@ class Administration:
     """The operations of administrators. ``changes``: one thread, so that changes never overlap.
 
     ``reads``: a thread for all others. ``live``: the live cameras; None if they are switched off.
-    ``known_cameras``: cameras that are known although they may have sent nothing yet.
+    ``known_cameras``: cameras that are known although they may have sent nothing yet. ``keep_admin``: refuse to revoke
+    the last token with the role admin.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class Administration:
         health: Callable[[], Health],
         live: LiveCameras | None = None,
         known_cameras: Collection[str] = (),
+        *,
+        keep_admin: bool = False,
     ) -> None:
         self._people = people
         self._health_now = health
@@ -62,6 +66,7 @@ class Administration:
             **_unknown_handlers(UnknownOperations(people)),
             **_sighting_handlers(SightingOperations(people, live)),
             **_camera_handlers(CameraOperations(people, live, known_cameras)),
+            **_token_handlers(TokenOperations(people, keep_admin=keep_admin)),
             "calibrate": self._calibrate,
             "health": self._health,
         }
@@ -74,8 +79,9 @@ class Administration:
     def submit(self, request: AdministrationRequest) -> Future[WireModel]:
         """Return the future of the result. The future also gets every exception; none is raised here."""
         try:
+            # The role comes first: a caller that may not ask learns nothing about the fields.
+            check_command(request.caller, request.operation)
             fields = read_fields(request.operation, request.fields)
-            check_role(request.caller, request.operation)
             if not self._free.acquire(blocking=False):
                 raise Busy(f"{MAX_WAITING} operations are waiting: try again later", RETRY_AFTER_S)
         except Exception as error:
@@ -157,4 +163,13 @@ def _camera_handlers(cameras: CameraOperations) -> dict[str, Handler]:
         "cameras/enable": cameras.enable,
         "cameras/disable": cameras.disable,
         "cameras/forget": cameras.forget,
+    }
+
+
+def _token_handlers(tokens: TokenOperations) -> dict[str, Handler]:
+    return {
+        "tokens/list": tokens.list,
+        "tokens/add": tokens.add,
+        "tokens/revoke": tokens.revoke,
+        "tokens/rotate": tokens.rotate,
     }

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.contract.people import AuditLineDocument, PersonDocument, PictureDocument, UnknownGroupDocument
+from gateway.contract.tokens import TokenDocument
 from gateway.store.audit_records import AuditLine
 from gateway.store.records import PersonEntry, UnknownGroup
+from gateway.store.tokens import Token
 
 
 def write_person(entry: PersonEntry) -> PersonDocument:
@@ -37,3 +39,7 @@ def group_fields(group: UnknownGroup) -> dict[str, Any]:
 
 def write_audit_line(line: AuditLine) -> AuditLineDocument:
     return AuditLineDocument(**asdict(line))
+
+
+def write_token(token: Token) -> TokenDocument:
+    return TokenDocument(**asdict(token))

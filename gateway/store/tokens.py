@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 
 from gateway.errors import BadRequest, Conflict, TooLarge, UnknownPerson
-from gateway.model.caller import LEVELS, Role
+from gateway.model.caller import LEVELS, MAX_TOKEN_NAME_LENGTH, TOKEN_NAME, Role
 
 TOKEN_BYTES = 32
 """Random bytes of a token: 256 bits, which nobody can guess."""
@@ -19,9 +18,6 @@ TOKEN_PREFIX = "facegate_"  # noqa: S105 (this is no password)
 
 MAX_TOKENS = 100
 """Tokens in the store. Each log-in is compared with all of them."""
-
-MAX_NAME_LENGTH = 64
-TOKEN_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_NAME_LENGTH}}}")
 
 RESERVED_NAMES = frozenset({"anonymous"})
 """Names that the audit uses for callers without a token."""
@@ -44,8 +40,8 @@ class Token:
     def __post_init__(self) -> None:
         if not TOKEN_NAME.fullmatch(self.name) or self.name in RESERVED_NAMES:
             raise BadRequest(
-                f"{self.name[:MAX_NAME_LENGTH]!a} is not the name of a token: use 1 to {MAX_NAME_LENGTH} characters of"
-                " A-Z a-z 0-9 _ -; the name anonymous is reserved"
+                f"{self.name[:MAX_TOKEN_NAME_LENGTH]!a} is not the name of a token: use 1 to"
+                f" {MAX_TOKEN_NAME_LENGTH} characters of A-Z a-z 0-9 _ -; the name anonymous is reserved"
             )
         if self.role not in LEVELS:
             raise BadRequest(f"{self.role!r} is not the role of a token: use {', '.join(LEVELS)}")
@@ -65,7 +61,7 @@ def check_new_token(name: str, names: Collection[str]) -> None:
 
 def unknown_token_error(name: str) -> UnknownPerson:
     """Return the error for a name that no token has."""
-    return UnknownPerson(f"there is no token {name[:MAX_NAME_LENGTH]!a}: `facegate tokens list` lists all")
+    return UnknownPerson(f"there is no token {name[:MAX_TOKEN_NAME_LENGTH]!a}: `facegate tokens list` lists all")
 
 
 def make_secret() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +18,7 @@ from gateway.store.audit_records import AuditLine
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
 from gateway.store.sqlite import open_store
+from gateway.store.sqlite.token_file import ACCESS_FILE
 from gateway.store.tokens import Token, digest_of
 
 Facegate = Callable[..., Result]
@@ -120,8 +122,30 @@ def test_audit_names_token_role_and_user(facegate: Facegate, data: Path) -> None
     facegate("rotate", "phone")
     facegate("revoke", "phone")
     user = user_name(0) if data.stat().st_uid == 0 else user_name(data.stat().st_uid)
-    found = [(line.action, line.detail) for line in reversed(audit(data))]
-    assert found == [(f"{verb}_token", f"phone, viewer, by {user}") for verb in ("add", "rotate", "revoke")]
+    found = [(line.action, line.actor, line.detail) for line in reversed(audit(data))]
+    assert found == [(f"{verb}_token", user, "phone, viewer") for verb in ("add", "rotate", "revoke")]
+
+
+def test_revocation_after_which_the_gateway_cannot_start_is_a_warning(
+    facegate: Facegate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEGATE_REST__HOST", "0.0.0.0")  # noqa: S104 (nothing listens)
+    facegate("add", "--name", "phone", "--role", "viewer")
+    facegate("add", "--name", "boss", "--role", "admin")
+    assert "refuse its next start" not in facegate("revoke", "boss").stderr
+    warning = facegate("revoke", "phone").stderr
+    assert "the gateway will refuse its next start: REST would listen on 0.0.0.0" in warning
+
+
+def test_token_that_cannot_be_written_leaves_no_line_in_the_audit(facegate: Facegate, data: Path) -> None:
+    """Regression: the line said that it was made."""
+    facegate("add", "--name", "phone", "--role", "viewer")
+    with closing(sqlite3.connect(data / ACCESS_FILE)) as db:
+        db.executescript(
+            "CREATE TRIGGER full BEFORE INSERT ON tokens BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+    assert "disk is full" in facegate("add", "--name", "tablet", "--role", "viewer", code=1).stderr
+    assert [line.detail for line in audit(data)] == ["phone, viewer"]
 
 
 def test_data_folder_of_another_place_gets_no_token(tmp_path: Path) -> None:

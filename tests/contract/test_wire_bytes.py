@@ -188,6 +188,7 @@ def test_every_operation_of_administrators_has_an_expected_document() -> None:
         "unknowns/join": "unknowns/ignore",
         "sightings/not_them": "sightings/confirm",
         "cameras/disable": "cameras/enable",
+        "tokens/rotate": "tokens/add",
     }
     for name, spec in ADMINISTRATION.items():
         assert name in EXPECTED or ADMINISTRATION[shared[name]].result is spec.result

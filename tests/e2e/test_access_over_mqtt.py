@@ -109,6 +109,7 @@ def fields_of(operation: str) -> dict[str, Any]:
         "camera": "nowhere",
         "archive": picture,
         "images": [picture],
+        "role": "viewer",
     }
     if operation == "unknowns/join":
         values["into"] = 998
@@ -177,13 +178,17 @@ def readable_topics(login: str) -> list[str]:
 
 
 def test_answer_reaches_nobody_but_its_login(logins: Logins, secure_gateway: Gateway) -> None:
-    """An export has faces: nobody else may get it, whatever they subscribe to."""
+    """An export has faces, and a new token is secret: nobody else may get them, whatever they subscribe to."""
     for login in LOGINS:
         logins[login].subscribe("#", "facegate/#", "facegate/bridge/user/+/response/#", "facegate/+/response/#")
     observer = logins["observer"].subscribe("facegate/bridge/user/+/response/people/export")
     observer.publish("facegate/bridge/user/officer/request/people/export", b'{"transaction": "secret"}')
     answer = observer.get()
     assert (answer.json["status"], answer.json["transaction"]) == ("ok", "secret")
+    observer.subscribe("facegate/bridge/user/admin/response/tokens/add")
+    new_token = {"transaction": "new", "name": "made-over-mqtt", "role": "viewer"}
+    observer.publish("facegate/bridge/user/admin/request/tokens/add", json.dumps(new_token).encode())
+    assert observer.get().json["data"]["token"].startswith("facegate_")
     answers = [f"facegate/{camera}/{kind}" for camera in CAMERAS for kind in ("result", "response/face_rec/matrix")]
     observer.subscribe(*answers)
     for camera in CAMERAS:
@@ -197,6 +202,8 @@ def test_answer_reaches_nobody_but_its_login(logins: Logins, secure_gateway: Gat
         assert not [topic for topic in topics if not any(each.fullmatch(topic) for each in patterns)], login
     export = "facegate/bridge/user/officer/response/people/export"
     assert {login for login, topics in heard.items() if export in topics} == {"officer"}
+    token = "facegate/bridge/user/admin/response/tokens/add"  # noqa: S105 (a topic)
+    assert {login for login, topics in heard.items() if token in topics} == {"admin"}
 
 
 def messages_until_own(client: Client, login: str) -> Iterator[str]:

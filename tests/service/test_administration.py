@@ -26,12 +26,14 @@ from tests.people.environment import PeopleEnvironment, open_environment, sample
 
 
 class AdministrationHarness:
-    def __init__(self, env: PeopleEnvironment, live: LiveCameras | None = None) -> None:
+    def __init__(self, env: PeopleEnvironment, live: LiveCameras | None = None, *, keep_admin: bool = False) -> None:
         self.env = env
         self.changes, self.reads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         vision = WorkerVision(_refuse_job, min_face=56, size_limit=SizeLimit(1000))
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
-        self.administration = Administration(env.people, vision, self.changes, self.reads, lambda: health, live)
+        self.administration = Administration(
+            env.people, vision, self.changes, self.reads, lambda: health, live, keep_admin=keep_admin
+        )
 
     def do(self, operation: str, **fields: Any) -> Document:
         return self.submit(operation, fields).result(10).document()
@@ -89,6 +91,16 @@ def test_every_operation_of_the_contract_has_a_handler(harness: AdministrationHa
 def test_camera_may_not_ask_for_operations_of_administrators(harness: AdministrationHarness) -> None:
     with pytest.raises(Forbidden, match="people/list needs the role viewer, and the role of mqtt:porch is camera"):
         harness.submit("people/list", {}, caller=camera_caller("porch")).result(10)
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields"),
+    [("people/erase", {}), ("people/erase", {"colour": "red"}), ("people/export", {"person": 7})],
+)
+def test_role_is_checked_before_the_fields(harness: AdministrationHarness, operation: str, fields: Document) -> None:
+    """Regression: a malformed request of a low role got bad_request, and no line in the audit."""
+    with pytest.raises(Forbidden, match=f"{operation} needs the role privacy"):
+        harness.submit(operation, fields, caller=Caller("rest", "phone", "client")).result(10)
 
 
 def test_people_are_listed_in_pages(harness: AdministrationHarness) -> None:

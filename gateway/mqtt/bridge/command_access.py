@@ -6,8 +6,10 @@ import logging
 from dataclasses import replace
 from typing import Final
 
+from gateway.contract.operations import SECRET_REPLIES
 from gateway.errors import Busy, Forbidden, GatewayError
 from gateway.model.caller import Caller, Role
+from gateway.mqtt.codec.topics import Address
 from gateway.mqtt.transport.acl_probe import AclState
 
 log = logging.getLogger(__name__)
@@ -55,22 +57,30 @@ class CommandAccess:
             " if you trust every program on it.",
         )
 
-    def limit(self, caller: Caller, operation: str) -> Caller:
-        """Return the caller, with a lower role if the operation is off or the broker has no ACL.
+    def limit(self, address: Address) -> Caller:
+        """Return the caller of a command, with a lower role if the operation is off or the broker has no ACL.
 
         Without an ACL anybody may use the topics of the caller.
         """
-        return replace(caller, role=OPEN_BROKER_ROLE) if self._is_limited(caller, operation) else caller
+        caller = address.origin.caller
+        return replace(caller, role=OPEN_BROKER_ROLE) if self._is_limited(address) else caller
 
-    def explain(self, caller: Caller, operation: str, error: Forbidden) -> GatewayError:
-        """Return the refusal of a command with the setting that it follows from. ``caller``: before ``limit``."""
-        if caller.role == "nobody":
+    def explain(self, address: Address, error: Forbidden) -> GatewayError:
+        """Return the refusal of a command with the setting that it follows from."""
+        operation = address.operation
+        if address.origin.caller.role == "nobody":
             return Forbidden(f"{error}: give the login a role in mqtt.users")
-        if not self._is_limited(caller, operation):
+        if not self._is_limited(address):
             return error
         if self._is_off(operation):
             command = f"facegate {operation.replace('/', ' ')}"
             return Forbidden(f"{operation} is off over MQTT: set mqtt.export to true, use REST, or use {command}")
+        if _shows_secret(address):
+            return Forbidden(
+                f"the reply to {operation} has a token, which others may read on {address.reply_topic}: send the"
+                f" command to bridge/user/<login>/request/{operation} without another Response Topic, use REST, or use"
+                f" facegate {operation.replace('/', ' ')}"
+            )
         if self._acl == "unknown":
             return Busy(
                 "it is not known yet whether the broker has an ACL: try again later, or set mqtt.trust_broker to true",
@@ -81,10 +91,16 @@ class CommandAccess:
             " mqtt.trust_broker to true"
         )
 
-    def _is_limited(self, caller: Caller, operation: str) -> bool:
+    def _is_limited(self, address: Address) -> bool:
         has_acl = self._trust_broker or self._acl == "enforced"
-        return caller.may(NEXT_ROLE) and (self._is_off(operation) or not has_acl)
+        is_open = self._is_off(address.operation) or _shows_secret(address) or not has_acl
+        return address.origin.caller.may(NEXT_ROLE) and is_open
 
     def _is_off(self, operation: str) -> bool:
         # Every login that the broker lets read the topic of the reply receives the export too.
         return operation in EXPORTS and not self._export
+
+
+def _shows_secret(address: Address) -> bool:
+    """Return whether others than the sender may read the reply, which has a token."""
+    return address.operation in SECRET_REPLIES and not address.private

@@ -5,11 +5,12 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from gateway.contract.operations import changes
-from gateway.errors import BadRequest, Forbidden, Timeout, shutting_down_error
+from gateway.contract.operations import changes, check_command
+from gateway.errors import BadRequest, Forbidden, Timeout, Unsupported, shutting_down_error
 from gateway.metrics import Metrics
-from gateway.model import AdministrationRequest, Effect
+from gateway.model import AdministrationRequest, Caller, Effect
 from gateway.mqtt.bridge.command_access import CommandAccess
 from gateway.mqtt.codec.inbound import Command, Reader, digest, take_transaction
 from gateway.mqtt.codec.outbound import Outbound, write_done
@@ -46,21 +47,22 @@ class BridgeCommands:
         self._answer_s = answer_s
 
     def handle(self, delivery: Delivery[Session], command: Command) -> None:
-        """Answer when the command is done. Raises BadRequest if the transaction cannot be read."""
-        fields = self._reader.read_fields(command)
-        transaction = take_transaction(fields)
-        fail = partial(self._outbox.fail, delivery, command.address, transaction=transaction)
+        """Answer when the command is done. Raises BadRequest if the fields or the transaction cannot be read."""
+        address = command.address
+        caller = self._access.limit(address)
+        is_allowed = _is_allowed(caller, address.operation)
+        fields, transaction = self._read(command, required=is_allowed)
+        fail = partial(self._outbox.fail, delivery, address, transaction=transaction)
         try:
             valid_for_s = min(self._validity.seconds(delivery, suspect=command.suspect), self._answer_s)
-            effect = _effect(command, transaction, delivery.received_at + valid_for_s)
+            deadline = delivery.received_at + valid_for_s
+            effect = _effect(command, transaction, deadline) if is_allowed else None
         except Exception as error:
             self._metrics.count("errors")
             fail(error)
             return
         slow = Timeout("the command takes longer than mqtt.answer_s: send it over REST")
         delivery.set_give_up(claim_before_giving_up(effect, partial(fail, slow)))
-        address = command.address
-        caller = self._access.limit(address.origin.caller, address.operation)
         request = AdministrationRequest(
             operation=address.operation,
             fields=fields,
@@ -71,6 +73,17 @@ class BridgeCommands:
         written = then(self._submit(request), lambda result: write_done(result.document(), transaction))
         written.add_done_callback(partial(self._answer, delivery, address, transaction))
 
+    def _read(self, command: Command, *, required: bool) -> tuple[dict[str, Any], str | None]:
+        """Return the fields and the transaction. Raises BadRequest if they cannot be read, but are ``required``."""
+        try:
+            fields = self._reader.read_fields(command)
+            return fields, take_transaction(fields)
+        except BadRequest:
+            if required:
+                raise
+            # The service refuses the command, and the audit has the refusal.
+            return {}, None
+
     def _answer(
         self, delivery: Delivery[Session], address: Address, transaction: str | None, written: Future[Outbound]
     ) -> None:
@@ -79,8 +92,19 @@ class BridgeCommands:
             self._outbox.reply(delivery, address, written.result(), transaction=transaction)
         else:
             if isinstance(error, Forbidden):
-                error = self._access.explain(address.origin.caller, address.operation, error)
+                error = self._access.explain(address, error)
             self._outbox.fail(delivery, address, error, transaction)
+
+
+def _is_allowed(caller: Caller, operation: str) -> bool:
+    """Return whether the service will not refuse an operation to a caller for its role."""
+    try:
+        check_command(caller, operation)
+    except Forbidden:
+        return False
+    except Unsupported:
+        pass
+    return True
 
 
 def _effect(command: Command, transaction: str | None, deadline: float) -> Effect | None:

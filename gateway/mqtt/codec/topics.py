@@ -31,9 +31,10 @@ class Address:
     """The content of a request's topic, and the topics of its reply.
 
     ``operation``: the word of the topic, which may be unknown. ``verdict_topic``: where the verdict goes, if anywhere.
-    ``person``: an id. ``live``: a frame of a stream. ``chosen``: the device chose the reply topic. ``correlation``:
-    MQTT 5's Correlation Data. ``fault``: what is wrong with the topic, if anything. ``piece``: for a piece of an
-    upload its number, from 0, and the number of all pieces. ``key``: identifies a repeated request.
+    ``person``: an id. ``live``: a frame of a stream. ``chosen``: the device chose the reply topic. ``private``: the
+    reply topic is one of a user's own, which an ACL lets nobody else read. ``correlation``: MQTT 5's Correlation Data.
+    ``fault``: what is wrong with the topic, if anything. ``piece``: for a piece of an upload its number, from 0, and
+    the number of all pieces. ``key``: identifies a repeated request.
     """
 
     origin: Origin
@@ -43,6 +44,7 @@ class Address:
     person: str | None = None
     live: bool = False
     chosen: bool = False
+    private: bool = False
     correlation: bytes | None = None
     fault: str | None = None
     piece: tuple[int, int] | None = None
@@ -126,7 +128,8 @@ class Topics:
         # Everybody takes the messages below the bridge for the gateway's own, whatever the setting allows.
         if response_topic.startswith(f"{self._base}/bridge/") and not response_topic.startswith(allowed[0]):
             raise Forbidden(f"the Response Topic {quote_value(response_topic)} is for other callers: choose another")
-        return replace(address, reply_topic=response_topic, chosen=True)
+        private = address.private and response_topic.startswith(allowed[0])
+        return replace(address, reply_topic=response_topic, chosen=True, private=private)
 
     def _frame(self, camera: str) -> Address:
         return Address(
@@ -156,7 +159,7 @@ class Topics:
         operation, origin, reply_topic = "/".join(levels), Origin(caller=caller), f"{self._root(caller)}/response"
         if not _COMMAND.fullmatch(operation):
             return Address(origin, "", reply_topic, fault=NO_OPERATION)
-        return Address(origin, operation, f"{reply_topic}/{operation}")
+        return Address(origin, operation, f"{reply_topic}/{operation}", private=caller.is_mqtt_user)
 
     def _piece(self, camera: str, levels: list[str]) -> Address:
         """``levels``: the piece's number, the number of all pieces, then the levels of a request with an id."""

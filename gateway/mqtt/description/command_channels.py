@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gateway.contract.components import Components, Schema, fields_schema
 from gateway.contract.errors import CommandErrorDocument
-from gateway.contract.operations import ADMINISTRATION, AnyOperation
+from gateway.contract.operations import ADMINISTRATION, SECRET_REPLIES, AnyOperation
 from gateway.contract.summaries import SUMMARIES
 from gateway.model import REQUEST_ID
 from gateway.mqtt.description.camera_channels import with_bytes
@@ -23,6 +23,9 @@ def command_channels(components: Components) -> Iterator[Channel]:
         text = "An error of a topic without an operation"
         yield Channel(f"{prefix}command_error", f"{root}/response", text, "send", [error])
         for operation, spec in ADMINISTRATION.items():
+            # A token is only sent to the topic of a login.
+            if not prefix and operation in SECRET_REPLIES:
+                continue
             name = prefix + operation.replace("/", "_")
             replies = [Message(f"{name}_reply", JSON, components.command_reply_ref(spec.result)), error]
             yield Channel(

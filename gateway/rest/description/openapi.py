@@ -27,6 +27,7 @@ TAGS: Mapping[str, str] = {
     "sightings": "The visits that cameras saw.",
     "cameras": "The cameras that send live pictures.",
     "gateway": "The gateway itself.",
+    "tokens": "The tokens by which programs and people log in.",
     "session": "The log-in of a browser.",
     "pages": "Pages for a browser.",
 }

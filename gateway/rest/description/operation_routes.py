@@ -47,6 +47,7 @@ TAGS: Mapping[str, str] = {
     "unknowns": "strangers",
     "sightings": "sightings",
     "cameras": "cameras",
+    "tokens": "tokens",
     "calibrate": "people",
     "health": "gateway",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,14 +37,18 @@ COMMIT;
 _COLUMNS = "name, role, created, last_used, expires"
 
 
+def _no_note() -> None:
+    """Write no line of the audit."""
+
+
 class SqliteTokens:
     """The tokens, as store.protocols.Tokens describes them. Several threads and processes may use one file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def add(self, token: Token, digest: bytes) -> None:
-        with self._changing() as db:
+    def add(self, token: Token, digest: bytes, note: Callable[[], None] = _no_note) -> None:
+        with self._changing(note) as db:
             check_new_token(token.name, [name for (name,) in db.execute("SELECT name FROM tokens")])
             db.execute(
                 f"INSERT INTO tokens ({_COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 (a constant)
@@ -63,15 +67,15 @@ class SqliteTokens:
         query = f"SELECT {_COLUMNS} FROM tokens ORDER BY name"  # noqa: S608 (a constant)
         return [self._read(row) for row in self._rows(query)]
 
-    def replace(self, token: Token, digest: bytes) -> None:
+    def replace(self, token: Token, digest: bytes, note: Callable[[], None] = _no_note) -> None:
         changes = "role = ?, created = ?, last_used = ?, expires = ?, digest = ?"
         values = token.role, token.created, token.last_used, token.expires, digest, token.name
-        with self._changing() as db:
+        with self._changing(note) as db:
             changed = db.execute(f"UPDATE tokens SET {changes} WHERE name = ?", values)  # noqa: S608 (a constant)
             _check_found(changed, token.name)
 
-    def remove(self, name: str) -> None:
-        with self._changing() as db:
+    def remove(self, name: str, note: Callable[[], None] = _no_note) -> None:
+        with self._changing(note) as db:
             _check_found(db.execute("DELETE FROM tokens WHERE name = ?", (name,)), name)
 
     def mark_used(self, digest: bytes, moment: float) -> None:
@@ -92,10 +96,13 @@ class SqliteTokens:
             return db.execute(query).fetchall()
 
     @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
+    def _changing(self, note: Callable[[], None] = _no_note) -> Iterator[sqlite3.Connection]:
         with self._opened() as db, db:
             db.execute("BEGIN IMMEDIATE")
             yield db
+            # The line comes after the change, so that no line says "done" about a change that failed. It comes before
+            # the commit, so that no change is without a line.
+            note()
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

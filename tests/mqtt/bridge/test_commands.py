@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -30,16 +30,16 @@ from gateway.mqtt.transport.packets import Received
 from gateway.mqtt.transport.session import Session
 from tests.mqtt.offline import OfflineSession
 
-USERS: Mapping[str, Role] = {"home": "keeper", "officer": "privacy"}
+USERS: Mapping[str, Role] = {"home": "keeper", "officer": "privacy", "boss": "admin"}
 
 
 class CommandsHarness:
     """``asked``: the requests that the administration got."""
 
-    def __init__(self, folder: Path, access: CommandAccess) -> None:
+    def __init__(self, folder: Path, access: CommandAccess, response_topics: Sequence[str] = ()) -> None:
         limits = LimitSettings()
         self.asked: list[AdministrationRequest] = []
-        self._reader = Reader(Topics("facegate", users=USERS), limits)
+        self._reader = Reader(Topics("facegate", response_topics, USERS), limits)
         validity = Validity(60, Downtime(folder / "alive"), Loopback("facegate/bridge/canary/0"), Metrics())
         self._commands = BridgeCommands(
             self._submit, access, self._reader, validity, Outbox(limits), Metrics(), answer_s=10
@@ -47,8 +47,11 @@ class CommandsHarness:
 
     def send(self, topic: str, **fields: Any) -> tuple[str, dict[str, Any]]:
         """Send a command, and return the topic and the document of its reply."""
+        return self.send_bytes(topic, json.dumps(fields).encode())
+
+    def send_bytes(self, topic: str, payload: bytes, response_topic: str | None = None) -> tuple[str, dict[str, Any]]:
         session = OfflineSession()
-        received = Received(f"facegate/bridge/{topic}", json.dumps(fields).encode(), retained=False)
+        received = Received(f"facegate/bridge/{topic}", payload, retained=False, response_topic=response_topic)
         command = self._reader.read_command(received, False)
         assert isinstance(command, Command)
         delivery: Delivery[Session] = Delivery(received=received, session=session)
@@ -160,6 +163,47 @@ def test_command_is_repeated_until_it_is_known_whether_there_is_an_acl(tmp_path:
     assert (reply["code"], reply["retry_after"]) == ("busy", RETRY_S)
     access.record_acl("enforced")
     assert harness.send("user/officer/request/people/erase", **command)[1]["status"] == "ok"
+
+
+@pytest.mark.parametrize("payload", [b"{}", b"no JSON", b'{"transaction": 7}', b'{"person": "ada"}'])
+def test_malformed_command_of_a_low_role_is_refused_for_its_role(harness: CommandsHarness, payload: bytes) -> None:
+    """Regression: it got bad_request, and no line in the audit."""
+    topic, reply = harness.send_bytes("user/home/request/people/erase", payload)
+    assert (topic, reply["code"]) == ("facegate/bridge/user/home/response/people/erase", "forbidden")
+    assert len(harness.asked) == 1
+
+
+@pytest.mark.parametrize("operation", ["tokens/add", "tokens/rotate"])
+def test_reply_with_a_token_goes_to_the_topic_of_its_login_only(tmp_path: Path, operation: str) -> None:
+    harness = CommandsHarness(tmp_path, access_of(), ["answers/"])
+    private = f"user/boss/request/{operation}"
+    topic, reply = harness.send(private, transaction="1")
+    assert (topic, reply["status"]) == (f"facegate/bridge/user/boss/response/{operation}", "ok")
+    own = "facegate/bridge/user/boss/response/mine"
+    assert harness.send_bytes(private, b'{"transaction": "2"}', own)[1]["status"] == "ok"
+    for refused, response_topic in ((f"request/{operation}", None), (private, "answers/all")):
+        reply = harness.send_bytes(refused, b'{"transaction": "3"}', response_topic)[1]
+        assert (reply["code"], reply["transaction"]) == ("forbidden", "3")
+        assert reply["error"].startswith(f"the reply to {operation} has a token, which others may read on ")
+    # The service refuses them too, so that the audit has them.
+    assert [each.caller.role for each in harness.asked] == ["admin", "admin", "keeper", "keeper"]
+
+
+@pytest.mark.parametrize(("acl", "code"), [("open", "forbidden"), ("unknown", "busy")])
+def test_no_token_is_made_over_a_broker_without_an_acl(tmp_path: Path, acl: AclState, code: str) -> None:
+    harness = CommandsHarness(tmp_path, access_of(acl=acl))
+    assert harness.send("user/boss/request/tokens/add", transaction="1")[1]["code"] == code
+    trusted = CommandsHarness(tmp_path, access_of(acl=acl, trust_broker=True))
+    assert trusted.send("user/boss/request/tokens/add", transaction="1")[1]["status"] == "ok"
+    assert trusted.send("request/tokens/add", transaction="1")[1]["code"] == "forbidden"
+
+
+@pytest.mark.parametrize("operation", ["tokens/list", "tokens/revoke"])
+@pytest.mark.parametrize("sender", ["request", "user/boss/request"])
+def test_tokens_are_listed_and_revoked_like_other_operations(
+    harness: CommandsHarness, sender: str, operation: str
+) -> None:
+    assert harness.send(f"{sender}/{operation}", transaction="1")[1]["status"] == "ok"
 
 
 @pytest.mark.parametrize("acl", ["open", "unknown"])
