@@ -12,7 +12,6 @@ from gateway.cli.options import CONFIG_OPTION
 from gateway.cli.output import count
 from gateway.cli.store import find_settings
 from gateway.files.data_folder import data_folder_lock
-from gateway.files.ownership import invoking_user
 from gateway.model.caller import CLI_CALLER
 from gateway.people.wiring import open_for_command, restore_store
 
@@ -30,7 +29,7 @@ def backup(config: Path | None, file: Path | None) -> None:
             path = file or backups.free_path()
             replacement = note_replacement(path)
             # The audit comes first: it may name a backup that failed, but must not miss one.
-            opened.store.audit.record(CLI_CALLER, "backup", detail=f"{backups.audit_name(path)}, by {invoking_user()}")
+            opened.store.audit.record(CLI_CALLER, "backup", detail=backups.audit_name(path))
             opened.store.audit.flush()
             backups.make(path)
             people = count(len(opened.gallery), "person", "people")
@@ -50,5 +49,5 @@ def restore(config: Path | None, file: Path) -> None:
     with errors_as_messages():
         settings = find_settings(config)
         with data_folder_lock(settings.data):
-            previous = restore_store(settings, file, invoking_user())
+            previous = restore_store(settings, file)
     click.echo(f"restored from {file}" + (f"; the previous store is {previous}" if previous else ""))

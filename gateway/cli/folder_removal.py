@@ -9,7 +9,6 @@ import click
 from gateway.cli.operations import settings_or_exit
 from gateway.cli.options import CONFIG_OPTION
 from gateway.cli.output import count
-from gateway.files.ownership import invoking_user
 from gateway.model.caller import CLI_CALLER
 from gateway.people.folder.losses import waiting_removals
 from gateway.people.folder.removal_guard import confirm_removal
@@ -32,7 +31,7 @@ def confirm_removal_of_people(config: Path | None, show: bool) -> None:
             click.echo(f"{person.name} ({person.slug})")
         people = count(len(waiting), "person", "people")
         if waiting and not show:
-            opened.store.audit.record(CLI_CALLER, "confirm_removal", detail=f"{people}, by {invoking_user()}")
+            opened.store.audit.record(CLI_CALLER, "confirm_removal", detail=people)
             confirm_removal(opened.store.notes, waiting)
     if not waiting:
         click.echo("there is nothing to confirm")

@@ -12,7 +12,7 @@ from gateway.cli.options import CONFIG_OPTION
 from gateway.cli.store import check_store, find_settings
 from gateway.errors import StartError
 from gateway.files.data_folder import data_folder_lock
-from gateway.files.ownership import invoking_user, permission_hint
+from gateway.files.ownership import permission_hint
 from gateway.people.wiring import read_key_file, rotate_master_key
 from gateway.store.cipher import Cipher, make_key
 
@@ -48,7 +48,7 @@ def rotate(config: Path | None, file: Path) -> None:
         master = Cipher(read_key_file(file, "the new key"))
         with data_folder_lock(settings.data):
             check_store(settings)
-            rotate_master_key(settings, master, invoking_user())
+            rotate_master_key(settings, master)
     click.echo(
         f"the data keys are encrypted with the key in {file}: before the next start set people.key_file to that file,"
         " or FACEGATE_PEOPLE__KEY to its content. Destroy the old key when no backup needs it any more"

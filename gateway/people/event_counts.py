@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.model.audit import AuditEvent
+from gateway.model.caller import Caller, Interface, Role
 
 REPEAT_INTERVAL_S = 3_600.0
 """The time between two lines about equal events. The first event gets its line immediately."""
 
-MAX_KINDS = 100
-"""The number of different events within an hour that get lines of their own."""
+MAX_KINDS_PER_CALLER = 20
+"""The number of different events of one named caller within an hour that get lines of their own."""
+
+MAX_KINDS_PER_GROUP = 60
+"""The same for all named callers of one interface and one role, and for those without a name."""
 
 OTHERS = "others"
-"""The action of a line about all events over MAX_KINDS of one interface and one role."""
+"""The action of a line about all events of a caller, or of a group, over these limits."""
+
+Group = tuple[Interface, Role, bool]
 
 WriteEvents = Callable[[Mapping[AuditEvent, int]], bool]
 """Writes events with their numbers to the audit. Returns whether they are on the disk."""
@@ -47,14 +54,31 @@ class EventCounts:
         self._write = write
         self._lock = threading.Lock()
         self._counts: dict[AuditEvent, _Count] = {}
+        # The numbers of different events of each caller and of each group.
+        self._kinds: Counter[Caller | Group] = Counter()
 
     def record(self, event: AuditEvent, /) -> None:
         """Count an event. ``write_due`` writes it."""
         with self._lock:
-            if event not in self._counts and len(self._counts) >= MAX_KINDS:
-                event = _without_details(event)
+            event = self._shortened(event)
             before = self._counts.get(event, _Count())
-            self._counts[event] = _Count(before.waiting + 1, before.written_at)
+            self._put(event, _Count(before.waiting + 1, before.written_at))
+
+    def _shortened(self, event: AuditEvent) -> AuditEvent:
+        """Return the event, or the one under which it is counted if its caller or its group has too many kinds."""
+        if event in self._counts:
+            return event
+        # Each caller and each group has a share of its own, so that nobody displaces the events of others.
+        if event.caller.name is not None and self._kinds[event.caller] >= MAX_KINDS_PER_CALLER:
+            return AuditEvent(event.caller, OTHERS, event.outcome)
+        if self._kinds[_group(event.caller)] >= MAX_KINDS_PER_GROUP:
+            return AuditEvent(replace(event.caller, name=None), OTHERS, event.outcome)
+        return event
+
+    def _put(self, event: AuditEvent, count: _Count) -> None:
+        if event not in self._counts:
+            self._kinds.update((event.caller, _group(event.caller)))
+        self._counts[event] = count
 
     def write_due(self) -> None:
         """Write the events whose lines are due."""
@@ -76,9 +100,12 @@ class EventCounts:
             if is_written:
                 for event, number in counts.items():
                     self._counts[event] = _Count(self._counts[event].waiting - number, now)
-            self._counts = {event: count for event, count in self._counts.items() if not count.is_over(now)}
+            lasting = {event: count for event, count in self._counts.items() if not count.is_over(now)}
+            self._counts, self._kinds = {}, Counter()
+            for event, count in lasting.items():
+                self._put(event, count)
 
 
-def _without_details(event: AuditEvent) -> AuditEvent:
-    """Return the event under which all events over MAX_KINDS are counted."""
-    return AuditEvent(replace(event.caller, name=None), OTHERS, event.outcome)
+def _group(caller: Caller) -> Group:
+    """Return the group of a caller. Callers without a name, such as strangers, are not in the group of the others."""
+    return caller.interface, caller.role, caller.name is None

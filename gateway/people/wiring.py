@@ -121,9 +121,9 @@ def has_store(settings: Settings) -> bool:
     return store_exists(settings.data)
 
 
-def restore_store(settings: Settings, backup: Path, user: str) -> Path | None:
-    """Replace the store by a backup, for a user. Return the copy of the replaced store. Raise StartError."""
-    return restore_backup(backup, settings.data, cipher(settings), user)
+def restore_store(settings: Settings, backup: Path) -> Path | None:
+    """Replace the store by a backup. Return the copy of the replaced store. Raise StartError."""
+    return restore_backup(backup, settings.data, cipher(settings))
 
 
 def cipher(settings: Settings) -> Cipher:
@@ -150,10 +150,10 @@ def read_key_file(path: Path, setting: str) -> bytes | None:
     return read_key(text, f"{setting}: {path} cannot be used: it")
 
 
-def rotate_master_key(settings: Settings, master: Cipher, user: str) -> None:
-    """Encrypt all data keys with another master key, for a user. No gateway may run. Raise GatewayError."""
+def rotate_master_key(settings: Settings, master: Cipher) -> None:
+    """Encrypt all data keys with another master key. No gateway may run. Raise GatewayError."""
     with closing(open_store(settings.data, cipher(settings), PeopleLimits(), may_encrypt=False)) as store:
         # The audit comes first: it must not miss a rotation.
-        store.audit.record(CLI_CALLER, "rotate_key", detail=f"by {user}")
+        store.audit.record(CLI_CALLER, "rotate_key")
         store.audit.flush()
         store.keys.rotate(master)

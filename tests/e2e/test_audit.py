@@ -39,7 +39,7 @@ def test_person_stays_erased_after_a_restore_and_a_restart_and_the_audit_has_all
         assert ask(gateway, "POST", "/face_rec", files={"file": frame("obama_2")})["name"] == "Barack Obama"
         backup = gateway.people.store.backups.make(tmp_path / "elsewhere.sqlite")
         ask(gateway, "POST", "/api/v1/people/barack_obama/erase")
-    restore_store(wanted, backup, "ada")
+    restore_store(wanted, backup)
     with running(wanted) as gateway:
         wait_for(lambda: gateway.health().ready, WAIT_S)
         assert ask(gateway, "POST", "/face_rec", files={"file": frame("obama_2")})["name"] == "Unknown"

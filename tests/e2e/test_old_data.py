@@ -77,7 +77,7 @@ def test_old_data_folder_is_restored_from_its_own_backup(wanted: Settings) -> No
         enrolled, faces = people.store.faces.read_faces(recipe_of(wanted))
         people.store.people.remove("joe_biden", CLI_CALLER)
     assert [person.slug for person in enrolled] == ["grace_hopper", "joe_biden"]
-    restore_store(wanted, backup, "user")
+    restore_store(wanted, backup)
     with open_for_command(wanted) as people:
         again, same = people.store.faces.read_faces(recipe_of(wanted))
         assert people.store.audit.read_lines(1)[0].action == "restore"

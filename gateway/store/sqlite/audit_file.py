@@ -24,6 +24,7 @@ from gateway.store.sqlite.audit_chain import read_key
 from gateway.store.sqlite.audit_lines import append_lines, delete_old_lines, read_head, read_newest
 from gateway.store.sqlite.audit_schema import prepare
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Database, Row
+from gateway.store.sqlite.writes import MAX_WAITING_LINES, is_outbox_full
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ KEY_FILE = "audit.key"
 
 MAX_LINES_PER_MOVE = 1000
 """The number of lines that one transaction moves."""
+
+OUTBOX_FULL = f"{MAX_WAITING_LINES} lines wait for the audit: nobody may change people until it can be written"
 
 HEAD_NOTE = "audit_head"
 """The name of the note in the people store about the end of the audit."""
@@ -52,6 +55,7 @@ class AuditFile:
         self._key_path = path.with_name(KEY_FILE)
         self._lock = threading.Lock()
         self._problem = ""
+        self._outbox_is_full = False
         with self._lock:
             if exists(path):
                 self._check()
@@ -69,6 +73,8 @@ class AuditFile:
         while not store.in_transaction and (waiting := store.rows(oldest, (MAX_LINES_PER_MOVE,))):
             head = self._append(waiting, known_head(store))
             if head is None or not _delete(store, waiting, head):
+                with store.reading() as db:
+                    self._outbox_is_full = is_outbox_full(db)
                 return
         if self._problem:
             # Another process may have moved all lines, so that no insert here would show that the problem is over.
@@ -122,6 +128,7 @@ class AuditFile:
         damaged = sorted(self._path.parent.glob(f"{self._path.stem}-damaged-*{self._path.suffix}"))
         return (
             *([self._problem] if self._problem else []),
+            *([OUTBOX_FULL] if self._problem and self._outbox_is_full else []),
             *(
                 f"the audit was damaged and is now {path}; a new one was created: move the damaged file to a safe place"
                 for path in damaged

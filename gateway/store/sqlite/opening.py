@@ -39,6 +39,6 @@ def open_store(data: Path, cipher: Cipher, limits: PeopleLimits, *, may_encrypt:
     return SqliteStore(path_of_store(data), cipher, may_encrypt=may_encrypt, audit=audit, limits=limits)
 
 
-def restore_backup(backup: Path, data: Path, cipher: Cipher, user: str) -> Path | None:
+def restore_backup(backup: Path, data: Path, cipher: Cipher) -> Path | None:
     """Replace the store by a backup, as ``restore.restore`` does. Return the copy of the replaced store."""
-    return restore.restore(backup, path_of_store(data), cipher, AuditFile(data / AUDIT_FILE), user)
+    return restore.restore(backup, path_of_store(data), cipher, AuditFile(data / AUDIT_FILE))

@@ -25,11 +25,11 @@ from gateway.store.sqlite.store import SqliteStore
 log = logging.getLogger(__name__)
 
 
-def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile, user: str) -> Path | None:
+def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile) -> Path | None:
     """Replace the store by a checked backup. Return the copy of the replaced store, if there was a store.
 
     People who were erased from the current store are erased from the restored one too. The audit is not replaced; it
-    gets a line that ``user`` restored this backup. No other process may use the store. Raise StartError.
+    gets a line about it. No other process may use the store. Raise StartError.
     """
     new, backups = path.with_name(f"{path.name}.restored"), BackupFolder(path.parent / "backups")
     try:
@@ -38,7 +38,7 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile, user: st
         with closing(SqliteStore(new, cipher)) as restored:
             before = _set_aside(path, restored, cipher, audit) if path.exists() else None
             known = known_head(restored.database)
-            detail = _restore_detail(backups.audit_name(backup), known, before, user)
+            detail = _restore_detail(backups.audit_name(backup), known, before)
             restored.audit.record(CLI_CALLER, "restore", detail=detail)
             restored.database.scrub()
     except (GatewayError, sqlite3.Error, OSError) as error:
@@ -53,13 +53,13 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile, user: st
     return before
 
 
-def _restore_detail(name: str, known: AuditHead | None, before: Path | None, user: str) -> str:
+def _restore_detail(name: str, known: AuditHead | None, before: Path | None) -> str:
     """Return the detail of the audit line. ``name``: the name of the backup, from ``audit_name``.
 
     ``known``: the end of the audit when the backup was made. The changes after it are undone, except erasures.
     """
     fork = f", made after line {known.line}" if known else ""
-    return f"{name}{fork}, by {user}" + (f"; the store before it is {before.name}" if before else "")
+    return f"{name}{fork}" + (f"; the store before it is {before.name}" if before else "")
 
 
 def _copy(backup: Path, to: Path) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
+from gateway.errors import Busy
 from gateway.model import Person
 from gateway.model.caller import Caller
 from gateway.model.names import check_new_name, name_key, unknown_person_error
@@ -14,6 +15,12 @@ from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, PictureEntry
 from gateway.store.sqlite.audit_lines import make_row
 from gateway.store.sqlite.database import Row
 from gateway.store.sqlite.slugs import free_slug
+
+MAX_WAITING_LINES = 100_000
+"""Lines in the outbox, while the audit cannot be written, after which callers may change nothing: some 25 MB."""
+
+OUTBOX_RETRY_S = 60
+"""Seconds after which a caller may try again: a person has to mend the audit."""
 
 # For so many revisions the keys of removed people are stored, so that other processes learn of the removals.
 MAX_REVISIONS_OF_REMOVALS = 100_000
@@ -129,13 +136,28 @@ def append_person_audit(db: sqlite3.Connection, caller: Caller, action: str, per
 def append_audit(
     db: sqlite3.Connection, caller: Caller, action: str, uid: str = "", pictures: int = 0, detail: str = ""
 ) -> None:
-    """Add a line to the outbox of the audit. ``uid``: the random id of a person, empty for nobody or everybody."""
+    """Add a line to the outbox of the audit. ``uid``: the random id of a person, empty for nobody or everybody.
+
+    Raise Busy if the outbox is full. The gateway itself, which erases people in time, may still add lines.
+    """
+    if caller.role != "system" and is_outbox_full(db):
+        raise Busy(
+            f"{MAX_WAITING_LINES} lines wait for the audit, which cannot be written: nothing is changed until it can be"
+            " (`facegate doctor` says why)",
+            OUTBOX_RETRY_S,
+        )
     row = make_row(caller, action, person=uid, pictures=pictures, detail=detail)
     db.execute(
         "INSERT INTO outbox (uid, at, door, action, person, pictures, detail, actor, role, outcome, times)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row,
     )
+
+
+def is_outbox_full(db: sqlite3.Connection) -> bool:
+    """Return whether so many lines wait for the audit that callers may change nothing."""
+    # The outbox is nearly always empty: the count of a full one takes milliseconds.
+    return bool(db.execute("SELECT count(*) >= ? FROM outbox", (MAX_WAITING_LINES,)).fetchone()[0])
 
 
 def _next_revision(db: sqlite3.Connection) -> int:

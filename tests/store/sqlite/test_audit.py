@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import GatewayError
+from gateway.errors import Busy, GatewayError
 from gateway.files.ownership import user_name
-from gateway.model.caller import BRIDGE_CALLER, CLI_CALLER, REST_CALLER, Caller, camera_caller
+from gateway.model.caller import BRIDGE_CALLER, CLI_CALLER, GATEWAY_CALLER, REST_CALLER, Caller, camera_caller
 from gateway.store.cipher import Cipher
-from gateway.store.sqlite import schema
-from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
+from gateway.store.sqlite import schema, writes
+from gateway.store.sqlite.audit_file import AUDIT_FILE, OUTBOX_FULL, AuditFile
 from gateway.store.sqlite.restore import restore
 from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor
@@ -141,14 +141,14 @@ def test_restore_adds_a_line_to_the_audit_and_removes_none(env: PeopleEnvironmen
     backup = env.store.backups.make(tmp_path / "mine.sqlite")
     env.registry.rename("alice", "Bob", REST_CALLER)
     env.store.close()
-    before = restore(backup, env.data / "people.sqlite", Cipher(None), AuditFile(env.data / AUDIT_FILE), "ada")
+    before = restore(backup, env.data / "people.sqlite", Cipher(None), AuditFile(env.data / AUDIT_FILE))
     assert before is not None
     assert in_file(env.data) == ["add", "rename", "restore"]
     with open_environment(env.data) as again:
         line = again.store.audit.read_lines(1)[0]
         assert (line.door, line.detail) == (
             "cli",
-            f"a file outside data/backups, made after line 1, by ada; the store before it is {before.name}",
+            f"a file outside data/backups, made after line 1; the store before it is {before.name}",
         )
         again.registry.remove("alice", REST_CALLER)
     assert in_file(env.data) == ["add", "rename", "restore", "remove"]
@@ -199,7 +199,7 @@ def test_lines_of_an_old_store_are_moved_once(tmp_path: Path) -> None:
             (1.5, "rest", "add", "aa", 2),
         ]
         assert lines[0][1:3] == ("upgrade", "backup")
-    restore(older, tmp_path / "people.sqlite", Cipher(None), AuditFile(tmp_path / AUDIT_FILE), "ada")
+    restore(older, tmp_path / "people.sqlite", Cipher(None), AuditFile(tmp_path / AUDIT_FILE))
     assert in_file(tmp_path)[:4] == ["add", "add", "erase", "backup"]
     assert in_file(tmp_path).count("erase") == 1
     assert version_of(tmp_path / "people.sqlite") == schema.VERSION
@@ -289,6 +289,29 @@ def test_lines_stay_in_the_outbox_while_the_audit_cannot_be_used(
         (tmp_path / AUDIT_FILE).rmdir()
         assert [line.action for line in store.audit.read_lines(9)] == ["add", "add"]
         assert audit.warnings == ()
+
+
+def test_changes_are_refused_while_too_many_lines_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: the lines waited without a bound."""
+    monkeypatch.setattr(writes, "MAX_WAITING_LINES", 3)
+    (tmp_path / AUDIT_FILE).mkdir()
+    audit = AuditFile(tmp_path / AUDIT_FILE)
+    with closing(SqliteStore(tmp_path / "people.sqlite", audit=audit)) as store:
+        for n in range(3):
+            enrol(store, f"P{n}", picture(f"d{n}"))
+        store.audit.flush()
+        assert OUTBOX_FULL in store.audit.warnings
+        with pytest.raises(Busy, match="lines wait for the audit"):
+            enrol(store, "Bob", picture("d9"))
+        with pytest.raises(Busy):
+            store.audit.record(CLI_CALLER, "export")
+        # The gateway itself goes on: it erases people in time.
+        store.audit.record(GATEWAY_CALLER, "start")
+        (tmp_path / AUDIT_FILE).rmdir()
+        store.audit.flush()
+        assert store.audit.warnings == ()
+        enrol(store, "Bob", picture("d9"))
+        assert [line.action for line in store.audit.read_lines(9)] == ["add", "start", "add", "add", "add"]
 
 
 def test_problem_is_a_warning_as_long_as_it_lasts(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def restore(backup: Path, path: Path, cipher: Cipher) -> Path | None:
-    return restore_backup(backup, path, cipher, AuditFile(path.parent / AUDIT_FILE), "root")
+    return restore_backup(backup, path, cipher, AuditFile(path.parent / AUDIT_FILE))
 
 
 def close(env: PeopleEnvironment) -> Path:

@@ -100,7 +100,7 @@ def test_removed_person_comes_back_with_a_backup(data: Path, tmp_path: Path) -> 
         env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
         backup = env.store.backups.make()
         env.registry.remove("alice", REST_CALLER)
-    restore(backup, data / "people.sqlite", Cipher(KEY), AuditFile(data / AUDIT_FILE), "ada")
+    restore(backup, data / "people.sqlite", Cipher(KEY), AuditFile(data / AUDIT_FILE))
     with open_environment(data, KEY) as env:
         assert env.who(ALICE) == "alice"
 
@@ -275,7 +275,7 @@ def test_backup_from_before_a_rotation_is_restored(tmp_path: Path) -> None:
         backup = store.backups.make()
         store.keys.rotate(Cipher(OTHER_KEY))
         store.people.remove("alice", REST_CALLER)
-    restore(backup, path, Cipher(OTHER_KEY), AuditFile(tmp_path / AUDIT_FILE), "ada")
+    restore(backup, path, Cipher(OTHER_KEY), AuditFile(tmp_path / AUDIT_FILE))
     with opened(path, OTHER_KEY) as store:
         assert people(store) == [Person("alice", "Alice")]
 
@@ -308,7 +308,7 @@ def test_backup_is_restored_on_another_machine_with_the_keys_beside_it(tmp_path:
     with open_environment(tmp_path, KEY) as env:
         env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
         backup = env.store.backups.make(usb / "mine.sqlite")
-    restore(backup, there / "people.sqlite", Cipher(KEY), AuditFile(there / AUDIT_FILE), "ada")
+    restore(backup, there / "people.sqlite", Cipher(KEY), AuditFile(there / AUDIT_FILE))
     with open_environment(there, KEY) as env:
         assert env.who(ALICE) == "alice"
 
@@ -321,7 +321,7 @@ def test_backup_without_its_keys_is_not_restored(tmp_path: Path) -> None:
         backup = env.store.backups.make()
     backup.with_name(KEY_FILE).unlink()
     with pytest.raises(StartError, match=r"not restored: .*its data keys .*keys\.sqlite are missing"):
-        restore(backup, there / "people.sqlite", Cipher(KEY), AuditFile(there / AUDIT_FILE), "ada")
+        restore(backup, there / "people.sqlite", Cipher(KEY), AuditFile(there / AUDIT_FILE))
     assert {each.name for each in there.iterdir()} == set()
 
 
@@ -335,7 +335,7 @@ def test_key_that_was_destroyed_does_not_come_back_with_a_restore(data: Path, tm
         env.registry.erase("alice", REST_CALLER)
     # The reason for the restore: the erasures of the store cannot be read.
     (data / "people.sqlite").write_bytes(b"damaged")
-    restore(backup, data / "people.sqlite", Cipher(KEY), AuditFile(data / AUDIT_FILE), "ada")
+    restore(backup, data / "people.sqlite", Cipher(KEY), AuditFile(data / AUDIT_FILE))
     with open_environment(data, KEY) as env:
         assert (env.who(ALICE), env.who(BOB)) == (None, "bob")
         assert [entry.person.slug for entry in env.store.people.list_entries()] == ["bob"]
@@ -490,7 +490,7 @@ def test_erased_person_in_a_backup_from_before_data_keys_is_not_restored(
     path = Path(shutil.copy(backup, data / "people.sqlite"))
     with open_environment(data, KEY) as env:
         env.registry.erase("alice", REST_CALLER)
-    restore(backup, path, Cipher(KEY), AuditFile(data / AUDIT_FILE), "ada")
+    restore(backup, path, Cipher(KEY), AuditFile(data / AUDIT_FILE))
     with opened(path, KEY) as store:
         assert people(store) == [Person("bob", "Bob")]
 

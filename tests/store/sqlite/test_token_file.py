@@ -48,7 +48,7 @@ def test_restored_backup_revives_no_token(tmp_path: Path) -> None:
         backup = store.backups.make()
         store.tokens.remove("phone")
         store.tokens.add(Token("tablet", "viewer", 2.0), b"2")
-    restore_backup(backup, tmp_path, Cipher(None), "ada")
+    restore_backup(backup, tmp_path, Cipher(None))
     with closing(open_store(tmp_path, Cipher(None), PeopleLimits())) as store:
         assert [each.name for each in store.tokens.list_tokens()] == ["tablet"]
 
