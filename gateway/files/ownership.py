@@ -38,12 +38,17 @@ def become_owner(data: Path) -> None:
     folder = _look_up(data)
     if folder is None or folder.st_uid == os.geteuid():
         return
-    if os.geteuid() != ROOT:
+    if not is_root():
         raise StartError(_wrong_user(data, folder.st_uid))
     _check_link(data, folder.st_uid)
     _become(data, folder)
     # A folder above it may be closed to the owner.
     _look_up(data)
+
+
+def is_root() -> bool:
+    """Return whether root runs this process."""
+    return os.geteuid() == ROOT
 
 
 def invoking_user() -> str:

@@ -16,7 +16,7 @@ import pytest
 from gateway.errors import StartError
 from gateway.files.ownership import become_owner, open_lock, reading_hint
 from gateway.model.caller import CLI_CALLER
-from gateway.store.cipher import Cipher
+from gateway.store.cipher import Cipher, make_key
 from gateway.store.records import Picture, StoredFace
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
 from gateway.store.sqlite.backups import BackupFolder
@@ -244,6 +244,21 @@ def test_audit_names_root_as_the_maker_of_a_backup(data: Path) -> None:
     assert facegate(data, "backup", user=0).returncode == 0
     line = AuditFile(data / AUDIT_FILE).read_lines(1)[0]
     assert (line.action, line.actor, line.detail.endswith(".sqlite")) == ("backup", "root", True)
+
+
+@as_root
+@pytest.mark.parametrize("setting", ["people: {key_file: FILE}", "rest: {tls: {cert: FILE, key: FILE}}"])
+def test_check_config_of_root_refuses_a_file_that_the_owner_may_not_read(data: Path, setting: str) -> None:
+    """Regression: check-config accepted it, and run refused it."""
+    secret, config = data.parent / "secret", data.parent / "gateway.yaml"
+    secret.write_text(f"{make_key()}\n")
+    secret.chmod(0o600)
+    config.write_text(f"data: {data}\n{setting.replace('FILE', str(secret))}\n")
+    # Only root may read the folder of this Python.
+    code = "import gateway.app, gateway.cli.checks; gateway.cli.main.main(sys.argv[1:])"
+    done = run_as(0, code, data, "check-config", "--config", str(config))
+    assert (done.returncode, done.stdout) == (os.EX_CONFIG, "")
+    assert "as the user nobody (root became this user, the owner of the data folder)" in done.stderr
 
 
 @pytest.fixture

@@ -62,6 +62,16 @@ def is_sqlite(path: Path) -> bool:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
+def contains_backup(folder: Path) -> bool:
+    """Return whether a folder has a backup. A folder that cannot be read may have one."""
+    try:
+        return any(is_sqlite(path) for path in folder.iterdir() if path.is_file())
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
 def check_readable(path: Path) -> None:
     """Check that an erasure could find people in a file. Nothing is changed.
 

@@ -13,6 +13,7 @@ from gateway.store.limits import PeopleLimits, SightingLimits
 from gateway.store.sqlite.archive import SqlitePeopleArchive
 from gateway.store.sqlite.audit import SqliteAudit
 from gateway.store.sqlite.audit_file import AuditFile
+from gateway.store.sqlite.backup_files import contains_backup
 from gateway.store.sqlite.backups import SqliteBackups
 from gateway.store.sqlite.camera_switches import SqliteCameraSwitches
 from gateway.store.sqlite.data_keys import DataKeys
@@ -102,10 +103,19 @@ def _check(database: Database, keys: DataKeys, may_encrypt: bool) -> bytes:
     was_encrypted = check_keys(database, keys, may_encrypt=may_encrypt)
     check_rows(database)
     if was_encrypted:
-        log.warning("%s is now encrypted, but its older backups are not: delete the older backups", database.path)
+        _warn_of_plain_backups(database.path)
     secret = bytes(read_meta(database, "secret", bytes))
     read_meta(database, "revision", int)
     return secret
+
+
+def _warn_of_plain_backups(path: Path) -> None:
+    """Log that the store at ``path`` is encrypted from now on, and which backups are not."""
+    backups = path.parent / "backups"
+    if contains_backup(backups):
+        log.warning("%s is now encrypted, but the backups in %s are not: delete them", path, backups)
+    else:
+        log.info("%s is now encrypted; backups in other places, if there are any, are not", path)
 
 
 def _shorten_ids(database: Database) -> None:

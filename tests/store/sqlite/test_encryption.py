@@ -67,6 +67,25 @@ def test_plain_store_is_encrypted_completely_with_its_first_key(path: Path, coun
         assert store.faces.read_chips("d0") == CHIPS
 
 
+def test_backups_are_named_only_if_there_are_any(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Regression: a warning asked to delete older backups although there were none."""
+    caplog.set_level("INFO")
+    with opened(path):
+        pass
+    with opened(path, KEY):
+        pass
+    assert [each.levelname for each in caplog.records if "is now encrypted" in each.message] == ["INFO"]
+
+
+def test_plain_backup_of_an_encrypted_store_is_a_warning(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with opened(path) as store:
+        store.backups.make()
+    with opened(path, KEY):
+        pass
+    (warning,) = [each.message for each in caplog.records if "is now encrypted" in each.message]
+    assert warning.endswith(f"the backups in {path.parent / 'backups'} are not: delete them")
+
+
 def test_old_store_is_encrypted_with_its_first_key(old_store: Path) -> None:
     with opened(old_store, KEY) as store:
         assert (stored_face(store, "d3").descriptor == descriptor(3)).all()
