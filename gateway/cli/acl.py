@@ -13,8 +13,9 @@ from gateway.cli.operations import errors_as_messages
 from gateway.cli.options import CONFIG_OPTION
 from gateway.config import Settings
 from gateway.config.find import find_and_load
-from gateway.model import MQTT_LOGIN, RESERVED_CAMERAS
+from gateway.errors import ConfigError
 from gateway.model.caller import LEVELS, Role
+from gateway.model.requests import LOGIN_RULE, find_login_fault, is_user_login
 
 
 @click.command("acl", short_help="Print the ACL for the broker.")
@@ -31,6 +32,8 @@ def acl(config: Path | None, user: str | None, role: Role | None, broker: str) -
     """
     with errors_as_messages():
         settings = find_and_load(config).settings
+        if fault := find_login_fault(settings.mqtt.user or ""):
+            raise ConfigError(f"mqtt.user: {fault}: give the gateway another login.")
     for line in FORMATS[broker](_choose_groups(settings, user, role)):
         click.echo(line)
 
@@ -41,11 +44,8 @@ def _choose_groups(settings: Settings, user: str | None, role: Role | None) -> S
         if role is not None:
             raise click.UsageError("--role needs --user: name the login")
         return rules.all()
-    if not MQTT_LOGIN.fullmatch(user) or user in RESERVED_CAMERAS:
-        raise click.UsageError(
-            f"--user: {user[:80]!r} is not the login of a user: use 1 to 64 characters of A-Z a-z 0-9 _ . @ -; the name"
-            " bridge is reserved"
-        )
+    if not is_user_login(user):
+        raise click.UsageError(f"--user: {user[:80]!r} is not the login of a user: {LOGIN_RULE}")
     configured = settings.mqtt.users.get(user)
     wanted = role or configured
     if wanted is None:

@@ -13,6 +13,7 @@ import click
 
 from gateway.cli.checks import check_settings
 from gateway.cli.checkup.broker import check_broker
+from gateway.cli.checkup.commands import add_config
 from gateway.cli.checkup.files import check_files_of_others
 from gateway.cli.checkup.finding import Finding, from_error
 from gateway.cli.checkup.frigate import check_frigate
@@ -61,7 +62,8 @@ def doctor(config: Path | None, as_json: bool, token_files: tuple[Path, ...], lo
         tokens = [(str(file), _read_token(file)) for file in token_files]
         logins = [_split_login(file) for file in login_files]
     with _no_log():
-        findings = list(_printed(check_gateway(config, tokens, logins), quiet=as_json))
+        found = (add_config(each, config) for each in check_gateway(config, tokens, logins))
+        findings = list(_printed(found, quiet=as_json))
     if as_json:
         click.echo(json.dumps(_document(findings)))
     sys.exit(1 if any(each.state == "to_do" for each in findings) else 0)

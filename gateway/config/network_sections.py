@@ -16,7 +16,7 @@ from gateway.config.field_types import (
     UserRole,
 )
 from gateway.config.section import Section
-from gateway.model import MQTT_LOGIN, RESERVED_CAMERAS
+from gateway.model.requests import LOGIN_RULE, is_user_login
 
 
 class TlsSettings(Section):
@@ -73,11 +73,8 @@ class MqttSettings(Section):
     def _check_logins(cls, users: Mapping[str, UserRole]) -> Mapping[str, UserRole]:
         for login in users:
             # The broker binds the topics of a camera to its login: such a login would have the topics of the bridge.
-            if not MQTT_LOGIN.fullmatch(login) or login in RESERVED_CAMERAS:
-                raise ValueError(
-                    f"{login[:80]!r} is not the login of a user: use 1 to 64 characters of A-Z a-z 0-9 _ . @ -;"
-                    " the name bridge is reserved"
-                )
+            if not is_user_login(login):
+                raise ValueError(f"{login[:80]!r} is not the login of a user: {LOGIN_RULE}")
         return users
 
     @field_validator("host")

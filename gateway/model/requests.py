@@ -23,8 +23,25 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 RESERVED_CAMERAS = frozenset({"bridge"})
 MQTT_LOGIN = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 """The name of a user at the broker, which is a level of the topics of the user."""
+LOGIN_RULE = "use 1 to 64 characters of A-Z a-z 0-9 _ . @ -; the name bridge is reserved"
+"""MQTT_LOGIN and RESERVED_CAMERAS in words."""
 MAX_PICTURES_AT_ONCE = 10
 """Pictures in one request to enrol."""
+
+
+def is_user_login(login: str) -> bool:
+    """Return whether a login at the broker may be that of a camera or of a user."""
+    return MQTT_LOGIN.fullmatch(login) is not None and login not in RESERVED_CAMERAS
+
+
+def find_login_fault(login: str) -> str | None:
+    """Return why an ACL with the login in its topics gives others' topics to this login, None if it does not.
+
+    mosquitto puts the login ``bridge/user/home`` into the topics of cameras: it would get the replies to ``home``.
+    """
+    if not set(login) & set("/+#") and login not in RESERVED_CAMERAS:
+        return None
+    return f"the login {login[:80]!r} is no level of a topic, so that the broker's ACL gives it topics of others"
 
 
 class Operation(str, Enum):

@@ -50,7 +50,7 @@ class Outbox:
 
         ``valid_for_s``: seconds after which the broker drops the reply, usually limits.request_s.
         """
-        max_bytes = min(self._limits.message_bytes, delivery.session.max_packet_bytes - MAX_HEADER_BYTES)
+        max_bytes = min(self._limits.message_bytes, delivery.session.broker_limits.max_packet_bytes - MAX_HEADER_BYTES)
         if len(outbound.document) > max_bytes:
             # A broker closes the connection of a client that publishes a larger packet, again and again.
             error = TooLarge(f"the answer has more than {max_bytes} bytes, which is too large for MQTT: ask over REST")

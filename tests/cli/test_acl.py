@@ -48,6 +48,14 @@ def acl(config: Path) -> Print:
     return acl
 
 
+@pytest.mark.parametrize("login", ["bridge/user/home", "a+b", "bridge"])
+def test_login_of_the_gateway_that_is_no_level_of_a_topic_is_refused(config: Path, acl: Print, login: str) -> None:
+    config.write_text(SETTINGS.replace("the gateway", login))
+    done = acl()
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert f"mqtt.user: the login {login!r} is no level of a topic" in done.stderr
+
+
 def sections(text: str) -> dict[str, list[str]]:
     """Return the lines of each login in a file for mosquitto. ``pattern``: those for every login."""
     found: dict[str, list[str]] = {}

@@ -24,15 +24,17 @@ from click.testing import CliRunner
 
 from gateway.app import Gateway
 from gateway.cli.checkup import machine
-from gateway.cli.checkup.broker import check_broker
+from gateway.cli.checkup.broker import check_broker, check_pace, find_missing_features
+from gateway.cli.checkup.commands import add_config
 from gateway.cli.checkup.files import check_files_of_others
 from gateway.cli.checkup.finding import Finding
 from gateway.cli.checkup.frigate import check_frigate
 from gateway.cli.checkup.logins import check_logins
 from gateway.cli.checkup.rest import check_rest_settings, check_running_gateway, is_public
 from gateway.cli.main import main
-from gateway.config import RestSettings, Settings, find
-from gateway.model.caller import CLI_CALLER
+from gateway.config import MqttSettings, RestSettings, Settings, find
+from gateway.model.caller import CLI_CALLER, Role
+from gateway.mqtt.transport.broker_limits import BrokerLimits
 from gateway.people.wiring import open_store_for_command
 from gateway.store.tokens import Token, digest_of, make_secret
 from tests.e2e.deployments import small_settings
@@ -75,14 +77,22 @@ class Machine:
             store.tokens.add(token, digest_of(make_secret()))
 
     def run(self, *words: str) -> tuple[int, dict[str, tuple[str, str | None]]]:
-        """Return the exit code, and the text and the command of each thing to do, by the part that it is about."""
+        """Return the exit code, and the text and the command of each thing to do, by the part that it is about.
+
+        The commands are without the option ``--config``, which each command of facegate must have.
+        """
         self.config.write_text(yaml.safe_dump(self.content))
         done = CliRunner().invoke(main, ["doctor", "--config", str(self.config), "--json", *words])
         document = json.loads(done.stdout)
         found = [each for each in document["findings"] if each["state"] == "to_do"]
         assert document["good"] is (not found)
         assert document["schema"] == 1
-        return done.exit_code, {each["about"]: (each["text"], each["command"]) for each in found}
+        return done.exit_code, {each["about"]: (each["text"], self._plain(each["command"])) for each in found}
+
+    def _plain(self, command: str | None) -> str | None:
+        own, option, rest = (command or "").partition(f" --config {self.config}")
+        assert bool(option) is own.startswith("facegate ")
+        return own + rest or None
 
 
 @pytest.fixture
@@ -103,6 +113,25 @@ def test_findings_are_lines_with_their_commands(home: Machine) -> None:
     assert any(line.startswith("ok: settings: the configuration is valid") for line in lines)
     at = next(n for n, line in enumerate(lines) if line.startswith("advice: gateway: no gateway is running"))
     assert lines[at + 1] == "    sudo systemctl start facegate"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("facegate backup", "facegate backup --config 'my home.yaml'"),
+        ("facegate tokens revoke phone", "facegate tokens revoke phone --config 'my home.yaml'"),
+        ("facegate acl | sudo tee /etc/acl", "facegate acl --config 'my home.yaml' | sudo tee /etc/acl"),
+        ("facegate key make /etc/people.key", "facegate key make /etc/people.key"),
+        ("facegate fly", "facegate fly"),
+        ("sudo systemctl start facegate", "sudo systemctl start facegate"),
+        (None, None),
+    ],
+)
+def test_commands_name_the_configuration(command: str | None, expected: str | None) -> None:
+    """Regression: without it a command could change another people store."""
+    finding = Finding("store", "to_do", "text", command)
+    assert add_config(finding, Path("my home.yaml")).command == expected
+    assert add_config(finding, None) == finding
 
 
 def test_wrong_settings_are_a_finding(home: Machine) -> None:
@@ -275,6 +304,30 @@ def test_running_gateway_is_asked_for_its_warnings(gateway: Gateway, gateway_set
     assert "refuses the token in bad" in to_do(findings)["tokens"]
 
 
+def test_token_is_not_tried_where_its_role_forbids_it(gateway: Gateway, gateway_settings: Settings) -> None:
+    """Regression: each run of the doctor left a refusal in the audit."""
+    roles: tuple[Role, ...] = ("client", "viewer", "privacy")
+    secrets = {role: make_secret() for role in roles}
+    tokens = gateway.people.store.tokens
+    for role, secret in secrets.items():
+        tokens.add(Token(f"doctor-{role}", role, time.time()), digest_of(secret))
+    try:
+        findings = list(
+            check_running_gateway(gateway_settings.rest, [(str(role), secret) for role, secret in secrets.items()])
+        )
+    finally:
+        for role in secrets:
+            tokens.remove(f"doctor-{role}")
+    assert {each.text for each in findings if each.about == "tokens"} == {
+        "the token in client may not see people, and may not read the audit",
+        "the token in viewer may see people, and may not read the audit",
+        "the token in privacy may see people, and may read the audit",
+    }
+    gateway.people.audit.events.write_all()
+    lines = gateway.people.store.audit.read_lines(1000)
+    assert not [line for line in lines if line.actor.startswith("doctor-") and line.outcome == "refused"]
+
+
 def test_open_broker_is_found_unless_it_is_trusted(broker: Broker, tmp_path: Path) -> None:
     settings = small_settings(tmp_path / "data", broker, mqtt={"trust_broker": False})
     assert "the broker has no ACL" in to_do(check_broker(settings))["broker"]
@@ -303,6 +356,41 @@ def test_login_that_reads_replies_to_others_is_found(tmp_path: Path) -> None:
     assert findings[0].text == "the login porch receives the replies to it, and no others"
     assert "the login curious receives replies to other logins" in findings[2].text
     assert refused.state == "to_do"
+
+
+@pytest.mark.parametrize("login", ["bridge/user/home", "home/#", "+", "bridge"])
+def test_login_that_an_acl_gives_topics_of_others_is_refused(tmp_path: Path, login: str) -> None:
+    """mosquitto 2.0.11 puts such a login into the topics of cameras. No broker is needed to see it."""
+    mqtt = MqttSettings(host="127.0.0.1", port=free_port())
+    (found,) = check_logins(mqtt, [(login, "secret")])
+    assert (found.state, "is no level of a topic" in found.text) == ("to_do", True)
+    settings = Settings(data=tmp_path / "data", mqtt=mqtt.model_copy(update={"user": login}))
+    texts = [each.text for each in check_broker(settings) if each.state == "to_do"]
+    assert texts[0].endswith("gives it topics of others: give the gateway another login")
+
+
+def test_features_that_the_broker_does_not_have_are_found() -> None:
+    assert not list(find_missing_features(BrokerLimits()))
+    found = list(find_missing_features(BrokerLimits(max_qos=0, retains=False, has_wildcards=False)))
+    assert [each.state for each in found] == ["to_do"] * 3
+    words = ("messages at QoS 1", "retained messages", "subscriptions with wildcards")
+    assert all(word in each.text for word, each in zip(words, found, strict=True))
+
+
+def test_pace_of_the_broker_is_compared_with_the_settings() -> None:
+    mqtt = MqttSettings(window=1000, keepalive_s=20)
+    assert not list(check_pace(1000, None, mqtt))
+    assert not list(check_pace(65_535, 20, mqtt))
+    texts = [each.text for each in check_pace(20, 10, mqtt)]
+    assert "allows 20 unacknowledged messages, and mqtt.window is 1000" in texts[0]
+    assert "wants a message every 10 s: lower mqtt.keepalive_s from 20" in texts[1]
+
+
+@needs_mosquitto
+def test_window_of_a_broker_without_the_shipped_settings_is_found(tmp_path: Path) -> None:
+    with secure_broker_running(tmp_path, [], more_settings="max_inflight_messages 20") as secure:
+        findings = list(check_broker(secure.settings(tmp_path / "data")))
+    assert any("allows 20 unacknowledged messages" in each.text for each in findings if each.state == "advice")
 
 
 def test_frigate_that_does_not_answer_is_found(home: Machine) -> None:

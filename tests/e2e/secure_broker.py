@@ -59,8 +59,13 @@ def make_certificate(folder: Path) -> None:
 
 
 @contextmanager
-def secure_broker_running(folder: Path, logins: Sequence[str], more_rules: str = "") -> Iterator[SecureBroker]:
-    """Run the broker. ``logins``: besides those of the files. ``more_rules``: lines for the end of the ACL."""
+def secure_broker_running(
+    folder: Path, logins: Sequence[str], more_rules: str = "", more_settings: str = ""
+) -> Iterator[SecureBroker]:
+    """Run the broker. ``logins``: besides those of the files. ``more_rules``: lines for the end of the ACL.
+
+    ``more_settings``: lines for the end of the configuration.
+    """
     port = free_port()
     make_certificate(folder)
     passwords, acl = folder / "facegate.passwd", folder / "facegate.acl"
@@ -71,5 +76,5 @@ def secure_broker_running(folder: Path, logins: Sequence[str], more_rules: str =
     conf = (FILES / "facegate.conf").read_text()
     conf = conf.replace("/etc/mosquitto/certs", str(folder)).replace("/etc/mosquitto", str(folder))
     conf = conf.replace("listener 8883", f"user root\nlistener {port} 127.0.0.1")
-    with broker_running(folder, port, f"\n{conf}") as broker:
+    with broker_running(folder, port, f"\n{conf}\n{more_settings}") as broker:
         yield SecureBroker(broker, folder / "ca.pem")

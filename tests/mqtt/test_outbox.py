@@ -13,6 +13,7 @@ from gateway.errors import BadRequest, Busy, Forbidden, SwitchedOff
 from gateway.mqtt.codec.outbound import Outbound
 from gateway.mqtt.codec.topics import Address, Topics
 from gateway.mqtt.outbox import MAX_HEADER_BYTES, Outbox
+from gateway.mqtt.transport.broker_limits import BrokerLimits
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.session import Session
@@ -62,7 +63,7 @@ def test_only_the_first_answer_of_a_delivery_is_published(outbox: Outbox, sessio
 
 
 def test_document_that_the_broker_does_not_take_becomes_an_error(outbox: Outbox, session: OfflineSession) -> None:
-    session.max_packet_bytes = MAX_HEADER_BYTES + len(RESULT.document) - 1
+    session.broker_limits = BrokerLimits(MAX_HEADER_BYTES + len(RESULT.document) - 1)
     outbox.reply(delivered(session), address_of("porch/request/face_rec"), RESULT)
     (document,) = session.published
     assert json.loads(document.payload)["code"] == "too_large"

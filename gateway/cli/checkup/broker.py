@@ -11,8 +11,10 @@ from gateway.cli.checkup.finding import Finding, from_error
 from gateway.config import MqttSettings, Settings
 from gateway.errors import GatewayError
 from gateway.files.closed_folders import exists
+from gateway.model.requests import find_login_fault
 from gateway.mqtt.codec.topics import Topics
 from gateway.mqtt.transport.acl_probe import AclProbe, AclState
+from gateway.mqtt.transport.broker_limits import BrokerLimits
 from gateway.mqtt.transport.connection_spec import MAX_MQTT_PACKET_BYTES, ConnectionSpec
 from gateway.mqtt.transport.identity import load_identity
 from gateway.mqtt.transport.session import Session
@@ -25,6 +27,8 @@ MANUAL = "docs/how-to/logins-and-tls.md"
 def check_broker(settings: Settings) -> Iterator[Finding]:
     """Connect to the broker as the gateway, and as a client without a login."""
     mqtt = settings.mqtt
+    if fault := find_login_fault(mqtt.user or ""):
+        yield Finding("broker", "to_do", f"mqtt.user: {fault}: give the gateway another login")
     if not mqtt.tls.enabled and not is_loopback_host(mqtt.host):
         text = f"the connection to the broker {mqtt.host} is not encrypted: set mqtt.tls ({MANUAL})"
         yield Finding("broker", "advice", text)
@@ -52,7 +56,39 @@ def _connect(mqtt: MqttSettings) -> Session:
 
 def _check_limits(session: Session, settings: Settings) -> Iterator[Finding]:
     """Compare the limits that the broker states under MQTT 5 with those of the gateway."""
-    wanted, allowed = settings.limits.message_bytes, session.max_packet_bytes
+    yield from _check_size(session.broker_limits.max_packet_bytes, settings)
+    if session.is_mqtt5:
+        yield from find_missing_features(session.broker_limits)
+        yield from check_pace(session.receive_maximum, session.broker_limits.keepalive_s, settings.mqtt)
+
+
+def find_missing_features(limits: BrokerLimits) -> Iterator[Finding]:
+    """Yield a finding for each part of MQTT that the gateway needs and the broker does not have."""
+    missing = {
+        "messages at QoS 1, so that no request and no reply gets lost": limits.max_qos < 1,
+        "retained messages, by which others learn the state of cameras": not limits.retains,
+        "subscriptions with wildcards, by which the gateway gets the topics of all cameras": not limits.has_wildcards,
+    }
+    for feature, is_missing in missing.items():
+        if is_missing:
+            yield Finding("broker", "to_do", f"the broker has no {feature}: change its settings, or use another broker")
+
+
+def check_pace(receive_maximum: int, keepalive_s: int | None, mqtt: MqttSettings) -> Iterator[Finding]:
+    """Compare the number of messages in flight, and the time without a message, with mqtt.window and keepalive_s."""
+    if receive_maximum < mqtt.window:
+        text = (
+            f"the broker allows {receive_maximum} unacknowledged messages, and mqtt.window is {mqtt.window}: one busy"
+            " camera may hold up the others; set max_inflight_messages of mosquitto as in config/mosquitto.conf"
+        )
+        yield Finding("broker", "advice", text)
+    if keepalive_s is not None and keepalive_s < mqtt.keepalive_s:
+        text = f"the broker wants a message every {keepalive_s} s: lower mqtt.keepalive_s from {mqtt.keepalive_s}"
+        yield Finding("broker", "advice", text)
+
+
+def _check_size(allowed: int, settings: Settings) -> Iterator[Finding]:
+    wanted = settings.limits.message_bytes
     if allowed < wanted:
         text = (
             f"the broker takes messages of up to {allowed} bytes, and limits.bytes needs {wanted}: raise"

@@ -14,6 +14,7 @@ from gateway.cli.checkup.finding import Finding, from_error
 from gateway.config import MqttSettings
 from gateway.config.load import change_broker
 from gateway.errors import GatewayError
+from gateway.model.requests import LOGIN_RULE, find_login_fault, is_user_login
 from gateway.mqtt.transport.connection_spec import ConnectionSpec
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.session import Session
@@ -27,6 +28,10 @@ REPEAT_INTERVAL_S = 0.2
 def check_logins(mqtt: MqttSettings, logins: Sequence[tuple[str, str]]) -> Iterator[Finding]:
     """Try logins, each with its password, beside the login of the gateway."""
     for login, password in logins:
+        if not is_user_login(login):
+            fault = find_login_fault(login) or f"{login[:80]!r} is not the login of a camera or a user"
+            yield Finding("logins", "to_do", f"{fault}: give it another name: {LOGIN_RULE}")
+            continue
         try:
             yield _check_login(mqtt, login, password)
         except GatewayError as error:

@@ -14,12 +14,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config import MqttSettings
 from gateway.metrics import Metrics
-from gateway.mqtt.transport.connection_spec import (
-    ASSUMED_RECEIVE_MAXIMUM,
-    DEFAULT_RECEIVE_MAXIMUM,
-    MAX_MQTT_PACKET_BYTES,
-    ConnectionSpec,
-)
+from gateway.mqtt.transport.broker_limits import BrokerLimits, read_limits
+from gateway.mqtt.transport.connection_spec import ASSUMED_RECEIVE_MAXIMUM, DEFAULT_RECEIVE_MAXIMUM, ConnectionSpec
 from gateway.mqtt.transport.ledger import KEPT_PAYLOAD_BYTES, Delivery, Ledger
 from gateway.mqtt.transport.outgoing import Outgoing, OutgoingQueue
 from gateway.mqtt.transport.packets import Publication, Received, connect_properties, subscriptions, write_message
@@ -75,7 +71,7 @@ class Session:
         """True if the broker had kept the session of the connection before this one."""
         self.receive_maximum = ASSUMED_RECEIVE_MAXIMUM
         """Messages in flight that the broker allows."""
-        self.max_packet_bytes = MAX_MQTT_PACKET_BYTES
+        self.broker_limits = BrokerLimits()
         self.refusal: str | None = None
         """The reason for which the broker refused the connection."""
         self.end_reason = "no answer"
@@ -192,7 +188,7 @@ class Session:
             self.refusal = reason.getName()
         else:
             with self._contained("a new MQTT connection could not be used"):
-                self.max_packet_bytes = getattr(properties, "MaximumPacketSize", MAX_MQTT_PACKET_BYTES)
+                self.broker_limits = read_limits(properties)
                 self._begin(flags.session_present, getattr(properties, "ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM))
         self._broker_answered.set()
 
