@@ -78,7 +78,7 @@ def text_of(page: str) -> str:
     return path.read_text()
 
 
-OPERATIONS = text_of(PEOPLE) + text_of(SIGHTINGS) + text_of(ACCESS)
+OPERATIONS = text_of(REST) + text_of(PEOPLE) + text_of(SIGHTINGS) + text_of(ACCESS)
 """The pages with the tables of operations, their fields and their routes."""
 
 

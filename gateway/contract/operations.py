@@ -140,7 +140,19 @@ def read_fields(operation: str, values: Mapping[str, Any]) -> f.Fields:
     """Return the fields of an administrator's operation. Raise Unsupported or BadRequest."""
     if (spec := ADMINISTRATION.get(operation)) is None:
         raise _unknown_operation_error(operation)
-    given = _gather_images({name: value for name, value in values.items() if value is not None})
+    return _read(spec, operation, _gather_images(_drop_missing(values)))
+
+
+def read_recognition_fields(operation: Operation, values: Mapping[str, Any]) -> f.Fields:
+    """Return the fields of an operation on pictures. Raise BadRequest."""
+    return _read(RECOGNITION[operation], operation.value, _drop_missing(values))
+
+
+def _drop_missing(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _read(spec: OperationSpec[Any, Any], operation: str, given: Mapping[str, Any]) -> f.Fields:
     if unknown := sorted(ascii(name)[:MAX_QUOTED_LENGTH] for name in given.keys() - {*spec.known}):
         known = f"its fields are {', '.join(spec.known)}" if spec.known else "it has no fields"
         raise BadRequest(f"unknown field of {operation}: {', '.join(unknown[:MAX_NAMED_FIELDS])}; {known}")

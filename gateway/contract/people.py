@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.contract.base import Omitted, WireModel
+from gateway.contract.coded_warnings import CodedWarnings
 
 
 class PictureDocument(WireModel):
@@ -27,6 +28,7 @@ class ChangedPersonDocument(PersonDocument):
     """A person after a change. ``warnings``: other people who look like the person."""
 
     warnings: list[str]
+    coded_warnings: CodedWarnings = None
 
 
 class PeopleDocument(WireModel):
@@ -44,6 +46,7 @@ class EnrolledDocument(WireModel):
     name: str
     pictures: int
     warnings: list[str]
+    coded_warnings: CodedWarnings = None
 
 
 class RemovedDocument(WireModel):
@@ -57,6 +60,7 @@ class ErasedDocument(WireModel):
 
     person: str
     warnings: Omitted[list[str]] = None
+    coded_warnings: CodedWarnings = None
 
 
 class RemovedPictureDocument(WireModel):
@@ -85,6 +89,7 @@ class ImportDocument(ImportCountsDocument):
     """The numbers of people in an archive and of new pictures. ``warnings``: about pictures and people."""
 
     warnings: list[str]
+    coded_warnings: CodedWarnings = None
 
 
 class AuditLineDocument(WireModel):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-from typing import Literal
+from typing import Any, Literal
 
 from gateway.contract.base import Omitted, WireModel
+from gateway.contract.coded_warnings import CodedWarnings, warning_fields
 from gateway.contract.faces import FaceDocument, JudgedFaceDocument, round_score, write_face, write_judged_face
 from gateway.contract.head import Head, head_of
 from gateway.model import Comparison, Detection, Enrolment, Hint, Image, Origin, Recognition, Reply, Timing
@@ -49,6 +50,8 @@ class RecognitionDocument(Head):
     counts: RecognitionCounts
     image: ImageDocument
     annotated: Omitted[str] = None
+    warnings: Omitted[list[str]] = None
+    coded_warnings: CodedWarnings = None
     timing_ms: TimingDocument
     dropped: int
 
@@ -63,6 +66,8 @@ class ComparisonDocument(Head):
     score: float
     threshold: float
     faces: list[FaceDocument]
+    warnings: Omitted[list[str]] = None
+    coded_warnings: CodedWarnings = None
     timing_ms: TimingDocument
 
 
@@ -74,6 +79,8 @@ class DetectionDocument(Head):
     counts: DetectionCounts
     image: ImageDocument
     annotated: Omitted[str] = None
+    warnings: Omitted[list[str]] = None
+    coded_warnings: CodedWarnings = None
     timing_ms: TimingDocument
 
 
@@ -85,6 +92,7 @@ class EnrolmentDocument(Head):
     name: str
     pictures: int
     warnings: list[str]
+    coded_warnings: CodedWarnings = None
     timing_ms: TimingDocument
 
 
@@ -123,6 +131,7 @@ def _recognition(origin: Origin, operation: str, reply: Recognition) -> Recognit
         ),
         image=_image(reply.image),
         annotated=_base64(reply.annotated),
+        **_warning_fields(reply),
         timing_ms=_timing(reply.timing),
         dropped=reply.dropped,
     )
@@ -137,6 +146,7 @@ def _comparison(origin: Origin, operation: str, reply: Comparison) -> Comparison
         score=round_score(reply.score),
         threshold=round_score(reply.threshold),
         faces=[write_face(face) for face in reply.faces],
+        **_warning_fields(reply),
         timing_ms=_timing(reply.timing),
     )
 
@@ -148,6 +158,7 @@ def _detection(origin: Origin, operation: str, reply: Detection) -> DetectionDoc
         counts=DetectionCounts(face=len(reply.faces), left_out=reply.left_out or None),
         image=_image(reply.image),
         annotated=_base64(reply.annotated),
+        **_warning_fields(reply),
         timing_ms=_timing(reply.timing),
     )
 
@@ -158,9 +169,14 @@ def _enrolment(origin: Origin, operation: str, reply: Enrolment) -> EnrolmentDoc
         person=reply.person.slug,
         name=reply.person.name,
         pictures=reply.pictures,
-        warnings=list(reply.warnings),
+        **warning_fields(reply.warnings),
         timing_ms=_timing(reply.timing),
     )
+
+
+def _warning_fields(reply: Recognition | Comparison | Detection) -> dict[str, Any]:
+    # Nearly no picture has any: the documents of small devices stay short.
+    return warning_fields(reply.warnings) if reply.warnings else {}
 
 
 def _image(image: Image) -> ImageDocument:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.contract.base import Omitted, WireModel
+from gateway.contract.coded_warnings import CodedWarnings
 from gateway.contract.faces import CandidateDocument, round_score, write_candidate
 from gateway.contract.live import SNAPSHOT_PATH, round_time
 from gateway.model.sightings import CameraState, EndReason, Outcome, Sighting
@@ -63,6 +64,7 @@ class CorrectedSightingDocument(SightingDocument):
     picture: str | None
     picture_of: str
     warnings: list[str]
+    coded_warnings: CodedWarnings = None
 
 
 class CameraDocument(WireModel):
@@ -91,6 +93,7 @@ class CameraSwitchDocument(WireModel):
     camera: str | None
     enabled: bool
     warnings: Omitted[list[str]] = None
+    coded_warnings: CodedWarnings = None
 
 
 class ForgottenCameraDocument(WireModel):

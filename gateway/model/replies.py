@@ -62,7 +62,8 @@ class Recognition:
     ``annotated``: on request, the picture as a JPEG with the faces drawn in. ``dropped``: frames of this camera that
     newer frames replaced since the last result. ``left_out``: the number of smaller faces that are not in ``faces``,
     because the picture has too many. ``hint``: set where one more picture may give a better answer. ``unchanged``: the
-    scene of a live frame is that of the frame before, so nothing was looked for.
+    scene of a live frame is that of the frame before, so nothing was looked for. ``warnings``: about the picture of a
+    single request.
     """
 
     faces: tuple[Face, ...]
@@ -74,6 +75,7 @@ class Recognition:
     left_out: int = 0
     hint: Hint | None = None
     unchanged: bool = False
+    warnings: tuple[str, ...] = ()
     best: Face | None = field(init=False)
     """The best match, or without a match the largest face. None without faces."""
 
@@ -92,7 +94,10 @@ def _prominence(face: Face) -> tuple[bool, float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The reply to ``face_match`` (one face of each picture, ``person`` is None) and to ``verify``."""
+    """The reply to ``face_match`` (one face of each picture, ``person`` is None) and to ``verify``.
+
+    ``warnings``: about the pictures.
+    """
 
     match: bool
     score: float
@@ -100,17 +105,19 @@ class Comparison:
     faces: tuple[Face, ...]
     timing: Timing
     person: Person | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
-    """The reply to ``detect``. ``annotated`` and ``left_out``: as in Recognition."""
+    """The reply to ``detect``. ``annotated``, ``left_out`` and ``warnings``: as in Recognition."""
 
     faces: tuple[Face, ...]
     image: Image
     timing: Timing
     annotated: bytes | None = None
     left_out: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Literal
 from gateway.errors import UnknownPerson
 from gateway.model import Box, FoundFace, Person
 from gateway.model.caller import Caller
+from gateway.model.coded_warnings import CodedWarning
 from gateway.model.names import checked_name
 from gateway.people.enrolment_advice import EnrolmentAdvisor
 from gateway.store.limits import HourlyLimit
@@ -150,7 +151,11 @@ class Enroller:
         pictures = self._store.people.read_entry(target.slug).pictures if isinstance(target, Person) else ()
         known = {picture.id for picture in pictures if not picture.counter}
         return [
-            f"{_subject(number, samples)} was enrolled already: {self._effect_of_repetition(sample)}"
+            CodedWarning(
+                f"{_subject(number, samples)} was enrolled already: {self._effect_of_repetition(sample)}",
+                "enrolled_already",
+                picture=number,
+            )
             for number, sample in enumerate(samples, 1)
             if sample.digest[:PICTURE_ID_DIGITS] in known
         ]

@@ -12,6 +12,7 @@ from itertools import combinations
 
 from gateway.errors import BadImage
 from gateway.model import Descriptor, FoundFace, Person, Quality
+from gateway.model.coded_warnings import CodedWarning
 from gateway.people.decision import Decision
 from gateway.people.gallery import MAX_CANDIDATES, Gallery
 from gateway.people.lookalikes import merge_sentence, name_all
@@ -69,23 +70,21 @@ class EnrolmentAdvisor:
         ``person``: an enrolled person, or the name of a new person.
         """
         descriptors = [face.descriptor for face in faces if face.descriptor is not None]
-        warnings = []
+        warnings: list[str] = []
         if self._differ(descriptors):
-            warnings.append("these pictures do not look like one person")
+            warnings.append(CodedWarning("these pictures do not look like one person", "pictures_differ"))
         if isinstance(person, Person) and self._differ_from(person, descriptors):
-            warnings.append(f"this does not look like the enrolled pictures of {person.name}")
+            text = f"this does not look like the enrolled pictures of {person.name}"
+            warnings.append(CodedWarning(text, "unlike_person", (person.slug,)))
         return EnrolmentReview(tuple(warnings), tuple(self._find_duplicates(person, descriptors)))
 
     def warnings(self, review: EnrolmentReview, entry: PersonEntry) -> tuple[str, ...]:
         """Return all warnings about an enrolment. ``entry``: the person with the new pictures."""
-        warnings = [*review.warnings]
+        warnings: list[str] = [*review.warnings]
         if review.duplicates:
             warnings.append(self._duplicate_warning(entry.person, review.duplicates))
         if entry.picture_count < RECOMMENDED_PICTURES:
-            warnings.append(
-                f"add {RECOMMENDED_PICTURES - entry.picture_count} more: of people with one picture 17 % are missed,"
-                f" with {RECOMMENDED_PICTURES} pictures 5 %"
-            )
+            warnings.append(_few_pictures(entry))
         return tuple(warnings)
 
     def _differ(self, descriptors: Sequence[Descriptor]) -> bool:
@@ -118,4 +117,13 @@ class EnrolmentAdvisor:
         # Within ``Registry.apply_once`` a new person is not in the gallery yet, and is the youngest.
         ages = self._gallery.by_age()
         people = sorted((person, *duplicates), key=lambda each: ages.get(each.slug, math.inf))
-        return merge_sentence(f"this face is known as {name_all(duplicates)} already", people)
+        text = merge_sentence(f"this face is known as {name_all(duplicates)} already", people)
+        return CodedWarning(text, "resembles_others", tuple(each.slug for each in people))
+
+
+def _few_pictures(entry: PersonEntry) -> CodedWarning:
+    text = (
+        f"add {RECOMMENDED_PICTURES - entry.picture_count} more: of people with one picture 17 % are missed,"
+        f" with {RECOMMENDED_PICTURES} pictures 5 %"
+    )
+    return CodedWarning(text, "few_pictures", (entry.person.slug,))

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from gateway.model import Descriptor
+from gateway.model.coded_warnings import CodedWarning
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.lookalikes import Group, Pair, connect, merge_sentence, name_all
@@ -128,14 +129,16 @@ class GalleryReview:
 
     def _group_sentence(self, group: Group) -> str:
         people = [self._gallery.person(slug) for slug in group]
-        return merge_sentence(f"{name_all(people)} look like one person, so that none of them is named", people)
+        text = merge_sentence(f"{name_all(people)} look like one person, so that none of them is named", people)
+        return CodedWarning(text, "resembles_others", group)
 
     def _mixed_sentence(self, slug: str) -> str:
         person = self._gallery.person(slug)
-        return (
+        text = (
             f"the pictures of {person.name} ({slug}) do not look like one person: list them with facegate people show"
             f" {slug}, and remove those of somebody else"
         )
+        return CodedWarning(text, "mixed_pictures", (slug,))
 
     def _log_new(self) -> None:
         """Log the sentences that are new since the last review."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from gateway.errors import BadImage, BadRequest
 from gateway.model import Person
 from gateway.model.caller import Caller
+from gateway.model.coded_warnings import CodedWarning
 from gateway.model.names import unknown_sighting_error
 from gateway.model.sightings import Sighting
 from gateway.people.enrolment import EnrolmentSample, sample_of_stored
@@ -20,7 +21,9 @@ SOURCE_PREFIX = "sighting:"
 MAX_CONFIRMED_PICTURES = 10
 """Pictures from confirmed sightings that a person has. One more takes the place of the oldest."""
 
-NO_FACE = "no face of this sighting is stored, so that no picture was added: only the sighting was corrected"
+NO_FACE = CodedWarning(
+    "no face of this sighting is stored, so that no picture was added: only the sighting was corrected", "poor_picture"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class SightingCorrections:
                 None, [sample], caller, person=person.slug, source=_source(record.sighting)
             )
         except BadImage as error:
-            return None, (f"only the sighting was corrected: {error}",)
+            return None, (CodedWarning(f"only the sighting was corrected: {error}", "poor_picture"),)
         self._remove_oldest(entry, caller)
         return _picture_id(sample), warnings
 

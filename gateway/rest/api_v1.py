@@ -1,4 +1,4 @@
-"""``/api/v1``: the operations on people, each a route. Operations and fields have the same names as over MQTT."""
+"""``/api/v1``: every operation, each a route. Operations and fields have the same names as over MQTT."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from typing import Any, NamedTuple
 from flask import Flask, Response, request
 
 from gateway.contract.base import dump
-from gateway.contract.operations import SECRET_REPLIES
+from gateway.contract.operations import ADMINISTRATION, SECRET_REPLIES
 from gateway.errors import UnknownPerson
+from gateway.model import Operation
 from gateway.rest.calls import Calls
-from gateway.rest.fields import read_fields
+from gateway.rest.fields import read_fields, read_recognition_request
 
 ROUTES: tuple[tuple[str, str, str], ...] = (
+    ("POST", "/api/v1/recognise", "face_rec"),
+    ("POST", "/api/v1/match", "face_match"),
+    ("POST", "/api/v1/verify/<person>", "verify"),
+    ("POST", "/api/v1/detect", "detect"),
     ("GET", "/api/v1/people", "people/list"),
     ("POST", "/api/v1/people", "people/add"),
     ("GET", "/api/v1/people/export", "people/export"),
@@ -54,6 +59,7 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
     ("DELETE", "/api/v1/tokens/<name>", "tokens/revoke"),
     ("POST", "/api/v1/tokens/<name>/rotate", "tokens/rotate"),
     ("GET", "/api/v1/calibration", "calibrate"),
+    ("GET", "/api/v1/health", "health"),
 )
 """The method, the path and the operation of each route. Names in angle brackets are fields of the operation."""
 
@@ -87,11 +93,22 @@ def add_api_v1(app: Flask, calls: Calls) -> None:
 
 
 def _view(calls: Calls, path: str, operation: str) -> Callable[..., Any]:
+    if operation not in ADMINISTRATION:
+        return _recognition_view(calls, Operation(operation))
+
     def view(**path_fields: str) -> Any:
         document = calls.administer(operation, {**read_fields(request, operation), **path_fields})
         if operation in SECRET_REPLIES:
             return Response(dump(document), mimetype="application/json", headers={"Cache-Control": "no-store"})
         return _file_response(document[FILES[path].field], FILES[path]) if path in FILES else document
+
+    return view
+
+
+def _recognition_view(calls: Calls, operation: Operation) -> Callable[..., Any]:
+    def view(**path_fields: str) -> Any:
+        pictures, options = read_recognition_request(request, operation, path_fields)
+        return calls.recognise_document(operation, pictures, **options)
 
     return view
 

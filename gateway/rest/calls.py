@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from flask import Flask, Response, g
 
 from gateway.contract.base import SCHEMA, Document
+from gateway.contract.replies import write_reply
 from gateway.errors import Timeout, shutting_down_error
 from gateway.model import AdministrationRequest, LandmarkCount, Operation, Origin, Reply, Request
 from gateway.rest.access.current import current_caller, current_sender
@@ -35,14 +36,23 @@ class Calls:
         self, operation: Operation, pictures: tuple[bytes, ...], landmarks: LandmarkCount = 0, annotate: bool = False
     ) -> Reply:
         """Return the reply to a request about pictures. Raise GatewayError."""
-        request = Request(
-            operation=operation,
-            pictures=pictures,
-            valid_for_s=self._request_s,
-            origin=Origin(caller=current_caller(), sender=current_sender()),
-            landmarks=landmarks,
-            annotate=annotate,
+        return self._ask(self._request(operation, pictures, landmarks=landmarks, annotate=annotate))
+
+    def recognise_document(self, operation: Operation, pictures: tuple[bytes, ...], **options: Any) -> Document:
+        """Return the document of a request about pictures, as over MQTT. Raise GatewayError.
+
+        ``options``: the other fields of the operation.
+        """
+        request = self._request(operation, pictures, **options)
+        return write_reply(request.origin, operation.value, self._ask(request)).document()
+
+    def _request(self, operation: Operation, pictures: tuple[bytes, ...], **options: Any) -> Request:
+        origin = Origin(caller=current_caller(), sender=current_sender())
+        return Request(
+            operation=operation, pictures=pictures, valid_for_s=self._request_s, origin=origin, **options
         )
+
+    def _ask(self, request: Request) -> Reply:
         # The service counts the outcome of this request, so that add_error_handlers must not count it again.
         g.submitted = True
         reply = self._wait(self._submit(request))

@@ -1,4 +1,4 @@
-"""``/face_rec`` and ``/face_match``: the routes of the original project, with the same answers."""
+"""``/face_rec`` and ``/face_match``: the routes of the original project, with the same fields and some more."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from gateway.rest.answer_pages import comparison_page, recognition_page
 from gateway.rest.calls import Calls
 from gateway.rest.pages import html_response, upload_page, wants_page
 from gateway.rest.pictures import read_pictures
+
+NO_FACE = "no_face"
+"""The verdict about a picture without a face."""
 
 
 def add_face_rec_api(app: Flask, calls: Calls) -> None:
@@ -61,7 +64,9 @@ def _landmark_count() -> LandmarkCount:
 def _write_recognition(reply: Recognition, features: bool, locations: bool) -> dict[str, Any]:
     """Return the answer to ``/face_rec``. Landmarks and location are empty unless there is exactly one face."""
     answer: dict[str, Any] = {"name": reply.person.name if reply.person else "Unknown"}
-    # The original project had none of the fields candidates, left_out and annotated.
+    # The original project had none of the fields verdict, candidates, left_out and annotated. Without the verdict,
+    # nobody can tell a stranger from a picture without a face.
+    answer["verdict"] = (reply.best.verdict if reply.best else None) or NO_FACE
     judgement = reply.best.judgement if reply.best else None
     if judgement is not None and judgement.candidates:
         answer["candidates"] = write_candidates(judgement)

@@ -7,8 +7,10 @@ from collections.abc import Collection
 
 from gateway.contract import fields as f
 from gateway.contract import sightings as documents
+from gateway.contract.coded_warnings import warning_fields
 from gateway.errors import UnknownPerson, Unsupported
 from gateway.model import AdministrationRequest
+from gateway.model.coded_warnings import CodedWarning
 from gateway.model.sightings import NOBODY
 from gateway.people.services import PeopleServices
 from gateway.service.enrolment import change_once
@@ -56,18 +58,20 @@ class CameraOperations:
         self, request: AdministrationRequest, camera: str | None, *, on: bool
     ) -> documents.CameraSwitchDocument:
         def switch() -> documents.CameraSwitchDocument:
-            warnings = self._find_warnings(camera, "on" if on else "off")
+            warnings = warning_fields(self._find_warnings(camera, "on" if on else "off"))
             self._live.set_enabled(camera, on)
             self._audit.record(request.caller, request.operation, detail=camera or "all cameras")
-            return documents.CameraSwitchDocument(camera=camera, enabled=on, warnings=warnings)
+            told = warnings if warnings["warnings"] else {}
+            return documents.CameraSwitchDocument(camera=camera, enabled=on, **told)
 
         return change_once(self._registry, request.effect, switch, documents.CameraSwitchDocument)
 
-    def _find_warnings(self, camera: str | None, state: str) -> builtins.list[str] | None:
+    def _find_warnings(self, camera: str | None, state: str) -> builtins.list[str]:
         """Return a warning about a camera that is not known: its name may be misspelled."""
         if camera is None or self._is_known(camera):
-            return None
-        return [f"the camera {camera} is not known yet: it will be {state} when it sends its first picture"]
+            return []
+        text = f"the camera {camera} is not known yet: it will be {state} when it sends its first picture"
+        return [CodedWarning(text, "unknown_camera")]
 
     def _is_known(self, camera: str) -> bool:
         if camera in self._known or camera in self._sightings.cameras():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from gateway.contract.base import Document, WireModel
+from gateway.contract.coded_warnings import warning_fields
 from gateway.contract.people import EnrolledDocument
 from gateway.errors import Conflict
 from gateway.model import Caller, Effect
@@ -46,7 +47,7 @@ def change_once(
     change: Callable[[], WireModel],
     result: type[ResultT],
     if_removed: ResultT | None = None,
-    find_warnings: Callable[[], list[str]] | None = None,
+    find_warnings: Callable[[], Sequence[str]] | None = None,
 ) -> ResultT:
     """Make a change, or return the result of the same change that was made before. Raise GatewayError.
 
@@ -59,7 +60,7 @@ def change_once(
     # Some warnings need the gallery as it is after the change, and cannot be written in its transaction. A stored
     # result without them is not complete, and is never sent: the caller always gets the one that was completed first.
     if document is not None and find_warnings is not None and "warnings" not in document:
-        document = changes.complete_reply(effect, document, {**document, "warnings": find_warnings()})
+        document = changes.complete_reply(effect, document, {**document, **warning_fields(find_warnings())})
     if document is not None and (stored := result.read_stored(document)) is not None:
         return stored
     if if_removed is None:
@@ -77,5 +78,5 @@ def _document(entry: PersonEntry, warnings: tuple[str, ...]) -> EnrolledDocument
         person=entry.person.slug,
         name=entry.person.name,
         pictures=entry.picture_count,
-        warnings=list(warnings),
+        **warning_fields(warnings),
     )

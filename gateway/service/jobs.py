@@ -12,12 +12,14 @@ from gateway.model import (
     FaceMark,
     FoundFace,
     Operation,
+    PictureLimits,
     Purpose,
     Recognition,
     Request,
     Search,
     Timing,
 )
+from gateway.model.coded_warnings import CodedWarning
 from gateway.workers.job import Job, Report
 
 # Two pictures that are compared with each other are worth the time of an enrolment.
@@ -69,6 +71,21 @@ def timing_of(request: Request, report: Report, laps: Timing) -> Timing:
         for step, ms in analysis.timing.items():
             steps[step] = steps.get(step, 0) + ms
     return {**steps, **laps, "total": 1000 * request.origin.age()}
+
+
+def reduction_warnings(report: Report, limits: PictureLimits) -> tuple[str, ...]:
+    """Return a warning about each picture that was reduced while it was decoded."""
+    images = [analysis.image for analysis in report.analyses]
+    return tuple(
+        CodedWarning(
+            f"the picture has {image.width} x {image.height} pixels, more than {limits.pixels} (limits.pixels): it was"
+            f" reduced to {limits.eighths(image.width, image.height)}/8 of its sides, and small faces may be missing",
+            "reduced_picture",
+            picture=number if len(images) > 1 else None,
+        )
+        for number, image in enumerate(images, 1)
+        if image.width * image.height > limits.pixels
+    )
 
 
 def _job(request: Request, task: AnalyseTask | DrawTask, live: bool = False) -> Job:

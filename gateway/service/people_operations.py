@@ -10,8 +10,10 @@ from functools import partial
 from gateway.contract import fields as f
 from gateway.contract import people as documents
 from gateway.contract.base import Document
+from gateway.contract.coded_warnings import warning_fields
 from gateway.errors import Expired
 from gateway.model import AdministrationRequest
+from gateway.model.coded_warnings import CodedWarning
 from gateway.people.archive import read_archive, write_archive
 from gateway.people.enrolment import EnrolmentSample
 from gateway.people.services import PeopleServices
@@ -105,7 +107,7 @@ class PeopleOperations:
         # The stored reply has no person, since nothing may name an erased person. The request names the person.
         with self._registry.erasing():
             reply = self._registry.apply_once(request.effect, erase) or self._find_skipped_files()
-        return documents.ErasedDocument(person=fields.person, warnings=reply["warnings"] or None)
+        return documents.ErasedDocument(person=fields.person, **{name: each for name, each in reply.items() if each})
 
     def export(self, request: AdministrationRequest, fields: f.ExportPeople) -> documents.ArchiveDocument:
         archive = write_archive(self._registry.export(fields.person, request.caller))
@@ -131,7 +133,8 @@ class PeopleOperations:
         return documents.AuditDocument(audit=[write_audit_line(line) for line in lines])
 
     def _find_skipped_files(self) -> Document:
-        return {"warnings": list(self._people.store.backups.skipped_warnings())}
+        skipped = self._people.store.backups.skipped_warnings()
+        return warning_fields(CodedWarning(text, "skipped_files") for text in skipped)
 
     def _warnings_about_pictures(self, people: Sequence[ExportedPerson]) -> Sequence[str]:
         """Return a warning about pictures whose descriptors this engine cannot use or make again."""
@@ -140,7 +143,8 @@ class PeopleOperations:
         useless = sum(each.recipe != recipe and not each.face.chips for each in pictures)
         if not useless:
             return ()
-        return (f"{useless} pictures were described by another engine and have no chips: they are of no use",)
+        text = f"{useless} pictures were described by another engine and have no chips: they are of no use"
+        return (CodedWarning(text, "useless_pictures"),)
 
     def _warnings_about(self, people: Sequence[ExportedPerson]) -> Sequence[str]:
         # Of as many people as a message is likely to name. The log and /readyz have the others.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
 
+from gateway.contract.coded_warnings import read_warnings
 from gateway.errors import BadImage
 from gateway.metrics import Metrics, Stopwatch
 from gateway.model import (
@@ -32,7 +33,7 @@ from gateway.service.annotator import Annotator
 from gateway.service.enrolment import PeopleChanges, enrol_once
 from gateway.service.face_judge import FaceJudge
 from gateway.service.futures import flatten, then
-from gateway.service.jobs import analysis_job, single_faces, timing_of
+from gateway.service.jobs import analysis_job, reduction_warnings, single_faces, timing_of
 from gateway.service.request_check import RecognitionPolicy, RequestCheck
 from gateway.service.verification_limit import VerificationLimit
 from gateway.workers.job import Job, Report
@@ -108,6 +109,7 @@ class RecognitionService:
             timing=timing_of(request, report, clock.laps),
             dropped=report.dropped,
             left_out=analysis.left_out,
+            warnings=self._warnings(report),
         )
 
     def compare(self, request: Request, report: Report) -> Comparison:
@@ -132,6 +134,7 @@ class RecognitionService:
             faces=tuple(map(_face, found)),
             timing=timing_of(request, report, clock.laps),
             person=person,
+            warnings=self._warnings(report),
         )
 
     def detect(self, request: Request, report: Report) -> Detection:
@@ -141,6 +144,7 @@ class RecognitionService:
             image=analysis.image,
             timing=timing_of(request, report, {}),
             left_out=analysis.left_out,
+            warnings=self._warnings(report),
         )
 
     def enrol(self, request: Request, report: Report) -> Enrolment:
@@ -152,7 +156,11 @@ class RecognitionService:
         )
         done = enrol_once(self._people, request.effect, enrol)
         timing = timing_of(request, report, {})
-        return Enrolment(Person(done.person, done.name), done.pictures, tuple(done.warnings), timing)
+        warnings = read_warnings(done.warnings, done.coded_warnings)
+        return Enrolment(Person(done.person, done.name), done.pictures, warnings, timing)
+
+    def _warnings(self, report: Report) -> tuple[str, ...]:
+        return reduction_warnings(report, self._policy.picture_limits)
 
     def _report_unknown_faces(self, request: Request, analysis: Analysis, faces: tuple[Face, ...]) -> None:
         for found, face in zip(analysis.faces, faces, strict=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.config import Settings
 from gateway.contract.operations import check_role
 from gateway.errors import Forbidden, Unsupported
-from gateway.model import Operation, Request, Search, SizeLimit
+from gateway.model import Operation, PictureLimits, Request, Search, SizeLimit
 from gateway.people.gallery import Gallery
 
 
@@ -22,8 +22,8 @@ class RecognitionPolicy:
 
     ``allowed``: the operations that a camera may ask for. ``search``: the faces to look for in the pictures of a
     camera, or of REST (None). ``size_limit``: of an encoded picture, likewise. ``landmarks_68``: 68 landmarks may be
-    asked for. ``check_enabled``: raises Forbidden for a camera that is switched off. ``failed_verifications_per_hour``:
-    of each person.
+    asked for. ``check_enabled``: raises Forbidden for a camera that is switched off. ``picture_limits``: of a decoded
+    picture. ``failed_verifications_per_hour``: of each person.
     """
 
     allowed: Callable[[str], tuple[Operation, ...]]
@@ -31,6 +31,7 @@ class RecognitionPolicy:
     size_limit: Callable[[str | None], SizeLimit]
     landmarks_68: bool = True
     check_enabled: Callable[[str], None] = allow_camera
+    picture_limits: PictureLimits = PictureLimits()
     failed_verifications_per_hour: int = 240
 
 
@@ -42,6 +43,7 @@ def policy_of(settings: Settings, check_enabled: Callable[[str], None]) -> Recog
         size_limit=settings.size_limit_of,
         landmarks_68=settings.landmarks_68 != "off",
         check_enabled=check_enabled,
+        picture_limits=settings.limits.picture,
         failed_verifications_per_hour=settings.decision.failed_verifications_per_hour,
     )
 

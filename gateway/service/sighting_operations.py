@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from gateway.contract import fields as f
 from gateway.contract import sightings as documents
+from gateway.contract.coded_warnings import warning_fields
 from gateway.model import AdministrationRequest
 from gateway.model.names import unknown_sighting_error
 from gateway.people.services import PeopleServices
@@ -77,5 +78,5 @@ def _document(correction: Correction) -> documents.CorrectedSightingDocument:
         **documents.sighting_fields(correction.sighting),
         picture=correction.picture,
         picture_of=correction.person.slug,
-        warnings=[*correction.warnings],
+        **warning_fields(correction.warnings),
     )

@@ -30,6 +30,7 @@ from tests.rest.access.examples import local_access
 from tests.support import frame, wait_for
 
 WAIT_S = 60
+OBAMA = {"name": "Barack Obama", "verdict": "match"}
 
 
 def recognise(url: str, picture: bytes, **parameters: str) -> requests.Response:
@@ -47,18 +48,24 @@ def test_face_match_tells_whether_two_pictures_show_one_person(rest_url: str) ->
 
 
 @pytest.mark.parametrize(
-    ("picture", "name"), [("obama_1", "Barack Obama"), ("biden_2", "Joe Biden"), ("stranger_1", "Unknown")]
+    ("picture", "name", "verdict"),
+    [
+        ("obama_1", "Barack Obama", "match"),
+        ("biden_2", "Joe Biden", "match"),
+        ("stranger_1", "Unknown", "unknown"),
+        ("empty_1", "Unknown", "no_face"),
+    ],
 )
-def test_face_rec_by_form(rest_url: str, picture: str, name: str) -> None:
+def test_face_rec_by_form(rest_url: str, picture: str, name: str, verdict: str) -> None:
     answer = recognise(rest_url, frame(picture))
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/json"
-    assert answer.json() == {"name": name}
+    assert answer.json() == {"name": name, "verdict": verdict}
 
 
 def test_face_rec_by_json(rest_url: str) -> None:
     body = {"file_format": "jpg", "image_data": base64.b64encode(frame("obama_1")).decode("ascii")}
-    assert requests.post(f"{rest_url}/face_rec", json=body, timeout=WAIT_S).json() == {"name": "Barack Obama"}
+    assert requests.post(f"{rest_url}/face_rec", json=body, timeout=WAIT_S).json() == OBAMA
 
 
 def test_landmarks_can_be_drawn_onto_the_picture(rest_url: str) -> None:
@@ -109,7 +116,7 @@ def test_landmarks_and_location_are_empty_unless_there_is_one_face(rest_url: str
 @pytest.mark.parametrize("picture", ["obama_1", "empty_1"])
 def test_annotated_picture_is_returned_as_base64(rest_url: str, picture: str) -> None:
     answer = recognise(rest_url, frame(picture), annotate="true").json()
-    assert answer.keys() == {"name", "annotated"}
+    assert answer.keys() == {"name", "verdict", "annotated"}
     with PIL.Image.open(io.BytesIO(base64.b64decode(answer["annotated"], validate=True))) as annotated:
         width, height = annotated.size
         assert annotated.format == "JPEG"
@@ -125,7 +132,7 @@ def test_annotated_picture_is_returned_for_json(rest_url: str) -> None:
 
 @pytest.mark.parametrize("value", ["false", "", "1"])
 def test_picture_is_annotated_only_on_request(rest_url: str, value: str) -> None:
-    assert recognise(rest_url, frame("obama_1"), annotate=value).json() == {"name": "Barack Obama"}
+    assert recognise(rest_url, frame("obama_1"), annotate=value).json() == OBAMA
 
 
 @pytest.mark.parametrize(("path", "names"), [("face_rec", ["file"]), ("face_match", ["file1", "file2"])])
@@ -163,7 +170,7 @@ def problem(answer: requests.Response, status: int, code: str) -> None:
 )
 def test_bad_picture_gets_a_fitting_status(rest_url: str, picture: bytes, status: int, code: str) -> None:
     problem(recognise(rest_url, picture), status, code)
-    assert recognise(rest_url, frame("obama_1")).json() == {"name": "Barack Obama"}
+    assert recognise(rest_url, frame("obama_1")).json() == OBAMA
 
 
 def test_comparison_needs_one_face_in_each_picture(rest_url: str) -> None:
@@ -191,8 +198,9 @@ def test_bad_json_is_refused(rest_url: str, body: bytes, code: str) -> None:
     problem(requests.post(f"{rest_url}/face_rec", body, headers=headers, timeout=WAIT_S), 400, code)
 
 
-def test_form_without_the_file_is_refused(rest_url: str) -> None:
-    problem(requests.post(f"{rest_url}/face_rec", files={"other": b"x"}, timeout=WAIT_S), 400, "bad_request")
+def test_form_without_a_file_is_refused(rest_url: str) -> None:
+    fields = {"other": (None, "x")}
+    problem(requests.post(f"{rest_url}/face_rec", files=fields, timeout=WAIT_S), 400, "bad_request")
 
 
 def test_url_encoded_form_is_refused(rest_url: str) -> None:
@@ -232,7 +240,7 @@ def test_idle_clients_do_not_delay_others(rest_url: str) -> None:
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(150)]
     for sock in idle:
         sock.sendall(b"POST /face_rec HTTP/1.1\r\nContent-Length: 100000\r\n\r\n")
-    assert recognise(rest_url, frame("obama_1")).json() == {"name": "Barack Obama"}
+    assert recognise(rest_url, frame("obama_1")).json() == OBAMA
     for sock in idle:
         sock.close()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.contract.base import Document, WireModel
-from gateway.contract.operations import ADMINISTRATION, read_fields
+from gateway.contract.operations import ADMINISTRATION, RECOGNITION, read_fields
 from gateway.errors import BadRequest, Busy, Conflict, Expired, Forbidden, UnknownPerson, Unsupported
 from gateway.model import AdministrationRequest, Caller, Effect, FoundFace, Origin, SizeLimit
 from gateway.model.caller import REST_CALLER, camera_caller
@@ -79,9 +79,10 @@ def harness(tmp_path: Path) -> Iterator[AdministrationHarness]:
         harness.reads.shutdown()
 
 
-def test_every_operation_but_health_has_a_route_in_api_v1() -> None:
-    """The operation ``health`` is /readyz."""
-    assert {operation for _, _, operation in ROUTES} == ADMINISTRATION.keys() - {"health"}
+def test_every_operation_has_a_route_in_api_v1() -> None:
+    """Enrolment has the route of people/add."""
+    recognition = {operation.value for operation in RECOGNITION} - {"enroll"}
+    assert {operation for _, _, operation in ROUTES} == ADMINISTRATION.keys() | recognition
 
 
 def test_every_operation_of_the_contract_has_a_handler(harness: AdministrationHarness) -> None:

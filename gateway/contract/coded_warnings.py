@@ -1,0 +1,42 @@
+"""The warnings of a reply, as texts and with their codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from gateway.contract.base import Omitted, WireModel
+from gateway.model.coded_warnings import CodedWarning, WarningCode
+
+
+class WarningDocument(WireModel):
+    """A warning. ``people``: the ids of the people that it names. ``picture``: its number in the request, from 1."""
+
+    code: WarningCode
+    text: str
+    people: Omitted[list[str]] = None
+    picture: Omitted[int] = None
+
+
+CodedWarnings = Omitted[list[WarningDocument]]
+"""The type of a field with the codes of the texts in ``warnings``, in the same order. Without texts it is left out."""
+
+
+def warning_fields(warnings: Iterable[str]) -> dict[str, Any]:
+    """Return the fields ``warnings`` and ``coded_warnings`` of a document, in the types of JSON."""
+    texts = list(warnings)
+    fields: dict[str, Any] = {"warnings": [str(text) for text in texts]}
+    return {**fields, "coded_warnings": [_write(text).document() for text in texts]} if texts else fields
+
+
+def read_warnings(texts: Iterable[str], documents: Iterable[WarningDocument] | None) -> tuple[str, ...]:
+    """Return the warnings of a document."""
+    if documents is None:
+        return tuple(texts)
+    return tuple(CodedWarning(each.text, each.code, tuple(each.people or ()), each.picture) for each in documents)
+
+
+def _write(text: str) -> WarningDocument:
+    if not isinstance(text, CodedWarning):
+        return WarningDocument(code="other", text=text)
+    return WarningDocument(code=text.code, text=str(text), people=[*text.people] or None, picture=text.picture)
