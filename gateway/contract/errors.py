@@ -73,7 +73,7 @@ class ProblemDocument(VersionedModel):
 def write_error(origin: Origin, operation: str, error: GatewayError) -> ErrorDocument:
     return ErrorDocument(
         **head_of(origin, operation),
-        code=_code(error.code),
+        code=error_code(error),
         error=str(error),
         retry_after=_retry_after(error),
         missing=_missing(error),
@@ -88,7 +88,7 @@ def write_command_error(error: GatewayError, transaction: str | None) -> Command
     return CommandErrorDocument(
         data={},
         error=str(error),
-        code=_code(error.code),
+        code=error_code(error),
         retry_after=_retry_after(error),
         missing=_missing(error),
         transaction=transaction,
@@ -98,6 +98,10 @@ def write_command_error(error: GatewayError, transaction: str | None) -> Command
 def write_problem(title: str, status: int, detail: str, code: str) -> ProblemDocument:
     """Return the problem document. ``title`` and ``status``: of the HTTP status."""
     return ProblemDocument(title=title, status=status, detail=detail, code=_code(code))
+
+
+def error_code(error: GatewayError) -> ErrorCode:
+    return _code(error.code)
 
 
 def _code(code: str) -> ErrorCode:

@@ -1,57 +1,30 @@
-"""The fields of the operations, each with its type and the function that reads it."""
+"""The fields of the operations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, model_validator
-
-from gateway.contract import reading
+from gateway.contract.field_types import (
+    Blob,
+    CameraName,
+    Days,
+    Flag,
+    Images,
+    Landmarks,
+    Limit,
+    Moment,
+    Name,
+    Number,
+    OutcomeWord,
+    PersonId,
+    PictureId,
+    PictureIds,
+    RoleWord,
+    SightingId,
+    Text,
+    TokenName,
+)
 from gateway.errors import BadRequest
-from gateway.model import LandmarkCount
-from gateway.model.caller import LEVELS, MAX_TOKEN_DAYS, TOKEN_NAME, Role
-from gateway.model.names import checked_name
-from gateway.model.sightings import OUTCOMES
-
-MAX_ENTRIES = 1000
-"""The largest number of entries in one reply."""
-
-_BASE64 = {"type": "string", "contentEncoding": "base64"}
-
-
-def _read(read: Callable[[str, object], Any]) -> BeforeValidator:
-    """Return a validator that raises BadRequest with the field's name. Pydantic does not catch BadRequest."""
-
-    def validate(value: object, info: ValidationInfo) -> Any:
-        return read(str(info.field_name), value)
-
-    return BeforeValidator(validate)
-
-
-def _limit(name: str, value: object) -> int:
-    return min(reading.read_number(name, value), MAX_ENTRIES)
-
-
-PersonId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,53}$"), _read(reading.read_person_id)]
-SightingId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$"), _read(reading.read_sighting_id)]
-CameraName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), _read(reading.read_camera)]
-OutcomeWord = Annotated[str, Field(json_schema_extra={"enum": list(OUTCOMES)}), _read(reading.read_outcome)]
-TokenName = Annotated[str, Field(pattern=rf"^{TOKEN_NAME.pattern}$"), _read(reading.read_token_name)]
-RoleWord = Annotated[Role, Field(json_schema_extra={"enum": list(LEVELS)}), _read(reading.read_role)]
-Days = Annotated[float, Field(gt=0, le=MAX_TOKEN_DAYS), _read(reading.read_days)]
-Moment = Annotated[float, Field(ge=0), _read(reading.read_moment)]
-PictureId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$"), _read(reading.read_picture_id)]
-Name = Annotated[str, _read(lambda _, value: checked_name(value))]
-Text = Annotated[str, Field(max_length=reading.MAX_TEXT_LENGTH), _read(reading.read_text)]
-Number = Annotated[int, Field(ge=1), _read(reading.read_number)]
-Limit = Annotated[int, Field(ge=1), _read(_limit)]
-Flag = Annotated[bool, _read(reading.read_flag)]
-Landmarks = Annotated[LandmarkCount, _read(lambda _, value: reading.read_landmarks(value))]
-Blob = Annotated[bytes, _read(reading.read_bytes), WithJsonSchema(_BASE64)]
-Images = Annotated[
-    tuple[bytes, ...], _read(reading.read_images), WithJsonSchema({"type": "array", "items": _BASE64, "minItems": 1})
-]
 
 
 class Fields(BaseModel):
@@ -92,7 +65,10 @@ class NameOrPerson(Fields):
 
 
 class AddPictures(NameOrPerson):
+    """The fields of ``people/add``. ``partial``: enrol the pictures that can be used, if some cannot."""
+
     images: Images
+    partial: Flag = False
 
 
 class CounterExamples(OnePerson):
@@ -107,8 +83,35 @@ class MergePeople(OnePerson):
     into: PersonId
 
 
-class RemovePicture(OnePerson):
+class OnePicture(OnePerson):
     picture: PictureId
+
+
+class ShownPicture(OnePerson):
+    """The fields of ``people/picture``. ``picture``: by default the one that is shown."""
+
+    picture: PictureId | None = None
+
+
+class SplitPerson(OnePerson):
+    """The fields of ``people/split``. ``into``: an enrolled person; ``name``: of an enrolled or a new person."""
+
+    pictures: PictureIds
+    into: PersonId | None = None
+    name: Name | None = None
+
+    @model_validator(mode="after")
+    def _check_either(self) -> SplitPerson:
+        if (self.into is None) == (self.name is None):
+            found = "neither" if self.into is None else "both"
+            raise BadRequest(f"give either name, or into (the id of an enrolled person): the request has {found}")
+        return self
+
+
+class Suggestions(Fields):
+    """The fields of ``people/suggestions``."""
+
+    limit: Limit = 20
 
 
 class ExportPeople(Fields):
@@ -124,7 +127,17 @@ class ImportPeople(Fields):
     merge: Flag = False
 
 
-class ListEntries(Fields):
+class ListUnknowns(Fields):
+    """The fields of ``unknowns/list``. ``after``: the id of the last group of the previous page."""
+
+    after: Number | None = None
+    limit: Limit = 100
+
+
+class ListAudit(Fields):
+    """The fields of ``people/audit``. ``before``: the number of the last line of the previous page."""
+
+    before: Number | None = None
     limit: Limit = 100
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gateway.contract import fields as f
-from gateway.contract import people, replies, sightings, tokens
+from gateway.contract import people, replies, resemblance, sightings, tokens
 from gateway.contract.base import WireModel
 from gateway.contract.health import HealthDocument
 from gateway.errors import BadRequest, Forbidden, Unsupported
@@ -51,18 +51,22 @@ class OperationSpec(Generic[FieldsT, ResultT]):
 
 ADMINISTRATION: Mapping[str, OperationSpec[Any, Any]] = {
     "people/list": OperationSpec(f.ListPeople, people.PeopleDocument, changes=False, role="viewer"),
-    "people/show": OperationSpec(f.OnePerson, people.PersonDocument, changes=False, role="viewer"),
+    "people/show": OperationSpec(f.OnePerson, resemblance.PersonDetailDocument, changes=False, role="viewer"),
+    "people/picture": OperationSpec(f.ShownPicture, people.PersonPictureDocument, changes=False, role="viewer"),
+    "people/suggestions": OperationSpec(f.Suggestions, resemblance.SuggestionsDocument, changes=False, role="viewer"),
     "people/add": OperationSpec(f.AddPictures, people.EnrolledDocument, changes=True, role="keeper"),
     "people/not_them": OperationSpec(f.CounterExamples, people.PersonDocument, changes=True, role="keeper"),
     "people/rename": OperationSpec(f.RenamePerson, people.ChangedPersonDocument, changes=True, role="keeper"),
     "people/merge": OperationSpec(f.MergePeople, people.ChangedPersonDocument, changes=True, role="keeper"),
+    "people/split": OperationSpec(f.SplitPerson, people.ChangedPersonDocument, changes=True, role="keeper"),
+    "people/feature": OperationSpec(f.OnePicture, people.PersonDocument, changes=True, role="keeper"),
     "people/remove": OperationSpec(f.OnePerson, people.RemovedDocument, changes=True, role="keeper"),
-    "people/remove_picture": OperationSpec(f.RemovePicture, people.RemovedPictureDocument, changes=True, role="keeper"),
+    "people/remove_picture": OperationSpec(f.OnePicture, people.RemovedPictureDocument, changes=True, role="keeper"),
     "people/erase": OperationSpec(f.OnePerson, people.ErasedDocument, changes=True, role="privacy"),
     "people/export": OperationSpec(f.ExportPeople, people.ArchiveDocument, changes=False, role="privacy"),
     "people/import": OperationSpec(f.ImportPeople, people.ImportDocument, changes=True, role="admin"),
-    "people/audit": OperationSpec(f.ListEntries, people.AuditDocument, changes=False, role="privacy"),
-    "unknowns/list": OperationSpec(f.ListEntries, people.UnknownGroupsDocument, changes=False, role="viewer"),
+    "people/audit": OperationSpec(f.ListAudit, people.AuditDocument, changes=False, role="privacy"),
+    "unknowns/list": OperationSpec(f.ListUnknowns, people.UnknownGroupsDocument, changes=False, role="viewer"),
     "unknowns/show": OperationSpec(f.OneUnknown, people.UnknownGroupCropsDocument, changes=False, role="viewer"),
     "unknowns/name": OperationSpec(f.NameUnknown, people.EnrolledDocument, changes=True, role="keeper"),
     "unknowns/forget": OperationSpec(f.OneUnknown, people.ForgottenGroupDocument, changes=True, role="keeper"),

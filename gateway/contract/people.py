@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from gateway.contract.base import Omitted, WireModel
 from gateway.contract.coded_warnings import CodedWarnings
+from gateway.contract.errors import ErrorCode
 
 
 class PictureDocument(WireModel):
@@ -16,12 +19,16 @@ class PictureDocument(WireModel):
 
 
 class PersonDocument(WireModel):
-    """An enrolled person with the pictures. ``added``: seconds since 1970."""
+    """An enrolled person with the pictures. ``added``: seconds since 1970.
+
+    ``shown``: the id of the picture by which users recognise the person, or null if there is none.
+    """
 
     person: str
     name: str
     added: float
     pictures: list[PictureDocument]
+    shown: str | None = None
 
 
 class ChangedPersonDocument(PersonDocument):
@@ -31,22 +38,51 @@ class ChangedPersonDocument(PersonDocument):
     coded_warnings: CodedWarnings = None
 
 
+class PersonPictureDocument(WireModel):
+    """A picture of a person, as people look at it. ``image``: a JPEG in base64."""
+
+    person: str
+    picture: str
+    image: str
+
+
 class PeopleDocument(WireModel):
-    """A page of the list of people. ``known``: all enrolled people. ``next``: the id of the next page, or null."""
+    """A page of the list of people. ``next``: the value of ``after`` for the next page, or null.
+
+    ``known``: the number of all enrolled people; ``found``: of those whose names contain ``search``.
+    """
 
     people: list[PersonDocument]
     known: int
+    found: int
     next: str | None
 
 
+class PictureResultDocument(WireModel):
+    """The result of one picture. ``picture``: its number in the request, from 1. ``id``: of the stored picture.
+
+    ``code`` and ``error``: why it was refused.
+    """
+
+    picture: int
+    status: Literal["added", "already", "refused"]
+    id: Omitted[str] = None
+    code: Omitted[ErrorCode] = None
+    error: Omitted[str] = None
+
+
 class EnrolledDocument(WireModel):
-    """A person after an enrolment. ``pictures``: their number. ``warnings``: doubts about the pictures."""
+    """A person after an enrolment. ``pictures``: their number. ``warnings``: doubts about the pictures.
+
+    ``results``: of each picture, if the request had pictures.
+    """
 
     person: str
     name: str
     pictures: int
     warnings: list[str]
     coded_warnings: CodedWarnings = None
+    results: Omitted[list[PictureResultDocument]] = None
 
 
 class RemovedDocument(WireModel):
@@ -70,6 +106,7 @@ class RemovedPictureDocument(WireModel):
     name: Omitted[str] = None
     added: Omitted[float] = None
     pictures: list[PictureDocument]
+    shown: Omitted[str] = None
 
 
 class ArchiveDocument(WireModel):
@@ -114,9 +151,10 @@ class AuditLineDocument(WireModel):
 
 
 class AuditDocument(WireModel):
-    """The last lines of the audit, the newest first."""
+    """A page of the audit, the newest line first. ``next``: the value of ``before`` for the next page, or null."""
 
     audit: list[AuditLineDocument]
+    next: int | None
 
 
 class UnknownGroupDocument(WireModel):
@@ -135,7 +173,14 @@ class UnknownGroupDocument(WireModel):
 
 
 class UnknownGroupsDocument(WireModel):
+    """A page of unknown groups, the one that was seen last first. ``known``: the number of all groups.
+
+    ``next``: the value of ``after`` for the next page, or null.
+    """
+
     unknowns: list[UnknownGroupDocument]
+    known: int
+    next: int | None
 
 
 class UnknownGroupCropsDocument(UnknownGroupDocument):

@@ -22,6 +22,8 @@ MAX_PARTS = 1000
 
 MAX_TEXT_LENGTH = 200
 MAX_NUMBER_DIGITS = 9
+MAX_PICTURE_IDS = 100
+"""Pictures that one request can name."""
 PICTURE_ID_DIGITS = 16
 """Digits of a picture's id: the first ones of its SHA-256 digest."""
 
@@ -87,6 +89,15 @@ def read_picture_id(name: str, value: object) -> str:
             " `facegate people show <person>` lists the ids"
         )
     return value
+
+
+def read_picture_ids(name: str, value: object) -> tuple[str, ...]:
+    """Return the ids of a list, or of a text with commas. Raise BadRequest."""
+    # CBOR of small devices has no lists.
+    values = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    if not 1 <= len(values) <= MAX_PICTURE_IDS:
+        raise BadRequest(f"{name} must be a list of 1 to {MAX_PICTURE_IDS} ids of pictures, not of {len(values)}")
+    return tuple(dict.fromkeys(read_picture_id(name, each) for each in values))
 
 
 def read_sighting_id(name: str, value: object) -> str:

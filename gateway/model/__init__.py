@@ -45,6 +45,7 @@ from gateway.model.tasks import (
     Purpose,
     RedescribeTask,
     Search,
+    ShowChipsTask,
     Task,
 )
 
@@ -101,6 +102,7 @@ __all__ = [
     "Request",
     "Rotation",
     "Search",
+    "ShowChipsTask",
     "SizeLimit",
     "Task",
     "Timing",

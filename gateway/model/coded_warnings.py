@@ -31,9 +31,7 @@ class CodedWarning(str):
         """Return the text. Its details follow in ``__init__``."""
         return super().__new__(cls, text)
 
-    def __init__(
-        self, _text: str, code: WarningCode, people: tuple[str, ...] = (), picture: int | None = None
-    ) -> None:
+    def __init__(self, _text: str, code: WarningCode, people: tuple[str, ...] = (), picture: int | None = None) -> None:
         self.code = code
         self.people = people
         self.picture = picture

@@ -82,8 +82,8 @@ class FoundFace:
 class Analysis:
     """The result of a task on one picture.
 
-    ``drawn``: the result of a DrawTask, a JPEG. ``left_out``: the number of smaller faces that are not in ``faces`` and
-    are not described, because the picture has too many.
+    ``drawn``: the result of a DrawTask or a ShowChipsTask, a JPEG. ``left_out``: the number of smaller faces that are
+    not in ``faces`` and are not described, because the picture has too many.
 
     The other fields are for a LiveTask. ``thumbnail``: the picture as it was when each place was last looked at, for
     the next LiveTask of this camera; None if the thumbnail of this task stays valid. ``still``: the boxes of

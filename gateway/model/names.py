@@ -21,7 +21,7 @@ PERSON_ID = re.compile(rf"[a-z0-9_]{{1,{MAX_ID}}}")
 NOBODY_KEYS = frozenset({"unknown", "unknown person", "unknown face", "nobody", "no one", "none"})
 """Keys (name_key) of the words that the gateway, or a program that shows its replies, uses for an unknown face."""
 
-RESERVED_IDS = frozenset({"export", "import", "unknown", "nobody", "none"})
+RESERVED_IDS = frozenset({"export", "import", "suggestions", "unknown", "nobody", "none"})
 """Ids that no new person gets: paths of the REST interface (a test compares them), and words for an unknown face."""
 
 _UNDECODED = re.compile("[\ufffd\ud800-\udfff]")

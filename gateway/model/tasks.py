@@ -86,6 +86,11 @@ class RedescribeTask:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowChipsTask:
+    """Make a picture of an enrolled face for people, from the chips that were stored when it was enrolled."""
+
+
+@dataclass(frozen=True, slots=True)
 class FaceMark:
     """The drawing of one face. An enrolled person (``known``) gets another colour."""
 
@@ -107,4 +112,4 @@ class DrawTask:
     never: tuple[Polygon, ...] = ()
 
 
-Task = AnalyseTask | LiveTask | RedescribeTask | DrawTask
+Task = AnalyseTask | LiveTask | RedescribeTask | ShowChipsTask | DrawTask

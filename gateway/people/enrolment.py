@@ -26,10 +26,14 @@ Keep = Literal["nothing", "chips", "pictures"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EnrolmentSample:
-    """A picture to be enrolled, with the one face in it."""
+    """A picture to be enrolled, with the one face in it. ``number``: of the picture in its request, from 1.
+
+    ``number`` is None for the only picture of a request.
+    """
 
     picture: bytes
     face: FoundFace
+    number: int | None = None
 
     @property
     def digest(self) -> str:
@@ -60,9 +64,15 @@ class PictureRules:
         return Picture(sample.digest, source, self.recipe, face, original, counter)
 
 
-def _subject(number: int, samples: Sequence[EnrolmentSample]) -> str:
-    """Return what a message calls the picture with this number, from 1."""
-    return f"picture {number}" if len(samples) > 1 else "the picture"
+def name_picture(number: int | None) -> str:
+    """Return the words by which a message names a picture of a request. ``number``: as in EnrolmentSample."""
+    return f"picture {number}" if number is not None else "the picture"
+
+
+def _numbered(samples: Sequence[EnrolmentSample]) -> list[tuple[int | None, EnrolmentSample]]:
+    """Return each sample with the number of its picture."""
+    is_single = len(samples) == 1
+    return [(sample.number or (None if is_single else number), sample) for number, sample in enumerate(samples, 1)]
 
 
 class Enroller:
@@ -87,12 +97,16 @@ class Enroller:
         """Enrol faces, and return the person and warnings, as ``Registry.enrol`` does."""
         self._check_limit(caller)
         target = self._find_named(name) if name is not None else self._find_by_id(person or "", new)
-        for number, sample in enumerate(samples, 1):
-            self._advisor.check_face(sample.face, _subject(number, samples))
+        for number, sample in _numbered(samples):
+            self.check_face(sample.face, name_picture(number))
         repeated = self._repetition_warnings(target, samples)
         review = self._advisor.review(target, [sample.face for sample in samples])
         entry = self._add(target, samples, caller, source=source)
         return entry, (*repeated, *self._advisor.warnings(review, entry))
+
+    def check_face(self, face: FoundFace, subject: str) -> None:
+        """Raise BadImage for a face whose quality is too low. ``subject``: the picture, for the message."""
+        self._advisor.check_face(face, subject)
 
     def add_counter_examples(
         self, slug: str, samples: Sequence[EnrolmentSample], caller: Caller, *, source: str | None = None
@@ -152,11 +166,11 @@ class Enroller:
         known = {picture.id for picture in pictures if not picture.counter}
         return [
             CodedWarning(
-                f"{_subject(number, samples)} was enrolled already: {self._effect_of_repetition(sample)}",
+                f"{name_picture(number)} was enrolled already: {self._effect_of_repetition(sample)}",
                 "enrolled_already",
                 picture=number,
             )
-            for number, sample in enumerate(samples, 1)
+            for number, sample in _numbered(samples)
             if sample.digest[:PICTURE_ID_DIGITS] in known
         ]
 

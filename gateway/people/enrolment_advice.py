@@ -14,7 +14,8 @@ from gateway.errors import BadImage
 from gateway.model import Descriptor, FoundFace, Person, Quality
 from gateway.model.coded_warnings import CodedWarning
 from gateway.people.decision import Decision
-from gateway.people.gallery import MAX_CANDIDATES, Gallery
+from gateway.people.gallery import Gallery
+from gateway.people.gallery_rows import MAX_CANDIDATES
 from gateway.people.lookalikes import merge_sentence, name_all
 from gateway.store.records import PersonEntry
 

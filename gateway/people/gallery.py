@@ -11,30 +11,15 @@ from numpy.typing import NDArray
 
 from gateway.model import Descriptor, Person
 from gateway.model.names import unknown_person_error
+from gateway.people.gallery_rows import Candidate, GalleryRows
 from gateway.people.similarity import Similarity
 from gateway.store.records import Changes, GallerySnapshot
 
 MAX_COUNTED_PICTURES = 5
 """Pictures of one person that count. The curves do not distinguish larger numbers."""
 
-MAX_CANDIDATES = 5
-"""People that one search returns. The decision needs two; a warning about duplicate people names the others."""
-
 ROW_GROWTH_FACTOR = 1.5
 """Rows of a new matrix for each row in use, so that not every new person makes a copy of the matrix necessary."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A person that a face may show.
-
-    ``similarity``: of the face and the mean of the person's pictures (people/similarity.py); ``pictures``: the
-    number of these pictures, at most MAX_COUNTED_PICTURES.
-    """
-
-    person: Person
-    similarity: float
-    pictures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,53 +31,6 @@ class Nearest:
 
     candidates: tuple[Candidate, ...]
     people: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
-    """State of the gallery that one search sees.
-
-    ``matrix``: templates, float32, (rows and unused rows, c); ``people``: the person of each row; ``pictures``:
-    uint8, (rows,), the number of each person's pictures, 0 for an unused row; ``counters``: (m, c),
-    counter-examples, each of the person in the row ``accused``; ``retired``: rows that went out of use since the start.
-    """
-
-    # The matrix and the list of people are shared with later states, which only append to them.
-
-    matrix: NDArray[np.float32]
-    people: list[Person]
-    pictures: NDArray[np.uint8]
-    accused: list[int]
-    counters: NDArray[np.float32]
-    retired: int
-
-    def nearest(self, compared: NDArray[np.float32], limits: NDArray[np.float32]) -> list[Candidate]:
-        """Return the candidates for ``Nearest``, without people that a counter-example excludes."""
-        rows = len(self.pictures)
-        similarities = self.matrix[:rows] @ compared
-        # argmax would choose NaN, as if that person was the most likely one.
-        similarities[~np.isfinite(similarities)] = -np.inf
-        for row, alike in zip(self.accused, self.counters @ compared, strict=True):
-            if alike >= similarities[row]:
-                similarities[row] = -np.inf
-        surplus = similarities - limits.take(self.pictures)
-        found: list[Candidate] = []
-        for place in range(min(MAX_CANDIDATES, rows)):
-            row = int(surplus.argmax())
-            # The margin is that of the best two, even if they do not reach their limits.
-            if surplus[row] == -np.inf or (place >= 2 and surplus[row] < 0):
-                break
-            found.append(self._candidate(row, similarities[row]))
-            surplus[row] = -np.inf
-        return found
-
-    def candidate(self, row: int, compared: NDArray[np.float32]) -> Candidate:
-        similarity = self.matrix[row] @ compared
-        against = self.counters[[n for n, accused in enumerate(self.accused) if accused == row]] @ compared
-        return self._candidate(row, -1.0 if (against >= similarity).any() else similarity)
-
-    def _candidate(self, row: int, similarity: float) -> Candidate:
-        return Candidate(self.people[row], float(similarity), int(self.pictures[row]))
 
 
 class Gallery:
@@ -111,7 +49,7 @@ class Gallery:
         self._slugs: dict[int, str] = {}
         self._accused: dict[str, NDArray[np.float32]] = {}
         no_counters = self._similarity.no_faces()
-        self._rows = _Rows(self._empty_matrix(0), [], np.empty(0, np.uint8), [], no_counters, retired=0)
+        self._rows = GalleryRows(self._empty_matrix(0), [], np.empty(0, np.uint8), [], no_counters, retired=0)
 
     def __contains__(self, slug: str) -> bool:
         return slug in self._row_of
@@ -144,6 +82,23 @@ class Gallery:
         """
         with self._changing:
             return self._rows.candidate(self._row(slug), self._similarity.probes(probe[None])[0])
+
+    def closest_to(self, slug: str, limits: NDArray[np.float32]) -> Candidate | None:
+        """Return the other person who resembles a person most, or None if there is nobody else.
+
+        ``limits`` as for ``nearest``. Raises UnknownPerson.
+        """
+        with self._changing:
+            rows, own = self._rows, self._row(slug)
+            found = rows.nearest(self._similarity.as_probes(rows.matrix[own][None])[0], limits)
+        return next((each for each in found if each.person.slug != slug), None)
+
+    def compare_people(self, one: str, other: str) -> Candidate:
+        """Return the similarity of the mean of one person's pictures to another person. Raises UnknownPerson."""
+        with self._changing:
+            rows = self._rows
+            probe = self._similarity.as_probes(rows.matrix[self._row(one)][None])[0]
+            return rows.candidate(self._row(other), probe)
 
     def compare(self, one: Descriptor, other: Descriptor) -> float:
         """Return the similarity of two descriptors, (d,) each."""
@@ -208,7 +163,7 @@ class Gallery:
             raise unknown_person_error(slug)
         return row
 
-    def _with(self, snapshot: GallerySnapshot, rows: _Rows, gone: list[int]) -> _Rows:
+    def _with(self, snapshot: GallerySnapshot, rows: GalleryRows, gone: list[int]) -> GalleryRows:
         """Return rows with the people of a snapshot, without their previous rows and the ``gone`` rows."""
         keys = snapshot.keys.tolist()
         first, end = len(rows.pictures), len(rows.pictures) + len(keys)
@@ -221,9 +176,9 @@ class Gallery:
         # The limit for 0 pictures is infinite, so no search names a retired row.
         pictures[retired] = 0
         accused, counters = self._accusations(snapshot)
-        return _Rows(rows.matrix, rows.people, pictures, accused, counters, rows.retired + len(retired))
+        return GalleryRows(rows.matrix, rows.people, pictures, accused, counters, rows.retired + len(retired))
 
-    def _moved(self, more: int) -> _Rows:
+    def _moved(self, more: int) -> GalleryRows:
         """Return the rows in use, copied to arrays with room for ``more`` rows."""
         rows, here = self._rows, list(self._row_of.items())
         matrix = self._empty_matrix(len(here) + more)
@@ -232,7 +187,7 @@ class Gallery:
         self._row_of = {slug: row for row, (slug, _) in enumerate(here)}
         people = [rows.people[row] for row in old.tolist()]
         no_counters = self._similarity.no_faces()
-        return _Rows(matrix, people, rows.pictures[old], [], no_counters, rows.retired + 1)
+        return GalleryRows(matrix, people, rows.pictures[old], [], no_counters, rows.retired + 1)
 
     def _empty_matrix(self, rows: int) -> NDArray[np.float32]:
         return np.zeros((int(rows * ROW_GROWTH_FACTOR) + 16, self._similarity.columns), np.float32)

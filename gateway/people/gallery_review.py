@@ -97,6 +97,11 @@ class GalleryReview:
             self._log_new()
         self._stale = bool(self._uncompared or self._unread)
 
+    @property
+    def pairs(self) -> list[Pair]:
+        """The pairs of people who look alike."""
+        return list(self._pairs)
+
     def warnings_about(self, slug: str) -> list[str]:
         """Return the sentences about one person."""
         groups = [self._group_sentence(group) for group in self._groups if slug in group]

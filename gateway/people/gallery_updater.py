@@ -8,6 +8,7 @@ import threading
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.gallery_review import MAX_WARNINGS, GalleryReview
+from gateway.people.lookalikes import Pair
 from gateway.store.protocols import Store
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,11 @@ class GalleryUpdater:
         with self._refreshing:
             found = dict.fromkeys(each for slug in slugs for each in self._review.warnings_about(slug))
             return list(found)[:MAX_WARNINGS]
+
+    def lookalikes(self) -> list[Pair]:
+        """Return the pairs of people who looked alike after the last refresh."""
+        with self._refreshing:
+            return self._review.pairs
 
     def _apply_changes(self) -> None:
         changes = self._store.faces.changes(self._revision, self._recipe)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from gateway.errors import shutting_down_error
-from gateway.model import Effect, Person
+from gateway.model import Effect, FoundFace, Person
 from gateway.model.caller import Caller
 from gateway.model.names import checked_name
 from gateway.people.enrolment import Enroller, EnrolmentSample, sample_of_stored
@@ -142,6 +142,32 @@ class Registry:
         entry = self._store.people.merge(slug, into, caller)
         self._updater.refresh()
         return entry
+
+    def split(
+        self, slug: str, pictures: Sequence[str], caller: Caller, *, into: str | None = None, name: str | None = None
+    ) -> PersonEntry:
+        """Move some pictures of a person, by their ids, to another person, and return the other one.
+
+        ``into``: the id of the other person; else ``name``, of an enrolled or a new person. Raises Conflict as
+        ``store.protocols.People.split`` does.
+        """
+        if into is not None:
+            target: str | Person = self._store.people.read_entry(into).person
+        else:
+            target = self._store.people.find_person(checked_name(name)) or checked_name(name)
+        entry = self._store.people.split(slug, pictures, target, caller)
+        self._updater.refresh()
+        return entry
+
+    def choose_shown(self, slug: str, picture: str, caller: Caller) -> PersonEntry:
+        """Choose the picture by which users recognise a person. Raises Conflict for a counter-example."""
+        entry = self._store.people.choose_shown(slug, picture, caller)
+        self._updater.refresh()
+        return entry
+
+    def check_face(self, face: FoundFace, subject: str) -> None:
+        """Raise BadImage for a face that ``enrol`` would refuse. ``subject``: the picture, for the message."""
+        self._enroller.check_face(face, subject)
 
     def remove_picture(self, slug: str, picture: str, caller: Caller) -> PersonEntry | None:
         """Remove a picture by its id. Return None if the person was removed with the last picture."""

@@ -12,6 +12,7 @@ class EnrolmentVision(Protocol):
     """Functions that return one face with its descriptor and chips, as it is enrolled.
 
     Each waits for a worker process. Raises GatewayError, Busy, or CancelledError when the gateway stops.
+    ``show_chips`` returns a picture instead.
     """
 
     def describe_picture(self, picture: bytes) -> FoundFace:
@@ -22,6 +23,9 @@ class EnrolmentVision(Protocol):
 
     def describe_part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
         """Return the one face at a place in a camera's picture."""
+
+    def show_chips(self, chips: bytes) -> bytes:
+        """Return a JPEG of the face of chips, for people to look at."""
 
 
 class NoVision:
@@ -36,6 +40,10 @@ class NoVision:
         raise _no_workers_error()
 
     def describe_part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
+        """Raise GatewayError."""
+        raise _no_workers_error()
+
+    def show_chips(self, chips: bytes) -> bytes:
         """Raise GatewayError."""
         raise _no_workers_error()
 

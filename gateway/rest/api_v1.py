@@ -24,7 +24,12 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
     ("POST", "/api/v1/people", "people/add"),
     ("GET", "/api/v1/people/export", "people/export"),
     ("POST", "/api/v1/people/import", "people/import"),
+    ("GET", "/api/v1/people/suggestions", "people/suggestions"),
     ("GET", "/api/v1/people/<person>", "people/show"),
+    ("GET", "/api/v1/people/<person>/picture", "people/picture"),
+    ("GET", "/api/v1/people/<person>/pictures/<picture>/thumbnail", "people/picture"),
+    ("POST", "/api/v1/people/<person>/pictures/<picture>/feature", "people/feature"),
+    ("POST", "/api/v1/people/<person>/split", "people/split"),
     ("POST", "/api/v1/people/<person>/pictures", "people/add"),
     ("PATCH", "/api/v1/people/<person>", "people/rename"),
     ("DELETE", "/api/v1/people/<person>", "people/remove"),
@@ -79,6 +84,9 @@ class FileReply(NamedTuple):
 FILES: Mapping[str, FileReply] = {
     "/api/v1/people/export": FileReply("archive", "application/zip", "people.zip"),
     "/api/v1/people/<person>/export": FileReply("archive", "application/zip", "person.zip"),
+    "/api/v1/people/<person>/picture": FileReply("image", "image/jpeg", "picture.jpg", 60),
+    # A picture never gets another face. But after an erasure no browser may show it for long.
+    "/api/v1/people/<person>/pictures/<picture>/thumbnail": FileReply("image", "image/jpeg", "thumbnail.jpg", 3600),
     "/api/v1/unknowns/<unknown>/export": FileReply("archive", "application/zip", "unknown.zip"),
     "/api/v1/unknowns/<unknown>/crop": FileReply("crops", "image/jpeg", "crop.jpg"),
     "/api/v1/sightings/<sighting>/picture": FileReply("picture", "image/jpeg", "sighting.jpg", 60),

@@ -48,9 +48,7 @@ class Calls:
 
     def _request(self, operation: Operation, pictures: tuple[bytes, ...], **options: Any) -> Request:
         origin = Origin(caller=current_caller(), sender=current_sender())
-        return Request(
-            operation=operation, pictures=pictures, valid_for_s=self._request_s, origin=origin, **options
-        )
+        return Request(operation=operation, pictures=pictures, valid_for_s=self._request_s, origin=origin, **options)
 
     def _ask(self, request: Request) -> Reply:
         # The service counts the outcome of this request, so that add_error_handlers must not count it again.

@@ -23,6 +23,7 @@ from gateway.people.vision import EnrolmentVision
 from gateway.service.camera_operations import CameraOperations
 from gateway.service.live_cameras import LiveCameras
 from gateway.service.people_operations import PeopleOperations
+from gateway.service.resemblance_operations import ResemblanceOperations
 from gateway.service.sighting_operations import SightingOperations
 from gateway.service.token_operations import TokenOperations
 from gateway.service.unknown_operations import UnknownOperations
@@ -63,6 +64,7 @@ class Administration:
         self._free = BoundedSemaphore(MAX_WAITING)
         self._handlers: dict[str, Handler] = {
             **_people_handlers(PeopleOperations(people, vision)),
+            **_resemblance_handlers(ResemblanceOperations(people)),
             **_unknown_handlers(UnknownOperations(people)),
             **_sighting_handlers(SightingOperations(people, live)),
             **_camera_handlers(CameraOperations(people, live, known_cameras)),
@@ -121,11 +123,13 @@ def _run(request: AdministrationRequest, handle: Callable[[], WireModel]) -> Wir
 def _people_handlers(people: PeopleOperations) -> dict[str, Handler]:
     return {
         "people/list": people.list,
-        "people/show": people.show,
+        "people/picture": people.picture,
         "people/add": people.add,
         "people/not_them": people.add_counter_examples,
         "people/rename": people.rename,
         "people/merge": people.merge,
+        "people/split": people.split,
+        "people/feature": people.feature,
         "people/remove": people.remove,
         "people/remove_picture": people.remove_picture,
         "people/erase": people.erase,
@@ -133,6 +137,10 @@ def _people_handlers(people: PeopleOperations) -> dict[str, Handler]:
         "people/import": people.import_archive,
         "people/audit": people.audit,
     }
+
+
+def _resemblance_handlers(resemblances: ResemblanceOperations) -> dict[str, Handler]:
+    return {"people/show": resemblances.show, "people/suggestions": resemblances.suggest}
 
 
 def _unknown_handlers(unknowns: UnknownOperations) -> dict[str, Handler]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from gateway.contract.people import AuditLineDocument, PersonDocument, PictureDocument, UnknownGroupDocument
+from gateway.contract.people import (
+    AuditLineDocument,
+    PersonDocument,
+    PictureDocument,
+    UnknownGroupDocument,
+)
+from gateway.contract.resemblance import NamedPersonDocument
 from gateway.contract.tokens import TokenDocument
 from gateway.store.audit_records import AuditLine
 from gateway.store.records import PersonEntry, UnknownGroup
@@ -18,7 +24,12 @@ def write_person(entry: PersonEntry) -> PersonDocument:
         name=entry.person.name,
         added=entry.added,
         pictures=[PictureDocument(**asdict(picture)) for picture in entry.pictures],
+        shown=entry.shown,
     )
+
+
+def name_person(entry: PersonEntry) -> NamedPersonDocument:
+    return NamedPersonDocument(person=entry.person.slug, name=entry.person.name, shown=entry.shown)
 
 
 def write_group(group: UnknownGroup) -> UnknownGroupDocument:

@@ -7,12 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from gateway.model import AnalyseTask, FoundFace, Polygon, RedescribeTask, Search, SizeLimit
+from gateway.model import AnalyseTask, FoundFace, Polygon, RedescribeTask, Search, ShowChipsTask, SizeLimit
 from gateway.workers.job import Job, Report
 
 # The space keeps it apart from the names of cameras.
 ENROLMENT_LANE = "known faces"
 """The lane for these jobs in the queue."""
+
+# An import of many pictures must not delay the pictures of a page.
+THUMBNAIL_LANE = "pictures of people"
+"""The lane for pictures that people look at."""
 
 
 def _whole_picture(_camera: str) -> Search:
@@ -53,6 +57,14 @@ class WorkerVision:
     def describe_chips(self, chips: bytes) -> FoundFace:
         """Return an enrolled face, described from its stored chips with the present engine."""
         return self._describe(chips, RedescribeTask())
+
+    def show_chips(self, chips: bytes) -> bytes:
+        """Return a JPEG of the face of chips, for people to look at."""
+        (analysis,) = (
+            self._run(Job((chips,), ShowChipsTask(), lane=THUMBNAIL_LANE, deadline=math.inf)).result().analyses
+        )
+        assert analysis.drawn is not None
+        return analysis.drawn
 
     def _describe(self, picture: bytes, task: AnalyseTask | RedescribeTask) -> FoundFace:
         job = Job((picture,), task, lane=ENROLMENT_LANE, deadline=math.inf)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -11,15 +10,16 @@ from gateway.contract import fields as f
 from gateway.contract import people as documents
 from gateway.contract.base import Document
 from gateway.contract.coded_warnings import warning_fields
-from gateway.errors import Expired
+from gateway.contract.field_types import MAX_ENTRIES
+from gateway.errors import UnknownPerson
 from gateway.model import AdministrationRequest
 from gateway.model.coded_warnings import CodedWarning
 from gateway.people.archive import read_archive, write_archive
-from gateway.people.enrolment import EnrolmentSample
 from gateway.people.services import PeopleServices
 from gateway.people.vision import EnrolmentVision
 from gateway.service.documents import write_audit_line, write_person
-from gateway.service.enrolment import change_once, enrol_once
+from gateway.service.enrolment import change_once
+from gateway.service.picture_enrolment import ExaminedPicture, PictureEnrolment
 from gateway.store.records import ExportedPerson
 
 
@@ -30,6 +30,7 @@ class PeopleOperations:
         self._people = people
         self._registry = people.registry
         self._vision = vision
+        self._pictures = PictureEnrolment(people.store.people, people.registry, vision)
 
     def list(self, _request: AdministrationRequest, fields: f.ListPeople) -> documents.PeopleDocument:
         # One more than asked for: it says whether there is another page.
@@ -39,21 +40,32 @@ class PeopleOperations:
         return documents.PeopleDocument(
             people=[write_person(entry) for entry in entries[: fields.limit]],
             known=len(self._people.gallery),
+            found=self._people.store.people.count_people(containing=fields.search),
             next=entries[fields.limit - 1].person.slug if len(entries) > fields.limit else None,
         )
 
-    def show(self, _request: AdministrationRequest, fields: f.OnePerson) -> documents.PersonDocument:
-        return write_person(self._people.store.people.read_entry(fields.person))
+    def picture(self, _request: AdministrationRequest, fields: f.ShownPicture) -> documents.PersonPictureDocument:
+        store = self._people.store
+        picture = fields.picture or store.people.read_entry(fields.person).shown
+        chips = None if picture is None else store.faces.read_picture_chips(fields.person, picture)
+        if picture is None or chips is None:
+            raise UnknownPerson(f"no picture of {fields.person} is stored, only how the face is recognised")
+        image = base64.b64encode(self._vision.show_chips(chips)).decode()
+        return documents.PersonPictureDocument(person=fields.person, picture=picture, image=image)
 
     def add(self, request: AdministrationRequest, fields: f.AddPictures) -> documents.EnrolledDocument:
-        samples = self._samples(request, fields.images)
-        enrol = partial(self._registry.enrol, fields.name, samples, request.caller, person=fields.person)
-        return enrol_once(self._registry, request.effect, enrol)
+        if fields.partial:
+            examined = self._pictures.examine(request, fields.images)
+        else:
+            samples = self._pictures.read_samples(request, fields.images)
+            examined = [ExaminedPicture(number, sample) for number, sample in enumerate(samples, 1)]
+        enrol = partial(self._pictures.enrol, examined, request, fields.name, fields.person)
+        return change_once(self._registry, request.effect, enrol, documents.EnrolledDocument)
 
     def add_counter_examples(
         self, request: AdministrationRequest, fields: f.CounterExamples
     ) -> documents.PersonDocument:
-        samples = self._samples(request, fields.images)
+        samples = self._pictures.read_samples(request, fields.images)
         return change_once(
             self._registry,
             request.effect,
@@ -79,6 +91,29 @@ class PeopleOperations:
             find_warnings=lambda: self._people.updater.warnings_about(fields.into),
         )
 
+    def split(self, request: AdministrationRequest, fields: f.SplitPerson) -> documents.ChangedPersonDocument:
+        def split() -> documents.PersonDocument:
+            entry = self._registry.split(
+                fields.person, fields.pictures, request.caller, into=fields.into, name=fields.name
+            )
+            return write_person(entry)
+
+        return change_once(
+            self._registry,
+            request.effect,
+            split,
+            documents.ChangedPersonDocument,
+            find_warnings=lambda: self._people.updater.warnings_about(fields.person),
+        )
+
+    def feature(self, request: AdministrationRequest, fields: f.OnePicture) -> documents.PersonDocument:
+        return change_once(
+            self._registry,
+            request.effect,
+            lambda: write_person(self._registry.choose_shown(fields.person, fields.picture, request.caller)),
+            documents.PersonDocument,
+        )
+
     def remove(self, request: AdministrationRequest, fields: f.OnePerson) -> documents.RemovedDocument:
         removed = documents.RemovedDocument(person=fields.person)
 
@@ -88,9 +123,7 @@ class PeopleOperations:
 
         return change_once(self._registry, request.effect, remove, documents.RemovedDocument, removed)
 
-    def remove_picture(
-        self, request: AdministrationRequest, fields: f.RemovePicture
-    ) -> documents.RemovedPictureDocument:
+    def remove_picture(self, request: AdministrationRequest, fields: f.OnePicture) -> documents.RemovedPictureDocument:
         removed = documents.RemovedPictureDocument(person=fields.person, pictures=[])
 
         def remove() -> documents.RemovedPictureDocument:
@@ -128,9 +161,12 @@ class PeopleOperations:
             find_warnings=lambda: [*self._warnings_about_pictures(people), *self._warnings_about(people)],
         )
 
-    def audit(self, _request: AdministrationRequest, fields: f.ListEntries) -> documents.AuditDocument:
-        lines = self._people.store.audit.read_lines(fields.limit)
-        return documents.AuditDocument(audit=[write_audit_line(line) for line in lines])
+    def audit(self, _request: AdministrationRequest, fields: f.ListAudit) -> documents.AuditDocument:
+        lines = self._people.store.audit.read_lines(fields.limit + 1, before=fields.before)
+        return documents.AuditDocument(
+            audit=[write_audit_line(line) for line in lines[: fields.limit]],
+            next=lines[fields.limit - 1].line if len(lines) > fields.limit else None,
+        )
 
     def _find_skipped_files(self) -> Document:
         skipped = self._people.store.backups.skipped_warnings()
@@ -148,16 +184,5 @@ class PeopleOperations:
 
     def _warnings_about(self, people: Sequence[ExportedPerson]) -> Sequence[str]:
         # Of as many people as a message is likely to name. The log and /readyz have the others.
-        found = [self._people.store.people.find_person(each.person.name) for each in people[: f.MAX_ENTRIES]]
+        found = [self._people.store.people.find_person(each.person.name) for each in people[:MAX_ENTRIES]]
         return self._people.updater.warnings_about(*(person.slug for person in found if person))
-
-    def _samples(self, request: AdministrationRequest, images: Sequence[bytes]) -> Sequence[EnrolmentSample]:
-        """Analyse the pictures one after the other. Raise Expired if that takes too long."""
-        samples: list[EnrolmentSample] = []
-        for image in images:
-            if time.monotonic() > request.deadline:
-                raise Expired(
-                    f"only {len(samples)} of {len(images)} pictures were analysed in time: send fewer at once"
-                )
-            samples.append(EnrolmentSample(image, self._vision.describe_picture(image)))
-        return samples

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.config import Settings
 from gateway.contract.operations import check_role
@@ -31,7 +31,7 @@ class RecognitionPolicy:
     size_limit: Callable[[str | None], SizeLimit]
     landmarks_68: bool = True
     check_enabled: Callable[[str], None] = allow_camera
-    picture_limits: PictureLimits = PictureLimits()
+    picture_limits: PictureLimits = field(default_factory=PictureLimits)
     failed_verifications_per_hour: int = 240
 
 

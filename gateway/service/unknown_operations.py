@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from gateway.contract import fields as f
 from gateway.contract import people as documents
 from gateway.model import AdministrationRequest
+from gateway.model.names import unknown_group_error
 from gateway.people.archive import write_archive
 from gateway.people.services import PeopleServices
 from gateway.service.documents import group_fields, write_group
@@ -24,9 +25,15 @@ class UnknownOperations:
         self._groups = people.groups
         self._audit = people.store.audit
 
-    def list(self, _request: AdministrationRequest, fields: f.ListEntries) -> documents.UnknownGroupsDocument:
-        groups = self._groups.list_groups()[: fields.limit]
-        return documents.UnknownGroupsDocument(unknowns=[write_group(group) for group in groups])
+    def list(self, _request: AdministrationRequest, fields: f.ListUnknowns) -> documents.UnknownGroupsDocument:
+        groups = self._groups.list_groups()
+        start = 0 if fields.after is None else _place_after(groups, fields.after)
+        page = groups[start : start + fields.limit]
+        return documents.UnknownGroupsDocument(
+            unknowns=[write_group(group) for group in page],
+            known=len(groups),
+            next=page[-1].id if start + fields.limit < len(groups) else None,
+        )
 
     def show(self, _request: AdministrationRequest, fields: f.OneUnknown) -> documents.UnknownGroupCropsDocument:
         group = self._groups.group(fields.unknown)
@@ -72,3 +79,11 @@ class UnknownOperations:
     def _record(self, request: AdministrationRequest, unknown: int) -> None:
         """Add a line about a change of a group to the audit."""
         self._audit.record(request.caller, request.operation, detail=f"unknown {unknown}")
+
+
+def _place_after(groups: Sequence[UnknownGroup], key: int) -> int:
+    """Return the place behind the group with this id. Raise UnknownPerson if it is not there any more."""
+    found = next((place for place, group in enumerate(groups) if group.id == key), None)
+    if found is None:
+        raise unknown_group_error(key)
+    return found + 1

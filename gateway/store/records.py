@@ -73,11 +73,21 @@ class PictureEntry:
 
 @dataclass(frozen=True, slots=True)
 class PersonEntry:
-    """The description of an enrolled person. ``added``: seconds since 1970."""
+    """The description of an enrolled person. ``added``: seconds since 1970. ``chosen``: the picture to show, by its id.
+
+    ``chosen`` is None if no user chose a picture.
+    """
 
     person: Person
     added: float
     pictures: tuple[PictureEntry, ...]
+    chosen: str | None = None
+
+    @property
+    def shown(self) -> str | None:
+        """The id of the picture to show: the chosen one, else the oldest one that shows the person."""
+        own = [picture.id for picture in self.pictures if not picture.counter]
+        return self.chosen if self.chosen in own else next(iter(own), None)
 
     @property
     def picture_count(self) -> int:

@@ -1,4 +1,4 @@
-"""The tasks of a worker process: analyse a picture, describe stored chips again, draw marks on a picture."""
+"""The tasks of a worker process: analyse a picture, describe or show stored chips, draw marks on a picture."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from gateway.model import (
     Box,
     DrawTask,
     FaceMark,
+    Image,
     LiveTask,
     PictureLimits,
     RedescribeTask,
+    ShowChipsTask,
     Task,
 )
 from gateway.vision.analyse import analyse, redescribe
 from gateway.vision.annotate import annotate
 from gateway.vision.blackout import black_out
+from gateway.vision.chips import CHIP_SIDE_PX, decode_chips, encode_chips
 from gateway.vision.decoding.decode import load_decoders
 from gateway.vision.engine import Engine
 from gateway.vision.live import look
@@ -41,6 +44,8 @@ def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> 
             return look(data, engine, task, limits)
         case RedescribeTask():
             return redescribe(data, engine)
+        case ShowChipsTask():
+            return _show_chips(data)
         case DrawTask():
             return _draw(data, task, limits)
 
@@ -53,3 +58,13 @@ def _draw(data: bytes, task: DrawTask, limits: PictureLimits) -> Analysis:
     drawn = annotate(picture, [opened.in_own_pixels(mark) for mark in task.marks])
     clock.lap("annotate")
     return Analysis(opened.image, (), clock.laps, drawn)
+
+
+def _show_chips(data: bytes) -> Analysis:
+    clock = Stopwatch()
+    # The last chip has the widest margin.
+    widest = decode_chips(data)[-1:]
+    clock.lap("decode")
+    drawn = encode_chips(widest)
+    clock.lap("annotate")
+    return Analysis(Image(CHIP_SIDE_PX, CHIP_SIDE_PX, len(data)), (), clock.laps, drawn)

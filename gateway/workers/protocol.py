@@ -14,7 +14,7 @@ import numpy as np
 
 from gateway.confinement.report import Confinement
 from gateway.errors import GatewayError, wire_errors
-from gateway.model import AnalyseTask, Analysis, DrawTask, LiveTask, RedescribeTask, Task
+from gateway.model import AnalyseTask, Analysis, DrawTask, LiveTask, RedescribeTask, ShowChipsTask, Task
 from gateway.workers.answer_check import check_answer
 
 T = TypeVar("T")
@@ -25,7 +25,9 @@ MAX_STARTED_BYTES = 1 << 16
 MAX_ANSWER_BYTES, MAX_DRAWING_BYTES = 1 << 24, 1 << 27
 """Longest answer to a task: at most 32 faces with their pictures, or a whole picture as a JPEG."""
 
-_TASKS: dict[str, type[Task]] = {each.__name__: each for each in (AnalyseTask, LiveTask, RedescribeTask, DrawTask)}
+_TASKS: dict[str, type[Task]] = {
+    each.__name__: each for each in (AnalyseTask, LiveTask, RedescribeTask, ShowChipsTask, DrawTask)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    name: Literal["AnalyseTask", "LiveTask", "RedescribeTask", "DrawTask"]
+    name: Literal["AnalyseTask", "LiveTask", "RedescribeTask", "ShowChipsTask", "DrawTask"]
     task: msgspec.Raw
     picture_bytes: int
     limit_s: float

@@ -115,7 +115,11 @@ def test_error_quotes_only_the_beginning_of_json() -> None:
         ("people/list", {"limit": 10**100}, r"not a number$"),
         ("people/list", {"limit": True}, r"not true$"),
         ("people/list", {"search": "a" * 300}, r"not 300 characters: 'a{64}'$"),
-        ("people/add", {"nam": "Ada"}, r"^unknown field of people/add: 'nam'; its fields are person, name, images$"),
+        (
+            "people/add",
+            {"nam": "Ada"},
+            r"^unknown field of people/add: 'nam'; its fields are person, name, images, partial$",
+        ),
         ("health", {"x": 1}, r"^unknown field of health: 'x'; it has no fields$"),
         ("people/rename", {"person": "ada"}, r"^people/rename needs name: the request has only person$"),
         ("people/rename", {}, r"^people/rename needs person and name: the request has no fields$"),

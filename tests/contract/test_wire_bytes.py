@@ -52,6 +52,7 @@ from gateway.model import (
     Recognition,
 )
 from gateway.model.caller import camera_caller
+from gateway.model.coded_warnings import CodedWarning
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from tests.contract.expected import EXPECTED
 
@@ -83,6 +84,9 @@ HEALTH = Health(
     audit_head="812:5f0c",
 )
 
+FEW = CodedWarning("add 1 more", "few_pictures", ("jose",))
+REDUCED = CodedWarning("reduced", "reduced_picture", picture=2)
+
 WRITTEN: dict[str, Callable[[], WireModel]] = {
     "recognition": lambda: write_reply(
         ORIGIN,
@@ -111,6 +115,11 @@ WRITTEN: dict[str, Callable[[], WireModel]] = {
             timing=TIMING,
         ),
     ),
+    "comparison with a warning": lambda: write_reply(
+        ORIGIN,
+        "face_match",
+        Comparison(match=True, score=0.91, threshold=0.5, faces=(), timing={}, warnings=(REDUCED,)),
+    ),
     "verification": lambda: write_reply(
         ORIGIN, "verify", Comparison(match=False, score=0.1, threshold=0.5, faces=(), timing={}, person=JOSE)
     ),
@@ -120,7 +129,7 @@ WRITTEN: dict[str, Callable[[], WireModel]] = {
     "detection annotated": lambda: write_reply(
         ORIGIN, "detect", Detection(faces=(), image=IMAGE, timing=TIMING, annotated=PICTURE, left_out=3)
     ),
-    "enrolment": lambda: write_reply(ORIGIN, "enroll", Enrolment(JOSE, 2, ("add 1 more",), TIMING)),
+    "enrolment": lambda: write_reply(ORIGIN, "enroll", Enrolment(JOSE, 2, (FEW,), TIMING)),
     "error no_face": lambda: write_error(ORIGIN, "verify", NoFace("there is no face")),
     "error busy": lambda: write_error(ORIGIN, "verify", Busy("the queue is full", 3)),
     "error incomplete": lambda: write_error(ORIGIN, "verify", Incomplete("pieces are missing", [1, 2])),
@@ -138,6 +147,7 @@ MODELS: dict[str, type[WireModel]] = {
     "recognition": RecognitionDocument,
     "recognition of nobody": RecognitionDocument,
     "comparison": ComparisonDocument,
+    "comparison with a warning": ComparisonDocument,
     "verification": ComparisonDocument,
     "detection": DetectionDocument,
     "detection annotated": DetectionDocument,
@@ -180,7 +190,8 @@ def test_document_with_an_unknown_field_is_invalid_for_its_model(name: str) -> N
 
 def test_every_operation_of_administrators_has_an_expected_document() -> None:
     shared = {
-        "people/not_them": "people/show",
+        "people/not_them": "people/feature",
+        "people/split": "people/rename",
         "people/merge": "people/rename",
         "unknowns/name": "people/add",
         "unknowns/export": "people/export",

@@ -52,7 +52,8 @@ def recorder() -> Recorder:
 
 
 @pytest.mark.parametrize(
-    ("path", "operation"), [("recognise", Operation.FACE_REC), ("verify/ada", Operation.VERIFY), ("detect", Operation.DETECT)]
+    ("path", "operation"),
+    [("recognise", Operation.FACE_REC), ("verify/ada", Operation.VERIFY), ("detect", Operation.DETECT)],
 )
 def test_picture_is_read_from_every_kind_of_body(recorder: Recorder, path: str, operation: Operation) -> None:
     bodies: list[dict[str, Any]] = [
@@ -92,9 +93,7 @@ def test_two_pictures_are_compared(recorder: Recorder) -> None:
         ("verify/Ada%20L", {"image": OBAMA_BASE64}, "person must be a person's id"),
     ],
 )
-def test_wrong_field_is_refused_by_its_name(
-    recorder: Recorder, path: str, fields: dict[str, Any], words: str
-) -> None:
+def test_wrong_field_is_refused_by_its_name(recorder: Recorder, path: str, fields: dict[str, Any], words: str) -> None:
     answer = recorder.client.post(f"/api/v1/{path}", json=fields)
     assert (answer.status_code, answer.get_json()["code"], recorder.requests) == (400, "bad_request", [])
     assert words in answer.get_json()["detail"]
@@ -113,7 +112,11 @@ def test_recognise_answers_as_over_mqtt(rest_url: str) -> None:
     document = ask(rest_url, "recognise", "obama_1", landmarks="5")
     (face,) = document["faces"]
     assert (document["op"], document["camera"], document["name"]) == ("face_rec", None, "Barack Obama")
-    assert (face["verdict"], face["person"], set(face["landmarks"])) == ("match", "barack_obama", {"left_eye", "right_eye", "nose_tip"})
+    assert (face["verdict"], face["person"], set(face["landmarks"])) == (
+        "match",
+        "barack_obama",
+        {"left_eye", "right_eye", "nose_tip"},
+    )
     assert face["score"] >= document["threshold"]
     assert "annotated" not in document
     assert ask(rest_url, "recognise", "empty_1")["faces"] == []

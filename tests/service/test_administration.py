@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from gateway.contract.base import Document, WireModel
 from gateway.contract.operations import ADMINISTRATION, RECOGNITION, read_fields
-from gateway.errors import BadRequest, Busy, Conflict, Expired, Forbidden, UnknownPerson, Unsupported
+from gateway.errors import BadRequest, Busy, Conflict, Expired, Forbidden, NoFace, UnknownPerson, Unsupported
 from gateway.model import AdministrationRequest, Caller, Effect, FoundFace, Origin, SizeLimit
 from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.model.health import Health, ImportProgress, MqttHealth
@@ -21,8 +22,8 @@ from gateway.rest.api_v1 import ROUTES
 from gateway.service.administration import MAX_WAITING, Administration
 from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.live_cameras import LiveCameras
-from tests.examples import descriptor
-from tests.people.environment import PeopleEnvironment, open_environment, sample
+from tests.examples import BOX, QUALITY, descriptor
+from tests.people.environment import PeopleEnvironment, chips_of, open_environment, picture_id, sample
 
 
 class AdministrationHarness:
@@ -107,9 +108,11 @@ def test_role_is_checked_before_the_fields(harness: AdministrationHarness, opera
 def test_people_are_listed_in_pages(harness: AdministrationHarness) -> None:
     first = harness.do("people/list", limit=1)
     assert ([each["name"] for each in first["people"]], first["next"], first["known"]) == (["Alice"], "alice", 2)
+    assert first["found"] == 2
     second = harness.do("people/list", limit="1", after=first["next"])
     assert ([each["name"] for each in second["people"]], second["next"]) == (["Bob"], None)
-    assert [each["person"] for each in harness.do("people/list", search="LIC")["people"]] == ["alice"]
+    found = harness.do("people/list", search="LIC", limit=1)
+    assert ([each["person"] for each in found["people"]], found["found"], found["known"]) == (["alice"], 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +132,17 @@ def test_people_are_listed_in_pages(harness: AdministrationHarness) -> None:
         ("people/rename", {"person": "alice", "name": "\u202e"}, BadRequest),
         ("people/remove_picture", {"person": "alice", "picture": "../../x"}, BadRequest),
         ("people/remove_picture", {"person": "alice", "picture": "0" * 16}, UnknownPerson),
+        ("people/show", {"person": "alice", "picture": "0" * 16}, BadRequest),
+        ("people/picture", {"person": "alice", "picture": "0" * 16}, UnknownPerson),
+        ("people/picture", {"person": "carol"}, UnknownPerson),
+        ("people/split", {"person": "alice", "pictures": ["0" * 16]}, BadRequest),
+        ("people/split", {"person": "alice", "pictures": ["0" * 16], "name": "C", "into": "bob"}, BadRequest),
+        ("people/split", {"person": "alice", "pictures": [], "name": "C"}, BadRequest),
+        ("people/split", {"person": "alice", "pictures": "0,1", "name": "C"}, BadRequest),
+        ("people/split", {"person": "alice", "pictures": ["0" * 16], "name": "C"}, UnknownPerson),
+        ("people/feature", {"person": "alice", "picture": "0" * 16}, UnknownPerson),
+        ("people/audit", {"before": 0}, BadRequest),
+        ("unknowns/list", {"after": 77}, UnknownPerson),
         ("people/add", {"images": [b"x"]}, BadRequest),
         ("people/add", {"images": [b"x"], "name": "A", "person": "a"}, BadRequest),
         ("people/add", {"images": [], "name": "A"}, BadRequest),
@@ -324,3 +338,135 @@ def test_enrolment_that_expires_changes_nothing(
         enrolment.result(10)
     with pytest.raises(UnknownPerson):
         harness.do("people/show", person="cora")
+
+
+def pictures_of(harness: AdministrationHarness, person: str) -> list[str]:
+    return [each["id"] for each in harness.do("people/show", person=person)["pictures"]]
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_pictures_are_split_off_to_a_new_person_once(harness: AdministrationHarness, as_text: bool) -> None:
+    harness.env.registry.enrol("Alice", [sample(name, descriptor(3)) for name in ("c1", "c2")], REST_CALLER)
+    taken = [picture_id("c1"), picture_id("c2")]
+    fields = {"person": "alice", "pictures": ",".join(taken) if as_text else taken, "name": "Carol"}
+    done = harness.do_once("people/split", **fields)
+    assert (done["person"], sorted(each["id"] for each in done["pictures"])) == ("carol", sorted(taken))
+    assert pictures_of(harness, "alice") == [picture_id("Alice")]
+    assert harness.env.who(descriptor(3)) == "carol"
+    lines = harness.env.store.audit.read_lines(99)
+    assert harness.do_once("people/split", **fields) == done
+    assert harness.env.store.audit.read_lines(99) == lines
+
+
+def test_chosen_picture_is_shown(harness: AdministrationHarness) -> None:
+    harness.env.registry.enrol("Alice", [sample("later", descriptor(1))], REST_CALLER)
+    assert harness.do("people/show", person="alice")["shown"] == picture_id("Alice")
+    assert harness.do("people/feature", person="alice", picture=picture_id("later"))["shown"] == picture_id("later")
+    assert harness.do("people/list")["people"][0]["shown"] == picture_id("later")
+
+
+def test_picture_of_a_person_is_made_from_its_chips(
+    harness: AdministrationHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WorkerVision, "show_chips", lambda _, chips: b"JPEG of " + chips)
+    for fields in ({}, {"picture": picture_id("Alice")}):
+        done = harness.do("people/picture", person="alice", **fields)
+        assert (done["person"], done["picture"]) == ("alice", picture_id("Alice"))
+        assert base64.b64decode(done["image"]) == b"JPEG of " + chips_of("Alice")
+
+
+def test_person_shows_who_resembles_them_most(harness: AdministrationHarness) -> None:
+    shown = harness.do("people/show", person="alice")
+    assert (shown["closest"]["person"], shown["warnings"]) == ("bob", [])
+    assert shown["closest"]["score"] < shown["threshold"]
+    harness.enrol("Twin", 1)
+    shown = harness.do("people/show", person="alice")
+    assert (shown["closest"]["person"], shown["closest"]["score"]) == ("twin", 1.0)
+    (warning,) = shown["coded_warnings"]
+    assert warning == {"code": "resembles_others", "text": shown["warnings"][0], "people": ["alice", "twin"]}
+    harness.do("people/remove", person="bob")
+    harness.do("people/remove", person="twin")
+    assert harness.do("people/show", person="alice")["closest"] is None
+
+
+def test_people_who_may_be_one_person_are_suggested(harness: AdministrationHarness) -> None:
+    assert harness.do("people/suggestions")["suggestions"] == []
+    harness.enrol("Twin", 1)
+    (suggestion,) = harness.do("people/suggestions")["suggestions"]
+    alice = {"person": "alice", "name": "Alice", "shown": picture_id("Alice")}
+    twin = {"person": "twin", "name": "Twin", "shown": picture_id("Twin")}
+    assert suggestion == {"people": [alice, twin], "score": 1.0}
+    harness.enrol("Twin 2", 2)
+    assert len(harness.do("people/suggestions")["suggestions"]) == 2
+    assert len(harness.do("people/suggestions", limit=1)["suggestions"]) == 1
+
+
+def describe(picture: bytes) -> FoundFace:
+    """Return the face of a picture that is called after a number, or raise the error that it is called after."""
+    if picture == b"no face":
+        raise NoFace("there is no face in the picture")
+    dark = replace(QUALITY, brightness=0.01)
+    return sample(picture.decode(), descriptor(9), dark if picture == b"dark" else QUALITY).face
+
+
+def test_pictures_that_can_be_used_are_enrolled_with_partial(
+    harness: AdministrationHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WorkerVision, "describe_picture", lambda _, picture: describe(picture))
+    harness.do("people/add", name="Cora", images=[b"old"])
+    fields = {"name": "Cora", "images": [b"no face", b"new", b"dark", b"old"]}
+    with pytest.raises(NoFace):
+        harness.do("people/add", **fields)
+    done = harness.do_once("people/add", partial=True, **fields)
+    no_face, new, dark, old = done["results"]
+    assert no_face == {"picture": 1, "status": "refused", "code": "no_face", "error": "there is no face in the picture"}
+    assert new == {"picture": 2, "status": "added", "id": picture_id("new")}
+    assert (dark["status"], dark["code"]) == ("refused", "bad_image")
+    assert dark["error"].startswith("picture 3 cannot be used, because the face is too dark")
+    assert old == {"picture": 4, "status": "already", "id": picture_id("old")}
+    assert done["pictures"] == 2
+    assert [each["code"] for each in done["coded_warnings"]] == ["enrolled_already", "few_pictures"]
+    assert done["coded_warnings"][0]["picture"] == 4
+    assert harness.do_once("people/add", partial=True, **fields) == done
+
+
+def test_every_reason_is_given_if_no_picture_can_be_used(
+    harness: AdministrationHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WorkerVision, "describe_picture", lambda _, picture: describe(picture))
+    with pytest.raises(NoFace, match=r"none of the 2 pictures can be used: picture 1: there is no face.*; picture 2: "):
+        harness.do("people/add", name="Cora", images=[b"no face", b"dark"], partial=True)
+    with pytest.raises(UnknownPerson):
+        harness.do("people/show", person="cora")
+
+
+def test_result_of_each_picture_is_given_without_partial_too(
+    harness: AdministrationHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WorkerVision, "describe_picture", lambda _, picture: describe(picture))
+    results = harness.do("people/add", name="Cora", images=[b"1", b"2"])["results"]
+    assert [(each["picture"], each["status"], each["id"]) for each in results] == [
+        (1, "added", picture_id("1")),
+        (2, "added", picture_id("2")),
+    ]
+
+
+def test_audit_is_read_in_pages(harness: AdministrationHarness) -> None:
+    harness.do("people/rename", person="bob", name="Rob")
+    lines = harness.do("people/audit")["audit"]
+    first = harness.do("people/audit", limit=2)
+    second = harness.do("people/audit", limit=2, before=first["next"])
+    assert [*first["audit"], *second["audit"]] == lines
+    assert (first["next"], second["next"], len(lines)) == (lines[1]["line"], None, 3)
+
+
+def test_unknown_groups_are_listed_in_pages(harness: AdministrationHarness) -> None:
+    for n in range(3):
+        face = FoundFace(BOX, descriptor(20 + n), quality=QUALITY, chips=b"chips")
+        harness.env.people.groups.add_face(None, face, QUALITY, "door", time.time() + n)
+    every = harness.do("unknowns/list")
+    first = harness.do("unknowns/list", limit=2)
+    second = harness.do("unknowns/list", limit=2, after=first["next"])
+    assert [*first["unknowns"], *second["unknowns"]] == every["unknowns"]
+    assert [(len(page["unknowns"]), page["known"]) for page in (every, first, second)] == [(3, 3), (2, 3), (1, 3)]
+    assert (every["next"], second["next"]) == (None, None)

@@ -22,7 +22,7 @@ ENTRY = PersonEntry(
 
 
 def test_person_document_is_unchanged() -> None:
-    assert dump(write_person(ENTRY)).decode() == EXPECTED["people/show"]
+    assert dump(write_person(ENTRY)).decode() == EXPECTED["people/feature"]
 
 
 def test_unknown_group_document_is_unchanged() -> None:

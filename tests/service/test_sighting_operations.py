@@ -445,7 +445,8 @@ def test_camera_that_is_not_known_is_switched_with_a_warning_and_not_forgotten(
     """Regression: a misspelled name was switched off and forgotten with success."""
     warnings = ["the camera prch is not known yet: it will be off when it sends its first picture"]
     done = harness.do_once("cameras/disable", camera="prch")
-    assert done == {"camera": "prch", "enabled": False, "warnings": warnings}
+    coded = [{"code": "unknown_camera", "text": warnings[0]}]
+    assert done == {"camera": "prch", "enabled": False, "warnings": warnings, "coded_warnings": coded}
     assert harness.do_once("cameras/disable", camera="prch") == done
     with pytest.raises(UnknownPerson, match="no camera 'prch' is known: cameras/list"):
         harness.do("cameras/forget", camera="prch")

@@ -28,8 +28,8 @@ class Audit(Protocol):
     def flush(self) -> None:
         """Move waiting lines to their final place. A problem with the audit is only reported by ``warnings``."""
 
-    def read_lines(self, limit: int) -> list[AuditLine]:
-        """Return the newest lines, the newest first."""
+    def read_lines(self, limit: int, *, before: int | None = None) -> list[AuditLine]:
+        """Return the newest lines, the newest first. ``before``: only those with a smaller number."""
 
     def read_head(self) -> AuditHead | None:
         """Return the end of the audit; None if this store does not have its own."""

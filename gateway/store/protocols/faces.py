@@ -35,6 +35,9 @@ class Faces(Protocol):
     def read_chips(self, digest: str) -> bytes | None:
         """Return the chips of a picture, if they are stored."""
 
+    def read_picture_chips(self, slug: str, picture: str) -> bytes | None:
+        """Return the chips of a person's picture by its id, if they are stored. Raise UnknownPerson for the picture."""
+
     def list_pictures_of_undescribable(self, recipe: str) -> list[tuple[str, str, str]]:
         """Return name, recipe and source of each picture of people without a descriptor of a recipe and without chips.
 

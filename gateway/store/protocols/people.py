@@ -22,6 +22,9 @@ class People(Protocol):
     def list_entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[PersonEntry]:
         """Return the people whose names contain a text, sorted by slug, from the first slug after ``after``."""
 
+    def count_people(self, *, containing: str = "") -> int:
+        """Return the number of people whose names contain a text."""
+
     def list_unchanged_since(self, moment: float) -> list[str]:
         """Return the slugs of people whose pictures are unchanged since a moment, in seconds since 1970."""
 
@@ -36,6 +39,20 @@ class People(Protocol):
 
     def merge(self, slug: str, into: str, caller: Caller) -> PersonEntry:
         """Move all pictures of a person to another one, and remove the first. Return the second."""
+
+    def split(self, slug: str, pictures: Collection[str], into: str | Person, caller: Caller) -> PersonEntry:
+        """Move some pictures of a person, by their ids, to another one; a new name creates a person. Return the other.
+
+        The source of the pictures is the caller then, and no folder of the first person can enrol them again. Raise
+        UnknownPerson if the person has no such picture. Raise Conflict for a counter-example, or if the first person
+        would have no picture left.
+        """
+
+    def choose_shown(self, slug: str, picture: str, caller: Caller) -> PersonEntry:
+        """Choose the picture by which users recognise a person. Raise UnknownPerson, or Conflict for a counter-example.
+
+        The choice ends when the person loses the picture.
+        """
 
     def remove_picture(self, slug: str, picture: str, caller: Caller) -> PersonEntry | None:
         """Remove a picture by its id. Return None if the person was removed with the last picture that shows them.

@@ -45,10 +45,13 @@ class SqliteAudit:
         if self._file is not None:
             self._file.collect(self._database)
 
-    def read_lines(self, limit: int) -> list[AuditLine]:
+    def read_lines(self, limit: int, *, before: int | None = None) -> list[AuditLine]:
         self.flush()
         if self._file is not None:
-            return self._with_names(self._file.read_lines(limit))
+            return self._with_names(self._file.read_lines(limit, before))
+        # Waiting lines have no numbers yet.
+        if before is not None:
+            return []
         rows = self._database.rows(
             "SELECT at, door, action, person, pictures, detail, actor, role, outcome, times FROM outbox"
             " ORDER BY rowid DESC LIMIT ?",

@@ -86,10 +86,13 @@ class AuditFile:
         head = self._append(rows, known_head(store))
         return head is not None and _delete(store, (), head)
 
-    def read_lines(self, limit: int) -> list[AuditLine]:
-        """Return up to ``limit`` lines, the newest first. Raise GatewayError if the audit cannot be read."""
+    def read_lines(self, limit: int, before: int | None = None) -> list[AuditLine]:
+        """Return up to ``limit`` lines, the newest first. Raise GatewayError if the audit cannot be read.
+
+        ``before``: only lines with a smaller number.
+        """
         with self.reading() as db:
-            return read_newest(db, limit)
+            return read_newest(db, limit, before)
 
     def read_head(self) -> AuditHead:
         """Return the end of the audit. Raise GatewayError if the audit cannot be read."""

@@ -38,7 +38,7 @@ _CHAIN = (
 )
 _NEWEST = (
     "SELECT at, door, action, person, pictures, detail, actor, role, outcome, times, id"
-    " FROM audit ORDER BY id DESC LIMIT ?"
+    " FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?"
 )
 _CODE_OF_LINE = "SELECT coalesce(CAST(code AS BLOB), x'') FROM audit WHERE id = ?"
 _LAST_LINE = "SELECT id, coalesce(CAST(code AS BLOB), x'') FROM audit WHERE id <= ? ORDER BY id DESC LIMIT 1"
@@ -99,9 +99,10 @@ def contains_head(db: sqlite3.Connection, head: AuditHead) -> bool:
     return db.execute("SELECT 1 FROM checkpoint WHERE line >= ?", (head.line,)).fetchone() is not None
 
 
-def read_newest(db: sqlite3.Connection, limit: int) -> list[AuditLine]:
-    """Return up to ``limit`` lines, the newest first."""
-    return [AuditLine(*row) for row in db.execute(_NEWEST, (limit,))]
+def read_newest(db: sqlite3.Connection, limit: int, before: int | None = None) -> list[AuditLine]:
+    """Return up to ``limit`` lines, the newest first. ``before``: only lines with a smaller number."""
+    end = MAX_SQLITE_INTEGER if before is None else before
+    return [AuditLine(*row) for row in db.execute(_NEWEST, (end, limit))]
 
 
 def read_chain(db: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[int, Row, bytes]]:

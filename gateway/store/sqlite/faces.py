@@ -15,7 +15,7 @@ from gateway.store.sqlite.data_keys import DataKeys
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.meta import read_meta
 from gateway.store.sqlite.store_errors import store_unusable_error
-from gateway.store.sqlite.writes import bump_revision, person_uid
+from gateway.store.sqlite.writes import bump_revision, find_picture, person_uid
 
 _FACES = (
     "SELECT slug, name, uid, digest, descriptor FROM people p JOIN pictures ON person = p.id"
@@ -93,6 +93,15 @@ class SqliteFaces:
             (digest,),
         )
         return self._keys.of(row[0]).open_chips(row[1], digest) if row else None
+
+    def read_picture_chips(self, slug: str, picture: str) -> bytes | None:
+        with self._database.reading() as db:
+            digest, _ = find_picture(db, slug, picture)
+            uid, chips = db.execute(
+                "SELECT uid, chips FROM pictures JOIN people p ON p.id = person WHERE slug = ? AND digest = ?",
+                (slug, digest),
+            ).fetchone()
+        return None if chips is None else self._keys.of(uid).open_chips(chips, digest)
 
     def find_face(self, digest: str, recipe: str) -> StoredFace | None:
         row = self._database.row(

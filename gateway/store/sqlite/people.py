@@ -7,11 +7,11 @@ import time
 from collections.abc import Collection, Iterable
 from itertools import groupby
 
-from gateway.errors import Conflict, UnknownPerson
+from gateway.errors import Conflict
 from gateway.model import Person
 from gateway.model.caller import Caller
 from gateway.model.names import check_new_name, name_key, unknown_person_error
-from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, Picture
+from gateway.store.records import PersonEntry, Picture
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.person_writer import PersonWriter, delete_counter_examples_of
 from gateway.store.sqlite.removal_marks import SqliteRemovalMarks, closed_folder, removed_name
@@ -23,6 +23,7 @@ from gateway.store.sqlite.writes import (
     delete_person,
     delete_picture,
     find_person_row,
+    find_picture,
     folder_names,
     has_showing_picture,
     mark_changed,
@@ -32,7 +33,7 @@ from gateway.store.sqlite.writes import (
 )
 
 _ENTRIES = (
-    "SELECT slug, name, p.created, digest, source, q.created, counter FROM {people} p"
+    "SELECT slug, name, p.created, shown, digest, source, q.created, counter FROM {people} p"
     " LEFT JOIN pictures q ON q.person = p.id {where} ORDER BY slug, q.created, digest"
 )
 
@@ -60,6 +61,11 @@ class SqlitePeople:
         people = "(SELECT * FROM people WHERE slug > ? AND instr(lower(name), lower(?)) ORDER BY slug LIMIT ?)"
         rows = self._database.rows(_ENTRIES.format(people=people, where=""), (after, containing, limit))
         return [to_entry(list(each)) for _, each in groupby(rows, lambda row: row[0])]
+
+    def count_people(self, *, containing: str = "") -> int:
+        row = self._database.row("SELECT count(*) FROM people WHERE instr(lower(name), lower(?))", (containing,))
+        assert row is not None
+        return int(row[0])
 
     def list_unchanged_since(self, moment: float) -> list[str]:
         return [slug for (slug,) in self._database.rows("SELECT slug FROM people WHERE changed < ?", (moment,))]
@@ -109,22 +115,44 @@ class SqlitePeople:
         self._database.scrub()
         return self.read_entry(into)
 
+    def split(self, slug: str, pictures: Collection[str], into: str | Person, caller: Caller) -> PersonEntry:
+        with self._database.transaction() as db:
+            one, digests = person_key(db, slug), {_find_own_picture(db, slug, each) for each in pictures}
+            other = person_key(db, into.slug) if isinstance(into, Person) else self._writer.get_or_create(db, into)
+            if one == other:
+                raise Conflict("these pictures are of that person already: give another person, or a new name")
+            self._marks.allow_name(into.name if isinstance(into, Person) else into)
+            self._writer.split_off(db, one, other, digests, caller.audit_text())
+            if not has_showing_picture(db, one):
+                raise Conflict(
+                    f"no picture of {slug} would be left: rename the person (facegate people rename), or merge"
+                    " (facegate people merge)"
+                )
+            self._writer.check_pictures(db, other)
+            for person, action in ((one, "split"), (other, "split_off")):
+                mark_changed(db, person)
+                append_person_audit(db, caller, action, person, len(digests))
+            (new_slug,) = db.execute("SELECT slug FROM people WHERE id = ?", (other,)).fetchone()
+        self._database.scrub()
+        return self.read_entry(new_slug)
+
+    def choose_shown(self, slug: str, picture: str, caller: Caller) -> PersonEntry:
+        with self._database.transaction() as db:
+            person, digest = person_key(db, slug), _find_own_picture(db, slug, picture)
+            db.execute("UPDATE people SET shown = ? WHERE id = ?", (digest, person))
+            bump_revision(db, person)
+            append_person_audit(db, caller, "feature", person, 1)
+        return self.read_entry(slug)
+
     def remove_picture(self, slug: str, picture: str, caller: Caller) -> PersonEntry | None:
         with self._database.transaction() as db:
             person = person_key(db, slug)
-            row = db.execute(
-                "SELECT digest, counter FROM pictures WHERE person = ? AND substr(digest, 1, ?) = ?",
-                (person, PICTURE_ID_DIGITS, picture),
-            ).fetchone()
-            if row is None:
-                raise UnknownPerson(
-                    f"{slug} has no picture {picture}: `facegate people show {slug}` lists its pictures"
-                )
-            if row[1]:
-                self._writer.mark_counter_examples(db, person, [row[0]])
+            digest, is_counter = find_picture(db, slug, picture)
+            if is_counter:
+                self._writer.mark_counter_examples(db, person, [digest])
             else:
-                self._marks.add([row[0]], erased=False)
-            delete_picture(db, person, row[0])
+                self._marks.add([digest], erased=False)
+            delete_picture(db, person, digest)
             append_person_audit(db, caller, "remove_picture", person, 1)
             stays = delete_if_empty(db, person)
         self._database.scrub()
@@ -164,6 +192,14 @@ class SqlitePeople:
         counter_examples = {digest for digest, counter in rows if counter}
         self._marks.add({digest for digest, _ in rows}.union(also) - counter_examples, erased=erased)
         self._writer.mark_counter_examples(db, person, counter_examples)
+
+
+def _find_own_picture(db: sqlite3.Connection, slug: str, picture: str) -> str:
+    """Return the digest of a picture that shows the person. Raise UnknownPerson, or Conflict."""
+    digest, is_counter = find_picture(db, slug, picture)
+    if is_counter:
+        raise Conflict(f"the picture {picture} is a counter-example: it shows somebody else than {slug}")
+    return digest
 
 
 def _check_name_is_free(db: sqlite3.Connection, slug: str, person: int, name: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from gateway.errors import GatewayError
 from gateway.store.limits import PeopleLimits
 from gateway.store.records import Picture
 from gateway.store.sealing import picture_places
 from gateway.store.sqlite.data_keys import DataKeys
+from gateway.store.sqlite.database import Row
 from gateway.store.sqlite.removal_marks import SqliteRemovalMarks, picture_in_folder
 from gateway.store.sqlite.sighting_keys import reseal_sightings
 from gateway.store.sqlite.sighting_rows import move_sightings
@@ -18,6 +19,7 @@ from gateway.store.sqlite.writes import (
     count_people,
     delete_picture,
     folder_names,
+    forget_shown,
     get_or_create_person,
     person_uid,
     picture_digests,
@@ -87,18 +89,41 @@ class PersonWriter:
 
         Raise GatewayError if one of them is damaged.
         """
+        moved = self._move(db, person, into, db.execute(_ONLY_OF_FIRST, (person, into)).fetchall())
         uid, other = person_uid(db, person), person_uid(db, into)
-        old, new = self._keys.of_new(uid), self._keys.of_new(other)
-        rows = db.execute(_ONLY_OF_FIRST, (person, into)).fetchall()
+        # An older backup contains the person. An erasure of the other one must make it unreadable too.
+        db.execute("UPDATE merged_people SET other = ? WHERE other = ?", (other, uid))
+        db.execute("INSERT OR REPLACE INTO merged_people VALUES (?, ?)", (uid, other))
+        return moved
+
+    def split_off(self, db: sqlite3.Connection, person: int, into: int, digests: Collection[str], source: str) -> None:
+        """Give some pictures of a person to another one, as if ``source`` had enrolled them.
+
+        No folder of the first person can enrol them again. Raise GatewayError if one of them is damaged.
+        """
+        self.mark_counter_examples(db, person, digests)
+        for digest in digests:
+            # What was a counter-example for the other person shows that person.
+            db.execute("DELETE FROM pictures WHERE person = ? AND digest = ? AND counter", (into, digest))
+        found = db.execute(_ONLY_OF_FIRST, (person, into)).fetchall()
+        self._move(db, person, into, [row for row in found if row[0] in digests])
+        for digest in digests:
+            # Both may have the picture.
+            delete_picture(db, person, digest)
+            db.execute(
+                "UPDATE pictures SET source = ?, stamp = NULL WHERE person = ? AND digest = ?", (source, into, digest)
+            )
+
+    def _move(self, db: sqlite3.Connection, person: int, into: int, rows: Sequence[Row]) -> int:
+        """Give pictures, by their digests and sealed fields, to another person. Return their number."""
+        old, new = self._keys.of_new(person_uid(db, person)), self._keys.of_new(person_uid(db, into))
         for digest, *fields in rows:
             try:
                 resealed = old.reseal(fields, picture_places(digest), new)
             except ValueError as error:
                 raise GatewayError(f"a picture cannot be moved to another person: {error}") from None
             db.execute(_MOVE, (into, *resealed, person, digest))
-        # An older backup contains the person. An erasure of the other one must make it unreadable too.
-        db.execute("UPDATE merged_people SET other = ? WHERE other = ?", (other, uid))
-        db.execute("INSERT OR REPLACE INTO merged_people VALUES (?, ?)", (uid, other))
+            forget_shown(db, person, digest)
         return len(rows)
 
 

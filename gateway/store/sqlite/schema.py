@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-VERSION = 10
+VERSION = 11
 
 _EFFECTS = """
 CREATE TABLE effects (          -- changes with their replies, so that a repeated request gets the same reply
@@ -186,7 +186,12 @@ CREATE TABLE erased_people (    -- the uids of erased people whose data keys hav
 """
 """The data keys themselves are in another file (key_file), so that no copy of this file contains them."""
 
-_SINCE_8 = _DATA_KEYS + _OUTBOX_COLUMNS
+_SHOWN = """
+ALTER TABLE people ADD COLUMN shown TEXT;   -- the digest of the picture that a user chose to show; NULL: none
+"""
+
+_SINCE_9 = _OUTBOX_COLUMNS + _SHOWN
+_SINCE_8 = _DATA_KEYS + _SINCE_9
 _SINCE_7 = _SIGHTINGS + _SINCE_8
 _SINCE_6 = _STAMPS + _SINCE_7
 _NEW = _TABLES + _EFFECTS + _NAME_KEYS + _OUTBOX + _SINCE_6
@@ -216,6 +221,7 @@ STEPS = {
     6: _SINCE_6,
     7: _SINCE_7,
     8: _SINCE_8,
-    9: _OUTBOX_COLUMNS,
+    9: _SINCE_9,
+    10: _SHOWN,
 }
 """The statements that upgrade a file of each version to VERSION. 0 is an empty file."""

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
-from gateway.errors import Busy
+from gateway.errors import Busy, UnknownPerson
 from gateway.model import Person
 from gateway.model.caller import Caller
 from gateway.model.names import check_new_name, name_key, unknown_person_error
@@ -27,10 +27,10 @@ MAX_REVISIONS_OF_REMOVALS = 100_000
 
 
 def to_entry(rows: Sequence[Row]) -> PersonEntry:
-    """Return the person from rows (slug, name, created, digest, source, created, counter), one for each picture."""
-    slug, name, added, *_ = rows[0]
-    pictures = [PictureEntry(row[3][:PICTURE_ID_DIGITS], row[4], row[5], bool(row[6])) for row in rows if row[3]]
-    return PersonEntry(Person(slug, name), added, tuple(pictures))
+    """Return the person from rows (slug, name, created, shown, digest, source, created, counter), one a picture."""
+    slug, name, added, chosen, *_ = rows[0]
+    pictures = [PictureEntry(row[4][:PICTURE_ID_DIGITS], row[5], row[6], bool(row[7])) for row in rows if row[4]]
+    return PersonEntry(Person(slug, name), added, tuple(pictures), chosen and chosen[:PICTURE_ID_DIGITS])
 
 
 def person_key(db: sqlite3.Connection, slug: str) -> int:
@@ -117,6 +117,23 @@ def delete_person(db: sqlite3.Connection, person: int) -> None:
 def delete_picture(db: sqlite3.Connection, person: int, digest: str) -> None:
     """Delete a picture of a person."""
     db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, digest))
+    forget_shown(db, person, digest)
+
+
+def forget_shown(db: sqlite3.Connection, person: int, digest: str) -> None:
+    """Forget that a picture was chosen to be shown."""
+    db.execute("UPDATE people SET shown = NULL WHERE id = ? AND shown = ?", (person, digest))
+
+
+def find_picture(db: sqlite3.Connection, slug: str, picture: str) -> tuple[str, bool]:
+    """Return the digest of a person's picture, and whether it is a counter-example. Raise UnknownPerson."""
+    row = db.execute(
+        "SELECT digest, counter FROM pictures WHERE person = ? AND substr(digest, 1, ?) = ?",
+        (person_key(db, slug), PICTURE_ID_DIGITS, picture),
+    ).fetchone()
+    if row is None:
+        raise UnknownPerson(f"{slug} has no picture {picture}: `facegate people show {slug}` lists its pictures")
+    return str(row[0]), bool(row[1])
 
 
 def delete_if_empty(db: sqlite3.Connection, person: int) -> bool:

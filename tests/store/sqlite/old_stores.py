@@ -62,7 +62,7 @@ PRAGMA user_version = 2;
 
 
 def schema_of(version: int) -> str:
-    """Return the statements by which Facegate made an empty store of a version from 3 to 9, without its comments."""
+    """Return the statements by which Facegate made an empty store of a version from 3 to 10, without its comments."""
     return (Path(__file__).parent / "old_schemas" / f"version_{version}.sql").read_text()
 
 

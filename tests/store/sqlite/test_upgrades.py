@@ -33,7 +33,7 @@ def test_upgrade_keeps_people_and_pictures(old_store: Path) -> None:
             "known_faces/Bob/1.jpg": "d3",
         }
         assert [each.added for each in store.people.read_entry("alice").pictures] == [1.5, 1.6]
-    assert version_of(old_store) == schema.VERSION == 10
+    assert version_of(old_store) == schema.VERSION == 11
 
 
 def test_upgrade_keeps_two_spellings_of_one_name_as_two_people(old_store: Path) -> None:

@@ -1,0 +1,123 @@
+"""The enrolment of several pictures in one request, with a result for each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.contract import people as documents
+from gateway.contract.coded_warnings import warning_fields
+from gateway.contract.errors import error_code
+from gateway.errors import (
+    BadImage,
+    Expired,
+    GatewayError,
+    MultipleFaces,
+    NoFace,
+    TooLarge,
+    UnknownPerson,
+    Unsupported,
+)
+from gateway.model import AdministrationRequest
+from gateway.people.enrolment import EnrolmentSample, name_picture
+from gateway.people.registry import Registry
+from gateway.people.vision import EnrolmentVision
+from gateway.store.protocols import People
+from gateway.store.records import PICTURE_ID_DIGITS
+
+PICTURE_ERRORS = (BadImage, NoFace, MultipleFaces, TooLarge, Unsupported)
+"""The errors that the same picture will cause again. Others are no fault of the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedPicture:
+    """A picture of a request with its number: either a sample to enrol, or the error that refuses the picture."""
+
+    number: int
+    sample: EnrolmentSample | None
+    error: GatewayError | None = None
+
+
+class PictureEnrolment:
+    """The examination of the pictures of a request, and their enrolment."""
+
+    def __init__(self, people: People, registry: Registry, vision: EnrolmentVision) -> None:
+        self._people = people
+        self._registry = registry
+        self._vision = vision
+
+    def read_samples(self, request: AdministrationRequest, images: Sequence[bytes]) -> list[EnrolmentSample]:
+        """Analyse the pictures one after the other. Raise the error of the first one that cannot be used."""
+        return [self._sample(request, images, number) for number in range(1, len(images) + 1)]
+
+    def examine(self, request: AdministrationRequest, images: Sequence[bytes]) -> list[ExaminedPicture]:
+        """Analyse the pictures one after the other, also after one that cannot be used.
+
+        Raise an error that tells the problem of each picture if none can be used.
+        """
+        found = [self._examine(request, images, number) for number in range(1, len(images) + 1)]
+        if not any(each.sample for each in found):
+            raise _no_picture_error(found)
+        return found
+
+    def enrol(
+        self, examined: Sequence[ExaminedPicture], request: AdministrationRequest, name: str | None, person: str | None
+    ) -> documents.EnrolledDocument:
+        """Enrol the pictures that can be used."""
+        known = self._known_pictures(name, person)
+        samples = [each.sample for each in examined if each.sample is not None]
+        entry, warnings = self._registry.enrol(name, samples, request.caller, person=person)
+        return documents.EnrolledDocument(
+            person=entry.person.slug,
+            name=entry.person.name,
+            pictures=entry.picture_count,
+            **warning_fields(warnings),
+            results=[_result(each, known) for each in examined],
+        )
+
+    def _sample(self, request: AdministrationRequest, images: Sequence[bytes], number: int) -> EnrolmentSample:
+        if time.monotonic() > request.deadline:
+            raise Expired(f"only {number - 1} of {len(images)} pictures were analysed in time: send fewer at once")
+        image = images[number - 1]
+        face = self._vision.describe_picture(image)
+        return EnrolmentSample(image, face, number if len(images) > 1 else None)
+
+    def _examine(self, request: AdministrationRequest, images: Sequence[bytes], number: int) -> ExaminedPicture:
+        try:
+            sample = self._sample(request, images, number)
+            self._registry.check_face(sample.face, name_picture(sample.number))
+        except PICTURE_ERRORS as error:
+            return ExaminedPicture(number, None, error)
+        return ExaminedPicture(number, sample)
+
+    def _known_pictures(self, name: str | None, person: str | None) -> frozenset[str]:
+        """Return the ids of the pictures that show the person before the enrolment."""
+        found = self._people.find_person(name) if name is not None else None
+        slug = found.slug if found is not None else person
+        try:
+            entry = None if slug is None else self._people.read_entry(slug)
+        # The enrolment itself reports that.
+        except UnknownPerson:
+            entry = None
+        return frozenset(each.id for each in entry.pictures if not each.counter) if entry else frozenset()
+
+
+def _result(examined: ExaminedPicture, known: frozenset[str]) -> documents.PictureResultDocument:
+    if examined.sample is None:
+        assert examined.error is not None
+        return documents.PictureResultDocument(
+            picture=examined.number, status="refused", code=error_code(examined.error), error=str(examined.error)
+        )
+    key = examined.sample.digest[:PICTURE_ID_DIGITS]
+    return documents.PictureResultDocument(
+        picture=examined.number, status="already" if key in known else "added", id=key
+    )
+
+
+def _no_picture_error(found: Sequence[ExaminedPicture]) -> GatewayError:
+    errors = [each.error for each in found if each.error is not None]
+    if len(errors) == 1:
+        return errors[0]
+    reasons = "; ".join(f"{name_picture(each.number)}: {each.error}" for each in found)
+    return type(errors[0])(f"none of the {len(found)} pictures can be used: {reasons}")
