@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,23 +35,24 @@ class _Body:
     """A body that is being received, or whose request is being answered."""
 
     def __init__(self) -> None:
-        self.chunks: list[bytes] = []
+        self._content = io.BytesIO()
         self.bytes = 0
         self.complete = False
         self.displaced = False
 
     def add(self, chunk: bytes) -> None:
-        self.chunks.append(chunk)
+        self._content.write(chunk)
         self.bytes += len(chunk)
 
-    def join(self) -> bytes:
+    def finish(self) -> bytes:
         """Return the whole body, which cannot be displaced any more."""
         self.complete = True
-        return b"".join(self.chunks)
+        # The buffer itself, without a copy: only this memory is counted.
+        return self._content.getvalue()
 
     def displace(self) -> None:
         """Give the memory to other bodies."""
-        self.chunks.clear()
+        self._content = io.BytesIO()
         self.bytes, self.displaced = 0, True
 
 
@@ -83,7 +85,7 @@ class Bodies:
             seconds = start + GRACE_S + body.bytes / MIN_BYTES_PER_S - self._clock()
             chunk, more = await _receive_chunk(receive, seconds, body)
             self._store(body, chunk)
-        return body.join()
+        return body.finish()
 
     def _store(self, body: _Body, chunk: bytes) -> None:
         """Store a chunk. If there is no memory for it, displace the largest body that is being received.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -46,6 +47,29 @@ async def read(bodies: Bodies, receive: Receive) -> bytes:
 def test_chunks_of_a_body_are_joined() -> None:
     clock = Clock()
     assert asyncio.run(read(Bodies(100, clock), Sender([b"one ", b"", b"two"], clock).receive)) == b"one two"
+
+
+@pytest.mark.parametrize(("chunks", "size"), [(100, 100_000), (100_000, 1)])
+def test_body_takes_the_memory_that_is_counted(chunks: int, size: int) -> None:
+    """Regression: the chunks of a body stayed in memory beside the joined body."""
+    numbers = iter(range(chunks))
+
+    async def receive() -> Message:
+        number = next(numbers)
+        return {"type": "http.request", "body": bytes([number % 256]) * size, "more_body": number < chunks - 1}
+
+    async def scenario() -> int:
+        bodies = Bodies(chunks * size, Clock())
+        with bodies.room() as body:
+            tracemalloc.start()
+            try:
+                content = await bodies.read(body, receive)
+                assert len(content) == chunks * size
+                return tracemalloc.get_traced_memory()[0]
+            finally:
+                tracemalloc.stop()
+
+    assert asyncio.run(scenario()) < 1.5 * chunks * size
 
 
 def test_body_over_the_limit_is_not_read_to_its_end() -> None:
