@@ -328,9 +328,12 @@ def test_old_versions_of_tls_are_refused(secure_site: Site, version: ssl.TLSVers
         context.wrap_socket(sock, server_hostname="localhost")
 
 
-def test_plain_http_gets_nothing_from_a_port_with_https(secure_site: Site) -> None:
+def test_plain_http_gets_nothing_from_a_port_with_https_but_a_log_line(
+    secure_site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     with secure_site.connect(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") as sock:
         assert b"served" not in sock.recv(1000)
+    wait_for(lambda: "its URL must begin with https://" in caplog.text)
 
 
 def test_flood_of_unfinished_handshakes_shuts_nobody_out(secure_site: Site) -> None:

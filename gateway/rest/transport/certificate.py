@@ -18,6 +18,22 @@ WARN_DAYS = 14
 
 SECONDS_PER_DAY = 86_400
 
+PLAIN_HTTP = "HTTP_REQUEST"
+"""OpenSSL's name of the error that a client sent plain HTTP (SSL_R_HTTP_REQUEST)."""
+
+
+class LoggedTls(ssl.SSLObject):
+    """The TLS of one connection. It logs a client that sends plain HTTP, since that client gets no answer."""
+
+    def do_handshake(self) -> None:
+        """Continue the handshake. Raise SSLError."""
+        try:
+            super().do_handshake()
+        except ssl.SSLError as error:
+            if error.reason == PLAIN_HTTP:
+                log.warning("a client sent plain HTTP to the HTTPS port of REST: its URL must begin with https://")
+            raise
+
 
 class Certificate:
     """A certificate with its key, both files in PEM.
@@ -73,6 +89,7 @@ def make_context(cert: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
+    context.sslobject_class = LoggedTls
     # OpenSSL would ask for the key's password at the terminal if none was given.
     context.load_cert_chain(cert, key, password=lambda: b"")
     return context
