@@ -177,17 +177,26 @@ class Connection:
             if not info.is_published():
                 raise Unreachable(f"The broker at {self._broker} does not confirm that {topic} is cleared.")
 
-    def publish(self, topic: str, payload: bytes, qos: int, reply: Mqtt5Properties | None, sender: str = "") -> bool:
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        reply: Mqtt5Properties | None,
+        sender: str = "",
+        *,
+        retain: bool = False,
+    ) -> bool:
         """Publish a message. Return False if it was not accepted: there is no connection, or it is too slow.
 
-        ``sender``: the camera, where several share this connection.
+        ``sender``: the camera, where several share this connection. ``retain``: the broker keeps the message.
         """
         # A live frame must not queue behind the one before it, because paho queues QoS 0 without a limit.
         # The network thread may clear ``_leaving`` at any moment.
         leaving = self._leaving.get(sender)
         if not self.ready or (leaving and not leaving.is_published()):
             return False
-        info = self._client.publish(topic, payload, qos, properties=self._properties(reply))
+        info = self._client.publish(topic, payload, qos, retain, self._properties(reply))
         # Without a connection paho keeps messages of QoS 1 and 2, and sends them after the next CONNACK.
         if info.rc is not paho.MQTT_ERR_SUCCESS and (qos == 0 or info.rc is not paho.MQTT_ERR_NO_CONN):
             return False

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http import HTTPStatus
 from queue import SimpleQueue
 
 from benchmarks.faults.installation import Installation, document_of
@@ -21,6 +22,8 @@ from device_sim.pictures import FRAMES
 
 BATCH = 1_000
 """Inputs between two good requests."""
+RESTART_BATCHES = 10
+"""Batches between two restarts of the broker, after which the gateway gets the retained messages."""
 CAMERAS, HTTP_CLIENTS = 5, 4
 """Senders that work at the same time, beside one administrator. Together they never fill the queue of the gateway."""
 WARM_UP = 12
@@ -44,7 +47,6 @@ class Campaign:
         self._report = report
         self._lock = threading.Lock()
         self._good = (FRAMES / GOOD_PICTURE).read_bytes()
-        self._good_sender = MqttSender(installation.port, "good")
         self._workers = Workers(installation)
         self._warm_up()
         self._rest_mb = self._workers.largest_mb()
@@ -75,14 +77,18 @@ class Campaign:
 
     def run(self, count: int, until: float) -> Iterator[Tally]:
         """Send batches until ``count`` inputs were sent in all, or until a time. Yield the figures after each batch."""
-        with self._senders() as senders:
-            while self._tally.inputs < count and time.monotonic() < until:
-                begun, first = time.monotonic(), self._tally.inputs
+        batches = 0
+        while self._tally.inputs < count and time.monotonic() < until:
+            begun, first = time.monotonic(), self._tally.inputs
+            with self._senders() as senders:
                 self._send(range(first, min(count, first + BATCH)), senders)
-                self._ask_good_requests()
-                self._note_health()
-                self._tally.seconds = round(self._tally.seconds + time.monotonic() - begun, 1)
-                yield self._tally
+            batches += 1
+            if batches % RESTART_BATCHES == 1:
+                self._restart_broker()
+            self._ask_good_requests()
+            self._note_health()
+            self._tally.seconds = round(self._tally.seconds + time.monotonic() - begun, 1)
+            yield self._tally
 
     def _send(self, numbers: Iterable[int], senders: dict[Interface, list[Sender]]) -> None:
         queues: dict[Interface, SimpleQueue[Input | None]] = {interface: SimpleQueue() for interface in senders}
@@ -126,10 +132,20 @@ class Campaign:
         """Ask over both interfaces who a known person is."""
         over_http = ask_http(self._installation.rest_port, write_good_request(self._good))
         topic = f"{BASE}/{CAMERA}/request/face_rec/{REQUEST_ID}"
-        over_mqtt = self._good_sender.ask(Input(0, "good", "camera", MqttMessage([topic], [self._good])))
+        sender = MqttSender(self._installation.port, "good")
+        over_mqtt = sender.ask(Input(0, "good", "camera", MqttMessage([topic], [self._good])))
+        sender.close()
         for answer in (over_http, over_mqtt):
             named = isinstance(answer.document, dict) and answer.document.get("name") == GOOD_NAME
             self._tally.add_good(answer.code, named)
+
+    def _restart_broker(self) -> None:
+        """Restart the broker, and wait until the gateway uses it again."""
+        self._installation.restart_broker()
+        end = time.monotonic() + RENEWAL_TIMEOUT_S
+        while self._installation.status("/readyz") == HTTPStatus.OK and time.monotonic() < end:
+            time.sleep(0.05)
+        self._installation.wait_ready(RENEWAL_TIMEOUT_S)
 
     def _warm_up(self) -> None:
         """Wait until all worker processes are ready, and let each make its buffers."""

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.hostile.http_inputs import HttpInputs
 from benchmarks.hostile.inputs import Input
+from benchmarks.hostile.login_inputs import LoginInputs
 from benchmarks.hostile.mqtt_inputs import MqttInputs
+from benchmarks.hostile.retained_inputs import RetainedInputs
 
 Maker = Callable[[int, random.Random], Input]
 
@@ -18,6 +20,7 @@ class Generator:
     def __init__(self, seed: int, pictures: Sequence[bytes]) -> None:
         self._seed = seed
         mqtt, http = MqttInputs(pictures), HttpInputs(pictures)
+        logins, retained = LoginInputs(pictures), RetainedInputs(pictures)
         # Random bytes prove little: most inputs are valid up to the place where they hurt.
         self._shares: Sequence[tuple[Maker, int]] = (
             (mqtt.mutated_picture, 16),
@@ -31,6 +34,10 @@ class Generator:
             (http.mutated_body, 6),
             (mqtt.topic, 4),
             (http.raw, 3),
+            (logins.header, 5),
+            (logins.body, 1),
+            (retained.request, 1),
+            (retained.state, 2),
         )
 
     def make(self, number: int) -> Input:

@@ -139,7 +139,7 @@ HEADERS = (
     "X-Request-Id",
     "Content-Encoding",
 )
-# Cookies, and the headers of a proxy, a browser or a log-in decide who may ask: other tests send those.
+# The headers of a proxy and of a browser decide who may ask: other tests send those. login_inputs.py has the log-ins.
 HEADER_VALUES = ("", "*/*", "\xe9" * 100, "a" * 4_000, "bytes=0-0,-1", "'; --", "gzip", "<script>", "\t", ";" * 500)
 
 

@@ -17,6 +17,7 @@ class MqttMessage:
     """A message over MQTT. ``payloads``: of all messages; only the last one is answered.
 
     ``topics``: one for each payload. ``response_topic``: MQTT 5's, with ``correlation`` and ``expiry`` in seconds.
+    ``retained``: the broker keeps the messages.
     """
 
     topics: Sequence[str]
@@ -24,14 +25,19 @@ class MqttMessage:
     response_topic: str | None = None
     correlation: bytes | None = None
     expiry: int | None = None
+    retained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """All bytes of a request over HTTP. ``closes``: the sender ends its side of the connection after them."""
+    """All bytes of a request over HTTP. ``closes``: the sender ends its side of the connection after them.
+
+    ``client``: the address on this machine that the sender uses.
+    """
 
     data: bytes
     closes: bool = False
+    client: str = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ class MqttSender:
                 payload.replace(REQUEST_ID.encode(), request_id.encode()),
                 1,
                 properties,
+                retain=message.retained,
             )
 
     def _fill_in(self, text: str, request_id: str) -> str:
@@ -155,7 +156,8 @@ def _exchange(port: int, request: HttpRequest) -> bytes:
     """Return all bytes that the server sends until it closes the connection."""
     received = b""
     # The server may answer and close before it has read everything.
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), ANSWER_TIMEOUT_S) as connection:
+    source, timeout = (request.client, 0), ANSWER_TIMEOUT_S
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout, source) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(request.data)
             if request.closes:

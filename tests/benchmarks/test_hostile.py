@@ -59,6 +59,21 @@ def test_topics_are_those_that_a_broker_accepts() -> None:
                 assert topic.count("/") < 200
 
 
+def test_log_ins_and_retained_messages_are_among_the_inputs() -> None:
+    logins = [each.content for each in inputs() if each.kind == "log-in over HTTP"]
+    requests = [each for each in logins if isinstance(each, HttpRequest)]
+    assert len({each.client for each in requests}) > 0.9 * len(requests) > 50
+    for name in (b"Authorization: ", b"Cookie: ", b"token="):
+        assert any(name in each.data for each in requests)
+    for each in requests:
+        # A line break in a value would make the request another one.
+        assert len(each.data.partition(b"\r\n\r\n")[0].split(b"\r\n")) <= 9
+    messages = [each.content for each in inputs() if isinstance(each.content, MqttMessage)]
+    retained = [each.topics[0] for each in messages if each.retained]
+    assert len(retained) > 20
+    assert {"facegate/bridge/state", "facegate/bridge/info"} <= set(retained)
+
+
 def test_well_formed_json_is_json_but_for_repeated_keys_and_long_numbers() -> None:
     rng = random.Random(1)
     written = write_json({"a": [LONG_NUMBER, float("nan")]}, rng)
