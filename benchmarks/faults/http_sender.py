@@ -20,7 +20,7 @@ from http.client import HTTPConnection, HTTPException
 
 from benchmarks.faults.exit_guard import install_exit_guard
 from benchmarks.faults.load import pictures_of
-from benchmarks.faults.sender import Tally
+from benchmarks.faults.sender import Tally, moments
 
 TIMEOUT_S = 30.0
 DRIP_INTERVAL_S = 1.0
@@ -102,12 +102,13 @@ class Clients:
 
     def _moments(self, client: int) -> Iterator[float]:
         """Return the moments at which a client sends its requests."""
-        step = self._task.clients / self._task.rate if self._task.rate else 0.0
-        for number in itertools.count():
-            moment = self._begun + (number + client / self._task.clients) * step
-            if (moment if step else time.monotonic()) >= self._begun + self._task.seconds:
-                return
-            yield moment
+        task = self._task
+        if task.rate:
+            for moment in moments(task.rate, task.seconds, client, task.clients):
+                yield self._begun + moment
+        else:
+            while self._remaining() > 0:
+                yield time.monotonic()
 
     def _ask(self, connection: HTTPConnection, body: bytes, asked: float) -> None:
         with self._lock:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import random
 import secrets
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from queue import Empty, SimpleQueue
@@ -113,12 +115,13 @@ class Sender:
 
     def _at_a_rate(self, begun: float) -> None:
         cameras = itertools.cycle(self._devices)
-        while (passed := time.monotonic() - begun) < self._task.seconds:
-            if self._tally.sent < passed * self._task.rate:
-                self._ask(next(cameras))
-                self._take(0.0)
-            else:
-                self._take((self._tally.sent + 1) / self._task.rate - passed)
+        for moment in moments(self._task.rate, self._task.seconds):
+            while (wait := begun + moment - time.monotonic()) > 0:
+                self._take(wait)
+            if time.monotonic() > begun + self._task.seconds:
+                return
+            self._ask(next(cameras))
+            self._take(0.0)
 
     def _always_under_way(self, begun: float) -> None:
         cameras = itertools.cycle(self._devices)
@@ -154,6 +157,16 @@ class Sender:
         self._codes[answer.code] += 1
         if answer.code == "ok":
             self._tally.latencies.append(answer.at - asked)
+
+
+def moments(rate: float, seconds: float, client: int = 0, clients: int = 1) -> Iterator[float]:
+    """Yield the moments at which one of several clients sends in an open loop, in seconds from its beginning.
+
+    ``rate``: requests per second of all clients together. Each request is at random in its own interval of 1 / ``rate``
+    seconds. At equal distances, the requests of two senders would meet during a whole run, or never.
+    """
+    for number in range(client, round(rate * seconds), clients):
+        yield (number + random.random()) / rate
 
 
 class SenderProcess:
