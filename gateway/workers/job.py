@@ -36,7 +36,7 @@ class Job:
     charged. ``live``: the job is a frame of a stream. A newer frame of the same lane replaces a waiting one: the future
     of the old frame is cancelled, and ``dropped`` of the next frame that is taken counts it. ``shared``: the lane has a
     camera's share of the queue, otherwise half of the queue. ``deadline``, ``queued``, ``began``: moments on the clock
-    ``time.monotonic``. ``charged_s``: the worker seconds that were charged in advance.
+    ``time.monotonic``. ``charged_s``: the worker seconds that were charged in advance. ``bytes``: of all pictures.
     """
 
     pictures: tuple[bytes, ...]
@@ -50,10 +50,10 @@ class Job:
     began: float = 0.0
     charged_s: float = 0.0
     future: Future[Report] = field(default_factory=Future)
+    bytes: int = field(init=False)
 
-    @property
-    def bytes(self) -> int:
-        return sum(map(len, self.pictures))
+    def __post_init__(self) -> None:
+        self.bytes = sum(map(len, self.pictures))
 
     def make_task(self) -> Task:
         """Return the task. Raise GatewayError if it cannot be made."""

@@ -23,12 +23,13 @@ class Lane:
     ``due_s``: the moment on the queue's fair clock up to which the lane has used its share of worker time. ``turn``:
     the number of the turn in which the lane was served last. ``job_s``: the moving average of worker seconds of a job.
     ``slowest_s``: the slowest recent job, infinite before the first job is done. ``dropped``: the live frames that were
-    dropped since the last frame was taken.
+    dropped since the last frame was taken. ``bytes``: the size of the waiting requests.
     """
 
     name: str
     shared: bool
     requests: deque[Job] = field(default_factory=deque)
+    bytes: int = 0
     frame: Job | None = None
     frame_in_work: bool = False
     in_work: int = 0
@@ -56,10 +57,17 @@ class Lane:
         """Expected worker seconds of the waiting jobs."""
         return self.job_s * (len(self.requests) + (self.frame is not None))
 
-    @property
-    def bytes(self) -> int:
-        """Bytes of the waiting requests."""
-        return sum(job.bytes for job in self.requests)
+    # The size is counted, not summed up, because it is needed of each lane for each request that may be refused.
+    def add_request(self, job: Job) -> None:
+        """Let a request wait behind the others."""
+        self.requests.append(job)
+        self.bytes += job.bytes
+
+    def remove_newest_request(self) -> Job:
+        """Remove and return the request that came last."""
+        job = self.requests.pop()
+        self.bytes -= job.bytes
+        return job
 
     def can_begin(self, workers: int) -> bool:
         """Return whether a waiting job of the lane may start now."""
@@ -101,7 +109,9 @@ class Lane:
         """Remove and return the next job: requests and live frames alternate."""
         if self.requests and (self._request_next or not self._frame_ready):
             self._request_next = False
-            return self.requests.popleft()
+            request = self.requests.popleft()
+            self.bytes -= request.bytes
+            return request
         assert self.frame is not None
         job, self.frame = self.frame, None
         job.dropped, self.dropped = self.dropped, 0

@@ -135,7 +135,7 @@ class FairQueue:
             self._check_deadline(lane, job)
             displaced = self._limits.displace_requests(self._waiting.values(), lane, job.bytes)
         self._wait_in(lane)
-        lane.requests.append(job)
+        lane.add_request(job)
         self._remove_if_empty(*(self._lanes[each.lane] for each in displaced))
         return displaced
 

@@ -79,10 +79,10 @@ class QueueLimits:
         taken: list[tuple[Lane, Job]] = []
         try:
             while (fullest := self.lane_to_displace(lanes, lane, more_bytes)) is not None:
-                taken.append((fullest, fullest.requests.pop()))
+                taken.append((fullest, fullest.remove_newest_request()))
         except QueueFull:
             for other, job in reversed(taken):
-                other.requests.append(job)
+                other.add_request(job)
             raise
         return [job for _, job in taken]
 
