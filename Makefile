@@ -6,7 +6,10 @@ ARGS ?=
 # tests/conftest.py orders them.
 IN_PROCESSES := -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help setup install run test test-all test-homeassistant test-console quick quick-all check audit format bench faults hostile fuzz soak clean
+# There is no wheel of schemathesis for Python 3.10: nothing is installed there, and its tests are skipped.
+SCHEMATHESIS := UV_PROJECT_ENVIRONMENT=.venvs/schemathesis .venv/bin/uv sync --quiet --frozen --only-group schemathesis
+
+.PHONY: help setup install run test test-all test-homeassistant test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak clean
 
 help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -27,6 +30,7 @@ test: setup ## Run the tests in three processes; ARGS goes to pytest, as ARGS="t
 
 test-all: setup ## Run these and the extra tests: a real Home Assistant, long runs, 1,000 cameras
 	@scripts/setup_homeassistant.sh
+	@$(SCHEMATHESIS)
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) -m "" $(ARGS)
 
 test-homeassistant: setup ## Run the tests of Home Assistant, with a real one if Python 3.13 is installed
@@ -66,6 +70,10 @@ hostile: setup ## Send 200,000 inputs that are meant to hurt; ARGS="--count 2000
 
 fuzz: setup ## Let atheris try inputs on each parser, a minute each; ARGS="--seconds 600 json cbor"
 	@UV_PROJECT_ENVIRONMENT=.venvs/fuzz .venv/bin/uv run --quiet --frozen --group fuzz python -m tests.fuzz $(ARGS)
+
+schemathesis: setup ## Send requests made from the OpenAPI document with every role, for three minutes
+	@$(SCHEMATHESIS)
+	@$(PYTHON_IN_VENV) -m pytest -m "" tests/e2e/test_schemathesis.py $(ARGS)
 
 soak: setup ## Measure memory, threads and latency for an hour at half capacity, into data/soak; ARGS="--minutes 60"
 	@$(PYTHON_IN_VENV) -m benchmarks.soak $(ARGS)

@@ -8,15 +8,15 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from gateway.contract import reading
-from gateway.model import LandmarkCount
+from gateway.model import MAX_PICTURES_AT_ONCE, LandmarkCount
 from gateway.model.caller import LEVELS, MAX_TOKEN_DAYS, TOKEN_NAME, Role
-from gateway.model.names import checked_name
+from gateway.model.names import MAX_NAME, checked_name
 from gateway.model.sightings import OUTCOMES
 
 MAX_ENTRIES = 1000
 """The largest number of entries in one reply."""
 
-_BASE64 = {"type": "string", "contentEncoding": "base64"}
+_BASE64 = {"type": "string", "contentEncoding": "base64", "minLength": 1}
 
 
 def _read(read: Callable[[str, object], Any]) -> BeforeValidator:
@@ -46,13 +46,15 @@ PictureIds = Annotated[
     Field(json_schema_extra={"items": {"type": "string", "pattern": r"^[0-9a-f]{16}$"}, "minItems": 1}),
     _read(reading.read_picture_ids),
 ]
-Name = Annotated[str, _read(lambda _, value: checked_name(value))]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), _read(lambda _, value: checked_name(value))]
 Text = Annotated[str, Field(max_length=reading.MAX_TEXT_LENGTH), _read(reading.read_text)]
-Number = Annotated[int, Field(ge=1), _read(reading.read_number)]
-Limit = Annotated[int, Field(ge=1), _read(_limit)]
+Number = Annotated[int, Field(ge=1, le=reading.MAX_NUMBER), _read(reading.read_number)]
+Limit = Annotated[int, Field(ge=1, le=reading.MAX_NUMBER), _read(_limit)]
 Flag = Annotated[bool, _read(reading.read_flag)]
 Landmarks = Annotated[LandmarkCount, _read(lambda _, value: reading.read_landmarks(value))]
 Blob = Annotated[bytes, _read(reading.read_bytes), WithJsonSchema(_BASE64)]
 Images = Annotated[
-    tuple[bytes, ...], _read(reading.read_images), WithJsonSchema({"type": "array", "items": _BASE64, "minItems": 1})
+    tuple[bytes, ...],
+    _read(reading.read_images),
+    WithJsonSchema({"type": "array", "items": _BASE64, "minItems": 1, "maxItems": MAX_PICTURES_AT_ONCE}),
 ]

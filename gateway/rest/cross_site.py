@@ -17,7 +17,7 @@ from flask import Flask, request
 from gateway.errors import Forbidden
 from gateway.metrics import Metrics
 
-FORM_PATHS = frozenset({"/", "/face_rec", "/face_match", "/login"})
+FORM_PATHS = frozenset({"/", "/face_rec", "/face_match", "/login", "/docs"})
 """The pages that a link on any site may open. A page that needs a log-in leads to ``/login``."""
 
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}

@@ -1,4 +1,4 @@
-"""``/openapi.json`` and ``/asyncapi.json``: the descriptions of both interfaces, which contain no data."""
+"""``/openapi.json``, ``/asyncapi.json`` and ``/docs``: the descriptions of the interfaces, which contain no data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable
 from flask import Flask, Response, request
 
 from gateway.contract.base import Document, dump
+from gateway.rest.description.docs_page import docs_page
 from gateway.rest.description.openapi import describe_rest
+from gateway.rest.pages import html_response
 
 
 def add_description_api(app: Flask, describe_mqtt: Callable[[], Document]) -> None:
@@ -18,6 +20,10 @@ def add_description_api(app: Flask, describe_mqtt: Callable[[], Document]) -> No
         # A proxy may offer the gateway below a path of its own.
         server = request.script_root or "/"
         return _json({**describe_rest(), "servers": [{"url": server}]})
+
+    @app.get("/docs")
+    def docs() -> Response:
+        return html_response(docs_page())
 
     @app.get("/asyncapi.json")
     def asyncapi() -> Response:

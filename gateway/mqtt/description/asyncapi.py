@@ -19,7 +19,8 @@ DEFAULT_BASE = "facegate"
 
 DESCRIPTION = """The topics on which the gateway reads and writes. `send` and `receive` are actions of the gateway: a
 camera publishes where the gateway receives. The reply to a request comes on the topic with `response` in the place of
-`request`. The same operations exist over REST: `/openapi.json` describes that interface.
+`request`, or on the Response Topic of MQTT 5. The same operations exist over REST: `/openapi.json` describes that
+interface.
 
 Later versions may add fields to documents: ignore fields that you do not know."""
 

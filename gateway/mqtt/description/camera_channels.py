@@ -27,8 +27,9 @@ def camera_channels(components: Components) -> Iterator[Channel]:
     yield Channel("result", "{camera}/result", "The result of a live picture", "send", [result, error], qos=0)
     yield Channel("frame_verdict", "{camera}/verdict", "The result of a live picture in words", "send", [verdict], 0)
     yield Channel("verdict", "{camera}/verdict/{id}", "The reply to a request in words", "send", [verdict])
-    # A request whose topic names no operation.
-    yield Channel("request_error", "{camera}/response", "An error of a topic without an operation", "send", [error])
+    yield Channel("request_error", "{camera}/response", "The topic has no operation", "send", [error])
+    for name, topic in (("", "{camera}/response/{operation}"), ("_id", "{camera}/response/{operation}/{id}")):
+        yield Channel(f"unknown_operation{name}", topic, "The operation does not exist", "send", [error])
     yield Channel(
         "part",
         "{camera}/part/{number}/{count}/{operation}/{id}",

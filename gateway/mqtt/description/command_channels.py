@@ -20,8 +20,10 @@ def command_channels(components: Components) -> Iterator[Channel]:
     """Give the channels."""
     error = Message("command_error", JSON, components.ref(CommandErrorDocument))
     for prefix, root in ROOTS.items():
-        text = "An error of a topic without an operation"
-        yield Channel(f"{prefix}command_error", f"{root}/response", text, "send", [error])
+        yield Channel(f"{prefix}command_error", f"{root}/response", "The topic has no operation", "send", [error])
+        for name, topic in (("", "{operation}"), ("s", "{group}/{operation}")):
+            name, text = f"{prefix}unknown_command{name}", "The operation does not exist"
+            yield Channel(name, f"{root}/response/{topic}", text, "send", [error])
         for operation, spec in ADMINISTRATION.items():
             # A token is only sent to the topic of a login.
             if not prefix and operation in SECRET_REPLIES:

@@ -29,6 +29,7 @@ ROUTE_ROLES: Mapping[str, Role | None] = {
     # The descriptions of the interfaces contain no data.
     "GET /openapi.json": None,
     "GET /asyncapi.json": None,
+    "GET /docs": None,
     "GET /login": None,
     "POST /login": None,
     "POST /logout": LOWEST_ROLE,

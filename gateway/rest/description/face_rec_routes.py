@@ -10,7 +10,7 @@ from gateway.rest.description.route_description import RouteDescription, json_an
 
 _PROBLEMS = (*EVERY_PROBLEM, *LOGIN_PROBLEMS, 415, 422, 504)
 _FORM_PROBLEMS = (400, 403, 413, *LOGIN_PROBLEMS, 500)
-_BASE64: Schema = {"type": "string", "contentEncoding": "base64"}
+_BASE64: Schema = {"type": "string", "contentEncoding": "base64", "minLength": 1}
 
 _FACE_REC_QUERY: dict[str, tuple[Schema, str]] = {
     "facial_features": ({"type": "boolean"}, "`true`: add the 68 landmarks of the face, in groups."),

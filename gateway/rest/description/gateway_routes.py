@@ -12,7 +12,7 @@ from gateway.rest.description.route_description import RouteDescription, json_an
 _OPEN = (400, 403, 413, 500)
 """The problems of a route for everybody."""
 
-_TOKEN: Schema = {"type": "object", "required": ["token"], "properties": {"token": {"type": "string"}}}
+_TOKEN: Schema = {"type": "object", "required": ["token"], "properties": {"token": {"type": "string", "minLength": 1}}}
 _NEXT: Schema = {
     "name": "next",
     "in": "query",
@@ -120,6 +120,9 @@ def _description_routes() -> dict[str, RouteDescription]:
     return {
         "GET /openapi.json": RouteDescription(
             "openapi", "gateway", "This description", {"200": json_answer(_OBJECT, "OpenAPI 3.1.")}, problems=_OPEN
+        ),
+        "GET /docs": RouteDescription(
+            "docs", "pages", "This description as a page", {"200": page_answer()}, problems=_OPEN
         ),
         "GET /asyncapi.json": RouteDescription(
             name="asyncapi",

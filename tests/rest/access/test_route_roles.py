@@ -17,6 +17,7 @@ OPEN = {
     "GET /",
     "GET /asyncapi.json",
     "GET /console/<path:file>",
+    "GET /docs",
     "GET /healthz",
     "GET /login",
     "GET /openapi.json",

@@ -124,7 +124,7 @@ def test_pictures_may_be_json_a_form_or_the_body_itself() -> None:
     content = OPERATIONS["POST /api/v1/people/{person}/pictures"]["requestBody"]["content"]
     assert set(content) == {"application/json", "multipart/form-data", "image/jpeg", "image/png", "image/webp"}
     images = content["application/json"]["schema"]["properties"]["images"]
-    assert images["items"] == {"type": "string", "contentEncoding": "base64"}
+    assert images["items"] == {"type": "string", "contentEncoding": "base64", "minLength": 1}
     # The person is in the path: the body has no name.
     assert list(content["application/json"]["schema"]["properties"]) == ["images"]
 
