@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gateway.contract.components import Components, Schema, fields_schema
-from gateway.contract.operations import AnyOperation, find_operation
+from gateway.contract.operations import ADMINISTRATION, AnyOperation, find_operation
 from gateway.contract.summaries import SUMMARIES
 from gateway.rest.api_v1 import FILES, ROUTES
 from gateway.rest.description.problem_answers import EVERY_PROBLEM, LOGIN_PROBLEMS
@@ -31,6 +31,11 @@ class RouteText(NamedTuple):
 
 
 ROUTE_TEXTS: Mapping[str, RouteText] = {
+    "POST /api/v1/recognise": RouteText("recognise", SUMMARIES["face_rec"]),
+    "POST /api/v1/match": RouteText("match", SUMMARIES["face_match"]),
+    "GET /api/v1/people/<person>/pictures/<picture>/thumbnail": RouteText(
+        "people_thumbnail", "Get a small version of one picture of a person"
+    ),
     "POST /api/v1/people/<person>/pictures": RouteText("people_add_pictures", "Enrol more pictures of a person"),
     "GET /api/v1/people/<person>/export": RouteText("people_export_person", "Export one person as a zip file"),
     "GET /api/v1/unknowns/<unknown>/crop": RouteText("unknowns_crop", "Get the best picture of an unknown group"),
@@ -70,7 +75,7 @@ def _describe(method: str, path: str, operation: str, components: Components) ->
     in_query = query_parameters(rest, optional=body is not None) if body is None or has_bare_body(body) else []
     return RouteDescription(
         name=name,
-        tag=TAGS.get(operation.split("/")[0], "recognition"),
+        tag=TAGS[operation.split("/")[0]] if operation in ADMINISTRATION else "recognition",
         summary=summary,
         answers={"200": _answer(path, spec, components)},
         problems=_problems(spec, schema),
