@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from gateway import __version__
 from gateway.allocator import give_back_large_blocks, share_one_arena
@@ -39,11 +40,14 @@ LAZY_COMMANDS: Mapping[str, LazyCommand] = {
     "backup": LazyCommand("gateway.cli.backups", "Copy the people store into a file."),
     "cameras": LazyCommand("gateway.cli.cameras", "Live cameras: switch recognition on or off, forget a camera."),
     "calibrate": LazyCommand("gateway.cli.calibrate", "Measure how well your people can be told apart."),
+    "completion": LazyCommand("gateway.cli.completion", "Print a script that lets a shell complete commands."),
     "doctor": LazyCommand("gateway.cli.doctor", "Find out what is open, wrong or about to break."),
     "frigate": LazyCommand("gateway.cli.frigate", "Frigate servers: try their connection."),
     "key": LazyCommand("gateway.cli.key", "The key that encrypts the people store: make one, rotate it."),
     "openapi": LazyCommand("gateway.cli.describe", "Print the description of the REST interface (OpenAPI 3.1)."),
+    "match": LazyCommand("gateway.cli.match", "Print whether two pictures show the same person."),
     "people": LazyCommand("gateway.cli.people", "Enrolled people: add, list, rename, erase, and more."),
+    "recognise": LazyCommand("gateway.cli.recognise", "Print who is in pictures."),
     "restore": LazyCommand("gateway.cli.backups", "Replace the people store by a backup."),
     "sightings": LazyCommand("gateway.cli.sightings", "Sightings of live cameras: list, show, confirm, correct."),
     "tokens": LazyCommand("gateway.cli.tokens", "Tokens for the REST interface: add, list, revoke, rotate."),
@@ -76,11 +80,18 @@ class LazyGroup(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # The list of commands must not import them.
-        own = {name: command.get_short_help_str() for name, command in self.commands.items()}
-        lazy = {name: command.short_help for name, command in LAZY_COMMANDS.items()}
         with formatter.section("Commands"):
-            formatter.write_dl(sorted({**own, **lazy}.items()))
+            formatter.write_dl(sorted(self._short_helps().items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = [(name, text) for name, text in sorted(self._short_helps().items()) if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=text) for name, text in found), *options]
+
+    def _short_helps(self) -> dict[str, str]:
+        """Return the line of each command, without an import of the commands."""
+        own = {name: command.get_short_help_str() for name, command in self.commands.items()}
+        return own | {name: command.short_help for name, command in LAZY_COMMANDS.items()}
 
 
 @click.group(cls=LazyGroup, help="Facegate: face recognition for cameras on MQTT, with a REST interface.")

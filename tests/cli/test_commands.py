@@ -568,3 +568,44 @@ def test_first_certificate_is_made_in_a_folder_that_only_its_owner_may_open(tmp_
     data = tmp_path / "new" / "data"
     assert CliRunner().invoke(main, ["tls", "make"], env={"FACEGATE_DATA": str(data)}).exit_code == 0
     assert [oct(each.stat().st_mode & 0o777) for each in (data, data / "tls")] == ["0o700", "0o700"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_the_script_of_the_shell(facegate: Facegate, shell: str) -> None:
+    script = facegate("completion", shell).stdout
+    assert "_FACEGATE_COMPLETE=" in script
+    assert "facegate" in script
+
+
+def complete(*words: str) -> tuple[list[str], list[str]]:
+    """Return the words that bash would offer for the last one, and the modules that were imported."""
+    code = (
+        "import os, sys\nfrom gateway.cli.main import main\ntry:\n    main(prog_name='facegate')\nfinally:\n"
+        "    print(*sys.modules, file=sys.stderr)"
+    )
+    environment = {
+        **os.environ,
+        "_FACEGATE_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(("facegate", *words)),
+        "COMP_CWORD": str(len(words)),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    return [line.partition(",")[2] for line in done.stdout.splitlines()], done.stderr.split()
+
+
+def test_shell_completes_commands_without_importing_them() -> None:
+    words, modules = complete("rec")
+    assert words == ["recognise"]
+    assert "gateway.cli.recognise" not in modules
+    assert complete("people", "me")[0] == ["merge"]
+    assert "--json" in complete("recognise", "--")[0]
+    assert "--version" in complete("--v")[0]
+
+
+def test_recognise_without_a_store_creates_none(tmp_path: Path) -> None:
+    picture = ROOT / "device_sim" / "frames" / "obama_1.jpg"
+    done = CliRunner().invoke(main, ["recognise", str(picture)], env={"FACEGATE_DATA": str(tmp_path / "data")})
+    assert (done.exit_code, list(tmp_path.iterdir())) == (1, [])
+    assert "There is no people store" in done.output.replace("there", "There")

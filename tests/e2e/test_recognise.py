@@ -1,0 +1,61 @@
+"""``facegate recognise`` and ``facegate match`` with real pictures, while a gateway uses the same store."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from gateway.config import Settings
+from tests.support import FRAMES, ROOT
+
+
+def facegate(data: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway", *words, "--config", "/dev/null"]
+    environment = {"FACEGATE_DATA": str(data), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=FRAMES, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_people_in_pictures_are_printed(gateway: object, gateway_settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    pictures = ("obama_1.jpg", "stranger_1.jpg", "empty_1.jpg", str(tmp_path / "text.jpg"))
+    done = facegate(gateway_settings.data, "recognise", *pictures, code=1)
+    named, stranger, nobody = done.stdout.splitlines()
+    assert named.startswith("obama_1.jpg: Barack Obama (barack_obama), score ")
+    assert stranger.startswith("stranger_1.jpg: a stranger, score 0.")
+    assert nobody == "empty_1.jpg: nobody"
+    assert "text.jpg: " in done.stderr
+    assert "1 file of 4 could not be recognised" in done.stderr
+    assert f"people store: {gateway_settings.data}" in done.stderr
+
+
+def test_json_has_the_document_of_each_file(gateway: object, gateway_settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    done = facegate(gateway_settings.data, "recognise", "--json", "obama_1.jpg", str(tmp_path / "text.jpg"), code=1)
+    named, refused = map(json.loads, done.stdout.splitlines())
+    assert (named["file"], named["status"], named["op"], named["person"]) == (
+        "obama_1.jpg",
+        "ok",
+        "face_rec",
+        "barack_obama",
+    )
+    assert (refused["status"], refused["code"]) == ("error", "bad_image")
+
+
+def test_recognised_strangers_are_not_stored(gateway: object, gateway_settings: Settings) -> None:
+    before = facegate(gateway_settings.data, "unknowns", "list", "--json").stdout
+    facegate(gateway_settings.data, "recognise", "stranger_2.jpg")
+    assert facegate(gateway_settings.data, "unknowns", "list", "--json").stdout == before
+
+
+def test_two_pictures_are_compared(gateway: object, gateway_settings: Settings) -> None:
+    data = gateway_settings.data
+    assert facegate(data, "match", "obama_1.jpg", "obama_2.jpg").stdout.startswith("the same person (score ")
+    assert facegate(data, "match", "obama_1.jpg", "biden_1.jpg").stdout.startswith("different people (score ")
+    document = json.loads(facegate(data, "match", "--json", "obama_1.jpg", "biden_1.jpg").stdout)
+    assert (document["op"], document["match"]) == ("face_match", False)
+    refused = facegate(data, "match", "obama_1.jpg", "empty_1.jpg", code=1)
+    assert refused.stderr.splitlines()[-1] == "facegate: there is no face in picture 2"
