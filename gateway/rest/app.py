@@ -17,6 +17,7 @@ from gateway.rest.api_v1 import add_api_v1
 from gateway.rest.calls import Calls, add_timing
 from gateway.rest.console.assets import add_console
 from gateway.rest.cross_site import CrossSiteCheck, add_cross_site_check
+from gateway.rest.deepstack.api import add_deepstack_api
 from gateway.rest.description_api import add_description_api
 from gateway.rest.early_refusals import add_early_refusals
 from gateway.rest.face_rec_api import add_face_rec_api
@@ -54,6 +55,7 @@ def create_app(
     calls = Calls(submit, limits.request_s)
     add_face_rec_api(app, calls)
     add_api_v1(app, calls)
+    add_deepstack_api(app, calls, access, metrics)
     add_health_api(app, health, metrics)
     add_login_api(app, access)
     add_description_api(app, describe_mqtt)

@@ -77,11 +77,21 @@ def _flask_problem(error: HTTPException) -> Response:
     """Return the problem for a request that Flask refuses: an unknown path, a wrong method, a body over the limit."""
     status = HTTPStatus(error.code or 500)
     code = TooLarge.code if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "bad_request"
-    allow = dict(error.get_headers()).get("Allow")
-    response = _problem(status, code, _detail(status, allow) or error.description or status.phrase)
+    allow = _allowed_methods(error)
+    response = _problem(status, code, http_error_text(error))
     if allow:
         response.headers["Allow"] = allow
     return response
+
+
+def http_error_text(error: HTTPException) -> str:
+    """Return a sentence about a request that Flask refuses."""
+    status = HTTPStatus(error.code or 500)
+    return _detail(status, _allowed_methods(error)) or error.description or status.phrase
+
+
+def _allowed_methods(error: HTTPException) -> str | None:
+    return dict(error.get_headers()).get("Allow")
 
 
 def _detail(status: HTTPStatus, allow: str | None) -> str | None:

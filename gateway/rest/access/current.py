@@ -37,6 +37,11 @@ def current_caller() -> Caller:
     return current_identity().caller
 
 
+def has_identity() -> bool:
+    """Return whether it is known who sent the request."""
+    return g.identity is not None
+
+
 def caller_may(least: Role) -> bool:
     """Return whether the caller has this role or one after it. A caller that is not known has none."""
     identity: Identity | None = g.identity

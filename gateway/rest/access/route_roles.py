@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from gateway.contract.operations import least_role
 from gateway.model.caller import Role
 from gateway.rest.api_v1 import ROUTES
+from gateway.rest.deepstack.routes import DEEPSTACK_OPERATIONS, UPDATE_PATH
 
 LOWEST_ROLE: Role = "client"
 
@@ -16,6 +17,7 @@ ROUTE_OPERATIONS: Mapping[str, str] = {
     "GET /face_match": "face_match",
     "POST /face_match": "face_match",
     **{f"{method} {path}": operation for method, path, operation in ROUTES},
+    **{f"POST {path}": operation for path, operation in DEEPSTACK_OPERATIONS.items()},
 }
 """The operation of a route, by method and path. It needs the same role over every interface."""
 
@@ -32,6 +34,8 @@ ROUTE_ROLES: Mapping[str, Role | None] = {
     "GET /docs": None,
     "GET /login": None,
     "POST /login": None,
+    # Blue Iris sends no token with this question.
+    f"GET {UPDATE_PATH}": None,
     "POST /logout": LOWEST_ROLE,
     "GET /session": LOWEST_ROLE,
     **{route: least_role(operation) for route, operation in ROUTE_OPERATIONS.items()},

@@ -9,6 +9,7 @@ from gateway import __version__
 from gateway.contract.components import Components, Schema
 from gateway.model.caller import Role
 from gateway.rest.access.route_roles import ROUTE_ROLES
+from gateway.rest.description.deepstack_routes import deepstack_routes
 from gateway.rest.description.face_rec_routes import face_rec_routes
 from gateway.rest.description.gateway_routes import gateway_routes
 from gateway.rest.description.operation_routes import operation_routes
@@ -26,6 +27,7 @@ TAGS: Mapping[str, str] = {
     "strangers": "Groups of faces of people who are not enrolled.",
     "sightings": "The visits that cameras saw.",
     "cameras": "The cameras that send live pictures.",
+    "deepstack": "The face interface of DeepStack, for programs that were written for it.",
     "gateway": "The gateway itself.",
     "tokens": "The tokens by which programs and people log in.",
     "session": "The log-in of a browser.",
@@ -94,7 +96,12 @@ def describe_rest(server: str = "/") -> Schema:
 
 def describe_routes(components: Components) -> dict[str, RouteDescription]:
     """Return the descriptions of all routes, by method and path."""
-    return {**face_rec_routes(components), **operation_routes(components), **gateway_routes(components)}
+    return {
+        **face_rec_routes(components),
+        **operation_routes(components),
+        **deepstack_routes(components),
+        **gateway_routes(components),
+    }
 
 
 def _operation(route: RouteDescription, role: Role | None) -> Schema:

@@ -32,9 +32,10 @@ class Disconnected(Exception):  # this is no error of the gateway
 
 
 class _Body:
-    """A body that is being received, or whose request is being answered."""
+    """A body that is being received, or whose request is being answered. ``sender_known``: the headers tell who."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sender_known: bool = True) -> None:
+        self.sender_known = sender_known
         self._content = io.BytesIO()
         self.bytes = 0
         self.complete = False
@@ -69,9 +70,12 @@ class Bodies:
         self._bodies: set[_Body] = set()
 
     @contextmanager
-    def room(self) -> Iterator[_Body]:
-        """Return a place for one body. It counts as used memory until the request is answered."""
-        body = _Body()
+    def room(self, *, sender_known: bool = True) -> Iterator[_Body]:
+        """Return a place for one body. It counts as used memory until the request is answered.
+
+        ``sender_known``: False if only the body can tell who sent it.
+        """
+        body = _Body(sender_known=sender_known)
         self._bodies.add(body)
         try:
             yield body
@@ -90,7 +94,7 @@ class Bodies:
     def _store(self, body: _Body, chunk: bytes) -> None:
         """Store a chunk. If there is no memory for it, displace the largest body that is being received.
 
-        Raise TooLarge, or Busy if this body was displaced.
+        Bodies of unknown senders are displaced first. Raise TooLarge, or Busy if this body was displaced.
         """
         if body.bytes + len(chunk) > self._largest:
             raise TooLarge(f"the body has more than {self._largest} bytes (three times limits.file_bytes)")
@@ -98,7 +102,8 @@ class Bodies:
             body.add(chunk)
         # A displaced body finds out when its next chunk arrives.
         while sum(each.bytes for each in self._bodies) > self._limit:
-            max((each for each in self._bodies if not each.complete), key=lambda each: each.bytes).displace()
+            receiving = (each for each in self._bodies if not each.complete and not each.displaced)
+            max(receiving, key=lambda each: (not each.sender_known, each.bytes)).displace()
         if body.displaced:
             raise Busy("too many large requests are being received: send this one again later", RETRY_S)
 

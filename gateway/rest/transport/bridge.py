@@ -100,10 +100,10 @@ class Bridge:
         if not _has_body(environ):
             return await self._ask_flask(environ, connection), False
         connection.enter(Phase.RECEIVING)
-        refusal = await self._check_headers(environ)
-        if refusal is not None:
+        check, refusal = await self._check_headers(environ)
+        if not check.passed:
             return _closing(refusal), True
-        with self._bodies.room() as body:
+        with self._bodies.room(sender_known=check.sender_known) as body:
             try:
                 add_body(environ, await self._bodies.read(body, receive))
             except GatewayError as error:
@@ -111,11 +111,11 @@ class Bridge:
                 return _closing(await self._ask_flask(environ, connection)), True
             return await self._ask_flask(environ, connection), False
 
-    async def _check_headers(self, environ: Environ) -> Response | None:
-        """Return the response to a request that is refused because of its headers, else None."""
+    async def _check_headers(self, environ: Environ) -> tuple[HeaderCheck, Response]:
+        """Return the result of the check of the headers, and the response if the request did not pass it."""
         check = HeaderCheck()
         response = await self._run({**environ, HEADER_CHECK: check})
-        return None if check.passed else response
+        return check, response
 
     async def _ask_flask(self, environ: Environ, connection: Connection) -> Response:
         connection.enter(Phase.ANSWERING)

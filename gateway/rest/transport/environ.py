@@ -33,13 +33,21 @@ CONTENT_HEADERS = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
 
 @dataclass(slots=True)
 class HeaderCheck:
-    """The result of a check of the headers. ``passed``: the body may be received."""
+    """The result of a check of the headers.
+
+    ``passed``: the body may be received. ``sender_known``: False if only the body can tell who sent the request.
+    """
 
     passed: bool = False
+    sender_known: bool = True
 
     def accept(self) -> None:
         """Let the body be received."""
         self.passed = True
+
+    def leave_to_body(self) -> None:
+        """Note that only the body can tell who sent the request."""
+        self.sender_known = False
 
 
 def write_environ(scope: Scope) -> Environ:

@@ -22,6 +22,7 @@ OPEN = {
     "GET /login",
     "GET /openapi.json",
     "GET /readyz",
+    "GET /v1/status/updateavailable",
     "POST /login",
 }
 

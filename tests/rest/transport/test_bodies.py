@@ -127,6 +127,23 @@ def test_largest_unfinished_body_is_displaced_when_the_memory_is_used_up() -> No
     asyncio.run(scenario())
 
 
+def test_body_of_an_unknown_sender_is_displaced_before_larger_ones() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        bodies = Bodies(100, clock)
+        with bodies.room() as large, bodies.room(sender_known=False) as unknown:
+            for body, size in ((large, 90), (unknown, 60)):
+                with pytest.raises(Disconnected):
+                    await bodies.read(body, Sender([bytes(size)], clock, ends=False).receive)
+            for _ in range(2):
+                assert await read(bodies, Sender([bytes(60)], clock).receive) == bytes(60)
+            with pytest.raises(Busy):
+                await bodies.read(unknown, Sender([b"x"], clock).receive)
+            assert await bodies.read(large, Sender([b"x"], clock).receive) == bytes(90) + b"x"
+
+    asyncio.run(scenario())
+
+
 def test_body_without_room_beside_finished_ones_is_refused() -> None:
     async def scenario() -> None:
         clock = Clock()

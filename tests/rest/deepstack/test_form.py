@@ -1,0 +1,103 @@
+"""The forms of DeepStack's clients: texts and pictures."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask, request
+
+from gateway.errors import BadRequest
+from gateway.rest.deepstack.form import MAX_URL_ENCODED_BYTES, URL_ENCODED, DeepStackForm, read_deepstack_form
+from tests.support import frame
+
+PICTURE = frame("obama_1")
+
+
+def read(body: bytes, content_type: str) -> DeepStackForm:
+    with Flask(__name__).test_request_context("/", method="POST", data=body, content_type=content_type):
+        return read_deepstack_form(request)
+
+
+def form(*parts: tuple[str, bytes, str]) -> DeepStackForm:
+    """Return the form with parts of a name, a content and further words of the Content-Disposition."""
+    body = b"".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"{words}\r\n\r\n'.encode() + content + b"\r\n"
+        for name, content, words in parts
+    )
+    return read(body + b"--x--\r\n", "multipart/form-data; boundary=x")
+
+
+def texts(**given: str) -> DeepStackForm:
+    return DeepStackForm(given)
+
+
+def test_texts_and_pictures_are_read_in_any_order() -> None:
+    found = form(("image", PICTURE, '; filename="image"'), ("api_key", b" key ", ""), ("userid", "Zoë".encode(), ""))
+    assert (found.text("api_key"), found.userid(), found.picture()) == ("key", "Zoë", PICTURE)
+
+
+def test_picture_needs_no_filename() -> None:
+    assert form(("image", PICTURE, "")).picture() == PICTURE
+
+
+def test_single_picture_may_have_any_name() -> None:
+    assert form(("upload", PICTURE, '; filename="a.jpg"'), ("min_confidence", b"0.4", "")).picture() == PICTURE
+
+
+def test_picture_named_image_is_taken_among_several() -> None:
+    found = form(("a", b"\xff\xd8other", '; filename="a"'), ("image", PICTURE, '; filename="b"'))
+    assert found.picture() == PICTURE
+    assert found.all_pictures() == [b"\xff\xd8other", PICTURE]
+
+
+def test_two_pictures_may_have_any_names() -> None:
+    found = form(("images1", b"\xff\xd8one", '; filename="1"'), ("images2", b"\xff\xd8two", '; filename="2"'))
+    assert found.two_pictures() == (b"\xff\xd8one", b"\xff\xd8two")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"), [(URL_ENCODED, b"api_key=k+y&userid=Ada%20L"), (f"{URL_ENCODED}; charset=utf-8", b"a=1")]
+)
+def test_form_without_pictures_may_be_url_encoded(content_type: str, body: bytes) -> None:
+    found = read(body, content_type)
+    assert dict(found.texts) in ({"api_key": "k y", "userid": "Ada L"}, {"a": "1"})
+    assert found.pictures == ()
+
+
+def test_request_without_a_body_is_an_empty_form() -> None:
+    assert read(b"", "application/octet-stream") == DeepStackForm()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "reason"),
+    [
+        (PICTURE, "image/jpeg", "not a form"),
+        (b'{"image": "aGk="}', "application/json", "not a form"),
+        (b"a=" + b"x" * MAX_URL_ENCODED_BYTES, URL_ENCODED, "multipart/form-data"),
+    ],
+    ids=["picture", "json", "size"],
+)
+def test_other_bodies_are_refused(body: bytes, content_type: str, reason: str) -> None:
+    with pytest.raises(BadRequest, match=reason):
+        read(body, content_type)
+
+
+@pytest.mark.parametrize(("given", "number"), [("", 0), ("0.45", 0.45), ("0,45", 0.45), (" 1 ", 1), ("0", 0)])
+def test_min_confidence(given: str, number: float) -> None:
+    assert texts(min_confidence=given).min_confidence() == number
+
+
+@pytest.mark.parametrize("given", ["x", "nan", "inf", "-0.1", "1.01", "45"])
+def test_min_confidence_that_is_no_number_from_0_to_1_is_refused(given: str) -> None:
+    with pytest.raises(BadRequest, match=f"a number from 0 to 1, not '{given}'"):
+        texts(min_confidence=given).min_confidence()
+
+
+def test_missing_fields_are_named() -> None:
+    for read_field, reason in (
+        (DeepStackForm().userid, "userid"),
+        (DeepStackForm().picture, "field image"),
+        (DeepStackForm().two_pictures, "image1 and image2"),
+        (DeepStackForm().all_pictures, "file field of any name"),
+    ):
+        with pytest.raises(BadRequest, match=reason):
+            read_field()
