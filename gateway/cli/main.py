@@ -140,11 +140,12 @@ def check_config(config: Path | None) -> None:
 
     from gateway.cli.checks import check_settings
     from gateway.config.find import find_and_load
+    from gateway.files.closed_folders import is_folder
     from gateway.files.ownership import become_owner, is_root
 
     try:
         found = find_and_load(config)
-        if is_root():
+        if is_root() and is_folder(found.settings.data):
             # As ``run`` does: root may read a key or a certificate that the owner of the data folder may not.
             become_owner(found.settings.data)
         check_settings(found.settings)

@@ -76,7 +76,7 @@ class FailedLogins:
     def record(self, client: Client, reason: str) -> None:
         """Count a failed log-in, and report it."""
         self._metrics.count("logins_failed")
-        self._audit.record(client.name, reason)
+        self._audit.record(client.name, site_of(client), reason)
         with self._lock:
             now = self._clock()
             self._count(site_of(client), now)

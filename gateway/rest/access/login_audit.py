@@ -26,19 +26,21 @@ class LoginAudit:
         self._record = record
         self._clock = clock
         self._lock = threading.Lock()
-        self._named: set[str] = set()
+        # By site.
+        self._named: dict[str, str] = {}
         self._ends_at = 0.0
 
-    def record(self, address: str, reason: str) -> None:
-        """Record a failed log-in."""
-        detail = f"{self._name(address)}: {reason}"
+    def record(self, address: str, site: str, reason: str) -> None:
+        """Record a failed log-in. ``site``: the part of the address that belongs to one sender (``site_of``)."""
+        detail = f"{self._name(address, site)}: {reason}"
         self._record(AuditEvent(UNKNOWN_REST_CALLER, ACTION, "refused", detail=detail))
 
-    def _name(self, address: str) -> str:
+    def _name(self, address: str, site: str) -> str:
         with self._lock:
             if (now := self._clock()) >= self._ends_at:
                 self._named.clear()
                 self._ends_at = now + INTERVAL_S
             if len(self._named) < MAX_ADDRESSES:
-                self._named.add(address)
-            return address if address in self._named else OTHER_ADDRESSES
+                # The addresses of one site have the name of the first one: a sender may have billions of them.
+                self._named.setdefault(site, address)
+            return self._named.get(site, OTHER_ADDRESSES)

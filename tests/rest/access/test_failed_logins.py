@@ -134,6 +134,16 @@ def test_audit_names_a_bounded_number_of_addresses() -> None:
     )
 
 
+def test_one_ipv6_site_displaces_no_address_of_others() -> None:
+    """Regression: a sender with 20 addresses of its own network hid the addresses of all others for an hour."""
+    failures = Failures()
+    for n in range(1, 200):
+        failures.fail(f"2001:db8::{n:x}", times=1)
+        failures.clock.now += WINDOW_S / 5
+    failures.fail("10.0.0.1", times=1)
+    assert {event.detail for event in failures.events} == {"2001:db8::1: unknown token", "10.0.0.1: unknown token"}
+
+
 def test_refusals_by_the_limit_are_counted_too() -> None:
     failures = Failures()
     failures.fail("10.0.0.1")
