@@ -205,6 +205,18 @@ class RotateToken(OneToken):
     days: Days | None = None
 
 
+class SwitchCamera(OneCamera):
+    """The fields of ``cameras/switch``. ``enabled``: the switch of the camera afterwards."""
+
+    enabled: Flag
+
+
+class CameraSnapshot(OneCamera):
+    """The fields of ``cameras/snapshot``. ``annotate``: draw the faces and their names into the last frame."""
+
+    annotate: Flag = False
+
+
 class Calibrate(Fields):
     """The fields of ``calibrate``. ``plot``: also return a picture of the curves."""
 

@@ -148,13 +148,20 @@ def write_presence(presence: Presence) -> PresentDocument:
     last = None
     if presence.last_at is not None:
         last = LastPresenceDocument(text=presence.last_text, at=round_time(presence.last_at))
-    people = [
+    return PresentDocument(
+        count=presence.count,
+        text=presence.text,
+        people=write_present_people(presence),
+        strangers=presence.strangers,
+        last=last,
+    )
+
+
+def write_present_people(presence: Presence) -> list[PresentPersonDocument]:
+    return [
         PresentPersonDocument(person=each.person.slug, name=each.person.name, since=round_time(each.since))
         for each in presence.people
     ]
-    return PresentDocument(
-        count=presence.count, text=presence.text, people=people, strangers=presence.strangers, last=last
-    )
 
 
 def write_person_presence(presence: PersonPresence) -> PersonPresenceDocument:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from gateway.contract import cameras, people, replies, resemblance, sightings, tokens
 from gateway.contract import fields as f
-from gateway.contract import people, replies, resemblance, sightings, tokens
 from gateway.contract.base import WireModel
 from gateway.contract.health import HealthDocument
 from gateway.errors import BadRequest, Forbidden, Unsupported
@@ -82,10 +82,13 @@ ADMINISTRATION: Mapping[str, OperationSpec[Any, Any]] = {
     "sightings/confirm": OperationSpec(
         f.CorrectSighting, sightings.CorrectedSightingDocument, changes=True, role="keeper"
     ),
-    "cameras/list": OperationSpec(f.NoFields, sightings.CamerasDocument, changes=False, role="viewer"),
-    "cameras/enable": OperationSpec(f.CameraOrAll, sightings.CameraSwitchDocument, changes=True, role="keeper"),
-    "cameras/disable": OperationSpec(f.CameraOrAll, sightings.CameraSwitchDocument, changes=True, role="keeper"),
-    "cameras/forget": OperationSpec(f.OneCamera, sightings.ForgottenCameraDocument, changes=True, role="keeper"),
+    "cameras/list": OperationSpec(f.NoFields, cameras.CamerasDocument, changes=False, role="viewer"),
+    "cameras/show": OperationSpec(f.OneCamera, cameras.CameraDetailDocument, changes=False, role="viewer"),
+    "cameras/snapshot": OperationSpec(f.CameraSnapshot, cameras.SnapshotDocument, changes=False, role="viewer"),
+    "cameras/switch": OperationSpec(f.SwitchCamera, cameras.CameraSwitchDocument, changes=True, role="keeper"),
+    "cameras/enable": OperationSpec(f.CameraOrAll, cameras.CameraSwitchDocument, changes=True, role="keeper"),
+    "cameras/disable": OperationSpec(f.CameraOrAll, cameras.CameraSwitchDocument, changes=True, role="keeper"),
+    "cameras/forget": OperationSpec(f.OneCamera, cameras.ForgottenCameraDocument, changes=True, role="keeper"),
     "tokens/list": OperationSpec(f.NoFields, tokens.TokensDocument, changes=False, role="admin"),
     "tokens/add": OperationSpec(f.AddToken, tokens.NewTokenDocument, changes=True, role="admin"),
     "tokens/revoke": OperationSpec(f.OneToken, tokens.RevokedTokenDocument, changes=True, role="admin"),

@@ -1,4 +1,4 @@
-"""The documents of operations on sightings and cameras."""
+"""The documents of operations on sightings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gateway.contract.base import Omitted, WireModel
 from gateway.contract.coded_warnings import CodedWarnings
 from gateway.contract.faces import CandidateDocument, round_score, write_candidate
 from gateway.contract.live import SNAPSHOT_PATH, round_time
-from gateway.model.sightings import CameraState, EndReason, Outcome, Sighting
+from gateway.model.sightings import EndReason, Outcome, Sighting
 
 
 class SightingDocument(WireModel):
@@ -67,41 +67,6 @@ class CorrectedSightingDocument(SightingDocument):
     coded_warnings: CodedWarnings = None
 
 
-class CameraDocument(WireModel):
-    """A camera. ``enabled``: its own switch. ``connected``: pictures come in. ``present``: who is there now.
-
-    ``last_frame``: seconds since 1970, or null if no frame is known.
-    """
-
-    camera: str
-    enabled: bool
-    connected: bool
-    last_frame: float | None
-    present: str
-
-
-class CamerasDocument(WireModel):
-    """All cameras. ``enabled``: the switch for all cameras. Recognition needs both switches."""
-
-    enabled: bool
-    cameras: list[CameraDocument]
-
-
-class CameraSwitchDocument(WireModel):
-    """The switch of a camera, or of all cameras: ``camera`` is null then. ``warnings``: the camera is not known yet."""
-
-    camera: str | None
-    enabled: bool
-    warnings: Omitted[list[str]] = None
-    coded_warnings: CodedWarnings = None
-
-
-class ForgottenCameraDocument(WireModel):
-    """The name of a camera that was forgotten."""
-
-    camera: str
-
-
 def write_sighting(sighting: Sighting) -> SightingDocument:
     return SightingDocument(**sighting_fields(sighting))
 
@@ -132,14 +97,3 @@ def sighting_fields(sighting: Sighting) -> dict[str, Any]:
         "frigate_event": sighting.frigate_event,
         "zones": list(sighting.zones) or None,
     }
-
-
-def write_camera(state: CameraState, present: str) -> CameraDocument:
-    """Return the document of a camera. ``present``: the text of its presence."""
-    return CameraDocument(
-        camera=state.camera,
-        enabled=state.enabled,
-        connected=state.connected,
-        last_frame=None if state.last_frame is None else round_time(state.last_frame),
-        present=present,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -22,6 +22,7 @@ from gateway.live.state import LiveState
 from gateway.live.switches import Switches
 from gateway.metrics import Metrics
 from gateway.model import Person, Recognition, Reply, Request
+from gateway.model.cameras import CameraReport, LastFrame
 from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence, Sighting
 from gateway.service.annotator import Annotator
 from gateway.store.protocols import Sightings
@@ -132,6 +133,14 @@ class LiveService:
         """Return where each enrolled person is, or was last."""
         return self._call(self._state.person_presences)
 
+    def camera_reports(self) -> Mapping[str, CameraReport]:
+        """Return what the last frames of each camera showed, if frames of it came."""
+        return self._call(lambda: self._state.reports.reports(self._clock()))
+
+    def last_frame(self, camera: str) -> LastFrame | None:
+        """Return the last frame of a camera, if it is still in memory."""
+        return self._call(lambda: self._state.reports.last_frame(camera))
+
     def correct(self, sighting: Sighting, event_type: EventType, previous: Person | None) -> None:
         """Note and announce that a user corrected a sighting (``not_them``, ``confirmed``), which may have ended.
 
@@ -184,7 +193,9 @@ class LiveService:
         (analysis,), camera = report.analyses, request.origin.camera
         assert camera is not None
         self._frames.note_followed(camera, analysis, len(faces))
-        return write_answer(request, report, faces, self._state.cameras.threshold)
+        answer = write_answer(request, report, faces, self._state.cameras.threshold)
+        self._state.reports.note(request, answer, self._clock())
+        return answer
 
     def _run(self) -> None:
         next_tick = time.monotonic()

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from gateway.live.announcer import Announcer
 from gateway.live.book import SightingBook
 from gateway.live.camera_board import CameraBoard
+from gateway.live.camera_reports import CameraReports
 from gateway.live.cameras import LiveCameras
 from gateway.live.events import make_event
 from gateway.live.history import History
@@ -52,6 +53,7 @@ class LiveState:
         self._people = people
         self._switches = switches
         self._announcer = announcer
+        self.reports = CameraReports()
         self._changes_read_at = float("-inf")
         # The people who may have got sightings, each with the end of the time in which it is looked for them.
         self._changed_people: dict[str, float] = {}
@@ -140,12 +142,15 @@ class LiveState:
             if shows(sighting.now, slug):
                 self._forget_sighting(sighting, moment)
         self._book.ended_early.forget_person(slug)
+        # Any frame may show the person.
+        self.reports.forget_all()
         self._presence.remove_person(slug)
 
     def forget_camera(self, name: str, moment: Moment) -> None:
         """Forget a camera, with its stored sightings: they would make it known again after a restart."""
         self._journal.run(self._switches.save)
         self.cameras.forget(name, moment)
+        self.reports.forget(name)
         self._journal.forget_camera(name)
 
     def _save_switches(self, moment: Moment) -> None:
@@ -204,6 +209,7 @@ class LiveState:
     def _end_disabled(self, name: str, moment: Moment) -> None:
         if not self._switches.is_followed(name):
             self.cameras.disable(name, moment)
+            self.reports.forget(name)
 
     def _follow_people(self, moment: Moment, last: Mapping[str, Sighting] | None = None) -> None:
         """Announce people who were enrolled, renamed or removed, by whatever process.

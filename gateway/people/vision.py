@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.errors import GatewayError
-from gateway.model import FoundFace, Polygon
+from gateway.model import FaceMark, FoundFace, Polygon
 
 
 class EnrolmentVision(Protocol):
     """Functions that return one face with its descriptor and chips, as it is enrolled.
 
     Each waits for a worker process. Raises GatewayError, Busy, or CancelledError when the gateway stops.
-    ``show_chips`` returns a picture instead.
+    ``show_chips`` and ``draw_frame`` return a picture instead.
     """
 
     def describe_picture(self, picture: bytes) -> FoundFace:
@@ -26,6 +27,9 @@ class EnrolmentVision(Protocol):
 
     def show_chips(self, chips: bytes) -> bytes:
         """Return a JPEG of the face of chips, for people to look at."""
+
+    def draw_frame(self, frame: bytes, camera: str, marks: Sequence[FaceMark]) -> bytes:
+        """Return a JPEG of a camera's picture with marks, without the regions that ``never`` leaves out."""
 
 
 class NoVision:
@@ -44,6 +48,10 @@ class NoVision:
         raise _no_workers_error()
 
     def show_chips(self, chips: bytes) -> bytes:
+        """Raise GatewayError."""
+        raise _no_workers_error()
+
+    def draw_frame(self, frame: bytes, camera: str, marks: Sequence[FaceMark]) -> bytes:
         """Raise GatewayError."""
         raise _no_workers_error()
 

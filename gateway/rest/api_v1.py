@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response, request
 
-from gateway.contract.base import dump
+from gateway.contract.base import Document, dump
 from gateway.contract.operations import ADMINISTRATION, SECRET_REPLIES
 from gateway.errors import UnknownPerson
 from gateway.model import Operation
@@ -58,6 +58,9 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
     ("POST", "/api/v1/cameras/disable", "cameras/disable"),
     ("POST", "/api/v1/cameras/<camera>/enable", "cameras/enable"),
     ("POST", "/api/v1/cameras/<camera>/disable", "cameras/disable"),
+    ("GET", "/api/v1/cameras/<camera>", "cameras/show"),
+    ("GET", "/api/v1/cameras/<camera>/snapshot", "cameras/snapshot"),
+    ("PUT", "/api/v1/cameras/<camera>/enabled", "cameras/switch"),
     ("DELETE", "/api/v1/cameras/<camera>", "cameras/forget"),
     ("GET", "/api/v1/tokens", "tokens/list"),
     ("POST", "/api/v1/tokens", "tokens/add"),
@@ -72,13 +75,15 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
 class FileReply(NamedTuple):
     """A field of a document that is sent as a file: the field (of a list, its first entry), the type and the name.
 
-    ``max_age_s``: the time for which a browser may show its copy. A proxy stores no copy.
+    ``max_age_s``: the time for which a browser may show its copy. A proxy stores no copy. ``timestamp``: the field with
+    the time of the picture, for the header ``X-Timestamp``.
     """
 
     field: str
     kind: str
     name: str
     max_age_s: int = 0
+    timestamp: str = ""
 
 
 FILES: Mapping[str, FileReply] = {
@@ -89,6 +94,7 @@ FILES: Mapping[str, FileReply] = {
     "/api/v1/people/<person>/pictures/<picture>/thumbnail": FileReply("image", "image/jpeg", "thumbnail.jpg", 3600),
     "/api/v1/unknowns/<unknown>/export": FileReply("archive", "application/zip", "unknown.zip"),
     "/api/v1/unknowns/<unknown>/crop": FileReply("crops", "image/jpeg", "crop.jpg"),
+    "/api/v1/cameras/<camera>/snapshot": FileReply("picture", "image/jpeg", "snapshot.jpg", timestamp="timestamp"),
     "/api/v1/sightings/<sighting>/picture": FileReply("picture", "image/jpeg", "sighting.jpg", 60),
 }
 """The paths that reply with a file instead of a document."""
@@ -108,7 +114,7 @@ def _view(calls: Calls, path: str, operation: str) -> Callable[..., Any]:
         document = calls.administer(operation, {**read_fields(request, operation), **path_fields})
         if operation in SECRET_REPLIES:
             return Response(dump(document), mimetype="application/json", headers={"Cache-Control": "no-store"})
-        return _file_response(document[FILES[path].field], FILES[path]) if path in FILES else document
+        return _file_response(document, FILES[path]) if path in FILES else document
 
     return view
 
@@ -121,11 +127,9 @@ def _recognition_view(calls: Calls, operation: Operation) -> Callable[..., Any]:
     return view
 
 
-def _file_response(content: str | list[str] | None, file: FileReply) -> Response:
-    """Return the reply with a file. ``content``: the file in base64, or a list whose first file is sent.
-
-    Raise UnknownPerson if there is no file.
-    """
+def _file_response(document: Document, file: FileReply) -> Response:
+    """Return the reply with a file, which the document has in base64. Raise UnknownPerson if there is no file."""
+    content: str | list[str] | None = document[file.field]
     if not content:
         raise UnknownPerson("no picture is stored")
     first = content if isinstance(content, str) else content[0]
@@ -134,4 +138,6 @@ def _file_response(content: str | list[str] | None, file: FileReply) -> Response
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": f"private, max-age={file.max_age_s}" if file.max_age_s else "private, no-store",
     }
+    if file.timestamp:
+        headers["X-Timestamp"] = str(document[file.timestamp])
     return Response(base64.b64decode(first), mimetype=file.kind, headers=headers)

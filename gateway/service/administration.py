@@ -67,7 +67,7 @@ class Administration:
             **_resemblance_handlers(ResemblanceOperations(people)),
             **_unknown_handlers(UnknownOperations(people)),
             **_sighting_handlers(SightingOperations(people, live)),
-            **_camera_handlers(CameraOperations(people, live, known_cameras)),
+            **_camera_handlers(CameraOperations(people, vision, live, known_cameras)),
             **_token_handlers(TokenOperations(people, keep_admin=keep_admin)),
             "calibrate": self._calibrate,
             "health": self._health,
@@ -168,6 +168,9 @@ def _sighting_handlers(sightings: SightingOperations) -> dict[str, Handler]:
 def _camera_handlers(cameras: CameraOperations) -> dict[str, Handler]:
     return {
         "cameras/list": cameras.list,
+        "cameras/show": cameras.show,
+        "cameras/snapshot": cameras.snapshot,
+        "cameras/switch": cameras.switch,
         "cameras/enable": cameras.enable,
         "cameras/disable": cameras.disable,
         "cameras/forget": cameras.forget,

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import builtins
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
+from gateway.contract import cameras as documents
 from gateway.contract import fields as f
-from gateway.contract import sightings as documents
 from gateway.contract.coded_warnings import warning_fields
+from gateway.contract.live import round_time
 from gateway.errors import UnknownPerson, Unsupported
 from gateway.model import AdministrationRequest
 from gateway.model.coded_warnings import CodedWarning
-from gateway.model.sightings import NOBODY
+from gateway.model.sightings import Presence
 from gateway.people.services import PeopleServices
+from gateway.people.vision import EnrolmentVision
 from gateway.service.enrolment import change_once
+from gateway.service.jobs import mark_face
 from gateway.service.live_cameras import LiveCameras
+
+SNAPSHOT_SIGHTINGS = 10
+"""Sightings in which a picture of a camera is looked for."""
 
 
 class CameraOperations:
@@ -23,20 +30,45 @@ class CameraOperations:
     ``known``: cameras that are known although they may have sent nothing yet.
     """
 
-    def __init__(self, people: PeopleServices, live: LiveCameras | None, known: Collection[str] = ()) -> None:
+    def __init__(
+        self, people: PeopleServices, vision: EnrolmentVision, live: LiveCameras | None, known: Collection[str] = ()
+    ) -> None:
         self._registry = people.registry
         self._sightings = people.sightings
         self._audit = people.store.audit
+        self._vision = vision
         self._known = known
         self._live_or_none = live
 
     def list(self, _request: AdministrationRequest, _fields: f.NoFields) -> documents.CamerasDocument:
-        present = {each.camera: each.text for each in self._live.presences()}
+        present = {each.camera: each for each in self._live.presences()}
+        reports = self._live.camera_reports()
         states = sorted(self._live.cameras(), key=lambda each: each.camera)
         return documents.CamerasDocument(
             enabled=self._live.all_enabled,
-            cameras=[documents.write_camera(each, present.get(each.camera, NOBODY)) for each in states],
+            cameras=[
+                documents.write_camera(each, _presence(present, each.camera), reports.get(each.camera))
+                for each in states
+            ],
         )
+
+    def show(self, _request: AdministrationRequest, fields: f.OneCamera) -> documents.CameraDetailDocument:
+        state = next((each for each in self._live.cameras() if each.camera == fields.camera), None)
+        if state is None:
+            raise self._unknown_camera_error(fields.camera)
+        presence = _presence({each.camera: each for each in self._live.presences()}, fields.camera)
+        return documents.write_camera_detail(state, presence, self._live.camera_reports().get(fields.camera))
+
+    def snapshot(self, _request: AdministrationRequest, fields: f.CameraSnapshot) -> documents.SnapshotDocument:
+        frame = self._live.last_frame(fields.camera)
+        if frame is None:
+            return self._last_sighting(fields.camera)
+        marks = [mark_face(face) for face in frame.faces] if fields.annotate else []
+        picture = self._vision.draw_frame(frame.picture, fields.camera, marks)
+        return _snapshot(fields.camera, frame.timestamp, picture, live=True)
+
+    def switch(self, request: AdministrationRequest, fields: f.SwitchCamera) -> documents.CameraSwitchDocument:
+        return self._switch(request, fields.camera, on=fields.enabled)
 
     def enable(self, request: AdministrationRequest, fields: f.CameraOrAll) -> documents.CameraSwitchDocument:
         return self._switch(request, fields.camera, on=True)
@@ -47,7 +79,7 @@ class CameraOperations:
     def forget(self, request: AdministrationRequest, fields: f.OneCamera) -> documents.ForgottenCameraDocument:
         def forget() -> documents.ForgottenCameraDocument:
             if not self._is_known(fields.camera):
-                raise UnknownPerson(f"no camera {fields.camera!r} is known: cameras/list has the names of all cameras")
+                raise self._unknown_camera_error(fields.camera)
             self._live.forget_camera(fields.camera)
             self._audit.record(request.caller, request.operation, detail=fields.camera)
             return documents.ForgottenCameraDocument(camera=fields.camera)
@@ -73,6 +105,18 @@ class CameraOperations:
         text = f"the camera {camera} is not known yet: it will be {state} when it sends its first picture"
         return [CodedWarning(text, "unknown_camera")]
 
+    def _last_sighting(self, camera: str) -> documents.SnapshotDocument:
+        """Return the picture of the last sighting that has one. Raise UnknownPerson."""
+        if not self._is_known(camera):
+            raise self._unknown_camera_error(camera)
+        for sighting in self._sightings.list_sightings(camera=camera, limit=SNAPSHOT_SIGHTINGS):
+            if crop := self._sightings.read_crop(sighting.id):
+                return _snapshot(camera, sighting.last_seen, crop, live=False)
+        raise UnknownPerson(f"there is no picture of the camera {camera}: none came since the start")
+
+    def _unknown_camera_error(self, camera: str) -> UnknownPerson:
+        return UnknownPerson(f"no camera {camera!r} is known: cameras/list has the names of all cameras")
+
     def _is_known(self, camera: str) -> bool:
         if camera in self._known or camera in self._sightings.cameras():
             return True
@@ -84,3 +128,12 @@ class CameraOperations:
         if self._live_or_none is None:
             raise Unsupported("cameras are not followed by this gateway: set live.enabled to true")
         return self._live_or_none
+
+
+def _presence(found: Mapping[str, Presence], camera: str) -> Presence:
+    return found.get(camera) or Presence(camera=camera)
+
+
+def _snapshot(camera: str, timestamp: float, picture: bytes, *, live: bool) -> documents.SnapshotDocument:
+    encoded = base64.b64encode(picture).decode()
+    return documents.SnapshotDocument(camera=camera, timestamp=round_time(timestamp), live=live, picture=encoded)

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
-from gateway.model import AnalyseTask, FoundFace, Polygon, RedescribeTask, Search, ShowChipsTask, SizeLimit
+from gateway.model import (
+    AnalyseTask,
+    DrawTask,
+    FaceMark,
+    FoundFace,
+    Polygon,
+    RedescribeTask,
+    Search,
+    ShowChipsTask,
+    SizeLimit,
+)
 from gateway.workers.job import Job, Report
 
 # The space keeps it apart from the names of cameras.
@@ -15,8 +26,11 @@ ENROLMENT_LANE = "known faces"
 """The lane for these jobs in the queue."""
 
 # An import of many pictures must not delay the pictures of a page.
-THUMBNAIL_LANE = "pictures of people"
+SHOWN_LANE = "pictures for pages"
 """The lane for pictures that people look at."""
+
+MAX_DRAWING_S = 30.0
+"""The time for which a page waits for a picture."""
 
 
 def _whole_picture(_camera: str) -> Search:
@@ -60,9 +74,16 @@ class WorkerVision:
 
     def show_chips(self, chips: bytes) -> bytes:
         """Return a JPEG of the face of chips, for people to look at."""
-        (analysis,) = (
-            self._run(Job((chips,), ShowChipsTask(), lane=THUMBNAIL_LANE, deadline=math.inf)).result().analyses
-        )
+        return self._draw(chips, ShowChipsTask())
+
+    def draw_frame(self, frame: bytes, camera: str, marks: Sequence[FaceMark]) -> bytes:
+        """Return a JPEG of a camera's picture with marks, without the regions that ``never`` leaves out."""
+        search = self._search(camera)
+        return self._draw(frame, DrawTask(tuple(marks), search.mounting, search.never))
+
+    def _draw(self, picture: bytes, task: ShowChipsTask | DrawTask) -> bytes:
+        job = Job((picture,), task, lane=SHOWN_LANE, deadline=time.monotonic() + MAX_DRAWING_S)
+        (analysis,) = self._run(job).result().analyses
         assert analysis.drawn is not None
         return analysis.drawn
 

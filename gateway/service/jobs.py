@@ -54,7 +54,7 @@ def analysis_job(request: Request, search: Search) -> Job:
 
 def drawing_job(request: Request, reply: Recognition | Detection, search: Search) -> Job:
     """Return the job that draws the faces of a reply into the picture."""
-    return _job(request, DrawTask(tuple(map(_mark, reply.faces)), search.mounting, search.never))
+    return _job(request, DrawTask(tuple(map(mark_face, reply.faces)), search.mounting, search.never))
 
 
 def single_faces(report: Report) -> list[FoundFace]:
@@ -101,7 +101,7 @@ def _job(request: Request, task: AnalyseTask | DrawTask, live: bool = False) -> 
     )
 
 
-def _mark(face: Face) -> FaceMark:
+def mark_face(face: Face) -> FaceMark:
     """Return the drawing of a face. Its label is the name or the verdict, empty without a judgement."""
     label = face.person.name if face.person else face.verdict or ""
     return FaceMark(face.box, label, face.person is not None, face.landmarks)

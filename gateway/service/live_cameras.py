@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from gateway.model import Person
+from gateway.model.cameras import CameraReport, LastFrame
 from gateway.model.sightings import CameraState, Presence, Sighting
 
 CorrectionEvent = Literal["not_them", "confirmed"]
@@ -39,3 +40,9 @@ class LiveCameras(CameraChanges, Protocol):
 
     def presences(self) -> Sequence[Presence]:
         """Return the people on each camera that is known."""
+
+    def camera_reports(self) -> Mapping[str, CameraReport]:
+        """Return what the last frames of each camera showed, if frames of it came."""
+
+    def last_frame(self, camera: str) -> LastFrame | None:
+        """Return the last frame of a camera, if it is still in memory."""

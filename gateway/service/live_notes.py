@@ -6,11 +6,12 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gateway.errors import GatewayError
 from gateway.model import CAMERA_NAME, Person
+from gateway.model.cameras import CameraReport, LastFrame
 from gateway.model.sightings import ALL_CAMERAS, CameraState, Presence, Sighting
 from gateway.service.live_cameras import CameraChanges, CorrectionEvent
 from gateway.store.protocols import Sightings, Store
@@ -47,6 +48,12 @@ class StoredCameras:
 
     def presences(self) -> Sequence[Presence]:
         return ()
+
+    def camera_reports(self) -> Mapping[str, CameraReport]:
+        return {}
+
+    def last_frame(self, _camera: str) -> LastFrame | None:
+        return None
 
     def set_enabled(self, camera: str | None, on: bool) -> None:
         name = {ALL_CAMERAS if camera is None else camera}

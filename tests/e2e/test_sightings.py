@@ -109,6 +109,31 @@ def test_sighting_is_shown_confirmed_and_corrected(harness: PeopleHarness) -> No
     assert (missing.status_code, missing.json()["code"]) == (404, "unknown_person")
 
 
+def test_camera_shows_its_last_frame_and_its_people(harness: PeopleHarness) -> None:
+    see(harness, "obama_1", camera="hall", person="barack_obama")
+    shown = get(harness, "cameras/hall")
+    assert (shown["connected"], shown["rate"] > 0, shown["delay_ms"] > 0) == (True, True, True)
+    assert [face["person"] for face in shown["last_result"]["faces"]] == ["barack_obama"]
+    url = f"{harness.url}/api/v1/cameras/hall/snapshot"
+    plain, drawn = (requests.get(url, params={"annotate": word}, timeout=WAIT_S) for word in ("false", "true"))
+    sizes = []
+    for answer in (plain, drawn):
+        assert answer.headers["Content-Type"] == "image/jpeg"
+        assert abs(float(answer.headers["X-Timestamp"]) - shown["last_frame"]) < WAIT_S
+        with PIL.Image.open(io.BytesIO(answer.content)) as picture:
+            sizes.append(picture.size)
+    with PIL.Image.open(io.BytesIO(frame("obama_1"))) as sent:
+        assert sizes == [sent.size] * 2
+    assert plain.content != drawn.content
+    switched = requests.put(f"{harness.url}/api/v1/cameras/hall/enabled", json={"enabled": False}, timeout=WAIT_S)
+    assert switched.json() == {"schema": 1, "camera": "hall", "enabled": False}
+    # Nothing of a camera that is off stays in memory: the picture of its last sighting is left.
+    wait_for(lambda: get(harness, "cameras/hall")["last_result"] is None)
+    crop = requests.get(url, timeout=WAIT_S)
+    with PIL.Image.open(io.BytesIO(crop.content)) as picture:
+        assert max(picture.size) <= 256
+
+
 def test_ignored_stranger_is_stored_and_not_announced(harness: PeopleHarness) -> None:
     key = see(harness, "stranger_1", "stranger_2", camera="gate", outcome="stranger")
     group = get(harness, f"sightings/{key}")["unknown"]

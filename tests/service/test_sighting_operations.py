@@ -5,23 +5,25 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.errors import BadRequest, Conflict, TooLarge, UnknownPerson
-from gateway.model import Descriptor, Person, Quality
+from gateway.model import Descriptor, Face, FaceMark, Image, Judgement, Person, Quality, Recognition
+from gateway.model.cameras import CameraReport, LastFrame, Reason
 from gateway.model.people import Likeness
 from gateway.model.sightings import ALL_CAMERAS, CameraState, Presence, PresentPerson, Sighting
 from gateway.people.archive import read_archive
 from gateway.people.group_rules import IgnoredRules, UnknownRules
 from gateway.people.sighting_corrections import MAX_CONFIRMED_PICTURES
+from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.live_cameras import CorrectionEvent
 from gateway.service.live_notes import NOTE_LIFETIME_S, LiveNotes, StoredCameras
 from gateway.store.records import SightingRecord, StoredFace
-from tests.examples import QUALITY, descriptor, near
+from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.environment import build_services, files_with, make_rules, open_environment
 from tests.service.test_administration import AdministrationHarness
 
@@ -44,6 +46,19 @@ class RecordedCameras:
 
     def presences(self) -> Sequence[Presence]:
         return [Presence(camera="porch", people=(PresentPerson(ALICE, 1.0),), strangers=1)]
+
+    def camera_reports(self) -> Mapping[str, CameraReport]:
+        face = Face(BOX, judgement=Judgement("match", ALICE, 0.9))
+        result = Recognition(faces=(face,), image=Image(640, 480, 5000), threshold=0.4, timing={})
+        reasons = (Reason("too_dark", 3, 5.0),)
+        report = CameraReport(
+            rate=4.9, delay_ms=41.5, dropped=2, hint=None, reasons=reasons, result=result, result_at=6.0
+        )
+        return {"porch": report}
+
+    def last_frame(self, camera: str) -> LastFrame | None:
+        face = Face(BOX, judgement=Judgement("match", ALICE, 0.9))
+        return LastFrame(b"frame", 6.0, (face,)) if camera == "porch" else None
 
     def set_enabled(self, camera: str | None, on: bool) -> None:
         self.changes.append((camera, on))
@@ -420,20 +435,80 @@ def test_cameras_are_listed(harness: AdministrationHarness) -> None:
                 "connected": True,
                 "last_frame": 1_790_000_000.123,
                 "present": "Alice, 1 stranger",
+                "people": [{"person": "alice", "name": "Alice", "since": 1.0}],
+                "strangers": 1,
+                "rate": 4.9,
+                "delay_ms": 41.5,
+                "hint": None,
             },
-            {"camera": "yard", "enabled": False, "connected": False, "last_frame": None, "present": "nobody"},
+            {
+                "camera": "yard",
+                "enabled": False,
+                "connected": False,
+                "last_frame": None,
+                "present": "nobody",
+                "people": [],
+                "strangers": 0,
+                "rate": None,
+                "delay_ms": None,
+                "hint": None,
+            },
         ],
     }
+
+
+def test_camera_is_shown_with_its_last_result(harness: AdministrationHarness) -> None:
+    shown = harness.do("cameras/show", camera="porch")
+    assert (shown["camera"], shown["rate"], shown["dropped"]) == ("porch", 4.9, 2)
+    assert shown["reasons"] == [{"reason": "too_dark", "count": 3, "last": 5.0}]
+    assert shown["last_result"] == {
+        "timestamp": 6.0,
+        "name": "Alice",
+        "person": "alice",
+        "threshold": 0.4,
+        "faces": [{"box": (10, 20, 110, 140), "name": "Alice", "person": "alice", "verdict": "match", "score": 0.9}],
+        "image": {"width": 640, "height": 480, "bytes": 5000},
+    }
+    assert harness.do("cameras/show", camera="yard")["last_result"] is None
+    with pytest.raises(UnknownPerson, match="no camera 'prch' is known"):
+        harness.do("cameras/show", camera="prch")
+
+
+def test_snapshot_is_the_last_frame_with_marks_on_request(
+    harness: AdministrationHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw(_: WorkerVision, frame: bytes, camera: str, marks: Sequence[FaceMark]) -> bytes:
+        return b"|".join([frame, camera.encode(), *(mark.label.encode() for mark in marks)])
+
+    monkeypatch.setattr(WorkerVision, "draw_frame", draw)
+    shown = harness.do("cameras/snapshot", camera="porch")
+    assert (shown["timestamp"], shown["live"], base64.b64decode(shown["picture"])) == (6.0, True, b"frame|porch")
+    shown = harness.do("cameras/snapshot", camera="porch", annotate=True)
+    assert base64.b64decode(shown["picture"]) == b"frame|porch|Alice"
+
+
+def test_snapshot_without_a_frame_is_that_of_the_last_sighting(harness: AdministrationHarness) -> None:
+    with pytest.raises(UnknownPerson, match="there is no picture of the camera yard"):
+        harness.do("cameras/snapshot", camera="yard")
+    with pytest.raises(UnknownPerson, match="no camera 'prch' is known"):
+        harness.do("cameras/snapshot", camera="prch")
+    save(harness, camera="yard")
+    crop = harness.env.people.sightings.read_crop("s1")
+    assert crop is not None
+    shown = harness.do("cameras/snapshot", camera="yard")
+    assert (shown["live"], base64.b64decode(shown["picture"])) == (False, crop)
 
 
 def test_cameras_are_switched_and_forgotten(harness: AdministrationHarness, live: RecordedCameras) -> None:
     assert harness.do_once("cameras/disable", camera="porch") == {"camera": "porch", "enabled": False}
     harness.do_once("cameras/disable", camera="porch")
+    assert harness.do("cameras/switch", camera="porch", enabled=True) == {"camera": "porch", "enabled": True}
     assert harness.do("cameras/enable") == {"camera": None, "enabled": True}
     assert harness.do("cameras/forget", camera="yard") == {"camera": "yard"}
-    assert live.changes == [("porch", False), (None, True), ("yard",)]
+    assert live.changes == [("porch", False), ("porch", True), (None, True), ("yard",)]
     assert lines(harness) == [
         ("cameras/disable", "porch"),
+        ("cameras/switch", "porch"),
         ("cameras/enable", "all cameras"),
         ("cameras/forget", "yard"),
     ]
