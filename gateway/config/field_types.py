@@ -27,6 +27,9 @@ Corners = Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3, m
 HOST_NAME = re.compile(r"[^\s:/@?#*,\[\]]+|\[?[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]?")
 """A name or an IP address, without scheme and port."""
 
+ORIGIN = re.compile(r"(?!http://.*:80$|https://.*:443$)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+"""An origin as browsers send it. Apps in a web view have schemes of their own, such as ``capacitor://localhost``."""
+
 WEB_ADDRESS = re.compile(r"(?i:https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[A-Za-z0-9._~-]+)*/?")
 """A scheme, a host, and perhaps a port and a path: no user and password, which would appear in the log."""
 

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 
 from gateway.config.field_types import (
     HOST_NAME,
+    ORIGIN,
     FilePath,
     NetworkSetting,
     Port,
@@ -132,6 +133,19 @@ class RestSettings(Section):
     plain_admin: bool = False
     tls: RestTlsSettings = RestTlsSettings()
     proxies: tuple[NetworkSetting, ...] = ()
+    origins: tuple[str, ...] = ()
+
+    @field_validator("origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            # "null" is the origin of every file and of every sandboxed page.
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin[:80]!r} is not an origin: write it as browsers send it, such as https://app.example or"
+                    " http://localhost:3000: in lower case, without a path and without the usual port"
+                )
+        return origins
 
     @field_validator("hosts")
     @classmethod

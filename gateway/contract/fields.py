@@ -206,8 +206,6 @@ class RotateToken(OneToken):
 
 
 class SwitchCamera(OneCamera):
-    """The fields of ``cameras/switch``. ``enabled``: the switch of the camera afterwards."""
-
     enabled: Flag
 
 

@@ -15,7 +15,9 @@ from gateway.rest.access.check import add_access_check
 from gateway.rest.access.login_api import add_login_api
 from gateway.rest.api_v1 import add_api_v1
 from gateway.rest.calls import Calls, add_timing
+from gateway.rest.conditional import add_conditional_replies
 from gateway.rest.console.assets import add_console
+from gateway.rest.cross_origin import add_cross_origin
 from gateway.rest.cross_site import CrossSiteCheck, add_cross_site_check
 from gateway.rest.deepstack.api import add_deepstack_api
 from gateway.rest.description_api import add_description_api
@@ -36,20 +38,24 @@ def create_app(
     access: Access,
     hosts: Sequence[str] = (),
     describe_mqtt: Callable[[], Document] = dict,
+    origins: Sequence[str] = (),
 ) -> Flask:
     """Return the application. ``hosts``: names of this machine in URLs, besides ``localhost`` and IP addresses.
 
-    ``describe_mqtt``: returns the AsyncAPI document.
+    ``describe_mqtt``: returns the AsyncAPI document. ``origins``: other origins whose pages may use the gateway with a
+    token.
     """
     app = Flask("gateway.rest", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the provider that Flask installs has this attribute
     # The checks of the headers come first: a refused request is not even logged, and its body is not read.
-    add_cross_site_check(app, CrossSiteCheck(hosts), metrics)
+    add_cross_site_check(app, CrossSiteCheck(hosts, origins), metrics)
     add_access_check(app, access)
     add_early_refusals(app)
     app.before_request(lambda: log_request(request))
     add_timing(app)
+    add_conditional_replies(app)
+    add_cross_origin(app, frozenset(origins))
     add_error_handlers(app, metrics)
 
     calls = Calls(submit, limits.request_s)

@@ -8,12 +8,14 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, TypeVar
 
 from flask import Flask, Response, g
+from flask import request as http_request
 
 from gateway.contract.base import SCHEMA, Document
 from gateway.contract.replies import write_reply
 from gateway.errors import Timeout, shutting_down_error
 from gateway.model import AdministrationRequest, LandmarkCount, Operation, Origin, Reply, Request
 from gateway.rest.access.current import current_caller, current_sender
+from gateway.rest.idempotency import read_effect
 from gateway.service.service import Submit
 
 T = TypeVar("T")
@@ -59,11 +61,14 @@ class Calls:
 
     def administer(self, operation: str, fields: Mapping[str, Any]) -> Document:
         """Return the document of an operation on people. Raise GatewayError."""
+        origin = Origin(caller=current_caller())
+        deadline = origin.received + self._request_s + REPLY_MARGIN_S
         request = AdministrationRequest(
             operation=operation,
             fields=fields,
-            origin=Origin(caller=current_caller()),
+            origin=origin,
             valid_for_s=self._request_s,
+            effect=read_effect(http_request, origin.caller, operation, fields, deadline),
         )
         return {"schema": SCHEMA, **self._wait(self._submit(request)).document()}
 

@@ -16,6 +16,7 @@ from flask import Flask, request
 
 from gateway.errors import Forbidden
 from gateway.metrics import Metrics
+from gateway.rest.cross_origin import check_listed_origin
 
 FORM_PATHS = frozenset({"/", "/face_rec", "/face_match", "/login", "/docs"})
 """The pages that a link on any site may open. A page that needs a log-in leads to ``/login``."""
@@ -73,14 +74,22 @@ def machine_names() -> tuple[str, ...]:
 
 
 class CrossSiteCheck:
-    """The check for one gateway. ``hosts``: its names in URLs, besides ``localhost`` and IP addresses."""
+    """The check for one gateway. ``hosts``: its names in URLs, besides ``localhost`` and IP addresses.
 
-    def __init__(self, hosts: Iterable[str]) -> None:
+    ``origins``: other origins whose pages may send requests with a token.
+    """
+
+    def __init__(self, hosts: Iterable[str], origins: Iterable[str] = ()) -> None:
         self._hosts = frozenset({"localhost", *map(host_name, hosts)})
+        self._origins = frozenset(origins)
 
     def check(self, method: str, path: str, headers: Mapping[str, str]) -> None:
-        """Raise Forbidden if the request may come from a page of another site."""
+        """Raise Forbidden if the request may come from a page of another site. Raise Unauthorized as CORS does."""
         host = self._checked_host(headers.get("Host", ""))
+        origin = headers.get("Origin", "")
+        if origin in self._origins and not is_same_origin(origin, host):
+            check_listed_origin(method, headers)
+            return
         if _opens_form(method, path, headers):
             return
         site = headers.get("Sec-Fetch-Site", "")

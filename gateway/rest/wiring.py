@@ -54,5 +54,6 @@ def create_rest(
         access=access,
         hosts=(settings.rest.host, *settings.rest.hosts, *machine_names()),
         describe_mqtt=partial(describe_mqtt, settings.mqtt.base, f"{settings.mqtt.host}:{settings.mqtt.port}"),
+        origins=settings.rest.origins,
     )
     return RestServer(app=app, settings=settings.rest, limits=settings.limits)

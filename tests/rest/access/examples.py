@@ -16,7 +16,7 @@ from gateway.config import LimitSettings, RestSettings
 from gateway.contract.base import WireModel
 from gateway.errors import NoFace
 from gateway.metrics import Metrics
-from gateway.model import AdministrationRequest, Request
+from gateway.model import AdministrationRequest, Effect, Request
 from gateway.model.audit import AuditEvent
 from gateway.model.caller import Caller, Role
 from gateway.model.health import Health, ImportProgress, MqttHealth
@@ -68,6 +68,7 @@ class Site:
         self.events: list[AuditEvent] = []
         self.served: list[Caller] = []
         self.senders: list[str] = []
+        self.effects: list[Effect | None] = []
         settings = RestSettings.model_validate({"plain_admin": True, **rest})
         self.access = Access(
             settings,
@@ -83,6 +84,7 @@ class Site:
             self.metrics,
             LimitSettings(),
             access=self.access,
+            origins=settings.origins,
         )
 
     def add(self, name: str, role: Role, expires: float | None = None) -> str:
@@ -101,6 +103,7 @@ class Site:
         if isinstance(request, Request):
             future.set_exception(NoFace("no face"))
         else:
+            self.effects.append(request.effect)
             future.set_result(WireModel())
         return future
 
