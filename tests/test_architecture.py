@@ -160,7 +160,7 @@ def test_nothing_waits_for_a_publish() -> None:
         assert "wait_for_publish" not in path.read_text(), name_of(path)
 
 
-PICTURE_LIBRARIES = {"PIL", "cv2", "dlib", "face_recognition", "openvino", "simplejpeg"}
+PICTURE_LIBRARIES = {"PIL", "cv2", "dlib", "face_recognition", "openvino", "pillow_heif", "simplejpeg"}
 
 
 @pytest.mark.parametrize(
@@ -275,6 +275,7 @@ SET_FROM_OUTSIDE: Mapping[str, str] = {
     "rest/server: self._server": "a server of uvicorn stops when its attribute says so",
     "rest/calls: g": "Flask's object for data of one request",
     "store/sqlite/unknown_groups: group": "the faces of a group are read after the group itself",
+    "vision/decoding/heic: library.options": "the options of pillow-heif are attributes of its module",
     "workers/crash_guard: self._add_strike(picture)": "the strikes of a picture, counted only here and under the lock",
     "workers/crash_guard: strikes": "the strikes of a picture, counted only here and under the lock",
     "workers/lane: job": "a job that starts gets its times, and the number of frames that it replaced",

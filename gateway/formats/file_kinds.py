@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gateway.errors import BadImage, Unsupported
 from gateway.formats.text_encodings import quote_start
 
-JPEG, PNG, WEBP = "JPEG", "PNG", "WebP"
+JPEG, PNG, WEBP, HEIC = "JPEG", "PNG", "WebP", "HEIC"
 NOT_A_PICTURE = "not a JPEG, PNG or WebP picture"
 
 MAX_LEAD_BYTES = 1_024
@@ -34,7 +34,7 @@ PICTURES = (
 )
 OTHER_PICTURES = (
     Signature(rb".{4}ftyp(?:avi[fs]|(?:mif1|msf1)(?:.{4}){1,9}avi[fs])", "AVIF"),
-    Signature(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", "HEIC"),
+    Signature(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", HEIC),
     Signature(rb"\0\0\0\x0cJXL |\xff\x0a", "JPEG XL"),
     Signature(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000"),
     Signature(rb"GIF8[79]a", "GIF"),
@@ -93,6 +93,11 @@ def find_picture(data: bytes) -> PictureStart:
     if is_text(head) or _is_utf8_text(head):
         raise BadImage(f"the bytes are text, {NOT_A_PICTURE}: they begin with {quote_start(data)}")
     raise BadImage(f"the bytes are {NOT_A_PICTURE}: they begin with {data[:8].hex(' ')}")
+
+
+def is_heic(data: bytes) -> bool:
+    """Return whether the bytes begin like a HEIC, which is read only with a library of its own."""
+    return _kind(_OTHER.match(data[:MAX_LEAD_BYTES]), OTHERS) == HEIC
 
 
 def _skip_lead(data: bytes, found: re.Match[bytes]) -> PictureStart:

@@ -222,7 +222,7 @@ def test_payload_may_be_a_base64_data_url(client: Client) -> None:
         ("face_rec", frame("obama_1")[:20_000], "bad_image"),
         ("face_rec", frame("obama_1")[:20_000] + b"\xff\xd9", "bad_image"),
         ("face_rec", b"\xff\xd8\xff\xe0", "bad_image"),
-        ("face_rec", b"\0\0\0\x20ftypheic" + bytes(100), "unsupported"),
+        ("face_rec", b"\0\0\0\x20ftypavif" + bytes(100), "unsupported"),
         ("face_rec", png(1, 25_000_000), "too_large"),
         ("dance", frame("obama_1"), "unsupported"),
         ("face_rec", b'{"image": 3}', "bad_request"),

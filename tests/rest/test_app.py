@@ -11,6 +11,7 @@ from typing import Any
 
 import PIL.Image
 import PIL.ImageDraw
+import pillow_heif
 import pytest
 import requests
 
@@ -164,13 +165,22 @@ def problem(answer: requests.Response, status: int, code: str) -> None:
         (b"", 400, "bad_image"),
         (frame("obama_1")[:20_000], 400, "bad_image"),
         (frame("obama_1")[:20_000] + b"\xff\xd9", 400, "bad_image"),
-        (b"\0\0\0\x20ftypheic" + bytes(100), 415, "unsupported"),
+        (b"\0\0\0\x20ftypavif" + bytes(100), 415, "unsupported"),
+        (b"\0\0\0\x20ftypheic" + bytes(100), 400, "bad_image"),
         (b"\xff\xd8\xff" + bytes(25_000_000), 413, "too_large"),
     ],
 )
 def test_bad_picture_gets_a_fitting_status(rest_url: str, picture: bytes, status: int, code: str) -> None:
     problem(recognise(rest_url, picture), status, code)
     assert recognise(rest_url, frame("obama_1")).json() == OBAMA
+
+
+def test_picture_of_an_iphone_is_recognised(rest_url: str) -> None:
+    """The worker processes are confined, and load nothing any more when the picture comes."""
+    with PIL.Image.open(io.BytesIO(frame("obama_1"))) as picture:
+        written = io.BytesIO()
+        pillow_heif.from_pillow(picture).save(written, quality=80)
+    assert recognise(rest_url, written.getvalue()).json() == OBAMA
 
 
 def test_comparison_needs_one_face_in_each_picture(rest_url: str) -> None:

@@ -13,8 +13,9 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from gateway.errors import BadImage
-from gateway.formats.file_kinds import JPEG, PNG, find_picture
+from gateway.formats.file_kinds import HEIC, JPEG, PNG, find_picture, is_heic
 from gateway.model import PictureLimits
+from gateway.vision.decoding.heic import heic_pixels, load_heic
 from gateway.vision.decoding.jpeg import END_MARKER, Jpeg, read_jpeg
 from gateway.vision.decoding.jpeg_pixels import jpeg_pixels
 from gateway.vision.decoding.jpeg_scans import damaged_jpeg_error
@@ -52,6 +53,7 @@ def load_decoders() -> None:
     PIL.Image.preinit()
     # Pillow turns to it for a JPEG with several pictures, and ``preinit`` does not load it.
     import_module("PIL.MpoImagePlugin")
+    load_heic()
 
 
 def decode(data: bytes, limits: PictureLimits) -> Picture:
@@ -60,7 +62,7 @@ def decode(data: bytes, limits: PictureLimits) -> Picture:
 
 
 def decode_with_size(data: bytes, limits: PictureLimits) -> DecodedPicture:
-    """Return the first picture of a JPEG, PNG or WebP file. Alpha is ignored; grey, palette and CMYK become RGB.
+    """Return the first picture of a JPEG, PNG, WebP or HEIC file. Alpha is ignored; grey, palette and CMYK become RGB.
 
     Raises BadImage if the file is damaged or no picture, TooLarge, and Unsupported. Format, structure and size are
     checked before time or memory is spent on the pixels.
@@ -68,12 +70,15 @@ def decode_with_size(data: bytes, limits: PictureLimits) -> DecodedPicture:
     kind, picture = split_picture(data)
     if kind == JPEG:
         return decode_jpeg(read_jpeg(picture, limits), limits)
-    pixels = _decode_png(picture, limits) if kind == PNG else _decode_webp(picture, limits)
+    decode_other = {PNG: _decode_png, HEIC: heic_pixels}.get(kind, _decode_webp)
+    pixels = decode_other(picture, limits)
     return DecodedPicture(pixels, pixels.shape[1], pixels.shape[0])
 
 
 def split_picture(data: bytes) -> tuple[str, bytes]:
     """Return the kind of a picture, and its bytes without those before its beginning. Raises BadImage, Unsupported."""
+    if is_heic(data):
+        return HEIC, data
     kind, start = find_picture(data)
     return kind, data[start:] if start else data
 
