@@ -37,6 +37,7 @@ ROUTE_TEXTS: Mapping[str, RouteText] = {
         "people_thumbnail", "Get a small version of one picture of a person"
     ),
     "POST /api/v1/people/<person>/pictures": RouteText("people_add_pictures", "Enrol more pictures of a person"),
+    "GET /api/v1/people/<person>/picture": RouteText("people_picture", "Get the picture that is shown for a person"),
     "GET /api/v1/people/<person>/export": RouteText("people_export_person", "Export one person as a zip file"),
     "GET /api/v1/unknowns/<unknown>/crop": RouteText("unknowns_crop", "Get the best picture of an unknown group"),
     "GET /api/v1/sightings/<sighting>/picture": RouteText("sightings_picture", "Get the picture of a sighting"),
