@@ -1,0 +1,103 @@
+"""HTTP clients in a process of their own: ``python -m benchmarks.rest.clients`` reads a task, and prints the result.
+
+Each client sends a picture as the form field ``file``, as ``requests.post(url, files=…)`` does, and sends the next one
+as soon as it has the answer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from http.client import HTTPConnection, HTTPException
+
+from benchmarks.rest.setup import PICTURES, ROOT
+
+TIMEOUT_S = 120.0
+BOUNDARY = "edge"
+CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientsTask:
+    """``clients``: their number. ``seconds``: the time in which requests are sent and answers count."""
+
+    port: int
+    clients: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class ClientsResult:
+    """``latencies``: seconds of each answer that came in time. ``codes``: the number of answers by status."""
+
+    latencies: list[float] = field(default_factory=list)
+    codes: dict[str, int] = field(default_factory=dict)
+
+
+def form_of(picture: bytes) -> bytes:
+    """Return the body of a request."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="picture.jpg"\r\n\r\n'
+    return head.encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def run_clients(task: ClientsTask) -> ClientsResult:
+    """Run the clients in threads."""
+    lock = threading.Lock()
+    codes: Counter[str] = Counter()
+    latencies: list[float] = []
+    bodies = [form_of(picture.read_bytes()) for picture in PICTURES]
+    end = time.monotonic() + task.seconds
+
+    def run(number: int) -> None:
+        connection = HTTPConnection("127.0.0.1", task.port, timeout=TIMEOUT_S)
+        # The clients begin with different pictures.
+        for body in itertools.islice(itertools.cycle(bodies), number % len(bodies), None):
+            begun = time.monotonic()
+            if begun >= end:
+                break
+            code = _ask(connection, body)
+            done = time.monotonic()
+            with lock:
+                codes[code] += 1
+                if done <= end and code == "200":
+                    latencies.append(done - begun)
+        connection.close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(task.clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return ClientsResult(latencies, dict(codes))
+
+
+def ask_in_process(task: ClientsTask) -> ClientsResult:
+    """Run the clients in a process of their own."""
+    command = [sys.executable, "-m", "benchmarks.rest.clients"]
+    done = subprocess.run(
+        command, cwd=ROOT, input=json.dumps(asdict(task)), stdout=subprocess.PIPE, text=True, check=True
+    )
+    return ClientsResult(**json.loads(done.stdout))
+
+
+def _ask(connection: HTTPConnection, body: bytes) -> str:
+    """Return the status of the answer, or the name of the error without an answer."""
+    try:
+        connection.request("POST", "/face_rec", body, {"Content-Type": CONTENT_TYPE})
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, HTTPException) as error:
+        # The next request opens the connection again.
+        connection.close()
+        return type(error).__name__
+    return str(answer.status)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(run_clients(ClientsTask(**json.load(sys.stdin))))))
